@@ -1,0 +1,205 @@
+"""What was observed about one column at one instant.
+
+Every collection is a tuple in canonical order (``sorted_state``), so that two equal
+observations are equal values and a difference can be replayed exactly.
+Sources: rtnetlink(7), sock_diag(7), resolv.conf(5), namespaces(7).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+
+class Family(StrEnum):
+    """Address families, named as iproute2 prints them."""
+
+    INET = "inet"
+    INET6 = "inet6"
+
+
+class Protocol(StrEnum):
+    """Transport protocols of a listener."""
+
+    TCP = "tcp"
+    UDP = "udp"
+
+
+class Origin(StrEnum):
+    """Where a column's resolv.conf came from (FACTS: "DNS comes from the host", four cases)."""
+
+    MACHINE = "machine"  # the machine's own file
+    COPY = "copy"  # host mode: a copy of the machine's, loopback servers included
+    STRIPPED = "stripped"  # default bridge and none: loopback servers removed
+    FALLBACK = "fallback"  # nothing was left after stripping: public servers
+    DOCKER = "docker"  # user-defined network: Docker's resolver at 127.0.0.11
+    GIVEN = "given"  # --dns
+    OTHER = "other"  # the container or its image wrote its own
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One address of an interface; ``prefix`` in bits, ``scope`` as iproute2 names it."""
+
+    address: str
+    prefix: int
+    family: Family
+    scope: str = "global"
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """One link. ``kind`` is IFLA_INFO_KIND, or ``loopback``/``physical`` where the kernel has none.
+
+    ``peer`` is the peer's interface index in *its* namespace for veth (IFLA_LINK), as text
+    ``"if7"``, or the lower link's name for vlan, macvlan and ipvlan; ``master`` the bridge's name.
+    """
+
+    name: str
+    index: int
+    kind: str
+    mac: str = ""
+    mtu: int = 1500
+    up: bool = True
+    peer: str | None = None
+    master: str | None = None
+    addresses: tuple[Address, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One unicast route of the main table. ``destination`` is CIDR or ``default``."""
+
+    family: Family
+    destination: str
+    gateway: str | None = None
+    interface: str | None = None
+    source: str | None = None
+    metric: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A TCP socket in LISTEN, or an unconnected UDP socket.
+
+    ``v6only`` is None for IPv4; False means that the socket also takes IPv4 (ss prints ``*``).
+    ``pid`` is seen from the machine; None where no process could be found.
+    ``container`` is the full container id of the owner, None for a process of the machine.
+    ``interface`` is the name of the device that the socket is bound to, if any.
+    """
+
+    protocol: Protocol
+    family: Family
+    address: str
+    port: int
+    pid: int | None = None
+    process: str | None = None
+    container: str | None = None
+    v6only: bool | None = None
+    interface: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolver:
+    """A resolv.conf, parsed, with where it came from."""
+
+    nameservers: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    origin: Origin = Origin.OTHER
+
+
+@dataclass(frozen=True, slots=True)
+class HostsEntry:
+    """One line of /etc/hosts."""
+
+    address: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """One name looked up from inside a column.
+
+    ``server`` is the nameserver's address, or ``hosts file``; ``time_us`` is None when
+    nothing was sent. ``outcome`` is ``answer``, ``no such name``, ``no address``, ``no answer``
+    or ``refused`` (or another DNS response code in lower case).
+    """
+
+    name: str
+    outcome: str
+    answers: tuple[str, ...] = ()
+    server: str | None = None
+    time_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceState:
+    """Everything observed about one column at one instant. Inodes are those of /proc/PID/ns."""
+
+    netns: int
+    hostname: str = ""
+    namespaces: dict[str, int] = field(default_factory=dict)
+    interfaces: tuple[Interface, ...] = ()
+    routes: tuple[Route, ...] = ()
+    listeners: tuple[Listener, ...] = ()
+    resolver: Resolver | None = None
+    hosts: tuple[HostsEntry, ...] = ()
+    sysctls: dict[str, str] = field(default_factory=dict)
+    lookups: tuple[Lookup, ...] = ()
+
+
+def _text(value: str | None) -> str:
+    return "" if value is None else value
+
+
+def interface_key(item: Interface) -> tuple[int, str]:
+    """Identity of a link inside its namespace."""
+    return (item.index, item.name)
+
+
+def address_key(item: Address) -> tuple[str, str, int]:
+    """Identity of an address on its link."""
+    return (item.family, item.address, item.prefix)
+
+
+def route_key(item: Route) -> tuple[str, str, str, str, int, str]:
+    """Identity of a route inside its table."""
+    return (
+        item.family,
+        item.destination,
+        _text(item.interface),
+        _text(item.gateway),
+        -1 if item.metric is None else item.metric,
+        _text(item.source),
+    )
+
+
+def listener_key(item: Listener) -> tuple[str, int, str, str, str, int, str]:
+    """Identity of a listener: several sockets may share one address (SO_REUSEPORT)."""
+    return (
+        item.protocol,
+        item.port,
+        item.family,
+        item.address,
+        _text(item.interface),
+        -1 if item.pid is None else item.pid,
+        repr(item.v6only),
+    )
+
+
+def sorted_state(state: NamespaceState) -> NamespaceState:
+    """The same observation in canonical order, duplicates removed."""
+    interfaces = tuple(
+        replace(one, addresses=tuple(sorted(dict.fromkeys(one.addresses), key=address_key)))
+        for one in sorted(dict.fromkeys(state.interfaces), key=interface_key)
+    )
+    return replace(
+        state,
+        namespaces=dict(sorted(state.namespaces.items())),
+        interfaces=interfaces,
+        routes=tuple(sorted(dict.fromkeys(state.routes), key=route_key)),
+        listeners=tuple(sorted(dict.fromkeys(state.listeners), key=listener_key)),
+        sysctls=dict(sorted(state.sysctls.items())),
+    )

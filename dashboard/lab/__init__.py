@@ -1,0 +1,1 @@
+"""Drives experiments to the wanted state, records the journal, publishes."""

@@ -1,0 +1,1 @@
+"""The kernel: network namespaces, read from outside over netlink and sock_diag."""
