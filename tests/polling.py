@@ -1,0 +1,36 @@
+"""Waiting with a deadline instead of sleeping."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import select
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+
+async def eventually(condition: Callable[[], Any | Awaitable[Any]], deadline_s: float = 5.0) -> Any:
+    """The first truthy value of ``condition``; AssertionError after ``deadline_s`` seconds."""
+    end = time.monotonic() + deadline_s
+    while True:
+        value = condition()
+        if inspect.isawaitable(value):
+            value = await value
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {deadline_s} s: {inspect.getsource(condition).strip()}")
+        await asyncio.to_thread(select.select, [], [], [], 0.02)
+
+
+def until(condition: Callable[[], Any], deadline_s: float = 5.0) -> Any:
+    """The same for synchronous code."""
+    end = time.monotonic() + deadline_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {deadline_s} s: {inspect.getsource(condition).strip()}")
+        select.select([], [], [], 0.02)
