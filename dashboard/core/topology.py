@@ -1,0 +1,484 @@
+"""The picture of where each container lives, laid out from what was observed.
+
+``draw`` returns plain boxes and edges in user units, so that the template and the browser
+draw the same thing. Nothing is drawn that was not read: a veth edge joins two interfaces
+whose indexes name each other, a docker-proxy box is a listener of that name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from dashboard.core.messages import Column, PublishedPort
+from dashboard.core.state import Interface, Listener, NamespaceState
+
+MACHINE = "machine"
+LINE = 17
+CHAR = 7.3
+SHOWN_INTERFACES = 5
+SHOWN_LISTENERS = 4
+LOCAL_KINDS = ("veth",)
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle with lines of text. ``title`` is drawn bold, with the mode's shape on stacks."""
+
+    id: str
+    kind: str
+    mode: str
+    x: float
+    y: float
+    w: float
+    h: float
+    lines: tuple[str, ...] = ()
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A connection; ``path`` is the ``d`` of an SVG path."""
+
+    id: str
+    kind: str
+    mode: str
+    path: str
+    label: str = ""
+    label_x: float = 0
+    label_y: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Everything to draw, in drawing order, and the same in words."""
+
+    width: float
+    height: float
+    boxes: tuple[Box, ...] = ()
+    edges: tuple[Edge, ...] = ()
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stack:
+    """One network namespace: its state, and the columns that live in it (first one owns it)."""
+
+    state: NamespaceState
+    columns: tuple[Column, ...]
+
+    @property
+    def key(self) -> str:
+        return self.columns[0].key
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A small box before it is placed."""
+
+    id: str
+    kind: str
+    mode: str
+    lines: tuple[str, ...]
+    title: str = ""
+
+
+def clip(text: str, width: float) -> str:
+    """The text shortened with an ellipsis to fit ``width`` user units."""
+    room = max(4, int((width - 24) / CHAR))
+    return text if len(text) <= room else text[: room - 1] + "…"
+
+
+def veth_ends(machine: NamespaceState, inside: NamespaceState) -> tuple[tuple[Interface, Interface], ...]:
+    """Pairs (end on the machine, end inside) whose peer indexes name each other."""
+    by_index = {one.index: one for one in machine.interfaces}
+    pairs = []
+    for end in inside.interfaces:
+        if end.kind != "veth" or not end.peer or not end.peer.startswith("if"):
+            continue
+        other = by_index.get(int(end.peer[2:])) if end.peer[2:].isdigit() else None
+        if other is not None and other.kind == "veth" and other.peer == f"if{end.index}":
+            pairs.append((other, end))
+    return tuple(pairs)
+
+
+def _stacks(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[_Stack, ...]:
+    """Namespaces in the order of the columns; those that share one stand together."""
+    found: dict[int, list[Column]] = {}
+    for column in columns:
+        if column.key in states:
+            found.setdefault(states[column.key].netns, []).append(column)
+    return tuple(_Stack(states[group[0].key], tuple(group)) for group in found.values())
+
+
+def _interface_items(stack: _Stack, mode: str) -> list[_Item]:
+    shown = [
+        one
+        for one in stack.state.interfaces
+        if mode != MACHINE or one.kind not in LOCAL_KINDS or one.addresses
+    ]
+    items = []
+    for one in shown[:SHOWN_INTERFACES] if len(shown) > SHOWN_INTERFACES + 1 else shown:
+        first = next((a for a in one.addresses if a.scope == "global" or one.kind == "loopback"), None)
+        first = first or next(iter(one.addresses), None)
+        text = f"{first.address}/{first.prefix}" if first else "no address"
+        extra = len(one.addresses) - 1
+        state = "" if one.up else " · down"
+        items.append(
+            _Item(
+                f"{stack.key}:if:{one.index}",
+                "interface",
+                mode,
+                (f"{one.name}{state}", text + (f" +{extra}" if extra > 0 else "")),
+            )
+        )
+    hidden = len(shown) - len(items)
+    if hidden:
+        items.append(_Item(f"{stack.key}:if:more", "more", mode, (f"{hidden} more interfaces",)))
+    return items
+
+
+def _listener_items(key: str, mode: str, listeners: Iterable[Listener]) -> list[_Item]:
+    ports: dict[tuple[str, int], Listener] = {}
+    for one in listeners:
+        ports.setdefault((one.protocol, one.port), one)
+    shown = sorted(ports.values(), key=lambda one: (one.protocol, one.port))
+    items = [
+        _Item(
+            f"{key}:listen:{one.protocol}:{one.port}",
+            "listener",
+            mode,
+            (
+                f":{one.port} {one.process or 'unknown process'}",
+                f"{one.protocol}" + (f", process {one.pid}" if one.pid else ""),
+            ),
+        )
+        for one in shown[:SHOWN_LISTENERS]
+    ]
+    if len(shown) > SHOWN_LISTENERS:
+        items.append(
+            _Item(f"{key}:listen:more", "more", mode, (f"{len(shown) - SHOWN_LISTENERS} more listeners",))
+        )
+    return items
+
+
+def _own_listeners(column: Column, state: NamespaceState) -> list[Listener]:
+    """What this column's container holds; in a namespace of its own, everything but Docker's resolver."""
+    if column.container is None:
+        return [one for one in state.listeners if one.container is None and one.process != "docker-proxy"]
+    return [one for one in state.listeners if one.container == column.container.id]
+
+
+def _unique_published(column: Column) -> tuple[PublishedPort, ...]:
+    seen: dict[tuple[int, str, int], PublishedPort] = {}
+    for one in column.published:
+        seen.setdefault((one.container_port, one.protocol, one.host_port), one)
+    return tuple(seen.values())
+
+
+def _doors(column: Column, machine: NamespaceState) -> list[_Item]:
+    """The ways in for published ports: docker-proxy where one listens, and DNAT."""
+    items = []
+    for one in _unique_published(column):
+        held = [x for x in machine.listeners if x.port == one.host_port and x.protocol == one.protocol]
+        if any(x.process == "docker-proxy" for x in held):
+            items.append(
+                _Item(
+                    f"{column.key}:proxy:{one.host_port}",
+                    "proxy",
+                    column.mode,
+                    (f"docker-proxy :{one.host_port}", "for 127.0.0.1"),
+                )
+            )
+        items.append(
+            _Item(
+                f"{column.key}:dnat:{one.host_port}",
+                "dnat",
+                column.mode,
+                (f"DNAT :{one.host_port} → :{one.container_port}", "all other addresses"),
+            )
+        )
+    return items
+
+
+def _height(item: _Item) -> float:
+    return 16 + LINE * len(item.lines)
+
+
+def _place(items: Sequence[_Item], x: float, y: float, w: float, gap: float = 10) -> tuple[list[Box], float]:
+    """Items under each other; returns the boxes and the lower edge."""
+    boxes = []
+    for item in items:
+        boxes.append(
+            Box(
+                item.id,
+                item.kind,
+                item.mode,
+                x,
+                y,
+                w,
+                _height(item),
+                tuple(clip(t, w) for t in item.lines),
+                item.title,
+            )
+        )
+        y += _height(item) + gap
+    return boxes, y - gap if items else y
+
+
+def _inner(stack: _Stack, mode: str, x: float, y: float, w: float) -> tuple[list[Box], float]:
+    """Interfaces left and listeners right inside a stack of its own."""
+    half = (w - 42) / 2
+    left, low = _place(_interface_items(stack, mode), x + 16, y, half)
+    listeners: list[_Item] = []
+    for column in stack.columns:
+        listeners += _listener_items(column.key, column.mode, _own_listeners(column, stack.state))
+    right, low_right = _place(listeners, x + 26 + half, y, half)
+    return left + right, max(low, low_right)
+
+
+def _stack_title(stack: _Stack) -> str:
+    return " + ".join(column.title for column in stack.columns)
+
+
+def _summary(stacks: Sequence[_Stack], machine: _Stack | None) -> str:
+    sentences = []
+    for stack in stacks:
+        names = " and ".join(column.title for column in stack.columns if column.key != MACHINE)
+        if machine is not None and stack is machine:
+            if names:
+                sentences.append(f"{names}: inside the machine's own network stack.")
+            continue
+        ends = veth_ends(machine.state, stack.state) if machine is not None else ()
+        joined = [f"a veth pair to {outer.master}" for outer, _ in ends if outer.master]
+        joined += [
+            f"{one.kind} on {one.peer}"
+            for one in stack.state.interfaces
+            if one.kind in {"macvlan", "ipvlan"} and one.peer
+        ]
+        tail = f", joined by {' and '.join(joined)}" if joined else ", joined to nothing"
+        sentences.append(f"{names}: a network stack of its own{tail}.")
+        for column in stack.columns:
+            sentences += [
+                f"Port {one.host_port} of the machine leads to port {one.container_port} of {column.title}."
+                for one in _unique_published(column)
+            ]
+    return " ".join(sentences) or "Nothing is running yet."
+
+
+def _curve(x1: float, y1: float, x2: float, y2: float) -> str:
+    bend = max(24.0, abs(x2 - x1) / 2)
+    return f"M{x1:g} {y1:g} C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}"
+
+
+def _right(box: Box) -> tuple[float, float]:
+    return box.x + box.w, box.y + box.h / 2
+
+
+def _left(box: Box) -> tuple[float, float]:
+    return box.x, box.y + box.h / 2
+
+
+def _host_boxes(machine: _Stack, x: float, y: float, w: float) -> tuple[list[Box], float]:
+    """Host-mode containers, inside the machine's box."""
+    boxes: list[Box] = []
+    for column in machine.columns:
+        if column.key == MACHINE:
+            continue
+        items = _listener_items(column.key, column.mode, _own_listeners(column, machine.state))
+        placed, low = _place(items, x + 14, y + 56, w - 28)
+        boxes.append(
+            Box(
+                f"{column.key}:stack",
+                "host-stack",
+                column.mode,
+                x,
+                y,
+                w,
+                (low if items else y + 44) + 14 - y,
+                (clip("no address of its own", w),),
+                clip(column.title, w - 20),
+            )
+        )
+        boxes += placed
+        y = boxes[-len(placed) - 1].y + boxes[-len(placed) - 1].h + 14
+    return boxes, y - 14 if boxes else y
+
+
+def _edges(
+    machine: _Stack, stacks: Sequence[_Stack], boxes: Mapping[str, Box], *, narrow: bool
+) -> tuple[Edge, ...]:
+    edges: list[Edge] = []
+
+    def join(kind: str, mode: str, start: Box | None, end: Box | None, label: str = "") -> None:
+        if start is None or end is None:
+            return
+        identity = f"{kind}:{start.id}>{end.id}"
+        if narrow:
+            lane = 8 + 5 * (len(edges) % 3)
+            (x1, y1), (x2, y2) = _left(start), _left(end)
+            path = f"M{x1:g} {y1:g} H{lane:g} V{y2:g} H{x2:g}"
+            edges.append(Edge(identity, kind, mode, path))
+            return
+        (x1, y1), (x2, y2) = _right(start), _left(end)
+        middle_x, middle_y = (x1 + x2) / 2, (y1 + y2) / 2 - 6
+        edges.append(Edge(identity, kind, mode, _curve(x1, y1, x2, y2), label, middle_x, middle_y))
+
+    for column in machine.columns:
+        if column.key == MACHINE:
+            continue
+        own = boxes.get(f"{column.key}:stack")
+        for one in machine.state.interfaces:
+            if one.kind in {"loopback", "physical"} or (one.kind == "veth" and one.addresses):
+                join("shares", column.mode, boxes.get(f"{MACHINE}:if:{one.index}"), own)
+    for stack in stacks:
+        if stack is machine:
+            continue
+        owner = stack.columns[0]
+        for outer, inner in veth_ends(machine.state, stack.state):
+            bridge = next((one for one in machine.state.interfaces if one.name == outer.master), None)
+            start = boxes.get(f"{MACHINE}:if:{bridge.index}") if bridge else None
+            start = start or boxes.get(f"{MACHINE}:if:more")
+            join("veth", owner.mode, start, boxes.get(f"{stack.key}:if:{inner.index}"), "veth pair")
+        for one in stack.state.interfaces:
+            if one.kind in {"macvlan", "ipvlan"} and one.peer:
+                parent = next((x for x in machine.state.interfaces if x.name == one.peer), None)
+                start = boxes.get(f"{MACHINE}:if:{parent.index}") if parent else None
+                join("parent", owner.mode, start, boxes.get(f"{stack.key}:if:{one.index}"), one.kind)
+        for column in stack.columns:
+            for port in _unique_published(column):
+                target = boxes.get(f"{column.key}:listen:{port.protocol}:{port.container_port}")
+                target = target or boxes.get(f"{stack.key}:stack")
+                for kind in ("proxy", "dnat"):
+                    join(kind, column.mode, boxes.get(f"{column.key}:{kind}:{port.host_port}"), target)
+    return tuple(edges)
+
+
+def _machine_boxes(
+    machine: _Stack,
+    stacks: Sequence[_Stack],
+    x: float,
+    y: float,
+    columns_at: tuple[float, float, float],
+    w: float,
+) -> tuple[list[Box], float]:
+    """What stands in the machine's box: interfaces, host-mode containers, doors of published ports."""
+    first, second, third = columns_at
+    boxes, low = _place(_interface_items(machine, MACHINE), first, y + 42, 172)
+    hosts, low_hosts = _host_boxes(machine, second, y + 42, 236)
+    doors: list[_Item] = []
+    for stack in stacks:
+        if stack is not machine:
+            for column in stack.columns:
+                doors += _doors(column, machine.state)
+    placed, low_doors = _place(doors, third, y + 42, 190)
+    height = max(low, low_hosts, low_doors, y + 120) + 16 - y
+    frame = Box(
+        f"{MACHINE}:stack",
+        "machine",
+        MACHINE,
+        x,
+        y,
+        w,
+        height,
+        (f"net {machine.state.netns}",),
+        "this machine",
+    )
+    return [frame, *boxes, *hosts, *placed], y + height
+
+
+def draw_wide(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> Picture:
+    """The picture for a wide screen: the machine on the left, other stacks on the right."""
+    stacks = _stacks(columns, states)
+    machine = next((one for one in stacks if one.key == MACHINE), None)
+    if machine is None:
+        return Picture(1400, 120, summary=_summary(stacks, None))
+    boxes, low = _machine_boxes(machine, stacks, 12, 12, (32, 262, 548), 746)
+    others = [one for one in stacks if one is not machine]
+    x, y, width, row_low = 880.0, 12.0, 508.0, 12.0
+    two = len(others) > 4
+    if two:
+        width = 340.0
+    for number, stack in enumerate(others):
+        left = x + (number % 2) * (width + 24) if two else x
+        mode = stack.columns[0].mode
+        inner, bottom = _inner(stack, mode, left, y + 44, width)
+        frame = Box(
+            f"{stack.key}:stack",
+            "stack",
+            mode,
+            left,
+            y,
+            width,
+            bottom + 16 - y,
+            (f"net {stack.state.netns}",),
+            clip(_stack_title(stack), width - 130),
+        )
+        boxes += [frame, *inner]
+        row_low = max(row_low, bottom + 16)
+        if not two or number % 2:
+            y = row_low + 18
+    total = max(low, row_low) + 12
+    index = {box.id: box for box in boxes}
+    edges = _edges(machine, stacks, index, narrow=False)
+    return Picture(1400 if not two else 1600, total, tuple(boxes), edges, _summary(stacks, machine))
+
+
+def draw_narrow(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> Picture:
+    """The picture for a phone: everything under each other, connections along the left edge."""
+    stacks = _stacks(columns, states)
+    machine = next((one for one in stacks if one.key == MACHINE), None)
+    if machine is None:
+        return Picture(360, 120, summary=_summary(stacks, None))
+    left, width = 26.0, 326.0
+    boxes, y = _place(_interface_items(machine, MACHINE), left + 14, 54, width - 28, 8)
+    hosts, y = _host_boxes(machine, left + 14, y + 12, width - 28)
+    doors: list[_Item] = []
+    for stack in stacks:
+        if stack is not machine:
+            for column in stack.columns:
+                doors += _doors(column, machine.state)
+    placed, y = _place(doors, left + 14, y + 12, width - 28, 8)
+    frame = Box(
+        f"{MACHINE}:stack",
+        "machine",
+        MACHINE,
+        left,
+        12,
+        width,
+        y + 14 - 12,
+        (f"net {machine.state.netns}",),
+        "this machine",
+    )
+    boxes = [frame, *boxes, *hosts, *placed]
+    y += 34
+    for stack in stacks:
+        if stack is machine:
+            continue
+        mode = stack.columns[0].mode
+        inner, bottom = _inner(stack, mode, left, y + 44, width)
+        title = clip(_stack_title(stack), width - 130)
+        boxes.append(
+            Box(
+                f"{stack.key}:stack",
+                "stack",
+                mode,
+                left,
+                y,
+                width,
+                bottom + 14 - y,
+                (f"net {stack.state.netns}",),
+                title,
+            )
+        )
+        boxes += inner
+        y = bottom + 32
+    index = {box.id: box for box in boxes}
+    edges = _edges(machine, stacks, index, narrow=True)
+    return Picture(360, y, tuple(boxes), edges, _summary(stacks, machine))
+
+
+def draw(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Picture, Picture]:
+    """The wide and the narrow picture of the same state."""
+    wide = draw_wide(columns, states)
+    return wide, replace(draw_narrow(columns, states), summary=wide.summary)
