@@ -17,7 +17,7 @@ class EngineError(Exception):
         self.status = status
 
 
-class EngineUnreachable(EngineError):
+class EngineUnreachable(EngineError):  # noqa: N818  says what is the matter
     """No answer: no socket, no permission, stopped, or past the deadline."""
 
 
@@ -115,7 +115,8 @@ class PullProgress:
 class EngineEvent:
     """One event: ``kind`` is container, network or ``daemon``; ``labels`` of the object; ``at`` in seconds.
     A stream begins with kind ``stream`` action ``connected`` after every (re)connect:
-    what happened in between must then be listed."""
+    what happened in between must then be listed. When the connection is lost, kind ``stream`` action
+    ``lost`` says so, with the sentence in ``attributes["reason"]``; it may come again for every failed try."""
 
     kind: str
     action: str
@@ -128,15 +129,25 @@ class EngineEvent:
 class Engine(Protocol):
     """One Docker Engine. Every call has a deadline and raises EngineError or EngineUnreachable."""
 
-    async def info(self) -> EngineInfo: ...
+    async def info(self) -> EngineInfo:
+        """Which engine this is and what it can do."""
+        ...
 
-    async def create_container(self, name: str, config: dict[str, Any]) -> Created: ...
+    async def create_container(self, name: str, config: dict[str, Any]) -> Created:
+        """Creates from the body of POST /containers/create (``core.launch.container_config``)."""
+        ...
 
-    async def start_container(self, container: str) -> None: ...
+    async def start_container(self, container: str) -> None:
+        """Starts; refusals that Docker finds only now (a taken port, a sysctl) are raised here."""
+        ...
 
-    async def inspect_container(self, container: str) -> ContainerFacts: ...
+    async def inspect_container(self, container: str) -> ContainerFacts:
+        """What is known of it now; EngineError with status 404 if there is none."""
+        ...
 
-    async def stop_container(self, container: str, grace_s: int = 1) -> None: ...
+    async def stop_container(self, container: str, grace_s: int = 1) -> None:
+        """Stops, kills after ``grace_s``; silent if it does not run."""
+        ...
 
     async def remove_container(self, container: str) -> None:
         """Kills and removes, volumes too; silent if it is already gone."""
@@ -158,11 +169,21 @@ class Engine(Protocol):
         """Removes; silent if it is already gone."""
         ...
 
-    async def networks(self, labels: dict[str, str]) -> tuple[NetworkFacts, ...]: ...
+    async def networks(self, labels: dict[str, str]) -> tuple[NetworkFacts, ...]:
+        """All networks that carry exactly these labels."""
+        ...
 
-    async def images(self) -> tuple[ImageFacts, ...]: ...
+    async def images(self) -> tuple[ImageFacts, ...]:
+        """The local images that have a name."""
+        ...
 
-    async def image(self, reference: str) -> ImageFacts | None: ...
+    async def image(self, reference: str) -> ImageFacts | None:
+        """A local image, or None."""
+        ...
+
+    async def tag_image(self, image: str, reference: str) -> None:
+        """Gives a local image another name."""
+        ...
 
     def pull(self, reference: str) -> AsyncIterator[PullProgress]:
         """Pulls; EngineUnreachable where no registry answers."""
@@ -176,4 +197,6 @@ class Engine(Protocol):
         """Runs until cancelled: reconnects with a back-off of at most 5 s."""
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """Ends streams and connections."""
+        ...

@@ -1,0 +1,417 @@
+"""A Docker Engine through the Docker SDK for Python: the only file that imports it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Lock
+from typing import Any, TypeVar
+
+import docker
+import docker.auth
+import docker.errors
+import docker.utils
+import requests
+
+from dashboard.engine import answers
+from dashboard.engine.daemon_process import find_daemon
+from dashboard.engine.event_stream import EventStream
+from dashboard.engine.protocol import (
+    ContainerFacts,
+    Created,
+    EngineError,
+    EngineEvent,
+    EngineInfo,
+    EngineUnreachable,
+    ImageFacts,
+    NetworkFacts,
+    PullProgress,
+)
+from dashboard.engine.streamed_answer import StreamedAnswer
+from dashboard.engine.unreachable import explain, hung, is_silent_registry
+
+Answer = TypeVar("Answer")
+
+DEFAULT_SOCKET = "/var/run/docker.sock"
+BODY_LIMIT_BYTES = 32 << 20
+THREADS = 16
+
+
+def default_endpoint() -> str:
+    """DOCKER_HOST, else the machine's socket, else a rootless engine's, as Docker's documentation names it."""
+    given = os.environ.get("DOCKER_HOST")
+    if given:
+        return given
+    rootless = Path(os.environ.get("XDG_RUNTIME_DIR", "/nonexistent")) / "docker.sock"
+    if not Path(DEFAULT_SOCKET).exists() and rootless.exists():
+        return f"unix://{rootless}"
+    return f"unix://{DEFAULT_SOCKET}"
+
+
+class _Client(docker.APIClient):
+    """The SDK's client with bodies bounded in size and time, and no redirects.
+
+    requests bounds neither: its timeout is per read, so an engine that dribbles would hold a thread for ever.
+    """
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        streamed = options.get("stream", False)
+        options.update(stream=True, allow_redirects=False, timeout=options.get("timeout") or self.timeout)
+        response = super().send(request, **options)
+        if streamed:
+            return response
+        limit = options["timeout"]
+        end = time.monotonic() + (limit if isinstance(limit, int | float) else self.timeout)
+        body = bytearray()
+        for chunk in response.iter_content(1 << 16):
+            body += chunk
+            if len(body) > BODY_LIMIT_BYTES:
+                response.close()
+                raise EngineError("The Engine sent an answer of more than 32 MB.")
+            if time.monotonic() > end:
+                response.close()
+                raise TimeoutError
+        response._content = bytes(body)  # requests offers no other way to bound a body
+        return response
+
+
+class DockerEngine:
+    """``protocol.Engine`` on the engine at ``endpoint`` (default: ``default_endpoint()``).
+
+    Nothing is sent before the first call. Every call runs in one of the engine's own threads and ends
+    within ``timeout_s`` (plus the grace of a stop) with an answer, EngineError or EngineUnreachable.
+    """
+
+    def __init__(self, endpoint: str | None = None, timeout_s: float = 15.0) -> None:
+        self.endpoint = endpoint or default_endpoint()
+        self._timeout_s = timeout_s
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="netmodes-engine")
+        self._client: _Client | None = None
+        self._lock = Lock()
+        self._streams: set[EventStream] = set()
+
+    # -- one way in ---------------------------------------------------------------------------
+
+    def _connected(self) -> _Client:
+        """The client, its API version negotiated once per connection to an engine. Blocking."""
+        if self._client is not None:
+            return self._client
+        options: dict[str, Any] = {}
+        if self.endpoint.startswith(("tcp://", "https://")):
+            options = {k: v for k, v in docker.utils.kwargs_from_env().items() if k == "tls"}
+        client = _Client(
+            base_url=self.endpoint,
+            timeout=self._timeout_s,  # type: ignore[arg-type]  # the stub says int; requests takes float
+            max_pool_size=THREADS,
+            **options,
+        )
+        client.trust_env = False  # else requests reads proxies and .netrc anew for every call
+        with self._lock:
+            if self._client is None:
+                self._client = client
+            return self._client
+
+    def _forget(self) -> None:
+        """After a lost connection the next engine may speak another version: negotiate again."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _translated(self, error: Exception) -> EngineError:
+        """Docker's own sentence, or why there was no answer."""
+        if isinstance(error, EngineError):
+            return error
+        if isinstance(error, docker.errors.APIError):
+            words = error.explanation if isinstance(error.explanation, str) else ""
+            status = error.status_code
+            return EngineError(
+                answers.text(words).strip() or f"The Engine answered with status {status}.",
+                status if isinstance(status, int) else 500,
+            )
+        sentence = explain(error, self.endpoint, self._timeout_s)
+        if sentence is not None:
+            self._forget()
+            return EngineUnreachable(sentence, 503)
+        if isinstance(error, docker.errors.DockerException):
+            return EngineUnreachable(f"The endpoint {self.endpoint} cannot be used: {error}", 503)
+        return EngineError(f"What answers at {self.endpoint} does not speak Docker's API ({type(error).__name__}).")
+
+    async def _call(self, ask: Callable[[_Client], Answer], deadline_s: float | None = None) -> Answer:
+        """The one helper: runs ``ask`` in a thread, with a deadline and with errors in our words."""
+
+        def run() -> Answer:
+            try:
+                return ask(self._connected())
+            except Exception as error:
+                raise self._translated(error) from error
+
+        limit = self._timeout_s if deadline_s is None else deadline_s
+        try:
+            future = asyncio.get_running_loop().run_in_executor(self._threads, run)
+        except RuntimeError as error:
+            raise EngineUnreachable("This connection to the Docker Engine is closed.", 503) from error
+        try:
+            # A little more than the socket's own deadline, so that the more exact sentence wins.
+            return await asyncio.wait_for(future, limit + 0.25)
+        except TimeoutError:
+            raise EngineUnreachable(hung(self.endpoint, limit), 503) from None
+
+    async def close(self) -> None:
+        """Ends event streams, drops queued calls and closes the connections. May be called twice."""
+        for stream in list(self._streams):
+            stream.stop()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._forget()
+
+    # -- the engine ---------------------------------------------------------------------------
+
+    async def info(self) -> EngineInfo:
+        """What the engine is."""
+
+        def ask(client: _Client) -> EngineInfo:
+            return answers.engine_info(
+                client.version(),
+                client.info(),
+                api=client.api_version,
+                pid=find_daemon(self.endpoint),
+                endpoint=self.endpoint,
+            )
+
+        return await self._call(ask)
+
+    def events(self) -> AsyncIterator[EngineEvent]:
+        """Container and network events; ``stream`` events say ``connected`` and ``lost`` (with its reason)."""
+        return self._events()
+
+    async def _events(self) -> AsyncIterator[EngineEvent]:
+        stream = EventStream(self._subscribe)
+        self._streams.add(stream)
+        iterator = stream.events()
+        try:
+            async for event in iterator:
+                yield event
+        finally:
+            stream.stop()
+            self._streams.discard(stream)
+
+    def _subscribe(self) -> StreamedAnswer:
+        try:
+            client = self._connected()
+            response = client.get(
+                f"{client.base_url}/v{client.api_version}/events",
+                params={"filters": json.dumps({"type": ["container", "network", "daemon"]})},
+                stream=True,
+                timeout=self._timeout_s,
+            )
+        except Exception as error:
+            raise self._translated(error) from error
+        if response.status_code >= 400:
+            raise answers.refusal(response.status_code, response.content)
+        stream = StreamedAnswer(response, self._translated)
+        stream.wait_for_ever()
+        return stream
+
+    # -- containers ---------------------------------------------------------------------------
+
+    async def create_container(self, name: str, config: dict[str, Any]) -> Created:
+        """Creates, from the create body as it is; the SDK's own HostConfig builder refuses host mode with ports."""
+        answer = answers.mapping(
+            await self._call(lambda client: _untyped(client).create_container_from_config(config, name=name))
+        )
+        identity = answers.text(answer.get("Id"), 128)
+        if not identity:
+            raise EngineError("The Engine created a container but gave no id.")
+        return Created(identity, answers.texts(answer.get("Warnings")))
+
+    async def start_container(self, container: str) -> None:
+        """Starts; EngineError in Docker's words when it refuses."""
+        await self._call(lambda client: client.start(container))
+
+    async def inspect_container(self, container: str) -> ContainerFacts:
+        """What the engine knows of it now; EngineError with status 404 if there is none."""
+        return answers.container_facts(await self._call(lambda client: client.inspect_container(container)))
+
+    async def stop_container(self, container: str, grace_s: int = 1) -> None:
+        """Stops: the image's stop signal, then SIGKILL after ``grace_s``; silent if it does not run."""
+        await self._call(lambda client: client.stop(container, timeout=grace_s), deadline_s=self._timeout_s + grace_s)
+
+    async def remove_container(self, container: str) -> None:
+        """Kills and removes, volumes too; silent if it is gone or just going."""
+        try:
+            await self._call(lambda client: client.remove_container(container, v=True, force=True))
+        except EngineError as error:
+            if error.status != 404 and not (error.status == 409 and "already in progress" in str(error)):
+                raise
+
+    async def container_logs(self, container: str, lines: int = 20) -> tuple[str, ...]:
+        """The last lines of stdout and stderr, decoded with replacement, each at most 500 characters."""
+        data = await self._call(
+            lambda client: client.logs(container, stdout=True, stderr=True, stream=False, tail=max(lines, 0))
+        )
+        return answers.log_lines(data if isinstance(data, bytes) else b"", lines)
+
+    async def containers(self, labels: dict[str, str]) -> tuple[ContainerFacts, ...]:
+        """All containers, stopped ones too, that carry exactly these labels; one that goes meanwhile is left out."""
+        found = await self._call(lambda client: client.containers(all=True, filters={"label": _label_filter(labels)}))
+        names = [answers.text(answers.mapping(one).get("Id"), 128) for one in answers.sequence(found)]
+        facts = await asyncio.gather(*(self._inspected(name) for name in names if name))
+        return tuple(one for one in facts if one is not None)
+
+    async def _inspected(self, container: str) -> ContainerFacts | None:
+        try:
+            return await self.inspect_container(container)
+        except EngineError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    # -- networks -----------------------------------------------------------------------------
+
+    async def create_network(self, name: str, driver: str, labels: dict[str, str], options: dict[str, Any]) -> str:
+        """Makes a network and returns its id. ``options``: parent, subnet, gateway, attachable, ipv6,
+        internal; names with a dot are passed on as driver options."""
+        driver_options = {key: str(value) for key, value in options.items() if "." in key or key == "parent"}
+        pool = {
+            field: options[key] for key, field in (("subnet", "Subnet"), ("gateway", "Gateway")) if options.get(key)
+        }
+
+        def ask(client: _Client) -> object:
+            return client.create_network(
+                name,
+                driver=driver,
+                labels=labels,
+                options=driver_options,
+                ipam={"Driver": "default", "Config": [pool]} if pool else None,  # type: ignore[arg-type]
+                attachable=True if options.get("attachable") else None,
+                enable_ipv6=bool(options.get("ipv6")),
+                internal=bool(options.get("internal")),
+            )
+
+        identity = answers.text(answers.mapping(await self._call(ask)).get("Id"), 128)
+        if not identity:
+            raise EngineError("The Engine created a network but gave no id.")
+        return identity
+
+    async def remove_network(self, network: str) -> None:
+        """Removes; silent if it is already gone."""
+        try:
+            await self._call(lambda client: client.remove_network(network))
+        except EngineError as error:
+            if error.status != 404:
+                raise
+
+    async def networks(self, labels: dict[str, str]) -> tuple[NetworkFacts, ...]:
+        """All networks that carry exactly these labels."""
+        found = await self._call(lambda client: client.networks(filters={"label": _label_filter(labels)}))
+        return tuple(answers.network_facts(one) for one in answers.sequence(found))
+
+    # -- images -------------------------------------------------------------------------------
+
+    async def images(self) -> tuple[ImageFacts, ...]:
+        """The local images that have a name."""
+        found = await self._call(lambda client: client.images())
+        names = [
+            answers.text(answers.mapping(one).get("Id"), 128)
+            for one in answers.sequence(found)
+            if answers.texts(answers.mapping(one).get("RepoTags"))
+        ]
+        facts = await asyncio.gather(*(self.image(name) for name in names if name))
+        return tuple(one for one in facts if one is not None)
+
+    async def image(self, reference: str) -> ImageFacts | None:
+        """A local image, or None."""
+        try:
+            return answers.image_facts(await self._call(lambda client: _untyped(client).inspect_image(reference)))
+        except EngineError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def tag_image(self, image: str, reference: str) -> None:
+        """Gives a local image another name."""
+        repository, tag = _split_reference(reference)
+        await self._call(lambda client: client.tag(image, repository, tag))
+
+    async def import_image(self, archive: str, reference: str, changes: tuple[str, ...]) -> str:
+        """``docker import FILE``: a root file system archive becomes an image; returns its id."""
+        repository, tag = _split_reference(reference)
+
+        def ask(client: _Client) -> str:
+            with Path(archive).open("rb") as file:
+                response = client.post(
+                    f"{client.base_url}/v{client.api_version}/images/create",
+                    params={"fromSrc": "-", "repo": repository, "tag": tag, "changes": list(changes)},
+                    data=file,
+                    headers={"Content-Type": "application/tar"},
+                    timeout=120.0,
+                )
+            if response.status_code >= 400:
+                raise answers.refusal(response.status_code, response.content)
+            identity = ""
+            for line in response.content.split(b"\n"):
+                step = answers.progress_step(line)
+                identity = step.text if step is not None else identity
+            return identity
+
+        return await self._call(ask, deadline_s=150.0)
+
+    async def pull(self, reference: str, patience_s: float = 8.0) -> AsyncIterator[PullProgress]:
+        """Pulls. EngineUnreachable where no registry answers within ``patience_s``, EngineError where it refuses."""
+        repository, tag = _split_reference(reference)
+
+        def begin(client: _Client) -> StreamedAnswer:
+            registry, _ = docker.auth.resolve_repository_name(repository)
+            header = docker.auth.get_config_header(client, registry)
+            try:
+                response = client.post(
+                    f"{client.base_url}/v{client.api_version}/images/create",
+                    params={"fromImage": repository, "tag": tag},
+                    headers={"X-Registry-Auth": header} if header else {},
+                    stream=True,
+                    timeout=patience_s,
+                )
+            except requests.exceptions.ReadTimeout:
+                raise EngineUnreachable(f"No registry answered within {patience_s:g} s.", 504) from None
+            if response.status_code >= 400:
+                raise answers.refusal(response.status_code, response.content)
+            return StreamedAnswer(response, self._translated)
+
+        loop = asyncio.get_running_loop()
+        stream: StreamedAnswer | None = None
+        try:
+            stream = await self._call(begin, deadline_s=patience_s + 2)
+            lines = stream.lines()
+            while (line := await loop.run_in_executor(self._threads, next, lines, None)) is not None:
+                step = answers.progress_step(line)
+                if step is not None:
+                    yield step
+        except EngineUnreachable:
+            raise
+        except EngineError as error:
+            if is_silent_registry(str(error)):
+                raise EngineUnreachable(f"No registry answers: {error}", 504) from error
+            raise
+        finally:
+            if stream is not None:
+                stream.shutdown()
+
+
+def _label_filter(labels: dict[str, str]) -> list[str]:
+    return [f"{key}={value}" for key, value in labels.items()]
+
+
+def _split_reference(reference: str) -> tuple[str, str]:
+    """``host:5000/name:tag`` → repository and tag; the tag is ``latest`` if none is given, as with docker."""
+    repository, tag = docker.utils.parse_repository_tag(reference)
+    return repository, tag or "latest"
+
+
+def _untyped(client: _Client) -> Any:
+    """The client for the methods that its stubs leave without types."""
+    return client

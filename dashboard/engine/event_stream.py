@@ -1,0 +1,130 @@
+"""The Engine's event stream: read in a thread of its own, reconnected for ever, handed to asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from typing import Protocol
+
+from dashboard.engine.answers import engine_event
+from dashboard.engine.protocol import EngineError, EngineEvent
+
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 5.0
+LINE_LIMIT_BYTES = 1 << 20
+WAITING_LIMIT = 10_000
+
+
+class OpenStream(Protocol):
+    """A connected stream: ``chunks`` blocks in its thread, ``shutdown`` wakes it from any other."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """What arrives, until the end; EngineError if the connection breaks."""
+        ...
+
+    def shutdown(self) -> None:
+        """Ends ``chunks``, wherever it waits."""
+        ...
+
+
+class EventStream:
+    """One subscription. ``connect`` blocks until the Engine has accepted it, or raises EngineError.
+
+    The Engine skips a reader that stalls (Moby, ``daemon/events``: 100 ms), so the thread only reads; what
+    waits for a slow consumer is bounded, and when it overflows the consumer gets a fresh ``connected``,
+    which tells it to list again.
+    """
+
+    def __init__(self, connect: Callable[[], OpenStream]) -> None:
+        self._connect = connect
+        self._waiting: deque[EngineEvent] = deque()
+        self._ready = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._open: OpenStream | None = None
+        self._thread = threading.Thread(target=self._run, name="netmodes-engine-events", daemon=True)
+
+    async def events(self) -> AsyncIterator[EngineEvent]:
+        """Runs until cancelled or stopped."""
+        self._thread.start()
+        try:
+            while not self._stopped.is_set():
+                await self._ready.wait()
+                self._ready.clear()
+                while self._waiting:
+                    yield self._waiting.popleft()
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """Ends the stream at once; may be called from any thread, more than once."""
+        self._stopped.set()
+        with self._lock:
+            stream = self._open
+        if stream is not None:
+            stream.shutdown()
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._ready.set)
+
+    def _run(self) -> None:
+        pause = FIRST_PAUSE_S
+        while not self._stopped.is_set():
+            reason = "the Engine closed its event stream"
+            try:
+                stream = self._connect()
+                with self._lock:
+                    self._open = stream
+                if self._stopped.is_set():
+                    stream.shutdown()
+                    return
+                pause = FIRST_PAUSE_S
+                self._hand_over(_notice("connected"))
+                self._read(stream)
+            except EngineError as error:
+                reason = str(error)
+            finally:
+                with self._lock:
+                    self._open = None
+            if self._stopped.is_set():
+                return
+            self._hand_over(_notice("lost", reason))
+            self._stopped.wait(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_S)
+
+    def _read(self, stream: OpenStream) -> None:
+        rest = b""
+        for chunk in stream.chunks():
+            *lines, rest = (rest + chunk).split(b"\n")
+            if len(rest) > LINE_LIMIT_BYTES:
+                raise EngineError("the Engine sent an event of more than 1 MB")
+            for line in lines:
+                event = engine_event(line) if len(line) <= LINE_LIMIT_BYTES else None
+                if event is not None:
+                    self._hand_over(event)
+
+    def _hand_over(self, event: EngineEvent) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            self._loop.call_soon_threadsafe(self._accept, event)
+
+    def _accept(self, event: EngineEvent) -> None:
+        if len(self._waiting) >= WAITING_LIMIT:
+            self._waiting.clear()
+            event = _notice("connected", "more events than could be read: list again")
+        self._waiting.append(event)
+        self._ready.set()
+
+
+def _notice(action: str, reason: str = "") -> EngineEvent:
+    return EngineEvent(
+        kind="stream",
+        action=action,
+        id="",
+        labels={},
+        at=time.time(),
+        attributes={"reason": reason} if reason else {},
+    )

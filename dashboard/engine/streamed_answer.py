@@ -1,0 +1,51 @@
+"""An answer that arrives over time: read in one thread, shut down from any."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+
+import requests
+
+from dashboard.engine.protocol import EngineError
+
+LINE_LIMIT_BYTES = 1 << 20
+
+
+class StreamedAnswer:
+    """A response of requests, sent with ``stream=True``; ``translate`` puts its errors into our words."""
+
+    def __init__(self, response: requests.Response, translate: Callable[[Exception], EngineError]) -> None:
+        self._response = response
+        self._translate = translate
+
+    def wait_for_ever(self) -> None:
+        """From now on a read may block without end: an event stream is silent for as long as it likes."""
+        connection = self._response.raw.connection
+        if connection is not None and connection.sock is not None:
+            connection.sock.settimeout(None)
+
+    def chunks(self) -> Iterator[bytes]:
+        """What arrives, as it arrives, until the end."""
+        try:
+            yield from self._response.raw.stream(1 << 16, decode_content=True)
+        except Exception as error:
+            raise self._translate(error) from error
+        finally:
+            self._response.close()
+
+    def lines(self) -> Iterator[bytes]:
+        """The same, cut into lines of at most 1 MB."""
+        rest = b""
+        for chunk in self.chunks():
+            *lines, rest = (rest + chunk).split(b"\n")
+            if len(rest) > LINE_LIMIT_BYTES:
+                raise EngineError("The Engine sent a line of more than 1 MB.")
+            yield from lines
+        if rest:
+            yield rest
+
+    def shutdown(self) -> None:
+        """Ends a read, wherever it waits; nothing happens if the answer is complete."""
+        with suppress(ValueError, RuntimeError, OSError):
+            self._response.raw.shutdown()
