@@ -1,0 +1,265 @@
+"""What a person typed: parsed, and checked for what can be wrong whatever engine runs it.
+
+What Docker itself refuses (``-p`` with a shared namespace, ``net.*`` sysctls in host mode …) passes on
+purpose: Docker's own words stand next to the arm.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode, Publish
+
+MAX_ARMS = 50
+MAX_TEXT = 4096
+MAX_ITEMS = 100
+PROTOCOLS = ("tcp", "udp", "sctp")
+
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*", re.ASCII)
+_LABEL = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?", re.ASCII)
+_VARIABLE = re.compile(r"[^=\0\s]+")
+_SYSCTL = re.compile(r"[a-z0-9_-]+([./][a-zA-Z0-9_-]+)+", re.ASCII)
+#: distribution/reference, ``reference.go``: a name in lower case, then a tag, a digest or both.
+_IMAGE = re.compile(
+    r"([a-zA-Z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
+    r"(:\w[\w.-]{0,127})?(@[a-zA-Z0-9+._-]+:[0-9a-fA-F]{32,})?",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing to put right: the arm's key (None for the experiment), its field, one sentence."""
+
+    arm: str | None
+    field: str
+    sentence: str
+
+
+def _port(text: str, what: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 6 and 0 < int(text) < 65536):
+        raise ValueError(f"{what} must be a number from 1 to 65535, not “{text[:40]}”.")
+    return int(text)
+
+
+def parse_publish(text: str) -> Publish:
+    """``[address:][host port:]container port[/protocol]``, as ``docker run -p`` takes it."""
+    mapping, slash, protocol = text.strip().partition("/")
+    protocol = protocol.lower() if slash else "tcp"
+    if protocol not in PROTOCOLS:
+        raise ValueError(f"The protocol of a port is tcp, udp or sctp, not “{protocol[:40]}”.")
+    front, _, container = mapping.rpartition(":")
+    container_port = _port(container, "The container's port")
+    if not front:
+        return Publish(container_port, 0, protocol)
+    address, colon, host = front.rpartition(":")
+    host_port = _port(host, "The machine's port") if host else 0
+    if not colon:
+        return Publish(container_port, host_port, protocol)
+    address = address.removeprefix("[").removesuffix("]")
+    if not _is_address(address):
+        raise ValueError(f"“{address[:60]}” is not an IP address of this machine: write for example 127.0.0.1:8080:80.")
+    return Publish(container_port, host_port, protocol, address)
+
+
+def parse_environment(text: str) -> dict[str, str]:
+    """One ``NAME=value`` per line; empty lines are passed over."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        name, equals, value = line.partition("=")
+        name = name.strip()
+        if not equals or not _VARIABLE.fullmatch(name):
+            raise ValueError(f"Write an environment variable as NAME=value, not “{line.strip()[:60]}”.")
+        found[name] = value
+    return found
+
+
+def parse_sysctls(text: str) -> dict[str, str]:
+    """One ``name=value`` per line, as ``--sysctl`` takes it."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        name, equals, value = (part.strip() for part in line.partition("="))
+        if not equals or not _SYSCTL.fullmatch(name):
+            raise ValueError(f"Write a sysctl as net.ipv4.ip_forward=1, not “{line.strip()[:60]}”.")
+        found[name] = value
+    return found
+
+
+def parse_add_host(text: str) -> tuple[str, ...]:
+    """One ``name:address`` per line (``host-gateway`` is an address too), as ``--add-host`` takes it."""
+    entries = tuple(line.strip() for line in text.splitlines() if line.strip())
+    for entry in entries:
+        sentence = _add_host_problem(entry)
+        if sentence:
+            raise ValueError(sentence)
+    return entries
+
+
+def parse_command(text: str) -> tuple[str, ...]:
+    """A command in the words of a POSIX shell, without running one."""
+    if "\0" in text:
+        raise ValueError("A command cannot contain a NUL character.")
+    try:
+        return tuple(shlex.split(text))
+    except ValueError:
+        raise ValueError("A quotation mark in the command is not closed.") from None
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text
+
+
+def _add_host_problem(entry: str) -> str | None:
+    name, colon, address = entry.partition("=" if "=" in entry else ":")
+    address = address.removeprefix("[").removesuffix("]")
+    if not colon or not _is_host_name(name):
+        return f"Write an added host as name:address, not “{entry[:60]}”."
+    if address != "host-gateway" and not _is_address(address):
+        return f"“{address[:60]}” is not an IP address: write name:192.0.2.1 or name:host-gateway."
+    return None
+
+
+def _is_host_name(text: str) -> bool:
+    return len(text) <= 253 and all(_is_label(part) for part in text.split("."))
+
+
+def _is_label(text: str) -> bool:
+    return 0 < len(text) <= 63 and _LABEL.fullmatch(text) is not None
+
+
+Check = Callable[[ArmSpec], Iterator[tuple[str, str]]]
+
+
+def _check_words(arm: ArmSpec) -> Iterator[tuple[str, str]]:
+    """Sizes and NUL characters of everything that is text: they would reach execve(2)."""
+    texts: list[tuple[str, str]] = [
+        ("image", arm.image),
+        ("hostname", arm.hostname),
+        ("user", arm.user),
+        *(("command", one) for one in arm.command),
+        *(("dns", one) for one in arm.dns),
+        *(("add_host", one) for one in arm.add_host),
+        *(("environment", part) for pair in arm.environment.items() for part in pair),
+        *(("sysctls", part) for pair in arm.sysctls.items() for part in pair),
+    ]
+    for field, value in texts:
+        if "\0" in value:
+            yield field, f"The {field} contains a NUL character: remove it."
+        if len(value) > MAX_TEXT:
+            yield field, f"The {field} is longer than {MAX_TEXT} characters: shorten it."
+    counts = (
+        ("publish", len(arm.publish)),
+        ("environment", len(arm.environment)),
+        ("command", len(arm.command)),
+        ("dns", len(arm.dns)),
+        ("add_host", len(arm.add_host)),
+        ("sysctls", len(arm.sysctls)),
+    )
+    for field, count in counts:
+        if count > MAX_ITEMS:
+            yield field, f"There are {count} entries in {field}: at most {MAX_ITEMS} are allowed."
+
+
+def _check_shape(arm: ArmSpec) -> Iterator[tuple[str, str]]:
+    if len(arm.key) > 63 or not _NAME.fullmatch(arm.key):
+        yield "key", f"“{arm.key[:60]}” cannot be a name: use up to 63 letters, digits, “.”, “_” and “-”."
+    if len(arm.image) > 512 or not _IMAGE.fullmatch(arm.image):
+        yield "image", f"“{arm.image[:60]}” is not the name of an image: write for example nginx or nginx:1.27."
+    if arm.hostname and not _is_host_name(arm.hostname):
+        yield (
+            "hostname",
+            "A host name has parts of 1 to 63 letters, digits and “-”, joined by “.”: shorten or change it.",
+        )
+    elif len(arm.hostname) > 63:
+        yield "hostname", "The kernel takes a host name of at most 63 characters: shorten it."
+    if arm.user and not re.fullmatch(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]*(:[a-zA-Z0-9_][a-zA-Z0-9_.-]*)?", arm.user, re.ASCII):
+        yield "user", "Write a user as name, number, or user:group."
+
+
+def _check_ports(arm: ArmSpec) -> Iterator[tuple[str, str]]:
+    if not 0 < arm.port < 65536:
+        yield "port", f"The port must be from 1 to 65535, not {arm.port}."
+    for one in arm.publish:
+        if not 0 < one.container_port < 65536:
+            yield "publish", f"The container's port must be from 1 to 65535, not {one.container_port}."
+        if not 0 <= one.host_port < 65536:
+            yield "publish", f"The machine's port must be from 1 to 65535, not {one.host_port}."
+        if one.protocol not in PROTOCOLS:
+            yield "publish", f"The protocol of a port is tcp, udp or sctp, not “{one.protocol[:40]}”."
+        if one.host_address and not _is_address(one.host_address):
+            yield "publish", f"“{one.host_address[:60]}” is not an IP address: leave it empty for all addresses."
+
+
+def _check_names(arm: ArmSpec) -> Iterator[tuple[str, str]]:
+    for server in arm.dns:
+        if not _is_address(server):
+            yield "dns", f"“{server[:60]}” is not the IP address of a name server: write for example 192.0.2.53."
+    for entry in arm.add_host:
+        sentence = _add_host_problem(entry)
+        if sentence:
+            yield "add_host", sentence
+    for name in arm.environment:
+        if not _VARIABLE.fullmatch(name):
+            yield "environment", f"“{name[:60]}” cannot be the name of a variable: it is empty or has “=” or spaces."
+    for name in arm.sysctls:
+        if not _SYSCTL.fullmatch(name):
+            yield "sysctls", f"“{name[:60]}” is not the name of a sysctl: write for example net.ipv4.ip_forward."
+
+
+ARM_CHECKS: tuple[Check, ...] = (_check_shape, _check_words, _check_ports, _check_names)
+
+
+def _check_target(arm: ArmSpec, arms: dict[str, ArmSpec]) -> str | None:
+    if arm.mode is not Mode.CONTAINER:
+        return f"Only mode container has a target: remove “{arm.target[:60]}”." if arm.target else None
+    if not arm.target:
+        return "Say whose namespace this arm shares: name another arm."
+    if arm.target == arm.key:
+        return "An arm cannot share its own namespace: name another arm."
+    target = arms.get(arm.target)
+    if target is None:
+        return f"There is no arm “{arm.target[:60]}”: name one of {', '.join(sorted(arms))[:200]}."
+    if target.mode is Mode.CONTAINER:
+        return f"“{target.key}” shares a namespace itself: name the arm that owns it."
+    return None
+
+
+def problems(experiment: ExperimentSpec) -> tuple[Problem, ...]:
+    """Everything that must be put right before an engine is asked, in the order of the form."""
+    found: list[Problem] = []
+    if len(experiment.title) > 200 or "\0" in experiment.title:
+        found.append(Problem(None, "title", "The title must have at most 200 characters and no NUL."))
+    if not 0 < experiment.port < 65536:
+        found.append(Problem(None, "port", f"The port must be from 1 to 65535, not {experiment.port}."))
+    if not experiment.arms:
+        found.append(Problem(None, "arms", "Choose at least one mode."))
+    if len(experiment.arms) > MAX_ARMS:
+        found.append(Problem(None, "arms", f"There are {len(experiment.arms)} arms: at most {MAX_ARMS} are allowed."))
+    found += [
+        Problem(None, "names", f"“{name[:60]}” cannot be looked up: it is not a host name.")
+        for name in experiment.names
+        if not _is_host_name(name.removesuffix("."))
+    ]
+    arms = {arm.key: arm for arm in experiment.arms}
+    seen: set[str] = set()
+    for arm in experiment.arms[: MAX_ARMS * 2]:
+        if arm.key in seen:
+            found.append(Problem(arm.key, "key", f"Two arms are called “{arm.key[:60]}”: rename one."))
+        seen.add(arm.key)
+        target = _check_target(arm, arms)
+        if target:
+            found.append(Problem(arm.key, "target", target))
+        found += [Problem(arm.key, field, sentence) for check in ARM_CHECKS for field, sentence in check(arm)]
+    return tuple(found)
