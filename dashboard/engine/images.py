@@ -1,0 +1,106 @@
+"""Getting the image that an arm asks for: local, from a registry, or our own lab image."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dashboard.engine.lab_image import (
+    LAB_REFERENCE,
+    RECIPE_LABEL,
+    LabImageUnavailableError,
+    changes,
+    lab_image_archive,
+    recipe,
+)
+from dashboard.engine.protocol import Engine, EngineError, EngineUnreachable, ImageFacts
+
+LAB_NAMES = frozenset({"netmodes-lab", "netmodes-lab:latest", LAB_REFERENCE})
+NGINX_NAMES = frozenset({"nginx", "nginx:latest"})
+REGISTRY_SILENT = 504
+
+Progress = Callable[[str, float | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageChoice:
+    """Which reference to run, what it is, and one sentence if it is not simply what was asked for."""
+
+    reference: str
+    facts: ImageFacts
+    sentence: str = ""
+
+
+async def ensure_image(
+    engine: Engine, reference: str, data_dir: Path, progress: Progress, *, private: bool = False
+) -> ImageChoice:
+    """The image, whatever it takes: some milliseconds if it is local, else a pull, else the lab image.
+
+    The lab image stands in for ``nginx`` only. On a private host (``private``) it is tagged ``nginx`` as
+    well and no registry is asked: a private host reaches none. On any other engine only ``netmodes-lab`` is
+    tagged, and the choice says so. EngineError with a sentence if there is no way; EngineUnreachable if the
+    engine itself does not answer.
+    """
+    facts = await engine.image(reference)
+    if facts is not None and facts.labels.get(RECIPE_LABEL, recipe()) == recipe():
+        return ImageChoice(reference, facts)
+    if reference in LAB_NAMES:
+        return ImageChoice(reference, await _lab_image(engine, reference, data_dir, progress))
+    if private and reference in NGINX_NAMES:
+        return ImageChoice(reference, await _lab_image(engine, reference, data_dir, progress))
+    if private:
+        raise EngineError(
+            f"A private host reaches no registry, and {reference} is not on it: copy it there with "
+            f"`docker save {reference} | docker -H SOCKET load`, or use nginx.",
+            404,
+        )
+    try:
+        return ImageChoice(reference, await _pulled(engine, reference, progress))
+    except EngineError as error:
+        if isinstance(error, EngineUnreachable) and error.status != REGISTRY_SILENT:
+            raise
+        if reference not in NGINX_NAMES:
+            raise EngineError(f"{reference} is not on this engine and cannot be pulled: {error}", 404) from error
+        reason = str(error)
+    lab = await _lab_image(engine, LAB_REFERENCE, data_dir, progress)
+    sentence = (
+        f"{reference} cannot be pulled, so the lab image {LAB_REFERENCE} runs instead: nginx from this "
+        f"machine's distribution. ({reason})"
+    )
+    return ImageChoice(LAB_REFERENCE, lab, sentence)
+
+
+async def _pulled(engine: Engine, reference: str, progress: Progress) -> ImageFacts:
+    progress(f"Asking the registry for {reference}", None)
+    async for step in engine.pull(reference):
+        progress(step.text, step.fraction)
+    facts = await engine.image(reference)
+    if facts is None:
+        raise EngineError(f"{reference} was pulled, but the engine does not have it.", 404)
+    return facts
+
+
+async def _lab_image(engine: Engine, reference: str, data_dir: Path, progress: Progress) -> ImageFacts:
+    """The lab image under LAB_REFERENCE and ``reference``, imported if the engine has none of this recipe."""
+    facts = await engine.image(LAB_REFERENCE)
+    if facts is None or facts.labels.get(RECIPE_LABEL) != recipe():
+        loop = asyncio.get_running_loop()
+
+        def say(text: str, fraction: float | None) -> None:
+            loop.call_soon_threadsafe(progress, text, fraction)
+
+        try:
+            archive = await asyncio.to_thread(lab_image_archive, data_dir, say)
+        except LabImageUnavailableError as error:
+            raise EngineError(str(error), 404) from error
+        progress("Importing the lab image", 0.9)
+        await engine.import_image(str(archive), LAB_REFERENCE, changes())
+    if reference != LAB_REFERENCE:
+        await engine.tag_image(LAB_REFERENCE, reference)
+    facts = await engine.image(reference)
+    if facts is None:
+        raise EngineError(f"The lab image was imported, but the engine does not know {reference}.", 404)
+    progress("The lab image is ready", 1.0)
+    return facts

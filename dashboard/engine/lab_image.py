@@ -1,0 +1,248 @@
+"""The lab image: real nginx and busybox from the distribution's packages, FROM scratch, without a registry.
+
+Needs apt and dpkg-deb, but neither root nor an installation: packages are downloaded and read, nothing
+is unpacked onto the machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import platform
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from threading import Lock
+
+LAB_REFERENCE = "netmodes-lab:1"
+RECIPE_LABEL = "netmodes.recipe"
+SEEDS = ("nginx", "busybox-static")
+ROOT = Path(__file__).parent / "lab_root"
+CHANGES = (
+    'ENTRYPOINT ["/bin/serve"]',
+    'CMD ["nginx", "-g", "daemon off;"]',
+    "EXPOSE 80/tcp",
+    "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "STOPSIGNAL SIGQUIT",
+)
+#: nginx, busybox, and libraries that lie directly in a library folder; no modules, documents, locales.
+WANTED = re.compile(
+    r"(usr/)?(s?bin/(nginx|busybox)|lib(32|64)?/([^/]+-linux-[^/]+/)?[^/]+\.so(\.[0-9][0-9.]*)?)", re.ASCII
+)
+#: Merged /usr, as in the distributions the packages come from: both spellings of a path must work.
+LINKS = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64"}
+FOLDERS = {"tmp": 0o1777, "root": 0o700, "var/log": 0o755, "usr/share": 0o755}
+COMMAND_LIMIT_S = 180.0
+
+_building = Lock()
+
+
+class LabImageUnavailableError(Exception):
+    """The lab image cannot be built here; ``str()`` says why and what to do."""
+
+
+def recipe() -> str:
+    """Twelve hexadecimal digits that change with anything that is ours in the image."""
+    digest = hashlib.sha256("\n".join((platform.machine(), WANTED.pattern, *SEEDS, *CHANGES)).encode())
+    for path in sorted(one for one in ROOT.rglob("*") if one.is_file()):
+        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def changes() -> tuple[str, ...]:
+    """What ``docker import --change`` gets."""
+    return (*CHANGES, f"LABEL {RECIPE_LABEL}={recipe()}")
+
+
+def lab_image_archive(data_dir: Path, progress: Callable[[str, float | None], None] | None = None) -> Path:
+    """The root file system as a tar archive, built once per recipe and kept in ``data_dir/cache``.
+
+    Blocking: some seconds the first time. LabImageUnavailableError where it cannot be built.
+    """
+    cache = data_dir / "cache"
+    archive = cache / f"lab-image-{recipe()}.tar"
+    with _building:
+        if archive.exists():
+            return archive
+        cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for tool in ("apt-get", "apt-cache", "dpkg-deb"):
+            if shutil.which(tool) is None:
+                raise LabImageUnavailableError(
+                    f"The lab image is made from the packages of Debian or Ubuntu, and {tool} is not here: "
+                    "load an image of your own with `docker load`, or connect this machine to a registry."
+                )
+        with tempfile.TemporaryDirectory(prefix="lab-image-", dir=cache) as folder:
+            said = progress or (lambda _text, _fraction: None)
+            packages = _download(Path(folder), cache, said)
+            said("Writing the lab image", 0.7)
+            unfinished = Path(folder) / "root.tar"
+            _write(unfinished, packages)
+            unfinished.replace(archive)
+    return archive
+
+
+def _run(command: list[str], folder: Path) -> str:
+    """stdout of a command; LabImageUnavailableError with its last words if it fails."""
+    environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, timeout=COMMAND_LIMIT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise LabImageUnavailableError(f"{command[0]} failed: {error}") from error
+    if done.returncode:
+        words = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
+        raise LabImageUnavailableError(f"{command[0]} failed: {words[-1][:300]}")
+    return done.stdout.decode("utf-8", "replace")
+
+
+def _download(folder: Path, cache: Path, progress: Callable[[str, float | None], None]) -> list[Path]:
+    """The packages, by the machine's own package lists, or by fresh ones of ours if those are missing or old."""
+    options = ["-o", "APT::Sandbox::User=root"] if os.geteuid() == 0 else []
+    progress("Finding nginx and its libraries among the distribution's packages", 0.05)
+    try:
+        return _fetch(folder, options, progress)
+    except LabImageUnavailableError:
+        lists = cache / "apt-lists"
+        (lists / "partial").mkdir(parents=True, exist_ok=True)
+        options += [
+            *("-o", f"Dir::State::lists={lists}/"),
+            *("-o", "Dir::Cache::pkgcache="),
+            *("-o", "Dir::Cache::srcpkgcache="),
+        ]
+    progress("Reading the distribution's package lists", None)
+    try:
+        _run(["apt-get", "-qq", *options, "update"], folder)
+        return _fetch(folder, options, progress)
+    except LabImageUnavailableError as error:
+        raise LabImageUnavailableError(
+            f"The lab image cannot be built: the distribution's packages do not answer ({error}). "
+            "Check the network and run `apt-get update`, or load an image with `docker load`."
+        ) from error
+
+
+def _fetch(folder: Path, options: list[str], progress: Callable[[str, float | None], None]) -> list[Path]:
+    names = _closure(folder, options)
+    progress(f"Downloading {len(names)} packages", 0.2)
+    _run(["apt-get", "-qq", *options, "download", *names], folder)
+    return sorted(folder.glob("*.deb"))
+
+
+def _closure(folder: Path, options: list[str]) -> list[str]:
+    """The seeds and every library package that they need, by the distribution's own dependencies."""
+    quiet = [f"--no-{kind}" for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")]
+    listing = _run(["apt-cache", *options, "depends", "--recurse", *quiet, *SEEDS], folder)
+    needs = parse_depends(listing)
+    every = sorted({name for name in needs if not name.startswith("<")})
+    sections = parse_sections(_run(["apt-cache", *options, "show", "--no-all-versions", *every], folder))
+    return library_closure(SEEDS, needs, sections)
+
+
+def parse_depends(listing: str) -> dict[str, list[str]]:
+    """``apt-cache depends --recurse``: package → what it depends on."""
+    needs: dict[str, list[str]] = {}
+    current: list[str] = []
+    for line in listing.splitlines():
+        word = line.strip().lstrip("|")
+        if line and not line[0].isspace():
+            current = needs.setdefault(word, [])
+        elif word.startswith(("Depends:", "PreDepends:")):
+            current.append(word.partition(":")[2].strip())
+    return needs
+
+
+def parse_sections(listing: str) -> dict[str, str]:
+    """``apt-cache show``: package → section, without the archive area (``universe/libs`` → ``libs``)."""
+    sections: dict[str, str] = {}
+    package = ""
+    for line in listing.splitlines():
+        key, _, value = line.partition(": ")
+        if key == "Package":
+            package = value.strip()
+        elif key == "Section":
+            sections[package] = value.strip().rpartition("/")[2]
+    return sections
+
+
+def library_closure(
+    seeds: Iterable[str], needs: dict[str, list[str]], sections: dict[str, str]
+) -> list[str]:
+    """What is reached from the seeds through packages of section ``libs`` only."""
+    found: list[str] = []
+    waiting = list(seeds)
+    while waiting:
+        name = waiting.pop(0)
+        if name in found:
+            continue
+        found.append(name)
+        waiting += [one for one in needs.get(name, []) if sections.get(one) == "libs"]
+    return found
+
+
+def _write(archive: Path, packages: list[Path]) -> None:
+    with tarfile.open(archive, "w") as target:
+        for name, mode in FOLDERS.items():
+            _add(target, name, tarfile.DIRTYPE, mode=mode)
+        for name, aim in LINKS.items():
+            _add(target, name, tarfile.SYMTYPE, link=aim)
+        taken: set[str] = set()
+        for package in packages:
+            _copy(target, package, taken)
+        missing = {"usr/sbin/nginx", "usr/bin/busybox"} - taken
+        if missing:
+            raise LabImageUnavailableError(f"The distribution's packages lack {', '.join(sorted(missing))}.")
+        for path in sorted(one for one in ROOT.rglob("*") if one.is_file()):
+            name = _merged(path.relative_to(ROOT).as_posix())
+            _add(target, name, tarfile.REGTYPE, mode=0o755 if "/bin/" in f"/{name}" else 0o644, data=path.read_bytes())
+        for applet in _applets(packages):
+            if f"usr/bin/{applet}" not in taken and applet != "busybox":
+                _add(target, f"usr/bin/{applet}", tarfile.SYMTYPE, link="busybox")
+
+
+def _merged(name: str) -> str:
+    top, slash, rest = name.partition("/")
+    return f"{LINKS[top]}/{rest}" if slash and top in LINKS else name
+
+
+def _copy(target: tarfile.TarFile, package: Path, taken: set[str]) -> None:
+    """The wanted files of one package, straight from its archive into ours, owned by root."""
+    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE) as reader:
+        with tarfile.open(fileobj=reader.stdout, mode="r|") as source:
+            for member in source:
+                name = member.name.removeprefix("./")
+                if not WANTED.fullmatch(name) or not (member.isreg() or member.issym()):
+                    continue
+                if _merged(name) in taken:
+                    continue
+                taken.add(_merged(name))
+                if member.issym():
+                    _add(target, _merged(name), tarfile.SYMTYPE, link=member.linkname)
+                    continue
+                content = source.extractfile(member)
+                data = content.read() if content else b""
+                _add(target, _merged(name), tarfile.REGTYPE, mode=member.mode & 0o755, data=data)
+        reader.communicate()
+    if reader.returncode:
+        raise LabImageUnavailableError(f"dpkg-deb cannot read {package.name}.")
+
+
+def _add(
+    target: tarfile.TarFile, name: str, kind: bytes, *, mode: int = 0o777, link: str = "", data: bytes = b""
+) -> None:
+    member = tarfile.TarInfo(name)
+    member.type, member.mode, member.linkname, member.size = kind, mode, link, len(data)
+    target.addfile(member, io.BytesIO(data))
+
+
+def _applets(packages: list[Path]) -> list[str]:
+    """What this busybox can do, by running it: it is static and for this machine."""
+    package = next(one for one in packages if one.name.startswith("busybox"))
+    with tempfile.TemporaryDirectory(prefix="busybox-", dir=package.parent) as folder:
+        _run(["dpkg-deb", "-x", str(package), folder], package.parent)
+        binary = next(one for one in Path(folder).rglob("busybox") if one.is_file() and os.access(one, os.X_OK))
+        return [line for line in _run([str(binary), "--list"], package.parent).split() if "/" not in line]

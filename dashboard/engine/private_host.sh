@@ -1,0 +1,55 @@
+#!/bin/sh
+# Runs inside the new network, mount and UTS namespaces of a private host, then becomes its dockerd.
+# $1 name, $2 folder with etc/ and daemon.json, $3 short folder for sockets; the rest: more options for dockerd.
+set -eu
+
+name=$1
+folder=$2
+run=$3
+shift 3
+
+echo "$name" > /proc/sys/kernel/hostname
+
+# With the machine's containerd in sight dockerd would use that one (moby, cmd/dockerd/daemon_unix.go); and the
+# sockets of shims lie in this folder, whatever --exec-root says.
+mkdir -p /run/containerd
+mount -t tmpfs -o mode=0711 netmodes-containerd /run/containerd
+
+for file in resolv.conf hosts; do
+    [ ! -e "/etc/$file" ] || mount --bind "$folder/etc/$file" "/etc/$file"
+done
+
+# A LAN in a namespace of its own, so that the host looks like a machine: eth0 with an address, a router that
+# answers, and nothing behind it. The namespace lives as long as this mount, hence as long as the host.
+: > "$run/lan"
+unshare --net="$run/lan" true
+ip -batch - <<BATCH
+link set lo up
+link add eth0 type veth peer name uplink
+link set uplink netns $run/lan
+address add 192.0.2.2/24 dev eth0
+link set eth0 up
+route add default via 192.0.2.1 dev eth0
+BATCH
+ip -6 -batch - <<BATCH || true
+address add 2001:db8::2/64 dev eth0 nodad
+BATCH
+nsenter --net="$run/lan" ip -batch - <<BATCH
+link set lo up
+address add 192.0.2.1/24 dev uplink
+link set uplink up
+route add unreachable default
+BATCH
+nsenter --net="$run/lan" sh -c '
+    echo 1 > /proc/sys/net/ipv4/ip_forward
+    ip -6 address add 2001:db8::1/64 dev uplink nodad 2>/dev/null || true'
+
+exec dockerd \
+    --config-file "$folder/daemon.json" \
+    --data-root "$folder/data" \
+    --exec-root "$run/exec" \
+    --pidfile "$run/docker.pid" \
+    --exec-opt native.cgroupdriver=cgroupfs \
+    --cgroup-parent "/$name" \
+    -H "unix://$run/docker.sock" \
+    "$@"
