@@ -1,0 +1,221 @@
+"""Entering network namespaces: every visit is a thread of its own that ends afterwards.
+
+setns(2) moves the calling thread alone, so a thread that has been elsewhere is never reused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import select
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+#: ioctl_nsfs(2): the type of the namespace that a descriptor refers to.
+_NS_GET_NSTYPE = 0xB703
+
+
+class NamespaceGone(Exception):  # noqa: N818 - a state of the world, named as the callers speak of it
+    """The process or the namespace does not exist (any more)."""
+
+
+@contextmanager
+def living(pid: int) -> Iterator[None]:
+    """Proves that ``pid`` meant one and the same process during the whole block.
+
+    Raises NamespaceGone if there is no such process or if it ended before the block did: a number
+    is not given to another process while the first one lives (pidfd_open(2)).
+    """
+    try:
+        pidfd = os.pidfd_open(pid)
+    except (ProcessLookupError, ValueError, OverflowError) as error:
+        raise NamespaceGone(f"no process {pid}") from error
+    except OSError as error:  # EINVAL: not a pid at all; ENOENT: a thread's id
+        if isinstance(error, PermissionError):
+            raise
+        raise NamespaceGone(f"no process {pid}: {error.strerror}") from error
+    try:
+        try:
+            yield
+        except (FileNotFoundError, ProcessLookupError) as error:
+            raise NamespaceGone(f"process {pid} has ended") from error
+        ended = select.poll()
+        ended.register(pidfd, select.POLLIN)
+        if ended.poll(0):
+            raise NamespaceGone(f"process {pid} has ended")
+    finally:
+        os.close(pidfd)
+
+
+def open_namespace_of(pid: int, kind: str) -> int:
+    """A descriptor of ``/proc/PID/ns/KIND``; NamespaceGone, or PermissionError without the right to look."""
+    descriptor = -1
+    try:
+        with living(pid):
+            descriptor = os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
+    except BaseException:
+        if descriptor >= 0:
+            os.close(descriptor)
+        raise
+    return descriptor
+
+
+def in_thread[T](fn: Callable[[], T]) -> T:
+    """Runs ``fn`` in a thread made for it, waits, and returns or raises what it did."""
+    outcome = _Outcome(fn)
+    thread = threading.Thread(target=outcome.run, name="netns visit", daemon=True)
+    thread.start()
+    thread.join()
+    return outcome.get()
+
+
+async def in_own_thread[T](fn: Callable[[], T], discard: Callable[[T], object] | None = None) -> T:
+    """``in_thread`` without blocking the loop. The loop's own pool is not used: it fills up with calls
+    to an engine that hangs. If the caller was cancelled meanwhile, ``discard`` gets the result."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+    outcome = _Outcome(fn)
+
+    def settle() -> None:
+        if not future.cancelled():
+            if outcome.error is not None:
+                future.set_exception(outcome.error)
+            else:
+                future.set_result(outcome.get())
+        elif outcome.error is None and discard is not None:
+            discard(outcome.get())
+
+    def body() -> None:
+        outcome.run()
+        try:
+            loop.call_soon_threadsafe(settle)
+        except RuntimeError:  # the loop was closed while we were away
+            if outcome.error is None and discard is not None:
+                discard(outcome.get())
+
+    threading.Thread(target=body, name="netns visit", daemon=True).start()
+    return await future
+
+
+class _Outcome[T]:
+    """What a function returned or raised in another thread."""
+
+    def __init__(self, fn: Callable[[], T]) -> None:
+        self._fn = fn
+        self._results: list[T] = []
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self._results.append(self._fn())
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that asked
+            self.error = error
+
+    def get(self) -> T:
+        if self.error is not None:
+            try:
+                raise self.error
+            finally:
+                self.error = None  # breaks the cycle error -> traceback -> frame -> self
+        return self._results[0]
+
+
+class Namespace:
+    """An open network namespace; it stays alive while this is open, even without processes.
+
+    ``inode`` is that of ``/proc/PID/ns/net``. Close it, or use it as a context manager.
+    """
+
+    __slots__ = ("_fd", "inode")
+
+    def __init__(self, fd: int) -> None:
+        """Takes over ``fd``, which must refer to a network namespace (else NamespaceGone)."""
+        self._fd = fd
+        try:
+            kind = fcntl.ioctl(fd, _NS_GET_NSTYPE)
+            self.inode: int = os.fstat(fd).st_ino
+        except OSError as error:  # ENOTTY: the empty file that remains when a sandbox is unmounted
+            self.close()
+            raise NamespaceGone(f"not a namespace (any more): {error.strerror}") from error
+        if kind != os.CLONE_NEWNET:
+            self.close()
+            raise NamespaceGone("this is a namespace of another type")
+
+    @classmethod
+    def of_pid(cls, pid: int) -> Self:
+        """The namespace of a living process. NamespaceGone, or PermissionError without the right to look."""
+        return cls(open_namespace_of(pid, "net"))
+
+    @classmethod
+    def of_path(cls, path: str | os.PathLike[str]) -> Self:
+        """The namespace bound to a file, as Docker's SandboxKey or ``ip netns`` do it. NamespaceGone if not.
+
+        The path is ours; a sandbox of an engine with its own mounts is opened by ``of_path_inside``.
+        """
+        try:
+            return cls(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            raise NamespaceGone(f"no namespace at {os.fspath(path)}") from error
+
+    @classmethod
+    def of_path_inside(cls, pid: int, path: str) -> Self:
+        """``of_path`` for a path as the living process ``pid`` sees it (its mount namespace and root)."""
+        from dashboard.netns.files import open_inside
+
+        fd = open_inside(pid, path, os.O_RDONLY | os.O_NONBLOCK)
+        if fd is None:
+            raise NamespaceGone(f"no namespace at {path} of process {pid}")
+        return cls(fd)
+
+    @property
+    def fd(self) -> int:
+        """The descriptor; -1 after ``close``."""
+        return self._fd
+
+    def duplicate(self) -> Namespace:
+        """A second, independent handle of the same namespace."""
+        if self._fd < 0:
+            raise NamespaceGone("the namespace was closed")
+        return Namespace(fcntl.fcntl(self._fd, fcntl.F_DUPFD_CLOEXEC, 3))
+
+    def close(self) -> None:
+        """Lets go. Harmless when repeated."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Namespace net:[{self.inode}]{'' if self._fd >= 0 else ' closed'}>"
+
+    def _entered[T](self, fn: Callable[[], T]) -> Callable[[], T]:
+        def visit() -> T:
+            if self._fd < 0:
+                raise NamespaceGone("the namespace was closed")
+            os.setns(self._fd, os.CLONE_NEWNET)
+            return fn()
+
+        return visit
+
+    def run[T](self, fn: Callable[[], T]) -> T:
+        """Runs ``fn`` in a thread that has entered the namespace and ends afterwards (about 0.1 ms).
+
+        Sockets that ``fn`` makes stay in the namespace for good. Never read ``/proc/net`` there: it
+        follows the process's first thread; ``/proc/thread-self/net`` and ``/proc/sys/net`` do not.
+        """
+        return in_thread(self._entered(fn))
+
+    async def arun[T](self, fn: Callable[[], T], discard: Callable[[T], object] | None = None) -> T:
+        """``run`` for a coroutine. If it is cancelled meanwhile, ``discard`` gets the result to close."""
+        return await in_own_thread(self._entered(fn), discard)

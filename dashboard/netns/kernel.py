@@ -1,0 +1,97 @@
+"""What this kernel can do, found by asking it in a namespace that exists only for the question."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+
+from dashboard.core.state import Protocol
+from dashboard.netns.entry import in_thread
+from dashboard.netns.interfaces import open_route_socket
+from dashboard.netns.listeners import ListenerTable, open_diag_socket
+from dashboard.netns.netlink import pack_attribute, request
+from dashboard.netns.rtnetlink import RTM_NEWLINK
+
+KINDS = ("veth", "bridge", "macvlan", "ipvlan", "vxlan", "vlan", "dummy")
+
+_NLM_F_CREATE_EXCL = 0x400 | 0x200
+_IFLA_IFNAME, _IFLA_LINK, _IFLA_LINKINFO = 3, 5, 18
+_IFLA_INFO_KIND, _IFLA_INFO_DATA = 1, 2
+_IFLA_VLAN_ID = 1
+_IFLA_VXLAN_ID = 1
+_ON_A_PARENT = frozenset({"macvlan", "ipvlan", "vlan"})
+_PARENT = b"parent0"
+
+
+def link_kinds() -> dict[str, bool]:
+    """For each of ``KINDS``: can this kernel make such a link, and may we? All False where no
+    namespace can be made (without CAP_SYS_ADMIN).
+
+    Each is made in a scratch namespace that ends with the call (a few milliseconds). The kernel loads
+    the module of a kind where it has one, as it does for Docker. Call it in a thread.
+    """
+    try:
+        return in_thread(_try_all)
+    except OSError:
+        return dict.fromkeys(KINDS, False)
+
+
+def _try_all() -> dict[str, bool]:
+    os.unshare(os.CLONE_NEWNET)
+    with open_route_socket() as opened:
+        veth = _make(opened, "veth", _PARENT)
+        parent = 0
+        if veth or _make(opened, "dummy", _PARENT) or _make(opened, "bridge", _PARENT):
+            parent = socket.if_nametoindex(_PARENT.decode())
+        found = {"veth": veth}
+        for number, kind in enumerate(KINDS):
+            if kind != "veth":
+                lower = parent if kind in _ON_A_PARENT else 0
+                found[kind] = _make(opened, kind, b"try%d" % number, lower)
+        return found
+
+
+def _make(opened: socket.socket, kind: str, name: bytes, lower: int = 0) -> bool:
+    data = {
+        "vlan": pack_attribute(_IFLA_VLAN_ID, struct.pack("=H", 5)),
+        "vxlan": pack_attribute(_IFLA_VXLAN_ID, struct.pack("=I", 5)),
+    }.get(kind, b"")
+    info = pack_attribute(_IFLA_INFO_KIND, kind.encode()) + pack_attribute(_IFLA_INFO_DATA, data)
+    body = struct.pack("=BxHiII", 0, 0, 0, 0, 0) + pack_attribute(_IFLA_IFNAME, name + b"\0")
+    if lower:
+        body += pack_attribute(_IFLA_LINK, struct.pack("=I", lower))
+    try:
+        request(opened, RTM_NEWLINK, _NLM_F_CREATE_EXCL, body + pack_attribute(_IFLA_LINKINFO, info))
+    except OSError:
+        return False
+    return True
+
+
+def can_enter_namespaces() -> bool:
+    """Whether setns(2) into a network namespace is permitted (CAP_SYS_ADMIN), tried on our own."""
+    try:
+        descriptor = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        in_thread(lambda: os.setns(descriptor, os.CLONE_NEWNET))
+    except OSError:
+        return False
+    else:
+        return True
+    finally:
+        os.close(descriptor)
+
+
+def can_list_sockets() -> dict[str, bool]:
+    """Per protocol: has the kernel the sock_diag module that tells who listens? Call it in a thread."""
+
+    def ask() -> frozenset[Protocol]:
+        with open_diag_socket() as opened:
+            table = ListenerTable(opened)
+            table.poll()
+            return table.unreadable
+
+    unreadable = in_thread(ask)
+    return {str(protocol): protocol not in unreadable for protocol in Protocol}

@@ -1,0 +1,176 @@
+"""Netlink framing: messages, attributes, dumps and acknowledged requests (netlink(7))."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port
+_ATTRIBUTE = struct.Struct("=HH")  # length, type
+_INT = struct.Struct("=i")
+
+NLMSG_ERROR = 2
+NLMSG_DONE = 3
+NLM_F_REQUEST = 0x1
+NLM_F_ACK = 0x4
+NLM_F_DUMP_INTR = 0x10
+NLM_F_DUMP = 0x300
+_TYPE_MASK = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
+_SOL_NETLINK = 270
+_NETLINK_GET_STRICT_CHK = 12
+_SO_RCVBUFFORCE = 33
+_RECEIVE_BYTES = 65536  # the kernel fills at most 32 KiB of a dump into one datagram
+_DUMP_ATTEMPTS = 20
+
+
+class MalformedMessage(Exception):  # noqa: N818 - says what it is
+    """Bytes that are not what the kernel sends; nothing of the message was used."""
+
+
+class Message(NamedTuple):
+    """One netlink message without its header."""
+
+    type: int
+    flags: int
+    sequence: int
+    body: bytes
+
+
+def split_messages(data: bytes) -> Iterator[Message]:
+    """The messages of one datagram; MalformedMessage where a length leads out of it."""
+    offset, end = 0, len(data)
+    while offset < end:
+        if end - offset < HEADER.size:
+            raise MalformedMessage(f"{end - offset} bytes are no header")
+        length, kind, flags, sequence, _ = HEADER.unpack_from(data, offset)
+        if length < HEADER.size or offset + length > end:
+            raise MalformedMessage(f"length {length} of {end - offset} bytes")
+        yield Message(kind, flags, sequence, data[offset + HEADER.size : offset + length])
+        offset += (length + 3) & ~3
+
+
+def split_attributes(data: bytes, offset: int = 0) -> dict[int, bytes]:
+    """Attributes by type, from ``offset`` on; MalformedMessage where a length leads out of ``data``."""
+    found: dict[int, bytes] = {}
+    unpack = _ATTRIBUTE.unpack_from
+    end = len(data)
+    if offset > end:
+        raise MalformedMessage("shorter than its fixed part")
+    while end - offset >= 4:
+        length, kind = unpack(data, offset)
+        if length < 4 or offset + length > end:
+            raise MalformedMessage(f"attribute of length {length} in {end - offset} bytes")
+        found[kind & _TYPE_MASK] = data[offset + 4 : offset + length]
+        offset += (length + 3) & ~3
+    return found
+
+
+def pack_attribute(kind: int, value: bytes) -> bytes:
+    """One attribute, padded to four bytes."""
+    return _ATTRIBUTE.pack(4 + len(value), kind) + value + bytes(-len(value) % 4)
+
+
+def pack_message(kind: int, flags: int, sequence: int, body: bytes) -> bytes:
+    """One request with its header."""
+    return HEADER.pack(HEADER.size + len(body), kind, flags, sequence, 0) + body
+
+
+def open_socket(protocol: int, groups: int = 0, receive_bytes: int = 0) -> socket.socket:
+    """A non-blocking netlink socket in the namespace of the calling thread, where it stays.
+
+    ``groups`` is the bit mask of multicast groups, ``receive_bytes`` the buffer to ask for: with
+    CAP_NET_ADMIN beyond ``net.core.rmem_max``.
+    """
+    opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
+    try:
+        opened.setblocking(False)
+        if protocol == socket.NETLINK_ROUTE:
+            opened.setsockopt(_SOL_NETLINK, _NETLINK_GET_STRICT_CHK, 1)
+        if receive_bytes:
+            try:
+                opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, receive_bytes)
+            except PermissionError:
+                opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        opened.bind((0, groups))
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def receive(opened: socket.socket) -> bytes:
+    """The next datagram that the kernel itself sent; BlockingIOError when there is none.
+
+    A process with CAP_NET_ADMIN in the namespace can send to us too; that is dropped here.
+    """
+    while True:
+        data, sender = opened.recvfrom(_RECEIVE_BYTES)
+        if sender[0] == 0:
+            return data
+
+
+def drain(opened: socket.socket) -> None:
+    """Throws away what an interrupted exchange has left in the socket."""
+    while True:
+        try:
+            opened.recv(_RECEIVE_BYTES)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
+
+
+def raise_refusal(body: bytes) -> None:
+    """Raises the OSError that an NLMSG_ERROR or NLMSG_DONE body carries; returns if it says 0."""
+    if len(body) < 4:
+        raise MalformedMessage("an error without a number")
+    code: int = _INT.unpack_from(body)[0]
+    if code:
+        raise OSError(-code, os.strerror(abs(code)))
+
+
+def dump(opened: socket.socket, kind: int, body: bytes) -> list[Message]:
+    """All answers to one dump request. OSError if the kernel refuses.
+
+    The table may change under a dump; the kernel then says NLM_F_DUMP_INTR and it is repeated.
+    """
+    messages: list[Message] = []
+    for attempt in range(1, _DUMP_ATTEMPTS + 1):
+        opened.send(pack_message(kind, NLM_F_REQUEST | NLM_F_DUMP, attempt, body))
+        try:
+            messages, interrupted = _collect(opened, attempt)
+        except BaseException:
+            drain(opened)
+            raise
+        if not interrupted:
+            break
+    return messages
+
+
+def _collect(opened: socket.socket, sequence: int) -> tuple[list[Message], bool]:
+    messages: list[Message] = []
+    interrupted = False
+    while True:
+        for message in split_messages(receive(opened)):
+            if message.sequence != sequence:
+                continue
+            interrupted = interrupted or bool(message.flags & NLM_F_DUMP_INTR)
+            if message.type in {NLMSG_DONE, NLMSG_ERROR}:
+                raise_refusal(message.body)
+                return messages, interrupted
+            messages.append(message)
+
+
+def request(opened: socket.socket, kind: int, flags: int, body: bytes) -> None:
+    """One request with its acknowledgement. OSError with the kernel's error number if it refuses."""
+    opened.send(pack_message(kind, NLM_F_REQUEST | NLM_F_ACK | flags, 1, body))
+    while True:
+        for message in split_messages(receive(opened)):
+            if message.type == NLMSG_ERROR:
+                raise_refusal(message.body)
+                return

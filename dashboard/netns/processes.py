@@ -1,0 +1,229 @@
+"""Which process holds a socket, and which container a process belongs to (proc(5), cgroups(7))."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dashboard.netns.rtnetlink import decode_name
+
+_CONTAINER_ID = re.compile(rb"(?:[a-z][a-z-]*-)?([0-9a-f]{64})(?:\.scope)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The process to name for a socket. ``started`` is its start in clock ticks since boot, which with
+    the pid identifies it for good. ``container`` is the full id, None for the machine's processes."""
+
+    pid: int
+    process: str
+    container: str | None
+    started: int
+
+
+def all_pids() -> tuple[int, ...]:
+    """Every process of the machine."""
+    with os.scandir("/proc") as entries:
+        return tuple(int(entry.name) for entry in entries if entry.name.isdigit())
+
+
+def owners(inodes: Collection[int], pids: Iterable[int]) -> dict[int, tuple[tuple[int, str], ...]]:
+    r"""For each socket inode that one of ``pids`` has open: the (pid, process name) pairs, oldest first.
+
+    The oldest is the one to show: of a server that forked after binding it is the master. Names are
+    those of ``/proc/PID/comm``; bytes that are not UTF-8 appear as ``\xff``. Processes that end
+    meanwhile are left out. Reads every descriptor of every process given: call it in a thread.
+    """
+    wanted = frozenset(inodes)
+    holders: dict[int, list[tuple[int, int]]] = {}
+    for pid in dict.fromkeys(pids):
+        held = wanted & _socket_inodes(pid)
+        if not held:
+            continue
+        started = start_of(pid)
+        if started is None:
+            continue
+        for inode in held:
+            holders.setdefault(inode, []).append((started, pid))
+    names: dict[int, str | None] = {}
+    found: dict[int, tuple[tuple[int, str], ...]] = {}
+    for inode, pairs in holders.items():
+        named: list[tuple[int, str]] = []
+        for _, pid in sorted(pairs):
+            if pid not in names:
+                names[pid] = name_of(pid)
+            if (name := names[pid]) is not None:
+                named.append((pid, name))
+        if named:
+            found[inode] = tuple(named)
+    return found
+
+
+def find_owners(inodes: Collection[int], candidates: Iterable[int] = ()) -> dict[int, Owner]:
+    """The owner of each socket: searched among ``candidates`` first, then in all of ``/proc``.
+
+    Inode 0 is a socket of the kernel itself, which nobody owns. Call it in a thread.
+    """
+    missing = {inode for inode in inodes if inode}
+    found: dict[int, Owner] = {}
+    known: dict[int, Owner] = {}
+    tried = tuple(candidates)
+    for pids in (tried, None):
+        if not missing:
+            break
+        scope = all_pids() if pids is None else pids
+        for inode, pairs in owners(missing, scope).items():
+            pid, name = pairs[0]
+            if pid not in known:
+                started = start_of(pid)
+                if started is None:
+                    continue
+                known[pid] = Owner(pid, name, container_of(pid), started)
+            found[inode] = known[pid]
+        missing.difference_update(found)
+    return found
+
+
+def is_current(owner: Owner) -> bool:
+    """Whether the process still lives under that name."""
+    return start_of(owner.pid) == owner.started and name_of(owner.pid) == owner.process
+
+
+def _socket_inodes(pid: int) -> set[int]:
+    """Inodes of the sockets that a process has open; empty if it ended or may not be looked at."""
+    found: set[int] = set()
+    folder = b"/proc/%d/fd/" % pid
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - bytes, and ten times faster than Path.iterdir
+    except OSError:
+        return found
+    for name in names:
+        try:
+            target = os.readlink(folder + name)  # noqa: PTH115 - bytes
+        except OSError:
+            continue
+        if target.startswith(b"socket:["):
+            found.add(int(target[8:-1]))
+    return found
+
+
+def name_of(pid: int) -> str | None:
+    """The process's name (at most 15 bytes), None if it has ended."""
+    raw = _read(f"/proc/{pid}/comm")
+    return None if raw is None else decode_name(raw.removesuffix(b"\n"))
+
+
+def start_of(pid: int) -> int | None:
+    """When the process started, in clock ticks since boot; None if it has ended or is a zombie.
+
+    The name in ``/proc/PID/stat`` may hold spaces and parentheses: fields count from the last one.
+    """
+    raw = _read(f"/proc/{pid}/stat")
+    if raw is None:
+        return None
+    fields = raw[raw.rfind(b")") + 2 :].split()
+    if len(fields) < 20 or fields[0] in {b"Z", b"X"}:
+        return None
+    return int(fields[19])
+
+
+def _read(path: str) -> bytes | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        parts: list[bytes] = []
+        while part := os.read(descriptor, 65536):
+            parts.append(part)
+        return b"".join(parts)
+    except OSError:  # ESRCH: it ended between open and read
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def container_in(cgroup: bytes) -> str | None:
+    """The innermost container id in the text of ``/proc/PID/cgroup``, None if there is none.
+
+    Both hierarchies (v1 has a line per controller, v2 the line ``0::``) and both drivers:
+    ``/docker/<id>`` by cgroupfs and ``/system.slice/docker-<id>.scope`` by systemd.
+    """
+    for line in cgroup.splitlines():
+        for segment in reversed(line.split(b":", 2)[-1].split(b"/")):
+            if match := _CONTAINER_ID.fullmatch(segment):
+                return match.group(1).decode()
+    return None
+
+
+def container_of(pid: int) -> str | None:
+    """The full 64-digit id of the container that a process runs in; None for the machine's own."""
+    raw = _read(f"/proc/{pid}/cgroup")
+    return None if raw is None else container_in(raw)
+
+
+def pids_of_container(pid: int) -> tuple[int, ...]:
+    """All processes in the container of ``pid``, its sub-cgroups included; only itself outside of one.
+
+    Reads ``cgroup.procs`` where the hierarchy is mounted, else every ``/proc/PID/cgroup``.
+    """
+    raw = _read(f"/proc/{pid}/cgroup")
+    container = None if raw is None else container_in(raw)
+    if raw is None or container is None:
+        return (pid,) if raw is not None else ()
+    for folder in _cgroup_folders(raw, container):
+        found = _processes_below(folder)
+        if pid in found:
+            return tuple(sorted(found))
+    return tuple(one for one in sorted(all_pids()) if container_of(one) == container)
+
+
+def _cgroup_folders(cgroup: bytes, container: str) -> Iterator[Path]:
+    """Where the container's cgroup is mounted: the folder that bears its id, in each hierarchy."""
+    mounts = _cgroup_mounts()
+    for line in cgroup.splitlines():
+        _, _, rest = line.partition(b":")
+        controllers, _, path = rest.partition(b":")
+        if (mount := mounts.get(controllers)) is None:
+            continue
+        root, point = mount
+        text = os.fsdecode(path)
+        if root != "/":
+            if text != root and not text.startswith(f"{root}/"):
+                continue
+            text = text[len(root) :]
+        head, found, tail = text.partition(container)
+        if found:
+            yield Path(f"{point}{head}{found}{tail.split('/', 1)[0]}")
+
+
+def _cgroup_mounts() -> dict[bytes, tuple[str, str]]:
+    """(root, mount point) by what ``/proc/PID/cgroup`` calls the hierarchy; empty name for version 2."""
+    found: dict[bytes, tuple[str, str]] = {}
+    for line in (_read("/proc/self/mountinfo") or b"").splitlines():
+        before, _, after = line.partition(b" - ")
+        fields, about = before.split(b" "), after.split(b" ")
+        if len(fields) < 5 or len(about) < 3 or about[0] not in {b"cgroup", b"cgroup2"}:
+            continue
+        place = (os.fsdecode(fields[3]), os.fsdecode(fields[4]))
+        if about[0] == b"cgroup2":
+            found.setdefault(b"", place)
+        else:
+            for option in about[2].split(b","):
+                found.setdefault(option, place)
+            found.setdefault(os.fsencode(Path(place[1]).name), place)
+    return found
+
+
+def _processes_below(folder: Path) -> set[int]:
+    found: set[int] = set()
+    for place, folders, _ in os.walk(folder):
+        raw = _read(f"{place}/cgroup.procs")
+        if raw is not None:
+            found.update(int(number) for number in raw.split() if number != b"0")
+        if len(folders) > 1000:
+            break
+    return found

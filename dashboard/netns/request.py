@@ -1,0 +1,257 @@
+"""One HTTP request from inside a namespace, and whom its server saw as the client."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import re
+import socket
+import time
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from dashboard.netns.entry import Namespace, NamespaceGone
+from dashboard.netns.listeners import open_diag_socket, read_connections, say_endpoint
+from dashboard.netns.netlink import MalformedMessage
+
+_BODY_CHARACTERS = 400
+_MOST_BYTES = 64 * 1024
+_MOST_HEADERS = 12
+_WATCH_S = 0.15  # docker-proxy dials the container only after it has accepted us
+_WATCH_STEP_S = 0.002
+_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: ([^\r\n]*))?\r?\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back. ``status`` None and ``error``, a sentence, where there was no HTTP answer.
+
+    ``time_us`` is from the connect to the end of the answer's head, without the time spent on watching.
+    ``client`` is our own end as ``address:port``, ``client_seen`` the other end of the connection that
+    the server really has: the same, unless NAT or a proxy is between; None if it was not found.
+    """
+
+    status: int | None
+    reason: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    body_start: str = ""
+    time_us: int | None = None
+    error: str | None = None
+    client: str | None = None
+    client_seen: str | None = None
+
+
+async def request(
+    client: Namespace,
+    address: str,
+    port: int,
+    *,
+    server: Namespace | None = None,
+    server_port: int | None = None,
+    host: str = "",
+    path: str = "/",
+    timeout_s: float = 3.0,
+) -> Reply:
+    """GETs ``path`` from ``client``'s namespace; never raises for a failing network.
+
+    ``server`` is the namespace in which the program listens, to find ``client_seen`` there (sock_diag);
+    ``server_port`` the program's own port there where it is not ``port``. ``host`` is the Host header.
+    Reads at most 64 KiB.
+    """
+    watcher: socket.socket | None = None
+    try:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        opened = await client.arun(lambda: _open(family), discard=socket.socket.close)
+        with opened:
+            if server is not None:
+                watcher = await server.arun(open_diag_socket, discard=socket.socket.close)
+            exchange = _Exchange(opened, watcher, server_port or port, _pack(host or address, port, path))
+            return await exchange.run(address, port, timeout_s)
+    except NamespaceGone:
+        return Reply(None, error="The namespace is gone.")
+    except OSError as error:
+        return Reply(None, error=_say(error, address, port, timeout_s))
+    finally:
+        if watcher is not None:
+            watcher.close()
+
+
+def _open(family: int) -> socket.socket:
+    opened = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    opened.setblocking(False)
+    return opened
+
+
+def _pack(host: str, port: int, path: str) -> bytes:
+    """The request; whatever is in ``host`` and ``path``, it stays one line each."""
+    target = quote(path if path.startswith("/") else f"/{path}", safe="/?&=%:@!$'()*+,;~-._")[:2000]
+    name = re.sub(r"[^A-Za-z0-9.:\[\]_%-]", "", host)[:255]
+    if ":" in name and not name.startswith("[") and name.count(":") > 1:
+        name = f"[{name}]"
+    if port != 80 and not re.search(r"[^:]:\d+$|\]:\d+$", name):
+        name = f"{name}:{port}"
+    lines = (f"GET {target} HTTP/1.1", f"Host: {name}", "User-Agent: netmodes", "Accept: */*", "Connection: close")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii", "replace")
+
+
+class _Exchange:
+    """One connection: connect, look who the server sees, ask, read."""
+
+    def __init__(self, opened: socket.socket, watcher: socket.socket | None, server_port: int, wanted: bytes) -> None:
+        self._opened = opened
+        self._watcher = watcher
+        self._server_port = server_port
+        self._wanted = wanted
+        self._loop = asyncio.get_running_loop()
+        self._client: str | None = None
+        self._seen: str | None = None
+        self._spent_s = 0.0
+
+    async def run(self, address: str, port: int, timeout_s: float) -> Reply:
+        before = self._peers()
+        data = b""
+        error: str | None = None
+        try:
+            async with asyncio.timeout(timeout_s):
+                started = time.perf_counter()
+                await self._loop.sock_connect(self._opened, (address, port))
+                self._spent_s = time.perf_counter() - started
+                name = self._opened.getsockname()
+                self._client = say_endpoint(name[0], name[1])
+                await self._look(before, name[1])
+                started = time.perf_counter()
+                await self._loop.sock_sendall(self._opened, self._wanted)
+                data = await self._read_head(started)
+                if self._seen is None:
+                    await self._look_once(before, name[1])
+                data = await self._read_body(data)
+        except TimeoutError:
+            error = f"No answer from {say_endpoint(address, port)} within {timeout_s:g} s."
+        except OSError as failure:
+            error = _say(failure, address, port, timeout_s)
+        return self._reply(data, error, say_endpoint(address, port))
+
+    def _reply(self, data: bytes, error: str | None, where: str) -> Reply:
+        found = _STATUS.match(data)
+        if found is None:
+            if error is None:
+                error = (
+                    f"{where} answered, but not with HTTP."
+                    if data
+                    else f"{where} accepted the connection and closed it without an answer."
+                )
+            text = data[:_BODY_CHARACTERS].decode("utf-8", "replace")
+            return Reply(None, "", (), text, None, error, self._client, self._seen)
+        head, _, body = _split_head(data)
+        headers = tuple(_headers(head))
+        if any(name == "transfer-encoding" and "chunked" in value.lower() for name, value in headers):
+            body = _unchunk(body)
+        return Reply(
+            status=int(found.group(1)),
+            reason=(found.group(2) or b"").decode("latin-1")[:100],
+            headers=headers[:_MOST_HEADERS],
+            body_start=body[: 4 * _BODY_CHARACTERS].decode("utf-8", "replace")[:_BODY_CHARACTERS],
+            time_us=int(self._spent_s * 1e6),
+            client=self._client,
+            client_seen=self._seen,
+        )
+
+    async def _read_head(self, started: float) -> bytes:
+        data = b""
+        while len(data) < _MOST_BYTES:
+            part = await self._loop.sock_recv(self._opened, 16384)
+            data += part
+            if not part or _split_head(data)[1]:
+                break
+        self._spent_s += time.perf_counter() - started
+        return data
+
+    async def _read_body(self, data: bytes) -> bytes:
+        """As much as is shown, or as there is."""
+        head, separator, body = _split_head(data)
+        length = next((int(v) for n, v in _headers(head) if n == "content-length" and v.isdigit()), None)
+        enough = 8 * _BODY_CHARACTERS if length is None else min(length, 8 * _BODY_CHARACTERS)
+        while separator and len(body) < enough:
+            part = await self._loop.sock_recv(self._opened, 16384)
+            if not part:
+                break
+            body += part
+        return head + separator + body
+
+    def _peers(self) -> frozenset[str]:
+        """Who is connected to the server's port before we come."""
+        if self._watcher is None:
+            return frozenset()
+        try:
+            return frozenset(one.peer for one in read_connections(self._watcher, source_port=self._server_port))
+        except (OSError, MalformedMessage):
+            return frozenset()
+
+    async def _look(self, before: frozenset[str], own_port: int) -> None:
+        """Waits until the server has its end of the connection."""
+        until = time.monotonic() + _WATCH_S
+        while self._watcher is not None and self._seen is None and time.monotonic() < until:
+            await self._look_once(before, own_port)
+            if self._seen is None:
+                await asyncio.sleep(_WATCH_STEP_S)
+
+    async def _look_once(self, before: frozenset[str], own_port: int) -> None:
+        """Ours directly, else the one new connection: behind docker-proxy it is the proxy's own."""
+        if self._watcher is None:
+            return
+        try:
+            direct = read_connections(self._watcher, self._server_port, own_port)
+            ours = [one.peer for one in direct if one.peer == self._client]
+            if not ours:
+                there = read_connections(self._watcher, source_port=self._server_port)
+                ours = [one.peer for one in there if one.peer not in before]
+        except (OSError, MalformedMessage):
+            return
+        if len(ours) == 1:
+            self._seen = ours[0]
+
+
+def _split_head(data: bytes) -> tuple[bytes, bytes, bytes]:
+    for separator in (b"\r\n\r\n", b"\n\n"):
+        head, found, body = data.partition(separator)
+        if found:
+            return head, found, body
+    return data, b"", b""
+
+
+def _headers(head: bytes) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for line in head.split(b"\n")[1:200]:
+        name, colon, value = line.decode("latin-1").partition(":")
+        if colon:
+            found.append((name.strip().lower()[:100], value.strip()[:200]))
+    return found
+
+
+def _unchunk(data: bytes) -> bytes:
+    """The beginning of a chunked body, as far as it was read."""
+    body = b""
+    while data and len(body) < 8 * _BODY_CHARACTERS:
+        size, found, data = data.partition(b"\r\n")
+        digits = size.split(b";", 1)[0].strip()
+        if not found or not re.fullmatch(rb"[0-9a-fA-F]{1,8}", digits) or not (count := int(digits, 16)):
+            break
+        body += data[:count]
+        data = data[count + 2 :]
+    return body
+
+
+def _say(error: OSError, address: str, port: int, timeout_s: float) -> str:
+    """A plain sentence."""
+    where = say_endpoint(address, port)
+    known = {
+        errno.ECONNREFUSED: f"{where} refused the connection: nothing listens there.",
+        errno.ECONNRESET: f"The connection to {where} was reset.",
+        errno.EPIPE: f"The connection to {where} was reset.",
+        errno.ETIMEDOUT: f"No answer from {where} within {timeout_s:g} s.",
+        errno.ENETUNREACH: f"No route to {address} from here: the network is unreachable.",
+        errno.EHOSTUNREACH: f"{address} cannot be reached: no route to the host.",
+        errno.EADDRNOTAVAIL: f"{address} cannot be reached from here: there is no address to send from.",
+        errno.EAFNOSUPPORT: f"{address} cannot be reached from here: the kernel lacks its address family.",
+    }
+    return known.get(error.errno or 0, f"The connection to {where} failed: {error.strerror or error}.")

@@ -1,0 +1,71 @@
+"""Network sysctls of one namespace, as the thread that stands in it reads them.
+
+``/proc/sys/net`` shows the namespace of the calling thread (``net_ctl_header_lookup`` in
+net/sysctl_net.c), unlike ``/proc/net``, which shows that of the process's first thread.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+
+from dashboard.netns.entry import Namespace
+
+#: What Docker changes in a namespace that it makes, and what decides whether its ports work.
+NAMES = (
+    "net.core.somaxconn",
+    "net.ipv4.conf.all.forwarding",
+    "net.ipv4.conf.all.route_localnet",
+    "net.ipv4.conf.all.rp_filter",
+    "net.ipv4.conf.default.rp_filter",
+    "net.ipv4.ip_forward",
+    "net.ipv4.ip_local_port_range",
+    "net.ipv4.ip_unprivileged_port_start",
+    "net.ipv4.ping_group_range",
+    "net.ipv4.tcp_syncookies",
+    "net.ipv6.bindv6only",
+    "net.ipv6.conf.all.disable_ipv6",
+    "net.ipv6.conf.all.forwarding",
+    "net.ipv6.conf.default.accept_ra",
+    "net.ipv6.conf.default.disable_ipv6",
+)
+
+_NAME = re.compile(r"net(?:\.[A-Za-z0-9_/@-]+)+")
+_LIMIT_BYTES = 4096
+
+
+def read_sysctls(namespace: Namespace, extra: Iterable[str] = ()) -> dict[str, str]:
+    """The sysctls in ``NAMES`` and ``extra`` by name, white space collapsed; missing ones are left out."""
+    return namespace.run(lambda: read_sysctls_here(extra))
+
+
+def read_sysctls_here(extra: Iterable[str] = ()) -> dict[str, str]:
+    """The same for the namespace of the calling thread."""
+    found: dict[str, str] = {}
+    for name in sorted({*NAMES, *extra}):
+        if (value := _read_one(name)) is not None:
+            found[name] = value
+    return found
+
+
+def _read_one(name: str) -> str | None:
+    """One value; None if it does not exist, cannot be read or is no network sysctl.
+
+    As with sysctl(8), dots separate and a slash stands for a dot inside a name (``eth0/100``).
+    """
+    if not _NAME.fullmatch(name) or len(name) > 200:
+        return None
+    path = "/proc/sys/" + name.translate(str.maketrans("./", "/."))
+    if "/../" in path or "/./" in path or path.endswith(("/..", "/.")):
+        return None
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return None
+    try:
+        return " ".join(os.read(descriptor, _LIMIT_BYTES).decode("utf-8", "backslashreplace").split())
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
