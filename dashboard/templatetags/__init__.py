@@ -1,0 +1,1 @@
+"""What the templates need: thin filters and tags around pure functions."""

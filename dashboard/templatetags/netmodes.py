@@ -1,0 +1,241 @@
+"""Filters and tags: ``{% load netmodes %}``. Each is a few lines around a pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django import template
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from dashboard.core.messages import ArmStatus, Column, PublishedPort, Relation
+from dashboard.core.modes import Mode
+from dashboard.core.stream import ExperimentHead, Phase, Snapshot, TimelineItem
+from dashboard.core.topology import Picture
+from dashboard.templatetags import drawing, launching, table
+
+register = template.Library()
+
+SHOWN_TIMELINE = 200
+SYMBOLS = {Relation.SAME: "=", Relation.DIFFERS: "≠", Relation.ONLY: "◐"}
+#: In which phases each button is offered.
+ACTIONS = {
+    "stop": (Phase.WAITING, Phase.PREPARING, Phase.LAUNCHING, Phase.RUNNING),
+    "restart": (Phase.RUNNING,),
+    "again": (Phase.STOPPED, Phase.FAILED),
+    "remove": (Phase.STOPPED, Phase.FAILED),
+    "talk": (Phase.LAUNCHING, Phase.RUNNING),
+}
+
+
+def say_duration(seconds: float) -> str:
+    """``14 s``, ``2 min 14 s``, ``3 h 5 min`` or ``2 d 4 h``."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    if whole < 86_400:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
+
+
+def say_offset(seconds: float) -> str:
+    """Seconds since the beginning: ``0.081``, ``132.7``, ``20:05``, ``3:20:05``."""
+    if seconds < 10:
+        return f"{max(0.0, seconds):.3f}"
+    if seconds < 600:
+        return f"{seconds:.1f}"
+    whole = int(seconds)
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes}:{rest:02d}"
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+def say_micros(value: float | str | None) -> str:
+    """``18 µs``, ``1.9 ms`` or ``2.04 s``; empty when nothing was timed."""
+    if value is None or isinstance(value, str):
+        return ""
+    if value < 1000:
+        return f"{value:.0f} µs"
+    if value < 1_000_000:
+        return f"{value / 1000:.1f} ms"
+    return f"{value / 1_000_000:.2f} s"
+
+
+def phase_word(phase: str) -> str:
+    """The phase in the reader's language."""
+    return {
+        Phase.WAITING: _("waiting"),
+        Phase.PREPARING: _("preparing"),
+        Phase.LAUNCHING: _("launching"),
+        Phase.RUNNING: _("running"),
+        Phase.STOPPING: _("stopping"),
+        Phase.STOPPED: _("stopped"),
+        Phase.FAILED: _("failed"),
+    }.get(Phase(phase), phase)
+
+
+def status_word(status: str) -> str:
+    """What became of an arm, in the reader's language; empty for the column that is cloned."""
+    return {
+        ArmStatus.WAITING: _("waiting"),
+        ArmStatus.CREATED: _("created"),
+        ArmStatus.RUNNING: _("running"),
+        ArmStatus.REFUSED: _("refused"),
+        ArmStatus.EXITED: _("exited"),
+        ArmStatus.GONE: _("removed"),
+        ArmStatus.LOST: _("removed by somebody else"),
+    }.get(ArmStatus(status), status) if status else ""
+
+
+register.filter("duration", say_duration)
+register.filter("offset", say_offset)
+register.filter("micros", say_micros)
+register.filter("phase_word", phase_word)
+register.filter("status_word", status_word)
+
+
+@register.filter
+def symbol(relation: Relation) -> str:
+    """The sign of a relation; empty for the row that is cloned."""
+    return SYMBOLS.get(relation, "")
+
+
+@register.filter
+def relation_word(relation: Relation) -> str:
+    """The relation for those who do not see the sign."""
+    words = {Relation.SAME: _("same"), Relation.DIFFERS: _("differs"), Relation.ONLY: _("only in some")}
+    return words.get(relation, "")
+
+
+@register.filter
+def published(ports: Iterable[PublishedPort]) -> list[str]:
+    """Mappings in words, in their order."""
+    return [table.say_published(one) for one in ports]
+
+
+@register.filter
+def offered(phase: str, action: str) -> bool:
+    """Whether the button for ``action`` is shown in this phase."""
+    return phase in ACTIONS[action]
+
+
+@register.filter
+def phases_of(action: str) -> str:
+    """The phases in which the button is shown, for the browser."""
+    return " ".join(ACTIONS[action])
+
+
+@register.filter
+def moment(seconds: float | None) -> datetime | None:
+    """Seconds since the epoch as an aware datetime."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+@register.filter
+def running_time(head: ExperimentHead) -> str:
+    """How long the experiment runs or ran; empty before it started."""
+    if head.started_at is None:
+        return ""
+    end = head.stopped_at if head.stopped_at is not None else timezone.now().timestamp()
+    return say_duration(end - head.started_at)
+
+
+@register.filter
+def modes_by_column(columns: Iterable[Column]) -> dict[str, str]:
+    """The mode of each column by its key."""
+    return {one.key: one.mode for one in columns}
+
+
+@register.filter
+def lookup(mapping: Mapping[str, Any], key: str) -> Any:
+    """``mapping[key]``, or empty text."""
+    return mapping.get(key, "")
+
+
+@register.filter
+def newest(items: tuple[TimelineItem, ...]) -> tuple[TimelineItem, ...]:
+    """The last lines of a timeline."""
+    return items[-SHOWN_TIMELINE:]
+
+
+@register.filter
+def older_count(items: tuple[TimelineItem, ...]) -> int:
+    """How many lines come before the newest."""
+    return max(0, len(items) - SHOWN_TIMELINE)
+
+
+@register.simple_tag
+def list_modes() -> tuple[str, ...]:
+    """All modes, in their order."""
+    return tuple(Mode)
+
+
+@register.simple_tag
+def list_sections(snapshot: Snapshot) -> tuple[table.SectionView, ...]:
+    """The comparison in sections."""
+    return table.list_sections(snapshot.columns, snapshot.rows)
+
+
+@register.simple_tag
+def count_rows(sections: Iterable[table.SectionView]) -> str:
+    """``31 differ · 58 same``."""
+    members = tuple(sections)
+    differ, same = sum(one.differ for one in members), sum(one.same for one in members)
+    return _("%(differ)d differ · %(same)d same") % {"differ": differ, "same": same}
+
+
+@register.simple_tag
+def lay_out(picture: Picture) -> drawing.PictureView:
+    """The picture with its texts in place."""
+    return drawing.lay_out(picture)
+
+
+@register.simple_tag
+def launch_form(defaults: Any, values: Any, problems: Any, modes: Any) -> launching.LaunchView:
+    """The launch form; what the view did not give counts as empty."""
+    return launching.build_form(defaults or {}, values or None, problems or (), modes or ())
+
+
+@register.simple_tag
+def interface_words() -> dict[str, Any]:
+    """What the browser itself has to say, in the reader's language. ``{…}`` are filled in there."""
+    return {
+        "phases": {phase.value: phase_word(phase) for phase in Phase},
+        "statuses": {status.value: status_word(status) for status in ArmStatus},
+        "relations": {relation.value: relation_word(relation) for relation in Relation},
+        "counts": _("{differ} differ · {same} same"),
+        "showAll": _("show all {count}"),
+        "showFewer": _("show fewer"),
+        "older": _("{count} older"),
+        "connecting": _("connecting"),
+        "live": _("live"),
+        "reconnecting": _("reconnecting since {time}"),
+        "stale": _("Not live since {time}: what you see may be out of date."),
+        "stopped": _("stopped"),
+        "signedOut": _("signed out: sign in again"),
+        "gone": _("this experiment is no longer here"),
+        "copied": _("Copied"),
+        "copyByHand": _("Selected: press Ctrl+C"),
+        "changedOne": _("one fact changed"),
+        "changedMany": _("{count} facts changed"),
+        "otherVersion": _("this page is out of date: reload it"),
+        "since": _("since {time}"),
+        "asItWas": _("As it was at {time}."),
+        "from": _("from {from}"),
+        "trying": _("Trying every path…"),
+        "tried": _("{count} paths tried at {time}"),
+        "failed": _("It did not work: {reason}"),
+        "printing": _("Printing…"),
+        "finished": _("Finished at {time}"),
+        "cancelled": _("Cancelled"),
+        "cut": _("The beginning was left out: the output is too long."),
+        "nothing": _("nothing"),
+        "exit": _("exit code {code}"),
+        "themes": {"auto": _("auto"), "light": _("light"), "dark": _("dark")},
+        "theme": _("Theme: {name}"),
+    }

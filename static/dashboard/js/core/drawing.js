@@ -1,0 +1,64 @@
+// Where the texts and shapes of a picture's boxes stand; the same as dashboard/templatetags/drawing.py.
+
+export const FRAMES = new Set(["machine", "stack", "host-stack"]);
+const LINE = 17;
+
+function number(value) {
+  return String(Number(value.toFixed(2)));
+}
+
+function textAt(x, y, text, style, anchor = "start") {
+  return { x: number(x), y: number(y), text, style, anchor };
+}
+
+export function layOutBox(box) {
+  const { x, y } = box;
+  const texts = [];
+  let shape = null;
+  if (FRAMES.has(box.kind)) {
+    shape = [number(x + 16), number(y + 14)];
+    texts.push(textAt(x + 35, y + 25, box.title, "strong"));
+    box.lines.forEach((line, place) => {
+      if (box.kind === "host-stack") texts.push(textAt(x + 16, y + 45 + LINE * place, line, "soft"));
+      else texts.push(textAt(x + box.w - 16, y + 25 + LINE * place, line, "soft", "end"));
+    });
+  } else {
+    const lines = box.title ? [[box.title, "strong"]] : [];
+    box.lines.forEach((line, place) => lines.push([line, place === 0 && !box.title ? "plain" : "soft"]));
+    lines.forEach(([line, style], place) => texts.push(textAt(x + 12, y + 21 + LINE * place, line, style)));
+  }
+  return {
+    id: box.id,
+    kind: box.kind,
+    mode: box.mode,
+    x: number(x),
+    y: number(y),
+    w: number(box.w),
+    h: number(box.h),
+    radius: FRAMES.has(box.kind) ? "12" : "7",
+    shape,
+    texts,
+  };
+}
+
+export function layOutEdge(edge) {
+  return {
+    id: edge.id,
+    kind: edge.kind,
+    mode: edge.mode,
+    path: edge.path,
+    label: edge.label,
+    x: number(edge.label_x),
+    y: number(edge.label_y),
+  };
+}
+
+export function layOut(picture) {
+  return {
+    box: `0 0 ${number(picture.width)} ${number(picture.height)}`,
+    summary: picture.summary,
+    frames: picture.boxes.filter((box) => FRAMES.has(box.kind)).map(layOutBox),
+    edges: picture.edges.map(layOutEdge),
+    things: picture.boxes.filter((box) => !FRAMES.has(box.kind)).map(layOutBox),
+  };
+}

@@ -1,0 +1,58 @@
+// Which rows are shown: differences only, a search, and the fold of long sections.
+
+export const FOLD_AFTER = 40;
+
+/** Words that must all occur, in any order and case. */
+export function parseQuery(text) {
+  return text.toLowerCase().split(/\s+/).filter(Boolean);
+}
+
+export function matches(haystack, words) {
+  return words.every((word) => haystack.includes(word));
+}
+
+/** What a search looks through: everything that stands in the row. */
+export function haystackOf(row, columns) {
+  const parts = [row.label, row.key, row.field, row.why, row.section];
+  for (const column of columns) {
+    parts.push(row.cells[column.key] ?? row.absent?.[column.key] ?? "", row.notes?.[column.key] ?? "");
+  }
+  return parts.join("\n").toLowerCase();
+}
+
+/**
+ * rows: [{id, section, relation, haystack}] in order. Returns the ids that are shown and, per section,
+ * how many differ, are the same, match, and are folded away.
+ */
+export function selectRows(rows, { words = [], onlyDifferences = true, expanded = new Set(), limit = FOLD_AFTER } = {}) {
+  const shown = new Set();
+  const sections = new Map();
+  for (const row of rows) {
+    let section = sections.get(row.section);
+    if (section === undefined) {
+      section = { differ: 0, same: 0, matching: 0, folded: 0 };
+      sections.set(row.section, section);
+    }
+    const differs = row.relation !== "same";
+    if (differs) section.differ += 1;
+    else section.same += 1;
+    if (onlyDifferences && !differs) continue;
+    if (words.length > 0 && !matches(row.haystack, words)) continue;
+    section.matching += 1;
+    if (section.matching > limit && !expanded.has(row.section)) section.folded += 1;
+    else shown.add(row.id);
+  }
+  return { shown, sections };
+}
+
+export function totals(sections) {
+  let differ = 0;
+  let same = 0;
+  let matching = 0;
+  for (const one of sections.values()) {
+    differ += one.differ;
+    same += one.same;
+    matching += one.matching;
+  }
+  return { differ, same, matching };
+}

@@ -1,0 +1,52 @@
+// Numbers in words; the same as the template filters. tests/js/vectors.json holds both to it.
+
+export function sayDuration(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  if (whole < 86_400) return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+  return `${Math.floor(whole / 86_400)} d ${Math.floor((whole % 86_400) / 3600)} h`;
+}
+
+export function sayOffset(seconds) {
+  if (seconds < 10) return Math.max(0, seconds).toFixed(3);
+  if (seconds < 600) return seconds.toFixed(1);
+  const whole = Math.floor(seconds);
+  const rest = String(whole % 60).padStart(2, "0");
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes}:${rest}`;
+  return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${rest}`;
+}
+
+export function sayMicros(value) {
+  if (value === null || value === undefined) return "";
+  if (value < 1000) return `${value.toFixed(0)} µs`;
+  if (value < 1_000_000) return `${(value / 1000).toFixed(1)} ms`;
+  return `${(value / 1_000_000).toFixed(2)} s`;
+}
+
+export function sayClock(date) {
+  return [date.getHours(), date.getMinutes(), date.getSeconds()].map((n) => String(n).padStart(2, "0")).join(":");
+}
+
+/** Fills `{name}` in a translated sentence. */
+export function fill(sentence, values) {
+  return sentence.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+}
+
+export function sayPublished(port) {
+  const address = port.host_address.includes(":") ? `[${port.host_address}]` : port.host_address;
+  const outside = port.host_port ? String(port.host_port) : "*";
+  return `${address ? `${address}:` : ""}${outside} → ${port.container_port}/${port.protocol}`;
+}
+
+/**
+ * What a program printed, safe to look at: control characters and those that turn the direction of
+ * writing are shown as what they are, instead of doing what they do.
+ */
+export function visibleText(text) {
+  return text
+    .replace(/\r\n/g, "\n")
+    .replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, (c) => (c === "\u007f" ? "␡" : String.fromCharCode(0x2400 + c.charCodeAt(0))))
+    .replace(/[\u0080-\u009f\u202a-\u202e\u2066-\u2069]/g, (c) => `⟨U+${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
+}

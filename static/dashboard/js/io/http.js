@@ -1,0 +1,46 @@
+// Commands are POSTs of a form, with its CSRF token.
+
+export class Refused extends Error {}
+
+async function sentenceOf(response) {
+  const type = response.headers.get("content-type") ?? "";
+  if (type.includes("application/json")) {
+    const answer = await response.json().catch(() => ({}));
+    const said = answer.sentence ?? answer.error ?? answer.detail;
+    if (typeof said === "string") return said;
+  } else if (type.startsWith("text/plain")) {
+    const said = (await response.text()).trim();
+    if (said) return said.slice(0, 500);
+  }
+  return `${response.status} ${response.statusText}`.trim();
+}
+
+async function post(form, accept, signal) {
+  const response = await fetch(form.action, {
+    method: "POST",
+    body: new FormData(form),
+    headers: { Accept: accept },
+    credentials: "same-origin",
+    redirect: "error",
+    signal,
+  });
+  if (!response.ok) throw new Refused(await sentenceOf(response));
+  return response;
+}
+
+export async function postForJson(form, signal) {
+  return (await post(form, "application/json", signal)).json();
+}
+
+/** Calls `onText` with each piece as it arrives; text that is not UTF-8 is replaced. */
+export async function postForText(form, signal, onText) {
+  const response = await post(form, "text/plain", signal);
+  const reader = response.body.getReader();
+  const decoder = new TextDecoder();
+  for (;;) {
+    const { done, value } = await reader.read();
+    const text = done ? decoder.decode() : decoder.decode(value, { stream: true });
+    if (text) onText(text);
+    if (done) return;
+  }
+}

@@ -1,0 +1,13 @@
+// Puts the page together. State enters through data attributes and messages, markup only through templates.
+
+import { createCopying, createLocalTimes, createMenu, createTheme } from "./ui/chrome.js";
+import { createExperiment } from "./ui/experiment.js";
+import { createLaunch } from "./ui/launch.js";
+
+const main = document.getElementById("main");
+createTheme();
+createMenu();
+createCopying();
+createLocalTimes();
+createLaunch(main);
+if (main.dataset.ws) createExperiment(main);

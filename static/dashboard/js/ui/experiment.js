@@ -1,0 +1,96 @@
+// The experiment page: one model, one frame per burst of messages, every part draws what is dirty.
+
+import { isClean, mergeDirty, nothingDirty, receive } from "../core/protocol.js";
+import { fill } from "../core/say.js";
+import { connect } from "../io/socket.js";
+import { createColumns } from "./columns.js";
+import { createConnection } from "./connection.js";
+import { createHead } from "./head.js";
+import { createInspect } from "./inspect.js";
+import { announce, words } from "./page.js";
+import { createPictures } from "./picture.js";
+import { createTable } from "./table.js";
+import { createTimeline } from "./timeline.js";
+import { createTryIt } from "./tryit.js";
+
+const ANNOUNCE_MS = 4000;
+
+export function createExperiment(main) {
+  const head = createHead(main);
+  const columns = createColumns(main);
+  const pictures = createPictures(main);
+  const table = createTable(main.querySelector("#comparison"));
+  const timeline = createTimeline(main);
+  const connection = createConnection(main);
+  createTryIt(main);
+  createInspect(main, table);
+  openPanels(main);
+
+  let model = null;
+  let pending = nothingDirty();
+  let scheduled = false;
+  let heard = 0;
+  let announcing = null;
+
+  function say(count) {
+    heard += count;
+    announcing ??= setTimeout(() => {
+      announce(fill(heard === 1 ? words.changedOne : words.changedMany, { count: heard }));
+      heard = 0;
+      announcing = null;
+    }, ANNOUNCE_MS);
+  }
+
+  function draw() {
+    scheduled = false;
+    const dirty = pending;
+    pending = nothingDirty();
+    if (isClean(dirty)) return;
+    if (dirty.everything || dirty.head) {
+      head.draw(model.experiment);
+      connection.live(model.experiment.phase);
+    }
+    if (dirty.everything || dirty.columns) columns.draw(model.columns);
+    if (dirty.everything || dirty.pictures) pictures.draw(model);
+    table.draw(model, dirty);
+    timeline.draw(model, dirty);
+    if (dirty.cells.size > 0) say(dirty.cells.size);
+  }
+
+  function schedule(dirty) {
+    pending = mergeDirty(pending, dirty);
+    if (scheduled) return;
+    scheduled = true;
+    // A page in the background gets no frames: draw anyway, so that nothing piles up.
+    if (document.visibilityState === "hidden") queueMicrotask(draw);
+    else requestAnimationFrame(draw);
+  }
+
+  const socket = connect(main.dataset.ws, {
+    opened() {},
+    message(message) {
+      const result = receive(model, message);
+      model = result.model;
+      if (result.effect === "draw") schedule(result.dirty);
+      else if (result.effect === "resync") socket.resync();
+      else if (result.effect === "reload") {
+        socket.stop();
+        connection.ended("otherVersion");
+      }
+    },
+    lost: () => connection.lost(),
+    ended: (reason) => connection.ended(reason),
+  });
+}
+
+function openPanels(main) {
+  for (const link of main.querySelectorAll("[data-open-panel]")) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      const panel = main.querySelector(`[data-panel="${link.dataset.openPanel}"]`);
+      panel.open = true;
+      panel.scrollIntoView({ block: "nearest" });
+      panel.querySelector("form button, form select").focus({ preventScroll: true });
+    });
+  }
+}

@@ -1,0 +1,65 @@
+// The picture of where each container lives. Nodes are kept by id, so that nothing flickers.
+
+import { layOut } from "../core/drawing.js";
+import { setText, slot, svgElement } from "./page.js";
+
+function makeBox(box) {
+  const group = svgElement("g", { class: `box ${box.kind}`, "data-mode": box.mode, "data-id": box.id });
+  group.append(svgElement("rect", { x: box.x, y: box.y, width: box.w, height: box.h, rx: box.radius }));
+  if (box.shape) {
+    group.append(svgElement("use", { href: `#shape-${box.mode}`, x: box.shape[0], y: box.shape[1], width: "12", height: "12" }));
+  }
+  for (const one of box.texts) {
+    const text = svgElement("text", { x: one.x, y: one.y, "text-anchor": one.anchor, class: one.style });
+    text.textContent = one.text;
+    group.append(text);
+  }
+  return group;
+}
+
+function makeEdge(edge) {
+  const group = svgElement("g", { class: `edge ${edge.kind}`, "data-mode": edge.mode, "data-id": edge.id });
+  group.append(svgElement("path", { d: edge.path }));
+  if (edge.label) {
+    const text = svgElement("text", { x: edge.x, y: edge.y, "text-anchor": "middle", class: "soft" });
+    text.textContent = edge.label;
+    group.append(text);
+  }
+  return group;
+}
+
+function drawLayer(layer, items, make, known) {
+  const wanted = items.map((item) => {
+    const signature = JSON.stringify(item);
+    const kept = known.get(item.id);
+    if (kept?.signature === signature) return kept;
+    return { signature, node: make(item) };
+  });
+  known.clear();
+  wanted.forEach((one, place) => known.set(items[place].id, one));
+  const now = [...layer.children];
+  if (now.length !== wanted.length || wanted.some((one, place) => one.node !== now[place])) {
+    layer.replaceChildren(...wanted.map((one) => one.node));
+  }
+}
+
+export function createPictures(root) {
+  const pictures = [...root.querySelectorAll("[data-picture]")].map((svg) => ({
+    svg,
+    size: svg.dataset.picture,
+    layers: ["frames", "edges", "things"].map((name) => [name, svg.querySelector(`[data-layer="${name}"]`), new Map()]),
+  }));
+  return {
+    draw(model) {
+      for (const { svg, size, layers } of pictures) {
+        const drawn = layOut(model[size]);
+        if (svg.getAttribute("viewBox") !== drawn.box) svg.setAttribute("viewBox", drawn.box);
+        if (svg.getAttribute("aria-label") !== drawn.summary) svg.setAttribute("aria-label", drawn.summary);
+        for (const [name, layer, known] of layers) {
+          drawLayer(layer, drawn[name], name === "edges" ? makeEdge : makeBox, known);
+        }
+      }
+      setText(slot(root, "summary"), model.wide.summary);
+    },
+  };
+}

@@ -1,0 +1,272 @@
+// The comparison table: rows are cloned from <template>, kept by id, and only touched where they changed.
+
+import { listCells, SYMBOLS } from "../core/cells.js";
+import { haystackOf, parseQuery, selectRows, totals } from "../core/filter.js";
+import { fill } from "../core/say.js";
+import { recall, remember } from "../io/storage.js";
+import { cloneTemplate, setHidden, setText, shapeOf, slot, words } from "./page.js";
+
+const FADE_MS = 8000;
+
+function makeCell(cell) {
+  const td = document.createElement("td");
+  td.setAttribute("role", "cell");
+  td.dataset.column = cell.column;
+  td.dataset.mode = cell.mode;
+  td.dataset.title = cell.title;
+  fillCell(td, cell);
+  return td;
+}
+
+function fillCell(td, cell) {
+  const parts = [];
+  if (cell.kind === "absent") {
+    const word = document.createElement("em");
+    word.className = "absent";
+    word.textContent = cell.text;
+    parts.push(word);
+  } else if (cell.kind === "namespace") {
+    const badge = document.createElement("span");
+    badge.className = "ns";
+    badge.dataset.mode = cell.badge;
+    badge.append(shapeOf(cell.badge), cell.text);
+    parts.push(badge);
+  } else {
+    const value = document.createElement("span");
+    value.className = "value";
+    value.textContent = cell.text;
+    parts.push(value);
+  }
+  if (cell.note) {
+    const note = document.createElement("small");
+    note.className = "note";
+    note.textContent = cell.note;
+    parts.push(" ", note);
+  }
+  td.replaceChildren(...parts);
+}
+
+function signature(cell) {
+  return `${cell.kind}\u0000${cell.badge}\u0000${cell.text}\u0000${cell.note}`;
+}
+
+export function createTable(root) {
+  const table = root.querySelector("[data-table]");
+  const search = root.querySelector("#search");
+  const only = root.querySelector("#only-differences");
+  const rowTemplate = document.getElementById("template-row").content.querySelector("tr");
+  const entries = new Map(); // id -> {id, tr, section, relation, haystack, signatures}
+  const sections = new Map(); // key -> tbody
+  const expanded = new Set();
+  let order = [];
+  let columns = [];
+
+  function adopt() {
+    for (const tbody of table.querySelectorAll("tbody[data-section]")) {
+      const section = tbody.dataset.section;
+      sections.set(section, tbody);
+      for (const tr of tbody.querySelectorAll("tr[data-row]")) {
+        const { row: id, relation } = tr.dataset;
+        tr.classList.remove("over");
+        entries.set(id, {
+          id, tr, section, relation, signatures: null,
+          haystack: `${tr.textContent}\n${id}`.toLowerCase(),
+        });
+        order.push(id);
+      }
+    }
+  }
+
+  function sectionFor(key) {
+    let tbody = sections.get(key);
+    if (tbody === undefined) {
+      tbody = cloneTemplate("template-section").querySelector("tbody");
+      tbody.dataset.section = key;
+      tbody.id = `section-${key}`;
+      for (const cell of tbody.querySelectorAll("[colspan]")) cell.colSpan = columns.length + 1;
+      setText(slot(tbody, "title"), key.charAt(0).toUpperCase() + key.slice(1));
+      table.append(tbody);
+      sections.set(key, tbody);
+    }
+    return tbody;
+  }
+
+  /** Fills the row; the columns that `hits` names are marked. */
+  function fillRow(entry, row) {
+    const { tr } = entry;
+    entry.relation = row.relation;
+    entry.section = row.section;
+    entry.haystack = haystackOf(row, columns);
+    if (tr.dataset.relation !== row.relation) tr.dataset.relation = row.relation;
+    const head = tr.firstElementChild;
+    setText(head.firstElementChild, SYMBOLS[row.relation] ?? "");
+    setText(slot(head, "relation"), `${words.relations[row.relation]}: `);
+    setText(slot(head, "label"), row.label || row.key);
+    const why = slot(head, "why");
+    setText(why, row.why);
+    setHidden(why, !row.why);
+    const cells = listCells(row, columns);
+    const before = entry.signatures;
+    entry.signatures = cells.map(signature);
+    const fits = tr.children.length === cells.length + 1 && cells.every((cell, n) => tr.children[n + 1].dataset.column === cell.column);
+    if (!fits) {
+      tr.replaceChildren(head, ...cells.map(makeCell));
+      return;
+    }
+    cells.forEach((cell, place) => {
+      if (before === null || before[place] !== entry.signatures[place]) fillCell(tr.children[place + 1], cell);
+    });
+  }
+
+  function ensureRow(id, row, previous) {
+    let entry = entries.get(id);
+    if (entry === undefined) {
+      const tr = rowTemplate.cloneNode(true);
+      tr.dataset.row = id;
+      entry = { id, tr, section: row.section, relation: row.relation, haystack: "", signatures: null };
+      entries.set(id, entry);
+      const tbody = sectionFor(row.section);
+      const anchor = previous !== undefined && entries.get(previous)?.section === row.section
+        ? entries.get(previous).tr
+        : tbody.firstElementChild;
+      anchor.after(tr);
+    }
+    fillRow(entry, row);
+  }
+
+  function dropRow(id) {
+    const entry = entries.get(id);
+    if (entry === undefined) return;
+    entry.tr.remove();
+    entries.delete(id);
+  }
+
+  // Two names for one animation: exchanging them starts it anew without asking for the layout.
+  function mark(cells) {
+    const marked = [];
+    for (const [id, changed] of cells) {
+      const entry = entries.get(id);
+      if (entry === undefined) continue;
+      for (const td of entry.tr.children) {
+        if (!changed.has(td.dataset.column)) continue;
+        const other = td.classList.contains("hit-a") ? "hit-b" : "hit-a";
+        td.classList.remove("hit-a", "hit-b");
+        td.classList.add(other);
+        marked.push([td, other]);
+      }
+    }
+    if (marked.length > 0) {
+      setTimeout(() => {
+        for (const [td, name] of marked) td.classList.remove(name);
+      }, FADE_MS);
+    }
+  }
+
+  function select() {
+    const list = [];
+    for (const id of order) {
+      const entry = entries.get(id);
+      if (entry !== undefined) list.push(entry);
+    }
+    const searching = parseQuery(search.value);
+    const { shown, sections: counts } = selectRows(list, { words: searching, onlyDifferences: only.checked, expanded });
+    for (const entry of list) setHidden(entry.tr, !shown.has(entry.id));
+    for (const [key, tbody] of sections) {
+      const count = counts.get(key) ?? { differ: 0, same: 0, matching: 0, folded: 0 };
+      setHidden(tbody, count.differ + count.same === 0 || (searching.length > 0 && count.matching === 0));
+      setText(slot(tbody, "counts"), fill(words.counts, count));
+      const more = tbody.querySelector("[data-more]");
+      const open = expanded.has(key) && count.matching > 40;
+      setHidden(more, count.folded === 0 && !open);
+      setText(more.querySelector("button"), open ? words.showFewer : fill(words.showAll, { count: count.matching }));
+    }
+    const sum = totals(counts);
+    setText(slot(root, "total-counts"), fill(words.counts, sum));
+    setHidden(slot(root, "no-rows"), sum.matching > 0);
+  }
+
+  function draw(model, dirty) {
+    const newColumns = model.columns;
+    const keys = newColumns.map((one) => `${one.key} ${one.mode} ${one.title}`).join("\n");
+    const columnsChanged = keys !== columns.map((one) => `${one.key} ${one.mode} ${one.title}`).join("\n");
+    columns = newColumns;
+    if (columnsChanged) {
+      table.className = table.className.replace(/columns-\d+/, `columns-${columns.length}`);
+      for (const cell of table.querySelectorAll("tbody [colspan]")) cell.colSpan = columns.length + 1;
+    }
+    if (dirty.everything || columnsChanged) {
+      for (const id of [...entries.keys()]) if (!model.rows.has(id)) dropRow(id);
+      model.order.forEach((id, place) => ensureRow(id, model.rows.get(id), model.order[place - 1]));
+    } else {
+      for (const id of dirty.removed) dropRow(id);
+      if (dirty.rows.size > 0) {
+        let previous;
+        for (const id of model.order) {
+          if (dirty.rows.has(id)) ensureRow(id, model.rows.get(id), previous);
+          previous = id;
+        }
+      }
+    }
+    order = model.order;
+    if (dirty.everything || columnsChanged || dirty.rows.size > 0 || dirty.removed.size > 0) select();
+    mark(dirty.cells);
+  }
+
+  adopt();
+  if (recall("differences") === "all") only.checked = false;
+  const asked = new URLSearchParams(location.hash.slice(1)).get("find");
+  if (asked) search.value = asked;
+  only.addEventListener("change", () => {
+    remember("differences", only.checked ? null : "all");
+    select();
+  });
+  search.addEventListener("input", () => {
+    const query = search.value.trim();
+    history.replaceState(null, "", query ? `#${new URLSearchParams({ find: query })}` : location.pathname + location.search);
+    select();
+  });
+  table.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    const tbody = event.target.closest("tbody");
+    if (button === null || tbody === null) return;
+    const key = tbody.dataset.section;
+    if (button.hasAttribute("data-fold")) {
+      const open = button.getAttribute("aria-expanded") === "true";
+      button.setAttribute("aria-expanded", String(!open));
+      tbody.classList.toggle("folded", open);
+    } else if (button.hasAttribute("data-show-all")) {
+      if (expanded.has(key)) expanded.delete(key);
+      else expanded.add(key);
+      select();
+    }
+  });
+  select();
+
+  return {
+    draw,
+    /** Label and text of every row of a section in one column, as they stand in the table. */
+    factsOf(section, column) {
+      const facts = [];
+      for (const id of order) {
+        const entry = entries.get(id);
+        if (entry === undefined || entry.section !== section) continue;
+        const td = [...entry.tr.children].find((one) => one.dataset.column === column);
+        if (td) facts.push({ label: slot(entry.tr, "label").textContent, text: td.firstElementChild.textContent, absent: td.firstElementChild.className === "absent" });
+      }
+      return facts;
+    },
+    titleOf(section) {
+      const tbody = sections.get(section);
+      return tbody ? slot(tbody, "title").textContent : null;
+    },
+    reveal(section) {
+      const tbody = sections.get(section);
+      if (!tbody) return;
+      tbody.classList.remove("folded");
+      tbody.querySelector("[data-fold]").setAttribute("aria-expanded", "true");
+      only.checked = false;
+      select();
+      tbody.scrollIntoView({ block: "start", behavior: "smooth" });
+    },
+  };
+}

@@ -1,0 +1,71 @@
+// What happened, newest last. The last 200 lines stand in the page; older ones come when asked for.
+
+import { fill, sayOffset, visibleText } from "../core/say.js";
+import { cloneTemplate, setHidden, setText, shapeOf, slot, words } from "./page.js";
+
+const SHOWN = 200;
+
+function makeItem(item, modes) {
+  const li = cloneTemplate("template-timeline").querySelector("li");
+  li.dataset.seq = item.seq;
+  setText(slot(li, "offset"), sayOffset(item.offset_s));
+  slot(li, "offset").title = new Date(item.at * 1000).toLocaleString();
+  setText(slot(li, "text"), visibleText(item.text));
+  setText(slot(li, "cause"), item.cause);
+  const marks = item.columns.filter((key) => modes.has(key)).map((key) => {
+    const mark = document.createElement("span");
+    mark.dataset.mode = modes.get(key);
+    mark.title = key;
+    mark.append(shapeOf(modes.get(key)));
+    return mark;
+  });
+  slot(li, "marks").replaceChildren(...marks);
+  return li;
+}
+
+export function createTimeline(root) {
+  const box = slot(root, "log-box");
+  const list = slot(root, "log");
+  const older = root.querySelector("[data-older]");
+  let shown = SHOWN;
+  let items = [];
+  let modes = new Map();
+
+  function refresh() {
+    setHidden(slot(root, "no-log"), items.length > 0);
+    const hidden = Math.max(0, items.length - list.children.length);
+    setHidden(older, hidden === 0);
+    setText(older, fill(words.older, { count: hidden }));
+  }
+
+  function redraw() {
+    list.replaceChildren(...items.slice(-shown).map((item) => makeItem(item, modes)));
+    refresh();
+  }
+
+  older.addEventListener("click", () => {
+    shown += SHOWN;
+    const height = box.scrollHeight;
+    redraw();
+    box.scrollTop += box.scrollHeight - height;
+  });
+  box.scrollTop = box.scrollHeight;
+
+  return {
+    draw(model, dirty) {
+      modes = new Map(model.columns.map((column) => [column.key, column.mode]));
+      items = model.timeline;
+      const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
+      if (dirty.everything) {
+        redraw();
+      } else if (dirty.timeline.length > 0) {
+        list.append(...dirty.timeline.slice(-shown).map((item) => makeItem(item, modes)));
+        while (list.children.length > shown) list.firstElementChild.remove();
+        refresh();
+      } else {
+        return;
+      }
+      if (atEnd) box.scrollTop = box.scrollHeight;
+    },
+  };
+}
