@@ -61,7 +61,7 @@ async def lookup(
             outcome, answers, sent = await _ask(namespace, candidate, server, left)
             started = asked if started is None and sent else started
             spent = None if started is None else int((time.monotonic() - started) * 1e6)
-            found = Lookup(name, outcome, answers, server if outcome != "no answer" else None, spent)
+            found = Lookup(name, outcome, answers, server if sent or outcome != "no answer" else None, spent)
             best = min(best, found, key=_rank) if best.time_us is not None else found
             if outcome in {"answer", "no such name", "no address"}:
                 break  # this server knows; others are asked only when one fails

@@ -44,7 +44,7 @@ _RTM_F_CLONED = 0x200
 _RTEXT_FILTER_SKIP_STATS = 1 << 3
 
 _FAMILIES: dict[int, Family] = {socket.AF_INET: Family.INET, socket.AF_INET6: Family.INET6}
-_ADDRESS_FAMILIES: dict[int, Family] = {Family.INET: socket.AF_INET, Family.INET6: socket.AF_INET6}
+_ADDRESS_FAMILIES: dict[Family, int] = {Family.INET: socket.AF_INET, Family.INET6: socket.AF_INET6}
 _ADDRESS_BYTES: dict[int, int] = {socket.AF_INET: 4, socket.AF_INET6: 16}
 #: /etc/iproute2/rt_scopes as it is shipped; other numbers are shown as numbers.
 _SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}

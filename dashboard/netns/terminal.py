@@ -6,15 +6,16 @@ import asyncio
 import codecs
 import os
 import signal
+import subprocess
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
+from functools import partial
 from pathlib import Path
 
-from dashboard.netns.entry import Namespace, NamespaceGone
+from dashboard.netns.entry import Namespace, NamespaceGone, in_own_thread
 
 _CHUNK_BYTES = 8192
-_LAST_WORDS_S = 1.0
 _ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LC_ALL": "C.UTF-8",
@@ -41,14 +42,14 @@ async def run_inside(
     timeout_s: float = 10.0,
     limit_bytes: int = 200_000,
     on_exit: Callable[[int | None], None] | None = None,
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str]:
     """Runs ``argv`` with the machine's files and the namespace's network, and yields its output (stdout
     and stderr together) as it comes.
 
     ``resolv_conf`` and ``hosts``, a file or its contents, are what the tool sees in ``/etc``, read-only
     and in a mount namespace of its own. Ends, and kills everything started, after ``timeout_s`` seconds,
-    after ``limit_bytes`` or when the caller stops (use ``contextlib.aclosing``); a last line says so. ``on_exit`` gets the exit status,
-    None if it was killed. NamespaceGone if ``namespace`` is closed.
+    after ``limit_bytes`` (a last line says so) or when the caller stops: use ``contextlib.aclosing``.
+    ``on_exit`` gets the exit status, None if it was killed. NamespaceGone if ``namespace`` is closed.
     """
     if namespace.fd < 0:
         raise NamespaceGone("the namespace was closed")
@@ -59,8 +60,8 @@ async def run_inside(
         for name, source in (("resolv.conf", resolv_conf), ("hosts", hosts)):
             if isinstance(source, bytes):
                 if folder is None:
-                    folder = await asyncio.to_thread(_make_folder)
-                source = await asyncio.to_thread(_write, Path(folder.name) / name, source)  # noqa: PLW2901
+                    folder = await in_own_thread(_make_folder)
+                source = await in_own_thread(partial(_write, Path(folder.name) / name, source))  # noqa: PLW2901
             if source is not None:
                 pairs += [str(source), f"/etc/{name}"]
         command = [*_command(own.fd, pairs), *argv]
@@ -70,7 +71,7 @@ async def run_inside(
     finally:
         own.close()
         if folder is not None:
-            await asyncio.to_thread(folder.cleanup)
+            await in_own_thread(folder.cleanup)
 
 
 def _make_folder() -> tempfile.TemporaryDirectory[str]:
@@ -94,54 +95,80 @@ def _command(fd: int, pairs: list[str]) -> list[str]:
 async def _run(
     command: list[str], fd: int, timeout_s: float, limit_bytes: int, on_exit: Callable[[int | None], None] | None
 ) -> AsyncGenerator[str]:
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        pass_fds=(fd,),
-        start_new_session=True,
-        env=_ENVIRONMENT,
-    )
-    status: int | None = None
+    loop = asyncio.get_running_loop()
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    deadline = asyncio.get_running_loop().time() + timeout_s
+    deadline = loop.time() + timeout_s
     left = limit_bytes
+    whole = False
+    session = await in_own_thread(lambda: _Session(command, fd), discard=_Session.end)
     try:
-        assert process.stdout is not None  # noqa: S101 - PIPE was asked for
-        try:
-            while left > 0:
-                async with asyncio.timeout_at(deadline):
-                    part = await process.stdout.read(min(_CHUNK_BYTES, left))
-                if not part:
-                    break
-                left -= len(part)
-                if text := decoder.decode(part):
-                    yield text
-            if left > 0:
-                async with asyncio.timeout_at(deadline):
-                    status = await process.wait()
-        except TimeoutError:
-            yield f"\n[stopped after {timeout_s:g} s]\n"
-        else:
-            if text := decoder.decode(b"", final=True):
+        reader = await session.watch()
+        while left > 0:
+            async with asyncio.timeout_at(deadline):
+                part = await reader.read(min(_CHUNK_BYTES, left))
+            if not part:
+                whole = True
+                break
+            left -= len(part)
+            if text := decoder.decode(part):
                 yield text
-            if left <= 0:
-                yield f"\n[cut after {limit_bytes} bytes]\n"
+        if text := decoder.decode(b"", final=True):
+            yield text
+        if not whole:
+            yield f"\n[cut after {limit_bytes} bytes]\n"
+    except TimeoutError:
+        yield f"\n[stopped after {timeout_s:g} s]\n"
     finally:
-        await _end(process)
+        session.forget()
+        status = await in_own_thread(session.end)
         if on_exit is not None:
             on_exit(status)
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Kills the whole session that was started, even where the caller was cancelled."""
-    if process.returncode is None:
+class _Session:
+    """A command that leads a session of its own. Its pid is not given away before all of the session was
+    killed: only then it is reaped."""
+
+    def __init__(self, command: list[str], fd: int) -> None:
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=(fd,),
+            start_new_session=True,
+            env=_ENVIRONMENT,
+        )
+        self._pidfd = os.pidfd_open(self._process.pid)
+        self._pipe: asyncio.ReadTransport | None = None
+
+    async def watch(self) -> asyncio.StreamReader:
+        """Its output, which ends when the command does: whoever it left behind is killed."""
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader()
+        loop.add_reader(self._pidfd, self._kill)
+        self._pipe, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), self._process.stdout)
+        return reader
+
+    def _kill(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._pidfd)
+        self._kill_all()
+
+    def _kill_all(self) -> None:
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    with suppress(TimeoutError):
-        # What is left in the pipe is thrown away: until its end is read, asyncio keeps the transport.
-        async with asyncio.timeout(_LAST_WORDS_S):
-            while process.stdout is not None and await process.stdout.read(_CHUNK_BYTES):
-                pass
-            await process.wait()
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def forget(self) -> None:
+        """Lets go of the loop."""
+        asyncio.get_running_loop().remove_reader(self._pidfd)
+        if self._pipe is not None:
+            self._pipe.close()
+
+    def end(self) -> int | None:
+        """Kills what still lives and returns the exit status, None if that was by our hand."""
+        self._kill_all()
+        status = self._process.wait()
+        os.close(self._pidfd)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        return None if status == -signal.SIGKILL else status
