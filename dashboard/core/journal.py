@@ -44,13 +44,15 @@ class Facts:
     """What an entry says. None and empty mean "nothing of the kind".
 
     ``states`` replaces what is known of columns (a first look, or a fresh one after a gap);
-    ``changes`` goes on from it. ``columns`` sets heads; ``removed`` ends columns.
+    ``changes`` goes on from it; ``forgotten`` columns stay, but their state is no more.
+    ``columns`` sets heads; ``removed`` ends columns.
     """
 
     head: ExperimentHead | None = None
     columns: tuple[Column, ...] = ()
     states: dict[str, NamespaceState] = field(default_factory=dict)
     changes: dict[str, Changes] = field(default_factory=dict)
+    forgotten: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
 
 
@@ -87,8 +89,9 @@ def advance(view: View, entry: Entry) -> View:
         kept = [new.pop(column.key, column) for column in columns if column.key not in facts.removed]
         columns = (*kept, *new.values())
     states = view.states
-    if facts.states or facts.changes or facts.removed:
-        states = {key: state for key, state in states.items() if key not in facts.removed}
+    if facts.states or facts.changes or facts.removed or facts.forgotten:
+        gone = {*facts.removed, *facts.forgotten}
+        states = {key: state for key, state in states.items() if key not in gone}
         states.update(facts.states)
         for key, changes in facts.changes.items():
             if key in states:

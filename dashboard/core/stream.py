@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from dashboard.core.messages import Column, Relation, Row
+from dashboard.core.messages import Check, Column, Relation, Row
 from dashboard.core.topology import Picture
 
 PROTOCOL_VERSION = 1
@@ -30,7 +30,11 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExperimentHead:
-    """What stands above the columns. Times in seconds since the epoch."""
+    """What stands above the columns. Times in seconds since the epoch.
+
+    ``problem`` says what is wrong now (engine away, disk full) and since when; ``proof`` what was
+    looked at after the cleanup; ``as_it_was`` is set where a stopped experiment is shown as it was then.
+    """
 
     id: str
     title: str
@@ -45,6 +49,10 @@ class ExperimentHead:
     notice: str = ""
     progress: str = ""
     fraction: float | None = None
+    problem: str = ""
+    problem_since: float | None = None
+    proof: tuple[Check, ...] = ()
+    as_it_was: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

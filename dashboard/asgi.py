@@ -1,0 +1,58 @@
+"""The composition root: what a server runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.core.asgi import get_asgi_application
+
+http_application = get_asgi_application()
+
+from dashboard import configuration  # noqa: E402 - after Django is set up
+from dashboard.routing import websocket_urlpatterns  # noqa: E402
+from dashboard.web.guards import Application, HostGuard, Receive, Scope, Send, SocketGuard  # noqa: E402
+from dashboard.web.service import service  # noqa: E402
+
+
+def say(text: str) -> None:
+    """A line for the person at the terminal."""
+    sys.stderr.write(f"{text}\n")
+
+
+class Lifespan:
+    """Starts the lab with the server and stops it with it (ASGI lifespan)."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lifespan here, everything else below."""
+        if scope["type"] != "lifespan":
+            await self._application(scope, receive, send)
+            return
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await service.start(configuration.data_dir(), say)
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await service.stop(say)
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+application = Lifespan(
+    HostGuard(
+        ProtocolTypeRouter(
+            {
+                "http": http_application,
+                "websocket": AuthMiddlewareStack(SocketGuard(URLRouter(websocket_urlpatterns))),
+            }
+        )
+    )
+)

@@ -1,0 +1,54 @@
+"""What the environment says: ``NETMODES_*`` variables, and secrets also as ``*_FILE``."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+BASE = Path(__file__).resolve().parent.parent
+
+
+def value(name: str, default: str = "") -> str:
+    """The variable, or the content of the file that ``NAME_FILE`` names, or the default."""
+    path = os.environ.get(f"{name}_FILE")
+    if path:
+        return Path(path).read_text(encoding="utf-8").strip()
+    return os.environ.get(name, default)
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """A comma-separated list."""
+    return [part.strip() for part in value(name, default).split(",") if part.strip()]
+
+
+def data_dir() -> Path:
+    """Where Netmodes keeps everything: 0700, made on first use."""
+    path = Path(value("NETMODES_DATA_DIR") or (BASE / "var" if (BASE / "manage.py").exists() else _user_data()))
+    path = path.resolve()
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def _user_data() -> Path:
+    home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(home) / "netmodes"
+
+
+def secret_key(folder: Path) -> str:
+    """The key from the environment, or one made once and kept 0600 beside the database."""
+    given = value("NETMODES_SECRET_KEY")
+    if given:
+        return given
+    path = folder / "secret.key"
+    if not path.exists():
+        descriptor = os.open(path.with_suffix(".new"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(64))
+        try:
+            os.link(path.with_suffix(".new"), path)
+        except FileExistsError:
+            pass
+        finally:
+            path.with_suffix(".new").unlink(missing_ok=True)
+    return path.read_text(encoding="utf-8").strip()

@@ -1,0 +1,295 @@
+"""Makes, starts and ends the containers of one experiment, and opens their namespaces."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from dashboard.core.journal import Cause, Source
+from dashboard.core.launch import container_config, free_subnet, network_request, run_line, warnings_about_the_arm
+from dashboard.core.lifecycle import (
+    Action,
+    Adopt,
+    Bury,
+    Lose,
+    Remove,
+    Start,
+    container_name,
+    launch_order,
+    needed_networks,
+    network_name,
+)
+from dashboard.core.messages import ArmStatus, Column, ContainerRef
+from dashboard.core.modes import NETWORK_DRIVERS, ArmSpec, Mode
+from dashboard.engine.images import ImageChoice, ensure_image
+from dashboard.engine.protocol import EngineError, EngineUnreachable
+from dashboard.lab import store
+from dashboard.lab.context import LABEL_ROUND, Context
+from dashboard.lab.observer import Observer, Subject
+from dashboard.lab.recorder import MACHINE, Recorder
+from dashboard.lab.store import Record
+from dashboard.netns.entry import NamespaceGone
+
+log = logging.getLogger(__name__)
+LOG_LINES = 20
+NOT_ISOLATED = (
+    "The container is not in host mode, but its network namespace is the machine's: do not trust this column."
+)
+
+
+class Arms:
+    """The containers and networks of one run, each outcome written down where it belongs.
+
+    ``stopping`` is asked before each new container: a stop that comes during a launch ends it.
+    """
+
+    def __init__(
+        self, context: Context, record: Record, recorder: Recorder, observer: Observer, stopping: Callable[[], bool]
+    ) -> None:
+        self._context = context
+        self._record = record
+        self._recorder = recorder
+        self._observer = observer
+        self._stopping = stopping
+        self._images: dict[str, ImageChoice | EngineError] = {}
+        self._networks: dict[Mode, EngineError] = {}
+
+    # Before the launch.
+
+    def first_columns(self) -> tuple[Column, ...]:
+        """The columns before anything runs."""
+        machine = Column(MACHINE, MACHINE, "this machine")
+        return (machine, *(self._first_column(arm) for arm in self._record.spec.arms))
+
+    def _first_column(self, arm: ArmSpec) -> Column:
+        return Column(
+            arm.key,
+            arm.mode,
+            arm.key,
+            command=self._command(arm),
+            status=ArmStatus.WAITING,
+            target=arm.target,
+            port=arm.port,
+        )
+
+    def _command(self, arm: ArmSpec) -> str:
+        """The line a person would type; a name stands in it only where something refers to it."""
+        target = container_name(self._record.id, arm.target) if arm.target else None
+        shared = any(other.target == arm.key for other in self._record.spec.arms)
+        name = container_name(self._record.id, arm.key) if shared or arm.mode in NETWORK_DRIVERS else None
+        return run_line(arm, name=name, network=self._network(arm), target_name=target)
+
+    def _network(self, arm: ArmSpec) -> str | None:
+        return network_name(self._record.id, arm.mode) if arm.mode in NETWORK_DRIVERS else None
+
+    async def prepare_images(self, progress: Callable[[str, float | None], None]) -> str:
+        """Gets every image; returns what a person should know. A missing image concerns its own arms only."""
+        for reference in dict.fromkeys(arm.image for arm in self._record.spec.arms):
+            try:
+                self._images[reference] = await ensure_image(
+                    self._context.engine,
+                    reference,
+                    self._context.data_dir,
+                    progress,
+                    private=self._context.private,
+                )
+            except EngineUnreachable:
+                raise
+            except EngineError as error:
+                self._images[reference] = error
+        notices = (image.sentence for image in self._images.values() if not isinstance(image, EngineError))
+        return " ".join(notice for notice in dict.fromkeys(notices) if notice)
+
+    async def make_networks(self) -> None:
+        """The networks that the modes need, all at once; a refusal concerns the arms of that mode."""
+        modes = needed_networks(self._record.spec.arms)
+        if not modes:
+            return
+        there = {one.name for one in await self._context.engine.networks(self._context.labels(self._record.id))}
+        await asyncio.gather(*(self._make_network(mode) for mode in modes if network_name(self._record.id, mode) not in there))
+
+    async def _make_network(self, mode: Mode) -> None:
+        try:
+            parent, subnet = await self._sub_interface(mode)
+            request = network_request(mode, parent=parent, subnet=subnet)
+            name = network_name(self._record.id, mode)
+            await self._context.engine.create_network(name, request.driver, self._labels(), request.options)
+        except EngineUnreachable:
+            raise
+        except EngineError as error:
+            self._networks[mode] = error
+        except ValueError as error:
+            self._networks[mode] = EngineError(str(error), 400)
+
+    async def _sub_interface(self, mode: Mode) -> tuple[str | None, str | None]:
+        """For macvlan and ipvlan: the machine's link with the default route, and a subnet that nobody uses."""
+        if mode not in {Mode.MACVLAN, Mode.IPVLAN} or MACHINE not in self._observer.keys:
+            return None, None
+        state = self._observer.state(MACHINE)
+        parent = next((r.interface for r in state.routes if r.destination == "default" and r.interface), None)
+        taken = [r.destination for r in state.routes if "/" in r.destination]
+        taken += [one.subnet for one in await self._context.engine.networks({}) if one.subnet]
+        return parent, free_subnet(taken)
+
+    def _labels(self, arm: str | None = None) -> dict[str, str]:
+        return {**self._context.labels(self._record.id, arm), LABEL_ROUND: str(self._record.round)}
+
+    # The launch.
+
+    async def bring_up(self, actions: tuple[Action, ...]) -> None:
+        """All arms to running and observed, in parallel where none waits for another."""
+        by_arm = {action.arm: action for action in actions if not isinstance(action, Remove)}
+        for wave in launch_order(self._record.spec.arms):
+            results = await asyncio.gather(
+                *(self._bring_up(arm, by_arm[arm.key]) for arm in wave), return_exceptions=True
+            )
+            for result in results:
+                if isinstance(result, BaseException):
+                    raise result
+
+    async def _bring_up(self, arm: ArmSpec, action: Action) -> None:
+        if self._stopping():
+            return
+        try:
+            match action:
+                case Lose():
+                    self._recorder.lost(arm.key)
+                case Bury():
+                    await self.bury(arm.key, action.container)
+                case Adopt():
+                    await self.observe(arm, action.container)
+                case Start():
+                    await self._start(arm, action.container)
+                case _:
+                    await self._start(arm, await self._create(arm))
+        except EngineUnreachable:
+            raise
+        except EngineError as error:
+            await self._refused(arm, error)
+
+    async def _refused(self, arm: ArmSpec, error: EngineError) -> None:
+        """The Engine's own words stand in the arm's column; what it left half made is removed."""
+        text = f"The Engine refuses {arm.key}: {error}"
+        self._recorder.set_column(
+            arm.key, Cause(Source.ENGINE, "refused"), text, status=ArmStatus.REFUSED, error=str(error), forget=True
+        )
+        container = self._recorder.column(arm.key).container
+        if container is not None:
+            await self.remove(container.id)
+
+    async def _create(self, arm: ArmSpec) -> str:
+        image = self._images.get(arm.image)
+        if isinstance(image, EngineError):
+            raise image
+        if arm.mode in self._networks:
+            raise self._networks[arm.mode]
+        reference = image.reference if image is not None else arm.image
+        name = container_name(self._record.id, arm.key)
+        target = self._recorder.column(arm.target).container if arm.target else None
+        config = container_config(
+            replace(arm, image=reference),
+            name=name,
+            labels=self._labels(arm.key),
+            network=self._network(arm),
+            target_container=target.id if target else (arm.target and container_name(self._record.id, arm.target)),
+        )
+        created = await self._context.engine.create_container(name, config)
+        warnings = warnings_about_the_arm(created.warnings)
+        said = f"; the Engine warns: {'; '.join(warnings)}" if warnings else ""
+        self._recorder.set_column(
+            arm.key,
+            Cause(Source.ENGINE, "create"),
+            f"{arm.key} created{said}",
+            status=ArmStatus.CREATED,
+            warnings=warnings,
+            container=ContainerRef(created.id, name, reference),
+        )
+        return created.id
+
+    async def _start(self, arm: ArmSpec, container: str) -> None:
+        await self._context.engine.start_container(container)
+        await self.observe(arm, container)
+        await self._context.database.run(store.remember_container, self._record.id, arm.key, container)
+
+    async def observe(self, arm: ArmSpec, container: str) -> None:
+        """Opens the container's namespace and reads it; one that has already ended is buried."""
+        engine = self._context.engine
+        facts = await engine.inspect_container(container)
+        if not facts.running or facts.pid == 0:
+            await self.bury(arm.key, container)
+            return
+        subject = Subject(arm.key, facts.pid, arm.mode, facts.resolv_conf_path, facts.hosts_path, facts.dns)
+        try:
+            state, again = await asyncio.gather(self._observer.add(subject), engine.inspect_container(container))
+        except NamespaceGone:
+            await self.bury(arm.key, container)
+            return
+        if (again.pid, again.started_at) != (facts.pid, facts.started_at):
+            # The pid may have been reused between inspect and open: what was read would be somebody else's.
+            await self.bury(arm.key, container)
+            return
+        shared = arm.mode in {Mode.HOST, Mode.CONTAINER} or state.netns != self._observer.inode(MACHINE)
+        column = replace(
+            self._recorder.column(arm.key),
+            status=ArmStatus.RUNNING,
+            error=None if shared else NOT_ISOLATED,
+            container=ContainerRef(again.id, again.name, again.image),
+            published=again.published,
+            asked=again.asked,
+            networks={name: address for name, address in again.networks.items() if name != "host"},
+        )
+        addresses = ", ".join(address for address in column.networks.values() if address)
+        text = f"{arm.key} started" + (f" and got {addresses}" if addresses else "")
+        self._recorder.observed(column, state, Cause(Source.ENGINE, "start"), text)
+
+    # The end.
+
+    async def bury(self, key: str, container: str) -> None:
+        """An arm that has ended: exit code and last lines are kept, then it is removed as ``--rm`` would."""
+        engine = self._context.engine
+        await self._observer.remove(key)
+        try:
+            facts = await engine.inspect_container(container)
+            logs = await engine.container_logs(container, LOG_LINES)
+        except EngineUnreachable:
+            raise
+        except EngineError:
+            self._recorder.lost(key)
+            return
+        last = f": {logs[-1]}" if logs else ""
+        self._recorder.set_column(
+            key,
+            Cause(Source.ENGINE, "die"),
+            f"{key} exited with code {facts.exit_code}{last}",
+            status=ArmStatus.EXITED,
+            exit_code=facts.exit_code,
+            logs=logs,
+            error=facts.error or None,
+            published=(),
+            forget=True,
+        )
+        await self.remove(container)
+
+    async def remove(self, container: str) -> None:
+        """Removes; a refusal is logged, the next pass tries again."""
+        try:
+            await self._context.engine.remove_container(container)
+        except EngineUnreachable:
+            raise
+        except EngineError as error:
+            log.warning("container %s could not be removed: %s", container[:12], error)
+
+    async def take_down(self) -> None:
+        """Removes every container, then every network of this experiment."""
+        engine = self._context.engine
+        labels = self._context.labels(self._record.id)
+        await asyncio.gather(*(self.remove(one.id) for one in await engine.containers(labels)))
+        for network in await engine.networks(labels):
+            try:
+                await engine.remove_network(network.id)
+            except EngineUnreachable:
+                raise
+            except EngineError as error:
+                log.warning("network %s could not be removed: %s", network.name, error)

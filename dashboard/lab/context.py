@@ -1,0 +1,55 @@
+"""What every part of the lab is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dashboard.core.messages import EngineRef
+from dashboard.engine.protocol import Engine, EngineInfo
+from dashboard.lab.journal import Publisher
+from dashboard.lab.store import Database
+from dashboard.lab.watches import WatchPool
+
+LABEL = "dev.netmodes.installation"
+LABEL_EXPERIMENT = "dev.netmodes.experiment"
+LABEL_ARM = "dev.netmodes.arm"
+LABEL_ROUND = "dev.netmodes.round"
+
+
+@dataclass(slots=True)
+class Context:
+    """The engine with what is known of it, the database, and the ways out."""
+
+    engine: Engine
+    info: EngineInfo
+    private: bool
+    installation: str
+    data_dir: Path
+    database: Database
+    publisher: Publisher
+    watches: WatchPool
+    clock: Callable[[], float]
+
+    @property
+    def ref(self) -> EngineRef:
+        """The engine as it stands in messages."""
+        return EngineRef(
+            version=self.info.version,
+            api=self.info.api,
+            name=self.info.name,
+            kernel=self.info.kernel,
+            system=self.info.system,
+            private=self.private,
+            endpoint=self.info.endpoint,
+        )
+
+    def labels(self, experiment: str | None = None, arm: str | None = None) -> dict[str, str]:
+        """The labels that make an object ours."""
+        labels = {LABEL: self.installation}
+        if experiment is not None:
+            labels[LABEL_EXPERIMENT] = experiment
+        if arm is not None:
+            labels[LABEL_ARM] = arm
+        return labels

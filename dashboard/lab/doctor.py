@@ -1,0 +1,112 @@
+"""What this engine and this kernel can do, mode by mode, and why not."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+
+from dashboard.core.availability import EngineTraits, availability
+from dashboard.core.messages import Check, Doctor, EngineRef, ModeReport
+from dashboard.core.modes import Mode, Unavailable
+from dashboard.engine.protocol import Engine, EngineError, EngineInfo
+from dashboard.netns.entry import Namespace, NamespaceGone
+from dashboard.netns.interfaces import read_interfaces
+from dashboard.netns.kernel import can_enter_namespaces, link_kinds
+from dashboard.netns.listeners import read_listeners
+
+TOOLS = {"ip": "iproute2", "ss": "iproute2", "netstat": "net-tools", "nslookup": "busybox", "nsenter": "util-linux"}
+PARENT_KINDS = {"physical", "veth", "vlan", "bond", "bridge"}
+
+
+def reference(info: EngineInfo, *, private: bool) -> EngineRef:
+    """The engine as it stands in messages."""
+    return EngineRef(info.version, info.api, info.name, info.kernel, info.system, private, info.endpoint)
+
+
+def _parents(pid: int) -> tuple[str, ...]:
+    """Links of the machine that could carry macvlan and ipvlan: up, with an address, not a bridge's port."""
+    with Namespace.of_pid(pid) as namespace:
+        return tuple(
+            one.name
+            for one in read_interfaces(namespace)
+            if one.kind in PARENT_KINDS - {"bridge"} and one.up and one.addresses and one.master is None
+        )
+
+
+def free_port(pid: int | None, first: int = 8080) -> int:
+    """The first port from ``first`` on at which nobody on the machine listens."""
+    try:
+        if pid is None:
+            return first
+        with Namespace.of_pid(pid) as namespace:
+            taken = {one.port for one in read_listeners(namespace)}
+    except (OSError, NamespaceGone):
+        return first
+    return next(port for port in range(first, 65536) if port not in taken)
+
+
+async def modes_of(engine: Engine, info: EngineInfo) -> tuple[ModeReport, ...]:
+    """The table of modes, found by asking the engine and the kernel."""
+    kinds = await asyncio.to_thread(link_kinds)
+    parents: tuple[str, ...] = ()
+    if info.pid is not None:
+        try:
+            parents = await asyncio.to_thread(_parents, info.pid)
+        except (OSError, NamespaceGone):
+            parents = ()
+    networks = await engine.networks({})
+    traits = EngineTraits(
+        version=info.version,
+        desktop=info.desktop,
+        rootless=info.rootless,
+        userns_remap=info.userns_remap,
+        swarm_active=info.swarm_active,
+        network_plugins=info.network_plugins,
+        default_bridge=any(network.name == "bridge" for network in networks),
+    )
+    found = availability(traits, kinds, parents)
+    return tuple(
+        ModeReport(mode, not isinstance(found[mode], Unavailable), getattr(found[mode], "reason", "")) for mode in Mode
+    )
+
+
+def _tools() -> list[Check]:
+    return [
+        Check(tool, path is not None, path or f"missing: apt-get install {package}")
+        for tool, package in TOOLS.items()
+        for path in [shutil.which(tool) or (shutil.which("busybox") if tool == "nslookup" else None)]
+    ]
+
+
+async def examine(engine: Engine, *, private: bool) -> Doctor:
+    """``doctor/1``; an engine that does not answer is a finding, not an error."""
+    may_enter = await asyncio.to_thread(can_enter_namespaces)
+    checks = [
+        Check("root", os.geteuid() == 0, "runs as root" if os.geteuid() == 0 else "not root: type sudo ./netmodes up"),
+        Check(
+            "namespaces",
+            may_enter,
+            "namespaces can be entered" if may_enter else "entering network namespaces needs root: type sudo ./netmodes up",
+        ),
+        *_tools(),
+    ]
+    try:
+        info = await engine.info()
+        modes = await modes_of(engine, info)
+    except EngineError as error:
+        checks.insert(0, Check("engine", ok=False, detail=str(error)))
+        reports = tuple(ModeReport(mode, available=False, reason="No Docker Engine answers.") for mode in Mode)
+        return Doctor(None, reports, tuple(checks))
+    checks.insert(0, Check("engine", ok=True, detail=f"Docker Engine {info.version} at {info.endpoint}"))
+    machine = info.pid is not None
+    checks.append(
+        Check(
+            "machine",
+            machine,
+            f"the engine is process {info.pid} of this machine"
+            if machine
+            else "the engine is not a process of this machine: its network stack cannot be read",
+        )
+    )
+    return Doctor(reference(info, private=private), modes, tuple(checks))

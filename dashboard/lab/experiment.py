@@ -1,0 +1,304 @@
+"""Brings one experiment to its wanted state and keeps its columns true."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dashboard.core.journal import Cause, Facts, Source, View
+from dashboard.core.lifecycle import Real, Remove, Wanted, container_name, plan
+from dashboard.core.messages import ArmStatus, Check
+from dashboard.core.stream import Phase
+from dashboard.engine.protocol import EngineEvent, EngineUnreachable
+from dashboard.lab import store
+from dashboard.lab.arms import Arms
+from dashboard.lab.context import LABEL_ARM, LABEL_ROUND, Context
+from dashboard.lab.observer import Observer, Subject
+from dashboard.lab.recorder import MACHINE, Recorder
+from dashboard.lab.store import Record
+
+NEVER_STARTED = "0001-"
+STANDARD_NAMES = ("localhost", "host.docker.internal")
+
+
+class Run:
+    """One experiment in the hands of this lab. All its passes go through ``settle``, one at a time."""
+
+    def __init__(self, context: Context, record: Record, view: View) -> None:
+        self._context = context
+        self._record = record
+        self._recorder = Recorder(context, record, view)
+        self.observer = Observer(context.watches, context.info.pid, self._recorder.states_changed)
+        self._arms = Arms(context, record, self._recorder, self.observer, lambda: self._stopping)
+        self._lock = asyncio.Lock()
+        self._round = record.round if view.head is not None and view.head.phase is not Phase.WAITING else 0
+        self._launched = False
+        self._stopping = False
+        self._lookups: asyncio.Task[None] | None = None
+        self._endings: set[asyncio.Task[None]] = set()
+
+    @property
+    def view(self) -> View:
+        """The experiment as it is now."""
+        return self._recorder.view
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is left to do."""
+        return self._recorder.ended and self._record.round == self._round
+
+    # The passes.
+
+    async def settle(self, record: Record) -> None:
+        """One pass: brings what is real nearer to what is wanted. Repeating it changes nothing."""
+        if record.wanted is not Wanted.RUNNING:
+            self._stopping = True
+        async with self._lock:
+            try:
+                if record.round != self._round:
+                    await self._begin(record)
+                if record.wanted is not Wanted.RUNNING:
+                    await self._stop()
+                elif self._recorder.ended:
+                    return
+                elif self._launched:
+                    await self._check()
+                else:
+                    await self._launch()
+                self._recorder.trouble("")
+            except EngineUnreachable as error:
+                self._recorder.trouble(str(error))
+            finally:
+                await self._recorder.journal.flush()
+
+    async def close(self) -> None:
+        """Lets go of everything that is open here; containers stay as they are."""
+        for task in (self._lookups, *self._endings):
+            if task is not None:
+                task.cancel()
+        await self.observer.close()
+        await self._recorder.journal.flush()
+
+    async def _begin(self, record: Record) -> None:
+        """A new round: everything of an earlier one is history."""
+        self._record = record
+        self._round = record.round
+        self._launched = False
+        self._stopping = record.wanted is not Wanted.RUNNING
+        self._arms = Arms(self._context, record, self._recorder, self.observer, lambda: self._stopping)
+        arms = record.spec.arms
+        head = replace(
+            self._recorder.head,
+            phase=Phase.PREPARING,
+            started_at=self._context.clock(),
+            stopped_at=None,
+            proof=(),
+            problem="",
+            problem_since=None,
+            notice="",
+            engine=self._context.info.version,
+            private=self._context.private,
+        )
+        old = self.view
+        facts = Facts(
+            head=head,
+            columns=self._arms.first_columns(),
+            forgotten=tuple(old.states),
+            removed=tuple(c.key for c in old.columns if c.key != MACHINE and c.key not in {arm.key for arm in arms}),
+        )
+        text = f"Launch asked for: {len(arms)} {'arm' if len(arms) == 1 else 'arms'}, image {record.spec.image}"
+        self._recorder.journal.append(Cause(Source.PERSON, "launch"), facts, text)
+        await self._context.database.run(store.save_head, record.id, head, 0)
+
+    async def _launch(self) -> None:
+        real, leftovers = await self._real()
+        actions = plan(Wanted.RUNNING, self._record.spec.arms, real, self._record.launched)
+        leftovers += [action.container for action in actions if isinstance(action, Remove)]
+        await asyncio.gather(*(self._arms.remove(container) for container in leftovers))
+        machine = asyncio.ensure_future(self._observe_machine())
+        try:
+            notice = await self._arms.prepare_images(self._progress)
+        finally:
+            await machine
+        if self._stopping:
+            return
+        cause = Cause(Source.LAB, "launch")
+        self._recorder.set_head(cause, phase=Phase.LAUNCHING, progress="", fraction=None, notice=notice)
+        await self._arms.make_networks()
+        await self._arms.bring_up(actions)
+        self._launched = True
+        if self._stopping:
+            return
+        running = self._recorder.arms(ArmStatus.RUNNING)
+        if not running:
+            await self._fail("No arm is running: what was refused or went wrong stands in each column.")
+            return
+        text = f"{len(running)} of {len(self._record.spec.arms)} arms run"
+        self._recorder.set_head(cause, text, phase=Phase.RUNNING)
+        self._look_up()
+        await self._context.database.run(store.save_head, self._record.id, self._recorder.head)
+
+    async def _check(self) -> None:
+        """Launched before: is everything still there? Also after a gap in the Engine's events."""
+        found, _ = await self._real()
+        real = {one.arm: one for one in found}
+        for column in self._recorder.arms(ArmStatus.RUNNING):
+            one = real.get(column.key)
+            if one is None:
+                await self.observer.remove(column.key)
+                self._recorder.lost(column.key)
+            elif not one.running:
+                await self._arms.bury(column.key, one.id)
+            elif column.key not in self.observer.keys:
+                arm = next(arm for arm in self._record.spec.arms if arm.key == column.key)
+                await self._arms.observe(arm, one.id)
+        await self._observe_machine()
+        await self.observer.reread_files()
+        await self._fail_if_empty()
+
+    async def _stop(self) -> None:
+        """Removes containers, then networks, and writes down the proof that they are gone."""
+        recorder, database = self._recorder, self._context.database
+        if recorder.ended and not await self._remains():
+            return
+        shown = self.view.seq
+        recorder.set_head(
+            Cause(Source.PERSON, "stop"), "Stop asked for", phase=Phase.STOPPING, progress="", fraction=None
+        )
+        await database.run(store.save_head, self._record.id, recorder.head, shown)
+        ports = sorted({port.host_port for column in recorder.arms() for port in column.published})
+        count = len(recorder.arms(ArmStatus.RUNNING))
+        for key in self.observer.keys:
+            if key != MACHINE:
+                await self.observer.remove(key)
+        await self._arms.take_down()
+        proof = await self._proof(count, ports)
+        await self._end_observation()
+        head = replace(
+            recorder.head,
+            phase=Phase.STOPPED,
+            stopped_at=self._context.clock(),
+            proof=proof,
+            problem="",
+            problem_since=None,
+        )
+        unfinished = (ArmStatus.RUNNING, ArmStatus.CREATED, ArmStatus.WAITING)
+        columns = tuple(replace(c, status=ArmStatus.GONE, published=()) for c in recorder.arms(*unfinished))
+        facts = Facts(head=head, columns=columns, forgotten=tuple(key for key in self.view.states if key != MACHINE))
+        recorder.journal.append(Cause(Source.LAB, "removed"), facts, ", ".join(check.detail for check in proof))
+        await recorder.journal.flush()
+        await database.run(store.save_head, self._record.id, head)
+
+    async def _proof(self, count: int, ports: Sequence[int]) -> tuple[Check, ...]:
+        """Asks again whether anything of ours is left: the answer is shown, not assumed."""
+        labels = self._context.labels(self._record.id)
+        left = len(await self._context.engine.containers(labels))
+        networks = len(await self._context.engine.networks(labels))
+        checks = [
+            Check("containers", not left, f"{left} of {count} containers left"),
+            Check("networks", not networks, f"{networks} networks left" if networks else "no network left"),
+        ]
+        if ports and MACHINE in self.observer.keys:
+            await self._context.watches.resync()
+            held = {one.port for one in self.observer.state(MACHINE).listeners}
+            for port in ports:
+                text = f"port {port} of the machine is {'still held' if port in held else 'free again'}"
+                checks.append(Check(f"port {port}", port not in held, text))
+        return tuple(checks)
+
+    async def _fail(self, why: str) -> None:
+        """Nothing runs: everything of ours is removed, the columns keep what was said."""
+        await self._arms.take_down()
+        await self._end_observation()
+        self._recorder.set_head(
+            Cause(Source.LAB, "failed"), why, phase=Phase.FAILED, stopped_at=self._context.clock(), notice=why
+        )
+        await self._recorder.journal.flush()
+        await self._context.database.run(store.save_head, self._record.id, self._recorder.head, self.view.seq)
+
+    async def _fail_if_empty(self) -> None:
+        if self._recorder.head.phase is Phase.RUNNING and not self._recorder.arms(ArmStatus.RUNNING):
+            await self._fail("No arm is running any more: how each ended stands in its column.")
+
+    # What the engine tells.
+
+    def engine_event(self, event: EngineEvent) -> None:
+        """One event about an object of this experiment."""
+        if event.kind == "network":
+            self._network_event(event)
+        elif event.action in {"die", "destroy"} and self._launched and not self._stopping:
+            arm = event.labels.get(LABEL_ARM, "")
+            if any(c.key == arm and c.container and c.container.id == event.id for c in self._recorder.arms()):
+                task = asyncio.get_running_loop().create_task(self._ended(arm, event.id))
+                self._endings.add(task)
+                task.add_done_callback(self._endings.discard)
+
+    def _network_event(self, event: EngineEvent) -> None:
+        container = event.attributes.get("container")
+        column = next((c for c in self._recorder.arms() if c.container and c.container.id == container), None)
+        if column is not None and event.action in {"connect", "disconnect"}:
+            verb = "joins" if event.action == "connect" else "leaves"
+            text = f"{column.key} {verb} network {event.attributes.get('name', '')}"
+            self._recorder.say(Cause(Source.ENGINE, f"network {event.action}"), text, column.key)
+
+    async def _ended(self, arm: str, container: str) -> None:
+        async with self._lock:
+            if self._stopping or self._recorder.column(arm).status is not ArmStatus.RUNNING:
+                return
+            try:
+                await self._arms.bury(arm, container)
+                await self._fail_if_empty()
+            except EngineUnreachable as error:
+                self._recorder.trouble(str(error))
+
+    def engine_gone(self, why: str) -> None:
+        """The Engine does not answer: said in the head, with since when; nothing is forgotten."""
+        if not self._recorder.ended:
+            self._recorder.trouble(why)
+
+    # Small steps.
+
+    async def _real(self) -> tuple[list[Real], list[str]]:
+        """Our containers of this round as the Engine has them, and the ids of those of earlier rounds."""
+        found, old = [], []
+        for facts in await self._context.engine.containers(self._context.labels(self._record.id)):
+            if facts.labels.get(LABEL_ROUND) != str(self._record.round):
+                old.append(facts.id)
+                continue
+            started = not facts.started_at.startswith(NEVER_STARTED)
+            found.append(Real(facts.id, facts.labels.get(LABEL_ARM, ""), facts.running, started))
+        return found, old
+
+    async def _remains(self) -> bool:
+        labels = self._context.labels(self._record.id)
+        return bool(await self._context.engine.containers(labels) or await self._context.engine.networks(labels))
+
+    async def _observe_machine(self) -> None:
+        pid = self._context.info.pid
+        if pid is None or MACHINE in self.observer.keys:
+            return
+        state = await self.observer.add(Subject(MACHINE, pid, MACHINE, "/etc/resolv.conf", "/etc/hosts"))
+        self._recorder.observed(self._recorder.column(MACHINE), state, Cause(Source.LAB, "observe"))
+
+    async def _end_observation(self) -> None:
+        if self._lookups is not None:
+            self._lookups.cancel()
+        await self.observer.close()
+
+    def _look_up(self) -> None:
+        if self._lookups is not None:
+            self._lookups.cancel()
+        arms = [column.key for column in self._recorder.arms(ArmStatus.RUNNING)]
+        containers = [container_name(self._record.id, key) for key in arms]
+        names = dict.fromkeys((*containers, *arms, *STANDARD_NAMES, *self._record.spec.names))
+        self._lookups = asyncio.get_running_loop().create_task(self.observer.look_up(tuple(names)))
+
+    async def settled(self) -> None:
+        """Returns when the names have been looked up and everything is in the database."""
+        if self._lookups is not None:
+            await asyncio.wait([self._lookups])
+        await self._recorder.journal.flush()
+
+    def _progress(self, text: str, fraction: float | None) -> None:
+        self._recorder.set_head(Cause(Source.LAB, "prepare"), progress=text, fraction=fraction)

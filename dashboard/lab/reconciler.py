@@ -1,0 +1,211 @@
+"""The lab: compares what is wanted with what is real, and acts. A restart is just another pass."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+from pathlib import Path
+
+from dashboard.core.lifecycle import Wanted
+from dashboard.engine.protocol import ContainerFacts, EngineError, EngineEvent
+from dashboard.lab import store
+from dashboard.lab.context import LABEL_EXPERIMENT, Context
+from dashboard.lab.experiment import Run
+from dashboard.lab.store import Record
+
+log = logging.getLogger(__name__)
+PASS_S = 30.0
+RETRY_S = 2.0
+
+
+class LabBusyError(Exception):
+    """Another process already drives the experiments of this data folder."""
+
+
+class LabLock:
+    """Held while a lab drives the experiments of a data folder; the kernel frees it when the process ends."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._path = data_dir / "lab.lock"
+        self._descriptor: int | None = None
+
+    def acquire(self) -> None:
+        """Takes the lock or raises LabBusyError."""
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            raise LabBusyError(
+                f"Another Netmodes already serves from {self._path.parent}: use it, stop it, "
+                "or set NETMODES_DATA_DIR to another folder."
+            ) from None
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Frees the lock."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+class Lab:
+    """Drives experiments. ``only`` limits it to one: a command drives its own and nothing else."""
+
+    def __init__(self, context: Context, only: str | None = None) -> None:
+        self.context = context
+        self._only = only
+        self._runs: dict[str, Run] = {}
+        self._awake = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loops: list[asyncio.Task[None]] = []
+
+    def run_of(self, experiment: str) -> Run | None:
+        """The run of an experiment, while this lab has it in hand."""
+        return self._runs.get(experiment)
+
+    def wake(self) -> None:
+        """Something is wanted: look now."""
+        self._awake.set()
+
+    async def start(self) -> None:
+        """Begins to listen and to act; returns after the first pass was started."""
+        loop = asyncio.get_running_loop()
+        self._loops = [
+            loop.create_task(self._listen(), name="lab-events"),
+            loop.create_task(self._work(), name="lab-passes"),
+        ]
+        self.wake()
+
+    async def close(self) -> None:
+        """Ends listening and lets go of all runs; containers stay as they are."""
+        for task in self._loops:
+            task.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(run.close() for run in self._runs.values()), return_exceptions=True)
+        self._runs.clear()
+
+    async def stop_all(self, deadline_s: float = 20.0) -> int:
+        """Stops every experiment that this lab drives, as Ctrl-C does; returns how many there were."""
+        database = self.context.database
+        mine = {record.id for record in await database.run(store.load_unsettled) if self._is_mine(record)}
+        for identity in mine:
+            await database.run(store.set_wanted, identity, Wanted.STOPPED)
+        records = [record for record in await database.run(store.load_unsettled) if record.id in mine]
+        try:
+            async with asyncio.timeout(deadline_s):
+                await asyncio.gather(*(self._settle(record) for record in records))
+        except TimeoutError:
+            log.warning("not everything could be stopped in %s s: ./netmodes reap removes the rest", deadline_s)
+        return len(mine)
+
+    async def _work(self) -> None:
+        first = True
+        while True:
+            try:
+                await asyncio.wait_for(self._awake.wait(), PASS_S)
+            except TimeoutError:
+                pass
+            self._awake.clear()
+            try:
+                await self._pass(first=first)
+                first = False
+            except Exception:
+                log.exception("a pass of the lab failed; the next one tries again")
+                asyncio.get_running_loop().call_later(RETRY_S, self.wake)
+
+    async def _pass(self, *, first: bool) -> None:
+        records = await self.context.database.run(store.load_unsettled)
+        mine = [record for record in records if self._is_mine(record)]
+        for record in mine:
+            self._spawn(record)
+        if first and self._only is None:
+            await remove_orphans(self.context, {record.id for record in records})
+
+    def _is_mine(self, record: Record) -> bool:
+        if self._only is not None:
+            return record.id == self._only
+        return not record.driver or not store.is_alive(record.driver)
+
+    def _spawn(self, record: Record) -> None:
+        task = asyncio.get_running_loop().create_task(self._settle(record), name=f"settle-{record.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _settle(self, record: Record) -> None:
+        try:
+            run = self._runs.get(record.id)
+            if run is None:
+                view = await self.context.database.run(store.view, record.id)
+                run = self._runs.setdefault(record.id, Run(self.context, record, view))
+            await run.settle(record)
+            if record.wanted is Wanted.REMOVED:
+                await run.close()
+                self._runs.pop(record.id, None)
+                await self.context.database.run(store.delete, record.id)
+                self.context.publisher.wake(record.id)
+            elif run.ended and self._only is None:
+                await run.close()
+                self._runs.pop(record.id, None)
+        except Exception:
+            log.exception("experiment %s could not be settled; the next pass tries again", record.id)
+            asyncio.get_running_loop().call_later(RETRY_S, self.wake)
+
+    async def _listen(self) -> None:
+        """The Engine's events. They are no history: after every (re)connect everything is looked at again."""
+        while True:
+            try:
+                async for event in self.context.engine.events():
+                    await self._event(event)
+            except EngineError as error:
+                log.warning("the engine's events ended: %s", error)
+            await asyncio.sleep(RETRY_S)
+
+    async def _event(self, event: EngineEvent) -> None:
+        if event.kind == "stream":
+            if event.action == "connected":
+                await self._engine_back()
+            else:
+                why = event.attributes.get("reason") or f"The Docker Engine does not answer at {self.context.info.endpoint}."
+                for run in self._runs.values():
+                    run.engine_gone(why)
+            return
+        if event.kind == "network":
+            for run in self._runs.values():
+                run.engine_event(event)
+            return
+        run = self._runs.get(event.labels.get(LABEL_EXPERIMENT, ""))
+        if run is not None:
+            run.engine_event(event)
+
+    async def _engine_back(self) -> None:
+        """After a (re)connect: the daemon may be another process now."""
+        try:
+            info = await self.context.engine.info()
+        except EngineError:
+            return
+        if info.pid != self.context.info.pid:
+            self.context.info = info
+            for run in self._runs.values():
+                await run.observer.close()
+        self.wake()
+
+
+async def remove_orphans(context: Context, wanted: set[str]) -> tuple[str, ...]:
+    """Removes what carries our label and belongs to no experiment in ``wanted``; returns what it removed."""
+    removed = []
+    containers: tuple[ContainerFacts, ...] = await context.engine.containers(context.labels())
+    for one in containers:
+        if one.labels.get(LABEL_EXPERIMENT) not in wanted:
+            await context.engine.remove_container(one.id)
+            removed.append(f"container {one.name}")
+    for network in await context.engine.networks(context.labels()):
+        if network.labels.get(LABEL_EXPERIMENT) not in wanted:
+            await context.engine.remove_network(network.id)
+            removed.append(f"network {network.name}")
+    return tuple(removed)

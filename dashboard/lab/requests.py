@@ -1,0 +1,75 @@
+"""What a person asks of a running experiment: try the service, run a command in a column."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from dashboard.core.inspection import argv_for
+from dashboard.core.tryit import Attempt, Way, ways
+from dashboard.lab.experiment import Run
+from dashboard.lab.reconciler import Lab
+from dashboard.netns.entry import Namespace, NamespaceGone
+from dashboard.netns.request import request
+from dashboard.netns.terminal import run_inside
+
+
+class NotRunningError(Exception):
+    """The experiment does not run here now; ``str()`` is a sentence."""
+
+
+def _run(lab: Lab, experiment: str) -> Run:
+    run = lab.run_of(experiment)
+    if run is None or not run.observer.keys:
+        raise NotRunningError("This experiment does not run now: launch it again first.")
+    return run
+
+
+async def try_ways(lab: Lab, experiment: str) -> tuple[Attempt, ...]:
+    """Requests the service on every way that exists, one after the other, so that none disturbs another."""
+    run = _run(lab, experiment)
+    return tuple([await _attempt(lab, run, way) for way in ways(run.view.columns, run.view.states)])
+
+
+def _namespace(lab: Lab, run: Run, key: str) -> Namespace | None:
+    inode = run.observer.inode(key)
+    return None if inode is None else lab.context.watches.namespace(inode)
+
+
+async def _attempt(lab: Lab, run: Run, way: Way) -> Attempt:
+    base = Attempt(way.path, way.title, way.origin, way.server, way.url, way.curl)
+    if way.unavailable:
+        return replace(base, unavailable=way.unavailable)
+    client, server = _namespace(lab, run, way.origin), _namespace(lab, run, way.server)
+    if client is None:
+        return replace(base, error="The column is not there any more.")
+    try:
+        reply = await request(client, way.address, way.port, server=server)
+    except NamespaceGone:
+        return replace(base, error="The container ended while it was asked.")
+    return replace(
+        base,
+        status=reply.status,
+        reason=reply.reason,
+        body_start=reply.body_start,
+        time_us=reply.time_us,
+        client_seen=reply.client_seen or "",
+        error=reply.error or "",
+    )
+
+
+async def inspect(lab: Lab, experiment: str, column: str, command: str, name: str = "") -> AsyncIterator[str]:
+    """The output of one of the workshop's commands in a column, as it prints.
+
+    Checked before anything runs: NotRunningError, or ValueError with a sentence.
+    """
+    run = _run(lab, experiment)
+    subject = run.observer.subject(column)
+    if subject is None:
+        raise ValueError(f"There is no running column “{column[:40]}”: choose one of {', '.join(run.observer.keys)}.")
+    argv = argv_for(command, name)
+    namespace = _namespace(lab, run, column)
+    if namespace is None:
+        raise NotRunningError("The column is not there any more.")
+    root = f"/proc/{lab.context.info.pid}/root" if lab.context.info.pid else ""
+    return run_inside(namespace, argv, resolv_conf=root + subject.resolv_conf, hosts=root + subject.hosts)

@@ -1,0 +1,84 @@
+"""``./netmodes up``: migrates, serves, prints a one-time sign-in link."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import uvicorn
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from dashboard.web.signin import make_token
+
+
+class Server(uvicorn.Server):
+    """Says the link once the sockets are open and the lab has started."""
+
+    def __init__(self, config: uvicorn.Config, command: BaseCommand, url: str) -> None:
+        super().__init__(config)
+        self._command = command
+        self._url = url
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Uvicorn's own start, then the link."""
+        await super().startup(sockets)
+        if self.started and not self.should_exit:
+            self._command.stdout.write(f"Netmodes serves on {self._url}")
+            self._command.stdout.write(f"Sign in (once): {self._url}/sign-in/?token={self._token}")
+            self._command.stdout.write("Ctrl-C stops everything that it started.")
+            self._command.stdout.flush()
+
+    _token = ""
+
+
+class Command(BaseCommand):
+    """Serves on 127.0.0.1."""
+
+    help = "Serves Netmodes and prints a one-time sign-in link."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Where to listen."""
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+        parser.add_argument("--port", type=int, default=8000, help="port to listen on (default 8000)")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Runs until Ctrl-C."""
+        host, port = options["host"], options["port"]
+        if not 0 < port < 65536:
+            raise CommandError("--port takes a number from 1 to 65535.", returncode=2)
+        listening = self._listen(host, port)
+        call_command("migrate", verbosity=0, interactive=False)
+        config = uvicorn.Config(
+            "dashboard.asgi:application",
+            host=host,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            lifespan="on",
+            ws="websockets-sansio",
+            ws_max_size=64 * 1024,
+            ws_per_message_deflate=False,
+            timeout_graceful_shutdown=5,
+            proxy_headers=False,
+        )
+        shown = f"[{host}]" if ":" in host else host
+        server = Server(config, self, f"http://{shown}:{port}")
+        server._token = make_token()  # noqa: SLF001 - set once before the start
+        server.run(sockets=[listening])
+
+    def _listen(self, host: str, port: int) -> socket.socket:
+        """The socket, opened before anything is started, so that a taken port is said at once."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.socket(family)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, port))
+        except OSError as error:
+            listening.close()
+            message = f"Cannot listen on {host}:{port}: {error.strerror}. Stop what listens there, or choose --port N."
+            raise CommandError(message) from None
+        listening.listen(2048)
+        return listening

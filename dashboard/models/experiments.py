@@ -1,0 +1,87 @@
+"""Experiments as wanted, and what happened in them."""
+
+from __future__ import annotations
+
+import secrets
+
+from django.conf import settings
+from django.db import models
+
+ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
+
+
+def new_id() -> str:
+    """Ten unambiguous symbols, about 49 random bits: names containers and stands in addresses."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(10))
+
+
+class Installation(models.Model):
+    """This installation; its id stands in the labels of everything that is ours on an engine."""
+
+    id = models.CharField(primary_key=True, max_length=16, default=new_id)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class Experiment(models.Model):
+    """One comparison as somebody wants it. ``wanted`` is written by people, ``phase`` by the lab.
+
+    ``driver`` names a command that drives the experiment itself (``pid:start``); empty: the server does.
+    ``spec`` and ``head`` are JSON of ``core.modes.ExperimentSpec`` and ``core.stream.ExperimentHead``.
+    ``shown_seq`` is the last entry before it was stopped: what a past experiment shows.
+    """
+
+    id = models.CharField(primary_key=True, max_length=16, default=new_id)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    title = models.CharField(max_length=200)
+    spec = models.TextField()
+    head = models.TextField(default="")
+    wanted = models.CharField(max_length=10, default="running", db_index=True)
+    round = models.PositiveIntegerField(default=1)
+    phase = models.CharField(max_length=12, default="waiting", db_index=True)
+    driver = models.CharField(max_length=40, default="", blank=True)
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    shown_seq = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.title}"
+
+
+class Arm(models.Model):
+    """The intent to make one container, written before it is made."""
+
+    experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="arms")
+    key = models.CharField(max_length=40)
+    position = models.PositiveSmallIntegerField()
+    container_name = models.CharField(max_length=100)
+    container_id = models.CharField(max_length=64, default="", blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["experiment", "key"], name="arm_once_per_experiment")]
+        ordering = ["position"]
+
+    def __str__(self) -> str:
+        return self.container_name
+
+
+class JournalEntry(models.Model):
+    """One numbered entry; ``facts`` is JSON of ``core.journal.Facts``."""
+
+    experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="journal")
+    seq = models.PositiveIntegerField()
+    at = models.FloatField()
+    source = models.CharField(max_length=10)
+    detail = models.CharField(max_length=200, default="", blank=True)
+    actor = models.CharField(max_length=200, default="", blank=True)
+    text = models.TextField(default="", blank=True)
+    about = models.TextField(default="", blank=True)
+    facts = models.TextField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["experiment", "seq"], name="entry_once_per_experiment")]
+        ordering = ["seq"]
+
+    def __str__(self) -> str:
+        return f"{self.experiment_id} #{self.seq}"

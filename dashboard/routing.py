@@ -1,0 +1,7 @@
+"""Addresses of websockets."""
+
+from django.urls import path
+
+from dashboard.web.consumers import ExperimentConsumer
+
+websocket_urlpatterns = [path("ws/experiments/<str:experiment>/", ExperimentConsumer.as_asgi())]

@@ -1,0 +1,168 @@
+"""The HTTP API: the same functions as the pages, with OpenAPI and offline docs under /api/docs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI, Schema
+from ninja.security import APIKeyCookie
+from pydantic import ConfigDict, Field
+
+from dashboard import __version__
+from dashboard.core.comparison import compare
+from dashboard.core.drafts import read_draft
+from dashboard.core.lifecycle import Wanted
+from dashboard.core.messages import SHAPES, Comparison, EngineRef, encode
+from dashboard.core.messages import schema as shape_schema
+from dashboard.lab import requests, store
+from dashboard.models import Experiment
+from dashboard.web.service import LabAwayError, service
+from dashboard.web.views import examined, listed, snapshot_of
+
+
+class Session(APIKeyCookie):
+    """The session cookie of the page; writing also needs the X-CSRFToken header."""
+
+    param_name = "sessionid"
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> Any:
+        """The signed-in person or None."""
+        return request.user if request.user.is_authenticated else None
+
+
+api = NinjaAPI(title="Netmodes", version=__version__, auth=Session(), urls_namespace="api")
+
+
+class Problem(Schema):
+    """One thing to put right."""
+
+    arm: str | None = None
+    field: str
+    sentence: str
+
+
+class Refusal(Schema):
+    """Why something was not done."""
+
+    detail: str
+    problems: list[Problem] = Field(default_factory=list)
+
+
+class ExperimentIn(Schema):
+    """What shall be launched. ``modes`` are arms without options of their own, ``arms`` come behind them."""
+
+    model_config = ConfigDict(extra="allow")
+    title: Any = None
+    image: Any = None
+    port: Any = None
+    publish: Any = None
+    names: Any = None
+    modes: Any = None
+    arms: Any = None
+
+
+class ExperimentOut(Schema):
+    """An experiment in a list."""
+
+    id: str
+    title: str
+    image: str
+    port: int
+    phase: str
+    modes: list[str]
+    created_at: str
+    url: str
+
+
+def _json(value: object, status: int = 200) -> HttpResponse:
+    return HttpResponse(encode(value), status=status, content_type="application/json")
+
+
+def _out(row: Experiment) -> dict[str, Any]:
+    return {**listed(row), "created_at": row.created_at.isoformat()}
+
+
+@api.get("/doctor", tags=["engine"], summary="What this engine and kernel can do (doctor/1)")
+async def doctor(request: HttpRequest) -> HttpResponse:
+    """The table of modes and the checks."""
+    return _json(await examined())
+
+
+@api.get("/schemas/{name}/{version}", tags=["engine"], summary="The JSON Schema of a shape", response={200: dict, 404: Refusal})
+def schemas(request: HttpRequest, name: str, version: str) -> Any:
+    """For example ``/api/schemas/comparison/1``."""
+    shape = f"{name}/{version}"
+    if shape not in SHAPES:
+        return 404, {"detail": f"There is no shape “{shape[:60]}”: choose one of {', '.join(SHAPES)}."}
+    return 200, shape_schema(shape)
+
+
+@api.get("/experiments", tags=["experiments"], response=list[ExperimentOut], summary="Running and past experiments")
+def experiments(request: HttpRequest) -> Any:
+    """The newest 200."""
+    rows = Experiment.objects.exclude(wanted=Wanted.REMOVED).order_by("-created_at")[:200]
+    return [_out(row) for row in rows]
+
+
+@api.post(
+    "/experiments", tags=["experiments"], response={201: ExperimentOut, 400: Refusal}, summary="Launch an experiment"
+)
+def create(request: HttpRequest, body: ExperimentIn) -> Any:
+    """Answers at once; follow it at ``/api/experiments/ID`` or over the websocket."""
+    said = {name: value for name, value in body.model_dump().items() if value is not None}
+    draft = read_draft(said)
+    if draft.problems:
+        problems = [msgspec.to_builtins(problem) for problem in draft.problems]
+        return 400, {"detail": draft.problems[0].sentence, "problems": problems}
+    identity = store.create_experiment(draft.spec, request.user.pk)
+    service.wake()
+    return 201, _out(Experiment.objects.get(pk=identity))
+
+
+def _comparison(identity: str, at: int | None) -> Comparison:
+    shot = snapshot_of(identity, at)
+    view = store.view(identity, at)
+    context = service.context
+    engine = context.ref if context else EngineRef(shot.experiment.engine, "")
+    return Comparison(engine, shot.columns, view.states, compare(shot.columns, view.states))
+
+
+@api.get("/experiments/{identity}", tags=["experiments"], summary="Head, columns and rows, as the page gets them")
+def experiment(request: HttpRequest, identity: str, at: int | None = None) -> HttpResponse:
+    """A snapshot, now or after journal entry ``at``."""
+    return _json(snapshot_of(identity, at))
+
+
+@api.get("/experiments/{identity}/comparison", tags=["experiments"], summary="The comparison (comparison/1)")
+def comparison(request: HttpRequest, identity: str, at: int | None = None) -> HttpResponse:
+    """Columns, states and rows, now or after journal entry ``at``."""
+    return _json(_comparison(identity, at))
+
+
+@api.get("/experiments/{identity}/journal", tags=["experiments"], summary="The journal behind entry ``after``")
+def journal(request: HttpRequest, identity: str, after: int = 0) -> HttpResponse:
+    """Numbered entries with cause and facts."""
+    snapshot_of(identity)
+    return _json(store.entries(identity, after))
+
+
+@api.post("/experiments/{identity}/{action}", tags=["experiments"], response={202: dict, 400: Refusal, 404: Refusal, 409: Refusal, 200: dict}, summary="stop, again, remove or try")
+async def act(request: HttpRequest, identity: str, action: str) -> Any:
+    """``stop`` and ``remove`` clean up; ``again`` starts a new round; ``try`` requests the service on every path."""
+    if action == "try":
+        try:
+            attempts = await service.ask(lambda lab: requests.try_ways(lab, identity))
+        except (LabAwayError, requests.NotRunningError) as error:
+            return 409, {"detail": str(error)}
+        return 200, {"attempts": msgspec.to_builtins(attempts)}
+    wishes = {"stop": Wanted.STOPPED, "again": Wanted.RUNNING, "remove": Wanted.REMOVED}
+    if action not in wishes:
+        return 400, {"detail": f"There is no action “{action[:40]}”: choose stop, again, remove or try."}
+    wish = sync_to_async(store.set_wanted, thread_sensitive=False)
+    if not await wish(identity, wishes[action], again=action == "again"):
+        return 404, {"detail": "There is no experiment with this number."}
+    service.wake()
+    return 202, {"wanted": str(wishes[action])}

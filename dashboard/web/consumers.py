@@ -1,0 +1,40 @@
+"""The websocket of an experiment: read-only, a snapshot and then patches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from channels.consumer import AsyncConsumer
+from channels.exceptions import StopConsumer
+
+from dashboard.lab import store
+from dashboard.web.hub import Client, hub
+
+UNKNOWN = 4404
+READ_ONLY = 4405
+
+
+class ExperimentConsumer(AsyncConsumer):
+    """Hands the connection to the hub; whatever a browser sends ends it."""
+
+    client: Client | None = None
+
+    async def websocket_connect(self, _message: dict[str, Any]) -> None:
+        """Accepts for an experiment that exists, with its number in the address."""
+        experiment = self.scope["url_route"]["kwargs"]["experiment"]
+        if await sync_to_async(store.load, thread_sensitive=False)(experiment) is None:
+            await self.send({"type": "websocket.close", "code": UNKNOWN})
+            raise StopConsumer
+        await self.send({"type": "websocket.accept"})
+        self.client = await hub.join(experiment, self.base_send)
+
+    async def websocket_receive(self, _message: dict[str, Any]) -> None:
+        """Commands are POSTs: nothing is read here."""
+        await self.send({"type": "websocket.close", "code": READ_ONLY})
+
+    async def websocket_disconnect(self, _message: dict[str, Any]) -> None:
+        """The browser has gone."""
+        if self.client is not None:
+            hub.leave(self.scope["url_route"]["kwargs"]["experiment"], self.client)
+        raise StopConsumer

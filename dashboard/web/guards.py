@@ -1,0 +1,158 @@
+"""The closed door: Host before everything, exact origins, sign-in for http and websocket alike."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+log = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+#: What answers without a session: the exchange of the link, the health checks, files that are the same for everybody.
+OPEN_PATHS = ("/sign-in/", "/healthz", "/readyz")
+OPEN_PREFIXES = ("/static/",)
+
+
+def header(scope: Scope, name: bytes) -> str | None:
+    """A header's value; None if it is missing, ValueError if it comes more than once."""
+    values = [value for key, value in scope.get("headers", ()) if key == name]
+    if len(values) > 1:
+        raise ValueError(f"more than one {name.decode()} header")
+    return values[0].decode("latin-1") if values else None
+
+
+def split_host(host: str) -> tuple[str, str]:
+    """Name and port of a Host header, the name in lower case; IPv6 keeps its brackets."""
+    if host.startswith("["):
+        name, bracket, rest = host.partition("]")
+        return (name + bracket).lower(), rest.removeprefix(":")
+    name, _colon, port = host.partition(":")
+    return name.lower(), port
+
+
+def is_allowed_host(host: str | None, port: int | None) -> bool:
+    """Whether the Host is one of ours by name, and (served directly) names the port we listen on.
+
+    Behind a proxy (``NETMODES_ALLOWED_HOSTS``) the port is the proxy's and is not compared.
+    """
+    if not host:
+        return False
+    name, given = split_host(host)
+    if name not in settings.ALLOWED_HOSTS:
+        return False
+    local = name in {"127.0.0.1", "localhost", "[::1]"}
+    return not local or port is None or given == str(port) or (given == "" and port == 80)
+
+
+class HostGuard:
+    """Outermost ASGI layer: Django looks at Host only when somebody asks, and websockets never do."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lets a request pass or answers 400; a websocket is refused before it is accepted."""
+        if scope["type"] == "lifespan":
+            await self._application(scope, receive, send)
+            return
+        try:
+            allowed = is_allowed_host(header(scope, b"host"), (scope.get("server") or (None, None))[1])
+        except ValueError:
+            allowed = False
+        if allowed:
+            await self._application(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 4400})
+        else:
+            body = b"This host name is not served here. Open the address that ./netmodes up printed.\n"
+            headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
+            await send({"type": "http.response.start", "status": 400, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+
+
+def is_own_origin(scope: Scope) -> bool:
+    """Whether the Origin is exactly the page's own: scheme, host and port as in Host."""
+    try:
+        origin, host = header(scope, b"origin"), header(scope, b"host")
+    except ValueError:
+        return False
+    if not origin or not host:
+        return False
+    if origin in settings.CSRF_TRUSTED_ORIGINS:
+        return True
+    scheme = "https" if scope.get("scheme") in {"wss", "https"} else "http"
+    name, port = split_host(host)
+    default = {"http": "80", "https": "443"}[scheme]
+    expected = f"{scheme}://{name}" + ("" if port in {"", default} else f":{port}")
+    return origin == expected
+
+
+class SocketGuard:
+    """For websockets: the exact origin and a signed-in person, before the handshake is accepted."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes on or refuses with 403."""
+        user = scope.get("user")
+        if is_own_origin(scope) and user is not None and user.is_authenticated:
+            await self._application(scope, receive, send)
+        else:
+            await receive()
+            await send({"type": "websocket.close", "code": 4403})
+
+
+View = Callable[[HttpRequest], HttpResponse]
+
+
+class FetchSiteMiddleware:
+    """Refuses what another site or another port of this host sends: cookies are not separated by port.
+
+    Browsers set Sec-Fetch-Site and pages cannot forge it (Fetch Metadata).
+    """
+
+    sync_capable = True
+    async_capable = False
+
+    def __init__(self, get_response: View) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """403 for a foreign write; reading is protected by the origin policy."""
+        site = request.headers.get("Sec-Fetch-Site")
+        if request.method not in {"GET", "HEAD", "OPTIONS"} and site not in {None, "same-origin", "none"}:
+            return render(request, "403.html", status=403)
+        return self.get_response(request)
+
+
+class SignInRequiredMiddleware:
+    """Nothing but ``OPEN_PATHS`` answers without a session."""
+
+    sync_capable = True
+    async_capable = False
+
+    def __init__(self, get_response: View) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """401 with a page, or with JSON under /api/."""
+        path = request.path_info
+        if path in OPEN_PATHS or path.startswith(OPEN_PREFIXES) or request.user.is_authenticated:
+            return self.get_response(request)
+        if path.startswith("/api/"):
+            from django.http import JsonResponse
+
+            return JsonResponse({"detail": _("Sign in first: open the link that ./netmodes up printed.")}, status=401)
+        return render(request, "signin.html", status=401)

@@ -1,0 +1,240 @@
+"""One per process: follows experiments, encodes each change once, gives the same text to everybody.
+
+A wake-up says only that there is something new; the entries come from the store. A browser that
+cannot keep up holds one pending send; what it missed is replaced by a fresh snapshot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from asgiref.sync import sync_to_async
+
+from dashboard.core.comparison import compare
+from dashboard.core.journal import Entry, View, replay
+from dashboard.core.messages import Row, encode
+from dashboard.core.stream import ExperimentHead, Patch, Phase, Snapshot, TimelineItem, diff_rows
+from dashboard.core.timeline import timeline_item
+from dashboard.core.topology import Picture, draw
+from dashboard.lab import store
+
+log = logging.getLogger(__name__)
+BLOCKED_S = 5.0
+SHOWN_ITEMS = 200
+TRY_LATER = 1013
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+@dataclass(eq=False, slots=True)
+class Client:
+    """One browser. ``pending`` is the send that has not come through yet."""
+
+    send: Send
+    pending: asyncio.Task[None] | None = None
+    since: float = 0.0
+    behind: bool = False
+    closing: bool = False
+
+
+@dataclass(slots=True)
+class Feed:
+    """What is being shown of one experiment, and to whom."""
+
+    experiment: str
+    view: View = field(default_factory=View)
+    rows: tuple[Row, ...] = ()
+    pictures: tuple[Picture, Picture] | None = None
+    timeline: tuple[TimelineItem, ...] = ()
+    first_at: float | None = None
+    problem: str = ""
+    clients: set[Client] = field(default_factory=set)
+    dirty: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+    snapshot: str | None = None
+    loaded: bool = False
+
+
+def head_of(feed: Feed) -> ExperimentHead:
+    """The head, with what the journal itself could not say."""
+    head = feed.view.head or ExperimentHead(feed.experiment, "", "", 0, Phase.WAITING, 0.0)
+    return replace(head, problem=feed.problem) if feed.problem else head
+
+
+class Hub:
+    """Feeds by experiment. All methods run in the event loop."""
+
+    def __init__(self) -> None:
+        self._feeds: dict[str, Feed] = {}
+        self._watchdog: asyncio.Task[None] | None = None
+        self.delivered = 0
+
+    @property
+    def browsers(self) -> int:
+        """How many clients there are."""
+        return sum(len(feed.clients) for feed in self._feeds.values())
+
+    def wake(self, experiment: str) -> None:
+        """There may be new entries."""
+        feed = self._feeds.get(experiment)
+        if feed is not None:
+            feed.dirty.set()
+
+    def trouble(self, experiment: str, problem: str) -> None:
+        """The journal cannot be written: said although no entry can say it."""
+        feed = self._feeds.get(experiment)
+        if feed is not None:
+            feed.problem = problem
+            feed.dirty.set()
+
+    async def join(self, experiment: str, send: Send) -> Client:
+        """A new browser: gets a snapshot, then patches."""
+        feed = self._feeds.get(experiment)
+        if feed is None:
+            feed = self._feeds[experiment] = Feed(experiment)
+            feed.dirty.set()
+            feed.task = asyncio.get_running_loop().create_task(self._follow(feed), name=f"feed-{experiment}")
+        if self._watchdog is None or self._watchdog.done():
+            self._watchdog = asyncio.get_running_loop().create_task(self._watch())
+        client = Client(send)
+        feed.clients.add(client)
+        if feed.loaded:
+            self._deliver(client, self._snapshot(feed))
+        else:
+            client.behind = True
+        return client
+
+    def leave(self, experiment: str, client: Client) -> None:
+        """A browser has gone; the last one ends the feed."""
+        if client.pending is not None:
+            client.pending.cancel()
+        feed = self._feeds.get(experiment)
+        if feed is None:
+            return
+        feed.clients.discard(client)
+        if not feed.clients:
+            del self._feeds[experiment]
+            if feed.task is not None:
+                feed.task.cancel()
+
+    async def close(self) -> None:
+        """Ends all feeds."""
+        for feed in self._feeds.values():
+            if feed.task is not None:
+                feed.task.cancel()
+        self._feeds.clear()
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+
+    async def _follow(self, feed: Feed) -> None:
+        """Turns new entries into one patch, however many they are."""
+        while True:
+            await feed.dirty.wait()
+            feed.dirty.clear()
+            try:
+                entries = store.recent(feed.experiment, feed.view.seq)
+                if entries is None:
+                    entries = await sync_to_async(store.entries, thread_sensitive=False)(feed.experiment, feed.view.seq)
+            except Exception:
+                log.exception("feed %s could not read its journal", feed.experiment)
+                asyncio.get_running_loop().call_later(1.0, feed.dirty.set)
+                continue
+            if not entries and feed.loaded and feed.view.seq == 0:
+                continue
+            self._advance(feed, entries)
+
+    def _advance(self, feed: Feed, entries: tuple[Entry, ...]) -> None:
+        before, old_rows, old_pictures, old_head = feed.view, feed.rows, feed.pictures, head_of(feed)
+        feed.view = replay(entries, feed.view)
+        head = head_of(feed)
+        if feed.view.states is not before.states or feed.view.columns is not before.columns or not feed.loaded:
+            feed.rows = compare(feed.view.columns, feed.view.states)
+            feed.pictures = draw(feed.view.columns, feed.view.states)
+        if feed.first_at is None and entries:
+            feed.first_at = entries[0].at
+        new = tuple(timeline_item(entry, feed.first_at or entry.at) for entry in entries if entry.text)
+        feed.timeline = (feed.timeline + new)[-SHOWN_ITEMS:]
+        feed.snapshot = None
+        if not feed.loaded:
+            feed.loaded = True
+            for client in feed.clients:
+                self._deliver(client, self._snapshot(feed))
+            return
+        pictures = feed.pictures or draw((), {})
+        patch = Patch(
+            base=before.seq,
+            seq=feed.view.seq,
+            rows=diff_rows(old_rows, feed.rows),
+            experiment=head if head != old_head else None,
+            columns=feed.view.columns if feed.view.columns != before.columns else None,
+            wide=pictures[0] if old_pictures is None or pictures[0] != old_pictures[0] else None,
+            narrow=pictures[1] if old_pictures is None or pictures[1] != old_pictures[1] else None,
+            timeline=new,
+        )
+        text = encode(patch).decode()
+        for client in list(feed.clients):
+            if client.pending is None and not client.behind:
+                self._deliver(client, text)
+            else:
+                client.behind = True
+
+    def _snapshot(self, feed: Feed) -> str:
+        if feed.snapshot is None:
+            wide, narrow = feed.pictures or draw((), {})
+            message = Snapshot(
+                feed.view.seq, head_of(feed), feed.view.columns, feed.rows, wide, narrow, feed.timeline
+            )
+            feed.snapshot = encode(message).decode()
+        return feed.snapshot
+
+    def _deliver(self, client: Client, text: str) -> None:
+        """Sends at once where the socket takes it; otherwise the send stays pending and the rest goes on."""
+        client.behind = False
+        loop = asyncio.get_running_loop()
+        # Started eagerly: in the usual case the write is done before this line ends, and nothing is scheduled.
+        task: asyncio.Task[None] = asyncio.Task(_send_text(client.send, text), loop=loop, eager_start=True)
+        self.delivered += 1
+        if not task.done():
+            client.pending, client.since = task, loop.time()
+            task.add_done_callback(lambda _: self._came_through(client))
+        elif not task.cancelled():
+            task.exception()
+
+    def _came_through(self, client: Client) -> None:
+        task, client.pending = client.pending, None
+        if task is not None and not task.cancelled():
+            task.exception()
+        if client.behind and not client.closing:
+            feed = next((one for one in self._feeds.values() if client in one.clients), None)
+            if feed is not None and feed.loaded:
+                self._deliver(client, self._snapshot(feed))
+
+    async def _watch(self) -> None:
+        """Closes browsers that have taken nothing for too long: they come back and get a snapshot."""
+        while self._feeds:
+            await asyncio.sleep(1.0)
+            now = asyncio.get_running_loop().time()
+            for feed in list(self._feeds.values()):
+                for client in list(feed.clients):
+                    if client.pending is not None and not client.closing and now - client.since > BLOCKED_S:
+                        client.closing = True
+                        client.pending.cancel()
+                        asyncio.get_running_loop().create_task(_close(client.send, TRY_LATER))
+
+
+async def _send_text(send: Send, text: str) -> None:
+    await send({"type": "websocket.send", "text": text})
+
+
+async def _close(send: Send, code: int) -> None:
+    try:
+        await send({"type": "websocket.close", "code": code})
+    except (RuntimeError, OSError):
+        log.debug("a browser was gone before it could be closed")
+
+
+hub = Hub()

@@ -1,0 +1,105 @@
+"""The lab of this process, as the web side reaches it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from dashboard.engine.protocol import EngineError
+from dashboard.lab.context import Context
+from dashboard.lab.opening import open_context
+from dashboard.lab.reconciler import Lab, LabBusyError, LabLock
+from dashboard.web.hub import hub
+
+log = logging.getLogger(__name__)
+
+
+class LabAwayError(Exception):
+    """There is no lab: no engine answered when Netmodes started, or none does now."""
+
+
+class HubPublisher:
+    """Wakes the hub of this process."""
+
+    def wake(self, experiment: str) -> None:
+        """There are new entries."""
+        hub.wake(experiment)
+
+    def trouble(self, experiment: str, problem: str) -> None:
+        """The journal cannot be written."""
+        hub.trouble(experiment, problem)
+
+
+class Service:
+    """Starts the lab with the server and stops it with it."""
+
+    def __init__(self) -> None:
+        self._stack: AsyncExitStack | None = None
+        self._lab: Lab | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.problem = ""
+
+    @property
+    def context(self) -> Context | None:
+        """What is known of the engine, if there is one."""
+        return self._lab.context if self._lab else None
+
+    @property
+    def lab(self) -> Lab:
+        """The lab, or LabAwayError with what to do."""
+        if self._lab is None:
+            raise LabAwayError(self.problem or "No Docker Engine answers.")
+        return self._lab
+
+    async def start(self, data_dir: Path, say: Callable[[str], None]) -> None:
+        """Opens the engine and begins; without an engine the pages still work and say what is wrong."""
+        self._loop = asyncio.get_running_loop()
+        stack = AsyncExitStack()
+        try:
+            lock = LabLock(data_dir)
+            lock.acquire()
+            stack.callback(lock.release)
+            context = await open_context(stack, data_dir, say, HubPublisher())
+            lab = Lab(context)
+            await lab.start()
+            stack.push_async_callback(lab.close)
+        except (EngineError, LabBusyError) as error:
+            self.problem = str(error)
+            await stack.aclose()
+            say(self.problem)
+            return
+        self._stack, self._lab = stack, lab
+
+    async def stop(self, say: Callable[[str], None]) -> None:
+        """Stops what was started, bounded in time."""
+        lab, self._lab = self._lab, None
+        if lab is not None:
+            count = await lab.stop_all()
+            if count:
+                say(f"Stopped {count} running {'experiment' if count == 1 else 'experiments'}.")
+        if self._stack is not None:
+            await self._stack.aclose()
+            self._stack = None
+        await hub.close()
+
+    def wake(self) -> None:
+        """Something is wanted; may be called from any thread."""
+        if self._lab is not None and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._lab.wake)
+
+    async def ask[T](self, question: Callable[[Lab], Awaitable[T]]) -> T:
+        """The answer of the lab, in its own loop whichever loop asks."""
+        lab = self.lab
+        if self._loop is None or self._loop is asyncio.get_running_loop():
+            return await question(lab)
+
+        async def call() -> T:
+            return await question(lab)
+
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(call(), self._loop))
+
+
+service = Service()

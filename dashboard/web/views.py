@@ -1,0 +1,276 @@
+"""The pages. Commands are POSTs that write what is wanted and wake the lab."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import asdict, replace
+from typing import Any
+
+import msgspec
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError, connection
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    JsonResponse,
+    StreamingHttpResponse,
+)
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from dashboard.core.comparison import compare
+from dashboard.core.drafts import read_draft
+from dashboard.core.inspection import COMMANDS
+from dashboard.core.journal import replay
+from dashboard.core.lifecycle import Wanted
+from dashboard.core.messages import ModeReport
+from dashboard.core.modes import ExperimentSpec
+from dashboard.core.stream import ExperimentHead, Phase, Snapshot
+from dashboard.core.timeline import timeline_item
+from dashboard.core.topology import draw
+from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.protocol import EngineError
+from dashboard.lab import requests, store
+from dashboard.lab.doctor import examine, free_port, modes_of
+from dashboard.lab.opening import endpoint
+from dashboard.lab.reconciler import Lab
+from dashboard.models import Experiment
+from dashboard.web.forms import draft_of, typed_values
+from dashboard.web.hub import SHOWN_ITEMS
+from dashboard.web.service import LabAwayError, service
+
+ENDED = {Phase.STOPPED, Phase.FAILED}
+PAST = 20
+
+
+def refuse(request: HttpRequest, status: int, title: str, sentence: str, what_to_do: str = "") -> HttpResponse:
+    """A refusal that says what to do."""
+    context = {"status": status, "title": title, "sentence": sentence, "what_to_do": what_to_do}
+    return render(request, "error.html", context, status=status)
+
+
+def listed(row: Experiment) -> dict[str, Any]:
+    """An experiment as a line of a list."""
+    spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
+    return {
+        "id": row.id,
+        "title": row.title,
+        "image": spec.image,
+        "port": spec.port,
+        "phase": row.phase,
+        "modes": list(dict.fromkeys(str(arm.mode) for arm in spec.arms)),
+        "created_at": row.created_at,
+        "url": f"/experiments/{row.id}/",
+    }
+
+
+async def _surroundings() -> tuple[tuple[ModeReport, ...], list[str], int, str]:
+    """Modes, local images, a free port to publish, and what is wrong with the engine."""
+
+    async def look(lab: Lab) -> tuple[tuple[ModeReport, ...], list[str], int]:
+        context = lab.context
+        modes = await modes_of(context.engine, context.info)
+        tags = sorted({tag for image in await context.engine.images() for tag in image.tags})
+        return modes, tags, await sync_to_async(free_port, thread_sensitive=False)(context.info.pid)
+
+    try:
+        modes, tags, port = await service.ask(look)
+    except (LabAwayError, EngineError) as error:
+        return (), [], 8080, str(error)
+    return modes, tags, port, ""
+
+
+async def _home(request: HttpRequest, status: int = 200, **extra: Any) -> HttpResponse:
+    modes, images, port, problem = await _surroundings()
+
+    def page() -> HttpResponse:
+        rows = Experiment.objects.exclude(wanted=Wanted.REMOVED).order_by("-created_at")
+        running = rows.exclude(phase__in=[str(phase) for phase in ENDED])[:PAST]
+        past = rows.filter(phase__in=[str(phase) for phase in ENDED])[:PAST]
+        context = {
+            "running": [listed(row) for row in running],
+            "past": [listed(row) for row in past],
+            "modes": modes,
+            "images": images,
+            "engine_problem": problem,
+            "defaults": {"image": "nginx", "port": "80", "publish": f"{port}:80", "names": ""},
+            "problems": (),
+            "values": None,
+            **extra,
+        }
+        return render(request, "home.html", context, status=status)
+
+    return await sync_to_async(page, thread_sensitive=False)()
+
+
+@require_GET
+async def home(request: HttpRequest) -> HttpResponse:
+    """The start page: launch, running and past experiments."""
+    return await _home(request)
+
+
+@require_POST
+async def launch(request: HttpRequest) -> HttpResponse:
+    """Writes a new experiment; what cannot be launched comes back with everything that was typed."""
+    values = typed_values(request.POST)
+    draft = read_draft(draft_of(values))
+    if draft.problems:
+        return await _home(request, 400, values=values, problems=draft.problems)
+    user = await request.auser()
+    identity = await sync_to_async(store.create_experiment, thread_sensitive=False)(draft.spec, user.pk)
+    service.wake()
+    return redirect(f"/experiments/{identity}/")
+
+
+def snapshot_of(identity: str, at: int | None = None) -> Snapshot:
+    """The experiment as it is, or as it was after entry ``at``; a stopped one as it was before the stop.
+
+    Http404 if there is none.
+    """
+    row = Experiment.objects.exclude(wanted=Wanted.REMOVED).filter(pk=identity).first()
+    if row is None:
+        raise Http404(_("There is no experiment with this number."))
+    entries = store.entries(identity)
+    view = replay(entries)
+    spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
+    waiting = ExperimentHead(row.id, row.title, spec.image, spec.port, Phase(row.phase), row.created_at.timestamp())
+    head = view.head or waiting
+    shown = view
+    until = at if at is not None else (row.shown_seq or None)
+    if until is not None and until < view.seq and (at is not None or head.phase is Phase.STOPPED):
+        kept = [entry for entry in entries if entry.seq <= until]
+        shown = replay(kept)
+        head = replace(head, as_it_was=kept[-1].at if kept else None)
+    first = entries[0].at if entries else 0.0
+    items = tuple(timeline_item(entry, first) for entry in entries if entry.text)[-SHOWN_ITEMS:]
+    wide, narrow = draw(shown.columns, shown.states)
+    rows = compare(shown.columns, shown.states)
+    return Snapshot(view.seq, head, shown.columns, rows, wide, narrow, items)
+
+
+@require_GET
+def experiment(request: HttpRequest, identity: str) -> HttpResponse:
+    """One experiment, complete at first paint."""
+    at = request.GET.get("at", "")
+    if at and not (at.isascii() and at.isdigit() and len(at) < 10):
+        sentence = _("“at” must be the number of a journal entry.")
+        return refuse(request, 400, _("That moment cannot be shown"), sentence, _("Leave it out to see the newest state."))
+    snapshot = snapshot_of(identity, int(at) if at else None)
+    frozen = snapshot.experiment.as_it_was is not None
+    context = {
+        "snapshot": snapshot,
+        "experiment_url": f"/experiments/{identity}/",
+        "ws_path": "" if frozen else f"/ws/experiments/{identity}/",
+        "inspect_commands": list(COMMANDS.values()),
+    }
+    return render(request, "experiment.html", context)
+
+
+def _wish(request: HttpRequest, identity: str, wanted: Wanted, *, again: bool = False) -> HttpResponse:
+    if not store.set_wanted(identity, wanted, again=again):
+        raise Http404(_("There is no experiment with this number."))
+    service.wake()
+    return redirect("/" if wanted is Wanted.REMOVED else f"/experiments/{identity}/")
+
+
+@require_POST
+def stop(request: HttpRequest, identity: str) -> HttpResponse:
+    """Wants the experiment stopped and cleaned up."""
+    return _wish(request, identity, Wanted.STOPPED)
+
+
+@require_POST
+def again(request: HttpRequest, identity: str) -> HttpResponse:
+    """Wants a new round: the same arms, fresh containers. Also serves as restart."""
+    return _wish(request, identity, Wanted.RUNNING, again=True)
+
+
+@require_POST
+def remove(request: HttpRequest, identity: str) -> HttpResponse:
+    """Wants the experiment stopped and forgotten."""
+    return _wish(request, identity, Wanted.REMOVED)
+
+
+def _wants_json(request: HttpRequest) -> bool:
+    return "application/json" in request.headers.get("Accept", "")
+
+
+@require_POST
+async def try_it(request: HttpRequest, identity: str) -> HttpResponse:
+    """Requests the service on every path."""
+    try:
+        attempts = await service.ask(lambda lab: requests.try_ways(lab, identity))
+    except (LabAwayError, requests.NotRunningError) as error:
+        if _wants_json(request):
+            return JsonResponse({"detail": str(error)}, status=409)
+        return await sync_to_async(refuse)(request, 409, _("It cannot be tried now"), str(error))
+    answers = [{**asdict(one), "from": one.origin} for one in attempts]
+    if _wants_json(request):
+        return JsonResponse({"attempts": answers})
+    context = {"attempts": answers, "experiment_url": f"/experiments/{identity}/"}
+    return await sync_to_async(render)(request, "try_result.html", context)
+
+
+@require_POST
+async def inspect(request: HttpRequest, identity: str) -> HttpResponseBase:
+    """Runs one of the workshop's commands in a column; the answer is its output as it prints."""
+    column, command, name = (request.POST.get(key, "") for key in ("column", "command", "name"))
+    try:
+        output = await service.ask(lambda lab: requests.inspect(lab, identity, column, command, name))
+    except ValueError as error:
+        return HttpResponse(f"{error}\n", status=400, content_type="text/plain; charset=utf-8")
+    except (LabAwayError, requests.NotRunningError) as error:
+        return HttpResponse(f"{error}\n", status=409, content_type="text/plain; charset=utf-8")
+
+    async def chunks() -> AsyncIterator[bytes]:
+        async for text in output:
+            yield text.encode()
+
+    return StreamingHttpResponse(
+        chunks(),
+        content_type="text/plain; charset=utf-8",
+        headers={"X-Accel-Buffering": "no", "Content-Encoding": "identity", "Cache-Control": "no-store"},
+    )
+
+
+@require_GET
+async def doctor(request: HttpRequest) -> HttpResponse:
+    """What works here, mode by mode."""
+    found = await examined()
+    return await sync_to_async(render)(request, "doctor.html", {"doctor": found})
+
+
+async def examined() -> Any:
+    """``doctor/1``, also where no lab could be started."""
+    try:
+        return await service.ask(lambda lab: examine(lab.context.engine, private=lab.context.private))
+    except LabAwayError:
+        engine = DockerEngine(endpoint())
+        try:
+            return await examine(engine, private=False)
+        finally:
+            await engine.close()
+
+
+@require_GET
+def healthz(_request: HttpRequest) -> HttpResponse:
+    """Alive."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@require_GET
+def readyz(_request: HttpRequest) -> HttpResponse:
+    """Alive, with a database and an engine: 200, else 503 with what is missing."""
+    missing = []
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        missing.append("database")
+    if service.context is None:
+        missing.append("engine")
+    text = "ready\n" if not missing else f"missing: {', '.join(missing)}\n"
+    return HttpResponse(text, status=503 if missing else 200, content_type="text/plain")
