@@ -18,7 +18,7 @@ from dashboard.core.state import (
 )
 from dashboard.netns import rtnetlink
 from dashboard.netns.entry import Namespace
-from dashboard.netns.netlink import Message, dump, open_socket
+from dashboard.netns.netlink import Message, dump, open_socket, query
 from dashboard.netns.rtnetlink import LinkRecord, RouteRecord
 
 
@@ -65,6 +65,8 @@ class LinkTable:
         self._hops: dict[Family, tuple[RouteRecord, ...]] = {}
         self._built: dict[int, Interface] = {}
         self._routes: tuple[Route, ...] | None = None
+        #: Links that may have another peer than their last event said: to be asked for (``read_links``).
+        self.doubts: set[int] = set()
         #: Counts changes of names: whoever shows a name must look again when it differs.
         self.names_version = 0
 
@@ -79,6 +81,7 @@ class LinkTable:
             self.apply(message)
         for message in dump(opened, rtnetlink.RTM_GETADDR, rtnetlink.ADDRESSES_REQUEST):
             self.apply(message)
+        self.doubts.clear()
 
     def load_routes(self, opened: socket.socket) -> None:
         """Reads the routes anew."""
@@ -108,17 +111,29 @@ class LinkTable:
         before = self._links.get(link.index)
         if message.type == rtnetlink.RTM_DELLINK:
             self._links.pop(link.index, None)
+            self._doubt_peer_of(before)
             self._addresses.pop(link.index, None)
             self._rename()
             return Touched.LINKS | Touched.ROUTES
         if before == link:
             return Touched.NOTHING
         self._links[link.index] = link
+        self._doubt_peer_of(link)
         if before is None or before.name != link.name:
             self._rename()
         else:
             self._built.pop(link.index, None)
         return Touched.LINKS | Touched.ROUTES
+
+    def _doubt_peer_of(self, link: LinkRecord | None) -> None:
+        """The kernel tells of the first end of a new veth pair before there is a second one, and nothing
+        of an end that stays when the other one moves to another namespace."""
+        if link is None or link.kind != "veth" or link.lower_elsewhere:
+            return
+        if link.lower == 0:
+            self.doubts.add(link.index)
+        elif (peer := self._links.get(link.lower)) and (peer.lower != link.index or link.index not in self._links):
+            self.doubts.add(peer.index)
 
     def _rename(self) -> None:
         """A name came, went or changed: other links show it as their master or lower link, routes too."""
@@ -187,6 +202,18 @@ class LinkTable:
 
 def _in_order(addresses: Iterable[Address]) -> tuple[Address, ...]:
     return tuple(sorted(dict.fromkeys(addresses), key=address_key))
+
+
+def read_links(opened: socket.socket, indexes: Iterable[int]) -> list[Message]:
+    """What the kernel says now of single links, to be applied; nothing of those that are gone."""
+    found: list[Message] = []
+    for index in indexes:
+        try:
+            found.extend(query(opened, rtnetlink.RTM_GETLINK, rtnetlink.pack_link_request(index)))
+        except OSError as error:
+            if error.errno != errno.ENODEV:
+                raise
+    return found
 
 
 def read_hops(opened: socket.socket) -> dict[Family, tuple[RouteRecord, ...]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from dashboard.netns.entry import in_own_thread
-from dashboard.netns.interfaces import LinkTable, Touched, read_hops
+from dashboard.netns.interfaces import LinkTable, Touched, read_hops, read_links
 from dashboard.netns.netlink import MalformedMessage, Message, receive, split_messages
 
 _log = logging.getLogger(__name__)
@@ -127,7 +127,7 @@ class LinkFeed:
 
     def _flush(self) -> None:
         self._timer = None
-        if self._stale_routes or self._lost:
+        if self._stale_routes or self._lost or self.table.doubts:
             self._refresh = self._loop.create_task(self._read_again())
         else:
             self._flushed_at = self._loop.time()
@@ -138,8 +138,8 @@ class LinkFeed:
         try:
             if self._lost:
                 await self.reload()
-            while self._stale_routes:
-                await self._read_routes()
+            while self._stale_routes or self.table.doubts:
+                await self._ask_again()
             self._changed()
             self._flushed_at = self._loop.time()
             self._wait_s = min(max(_BURST_WAIT_S, self._flushed_at - started), _LONGEST_WAIT_S)
@@ -151,7 +151,17 @@ class LinkFeed:
         if self._stale_routes:
             self._flush_later()
 
-    async def _read_routes(self) -> None:
+    async def _ask_again(self) -> None:
+        """Asks for what events do not tell: routes that went silently, peers of veths."""
         async with self._lock:
-            self._stale_routes = False
-            self.table.replace_routes(await in_own_thread(lambda: read_hops(self._dumps)))
+            routes, self._stale_routes = self._stale_routes, False
+            doubts = frozenset(self.table.doubts)
+            hops, links = await in_own_thread(
+                lambda: (read_hops(self._dumps) if routes else None, read_links(self._dumps, doubts))
+            )
+            self.table.doubts -= doubts
+            if hops is not None:
+                self.table.replace_routes(hops)
+            for message in links:
+                self.table.apply(message)
+                self.table.doubts -= doubts

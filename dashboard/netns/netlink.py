@@ -166,6 +166,16 @@ def _collect(opened: socket.socket, sequence: int) -> tuple[list[Message], bool]
             messages.append(message)
 
 
+def query(opened: socket.socket, kind: int, body: bytes) -> list[Message]:
+    """The answer to a request for one thing. OSError if the kernel refuses or does not know it."""
+    opened.send(pack_message(kind, NLM_F_REQUEST | NLM_F_ACK, 1, body))
+    try:
+        return _collect(opened, 1)[0]
+    except BaseException:
+        drain(opened)
+        raise
+
+
 def request(opened: socket.socket, kind: int, flags: int, body: bytes) -> None:
     """One request with its acknowledgement. OSError with the kernel's error number if it refuses."""
     opened.send(pack_message(kind, NLM_F_REQUEST | NLM_F_ACK | flags, 1, body))

@@ -50,12 +50,18 @@ _ADDRESS_BYTES: dict[int, int] = {socket.AF_INET: 4, socket.AF_INET6: 16}
 _SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
 
 #: Bodies of the dump requests. The kernel leaves out counters, and routes of other tables and types.
-LINKS_REQUEST = _LINK.pack(0, 0, 0, 0, 0) + struct.pack("=HHI", 8, _IFLA_EXT_MASK, _RTEXT_FILTER_SKIP_STATS)
+_ONLY_WHAT_WE_NEED = struct.pack("=HHI", 8, _IFLA_EXT_MASK, _RTEXT_FILTER_SKIP_STATS)
+LINKS_REQUEST = _LINK.pack(0, 0, 0, 0, 0) + _ONLY_WHAT_WE_NEED
 ADDRESSES_REQUEST = _ADDRESS.pack(0, 0, 0, 0, 0)
 ROUTES_REQUESTS = {
     family: _ROUTE.pack(number, 0, 0, 0, _RT_TABLE_MAIN, 0, 0, _RTN_UNICAST, 0)
     for family, number in _ADDRESS_FAMILIES.items()
 }
+
+
+def pack_link_request(index: int) -> bytes:
+    """The body of a request for one link."""
+    return _LINK.pack(0, 0, index, 0, 0) + _ONLY_WHAT_WE_NEED
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,93 @@
+"""What the tests of the kernel's readers share: namespaces of their own, and a check that nothing leaks."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dashboard.netns.entry import Namespace
+from dashboard.netns.watch import OnChange, Watch
+from tests.netns.zoo import Zoo
+from tests.polling import until
+
+
+def _held() -> Counter[str]:
+    """Open descriptors by kind."""
+    found: Counter[str] = Counter()
+    for link in tuple(Path("/proc/self/fd").iterdir()):
+        try:
+            target = os.readlink(link)  # noqa: PTH115 - a Path would be made of what is none
+        except FileNotFoundError:
+            continue
+        found[target.split("[", 1)[0]] += 1
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _nothing_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No test leaves a descriptor (so no namespace either) or a thread behind."""
+    if "engine_host" in request.fixturenames:
+        request.getfixturevalue("engine_host")
+    gc.collect()
+    before, threads = _held(), threading.active_count()
+    yield
+    gc.collect()
+    until(lambda: threading.active_count() <= threads)
+    more = _held() - before
+    assert not more, f"still open: {dict(more)}"
+
+
+@pytest.fixture
+def make_zoo(_nothing_leaks: None) -> Iterator[Callable[[], Zoo]]:
+    """Makes namespaces that end with the test."""
+    made: list[Zoo] = []
+
+    def make() -> Zoo:
+        made.append(Zoo())
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def zoo(make_zoo: Callable[[], Zoo]) -> Zoo:
+    """A namespace with its loopback interface up."""
+    made = make_zoo()
+    made.ip("link", "set", "lo", "up")
+    return made
+
+
+@pytest.fixture
+def namespace(zoo: Zoo) -> Iterator[Namespace]:
+    """A handle on the zoo's namespace."""
+    with Namespace.of_pid(zoo.pid) as opened:
+        yield opened
+
+
+class Seen(list[str]):
+    """The causes that a watch told, in order; given as its ``on_change``."""
+
+    def __call__(self, _view: object, cause: str) -> None:
+        self.append(cause)
+
+
+@pytest.fixture
+def seen() -> Seen:
+    """Collects causes."""
+    return Seen()
+
+
+@pytest.fixture
+async def watch(namespace: Namespace, seen: OnChange) -> AsyncIterator[Watch]:
+    """The zoo, watched; causes go to ``seen``."""
+    opened = await Watch.open(namespace, seen)
+    yield opened
+    opened.close()
