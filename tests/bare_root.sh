@@ -246,6 +246,7 @@ start_and_stop() {
     within "$limit_s" link_is_printed "$number" || fail "no sign-in link within $limit_s s"
     took=$(($(now_ms) - started))
     sign_in "$link" || fail "could not sign in"
+    members | grep -q '[d]ockerd' || fail "no Docker Engine runs inside: $(members)"
     printf 'bare_root: start %d: sign-in link after %d ms, page read after %d ms, %d processes inside\n' \
         "$number" "$took" $(($(now_ms) - started)) "$(members | wc -l)"
     (($1 == 1 || took < promised_second_s * 1000)) || fail "the second start took $took ms"

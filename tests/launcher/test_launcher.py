@@ -241,6 +241,15 @@ def test_no_install_forbids_the_engine_and_says_what_to_type(
     assert machine.commands() == []
 
 
+def test_all_that_is_missing_is_said_at_once(machine: Machine) -> None:
+    machine.remove("python3", "netstat")
+    done = machine.run("up", "--no-install")
+    assert done.returncode == 1
+    assert (
+        "  apt-get install --no-install-recommends python3 python3-venv net-tools docker.io iptables\n" in done.stderr
+    )
+
+
 def test_no_install_is_passed_on_to_the_command_as_a_variable_only(machine: Machine) -> None:
     machine.install("dockerd")
     done = machine.run("--no-install", "up", "--port", "8001")
@@ -344,6 +353,7 @@ def test_entering_namespaces_needs_root_and_the_docker_group_is_not_enough(desk:
         " 'it'\\''s'"
     )
     assert desk.asked() == []
+    assert not desk.data.exists()
 
 
 def test_the_help_of_a_command_needs_no_root(desk: Machine) -> None:
