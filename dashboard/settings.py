@@ -18,7 +18,9 @@ DEBUG = False
 #: Exact hosts that a request may name, without ports. ``*`` would open the door to DNS rebinding.
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", *configuration.words("NETMODES_ALLOWED_HOSTS")]
 if any("*" in host or host.startswith(".") for host in ALLOWED_HOSTS):
-    raise ImproperlyConfigured("NETMODES_ALLOWED_HOSTS takes exact host names, no * and no leading dot: name each host.")
+    raise ImproperlyConfigured(
+        "NETMODES_ALLOWED_HOSTS takes exact host names, no * and no leading dot: name each host."
+    )
 CSRF_TRUSTED_ORIGINS = configuration.words("NETMODES_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
@@ -70,7 +72,9 @@ SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
 }
-DATABASES = {"default": dj_database_url.parse(configuration.value("DATABASE_URL") or f"sqlite:///{DATA_DIR}/netmodes.db")}
+DATABASES = {
+    "default": dj_database_url.parse(configuration.value("DATABASE_URL") or f"sqlite:///{DATA_DIR}/netmodes.db")
+}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = SQLITE_OPTIONS
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.db")}

@@ -81,9 +81,7 @@ class Scene:
 
     def shares_machine(self, key: str) -> bool:
         """Whether the column lives in the machine's network namespace."""
-        return (
-            self.machine is not None and key in self.states and self.states[key].netns == self.machine.netns
-        )
+        return self.machine is not None and key in self.states and self.states[key].netns == self.machine.netns
 
     def owner_title(self, container: str | None) -> str | None:
         """The title of the column whose container this is."""
@@ -182,9 +180,7 @@ def interface_cells(scene: Scene, column: Column, state: NamespaceState) -> Cell
         key, rank = _interface_key(scene, state, one)
         renamed = key != one.name
 
-        def row(
-            field: str, label: str, order: int, key: str = key, rank: tuple[int | str, ...] = rank
-        ) -> RowKey:
+        def row(field: str, label: str, order: int, key: str = key, rank: tuple[int | str, ...] = rank) -> RowKey:
             return RowKey("interfaces", key, field, f"{key} {label}", (*rank, order))
 
         state_text = f"{one.kind}, {'up' if one.up else 'down'}"
@@ -224,9 +220,7 @@ def _peer_name(scene: Scene, state: NamespaceState, one: Interface) -> str | Non
         return None
     if state.netns != machine.netns:
         ends = [(inner, outer) for outer, inner in veth_ends(machine, state)]
-        return next(
-            (f"{outer.name} on this machine" for inner, outer in ends if inner.index == one.index), None
-        )
+        return next((f"{outer.name} on this machine" for inner, outer in ends if inner.index == one.index), None)
     for column in scene.columns:
         inside = scene.states.get(column.key)
         if inside is None or inside.netns == machine.netns:
@@ -288,9 +282,7 @@ def listener_cells(scene: Scene, column: Column, state: NamespaceState) -> Cells
         else:
             grouped.setdefault((one.protocol, one.port), []).append(one)
     for (protocol, port), listeners in grouped.items():
-        key = RowKey(
-            "listeners", f"{protocol} :{port}", "", f"{protocol} :{port}", _port_order(protocol, port)
-        )
+        key = RowKey("listeners", f"{protocol} :{port}", "", f"{protocol} :{port}", _port_order(protocol, port))
         yield key, _listener_cell(scene, column, listeners)
 
 
@@ -313,12 +305,9 @@ def _listener_cell(scene: Scene, column: Column, listeners: Iterable[Listener]) 
 
 def _published_text(ports: Iterable[PublishedPort]) -> str:
     parts = [
-        f"{bracket(one.host_address)}:{one.host_port}" if one.host_address else f":{one.host_port}"
-        for one in ports
+        f"{bracket(one.host_address)}:{one.host_port}" if one.host_address else f":{one.host_port}" for one in ports
     ]
-    return "\n".join(
-        dict.fromkeys(part if not part.endswith(":0") else f"{part[:-2]}any free port" for part in parts)
-    )
+    return "\n".join(dict.fromkeys(part if not part.endswith(":0") else f"{part[:-2]}any free port" for part in parts))
 
 
 def published_cells(scene: Scene, column: Column, state: NamespaceState | None) -> Cells:

@@ -132,9 +132,7 @@ def compare(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> 
                 cells = _WITH_STATE[section.key](scene, column, state)
             for key, cell in cells:
                 found.setdefault((key.key, key.field), (key, {}))[1].setdefault(column.key, cell)
-        for key, said in sorted(
-            found.values(), key=lambda pair: (_sortable(pair[0].rank), pair[0].key, pair[0].field)
-        ):
+        for key, said in sorted(found.values(), key=lambda pair: (_sortable(pair[0].rank), pair[0].key, pair[0].field)):
             rows.append(_row(scene, section.key, key, said))
     return tuple(rows)
 

@@ -88,9 +88,7 @@ def delta(before: NamespaceState, after: NamespaceState) -> Changes:
     )
 
 
-def _with[T](
-    items: tuple[T, ...], gone: tuple[T, ...], new: tuple[T, ...], key: Callable[[T], Any]
-) -> tuple[T, ...]:
+def _with[T](items: tuple[T, ...], gone: tuple[T, ...], new: tuple[T, ...], key: Callable[[T], Any]) -> tuple[T, ...]:
     if not gone and not new:
         return items
     dropped = {key(one) for one in gone} | {key(one) for one in new}
@@ -107,13 +105,9 @@ def apply(state: NamespaceState, changes: Changes) -> NamespaceState:
             netns=state.netns if changes.netns is None else changes.netns,
             hostname=state.hostname if changes.hostname is None else changes.hostname,
             namespaces=state.namespaces if changes.namespaces is None else changes.namespaces,
-            interfaces=_with(
-                state.interfaces, changes.interfaces_removed, changes.interfaces_set, interface_key
-            ),
+            interfaces=_with(state.interfaces, changes.interfaces_removed, changes.interfaces_set, interface_key),
             routes=_with(state.routes, changes.routes_removed, changes.routes_added, route_key),
-            listeners=_with(
-                state.listeners, changes.listeners_removed, changes.listeners_added, _whole_listener
-            ),
+            listeners=_with(state.listeners, changes.listeners_removed, changes.listeners_added, _whole_listener),
             resolver=resolver,
             hosts=state.hosts if changes.hosts is None else changes.hosts,
             sysctls={**sysctls, **(changes.sysctls_set or {})},

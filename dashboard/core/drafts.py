@@ -122,9 +122,7 @@ def _is_empty(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip()) or value in ([], {}, ())
 
 
-def _read_arm(
-    number: int, said: Mapping[str, Any], base: ArmSpec, taken: set[str]
-) -> tuple[ArmSpec, list[Problem]]:
+def _read_arm(number: int, said: Mapping[str, Any], base: ArmSpec, taken: set[str]) -> tuple[ArmSpec, list[Problem]]:
     """One arm; ``base`` holds what the experiment says for all. ``number`` counts from 1."""
     found: list[Problem] = []
     mode, target = base.mode, None

@@ -47,5 +47,7 @@ def argv_for(key: str, name: str = "") -> tuple[str, ...]:
     if not command.needs_name:
         return command.argv
     if not _NAME.fullmatch(name):
-        raise ValueError(f"“{name[:60]}” is no name to look up: type letters, digits, dots and hyphens, e.g. localhost.")
+        raise ValueError(
+            f"“{name[:60]}” is no name to look up: type letters, digits, dots and hyphens, e.g. localhost."
+        )
     return tuple(name if word == "NAME" else word for word in command.argv)

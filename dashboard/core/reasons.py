@@ -67,14 +67,11 @@ def _published(scene: Scene, key: RowKey, cells: Mapping[str, Cell]) -> str:
     discarded = [
         column
         for column in scene.columns
-        if column.mode == Mode.HOST
-        and column.asked
-        and not column.published
-        and column.status is ArmStatus.RUNNING
+        if column.mode == Mode.HOST and column.asked and not column.published and column.status is ArmStatus.RUNNING
     ]
     if discarded:
         return (
-            "The Engine discards -p in host mode: the program listens on the machine itself, there is nothing to forward. "
+            "The Engine discards -p in host mode: the program listens on the machine itself, nothing is forwarded. "
             "The asked mapping stays in HostConfig all the same."
         )
     if {Mode.MACVLAN, Mode.IPVLAN, Mode.NONE} & _modes(scene):
@@ -106,21 +103,30 @@ def _listeners(scene: Scene, key: RowKey, cells: Mapping[str, Cell]) -> str:
     return "Only the machine has it: a stack of its own shares no sockets."
 
 
+def _one_stack(scene: Scene, cells: Mapping[str, Cell]) -> bool:
+    """Whether all columns that have something live in one network namespace."""
+    return len({scene.states[column.key].netns for column in _columns_with(cells, scene)}) <= 1
+
+
 def _interfaces(scene: Scene, key: RowKey, cells: Mapping[str, Cell]) -> str:
+    if not _one_stack(scene, cells):
+        fields = {
+            "link": "Same name, different interface: a container's eth0 is one end of a veth pair or a sub-interface.",
+            "addresses": "Same name, different interface: each network stack addresses its own.",
+            "mtu": "The MTU belongs to the interface: a container gets that of its Docker network.",
+            "joined": "Each veth pair is a cable of its own.",
+        }
+        return fields.get(key.field, "Each network stack has interfaces of its own.")
     if key.field != "link":
-        if key.field == "addresses" and len(_columns_with(cells, scene)) > 1:
-            return "Same name, different interface: each network stack numbers and addresses its own."
-        return ""
+        return f"Only a stack that has {key.key} has this: host mode sees the machine's interfaces, others their own."
     if key.key.startswith("veth to "):
-        return f"The machine's end of the cable to {key.key.removeprefix('veth to ')}; host mode sees it, other containers do not."
+        arm = key.key.removeprefix("veth to ")
+        return f"The machine's end of the cable to {arm}: host mode sees it, other containers do not."
     if key.key == "docker0":
-        return "The default bridge lives on the machine; host mode sees it because it sees all of the machine's interfaces."
+        return "The default bridge lives on the machine; host mode sees it because it sees all of the machine's links."
     if key.key.startswith("br-"):
         return "The Linux bridge of a user-defined network: it lives on the machine."
-    kinds = {cell.text for cell in cells.values() if cell.text}
-    if len(kinds) > 1:
-        return "Same name, different interface: a container's eth0 is one end of a veth pair or a sub-interface of its parent."
-    if Mode.NONE in _modes(scene) and key.key != "lo":
+    if Mode.NONE in _modes(scene) and len(_modes(scene)) == 1:
         return "Mode none has the loopback interface and nothing else."
     return "An interface belongs to exactly one network stack; host mode uses the machine's."
 
@@ -135,11 +141,9 @@ def _dns(scene: Scene, key: RowKey, cells: Mapping[str, Cell]) -> str:
     origins = {state.resolver.origin for state in scene.states.values() if state.resolver is not None}
     if key.key == "resolver":
         if Origin.DOCKER in origins:
-            return (
-                "Only a user-defined network has Docker's own resolver; all others get the machine's servers."
-            )
+            return "Only a user-defined network has Docker's own resolver; all others get the machine's servers."
         if Origin.STRIPPED in origins or Origin.FALLBACK in origins:
-            return "Host mode copies the machine's file as it is; a bridge cannot use its loopback servers, so they are removed."
+            return "Host mode copies the machine's file as it is; for a bridge its loopback servers are removed."
         if Origin.GIVEN in origins:
             return "--dns replaces the machine's servers, in host mode too."
         return "Each container has a resolv.conf of its own, written when it starts."
@@ -147,31 +151,25 @@ def _dns(scene: Scene, key: RowKey, cells: Mapping[str, Cell]) -> str:
         return "localhost is answered by each column's own hosts file."
     if "host.docker.internal" in key.key:
         return "The name exists only where --add-host host.docker.internal:host-gateway asked for it."
-    if Origin.DOCKER in origins and any(
-        cell.note.startswith("by 127.0.0.11") for cell in cells.values() if cell.text
-    ):
-        return (
-            "Container names resolve only on user-defined networks, through Docker's resolver at 127.0.0.11."
-        )
+    if Origin.DOCKER in origins and any(cell.note.startswith("by 127.0.0.11") for cell in cells.values() if cell.text):
+        return "Container names resolve only on user-defined networks, through Docker's resolver at 127.0.0.11."
     return "Each column asks its own hosts file and its own servers."
 
 
 def _hosts(scene: Scene, key: RowKey, cells: Mapping[str, Cell]) -> str:
     if key.key == "own host name":
-        return "Docker writes the container's own name and address into its hosts file; host mode inherits the machine's file."
-    return "Host mode starts from a copy of the machine's hosts file (any --add-host discards that copy); others start fresh."
+        return "Docker writes a container's own name and address into its hosts file; host mode has the machine's file."
+    return "Host mode starts from a copy of the machine's hosts file (--add-host discards it); others start fresh."
 
 
 def _sysctls(scene: Scene, key: RowKey, cells: Mapping[str, Cell]) -> str:
     if key.key.endswith("ip_unprivileged_port_start"):
         return "Docker lets every user bind low ports in a namespace of its own; in host mode the machine's rule stays."
     if key.key.endswith("ping_group_range"):
-        return (
-            "Docker lets every group ping in a namespace of its own; in host mode the machine's rule stays."
-        )
+        return "Docker lets every group ping in a namespace of its own; in host mode the machine's rule stays."
     if "forward" in key.key:
         return "Docker turns on forwarding on the machine to route for its bridges; a container does not need it."
-    return "A network sysctl belongs to the namespace: a new one starts with the kernel's defaults, host mode has the machine's."
+    return "A network sysctl belongs to the namespace: a new one starts with defaults, host mode has the machine's."
 
 
 _EXPLAIN = {

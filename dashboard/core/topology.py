@@ -18,7 +18,7 @@ LINE = 17
 CHAR = 7.3
 SHOWN_INTERFACES = 5
 SHOWN_LISTENERS = 4
-LOCAL_KINDS = ("veth",)
+WIDE_LANE = 770.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +112,7 @@ def _stacks(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> 
 
 
 def _interface_items(stack: _Stack, mode: str) -> list[_Item]:
-    shown = [
-        one
-        for one in stack.state.interfaces
-        if mode != MACHINE or one.kind not in LOCAL_KINDS or one.addresses
-    ]
+    shown = [one for one in stack.state.interfaces if mode != MACHINE or one.kind not in LOCAL_KINDS or one.addresses]
     items = []
     for one in shown[:SHOWN_INTERFACES] if len(shown) > SHOWN_INTERFACES + 1 else shown:
         first = next((a for a in one.addresses if a.scope == "global" or one.kind == "loopback"), None)
@@ -134,7 +130,10 @@ def _interface_items(stack: _Stack, mode: str) -> list[_Item]:
         )
     hidden = len(shown) - len(items)
     if hidden:
-        items.append(_Item(f"{stack.key}:if:more", "more", mode, (f"{hidden} more interfaces",)))
+        what = "bridges" if bridges else "interfaces"
+        items.append(
+            _Item(f"{stack.key}:if:more{'-bridges' if bridges else ''}", "more", mode, (f"{hidden} more {what}",))
+        )
     return items
 
 
@@ -156,9 +155,7 @@ def _listener_items(key: str, mode: str, listeners: Iterable[Listener]) -> list[
         for one in shown[:SHOWN_LISTENERS]
     ]
     if len(shown) > SHOWN_LISTENERS:
-        items.append(
-            _Item(f"{key}:listen:more", "more", mode, (f"{len(shown) - SHOWN_LISTENERS} more listeners",))
-        )
+        items.append(_Item(f"{key}:listen:more", "more", mode, (f"{len(shown) - SHOWN_LISTENERS} more listeners",)))
     return items
 
 
@@ -267,8 +264,12 @@ def _summary(stacks: Sequence[_Stack], machine: _Stack | None) -> str:
 
 
 def _curve(x1: float, y1: float, x2: float, y2: float) -> str:
+    """Straight through the machine's box, then a curve in the gap to the other stacks."""
+    start = f"M{x1:g} {y1:g}"
+    if x1 < WIDE_LANE < x2:
+        start, x1 = f"{start} H{WIDE_LANE - 12:g}", WIDE_LANE - 12
     bend = max(24.0, abs(x2 - x1) / 2)
-    return f"M{x1:g} {y1:g} C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}"
+    return f"{start} C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}"
 
 
 def _right(box: Box) -> tuple[float, float]:
@@ -305,9 +306,7 @@ def _host_boxes(machine: _Stack, x: float, y: float, w: float) -> tuple[list[Box
     return boxes, y - 14 if boxes else y
 
 
-def _edges(
-    machine: _Stack, stacks: Sequence[_Stack], boxes: Mapping[str, Box], *, narrow: bool
-) -> tuple[Edge, ...]:
+def _edges(machine: _Stack, stacks: Sequence[_Stack], boxes: Mapping[str, Box], *, narrow: bool) -> tuple[Edge, ...]:
     edges: list[Edge] = []
 
     def join(kind: str, mode: str, start: Box | None, end: Box | None, label: str = "") -> None:
@@ -321,15 +320,14 @@ def _edges(
             edges.append(Edge(identity, kind, mode, path))
             return
         (x1, y1), (x2, y2) = _right(start), _left(end)
-        middle_x, middle_y = (x1 + x2) / 2, (y1 + y2) / 2 - 6
-        edges.append(Edge(identity, kind, mode, _curve(x1, y1, x2, y2), label, middle_x, middle_y))
+        edges.append(Edge(identity, kind, mode, _curve(x1, y1, x2, y2), label, x1 + 10 if label else 0, y1 - 6))
 
     for column in machine.columns:
         if column.key == MACHINE:
             continue
         own = boxes.get(f"{column.key}:stack")
         for one in machine.state.interfaces:
-            if one.kind in {"loopback", "physical"} or (one.kind == "veth" and one.addresses):
+            if one.kind != "bridge" and not is_cable(one):
                 join("shares", column.mode, boxes.get(f"{MACHINE}:if:{one.index}"), own)
     for stack in stacks:
         if stack is machine:
@@ -338,7 +336,7 @@ def _edges(
         for outer, inner in veth_ends(machine.state, stack.state):
             bridge = next((one for one in machine.state.interfaces if one.name == outer.master), None)
             start = boxes.get(f"{MACHINE}:if:{bridge.index}") if bridge else None
-            start = start or boxes.get(f"{MACHINE}:if:more")
+            start = start or boxes.get(f"{MACHINE}:if:more-bridges")
             join("veth", owner.mode, start, boxes.get(f"{stack.key}:if:{inner.index}"), "veth pair")
         for one in stack.state.interfaces:
             if one.kind in {"macvlan", "ipvlan"} and one.peer:
@@ -347,7 +345,9 @@ def _edges(
                 join("parent", owner.mode, start, boxes.get(f"{stack.key}:if:{one.index}"), one.kind)
         for column in stack.columns:
             for port in _unique_published(column):
-                target = boxes.get(f"{column.key}:listen:{port.protocol}:{port.container_port}")
+                # Both ways lead through the bridge to the address that the container got from it.
+                holder = next((x for x in stack.state.interfaces if x.kind == "veth" and x.addresses), None)
+                target = boxes.get(f"{stack.key}:if:{holder.index}") if holder else None
                 target = target or boxes.get(f"{stack.key}:stack")
                 for kind in ("proxy", "dnat"):
                     join(kind, column.mode, boxes.get(f"{column.key}:{kind}:{port.host_port}"), target)
@@ -364,7 +364,7 @@ def _machine_boxes(
 ) -> tuple[list[Box], float]:
     """What stands in the machine's box: interfaces, host-mode containers, doors of published ports."""
     first, second, third = columns_at
-    boxes, low = _place(_interface_items(machine, MACHINE), first, y + 42, 172)
+    boxes, low = _place(_interface_items(machine, MACHINE, bridges=False), first, y + 42, 190)
     hosts, low_hosts = _host_boxes(machine, second, y + 42, 236)
     doors: list[_Item] = []
     for stack in stacks:
@@ -372,6 +372,10 @@ def _machine_boxes(
             for column in stack.columns:
                 doors += _doors(column, machine.state)
     placed, low_doors = _place(doors, third, y + 42, 190)
+    below, low = _place(
+        _interface_items(machine, MACHINE, bridges=True), first, max(low, low_hosts, low_doors, y + 42) + 24, 190
+    )
+    boxes += below
     height = max(low, low_hosts, low_doors, y + 120) + 16 - y
     frame = Box(
         f"{MACHINE}:stack",
@@ -393,7 +397,7 @@ def draw_wide(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -
     machine = next((one for one in stacks if one.key == MACHINE), None)
     if machine is None:
         return Picture(1400, 120, summary=_summary(stacks, None))
-    boxes, low = _machine_boxes(machine, stacks, 12, 12, (32, 262, 548), 746)
+    boxes, low = _machine_boxes(machine, stacks, 12, 12, (32, 272, 548), 746)
     others = [one for one in stacks if one is not machine]
     x, y, width, row_low = 880.0, 12.0, 508.0, 12.0
     two = len(others) > 4

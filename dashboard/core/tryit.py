@@ -69,7 +69,14 @@ def _published(column: Column, port: int, machine: NamespaceState) -> list[Way]:
     ways = []
     if bound & {"", "0.0.0.0", "::", "127.0.0.1"}:  # noqa: S104 - compared, not bound
         ways.append(
-            Way("published-proxy", f"127.0.0.1 to the published port of {column.title}", MACHINE, column.key, "127.0.0.1", mapped.host_port)
+            Way(
+                "published-proxy",
+                f"127.0.0.1 to the published port of {column.title}",
+                MACHINE,
+                column.key,
+                "127.0.0.1",
+                mapped.host_port,
+            )
         )
     own = [a for a in primary_addresses(machine) if ":" not in a]
     if own and bound & {"", "0.0.0.0"}:  # noqa: S104 - compared, not bound
@@ -85,8 +92,13 @@ def _published(column: Column, port: int, machine: NamespaceState) -> list[Way]:
         )
     elif not own:
         ways.append(
-            Way("published-dnat", f"Published port, {column.title}", MACHINE, column.key,
-                unavailable="the machine has no address besides loopback")
+            Way(
+                "published-dnat",
+                f"Published port, {column.title}",
+                MACHINE,
+                column.key,
+                unavailable="the machine has no address besides loopback",
+            )
         )
     return ways
 
@@ -120,7 +132,14 @@ def ways(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tup
             found.append(Way("bridge-address", f"The machine to {column.title}", MACHINE, column.key, unavailable=why))
         else:
             found.append(
-                Way("bridge-address", f"The machine to {column.title}'s address", MACHINE, column.key, addresses[0], port)
+                Way(
+                    "bridge-address",
+                    f"The machine to {column.title}'s address",
+                    MACHINE,
+                    column.key,
+                    addresses[0],
+                    port,
+                )
             )
         if column.mode not in {Mode.NONE, Mode.CONTAINER, Mode.MACVLAN, Mode.IPVLAN}:
             found += _published(column, port, machine)

@@ -108,7 +108,9 @@ class Arms:
         if not modes:
             return
         there = {one.name for one in await self._context.engine.networks(self._context.labels(self._record.id))}
-        await asyncio.gather(*(self._make_network(mode) for mode in modes if network_name(self._record.id, mode) not in there))
+        await asyncio.gather(
+            *(self._make_network(mode) for mode in modes if network_name(self._record.id, mode) not in there)
+        )
 
     async def _make_network(self, mode: Mode) -> None:
         try:

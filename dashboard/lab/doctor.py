@@ -87,7 +87,9 @@ async def examine(engine: Engine, *, private: bool) -> Doctor:
         Check(
             "namespaces",
             may_enter,
-            "namespaces can be entered" if may_enter else "entering network namespaces needs root: type sudo ./netmodes up",
+            "namespaces can be entered"
+            if may_enter
+            else "entering network namespaces needs root: type sudo ./netmodes up",
         ),
         *_tools(),
     ]

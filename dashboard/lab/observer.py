@@ -96,9 +96,7 @@ class Observer:
             asyncio.to_thread(hostname, subject.pid),
         )
         resolver, hosts = files
-        state = _with_view(
-            NamespaceState(inode, hostname=host, namespaces=names, resolver=resolver, hosts=hosts), view
-        )
+        state = _with_view(NamespaceState(inode, hostname=host, namespaces=names, resolver=resolver, hosts=hosts), view)
         self._observed[subject.key] = Observed(subject, inode, state, observed_token)
         return state
 

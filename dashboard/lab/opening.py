@@ -49,7 +49,12 @@ async def open_engine(
         await engine.info()
     except EngineUnreachable:
         await engine.close()
-        if not may_start_private or os.environ.get("DOCKER_HOST") or os.geteuid() != 0 or shutil.which("dockerd") is None:
+        if (
+            not may_start_private
+            or os.environ.get("DOCKER_HOST")
+            or os.geteuid() != 0
+            or shutil.which("dockerd") is None
+        ):
             raise
         say(f"No Docker Engine answers at {endpoint()} and none can be started as a service here:")
         say("starting a private host: an engine of its own, in its own network namespace.")

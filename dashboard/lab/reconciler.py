@@ -171,7 +171,10 @@ class Lab:
             if event.action == "connected":
                 await self._engine_back()
             else:
-                why = event.attributes.get("reason") or f"The Docker Engine does not answer at {self.context.info.endpoint}."
+                why = (
+                    event.attributes.get("reason")
+                    or f"The Docker Engine does not answer at {self.context.info.endpoint}."
+                )
                 for run in self._runs.values():
                     run.engine_gone(why)
             return

@@ -87,7 +87,13 @@ class Recorder:
         """A container that somebody else removed."""
         text = f"The container of {key} is gone: somebody else removed it"
         self.set_column(
-            key, Cause(Source.ENGINE, "destroy"), text, status=ArmStatus.LOST, published=(), error=text + ".", forget=True
+            key,
+            Cause(Source.ENGINE, "destroy"),
+            text,
+            status=ArmStatus.LOST,
+            published=(),
+            error=text + ".",
+            forget=True,
         )
 
     def trouble(self, problem: str) -> None:

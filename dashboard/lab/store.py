@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
 import psutil
-from django.db import close_old_connections, connection, transaction
+from django.db import close_old_connections, connections, transaction
 
 from dashboard.core.journal import Cause, Entry, Source, View, decode_facts, encode_facts, replay
 from dashboard.core.lifecycle import Wanted, container_name
@@ -74,7 +74,9 @@ def _record(row: Experiment) -> Record:
 def create_experiment(spec: ExperimentSpec, owner_id: int | None = None, driver: str = "") -> str:
     """Writes what is wanted, with the intent of every arm, and returns the new id."""
     with transaction.atomic():
-        row = Experiment(title=spec.title[:200], spec=msgspec.json.encode(spec).decode(), owner_id=owner_id, driver=driver)
+        row = Experiment(
+            title=spec.title[:200], spec=msgspec.json.encode(spec).decode(), owner_id=owner_id, driver=driver
+        )
         row.save(force_insert=True)
         Arm.objects.bulk_create(
             Arm(experiment=row, key=arm.key, position=number, container_name=container_name(row.id, arm.key))
@@ -187,7 +189,10 @@ def entries(experiment: str, after: int = 0, until: int | None = None) -> tuple[
 
 def last_seq(experiment: str) -> int:
     """The number of the newest entry, 0 if there is none."""
-    return JournalEntry.objects.filter(experiment_id=experiment).order_by("-seq").values_list("seq", flat=True).first() or 0
+    return (
+        JournalEntry.objects.filter(experiment_id=experiment).order_by("-seq").values_list("seq", flat=True).first()
+        or 0
+    )
 
 
 def view(experiment: str, until: int | None = None) -> View:
@@ -212,15 +217,5 @@ class Database:
 
     def close(self) -> None:
         """Closes the thread and its connection."""
-        self._pool.submit(connection.close).result(5)
+        self._pool.submit(connections.close_all).result(5)
         self._pool.shutdown()
-
-
-def with_problem(head: ExperimentHead, problem: str, since: float | None) -> ExperimentHead:
-    """The head with what is wrong now, or without it."""
-    return replace(head, problem=problem, problem_since=since if problem else None)
-
-
-def newest(items: Iterable[Entry]) -> int:
-    """The highest number among entries, 0 without any."""
-    return max((item.seq for item in items), default=0)

@@ -91,7 +91,12 @@ async def doctor(request: HttpRequest) -> HttpResponse:
     return _json(await examined())
 
 
-@api.get("/schemas/{name}/{version}", tags=["engine"], summary="The JSON Schema of a shape", response={200: dict, 404: Refusal})
+@api.get(
+    "/schemas/{name}/{version}",
+    tags=["engine"],
+    summary="The JSON Schema of a shape",
+    response={200: dict, 404: Refusal},
+)
 def schemas(request: HttpRequest, name: str, version: str) -> Any:
     """For example ``/api/schemas/comparison/1``."""
     shape = f"{name}/{version}"
@@ -149,7 +154,12 @@ def journal(request: HttpRequest, identity: str, after: int = 0) -> HttpResponse
     return _json(store.entries(identity, after))
 
 
-@api.post("/experiments/{identity}/{action}", tags=["experiments"], response={202: dict, 400: Refusal, 404: Refusal, 409: Refusal, 200: dict}, summary="stop, again, remove or try")
+@api.post(
+    "/experiments/{identity}/{action}",
+    tags=["experiments"],
+    response={202: dict, 400: Refusal, 404: Refusal, 409: Refusal, 200: dict},
+    summary="stop, again, remove or try",
+)
 async def act(request: HttpRequest, identity: str, action: str) -> Any:
     """``stop`` and ``remove`` clean up; ``again`` starts a new round; ``try`` requests the service on every path."""
     if action == "try":

@@ -185,9 +185,7 @@ class Hub:
     def _snapshot(self, feed: Feed) -> str:
         if feed.snapshot is None:
             wide, narrow = feed.pictures or draw((), {})
-            message = Snapshot(
-                feed.view.seq, head_of(feed), feed.view.columns, feed.rows, wide, narrow, feed.timeline
-            )
+            message = Snapshot(feed.view.seq, head_of(feed), feed.view.columns, feed.rows, wide, narrow, feed.timeline)
             feed.snapshot = encode(message).decode()
         return feed.snapshot
 

@@ -157,7 +157,9 @@ def experiment(request: HttpRequest, identity: str) -> HttpResponse:
     at = request.GET.get("at", "")
     if at and not (at.isascii() and at.isdigit() and len(at) < 10):
         sentence = _("“at” must be the number of a journal entry.")
-        return refuse(request, 400, _("That moment cannot be shown"), sentence, _("Leave it out to see the newest state."))
+        return refuse(
+            request, 400, _("That moment cannot be shown"), sentence, _("Leave it out to see the newest state.")
+        )
     snapshot = snapshot_of(identity, int(at) if at else None)
     frozen = snapshot.experiment.as_it_was is not None
     context = {

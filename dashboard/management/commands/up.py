@@ -6,19 +6,20 @@ import socket
 from typing import Any
 
 import uvicorn
-from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from dashboard.management.commanding import NetmodesCommand
 from dashboard.web.signin import make_token
 
 
 class Server(uvicorn.Server):
     """Says the link once the sockets are open and the lab has started."""
 
-    def __init__(self, config: uvicorn.Config, command: BaseCommand, url: str) -> None:
+    def __init__(self, config: uvicorn.Config, command: BaseCommand, url: str, token: str) -> None:
         super().__init__(config)
         self._command = command
         self._url = url
+        self._token = token
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Uvicorn's own start, then the link."""
@@ -29,14 +30,11 @@ class Server(uvicorn.Server):
             self._command.stdout.write("Ctrl-C stops everything that it started.")
             self._command.stdout.flush()
 
-    _token = ""
 
-
-class Command(BaseCommand):
+class Command(NetmodesCommand):
     """Serves on 127.0.0.1."""
 
     help = "Serves Netmodes and prints a one-time sign-in link."
-    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Where to listen."""
@@ -49,7 +47,7 @@ class Command(BaseCommand):
         if not 0 < port < 65536:
             raise CommandError("--port takes a number from 1 to 65535.", returncode=2)
         listening = self._listen(host, port)
-        call_command("migrate", verbosity=0, interactive=False)
+        self.migrate()
         config = uvicorn.Config(
             "dashboard.asgi:application",
             host=host,
@@ -65,8 +63,7 @@ class Command(BaseCommand):
             proxy_headers=False,
         )
         shown = f"[{host}]" if ":" in host else host
-        server = Server(config, self, f"http://{shown}:{port}")
-        server._token = make_token()  # noqa: SLF001 - set once before the start
+        server = Server(config, self, f"http://{shown}:{port}", make_token())
         server.run(sockets=[listening])
 
     def _listen(self, host: str, port: int) -> socket.socket:

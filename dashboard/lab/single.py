@@ -1,0 +1,77 @@
+"""One experiment from the command line: launched, observed, compared, cleaned up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from dashboard.core.comparison import compare
+from dashboard.core.messages import ArmStatus, Column, Comparison
+from dashboard.core.modes import ExperimentSpec
+from dashboard.core.state import NamespaceState
+from dashboard.core.stream import Phase
+from dashboard.lab import store
+from dashboard.lab.context import Context
+from dashboard.lab.experiment import Run
+from dashboard.lab.opening import open_context
+from dashboard.lab.reconciler import Lab
+
+SETTLE_S = 3.0
+LOOK_S = 0.02
+
+
+def _is_serving(column: Column, states: dict[str, NamespaceState]) -> bool:
+    """Whether the program behind the column has opened its port (or does not run)."""
+    if column.container is None or column.status is not ArmStatus.RUNNING:
+        return column.status is not ArmStatus.WAITING
+    state = states.get(column.key)
+    return state is not None and any(one.port == column.port for one in state.listeners)
+
+
+async def compare_once(
+    data_dir: Path, spec: ExperimentSpec, say: Callable[[str], None], *, keep: bool = False
+) -> Comparison:
+    """Launches, waits until every arm serves or has failed, compares, and removes everything unless ``keep``.
+
+    A program that opens no port is waited for ``SETTLE_S`` seconds. EngineError if no engine answers.
+    """
+    async with AsyncExitStack() as stack:
+        context = await open_context(stack, data_dir, say)
+        database = context.database
+        identity = await database.run(store.create_experiment, spec, None, store.this_process())
+        lab = Lab(context, only=identity)
+        stack.push_async_callback(lab.close)
+        await lab.start()
+        try:
+            return await _observe(context, lab, identity)
+        finally:
+            if keep and not context.private:
+                await database.run(store.release, identity)
+            else:
+                await asyncio.shield(_clean_up(lab, identity))
+
+
+async def _clean_up(lab: Lab, identity: str) -> None:
+    await lab.stop_all()
+    await lab.context.database.run(store.release, identity)
+
+
+async def _observe(context: Context, lab: Lab, identity: str) -> Comparison:
+    loop = asyncio.get_running_loop()
+    run = await _run_of(lab, identity)
+    while (run.view.head is None) or run.view.head.phase in {Phase.WAITING, Phase.PREPARING, Phase.LAUNCHING}:
+        await asyncio.sleep(LOOK_S)
+    end = loop.time() + SETTLE_S
+    while loop.time() < end and not all(_is_serving(c, run.view.states) for c in run.view.columns):
+        await asyncio.sleep(LOOK_S)
+    await run.settled()
+    view = run.view
+    return Comparison(context.ref, view.columns, view.states, compare(view.columns, view.states))
+
+
+async def _run_of(lab: Lab, identity: str) -> Run:
+    while (run := lab.run_of(identity)) is None:
+        await asyncio.sleep(LOOK_S)
+    return run

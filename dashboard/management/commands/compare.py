@@ -1,0 +1,67 @@
+"""``./netmodes compare``: one experiment from the command line."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from dashboard import configuration
+from dashboard.core.drafts import read_draft
+from dashboard.core.messages import ArmStatus
+from dashboard.core.plain import comparison_text, printable
+from dashboard.lab.single import compare_once
+from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, require_root
+
+WRONG = {ArmStatus.REFUSED, ArmStatus.EXITED, ArmStatus.LOST, ArmStatus.WAITING, ArmStatus.CREATED}
+
+
+class Command(NetmodesCommand):
+    """Launches, compares, cleans up."""
+
+    help = "Launches one container in several modes, compares them and cleans up."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """As in the form of the page."""
+        parser.add_argument("modes", nargs="+", metavar="MODE", help="host, bridge, user-bridge, none, container:1 …")
+        parser.add_argument("--image", default="nginx", help="image to run (default nginx)")
+        parser.add_argument("--port", default="80", help="port on which the program listens (default 80)")
+        parser.add_argument("--publish", "-p", action="append", default=[], metavar="H:C", help="port to publish")
+        parser.add_argument("--command", default="", help="command instead of the image's own")
+        parser.add_argument("--name", action="append", default=[], help="one more name to look up from inside")
+        parser.add_argument("--title", default="", help="title of the experiment")
+        parser.add_argument("--keep", action="store_true", help="leave it running")
+        parser.add_argument("--all", action="store_true", help="show rows that are the same, too")
+        parser.add_argument("--json", action="store_true", help="print comparison/1")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Exit 0 if all arms run, 1 if one failed, 2 if it cannot be launched as written."""
+        draft = read_draft(
+            {
+                "title": options["title"],
+                "image": options["image"],
+                "port": options["port"],
+                "publish": options["publish"],
+                "names": options["name"],
+                "arms": [{"mode": mode, "command": options["command"]} for mode in options["modes"]],
+            }
+        )
+        if draft.problems:
+            raise CommandError("\n".join(p.sentence for p in draft.problems), returncode=WRONG_USAGE)
+        require_root("Reading network namespaces")
+        self.migrate()
+        folder = configuration.data_dir()
+        found = self.run(lambda: compare_once(folder, draft.spec, self.say, keep=options["keep"]))
+        if options["json"]:
+            self.print_json(found)
+        else:
+            width = shutil.get_terminal_size((120, 40)).columns
+            self.stdout.write(comparison_text(found, width, everything=options["all"]))
+        failed = [column for column in found.columns if column.container is not None or column.error]
+        wrong = [column for column in failed if column.status in WRONG]
+        for column in wrong:
+            why = column.error or (f"exited with code {column.exit_code}" if column.exit_code is not None else "")
+            self.say(f"{column.title}: {column.status}: {printable(why or 'it did not start')}")
+        if wrong:
+            raise SystemExit(FAILED)

@@ -1,0 +1,44 @@
+"""``./netmodes doctor``: what this engine and kernel can do, mode by mode, and why not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from dashboard import configuration
+from dashboard.core.messages import Doctor
+from dashboard.core.plain import doctor_text
+from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.private_host import list_hosts
+from dashboard.lab.doctor import examine
+from dashboard.lab.opening import endpoint
+from dashboard.management.commanding import NetmodesCommand
+
+
+class Command(NetmodesCommand):
+    """Looks and changes nothing."""
+
+    help = "Shows which modes work on this engine and kernel, and why not."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Only the form of the answer."""
+        parser.add_argument("--json", action="store_true", help="print doctor/1")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Exit 1 if no engine answers."""
+        found = self.run(self._examine)
+        if options["json"]:
+            self.print_json(found)
+        else:
+            self.stdout.write(doctor_text(found))
+        if found.engine is None:
+            raise SystemExit(1)
+
+    async def _examine(self) -> Doctor:
+        engine = DockerEngine(endpoint())
+        try:
+            private = any(f"unix://{host.socket}" == endpoint() for host in list_hosts(configuration.data_dir()))
+            return await examine(engine, private=private)
+        finally:
+            await engine.close()

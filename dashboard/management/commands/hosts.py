@@ -1,0 +1,87 @@
+"""``./netmodes hosts``: private hosts, each a whole Docker host to practise on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from dashboard import configuration
+from dashboard.engine import private_host
+from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.images import ensure_image
+from dashboard.engine.private_host import PrivateHost
+from dashboard.management.commanding import WRONG_USAGE, NetmodesCommand, require_root
+
+MOST = 100
+
+
+def described(host: PrivateHost) -> dict[str, Any]:
+    """A host in JSON."""
+    return {"id": host.id, "pid": host.pid, "netns": host.netns, "socket": host.socket, "started": host.started}
+
+
+class Command(NetmodesCommand):
+    """Creates, lists and removes private hosts."""
+
+    help = "Creates, lists and removes private Docker hosts."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Create [N], list, remove ID…|--all."""
+        actions = parser.add_subparsers(dest="action", required=True, metavar="create|list|remove")
+        create = actions.add_parser("create", help="start N private hosts (default 1), the lab image ready as nginx")
+        create.add_argument("count", nargs="?", default="1", metavar="N")
+        listing = actions.add_parser("list", help="list the private hosts that run")
+        remove = actions.add_parser("remove", help="stop and remove private hosts")
+        remove.add_argument("ids", nargs="*", metavar="ID")
+        remove.add_argument("--all", action="store_true", help="all of them")
+        for one in (create, listing, remove):
+            one.add_argument("--json", action="store_true", help="print JSON")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Runs one action."""
+        action = options["action"]
+        if action != "list":
+            require_root("A private host")
+        hosts = self.run(lambda: getattr(self, f"_{action}")(options))
+        if options["json"]:
+            self.print_json({"schema": "hosts/1", "hosts": [described(host) for host in hosts]})
+            return
+        for host in hosts:
+            self.stdout.write(f"{host.id}  pid {host.pid}  netns {host.netns}  DOCKER_HOST=unix://{host.socket}")
+        if not hosts:
+            self.stdout.write("No private host.")
+
+    async def _create(self, options: dict[str, Any]) -> tuple[PrivateHost, ...]:
+        text = options["count"]
+        if not (text.isascii() and text.isdigit() and 0 < int(text) <= MOST):
+            raise CommandError(f"N must be a number from 1 to {MOST}, not “{text[:20]}”.", returncode=WRONG_USAGE)
+        folder = configuration.data_dir()
+        self.say(f"Starting {text} private host{'s' if text != '1' else ''}")
+        return tuple(await asyncio.gather(*(self._create_one(folder) for _ in range(int(text)))))
+
+    async def _create_one(self, folder: Any) -> PrivateHost:
+        host = await private_host.start(folder)
+        engine = DockerEngine(f"unix://{host.socket}")
+        try:
+            await ensure_image(engine, "nginx", folder, lambda text, _fraction: self.say(text), private=True)
+        finally:
+            await engine.close()
+        return host
+
+    async def _list(self, _options: dict[str, Any]) -> tuple[PrivateHost, ...]:
+        return private_host.list_hosts(configuration.data_dir())
+
+    async def _remove(self, options: dict[str, Any]) -> tuple[PrivateHost, ...]:
+        hosts = private_host.list_hosts(configuration.data_dir())
+        if bool(options["ids"]) == options["all"]:
+            raise CommandError("Name the hosts to remove, or say --all.", returncode=WRONG_USAGE)
+        unknown = set(options["ids"]) - {host.id for host in hosts}
+        if unknown:
+            raise CommandError(f"There is no private host {', '.join(sorted(unknown))}: see ./netmodes hosts list.")
+        chosen = [host for host in hosts if options["all"] or host.id in options["ids"]]
+        await asyncio.gather(*(private_host.stop(host) for host in chosen))
+        if options["all"]:
+            await private_host.stop_all(configuration.data_dir())
+        return tuple(chosen)
