@@ -5,7 +5,8 @@
 # `./netmodes up` in it, in mount and pid namespaces of its own. The network is this machine's, since pip and
 # apt need it; the Docker Engine that `up` starts has a network namespace of its own. Then: signs in with the
 # printed link, reads the first page, presses Ctrl-C, looks for processes, mounts, namespaces, interfaces,
-# firewall rules and cgroups that were not there before, and does it again to time the second start.
+# firewall rules and cgroups that were not there before, compares two modes from the command line, and starts
+# once more to time it.
 #
 # Usage, as root on Debian: tests/bare_root.sh            (about three minutes, 2 GB below var/)
 set -euo pipefail
@@ -24,7 +25,7 @@ fail() {
 }
 
 [[ $(id -u) = 0 ]] || fail "needs root; type: sudo tests/bare_root.sh"
-for tool in mmdebstrap git unshare setsid python3; do
+for tool in mmdebstrap git unshare nsenter setsid python3; do
     command -v "$tool" >/dev/null || fail "needs $tool; type: apt-get install mmdebstrap git util-linux python3"
 done
 # shellcheck source=/dev/null
@@ -239,6 +240,33 @@ differs() {
 $(diff <(printf '%s\n' "$2") <(printf '%s\n' "$3"))"
 }
 
+# No process, mount, interface, firewall rule or cgroup that was not there before.
+expect_nothing_left() {
+    within 5 nothing_is_left || :
+    [[ -z $(members) ]] || fail "processes were left over: $(members)"
+    differs mounts "$mounts_before" "$(mounts)"
+    differs interfaces "$interfaces_before" "$(interfaces)"
+    differs 'firewall rules' "$rules_before" "$(rules)"
+    differs cgroups '' "$(abandoned_cgroups)"
+}
+
+# One experiment from the command line, on the engine and with the image that Netmodes makes for itself.
+compare() {
+    local started answer
+    started=$(now_ms)
+    answer=$(nsenter --target "$machine" --mount --pid --root --wdns=/ env -i "${environment[@]}" \
+        /srv/netmodes/netmodes compare host bridge --json 2>"$work/up.compare") || fail "compare failed"
+    python3 -c 'import json, sys
+answer = json.loads(sys.argv[1])
+machine, host, bridge = (answer["states"][column["key"]] for column in answer["columns"])
+assert machine["netns"] == host["netns"] != bridge["netns"], answer["states"]
+assert any(listener["port"] == 80 for listener in host["listeners"]), host["listeners"]
+print("bare_root: compare host bridge:", len(answer["rows"]), "rows,", answer["columns"][1]["container"]["image"])
+' "$answer" || fail "compare said: $answer"
+    printf 'bare_root: compare took %d ms\n' $(($(now_ms) - started))
+    expect_nothing_left
+}
+
 start_and_stop() {
     local number=$1 limit_s=$2 started took
     started=$(now_ms)
@@ -253,17 +281,13 @@ start_and_stop() {
     started=$(now_ms)
     press_ctrl_c
     within "$stop_limit_s" test -e "$inside/run/up.$number.code" || fail "up runs on after Ctrl-C: $(members)"
-    within 5 nothing_is_left || :
-    [[ -z $(members) ]] || fail "processes were left over: $(members)"
-    differs mounts "$mounts_before" "$(mounts)"
-    differs interfaces "$interfaces_before" "$(interfaces)"
-    differs 'firewall rules' "$rules_before" "$(rules)"
-    differs cgroups '' "$(abandoned_cgroups)"
-    printf 'bare_root: stop %d: exit code %s after %d ms; no process, mount, interface, rule or cgroup is left\n' \
+    expect_nothing_left
+    printf 'bare_root: stop %d: exit code %s after %d ms; nothing is left\n' \
         "$number" "$(cat "$inside/run/up.$number.code")" $(($(now_ms) - started))
 }
 
 start_and_stop 1 "$first_limit_s"
 du -sh --apparent-size "$root/srv/netmodes/var" | sed "s#$work/##; s/^/bare_root: /"
+compare
 start_and_stop 2 "$second_limit_s"
 printf 'bare_root: proved\n'

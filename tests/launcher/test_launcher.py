@@ -5,9 +5,12 @@ import os
 import re
 import shutil
 import stat
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.launcher.fake_machine import REPOSITORY, Machine, engine
 from tests.polling import until
@@ -449,3 +452,16 @@ def test_what_is_tested_is_what_runs() -> None:
     assert run.items() <= dev.items()
     assert "django" in run
     assert "pytest" not in run
+
+
+def test_the_locks_were_remade_after_the_last_change_of_the_dependencies() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    for lock, wanted in (
+        ("requirements.txt", project["project"]["dependencies"]),
+        ("requirements-dev.txt", project["dependency-groups"]["dev"]),
+    ):
+        pinned = pins(REPOSITORY / lock)
+        for requirement in map(Requirement, wanted):
+            version = pinned.get(canonicalize_name(requirement.name))
+            assert version, f"{requirement.name} is not in {lock}"
+            assert requirement.specifier.contains(version), f"{lock} has {requirement.name} {version}"
