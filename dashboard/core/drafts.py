@@ -208,9 +208,9 @@ def read_draft(said: Mapping[str, Any]) -> Draft:
 
     image = read("image", _text, DEFAULT_IMAGE)
     port = read("port", parse_port, DEFAULT_PORT)
-    publish = read("publish", _publish, ())
-    names = read("names", _strings, ())
-    modes = read("modes", _strings, ())
+    publish: tuple[Publish, ...] = read("publish", _publish, ())
+    names: tuple[str, ...] = read("names", _strings, ())
+    modes: tuple[str, ...] = read("modes", _strings, ())
     wanted: list[Mapping[str, Any]] = [{"mode": mode} for mode in modes]
     given = said.get("arms") or ()
     if not isinstance(given, list | tuple) or not all(isinstance(one, Mapping) for one in given):

@@ -1,11 +1,12 @@
-"""The shapes that leave the program, as types; ``schema()`` exports their JSON Schemas.
+"""The shapes that leave the program, as types; ``schema_of()`` exports their JSON Schemas.
 
 Field names and meanings are contracts (docs/api.md): they are added to, never changed.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -83,7 +84,7 @@ class Column:
     error: str | None = None
     exit_code: int | None = None
     logs: tuple[str, ...] = ()
-    networks: dict[str, str] = field(default_factory=dict)  # name -> address assigned by the Engine
+    networks: dict[str, str] = dataclasses.field(default_factory=dict)  # name -> address assigned by the Engine
     target: str | None = None
     port: int | None = None
 
@@ -101,8 +102,8 @@ class Row:
     relation: Relation
     label: str = ""
     why: str = ""
-    notes: dict[str, str] = field(default_factory=dict)
-    absent: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = dataclasses.field(default_factory=dict)
+    absent: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,6 @@ def encode(value: object) -> bytes:
     return msgspec.json.encode(value)
 
 
-def schema(name: str) -> dict[str, Any]:
+def schema_of(name: str) -> dict[str, Any]:
     """The JSON Schema of a shape by its name, e.g. ``comparison/1``; KeyError if unknown."""
     return msgspec.json.schema(SHAPES[name])

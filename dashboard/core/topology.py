@@ -111,8 +111,21 @@ def _stacks(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> 
     return tuple(_Stack(states[group[0].key], tuple(group)) for group in found.values())
 
 
-def _interface_items(stack: _Stack, mode: str) -> list[_Item]:
-    shown = [one for one in stack.state.interfaces if mode != MACHINE or one.kind not in LOCAL_KINDS or one.addresses]
+def is_cable(one: Interface) -> bool:
+    """A veth end without an address of its own: drawn as an edge, not as a box."""
+    return one.kind == "veth" and all(address.scope == "link" for address in one.addresses)
+
+
+def _interface_items(stack: _Stack, mode: str, *, bridges: bool | None = None) -> list[_Item]:
+    """Interfaces, the ones with connections first; ``bridges`` True: only bridges, False: all others."""
+    shown = sorted(
+        (
+            one
+            for one in stack.state.interfaces
+            if not (mode == MACHINE and is_cable(one)) and bridges in {None, one.kind == "bridge"}
+        ),
+        key=lambda one: one.kind == "loopback",
+    )
     items = []
     for one in shown[:SHOWN_INTERFACES] if len(shown) > SHOWN_INTERFACES + 1 else shown:
         first = next((a for a in one.addresses if a.scope == "global" or one.kind == "loopback"), None)

@@ -15,7 +15,7 @@ from dashboard.lab.watches import WatchPool
 from dashboard.netns.files import read_inside
 from dashboard.netns.identity import hostname, namespaces
 from dashboard.netns.lookup import lookup
-from dashboard.netns.watch import KernelView
+from dashboard.netns.view import KernelView
 
 log = logging.getLogger(__name__)
 MACHINE = "machine"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import logging
 import os
@@ -107,10 +108,8 @@ class Lab:
     async def _work(self) -> None:
         first = True
         while True:
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._awake.wait(), PASS_S)
-            except TimeoutError:
-                pass
             self._awake.clear()
             try:
                 await self._pass(first=first)
@@ -139,10 +138,7 @@ class Lab:
 
     async def _settle(self, record: Record) -> None:
         try:
-            run = self._runs.get(record.id)
-            if run is None:
-                view = await self.context.database.run(store.view, record.id)
-                run = self._runs.setdefault(record.id, Run(self.context, record, view))
+            run = await self._run_for(record)
             await run.settle(record)
             if record.wanted is Wanted.REMOVED:
                 await run.close()
@@ -155,6 +151,13 @@ class Lab:
         except Exception:
             log.exception("experiment %s could not be settled; the next pass tries again", record.id)
             asyncio.get_running_loop().call_later(RETRY_S, self.wake)
+
+    async def _run_for(self, record: Record) -> Run:
+        run = self._runs.get(record.id)
+        if run is None:
+            view = await self.context.database.run(store.view, record.id)
+            run = self._runs.setdefault(record.id, Run(self.context, record, view))
+        return run
 
     async def _listen(self) -> None:
         """The Engine's events. They are no history: after every (re)connect everything is looked at again."""
@@ -182,9 +185,9 @@ class Lab:
             for run in self._runs.values():
                 run.engine_event(event)
             return
-        run = self._runs.get(event.labels.get(LABEL_EXPERIMENT, ""))
-        if run is not None:
-            run.engine_event(event)
+        found = self._runs.get(event.labels.get(LABEL_EXPERIMENT, ""))
+        if found is not None:
+            found.engine_event(event)
 
     async def _engine_back(self) -> None:
         """After a (re)connect: the daemon may be another process now."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import shutil
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 from dashboard.core.inspection import argv_for
@@ -10,6 +12,7 @@ from dashboard.core.tryit import Attempt, Way, ways
 from dashboard.lab.experiment import Run
 from dashboard.lab.reconciler import Lab
 from dashboard.netns.entry import Namespace, NamespaceGone
+from dashboard.netns.files import read_inside
 from dashboard.netns.request import request
 from dashboard.netns.terminal import run_inside
 
@@ -58,7 +61,7 @@ async def _attempt(lab: Lab, run: Run, way: Way) -> Attempt:
     )
 
 
-async def inspect(lab: Lab, experiment: str, column: str, command: str, name: str = "") -> AsyncIterator[str]:
+async def inspect(lab: Lab, experiment: str, column: str, command: str, name: str = "") -> AsyncGenerator[str]:
     """The output of one of the workshop's commands in a column, as it prints.
 
     Checked before anything runs: NotRunningError, or ValueError with a sentence.
@@ -71,5 +74,9 @@ async def inspect(lab: Lab, experiment: str, column: str, command: str, name: st
     namespace = _namespace(lab, run, column)
     if namespace is None:
         raise NotRunningError("The column is not there any more.")
-    root = f"/proc/{lab.context.info.pid}/root" if lab.context.info.pid else ""
-    return run_inside(namespace, argv, resolv_conf=root + subject.resolv_conf, hosts=root + subject.hosts)
+    pid = lab.context.info.pid or 1
+    resolv_conf = await asyncio.to_thread(read_inside, pid, subject.resolv_conf) if subject.resolv_conf else None
+    hosts = await asyncio.to_thread(read_inside, pid, subject.hosts) if subject.hosts else None
+    if shutil.which(argv[0]) is None and shutil.which("busybox") is not None:
+        argv = ("busybox", *argv)
+    return run_inside(namespace, argv, resolv_conf=resolv_conf, hosts=hosts)

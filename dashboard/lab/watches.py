@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from dashboard.netns.entry import Namespace
-from dashboard.netns.watch import KernelView, Watch
+from dashboard.netns.view import KernelView
+from dashboard.netns.watch import Watch
 
 Subscriber = Callable[[KernelView, str], None]
 

@@ -44,7 +44,7 @@ class NetmodesCommand(BaseCommand):
         try:
             return super().execute(*args, **options)
         except CommandError as error:
-            if not self._called_from_command_line or options.get("traceback"):
+            if not getattr(self, "_called_from_command_line", False) or options.get("traceback"):
                 raise
             self.say(str(error))
             raise SystemExit(error.returncode) from None

@@ -15,8 +15,7 @@ from dashboard import __version__
 from dashboard.core.comparison import compare
 from dashboard.core.drafts import read_draft
 from dashboard.core.lifecycle import Wanted
-from dashboard.core.messages import SHAPES, Comparison, EngineRef, encode
-from dashboard.core.messages import schema as shape_schema
+from dashboard.core.messages import SHAPES, Comparison, EngineRef, encode, schema_of
 from dashboard.lab import requests, store
 from dashboard.models import Experiment
 from dashboard.web.service import LabAwayError, service
@@ -102,7 +101,7 @@ def schemas(request: HttpRequest, name: str, version: str) -> Any:
     shape = f"{name}/{version}"
     if shape not in SHAPES:
         return 404, {"detail": f"There is no shape “{shape[:60]}”: choose one of {', '.join(SHAPES)}."}
-    return 200, shape_schema(shape)
+    return 200, schema_of(shape)
 
 
 @api.get("/experiments", tags=["experiments"], response=list[ExperimentOut], summary="Running and past experiments")

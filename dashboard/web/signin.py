@@ -50,7 +50,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.method == "GET" and redeem(token):
         user, _created = get_user_model().objects.get_or_create(username=OWNER)
         login(request, user, backend=BACKEND)
-        response = redirect("/")
+        response: HttpResponse = redirect("/")
     elif request.user.is_authenticated:
         response = redirect("/")
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -228,8 +229,9 @@ async def inspect(request: HttpRequest, identity: str) -> HttpResponseBase:
         return HttpResponse(f"{error}\n", status=409, content_type="text/plain; charset=utf-8")
 
     async def chunks() -> AsyncIterator[bytes]:
-        async for text in output:
-            yield text.encode()
+        async with aclosing(output):
+            async for text in output:
+                yield text.encode()
 
     return StreamingHttpResponse(
         chunks(),
