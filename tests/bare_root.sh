@@ -223,7 +223,8 @@ PYTHON
 # became manage.py; the group is field 5 of /proc/PID/stat, the third after the name in parentheses.
 press_ctrl_c() {
     local pid stat
-    pid=$(members | sed -n 's/^\([0-9]*\): .*manage\.py up .*/\1/p' | head -n 1)
+    pid=$(members | sed -n 's/^\([0-9]*\): .*manage\.py up .*/\1/p')
+    pid=${pid%%$'\n'*}
     [[ -n $pid ]] || fail "no manage.py runs: $(members)"
     stat=$(<"/proc/$pid/stat")
     read -r _ _ group _ <<<"${stat##*) }"
@@ -274,7 +275,7 @@ start_and_stop() {
     within "$limit_s" link_is_printed "$number" || fail "no sign-in link within $limit_s s"
     took=$(($(now_ms) - started))
     sign_in "$link" || fail "could not sign in"
-    members | grep -q '[d]ockerd' || fail "no Docker Engine runs inside: $(members)"
+    [[ $(members) = *' dockerd '* ]] || fail "no Docker Engine runs inside: $(members)"
     printf 'bare_root: start %d: sign-in link after %d ms, page read after %d ms, %d processes inside\n' \
         "$number" "$took" $(($(now_ms) - started)) "$(members | wc -l)"
     (($1 == 1 || took < promised_second_s * 1000)) || fail "the second start took $took ms"
