@@ -333,7 +333,7 @@ def _edges(machine: _Stack, stacks: Sequence[_Stack], boxes: Mapping[str, Box], 
             edges.append(Edge(identity, kind, mode, path))
             return
         (x1, y1), (x2, y2) = _right(start), _left(end)
-        edges.append(Edge(identity, kind, mode, _curve(x1, y1, x2, y2), label, x1 + 10 if label else 0, y1 - 6))
+        edges.append(Edge(identity, kind, mode, _curve(x1, y1, x2, y2), label, x1 + 48 if label else 0, y1 - 6))
 
     for column in machine.columns:
         if column.key == MACHINE:

@@ -2,43 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
-import time
-
 from django.contrib.auth import get_user_model, login, logout
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from dashboard.models import SignInLink
+from dashboard.models.access import redeem
 
-LIFE_S = 24 * 3600
 OWNER = "owner"
 BACKEND = "django.contrib.auth.backends.ModelBackend"
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def make_token() -> str:
-    """A new link's token, 256 random bits; only its digest is kept. Old links are forgotten."""
-    token = secrets.token_urlsafe(32)
-    now = time.time()
-    SignInLink.objects.filter(expires_at__lt=now).delete()
-    SignInLink.objects.create(digest=_digest(token), created_at=now, expires_at=now + LIFE_S)
-    return token
-
-
-def redeem(token: str) -> bool:
-    """Whether the token was good; it is not afterwards."""
-    with transaction.atomic():
-        used = SignInLink.objects.filter(
-            digest=_digest(token), used_at__isnull=True, expires_at__gte=time.time()
-        ).update(used_at=time.time())
-    return used == 1
 
 
 @require_safe

@@ -9,7 +9,7 @@ import uvicorn
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from dashboard.management.commanding import NetmodesCommand
-from dashboard.web.signin import make_token
+from dashboard.models.access import make_token
 
 
 class Server(uvicorn.Server):
