@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dashboard.core.topology import Box, Edge, Picture
+from dashboard.templatetags.figures import fixed
 
 FRAMES = frozenset({"machine", "stack", "host-stack"})
 LINE = 17
@@ -67,7 +68,8 @@ class PictureView:
 
 def number(value: float) -> str:
     """At most two decimals, never an exponent."""
-    return f"{value:.2f}".rstrip("0").rstrip(".")
+    text = fixed(value, 2).rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
 
 
 def lay_out_box(box: Box) -> BoxView:
@@ -105,9 +107,7 @@ def lay_out_box(box: Box) -> BoxView:
 
 def lay_out_edge(edge: Edge) -> EdgeView:
     """The edge with its label in place."""
-    return EdgeView(
-        edge.id, edge.kind, edge.mode, edge.path, edge.label, number(edge.label_x), number(edge.label_y)
-    )
+    return EdgeView(edge.id, edge.kind, edge.mode, edge.path, edge.label, number(edge.label_x), number(edge.label_y))
 
 
 def lay_out(picture: Picture) -> PictureView:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,9 @@ from dashboard.core.modes import Mode
 
 #: Rows of arm options that stand in the page without JavaScript.
 BLANK_ARMS = 2
-CHECKED = frozenset({Mode.HOST, Mode.BRIDGE})
+CHECKED = (Mode.HOST, Mode.BRIDGE)
+SHARED_FIELDS = ("image", "port", "publish", "names")
+MODE_LIST = "field-mode"
 
 ABOUT_MODE: dict[str, Promise] = {
     Mode.HOST: _("the machine's own network stack, no isolation"),
@@ -97,12 +99,15 @@ _ARM_FIELDS: tuple[tuple[str, Promise, str, Promise | str, str], ...] = (
     ("hostname", _("Host name (--hostname)"), "text", "", "web"),
     ("dns", _("DNS servers (--dns)"), "text", "", "192.0.2.53"),
     ("user", _("User (--user)"), "text", "", "1000:1000"),
-    ("target", _("Shares the stack of"), "text", _("only for mode container: number of the arm"), "1"),
+    ("target", _("Shares the stack of"), "text", _("only for mode container: another arm by its name"), "bridge"),
     ("add_host", _("Extra hosts (--add-host)"), "lines", _("one per line"), "db:192.0.2.7"),
     ("environment", _("Environment (-e)"), "lines", _("one per line"), "NAME=value"),
     ("sysctls", _("Kernel settings (--sysctl)"), "lines", _("one per line"), "net.core.somaxconn=1024"),
     ("publish_all", _("Publish all exposed ports (-P)"), "check", "", ""),
 )
+
+
+ARM_FIELDS = tuple(key for key, *_rest in _ARM_FIELDS)
 
 
 def say_value(value: Any, joint: str = " ") -> str:
@@ -122,26 +127,47 @@ def read_attribute(one: Any, name: str) -> str:
     return "" if value is None else str(value)
 
 
-def arm_number(arm: str) -> str:
-    """``1`` from ``1``, ``arm-1`` or ``arm 1``; empty when the problem is about no arm."""
-    found = re.search(r"\d+", arm)
-    return found[0] if found else ""
+def number_arms(ticked: Iterable[str], modes: Iterable[str]) -> dict[str, int]:
+    """Which group of fields (from 1) each arm's key stands for.
+
+    Keys as ``core.drafts.read_draft`` gives them: ticked modes come first and take their own names, then each
+    group whose mode was chosen takes its mode's name, or ``bridge-2`` when that is taken.
+    """
+    taken = set(ticked)
+    numbers = {}
+    for place, mode in enumerate(modes, start=1):
+        if not mode:
+            continue
+        key, count = mode, 1
+        while key in taken:
+            count += 1
+            key = f"{mode}-{count}"
+        taken.add(key)
+        numbers[key] = place
+    return numbers
 
 
-def field_target(field: str, number: str) -> str:
+def find_target(field: str, arm: str, ticked: Sequence[str], modes: Sequence[str]) -> str:
     """The id of the input that a problem is about."""
-    if number:
-        return f"arm-{number}-{field or 'mode'}"
-    return f"field-{field or 'image'}"
+    place = re.fullmatch(r"arm-(\d+)-mode", field)
+    if place:
+        # Counts through the ticked modes first, then through the groups whose mode was chosen.
+        used = [number for number, mode in enumerate(modes, start=1) if mode]
+        behind = int(place[1]) - len(ticked) - 1
+        return f"arm-{used[behind]}-mode" if 0 <= behind < len(used) else MODE_LIST
+    number = number_arms(ticked, modes).get(arm)
+    if number is not None:
+        return f"arm-{number}-{field if field in ARM_FIELDS else 'mode'}"
+    return f"field-{field}" if field in SHARED_FIELDS else MODE_LIST
 
 
 class _Problems:
     """The problems by the input that they are about."""
 
-    def __init__(self, problems: Iterable[Any]) -> None:
+    def __init__(self, problems: Iterable[Any], ticked: Sequence[str] = (), modes: Sequence[str] = ()) -> None:
         self.lines = tuple(
             ProblemView(
-                field_target(read_attribute(one, "field"), arm_number(read_attribute(one, "arm"))),
+                find_target(read_attribute(one, "field"), read_attribute(one, "arm"), ticked, modes),
                 read_attribute(one, "sentence"),
             )
             for one in problems
@@ -168,27 +194,22 @@ def build_form(
 ) -> LaunchView:
     """The form with what was typed (``values``), or the defaults on a first visit."""
     typed: Mapping[str, Any] = values or defaults
-    found = _Problems(problems)
+    groups = list(typed.get("arms") or ())
+    ticked = typed.get("mode", typed.get("modes"))
+    chosen = [str(one) for one in (CHECKED if ticked is None else ticked)]
+    found = _Problems(problems, chosen, [read_attribute(one, "mode") for one in groups])
 
     def field(key: str, label: Promise, kind: str, hint: Promise, sample: str) -> FieldView:
         target = f"field-{key}"
-        return FieldView(
-            key, target, key, label, kind, say_value(typed.get(key)), hint, sample, found.of(target)
-        )
+        return FieldView(key, target, key, label, kind, say_value(typed.get(key)), hint, sample, found.of(target))
 
-    ticked = typed.get("mode", typed.get("modes"))
-    chosen = set(CHECKED) if ticked is None else {str(one) for one in ticked}
     offered = []
     for one in modes:
         name = read_attribute(one, "mode")
         available = bool(one.get("available") if isinstance(one, Mapping) else one.available)
         reason = read_attribute(one, "reason")
-        offered.append(
-            ModeView(name, ABOUT_MODE.get(name, ""), available, reason, available and name in chosen)
-        )
-    arms = [
-        _arm(str(place), one, found) for place, one in enumerate(typed.get("arms") or (), start=1)
-    ]
+        offered.append(ModeView(name, ABOUT_MODE.get(name, ""), available, reason, available and name in chosen))
+    arms = [_arm(str(place), one, found) for place, one in enumerate(groups, start=1)]
     used = any(one.mode for one in arms)
     while len(arms) < BLANK_ARMS:
         arms.append(_arm(str(len(arms) + 1), {}, found))
@@ -198,7 +219,7 @@ def build_form(
         field("publish", _("Publish (-p)"), "text", _("host:container; several with spaces"), "8080:80"),
         field("names", _("Names to look up"), "text", _("besides the usual ones"), "db.internal"),
         tuple(offered),
-        found.of("field-mode"),
+        found.of(MODE_LIST),
         tuple(arms),
         _arm("__N__", {}, _Problems(())),
         found.lines,

@@ -14,7 +14,7 @@ from dashboard.core.messages import ArmStatus, Column, PublishedPort, Relation
 from dashboard.core.modes import Mode
 from dashboard.core.stream import ExperimentHead, Phase, Snapshot, TimelineItem
 from dashboard.core.topology import Picture
-from dashboard.templatetags import drawing, launching, table
+from dashboard.templatetags import drawing, figures, launching, table
 
 register = template.Library()
 
@@ -28,42 +28,6 @@ ACTIONS = {
     "remove": (Phase.STOPPED, Phase.FAILED),
     "talk": (Phase.LAUNCHING, Phase.RUNNING),
 }
-
-
-def say_duration(seconds: float) -> str:
-    """``14 s``, ``2 min 14 s``, ``3 h 5 min`` or ``2 d 4 h``."""
-    whole = max(0, int(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    if whole < 86_400:
-        return f"{whole // 3600} h {whole % 3600 // 60} min"
-    return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
-
-
-def say_offset(seconds: float) -> str:
-    """Seconds since the beginning: ``0.081``, ``132.7``, ``20:05``, ``3:20:05``."""
-    if seconds < 10:
-        return f"{max(0.0, seconds):.3f}"
-    if seconds < 600:
-        return f"{seconds:.1f}"
-    whole = int(seconds)
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes}:{rest:02d}"
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
-
-
-def say_micros(value: float | str | None) -> str:
-    """``18 µs``, ``1.9 ms`` or ``2.04 s``; empty when nothing was timed."""
-    if value is None or isinstance(value, str):
-        return ""
-    if value < 1000:
-        return f"{value:.0f} µs"
-    if value < 1_000_000:
-        return f"{value / 1000:.1f} ms"
-    return f"{value / 1_000_000:.2f} s"
 
 
 def phase_word(phase: str) -> str:
@@ -81,20 +45,24 @@ def phase_word(phase: str) -> str:
 
 def status_word(status: str) -> str:
     """What became of an arm, in the reader's language; empty for the column that is cloned."""
-    return {
-        ArmStatus.WAITING: _("waiting"),
-        ArmStatus.CREATED: _("created"),
-        ArmStatus.RUNNING: _("running"),
-        ArmStatus.REFUSED: _("refused"),
-        ArmStatus.EXITED: _("exited"),
-        ArmStatus.GONE: _("removed"),
-        ArmStatus.LOST: _("removed by somebody else"),
-    }.get(ArmStatus(status), status) if status else ""
+    return (
+        {
+            ArmStatus.WAITING: _("waiting"),
+            ArmStatus.CREATED: _("created"),
+            ArmStatus.RUNNING: _("running"),
+            ArmStatus.REFUSED: _("refused"),
+            ArmStatus.EXITED: _("exited"),
+            ArmStatus.GONE: _("removed"),
+            ArmStatus.LOST: _("removed by somebody else"),
+        }.get(ArmStatus(status), status)
+        if status
+        else ""
+    )
 
 
-register.filter("duration", say_duration)
-register.filter("offset", say_offset)
-register.filter("micros", say_micros)
+register.filter("duration", figures.say_duration)
+register.filter("offset", figures.say_offset)
+register.filter("micros", figures.say_micros)
 register.filter("phase_word", phase_word)
 register.filter("status_word", status_word)
 
@@ -113,9 +81,9 @@ def relation_word(relation: Relation) -> str:
 
 
 @register.filter
-def published(ports: Iterable[PublishedPort]) -> list[str]:
-    """Mappings in words, in their order."""
-    return [table.say_published(one) for one in ports]
+def published(ports: Iterable[PublishedPort]) -> str:
+    """Mappings in words, one per line, in their order."""
+    return "\n".join(table.say_published(one) for one in ports)
 
 
 @register.filter
@@ -142,7 +110,7 @@ def running_time(head: ExperimentHead) -> str:
     if head.started_at is None:
         return ""
     end = head.stopped_at if head.stopped_at is not None else timezone.now().timestamp()
-    return say_duration(end - head.started_at)
+    return figures.say_duration(end - head.started_at)
 
 
 @register.filter

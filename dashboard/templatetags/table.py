@@ -50,12 +50,14 @@ class CellView:
 
 @dataclass(frozen=True, slots=True)
 class RowView:
-    """One row with its cells in the order of the columns; ``over`` when it begins folded."""
+    """One row with its cells in the order of the columns; ``over`` when it begins folded,
+    ``again`` when the row above it (differences only) has the same reason."""
 
     id: str
     row: Row
     cells: tuple[CellView, ...]
     over: bool = False
+    again: bool = False
 
     @property
     def label(self) -> str:
@@ -112,9 +114,7 @@ def list_cells(row: Row, columns: Sequence[Column]) -> tuple[CellView, ...]:
             cells.append(CellView(column.key, column.title, column.mode, CellKind.ABSENT, word, note))
         elif inode is not None:
             badge = owners.setdefault(inode, column.mode)
-            cells.append(
-                CellView(column.key, column.title, column.mode, CellKind.NAMESPACE, text, note, badge)
-            )
+            cells.append(CellView(column.key, column.title, column.mode, CellKind.NAMESPACE, text, note, badge))
         else:
             cells.append(CellView(column.key, column.title, column.mode, CellKind.VALUE, text, note))
     return tuple(cells)
@@ -123,17 +123,19 @@ def list_cells(row: Row, columns: Sequence[Column]) -> tuple[CellView, ...]:
 def list_sections(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[SectionView, ...]:
     """Every known section, empty ones too, then unknown ones in the order in which rows bring them."""
     grouped: dict[str, list[RowView]] = {one.key: [] for one in SECTIONS}
-    differing: dict[str, int] = {}
+    differing: dict[str, list[str]] = {}
     for row in rows:
         members = grouped.setdefault(row.section, [])
-        count = differing.get(row.section, 0) + (row.relation is not Relation.SAME)
-        differing[row.section] = count
-        over = row.relation is not Relation.SAME and count > FOLD_AFTER
-        members.append(RowView(row_id(row), row, list_cells(row, columns), over))
+        reasons = differing.setdefault(row.section, [])
+        differs = row.relation is not Relation.SAME
+        over = differs and len(reasons) >= FOLD_AFTER
+        again = differs and bool(row.why) and reasons[-1:] == [row.why]
+        if differs:
+            reasons.append(row.why)
+        members.append(RowView(row_id(row), row, list_cells(row, columns), over, again))
     known = {one.key: (gettext(one.title), gettext(one.about)) for one in SECTIONS}
     return tuple(
-        SectionView(key, *known.get(key, (key.capitalize(), "")), tuple(members))
-        for key, members in grouped.items()
+        SectionView(key, *known.get(key, (key.capitalize(), "")), tuple(members)) for key, members in grouped.items()
     )
 
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from dashboard.core.comparison import compare
+from dashboard.core.inspection import COMMANDS
 from dashboard.core.messages import (
     ArmStatus,
     Check,
@@ -356,13 +357,9 @@ def make_listed(phase: str, count: int = 1) -> list[Listed]:
     ]
 
 
-INSPECT_COMMANDS: tuple[dict[str, Any], ...] = (
-    {"key": "address", "text": "ip -d address", "needs_name": False},
-    {"key": "route", "text": "ip route show table all", "needs_name": False},
-    {"key": "sockets", "text": "ss -tulpn", "needs_name": False},
-    {"key": "resolv", "text": "cat /etc/resolv.conf", "needs_name": False},
-    {"key": "lookup", "text": "nslookup NAME", "needs_name": True},
-    {"key": "sysctl", "text": "sysctl -a -r ^net", "needs_name": False},
+INSPECT_COMMANDS: tuple[dict[str, Any], ...] = tuple(
+    {"key": one.key, "text": one.text, "needs_name": one.needs_name, "section": one.section}
+    for one in COMMANDS.values()
 )
 
 ATTEMPTS: tuple[dict[str, Any], ...] = (

@@ -10,4 +10,4 @@ createMenu();
 createCopying();
 createLocalTimes();
 createLaunch(main);
-if (main.dataset.ws) createExperiment(main);
+if (main.dataset.page === "experiment") createExperiment(main);

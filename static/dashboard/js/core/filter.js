@@ -21,28 +21,34 @@ export function haystackOf(row, columns) {
 }
 
 /**
- * rows: [{id, section, relation, haystack}] in order. Returns the ids that are shown and, per section,
- * how many differ, are the same, match, and are folded away.
+ * rows: [{id, section, relation, why, haystack()}] in order. Returns the ids that are shown, those of them
+ * whose reason is that of the row above, and, per section, how many differ, are the same, match, and are
+ * folded away.
  */
 export function selectRows(rows, { words = [], onlyDifferences = true, expanded = new Set(), limit = FOLD_AFTER } = {}) {
   const shown = new Set();
+  const again = new Set();
   const sections = new Map();
   for (const row of rows) {
     let section = sections.get(row.section);
     if (section === undefined) {
-      section = { differ: 0, same: 0, matching: 0, folded: 0 };
+      section = { differ: 0, same: 0, matching: 0, folded: 0, reason: "" };
       sections.set(row.section, section);
     }
     const differs = row.relation !== "same";
     if (differs) section.differ += 1;
     else section.same += 1;
     if (onlyDifferences && !differs) continue;
-    if (words.length > 0 && !matches(row.haystack, words)) continue;
+    if (words.length > 0 && !matches(row.haystack(), words)) continue;
     section.matching += 1;
     if (section.matching > limit && !expanded.has(row.section)) section.folded += 1;
-    else shown.add(row.id);
+    else {
+      shown.add(row.id);
+      if (row.why && row.why === section.reason) again.add(row.id);
+      section.reason = row.why;
+    }
   }
-  return { shown, sections };
+  return { shown, again, sections };
 }
 
 export function totals(sections) {

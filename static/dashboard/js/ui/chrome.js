@@ -53,7 +53,7 @@ export function createLocalTimes() {
   for (const time of document.querySelectorAll("time[data-local-time]")) {
     const moment = new Date(time.dateTime);
     if (!Number.isNaN(moment.getTime())) {
-      time.textContent = moment.toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+      time.textContent = moment.toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: time.closest(".notice") ? "medium" : "short" });
     }
   }
 }

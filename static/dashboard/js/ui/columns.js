@@ -44,8 +44,8 @@ function fillDetail(td, column) {
   const logs = slot(td, "logs");
   setText(logs, column.logs.map((line) => `${visibleText(line)}\n`).join(""));
   setHidden(logs, !exited || column.logs.length === 0);
-  setText(slot(td, "asked"), column.asked.map(sayPublished).join(", ") || words.nothing);
-  setText(slot(td, "published"), column.published.map(sayPublished).join(", ") || words.nothing);
+  setText(slot(td, "asked"), column.asked.map(sayPublished).join("\n") || words.nothing);
+  setText(slot(td, "published"), column.published.map(sayPublished).join("\n") || words.nothing);
   setHidden(slot(td, "ports"), column.asked.length === 0 && column.published.length === 0);
 }
 

@@ -66,6 +66,7 @@ export function createExperiment(main) {
     else requestAnimationFrame(draw);
   }
 
+  if (!main.dataset.ws) return; // A moment of the past: complete as it stands, nothing follows.
   const socket = connect(main.dataset.ws, {
     opened() {},
     message(message) {

@@ -4,62 +4,22 @@ import { listCells, SYMBOLS } from "../core/cells.js";
 import { haystackOf, parseQuery, selectRows, totals } from "../core/filter.js";
 import { fill } from "../core/say.js";
 import { recall, remember } from "../io/storage.js";
-import { cloneTemplate, setHidden, setText, shapeOf, slot, words } from "./page.js";
-
-const FADE_MS = 8000;
-
-function makeCell(cell) {
-  const td = document.createElement("td");
-  td.setAttribute("role", "cell");
-  td.dataset.column = cell.column;
-  td.dataset.mode = cell.mode;
-  td.dataset.title = cell.title;
-  fillCell(td, cell);
-  return td;
-}
-
-function fillCell(td, cell) {
-  const parts = [];
-  if (cell.kind === "absent") {
-    const word = document.createElement("em");
-    word.className = "absent";
-    word.textContent = cell.text;
-    parts.push(word);
-  } else if (cell.kind === "namespace") {
-    const badge = document.createElement("span");
-    badge.className = "ns";
-    badge.dataset.mode = cell.badge;
-    badge.append(shapeOf(cell.badge), cell.text);
-    parts.push(badge);
-  } else {
-    const value = document.createElement("span");
-    value.className = "value";
-    value.textContent = cell.text;
-    parts.push(value);
-  }
-  if (cell.note) {
-    const note = document.createElement("small");
-    note.className = "note";
-    note.textContent = cell.note;
-    parts.push(" ", note);
-  }
-  td.replaceChildren(...parts);
-}
-
-function signature(cell) {
-  return `${cell.kind}\u0000${cell.badge}\u0000${cell.text}\u0000${cell.note}`;
-}
+import { fillCell, makeCell, signature } from "./cell.js";
+import { createMarks } from "./marks.js";
+import { cloneTemplate, setHidden, setText, slot, words } from "./page.js";
 
 export function createTable(root) {
   const table = root.querySelector("[data-table]");
   const search = root.querySelector("#search");
   const only = root.querySelector("#only-differences");
   const rowTemplate = document.getElementById("template-row").content.querySelector("tr");
-  const entries = new Map(); // id -> {id, tr, section, relation, haystack, signatures}
+  const entries = new Map(); // id -> what is known of its <tr>
   const sections = new Map(); // key -> tbody
   const expanded = new Set();
+  const marks = createMarks();
   let order = [];
   let columns = [];
+  let blank = null; // a row with one empty cell per column, to be cloned
 
   function adopt() {
     for (const tbody of table.querySelectorAll("tbody[data-section]")) {
@@ -68,10 +28,7 @@ export function createTable(root) {
       for (const tr of tbody.querySelectorAll("tr[data-row]")) {
         const { row: id, relation } = tr.dataset;
         tr.classList.remove("over");
-        entries.set(id, {
-          id, tr, section, relation, signatures: null,
-          haystack: `${tr.textContent}\n${id}`.toLowerCase(),
-        });
+        entries.set(id, makeEntry(id, tr, section, relation));
         order.push(id);
       }
     }
@@ -91,39 +48,70 @@ export function createTable(root) {
     return tbody;
   }
 
-  /** Fills the row; the columns that `hits` names are marked. */
-  function fillRow(entry, row) {
-    const { tr } = entry;
-    entry.relation = row.relation;
-    entry.section = row.section;
-    entry.haystack = haystackOf(row, columns);
-    if (tr.dataset.relation !== row.relation) tr.dataset.relation = row.relation;
+  function makeEntry(id, tr, section, relation) {
     const head = tr.firstElementChild;
-    setText(head.firstElementChild, SYMBOLS[row.relation] ?? "");
-    setText(slot(head, "relation"), `${words.relations[row.relation]}: `);
-    setText(slot(head, "label"), row.label || row.key);
-    const why = slot(head, "why");
-    setText(why, row.why);
-    setHidden(why, !row.why);
+    return {
+      id, tr, section, relation, head,
+      row: null,
+      signatures: null,
+      again: tr.classList.contains("again"),
+      why: slot(head, "why").textContent,
+      symbolSlot: head.firstElementChild,
+      relationSlot: slot(head, "relation"),
+      labelSlot: slot(head, "label"),
+      whySlot: slot(head, "why"),
+      text: null,
+      /** Everything that stands in the row, in lower case; made when a search first asks for it. */
+      haystack() {
+        this.text ??= this.row === null ? `${tr.textContent}\n${id}`.toLowerCase() : haystackOf(this.row, columns);
+        return this.text;
+      },
+    };
+  }
+
+  function fillHead(entry, row, before) {
+    if (before === null || before.relation !== row.relation) {
+      entry.tr.dataset.relation = row.relation;
+      setText(entry.symbolSlot, SYMBOLS[row.relation] ?? "");
+      setText(entry.relationSlot, `${words.relations[row.relation]}: `);
+    }
+    if (before === null || before.label !== row.label) setText(entry.labelSlot, row.label || row.key);
+    if (before === null || before.why !== row.why) {
+      setText(entry.whySlot, row.why);
+      setHidden(entry.whySlot, !row.why);
+    }
+  }
+
+  function fillRow(entry, row) {
+    const { tr, head, signatures } = entry;
+    fillHead(entry, row, entry.row);
+    Object.assign(entry, { row, relation: row.relation, section: row.section, why: row.why, text: null });
     const cells = listCells(row, columns);
-    const before = entry.signatures;
     entry.signatures = cells.map(signature);
-    const fits = tr.children.length === cells.length + 1 && cells.every((cell, n) => tr.children[n + 1].dataset.column === cell.column);
+    const places = tr.children;
+    const fits = places.length === cells.length + 1 && cells.every((cell, n) => places[n + 1].dataset.column === cell.column);
     if (!fits) {
       tr.replaceChildren(head, ...cells.map(makeCell));
       return;
     }
     cells.forEach((cell, place) => {
-      if (before === null || before[place] !== entry.signatures[place]) fillCell(tr.children[place + 1], cell);
+      if (signatures === null || signatures[place] !== entry.signatures[place]) fillCell(places[place + 1], cell);
     });
+  }
+
+  function makeBlank() {
+    const tr = rowTemplate.cloneNode(true);
+    tr.append(...columns.map((column) => makeCell({ column: column.key, title: column.title, mode: column.mode, kind: "value", text: "", note: "" })));
+    return tr;
   }
 
   function ensureRow(id, row, previous) {
     let entry = entries.get(id);
     if (entry === undefined) {
-      const tr = rowTemplate.cloneNode(true);
+      blank ??= makeBlank();
+      const tr = blank.cloneNode(true);
       tr.dataset.row = id;
-      entry = { id, tr, section: row.section, relation: row.relation, haystack: "", signatures: null };
+      entry = makeEntry(id, tr, row.section, row.relation);
       entries.set(id, entry);
       const tbody = sectionFor(row.section);
       const anchor = previous !== undefined && entries.get(previous)?.section === row.section
@@ -141,24 +129,11 @@ export function createTable(root) {
     entries.delete(id);
   }
 
-  // Two names for one animation: exchanging them starts it anew without asking for the layout.
   function mark(cells) {
-    const marked = [];
     for (const [id, changed] of cells) {
       const entry = entries.get(id);
       if (entry === undefined) continue;
-      for (const td of entry.tr.children) {
-        if (!changed.has(td.dataset.column)) continue;
-        const other = td.classList.contains("hit-a") ? "hit-b" : "hit-a";
-        td.classList.remove("hit-a", "hit-b");
-        td.classList.add(other);
-        marked.push([td, other]);
-      }
-    }
-    if (marked.length > 0) {
-      setTimeout(() => {
-        for (const [td, name] of marked) td.classList.remove(name);
-      }, FADE_MS);
+      marks.mark([...entry.tr.children].filter((td) => changed.has(td.dataset.column)));
     }
   }
 
@@ -169,8 +144,14 @@ export function createTable(root) {
       if (entry !== undefined) list.push(entry);
     }
     const searching = parseQuery(search.value);
-    const { shown, sections: counts } = selectRows(list, { words: searching, onlyDifferences: only.checked, expanded });
-    for (const entry of list) setHidden(entry.tr, !shown.has(entry.id));
+    const { shown, again, sections: counts } = selectRows(list, { words: searching, onlyDifferences: only.checked, expanded });
+    for (const entry of list) {
+      setHidden(entry.tr, !shown.has(entry.id));
+      if (entry.again !== again.has(entry.id)) {
+        entry.again = !entry.again;
+        entry.tr.classList.toggle("again", entry.again);
+      }
+    }
     for (const [key, tbody] of sections) {
       const count = counts.get(key) ?? { differ: 0, same: 0, matching: 0, folded: 0 };
       setHidden(tbody, count.differ + count.same === 0 || (searching.length > 0 && count.matching === 0));
@@ -191,6 +172,7 @@ export function createTable(root) {
     const columnsChanged = keys !== columns.map((one) => `${one.key} ${one.mode} ${one.title}`).join("\n");
     columns = newColumns;
     if (columnsChanged) {
+      blank = null;
       table.className = table.className.replace(/columns-\d+/, `columns-${columns.length}`);
       for (const cell of table.querySelectorAll("tbody [colspan]")) cell.colSpan = columns.length + 1;
     }

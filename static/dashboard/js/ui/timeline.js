@@ -9,7 +9,9 @@ function makeItem(item, modes) {
   const li = cloneTemplate("template-timeline").querySelector("li");
   li.dataset.seq = item.seq;
   setText(slot(li, "offset"), sayOffset(item.offset_s));
-  slot(li, "offset").title = new Date(item.at * 1000).toLocaleString();
+  const moment = slot(li, "moment");
+  moment.setAttribute("href", `?at=${item.seq}`);
+  moment.title = new Date(item.at * 1000).toLocaleString();
   setText(slot(li, "text"), visibleText(item.text));
   setText(slot(li, "cause"), item.cause);
   const marks = item.columns.filter((key) => modes.has(key)).map((key) => {
@@ -55,15 +57,15 @@ export function createTimeline(root) {
     draw(model, dirty) {
       modes = new Map(model.columns.map((column) => [column.key, column.mode]));
       items = model.timeline;
+      if (!dirty.everything && dirty.timeline.length === 0) return;
+      // Asks for the layout, so only when there is something to append.
       const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
       if (dirty.everything) {
         redraw();
-      } else if (dirty.timeline.length > 0) {
+      } else {
         list.append(...dirty.timeline.slice(-shown).map((item) => makeItem(item, modes)));
         while (list.children.length > shown) list.firstElementChild.remove();
         refresh();
-      } else {
-        return;
       }
       if (atEnd) box.scrollTop = box.scrollHeight;
     },

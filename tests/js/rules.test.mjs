@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { CEILING_MS, finalReason, FIRST_MS, isSilent, retryDelay, SILENCE_MS } from "../../static/dashboard/js/core/backoff.js";
+import { listCells, namespaceInode } from "../../static/dashboard/js/core/cells.js";
+import { layOut, layOutBox } from "../../static/dashboard/js/core/drawing.js";
+import { haystackOf, parseQuery, selectRows, totals } from "../../static/dashboard/js/core/filter.js";
+import { fill, sayClock, sayDuration, sayMicros, sayOffset, sayPublished, visibleText } from "../../static/dashboard/js/core/say.js";
+import { makeRow, vectors } from "./vectors.mjs";
+
+const SAID = { duration: sayDuration, offset: sayOffset, micros: sayMicros, published: sayPublished, inode: namespaceInode };
+for (const [name, say] of Object.entries(SAID)) {
+  test(`${name} is said as the templates say it`, () => {
+    for (const [value, expected] of vectors[name]) assert.equal(say(value), expected);
+  });
+}
+
+test("cells are those of the templates", () => {
+  for (const { row, columns, expected } of vectors.cells) assert.deepEqual(listCells(row, columns), expected);
+});
+
+test("boxes are laid out as in the templates", () => {
+  for (const { box, expected } of vectors.boxes) assert.deepEqual(layOutBox(box), expected);
+});
+
+test("a picture is drawn frames first, then edges, then what stands on them", () => {
+  const boxes = vectors.boxes.map((one) => one.box);
+  const edges = [{ id: "e", kind: "veth", mode: "bridge", path: "M0 0", label: "veth", label_x: 1.006, label_y: 2 }];
+  const drawn = layOut({ width: 1400, height: 300.25, boxes, edges, summary: "words" });
+  assert.equal(drawn.box, "0 0 1400 300.25");
+  assert.deepEqual(drawn.frames.map((box) => box.kind), ["machine", "host-stack"]);
+  assert.deepEqual(drawn.things.map((box) => box.kind), ["interface"]);
+  assert.deepEqual(drawn.edges, [{ id: "e", kind: "veth", mode: "bridge", path: "M0 0", label: "veth", x: "1.01", y: "2" }]);
+});
+
+test("a clock has two digits everywhere", () => {
+  assert.equal(sayClock(new Date(2026, 0, 2, 3, 4, 5)), "03:04:05");
+});
+
+test("a sentence is filled, and what is not known stays", () => {
+  assert.equal(fill("{count} of {all}", { count: 3 }), "3 of {all}");
+  assert.equal(fill("{count}", { count: "{count}" }), "{count}");
+});
+
+test("what a program printed cannot control the page or the eye", () => {
+  assert.equal(visibleText("\u001b[31mred\u0007"), "␛[31mred␇");
+  assert.equal(visibleText("a\r\nb\tc"), "a\nb\tc");
+  assert.equal(visibleText("\u202Eevil\u2066"), "⟨U+202E⟩evil⟨U+2066⟩");
+  assert.equal(visibleText("\u007f\u009b"), "␡⟨U+009B⟩");
+  assert.equal(visibleText("plain ≠ ◐ ü 漢"), "plain ≠ ◐ ü 漢");
+});
+
+test("retries come twice as late each time, up to a ceiling, never all at once", () => {
+  assert.equal(retryDelay(0, 0), FIRST_MS / 2);
+  assert.equal(retryDelay(1, 0), FIRST_MS);
+  for (const attempt of [0, 1, 5, 20, 10_000]) {
+    const low = retryDelay(attempt, 0);
+    const high = retryDelay(attempt, 0.999999);
+    assert.ok(low > 0 && high > low && high <= CEILING_MS);
+  }
+});
+
+test("some closings are final", () => {
+  assert.equal(finalReason(4401), "signedOut");
+  assert.equal(finalReason(4404), "gone");
+  for (const code of [1000, 1001, 1006, 1011, 1012, 1013, 4000]) assert.equal(finalReason(code), null);
+});
+
+test("silence is only noticed where pings are known to come", () => {
+  assert.equal(isSilent(null, 0, SILENCE_MS * 10), false);
+  assert.equal(isSilent(5, 5, 5 + SILENCE_MS), false);
+  assert.equal(isSilent(5, 5, 6 + SILENCE_MS), true);
+});
+
+function makeRows(count, more = {}) {
+  return Array.from({ length: count }, (_, n) => ({ id: `s/${n}`, section: "s", relation: "differs", why: "", haystack: () => `row ${n} nginx`, ...more }));
+}
+
+test("differences only leaves out what is the same, and counts it", () => {
+  const rows = [...makeRows(3), ...makeRows(2, { relation: "same" }).map((row) => ({ ...row, id: `x${row.id}` })), { ...makeRows(1)[0], id: "o", relation: "only" }];
+  const { shown, sections } = selectRows(rows);
+  assert.equal(shown.size, 4);
+  assert.deepEqual(totals(sections), { differ: 4, same: 2, matching: 4 });
+  assert.equal(selectRows(rows, { onlyDifferences: false }).shown.size, 6);
+});
+
+test("a search needs every word, in any order and case", () => {
+  const rows = makeRows(20);
+  assert.deepEqual([...selectRows(rows, { words: parseQuery("  NGINX   19 ") }).shown], ["s/19"]);
+  assert.equal(selectRows(rows, { words: parseQuery("apache") }).shown.size, 0);
+  assert.equal(selectRows(rows, { words: parseQuery("") }).shown.size, 20);
+});
+
+test("a section of more than forty rows folds until it is asked for", () => {
+  const rows = makeRows(100);
+  const { shown, sections } = selectRows(rows);
+  assert.equal(shown.size, 40);
+  assert.equal(sections.get("s").folded, 60);
+  assert.equal(selectRows(rows, { expanded: new Set(["s"]) }).shown.size, 100);
+  assert.equal(selectRows(rows, { words: ["99"] }).shown.size, 1);
+});
+
+test("a reason is repeated only where the row above has another", () => {
+  const rows = makeRows(4).map((row, n) => ({ ...row, why: ["one", "one", "two", ""][n] }));
+  assert.deepEqual([...selectRows(rows).again], ["s/1"]);
+});
+
+test("a search looks at everything that stands in the row", () => {
+  const row = makeRow("dns/resolver/", { machine: "127.0.0.53", host: null }, { label: "Name Servers", why: "Because", absent: { host: "Discarded" }, notes: { machine: "Copied" } });
+  const haystack = haystackOf(row, [{ key: "machine" }, { key: "host" }]);
+  for (const word of ["name servers", "because", "discarded", "copied", "127.0.0.53", "dns"]) assert.ok(haystack.includes(word), word);
+});
