@@ -157,10 +157,14 @@ within 30 machine_is_up || fail "could not enter the root"
 inside=/proc/$machine/root
 pid_namespace=$(readlink "/proc/$machine/ns/pid")
 
+# What lives in the pid namespace beside process 1. That one is a shell which waits for a word and collects
+# no orphans: a process that has ended and only awaits this (state Z, no command line) is gone.
 members() {
-    local entry
+    local entry stat
     for entry in /proc/[0-9]*; do
-        if [[ $(readlink "$entry/ns/pid" 2>/dev/null) = "$pid_namespace" && ${entry#/proc/} != "$machine" ]]; then
+        [[ $(readlink "$entry/ns/pid" 2>/dev/null) = "$pid_namespace" ]] || continue
+        { stat=$(<"$entry/stat"); } 2>/dev/null || continue
+        if [[ ${entry#/proc/} != "$machine" && $stat != *') Z '* ]]; then
             printf '%s: %s\n' "${entry#/proc/}" "$(tr '\0' ' ' <"$entry/cmdline" 2>/dev/null)"
         fi
     done
