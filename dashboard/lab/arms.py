@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from dashboard.core.journal import Cause, Source
-from dashboard.core.launch import container_config, free_subnet, network_request, run_line, warnings_about_the_arm
+from dashboard.core.launch import container_config, free_subnet, network_request, warnings_about_the_arm
 from dashboard.core.lifecycle import (
     Action,
     Adopt,
@@ -21,7 +21,7 @@ from dashboard.core.lifecycle import (
     needed_networks,
     network_name,
 )
-from dashboard.core.messages import ArmStatus, Column, ContainerRef
+from dashboard.core.messages import ArmStatus, ContainerRef
 from dashboard.core.modes import NETWORK_DRIVERS, ArmSpec, Mode
 from dashboard.engine.images import ImageChoice, ensure_image
 from dashboard.engine.protocol import EngineError, EngineUnreachable
@@ -57,29 +57,6 @@ class Arms:
         self._networks: dict[Mode, EngineError] = {}
 
     # Before the launch.
-
-    def first_columns(self) -> tuple[Column, ...]:
-        """The columns before anything runs."""
-        machine = Column(MACHINE, MACHINE, "this machine")
-        return (machine, *(self._first_column(arm) for arm in self._record.spec.arms))
-
-    def _first_column(self, arm: ArmSpec) -> Column:
-        return Column(
-            arm.key,
-            arm.mode,
-            arm.key,
-            command=self._command(arm),
-            status=ArmStatus.WAITING,
-            target=arm.target,
-            port=arm.port,
-        )
-
-    def _command(self, arm: ArmSpec) -> str:
-        """The line a person would type; a name stands in it only where something refers to it."""
-        target = container_name(self._record.id, arm.target) if arm.target else None
-        shared = any(other.target == arm.key for other in self._record.spec.arms)
-        name = container_name(self._record.id, arm.key) if shared or arm.mode in NETWORK_DRIVERS else None
-        return run_line(arm, name=name, network=self._network(arm), target_name=target)
 
     def _network(self, arm: ArmSpec) -> str | None:
         return network_name(self._record.id, arm.mode) if arm.mode in NETWORK_DRIVERS else None

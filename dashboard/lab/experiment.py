@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
+from dashboard.core.columns import first_columns
 from dashboard.core.journal import Cause, Facts, Source, View
 from dashboard.core.lifecycle import Real, Remove, Wanted, container_name, plan
 from dashboard.core.messages import ArmStatus, Check
@@ -103,7 +104,7 @@ class Run:
         old = self.view
         facts = Facts(
             head=head,
-            columns=self._arms.first_columns(),
+            columns=first_columns(record.id, arms),
             forgotten=tuple(old.states),
             removed=tuple(c.key for c in old.columns if c.key != MACHINE and c.key not in {arm.key for arm in arms}),
         )

@@ -22,6 +22,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from dashboard.core.columns import first_columns
 from dashboard.core.comparison import compare
 from dashboard.core.drafts import read_draft
 from dashboard.core.inspection import COMMANDS
@@ -139,7 +140,7 @@ def snapshot_of(identity: str, at: int | None = None) -> Snapshot:
     spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
     waiting = ExperimentHead(row.id, row.title, spec.image, spec.port, Phase(row.phase), row.created_at.timestamp())
     head = view.head or waiting
-    shown = view
+    shown = view if entries else replace(view, columns=first_columns(row.id, spec.arms))
     until = at if at is not None else (row.shown_seq or None)
     if until is not None and until < view.seq and (at is not None or head.phase is Phase.STOPPED):
         kept = [entry for entry in entries if entry.seq <= until]
