@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import docker
 import docker.auth
 import docker.errors
+import docker.transport
 import docker.utils
 import requests
 
@@ -33,7 +34,8 @@ from dashboard.engine.protocol import (
     PullProgress,
 )
 from dashboard.engine.streamed_answer import StreamedAnswer
-from dashboard.engine.unreachable import explain, hung, is_silent_registry
+from dashboard.engine.unix_transport import UnixAdapter
+from dashboard.engine.unreachable import explain, hung, is_silent_registry, is_timeout
 
 Answer = TypeVar("Answer")
 
@@ -58,6 +60,15 @@ class _Client(docker.APIClient):
 
     requests bounds neither: its timeout is per read, so an engine that dribbles would hold a thread for ever.
     """
+
+    def get_adapter(self, url: str) -> requests.adapters.BaseAdapter:
+        """Ours in place of the SDK's for unix sockets, from the first request on."""
+        adapter = super().get_adapter(url)
+        if isinstance(adapter, docker.transport.UnixHTTPAdapter):
+            adapter.close()
+            adapter = UnixAdapter(adapter.socket_path, self.timeout, THREADS)
+            self.mount("http+docker://", adapter)
+        return adapter
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         streamed = options.get("stream", False)
@@ -93,6 +104,7 @@ class DockerEngine:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="netmodes-engine")
         self._client: _Client | None = None
         self._lock = Lock()
+        self._closed = False
         self._streams: set[EventStream] = set()
 
     # -- one way in ---------------------------------------------------------------------------
@@ -104,7 +116,7 @@ class DockerEngine:
         options: dict[str, Any] = {}
         if self.endpoint.startswith(("tcp://", "https://")):
             options = {k: v for k, v in docker.utils.kwargs_from_env().items() if k == "tls"}
-        client = _Client(
+        client: _Client | None = _Client(
             base_url=self.endpoint,
             timeout=self._timeout_s,  # type: ignore[arg-type]  # the stub says int; requests takes float
             max_pool_size=THREADS,
@@ -112,9 +124,14 @@ class DockerEngine:
         )
         client.trust_env = False  # else requests reads proxies and .netrc anew for every call
         with self._lock:
-            if self._client is None:
-                self._client = client
-            return self._client
+            if self._client is None and not self._closed:
+                self._client, client = client, None
+            current = self._client
+        if client is not None:  # another call was faster, or the connection was closed meanwhile
+            client.close()
+        if current is None:
+            raise EngineUnreachable("This connection to the Docker Engine is closed.", 503)
+        return current
 
     def _forget(self) -> None:
         """After a lost connection the next engine may speak another version: negotiate again."""
@@ -136,24 +153,31 @@ class DockerEngine:
             )
         sentence = explain(error, self.endpoint, self._timeout_s)
         if sentence is not None:
-            self._forget()
+            if not is_timeout(error):
+                self._forget()
             return EngineUnreachable(sentence, 503)
         if isinstance(error, docker.errors.DockerException):
             return EngineUnreachable(f"The endpoint {self.endpoint} cannot be used: {error}", 503)
         return EngineError(f"What answers at {self.endpoint} does not speak Docker's API ({type(error).__name__}).")
 
+    def _ask(self, ask: Callable[[_Client], Answer]) -> Answer:
+        """One call, blocking; errors in our words."""
+        client: _Client | None = None
+        try:
+            client = self._connected()
+            return ask(client)
+        except Exception as error:
+            raise self._translated(error) from error
+        finally:
+            # A client that was forgotten during the call has opened its pool anew: nobody else would close it.
+            if client is not None and client is not self._client:
+                client.close()
+
     async def _call(self, ask: Callable[[_Client], Answer], deadline_s: float | None = None) -> Answer:
         """The one helper: runs ``ask`` in a thread, with a deadline and with errors in our words."""
-
-        def run() -> Answer:
-            try:
-                return ask(self._connected())
-            except Exception as error:
-                raise self._translated(error) from error
-
         limit = self._timeout_s if deadline_s is None else deadline_s
         try:
-            future = asyncio.get_running_loop().run_in_executor(self._threads, run)
+            future = asyncio.get_running_loop().run_in_executor(self._threads, self._ask, ask)
         except RuntimeError as error:
             raise EngineUnreachable("This connection to the Docker Engine is closed.", 503) from error
         try:
@@ -164,6 +188,7 @@ class DockerEngine:
 
     async def close(self) -> None:
         """Ends event streams, drops queued calls and closes the connections. May be called twice."""
+        self._closed = True
         for stream in list(self._streams):
             stream.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -201,21 +226,20 @@ class DockerEngine:
             self._streams.discard(stream)
 
     def _subscribe(self) -> StreamedAnswer:
-        try:
-            client = self._connected()
+        def ask(client: _Client) -> StreamedAnswer:
             response = client.get(
                 f"{client.base_url}/v{client.api_version}/events",
                 params={"filters": json.dumps({"type": ["container", "network", "daemon"]})},
                 stream=True,
                 timeout=self._timeout_s,
             )
-        except Exception as error:
-            raise self._translated(error) from error
-        if response.status_code >= 400:
-            raise answers.refusal(response.status_code, response.content)
-        stream = StreamedAnswer(response, self._translated)
-        stream.wait_for_ever()
-        return stream
+            if response.status_code >= 400:
+                raise answers.refusal(response.status_code, response.content)
+            stream = StreamedAnswer(response, self._translated)
+            stream.wait_for_ever()
+            return stream
+
+        return self._ask(ask)
 
     # -- containers ---------------------------------------------------------------------------
 

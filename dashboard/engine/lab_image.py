@@ -87,7 +87,7 @@ def lab_image_archive(data_dir: Path, progress: Callable[[str, float | None], No
 
 
 def _run(command: list[str], folder: Path) -> str:
-    """stdout of a command; LabImageUnavailableError with its last words if it fails."""
+    """Stdout of a command; LabImageUnavailableError with its last words if it fails."""
     environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
     try:
         done = subprocess.run(
@@ -169,9 +169,7 @@ def parse_sections(listing: str) -> dict[str, str]:
     return sections
 
 
-def library_closure(
-    seeds: Iterable[str], needs: dict[str, list[str]], sections: dict[str, str]
-) -> list[str]:
+def library_closure(seeds: Iterable[str], needs: dict[str, list[str]], sections: dict[str, str]) -> list[str]:
     """What is reached from the seeds through packages of section ``libs`` only."""
     found: list[str] = []
     waiting = list(seeds)

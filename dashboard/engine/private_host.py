@@ -107,9 +107,7 @@ async def start(
     identity = secrets.token_hex(3) if id is None else id
     if not re.fullmatch(r"[a-z0-9]{1,12}", identity):
         raise PrivateHostError("The id of a private host has 1 to 12 lower-case letters and digits.")
-    folder, run = data_dir.absolute() / "hosts" / identity, RUN / identity
-    if folder.exists() or run.exists():
-        raise PrivateHostError(f"There is a private host {identity} already: remove it first.")
+    folder, run = _places(data_dir, identity)
     host = None
     try:
         await asyncio.to_thread(_prepare, folder, run, identity, dict(daemon or {}), resolv_conf)
@@ -186,6 +184,14 @@ async def _remove(folder: Path) -> None:
     await asyncio.to_thread(remove_everything, f"netmodes-{identity}", [folder, RUN / identity])
 
 
+def _places(data_dir: Path, identity: str) -> tuple[Path, Path]:
+    """Where it keeps its data and where its sockets; PrivateHostError if it exists."""
+    folder, run = data_dir.absolute() / "hosts" / identity, RUN / identity
+    if folder.exists() or run.exists():
+        raise PrivateHostError(f"There is a private host {identity} already: remove it first.")
+    return folder, run
+
+
 def _check_tools() -> None:
     if os.geteuid() != 0:
         raise PrivateHostError("A private host needs root, to make namespaces: run Netmodes with sudo.")
@@ -197,9 +203,7 @@ def _check_tools() -> None:
         )
 
 
-def _prepare(
-    folder: Path, run: Path, identity: str, daemon: dict[str, Any], resolv_conf: str | None
-) -> None:
+def _prepare(folder: Path, run: Path, identity: str, daemon: dict[str, Any], resolv_conf: str | None) -> None:
     for parent in (folder.parent, folder, folder / "etc"):
         parent.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)

@@ -19,8 +19,10 @@ for file in resolv.conf hosts; do
     [ ! -e "/etc/$file" ] || mount --bind "$folder/etc/$file" "/etc/$file"
 done
 
-# A LAN in a namespace of its own, so that the host looks like a machine: eth0 with an address, a router that
-# answers, and nothing behind it. The namespace lives as long as this mount, hence as long as the host.
+# A LAN in a namespace of its own, so that the host looks like a machine: eth0 with an address, and a router that
+# answers and rejects the rest. By a firewall rule: the kernel limits the rate of ICMP from routing errors
+# (net.ipv4.route.error_cost), and every name lookup would then take seconds to fail. The namespace lives as long
+# as this mount, hence as long as the host.
 : > "$run/lan"
 unshare --net="$run/lan" true
 ip -batch - <<BATCH
@@ -38,10 +40,12 @@ nsenter --net="$run/lan" ip -batch - <<BATCH
 link set lo up
 address add 192.0.2.1/24 dev uplink
 link set uplink up
-route add unreachable default
+route add default dev lo
 BATCH
 nsenter --net="$run/lan" sh -c '
     echo 1 > /proc/sys/net/ipv4/ip_forward
+    echo 0 > /proc/sys/net/ipv4/icmp_ratelimit
+    iptables -w 5 -A FORWARD -j REJECT --reject-with icmp-admin-prohibited || true
     ip -6 address add 2001:db8::1/64 dev uplink nodad 2>/dev/null || true'
 
 exec dockerd \

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+#: Of requests, urllib3 and http.client, by name: this module needs none of them.
+TIMEOUTS = frozenset({"ReadTimeout", "ConnectTimeout", "ReadTimeoutError", "ConnectTimeoutError"})
+BROKEN = frozenset({"ConnectionError", "ProtocolError", "ChunkedEncodingError", "RemoteDisconnected", "IncompleteRead"})
+
 
 def causes(error: BaseException) -> Iterator[BaseException]:
     """The error, what it was raised from, and the errors wrapped in its arguments, each once."""
@@ -29,6 +33,11 @@ def hung(endpoint: str, deadline_s: float) -> str:
     )
 
 
+def is_timeout(error: BaseException) -> bool:
+    """Whether a deadline of ours or of the socket passed."""
+    return any(isinstance(one, TimeoutError) or type(one).__name__ in TIMEOUTS for one in causes(error))
+
+
 def explain(error: BaseException, endpoint: str, deadline_s: float) -> str | None:
     """The sentence for a connection that failed; None if the error says nothing about a connection."""
     chain = list(causes(error))
@@ -42,19 +51,9 @@ def explain(error: BaseException, endpoint: str, deadline_s: float) -> str | Non
             f"No Docker Engine answers at {endpoint}. Start it (sudo systemctl start docker), "
             "or name another one in DOCKER_HOST."
         )
-    names = {type(one).__name__ for one in chain}
-    if any(isinstance(one, TimeoutError) for one in chain) or names & {
-        "ReadTimeout",
-        "ConnectTimeout",
-        "ReadTimeoutError",
-        "ConnectTimeoutError",
-    }:
+    if is_timeout(error):
         return hung(endpoint, deadline_s)
-    if any(isinstance(one, OSError) for one in chain) or names & {
-        "ConnectionError",
-        "ProtocolError",
-        "ChunkedEncodingError",
-    }:
+    if any(isinstance(one, OSError) or type(one).__name__ in BROKEN for one in chain):
         return (
             f"The connection to the Docker Engine at {endpoint} broke: it stopped or was restarted. "
             "Start it again if it does not come back (sudo systemctl start docker)."

@@ -1,0 +1,44 @@
+"""What the engine's tests share: containers that go away, and a check that they did."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.private_engine import PrivateEngine
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(engine_host: PrivateEngine) -> Iterator[Run]:
+    """``docker run -d ARGUMENTS`` → container id; removed at the end of the test."""
+    made: list[str] = []
+
+    def start(*arguments: str) -> str:
+        identity = engine_host.docker("run", "-d", *arguments)
+        made.append(identity)
+        return identity
+
+    yield start
+    if made:
+        engine_host.docker("rm", "-f", "-v", *made)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No test leaves a container or a network on the suite's engine."""
+    if "engine_host" not in request.fixturenames:
+        yield
+        return
+    host: PrivateEngine = request.getfixturevalue("engine_host")
+    yield
+    containers = host.docker("ps", "-aq").split()
+    networks = host.docker("network", "ls", "-q", "--filter", "type=custom").split()
+    if containers:
+        host.docker("rm", "-f", "-v", *containers)
+    if networks:
+        host.docker("network", "rm", *networks)
+    assert not containers, f"containers stay: {containers}"
+    assert not networks, f"networks stay: {networks}"

@@ -1,0 +1,143 @@
+"""An engine that hangs, dies, comes back, or loses its socket: on a private host of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from dashboard.engine import private_host
+from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.private_host import PrivateHost
+from dashboard.engine.protocol import EngineEvent, EngineUnreachable
+from tests.polling import eventually
+
+pytestmark = pytest.mark.engine
+
+FAULTY = "faulty"
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[PrivateHost]:
+    """A private host with a known id: whoever restarts it has the same socket again."""
+    yield asyncio.run(private_host.start(tmp_path, FAULTY, die_with_parent=True))
+    asyncio.run(private_host.stop_all(tmp_path))
+
+
+@asynccontextmanager
+async def watching(engine: DockerEngine) -> AsyncIterator[list[EngineEvent]]:
+    """The events as they come; ends at once when the block does."""
+    seen: list[EngineEvent] = []
+
+    async def watch() -> None:
+        async for event in engine.events():
+            seen.append(event)  # noqa: PERF401  read by the test while it runs
+
+    task = asyncio.create_task(watch())
+    try:
+        yield seen
+    finally:
+        begun = time.monotonic()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        assert time.monotonic() - begun < 0.5
+        await engine.close()
+
+
+def notices(events: list[EngineEvent]) -> list[str]:
+    return [event.action for event in events if event.kind == "stream"]
+
+
+async def test_a_hung_engine_is_noticed_by_every_call_within_its_deadline(host: PrivateHost) -> None:
+    engine = DockerEngine(host.endpoint, timeout_s=0.4)
+    await engine.info()
+    os.kill(host.pid, signal.SIGSTOP)
+    try:
+        for call in (
+            engine.info(),
+            engine.create_container("one", {"Image": "nginx"}),
+            engine.start_container("one"),
+            engine.inspect_container("one"),
+            engine.stop_container("one", grace_s=0),
+            engine.remove_container("one"),
+            engine.container_logs("one"),
+            engine.containers({}),
+            engine.create_network("one", "bridge", {}, {}),
+            engine.remove_network("one"),
+            engine.networks({}),
+            engine.images(),
+            engine.image("nginx"),
+            engine.tag_image("nginx", "other"),
+        ):
+            begun = time.monotonic()
+            with pytest.raises(EngineUnreachable, match=r"did not answer within 0\.4 s"):
+                await call
+            assert time.monotonic() - begun < 1.5
+    finally:
+        os.kill(host.pid, signal.SIGCONT)
+
+    async def answers() -> bool:
+        with suppress(EngineUnreachable):
+            return bool(await engine.info())
+        return False
+
+    await eventually(answers, deadline_s=10)
+    await engine.close()
+
+
+async def test_events_say_that_a_killed_engine_is_lost_and_that_it_is_back(host: PrivateHost) -> None:
+    async with watching(DockerEngine(host.endpoint)) as seen:
+        await eventually(lambda: notices(seen) == ["connected"])
+        os.kill(host.pid, signal.SIGKILL)
+        await eventually(lambda: notices(seen)[:2] == ["connected", "lost"])
+        lost = [event for event in seen if event.action == "lost"]
+        assert lost[0].attributes["reason"]
+        await private_host.stop(host)
+        await private_host.start(host.folder.parent.parent, FAULTY, die_with_parent=True)
+        await eventually(lambda: notices(seen)[-1] == "connected", deadline_s=10)
+        engine = DockerEngine(host.endpoint)
+        network = await engine.create_network("back", "bridge", {}, {})
+        await eventually(lambda: any(event.id == network and event.action == "create" for event in seen))
+        await engine.close()
+
+
+async def test_a_hung_engine_sends_its_events_when_it_goes_on(host: PrivateHost) -> None:
+    maker = DockerEngine(host.endpoint)
+    async with watching(DockerEngine(host.endpoint)) as seen:
+        await eventually(lambda: notices(seen) == ["connected"])
+        os.kill(host.pid, signal.SIGSTOP)
+        making = asyncio.create_task(maker.create_network("late", "bridge", {}, {}))
+        os.kill(host.pid, signal.SIGCONT)
+        network = await making
+        await eventually(lambda: any(event.id == network for event in seen))
+        assert notices(seen) == ["connected"]
+    await maker.close()
+
+
+async def test_a_socket_that_is_removed_and_comes_back(host: PrivateHost) -> None:
+    engine = DockerEngine(host.endpoint, timeout_s=2)
+    socket = Path(host.socket)
+    await asyncio.to_thread(socket.rename, socket.with_suffix(".away"))
+    with pytest.raises(EngineUnreachable, match=r"No Docker Engine answers at .*docker\.sock"):
+        await engine.info()
+    await asyncio.to_thread(socket.with_suffix(".away").rename, socket)
+    assert (await engine.info()).pid == host.pid
+    await engine.close()
+
+
+async def test_calls_after_a_restart_need_no_new_connection_object(host: PrivateHost) -> None:
+    engine = DockerEngine(host.endpoint)
+    await engine.info()
+    await private_host.stop(host)
+    with pytest.raises(EngineUnreachable, match="No Docker Engine answers"):
+        await engine.networks({})
+    again = await private_host.start(host.folder.parent.parent, FAULTY, die_with_parent=True)
+    assert (await engine.info()).pid == again.pid
+    await engine.close()

@@ -1,0 +1,81 @@
+"""The suite's own Docker host: tests never touch the machine's engine and need no registry."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dashboard.engine import private_host
+from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.images import ensure_image
+from dashboard.engine.lab_image import LAB_REFERENCE, lab_image_archive
+from dashboard.engine.private_host import PrivateHost
+
+#: Kept between runs: the lab image is built once per recipe.
+CACHE = Path(__file__).resolve().parent.parent / "var"
+
+
+class PrivateEngine:
+    """A running private host, as tests use it."""
+
+    def __init__(self, host: PrivateHost, data_dir: Path) -> None:
+        self.host = host
+        self.data_dir = data_dir
+        self.socket = host.socket
+        self.endpoint = host.endpoint
+        self.pid = host.pid
+
+    def docker(self, *arguments: str, timeout_s: float = 60.0) -> str:
+        """stdout of the docker command on this host; AssertionError with its stderr if it fails."""
+        done = self.try_docker(*arguments, timeout_s=timeout_s)
+        assert done.returncode == 0, f"docker {' '.join(arguments)}: {done.stderr.strip()}"
+        return done.stdout.strip()
+
+    def try_docker(self, *arguments: str, timeout_s: float = 60.0) -> subprocess.CompletedProcess[str]:
+        """The docker command on this host, whatever comes of it."""
+        command = ["docker", "-H", self.endpoint, *arguments]
+        return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False)
+
+    def refusal(self, *arguments: str) -> str:
+        """The engine's words when it refuses; AssertionError if it does not."""
+        done = self.try_docker(*arguments)
+        assert done.returncode != 0, f"docker {' '.join(arguments)} was not refused"
+        return done.stderr.strip()
+
+    def on_machine(self, *command: str, timeout_s: float = 30.0) -> str:
+        """stdout of a command in the namespaces of this host's machine."""
+        return self.try_on_machine(*command, timeout_s=timeout_s).stdout
+
+    def try_on_machine(self, *command: str, timeout_s: float = 30.0) -> subprocess.CompletedProcess[str]:
+        """A command in the namespaces of this host's machine, whatever comes of it."""
+        enter = ["nsenter", "-t", str(self.pid), "--net", "--mount", "--uts", "--", *command]
+        return subprocess.run(enter, capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False)
+
+    def inspect(self, container: str, template: str) -> str:
+        """``docker inspect --format``."""
+        return self.docker("inspect", "--format", template, container)
+
+
+async def load_lab_image(host: PrivateHost) -> None:
+    """The lab image under its own name and as ``nginx``."""
+    engine = DockerEngine(host.endpoint, timeout_s=60)
+    try:
+        await ensure_image(engine, LAB_REFERENCE, CACHE, lambda _text, _fraction: None, private=True)
+        await ensure_image(engine, "nginx", CACHE, lambda _text, _fraction: None, private=True)
+    finally:
+        await engine.close()
+
+
+@contextmanager
+def private_engine(data_dir: Path) -> Iterator[PrivateEngine]:
+    """A private host with the lab image, gone without a trace at the end, even if the tests are killed."""
+    lab_image_archive(CACHE)
+    host = asyncio.run(private_host.start(data_dir, die_with_parent=True))
+    try:
+        asyncio.run(load_lab_image(host))
+        yield PrivateEngine(host, data_dir)
+    finally:
+        asyncio.run(private_host.stop(host))
