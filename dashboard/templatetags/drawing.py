@@ -57,7 +57,7 @@ class EdgeView:
 
 @dataclass(frozen=True, slots=True)
 class PictureView:
-    """What the template draws: frames, then edges, then what stands on them."""
+    """What the template draws: the machine's frame, then edges, then everything that they may pass behind."""
 
     box: str
     summary: str
@@ -115,7 +115,7 @@ def lay_out(picture: Picture) -> PictureView:
     return PictureView(
         f"0 0 {number(picture.width)} {number(picture.height)}",
         picture.summary,
-        tuple(lay_out_box(one) for one in picture.boxes if one.kind in FRAMES),
+        tuple(lay_out_box(one) for one in picture.boxes if one.kind == "machine"),
         tuple(lay_out_edge(one) for one in picture.edges),
-        tuple(lay_out_box(one) for one in picture.boxes if one.kind not in FRAMES),
+        tuple(lay_out_box(one) for one in picture.boxes if one.kind != "machine"),
     )

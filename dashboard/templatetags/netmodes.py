@@ -68,6 +68,12 @@ register.filter("status_word", status_word)
 
 
 @register.filter
+def arguments(command: str) -> list[str]:
+    """The command between its spaces, so that a line breaks there and not behind a hyphen."""
+    return command.split(" ") if command else []
+
+
+@register.filter
 def symbol(relation: Relation) -> str:
     """The sign of a relation; empty for the row that is cloned."""
     return SYMBOLS.get(relation, "")

@@ -23,13 +23,13 @@ test("boxes are laid out as in the templates", () => {
   for (const { box, expected } of vectors.boxes) assert.deepEqual(layOutBox(box), expected);
 });
 
-test("a picture is drawn frames first, then edges, then what stands on them", () => {
+test("edges are drawn over the machine's frame and behind everything else", () => {
   const boxes = vectors.boxes.map((one) => one.box);
   const edges = [{ id: "e", kind: "veth", mode: "bridge", path: "M0 0", label: "veth", label_x: 1.006, label_y: 2 }];
   const drawn = layOut({ width: 1400, height: 300.25, boxes, edges, summary: "words" });
   assert.equal(drawn.box, "0 0 1400 300.25");
-  assert.deepEqual(drawn.frames.map((box) => box.kind), ["machine", "host-stack"]);
-  assert.deepEqual(drawn.things.map((box) => box.kind), ["interface"]);
+  assert.deepEqual(drawn.frames.map((box) => box.kind), ["machine"]);
+  assert.deepEqual(drawn.things.map((box) => box.kind), ["host-stack", "interface"]);
   assert.deepEqual(drawn.edges, [{ id: "e", kind: "veth", mode: "bridge", path: "M0 0", label: "veth", x: "1.01", y: "2" }]);
 });
 

@@ -57,8 +57,8 @@ export function layOut(picture) {
   return {
     box: `0 0 ${number(picture.width)} ${number(picture.height)}`,
     summary: picture.summary,
-    frames: picture.boxes.filter((box) => FRAMES.has(box.kind)).map(layOutBox),
+    frames: picture.boxes.filter((box) => box.kind === "machine").map(layOutBox),
     edges: picture.edges.map(layOutEdge),
-    things: picture.boxes.filter((box) => !FRAMES.has(box.kind)).map(layOutBox),
+    things: picture.boxes.filter((box) => box.kind !== "machine").map(layOutBox),
   };
 }

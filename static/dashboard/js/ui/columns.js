@@ -26,13 +26,24 @@ function fillList(list, lines) {
   setHidden(list, lines.length === 0);
 }
 
+/** One element between two spaces: a line breaks there and not behind a hyphen. */
+function fillCommand(code, command) {
+  if (code.textContent === command) return;
+  const parts = command ? command.split(" ").flatMap((text, place) => {
+    const span = document.createElement("span");
+    span.textContent = text;
+    return place === 0 ? [span] : [" ", span];
+  }) : [];
+  code.replaceChildren(...parts);
+}
+
 function fillDetail(td, column) {
   td.dataset.column = column.key;
   td.dataset.mode = column.mode;
   td.dataset.title = column.title;
   setText(slot(td, "container"), column.container?.name ?? "");
   setHidden(slot(td, "container"), !column.container);
-  setText(slot(td, "command"), column.command);
+  fillCommand(slot(td, "command"), column.command);
   setText(slot(td, "of"), column.title);
   setHidden(slot(td, "command-box"), !column.command);
   fillList(slot(td, "warnings"), column.warnings);

@@ -1,7 +1,7 @@
 // The picture of where each container lives. Nodes are kept by id, so that nothing flickers.
 
 import { layOut } from "../core/drawing.js";
-import { setText, slot, svgElement } from "./page.js";
+import { setHidden, setText, slot, svgElement } from "./page.js";
 
 function makeBox(box) {
   const group = svgElement("g", { class: `box ${box.kind}`, "data-mode": box.mode, "data-id": box.id });
@@ -60,6 +60,10 @@ export function createPictures(root) {
         }
       }
       setText(slot(root, "summary"), model.wide.summary);
+      const empty = model.wide.boxes.length === 0;
+      setHidden(slot(root, "pictures"), empty);
+      setHidden(slot(root, "picture-words"), empty);
+      setHidden(slot(root, "no-picture"), !empty);
     },
   };
 }
