@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from dashboard.engine.lab_image import (
     LAB_REFERENCE,
@@ -20,6 +23,12 @@ from dashboard.engine.protocol import Engine, EngineError, EngineUnreachable, Im
 LAB_NAMES = frozenset({"netmodes-lab", "netmodes-lab:latest", LAB_REFERENCE})
 NGINX_NAMES = frozenset({"nginx", "nginx:latest"})
 REGISTRY_SILENT = 504
+
+#: A registry that did not answer is not asked again for so many seconds: a launch should not wait for it each time.
+SILENT_S = 600.0
+_silent: WeakKeyDictionary[Engine, float] = WeakKeyDictionary()
+
+log = logging.getLogger(__name__)
 
 Progress = Callable[[str, float | None], None]
 
@@ -56,6 +65,8 @@ async def ensure_image(
             f"`docker save {reference} | docker -H SOCKET load`, or use nginx.",
             404,
         )
+    if reference in NGINX_NAMES and time.monotonic() < _silent.get(engine, 0.0):
+        return await _stand_in(engine, reference, data_dir, progress)
     try:
         return ImageChoice(reference, await _pulled(engine, reference, progress))
     except EngineError as error:
@@ -63,11 +74,17 @@ async def ensure_image(
             raise
         if reference not in NGINX_NAMES:
             raise EngineError(f"{reference} is not on this engine and cannot be pulled: {error}", 404) from error
-        reason = str(error)
+        _silent[engine] = time.monotonic() + SILENT_S
+        log.info("%s cannot be pulled: %s", reference, error)
+    return await _stand_in(engine, reference, data_dir, progress)
+
+
+async def _stand_in(engine: Engine, reference: str, data_dir: Path, progress: Progress) -> ImageChoice:
+    """The lab image under its own name: a person's engine keeps the tags that the person gave."""
     lab = await _lab_image(engine, LAB_REFERENCE, data_dir, progress)
     sentence = (
-        f"{reference} cannot be pulled, so the lab image {LAB_REFERENCE} runs instead: nginx from this "
-        f"machine's distribution. ({reason})"
+        f"{reference} cannot be pulled here, so the lab image {LAB_REFERENCE} runs instead: "
+        "nginx and network tools from this machine's distribution."
     )
     return ImageChoice(LAB_REFERENCE, lab, sentence)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from dashboard import configuration
+from dashboard.lab.reconciler import LabBusyError, LabLock
 from dashboard.management.commanding import NetmodesCommand
 from dashboard.models.access import make_token
 
@@ -46,6 +49,8 @@ class Command(NetmodesCommand):
         host, port = options["host"], options["port"]
         if not 0 < port < 65536:
             raise CommandError("--port takes a number from 1 to 65535.", returncode=2)
+        if self._serves_already():
+            return
         listening = self._listen(host, port)
         self.migrate()
         config = uvicorn.Config(
@@ -62,9 +67,32 @@ class Command(NetmodesCommand):
             timeout_graceful_shutdown=5,
             proxy_headers=False,
         )
-        shown = f"[{host}]" if ":" in host else host
-        server = Server(config, self, f"http://{shown}:{port}", make_token())
-        server.run(sockets=[listening])
+        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        address = self._address_file()
+        address.write_text(url, encoding="utf-8")
+        try:
+            Server(config, self, url, make_token()).run(sockets=[listening])
+        finally:
+            address.unlink(missing_ok=True)
+
+    def _address_file(self) -> Path:
+        return configuration.data_dir() / "serving"
+
+    def _serves_already(self) -> bool:
+        """A second ``up`` says where the first one serves, with a fresh link: the old one may be lost."""
+        lock = LabLock(configuration.data_dir())
+        try:
+            lock.acquire()
+        except LabBusyError:
+            try:
+                url = self._address_file().read_text(encoding="utf-8")
+            except FileNotFoundError:
+                return False
+            self.stdout.write(f"Netmodes serves on {url} already.")
+            self.stdout.write(f"Sign in (once): {url}/sign-in/?token={make_token()}")
+            return True
+        lock.release()
+        return False
 
     def _listen(self, host: str, port: int) -> socket.socket:
         """The socket, opened before anything is started, so that a taken port is said at once."""
