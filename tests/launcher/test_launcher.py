@@ -159,6 +159,15 @@ def test_a_chosen_data_folder_is_made_and_passed_on(machine: Machine) -> None:
     assert not machine.data.exists()
 
 
+def test_a_data_folder_that_cannot_be_made_is_said_in_one_sentence(machine: Machine) -> None:
+    (machine.folder / "file").touch()
+    done = machine.run("doctor", NETMODES_DATA_DIR=f"{machine.folder}/file/var")
+    assert done.returncode == 1
+    assert (
+        done.stderr == f"netmodes: cannot make {machine.folder}/file/var: set NETMODES_DATA_DIR to a folder of yours\n"
+    )
+
+
 def test_a_folder_with_other_things_in_it_keeps_its_mode(machine: Machine) -> None:
     shared = machine.folder / "shared"
     shared.mkdir()
