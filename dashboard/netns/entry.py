@@ -10,6 +10,7 @@ import fcntl
 import os
 import select
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -195,6 +196,11 @@ class Namespace:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_fd", -1) >= 0:
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+            self.close()
 
     def __repr__(self) -> str:
         return f"<Namespace net:[{self.inode}]{'' if self._fd >= 0 else ' closed'}>"

@@ -53,9 +53,10 @@ async def lookup(
     servers = list(plan.servers)
     started: float | None = None
     for candidate in plan.candidates:
-        for position, server in enumerate(tuple(servers)):
-            left = (deadline - time.monotonic()) / (len(servers) - position)
-            if left <= 0 or server not in servers:
+        alive = tuple(servers)
+        for position, server in enumerate(alive):
+            left = (deadline - time.monotonic()) / (len(alive) - position)
+            if left <= 0:
                 continue
             asked = time.monotonic()
             outcome, answers, sent = await _ask(namespace, candidate, server, left)
@@ -187,8 +188,14 @@ def _decide(answers: Iterable[dns.message.Message]) -> tuple[str, tuple[str, ...
         else:
             outcomes.append(dns.rcode.to_text(code).lower())
     if addresses:
-        return "answer", tuple(addresses)[:_MOST_ANSWERS]
+        return "answer", tuple(sorted(addresses, key=_in_order))[:_MOST_ANSWERS]
     return (outcomes[0], ()) if outcomes else ("no answer", ())
+
+
+def _in_order(address: str) -> tuple[bool, bytes]:
+    """IPv4 first, then by number: servers shuffle their answers, which is no difference between columns."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return (family == socket.AF_INET6, socket.inet_pton(family, address))
 
 
 def _kind(answer: dns.message.Message) -> int:

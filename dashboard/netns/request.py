@@ -118,18 +118,25 @@ class _Exchange:
                 self._spent_s = time.perf_counter() - started
                 name = self._opened.getsockname()
                 self._client = say_endpoint(name[0], name[1])
-                await self._look(before, name[1])
-                started = time.perf_counter()
-                await self._loop.sock_sendall(self._opened, self._wanted)
-                data = await self._read_head(started)
-                if self._seen is None:
-                    await self._look_once(before, name[1])
-                data = await self._read_body(data)
+                data = await self._read_body(await self._ask(before, name[1]))
         except TimeoutError:
             error = f"No answer from {say_endpoint(address, port)} within {timeout_s:g} s."
         except OSError as failure:
             error = _say(failure, address, port, timeout_s)
         return self._reply(data, error, say_endpoint(address, port))
+
+    async def _ask(self, before: frozenset[str], own_port: int) -> bytes:
+        """Sends the request as soon as the server has its end, or after a while; returns the answer's head."""
+        looking = asyncio.ensure_future(self._look(before, own_port))
+        try:
+            await asyncio.wait({looking}, timeout=_WATCH_S)
+            started = time.perf_counter()
+            await self._loop.sock_sendall(self._opened, self._wanted)
+            data = await self._read_head(started)
+            self._look_once(before, own_port)
+        finally:
+            looking.cancel()
+        return data
 
     def _reply(self, data: bytes, error: str | None, where: str) -> Reply:
         found = _STATUS.match(data)
@@ -189,16 +196,16 @@ class _Exchange:
 
     async def _look(self, before: frozenset[str], own_port: int) -> None:
         """Waits until the server has its end of the connection."""
-        until = time.monotonic() + _WATCH_S
-        while self._watcher is not None and self._seen is None and time.monotonic() < until:
-            await self._look_once(before, own_port)
-            if self._seen is None:
-                await asyncio.sleep(_WATCH_STEP_S)
+        step_s = _WATCH_STEP_S
+        while not self._look_once(before, own_port):
+            await asyncio.sleep(step_s)
+            step_s = min(1.5 * step_s, _WATCH_S)
 
-    async def _look_once(self, before: frozenset[str], own_port: int) -> None:
-        """Ours directly, else the one new connection: behind docker-proxy it is the proxy's own."""
-        if self._watcher is None:
-            return
+    def _look_once(self, before: frozenset[str], own_port: int) -> bool:
+        """Whether it is known: ours directly, else the one new connection. Behind docker-proxy that is the
+        proxy's own."""
+        if self._watcher is None or self._seen is not None:
+            return True
         try:
             direct = read_connections(self._watcher, self._server_port, own_port)
             ours = [one.peer for one in direct if one.peer == self._client]
@@ -206,9 +213,10 @@ class _Exchange:
                 there = read_connections(self._watcher, source_port=self._server_port)
                 ours = [one.peer for one in there if one.peer not in before]
         except (OSError, MalformedMessage):
-            return
+            return False
         if len(ours) == 1:
             self._seen = ours[0]
+        return self._seen is not None
 
 
 def _split_head(data: bytes) -> tuple[bytes, bytes, bytes]:

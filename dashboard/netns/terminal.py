@@ -114,7 +114,10 @@ async def _run(
                 yield text
         if text := decoder.decode(b"", final=True):
             yield text
-        if not whole:
+        if whole:  # the pipe ends a little before the process does
+            async with asyncio.timeout_at(deadline):
+                await session.ended.wait()
+        else:
             yield f"\n[cut after {limit_bytes} bytes]\n"
     except TimeoutError:
         yield f"\n[stopped after {timeout_s:g} s]\n"
@@ -141,6 +144,7 @@ class _Session:
         )
         self._pidfd = os.pidfd_open(self._process.pid)
         self._pipe: asyncio.ReadTransport | None = None
+        self.ended = asyncio.Event()
 
     async def watch(self) -> asyncio.StreamReader:
         """Its output, which ends when the command does: whoever it left behind is killed."""
@@ -153,6 +157,7 @@ class _Session:
     def _kill(self) -> None:
         asyncio.get_running_loop().remove_reader(self._pidfd)
         self._kill_all()
+        self.ended.set()
 
     def _kill_all(self) -> None:
         with suppress(ProcessLookupError):

@@ -34,11 +34,11 @@ def _nothing_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
     """No test leaves a descriptor (so no namespace either) or a thread behind."""
     if "engine_host" in request.fixturenames:
         request.getfixturevalue("engine_host")
-    gc.collect()
     before, threads = _held(), threading.active_count()
     yield
-    gc.collect()
     until(lambda: threading.active_count() <= threads)
+    if _held() - before:
+        gc.collect()
     more = _held() - before
     assert not more, f"still open: {dict(more)}"
 

@@ -94,6 +94,10 @@ class Zoo:
         """What ``ip -j`` prints. It prints the bytes of names as they are, UTF-8 or not."""
         return json.loads(self.ip("-j", *arguments).decode("utf-8", "surrogateescape"), strict=False)
 
+    def rename_host(self, name: str) -> None:
+        """Gives the zoo another host name."""
+        subprocess.run(["nsenter", "-t", str(self.pid), "--uts", "--", "hostname", name], check=True)
+
     def hold(self, sockets: list[list[Any]], name: bytes = b"", children: int = 0) -> subprocess.Popen[bytes]:
         """A process in the namespace that listens; ``release`` ends it. ``children`` inherit the sockets."""
         argv = [sys.executable, "-S", "-c", _HOLD_SOCKETS, name.hex(), json.dumps(sockets), str(children)]

@@ -1,0 +1,96 @@
+"""Files as another process sees them."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dashboard.netns import files
+from dashboard.netns.files import open_inside, read_inside
+from tests.polling import until
+
+
+@pytest.fixture
+def jailed(tmp_path: Path) -> Iterator[tuple[int, Path]]:
+    """A process whose root is a folder, in a mount namespace of its own, and that folder."""
+    root = tmp_path / "root"
+    for folder in ("bin", "etc", "usr", "lib", "lib64"):
+        (root / folder).mkdir(parents=True)
+    binds = "; ".join(f"mount --bind /{one} {root}/{one}" for one in ("usr", "lib", "lib64"))
+    script = f"{binds}; exec chroot {root} /usr/bin/sleep infinity"
+    process = subprocess.Popen(["unshare", "--mount", "sh", "-c", script])
+    until(lambda: Path(f"/proc/{process.pid}/comm").read_text() == "sleep\n")
+    yield process.pid, root
+    process.kill()
+    process.wait()
+
+
+def test_it_reads_a_file_as_the_process_sees_it(jailed: tuple[int, Path]) -> None:
+    pid, root = jailed
+    (root / "etc/hosts").write_bytes(b"\xff inside\n")
+    assert read_inside(pid, "/etc/hosts") == b"\xff inside\n"
+    assert read_inside(os.getpid(), "/etc/hosts") == Path("/etc/hosts").read_bytes()
+
+
+def test_links_lead_nowhere_but_inside(jailed: tuple[int, Path], tmp_path: Path) -> None:
+    pid, root = jailed
+    secret = tmp_path / "secret"
+    secret.write_text("ours")
+    (root / "etc/absolute").symlink_to(secret)
+    (root / "etc/relative").symlink_to("../../secret")
+    (root / "etc/loop").symlink_to("loop")
+    (root / "etc/good").symlink_to("/etc/../../etc/target")
+    (root / "etc/target").write_text("theirs")
+    (root / "etc/proc").symlink_to("/proc/self/root/etc/passwd")
+    assert read_inside(pid, "/etc/good") == b"theirs"
+    for name in ("absolute", "relative", "loop", "proc"):
+        assert read_inside(pid, f"/etc/{name}") is None
+    assert read_inside(pid, "../../../../etc/target") == b"theirs"
+
+
+def test_it_follows_no_magic_link() -> None:
+    assert read_inside(os.getpid(), "/proc/self/root/etc/hosts") is None
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/etc", "/dev/null", "/dev/zero", "/nowhere", "", "/etc/hosts\0x", "/" + "x" * 5000]
+)
+def test_what_is_no_regular_file_is_not_read(path: str) -> None:
+    assert read_inside(os.getpid(), path) is None
+
+
+def test_a_pipe_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert read_inside(os.getpid(), str(tmp_path / "pipe")) is None
+
+
+def test_one_mebibyte_is_the_limit(tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    path.write_bytes(b"x" * 1024 * 1024)
+    assert len(read_inside(os.getpid(), str(path)) or b"") == 1024 * 1024
+    path.write_bytes(b"x" * (1024 * 1024 + 1))
+    assert read_inside(os.getpid(), str(path)) is None
+
+
+def test_a_process_that_is_gone_has_no_files() -> None:
+    assert read_inside(2**22 + 5, "/etc/hosts") is None
+
+
+def test_a_folder_that_is_renamed_meanwhile_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Libc:
+        calls = 0
+
+        def syscall(self, *arguments: object) -> int:
+            self.calls += 1
+            ctypes.set_errno(11)
+            return -1
+
+    libc = Libc()
+    monkeypatch.setattr(files, "_libc", libc)
+    assert open_inside(os.getpid(), "/etc/hosts") is None
+    assert libc.calls == 8

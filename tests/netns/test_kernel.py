@@ -1,0 +1,56 @@
+"""What this kernel can do."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from dashboard.netns.kernel import KINDS, can_enter_namespaces, can_list_sockets, link_kinds
+from tests.netns.zoo import Zoo
+
+
+def test_each_kind_of_link_is_tried_and_ip_agrees(zoo: Zoo) -> None:
+    zoo.ip("link", "add", "parent", "type", "veth")
+    arguments = {
+        "vlan": ("link", "add", "link", "parent", "try", "type", "vlan", "id", "5"),
+        "macvlan": ("link", "add", "link", "parent", "try", "type", "macvlan"),
+        "ipvlan": ("link", "add", "link", "parent", "try", "type", "ipvlan"),
+        "vxlan": ("link", "add", "try", "type", "vxlan", "id", "5", "dstport", "4789"),
+    }
+    found = link_kinds()
+    assert tuple(found) == KINDS
+    for kind, can in found.items():
+        enter = ["nsenter", "-t", str(zoo.pid), "--net", "ip"]
+        command = [*enter, *arguments.get(kind, ("link", "add", "try", "type", kind))]
+        assert (subprocess.run(command, capture_output=True, check=False).returncode == 0) is can, kind
+        subprocess.run([*enter, "link", "del", "try"], capture_output=True, check=False)
+
+
+def test_asking_leaves_no_link_behind() -> None:
+    before = subprocess.run(["ip", "-br", "link"], capture_output=True, check=True).stdout
+    link_kinds()
+    assert subprocess.run(["ip", "-br", "link"], capture_output=True, check=True).stdout == before
+
+
+def test_where_no_namespace_can_be_made_nothing_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_flags: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "unshare", refuse)
+    assert link_kinds() == dict.fromkeys(KINDS, False)
+
+
+def test_root_can_enter_namespaces_and_others_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert can_enter_namespaces() is (os.geteuid() == 0)
+
+    def refuse(_descriptor: int, _kind: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "setns", refuse)
+    assert not can_enter_namespaces()
+
+
+def test_sockets_of_both_protocols_can_be_listed() -> None:
+    assert can_list_sockets() == {"tcp": True, "udp": True}

@@ -1,0 +1,244 @@
+"""Names looked up from inside a namespace, against a server of our own in there."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rrset
+import pytest
+
+from dashboard.core.state import HostsEntry, Lookup, Resolver
+from dashboard.netns.entry import Namespace
+from dashboard.netns.lookup import lookup
+from tests.netns.zoo import Zoo
+
+HOSTS = (HostsEntry("192.0.2.7", ("box",)), HostsEntry("2001:db8::7", ("box",)))
+RECORDS = {
+    ("web.", "A"): ("10.0.0.1", "10.0.0.2"),
+    ("web.", "AAAA"): ("fd00::1",),
+    ("four.", "A"): ("10.0.0.4",),
+    ("four.", "AAAA"): (),
+    ("empty.", "A"): (),
+    ("empty.", "AAAA"): (),
+    ("web.lab.example.", "A"): ("10.0.0.9",),
+    ("web.lab.example.", "AAAA"): (),
+    ("large.", "A"): tuple(f"10.1.0.{number}" for number in range(60)),
+    ("large.", "AAAA"): (),
+}
+
+
+def _answer(wire: bytes) -> dns.message.Message:
+    query = dns.message.from_wire(wire)
+    (question,) = query.question
+    name, kind = question.name.to_text().lower(), dns.rdatatype.to_text(question.rdtype)
+    answer = dns.message.make_response(query)
+    if name in {"refused.", "servfail."}:
+        answer.set_rcode(dns.rcode.from_text(name[:-1].upper()))
+    elif name == "alias.":
+        answer.answer.append(dns.rrset.from_text("alias.", 9, "IN", "CNAME", "web."))
+        answer.answer.append(dns.rrset.from_text("web.", 9, "IN", kind, *RECORDS["web.", kind]))
+    elif (name, kind) not in RECORDS:
+        answer.set_rcode(dns.rcode.NXDOMAIN)
+    elif RECORDS[name, kind]:
+        answer.answer.append(dns.rrset.from_text(name, 9, "IN", kind, *RECORDS[name, kind]))
+    return answer
+
+
+class Server:
+    """A nameserver on one address of a namespace. ``mangle`` may change what it sends."""
+
+    def __init__(self, namespace: Namespace, address: str) -> None:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+
+        def open_sockets() -> tuple[socket.socket, socket.socket]:
+            udp = socket.socket(family, socket.SOCK_DGRAM)
+            tcp = socket.socket(family, socket.SOCK_STREAM)
+            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            for one in (udp, tcp):
+                one.bind((address, 53))
+                one.setblocking(False)
+            tcp.listen()
+            return udp, tcp
+
+        self.udp, self.tcp = namespace.run(open_sockets)
+        self.asked: list[str] = []
+        self.mangle: Callable[[bytes], list[bytes]] = lambda wire: [wire]
+
+    async def serve_udp(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            wire, sender = await loop.sock_recvfrom(self.udp, 4096)
+            answer = _answer(wire)
+            self.asked.append(str(answer.question[0].name))
+            reply = answer.to_wire()
+            if len(reply) > 512:
+                answer.answer.clear()
+                answer.flags |= dns.flags.TC
+                reply = answer.to_wire()
+            for one in self.mangle(reply):
+                await loop.sock_sendto(self.udp, one, sender)
+
+    async def serve_tcp(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            connection, _ = await loop.sock_accept(self.tcp)
+            with connection:
+                wire = await loop.sock_recv(connection, 4096)
+                reply = _answer(wire[2:]).to_wire()
+                await loop.sock_sendall(connection, struct.pack("!H", len(reply)) + reply)
+
+
+@asynccontextmanager
+async def _serving(namespace: Namespace, address: str) -> AsyncIterator[Server]:
+    server = Server(namespace, address)
+    tasks = [asyncio.ensure_future(server.serve_udp()), asyncio.ensure_future(server.serve_tcp())]
+    yield server
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    server.udp.close()
+    server.tcp.close()
+
+
+@pytest.fixture
+async def serve(namespace: Namespace) -> AsyncIterator[Callable[[str], object]]:
+    """Starts a server on an address of the namespace."""
+    async with AsyncExitStack() as stack:
+        yield lambda address: stack.enter_async_context(_serving(namespace, address))
+
+
+@pytest.fixture
+async def server(namespace: Namespace) -> AsyncIterator[Server]:
+    async with _serving(namespace, "127.0.0.11") as one:
+        yield one
+
+
+OURS = Resolver(("127.0.0.11",))
+
+
+async def test_an_address_answers_itself(namespace: Namespace) -> None:
+    assert await lookup(namespace, "192.0.2.1", OURS, HOSTS) == Lookup("192.0.2.1", "answer", ("192.0.2.1",))
+
+
+async def test_the_hosts_file_comes_first(namespace: Namespace, server: Server) -> None:
+    found = await lookup(namespace, "box", OURS, HOSTS)
+    assert found == Lookup("box", "answer", ("192.0.2.7", "2001:db8::7"), "hosts file")
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome", "answers"),
+    [
+        ("web", "answer", ("10.0.0.1", "10.0.0.2", "fd00::1")),
+        ("alias", "answer", ("10.0.0.1", "10.0.0.2", "fd00::1")),
+        ("four", "answer", ("10.0.0.4",)),
+        ("empty", "no address", ()),
+        ("nobody", "no such name", ()),
+        ("refused", "refused", ()),
+        ("servfail", "servfail", ()),
+    ],
+)
+async def test_a_server_s_answer_is_told(
+    namespace: Namespace, server: Server, name: str, outcome: str, answers: tuple[str, ...]
+) -> None:
+    found = await lookup(namespace, name, OURS, HOSTS)
+    assert (found.name, found.outcome, found.answers, found.server) == (name, outcome, answers, "127.0.0.11")
+    assert found.time_us is not None
+    assert 0 < found.time_us < 1_000_000
+
+
+async def test_an_answer_that_was_cut_is_fetched_over_tcp(namespace: Namespace, server: Server) -> None:
+    found = await lookup(namespace, "large", OURS, HOSTS)
+    assert found.outcome == "answer"
+    assert found.answers[0] == "10.1.0.0"
+    assert len(found.answers) == 32
+
+
+async def test_the_search_list_is_followed(namespace: Namespace, server: Server) -> None:
+    found = await lookup(namespace, "web", Resolver(("127.0.0.11",), ("lab.example",)), ())
+    assert found.answers == ("10.0.0.9",)
+    found = await lookup(namespace, "four", Resolver(("127.0.0.11",), ("lab.example",)), ())
+    assert found.answers == ("10.0.0.4",)
+    assert "four.lab.example." in server.asked
+
+
+async def test_the_next_server_is_asked_when_one_fails(
+    namespace: Namespace, server: Server, serve: Callable[..., object]
+) -> None:
+    resolver = Resolver(("127.0.0.99", "127.0.0.11"))  # nobody answers at the first: refused at once
+    found = await lookup(namespace, "web", resolver, ())
+    assert (found.outcome, found.server) == ("answer", "127.0.0.11")
+
+
+async def test_a_server_that_is_silent_costs_its_share_of_the_time(namespace: Namespace, server: Server) -> None:
+    with namespace.run(lambda: _silent("127.0.0.98")):
+        found = await lookup(namespace, "web", Resolver(("127.0.0.98", "127.0.0.11")), (), timeout_s=0.4)
+    assert (found.outcome, found.server) == ("answer", "127.0.0.11")
+    assert found.time_us is not None
+    assert found.time_us > 190_000
+
+
+async def test_a_silent_server_alone_is_no_answer_and_ends_in_time(namespace: Namespace) -> None:
+    with namespace.run(lambda: _silent("127.0.0.98")):
+        loop = asyncio.get_running_loop()
+        before = loop.time()
+        found = await lookup(namespace, "web", Resolver(("127.0.0.98",), ("a", "b", "c")), (), timeout_s=0.2)
+    assert found.outcome == "no answer"
+    assert found.server == "127.0.0.98"
+    assert loop.time() - before < 1
+
+
+def _silent(address: str) -> socket.socket:
+    silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    silent.bind((address, 53))
+    return silent
+
+
+@pytest.fixture
+def unrouted(zoo: Zoo) -> None:
+    zoo.ip("link", "set", "lo", "down")
+
+
+@pytest.mark.usefixtures("unrouted")
+@pytest.mark.parametrize("server", ["192.0.2.53", "2001:db8::53", "fe80::1%nowhere", "fe80::1%7", "127.0.0.53"])
+async def test_where_no_network_is_nothing_is_sent_and_nothing_raised(namespace: Namespace, server: str) -> None:
+    found = await lookup(namespace, "web", Resolver((server,)), (), timeout_s=0.3)
+    assert (found.outcome, found.answers) == ("no answer", ())
+
+
+async def test_a_server_behind_a_zone_is_asked(zoo: Zoo, namespace: Namespace) -> None:
+    zoo.batch("addr add fe80::53/64 dev lo nodad")
+    index = zoo.json("link", "show", "lo")[0]["ifindex"]
+    found = await lookup(namespace, "web", Resolver(("fe80::53%lo", f"fe80::53%{index}")), (), timeout_s=0.5)
+    assert found.outcome == "no answer"
+    assert found.time_us is not None  # it was sent, and refused by the namespace itself
+
+
+@pytest.mark.parametrize("name", ["", ".", "a..b", "x" * 64, "x." * 200, "\udcff", "a\0b", "-" * 300, "b\u00fccher"])
+async def test_strange_names_are_answered_too(namespace: Namespace, server: Server, name: str) -> None:
+    found = await lookup(namespace, name, OURS, ())
+    assert found.outcome == "no such name"
+
+
+async def test_answers_that_are_not_ours_are_ignored(namespace: Namespace, server: Server) -> None:
+    server.mangle = lambda wire: [b"", b"junk", bytes([wire[0] ^ 1, *wire[1:]]), wire[:20], wire]
+    found = await lookup(namespace, "four", OURS, ())
+    assert found.answers == ("10.0.0.4",)
+
+
+async def test_a_flood_of_wrong_answers_is_no_answer(namespace: Namespace, server: Server) -> None:
+    server.mangle = lambda _wire: [b"junk"] * 40
+    found = await lookup(namespace, "four", OURS, ())
+    assert found.outcome == "no answer"
+
+
+async def test_a_namespace_that_was_closed_is_no_answer(namespace: Namespace) -> None:
+    namespace.close()
+    assert (await lookup(namespace, "web", OURS, ())).outcome == "no answer"

@@ -1,0 +1,165 @@
+"""Owners of sockets, and containers of processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.netns import processes
+from dashboard.netns.entry import Namespace
+from dashboard.netns.listeners import read_listeners
+from dashboard.netns.processes import (
+    all_pids,
+    container_in,
+    container_of,
+    find_owners,
+    is_current,
+    name_of,
+    owners,
+    pids_of_container,
+    start_of,
+)
+from tests.netns.zoo import Zoo, wanted
+from tests.polling import until
+from tests.private_engine import PrivateEngine
+
+ID = "d2e5d7273ad0ac043c4cc59993a50dc05a52e6f51062a4867e0f46cf0bddff0f"
+OUTER = "0" * 63 + "1"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"0::/system.slice/docker-{ID}.scope\n", ID),  # v2, systemd
+        (f"0::/docker/{ID}\n", ID),  # v2, cgroupfs
+        (f"12:pids:/docker/{ID}\n1:name=systemd:/docker/{ID}\n0::/\n", ID),  # v1, cgroupfs
+        (f"12:cpu,cpuacct:/system.slice/docker-{ID}.scope\n0::/\n", ID),  # v1, systemd
+        (f"0::/docker/{ID}/init.scope\n", ID),  # a program that makes cgroups of its own inside
+        (f"0::/my/parent/{ID}\n", ID),  # --cgroup-parent
+        (f"0::/user.slice/user-1000.slice/user@1000.service/user.slice/docker-{ID}.scope\n", ID),  # rootless
+        (f"0::/docker/{OUTER}/docker/{ID}\n", ID),  # an engine in a container
+        (f"0::/docker/{OUTER}/system.slice/docker-{ID}.scope\n", ID),
+        (f"0::/kubepods.slice/pod1.slice/cri-containerd-{ID}.scope\n", ID),
+        ("0::/\n", None),
+        ("0::/system.slice/docker.service\n", None),
+        ("0::/user.slice/session-1.scope\n", None),
+        (f"0::/docker/{ID[:-1]}\n", None),
+        (f"0::/docker/{ID}0\n", None),
+        (f"0::/docker/{ID.upper()}\n", None),
+        ("", None),
+        ("nonsense", None),
+    ],
+)
+def test_the_container_is_read_from_the_cgroup(text: str, expected: str | None) -> None:
+    assert container_in(text.encode()) == expected
+
+
+@given(st.binary())
+def test_any_cgroup_text_is_read(text: bytes) -> None:
+    assert container_in(text) is None or len(container_in(text) or "") == 64
+
+
+def test_owners_are_the_oldest_first(zoo: Zoo, namespace: Namespace) -> None:
+    master = zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)], name=b"\xffmaster", children=2)
+    (one,) = read_listeners(namespace)
+    found = owners([one.inode, 999_999_999], all_pids())
+    assert list(found) == [one.inode]
+    assert len(found[one.inode]) == 3
+    assert found[one.inode][0] == (master.pid, r"\xffmaster")
+    assert found[one.inode][0][0] == min(pid for pid, _ in found[one.inode])
+
+
+def test_an_owner_is_searched_among_the_candidates_first(
+    zoo: Zoo, namespace: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)], name=b"web")
+    (one,) = read_listeners(namespace)
+    assert find_owners([one.inode, 0], [1])[one.inode].pid == process.pid
+    monkeypatch.setattr(processes, "all_pids", lambda: pytest.fail("all of /proc was searched"))
+    owner = find_owners([one.inode], [process.pid])[one.inode]
+    assert (owner.pid, owner.process, owner.container) == (process.pid, "web", None)
+    assert is_current(owner)
+    zoo.release(process)
+    assert not is_current(owner)
+
+
+def test_nobody_owns_what_nobody_holds() -> None:
+    assert find_owners([0, 999_999_999]) == {}
+    assert owners([1], [2**22 + 5]) == {}
+
+
+def test_a_process_is_known_by_its_name_and_its_start() -> None:
+    assert name_of(os.getpid()) == Path("/proc/self/comm").read_text().strip()
+    assert isinstance(start_of(os.getpid()), int)
+    assert name_of(2**22 + 5) is None
+    assert start_of(2**22 + 5) is None
+    assert container_of(2**22 + 5) is None
+    assert pids_of_container(2**22 + 5) == ()
+
+
+def test_a_zombie_has_no_start() -> None:
+    process = subprocess.Popen(["true"])
+    until(lambda: start_of(process.pid) is None)
+    process.wait()
+
+
+def test_a_process_of_the_machine_is_alone() -> None:
+    assert container_of(os.getpid()) is None
+    assert pids_of_container(os.getpid()) == (os.getpid(),)
+
+
+@pytest.mark.parametrize(
+    ("mountinfo", "cgroup", "expected"),
+    [
+        (
+            "31 25 0:27 / /sys/fs/cgroup rw shared:9 - cgroup2 cgroup2 rw\n",
+            f"0::/system.slice/docker-{ID}.scope\n",
+            [f"/sys/fs/cgroup/system.slice/docker-{ID}.scope"],
+        ),
+        (
+            "31 25 0:27 / /sys/fs/cgroup rw shared:9 - cgroup2 cgroup2 rw\n",
+            f"0::/docker/{ID}/below/more\n",
+            [f"/sys/fs/cgroup/docker/{ID}"],
+        ),
+        (
+            (
+                "31 25 0:27 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
+                "32 25 0:28 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd\n"
+            ),
+            f"4:cpu,cpuacct:/docker/{ID}\n1:name=systemd:/docker/{ID}\n0::/\n",
+            [f"/sys/fs/cgroup/cpu,cpuacct/docker/{ID}", f"/sys/fs/cgroup/systemd/docker/{ID}"],
+        ),
+        (
+            "31 25 0:27 /docker/outer /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n",
+            f"0::/docker/outer/docker/{ID}\n",
+            [f"/sys/fs/cgroup/docker/{ID}"],
+        ),
+        ("31 25 0:27 /elsewhere /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n", f"0::/docker/{ID}\n", []),
+        ("nonsense\n", f"0::/docker/{ID}\n", []),
+    ],
+)
+def test_a_container_s_cgroup_is_found_where_it_is_mounted(
+    mountinfo: str, cgroup: str, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "_read", lambda path: mountinfo.encode())
+    assert [str(one) for one in processes._cgroup_folders(cgroup.encode(), ID)] == expected
+
+
+@pytest.mark.engine
+def test_all_processes_of_a_container_are_found(engine_host: PrivateEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    identity = engine_host.docker("run", "-d", "--name", "netns-processes", "nginx")
+    try:
+        pid = int(engine_host.inspect(identity, "{{.State.Pid}}"))
+        told = set(map(int, engine_host.docker("top", identity, "-o", "pid").split()[1:]))
+        assert container_of(pid) == identity
+        assert set(pids_of_container(pid)) == told
+        assert pid in told
+        monkeypatch.setattr(processes, "_cgroup_folders", lambda cgroup, container: iter(()))
+        assert set(pids_of_container(pid)) == told
+    finally:
+        engine_host.docker("rm", "-f", identity)

@@ -1,0 +1,239 @@
+"""One request from inside, and whom the server saw."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from dashboard.netns.entry import Namespace
+from dashboard.netns.request import Reply, request
+from tests.netns.zoo import Zoo
+from tests.private_engine import PrivateEngine
+
+Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+OK = b"HTTP/1.1 200 OK\r\nServer: fake\r\nContent-Length: 5\r\n\r\nhello"
+
+
+@asynccontextmanager
+async def _listening(
+    namespace: Namespace, answer: Answer, address: str = "127.0.0.1", port: int = 80
+) -> AsyncIterator[None]:
+    """An HTTP server of ours inside a namespace; ``answer`` gets what was read of the request by itself."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await answer(reader, writer)
+        finally:
+            writer.close()
+
+    both = address == "::"
+    opened = namespace.run(lambda: socket.create_server((address, port), family=family, dualstack_ipv6=both))
+    server = await asyncio.start_server(serve, sock=opened)
+    try:
+        yield
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+def _says(*pieces: bytes) -> Answer:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    return answer
+
+
+async def _ask(namespace: Namespace, answer: Answer, **options: object) -> Reply:
+    async with _listening(namespace, answer):
+        return await request(namespace, "127.0.0.1", 80, server=namespace, **options)  # type: ignore[arg-type]
+
+
+async def test_an_answer_is_told(namespace: Namespace) -> None:
+    reply = await _ask(namespace, _says(OK))
+    assert (reply.status, reply.reason, reply.body_start, reply.error) == (200, "OK", "hello", None)
+    assert reply.headers == (("server", "fake"), ("content-length", "5"))
+    assert reply.time_us is not None
+    assert 0 < reply.time_us < 1_000_000
+
+
+async def test_without_a_proxy_the_server_sees_the_client_itself(namespace: Namespace) -> None:
+    reply = await _ask(namespace, _says(OK))
+    assert reply.client is not None
+    assert reply.client.startswith("127.0.0.1:")
+    assert reply.client_seen == reply.client
+
+
+async def test_ipv6_is_told_in_brackets(namespace: Namespace) -> None:
+    async with _listening(namespace, _says(OK), "::1", 8080):
+        reply = await request(namespace, "::1", 8080, server=namespace)
+    assert reply.status == 200
+    assert reply.client is not None
+    assert reply.client.startswith("[::1]:")
+    assert reply.client_seen == reply.client
+
+
+async def test_a_server_on_both_families_sees_ipv4_as_ipv4(namespace: Namespace) -> None:
+    async with _listening(namespace, _says(OK), "::"):
+        reply = await request(namespace, "127.0.0.1", 80, server=namespace)
+    assert reply.status == 200
+    assert reply.client_seen == reply.client
+
+
+async def test_behind_a_proxy_the_server_sees_the_proxy(
+    zoo: Zoo, namespace: Namespace, make_zoo: Callable[[], Zoo]
+) -> None:
+    inner = make_zoo()
+    zoo.batch(
+        f"link add cable type veth peer name eth0 netns {inner.pid}",
+        "addr add 10.0.0.1/24 dev cable",
+        "link set cable up",
+    )
+    inner.batch("addr add 10.0.0.2/24 dev eth0", "link set eth0 up", "link set lo up")
+    with Namespace.of_pid(inner.pid) as inside:
+        loop = asyncio.get_running_loop()
+
+        async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            out = namespace.run(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+            out.setblocking(False)
+            await loop.sock_connect(out, ("10.0.0.2", 8080))
+            with out:
+                await loop.sock_sendall(out, await reader.readuntil(b"\r\n\r\n"))
+                while data := await loop.sock_recv(out, 4096):
+                    writer.write(data)
+
+        async with _listening(inside, _says(OK), "10.0.0.2", 8080), _listening(namespace, forward):
+            reply = await request(namespace, "127.0.0.1", 80, server=inside, server_port=8080)
+    assert reply.status == 200
+    assert reply.client is not None
+    assert reply.client.startswith("127.0.0.1:")
+    assert reply.client_seen is not None
+    assert reply.client_seen.startswith("10.0.0.1:")
+
+
+async def test_a_large_answer_is_cut(namespace: Namespace) -> None:
+    head = b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: %s\r\n" % (n, b"v" * 500) for n in range(40)) + b"\r\n"
+    reply = await _ask(namespace, _says(head, "é".encode() * 1_000_000))
+    assert reply.status == 200
+    assert reply.body_start == "é" * 400
+    assert len(reply.headers) == 12
+    assert max(len(value) for _, value in reply.headers) == 200
+
+
+async def test_a_chunked_answer_is_put_together(namespace: Namespace) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    reply = await _ask(namespace, _says(head, b"5\r\nhello\r\n", b"6;x=y\r\n world\r\n", b"0\r\n\r\n"))
+    assert reply.body_start == "hello world"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "status", "error"),
+    [
+        ((), None, "127.0.0.1:80 accepted the connection and closed it without an answer."),
+        ((b"SSH-2.0-OpenSSH\r\n",), None, "127.0.0.1:80 answered, but not with HTTP."),
+        ((b"HTTP/1.1 99 No\r\n\r\n",), None, "127.0.0.1:80 answered, but not with HTTP."),
+        ((b"HTTP/1.1 404\r\n\r\n",), 404, None),
+        ((b"HTTP/1.0 500 \xff\xfe\n\nwhy",), 500, None),
+        ((b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nshort",), 200, None),
+        ((b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",), 200, None),
+        ((b"H",), None, "127.0.0.1:80 answered, but not with HTTP."),
+    ],
+)
+async def test_odd_answers_are_told_as_they_are(
+    namespace: Namespace, pieces: tuple[bytes, ...], status: int | None, error: str | None
+) -> None:
+    reply = await _ask(namespace, _says(*pieces))
+    assert (reply.status, reply.error) == (status, error)
+
+
+async def test_nobody_listening_is_refused(namespace: Namespace) -> None:
+    reply = await request(namespace, "127.0.0.1", 80, server=namespace)
+    assert reply.error == "127.0.0.1:80 refused the connection: nothing listens there."
+
+
+async def test_no_route_is_said(namespace: Namespace) -> None:
+    reply = await request(namespace, "192.0.2.1", 80)
+    assert reply.error == "No route to 192.0.2.1 from here: the network is unreachable."
+
+
+async def test_a_server_that_never_answers_ends_in_time(namespace: Namespace) -> None:
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    reply = await _ask(namespace, never, timeout_s=0.3)
+    assert reply.error == "No answer from 127.0.0.1:80 within 0.3 s."
+
+
+async def test_a_reset_is_said(namespace: Namespace) -> None:
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        opened = writer.get_extra_info("socket")
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        writer.transport.abort()
+
+    reply = await _ask(namespace, reset)
+    assert reply.error == "The connection to 127.0.0.1:80 was reset."
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "line", "header"),
+    [
+        ("", "/", b"GET / HTTP/1.1", b"Host: 127.0.0.1"),
+        ("lab.example", "a b", b"GET /a%20b HTTP/1.1", b"Host: lab.example"),
+        ("x\r\nEvil: 1", "/\r\nEvil: 1", b"GET /%0D%0AEvil:%201 HTTP/1.1", b"Host: xEvil:1"),
+        ("lab", "/?q=1&r=%20é", b"GET /?q=1&r=%20%C3%A9 HTTP/1.1", b"Host: lab"),
+    ],
+)
+async def test_host_and_path_stay_one_line_each(
+    namespace: Namespace, host: str, path: str, line: bytes, header: bytes
+) -> None:
+    heard: list[bytes] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.extend((await reader.readuntil(b"\r\n\r\n")).split(b"\r\n"))
+        writer.write(OK)
+
+    await _ask(namespace, listen, host=host, path=path)
+    assert heard[:2] == [line, header]
+    assert len(heard) == 7
+
+
+async def test_a_closed_namespace_is_said(namespace: Namespace) -> None:
+    namespace.close()
+    assert (await request(namespace, "127.0.0.1", 80)).error == "The namespace is gone."
+
+
+@pytest.mark.engine
+async def test_docker_s_paths_show_the_client_that_nginx_really_saw(engine_host: PrivateEngine) -> None:
+    identity = engine_host.docker("run", "-d", "-p", "8093:80", "nginx")
+    try:
+        pid = int(engine_host.inspect(identity, "{{.State.Pid}}"))
+        inner = engine_host.inspect(identity, "{{.NetworkSettings.IPAddress}}")
+        gateway = engine_host.inspect(identity, "{{.NetworkSettings.Gateway}}")
+        with Namespace.of_pid(engine_host.pid) as machine, Namespace.of_pid(pid) as inside:
+            paths = {"direct": (inner, 80), "proxy": ("127.0.0.1", 8093), "dnat": (gateway, 8093)}
+            replies = {
+                path: await request(machine, address, port, server=inside, server_port=80)
+                for path, (address, port) in paths.items()
+            }
+        for reply in replies.values():
+            told = dict(reply.headers)["x-client-address"]
+            assert reply.client_seen is not None
+            assert reply.client_seen.rpartition(":")[0] == told
+        assert replies["direct"].client_seen == replies["direct"].client
+        assert replies["dnat"].client_seen == replies["dnat"].client
+        proxy = replies["proxy"]
+        assert proxy.client is not None
+        assert proxy.client.startswith("127.0.0.1:")
+        assert proxy.client_seen is not None
+        assert proxy.client_seen.startswith(f"{gateway}:")
+    finally:
+        engine_host.docker("rm", "-f", identity)

@@ -1,0 +1,42 @@
+"""Sysctls by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.netns.entry import Namespace
+from dashboard.netns.sysctls import NAMES, read_sysctls, read_sysctls_here
+from tests.netns.zoo import Zoo
+
+
+def test_it_reads_what_docker_changes(zoo: Zoo, namespace: Namespace) -> None:
+    read = read_sysctls(namespace)
+    assert {"net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range", "net.ipv4.ip_forward"} <= read.keys()
+    assert read.keys() <= set(NAMES)
+    assert read["net.ipv4.ping_group_range"] == "1 0"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "net",
+        "net.",
+        "kernel.hostname",
+        "net.ipv4",
+        "net.nothing",
+        "net/ipv4/ip_forward",
+        "net.ipv4.ip_forward\n",
+        "net.ipv4.conf.//.//",
+        "net.//.//.kernel.hostname",
+        "net.ipv4.route.flush",
+        "net." + "x" * 500,
+    ],
+)
+def test_what_is_no_readable_network_sysctl_is_left_out(name: str) -> None:
+    assert name not in read_sysctls_here((name,))
+
+
+def test_a_slash_stands_for_a_dot_in_a_name(zoo: Zoo, namespace: Namespace) -> None:
+    zoo.ip("link", "add", "v0.100", "type", "veth")
+    assert read_sysctls(namespace, ("net.ipv4.conf.v0/100.rp_filter",))["net.ipv4.conf.v0/100.rp_filter"].isdigit()
