@@ -34,6 +34,7 @@ class ExperimentHead:
 
     ``problem`` says what is wrong now (engine away, disk full) and since when; ``proof`` what was
     looked at after the cleanup; ``as_it_was`` is set where a stopped experiment is shown as it was then.
+    ``round`` counts the launches asked for, from 1 on.
     """
 
     id: str
@@ -53,6 +54,7 @@ class ExperimentHead:
     problem_since: float | None = None
     proof: tuple[Check, ...] = ()
     as_it_was: float | None = None
+    round: int = 0
 
 
 @dataclass(frozen=True, slots=True)

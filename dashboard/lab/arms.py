@@ -34,6 +34,9 @@ from dashboard.netns.entry import NamespaceGone
 
 log = logging.getLogger(__name__)
 LOG_LINES = 20
+NOT_THERE = 404
+#: Moby, ``container/state.go``: a forced removal says so before it kills, and it was not ours.
+BEING_REMOVED = frozenset({"removing", "dead"})
 NOT_ISOLATED = (
     "The container is not in host mode, but its network namespace is the machine's: do not trust this column."
 )
@@ -201,8 +204,15 @@ class Arms:
             return
         subject = Subject(arm.key, facts.pid, arm.mode, facts.resolv_conf_path, facts.hosts_path, facts.dns)
         try:
-            state, again = await asyncio.gather(self._observer.add(subject), engine.inspect_container(container))
-        except NamespaceGone:
+            state = await self._observer.add(subject)
+            again = await engine.inspect_container(container)
+        except NamespaceGone as error:
+            if not await self.bury(arm.key, container):
+                raise OSError(str(error)) from error
+            return
+        except EngineError as error:
+            if error.status != NOT_THERE:
+                raise
             await self.bury(arm.key, container)
             return
         if (again.pid, again.started_at) != (facts.pid, facts.started_at):
@@ -225,8 +235,11 @@ class Arms:
 
     # The end.
 
-    async def bury(self, key: str, container: str) -> None:
-        """An arm that has ended: exit code and last lines are kept, then it is removed as ``--rm`` would."""
+    async def bury(self, key: str, container: str) -> bool:
+        """An arm that has ended: exit code and last lines are kept, then it is removed as ``--rm`` would.
+
+        False if it runs: somebody has restarted it, or it could not be entered for another reason.
+        """
         engine = self._context.engine
         await self._observer.remove(key)
         try:
@@ -236,7 +249,12 @@ class Arms:
             raise
         except EngineError:
             self._recorder.lost(key)
-            return
+            return True
+        if facts.status in BEING_REMOVED:
+            self._recorder.lost(key)
+            return True
+        if facts.running:
+            return False
         last = f": {logs[-1]}" if logs else ""
         self._recorder.set_column(
             key,
@@ -250,6 +268,7 @@ class Arms:
             forget=True,
         )
         await self.remove(container)
+        return True
 
     async def remove(self, container: str) -> None:
         """Removes; a refusal is logged, the next pass tries again."""

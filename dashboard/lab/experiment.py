@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from dashboard.core.columns import first_columns
@@ -20,6 +21,8 @@ from dashboard.lab.recorder import MACHINE, Recorder
 from dashboard.lab.store import Record
 
 NEVER_STARTED = "0001-"
+#: How long the end waits for a database that takes nothing.
+LAST_WORDS_S = 5.0
 STANDARD_NAMES = ("localhost", "host.docker.internal")
 
 
@@ -30,10 +33,10 @@ class Run:
         self._context = context
         self._record = record
         self._recorder = Recorder(context, record, view)
-        self.observer = Observer(context.watches, context.info.pid, self._recorder.states_changed)
+        self.observer = Observer(context.watches, lambda: context.info.pid, self._recorder.states_changed)
         self._arms = Arms(context, record, self._recorder, self.observer, lambda: self._stopping)
         self._lock = asyncio.Lock()
-        self._round = record.round if view.head is not None and view.head.phase is not Phase.WAITING else 0
+        self._round = view.head.round if view.head is not None else 0
         self._launched = False
         self._stopping = False
         self._lookups: asyncio.Task[None] | None = None
@@ -48,6 +51,11 @@ class Run:
     def ended(self) -> bool:
         """Whether nothing is left to do."""
         return self._recorder.ended and self._record.round == self._round
+
+    @property
+    def troubled(self) -> bool:
+        """Whether something kept the last pass from its end."""
+        return bool(self._recorder.head.problem)
 
     # The passes.
 
@@ -70,8 +78,13 @@ class Run:
                 self._recorder.trouble("")
             except EngineUnreachable as error:
                 self._recorder.trouble(str(error))
+            except OSError as error:
+                self._recorder.trouble(f"The network namespaces cannot be read: {error.strerror or error}.")
             finally:
                 await self._recorder.journal.flush()
+            if self._recorder.head.phase is not record.phase:
+                # A write that failed in the middle of the pass is made good: lists show the row.
+                await self._context.database.run(store.save_head, record.id, self._recorder.head)
 
     async def close(self) -> None:
         """Lets go of everything that is open here; containers stay as they are."""
@@ -79,10 +92,13 @@ class Run:
             if task is not None:
                 task.cancel()
         await self.observer.close()
-        await self._recorder.journal.flush()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_S):
+                await self._recorder.journal.flush()
 
     async def _begin(self, record: Record) -> None:
         """A new round: everything of an earlier one is history."""
+        await self._end_observation()
         self._record = record
         self._round = record.round
         self._launched = False
@@ -100,6 +116,7 @@ class Run:
             notice="",
             engine=self._context.info.version,
             private=self._context.private,
+            round=record.round,
         )
         old = self.view
         facts = Facts(
@@ -228,7 +245,7 @@ class Run:
         """One event about an object of this experiment."""
         if event.kind == "network":
             self._network_event(event)
-        elif event.action in {"die", "destroy"} and self._launched and not self._stopping:
+        elif event.action in {"die", "destroy"} and not self._stopping:
             arm = event.labels.get(LABEL_ARM, "")
             if any(c.key == arm and c.container and c.container.id == event.id for c in self._recorder.arms()):
                 task = asyncio.get_running_loop().create_task(self._ended(arm, event.id))
@@ -245,12 +262,17 @@ class Run:
 
     async def _ended(self, arm: str, container: str) -> None:
         async with self._lock:
-            if self._stopping or self._recorder.column(arm).status is not ArmStatus.RUNNING:
+            column = self._recorder.column(arm)
+            if self._stopping or column.status is not ArmStatus.RUNNING or not column.container:
+                return
+            if column.container.id != container:
                 return
             try:
-                await self._arms.bury(arm, container)
-                await self._fail_if_empty()
-            except EngineUnreachable as error:
+                if await self._arms.bury(arm, container):
+                    await self._fail_if_empty()
+                else:
+                    await self._check()
+            except (EngineUnreachable, OSError) as error:
                 self._recorder.trouble(str(error))
 
     def engine_gone(self, why: str) -> None:

@@ -52,9 +52,9 @@ OnChange = Callable[[dict[str, NamespaceState], str], None]
 class Observer:
     """Holds the state of each column; ``on_change`` gets the new states of all columns that a change concerns."""
 
-    def __init__(self, pool: WatchPool, engine_pid: int | None, on_change: OnChange) -> None:
+    def __init__(self, pool: WatchPool, engine_pid: Callable[[], int | None], on_change: OnChange) -> None:
         self._pool = pool
-        self._engine_pid = engine_pid if engine_pid is not None else 1
+        self._pid_of_engine = engine_pid
         self._on_change = on_change
         self._observed: dict[str, Observed] = {}
         self._batch: dict[str, NamespaceState] = {}
@@ -89,13 +89,18 @@ class Observer:
         def candidates() -> Iterable[int]:
             return [subject.pid]
 
-        (inode, view), files, names, host = await asyncio.gather(
-            self._pool.subscribe(observed_token, subject.pid, changed, candidates),
-            asyncio.to_thread(self._files, subject),
-            asyncio.to_thread(namespaces, subject.pid),
-            asyncio.to_thread(hostname, subject.pid),
-        )
-        resolver, hosts = files
+        inode, view = await self._pool.subscribe(observed_token, subject.pid, changed, candidates)
+        try:
+            (resolver, hosts), names, host = await asyncio.gather(
+                asyncio.to_thread(self._files, subject),
+                asyncio.to_thread(namespaces, subject.pid),
+                asyncio.to_thread(hostname, subject.pid),
+            )
+            view = self._pool.view(inode) or view  # nobody was told of what happened meanwhile
+            await self.remove(subject.key)
+        except BaseException:
+            await self._pool.unsubscribe(observed_token, inode)
+            raise
         state = _with_view(NamespaceState(inode, hostname=host, namespaces=names, resolver=resolver, hosts=hosts), view)
         self._observed[subject.key] = Observed(subject, inode, state, observed_token)
         return state
@@ -110,6 +115,10 @@ class Observer:
         """Ends all observations."""
         for key in self.keys:
             await self.remove(key)
+
+    @property
+    def _engine_pid(self) -> int:
+        return self._pid_of_engine() or 1
 
     def _files(self, subject: Subject) -> tuple[Resolver | None, tuple[HostsEntry, ...]]:
         text = read_inside(self._engine_pid, subject.resolv_conf) if subject.resolv_conf else None

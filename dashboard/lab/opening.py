@@ -58,6 +58,7 @@ async def open_engine(
             raise
         say(f"No Docker Engine answers at {endpoint()} and none can be started as a service here:")
         say("starting a private host: an engine of its own, in its own network namespace.")
+        await private_host.adopt(data_dir)
         host = await private_host.start(data_dir, die_with_parent=True)
         stack.push_async_callback(private_host.stop, host)
         engine = DockerEngine(f"unix://{host.socket}")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from dashboard.core.journal import Cause, Facts, Source
 from dashboard.core.lifecycle import Wanted
 from dashboard.core.messages import ArmStatus
 from dashboard.core.stream import Phase
+from dashboard.engine import private_host
 from dashboard.lab import store
 from dashboard.lab.context import Context
 from dashboard.lab.journal import JournalWriter
@@ -17,10 +19,12 @@ from dashboard.lab.store import Record
 
 @dataclass(frozen=True, slots=True)
 class Reaped:
-    """What was removed, and what was left alone because a living process drives it."""
+    """What was removed, what was left alone because a living process drives it, and what the Engine
+    refused to remove, in its words."""
 
     removed: tuple[str, ...]
     kept: tuple[str, ...]
+    refused: tuple[str, ...] = ()
     schema: str = "reap/1"
 
 
@@ -36,16 +40,29 @@ async def reap(context: Context) -> Reaped:
         lock.acquire()
     except LabBusyError:
         server = True
+    driven: list[Record] = []
+    left: list[Record] = []
+
+    async def look() -> set[str]:
+        for one in await context.database.run(store.load_unsettled):
+            (driven if (store.is_alive(one.driver) if one.driver else server) else left).append(one)
+        return {one.id for one in driven}
+
     try:
-        records = await context.database.run(store.load_unsettled)
-        driven = [one for one in records if (store.is_alive(one.driver) if one.driver else server)]
-        removed = await remove_orphans(context, {one.id for one in driven})
-        for record in records:
-            if record not in driven:
-                await _mark_stopped(context, record)
+        removed, refused = await remove_orphans(context, look)
+        for record in left:
+            await _mark_stopped(context, record)
     finally:
         lock.release()
-    return Reaped(removed, tuple(f"experiment {one.id} ({one.title})" for one in driven))
+    return Reaped(removed, tuple(f"experiment {one.id} ({one.title})" for one in driven), refused)
+
+
+async def reap_hosts(data_dir: Path) -> tuple[str, ...]:
+    """Removes what is left of private hosts that died; those that run or are being started stay."""
+    folder = data_dir / "hosts"
+    before = {one.name for one in folder.glob("*")}
+    await private_host.adopt(data_dir)
+    return tuple(f"private host {name}" for name in sorted(before - {one.name for one in folder.glob("*")}))
 
 
 async def _mark_stopped(context: Context, record: Record) -> None:

@@ -7,10 +7,12 @@ import contextlib
 import fcntl
 import logging
 import os
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 from dashboard.core.lifecycle import Wanted
-from dashboard.engine.protocol import ContainerFacts, EngineError, EngineEvent
+from dashboard.engine.protocol import EngineError, EngineEvent, EngineUnreachable
 from dashboard.lab import store
 from dashboard.lab.context import LABEL_EXPERIMENT, Context
 from dashboard.lab.experiment import Run
@@ -124,7 +126,10 @@ class Lab:
         for record in mine:
             self._spawn(record)
         if first and self._only is None:
-            await remove_orphans(self.context, {record.id for record in records})
+            await remove_orphans(self.context, self._unsettled)
+
+    async def _unsettled(self) -> set[str]:
+        return {record.id for record in await self.context.database.run(store.load_unsettled)}
 
     def _is_mine(self, record: Record) -> bool:
         if self._only is not None:
@@ -140,7 +145,9 @@ class Lab:
         try:
             run = await self._run_for(record)
             await run.settle(record)
-            if record.wanted is Wanted.REMOVED:
+            if run.troubled and not run.ended:
+                asyncio.get_running_loop().call_later(RETRY_S, self.wake)
+            if record.wanted is Wanted.REMOVED and run.ended:
                 await run.close()
                 self._runs.pop(record.id, None)
                 await self.context.database.run(store.delete, record.id)
@@ -167,6 +174,8 @@ class Lab:
                     await self._event(event)
             except EngineError as error:
                 log.warning("the engine's events ended: %s", error)
+            except Exception:
+                log.exception("an event of the engine could not be followed; it is listened to again")
             await asyncio.sleep(RETRY_S)
 
     async def _event(self, event: EngineEvent) -> None:
@@ -178,11 +187,11 @@ class Lab:
                     event.attributes.get("reason")
                     or f"The Docker Engine does not answer at {self.context.info.endpoint}."
                 )
-                for run in self._runs.values():
+                for run in list(self._runs.values()):
                     run.engine_gone(why)
             return
         if event.kind == "network":
-            for run in self._runs.values():
+            for run in list(self._runs.values()):
                 run.engine_event(event)
             return
         found = self._runs.get(event.labels.get(LABEL_EXPERIMENT, ""))
@@ -195,23 +204,43 @@ class Lab:
             info = await self.context.engine.info()
         except EngineError:
             return
-        if info.pid != self.context.info.pid:
-            self.context.info = info
-            for run in self._runs.values():
+        before, self.context.info = self.context.info.pid, info
+        if info.pid != before:
+            for run in list(self._runs.values()):
                 await run.observer.close()
         self.wake()
 
 
-async def remove_orphans(context: Context, wanted: set[str]) -> tuple[str, ...]:
-    """Removes what carries our label and belongs to no experiment in ``wanted``; returns what it removed."""
-    removed = []
-    containers: tuple[ContainerFacts, ...] = await context.engine.containers(context.labels())
-    for one in containers:
-        if one.labels.get(LABEL_EXPERIMENT) not in wanted:
-            await context.engine.remove_container(one.id)
-            removed.append(f"container {one.name}")
-    for network in await context.engine.networks(context.labels()):
-        if network.labels.get(LABEL_EXPERIMENT) not in wanted:
-            await context.engine.remove_network(network.id)
-            removed.append(f"network {network.name}")
-    return tuple(removed)
+async def remove_orphans(
+    context: Context, wanted: Callable[[], Awaitable[set[str]]]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Removes what carries our label and belongs to no experiment in ``wanted``.
+
+    ``wanted`` is asked after the Engine: whatever is made meanwhile had its row before. Returns what was
+    removed, and what the Engine refused to remove, in its words.
+    """
+    engine, labels = context.engine, context.labels()
+    containers, networks = await engine.containers(labels), await engine.networks(labels)
+    keep = await wanted()
+    removed: list[str] = []
+    refused: list[str] = []
+    jobs: list[tuple[str, Callable[[], Awaitable[None]]]] = [
+        (f"container {one.name}", partial(engine.remove_container, one.id))
+        for one in containers
+        if one.labels.get(LABEL_EXPERIMENT) not in keep
+    ]
+    jobs += [
+        (f"network {one.name}", partial(engine.remove_network, one.id))
+        for one in networks
+        if one.labels.get(LABEL_EXPERIMENT) not in keep
+    ]
+    for name, remove in jobs:
+        try:
+            await remove()
+            removed.append(name)
+        except EngineUnreachable:
+            raise
+        except EngineError as error:
+            log.warning("%s could not be removed: %s", name, error)
+            refused.append(f"{name}: {error}")
+    return tuple(removed), tuple(refused)

@@ -69,6 +69,11 @@ class WatchPool:
         shared = self._shared.get(inode)
         return shared.namespace if shared else None
 
+    def view(self, inode: int) -> KernelView | None:
+        """A watched namespace as it is now."""
+        shared = self._shared.get(inode)
+        return shared.watch.view if shared else None
+
     async def unsubscribe(self, token: object, inode: int) -> None:
         """Ends a subscription; the last one closes the watch."""
         async with self._lock:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 
 from django.core.management.base import CommandParser
 
 from dashboard import configuration
+from dashboard.engine.protocol import EngineUnreachable
 from dashboard.lab.opening import open_context
-from dashboard.lab.reaper import Reaped, reap
-from dashboard.management.commanding import NetmodesCommand, require_root
+from dashboard.lab.reaper import Reaped, reap, reap_hosts
+from dashboard.management.commanding import FAILED, NetmodesCommand, require_root
 
 
 class Command(NetmodesCommand):
@@ -27,17 +29,30 @@ class Command(NetmodesCommand):
         require_root("Removing what is left over")
         self.migrate()
         removed = self.run(self._reap)
-        if options["json"]:
+        for line in removed.refused:
+            self.say(f"not removed: {line}")
+        self._show(removed, as_json=options["json"])
+        if removed.refused:
+            raise SystemExit(FAILED)
+
+    def _show(self, removed: Reaped, *, as_json: bool) -> None:
+        if as_json:
             self.print_json(removed)
             return
         for line in removed.removed:
             self.stdout.write(f"removed {line}")
         for line in removed.kept:
             self.stdout.write(f"left alone: {line}")
-        if not removed.removed:
+        if not removed.removed and not removed.refused:
             self.stdout.write("Nothing of ours is left over.")
 
     async def _reap(self) -> Reaped:
-        async with AsyncExitStack() as stack:
-            context = await open_context(stack, configuration.data_dir(), self.say, may_start_private=False)
-            return await reap(context)
+        folder = configuration.data_dir()
+        hosts = await reap_hosts(folder)
+        try:
+            async with AsyncExitStack() as stack:
+                context = await open_context(stack, folder, self.say, may_start_private=False)
+                found = await reap(context)
+        except EngineUnreachable as error:
+            return Reaped(hosts, (), (str(error),))
+        return replace(found, removed=hosts + found.removed)
