@@ -56,10 +56,10 @@ class ListenerFeed:
         if self._search is not None:
             self._search.cancel()
 
-    def poll(self) -> None:
-        """Asks the kernel; about 0.1 ms. OSError or MalformedMessage if that fails."""
+    def poll(self) -> bool:
+        """Asks the kernel; about 0.1 ms. True if something had changed. OSError or MalformedMessage if that fails."""
         if not self._table.poll():
-            return
+            return False
         now = self._loop.time()
         inodes = {one.inode for one in self._table.sockets}
         for gone in self._owners.keys() - inodes:
@@ -69,6 +69,7 @@ class ListenerFeed:
         if self._waiting and self._search is None:
             self._search = self._loop.create_task(self._learn())
         self._say_changed()
+        return True
 
     def _say_changed(self) -> None:
         self._shown = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import Callable, Iterable
 from typing import Self
 
@@ -32,6 +33,7 @@ _CHECK_SHARE = 0.002  # of one core, for looking whether owners still live
 _SYSCTL_PERIOD_S = 5.0
 _RESYNC_PERIOD_S = 30.0
 _POLL_SHARE = 0.004  # of one core, for the listener polls of one watch
+_POLL_COST_WEIGHT = 0.125  # of the newest poll in the average of what one costs
 _ERROR_PAUSE_S = 1.0
 
 
@@ -92,6 +94,7 @@ class Watch:
         self._closed = False
         self._check: asyncio.Task[None] | None = None
         self._failing = ""
+        self._poll_cost_s = 0.0
         now = self._loop.time()
         self.due = next_turn(now, poll_s)
         self._check_due = now + _CHECK_PERIOD_S
@@ -171,14 +174,17 @@ class Watch:
 
     def beat(self, now: float) -> None:
         """The listener poll, called by the shared timer. A kernel that is slow at it is asked less often."""
+        # The thread's own time: a poll that was interrupted on a busy machine has not become dearer.
+        started = time.thread_time()
         try:
-            self._listeners.poll()
+            changed = self._listeners.poll()
         except (OSError, MalformedMessage) as error:
             self._complain("listing sockets", error)
             self.due = now + _ERROR_PAUSE_S
         else:
-            spent = self._loop.time() - now
-            self.due = next_turn(now + max(0.0, spent / _POLL_SHARE - self._poll_s), self._poll_s)
+            if not changed:  # else it includes telling of the change, after which others may follow at once
+                self._poll_cost_s += (time.thread_time() - started - self._poll_cost_s) * _POLL_COST_WEIGHT
+            self.due = next_turn(now + max(0.0, self._poll_cost_s / _POLL_SHARE - self._poll_s), self._poll_s)
         if now >= self._check_due and self._check is None and not self._closed:
             self._check = self._loop.create_task(self._look_around(now))
 
