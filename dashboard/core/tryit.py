@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dashboard.core.cells import MACHINE, bracket, primary_addresses
 from dashboard.core.messages import ArmStatus, Column
@@ -15,6 +15,7 @@ from dashboard.core.state import NamespaceState
 class Way:
     """One request to make: from ``origin``'s namespace to ``address``:``port``, served by ``server``.
 
+    ``server_port`` is the port of the program itself: behind a published port it is another than ``port``.
     ``unavailable`` says why this way does not exist here; then there is no address.
     """
 
@@ -25,6 +26,7 @@ class Way:
     address: str = ""
     port: int = 0
     unavailable: str = ""
+    server_port: int = 0
 
     @property
     def url(self) -> str:
@@ -143,4 +145,5 @@ def ways(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tup
             )
         if column.mode not in {Mode.NONE, Mode.CONTAINER, Mode.MACVLAN, Mode.IPVLAN}:
             found += _published(column, port, machine)
-    return tuple(found)
+    ports = {column.key: column.port or 80 for column in running}
+    return tuple(replace(way, server_port=ports[way.server]) for way in found)

@@ -47,7 +47,7 @@ async def _attempt(lab: Lab, run: Run, way: Way) -> Attempt:
     if client is None:
         return replace(base, error="The column is not there any more.")
     try:
-        reply = await request(client, way.address, way.port, server=server)
+        reply = await request(client, way.address, way.port, server=server, server_port=way.server_port)
     except NamespaceGone:
         return replace(base, error="The container ended while it was asked.")
     return replace(
