@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from dashboard.core.messages import ArmStatus, Column, PublishedPort
 from dashboard.core.modes import Mode
 from dashboard.core.state import Interface, Listener, Lookup, NamespaceState, Origin, Route
-from dashboard.core.topology import veth_ends
+from dashboard.core.topology import is_cable, veth_ends
 
 MACHINE = "machine"
 EMBEDDED_RESOLVER = "127.0.0.11"
@@ -67,7 +68,7 @@ class Cell:
 Cells = Iterator[tuple[RowKey, Cell]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scene:
     """All columns with their states, as one instant."""
 
@@ -83,24 +84,51 @@ class Scene:
         """Whether the column lives in the machine's network namespace."""
         return self.machine is not None and key in self.states and self.states[key].netns == self.machine.netns
 
+    @cached_property
+    def _titles(self) -> dict[str, str]:
+        return {column.container.id: column.title for column in reversed(self.columns) if column.container}
+
     def owner_title(self, container: str | None) -> str | None:
         """The title of the column whose container this is."""
-        if container is None:
-            return None
-        return next((c.title for c in self.columns if c.container and c.container.id == container), None)
+        return None if container is None else self._titles.get(container)
+
+    @cached_property
+    def _cables(self) -> tuple[dict[int, tuple[Column, Interface]], dict[tuple[int, int], Interface]]:
+        """The far end of each veth between the machine and a column, from both sides."""
+        outside: dict[int, tuple[Column, Interface]] = {}
+        inside: dict[tuple[int, int], Interface] = {}
+        for column in self.columns:
+            state = self.states.get(column.key)
+            if self.machine is None or state is None or state.netns == self.machine.netns:
+                continue
+            for outer, inner in veth_ends(self.machine, state):
+                outside.setdefault(outer.index, (column, inner))
+                inside[state.netns, inner.index] = outer
+        return outside, inside
+
+    @cached_property
+    def _twins(self) -> dict[int, Interface]:
+        """The machine's veth ends by the index of their peer: a cable with both ends on the machine."""
+        ends = self.machine.interfaces if self.machine is not None else ()
+        return {int(x.peer[2:]): x for x in ends if x.kind == "veth" and x.peer and x.peer[2:].isdigit()}
 
     def veth_owner(self, index: int) -> str | None:
         """The title of the column at the other end of the machine's veth ``index``."""
-        machine = self.machine
-        if machine is None:
+        found = self._cables[0].get(index)
+        return found[0].title if found else None
+
+    def veth_peer(self, state: NamespaceState, one: Interface) -> str | None:
+        """Where the other end of a veth is, in words; None if it is not in sight."""
+        if self.machine is None:
             return None
-        for column in self.columns:
-            state = self.states.get(column.key)
-            if state is None or state.netns == machine.netns:
-                continue
-            if any(outer.index == index for outer, _ in veth_ends(machine, state)):
-                return column.title
-        return None
+        if state.netns != self.machine.netns:
+            outer = self._cables[1].get((state.netns, one.index))
+            return f"{outer.name} on this machine" if outer else None
+        found = self._cables[0].get(one.index)
+        if found is not None:
+            return f"{found[1].name} in {found[0].title}"
+        twin = self._twins.get(one.index)
+        return twin.name if twin is not None and one.peer == f"if{twin.index}" else None
 
 
 def _port_order(protocol: str, port: int) -> tuple[int | str, ...]:
@@ -168,7 +196,7 @@ def _interface_key(scene: Scene, state: NamespaceState, one: Interface) -> tuple
         owner = scene.veth_owner(one.index)
         if owner is not None:
             return f"veth to {owner}", (3, owner)
-        if not one.addresses:
+        if is_cable(one):
             return one.name, (4, one.name)
     order = {"loopback": 0, "bridge": 2}.get(one.kind, 1)
     return one.name, (order, one.name)
@@ -204,31 +232,13 @@ def _joined(scene: Scene, state: NamespaceState, one: Interface) -> Cell:
         parts.append(f"bridge {one.master}")
         norm.append(("master", one.master))
     if one.peer and one.kind == "veth":
-        other = _peer_name(scene, state, one)
+        other = scene.veth_peer(state, one)
         parts.append(f"veth peer {other or one.peer}")
         norm.append(("veth", ""))
     elif one.peer:
         parts.append(f"on {one.peer}")
         norm.append(("parent", one.peer))
     return Cell(", ".join(parts), tuple(norm))
-
-
-def _peer_name(scene: Scene, state: NamespaceState, one: Interface) -> str | None:
-    """The name of the veth's other end, on the machine or in another column."""
-    machine = scene.machine
-    if machine is None:
-        return None
-    if state.netns != machine.netns:
-        ends = [(inner, outer) for outer, inner in veth_ends(machine, state)]
-        return next((f"{outer.name} on this machine" for inner, outer in ends if inner.index == one.index), None)
-    for column in scene.columns:
-        inside = scene.states.get(column.key)
-        if inside is None or inside.netns == machine.netns:
-            continue
-        for outer, inner in veth_ends(machine, inside):
-            if outer.index == one.index:
-                return f"{inner.name} in {column.title}"
-    return next((x.name for x in state.interfaces if x.peer == f"if{one.index}" and x.kind == "veth"), None)
 
 
 def _route_text(route: Route) -> str:

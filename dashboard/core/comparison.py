@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from dashboard.core.cells import (
     MACHINE,
@@ -116,25 +117,61 @@ def _missing(section: str, scene: Scene, column: Column, key: RowKey) -> Cell:
     return Cell(absent=absent_word(scene, column, key))
 
 
-def compare(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Row, ...]:
-    """All rows of a comparison, in reading order."""
-    scene = Scene(columns, states)
+#: What each section is made from, besides the columns and which namespaces they share.
+_INPUTS: dict[str, tuple[str, ...]] = {
+    "identity": ("namespaces", "hostname", "interfaces", "routes"),
+    "published": (),
+    "listeners": ("listeners",),
+    "interfaces": ("interfaces",),
+    "routes": ("routes",),
+    "dns": ("resolver", "lookups"),
+    "hosts": ("hosts", "hostname"),
+    "sysctls": ("sysctls",),
+}
+
+
+class Memory:
+    """Rows of the last comparison by section: what was made from the same is not made again."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[object, tuple[Row, ...]]] = {}
+
+    def recall(self, section: str, made_from: object, make: Callable[[], tuple[Row, ...]]) -> tuple[Row, ...]:
+        """The section's rows, made anew only if ``made_from`` is not what it was."""
+        known = self._known.get(section)
+        if known is None or known[0] != made_from:
+            known = self._known[section] = (made_from, make())
+        return known[1]
+
+
+def compare(
+    columns: Sequence[Column], states: Mapping[str, NamespaceState], memory: Memory | None = None
+) -> tuple[Row, ...]:
+    """All rows of a comparison, in reading order. ``memory`` of earlier ones saves work, and changes nothing."""
+    scene = Scene(tuple(columns), states)
+    memory = memory or Memory()
+    place = (scene.columns, tuple((key, state.netns) for key, state in states.items()))
     rows: list[Row] = []
     for section in SECTIONS:
-        found: dict[tuple[str, str], tuple[RowKey, dict[str, Cell]]] = {}
-        for column in columns:
-            state = states.get(column.key)
-            if section.key == "published":
-                cells = published_cells(scene, column, state) if column.key != MACHINE else iter(())
-            elif state is None:
-                continue
-            else:
-                cells = _WITH_STATE[section.key](scene, column, state)
-            for key, cell in cells:
-                found.setdefault((key.key, key.field), (key, {}))[1].setdefault(column.key, cell)
-        for key, said in sorted(found.values(), key=lambda pair: (_sortable(pair[0].rank), pair[0].key, pair[0].field)):
-            rows.append(_row(scene, section.key, key, said))
+        values = tuple(getattr(state, name) for state in states.values() for name in _INPUTS[section.key])
+        rows += memory.recall(section.key, (place, values), partial(_section_rows, scene, section.key))
     return tuple(rows)
+
+
+def _section_rows(scene: Scene, section: str) -> tuple[Row, ...]:
+    found: dict[tuple[str, str], tuple[RowKey, dict[str, Cell]]] = {}
+    for column in scene.columns:
+        state = scene.states.get(column.key)
+        if section == "published":
+            cells = published_cells(scene, column, state) if column.key != MACHINE else iter(())
+        elif state is None:
+            continue
+        else:
+            cells = _WITH_STATE[section](scene, column, state)
+        for key, cell in cells:
+            found.setdefault((key.key, key.field), (key, {}))[1].setdefault(column.key, cell)
+    ordered = sorted(found.values(), key=lambda pair: (_sortable(pair[0].rank), pair[0].key, pair[0].field))
+    return tuple(_row(scene, section, key, said) for key, said in ordered)
 
 
 def _sortable(rank: tuple[int | str, ...]) -> tuple[tuple[int, int, str], ...]:

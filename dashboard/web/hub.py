@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 
-from dashboard.core.comparison import compare
+from dashboard.core.comparison import Memory, compare
 from dashboard.core.journal import Entry, View, replay
 from dashboard.core.messages import Row, encode
 from dashboard.core.stream import ExperimentHead, Patch, Phase, Snapshot, TimelineItem, diff_rows
@@ -25,7 +26,9 @@ from dashboard.lab import store
 log = logging.getLogger(__name__)
 BLOCKED_S = 5.0
 SHOWN_ITEMS = 200
+RETRY_S = 1.0
 TRY_LATER = 1013
+GONE = 4404
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -48,10 +51,12 @@ class Feed:
     experiment: str
     view: View = field(default_factory=View)
     rows: tuple[Row, ...] = ()
+    memory: Memory = field(default_factory=Memory)
     pictures: tuple[Picture, Picture] | None = None
     timeline: tuple[TimelineItem, ...] = ()
     first_at: float | None = None
     problem: str = ""
+    problem_since: float | None = None
     clients: set[Client] = field(default_factory=set)
     dirty: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
@@ -62,7 +67,7 @@ class Feed:
 def head_of(feed: Feed) -> ExperimentHead:
     """The head, with what the journal itself could not say."""
     head = feed.view.head or ExperimentHead(feed.experiment, "", "", 0, Phase.WAITING, 0.0)
-    return replace(head, problem=feed.problem) if feed.problem else head
+    return replace(head, problem=feed.problem, problem_since=feed.problem_since) if feed.problem else head
 
 
 class Hub:
@@ -71,6 +76,7 @@ class Hub:
     def __init__(self) -> None:
         self._feeds: dict[str, Feed] = {}
         self._watchdog: asyncio.Task[None] | None = None
+        self._closings: set[asyncio.Task[None]] = set()
         self.delivered = 0
 
     @property
@@ -87,9 +93,14 @@ class Hub:
     def trouble(self, experiment: str, problem: str) -> None:
         """The journal cannot be written: said although no entry can say it."""
         feed = self._feeds.get(experiment)
-        if feed is not None:
-            feed.problem = problem
-            feed.dirty.set()
+        if feed is None or feed.problem == problem:
+            return
+        feed.problem_since = None if not problem else feed.problem_since or time.time()
+        feed.problem = problem
+        # No entry carries it, so no patch has a number for it: a snapshot does not need one.
+        feed.snapshot = None
+        for client in list(feed.clients) if feed.loaded else ():
+            self._update(client, self._snapshot(feed))
 
     async def join(self, experiment: str, send: Send) -> Client:
         """A new browser: gets a snapshot, then patches."""
@@ -129,6 +140,8 @@ class Hub:
         self._feeds.clear()
         if self._watchdog is not None:
             self._watchdog.cancel()
+        for task in self._closings:
+            task.cancel()
 
     async def _follow(self, feed: Feed) -> None:
         """Turns new entries into one patch, however many they are."""
@@ -138,21 +151,33 @@ class Hub:
             try:
                 entries = store.recent(feed.experiment, feed.view.seq)
                 if entries is None:
-                    entries = await sync_to_async(store.entries, thread_sensitive=False)(feed.experiment, feed.view.seq)
+                    entries = await _read(store.entries)(feed.experiment, feed.view.seq)
+                if not entries or not feed.loaded:
+                    record = await _read(store.load)(feed.experiment)
+                    if record is None:
+                        self._end(feed)
+                        return
+                    if not feed.loaded:
+                        feed.view = store.waiting_view(record)
+                        self._advance(feed, entries)
+                        continue
+                if entries:
+                    self._advance(feed, entries)
             except Exception:
                 log.exception("feed %s could not read its journal", feed.experiment)
-                asyncio.get_running_loop().call_later(1.0, feed.dirty.set)
-                continue
-            if not entries and feed.loaded and feed.view.seq == 0:
-                continue
-            self._advance(feed, entries)
+                asyncio.get_running_loop().call_later(RETRY_S, feed.dirty.set)
+
+    def _end(self, feed: Feed) -> None:
+        """The experiment was removed: coming back would be useless."""
+        for client in list(feed.clients):
+            self._close(client, GONE)
 
     def _advance(self, feed: Feed, entries: tuple[Entry, ...]) -> None:
         before, old_rows, old_pictures, old_head = feed.view, feed.rows, feed.pictures, head_of(feed)
         feed.view = replay(entries, feed.view)
         head = head_of(feed)
         if feed.view.states is not before.states or feed.view.columns is not before.columns or not feed.loaded:
-            feed.rows = compare(feed.view.columns, feed.view.states)
+            feed.rows = compare(feed.view.columns, feed.view.states, feed.memory)
             feed.pictures = draw(feed.view.columns, feed.view.states)
         if feed.first_at is None and entries:
             feed.first_at = entries[0].at
@@ -177,10 +202,16 @@ class Hub:
         )
         text = encode(patch).decode()
         for client in list(feed.clients):
-            if client.pending is None and not client.behind:
-                self._deliver(client, text)
-            else:
-                client.behind = True
+            self._update(client, text)
+
+    def _update(self, client: Client, text: str) -> None:
+        """Sends ``text``, or remembers that the browser needs a snapshot once its last message has come through."""
+        if client.closing:
+            return
+        if client.pending is None and not client.behind:
+            self._deliver(client, text)
+        else:
+            client.behind = True
 
     def _snapshot(self, feed: Feed) -> str:
         if feed.snapshot is None:
@@ -219,9 +250,20 @@ class Hub:
             for feed in list(self._feeds.values()):
                 for client in list(feed.clients):
                     if client.pending is not None and not client.closing and now - client.since > BLOCKED_S:
-                        client.closing = True
-                        client.pending.cancel()
-                        asyncio.get_running_loop().create_task(_close(client.send, TRY_LATER))
+                        self._close(client, TRY_LATER)
+
+    def _close(self, client: Client, code: int) -> None:
+        client.closing = True
+        if client.pending is not None:
+            client.pending.cancel()
+        task = asyncio.get_running_loop().create_task(_close(client.send, code))
+        self._closings.add(task)
+        task.add_done_callback(self._closings.discard)
+
+
+def _read[**P, T](function: Callable[P, T]) -> Callable[P, Awaitable[T]]:
+    """A function of the store, in a thread of its own, with a connection that is looked after."""
+    return database_sync_to_async(function, thread_sensitive=False)
 
 
 async def _send_text(send: Send, text: str) -> None:
