@@ -189,6 +189,11 @@ def listener_key(item: Listener) -> tuple[str, int, str, str, str, int, str]:
     )
 
 
+def _listener_order(item: Listener) -> tuple[tuple[str, int, str, str, str, int, str], str, str]:
+    """Total, so that the order does not depend on who was seen first: owners decide between equal sockets."""
+    return (listener_key(item), _text(item.process), _text(item.container))
+
+
 def sorted_state(state: NamespaceState) -> NamespaceState:
     """The same observation in canonical order, duplicates removed."""
     interfaces = tuple(
@@ -200,6 +205,6 @@ def sorted_state(state: NamespaceState) -> NamespaceState:
         namespaces=dict(sorted(state.namespaces.items())),
         interfaces=interfaces,
         routes=tuple(sorted(dict.fromkeys(state.routes), key=route_key)),
-        listeners=tuple(sorted(dict.fromkeys(state.listeners), key=listener_key)),
+        listeners=tuple(sorted(dict.fromkeys(state.listeners), key=_listener_order)),
         sysctls=dict(sorted(state.sysctls.items())),
     )

@@ -6,6 +6,8 @@ sequence number that it applies to: a browser that is elsewhere asks again by re
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -123,20 +125,43 @@ def row_id(row: Row) -> str:
 
 
 def diff_rows(before: tuple[Row, ...], after: tuple[Row, ...]) -> RowPatch:
-    """The patch that turns ``before`` into ``after``, both in canonical order.
+    """The patch that turns ``before`` into ``after``; ids are unique in each.
 
-    A row whose predecessor changed only because others came or went is not sent again.
+    A row whose predecessor changed only because others came or went is not sent again; one whose place
+    among the others changed is removed and set anew.
     """
     old = {row_id(row): row for row in before}
-    new_ids = {row_id(row) for row in after}
+    new_ids = [row_id(row) for row in after]
+    moved = _moved(old, new_ids)
     placed = []
     previous = ""
-    for row in after:
-        identity = row_id(row)
-        if old.get(identity) != row:
+    for identity, row in zip(new_ids, after, strict=True):
+        if identity in moved or old.get(identity) != row:
             placed.append(PlacedRow(identity, previous, row))
         previous = identity
-    return RowPatch(tuple(placed), tuple(identity for identity in old if identity not in new_ids))
+    kept = set(new_ids) - moved
+    return RowPatch(tuple(placed), tuple(identity for identity in old if identity not in kept))
+
+
+def _moved(before: Iterable[str], after: Iterable[str]) -> set[str]:
+    """The fewest ids of both that must move, so that all others are in order: those outside a longest
+    increasing subsequence (patience sorting)."""
+    place = {identity: number for number, identity in enumerate(before)}
+    common = [identity for identity in after if identity in place]
+    ends: list[int] = []
+    last: list[str] = []
+    predecessor: dict[str, str | None] = {}
+    for identity in common:
+        length = bisect_left(ends, place[identity])
+        predecessor[identity] = last[length - 1] if length else None
+        ends[length : length + 1] = [place[identity]]
+        last[length : length + 1] = [identity]
+    moved = set(common)
+    step = last[-1] if last else None
+    while step is not None:
+        moved.discard(step)
+        step = predecessor[step]
+    return moved
 
 
 def apply_rows(rows: tuple[Row, ...], patch: RowPatch) -> tuple[Row, ...]:
