@@ -94,7 +94,7 @@ def _hosts(value: object) -> tuple[str, ...]:
 
 
 def _flag(value: object) -> bool:
-    return value in {True, "on", "true", "1", "yes"}
+    return value in (True, "on", "true", "1", "yes")  # what was said may be unhashable
 
 
 def _text(value: object) -> str:
@@ -159,8 +159,9 @@ def _free_key(mode: Mode, taken: set[str]) -> str:
 
 def _resolve_target(arm: ArmSpec, arms: list[ArmSpec]) -> ArmSpec:
     """``container:1`` names the first arm; a key names itself."""
-    if arm.target and arm.target.isascii() and arm.target.isdigit() and 0 < int(arm.target) <= len(arms):
-        return replace(arm, target=arms[int(arm.target) - 1].key)
+    number = arm.target or ""
+    if number.isascii() and number.isdigit() and len(number) < 5 and 0 < int(number) <= len(arms):
+        return replace(arm, target=arms[int(number) - 1].key)
     return arm
 
 

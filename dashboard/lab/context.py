@@ -20,7 +20,10 @@ LABEL_ROUND = "dev.netmodes.round"
 
 @dataclass(slots=True)
 class Context:
-    """The engine with what is known of it, the database, and the ways out."""
+    """The engine with what is known of it, the database, and the ways out.
+
+    ``passing``: the engine is a private host that ends with this process.
+    """
 
     engine: Engine
     info: EngineInfo
@@ -31,6 +34,7 @@ class Context:
     publisher: Publisher
     watches: WatchPool
     clock: Callable[[], float]
+    passing: bool = False
 
     @property
     def ref(self) -> EngineRef:

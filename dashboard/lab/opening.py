@@ -39,7 +39,7 @@ def endpoint() -> str:
 async def open_engine(
     stack: AsyncExitStack, data_dir: Path, say: Callable[[str], None], *, may_start_private: bool = True
 ) -> tuple[DockerEngine, bool]:
-    """An engine that answers and whether it is a private host of ours; EngineUnreachable with what to do.
+    """An engine that answers and whether it was started for this process; EngineUnreachable with what to do.
 
     An engine that answers is used as it is. Without one, and as root, a private host is started as a child
     and stopped when ``stack`` closes.
@@ -80,12 +80,12 @@ async def open_context(
     """Everything a lab needs, closed with ``stack``."""
     database = Database()
     stack.callback(database.close)
-    engine, private = await open_engine(stack, data_dir, say, may_start_private=may_start_private)
+    engine, passing = await open_engine(stack, data_dir, say, may_start_private=may_start_private)
     info = await engine.info()
     watches = WatchPool()
     stack.push_async_callback(watches.close)
     hosts = private_host.list_hosts(data_dir)
-    private = private or any(f"unix://{host.socket}" == info.endpoint for host in hosts)
+    private = passing or any(f"unix://{host.socket}" == info.endpoint for host in hosts)
     return Context(
         engine=engine,
         info=info,
@@ -96,4 +96,5 @@ async def open_context(
         publisher=publisher or NobodyIsTold(),
         watches=watches,
         clock=time.time,
+        passing=passing,
     )

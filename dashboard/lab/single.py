@@ -12,6 +12,7 @@ from dashboard.core.messages import ArmStatus, Column, Comparison
 from dashboard.core.modes import ExperimentSpec
 from dashboard.core.state import NamespaceState
 from dashboard.core.stream import Phase
+from dashboard.engine.protocol import EngineUnreachable
 from dashboard.lab import store
 from dashboard.lab.context import Context
 from dashboard.lab.experiment import Run
@@ -35,7 +36,8 @@ async def compare_once(
 ) -> Comparison:
     """Launches, waits until every arm serves or has failed, compares, and removes everything unless ``keep``.
 
-    A program that opens no port is waited for ``SETTLE_S`` seconds. EngineError if no engine answers.
+    A program that opens no port is waited for ``SETTLE_S`` seconds. EngineError if no engine answers, or no more.
+    On a private host that ends with this process nothing can be kept.
     """
     async with AsyncExitStack() as stack:
         context = await open_context(stack, data_dir, say)
@@ -47,7 +49,7 @@ async def compare_once(
         try:
             return await _observe(context, lab, identity)
         finally:
-            if keep and not context.private:
+            if keep and not context.passing:
                 await database.run(store.release, identity)
             else:
                 await asyncio.shield(_clean_up(lab, identity))
@@ -62,6 +64,8 @@ async def _observe(context: Context, lab: Lab, identity: str) -> Comparison:
     loop = asyncio.get_running_loop()
     run = await _run_of(lab, identity)
     while (run.view.head is None) or run.view.head.phase in {Phase.WAITING, Phase.PREPARING, Phase.LAUNCHING}:
+        if run.view.head is not None and run.view.head.problem:
+            raise EngineUnreachable(run.view.head.problem, 503)
         await asyncio.sleep(LOOK_S)
     end = loop.time() + SETTLE_S
     while loop.time() < end and not all(_is_serving(c, run.view.states) for c in run.view.columns):

@@ -13,6 +13,7 @@ import msgspec
 import psutil
 from django.db import close_old_connections, connections, transaction
 
+from dashboard.core.columns import first_columns
 from dashboard.core.journal import Cause, Entry, Source, View, decode_facts, encode_facts, replay
 from dashboard.core.lifecycle import Wanted, container_name
 from dashboard.core.modes import ExperimentSpec
@@ -86,9 +87,13 @@ def create_experiment(spec: ExperimentSpec, owner_id: int | None = None, driver:
 
 
 def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
-    """Writes what is wanted now; False if there is no such experiment. ``again`` starts a new round."""
+    """Writes what is wanted now; False if there is no such experiment, or it is being removed.
+
+    ``again`` starts a new round.
+    """
     with transaction.atomic():
-        row = Experiment.objects.select_for_update().filter(pk=experiment).first()
+        rows = Experiment.objects.select_for_update().exclude(wanted=Wanted.REMOVED)
+        row = rows.filter(pk=experiment).first()
         if row is None:
             return False
         row.wanted = wanted
@@ -99,10 +104,22 @@ def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
     return True
 
 
+def exists(experiment: str) -> bool:
+    """Whether there is such an experiment, and nobody has asked for its removal."""
+    return Experiment.objects.filter(pk=experiment).exclude(wanted=Wanted.REMOVED).exists()
+
+
 def load(experiment: str) -> Record | None:
     """One experiment, or None."""
     row = Experiment.objects.prefetch_related("arms").filter(pk=experiment).first()
     return None if row is None else _record(row)
+
+
+def waiting_view(record: Record) -> View:
+    """What is shown before the first entry."""
+    spec = record.spec
+    head = ExperimentHead(record.id, record.title, spec.image, spec.port, Phase.WAITING, record.created_at)
+    return View(0, head, first_columns(record.id, spec.arms))
 
 
 def load_unsettled() -> tuple[Record, ...]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI, Schema
+from ninja.errors import HttpError, ValidationError
 from ninja.security import APIKeyCookie
 from pydantic import ConfigDict, Field
 
@@ -19,17 +20,36 @@ from dashboard.core.messages import SHAPES, Comparison, EngineRef, encode, schem
 from dashboard.lab import requests, store
 from dashboard.models import Experiment
 from dashboard.web.service import LabAwayError, service
-from dashboard.web.views import examined, listed, snapshot_of
+from dashboard.web.views import examined, listed, require_experiment, snapshot_of
 
 
 class Session(APIKeyCookie):
-    """The session cookie of the page; writing also needs the X-CSRFToken header."""
+    """The session cookie of the page; writing also needs the X-CSRFToken header and JSON.
+
+    A form of another site can send neither: its content types are the three of HTML forms.
+    """
 
     param_name = "sessionid"
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """HttpError 403 without the token, 415 for anything but JSON."""
+        try:
+            person = super().__call__(request)
+        except HttpError:
+            sentence = "Writing needs the value of the csrftoken cookie in the header X-CSRFToken."
+            raise HttpError(403, sentence) from None
+        if request.method not in {"GET", "HEAD"} and not _speaks_json(request):
+            raise HttpError(415, "Send JSON, and say so: Content-Type: application/json.")
+        return person
 
     def authenticate(self, request: HttpRequest, key: str | None) -> Any:
         """The signed-in person or None."""
         return request.user if request.user.is_authenticated else None
+
+
+def _speaks_json(request: HttpRequest) -> bool:
+    """JSON, or nothing at all with no word on what it is."""
+    return request.content_type == "application/json" or not (request.content_type or request.body)
 
 
 api = NinjaAPI(title="Netmodes", version=__version__, auth=Session(), urls_namespace="api")
@@ -48,6 +68,16 @@ class Refusal(Schema):
 
     detail: str
     problems: list[Problem] = Field(default_factory=list)
+
+
+@api.exception_handler(ValidationError)
+def unreadable(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """Parameters and bodies of the wrong shape, in the words of every other refusal."""
+    problems = [
+        {"arm": None, "field": str(one["loc"][-1])[:60], "sentence": f"{str(one['loc'][-1])[:60]}: {one['msg']}."}
+        for one in error.errors
+    ]
+    return api.create_response(request, {"detail": problems[0]["sentence"], "problems": problems}, status=422)
 
 
 class ExperimentIn(Schema):
@@ -116,8 +146,8 @@ def experiments(request: HttpRequest) -> Any:
 )
 def create(request: HttpRequest, body: ExperimentIn) -> Any:
     """Answers at once; follow it at ``/api/experiments/ID`` or over the websocket."""
-    said = {name: value for name, value in body.model_dump().items() if value is not None}
-    draft = read_draft(said)
+    given = {name: getattr(body, name) for name in ExperimentIn.model_fields} | (body.model_extra or {})
+    draft = read_draft({name: value for name, value in given.items() if value is not None})
     if draft.problems:
         problems = [msgspec.to_builtins(problem) for problem in draft.problems]
         return 400, {"detail": draft.problems[0].sentence, "problems": problems}
@@ -161,6 +191,7 @@ def journal(request: HttpRequest, identity: str, after: int = 0) -> HttpResponse
 )
 async def act(request: HttpRequest, identity: str, action: str) -> Any:
     """``stop`` and ``remove`` clean up; ``again`` starts a new round; ``try`` requests the service on every path."""
+    await require_experiment(identity)
     if action == "try":
         try:
             attempts = await service.ask(lambda lab: requests.try_ways(lab, identity))
@@ -170,7 +201,7 @@ async def act(request: HttpRequest, identity: str, action: str) -> Any:
     wishes = {"stop": Wanted.STOPPED, "again": Wanted.RUNNING, "remove": Wanted.REMOVED}
     if action not in wishes:
         return 400, {"detail": f"There is no action “{action[:40]}”: choose stop, again, remove or try."}
-    wish = sync_to_async(store.set_wanted, thread_sensitive=False)
+    wish = database_sync_to_async(store.set_wanted, thread_sensitive=False)
     if not await wish(identity, wishes[action], again=action == "again"):
         return 404, {"detail": "There is no experiment with this number."}
     service.wake()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from channels.consumer import AsyncConsumer
+from channels.db import database_sync_to_async
 from channels.exceptions import StopConsumer
 
 from dashboard.lab import store
-from dashboard.web.hub import Client, hub
+from dashboard.web.hub import GONE, Client, hub
 
-UNKNOWN = 4404
 READ_ONLY = 4405
 
 
@@ -21,12 +20,16 @@ class ExperimentConsumer(AsyncConsumer):
     client: Client | None = None
 
     async def websocket_connect(self, _message: dict[str, Any]) -> None:
-        """Accepts for an experiment that exists, with its number in the address."""
-        experiment = self.scope["url_route"]["kwargs"]["experiment"]
-        if await sync_to_async(store.load, thread_sensitive=False)(experiment) is None:
-            await self.send({"type": "websocket.close", "code": UNKNOWN})
-            raise StopConsumer
+        """Joins the experiment whose number stands in the address; where there is none, a code says so.
+
+        A handshake that is refused has no code that a page could read: it would try again for ever.
+        """
+        experiment = self.scope["url_route"]["kwargs"].get("experiment", "")
+        record = await database_sync_to_async(store.load, thread_sensitive=False)(experiment)
         await self.send({"type": "websocket.accept"})
+        if record is None:
+            await self.send({"type": "websocket.close", "code": GONE})
+            return
         self.client = await hub.join(experiment, self.base_send)
 
     async def websocket_receive(self, _message: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from dashboard.engine.private_host import PrivateHostError
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.context import Context
 from dashboard.lab.opening import open_context
@@ -15,6 +16,9 @@ from dashboard.lab.reconciler import Lab, LabBusyError, LabLock
 from dashboard.web.hub import hub
 
 log = logging.getLogger(__name__)
+RETRY_S = 3.0
+#: What a lab may lack: an engine, the means to start one, or the data folder to itself.
+AWAY = (EngineError, PrivateHostError, LabBusyError)
 
 
 class LabAwayError(Exception):
@@ -40,6 +44,7 @@ class Service:
         self._stack: AsyncExitStack | None = None
         self._lab: Lab | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._trying: asyncio.Task[None] | None = None
         self.problem = ""
 
     @property
@@ -55,26 +60,42 @@ class Service:
         return self._lab
 
     async def start(self, data_dir: Path, say: Callable[[str], None]) -> None:
-        """Opens the engine and begins; without an engine the pages still work and say what is wrong."""
+        """Opens the engine and begins; without an engine the pages still work and say what is wrong,
+        and it is looked for until it answers."""
         self._loop = asyncio.get_running_loop()
-        stack = AsyncExitStack()
         try:
+            await self._open(data_dir, say, may_start_private=True)
+        except AWAY as error:
+            self.problem = str(error)
+            say(self.problem)
+            self._trying = self._loop.create_task(self._keep_trying(data_dir, say))
+
+    async def _open(self, data_dir: Path, say: Callable[[str], None], *, may_start_private: bool) -> None:
+        async with AsyncExitStack() as stack:
             lock = LabLock(data_dir)
             lock.acquire()
             stack.callback(lock.release)
-            context = await open_context(stack, data_dir, say, HubPublisher())
+            context = await open_context(stack, data_dir, say, HubPublisher(), may_start_private=may_start_private)
             lab = Lab(context)
-            await lab.start()
             stack.push_async_callback(lab.close)
-        except (EngineError, LabBusyError) as error:
-            self.problem = str(error)
-            await stack.aclose()
-            say(self.problem)
-            return
-        self._stack, self._lab = stack, lab
+            await lab.start()
+            self._stack, self._lab, self.problem = stack.pop_all(), lab, ""
+
+    async def _keep_trying(self, data_dir: Path, say: Callable[[str], None]) -> None:
+        while self._lab is None:
+            await asyncio.sleep(RETRY_S)
+            try:
+                await self._open(data_dir, say, may_start_private=False)
+                say("The Docker Engine answers now.")
+            except AWAY as error:
+                self.problem = str(error)
 
     async def stop(self, say: Callable[[str], None]) -> None:
         """Stops what was started, bounded in time."""
+        if self._trying is not None:
+            self._trying.cancel()
+            await asyncio.gather(self._trying, return_exceptions=True)
+            self._trying = None
         lab, self._lab = self._lab, None
         if lab is not None:
             count = await lab.stop_all()

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from django.db import DatabaseError, connection
 from django.http import (
     Http404,
@@ -105,7 +106,8 @@ async def _home(request: HttpRequest, status: int = 200, **extra: Any) -> HttpRe
         }
         return render(request, "home.html", context, status=status)
 
-    return await sync_to_async(page, thread_sensitive=False)()
+    response: HttpResponse = await database_sync_to_async(page, thread_sensitive=False)()
+    return response
 
 
 @require_GET
@@ -122,7 +124,7 @@ async def launch(request: HttpRequest) -> HttpResponse:
     if draft.problems:
         return await _home(request, 400, values=values, problems=draft.problems)
     user = await request.auser()
-    identity = await sync_to_async(store.create_experiment, thread_sensitive=False)(draft.spec, user.pk)
+    identity = await database_sync_to_async(store.create_experiment, thread_sensitive=False)(draft.spec, user.pk)
     service.wake()
     return redirect(f"/experiments/{identity}/")
 
@@ -202,9 +204,16 @@ def _wants_json(request: HttpRequest) -> bool:
     return "application/json" in request.headers.get("Accept", "")
 
 
+async def require_experiment(identity: str) -> None:
+    """Http404 if there is none."""
+    if not await database_sync_to_async(store.exists, thread_sensitive=False)(identity):
+        raise Http404(_("There is no experiment with this number."))
+
+
 @require_POST
 async def try_it(request: HttpRequest, identity: str) -> HttpResponse:
     """Requests the service on every path."""
+    await require_experiment(identity)
     try:
         attempts = await service.ask(lambda lab: requests.try_ways(lab, identity))
     except (LabAwayError, requests.NotRunningError) as error:
@@ -222,6 +231,7 @@ async def try_it(request: HttpRequest, identity: str) -> HttpResponse:
 async def inspect(request: HttpRequest, identity: str) -> HttpResponseBase:
     """Runs one of the workshop's commands in a column; the answer is its output as it prints."""
     column, command, name = (request.POST.get(key, "") for key in ("column", "command", "name"))
+    await require_experiment(identity)
     try:
         output = await service.ask(lambda lab: requests.inspect(lab, identity, column, command, name))
     except ValueError as error:
