@@ -56,6 +56,11 @@ class ListenerFeed:
         if self._search is not None:
             self._search.cancel()
 
+    @property
+    def count(self) -> int:
+        """How many sockets have been looked at for their owner."""
+        return len(self._owners)
+
     def poll(self) -> bool:
         """Asks the kernel; about 0.1 ms. True if something had changed. OSError or MalformedMessage if that fails."""
         if not self._table.poll():

@@ -90,9 +90,8 @@ class Connection:
     """One established TCP connection: addresses as ``address:port``, IPv4 also where IPv6 carries it."""
 
     local: str
+    local_port: int
     peer: str
-    peer_port: int
-    inode: int
 
 
 def open_diag_socket() -> socket.socket:
@@ -115,10 +114,10 @@ def read_connections(opened: socket.socket, source_port: int = 0, peer_port: int
         wanted = pack_request(Protocol.TCP, family, 1 << _TCP_ESTABLISHED, source_port, peer_port)
         for chunk in _exchange(opened, wanted):
             for start, _ in _answers(chunk):
-                _, _, _, _, sport, dport, src, dst, _, _, _, _, _, _, inode = _ANSWER.unpack_from(chunk, start)
-                far = int.from_bytes(dport, "big")
-                local = say_endpoint(_text(family, src), int.from_bytes(sport, "big"))
-                found.append(Connection(local, say_endpoint(_text(family, dst), far), far, inode))
+                _, _, _, _, sport, dport, src, dst, *_ = _ANSWER.unpack_from(chunk, start)
+                near, far = int.from_bytes(sport, "big"), int.from_bytes(dport, "big")
+                local, peer = say_endpoint(_text(family, src), near), say_endpoint(_text(family, dst), far)
+                found.append(Connection(local, near, peer))
     return tuple(found)
 
 

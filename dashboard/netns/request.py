@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from dashboard.netns.entry import Namespace, NamespaceGone
-from dashboard.netns.listeners import open_diag_socket, read_connections, say_endpoint
-from dashboard.netns.netlink import MalformedMessage
+from dashboard.netns.listeners import open_diag_socket, say_endpoint
+from dashboard.netns.server_end import ServerEnd
 
 _BODY_CHARACTERS = 400
 _MOST_BYTES = 64 * 1024
@@ -55,7 +55,7 @@ async def request(
     """GETs ``path`` from ``client``'s namespace; never raises for a failing network.
 
     ``server`` is the namespace in which the program listens, to find ``client_seen`` there (sock_diag);
-    ``server_port`` the program's own port there where it is not ``port``. ``host`` is the Host header.
+    ``server_port`` the program's own port there, where it is known. ``host`` is the Host header.
     Reads at most 64 KiB.
     """
     watcher: socket.socket | None = None
@@ -63,9 +63,11 @@ async def request(
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         opened = await client.arun(lambda: _open(family), discard=socket.socket.close)
         with opened:
+            end: ServerEnd | None = None
             if server is not None:
                 watcher = await server.arun(open_diag_socket, discard=socket.socket.close)
-            exchange = _Exchange(opened, watcher, server_port or port, _pack(host or address, port, path))
+                end = ServerEnd(watcher, server_port)
+            exchange = _Exchange(opened, end, _pack(host or address, port, path))
             return await exchange.run(address, port, timeout_s)
     except NamespaceGone:
         return Reply(None, error="The namespace is gone.")
@@ -97,10 +99,9 @@ def _pack(host: str, port: int, path: str) -> bytes:
 class _Exchange:
     """One connection: connect, look who the server sees, ask, read."""
 
-    def __init__(self, opened: socket.socket, watcher: socket.socket | None, server_port: int, wanted: bytes) -> None:
+    def __init__(self, opened: socket.socket, server_end: ServerEnd | None, wanted: bytes) -> None:
         self._opened = opened
-        self._watcher = watcher
-        self._server_port = server_port
+        self._server_end = server_end
         self._wanted = wanted
         self._loop = asyncio.get_running_loop()
         self._client: str | None = None
@@ -108,7 +109,6 @@ class _Exchange:
         self._spent_s = 0.0
 
     async def run(self, address: str, port: int, timeout_s: float) -> Reply:
-        before = self._peers()
         data = b""
         error: str | None = None
         try:
@@ -118,22 +118,22 @@ class _Exchange:
                 self._spent_s = time.perf_counter() - started
                 name = self._opened.getsockname()
                 self._client = say_endpoint(name[0], name[1])
-                data = await self._read_body(await self._ask(before, name[1]))
+                data = await self._read_body(await self._ask(name[1]))
         except TimeoutError:
             error = f"No answer from {say_endpoint(address, port)} within {timeout_s:g} s."
         except OSError as failure:
             error = _say(failure, address, port, timeout_s)
         return self._reply(data, error, say_endpoint(address, port))
 
-    async def _ask(self, before: frozenset[str], own_port: int) -> bytes:
+    async def _ask(self, own_port: int) -> bytes:
         """Sends the request as soon as the server has its end, or after a while; returns the answer's head."""
-        looking = asyncio.ensure_future(self._look(before, own_port))
+        looking = asyncio.ensure_future(self._look(own_port))
         try:
             await asyncio.wait({looking}, timeout=_WATCH_S)
             started = time.perf_counter()
             await self._loop.sock_sendall(self._opened, self._wanted)
             data = await self._read_head(started)
-            self._look_once(before, own_port)
+            self._look_once(own_port)
         finally:
             looking.cancel()
         return data
@@ -185,38 +185,18 @@ class _Exchange:
             body += part
         return head + separator + body
 
-    def _peers(self) -> frozenset[str]:
-        """Who is connected to the server's port before we come."""
-        if self._watcher is None:
-            return frozenset()
-        try:
-            return frozenset(one.peer for one in read_connections(self._watcher, source_port=self._server_port))
-        except (OSError, MalformedMessage):
-            return frozenset()
-
-    async def _look(self, before: frozenset[str], own_port: int) -> None:
+    async def _look(self, own_port: int) -> None:
         """Waits until the server has its end of the connection."""
         step_s = _WATCH_STEP_S
-        while not self._look_once(before, own_port):
+        while not self._look_once(own_port):
             await asyncio.sleep(step_s)
             step_s = min(1.5 * step_s, _WATCH_S)
 
-    def _look_once(self, before: frozenset[str], own_port: int) -> bool:
-        """Whether it is known: ours directly, else the one new connection. Behind docker-proxy that is the
-        proxy's own."""
-        if self._watcher is None or self._seen is not None:
-            return True
-        try:
-            direct = read_connections(self._watcher, self._server_port, own_port)
-            ours = [one.peer for one in direct if one.peer == self._client]
-            if not ours:
-                there = read_connections(self._watcher, source_port=self._server_port)
-                ours = [one.peer for one in there if one.peer not in before]
-        except (OSError, MalformedMessage):
-            return False
-        if len(ours) == 1:
-            self._seen = ours[0]
-        return self._seen is not None
+    def _look_once(self, own_port: int) -> bool:
+        """Whether nothing is left to be found."""
+        if self._server_end is not None and self._seen is None and self._client is not None:
+            self._seen = self._server_end.find(self._client, own_port)
+        return self._server_end is None or self._seen is not None
 
 
 def _split_head(data: bytes) -> tuple[bytes, bytes, bytes]:

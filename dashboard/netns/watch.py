@@ -29,7 +29,7 @@ OnChange = Callable[[KernelView, str], None]
 
 _EVENT_BUFFER_BYTES = 4 * 1024 * 1024
 _CHECK_PERIOD_S = 1.0
-_CHECK_SHARE = 0.002  # of one core, for looking whether owners still live
+_CHECK_PER_SOCKET_S = 0.02  # so that looking whether owners still live costs 0.2 % of one core at most
 _SYSCTL_PERIOD_S = 5.0
 _RESYNC_PERIOD_S = 30.0
 _POLL_SHARE = 0.004  # of one core, for the listener polls of one watch
@@ -204,8 +204,8 @@ class Watch:
         except (OSError, MalformedMessage) as error:
             self._complain("looking around", error)
         finally:
-            done = self._loop.time()
-            self._check_due = done + min(max(_CHECK_PERIOD_S, (done - now) / _CHECK_SHARE), _SYSCTL_PERIOD_S)
+            wanted = max(_CHECK_PERIOD_S, _CHECK_PER_SOCKET_S * self._listeners.count)
+            self._check_due = self._loop.time() + min(wanted, max(_CHECK_PERIOD_S, _SYSCTL_PERIOD_S))
             self._check = None
 
     def _complain(self, doing: str, error: Exception) -> None:

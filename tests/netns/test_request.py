@@ -111,7 +111,7 @@ async def test_behind_a_proxy_the_server_sees_the_proxy(
                     writer.write(data)
 
         async with _listening(inside, _says(OK), "10.0.0.2", 8080), _listening(namespace, forward):
-            reply = await request(namespace, "127.0.0.1", 80, server=inside, server_port=8080)
+            reply = await request(namespace, "127.0.0.1", 80, server=inside)
     assert reply.status == 200
     assert reply.client is not None
     assert reply.client.startswith("127.0.0.1:")
@@ -216,13 +216,12 @@ async def test_docker_s_paths_show_the_client_that_nginx_really_saw(engine_host:
     identity = engine_host.docker("run", "-d", "-p", "8093:80", "nginx")
     try:
         pid = int(engine_host.inspect(identity, "{{.State.Pid}}"))
-        inner = engine_host.inspect(identity, "{{.NetworkSettings.IPAddress}}")
-        gateway = engine_host.inspect(identity, "{{.NetworkSettings.Gateway}}")
+        inner = engine_host.inspect(identity, "{{.NetworkSettings.Networks.bridge.IPAddress}}")
+        gateway = engine_host.inspect(identity, "{{.NetworkSettings.Networks.bridge.Gateway}}")
         with Namespace.of_pid(engine_host.pid) as machine, Namespace.of_pid(pid) as inside:
             paths = {"direct": (inner, 80), "proxy": ("127.0.0.1", 8093), "dnat": (gateway, 8093)}
             replies = {
-                path: await request(machine, address, port, server=inside, server_port=80)
-                for path, (address, port) in paths.items()
+                path: await request(machine, address, port, server=inside) for path, (address, port) in paths.items()
             }
         for reply in replies.values():
             told = dict(reply.headers)["x-client-address"]
