@@ -50,6 +50,7 @@ export function createHead(main) {
       const past = slot(main, "as-it-was");
       if (head.as_it_was) setText(past, fill(words.asItWas, { time: new Date(head.as_it_was * 1000).toLocaleString() }));
       setHidden(past, !head.as_it_was);
+      setHidden(slot(main, "afterwards"), head.phase !== "stopped" || Boolean(head.as_it_was));
       drawProof(head.proof ?? []);
       setText(slot(main, "progress"), head.progress);
       setHidden(slot(main, "progress-box"), !head.progress);
