@@ -15,8 +15,11 @@ http_application = get_asgi_application()
 
 from dashboard import configuration  # noqa: E402 - after Django is set up
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
-from dashboard.web.guards import Application, HostGuard, Receive, Scope, Send, SocketGuard  # noqa: E402
+from dashboard.web.guards import Application, BodyGuard, HostGuard, Receive, Scope, Send, SocketGuard  # noqa: E402
 from dashboard.web.service import service  # noqa: E402
+
+#: More than any form or import needs; what Django keeps in memory is less (``DATA_UPLOAD_MAX_MEMORY_SIZE``).
+BODY_LIMIT_BYTES = 16 << 20
 
 
 def say(text: str) -> None:
@@ -48,11 +51,14 @@ class Lifespan:
 
 application = Lifespan(
     HostGuard(
-        ProtocolTypeRouter(
-            {
-                "http": http_application,
-                "websocket": AuthMiddlewareStack(SocketGuard(URLRouter(websocket_urlpatterns))),
-            }
+        BodyGuard(
+            ProtocolTypeRouter(
+                {
+                    "http": http_application,
+                    "websocket": AuthMiddlewareStack(SocketGuard(URLRouter(websocket_urlpatterns))),
+                }
+            ),
+            BODY_LIMIT_BYTES,
         )
     )
 )

@@ -32,9 +32,14 @@ def header(scope: Scope, name: bytes) -> str | None:
 
 
 def split_host(host: str) -> tuple[str, str]:
-    """Name and port of a Host header, the name in lower case; IPv6 keeps its brackets."""
+    """Name and port of a Host header, the name in lower case; IPv6 keeps its brackets.
+
+    What is neither comes back as a name, which then is not one of ours.
+    """
     if host.startswith("["):
         name, bracket, rest = host.partition("]")
+        if rest and not rest.startswith(":"):
+            return host.lower(), ""
         return (name + bracket).lower(), rest.removeprefix(":")
     name, _colon, port = host.partition(":")
     return name.lower(), port
@@ -71,14 +76,69 @@ class HostGuard:
             allowed = False
         if allowed:
             await self._application(scope, receive, send)
-        elif scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.close", "code": 4400})
         else:
-            body = b"This host name is not served here. Open the address that ./netmodes up printed.\n"
-            headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
-            await send({"type": "http.response.start", "status": 400, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
+            sentence = "This host name is not served here. Open the address that ./netmodes up printed."
+            await refuse_connection(scope, receive, send, 400, sentence)
+
+
+async def refuse_connection(scope: Scope, receive: Receive, send: Send, status: int, sentence: str) -> None:
+    """An answer from outside of Django; a websocket gets it in place of its handshake."""
+    prefix = "http"
+    if scope["type"] == "websocket":
+        await receive()
+        if "websocket.http.response" not in scope.get("extensions", {}):
+            await send({"type": "websocket.close", "code": 4000 + status % 1000})
+            return
+        prefix = "websocket.http"
+    body = f"{sentence}\n".encode()
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+        (b"x-content-type-options", b"nosniff"),
+        (b"x-frame-options", b"DENY"),
+        (b"referrer-policy", b"same-origin"),
+        (b"connection", b"close"),
+    ]
+    await send({"type": f"{prefix}.response.start", "status": status, "headers": headers})
+    await send({"type": f"{prefix}.response.body", "body": body})
+
+
+class BodyGuard:
+    """Ends a request whose body is larger than ``limit_bytes``: Django would write all of it to disk first,
+    before it asks who is there."""
+
+    def __init__(self, application: Application, limit_bytes: int) -> None:
+        self._application = application
+        self._limit_bytes = limit_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes on, or answers 413."""
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+            return
+        left = self._limit_bytes
+
+        async def counted() -> MutableMapping[str, Any]:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            return message if left >= 0 else {"type": "http.disconnect"}
+
+        if self._is_announced_too_large(scope):
+            left = -1
+        else:
+            await self._application(scope, counted, send)
+        if left < 0:
+            sentence = f"This is too large: at most {self._limit_bytes} bytes are taken."
+            await refuse_connection(scope, receive, send, 413, sentence)
+
+    def _is_announced_too_large(self, scope: Scope) -> bool:
+        try:
+            announced = header(scope, b"content-length") or "0"
+            return int(announced) > self._limit_bytes
+        except ValueError:
+            return True
 
 
 def is_own_origin(scope: Scope) -> bool:
@@ -110,8 +170,8 @@ class SocketGuard:
         if is_own_origin(scope) and user is not None and user.is_authenticated:
             await self._application(scope, receive, send)
         else:
-            await receive()
-            await send({"type": "websocket.close", "code": 4403})
+            sentence = "Only the pages of Netmodes may listen here, and only after signing in."
+            await refuse_connection(scope, receive, send, 403, sentence)
 
 
 View = Callable[[HttpRequest], HttpResponse]
