@@ -18,13 +18,15 @@ from channels.db import database_sync_to_async
 from dashboard.core.comparison import Memory, compare
 from dashboard.core.journal import Entry, View, replay
 from dashboard.core.messages import Row, encode
-from dashboard.core.stream import ExperimentHead, Patch, Phase, Snapshot, TimelineItem, diff_rows
+from dashboard.core.stream import PROTOCOL_VERSION, ExperimentHead, Patch, Phase, Snapshot, TimelineItem, diff_rows
 from dashboard.core.timeline import timeline_item
 from dashboard.core.topology import Picture, draw
 from dashboard.lab import store
 
 log = logging.getLogger(__name__)
 BLOCKED_S = 5.0
+PING_S = 20.0
+PING = encode({"v": PROTOCOL_VERSION, "type": "ping"}).decode()
 SHOWN_ITEMS = 200
 RETRY_S = 1.0
 TRY_LATER = 1013
@@ -243,10 +245,23 @@ class Hub:
                 self._deliver(client, self._snapshot(feed))
 
     async def _watch(self) -> None:
-        """Closes browsers that have taken nothing for too long: they come back and get a snapshot."""
+        """Closes browsers that have taken nothing for too long: they come back and get a snapshot.
+
+        All others get a ping now and then, so that a page notices a server that has vanished.
+        """
+        pinged = asyncio.get_running_loop().time()
         while self._feeds:
             await asyncio.sleep(1.0)
             now = asyncio.get_running_loop().time()
+            if now - pinged >= PING_S:
+                pinged = now
+                for client in [
+                    c
+                    for f in self._feeds.values()
+                    for c in f.clients
+                    if c.pending is None and not c.behind and not c.closing
+                ]:
+                    self._deliver(client, PING)
             for feed in list(self._feeds.values()):
                 for client in list(feed.clients):
                     if client.pending is not None and not client.closing and now - client.since > BLOCKED_S:
