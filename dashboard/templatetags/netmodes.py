@@ -27,6 +27,7 @@ ACTIONS = {
     "again": (Phase.STOPPED, Phase.FAILED),
     "remove": (Phase.STOPPED, Phase.FAILED),
     "talk": (Phase.LAUNCHING, Phase.RUNNING),
+    "silence": (Phase.WAITING, Phase.PREPARING, Phase.STOPPING, Phase.STOPPED, Phase.FAILED),
 }
 
 

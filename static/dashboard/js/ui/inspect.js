@@ -24,7 +24,9 @@ export function createInspect(main, table) {
 
   /** The rows that tell the same, next to what the command prints. */
   function showBeside(section, column) {
-    const facts = section ? table.factsOf(section, column) : [];
+    const all = section ? table.factsOf(section, column) : [];
+    // What only other columns have says nothing about what this one prints.
+    const facts = all.some((fact) => !fact.absent) ? all.filter((fact) => !fact.absent) : all;
     setHidden(slot(main, "beside"), facts.length === 0);
     if (facts.length === 0) return;
     const link = slot(main, "beside-link");
