@@ -1,0 +1,196 @@
+"""An engine that answers nonsense: every call ends in a value or in an EngineError, in bounded time and memory."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.protocol import EngineError, EngineUnreachable
+from tests.engine.fake_engine import fake_engine, http, version
+
+NAMES = (
+    "Id", "ID", "Name", "State", "Pid", "HostConfig", "Config", "NetworkSettings", "Networks", "Ports", "RepoTags",
+    "Warnings", "message", "ApiVersion", "IPAM", "Labels", "Tty", "80/tcp",
+)  # fmt: skip
+
+
+def nonsense(chance: random.Random, depth: int = 0) -> Any:
+    kinds = 8 if depth < 4 else 6
+    match chance.randrange(kinds):
+        case 0:
+            return None
+        case 1:
+            return chance.choice([True, False])
+        case 2:
+            return chance.randrange(-(2**70), 2**70)
+        case 3:
+            return chance.random() * 1e300
+        case 4 | 5:
+            return chance.choice(["", "\0", "\x1b[31m", "x" * 300, "\ud800", "running", "a/b"])
+        case 6:
+            return [nonsense(chance, depth + 1) for _ in range(chance.randrange(4))]
+        case _:
+            return {chance.choice(NAMES): nonsense(chance, depth + 1) for _ in range(chance.randrange(6))}
+
+
+def hostile_answer(chance: random.Random) -> bytes:
+    body = json.dumps(nonsense(chance)).encode()
+    match chance.randrange(12):
+        case 0:
+            return chance.randbytes(40)
+        case 1:
+            return http(chance.randbytes(100))
+        case 2:
+            return http(body[: len(body) // 2])
+        case 3:
+            return b""
+        case 4:
+            return http(body, status=chance.choice([100, 204, 301, 302, 304, 307, 418, 599]))
+        case 5:
+            return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"
+        case 6:
+            return http(b"[" * 100_000)
+        case 7 | 8:
+            return http(body, status=chance.choice([400, 404, 409, 500]))
+        case _:
+            return http(body)
+
+
+async def test_two_thousand_hostile_answers_end_in_values_or_engine_errors(tmp_path: Path) -> None:
+    chance = random.Random(7)
+
+    def respond(method: str, path: str) -> bytes:
+        if path == "/version" and chance.random() < 0.9:
+            return version()
+        return hostile_answer(chance)
+
+    with fake_engine(tmp_path, respond) as fake:
+        engine = DockerEngine(fake.endpoint, timeout_s=0.1)
+        outcomes = {"value": 0, "error": 0}
+        words: list[str] = []
+        while len(fake.requests) < 2000:
+            for call in (
+                engine.info(),
+                engine.inspect_container("x"),
+                engine.create_container("x", {"Image": "y"}),
+                engine.start_container("x"),
+                engine.stop_container("x", grace_s=0),
+                engine.remove_container("x"),
+                engine.container_logs("x"),
+                engine.containers({"a": "b"}),
+                engine.networks({}),
+                engine.create_network("x", "bridge", {}, {}),
+                engine.images(),
+                engine.image("x"),
+                engine.tag_image("x", "y:1"),
+            ):
+                try:
+                    await call
+                    outcomes["value"] += 1
+                except EngineError as error:
+                    outcomes["error"] += 1
+                    words.append(str(error))
+        await engine.close()
+    assert all(0 < len(one) < 5000 for one in words)
+    assert min(outcomes.values()) > 100
+
+
+async def test_an_answer_without_an_end_is_cut_off(tmp_path: Path) -> None:
+    endless = b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n" + b" " * (33 << 20)
+    with fake_engine(tmp_path, lambda _m, path: version() if path == "/version" else endless) as fake:
+        engine = DockerEngine(fake.endpoint, timeout_s=10)
+        with pytest.raises(EngineError, match="more than 32 MB"):
+            await engine.networks({})
+        await engine.close()
+
+
+async def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
+    away = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 2\r\n\r\n[]"
+    with fake_engine(tmp_path, lambda _m, path: version() if path == "/version" else away) as fake:
+        engine = DockerEngine(fake.endpoint, timeout_s=2)
+        assert await engine.networks({}) == ()
+        assert len(fake.requests) == 2
+        await engine.close()
+
+
+async def test_the_api_version_is_negotiated_once(tmp_path: Path) -> None:
+    with fake_engine(tmp_path, lambda _m, path: version() if path == "/version" else http(b"[]")) as fake:
+        engine = DockerEngine(fake.endpoint)
+        for _ in range(5):
+            await engine.networks({})
+        assert [path for _, path in fake.requests].count("/version") == 1
+        assert all(path == "/version" or path.startswith("/v1.45/networks") for _, path in fake.requests)
+        await engine.close()
+
+
+async def test_a_registry_that_does_not_answer_is_given_up_after_its_patience(tmp_path: Path) -> None:
+    def respond(_method: str, path: str) -> bytes:
+        return version() if path == "/version" else b"HTTP/1.1 200 OK\r\n"  # and never the rest
+
+    with fake_engine(tmp_path, respond) as fake:
+        engine = DockerEngine(fake.endpoint)
+        begun = time.monotonic()
+        with pytest.raises(EngineUnreachable, match=r"No registry answered within 0\.3 s"):
+            async for _step in engine.pull("nginx", patience_s=0.3):
+                pass
+        assert time.monotonic() - begun < 2
+        await engine.close()
+
+
+async def test_a_pull_reports_its_steps_and_the_registrys_refusal(tmp_path: Path) -> None:
+    lines = (
+        b'{"status":"Pulling from library/nginx","id":"latest"}\r\n'
+        b'{"status":"Downloading","progressDetail":{"current":1,"total":2},"id":"abc"}\r\n'
+        b'{"errorDetail":{"message":"toomanyrequests: slow down"},"error":"toomanyrequests: slow down"}\r\n'
+    )
+    with fake_engine(tmp_path, lambda _m, path: version() if path == "/version" else http(lines)) as fake:
+        engine = DockerEngine(fake.endpoint)
+        steps = []
+
+        async def pull() -> None:
+            async for step in engine.pull("registry.example:5000/team/nginx:1"):
+                steps.append(step)  # noqa: PERF401  the stream ends in an error
+
+        with pytest.raises(EngineError, match="toomanyrequests") as refused:
+            await pull()
+        assert [(step.text, step.fraction) for step in steps] == [
+            ("latest Pulling from library/nginx", None),
+            ("abc Downloading", 0.5),
+        ]
+        assert not isinstance(refused.value, EngineUnreachable)
+        assert "fromImage=registry.example%3A5000%2Fteam%2Fnginx&tag=1" in fake.requests[-1][1]
+        await engine.close()
+
+
+async def test_events_of_an_engine_that_closes_at_once_come_back_with_growing_pauses(tmp_path: Path) -> None:
+    chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    with fake_engine(tmp_path, lambda _m, path: version() if path == "/version" else chunked) as fake:
+        engine = DockerEngine(fake.endpoint)
+        seen: list[str] = []
+        begun = time.monotonic()
+        async for event in engine.events():
+            seen.append(event.action)
+            if len(seen) == 6:
+                break
+        assert seen == ["connected", "lost"] * 3
+        assert time.monotonic() - begun < 3
+        subscriptions = len([path for _, path in fake.requests if "/events" in path])
+        assert subscriptions <= 4
+        await engine.close()
+
+
+async def test_the_dribble_of_a_slow_engine_does_not_hold_a_call_past_its_deadline(tmp_path: Path) -> None:
+    def respond(_method: str, path: str) -> bytes:
+        return version() if path == "/version" else b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n["
+
+    with fake_engine(tmp_path, respond) as fake:
+        engine = DockerEngine(fake.endpoint, timeout_s=0.3)
+        with pytest.raises(EngineUnreachable, match="did not answer within"):
+            await engine.networks({})
+        await engine.close()

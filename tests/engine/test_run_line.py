@@ -1,0 +1,136 @@
+"""The line that is shown does what was done: read by the real docker command, compared field by field."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from dashboard.core.launch import container_config, run_arguments
+from dashboard.core.modes import ArmSpec, Mode, Publish
+from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.protocol import EngineError
+from tests.private_engine import PrivateEngine
+
+pytestmark = pytest.mark.engine
+
+#: What a line can express. Limits, logs and no-new-privileges are ours and nobody would type them.
+HOST_FIELDS = (
+    "NetworkMode", "PortBindings", "PublishAllPorts", "Dns", "ExtraHosts", "Sysctls", "Privileged", "CapAdd",
+    "CapDrop", "Binds", "ReadonlyRootfs", "RestartPolicy", "IpcMode", "PidMode", "UTSMode", "UsernsMode", "Runtime",
+    "GroupAdd", "Links", "VolumesFrom", "ShmSize", "MaskedPaths", "ReadonlyPaths", "DnsOptions", "DnsSearch",
+)  # fmt: skip
+CONFIG_FIELDS = (
+    "Hostname", "User", "Env", "Cmd", "Image", "ExposedPorts", "Entrypoint", "WorkingDir", "Domainname", "Tty",
+    "OpenStdin", "Volumes", "StopSignal",
+)  # fmt: skip
+
+
+@pytest.fixture
+def surroundings(engine_host: PrivateEngine) -> Iterator[None]:
+    """A network and a container to refer to."""
+    engine_host.docker("network", "create", "lab")
+    engine_host.docker("create", "--name", "owner", "nginx")
+    yield
+    engine_host.docker("rm", "-f", "owner", "typed", "ours")
+    engine_host.docker("network", "rm", "lab")
+
+
+def normal(value: Any) -> Any:
+    """Empty, absent and null are one thing to the Engine; so is a loopback spelling of none."""
+    return value or None
+
+
+def fields(facts: dict[str, Any]) -> dict[str, Any]:
+    found = {name: normal(facts["HostConfig"].get(name)) for name in HOST_FIELDS}
+    found |= {name: normal(facts["Config"].get(name)) for name in CONFIG_FIELDS}
+    found["Env"] = sorted(found["Env"] or [])
+    if found["Hostname"] == facts["Id"][:12]:
+        found["Hostname"] = "the id"
+    if found["RestartPolicy"] in ({"Name": "", "MaximumRetryCount": 0}, {"Name": "no", "MaximumRetryCount": 0}):
+        found["RestartPolicy"] = "never"
+    return found
+
+
+@pytest.mark.parametrize(
+    ("arm", "network", "target"),
+    [
+        (ArmSpec("a", Mode.HOST), None, None),
+        (ArmSpec("a", Mode.BRIDGE), None, None),
+        (ArmSpec("a", Mode.NONE), None, None),
+        (ArmSpec("a", Mode.USER_BRIDGE), "lab", None),
+        (ArmSpec("a", Mode.CONTAINER, target="owner", command=("sleep", "60")), None, "owner"),
+        (ArmSpec("a", Mode.HOST, publish=(Publish(80, 8080),), publish_all=True), None, None),
+        (
+            ArmSpec(
+                "a",
+                Mode.BRIDGE,
+                publish=(
+                    Publish(80, 8080),
+                    Publish(80),
+                    Publish(53, 5353, "udp", "127.0.0.1"),
+                    Publish(443, 8443, "tcp", "::1"),
+                ),
+            ),
+            None,
+            None,
+        ),
+        (ArmSpec("a", Mode.BRIDGE, publish_all=True), None, None),
+        (
+            ArmSpec(
+                "a",
+                Mode.USER_BRIDGE,
+                command=("sh", "-c", 'echo "it\'s" $HOME; sleep 1'),
+                environment={"A": "two words", "EMPTY": "", "Q": "'\""},
+                hostname="mine",
+                dns=("192.0.2.53", "2001:db8::53"),
+                add_host=("one:192.0.2.7", "six=[2001:db8::7]", "gateway:host-gateway"),
+                sysctls={"net.ipv4.ip_forward": "1"},
+                user="1000:1000",
+            ),
+            "lab",
+            None,
+        ),
+    ],
+)
+async def test_the_docker_command_makes_of_the_line_what_we_made_of_the_arm(
+    engine: DockerEngine,
+    engine_host: PrivateEngine,
+    surroundings: None,
+    arm: ArmSpec,
+    network: str | None,
+    target: str | None,
+) -> None:
+    engine_host.docker("create", *run_arguments(arm, name="typed", network=network, target_name=target))
+    body = container_config(arm, name="ours", labels={}, network=network, target_container=target)
+    await engine.create_container("ours", body)
+    typed, ours = json.loads(engine_host.docker("inspect", "typed", "ours"))
+    for facts in (typed, ours):  # the command line sends the name that was typed, the Engine keeps an id
+        mode = facts["HostConfig"]["NetworkMode"]
+        if mode.startswith("container:"):
+            owner = engine_host.inspect(mode.removeprefix("container:"), "{{.Name}}")
+            facts["HostConfig"]["NetworkMode"] = f"container:{owner}"
+    assert fields(ours) == fields(typed)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"publish": (Publish(80, 8080),)},
+        {"dns": ("192.0.2.53",)},
+        {"hostname": "mine"},
+        {"add_host": ("a:192.0.2.1",)},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+async def test_the_engine_itself_refuses_what_a_shared_namespace_cannot_have(
+    engine: DockerEngine, surroundings: None, options: dict[str, Any]
+) -> None:
+    arm = ArmSpec("a", Mode.CONTAINER, target="owner", **options)
+    body = container_config(arm, name="ours", labels={}, target_container="owner")
+    with pytest.raises(EngineError, match="conflicting options") as refused:
+        await engine.create_container("ours", body)
+    assert refused.value.status == 400
+    assert "Error response from daemon" not in str(refused.value)
