@@ -19,6 +19,8 @@ from dashboard.netns.view import KernelView
 
 log = logging.getLogger(__name__)
 MACHINE = "machine"
+#: Where Docker looks when the machine's own file names only systemd-resolved's stub (Moby, resolvconf.Path).
+UPSTREAM = "/run/systemd/resolve/resolv.conf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +131,14 @@ class Observer:
         resolver = parse_resolv_conf(text.decode(errors="replace"))
         if subject.key == MACHINE:
             return replace(resolver, origin=Origin.MACHINE), parsed_hosts
-        machine_text = read_inside(self._engine_pid, "/etc/resolv.conf") or b""
-        machine = parse_resolv_conf(machine_text.decode(errors="replace"))
-        return replace(resolver, origin=classify(resolver, machine, Mode(subject.mode), subject.dns)), parsed_hosts
+        machine = self._resolver_of_engine("/etc/resolv.conf") or Resolver()
+        upstream = self._resolver_of_engine(UPSTREAM)
+        origin = classify(resolver, machine, Mode(subject.mode), subject.dns, upstream)
+        return replace(resolver, origin=origin), parsed_hosts
+
+    def _resolver_of_engine(self, path: str) -> Resolver | None:
+        text = read_inside(self._engine_pid, path)
+        return None if text is None else parse_resolv_conf(text.decode(errors="replace"))
 
     async def reread_files(self) -> None:
         """Reads the resolver's files and host names again: the kernel tells nothing of them."""
