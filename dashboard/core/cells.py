@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from dashboard.core.links import is_cable, lower_link, veth_ends
 from dashboard.core.messages import ArmStatus, Column, PublishedPort
 from dashboard.core.modes import Mode
 from dashboard.core.state import Interface, Listener, Lookup, NamespaceState, Origin, Route
-from dashboard.core.topology import is_cable, veth_ends
 
 MACHINE = "machine"
 EMBEDDED_RESOLVER = "127.0.0.11"
@@ -97,7 +97,9 @@ class Scene:
         """The far end of each veth between the machine and a column, from both sides."""
         outside: dict[int, tuple[Column, Interface]] = {}
         inside: dict[tuple[int, int], Interface] = {}
-        for column in self.columns:
+        for column in sorted(
+            self.columns, key=lambda one: one.mode == Mode.CONTAINER
+        ):  # who owns the stack comes first
             state = self.states.get(column.key)
             if self.machine is None or state is None or state.netns == self.machine.netns:
                 continue
@@ -236,8 +238,9 @@ def _joined(scene: Scene, state: NamespaceState, one: Interface) -> Cell:
         parts.append(f"veth peer {other or one.peer}")
         norm.append(("veth", ""))
     elif one.peer:
-        parts.append(f"on {one.peer}")
-        norm.append(("parent", one.peer))
+        lower = lower_link(scene.machine, state, one) if scene.machine is not None else None
+        parts.append(f"on {lower.name} of this machine" if lower is not None else f"on {one.peer}")
+        norm.append(("parent", one.peer if lower is None else lower.name))
     return Cell(", ".join(parts), tuple(norm))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from dashboard.core.delta import Changes
+from dashboard.core.links import is_cable
 from dashboard.core.state import Interface, Listener, NamespaceState, interface_key
 
 SHOWN = 3
@@ -37,11 +38,6 @@ def _interface(before: Interface | None, after: Interface) -> str:
     return ", ".join(parts) or f"{after.name} changes"
 
 
-def _is_cable(one: Interface) -> bool:
-    """A veth end without an address of its own, as they hang on bridges."""
-    return one.kind == "veth" and all(address.scope == "link" for address in one.addresses)
-
-
 def _ports(listeners: Iterable[Listener], verb: str) -> list[str]:
     seen: dict[tuple[str, str, int], None] = {}
     for one in listeners:
@@ -69,13 +65,13 @@ def narrate(before: NamespaceState, changes: Changes, titles: Sequence[str]) -> 
     parts: list[str] = []
     for one in changes.interfaces_set:
         old = known.get(interface_key(one))
-        if _is_cable(one):
+        if is_cable(one):
             # Docker makes a veth under one name, renames an end and moves it: only the plug into a bridge is news.
             plugged = one.master and (old is None or old.master != one.master)
             parts += [f"{one.name} joins bridge {one.master}"] if plugged else []
         else:
             parts.append(_interface(old, one))
-    gone = [one.name for one in changes.interfaces_removed if not _is_cable(one)]
+    gone = [one.name for one in changes.interfaces_removed if not is_cable(one)]
     if gone:
         parts.append(f"interface {_list(gone)} disappears")
     opened = {(x.protocol, x.port) for x in changes.listeners_added}

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Literal
 
 from dashboard.core.messages import Check, Column, Relation, Row
-from dashboard.core.topology import Picture
+from dashboard.core.picture import Picture
 
 PROTOCOL_VERSION = 1
 

@@ -10,54 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dashboard.core.messages import Column, PublishedPort
+from dashboard.core.links import is_cable, lower_link, veth_ends
+from dashboard.core.messages import Column
+from dashboard.core.picture import Box, Edge, Item, Picture, clip, curve, left_of, place, right_of
 from dashboard.core.state import Interface, Listener, NamespaceState
 
+__all__ = ["Box", "Edge", "Picture", "draw", "draw_narrow", "draw_wide"]
+
 MACHINE = "machine"
-LINE = 17
-CHAR = 7.3
 SHOWN_INTERFACES = 5
 SHOWN_LISTENERS = 4
-WIDE_LANE = 770.0
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A rectangle with lines of text. ``title`` is drawn bold, with the mode's shape on stacks."""
-
-    id: str
-    kind: str
-    mode: str
-    x: float
-    y: float
-    w: float
-    h: float
-    lines: tuple[str, ...] = ()
-    title: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """A connection; ``path`` is the ``d`` of an SVG path."""
-
-    id: str
-    kind: str
-    mode: str
-    path: str
-    label: str = ""
-    label_x: float = 0
-    label_y: float = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """Everything to draw, in drawing order, and the same in words."""
-
-    width: float
-    height: float
-    boxes: tuple[Box, ...] = ()
-    edges: tuple[Edge, ...] = ()
-    summary: str = ""
+SHOWN_PORTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,36 +35,6 @@ class _Stack:
         return self.columns[0].key
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """A small box before it is placed."""
-
-    id: str
-    kind: str
-    mode: str
-    lines: tuple[str, ...]
-    title: str = ""
-
-
-def clip(text: str, width: float) -> str:
-    """The text shortened with an ellipsis to fit ``width`` user units."""
-    room = max(4, int((width - 24) / CHAR))
-    return text if len(text) <= room else text[: room - 1] + "…"
-
-
-def veth_ends(machine: NamespaceState, inside: NamespaceState) -> tuple[tuple[Interface, Interface], ...]:
-    """Pairs (end on the machine, end inside) whose peer indexes name each other."""
-    by_index = {one.index: one for one in machine.interfaces}
-    pairs = []
-    for end in inside.interfaces:
-        if end.kind != "veth" or not end.peer or not end.peer.startswith("if"):
-            continue
-        other = by_index.get(int(end.peer[2:])) if end.peer[2:].isdigit() else None
-        if other is not None and other.kind == "veth" and other.peer == f"if{end.index}":
-            pairs.append((other, end))
-    return tuple(pairs)
-
-
 def _stacks(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[_Stack, ...]:
     """Namespaces in the order of the columns; those that share one stand together."""
     found: dict[int, list[Column]] = {}
@@ -111,12 +44,7 @@ def _stacks(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> 
     return tuple(_Stack(states[group[0].key], tuple(group)) for group in found.values())
 
 
-def is_cable(one: Interface) -> bool:
-    """A veth end without an address of its own: drawn as an edge, not as a box."""
-    return one.kind == "veth" and all(address.scope == "link" for address in one.addresses)
-
-
-def _interface_items(stack: _Stack, mode: str, *, bridges: bool | None = None) -> list[_Item]:
+def _interface_items(stack: _Stack, mode: str, *, bridges: bool | None = None) -> list[Item]:
     """Interfaces, the ones with connections first; ``bridges`` True: only bridges, False: all others."""
     shown = sorted(
         (
@@ -134,7 +62,7 @@ def _interface_items(stack: _Stack, mode: str, *, bridges: bool | None = None) -
         extra = len(one.addresses) - 1
         state = "" if one.up else " · down"
         items.append(
-            _Item(
+            Item(
                 f"{stack.key}:if:{one.index}",
                 "interface",
                 mode,
@@ -145,18 +73,18 @@ def _interface_items(stack: _Stack, mode: str, *, bridges: bool | None = None) -
     if hidden:
         what = "bridges" if bridges else "interfaces"
         items.append(
-            _Item(f"{stack.key}:if:more{'-bridges' if bridges else ''}", "more", mode, (f"{hidden} more {what}",))
+            Item(f"{stack.key}:if:more{'-bridges' if bridges else ''}", "more", mode, (f"{hidden} more {what}",))
         )
     return items
 
 
-def _listener_items(key: str, mode: str, listeners: Iterable[Listener]) -> list[_Item]:
+def _listener_items(key: str, mode: str, listeners: Iterable[Listener]) -> list[Item]:
     ports: dict[tuple[str, int], Listener] = {}
     for one in listeners:
         ports.setdefault((one.protocol, one.port), one)
     shown = sorted(ports.values(), key=lambda one: (one.protocol, one.port))
     items = [
-        _Item(
+        Item(
             f"{key}:listen:{one.protocol}:{one.port}",
             "listener",
             mode,
@@ -168,7 +96,7 @@ def _listener_items(key: str, mode: str, listeners: Iterable[Listener]) -> list[
         for one in shown[:SHOWN_LISTENERS]
     ]
     if len(shown) > SHOWN_LISTENERS:
-        items.append(_Item(f"{key}:listen:more", "more", mode, (f"{len(shown) - SHOWN_LISTENERS} more listeners",)))
+        items.append(Item(f"{key}:listen:more", "more", mode, (f"{len(shown) - SHOWN_LISTENERS} more listeners",)))
     return items
 
 
@@ -179,71 +107,50 @@ def _own_listeners(column: Column, state: NamespaceState) -> list[Listener]:
     return [one for one in state.listeners if one.container == column.container.id]
 
 
-def _unique_published(column: Column) -> tuple[PublishedPort, ...]:
-    seen: dict[tuple[int, str, int], PublishedPort] = {}
+def _unique_published(column: Column) -> dict[tuple[int, str, int], list[str]]:
+    """Published ports as (container's port, protocol, machine's port), with the addresses each is bound to."""
+    seen: dict[tuple[int, str, int], list[str]] = {}
     for one in column.published:
-        seen.setdefault((one.container_port, one.protocol, one.host_port), one)
-    return tuple(seen.values())
+        seen.setdefault((one.container_port, one.protocol, one.host_port), []).append(one.host_address)
+    return seen
 
 
-def _doors(column: Column, machine: NamespaceState) -> list[_Item]:
-    """The ways in for published ports: docker-proxy where one listens, and DNAT."""
+def _door_id(column: Column, kind: str, protocol: str, host_port: int) -> str:
+    return f"{column.key}:{kind}:{'' if protocol == 'tcp' else f'{protocol}:'}{host_port}"
+
+
+def _doors(column: Column, machine: NamespaceState) -> list[Item]:
+    """The ways in for published ports: docker-proxy where one listens, and DNAT, which is IPv4's way past it."""
     items = []
-    for one in _unique_published(column):
-        held = [x for x in machine.listeners if x.port == one.host_port and x.protocol == one.protocol]
-        if any(x.process == "docker-proxy" for x in held):
-            items.append(
-                _Item(
-                    f"{column.key}:proxy:{one.host_port}",
-                    "proxy",
-                    column.mode,
-                    (f"docker-proxy :{one.host_port}", "for 127.0.0.1"),
-                )
-            )
-        items.append(
-            _Item(
-                f"{column.key}:dnat:{one.host_port}",
-                "dnat",
-                column.mode,
-                (f"DNAT :{one.host_port} → :{one.container_port}", "all other addresses"),
-            )
-        )
+    ports = list(_unique_published(column).items())
+    for (container_port, protocol, host_port), addresses in ports[:SHOWN_PORTS]:
+        port = f":{host_port}" if protocol == "tcp" else f"{protocol} :{host_port}"
+        held = [x for x in machine.listeners if x.port == host_port and x.protocol == protocol]
+        proxy = any(x.process == "docker-proxy" for x in held)
+        everywhere = bool({"", "0.0.0.0"} & set(addresses))  # noqa: S104 - compared, not bound
+        bound = "for 127.0.0.1" if everywhere else f"at {addresses[0] if addresses[0] != '::' else 'all IPv6'}"
+        if proxy:
+            identity = _door_id(column, "proxy", protocol, host_port)
+            items.append(Item(identity, "proxy", column.mode, (f"docker-proxy {port}", bound)))
+        outside = [one for one in addresses if ":" not in one and not one.startswith("127.")]
+        if outside or not proxy:
+            where = f"at {outside[0]}" if outside and not everywhere else bound
+            where = ("all other addresses" if proxy else "all addresses") if everywhere else where
+            identity = _door_id(column, "dnat", protocol, host_port)
+            items.append(Item(identity, "dnat", column.mode, (f"DNAT {port} → :{container_port}", where)))
+    if len(ports) > SHOWN_PORTS:
+        items.append(Item(f"{column.key}:ports:more", "more", column.mode, (f"{len(ports) - SHOWN_PORTS} more ports",)))
     return items
-
-
-def _height(item: _Item) -> float:
-    return 16 + LINE * len(item.lines)
-
-
-def _place(items: Sequence[_Item], x: float, y: float, w: float, gap: float = 10) -> tuple[list[Box], float]:
-    """Items under each other; returns the boxes and the lower edge."""
-    boxes = []
-    for item in items:
-        boxes.append(
-            Box(
-                item.id,
-                item.kind,
-                item.mode,
-                x,
-                y,
-                w,
-                _height(item),
-                tuple(clip(t, w) for t in item.lines),
-                item.title,
-            )
-        )
-        y += _height(item) + gap
-    return boxes, y - gap if items else y
 
 
 def _inner(stack: _Stack, mode: str, x: float, y: float, w: float) -> tuple[list[Box], float]:
     """Interfaces left and listeners right inside a stack of its own."""
     half = (w - 42) / 2
-    left, low = _place(_interface_items(stack, mode), x + 16, y, half)
-    listeners: list[_Item] = []
+    left, low = place(_interface_items(stack, mode), x + 16, y, half)
+    listeners: list[Item] = []
     for column in stack.columns:
         listeners += _listener_items(column.key, column.mode, _own_listeners(column, stack.state))
-    right, low_right = _place(listeners, x + 26 + half, y, half)
+    right, low_right = place(listeners, x + 26 + half, y, half)
     return left + right, max(low, low_right)
 
 
@@ -261,36 +168,19 @@ def _summary(stacks: Sequence[_Stack], machine: _Stack | None) -> str:
             continue
         ends = veth_ends(machine.state, stack.state) if machine is not None else ()
         joined = [f"a veth pair to {outer.master}" for outer, _ in ends if outer.master]
-        joined += [
-            f"{one.kind} on {one.peer}"
-            for one in stack.state.interfaces
-            if one.kind in {"macvlan", "ipvlan"} and one.peer
-        ]
+        lower = (
+            [(one, lower_link(machine.state, stack.state, one)) for one in stack.state.interfaces] if machine else []
+        )
+        joined += [f"{one.kind} on {link.name}" for one, link in lower if link is not None]
         tail = f", joined by {' and '.join(joined)}" if joined else ", joined to nothing"
         sentences.append(f"{names}: a network stack of its own{tail}.")
         for column in stack.columns:
             sentences += [
-                f"Port {one.host_port} of the machine leads to port {one.container_port} of {column.title}."
-                for one in _unique_published(column)
+                f"Port {f'{protocol} ' if protocol != 'tcp' else ''}{host_port} of the machine leads to "
+                f"port {container_port} of {column.title}."
+                for container_port, protocol, host_port in _unique_published(column)
             ]
     return " ".join(sentences) or "Nothing is running yet."
-
-
-def _curve(x1: float, y1: float, x2: float, y2: float) -> str:
-    """Straight through the machine's box, then a curve in the gap to the other stacks."""
-    start = f"M{x1:g} {y1:g}"
-    if x1 < WIDE_LANE < x2:
-        start, x1 = f"{start} H{WIDE_LANE - 12:g}", WIDE_LANE - 12
-    bend = max(24.0, abs(x2 - x1) / 2)
-    return f"{start} C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}"
-
-
-def _right(box: Box) -> tuple[float, float]:
-    return box.x + box.w, box.y + box.h / 2
-
-
-def _left(box: Box) -> tuple[float, float]:
-    return box.x, box.y + box.h / 2
 
 
 def _host_boxes(machine: _Stack, x: float, y: float, w: float) -> tuple[list[Box], float]:
@@ -300,7 +190,7 @@ def _host_boxes(machine: _Stack, x: float, y: float, w: float) -> tuple[list[Box
         if column.key == MACHINE:
             continue
         items = _listener_items(column.key, column.mode, _own_listeners(column, machine.state))
-        placed, low = _place(items, x + 14, y + 56, w - 28)
+        placed, low = place(items, x + 14, y + 56, w - 28)
         boxes.append(
             Box(
                 f"{column.key}:stack",
@@ -319,6 +209,14 @@ def _host_boxes(machine: _Stack, x: float, y: float, w: float) -> tuple[list[Box
     return boxes, y - 14 if boxes else y
 
 
+def _entrance(stack: _Stack, boxes: Mapping[str, Box]) -> Box | None:
+    """Where forwarded traffic arrives: the interface of the default route, on an overlay too."""
+    outward = {route.interface for route in stack.state.routes if route.destination == "default"}
+    ends = [one for one in stack.state.interfaces if one.kind == "veth" and one.addresses]
+    holder = next((one for one in ends if one.name in outward), next(iter(ends), None))
+    return (boxes.get(f"{stack.key}:if:{holder.index}") if holder else None) or boxes.get(f"{stack.key}:stack")
+
+
 def _edges(machine: _Stack, stacks: Sequence[_Stack], boxes: Mapping[str, Box], *, narrow: bool) -> tuple[Edge, ...]:
     edges: list[Edge] = []
 
@@ -328,12 +226,19 @@ def _edges(machine: _Stack, stacks: Sequence[_Stack], boxes: Mapping[str, Box], 
         identity = f"{kind}:{start.id}>{end.id}"
         if narrow:
             lane = 8 + 5 * (len(edges) % 3)
-            (x1, y1), (x2, y2) = _left(start), _left(end)
+            (x1, y1), (x2, y2) = left_of(start), left_of(end)
             path = f"M{x1:g} {y1:g} H{lane:g} V{y2:g} H{x2:g}"
             edges.append(Edge(identity, kind, mode, path))
             return
-        (x1, y1), (x2, y2) = _right(start), _left(end)
-        edges.append(Edge(identity, kind, mode, _curve(x1, y1, x2, y2), label, x1 + 48 if label else 0, y1 - 6))
+        (x1, y1), (x2, y2) = right_of(start), left_of(end)
+        edges.append(Edge(identity, kind, mode, curve(x1, y1, x2, y2), label, x1 + 48 if label else 0, y1 - 6))
+
+    def shown(link: Interface | None) -> Box | None:
+        """The box of a link of the machine, or the box under which it is folded."""
+        if link is None:
+            return None
+        fold = f"{MACHINE}:if:more-bridges" if link.kind == "bridge" else f"{MACHINE}:if:more"
+        return boxes.get(f"{MACHINE}:if:{link.index}") or boxes.get(fold) or boxes.get(f"{MACHINE}:if:more")
 
     for column in machine.columns:
         if column.key == MACHINE:
@@ -348,22 +253,16 @@ def _edges(machine: _Stack, stacks: Sequence[_Stack], boxes: Mapping[str, Box], 
         owner = stack.columns[0]
         for outer, inner in veth_ends(machine.state, stack.state):
             bridge = next((one for one in machine.state.interfaces if one.name == outer.master), None)
-            start = boxes.get(f"{MACHINE}:if:{bridge.index}") if bridge else None
-            start = start or boxes.get(f"{MACHINE}:if:more-bridges")
-            join("veth", owner.mode, start, boxes.get(f"{stack.key}:if:{inner.index}"), "veth pair")
+            join("veth", owner.mode, shown(bridge), boxes.get(f"{stack.key}:if:{inner.index}"), "veth pair")
         for one in stack.state.interfaces:
-            if one.kind in {"macvlan", "ipvlan"} and one.peer:
-                parent = next((x for x in machine.state.interfaces if x.name == one.peer), None)
-                start = boxes.get(f"{MACHINE}:if:{parent.index}") if parent else None
-                join("parent", owner.mode, start, boxes.get(f"{stack.key}:if:{one.index}"), one.kind)
+            link = lower_link(machine.state, stack.state, one)
+            join("parent", owner.mode, shown(link), boxes.get(f"{stack.key}:if:{one.index}"), one.kind)
         for column in stack.columns:
-            for port in _unique_published(column):
+            for _, protocol, host_port in _unique_published(column):
                 # Both ways lead through the bridge to the address that the container got from it.
-                holder = next((x for x in stack.state.interfaces if x.kind == "veth" and x.addresses), None)
-                target = boxes.get(f"{stack.key}:if:{holder.index}") if holder else None
-                target = target or boxes.get(f"{stack.key}:stack")
                 for kind in ("proxy", "dnat"):
-                    join(kind, column.mode, boxes.get(f"{column.key}:{kind}:{port.host_port}"), target)
+                    door = boxes.get(_door_id(column, kind, protocol, host_port))
+                    join(kind, column.mode, door, _entrance(stack, boxes))
     return tuple(edges)
 
 
@@ -377,15 +276,15 @@ def _machine_boxes(
 ) -> tuple[list[Box], float]:
     """What stands in the machine's box: interfaces, host-mode containers, doors of published ports."""
     first, second, third = columns_at
-    boxes, low = _place(_interface_items(machine, MACHINE, bridges=False), first, y + 42, 190)
+    boxes, low = place(_interface_items(machine, MACHINE, bridges=False), first, y + 42, 190)
     hosts, low_hosts = _host_boxes(machine, second, y + 42, 236)
-    doors: list[_Item] = []
+    doors: list[Item] = []
     for stack in stacks:
         if stack is not machine:
             for column in stack.columns:
                 doors += _doors(column, machine.state)
-    placed, low_doors = _place(doors, third, y + 42, 190)
-    below, low = _place(
+    placed, low_doors = place(doors, third, y + 42, 190)
+    below, low = place(
         _interface_items(machine, MACHINE, bridges=True), first, max(low, low_hosts, low_doors, y + 42) + 24, 190
     )
     boxes += below
@@ -448,14 +347,14 @@ def draw_narrow(columns: Sequence[Column], states: Mapping[str, NamespaceState])
     if machine is None:
         return Picture(360, 120, summary=_summary(stacks, None))
     left, width = 26.0, 326.0
-    boxes, y = _place(_interface_items(machine, MACHINE), left + 14, 54, width - 28, 8)
+    boxes, y = place(_interface_items(machine, MACHINE), left + 14, 54, width - 28, 8)
     hosts, y = _host_boxes(machine, left + 14, y + 12, width - 28)
-    doors: list[_Item] = []
+    doors: list[Item] = []
     for stack in stacks:
         if stack is not machine:
             for column in stack.columns:
                 doors += _doors(column, machine.state)
-    placed, y = _place(doors, left + 14, y + 12, width - 28, 8)
+    placed, y = place(doors, left + 14, y + 12, width - 28, 8)
     frame = Box(
         f"{MACHINE}:stack",
         "machine",

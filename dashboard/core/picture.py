@@ -1,0 +1,114 @@
+"""Boxes and edges of a picture, and how they are placed, in user units of SVG.
+
+Plain values, so that the template and the browser draw the same thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+LINE = 17
+CHAR = 7.3
+WIDE_LANE = 770.0
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle with lines of text. ``title`` is drawn bold, with the mode's shape on stacks."""
+
+    id: str
+    kind: str
+    mode: str
+    x: float
+    y: float
+    w: float
+    h: float
+    lines: tuple[str, ...] = ()
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A connection; ``path`` is the ``d`` of an SVG path."""
+
+    id: str
+    kind: str
+    mode: str
+    path: str
+    label: str = ""
+    label_x: float = 0
+    label_y: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Everything to draw, in drawing order, and the same in words."""
+
+    width: float
+    height: float
+    boxes: tuple[Box, ...] = ()
+    edges: tuple[Edge, ...] = ()
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A small box before it is placed."""
+
+    id: str
+    kind: str
+    mode: str
+    lines: tuple[str, ...]
+    title: str = ""
+
+
+def clip(text: str, width: float) -> str:
+    """The text shortened with an ellipsis to fit ``width`` user units."""
+    room = max(4, int((width - 24) / CHAR))
+    return text if len(text) <= room else text[: room - 1] + "…"
+
+
+def height_of(item: Item) -> float:
+    """The height of a small box with this many lines."""
+    return 16 + LINE * len(item.lines)
+
+
+def place(items: Sequence[Item], x: float, y: float, w: float, gap: float = 10) -> tuple[list[Box], float]:
+    """Items under each other; returns the boxes and the lower edge."""
+    boxes = []
+    for item in items:
+        boxes.append(
+            Box(
+                item.id,
+                item.kind,
+                item.mode,
+                x,
+                y,
+                w,
+                height_of(item),
+                tuple(clip(t, w) for t in item.lines),
+                item.title,
+            )
+        )
+        y += height_of(item) + gap
+    return boxes, y - gap if items else y
+
+
+def curve(x1: float, y1: float, x2: float, y2: float) -> str:
+    """Straight through the machine's box, then a curve in the gap to the other stacks."""
+    start = f"M{x1:g} {y1:g}"
+    if x1 < WIDE_LANE < x2:
+        start, x1 = f"{start} H{WIDE_LANE - 12:g}", WIDE_LANE - 12
+    bend = max(24.0, abs(x2 - x1) / 2)
+    return f"{start} C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}"
+
+
+def right_of(box: Box) -> tuple[float, float]:
+    """The middle of the right edge."""
+    return box.x + box.w, box.y + box.h / 2
+
+
+def left_of(box: Box) -> tuple[float, float]:
+    """The middle of the left edge."""
+    return box.x, box.y + box.h / 2
