@@ -8,6 +8,7 @@ from pathlib import Path
 
 DAEMONS = frozenset({"dockerd", "balenad"})
 PROC = Path("/proc")
+PID_FILE = Path("/run/docker.pid")
 
 
 def _comm(pid: int) -> str:
@@ -17,10 +18,10 @@ def _comm(pid: int) -> str:
         return ""
 
 
-def _running_daemon() -> int | None:
+def running_daemon() -> int | None:
     """The machine's dockerd: by its pid file, else the only process of that name."""
     try:
-        pid = int(Path("/run/docker.pid").read_text())
+        pid = int(PID_FILE.read_text())
     except (OSError, ValueError):
         pid = 0
     if pid > 0 and _comm(pid) in DAEMONS:
@@ -50,4 +51,4 @@ def find_daemon(endpoint: str, timeout_s: float = 2.0) -> int | None:
         return None
     if _comm(pid) in DAEMONS:
         return pid
-    return _running_daemon() if pid == 1 else None
+    return running_daemon() if pid == 1 else None

@@ -207,3 +207,18 @@ def test_the_engine_takes_options_for_its_daemon(data_dir: Path) -> None:
     assert "dockerd" in listeners
     assert "docker-proxy" not in listeners
     assert "[::]" not in listeners
+
+
+def test_overlay_works_on_a_private_host_after_swarm_init(data_dir: Path) -> None:
+    host = asyncio.run(private_host.start(data_dir))
+    asyncio.run(load_lab_image(host))
+    machine = PrivateEngine(host, data_dir)
+    words = machine.refusal("network", "create", "-d", "overlay", "--attachable", "too-early")
+    assert "not a swarm manager" in words
+    machine.docker("swarm", "init", "--advertise-addr", MACHINE_ADDRESS)
+    machine.docker("network", "create", "-d", "overlay", "--attachable", "wide")
+    machine.docker("run", "-d", "--name", "server", "--network", "wide", "nginx")
+    page = machine.docker("run", "--rm", "--network", "wide", "nginx", "wget", "-T", "5", "-qO-", "http://server/")
+    assert "<!doctype html>" in page
+    asyncio.run(private_host.stop(host))
+    assert remains(host) == []

@@ -1,0 +1,47 @@
+"""Which process is behind a socket."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from dashboard.engine import daemon_process
+from dashboard.engine.daemon_process import find_daemon
+from tests.private_engine import PrivateEngine
+
+
+@pytest.mark.engine
+def test_the_daemon_of_a_private_host_is_found_by_its_socket(engine_host: PrivateEngine) -> None:
+    assert find_daemon(engine_host.endpoint) == engine_host.pid
+
+
+def test_a_socket_of_a_process_that_is_no_engine_has_no_daemon(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "other.sock"))
+        server.listen()
+        assert find_daemon(f"unix://{tmp_path}/other.sock") is None
+
+
+@pytest.mark.parametrize("endpoint", ["tcp://127.0.0.1:1", "ssh://x", "unix:///nonexistent/docker.sock"])
+def test_an_engine_elsewhere_has_no_process_here(endpoint: str) -> None:
+    assert find_daemon(endpoint) is None
+
+
+def test_behind_socket_activation_the_only_dockerd_of_the_machine_is_meant(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    names = {"1": "systemd", "40": "dockerd", "41": "docker-proxy"}
+    for pid, name in names.items():
+        (tmp_path / pid).mkdir()
+        (tmp_path / pid / "comm").write_text(f"{name}\n")
+    monkeypatch.setattr(daemon_process, "PROC", tmp_path)
+    monkeypatch.setattr(daemon_process, "PID_FILE", tmp_path / "none")
+    assert daemon_process.running_daemon() == 40
+    (tmp_path / "42").mkdir()
+    (tmp_path / "42" / "comm").write_text("dockerd\n")
+    assert daemon_process.running_daemon() is None
+    (tmp_path / "docker.pid").write_text("42\n")
+    monkeypatch.setattr(daemon_process, "PID_FILE", tmp_path / "docker.pid")
+    assert daemon_process.running_daemon() == 42

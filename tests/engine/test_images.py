@@ -1,0 +1,129 @@
+"""Getting an image: what is local, what a registry has, and what stands in for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from dashboard.engine import images
+from dashboard.engine.images import ensure_image
+from dashboard.engine.lab_image import LAB_REFERENCE, RECIPE_LABEL, LabImageUnavailableError, recipe
+from dashboard.engine.protocol import Engine, EngineError, EngineUnreachable, ImageFacts, PullProgress
+
+
+class Store:
+    """An engine's images, and a registry that answers as told."""
+
+    def __init__(self, *tags: str, registry: Exception | None = None, labels: dict[str, str] | None = None) -> None:
+        self.tags = {tag: self.facts(tag, labels or {}) for tag in tags}
+        self.registry = registry
+        self.calls: list[str] = []
+
+    @staticmethod
+    def facts(tag: str, labels: dict[str, str]) -> ImageFacts:
+        return ImageFacts(id=f"sha256:{tag}", tags=(tag,), exposed=("80/tcp",), size_bytes=1, labels=labels)
+
+    async def image(self, reference: str) -> ImageFacts | None:
+        return self.tags.get(reference)
+
+    async def pull(self, reference: str) -> AsyncIterator[PullProgress]:
+        self.calls.append(f"pull {reference}")
+        if self.registry is not None:
+            raise self.registry
+        yield PullProgress("half", 0.5)
+        self.tags[reference] = self.facts(reference, {})
+
+    async def import_image(self, archive: str, reference: str, changes: tuple[str, ...]) -> str:
+        self.calls.append(f"import {reference}")
+        self.tags[reference] = self.facts(reference, {RECIPE_LABEL: recipe()})
+        return "sha256:lab"
+
+    async def tag_image(self, image: str, reference: str) -> None:
+        self.calls.append(f"tag {reference}")
+        self.tags[reference] = self.tags[image]
+
+
+SILENT = EngineUnreachable("No registry answers: dial tcp", 504)
+
+
+@pytest.fixture(autouse=True)
+def _archive(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(images, "lab_image_archive", lambda _data, _progress: tmp_path / "root.tar")
+
+
+async def get(
+    store: Store, reference: str, tmp_path: Path, *, private: bool = False
+) -> tuple[images.ImageChoice, list[str]]:
+    said: list[str] = []
+    choice = await ensure_image(
+        cast("Engine", store), reference, tmp_path, lambda text, _fraction: said.append(text), private=private
+    )
+    await asyncio.sleep(0)
+    return choice, said
+
+
+async def test_a_local_image_is_used_and_nobody_is_asked(tmp_path: Path) -> None:
+    store = Store("redis:7")
+    choice, said = await get(store, "redis:7", tmp_path)
+    assert (choice.reference, choice.sentence, store.calls, said) == ("redis:7", "", [], [])
+
+
+async def test_an_image_that_a_registry_has_is_pulled_with_its_progress(tmp_path: Path) -> None:
+    store = Store()
+    choice, said = await get(store, "nginx", tmp_path)
+    assert (choice.reference, choice.sentence, store.calls) == ("nginx", "", ["pull nginx"])
+    assert "half" in said
+
+
+@pytest.mark.parametrize("error", [SILENT, EngineError("toomanyrequests: slow down", 429)])
+async def test_for_nginx_the_lab_image_stands_in_and_says_so(tmp_path: Path, error: Exception) -> None:
+    store = Store(registry=error)
+    choice, _ = await get(store, "nginx", tmp_path)
+    assert choice.reference == LAB_REFERENCE
+    assert "runs instead" in choice.sentence
+    assert "nginx" not in store.tags
+
+
+async def test_for_another_image_there_is_no_stand_in(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="redis:7 is not on this engine and cannot be pulled: No registry"):
+        await get(Store(registry=SILENT), "redis:7", tmp_path)
+
+
+async def test_an_engine_that_does_not_answer_is_not_taken_for_a_silent_registry(tmp_path: Path) -> None:
+    store = Store(registry=EngineUnreachable("The engine hangs.", 503))
+    with pytest.raises(EngineUnreachable, match="hangs"):
+        await get(store, "nginx", tmp_path)
+
+
+async def test_on_a_private_host_no_registry_is_asked_and_nginx_is_tagged(tmp_path: Path) -> None:
+    store = Store(registry=SILENT)
+    choice, _ = await get(store, "nginx", tmp_path, private=True)
+    assert choice.reference == "nginx"
+    assert choice.sentence == ""
+    assert store.calls == [f"import {LAB_REFERENCE}", "tag nginx"]
+    with pytest.raises(EngineError, match="docker save redis"):
+        await get(store, "redis", tmp_path, private=True)
+
+
+async def test_a_lab_image_of_an_older_recipe_is_replaced(tmp_path: Path) -> None:
+    store = Store(LAB_REFERENCE, labels={RECIPE_LABEL: "old"})
+    choice, _ = await get(store, LAB_REFERENCE, tmp_path)
+    assert choice.facts.labels[RECIPE_LABEL] == recipe()
+    again, _ = await get(store, LAB_REFERENCE, tmp_path)
+    assert again.reference == LAB_REFERENCE
+    assert store.calls == [f"import {LAB_REFERENCE}"]
+
+
+async def test_where_the_lab_image_cannot_be_built_its_reason_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_data: Path, _progress: object) -> Path:
+        raise LabImageUnavailableError("apt-get is not here.")
+
+    monkeypatch.setattr(images, "lab_image_archive", fail)
+    with pytest.raises(EngineError, match="apt-get is not here"):
+        await get(Store(registry=SILENT), "nginx", tmp_path)
