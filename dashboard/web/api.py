@@ -10,7 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.csp import CSP
 from django.views.decorators.csp import csp_override
-from ninja import NinjaAPI, Schema
+from ninja import NinjaAPI, Schema, Status
 from ninja.errors import HttpError, ValidationError
 from ninja.security import APIKeyCookie
 from pydantic import ConfigDict, Field
@@ -142,8 +142,8 @@ def schemas(request: HttpRequest, name: str, version: str) -> Any:
     """For example ``/api/schemas/comparison/1``."""
     shape = f"{name}/{version}"
     if shape not in SHAPES:
-        return 404, {"detail": f"There is no shape “{shape[:60]}”: choose one of {', '.join(SHAPES)}."}
-    return 200, schema_of(shape)
+        return Status(404, {"detail": f"There is no shape “{shape[:60]}”: choose one of {', '.join(SHAPES)}."})
+    return Status(200, schema_of(shape))
 
 
 @api.get("/experiments", tags=["experiments"], response=list[ExperimentOut], summary="Running and past experiments")
@@ -162,10 +162,10 @@ def create(request: HttpRequest, body: ExperimentIn) -> Any:
     draft = read_draft({name: value for name, value in given.items() if value is not None})
     if draft.problems:
         problems = [msgspec.to_builtins(problem) for problem in draft.problems]
-        return 400, {"detail": draft.problems[0].sentence, "problems": problems}
+        return Status(400, {"detail": draft.problems[0].sentence, "problems": problems})
     identity = store.create_experiment(draft.spec, request.user.pk)
     service.wake()
-    return 201, _out(Experiment.objects.get(pk=identity))
+    return Status(201, _out(Experiment.objects.get(pk=identity)))
 
 
 def _comparison(identity: str, at: int | None) -> Comparison:
@@ -208,13 +208,13 @@ async def act(request: HttpRequest, identity: str, action: str) -> Any:
         try:
             attempts = await service.ask(lambda lab: requests.try_ways(lab, identity))
         except (LabAwayError, requests.NotRunningError) as error:
-            return 409, {"detail": str(error)}
-        return 200, {"attempts": msgspec.to_builtins(attempts)}
+            return Status(409, {"detail": str(error)})
+        return Status(200, {"attempts": msgspec.to_builtins(attempts)})
     wishes = {"stop": Wanted.STOPPED, "again": Wanted.RUNNING, "remove": Wanted.REMOVED}
     if action not in wishes:
-        return 400, {"detail": f"There is no action “{action[:40]}”: choose stop, again, remove or try."}
+        return Status(400, {"detail": f"There is no action “{action[:40]}”: choose stop, again, remove or try."})
     wish = database_sync_to_async(store.set_wanted, thread_sensitive=False)
     if not await wish(identity, wishes[action], again=action == "again"):
-        return 404, {"detail": "There is no experiment with this number."}
+        return Status(404, {"detail": "There is no experiment with this number."})
     service.wake()
-    return 202, {"wanted": str(wishes[action])}
+    return Status(202, {"wanted": str(wishes[action])})

@@ -1,0 +1,260 @@
+"""A Docker Engine in memory, for what a real one cannot be made to do on demand. Never the only proof."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from dashboard.core.messages import PublishedPort
+from dashboard.engine.protocol import (
+    ContainerFacts,
+    Created,
+    EngineError,
+    EngineEvent,
+    EngineInfo,
+    EngineUnreachable,
+    ImageFacts,
+    NetworkFacts,
+    PullProgress,
+)
+
+NEVER = "0001-01-01T00:00:00Z"
+ENDPOINT = "unix:///nowhere/docker.sock"
+NO_REGISTRY = 504
+
+
+def make_info(**more: Any) -> EngineInfo:
+    """An ordinary engine on this machine; its daemon is said to be this process."""
+    fields: dict[str, Any] = {
+        "version": "26.1.5",
+        "api": "1.45",
+        "name": "fake",
+        "kernel": "6.1",
+        "system": "Debian GNU/Linux",
+        "rootless": False,
+        "userns_remap": False,
+        "desktop": False,
+        "swarm_active": False,
+        "cgroup_driver": "cgroupfs",
+        "cgroup_version": "2",
+        "network_plugins": ("bridge", "host", "ipvlan", "macvlan", "null", "overlay"),
+        "firewall_backend": "iptables",
+        "pid": os.getpid(),
+        "endpoint": ENDPOINT,
+    }
+    return EngineInfo(**(fields | more))
+
+
+def _carries(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
+    return all(labels.get(name) == value for name, value in wanted.items())
+
+
+class FakeEngine:
+    """``dashboard.engine.protocol.Engine``. Containers "run" in the namespaces of ``pid``.
+
+    ``refuse[method]`` is raised by that method; ``away`` makes every call fail as if nobody answered;
+    ``hold[method]`` keeps it waiting until the event is set; ``exits`` maps an image to the exit code and
+    the log with which its containers end at once; ``calls`` lists what was asked.
+    """
+
+    def __init__(self, *images: str, pid: int | None = None, info: EngineInfo | None = None) -> None:
+        self.pid = os.getpid() if pid is None else pid
+        self.facts = info or make_info(pid=self.pid)
+        self.refuse: dict[str, EngineError] = {}
+        self.hold: dict[str, asyncio.Event] = {}
+        self.away = ""
+        self.exits: dict[str, tuple[int, tuple[str, ...]]] = {}
+        self.warnings: tuple[str, ...] = ()
+        self.calls: list[str] = []
+        self.made: dict[str, ContainerFacts] = {}
+        self.nets: dict[str, NetworkFacts] = {
+            name: NetworkFacts(f"{name:0<64}", name, driver, {})
+            for name, driver in (("bridge", "bridge"), ("host", "host"), ("none", "null"))
+        }
+        self.local: dict[str, ImageFacts] = {}
+        for image in images or ("nginx",):
+            self.add_image(image)
+        self._numbers = itertools.count(1)
+        self._subscribers: set[asyncio.Queue[EngineEvent]] = set()
+
+    # What a test does to it.
+
+    def add_image(self, reference: str) -> None:
+        tag = reference if ":" in reference else f"{reference}:latest"
+        self.local[tag] = ImageFacts(f"sha256:{tag}", (tag,), ("80/tcp",), 1000)
+
+    def emit(self, kind: str, action: str, identity: str = "", **attributes: str) -> None:
+        """An event, to everybody who listens."""
+        labels = self.made[identity].labels if identity in self.made else {}
+        event = EngineEvent(kind, action, identity, dict(labels), 0.0, {**labels, **attributes})
+        for queue in self._subscribers:
+            queue.put_nowait(event)
+
+    def lose(self, reason: str) -> None:
+        """The connection is gone and nobody answers."""
+        self.away = reason
+        self.emit("stream", "lost", reason=reason)
+
+    def come_back(self) -> None:
+        """It answers again."""
+        self.away = ""
+        self.emit("stream", "connected")
+
+    def kill(self, name: str, exit_code: int = 137) -> None:
+        """The container's program ends."""
+        facts = self._by_name(name)
+        self.made[facts.id] = replace(facts, running=False, status="exited", pid=0, exit_code=exit_code)
+        self.emit("container", "die", facts.id)
+
+    # The port.
+
+    async def _enter(self, call: str) -> None:
+        self.calls.append(call)
+        if call in self.hold:
+            await self.hold[call].wait()
+        if self.away:
+            raise EngineUnreachable(self.away, 503)
+        if call in self.refuse:
+            raise self.refuse[call]
+        await asyncio.sleep(0)
+
+    def _by_name(self, container: str) -> ContainerFacts:
+        for facts in self.made.values():
+            if container in {facts.id, facts.name}:
+                return facts
+        raise EngineError(f"No such container: {container}", 404)
+
+    async def info(self) -> EngineInfo:
+        await self._enter("info")
+        return self.facts
+
+    async def create_container(self, name: str, config: dict[str, Any]) -> Created:
+        await self._enter("create_container")
+        if any(facts.name == name for facts in self.made.values()):
+            raise EngineError(f'Conflict. The container name "/{name}" is already in use', 409)
+        if await self.image(config["Image"]) is None:
+            raise EngineError(f"No such image: {config['Image']}", 404)
+        identity = f"{next(self._numbers):064x}"
+        asked = tuple(
+            PublishedPort(int(port.partition("/")[0]), port.partition("/")[2], one["HostIp"], int(one["HostPort"] or 0))
+            for port, bindings in config["HostConfig"]["PortBindings"].items()
+            for one in bindings
+        )
+        self.made[identity] = ContainerFacts(
+            id=identity,
+            name=name,
+            image=config["Image"],
+            labels=dict(config["Labels"]),
+            status="created",
+            running=False,
+            pid=0,
+            started_at=NEVER,
+            exit_code=0,
+            error="",
+            network_mode=config["HostConfig"]["NetworkMode"],
+            sandbox_key="",
+            resolv_conf_path="/etc/resolv.conf",
+            hosts_path="/etc/hosts",
+            hostname=config["Hostname"],
+            published=(),
+            asked=asked,
+            networks={config["HostConfig"]["NetworkMode"]: ""},
+        )
+        self.emit("container", "create", identity)
+        return Created(identity, self.warnings)
+
+    async def start_container(self, container: str) -> None:
+        await self._enter("start_container")
+        facts = self._by_name(container)
+        self.made[facts.id] = replace(facts, running=True, status="running", pid=self.pid, started_at=f"{facts.id}-1")
+        self.emit("container", "start", facts.id)
+        if facts.image in self.exits:
+            self.kill(facts.name, self.exits[facts.image][0])
+
+    async def inspect_container(self, container: str) -> ContainerFacts:
+        await self._enter("inspect_container")
+        return self._by_name(container)
+
+    async def stop_container(self, container: str, grace_s: int = 1) -> None:
+        await self._enter("stop_container")
+        facts = self._by_name(container)
+        if facts.running:
+            self.kill(facts.name, 0)
+
+    async def remove_container(self, container: str) -> None:
+        await self._enter("remove_container")
+        try:
+            facts = self._by_name(container)
+        except EngineError:
+            return
+        if facts.running:
+            self.made[facts.id] = replace(facts, status="removing")
+            self.emit("container", "die", facts.id)
+        self.emit("container", "destroy", facts.id)
+        del self.made[facts.id]
+
+    async def container_logs(self, container: str, lines: int = 20) -> tuple[str, ...]:
+        await self._enter("container_logs")
+        facts = self._by_name(container)
+        return self.exits.get(facts.image, (0, ()))[1][-lines:]
+
+    async def containers(self, labels: dict[str, str]) -> tuple[ContainerFacts, ...]:
+        await self._enter("containers")
+        return tuple(one for one in self.made.values() if _carries(one.labels, labels))
+
+    async def create_network(self, name: str, driver: str, labels: dict[str, str], options: dict[str, Any]) -> str:
+        await self._enter("create_network")
+        if any(one.name == name for one in self.nets.values()):
+            raise EngineError(f"network with name {name} already exists", 409)
+        identity = f"{next(self._numbers):064x}"
+        self.nets[identity] = NetworkFacts(identity, name, driver, dict(labels), options.get("subnet"))
+        return identity
+
+    async def remove_network(self, network: str) -> None:
+        await self._enter("remove_network")
+        for key, facts in list(self.nets.items()):
+            if network in {facts.id, facts.name}:
+                del self.nets[key]
+
+    async def networks(self, labels: dict[str, str]) -> tuple[NetworkFacts, ...]:
+        await self._enter("networks")
+        return tuple(one for one in self.nets.values() if _carries(one.labels, labels))
+
+    async def images(self) -> tuple[ImageFacts, ...]:
+        await self._enter("images")
+        return tuple(dict.fromkeys(self.local.values()))
+
+    async def image(self, reference: str) -> ImageFacts | None:
+        await self._enter("image")
+        return self.local.get(reference if ":" in reference else f"{reference}:latest")
+
+    async def tag_image(self, image: str, reference: str) -> None:
+        await self._enter("tag_image")
+        self.add_image(reference)
+
+    async def pull(self, reference: str) -> AsyncIterator[PullProgress]:
+        await self._enter("pull")
+        yield PullProgress(f"Pulling {reference}", None)
+        raise EngineUnreachable("No registry answers.", NO_REGISTRY)
+
+    async def import_image(self, archive: str, reference: str, changes: tuple[str, ...]) -> str:
+        await self._enter("import_image")
+        self.add_image(reference)
+        return f"sha256:{reference}"
+
+    async def events(self) -> AsyncIterator[EngineEvent]:
+        queue: asyncio.Queue[EngineEvent] = asyncio.Queue()
+        self._subscribers.add(queue)
+        try:
+            yield EngineEvent("stream", "connected", "", {}, 0.0)
+            while True:
+                yield await queue.get()
+        finally:
+            self._subscribers.discard(queue)
+
+    async def close(self) -> None:
+        self.calls.append("close")

@@ -1,0 +1,107 @@
+"""One suite for both engines: the fake always, the real one too."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from dashboard.core.launch import container_config
+from dashboard.core.modes import ArmSpec, Mode, Publish
+from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.protocol import Engine, EngineError
+from tests.fakes import FakeEngine
+from tests.private_engine import PrivateEngine
+
+OURS = {"dev.netmodes.test": "contract"}
+
+
+@pytest.fixture(params=["fake", "real"])
+def host(request: pytest.FixtureRequest) -> PrivateEngine | None:
+    return request.getfixturevalue("engine_host") if request.param == "real" else None
+
+
+@pytest.fixture
+async def either(host: PrivateEngine | None) -> AsyncIterator[Engine]:
+    if host is None:
+        yield FakeEngine()
+        return
+    engine = DockerEngine(host.endpoint)
+    yield engine
+    for container in await engine.containers(OURS):
+        await engine.remove_container(container.id)
+    for network in await engine.networks(OURS):
+        await engine.remove_network(network.id)
+    await engine.close()
+
+
+def config(name: str, **more: Any) -> dict[str, Any]:
+    arm = ArmSpec("one", Mode.HOST, **more)
+    return container_config(arm, name=name, labels=OURS)
+
+
+async def test_a_container_is_created_started_and_removed(either: Engine) -> None:
+    created = await either.create_container("e-one", config("e-one", publish=(Publish(80, 8080),)))
+    before = await either.inspect_container(created.id)
+    assert (before.running, before.pid, before.name, before.labels["dev.netmodes.test"]) == (
+        False,
+        0,
+        "e-one",
+        "contract",
+    )
+    await either.start_container(created.id)
+    facts = await either.inspect_container("e-one")
+    assert facts.running
+    assert facts.pid > 0
+    assert facts.started_at != before.started_at
+    assert facts.network_mode == "host"
+    assert [(one.container_port, one.host_port) for one in facts.asked] == [(80, 8080)]
+    assert [one.id for one in await either.containers(OURS)] == [created.id]
+    assert await either.containers({**OURS, "dev.netmodes.other": "x"}) == ()
+    await either.remove_container(created.id)
+    await either.remove_container(created.id)
+    with pytest.raises(EngineError) as refusal:
+        await either.inspect_container(created.id)
+    assert refusal.value.status == 404
+
+
+async def test_a_name_is_given_once(either: Engine) -> None:
+    await either.create_container("e-two", config("e-two"))
+    with pytest.raises(EngineError, match="already in use") as refusal:
+        await either.create_container("e-two", config("e-two"))
+    assert refusal.value.status == 409
+
+
+async def test_an_image_that_is_not_there_is_refused(either: Engine) -> None:
+    assert await either.image("nginx") is not None
+    assert await either.image("no-such-image") is None
+    with pytest.raises(EngineError) as refusal:
+        await either.create_container("e-three", config("e-three", image="no-such-image"))
+    assert refusal.value.status == 404
+
+
+async def test_networks_are_found_by_label_and_removed_twice(either: Engine) -> None:
+    identity = await either.create_network("e-net", "bridge", OURS, {})
+    found = await either.networks(OURS)
+    assert [(one.id, one.name, one.driver) for one in found] == [(identity, "e-net", "bridge")]
+    assert {"bridge", "host", "none"} <= {one.name for one in await either.networks({})}
+    await either.remove_network(identity)
+    await either.remove_network(identity)
+    assert await either.networks(OURS) == ()
+
+
+async def test_a_stream_of_events_begins_with_connected_and_tells_of_ends(either: Engine) -> None:
+    created = await either.create_container("e-four", config("e-four"))
+    await either.start_container(created.id)
+    seen: list[str] = []
+    async for event in either.events():
+        seen.append(event.action)
+        if event.action == "connected":
+            await either.remove_container(created.id)
+        if event.action == "destroy":
+            assert event.id == created.id
+            assert event.labels["dev.netmodes.test"] == "contract"
+            break
+    assert seen[0] == "connected"
+    assert "die" in seen

@@ -1,0 +1,36 @@
+"""Reads a page for what a strict policy would forbid."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+_ADDRESSES = frozenset({"src", "href", "action", "formaction", "poster", "data", "srcset", "xlink:href"})
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "style":
+            self.found.append("a style element")
+        if tag == "script" and "src" not in given and given.get("type") != "application/json":
+            self.found.append("an inline script")
+        if tag in {"iframe", "object", "embed", "base"}:
+            self.found.append(f"a {tag}")
+        for name, value in attrs:
+            if name == "style" or name.startswith("on"):
+                self.found.append(f"{tag} {name}=")
+            address = (value or "").strip().lower()
+            if name in _ADDRESSES and not address.startswith(("/", "#", "?")) or address.startswith("//"):
+                self.found.append(f"{tag} {name}={value}")
+
+
+def forbidden_in(page: str) -> list[str]:
+    """Inline scripts and styles, frames, and addresses that are not on this site; empty if there is nothing."""
+    reader = _Reader()
+    reader.feed(page)
+    reader.close()
+    return reader.found
