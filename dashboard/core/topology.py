@@ -115,29 +115,31 @@ def _unique_published(column: Column) -> dict[tuple[int, str, int], list[str]]:
     return seen
 
 
-def _door_id(column: Column, kind: str, protocol: str, host_port: int) -> str:
-    return f"{column.key}:{kind}:{'' if protocol == 'tcp' else f'{protocol}:'}{host_port}"
+def _door_id(column: Column, kind: str, port: tuple[int, str, int]) -> str:
+    return f"{column.key}:{kind}:{port[1]}:{port[2]}:{port[0]}"
 
 
 def _doors(column: Column, machine: NamespaceState) -> list[Item]:
     """The ways in for published ports: docker-proxy where one listens, and DNAT, which is IPv4's way past it."""
     items = []
     ports = list(_unique_published(column).items())
-    for (container_port, protocol, host_port), addresses in ports[:SHOWN_PORTS]:
+    for mapping, addresses in ports[:SHOWN_PORTS]:
+        container_port, protocol, host_port = mapping
         port = f":{host_port}" if protocol == "tcp" else f"{protocol} :{host_port}"
         held = [x for x in machine.listeners if x.port == host_port and x.protocol == protocol]
         proxy = any(x.process == "docker-proxy" for x in held)
         everywhere = bool({"", "0.0.0.0"} & set(addresses))  # noqa: S104 - compared, not bound
         bound = "for 127.0.0.1" if everywhere else f"at {addresses[0] if addresses[0] != '::' else 'all IPv6'}"
         if proxy:
-            identity = _door_id(column, "proxy", protocol, host_port)
-            items.append(Item(identity, "proxy", column.mode, (f"docker-proxy {port}", bound)))
+            items.append(
+                Item(_door_id(column, "proxy", mapping), "proxy", column.mode, (f"docker-proxy {port}", bound))
+            )
         outside = [one for one in addresses if ":" not in one and not one.startswith("127.")]
         if outside or not proxy:
             where = f"at {outside[0]}" if outside and not everywhere else bound
             where = ("all other addresses" if proxy else "all addresses") if everywhere else where
-            identity = _door_id(column, "dnat", protocol, host_port)
-            items.append(Item(identity, "dnat", column.mode, (f"DNAT {port} → :{container_port}", where)))
+            lines = (f"DNAT {port} → :{container_port}", where)
+            items.append(Item(_door_id(column, "dnat", mapping), "dnat", column.mode, lines))
     if len(ports) > SHOWN_PORTS:
         items.append(Item(f"{column.key}:ports:more", "more", column.mode, (f"{len(ports) - SHOWN_PORTS} more ports",)))
     return items
@@ -233,8 +235,7 @@ def _edges(machine: _Stack, stacks: Sequence[_Stack], boxes: Mapping[str, Box], 
         (x1, y1), (x2, y2) = right_of(start), left_of(end)
         edges.append(Edge(identity, kind, mode, curve(x1, y1, x2, y2), label, x1 + 48 if label else 0, y1 - 6))
 
-    def shown(link: Interface | None) -> Box | None:
-        """The box of a link of the machine, or the box under which it is folded."""
+    def shown(link: Interface | None) -> Box | None:  # or the box under which it is folded
         if link is None:
             return None
         fold = f"{MACHINE}:if:more-bridges" if link.kind == "bridge" else f"{MACHINE}:if:more"
@@ -258,11 +259,10 @@ def _edges(machine: _Stack, stacks: Sequence[_Stack], boxes: Mapping[str, Box], 
             link = lower_link(machine.state, stack.state, one)
             join("parent", owner.mode, shown(link), boxes.get(f"{stack.key}:if:{one.index}"), one.kind)
         for column in stack.columns:
-            for _, protocol, host_port in _unique_published(column):
+            for mapping in _unique_published(column):
                 # Both ways lead through the bridge to the address that the container got from it.
                 for kind in ("proxy", "dnat"):
-                    door = boxes.get(_door_id(column, kind, protocol, host_port))
-                    join(kind, column.mode, door, _entrance(stack, boxes))
+                    join(kind, column.mode, boxes.get(_door_id(column, kind, mapping)), _entrance(stack, boxes))
     return tuple(edges)
 
 
