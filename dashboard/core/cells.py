@@ -264,10 +264,6 @@ def route_cells(scene: Scene, column: Column, state: NamespaceState) -> Cells:
         yield RowKey("routes", destination, str(family), label, rank), Cell("\n".join(lines), lines)
 
 
-def _is_embedded(one: Listener) -> bool:
-    return one.address == EMBEDDED_RESOLVER
-
-
 def _where(one: Listener) -> str:
     if one.address in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
         text = "all IPv4" if one.family == "inet" else ("all IPv6" if one.v6only else "all IPv4 and IPv6")
@@ -279,8 +275,9 @@ def _where(one: Listener) -> str:
 def listener_cells(scene: Scene, column: Column, state: NamespaceState) -> Cells:
     """Who listens on which port, by protocol and port."""
     grouped: dict[tuple[str, int], list[Listener]] = {}
+    apart = column.key != MACHINE and not scene.shares_machine(column.key)
     for one in state.listeners:
-        if _is_embedded(one):
+        if apart and one.address == EMBEDDED_RESOLVER and one.container is None:
             key = RowKey(
                 "listeners",
                 f"{one.protocol} resolver",
@@ -317,10 +314,11 @@ def _listener_cell(scene: Scene, column: Column, listeners: Iterable[Listener]) 
 
 
 def _published_text(ports: Iterable[PublishedPort]) -> str:
-    parts = [
-        f"{bracket(one.host_address)}:{one.host_port}" if one.host_address else f":{one.host_port}" for one in ports
-    ]
-    return "\n".join(dict.fromkeys(part if not part.endswith(":0") else f"{part[:-2]}any free port" for part in parts))
+    parts = []
+    for one in ports:
+        port = f":{one.host_port}" if one.host_port else ":any free port"
+        parts.append(f"{bracket(one.host_address)}{port}" if one.host_address or one.host_port else port[1:])
+    return "\n".join(dict.fromkeys(parts))
 
 
 def published_cells(scene: Scene, column: Column, state: NamespaceState | None) -> Cells:
