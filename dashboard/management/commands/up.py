@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,9 @@ class Command(NetmodesCommand):
         address = self._address_file()
         address.write_text(url, encoding="utf-8")
         try:
-            Server(config, self, url, make_token()).run(sockets=[listening])
+            # Cleaned up by then: uvicorn raises the signal once more when it has stopped.
+            with suppress(KeyboardInterrupt):
+                Server(config, self, url, make_token()).run(sockets=[listening])
         finally:
             address.unlink(missing_ok=True)
 
