@@ -42,6 +42,8 @@ Answer = TypeVar("Answer")
 DEFAULT_SOCKET = "/var/run/docker.sock"
 BODY_LIMIT_BYTES = 32 << 20
 THREADS = 16
+#: Between two lines of a pull: the Engine says nothing while it unpacks a large layer.
+PULL_SILENCE_S = 120.0
 
 
 def default_endpoint() -> str:
@@ -106,6 +108,7 @@ class DockerEngine:
         self._lock = Lock()
         self._closed = False
         self._streams: set[EventStream] = set()
+        self._pulls: set[StreamedAnswer] = set()
 
     # -- one way in ---------------------------------------------------------------------------
 
@@ -116,19 +119,19 @@ class DockerEngine:
         options: dict[str, Any] = {}
         if self.endpoint.startswith(("tcp://", "https://")):
             options = {k: v for k, v in docker.utils.kwargs_from_env().items() if k == "tls"}
-        client: _Client | None = _Client(
+        fresh = _Client(
             base_url=self.endpoint,
             timeout=self._timeout_s,  # type: ignore[arg-type]  # the stub says int; requests takes float
             max_pool_size=THREADS,
             **options,
         )
-        client.trust_env = False  # else requests reads proxies and .netrc anew for every call
+        fresh.trust_env = False  # else requests reads proxies and .netrc anew for every call
         with self._lock:
             if self._client is None and not self._closed:
-                self._client, client = client, None
+                self._client = fresh
             current = self._client
-        if client is not None:  # another call was faster, or the connection was closed meanwhile
-            client.close()
+        if current is not fresh:  # another call was faster, or the connection was closed meanwhile
+            fresh.close()
         if current is None:
             raise EngineUnreachable("This connection to the Docker Engine is closed.", 503)
         return current
@@ -191,6 +194,8 @@ class DockerEngine:
         self._closed = True
         for stream in list(self._streams):
             stream.stop()
+        for pull in list(self._pulls):
+            pull.shutdown()
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._forget()
 
@@ -236,7 +241,7 @@ class DockerEngine:
             if response.status_code >= 400:
                 raise answers.refusal(response.status_code, response.content)
             stream = StreamedAnswer(response, self._translated)
-            stream.wait_for_ever()
+            stream.wait_at_most(None)
             return stream
 
         return self._ask(ask)
@@ -404,7 +409,10 @@ class DockerEngine:
                 raise EngineUnreachable(f"No registry answered within {patience_s:g} s.", 504) from None
             if response.status_code >= 400:
                 raise answers.refusal(response.status_code, response.content)
-            return StreamedAnswer(response, self._translated)
+            stream = StreamedAnswer(response, self._translated)
+            stream.wait_at_most(PULL_SILENCE_S)
+            self._pulls.add(stream)
+            return stream
 
         loop = asyncio.get_running_loop()
         stream: StreamedAnswer | None = None
@@ -424,6 +432,7 @@ class DockerEngine:
         finally:
             if stream is not None:
                 stream.shutdown()
+                self._pulls.discard(stream)
 
 
 def _label_filter(labels: dict[str, str]) -> list[str]:

@@ -83,6 +83,7 @@ def lab_image_archive(data_dir: Path, progress: Callable[[str, float | None], No
             unfinished = Path(folder) / "root.tar"
             _write(unfinished, packages)
             unfinished.replace(archive)
+        shutil.rmtree(cache / "apt-lists", ignore_errors=True)
     return archive
 
 

@@ -103,11 +103,11 @@ async def start(
     (PR_SET_PDEATHSIG, prctl(2)): call from the main thread. PrivateHostError with a sentence if it fails;
     then nothing is left behind.
     """
-    _check_tools()
+    await asyncio.to_thread(_check_tools)
     identity = secrets.token_hex(3) if id is None else id
     if not re.fullmatch(r"[a-z0-9]{1,12}", identity):
         raise PrivateHostError("The id of a private host has 1 to 12 lower-case letters and digits.")
-    folder, run = _places(data_dir, identity)
+    folder, run = await asyncio.to_thread(_places, data_dir, identity)
     host = None
     try:
         await asyncio.to_thread(_prepare, folder, run, identity, dict(daemon or {}), resolv_conf)
@@ -121,10 +121,10 @@ async def start(
             folder=folder,
             ticks=start_ticks(pid) or 0,
         )
-        _remember(host, ready=False)
+        await asyncio.to_thread(_remember, host, ready=False)
         await _wait_until_ready(host, ready_s)
         host = _with_namespace(host)
-        _remember(host, ready=True)
+        await asyncio.to_thread(_remember, host, ready=True)
     except BaseException as error:
         if host is not None:
             with suppress(ProcessLookupError):
@@ -227,11 +227,10 @@ def _spawn(identity: str, folder: Path, run: Path, *, die_with_parent: bool) -> 
     """Every program of the chain executes the next: the pid stays the same up to dockerd."""
     tie = ["setpriv", "--pdeathsig", "TERM", "--"] if die_with_parent else []
     spaces = ["unshare", "--net", "--mount", "--uts", "--propagation", "private", "--"]
-    command = [*tie, *spaces, "/bin/sh", str(SCRIPT), f"netmodes-{identity}", str(folder), str(run)]
-    program = shutil.which(command[0], path=SEARCH_PATH) or command[0]
+    command = ["env", "--", *tie, *spaces, "/bin/sh", str(SCRIPT), f"netmodes-{identity}", str(folder), str(run)]
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     return os.posix_spawn(
-        program,
+        "/usr/bin/env",
         command,
         {"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8", MARKER: f"netmodes-{identity}"},
         file_actions=[

@@ -19,11 +19,11 @@ class StreamedAnswer:
         self._response = response
         self._translate = translate
 
-    def wait_for_ever(self) -> None:
-        """From now on a read may block without end: an event stream is silent for as long as it likes."""
+    def wait_at_most(self, seconds: float | None) -> None:
+        """From now on a read may take so long; None for ever: an event stream is silent as long as it likes."""
         connection = self._response.raw.connection
         if connection is not None and connection.sock is not None:
-            connection.sock.settimeout(None)
+            connection.sock.settimeout(seconds)
 
     def chunks(self) -> Iterator[bytes]:
         """What arrives, as it arrives, until the end."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ LABELS = {"netmodes.test": "docker-engine"}
 
 
 @pytest.fixture
-async def made(engine: DockerEngine):  # type: ignore[no-untyped-def]
+async def made(engine: DockerEngine) -> AsyncIterator[dict[str, str]]:
     """Containers and networks with LABELS go away at the end."""
     yield LABELS
     for one in await engine.containers(LABELS):

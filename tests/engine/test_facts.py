@@ -48,7 +48,11 @@ def machine_resolv_conf(engine_host: PrivateEngine) -> Iterator[Callable[[str], 
     """Rewrites the machine's /etc/resolv.conf in place; puts it back at the end."""
     path = engine_host.host.resolv_conf
     before = path.read_text()
-    yield lambda text: path.write_text(text) and None
+
+    def rewrite(text: str) -> None:
+        path.write_text(text)
+
+    yield rewrite
     path.write_text(before)
 
 

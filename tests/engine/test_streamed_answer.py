@@ -50,7 +50,7 @@ def test_a_read_without_end_is_woken_from_another_thread(tmp_path: Path) -> None
     silent = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     with fake_engine(tmp_path, lambda _m, _p: silent) as fake:
         session, answer = open_answer(fake.endpoint, timeout_s=0.05)
-        answer.wait_for_ever()
+        answer.wait_at_most(None)
         ended = threading.Event()
 
         def read() -> None:
