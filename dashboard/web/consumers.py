@@ -10,6 +10,7 @@ from channels.exceptions import StopConsumer
 
 from dashboard.lab import store
 from dashboard.web.hub import GONE, Client, hub
+from dashboard.web.wire import EXTENSION
 
 READ_ONLY = 4405
 
@@ -30,7 +31,8 @@ class ExperimentConsumer(AsyncConsumer):
         if record is None:
             await self.send({"type": "websocket.close", "code": GONE})
             return
-        self.client = await hub.join(experiment, self.base_send)
+        quick = self.scope.get("extensions", {}).get(EXTENSION, {}).get("write")
+        self.client = await hub.join(experiment, self.base_send, quick)
 
     async def websocket_receive(self, _message: dict[str, Any]) -> None:
         """Commands are POSTs: nothing is read here."""

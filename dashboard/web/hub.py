@@ -33,13 +33,15 @@ TRY_LATER = 1013
 GONE = 4404
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+WriteNow = Callable[[str], bool]
 
 
 @dataclass(eq=False, slots=True)
 class Client:
-    """One browser. ``pending`` is the send that has not come through yet."""
+    """One browser. ``pending`` is the send that has not come through yet; ``write`` the server's quick way, if any."""
 
     send: Send
+    write: WriteNow | None = None
     pending: asyncio.Task[None] | None = None
     since: float = 0.0
     behind: bool = False
@@ -104,8 +106,8 @@ class Hub:
         for client in list(feed.clients) if feed.loaded else ():
             self._update(client, self._snapshot(feed))
 
-    async def join(self, experiment: str, send: Send) -> Client:
-        """A new browser: gets a snapshot, then patches."""
+    async def join(self, experiment: str, send: Send, write: WriteNow | None = None) -> Client:
+        """A new browser: gets a snapshot, then patches. ``write`` is ``wire.SharingProtocol.write_now``."""
         feed = self._feeds.get(experiment)
         if feed is None:
             feed = self._feeds[experiment] = Feed(experiment)
@@ -113,7 +115,7 @@ class Hub:
             feed.task = asyncio.get_running_loop().create_task(self._follow(feed), name=f"feed-{experiment}")
         if self._watchdog is None or self._watchdog.done():
             self._watchdog = asyncio.get_running_loop().create_task(self._watch())
-        client = Client(send)
+        client = Client(send, write)
         feed.clients.add(client)
         if feed.loaded:
             self._deliver(client, self._snapshot(feed))
@@ -225,10 +227,12 @@ class Hub:
     def _deliver(self, client: Client, text: str) -> None:
         """Sends at once where the socket takes it; otherwise the send stays pending and the rest goes on."""
         client.behind = False
+        self.delivered += 1
+        if client.write is not None and client.write(text):
+            return
         loop = asyncio.get_running_loop()
         # Started eagerly: in the usual case the write is done before this line ends, and nothing is scheduled.
         task: asyncio.Task[None] = asyncio.Task(_send_text(client.send, text), loop=loop, eager_start=True)
-        self.delivered += 1
         if not task.done():
             client.pending, client.since = task, loop.time()
             task.add_done_callback(lambda _: self._came_through(client))

@@ -14,6 +14,7 @@ from dashboard import configuration
 from dashboard.lab.reconciler import LabBusyError, LabLock
 from dashboard.management.commanding import NetmodesCommand
 from dashboard.models.access import make_token
+from dashboard.web.wire import SharingProtocol
 
 
 class Server(uvicorn.Server):
@@ -62,7 +63,7 @@ class Command(NetmodesCommand):
             access_log=False,
             server_header=False,
             lifespan="on",
-            ws="websockets-sansio",
+            ws=SharingProtocol,
             ws_max_size=64 * 1024,
             ws_per_message_deflate=False,
             timeout_graceful_shutdown=5,

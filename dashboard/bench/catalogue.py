@@ -1,0 +1,27 @@
+"""Which benchmarks there are, in the order in which they run: ``idle`` leaves its containers to the host's end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, Protocol
+
+from dashboard.bench import change, fanout, idle, launch, page
+from dashboard.bench.figures import Result
+
+
+class Benchmark(Protocol):
+    """What a benchmark's module offers."""
+
+    def benchmark(self, folder: Path, say: Callable[[str], None], *, quick: bool) -> Coroutine[Any, Any, Result]:
+        """Measures, in a folder of its own; ``quick`` with fewer rounds."""
+        ...
+
+
+BENCHMARKS: dict[str, Benchmark] = {
+    "launch": launch,
+    "change": change,
+    "fan-out": fanout,
+    "page": page,
+    "idle": idle,
+}

@@ -1,0 +1,159 @@
+"""Figures with their references, intervals and promises. Pure: samples in, values out."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from dashboard.core.statistics import bootstrap_interval, median, percentile
+
+SEED = 1
+
+
+class Of(StrEnum):
+    """What a promise limits: the figure itself, or its ratio to the reference."""
+
+    VALUE = "value"
+    RATIO = "ratio"
+
+
+class Verdict(StrEnum):
+    """Whether a promise is kept. The figure decides; the interval says how sure that is."""
+
+    KEPT = "kept"
+    KEPT_BARELY = "kept, but the interval reaches beyond"
+    BROKEN_BARELY = "not kept, but the interval reaches below"
+    BROKEN = "not kept"
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """At most ``limit``."""
+
+    of: Of
+    limit: float
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured figure. ``value`` and ``reference_value`` are the same ``statistic`` in ``unit``;
+    intervals are 95 % bootstrap intervals; what was not compared is None."""
+
+    name: str
+    statistic: str
+    unit: str
+    n: int
+    value: float
+    ci95: tuple[float, float]
+    reference: str = ""
+    reference_value: float | None = None
+    ratio: float | None = None
+    ratio_ci95: tuple[float, float] | None = None
+    promise: Promise | None = None
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one benchmark found. ``promise`` in words; ``notes`` are what a reader must know besides."""
+
+    name: str
+    title: str
+    promise: str
+    figures: tuple[Figure, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def kept(self) -> bool:
+        """Whether every promise in it is kept."""
+        return all(one.verdict not in {Verdict.BROKEN, Verdict.BROKEN_BARELY} for one in self.figures)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """``bench/1``: all benchmarks of a run. ``failed`` maps a benchmark that could not be run to the reason."""
+
+    date: str
+    machine: dict[str, str]
+    results: tuple[Result, ...]
+    failed: dict[str, str] = field(default_factory=dict)
+    quick: bool = False
+    kept: bool = True
+    schema: str = "bench/1"
+
+
+def judge(promise: Promise, value: float, interval: tuple[float, float]) -> Verdict:
+    """The verdict on a figure with its interval."""
+    low, high = interval
+    if value <= promise.limit:
+        return Verdict.KEPT if high <= promise.limit else Verdict.KEPT_BARELY
+    return Verdict.BROKEN if low > promise.limit else Verdict.BROKEN_BARELY
+
+
+def say_percent(percent: float) -> str:
+    """``median`` or ``p99``."""
+    return "median" if percent == 50 else f"p{percent:g}"
+
+
+def figure(
+    name: str, unit: str, values: Sequence[float], *, percent: float = 50, promise: Promise | None = None
+) -> Figure:
+    """A percentile of ``values`` without a reference. ValueError if there are none."""
+    value = percentile(values, percent)
+    found = bootstrap_interval(values, lambda drawn: percentile(drawn, percent), _source())
+    ci95 = (found.low, found.high)
+    verdict = judge(promise, value, ci95) if promise is not None else None
+    return Figure(name, say_percent(percent), unit, len(values), value, ci95, promise=promise, verdict=verdict)
+
+
+def compared(
+    name: str,
+    unit: str,
+    pairs: Sequence[tuple[float, float]],
+    reference: str,
+    *,
+    percent: float = 50,
+    promise: Promise | None = None,
+) -> Figure:
+    """A percentile of the first ones beside that of the second ones, which were measured in turn with them.
+
+    The interval of the ratio draws pairs, so that what disturbs both does not widen it.
+    """
+
+    def ratio(drawn: Sequence[tuple[float, float]]) -> float:
+        below = percentile([other for _, other in drawn], percent)
+        return percentile([one for one, _ in drawn], percent) / below if below else float("inf")
+
+    alone = figure(name, unit, [one for one, _ in pairs], percent=percent)
+    found = bootstrap_interval(pairs, ratio, _source())
+    whole, ratio_ci95 = ratio(pairs), (found.low, found.high)
+    verdict = None
+    if promise is not None:
+        limited = (alone.value, alone.ci95) if promise.of is Of.VALUE else (whole, ratio_ci95)
+        verdict = judge(promise, *limited)
+    return Figure(
+        name,
+        alone.statistic,
+        unit,
+        len(pairs),
+        alone.value,
+        alone.ci95,
+        reference,
+        percentile([other for _, other in pairs], percent),
+        whole,
+        ratio_ci95,
+        promise,
+        verdict,
+    )
+
+
+def spread(values: Sequence[float]) -> str:
+    """Least, middle and most, for a note."""
+    return f"{min(values):.3g} … {median(values):.3g} … {max(values):.3g}"
+
+
+def _source() -> random.Random:
+    """Seeded: the same samples give the same interval on every machine."""
+    return random.Random(SEED)  # noqa: S311 - nothing secret

@@ -1,0 +1,73 @@
+"""``./netmodes bench``: the benchmarks behind every figure in the README."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from dashboard import configuration
+from dashboard.bench.catalogue import BENCHMARKS
+from dashboard.bench.figures import Report
+from dashboard.bench.machine import machine_facts, say_load
+from dashboard.bench.stage import StageError, stage
+from dashboard.bench.table import report_text
+from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, require_root
+
+
+class Command(NetmodesCommand):
+    """Measures on a private host of its own and says which promises are kept."""
+
+    help = "Measures what Netmodes promises, each figure beside a named reference (docs/benchmarks.md)."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Which, and how long."""
+        parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)} (default: all)")
+        parser.add_argument("--quick", action="store_true", help="fewer rounds: a minute instead of four")
+        parser.add_argument("--json", action="store_true", help="print bench/1")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Exit 0 if every promise is kept, 1 if one is not or could not be measured, 2 for an unknown name."""
+        unknown = [name for name in options["names"] if name not in BENCHMARKS]
+        if unknown:
+            sentence = f"There is no benchmark {', '.join(unknown)}: choose among {', '.join(BENCHMARKS)}."
+            raise CommandError(sentence, returncode=WRONG_USAGE)
+        require_root("A private host")
+        names = tuple(name for name in BENCHMARKS if name in options["names"]) or tuple(BENCHMARKS)
+        try:
+            report = self.run(lambda: self._measure(names, quick=options["quick"]))
+        except StageError as error:
+            raise CommandError(str(error), returncode=FAILED) from None
+        except asyncio.CancelledError:
+            raise SystemExit(128 + signal.SIGTERM) from None
+        if options["json"]:
+            self.print_json(report)
+        else:
+            self.stdout.write(report_text(report))
+        if not report.kept:
+            raise SystemExit(FAILED)
+
+    async def _measure(self, names: tuple[str, ...], *, quick: bool) -> Report:
+        task = asyncio.current_task()
+        if task is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        results, failed = [], {}
+        async with stage(configuration.data_dir(), self.say) as place:
+            machine = machine_facts(place.info)
+            for name in names:
+                try:
+                    results.append(await place.run(name, quick=quick))
+                except StageError as error:
+                    failed[name] = str(error)
+        report = Report(
+            date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            machine=machine | {"load after": say_load()},
+            results=tuple(results),
+            failed=failed,
+            quick=quick,
+        )
+        return replace(report, kept=not failed and all(one.kept for one in results))
