@@ -94,7 +94,11 @@ def _hosts(value: object) -> tuple[str, ...]:
 
 
 def _flag(value: object) -> bool:
-    return value in (True, "on", "true", "1", "yes")  # what was said may be unhashable
+    if value in (True, "on", "true", "1", "yes"):
+        return True
+    if value in (False, "off", "false", "0", "no"):
+        return False
+    raise ValueError("Write true or false.")
 
 
 def _text(value: object) -> str:
@@ -226,7 +230,7 @@ def read_draft(said: Mapping[str, Any]) -> Draft:
         arms.append(arm)
         found += wrong
     arms = [_resolve_target(arm, arms) for arm in _spread(arms, publish)]
-    title = read("title", _text, "") or f"{image} on port {port}"
+    title = read("title", _text, "") or f"{image[:180]} on port {port}"
     spec = ExperimentSpec(title, image, port, tuple(arms), names)
     told = {(problem.arm, problem.field) for problem in found}
     found += [problem for problem in problems(spec) if (problem.arm, problem.field) not in told]

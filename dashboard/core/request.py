@@ -139,6 +139,11 @@ def _is_label(text: str) -> bool:
     return 0 < len(text) <= 63 and _LABEL.fullmatch(text) is not None
 
 
+def _is_unicode(text: str) -> bool:
+    """Whether it can be written as UTF-8: JSON may hold halves of surrogate pairs (RFC 8259, section 8.2)."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
 Check = Callable[[ArmSpec], Iterator[tuple[str, str]]]
 
 
@@ -157,6 +162,8 @@ def _check_words(arm: ArmSpec) -> Iterator[tuple[str, str]]:
     for field, value in texts:
         if "\0" in value:
             yield field, f"The {field} contains a NUL character: remove it."
+        if not _is_unicode(value):
+            yield field, f"The {field} contains half a character: type it again."
         if len(value) > MAX_TEXT:
             yield field, f"The {field} is longer than {MAX_TEXT} characters: shorten it."
     counts = (
@@ -239,14 +246,17 @@ def _check_target(arm: ArmSpec, arms: dict[str, ArmSpec]) -> str | None:
 def problems(experiment: ExperimentSpec) -> tuple[Problem, ...]:
     """Everything that must be put right before an engine is asked, in the order of the form."""
     found: list[Problem] = []
-    if len(experiment.title) > 200 or "\0" in experiment.title:
-        found.append(Problem(None, "title", "The title must have at most 200 characters and no NUL."))
+    if len(experiment.title) > 200 or "\0" in experiment.title or not _is_unicode(experiment.title):
+        found.append(Problem(None, "title", "The title must be at most 200 whole characters without NUL."))
     if not 0 < experiment.port < 65536:
         found.append(Problem(None, "port", f"The port must be from 1 to 65535, not {experiment.port}."))
     if not experiment.arms:
         found.append(Problem(None, "arms", "Choose at least one mode."))
     if len(experiment.arms) > MAX_ARMS:
         found.append(Problem(None, "arms", f"There are {len(experiment.arms)} arms: at most {MAX_ARMS} are allowed."))
+    if len(experiment.names) > MAX_ITEMS:
+        sentence = f"There are {len(experiment.names)} names: at most {MAX_ITEMS} are looked up."
+        found.append(Problem(None, "names", sentence))
     found += [
         Problem(None, "names", f"“{name[:60]}” cannot be looked up: it is not a host name.")
         for name in experiment.names

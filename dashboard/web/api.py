@@ -13,7 +13,7 @@ from django.views.decorators.csp import csp_override
 from ninja import NinjaAPI, Schema, Status
 from ninja.errors import HttpError, ValidationError
 from ninja.security import APIKeyCookie
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard import __version__
 from dashboard.core.comparison import compare
@@ -92,7 +92,7 @@ def unreadable(request: HttpRequest, error: ValidationError) -> HttpResponse:
     return api.create_response(request, {"detail": problems[0]["sentence"], "problems": problems}, status=422)
 
 
-class ExperimentIn(Schema):
+class ExperimentIn(BaseModel):
     """What shall be launched. ``modes`` are arms without options of their own, ``arms`` come behind them."""
 
     model_config = ConfigDict(extra="allow")
