@@ -31,6 +31,7 @@ __all__ = [
     "Problem",
     "container_config",
     "free_subnet",
+    "network_line",
     "network_request",
     "parse_add_host",
     "parse_command",
@@ -234,6 +235,16 @@ def network_request(
     if mode is Mode.OVERLAY:
         options["attachable"] = True
     return NetworkRequest(driver, {key: value for key, value in options.items() if value})
+
+
+def network_line(name: str, request: NetworkRequest) -> str:
+    """The ``docker network create`` line that makes the same network, but for our labels."""
+    words = ["docker", "network", "create"]
+    words += ["-d", request.driver] if request.driver != "bridge" else []
+    words += ["--subnet", request.options["subnet"]] if "subnet" in request.options else []
+    words += ["-o", f"parent={request.options['parent']}"] if "parent" in request.options else []
+    words += ["--attachable"] if request.options.get("attachable") else []
+    return shlex.join([*words, name])
 
 
 def free_subnet(taken: Iterable[str]) -> str:

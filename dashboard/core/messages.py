@@ -70,13 +70,17 @@ class PublishedPort:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The head of one column. The machine's column has key ``machine``, no container."""
+    """The head of one column. The machine's column has key ``machine``, no container.
+
+    ``command`` is the line that a person would type, ``setup`` the one before it where the mode needs a network.
+    """
 
     key: str
     mode: str
     title: str
     container: ContainerRef | None = None
     command: str = ""
+    setup: str = ""
     warnings: tuple[str, ...] = ()
     published: tuple[PublishedPort, ...] = ()
     asked: tuple[PublishedPort, ...] = ()

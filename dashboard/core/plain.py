@@ -43,6 +43,8 @@ def comparison_text(comparison: Comparison, width: int = 120, *, everything: boo
     room = max(16, (width - LABEL_WIDTH) // max(1, len(columns)) - 2)
     lines = _line([""], [textwrap.wrap(column.title, room) for column in columns], room)
     for column in columns:
+        if column.setup:
+            lines.append(f"{column.title}: {printable(column.setup)}")
         if column.command:
             lines.append(f"{column.title}: {printable(column.command)}")
         lines += [f"{column.title}: the Engine warns: {printable(warning)}" for warning in column.warnings]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from dashboard.core.journal import Cause, Source
-from dashboard.core.launch import container_config, free_subnet, network_request, warnings_about_the_arm
+from dashboard.core.launch import container_config, free_subnet, network_line, network_request, warnings_about_the_arm
 from dashboard.core.lifecycle import (
     Action,
     Adopt,
@@ -88,15 +88,19 @@ class Arms:
         if not modes:
             return
         there = {one.name for one in await self._context.engine.networks(self._context.labels(self._record.id))}
-        await asyncio.gather(
-            *(self._make_network(mode) for mode in modes if network_name(self._record.id, mode) not in there)
-        )
+        missing = [mode for mode in modes if network_name(self._record.id, mode) not in there]
+        on_links = [mode for mode in missing if mode in {Mode.MACVLAN, Mode.IPVLAN}]
+        places = await self._places_on_a_link(on_links) if on_links else {}
+        await asyncio.gather(*(self._make_network(mode, *places.get(mode, (None, None))) for mode in missing))
 
-    async def _make_network(self, mode: Mode) -> None:
+    async def _make_network(self, mode: Mode, parent: str | None, subnet: str | None) -> None:
         try:
-            parent, subnet = await self._sub_interface(mode)
             request = network_request(mode, parent=parent, subnet=subnet)
             name = network_name(self._record.id, mode)
+            for arm in self._record.spec.arms:
+                if arm.mode is mode:
+                    cause = Cause(Source.LAB, "network create")
+                    self._recorder.set_column(arm.key, cause, setup=network_line(name, request))
             await self._context.engine.create_network(name, request.driver, self._labels(), request.options)
         except EngineUnreachable:
             raise
@@ -105,15 +109,20 @@ class Arms:
         except ValueError as error:
             self._networks[mode] = EngineError(str(error), 400)
 
-    async def _sub_interface(self, mode: Mode) -> tuple[str | None, str | None]:
-        """For macvlan and ipvlan: the machine's link with the default route, and a subnet that nobody uses."""
-        if mode not in {Mode.MACVLAN, Mode.IPVLAN} or MACHINE not in self._observer.keys:
-            return None, None
+    async def _places_on_a_link(self, modes: Sequence[Mode]) -> dict[Mode, tuple[str | None, str | None]]:
+        """For macvlan and ipvlan: the machine's link with the default route, and for each a subnet nobody uses."""
+        if MACHINE not in self._observer.keys:
+            return {}
         state = self._observer.state(MACHINE)
         parent = next((r.interface for r in state.routes if r.destination == "default" and r.interface), None)
         taken = [r.destination for r in state.routes if "/" in r.destination]
         taken += [one.subnet for one in await self._context.engine.networks({}) if one.subnet]
-        return parent, free_subnet(taken)
+        places: dict[Mode, tuple[str | None, str | None]] = {}
+        for mode in modes:
+            subnet = free_subnet(taken)
+            taken.append(subnet)
+            places[mode] = parent, subnet
+        return places
 
     def _labels(self, arm: str | None = None) -> dict[str, str]:
         return {**self._context.labels(self._record.id, arm), LABEL_ROUND: str(self._record.round)}

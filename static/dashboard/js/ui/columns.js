@@ -43,6 +43,8 @@ function fillDetail(td, column) {
   td.dataset.title = column.title;
   setText(slot(td, "container"), column.container?.name ?? "");
   setHidden(slot(td, "container"), !column.container);
+  setText(slot(td, "setup"), column.setup);
+  setHidden(slot(td, "setup"), !column.setup);
   fillCommand(slot(td, "command"), column.command);
   setText(slot(td, "of"), column.title);
   setHidden(slot(td, "command-box"), !column.command);
