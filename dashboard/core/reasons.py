@@ -198,7 +198,10 @@ def _listeners(scene: Scene, key: RowKey, cells: _Cells) -> str:
         return "In host mode the program listens on the machine itself: the socket is there for both."
     if there and apart:
         return "The machine and the container each have a socket of that number: separate stacks do not collide."
-    if there and _arms(scene, Mode.HOST):
+    inside = [c for c in _with(scene, cells) if c.key != MACHINE and scene.shares_machine(c.key)]
+    if inside and not _arms(scene, Mode.HOST):
+        return f"What the machine opened is there for {_names(inside)} too: the stack is the machine's."
+    if there and inside:
         return "Host mode shares the machine's ports: what the machine opened is there too."
     if there:
         return "Only the machine has it: a stack of its own shares no sockets."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -305,6 +305,18 @@ def with_column(columns: Columns, key: str, **more: Any) -> Columns:
 def without(states: Mapping[str, NamespaceState], *keys: str) -> States:
     """The states without these columns."""
     return {key: state for key, state in states.items() if key not in keys}
+
+
+def shuffled(state: NamespaceState, draw: Callable[[Any], Any]) -> NamespaceState:
+    """The same observation in another order."""
+    return replace(
+        state,
+        interfaces=tuple(draw(st.permutations(state.interfaces))),
+        routes=tuple(draw(st.permutations(state.routes))),
+        listeners=tuple(draw(st.permutations(state.listeners))),
+        sysctls=dict(draw(st.permutations(list(state.sysctls.items())))),
+        namespaces=dict(draw(st.permutations(list(state.namespaces.items())))),
+    )
 
 
 # Strategies: small pools, so that two draws overlap and differences are not trivial.

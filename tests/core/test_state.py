@@ -19,19 +19,8 @@ from tests.core.builders import (
     make_route,
     make_state,
     observations,
+    shuffled,
 )
-
-
-def shuffled(state: NamespaceState, draw: Any) -> NamespaceState:
-    """The same observation in another order."""
-    return replace(
-        state,
-        interfaces=tuple(draw(st.permutations(state.interfaces))),
-        routes=tuple(draw(st.permutations(state.routes))),
-        listeners=tuple(draw(st.permutations(state.listeners))),
-        sysctls=dict(draw(st.permutations(list(state.sysctls.items())))),
-        namespaces=dict(draw(st.permutations(list(state.namespaces.items())))),
-    )
 
 
 @given(observations, st.data())
