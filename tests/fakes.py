@@ -226,7 +226,7 @@ class FakeEngine:
 
     async def images(self) -> tuple[ImageFacts, ...]:
         await self._enter("images")
-        return tuple(dict.fromkeys(self.local.values()))
+        return tuple(self.local.values())
 
     async def image(self, reference: str) -> ImageFacts | None:
         await self._enter("image")

@@ -24,7 +24,7 @@ class _Reader(HTMLParser):
             if name == "style" or name.startswith("on"):
                 self.found.append(f"{tag} {name}=")
             address = (value or "").strip().lower()
-            if name in _ADDRESSES and not address.startswith(("/", "#", "?")) or address.startswith("//"):
+            if (name in _ADDRESSES and not address.startswith(("/", "#", "?"))) or address.startswith("//"):
                 self.found.append(f"{tag} {name}={value}")
 
 

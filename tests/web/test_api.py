@@ -154,7 +154,7 @@ async def test_without_the_token_it_says_what_to_send(me: Person) -> None:
     assert await count() == (0, 0)
 
 
-BAD = (
+BAD: tuple[tuple[dict[str, Any], str], ...] = (
     ({}, "mode"),
     ({"modes": []}, "mode"),
     ({"modes": ["host"], "port": 0}, "1 to 65535"),
@@ -302,13 +302,13 @@ anything = st.recursive(
     max_leaves=8,
 )
 arms = st.fixed_dictionaries(
-    {}, optional={name: anything for name in sorted(ARM_FIELDS)} | {"surprise": anything}
+    {}, optional=dict.fromkeys(sorted(ARM_FIELDS), anything) | {"surprise": anything}
 ) | st.fixed_dictionaries(
     {"mode": st.sampled_from(["host", "bridge", "container:1", "user-bridge", "none", "container:2"])},
-    optional={name: anything for name in sorted(ARM_FIELDS - {"mode"})},
+    optional=dict.fromkeys(sorted(ARM_FIELDS - {"mode"}), anything),
 )
 bodies = st.fixed_dictionaries(
-    {}, optional={name: anything for name in sorted(FIELDS)} | {"arms": st.lists(arms, max_size=4) | anything}
+    {}, optional=dict.fromkeys(sorted(FIELDS), anything) | {"arms": st.lists(arms, max_size=4) | anything}
 )
 
 

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 import pytest
 from channels.db import database_sync_to_async
 from django.apps import apps
+from django.conf import settings
 from django.test import override_settings
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.urls.resolvers import RoutePattern
 
 from dashboard.lab import store
 from dashboard.web import views
+from dashboard.web.guards import is_allowed_host
 from tests.specs import make_spec
 from tests.web.door import HOST, NOBODY, ORIGIN, Answer, Person, http, is_strict, person, websocket
 from tests.web.markup import forbidden_in
@@ -23,14 +25,23 @@ pytestmark = pytest.mark.django_db(transaction=True)
 #: What answers without a session, and how. Nothing is added here without a reason.
 OPEN = {"/sign-in/": 401, "/healthz": 200, "/readyz": 503}
 FILLED = {"name": "comparison", "version": "1", "action": "stop"}
-MUST_BE_THERE = {"/", "/sign-in/", "/sign-out/", "/experiments/", "/doctor/", "/api/docs", "/api/experiments", "/healthz"}
+MUST_BE_THERE = {
+    "/",
+    "/sign-in/",
+    "/sign-out/",
+    "/experiments/",
+    "/doctor/",
+    "/api/docs",
+    "/api/experiments",
+    "/healthz",
+}
 NO_ENGINE = "unix:///nonexistent/docker.sock"
 
 
 def _patterns(resolver: URLResolver, front: str = "") -> Iterator[str]:
     for one in resolver.url_patterns:
         assert isinstance(one.pattern, RoutePattern), one
-        path = front + str(one.pattern._route)  # noqa: SLF001  Django has no public way to list addresses
+        path = front + str(one.pattern)
         if isinstance(one, URLResolver):
             yield from _patterns(one, path)
         elif isinstance(one, URLPattern):
@@ -71,7 +82,7 @@ async def identity() -> str:
 def everything() -> dict[str, list[tuple[object, ...]]]:
     """Every row of every table."""
     return {
-        model._meta.label: sorted(model._default_manager.values_list(), key=repr)  # noqa: SLF001
+        model._meta.label: sorted(model._default_manager.values_list(), key=repr)
         for model in apps.get_models(include_auto_created=True)
     }
 
@@ -156,7 +167,10 @@ async def test_no_route_takes_a_write_from_another_site_even_with_the_token(me: 
 
 async def test_the_page_s_own_write_is_taken(me: Person, identity: str) -> None:
     own = (("origin", ORIGIN), ("sec-fetch-site", "same-origin"))
-    for path, kind in ((f"/experiments/{identity}/stop/", ""), (f"/api/experiments/{identity}/stop", "application/json")):
+    for path, kind in (
+        (f"/experiments/{identity}/stop/", ""),
+        (f"/api/experiments/{identity}/stop", "application/json"),
+    ):
         headers = (*own, *((("content-type", kind),) if kind else ()))
         answer = await http("POST", path, who=me, headers=headers, token=True)
         assert answer.status in {202, 302}, path
@@ -268,8 +282,6 @@ async def test_every_websocket_is_behind_the_same_guard(me: Person, identity: st
 
 
 async def test_cookies_are_for_this_host_and_not_for_scripts_or_other_sites(me: Person) -> None:
-    from django.conf import settings  # noqa: PLC0415
-
     assert settings.SESSION_COOKIE_HTTPONLY
     assert settings.SESSION_COOKIE_DOMAIN is None
     answer = await http("GET", "/", who=me)
@@ -279,7 +291,5 @@ async def test_cookies_are_for_this_host_and_not_for_scripts_or_other_sites(me: 
 
 def test_a_star_among_the_hosts_is_refused_at_the_start() -> None:
     with override_settings(ALLOWED_HOSTS=["127.0.0.1"]):
-        from dashboard.web.guards import is_allowed_host  # noqa: PLC0415
-
         assert not is_allowed_host("localhost:8000", 8000)
     assert HOST.startswith("127.0.0.1")

@@ -1,0 +1,158 @@
+"""A lab as a server runs it, with what a person does to it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dashboard.core.journal import Entry, View
+from dashboard.core.lifecycle import Wanted
+from dashboard.core.messages import ArmStatus, Column
+from dashboard.core.stream import ExperimentHead, Phase
+from dashboard.engine.protocol import Engine, EngineInfo
+from dashboard.lab import store
+from dashboard.lab.context import Context
+from dashboard.lab.reconciler import Lab
+from dashboard.lab.store import Database
+from dashboard.lab.watches import WatchPool
+from tests.polling import eventually
+from tests.specs import make_spec
+
+LAUNCH_S = 20.0
+
+
+@dataclass(slots=True)
+class Told:
+    """A publisher that remembers."""
+
+    woken: list[str] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
+
+    def wake(self, experiment: str) -> None:
+        self.woken.append(experiment)
+
+    def trouble(self, experiment: str, problem: str) -> None:
+        self.troubles.append(problem)
+
+
+class Bench:
+    """A lab as a server would run it, with what a person does to it."""
+
+    def __init__(self, context: Context, told: Told) -> None:
+        self.context = context
+        self.told = told
+        self.lab = Lab(context)
+
+    @property
+    def database(self) -> Database:
+        return self.context.database
+
+    async def start(self) -> None:
+        await self.lab.start()
+
+    async def restart(self) -> None:
+        """As after a crash: a new lab knows only the database and the engine."""
+        await self.lab.close()
+        self.lab = Lab(self.context)
+        await self.lab.start()
+
+    async def launch(self, *modes: str, **more: Any) -> str:
+        """Asks for an experiment."""
+        identity = await self.database.run(store.create_experiment, make_spec(*modes, **more))
+        self.lab.wake()
+        return identity
+
+    async def want(self, identity: str, wanted: Wanted, *, again: bool = False) -> None:
+        assert await self.database.run(store.set_wanted, identity, wanted, again=again)
+        self.lab.wake()
+
+    async def stop(self, identity: str) -> ExperimentHead:
+        """Stops and waits for the proof."""
+        await self.want(identity, Wanted.STOPPED)
+        return await self.reaches(identity, Phase.STOPPED)
+
+    async def view(self, identity: str) -> View:
+        """The experiment as the database has it."""
+        return await self.database.run(store.view, identity)
+
+    async def entries(self, identity: str) -> tuple[Entry, ...]:
+        return await self.database.run(store.entries, identity)
+
+    async def reaches(self, identity: str, *phases: Phase, deadline_s: float = LAUNCH_S) -> ExperimentHead:
+        """The head once the experiment is in one of ``phases``."""
+
+        async def head() -> ExperimentHead | None:
+            found = (await self.view(identity)).head
+            return found if found is not None and found.phase in phases else None
+
+        try:
+            reached: ExperimentHead = await eventually(head, deadline_s)
+        except AssertionError:
+            view = await self.view(identity)
+            told = [(entry.seq, entry.text, str(entry.cause.source)) for entry in await self.entries(identity)]
+            raise AssertionError(f"{identity} is {view.head and view.head.phase}, not {phases}: {told}") from None
+        return reached
+
+    async def running(self, *modes: str, **more: Any) -> str:
+        """A launched experiment whose head says so."""
+        identity = await self.launch(*modes, **more)
+        await self.reaches(identity, Phase.RUNNING)
+        return identity
+
+    async def column(self, identity: str, key: str) -> Column:
+        return next(one for one in (await self.view(identity)).columns if one.key == key)
+
+    async def ends_as(self, identity: str, key: str, status: ArmStatus, deadline_s: float = 10.0) -> Column:
+        """The column once it has ``status``."""
+
+        async def found() -> Column | None:
+            column = await self.column(identity, key)
+            return column if column.status is status else None
+
+        try:
+            column: Column = await eventually(found, deadline_s)
+        except AssertionError:
+            raise AssertionError(f"{key} is not {status}: {await self.column(identity, key)}") from None
+        return column
+
+
+def make_context(engine: Engine, info: EngineInfo, data_dir: Path, told: Told, installation: str) -> Context:
+    """Everything a lab needs, on this engine."""
+    return Context(
+        engine=engine,
+        info=info,
+        private=True,
+        installation=installation,
+        data_dir=data_dir,
+        database=Database(),
+        publisher=told,
+        watches=WatchPool(),
+        clock=time.time,
+    )
+
+
+async def close_context(context: Context) -> None:
+    await context.watches.close()
+    await context.engine.close()
+    await asyncio.to_thread(context.database.close)
+
+
+async def open_bench(engine: Engine, data_dir: Path) -> Bench:
+    """A lab on ``engine`` that runs, with an installation of its own."""
+    database = Database()
+    installation = await database.run(store.installation_id)
+    await asyncio.to_thread(database.close)
+    told = Told()
+    made = Bench(make_context(engine, await engine.info(), data_dir, told, installation), told)
+    await made.start()
+    return made
+
+
+async def close_bench(bench: Bench) -> None:
+    """Stops everything and lets go."""
+    await bench.lab.stop_all()
+    await bench.lab.close()
+    await close_context(bench.context)

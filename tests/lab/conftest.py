@@ -1,0 +1,53 @@
+"""What the lab's tests share: a lab on the suite's engine, and a check that nothing stays there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from dashboard.engine.docker_engine import DockerEngine
+from tests.benches import Bench, close_bench, open_bench
+from tests.fakes import FakeEngine
+from tests.private_engine import PrivateEngine
+
+
+@pytest.fixture
+async def bench(engine_host: PrivateEngine, tmp_path: Path, transactional_db: None) -> AsyncIterator[Bench]:
+    """A lab that runs on the suite's engine; stopped and cleaned up at the end."""
+    made = await open_bench(DockerEngine(engine_host.endpoint), tmp_path)
+    yield made
+    await close_bench(made)
+
+
+@pytest.fixture
+def fake() -> FakeEngine:
+    """An engine in memory."""
+    return FakeEngine()
+
+
+@pytest.fixture
+async def quick(fake: FakeEngine, tmp_path: Path, transactional_db: None) -> AsyncIterator[Bench]:
+    """A lab that runs on ``fake``."""
+    made = await open_bench(fake, tmp_path)
+    yield made
+    await close_bench(made)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No test leaves a container or a network on the suite's engine."""
+    if "engine_host" not in request.fixturenames:
+        yield
+        return
+    host: PrivateEngine = request.getfixturevalue("engine_host")
+    yield
+    containers = host.docker("ps", "-aq").split()
+    networks = host.docker("network", "ls", "-q", "--filter", "type=custom").split()
+    if containers:
+        host.docker("rm", "-f", "-v", *containers)
+    if networks:
+        host.docker("network", "rm", *networks)
+    assert not containers, f"containers stay: {containers}"
+    assert not networks, f"networks stay: {networks}"
