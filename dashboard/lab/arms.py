@@ -201,8 +201,10 @@ class Arms:
 
     async def _start(self, arm: ArmSpec, container: str) -> None:
         await self._context.engine.start_container(container)
-        await self.observe(arm, container)
-        await self._context.database.run(store.remember_container, self._record.id, arm.key, container)
+        remembered = self._context.database.run(store.remember_container, self._record.id, arm.key, container)
+        for outcome in await asyncio.gather(remembered, self.observe(arm, container), return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
 
     async def observe(self, arm: ArmSpec, container: str) -> None:
         """Opens the container's namespace and reads it; one that has already ended is buried."""

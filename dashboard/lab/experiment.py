@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from dashboard.core.columns import first_columns
 from dashboard.core.journal import Cause, Facts, Source, View
-from dashboard.core.lifecycle import Real, Remove, Wanted, container_name, plan
+from dashboard.core.lifecycle import Action, Real, Remove, Wanted, container_name, plan
 from dashboard.core.messages import ArmStatus, Check
 from dashboard.core.stream import Phase
 from dashboard.engine.protocol import EngineEvent, EngineUnreachable
@@ -130,15 +130,9 @@ class Run:
         await self._context.database.run(store.save_head, record.id, head, 0)
 
     async def _launch(self) -> None:
-        real, leftovers = await self._real()
-        actions = plan(Wanted.RUNNING, self._record.spec.arms, real, self._record.launched)
-        leftovers += [action.container for action in actions if isinstance(action, Remove)]
-        await asyncio.gather(*(self._arms.remove(container) for container in leftovers))
-        machine = asyncio.ensure_future(self._observe_machine())
-        try:
-            notice = await self._arms.prepare_images(self._progress)
-        finally:
-            await machine
+        actions, notice, _ = await _all(
+            self._cleared(), self._arms.prepare_images(self._progress), self._observe_machine()
+        )
         if self._stopping:
             return
         cause = Cause(Source.LAB, "launch")
@@ -156,6 +150,14 @@ class Run:
         self._recorder.set_head(cause, text, phase=Phase.RUNNING)
         self._look_up()
         await self._context.database.run(store.save_head, self._record.id, self._recorder.head)
+
+    async def _cleared(self) -> tuple[Action, ...]:
+        """What is to be done, after everything has gone that is not wanted."""
+        real, leftovers = await self._real()
+        actions = plan(Wanted.RUNNING, self._record.spec.arms, real, self._record.launched)
+        leftovers += [action.container for action in actions if isinstance(action, Remove)]
+        await asyncio.gather(*(self._arms.remove(container) for container in leftovers))
+        return actions
 
     async def _check(self) -> None:
         """Launched before: is everything still there? Also after a gap in the Engine's events."""
@@ -325,3 +327,10 @@ class Run:
 
     def _progress(self, text: str, fraction: float | None) -> None:
         self._recorder.set_head(Cause(Source.LAB, "prepare"), progress=text, fraction=fraction)
+
+
+async def _all[A, B, C](one: Awaitable[A], two: Awaitable[B], three: Awaitable[C]) -> tuple[A, B, C]:
+    """All at once, each to its end; then the first error is raised, if there was one."""
+    tasks = asyncio.ensure_future(one), asyncio.ensure_future(two), asyncio.ensure_future(three)
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return tasks[0].result(), tasks[1].result(), tasks[2].result()
