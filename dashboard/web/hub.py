@@ -25,6 +25,7 @@ from dashboard.lab import store
 
 log = logging.getLogger(__name__)
 BLOCKED_S = 5.0
+WATCH_S = 1.0
 PING_S = 20.0
 PING = encode({"v": PROTOCOL_VERSION, "type": "ping"}).decode()
 SHOWN_ITEMS = 200
@@ -255,7 +256,7 @@ class Hub:
         """
         pinged = asyncio.get_running_loop().time()
         while self._feeds:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(WATCH_S)
             now = asyncio.get_running_loop().time()
             if now - pinged >= PING_S:
                 pinged = now
