@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from django.db import OperationalError
 from dashboard.core.comparison import compare
 from dashboard.core.journal import Cause, Entry, Facts, Source
 from dashboard.core.lifecycle import Wanted
+from dashboard.core.messages import encode
 from dashboard.core.state import Listener
 from dashboard.core.stream import Patch, Phase, Snapshot, apply_rows
 from dashboard.lab import store
@@ -27,6 +28,12 @@ from tests.web.sample import make_columns, make_head, make_listener, make_states
 pytestmark = pytest.mark.django_db(transaction=True)
 CAUSE = Cause(Source.LAB, "test")
 Message = Snapshot | Patch
+
+
+def _decode(text: str) -> Message:
+    if '"type":"snapshot"' in text:
+        return msgspec.json.decode(text, type=Snapshot)
+    return msgspec.json.decode(text, type=Patch)
 
 
 class Browser:
@@ -52,9 +59,7 @@ class Browser:
 
     @property
     def messages(self) -> list[Message]:
-        return [
-            msgspec.json.decode(text, type=Snapshot if '"type":"snapshot"' in text else Patch) for text in self.texts
-        ]
+        return [_decode(text) for text in self.texts]
 
     def model(self) -> Snapshot:
         """What the page shows: the newest snapshot with every patch since, applied as the page does it."""
@@ -158,13 +163,12 @@ async def test_all_browsers_get_the_same_bytes_encoded_once(
     hub: Hub, identity: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoded: list[object] = []
-    encode: Callable[[object], bytes] = module.encode
 
     def counted(value: object) -> bytes:
         encoded.append(value)
         return encode(value)
 
-    monkeypatch.setattr(module, "encode", counted)
+    monkeypatch.setattr("dashboard.web.hub.encode", counted)
     await write(identity, first())
     browsers = [Browser() for _ in range(20)]
     for browser in browsers:
