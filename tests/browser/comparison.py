@@ -1,0 +1,129 @@
+"""The experiment page, as tests read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from playwright.sync_api import Locator, Page, expect
+
+
+@dataclass(frozen=True)
+class Rect:
+    """Where something stands on the screen."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def holds(self, other: Rect) -> bool:
+        """Whether the other one lies inside."""
+        return (
+            self.left < other.left
+            and self.top < other.top
+            and self.right > other.right
+            and self.bottom > other.bottom
+        )
+
+    def touches(self, x: float, y: float, slack: float = 3.0) -> bool:
+        """Whether the point lies in it or on its edge."""
+        return self.left - slack <= x <= self.right + slack and self.top - slack <= y <= self.bottom + slack
+
+
+class ExperimentPage:
+    """One experiment in one browser."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    @property
+    def identity(self) -> str:
+        """The experiment's number."""
+        return self.page.url.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
+
+    def wait_for(self, phase: str) -> None:
+        """Until the page says that the experiment is there."""
+        expect(self.page.locator("[data-slot=phase-chip]")).to_have_attribute("data-phase", phase)
+
+    def wait_until_live(self) -> None:
+        """Until the websocket has delivered its snapshot."""
+        expect(self.page.locator("[data-connection]")).to_have_attribute("data-connection", "live")
+
+    def press(self, button: str) -> None:
+        """One of the buttons beside the title."""
+        self.page.locator(".actions").get_by_role("button", name=button, exact=True).click()
+
+    def columns(self) -> list[str]:
+        """The keys of the columns, in their order."""
+        found: list[str] = self.page.locator("[data-heads] [data-column]").evaluate_all(
+            "heads => heads.map(one => one.dataset.column)"
+        )
+        return found
+
+    def head(self, column: str) -> Locator:
+        """Badge and status."""
+        return self.page.locator(f'[data-heads] [data-column="{column}"]')
+
+    def detail(self, column: str) -> Locator:
+        """How the arm was launched, and what came of it."""
+        return self.page.locator(f'[data-details] [data-column="{column}"]')
+
+    def command(self, column: str) -> str:
+        """The ``docker run`` line."""
+        return self.detail(column).locator("[data-slot=command]").inner_text().replace("\n", " ")
+
+    def row(self, identity: str) -> Locator:
+        """One row by its id, shown or not."""
+        return self.page.locator(f'tr[data-row="{identity}"]')
+
+    def cell(self, row: str, column: str) -> Locator:
+        """One cell."""
+        return self.row(row).locator(f'td[data-column="{column}"]')
+
+    def text(self, row: str, column: str) -> str:
+        """What stands in a cell, also in one that is not shown now."""
+        return self.cell(row, column).text_content() or ""
+
+    def shown_rows(self) -> list[str]:
+        """The ids of the rows that can be seen."""
+        found: list[str] = self.page.locator("tr[data-row]").evaluate_all(
+            "rows => rows.filter(one => one.checkVisibility()).map(one => one.dataset.row)"
+        )
+        return found
+
+    def happened(self, text: str) -> Locator:
+        """Lines of the timeline that say this."""
+        return self.page.locator(".log li", has_text=text)
+
+    def box(self, identity: str) -> Rect:
+        """Where a box of the picture stands."""
+        found: Any = self.page.locator(f'svg.picture.wide .box[data-id="{identity}"] > rect').evaluate(
+            "one => { const r = one.getBoundingClientRect(); return [r.left, r.top, r.right, r.bottom]; }"
+        )
+        return Rect(*found)
+
+    def edges(self, kind: str) -> list[list[list[float]]]:
+        """Where the edges of a kind begin and end on the screen: ``[[x, y], [x, y]]`` each."""
+        found: list[list[list[float]]] = self.page.locator(f"svg.picture.wide .edge.{kind} path").evaluate_all(
+            """paths => paths.map(path => {
+                const matrix = path.getScreenCTM();
+                return [0, path.getTotalLength()].map(at => {
+                    const point = path.getPointAtLength(at).matrixTransform(matrix);
+                    return [point.x, point.y];
+                });
+            })"""
+        )
+        return found
+
+    def open_panel(self, name: str) -> None:
+        """Opens Try it or Inspect."""
+        panel = self.page.locator(f'[data-panel="{name}"]')
+        if panel.get_attribute("open") is None:
+            panel.locator("summary").click()
+        expect(panel).to_have_attribute("open", "")
+
+
+def scrolls_sideways(page: Page) -> bool:
+    """Whether the page as a whole is wider than the window."""
+    return bool(page.evaluate("document.scrollingElement.scrollWidth > document.scrollingElement.clientWidth"))

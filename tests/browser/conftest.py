@@ -1,0 +1,92 @@
+"""One server for all tests of the page; each test has visitors of its own, and every visitor listens for errors."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.browser.comparison import ExperimentPage
+from tests.browser.server import Server
+from tests.browser.visitor import DEADLINE_MS, REPORT_VIOLATIONS, Show, Visit, Visitor
+from tests.private_engine import PrivateEngine
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = ["--no-sandbox", "--disable-background-networking"]
+expect.set_options(timeout=DEADLINE_MS)
+
+
+@pytest.fixture(scope="session")
+def server(engine_host: PrivateEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server on the suite's engine, signed in. At the end Ctrl-C must leave nothing."""
+    running = Server(tmp_path_factory.mktemp("server"), engine_host.endpoint)
+    running.sign_in(running.start())
+    try:
+        yield running
+    finally:
+        code = running.interrupt()
+    assert code == 0
+    assert running.complaints() == []
+    assert engine_host.docker("ps", "-aq", "--filter", "name=^nm-") == ""
+    assert engine_host.docker("network", "ls", "-q", "--filter", "name=^nm-") == ""
+
+
+# One browser per module: while Playwright's synchronous API runs, asyncio takes its loop for running in this
+# thread, and the asynchronous tests of other modules could not start theirs.
+@pytest.fixture(scope="module")
+def browser(server: Server) -> Iterator[Browser]:  # noqa: ARG001 - the server is started before the loop is taken
+    """Chromium, as the system has it."""
+    path = next((found for name in NAMES if (found := shutil.which(name))), None)
+    assert path is not None, f"none of {', '.join(NAMES)} is on PATH: apt-get install chromium"
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, server: Server) -> Iterator[Visit]:
+    """Makes visitors: signed in unless ``signed_in=False``; other options are Playwright's for a context.
+
+    When the test ends none of them may have met an error, a warning or a violation of the policy.
+    """
+    visitors: list[Visitor] = []
+
+    def arrive(*, signed_in: bool = True, **options: Any) -> Visitor:
+        options.setdefault("viewport", {"width": 1520, "height": 1250})
+        context = browser.new_context(**options)
+        if signed_in:
+            cookies = server.cookies()
+            context.add_cookies([{"name": n, "value": v, "url": server.url} for n, v in cookies.items()])
+        if options.get("java_script_enabled", True):
+            context.add_init_script(REPORT_VIOLATIONS)
+        visitor = Visitor(context)
+        visitors.append(visitor)
+        return visitor
+
+    yield arrive
+    for visitor in visitors:
+        visitor.context.close()
+    assert [one for visitor in visitors for one in visitor.unexpected()] == []
+
+
+@pytest.fixture
+def visitor(visit: Visit) -> Visitor:
+    """Somebody who is signed in."""
+    return visit()
+
+
+@pytest.fixture
+def show(visitor: Visitor, server: Server) -> Show:
+    """Opens an experiment for the visitor, live unless it is over."""
+
+    def arrive(identity: str, *, who: Visitor | None = None, live: bool = True) -> ExperimentPage:
+        shown = ExperimentPage((who or visitor).open(f"{server.url}/experiments/{identity}/"))
+        if live:
+            shown.wait_until_live()
+        return shown
+
+    return arrive

@@ -1,0 +1,130 @@
+"""``manage.py up`` as a process of its own, as a person at the terminal sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from http.cookiejar import CookieJar
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import HTTPCookieProcessor, Request, build_opener
+
+from tests.polling import until
+
+ROOT = Path(__file__).resolve().parents[2]
+LINK = re.compile(r"http://\S+/sign-in/\?token=\S+")
+#: What may stand on stderr of a server that worked as it should: its last words, and requests that it refused.
+EXPECTED = re.compile(
+    r"Stopped \d+ running experiments?\.|.* WARNING django\.request: (Bad Request|Unauthorized|Not Found|Conflict): /\S*"
+)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody holds now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+class Server:
+    """One server with a data folder of its own. It outlives a kill: ``start`` serves on the same port again."""
+
+    def __init__(self, data_dir: Path, endpoint: str) -> None:
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._environment = {**os.environ, "NETMODES_DATA_DIR": str(data_dir), "DOCKER_HOST": endpoint}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._jar = CookieJar()
+        self._opener = build_opener(HTTPCookieProcessor(self._jar))
+
+    # The process.
+
+    def start(self) -> str:
+        """Starts and returns the sign-in link that was printed."""
+        out, err = self.data_dir / "up.out", self.data_dir / "up.err"
+        with out.open("wb") as stdout, err.open("ab") as stderr:
+            self._process = subprocess.Popen(
+                [sys.executable, "manage.py", "up", "--port", str(self.port)],
+                cwd=ROOT,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+            )
+        process = self._process
+        until(lambda: LINK.search(out.read_text()) or process.poll() is not None, 30)
+        found = LINK.search(out.read_text())
+        assert found is not None, f"the server did not start: {err.read_text()}"
+        return found[0]
+
+    def kill(self) -> None:
+        """Ends it as ``kill -9`` does."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(10)
+
+    def interrupt(self) -> int:
+        """Ctrl-C; returns the exit code."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGINT)
+        return self._process.wait(40)
+
+    def complaints(self) -> list[str]:
+        """Lines on stderr that a healthy server does not write."""
+        lines = (self.data_dir / "up.err").read_text().splitlines()
+        return [line for line in lines if not EXPECTED.fullmatch(line)]
+
+    def another_link(self) -> str:
+        """The fresh link that a second ``up`` prints while this one serves."""
+        command = [sys.executable, "manage.py", "up", "--port", str(self.port)]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=30, check=True
+        )
+        found = LINK.search(done.stdout)
+        assert found is not None, done.stdout
+        return found[0]
+
+    # The HTTP API, signed in.
+
+    def sign_in(self, link: str) -> None:
+        """Exchanges the link; the start page gives the CSRF cookie."""
+        with self._opener.open(link, timeout=10) as answer:
+            assert answer.status == 200
+
+    def cookies(self) -> dict[str, str]:
+        """The session and the CSRF token."""
+        return {cookie.name: cookie.value or "" for cookie in self._jar}
+
+    def api(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """GET, or POST of ``body``; the JSON answer."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json", "X-CSRFToken": self.cookies().get("csrftoken", "")}
+        try:
+            with self._opener.open(Request(f"{self.url}/api/{path}", data, headers), timeout=20) as answer:
+                return json.loads(answer.read())
+        except HTTPError as error:
+            raise AssertionError(f"{path}: {error.code} {error.read().decode()}") from error
+
+    def launch(self, **wanted: Any) -> str:
+        """An experiment that runs; its number."""
+        identity = str(self.api("experiments", wanted)["id"])
+        until(lambda: self.phase(identity) in {"running", "failed"}, 20)
+        assert self.phase(identity) == "running"
+        return identity
+
+    def phase(self, identity: str) -> str:
+        """Where an experiment stands; ``gone`` if there is none."""
+        return {one["id"]: one["phase"] for one in self.api("experiments")}.get(identity, "gone")
+
+    def forget_everything(self) -> None:
+        """Removes every experiment and waits until nothing of them is left."""
+        for one in self.api("experiments"):
+            self.api(f"experiments/{one['id']}/remove", {})
+        until(lambda: not self.api("experiments"), 20)

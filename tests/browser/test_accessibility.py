@@ -1,0 +1,78 @@
+"""axe finds nothing on any page, in either theme, in a wide window and on a small phone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.axe import violations
+from tests.browser.server import Server
+from tests.browser.visitor import Show, Visit, Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.engine]
+
+@pytest.fixture(scope="module")
+def running(server: Server) -> Iterator[str]:
+    """An experiment in which there is something of everything: warnings, a refusal, an exit, a shared namespace."""
+    identity = server.launch(
+        modes=["host", "bridge", "user-bridge", "none", "container:1"],
+        arms=[
+            {"mode": "bridge", "publish": "8080:80"},
+            {"mode": "bridge", "command": "sh -c 'echo no; exit 3'"},
+        ],
+        publish="8080:80",
+    )
+    yield identity
+    server.forget_everything()
+
+
+def test_a_running_experiment_with_everything_open(running: str, show: Show) -> None:
+    shown = show(running)
+    shown.open_panel("try")
+    shown.page.get_by_role("button", name="Ask over every path").click()
+    expect(shown.page.locator("[data-slot=try-state]")).to_contain_text("paths tried at")
+    shown.open_panel("inspect")
+    shown.page.get_by_role("button", name="Run", exact=True).click()
+    expect(shown.page.locator("[data-slot=inspect-state]")).to_contain_text("Finished at")
+    shown.page.get_by_label("Differences only").uncheck()
+    expect(shown.page.locator(".exit:visible, .error-box:visible")).to_have_count(2)
+    assert violations(shown.page) == []
+
+
+def test_a_running_experiment_as_it_is_first_seen(running: str, show: Show) -> None:
+    assert violations(show(running).page) == []
+
+
+def test_a_moment_of_the_past(running: str, visitor: Visitor, server: Server) -> None:
+    assert violations(visitor.open(f"{server.url}/experiments/{running}/?at=3")) == []
+
+
+def test_the_start_page_while_something_runs(running: str, visitor: Visitor, server: Server) -> None:
+    page = visitor.open(server.url)
+    expect(page.get_by_role("region", name="Running").get_by_role("listitem")).to_have_count(1)
+    page.locator("details.options summary").click()
+    assert violations(page) == []
+
+
+def test_the_doctor(visitor: Visitor, server: Server) -> None:
+    assert violations(visitor.open(f"{server.url}/doctor/")) == []
+
+
+def test_pages_that_refuse(running: str, visit: Visit, server: Server) -> None:
+    visitor = visit()
+    visitor.expect(r"Failed to load resource: .* 40[04] ")
+    assert violations(visitor.open(f"{server.url}/experiments/nobody/")) == []
+    assert violations(visitor.open(f"{server.url}/experiments/{running}/?at=never")) == []
+    page = visitor.open(server.url)
+    page.locator("#field-port").fill("eighty")
+    page.get_by_role("button", name="Launch", exact=True).click()
+    expect(page.locator("#problems")).to_be_visible()
+    assert violations(page) == []
+
+
+def test_the_door(visit: Visit, server: Server) -> None:
+    visitor = visit(signed_in=False)
+    visitor.expect(r"Failed to load resource: .* 401 ")
+    assert violations(visitor.open(server.url)) == []

@@ -1,0 +1,30 @@
+"""axe finds nothing on the pages of what is over, nor where nothing was ever launched."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.axe import violations
+from tests.browser.server import Server
+from tests.browser.visitor import Show
+
+pytestmark = [pytest.mark.browser, pytest.mark.engine]
+
+
+def test_a_stopped_experiment_and_then_an_empty_start_page(server: Server, show: Show) -> None:
+    identity = server.launch(modes=["none", "bridge"])
+    shown = show(identity)
+    shown.press("Stop")
+    shown.wait_for("stopped")
+    assert violations(shown.page) == []
+    shown.page.reload()
+    expect(shown.page.get_by_text("As it was at")).to_be_visible()
+    assert violations(shown.page) == []
+    shown.page.goto(server.url)
+    expect(shown.page.get_by_role("region", name="Past").get_by_role("listitem")).to_have_count(1)
+    assert violations(shown.page) == []
+    server.forget_everything()
+    shown.page.reload()
+    expect(shown.page.get_by_text("Press Launch: with the values as they stand")).to_be_visible()
+    assert violations(shown.page) == []

@@ -1,0 +1,67 @@
+"""Who gets in, and what stands at the doors that are closed."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.server import Server
+from tests.browser.visitor import Visit, Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.engine]
+
+
+def test_the_link_lets_in_once_and_leaves_no_token_in_the_address(visit: Visit, server: Server) -> None:
+    link = server.another_link()
+    one = visit(signed_in=False)
+    page = one.open(link)
+    assert page.url == f"{server.url}/"
+    expect(page.get_by_role("heading", level=1)).to_have_text("Launch one container in several network modes")
+    page.reload()
+    assert page.url == f"{server.url}/"
+    assert page.evaluate("document.referrer") == ""
+
+    late = visit(signed_in=False)
+    late.expect(r"Failed to load resource: .* 401 .*/sign-in/")
+    used = late.open(link)
+    expect(used.get_by_role("heading", level=1)).to_have_text("This link is used up or too old")
+    expect(used.locator("main")).to_contain_text("type ./netmodes up again for a new one")
+
+
+def test_nothing_is_shown_without_the_link(visit: Visit, server: Server) -> None:
+    visitor = visit(signed_in=False)
+    visitor.expect(r"Failed to load resource: .* 401 ")
+    for path in ("/", "/doctor/", "/experiments/whatever/", "/api/docs"):
+        page = visitor.open(server.url + path)
+        if path.startswith("/api/"):
+            expect(page.locator("body")).to_contain_text("Sign in first")
+        else:
+            expect(page.get_by_role("heading", level=1)).to_have_text("You need the sign-in link")
+
+
+def test_signing_out_closes_the_door(visit: Visit, server: Server) -> None:
+    visitor = visit(signed_in=False)
+    page = visitor.open(server.another_link())
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You are signed out")
+    visitor.expect(r"Failed to load resource: .* 401 ")
+    page.goto(server.url)
+    expect(page.get_by_role("heading", level=1)).to_have_text("You need the sign-in link")
+
+
+def test_an_address_where_nothing_is_says_where_to_go(visitor: Visitor, server: Server) -> None:
+    visitor.expect(r"Failed to load resource: .* 404 ")
+    page = visitor.open(f"{server.url}/experiments/nobody/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("There is nothing here")
+    page.get_by_role("link", name="To the start page").click()
+    assert page.url == f"{server.url}/"
+
+
+def test_the_doctor_and_the_api_s_documentation_need_no_other_server(visitor: Visitor, server: Server) -> None:
+    asked: list[str] = []
+    visitor.context.on("request", lambda request: asked.append(request.url))
+    page = visitor.open(f"{server.url}/doctor/")
+    expect(page.get_by_role("row", name="host").first).to_contain_text("yes")
+    page = visitor.open(f"{server.url}/api/docs")
+    expect(page.get_by_text("Launch an experiment")).to_be_visible()
+    assert {url.split("/", 3)[2] for url in asked if not url.startswith("data:")} == {f"127.0.0.1:{server.port}"}

@@ -1,0 +1,145 @@
+"""The launch form: what is wrong is said where it stands, and what is typed reaches Docker."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.comparison import ExperimentPage
+from tests.browser.server import Server
+from tests.browser.visitor import Visitor
+from tests.private_engine import PrivateEngine
+
+pytestmark = [pytest.mark.browser, pytest.mark.engine]
+
+
+@pytest.fixture(autouse=True)
+def _leave_nothing(server: Server) -> Iterator[None]:
+    yield
+    server.forget_everything()
+
+
+def _arm(page: Page, number: int, **fields: str) -> None:
+    """Fills in the options of an arm."""
+    fold = page.locator("details.options")
+    if fold.get_attribute("open") is None:
+        fold.locator("summary").first.click()
+    while page.locator(f"#arm-{number}-mode").count() == 0:
+        page.get_by_role("button", name="Add an arm").click()
+    page.locator(f"#arm-{number}-mode").select_option(fields.pop("mode"))
+    for name, value in fields.items():
+        page.locator(f"#arm-{number}-{name}").fill(value)
+
+
+def test_a_wrong_port_is_said_at_the_field_and_nothing_is_lost(visitor: Visitor, server: Server) -> None:
+    visitor.expect(r"Failed to load resource: .* 400 .*/experiments/")
+    page = visitor.open(server.url)
+    page.get_by_label("Image", exact=True).first.fill("nginx:1.27")
+    page.get_by_label("Port it listens on").first.fill("eighty")
+    page.get_by_label("Names to look up").fill("db.internal")
+    page.locator("#mode-none").check()
+    page.locator("#mode-host").uncheck()
+    _arm(page, 3, mode="bridge", hostname="web", environment="A=1\nB=two words")
+    with page.expect_response(lambda response: response.request.method == "POST") as answer:
+        page.get_by_role("button", name="Launch").click()
+    assert answer.value.status == 400
+    expect(page.locator("#problems")).to_be_focused()
+    expect(page.locator("#problems")).to_contain_text("1 thing to change before this can be launched")
+    port = page.locator("#field-port")
+    expect(port).to_have_value("eighty")
+    expect(port).to_have_attribute("aria-invalid", "true")
+    expect(port).to_have_accessible_description(
+        "The port must be a number from 1 to 65535, not “eighty”. inside the container"
+    )
+    expect(page.locator("#field-image")).to_have_value("nginx:1.27")
+    expect(page.locator("#field-names")).to_have_value("db.internal")
+    checked = page.locator("input[name=mode]:checked").evaluate_all("boxes => boxes.map(one => one.value)")
+    assert checked == ["bridge", "none"]
+    group = page.locator("fieldset.arm").filter(has=page.locator("option:checked", has_text="bridge"))
+    expect(group.get_by_label("Host name (--hostname)")).to_have_value("web")
+    expect(group.get_by_label("Environment (-e)")).to_have_value("A=1\nB=two words")
+    page.locator("#problems a").click()
+    expect(port).to_be_focused()
+    assert server.api("experiments") == []
+
+
+def test_every_problem_leads_to_its_field_also_in_an_arm(visitor: Visitor, server: Server) -> None:
+    visitor.expect(r"Failed to load resource: .* 400 .*/experiments/")
+    page = visitor.open(server.url)
+    _arm(page, 2, mode="bridge", dns="nobody", environment="no value", command="sh -c 'open")
+    page.get_by_role("button", name="Launch").click()
+    expect(page.locator("#problems li")).to_have_count(3)
+    invalid = page.locator(".arm [aria-invalid=true]")
+    expect(invalid).to_have_count(3)
+    for place in range(3):
+        link = page.locator("#problems a").nth(place)
+        target = (link.get_attribute("href") or "").removeprefix("#")
+        link.click()
+        expect(page.locator(f"#{target}")).to_be_focused()
+        expect(page.locator(f"#{target}-problem")).to_have_text(link.inner_text())
+
+
+def test_every_option_of_an_arm_reaches_docker_and_stands_in_its_line(
+    visitor: Visitor, server: Server, engine_host: PrivateEngine
+) -> None:
+    page = visitor.open(server.url)
+    for mode in ("host", "bridge"):
+        page.locator(f"#mode-{mode}").uncheck()
+    page.locator("#field-publish").fill("")
+    _arm(
+        page,
+        1,
+        mode="bridge",
+        command="sh -c 'exec nc -ll -p 8125 -e id'",
+        port="8125",
+        publish="127.0.0.1:8126:8125",
+        hostname="web",
+        dns="192.0.2.53",
+        user="1000:1000",
+        add_host="db:192.0.2.7",
+        environment="GREETING=two words",
+        sysctls="net.core.somaxconn=512",
+    )
+    _arm(page, 2, mode="container", target="bridge", command="sleep 600")
+    page.get_by_role("button", name="Launch").click()
+    shown = ExperimentPage(page)
+    shown.wait_for("running")
+    assert shown.columns() == ["machine", "bridge", "container"]
+    command = shown.command("bridge")
+    for option in (
+        "-p 127.0.0.1:8126:8125",
+        "--hostname web",
+        "--dns 192.0.2.53",
+        "--user 1000:1000",
+        "--add-host db:192.0.2.7",
+        "-e 'GREETING=two words'",
+        "--sysctl net.core.somaxconn=512",
+        "nginx sh -c 'exec nc -ll -p 8125 -e id'",
+    ):
+        assert option in command
+    name = f"nm-{shown.identity}-bridge"
+    assert f"--network container:{name}" in shown.command("container")
+    # What the page read …
+    assert shown.text("identity/hostname/", "bridge") == "web"
+    assert shown.text("identity/netns/", "container") == shown.text("identity/netns/", "bridge")
+    assert "192.0.2.53" in shown.text("dns/resolver/nameservers", "bridge")
+    assert shown.text("sysctls/net.core.somaxconn/", "bridge") == "512"
+    assert "192.0.2.7" in shown.text("hosts/db/", "bridge")
+    expect(shown.cell("listeners/tcp :8125/", "bridge")).to_contain_text("nc")
+    # … and what is so.
+    assert engine_host.docker("exec", name, "sh", "-c", "echo $GREETING; id -u; hostname") == "two words\n1000\nweb"
+    # The line can be typed: it makes the same container.
+    shown.press("Stop")
+    shown.wait_for("stopped")
+    typed = engine_host.docker(*shlex.split(command)[1:])
+    try:
+        said = "{{.Config.Hostname}} {{.Config.User}} {{.HostConfig.Sysctls}} {{.HostConfig.Dns}} {{.HostConfig.ExtraHosts}}"
+        assert engine_host.inspect(typed, said) == (
+            "web 1000:1000 map[net.core.somaxconn:512] [192.0.2.53] [db:192.0.2.7]"
+        )
+        assert engine_host.docker("exec", typed, "sh", "-c", "echo $GREETING") == "two words"
+    finally:
+        engine_host.docker("rm", "-f", typed)

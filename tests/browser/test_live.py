@@ -1,0 +1,495 @@
+"""One experiment that runs: what the page shows of it, and how it follows what happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, WebSocketRoute, expect
+
+from tests.browser.comparison import ExperimentPage, scrolls_sideways
+from tests.browser.server import Server
+from tests.browser.visitor import Show, Visit, Visitor
+from tests.private_engine import PrivateEngine
+
+pytestmark = [pytest.mark.browser, pytest.mark.engine]
+
+PORT = 8080
+TRIED = "paths tried at"
+
+
+@pytest.fixture(scope="module")
+def running(server: Server) -> Iterator[str]:
+    """Three arms with a published port, for all tests here: each leaves it as it was."""
+    identity = server.launch(modes=["host", "bridge", "user-bridge"], publish=f"{PORT}:80")
+    yield identity
+    server.forget_everything()
+
+
+def _inside(engine: PrivateEngine, identity: str, arm: str, *command: str) -> str:
+    """A command in the network namespace of an arm's container, as root of the machine."""
+    pid = engine.inspect(f"nm-{identity}-{arm}", "{{.State.Pid}}")
+    return engine.on_machine("nsenter", "-t", pid, "--net", *command)
+
+
+# What is shown.
+
+
+def test_every_arm_stands_beside_the_machine_with_the_line_that_ran(running: str, show: Show) -> None:
+    page = show(running)
+    assert page.columns() == ["machine", "host", "bridge", "user-bridge"]
+    for column in ("host", "bridge", "user-bridge"):
+        expect(page.head(column)).to_contain_text("running")
+        expect(page.detail(column)).to_contain_text(f"nm-{running}-{column}")
+    assert page.command("host") == f"docker run --rm -d --network host -p {PORT}:80 nginx"
+    assert page.command("bridge") == f"docker run --rm -d -p {PORT}:80 nginx"
+    named = f"--name nm-{running}-user-bridge --network nm-{running}"
+    assert page.command("user-bridge") == f"docker run --rm -d {named} -p {PORT + 1}:80 nginx"
+
+
+def test_host_mode_carries_the_machine_s_badge_and_bridge_its_own(running: str, show: Show) -> None:
+    page = show(running)
+    badges = [page.cell("identity/netns/", column).locator(".ns") for column in page.columns()]
+    machine, host, *others = [one.inner_text() for one in badges]
+    assert host == machine
+    assert len({machine, *others}) == 3
+    assert [one.get_attribute("data-mode") for one in badges] == ["machine", "machine", "bridge", "user-bridge"]
+
+
+def test_the_discarded_port_is_told_in_the_engine_s_own_words(running: str, show: Show) -> None:
+    page = show(running)
+    expect(page.detail("host")).to_contain_text("Published ports are discarded when using host network mode")
+    expect(page.detail("host").locator("[data-slot=published]")).to_have_text("nothing")
+    expect(page.detail("bridge").locator("[data-slot=published]")).to_contain_text(f"0.0.0.0:{PORT} → 80/tcp")
+    assert page.text("published/80/tcp/published", "host") == "discarded"
+    assert f"0.0.0.0:{PORT}" in page.text("published/80/tcp/published", "bridge")
+
+
+def test_what_differs_says_why(running: str, show: Show) -> None:
+    page = show(running)
+    whys = page.page.locator("tr[data-relation=differs] [data-slot=why]")
+    assert whys.count() > 10
+    assert all(whys.all_text_contents())
+
+
+def test_in_the_picture_the_host_container_is_inside_the_machine(running: str, show: Show) -> None:
+    page = show(running)
+    machine = page.box("machine:stack")
+    assert machine.holds(page.box("host:stack"))
+    assert machine.left < machine.right < page.box("bridge:stack").left
+
+
+def test_in_the_picture_a_cable_leads_from_docker0_to_the_bridge_container(running: str, show: Show) -> None:
+    page = show(running)
+    docker0 = page.page.locator("svg.picture.wide .box.interface", has_text="docker0").get_attribute("data-id") or ""
+    cables = page.edges("veth")
+    assert len(cables) == 2
+    assert any(page.box(docker0).touches(*start) and page.box("bridge:stack").touches(*end) for start, end in cables)
+    assert any(page.box("user-bridge:stack").touches(*end) for _, end in cables)
+
+
+def test_the_picture_is_told_in_words_too(running: str, show: Show) -> None:
+    page = show(running)
+    page.page.get_by_text("The picture in words").click()
+    words = page.page.locator("[data-slot=summary]")
+    expect(words).to_be_visible()
+    assert words.inner_text() == page.page.locator("svg.picture.wide").get_attribute("aria-label")
+    expect(words).to_contain_text("bridge")
+
+
+# What happens while one watches.
+
+
+def test_a_listener_appears_is_marked_and_goes_again(running: str, show: Show, engine_host: PrivateEngine) -> None:
+    page = show(running)
+    page.page.evaluate("window.sameDocument = true")
+    row = page.row("listeners/tcp :9000/")
+    expect(row).to_have_count(0)
+    engine_host.docker("exec", "-d", f"nm-{running}-host", "nc", "-l", "-p", "9000")
+    expect(page.cell("listeners/tcp :9000/", "host")).to_contain_text("nc")
+    expect(page.cell("listeners/tcp :9000/", "machine")).to_contain_text("nc")
+    for column in ("host", "machine"):
+        expect(page.cell("listeners/tcp :9000/", column)).to_have_class("hit")
+    expect(page.happened("nc opens :9000").locator("[data-slot=cause]")).to_contain_text("listener tcp :9000 · nc")
+    _inside(engine_host, running, "host", "bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/9000")
+    expect(row).to_have_count(0)
+    expect(page.happened(":9000")).to_have_count(2)
+    assert page.page.evaluate("window.sameDocument")
+
+
+def test_a_listener_inside_the_bridge_container_is_its_own(
+    running: str, show: Show, engine_host: PrivateEngine
+) -> None:
+    page = show(running)
+    engine_host.docker("exec", "-d", f"nm-{running}-bridge", "nc", "-l", "-p", "9001")
+    expect(page.cell("listeners/tcp :9001/", "bridge")).to_contain_text("nc")
+    for column in ("host", "machine"):
+        expect(page.cell("listeners/tcp :9001/", column).locator(".absent")).to_be_visible()
+    _inside(engine_host, running, "bridge", "bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/9001")
+    expect(page.row("listeners/tcp :9001/")).to_have_count(0)
+
+
+def test_an_address_added_to_a_container_appears_and_goes(
+    running: str, show: Show, engine_host: PrivateEngine
+) -> None:
+    page = show(running)
+    cell = page.cell("interfaces/eth0/addresses", "bridge")
+    _inside(engine_host, running, "bridge", "ip", "addr", "add", "203.0.113.7/24", "dev", "eth0")
+    expect(cell).to_contain_text("203.0.113.7/24")
+    expect(cell).to_have_class("hit")
+    expect(page.cell("interfaces/eth0/addresses", "host")).not_to_contain_text("203.0.113.7")
+    expect(page.happened("203.0.113.7").first).to_contain_text("bridge")
+    _inside(engine_host, running, "bridge", "ip", "addr", "del", "203.0.113.7/24", "dev", "eth0")
+    expect(cell).not_to_contain_text("203.0.113.7/24")
+
+
+def test_two_people_see_the_same(running: str, show: Show, visit: Visit, engine_host: PrivateEngine) -> None:
+    one, other = show(running), show(running, who=visit())
+    engine_host.docker("exec", "-d", f"nm-{running}-bridge", "nc", "-l", "-p", "9002")
+    for page in (one, other):
+        expect(page.cell("listeners/tcp :9002/", "bridge")).to_contain_text("nc")
+    _inside(engine_host, running, "bridge", "bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/9002")
+    for page in (one, other):
+        expect(page.row("listeners/tcp :9002/")).to_have_count(0)
+
+    def seen(page: ExperimentPage) -> list[str]:
+        texts: list[str] = page.page.locator("tr[data-row], .log li").all_text_contents()
+        return texts
+
+    assert seen(one) == seen(other)
+
+
+def test_what_the_server_draws_is_what_the_browser_draws(running: str, show: Show, visit: Visit) -> None:
+    live = show(running)
+    still = show(running, who=visit(java_script_enabled=False), live=False)
+
+    def seen(page: ExperimentPage) -> list[str]:
+        return page.page.locator("tr[data-row] > *, .log li, svg.picture text").all_text_contents()
+
+    assert seen(live) == seen(still)
+
+
+def test_a_dropped_connection_comes_back_with_what_was_missed(
+    running: str, visitor: Visitor, show: Show, engine_host: PrivateEngine
+) -> None:
+    lines: list[WebSocketRoute] = []
+
+    def connect(route: WebSocketRoute) -> None:
+        lines.append(route)
+        route.connect_to_server()
+
+    visitor.context.route_web_socket("**/ws/**", connect)
+    page = show(running)
+    chip = page.page.locator("[data-connection]")
+    page.page.evaluate(
+        """() => {
+            const chip = document.querySelector("[data-connection]");
+            window.seen = [];
+            new MutationObserver(() => window.seen.push(chip.textContent.trim()))
+                .observe(chip, {subtree: true, childList: true, characterData: true});
+        }"""
+    )
+    engine_host.docker("exec", "-d", f"nm-{running}-bridge", "nc", "-l", "-p", "9003")
+    lines[0].close(code=1011, reason="cut")
+    expect(page.cell("listeners/tcp :9003/", "bridge")).to_contain_text("nc")
+    expect(chip).to_have_text("live")
+    assert any(text.startswith("reconnecting since ") for text in page.page.evaluate("window.seen"))
+    assert len(lines) == 2
+    _inside(engine_host, running, "bridge", "bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/9003")
+    expect(page.row("listeners/tcp :9003/")).to_have_count(0)
+
+
+# Finding things.
+
+
+def test_differences_only_hides_what_is_the_same_and_is_remembered(running: str, show: Show) -> None:
+    page = show(running)
+    only = page.page.get_by_label("Differences only")
+    expect(only).to_be_checked()
+    same = page.page.locator("tr[data-relation=same]")
+    assert same.count() > 10
+    expect(same.first).to_be_hidden()
+    only.uncheck()
+    expect(same.first).to_be_visible()
+    page.page.reload()
+    page.wait_until_live()
+    expect(only).not_to_be_checked()
+    expect(same.first).to_be_visible()
+    only.check()
+    expect(same.first).to_be_hidden()
+
+
+def test_a_search_finds_rows_and_stays_in_the_address(running: str, show: Show) -> None:
+    page = show(running)
+    page.page.get_by_label("Filter rows").fill("docker0 MTU")
+    expect(page.row("identity/netns/")).to_be_hidden()
+    assert page.shown_rows() == ["interfaces/docker0/mtu"]
+    page.page.reload()
+    page.wait_until_live()
+    expect(page.page.get_by_label("Filter rows")).to_have_value("docker0 MTU")
+    assert page.shown_rows() == ["interfaces/docker0/mtu"]
+    page.page.get_by_label("Filter rows").fill("no such thing")
+    expect(page.page.get_by_text("No row matches.")).to_be_visible()
+    page.page.get_by_label("Filter rows").fill("")
+    expect(page.row("identity/netns/")).to_be_visible()
+    assert page.page.url.endswith(f"/experiments/{running}/")
+
+
+def test_a_section_folds_and_unfolds(running: str, show: Show) -> None:
+    page = show(running)
+    fold = page.page.get_by_role("button", name="Identity")
+    expect(fold).to_have_attribute("aria-expanded", "true")
+    fold.click()
+    expect(fold).to_have_attribute("aria-expanded", "false")
+    expect(page.row("identity/netns/")).to_be_hidden()
+    expect(page.row("published/80/tcp/published")).to_be_visible()
+    fold.click()
+    expect(page.row("identity/netns/")).to_be_visible()
+
+
+def test_copy_puts_the_command_on_the_clipboard(running: str, show: Show, visitor: Visitor, server: Server) -> None:
+    visitor.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
+    page = show(running)
+    page.detail("host").get_by_role("button", name="Copy the command of host").click()
+    expect(page.page.locator("#announcements")).to_have_text("Copied")
+    copied = page.page.evaluate("navigator.clipboard.readText()")
+    assert copied == f"docker run --rm -d --network host -p {PORT}:80 nginx"
+
+
+def test_the_theme_is_remembered(running: str, show: Show) -> None:
+    page = show(running)
+    button = page.page.locator("[data-theme-button]")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    expect(button).to_contain_text("Theme: auto")
+    light = page.page.evaluate(paper)
+    button.click()
+    expect(button).to_contain_text("Theme: light")
+    button.click()
+    expect(button).to_contain_text("Theme: dark")
+    assert page.page.evaluate(paper) != light
+    page.page.reload()
+    expect(button).to_contain_text("Theme: dark")
+    assert page.page.evaluate(paper) != light
+
+
+# Talking to it.
+
+
+def _try(page: ExperimentPage) -> dict[str, dict[str, str]]:
+    """Every attempt by its title: the texts of its parts."""
+    page.open_panel("try")
+    page.page.get_by_role("button", name="Ask over every path").click()
+    expect(page.page.locator("[data-slot=try-state]")).to_contain_text(TRIED)
+    found: dict[str, dict[str, str]] = {}
+    for one in page.page.locator(".attempt").all():
+        parts = ("from", "curl", "status", "time", "client", "failure", "unavailable", "body")
+        texts = {part: one.locator(f"[data-slot={part}]").text_content() or "" for part in parts}
+        found[one.locator("[data-slot=title]").inner_text()] = texts
+    return found
+
+
+def _ways_to_user_bridge(engine: PrivateEngine, identity: str, own: str) -> dict[str, tuple[str, str]]:
+    network = f"{{{{with index .NetworkSettings.Networks \"nm-{identity}\"}}}}{{{{.IPAddress}}}} {{{{.Gateway}}}}{{{{end}}}}"
+    inner, gateway = engine.inspect(f"nm-{identity}-user-bridge", network).split()
+    return {
+        "127.0.0.1 inside user-bridge": ("127.0.0.1:80", "127.0.0.1"),
+        "The machine to user-bridge's address": (f"{inner}:80", gateway),
+        "127.0.0.1 to the published port of user-bridge": (f"127.0.0.1:{PORT + 1}", gateway),
+        "The machine's address to the published port of user-bridge": (f"{own}:{PORT + 1}", own),
+    }
+
+
+def test_try_it_asks_on_every_path_and_tells_whom_the_server_saw(
+    running: str, show: Show, engine_host: PrivateEngine
+) -> None:
+    page = show(running)
+    found = _try(page)
+    inner = engine_host.inspect(f"nm-{running}-bridge", "{{.NetworkSettings.Networks.bridge.IPAddress}}")
+    gateway = engine_host.inspect(f"nm-{running}-bridge", "{{.NetworkSettings.Networks.bridge.Gateway}}")
+    own = page.text("identity/address/", "machine").split(",")[0]
+    expected = {
+        "127.0.0.1 to host": ("127.0.0.1:80", "127.0.0.1"),
+        "The machine's address to host": (f"{own}:80", own),
+        "127.0.0.1 inside bridge": ("127.0.0.1:80", "127.0.0.1"),
+        "The machine to bridge's address": (f"{inner}:80", gateway),
+        "127.0.0.1 to the published port of bridge": (f"127.0.0.1:{PORT}", gateway),
+        "The machine's address to the published port of bridge": (f"{own}:{PORT}", own),
+        **_ways_to_user_bridge(engine_host, running, own),
+    }
+    assert expected.keys() < found.keys()
+    for title, (address, client) in expected.items():
+        assert found[title]["status"] == "200 OK", found[title]
+        assert found[title]["curl"] == f"curl -i http://{address}/", title
+        assert found[title]["time"].endswith(("µs", "ms"))
+        assert found[title]["failure"] == ""
+        assert found[title]["client"].rsplit(":", 1)[0] == client, title
+        assert f"from {client}." in found[title]["body"]
+    [title] = found.keys() - expected.keys()
+    assert title == "Published port, host"
+    assert found[title]["unavailable"] == "the Engine discarded -p: host has no mapping"
+    assert found[title]["status"] == ""
+
+
+def test_a_path_that_fails_says_how(running: str, show: Show, engine_host: PrivateEngine) -> None:
+    page = show(running)
+    rule = ("INPUT", "-p", "tcp", "--dport", "80", "-j", "REJECT", "--reject-with", "tcp-reset")
+    _inside(engine_host, running, "bridge", "iptables", "-A", *rule)
+    try:
+        found = _try(page)
+    finally:
+        _inside(engine_host, running, "bridge", "iptables", "-D", *rule)
+    assert found["127.0.0.1 to host"]["status"] == "200 OK"
+    assert "refused the connection" in found["127.0.0.1 inside bridge"]["failure"]
+    assert "refused the connection" in found["The machine to bridge's address"]["failure"]
+    # docker-proxy takes the connection before it knows that nobody is behind it.
+    proxied = found["127.0.0.1 to the published port of bridge"]["failure"]
+    assert f"127.0.0.1:{PORT}" in proxied
+    assert "refused" not in proxied
+
+
+def _inspect(page: ExperimentPage, column: str, command: str, name: str = "") -> str:
+    """What the command printed."""
+    page.open_panel("inspect")
+    page.page.get_by_label("Column", exact=True).select_option(column)
+    page.page.get_by_label("Command", exact=True).select_option(label=command)
+    if name:
+        page.page.get_by_label("Name to look up").fill(name)
+    page.page.locator("[data-slot=inspect-state]").evaluate("one => { one.textContent = ''; }")
+    page.page.get_by_role("button", name="Run").click()
+    expect(page.page.locator("[data-slot=inspect-state]")).to_contain_text("Finished at")
+    return page.page.locator("[data-slot=output]").inner_text()
+
+
+def test_inspect_prints_the_same_addresses_as_were_read(running: str, show: Show) -> None:
+    page = show(running)
+    printed = _inspect(page, "bridge", "ip addr show")
+    address = page.text("identity/address/", "bridge")
+    assert f"inet {address}/16" in printed
+    beside = page.page.locator("[data-slot=beside]")
+    expect(beside).to_contain_text(f"{address}/16")
+    expect(beside).not_to_contain_text("no such interface")
+    beside.get_by_role("link", name="Interfaces").click()
+    expect(page.row("interfaces/lo/mtu")).to_be_in_viewport()
+
+
+def test_inspect_reads_the_files_of_the_column(running: str, show: Show, engine_host: PrivateEngine) -> None:
+    page = show(running)
+    for column in ("host", "bridge"):
+        file = engine_host.docker("exec", f"nm-{running}-{column}", "cat", "/etc/resolv.conf")
+        assert _inspect(page, column, "cat /etc/resolv.conf").strip() == file
+    hosts = _inspect(page, "bridge", "cat /etc/hosts")
+    assert page.text("identity/hostname/", "bridge") in hosts
+
+
+def test_inspect_names_the_programs_that_listen(running: str, show: Show) -> None:
+    page = show(running)
+    assert "nginx" in _inspect(page, "bridge", "ss -tulpn")
+    assert "docker-proxy" in _inspect(page, "machine", "ss -tulpn")
+
+
+def test_inspect_asks_docker_s_resolver_for_a_name(running: str, show: Show) -> None:
+    page = show(running)
+    page.open_panel("inspect")
+    expect(page.page.get_by_label("Name to look up")).to_be_hidden()
+    printed = _inspect(page, "user-bridge", "nslookup NAME", f"nm-{running}-user-bridge")
+    assert "127.0.0.11" in printed
+    assert page.text("identity/address/", "user-bridge") in printed
+
+
+def test_a_name_that_is_none_is_refused_with_a_sentence(running: str, show: Show, visitor: Visitor) -> None:
+    visitor.expect(r"Failed to load resource: .* 400 .*/inspect/")
+    page = show(running)
+    page.open_panel("inspect")
+    page.page.get_by_label("Command", exact=True).select_option(label="nslookup NAME")
+    page.page.get_by_label("Name to look up").fill("-x; id")
+    page.page.get_by_role("button", name="Run").click()
+    expect(page.page.locator("[data-slot=inspect-state]")).to_contain_text("is no name to look up")
+
+
+def test_a_command_that_takes_long_can_be_cancelled(running: str, show: Show, engine_host: PrivateEngine) -> None:
+    page = show(running)
+    page.open_panel("inspect")
+    page.page.get_by_label("Column", exact=True).select_option("bridge")
+    page.page.get_by_label("Command", exact=True).select_option(label="nslookup NAME")
+    page.page.get_by_label("Name to look up").fill("nobody.invalid")
+    # Neither an answer nor a refusal comes back: nslookup waits.
+    rule = ("INPUT", "!", "-i", "lo", "-j", "DROP")
+    _inside(engine_host, running, "bridge", "iptables", "-A", *rule)
+    try:
+        page.page.get_by_role("button", name="Run").click()
+        expect(page.page.get_by_text("Printing…")).to_be_visible()
+        page.page.get_by_role("button", name="Cancel").click()
+        expect(page.page.get_by_text("Cancelled")).to_be_visible()
+        expect(page.page.get_by_role("button", name="Cancel")).to_be_hidden()
+        expect(page.page.get_by_role("button", name="Run")).to_be_focused()
+    finally:
+        _inside(engine_host, running, "bridge", "iptables", "-D", *rule)
+
+
+# A moment of the past.
+
+
+def test_a_line_of_the_timeline_leads_to_the_state_at_that_moment(running: str, show: Show) -> None:
+    page = show(running)
+    page.happened("Launch asked for").first.locator("a").click()
+    expect(page.page.locator("[data-connection]")).to_contain_text("not live")
+    expect(page.page.get_by_text("As it was at")).to_be_visible()
+    expect(page.head("bridge")).to_contain_text("waiting")
+    page.page.get_by_role("link", name="Show the newest state").click()
+    page.wait_until_live()
+    expect(page.head("bridge")).to_contain_text("running")
+
+
+# Any window.
+
+
+def _open_everything(page: Page) -> None:
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+
+
+def test_nothing_scrolls_sideways_in_any_window(running: str, show: Show) -> None:
+    page = show(running)
+    page.page.get_by_label("Differences only").uncheck()
+    _open_everything(page.page)
+    _try(page)
+    for width in (320, 390, 701, 1100, 1520, 2560):
+        page.page.set_viewport_size({"width": width, "height": 900})
+        wide = page.page.evaluate(
+            """() => [...document.querySelectorAll("body *")]
+                .filter(one => one.checkVisibility() && !one.closest(".scroll, .unseen, .sprite, pre, .skip"))
+                .filter(one => one.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+                .map(one => one.outerHTML.slice(0, 120))"""
+        )
+        assert wide == [], width
+        assert not scrolls_sideways(page.page), width
+
+
+def test_on_a_phone_every_column_is_named_in_every_row(running: str, show: Show, visit: Visit) -> None:
+    page = show(running, who=visit(viewport={"width": 320, "height": 700}, has_touch=True, is_mobile=True))
+    names = page.row("identity/netns/").locator("td").evaluate_all(
+        "cells => cells.map(one => getComputedStyle(one, '::after').content)"
+    )
+    assert names == ['"this machine"', '"host"', '"bridge"', '"user-bridge"']
+    expect(page.page.locator("svg.picture.narrow")).to_be_visible()
+    expect(page.page.locator("nav")).to_be_hidden()
+    page.page.get_by_role("button", name="Menu").click()
+    expect(page.page.get_by_role("link", name="Doctor")).to_be_visible()
+
+
+def test_nothing_moves_for_those_who_asked_for_that(
+    running: str, show: Show, visit: Visit, engine_host: PrivateEngine
+) -> None:
+    page = show(running, who=visit(reduced_motion="reduce"))
+    engine_host.docker("exec", "-d", f"nm-{running}-bridge", "nc", "-l", "-p", "9004")
+    cell = page.cell("listeners/tcp :9004/", "bridge")
+    expect(cell).to_have_class("hit")
+    assert cell.evaluate("one => getComputedStyle(one).boxShadow") != "none"
+    moving = page.page.evaluate(
+        """() => [...document.querySelectorAll("*")].filter(one => {
+            const style = getComputedStyle(one);
+            return style.animationName !== "none" || !/^(0s(, )?)+$/.test(style.transitionDuration);
+        }).length + document.getAnimations().length"""
+    )
+    assert moving == 0
+    _inside(engine_host, running, "bridge", "bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/9004")
+    expect(page.row("listeners/tcp :9004/")).to_have_count(0)

@@ -1,0 +1,50 @@
+"""A person with a browser, in which every error is heard."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page
+
+from tests.browser.comparison import ExperimentPage
+
+DEADLINE_MS = 15_000
+#: Says what a page tried to do against its policy, whatever the browser writes about it.
+REPORT_VIOLATIONS = """document.addEventListener("securitypolicyviolation", (event) =>
+    console.error(`policy violation: ${event.violatedDirective} ${event.blockedURI}`));"""
+
+
+@dataclass
+class Visitor:
+    """A person with a browser. ``expect`` takes a pattern for errors that belong to the test."""
+
+    context: BrowserContext
+    expected: list[re.Pattern[str]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def expect(self, pattern: str) -> None:
+        """Errors that match are what the test is about."""
+        self.expected.append(re.compile(pattern))
+
+    def open(self, url: str) -> Page:
+        """A new tab."""
+        page = self.context.new_page()
+        page.set_default_timeout(DEADLINE_MS)
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.problems.append(f"page error: {error}"))
+        page.goto(url)
+        return page
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.problems.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
+
+    def unexpected(self) -> list[str]:
+        """Errors, warnings and violations that no test asked for."""
+        return [one for one in self.problems if not any(pattern.search(one) for pattern in self.expected)]
+
+
+Visit = Callable[..., Visitor]
+Show = Callable[..., ExperimentPage]
