@@ -38,7 +38,8 @@ def _line(label: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> l
 
 
 def comparison_text(comparison: Comparison, width: int = 120, *, everything: bool = False) -> str:
-    """Heads, then the rows that differ (or all), with the reason under each."""
+    """Heads, then the rows that differ (or all), with the reason under each. All of it is ``printable``."""
+    width = max(width, LABEL_WIDTH)
     columns = comparison.columns
     room = max(16, (width - LABEL_WIDTH) // max(1, len(columns)) - 2)
     lines = _line([""], [textwrap.wrap(column.title, room) for column in columns], room)
@@ -66,11 +67,11 @@ def comparison_text(comparison: Comparison, width: int = 120, *, everything: boo
             lines += textwrap.wrap(row.why, width - 4, initial_indent="    ", subsequent_indent="    ")
     if hidden:
         lines += ["", f"{hidden} rows are the same in all columns."]
-    return "\n".join(lines)
+    return printable("\n".join(lines))
 
 
 def doctor_text(doctor: Doctor) -> str:
     """The table of modes, then the checks."""
     modes = [f"{'yes' if one.available else 'no ':3}  {one.mode:12}  {printable(one.reason)}" for one in doctor.modes]
     checks = [f"{'good' if one.ok else 'bad ':4}  {one.name:12}  {printable(one.detail)}" for one in doctor.checks]
-    return "\n".join(line.rstrip() for line in (*modes, "", *checks))
+    return printable("\n".join(line.rstrip() for line in (*modes, "", *checks)))
