@@ -134,7 +134,7 @@ class Arms:
         by_arm = {action.arm: action for action in actions if not isinstance(action, Remove)}
         for wave in launch_order(self._record.spec.arms):
             results = await asyncio.gather(
-                *(self._bring_up(arm, by_arm[arm.key]) for arm in wave), return_exceptions=True
+                *(self._bring_up(arm, by_arm[arm.key]) for arm in wave if arm.key in by_arm), return_exceptions=True
             )
             for result in results:
                 if isinstance(result, BaseException):
@@ -146,7 +146,9 @@ class Arms:
         try:
             match action:
                 case Lose():
-                    self._recorder.lost(arm.key)
+                    # One that ended before this lab took over was removed by us: its column keeps what was said.
+                    if self._recorder.column(arm.key).status not in {ArmStatus.EXITED, ArmStatus.LOST}:
+                        self._recorder.lost(arm.key)
                 case Bury():
                     await self.bury(arm.key, action.container)
                 case Adopt():
@@ -213,7 +215,10 @@ class Arms:
         if not facts.running or facts.pid == 0:
             await self.bury(arm.key, container)
             return
-        subject = Subject(arm.key, facts.pid, arm.mode, facts.resolv_conf_path, facts.hosts_path, facts.dns)
+        # A container that joins another's stack has its files too.
+        owner = next((one for one in self._record.spec.arms if one.key == arm.target), arm)
+        dns = facts.dns or owner.dns
+        subject = Subject(arm.key, facts.pid, owner.mode, facts.resolv_conf_path, facts.hosts_path, dns)
         try:
             state = await self._observer.add(subject)
             again = await engine.inspect_container(container)
