@@ -7,7 +7,6 @@ import pytest
 from dashboard.core.journal import Cause, Entry, Facts, Source
 from dashboard.core.timeline import timeline_item
 
-
 CAUSE = Cause(Source.KERNEL, "address eth0", "nginx 4711")
 
 
