@@ -89,7 +89,8 @@ class Observer:
             self._kernel_changed(subject.key, view, cause)
 
         def candidates() -> Iterable[int]:
-            return [subject.pid]
+            # In a container of a user-defined network the resolver's sockets are the engine's own.
+            return (subject.pid, self._engine_pid)
 
         inode, view = await self._pool.subscribe(observed_token, subject.pid, changed, candidates)
         try:

@@ -51,7 +51,7 @@ class WatchPool:
 
                 def all_candidates() -> Iterable[int]:
                     current = self._shared.get(inode)
-                    for one in list(current.candidates.values()) if current else ():
+                    for one in list(current.candidates.values()) if current else (candidates,):
                         yield from one()
 
                 try:
