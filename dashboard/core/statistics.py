@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +71,39 @@ def ratio_of_medians(pairs: Sequence[tuple[float, float]]) -> float:
     """The median of the first ones over the median of the second ones; inf if that is 0."""
     below = median(other for _, other in pairs)
     return median(one for one, _ in pairs) / below if below else float("inf")
+
+
+def resampled_medians(samples: Sequence[float], source: random.Random, rounds: int = 2000) -> list[float]:
+    """The medians of ``rounds`` bootstrap resamples, sorted: what ``bootstrap_interval`` of ``median`` looks at, in a
+    tenth of the time. ValueError without samples."""
+    if not samples:
+        raise ValueError("the median of nothing")
+    size = len(samples)
+    half, odd = divmod(size, 2)
+    found = []
+    for _ in range(rounds):
+        drawn = sorted(source.choices(samples, k=size))
+        found.append(drawn[half] if odd else (drawn[half - 1] + drawn[half]) / 2)
+    found.sort()
+    return found
+
+
+def small_sample_confidence(confidence: float, size: int) -> float:
+    """The confidence to ask of a percentile bootstrap of ``size`` samples so that it covers ``confidence``.
+
+    The plain percentile interval is too narrow by sqrt((n-1)/n) and by normal instead of Student quantiles
+    (Hesterberg, "What teachers should know about the bootstrap", 2015, section 5.3). 1.0 for fewer than 3 samples.
+    """
+    if size < 3:
+        return 1.0
+    normal = NormalDist()
+    z = -normal.inv_cdf((1 - confidence) / 2)
+    df = size - 1
+    # Student's quantile by its Cornish-Fisher expansion (Abramowitz and Stegun, 26.7.5).
+    t = (
+        z
+        + (z**3 + z) / (4 * df)
+        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * df**2)
+        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * df**3)
+    )
+    return 1 - 2 * normal.cdf(-t * (size / df) ** 0.5)

@@ -1,0 +1,1 @@
+"""Timed requests from one network namespace to another, by processes of their own."""

@@ -1,0 +1,114 @@
+"""Starting, asking and ending the processes that measure."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+_ROOT = Path(__file__).resolve().parent.parent.parent
+#: Isolated mode (-I) leaves out the current folder and PYTHON variables; the program's own folder is added.
+_BOOT = "import sys; sys.path.insert(0, {root!r}); from dashboard.latency.{module} import main; main()"
+_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+_MOST_LINE_BYTES = 16_777_216
+
+
+class ChildEnded(Exception):  # noqa: N818 - a state of the world, named as the callers speak of it
+    """The process does not live any more, or does not answer; ``str()`` is a sentence."""
+
+
+def _launch(name: str, config: dict[str, Any]) -> subprocess.Popen[bytes]:
+    """Blocks for a few milliseconds. Not in another thread: the child ends with the thread that starts it."""
+    return subprocess.Popen(
+        [sys.executable, "-I", "-c", _BOOT.format(root=str(_ROOT), module=name), json.dumps(config)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        pass_fds=(config["control"], *config["places"]),
+        start_new_session=True,
+        env=_ENVIRONMENT,
+    )
+
+
+class Child:
+    """A client or responder process. Started from the thread that runs the loop: the child ends with that thread."""
+
+    def __init__(
+        self, name: str, process: subprocess.Popen[bytes], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.name = name
+        self.pid = process.pid
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def start(cls, name: str, places: Sequence[int], core: int | None) -> Self:
+        """``name`` is the module, ``client`` or ``responder``; ``places`` are descriptors of network namespaces,
+        which stay open for as long as the child needs them; ``core`` is where it is pinned."""
+        ours, theirs = socket.socketpair()
+        try:
+            config = {"parent": os.getpid(), "control": theirs.fileno(), "places": list(places), "core": core}
+            process = _launch(name, config)
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        try:
+            ours.setblocking(False)
+            reader, writer = await asyncio.open_connection(sock=ours, limit=_MOST_LINE_BYTES)
+        except BaseException:
+            process.kill()
+            process.wait()
+            ours.close()
+            raise
+        return cls(name, process, reader, writer)
+
+    def send(self, **command: Any) -> None:
+        """Tells it something; ``receive`` gets the answer."""
+        self._writer.write(json.dumps(command).encode() + b"\n")
+
+    async def receive(self, timeout_s: float) -> dict[str, Any]:
+        """Its next answer; ChildEnded if none comes."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                line = await self._reader.readline()
+        except TimeoutError as error:
+            raise ChildEnded(f"The {self.name} process did not answer for {timeout_s:g} s.") from error
+        except (OSError, ValueError) as error:
+            raise ChildEnded(f"The {self.name} process cannot be heard any more.") from error
+        if not line.endswith(b"\n"):
+            raise ChildEnded(await self._say_end())
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    async def ask(self, *, within_s: float = 5.0, **command: Any) -> dict[str, Any]:
+        """Tells it something and waits for the answer."""
+        self.send(**command)
+        return await self.receive(within_s)
+
+    async def _say_end(self) -> str:
+        try:
+            code = await asyncio.to_thread(self._process.wait, 2)
+        except subprocess.TimeoutExpired:
+            return f"The {self.name} process closed its connection."
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+        return f"The {self.name} process {how}."
+
+    async def end(self) -> None:
+        """Kills it and waits until it is gone. Harmless when repeated. Not to be cut short by a cancellation:
+        killing takes no time."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        self._process.wait()
+        self._writer.close()
+        with suppress(OSError):
+            await self._writer.wait_closed()

@@ -1,0 +1,286 @@
+"""The process that asks and takes the time: one block for each command, answered with its histogram.
+
+During a block nothing is done but asking: times go into an array that was made before, and become a histogram after.
+"""
+
+from __future__ import annotations
+
+import array
+import base64
+import socket
+import time
+from collections.abc import Callable, MutableSequence
+from typing import Any
+
+from dashboard.core.histogram import encode_times
+from dashboard.core.measurement import Probe
+from dashboard.latency.exchanges import (
+    ConnectEachTime,
+    Datagrams,
+    DnsLookup,
+    Exchange,
+    HttpGet,
+    SameSize,
+    open_socket,
+)
+from dashboard.latency.process import Control, Overdue, Places, overdue_after, run_main
+from dashboard.latency.refusals import Refusal, bracketed, say_error
+
+_FASTEST_PER_S = 200_000
+_SPIN_NS = 80_000  # before a due time we no longer sleep: waking up takes tens of microseconds
+_LOAD_BYTES = 65_536
+
+
+class _Taken:
+    """Times so far. ``number`` is right also when the loop was left by an exception."""
+
+    def __init__(self, most: int) -> None:
+        self.times: MutableSequence[int] = array.array("q", bytes(8 * most))
+        self.most = most
+        self.number = 0
+
+
+def ask_at_once(exchange: Exchange, taken: _Taken, end_ns: int) -> None:
+    """Closed loop: the next request as soon as the last one is answered."""
+    clock, times, most = time.perf_counter_ns, taken.times, taken.most
+    ask = exchange.ask
+    number = taken.number
+    try:
+        while number < most:
+            start = clock()
+            if start >= end_ns:
+                break
+            renew = ask()
+            times[number] = clock() - start
+            number += 1
+            if renew:
+                exchange.connect()
+                ask = exchange.ask
+    finally:
+        taken.number = number
+
+
+def ask_at_rate(exchange: Exchange, taken: _Taken, first_ns: int, rate: float, total: int) -> None:
+    """Open loop on one connection: ``total`` requests are due ``1 / rate`` seconds apart, and each time counts
+    from when its request was due, so that a stall is seen by all that had to wait behind it."""
+    clock, times = time.perf_counter_ns, taken.times
+    interval = 1e9 / rate
+    ask = exchange.ask
+    number = 0
+    try:
+        while number < total:
+            due = first_ns + int(number * interval)
+            early = due - clock()
+            if early > 0:
+                if early > _SPIN_NS:
+                    time.sleep((early - _SPIN_NS) / 1e9)
+                while clock() < due:
+                    pass
+            renew = ask()
+            times[number] = clock() - due
+            number += 1
+            if renew:
+                exchange.connect()
+                ask = exchange.ask
+    finally:
+        taken.number = number
+
+
+def make_exchange(probe: Probe, command: dict[str, Any]) -> Exchange:
+    """The exchange that a command asks for; Refusal for a name that DNS cannot carry."""
+    address, port = command["address"], command["port"]
+    match probe:
+        case Probe.TCP_RR:
+            return SameSize(address, port, command["payload"])
+        case Probe.TCP_CRR:
+            return ConnectEachTime(address, port, command["payload"])
+        case Probe.UDP_RR:
+            return Datagrams(address, port, command["payload"])
+        case Probe.HTTP:
+            return HttpGet(address, port, command["http_path"], command["host"])
+        case Probe.DNS:
+            try:
+                return DnsLookup(address, port, command["name"])
+            except (UnicodeError, ValueError) as error:
+                raise Refusal(f"{command['name']!r} is no name that can be looked up.") from error
+        case Probe.TCP_STREAM:
+            raise ValueError(probe)
+
+
+def _run_requests(command: dict[str, Any], probe: Probe) -> dict[str, Any]:
+    seconds, rate, timeout = command["seconds"], command["rate"], command["timeout_s"]
+    total = max(1, int(seconds * rate)) if rate else 0
+    taken = _Taken(total or min(command["most"], int(seconds * _FASTEST_PER_S) + 1000))
+    warming = _Taken(min(taken.most, int(command["warmup_s"] * _FASTEST_PER_S) + 100))
+    where = bracketed(command["address"], command["port"])
+    error = ""
+    exchange: Exchange | None = None
+    began = time.perf_counter_ns()
+
+    def whole() -> None:
+        nonlocal exchange, began
+        exchange = make_exchange(probe, command)
+        exchange.connect()
+        ask_at_once(exchange, warming, time.perf_counter_ns() + int(command["warmup_s"] * 1e9))
+        exchange.reconnects = 0
+        began = time.perf_counter_ns()
+        if rate:
+            ask_at_rate(exchange, taken, began + _SPIN_NS, rate, total)
+        else:
+            ask_at_once(exchange, taken, began + int(seconds * 1e9))
+
+    try:
+        error = _guard(whole, where, command["warmup_s"] + seconds + timeout)
+    finally:
+        if exchange is not None:
+            exchange.close()
+    lasted_s = (time.perf_counter_ns() - began) / 1e9
+    note = "" if exchange is None else exchange.note
+    reconnects = 0 if exchange is None else exchange.reconnects
+    if reconnects and reconnects >= taken.number > 1:
+        note = f"{note} {where} closes the connection after each answer.".strip()
+    if rate and warming.number:
+        usual_us = sorted(warming.times[: warming.number])[warming.number // 2] / 1000
+        if usual_us * rate > 1e6:
+            said = f"{where} answers in {usual_us:.0f} µs: it cannot keep up with {rate:,g} requests per second."
+            note = f"{said} The times are those of the queue. {note}".strip()
+        if error and taken.number < total:
+            error = f"{error} {taken.number} of {total} requests were answered."
+    answer = _figures(list(taken.times[: taken.number]), lasted_s)
+    return answer | {"error": error, "note": note, "reconnects": reconnects}
+
+
+def _guard(work: Callable[[], None], where: str, limit_s: float) -> str:
+    """The sentence for whatever ``work`` failed with; empty if it did not."""
+    try:
+        with overdue_after(limit_s):
+            work()
+    except Overdue:
+        return f"No answer from {where} within the time limit."
+    except Refusal as refusal:
+        return str(refusal)
+    except OSError as failure:
+        return say_error(failure, where)
+    return ""
+
+
+def _figures(times: list[int], lasted_s: float) -> dict[str, Any]:
+    """Exact figures of a block, in microseconds, and its histogram."""
+    found: dict[str, Any] = {"n": len(times), "duration_s": lasted_s}
+    if not times:
+        return found
+    histogram = base64.b64encode(encode_times(times)).decode()
+    times.sort()
+    last = len(times) - 1
+    for name, share in (("p50_us", 0.5), ("p90_us", 0.9), ("p99_us", 0.99), ("p999_us", 0.999)):
+        place = last * share
+        low = int(place)
+        high = min(low + 1, last)
+        found[name] = (times[low] + (times[high] - times[low]) * (place - low)) / 1000
+    mean = sum(times) / len(times) / 1000
+    return found | {"center_us": found["p50_us"], "max_us": times[-1] / 1000, "mean_us": mean, "histogram": histogram}
+
+
+def _run_stream(command: dict[str, Any]) -> dict[str, Any]:
+    """Sends for the given time; the stream has lasted until the other side has told that it read everything."""
+    address, port, size = command["address"], command["port"], command["payload"]
+    where = bracketed(address, port)
+    chunk = bytes(size)
+    taken = _Taken(int(command["seconds"] * _FASTEST_PER_S) + 1000)
+    clock = time.perf_counter_ns
+    lasted_ns = 0
+
+    def whole() -> None:
+        nonlocal lasted_ns
+        with open_socket(address, socket.SOCK_STREAM) as opened:
+            opened.connect((address, port))
+            send, times, most, number = opened.sendall, taken.times, taken.most, 0
+            began = before = clock()
+            end = began + int(command["seconds"] * 1e9)
+            while before < end and number < most:
+                send(chunk)
+                now = clock()
+                times[number] = now - before
+                before = now
+                number += 1
+            opened.shutdown(socket.SHUT_WR)
+            told = b""
+            while len(told) < 8 and (part := opened.recv(8)):
+                told += part
+            lasted_ns = clock() - began
+        if int.from_bytes(told, "big") != number * size or len(told) != 8:
+            raise Refusal(f"{where} did not read the whole stream.")
+        taken.number = number
+
+    error = _guard(whole, where, command["seconds"] + command["timeout_s"])
+    answer = _figures(list(taken.times[: taken.number]), lasted_ns / 1e9)
+    if taken.number and lasted_ns:
+        answer["center_us"] = lasted_ns / taken.number / 1000
+        answer["bytes_per_s"] = taken.number * size / (lasted_ns / 1e9)
+    return answer | {"error": error}
+
+
+class Client:
+    """Does blocks, or makes the load while another client does them."""
+
+    def __init__(self, control: Control, places: Places) -> None:
+        self._control = control
+        self._places = places
+
+    def serve(self) -> None:
+        """Does as it is told until the other side has gone."""
+        for command in self._control.commands():
+            getattr(self, f"do_{command.pop('do')}")(command)
+
+    def do_block(self, command: dict[str, Any]) -> None:
+        """One block; a failing one is answered with a sentence and what it had until then."""
+        probe = Probe(command["probe"])
+        try:
+            self._places.enter(command["place"])
+        except OSError as error:
+            self._control.answer(n=0, duration_s=0.0, error=f"The namespace cannot be entered: {error.strerror}.")
+            return
+        self._control.answer(**(_run_stream(command) if probe is Probe.TCP_STREAM else _run_requests(command, probe)))
+
+    def do_load(self, command: dict[str, Any]) -> None:
+        """Fills a connection until the next command comes."""
+        where = bracketed(command["address"], command["port"])
+        chunk = bytes(_LOAD_BYTES)
+        connected: list[socket.socket] = []
+
+        def connect() -> None:
+            self._places.enter(command["place"])
+            connected.append(open_socket(command["address"], socket.SOCK_STREAM))
+            connected[0].connect((command["address"], command["port"]))
+
+        if error := _guard(connect, where, command["timeout_s"]):
+            self._control.answer(error=error)
+        else:
+            self._control.answer()
+            with self._control.interruptible():
+                _guard(lambda: _send_forever(connected[0], chunk), where, 86_400)
+        for opened in connected:
+            opened.close()
+
+    def do_rest(self, _command: dict[str, Any]) -> None:
+        """Nothing: the load has ended by now."""
+        self._control.answer()
+
+
+def _send_forever(opened: socket.socket, chunk: bytes) -> None:
+    while True:
+        opened.sendall(chunk)
+
+
+def serve(control: Control, places: Places) -> None:
+    """The life of the client."""
+    Client(control, places).serve()
+
+
+def main() -> None:
+    """Started by ``children``."""
+    run_main(serve)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""Where a measurement runs: kernel, processor, governor, virtualisation, load, offloads."""
+
+from __future__ import annotations
+
+import array
+import fcntl
+import os
+import platform
+import socket
+import struct
+from collections.abc import Iterable
+from pathlib import Path
+
+from dashboard.core.measurement import Environment
+from dashboard.core.schedule import choose_cores
+
+_CPU = Path("/sys/devices/system/cpu")
+_SIOCETHTOOL = 0x8946
+#: linux/ethtool.h: the "get" commands that answer with one number.
+_OFFLOADS = {"rx-checksum": 0x14, "tx-checksum": 0x16, "sg": 0x18, "tso": 0x1E, "gso": 0x23, "gro": 0x2B}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace").strip().strip("\0")
+    except OSError:
+        return ""
+
+
+def _parse_cores(text: str) -> frozenset[int]:
+    """``0-3,8`` as sysfs writes it."""
+    found: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        if first.strip().isdigit():
+            found |= set(range(int(first), int(last or first) + 1))
+    return frozenset(found)
+
+
+def pick_cores() -> tuple[int | None, int | None]:
+    """A core for the client and one for the responder, of those that we may use; None, None with one only."""
+    allowed = sorted(os.sched_getaffinity(0))
+    siblings = {
+        core: _parse_cores(_read(_CPU / f"cpu{core}/topology/thread_siblings_list")) - {core} for core in allowed
+    }
+    return choose_cores(allowed, siblings)
+
+
+def _cpu_model(cpuinfo: str) -> str:
+    for name in ("model name", "Model", "Processor"):
+        for line in cpuinfo.splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == name and value.strip():
+                return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def _virtualisation(cpuinfo: str) -> str:
+    """What the firmware and the processor say: ``none`` on bare metal as far as they tell."""
+    hypervisor = _read(Path("/sys/hypervisor/type"))
+    if hypervisor:
+        return hypervisor
+    product = " ".join(
+        part for part in (_read(Path("/sys/class/dmi/id") / one) for one in ("sys_vendor", "product_name")) if part
+    )
+    flags = next((line for line in cpuinfo.splitlines() if line.startswith("flags")), "")
+    if " hypervisor" in flags:
+        return f"virtual machine ({product})" if product else "virtual machine"
+    return "none"
+
+
+def load_average() -> tuple[float, float, float] | None:
+    """1, 5 and 15 minutes; None where the kernel does not say."""
+    try:
+        return os.getloadavg()
+    except OSError:
+        return None
+
+
+def read_environment() -> Environment:
+    """What can be read of this machine before a run (a few milliseconds of small files). The caller adds the engine,
+    MTUs and offloads with ``dataclasses.replace``, and ``load_after`` at the end."""
+    cpuinfo = _read(Path("/proc/cpuinfo"))
+    client, responder = pick_cores()
+    return Environment(
+        kernel=platform.release(),
+        machine=platform.machine(),
+        cpu_model=_cpu_model(cpuinfo),
+        cores=os.cpu_count() or 0,
+        client_core=client,
+        responder_core=responder,
+        governor=_read(_CPU / "cpu0/cpufreq/scaling_governor"),
+        virtualisation=_virtualisation(cpuinfo),
+        python=platform.python_version(),
+        load_before=load_average(),
+    )
+
+
+def read_offloads(opened: socket.socket, interfaces: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The offloads that are on, for each link of the namespace in which the socket was opened (``Namespace.run``)."""
+    found = {}
+    for name in interfaces:
+        on = []
+        for offload, command in _OFFLOADS.items():
+            value = array.array("I", [command, 0])
+            request = struct.pack("16sP16x", name.encode()[:15], value.buffer_info()[0])
+            try:
+                fcntl.ioctl(opened, _SIOCETHTOOL, request)
+            except OSError:
+                continue
+            if value[1]:
+                on.append(offload)
+        found[name] = tuple(on)
+    return found

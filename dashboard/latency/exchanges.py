@@ -1,0 +1,255 @@
+"""One exchange of each probe. ``ask`` is what is timed; it returns True if the connection must be renewed,
+which is done between two timed requests. A failing exchange raises OSError or Refusal."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable
+from typing import Protocol
+
+from dashboard.latency.refusals import Refusal, bracketed
+
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
+_CLOSES = re.compile(rb"\r\nconnection:[ \t]*close", re.IGNORECASE)
+_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")
+_MOST_ANSWER_BYTES = 8_388_608
+_PART_BYTES = 65_536
+_RCODES = {1: "format error", 2: "server failure", 3: "no such name", 4: "not implemented", 5: "refused"}
+
+
+class Exchange(Protocol):
+    """A way to ask again and again."""
+
+    reconnects: int
+    note: str
+
+    @property
+    def ask(self) -> Callable[[], bool]:
+        """The function that is timed."""
+        ...
+
+    def connect(self) -> None:
+        """Makes or renews the connection; not timed."""
+        ...
+
+    def close(self) -> None:
+        """Ends it."""
+        ...
+
+
+def open_socket(address: str, kind: int) -> socket.socket:
+    """A blocking socket of the address's family; TCP sends without delay."""
+    opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
+    if kind == socket.SOCK_STREAM:
+        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return opened
+
+
+class _OnOneSocket:
+    """What the exchanges on a kept socket share."""
+
+    kind = socket.SOCK_STREAM
+
+    def __init__(self, address: str, port: int) -> None:
+        self.where = bracketed(address, port)
+        self.reconnects = 0
+        self.note = ""
+        self._address = address
+        self._port = port
+        self._socket: socket.socket | None = None
+        self.ask: Callable[[], bool] = self._not_connected
+
+    def _not_connected(self) -> bool:
+        raise Refusal(f"There is no connection to {self.where}.")
+
+    def connect(self) -> None:
+        if self._socket is not None:
+            self.close()
+            self.reconnects += 1
+        self._socket = open_socket(self._address, self.kind)
+        self._socket.connect((self._address, self._port))
+        self.ask = self._make_ask(self._socket)
+
+    def _make_ask(self, opened: socket.socket) -> Callable[[], bool]:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+
+class SameSize(_OnOneSocket):
+    """``size`` bytes each way on one TCP connection."""
+
+    def __init__(self, address: str, port: int, size: int) -> None:
+        super().__init__(address, port)
+        self._size = size
+
+    def _make_ask(self, opened: socket.socket) -> Callable[[], bool]:
+        size, request, buffer = self._size, bytes(self._size), bytearray(self._size)
+        view, send, receive, rest = memoryview(buffer), opened.send, opened.recv_into, self._read_rest
+
+        def ask() -> bool:
+            send(request)
+            got = receive(buffer)
+            if got != size:
+                rest(opened, view, got)
+            return False
+
+        return ask
+
+    def _read_rest(self, opened: socket.socket, view: memoryview, got: int) -> None:
+        last = got
+        while last and got < self._size:
+            last = opened.recv_into(view[got:])
+            got += last
+        if got < self._size:
+            what = f"after {got} of {self._size} bytes" if got else "without an answer"
+            raise Refusal(f"{self.where} closed the connection {what}.")
+
+
+class Datagrams(_OnOneSocket):
+    """``size`` bytes each way by UDP."""
+
+    kind = socket.SOCK_DGRAM
+
+    def __init__(self, address: str, port: int, size: int) -> None:
+        super().__init__(address, port)
+        self._size = size
+
+    def _make_ask(self, opened: socket.socket) -> Callable[[], bool]:
+        size, request, buffer = self._size, bytes(self._size), bytearray(self._size + 1)
+        send, receive, where = opened.send, opened.recv_into, self.where
+
+        def ask() -> bool:
+            send(request)
+            got = receive(buffer)
+            if got != size:
+                raise Refusal(f"{where} answered with {got} bytes, not {size}.")
+            return False
+
+        return ask
+
+
+class ConnectEachTime:
+    """Connect, request, response, close: the server closes first (and keeps TIME_WAIT), then we do."""
+
+    def __init__(self, address: str, port: int, size: int) -> None:
+        where = bracketed(address, port)
+        self.reconnects = 0
+        self.note = ""
+        request, view = bytes(size), memoryview(bytearray(size + 1))
+        target = (address, port)
+
+        def ask() -> bool:
+            with open_socket(address, socket.SOCK_STREAM) as opened:
+                opened.connect(target)
+                opened.send(request)
+                got, last = 0, 1
+                while last and got <= size:
+                    last = opened.recv_into(view[got:])
+                    got += last
+            if got != size:
+                raise Refusal(f"{where} answered with {got} of {size} bytes.")
+            return False
+
+        self.ask: Callable[[], bool] = ask
+
+    def connect(self) -> None:
+        """Nothing is kept."""
+
+    def close(self) -> None:
+        """Nothing is kept."""
+
+
+class HttpGet(_OnOneSocket):
+    """GET on a kept connection. A server that announces its end is connected to again, outside of the time."""
+
+    def __init__(self, address: str, port: int, path: str, host: str) -> None:
+        super().__init__(address, port)
+        lines = (f"GET {path} HTTP/1.1", f"Host: {host or self.where}", "User-Agent: netmodes", "Accept: */*")
+        self._request = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+
+    def _make_ask(self, opened: socket.socket) -> Callable[[], bool]:
+        request, send, receive, read = self._request, opened.send, opened.recv, self._read
+        usual = 0
+
+        def ask() -> bool:
+            nonlocal usual
+            send(request)
+            data = receive(_PART_BYTES)
+            if usual and len(data) == usual:
+                return False
+            length, ends = read(opened, data)
+            usual = 0 if ends else length
+            return ends
+
+        return ask
+
+    def _read(self, opened: socket.socket, data: bytes) -> tuple[int, bool]:
+        """Reads the answer to its end; its length (0 where lengths tell nothing) and whether the connection ends."""
+
+        def more() -> None:
+            nonlocal data
+            part = opened.recv(_PART_BYTES)
+            if not part:
+                what = "in the middle of its answer" if data else "without an answer"
+                raise Refusal(f"{self.where} closed the connection {what}.")
+            data += part
+            if len(data) > _MOST_ANSWER_BYTES:
+                raise Refusal(f"{self.where} answers with more than {_MOST_ANSWER_BYTES} bytes.")
+
+        if not data:
+            raise Refusal(f"{self.where} closed the connection without an answer.")
+        while b"\r\n\r\n" not in data:
+            more()
+        head, _, _ = data.partition(b"\r\n\r\n")
+        status = _STATUS.match(head)
+        if status is None:
+            raise Refusal(f"{self.where} does not speak HTTP.")
+        if int(status[1]) >= 400:
+            self.note = f"{self.where} answers with status {int(status[1])}."
+        body = len(head) + 4
+        length = _LENGTH.search(head)
+        if length is not None:
+            whole = body + int(length[1])
+            while len(data) < whole:
+                more()
+            return whole, _CLOSES.search(head) is not None
+        if _CHUNKED.search(head):
+            while not data.endswith(b"0\r\n\r\n"):
+                more()
+            return 0, _CLOSES.search(head) is not None
+        while part := opened.recv(_PART_BYTES):
+            data += part
+        return 0, True
+
+
+class DnsLookup(_OnOneSocket):
+    """An A query by UDP; any answer to it ends the time (RFC 1035)."""
+
+    kind = socket.SOCK_DGRAM
+
+    def __init__(self, address: str, port: int, name: str) -> None:
+        super().__init__(address, port)
+        labels = [part.encode("idna" if not part.isascii() else "ascii") for part in name.rstrip(".").split(".")]
+        question = b"".join(bytes([len(part)]) + part for part in labels) + b"\0" + b"\0\1\0\1"
+        self._tail = b"\1\0\0\1\0\0\0\0\0\0" + question
+        self._number = 0
+
+    def _make_ask(self, opened: socket.socket) -> Callable[[], bool]:
+        def ask() -> bool:
+            self._number = (self._number + 1) & 0xFFFF
+            number = self._number.to_bytes(2, "big")
+            opened.send(number + self._tail)
+            while (data := opened.recv(4096))[:2] != number:
+                pass
+            code = data[3] & 15 if len(data) > 3 else 1
+            if code:
+                self.note = f"{self.where} answers: {_RCODES.get(code, f'code {code}')}."
+            return False
+
+        return ask

@@ -1,0 +1,199 @@
+"""The process that answers: plain blocking sockets, one thread, in the namespaces of the servers.
+
+One responder serves all of them, so that no series has a process of its own that happens to be a little slower.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import signal
+import socket
+import time
+from contextlib import suppress
+
+from dashboard.latency.process import Control, Places, end_with_parent, run_main
+
+_STREAM_BUFFER_BYTES = 262_144
+_BACKLOG = 128
+
+
+def open_listener(kind: str, port: int) -> socket.socket:
+    """A socket on all addresses of the namespace we are in, IPv6 and IPv4 where the kernel has both."""
+    sort = socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM
+    try:
+        opened = socket.socket(socket.AF_INET6, sort)
+        opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        where = "::"
+    except OSError as error:
+        if error.errno not in {errno.EAFNOSUPPORT, errno.ENOPROTOOPT}:
+            raise
+        opened, where = socket.socket(socket.AF_INET, sort), "0.0.0.0"  # noqa: S104 - a namespace of a container
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(kind == "tcp"))
+        opened.bind((where, port))
+        if kind == "tcp":
+            opened.listen(_BACKLOG)
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+def _busy_wait(duration_ns: int) -> None:
+    end = time.perf_counter_ns() + duration_ns
+    while time.perf_counter_ns() < end:
+        pass
+
+
+def _read_all(opened: socket.socket, buffer: memoryview, size: int) -> bool:
+    """Whether ``size`` bytes came before the other side ended."""
+    got = 0
+    while got < size:
+        more = opened.recv_into(buffer[got:size])
+        if not more:
+            return False
+        got += more
+    return True
+
+
+def answer_requests(opened: socket.socket, size: int, wait_ns: int) -> None:
+    """The same number of bytes back for each request on one connection, until it ends."""
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    buffer = bytearray(size)
+    view = memoryview(buffer)
+    response = bytes(size)
+    receive, send = opened.recv_into, opened.send
+    while True:
+        got = receive(buffer)
+        if got != size and not (got and _read_all(opened, view[got:], size - got)):
+            return
+        if wait_ns:
+            _busy_wait(wait_ns)
+        send(response)
+
+
+def answer_once(opened: socket.socket, size: int, wait_ns: int) -> None:
+    """One request; the connection is ours to close, so that TIME_WAIT stays on this side."""
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if _read_all(opened, memoryview(bytearray(size)), size):
+        if wait_ns:
+            _busy_wait(wait_ns)
+        opened.send(bytes(size))
+
+
+def answer_datagrams(opened: socket.socket, size: int, wait_ns: int) -> None:
+    """A datagram of the same size for each one."""
+    buffer = bytearray(size + 1)
+    response = bytes(size)
+    receive, send = opened.recvfrom_into, opened.sendto
+    while True:
+        got, peer = receive(buffer)
+        if got == size:
+            if wait_ns:
+                _busy_wait(wait_ns)
+            send(response, peer)
+
+
+def swallow_stream(opened: socket.socket) -> int:
+    """Reads until the other side ends; the number of bytes goes back as eight bytes."""
+    buffer = bytearray(_STREAM_BUFFER_BYTES)
+    total = 0
+    while got := opened.recv_into(buffer):
+        total += got
+    opened.sendall(total.to_bytes(8, "big"))
+    return total
+
+
+class Responder:
+    """Listeners by number, and one of them served at a time."""
+
+    def __init__(self, control: Control, places: Places) -> None:
+        self._control = control
+        self._places = places
+        self._listeners: list[socket.socket] = []
+
+    def serve(self) -> None:
+        """Does as it is told until the other side has gone."""
+        for command in self._control.commands():
+            try:
+                getattr(self, f"do_{command.pop('do')}")(**command)
+            except OSError as error:
+                self._control.answer(error=error.strerror or str(error), errno=error.errno)
+
+    def do_open(self, place: int, kind: str, port: int) -> None:
+        """Opens a listener; port 0 takes a free one."""
+        self._places.enter(place)
+        self._listeners.append(open_listener(kind, port))
+        self._control.answer(listener=len(self._listeners) - 1, port=self._listeners[-1].getsockname()[1])
+
+    def do_rest(self) -> None:
+        """Nothing: whatever was served has ended by now."""
+        self._control.answer()
+
+    def do_serve(self, listener: int, probe: str, payload: int, wait_ns: int = 0) -> None:
+        """Serves until the next command comes."""
+        opened = self._listeners[listener]
+        _drop_waiting(opened)
+        self._control.answer()
+        with self._control.interruptible(), suppress(OSError):
+            if probe == "udp-rr":
+                answer_datagrams(opened, payload, wait_ns)
+            while True:
+                connection, _ = opened.accept()
+                with connection, suppress(ConnectionError):
+                    if probe == "tcp-rr":
+                        answer_requests(connection, payload, wait_ns)
+                    elif probe == "tcp-crr":
+                        answer_once(connection, payload, wait_ns)
+                    else:
+                        swallow_stream(connection)
+
+    def do_sink(self, listener: int, timeout_s: float) -> None:
+        """Takes the next connection and swallows it in a child, which ends with the connection or with us."""
+        opened = self._listeners[listener]
+        if not select.select([opened], [], [], timeout_s)[0]:
+            self._control.answer(error="The stream that makes the load did not come through.")
+            return
+        connection, _ = opened.accept()
+        with connection:
+            parent = os.getpid()
+            if os.fork() == 0:
+                try:
+                    end_with_parent(parent)
+                    signal.signal(signal.SIGIO, signal.SIG_IGN)
+                    swallow_stream(connection)
+                finally:
+                    os._exit(0)
+        self._control.answer()
+
+
+def _drop_waiting(opened: socket.socket) -> None:
+    """Lets go of what an earlier block left in the queue."""
+    opened.setblocking(False)
+    try:
+        for _ in range(_BACKLOG):
+            if opened.type == socket.SOCK_STREAM:
+                opened.accept()[0].close()
+            else:
+                opened.recv(1)
+    except BlockingIOError:
+        pass
+    finally:
+        opened.setblocking(True)
+
+
+def serve(control: Control, places: Places) -> None:
+    """The life of the responder."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children: none stays as a zombie
+    Responder(control, places).serve()
+
+
+def main() -> None:
+    """Started by ``children``."""
+    run_main(serve)
+
+
+if __name__ == "__main__":
+    main()

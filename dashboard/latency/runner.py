@@ -1,0 +1,285 @@
+"""One run: blocks of all series, interleaved, until enough is known, the time is up or somebody cancels."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dashboard.core.measurement import Block, Options, Probe, Stop
+from dashboard.core.schedule import (
+    BlockPlan,
+    Series,
+    needs_responder,
+    order_of_rounds,
+    plan_blocks,
+    remaining_s,
+)
+from dashboard.core.verdicts import decide_stop
+from dashboard.latency.children import Child, ChildEnded
+from dashboard.latency.environment import pick_cores
+
+_MOST_RESTARTS = 3
+_FAILURES_IN_A_ROW = 3
+_ANSWER_S = 5.0
+_FIELDS = ("n", "center_us", "p50_us", "p90_us", "p99_us", "p999_us", "max_us", "mean_us", "bytes_per_s")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """After each block. ``current`` is the series whose block comes next, empty at the end."""
+
+    rounds: int
+    blocks: int
+    elapsed_s: float
+    remaining_s: float
+    current: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended. ``reason`` is a sentence; ``refused`` maps a series that could not go on to its sentence."""
+
+    stopped: Stop
+    reason: str
+    elapsed_s: float
+    rounds: int
+    refused: dict[str, str] = field(default_factory=dict)
+    client_core: int | None = None
+    responder_core: int | None = None
+
+
+OnBlock = Callable[[Block], Awaitable[None]]
+OnProgress = Callable[[Progress], None]
+
+
+async def run_measurement(
+    series: Sequence[Series],
+    namespaces: Mapping[str, int],
+    options: Options,
+    *,
+    seed: int,
+    on_block: OnBlock,
+    on_progress: OnProgress | None = None,
+) -> Outcome:
+    """Measures; ``on_block`` is awaited for each finished block before the next one begins.
+
+    ``namespaces`` maps each column's key to a descriptor of its network namespace, open for the whole run. The
+    first series is the baseline of the stop rule. Cancelling the task ends it at once and leaves no process; what
+    ``on_block`` was told stays true. A failing block is a block with ``error``; raises only what ``on_block`` raises.
+    """
+    run = _Run(series, namespaces, options, on_block, on_progress)
+    try:
+        return await run.go(seed)
+    finally:
+        await run.end()
+
+
+class _Run:
+    def __init__(
+        self,
+        series: Sequence[Series],
+        namespaces: Mapping[str, int],
+        options: Options,
+        on_block: OnBlock,
+        on_progress: OnProgress | None,
+    ) -> None:
+        self._series = {one.key: one for one in series}
+        self._baseline = series[0].key if series else ""
+        columns = dict.fromkeys(key for one in series for key in (one.path.client, one.path.server))
+        self._place = {key: number for number, key in enumerate(columns)}
+        self._fds = [namespaces[key] for key in columns]
+        self._options = options
+        self._plans = plan_blocks(series, options)
+        self._on_block = on_block
+        self._on_progress = on_progress
+        self._cores = pick_cores()
+        self._children: dict[str, Child] = {}
+        self._listeners: dict[str, dict[str, int]] = {}
+        self._blocks: dict[str, list[Block]] = {key: [] for key in self._series}
+        self._refused: dict[str, str] = {}
+        self._failures = dict.fromkeys(self._series, 0)
+        self._restarts = 0
+        self._told = 0
+        self._began = asyncio.get_running_loop().time()
+
+    def _elapsed(self) -> float:
+        return asyncio.get_running_loop().time() - self._began
+
+    def _outcome(self, stopped: Stop, reason: str, rounds: int) -> Outcome:
+        return Outcome(stopped, reason, self._elapsed(), rounds, self._refused, *self._cores)
+
+    async def go(self, seed: int) -> Outcome:
+        rounds = 0
+        try:
+            await self._start()
+            self._began = asyncio.get_running_loop().time()
+            for order in order_of_rounds(tuple(self._series), seed):
+                for key in order:
+                    if key not in self._refused:
+                        await self._step(key, rounds)
+                    if self._elapsed() >= self._options.seconds:
+                        break
+                else:
+                    rounds += 1
+                if len(self._refused) == len(self._series):
+                    said = " ".join(dict.fromkeys(self._refused.values())) or "There is no path to measure."
+                    return self._outcome(Stop.FAILED, said, rounds)
+                stop = decide_stop(
+                    self._blocks, self._baseline, self._options, rounds=rounds, elapsed_s=self._elapsed()
+                )
+                if stop is Stop.NARROW:
+                    said = f"Every interval is at most {self._options.width_us:g} µs wide."
+                    return self._outcome(stop, said, rounds)
+                if stop is not None:
+                    return self._outcome(stop, f"The time of {self._options.seconds:g} s is up.", rounds)
+        except ChildEnded as ended:
+            return self._outcome(Stop.FAILED, str(ended), rounds)
+        raise AssertionError("the rounds do not end by themselves")
+
+    async def _start(self) -> None:
+        """Starts the processes and opens a listener for each series that needs one."""
+        client_core, responder_core = self._cores
+        names = {"client": client_core}
+        if any(needs_responder(one.probe) for one in self._series.values()):
+            names["responder"] = responder_core
+        if self._options.under_load:
+            names["load"] = client_core
+        for name, core in names.items():
+            module = "client" if name == "load" else name
+            self._children[name] = await Child.start(module, self._fds, core)
+        self._listeners.clear()
+        opened: dict[tuple[str, str, int], dict[str, int]] = {}
+        for key, one in self._series.items():
+            if needs_responder(one.probe) and key not in self._refused:
+                kinds = {"udp" if one.probe is Probe.UDP_RR else "tcp"} | (
+                    {"tcp"} if self._options.under_load else set()
+                )
+                self._listeners[key] = {}
+                for kind in sorted(kinds):
+                    await self._open(key, one, kind, opened)
+
+    async def _open(self, key: str, one: Series, kind: str, opened: dict[tuple[str, str, int], dict[str, int]]) -> None:
+        path = one.path
+        wanted = path.server_port if path.fixed else 0
+        where = (path.server, kind, wanted)
+        if where not in opened:
+            place = self._place[path.server]
+            answer = await self._children["responder"].ask(do="open", place=place, kind=kind, port=wanted)
+            if "error" in answer:
+                self._refused[key] = (
+                    f"The responder cannot listen on port {wanted}/{kind} of {path.server}: {answer['error']}."
+                )
+                return
+            opened[where] = answer
+        self._listeners[key][kind] = opened[where]["listener"]
+        self._listeners[key][f"{kind} port"] = opened[where]["port"]
+
+    def _port(self, one: Series, kind: str) -> int:
+        if not needs_responder(one.probe) or one.path.fixed:
+            return one.path.udp_port if kind == "udp" else one.path.port
+        return self._listeners[one.key][f"{kind} port"]
+
+    async def _step(self, key: str, number: int) -> None:
+        """One block, told; a helper that ended is started anew, a series that keeps failing is given up."""
+        one = self._series[key]
+        started = self._elapsed()
+        try:
+            answer = await self._measure(one, self._plans[key])
+        except ChildEnded as ended:
+            answer = {"error": str(ended)}
+            self._restarts += 1
+            await self._end_children()
+            if self._restarts <= _MOST_RESTARTS:
+                await self._start()
+        block = Block(
+            key,
+            number,
+            started,
+            float(answer.get("duration_s", self._elapsed() - started)),
+            **{name: answer[name] for name in _FIELDS if name in answer},
+            reconnects=answer.get("reconnects", 0),
+            histogram=base64.b64decode(answer.get("histogram", "")),
+            error=answer.get("error", ""),
+            note=answer.get("note", ""),
+        )
+        self._blocks[key].append(block)
+        self._told += 1
+        await self._on_block(block)
+        self._failures[key] = self._failures[key] + 1 if block.error else 0
+        if self._failures[key] >= _FAILURES_IN_A_ROW:
+            self._refused[key] = f"Given up after {_FAILURES_IN_A_ROW} failed blocks in a row: {block.error}"
+        if self._on_progress is not None:
+            elapsed = self._elapsed()
+            self._on_progress(Progress(number, self._told, elapsed, remaining_s(self._options, elapsed), key))
+        if self._restarts > _MOST_RESTARTS:
+            raise ChildEnded(f"{block.error} That was too often.")
+
+    async def _measure(self, one: Series, plan: BlockPlan) -> dict[str, Any]:
+        options, payload = self._options, self._options.payload_of(one.probe)
+        responder, client = self._children.get("responder"), self._children["client"]
+        kind = "udp" if one.probe in {Probe.UDP_RR, Probe.DNS} else "tcp"
+        limit = plan.seconds + plan.warmup_s + options.timeout_s + _ANSWER_S
+        loaded = False
+        if options.under_load and responder is not None:
+            if error := await self._load(one, responder):
+                return {"error": error}
+            loaded = True
+        if needs_responder(one.probe) and responder is not None:
+            listener = self._listeners[one.key][kind]
+            served = await responder.ask(
+                do="serve", listener=listener, probe=one.probe, payload=payload, wait_ns=one.busy_wait_ns
+            )
+            if "error" in served:
+                return {"error": f"The responder cannot serve: {served['error']}."}
+        answer = await client.ask(
+            within_s=limit,
+            do="block",
+            place=self._place[one.path.client],
+            probe=one.probe,
+            address=one.path.address,
+            port=self._port(one, kind),
+            payload=payload,
+            seconds=plan.seconds,
+            warmup_s=plan.warmup_s,
+            most=plan.most,
+            rate=options.rate,
+            timeout_s=options.timeout_s,
+            name=options.lookup_name,
+            http_path=options.http_path,
+            host=one.path.host_name,
+        )
+        if needs_responder(one.probe) and responder is not None:
+            await responder.ask(do="rest")
+        if loaded:
+            load = self._children["load"]
+            load.send(do="rest")
+            await load.receive(_ANSWER_S)
+        return answer
+
+    async def _load(self, one: Series, responder: Child) -> str:
+        """Starts the stream that saturates the path; the sentence if it cannot."""
+        timeout = self._options.timeout_s
+        responder.send(do="sink", listener=self._listeners[one.key]["tcp"], timeout_s=timeout)
+        answer = await self._children["load"].ask(
+            within_s=_ANSWER_S + timeout,
+            do="load",
+            place=self._place[one.path.client],
+            address=one.path.address,
+            port=self._port(one, "tcp"),
+            timeout_s=timeout,
+        )
+        sunk = await responder.receive(_ANSWER_S + timeout)
+        return str(answer.get("error") or sunk.get("error") or "")
+
+    async def _end_children(self) -> None:
+        children = list(self._children.values())
+        self._children.clear()
+        for one in children:
+            await one.end()
+
+    async def end(self) -> None:
+        """Leaves no process, also if it is cancelled once more meanwhile."""
+        await asyncio.shield(asyncio.ensure_future(self._end_children()))
