@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import TextIO
+from typing import Self, TextIO
 
 from dashboard.bench.children import BASE, tied
 from dashboard.netns.entry import Namespace
@@ -38,13 +38,20 @@ PREFIX = 24
 
 
 class Changer:
-    """The changes, in the namespace of the calling thread."""
+    """The changes, in the namespace of the calling thread. A context manager: it closes its sockets."""
 
     def __init__(self, link: str) -> None:
         self._route = open_route_socket()
         self._route.setblocking(True)
         self._index = socket.if_nametoindex(link)
         self._listening: dict[int, socket.socket] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for opened in (self._route, *self._listening.values()):
+            opened.close()
 
     def obey(self, command: str, argument: str) -> int:
         """Does it; returns when it was asked for. OSError where the kernel refuses."""
@@ -130,7 +137,8 @@ def main() -> None:
     """Enters and serves."""
     with Namespace.of_pid(int(sys.argv[1])) as namespace:
         os.setns(namespace.fd, os.CLONE_NEWNET)
-    serve(Changer(sys.argv[2]), sys.stdin, sys.stdout)
+    with Changer(sys.argv[2]) as changer:
+        serve(changer, sys.stdin, sys.stdout)
 
 
 if __name__ == "__main__":
