@@ -11,6 +11,7 @@ from typing import Any
 
 from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode, Publish
 from dashboard.core.request import (
+    MAX_ARMS,
     Problem,
     parse_add_host,
     parse_command,
@@ -68,8 +69,15 @@ def _strings(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         return tuple(value.replace(",", " ").split())
     if isinstance(value, Iterable) and not isinstance(value, Mapping):
-        return tuple(str(item) for item in value)
+        return tuple(_word(item) for item in value)
     raise ValueError("Write a list of texts.")
+
+
+def _word(value: object) -> str:
+    """A text, or a number in digits; true and false are neither."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError("Write a text here.")
+    return str(value)
 
 
 def _publish(value: object) -> tuple[Publish, ...]:
@@ -82,8 +90,8 @@ def _command(value: object) -> tuple[str, ...]:
 
 def _pairs(parse: Callable[[str], dict[str, str]]) -> Callable[[object], dict[str, str]]:
     def read(value: object) -> dict[str, str]:
-        if isinstance(value, Mapping):
-            return parse("\n".join(f"{name}={text}" for name, text in value.items()))
+        if isinstance(value, Mapping):  # values may have lines of their own
+            return {str(name).strip(): _word(text) for name, text in value.items()}
         return parse(value if isinstance(value, str) else "\n".join(_strings(value)))
 
     return read
@@ -102,9 +110,7 @@ def _flag(value: object) -> bool:
 
 
 def _text(value: object) -> str:
-    if isinstance(value, Mapping | list | tuple):
-        raise ValueError("Write a text here.")
-    return str(value).strip()
+    return _word(value).strip()
 
 
 _READERS: dict[str, Callable[[Any], Any]] = {
@@ -134,9 +140,18 @@ def _read_arm(number: int, said: Mapping[str, Any], base: ArmSpec, taken: set[st
         mode, target = parse_mode(str(said.get("mode", "")))
     except ValueError as error:
         found.append(Problem(None, f"arm-{number}-mode", str(error)))
-    key = str(said.get("key") or "") or _free_key(mode, taken)
+
+    def word(name: str) -> str:
+        value = said.get(name)
+        try:
+            return "" if _is_empty(value) else _text(value)
+        except ValueError as error:
+            found.append(Problem(None, f"arm-{number}-{name}", str(error)))
+            return ""
+
+    key = word("key") or _free_key(mode, taken)
     taken.add(key)
-    fields: dict[str, Any] = {"key": key, "mode": mode, "target": str(said.get("target") or target or "") or None}
+    fields: dict[str, Any] = {"key": key, "mode": mode, "target": word("target") or target}
     if mode is Mode.CONTAINER:
         fields["publish"] = ()
     for name, value in said.items():
@@ -171,8 +186,8 @@ def _resolve_target(arm: ArmSpec, arms: list[ArmSpec]) -> ArmSpec:
 
 def _spread(arms: list[ArmSpec], shared: tuple[Publish, ...]) -> list[ArmSpec]:
     """A port of the machine that was given for all goes to the first arm that forwards; others get the next ones."""
-    given = {p.host_port for arm in arms for p in arm.publish if arm.publish is not shared}
-    held: set[tuple[int, str]] = {(port, "tcp") for port in given if port}
+    given = {(p.host_port, p.protocol) for arm in arms for p in arm.publish if arm.publish is not shared}
+    held = {(port, protocol) for port, protocol in given if port}
     spread = []
     for arm in arms:
         if arm.publish is shared and arm.mode in FORWARDING:
@@ -222,6 +237,9 @@ def read_draft(said: Mapping[str, Any]) -> Draft:
         found.append(Problem(None, "arms", "Write the arms as a list of objects, each with a mode."))
         given = ()
     wanted += list(given)
+    if len(wanted) > MAX_ARMS:
+        found.append(Problem(None, "arms", f"There are {len(wanted)} arms: at most {MAX_ARMS} are allowed."))
+        wanted = wanted[:MAX_ARMS]
     base = ArmSpec("", Mode.BRIDGE, image=image, port=port, publish=publish)
     taken: set[str] = set()
     arms: list[ArmSpec] = []
