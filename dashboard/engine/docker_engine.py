@@ -42,6 +42,8 @@ Answer = TypeVar("Answer")
 DEFAULT_SOCKET = "/var/run/docker.sock"
 BODY_LIMIT_BYTES = 32 << 20
 THREADS = 16
+#: Connections that stay open beside the calls: events, pulls.
+STREAMS = 4
 #: Between two lines of a pull: the Engine says nothing while it unpacks a large layer.
 PULL_SILENCE_S = 120.0
 
@@ -122,7 +124,7 @@ class DockerEngine:
         fresh = _Client(
             base_url=self.endpoint,
             timeout=self._timeout_s,  # type: ignore[arg-type]  # the stub says int; requests takes float
-            max_pool_size=THREADS,
+            max_pool_size=THREADS + STREAMS,
             **options,
         )
         fresh.trust_env = False  # else requests reads proxies and .netrc anew for every call
