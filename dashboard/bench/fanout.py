@@ -20,7 +20,7 @@ CLIENTS = 200
 PER_S = 10
 PROMISE = Promise(Of.RATIO, 1.2)
 #: After the last change of a block, for what is still under way.
-TAIL_S = 0.5
+TAIL_S = 0.3
 REST_S = 3.0
 #: No host mode: two experiments run at once, and both would want port 80 of the machine.
 MODES = (Mode.BRIDGE, Mode.NONE, Mode.BRIDGE, Mode.BRIDGE)
