@@ -146,9 +146,7 @@ class Arms:
         try:
             match action:
                 case Lose():
-                    # One that ended before this lab took over was removed by us: its column keeps what was said.
-                    if self._recorder.column(arm.key).status not in {ArmStatus.EXITED, ArmStatus.LOST}:
-                        self._recorder.lost(arm.key)
+                    self._recorder.lost(arm.key)
                 case Bury():
                     await self.bury(arm.key, action.container)
                 case Adopt():
@@ -248,6 +246,20 @@ class Arms:
         addresses = ", ".join(address for address in column.networks.values() if address)
         text = f"{arm.key} started" + (f" and got {addresses}" if addresses else "")
         self._recorder.observed(column, state, Cause(Source.ENGINE, "start"), text)
+
+    async def reread(self, key: str, container: str) -> None:
+        """Networks and published ports of a running arm, after somebody has connected or disconnected it."""
+        try:
+            facts = await self._context.engine.inspect_container(container)
+        except EngineUnreachable:
+            raise
+        except EngineError:
+            return
+        column = self._recorder.column(key)
+        networks = {name: address for name, address in facts.networks.items() if name != "host"}
+        if facts.running and (networks, facts.published) != (column.networks, column.published):
+            cause = Cause(Source.ENGINE, "inspect")
+            self._recorder.set_column(key, cause, networks=networks, published=facts.published)
 
     # The end.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from dashboard.core.columns import first_columns
 from dashboard.core.journal import Cause, Facts, Source, View
@@ -20,6 +21,7 @@ from dashboard.lab.observer import Observer, Subject
 from dashboard.lab.recorder import MACHINE, Recorder
 from dashboard.lab.store import Record
 
+OVER = frozenset({ArmStatus.REFUSED, ArmStatus.EXITED, ArmStatus.LOST})
 NEVER_STARTED = "0001-"
 #: How long the end waits for a database that takes nothing.
 LAST_WORDS_S = 5.0
@@ -152,9 +154,13 @@ class Run:
         await self._context.database.run(store.save_head, self._record.id, self._recorder.head)
 
     async def _cleared(self) -> tuple[Action, ...]:
-        """What is to be done, after everything has gone that is not wanted."""
+        """What is to be done, after everything has gone that is not wanted.
+
+        What became of an arm in this round stays so: a restart neither tries it again nor calls it lost.
+        """
         real, leftovers = await self._real()
-        actions = plan(Wanted.RUNNING, self._record.spec.arms, real, self._record.launched)
+        arms = [arm for arm in self._record.spec.arms if self._recorder.column(arm.key).status not in OVER]
+        actions = plan(Wanted.RUNNING, arms, real, self._record.launched)
         leftovers += [action.container for action in actions if isinstance(action, Remove)]
         await asyncio.gather(*(self._arms.remove(container) for container in leftovers))
         return actions
@@ -250,17 +256,33 @@ class Run:
         elif event.action in {"die", "destroy"} and not self._stopping:
             arm = event.labels.get(LABEL_ARM, "")
             if any(c.key == arm and c.container and c.container.id == event.id for c in self._recorder.arms()):
-                task = asyncio.get_running_loop().create_task(self._ended(arm, event.id))
-                self._endings.add(task)
-                task.add_done_callback(self._endings.discard)
+                self._follow_up(self._ended(arm, event.id))
 
     def _network_event(self, event: EngineEvent) -> None:
-        container = event.attributes.get("container")
+        container = event.attributes.get("container", "")
         column = next((c for c in self._recorder.arms() if c.container and c.container.id == container), None)
         if column is not None and event.action in {"connect", "disconnect"}:
             verb = "joins" if event.action == "connect" else "leaves"
             text = f"{column.key} {verb} network {event.attributes.get('name', '')}"
             self._recorder.say(Cause(Source.ENGINE, f"network {event.action}"), text, column.key)
+            if self._launched and not self._stopping:
+                self._follow_up(self._moved(column.key, container))
+
+    def _follow_up(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._endings.add(task)
+        task.add_done_callback(self._endings.discard)
+
+    async def _moved(self, arm: str, container: str) -> None:
+        async with self._lock:
+            column = self._recorder.column(arm)
+            if self._stopping or column.status is not ArmStatus.RUNNING or not column.container:
+                return
+            if column.container.id == container:
+                try:
+                    await self._arms.reread(arm, container)
+                except EngineUnreachable as error:
+                    self._recorder.trouble(str(error))
 
     async def _ended(self, arm: str, container: str) -> None:
         async with self._lock:

@@ -158,13 +158,12 @@ class Observer:
     async def look_up(self, names: Sequence[str]) -> None:
         """Looks the names up from inside every column, all at once."""
         async with self._looking:
-            jobs = {
-                key: asyncio.gather(*(self._lookup(observed, name) for name in names))
-                for key, observed in list(self._observed.items())
-            }
+            asked = list(self._observed.items())
+            found = await asyncio.gather(
+                *(asyncio.gather(*(self._lookup(observed, name) for name in names)) for _, observed in asked)
+            )
             changed: dict[str, NamespaceState] = {}
-            for key, job in jobs.items():
-                answers = tuple(await job)
+            for (key, _), answers in zip(asked, map(tuple, found), strict=True):
                 observed = self._observed.get(key)
                 if observed is None or _same_answers(observed.state.lookups, answers):
                     continue
