@@ -35,6 +35,6 @@ def violations(page: Page) -> list[str]:
         if scrolls_sideways(page):
             found.append(f"{page.url} at {width} px: scrolls sideways")
         for theme in ("light", "dark"):
-            page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+            page.emulate_media(color_scheme=theme)
             found += [f"{page.url} {theme} at {width} px: {one}" for one in page.evaluate(RUN)]
     return found

@@ -20,10 +20,7 @@ class Rect:
     def holds(self, other: Rect) -> bool:
         """Whether the other one lies inside."""
         return (
-            self.left < other.left
-            and self.top < other.top
-            and self.right > other.right
-            and self.bottom > other.bottom
+            self.left < other.left and self.top < other.top and self.right > other.right and self.bottom > other.bottom
         )
 
     def touches(self, x: float, y: float, slack: float = 3.0) -> bool:

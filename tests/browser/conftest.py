@@ -35,9 +35,10 @@ def server(engine_host: PrivateEngine, tmp_path_factory: pytest.TempPathFactory)
 
 
 # One browser per module: while Playwright's synchronous API runs, asyncio takes its loop for running in this
-# thread, and the asynchronous tests of other modules could not start theirs.
+# thread, and the asynchronous tests of other modules could not start theirs. The server comes before the browser:
+# its engine is started with a loop.
 @pytest.fixture(scope="module")
-def browser(server: Server) -> Iterator[Browser]:  # noqa: ARG001 - the server is started before the loop is taken
+def browser(server: Server) -> Iterator[Browser]:
     """Chromium, as the system has it."""
     path = next((found for name in NAMES if (found := shutil.which(name))), None)
     assert path is not None, f"none of {', '.join(NAMES)} is on PATH: apt-get install chromium"

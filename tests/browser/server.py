@@ -21,7 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LINK = re.compile(r"http://\S+/sign-in/\?token=\S+")
 #: What may stand on stderr of a server that worked as it should: its last words, and requests that it refused.
 EXPECTED = re.compile(
-    r"Stopped \d+ running experiments?\.|.* WARNING django\.request: (Bad Request|Unauthorized|Not Found|Conflict): /\S*"
+    r"Stopped \d+ running experiments?\."
+    r"|.* WARNING django\.request: (Bad Request|Unauthorized|Not Found|Conflict): /\S*"
 )
 
 
@@ -106,8 +107,9 @@ class Server:
         """GET, or POST of ``body``; the JSON answer."""
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json", "X-CSRFToken": self.cookies().get("csrftoken", "")}
+        request = Request(f"{self.url}/api/{path}", data, headers)  # noqa: S310 - the address is our own
         try:
-            with self._opener.open(Request(f"{self.url}/api/{path}", data, headers), timeout=20) as answer:
+            with self._opener.open(request, timeout=20) as answer:
                 return json.loads(answer.read())
         except HTTPError as error:
             raise AssertionError(f"{path}: {error.code} {error.read().decode()}") from error
@@ -121,7 +123,8 @@ class Server:
 
     def phase(self, identity: str) -> str:
         """Where an experiment stands; ``gone`` if there is none."""
-        return {one["id"]: one["phase"] for one in self.api("experiments")}.get(identity, "gone")
+        phases: dict[str, str] = {one["id"]: one["phase"] for one in self.api("experiments")}
+        return phases.get(identity, "gone")
 
     def forget_everything(self) -> None:
         """Removes every experiment and waits until nothing of them is left."""

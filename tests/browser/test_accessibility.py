@@ -13,6 +13,7 @@ from tests.browser.visitor import Show, Visit, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
+
 @pytest.fixture(scope="module")
 def running(server: Server) -> Iterator[str]:
     """An experiment in which there is something of everything: warnings, a refusal, an exit, a shared namespace."""

@@ -136,9 +136,10 @@ def test_every_option_of_an_arm_reaches_docker_and_stands_in_its_line(
     shown.wait_for("stopped")
     typed = engine_host.docker(*shlex.split(command)[1:])
     try:
-        said = "{{.Config.Hostname}} {{.Config.User}} {{.HostConfig.Sysctls}} {{.HostConfig.Dns}} {{.HostConfig.ExtraHosts}}"
-        assert engine_host.inspect(typed, said) == (
-            "web 1000:1000 map[net.core.somaxconn:512] [192.0.2.53] [db:192.0.2.7]"
+        said = engine_host.inspect(typed, "{{.Config.Hostname}} {{.Config.User}} {{json .HostConfig.Sysctls}}")
+        assert said == 'web 1000:1000 {"net.core.somaxconn":"512"}'
+        assert engine_host.inspect(typed, "{{.HostConfig.Dns}} {{.HostConfig.ExtraHosts}}") == (
+            "[192.0.2.53] [db:192.0.2.7]"
         )
         assert engine_host.docker("exec", typed, "sh", "-c", "echo $GREETING") == "two words"
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -34,7 +34,7 @@ def _networks(engine: PrivateEngine, identity: str) -> list[str]:
 
 
 def test_from_launch_to_the_proof_that_nothing_is_left(
-    visitor: Visitor, server: Server, engine_host: PrivateEngine, record_property: pytest.RecordProperty
+    visitor: Visitor, server: Server, engine_host: PrivateEngine, record_property: Callable[[str, object], None]
 ) -> None:
     page = visitor.open(server.url)
     started = time.monotonic()

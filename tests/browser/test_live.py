@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,7 @@ from playwright.sync_api import Page, WebSocketRoute, expect
 from tests.browser.comparison import ExperimentPage, scrolls_sideways
 from tests.browser.server import Server
 from tests.browser.visitor import Show, Visit, Visitor
+from tests.polling import until
 from tests.private_engine import PrivateEngine
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
@@ -110,7 +112,9 @@ def test_a_listener_appears_is_marked_and_goes_again(running: str, show: Show, e
     expect(page.cell("listeners/tcp :9000/", "machine")).to_contain_text("nc")
     for column in ("host", "machine"):
         expect(page.cell("listeners/tcp :9000/", column)).to_have_class("hit")
-    expect(page.happened("nc opens :9000").locator("[data-slot=cause]")).to_contain_text("listener tcp :9000 · nc")
+    # On a busy machine the line is written before the owner of the socket has been found.
+    line = page.page.locator(".log li", has_text=re.compile("(nc|a process) opens :9000 in host"))
+    expect(line.locator("[data-slot=cause]")).to_contain_text("listener tcp :9000")
     _inside(engine_host, running, "host", "bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/9000")
     expect(row).to_have_count(0)
     expect(page.happened(":9000")).to_have_count(2)
@@ -129,9 +133,7 @@ def test_a_listener_inside_the_bridge_container_is_its_own(
     expect(page.row("listeners/tcp :9001/")).to_have_count(0)
 
 
-def test_an_address_added_to_a_container_appears_and_goes(
-    running: str, show: Show, engine_host: PrivateEngine
-) -> None:
+def test_an_address_added_to_a_container_appears_and_goes(running: str, show: Show, engine_host: PrivateEngine) -> None:
     page = show(running)
     cell = page.cell("interfaces/eth0/addresses", "bridge")
     _inside(engine_host, running, "bridge", "ip", "addr", "add", "203.0.113.7/24", "dev", "eth0")
@@ -156,7 +158,7 @@ def test_two_people_see_the_same(running: str, show: Show, visit: Visit, engine_
         texts: list[str] = page.page.locator("tr[data-row], .log li").all_text_contents()
         return texts
 
-    assert seen(one) == seen(other)
+    until(lambda: seen(one) == seen(other))
 
 
 def test_what_the_server_draws_is_what_the_browser_draws(running: str, show: Show, visit: Visit) -> None:
@@ -166,7 +168,12 @@ def test_what_the_server_draws_is_what_the_browser_draws(running: str, show: Sho
     def seen(page: ExperimentPage) -> list[str]:
         return page.page.locator("tr[data-row] > *, .log li, svg.picture text").all_text_contents()
 
-    assert seen(live) == seen(still)
+    def same() -> bool:
+        # The kernel may still be giving link-local addresses when the first comes.
+        still.page.reload()
+        return seen(still) == seen(live)
+
+    until(same)
 
 
 def test_a_dropped_connection_comes_back_with_what_was_missed(
@@ -289,7 +296,9 @@ def _try(page: ExperimentPage) -> dict[str, dict[str, str]]:
 
 
 def _ways_to_user_bridge(engine: PrivateEngine, identity: str, own: str) -> dict[str, tuple[str, str]]:
-    network = f"{{{{with index .NetworkSettings.Networks \"nm-{identity}\"}}}}{{{{.IPAddress}}}} {{{{.Gateway}}}}{{{{end}}}}"
+    network = (
+        f'{{{{with index .NetworkSettings.Networks "nm-{identity}"}}}}{{{{.IPAddress}}}} {{{{.Gateway}}}}{{{{end}}}}'
+    )
     inner, gateway = engine.inspect(f"nm-{identity}-user-bridge", network).split()
     return {
         "127.0.0.1 inside user-bridge": ("127.0.0.1:80", "127.0.0.1"),
@@ -466,8 +475,10 @@ def test_nothing_scrolls_sideways_in_any_window(running: str, show: Show) -> Non
 
 def test_on_a_phone_every_column_is_named_in_every_row(running: str, show: Show, visit: Visit) -> None:
     page = show(running, who=visit(viewport={"width": 320, "height": 700}, has_touch=True, is_mobile=True))
-    names = page.row("identity/netns/").locator("td").evaluate_all(
-        "cells => cells.map(one => getComputedStyle(one, '::after').content)"
+    names = (
+        page.row("identity/netns/")
+        .locator("td")
+        .evaluate_all("cells => cells.map(one => getComputedStyle(one, '::after').content)")
     )
     assert names == ['"this machine"', '"host"', '"bridge"', '"user-bridge"']
     expect(page.page.locator("svg.picture.narrow")).to_be_visible()
