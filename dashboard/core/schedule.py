@@ -61,6 +61,25 @@ def make_series(paths: Sequence[Path], probes: Sequence[Probe]) -> tuple[Series,
     )
 
 
+def missing_paths(paths: Sequence[Path], probes: Sequence[Probe]) -> tuple[tuple[Path, Probe, str], ...]:
+    """What ``make_series`` left out, with the reason; not the pairs that make no sense, such as dns on a bridge."""
+    return tuple(
+        (path, probe, reason)
+        for probe in dict.fromkeys(probes)
+        for path in paths
+        if (probe is Probe.DNS) == (path.kind is PathKind.RESOLVER) and (reason := unsuited(path, probe))
+    )
+
+
+def choose_baselines(series: Sequence[Series]) -> dict[str, str]:
+    """What each series is compared with: the shortest way of the same probe, itself for that one."""
+    ranks = list(PathKind)
+    first: dict[Probe, Series] = {}
+    for one in sorted(series, key=lambda one: ranks.index(one.path.kind)):
+        first.setdefault(one.probe, one)
+    return {one.key: first[one.probe].key for one in series}
+
+
 def plan_blocks(series: Sequence[Series], options: Options) -> Mapping[str, BlockPlan]:
     """The plan for each series' key: all as long as each other, about 30 rounds in the time that there is."""
     budget = options.seconds / (max(1, len(series)) * ROUNDS_WANTED) - OVERHEAD_S

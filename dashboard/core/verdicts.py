@@ -169,19 +169,25 @@ def looks_due(rounds: int) -> bool:
 
 
 def decide_stop(
-    blocks: Mapping[str, Sequence[Block]], baseline: str, options: Options, *, rounds: int, elapsed_s: float
+    blocks: Mapping[str, Sequence[Block]],
+    baselines: Mapping[str, str],
+    options: Options,
+    *,
+    rounds: int,
+    elapsed_s: float,
 ) -> Stop | None:
-    """Whether to end after ``rounds`` whole rounds. NARROW: the 95 % interval of every comparison with ``baseline``
-    is at most ``options.width_us`` wide. Series without a block that counts are not waited for."""
+    """Whether to end after ``rounds`` whole rounds. NARROW: the 95 % interval of every series against its baseline is
+    at most ``options.width_us`` wide. Series without a block that counts are not waited for."""
     if elapsed_s >= options.seconds:
         return Stop.TIME
     if options.width_us is None or not looks_due(rounds):
         return None
     widths = []
     for key, own in blocks.items():
-        pairs = pair_blocks(blocks.get(baseline, ()), own)
+        baseline = baselines.get(key, key)
         if key == baseline or not any(one.counts for one in own):
             continue
+        pairs = pair_blocks(blocks.get(baseline, ()), own)
         if len(pairs) < LEAST_ROUNDS_TO_STOP:
             return None
         differences = [two.center_us - one.center_us for one, two in pairs]

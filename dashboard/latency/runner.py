@@ -12,6 +12,7 @@ from dashboard.core.measurement import Block, Options, Probe, Stop
 from dashboard.core.schedule import (
     BlockPlan,
     Series,
+    choose_baselines,
     needs_responder,
     order_of_rounds,
     plan_blocks,
@@ -66,9 +67,9 @@ async def run_measurement(
 ) -> Outcome:
     """Measures; ``on_block`` is awaited for each finished block before the next one begins.
 
-    ``namespaces`` maps each column's key to a descriptor of its network namespace, open for the whole run. The
-    first series is the baseline of the stop rule. Cancelling the task ends it at once and leaves no process; what
-    ``on_block`` was told stays true. A failing block is a block with ``error``; raises only what ``on_block`` raises.
+    ``namespaces`` maps each column's key to a descriptor of its network namespace, open for the whole run. Cancelling
+    the task ends it at once and leaves no process; what ``on_block`` was told stays true. A failing block is a block
+    with ``error``; raises only what ``on_block`` raises.
     """
     run = _Run(series, namespaces, options, on_block, on_progress)
     try:
@@ -87,7 +88,7 @@ class _Run:
         on_progress: OnProgress | None,
     ) -> None:
         self._series = {one.key: one for one in series}
-        self._baseline = series[0].key if series else ""
+        self._baselines = choose_baselines(series)
         columns = dict.fromkeys(key for one in series for key in (one.path.client, one.path.server))
         self._place = {key: number for number, key in enumerate(columns)}
         self._fds = [namespaces[key] for key in columns]
@@ -128,7 +129,7 @@ class _Run:
                     said = " ".join(dict.fromkeys(self._refused.values())) or "There is no path to measure."
                     return self._outcome(Stop.FAILED, said, rounds)
                 stop = decide_stop(
-                    self._blocks, self._baseline, self._options, rounds=rounds, elapsed_s=self._elapsed()
+                    self._blocks, self._baselines, self._options, rounds=rounds, elapsed_s=self._elapsed()
                 )
                 if stop is Stop.NARROW:
                     said = f"Every interval is at most {self._options.width_us:g} µs wide."
@@ -190,10 +191,7 @@ class _Run:
             answer = await self._measure(one, self._plans[key])
         except ChildEnded as ended:
             answer = {"error": str(ended)}
-            self._restarts += 1
             await self._end_children()
-            if self._restarts <= _MOST_RESTARTS:
-                await self._start()
         block = Block(
             key,
             number,
@@ -214,8 +212,11 @@ class _Run:
         if self._on_progress is not None:
             elapsed = self._elapsed()
             self._on_progress(Progress(number, self._told, elapsed, remaining_s(self._options, elapsed), key))
-        if self._restarts > _MOST_RESTARTS:
-            raise ChildEnded(f"{block.error} That was too often.")
+        if not self._children:
+            self._restarts += 1
+            if self._restarts > _MOST_RESTARTS:
+                raise ChildEnded(f"{block.error} That was too often.")
+            await self._start()
 
     async def _measure(self, one: Series, plan: BlockPlan) -> dict[str, Any]:
         options, payload = self._options, self._options.payload_of(one.probe)
