@@ -395,7 +395,7 @@ def test_the_check_succeeds_when_every_tool_does(machine: Machine) -> None:
 @pytest.fixture
 def with_modules(machine: Machine) -> Machine:
     """The machine, with a module that is served and a test of it."""
-    for path in ("static/dashboard/js/core/a.js", "tests/js/a.test.js"):
+    for path in ("static/dashboard/js/core/a.js", "tests/js/a.test.mjs"):
         (machine.checkout / path).parent.mkdir(parents=True)
         (machine.checkout / path).touch()
     return machine
@@ -406,7 +406,7 @@ def test_the_tests_end_with_pytest_and_pass_it_the_arguments(with_modules: Machi
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         "node --check static/dashboard/js/core/a.js",
-        "node --test tests/js/**/*.test.js",
+        "node --test tests/js/**/*.test.mjs",
         f"python -m pytest -o cache_dir={with_modules.data}/cache/pytest -k two words",
     ]
     assert "Installing docker.io: the tests start a Docker Engine of their own" in done.stderr
