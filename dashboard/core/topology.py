@@ -17,6 +17,9 @@ from dashboard.core.state import Interface, Listener, NamespaceState
 
 __all__ = ["Box", "Edge", "Picture", "draw", "draw_narrow", "draw_wide"]
 
+#: Left of the boxes of the narrow picture, the nearest first.
+LANES = (21.0, 16.5, 12.0, 7.5, 3.0)
+
 MACHINE = "machine"
 SHOWN_INTERFACES = 5
 SHOWN_LISTENERS = 4
@@ -219,17 +222,31 @@ def _entrance(stack: _Stack, boxes: Mapping[str, Box]) -> Box | None:
     return (boxes.get(f"{stack.key}:if:{holder.index}") if holder else None) or boxes.get(f"{stack.key}:stack")
 
 
+def _lane(lanes: dict[float, list[tuple[float, float, str]]], y1: float, y2: float, group: str) -> float:
+    """Where a connection runs down beside the boxes: the nearest lane that is free at this height, else the
+    emptiest. What leads to one place in one manner (``group``) may run together."""
+    low, high = min(y1, y2), max(y1, y2)
+
+    def met(x: float) -> int:
+        return sum(a <= high and low <= b and other != group for a, b, other in lanes[x])
+
+    lane = min(LANES, key=met)
+    lanes[lane].append((low, high, group))
+    return lane
+
+
 def _edges(machine: _Stack, stacks: Sequence[_Stack], boxes: Mapping[str, Box], *, narrow: bool) -> tuple[Edge, ...]:
     edges: list[Edge] = []
+    lanes: dict[float, list[tuple[float, float, str]]] = {x: [] for x in LANES}
 
     def join(kind: str, mode: str, start: Box | None, end: Box | None, label: str = "") -> None:
         if start is None or end is None:
             return
         identity = f"{kind}:{start.id}>{end.id}"
         if narrow:
-            lane = 8 + 5 * (len(edges) % 3)
             (x1, y1), (x2, y2) = left_of(start), left_of(end)
-            path = f"M{x1:g} {y1:g} H{lane:g} V{y2:g} H{x2:g}"
+            group = identity if kind == "veth" else f"{'doors' if kind in {'proxy', 'dnat'} else kind}>{end.id}"
+            path = f"M{x1:g} {y1:g} H{_lane(lanes, y1, y2, group):g} V{y2:g} H{x2:g}"
             edges.append(Edge(identity, kind, mode, path))
             return
         (x1, y1), (x2, y2) = right_of(start), left_of(end)
