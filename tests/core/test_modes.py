@@ -1,0 +1,64 @@
+"""The modes and what may be asked of an arm."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from dashboard.core.messages import encode
+from dashboard.core.modes import NETWORK_DRIVERS, ArmSpec, ExperimentSpec, Mode, Publish, Unavailable
+
+
+def test_the_modes_are_these_by_these_names() -> None:
+    assert [str(mode) for mode in Mode] == [
+        "host",
+        "bridge",
+        "user-bridge",
+        "none",
+        "container",
+        "macvlan",
+        "ipvlan",
+        "overlay",
+    ]
+
+
+def test_four_modes_need_a_network_of_ours_and_its_driver() -> None:
+    assert NETWORK_DRIVERS == {
+        Mode.USER_BRIDGE: "bridge",
+        Mode.MACVLAN: "macvlan",
+        Mode.IPVLAN: "ipvlan",
+        Mode.OVERLAY: "overlay",
+    }
+
+
+def test_an_unavailable_mode_carries_its_reason() -> None:
+    assert Unavailable("no swarm").reason == "no swarm"
+
+
+def test_an_experiment_comes_back_from_the_database_as_it_was() -> None:
+    arms = (
+        ArmSpec("host", Mode.HOST),
+        ArmSpec(
+            "web",
+            Mode.CONTAINER,
+            "nginx:1.27",
+            "host",
+            ("sh", "-c", "echo"),
+            8000,
+            (Publish(80, 8080, "udp", "::1"),),
+            publish_all=True,
+            environment={"A": "größer\n"},
+            hostname="web",
+            dns=("9.9.9.9",),
+            add_host=("db:192.0.2.9",),
+            sysctls={"net.core.somaxconn": "9"},
+            user="1000:1000",
+        ),
+    )
+    spec = ExperimentSpec("title", "nginx", 80, arms, ("db",))
+    assert msgspec.json.decode(encode(spec), type=ExperimentSpec) == spec
+
+
+def test_a_mode_that_is_none_does_not_come_back() -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(b'{"key": "a", "mode": "wifi"}', type=ArmSpec)

@@ -1,0 +1,144 @@
+"""The tree tells the story: every module has its test, none grows too long, no test sleeps."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LAYERS = ("core", "engine", "netns", "latency", "lab")
+MOST_LINES = 400
+
+_DRIVEN = "test_experiment drives it as a whole on a real engine, test_faults takes away what it stands on"
+
+#: Modules without a test file of their own, each with the reason.
+NO_TEST_OF_ITS_OWN: dict[str, str] = {
+    "engine/protocol.py": "types only; test_docker_engine holds the implementation to them",
+    "lab/arms.py": _DRIVEN,
+    "lab/context.py": "values only; every test of the lab builds one",
+    "lab/journal.py": _DRIVEN,
+    "lab/observer.py": _DRIVEN,
+    "lab/opening.py": _DRIVEN,
+    "lab/reconciler.py": _DRIVEN,
+    "lab/recorder.py": _DRIVEN,
+    "lab/store.py": _DRIVEN,
+    "lab/watches.py": _DRIVEN,
+}
+
+#: Tests that hold several modules together, with what they prove.
+BESIDE: dict[str, str] = {
+    "engine/test_engine_faults.py": "an engine that hangs, dies, comes back or loses its socket",
+    "engine/test_facts.py": "what Docker's network modes really do, asked of a real engine",
+    "engine/test_hostile_engine.py": "answers that are nonsense end in a value or an EngineError",
+    "engine/test_run_line.py": "the line that is shown does what was done",
+    "lab/test_faults.py": "the lab on an engine and a database that fail",
+    "netns/test_truth.py": "what is read is what ip, ss and sysctl say",
+}
+
+#: Modules that are longer for a reason.
+LONGER: dict[str, str] = {
+    "engine/docker_engine.py": "the one file that imports the Docker SDK: every call of the port is in it",
+}
+
+
+def sources(folder: str) -> list[Path]:
+    """The Python files of a folder of ours, git-ignored ones left out."""
+    return sorted(path for path in (ROOT / folder).rglob("*.py") if "__pycache__" not in path.parts)
+
+
+def modules() -> list[str]:
+    """``core/delta.py`` … of every layer that must be tested module by module."""
+    found = (path.relative_to(ROOT / "dashboard") for layer in LAYERS for path in sources(f"dashboard/{layer}"))
+    return [str(path) for path in found if path.name != "__init__.py"]
+
+
+@pytest.mark.parametrize("module", modules())
+def test_a_module_has_a_test_file_of_the_same_name(module: str) -> None:
+    path = Path(module)
+    test = ROOT / "tests" / path.parent / f"test_{path.name}"
+    if module in NO_TEST_OF_ITS_OWN:
+        assert NO_TEST_OF_ITS_OWN[module]
+        assert not test.exists(), f"{module} has a test now: it is no exception any more"
+    else:
+        assert test.exists(), f"write {test.relative_to(ROOT)}, or say why {module} needs none"
+        assert re.search(r"^(async )?def test_", test.read_text(), re.MULTILINE), f"{test.name} tests nothing"
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_test_file_tests_a_module_that_is_there(layer: str) -> None:
+    """A module that was renamed takes its test along."""
+    known = {f"test_{Path(module).name}" for module in modules() if module.startswith(f"{layer}/")}
+    tests = {path.name for path in (ROOT / "tests" / layer).glob("test_*.py")}
+    assert {f"{layer}/{name}" for name in tests - known} <= set(BESIDE)
+
+
+def test_exceptions_name_modules_that_are_there() -> None:
+    assert {*NO_TEST_OF_ITS_OWN, *LONGER} <= {*modules()}
+    assert [name for name in BESIDE if not (ROOT / "tests" / name).exists()] == []
+    assert all({**NO_TEST_OF_ITS_OWN, **BESIDE, **LONGER}.values())
+
+
+@pytest.mark.parametrize("path", sources("dashboard"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_stays_short_enough_to_read_in_one_go(path: Path) -> None:
+    name = str(path.relative_to(ROOT / "dashboard"))
+    count = len(path.read_text().splitlines())
+    if name in LONGER:
+        assert count > MOST_LINES, f"{name} is short again: it is no exception any more"
+    else:
+        assert count <= MOST_LINES, f"{name} has {count} lines: divide it by noun"
+
+
+#: ``sleep(0)`` lets others run and waits for nothing.
+SLEEP = re.compile(r"\bsleep\s*\((?!0\))")
+
+
+@pytest.mark.parametrize("path", sources("tests"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_test_sleeps(path: Path) -> None:
+    if path != Path(__file__).resolve():
+        assert [line for line in path.read_text().splitlines() if SLEEP.search(line)] == []
+
+
+def test_no_test_of_the_page_sleeps() -> None:
+    for path in (ROOT / "tests" / "js").glob("*.mjs"):
+        assert "setTimeout" not in path.read_text(), path.name
+
+
+# README.
+
+
+def readme() -> str:
+    """The README; empty while there is none."""
+    path = ROOT / "README.md"
+    return path.read_text() if path.exists() else ""
+
+
+def readme_lines() -> list[tuple[str, tuple[str, ...]]]:
+    """Each ``./netmodes COMMAND`` that the README shows, with its options."""
+    shown = re.findall(r"```.*?```|`[^`\n]+`", readme(), re.DOTALL)
+    calls = re.findall(r"\./netmodes +((?:--[\w-]+ +)*)([a-z]+)([^\n`&|]*)", "\n".join(shown))
+    return [(name, tuple(re.findall(r"--[\w-]+", before + after))) for before, name, after in calls]
+
+
+def test_the_commands_of_the_readme_exist() -> None:
+    launcher = (ROOT / "netmodes").read_text()
+    here = {path.stem: path.read_text() for path in sources("dashboard/management/commands")}
+    shared = launcher + (ROOT / "dashboard/management/commanding.py").read_text()
+    for name, options in readme_lines():
+        case = re.search(rf"^ *(?:[a-z]+ \| )*{name}(?: \| [a-z]+)*\)", launcher, re.MULTILINE)
+        assert case, f"README shows ./netmodes {name}, which the launcher does not know"
+        assert name in here or name in {"check", "test", "help"}, f"README shows {name}, which is no command"
+        for option in options:
+            text = here.get(name, "") + shared
+            assert option in text, f"README shows ./netmodes {name} {option}, which it does not take"
+
+
+def test_the_files_of_the_readme_exist() -> None:
+    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", readme())
+    assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
+
+
+def test_the_launcher_can_be_run() -> None:
+    assert shutil.which(str(ROOT / "netmodes")) is not None
