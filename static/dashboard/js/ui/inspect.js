@@ -44,7 +44,8 @@ export function createInspect(main, table) {
   }
 
   function append(text) {
-    const follow = output.scrollHeight - output.scrollTop - output.clientHeight < 30;
+    // One reads from the beginning; whoever has gone to the end is kept there.
+    const follow = output.scrollTop > 0 && output.scrollHeight - output.scrollTop - output.clientHeight < 30;
     output.append(visibleText(text));
     if (output.textContent.length > LONGEST) {
       output.textContent = `${words.cut}\n${output.textContent.slice(-LONGEST / 2)}`;
