@@ -45,6 +45,11 @@ class Run:
         self._endings: set[asyncio.Task[None]] = set()
 
     @property
+    def id(self) -> str:
+        """The experiment's id."""
+        return self._record.id
+
+    @property
     def view(self) -> View:
         """The experiment as it is now."""
         return self._recorder.view
@@ -157,10 +162,17 @@ class Run:
         """What is to be done, after everything has gone that is not wanted.
 
         What became of an arm in this round stays so: a restart neither tries it again nor calls it lost.
+        A container whose making was never written down is made anew: the Engine's warnings were in its answer.
         """
-        real, leftovers = await self._real()
+        found, leftovers = await self._real()
+        told = {one.key: one.container.id for one in self._recorder.arms() if one.container}
+        real = [one for one in found if told.get(one.arm) == one.id]
+        untold = [one for one in found if one not in real]
         arms = [arm for arm in self._record.spec.arms if self._recorder.column(arm.key).status not in OVER]
-        actions = plan(Wanted.RUNNING, arms, real, self._record.launched)
+        made = {one.arm for one in untold}
+        launched = {arm: container for arm, container in self._record.launched.items() if arm not in made}
+        actions = plan(Wanted.RUNNING, arms, real, launched)
+        leftovers += [one.id for one in untold]
         leftovers += [action.container for action in actions if isinstance(action, Remove)]
         await asyncio.gather(*(self._arms.remove(container) for container in leftovers))
         return actions

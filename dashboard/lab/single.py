@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from dashboard.core.comparison import compare
@@ -39,6 +39,21 @@ async def compare_once(
     A program that opens no port is waited for ``SETTLE_S`` seconds. EngineError if no engine answers, or no more.
     On a private host that ends with this process nothing can be kept.
     """
+    async with launched(data_dir, spec, say, keep=keep) as (context, run):
+        loop = asyncio.get_running_loop()
+        end = loop.time() + SETTLE_S
+        while loop.time() < end and not all(_is_serving(c, run.view.states) for c in run.view.columns):
+            await asyncio.sleep(LOOK_S)
+        await run.settled()
+        view = run.view
+        return Comparison(context.ref, view.columns, view.states, compare(view.columns, view.states))
+
+
+@asynccontextmanager
+async def launched(
+    data_dir: Path, spec: ExperimentSpec, say: Callable[[str], None], *, keep: bool = False
+) -> AsyncIterator[tuple[Context, Run]]:
+    """One experiment, launched and observed, driven by this process; removed at the end unless ``keep``."""
     async with AsyncExitStack() as stack:
         context = await open_context(stack, data_dir, say)
         database = context.database
@@ -47,7 +62,7 @@ async def compare_once(
         stack.push_async_callback(lab.close)
         await lab.start()
         try:
-            return await _observe(context, lab, identity)
+            yield context, await _launched(lab, identity)
         finally:
             if keep and not context.passing:
                 await database.run(store.release, identity)
@@ -60,19 +75,13 @@ async def _clean_up(lab: Lab, identity: str) -> None:
     await lab.context.database.run(store.release, identity)
 
 
-async def _observe(context: Context, lab: Lab, identity: str) -> Comparison:
-    loop = asyncio.get_running_loop()
+async def _launched(lab: Lab, identity: str) -> Run:
     run = await _run_of(lab, identity)
     while (run.view.head is None) or run.view.head.phase in {Phase.WAITING, Phase.PREPARING, Phase.LAUNCHING}:
         if run.view.head is not None and run.view.head.problem:
             raise EngineUnreachable(run.view.head.problem, 503)
         await asyncio.sleep(LOOK_S)
-    end = loop.time() + SETTLE_S
-    while loop.time() < end and not all(_is_serving(c, run.view.states) for c in run.view.columns):
-        await asyncio.sleep(LOOK_S)
-    await run.settled()
-    view = run.view
-    return Comparison(context.ref, view.columns, view.states, compare(view.columns, view.states))
+    return run
 
 
 async def _run_of(lab: Lab, identity: str) -> Run:

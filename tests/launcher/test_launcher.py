@@ -32,7 +32,7 @@ def test_help_names_every_command_and_touches_nothing(machine: Machine, word: li
     assert machine.asked() == []
 
 
-@pytest.mark.parametrize("word", ["launch", "measure", "", "manage.py"])
+@pytest.mark.parametrize("word", ["launch", "claims", "", "manage.py"])
 def test_an_unknown_command_is_wrong_usage(machine: Machine, word: str) -> None:
     done = machine.run(word)
     assert done.returncode == 2

@@ -1,0 +1,123 @@
+"""``./netmodes measure``: what each path costs, measured and recorded."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from dashboard import configuration
+from dashboard.core.drafts import read_draft
+from dashboard.core.measured_text import measurement_text
+from dashboard.core.measurement import ANSWERED_BY_US, Measurement, Options, Probe, Stop, check_options
+from dashboard.core.modes import ExperimentSpec
+from dashboard.lab import measurements
+from dashboard.lab.measuring import measure_paths
+from dashboard.lab.single import launched
+from dashboard.latency.runner import Progress
+from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, require_root
+
+#: The responder takes the program's place at the container's port, so that a published port leads to it.
+SLEEP = "sleep 86400"
+
+
+class Command(NetmodesCommand):
+    """Launches arms, measures every path between them and the machine, keeps the result, cleans up."""
+
+    help = "Measures what each path of each mode costs."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Modes as for compare, then how to measure."""
+        parser.add_argument("modes", nargs="+", metavar="MODE", help="host, bridge, user-bridge, container:1 …")
+        parser.add_argument("--image", default="nginx", help="image to run (default nginx)")
+        parser.add_argument("--port", default="8080", help="port inside the container (default 8080; http: 80)")
+        parser.add_argument("--publish", "-p", action="append", default=[], metavar="H:C", help="port to publish")
+        parser.add_argument("--probe", action="append", default=[], help=f"{', '.join(Probe)} (default tcp-rr)")
+        parser.add_argument("--seconds", type=float, default=10.0, help="how long at most (default 10)")
+        parser.add_argument("--payload", type=int, default=0, help="bytes of one request (default 64)")
+        parser.add_argument("--rate", type=float, help="requests per second (default: as soon as answered)")
+        parser.add_argument("--width", type=float, help="stop once every interval is this narrow, in microseconds")
+        parser.add_argument("--under-load", action="store_true", help="while a stream saturates the same path")
+        parser.add_argument("--name", default="localhost", help="name to look up with dns (default localhost)")
+        parser.add_argument("--seed", type=int, help="seed of the order (default random, always recorded)")
+        parser.add_argument("--prune-days", type=float, help="first delete runs that are older")
+        parser.add_argument("--json", action="store_true", help="print measurement/1")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Exit 0 if something was measured, 1 if not, 2 if it cannot be measured as written."""
+        probes, how = self._how(options)
+        spec = self._spec(options, probes)
+        require_root("Measuring inside network namespaces")
+        self.migrate()
+        if options["prune_days"] is not None:
+            self.say(f"Deleted {measurements.prune(options['prune_days'] * 86400)} older runs.")
+        seed = options["seed"] if options["seed"] is not None else random.SystemRandom().getrandbits(32)
+        folder = configuration.data_dir()
+        found = self.run(lambda: self._measure(folder, spec, probes, how, seed))
+        if options["json"]:
+            self.print_json(found)
+        else:
+            self.stdout.write(measurement_text(found))
+        if found.stopped is Stop.FAILED or not any(one.n for one in found.series):
+            self.say(found.stop_reason)
+            raise SystemExit(FAILED)
+
+    def _how(self, options: dict[str, Any]) -> tuple[tuple[Probe, ...], Options]:
+        try:
+            probes = tuple(Probe(text) for text in options["probe"] or ["tcp-rr"])
+        except ValueError as error:
+            sentence = f"{error}: choose from {', '.join(Probe)}."
+            raise CommandError(sentence, returncode=WRONG_USAGE) from None
+        how = Options(
+            seconds=options["seconds"],
+            payload_bytes=options["payload"],
+            rate=options["rate"],
+            under_load=options["under_load"],
+            width_us=options["width"],
+            lookup_name=options["name"],
+        )
+        wrong = list(check_options(how, probes))
+        if Probe.HTTP in probes and set(probes) & ANSWERED_BY_US:
+            wrong.append(
+                "http asks the container's own program, the others a responder in its place: measure them apart."
+            )
+        if wrong:
+            raise CommandError("\n".join(wrong), returncode=WRONG_USAGE)
+        return probes, how
+
+    def _spec(self, options: dict[str, Any], probes: tuple[Probe, ...]) -> ExperimentSpec:
+        own = Probe.HTTP in probes
+        port = "80" if own and options["port"] == "8080" else options["port"]
+        publish = options["publish"] or [f"{port}/tcp", f"{port}/udp"]
+        draft = read_draft(
+            {
+                "title": f"measure {' '.join(options['modes'])}",
+                "image": options["image"],
+                "port": port,
+                "publish": publish,
+                "arms": [{"mode": mode, "command": "" if own else SLEEP} for mode in options["modes"]],
+            }
+        )
+        if draft.problems:
+            raise CommandError("\n".join(p.sentence for p in draft.problems), returncode=WRONG_USAGE)
+        return draft.spec
+
+    async def _measure(
+        self, folder: Path, spec: ExperimentSpec, probes: tuple[Probe, ...], how: Options, seed: int
+    ) -> Measurement:
+        async with launched(folder, spec, self.say) as (context, run):
+            told = -1.0
+
+            def progress(_run: str, at: Progress) -> None:
+                nonlocal told
+                if at.elapsed_s - told >= 2.0:
+                    told = at.elapsed_s
+                    self.say(f"{at.rounds} rounds, {at.remaining_s:.0f} s left")
+
+            identity = await measure_paths(context, run, probes, how, seed=seed, on_progress=progress)
+            found = await context.database.run(measurements.load_measurement, identity)
+        if found is None:
+            raise CommandError("The run was deleted while it was measured.", returncode=FAILED)
+        return found

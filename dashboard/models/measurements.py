@@ -1,0 +1,82 @@
+"""Measurements: runs, their series, and every block with its histogram."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from dashboard.models.experiments import Experiment, new_id
+
+
+class MeasurementRun(models.Model):
+    """One run. ``options``, ``environment`` and ``missing`` are JSON of the types in ``core.measurement``.
+
+    ``state`` is running, finished, cancelled, failed or incomplete (the process that measured has died);
+    ``wanted`` is running or cancelled and is written by people. A run outlives its experiment.
+    """
+
+    id = models.CharField(primary_key=True, max_length=16, default=new_id)
+    experiment = models.ForeignKey(Experiment, null=True, on_delete=models.SET_NULL, related_name="measurements")
+    title = models.CharField(max_length=200)
+    options = models.TextField()
+    probes = models.CharField(max_length=200)
+    seed = models.BigIntegerField()
+    state = models.CharField(max_length=12, default="waiting", db_index=True)
+    wanted = models.CharField(max_length=12, default="running")
+    driver = models.CharField(max_length=40, default="", blank=True)
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    started_at = models.FloatField(null=True)
+    elapsed_s = models.FloatField(default=0.0)
+    stopped = models.CharField(max_length=12, default="", blank=True)
+    stop_reason = models.TextField(default="", blank=True)
+    environment = models.TextField(default="", blank=True)
+    missing = models.TextField(default="", blank=True)
+    refused = models.TextField(default="", blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.title}"
+
+
+class MeasurementSeries(models.Model):
+    """One path with one probe in one run. ``signature`` is the same for the same series in other runs."""
+
+    run = models.ForeignKey(MeasurementRun, on_delete=models.CASCADE, related_name="series")
+    key = models.CharField(max_length=120)
+    column = models.CharField(max_length=60)
+    path = models.CharField(max_length=40)
+    probe = models.CharField(max_length=12)
+    signature = models.CharField(max_length=200, db_index=True)
+    described = models.TextField(default="", blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "key"], name="series_once_per_run")]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.key}"
+
+
+class MeasurementBlock(models.Model):
+    """One block: acknowledged once it is here. ``histogram`` is HdrHistogram V2, compressed, in nanoseconds."""
+
+    series = models.ForeignKey(MeasurementSeries, on_delete=models.CASCADE, related_name="blocks")
+    round = models.PositiveIntegerField()
+    started_s = models.FloatField()
+    duration_s = models.FloatField()
+    n = models.PositiveIntegerField(default=0)
+    center_us = models.FloatField(default=0.0)
+    p50_us = models.FloatField(default=0.0)
+    p90_us = models.FloatField(default=0.0)
+    p99_us = models.FloatField(default=0.0)
+    p999_us = models.FloatField(default=0.0)
+    max_us = models.FloatField(default=0.0)
+    mean_us = models.FloatField(default=0.0)
+    bytes_per_s = models.FloatField(null=True)
+    reconnects = models.PositiveIntegerField(default=0)
+    histogram = models.BinaryField(default=b"")
+    error = models.TextField(default="", blank=True)
+    note = models.TextField(default="", blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["series", "round"], name="block_once_per_round")]
+
+    def __str__(self) -> str:
+        return f"{self.series_id} #{self.round}"
