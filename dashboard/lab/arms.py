@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from dashboard.core.journal import Cause, Source
 from dashboard.core.launch import container_config, free_subnet, network_line, network_request, warnings_about_the_arm
@@ -24,7 +25,7 @@ from dashboard.core.lifecycle import (
 from dashboard.core.messages import ArmStatus, ContainerRef
 from dashboard.core.modes import NETWORK_DRIVERS, ArmSpec, Mode
 from dashboard.engine.images import ImageChoice, ensure_image
-from dashboard.engine.protocol import EngineError, EngineUnreachable
+from dashboard.engine.protocol import Created, EngineError, EngineUnreachable
 from dashboard.lab import store
 from dashboard.lab.context import LABEL_ROUND, Context
 from dashboard.lab.observer import Observer, Subject
@@ -35,6 +36,7 @@ from dashboard.netns.entry import NamespaceGone
 log = logging.getLogger(__name__)
 LOG_LINES = 20
 NOT_THERE = 404
+TAKEN = 409
 #: Moby, ``container/state.go``: a forced removal says so before it kills, and it was not ours.
 BEING_REMOVED = frozenset({"removing", "dead"})
 NOT_ISOLATED = (
@@ -105,7 +107,9 @@ class Arms:
         except EngineUnreachable:
             raise
         except EngineError as error:
-            self._networks[mode] = error
+            ours = await self._context.engine.networks(self._labels()) if error.status == TAKEN else ()
+            if not any(one.name == network_name(self._record.id, mode) for one in ours):
+                self._networks[mode] = error
         except ValueError as error:
             self._networks[mode] = EngineError(str(error), 400)
 
@@ -186,7 +190,7 @@ class Arms:
             network=self._network(arm),
             target_container=target.id if target else (arm.target and container_name(self._record.id, arm.target)),
         )
-        created = await self._context.engine.create_container(name, config)
+        created = await self._make(arm, name, config)
         warnings = warnings_about_the_arm(created.warnings)
         said = f"; the Engine warns: {'; '.join(warnings)}" if warnings else ""
         self._recorder.set_column(
@@ -198,6 +202,23 @@ class Arms:
             container=ContainerRef(created.id, name, reference),
         )
         return created.id
+
+    async def _make(self, arm: ArmSpec, name: str, config: dict[str, Any]) -> Created:
+        """Creates; a name that a container of ours holds is freed first.
+
+        An engine that hung may have made it after all, long after the answer was waited for.
+        """
+        engine = self._context.engine
+        try:
+            return await engine.create_container(name, config)
+        except EngineError as error:
+            ours = await engine.containers(self._labels(arm.key)) if error.status == TAKEN else ()
+            holders = [one for one in ours if one.name == name]
+            if not holders:
+                raise
+        for holder in holders:
+            await engine.remove_container(holder.id)
+        return await engine.create_container(name, config)
 
     async def _start(self, arm: ArmSpec, container: str) -> None:
         await self._context.engine.start_container(container)

@@ -21,6 +21,7 @@ from dashboard.lab.store import Record
 log = logging.getLogger(__name__)
 PASS_S = 30.0
 RETRY_S = 2.0
+LAST_PASSES = 3
 
 
 class LabBusyError(Exception):
@@ -102,10 +103,19 @@ class Lab:
         records = [record for record in await database.run(store.load_unsettled) if record.id in mine]
         try:
             async with asyncio.timeout(deadline_s):
-                await asyncio.gather(*(self._settle(record) for record in records))
+                await asyncio.gather(*(self._settle_surely(record) for record in records))
         except TimeoutError:
             log.warning("not everything could be stopped in %s s: ./netmodes reap removes the rest", deadline_s)
         return len(mine)
+
+    async def _settle_surely(self, record: Record) -> None:
+        """More than one pass where an engine is slow: there will be no later one."""
+        for _ in range(LAST_PASSES):
+            await self._settle(record)
+            run = self._runs.get(record.id)
+            if run is None or not run.troubled:
+                return
+            await asyncio.sleep(RETRY_S)
 
     async def _work(self) -> None:
         first = True

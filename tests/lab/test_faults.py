@@ -1,0 +1,379 @@
+"""An engine that hangs, dies, loses its socket and comes back; a database that is locked or full.
+
+For each: it is said what is wrong and since when, nothing is lost, it heals by itself, nothing stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from django.db import OperationalError
+
+from dashboard.core.journal import Entry, replay
+from dashboard.core.lifecycle import Wanted, container_name
+from dashboard.core.messages import ArmStatus
+from dashboard.core.state import Origin
+from dashboard.core.stream import ExperimentHead, Phase
+from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.protocol import EngineUnreachable
+from dashboard.lab import journal, reconciler, store
+from tests.benches import Bench, close_bench, open_bench
+from tests.fakes import FakeEngine
+from tests.polling import eventually, until
+from tests.private_engine import PrivateEngine, private_engine
+from tests.specs import make_spec
+
+DEADLINE_S = 2.0
+
+
+@pytest.fixture(scope="module")
+def own_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateEngine]:
+    """A host that may be stopped and killed: nobody else's tests run on it."""
+    with private_engine(tmp_path_factory.mktemp("own-host")) as host:
+        yield host
+
+
+@pytest.fixture
+async def bench(
+    own_host: PrivateEngine, tmp_path: Path, transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Bench]:
+    """A lab that is impatient with its engine."""
+    monkeypatch.setattr(reconciler, "RETRY_S", 0.1)
+    made = await open_bench(DockerEngine(own_host.endpoint, timeout_s=DEADLINE_S), tmp_path)
+    yield made
+    await close_bench(made)
+    assert own_host.docker("ps", "-aq") == ""
+    assert own_host.docker("network", "ls", "-q", "--filter", "type=custom") == ""
+
+
+async def troubled(bench: Bench, identity: str, deadline_s: float = 15.0) -> ExperimentHead:
+    """The head once it says that something is wrong."""
+
+    async def head() -> ExperimentHead | None:
+        found = (await bench.view(identity)).head
+        return found if found is not None and found.problem else None
+
+    found: ExperimentHead = await eventually(head, deadline_s)
+    return found
+
+
+async def healed(bench: Bench, identity: str, deadline_s: float = 15.0) -> ExperimentHead:
+    """The head once nothing is wrong any more."""
+
+    async def head() -> ExperimentHead | None:
+        found = (await bench.view(identity)).head
+        return found if found is not None and not found.problem else None
+
+    found: ExperimentHead = await eventually(head, deadline_s)
+    return found
+
+
+def daemon(host: PrivateEngine) -> int:
+    """The pid of the dockerd that serves the socket now."""
+    return int(subprocess.check_output(["pgrep", "-f", f"^dockerd .*{host.socket}"], text=True).split()[0])
+
+
+class Hang:
+    """The engine's process stopped in the middle of what it does; goes on at the end of the block."""
+
+    def __init__(self, host: PrivateEngine) -> None:
+        self._pid = daemon(host)
+
+    def __enter__(self) -> None:
+        os.kill(self._pid, signal.SIGSTOP)
+
+    def __exit__(self, *_: object) -> None:
+        os.kill(self._pid, signal.SIGCONT)
+
+
+async def test_an_engine_that_hangs_during_a_launch_is_said_and_the_launch_is_finished_later(
+    bench: Bench, own_host: PrivateEngine
+) -> None:
+    before = bench.context.clock()
+    identity = await bench.launch(*["bridge"] * 6, "user-bridge")
+    await bench.reaches(identity, Phase.LAUNCHING, Phase.RUNNING)
+    with Hang(own_host):
+        bench.lab.wake()
+        head = await troubled(bench, identity)
+        assert "did not answer within" in head.problem
+        assert head.problem_since is not None
+        assert head.problem_since >= before
+        since = head.problem_since
+        assert (await troubled(bench, identity)).problem_since == since
+    await bench.reaches(identity, Phase.RUNNING)
+    await healed(bench, identity)
+    columns = (await bench.view(identity)).columns
+    assert {one.status for one in columns} == {ArmStatus.RUNNING}, [one.error for one in columns]
+    assert len(own_host.docker("ps", "-q").split()) == 7
+    assert any(entry.text == "The Engine answers again" for entry in await bench.entries(identity))
+
+
+async def test_an_engine_that_hangs_while_it_is_stopped_is_waited_for(bench: Bench, own_host: PrivateEngine) -> None:
+    identity = await bench.running("bridge", "none")
+    with Hang(own_host):
+        await bench.want(identity, Wanted.STOPPED)
+        assert (await troubled(bench, identity)).phase is Phase.STOPPING
+    head = await bench.reaches(identity, Phase.STOPPED)
+    assert all(check.ok for check in head.proof)
+    assert head.problem == ""
+
+
+async def test_a_removal_that_cannot_be_done_yet_is_not_forgotten(bench: Bench, own_host: PrivateEngine) -> None:
+    identity = await bench.running("bridge")
+    with Hang(own_host):
+        await bench.want(identity, Wanted.REMOVED)
+        await troubled(bench, identity)
+        assert await bench.database.run(store.load, identity) is not None
+
+    async def forgotten() -> bool:
+        return await bench.database.run(store.load, identity) is None
+
+    await eventually(forgotten, 15)
+
+
+async def test_a_socket_that_is_taken_away_and_put_back(bench: Bench, own_host: PrivateEngine) -> None:
+    identity = await bench.running("bridge", "none")
+    path, away = Path(own_host.socket), Path(f"{own_host.socket}.away")
+    engine = bench.context.engine
+    assert isinstance(engine, DockerEngine)
+    await asyncio.to_thread(path.rename, away)
+    try:
+        engine._forget()  # connections that are open go on; as if they had been idle for too long
+        bench.lab.wake()
+        head = await troubled(bench, identity)
+        assert "No Docker Engine answers" in head.problem
+    finally:
+        await asyncio.to_thread(away.rename, path)
+    assert (await healed(bench, identity)).phase is Phase.RUNNING
+    assert {one.status for one in (await bench.view(identity)).columns} == {ArmStatus.RUNNING}
+
+
+class Daemon:
+    """A dockerd with what is needed to start it again where it was."""
+
+    def __init__(self, host: PrivateEngine) -> None:
+        self._log = host.data_dir / "again.log"
+        self.pid = daemon(host)
+        self._command = self._read("cmdline")
+        self._environment = dict(pair.split(b"=", 1) for pair in self._read("environ"))
+        kinds = {"net": "net", "mnt": "mount", "uts": "uts"}
+        self._spaces = {option: os.open(f"/proc/{self.pid}/ns/{kind}", os.O_RDONLY) for kind, option in kinds.items()}
+        self._again: subprocess.Popen[bytes] | None = None
+
+    def _read(self, name: str) -> list[bytes]:
+        return Path(f"/proc/{self.pid}/{name}").read_bytes().rstrip(b"\0").split(b"\0")
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)  # else its pid still exists, and the next one takes it for alive
+
+    def start_again(self) -> None:
+        enter = [f"--{option}=/proc/self/fd/{number}" for option, number in self._spaces.items()]
+        with self._log.open("wb") as log:
+            self._again = subprocess.Popen(
+                ["nsenter", *enter, "--", *self._command],
+                env=self._environment,
+                pass_fds=tuple(self._spaces.values()),
+                stdout=log,
+                stderr=log,
+            )
+
+    def end(self) -> None:
+        for number in self._spaces.values():
+            os.close(number)
+        if self._again is not None:
+            self._again.terminate()
+            self._again.wait(20)
+
+
+@pytest.fixture
+def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PrivateEngine, Daemon]]:
+    """A host whose engine may be killed."""
+    with private_engine(tmp_path_factory.mktemp("mortal-host")) as host:
+        process = Daemon(host)
+        yield host, process
+        process.end()
+
+
+@pytest.fixture
+async def doomed(
+    mortal: tuple[PrivateEngine, Daemon], tmp_path: Path, transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Bench]:
+    monkeypatch.setattr(reconciler, "RETRY_S", 0.1)
+    made = await open_bench(DockerEngine(mortal[0].endpoint, timeout_s=DEADLINE_S), tmp_path)
+    yield made
+    await close_bench(made)
+
+
+async def test_an_engine_that_is_killed_and_started_again(doomed: Bench, mortal: tuple[PrivateEngine, Daemon]) -> None:
+    host, process = mortal
+    identity = await doomed.running("host", "bridge", "user-bridge")
+    process.kill()
+    head = await troubled(doomed, identity)
+    assert "Engine" in head.problem
+    assert head.problem_since is not None
+    process.start_again()
+    await eventually(lambda: host.try_docker("version").returncode == 0, 60)
+    # Without live-restore the new engine has stopped all containers: that is what is shown.
+    await doomed.reaches(identity, Phase.FAILED, deadline_s=30)
+    statuses = {one.key: one.status for one in (await doomed.view(identity)).columns if one.key != "machine"}
+    assert set(statuses.values()) <= {ArmStatus.EXITED, ArmStatus.LOST}, statuses
+    assert doomed.context.info.pid == daemon(host)
+    assert doomed.context.info.pid != process.pid
+    await doomed.want(identity, Wanted.RUNNING, again=True)
+    await doomed.reaches(identity, Phase.RUNNING, deadline_s=30)
+    await healed(doomed, identity)
+    states = (await doomed.view(identity)).states
+    assert set(states) == {"machine", "host", "bridge", "user-bridge"}
+    assert states["machine"].netns == states["host"].netns
+    resolvers = [state.resolver.origin for state in states.values() if state.resolver]
+    assert len(resolvers) == 4
+    assert Origin.UNREADABLE not in resolvers
+    await doomed.stop(identity)
+    assert host.docker("ps", "-aq") == ""
+
+
+# What only a fake can be made to do.
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciler, "RETRY_S", 0.05)
+    monkeypatch.setattr(journal, "RETRY_S", (0.01,))
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    "call",
+    ["containers", "networks", "image", "create_container", "start_container", "inspect_container", "create_network"],
+)
+async def test_every_kind_of_call_may_find_nobody_there(quick: Bench, fake: FakeEngine, call: str) -> None:
+    fake.refuse[call] = EngineUnreachable(f"nobody answers {call}", 503)
+    identity = await quick.launch("host", "user-bridge")
+    head = await troubled(quick, identity)
+    assert head.problem == f"nobody answers {call}"
+    del fake.refuse[call]
+    await quick.reaches(identity, Phase.RUNNING)
+    await healed(quick, identity)
+    assert len(fake.made) == 2
+    await quick.stop(identity)
+    assert fake.made == {}
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("call", ["containers", "networks", "remove_container", "remove_network"])
+async def test_a_stop_that_finds_nobody_is_done_later(quick: Bench, fake: FakeEngine, call: str) -> None:
+    identity = await quick.running("host", "user-bridge")
+    fake.refuse[call] = EngineUnreachable("gone", 503)
+    await quick.want(identity, Wanted.STOPPED)
+    assert (await troubled(quick, identity)).problem == "gone"
+    del fake.refuse[call]
+    head = await quick.reaches(identity, Phase.STOPPED)
+    assert all(check.ok for check in head.proof)
+    assert fake.made == {}
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_lost_stream_of_events_is_said_at_once_and_what_was_missed_is_found(
+    quick: Bench, fake: FakeEngine
+) -> None:
+    identity = await quick.running("host", "host")
+    fake.lose("The Docker Engine closed its event stream.")
+    assert (await troubled(quick, identity)).problem == "The Docker Engine closed its event stream."
+    gone = next(one for one in fake.made.values() if one.name.endswith("-host-2"))
+    del fake.made[gone.id]
+    fake.come_back()
+    await quick.ends_as(identity, "host-2", ArmStatus.LOST)
+    assert (await healed(quick, identity)).phase is Phase.RUNNING
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_an_event_that_cannot_be_followed_does_not_make_the_lab_deaf(
+    quick: Bench, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity = await quick.running("host")
+    run = quick.lab.run_of(identity)
+    assert run is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(type(run), "engine_event", lambda *_: 1 / 0)
+        fake.emit("network", "connect", container="x")
+        await eventually(lambda: len(fake._subscribers) == 0 or fake.calls.count("info") > 2)
+    await eventually(lambda: len(fake._subscribers) == 1)
+    fake.kill(container_name(identity, "host"), 9)
+    await quick.ends_as(identity, "host", ArmStatus.EXITED)
+
+
+class Stubborn:
+    """A database that refuses some writes of the journal."""
+
+    def __init__(self, failures: int, sentence: str) -> None:
+        self.left = failures
+        self.sentence = sentence
+        self._append = store.append
+
+    def append(self, experiment: str, entries: Sequence[Entry]) -> None:
+        if self.left > 0:
+            self.left -= 1
+            raise OperationalError(self.sentence)
+        self._append(experiment, entries)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("sentence", ["database is locked", "database or disk is full", "disk I/O error"])
+async def test_a_journal_that_cannot_be_written_is_said_and_nothing_of_it_is_lost(
+    quick: Bench, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, sentence: str
+) -> None:
+    stubborn = Stubborn(7, sentence)
+    monkeypatch.setattr(store, "append", stubborn.append)
+    identity = await quick.running("host", "host")
+    run = quick.lab.run_of(identity)
+    assert run is not None
+    await run.settled()
+    assert stubborn.left == 0
+    assert f"The journal cannot be written: {sentence}. It is tried again." in quick.told.troubles
+    assert quick.told.troubles[-1] == ""
+    entries = await quick.entries(identity)
+    assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
+    assert replay(entries) == run.view
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("function", ["save_head", "remember_container", "load_unsettled", "view", "load"])
+async def test_a_locked_database_delays_and_nothing_more(
+    quick: Bench, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
+    real = getattr(store, function)
+    left = iter(range(4))
+
+    def locked(*arguments: object, **options: object) -> object:
+        if next(left, None) is not None:
+            raise OperationalError("database is locked")
+        return real(*arguments, **options)
+
+    identity = await quick.database.run(store.create_experiment, make_spec("host"))
+    with monkeypatch.context() as patch:
+        patch.setattr(store, function, locked)
+        quick.lab.wake()
+        if function in {"save_head", "remember_container"}:
+            await eventually(lambda: next(left, None) is None, 10)
+    await quick.reaches(identity, Phase.RUNNING)
+
+    async def shown() -> bool:
+        record = await quick.database.run(store.load, identity)
+        return record is not None and record.phase is Phase.RUNNING
+
+    await eventually(shown, 10)
+    assert len(fake.made) == 1
+    await quick.stop(identity)
+    assert fake.made == {}
+
+
+def test_polling_has_a_deadline() -> None:
+    with pytest.raises(AssertionError, match="not within"):
+        until(lambda: False, 0.05)
