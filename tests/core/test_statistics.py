@@ -6,10 +6,19 @@ import random
 import statistics
 
 import pytest
+import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.core.statistics import Interval, bootstrap_interval, median, percentile, ratio_of_medians
+from dashboard.core.statistics import (
+    Interval,
+    bootstrap_interval,
+    median,
+    percentile,
+    ratio_of_medians,
+    resampled_medians,
+    small_sample_confidence,
+)
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 samples = st.lists(finite, min_size=1, max_size=50)
@@ -97,3 +106,24 @@ def test_pairs_are_drawn_together() -> None:
 
 def test_a_ratio_to_nothing_is_infinite() -> None:
     assert ratio_of_medians([(1.0, 0.0)]) == float("inf")
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40), st.integers(0, 100))
+def test_resampled_medians_are_those_of_the_plain_bootstrap(values: list[float], seed: int) -> None:
+    fast = resampled_medians(values, random.Random(seed), 50)
+    source = random.Random(seed)
+    assert fast == pytest.approx(sorted(median(source.choices(values, k=len(values))) for _ in range(50)))
+
+
+@pytest.mark.parametrize("size", [8, 10, 20, 30, 100, 1000])
+@pytest.mark.parametrize("confidence", [0.95, 0.99])
+def test_few_samples_ask_for_the_confidence_of_students_quantile(size: int, confidence: float) -> None:
+    t = scipy.stats.t.ppf((1 + confidence) / 2, size - 1)
+    expected = 1 - 2 * scipy.stats.norm.cdf(-t * (size / (size - 1)) ** 0.5)
+    assert small_sample_confidence(confidence, size) == pytest.approx(expected, abs=5e-4)
+
+
+def test_with_fewer_than_three_samples_all_of_the_bootstrap_is_the_interval() -> None:
+    assert small_sample_confidence(0.95, 2) == 1.0
+    with pytest.raises(ValueError, match="nothing"):
+        resampled_medians([], random.Random(1))
