@@ -270,6 +270,7 @@ def test_without_javascript_it_is_complete_and_can_be_stopped(
     page.get_by_role("button", name="Ask over every path").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Asked over every path")
     expect(page.locator(".attempt", has_text="The machine to bridge's address")).to_contain_text("200 OK")
+    expect(page.locator(".attempt.off", has_text="none has no address")).to_have_count(1)
     page.get_by_role("link", name="Back to the experiment").click()
     shown.open_panel("inspect")
     page.get_by_label("Column", exact=True).select_option("bridge")
