@@ -16,6 +16,7 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from threading import Lock
 
@@ -46,6 +47,7 @@ class LabImageUnavailableError(Exception):
     """The lab image cannot be built here; ``str()`` says why and what to do."""
 
 
+@cache
 def recipe() -> str:
     """Twelve hexadecimal digits that change with anything that is ours in the image."""
     digest = hashlib.sha256("\n".join((platform.machine(), WANTED.pattern, *SEEDS, *CHANGES)).encode())
