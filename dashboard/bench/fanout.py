@@ -22,6 +22,8 @@ PROMISE = Promise(Of.RATIO, 1.2)
 #: After the last change of a block, for what is still under way.
 TAIL_S = 0.3
 REST_S = 3.0
+#: Now and then the server pings its browsers with a message, which is no patch.
+LONGEST_PING = 100
 #: No host mode: two experiments run at once, and both would want port 80 of the machine.
 MODES = (Mode.BRIDGE, Mode.NONE, Mode.BRIDGE, Mode.BRIDGE)
 
@@ -91,6 +93,8 @@ async def benchmark(folder: Path, say: Callable[[str], None], *, quick: bool) ->
         say("fan-out: launching two experiments of four arms")
         watched = await stack.enter_async_context(running_experiment(server, MODES))
         alone = await stack.enter_async_context(running_experiment(server, MODES))
+        for scene in (watched, alone):
+            await scene.frames.close()  # it would be a browser too
         say(f"fan-out: connecting {CLIENTS} clients to each server")
         credentials = (server.origin, server.cookie_header)
         ours = await stack.enter_async_context(crowd(_address(server, watched), CLIENTS, *credentials))
@@ -109,8 +113,8 @@ async def benchmark(folder: Path, say: Callable[[str], None], *, quick: bool) ->
         at_rest = (await measure_block(server.pid, ours, [], REST_S)).cpu_s / REST_S * 100
     delivery = [(per_delivery(many, one), other.us_per_message) for many, other, one in rows]
     everything = [(many.us_per_message, other.us_per_message) for many, other, _ in rows]
-    texts = [len(text) for many, _, _ in rows for text in many.harvest.texts]
-    patches = sum(len(many.harvest.texts) for many, _, _ in rows) / sum(many.sent for many, _, _ in rows)
+    texts = [len(text) for many, _, _ in rows for text in many.harvest.texts if len(text) > LONGEST_PING]
+    patches = len(texts) / sum(many.sent for many, _, _ in rows)
     making = spread([one.cpu_s / one.sent * 1e3 for _, _, one in rows])
     return Result(
         "fan-out",

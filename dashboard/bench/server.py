@@ -154,6 +154,10 @@ class Frames:
         self._apply(msgspec.json.decode(text))
         return text
 
+    async def close(self) -> None:
+        """Leaves. Harmless when repeated."""
+        await self._opened.close()
+
     def _apply(self, message: dict[str, Any]) -> None:
         if message.get("experiment"):
             self.head = message["experiment"]
