@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dashboard.web import signin, views
+from dashboard.web import measuring_views, signin, views
 from dashboard.web.api import api
 
 urlpatterns = [
@@ -17,6 +17,11 @@ urlpatterns = [
     path("experiments/<str:identity>/remove/", views.remove, name="remove"),
     path("experiments/<str:identity>/try/", views.try_it, name="try"),
     path("experiments/<str:identity>/inspect/", views.inspect, name="inspect"),
+    path("experiments/<str:identity>/measure/", measuring_views.start, name="measure"),
+    path("measurements/", measuring_views.listing, name="measurements"),
+    path("measurements/history/", measuring_views.history, name="history"),
+    path("measurements/<str:identity>/", measuring_views.measurement, name="measurement"),
+    path("measurements/<str:identity>/cancel/", measuring_views.cancel, name="cancel"),
     path("doctor/", views.doctor, name="doctor"),
     path("api/", api.urls),
     path("healthz", views.healthz, name="healthz"),

@@ -32,6 +32,9 @@ class Told(asyncio.Event):
         """There are new entries."""
         self.set()
 
+    def measured(self, _run: str) -> None:
+        """Nothing is measured here."""
+
     def trouble(self, _experiment: str, problem: str) -> None:
         """The journal cannot be written: the benchmark cannot go on."""
         if problem:

@@ -24,6 +24,10 @@ class Publisher(Protocol):
         """There are new entries."""
         ...
 
+    def measured(self, run: str) -> None:
+        """There is something new of a measurement."""
+        ...
+
     def trouble(self, experiment: str, problem: str) -> None:
         """The journal itself cannot be written (or, with empty text, can be again)."""
         ...

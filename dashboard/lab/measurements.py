@@ -6,18 +6,21 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from urllib.parse import quote
 
 import msgspec
 from django.db import transaction
+from django.db.models import Count, Max
 
 from dashboard.core.measurement import Block, Environment, Measurement, Options, Probe, Stop
 from dashboard.core.path_kinds import Path
 from dashboard.core.results import build_measurement
 from dashboard.core.schedule import Series
+from dashboard.core.statistics import median
 from dashboard.lab.store import is_alive, this_process
 from dashboard.models import MeasurementBlock, MeasurementRun, MeasurementSeries
 
-RUNNING = "running"
+WAITING, RUNNING = "waiting", "running"
 FINISHED, CANCELLED, FAILED, INCOMPLETE = "finished", "cancelled", "failed", "incomplete"
 _STATES = {Stop.NARROW: FINISHED, Stop.TIME: FINISHED, Stop.CANCELLED: CANCELLED, Stop.FAILED: FAILED}
 
@@ -44,33 +47,37 @@ def signature_of(one: Series, modes: Mapping[str, str], options: Options) -> str
 
 
 def create_run(
-    experiment: str | None,
-    title: str,
-    series: Sequence[Series],
-    missing: Missing,
-    probes: Sequence[Probe],
-    options: Options,
-    seed: int,
-    environment: Environment,
-    modes: Mapping[str, str],
+    experiment: str, title: str, probes: Sequence[Probe], options: Options, seed: int, *, twin: bool = False
 ) -> str:
-    """Writes a run that is about to begin, with its series; returns its id."""
+    """Writes that somebody wants a run; it waits until its experiment runs. Returns its id."""
+    run = MeasurementRun.objects.create(
+        experiment_id=experiment,
+        title=title[:200],
+        options=msgspec.json.encode(options).decode(),
+        probes=" ".join(probes),
+        seed=seed,
+        twin=twin,
+        state=WAITING,
+    )
+    return str(run.pk)
+
+
+def begin_run(
+    run: str, series: Sequence[Series], missing: Missing, environment: Environment, modes: Mapping[str, str]
+) -> None:
+    """The run begins: its series are known."""
     with transaction.atomic():
-        run = MeasurementRun.objects.create(
-            experiment_id=experiment,
-            title=title[:200],
-            options=msgspec.json.encode(options).decode(),
-            probes=" ".join(probes),
-            seed=seed,
-            state=RUNNING,
-            driver=this_process(),
-            started_at=time.time(),
-            environment=msgspec.json.encode(environment).decode(),
-            missing=msgspec.json.encode(missing).decode(),
-        )
+        row = MeasurementRun.objects.get(pk=run)
+        row.state = RUNNING
+        row.driver = this_process()
+        row.started_at = time.time()
+        row.environment = msgspec.json.encode(environment).decode()
+        row.missing = msgspec.json.encode(missing).decode()
+        row.save()
+        options = msgspec.json.decode(row.options, type=Options)
         MeasurementSeries.objects.bulk_create(
             MeasurementSeries(
-                run=run,
+                run=row,
                 key=one.key,
                 column=one.path.server,
                 path=one.path.name,
@@ -80,7 +87,44 @@ def create_run(
             )
             for one in series
         )
-    return str(run.pk)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A run as it is wanted."""
+
+    id: str
+    experiment: str
+    probes: tuple[Probe, ...]
+    options: Options
+    seed: int
+    twin: bool
+
+
+def load_waiting() -> tuple[Asked, ...]:
+    """Runs that have not begun, oldest first."""
+    rows = MeasurementRun.objects.filter(state=WAITING, experiment__isnull=False).order_by("created_at")
+    return tuple(
+        Asked(
+            str(row.pk),
+            str(row.experiment_id),
+            tuple(Probe(probe) for probe in row.probes.split()),
+            msgspec.json.decode(row.options, type=Options),
+            row.seed,
+            row.twin,
+        )
+        for row in rows
+    )
+
+
+def fail_run(run: str, reason: str, state: str = FAILED) -> None:
+    """The run never began, or cannot go on."""
+    MeasurementRun.objects.filter(pk=run).update(state=state, driver="", stop_reason=reason)
+
+
+def exists(run: str) -> bool:
+    """Whether there is such a run."""
+    return MeasurementRun.objects.filter(pk=run).exists()
 
 
 def add_block(run: str, block: Block) -> None:
@@ -105,8 +149,8 @@ def finish_run(
 
 
 def want_cancelled(run: str) -> bool:
-    """Asks for the end of a run; False if it does not run."""
-    return MeasurementRun.objects.filter(pk=run, state=RUNNING).update(wanted=CANCELLED) == 1
+    """Asks for the end of a run; False if it neither waits nor runs."""
+    return MeasurementRun.objects.filter(pk=run, state__in=[WAITING, RUNNING]).update(wanted=CANCELLED) == 1
 
 
 def is_cancelled(run: str) -> bool:
@@ -142,22 +186,87 @@ def load_measurement(run: str) -> Measurement | None:
     )
 
 
-def load_blocks(run: str) -> tuple[tuple[Series, ...], dict[str, list[Block]]]:
+def load_blocks(run: str, after: int = 0) -> tuple[tuple[Series, ...], dict[str, list[Block]]]:
     """The series of a run and their blocks by key, in the order of the rounds."""
-    series = []
-    keys = {}
+    series, keys = _series_of(run)
+    blocks: dict[str, list[Block]] = defaultdict(list)
+    found = MeasurementBlock.objects.filter(series_id__in=keys, pk__gt=after).order_by("round")
+    for values in found.values("series_id", *BLOCK_FIELDS):
+        key = keys[values.pop("series_id")]
+        values["histogram"] = bytes(values["histogram"])
+        blocks[key].append(Block(key, **values))
+    return series, dict(blocks)
+
+
+def _series_of(run: str) -> tuple[tuple[Series, ...], dict[int, str]]:
+    series, keys = [], {}
     for row in MeasurementSeries.objects.filter(run_id=run).order_by("pk"):
         described = msgspec.json.decode(row.described, type=Described)
         series.append(Series(row.key, described.path, Probe(row.probe), described.busy_wait_ns))
         keys[row.pk] = row.key
-    blocks: dict[str, list[Block]] = defaultdict(list)
-    for values in (
-        MeasurementBlock.objects.filter(series_id__in=keys).order_by("round").values("series_id", *BLOCK_FIELDS)
-    ):
-        key = keys[values.pop("series_id")]
-        values["histogram"] = bytes(values["histogram"])
-        blocks[key].append(Block(key, **values))
-    return tuple(series), dict(blocks)
+    return tuple(series), keys
+
+
+def light_blocks(run: str, after: int = 0) -> tuple[tuple[dict[str, object], ...], int]:
+    """Blocks behind number ``after`` without their histograms, for a chart, and the newest number."""
+    names = ("pk", "series__key", "round", "started_s", "center_us", "p50_us", "p99_us", "n", "error")
+    rows = list(MeasurementBlock.objects.filter(series__run_id=run, pk__gt=after).order_by("pk").values(*names))
+    newest = max((row["pk"] for row in rows), default=after)
+    shown = [
+        {"series": row["series__key"], **{name: row[name] for name in names if name not in {"pk", "series__key"}}}
+        for row in rows
+    ]
+    return tuple(shown), newest
+
+
+def history(signature: str, most: int = 500) -> tuple[dict[str, object], ...]:
+    """Each run of one series over time, oldest first, with the medians of its blocks' figures."""
+    rows = (
+        MeasurementSeries.objects.filter(signature=signature).select_related("run").order_by("-run__created_at")[:most]
+    )
+    series = {row.pk: row for row in rows}
+    figures = MeasurementBlock.objects.filter(series_id__in=series, error="", n__gt=0).values_list(
+        "series_id", "p50_us", "p99_us", "n"
+    )
+    grouped: dict[int, list[tuple[float, float, int]]] = defaultdict(list)
+    for key, p50, p99, n in figures:
+        grouped[key].append((p50, p99, n))
+    points = [
+        {
+            "run_id": row.run_id,
+            "url": f"/measurements/{row.run_id}/",
+            "at": row.run.created_at,
+            "p50_us": median([one[0] for one in grouped[key]]),
+            "p99_us": median([one[1] for one in grouped[key]]),
+            "n": sum(one[2] for one in grouped[key]),
+            "title": row.run.title,
+        }
+        for key, row in series.items()
+        if grouped.get(key)
+    ]
+    return tuple(reversed(points))
+
+
+def signatures() -> tuple[dict[str, object], ...]:
+    """Every series that was measured, with how often and the newest run's median."""
+    counted = (
+        MeasurementSeries.objects.values("signature")
+        .annotate(runs=Count("run"), newest=Max("pk"))
+        .order_by("signature")
+    )
+    found = []
+    for row in counted:
+        blocks = MeasurementBlock.objects.filter(series_id=row["newest"], error="", n__gt=0)
+        values = list(blocks.values_list("p50_us", flat=True))
+        found.append(
+            {
+                "signature": row["signature"],
+                "runs": row["runs"],
+                "last_p50_us": median(values) if values else None,
+                "url": f"/measurements/history/?signature={quote(row['signature'])}",
+            }
+        )
+    return tuple(found)
 
 
 def prune(older_than_s: float) -> int:

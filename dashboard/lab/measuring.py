@@ -7,22 +7,19 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dashboard.core.measurement import Block, Environment, Options, Probe, Stop
+from dashboard.core.measurement import Block, Environment, Probe, Stop
 from dashboard.core.path_kinds import Path
 from dashboard.core.paths import find_paths, resolver_paths
 from dashboard.core.schedule import Series, make_series, missing_paths
 from dashboard.lab import measurements
 from dashboard.lab.context import Context
 from dashboard.lab.experiment import Run
+from dashboard.lab.measurements import Asked
 from dashboard.latency.environment import load_average, read_environment, read_offloads
 from dashboard.latency.runner import Outcome, Progress, run_measurement
 from dashboard.netns.entry import Namespace
 
 CANCEL_LOOK_S = 0.25
-
-OnStart = Callable[[str], None]
-OnBlock = Callable[[str, Block], None]
-OnProgress = Callable[[str, Progress], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,59 +74,33 @@ async def _environment(context: Context, run: Run, namespaces: Mapping[str, Name
 
 
 async def measure_paths(
-    context: Context,
-    run: Run,
-    probes: Sequence[Probe],
-    options: Options,
-    *,
-    seed: int,
-    on_start: OnStart | None = None,
-    on_block: OnBlock | None = None,
-    on_progress: OnProgress | None = None,
-) -> str:
-    """Measures until enough is known, the time is up, or the run's row says cancelled; returns the run's id.
+    context: Context, run: Run, asked: Asked, on_progress: Callable[[Progress], None] | None = None
+) -> None:
+    """Measures until enough is known, the time is up, or the run's row says cancelled.
 
     Every block is in the database before the next one begins. A cancelled task leaves the run marked as cancelled.
     """
-    plan = plan_series(run, probes)
-    database = context.database
+    plan = plan_series(run, asked.probes)
+    database, identity, options = context.database, asked.id, asked.options
     namespaces = _namespaces(context, run)
     try:
         environment = await _environment(context, run, namespaces)
         modes = {column.key: column.mode for column in run.view.columns}
-        title = run.view.head.title if run.view.head is not None else run.id
-        identity = await database.run(
-            measurements.create_run,
-            run.id,
-            title,
-            plan.series,
-            plan.missing,
-            probes,
-            options,
-            seed,
-            environment,
-            modes,
-        )
-        if on_start is not None:
-            on_start(identity)
+        await database.run(measurements.begin_run, identity, plan.series, plan.missing, environment, modes)
+        context.publisher.measured(identity)
 
         async def keep(block: Block) -> None:
             await database.run(measurements.add_block, identity, block)
-            if on_block is not None:
-                on_block(identity, block)
-
-        def tell(progress: Progress) -> None:
-            if on_progress is not None:
-                on_progress(identity, progress)
+            context.publisher.measured(identity)
 
         work = asyncio.create_task(
             run_measurement(
                 plan.series,
                 {key: one.fd for key, one in namespaces.items()},
                 options,
-                seed=seed,
+                seed=asked.seed,
                 on_block=keep,
-                on_progress=tell,
+                on_progress=on_progress,
             )
         )
         outcome = await _until_done(context, identity, work)
@@ -151,7 +122,7 @@ async def measure_paths(
     finally:
         for one in namespaces.values():
             one.close()
-    return identity
+        context.publisher.measured(identity)
 
 
 async def _until_done(context: Context, identity: str, work: asyncio.Task[Outcome]) -> Outcome:

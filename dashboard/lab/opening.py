@@ -27,6 +27,9 @@ class NobodyIsTold:
     def wake(self, experiment: str) -> None:
         """Nobody to wake."""
 
+    def measured(self, run: str) -> None:
+        """Nobody to wake."""
+
     def trouble(self, experiment: str, problem: str) -> None:
         """Nobody to tell."""
 

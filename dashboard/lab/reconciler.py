@@ -13,9 +13,10 @@ from pathlib import Path
 
 from dashboard.core.lifecycle import Wanted
 from dashboard.engine.protocol import EngineError, EngineEvent, EngineUnreachable
-from dashboard.lab import store
+from dashboard.lab import measurements, store
 from dashboard.lab.context import LABEL_EXPERIMENT, Context
 from dashboard.lab.experiment import Run
+from dashboard.lab.measurer import Measurer
 from dashboard.lab.store import Record
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class Lab:
         self.context = context
         self._only = only
         self._runs: dict[str, Run] = {}
+        self._measurer = Measurer(context, self.run_of, self.wake) if only is None else None
         self._awake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
@@ -88,6 +90,8 @@ class Lab:
         for task in self._loops:
             task.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
+        if self._measurer is not None:
+            await self._measurer.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -97,6 +101,8 @@ class Lab:
     async def stop_all(self, deadline_s: float = 20.0) -> int:
         """Stops every experiment that this lab drives, as Ctrl-C does; returns how many there were."""
         database = self.context.database
+        if self._measurer is not None:
+            await self._measurer.close()
         mine = {record.id for record in await database.run(store.load_unsettled) if self._is_mine(record)}
         for identity in mine:
             await database.run(store.set_wanted, identity, Wanted.STOPPED)
@@ -135,6 +141,9 @@ class Lab:
         mine = [record for record in records if self._is_mine(record)]
         for record in mine:
             self._spawn(record)
+        if self._measurer is not None:
+            await self.context.database.run(measurements.mark_incomplete)
+            await self._measurer.look()
         if first and self._only is None:
             await remove_orphans(self.context, self._unsettled)
 
@@ -155,6 +164,8 @@ class Lab:
         try:
             run = await self._run_for(record)
             await run.settle(record)
+            if self._measurer is not None:
+                await self._measurer.look()
             if run.troubled and not run.ended:
                 asyncio.get_running_loop().call_later(RETRY_S, self.wake)
             if record.wanted is Wanted.REMOVED and run.ended:

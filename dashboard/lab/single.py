@@ -53,7 +53,10 @@ async def compare_once(
 async def launched(
     data_dir: Path, spec: ExperimentSpec, say: Callable[[str], None], *, keep: bool = False
 ) -> AsyncIterator[tuple[Context, Run]]:
-    """One experiment, launched and observed, driven by this process; removed at the end unless ``keep``."""
+    """One experiment, launched and observed, driven by this process.
+
+    Removed at the end; with ``keep`` only if something went wrong.
+    """
     async with AsyncExitStack() as stack:
         context = await open_context(stack, data_dir, say)
         database = context.database
@@ -61,10 +64,12 @@ async def launched(
         lab = Lab(context, only=identity)
         stack.push_async_callback(lab.close)
         await lab.start()
+        kept = False
         try:
             yield context, await _launched(lab, identity)
+            kept = keep and not context.passing
         finally:
-            if keep and not context.passing:
+            if kept:
                 await database.run(store.release, identity)
             else:
                 await asyncio.shield(_clean_up(lab, identity))

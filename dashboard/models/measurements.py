@@ -10,7 +10,8 @@ from dashboard.models.experiments import Experiment, new_id
 class MeasurementRun(models.Model):
     """One run. ``options``, ``environment`` and ``missing`` are JSON of the types in ``core.measurement``.
 
-    ``state`` is running, finished, cancelled, failed or incomplete (the process that measured has died);
+    ``twin`` is true where ``experiment`` was launched for this run only and ends with it.
+    ``state`` is waiting, running, finished, cancelled, failed or incomplete (the process that measured has died);
     ``wanted`` is running or cancelled and is written by people. A run outlives its experiment.
     """
 
@@ -20,6 +21,7 @@ class MeasurementRun(models.Model):
     options = models.TextField()
     probes = models.CharField(max_length=200)
     seed = models.BigIntegerField()
+    twin = models.BooleanField(default=False)
     state = models.CharField(max_length=12, default="waiting", db_index=True)
     wanted = models.CharField(max_length=12, default="running")
     driver = models.CharField(max_length=40, default="", blank=True)

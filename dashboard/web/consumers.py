@@ -1,38 +1,47 @@
-"""The websocket of an experiment: read-only, a snapshot and then patches."""
+"""Websockets: read-only, first everything, then what is new."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from channels.consumer import AsyncConsumer
 from channels.db import database_sync_to_async
 from channels.exceptions import StopConsumer
 
-from dashboard.lab import store
-from dashboard.web.hub import GONE, Client, hub
+from dashboard.lab import measurements, store
+from dashboard.web.hub import GONE, Client, Hub
+from dashboard.web.hub import hub as experiments
+from dashboard.web.measuring_hub import hub as runs
 from dashboard.web.wire import EXTENSION
 
 READ_ONLY = 4405
 
 
-class ExperimentConsumer(AsyncConsumer):
-    """Hands the connection to the hub; whatever a browser sends ends it."""
+class FeedConsumer(AsyncConsumer):
+    """Hands the connection to a hub; whatever a browser sends ends it."""
 
     client: Client | None = None
+    hub: Hub
+    exists: Callable[[str], bool]
+
+    @property
+    def feed(self) -> str:
+        """What the address names."""
+        return str(self.scope["url_route"]["kwargs"].get("identity", ""))
 
     async def websocket_connect(self, _message: dict[str, Any]) -> None:
-        """Joins the experiment whose number stands in the address; where there is none, a code says so.
+        """Joins what stands in the address; where there is none, a code says so.
 
         A handshake that is refused has no code that a page could read: it would try again for ever.
         """
-        experiment = self.scope["url_route"]["kwargs"].get("experiment", "")
-        record = await database_sync_to_async(store.load, thread_sensitive=False)(experiment)
+        found = await database_sync_to_async(type(self).exists, thread_sensitive=False)(self.feed)
         await self.send({"type": "websocket.accept"})
-        if record is None:
+        if not found:
             await self.send({"type": "websocket.close", "code": GONE})
             return
         quick = self.scope.get("extensions", {}).get(EXTENSION, {}).get("write")
-        self.client = await hub.join(experiment, self.base_send, quick)
+        self.client = await self.hub.join(self.feed, self.base_send, quick)
 
     async def websocket_receive(self, _message: dict[str, Any]) -> None:
         """Commands are POSTs: nothing is read here."""
@@ -41,5 +50,19 @@ class ExperimentConsumer(AsyncConsumer):
     async def websocket_disconnect(self, _message: dict[str, Any]) -> None:
         """The browser has gone."""
         if self.client is not None:
-            hub.leave(self.scope["url_route"]["kwargs"]["experiment"], self.client)
+            self.hub.leave(self.feed, self.client)
         raise StopConsumer
+
+
+class ExperimentConsumer(FeedConsumer):
+    """A snapshot of an experiment, then patches."""
+
+    hub = experiments
+    exists = staticmethod(store.exists)
+
+
+class MeasurementConsumer(FeedConsumer):
+    """A measurement as it is, then its blocks."""
+
+    hub = runs
+    exists = staticmethod(measurements.exists)

@@ -14,6 +14,7 @@ from dashboard.lab.context import Context
 from dashboard.lab.opening import open_context
 from dashboard.lab.reconciler import Lab, LabBusyError, LabLock
 from dashboard.web.hub import hub
+from dashboard.web.measuring_hub import hub as measuring_hub
 
 log = logging.getLogger(__name__)
 RETRY_S = 3.0
@@ -31,6 +32,10 @@ class HubPublisher:
     def wake(self, experiment: str) -> None:
         """There are new entries."""
         hub.wake(experiment)
+
+    def measured(self, run: str) -> None:
+        """There is something new of a measurement."""
+        measuring_hub.wake(run)
 
     def trouble(self, experiment: str, problem: str) -> None:
         """The journal cannot be written."""
@@ -105,6 +110,7 @@ class Service:
             await self._stack.aclose()
             self._stack = None
         await hub.close()
+        await measuring_hub.close()
 
     def wake(self) -> None:
         """Something is wanted; may be called from any thread."""

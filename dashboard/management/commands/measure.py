@@ -14,6 +14,7 @@ from dashboard.core.measured_text import measurement_text
 from dashboard.core.measurement import ANSWERED_BY_US, Measurement, Options, Probe, Stop, check_options
 from dashboard.core.modes import ExperimentSpec
 from dashboard.lab import measurements
+from dashboard.lab.measurements import Asked
 from dashboard.lab.measuring import measure_paths
 from dashboard.lab.single import launched
 from dashboard.latency.runner import Progress
@@ -110,13 +111,15 @@ class Command(NetmodesCommand):
         async with launched(folder, spec, self.say) as (context, run):
             told = -1.0
 
-            def progress(_run: str, at: Progress) -> None:
+            def progress(at: Progress) -> None:
                 nonlocal told
                 if at.elapsed_s - told >= 2.0:
                     told = at.elapsed_s
                     self.say(f"{at.rounds} rounds, {at.remaining_s:.0f} s left")
 
-            identity = await measure_paths(context, run, probes, how, seed=seed, on_progress=progress)
+            database = context.database
+            identity = await database.run(measurements.create_run, run.id, spec.title, probes, how, seed)
+            await measure_paths(context, run, Asked(identity, run.id, probes, how, seed, twin=True), progress)
             found = await context.database.run(measurements.load_measurement, identity)
         if found is None:
             raise CommandError("The run was deleted while it was measured.", returncode=FAILED)
