@@ -34,6 +34,9 @@ class Told:
     def wake(self, experiment: str) -> None:
         self.woken.append(experiment)
 
+    def measured(self, run: str) -> None:
+        """Nothing is measured here."""
+
     def trouble(self, experiment: str, problem: str) -> None:
         self.troubles.append(problem)
 
