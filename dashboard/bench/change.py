@@ -18,7 +18,7 @@ from dashboard.core.modes import Mode
 MODES = (Mode.HOST, Mode.BRIDGE, Mode.NONE, Mode.BRIDGE)
 LINK = "eth0"
 ARRIVAL_S = 5.0
-QUIET_S = 1.0
+QUIET_S = 0.7
 #: Pauses between changes, at random so that they do not fall in step with a poll.
 PAUSE_S = (0.02, 0.08)
 CHANGE_P50, CHANGE_P99 = Promise(Of.VALUE, 15.0), Promise(Of.VALUE, 50.0)
@@ -89,7 +89,7 @@ async def running_experiment(server: Server, modes: tuple[Mode, ...] = MODES) ->
 
 
 async def until_quiet(frames: Frames) -> None:
-    """Reads until no frame comes for a second: names have been looked up, nothing is pending."""
+    """Reads until no frame comes for a while: names have been looked up, nothing is pending."""
     while True:
         try:
             await frames.next(QUIET_S)
@@ -160,10 +160,10 @@ async def benchmark(folder: Path, say: Callable[[str], None], *, quick: bool) ->
         say("change: launching four arms")
         scene = await stack.enter_async_context(running_experiment(server))
         monitor = await stack.enter_async_context(monitoring(scene.pid))
-        count = 40 if quick else 300
+        count = 30 if quick else 300
         say(f"change: {count} addresses come and go")
         addresses = await measure_addresses(scene, monitor, count, source)
-        count = 10 if quick else 80
+        count = 8 if quick else 80
         say(f"change: {count} listeners")
         listeners = await measure_listeners(scene, count, source)
     monitored, listed = "ip monitor, same changes", "ss started at listen()"

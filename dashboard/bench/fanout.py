@@ -21,7 +21,7 @@ PER_S = 10
 PROMISE = Promise(Of.RATIO, 1.2)
 #: After the last change of a block, for what is still under way.
 TAIL_S = 0.3
-REST_S = 3.0
+REST_S = 2.0
 #: Now and then the server pings its browsers with a message, which is no patch.
 LONGEST_PING = 100
 #: No host mode: two experiments run at once, and both would want port 80 of the machine.
@@ -86,7 +86,7 @@ def per_delivery(many: Block, one: Block) -> float:
 
 async def benchmark(folder: Path, say: Callable[[str], None], *, quick: bool) -> Result:
     """All of it."""
-    rounds, changes = (2, 10) if quick else (6, 20)
+    rounds, changes = (2, 8) if quick else (6, 20)
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(serving(folder / "server"))
         bare = await stack.enter_async_context(broadcasting())

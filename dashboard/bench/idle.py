@@ -17,7 +17,7 @@ from dashboard.core.modes import Mode
 COLUMNS = 20
 PER_EXPERIMENT = 10
 PROMISE = Promise(Of.VALUE, 0.5)
-SETTLE_S = 3.0
+SETTLE_S = 2.0
 #: What somebody would type to see the same: addresses, routes and listeners of one namespace.
 LOOP = (
     "while :; do for pid do "
