@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from dashboard.core.measurement import Measurement
 from dashboard.core.state import NamespaceState
 
 
@@ -150,7 +151,7 @@ class Doctor:
     schema: str = "doctor/1"
 
 
-SHAPES: dict[str, type[Any]] = {"comparison/1": Comparison, "doctor/1": Doctor}
+SHAPES: dict[str, type[Any]] = {"comparison/1": Comparison, "doctor/1": Doctor, "measurement/1": Measurement}
 
 
 def encode(value: object) -> bytes:

@@ -22,6 +22,7 @@ from dashboard.core.lifecycle import Wanted
 from dashboard.core.messages import SHAPES, Comparison, EngineRef, encode, schema_of
 from dashboard.lab import requests, store
 from dashboard.models import Experiment
+from dashboard.web.measuring_api import router as measuring
 from dashboard.web.service import LabAwayError, service
 from dashboard.web.views import examined, listed, require_experiment, snapshot_of
 
@@ -65,6 +66,9 @@ api = NinjaAPI(
     urls_namespace="api",
     docs_decorator=csp_override(DOCS_CSP),
 )
+
+
+api.add_router("", measuring)
 
 
 class Problem(Schema):
