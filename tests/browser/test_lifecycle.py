@@ -34,14 +34,17 @@ def _networks(engine: PrivateEngine, identity: str) -> list[str]:
 
 
 def test_from_launch_to_the_proof_that_nothing_is_left(
-    visitor: Visitor, server: Server, engine_host: PrivateEngine, record_property: Callable[[str, object], None]
+    visitor: Visitor,
+    server: Server,
+    engine_host: PrivateEngine,
+    record_testsuite_property: Callable[[str, object], None],
 ) -> None:
     page = visitor.open(server.url)
     started = time.monotonic()
     page.get_by_role("button", name="Launch", exact=True).click()
     shown = ExperimentPage(page)
     shown.wait_for("running")
-    record_property("launch_s", round(time.monotonic() - started, 2))
+    record_testsuite_property("launch_s", round(time.monotonic() - started, 2))
     assert shown.columns() == ["machine", "host", "bridge"]
     for column in ("host", "bridge"):
         expect(shown.head(column)).to_contain_text("running")
@@ -53,7 +56,7 @@ def test_from_launch_to_the_proof_that_nothing_is_left(
     started = time.monotonic()
     shown.press("Stop")
     shown.wait_for("stopped")
-    record_property("stop_s", round(time.monotonic() - started, 2))
+    record_testsuite_property("stop_s", round(time.monotonic() - started, 2))
     proof = page.locator("[data-slot=proof]")
     for sentence in ("0 of 2 containers left", "no network left", "port 8080 of the machine is free again"):
         expect(proof).to_contain_text(sentence)
