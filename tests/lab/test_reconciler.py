@@ -1,0 +1,310 @@
+"""The lab: wanted against real. A restart is just another pass, and nobody else's things are touched."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.lifecycle import Wanted, container_name, network_name
+from dashboard.core.messages import ArmStatus
+from dashboard.core.modes import Mode
+from dashboard.core.stream import Phase
+from dashboard.engine.protocol import EngineError
+from dashboard.lab import reconciler, store
+from dashboard.lab.context import LABEL, LABEL_EXPERIMENT
+from dashboard.lab.reconciler import LabBusyError, LabLock, remove_orphans
+from tests.benches import Bench
+from tests.fakes import FakeEngine
+from tests.polling import eventually
+from tests.private_engine import PrivateEngine
+from tests.specs import make_spec
+
+
+def ids(host: PrivateEngine) -> dict[str, str]:
+    """Container ids by name."""
+    lines = host.docker("ps", "-a", "--no-trunc", "--format", "{{.Names}} {{.ID}}").splitlines()
+    return dict(line.split() for line in lines)
+
+
+async def test_a_new_lab_adopts_what_runs(bench: Bench, engine_host: PrivateEngine) -> None:
+    identity = await bench.running("host", "bridge", "user-bridge", "container:2", publish="18100:80")
+    before, states = ids(engine_host), (await bench.view(identity)).states
+    entries = len(await bench.entries(identity))
+    await bench.restart()
+    await eventually(lambda: bench.lab.run_of(identity))
+    run = bench.lab.run_of(identity)
+    assert run is not None
+    await eventually(lambda: set(run.observer.keys) == set(states), 10)
+    await bench.reaches(identity, Phase.RUNNING)
+    assert ids(engine_host) == before
+    view = await bench.view(identity)
+    assert {one.status for one in view.columns} == {ArmStatus.RUNNING}
+    assert {key: state.netns for key, state in view.states.items()} == {
+        key: state.netns for key, state in states.items()
+    }
+    column = next(one for one in view.columns if one.key == "host")
+    assert column.warnings == ("Published ports are discarded when using host network mode",)
+    assert [entry.seq for entry in await bench.entries(identity)][:entries] == list(range(1, entries + 1))
+    head = await bench.stop(identity)
+    assert all(check.ok for check in head.proof)
+    assert "port 18100" in {check.name for check in head.proof}
+
+
+async def test_a_new_lab_finishes_a_launch_that_was_cut_short(bench: Bench, engine_host: PrivateEngine) -> None:
+    identity = await bench.launch(*["bridge"] * 5, "user-bridge")
+    await bench.reaches(identity, Phase.LAUNCHING, Phase.RUNNING)
+    await bench.restart()
+
+    async def all_run() -> bool:
+        columns = (await bench.view(identity)).columns
+        return {one.status for one in columns} == {ArmStatus.RUNNING}
+
+    await eventually(all_run, 20)
+    await bench.reaches(identity, Phase.RUNNING)
+    assert len(ids(engine_host)) == 6
+
+
+async def test_what_became_of_an_arm_stays_so_for_a_new_lab(bench: Bench, engine_host: PrivateEngine) -> None:
+    arms = [{"mode": "none"}, {"mode": "bridge", "command": "false"}, {"mode": "overlay"}, {"mode": "host"}]
+    identity = await bench.running(arms=arms)
+    await bench.ends_as(identity, "bridge", ArmStatus.EXITED)
+    engine_host.docker("rm", "-f", container_name(identity, "host"))
+    await bench.ends_as(identity, "host", ArmStatus.LOST)
+    before = {one.key: (one.status, one.error, one.exit_code) for one in (await bench.view(identity)).columns}
+    await bench.restart()
+    run = await eventually(lambda: bench.lab.run_of(identity))
+    await eventually(lambda: "none" in run.observer.keys, 10)
+    await bench.reaches(identity, Phase.RUNNING)
+    after = {one.key: (one.status, one.error, one.exit_code) for one in (await bench.view(identity)).columns}
+    assert after == before
+    assert set(ids(engine_host)) == {container_name(identity, "none")}
+
+
+async def test_what_somebody_removed_while_no_lab_ran_is_lost(bench: Bench, engine_host: PrivateEngine) -> None:
+    identity = await bench.running("bridge", "none")
+    await bench.lab.close()
+    engine_host.docker("rm", "-f", container_name(identity, "none"))
+    await bench.restart()
+    assert (await bench.ends_as(identity, "none", ArmStatus.LOST)).status is ArmStatus.LOST
+    assert (await bench.column(identity, "bridge")).status is ArmStatus.RUNNING
+
+
+async def test_a_stop_that_was_asked_for_while_no_lab_ran_is_done(bench: Bench, engine_host: PrivateEngine) -> None:
+    identity = await bench.running("bridge", "user-bridge")
+    await bench.lab.close()
+    assert await bench.database.run(store.set_wanted, identity, Wanted.STOPPED)
+    await bench.restart()
+    head = await bench.reaches(identity, Phase.STOPPED)
+    assert all(check.ok for check in head.proof)
+    assert ids(engine_host) == {}
+
+
+async def test_another_round_that_was_asked_for_while_no_lab_ran_is_launched(bench: Bench) -> None:
+    identity = await bench.running("none")
+    await bench.stop(identity)
+    await bench.lab.close()
+    assert await bench.database.run(store.set_wanted, identity, Wanted.RUNNING, again=True)
+    await bench.restart()
+    assert (await bench.reaches(identity, Phase.RUNNING)).round == 2
+
+
+async def test_orphans_of_ours_go_and_nothing_that_only_looks_like_them(
+    bench: Bench, engine_host: PrivateEngine
+) -> None:
+    ours = bench.context.installation
+    run = ("run", "-d", "--network", "none")
+    engine_host.docker(*run, "--label", f"{LABEL}={ours}", "--label", f"{LABEL_EXPERIMENT}=gone", "nginx")
+    engine_host.docker("network", "create", "--label", f"{LABEL}={ours}", "e-orphan")
+    foreign = [
+        engine_host.docker(*run, "--name", "nm-other-bridge", "nginx"),
+        engine_host.docker(*run, "--label", f"{LABEL}={ours}x", "nginx"),
+        engine_host.docker(*run, "--label", f"{LABEL}={ours[:-1]}", "nginx"),
+        engine_host.docker(*run, "--label", f"{LABEL}=", "nginx"),
+        engine_host.docker(*run, "--label", f"{LABEL.upper()}={ours}", "nginx"),
+        engine_host.docker(*run, "--label", f"{LABEL}.x={ours}", "nginx"),
+        engine_host.docker(*run, "--label", f"{LABEL_EXPERIMENT}=gone", "nginx"),
+    ]
+    networks = [
+        engine_host.docker("network", "create", "--label", f"{LABEL}=other", "e-foreign"),
+        engine_host.docker("network", "create", "nm-foreign"),
+    ]
+    try:
+        await bench.restart()
+        await eventually(lambda: len(ids(engine_host)) == len(foreign), 10)
+        gone = ("network", "ls", "-q", "--filter", "name=e-orphan")
+        await eventually(lambda: engine_host.docker(*gone) == "", 10)
+        assert set(ids(engine_host).values()) == set(foreign)
+        left = engine_host.docker("network", "ls", "-q", "--no-trunc", "--filter", "type=custom").split()
+        assert set(left) == set(networks)
+    finally:
+        engine_host.docker("rm", "-f", *foreign)
+        engine_host.docker("network", "rm", *networks)
+
+
+async def test_a_network_that_others_use_stays_and_the_stop_says_so(bench: Bench, engine_host: PrivateEngine) -> None:
+    identity = await bench.running("user-bridge", "none")
+    network = network_name(identity, Mode.USER_BRIDGE)
+    guest = engine_host.docker("run", "-d", "--network", network, "nginx")
+    try:
+        head = await bench.stop(identity)
+        assert {check.name: check.ok for check in head.proof} == {"containers": True, "networks": False}
+        assert set(ids(engine_host).values()) == {guest}
+    finally:
+        engine_host.docker("rm", "-f", guest)
+    await bench.restart()
+    await eventually(lambda: engine_host.docker("network", "ls", "-q", "--filter", f"name={network}") == "", 10)
+
+
+async def test_what_is_made_while_orphans_are_looked_for_is_none(quick: Bench, fake: FakeEngine) -> None:
+    created = await fake.create_container("old", {**_config(quick, "gone")})
+
+    async def wanted() -> set[str]:
+        await fake.create_container("new", _config(quick, "young"))
+        return {"young"}
+
+    removed, refused = await remove_orphans(quick.context, wanted)
+    assert (removed, refused) == (("container old",), ())
+    assert created.id not in fake.made
+    assert [one.name for one in fake.made.values()] == ["new"]
+
+
+async def test_an_orphan_that_cannot_be_removed_does_not_keep_the_others(quick: Bench, fake: FakeEngine) -> None:
+    await fake.create_container("stuck", _config(quick, "gone"))
+    await fake.create_network("net", "bridge", quick.context.labels("gone"), {})
+    fake.refuse["remove_container"] = EngineError("container is paused", 409)
+
+    async def wanted() -> set[str]:
+        return set()
+
+    removed, refused = await remove_orphans(quick.context, wanted)
+    assert removed == ("network net",)
+    assert refused == ("container stuck: container is paused",)
+    del fake.refuse["remove_container"]
+
+
+def _config(bench: Bench, experiment: str) -> dict[str, object]:
+    return {
+        "Image": "nginx",
+        "Labels": bench.context.labels(experiment, "one"),
+        "Hostname": "",
+        "HostConfig": {"NetworkMode": "none", "PortBindings": {}},
+    }
+
+
+async def test_a_missed_event_is_made_good_by_the_next_pass(
+    quick: Bench, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciler, "PASS_S", 0.1)
+    identity = await quick.running("host", "host")
+    gone = next(one for one in fake.made.values() if one.name.endswith("-host-2"))
+    del fake.made[gone.id]
+    await quick.ends_as(identity, "host-2", ArmStatus.LOST)
+
+
+async def test_many_passes_change_nothing(quick: Bench, fake: FakeEngine) -> None:
+    identity = await quick.running("host")
+    run = quick.lab.run_of(identity)
+    assert run is not None
+    await run.settled()
+    record = await quick.database.run(store.load, identity)
+    assert record is not None
+    before, made = await quick.entries(identity), dict(fake.made)
+    for _ in range(5):
+        await run.settle(record)
+    assert await quick.entries(identity) == before
+    assert fake.made == made
+
+
+async def test_an_experiment_of_a_living_command_is_left_to_it(quick: Bench, fake: FakeEngine) -> None:
+    mine = store.this_process()
+    identity = await quick.database.run(store.create_experiment, make_spec("host"), None, mine)
+    other = await quick.running("host")
+    assert quick.lab.run_of(identity) is None
+    assert [one.name for one in fake.made.values()] == [container_name(other, "host")]
+    assert await quick.lab.stop_all() == 1
+    record = await quick.database.run(store.load, identity)
+    assert record is not None
+    assert record.wanted is Wanted.RUNNING
+
+
+async def test_an_experiment_of_a_command_that_died_is_taken_over(quick: Bench) -> None:
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", "pass")
+    await child.wait()
+    for driver in (f"{child.pid}:1.00", "1:1.00", "nonsense", ":"):
+        identity = await quick.database.run(store.create_experiment, make_spec("host"), None, driver)
+        quick.lab.wake()
+        await quick.reaches(identity, Phase.RUNNING)
+
+
+async def test_a_launch_that_hangs_can_be_stopped(quick: Bench, fake: FakeEngine) -> None:
+    fake.hold["create_container"] = asyncio.Event()
+    identity = await quick.launch("host", "host", "host")
+    await eventually(lambda: fake.calls.count("create_container") == 3)
+    await quick.want(identity, Wanted.STOPPED)
+    fake.hold.pop("create_container").set()
+    head = await quick.reaches(identity, Phase.STOPPED)
+    assert all(check.ok for check in head.proof)
+    assert fake.made == {}
+
+
+async def test_no_container_is_made_after_a_stop(quick: Bench, fake: FakeEngine) -> None:
+    fake.hold["image"] = asyncio.Event()
+    identity = await quick.launch("host", "host")
+    await eventually(lambda: "image" in fake.calls)
+    run = quick.lab.run_of(identity)
+    assert run is not None
+    await quick.want(identity, Wanted.STOPPED)
+    await eventually(lambda: run._stopping)
+    fake.hold.pop("image").set()
+    await quick.reaches(identity, Phase.STOPPED)
+    assert "create_container" not in fake.calls
+
+
+async def test_stop_and_again_in_one_breath_is_another_round(quick: Bench, fake: FakeEngine) -> None:
+    identity = await quick.running("host")
+    first = next(iter(fake.made))
+    await quick.want(identity, Wanted.STOPPED)
+    await quick.want(identity, Wanted.RUNNING, again=True)
+    await quick.want(identity, Wanted.RUNNING, again=True)
+
+    async def third() -> bool:
+        head = (await quick.view(identity)).head
+        return head is not None and (head.round, head.phase) == (3, Phase.RUNNING)
+
+    await eventually(third, 10)
+    assert len(fake.made) == 1
+    assert first not in fake.made
+
+
+async def test_stop_all_counts_and_is_bounded_in_time(quick: Bench, fake: FakeEngine) -> None:
+    for _ in range(3):
+        await quick.running("host")
+    fake.hold["remove_container"] = asyncio.Event()
+    assert await quick.lab.stop_all(deadline_s=0.2) == 3
+    assert len(fake.made) == 3
+    fake.hold.pop("remove_container").set()
+    assert await quick.lab.stop_all() == 3
+    assert fake.made == {}
+
+
+def test_one_lab_at_a_time_drives_a_folder(tmp_path: Path) -> None:
+    lock = LabLock(tmp_path)
+    lock.acquire()
+    with pytest.raises(LabBusyError, match="Another Netmodes already serves"):
+        LabLock(tmp_path).acquire()
+    lock.release()
+    lock.release()
+    again = LabLock(tmp_path)
+    again.acquire()
+    assert _others_may_take(tmp_path) is False
+    again.release()
+    assert _others_may_take(tmp_path) is True
+    assert (tmp_path / "lab.lock").stat().st_mode & 0o777 == 0o600
+
+
+def _others_may_take(folder: Path) -> bool:
+    return subprocess.run(["flock", "-n", folder / "lab.lock", "true"], check=False).returncode == 0
