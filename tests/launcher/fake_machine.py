@@ -55,6 +55,11 @@ case "$*" in
         echo 'noise of pip'
         if [ -e '{gate}' ]; then cat '{gate}' >/dev/null; fi
         if [ -e '{broken}' ]; then exit 1; fi ;;
+    *npm-cli.js' ci '*)
+        echo "npm ci $PWD ${{*#* ci }}" >>'{log}'
+        if [ -e '{broken}' ]; then exit 1; fi
+        mkdir -p node_modules/uplot/dist
+        for file in dist/uPlot.iife.min.js dist/uPlot.min.css LICENSE; do : >"node_modules/uplot/$file"; done ;;
     *manage.py*) echo "ran $*"; echo "$$ $NETMODES_DATA_DIR ${{NETMODES_NO_INSTALL:-}}" >>'{log}.command' ;;
     *) echo "${{0##*/}} $*"; case "$*" in *{failing}*) exit 1 ;; esac ;;
 esac
@@ -188,7 +193,7 @@ class Machine:
                 text=True,
             )
 
-    def asked(self, program: Literal["python", "apt-get", "systemctl", ""] = "") -> list[str]:
+    def asked(self, program: Literal["python", "apt-get", "systemctl", "npm", ""] = "") -> list[str]:
         """What the programs that change a machine were asked for, in order."""
         lines = self._log.read_text().splitlines() if self._log.exists() else []
         return [line for line in lines if line.startswith(program)]

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from tests.launcher.fake_machine import REPOSITORY, Machine, engine
 from tests.polling import until
 
-COMMANDS = ["up", "compare", "doctor", "hosts", "reap", "bench", "test", "check", "help"]
+COMMANDS = ["up", "compare", "measure", "doctor", "hosts", "reap", "bench", "test", "check", "help"]
 
 
 def installs(machine: Machine) -> list[str]:
@@ -438,6 +438,54 @@ def test_the_npm_packages_are_installed_once_and_run_no_scripts(machine: Machine
     machine.run("test")
     assert stamp.stat().st_mtime_ns == before
     assert "ci --ignore-scripts" in (REPOSITORY / "netmodes").read_text()
+
+
+def test_the_charts_library_is_served_from_the_checkout_and_fetched_once(machine: Machine) -> None:
+    served = machine.checkout / "static/vendor/uplot"
+    with engine(machine.socket):
+        assert machine.run("up").returncode == 0
+        (asked,) = machine.asked("npm")
+        assert asked.startswith(f"npm ci {machine.data}/vendor --ignore-scripts ")
+        assert asked.endswith(" --omit=dev")
+        assert sorted(one.name for one in served.iterdir()) == [
+            ".stamp", "LICENSE", "uPlot.iife.min.js", "uPlot.min.css",
+        ]  # fmt: skip
+        assert not (machine.data / "vendor").exists()
+        with (machine.checkout / "package-lock.json").open("a") as lock:
+            lock.write("\n")
+        machine.run("up")
+        machine.run("up")
+    assert len(machine.asked("npm")) == 2, "again only after the lock changed"
+
+
+def test_a_machine_without_npms_registry_serves_all_the_same_and_tries_again(machine: Machine) -> None:
+    with engine(machine.socket):
+        machine.run("doctor")
+        machine.broken.touch()
+        done = machine.run("up")
+        assert done.returncode == 0
+        assert done.stdout == f"ran {machine.checkout}/manage.py up\n"
+        assert "pages show their own drawings" in done.stderr
+        machine.broken.unlink()
+        done = machine.run("up")
+    assert "could not" not in done.stderr
+    assert (machine.checkout / "static/vendor/uplot/.stamp").exists()
+
+
+def test_node_is_taken_by_itself_where_only_what_runs_is_installed(machine: Machine) -> None:
+    machine.run("doctor")
+    shutil.rmtree(machine.data / "venv/lib")
+    machine.forget()
+    with engine(machine.socket):
+        assert machine.run("up").returncode == 0
+    pip = next(line for line in machine.asked("python") if " pip install " in line)
+    assert f"--require-hashes --only-binary :all: --retries 1 --timeout 15 --target {machine.data}/vendor/tool" in pip
+
+
+def test_the_tests_share_their_npm_packages_with_the_pages(machine: Machine) -> None:
+    machine.run("test")
+    assert [line.split()[2] for line in machine.asked("npm")] == [f"{machine.data}/node".split()[0]]
+    assert (machine.checkout / "static/vendor/uplot/uPlot.min.css").exists()
 
 
 def pins(lock: Path) -> dict[str, str]:
