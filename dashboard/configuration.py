@@ -35,6 +35,16 @@ def _user_data() -> Path:
     return Path(home) / "netmodes"
 
 
+def keep_private(path: Path) -> None:
+    """Makes the file if there is none, and lets only its owner read and write it: what SQLite puts beside
+    its database gets the database's permissions (sqlite3, ``os_unix.c``)."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+
+
 def secret_key(folder: Path) -> str:
     """The key from the environment, or one made once and kept 0600 beside the database."""
     given = value("NETMODES_SECRET_KEY")

@@ -6,12 +6,15 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
+from dashboard import configuration
 from dashboard.core.messages import encode
 from dashboard.engine.private_host import PrivateHostError
 from dashboard.engine.protocol import EngineError
@@ -59,10 +62,13 @@ class NetmodesCommand(BaseCommand):
         sys.stdout.flush()
 
     def migrate(self) -> None:
-        """The database as this version needs it."""
+        """The database as this version needs it; a file is nobody's but its owner's."""
+        database = settings.DATABASES["default"]
         try:
+            if database["ENGINE"] == "django.db.backends.sqlite3":
+                configuration.keep_private(Path(database["NAME"]))
             call_command("migrate", verbosity=0, interactive=False)
-        except DatabaseError as error:
+        except (DatabaseError, OSError) as error:
             raise CommandError(f"The database cannot be used: {error}.", returncode=FAILED) from None
 
     def run[T](self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -1,0 +1,161 @@
+"""``./netmodes compare``: one experiment from the command line, and nothing stays but what was asked for."""
+
+from __future__ import annotations
+
+import signal
+
+import msgspec
+import pytest
+
+from dashboard.core.messages import Comparison, schema_of
+from tests.json_schema import violations
+from tests.management.terminal import LONG_S, Terminal, run_here
+from tests.polling import until
+from tests.private_engine import PrivateEngine
+
+
+def names(host: PrivateEngine) -> list[str]:
+    return host.docker("ps", "-a", "--format", "{{.Names}}").split()
+
+
+def test_the_answer_is_one_document_after_its_schema_and_nothing_is_left(
+    terminal: Terminal, engine_host: PrivateEngine
+) -> None:
+    done = terminal.run("compare", "host", "bridge", "user-bridge", "container:2", "--publish", "18200:80", "--json")
+    assert done.code == 0, done.err
+    assert violations(done.json, schema_of("comparison/1")) == []
+    found = msgspec.json.decode(done.out, type=Comparison)
+    assert found.schema == "comparison/1"
+    assert [one.key for one in found.columns] == ["machine", "host", "bridge", "user-bridge", "container"]
+    assert set(found.states) == {one.key for one in found.columns}
+    assert found.states["host"].netns == found.states["machine"].netns
+    host, bridge = found.columns[1], found.columns[2]
+    assert host.warnings == ("Published ports are discarded when using host network mode",)
+    assert (host.published, {one.host_port for one in bridge.published}) == ((), {18200})
+    assert any(one.port == 80 for one in found.states["bridge"].listeners), "it waited until the program served"
+    assert {row.relation for row in found.rows} == {"same", "differs", "only"}
+    assert names(engine_host) == []
+    assert engine_host.docker("network", "ls", "-q", "--filter", "type=custom") == ""
+
+
+def test_without_json_it_is_a_table_for_a_person(terminal: Terminal) -> None:
+    done = terminal.run("compare", "host", "none")
+    assert done.code == 0, done.err
+    assert "docker run --rm -d --network host nginx" in done.out
+    assert "≠" in done.out
+    assert "rows are the same in all columns" in done.out
+    assert "rows are the same in all columns" not in terminal.run("compare", "host", "none", "--all").out
+
+
+def test_a_program_that_ends_at_once_is_exit_1_with_its_code(terminal: Terminal, engine_host: PrivateEngine) -> None:
+    done = terminal.run("compare", "bridge", "none", "--command", "sh -c 'echo why; exit 4'", "--json")
+    assert done.code == 1
+    statuses = {one["key"]: (one["status"], one["exit_code"]) for one in done.json["columns"]}
+    assert statuses["bridge"] == statuses["none"] == ("exited", 4)
+    assert "exited with code 4" in done.err
+    assert names(engine_host) == []
+
+
+def test_what_docker_refuses_is_exit_1_in_its_words(terminal: Terminal, engine_host: PrivateEngine) -> None:
+    done = terminal.run("compare", "none", "overlay", "--json")
+    assert done.code == 1
+    assert "swarm" in done.err
+    assert next(one for one in done.json["columns"] if one["key"] == "none")["status"] == "running"
+    assert names(engine_host) == []
+
+
+def test_an_image_that_is_nowhere_is_exit_1(terminal: Terminal, engine_host: PrivateEngine) -> None:
+    done = terminal.run("compare", "none", "bridge", "--image", "no/such:1", "--json")
+    assert done.code == 1
+    assert "no/such:1" in done.err
+    assert done.json["states"].keys() <= {"machine"}
+    assert names(engine_host) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        ((), "MODE"),
+        (("hots",), "hots"),
+        (("bridge:1",), "container"),
+        (("container:1",), "own namespace"),
+        (("host", "container:9"), "no arm"),
+        (("host", "--port", "0"), "1 to 65535"),
+        (("host", "--port", "eighty"), "eighty"),
+        (("host", "--publish", "x:80"), "1 to 65535"),
+        (("host", "--image", "NGINX/"), "name of an image"),
+        (("host", "--name", "a b"), "cannot be looked up"),
+        (("host", "--command", "'"), "quotation mark"),
+        (("host", "--nonsense"), "nonsense"),
+        (("bridge",) * 51, "at most 50"),
+    ],
+)
+def test_wrong_usage_is_exit_2_with_a_sentence_and_nothing_on_stdout(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], fragment: str
+) -> None:
+    done = run_here(capsys, "compare", *arguments, "--json")
+    assert (done.code, done.out) == (2, "")
+    assert fragment in done.err
+    assert "Traceback" not in done.err
+
+
+def test_wrong_usage_is_the_same_for_a_whole_process(nowhere: Terminal) -> None:
+    done = nowhere.run("compare", "hots", "--json")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.splitlines() == [
+        "There is no mode “hots”: choose one of host, bridge, user-bridge, none, container, macvlan, ipvlan, overlay."
+    ]
+
+
+def test_without_an_engine_it_is_exit_1_and_says_what_to_do(nowhere: Terminal) -> None:
+    done = nowhere.run("compare", "host", "--json")
+    assert (done.code, done.out) == (1, "")
+    assert "No Docker Engine answers" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_keep_keeps_and_reap_removes(terminal: Terminal, engine_host: PrivateEngine) -> None:
+    done = terminal.run("compare", "bridge", "user-bridge", "--keep", "--json")
+    assert done.code == 0, done.err
+    kept = sorted(one["container"]["name"] for one in done.json["columns"] if one["container"])
+    assert sorted(names(engine_host)) == kept
+    assert len(kept) == 2
+    reaped = terminal.run("reap", "--json")
+    assert reaped.code == 0, reaped.err
+    assert sorted(one for one in reaped.json["removed"] if "container" in one) == [f"container {one}" for one in kept]
+    assert any("network" in one for one in reaped.json["removed"])
+    assert names(engine_host) == []
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_ctrl_c_in_the_middle_leaves_nothing(terminal: Terminal, engine_host: PrivateEngine, keep: bool) -> None:
+    running = terminal.start("compare", *["bridge"] * 6, "user-bridge", *(["--keep"] if keep else []))
+    until(lambda: names(engine_host) or running.process.poll() is not None, LONG_S)
+    done = running.interrupt()
+    assert done.code == 130, done.err
+    assert done.out == ""
+    assert "Traceback" not in done.err
+    assert names(engine_host) == []
+    assert engine_host.docker("network", "ls", "-q", "--filter", "type=custom") == ""
+
+
+def test_what_kill_9_leaves_is_reaped_and_a_living_command_is_left_alone(
+    terminal: Terminal, engine_host: PrivateEngine
+) -> None:
+    killed = terminal.start("compare", "bridge", "user-bridge", "--command", "sleep 1000")
+    until(lambda: len(names(engine_host)) == 2, LONG_S)
+    killed.kill()
+    left = set(names(engine_host))
+    living = terminal.start("compare", "none", "--command", "sleep 1000")
+    until(lambda: len(names(engine_host)) == 3 or living.process.poll() is not None, LONG_S)
+    living.process.send_signal(signal.SIGSTOP)
+    try:
+        reaped = terminal.run("reap", "--json")
+        assert reaped.code == 0, reaped.err
+        assert {one for one in reaped.json["removed"] if "container" in one} == {f"container {one}" for one in left}
+        assert len(reaped.json["kept"]) == 1
+        assert len(names(engine_host)) == 1
+    finally:
+        living.process.send_signal(signal.SIGCONT)
+    assert living.ended().code == 0
+    assert names(engine_host) == []
