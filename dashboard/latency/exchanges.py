@@ -229,13 +229,15 @@ class HttpGet(_OnOneSocket):
 
 
 class DnsLookup(_OnOneSocket):
-    """An A query by UDP; any answer to it ends the time (RFC 1035)."""
+    """An A query by UDP; any answer to it ends the time (RFC 1035). ValueError for what is no name."""
 
     kind = socket.SOCK_DGRAM
 
     def __init__(self, address: str, port: int, name: str) -> None:
         super().__init__(address, port)
-        labels = [part.encode("idna" if not part.isascii() else "ascii") for part in name.rstrip(".").split(".")]
+        labels = [part.encode("ascii" if part.isascii() else "idna") for part in name.rstrip(".").split(".")]
+        if len(name) > 253 or not all(0 < len(part) < 64 for part in labels):
+            raise ValueError(name)
         question = b"".join(bytes([len(part)]) + part for part in labels) + b"\0" + b"\0\1\0\1"
         self._tail = b"\1\0\0\1\0\0\0\0\0\0" + question
         self._number = 0

@@ -13,6 +13,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 _PR_SET_PDEATHSIG, _PR_SET_TIMERSLACK = 1, 29  # prctl(2)
@@ -74,7 +75,8 @@ class Control:
                     return
                 self._rest += part
             line, _, self._rest = self._rest.partition(b"\n")
-            yield json.loads(line)
+            if line.strip():  # an empty line only wakes us up
+                yield json.loads(line)
 
     def answer(self, **fields: Any) -> None:
         """One line back."""
@@ -111,6 +113,8 @@ def settle(config: dict[str, Any]) -> tuple[Control, Places]:
         os.sched_setaffinity(0, {config["core"]})
     with suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
+    with suppress(OSError):  # where sessions are scheduled as groups, it is the group's niceness that counts (sched(7))
+        Path("/proc/self/autogroup").write_text(str(_NICENESS))
     ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
     control = Control(config["control"])
     places = Places(config["places"])

@@ -253,11 +253,9 @@ class _Run:
             host=one.path.host_name,
         )
         if needs_responder(one.probe) and responder is not None:
-            await responder.ask(do="rest")
+            await responder.rest()
         if loaded:
-            load = self._children["load"]
-            load.send(do="rest")
-            await load.receive(_ANSWER_S)
+            await self._children["load"].rest()
         return answer
 
     async def _load(self, one: Series, responder: Child) -> str:

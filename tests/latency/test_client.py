@@ -1,0 +1,102 @@
+"""dashboard.latency.client: the loops, with exchanges that take no time."""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable
+
+import pytest
+
+from dashboard.core.histogram import summarise_histograms
+from dashboard.core.measurement import Probe
+from dashboard.latency import client
+from dashboard.latency.client import ask_at_once, ask_at_rate, make_exchange
+from dashboard.latency.refusals import Refusal
+
+
+class Instant:
+    """Answers at once, but stalls, fails or asks for a new connection at a given request."""
+
+    def __init__(self, *, stall_at: int = -1, fail_at: int = -1, renew_at: int = -1) -> None:
+        self.reconnects = 0
+        self.note = ""
+        self.asked = 0
+        self._plan = (stall_at, fail_at, renew_at)
+
+    @property
+    def ask(self) -> Callable[[], bool]:
+        return self._ask
+
+    def _ask(self) -> bool:
+        number, self.asked = self.asked, self.asked + 1
+        stall_at, fail_at, renew_at = self._plan
+        if number == fail_at:
+            raise Refusal("It was closed.")
+        if number == stall_at:
+            end = time.perf_counter_ns() + 20_000_000
+            while time.perf_counter_ns() < end:
+                pass
+        return number == renew_at
+
+    def connect(self) -> None:
+        self.reconnects += 1
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def test_at_a_rate_every_request_behind_a_stall_has_waited() -> None:
+    taken = client._Taken(100)
+    ask_at_rate(Instant(stall_at=10), taken, time.perf_counter_ns() + 1_000_000, 2000.0, 100)
+    late = [one for one in taken.times if one > 1_000_000]
+    assert taken.number == 100
+    assert len(late) >= 37  # 20 ms at 2,000 per second are 40 requests
+    assert max(late) >= 20_000_000
+
+
+def test_asked_at_once_a_stall_is_one_slow_answer() -> None:
+    taken = client._Taken(100)
+    ask_at_once(Instant(stall_at=10), taken, time.perf_counter_ns() + 5_000_000_000)
+    assert taken.number == 100
+    assert taken.times[10] >= 20_000_000
+
+
+def test_a_failure_keeps_what_was_measured_before() -> None:
+    taken = client._Taken(100)
+    with pytest.raises(Refusal):
+        ask_at_once(Instant(fail_at=7), taken, time.perf_counter_ns() + 5_000_000_000)
+    assert taken.number == 7
+    other = client._Taken(100)
+    with pytest.raises(Refusal):
+        ask_at_rate(Instant(fail_at=7), other, time.perf_counter_ns(), 100_000.0, 100)
+    assert other.number == 7
+
+
+def test_connections_are_renewed_between_requests() -> None:
+    one = Instant(renew_at=3)
+    taken = client._Taken(10)
+    ask_at_once(one, taken, time.perf_counter_ns() + 5_000_000_000)
+    ask_at_rate(one, taken, time.perf_counter_ns(), 100_000.0, 5)
+    assert one.reconnects == 1
+
+
+def test_the_time_that_is_over_measures_nothing() -> None:
+    taken = client._Taken(10)
+    ask_at_once(Instant(), taken, time.perf_counter_ns() - 1)
+    assert taken.number == 0
+
+
+def test_figures_are_exact_and_the_histogram_goes_with_them() -> None:
+    told = client._figures([number * 1000 for number in range(1, 1002)], 0.5)
+    assert (told["n"], told["p50_us"], told["p99_us"], told["max_us"], told["mean_us"]) == (1001, 501, 991, 1001, 501)
+    whole = summarise_histograms([base64.b64decode(told["histogram"])])
+    assert whole is not None
+    assert whole.n == 1001
+    assert client._figures([], 0.5) == {"n": 0, "duration_s": 0.5}
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a..b", "é" * 70])
+def test_a_name_that_dns_cannot_carry_is_refused(name: str) -> None:
+    with pytest.raises(Refusal, match="no name that can be looked up"):
+        make_exchange(Probe.DNS, {"address": "127.0.0.11", "port": 53, "name": name})

@@ -1,0 +1,101 @@
+"""dashboard.latency.process and children: lives and deaths of the processes that measure."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from dashboard.latency.children import Child, ChildEnded
+from dashboard.latency.process import Overdue, overdue_after
+from tests.polling import until
+
+ROOT = Path(__file__).resolve().parents[2]
+#: A parent that starts a responder, tells its pid, and waits.
+PARENT = """
+import asyncio, sys
+from dashboard.latency.children import Child
+
+async def main():
+    child = await Child.start("responder", [], None)
+    print(child.pid, flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+async def test_a_helper_is_settled_on_its_core_without_a_collector_that_interrupts() -> None:
+    core = max(os.sched_getaffinity(0))
+    child = await Child.start("client", [], core)
+    try:
+        await child.rest()
+        process = psutil.Process(child.pid)
+        assert process.cpu_affinity() == [core]
+        assert process.num_threads() == 1
+        assert process.nice() == -20
+        assert "-I" in process.cmdline()
+    finally:
+        await child.end()
+
+
+async def test_ending_twice_is_harmless_and_a_dead_helper_says_so() -> None:
+    child = await Child.start("responder", [], None)
+    await child.rest()
+    os.kill(child.pid, signal.SIGTERM)
+    with pytest.raises(ChildEnded, match="The responder process was killed by signal 15"):
+        await child.rest()
+    await child.end()
+    await child.end()
+
+
+async def test_a_helper_that_hangs_is_said_to_hang() -> None:
+    child = await Child.start("responder", [], None)
+    try:
+        await child.rest()
+        os.kill(child.pid, signal.SIGSTOP)
+        with pytest.raises(ChildEnded, match=r"did not answer for 0\.1 s"):
+            await child.ask(within_s=0.1, do="rest")
+    finally:
+        await child.end()
+
+
+def test_helpers_end_with_a_parent_that_is_killed() -> None:
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], cwd=ROOT, stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    with parent.stdout:
+        pid = int(parent.stdout.readline())
+    assert psutil.pid_exists(pid)
+    parent.kill()
+    parent.wait()
+    until(lambda: not psutil.pid_exists(pid))
+
+
+def test_a_helper_whose_parent_has_gone_already_does_not_begin() -> None:
+    config = {"parent": 1, "control": 0, "places": [], "core": None}
+    done = subprocess.run(
+        [sys.executable, "-m", "dashboard.latency.client", json.dumps(config)],
+        cwd=ROOT,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        timeout=10,
+    )
+    assert done.returncode == 1
+
+
+def test_overdue_is_raised_wherever_it_waits_and_not_afterwards() -> None:
+    reader, writer = os.pipe()
+    try:
+        with pytest.raises(Overdue), overdue_after(0.05):
+            os.read(reader, 1)
+        assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    finally:
+        os.close(reader)
+        os.close(writer)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)

@@ -1,0 +1,102 @@
+"""dashboard.latency.responder: its answers on real sockets."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+
+from dashboard.latency.responder import (
+    answer_datagrams,
+    answer_once,
+    answer_requests,
+    open_listener,
+    swallow_stream,
+)
+
+
+def with_pair(answer: Callable[[socket.socket], object], use: Callable[[socket.socket], None]) -> None:
+    """``answer`` on the server's end in a thread, ``use`` on the client's end."""
+    with (
+        open_listener("tcp", 0) as listener,
+        socket.create_connection(("127.0.0.1", listener.getsockname()[1]), timeout=5) as mine,
+    ):
+        theirs, _ = listener.accept()
+
+        def serve() -> None:
+            with theirs:
+                answer(theirs)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        use(mine)
+        mine.close()
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+def test_requests_are_answered_one_by_one_even_in_pieces() -> None:
+    def use(mine: socket.socket) -> None:
+        for _ in range(3):
+            mine.sendall(b"x" * 40)
+            mine.sendall(b"y" * 24)
+            assert len(mine.recv(200)) == 64
+
+    with_pair(lambda theirs: answer_requests(theirs, 64, 0), use)
+
+
+def test_the_known_wait_is_waited() -> None:
+    def use(mine: socket.socket) -> None:
+        before = time.perf_counter_ns()
+        mine.sendall(bytes(64))
+        mine.recv(64)
+        assert time.perf_counter_ns() - before >= 5_000_000
+
+    with_pair(lambda theirs: answer_requests(theirs, 64, 5_000_000), use)
+
+
+def test_one_request_then_the_end() -> None:
+    def use(mine: socket.socket) -> None:
+        mine.sendall(bytes(64))
+        assert len(mine.recv(64)) == 64
+        assert mine.recv(64) == b""
+
+    with_pair(lambda theirs: answer_once(theirs, 64, 0), use)
+
+
+def test_a_stream_is_swallowed_and_counted() -> None:
+    def use(mine: socket.socket) -> None:
+        mine.sendall(bytes(1_000_000))
+        mine.shutdown(socket.SHUT_WR)
+        assert int.from_bytes(mine.recv(8), "big") == 1_000_000
+
+    with_pair(swallow_stream, use)
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_datagrams_of_the_right_size_are_answered_on_both_families(family: socket.AddressFamily) -> None:
+    with open_listener("udp", 0) as listener, socket.socket(family, socket.SOCK_DGRAM) as mine:
+        thread = threading.Thread(target=_answer_until_quiet, args=(listener,))
+        listener.settimeout(0.2)  # the loop has no end of its own
+        thread.start()
+        mine.settimeout(5)
+        mine.connect(("127.0.0.1" if family == socket.AF_INET else "::1", listener.getsockname()[1]))
+        mine.send(bytes(3))
+        mine.send(bytes(64))
+        assert len(mine.recv(100)) == 64
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+def _answer_until_quiet(listener: socket.socket) -> None:
+    with suppress(TimeoutError):
+        answer_datagrams(listener, 64, 0)
+
+
+def test_a_port_that_is_taken_is_an_error_that_leaves_no_socket() -> None:
+    with open_listener("tcp", 0) as listener, pytest.raises(OSError, match="in use"):
+        open_listener("tcp", listener.getsockname()[1])

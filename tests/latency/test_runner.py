@@ -1,0 +1,241 @@
+"""dashboard.latency.runner, on namespaces of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path as FilePath
+
+import pytest
+
+from dashboard.core.histogram import cumulative_shares, merge_histograms
+from dashboard.core.measurement import Block, Options, Probe, Stop
+from dashboard.core.verdicts import Faster, Slower, judge_blocks
+from dashboard.latency.runner import Progress, run_measurement
+from tests.latency.conftest import Lab, helpers
+from tests.polling import eventually
+
+
+@pytest.mark.parametrize("probe", [Probe.TCP_RR, Probe.TCP_CRR, Probe.UDP_RR, Probe.TCP_STREAM])
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.77.0.2"])
+async def test_each_probe_gives_blocks_with_figures(lab: Lab, probe: Probe, address: str) -> None:
+    ended = await lab.run(lab.series(probe, address=address), lab.series(probe, "b", address=address))
+    assert ended.stopped is Stop.TIME
+    assert "0.5 s is up" in ended.reason
+    assert not ended.refused
+    assert {one.error for one in lab.told} == {""}
+    assert len(lab.of("a")) >= 3
+    for one in lab.told:
+        assert one.n > 0
+        assert 0 < one.p50_us <= one.p90_us <= one.p99_us <= one.p999_us <= one.max_us
+        assert one.center_us > 0
+        assert merge_histograms([one.histogram])
+        assert (one.bytes_per_s is not None) is (probe is Probe.TCP_STREAM)
+
+
+async def test_rounds_hold_every_series_once_and_pair_them(lab: Lab) -> None:
+    ended = await lab.run(*(lab.series(Probe.TCP_RR, key) for key in "abc"), seconds=1.0)
+    rounds = [{one.series for one in lab.told if one.round == number} for number in range(ended.rounds)]
+    assert rounds
+    assert all(one == {"a", "b", "c"} for one in rounds)
+    assert len({tuple(one.series for one in lab.told if one.round == number) for number in range(ended.rounds)}) > 1
+
+
+async def test_a_responder_that_waits_5_us_longer_is_told_apart(lab: Lab) -> None:
+    await lab.run(lab.series(Probe.TCP_RR), lab.series(Probe.TCP_RR, "b", 5000), seconds=4.0)
+    judged = judge_blocks(lab.of("a"), lab.of("b"))
+    assert isinstance(judged.verdict, Slower), judged
+
+
+async def test_a_responder_that_waits_2_us_less_is_never_called_slower(lab: Lab) -> None:
+    await lab.run(lab.series(Probe.UDP_RR, "a", 2000), lab.series(Probe.UDP_RR, "b"), seconds=4.0)
+    judged = judge_blocks(lab.of("a"), lab.of("b"))
+    assert not isinstance(judged.verdict, Slower), judged
+    assert isinstance(judged.verdict, Faster) or judged.delta_us is not None
+
+
+async def test_it_ends_when_the_interval_is_as_narrow_as_asked(lab: Lab) -> None:
+    ended = await lab.run(lab.series(Probe.TCP_RR), lab.series(Probe.TCP_RR, "b"), seconds=8.0, width_us=5000.0)
+    assert ended.stopped is Stop.NARROW
+    assert ended.reason == "Every interval is at most 5000 µs wide."
+    assert ended.elapsed_s < 8
+
+
+async def test_under_load_a_stream_runs_beside_the_requests(lab: Lab) -> None:
+    before = _bytes_received(lab)
+    await lab.run(lab.series(Probe.TCP_RR), seconds=0.6, under_load=True)
+    assert {one.error for one in lab.told} == {""}
+    assert all(one.n for one in lab.told)
+    requests = sum(one.n for one in lab.told) * 64
+    assert _bytes_received(lab) - before > 10_000_000 > requests
+
+
+def _bytes_received(lab: Lab) -> int:
+    return int(lab.far.json("-s", "link", "show", "dev", "eth0")[0]["stats64"]["rx"]["bytes"])
+
+
+async def test_at_a_fixed_rate_a_stalled_server_shows_in_the_tail(lab: Lab) -> None:
+    port = lab.rogue("stall")
+    series = lab.series(Probe.HTTP, port=port)
+    await lab.run(series, seconds=2.0, rate=1000.0)
+    late_at_rate = _share_above(lab.told, 30_000)
+    lab.told.clear()
+    await lab.run(series, seconds=2.0)
+    late_at_once = _share_above(lab.told, 30_000)
+    # The server stalls for 100 ms every half second. Asked at once, that is one slow answer among thousands; by a
+    # clock, all that were due in the meantime waited too.
+    assert late_at_once < 0.005
+    assert late_at_rate > 0.02
+
+
+def _share_above(blocks: list[Block], limit_us: float) -> float:
+    whole = merge_histograms(one.histogram for one in blocks)
+    below = [share for time_us, share in cumulative_shares(whole, 100_000) if time_us <= limit_us]
+    return 1 - max(below, default=0.0)
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("close", "10.77.0.2"),
+        ("reset", "reset the connection"),
+        ("short", "closed the connection after 10 of 64 bytes"),
+        ("never", "No answer from 10.77.0.2"),
+    ],
+)
+async def test_a_server_that_misbehaves_is_a_sentence_and_the_rest_goes_on(lab: Lab, what: str, words: str) -> None:
+    bad = lab.series(Probe.TCP_RR, "bad", port=lab.rogue(what), server_port=7070, fixed=True)
+    ended = await lab.run(bad, lab.series(Probe.TCP_RR), seconds=2.5)
+    assert ended.stopped is Stop.TIME
+    assert all(words in one.error for one in lab.of("bad"))
+    assert len(lab.of("bad")) == 3
+    assert ended.refused["bad"].startswith("Given up after 3 failed blocks in a row: ")
+    good = lab.of("a")
+    assert {one.error for one in good} == {""}
+    assert len(good) > 3
+
+
+async def test_nobody_listens(lab: Lab) -> None:
+    ended = await lab.run(lab.series(Probe.HTTP, port=81))
+    assert ended.stopped is Stop.FAILED
+    assert "10.77.0.2:81 refused the connection: nothing listens there." in ended.reason
+
+
+async def test_a_filtered_port_is_given_up_after_its_time(lab: Lab) -> None:
+    ended = await lab.run(lab.series(Probe.HTTP, port=80, address="10.77.0.99"), seconds=3.0)
+    assert ended.stopped is Stop.FAILED
+    assert "10.77.0.99:80" in ended.reason
+
+
+async def test_a_port_that_is_taken_is_named(lab: Lab) -> None:
+    port = lab.rogue("http")
+    ended = await lab.run(lab.series(Probe.TCP_RR, "bad", server_port=port, port=port, fixed=True))
+    assert ended.stopped is Stop.FAILED
+    assert ended.refused["bad"] == (f"The responder cannot listen on port {port}/tcp of far: Address already in use.")
+
+
+async def test_a_rate_that_a_path_cannot_keep_is_said(lab: Lab) -> None:
+    await lab.run(lab.series(Probe.TCP_CRR), rate=90_000.0, seconds=1.0)
+    assert lab.told
+    assert all("cannot keep up with 90,000 requests per second" in one.note for one in lab.told)
+
+
+async def test_a_server_that_closes_after_each_answer_is_noted(lab: Lab) -> None:
+    await lab.run(lab.series(Probe.HTTP, port=lab.rogue("once")))
+    assert {one.error for one in lab.told} == {""}
+    assert all(one.reconnects == one.n for one in lab.told)
+    assert all("closes the connection after each answer" in one.note for one in lab.told)
+
+
+async def test_a_container_that_stops_in_the_middle_leaves_the_rest_of_the_run(lab: Lab) -> None:
+    def cut(block: Block) -> None:
+        if block.round == 2 and block.series == "far":
+            lab.near.ip("link", "delete", "veth0")
+
+    far, lo = lab.series(Probe.TCP_RR, "far"), lab.series(Probe.TCP_RR, "lo", address="127.0.0.1")
+    ended = await lab.run(far, lo, seconds=2.0, on_block=cut)
+    assert ended.stopped is Stop.TIME
+    assert "No route to 10.77.0.2" in ended.refused["far"]
+    assert {one.error for one in lab.of("lo")} == {""}
+    assert len([one for one in lab.of("far") if one.counts]) == 3
+
+
+@pytest.mark.parametrize("name", ["client", "responder"])
+async def test_a_helper_that_is_killed_costs_one_block(lab: Lab, name: str) -> None:
+    killed: list[int] = []
+
+    def kill(block: Block) -> None:
+        if block.round == 1 and block.series == "a" and not killed:
+            killed.extend(one.pid for one in helpers() if f"latency.{name}" in " ".join(one.cmdline()))
+            os.kill(killed[0], signal.SIGKILL)
+
+    ended = await lab.run(lab.series(Probe.TCP_RR), lab.series(Probe.TCP_RR, "b"), seconds=2.0, on_block=kill)
+    assert ended.stopped is Stop.TIME
+    errors = [one.error for one in lab.told if one.error]
+    assert errors == [f"The {name} process was killed by signal 9."]
+    assert lab.told[-1].error == ""
+
+
+async def test_helpers_that_are_killed_again_and_again_end_the_run(lab: Lab) -> None:
+    def kill(_block: Block) -> None:
+        for one in helpers():
+            one.kill()
+
+    ended = await lab.run(lab.series(Probe.TCP_RR), lab.series(Probe.TCP_RR, "b"), seconds=20.0, on_block=kill)
+    assert ended.stopped is Stop.FAILED
+    assert ended.elapsed_s < 20
+    assert len([one for one in lab.told if one.counts]) >= 1
+
+
+async def test_cancelling_leaves_no_process_and_every_told_block(lab: Lab) -> None:
+    task = asyncio.create_task(lab.run(lab.series(Probe.TCP_RR), seconds=60.0, under_load=True))
+    await eventually(lambda: len(lab.told) >= 3)
+    assert helpers()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not helpers()
+    assert all(one.counts for one in lab.told)
+
+
+async def test_what_the_caller_raises_ends_the_run(lab: Lab) -> None:
+    def full(_block: Block) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        await lab.run(lab.series(Probe.TCP_RR), on_block=full)
+    assert not helpers()
+
+
+async def test_progress_tells_what_is_left(lab: Lab) -> None:
+    seen: list[Progress] = []
+
+    async def keep(block: Block) -> None:
+        lab.told.append(block)
+
+    await run_measurement(
+        [lab.series(Probe.TCP_RR)],
+        lab.namespaces,
+        Options(seconds=0.5),
+        seed=1,
+        on_block=keep,
+        on_progress=seen.append,
+    )
+    assert [one.blocks for one in seen] == list(range(1, len(lab.told) + 1))
+    assert all(one.elapsed_s + one.remaining_s == pytest.approx(0.5, abs=0.2) for one in seen)
+
+
+async def test_without_series_there_is_nothing_to_measure(lab: Lab) -> None:
+    ended = await lab.run()
+    assert (ended.stopped, ended.reason) == (Stop.FAILED, "There is no path to measure.")
+
+
+def test_no_wall_clock_is_read() -> None:
+    """A clock that is stepped by an hour changes nothing, because nobody looks at it."""
+    folder = FilePath(__file__).resolve().parents[2] / "dashboard" / "latency"
+    for source in folder.glob("*.py"):
+        text = source.read_text()
+        assert "time.time(" not in text
+        assert "datetime" not in text
+        assert "monotonic" not in text
