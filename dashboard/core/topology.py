@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from dashboard.core.links import is_cable, lower_link, veth_ends
 from dashboard.core.messages import Column
-from dashboard.core.picture import Box, Edge, Item, Picture, clip, curve, left_of, place, right_of
+from dashboard.core.picture import Box, Edge, Item, Picture, around, clip, curve, left_of, place, right_of
 from dashboard.core.stacks import (
     MACHINE,
     Stack,
@@ -100,11 +100,17 @@ def _edges(machine: Stack, stacks: Sequence[Stack], boxes: Mapping[str, Box], *,
         if start is None or end is None:
             return
         identity = f"{kind}:{start.id}>{end.id}"
-        if narrow:
+        if aisle is None:
             (x1, y1), (x2, y2) = left_of(start), left_of(end)
             group = identity if kind == "veth" else f"{'doors' if kind in {'proxy', 'dnat'} else kind}>{end.id}"
             path = f"M{x1:g} {y1:g} H{_lane(lanes, y1, y2, group):g} V{y2:g} H{x2:g}"
             edges.append(Edge(identity, kind, mode, path))
+            return
+        if kind == "parent":
+            # The parent stands above: straight on, its cable would run behind the host-mode containers.
+            (x1, y1), (x2, y2) = left_of(start), left_of(end)
+            height = aisle + 4 * (sum(one.kind == kind for one in edges) % 3)
+            edges.append(Edge(identity, kind, mode, around(x1, y1, height, x2, y2), label, x1 + 215, aisle - 5))
             return
         (x1, y1), (x2, y2) = right_of(start), left_of(end)
         edges.append(Edge(identity, kind, mode, curve(x1, y1, x2, y2), label, x1 + 48 if label else 0, y1 - 6))
@@ -147,8 +153,9 @@ def _machine_boxes(
     y: float,
     columns_at: tuple[float, float, float],
     w: float,
-) -> tuple[list[Box], float]:
-    """What stands in the machine's box: interfaces, host-mode containers, doors of published ports."""
+) -> tuple[list[Box], float, float]:
+    """What stands in the machine's box: interfaces, host-mode containers, doors of published ports; its lower
+    edge; and the height between them and the bridges, where nothing stands."""
     first, second, third = columns_at
     boxes, low = place(interface_items(machine, MACHINE, bridges=False), first, y + 42, 190)
     hosts, low_hosts = _host_boxes(machine, second, y + 42, 236)
@@ -174,7 +181,7 @@ def _machine_boxes(
         (f"net {machine.state.netns}",),
         "this machine",
     )
-    return [frame, *boxes, *hosts, *placed], y + height
+    return [frame, *boxes, *hosts, *placed], y + height, floor + 10
 
 
 def draw_wide(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> Picture:
@@ -183,7 +190,7 @@ def draw_wide(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -
     machine = next((one for one in stacks if one.key == MACHINE), None)
     if machine is None:
         return Picture(1400, 120, summary=summary_of(stacks, None))
-    boxes, low = _machine_boxes(machine, stacks, 12, 12, (32, 272, 548), 746)
+    boxes, low, aisle = _machine_boxes(machine, stacks, 12, 12, (32, 272, 548), 746)
     others = [one for one in stacks if one is not machine]
     x, y, width, row_low = 880.0, 12.0, 508.0, 12.0
     two = len(others) > 4
@@ -210,7 +217,7 @@ def draw_wide(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -
             y = row_low + 18
     total = max(low, row_low) + 12
     index = {box.id: box for box in boxes}
-    edges = _edges(machine, stacks, index, narrow=False)
+    edges = _edges(machine, stacks, index, aisle)
     return Picture(1400 if not two else 1600, total, tuple(boxes), edges, summary_of(stacks, machine))
 
 
@@ -264,7 +271,7 @@ def draw_narrow(columns: Sequence[Column], states: Mapping[str, NamespaceState])
         boxes += inner
         y = bottom + 32
     index = {box.id: box for box in boxes}
-    edges = _edges(machine, stacks, index, narrow=True)
+    edges = _edges(machine, stacks, index)
     return Picture(360, y, tuple(boxes), edges, summary_of(stacks, machine))
 
 
