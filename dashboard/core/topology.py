@@ -92,7 +92,10 @@ def _lane(lanes: dict[float, list[tuple[float, float, str]]], y1: float, y2: flo
     return lane
 
 
-def _edges(machine: Stack, stacks: Sequence[Stack], boxes: Mapping[str, Box], *, narrow: bool) -> tuple[Edge, ...]:
+def _edges(
+    machine: Stack, stacks: Sequence[Stack], boxes: Mapping[str, Box], aisle: float | None = None
+) -> tuple[Edge, ...]:
+    """``aisle`` is the height at which nothing stands in the machine's box; None in the narrow picture."""
     edges: list[Edge] = []
     lanes: dict[float, list[tuple[float, float, str]]] = {x: [] for x in LANES}
 
@@ -165,9 +168,8 @@ def _machine_boxes(
             for column in stack.columns:
                 doors += doors_of(column, machine.state)
     placed, low_doors = place(doors, third, y + 42, 190)
-    below, low = place(
-        interface_items(machine, MACHINE, bridges=True), first, max(low, low_hosts, low_doors, y + 42) + 24, 190
-    )
+    floor = max(low, low_hosts, low_doors, y + 42)
+    below, low = place(interface_items(machine, MACHINE, bridges=True), first, floor + 24, 190)
     boxes += below
     height = max(low, low_hosts, low_doors, y + 120) + 16 - y
     frame = Box(
