@@ -32,6 +32,8 @@ __all__ = ["Box", "Edge", "Picture", "draw", "draw_narrow", "draw_wide"]
 
 #: Left of the boxes of the narrow picture, the nearest first.
 LANES = (21.0, 16.5, 12.0, 7.5, 3.0)
+#: In the wide picture: where the other stacks begin, and what lies behind their first column.
+NEAR, FAR = 880.0, 1200.0
 
 
 def _inner(stack: Stack, mode: str, x: float, y: float, w: float) -> tuple[list[Box], float]:
@@ -109,14 +111,22 @@ def _edges(
             path = f"M{x1:g} {y1:g} H{_lane(lanes, y1, y2, group):g} V{y2:g} H{x2:g}"
             edges.append(Edge(identity, kind, mode, path))
             return
+        x2, y2 = left_of(end)
+        frame = boxes.get(f"{end.id.partition(':')[0]}:stack")
+        rest = ""
+        if frame is not None and frame.x > FAR:
+            # Behind the nearer stacks it could not be followed: it takes the gap above the row.
+            offset = {"proxy": -3, "dnat": 3}.get(kind, 0)
+            rest = f" H{frame.x - 12 + offset:g} V{y2:g} H{x2:g}"
+            x2, y2 = NEAR - 12, frame.y - 7 + offset
         if kind == "parent":
             # The parent stands above: straight on, its cable would run behind the host-mode containers.
-            (x1, y1), (x2, y2) = left_of(start), left_of(end)
+            x1, y1 = left_of(start)
             height = aisle + 4 * (sum(one.kind == kind for one in edges) % 3)
-            edges.append(Edge(identity, kind, mode, around(x1, y1, height, x2, y2), label, x1 + 215, aisle - 5))
+            edges.append(Edge(identity, kind, mode, around(x1, y1, height, x2, y2) + rest, label, x1 + 215, aisle - 5))
             return
-        (x1, y1), (x2, y2) = right_of(start), left_of(end)
-        edges.append(Edge(identity, kind, mode, curve(x1, y1, x2, y2), label, x1 + 48 if label else 0, y1 - 6))
+        x1, y1 = right_of(start)
+        edges.append(Edge(identity, kind, mode, curve(x1, y1, x2, y2) + rest, label, x1 + 48 if label else 0, y1 - 6))
 
     def shown(link: Interface | None) -> Box | None:  # or the box under which it is folded
         if link is None:
@@ -194,7 +204,7 @@ def draw_wide(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -
         return Picture(1400, 120, summary=summary_of(stacks, None))
     boxes, low, aisle = _machine_boxes(machine, stacks, 12, 12, (32, 272, 548), 746)
     others = [one for one in stacks if one is not machine]
-    x, y, width, row_low = 880.0, 12.0, 508.0, 12.0
+    x, y, width, row_low = NEAR, 12.0, 508.0, 12.0
     two = len(others) > 4
     if two:
         width = 340.0
