@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from dashboard.core.cables import NEAR, Cables
 from dashboard.core.links import is_cable, lower_link, veth_ends
 from dashboard.core.messages import Column
 from dashboard.core.picture import Box, Edge, Item, Picture, around, clip, curve, left_of, place, right_of
@@ -29,11 +30,6 @@ from dashboard.core.stacks import (
 from dashboard.core.state import Interface, NamespaceState
 
 __all__ = ["Box", "Edge", "Picture", "draw", "draw_narrow", "draw_wide"]
-
-#: Left of the boxes of the narrow picture, the nearest first.
-LANES = (21.0, 16.5, 12.0, 7.5, 3.0)
-#: In the wide picture: where the other stacks begin, and what lies behind their first column.
-NEAR, FAR = 880.0, 1200.0
 
 
 def _inner(stack: Stack, mode: str, x: float, y: float, w: float) -> tuple[list[Box], float]:
@@ -81,52 +77,11 @@ def _entrance(stack: Stack, boxes: Mapping[str, Box]) -> Box | None:
     return (boxes.get(f"{stack.key}:if:{holder.index}") if holder else None) or boxes.get(f"{stack.key}:stack")
 
 
-def _lane(lanes: dict[float, list[tuple[float, float, str]]], y1: float, y2: float, group: str) -> float:
-    """Where a connection runs down beside the boxes: the nearest lane that is free at this height, else the
-    emptiest. What leads to one place in one manner (``group``) may run together."""
-    low, high = min(y1, y2), max(y1, y2)
-
-    def met(x: float) -> int:
-        return sum(a <= high and low <= b and other != group for a, b, other in lanes[x])
-
-    lane = min(LANES, key=met)
-    lanes[lane].append((low, high, group))
-    return lane
-
-
 def _edges(
     machine: Stack, stacks: Sequence[Stack], boxes: Mapping[str, Box], aisle: float | None = None
 ) -> tuple[Edge, ...]:
     """``aisle`` is the height at which nothing stands in the machine's box; None in the narrow picture."""
-    edges: list[Edge] = []
-    lanes: dict[float, list[tuple[float, float, str]]] = {x: [] for x in LANES}
-
-    def join(kind: str, mode: str, start: Box | None, end: Box | None, label: str = "") -> None:
-        if start is None or end is None:
-            return
-        identity = f"{kind}:{start.id}>{end.id}"
-        if aisle is None:
-            (x1, y1), (x2, y2) = left_of(start), left_of(end)
-            group = identity if kind == "veth" else f"{'doors' if kind in {'proxy', 'dnat'} else kind}>{end.id}"
-            path = f"M{x1:g} {y1:g} H{_lane(lanes, y1, y2, group):g} V{y2:g} H{x2:g}"
-            edges.append(Edge(identity, kind, mode, path))
-            return
-        x2, y2 = left_of(end)
-        frame = boxes.get(f"{end.id.partition(':')[0]}:stack")
-        rest = ""
-        if frame is not None and frame.x > FAR:
-            # Behind the nearer stacks it could not be followed: it takes the gap above the row.
-            offset = {"proxy": -3, "dnat": 3}.get(kind, 0)
-            rest = f" H{frame.x - 12 + offset:g} V{y2:g} H{x2:g}"
-            x2, y2 = NEAR - 12, frame.y - 7 + offset
-        if kind == "parent":
-            # The parent stands above: straight on, its cable would run behind the host-mode containers.
-            x1, y1 = left_of(start)
-            height = aisle + 4 * (sum(one.kind == kind for one in edges) % 3)
-            edges.append(Edge(identity, kind, mode, around(x1, y1, height, x2, y2) + rest, label, x1 + 215, aisle - 5))
-            return
-        x1, y1 = right_of(start)
-        edges.append(Edge(identity, kind, mode, curve(x1, y1, x2, y2) + rest, label, x1 + 48 if label else 0, y1 - 6))
+    cables = Cables(boxes, aisle)
 
     def shown(link: Interface | None) -> Box | None:  # or the box under which it is folded
         if link is None:
@@ -140,23 +95,23 @@ def _edges(
         own = boxes.get(f"{column.key}:stack")
         for one in machine.state.interfaces:
             if one.kind != "bridge" and not is_cable(one):
-                join("shares", column.mode, boxes.get(f"{MACHINE}:if:{one.index}"), own)
+                cables.join("shares", column.mode, boxes.get(f"{MACHINE}:if:{one.index}"), own)
     for stack in stacks:
         if stack is machine:
             continue
         owner = stack.columns[0]
         for outer, inner in veth_ends(machine.state, stack.state):
             bridge = next((one for one in machine.state.interfaces if one.name == outer.master), None)
-            join("veth", owner.mode, shown(bridge), boxes.get(f"{stack.key}:if:{inner.index}"), "veth pair")
+            cables.join("veth", owner.mode, shown(bridge), boxes.get(f"{stack.key}:if:{inner.index}"), "veth pair")
         for one in stack.state.interfaces:
             link = lower_link(machine.state, stack.state, one)
-            join("parent", owner.mode, shown(link), boxes.get(f"{stack.key}:if:{one.index}"), one.kind)
+            cables.join("parent", owner.mode, shown(link), boxes.get(f"{stack.key}:if:{one.index}"), one.kind)
         for column in stack.columns:
             for mapping in mappings(column):
                 # Both ways lead through the bridge to the address that the container got from it.
                 for kind in ("proxy", "dnat"):
-                    join(kind, column.mode, boxes.get(door_id(column, kind, mapping)), _entrance(stack, boxes))
-    return tuple(edges)
+                    cables.join(kind, column.mode, boxes.get(door_id(column, kind, mapping)), _entrance(stack, boxes))
+    return tuple(cables.edges)
 
 
 def _machine_boxes(
