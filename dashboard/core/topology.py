@@ -13,7 +13,7 @@ from dataclasses import replace
 from dashboard.core.cables import NEAR, Cables
 from dashboard.core.links import is_cable, lower_link, veth_ends
 from dashboard.core.messages import Column
-from dashboard.core.picture import Box, Edge, Item, Picture, around, clip, curve, left_of, place, right_of
+from dashboard.core.picture import Box, Edge, Item, Picture, clip, place
 from dashboard.core.stacks import (
     MACHINE,
     Stack,
