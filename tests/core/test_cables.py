@@ -63,7 +63,7 @@ def test_a_cable_to_the_second_column_takes_the_gap_above_its_row() -> None:
     cables = _cables(_stack("far", 180, far), aisle=250)
     for kind, start in (("veth", BRIDGE), ("proxy", DOOR), ("dnat", DOOR)):
         cables.join(kind, "bridge", start, _end("far", 180, far))
-    heights = [float(edge.path.split(" H")[-2].split()[-1]) for edge in cables.edges]
+    heights = [float(edge.path.split(" H")[-3].split()[-1]) for edge in cables.edges]
     assert heights == [173, 170, 176]
     assert all(150 < height < 180 for height in heights)
     assert all(edge.path.endswith(f" V249 H{far + 14:g}") for edge in cables.edges)
