@@ -111,7 +111,7 @@ class Hub:
         """A new browser: gets a snapshot, then patches. ``write`` is ``wire.SharingProtocol.write_now``."""
         feed = self._feeds.get(experiment)
         if feed is None:
-            feed = self._feeds[experiment] = Feed(experiment)
+            feed = self._feeds[experiment] = self._new_feed(experiment)
             feed.dirty.set()
             feed.task = asyncio.get_running_loop().create_task(self._follow(feed), name=f"feed-{experiment}")
         if self._watchdog is None or self._watchdog.done():
@@ -147,6 +147,10 @@ class Hub:
             self._watchdog.cancel()
         for task in self._closings:
             task.cancel()
+
+    def _new_feed(self, experiment: str) -> Feed:
+        """What is known of something that is followed; another hub follows something else."""
+        return Feed(experiment)
 
     async def _follow(self, feed: Feed) -> None:
         """Turns new entries into one patch, however many they are."""
