@@ -1,0 +1,160 @@
+"""Measurements in the database."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.core.histogram import encode_times
+from dashboard.core.measurement import Block, Environment, Options, Probe, Stop
+from dashboard.core.path_kinds import Path, PathKind
+from dashboard.core.schedule import Series
+from dashboard.lab import measurements, store
+from dashboard.models import MeasurementBlock, MeasurementRun
+from tests.specs import make_spec
+
+pytestmark = pytest.mark.django_db
+
+LOOPBACK = Series(
+    "host/loopback", Path(PathKind.LOOPBACK, "loopback", "machine", "host", address="127.0.0.1"), Probe.TCP_RR
+)
+PROXY = Series(
+    "bridge/published-proxy",
+    Path(PathKind.PUBLISHED_PROXY, "proxy", "machine", "bridge", address="127.0.0.1"),
+    Probe.TCP_RR,
+)
+MISSING = (
+    (Path(PathKind.PUBLISHED_DNAT, "dnat", "machine", "host", unavailable="discarded"), Probe.TCP_RR, "discarded"),
+)
+MODES = {"host": "host", "bridge": "bridge"}
+
+
+def block(series: str, number: int, us: float) -> Block:
+    times = [round(us * 1000)] * 50
+    figures = dict.fromkeys(("center_us", "p50_us", "p90_us", "p99_us", "p999_us", "max_us", "mean_us"), us)
+    return Block(series, number, float(number), 0.1, 50, **figures, histogram=encode_times(times))
+
+
+def begun(options: Options | None = None) -> str:
+    experiment = store.create_experiment(make_spec("host", "bridge"))
+    run = measurements.create_run(experiment, "a run", [Probe.TCP_RR], options or Options(), 7)
+    measurements.begin_run(run, (LOOPBACK, PROXY), MISSING, Environment(kernel="6.18"), MODES)
+    return run
+
+
+def measured(rounds: int = 12) -> str:
+    run = begun()
+    for number in range(rounds):
+        measurements.add_block(run, block("host/loopback", number, 10 + number % 3))
+        measurements.add_block(run, block("bridge/published-proxy", number, 40 + number % 3))
+    return run
+
+
+def test_what_was_acknowledged_comes_back_as_it_was() -> None:
+    run = begun()
+    sent = block("host/loopback", 0, 10.0)
+    measurements.add_block(run, sent)
+    series, blocks = measurements.load_blocks(run)
+    assert series == (LOOPBACK, PROXY)
+    assert blocks == {"host/loopback": [sent]}
+
+
+def test_a_finished_run_has_figures_verdicts_and_the_paths_that_are_not_there() -> None:
+    run = measured()
+    measurements.finish_run(run, Stop.TIME, "The time is up.", 3.0, Environment(kernel="6.18"), {})
+    found = measurements.load_measurement(run)
+    assert found is not None
+    assert found.complete
+    assert found.seed == 7
+    assert found.environment.kernel == "6.18"
+    assert [one.n for one in found.series] == [600, 600, 0]
+    assert found.series[2].unavailable == "discarded"
+    assert found.comparisons[0].verdict == "slower"
+    assert found.comparisons[0].delta_us == pytest.approx(30.0)
+
+
+def test_the_same_blocks_and_seed_give_the_same_figures() -> None:
+    run = measured()
+    assert measurements.load_measurement(run) == measurements.load_measurement(run)
+
+
+def test_a_run_whose_process_died_is_kept_and_marked() -> None:
+    run = measured()
+    MeasurementRun.objects.filter(pk=run).update(driver="1:0.00")
+    assert measurements.mark_incomplete() == 1
+    assert MeasurementRun.objects.get(pk=run).state == measurements.INCOMPLETE
+    found = measurements.load_measurement(run)
+    assert found is not None
+    assert not found.complete
+    assert found.series[0].n == 600
+    assert measurements.mark_incomplete() == 0
+
+
+def test_a_run_of_a_living_process_is_left_alone() -> None:
+    measured()
+    assert measurements.mark_incomplete() == 0
+
+
+def test_only_what_waits_or_runs_can_be_cancelled() -> None:
+    run = begun()
+    assert not measurements.is_cancelled(run)
+    assert measurements.want_cancelled(run)
+    assert measurements.is_cancelled(run)
+    measurements.finish_run(run, Stop.CANCELLED, "ended", 1.0, Environment(), {})
+    assert not measurements.want_cancelled(run)
+
+
+def test_waiting_runs_come_oldest_first_with_all_that_was_asked() -> None:
+    experiment = store.create_experiment(make_spec("host"))
+    options = Options(seconds=2.0, rate=100.0)
+    first = measurements.create_run(experiment, "one", [Probe.HTTP], options, 1)
+    second = measurements.create_run(experiment, "two", [Probe.TCP_RR], options, 2, twin=True)
+    found = measurements.load_waiting()
+    assert [one.id for one in found] == [first, second]
+    assert (found[0].probes, found[0].options, found[0].seed, found[1].twin) == ((Probe.HTTP,), options, 1, True)
+
+
+def test_blocks_for_a_chart_come_without_histograms_and_only_the_new_ones() -> None:
+    run = measured(2)
+    first, newest = measurements.light_blocks(run)
+    assert len(first) == 4
+    assert "histogram" not in first[0]
+    assert measurements.light_blocks(run, newest) == ((), newest)
+    measurements.add_block(run, block("host/loopback", 9, 11.0))
+    new, _ = measurements.light_blocks(run, newest)
+    assert [one["round"] for one in new] == [9]
+
+
+def test_a_series_is_found_again_in_other_runs() -> None:
+    measured()
+    measured()
+    signature = measurements.signature_of(LOOPBACK, MODES, Options())
+    points = measurements.history(signature)
+    assert len(points) == 2
+    assert points[0]["p50_us"] == pytest.approx(11.0)
+    known = {one["signature"]: one["runs"] for one in measurements.signatures()}
+    assert known[signature] == 2
+
+
+@pytest.mark.parametrize(
+    "options",
+    [Options(payload_bytes=1024), Options(rate=50.0), Options(under_load=True)],
+    ids=["payload", "rate", "load"],
+)
+def test_what_is_measured_differently_is_another_series(options: Options) -> None:
+    assert measurements.signature_of(LOOPBACK, MODES, options) != measurements.signature_of(LOOPBACK, MODES, Options())
+
+
+def test_pruning_deletes_old_runs_and_nothing_else() -> None:
+    old, new = measured(1), measured(1)
+    MeasurementRun.objects.update(state=measurements.FINISHED)
+    MeasurementRun.objects.filter(pk=old).update(started_at=1000.0)
+    assert measurements.prune(86400) == 1
+    assert [run.pk for run in MeasurementRun.objects.all()] == [new]
+    assert MeasurementBlock.objects.count() == 2
+
+
+def test_ten_million_samples_take_little_room() -> None:
+    """A block's histogram grows with the spread of its times, not with their number."""
+    size = [len(encode_times([10_000 + (i * 7919) % 40_000 for i in range(n)])) for n in (20_000, 100_000)]
+    assert size[1] < 16_384
+    assert size[1] < 2 * size[0]
