@@ -32,7 +32,9 @@ def add_link(host: PrivateEngine, pid: str, name: str) -> None:
 async def test_every_mode_of_the_workshop_runs_side_by_side_and_leaves_nothing(
     bench: Bench, engine_host: PrivateEngine
 ) -> None:
-    identity = await bench.running("host", "bridge", "user-bridge", "none", "container:2", publish="18080:80")
+    shares = {"mode": "container", "target": "bridge", "command": "sleep 1000"}
+    modes = ("host", "bridge", "user-bridge", "none")
+    identity = await bench.running(*modes, publish="18080:80", arms=[shares])
     view = await bench.view(identity)
     assert {column.key for column in view.columns} == ALL
     assert {column.status for column in view.columns} == {ArmStatus.RUNNING}

@@ -31,7 +31,8 @@ def ids(host: PrivateEngine) -> dict[str, str]:
 
 
 async def test_a_new_lab_adopts_what_runs(bench: Bench, engine_host: PrivateEngine) -> None:
-    identity = await bench.running("host", "bridge", "user-bridge", "container:2", publish="18100:80")
+    shares = {"mode": "container", "target": "bridge", "command": "sleep 1000"}
+    identity = await bench.running("host", "bridge", "user-bridge", publish="18100:80", arms=[shares])
     before, states = ids(engine_host), (await bench.view(identity)).states
     entries = len(await bench.entries(identity))
     await bench.restart()

@@ -21,12 +21,12 @@ def names(host: PrivateEngine) -> list[str]:
 def test_the_answer_is_one_document_after_its_schema_and_nothing_is_left(
     terminal: Terminal, engine_host: PrivateEngine
 ) -> None:
-    done = terminal.run("compare", "host", "bridge", "user-bridge", "container:2", "--publish", "18200:80", "--json")
+    done = terminal.run("compare", "host", "bridge", "user-bridge", "none", "--publish", "18200:80", "--json")
     assert done.code == 0, done.err
     assert violations(done.json, schema_of("comparison/1")) == []
     found = msgspec.json.decode(done.out, type=Comparison)
     assert found.schema == "comparison/1"
-    assert [one.key for one in found.columns] == ["machine", "host", "bridge", "user-bridge", "container"]
+    assert [one.key for one in found.columns] == ["machine", "host", "bridge", "user-bridge", "none"]
     assert set(found.states) == {one.key for one in found.columns}
     assert found.states["host"].netns == found.states["machine"].netns
     host, bridge = found.columns[1], found.columns[2]

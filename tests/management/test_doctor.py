@@ -1,0 +1,43 @@
+"""``./netmodes doctor``: what works here, whatever is missing."""
+
+from __future__ import annotations
+
+import msgspec
+
+from dashboard.core.messages import Doctor, schema_of
+from dashboard.core.modes import Mode
+from tests.json_schema import violations
+from tests.management.terminal import Terminal
+
+
+def test_the_answer_is_one_document_after_its_schema(terminal: Terminal) -> None:
+    done = terminal.run("doctor", "--json")
+    assert (done.code, done.err) == (0, "")
+    assert violations(done.json, schema_of("doctor/1")) == []
+    found = msgspec.json.decode(done.out, type=Doctor)
+    assert found.engine is not None
+    assert [one.mode for one in found.modes] == list(Mode)
+    works = {one.mode: one.available for one in found.modes}
+    assert works["host"]
+    assert works["bridge"]
+    assert all(one.reason for one in found.modes if not one.available)
+    assert {"engine", "root", "namespaces", "machine"} <= {one.name for one in found.checks}
+
+
+def test_for_a_person_it_is_a_table(terminal: Terminal) -> None:
+    done = terminal.run("doctor")
+    assert done.code == 0
+    assert "yes  host" in done.out
+    assert "good  engine" in done.out
+
+
+def test_without_an_engine_it_says_what_is_wrong_and_ends_with_1(nowhere: Terminal) -> None:
+    done = nowhere.run("doctor", "--json")
+    assert done.code == 1
+    assert violations(done.json, schema_of("doctor/1")) == []
+    assert done.json["engine"] is None
+    assert not any(one["available"] for one in done.json["modes"])
+    engine = next(one for one in done.json["checks"] if one["name"] == "engine")
+    assert not engine["ok"]
+    assert "No Docker Engine answers" in engine["detail"]
+    assert "No Docker Engine answers" in nowhere.run("doctor").out

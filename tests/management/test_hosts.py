@@ -1,0 +1,66 @@
+"""``./netmodes hosts``: whole Docker hosts to practise on."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from dashboard.engine.host_remains import start_ticks
+from tests.management.terminal import Terminal, run_here
+
+FIELDS = {"id", "pid", "netns", "socket", "started"}
+
+
+def test_a_host_is_created_listed_used_and_removed(nowhere: Terminal) -> None:
+    made = nowhere.run("hosts", "create", "--json")
+    assert made.code == 0, made.err
+    assert made.json["schema"] == "hosts/1"
+    (host,) = made.json["hosts"]
+    assert set(host) == FIELDS
+    assert Path(f"/proc/{host['pid']}/ns/net").stat().st_ino == host["netns"]
+    listed = nowhere.run("hosts", "list", "--json")
+    assert listed.json["hosts"] == [host]
+    images = subprocess.check_output(["docker", "-H", f"unix://{host['socket']}", "images", "-q", "nginx"], text=True)
+    assert images.strip()
+    nowhere.environment["DOCKER_HOST"] = f"unix://{host['socket']}"
+    doctor = nowhere.run("doctor", "--json")
+    assert doctor.json["engine"]["private"] is True
+    kept = nowhere.run("compare", "bridge", "none", "--keep", "--json")
+    assert kept.code == 0, kept.err
+    running = subprocess.check_output(["docker", "-H", f"unix://{host['socket']}", "ps", "-q"], text=True)
+    assert len(running.split()) == 2, "--keep keeps on a private host that does not end with the command"
+    removed = nowhere.run("hosts", "remove", host["id"], "--json")
+    assert (removed.code, removed.json["hosts"]) == (0, [host])
+    assert nowhere.run("hosts", "list", "--json").json["hosts"] == []
+    assert start_ticks(host["pid"]) is None, "it still runs"
+    assert not Path(host["socket"]).exists()
+    assert nowhere.run("hosts", "list").out.strip() == "No private host."
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "101", "two", "1.5", "9" * 30])
+def test_a_number_that_is_none_is_exit_2(capsys: pytest.CaptureFixture[str], count: str) -> None:
+    done = run_here(capsys, "hosts", "create", count, "--json")
+    assert (done.code, done.out) == (2, "")
+    assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize("arguments", [(), ("explode",), ("remove",), ("remove", "--all", "abc"), ("list", "abc")])
+def test_wrong_usage_is_exit_2(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
+    done = run_here(capsys, "hosts", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert done.err
+
+
+def test_a_host_that_is_not_there_is_exit_1(capsys: pytest.CaptureFixture[str]) -> None:
+    done = run_here(capsys, "hosts", "remove", "nobody", "--json")
+    assert (done.code, done.out) == (1, "")
+    assert "There is no private host nobody" in done.err
+
+
+def test_removing_all_of_none_is_no_error(nowhere: Terminal) -> None:
+    done = nowhere.run("hosts", "remove", "--all", "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out) == {"schema": "hosts/1", "hosts": []}

@@ -1,0 +1,60 @@
+"""``./netmodes measure``."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from dashboard.core.measurement import Measurement
+from dashboard.core.messages import schema_of
+from tests.json_schema import violations
+from tests.management.terminal import Terminal, run_here
+from tests.private_engine import PrivateEngine
+
+
+def test_the_answer_is_one_document_after_its_schema_and_nothing_is_left(
+    terminal: Terminal, engine_host: PrivateEngine
+) -> None:
+    done = terminal.run("measure", "host", "bridge", "--seconds", "2", "--seed", "5", "--json")
+    assert done.code == 0, done.err
+    assert violations(done.json, schema_of("measurement/1")) == []
+    found = msgspec.json.decode(done.out, type=Measurement)
+    assert (found.schema, found.seed) == ("measurement/1", 5)
+    assert {"host/loopback", "bridge/published-proxy"} <= {one.key for one in found.series if one.n}
+    assert found.comparisons
+    assert engine_host.docker("ps", "-aq") == ""
+
+
+def test_a_person_gets_a_table_with_a_bar_and_verdicts(terminal: Terminal) -> None:
+    done = terminal.run("measure", "bridge", "--probe", "http", "--seconds", "1.5")
+    assert done.code == 0, done.err
+    assert "bridge/published-proxy" in done.out
+    assert "█" in done.out
+    assert "The time of 1.5 s is up." in done.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("host", "--seconds", "0"), "A run takes 0.5 to 3600 seconds, not 0."),
+        (("host", "--seconds", "86400"), "A run takes 0.5 to 3600 seconds, not 86400."),
+        (("host", "--probe", "icmp"), "choose from tcp-rr"),
+        (("host", "--rate", "0"), "A rate is 1 to 100,000 requests per second"),
+        (("host", "--probe", "http", "--probe", "tcp-rr"), "measure them apart"),
+        (("nowhere",), "There is no mode “nowhere”"),
+        (("host", "--port", "eighty"), "The port must be a number"),
+    ],
+)
+def test_what_cannot_be_measured_is_a_sentence_and_exit_2(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], sentence: str
+) -> None:
+    done = run_here(capsys, "measure", *arguments)
+    assert done.code == 2
+    assert sentence in done.err
+    assert done.out == ""
+
+
+def test_without_a_common_path_nothing_is_measured_and_exit_is_1(terminal: Terminal) -> None:
+    done = terminal.run("measure", "none", "--seconds", "1")
+    assert done.code == 1
+    assert "There is no path to measure." in done.err

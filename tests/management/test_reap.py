@@ -1,0 +1,62 @@
+"""``./netmodes reap``: what is ours and left over goes, and nothing else."""
+
+from __future__ import annotations
+
+from tests.management.terminal import Terminal
+from tests.private_engine import PrivateEngine
+
+
+def test_there_is_nothing_to_remove(terminal: Terminal) -> None:
+    done = terminal.run("reap")
+    assert (done.code, done.out.strip(), done.err) == (0, "Nothing of ours is left over.", "")
+    done = terminal.run("reap", "--json")
+    assert done.json == {"removed": [], "kept": [], "refused": [], "schema": "reap/1"}
+
+
+def test_another_installation_s_things_stay(terminal: Terminal, engine_host: PrivateEngine) -> None:
+    kept = terminal.run("compare", "none", "--keep", "--json")
+    assert kept.code == 0, kept.err
+    name = kept.json["columns"][1]["container"]["name"]
+    mine = terminal.environment["NETMODES_DATA_DIR"]
+    terminal.environment["NETMODES_DATA_DIR"] = f"{mine}-other"
+    assert terminal.run("reap", "--json").json["removed"] == []
+    assert engine_host.docker("ps", "--format", "{{.Names}}") == name
+    terminal.environment["NETMODES_DATA_DIR"] = mine
+    assert terminal.run("reap", "--json").json["removed"] == [f"container {name}"]
+
+
+def test_what_docker_will_not_remove_is_exit_1_in_its_words_and_the_rest_goes(
+    terminal: Terminal, engine_host: PrivateEngine
+) -> None:
+    kept = terminal.run("compare", "user-bridge", "--keep", "--json")
+    assert kept.code == 0, kept.err
+    container = kept.json["columns"][1]["container"]["name"]
+    network = next(iter(kept.json["columns"][1]["networks"]))
+    guest = engine_host.docker("run", "-d", "--network", network, "nginx")
+    try:
+        done = terminal.run("reap", "--json")
+        assert done.code == 1
+        assert done.json["removed"] == [f"container {container}"]
+        assert "has active endpoints" in done.json["refused"][0]
+        assert "has active endpoints" in done.err
+        assert engine_host.docker("ps", "-q", "--no-trunc") == guest
+    finally:
+        engine_host.docker("rm", "-f", guest)
+    assert terminal.run("reap", "--json").json["removed"] == [f"network {network}"]
+
+
+def test_without_an_engine_it_is_exit_1_and_still_one_document(nowhere: Terminal) -> None:
+    done = nowhere.run("reap", "--json")
+    assert done.code == 1
+    assert done.json["removed"] == []
+    assert "No Docker Engine answers" in done.json["refused"][0]
+    assert "Traceback" not in done.err
+
+
+def test_what_is_left_of_a_dead_private_host_goes_too(nowhere: Terminal) -> None:
+    folder = nowhere.folder / "hosts" / "abc123"
+    folder.mkdir(parents=True)
+    (folder / "host.json").write_text('{"id": "abc123", "pid": 999999999, "ticks": 1, "ready": true}')
+    done = nowhere.run("reap", "--json")
+    assert done.json["removed"] == ["private host abc123"]
+    assert not folder.exists()
