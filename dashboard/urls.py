@@ -1,6 +1,7 @@
 """Addresses."""
 
 from django.urls import path
+from django.views.generic import RedirectView
 
 from dashboard.web import measuring_views, signin, views
 from dashboard.web.api import api
@@ -24,6 +25,7 @@ urlpatterns = [
     path("measurements/<str:identity>/cancel/", measuring_views.cancel, name="cancel"),
     path("doctor/", views.doctor, name="doctor"),
     path("api/", api.urls),
+    path("favicon.ico", RedirectView.as_view(url="/static/dashboard/icon.svg"), name="favicon"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
 ]
