@@ -63,6 +63,15 @@ def published_paths(column: Column, machine: NamespaceState, cables: Sequence[Ca
         yield from _through_dnat(column, machine, cables, mapped, udp, family)
 
 
+def _own_addresses(machine: NamespaceState, family: Family) -> list[str]:
+    """The machine's addresses besides loopback: that of its way out first, then those of its bridges, which the nat
+    OUTPUT rule takes as well (it looks at whether an address is local, not at whose it is)."""
+    addresses = [one for one in primary_addresses(machine) if family_of(one) == family]
+    for link in machine.interfaces:
+        addresses += global_addresses(link, family)
+    return list(dict.fromkeys(addresses))
+
+
 def _through_proxy(
     column: Column,
     machine: NamespaceState,
@@ -110,7 +119,7 @@ def _through_dnat(
     family: Family,
 ) -> Iterator[Path]:
     bound = mapped.host_address
-    own = [a for a in primary_addresses(machine) if family_of(a) == family]
+    own = _own_addresses(machine, family)
     if bound not in {"", ANY_ADDRESS[family]}:
         own = [] if ipaddress.ip_address(bound).is_loopback else [bound]
     inside = next((a for cable in cables for a in global_addresses(cable.inner, family)), None)

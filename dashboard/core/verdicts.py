@@ -120,19 +120,24 @@ def _decide(delta: float, interval: Interval, strict: Interval, margin: float) -
 
 
 def judge_blocks(
-    baseline: Sequence[Block], other: Sequence[Block], *, margin_us: float | None = None, seed: int = 1
+    baseline: Sequence[Block],
+    other: Sequence[Block],
+    *,
+    margin_us: float | None = None,
+    seed: int = 1,
+    rounds: int = 2000,
 ) -> Judgement:
     """The verdict on ``other`` against ``baseline``; the same blocks and seed give the same interval."""
     pairs = pair_blocks(baseline, other)
     differences = [two.center_us - one.center_us for one, two in pairs]
     margin = margin_us or default_margin(median(one.center_us for one, _ in pairs) if pairs else 0.0)
-    found = judge_differences(differences, margin, random.Random(seed))  # noqa: S311 - statistics
+    found = judge_differences(differences, margin, random.Random(seed), rounds=rounds)  # noqa: S311 - statistics
     tails = [two.p99_us - one.p99_us for one, two in pairs if min(one.n, two.n) >= LEAST_FOR_P99]
     if not tails:
         return found
     p99 = None
     if len(tails) >= LEAST_ROUNDS:
-        p99 = median_interval(tails, random.Random(seed + 1))  # noqa: S311 - statistics
+        p99 = median_interval(tails, random.Random(seed + 1), rounds=rounds)  # noqa: S311 - statistics
     return Judgement(found.verdict, found.rounds, found.delta_us, found.ci95_us, median(tails), p99)
 
 

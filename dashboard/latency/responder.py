@@ -11,6 +11,7 @@ import select
 import signal
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from dashboard.latency.process import Control, Places, end_with_parent, run_main
@@ -41,9 +42,9 @@ def open_listener(kind: str, port: int) -> socket.socket:
     return opened
 
 
-def _busy_wait(duration_ns: int) -> None:
-    end = time.perf_counter_ns() + duration_ns
-    while time.perf_counter_ns() < end:
+def _busy_wait(duration_ns: int, clock: Callable[[], int] = time.perf_counter_ns) -> None:
+    end = clock() + duration_ns
+    while clock() < end:
         pass
 
 

@@ -197,3 +197,18 @@ def test_a_cause_is_named_where_the_hops_prove_it(baseline: str, other: str, wor
     said = cause_between(paths[baseline], paths[other])
     assert words in said
     assert bool(words) == bool(said)
+
+
+def test_on_a_machine_without_a_way_out_the_bridges_own_address_is_translated_too() -> None:
+    columns, states = make_scene(("bridge",))
+    machine = states[MACHINE]
+    links = tuple(one for one in machine.interfaces if one.kind in {"loopback", "bridge", "veth"})
+    states[MACHINE] = replace(machine, interfaces=links, routes=())
+    assert found(columns, states)["bridge/published-dnat"].target == "172.17.0.1:8080"
+    states[MACHINE] = replace(
+        machine,
+        routes=(),
+        interfaces=tuple(one if one.kind != "bridge" else replace(one, addresses=()) for one in links),
+    )
+    why = found(columns, states)["bridge/published-dnat"].unavailable
+    assert why == "the machine has no address besides loopback"

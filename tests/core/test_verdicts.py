@@ -70,14 +70,14 @@ def test_the_interval_covers_the_truth_in_93_to_97_of_100_runs(shift_us: float, 
 
 
 def test_identical_arms_are_called_different_in_at_most_5_of_100_runs() -> None:
-    wrong = [name_of(judge_blocks(a, b, seed=n).verdict) for n, (a, b) in enumerate(many(1, 0.0))]
+    wrong = [name_of(judge_blocks(a, b, seed=n, rounds=600).verdict) for n, (a, b) in enumerate(many(1, 0.0))]
     assert sum(one in {"slower", "faster"} for one in wrong) / RUNS <= 0.05
 
 
 @pytest.mark.parametrize("shift_us", [1.0, 2.0, 5.0, -1.0, -2.0, -5.0])
 def test_a_shift_is_found_with_its_sign_in_95_of_100_runs(shift_us: float) -> None:
     wanted = Slower if shift_us > 0 else Faster
-    found = [judge_blocks(a, b, seed=n).verdict for n, (a, b) in enumerate(many(2, shift_us))]
+    found = [judge_blocks(a, b, seed=n, rounds=600).verdict for n, (a, b) in enumerate(many(2, shift_us))]
     assert sum(isinstance(one, wanted) for one in found) / RUNS >= 0.95
 
 
@@ -94,7 +94,7 @@ def test_stopping_when_the_interval_is_narrow_leaves_its_coverage_and_alarms_alo
             if decide_stop(seen, {"a": "a", "b": "a"}, options, rounds=rounds, elapsed_s=1.0) is Stop.NARROW:
                 early += 1
                 break
-        judged = judge_blocks(a[:rounds], b[:rounds], seed=number)
+        judged = judge_blocks(a[:rounds], b[:rounds], seed=number, rounds=600)
         assert judged.ci95_us is not None
         covered += shift_us in judged.ci95_us
         alarms += shift_us == 0 and isinstance(judged.verdict, Slower | Faster)
