@@ -142,7 +142,7 @@ def snapshot_of(identity: str, at: int | None = None) -> Snapshot:
     spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
     waiting = ExperimentHead(row.id, row.title, spec.image, spec.port, Phase(row.phase), row.created_at.timestamp())
     head = view.head or waiting
-    if entries and head.round < row.round:
+    if 0 < head.round < row.round:
         # Another round is asked for, and the lab has not begun it yet: what follows is live.
         head = replace(head, phase=Phase.WAITING, stopped_at=None, proof=())
     shown = view if entries else replace(view, columns=first_columns(row.id, spec.arms))
