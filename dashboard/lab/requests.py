@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import replace
 
 from dashboard.core.inspection import argv_for
@@ -79,4 +80,14 @@ async def inspect(lab: Lab, experiment: str, column: str, command: str, name: st
     hosts = await asyncio.to_thread(read_inside, pid, subject.hosts) if subject.hosts else None
     if shutil.which(argv[0]) is None and shutil.which("busybox") is not None:
         argv = ("busybox", *argv)
-    return run_inside(namespace, argv, resolv_conf=resolv_conf, hosts=hosts)
+    return _while_it_lives(run_inside(namespace, argv, resolv_conf=resolv_conf, hosts=hosts))
+
+
+async def _while_it_lives(pieces: AsyncGenerator[str]) -> AsyncGenerator[str]:
+    """The output; a column that went away before the command began is said in its place."""
+    async with aclosing(pieces):
+        try:
+            async for text in pieces:
+                yield text
+        except NamespaceGone:
+            yield "\n[the column is not there any more]\n"

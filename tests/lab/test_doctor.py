@@ -1,0 +1,80 @@
+"""What works here, and why not; an engine that is missing is a finding."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from dashboard.core.modes import Mode
+from dashboard.engine.docker_engine import DockerEngine
+from dashboard.lab.doctor import examine, free_port, modes_of
+from tests.fakes import FakeEngine, make_info
+from tests.netns.zoo import Zoo, wanted
+from tests.private_engine import PrivateEngine
+
+
+async def test_a_real_engine_is_described(engine_host: PrivateEngine) -> None:
+    engine = DockerEngine(engine_host.endpoint)
+    found = await examine(engine, private=True)
+    await engine.close()
+    assert found.engine is not None
+    assert (found.engine.private, found.engine.endpoint) == (True, engine_host.endpoint)
+    works = {one.mode: one for one in found.modes}
+    for mode in (Mode.HOST, Mode.BRIDGE, Mode.USER_BRIDGE, Mode.NONE, Mode.CONTAINER):
+        assert works[mode].available, works[mode].reason
+    assert not works[Mode.OVERLAY].available
+    assert "swarm" in works[Mode.OVERLAY].reason
+    checks = {one.name: one.ok for one in found.checks}
+    assert checks["engine"]
+    assert checks["machine"]
+
+
+async def test_an_engine_that_does_not_answer_is_a_finding() -> None:
+    engine = FakeEngine()
+    engine.away = "it hangs"
+    found = await examine(engine, private=False)
+    assert found.engine is None
+    assert found.checks[0].name == "engine"
+    assert (found.checks[0].ok, found.checks[0].detail) == (False, "it hangs")
+    assert len(found.modes) == len(Mode)
+    assert not any(one.available for one in found.modes)
+
+
+async def test_an_engine_on_another_machine_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = FakeEngine(info=make_info(pid=None))
+    found = await examine(engine, private=False)
+    machine = next(one for one in found.checks if one.name == "machine")
+    assert not machine.ok
+    assert "not a process of this machine" in machine.detail
+
+
+async def test_a_missing_tool_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dashboard.lab.doctor.shutil.which", lambda _tool: None)
+    found = await examine(FakeEngine(), private=False)
+    checks = {one.name: one for one in found.checks}
+    assert checks["ss"].detail == "missing: apt-get install iproute2"
+    assert not checks["nslookup"].ok
+
+
+async def test_an_engine_without_a_default_bridge_has_no_bridge_mode() -> None:
+    engine = FakeEngine()
+    del engine.nets["bridge"]
+    found = {one.mode: one for one in await modes_of(engine, engine.facts)}
+    assert not found[Mode.BRIDGE].available
+    assert found[Mode.BRIDGE].reason
+
+
+def test_a_free_port_is_one_at_which_nobody_listens() -> None:
+    zoo = Zoo()
+    try:
+        zoo.ip("link", "set", "lo", "up")
+        assert free_port(zoo.pid) == 8080
+        holder = zoo.hold([wanted("tcp", "inet", "127.0.0.1", 8080), wanted("tcp", "inet6", "::", 8081)])
+        assert free_port(zoo.pid) == 8082
+        zoo.release(holder)
+    finally:
+        zoo.close()
+    assert free_port(None) == 8080
+    assert free_port(zoo.pid) == 8080, "the process is gone"
+    assert free_port(os.getpid(), 9000) >= 9000

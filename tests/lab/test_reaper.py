@@ -1,0 +1,72 @@
+"""What is ours and driven by nobody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dashboard.core.lifecycle import Wanted
+from dashboard.core.messages import ArmStatus
+from dashboard.core.stream import Phase
+from dashboard.engine.protocol import EngineError
+from dashboard.lab import store
+from dashboard.lab.reaper import reap, reap_hosts
+from dashboard.lab.reconciler import LabLock
+from tests.benches import Bench
+from tests.fakes import FakeEngine
+from tests.specs import make_spec
+
+
+async def test_what_a_dead_server_left_is_removed_and_marked_stopped(quick: Bench, fake: FakeEngine) -> None:
+    identity = await quick.running("host", "user-bridge")
+    await quick.lab.close()
+    reaped = await reap(quick.context)
+    assert len(reaped.removed) == 3
+    assert (reaped.kept, reaped.refused) == ((), ())
+    assert fake.made == {}
+    view = await quick.view(identity)
+    assert view.head is not None
+    assert (view.head.phase, view.head.notice) == (Phase.STOPPED, "Removed by reap.")
+    assert {one.status for one in view.columns if one.container} == {ArmStatus.GONE}
+    assert await quick.database.run(store.load_unsettled) == ()
+    assert (await reap(quick.context)).removed == ()
+
+
+async def test_what_a_living_server_drives_is_left_alone(quick: Bench, fake: FakeEngine) -> None:
+    identity = await quick.running("host")
+    lock = LabLock(quick.context.data_dir)
+    lock.acquire()
+    reaped = await reap(quick.context)
+    lock.release()
+    assert reaped.removed == ()
+    assert reaped.kept == (f"experiment {identity} (nginx on port 80)",)
+    assert len(fake.made) == 1
+
+
+async def test_what_a_living_command_drives_is_left_alone(quick: Bench, fake: FakeEngine) -> None:
+    await quick.lab.close()
+    mine = await quick.database.run(store.create_experiment, make_spec("host"), None, store.this_process())
+    dead = await quick.database.run(store.create_experiment, make_spec("host"), None, "1:1.00")
+    reaped = await reap(quick.context)
+    assert [line.split()[1] for line in reaped.kept] == [mine]
+    assert {one.id for one in await quick.database.run(store.load_unsettled)} >= {mine}
+    record = await quick.database.run(store.load, dead)
+    assert record is not None
+    assert (record.wanted, record.driver) == (Wanted.STOPPED, "")
+    await quick.database.run(store.set_wanted, mine, Wanted.STOPPED)
+
+
+async def test_what_cannot_be_removed_is_said(quick: Bench, fake: FakeEngine) -> None:
+    await quick.running("host")
+    await quick.lab.close()
+    fake.refuse["remove_container"] = EngineError("removal in progress elsewhere", 409)
+    reaped = await reap(quick.context)
+    assert reaped.removed == ()
+    assert reaped.refused[0].endswith(": removal in progress elsewhere")
+    del fake.refuse["remove_container"]
+    assert len((await reap(quick.context)).removed) == 1
+
+
+async def test_dead_private_hosts_are_cleared_away(tmp_path: Path) -> None:
+    (tmp_path / "hosts" / "dead1").mkdir(parents=True)
+    assert await reap_hosts(tmp_path) == ("private host dead1",)
+    assert await reap_hosts(tmp_path) == ()
