@@ -12,20 +12,12 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = ("core", "engine", "netns", "latency", "lab")
 MOST_LINES = 400
 
-_DRIVEN = "test_experiment drives it as a whole on a real engine, test_faults takes away what it stands on"
-
 #: Modules without a test file of their own, each with the reason.
 NO_TEST_OF_ITS_OWN: dict[str, str] = {
-    "engine/protocol.py": "types only; test_docker_engine holds the implementation to them",
-    "lab/arms.py": _DRIVEN,
-    "lab/context.py": "values only; every test of the lab builds one",
-    "lab/journal.py": _DRIVEN,
-    "lab/observer.py": _DRIVEN,
-    "lab/opening.py": _DRIVEN,
-    "lab/reconciler.py": _DRIVEN,
-    "lab/recorder.py": _DRIVEN,
-    "lab/store.py": _DRIVEN,
-    "lab/watches.py": _DRIVEN,
+    "core/path_kinds.py": "the values that paths are made of: test_paths finds every kind",
+    "core/published_paths.py": "one chapter of paths: test_paths goes through every published port",
+    "engine/protocol.py": "types only: test_docker_engine holds the implementation to them",
+    "latency/children.py": "test_process starts, asks and ends its children",
 }
 
 #: Tests that hold several modules together, with what they prove.
@@ -91,14 +83,21 @@ def test_a_module_stays_short_enough_to_read_in_one_go(path: Path) -> None:
         assert count <= MOST_LINES, f"{name} has {count} lines: divide it by noun"
 
 
+#: Tests in which something else than the test sleeps, with what it is.
+SLEEPERS: dict[str, str] = {
+    "latency/conftest.py": "a server that stalls on purpose, so that the stall is measured",
+}
 #: ``sleep(0)`` lets others run and waits for nothing.
 SLEEP = re.compile(r"\bsleep\s*\((?!0\))")
 
 
 @pytest.mark.parametrize("path", sources("tests"), ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_test_sleeps(path: Path) -> None:
-    if path != Path(__file__).resolve():
-        assert [line for line in path.read_text().splitlines() if SLEEP.search(line)] == []
+    asleep = [line.strip() for line in path.read_text().splitlines() if SLEEP.search(line)]
+    if str(path.relative_to(ROOT / "tests")) in SLEEPERS:
+        assert len(asleep) == 1
+    elif path != Path(__file__).resolve():
+        assert asleep == [], "poll with a deadline: tests/polling.py"
 
 
 def test_no_test_of_the_page_sleeps() -> None:

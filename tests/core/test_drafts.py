@@ -256,6 +256,13 @@ def test_what_docker_refuses_itself_passes() -> None:
 # What is wrong is said, and nothing is lost.
 
 
+@pytest.mark.parametrize(
+    ("said_so", "flag"), [(True, True), ("on", True), ("yes", True), (False, False), ("off", False), ("0", False)]
+)
+def test_a_flag_is_said_in_many_ways(said_so: object, flag: bool) -> None:
+    assert arms_of(arms=[{"mode": "bridge", "publish_all": said_so}])[0].publish_all is flag
+
+
 def test_unknown_fields_are_told_with_those_that_there_are() -> None:
     assert sentence_of(modes=["host"], netwrok="x").startswith("There is no field “netwrok”: choose from arms, image,")
     assert sentence_of(arms=[{"mode": "host", "prot": 1}]).startswith("An arm has no “prot”: choose from add_host,")

@@ -191,6 +191,12 @@ def test_ports_of_one_machine_are_told_apart() -> None:
     assert "different ports" in why(scene, "published", "80/tcp", "asked")
 
 
+def test_a_port_that_one_arm_publishes_and_another_was_not_asked_for_is_the_engine_s_way() -> None:
+    columns, states = make_scene(("bridge", "user-bridge"))
+    scene = with_column(columns, "bridge", asked=(), published=()), states
+    assert why(scene, "published", "80/tcp", "published").startswith("The Engine publishes a port only where")
+
+
 def test_an_arm_that_was_not_asked_is_the_difference() -> None:
     columns, states = make_scene(("bridge", "user-bridge"))
     scene = with_column(columns, "bridge", asked=(), published=()), states

@@ -99,6 +99,7 @@ def test_every_port_that_is_listened_on_is_shown_or_counted(count: int) -> None:
     items = listener_items("host", "host", listeners * 2)
     more = [item for item in items if item.kind == "more"]
     assert len(items) - len(more) == min(count, SHOWN_LISTENERS)
+    assert bool(more) is (count > SHOWN_LISTENERS)
     assert sum(int(item.lines[0].split()[0]) for item in more) == max(0, count - SHOWN_LISTENERS)
 
 
