@@ -11,3 +11,4 @@ createCopying();
 createLocalTimes();
 createLaunch(main);
 if (main.dataset.page === "experiment") createExperiment(main);
+if (main.dataset.page === "measurement") (await import("./ui/measure.js")).createMeasurement(main);

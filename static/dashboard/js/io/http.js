@@ -44,3 +44,18 @@ export async function postForText(form, signal, onText) {
     if (done) return;
   }
 }
+
+async function get(address, accept) {
+  const response = await fetch(address, { headers: { Accept: accept }, credentials: "same-origin" });
+  if (!response.ok) throw new Refused(await sentenceOf(response));
+  return response;
+}
+
+export async function getJson(address) {
+  return (await get(address, "application/json")).json();
+}
+
+/** A page of this site as a document. Its scripts do not run. */
+export async function getPage(address) {
+  return new DOMParser().parseFromString(await (await get(address, "text/html")).text(), "text/html");
+}
