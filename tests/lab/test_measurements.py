@@ -30,8 +30,21 @@ MODES = {"host": "host", "bridge": "bridge"}
 
 def block(series: str, number: int, us: float) -> Block:
     times = [round(us * 1000)] * 50
-    figures = dict.fromkeys(("center_us", "p50_us", "p90_us", "p99_us", "p999_us", "max_us", "mean_us"), us)
-    return Block(series, number, float(number), 0.1, 50, **figures, histogram=encode_times(times))
+    return Block(
+        series,
+        number,
+        float(number),
+        0.1,
+        50,
+        center_us=us,
+        p50_us=us,
+        p90_us=us,
+        p99_us=us,
+        p999_us=us,
+        max_us=us,
+        mean_us=us,
+        histogram=encode_times(times),
+    )
 
 
 def begun(options: Options | None = None) -> str:

@@ -59,7 +59,7 @@ async def test_http_asks_the_programs_own_server(bench: Bench) -> None:
     experiment = await bench.running("host", "bridge", publish="18300:80")
     run = bench.lab.run_of(experiment)
     assert run is not None
-    await eventually(lambda: any(one.port == 80 for one in run.view.states["bridge"].listeners))
+    await eventually(lambda: any(one.port == 80 for one in run.view.states["bridge"].listeners), 20)
     asked = await ask(bench, experiment, Probe.HTTP, Options(seconds=1.5))
     await measure_paths(bench.context, run, asked)
     measured = {one.key for one in (await result(bench, asked.id)).series if one.n > 0}
@@ -77,7 +77,7 @@ async def test_a_container_that_stops_in_the_middle_ends_its_series_and_the_rest
     async def begun() -> bool:
         return len((await bench.database.run(measurements.light_blocks, asked.id))[0]) >= 6
 
-    await eventually(begun)
+    await eventually(begun, 20)
     container = next(one.container for one in run.view.columns if one.key == "bridge")
     assert container is not None
     await bench.context.engine.remove_container(container.id)
@@ -98,9 +98,9 @@ async def test_somebody_who_cancels_keeps_what_was_measured(bench: Bench) -> Non
     async def begun() -> bool:
         return bool((await bench.database.run(measurements.light_blocks, asked.id))[0])
 
-    await eventually(begun)
+    await eventually(begun, 20)
     assert await bench.database.run(measurements.want_cancelled, asked.id)
-    await asyncio.wait_for(work, 5)
+    await asyncio.wait_for(work, 20)
     found = await result(bench, asked.id)
     assert found.stopped is Stop.CANCELLED
     assert not found.complete

@@ -39,7 +39,12 @@ class Stage:
 
 @asynccontextmanager
 async def serving(application: Any, **options: Any) -> AsyncIterator[str]:
-    settings: dict[str, Any] = {"ws_per_message_deflate": False, "lifespan": "off", "log_level": "critical", "port": 0} | options
+    settings: dict[str, Any] = {
+        "ws_per_message_deflate": False,
+        "lifespan": "off",
+        "log_level": "critical",
+        "port": 0,
+    } | options
     server = uvicorn.Server(uvicorn.Config(application, ws=SharingProtocol, **settings))
     task = asyncio.create_task(server._serve())
     await eventually(lambda: server.started)
