@@ -29,7 +29,7 @@ def server(engine_host: PrivateEngine, tmp_path_factory: pytest.TempPathFactory)
     finally:
         code = running.interrupt()
     assert code == 0
-    assert running.complaints() == []
+    assert not running.complaints(), "\n".join(running.complaints())
     assert engine_host.docker("ps", "-aq", "--filter", "name=^nm-") == ""
     assert engine_host.docker("network", "ls", "-q", "--filter", "name=^nm-") == ""
 
@@ -71,7 +71,8 @@ def visit(browser: Browser, server: Server) -> Iterator[Visit]:
     yield arrive
     for visitor in visitors:
         visitor.context.close()
-    assert [one for visitor in visitors for one in visitor.unexpected()] == []
+    heard = [one for visitor in visitors for one in visitor.unexpected()]
+    assert not heard, "\n".join(heard)
 
 
 @pytest.fixture
