@@ -20,6 +20,7 @@ from dashboard.templatetags.measured import NOTHING, Tick, choose_ticks, micros,
 
 #: More points than this are thinned out before they are drawn: a screen has no more.
 MOST_POINTS = 400
+MOST_MARKS = 120
 #: A way that shares its column's colour and shape with others has a dash of its own.
 DASHES = {
     PathKind.PUBLISHED_DNAT: "dnat",
@@ -51,7 +52,8 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class LineView:
-    """A line of up to ``MOST_POINTS`` points, and the area between p50 and p99."""
+    """A line of up to ``MOST_POINTS`` points, the area between p50 and p99, and a mark at each point of a line that is
+    alone and short."""
 
     key: str
     label: str
@@ -59,6 +61,7 @@ class LineView:
     dash: str
     points: str
     band: str
+    marks: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +145,24 @@ def _thinned(x: Sequence[float], one: Times) -> list[tuple[float, float, float]]
     return points[::step]
 
 
-def draw_times(x: Sequence[float], series: Sequence[Times], across: Sequence[Tick] = ()) -> ChartView:
-    """The drawing of all series. ``across`` are the ticks of x as shares of its range, seconds by default."""
+def _share(spot: str) -> tuple[str, str]:
+    """A spot of the 1000 by 1000 units as percentages."""
+    across, up = (float(value) / 1000 for value in spot.split(","))
+    return place(across), place(up)
+
+
+def draw_times(
+    x: Sequence[float], series: Sequence[Times], across: Sequence[Tick] = (), *, banded: bool = True
+) -> ChartView:
+    """The drawing of all series. ``across`` are the ticks of x as shares of its range, seconds by default.
+    Without bands the axis up fits the medians alone."""
     drawn = {one.key: _thinned(x, one) for one in series}
-    times = [value for points in drawn.values() for _at, p50, p99 in points for value in (p50, max(p50, p99))]
+    times = [
+        value
+        for points in drawn.values()
+        for _at, p50, p99 in points
+        for value in (p50, max(p50, p99) if banded else p50)
+    ]
     if not times:
         return ChartView((), (), ())
     up = log_ticks(min(times), max(times))
@@ -162,8 +179,9 @@ def draw_times(x: Sequence[float], series: Sequence[Times], across: Sequence[Tic
         points = drawn[one.key]
         middle = [spot(at, p50) for at, p50, _p99 in points]
         tail = [spot(at, max(p50, p99)) for at, p50, p99 in reversed(points)]
-        band = " ".join([*middle, *tail]) if len(points) > 1 else ""
-        lines.append(LineView(one.key, one.label, one.mode, one.dash, " ".join(middle), band))
+        band = " ".join([*middle, *tail]) if banded and len(points) > 1 else ""
+        marks = tuple(_share(spotted) for spotted in middle) if len(series) == 1 and len(points) <= MOST_MARKS else ()
+        lines.append(LineView(one.key, one.label, one.mode, one.dash, " ".join(middle), band, marks))
     seconds = [Tick(place(value / width), fixed(value, 0 if ticks[1] >= 1 else 1)) for value in ticks]
     return ChartView(
         tuple(lines),

@@ -174,7 +174,7 @@ def as_data(value: Any) -> dict[str, Any]:
 @register.simple_tag
 def draw_blocks(columns: measured_time.Columns) -> measured_time.ChartView:
     """Medians over the time of the run."""
-    return measured_time.draw_times(columns.x, columns.series)
+    return measured_time.draw_times(columns.x, columns.series, banded=length_is_small(columns.series))
 
 
 @register.simple_tag
@@ -192,11 +192,12 @@ def draw_history(points: Sequence[Mapping[str, Any]], signature: str = "") -> me
     moments = [at.timestamp() for at, _one in dated]
     first, width = moments[0], (moments[-1] - moments[0]) or 1.0
     wanted = sorted({0, len(dated) // 3, 2 * len(dated) // 3, len(dated) - 1})
+    said = "%Y-%m-%d" if width > 2 * 86_400 else "%m-%d %H:%M"
     ticks: list[measured.Tick] = []
     for number in wanted:
         at = (moments[number] - first) / width
         if not ticks or at - float(ticks[-1].at.rstrip("%")) / 100 > 0.2:
-            ticks.append(measured.Tick(measured.place(at), dated[number][0].strftime("%Y-%m-%d")))
+            ticks.append(measured.Tick(measured.place(at), dated[number][0].strftime(said)))
     column, _space, _rest = signature.partition(" ")
     one = measured_time.Times(
         "history",
