@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from django.db import Error as DatabaseError
+from django.db import IntegrityError
 
 from dashboard.core.journal import Cause, Entry, Facts, View, advance
 from dashboard.lab import store
@@ -61,6 +62,13 @@ class JournalWriter:
         while self._task is not None and not self._task.done():
             await asyncio.shield(self._task)
 
+    async def _is_gone(self) -> bool:
+        """Whether the experiment was removed meanwhile: nobody will ask what became of it."""
+        try:
+            return await self._database.run(store.load, self.experiment) is None
+        except DatabaseError:
+            return False
+
     async def _write(self) -> None:
         failures = 0
         while self._queue:
@@ -68,6 +76,9 @@ class JournalWriter:
             try:
                 await self._database.run(store.append, self.experiment, batch)
             except DatabaseError as error:
+                if isinstance(error, IntegrityError) and await self._is_gone():
+                    self._queue.clear()
+                    return
                 # Disk full or locked: nothing is acknowledged, everything is kept and tried again.
                 if failures == 0:
                     log.error("journal of %s cannot be written: %s", self.experiment, error)  # noqa: TRY400
