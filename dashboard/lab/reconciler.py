@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
+from dashboard.core.journal import View
 from dashboard.core.lifecycle import Wanted
 from dashboard.engine.protocol import EngineError, EngineEvent, EngineUnreachable
 from dashboard.lab import measurements, store
@@ -21,6 +22,8 @@ from dashboard.lab.store import Record
 
 log = logging.getLogger(__name__)
 PASS_S = 30.0
+CANCELS = 3
+CANCEL_S = 2.0
 RETRY_S = 2.0
 LAST_PASSES = 3
 
@@ -92,9 +95,12 @@ class Lab:
         await asyncio.gather(*self._loops, return_exceptions=True)
         if self._measurer is not None:
             await self._measurer.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # A pass that is cancelled still waits for its journal, which may never be written: it is cancelled again.
+        for _ in range(CANCELS):
+            if self._tasks:
+                for task in list(self._tasks):
+                    task.cancel()
+                await asyncio.wait(self._tasks, timeout=CANCEL_S)
         await asyncio.gather(*(run.close() for run in self._runs.values()), return_exceptions=True)
         self._runs.clear()
 
@@ -162,7 +168,10 @@ class Lab:
 
     async def _settle(self, record: Record) -> None:
         try:
-            run = await self._run_for(record)
+            found = await self._run_for(record.id)
+            if found is None:
+                return
+            run, record = found
             await run.settle(record)
             if self._measurer is not None:
                 await self._measurer.look()
@@ -180,12 +189,21 @@ class Lab:
             log.exception("experiment %s could not be settled; the next pass tries again", record.id)
             asyncio.get_running_loop().call_later(RETRY_S, self.wake)
 
-    async def _run_for(self, record: Record) -> Run:
-        run = self._runs.get(record.id)
+    async def _run_for(self, experiment: str) -> tuple[Run, Record] | None:
+        """The run and the newest record, read at once; None if another pass has removed the experiment meanwhile."""
+
+        def read() -> tuple[Record, View] | None:
+            record = store.load(experiment)
+            return None if record is None else (record, store.view(experiment))
+
+        found = await self.context.database.run(read)
+        if found is None:
+            return None
+        record, view = found
+        run = self._runs.get(experiment)
         if run is None:
-            view = await self.context.database.run(store.view, record.id)
-            run = self._runs.setdefault(record.id, Run(self.context, record, view))
-        return run
+            run = self._runs[experiment] = Run(self.context, record, view)
+        return run, record
 
     async def _listen(self) -> None:
         """The Engine's events. They are no history: after every (re)connect everything is looked at again."""
