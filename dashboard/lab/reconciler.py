@@ -192,9 +192,11 @@ class Lab:
     async def _run_for(self, experiment: str) -> tuple[Run, Record] | None:
         """The run and the newest record, read at once; None if another pass has removed the experiment meanwhile."""
 
-        def read() -> tuple[Record, View] | None:
+        known = experiment in self._runs
+
+        def read() -> tuple[Record, View | None] | None:
             record = store.load(experiment)
-            return None if record is None else (record, store.view(experiment))
+            return None if record is None else (record, None if known else store.view(experiment))
 
         found = await self.context.database.run(read)
         if found is None:
@@ -202,6 +204,8 @@ class Lab:
         record, view = found
         run = self._runs.get(experiment)
         if run is None:
+            if view is None:
+                return await self._run_for(experiment)
             run = self._runs[experiment] = Run(self.context, record, view)
         return run, record
 
