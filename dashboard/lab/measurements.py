@@ -12,6 +12,7 @@ import msgspec
 from django.db import transaction
 from django.db.models import Count, Max
 
+from dashboard.core.headline import write_headline
 from dashboard.core.measurement import Block, Environment, Measurement, Options, Probe, Stop
 from dashboard.core.path_kinds import Path
 from dashboard.core.results import build_measurement
@@ -146,6 +147,13 @@ def finish_run(
         environment=msgspec.json.encode(environment).decode(),
         refused=msgspec.json.encode(dict(refused)).decode(),
     )
+
+
+def write_down_headline(run: str) -> None:
+    """Keeps the sentence that the intervals prove, so that a list of runs need not judge them again."""
+    found = load_measurement(run)
+    if found is not None:
+        MeasurementRun.objects.filter(pk=run).update(headline=write_headline(found).sentence)
 
 
 def want_cancelled(run: str) -> bool:

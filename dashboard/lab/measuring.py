@@ -119,6 +119,7 @@ async def measure_paths(
             ended,
             outcome.refused,
         )
+        await database.run(measurements.write_down_headline, identity)
     finally:
         for one in namespaces.values():
             one.close()

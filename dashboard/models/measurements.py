@@ -30,6 +30,7 @@ class MeasurementRun(models.Model):
     elapsed_s = models.FloatField(default=0.0)
     stopped = models.CharField(max_length=12, default="", blank=True)
     stop_reason = models.TextField(default="", blank=True)
+    headline = models.TextField(default="", blank=True)
     environment = models.TextField(default="", blank=True)
     missing = models.TextField(default="", blank=True)
     refused = models.TextField(default="", blank=True)

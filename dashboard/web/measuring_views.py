@@ -139,7 +139,7 @@ def cancel(request: HttpRequest, identity: str) -> HttpResponse:
 def listing(request: HttpRequest) -> HttpResponse:
     """The newest runs, and every series that was measured."""
     rows = MeasurementRun.objects.order_by("-created_at")[:SHOWN]
-    runs = [{**describe_run(row), "verdict_line": row.stop_reason} for row in rows]
+    runs = [{**describe_run(row), "verdict_line": row.headline or row.stop_reason} for row in rows]
     return render(request, "measurements.html", {"runs": runs, "signatures": measurements.signatures()})
 
 

@@ -85,6 +85,12 @@ def test_a_finished_run_has_figures_verdicts_and_the_paths_that_are_not_there() 
     assert found.comparisons[0].delta_us == pytest.approx(30.0)
 
 
+def test_the_sentence_of_a_run_is_kept_for_lists() -> None:
+    run = measured()
+    measurements.write_down_headline(run)
+    assert MeasurementRun.objects.get(pk=run).headline
+
+
 def test_the_same_blocks_and_seed_give_the_same_figures() -> None:
     run = measured()
     assert measurements.load_measurement(run) == measurements.load_measurement(run)
