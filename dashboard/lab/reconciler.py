@@ -191,7 +191,6 @@ class Lab:
 
     async def _run_for(self, experiment: str) -> tuple[Run, Record] | None:
         """The run and the newest record, read at once; None if another pass has removed the experiment meanwhile."""
-
         known = experiment in self._runs
 
         def read() -> tuple[Record, View | None] | None:
