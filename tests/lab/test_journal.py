@@ -124,3 +124,15 @@ async def test_a_clock_that_is_set_back_changes_no_order(database: Database, tol
     entries = await database.run(store.entries, identity)
     assert [entry.at for entry in entries] == [5000.0, 1400.0, 9000.0]
     assert [entry.seq for entry in entries] == [1, 2, 3]
+
+
+async def test_what_is_told_of_an_experiment_that_is_gone_is_dropped(
+    writer: JournalWriter, database: Database, told: Told
+) -> None:
+    writer.append(CAUSE, Facts(), "one")
+    await writer.flush()
+    await database.run(store.delete, writer.experiment)
+    writer.append(CAUSE, Facts(), "nobody asks")
+    async with asyncio.timeout(5):
+        await writer.flush()
+    assert told.troubles == []
