@@ -8,13 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.db import OperationalError
 
 from dashboard.core.lifecycle import Wanted, container_name, network_name
 from dashboard.core.messages import ArmStatus
 from dashboard.core.modes import Mode
 from dashboard.core.stream import Phase
 from dashboard.engine.protocol import EngineError
-from dashboard.lab import reconciler, store
+from dashboard.lab import experiment, reconciler, store
 from dashboard.lab.context import LABEL, LABEL_EXPERIMENT
 from dashboard.lab.reconciler import LabBusyError, LabLock, remove_orphans
 from tests.benches import Bench
@@ -294,6 +295,42 @@ async def test_stop_all_counts_and_is_bounded_in_time(quick: Bench, fake: FakeEn
     fake.hold.pop("remove_container").set()
     assert await quick.lab.stop_all() == 3
     assert fake.made == {}
+
+
+async def test_passes_that_come_while_it_is_removed_do_not_bring_it_back(
+    quick: Bench, fake: FakeEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    identity = await quick.running("host", "none")
+    fake.hold["remove_container"] = asyncio.Event()
+    await quick.want(identity, Wanted.REMOVED)
+    for _ in range(20):
+        quick.lab.wake()
+        await asyncio.sleep(0)
+    fake.hold.pop("remove_container").set()
+
+    async def gone() -> bool:
+        quick.lab.wake()
+        return await quick.database.run(store.load, identity) is None
+
+    await eventually(gone)
+    await eventually(lambda: quick.lab.run_of(identity) is None)
+    assert fake.made == {}
+    assert caplog.records == []
+
+
+async def test_closing_does_not_wait_for_a_disk_that_is_full(quick: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    identity = await quick.running("host")
+
+    def append(*_: object) -> None:
+        raise OperationalError("database or disk is full")
+
+    monkeypatch.setattr(store, "append", append)
+    monkeypatch.setattr(reconciler, "CANCEL_S", 0.2)
+    monkeypatch.setattr(experiment, "LAST_WORDS_S", 0.2)
+    await quick.want(identity, Wanted.STOPPED)
+    await eventually(lambda: any("disk is full" in one for one in quick.told.troubles))
+    async with asyncio.timeout(5):
+        await quick.lab.close()
 
 
 def test_one_lab_at_a_time_drives_a_folder(tmp_path: Path) -> None:
