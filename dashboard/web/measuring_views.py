@@ -41,6 +41,11 @@ def _number(text: str, what: str, found: list[str]) -> float | None:
         return None
 
 
+def _text(said: dict[str, Any], name: str) -> str:
+    value = said.get(name)
+    return "" if value is None else str(value)
+
+
 def read_options(said: dict[str, Any]) -> tuple[tuple[Probe, ...], Options]:
     """Probes and options from a form or from JSON; AskedWronglyError with a sentence for each problem."""
     found: list[str] = []
@@ -50,13 +55,13 @@ def read_options(said: dict[str, Any]) -> tuple[tuple[Probe, ...], Options]:
             probes.append(Probe(str(text)))
         except ValueError:
             found.append(f"There is no probe “{str(text)[:40]}”: choose from {', '.join(Probe)}.")
-    seconds = _number(str(said.get("seconds") or ""), "The duration", found)
-    payload = _number(str(said.get("payload") or ""), "The payload", found)
+    seconds = _number(_text(said, "seconds"), "The duration", found)
+    payload = _number(_text(said, "payload"), "The payload", found)
     options = Options(
         seconds=10.0 if seconds is None else seconds,
         payload_bytes=int(payload) if payload is not None and abs(payload) < 1e9 else 0,
-        rate=_number(str(said.get("rate") or ""), "The rate", found),
-        width_us=_number(str(said.get("width") or ""), "The interval", found),
+        rate=_number(_text(said, "rate"), "The rate", found),
+        width_us=_number(_text(said, "width"), "The interval", found),
         under_load=said.get("under_load") in {True, "on", "true", "1"},
         lookup_name=str(said.get("name") or "localhost")[:253],
     )

@@ -1,0 +1,156 @@
+"""Measurements on pages and over the API: wishes written down, sentences for what cannot be measured."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+
+from dashboard.core.histogram import encode_times
+from dashboard.core.measurement import Block, Environment, Options, Probe, Stop
+from dashboard.core.path_kinds import Path, PathKind
+from dashboard.core.schedule import Series
+from dashboard.lab import measurements, store
+from dashboard.models import Experiment, MeasurementRun
+from tests.specs import make_spec
+
+pytestmark = pytest.mark.django_db
+HERE: dict[str, Any] = {"HTTP_HOST": "127.0.0.1", "HTTP_ORIGIN": "http://127.0.0.1"}
+
+
+@pytest.fixture
+def me() -> Client:
+    client = Client()
+    client.force_login(get_user_model().objects.create(username="owner"))
+    return client
+
+
+@pytest.fixture
+def experiment() -> str:
+    return store.create_experiment(make_spec("host", "bridge"))
+
+
+def series(column: str, kind: PathKind) -> Series:
+    path = Path(kind, f"{kind} of {column}", "machine", column, address="127.0.0.1", port=8080, hops=("lo",))
+    return Series(path.key, path, Probe.TCP_RR)
+
+
+def measured(experiment: str, rounds: int = 12) -> str:
+    run = measurements.create_run(experiment, "nginx on port 80", [Probe.TCP_RR], Options(), 7)
+    both = (series("host", PathKind.LOOPBACK), series("bridge", PathKind.PUBLISHED_PROXY))
+    measurements.begin_run(run, both, (), Environment(kernel="6.18"), {"host": "host", "bridge": "bridge"})
+    for number in range(rounds):
+        for one, us in zip(both, (10.0, 40.0), strict=True):
+            value = us + number % 3
+            block = Block(
+                one.key,
+                number,
+                float(number),
+                0.1,
+                50,
+                center_us=value,
+                p50_us=value,
+                p99_us=value,
+                histogram=encode_times([round(value * 1000)] * 50),
+            )
+            measurements.add_block(run, block)
+    measurements.finish_run(run, Stop.TIME, "The time of 10 s is up.", 10.0, Environment(kernel="6.18"), {})
+    measurements.write_down_headline(run)
+    return run
+
+
+def test_a_measurement_with_a_responder_launches_the_same_arms_again(me: Client, experiment: str) -> None:
+    answer = me.post(f"/experiments/{experiment}/measure/", {"probe": "tcp-rr", "seconds": "2"}, **HERE)
+    assert answer.status_code == 302
+    run = MeasurementRun.objects.get()
+    assert answer["Location"] == f"/measurements/{run.pk}/"
+    assert (run.twin, run.state, run.probes) == (True, "waiting", "tcp-rr")
+    assert run.experiment_id != experiment
+    twin = store.load(str(run.experiment_id))
+    assert twin is not None
+    assert [arm.command for arm in twin.spec.arms] == [("sleep", "86400")] * 2
+
+
+def test_http_is_asked_of_the_containers_that_run(me: Client, experiment: str) -> None:
+    me.post(f"/experiments/{experiment}/measure/", {"probe": "http"}, **HERE)
+    run = MeasurementRun.objects.get()
+    assert (run.twin, run.experiment_id) == (False, experiment)
+    assert Experiment.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ({"seconds": "0"}, "A run takes 0.5 to 3600 seconds, not 0."),
+        ({"seconds": "86400"}, "A run takes 0.5 to 3600 seconds, not 86400."),
+        ({"seconds": "soon"}, "The duration must be a number, not “soon”."),
+        ({"seconds": "nan"}, "A run takes 0.5 to 3600 seconds, not nan."),
+        ({"rate": "0"}, "A rate is 1 to 100,000 requests per second, not 0."),
+        ({"payload": "-5"}, "A payload has 1 to 1048576 bytes, not -5."),
+        ({"probe": "icmp"}, "There is no probe “icmp”"),
+        ({"probe": ["http", "tcp-rr"]}, "measure them apart"),
+    ],
+)
+def test_what_cannot_be_measured_is_a_sentence_and_leaves_nothing(
+    me: Client, experiment: str, typed: dict[str, Any], sentence: str
+) -> None:
+    answer = me.post(f"/experiments/{experiment}/measure/", typed, **HERE)
+    assert answer.status_code == 400
+    assert sentence in answer.content.decode()
+    assert MeasurementRun.objects.count() == 0
+    assert Experiment.objects.count() == 1
+
+
+def test_a_finished_run_shows_its_verdict_and_every_path(me: Client, experiment: str) -> None:
+    page = me.get(f"/measurements/{measured(experiment)}/").content.decode()
+    for text in ("host/loopback", "bridge/published-proxy", "slower", "The time of 10 s is up."):
+        assert text in page
+
+
+def test_runs_are_listed_and_a_series_is_followed_over_time(me: Client, experiment: str) -> None:
+    first, second = measured(experiment), measured(experiment)
+    page = me.get("/measurements/").content.decode()
+    assert f"/measurements/{first}/" in page
+    signature = measurements.signature_of(series("bridge", PathKind.PUBLISHED_PROXY), {"bridge": "bridge"}, Options())
+    history = me.get("/measurements/history/", {"signature": signature})
+    assert history.status_code == 200
+    assert f"/measurements/{second}/" in history.content.decode()
+    assert me.get("/measurements/history/", {"signature": "nothing"}).status_code == 404
+
+
+def test_cancelling_is_a_wish(me: Client, experiment: str) -> None:
+    run = measurements.create_run(experiment, "t", [Probe.HTTP], Options(), 1)
+    assert me.post(f"/measurements/{run}/cancel/", **HERE).status_code == 302
+    assert measurements.is_cancelled(run)
+
+
+@pytest.mark.parametrize("path", ["", "cancel/"])
+def test_a_run_that_is_not_there_is_404(me: Client, path: str) -> None:
+    ask = me.post if path else me.get
+    assert ask(f"/measurements/nothing/{path}", **HERE).status_code == 404
+
+
+def test_the_api_starts_shows_and_cancels(me: Client, experiment: str) -> None:
+    body = json.dumps({"experiment": experiment, "probe": ["http"], "seconds": 3})
+    answer = me.post("/api/measurements", body, content_type="application/json", **HERE)
+    assert answer.status_code == 201, answer.content
+    run = answer.json()["id"]
+    assert me.get(f"/api/measurements/{run}").json()["run"]["state"] == "waiting"
+    assert me.post(f"/api/measurements/{run}/cancel", content_type="application/json", **HERE).status_code == 202
+    wrong = json.dumps({"experiment": experiment, "seconds": 0})
+    refused = me.post("/api/measurements", wrong, content_type="application/json", **HERE)
+    assert refused.status_code == 400
+    assert "not 0." in refused.json()["detail"]
+
+
+def test_the_distribution_rises_to_one(me: Client, experiment: str) -> None:
+    found = me.get(f"/api/measurements/{measured(experiment)}/distribution").json()["series"]
+    assert [one["key"] for one in found] == ["host/loopback", "bridge/published-proxy"]
+    for one in found:
+        shares = [share for _, share in one["points"]]
+        assert shares == sorted(shares)
+        assert shares[-1] == pytest.approx(1.0)
+        assert len(one["points"]) <= 200
