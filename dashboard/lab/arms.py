@@ -14,6 +14,7 @@ from dashboard.core.lifecycle import (
     Action,
     Adopt,
     Bury,
+    Create,
     Lose,
     Remove,
     Start,
@@ -35,6 +36,7 @@ from dashboard.netns.entry import NamespaceGone
 
 log = logging.getLogger(__name__)
 LOG_LINES = 20
+TAKEN_PAUSES_S = (0.1, 0.2, 0.4, 0.8)
 NOT_THERE = 404
 TAKEN = 409
 #: Moby, ``container/state.go``: a forced removal says so before it kills, and it was not ours.
@@ -60,6 +62,7 @@ class Arms:
         self._stopping = stopping
         self._images: dict[str, ImageChoice | EngineError] = {}
         self._networks: dict[Mode, EngineError] = {}
+        self._making: asyncio.Future[None] | None = None
 
     # Before the launch.
 
@@ -84,7 +87,7 @@ class Arms:
         notices = (image.sentence for image in self._images.values() if not isinstance(image, EngineError))
         return " ".join(notice for notice in dict.fromkeys(notices) if notice)
 
-    async def make_networks(self) -> None:
+    async def _make_networks(self) -> None:
         """The networks that the modes need, all at once; a refusal concerns the arms of that mode."""
         modes = needed_networks(self._record.spec.arms)
         if not modes:
@@ -134,8 +137,15 @@ class Arms:
     # The launch.
 
     async def bring_up(self, actions: tuple[Action, ...]) -> None:
-        """All arms to running and observed, in parallel where none waits for another."""
+        """Networks made, all arms running and observed: in parallel where nothing waits for another."""
         by_arm = {action.arm: action for action in actions if not isinstance(action, Remove)}
+        self._making = asyncio.ensure_future(self._make_networks())
+        outcomes = await asyncio.gather(self._making, self._bring_up_in_waves(by_arm), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def _bring_up_in_waves(self, by_arm: dict[str, Create | Start | Adopt | Bury | Lose]) -> None:
         for wave in launch_order(self._record.spec.arms):
             results = await asyncio.gather(
                 *(self._bring_up(arm, by_arm[arm.key]) for arm in wave if arm.key in by_arm), return_exceptions=True
@@ -145,6 +155,8 @@ class Arms:
                     raise result
 
     async def _bring_up(self, arm: ArmSpec, action: Action) -> None:
+        if arm.mode in NETWORK_DRIVERS and self._making is not None:
+            await asyncio.shield(self._making)
         if self._stopping():
             return
         try:
@@ -206,18 +218,22 @@ class Arms:
     async def _make(self, arm: ArmSpec, name: str, config: dict[str, Any]) -> Created:
         """Creates; a name that a container of ours holds is freed first.
 
-        An engine that hung may have made it after all, long after the answer was waited for.
+        An engine that hung may have made it after all, long after the answer was waited for; or a lab that ended
+        in the middle of a launch has asked for it: the name is taken from then on, the container listed later.
         """
         engine = self._context.engine
-        try:
-            return await engine.create_container(name, config)
-        except EngineError as error:
-            ours = await engine.containers(self._labels(arm.key)) if error.status == TAKEN else ()
+        for pause_s in TAKEN_PAUSES_S:
+            try:
+                return await engine.create_container(name, config)
+            except EngineError as error:
+                if error.status != TAKEN:
+                    raise
+            ours = await engine.containers(self._labels(arm.key))
             holders = [one for one in ours if one.name == name]
+            for holder in holders:
+                await engine.remove_container(holder.id)
             if not holders:
-                raise
-        for holder in holders:
-            await engine.remove_container(holder.id)
+                await asyncio.sleep(pause_s)
         return await engine.create_container(name, config)
 
     async def _start(self, arm: ArmSpec, container: str) -> None:

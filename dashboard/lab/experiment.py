@@ -144,7 +144,6 @@ class Run:
             return
         cause = Cause(Source.LAB, "launch")
         self._recorder.set_head(cause, phase=Phase.LAUNCHING, progress="", fraction=None, notice=notice)
-        await self._arms.make_networks()
         await self._arms.bring_up(actions)
         self._launched = True
         if self._stopping:

@@ -65,11 +65,7 @@ async def test_a_new_lab_finishes_a_launch_that_was_cut_short(bench: Bench, engi
         columns = (await bench.view(identity)).columns
         return {one.status for one in columns} == {ArmStatus.RUNNING}
 
-    try:
-        await eventually(all_run, 20)
-    except AssertionError:
-        print([(c.key,c.status,c.error) for c in (await bench.view(identity)).columns], (await bench.view(identity)).head)
-        raise
+    await eventually(all_run, 20)
     await bench.reaches(identity, Phase.RUNNING)
     assert len(ids(engine_host)) == 6
 
