@@ -10,7 +10,7 @@ from websockets.http11 import Request
 EXTENSION = "netmodes.write_now"
 ACCEPTED = 101
 
-_last_text = ""
+_last_text: str | None = None
 _last_frame = b""
 
 
