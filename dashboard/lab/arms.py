@@ -37,6 +37,7 @@ from dashboard.netns.entry import NamespaceGone
 log = logging.getLogger(__name__)
 LOG_LINES = 20
 TAKEN_PAUSES_S = (0.1, 0.2, 0.4, 0.8)
+ENDING_PAUSES_S = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 0.0)
 NOT_THERE = 404
 TAKEN = 409
 #: Moby, ``container/state.go``: a forced removal says so before it kills, and it was not ours.
@@ -258,9 +259,12 @@ class Arms:
             state = await self._observer.add(subject)
             again = await engine.inspect_container(container)
         except NamespaceGone as error:
-            if not await self.bury(arm.key, container):
-                raise OSError(str(error)) from error
-            return
+            # The kernel knows of the end of a process some milliseconds before the Engine does.
+            for pause in ENDING_PAUSES_S:
+                if await self.bury(arm.key, container):
+                    return
+                await asyncio.sleep(pause)
+            raise OSError(str(error)) from error
         except EngineError as error:
             if error.status != NOT_THERE:
                 raise
