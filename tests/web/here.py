@@ -19,8 +19,10 @@ async def lab_here(engine: Engine, data_dir: Path, monkeypatch: pytest.MonkeyPat
     """``service`` with a lab on ``engine`` until the block ends."""
     bench = await open_bench(engine, data_dir)
     bench.context.publisher = HubPublisher()
-    with monkeypatch.context() as patch:
-        patch.setattr(service, "_lab", bench.lab)
-        patch.setattr(service, "_loop", asyncio.get_running_loop())
-        yield bench
-    await close_bench(bench)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(service, "_lab", bench.lab)
+            patch.setattr(service, "_loop", asyncio.get_running_loop())
+            yield bench
+    finally:
+        await close_bench(bench)

@@ -77,11 +77,11 @@ async def test_a_launch_is_followed_from_the_wish_to_the_proof(
     async with lab_here(FakeEngine(), tmp_path, monkeypatch) as bench:
         identity = await bench.database.run(store.create_experiment, make_spec("host"))
         async with websocket(f"/ws/experiments/{identity}/", who=me, headers=OWN) as socket:
-            assert (await socket.message())["experiment"]["phase"] == "waiting"
             bench.lab.wake()
-            phases: list[str] = []
-            base = 0
-            while not phases or phases[-1] != "running":
+            first = await socket.message()
+            assert first["type"] == "snapshot"
+            phases, base = [first["experiment"]["phase"]], first["seq"]
+            while phases[-1] != "running":
                 message = await socket.message()
                 assert (message["type"], message["base"]) == ("patch", base)
                 base = message["seq"]
