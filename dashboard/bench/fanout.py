@@ -86,7 +86,7 @@ def per_delivery(many: Block, one: Block) -> float:
 
 async def benchmark(folder: Path, say: Callable[[str], None], *, quick: bool) -> Result:
     """All of it."""
-    rounds, changes = (2, 8) if quick else (6, 20)
+    rounds, changes = (2, 8) if quick else (10, 10)
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(serving(folder / "server"))
         bare = await stack.enter_async_context(broadcasting())
