@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -99,9 +98,7 @@ class Run:
             if task is not None:
                 task.cancel()
         await self.observer.close()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LAST_WORDS_S):
-                await self._recorder.journal.flush()
+        await self._recorder.journal.close(LAST_WORDS_S)
 
     async def _begin(self, record: Record) -> None:
         """A new round: everything of an earlier one is history."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from django.db import Error as DatabaseError
@@ -61,6 +62,18 @@ class JournalWriter:
         """Returns when everything appended so far is committed."""
         while self._task is not None and not self._task.done():
             await asyncio.shield(self._task)
+
+    async def close(self, patience_s: float) -> None:
+        """Commits what can be committed in so many seconds, then writes no more.
+
+        A writer that went on trying would meet the numbers of the one that comes after it.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                await self.flush()
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait({self._task})
 
     async def _is_gone(self) -> bool:
         """Whether the experiment was removed meanwhile: nobody will ask what became of it."""

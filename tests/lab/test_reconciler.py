@@ -314,19 +314,20 @@ async def test_passes_that_come_while_it_is_removed_do_not_bring_it_back(
     assert caplog.records == []
 
 
-async def test_closing_does_not_wait_for_a_disk_that_is_full(quick: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_closing_does_not_wait_for_a_disk_that_is_full(quick: Bench) -> None:
     identity = await quick.running("host")
 
     def append(*_: object) -> None:
         raise OperationalError("database or disk is full")
 
-    monkeypatch.setattr(store, "append", append)
-    monkeypatch.setattr(reconciler, "CANCEL_S", 0.2)
-    monkeypatch.setattr(experiment, "LAST_WORDS_S", 0.2)
-    await quick.want(identity, Wanted.STOPPED)
-    await eventually(lambda: any("disk is full" in one for one in quick.told.troubles))
-    async with asyncio.timeout(5):
-        await quick.lab.close()
+    with pytest.MonkeyPatch.context() as full:
+        full.setattr(store, "append", append)
+        full.setattr(reconciler, "CANCEL_S", 0.2)
+        full.setattr(experiment, "LAST_WORDS_S", 0.2)
+        await quick.want(identity, Wanted.STOPPED)
+        await eventually(lambda: any("disk is full" in one for one in quick.told.troubles))
+        async with asyncio.timeout(5):
+            await quick.lab.close()
 
 
 def test_one_lab_at_a_time_drives_a_folder(tmp_path: Path) -> None:
