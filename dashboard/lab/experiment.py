@@ -151,8 +151,10 @@ class Run:
             return
         text = f"{len(running)} of {len(self._record.spec.arms)} arms run"
         self._recorder.set_head(cause, text, phase=Phase.RUNNING)
-        self._look_up()
         await self._context.database.run(store.save_head, self._record.id, self._recorder.head)
+        # Told first: dozens of questions at once would hold up the news that it runs.
+        await self._recorder.journal.flush()
+        self._look_up()
 
     async def _cleared(self) -> tuple[Action, ...]:
         """What is to be done, after everything has gone that is not wanted.
@@ -351,8 +353,10 @@ class Run:
 
     async def settled(self) -> None:
         """Returns when the names have been looked up and everything is in the database."""
-        if self._lookups is not None:
-            await asyncio.wait([self._lookups])
+        async with self._lock:
+            lookups = self._lookups
+        if lookups is not None:
+            await asyncio.wait([lookups])
         await self._recorder.journal.flush()
 
     def _progress(self, text: str, fraction: float | None) -> None:
