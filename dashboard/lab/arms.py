@@ -272,7 +272,8 @@ class Arms:
             return
         if (again.pid, again.started_at) != (facts.pid, facts.started_at):
             # The pid may have been reused between inspect and open: what was read would be somebody else's.
-            await self.bury(arm.key, container)
+            if not await self.bury(arm.key, container):
+                raise OSError(f"{arm.key} was restarted while it was read")
             return
         shared = arm.mode in {Mode.HOST, Mode.CONTAINER} or state.netns != self._observer.inode(MACHINE)
         column = replace(

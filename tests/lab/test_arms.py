@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
 from dashboard.core.lifecycle import container_name
 from dashboard.core.messages import ArmStatus
+from dashboard.core.state import NamespaceState
 from dashboard.core.stream import Phase
-from dashboard.engine.protocol import EngineError
+from dashboard.engine.protocol import ContainerFacts, EngineError
+from dashboard.lab import reconciler
+from dashboard.lab.observer import Observer, Subject
+from dashboard.netns.identity import namespaces
 from tests.benches import Bench
 from tests.fakes import FakeEngine
+from tests.netns.zoo import Zoo
 
 
 async def test_a_missing_image_concerns_its_own_arms_only(quick: Bench, fake: FakeEngine) -> None:
@@ -71,6 +80,71 @@ async def test_an_arm_that_ends_at_once_is_buried(quick: Bench, fake: FakeEngine
     identity = await quick.running(arms=[{"mode": "host", "image": "short"}, {"mode": "host"}])
     column = await quick.ends_as(identity, "host", ArmStatus.EXITED)
     assert (column.exit_code, column.logs) == (3, ("one", "\x1b[31mtwo"))
+    assert len(fake.made) == 1
+
+
+class Middle:
+    """Does something to the engine between the two looks at a container that frame the reading of its namespace."""
+
+    def __init__(self, fake: FakeEngine, then: Callable[[ContainerFacts], None]) -> None:
+        self._inspect = fake.inspect_container
+        self._then = then
+        self._looks = 0
+
+    async def inspect(self, container: str) -> ContainerFacts:
+        self._looks += 1
+        if self._looks == 2:
+            self._then(await self._inspect(container))
+        return await self._inspect(container)
+
+
+async def test_one_that_is_removed_in_the_middle_of_the_reading_is_lost(
+    quick: Bench, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def remove(facts: ContainerFacts) -> None:
+        del fake.made[facts.id]
+
+    monkeypatch.setattr(fake, "inspect_container", Middle(fake, remove).inspect)
+    identity = await quick.launch("host")
+    await quick.reaches(identity, Phase.FAILED)
+    assert (await quick.column(identity, "host")).status is ArmStatus.LOST
+    assert "host" not in (await quick.view(identity)).states
+
+
+async def test_one_whose_pid_is_another_s_by_then_is_read_again(
+    quick: Bench, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciler, "RETRY_S", 0.05)
+    zoo = Zoo()
+
+    def restart(facts: ContainerFacts) -> None:
+        fake.made[facts.id] = replace(facts, pid=zoo.pid, started_at="later")
+
+    try:
+        monkeypatch.setattr(fake, "inspect_container", Middle(fake, restart).inspect)
+        identity = await quick.running("bridge")
+        states = (await quick.view(identity)).states
+        assert states["bridge"].netns == namespaces(zoo.pid)["net"]
+        assert any("restarted while it was read" in entry.text for entry in await quick.entries(identity))
+    finally:
+        zoo.close()
+
+
+async def test_a_namespace_that_cannot_be_entered_for_want_of_descriptors_is_said_and_entered_later(
+    quick: Bench, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciler, "RETRY_S", 0.05)
+    add = Observer.add
+    left = iter(range(3))
+
+    async def exhausted(observer: Observer, subject: Subject) -> NamespaceState:
+        if subject.key == "host" and next(left, None) is not None:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return await add(observer, subject)
+
+    monkeypatch.setattr(Observer, "add", exhausted)
+    identity = await quick.running("host")
+    assert any("Too many open files" in entry.text for entry in await quick.entries(identity))
     assert len(fake.made) == 1
 
 
