@@ -52,7 +52,8 @@ class Server:
         out, err = self.data_dir / "up.out", self.data_dir / "up.err"
         with out.open("wb") as stdout, err.open("ab") as stderr:
             self._process = subprocess.Popen(
-                [sys.executable, "manage.py", "up", "--port", str(self.port)],
+                # Whatever becomes of the tests, nothing stays behind.
+                ["setpriv", "--pdeathsig", "TERM", sys.executable, "manage.py", "up", "--port", str(self.port)],
                 cwd=ROOT,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -72,10 +73,14 @@ class Server:
         self._process.wait(10)
 
     def interrupt(self) -> int:
-        """Ctrl-C; returns the exit code."""
+        """Ctrl-C; returns the exit code. AssertionError if it does not end."""
         assert self._process is not None
         self._process.send_signal(signal.SIGINT)
-        return self._process.wait(40)
+        try:
+            return self._process.wait(40)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"Ctrl-C did not end the server: {self.complaints()}") from None
 
     def complaints(self) -> list[str]:
         """Lines on stderr that a healthy server does not write."""
