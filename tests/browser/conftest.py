@@ -30,8 +30,7 @@ def server(engine_host: PrivateEngine, tmp_path_factory: pytest.TempPathFactory)
         code = running.interrupt()
     assert code == 0
     assert not running.complaints(), "\n".join(running.complaints())
-    assert engine_host.docker("ps", "-aq", "--filter", "name=^nm-") == ""
-    assert engine_host.docker("network", "ls", "-q", "--filter", "name=^nm-") == ""
+    assert running.remains() == []
 
 
 # One browser per module: while Playwright's synchronous API runs, asyncio takes its loop for running in this

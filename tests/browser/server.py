@@ -132,7 +132,18 @@ class Server:
         return phases.get(identity, "gone")
 
     def forget_everything(self) -> None:
-        """Removes every experiment and waits until nothing of them is left."""
+        """Removes every experiment and waits until nothing of them is left on the engine."""
         for one in self.api("experiments"):
             self.api(f"experiments/{one['id']}/remove", {})
-        until(lambda: not self.api("experiments"), 20)
+        until(lambda: not self.remains(), 20)
+
+    def remains(self) -> list[str]:
+        """Containers and networks of experiments that the engine has."""
+        found: list[str] = []
+        for listing in (("ps", "-a"), ("network", "ls")):
+            command = ["docker", *listing, "-q", "--filter", "name=^nm-"]
+            done = subprocess.run(
+                command, env=self._environment, capture_output=True, text=True, timeout=20, check=True
+            )
+            found += done.stdout.split()
+        return found
