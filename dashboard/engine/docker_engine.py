@@ -70,7 +70,7 @@ class _Client(docker.APIClient):
         adapter = super().get_adapter(url)
         if isinstance(adapter, docker.transport.UnixHTTPAdapter):
             adapter.close()
-            adapter = UnixAdapter(adapter.socket_path, self.timeout, THREADS)
+            adapter = UnixAdapter(adapter.socket_path, self.timeout, THREADS + STREAMS)
             self.mount("http+docker://", adapter)
         return adapter
 
