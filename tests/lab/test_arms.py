@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +20,7 @@ from dashboard.netns.identity import namespaces
 from tests.benches import Bench
 from tests.fakes import FakeEngine
 from tests.netns.zoo import Zoo
+from tests.polling import eventually
 
 
 async def test_a_missing_image_concerns_its_own_arms_only(quick: Bench, fake: FakeEngine) -> None:
@@ -81,6 +83,32 @@ async def test_an_arm_that_ends_at_once_is_buried(quick: Bench, fake: FakeEngine
     column = await quick.ends_as(identity, "host", ArmStatus.EXITED)
     assert (column.exit_code, column.logs) == (3, ("one", "\x1b[31mtwo"))
     assert len(fake.made) == 1
+
+
+async def test_an_arm_that_ends_while_others_are_still_being_launched_is_not_missed(
+    quick: Bench, fake: FakeEngine
+) -> None:
+    fake.hold["create_network"] = asyncio.Event()
+    identity = await quick.launch("host", "user-bridge")
+
+    async def observed() -> bool:
+        return (await quick.view(identity)).states.keys() >= {"host"}
+
+    await eventually(observed)
+    fake.kill(container_name(identity, "host"), 9)
+    await asyncio.sleep(0)
+    fake.hold.pop("create_network").set()
+    column = await quick.ends_as(identity, "host", ArmStatus.EXITED)
+    assert column.exit_code == 9
+
+
+async def test_an_arm_that_somebody_is_just_removing_is_lost(quick: Bench, fake: FakeEngine) -> None:
+    identity = await quick.running("host", "host")
+    facts = next(one for one in fake.made.values() if one.name == container_name(identity, "host"))
+    fake.made[facts.id] = replace(facts, running=False, status="removing", pid=0, exit_code=None)
+    fake.emit("container", "die", facts.id)
+    await quick.ends_as(identity, "host", ArmStatus.LOST)
+    del fake.made[facts.id]
 
 
 class Middle:

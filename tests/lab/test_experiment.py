@@ -85,7 +85,7 @@ async def test_the_journal_replayed_is_what_was_seen_live(bench: Bench, engine_h
     live = run.view
     await bench.stop(identity)
     assert replay(await bench.database.run(store.entries, identity, until=live.seq)) == live
-    assert any(entry.cause.source is Source.KERNEL and "e-link" in entry.text for entry in entries)
+    assert any(entry.cause.source is Source.KERNEL and "bridge" in entry.facts.changes for entry in entries)
     record = await bench.database.run(store.load, identity)
     assert record is not None
     assert record.phase is Phase.STOPPED

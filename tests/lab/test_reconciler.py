@@ -14,7 +14,7 @@ from dashboard.core.lifecycle import Wanted, container_name, network_name
 from dashboard.core.messages import ArmStatus
 from dashboard.core.modes import Mode
 from dashboard.core.stream import Phase
-from dashboard.engine.protocol import EngineError
+from dashboard.engine.protocol import ContainerFacts, EngineError
 from dashboard.lab import experiment, reconciler, store
 from dashboard.lab.context import LABEL, LABEL_EXPERIMENT
 from dashboard.lab.reconciler import LabBusyError, LabLock, remove_orphans
@@ -161,16 +161,31 @@ async def test_a_network_that_others_use_stays_and_the_stop_says_so(bench: Bench
     await eventually(lambda: engine_host.docker("network", "ls", "-q", "--filter", f"name={network}") == "", 10)
 
 
-async def test_what_is_made_while_orphans_are_looked_for_is_none(quick: Bench, fake: FakeEngine) -> None:
-    created = await fake.create_container("old", {**_config(quick, "gone")})
+async def test_what_is_made_while_orphans_are_looked_for_is_none(
+    quick: Bench, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command of another process launches between the two looks: its row is there before its container."""
+    await fake.create_container("old", _config(quick, "gone"))
+    rows: set[str] = set()
+    listed = fake.containers
+
+    async def launch() -> None:
+        if not rows:
+            rows.add("young")
+            await fake.create_container("new", _config(quick, "young"))
+
+    async def containers(labels: dict[str, str]) -> tuple[ContainerFacts, ...]:
+        found = await listed(labels)
+        await launch()
+        return found
 
     async def wanted() -> set[str]:
-        await fake.create_container("new", _config(quick, "young"))
-        return {"young"}
+        found = set(rows)
+        await launch()
+        return found
 
-    removed, refused = await remove_orphans(quick.context, wanted)
-    assert (removed, refused) == (("container old",), ())
-    assert created.id not in fake.made
+    monkeypatch.setattr(fake, "containers", containers)
+    assert await remove_orphans(quick.context, wanted) == (("container old",), ())
     assert [one.name for one in fake.made.values()] == ["new"]
 
 

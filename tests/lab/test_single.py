@@ -48,6 +48,18 @@ async def test_what_is_kept_is_nobody_s_any_more(engine: FakeEngine, tmp_path: P
 
 
 @pytest.mark.usefixtures("transactional_db")
+async def test_on_a_host_that_ends_with_the_command_nothing_is_kept(
+    engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def passing(*_: object, **__: object) -> tuple[FakeEngine, bool]:
+        return engine, True
+
+    monkeypatch.setattr(opening, "open_engine", passing)
+    await compare_once(tmp_path, make_spec("host"), silent, keep=True)
+    assert engine.made == {}
+
+
+@pytest.mark.usefixtures("transactional_db")
 async def test_an_engine_that_goes_away_is_not_waited_for(engine: FakeEngine, tmp_path: Path) -> None:
     engine.refuse["start_container"] = EngineUnreachable("it hangs", 503)
     with pytest.raises(EngineUnreachable, match="it hangs"):
