@@ -21,8 +21,8 @@ PER_S = 10
 PROMISE = Promise(Of.RATIO, 1.2)
 #: After the last change of a block, for what is still under way.
 TAIL_S = 0.3
-#: Changes (even: what comes must go) of the round that does not count, and texts for the bare server. Ours looks at sysctls every five seconds:
-#: its blocks last as long, so that each has its share.
+#: Changes of the round that does not count (even: what comes must go), and texts for the bare server. Ours looks at
+#: sysctls every five seconds: its blocks last as long, so that each has its share.
 WARM_UP, BARE = 6, 20
 REST_S = 2.0
 #: Now and then the server pings its browsers with a message, which is no patch.
