@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.bench.figures import Of, Promise, Result, Verdict, compared, figure, judge, say_percent, spread
+from dashboard.bench.figures import MEAN, Of, Promise, Result, Verdict, compared, figure, judge, say_percent, spread
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,13 @@ def test_a_benchmark_is_kept_only_if_every_promise_in_it_is() -> None:
     free = figure("free", "ms", [9.0])
     assert Result("name", "title", "promise", (kept, free)).kept
     assert not Result("name", "title", "promise", (kept, broken)).kept
+
+
+def test_a_mean_is_one_of_the_statistics() -> None:
+    found = compared("time", "ms", [(1.0, 2.0), (2.0, 2.0), (6.0, 2.0)], "reference", percent=MEAN)
+    assert (found.statistic, found.value, found.reference_value, found.ratio) == ("mean", 3.0, 2.0, 1.5)
+    with pytest.raises(ValueError, match="of nothing|not between"):
+        figure("time", "ms", [], percent=MEAN)
 
 
 def test_percentiles_are_named_as_people_name_them() -> None:
