@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from statistics import fmean
 
-from dashboard.core.statistics import bootstrap_interval, median, percentile
+from dashboard.core.statistics import Interval, bootstrap_interval, median, percentile, small_sample_confidence
 
 SEED = 1
 
@@ -111,7 +111,7 @@ def figure(
 ) -> Figure:
     """A percentile of ``values``, or their ``MEAN``, without a reference. ValueError if there are none."""
     value = _statistic(values, percent)
-    found = bootstrap_interval(values, lambda drawn: _statistic(drawn, percent), _source())
+    found = _interval(values, lambda drawn: _statistic(drawn, percent))
     ci95 = (found.low, found.high)
     verdict = judge(promise, value, ci95) if promise is not None else None
     return Figure(name, say_percent(percent), unit, len(values), value, ci95, promise=promise, verdict=verdict)
@@ -126,7 +126,7 @@ def compared(
     percent: float = 50,
     promise: Promise | None = None,
 ) -> Figure:
-    """A percentile (or ``MEAN``) of the first ones beside that of the second ones, which were measured in turn with them.
+    """A percentile (or ``MEAN``) of the first ones beside that of the second ones, measured in turn with them.
 
     The interval of the ratio draws pairs, so that what disturbs both does not widen it.
     """
@@ -136,7 +136,7 @@ def compared(
         return _statistic([one for one, _ in drawn], percent) / below if below else float("inf")
 
     alone = figure(name, unit, [one for one, _ in pairs], percent=percent)
-    found = bootstrap_interval(pairs, ratio, _source())
+    found = _interval(pairs, ratio)
     whole, ratio_ci95 = ratio(pairs), (found.low, found.high)
     verdict = None
     if promise is not None:
@@ -163,6 +163,7 @@ def spread(values: Sequence[float]) -> str:
     return f"{min(values):.3g} … {median(values):.3g} … {max(values):.3g}"
 
 
-def _source() -> random.Random:
-    """Seeded: the same samples give the same interval on every machine."""
-    return random.Random(SEED)  # noqa: S311 - nothing secret
+def _interval[T](samples: Sequence[T], statistic: Callable[[Sequence[T]], float]) -> Interval:
+    """95 %, allowing for few samples. Seeded: the same samples give the same interval on every machine."""
+    source = random.Random(SEED)  # noqa: S311 - nothing secret
+    return bootstrap_interval(samples, statistic, source, confidence=small_sample_confidence(0.95, len(samples)))

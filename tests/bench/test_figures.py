@@ -74,7 +74,7 @@ def test_a_benchmark_is_kept_only_if_every_promise_in_it_is() -> None:
 def test_a_mean_is_one_of_the_statistics() -> None:
     found = compared("time", "ms", [(1.0, 2.0), (2.0, 2.0), (6.0, 2.0)], "reference", percent=MEAN)
     assert (found.statistic, found.value, found.reference_value, found.ratio) == ("mean", 3.0, 2.0, 1.5)
-    with pytest.raises(ValueError, match="of nothing|not between"):
+    with pytest.raises(ValueError, match=r"of nothing|not between"):
         figure("time", "ms", [], percent=MEAN)
 
 
