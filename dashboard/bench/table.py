@@ -46,7 +46,8 @@ def figure_lines(figure: Figure) -> Iterator[str]:
 def result_lines(result: Result) -> Iterator[str]:
     """One benchmark."""
     yield f"{result.title}"
-    yield f"  Promise: {result.promise}. {'Kept.' if result.kept else 'NOT KEPT.'}"
+    judged = any(one.verdict is not None for one in result.figures)
+    yield f"  Promise: {result.promise}. {'NOT KEPT.' if not result.kept else 'Kept.' if judged else 'Not judged.'}"
     yield ""
     for one in result.figures:
         yield from figure_lines(one)

@@ -62,6 +62,12 @@ def test_a_report_says_in_its_last_line_whether_every_promise_is_kept() -> None:
     assert report_text(report(kept)).splitlines()[-1] == "Every promise is kept."
     assert report_text(report(kept, broken)).splitlines()[-1] == "NOT every promise is kept."
     assert "Promise: at most 1. NOT KEPT." in report_text(report(broken))
+    assert "Promise: at most 1. Kept." in report_text(report(kept))
+
+
+def test_a_promise_without_a_verdict_is_not_called_kept() -> None:
+    one = Result("page", "Page", "at most 1", (figure("a", "ms", [2.0]),))
+    assert "Promise: at most 1. Not judged." in report_text(report(one))
 
 
 def test_what_could_not_be_measured_is_named() -> None:
