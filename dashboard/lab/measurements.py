@@ -275,11 +275,3 @@ def signatures() -> tuple[dict[str, object], ...]:
             }
         )
     return tuple(found)
-
-
-def prune(older_than_s: float) -> int:
-    """Deletes runs that began longer ago; returns how many."""
-    limit = time.time() - older_than_s
-    count = MeasurementRun.objects.filter(started_at__lt=limit).exclude(state=RUNNING).count()
-    MeasurementRun.objects.filter(started_at__lt=limit).exclude(state=RUNNING).delete()
-    return count

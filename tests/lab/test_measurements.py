@@ -9,7 +9,7 @@ from dashboard.core.measurement import Block, Environment, Options, Probe, Stop
 from dashboard.core.path_kinds import Path, PathKind
 from dashboard.core.schedule import Series
 from dashboard.lab import measurements, store
-from dashboard.models import MeasurementBlock, MeasurementRun
+from dashboard.models import MeasurementRun
 from tests.specs import make_spec
 
 pytestmark = pytest.mark.django_db
@@ -161,15 +161,6 @@ def test_a_series_is_found_again_in_other_runs() -> None:
 )
 def test_what_is_measured_differently_is_another_series(options: Options) -> None:
     assert measurements.signature_of(LOOPBACK, MODES, options) != measurements.signature_of(LOOPBACK, MODES, Options())
-
-
-def test_pruning_deletes_old_runs_and_nothing_else() -> None:
-    old, new = measured(1), measured(1)
-    MeasurementRun.objects.update(state=measurements.FINISHED)
-    MeasurementRun.objects.filter(pk=old).update(started_at=1000.0)
-    assert measurements.prune(86400) == 1
-    assert [run.pk for run in MeasurementRun.objects.all()] == [new]
-    assert MeasurementBlock.objects.count() == 2
 
 
 def test_ten_million_samples_take_little_room() -> None:

@@ -43,7 +43,6 @@ class Command(NetmodesCommand):
         parser.add_argument("--under-load", action="store_true", help="while a stream saturates the same path")
         parser.add_argument("--name", default="localhost", help="name to look up with dns (default localhost)")
         parser.add_argument("--seed", type=int, help="seed of the order (default random, always recorded)")
-        parser.add_argument("--prune-days", type=float, help="first delete runs that are older")
         parser.add_argument("--json", action="store_true", help="print measurement/1")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -52,8 +51,6 @@ class Command(NetmodesCommand):
         spec = self._spec(options, probes)
         require_root("Measuring inside network namespaces")
         self.migrate()
-        if options["prune_days"] is not None:
-            self.say(f"Deleted {measurements.prune(options['prune_days'] * 86400)} older runs.")
         seed = options["seed"] if options["seed"] is not None else random.SystemRandom().getrandbits(32)
         folder = configuration.data_dir()
         found = self.run(lambda: self._measure(folder, spec, probes, how, seed))

@@ -1,0 +1,87 @@
+"""Forgets measurements by age, and gives the room back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import batched
+from pathlib import Path
+
+from django.db import DatabaseError, connection, transaction
+
+from dashboard.core.stream import Phase
+from dashboard.lab import measurements
+from dashboard.models import Experiment, MeasurementBlock, MeasurementRun
+
+#: SQLite takes so many parameters in one statement without being asked to take more.
+AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """``prune/1``: what was deleted, or with ``dry_run`` would be. ``experiments`` are those that were launched for
+    these runs only. ``freed_bytes`` is what the file gave back, None where nothing was asked of it; ``room`` says so."""
+
+    before: str
+    dry_run: bool
+    runs: int
+    blocks: int
+    experiments: int
+    freed_bytes: int | None = None
+    room: str = ""
+    schema: str = "prune/1"
+
+
+def prune(older_than_s: float, *, dry_run: bool = False) -> Pruned:
+    """Deletes the runs that were asked for longer ago and are over, with their series and blocks."""
+    limit = datetime.fromtimestamp(time.time() - older_than_s, UTC)
+    live = [measurements.WAITING, measurements.RUNNING]
+    old = MeasurementRun.objects.filter(created_at__lt=limit).exclude(state__in=live)
+    runs = list(old.values_list("pk", flat=True))
+    twins = list(
+        Experiment.objects.filter(measurements__in=old.filter(twin=True), phase__in=[Phase.STOPPED, Phase.FAILED])
+        .values_list("pk", flat=True)
+        .distinct()
+    )
+    blocks = sum(
+        MeasurementBlock.objects.filter(series__run_id__in=some).count()
+        for some in batched(runs, AT_ONCE, strict=False)
+    )
+    freed, room = None, ""
+    if not dry_run and runs:
+        _delete(runs, twins)
+        freed, room = _give_back()
+    return Pruned(limit.isoformat(timespec="seconds"), dry_run, len(runs), blocks, len(twins), freed, room)
+
+
+def _delete(runs: Sequence[str], twins: Sequence[str]) -> None:
+    """Some at a time: the server's own writes come in between."""
+    for some in batched(runs, AT_ONCE, strict=False):
+        with transaction.atomic():
+            MeasurementRun.objects.filter(pk__in=some).delete()
+    for some in batched(twins, AT_ONCE, strict=False):
+        with transaction.atomic():
+            Experiment.objects.filter(pk__in=some).delete()
+
+
+def _give_back() -> tuple[int | None, str]:
+    """Makes SQLite's file smaller; other databases do so themselves. Bytes given back, or why there are none."""
+    if connection.vendor != "sqlite":
+        return None, "The database reuses the room by itself."
+    if MeasurementRun.objects.filter(state=measurements.RUNNING).exists():
+        return None, "A measurement runs, which rewriting the file would disturb: the room is kept for later runs."
+    file = Path(connection.settings_dict["NAME"])
+    before = _size(file)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except DatabaseError as error:
+        return None, f"The file could not be rewritten ({error}): the room is kept for later runs."
+    return max(0, before - _size(file)), ""
+
+
+def _size(file: Path) -> int:
+    return sum(one.stat().st_size for one in (file, Path(f"{file}-wal")) if one.exists())

@@ -1,0 +1,48 @@
+"""``./netmodes prune``."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from dashboard.core.measurement import Options, Probe
+from dashboard.lab import measurements, store
+from dashboard.models import MeasurementRun
+from tests.management.terminal import run_here
+from tests.specs import make_spec
+
+
+@pytest.fixture
+def _an_old_run(transactional_db: None) -> None:
+    run = measurements.create_run(store.create_experiment(make_spec("host")), "t", [Probe.TCP_RR], Options(), 7)
+    when = timezone.now() - timedelta(days=100)
+    MeasurementRun.objects.filter(pk=run).update(state=measurements.FINISHED, created_at=when)
+
+
+@pytest.mark.parametrize("days", ["soon", "-1", "nan", "inf", "36501", ""])
+def test_what_is_no_age_is_a_sentence_and_exit_2(capsys: pytest.CaptureFixture[str], days: str) -> None:
+    done = run_here(capsys, "prune", f"--days={days}")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.strip() == f"--days must be a number from 0 to 36500, not “{days}”."
+
+
+@pytest.mark.usefixtures("_an_old_run")
+def test_it_says_what_would_go_deletes_it_and_then_finds_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_here(capsys, "prune", "--days", "90", "--dry-run").out.startswith("Would delete 1 run from before ")
+    assert MeasurementRun.objects.count() == 1
+    done = run_here(capsys, "prune", "--days", "90", "--json")
+    assert (done.code, done.err) == (0, "")
+    assert {**done.json, "before": "", "freed_bytes": 0} == {
+        "schema": "prune/1",
+        "before": "",
+        "dry_run": False,
+        "runs": 1,
+        "blocks": 0,
+        "experiments": 0,
+        "freed_bytes": 0,
+        "room": "",
+    }
+    assert MeasurementRun.objects.count() == 0
+    assert run_here(capsys, "prune", "--days", "90").out.startswith("No measurement that is over is older than ")
