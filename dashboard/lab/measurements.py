@@ -14,6 +14,7 @@ from django.db.models import Count, Max
 
 from dashboard.core.headline import write_headline
 from dashboard.core.measurement import Block, Environment, Measurement, Options, Probe, Stop
+from dashboard.core.modes import ExperimentSpec
 from dashboard.core.path_kinds import Path
 from dashboard.core.results import build_measurement
 from dashboard.core.schedule import Series
@@ -121,6 +122,16 @@ def load_waiting() -> tuple[Asked, ...]:
 def fail_run(run: str, reason: str, state: str = FAILED) -> None:
     """The run never began, or cannot go on."""
     MeasurementRun.objects.filter(pk=run).update(state=state, driver="", stop_reason=reason)
+
+
+def column_modes(run: str) -> dict[str, str]:
+    """The mode of each column: as it was when its series began, else as the experiment asks for it."""
+    asked = MeasurementRun.objects.filter(pk=run).values_list("experiment__spec", flat=True).first()
+    spec = msgspec.json.decode(asked, type=ExperimentSpec) if asked else None
+    found = {arm.key: str(arm.mode) for arm in spec.arms} if spec is not None else {}
+    for column, signature in MeasurementSeries.objects.filter(run_id=run).values_list("column", "signature"):
+        found[column] = signature.partition(" ")[0]
+    return found
 
 
 def exists(run: str) -> bool:

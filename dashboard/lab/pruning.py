@@ -22,7 +22,7 @@ AT_ONCE = 500
 @dataclass(frozen=True, slots=True)
 class Pruned:
     """``prune/1``: what was deleted, or with ``dry_run`` would be. ``experiments`` are those that were launched for
-    these runs only. ``freed_bytes`` is what the file gave back, None where nothing was asked of it; ``room`` says so."""
+    these runs only. ``freed_bytes`` is what the file gave back, None where ``room`` says why not."""
 
     before: str
     dry_run: bool

@@ -94,8 +94,10 @@ def dash_of(path: str) -> str:
     return DASHES.get(PathKind(kind_of(path)), "") if kind_of(path) in set(PathKind) else ""
 
 
-def align_blocks(measurement: Measurement, blocks: Sequence[Mapping[str, Any]]) -> Columns:
-    """The blocks that count, by round."""
+def align_blocks(
+    measurement: Measurement, blocks: Sequence[Mapping[str, Any]], modes: Mapping[str, str] | None = None
+) -> Columns:
+    """The blocks that count, by round. ``modes`` are those of the columns."""
     begun: dict[int, float] = {}
     values: dict[str, dict[int, tuple[float, float]]] = {}
     for block in blocks:
@@ -111,7 +113,7 @@ def align_blocks(measurement: Measurement, blocks: Sequence[Mapping[str, Any]]) 
             Times(
                 one.key,
                 one.key if "/" in one.key else label_of(one),
-                mode_of(one.column),
+                mode_of(one.column, modes),
                 dash_of(one.path),
                 *(
                     tuple(round(own[at][which], 3) if at in own else None for at in rounds)
@@ -190,7 +192,9 @@ def draw_times(
     )
 
 
-def count_blocks(measurement: Measurement, blocks: Sequence[Mapping[str, Any]]) -> tuple[BlocksView, ...]:
+def count_blocks(
+    measurement: Measurement, blocks: Sequence[Mapping[str, Any]], modes: Mapping[str, str] | None = None
+) -> tuple[BlocksView, ...]:
     """For each series how many blocks there are, and where their medians lie."""
     found = []
     for one in measurement.series:
@@ -203,7 +207,6 @@ def count_blocks(measurement: Measurement, blocks: Sequence[Mapping[str, Any]]) 
         figures = (min(middles), median(middles), max(middles), median(tails)) if good else (None,) * 4
         texts = [micros(value) if value is not None else NOTHING for value in figures]
         label = one.key if "/" in one.key else label_of(one)
-        found.append(
-            BlocksView(one.key, label, mode_of(one.column), dash_of(one.path), len(own), len(own) - len(good), *texts)
-        )
+        mode = mode_of(one.column, modes)
+        found.append(BlocksView(one.key, label, mode, dash_of(one.path), len(own), len(own) - len(good), *texts))
     return tuple(found)

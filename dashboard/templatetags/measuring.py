@@ -142,9 +142,9 @@ def dot(value: float | None) -> str:
 
 
 @register.filter
-def mode_of(column: str) -> str:
-    """The mode of a column by its key."""
-    return measured.mode_of(column)
+def mode_of(column: str, modes: Any = None) -> str:
+    """The mode of a column, by its key where it was not told."""
+    return measured.mode_of(column, modes or None)
 
 
 @register.simple_tag
@@ -154,9 +154,9 @@ def view_measurement(found: Measurement, modes: Any = None) -> measured.Measurem
 
 
 @register.simple_tag
-def align_blocks(found: Measurement, blocks: Any) -> measured_time.Columns:
+def align_blocks(found: Measurement, blocks: Any, modes: Any = None) -> measured_time.Columns:
     """The blocks by round, for the drawing and for the browser."""
-    return measured_time.align_blocks(found, blocks or ())
+    return measured_time.align_blocks(found, blocks or (), modes or None)
 
 
 @register.filter
@@ -178,9 +178,9 @@ def draw_blocks(columns: measured_time.Columns) -> measured_time.ChartView:
 
 
 @register.simple_tag
-def count_blocks(found: Measurement, blocks: Any) -> tuple[measured_time.BlocksView, ...]:
+def count_blocks(found: Measurement, blocks: Any, modes: Any = None) -> tuple[measured_time.BlocksView, ...]:
     """The blocks of each series in figures."""
-    return measured_time.count_blocks(found, blocks or ())
+    return measured_time.count_blocks(found, blocks or (), modes or None)
 
 
 @register.simple_tag

@@ -123,6 +123,7 @@ def measurement(request: HttpRequest, identity: str) -> HttpResponse:
         "run": shown.run,
         "measurement": shown.measurement,
         "blocks": blocks,
+        "column_modes": measurements.column_modes(identity),
         "ws_path": f"/ws/measurements/{identity}/" if live else "",
         "cancel_url": f"/measurements/{identity}/cancel/",
         "distribution_url": f"/api/measurements/{identity}/distribution",

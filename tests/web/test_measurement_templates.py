@@ -128,6 +128,7 @@ def draw_run(run: dict[str, Any] | None = None, found: tuple[Measurement, list[d
         "blocks": blocks,
         "ws_path": "/ws/measurements/r1/" if live else "",
         "cancel_url": "/measurements/r1/cancel/",
+        "column_modes": {},
         "distribution_url": "/api/measurements/r1/distribution",
     }
     return draw_page("measurement.html", context)

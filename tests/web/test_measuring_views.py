@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -38,10 +39,11 @@ def series(column: str, kind: PathKind) -> Series:
     return Series(path.key, path, Probe.TCP_RR)
 
 
-def measured(experiment: str, rounds: int = 12) -> str:
+def measured(experiment: str, rounds: int = 12, keys: tuple[str, str] = ("host", "bridge")) -> str:
     run = measurements.create_run(experiment, "nginx on port 80", [Probe.TCP_RR], Options(), 7)
-    both = (series("host", PathKind.LOOPBACK), series("bridge", PathKind.PUBLISHED_PROXY))
-    measurements.begin_run(run, both, (), Environment(kernel="6.18"), {"host": "host", "bridge": "bridge"})
+    both = (series(keys[0], PathKind.LOOPBACK), series(keys[1], PathKind.PUBLISHED_PROXY))
+    modes = dict(zip(keys, ("host", "bridge"), strict=True))
+    measurements.begin_run(run, both, (), Environment(kernel="6.18"), modes)
     for number in range(rounds):
         for one, us in zip(both, (10.0, 40.0), strict=True):
             value = us + number % 3
@@ -108,6 +110,24 @@ def test_a_finished_run_shows_its_verdict_and_every_path(me: Client, experiment:
     page = me.get(f"/measurements/{measured(experiment)}/").content.decode()
     for text in ("host/loopback", "bridge/published-proxy", "slower", "The time of 10 s is up."):
         assert text in page
+
+
+def test_a_column_with_a_name_of_its_own_keeps_its_mode_in_every_part(me: Client) -> None:
+    arms = [{"mode": "host", "key": "web"}, {"mode": "bridge", "key": "inside"}]
+    run = measured(store.create_experiment(make_spec(arms=arms)), keys=("web", "inside"))
+    page = me.get(f"/measurements/{run}/").content.decode()
+    main = page.partition("<main")[2]
+    assert set(re.findall(r'data-mode="([^"]+)"', main)) == {"host", "bridge"}
+    drawn = json.loads(re.findall(r'id="chart-data"[^>]*>(.*?)</script>', page)[0])
+    assert {one["key"]: one["mode"] for one in drawn["series"]} == {
+        "web/loopback": "host",
+        "inside/published-proxy": "bridge",
+    }
+
+
+def test_before_it_begins_columns_have_the_modes_that_were_asked_for(experiment: str) -> None:
+    run = measurements.create_run(experiment, "t", [Probe.HTTP], Options(), 1)
+    assert measurements.column_modes(run) == {"host": "host", "bridge": "bridge"}
 
 
 def test_runs_are_listed_and_a_series_is_followed_over_time(me: Client, experiment: str) -> None:
