@@ -1,10 +1,12 @@
-"""What is kept: the wanted state of experiments, their arms' intents, the journal, and measurements."""
+"""What is kept: the wanted state of experiments, their arms' intents, the journal, measurements and reports."""
 
 from dashboard.models.access import SignInLink
 from dashboard.models.experiments import Arm, Experiment, Installation, JournalEntry
 from dashboard.models.measurements import MeasurementBlock, MeasurementRun, MeasurementSeries
+from dashboard.models.reports import Annotation, Report, ReportTag, Share
 
 __all__ = [
+    "Annotation",
     "Arm",
     "Experiment",
     "Installation",
@@ -12,5 +14,8 @@ __all__ = [
     "MeasurementBlock",
     "MeasurementRun",
     "MeasurementSeries",
+    "Report",
+    "ReportTag",
+    "Share",
     "SignInLink",
 ]
