@@ -20,6 +20,9 @@ NO_TEST_OF_ITS_OWN: dict[str, str] = {
     "latency/children.py": "test_process starts, asks and ends its children",
 }
 
+#: Folders whose modules are all of one form and tested as such, with where.
+TESTED_AS_ONE = {"claims": "test_claim and lab/test_claims run each of them, and each the other way round"}
+
 #: Tests that hold several modules together, with what they prove.
 BESIDE: dict[str, str] = {
     "engine/test_engine_faults.py": "an engine that hangs, dies, comes back or loses its socket",
@@ -44,7 +47,7 @@ def sources(folder: str) -> list[Path]:
 def modules() -> list[str]:
     """``core/delta.py`` … of every layer that must be tested module by module."""
     found = (path.relative_to(ROOT / "dashboard") for layer in LAYERS for path in sources(f"dashboard/{layer}"))
-    return [str(path) for path in found if path.name != "__init__.py"]
+    return [str(path) for path in found if path.name != "__init__.py" and path.parent.name not in TESTED_AS_ONE]
 
 
 @pytest.mark.parametrize("module", modules())

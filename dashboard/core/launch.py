@@ -74,7 +74,7 @@ def network_mode(arm: ArmSpec, network: str | None, target: str | None) -> str:
     return str(arm.mode)
 
 
-def _limits(hardening: Hardening) -> dict[str, Any]:
+def limits(hardening: Hardening = Hardening.OWNER) -> dict[str, Any]:
     """The part of the HostConfig that keeps a container from taking the machine down."""
     always: dict[str, Any] = {
         "AutoRemove": False,
@@ -112,7 +112,7 @@ def _bindings(publish: Iterable[Publish], default_address: str) -> dict[str, lis
     return bindings
 
 
-def _extra_host(entry: str) -> str:
+def extra_host(entry: str) -> str:
     """``name=[::1]`` as the command line sends it: ``name:::1`` (docker/cli, ``opts/hosts.go``)."""
     name, _, address = entry.partition("=" if "=" in entry else ":")
     if address.startswith("[") and address.endswith("]"):
@@ -140,13 +140,13 @@ def container_config(
     participant = hardening is Hardening.PARTICIPANT
     mode = network_mode(arm, network, target_container)
     host: dict[str, Any] = {
-        **_limits(hardening),
+        **limits(hardening),
         "NetworkMode": mode,
         # Lab pages are linked on 127.0.0.2: cookies are not separated by port (RFC 6265, section 8.5).
         "PortBindings": _bindings(arm.publish, "127.0.0.2" if participant else ""),
         "PublishAllPorts": arm.publish_all,
         "Dns": list(arm.dns),
-        "ExtraHosts": [_extra_host(one) for one in arm.add_host],
+        "ExtraHosts": [extra_host(one) for one in arm.add_host],
         "Sysctls": dict(arm.sysctls),
     }
     if participant and capabilities:
