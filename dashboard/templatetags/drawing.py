@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dashboard.core.figures import fixed
 from dashboard.core.topology import Box, Edge, Picture
-from dashboard.templatetags.figures import fixed
 
 FRAMES = frozenset({"machine", "stack", "host-stack"})
 LINE = 17

@@ -5,28 +5,15 @@ Places along an axis are percentages, so that one drawing fits every width and i
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext as _
 
+from dashboard.core.axes import Tick, lay_out_axis
+from dashboard.core.figures import NOTHING, micros, mode_of, say_interval, say_rate, signed
 from dashboard.core.headline import Headline, label_of, probes_of, write_headline
 from dashboard.core.measurement import ComparisonResult, Measurement, Options, Probe, SeriesResult
-from dashboard.core.modes import Mode
-from dashboard.templatetags.figures import fixed
-
-NOTHING = "–"  # noqa: RUF001 - a dash for nothing, as everywhere on the pages
-_NUMBERED = re.compile(r"-\d+$")
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """A line across the axis, with its text."""
-
-    at: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,73 +65,6 @@ class MeasurementView:
     """The whole."""
 
     groups: tuple[GroupView, ...]
-
-
-def mode_of(column: str, modes: Mapping[str, str] | None = None) -> str:
-    """The mode of a column: as told, or as its key says (``bridge-2`` is a bridge), else the machine's mark."""
-    known = (modes or {}).get(column) or _NUMBERED.sub("", column)
-    return known if known in set(Mode) else "machine"
-
-
-def micros(value: float | None) -> str:
-    """Microseconds to three or four digits, so that a column of them can be compared."""
-    if value is None:
-        return NOTHING
-    digits = 1 if abs(value) < 1000 else 0
-    return fixed(value, digits)
-
-
-MINUS = "\N{MINUS SIGN}"
-
-
-def signed(value: float) -> str:
-    """With its sign; a difference that rounds to nothing has none."""
-    text = fixed(abs(value), 1 if abs(value) < 1000 else 0)
-    return text if float(text) == 0 else f"{'+' if value > 0 else MINUS}{text}"
-
-
-def say_interval(ends: tuple[float, float] | None) -> str:
-    """``[1.4, 1.6]`` with signs; empty where there is none."""
-    return "" if ends is None else f"[{signed(ends[0])}, {signed(ends[1])}]"
-
-
-def say_rate(per_s: float | None) -> str:
-    """Throughput: ``3.21 GB/s`` or ``870 MB/s``."""
-    if per_s is None:
-        return ""
-    return f"{fixed(per_s / 1e9, 2)} GB/s" if per_s >= 1e9 else f"{fixed(per_s / 1e6, 0)} MB/s"
-
-
-def place(value: float) -> str:
-    """A share of the axis as SVG takes it, whatever the locale."""
-    return f"{value * 100:.2f}%"
-
-
-def choose_ticks(low: float, high: float, wanted: int = 4) -> tuple[float, ...]:
-    """Round numbers from below ``low`` to above ``high``, about ``wanted`` steps of 1, 2 or 5 times a power of ten."""
-    width = (high - low) or 1.0
-    rough = width / wanted
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return tuple(number * step for number in range(first, max(last, first + 1) + 1))
-
-
-def _tick_text(value: float, step: float) -> str:
-    digits = max(0, -math.floor(math.log10(step) + 1e-9))
-    text = fixed(abs(value), digits)
-    return text if float(text) == 0 else f"{'+' if value > 0 else MINUS}{text}"
-
-
-def lay_out_axis(values: Sequence[float]) -> tuple[Callable[[float], str], str, tuple[Tick, ...]]:
-    """The axis of differences: where a value stands, where zero does, and its ticks."""
-    numbers = choose_ticks(min(0.0, *values), max(0.0, *values))
-    low, width, step = numbers[0], numbers[-1] - numbers[0], numbers[1] - numbers[0]
-
-    def at(value: float) -> str:
-        return place((value - low) / width)
-
-    return at, at(0.0), tuple(Tick(at(value), _tick_text(value, step)) for value in numbers)
 
 
 def _why(one: ComparisonResult | None) -> str:

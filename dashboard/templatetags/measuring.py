@@ -14,9 +14,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from dashboard.core import axes, figures, over_time
 from dashboard.core.measurement import ANSWERED_BY_US, Environment, Measurement, Probe, Stop
-from dashboard.templatetags import measured, measured_time
-from dashboard.templatetags.figures import fixed
+from dashboard.templatetags import measured
 
 register = template.Library()
 
@@ -126,13 +126,13 @@ def about_probe(probe: str) -> str | Promise:
 @register.filter
 def time_us(value: float | None) -> str:
     """Microseconds without their unit."""
-    return measured.micros(value)
+    return figures.micros(value)
 
 
 @register.filter
 def seconds_text(value: float | None) -> str:
     """``3.2``; nothing where it is not known."""
-    return "" if value is None else fixed(max(0.0, value), 1)
+    return "" if value is None else figures.fixed(max(0.0, value), 1)
 
 
 @register.filter
@@ -144,7 +144,7 @@ def dot(value: float | None) -> str:
 @register.filter
 def mode_of(column: str, modes: Any = None) -> str:
     """The mode of a column, by its key where it was not told."""
-    return measured.mode_of(column, modes or None)
+    return figures.mode_of(column, modes or None)
 
 
 @register.simple_tag
@@ -154,9 +154,9 @@ def view_measurement(found: Measurement, modes: Any = None) -> measured.Measurem
 
 
 @register.simple_tag
-def align_blocks(found: Measurement, blocks: Any, modes: Any = None) -> measured_time.Columns:
+def align_blocks(found: Measurement, blocks: Any, modes: Any = None) -> over_time.Columns:
     """The blocks by round, for the drawing and for the browser."""
-    return measured_time.align_blocks(found, blocks or (), modes or None)
+    return over_time.align_blocks(found, blocks or (), modes or None)
 
 
 @register.filter
@@ -172,42 +172,42 @@ def as_data(value: Any) -> dict[str, Any]:
 
 
 @register.simple_tag
-def draw_blocks(columns: measured_time.Columns) -> measured_time.ChartView:
+def draw_blocks(columns: over_time.Columns) -> over_time.ChartView:
     """Medians over the time of the run."""
-    return measured_time.draw_times(columns.x, columns.series, banded=length_is_small(columns.series))
+    return over_time.draw_times(columns.x, columns.series, banded=length_is_small(columns.series))
 
 
 @register.simple_tag
-def count_blocks(found: Measurement, blocks: Any, modes: Any = None) -> tuple[measured_time.BlocksView, ...]:
+def count_blocks(found: Measurement, blocks: Any, modes: Any = None) -> tuple[over_time.BlocksView, ...]:
     """The blocks of each series in figures."""
-    return measured_time.count_blocks(found, blocks or (), modes or None)
+    return over_time.count_blocks(found, blocks or (), modes or None)
 
 
 @register.simple_tag
-def draw_history(points: Sequence[Mapping[str, Any]], signature: str = "") -> measured_time.ChartView:
+def draw_history(points: Sequence[Mapping[str, Any]], signature: str = "") -> over_time.ChartView:
     """Medians of a series over its runs, at their dates."""
     dated = [(one["at"], one) for one in points if isinstance(one["at"], datetime)]
     if not dated:
-        return measured_time.ChartView((), (), ())
+        return over_time.ChartView((), (), ())
     moments = [at.timestamp() for at, _one in dated]
     first, width = moments[0], (moments[-1] - moments[0]) or 1.0
     wanted = sorted({0, len(dated) // 3, 2 * len(dated) // 3, len(dated) - 1})
     said = "%Y-%m-%d" if width > 2 * 86_400 else "%m-%d %H:%M"
-    ticks: list[measured.Tick] = []
+    ticks: list[axes.Tick] = []
     for number in wanted:
         at = (moments[number] - first) / width
         if not ticks or at - float(ticks[-1].at.rstrip("%")) / 100 > 0.2:
-            ticks.append(measured.Tick(measured.place(at), dated[number][0].strftime(said)))
+            ticks.append(axes.Tick(axes.place(at), dated[number][0].strftime(said)))
     column, _space, _rest = signature.partition(" ")
-    one = measured_time.Times(
+    one = over_time.Times(
         "history",
         signature,
-        measured.mode_of(column),
+        figures.mode_of(column),
         "",
         tuple(point["p50_us"] for _at, point in dated),
         tuple(point["p99_us"] for _at, point in dated),
     )
-    return measured_time.draw_times(moments, [one], ticks)
+    return over_time.draw_times(moments, [one], ticks)
 
 
 @register.filter
@@ -216,7 +216,7 @@ def environment_rows(found: Environment) -> list[tuple[str, str]]:
     cores = [str(one) for one in (found.client_core, found.responder_core) if one is not None]
     yes_no = {True: _("on"), False: _("off"), None: ""}
     loads = [
-        f"{label} {' '.join(fixed(value, 2) for value in load)}"
+        f"{label} {' '.join(figures.fixed(value, 2) for value in load)}"
         for label, load in ((_("before"), found.load_before), (_("after"), found.load_after))
         if load is not None
     ]

@@ -10,11 +10,12 @@ from django import template
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from dashboard.core import figures
 from dashboard.core.messages import ArmStatus, Column, PublishedPort, Relation
 from dashboard.core.modes import Mode
 from dashboard.core.stream import ExperimentHead, Phase, Snapshot, TimelineItem
 from dashboard.core.topology import Picture
-from dashboard.templatetags import drawing, figures, launching, table
+from dashboard.templatetags import drawing, launching, table
 
 register = template.Library()
 

@@ -20,20 +20,20 @@ from django.template.loader import render_to_string
 from django.test import RequestFactory
 from django.utils.html import escape
 
+from dashboard.core import over_time
 from dashboard.core.histogram import encode_times
 from dashboard.core.measurement import Block, Environment, Measurement, Options, Probe, Stop
 from dashboard.core.path_kinds import Path as Way
 from dashboard.core.paths import find_paths
 from dashboard.core.results import build_measurement
 from dashboard.core.schedule import make_series, missing_paths
-from dashboard.templatetags import measured, measured_time, measuring
+from dashboard.templatetags import measured, measuring
 from tests.core.builders import make_scene
 from tests.web import sample
 from tests.web.markup import forbidden_in
 from tests.web.test_templates import Page
 
 ROOT = Path(__file__).resolve().parents[2]
-VECTORS = json.loads((ROOT / "tests/js/measure_vectors.json").read_text())
 HOSTILE = "<img src=x onerror=alert(1)>\"'&{{ 7 }}</script>"
 SHIFTS = {"bridge-address": 1.5, "published-dnat": 3.1, "published-proxy": 29.8}
 ENVIRONMENT = Environment(
@@ -312,25 +312,6 @@ def test_the_drawing_is_there_without_a_script() -> None:
             assert all(0 <= float(value) <= 1000 for value in point.split(","))
 
 
-def test_a_failed_block_leaves_a_gap_and_is_counted() -> None:
-    measurement, blocks = make_measurement("host", "bridge")
-    key = blocks[0]["series"]
-    blocks[0] |= {"error": "The server closed the connection.", "n": 3}
-    columns = measured_time.align_blocks(measurement, blocks)
-    times = next(one for one in columns.series if one.key == key)
-    assert times.p50[0] is None
-    assert None not in times.p50[1:]
-    counted = next(one for one in measured_time.count_blocks(measurement, blocks) if one.key == key)
-    assert (counted.count, counted.failed) == (30, 1)
-
-
-def test_a_long_run_is_thinned_out_before_it_is_drawn() -> None:
-    x = tuple(number / 4 for number in range(5000))
-    line = measured_time.Times("a", "a", "host", "", tuple(20.0 for _ in x), tuple(60.0 for _ in x))
-    chart = measured_time.draw_times(x, [line])
-    assert len(chart.lines[0].points.split()) <= measured_time.MOST_POINTS
-
-
 def test_the_browser_gets_the_same_blocks() -> None:
     html = PAGES["finished"]().html
     found = re.search(r'<script id="chart-data" type="application/json">(.*?)</script>', html)
@@ -340,33 +321,6 @@ def test_the_browser_gets_the_same_blocks() -> None:
     assert {one["dash"] for one in data["series"]} == {"", "dnat", "proxy"}
 
 
-def test_axes_and_figures_are_those_of_the_browser() -> None:
-    for one in VECTORS["ticks"]:
-        ticks = measured.choose_ticks(one["low"], one["high"])
-        assert [float(f"{value:.9g}") for value in ticks] == one["expected"]
-    assert [measured.micros(value) for value, _text in VECTORS["micros"]] == [text for _, text in VECTORS["micros"]]
-    assert [measured.signed(value) for value, _text in VECTORS["signed"]] == [text for _, text in VECTORS["signed"]]
-    for one in VECTORS["axes"]:
-        _at, zero, drawn = measured.lay_out_axis(one["values"])
-        assert zero == one["zero"]
-        assert [[tick.at, tick.text] for tick in drawn] == one["ticks"]
-
-
-@pytest.mark.parametrize(("low", "high"), [(34.0, 8123.0), (20.0, 20.0), (0.3, 4.0), (1.0, 1e7), (999.0, 1001.0)])
-def test_a_logarithmic_axis_holds_its_values(low: float, high: float) -> None:
-    ticks = measured_time.log_ticks(low, high)
-    assert ticks[0] <= low
-    assert ticks[-1] >= high
-    assert 2 <= len(ticks) <= 12
-
-
-def test_a_columns_mode_is_that_of_its_key_unless_it_is_told() -> None:
-    assert measured.mode_of("bridge-2") == "bridge"
-    assert measured.mode_of("user-bridge") == "user-bridge"
-    assert measured.mode_of("web") == "machine"
-    assert measured.mode_of("web", {"web": "macvlan"}) == "macvlan"
-
-
 def test_throughput_has_a_column_only_where_it_was_measured() -> None:
     measurement, blocks = make_measurement("host", "bridge")
     assert "throughput" not in draw_run(found=(measurement, blocks)).texts["th"]
@@ -374,7 +328,6 @@ def test_throughput_has_a_column_only_where_it_was_measured() -> None:
     page = draw_run(found=(replace(measurement, series=rated), blocks))
     assert "throughput" in page.texts["th"]
     assert "3.21 GB/s" in page.texts["td"]
-    assert measured.say_rate(870.4e6) == "870 MB/s"
 
 
 def test_what_was_typed_comes_back_with_what_is_wrong() -> None:
@@ -411,7 +364,7 @@ def test_a_measurement_survives_its_way_through_json() -> None:
     measurement, blocks = make_measurement()
     again = msgspec.json.decode(msgspec.json.encode(measurement), type=Measurement)
     assert measured.view_measurement(again) == measured.view_measurement(measurement)
-    assert measured_time.align_blocks(again, blocks) == measured_time.align_blocks(measurement, blocks)
+    assert over_time.align_blocks(again, blocks) == over_time.align_blocks(measurement, blocks)
 
 
 def test_charts_are_asked_for_only_where_their_library_is(monkeypatch: pytest.MonkeyPatch) -> None:

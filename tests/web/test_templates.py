@@ -18,13 +18,14 @@ import pytest
 from django.template.loader import render_to_string
 from django.test import RequestFactory
 
+from dashboard.core import figures
 from dashboard.core.messages import Column, PublishedPort, Row
 from dashboard.core.modes import Mode
 from dashboard.core.request import Problem
 from dashboard.core.stream import Phase, RowPatch, apply_rows, row_id
 from dashboard.core.stream import PlacedRow as Placed
 from dashboard.core.topology import Box, Picture
-from dashboard.templatetags import drawing, figures, launching, netmodes, table
+from dashboard.templatetags import drawing, launching, netmodes, table
 from tests.web import sample
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -77,7 +77,7 @@ export function createBlocks(columns = null) {
   };
 }
 
-/** Round numbers around low to high; the same as dashboard/templatetags/measured.py. */
+/** Round numbers around low to high; the same as dashboard/core/axes.py. */
 export function chooseTicks(low, high, wanted = 4) {
   const rough = (high - low || 1) / wanted;
   const power = 10 ** Math.floor(Math.log10(rough));

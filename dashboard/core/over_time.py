@@ -1,4 +1,4 @@
-"""Times over time as the page draws them by itself: blocks of one run, runs of one series.
+"""Times over time as they are drawn without a script: blocks of one run, runs of one series.
 
 An SVG of 1000 by 1000 units is stretched to its place; texts stand beside it at percentages and keep their size.
 The vertical axis is logarithmic: a tail is often a hundred medians long.
@@ -11,22 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dashboard.core.headline import kind_of, label_of
+from dashboard.core.axes import Tick, choose_ticks, log_ticks, place
+from dashboard.core.figures import NOTHING, dash_of, fixed, micros, mode_of
+from dashboard.core.headline import label_of
 from dashboard.core.measurement import Measurement
-from dashboard.core.path_kinds import PathKind
 from dashboard.core.statistics import median
-from dashboard.templatetags.figures import fixed
-from dashboard.templatetags.measured import NOTHING, Tick, choose_ticks, micros, mode_of, place
 
 #: More points than this are thinned out before they are drawn: a screen has no more.
 MOST_POINTS = 400
 MOST_MARKS = 120
-#: A way that shares its column's colour and shape with others has a dash of its own.
-DASHES = {
-    PathKind.PUBLISHED_DNAT: "dnat",
-    PathKind.PUBLISHED_PROXY: "proxy",
-    PathKind.CONTAINER_TO_CONTAINER: "between",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +82,6 @@ class BlocksView:
     tail: str
 
 
-def dash_of(path: str) -> str:
-    """The name of the line's style."""
-    return DASHES.get(PathKind(kind_of(path)), "") if kind_of(path) in set(PathKind) else ""
-
-
 def align_blocks(
     measurement: Measurement, blocks: Sequence[Mapping[str, Any]], modes: Mapping[str, str] | None = None
 ) -> Columns:
@@ -125,16 +113,6 @@ def align_blocks(
             if not one.unavailable
         ),
     )
-
-
-def log_ticks(low: float, high: float) -> tuple[float, ...]:
-    """1, 2 and 5 times powers of ten around ``low`` to ``high``, both above 0; fewer where there are many decades."""
-    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    factors = (1.0, 2.0, 5.0) if last - first <= 2 else (1.0, 3.0) if last - first <= 3 else (1.0,)
-    found = [factor * 10.0**power for power in range(first, last + 1) for factor in factors]
-    start = max((number for number, value in enumerate(found) if value <= low), default=0)
-    end = next((number for number, value in enumerate(found) if value >= high), len(found) - 1)
-    return tuple(found[start : max(end, start + 1) + 1])
 
 
 def _thinned(x: Sequence[float], one: Times) -> list[tuple[float, float, float]]:
