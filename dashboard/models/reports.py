@@ -2,17 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 
 from dashboard.models.experiments import new_id
 
 
+#: What a report was saved as. It may be put away, deleted and written about; these fields never change.
+FROZEN = frozenset(
+    {
+        "id",
+        "title",
+        "author",
+        "origin",
+        "source",
+        "signature",
+        "digest",
+        "size",
+        "body",
+        "imported_from",
+        "saved_at",
+        "created_at",
+    }
+)
+
+
+class FrozenError(TypeError):
+    """Somebody tried to change what a report was saved as."""
+
+
+def _refuse_frozen(fields: Iterable[str]) -> None:
+    if touched := FROZEN & set(fields):
+        raise FrozenError(f"A report does not change: {', '.join(sorted(touched))} cannot be written again.")
+
+
+class ReportQuerySet(models.QuerySet["Report"]):
+    """Reports; none of their frozen fields can be updated."""
+
+    def update(self, **values: Any) -> int:
+        """FrozenError for a frozen field."""
+        _refuse_frozen(values)
+        return super().update(**values)
+
+
 class Report(models.Model):
     """A frozen report. ``body`` is the canonical content (``core.report``), zlib-compressed; it never changes.
 
     ``view`` (``core.report_view``) and ``track`` (``core.track``) are derived from it, compressed too, and made anew
-    where their version is not ``derived``. ``signature`` is the same for reports of the same experiment.
+    where their version is not ``derived``. ``line`` sums it up in a list, ``words`` is what is searched, case-folded.
+    ``signature`` is the same for reports of the same experiment.
     ``imported_from`` names the other installation, empty for ours. A deleted report stays until the reaper comes, so
     that deleting can be undone.
     """
@@ -31,14 +72,23 @@ class Report(models.Model):
     track = models.BinaryField(default=b"")
     derived = models.PositiveSmallIntegerField(default=0)
     line = models.TextField(default="", blank=True)
+    words = models.TextField(default="", blank=True)
     imported_from = models.CharField(max_length=16, default="", blank=True)
     saved_at = models.FloatField(db_index=True)
     created_at = models.DateTimeField(auto_now_add=True)
     archived_at = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True, db_index=True)
 
+    objects = ReportQuerySet.as_manager()
+
     def __str__(self) -> str:
         return f"{self.id} {self.title}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Writes a new report, or ``update_fields`` of one that is there; FrozenError for a frozen one."""
+        if not self._state.adding:
+            _refuse_frozen(kwargs.get("update_fields") or FROZEN)
+        super().save(*args, **kwargs)
 
 
 class ReportTag(models.Model):
