@@ -26,6 +26,7 @@ from dashboard.core.report_view import show_experiment
 from tests.core.builders import make_column
 from tests.core.report_builders import make_content, make_experiment, make_run
 
+MINUS = "\N{MINUS SIGN}"
 CLAIM = ClaimResult("dns", "Names resolve.", "FACTS", ClaimVerdict.HOLDS)
 
 
@@ -62,22 +63,22 @@ def a_run(*comparisons: ComparisonResult, **more: Any) -> FrozenRun:
             make_comparison(delta_us=-3.0, ci95_us=(-3.5, -2.5), verdict="faster", cause="it skips the bridge"),
             (
                 "bridge/published-proxy is faster than host/loopback by 3.0 µs at the median "
-                "(95 % interval −3.5 to −2.5 µs; tcp-rr, 60 paired blocks). The reason: it skips the bridge."
-            ),  # noqa: RUF001
+                f"(95 % interval {MINUS}3.5 to {MINUS}2.5 µs; tcp-rr, 60 paired blocks). The reason: it skips the bridge."
+            ),
         ),
         (
             make_comparison(delta_us=0.04, ci95_us=(-0.1, 0.18), verdict="same", within_us=0.18),
             (
                 "bridge/published-proxy does not differ from host/loopback by more than 0.2 µs "
-                "(95 % interval −0.1 to +0.2 µs; tcp-rr, 60 paired blocks)."
-            ),  # noqa: RUF001
+                f"(95 % interval {MINUS}0.1 to +0.2 µs; tcp-rr, 60 paired blocks)."
+            ),
         ),
         (
             make_comparison(ci95_us=(-1.0, 2.0), verdict="inconclusive", reason="it spans zero", rounds=1),
             (
                 "bridge/published-proxy against host/loopback is not decided "
-                "(95 % interval −1.0 to +2.0 µs; tcp-rr, 1 paired block): it spans zero."
-            ),  # noqa: RUF001
+                f"(95 % interval {MINUS}1.0 to +2.0 µs; tcp-rr, 1 paired block): it spans zero."
+            ),
         ),
         (
             make_comparison(ci95_us=None, verdict="inconclusive", reason="only 3 paired blocks", rounds=3),
@@ -183,8 +184,8 @@ def test_warnings_are_said_once_and_bounded() -> None:
         (
             make_content(),
             (
-                "nginx (port 80) side by side in the network modes host, bridge and none and "
-                "what 5 paths of it cost (tcp-rr), on Docker Engine 26.1.5, kernel 6.18.1."
+                "nginx (port 80) side by side in the network modes host, bridge and none; "
+                "what 6 paths of it cost (tcp-rr), on Docker Engine 26.1.5, kernel 6.18.1."
             ),
         ),
     ],
