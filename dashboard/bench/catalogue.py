@@ -6,8 +6,9 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
-from dashboard.bench import change, fanout, idle, launch, page
+from dashboard.bench import change, fanout, fidelity, idle, launch, page
 from dashboard.bench.figures import Result
+from dashboard.bench.stage import LIMIT_S
 
 
 class Benchmark(Protocol):
@@ -23,5 +24,11 @@ BENCHMARKS: dict[str, Benchmark] = {
     "change": change,
     "fan-out": fanout,
     "page": page,
+    "fidelity": fidelity,
     "idle": idle,
 }
+
+
+def limit_of(name: str) -> float:
+    """How many seconds a benchmark may take: its module's ``LIMIT_S``, if it has one."""
+    return float(getattr(BENCHMARKS[name], "LIMIT_S", LIMIT_S))

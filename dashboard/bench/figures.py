@@ -18,6 +18,7 @@ class Of(StrEnum):
 
     VALUE = "value"
     RATIO = "ratio"
+    APART = "apart"  # the ratio, whichever way round it is greater
 
 
 class Verdict(StrEnum):
@@ -140,8 +141,12 @@ def compared(
     whole, ratio_ci95 = ratio(pairs), (found.low, found.high)
     verdict = None
     if promise is not None:
-        limited = (alone.value, alone.ci95) if promise.of is Of.VALUE else (whole, ratio_ci95)
-        verdict = judge(promise, *limited)
+        limited = {
+            Of.VALUE: (alone.value, alone.ci95),
+            Of.RATIO: (whole, ratio_ci95),
+            Of.APART: (_apart(whole), _furthest(ratio_ci95)),
+        }
+        verdict = judge(promise, *limited[promise.of])
     return Figure(
         name,
         alone.statistic,
@@ -156,6 +161,17 @@ def compared(
         promise,
         verdict,
     )
+
+
+def _apart(ratio: float) -> float:
+    return max(ratio, 1 / ratio) if ratio else float("inf")
+
+
+def _furthest(ratios: tuple[float, float]) -> tuple[float, float]:
+    """The least and the most that the two can be apart."""
+    low, high = ratios
+    ends = (_apart(low), _apart(high))
+    return (1.0 if low <= 1 <= high else min(ends), max(ends))
 
 
 def spread(values: Sequence[float]) -> str:

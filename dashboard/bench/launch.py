@@ -56,9 +56,13 @@ class InProcessLab:
 
     async def launch(self, modes: Sequence[Mode]) -> tuple[str, float]:
         """The new experiment and the seconds until its head says running and each column has a state."""
+        return await self.launch_spec(spec_of(modes))
+
+    async def launch_spec(self, spec: ExperimentSpec) -> tuple[str, float]:
+        """The same with arms as wanted."""
         loop, database = asyncio.get_running_loop(), self.lab.context.database
         started = loop.time()
-        identity = await database.run(store.create_experiment, spec_of(modes))
+        identity = await database.run(store.create_experiment, spec)
         self.lab.wake()
         async with asyncio.timeout(DEADLINE_S):
             while not self._is_running(identity):

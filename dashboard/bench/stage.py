@@ -40,8 +40,8 @@ class Stage:
     info: EngineInfo
     folder: Path
 
-    async def run(self, name: str, *, quick: bool) -> Result:
-        """One benchmark in a process of its own, at most ``LIMIT_S`` seconds; StageError if it fails."""
+    async def run(self, name: str, *, quick: bool, limit_s: float = LIMIT_S) -> Result:
+        """One benchmark in a process of its own, at most ``limit_s`` seconds; StageError if it fails."""
         folder = self.folder / name
         command = [sys.executable, "-m", "dashboard.bench", name, str(folder), *(["--quick"] if quick else [])]
         environment = environment_with(
@@ -53,9 +53,9 @@ class Stage:
             *tied(command), cwd=BASE, env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
         )
         try:
-            said, _ = await asyncio.wait_for(process.communicate(), LIMIT_S)
+            said, _ = await asyncio.wait_for(process.communicate(), limit_s)
         except TimeoutError:
-            raise StageError(f"it took longer than {LIMIT_S:g} s") from None
+            raise StageError(f"it took longer than {limit_s:g} s") from None
         finally:
             await _end(process)
         if process.returncode != 0:

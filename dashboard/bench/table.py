@@ -24,6 +24,8 @@ def promised(figure: Figure) -> str:
     """The promise and what became of it; empty where nothing was promised."""
     if figure.promise is None:
         return ""
+    if figure.promise.of is Of.APART:
+        return f"{1 / figure.promise.limit:.3g} ≤ ratio ≤ {figure.promise.limit:g}: {figure.verdict}"
     what = "ratio" if figure.promise.of is Of.RATIO else figure.statistic
     unit = "" if figure.promise.of is Of.RATIO else figure.unit
     return f"{what} ≤ {f'{figure.promise.limit:g} {unit}'.rstrip()}: {figure.verdict}"

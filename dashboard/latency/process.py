@@ -20,6 +20,7 @@ _PR_SET_PDEATHSIG, _PR_SET_TIMERSLACK = 1, 29  # prctl(2)
 #: Others on the same core shall wait for us, not we for them: we sleep most of the time.
 _NICENESS = -20
 _MOST_LINE_BYTES = 1_048_576
+CORE_SLEEP = Path("/dev/cpu_dma_latency")
 
 
 class Interrupted(Exception):  # noqa: N818 - what happened, not a fault
@@ -105,6 +106,15 @@ def end_with_parent(parent: int) -> None:
         os._exit(1)
 
 
+def keep_cores_awake() -> None:
+    """While this process lives, idle cores poll instead of sleeping: the longest time that a wake-up may take is set to
+    0 µs (Documentation/admin-guide/pm/cpuidle.rst, "Power Management Quality of Service"). A virtual machine's core
+    that halts takes tens of microseconds to wake, in one hypervisor's whim or another, and hides what a path costs."""
+    with suppress(OSError):
+        held = os.open(CORE_SLEEP, os.O_WRONLY | os.O_CLOEXEC)  # the request holds until it is closed
+        os.write(held, (0).to_bytes(4, sys.byteorder))
+
+
 def settle(config: dict[str, Any]) -> tuple[Control, Places]:
     """One core, no collector, no second thread; then the control socket and the namespaces."""
     end_with_parent(config["parent"])
@@ -116,6 +126,7 @@ def settle(config: dict[str, Any]) -> tuple[Control, Places]:
     with suppress(OSError):  # where sessions are scheduled as groups, it is the group's niceness that counts (sched(7))
         Path("/proc/self/autogroup").write_text(str(_NICENESS))
     ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, 1, 0, 0, 0)
+    keep_cores_awake()
     control = Control(config["control"])
     places = Places(config["places"])
     gc.collect()

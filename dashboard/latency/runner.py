@@ -41,7 +41,8 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended. ``reason`` is a sentence; ``refused`` maps a series that could not go on to its sentence."""
+    """How a run ended. ``reason`` is a sentence; ``refused`` maps a series that could not go on to its sentence;
+    ``waited_us`` a series that is answered later on purpose to what the responder waited, a median for each block."""
 
     stopped: Stop
     reason: str
@@ -50,6 +51,7 @@ class Outcome:
     refused: dict[str, str] = field(default_factory=dict)
     client_core: int | None = None
     responder_core: int | None = None
+    waited_us: dict[str, list[float]] = field(default_factory=dict)
 
 
 OnBlock = Callable[[Block], Awaitable[None]]
@@ -101,6 +103,7 @@ class _Run:
         self._listeners: dict[str, dict[str, int]] = {}
         self._blocks: dict[str, list[Block]] = {key: [] for key in self._series}
         self._refused: dict[str, str] = {}
+        self._waited: dict[str, list[float]] = {}
         self._failures = dict.fromkeys(self._series, 0)
         self._restarts = 0
         self._told = 0
@@ -110,7 +113,7 @@ class _Run:
         return asyncio.get_running_loop().time() - self._began
 
     def _outcome(self, stopped: Stop, reason: str, rounds: int) -> Outcome:
-        return Outcome(stopped, reason, self._elapsed(), rounds, self._refused, *self._cores)
+        return Outcome(stopped, reason, self._elapsed(), rounds, self._refused, *self._cores, self._waited)
 
     async def go(self, seed: int) -> Outcome:
         rounds = 0
@@ -253,7 +256,9 @@ class _Run:
             host=one.path.host_name,
         )
         if needs_responder(one.probe) and responder is not None:
-            await responder.rest()
+            rested = await responder.rest()
+            if "waited_ns" in rested:
+                self._waited.setdefault(one.key, []).append(rested["waited_ns"] / 1000)
         if loaded:
             await self._children["load"].rest()
         return answer

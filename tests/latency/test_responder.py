@@ -11,6 +11,7 @@ from contextlib import suppress
 import pytest
 
 from dashboard.latency.responder import (
+    Wait,
     answer_datagrams,
     answer_once,
     answer_requests,
@@ -46,7 +47,7 @@ def test_requests_are_answered_one_by_one_even_in_pieces() -> None:
             mine.sendall(b"y" * 24)
             assert len(mine.recv(200)) == 64
 
-    with_pair(lambda theirs: answer_requests(theirs, 64, 0), use)
+    with_pair(lambda theirs: answer_requests(theirs, 64), use)
 
 
 def test_the_known_wait_is_waited() -> None:
@@ -56,7 +57,10 @@ def test_the_known_wait_is_waited() -> None:
         mine.recv(64)
         assert time.perf_counter_ns() - before >= 5_000_000
 
-    with_pair(lambda theirs: answer_requests(theirs, 64, 5_000_000), use)
+    wait = Wait(5_000_000)
+    with_pair(lambda theirs: answer_requests(theirs, 64, wait.wait), use)
+    assert len(wait.taken_ns) == 1
+    assert wait.taken_ns[0] >= 5_000_000
 
 
 def test_one_request_then_the_end() -> None:
@@ -65,7 +69,7 @@ def test_one_request_then_the_end() -> None:
         assert len(mine.recv(64)) == 64
         assert mine.recv(64) == b""
 
-    with_pair(lambda theirs: answer_once(theirs, 64, 0), use)
+    with_pair(lambda theirs: answer_once(theirs, 64), use)
 
 
 def test_a_stream_is_swallowed_and_counted() -> None:
@@ -86,15 +90,37 @@ def test_datagrams_of_the_right_size_are_answered_on_both_families(family: socke
         mine.settimeout(5)
         mine.connect(("127.0.0.1" if family == socket.AF_INET else "::1", listener.getsockname()[1]))
         mine.send(bytes(3))
-        mine.send(bytes(64))
-        assert len(mine.recv(100)) == 64
+        for _ in range(4):
+            mine.send(bytes(64))
+            assert len(mine.recv(100)) == 64
         thread.join(5)
         assert not thread.is_alive()
 
 
+def test_another_one_is_answered_after_who_asked_twice_has_gone() -> None:
+    with open_listener("udp", 0) as listener:
+        where = ("127.0.0.1", listener.getsockname()[1])
+        listener.settimeout(0.2)
+        for _ in range(2):
+            thread = threading.Thread(target=_answer_until_quiet, args=(listener,))
+            thread.start()
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mine:
+                mine.settimeout(5)
+                mine.connect(where)
+                for _ in range(3):
+                    mine.send(bytes(64))
+                    assert len(mine.recv(100)) == 64
+            thread.join(5)
+            assert not thread.is_alive()
+
+
 def _answer_until_quiet(listener: socket.socket) -> None:
-    with suppress(TimeoutError):
-        answer_datagrams(listener, 64, 0)
+    socket.setdefaulttimeout(0.2)  # the socket that is connected has no end of its own either
+    try:
+        with suppress(OSError):
+            answer_datagrams(listener, 64)
+    finally:
+        socket.setdefaulttimeout(None)
 
 
 def test_a_port_that_is_taken_is_an_error_that_leaves_no_socket() -> None:

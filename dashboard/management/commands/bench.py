@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration
-from dashboard.bench.catalogue import BENCHMARKS
+from dashboard.bench.catalogue import BENCHMARKS, limit_of
 from dashboard.bench.figures import Report
 from dashboard.bench.machine import machine_facts, say_load
 from dashboard.bench.stage import StageError, stage
@@ -60,7 +60,7 @@ class Command(NetmodesCommand):
             machine = machine_facts(place.info)
             for name in names:
                 try:
-                    results.append(await place.run(name, quick=quick))
+                    results.append(await place.run(name, quick=quick, limit_s=limit_of(name)))
                 except StageError as error:
                     failed[name] = str(error)
         report = Report(
