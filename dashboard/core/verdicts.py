@@ -101,10 +101,11 @@ def judge_differences(
     medians = resampled_medians(differences, source, rounds)
     interval = _between(medians, count, CONFIDENCE)
     strict = _between(medians, count, VERDICT_CONFIDENCE)
-    return Judgement(_decide(delta, interval, strict, margin_us), count, delta, interval)
+    return Judgement(decide(delta, interval, strict, margin_us), count, delta, interval)
 
 
-def _decide(delta: float, interval: Interval, strict: Interval, margin: float) -> Verdict:
+def decide(delta: float, interval: Interval, strict: Interval, margin: float) -> Verdict:
+    """The verdict on a difference with its 95 % and its 99 % interval; below ``margin`` it does not matter."""
     if -margin <= interval.low and interval.high <= margin:
         return Same(max(abs(interval.low), abs(interval.high)))
     if strict.low > 0 and delta >= margin:
