@@ -6,7 +6,6 @@ Neither the journal nor the histograms are touched again. The shape is JSON (msg
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,16 +14,16 @@ import msgspec
 
 from dashboard.core.columns import first_columns
 from dashboard.core.comparison import compare
+from dashboard.core.figures import mode_of
 from dashboard.core.headline import label_of
 from dashboard.core.histogram import BadHistogram, cumulative_shares, merge_histograms
 from dashboard.core.journal import replay
 from dashboard.core.measurement import Block, Environment, Measurement, Probe
 from dashboard.core.messages import EngineRef
-from dashboard.core.modes import Mode
 from dashboard.core.report import ClaimResult, FrozenExperiment, FrozenRun, Origin, ReportContent
 from dashboard.core.report_summary import Summary, summarise
 from dashboard.core.statistics import median
-from dashboard.core.stream import Phase, Snapshot
+from dashboard.core.stream import Snapshot
 from dashboard.core.timeline import timeline_item
 from dashboard.core.topology import draw
 
@@ -32,7 +31,6 @@ VERSION = 1
 #: A drawing has no more points than this; figures are of all blocks.
 MOST_ROUNDS = 400
 ECDF_POINTS = 120
-_NUMBERED = re.compile(r"-\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,7 @@ class Fact:
 @dataclass(frozen=True, slots=True)
 class SeriesShape:
     """One series for drawing and in figures. ``at_s`` are seconds since the run began, thinned out to
-    ``MOST_ROUNDS`` blocks that count, with their p50 and p99; the other figures are of all blocks, None without one.
+    ``MOST_ROUNDS`` blocks that count, with their rounds, p50 and p99; the other figures are of all blocks, None without one.
     ``ecdf``: time in µs, share of requests that took at most that long."""
 
     key: str
@@ -61,6 +59,7 @@ class SeriesShape:
     middle_us: float | None = None
     highest_us: float | None = None
     tail_us: float | None = None
+    rounds: tuple[int, ...] = ()
     at_s: tuple[float, ...] = ()
     p50_us: tuple[float, ...] = ()
     p99_us: tuple[float, ...] = ()
@@ -108,17 +107,16 @@ def column_modes(content: ReportContent) -> dict[str, str]:
     found = {arm.key: str(arm.mode) for arm in content.experiment.spec.arms} if content.experiment is not None else {}
     for run in content.measurements:
         for one in run.measurement.series:
-            key = _NUMBERED.sub("", one.column)
-            found.setdefault(one.column, key if key in set(Mode) else "machine")
+            found.setdefault(one.column, mode_of(one.column))
     return found
 
 
 def show_experiment(frozen: FrozenExperiment) -> Snapshot:
-    """The experiment as it was at its newest entry, a stopped one as before the stop; with its whole timeline."""
+    """The experiment as it was at its newest entry, one that is over as before the stop; with its whole timeline."""
     entries = frozen.journal
     head = frozen.head
     kept = entries
-    if frozen.shown_seq and head.phase is Phase.STOPPED:
+    if frozen.shown_seq:
         kept = tuple(entry for entry in entries if entry.seq <= frozen.shown_seq)
         head = replace(head, as_it_was=kept[-1].at if kept else None)
     shown = replay(kept)
@@ -169,6 +167,7 @@ def shape_run(run: FrozenRun, modes: Mapping[str, str]) -> tuple[SeriesShape, ..
                 middle_us=median(middles),
                 highest_us=max(middles),
                 tail_us=median(tails),
+                rounds=tuple(block.round for block in thin),
                 at_s=tuple(round(block.started_s, 3) for block in thin),
                 p50_us=tuple(round(block.p50_us, 3) for block in thin),
                 p99_us=tuple(round(block.p99_us, 3) for block in thin),

@@ -63,7 +63,8 @@ def a_run(*comparisons: ComparisonResult, **more: Any) -> FrozenRun:
             make_comparison(delta_us=-3.0, ci95_us=(-3.5, -2.5), verdict="faster", cause="it skips the bridge"),
             (
                 "bridge/published-proxy is faster than host/loopback by 3.0 µs at the median "
-                f"(95 % interval {MINUS}3.5 to {MINUS}2.5 µs; tcp-rr, 60 paired blocks). The reason: it skips the bridge."
+                f"(95 % interval {MINUS}3.5 to {MINUS}2.5 µs; tcp-rr, 60 paired blocks). "
+                "The reason: it skips the bridge."
             ),
         ),
         (
