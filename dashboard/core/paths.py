@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from dashboard.core.cells import MACHINE
+from dashboard.core.links import lower_link
 from dashboard.core.messages import ArmStatus, Column
 from dashboard.core.path_kinds import (
     DIRECT_LINKS,
@@ -44,20 +45,22 @@ def _loopback(column: Column, machine: NamespaceState) -> Iterator[Path]:
         yield Path(PathKind.PUBLISHED_DNAT, f"Published port of {column.title}", MACHINE, column.key, unavailable=why)
 
 
-def _no_bridge_address(column: Column, state: NamespaceState) -> str:
+def _no_bridge_address(column: Column, state: NamespaceState, machine: NamespaceState) -> str:
     direct = next((one for one in state.interfaces if one.kind in DIRECT_LINKS), None)
     if direct is not None:
-        parent = f" {direct.peer}" if direct.peer else ""
+        parent = lower_link(machine, state, direct)
         return (
-            f"{column.title} is a {direct.kind} on{parent or ' a link of the machine'}: the kernel passes nothing "
-            f"between a {direct.kind} and the machine through the parent interface"
+            f"{column.title} is a {direct.kind} on {parent.name if parent else 'a link of the machine'}: "
+            f"the kernel passes nothing between a {direct.kind} and the machine through the parent interface"
         )
     if all(one.kind == "loopback" for one in state.interfaces):
         return f"{column.title} has loopback only: no interface leads to it"
     return f"no veth pair that was seen joins {column.title} to a bridge with an address in its subnet"
 
 
-def _bridge_address(column: Column, state: NamespaceState, cables: Sequence[Cable]) -> Iterator[Path]:
+def _bridge_address(
+    column: Column, state: NamespaceState, machine: NamespaceState, cables: Sequence[Cable]
+) -> Iterator[Path]:
     port = column.port or 80
     found = False
     for family in Family:
@@ -76,7 +79,7 @@ def _bridge_address(column: Column, state: NamespaceState, cables: Sequence[Cabl
             f"The machine to {column.title}'s own address",
             MACHINE,
             column.key,
-            unavailable=_no_bridge_address(column, state),
+            unavailable=_no_bridge_address(column, state, machine),
         )
 
 
@@ -102,10 +105,14 @@ def _link_with(state: NamespaceState, address: str) -> Interface | None:
     return next((one for one in state.interfaces if any(a.address == address for a in one.addresses)), None)
 
 
-def _way_between(machine: NamespaceState | None, end: Interface, start: Interface) -> tuple[str, ...]:
-    """The hops from one container's link to another's."""
+def _way_between(
+    machine: NamespaceState | None, inside: NamespaceState, end: Interface, start: Interface
+) -> tuple[str, ...]:
+    """The hops from one container's link to another's, which is ``end`` in ``inside``."""
     if end.kind in DIRECT_LINKS:
-        return (f"{start.name} ({start.kind})", end.peer or "the parent interface", f"{end.name} ({end.kind})")
+        parent = lower_link(machine, inside, end) if machine is not None else None
+        middle = parent.name if parent is not None else "the parent interface"
+        return (f"{start.name} ({start.kind})", middle, f"{end.name} ({end.kind})")
     if machine is None:
         return (start.name, end.name)
     outer = {one.index: one for one in machine.interfaces}
@@ -147,7 +154,7 @@ def _between(column: Column, running: Sequence[Column], states: Mapping[str, Nam
             )
             return
         name = column.container.name if by_name and column.container else ""
-        hops = _way_between(states.get(MACHINE), end, start)
+        hops = _way_between(states.get(MACHINE), state, end, start)
         for family in Family:
             found = [assigned] if family_of(assigned) is family else global_addresses(end, family)
             if found and (family is Family.INET or global_addresses(start, family)):
@@ -181,7 +188,7 @@ def find_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) 
             continue
         if machine is not None:
             cables = cables_between(machine, state)
-            found += _bridge_address(column, state, cables)
+            found += _bridge_address(column, state, machine, cables)
             if column.mode not in _NOT_PUBLISHING:
                 found += published_paths(column, machine, cables)
         target = by_key.get(column.target or "")

@@ -42,6 +42,31 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
+class DrawnHop:
+    """One station of a path. ``ids`` are the boxes and edges that it passes, in pictures of any size. Its number
+    stands at the first box of ``spots`` that is drawn: at the corner, or with ``cable`` where the cable arrives;
+    ``shift`` numbers stand there already. Without ``spots`` it is not drawn."""
+
+    text: str
+    ids: tuple[str, ...] = ()
+    spots: tuple[str, ...] = ()
+    cable: bool = False
+    shift: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnPath:
+    """How a request travels, from the asking stack to the program; without hops where there is no such path."""
+
+    key: str
+    mode: str
+    title: str
+    target: str = ""
+    hops: tuple[DrawnHop, ...] = ()
+    unavailable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """Everything to draw, in drawing order, and the same in words."""
 

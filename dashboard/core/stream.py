@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Literal
 
 from dashboard.core.messages import Check, Column, Relation, Row
-from dashboard.core.picture import Picture
+from dashboard.core.picture import DrawnPath, Picture
 
 PROTOCOL_VERSION = 1
 
@@ -82,6 +82,7 @@ class Snapshot:
     wide: Picture
     narrow: Picture
     timeline: tuple[TimelineItem, ...]
+    paths: tuple[DrawnPath, ...] = ()
     type: Literal["snapshot"] = "snapshot"
     v: int = PROTOCOL_VERSION
 
@@ -115,6 +116,7 @@ class Patch:
     wide: Picture | None = None
     narrow: Picture | None = None
     timeline: tuple[TimelineItem, ...] = ()
+    paths: tuple[DrawnPath, ...] | None = None
     type: Literal["patch"] = "patch"
     v: int = PROTOCOL_VERSION
 

@@ -6,13 +6,16 @@ Numbers are text here, so that no locale can put a comma into an SVG attribute.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dashboard.core.figures import fixed
-from dashboard.core.topology import Box, Edge, Picture
+from dashboard.core.picture import Box, DrawnPath, Edge, Picture
 
 FRAMES = frozenset({"machine", "stack", "host-stack"})
 LINE = 17
+#: Numbers at one corner stand this far apart; one on a cable this far before its end.
+NUMBERS_APART, BEFORE_END = 20, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +59,26 @@ class EdgeView:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberView:
+    """The number of a hop, around its centre."""
+
+    text: str
+    x: str
+    y: str
+
+
+@dataclass(frozen=True, slots=True)
 class PictureView:
-    """What the template draws: the machine's frame, then edges, then everything that they may pass behind."""
+    """What the template draws: the machine's frame, then edges, then everything that they may pass behind; of the path
+    that somebody chose the ids of what it passes, and its numbers."""
 
     box: str
     summary: str
     frames: tuple[BoxView, ...]
     edges: tuple[EdgeView, ...]
     things: tuple[BoxView, ...]
+    passed: frozenset[str] = frozenset()
+    numbers: tuple[NumberView, ...] = ()
 
 
 def number(value: float) -> str:
@@ -110,7 +125,20 @@ def lay_out_edge(edge: Edge) -> EdgeView:
     return EdgeView(edge.id, edge.kind, edge.mode, edge.path, edge.label, number(edge.label_x), number(edge.label_y))
 
 
-def lay_out(picture: Picture) -> PictureView:
+def number_hops(boxes: Sequence[Box], path: DrawnPath) -> tuple[NumberView, ...]:
+    """Where the numbers of the path's hops stand; a hop that is not drawn has none."""
+    known = {box.id: box for box in boxes}
+    found = []
+    for place, hop in enumerate(path.hops, 1):
+        box = next((known[one] for one in hop.spots if one in known), None)
+        if box is None:
+            continue
+        x, y = (box.x - BEFORE_END, box.y + box.h / 2) if hop.cable else (box.x, box.y)
+        found.append(NumberView(str(place), number(x + NUMBERS_APART * hop.shift), number(y)))
+    return tuple(found)
+
+
+def lay_out(picture: Picture, chosen: DrawnPath | None = None) -> PictureView:
     """Everything to draw, in drawing order."""
     return PictureView(
         f"0 0 {number(picture.width)} {number(picture.height)}",
@@ -118,4 +146,6 @@ def lay_out(picture: Picture) -> PictureView:
         tuple(lay_out_box(one) for one in picture.boxes if one.kind == "machine"),
         tuple(lay_out_edge(one) for one in picture.edges),
         tuple(lay_out_box(one) for one in picture.boxes if one.kind != "machine"),
+        frozenset(identity for hop in chosen.hops for identity in hop.ids) if chosen else frozenset(),
+        number_hops(picture.boxes, chosen) if chosen else (),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django import template
 from django.utils import timezone
@@ -13,8 +14,8 @@ from django.utils.translation import gettext as _
 from dashboard.core import figures
 from dashboard.core.messages import ArmStatus, Column, PublishedPort, Relation
 from dashboard.core.modes import Mode
+from dashboard.core.picture import DrawnPath, Picture
 from dashboard.core.stream import ExperimentHead, Phase, Snapshot, TimelineItem
-from dashboard.core.topology import Picture
 from dashboard.templatetags import drawing, launching, table
 
 register = template.Library()
@@ -166,9 +167,22 @@ def count_rows(sections: Iterable[table.SectionView]) -> str:
 
 
 @register.simple_tag
-def lay_out(picture: Picture) -> drawing.PictureView:
-    """The picture with its texts in place."""
-    return drawing.lay_out(picture)
+def lay_out(picture: Picture, chosen: DrawnPath | None = None) -> drawing.PictureView:
+    """The picture with its texts in place, and the path that was chosen."""
+    return drawing.lay_out(picture, chosen)
+
+
+@register.simple_tag
+def path_named(paths: Iterable[DrawnPath], key: str = "") -> DrawnPath | None:
+    """The path with this key, if it is here."""
+    return next((one for one in paths or () if one.key == key and one.hops), None)
+
+
+@register.simple_tag
+def path_query(key: str, shown: str = "", at: str = "") -> str:
+    """Where a path's link leads: the same page with this path in the picture, or without if it is ``shown``."""
+    wanted = {"at": at or "", "path": "" if key == shown else key or ""}
+    return f"?{urlencode({name: value for name, value in wanted.items() if value})}"
 
 
 @register.simple_tag
@@ -200,6 +214,8 @@ def interface_words() -> dict[str, Any]:
         "changedOne": _("one fact changed"),
         "changedMany": _("{count} facts changed"),
         "otherVersion": _("this page is out of date: reload it"),
+        "pathShown": _("Shown in the picture: {hops}"),
+        "pathHidden": _("No path is shown in the picture."),
         "since": _("since {time}"),
         "asItWas": _("As it was at {time}."),
         "from": _("from {from}"),

@@ -16,11 +16,13 @@ from typing import Any
 from channels.db import database_sync_to_async
 
 from dashboard.core.comparison import Memory, compare
+from dashboard.core.drawn_paths import draw_paths
 from dashboard.core.journal import Entry, View, replay
 from dashboard.core.messages import Row, encode
+from dashboard.core.picture import DrawnPath, Picture
 from dashboard.core.stream import PROTOCOL_VERSION, ExperimentHead, Patch, Phase, Snapshot, TimelineItem, diff_rows
 from dashboard.core.timeline import timeline_item
-from dashboard.core.topology import Picture, draw
+from dashboard.core.topology import draw
 from dashboard.lab import store
 
 log = logging.getLogger(__name__)
@@ -58,6 +60,7 @@ class Feed:
     rows: tuple[Row, ...] = ()
     memory: Memory = field(default_factory=Memory)
     pictures: tuple[Picture, Picture] | None = None
+    paths: tuple[DrawnPath, ...] = ()
     timeline: tuple[TimelineItem, ...] = ()
     first_at: float | None = None
     problem: str = ""
@@ -183,11 +186,13 @@ class Hub:
 
     def _advance(self, feed: Feed, entries: tuple[Entry, ...]) -> None:
         before, old_rows, old_pictures, old_head = feed.view, feed.rows, feed.pictures, head_of(feed)
+        old_paths = feed.paths
         feed.view = replay(entries, feed.view)
         head = head_of(feed)
         if feed.view.states is not before.states or feed.view.columns is not before.columns or not feed.loaded:
             feed.rows = compare(feed.view.columns, feed.view.states, feed.memory)
             feed.pictures = draw(feed.view.columns, feed.view.states)
+            feed.paths = draw_paths(feed.view.columns, feed.view.states, feed.pictures)
         if feed.first_at is None and entries:
             feed.first_at = entries[0].at
         new = tuple(timeline_item(entry, feed.first_at or entry.at) for entry in entries if entry.text)
@@ -208,6 +213,7 @@ class Hub:
             wide=pictures[0] if old_pictures is None or pictures[0] != old_pictures[0] else None,
             narrow=pictures[1] if old_pictures is None or pictures[1] != old_pictures[1] else None,
             timeline=new,
+            paths=feed.paths if feed.paths != old_paths else None,
         )
         text = encode(patch).decode()
         for client in list(feed.clients):
@@ -225,7 +231,16 @@ class Hub:
     def _snapshot(self, feed: Feed) -> str:
         if feed.snapshot is None:
             wide, narrow = feed.pictures or draw((), {})
-            message = Snapshot(feed.view.seq, head_of(feed), feed.view.columns, feed.rows, wide, narrow, feed.timeline)
+            message = Snapshot(
+                feed.view.seq,
+                head_of(feed),
+                feed.view.columns,
+                feed.rows,
+                wide,
+                narrow,
+                feed.timeline,
+                feed.paths,
+            )
             feed.snapshot = encode(message).decode()
         return feed.snapshot
 

@@ -26,6 +26,7 @@ from django.views.decorators.http import require_GET, require_POST
 from dashboard.core.columns import first_columns
 from dashboard.core.comparison import compare
 from dashboard.core.drafts import read_draft
+from dashboard.core.drawn_paths import draw_paths
 from dashboard.core.inspection import COMMANDS
 from dashboard.core.journal import replay
 from dashboard.core.lifecycle import Wanted
@@ -155,7 +156,8 @@ def snapshot_of(identity: str, at: int | None = None) -> Snapshot:
     items = tuple(timeline_item(entry, first) for entry in entries if entry.text)[-SHOWN_ITEMS:]
     wide, narrow = draw(shown.columns, shown.states)
     rows = compare(shown.columns, shown.states)
-    return Snapshot(view.seq, head, shown.columns, rows, wide, narrow, items)
+    paths = draw_paths(shown.columns, shown.states, (wide, narrow))
+    return Snapshot(view.seq, head, shown.columns, rows, wide, narrow, items, paths)
 
 
 @require_GET
@@ -174,6 +176,7 @@ def experiment(request: HttpRequest, identity: str) -> HttpResponse:
         "experiment_url": f"/experiments/{identity}/",
         "ws_path": "" if frozen else f"/ws/experiments/{identity}/",
         "inspect_commands": list(COMMANDS.values()),
+        "path_key": request.GET.get("path", "")[:200],
     }
     return render(request, "experiment.html", context)
 

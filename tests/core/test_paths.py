@@ -60,7 +60,7 @@ def test_only_a_published_port_fixes_the_port_of_the_program_behind_it() -> None
     [
         (("host", "bridge"), "host/published-dnat", "the Engine discarded -p"),
         (("none", "bridge"), "none/bridge-address", "none has loopback only"),
-        (("macvlan", "bridge"), "macvlan/bridge-address", "passes nothing between a macvlan and the machine"),
+        (("macvlan", "bridge"), "macvlan/bridge-address", "macvlan is a macvlan on eth0: the kernel passes nothing"),
         (("bridge",), "bridge/container-to-container", "no second container on the default bridge"),
         (("user-bridge",), "user-bridge/container-to-container", "no second container on the network"),
     ],

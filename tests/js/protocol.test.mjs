@@ -30,6 +30,14 @@ test("a patch on the right base is applied", () => {
   assert.deepEqual([...dirty.rows], ["a/3/"]);
 });
 
+test("paths are kept until a patch brings others, and then the picture is drawn again", () => {
+  const first = receive(null, makeSnapshot([], { paths: [{ key: "a" }] })).model;
+  const same = receive(first, makePatch());
+  assert.deepEqual([same.model.paths, same.dirty.pictures], [[{ key: "a" }], false]);
+  const other = receive(first, makePatch({ paths: [] }));
+  assert.deepEqual([other.model.paths, other.dirty.pictures], [[], true]);
+});
+
 test("a patch on another base asks for a snapshot and changes nothing", () => {
   const model = begun();
   const result = receive(model, makePatch({ base: 11, seq: 12 }));

@@ -3,7 +3,7 @@ import test from "node:test";
 
 import { CEILING_MS, finalReason, FIRST_MS, isSilent, retryDelay, SILENCE_MS } from "../../static/dashboard/js/core/backoff.js";
 import { listCells, namespaceInode } from "../../static/dashboard/js/core/cells.js";
-import { layOut, layOutBox } from "../../static/dashboard/js/core/drawing.js";
+import { layOut, layOutBox, numberHops } from "../../static/dashboard/js/core/drawing.js";
 import { haystackOf, parseQuery, selectRows, totals } from "../../static/dashboard/js/core/filter.js";
 import { fill, sayClock, sayDuration, sayMicros, sayOffset, sayPublished, visibleText } from "../../static/dashboard/js/core/say.js";
 import { makeRow, vectors } from "./vectors.mjs";
@@ -31,6 +31,15 @@ test("edges are drawn over the machine's frame and behind everything else", () =
   assert.deepEqual(drawn.frames.map((box) => box.kind), ["machine"]);
   assert.deepEqual(drawn.things.map((box) => box.kind), ["host-stack", "interface"]);
   assert.deepEqual(drawn.edges, [{ id: "e", kind: "veth", mode: "bridge", path: "M0 0", label: "veth", x: "1.01", y: "2" }]);
+});
+
+test("the numbers of a path stand where the templates put them", () => {
+  for (const { boxes, path, expected } of vectors.numbers) {
+    const hops = path.hops.map((hop) => ({ cable: false, shift: 0, ...hop }));
+    assert.deepEqual(numberHops(boxes, { hops }), expected);
+    const drawn = layOut({ width: 1, height: 1, boxes: [], edges: [], summary: "" }, { hops });
+    assert.deepEqual([...drawn.passed], ["m:stack", "veth", "b:if:2"]);
+  }
 });
 
 test("a clock has two digits everywhere", () => {

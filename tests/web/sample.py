@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from dashboard.core.comparison import compare
+from dashboard.core.drawn_paths import draw_paths
 from dashboard.core.inspection import COMMANDS
 from dashboard.core.messages import (
     ArmStatus,
@@ -266,6 +267,7 @@ def make_snapshot(
         wide,
         narrow,
         make_timeline() if timeline is None else timeline,
+        draw_paths(columns, states, (wide, narrow)),
     )
 
 

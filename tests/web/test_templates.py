@@ -21,6 +21,7 @@ from django.test import RequestFactory
 from dashboard.core import figures
 from dashboard.core.messages import Column, PublishedPort, Row
 from dashboard.core.modes import Mode
+from dashboard.core.picture import DrawnPath
 from dashboard.core.request import Problem
 from dashboard.core.stream import Phase, RowPatch, apply_rows, row_id
 from dashboard.core.stream import PlacedRow as Placed
@@ -317,6 +318,27 @@ def test_figures_are_said_as_the_browser_says_them(name: str) -> None:
     assert [say(value) for value, _text in VECTORS[name]] == [text for _value, text in VECTORS[name]]
 
 
+def test_a_path_that_is_chosen_is_marked_and_numbered_in_both_pictures_and_every_path_is_in_words() -> None:
+    snapshot = sample.make_snapshot()
+    path = next(one for one in snapshot.paths if one.hops)
+    page = draw_page("experiment.html", sample.experiment_context(snapshot, path_key=path.key))
+    numbers = re.findall(r'<g class="number">.*?>(\d)</text>', page.html)
+    assert numbers == [str(place) for place in range(1, len(path.hops) + 1)] * 2
+    passed = {one["data-id"] for one in page.find("g") if "passed" in one.get("class", "").split()}
+    assert passed == {identity for hop in path.hops for identity in hop.ids}
+    assert [one["data-path"] for one in page.find("li") if one.get("data-path")] == [one.key for one in snapshot.paths]
+    (chosen,) = [one for one in page.find("a", aria_current="true") if one.get("data-slot") == "link"]
+    assert chosen["href"] == "?#picture-title"
+
+
+@pytest.mark.parametrize("key", ["", "nobody/nowhere", "<b>"])
+def test_where_no_path_is_chosen_nothing_is_marked_and_a_wrong_one_is_said(key: str) -> None:
+    page = draw_page("experiment.html", sample.experiment_context(path_key=key))
+    assert "passed" not in {one for tag in page.find("g") for one in tag.get("class", "").split()}
+    assert ("There is no path" in page.html) == bool(key)
+    assert "<b>" not in page.html.partition("There is no path")[2][:20]
+
+
 def test_cells_boxes_and_ports_are_those_of_the_browser() -> None:
     for one in VECTORS["cells"]:
         columns = msgspec.convert(one["columns"], tuple[Column, ...])
@@ -325,6 +347,10 @@ def test_cells_boxes_and_ports_are_those_of_the_browser() -> None:
     for one in VECTORS["boxes"]:
         box = drawing.lay_out_box(msgspec.convert(one["box"], Box))
         assert json.loads(msgspec.json.encode(box)) == one["expected"]
+    for one in VECTORS["numbers"]:
+        boxes = msgspec.convert(one["boxes"], tuple[Box, ...])
+        numbers = drawing.number_hops(boxes, msgspec.convert(one["path"], DrawnPath))
+        assert json.loads(msgspec.json.encode(numbers)) == one["expected"]
     for port, text in VECTORS["published"]:
         assert table.say_published(msgspec.convert(port, PublishedPort)) == text
     for text, inode in VECTORS["inode"]:

@@ -2,6 +2,8 @@
 
 export const FRAMES = new Set(["machine", "stack", "host-stack"]);
 const LINE = 17;
+const NUMBERS_APART = 20;
+const BEFORE_END = 12;
 
 function number(value) {
   return String(Number(value.toFixed(2)));
@@ -53,8 +55,23 @@ export function layOutEdge(edge) {
   };
 }
 
-export function layOut(picture) {
+/** Where the numbers of a path's hops stand; a hop that is not drawn has none. */
+export function numberHops(boxes, path) {
+  const known = new Map(boxes.map((box) => [box.id, box]));
+  const found = [];
+  path.hops.forEach((hop, place) => {
+    const box = known.get(hop.spots.find((id) => known.has(id)));
+    if (box === undefined) return;
+    const [x, y] = hop.cable ? [box.x - BEFORE_END, box.y + box.h / 2] : [box.x, box.y];
+    found.push({ text: String(place + 1), x: number(x + NUMBERS_APART * hop.shift), y: number(y) });
+  });
+  return found;
+}
+
+export function layOut(picture, chosen = null) {
   return {
+    passed: new Set(chosen === null ? [] : chosen.hops.flatMap((hop) => hop.ids)),
+    numbers: chosen === null ? [] : numberHops(picture.boxes, chosen),
     box: `0 0 ${number(picture.width)} ${number(picture.height)}`,
     summary: picture.summary,
     frames: picture.boxes.filter((box) => box.kind === "machine").map(layOutBox),

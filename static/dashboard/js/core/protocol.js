@@ -87,6 +87,7 @@ function fromSnapshot(message) {
     wide: message.wide,
     narrow: message.narrow,
     timeline: message.timeline,
+    paths: message.paths ?? [],
   };
 }
 
@@ -157,7 +158,8 @@ export function receive(model, message) {
   }
   if (message.wide) next.wide = message.wide;
   if (message.narrow) next.narrow = message.narrow;
-  dirty.pictures = Boolean(message.wide || message.narrow);
+  if (message.paths) next.paths = message.paths;
+  dirty.pictures = Boolean(message.wide || message.narrow || message.paths);
   if (message.timeline.length > 0) {
     const last = model.timeline.length > 0 ? model.timeline[model.timeline.length - 1].seq : -Infinity;
     const fresh = message.timeline.filter((item) => item.seq > last);

@@ -8,6 +8,7 @@ import { createConnection } from "./connection.js";
 import { createHead } from "./head.js";
 import { createInspect } from "./inspect.js";
 import { announce, words } from "./page.js";
+import { createPaths } from "./paths.js";
 import { createPictures } from "./picture.js";
 import { createTable } from "./table.js";
 import { createTimeline } from "./timeline.js";
@@ -19,6 +20,7 @@ export function createExperiment(main) {
   const head = createHead(main);
   const columns = createColumns(main);
   const pictures = createPictures(main);
+  const paths = createPaths(main, () => drawPictures());
   const table = createTable(main.querySelector("#comparison"));
   const timeline = createTimeline(main);
   const connection = createConnection(main);
@@ -41,6 +43,11 @@ export function createExperiment(main) {
     }, ANNOUNCE_MS);
   }
 
+  function drawPictures() {
+    paths.draw(model);
+    pictures.draw(model, paths.chosen(model));
+  }
+
   function draw() {
     scheduled = false;
     const dirty = pending;
@@ -51,7 +58,7 @@ export function createExperiment(main) {
       connection.live(model.experiment.phase);
     }
     if (dirty.everything || dirty.columns) columns.draw(model.columns);
-    if (dirty.everything || dirty.pictures) pictures.draw(model);
+    if (dirty.everything || dirty.pictures) drawPictures();
     table.draw(model, dirty);
     timeline.draw(model, dirty);
     if (dirty.cells.size > 0) say(dirty.cells.size);

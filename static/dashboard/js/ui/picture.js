@@ -43,6 +43,18 @@ function drawLayer(layer, items, make, known) {
   }
 }
 
+/** Marks what the chosen path passes. The nodes are kept, so the class is set on what stands there. */
+function drawPath(svg, drawn) {
+  for (const one of svg.querySelectorAll("[data-id]")) one.classList.toggle("passed", drawn.passed.has(one.dataset.id));
+  svg.querySelector('[data-layer="numbers"]').replaceChildren(...drawn.numbers.map(({ text, x, y }) => {
+    const group = svgElement("g", { class: "number" });
+    const said = svgElement("text", { x, y, dy: "4", "text-anchor": "middle" });
+    said.textContent = text;
+    group.append(svgElement("circle", { cx: x, cy: y, r: "9" }), said);
+    return group;
+  }));
+}
+
 export function createPictures(root) {
   const pictures = [...root.querySelectorAll("[data-picture]")].map((svg) => ({
     svg,
@@ -50,14 +62,16 @@ export function createPictures(root) {
     layers: ["frames", "edges", "things"].map((name) => [name, svg.querySelector(`[data-layer="${name}"]`), new Map()]),
   }));
   return {
-    draw(model) {
+    /** `chosen` is the path to show, null for none. */
+    draw(model, chosen) {
       for (const { svg, size, layers } of pictures) {
-        const drawn = layOut(model[size]);
+        const drawn = layOut(model[size], chosen);
         if (svg.getAttribute("viewBox") !== drawn.box) svg.setAttribute("viewBox", drawn.box);
         if (svg.getAttribute("aria-label") !== drawn.summary) svg.setAttribute("aria-label", drawn.summary);
         for (const [name, layer, known] of layers) {
           drawLayer(layer, drawn[name], name === "edges" ? makeEdge : makeBox, known);
         }
+        drawPath(svg, drawn);
       }
       setText(slot(root, "summary"), model.wide.summary);
       const empty = model.wide.boxes.length === 0;
