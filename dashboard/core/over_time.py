@@ -59,11 +59,12 @@ class LineView:
 
 @dataclass(frozen=True, slots=True)
 class ChartView:
-    """The drawing, empty where nothing was measured."""
+    """The drawing, empty where nothing was measured. ``unit`` stands behind the highest tick."""
 
     lines: tuple[LineView, ...]
     across: tuple[Tick, ...]
     up: tuple[Tick, ...]
+    unit: str = "µs"
 
 
 @dataclass(frozen=True, slots=True)
