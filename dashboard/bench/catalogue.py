@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
-from dashboard.bench import change, fanout, fidelity, idle, launch, page
+from dashboard.bench import change, fanout, fidelity, history, idle, launch, page
 from dashboard.bench.figures import Result
 from dashboard.bench.stage import LIMIT_S
 
@@ -24,6 +24,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "change": change,
     "fan-out": fanout,
     "page": page,
+    "history": history,
     "fidelity": fidelity,
     "idle": idle,
 }

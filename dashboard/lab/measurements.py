@@ -273,16 +273,17 @@ def signatures() -> tuple[dict[str, object], ...]:
         .annotate(runs=Count("run"), newest=Max("pk"))
         .order_by("signature")
     )
-    found = []
-    for row in counted:
-        blocks = MeasurementBlock.objects.filter(series_id=row["newest"], error="", n__gt=0)
-        values = list(blocks.values_list("p50_us", flat=True))
-        found.append(
-            {
-                "signature": row["signature"],
-                "runs": row["runs"],
-                "last_p50_us": median(values) if values else None,
-                "url": f"/measurements/history/?signature={quote(row['signature'])}",
-            }
-        )
-    return tuple(found)
+    rows = list(counted)
+    good = MeasurementBlock.objects.filter(series_id__in=[row["newest"] for row in rows], error="", n__gt=0)
+    medians: dict[int, list[float]] = defaultdict(list)
+    for series, p50 in good.values_list("series_id", "p50_us"):
+        medians[series].append(p50)
+    return tuple(
+        {
+            "signature": row["signature"],
+            "runs": row["runs"],
+            "last_p50_us": median(medians[row["newest"]]) if row["newest"] in medians else None,
+            "url": f"/measurements/history/?signature={quote(row['signature'])}",
+        }
+        for row in rows
+    )
