@@ -118,7 +118,7 @@ def _missing(section: str, scene: Scene, column: Column, key: RowKey) -> Cell:
 
 
 #: What each section is made from, besides the columns and which namespaces they share.
-_INPUTS: dict[str, tuple[str, ...]] = {
+INPUTS: dict[str, tuple[str, ...]] = {
     "identity": ("namespaces", "hostname", "interfaces", "routes"),
     "published": (),
     "listeners": ("listeners",),
@@ -153,12 +153,14 @@ def compare(
     place = (scene.columns, tuple((key, state.netns) for key, state in states.items()))
     rows: list[Row] = []
     for section in SECTIONS:
-        values = tuple(getattr(state, name) for state in states.values() for name in _INPUTS[section.key])
-        rows += memory.recall(section.key, (place, values), partial(_section_rows, scene, section.key))
+        values = tuple(getattr(state, name) for state in states.values() for name in INPUTS[section.key])
+        rows += memory.recall(section.key, (place, values), partial(section_rows, scene, section.key))
     return tuple(rows)
 
 
-def _section_rows(scene: Scene, section: str) -> tuple[Row, ...]:
+def section_rows(scene: Scene, section: str) -> tuple[Row, ...]:
+    """The rows of one section, in reading order: they follow from the columns, from which namespaces they share, and
+    from ``INPUTS``."""
     found: dict[tuple[str, str], tuple[RowKey, dict[str, Cell]]] = {}
     for column in scene.columns:
         state = scene.states.get(column.key)
