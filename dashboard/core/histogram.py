@@ -79,6 +79,11 @@ def _check_header(encoded: bytes) -> None:
         raise ValueError
 
 
+def check_histogram(encoded: bytes) -> None:
+    """BadHistogram unless these bytes are a histogram that can be merged with ours."""
+    _decode(encoded)
+
+
 def merge_histograms(parts: Iterable[bytes]) -> bytes:
     """One histogram of everything in ``parts``; BadHistogram. Empty parts are left out."""
     whole = _empty()
@@ -102,6 +107,17 @@ def summarise_histograms(parts: Iterable[bytes]) -> Summary | None:
     p50, p90, p99, p999 = (whole.get_value_at_percentile(percent) / 1000 for percent in (50, 90, 99, 99.9))
     return Summary(
         whole.get_total_count(), p50, p90, p99, p999, whole.get_max_value() / 1000, whole.get_mean_value() / 1000
+    )
+
+
+def recorded_counts(encoded: bytes) -> tuple[tuple[float, int], ...]:
+    """(time in µs, how many requests took so long), rising; a time is the highest of its bucket. BadHistogram."""
+    histogram = _decode(encoded)
+    # Looked up in its table: the library's own iterator takes ten times as long.
+    return tuple(
+        (histogram.get_highest_equivalent_value(histogram.get_value_from_index(place)) / 1000, count)
+        for place, count in enumerate(histogram.counts)
+        if count
     )
 
 

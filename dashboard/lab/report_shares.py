@@ -1,0 +1,84 @@
+"""Links that show one report to whoever has them: 128 random bits, of which only the SHA-256 is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import zlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import F
+from django.utils import timezone
+
+from dashboard.lab.report_list import NoReportError
+from dashboard.models import Report, Share
+
+TOKEN_BYTES = 16
+TOKEN_LENGTH = 22  # characters of 16 bytes in URL-safe base64
+
+
+@dataclass(frozen=True, slots=True)
+class SharedLink:
+    """A link as its owner sees it; the token itself was said once. ``live``: it still opens."""
+
+    id: int
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    scrubbed: bool
+    views: int
+    live: bool
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def create(report: str, document: bytes, *, expires_at: datetime | None, scrubbed: bool) -> str:
+    """Makes a link that shows ``document``; returns the token, which is kept nowhere. NoReportError."""
+    if not Report.objects.filter(pk=report, deleted_at=None).exists():
+        raise NoReportError("There is no report with this number.")
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    Share.objects.create(
+        report_id=report,
+        digest=_digest(token),
+        expires_at=expires_at,
+        scrubbed=scrubbed,
+        document=zlib.compress(document, 6),
+    )
+    return token
+
+
+def open_share(token: str) -> bytes | None:
+    """The document behind a token, and one view more; None for a token that is unknown, revoked or expired, or whose
+    report is deleted. What is looked up is the token's SHA-256: how long that takes tells nothing of the token."""
+    if len(token) != TOKEN_LENGTH:
+        return None
+    digest = _digest(token)
+    row = Share.objects.filter(digest=digest, report__deleted_at=None).first()
+    if row is None or not hmac.compare_digest(row.digest, digest) or not _is_live(row):
+        return None
+    Share.objects.filter(pk=row.pk).update(views=F("views") + 1)
+    return zlib.decompress(row.document)
+
+
+def _is_live(row: Share) -> bool:
+    return row.revoked_at is None and (row.expires_at is None or row.expires_at > timezone.now())
+
+
+def revoke(share_id: int, report: str | None = None) -> bool:
+    """Ends a link for good (of ``report`` only, where given); False if there is none that lives."""
+    rows = Share.objects.filter(pk=share_id, revoked_at=None)
+    if report is not None:
+        rows = rows.filter(report_id=report)
+    return rows.update(revoked_at=timezone.now(), document=b"") > 0
+
+
+def shares_of(report: str) -> tuple[SharedLink, ...]:
+    """Every link of a report, newest first."""
+    return tuple(
+        SharedLink(row.pk, row.created_at, row.expires_at, row.revoked_at, row.scrubbed, row.views, _is_live(row))
+        for row in Share.objects.filter(report_id=report).defer("document")
+    )

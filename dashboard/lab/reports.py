@@ -1,0 +1,253 @@
+"""Reports in the database: saved, imported, found, put away. What a report says never changes."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.utils import timezone
+
+from dashboard import __version__
+from dashboard.core.headline import write_headline
+from dashboard.core.messages import EngineRef
+from dashboard.core.report import (
+    FrozenExperiment,
+    FrozenRun,
+    Origin,
+    ReportContent,
+    canonical,
+    clean_tags,
+    decode_content,
+    digest_of,
+    frame,
+    signature_of,
+)
+from dashboard.core.report_bytes import MOST_BYTES, NotAReportError
+from dashboard.core.report_check import AUTHOR, TITLE, check_content, check_file
+from dashboard.lab import freezing
+from dashboard.lab.freezing import NotSavedError
+from dashboard.lab.report_list import Found, Listed, NoReportError, describe, find, tags_in_use
+from dashboard.lab.store import installation_id
+from dashboard.models import Annotation, Report, ReportTag
+
+__all__ = [
+    "Found",
+    "Listed",
+    "NoReportError",
+    "NotAReportError",
+    "NotSavedError",
+    "describe",
+    "find",
+    "tags_in_use",
+]
+
+UNDO_DAYS = 30
+MOST_ANNOTATION = 20_000
+
+
+# Saving.
+
+
+def save_experiment(
+    experiment: str,
+    *,
+    title: str = "",
+    notes: str = "",
+    tags: Sequence[str] = (),
+    owner_id: int | None = None,
+    author: str = "",
+    runs: Sequence[str] | None = None,
+    engine: EngineRef | None = None,
+) -> str:
+    """Freezes an experiment up to its newest entry, with the measurements ``runs``, or all of it that are over.
+    ``engine`` is the one that answers now. Returns the report's id; NotSavedError."""
+    frozen = freezing.freeze_experiment(experiment, engine)
+    kept = freezing.freeze_runs(freezing.runs_of(experiment) if runs is None else runs)
+    title = title or frozen.spec.title
+    content = _content(title, notes, tags, _author(author, owner_id), frozen, kept, here=engine is not None)
+    return _keep(content, canonical(content), owner_id, source=experiment)
+
+
+def save_measurement(
+    run: str,
+    *,
+    title: str = "",
+    notes: str = "",
+    tags: Sequence[str] = (),
+    owner_id: int | None = None,
+    author: str = "",
+    engine: EngineRef | None = None,
+) -> str:
+    """Freezes one measurement, with the experiment that it belongs to where that is still there; NotSavedError."""
+    kept = freezing.freeze_runs([run])
+    experiment = freezing.experiment_of(run)
+    frozen = freezing.freeze_experiment(experiment, engine) if experiment else None
+    content = _content(title or kept[0].title, notes, tags, _author(author, owner_id), frozen, kept, alone=True)
+    return _keep(content, canonical(content), owner_id, source=run)
+
+
+def _author(given: str, owner_id: int | None) -> str:
+    if given or owner_id is None:
+        return given
+    person = get_user_model().objects.filter(pk=owner_id).first()
+    return "" if person is None else str(person.get_full_name() or person.get_username())
+
+
+def _content(
+    title: str,
+    notes: str,
+    tags: Sequence[str],
+    author: str,
+    experiment: FrozenExperiment | None,
+    runs: tuple[FrozenRun, ...],
+    *,
+    here: bool = False,
+    alone: bool = False,
+) -> ReportContent:
+    content = ReportContent(
+        " ".join(title.split())[:TITLE],
+        time.time(),
+        Origin.MEASUREMENT if alone else Origin.EXPERIMENT,
+        experiment,
+        runs,
+        environment=freezing.environment_of(runs, experiment.engine if experiment else None, here=here),
+        notes=notes.replace("\r\n", "\n").strip(),
+        tags=clean_tags(tags),
+        author=" ".join(author.split())[:AUTHOR],
+        installation=installation_id(),
+        version=__version__,
+    )
+    try:
+        check_content(content)
+    except NotAReportError as error:
+        raise NotSavedError(str(error)) from None
+    return content
+
+
+def import_file(data: bytes, owner_id: int | None = None) -> str:
+    """Verifies an exported file and keeps it, marked as imported unless it is our own; NotAReportError, and then
+    nothing is written. The same content twice is two reports."""
+    content, body = check_file(data)
+    ours = content.installation == installation_id()
+    return _keep(content, body, owner_id, imported_from="" if ours else content.installation or "unknown")
+
+
+def _keep(content: ReportContent, body: bytes, owner_id: int | None, source: str = "", imported_from: str = "") -> str:
+    if len(body) + 200 > MOST_BYTES:
+        raise NotSavedError(f"The report has {len(body):,} bytes, too many: save it with fewer measurements.")
+    experiment = content.experiment
+    with transaction.atomic():
+        row = Report.objects.create(
+            owner_id=owner_id,
+            title=content.title,
+            author=content.author,
+            origin=str(content.origin),
+            source=source,
+            signature=signature_of(experiment.spec) if experiment else "",
+            digest=digest_of(body),
+            size=len(frame(body)),
+            body=zlib.compress(body, 6),
+            line=line_of(content),
+            words=words_of(content),
+            imported_from=imported_from,
+            saved_at=content.saved_at,
+        )
+        ReportTag.objects.bulk_create(ReportTag(report=row, tag=tag) for tag in content.tags)
+    return row.pk
+
+
+def line_of(content: ReportContent) -> str:
+    """One sentence for a list: what the first measurement proves, else which modes were compared."""
+    if content.measurements:
+        text = write_headline(content.measurements[0].measurement).sentence
+    elif content.experiment is not None:
+        text = f"{', '.join(str(arm.mode) for arm in content.experiment.spec.arms)} compared."
+    else:
+        text = f"{len(content.claims)} claims executed."
+    return text.replace("\0", "")[:500]
+
+
+def words_of(content: ReportContent) -> str:
+    """What is searched, case-folded: title, author, notes, tags, modes and images."""
+    arms = content.experiment.spec.arms if content.experiment else ()
+    words = [content.title, content.author, content.notes, *content.tags]
+    words += [text for arm in arms for text in (str(arm.mode), arm.image)]
+    return "\n".join(dict.fromkeys(words)).casefold().replace("\0", "")
+
+
+# Reading.
+
+
+def _row(report: str, *fields: str) -> Report:
+    row = Report.objects.filter(pk=report, deleted_at=None).only("pk", *fields).first()
+    if row is None:
+        raise NoReportError("There is no report with this number.")
+    return row
+
+
+def content_bytes(report: str) -> bytes:
+    """The canonical content as it was saved; ``core.report.frame`` makes the file of it. NoReportError."""
+    return zlib.decompress(_row(report, "body").body)
+
+
+def load_content(report: str) -> ReportContent:
+    """The content of a report; NoReportError."""
+    return decode_content(content_bytes(report))
+
+
+# Putting away, and writing beside.
+
+
+def archive(report: str) -> None:
+    """Out of the list, not out of the way; NoReportError."""
+    _put(report, deleted=False, archived_at=timezone.now())
+
+
+def unarchive(report: str) -> None:
+    """Back into the list; NoReportError."""
+    _put(report, deleted=False, archived_at=None)
+
+
+def delete(report: str) -> None:
+    """Gone for everybody, its shares too, until ``undelete`` or for good after 30 days; NoReportError."""
+    _put(report, deleted=False, deleted_at=timezone.now())
+
+
+def undelete(report: str) -> None:
+    """Back again; NoReportError if it is not deleted, or was purged."""
+    _put(report, deleted=True, deleted_at=None)
+
+
+def _put(report: str, *, deleted: bool, **values: datetime | None) -> None:
+    if not Report.objects.filter(pk=report, deleted_at__isnull=not deleted).update(**values):
+        raise NoReportError("There is no report with this number.")
+
+
+def purge_deleted(now: float) -> int:
+    """Forgets reports that were deleted more than 30 days before ``now`` (seconds since the epoch); how many."""
+    limit = datetime.fromtimestamp(now, UTC) - timedelta(days=UNDO_DAYS)
+    return Report.objects.filter(deleted_at__lt=limit).delete()[1].get("dashboard.Report", 0)
+
+
+def annotate(report: str, text: str, *, owner_id: int | None = None, author: str = "") -> int:
+    """Writes a remark beside a report and returns its number; NotSavedError for an empty or too long one,
+    NoReportError."""
+    text = text.replace("\r\n", "\n").replace("\0", "").strip()
+    if not text:
+        raise NotSavedError("The remark is empty: write something.")
+    if len(text) > MOST_ANNOTATION:
+        raise NotSavedError(
+            f"The remark has {len(text):,} characters; at most {MOST_ANNOTATION:,} are taken: shorten it."
+        )
+    row = _row(report)
+    name = " ".join(_author(author, owner_id).split())[:AUTHOR]
+    return Annotation.objects.create(report=row, owner_id=owner_id, author=name, text=text).pk
+
+
+def remarks(report: str) -> tuple[Annotation, ...]:
+    """What was written beside a report, oldest first."""
+    return tuple(Annotation.objects.filter(report_id=report, report__deleted_at=None))
