@@ -4,6 +4,7 @@ from dashboard.models.access import SignInLink
 from dashboard.models.experiments import Arm, Experiment, Installation, JournalEntry
 from dashboard.models.measurements import MeasurementBlock, MeasurementRun, MeasurementSeries
 from dashboard.models.reports import Annotation, Report, ReportTag, Share
+from dashboard.models.workshop import WorkshopEvent, WorkshopProgress, WorkshopStep
 
 __all__ = [
     "Annotation",
@@ -18,4 +19,7 @@ __all__ = [
     "ReportTag",
     "Share",
     "SignInLink",
+    "WorkshopEvent",
+    "WorkshopProgress",
+    "WorkshopStep",
 ]
