@@ -51,8 +51,8 @@ def create(report: str, document: bytes, *, expires_at: datetime | None, scrubbe
     return token
 
 
-def open_share(token: str) -> bytes | None:
-    """The document behind a token, and one view more; None for a token that is unknown, revoked or expired, or whose
+def open_share(token: str, *, count: bool = True) -> bytes | None:
+    """The document behind a token, and one view more unless told not to ``count``; None for a token that is unknown, revoked or expired, or whose
     report is deleted. What is looked up is the token's SHA-256: how long that takes tells nothing of the token."""
     if len(token) != TOKEN_LENGTH:
         return None
@@ -60,7 +60,8 @@ def open_share(token: str) -> bytes | None:
     row = Share.objects.filter(digest=digest, report__deleted_at=None).first()
     if row is None or not hmac.compare_digest(row.digest, digest) or not _is_live(row):
         return None
-    Share.objects.filter(pk=row.pk).update(views=F("views") + 1)
+    if count:
+        Share.objects.filter(pk=row.pk).update(views=F("views") + 1)
     return zlib.decompress(row.document)
 
 
