@@ -52,8 +52,9 @@ def create(report: str, document: bytes, *, expires_at: datetime | None, scrubbe
 
 
 def open_share(token: str, *, count: bool = True) -> bytes | None:
-    """The document behind a token, and one view more unless told not to ``count``; None for a token that is unknown, revoked or expired, or whose
-    report is deleted. What is looked up is the token's SHA-256: how long that takes tells nothing of the token."""
+    """The document behind a token, and one view more unless told not to ``count``; None for a token that is unknown,
+    revoked or expired, or whose report is deleted. What is looked up is the token's SHA-256: how long that takes tells
+    nothing of the token."""
     if len(token) != TOKEN_LENGTH:
         return None
     digest = _digest(token)
