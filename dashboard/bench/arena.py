@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path as FilePath
 
 from dashboard.bench.launch import in_process_lab
@@ -16,6 +16,7 @@ from dashboard.core.paths import find_paths
 from dashboard.core.schedule import Series, make_series
 from dashboard.core.state import Family
 from dashboard.lab.measurer import SLEEP, TWIN_PORT
+from dashboard.lab.store import Database
 from dashboard.latency.runner import Outcome, run_measurement
 
 #: From the shortest way to the longest.
@@ -34,8 +35,10 @@ class Taken:
 class Arena:
     """``paths`` by kind, over IPv4; ``namespaces`` maps each column to a descriptor of its network namespace."""
 
+    experiment: str
     paths: Mapping[PathKind, Path]
     namespaces: Mapping[str, int]
+    database: Database
 
     def series(self, kinds: Sequence[PathKind], probes: Sequence[Probe]) -> tuple[Series, ...]:
         """Each probe on each path."""
@@ -91,5 +94,5 @@ async def arena(folder: FilePath, more: Sequence[Publish] = ()) -> AsyncIterator
                     namespace = opened.duplicate()
                     stack.callback(namespace.close)
                     namespaces[key] = namespace.fd
-            yield Arena(paths, namespaces)
+            yield Arena(identity, paths, namespaces, lab.lab.context.database)
         await lab.remove(identity)

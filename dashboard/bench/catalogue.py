@@ -6,7 +6,21 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
-from dashboard.bench import change, fanout, fidelity, history, idle, launch, page
+from dashboard.bench import (
+    alarm,
+    change,
+    fanout,
+    fidelity,
+    history,
+    idle,
+    launch,
+    order,
+    page,
+    resolution,
+    stalls,
+    storage,
+    watchers,
+)
 from dashboard.bench.figures import Result
 from dashboard.bench.stage import LIMIT_S
 
@@ -26,6 +40,12 @@ BENCHMARKS: dict[str, Benchmark] = {
     "page": page,
     "history": history,
     "fidelity": fidelity,
+    "no-alarm": alarm,
+    "resolution": resolution,
+    "order": order,
+    "stalls": stalls,
+    "watchers": watchers,
+    "storage": storage,
     "idle": idle,
 }
 

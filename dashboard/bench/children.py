@@ -32,8 +32,10 @@ def running(
     stdin: int | IO[Any] | None = subprocess.DEVNULL,
     stdout: int | IO[Any] | None = subprocess.PIPE,
     stderr: int | IO[Any] | None = None,
+    inherited: Sequence[int] = (),
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The command while the block runs; then SIGTERM, and SIGKILL after ``GRACE_S``. Use it in the main thread."""
+    """The command while the block runs; then SIGTERM, and SIGKILL after ``GRACE_S``. Use it in the main thread.
+    ``inherited`` are descriptors that it gets under the same number."""
     process = subprocess.Popen(
         tied(command),
         cwd=BASE,
@@ -42,6 +44,7 @@ def running(
         stdout=stdout,
         stderr=stderr,
         bufsize=0,
+        pass_fds=inherited,
     )
     try:
         yield process
@@ -63,10 +66,14 @@ def end(process: subprocess.Popen[bytes]) -> None:
             process.wait()
 
 
-async def run(*command: str, deadline_s: float = 30.0) -> str:
+async def run(*command: str, deadline_s: float = 30.0, inherited: Sequence[int] = ()) -> str:
     """What a command prints; RuntimeError with its stderr if it fails. Its pipes are the loop's."""
     process = await asyncio.create_subprocess_exec(
-        *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        pass_fds=inherited,
     )
     try:
         out, error = await asyncio.wait_for(process.communicate(), deadline_s)

@@ -26,16 +26,21 @@ class Verdict(StrEnum):
 
     KEPT = "kept"
     KEPT_BARELY = "kept, but the interval reaches beyond"
-    BROKEN_BARELY = "not kept, but the interval reaches below"
+    BROKEN_BARELY = "not kept, but the interval reaches within"
     BROKEN = "not kept"
 
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """At most ``limit``."""
+    """At most ``limit``, and at least ``least`` where that is given."""
 
     of: Of
     limit: float
+    least: float | None = None
+
+    def allows(self, value: float) -> bool:
+        """Whether a value keeps it."""
+        return value <= self.limit and (self.least is None or value >= self.least)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +94,10 @@ class Report:
 def judge(promise: Promise, value: float, interval: tuple[float, float]) -> Verdict:
     """The verdict on a figure with its interval."""
     low, high = interval
-    if value <= promise.limit:
-        return Verdict.KEPT if high <= promise.limit else Verdict.KEPT_BARELY
-    return Verdict.BROKEN if low > promise.limit else Verdict.BROKEN_BARELY
+    if promise.allows(value):
+        return Verdict.KEPT if promise.allows(low) and promise.allows(high) else Verdict.KEPT_BARELY
+    whole_beyond = low > promise.limit or (promise.least is not None and high < promise.least)
+    return Verdict.BROKEN if whole_beyond else Verdict.BROKEN_BARELY
 
 
 #: In place of a percentile: the mean, for differences of noisy figures, of which the median wastes a third.
@@ -126,13 +132,17 @@ def compared(
     *,
     percent: float = 50,
     promise: Promise | None = None,
+    paired: bool = False,
 ) -> Figure:
     """A percentile (or ``MEAN``) of the first ones beside that of the second ones, measured in turn with them.
 
-    The interval of the ratio draws pairs, so that what disturbs both does not widen it.
+    The interval of the ratio draws pairs, so that what disturbs both does not widen it. ``paired``: the ratio is the
+    median of the pairs' ratios, where the machine has several states and each holds for a pair.
     """
 
     def ratio(drawn: Sequence[tuple[float, float]]) -> float:
+        if paired:
+            return median([one / other if other else float("inf") for one, other in drawn])
         below = _statistic([other for _, other in drawn], percent)
         return _statistic([one for one, _ in drawn], percent) / below if below else float("inf")
 
@@ -161,6 +171,11 @@ def compared(
         promise,
         verdict,
     )
+
+
+def share(name: str, happened: Sequence[bool], promise: Promise | None = None) -> Figure:
+    """In how many of 100 runs something happened."""
+    return figure(name, "% of runs", [100.0 * one for one in happened], percent=MEAN, promise=promise)
 
 
 def _apart(ratio: float) -> float:

@@ -10,17 +10,19 @@ import asyncio
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from dashboard.bench.children import end, tied
 from dashboard.core.measurement import DEFAULT_PAYLOAD_BYTES, Probe
 from dashboard.core.modes import Publish
+from dashboard.core.path_kinds import ANY_ADDRESS
+from dashboard.core.state import Family
 
 #: Each path's server has ports of its own: those of the container are published one to one, as netperf's server tells
 #: its client which port it has taken.
 CONTAINER_PORTS, HOST_PORTS = range(14000, 14004), range(14010, 14014)
-NETPERF_LEAST, NETPERF_SECONDS = 2000, 0.4
+NETPERF_TIMES = 15_000
 DEADLINE_S = 20.0
 _TCP = {Probe.TCP_RR: True, Probe.UDP_RR: False}
 
@@ -54,40 +56,33 @@ def favoured(command: Sequence[str], namespace: int, core: int | None) -> list[s
 
 @contextmanager
 def serving_rivals(namespace: int, ports: Sequence[int], core: int | None) -> Iterator[None]:
-    """netserver and two sockperf servers in a namespace while the block runs."""
+    """A netserver and two sockperf servers in a namespace while the block runs."""
     control, _, tcp, udp = ports
+    everywhere = ANY_ADDRESS[Family.INET]
     commands = [
         ["netserver", "-D", "-4", "-p", str(control)],
-        ["sockperf", "server", "-i", "0.0.0.0", "-p", str(tcp), "--tcp"],
-        ["sockperf", "server", "-i", "0.0.0.0", "-p", str(udp)],
+        ["sockperf", "server", "-i", everywhere, "-p", str(tcp), "--tcp"],
+        ["sockperf", "server", "-i", everywhere, "-p", str(udp)],
     ]
-    started: list[subprocess.Popen[bytes]] = []
-    try:
+    with ExitStack() as stack:
         for command in commands:
-            started.append(
-                subprocess.Popen(
-                    tied(favoured(command, namespace, core)),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    pass_fds=(namespace,),
-                )
+            process = subprocess.Popen(
+                tied(favoured(command, namespace, core)),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(namespace,),
             )
+            stack.callback(end, process)
         yield
-    finally:
-        for process in started:
-            end(process)
 
 
-async def ask_netperf(
-    address: str, ports: Sequence[int], probe: Probe, namespace: int, core: int | None, likely_us: float
-) -> Told:
-    """One TCP_RR or UDP_RR of about ``NETPERF_SECONDS``, by its omni test."""
+async def ask_netperf(address: str, ports: Sequence[int], probe: Probe, namespace: int, core: int | None) -> Told:
+    """One TCP_RR or UDP_RR of ``NETPERF_TIMES`` requests, by its omni test."""
     control, data, _, _ = ports
-    count = max(NETPERF_LEAST, int(NETPERF_SECONDS * 1e6 / likely_us))
     size = DEFAULT_PAYLOAD_BYTES
     kind = "tcp" if _TCP[probe] else "udp"
-    command = ["netperf", "-4", "-H", address, "-p", str(control), "-t", "omni", "-l", str(-count), "--"]
+    command = ["netperf", "-4", "-H", address, "-p", str(control), "-t", "omni", "-l", str(-NETPERF_TIMES), "--"]
     command += ["-d", "rr", "-T", kind, "-r", f"{size},{size}", "-P", f",{data}", *(["-D"] if _TCP[probe] else [])]
     command += ["-k", "P50_LATENCY,MEAN_LATENCY"]
     return parse_netperf(await _run(command, namespace, core))

@@ -26,9 +26,10 @@ def promised(figure: Figure) -> str:
         return ""
     if figure.promise.of is Of.APART:
         return f"{1 / figure.promise.limit:.3g} ≤ ratio ≤ {figure.promise.limit:g}: {figure.verdict}"
+    least = "" if figure.promise.least is None else f"{figure.promise.least:g} ≤ "
     what = "ratio" if figure.promise.of is Of.RATIO else figure.statistic
     unit = "" if figure.promise.of is Of.RATIO else figure.unit
-    return f"{what} ≤ {f'{figure.promise.limit:g} {unit}'.rstrip()}: {figure.verdict}"
+    return f"{least}{what} ≤ {f'{figure.promise.limit:g} {unit}'.rstrip()}: {figure.verdict}"
 
 
 def figure_lines(figure: Figure) -> Iterator[str]:

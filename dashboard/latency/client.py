@@ -20,6 +20,7 @@ from dashboard.latency.exchanges import (
     DnsLookup,
     Exchange,
     HttpGet,
+    Plain,
     SameSize,
     open_socket,
 )
@@ -31,7 +32,7 @@ _SPIN_NS = 80_000  # before a due time we no longer sleep: waking up takes tens 
 _LOAD_BYTES = 65_536
 
 
-class _Taken:
+class Taken:
     """Times so far. ``number`` is right also when the loop was left by an exception."""
 
     def __init__(self, most: int) -> None:
@@ -40,8 +41,11 @@ class _Taken:
         self.number = 0
 
 
-def ask_at_once(exchange: Exchange, taken: _Taken, end_ns: int) -> None:
+def ask_at_once(exchange: Exchange, taken: Taken, end_ns: int) -> None:
     """Closed loop: the next request as soon as the last one is answered."""
+    if isinstance(exchange, SameSize | Datagrams) and exchange.plain is not None:
+        _ask_plainly(exchange.plain, taken, end_ns)
+        return
     clock, times, most = time.perf_counter_ns, taken.times, taken.most
     ask = exchange.ask
     number = taken.number
@@ -60,7 +64,27 @@ def ask_at_once(exchange: Exchange, taken: _Taken, end_ns: int) -> None:
         taken.number = number
 
 
-def ask_at_rate(exchange: Exchange, taken: _Taken, first_ns: int, rate: float, total: int) -> None:
+def _ask_plainly(plain: Plain, taken: Taken, end_ns: int) -> None:
+    """The same without a call for each request."""
+    clock, times, most = time.perf_counter_ns, taken.times, taken.most
+    send, request, receive, room, wanted, mend = plain
+    number = taken.number
+    try:
+        while number < most:
+            start = clock()
+            if start >= end_ns:
+                break
+            send(request)
+            got = len(receive(room))
+            if got != wanted:
+                mend(got)
+            times[number] = clock() - start
+            number += 1
+    finally:
+        taken.number = number
+
+
+def ask_at_rate(exchange: Exchange, taken: Taken, first_ns: int, rate: float, total: int) -> None:
     """Open loop on one connection: ``total`` requests are due ``1 / rate`` seconds apart, and each time counts
     from when its request was due, so that a stall is seen by all that had to wait behind it."""
     clock, times = time.perf_counter_ns, taken.times
@@ -110,8 +134,8 @@ def make_exchange(probe: Probe, command: dict[str, Any]) -> Exchange:
 def _run_requests(command: dict[str, Any], probe: Probe) -> dict[str, Any]:
     seconds, rate, timeout = command["seconds"], command["rate"], command["timeout_s"]
     total = max(1, int(seconds * rate)) if rate else 0
-    taken = _Taken(total or min(command["most"], int(seconds * _FASTEST_PER_S) + 1000))
-    warming = _Taken(min(taken.most, int(command["warmup_s"] * _FASTEST_PER_S) + 100))
+    taken = Taken(total or min(command["most"], int(seconds * _FASTEST_PER_S) + 1000))
+    warming = Taken(min(taken.most, int(command["warmup_s"] * _FASTEST_PER_S) + 100))
     where = bracketed(command["address"], command["port"])
     error = ""
     exchange: Exchange | None = None
@@ -146,7 +170,7 @@ def _run_requests(command: dict[str, Any], probe: Probe) -> dict[str, Any]:
             note = f"{said} {note}".strip()
         if error and taken.number < total:
             error = f"{error} {taken.number} of {total} requests were answered."
-    answer = _figures(list(taken.times[: taken.number]), lasted_s)
+    answer = describe_times(list(taken.times[: taken.number]), lasted_s)
     return answer | {"error": error, "note": note, "reconnects": reconnects}
 
 
@@ -156,7 +180,7 @@ def _guard(work: Callable[[], None], where: str, limit_s: float) -> str:
         with overdue_after(limit_s):
             work()
     except Overdue:
-        return f"No answer from {where} within the time limit."
+        return f"No answer from {where} within the time limit: a firewall drops the packets, or the program hangs."
     except Refusal as refusal:
         return str(refusal)
     except OSError as failure:
@@ -164,7 +188,7 @@ def _guard(work: Callable[[], None], where: str, limit_s: float) -> str:
     return ""
 
 
-def _figures(times: list[int], lasted_s: float) -> dict[str, Any]:
+def describe_times(times: list[int], lasted_s: float) -> dict[str, Any]:
     """Exact figures of a block, in microseconds, and its histogram."""
     found: dict[str, Any] = {"n": len(times), "duration_s": lasted_s}
     if not times:
@@ -186,7 +210,7 @@ def _run_stream(command: dict[str, Any]) -> dict[str, Any]:
     address, port, size = command["address"], command["port"], command["payload"]
     where = bracketed(address, port)
     chunk = bytes(size)
-    taken = _Taken(int(command["seconds"] * _FASTEST_PER_S) + 1000)
+    taken = Taken(int(command["seconds"] * _FASTEST_PER_S) + 1000)
     clock = time.perf_counter_ns
     lasted_ns = 0
 
@@ -213,7 +237,7 @@ def _run_stream(command: dict[str, Any]) -> dict[str, Any]:
         taken.number = number
 
     error = _guard(whole, where, command["seconds"] + command["timeout_s"])
-    answer = _figures(list(taken.times[: taken.number]), lasted_ns / 1e9)
+    answer = describe_times(list(taken.times[: taken.number]), lasted_ns / 1e9)
     if taken.number and lasted_ns:
         answer["center_us"] = lasted_ns / taken.number / 1000
         answer["bytes_per_s"] = taken.number * size / (lasted_ns / 1e9)

@@ -74,17 +74,17 @@ def _read_all(opened: socket.socket, buffer: memoryview, size: int) -> bool:
 def answer_requests(opened: socket.socket, size: int, wait: Callable[[], None] | None = None) -> None:
     """The same number of bytes back for each request on one connection, until it ends."""
     opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    buffer = bytearray(size)
-    view = memoryview(buffer)
-    response = bytes(size)
-    receive, send = opened.recv_into, opened.send
+    receive, send = opened.recv, opened.send
     while True:
-        got = receive(buffer)
-        if got != size and not (got and _read_all(opened, view[got:], size - got)):
-            return
+        request = receive(size)
+        if len(request) != size:
+            rest = bytearray(size - len(request))
+            if not request or not _read_all(opened, memoryview(rest), len(rest)):
+                return
+            request += rest
         if wait:
             wait()
-        send(response)
+        send(request)
 
 
 def answer_once(opened: socket.socket, size: int, wait: Callable[[], None] | None = None) -> None:
@@ -99,27 +99,26 @@ def answer_once(opened: socket.socket, size: int, wait: Callable[[], None] | Non
 def answer_datagrams(opened: socket.socket, size: int, wait: Callable[[], None] | None = None) -> None:
     """A datagram of the same size for each one. Who asks twice in a row gets a socket that is connected to it: with
     an address for each datagram, Python takes half a microsecond more than a server in C does."""
-    buffer = bytearray(size + 1)
-    response = bytes(size)
     before = None
     while True:
-        got, peer = opened.recvfrom_into(buffer)
-        if got != size:
+        request, peer = opened.recvfrom(size + 1)
+        if len(request) != size:
             continue
         if peer == before:
             break
         before = peer
         if wait:
             wait()
-        opened.sendto(response, peer)
+        opened.sendto(request, peer)
+    room = size + 1
     with _connected_beside(opened, peer) as own:
-        receive, send = own.recv_into, own.send
+        receive, send = own.recv, own.send
         while True:
-            if got == size:
+            if len(request) == size:
                 if wait:
                     wait()
-                send(response)
-            got = receive(buffer)
+                send(request)
+            request = receive(room)
 
 
 def _connected_beside(opened: socket.socket, peer: object) -> socket.socket:

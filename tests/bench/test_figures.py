@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.bench.figures import MEAN, Of, Promise, Result, Verdict, compared, figure, judge, say_percent, spread
+from dashboard.bench.figures import (
+    MEAN,
+    Of,
+    Promise,
+    Result,
+    Verdict,
+    compared,
+    figure,
+    judge,
+    say_percent,
+    share,
+    spread,
+)
 
 
 @pytest.mark.parametrize(
@@ -84,3 +96,38 @@ def test_percentiles_are_named_as_people_name_them() -> None:
 
 def test_a_spread_is_least_middle_and_most() -> None:
     assert spread([3.0, 1.0, 200.0]) == "1 … 3 … 200"
+
+
+@pytest.mark.parametrize(
+    ("value", "interval", "expected"),
+    [
+        (95.0, (94.0, 96.0), Verdict.KEPT),
+        (95.0, (92.0, 96.0), Verdict.KEPT_BARELY),
+        (95.0, (94.0, 98.0), Verdict.KEPT_BARELY),
+        (90.0, (88.0, 92.9), Verdict.BROKEN),
+        (92.0, (90.0, 94.0), Verdict.BROKEN_BARELY),
+        (99.0, (98.0, 100.0), Verdict.BROKEN),
+    ],
+)
+def test_a_promise_may_have_two_ends(value: float, interval: tuple[float, float], expected: Verdict) -> None:
+    assert judge(Promise(Of.VALUE, 97.0, least=93.0), value, interval) is expected
+
+
+@pytest.mark.parametrize(
+    ("ours", "expected"),
+    [(1.04, Verdict.KEPT), (0.96, Verdict.KEPT), (1.06, Verdict.BROKEN), (0.94, Verdict.BROKEN)],
+)
+def test_apart_is_apart_in_either_direction(ours: float, expected: Verdict) -> None:
+    assert compared("p50", "µs", [(ours, 1.0)] * 3, "netperf", promise=Promise(Of.APART, 1.05)).verdict is expected
+
+
+def test_paired_ratios_are_not_moved_by_states_that_hold_for_a_pair() -> None:
+    pairs = [(10.2, 10.0), (10.2, 10.0), (45.9, 45.0), (45.9, 45.0), (10.2, 10.0)]
+    found = compared("p50", "µs", pairs, "netperf", paired=True)
+    assert found.ratio == pytest.approx(1.02)
+    assert found.ratio_ci95 == pytest.approx((1.02, 1.02))
+
+
+def test_a_share_counts_runs_of_a_hundred() -> None:
+    found = share("called different", [True, False, False, False], Promise(Of.VALUE, 5.0))
+    assert (found.statistic, found.unit, found.value, found.n) == ("mean", "% of runs", 25.0, 4)

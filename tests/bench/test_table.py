@@ -35,6 +35,8 @@ def test_a_promise_stands_with_what_became_of_it() -> None:
     assert promised(compared("a", "ms", pairs, "b", promise=Promise(Of.RATIO, 1.1))) == "ratio ≤ 1.1: kept"
     assert promised(figure("a", "ms", [7.0], percent=99, promise=Promise(Of.VALUE, 5))) == "p99 ≤ 5 ms: not kept"
     assert promised(figure("a", "ms", [7.0])) == ""
+    assert promised(figure("a", "%", [94.0], promise=Promise(Of.VALUE, 97, 93))) == "93 ≤ median ≤ 97 %: kept"
+    assert promised(compared("a", "ms", pairs, "b", promise=Promise(Of.APART, 1.05))) == "0.952 ≤ ratio ≤ 1.05: kept"
 
 
 def test_a_figure_shows_its_reference_and_the_interval_of_the_ratio() -> None:

@@ -47,7 +47,7 @@ class Instant:
 
 
 def test_at_a_rate_every_request_behind_a_stall_has_waited() -> None:
-    taken = client._Taken(100)
+    taken = client.Taken(100)
     ask_at_rate(Instant(stall_at=10), taken, time.perf_counter_ns() + 1_000_000, 2000.0, 100)
     late = [one for one in taken.times if one > 1_000_000]
     assert taken.number == 100
@@ -56,18 +56,18 @@ def test_at_a_rate_every_request_behind_a_stall_has_waited() -> None:
 
 
 def test_asked_at_once_a_stall_is_one_slow_answer() -> None:
-    taken = client._Taken(100)
+    taken = client.Taken(100)
     ask_at_once(Instant(stall_at=10), taken, time.perf_counter_ns() + 5_000_000_000)
     assert taken.number == 100
     assert taken.times[10] >= 20_000_000
 
 
 def test_a_failure_keeps_what_was_measured_before() -> None:
-    taken = client._Taken(100)
+    taken = client.Taken(100)
     with pytest.raises(Refusal):
         ask_at_once(Instant(fail_at=7), taken, time.perf_counter_ns() + 5_000_000_000)
     assert taken.number == 7
-    other = client._Taken(100)
+    other = client.Taken(100)
     with pytest.raises(Refusal):
         ask_at_rate(Instant(fail_at=7), other, time.perf_counter_ns(), 100_000.0, 100)
     assert other.number == 7
@@ -75,25 +75,25 @@ def test_a_failure_keeps_what_was_measured_before() -> None:
 
 def test_connections_are_renewed_between_requests() -> None:
     one = Instant(renew_at=3)
-    taken = client._Taken(10)
+    taken = client.Taken(10)
     ask_at_once(one, taken, time.perf_counter_ns() + 5_000_000_000)
     ask_at_rate(one, taken, time.perf_counter_ns(), 100_000.0, 5)
     assert one.reconnects == 1
 
 
 def test_the_time_that_is_over_measures_nothing() -> None:
-    taken = client._Taken(10)
+    taken = client.Taken(10)
     ask_at_once(Instant(), taken, time.perf_counter_ns() - 1)
     assert taken.number == 0
 
 
 def test_figures_are_exact_and_the_histogram_goes_with_them() -> None:
-    told = client._figures([number * 1000 for number in range(1, 1002)], 0.5)
+    told = client.describe_times([number * 1000 for number in range(1, 1002)], 0.5)
     assert (told["n"], told["p50_us"], told["p99_us"], told["max_us"], told["mean_us"]) == (1001, 501, 991, 1001, 501)
     whole = summarise_histograms([base64.b64decode(told["histogram"])])
     assert whole is not None
     assert whole.n == 1001
-    assert client._figures([], 0.5) == {"n": 0, "duration_s": 0.5}
+    assert client.describe_times([], 0.5) == {"n": 0, "duration_s": 0.5}
 
 
 @pytest.mark.parametrize("name", ["a" * 300, "a..b", "é" * 70])
