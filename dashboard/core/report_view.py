@@ -44,7 +44,8 @@ class Fact:
 @dataclass(frozen=True, slots=True)
 class SeriesShape:
     """One series for drawing and in figures. ``at_s`` are seconds since the run began, thinned out to
-    ``MOST_ROUNDS`` blocks that count, with their rounds, p50 and p99; the other figures are of all blocks, None without one.
+    ``MOST_ROUNDS`` blocks that count, with their rounds, p50 and p99; the other figures are of all blocks, None
+    without one.
     ``ecdf``: time in µs, share of requests that took at most that long."""
 
     key: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -21,6 +22,8 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 #: What answers without a session: the exchange of the link, the health checks, files that are the same for everybody.
 OPEN_PATHS = ("/sign-in/", "/healthz", "/readyz")
 OPEN_PREFIXES = ("/static/",)
+#: The page of a shared report, and nothing beside or below it: the token in it is what opens the door.
+SHARED_PATH = re.compile(r"/r/[^/]+/")
 
 
 def header(scope: Scope, name: bytes) -> str | None:
@@ -198,7 +201,7 @@ class FetchSiteMiddleware:
 
 
 class SignInRequiredMiddleware:
-    """Nothing but ``OPEN_PATHS`` answers without a session."""
+    """Nothing but ``OPEN_PATHS`` and a shared report answers without a session."""
 
     sync_capable = True
     async_capable = False
@@ -209,7 +212,9 @@ class SignInRequiredMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """401 with a page, or with JSON under /api/."""
         path = request.path_info
-        if path in OPEN_PATHS or path.startswith(OPEN_PREFIXES) or request.user.is_authenticated:
+        if path in OPEN_PATHS or path.startswith(OPEN_PREFIXES) or SHARED_PATH.fullmatch(path):
+            return self.get_response(request)
+        if request.user.is_authenticated:
             return self.get_response(request)
         if path.startswith("/api/"):
             from django.http import JsonResponse

@@ -98,7 +98,7 @@ function openPanels(main) {
       const panel = main.querySelector(`[data-panel="${link.dataset.openPanel}"]`);
       panel.open = true;
       panel.scrollIntoView({ block: "nearest" });
-      panel.querySelector("form button, form select, form input[type=checkbox]").focus({ preventScroll: true });
+      panel.querySelector("form button, form select, form input[type=checkbox], form input[name=title]").focus({ preventScroll: true });
     });
   }
 }

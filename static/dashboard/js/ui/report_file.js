@@ -1,0 +1,8 @@
+// The script of a report's own file: what the page has, without a server.
+
+import { createCopying, createTheme } from "./chrome.js";
+import { createReport } from "./report.js";
+
+createTheme();
+createCopying();
+createReport(document.getElementById("main"));
