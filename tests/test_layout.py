@@ -29,6 +29,7 @@ BESIDE: dict[str, str] = {
     "engine/test_facts.py": "what Docker's network modes really do, asked of a real engine",
     "engine/test_hostile_engine.py": "answers that are nonsense end in a value or an EngineError",
     "engine/test_run_line.py": "the line that is shown does what was done",
+    "latency/test_filtered.py": "a firewall between client and server",
     "lab/test_faults.py": "the lab on an engine and a database that fail",
     "netns/test_truth.py": "what is read is what ip, ss and sysctl say",
 }

@@ -17,6 +17,7 @@ MOST_DATAGRAM_BYTES = 65_507  # 65,535 less the IPv4 and UDP headers (RFC 768, R
 LEAST_SECONDS, MOST_SECONDS = 0.5, 3600.0
 LEAST_RATE, MOST_RATE = 1.0, 100_000.0
 MOST_SERIES = 64
+MOST_REASONS = 3
 
 
 class Probe(StrEnum):
@@ -89,6 +90,12 @@ def check_options(options: Options, probes: Sequence[Probe], series: int = 2) ->
     if not 1 <= series <= MOST_SERIES:
         found.append("There is no path to measure." if series < 1 else f"At most {MOST_SERIES} series, not {series}.")
     return tuple(found)
+
+
+def no_path_sentence(reasons: Sequence[str]) -> str:
+    """Why there is nothing to measure, from the reasons of the paths that do not exist, and what helps."""
+    why = "; ".join(list(dict.fromkeys(reasons))[:MOST_REASONS]) or "no arm runs"
+    return f"There is no path to measure: {why}. Add an arm in host or bridge mode."
 
 
 def _check_rate(options: Options, asked: set[Probe]) -> list[str]:

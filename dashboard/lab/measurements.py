@@ -104,12 +104,12 @@ class Asked:
 
 
 def load_waiting() -> tuple[Asked, ...]:
-    """Runs that have not begun, oldest first."""
-    rows = MeasurementRun.objects.filter(state=WAITING, experiment__isnull=False).order_by("created_at")
+    """Runs that have not begun, oldest first; without ``experiment`` where that was removed meanwhile."""
+    rows = MeasurementRun.objects.filter(state=WAITING).order_by("created_at")
     return tuple(
         Asked(
             str(row.pk),
-            str(row.experiment_id),
+            row.experiment_id or "",
             tuple(Probe(probe) for probe in row.probes.split()),
             msgspec.json.decode(row.options, type=Options),
             row.seed,
@@ -236,6 +236,12 @@ def light_blocks(run: str, after: int = 0) -> tuple[tuple[dict[str, object], ...
         for row in rows
     ]
     return tuple(shown), newest
+
+
+def measured_s(run: str) -> float:
+    """Seconds of a run up to the end of its newest block, by the clock of the run itself: nobody can step it."""
+    newest = MeasurementBlock.objects.filter(series__run_id=run).order_by("-pk").values_list("started_s", "duration_s")
+    return sum(newest.first() or (0.0,))
 
 
 def history(signature: str, most: int = 500) -> tuple[dict[str, object], ...]:

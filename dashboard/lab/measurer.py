@@ -48,9 +48,9 @@ class Measurer:
             record = await database.run(store.load, asked.experiment)
             if record is None or (record.wanted is not Wanted.RUNNING) or record.phase in {Phase.STOPPED, Phase.FAILED}:
                 why = head.notice if head is not None and head.phase is Phase.FAILED else ""
-                await self._give_up(
-                    asked, why or "The experiment does not run: launch it again first.", measurements.FAILED
-                )
+                removed = "The experiment was removed before it could be measured: launch it anew."
+                stopped = "The experiment does not run: launch it again first."
+                await self._give_up(asked, why or (stopped if record is not None else removed), measurements.FAILED)
 
     async def _give_up(self, asked: Asked, reason: str, state: str) -> None:
         await self._context.database.run(measurements.fail_run, asked.id, reason, state)

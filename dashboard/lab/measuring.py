@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dashboard.core.measurement import Block, Environment, Probe, Stop
+from dashboard.core.measurement import Block, Environment, Probe, Stop, no_path_sentence
 from dashboard.core.path_kinds import Path
 from dashboard.core.paths import find_paths, resolver_paths
 from dashboard.core.schedule import Series, make_series, missing_paths
@@ -88,6 +88,10 @@ async def measure_paths(
         modes = {column.key: column.mode for column in run.view.columns}
         await database.run(measurements.begin_run, identity, plan.series, plan.missing, environment, modes)
         context.publisher.measured(identity)
+        if not plan.series:
+            said = no_path_sentence([reason for _path, _probe, reason in plan.missing])
+            await database.run(measurements.finish_run, identity, Stop.FAILED, said, 0.0, environment, {})
+            return
 
         async def keep(block: Block) -> None:
             await database.run(measurements.add_block, identity, block)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +25,9 @@ def describe_run(row: MeasurementRun) -> dict[str, Any]:
     options = msgspec.json.decode(row.options, type=Options)
     elapsed = row.elapsed_s
     remaining = None
-    if row.state == measurements.RUNNING and row.started_at is not None:
-        elapsed = max(0.0, time.time() - row.started_at)
+    if row.state in {measurements.RUNNING, measurements.INCOMPLETE}:
+        elapsed = measurements.measured_s(row.pk)
+    if row.state == measurements.RUNNING:
         remaining = max(0.0, options.seconds - elapsed)
     return {
         "id": row.pk,

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field
 
 from dashboard.core.histogram import cumulative_shares, merge_histograms
 from dashboard.core.messages import encode
-from dashboard.lab import measurements
+from dashboard.lab import measurements, store
 from dashboard.models import MeasurementRun
 from dashboard.web.measured import describe_run, show_run
 from dashboard.web.measuring_views import AskedWronglyError, start_run
@@ -33,7 +33,7 @@ class MeasurementIn(Schema):
     model_config = ConfigDict(extra="forbid")
     experiment: str
     probe: list[str] = Field(default_factory=lambda: ["tcp-rr"])
-    seconds: float | str = 10
+    seconds: float | str = 10.0
     payload: int | str = ""
     rate: float | str = ""
     width: float | str = ""
@@ -63,6 +63,8 @@ def listing(request: HttpRequest) -> HttpResponse:
 )
 def create(request: HttpRequest, body: MeasurementIn) -> Any:
     """Answers at once; follow it at ``/api/measurements/ID`` or over the websocket."""
+    if not store.exists(body.experiment):
+        return Status(404, {"detail": "There is no experiment with this number."})
     try:
         run = start_run(body.experiment, body.model_dump(exclude={"experiment"}), request.user.pk)
     except AskedWronglyError as error:

@@ -41,6 +41,15 @@ def _number(text: str, what: str, found: list[str]) -> float | None:
         return None
 
 
+def _whole(text: str, what: str, found: list[str]) -> int:
+    """0 where nothing was typed."""
+    try:
+        return int(text.strip() or 0)
+    except ValueError:
+        found.append(f"{what} must be a whole number, not “{text[:40]}”.")
+        return 0
+
+
 def _text(said: dict[str, Any], name: str) -> str:
     value = said.get(name)
     return "" if value is None else str(value)
@@ -56,10 +65,10 @@ def read_options(said: dict[str, Any]) -> tuple[tuple[Probe, ...], Options]:
         except ValueError:
             found.append(f"There is no probe “{str(text)[:40]}”: choose from {', '.join(Probe)}.")
     seconds = _number(_text(said, "seconds"), "The duration", found)
-    payload = _number(_text(said, "payload"), "The payload", found)
+    payload = _whole(_text(said, "payload"), "The payload", found)
     options = Options(
         seconds=10.0 if seconds is None else seconds,
-        payload_bytes=int(payload) if payload is not None and abs(payload) < 1e9 else 0,
+        payload_bytes=payload,
         rate=_number(_text(said, "rate"), "The rate", found),
         width_us=_number(_text(said, "width"), "The interval", found),
         under_load=said.get("under_load") in {True, "on", "true", "1"},

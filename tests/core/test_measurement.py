@@ -19,6 +19,7 @@ from dashboard.core.measurement import (
     Probe,
     SeriesResult,
     check_options,
+    no_path_sentence,
 )
 from dashboard.core.messages import encode
 
@@ -58,6 +59,19 @@ def test_the_defaults_suit_every_probe(probe: Probe) -> None:
 def test_a_run_needs_a_path_and_not_too_many() -> None:
     assert check_options(Options(), [Probe.TCP_RR], 0) == ("There is no path to measure.",)
     assert check_options(Options(), [Probe.TCP_RR], 65) == ("At most 64 series, not 65.",)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "why"),
+    [
+        ([], "no arm runs"),
+        (["a has loopback only", "a has loopback only"], "a has loopback only"),
+        (["1", "2", "3", "4"], "1; 2; 3"),
+    ],
+)
+def test_where_there_is_no_path_it_says_why_and_what_helps(reasons: list[str], why: str) -> None:
+    said = no_path_sentence(reasons)
+    assert said == f"There is no path to measure: {why}. Add an arm in host or bridge mode."
 
 
 numbers = st.floats() | st.integers(-(10**12), 10**12)

@@ -64,6 +64,17 @@ async def test_a_run_of_an_experiment_that_does_not_run_is_given_up_with_a_sente
     assert await ends(bench, run) == (measurements.FAILED, "The experiment does not run: launch it again first.")
 
 
+async def test_a_run_whose_experiment_was_removed_before_it_began_says_so(bench: Bench) -> None:
+    experiment = await bench.database.run(store.create_experiment, make_spec("none"))
+    run = await bench.database.run(measurements.create_run, experiment, "t", [Probe.HTTP], Options(seconds=1.0), 3)
+    await bench.database.run(store.delete, experiment)
+    bench.lab.wake()
+    assert await ends(bench, run) == (
+        measurements.FAILED,
+        "The experiment was removed before it could be measured: launch it anew.",
+    )
+
+
 async def test_a_run_that_is_cancelled_before_it_begins_says_so(bench: Bench) -> None:
     experiment = await bench.running("none")
     run = await bench.database.run(measurements.create_run, experiment, "t", [Probe.HTTP], Options(seconds=1.0), 3)

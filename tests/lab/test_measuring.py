@@ -114,6 +114,15 @@ async def test_a_path_that_does_not_exist_is_named_with_its_reason(bench: Bench)
     plan = plan_series(run, (Probe.TCP_RR,))
     assert plan.series == ()
     assert any("loopback only" in reason for _, _, reason in plan.missing)
+    asked = await ask(bench, experiment, Probe.TCP_RR, Options(seconds=60.0))
+    await measure_paths(bench.context, run, asked)
+    found = await result(bench, asked.id)
+    assert found.stopped is Stop.FAILED
+    assert found.stop_reason == (
+        "There is no path to measure: none has loopback only: no interface leads to it. "
+        "Add an arm in host or bridge mode."
+    )
+    assert [one.unavailable for one in found.series] == ["none has loopback only: no interface leads to it"]
     await bench.reaches(experiment, Phase.RUNNING)
     await bench.stop(experiment)
 

@@ -57,4 +57,4 @@ def test_what_cannot_be_measured_is_a_sentence_and_exit_2(
 def test_without_a_common_path_nothing_is_measured_and_exit_is_1(terminal: Terminal) -> None:
     done = terminal.run("measure", "none", "--seconds", "1")
     assert done.code == 1
-    assert "There is no path to measure." in done.err
+    assert "There is no path to measure: none has loopback only" in done.err

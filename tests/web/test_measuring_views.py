@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import Any
 
 import pytest
@@ -91,6 +92,9 @@ def test_http_is_asked_of_the_containers_that_run(me: Client, experiment: str) -
         ({"seconds": "soon"}, "The duration must be a number, not “soon”."),
         ({"seconds": "nan"}, "A run takes 0.5 to 3600 seconds, not nan."),
         ({"rate": "0"}, "A rate is 1 to 100,000 requests per second, not 0."),
+        ({"payload": "64.5"}, "The payload must be a whole number, not “64.5”."),
+        ({"payload": "9" * 5000}, "The payload must be a whole number, not “9999"),
+        ({"payload": "10000000000"}, "A payload has 1 to 1048576 bytes, not 10000000000."),
         ({"payload": "-5"}, "A payload has 1 to 1048576 bytes, not -5."),
         ({"probe": "icmp"}, "There is no probe “icmp”"),
         ({"probe": ["http", "tcp-rr"]}, "measure them apart"),
@@ -141,6 +145,18 @@ def test_runs_are_listed_and_a_series_is_followed_over_time(me: Client, experime
     assert me.get("/measurements/history/", {"signature": "nothing"}).status_code == 404
 
 
+@pytest.mark.parametrize("step_s", [0.0, 3600.0, -3600.0])
+def test_progress_is_told_by_the_clock_of_the_run_which_nobody_can_step(
+    me: Client, experiment: str, monkeypatch: pytest.MonkeyPatch, step_s: float
+) -> None:
+    run = measured(experiment, rounds=3)
+    MeasurementRun.objects.filter(pk=run).update(state=measurements.RUNNING, driver=store.this_process())
+    really = time.time
+    monkeypatch.setattr(time, "time", lambda: really() + step_s)
+    told = me.get(f"/api/measurements/{run}").json()["run"]
+    assert (told["elapsed_s"], told["remaining_s"]) == (pytest.approx(2.1), pytest.approx(7.9))
+
+
 def test_cancelling_is_a_wish(me: Client, experiment: str) -> None:
     run = measurements.create_run(experiment, "t", [Probe.HTTP], Options(), 1)
     assert me.post(f"/measurements/{run}/cancel/", **HERE).status_code == 302
@@ -164,6 +180,12 @@ def test_the_api_starts_shows_and_cancels(me: Client, experiment: str) -> None:
     refused = me.post("/api/measurements", wrong, content_type="application/json", **HERE)
     assert refused.status_code == 400
     assert "not 0." in refused.json()["detail"]
+
+
+def test_the_api_says_what_it_does_not_know(me: Client) -> None:
+    body = json.dumps({"experiment": "nobody", "probe": ["http"]})
+    answer = me.post("/api/measurements", body, content_type="application/json", **HERE)
+    assert (answer.status_code, answer.json()["detail"]) == (404, "There is no experiment with this number.")
 
 
 def test_the_distribution_rises_to_one(me: Client, experiment: str) -> None:

@@ -1,0 +1,57 @@
+"""A firewall between client and server: nothing arrives, or arrives no more, and the rest of the run is kept."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from dashboard.core.measurement import Block, Probe, Stop
+from tests.latency.conftest import Lab
+from tests.netns.zoo import Zoo
+
+SILENCE = "No answer from 10.77.0.2:7070 within the time limit: a firewall drops the packets, or the program hangs."
+#: What filters, where, and what the client then says. Port 7070 is the server's.
+FILTERS = {
+    "dropped on arrival": ("far", "INPUT -p tcp --dport 7070 -j DROP", SILENCE),
+    "answers dropped": ("far", "OUTPUT -p tcp --sport 7070 -j DROP", SILENCE),
+    "reset by a firewall": (
+        "far",
+        "INPUT -p tcp --dport 7070 -j REJECT --reject-with tcp-reset",
+        "10.77.0.2:7070 refused the connection",
+    ),
+}
+
+
+def filtered(zoo: Zoo, rule: str) -> None:
+    """Adds one rule to the namespace's filter table."""
+    enter = ["nsenter", "-t", str(zoo.pid), "--net", "--", "iptables", "-A", *rule.split()]
+    subprocess.run(enter, check=True, timeout=10)
+
+
+@pytest.mark.parametrize("case", FILTERS)
+async def test_a_port_that_is_filtered_is_a_sentence_and_the_rest_goes_on(lab: Lab, case: str) -> None:
+    where, rule, words = FILTERS[case]
+    filtered(getattr(lab, where), rule)
+    bad = lab.series(Probe.TCP_RR, "bad", port=7070, server_port=7070, fixed=True)
+    ended = await lab.run(bad, lab.series(Probe.TCP_RR), seconds=2.0)
+    assert ended.stopped is Stop.TIME
+    assert {words in one.error for one in lab.of("bad")} == {True}, lab.of("bad")[0].error
+    assert ended.refused["bad"].startswith("Given up after 3 failed blocks in a row: ")
+    assert {one.error for one in lab.of("a")} == {""}
+    assert len(lab.of("a")) > 3
+
+
+@pytest.mark.parametrize("probe", [Probe.TCP_RR, Probe.TCP_CRR, Probe.UDP_RR])
+async def test_a_port_that_is_filtered_in_the_middle_leaves_the_blocks_before_it(lab: Lab, probe: Probe) -> None:
+    def close_it(block: Block) -> None:
+        if block.round == 1 and block.series == "bad":
+            filtered(lab.far, "INPUT -p tcp --dport 7070 -j DROP")
+            filtered(lab.far, "INPUT -p udp --dport 7070 -j DROP")
+
+    bad = lab.series(probe, "bad", port=7070, udp_port=7070, server_port=7070, fixed=True)
+    ended = await lab.run(bad, lab.series(Probe.TCP_RR), seconds=3.0, on_block=close_it)
+    assert ended.stopped is Stop.TIME
+    assert [one.counts for one in lab.of("bad")] == [True, True, False, False, False]
+    assert "No answer from 10.77.0.2:7070" in ended.refused["bad"]
+    assert {one.error for one in lab.of("a")} == {""}
