@@ -142,7 +142,8 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Where and when it was measured. What could not be read is empty or None."""
+    """Where and when it was measured. What could not be read is empty or None. ``cores_awake``: idle cores were kept
+    from sleeping meanwhile, so that no figure contains a core's way out of it."""
 
     kernel: str = ""
     machine: str = ""
@@ -151,6 +152,7 @@ class Environment:
     client_core: int | None = None
     responder_core: int | None = None
     governor: str = ""
+    cores_awake: bool | None = None
     virtualisation: str = ""
     python: str = ""
     engine: str = ""

@@ -199,6 +199,7 @@ def environment_facts(environment: Environment, engine: EngineRef | None = None)
         ("cores", str(environment.cores) if environment.cores else ""),
         ("client and responder on cores", " and ".join(cores) if len(cores) == 2 else ""),
         ("frequency governor", environment.governor),
+        ("idle cores", "kept awake" if environment.cores_awake else ""),
         ("virtualisation", environment.virtualisation),
         ("Docker Engine", docker),
         ("host name of the Engine", engine.name if engine is not None else ""),

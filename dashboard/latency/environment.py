@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dashboard.core.measurement import Environment
 from dashboard.core.schedule import choose_cores
+from dashboard.latency.process import CORE_SLEEP
 
 _CPU = Path("/sys/devices/system/cpu")
 _SIOCETHTOOL = 0x8946
@@ -90,6 +91,7 @@ def read_environment() -> Environment:
         client_core=client,
         responder_core=responder,
         governor=_read(_CPU / "cpu0/cpufreq/scaling_governor"),
+        cores_awake=os.access(CORE_SLEEP, os.W_OK),
         virtualisation=_virtualisation(cpuinfo),
         python=platform.python_version(),
         load_before=load_average(),

@@ -226,6 +226,7 @@ def environment_rows(found: Environment) -> list[tuple[str, str]]:
         (_("cores"), str(found.cores) if found.cores else ""),
         (_("client and responder on cores"), _(" and ").join(cores) if len(cores) == 2 else ""),
         (_("frequency governor"), found.governor),
+        (_("idle cores"), _("kept awake") if found.cores_awake else ""),
         (_("virtualisation"), found.virtualisation),
         (_("Docker Engine"), f"{found.engine} (API {found.engine_api})" if found.engine else ""),
         (_("docker-proxy"), yes_no[found.userland_proxy]),

@@ -21,6 +21,7 @@ def test_it_says_where_it_runs() -> None:
     assert found.virtualisation
     assert found.load_before == pytest.approx(load_average(), abs=1.0)
     assert (found.client_core, found.responder_core) == pick_cores()
+    assert found.cores_awake is os.access("/dev/cpu_dma_latency", os.W_OK)
 
 
 def test_cores_are_two_of_those_that_we_may_use() -> None:

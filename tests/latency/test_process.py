@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from dashboard.latency.children import Child, ChildEnded
-from dashboard.latency.process import Overdue, overdue_after
+from dashboard.latency.process import CORE_SLEEP, Overdue, overdue_after
 from tests.polling import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,6 +41,9 @@ async def test_a_helper_is_settled_on_its_core_without_a_collector_that_interrup
         assert process.num_threads() == 1
         assert process.nice() == -20
         assert "-I" in process.cmdline()
+        if os.access(CORE_SLEEP, os.W_OK):
+            opened = {os.readlink(one) for one in Path(f"/proc/{child.pid}/fd").iterdir()}
+            assert str(CORE_SLEEP) in opened
     finally:
         await child.end()
 
