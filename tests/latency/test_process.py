@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -31,6 +32,10 @@ asyncio.run(main())
 """
 
 
+def opened_by(pid: int) -> set[str]:
+    return {str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir()}
+
+
 async def test_a_helper_is_settled_on_its_core_without_a_collector_that_interrupts() -> None:
     core = max(os.sched_getaffinity(0))
     child = await Child.start("client", [], core)
@@ -42,8 +47,7 @@ async def test_a_helper_is_settled_on_its_core_without_a_collector_that_interrup
         assert process.nice() == -20
         assert "-I" in process.cmdline()
         if os.access(CORE_SLEEP, os.W_OK):
-            opened = {os.readlink(one) for one in Path(f"/proc/{child.pid}/fd").iterdir()}
-            assert str(CORE_SLEEP) in opened
+            assert str(CORE_SLEEP) in await asyncio.to_thread(opened_by, child.pid)
     finally:
         await child.end()
 
