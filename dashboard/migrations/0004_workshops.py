@@ -1,8 +1,9 @@
 
 
-import dashboard.models.experiments
 import django.db.models.deletion
 from django.db import migrations, models
+
+import dashboard.models.experiments
 
 
 class Migration(migrations.Migration):

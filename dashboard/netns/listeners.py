@@ -32,6 +32,9 @@ _NETLINK_SOCK_DIAG = 4
 _SOCK_DIAG_BY_FAMILY = 20
 _INET_DIAG_SKV6ONLY = 11
 _TCP_ESTABLISHED = 1
+_TCP_SYN_SENT = 2
+_TCP_SYN_RECV = 3
+_TCP_TIME_WAIT = 6
 _TCP_CLOSE = 7
 _TCP_LISTEN = 10
 _SEQUENCE = 1
@@ -42,6 +45,10 @@ _NUMBERS = {Family.INET: socket.AF_INET, Family.INET6: socket.AF_INET6}
 _PROTOCOLS = {Protocol.TCP: socket.IPPROTO_TCP, Protocol.UDP: socket.IPPROTO_UDP}
 _STATES = {Protocol.TCP: _TCP_LISTEN, Protocol.UDP: _TCP_CLOSE}
 _NO_COOKIE = 0xFFFFFFFF
+#: TCP_TIMEWAIT_LEN (tcp.h): for how long the kernel remembers a connection that this end closed.
+REMEMBERED_MS = 60_000
+#: Every state of a connection that was accepted.
+_ACCEPTED = (1 << 12) - 2 - sum(1 << one for one in (_TCP_SYN_SENT, _TCP_SYN_RECV, _TCP_CLOSE, _TCP_LISTEN))
 _AGREEING_DUMPS = 4
 _DONE_BYTES = HEADER.size + 4
 
@@ -94,6 +101,17 @@ class Connection:
     peer: str
 
 
+@dataclass(frozen=True, slots=True)
+class PastConnection:
+    """A TCP connection that is open or ended lately; ``ended_ms`` ago, 0 while it is open. Addresses without port."""
+
+    local: str
+    local_port: int
+    peer: str
+    peer_port: int
+    ended_ms: int
+
+
 def open_diag_socket() -> socket.socket:
     """A non-blocking sock_diag socket of the calling thread's namespace (``Namespace.run`` it)."""
     return open_socket(_NETLINK_SOCK_DIAG)
@@ -119,6 +137,24 @@ def read_connections(opened: socket.socket, source_port: int = 0, peer_port: int
                 local, peer = say_endpoint(_text(family, src), near), say_endpoint(_text(family, dst), far)
                 found.append(Connection(local, near, peer))
     return tuple(found)
+
+
+def read_past_connections(opened: socket.socket, port: int) -> tuple[PastConnection, ...]:
+    """Connections at whose local or far end ``port`` is: open ones, and those of the last minute that were closed at
+    this end (TIME_WAIT). What the other end closed is remembered there."""
+    found: list[PastConnection] = []
+    for family in Family:
+        for ends in ((port, 0), (0, port)):
+            for chunk in _exchange(opened, pack_request(Protocol.TCP, family, _ACCEPTED, *ends)):
+                found += [_past(family, chunk, start) for start, _ in _answers(chunk)]
+    return tuple(dict.fromkeys(found))
+
+
+def _past(family: Family, chunk: bytes, start: int) -> PastConnection:
+    _, state, _, _, sport, dport, src, dst, _, _, expires, *_ = _ANSWER.unpack_from(chunk, start)
+    near, far = (_text(family, one).removeprefix("::ffff:") for one in (src, dst))
+    ended = max(REMEMBERED_MS - expires, 0) if state == _TCP_TIME_WAIT else 0
+    return PastConnection(near, int.from_bytes(sport, "big"), far, int.from_bytes(dport, "big"), ended)
 
 
 def say_endpoint(address: str, port: int) -> str:

@@ -1,0 +1,244 @@
+"""What helps somebody whose step is not done yet: the likeliest wrong turn, from what is observed, and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dashboard.core.checking import Check, place_of
+from dashboard.core.checks import VOCABULARY, judge
+from dashboard.core.observation import (
+    Observation,
+    SeenContainer,
+    Which,
+    is_image,
+    listeners_on,
+    newest,
+    owner_of,
+    running,
+    told,
+)
+from dashboard.core.state import Listener
+from dashboard.core.workshop import Judged, Step
+from dashboard.core.workshop_commands import Ask, Launch
+
+_TAKEN = ("address already in use", "address in use", "port is already allocated")
+_OPTION = {
+    "host": "--network host",
+    "none": "--network none",
+    "user-bridge": "--network and the name of your network",
+    "container": "--network container: and the other container",
+    "bridge": "no --network",
+}
+
+
+def advise(step: Step, observation: Observation, judged: Judged) -> str:
+    """One or two sentences for the first check that fails; empty if all is done."""
+    failing = judged.failing
+    if failing is None:
+        return ""
+    for turn in step.wrong:
+        if judge(turn.when, observation).ok:
+            return turn.say
+    check = step.checks[failing]
+    rule = _RULES.get(check.kind)
+    said = rule(check, observation, step) if rule else ""
+    return " ".join(part for part in (said, check.otherwise) if part) or _plainly(judged, failing)
+
+
+def _plainly(judged: Judged, number: int) -> str:
+    finding = judged.findings[number]
+    return f"Expected: {finding.expected}. Observed: {finding.observed}."
+
+
+def _running(check: Check, observation: Observation, step: Step) -> str:
+    which = check.which
+    fitting = [one for one in observation.containers if which.fits(one)]
+    alive = running(observation, which)
+    count, port = check.arguments.get("count"), check.arguments.get("publish")
+    if count is not None and len(alive) > int(count):
+        names = [one.name for one in alive]
+        return f"{len(alive)} containers fit: {', '.join(names)}. One is too many: docker rm -f {names[0]}."
+    if port is not None and alive:
+        asked = told((str(p.host_port) for one in alive for p in one.asked), "no port")
+        return f"{alive[0].name} was asked to publish {asked}, not port {port}: {_again(alive[0])}"
+    if ended := next((one for one in fitting if not one.running), None):
+        return _why_not_running(ended, observation)
+    near = [one for one in observation.running if not which.image or is_image(one.image, which.image)]
+    other = next((one for one in near if which.mode and one.mode != which.mode), None)
+    if other is not None and not alive:
+        option = _OPTION.get(which.mode, f"mode {which.mode}")
+        said = f"{other.name} runs in mode {other.mode}, not in mode {which.mode}."
+        if not Which(name=which.name).fits(other):
+            return f"{said} Launch another one with {option}{_before(option)}."
+        return f"{said} The launch needs {option}{_before(option)}: {_again(other)}"
+    foreign = newest(observation, Which(mode=which.mode, name=which.name))
+    if which.image and foreign is not None and not is_image(foreign.image, which.image):
+        return f"{foreign.name} runs {foreign.image}, not {which.image}."
+    if which.name and (nameless := newest(observation, Which(which.mode, which.image))):
+        said = f"The right container runs under the name {nameless.name}, and here it is called {which.name}."
+        return f"{said} Stop it, and launch it again with --name {which.name}."
+    if count is not None and alive:
+        return f"{len(alive)} of {count} containers run. Launch the missing ones."
+    return _nothing(observation, step)
+
+
+def _before(option: str) -> str:
+    return " before the image's name" if option.startswith("--") else ""
+
+
+def _again(one: SeenContainer) -> str:
+    return f"stop it (docker stop {one.name}) and launch it again."
+
+
+def _nothing(observation: Observation, step: Step) -> str:
+    launch = next((command.line for command in step.run if isinstance(command.action, Launch)), "")
+    how = f" Type {launch}, or press the button." if launch else ""
+    others = len(observation.running)
+    if others:
+        said = "One container runs, but not" if others == 1 else f"{others} containers run, but none of them is"
+        return f"{said} the one that is asked for.{how}"
+    return f"Nothing was launched: no container runs on this engine.{how}"
+
+
+def _why_not_running(one: SeenContainer, observation: Observation) -> str:
+    words = one.error or (one.last_words[-1] if one.last_words else "")
+    how = "was created but never started" if one.status == "created" else f"ended with code {one.exit_code}"
+    said = f"{one.name} {how}"
+    said += f": {words.rstrip('.')}." if words else "."
+    if any(sign in text.lower() for text in (one.error, *one.last_words) for sign in _TAKEN):
+        ports = {port.host_port for port in one.asked if port.host_port} or {80}
+        holders = [x for port in sorted(ports) for x in listeners_on(observation.machine, port)]
+        who = told((owner_of(observation, x) for x in holders), "")
+        said += f" The port is held by {who}." if who else ""
+        said += " ".join(("", _free(observation, holders)))
+    return f"{said} Then remove what is left: docker rm {one.name}."
+
+
+def _free(observation: Observation, holders: list[Listener] | tuple[Listener, ...]) -> str:
+    """How to free a port."""
+    names = [found.name for x in holders if x.container and (found := observation.by_id(x.container))]
+    if not names:
+        names = [
+            one.name for one in observation.running if {p.host_port for p in one.published} & {x.port for x in holders}
+        ]
+    if names:
+        return f"Stop the other one first: docker stop {names[0]}."
+    process = next((x for x in holders if x.pid), None)
+    return f"Stop that process first: its number is {process.pid}." if process else "Free the port first."
+
+
+def _listener(check: Check, observation: Observation, step: Step) -> str:
+    port = int(check.arguments["port"])
+    state, where = place_of(check.arguments, observation)
+    holders = listeners_on(state, port)
+    if holders:
+        who = told((owner_of(observation, one) for one in holders), "")
+        return f"Port {port} of {where} is held by {who}. {_free(observation, holders)}"
+    found = newest(observation, check.which)
+    if found is None:
+        return _running(Check("container-running", check.arguments), observation, step)
+    own = sorted({one.port for one in (found.state.listeners if found.state else ()) if one.container == found.id})
+    if own:
+        return f"{found.name} listens on port {told(map(str, own), '')}, not on port {port}."
+    if check.arguments.get("place", "machine") == "machine" and found.mode not in {"host", "container"}:
+        mapped = told((str(p.host_port) for p in found.published), "nothing")
+        return (
+            f"{found.name} runs in mode {found.mode} and publishes {mapped}: port {port} of the machine is not its own."
+        )
+    return f"{found.name} runs, but nothing in it listens yet. Wait a moment, then read docker logs {found.name}."
+
+
+def _no_listener(check: Check, observation: Observation, _step: Step) -> str:
+    state, where = place_of(check.arguments, observation)
+    holders = listeners_on(state, int(check.arguments["port"]))
+    who = told((owner_of(observation, one) for one in holders), "")
+    return (
+        f"Port {check.arguments['port']} of {where} is still held by {who}. {_free(observation, holders)}"
+        if who
+        else ""
+    )
+
+
+def _requested(check: Check, observation: Observation, step: Step) -> str:
+    port = int(check.arguments["port"])
+    state, where = place_of(check.arguments, observation)
+    if not listeners_on(state, port):
+        return _listener(Check("listener", check.arguments), observation, step)
+    curl = next((command.line for command in step.run if isinstance(command.action, Ask)), "")
+    how = f" Type {curl}, or press the button." if curl else ""
+    return (
+        f"The server waits on port {port} of {where}, and nobody has asked it within the last minute. A request to a "
+        f"port where nobody listens is refused and leaves no trace.{how}"
+    )
+
+
+def _removed(check: Check, observation: Observation, _step: Step) -> str:
+    there = [one for one in observation.containers if check.which.fits(one)]
+    alive = [one.name for one in there if one.running]
+    if alive:
+        return f"{told(alive, '')} still {'runs' if len(alive) == 1 else 'run'}: docker stop {' '.join(alive)}."
+    names = [one.name for one in there]
+    return (
+        f"{told(names, '')} ended but was not removed: it was launched without --rm. "
+        f"Remove it by hand: docker rm {' '.join(names)}."
+    )
+
+
+def _mode(check: Check, observation: Observation, step: Step) -> str:
+    """A check of a namespace that fails: nothing runs, or something runs in another mode."""
+    if newest(observation, check.which) is not None:
+        return ""
+    return _running(Check("container-running", check.arguments), observation, step)
+
+
+def _status(check: Check, observation: Observation, step: Step) -> str:
+    which, wanted = check.which, str(check.arguments["status"])
+    there = [one for one in observation.containers if which.fits(one)]
+    if there:
+        return f"{there[0].name} {'runs' if there[0].running else f'is {there[0].status}'}; it should be {wanted}."
+    if wanted in {"exited", "created"}:
+        return (
+            "There is no such container. If it was launched with --rm it has removed itself: "
+            f"launch it without --rm, so that it can still be seen. {_nothing(observation, step)}"
+        )
+    return _nothing(observation, step)
+
+
+def _network(check: Check, _observation: Observation, _step: Step) -> str:
+    return f"Make it: docker network create {check.arguments['name']}."
+
+
+def _no_network(check: Check, observation: Observation, _step: Step) -> str:
+    name = str(check.arguments["name"])
+    inside = [one.name for one in observation.running if name in one.networks]
+    first = (
+        f"{told(inside, '')} still uses it: docker stop {' '.join(inside)}. Then remove it" if inside else "Remove it"
+    )
+    return f"{first}: docker network rm {name}."
+
+
+_RULES: dict[str, Callable[[Check, Observation, Step], str]] = {
+    "container-running": _running,
+    "container-status": _status,
+    "removed": _removed,
+    "listener": _listener,
+    "no-listener": _no_listener,
+    "requested": _requested,
+    "network-present": _network,
+    "network-absent": _no_network,
+    **dict.fromkeys(
+        (
+            "published",
+            "asked-not-published",
+            "namespace-is-machine",
+            "namespace-differs",
+            "address-absent",
+            "address-present",
+            "resolver",
+            "name-resolves",
+            "name-unknown",
+        ),
+        _mode,
+    ),
+}
+assert set(_RULES) <= set(VOCABULARY)  # noqa: S101 - a rule for a check that is not there would never be used
