@@ -66,12 +66,13 @@ def _check_outside(data: bytes) -> None:
         data.decode()
     except UnicodeDecodeError as error:
         raise NotAReportError(f"Byte {error.start:,} is not UTF-8: import the JSON file as it was exported.") from None
+    too_many = f"The file holds more than {MOST_VALUES:,} values: save a smaller report."
+    if data.count(b'"') > 4 * MOST_VALUES:  # two for a name, two for a text
+        raise NotAReportError(too_many)
     bare = _STRING.sub(b"", data)
     brackets = bare.translate(None, _NOT_BRACKETS)
     if bare.count(b",") + len(brackets) > MOST_VALUES:
-        raise NotAReportError(
-            f"The file holds more than {MOST_VALUES:,} values: save a report with fewer measurements."
-        )
+        raise NotAReportError(too_many)
     if max(accumulate(array("b", brackets.translate(_STEPS))), default=0) > MOST_DEPTH:
         raise NotAReportError(
             f"The file is nested deeper than {MOST_DEPTH} levels, which no report is: export it again."

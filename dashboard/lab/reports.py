@@ -12,7 +12,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from dashboard import __version__
-from dashboard.core.headline import write_headline
 from dashboard.core.messages import EngineRef
 from dashboard.core.report import (
     FrozenExperiment,
@@ -21,7 +20,6 @@ from dashboard.core.report import (
     ReportContent,
     canonical,
     clean_tags,
-    decode_content,
     digest_of,
     frame,
     signature_of,
@@ -31,17 +29,22 @@ from dashboard.core.report_check import AUTHOR, TITLE, check_content, check_file
 from dashboard.lab import freezing
 from dashboard.lab.freezing import NotSavedError
 from dashboard.lab.report_list import Found, Listed, NoReportError, describe, find, tags_in_use
+from dashboard.lab.report_reading import Derived, content_bytes, derive, derived, load_content, stored
 from dashboard.lab.store import installation_id
 from dashboard.models import Annotation, Report, ReportTag
 
 __all__ = [
+    "Derived",
     "Found",
     "Listed",
     "NoReportError",
     "NotAReportError",
     "NotSavedError",
+    "content_bytes",
+    "derived",
     "describe",
     "find",
+    "load_content",
     "tags_in_use",
 ]
 
@@ -69,7 +72,7 @@ def save_experiment(
     kept = freezing.freeze_runs(freezing.runs_of(experiment) if runs is None else runs)
     title = title or frozen.spec.title
     content = _content(title, notes, tags, _author(author, owner_id), frozen, kept, here=engine is not None)
-    return _keep(content, canonical(content), owner_id, source=experiment)
+    return _keep_own(content, owner_id, experiment)
 
 
 def save_measurement(
@@ -87,7 +90,7 @@ def save_measurement(
     experiment = freezing.experiment_of(run)
     frozen = freezing.freeze_experiment(experiment, engine) if experiment else None
     content = _content(title or kept[0].title, notes, tags, _author(author, owner_id), frozen, kept, alone=True)
-    return _keep(content, canonical(content), owner_id, source=run)
+    return _keep_own(content, owner_id, run)
 
 
 def _author(given: str, owner_id: int | None) -> str:
@@ -108,7 +111,7 @@ def _content(
     here: bool = False,
     alone: bool = False,
 ) -> ReportContent:
-    content = ReportContent(
+    return ReportContent(
         " ".join(title.split())[:TITLE],
         time.time(),
         Origin.MEASUREMENT if alone else Origin.EXPERIMENT,
@@ -121,11 +124,15 @@ def _content(
         installation=installation_id(),
         version=__version__,
     )
+
+
+def _keep_own(content: ReportContent, owner_id: int | None, source: str) -> str:
+    """Held to the limits of an import, so that what is exported can be imported; NotSavedError."""
     try:
         check_content(content)
+        return _keep(content, canonical(content), owner_id, source=source)
     except NotAReportError as error:
         raise NotSavedError(str(error)) from None
-    return content
 
 
 def import_file(data: bytes, owner_id: int | None = None) -> str:
@@ -137,9 +144,11 @@ def import_file(data: bytes, owner_id: int | None = None) -> str:
 
 
 def _keep(content: ReportContent, body: bytes, owner_id: int | None, source: str = "", imported_from: str = "") -> str:
-    if len(body) + 200 > MOST_BYTES:
-        raise NotSavedError(f"The report has {len(body):,} bytes, too many: save it with fewer measurements.")
+    size = len(frame(body))
+    if size > MOST_BYTES:
+        raise NotAReportError(f"The report has {size:,} bytes; at most {MOST_BYTES:,} are taken: save a smaller one.")
     experiment = content.experiment
+    made = derive(content)
     with transaction.atomic():
         row = Report.objects.create(
             owner_id=owner_id,
@@ -149,26 +158,16 @@ def _keep(content: ReportContent, body: bytes, owner_id: int | None, source: str
             source=source,
             signature=signature_of(experiment.spec) if experiment else "",
             digest=digest_of(body),
-            size=len(frame(body)),
+            size=size,
             body=zlib.compress(body, 6),
-            line=line_of(content),
+            line=made.view.summary.compared.replace("\0", "")[:500],
             words=words_of(content),
             imported_from=imported_from,
             saved_at=content.saved_at,
+            **stored(made),
         )
         ReportTag.objects.bulk_create(ReportTag(report=row, tag=tag) for tag in content.tags)
     return row.pk
-
-
-def line_of(content: ReportContent) -> str:
-    """One sentence for a list: what the first measurement proves, else which modes were compared."""
-    if content.measurements:
-        text = write_headline(content.measurements[0].measurement).sentence
-    elif content.experiment is not None:
-        text = f"{', '.join(str(arm.mode) for arm in content.experiment.spec.arms)} compared."
-    else:
-        text = f"{len(content.claims)} claims executed."
-    return text.replace("\0", "")[:500]
 
 
 def words_of(content: ReportContent) -> str:
@@ -177,26 +176,6 @@ def words_of(content: ReportContent) -> str:
     words = [content.title, content.author, content.notes, *content.tags]
     words += [text for arm in arms for text in (str(arm.mode), arm.image)]
     return "\n".join(dict.fromkeys(words)).casefold().replace("\0", "")
-
-
-# Reading.
-
-
-def _row(report: str, *fields: str) -> Report:
-    row = Report.objects.filter(pk=report, deleted_at=None).only("pk", *fields).first()
-    if row is None:
-        raise NoReportError("There is no report with this number.")
-    return row
-
-
-def content_bytes(report: str) -> bytes:
-    """The canonical content as it was saved; ``core.report.frame`` makes the file of it. NoReportError."""
-    return zlib.decompress(_row(report, "body").body)
-
-
-def load_content(report: str) -> ReportContent:
-    """The content of a report; NoReportError."""
-    return decode_content(content_bytes(report))
 
 
 # Putting away, and writing beside.
@@ -243,9 +222,9 @@ def annotate(report: str, text: str, *, owner_id: int | None = None, author: str
         raise NotSavedError(
             f"The remark has {len(text):,} characters; at most {MOST_ANNOTATION:,} are taken: shorten it."
         )
-    row = _row(report)
+    describe(report)
     name = " ".join(_author(author, owner_id).split())[:AUTHOR]
-    return Annotation.objects.create(report=row, owner_id=owner_id, author=name, text=text).pk
+    return Annotation.objects.create(report_id=report, owner_id=owner_id, author=name, text=text).pk
 
 
 def remarks(report: str) -> tuple[Annotation, ...]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from dashboard.core.report import Origin, decode_content, frame
+from dashboard.core.report import Origin, frame
 from dashboard.core.report_check import NotAReportError, check_file
 from dashboard.lab import reports, store
 from dashboard.models import Report, ReportTag
@@ -206,9 +205,14 @@ def test_the_author_is_who_saves() -> None:
     assert reports.load_content(reports.save_experiment(launched(), owner_id=owner.pk, author="X")).author == "X"
 
 
-def test_a_line_of_the_list_says_what_was_found() -> None:
-    assert "docker-proxy" in reports.line_of(make_content())
-    assert reports.line_of(make_content(runs=())) == "host, bridge, user-bridge compared."
-    alone = replace(make_content(runs=()), experiment=None, origin=Origin.CLAIMS)
-    assert reports.line_of(alone) == "1 claims executed."
-    assert decode_content(check_file(make_file(alone))[1]) == alone
+def test_a_line_of_the_list_says_what_was_compared() -> None:
+    row = reports.describe(reports.import_file(make_file()))
+    assert row.line == reports.derived(row.id).view.summary.compared
+    assert row.line.startswith("nginx (port 80) side by side in the network modes host")
+
+
+def test_what_would_be_too_large_to_import_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reports, "MOST_BYTES", 10_000)
+    with pytest.raises(reports.NotSavedError, match="smaller"):
+        reports.save_experiment(launched())
+    assert Report.objects.count() == 0
