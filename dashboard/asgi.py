@@ -19,7 +19,7 @@ from dashboard.web.guards import Application, BodyGuard, HostGuard, Receive, Sco
 from dashboard.web.service import service  # noqa: E402
 
 #: More than any form or import needs; what Django keeps in memory is less (``DATA_UPLOAD_MAX_MEMORY_SIZE``).
-BODY_LIMIT_BYTES = 16 << 20
+BODY_LIMIT_BYTES = 33 << 20
 
 
 def say(text: str) -> None:

@@ -152,17 +152,19 @@ def _discarded(told: Told) -> tuple[Row, str] | None:
 
 def _published(told: Told) -> tuple[Row, str] | None:
     found: Row | None = None
-    parts = []
+    reached: dict[tuple[str, str], list[str]] = {}
     for row in told.differing("published"):
-        if row.field != "published":
-            continue
-        for one in told.arms:
+        for one in told.arms if row.field == "published" else ():
             text = row.cells.get(one.key)
             if text is not None:
                 found = found or row
-                parts.append(f"{one.title} is reached through {_line(text)}, published for {row.key}")
+                reached.setdefault((one.title, text), []).append(row.key)
     if found is None:
         return None
+    parts = [
+        f"{title} is reached through {_line(text)}, published for {name_list(ports)}"
+        for (title, text), ports in reached.items()
+    ]
     for one in told.sharing_machine():
         listening = told.any_row(f"listeners/tcp :{one.port}/") if one.port else None
         if listening is not None and listening.cells.get(one.key) is not None:

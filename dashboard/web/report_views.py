@@ -109,7 +109,7 @@ def _list(request: HttpRequest, status: int = 200, **extra: Any) -> HttpResponse
         "newer_url": asked.url(page=found.page - 1) if found.page > 1 else "",
         "older_url": asked.url(page=found.page + 1) if found.page < found.pages else "",
         "deleted": _just_deleted(request.GET.get("deleted", "")),
-        "import_limit": MOST_BYTES,
+        "import_limit": MOST_BYTES >> 20,
         "example_url": "/reports/example/" if example_report.is_there() else "",
         **extra,
     }
