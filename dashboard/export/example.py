@@ -8,8 +8,8 @@ from pathlib import Path
 
 from dashboard.core.report import digest_of
 from dashboard.core.report_check import check_file
-from dashboard.core.report_view import ReportView, build_view
-from dashboard.core.track import build_track, encode_track
+from dashboard.core.report_view import ReportView
+from dashboard.lab.report_reading import derive
 
 FILE = Path(__file__).with_name("example.json")
 
@@ -34,5 +34,5 @@ def load() -> Example | None:
     if not is_there():
         return None
     content, body = check_file(FILE.read_bytes())
-    entries = content.experiment.journal if content.experiment is not None else ()
-    return Example(build_view(content), encode_track(build_track(entries)), digest_of(body))
+    made = derive(content)
+    return Example(made.view, made.track, digest_of(body))

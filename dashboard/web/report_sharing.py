@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from dashboard.export.bundle import styles
 from dashboard.export.html import plain_policy, policy_of
 from dashboard.lab import report_shares
-from dashboard.web.report_reading import document_of, removals_of
+from dashboard.web.report_documents import document_of, removals_of
 from dashboard.web.report_views import found_report, there_is_none
 
 DAYS = (1, 7, 30, 90, 365)

@@ -18,10 +18,10 @@ from dashboard.core.report_bytes import MOST_BYTES
 from dashboard.export import example as example_report
 from dashboard.export.html import check_command
 from dashboard.lab import reports
-from dashboard.lab.report_list import Found, describe, find
-from dashboard.lab.reports import Listed, NoReportError, NotAReportError, NotSavedError
+from dashboard.lab.report_list import Found, Listed, NoReportError, describe, find
+from dashboard.lab.report_reading import derived
+from dashboard.lab.reports import NotAReportError, NotSavedError
 from dashboard.models import Experiment, MeasurementRun
-from dashboard.web.report_reading import derived_of
 from dashboard.web.service import service
 
 MOST_QUERY = 200
@@ -144,7 +144,7 @@ def _source(row: Listed) -> dict[str, str]:
 
 def _read(request: HttpRequest, identity: str, status: int = 200, **extra: Any) -> HttpResponse:
     row = found_report(identity)
-    view, _track = derived_of(identity)
+    view = derived(identity).view
     context = {
         "row": row,
         "view": view,
@@ -170,7 +170,7 @@ def report(request: HttpRequest, identity: str) -> HttpResponse:
 def track(_request: HttpRequest, identity: str) -> HttpResponse:
     """What the replay of a report is fed with: JSON."""
     found_report(identity)
-    return HttpResponse(derived_of(identity)[1], content_type="application/json")
+    return HttpResponse(derived(identity).track or b"{}", content_type="application/json")
 
 
 @require_POST
@@ -253,7 +253,7 @@ def save_measurement(request: HttpRequest, identity: str) -> HttpResponse:
 # Importing.
 
 
-def _read_upload(file: UploadedFile) -> bytes:
+def _read_upload(file: UploadedFile[bytes]) -> bytes:
     """The file, read in pieces and no further than the limit; NotAReportError beyond it."""
     parts: list[bytes] = []
     left = MOST_BYTES
