@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -179,6 +179,29 @@ class FakeEngine:
         await self._enter("inspect_container")
         return self._by_name(container)
 
+    async def inspect(self, container: str) -> dict[str, Any]:
+        await self._enter("inspect")
+        facts = self._by_name(container)
+        return {
+            "Id": facts.id,
+            "Name": f"/{facts.name}",
+            "State": {"Status": facts.status, "Running": facts.running, "Pid": facts.pid, "ExitCode": facts.exit_code},
+            "Config": {"Image": facts.image, "Labels": facts.labels, "Hostname": facts.hostname},
+            "HostConfig": {"NetworkMode": facts.network_mode},
+            "NetworkSettings": {"Networks": {name: {"IPAddress": text} for name, text in facts.networks.items()}},
+            "ResolvConfPath": facts.resolv_conf_path,
+            "HostsPath": facts.hosts_path,
+        }
+
+    async def execute(self, container: str, argv: Sequence[str]) -> tuple[int, str]:
+        await self._enter("execute")
+        self._by_name(container)
+        return 0, " ".join(argv[1:]) + "\n"
+
+    async def statistics(self, container: str) -> dict[str, Any]:
+        await self._enter("statistics")
+        return {"id": self._by_name(container).id}
+
     async def stop_container(self, container: str, grace_s: int = 1) -> None:
         await self._enter("stop_container")
         facts = self._by_name(container)
@@ -213,6 +236,13 @@ class FakeEngine:
         identity = f"{next(self._numbers):064x}"
         self.nets[identity] = NetworkFacts(identity, name, driver, dict(labels), options.get("subnet"))
         return identity
+
+    async def connect_network(self, network: str, container: str) -> None:
+        await self._enter("connect_network")
+        facts = self._by_name(container)
+        if facts.network_mode == "host":
+            raise EngineError("container sharing network namespace with host cannot be connected", 403)
+        self.made[facts.id] = replace(facts, networks={**facts.networks, network: ""})
 
     async def remove_network(self, network: str) -> None:
         await self._enter("remove_network")

@@ -136,3 +136,44 @@ def read_run(line: str | Sequence[str]) -> RunLine:
     if reader.endpoint:
         config["NetworkingConfig"] = {"EndpointsConfig": {reader.host["NetworkMode"]: reader.endpoint}}
     return RunLine(shlex.join(["docker", "run", *words]), image, reader.name, config)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkLine:
+    """``docker network create``, read. ``options`` as ``Engine.create_network`` takes them."""
+
+    line: str
+    name: str
+    driver: str = "bridge"
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+_NETWORK_VALUES = {"--subnet": "subnet", "--gateway": "gateway"}
+_NETWORK_SWITCHES = {"--internal": "internal", "--ipv6": "ipv6", "--attachable": "attachable"}
+
+
+def read_network(line: str) -> NetworkLine:
+    """Reads ``docker network create [options] NAME``; ValueError with a sentence for what cannot be read."""
+    words = shlex.split(line)
+    rest = words[3:] if words[:3] == ["docker", "network", "create"] else words
+    driver, options = "bridge", dict[str, Any]()
+    while rest and rest[0].startswith("-"):
+        option = rest.pop(0)
+        if option in _NETWORK_SWITCHES:
+            options[_NETWORK_SWITCHES[option]] = True
+            continue
+        if not rest:
+            raise ValueError(f"{option} needs a value.")
+        value = rest.pop(0)
+        if option in {"-d", "--driver"}:
+            driver = value
+        elif option in {"-o", "--opt"}:
+            key, _, said = value.partition("=")
+            options[key] = said
+        elif option in _NETWORK_VALUES:
+            options[_NETWORK_VALUES[option]] = value
+        else:
+            raise ValueError(f"docker network create is read without {option}: leave it out.")
+    if len(rest) != 1:
+        raise ValueError("One network's name is needed: docker network create [options] NAME.")
+    return NetworkLine(line, rest[0], driver, options)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
@@ -268,6 +268,28 @@ class DockerEngine:
         """What the engine knows of it now; EngineError with status 404 if there is none."""
         return answers.container_facts(await self._call(lambda client: client.inspect_container(container)))
 
+    async def inspect(self, container: str) -> dict[str, Any]:
+        """The whole inspect answer as JSON values."""
+        return answers.mapping(await self._call(lambda client: client.inspect_container(container)))
+
+    async def execute(self, container: str, argv: Sequence[str]) -> tuple[int, str]:
+        """``docker exec``: exit code and output (stdout and stderr), decoded with replacement."""
+
+        def ask(client: _Client) -> tuple[object, object]:
+            started = answers.text(answers.mapping(client.exec_create(container, list(argv))).get("Id"), 128)
+            output = client.exec_start(started)
+            return output, answers.mapping(client.exec_inspect(started)).get("ExitCode")
+
+        output, code = await self._call(ask)
+        text = output.decode("utf-8", "replace") if isinstance(output, bytes) else ""
+        return answers.integer(code, -1), text
+
+    async def statistics(self, container: str) -> dict[str, Any]:
+        """One answer of ``GET /containers/ID/stats``, as JSON values."""
+        return answers.mapping(
+            await self._call(lambda client: _untyped(client).stats(container, stream=False, one_shot=True))
+        )
+
     async def stop_container(self, container: str, grace_s: int = 1) -> None:
         """Stops: the image's stop signal, then SIGKILL after ``grace_s``; silent if it does not run."""
         await self._call(lambda client: client.stop(container, timeout=grace_s), deadline_s=self._timeout_s + grace_s)
@@ -328,6 +350,10 @@ class DockerEngine:
         if not identity:
             raise EngineError("The Engine created a network but gave no id.")
         return identity
+
+    async def connect_network(self, network: str, container: str) -> None:
+        """``docker network connect``; EngineError in Docker's words when it refuses."""
+        await self._call(lambda client: client.connect_container_to_network(container, network))
 
     async def remove_network(self, network: str) -> None:
         """Removes; silent if it is already gone."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -145,6 +145,18 @@ class Engine(Protocol):
         """What is known of it now; EngineError with status 404 if there is none."""
         ...
 
+    async def inspect(self, container: str) -> dict[str, Any]:
+        """The whole inspect answer as JSON values: for who shows what the Engine says, word for word."""
+        ...
+
+    async def execute(self, container: str, argv: Sequence[str]) -> tuple[int, str]:
+        """``docker exec``: exit code and output (stdout and stderr), decoded with replacement."""
+        ...
+
+    async def statistics(self, container: str) -> dict[str, Any]:
+        """One answer of ``GET /containers/ID/stats``, as JSON values."""
+        ...
+
     async def stop_container(self, container: str, grace_s: int = 1) -> None:
         """Stops, kills after ``grace_s``; silent if it does not run."""
         ...
@@ -163,6 +175,10 @@ class Engine(Protocol):
 
     async def create_network(self, name: str, driver: str, labels: dict[str, str], options: dict[str, Any]) -> str:
         """Makes a network and returns its id. ``options``: parent, subnet, gateway, attachable, ipv6."""
+        ...
+
+    async def connect_network(self, network: str, container: str) -> None:
+        """``docker network connect``; EngineError in Docker's words when it refuses."""
         ...
 
     async def remove_network(self, network: str) -> None:

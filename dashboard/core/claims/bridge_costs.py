@@ -1,0 +1,36 @@
+"""A container's own address costs more than loopback."""
+
+from __future__ import annotations
+
+from dashboard.core.claim import Claim, Judgement, Need, Stage, Timing, Topic, not_testable, proves
+
+HOST = "docker run -d --name one --network host IMAGE sleep 60"
+BRIDGE = "docker run -d --name two -p 8130:8080 IMAGE sleep 60"
+QUESTION = "two/bridge-address against one/loopback"
+
+
+async def observe(stage: Stage) -> Timing:
+    """Both measured."""
+    return await stage.measure(HOST, BRIDGE, QUESTION)
+
+
+def judge(seen: Timing) -> Judgement:
+    """Slower, by an interval that leaves zero out."""
+    if seen.verdict == "inconclusive":
+        return not_testable(f"The blocks do not decide: {seen.reason}.", seen.said)
+    return proves(seen.verdict == "slower", f"It is {seen.verdict}.", seen.said)
+
+
+CLAIM = Claim(
+    id="bridge-costs",
+    topic=Topic.PERFORMANCE,
+    statement="Host mode is faster than bridge mode: a round trip to a bridge container's own address takes longer than"
+    " one over loopback.",
+    source="Docker documentation, “Host network driver”: performance; docs/measuring.md",
+    exact="By a microsecond or two here. How much depends on the path: see the claims about DNAT and docker-proxy.",
+    observe=observe,
+    judge=judge,
+    lines=(HOST, BRIDGE, f"# {QUESTION}"),
+    needs=frozenset({Need.MEASURE}),
+    counter={"two/bridge-address against one/loopback": "one/loopback against two/bridge-address"},
+)
