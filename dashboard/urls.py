@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from dashboard.web import measuring_views, report_sharing, report_views, signin, views
+from dashboard.web import measuring_views, report_exports, report_sharing, report_views, signin, views
 from dashboard.web.api import api
 
 urlpatterns = [
@@ -30,6 +30,7 @@ urlpatterns = [
     path("reports/example/", report_views.example, name="example"),
     path("reports/example/track/", report_views.example_track, name="example-track"),
     path("reports/<str:identity>/", report_views.report, name="report"),
+    path("reports/<str:identity>/export.<str:ending>", report_exports.export, name="export-report"),
     path("reports/<str:identity>/track/", report_views.track, name="report-track"),
     path("reports/<str:identity>/annotate/", report_views.annotate, name="annotate"),
     path("reports/<str:identity>/archive/", report_views.archive, name="archive"),

@@ -1,0 +1,37 @@
+"""A report to take along: a file for each format."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from dashboard.export.formats import Format, write
+from dashboard.export.pdf import NoPdfError
+from dashboard.web.report_views import found_report
+from dashboard.web.views import refuse
+
+
+@require_safe
+def export(request: HttpRequest, identity: str, ending: str) -> HttpResponseBase:
+    """The file, to be kept and not to be shown: what stands in it came from elsewhere."""
+    row = found_report(identity)
+    if ending not in set(Format):
+        raise Http404(_("A report is not written in this format."))
+    form = Format(ending)
+    try:
+        written = write(identity, form)
+    except NoPdfError as error:
+        return refuse(request, 501, _("There is no PDF here"), str(error))
+    parts = iter(written.parts)
+    response: HttpResponse | StreamingHttpResponse
+    if form is Format.HISTOGRAMS:
+        response = StreamingHttpResponse(parts, content_type=written.content_type)
+    else:
+        response = HttpResponse(b"".join(parts), content_type=written.content_type)
+    name = slugify(row.title)[:60] or "report"
+    response["Content-Disposition"] = f'attachment; filename="{name}-{identity}.{ending}"'
+    response["Content-Security-Policy"] = "sandbox; default-src 'none'; frame-ancestors 'none'"
+    response["Cache-Control"] = "private, no-cache"
+    return response
