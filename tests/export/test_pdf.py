@@ -1,0 +1,224 @@
+"""The PDF: tagged for PDF/UA-1, the same bytes again, and no text of a report is read as anything but text."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import re
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+from pypdf import PdfReader
+
+from dashboard.core.report import ClaimResult, ClaimVerdict
+from dashboard.core.report_document import BREAK
+from dashboard.core.report_summary import Summary
+from dashboard.core.report_view import Fact, ReportView, build_view
+from dashboard.core.stream import TimelineItem
+from dashboard.export import pdf as module
+from dashboard.export.pdf import NoPdfError, pdf, read_notes
+from tests.core.report_builders import make_content, make_run
+
+DIGEST = "ab" * 32
+
+
+@cache
+def view() -> ReportView:
+    claims = (ClaimResult("dns", "It holds.", "FACTS", ClaimVerdict.HOLDS, ("seen",)),)
+    notes = "# Why\n\nSeen on **one** machine.\n\n- first\n- second\n\n```\ncode <b>\n```"
+    return build_view(make_content(measurements=(make_run(count=12),), claims=claims, notes=notes))
+
+
+@cache
+def printed() -> bytes:
+    return pdf(view(), DIGEST)
+
+
+def root_of(data: bytes) -> Any:
+    return PdfReader(io.BytesIO(data)).trailer["/Root"]
+
+
+def elements(data: bytes) -> Iterator[Any]:
+    """Every element of the structure tree."""
+    waiting = [root_of(data)["/StructTreeRoot"]["/K"]]
+    while waiting:
+        one = waiting.pop().get_object()
+        if isinstance(one, list):
+            waiting += one
+        elif isinstance(one, dict):
+            if "/S" in one:
+                yield one
+            if "/K" in one:
+                waiting.append(one["/K"])
+
+
+def words_of(data: bytes) -> str:
+    """All texts without white space, since lines are broken anywhere."""
+    text = "".join(page.extract_text() for page in PdfReader(io.BytesIO(data)).pages)
+    return "".join(text.replace(BREAK, "").split())
+
+
+def test_it_is_tagged_titled_and_in_a_language() -> None:
+    root = root_of(printed())
+    assert root["/MarkInfo"]["/Marked"]
+    assert root["/Lang"] == "en"
+    assert root["/ViewerPreferences"]["/DisplayDocTitle"]
+    reader = PdfReader(io.BytesIO(printed()))
+    assert reader.metadata is not None
+    assert reader.metadata.title == "Host or bridge"
+    assert b"<pdfuaid:part>1</pdfuaid:part>" in root["/Metadata"].get_data()
+
+
+def test_every_figure_has_words_and_every_table_heads() -> None:
+    found = list(elements(printed()))
+    figures = [one for one in found if one["/S"] == "/Figure"]
+    assert len(figures) == 4, "topology, differences, distribution, block by block"
+    assert all(len(str(one["/Alt"])) > 20 for one in figures)
+    assert any("bridge/published-proxy" in str(one["/Alt"]) for one in figures)
+    count = Counter(str(one["/S"]) for one in found)
+    assert count["/Table"] == count["/THead"] >= 8
+    heads = [one for one in found if one["/S"] == "/TH"]
+    assert heads
+    assert all("/Scope" in str(one["/A"]) for one in heads)
+
+
+def test_the_bookmarks_are_the_chapters() -> None:
+    outline = PdfReader(io.BytesIO(printed())).outline
+    titles = [one.title for one in outline if not isinstance(one, list)]
+    assert titles == [
+        "Summary", "Notes", "Columns", "Facts that differ", "Measurement: nginx on port 80", "Claims", "Timeline",
+        "Environment", "Evidence",
+    ]  # fmt: skip
+
+
+def test_the_same_report_is_the_same_bytes() -> None:
+    assert pdf(view(), DIGEST) == printed()
+    assert DIGEST in words_of(printed())
+
+
+SHELLS = (
+    "{}", "#{}", "${}$", "[{}]", "*{}*", "_{}_", "`{}`", "```typ {}```", "\"{}\"", "<{}>", "@{}", "= {}", "- {}",
+    "+ {}", "/ {}: x", "// {}", "/* {}", "*/ {}", "\\u{{{}}}", "#{{{}}}", "\\{}", "~{}", "'{}'", "]] #{} [[", "\"; #{} //",
+)  # fmt: skip
+PAYLOADS = (
+    'read("/etc/passwd")', 'import "@preview/cetz:0.1.0"', "panic(1)", "sys.inputs.data", 'link("http://192.0.2.1")[x]',
+    "<script>alert(1)</script>", "pagebreak()", 'eval("1+1")',
+)  # fmt: skip
+NASTY = [shell.format(payload) for shell, payload in itertools.product(SHELLS, PAYLOADS)]
+
+
+def with_texts(texts: list[str]) -> ReportView:
+    """A report in which each text stands in a table, and some of them everywhere else."""
+    base = view()
+    assert base.snapshot is not None
+    one, row = texts[0], base.snapshot.rows[0]
+    columns = tuple(replace(column, title=texts[1], command=texts[2]) for column in base.snapshot.columns)
+    rows = tuple(replace(row, label=text, cells=dict.fromkeys(row.cells, text), why=text) for text in texts[:60])
+    items = tuple(TimelineItem(number, 1.0, 1.0, text, text) for number, text in enumerate(texts[:90]))
+    run = base.runs[0]
+    series = tuple(replace(each, column=texts[3], path=texts[4]) for each in run.measurement.series)
+    shapes = tuple(replace(each, label=texts[5]) for each in run.shapes)
+    return replace(
+        base,
+        title=one,
+        author=texts[6],
+        tags=(texts[7],),
+        summary=Summary(texts[8], base.summary.differences, (), tuple(texts[:60])),
+        snapshot=replace(base.snapshot, columns=columns, rows=rows, timeline=items),
+        runs=(replace(run, title=texts[9], measurement=replace(run.measurement, series=series), shapes=shapes),),
+        claims=tuple(ClaimResult(text, text, text, ClaimVerdict.HOLDS, (text,), text) for text in texts[:20]),
+        environment=tuple(Fact(text, text) for text in texts),
+        notes="plain",
+    )
+
+
+def test_two_hundred_nasty_texts_stay_texts() -> None:
+    assert len(NASTY) == 200
+    data = pdf(with_texts(NASTY))
+    said = words_of(data)
+    missing = [text for text in NASTY if "".join(text.split()) not in said]
+    assert missing == []
+    assert "root:" not in said
+    plain = pdf(with_texts([re.sub(r"[^\w\s]", "x", text) for text in NASTY]))
+    shape, expected = (
+        Counter(str(one["/S"]) for one in elements(found) if one["/S"] != "/Div") for found in (data, plain)
+    )
+    assert shape == expected, "a text that became markup would be another element"
+    assert all("/Annots" not in page for page in PdfReader(io.BytesIO(data)).pages), "a link would be an annotation"
+
+
+@pytest.mark.parametrize(
+    "text", ["中文 報告", "😀 emoji", "ع لا عربي", "\u0301 alone", "\U0001f468\u200d\U0001f469", "ﷺ", "\ue000\x00\x1b"]
+)
+def test_what_no_font_has_is_replaced_and_not_refused(text: str) -> None:
+    data = pdf(replace(view(), title=text, environment=(Fact("kernel", text),)))
+    assert data.startswith(b"%PDF-")
+
+
+def test_a_large_report_is_set_in_three_seconds() -> None:
+    base = view()
+    assert base.snapshot is not None
+    items = tuple(TimelineItem(number, 1.0, float(number), f"entry {number}", "kernel") for number in range(10_000))
+    shapes = tuple(
+        replace(
+            one,
+            at_s=tuple(float(number) for number in range(400)),
+            p50_us=tuple(20 + number % 7 for number in range(400)),
+            p99_us=tuple(30 + number % 9 for number in range(400)),
+        )
+        for one in base.runs[0].shapes
+    )
+    large = replace(
+        base, snapshot=replace(base.snapshot, timeline=items), runs=(replace(base.runs[0], shapes=shapes),) * 3
+    )
+    began = time.perf_counter()
+    data = pdf(large)
+    assert time.perf_counter() - began < 3
+    assert "9900entries" in words_of(data)
+
+
+def test_notes_are_read_block_by_block() -> None:
+    assert read_notes(view().notes) == [
+        ("heading", "Why"), ("paragraph", "Seen on one machine."), ("item", "first"), ("item", "second"),
+        ("code", "code <b>"),
+    ]  # fmt: skip
+
+
+def test_without_the_typesetter_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(NoPdfError, match=r"pip install 'netmodes\[pdf\]'"):
+        pdf(view())
+
+
+def test_a_typesetter_that_hangs_or_fails_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SECONDS", 0.001)
+    with pytest.raises(NoPdfError, match="given up"):
+        pdf(view())
+
+    def fail(*_given: object, **_more: object) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.CompletedProcess([], 1, b"", b"Traceback\nunknown font\n")
+
+    monkeypatch.setattr("subprocess.run", fail)
+    with pytest.raises(NoPdfError, match="could not be set: unknown font"):
+        pdf(view())
+
+
+def test_the_typesetter_gets_no_environment_and_no_data_in_its_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, Any] = {}
+
+    def run(arguments: list[str], **more: Any) -> subprocess.CompletedProcess[bytes]:
+        seen.update(more, arguments=arguments)
+        return subprocess.CompletedProcess(arguments, 0, b"%PDF-1.7", b"")
+
+    monkeypatch.setattr("subprocess.run", run)
+    pdf(view())
+    assert seen["env"] == {}
+    assert len(seen["arguments"]) == 3
+    assert json.loads(seen["input"])["data"]["title"] == "Host or bridge"
