@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -155,6 +156,7 @@ def finish_run(
         stop_reason=reason,
         elapsed_s=elapsed_s,
         driver="",
+        result="",
         environment=msgspec.json.encode(environment).decode(),
         refused=msgspec.json.encode(dict(refused)).decode(),
     )
@@ -185,11 +187,23 @@ def mark_incomplete() -> int:
 
 
 def load_measurement(run: str) -> Measurement | None:
-    """``measurement/1`` of a run, made anew from its blocks; None if there is no such run."""
+    """``measurement/1`` of a run, made from its blocks; once the run is over that is done only once. None if there is
+    no such run."""
     row = MeasurementRun.objects.filter(pk=run).first()
     if row is None:
         return None
-    series, blocks = load_blocks(run)
+    if row.result:
+        with contextlib.suppress(msgspec.DecodeError):  # of an older version: made anew
+            return msgspec.json.decode(row.result, type=Measurement)
+    found = _build(row)
+    if row.state not in {WAITING, RUNNING}:
+        text = msgspec.json.encode(found).decode()
+        MeasurementRun.objects.filter(pk=run, state=row.state).update(result=text)
+    return found
+
+
+def _build(row: MeasurementRun) -> Measurement:
+    series, blocks = load_blocks(row.pk)
     return build_measurement(
         series,
         blocks,

@@ -12,7 +12,8 @@ class MeasurementRun(models.Model):
 
     ``twin`` is true where ``experiment`` was launched for this run only and ends with it.
     ``state`` is waiting, running, finished, cancelled, failed or incomplete (the process that measured has died);
-    ``wanted`` is running or cancelled and is written by people. A run outlives its experiment.
+    ``wanted`` is running or cancelled and is written by people. A run outlives its experiment. ``result`` is JSON of
+    ``core.measurement.Measurement`` once the run is over: made from the blocks, which stay the truth.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
@@ -34,6 +35,7 @@ class MeasurementRun(models.Model):
     environment = models.TextField(default="", blank=True)
     missing = models.TextField(default="", blank=True)
     refused = models.TextField(default="", blank=True)
+    result = models.TextField(default="", blank=True)
 
     def __str__(self) -> str:
         return f"{self.id} {self.title}"

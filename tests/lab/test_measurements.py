@@ -9,7 +9,7 @@ from dashboard.core.measurement import Block, Environment, Options, Probe, Stop
 from dashboard.core.path_kinds import Path, PathKind
 from dashboard.core.schedule import Series
 from dashboard.lab import measurements, store
-from dashboard.models import MeasurementRun
+from dashboard.models import MeasurementBlock, MeasurementRun
 from tests.specs import make_spec
 
 pytestmark = pytest.mark.django_db
@@ -94,6 +94,26 @@ def test_the_sentence_of_a_run_is_kept_for_lists() -> None:
 def test_the_same_blocks_and_seed_give_the_same_figures() -> None:
     run = measured()
     assert measurements.load_measurement(run) == measurements.load_measurement(run)
+
+
+def test_once_a_run_is_over_its_figures_are_made_once_and_are_those_of_its_blocks() -> None:
+    run = measured()
+    assert measurements.load_measurement(run) is not None
+    assert MeasurementRun.objects.get(pk=run).result == ""
+    measurements.finish_run(run, Stop.TIME, "The time is up.", 3.0, Environment(kernel="6.18"), {})
+    made = measurements.load_measurement(run)
+    MeasurementBlock.objects.all().delete()
+    assert measurements.load_measurement(run) == made
+    assert made is not None
+    assert made.series[0].n == 600
+
+
+def test_figures_of_another_version_are_made_anew() -> None:
+    run = measured()
+    MeasurementRun.objects.filter(pk=run).update(state=measurements.FINISHED, result='{"schema": 7}')
+    found = measurements.load_measurement(run)
+    assert found is not None
+    assert found.series[0].n == 600
 
 
 def test_a_run_whose_process_died_is_kept_and_marked() -> None:
