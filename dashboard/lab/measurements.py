@@ -19,6 +19,7 @@ from dashboard.core.modes import ExperimentSpec
 from dashboard.core.path_kinds import Path
 from dashboard.core.results import build_measurement
 from dashboard.core.schedule import Series
+from dashboard.core.signatures import series_signature
 from dashboard.core.statistics import median
 from dashboard.lab.store import is_alive, this_process
 from dashboard.models import MeasurementBlock, MeasurementRun, MeasurementSeries
@@ -39,14 +40,6 @@ class Described:
 
     path: Path
     busy_wait_ns: int = 0
-
-
-def signature_of(one: Series, modes: Mapping[str, str], options: Options) -> str:
-    """What makes two series of different runs comparable: mode, path, probe, payload, rate and load."""
-    rate = f"{options.rate:g}/s" if options.rate else "closed"
-    load = "loaded" if options.under_load else "idle"
-    mode = modes.get(one.path.server, one.path.server)
-    return f"{mode} {one.path.name} {one.probe} {options.payload_of(one.probe)}B {rate} {load}"
 
 
 def create_run(
@@ -85,7 +78,7 @@ def begin_run(
                 column=one.path.server,
                 path=one.path.name,
                 probe=str(one.probe),
-                signature=signature_of(one, modes, options),
+                signature=series_signature(one, modes, options),
                 described=msgspec.json.encode(Described(one.path, one.busy_wait_ns)).decode(),
             )
             for one in series
@@ -279,6 +272,7 @@ def history(signature: str, most: int = 500) -> tuple[dict[str, object], ...]:
             "p99_us": median([one[1] for one in grouped[key]]),
             "n": sum(one[2] for one in grouped[key]),
             "title": row.run.title,
+            "key": row.key,
         }
         for key, row in series.items()
         if grouped.get(key)
@@ -290,7 +284,7 @@ def signatures() -> tuple[dict[str, object], ...]:
     """Every series that was measured, with how often and the newest run's median."""
     counted = (
         MeasurementSeries.objects.values("signature")
-        .annotate(runs=Count("run"), newest=Max("pk"))
+        .annotate(runs=Count("run", distinct=True), newest=Max("pk"))
         .order_by("signature")
     )
     rows = list(counted)

@@ -8,6 +8,7 @@ from dashboard.core.histogram import encode_times
 from dashboard.core.measurement import Block, Environment, Options, Probe, Stop
 from dashboard.core.path_kinds import Path, PathKind
 from dashboard.core.schedule import Series
+from dashboard.core.signatures import series_signature
 from dashboard.lab import measurements, store
 from dashboard.models import MeasurementBlock, MeasurementRun
 from tests.specs import make_spec
@@ -166,21 +167,12 @@ def test_blocks_for_a_chart_come_without_histograms_and_only_the_new_ones() -> N
 def test_a_series_is_found_again_in_other_runs() -> None:
     measured()
     measured()
-    signature = measurements.signature_of(LOOPBACK, MODES, Options())
+    signature = series_signature(LOOPBACK, MODES, Options())
     points = measurements.history(signature)
     assert len(points) == 2
     assert points[0]["p50_us"] == pytest.approx(11.0)
     known = {one["signature"]: one["runs"] for one in measurements.signatures()}
     assert known[signature] == 2
-
-
-@pytest.mark.parametrize(
-    "options",
-    [Options(payload_bytes=1024), Options(rate=50.0), Options(under_load=True)],
-    ids=["payload", "rate", "load"],
-)
-def test_what_is_measured_differently_is_another_series(options: Options) -> None:
-    assert measurements.signature_of(LOOPBACK, MODES, options) != measurements.signature_of(LOOPBACK, MODES, Options())
 
 
 def test_ten_million_samples_take_little_room() -> None:

@@ -15,6 +15,7 @@ from dashboard.core.histogram import encode_times
 from dashboard.core.measurement import Block, Environment, Options, Probe, Stop
 from dashboard.core.path_kinds import Path, PathKind
 from dashboard.core.schedule import Series
+from dashboard.core.signatures import series_signature
 from dashboard.lab import measurements, store
 from dashboard.models import Experiment, MeasurementRun
 from tests.specs import make_spec
@@ -138,7 +139,7 @@ def test_runs_are_listed_and_a_series_is_followed_over_time(me: Client, experime
     first, second = measured(experiment), measured(experiment)
     page = me.get("/measurements/").content.decode()
     assert f"/measurements/{first}/" in page
-    signature = measurements.signature_of(series("bridge", PathKind.PUBLISHED_PROXY), {"bridge": "bridge"}, Options())
+    signature = series_signature(series("bridge", PathKind.PUBLISHED_PROXY), {"bridge": "bridge"}, Options())
     history = me.get("/measurements/history/", {"signature": signature})
     assert history.status_code == 200
     assert f"/measurements/{second}/" in history.content.decode()
