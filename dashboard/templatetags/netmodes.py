@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 
 from django import template
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from dashboard.core import figures
@@ -178,6 +180,17 @@ def path_named(paths: Iterable[DrawnPath], key: str = "") -> DrawnPath | None:
     return next((one for one in paths or () if one.key == key and one.hops), None)
 
 
+@register.filter
+def with_code(text: str) -> SafeString:
+    """What stands between backticks as code, everything else as text."""
+    parts = str(text).split("`")
+    if len(parts) % 2 == 0:
+        return format_html("{}", text)
+    return format_html_join(
+        "", "{}", ((format_html("<code>{}</code>", one) if place % 2 else one,) for place, one in enumerate(parts))
+    )
+
+
 @register.simple_tag
 def path_query(key: str, shown: str = "", at: str = "") -> str:
     """Where a path's link leads: the same page with this path in the picture, or without if it is ``shown``."""
@@ -228,6 +241,9 @@ def interface_words() -> dict[str, Any]:
         "cut": _("The beginning was left out: the output is too long."),
         "nothing": _("nothing"),
         "exit": _("exit code {code}"),
+        "asking": _("Looking…"),
+        "stepDone": _("Done: what is true is shown below."),
+        "looksItself": _("This page also looks by itself."),
         "themes": {"auto": _("auto"), "light": _("light"), "dark": _("dark")},
         "theme": _("Theme: {name}"),
     }

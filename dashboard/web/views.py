@@ -93,7 +93,8 @@ async def _home(request: HttpRequest, status: int = 200, **extra: Any) -> HttpRe
     def page() -> HttpResponse:
         rows = Experiment.objects.exclude(wanted=Wanted.REMOVED).order_by("-created_at")
         running = rows.exclude(phase__in=[str(phase) for phase in ENDED])[:PAST]
-        past = rows.filter(phase__in=[str(phase) for phase in ENDED])[:PAST]
+        # What was launched beside an experiment to measure it is over with the measurement, which has a page.
+        past = rows.filter(phase__in=[str(phase) for phase in ENDED]).exclude(measurements__twin=True)[:PAST]
         context = {
             "running": [listed(row) for row in running],
             "past": [listed(row) for row in past],

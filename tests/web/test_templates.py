@@ -301,6 +301,19 @@ def test_host_and_bridge_are_ticked_at_first_and_what_is_not_available_cannot_be
     assert "This kernel has no ipvlan module." in page.html
 
 
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("run `docker swarm init` first", "run <code>docker swarm init</code> first"),
+        ("`<b>` & `c`", "<code>&lt;b&gt;</code> &amp; <code>c</code>"),
+        ("one ` alone <", "one ` alone &lt;"),
+        ("", ""),
+    ],
+)
+def test_what_stands_between_backticks_is_code_and_nothing_else_is_markup(text: str, html: str) -> None:
+    assert netmodes.with_code(text) == html
+
+
 def test_an_arms_key_leads_to_its_group_of_fields() -> None:
     ticked, modes = ["host", "bridge"], ["bridge", "", "bridge", "none"]
     assert launching.number_arms(ticked, modes) == {"bridge-2": 1, "bridge-3": 3, "none": 4}
