@@ -3,7 +3,16 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from dashboard.web import measuring_views, report_exports, report_sharing, report_views, signin, views
+from dashboard.web import (
+    measuring_views,
+    report_exports,
+    report_sharing,
+    report_views,
+    signin,
+    views,
+    workshop_step_views,
+    workshop_views,
+)
 from dashboard.web.api import api
 
 urlpatterns = [
@@ -39,6 +48,16 @@ urlpatterns = [
     path("reports/<str:identity>/share/", report_sharing.share, name="share"),
     path("reports/<str:identity>/shares/<str:number>/revoke/", report_sharing.revoke, name="revoke"),
     path("r/<str:token>/", report_sharing.shared, name="shared"),
+    path("workshop/", workshop_views.workshops, name="workshops"),
+    path("workshop/<str:workshop>/", workshop_views.overview, name="workshop"),
+    path("workshop/<str:workshop>/start/", workshop_views.start, name="workshop-start"),
+    path("workshop/<str:workshop>/again/", workshop_views.again, name="workshop-again"),
+    path("workshop/<str:workshop>/result/", workshop_views.result, name="workshop-result"),
+    path("workshop/<str:workshop>/<str:step>/", workshop_step_views.step_page, name="workshop-step"),
+    path("workshop/<str:workshop>/<str:step>/predict/", workshop_step_views.predict, name="workshop-predict"),
+    path("workshop/<str:workshop>/<str:step>/run/", workshop_step_views.run, name="workshop-run"),
+    path("workshop/<str:workshop>/<str:step>/check/", workshop_step_views.check, name="workshop-check"),
+    path("workshop/<str:workshop>/<str:step>/hint/", workshop_step_views.hint, name="workshop-hint"),
     path("doctor/", views.doctor, name="doctor"),
     path("api/", api.urls),
     path("favicon.ico", RedirectView.as_view(url="/static/dashboard/icon.svg"), name="favicon"),

@@ -9,7 +9,10 @@ from dashboard.core.observation import Observation, is_image, newest, running, t
 def _container_running(arguments: Arguments, observation: Observation) -> Finding:
     which, count = which_of(arguments), arguments.get("count")
     found = running(observation, which)
-    expected = which.said("a container" if count is None else f"{count} containers") + " running"
+    expected = (
+        which.said("a container" if count is None else "one container" if count == 1 else f"{count} containers")
+        + " running"
+    )
     if port := arguments.get("publish"):
         expected += f", asked to publish port {port}"
         found = tuple(one for one in found if any(asked.host_port == port for asked in one.asked))

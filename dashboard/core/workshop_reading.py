@@ -28,6 +28,8 @@ _LINK = re.compile(
     r"\]\(\s*<?([^)\s>]*)|^\s*\[[^\]]+\]:\s*<?(\S+?)>?\s*$|<([a-z][a-z0-9+.-]*:[^>]*)>", re.MULTILINE | re.IGNORECASE
 )
 _IMAGE = re.compile(r"!\[")
+#: Names that other pages of a workshop have.
+RESERVED = frozenset({"start", "again", "result"})
 _TABLES = {"predict", "check", "wrong"}
 _STEP_KEYS = {"title", "run", "folded", "hints", *_TABLES}
 _HEAD_KEYS = {"format", "title", "summary", "minutes", "slug"}
@@ -299,6 +301,10 @@ def load(name: str, files: Mapping[str, str]) -> Loaded:
                 Problem(file[:100], 0, "a step's file is called NN-name.md, with small letters, digits and hyphens.")
             )
             continue
+        if named[2] in RESERVED:
+            found.append(
+                Problem(file, 0, f"a step cannot be called “{named[2]}”: that is the address of another page.")
+            )
         for what, key, known in (("name", named[2], taken), ("number", named[1], numbers)):
             if key in known:
                 found.append(Problem(file, 0, f"{known[key]} has the same {what}: give another one."))

@@ -64,17 +64,22 @@ def _running(check: Check, observation: Observation, step: Step) -> str:
     if ended := next((one for one in fitting if not one.running), None):
         return _why_not_running(ended, observation)
     near = [one for one in observation.running if not which.image or is_image(one.image, which.image)]
-    other = next((one for one in near if which.mode and one.mode != which.mode), None)
-    if other is not None and not alive:
+    others = [
+        one for one in near if which.mode and one.mode != which.mode and (not which.name or one.name == which.name)
+    ]
+    if others and not alive:
         option = _OPTION.get(which.mode, f"mode {which.mode}")
-        said = f"{other.name} runs in mode {other.mode}, not in mode {which.mode}."
-        if not Which(name=which.name).fits(other):
-            return f"{said} Launch another one with {option}{_before(option)}."
-        return f"{said} The launch needs {option}{_before(option)}: {_again(other)}"
+        if len(others) > 1:
+            modes = told((f"{one.name} in mode {one.mode}" for one in others), "")
+            return (
+                f"None of those that run is in mode {which.mode}: {modes}. Launch one with {option}{_before(option)}."
+            )
+        said = f"{others[0].name} runs in mode {others[0].mode}, not in mode {which.mode}."
+        return f"{said} The launch needs {option}{_before(option)}: {_again(others[0])}"
     foreign = newest(observation, Which(mode=which.mode, name=which.name))
     if which.image and foreign is not None and not is_image(foreign.image, which.image):
         return f"{foreign.name} runs {foreign.image}, not {which.image}."
-    if which.name and (nameless := newest(observation, Which(which.mode, which.image))):
+    if which.name and (which.mode or which.image) and (nameless := newest(observation, Which(which.mode, which.image))):
         said = f"The right container runs under the name {nameless.name}, and here it is called {which.name}."
         return f"{said} Stop it, and launch it again with --name {which.name}."
     if count is not None and alive:
@@ -197,10 +202,8 @@ def _status(check: Check, observation: Observation, step: Step) -> str:
     if there:
         return f"{there[0].name} {'runs' if there[0].running else f'is {there[0].status}'}; it should be {wanted}."
     if wanted in {"exited", "created"}:
-        return (
-            "There is no such container. If it was launched with --rm it has removed itself: "
-            f"launch it without --rm, so that it can still be seen. {_nothing(observation, step)}"
-        )
+        gone = "One that was launched with --rm has removed itself: leave --rm out, so that it can still be seen."
+        return f"{_nothing(observation, step)} {gone}"
     return _nothing(observation, step)
 
 

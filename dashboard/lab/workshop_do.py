@@ -97,8 +97,7 @@ async def prepare(host: WorkshopHost, images: tuple[str, ...]) -> str:
 async def clean_up(host: WorkshopHost) -> int:
     """Removes what buttons have made here; what was typed is left alone. Returns how many containers there were."""
     containers = await host.engine.containers(dict(host.labels))
-    for one in containers:
-        await _surely(host.engine.remove_container, one.id)
+    await asyncio.gather(*(_surely(host.engine.remove_container, one.id) for one in containers))
     for network in await host.engine.networks(dict(host.labels)):
         await _surely(host.engine.remove_network, network.id)
     return len(containers)
@@ -186,7 +185,7 @@ async def _look(host: WorkshopHost, line: str, action: Look) -> Done:
         text = await _collected(run_inside(namespace, argv, resolv_conf=resolv_conf, hosts=hosts, limit_bytes=LONGEST))
     if action.keep:
         text = "\n".join(one for one in text.splitlines() if action.keep in one)
-    return Done(line, printable(text.strip("\n")))
+    return Done(line, printable(text.expandtabs().strip("\n")))
 
 
 async def _collected(pieces: AsyncGenerator[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 from dashboard.engine.private_host import PrivateHostError
@@ -13,11 +13,14 @@ from dashboard.engine.protocol import EngineError
 from dashboard.lab.context import Context
 from dashboard.lab.opening import open_context
 from dashboard.lab.reconciler import Lab, LabBusyError, LabLock
+from dashboard.lab.workshop_do import clean_up, workshop_host
 from dashboard.web.hub import hub
 from dashboard.web.measuring_hub import hub as measuring_hub
 
 log = logging.getLogger(__name__)
 RETRY_S = 3.0
+#: How long the end waits for what the buttons of a workshop have made; the next start removes the rest.
+CLEAN_UP_S = 10.0
 #: What a lab may lack: an engine, the means to start one, or the data folder to itself.
 AWAY = (EngineError, PrivateHostError, LabBusyError)
 
@@ -106,6 +109,9 @@ class Service:
             count = await lab.stop_all()
             if count:
                 say(f"Stopped {count} running {'experiment' if count == 1 else 'experiments'}.")
+            with suppress(EngineError, TimeoutError):
+                async with asyncio.timeout(CLEAN_UP_S):
+                    await clean_up(workshop_host(lab.context))
         if self._stack is not None:
             await self._stack.aclose()
             self._stack = None

@@ -45,6 +45,25 @@ export async function postForText(form, signal, onText) {
   }
 }
 
+/** The page that a form answers with, also where it is a refusal; it must hold `selector`. Scripts do not run. */
+export async function postForPage(form, signal, extra, selector) {
+  const body = new FormData(form);
+  for (const [name, value] of Object.entries(extra)) body.set(name, value);
+  const response = await fetch(form.action, {
+    method: "POST",
+    body,
+    headers: { Accept: "text/html", "X-Netmodes-Part": "1" },
+    credentials: "same-origin",
+    redirect: "error",
+    signal,
+  });
+  if ((response.headers.get("content-type") ?? "").startsWith("text/html")) {
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    if (page.querySelector(selector)) return page;
+  }
+  throw new Refused(await sentenceOf(response));
+}
+
 async function get(address, accept) {
   const response = await fetch(address, { headers: { Accept: accept }, credentials: "same-origin" });
   if (!response.ok) throw new Refused(await sentenceOf(response));

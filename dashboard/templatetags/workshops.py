@@ -1,0 +1,67 @@
+"""Filters of the workshop's pages: ``{% load workshops %}``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import template
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+
+from dashboard.core.workshop_walk import Stage
+
+register = template.Library()
+
+
+class _Renderer(RendererHTML):
+    """Links of a workshop lead away without saying from where."""
+
+    def link_open(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+        """A link that may be followed, with ``rel``."""
+        tokens[index].attrSet("rel", "noopener noreferrer")
+        return self.renderToken(tokens, index, options, env)
+
+
+class _Markdown(MarkdownIt):
+    def validateLink(self, url: str) -> bool:  # noqa: N802 - the library's name
+        """This site and https, nothing else."""
+        return (url.startswith("/") and not url.startswith("//")) or url.startswith(("#", "https://"))
+
+
+_markdown = _Markdown("commonmark", {"html": False}, renderer_cls=_Renderer).disable(["image", "heading", "lheading"])
+
+
+@register.filter
+def markdown(text: str) -> SafeString:
+    """A step's Markdown as HTML: no markup of its own, no pictures, no headings, links to this site and https only."""
+    return SafeString(_markdown.render(text))  # html is off: the renderer escapes all text
+
+
+@register.filter
+def stage_word(stage: str) -> str:
+    """Where a step stands, in the reader's language."""
+    return {
+        Stage.LOCKED: _("not open yet"),
+        Stage.PREDICT: _("open"),
+        Stage.RUN: _("under way"),
+        Stage.DONE: _("done"),
+    }[Stage(stage)]
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """``40 s``, ``12 min``, ``1 h 5 min``; a dash where it is not known."""
+    if seconds is None or seconds < 0:
+        return "\N{EN DASH}"
+    whole = round(seconds)
+    if whole < 100:
+        return ngettext("%(count)d s", "%(count)d s", whole) % {"count": whole}
+    minutes = round(whole / 60)
+    if minutes < 60:
+        return _("%(minutes)d min") % {"minutes": minutes}
+    return _("%(hours)d h %(minutes)d min") % {"hours": minutes // 60, "minutes": minutes % 60}
