@@ -10,7 +10,7 @@ from dashboard.core.lifecycle import Wanted
 from dashboard.core.messages import ArmStatus
 from dashboard.core.stream import Phase
 from dashboard.engine import private_host
-from dashboard.lab import store
+from dashboard.lab import claim_runs, store
 from dashboard.lab.context import Context
 from dashboard.lab.journal import JournalWriter
 from dashboard.lab.reconciler import LabBusyError, LabLock, remove_orphans
@@ -46,7 +46,7 @@ async def reap(context: Context) -> Reaped:
     async def look() -> set[str]:
         for one in await context.database.run(store.load_unsettled):
             (driven if (store.is_alive(one.driver) if one.driver else server) else left).append(one)
-        return {one.id for one in driven}
+        return {one.id for one in driven} | await context.database.run(claim_runs.living)
 
     try:
         removed, refused = await remove_orphans(context, look)

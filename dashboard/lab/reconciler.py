@@ -14,7 +14,8 @@ from pathlib import Path
 from dashboard.core.journal import View
 from dashboard.core.lifecycle import Wanted
 from dashboard.engine.protocol import EngineError, EngineEvent, EngineUnreachable
-from dashboard.lab import measurements, store
+from dashboard.lab import claim_runs, measurements, store
+from dashboard.lab.claimer import Claimer
 from dashboard.lab.context import LABEL_EXPERIMENT, Context
 from dashboard.lab.experiment import Run
 from dashboard.lab.measurer import Measurer
@@ -67,6 +68,7 @@ class Lab:
         self._only = only
         self._runs: dict[str, Run] = {}
         self._measurer = Measurer(context, self.run_of, self.wake) if only is None else None
+        self._claimer = Claimer(context, self.wake) if only is None else None
         self._awake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
@@ -95,6 +97,8 @@ class Lab:
         await asyncio.gather(*self._loops, return_exceptions=True)
         if self._measurer is not None:
             await self._measurer.close()
+        if self._claimer is not None:
+            await self._claimer.close()
         # A pass that is cancelled still waits for its journal, which may never be written: it is cancelled again.
         for _ in range(CANCELS):
             if self._tasks:
@@ -109,6 +113,8 @@ class Lab:
         database = self.context.database
         if self._measurer is not None:
             await self._measurer.close()
+        if self._claimer is not None:
+            await self._claimer.close()
         mine = {record.id for record in await database.run(store.load_unsettled) if self._is_mine(record)}
         for identity in mine:
             await database.run(store.set_wanted, identity, Wanted.STOPPED)
@@ -150,11 +156,14 @@ class Lab:
         if self._measurer is not None:
             await self.context.database.run(measurements.mark_incomplete)
             await self._measurer.look()
+        if self._claimer is not None:
+            await self._claimer.look()
         if first and self._only is None:
             await remove_orphans(self.context, self._unsettled)
 
     async def _unsettled(self) -> set[str]:
-        return {record.id for record in await self.context.database.run(store.load_unsettled)}
+        unsettled = {record.id for record in await self.context.database.run(store.load_unsettled)}
+        return unsettled | await self.context.database.run(claim_runs.living)
 
     def _is_mine(self, record: Record) -> bool:
         if self._only is not None:

@@ -1,0 +1,209 @@
+"""Runs of claims in the database: wanted, followed, kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+from django.db import transaction
+from django.db.models import Max
+
+from dashboard.core.claim_run import Count, Executed, Step, count
+from dashboard.core.report import ClaimResult, ClaimVerdict
+from dashboard.lab.store import is_alive, this_process
+from dashboard.models import ClaimOutcome, ClaimRun
+
+WAITING, RUNNING = "waiting", "running"
+FINISHED, CANCELLED, FAILED, INCOMPLETE = "finished", "cancelled", "failed", "incomplete"
+LIVE = (WAITING, RUNNING)
+#: Older runs are forgotten when a new one is asked for.
+KEPT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A run as it is wanted: the claims' ids in order."""
+
+    id: str
+    claims: tuple[str, ...]
+    misconception: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How far a claim is in a run, and what became of it. ``at`` is when the run was asked for."""
+
+    claim: str
+    run: str
+    step: Step
+    at: datetime
+    executed: Executed | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A run without its outcomes, for a list."""
+
+    id: str
+    state: str
+    wanted: str
+    created_at: datetime
+    elapsed_s: float
+    asked: int
+    done: int
+    count: Count
+    engines: tuple[str, ...]
+    misconception: str = ""
+    prediction: str = ""
+    problem: str = ""
+
+    @property
+    def live(self) -> bool:
+        """Whether it waits or runs."""
+        return self.state in LIVE
+
+
+def create_run(
+    claims: Sequence[str],
+    owner_id: int | None = None,
+    *,
+    misconception: str = "",
+    prediction: str = "",
+    driven: bool = False,
+) -> str:
+    """Writes that somebody wants these claims executed; ``driven``: by this process. Returns the run's id."""
+    with transaction.atomic():
+        old = ClaimRun.objects.exclude(state__in=LIVE).order_by("-created_at").values_list("pk", flat=True)[KEPT:]
+        ClaimRun.objects.filter(pk__in=list(old)).delete()
+        row = ClaimRun.objects.create(
+            owner_id=owner_id,
+            misconception=misconception,
+            prediction=prediction,
+            driver=this_process() if driven else "",
+        )
+        ClaimOutcome.objects.bulk_create(
+            ClaimOutcome(run=row, claim=claim, position=number) for number, claim in enumerate(claims)
+        )
+    return str(row.pk)
+
+
+def load_waiting() -> tuple[Asked, ...]:
+    """Runs that nobody drives yet, oldest first."""
+    rows = ClaimRun.objects.filter(state=WAITING, driver="").order_by("created_at").prefetch_related("outcomes")
+    return tuple(Asked(str(row.pk), tuple(one.claim for one in row.outcomes.all()), row.misconception) for row in rows)
+
+
+def begin(run: str) -> None:
+    """This process drives it now."""
+    ClaimRun.objects.filter(pk=run).update(state=RUNNING, driver=this_process())
+
+
+def note(run: str, claim: str, step: Step, executed: Executed | None) -> None:
+    """How far a claim is."""
+    ClaimOutcome.objects.filter(run_id=run, claim=claim).update(
+        step=str(step),
+        verdict=str(executed.verdict) if executed is not None else "",
+        executed=msgspec.json.encode(executed).decode() if executed is not None else "",
+    )
+
+
+def finish(run: str, state: str, elapsed_s: float, engines: Sequence[str] = (), problem: str = "") -> None:
+    """Writes how a run ended; claims that never ran stay as they were."""
+    ClaimRun.objects.filter(pk=run).update(
+        state=state,
+        driver="",
+        elapsed_s=elapsed_s,
+        engines=msgspec.json.encode(list(engines)).decode(),
+        problem=problem,
+    )
+
+
+def want_cancelled(run: str) -> bool:
+    """Asks for the end of a run; False if it neither waits nor runs."""
+    return ClaimRun.objects.filter(pk=run, state__in=LIVE).update(wanted=CANCELLED) == 1
+
+
+def is_cancelled(run: str) -> bool:
+    """Whether somebody asked for the end."""
+    return ClaimRun.objects.filter(pk=run, wanted=CANCELLED).exists()
+
+
+def exists(run: str) -> bool:
+    """Whether there is such a run."""
+    return ClaimRun.objects.filter(pk=run).exists()
+
+
+def mark_incomplete() -> int:
+    """Runs whose process has died are kept and marked; returns how many there were."""
+    driven = ClaimRun.objects.filter(state__in=LIVE).exclude(driver="")
+    dead = [row.pk for row in driven if not is_alive(row.driver)]
+    problem = "The process that executed it ended before its time."
+    return ClaimRun.objects.filter(pk__in=dead).update(state=INCOMPLETE, driver="", problem=problem)
+
+
+def living() -> set[str]:
+    """Runs that a living process drives: their containers are nobody's to remove."""
+    driven = ClaimRun.objects.filter(state__in=LIVE).exclude(driver="")
+    return {str(row.pk) for row in driven if is_alive(row.driver)}
+
+
+def _outcome(row: ClaimOutcome) -> Outcome:
+    executed = msgspec.json.decode(row.executed, type=Executed) if row.executed else None
+    return Outcome(row.claim, str(row.run_id), Step(row.step), row.run.created_at, executed)
+
+
+def outcomes(run: str) -> tuple[Outcome, ...]:
+    """What became of each claim of a run, in the order asked for."""
+    return tuple(_outcome(row) for row in ClaimOutcome.objects.filter(run_id=run).select_related("run"))
+
+
+def newest_outcomes() -> dict[str, Outcome]:
+    """The newest outcome of every claim that was ever asked for, misconceptions left out."""
+    newest = ClaimOutcome.objects.filter(run__misconception="").values("claim").annotate(last=Max("pk"))
+    rows = ClaimOutcome.objects.filter(pk__in=[one["last"] for one in newest]).select_related("run")
+    return {row.claim: _outcome(row) for row in rows}
+
+
+def results(run: str) -> tuple[ClaimResult, ...]:
+    """What a run found, as it stands in a report."""
+    return tuple(one.executed.result for one in outcomes(run) if one.executed is not None)
+
+
+def describe(run: str) -> Described | None:
+    """One run for a list, None if there is none."""
+    row = ClaimRun.objects.filter(pk=run).prefetch_related("outcomes").first()
+    return None if row is None else _described(row)
+
+
+def history(most: int = 20, misconception: str | None = "") -> tuple[Described, ...]:
+    """The newest runs: of claims, or of one misconception; of everything with None."""
+    rows = ClaimRun.objects.order_by("-created_at").prefetch_related("outcomes")
+    if misconception is not None:
+        rows = rows.filter(misconception=misconception)
+    return tuple(_described(row) for row in rows[:most])
+
+
+def live_run() -> Described | None:
+    """The run of claims that waits or runs, the oldest of them."""
+    row = ClaimRun.objects.filter(state__in=LIVE, misconception="").order_by("created_at").first()
+    return None if row is None else describe(str(row.pk))
+
+
+def _described(row: ClaimRun) -> Described:
+    rows = list(row.outcomes.all())
+    return Described(
+        str(row.pk),
+        row.state,
+        row.wanted,
+        row.created_at,
+        row.elapsed_s,
+        len(rows),
+        sum(one.step == Step.DONE for one in rows),
+        count(ClaimVerdict(one.verdict) for one in rows if one.verdict),
+        tuple(msgspec.json.decode(row.engines, type=list[str])),
+        row.misconception,
+        row.prediction,
+        row.problem,
+    )

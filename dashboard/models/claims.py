@@ -1,0 +1,50 @@
+"""Runs of claims, and what became of each claim."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from dashboard.models.experiments import new_id
+
+
+class ClaimRun(models.Model):
+    """One run. ``state`` is waiting, running, finished, cancelled, failed or incomplete (its process has died);
+    ``wanted`` is running or cancelled and is written by people.
+
+    ``misconception`` names the one that it shows, with the ``prediction`` that was made, a choice's number; empty for
+    a run of claims. ``engines`` is a JSON list of titles.
+    """
+
+    id = models.CharField(primary_key=True, max_length=16, default=new_id)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    misconception = models.CharField(max_length=60, default="", blank=True, db_index=True)
+    prediction = models.CharField(max_length=4, default="", blank=True)
+    state = models.CharField(max_length=12, default="waiting", db_index=True)
+    wanted = models.CharField(max_length=12, default="running")
+    driver = models.CharField(max_length=40, default="", blank=True)
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    elapsed_s = models.FloatField(default=0.0)
+    engines = models.TextField(default="[]")
+    problem = models.TextField(default="", blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.id} {self.state}"
+
+
+class ClaimOutcome(models.Model):
+    """One claim in one run. ``executed`` is JSON of ``core.claim_run.Executed`` once it is done."""
+
+    run = models.ForeignKey(ClaimRun, on_delete=models.CASCADE, related_name="outcomes")
+    claim = models.CharField(max_length=60, db_index=True)
+    position = models.PositiveSmallIntegerField()
+    step = models.CharField(max_length=8, default="waiting")
+    verdict = models.CharField(max_length=12, default="", blank=True)
+    executed = models.TextField(default="", blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "claim"], name="claim_once_per_run")]
+        ordering = ["position"]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.claim} {self.verdict or self.step}"
