@@ -23,8 +23,10 @@ from tests.web.test_guards import FOREIGN_HOSTS
 pytestmark = pytest.mark.django_db(transaction=True)
 
 #: What answers without a session, and how. Nothing is added here without a reason.
-OPEN = {"/sign-in/": 401, "/healthz": 200, "/readyz": 503}
-FILLED = {"name": "comparison", "version": "1", "action": "stop"}
+OPEN = {"/sign-in/": 401, "/healthz": 200, "/readyz": 503, f"/r/{'t' * 22}/": 404}
+FILLED = {"name": "comparison", "version": "1", "action": "stop", "ending": "json", "number": "1", "token": "t" * 22}
+#: A shared report opens without a session, to whoever has its token; this one is nobody's.
+SHARED = f"/r/{FILLED['token']}/"
 MUST_BE_THERE = {
     "/",
     "/sign-in/",
@@ -235,7 +237,9 @@ async def test_the_policy_is_relaxed_for_one_page_and_there_for_its_pictures_alo
 async def test_no_page_has_a_script_or_a_style_in_it_nor_a_foreign_address(me: Person, identity: str) -> None:
     pages = 0
     for name, answer in await every_answer(me, identity):
-        if answer["content-type"].startswith("text/html") and answer.body:
+        if name == SHARED:
+            assert "sha256-" in answer["content-security-policy"]  # its style stands in it, known by its hash
+        elif answer["content-type"].startswith("text/html") and answer.body:
             pages += 1
             assert forbidden_in(answer.text) == [], name
     assert pages >= 10
