@@ -16,7 +16,7 @@ from dashboard.core.verdicts import Faster, Slower, judge_blocks, name_of
 
 LIMIT_S = 1200.0
 PROMISE = Promise(Of.VALUE, 5.0)
-RUNS, QUICK_RUNS, SECONDS = 200, 10, 1.5
+RUNS, QUICK_RUNS, SECONDS = 200, 10, 1.0
 
 
 async def benchmark(folder: Path, say: Callable[[str], None], *, quick: bool) -> Result:

@@ -100,7 +100,7 @@ class _Turns:
 
 async def benchmark(folder: Path, say: Callable[[str], None], *, quick: bool) -> Result:
     """All of it."""
-    rounds = 3 if quick else 12
+    rounds = 2 if quick else 9
     async with arena(folder / "lab", published()) as place:
         keep_cores_awake()
         turns = _Turns(place, place.series(KINDS, PROBES))

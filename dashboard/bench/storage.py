@@ -78,7 +78,7 @@ async def benchmark(folder: Path, say: Callable[[str], None], *, quick: bool) ->
     async with arena(folder / "lab") as place:
         for shape in SHAPES:
             costs, blocks = [], []
-            for number in range(1 if quick else 3):
+            for number in range(1 if quick else 2):
                 say(f"storage: {shape.name}, run {number + 1}")
                 taken, cost = await _measure(place, shape, number)
                 costs.append(cost)

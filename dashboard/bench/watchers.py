@@ -97,7 +97,7 @@ async def _window(recorded: Recorded) -> Window:
 
 async def benchmark(folder: Path, say: Callable[[str], None], *, quick: bool) -> Result:
     """All of it."""
-    rounds = 3 if quick else 14
+    rounds = 3 if quick else 9
     windows: list[tuple[Window, Window]] = []
     messages = []
     async with serving(folder / "server") as server:

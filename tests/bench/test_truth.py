@@ -1,4 +1,4 @@
-"""What the benchmarks of the truth reckon: dashboard.bench.{fidelity,resolution,order,stalls,watchers}."""
+"""What the benchmarks of the truth reckon: dashboard.bench.{fidelity,resolution,order,stalling,watchers}."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from dashboard.bench.fidelity import disagreements
 from dashboard.bench.fidelity import figures_of as fidelity_figures
 from dashboard.bench.figures import Verdict
 from dashboard.bench.order import steps_of
-from dashboard.bench.resolution import BASE_NS, Trial, arms_of, trials_of
+from dashboard.bench.resolution import BASE_NS, Trial, arms_of, covers_others, trials_of
 from dashboard.bench.resolution import figures_of as resolution_figures
-from dashboard.bench.stalls import distance, percentiles
+from dashboard.bench.stalling import distance, percentiles
 from dashboard.bench.watchers import Recorded, Window, pairs_of
 from dashboard.core.measurement import Block, Probe, Stop
 from dashboard.core.path_kinds import Path as Way
@@ -69,13 +69,20 @@ def test_a_run_without_an_interval_covers_nothing() -> None:
     assert not Trial(Judgement(Same(0.1), 3, 1.0), 1.0).covered
 
 
-def test_coverage_is_judged_over_all_waits_and_signs_for_each() -> None:
+def test_signs_and_coverage_are_judged_for_each_wait() -> None:
     good = Trial(Judgement(Slower(1.0), 20, 1.0, Interval(0.9, 1.1)), 1.0)
     bad = Trial(Judgement(Same(0.1), 20, 0.0, Interval(-0.1, 0.1)), 1.0)
-    trials = [{1: good, 2: good, 5: good}] * 18 + [{1: bad, 2: good, 5: good}] * 2
+    off = Trial(Judgement(Slower(1.0), 20, 1.0, Interval(0.9, 1.1)), 0.5)
+    trials = [{1: good, 2: good, 5: off}] * 18 + [{1: bad, 2: good, 5: off}] * 2
     figures = resolution_figures(trials)
-    assert [one.value for one in figures] == pytest.approx([90, 100, 100, 100 * 58 / 60, 90, 100, 100])
-    assert [one.verdict is None for one in figures] == [False] * 4 + [True] * 3
+    assert [one.value for one in figures] == pytest.approx([90, 100, 100, 90, 100, 0, 90, 100, 100])
+    assert [one.verdict is None for one in figures] == [False] * 6 + [True] * 3
+
+
+def test_what_the_others_found_leaves_the_own_run_out() -> None:
+    trials = [Trial(Judgement(Slower(one), 20, one, Interval(one - 0.5, one + 0.5)), 0.0) for one in (1.0, 1.2, 9.0)]
+    assert covers_others(trials) == [False, False, False]
+    assert covers_others([*trials, *trials[:2]]) == [True, True, False, True, True]
 
 
 def test_steps_are_paired_from_each_path_to_the_next() -> None:
@@ -84,7 +91,7 @@ def test_steps_are_paired_from_each_path_to_the_next() -> None:
     }
     assert steps_of(blocks) == pytest.approx((1.5, 1.5, 27.0))
     blocks[KINDS[1]] = []
-    assert [math.isnan(one) for one in steps_of(blocks)] == [True, True, False]
+    assert [math.isnan(one) for one in steps_of(blocks)] == [True, True, False, True, True]
 
 
 def test_percentiles_of_the_standard_library_and_their_distance() -> None:
