@@ -91,7 +91,7 @@ def test_steps_are_paired_from_each_path_to_the_next() -> None:
     }
     assert steps_of(blocks) == pytest.approx((1.5, 1.5, 27.0))
     blocks[KINDS[1]] = []
-    assert [math.isnan(one) for one in steps_of(blocks)] == [True, True, False, True, True]
+    assert [math.isnan(one) for one in steps_of(blocks)] == [True, True, False]
 
 
 def test_percentiles_of_the_standard_library_and_their_distance() -> None:
