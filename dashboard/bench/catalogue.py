@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -48,6 +48,19 @@ BENCHMARKS: dict[str, Benchmark] = {
     "storage": storage,
     "idle": idle,
 }
+
+
+#: Whether the measuring is true: half an hour of runs on whose answers the others do not depend.
+TRUTH = ("fidelity", "no-alarm", "resolution", "order", "stalls", "watchers", "storage")
+
+
+def choose(asked: Sequence[str]) -> tuple[str, ...]:
+    """The benchmarks that are meant, in their order: ``truth`` is those of ``TRUTH``, nothing is all the others.
+    KeyError with the names that there are not."""
+    if unknown := [name for name in asked if name not in BENCHMARKS and name != "truth"]:
+        raise KeyError(", ".join(unknown))
+    wanted = {*asked, *(TRUTH if "truth" in asked else ())}
+    return tuple(name for name in BENCHMARKS if (name in wanted if asked else name not in TRUTH))
 
 
 def limit_of(name: str) -> float:
