@@ -1,0 +1,98 @@
+"""dashboard.export.html: one file that needs nothing, loads nothing and runs nothing but its own script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import zlib
+from html.parser import HTMLParser
+
+import pytest
+
+from dashboard.core.report import canonical, digest_of
+from dashboard.core.report_view import build_view
+from dashboard.core.track import build_track, encode_track
+from dashboard.export.html import one_file, policy_of
+from tests.reports import make_content
+
+CONTENT = make_content(changes=4)
+
+
+@pytest.fixture(scope="module")
+def document() -> str:
+    assert CONTENT.experiment is not None
+    track = encode_track(build_track(CONTENT.experiment.journal))
+    return one_file(CONTENT, build_view(CONTENT), track).decode()
+
+
+class Elements(HTMLParser):
+    """Every element with its attributes, and the text of scripts and styles."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.all: list[tuple[str, dict[str, str]]] = []
+        self.inside: list[tuple[str, dict[str, str], str]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.all.append((tag, {name: value or "" for name, value in attrs}))
+        if tag in {"script", "style"}:
+            self.inside.append((*self.all[-1], ""))
+
+    def handle_data(self, data: str) -> None:
+        if self.inside and self.lasttag == self.inside[-1][0]:
+            tag, attrs, text = self.inside[-1]
+            self.inside[-1] = (tag, attrs, text + data)
+
+    def handle_endtag(self, tag: str) -> None:
+        self.lasttag = ""
+
+
+def hash_of(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def test_the_policy_names_exactly_the_scripts_and_the_style_that_stand_there(document: str) -> None:
+    policy = dict(part.strip().split(" ", 1) for part in policy_of(document.encode()).split(";"))
+    inside = Elements(document).inside
+    run = [text for tag, attrs, text in inside if tag == "script" and "type" not in attrs]
+    assert set(policy["script-src"].split()) == {hash_of(text) for text in run}
+    assert policy["style-src"] == hash_of(next(text for tag, _attrs, text in inside if tag == "style"))
+    assert policy["default-src"] == "'none'"
+    assert {attrs["type"] for tag, attrs, _text in inside if "type" in attrs} == {"application/json", "text/plain"}
+
+
+def test_nothing_is_loaded_and_nothing_stands_in_attributes(document: str) -> None:
+    for tag, attrs in Elements(document).all:
+        assert tag not in {"img", "iframe", "object", "embed", "form", "base"}
+        assert not [name for name in attrs if name.startswith("on") or name == "style"]
+        for name in {"src", "href", "action", "srcset"} & attrs.keys():
+            assert attrs[name].startswith(("#", "data:image/svg+xml;base64,")), (tag, attrs)
+
+
+def test_the_policy_comes_before_anything_that_a_person_typed(document: str) -> None:
+    assert document.index("Content-Security-Policy") < document.index("<title>")
+
+
+def test_what_is_replayed_is_inside(document: str) -> None:
+    packed = re.search(r'id="report-track">([^<]*)<', document)
+    assert packed is not None
+    assert json.loads(zlib.decompress(base64.b64decode(packed[1])))
+
+
+def test_it_names_the_hash_of_its_content(document: str) -> None:
+    assert f"sha256:{digest_of(canonical(CONTENT))}" in document
+
+
+def test_a_report_without_an_experiment_has_nothing_to_replay() -> None:
+    content = make_content(experiment=None)
+    document = one_file(content, build_view(content), b"").decode()
+    assert "report-track" not in document
+    assert "What each path costs" in document
+
+
+def test_a_document_of_somebody_else_has_no_policy_of_ours() -> None:
+    with pytest.raises(ValueError, match="not a report"):
+        policy_of(b"<title>x</title>" + b" " * 3000 + b'<meta http-equiv="Content-Security-Policy" content="x">')
