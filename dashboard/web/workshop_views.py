@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -114,6 +115,7 @@ async def overview(request: HttpRequest, workshop: str) -> HttpResponse:
         "steps": steps_of(found, walk.records if walk else {}),
         "come": _come(found, walk),
         "private": service.context.private if service.context else None,
+        "has_docker": shutil.which("docker") is not None,
     }
     return await page(request, "workshop.html", context)
 
