@@ -92,13 +92,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """A whole workshop. ``digest`` changes with any of its files."""
+    """A whole workshop. ``digest`` changes with any of its files; the list is sorted by ``order``."""
 
     slug: str
     title: str
     summary: str
     steps: tuple[Step, ...]
     minutes: int = 0
+    order: int = 1000
     digest: str = ""
 
     def index(self, slug: str) -> int | None:

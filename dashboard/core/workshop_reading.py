@@ -32,7 +32,7 @@ _IMAGE = re.compile(r"!\[")
 RESERVED = frozenset({"start", "again", "result"})
 _TABLES = {"predict", "check", "wrong"}
 _STEP_KEYS = {"title", "run", "folded", "hints", *_TABLES}
-_HEAD_KEYS = {"format", "title", "summary", "minutes", "slug"}
+_HEAD_KEYS = {"format", "title", "summary", "minutes", "order", "slug"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,13 +268,15 @@ def _head(content: str | None) -> tuple[dict[str, Any], list[Problem]]:
     reader.known(values, _HEAD_KEYS)
     if values.get("format") != FORMAT or isinstance(values.get("format"), bool):
         reader.wrong(f"“format” must be {FORMAT}.", "format")
-    minutes = values.get("minutes", 0)
-    if not isinstance(minutes, int) or isinstance(minutes, bool) or not 0 <= minutes <= 1000:
-        reader.wrong("“minutes” must be a number from 0 to 1000.", "minutes")
+    for key in ("minutes", "order"):
+        number = values.get(key, 0)
+        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= 1000:
+            reader.wrong(f"“{key}” must be a number from 0 to 1000.", key)
     head = {
         "title": reader.text(values, "title", most=100),
         "summary": reader.text(values, "summary", most=500),
-        "minutes": minutes,
+        "minutes": values.get("minutes", 0),
+        "order": values.get("order", 1000),
     }
     if "slug" in values:
         head["slug"] = reader.text(values, "slug", most=40)
@@ -320,5 +322,4 @@ def load(name: str, files: Mapping[str, str]) -> Loaded:
     if found:
         return Loaded(None, tuple(found[:MOST_PROBLEMS]))
     digest = hashlib.sha256("\0".join(f"{one}\0{files[one]}" for one in sorted(files)).encode()).hexdigest()[:16]
-    workshop = Workshop(slug, head["title"], head["summary"], tuple(steps), head["minutes"], digest)
-    return Loaded(workshop)
+    return Loaded(Workshop(slug, head["title"], head["summary"], tuple(steps), head["minutes"], head["order"], digest))

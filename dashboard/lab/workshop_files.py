@@ -105,7 +105,7 @@ def _is_small(opened: int) -> bool:
 
 
 class Library:
-    """All workshops. What has not changed on disk is not read again."""
+    """All workshops, sorted. What has not changed on disk is not read again."""
 
     def __init__(self, own: Path, built_in: Path = BUILT_IN) -> None:
         self._folders = ((built_in, False), (own, True))
@@ -124,7 +124,7 @@ class Library:
                 elif loaded.workshop is not None:
                     taken.add(loaded.workshop.slug)
                 found.append(Shelved(printable(folder.name), loaded, own))
-        return tuple(found)
+        return tuple(sorted(found, key=lambda one: (one.workshop.order if one.workshop else 1000, one.name)))
 
     def get(self, slug: str) -> Workshop | None:
         """A workshop by its address."""

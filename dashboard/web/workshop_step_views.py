@@ -65,7 +65,6 @@ async def _show(
     following = workshop.steps[number + 1] if number + 1 < len(workshop.steps) else None
     prediction = record.prediction
     context = {
-        "part": PART in request.headers,
         "base": "_part.html" if PART in request.headers else "base.html",
         "workshop": workshop,
         "step": step,
@@ -85,7 +84,7 @@ async def _show(
             }
             for one, command in enumerate(step.run)
         ],
-        "show_commands": not step.folded or ran is not None,
+        "folded": step.folded and (ran is None or PART in request.headers),
         "rows": [finding for _, finding in rows],
         "checked": checked,
         "advice": checked.advice if checked is not None and where is not Stage.PREDICT else "",
