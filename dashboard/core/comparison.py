@@ -163,24 +163,30 @@ def section_rows(scene: Scene, section: str) -> tuple[Row, ...]:
     from ``INPUTS``."""
     found: dict[tuple[str, str], tuple[RowKey, dict[str, Cell]]] = {}
     for column in scene.columns:
-        state = scene.states.get(column.key)
-        if section == "published":
-            cells = published_cells(scene, column, state) if column.key != MACHINE else iter(())
-        elif state is None:
-            continue
-        else:
-            cells = _WITH_STATE[section](scene, column, state)
-        for key, cell in cells:
+        for key, cell in said_by(scene, section, column, scene.states.get(column.key)):
             found.setdefault((key.key, key.field), (key, {}))[1].setdefault(column.key, cell)
-    ordered = sorted(found.values(), key=lambda pair: (_sortable(pair[0].rank), pair[0].key, pair[0].field))
-    return tuple(_row(scene, section, key, said) for key, said in ordered)
+    ordered = sorted(found.values(), key=lambda pair: reading_order(pair[0]))
+    return tuple(row_of(scene, section, key, said) for key, said in ordered)
+
+
+def said_by(scene: Scene, section: str, column: Column, state: NamespaceState | None) -> Cells:
+    """What one column says in a section; of ``state``, which may be a part of its own."""
+    if section == "published":
+        return published_cells(scene, column, state) if column.key != MACHINE else iter(())
+    return iter(()) if state is None else _WITH_STATE[section](scene, column, state)
+
+
+def reading_order(key: RowKey) -> tuple[object, ...]:
+    """Sorts the rows of a section."""
+    return (_sortable(key.rank), key.key, key.field)
 
 
 def _sortable(rank: tuple[int | str, ...]) -> tuple[tuple[int, int, str], ...]:
     return tuple((0, part, "") if isinstance(part, int) else (1, 0, part) for part in rank)
 
 
-def _row(scene: Scene, section: str, key: RowKey, said: Mapping[str, Cell]) -> Row:
+def row_of(scene: Scene, section: str, key: RowKey, said: Mapping[str, Cell]) -> Row:
+    """One row, of what the columns say in it."""
     cells = {
         column.key: said[column.key] if column.key in said else _missing(section, scene, column, key)
         for column in scene.columns

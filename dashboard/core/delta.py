@@ -21,7 +21,9 @@ from dashboard.core.state import (
     interface_key,
     listener_key,
     route_key,
-    sorted_state,
+    sorted_interfaces,
+    sorted_listeners,
+    sorted_routes,
 )
 
 
@@ -89,31 +91,34 @@ def delta(before: NamespaceState, after: NamespaceState) -> Changes:
 
 
 def _with[T](items: tuple[T, ...], gone: tuple[T, ...], new: tuple[T, ...], key: Callable[[T], Any]) -> tuple[T, ...]:
-    if not gone and not new:
-        return items
     dropped = {key(one) for one in gone} | {key(one) for one in new}
     return tuple(one for one in items if key(one) not in dropped) + new
 
 
 def apply(state: NamespaceState, changes: Changes) -> NamespaceState:
-    """The observation after ``changes``, in canonical order."""
-    sysctls = {name: value for name, value in state.sysctls.items() if name not in changes.sysctls_removed}
-    resolver = None if changes.resolver_gone else changes.resolver or state.resolver
-    return sorted_state(
-        replace(
-            state,
-            netns=state.netns if changes.netns is None else changes.netns,
-            hostname=state.hostname if changes.hostname is None else changes.hostname,
-            namespaces=state.namespaces if changes.namespaces is None else changes.namespaces,
-            interfaces=_with(state.interfaces, changes.interfaces_removed, changes.interfaces_set, interface_key),
-            routes=_with(state.routes, changes.routes_removed, changes.routes_added, route_key),
-            listeners=_with(state.listeners, changes.listeners_removed, changes.listeners_added, _whole_listener),
-            resolver=resolver,
-            hosts=state.hosts if changes.hosts is None else changes.hosts,
-            sysctls={**sysctls, **(changes.sysctls_set or {})},
-            lookups=state.lookups if changes.lookups is None else changes.lookups,
-        )
-    )
+    """The observation after ``changes``, in canonical order if ``state`` is. What is not touched stays the same
+    object."""
+    now: dict[str, Any] = {
+        name: value
+        for name in ("netns", "hostname", "resolver", "hosts", "lookups")
+        if (value := getattr(changes, name)) is not None
+    }
+    if changes.resolver_gone:
+        now["resolver"] = None
+    if changes.namespaces is not None:
+        now["namespaces"] = dict(sorted(changes.namespaces.items()))
+    if changes.interfaces_set or changes.interfaces_removed:
+        links = _with(state.interfaces, changes.interfaces_removed, changes.interfaces_set, interface_key)
+        now["interfaces"] = sorted_interfaces(links)
+    if changes.routes_added or changes.routes_removed:
+        now["routes"] = sorted_routes(_with(state.routes, changes.routes_removed, changes.routes_added, route_key))
+    if changes.listeners_added or changes.listeners_removed:
+        held = _with(state.listeners, changes.listeners_removed, changes.listeners_added, _whole_listener)
+        now["listeners"] = sorted_listeners(held)
+    if changes.sysctls_set or changes.sysctls_removed:
+        kept = {name: value for name, value in state.sysctls.items() if name not in changes.sysctls_removed}
+        now["sysctls"] = dict(sorted({**kept, **(changes.sysctls_set or {})}.items()))
+    return replace(state, **now)
 
 
 def _whole_listener(item: Listener) -> Any:

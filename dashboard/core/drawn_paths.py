@@ -25,7 +25,9 @@ SHARED_STACK = frozenset({PathKind.LOOPBACK, PathKind.SHARED_NAMESPACE})
 
 
 @dataclass(frozen=True, slots=True)
-class _Drawing:
+class Drawing:
+    """What a path is found in: ``drawing_of``."""
+
     columns: Mapping[str, Column]
     states: Mapping[str, NamespaceState]
     owners: Mapping[str, str]
@@ -57,22 +59,27 @@ class _Drawing:
         return tuple(one for one, of, _start, to in self.edges if of == kind and to in ends)
 
 
-def draw_paths(
-    columns: Sequence[Column], states: Mapping[str, NamespaceState], pictures: Sequence[Picture]
-) -> tuple[DrawnPath, ...]:
-    """Every path to every running arm, in the order of the columns; also those that do not exist, with the reason.
-    ``pictures`` are those of the same state, in all sizes."""
+def drawing_of(columns: Sequence[Column], states: Mapping[str, NamespaceState], pictures: Sequence[Picture]) -> Drawing:
+    """``pictures`` are those of the same state, in all sizes."""
     owners = {column.key: stack.key for stack in stacks_of(columns, states) for column in stack.columns}
     edges = {}
     for edge in (edge for picture in pictures for edge in picture.edges):
         start, _, end = edge.id.removeprefix(f"{edge.kind}:").partition(">")
         edges[edge.id] = (edge.id, edge.kind, start, end)
     boxes = tuple(frozenset(box.id for box in picture.boxes) for picture in pictures)
-    drawing = _Drawing({one.key: one for one in columns}, states, owners, boxes, tuple(edges.values()))
-    return tuple(_draw(drawing, path) for path in find_paths(columns, states))
+    return Drawing({one.key: one for one in columns}, states, owners, boxes, tuple(edges.values()))
 
 
-def _draw(drawing: _Drawing, path: Path) -> DrawnPath:
+def draw_paths(
+    columns: Sequence[Column], states: Mapping[str, NamespaceState], pictures: Sequence[Picture]
+) -> tuple[DrawnPath, ...]:
+    """Every path to every running arm, in the order of the columns; also those that do not exist, with the reason."""
+    drawing = drawing_of(columns, states, pictures)
+    return tuple(draw_path(drawing, path) for path in find_paths(columns, states))
+
+
+def draw_path(drawing: Drawing, path: Path) -> DrawnPath:
+    """Follows from the path, the columns, how the links are joined, and which boxes and edges are drawn."""
     server, client = drawing.columns[path.server], drawing.columns.get(path.client)
     if path.unavailable:
         return DrawnPath(path.key, server.mode, path.title, unavailable=path.unavailable)
@@ -91,7 +98,7 @@ def _draw(drawing: _Drawing, path: Path) -> DrawnPath:
     return DrawnPath(path.key, server.mode, path.title, path.target, tuple(shown))
 
 
-def _hop(drawing: _Drawing, path: Path, number: int, text: str) -> DrawnHop:
+def _hop(drawing: Drawing, path: Path, number: int, text: str) -> DrawnHop:
     where, kind = DOORS.get(path.kind, (-1, ""))
     name = text.partition(" ")[0]
     if number == where:
@@ -110,7 +117,7 @@ def _hop(drawing: _Drawing, path: Path, number: int, text: str) -> DrawnHop:
     return _link_hop(drawing, MACHINE, name, text)
 
 
-def _link_hop(drawing: _Drawing, column: str, name: str, text: str, guest: str = "") -> DrawnHop:
+def _link_hop(drawing: Drawing, column: str, name: str, text: str, guest: str = "") -> DrawnHop:
     """A link with a box of its own. ``guest`` lives in the same stack: what joins it to the link is passed too."""
     link = drawing.link(column, name)
     if link is None:
@@ -121,7 +128,7 @@ def _link_hop(drawing: _Drawing, column: str, name: str, text: str, guest: str =
     return DrawnHop(text, (*box, *drawing.arriving("parent", box), *shares), box)
 
 
-def _cable_hop(drawing: _Drawing, path: Path, outer: Interface, text: str) -> DrawnHop:
+def _cable_hop(drawing: Drawing, path: Path, outer: Interface, text: str) -> DrawnHop:
     """The machine's end of a veth pair: drawn as the cable to the end inside."""
     machine = drawing.states[MACHINE]
     for column in (path.client, path.server):

@@ -7,6 +7,7 @@ Sources: rtnetlink(7), sock_diag(7), resolv.conf(5), namespaces(7).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -194,17 +195,31 @@ def _listener_order(item: Listener) -> tuple[tuple[str, int, str, str, str, int,
     return (listener_key(item), _text(item.process), _text(item.container))
 
 
+def sorted_interfaces(items: Iterable[Interface]) -> tuple[Interface, ...]:
+    """Links and their addresses in canonical order, each once."""
+    return tuple(
+        replace(one, addresses=tuple(sorted(dict.fromkeys(one.addresses), key=address_key)))
+        for one in sorted(dict.fromkeys(items), key=interface_key)
+    )
+
+
+def sorted_routes(items: Iterable[Route]) -> tuple[Route, ...]:
+    """Routes in canonical order, each once."""
+    return tuple(sorted(dict.fromkeys(items), key=route_key))
+
+
+def sorted_listeners(items: Iterable[Listener]) -> tuple[Listener, ...]:
+    """Listeners in canonical order, each once."""
+    return tuple(sorted(dict.fromkeys(items), key=_listener_order))
+
+
 def sorted_state(state: NamespaceState) -> NamespaceState:
     """The same observation in canonical order, duplicates removed."""
-    interfaces = tuple(
-        replace(one, addresses=tuple(sorted(dict.fromkeys(one.addresses), key=address_key)))
-        for one in sorted(dict.fromkeys(state.interfaces), key=interface_key)
-    )
     return replace(
         state,
         namespaces=dict(sorted(state.namespaces.items())),
-        interfaces=interfaces,
-        routes=tuple(sorted(dict.fromkeys(state.routes), key=route_key)),
-        listeners=tuple(sorted(dict.fromkeys(state.listeners), key=_listener_order)),
+        interfaces=sorted_interfaces(state.interfaces),
+        routes=sorted_routes(state.routes),
+        listeners=sorted_listeners(state.listeners),
         sysctls=dict(sorted(state.sysctls.items())),
     )

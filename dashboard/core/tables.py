@@ -18,7 +18,7 @@ class Numbers:
 
     def number(self, value: object) -> int:
         """The number of a hashable value, or of a dictionary of such."""
-        key: Hashable = tuple(value.items()) if isinstance(value, dict) else value  # type: ignore[assignment]
+        key: Hashable = tuple(value.items()) if isinstance(value, dict) else value
         return self._known.setdefault(key, len(self._known))
 
 
@@ -71,6 +71,10 @@ class Chains:
         self._written.append([number - like, start, len(base) - start - end, *differences])
         self._items.append(items)
         return number
+
+    def items(self, number: int) -> tuple[int, ...]:
+        """One sequence."""
+        return self._items[number]
 
     def written(self) -> list[list[int]]:
         """All sequences, in order."""

@@ -13,8 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dashboard.core import track as tracks
+from dashboard.core import track_pictures
 from dashboard.core.comparison import compare
 from dashboard.core.delta import delta
+from dashboard.core.drawn_paths import draw_paths
 from dashboard.core.journal import Cause, Entry, Facts, Source, View, advance, replay
 from dashboard.core.messages import ArmStatus
 from dashboard.core.picture import Picture
@@ -22,7 +24,7 @@ from dashboard.core.state import NamespaceState, sorted_state
 from dashboard.core.stream import ExperimentHead, Phase
 from dashboard.core.timeline import timeline_item
 from dashboard.core.topology import draw
-from dashboard.core.track import MOST_ROWS, build_track, encode_track, extend
+from dashboard.core.track import MOST_MADE, build_track, encode_track, extend
 from tests.core.builders import (
     Columns,
     States,
@@ -48,10 +50,11 @@ def shown(view: View, entry: Entry, first_at: float = FIRST_AT) -> dict[str, Any
     """What is shown after an entry, computed directly."""
     wide, narrow = draw(view.columns, view.states)
     rows = compare(view.columns, view.states)
+    paths = draw_paths(view.columns, view.states, (wide, narrow))
     item = timeline_item(entry, first_at) if entry.text else None
     said = {"seq": view.seq, "experiment": view.head, "columns": view.columns, "rows": rows}
     found: dict[str, Any] = msgspec.json.decode(
-        msgspec.json.encode({**said, "wide": wide, "narrow": narrow, "item": item})
+        msgspec.json.encode({**said, "wide": wide, "narrow": narrow, "paths": paths, "item": item})
     )
     return found
 
@@ -211,7 +214,7 @@ def test_what_comes_again_is_written_once(monkeypatch: pytest.MonkeyPatch) -> No
         drawn.append(columns)
         return draw(columns, found)
 
-    monkeypatch.setattr(tracks, "draw", counted)
+    monkeypatch.setattr(track_pictures, "draw", counted)
     short, long = (zlib.compress(encode_track(build_track(repeating(count)))) for count in (10, 500))
     assert len(long) < len(short) + 2500
     assert len(drawn) == 2  # the listener has no room in the picture: one for each track
@@ -219,10 +222,10 @@ def test_what_comes_again_is_written_once(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_what_would_take_too_long_ends_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not build_track(repeating(3)).truncated
-    monkeypatch.setattr(tracks, "MOST_ROWS", 70)
+    monkeypatch.setattr(tracks, "MOST_MADE", 0)
     track = build_track(repeating(9))
     assert track.truncated
-    assert len(track) == 2
+    assert len(track) == 1
     assert Reader(encode_track(extend(track, repeating(9)))).raw["truncated"] is True
-    assert len(track) == 2
-    assert MOST_ROWS > 100 * 10_000
+    assert len(track) == 1
+    assert MOST_MADE > 10 * 10_000

@@ -55,6 +55,7 @@ class Reader:
             "rows": rows,
             "wide": self._picture("wide", position),
             "narrow": self._picture("narrow", position),
+            "paths": [tables["paths"][number] for number in self._chains["paths"][self._now("paths", position) or 0]],
             "item": item if text else None,
         }
 
