@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -100,6 +101,8 @@ class _Turns:
 
 async def benchmark(folder: Path, say: Callable[[str], None], *, quick: bool) -> Result:
     """All of it."""
+    if missing := [tool for tool in ("netperf", "netserver", "sockperf") if shutil.which(tool) is None]:
+        raise RivalError(f"not on this machine: {', '.join(missing)}")
     rounds = 2 if quick else 9
     async with arena(folder / "lab", published()) as place:
         keep_cores_awake()
@@ -113,8 +116,8 @@ async def benchmark(folder: Path, say: Callable[[str], None], *, quick: bool) ->
                 say(f"fidelity: round {number + 1} of {rounds}, load {say_load()}")
                 await turns.round()
         names = {one.key: f"{one.probe} {one.path.kind}" for one in place.series(KINDS, PROBES)}
-    if missing := [names[key] for key, taken in turns.rounds.items() if not taken]:
-        raise RivalError(f"no whole round of {', '.join(missing)}: {turns.failures[-1]}")
+    if unfinished := [names[key] for key, taken in turns.rounds.items() if not taken]:
+        raise RivalError(f"no whole round of {', '.join(unfinished)}: {turns.failures[-1]}")
     figures = figures_of(turns.rounds, names)
     coarse = NETPERF_STEP_US / min(one.reference_value or 1 for one in figures if one.reference == NETPERF)
     notes = [
