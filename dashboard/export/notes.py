@@ -19,7 +19,14 @@ SCHEMES = {"http", "https", "mailto"}
 # html off: what looks like HTML comes out as text. Images are taken out by nh3, which knows no img.
 _markdown = MarkdownIt("commonmark", {"html": False, "maxNesting": 20}).enable(["table", "strikethrough"])
 _markdown.disable(["image"])
-_cleaner = nh3.Cleaner(tags=TAGS, attributes=ATTRIBUTES, url_schemes=SCHEMES, link_rel="noopener noreferrer nofollow")
+# A link leads to another site or nowhere: in a file of its own a relative one would lead to the reader's disk.
+_cleaner = nh3.Cleaner(
+    tags=TAGS,
+    attributes=ATTRIBUTES,
+    url_schemes=SCHEMES,
+    url_relative="deny",
+    link_rel="noopener noreferrer nofollow",
+)
 
 
 def render_notes(text: str) -> SafeString:

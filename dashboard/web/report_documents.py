@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dashboard.core.report import canonical, digest_of
+from dashboard.core.scrub import Removal, scrub
 from dashboard.export.html import one_file
 from dashboard.lab.report_list import describe
 from dashboard.lab.report_reading import derive, derived, load_content
@@ -14,10 +15,11 @@ def document_of(identity: str, *, scrubbed: bool = False) -> bytes:
     if not scrubbed:
         found = derived(identity)
         return one_file(content, found.view, found.track, digest=describe(identity).digest)
+    content, _removed = scrub(content)
     made = derive(content)
     return one_file(content, made.view, made.track, digest=digest_of(canonical(content)), scrubbed=True)
 
 
-def removals_of(identity: str) -> tuple[object, ...]:
-    """What a scrubbed report leaves out."""
-    return ()
+def removals_of(identity: str) -> tuple[Removal, ...]:
+    """What a scrubbed report leaves out; NoReportError."""
+    return scrub(load_content(identity))[1]

@@ -282,6 +282,18 @@ def test_a_link_is_shown_once_and_opens_without_a_session(me: Client, report: st
     assert "Cookie" not in answer.get("Vary", "")
 
 
+def test_a_scrubbed_link_shows_none_of_what_the_preview_names(me: Client, report: str) -> None:
+    page = get(me, f"/reports/{report}/share/")
+    assert all(f"<code>{detail}</code>" in page for detail in ("lab-1", "172.17.0.2"))
+    document = Client().get(make_link(me, report, scrub="on"), **HERE).content.decode()
+    complete = Client().get(make_link(me, report), **HERE).content.decode()
+    assert "details of the machine removed" in document
+    for detail in ("lab-1", "Ada", "inst234567", "172.17.0.2", "706cad676bae"):
+        assert detail in complete
+        assert detail not in document
+    assert "Docker Engine 26.1.5" in document
+
+
 def test_only_a_get_counts_as_a_view(me: Client, report: str) -> None:
     path = make_link(me, report)
     for method in ("get", "head", "head", "get"):
