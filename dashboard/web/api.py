@@ -6,10 +6,7 @@ from typing import Any
 
 import msgspec
 from channels.db import database_sync_to_async
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.utils.csp import CSP
-from django.views.decorators.csp import csp_override
 from ninja import NinjaAPI, Schema, Status
 from ninja.errors import HttpError, ValidationError
 from ninja.security import APIKeyCookie
@@ -22,6 +19,7 @@ from dashboard.core.lifecycle import Wanted
 from dashboard.core.messages import SHAPES, Comparison, EngineRef, encode, schema_of
 from dashboard.lab import requests, store
 from dashboard.models import Experiment
+from dashboard.web.api_docs import Documentation
 from dashboard.web.measuring_api import router as measuring
 from dashboard.web.service import LabAwayError, service
 from dashboard.web.views import examined, listed, require_experiment, snapshot_of
@@ -56,15 +54,12 @@ def _speaks_json(request: HttpRequest) -> bool:
     return request.content_type == "application/json" or not (request.content_type or request.body)
 
 
-#: Swagger UI draws its arrows from data: addresses in its style sheet; nothing else is allowed more.
-DOCS_CSP: dict[str, Any] = {**settings.SECURE_CSP, "img-src": [CSP.SELF, "data:"]}
-
 api = NinjaAPI(
     title="Netmodes",
     version=__version__,
     auth=Session(),
     urls_namespace="api",
-    docs_decorator=csp_override(DOCS_CSP),
+    docs=Documentation(),
 )
 
 

@@ -277,8 +277,12 @@ async def test_the_description_names_every_address_and_the_page_of_it_is_ours(me
     description = (await http("GET", "/api/openapi.json", who=me)).json
     assert "/api/experiments" in description["paths"]
     page = await http("GET", "/api/docs", who=me)
-    assert "/static/ninja/" in page.text
-    assert "cdn" not in page.text
+    for path, methods in description["paths"].items():
+        for method, operation in methods.items():
+            assert f"<code>{method.upper()} {path}</code>" in page.text
+            assert operation["operationId"]
+    for name in description["components"]["schemas"]:
+        assert f'id="schema-{name}"' in page.text
 
 
 async def test_the_doctor_answers_without_an_engine(me: Person) -> None:

@@ -225,15 +225,6 @@ async def test_every_answer_carries_the_strict_policies(me: Person, identity: st
         assert is_strict(answer), (name, headers.get("content-security-policy"))
 
 
-async def test_the_policy_is_relaxed_for_one_page_and_there_for_its_pictures_alone(me: Person, identity: str) -> None:
-    for name, answer in await every_answer(me, identity):
-        policy = answer["content-security-policy"]
-        assert ("data:" in policy) is (name in {"/api/docs", "/api/openapi.json"}), name
-        assert policy.count("data:") <= 1
-        if "data:" in policy:
-            assert "img-src 'self' data:" in policy
-
-
 async def test_no_page_has_a_script_or_a_style_in_it_nor_a_foreign_address(me: Person, identity: str) -> None:
     pages = 0
     for name, answer in await every_answer(me, identity):
