@@ -4,6 +4,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from dashboard.web import (
+    claims_views,
     measuring_views,
     report_exports,
     report_sharing,
@@ -58,6 +59,14 @@ urlpatterns = [
     path("workshop/<str:workshop>/<str:step>/run/", workshop_step_views.run, name="workshop-run"),
     path("workshop/<str:workshop>/<str:step>/check/", workshop_step_views.check, name="workshop-check"),
     path("workshop/<str:workshop>/<str:step>/hint/", workshop_step_views.hint, name="workshop-hint"),
+    path("claims/", claims_views.listing, name="claims"),
+    path("claims/run/", claims_views.run, name="run-claims"),
+    path("claims/runs/<str:identity>/", claims_views.one_run, name="claims-run"),
+    path("claims/runs/<str:identity>/cancel/", claims_views.cancel, name="cancel-claims"),
+    path("claims/runs/<str:identity>/save/", claims_views.save, name="save-claims"),
+    path("misconceptions/", claims_views.gallery, name="misconceptions"),
+    path("misconceptions/<str:name>/", claims_views.one_misconception, name="misconception"),
+    path("misconceptions/<str:name>/run/", claims_views.run_misconception, name="run-misconception"),
     path("doctor/", views.doctor, name="doctor"),
     path("api/", api.urls),
     path("favicon.ico", RedirectView.as_view(url="/static/dashboard/icon.svg"), name="favicon"),

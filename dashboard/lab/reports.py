@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from django.contrib.auth import get_user_model
@@ -26,7 +27,7 @@ from dashboard.core.report import (
 )
 from dashboard.core.report_bytes import MOST_BYTES, NotAReportError
 from dashboard.core.report_check import AUTHOR, TITLE, check_content, check_file
-from dashboard.lab import freezing
+from dashboard.lab import claim_runs, freezing
 from dashboard.lab.freezing import NotSavedError
 from dashboard.lab.report_list import Found, Listed, NoReportError, describe, find, tags_in_use
 from dashboard.lab.report_reading import Derived, content_bytes, derive, derived, load_content, stored
@@ -91,6 +92,24 @@ def save_measurement(
     frozen = freezing.freeze_experiment(experiment, engine) if experiment else None
     content = _content(title or kept[0].title, notes, tags, _author(author, owner_id), frozen, kept, alone=True)
     return _keep_own(content, owner_id, run)
+
+
+def save_claims(
+    run: str,
+    *,
+    title: str = "",
+    notes: str = "",
+    tags: Sequence[str] = (),
+    owner_id: int | None = None,
+    author: str = "",
+) -> str:
+    """Freezes what a run of claims has found; NotSavedError where it has found nothing."""
+    found = claim_runs.results(run)
+    if not found:
+        raise NotSavedError("This run has executed no claim: run claims first.")
+    title = title or f"{len(found)} claims, executed"
+    content = _content(title, notes, tags, _author(author, owner_id), None, ())
+    return _keep_own(replace(content, origin=Origin.CLAIMS, claims=found), owner_id, run)
 
 
 def _author(given: str, owner_id: int | None) -> str:

@@ -63,7 +63,9 @@ class Command(NetmodesCommand):
     def _list(self, claims: Sequence[Claim], *, as_json: bool) -> None:
         if as_json:
             names = ("id", "topic", "statement", "exact", "source")
-            self.print_json([{name: getattr(one, name) for name in names} | {"lines": one.shown_lines} for one in claims])
+            self.print_json(
+                [{name: getattr(one, name) for name in names} | {"lines": one.shown_lines} for one in claims]
+            )
             return
         for one in claims:
             self.stdout.write(f"{one.id:<26} {one.topic:<13} {one.statement}")

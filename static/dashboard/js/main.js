@@ -13,4 +13,5 @@ createLaunch(main);
 if (main.dataset.page === "experiment") createExperiment(main);
 if (main.dataset.page === "step") (await import("./ui/workshop.js")).createWorkshopStep(main);
 if (main.dataset.page === "result") (await import("./ui/workshop.js")).createPrinting(main);
+if (main.dataset.page === "claims") (await import("./ui/claims.js")).createClaims(main);
 if (main.dataset.page === "measurement") (await import("./ui/measure.js")).createMeasurement(main);
