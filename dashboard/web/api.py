@@ -20,6 +20,7 @@ from dashboard.core.messages import SHAPES, Comparison, EngineRef, encode, schem
 from dashboard.lab import requests, store
 from dashboard.models import Experiment
 from dashboard.web.api_docs import Documentation
+from dashboard.web.claims_api import router as claims
 from dashboard.web.measuring_api import router as measuring
 from dashboard.web.service import LabAwayError, service
 from dashboard.web.views import examined, listed, require_experiment, snapshot_of
@@ -64,6 +65,7 @@ api = NinjaAPI(
 
 
 api.add_router("", measuring)
+api.add_router("", claims)
 
 
 class Problem(Schema):
