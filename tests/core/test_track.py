@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,15 +13,10 @@ from hypothesis import strategies as st
 
 from dashboard.core import track as tracks
 from dashboard.core import track_pictures
-from dashboard.core.comparison import compare
-from dashboard.core.delta import delta
-from dashboard.core.drawn_paths import draw_paths
-from dashboard.core.journal import Cause, Entry, Facts, Source, View, advance, replay
+from dashboard.core.journal import Cause, Entry, Facts, Source, replay
 from dashboard.core.messages import ArmStatus
 from dashboard.core.picture import Picture
 from dashboard.core.state import NamespaceState, sorted_state
-from dashboard.core.stream import ExperimentHead, Phase
-from dashboard.core.timeline import timeline_item
 from dashboard.core.topology import draw
 from dashboard.core.track import MOST_MADE, build_track, encode_track, extend
 from tests.core.builders import (
@@ -41,22 +35,7 @@ from tests.core.builders import (
     states,
 )
 from tests.core.track_reader import Reader
-
-FIRST_AT = 1_780_000_000.25
-HEAD = ExperimentHead("7f2a9c", "nginx on port 80", "nginx", 80, Phase.RUNNING, FIRST_AT)
-
-
-def shown(view: View, entry: Entry, first_at: float = FIRST_AT) -> dict[str, Any]:
-    """What is shown after an entry, computed directly."""
-    wide, narrow = draw(view.columns, view.states)
-    rows = compare(view.columns, view.states)
-    paths = draw_paths(view.columns, view.states, (wide, narrow))
-    item = timeline_item(entry, first_at) if entry.text else None
-    said = {"seq": view.seq, "experiment": view.head, "columns": view.columns, "rows": rows}
-    found: dict[str, Any] = msgspec.json.decode(
-        msgspec.json.encode({**said, "wide": wide, "narrow": narrow, "paths": paths, "item": item})
-    )
-    return found
+from tests.core.track_vectors import FIRST_AT, VECTORS, observe, shown, vectors
 
 
 def assert_shows(reader: Reader, position: int, expected: dict[str, Any]) -> None:
@@ -66,27 +45,6 @@ def assert_shows(reader: Reader, position: int, expected: dict[str, Any]) -> Non
         for name in ("at", "offset_s"):
             assert found["item"].pop(name) == pytest.approx(expected["item"].pop(name), abs=0.00101, rel=0)
     assert found == expected
-
-
-def observe(observed: Sequence[tuple[Columns, States]]) -> tuple[list[Entry], list[View]]:
-    """The journal of what was observed, one entry after the other, and the observations themselves."""
-    view, entries, seen = View(), [], []
-    for number, (columns, now) in enumerate(observed, start=1):
-        before = {column.key: column for column in view.columns}
-        known = {key: delta(view.states[key], state) for key, state in now.items() if key in view.states}
-        facts = Facts(
-            head=HEAD if number == 1 else None,
-            columns=tuple(column for column in columns if before.get(column.key) != column),
-            states={key: state for key, state in now.items() if key not in view.states},
-            changes={key: changes for key, changes in known.items() if changes},
-            forgotten=tuple(key for key in view.states if key not in now and any(c.key == key for c in columns)),
-            removed=tuple(key for key in before if not any(column.key == key for column in columns)),
-        )
-        text = "" if number % 4 == 0 else f"thing {number} happened"
-        entries.append(Entry(number, FIRST_AT + (number - 1) ** 2 / 7, Cause(Source.KERNEL, "address"), facts, text))
-        view = advance(view, entries[-1])
-        seen.append(View(number, HEAD, view.columns, dict(now)))
-    return entries, seen
 
 
 @st.composite
@@ -229,3 +187,8 @@ def test_what_would_take_too_long_ends_and_says_so(monkeypatch: pytest.MonkeyPat
     assert Reader(encode_track(extend(track, repeating(9)))).raw["truncated"] is True
     assert len(track) == 1
     assert MOST_MADE > 10 * 10_000
+
+
+def test_the_browser_is_tested_with_what_is_made_here() -> None:
+    kept = msgspec.json.decode(VECTORS.read_bytes())
+    assert kept == vectors(), "python -m tests.core.track_vectors"
