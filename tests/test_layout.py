@@ -14,6 +14,9 @@ MOST_LINES = 400
 
 #: Modules without a test file of their own, each with the reason.
 NO_TEST_OF_ITS_OWN: dict[str, str] = {
+    "core/checking.py": "what checks are made of: test_checks goes through every one",
+    "core/container_checks.py": "one chapter of the vocabulary: test_checks goes through every check",
+    "core/namespace_checks.py": "one chapter of the vocabulary: test_checks goes through every check",
     "core/path_kinds.py": "the values that paths are made of: test_paths finds every kind",
     "core/published_paths.py": "one chapter of paths: test_paths goes through every published port",
     "engine/protocol.py": "types only: test_docker_engine holds the implementation to them",

@@ -64,7 +64,7 @@ def read_toml(text: str, before: int = 0) -> Source:
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         said = str(error)
         at = _AT_LINE.search(said)
-        line = before + int(at[1]) if at else before + text.count("\n")
+        line = before + int(at[1]) if at else before + len(text.splitlines())
         what = _AT_LINE.sub("", said).replace(" (at end of document)", " at its end")[:200] or "it is nested too deep"
         raise SourceError(max(line, 1), f"this is not TOML: {what}.") from None
     return Source(values, text, before)

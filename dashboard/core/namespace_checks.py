@@ -184,8 +184,9 @@ def contacts_on(arguments: Arguments, observation: Observation) -> tuple[Contact
     if state is None or (which != Which() and found is None):
         return ()
     local = local_addresses(state)
-    own = {observation.machine.netns: observation.contacts} if observation.machine else {}
-    own |= {one.state.netns: one.contacts for one in observation.containers if one.state is not None}
+    own = {one.state.netns: one.contacts for one in observation.containers if one.state is not None}
+    if observation.machine is not None:
+        own[observation.machine.netns] = observation.contacts
     since = found.started - SLACK_S if found and which != Which() else 0.0
     return tuple(
         one
