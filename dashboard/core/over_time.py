@@ -59,12 +59,14 @@ class LineView:
 
 @dataclass(frozen=True, slots=True)
 class ChartView:
-    """The drawing, empty where nothing was measured. ``unit`` stands behind the highest tick."""
+    """The drawing, empty where nothing was measured. ``unit`` stands behind the highest tick;
+    ``moments`` are lines up and down, each with its text."""
 
     lines: tuple[LineView, ...]
     across: tuple[Tick, ...]
     up: tuple[Tick, ...]
     unit: str = "µs"
+    moments: tuple[Tick, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

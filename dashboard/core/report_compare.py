@@ -6,17 +6,16 @@ verdict stands without its caveat where the processors are not known to be the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dashboard.core.figures import micros, mode_of, say_interval, signed
-from dashboard.core.measurement import Block, Options, Probe
-from dashboard.core.report import FrozenRun, Origin
+from dashboard.core.figures import micros, say_interval, signed
+from dashboard.core.report import Origin
 from dashboard.core.report_changes import ArmMatch, ChangedRow, list_changes, match_arms
 from dashboard.core.report_charts import ChartTable, IntervalChart, draw_intervals
-from dashboard.core.report_environment import EnvironmentRow, Place, compare_places, processor_caveat, suspects
+from dashboard.core.report_environment import EnvironmentRow, compare_places, processor_caveat, suspects
+from dashboard.core.report_light import LightReport, Measured, series_of
 from dashboard.core.report_view import ReportView
-from dashboard.core.signatures import series_signature
 from dashboard.core.statistics import median
 from dashboard.core.unpaired import DRIFT_SENTENCE, Between, compare_blocks
 from dashboard.core.verdicts import Inconclusive, name_of
@@ -28,11 +27,10 @@ NOT_EXECUTED = "not executed"
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A report to be compared: how it is read, its measurements with every block, and where it was made."""
+    """A report to be compared: how it is read, and its figures."""
 
     view: ReportView
-    runs: tuple[FrozenRun, ...]
-    place: Place
+    light: LightReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,36 +94,6 @@ class ReportComparison:
     unmatched: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """A series of one report."""
-
-    column: str
-    path: str
-    probe: Probe
-    mode: str
-    options: Options
-    blocks: tuple[Block, ...]
-
-
-def _series_of(runs: Sequence[FrozenRun], modes: Mapping[str, str]) -> dict[str, _Measured]:
-    """By signature; where columns of one mode share it, also by the column's key. The newest run of each counts."""
-    found: dict[tuple[str, str], _Measured] = {}
-    for run in runs:
-        options = run.measurement.options
-        for one in run.series:
-            blocks = tuple(block for block in run.blocks if block.series == one.key)
-            if any(block.counts for block in blocks):
-                column = one.path.server
-                mode = modes.get(column) or mode_of(column)
-                name = series_signature(one, {column: mode}, options)
-                found[name, column] = _Measured(column, one.path.name, one.probe, mode, options, blocks)
-    shared: dict[str, int] = {}
-    for name, _column in found:
-        shared[name] = shared.get(name, 0) + 1
-    return {name if shared[name] == 1 else f"{name} ({column})": one for (name, column), one in found.items()}
-
-
 def say_between(found: Between) -> str:
     """The difference with its interval, or why there is none."""
     if isinstance(found.verdict, Inconclusive) and (found.delta_us is None or found.ci95_us is None):
@@ -135,16 +103,18 @@ def say_between(found: Between) -> str:
     return f"{said}: {found.verdict.reason}" if isinstance(found.verdict, Inconclusive) else said
 
 
-def _later(letter: str, first: Compared, other: Compared, one: _Measured, two: _Measured) -> Later:
+def _later(letter: str, first: Compared, other: Compared, one: Measured, two: Measured) -> Later:
     found = compare_blocks(one.blocks, two.blocks, margin_us=one.options.same_within_us)
     verdict = name_of(found.verdict)
-    could = suspects(first.place, other.place, one.path, one.probe) if verdict in {"slower", "faster"} else ()
-    caveat = processor_caveat(first.place, other.place)
+    could = (
+        suspects(first.light.place, other.light.place, one.path, one.probe) if verdict in {"slower", "faster"} else ()
+    )
+    caveat = processor_caveat(first.light.place, other.light.place)
     return Later(letter, found, verdict, say_between(found), could, caveat)
 
 
 def _latency(given: Sequence[Compared]) -> tuple[tuple[LatencyRow, ...], tuple[str, ...]]:
-    measured = [_series_of(one.runs, one.view.modes) for one in given]
+    measured = [series_of(one.light) for one in given]
     rows, alone = [], []
     for signature in dict.fromkeys(name for one in measured for name in one):
         own = [one.get(signature) for one in measured]
@@ -160,8 +130,7 @@ def _latency(given: Sequence[Compared]) -> tuple[tuple[LatencyRow, ...], tuple[s
         medians = tuple(
             median(block.center_us for block in one.blocks if block.counts) if one is not None else None for one in own
         )
-        label = f"{first.column}/{first.path} {first.probe}"
-        rows.append(LatencyRow(signature, label, first.mode, medians, later))
+        rows.append(LatencyRow(signature, first.label, first.mode, medians, later))
     return tuple(rows), tuple(alone)
 
 
@@ -204,7 +173,7 @@ def _claims(views: Sequence[ReportView]) -> tuple[ClaimRow, ...]:
 def _caveats(given: Sequence[Compared], *, times: bool) -> tuple[str, ...]:
     found = [DRIFT_SENTENCE] if times else []
     for number, one in enumerate(given[1:], 1):
-        caveat = processor_caveat(given[0].place, one.place)
+        caveat = processor_caveat(given[0].light.place, one.light.place)
         if caveat and times:
             found.append(f"A and {LETTERS[number]}: {caveat}")
     return tuple(dict.fromkeys(found))
@@ -226,7 +195,7 @@ def compare_reports(given: Sequence[Compared]) -> ReportComparison:
             Named(letter, view.title, view.saved_at, view.origin) for letter, view in zip(LETTERS, views, strict=False)
         ),
         _caveats(given, times=bool(latency)),
-        compare_places([one.place for one in given]),
+        compare_places([one.light.place for one in given]),
         arms,
         changes,
         same,

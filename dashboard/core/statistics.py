@@ -88,6 +88,24 @@ def resampled_medians(samples: Sequence[float], source: random.Random, rounds: i
     return found
 
 
+def rank_interval(values: Sequence[float], confidence: float = 0.95) -> Interval | None:
+    """The interval of the median between two of the sorted values, whatever their distribution (the inverted sign
+    test); it covers ``confidence`` at least. None where even all of them are too few: below 6 for 95 %."""
+    ordered, size, outside = sorted(values), len(values), (1 - confidence) / 2
+    if size > 500:  # the binomial distribution is the normal one by then
+        place = int((size - NormalDist().inv_cdf(1 - outside) * size**0.5) / 2)
+        return Interval(ordered[place - 1], ordered[size - place])
+    below = term = 0.5**size
+    if size == 0 or below > outside:
+        return None
+    place = 0
+    while below <= outside:
+        place += 1
+        term *= (size - place + 1) / place
+        below += term
+    return Interval(ordered[place - 1], ordered[size - place])
+
+
 def small_sample_confidence(confidence: float, size: int) -> float:
     """The confidence to ask of a percentile bootstrap of ``size`` samples so that it covers ``confidence``.
 

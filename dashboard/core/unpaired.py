@@ -12,8 +12,8 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from dashboard.core.measurement import Block
 from dashboard.core.statistics import Interval, median, percentile, resampled_medians
 from dashboard.core.verdicts import (
     CONFIDENCE,
@@ -26,12 +26,38 @@ from dashboard.core.verdicts import (
     default_margin,
 )
 
+#: So often are the blocks drawn anew: long runs less often, since that takes longer and their intervals are narrow.
+LEAST_DRAWS, MOST_DRAWS, DRAWN_VALUES = 400, 2000, 200_000
 #: A run is cut into so many stretches to see how far its median moved.
 STRETCHES = 4
 DRIFT_SENTENCE = (
     "The runs did not take turns: what changed between them, such as load, clock speed or where the processes ran, is "
     "in the difference and not in its interval."
 )
+
+
+class Timed(Protocol):
+    """What is needed of a block, as in ``core.measurement``."""
+
+    @property
+    def round(self) -> int:
+        """Its place in the order of the run."""
+
+    @property
+    def n(self) -> int:
+        """How many requests it timed."""
+
+    @property
+    def center_us(self) -> float:
+        """What is compared."""
+
+    @property
+    def p99_us(self) -> float:
+        """Its tail."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it takes part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +112,7 @@ def drift_of(values: Sequence[float]) -> float | None:
 
 
 def compare_blocks(
-    before: Sequence[Block],
-    after: Sequence[Block],
-    *,
-    margin_us: float | None = None,
-    seed: int = 1,
-    rounds: int = 2000,
+    before: Sequence[Timed], after: Sequence[Timed], *, margin_us: float | None = None, seed: int = 1
 ) -> Between:
     """What two runs of the same series say about each other; the same blocks and seed, the same interval."""
     ones = sorted((one for one in before if one.counts), key=lambda one: one.round)
@@ -104,6 +125,7 @@ def compare_blocks(
     if min(sizes) < LEAST_ROUNDS:
         return Between(Inconclusive(f"only {min(sizes)} blocks in one run; {LEAST_ROUNDS} are needed"), sizes, delta)
     source = random.Random(seed)  # noqa: S311 - statistics
+    rounds = min(MOST_DRAWS, max(LEAST_DRAWS, DRAWN_VALUES // sum(sizes)))
     drawn = _resampled(mine, theirs, source, rounds)
     interval = _ends(drawn, CONFIDENCE)
     margin = margin_us or default_margin(median(mine))

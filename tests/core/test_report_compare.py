@@ -8,12 +8,12 @@ from functools import cache
 import pytest
 
 from dashboard.core.measurement import Options
-from dashboard.core.report import ClaimResult, ClaimVerdict, ReportContent
+from dashboard.core.report import ClaimResult, ClaimVerdict, ReportContent, canonical
 from dashboard.core.report_compare import Compared, compare_reports
-from dashboard.core.report_environment import Place
+from dashboard.core.report_light import decode_light
 from dashboard.core.report_view import ReportView, build_view
 from dashboard.core.unpaired import DRIFT_SENTENCE
-from tests.core.report_builders import ENGINE, make_content, make_run, with_environment
+from tests.core.report_builders import make_content, make_run, with_environment
 
 MODES = ("host", "bridge")
 BEFORE = make_run(MODES, seed=1)
@@ -28,7 +28,7 @@ def base_view() -> ReportView:
 def compared(content: ReportContent) -> Compared:
     """As the page makes it; the view's drawings are not needed."""
     view = replace(base_view(), title=content.title, claims=content.claims, modes={"host": "host", "bridge": "bridge"})
-    return Compared(view, content.measurements, Place(content.environment, ENGINE, content.version))
+    return Compared(view, decode_light(canonical(content)))
 
 
 def two(before: ReportContent, after: ReportContent) -> tuple[Compared, Compared]:

@@ -15,6 +15,7 @@ from dashboard.core.statistics import (
     bootstrap_interval,
     median,
     percentile,
+    rank_interval,
     ratio_of_medians,
     resampled_medians,
     small_sample_confidence,
@@ -127,3 +128,23 @@ def test_with_fewer_than_three_samples_all_of_the_bootstrap_is_the_interval() ->
     assert small_sample_confidence(0.95, 2) == 1.0
     with pytest.raises(ValueError, match="nothing"):
         resampled_medians([], random.Random(1))
+
+
+@pytest.mark.parametrize("size", [6, 7, 12, 30, 101, 500, 501, 2000])
+def test_the_interval_by_ranks_is_that_of_scipy(size: int) -> None:
+    values = [random.Random(size).lognormvariate(3, 1) for _ in range(size)]
+    expected = scipy.stats.quantile_test(values, p=0.5).confidence_interval(0.95)
+    found = rank_interval(values)
+    assert found is not None
+    ordered = sorted(values)
+    places = [
+        (ordered.index(found.low), ordered.index(expected.low)),
+        (ordered.index(found.high), ordered.index(expected.high)),
+    ]
+    assert all(abs(one - other) <= (1 if size > 500 else 0) for one, other in places)
+
+
+def test_five_values_have_no_interval_by_ranks_and_six_have() -> None:
+    assert rank_interval([1.0, 2.0, 3.0, 4.0, 5.0]) is None
+    assert rank_interval([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]) == Interval(1.0, 6.0)
+    assert rank_interval([]) is None
