@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum
-from functools import cache
 from typing import Any
 
 from dashboard.core.measurement import Block, Environment
@@ -52,11 +51,6 @@ def scrub(content: ReportContent) -> tuple[ReportContent, tuple[Removal, ...]]:
     return scrubber.content(content), scrubber.removals()
 
 
-@cache
-def _field_names(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(one.name for one in fields(kind))
-
-
 class _Scrubber:
     def __init__(self, content: ReportContent) -> None:
         secrets = find_secrets(content)
@@ -68,6 +62,7 @@ class _Scrubber:
         for identity in sorted(secrets.ids):
             self._ids.setdefault(identity[:12], f"{len(self._ids) + 1:012x}".ljust(64, "0"))
         self._paths: dict[str, str] = {}
+        self._fields: dict[type[Any], tuple[str, ...]] = {}
         self._names = self._name_all(secrets, texts)
         self._literal = self._literals(secrets)
         self._pattern = self._compile(secrets, texts)
@@ -176,7 +171,9 @@ class _Scrubber:
             )
         kind = type(value)
         names = NAMES.get(kind, ())
-        said = {name: self._field(getattr(value, name), named=name in names) for name in _field_names(kind)}
+        if kind not in self._fields:
+            self._fields[kind] = tuple(one.name for one in fields(kind))
+        said = {name: self._field(getattr(value, name), named=name in names) for name in self._fields[kind]}
         if isinstance(value, ArmSpec):
             said["environment"] = {self.text(key): REMOVED for key in value.environment}
             said["command"] = shortened(value.command)

@@ -32,14 +32,21 @@ def _is_serving(column: Column, states: dict[str, NamespaceState]) -> bool:
 
 
 async def compare_once(
-    data_dir: Path, spec: ExperimentSpec, say: Callable[[str], None], *, keep: bool = False
+    data_dir: Path,
+    spec: ExperimentSpec,
+    say: Callable[[str], None],
+    *,
+    keep: bool = False,
+    launching: Callable[[str], None] | None = None,
 ) -> Comparison:
     """Launches, waits until every arm serves or has failed, compares, and removes everything unless ``keep``.
 
     A program that opens no port is waited for ``SETTLE_S`` seconds. EngineError if no engine answers, or no more.
-    On a private host that ends with this process nothing can be kept.
+    On a private host that ends with this process nothing can be kept. ``launching`` is told the experiment's id.
     """
     async with launched(data_dir, spec, say, keep=keep) as (context, run):
+        if launching is not None:
+            launching(run.id)
         loop = asyncio.get_running_loop()
         end = loop.time() + SETTLE_S
         while loop.time() < end and not all(_is_serving(c, run.view.states) for c in run.view.columns):

@@ -18,6 +18,7 @@ from dashboard import configuration
 from dashboard.core.messages import encode
 from dashboard.engine.private_host import PrivateHostError
 from dashboard.engine.protocol import EngineError
+from dashboard.lab.freezing import NotSavedError
 
 FAILED = 1
 WRONG_USAGE = 2
@@ -70,6 +71,16 @@ class NetmodesCommand(BaseCommand):
             call_command("migrate", verbosity=0, interactive=False)
         except (DatabaseError, OSError) as error:
             raise CommandError(f"The database cannot be used: {error}.", returncode=FAILED) from None
+
+    def save(self, make: Callable[..., str], source: str, **said: Any) -> str | None:
+        """Makes a report and says its number; None, with the reason said, where it cannot be made."""
+        try:
+            report = make(source, **said)
+        except NotSavedError as error:
+            self.say(f"No report was saved: {error}")
+            return None
+        self.say(f"Saved as report {report}: ./netmodes report export {report} --format html --output report.html")
+        return report
 
     def run[T](self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Runs to the end; an engine's refusal is a sentence and exit 1, Ctrl-C is exit 130."""

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -30,11 +31,11 @@ CONTENT = make_content(4, [RUN])
 CAUSE = Cause(Source.LAB)
 
 
-def experiment(*entries: Entry, **more: object) -> ReportContent:
+def experiment(*entries: Entry, **more: Any) -> ReportContent:
     """The content with another journal, or other fields of its experiment."""
     assert CONTENT.experiment is not None
-    changed = replace(CONTENT.experiment, **{"journal": entries, "shown_seq": 0} | more if entries else more)
-    return replace(CONTENT, experiment=changed)
+    fields = {"journal": entries, "shown_seq": 0, **more} if entries else more
+    return replace(CONTENT, experiment=replace(CONTENT.experiment, **fields))
 
 
 def frozen() -> FrozenExperiment:
@@ -42,8 +43,8 @@ def frozen() -> FrozenExperiment:
     return CONTENT.experiment
 
 
-def with_block(**more: object) -> ReportContent:
-    first: Block = replace(RUN.blocks[0], **more)  # type: ignore[arg-type]
+def with_block(**more: Any) -> ReportContent:
+    first: Block = replace(RUN.blocks[0], **more)
     return replace(CONTENT, measurements=(replace(RUN, blocks=(first, *RUN.blocks[1:])),))
 
 
@@ -131,9 +132,9 @@ def test_series_that_are_compared_but_not_there_are_refused() -> None:
         check_content(replace(CONTENT, measurements=(run,)))
 
 
-def replaced(count: int, **changes: object) -> ReportContent:
+def replaced(count: int, **changes: Any) -> ReportContent:
     """A journal in which one large state changes again and again."""
-    change = Changes(**changes)  # type: ignore[arg-type]
+    change = Changes(**changes)
     again = [Entry(2 + number, AT, CAUSE, Facts(changes={"column0": change})) for number in range(count)]
     return experiment(first(3000), *again)
 
@@ -201,20 +202,18 @@ def _poisoned(content: ReportContent) -> list[ReportContent]:
     plain = msgspec.json.decode(msgspec.json.encode(content))
     found: list[ReportContent] = []
 
-    def walk(value: object, put: Callable[[object], None]) -> None:
-        if isinstance(value, dict):
-            for key in list(value):
-                walk(value[key], lambda new, value=value, key=key: value.__setitem__(key, new))
-        elif isinstance(value, list):
-            for number in range(len(value)):
-                walk(value[number], lambda new, value=value, number=number: value.__setitem__(number, new))
-        elif isinstance(value, str):
-            put(HOSTILE)
-            with suppress(msgspec.ValidationError):
-                found.append(msgspec.convert(plain, ReportContent))
-            put(value)
+    def walk(holder: Any) -> None:
+        for key in list(holder) if isinstance(holder, dict) else range(len(holder)):
+            value = holder[key]
+            if isinstance(value, (dict, list)):
+                walk(value)
+            elif isinstance(value, str):
+                holder[key] = HOSTILE
+                with suppress(msgspec.ValidationError):
+                    found.append(msgspec.convert(plain, ReportContent))
+                holder[key] = value
 
-    walk(plain, lambda new: None)
+    walk(plain)
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,10 +15,10 @@ from tests.reports import make_content
 from tests.scrubbed import with_scene
 
 
-def found_in(**more: object) -> set[str]:
+def found_in(**more: Any) -> set[str]:
     """Names found in the content of one experiment whose machine's state has these fields."""
     columns, states = make_scene(("host", "bridge"))
-    return find_secrets(with_scene(columns, states | {"machine": replace(states["machine"], **more)})).names  # type: ignore[arg-type]
+    return find_secrets(with_scene(columns, states | {"machine": replace(states["machine"], **more)})).names
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,7 @@ def found_in(**more: object) -> set[str]:
     ],
 )
 def test_names_of_machines_are_found_and_those_of_columns_and_of_every_machine_are_not(
-    more: dict[str, object], found: set[str], left: set[str]
+    more: dict[str, Any], found: set[str], left: set[str]
 ) -> None:
     names = found_in(**more)
     assert found <= names
@@ -49,7 +50,7 @@ def test_a_host_named_like_a_word_is_renamed_only_where_its_name_stands() -> Non
     assert found.words == {"docker"}
 
 
-def of_arm(**more: object) -> ReportContent:
+def of_arm(**more: Any) -> ReportContent:
     content = make_content(0, ())
     assert content.experiment is not None
     spec = replace(content.experiment.spec, arms=(make_arm("bridge", **more),))

@@ -7,7 +7,9 @@ import signal
 import msgspec
 import pytest
 
+from dashboard.core.journal import replay
 from dashboard.core.messages import Comparison, schema_of
+from dashboard.core.report_check import check_file
 from tests.json_schema import violations
 from tests.management.terminal import LONG_S, Terminal, run_here
 from tests.polling import until
@@ -159,3 +161,24 @@ def test_what_kill_9_leaves_is_reaped_and_a_living_command_is_left_alone(
         living.process.send_signal(signal.SIGCONT)
     assert living.ended().code == 0
     assert names(engine_host) == []
+
+
+def test_what_is_saved_can_be_exported_and_named_in_the_document(terminal: Terminal) -> None:
+    done = terminal.run("compare", "host", "none", "--save", "--title", "From cron", "--json")
+    assert done.code == 0, done.err
+    assert violations(done.json, schema_of("comparison/1")) == []
+    report = done.json["report"]
+    assert f"Saved as report {report}" in done.err
+    exported = terminal.run("report", "export", report)
+    assert exported.code == 0, exported.err
+    content = check_file(exported.out.encode())[0]
+    assert content.title == "From cron"
+    assert content.experiment is not None
+    assert (content.experiment.head.phase, content.experiment.engine.version) == (
+        "stopped",
+        done.json["engine"]["version"],
+    )
+    assert 0 < content.experiment.shown_seq < content.experiment.journal[-1].seq
+    view = replay(entry for entry in content.experiment.journal if entry.seq <= content.experiment.shown_seq)
+    assert set(view.states) == set(done.json["states"])
+    assert content.environment.cores > 0

@@ -7,6 +7,7 @@ import pytest
 
 from dashboard.core.measurement import Measurement
 from dashboard.core.messages import schema_of
+from dashboard.core.report_check import check_file
 from tests.json_schema import violations
 from tests.management.terminal import Terminal, run_here
 from tests.private_engine import PrivateEngine
@@ -58,3 +59,14 @@ def test_without_a_common_path_nothing_is_measured_and_exit_is_1(terminal: Termi
     done = terminal.run("measure", "none", "--seconds", "1")
     assert done.code == 1
     assert "There is no path to measure: none has loopback only" in done.err
+
+
+def test_what_is_saved_is_named_in_the_document_and_has_every_block(terminal: Terminal) -> None:
+    done = terminal.run("measure", "host", "bridge", "--seconds", "1.5", "--save", "--title", "Cost", "--json")
+    assert done.code == 0, done.err
+    content = check_file(terminal.run("report", "export", done.json["report"]).out.encode())[0]
+    (run,) = content.measurements
+    assert (content.title, content.origin) == ("Cost", "measurement")
+    assert content.experiment is not None
+    assert msgspec.to_builtins(run.measurement)["series"] == done.json["series"]
+    assert {block.series for block in run.blocks} == {one.key for one in run.series}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -11,6 +12,7 @@ from dashboard import configuration
 from dashboard.core.drafts import read_draft
 from dashboard.core.messages import ArmStatus
 from dashboard.core.plain import comparison_text, printable
+from dashboard.lab import reports
 from dashboard.lab.single import compare_once
 from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, require_root
 
@@ -30,7 +32,8 @@ class Command(NetmodesCommand):
         parser.add_argument("--publish", "-p", action="append", default=[], metavar="H:C", help="port to publish")
         parser.add_argument("--command", default="", help="command instead of the image's own")
         parser.add_argument("--name", action="append", default=[], help="one more name to look up from inside")
-        parser.add_argument("--title", default="", help="title of the experiment")
+        parser.add_argument("--title", default="", help="title of the experiment, and of the report")
+        parser.add_argument("--save", action="store_true", help="make a report of it")
         parser.add_argument("--keep", action="store_true", help="leave it running")
         parser.add_argument("--all", action="store_true", help="show rows that are the same, too")
         parser.add_argument("--json", action="store_true", help="print comparison/1")
@@ -52,7 +55,12 @@ class Command(NetmodesCommand):
         require_root("Reading network namespaces")
         self.migrate()
         folder = configuration.data_dir()
-        found = self.run(lambda: compare_once(folder, draft.spec, self.say, keep=options["keep"]))
+        launched: list[str] = []
+        keep = options["keep"]
+        found = self.run(lambda: compare_once(folder, draft.spec, self.say, keep=keep, launching=launched.append))
+        if options["save"]:
+            report = self.save(reports.save_experiment, launched[0], title=options["title"], engine=found.engine)
+            found = replace(found, report=report)
         if options["json"]:
             self.print_json(found)
         else:
@@ -63,5 +71,5 @@ class Command(NetmodesCommand):
         for column in wrong:
             why = column.error or (f"exited with code {column.exit_code}" if column.exit_code is not None else "")
             self.say(f"{column.title}: {column.status}: {printable(why or 'it did not start')}")
-        if wrong:
+        if wrong or (options["save"] and found.report is None):
             raise SystemExit(FAILED)

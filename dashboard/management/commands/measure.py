@@ -6,14 +6,16 @@ import random
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration
 from dashboard.core.drafts import read_draft
 from dashboard.core.measured_text import measurement_text
 from dashboard.core.measurement import ANSWERED_BY_US, Measurement, Options, Probe, Stop, check_options
+from dashboard.core.messages import EngineRef
 from dashboard.core.modes import ExperimentSpec
-from dashboard.lab import measurements
+from dashboard.lab import measurements, reports
 from dashboard.lab.measurements import Asked
 from dashboard.lab.measuring import measure_paths
 from dashboard.lab.single import launched
@@ -43,6 +45,8 @@ class Command(NetmodesCommand):
         parser.add_argument("--under-load", action="store_true", help="while a stream saturates the same path")
         parser.add_argument("--name", default="localhost", help="name to look up with dns (default localhost)")
         parser.add_argument("--seed", type=int, help="seed of the order (default random, always recorded)")
+        parser.add_argument("--title", default="", help="title of the run, and of the report")
+        parser.add_argument("--save", action="store_true", help="make a report of it")
         parser.add_argument("--json", action="store_true", help="print measurement/1")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -53,11 +57,16 @@ class Command(NetmodesCommand):
         self.migrate()
         seed = options["seed"] if options["seed"] is not None else random.SystemRandom().getrandbits(32)
         folder = configuration.data_dir()
-        found = self.run(lambda: self._measure(folder, spec, probes, how, seed))
+        found, run, engine = self.run(lambda: self._measure(folder, spec, probes, how, seed))
+        report = None
+        if options["save"]:
+            report = self.save(reports.save_measurement, run, title=options["title"], engine=engine)
         if options["json"]:
-            self.print_json(found)
+            self.print_json({**msgspec.to_builtins(found), "report": report} if options["save"] else found)
         else:
             self.stdout.write(measurement_text(found))
+        if options["save"] and report is None:
+            raise SystemExit(FAILED)
         if found.stopped is Stop.FAILED or not any(one.n for one in found.series):
             self.say(found.stop_reason)
             raise SystemExit(FAILED)
@@ -91,7 +100,7 @@ class Command(NetmodesCommand):
         publish = options["publish"] or [f"{port}/tcp", f"{port}/udp"]
         draft = read_draft(
             {
-                "title": f"measure {' '.join(options['modes'])}",
+                "title": options["title"] or f"measure {' '.join(options['modes'])}",
                 "image": options["image"],
                 "port": port,
                 "publish": publish,
@@ -104,7 +113,7 @@ class Command(NetmodesCommand):
 
     async def _measure(
         self, folder: Path, spec: ExperimentSpec, probes: tuple[Probe, ...], how: Options, seed: int
-    ) -> Measurement:
+    ) -> tuple[Measurement, str, EngineRef]:
         async with launched(folder, spec, self.say) as (context, run):
             told = -1.0
 
@@ -120,4 +129,4 @@ class Command(NetmodesCommand):
             found = await context.database.run(measurements.load_measurement, identity)
         if found is None:
             raise CommandError("The run was deleted while it was measured.", returncode=FAILED)
-        return found
+        return found, identity, context.ref

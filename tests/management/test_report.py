@@ -1,0 +1,135 @@
+"""``./netmodes report``: one document on stdout, a sentence on stderr, and the exit code says which it was."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from dashboard.export.formats import Format
+from dashboard.lab import reports
+from dashboard.models import Report
+from tests.management.terminal import run_here
+from tests.reports import make_content, make_file, make_run
+
+pytestmark = pytest.mark.django_db(transaction=True)
+FILE = make_file(make_content(4, [make_run(rounds=12)]))
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def report() -> str:
+    return reports.import_file(FILE)
+
+
+def test_reports_are_listed_for_a_person_and_for_a_program(capsys: Capture, report: str) -> None:
+    done = run_here(capsys, "report", "list")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines()[0] == f"{report}  Host or bridge  #lab #november imported from inst234567"
+    found = run_here(capsys, "report", "list", "BRIDGE", "--tag", "lab", "--json").json
+    assert [one["id"] for one in found["reports"]] == [report]
+    assert run_here(capsys, "report", "list", "paris").out.strip() == "No report was found."
+    assert run_here(capsys, "report", "list", "--archived", "--json").json["reports"] == []
+
+
+@pytest.mark.parametrize("form", [one for one in Format if one is not Format.PDF])
+def test_each_format_is_written_whole_to_stdout_or_to_a_file(
+    capsys: Capture, tmp_path: Path, report: str, form: Format
+) -> None:
+    done = run_here(capsys, "report", "export", report, "--format", str(form))
+    assert (done.code, done.err) == (0, "")
+    assert len(done.out) > 100
+    file = tmp_path / "out"
+    again = run_here(capsys, "report", "export", report, "--format", str(form), "--output", str(file))
+    assert (again.code, again.out) == (0, "")
+    assert again.err.startswith(f"Wrote {file} (")
+    assert file.read_bytes() == done.out.encode()
+    assert [one.name for one in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_pdf_is_written_to_a_file(capsys: Capture, tmp_path: Path, report: str) -> None:
+    file = tmp_path / "report.pdf"
+    done = run_here(capsys, "report", "export", report, "--format", "pdf", "--output", str(file))
+    assert (done.code, done.out) == (0, ""), done.err
+    assert file.read_bytes().startswith(b"%PDF-")
+
+
+def test_json_comes_back_as_the_same_bytes(capsys: Capture, tmp_path: Path, report: str) -> None:
+    file = tmp_path / "report.json"
+    run_here(capsys, "report", "export", report, "--output", str(file))
+    assert file.read_bytes() == FILE
+    Report.objects.all().delete()
+    done = run_here(capsys, "report", "import", str(file), "--json")
+    assert (done.code, done.err) == (0, "")
+    assert done.json["imported_from"] == "inst234567"
+    assert run_here(capsys, "report", "export", done.json["report"]).out.encode() == FILE
+
+
+def test_an_import_comes_from_stdin_too(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(FILE)))
+    done = run_here(capsys, "report", "import", "-")
+    assert done.code == 0
+    assert done.out.strip() == f"Imported “Host or bridge” as report {Report.objects.get().pk}."
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "not JSON"),
+        (b"{}", "not a report"),
+        (FILE.replace(b"Ada", b"Eve"), "hash does not fit"),
+        (b" " * ((32 << 20) + 1), "at most 33,554,432 are taken"),
+    ],
+)
+def test_what_is_no_report_is_exit_1_and_nothing_is_kept(
+    capsys: Capture, tmp_path: Path, data: bytes, words: str
+) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(data)
+    done = run_here(capsys, "report", "import", str(file), "--json")
+    assert (done.code, done.out) == (1, "")
+    assert words in done.err
+    assert done.err.startswith("Nothing was imported.")
+    assert Report.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("export", "nothing"), 1, "There is no report “nothing”: ./netmodes report list names them."),
+        (("export", "nothing", "--format", "docx"), 2, "invalid choice: 'docx'"),
+        (("export",), 2, "ID"),
+        ((), 2, "list | export | import"),
+        (("import", "/nowhere/at/all.json"), 1, "/nowhere/at/all.json cannot be read: No such file or directory."),
+        (("import", "/"), 1, "/ cannot be read: Is a directory."),
+    ],
+)
+def test_what_cannot_be_done_is_a_sentence_and_no_document(
+    capsys: Capture, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    done = run_here(capsys, "report", *arguments)
+    assert (done.code, done.out) == (code, "")
+    assert words in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_file_that_cannot_be_written_is_said_and_a_device_can_be(capsys: Capture, report: str) -> None:
+    done = run_here(capsys, "report", "export", report, "--output", "/nowhere/report.json")
+    assert (done.code, done.out) == (1, "")
+    assert "/nowhere/report.json cannot be written: No such file or directory." in done.err
+    assert run_here(capsys, "report", "export", report, "--output", "/dev/null").code == 0
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_deleted_report_is_neither_listed_nor_exported(capsys: Capture, report: str) -> None:
+    reports.delete(report)
+    assert run_here(capsys, "report", "list", "--json").json["total"] == 0
+    assert run_here(capsys, "report", "export", report).code == 1
+
+
+def test_the_exported_document_says_what_it_is(capsys: Capture, report: str) -> None:
+    said = json.loads(run_here(capsys, "report", "export", report).out)
+    assert sorted(said) == ["content", "hash", "schema"]
+    assert said["schema"] == "report/1"
