@@ -10,14 +10,17 @@ import pytest
 from dashboard.core.report import ClaimResult, ClaimVerdict, FrozenRun, canonical
 from dashboard.core.report_light import decode_light
 from dashboard.core.trend import DAY_S, MOST_REPORTS, Kept, build_trend, date_ticks, list_moments
-from tests.core.report_builders import SAVED_AT, make_content, make_run, with_environment
+from tests.core.report_builders import SAVED_AT, make_content, make_experiment, make_run, with_environment
 
 MODES = ("host", "bridge")
+EXPERIMENT = replace(make_experiment(MODES), journal=())
 RUNS = [make_run(MODES, count=12, seed=number, shift_us=number) for number in range(3)]
 
 
 def kept(day: int, run: FrozenRun | None = None, claims: tuple[ClaimResult, ...] = (), **environment: Any) -> Kept:
-    content = make_content(f"day {day}", measurements=(run,) if run is not None else (), claims=claims)
+    content = make_content(
+        f"day {day}", experiment=EXPERIMENT, measurements=(run,) if run is not None else (), claims=claims
+    )
     content = replace(with_environment(content, **environment), saved_at=SAVED_AT + day * DAY_S)
     return Kept(f"r{day}", decode_light(canonical(content)))
 
@@ -80,9 +83,10 @@ def test_one_report_or_none_that_measured_is_no_fault() -> None:
 
 
 def test_the_newest_hundred_are_shown() -> None:
-    trend = build_trend([kept(number) for number in range(MOST_REPORTS + 5)])
+    light = kept(0).light
+    trend = build_trend([Kept(f"r{at}", replace(light, saved_at=float(at))) for at in range(MOST_REPORTS + 5)])
     assert len(trend.moments) == MOST_REPORTS
-    assert trend.moments[-1].title == f"day {MOST_REPORTS + 4}"
+    assert trend.moments[-1].id == f"r{MOST_REPORTS + 4}"
 
 
 @pytest.mark.parametrize(
