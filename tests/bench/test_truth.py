@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.bench import fidelity
 from dashboard.bench.arena import KINDS, Taken
 from dashboard.bench.fidelity import disagreements
 from dashboard.bench.fidelity import figures_of as fidelity_figures
@@ -34,16 +35,26 @@ def blocks_of(key: str, middles: list[float]) -> list[Block]:
 
 def test_fidelity_looks_at_ours_beside_each_and_at_the_two_beside_each_other() -> None:
     rounds = {"a": [{"ours": 10.2, "netperf": 10.0, "sockperf": 8.0}] * 4}
-    found = fidelity_figures(rounds, {"a": "tcp-rr loopback"})
+    found = fidelity_figures(rounds, {"a": "tcp-rr loopback"}, "busy")
     assert [(one.name, one.reference, one.verdict) for one in found] == [
-        ("tcp-rr loopback", "netperf", Verdict.KEPT),
-        ("tcp-rr loopback", "sockperf", Verdict.BROKEN),
-        ("tcp-rr loopback: netperf", "sockperf", None),
+        ("tcp-rr loopback, busy", "netperf", Verdict.KEPT),
+        ("tcp-rr loopback, busy", "sockperf", Verdict.BROKEN),
+        ("tcp-rr loopback, busy: netperf", "sockperf", None),
     ]
     assert disagreements(found) == [
-        "tcp-rr loopback: netperf and sockperf are 25% apart: nobody can be within 5 % of both."
+        "tcp-rr loopback, busy: netperf and sockperf are 25% apart: nobody can be within 5 % of both."
     ]
     assert disagreements(found[:2]) == []
+
+
+def test_the_time_that_others_waited_is_read_as_the_kernel_tells_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = tmp_path / "cpu"
+    monkeypatch.setattr(fidelity, "PRESSURE", told)
+    assert fidelity.pressure_us() == 0
+    told.write_text("some avg10=87.85 avg60=75.73 avg300=58.18 total=1046084279\nfull avg10=0.00 total=12\n")
+    assert fidelity.pressure_us() == 1046084279
 
 
 def test_all_arms_wait_and_the_baseline_least() -> None:
