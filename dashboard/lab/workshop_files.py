@@ -58,7 +58,7 @@ def read_folder(path: Path, *, follow: bool = True) -> Loaded:
     if problems:
         # What could not be read is not there: other problems would only follow from that.
         return Loaded(None, tuple(problems))
-    return load(path.resolve().name, files)
+    return load(printable(path.resolve().name), files)
 
 
 def _refused(sentence: str, file: str = HEAD) -> Loaded:

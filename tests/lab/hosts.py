@@ -1,0 +1,45 @@
+"""A Docker host as a workshop uses it: the suite's private host, or a fake."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from dashboard.core.observation import Observation
+from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.protocol import Engine
+from dashboard.lab.watches import WatchPool
+from dashboard.lab.workshop_look import WorkshopHost, look
+from tests.private_engine import PrivateEngine
+
+LABELS = {"dev.netmodes.installation": "test", "dev.netmodes.workshop": "yes"}
+
+
+@asynccontextmanager
+async def host_of(engine: Engine, data_dir: Path, **more: Any) -> AsyncIterator[WorkshopHost]:
+    """The host of an engine, its watches closed at the end."""
+    watches = WatchPool()
+    fields: dict[str, Any] = {"pid": (await engine.info()).pid, "private": True, "labels": LABELS}
+    try:
+        yield WorkshopHost(engine=engine, data_dir=data_dir, watches=watches, **(fields | more))
+    finally:
+        await watches.close()
+
+
+@asynccontextmanager
+async def private(engine_host: PrivateEngine) -> AsyncIterator[WorkshopHost]:
+    """The suite's private host."""
+    engine = DockerEngine(engine_host.endpoint)
+    try:
+        async with host_of(engine, engine_host.data_dir) as host:
+            yield host
+    finally:
+        await engine.close()
+
+
+async def seen(host: WorkshopHost, *ports: int, lookups: tuple[str, ...] = ()) -> Observation:
+    """A look now."""
+    return await look(host, time.time(), lookups, ports)
