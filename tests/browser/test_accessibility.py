@@ -38,6 +38,9 @@ def test_a_running_experiment_with_everything_open(running: str, show: Show) -> 
     shown.page.get_by_role("button", name="Run", exact=True).click()
     expect(shown.page.locator("[data-slot=inspect-state]")).to_contain_text("Finished at")
     shown.page.get_by_label("Differences only").uncheck()
+    shown.page.locator(".paths > summary").click()
+    shown.page.get_by_role("link", name="bridge/published-proxy", exact=True).click()
+    expect(shown.page.locator("svg.picture.wide .number")).not_to_have_count(0)
     expect(shown.page.locator(".exit:visible, .error-box:visible")).to_have_count(2)
     assert violations(shown.page) == []
 
@@ -57,8 +60,9 @@ def test_the_start_page_while_something_runs(running: str, visitor: Visitor, ser
     assert violations(page) == []
 
 
-def test_the_doctor(visitor: Visitor, server: Server) -> None:
-    assert violations(visitor.open(f"{server.url}/doctor/")) == []
+@pytest.mark.parametrize("address", ["/doctor/", "/api/docs"])
+def test_a_page_that_is_always_the_same(visitor: Visitor, server: Server, address: str) -> None:
+    assert violations(visitor.open(server.url + address)) == []
 
 
 def test_pages_that_refuse(running: str, visit: Visit, server: Server) -> None:

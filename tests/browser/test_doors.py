@@ -63,5 +63,5 @@ def test_the_doctor_and_the_api_s_documentation_need_no_other_server(visitor: Vi
     page = visitor.open(f"{server.url}/doctor/")
     expect(page.get_by_role("row", name="host").first).to_contain_text("yes")
     page = visitor.open(f"{server.url}/api/docs")
-    expect(page.get_by_text("Launch an experiment")).to_be_visible()
+    expect(page.get_by_text("Launch an experiment").first).to_be_visible()
     assert {url.split("/", 3)[2] for url in asked if not url.startswith("data:")} == {f"127.0.0.1:{server.port}"}

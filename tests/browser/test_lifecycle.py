@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.comparison import ExperimentPage
+from tests.browser.keyboard import walk_to
 from tests.browser.server import Server
 from tests.browser.visitor import Show, Visit, Visitor
 from tests.polling import until
@@ -204,45 +205,22 @@ def test_a_killed_server_is_said_and_afterwards_everything_is_right_again(
     assert _containers(engine_host, identity) == []
 
 
-def _walk_to(page: Page, name: str) -> list[str]:
-    """Tabs until the control of that name has the focus; the names on the way. Each must show its focus."""
-    seen: list[str] = []
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        stop = page.evaluate(
-            """() => {
-                const one = document.activeElement, style = getComputedStyle(one), box = one.getBoundingClientRect();
-                return {
-                    name: (one.innerText || one.getAttribute("aria-label") || one.id || one.tagName).trim(),
-                    marked: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2,
-                    inside: box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth,
-                };
-            }"""
-        )
-        assert stop["marked"], f"{stop['name']} does not show that it has the focus"
-        assert stop["inside"], f"{stop['name']} has the focus outside the window"
-        seen.append(stop["name"])
-        if stop["name"] == name:
-            return seen
-    raise AssertionError(f"Tab never reached {name}: {seen}")
-
-
 def test_the_keyboard_alone_launches_and_stops(visitor: Visitor, server: Server) -> None:
     page = visitor.open(server.url)
     page.locator("#mode-host").uncheck()
     page.evaluate("document.activeElement.blur(); getSelection().removeAllRanges()")
     page.reload()
-    assert _walk_to(page, "Skip to the content") == ["Skip to the content"]
+    assert walk_to(page, "Skip to the content") == ["Skip to the content"]
     page.keyboard.press("Enter")
     expect(page.locator("main")).to_be_focused()
-    stops = _walk_to(page, "Launch")
+    stops = walk_to(page, "Launch")
     assert "Sign out" not in stops
     assert "mode-bridge" in stops
     page.keyboard.press("Enter")
     shown = ExperimentPage(page)
     shown.wait_for("running")
     shown.wait_until_live()
-    _walk_to(page, "Stop")
+    walk_to(page, "Stop")
     page.keyboard.press("Space")
     shown.wait_for("stopped")
 

@@ -1,0 +1,28 @@
+"""A person who uses the keyboard alone."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page
+
+
+def walk_to(page: Page, name: str) -> list[str]:
+    """Tabs until the control of that name has the focus; the names on the way. Each must show its focus."""
+    seen: list[str] = []
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        stop = page.evaluate(
+            """() => {
+                const one = document.activeElement, style = getComputedStyle(one), box = one.getBoundingClientRect();
+                return {
+                    name: (one.innerText || one.getAttribute("aria-label") || one.id || one.tagName).trim(),
+                    marked: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2,
+                    inside: box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth,
+                };
+            }"""
+        )
+        assert stop["marked"], f"{stop['name']} does not show that it has the focus"
+        assert stop["inside"], f"{stop['name']} has the focus outside the window"
+        seen.append(stop["name"])
+        if stop["name"] == name:
+            return seen
+    raise AssertionError(f"Tab never reached {name}: {seen}")

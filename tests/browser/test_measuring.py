@@ -1,0 +1,139 @@
+"""Measuring in the browser: start, watch, cancel, read the verdict, look again, compare over time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.axe import violations
+from tests.browser.comparison import scrolls_sideways
+from tests.browser.keyboard import walk_to
+from tests.browser.server import Server
+from tests.browser.visitor import Show, Visit, Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.engine]
+#: A run with a responder launches its arms first.
+BEGUN_MS = 30_000
+
+
+@pytest.fixture(scope="module")
+def running(server: Server) -> Iterator[str]:
+    """Two arms to measure."""
+    yield server.launch(modes=["host", "bridge"], publish="8080:80")
+    server.forget_everything()
+
+
+def state(page: Page, name: str) -> None:
+    """Until the page says that the run is there."""
+    expect(page.locator("main")).to_have_attribute("data-state", name, timeout=BEGUN_MS)
+
+
+def answered(page: Page, series: str) -> int:
+    """How many requests the table counts for a series."""
+    text = page.locator(f'tr[data-series="{series}"] [data-slot=n]').inner_text()
+    return int(re.sub(r"\D", "", text) or "0")
+
+
+def test_the_keyboard_alone_starts_watches_and_cancels(running: str, show: Show) -> None:
+    page = show(running).page
+    walk_to(page, "Measure")
+    page.keyboard.press("Enter")
+    walk_to(page, "measure-seconds")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("120")
+    walk_to(page, "Measure")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/measurements/*/")
+    state(page, "running")
+    expect(page.locator("[data-connection]")).to_have_attribute("data-connection", "live")
+    # Live: figures, blocks and time go on by themselves.
+    expect(page.locator("[data-slot=progress]")).to_contain_text("s left")
+    expect(page.locator('tr[data-series="bridge/published-proxy"] [data-slot=verdict]')).to_have_text("so far")
+    before = answered(page, "host/loopback")
+    page.wait_for_function(
+        "before => Number(document.querySelector('tr[data-series=\"host/loopback\"] [data-slot=n]')"
+        ".textContent.replace(/\\D/g, '')) > before",
+        arg=before,
+    )
+    assert page.locator('[data-chart="over-time"] canvas').count() == 1
+    assert violations(page) == []
+    walk_to(page, "Cancel")
+    page.keyboard.press("Enter")
+    state(page, "cancelled")
+    expect(page.locator("[data-part=notices]")).to_contain_text("What was measured before is kept and shown.")
+    assert answered(page, "host/loopback") > before
+    assert page.get_by_role("button", name="Cancel").count() == 0
+    # The twin that was launched for it is over, and is nobody's past experiment.
+    page.goto(page.url.split("/measurements/")[0])
+    expect(page.get_by_role("region", name="Running").get_by_role("listitem")).to_have_count(1)
+    expect(page.locator("main")).not_to_contain_text("measure: nginx")
+
+
+def test_on_a_phone_from_the_form_to_the_verdict_the_distribution_and_the_history(
+    running: str, server: Server, visit: Visit
+) -> None:
+    phone = visit(viewport={"width": 390, "height": 844}, has_touch=True)
+    page = phone.open(f"{server.url}/experiments/{running}/")
+    page.get_by_role("link", name="Measure", exact=True).tap()
+    form = page.locator(".measure-form")
+    form.get_by_label("tcp-rr").uncheck()
+    form.get_by_label("http", exact=True).check()
+    form.get_by_label("Seconds at most").fill("2")
+    form.get_by_role("button", name="Measure").tap()
+    page.wait_for_url("**/measurements/*/")
+    state(page, "finished")
+    run = page.url
+    proxy = page.locator('tr[data-series="bridge/published-proxy"]')
+    # On a busy machine two seconds may not decide it: then that is the verdict, with its reason.
+    expect(proxy.locator("[data-verdict]")).to_have_attribute("data-verdict", re.compile("slower|inconclusive"))
+    expect(proxy.locator(".verdict small").first).to_contain_text(
+        re.compile("docker-proxy copies|interval|paired blocks")
+    )
+    expect(page.locator("[data-slot=headline]")).not_to_be_empty()
+    expect(page.locator("[data-part=method]")).to_contain_text("The time of 2 s is up.")
+    assert not scrolls_sideways(page)
+    page.locator("[data-distribution] > summary").tap()
+    expect(page.locator('[data-chart="distribution"] canvas')).to_have_count(1)
+    assert violations(page) == []
+
+    page.get_by_text("Menu", exact=True).tap()
+    page.get_by_role("link", name="Measurements", exact=True).tap()
+    expect(page.locator(".runs li").first).to_contain_text("finished")
+    assert violations(page) == []
+    page.get_by_role("link", name="bridge published-proxy http").click()
+    expect(page.get_by_role("link", name="nginx on port 80")).to_have_attribute("href", run.removeprefix(server.url))
+    assert violations(page) == []
+
+
+def test_a_path_of_the_measurement_is_shown_in_the_picture(running: str, server: Server, visitor: Visitor) -> None:
+    page = visitor.open(f"{server.url}/experiments/{running}/?path=bridge%2Fpublished-dnat")
+    expect(page.locator("[data-connection]")).to_have_attribute("data-connection", "live")
+    hops = page.locator('li[data-path="bridge/published-dnat"] .hops li')
+    drawn = page.locator("svg.picture.wide .number text")
+    assert drawn.all_text_contents() == [str(place) for place in range(1, hops.count() + 1)]
+    link = page.locator('li[data-path="bridge/published-proxy"] a')
+    link.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("svg.picture.wide .box.proxy.passed")).to_have_count(1)
+    expect(page.locator("svg.picture.wide .box.dnat.passed")).to_have_count(0)
+    expect(link).to_have_attribute("aria-current", "true")
+    expect(link).to_be_focused()
+    assert page.url.endswith("?path=bridge%2Fpublished-proxy")
+    link.click()
+    expect(drawn).to_have_count(0)
+
+
+def test_what_cannot_be_measured_is_said_where_the_form_is_and_nothing_is_lost(
+    running: str, server: Server, visitor: Visitor
+) -> None:
+    visitor.expect(r"Failed to load resource: .* 400 ")
+    page = visitor.open(f"{server.url}/experiments/{running}/#measure")
+    page.locator("#measure > summary").click()
+    page.get_by_label("Seconds at most").fill("86400")
+    page.locator(".measure-form").get_by_role("button", name="Measure").click()
+    expect(page.locator("#problems")).to_contain_text("A run takes 0.5 to 3600 seconds, not 86400.")
+    expect(page.get_by_label("Seconds at most")).to_have_value("86400")
+    assert violations(page) == []
