@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from dashboard.core.messages import ArmStatus
-from dashboard.core.report import ReportContent
+from dashboard.core.report import ReportContent, canonical
 from tests.reports import make_content
 from tests.xss import STRINGS
 
@@ -108,3 +108,23 @@ def make_hostile(seed: int = 1) -> ReportContent:
     said: dict[str, Any] = msgspec.to_builtins(content)
     filler = _Filler(frozenset(keys), strings, said)
     return msgspec.convert(filler.fill(said), ReportContent)
+
+
+def keep_hostile() -> str:
+    """Keeps the report as no form and no import would, with a remark; its number."""
+    from dashboard.lab import reports
+
+    content = make_hostile()
+    number = reports._keep(content, canonical(content), None, imported_from=STRINGS[1][:16])
+    reports.annotate(number, " ".join(STRINGS), author=STRINGS[0])
+    return number
+
+
+if __name__ == "__main__":
+    import os
+
+    import django
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
+    django.setup()
+    print(keep_hostile())  # noqa: T201 - for the test that runs this beside a server
