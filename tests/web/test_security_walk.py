@@ -24,7 +24,15 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 #: What answers without a session, and how. Nothing is added here without a reason.
 OPEN = {"/sign-in/": 401, "/healthz": 200, "/readyz": 503, f"/r/{'t' * 22}/": 404}
-FILLED = {"name": "comparison", "version": "1", "action": "stop", "ending": "json", "number": "1", "token": "t" * 22}
+FILLED = {
+    "name": "comparison",
+    "version": "1",
+    "action": "stop",
+    "ending": "json",
+    "number": "1",
+    "token": "t" * 22,
+    "signature": "0" * 16,
+}
 #: A shared report opens without a session, to whoever has its token; this one is nobody's.
 SHARED = f"/r/{FILLED['token']}/"
 MUST_BE_THERE = {
