@@ -159,7 +159,7 @@ class FakeEngine:
             sandbox_key="",
             resolv_conf_path="/etc/resolv.conf",
             hosts_path="/etc/hosts",
-            hostname=config["Hostname"],
+            hostname=config.get("Hostname", ""),
             published=(),
             asked=asked,
             networks={config["HostConfig"]["NetworkMode"]: ""},

@@ -24,7 +24,10 @@ NO_TEST_OF_ITS_OWN: dict[str, str] = {
 }
 
 #: Folders whose modules are all of one form and tested as such, with where.
-TESTED_AS_ONE = {"claims": "test_claim and lab/test_claims run each of them, and each the other way round"}
+TESTED_AS_ONE = {
+    "claims": "test_claim and lab/test_claims run each of them, and each the other way round",
+    "misconceptions": "test_misconception goes through each of them; each shows a claim",
+}
 
 #: Tests that hold several modules together, with what they prove.
 BESIDE: dict[str, str] = {

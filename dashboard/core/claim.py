@@ -308,9 +308,14 @@ def fill(text: str, names: Mapping[str, str]) -> str:
     return _MARK.sub(lambda found: names[found[1]], text)
 
 
+#: What only the lab image has: settings of its own, and busybox's web server.
+_OF_THE_LAB = re.compile(r"NETMODES_|\bhttpd\b|\busleep\b")
+
+
 def show_line(line: str) -> str:
-    """A line with the workshop's image, and names as they are typed."""
-    return _MARK.sub(lambda found: "MACHINE" if found[1] == MACHINE else found[1], line.replace("IMAGE", "nginx"))
+    """A line as it is typed: with the workshop's image, or the lab image where it needs that."""
+    image = "netmodes-lab:1" if _OF_THE_LAB.search(line) else "nginx"
+    return _MARK.sub(lambda found: "MACHINE" if found[1] == MACHINE else found[1], line.replace("IMAGE", image))
 
 
 def by_statement(claims: Sequence[Claim]) -> dict[Topic, tuple[Claim, ...]]:

@@ -91,6 +91,10 @@ class Runner:
         self.tell(claim.id, Step.DONE, found)
 
     async def _run(self, claim: Claim, ground: Ground) -> None:
+        missing = next((ground.lacks[need] for need in sorted(claim.needs) if need in ground.lacks), "")
+        if missing:
+            self._done(claim, not_testable(missing), engine=ground.title)
+            return
         self.tell(claim.id, Step.RUNNING, None)
         labels = {LABEL: self.installation, LABEL_EXPERIMENT: self.run_id, LABEL_ARM: claim.id}
         prefix = f"nm-{self.run_id[:6]}-{claim.id}{'-turned' if self.turned else ''}"

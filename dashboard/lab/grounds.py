@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from dashboard.core.cells import primary_addresses
-from dashboard.core.claim import NotTestableError
+from dashboard.core.claim import Need, NotTestableError
 from dashboard.core.state import NamespaceState
 from dashboard.engine import private_host
 from dashboard.engine.docker_engine import DockerEngine
@@ -20,6 +20,7 @@ from dashboard.engine.protocol import Engine, EngineError, EngineInfo
 from dashboard.lab.watches import WatchPool
 from dashboard.netns.entry import Namespace, NamespaceGone
 from dashboard.netns.interfaces import read_interfaces, read_routes
+from dashboard.netns.kernel import link_kinds
 
 
 class Turns:
@@ -63,7 +64,8 @@ class Turns:
 @dataclass(slots=True)
 class Ground:
     """An engine to run claims on. ``host`` is the private host that it is, None for a reader's own engine;
-    ``image`` what ``IMAGE`` stands for; ``machine`` the machine's address besides loopback, empty without one."""
+    ``image`` what ``IMAGE`` stands for; ``machine`` the machine's address besides loopback, empty without one;
+    ``lacks`` what it cannot do, with the reason."""
 
     engine: Engine
     info: EngineInfo
@@ -71,6 +73,7 @@ class Ground:
     watches: WatchPool
     host: PrivateHost | None = None
     machine: str = ""
+    lacks: Mapping[Need, str] = field(default_factory=dict)
     turns: Turns = field(default_factory=Turns)
 
     @property
@@ -87,24 +90,27 @@ class Ground:
         return self.info.pid
 
 
-def machine_address(pid: int | None) -> str:
-    """The address of the machine's way out, empty where it has none or cannot be read."""
+def look_at_machine(pid: int | None) -> tuple[str, dict[Need, str]]:
+    """The address of the machine's way out, empty where it has none or cannot be read; and what the machine lacks."""
+    lacks = {} if link_kinds().get("macvlan", True) else {Need.MACVLAN: "This kernel has no macvlan."}
     if pid is None:
-        return ""
+        return "", lacks
     try:
         with Namespace.of_pid(pid) as namespace:
             state = NamespaceState(0, interfaces=read_interfaces(namespace), routes=read_routes(namespace))
     except (OSError, NamespaceGone):
-        return ""
-    return next((one for one in primary_addresses(state) if ":" not in one), "")
+        return "", lacks
+    if not any(a.address == "::1" for link in state.interfaces for a in link.addresses):
+        lacks[Need.IPV6] = "This machine has no IPv6."
+    return next((one for one in primary_addresses(state) if ":" not in one), ""), lacks
 
 
 async def open_ground(engine: Engine, data_dir: Path, watches: WatchPool, host: PrivateHost | None = None) -> Ground:
     """The engine with the lab image on it; EngineError where that cannot be had."""
     info = await engine.info()
     image = await ensure_image(engine, LAB_REFERENCE, data_dir, lambda _text, _fraction: None, private=host is not None)
-    machine = await asyncio.to_thread(machine_address, info.pid)
-    return Ground(engine, info, image.reference, watches, host, machine)
+    machine, lacks = await asyncio.to_thread(look_at_machine, info.pid)
+    return Ground(engine, info, image.reference, watches, host, machine, lacks)
 
 
 async def start_ground(stack: AsyncExitStack, data_dir: Path, watches: WatchPool) -> Ground:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.core.docker_run import read_run
+from dashboard.core.docker_run import read_network, read_run
 from dashboard.core.launch import container_config, run_line
 from dashboard.core.modes import ArmSpec, Mode, Publish
 
@@ -88,3 +88,24 @@ def test_any_words_are_read_or_refused_with_a_sentence(words: list[str]) -> None
     else:
         said = "read"
     assert said
+
+
+def test_a_network_is_read_with_its_driver_and_options() -> None:
+    line = "docker network create -d macvlan --subnet 192.0.2.0/24 -o parent=eth0 --internal lab"
+    read = read_network(line)
+    assert (read.name, read.driver) == ("lab", "macvlan")
+    assert read.options == {"subnet": "192.0.2.0/24", "parent": "eth0", "internal": True}
+
+
+@pytest.mark.parametrize(
+    ("line", "part"),
+    [
+        ("docker network create", "name"),
+        ("docker network create one two", "name"),
+        ("docker network create --subnet", "value"),
+        ("docker network create --scope global lab", "--scope"),
+    ],
+)
+def test_a_network_that_cannot_be_read_is_said(line: str, part: str) -> None:
+    with pytest.raises(ValueError, match=part):
+        read_network(line)

@@ -27,7 +27,8 @@ CLAIM = Claim(
     statement="Host mode is faster than bridge mode: a round trip to a bridge container's own address takes longer than"
     " one over loopback.",
     source="Docker documentation, “Host network driver”: performance; docs/measuring.md",
-    exact="By a microsecond or two here. How much depends on the path: see the claims about DNAT and docker-proxy.",
+    exact="Often by a microsecond or two only. How much depends on the path: see the claims about DNAT and "
+    "docker-proxy.",
     observe=observe,
     judge=judge,
     lines=(HOST, BRIDGE, f"# {QUESTION}"),

@@ -26,7 +26,7 @@ CLAIM = Claim(
     "ports below 1024 are privileged.",
     source="ip(7), ip_unprivileged_port_start",
     exact="An image that runs as another user works in bridge mode and fails in host mode, unless it listens on a "
-    "high port or gets NET_BIND_SERVICE.",
+    "high port. --cap-add NET_BIND_SERVICE is no remedy: Docker gives it to root only.",
     observe=observe,
     judge=judge,
     lines=(LINE, "docker logs ID"),

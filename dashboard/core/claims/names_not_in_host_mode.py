@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.claim import Claim, Judgement, Stage, Topic, proves
+from dashboard.core.claim import Claim, Judgement, Need, Stage, Topic, proves
 from dashboard.core.state import Lookup
 
 NETWORK = "docker network create lab"
@@ -32,5 +32,6 @@ CLAIM = Claim(
     observe=observe,
     judge=judge,
     lines=(NETWORK, FIRST, SECOND),
+    needs=frozenset({Need.PRIVATE}),
     counter={"--network host": "--network {lab}"},
 )

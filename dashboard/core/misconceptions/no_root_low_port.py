@@ -19,9 +19,6 @@ MISCONCEPTION = Misconception(
     claim=CLAIM,
     happened="The program ended with “Permission denied”.",
     why="For bridge containers the Engine sets ip_unprivileged_port_start=0. In host mode the machine's 1024 holds.",
-    remedy="Let the program listen on a port from 1024 on, or give it the capability to bind low ones.",
-    remedy_lines=(
-        "docker run -d --network host --user 1000 --cap-add NET_BIND_SERVICE nginx",
-        "docker run -d --network host --user 1000 -e NETMODES_PORT=8081 nginx",
-    ),
+    remedy="Let the program listen on a port from 1024 on, or lower ip_unprivileged_port_start on the machine.",
+    remedy_lines=("docker run -d --network host --user 1000 -e NETMODES_PORT=8081 netmodes-lab:1",),
 )
