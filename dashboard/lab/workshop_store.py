@@ -140,13 +140,6 @@ def _tell(progress: WorkshopProgress, events: tuple[Event, ...]) -> None:
         )
 
 
-def tell(person: str, workshop: str, *events: Event) -> None:
-    """Writes events down."""
-    row = WorkshopProgress.objects.filter(person=person, workshop=workshop).first()
-    if row is not None:
-        _tell(row, events)
-
-
 def finish(person: str, workshop: str, at: float) -> None:
     """All steps are done."""
     row = WorkshopProgress.objects.filter(person=person, workshop=workshop, finished_at=0.0).first()
