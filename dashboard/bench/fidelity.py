@@ -37,7 +37,7 @@ OURS, NETPERF, SOCKPERF = "ours", "netperf", "sockperf"
 PROMISE = Promise(Of.APART, 1.05)
 APART = 1.1
 NETPERF_STEP_US = 1.0
-OUR_SECONDS, SETTLE_S = 0.5, 0.5
+OUR_SECONDS, SETTLE_S, LOOK_S = 0.5, 0.5, 1.0
 SEED = 3
 BUSY, QUIET = "every core busy", "nothing else runs"
 #: At most this share of a turn may others have waited for a core (Documentation/accounting/psi.rst) to call it quiet.
@@ -95,6 +95,9 @@ class _Turns:
 
     async def round(self, state: str) -> None:
         """One turn of each on every series. Where it shall be quiet and is not, the series is left out."""
+        if state == QUIET and not await self._is_quiet():
+            self.loud += 1
+            return
         for one in self._source.sample(self._series, len(self._series)):
             taken: dict[str, float] = {}
             try:
@@ -107,6 +110,11 @@ class _Turns:
                     self.rounds[state][one.key].append(taken)
             except RivalError as error:
                 self.failures.append(f"{one.key}: {error}")
+
+    async def _is_quiet(self) -> bool:
+        before = pressure_us()
+        await asyncio.sleep(LOOK_S)
+        return pressure_us() - before <= LITTLE_PRESSURE * LOOK_S * 1e6
 
     async def _ask_in_quiet(self, one: Series, who: str) -> float | None:
         """Anew while others wait for the cores, at most ``TRIES`` times; decided without a look at the figure."""
@@ -137,7 +145,7 @@ async def benchmark(folder: Path, say: Callable[[str], None], *, quick: bool) ->
     """All of it."""
     if missing := [tool for tool in ("netperf", "netserver", "sockperf") if shutil.which(tool) is None]:
         raise RivalError(f"not on this machine: {', '.join(missing)}")
-    rounds = 2 if quick else 8
+    rounds = 2 if quick else 7
     async with arena(folder / "lab", published()) as place:
         keep_cores_awake()
         series = place.series(KINDS, PROBES)
@@ -176,7 +184,7 @@ def _notes(figures: Sequence[Figure], turns: _Turns, loud: Sequence[str]) -> lis
         "Ratios are medians of the rounds' ratios. Idle cores are kept from sleeping for all three.",
     ]
     if turns.loud:
-        notes.append(f"{turns.loud} turns that should have been quiet were not, and were done anew or left out.")
+        notes.append(f"{turns.loud} turns or rounds that should have been quiet were not: done anew or left out.")
     if loud:
         notes.append(f"Not quiet for {LEAST_QUIET} rounds, so not judged while nothing else runs: {', '.join(loud)}.")
     if turns.failures:

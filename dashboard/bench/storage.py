@@ -33,7 +33,7 @@ class Shape:
 
 
 SHAPES = (
-    Shape("four paths, 10 s (what the page offers)", KINDS, (Probe.TCP_RR,), 10.0, promised=True),
+    Shape("four paths, 10 s", KINDS, (Probe.TCP_RR,), 10.0, promised=True),
     Shape("four paths, 30 s", KINDS, (Probe.TCP_RR,), 30.0, promised=True),
     Shape("loopback and bridge, 10 s", KINDS[:2], (Probe.TCP_RR,), 10.0, promised=True),
     Shape("four paths, tcp-rr and udp-rr, 5 s: the shortest blocks", KINDS, (Probe.TCP_RR, Probe.UDP_RR), 5.0),
