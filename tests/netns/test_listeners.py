@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -14,15 +15,18 @@ from dashboard.core.state import Family, Protocol
 from dashboard.netns import listeners
 from dashboard.netns.entry import Namespace
 from dashboard.netns.listeners import (
+    REMEMBERED_MS,
     ListenerTable,
     decode_socket,
     open_diag_socket,
     read_connections,
     read_listeners,
+    read_past_connections,
     say_endpoint,
 )
 from dashboard.netns.netlink import MalformedMessage
 from tests.netns.zoo import Zoo, wanted
+from tests.polling import until
 
 
 @pytest.fixture
@@ -153,3 +157,34 @@ def test_any_datagram_is_split_or_refused(chunk: bytes) -> None:
 
 def test_a_namespace_that_nobody_listens_in_has_no_listeners(namespace: Namespace) -> None:
     assert read_listeners(namespace) == ()
+
+
+def test_a_connection_that_is_over_is_remembered_at_the_end_that_closed_it(
+    namespace: Namespace, diag: socket.socket
+) -> None:
+    """TIME_WAIT is what is left of a request: ``read_connections`` sees open ones alone."""
+    with namespace.run(lambda: socket.create_server(("127.0.0.1", 80))) as server:
+        with namespace.run(lambda: socket.create_connection(("127.0.0.1", 80))) as client:
+            client_port = client.getsockname()[1]
+            accepted, _ = server.accept()
+            both = read_past_connections(diag, 80)
+            assert {(one.local_port, one.peer_port) for one in both} == {(80, client_port), (client_port, 80)}
+            assert {one.ended_ms for one in both} == {0}
+            client.shutdown(socket.SHUT_WR)
+            assert accepted.recv(1) == b""
+            accepted.close()
+            assert client.recv(1) == b""
+        found = until(lambda: [one for one in read_past_connections(diag, 80) if one.ended_ms])
+        assert [(one.local, one.local_port, one.peer, one.peer_port) for one in found] == [
+            ("127.0.0.1", client_port, "127.0.0.1", 80)
+        ]
+        assert 0 < found[0].ended_ms < REMEMBERED_MS
+        assert read_connections(diag, peer_port=80) == ()
+        assert read_past_connections(diag, 81) == (), "another port has nothing to do with it"
+
+
+def test_an_ipv4_connection_to_an_ipv6_socket_is_shown_as_ipv4(namespace: Namespace, diag: socket.socket) -> None:
+    serve = partial(socket.create_server, ("::", 80), family=socket.AF_INET6, dualstack_ipv6=True)
+    connect = partial(socket.create_connection, ("127.0.0.1", 80))
+    with namespace.run(serve), namespace.run(connect):
+        assert {one.local for one in read_past_connections(diag, 80)} == {"127.0.0.1"}

@@ -73,8 +73,12 @@ class Command(NetmodesCommand):
         self.say(f"Your own go into {own}, a folder each.")
 
 
+def _steps(count: int) -> str:
+    return "1 step" if count == 1 else f"{count} steps"
+
+
 def _line(one: Shelved) -> str:
     whose = "own" if one.own else "built-in"
     if one.workshop is None:
         return f"{one.name}  {whose}  cannot be used: {one.loaded.problems[0]}"
-    return f"{one.workshop.slug}  {whose}  {len(one.workshop.steps)} steps  {one.workshop.title}"
+    return f"{one.workshop.slug}  {whose}  {_steps(len(one.workshop.steps))}  {one.workshop.title}"

@@ -1,0 +1,82 @@
+"""``./netmodes workshop``: what is wrong with a folder, for people and for programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dashboard import configuration
+from dashboard.lab.workshop_files import BUILT_IN
+from tests.core.test_workshop_reading import GOOD
+from tests.management.terminal import run_here
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "mine"
+    made.mkdir()
+    for name, text in GOOD.items():
+        (made / name).write_text(text)
+    return made
+
+
+def test_a_good_folder_is_said_to_be_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    done = run_here(capsys, "workshop", "validate", str(folder))
+    assert (done.code, done.out, done.err) == (0, "A workshop: 1 step, nothing is wrong.\n", "")
+    found = run_here(capsys, "workshop", "validate", str(BUILT_IN / "host-network"), "--json")
+    assert found.code == 0
+    assert found.json["schema"] == "workshop/1"
+    assert (found.json["ok"], found.json["slug"], len(found.json["steps"])) == (True, "host-network", 16)
+
+
+def test_every_mistake_is_a_line_with_file_and_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    step = folder / "01-launch.md"
+    step.write_text(step.read_text().replace("port = 80", "port = 0").replace("title =", "titel ="))
+    done = run_here(capsys, "workshop", "validate", str(folder))
+    assert (done.code, done.out) == (1, "")
+    lines = done.err.splitlines()
+    assert any(line.startswith("01-launch.md:19: “port” must be a number") for line in lines), lines
+    assert any(line.startswith("01-launch.md:2: “titel” is not known here") for line in lines), lines
+    assert lines[-1] == f"3 problems in {folder}."
+    found = run_here(capsys, "workshop", "validate", str(folder), "--json")
+    assert (found.code, found.json["ok"], found.json["steps"]) == (1, False, [])
+    assert {(one["file"], one["line"]) for one in found.json["problems"]} >= {("01-launch.md", 2), ("01-launch.md", 19)}
+
+
+def test_what_is_no_workshop_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path, said in ((tmp_path / "nowhere", "No such file"), (Path(__file__), "no folder"), (tmp_path, "missing")):
+        done = run_here(capsys, "workshop", "validate", str(path))
+        assert done.code == 1
+        assert said in done.err
+        assert "Traceback" not in done.err
+
+
+def test_wrong_usage_is_exit_2(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in ((), ("validate",), ("nonsense",)):
+        assert run_here(capsys, "workshop", *arguments).code == 2
+
+
+def test_the_list_shows_built_in_and_own_ones(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = folder.parent / "data" / "workshops"
+    own.mkdir(parents=True)
+    folder.rename(own / "mine")
+    (own / "broken").mkdir()
+    monkeypatch.setattr(configuration, "data_dir", lambda: own.parent)
+    done = run_here(capsys, "workshop", "list")
+    assert done.out.splitlines() == [
+        "host-network  built-in  16 steps  The host network, step by step",
+        "bridge-and-dns  built-in  8 steps  Bridge networks and DNS",
+        "mine  own  1 step  A workshop",
+        "broken  own  cannot be used: workshop.toml: this file is missing: "
+        "it gives the workshop its title and summary.",
+    ]
+    found = run_here(capsys, "workshop", "list", "--json").json
+    assert [(one["name"], one["own"], one["ok"]) for one in found["workshops"]] == [
+        ("host-network", False, True),
+        ("bridge-and-dns", False, True),
+        ("mine", True, True),
+        ("broken", True, False),
+    ]
