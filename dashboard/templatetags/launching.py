@@ -149,6 +149,8 @@ def number_arms(ticked: Iterable[str], modes: Iterable[str]) -> dict[str, int]:
 
 def find_target(field: str, arm: str, ticked: Sequence[str], modes: Sequence[str]) -> str:
     """The id of the input that a problem is about."""
+    if group := re.fullmatch(r"group-(\d+)-mode", field):
+        return f"arm-{group[1]}-mode"
     place = re.fullmatch(r"arm-(\d+)-mode", field)
     if place:
         # Counts through the ticked modes first, then through the groups whose mode was chosen.

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.http import QueryDict
+from django.utils.translation import gettext as _
+
+from dashboard.core.request import Problem
 
 _ARM = re.compile(r"arm-(\d{1,4})-([a-z_]{1,20})")
 EXPERIMENT_FIELDS = ("image", "port", "publish", "names")
@@ -26,8 +29,17 @@ def typed_values(post: QueryDict) -> dict[str, Any]:
 
 
 def draft_of(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same for ``read_draft``: arms whose mode was not chosen are not used."""
+    """The same for ``read_draft``: arms whose mode was not chosen are not used (see ``aimless_arms``)."""
     said: dict[str, Any] = {name: values.get(name, "") for name in EXPERIMENT_FIELDS}
     said["modes"] = list(values.get("mode", ()))
     said["arms"] = [dict(arm) for arm in values.get("arms", ()) if arm.get("mode", "").strip()]
     return said
+
+
+def aimless_arms(values: Mapping[str, Any]) -> tuple[Problem, ...]:
+    """Groups of fields in which something was typed and no mode was chosen: nothing of it would be launched."""
+    return tuple(
+        Problem(None, f"group-{number}-mode", _("Arm %d has options and no mode: choose one, or empty it.") % number)
+        for number, arm in enumerate(values.get("arms", ()), start=1)
+        if not arm.get("mode", "").strip() and any(value.strip() for value in arm.values())
+    )

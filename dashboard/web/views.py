@@ -42,7 +42,7 @@ from dashboard.lab.doctor import examine, free_port, modes_of
 from dashboard.lab.opening import endpoint
 from dashboard.lab.reconciler import Lab
 from dashboard.models import Experiment
-from dashboard.web.forms import draft_of, typed_values
+from dashboard.web.forms import aimless_arms, draft_of, typed_values
 from dashboard.web.hub import SHOWN_ITEMS
 from dashboard.web.service import LabAwayError, service
 
@@ -123,8 +123,8 @@ async def launch(request: HttpRequest) -> HttpResponse:
     """Writes a new experiment; what cannot be launched comes back with everything that was typed."""
     values = typed_values(request.POST)
     draft = read_draft(draft_of(values))
-    if draft.problems:
-        return await _home(request, 400, values=values, problems=draft.problems)
+    if problems := (*draft.problems, *aimless_arms(values)):
+        return await _home(request, 400, values=values, problems=problems)
     user = await request.auser()
     identity = await database_sync_to_async(store.create_experiment, thread_sensitive=False)(draft.spec, user.pk)
     service.wake()

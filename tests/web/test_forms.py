@@ -57,6 +57,17 @@ def test_arms_without_a_mode_are_not_used() -> None:
     assert [arm.key for arm in read_draft(draft_of(typed_values(post))).spec.arms] == ["host"]
 
 
+def test_an_arm_with_options_and_no_mode_is_said_at_its_mode_and_nothing_is_launched(client: Client) -> None:
+    typed = {"mode": "host", "image": "nginx", "port": "80", "arm-1-mode": "", "arm-2-mode": "", "arm-2-hostname": "w"}
+    answer = client.post("/experiments/", typed)
+    assert answer.status_code == 400
+    page = answer.content.decode()
+    assert "Arm 2 has options and no mode: choose one, or empty it." in page
+    assert '<a href="#arm-2-mode">' in page
+    assert 'value="w"' in page
+    assert Experiment.objects.count() == 0
+
+
 def test_fields_that_the_form_does_not_have_are_not_read() -> None:
     post = query(mode="host", surprise="1", csrfmiddlewaretoken="x")
     assert set(draft_of(typed_values(post))) == {*EXPERIMENT_FIELDS, "modes", "arms"}
