@@ -9,6 +9,7 @@ _KNOWN = frozenset(
     {
         "$defs", "$ref", "type", "enum", "const", "anyOf", "oneOf", "properties", "required", "additionalProperties",
         "items", "prefixItems", "minItems", "maxItems", "title", "description", "default", "discriminator",
+        "contentEncoding",
     }
 )  # fmt: skip
 _TYPES: dict[str, Any] = {

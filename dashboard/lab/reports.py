@@ -25,8 +25,8 @@ from dashboard.core.report import (
     frame,
     signature_of,
 )
-from dashboard.core.report_bytes import MOST_BYTES, NotAReportError
-from dashboard.core.report_check import AUTHOR, TITLE, check_content, check_file
+from dashboard.core.report_bytes import NotAReportError
+from dashboard.core.report_check import AUTHOR, TITLE, check_file
 from dashboard.lab import claim_runs, freezing
 from dashboard.lab.freezing import NotSavedError
 from dashboard.lab.report_list import Found, Listed, NoReportError, describe, find, tags_in_use
@@ -146,10 +146,10 @@ def _content(
 
 
 def _keep_own(content: ReportContent, owner_id: int | None, source: str) -> str:
-    """Held to the limits of an import, so that what is exported can be imported; NotSavedError."""
+    """Held to the rules of an import, so that what is exported can be imported; NotSavedError."""
     try:
-        check_content(content)
-        return _keep(content, canonical(content), owner_id, source=source)
+        kept, body = check_file(frame(canonical(content)))
+        return _keep(kept, body, owner_id, source=source)
     except NotAReportError as error:
         raise NotSavedError(str(error)) from None
 
@@ -163,9 +163,6 @@ def import_file(data: bytes, owner_id: int | None = None) -> str:
 
 
 def _keep(content: ReportContent, body: bytes, owner_id: int | None, source: str = "", imported_from: str = "") -> str:
-    size = len(frame(body))
-    if size > MOST_BYTES:
-        raise NotAReportError(f"The report has {size:,} bytes; at most {MOST_BYTES:,} are taken: save a smaller one.")
     experiment = content.experiment
     made = derive(content)
     with transaction.atomic():
@@ -177,7 +174,7 @@ def _keep(content: ReportContent, body: bytes, owner_id: int | None, source: str
             source=source,
             signature=signature_of(experiment.spec) if experiment else "",
             digest=digest_of(body),
-            size=size,
+            size=len(frame(body)),
             body=zlib.compress(body, 6),
             line=made.view.summary.compared.replace("\0", "")[:500],
             words=words_of(content),

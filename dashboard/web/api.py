@@ -18,10 +18,12 @@ from dashboard.core.drafts import read_draft
 from dashboard.core.lifecycle import Wanted
 from dashboard.core.messages import SHAPES, Comparison, EngineRef, encode, schema_of
 from dashboard.lab import requests, store
+from dashboard.lab.report_list import NoReportError
 from dashboard.models import Experiment
 from dashboard.web.api_docs import Documentation
 from dashboard.web.claims_api import router as claims
 from dashboard.web.measuring_api import router as measuring
+from dashboard.web.report_api import router as reporting
 from dashboard.web.service import LabAwayError, service
 from dashboard.web.views import examined, listed, require_experiment, snapshot_of
 
@@ -66,6 +68,7 @@ api = NinjaAPI(
 
 api.add_router("", measuring)
 api.add_router("", claims)
+api.add_router("", reporting)
 
 
 class Problem(Schema):
@@ -91,6 +94,12 @@ def unreadable(request: HttpRequest, error: ValidationError) -> HttpResponse:
         for one in error.errors
     ]
     return api.create_response(request, {"detail": problems[0]["sentence"], "problems": problems}, status=422)
+
+
+@api.exception_handler(NoReportError)
+def no_report(request: HttpRequest, error: NoReportError) -> HttpResponse:
+    """A report that is not there, or deleted."""
+    return api.create_response(request, {"detail": str(error)}, status=404)
 
 
 class ExperimentIn(BaseModel):

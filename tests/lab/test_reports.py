@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from dashboard.core import report_bytes
 from dashboard.core.report import Origin, frame
 from dashboard.core.report_check import NotAReportError, check_file
 from dashboard.lab import reports, store
@@ -212,7 +213,7 @@ def test_a_line_of_the_list_says_what_was_compared() -> None:
 
 
 def test_what_would_be_too_large_to_import_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reports, "MOST_BYTES", 10_000)
-    with pytest.raises(reports.NotSavedError, match="smaller"):
+    monkeypatch.setattr(report_bytes, "MOST_BYTES", 10_000)
+    with pytest.raises(reports.NotSavedError, match="smaller report"):
         reports.save_experiment(launched())
     assert Report.objects.count() == 0

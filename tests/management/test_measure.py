@@ -68,5 +68,5 @@ def test_what_is_saved_is_named_in_the_document_and_has_every_block(terminal: Te
     (run,) = content.measurements
     assert (content.title, content.origin) == ("Cost", "measurement")
     assert content.experiment is not None
-    assert msgspec.to_builtins(run.measurement)["series"] == done.json["series"]
+    assert msgspec.json.decode(msgspec.json.encode(run.measurement.series)) == done.json["series"]
     assert {block.series for block in run.blocks} == {one.key for one in run.series}
