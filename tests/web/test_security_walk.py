@@ -32,6 +32,8 @@ FILLED = {
     "number": "1",
     "token": "t" * 22,
     "signature": "0" * 16,
+    "workshop": "host-network",
+    "step": "launch",
 }
 #: A shared report opens without a session, to whoever has its token; this one is nobody's.
 SHARED = f"/r/{FILLED['token']}/"
