@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import msgspec
+from django.db.models import Q
 
 from dashboard.core.journal import replay
 from dashboard.core.lifecycle import Wanted
@@ -46,8 +47,9 @@ def freeze_experiment(experiment: str, engine: EngineRef | None = None) -> Froze
 
 
 def runs_of(experiment: str) -> tuple[str, ...]:
-    """The measurements of an experiment that are over and have blocks, oldest first."""
-    rows = MeasurementRun.objects.filter(experiment_id=experiment, state__in=_OVER, series__blocks__isnull=False)
+    """The measurements of an experiment (or of its twins) that are over and have blocks, oldest first."""
+    own = Q(experiment_id=experiment) | Q(source_id=experiment)
+    rows = MeasurementRun.objects.filter(own, state__in=_OVER, series__blocks__isnull=False)
     return tuple(rows.order_by("created_at").distinct().values_list("pk", flat=True))
 
 

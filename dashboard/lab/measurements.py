@@ -43,9 +43,17 @@ class Described:
 
 
 def create_run(
-    experiment: str, title: str, probes: Sequence[Probe], options: Options, seed: int, *, twin: bool = False
+    experiment: str,
+    title: str,
+    probes: Sequence[Probe],
+    options: Options,
+    seed: int,
+    *,
+    twin: bool = False,
+    source: str | None = None,
 ) -> str:
-    """Writes that somebody wants a run; it waits until its experiment runs. Returns its id."""
+    """Writes that somebody wants a run; it waits until its experiment runs. ``source``: whose ``twin`` that is.
+    Returns its id."""
     run = MeasurementRun.objects.create(
         experiment_id=experiment,
         title=title[:200],
@@ -53,6 +61,7 @@ def create_run(
         probes=" ".join(probes),
         seed=seed,
         twin=twin,
+        source_id=source,
         state=WAITING,
     )
     return str(run.pk)

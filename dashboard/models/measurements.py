@@ -10,7 +10,8 @@ from dashboard.models.experiments import Experiment, new_id
 class MeasurementRun(models.Model):
     """One run. ``options``, ``environment`` and ``missing`` are JSON of the types in ``core.measurement``.
 
-    ``twin`` is true where ``experiment`` was launched for this run only and ends with it.
+    ``twin`` is true where ``experiment`` was launched for this run only and ends with it; ``source`` is then the
+    experiment whose paths were asked for.
     ``state`` is waiting, running, finished, cancelled, failed or incomplete (the process that measured has died);
     ``wanted`` is running or cancelled and is written by people. A run outlives its experiment. ``result`` is JSON of
     ``core.measurement.Measurement`` once the run is over: made from the blocks, which stay the truth.
@@ -18,6 +19,7 @@ class MeasurementRun(models.Model):
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
     experiment = models.ForeignKey(Experiment, null=True, on_delete=models.SET_NULL, related_name="measurements")
+    source = models.ForeignKey(Experiment, null=True, on_delete=models.SET_NULL, related_name="twin_measurements")
     title = models.CharField(max_length=200)
     options = models.TextField()
     probes = models.CharField(max_length=200)

@@ -91,11 +91,11 @@ def start_run(identity: str, said: dict[str, Any], owner_id: int | None) -> str:
     probes, options = read_options(said)
     seed = random.SystemRandom().getrandbits(32)
     twin = needs_twin(probes)
-    experiment = identity
+    experiment, source = identity, None
     if twin:
         spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
-        experiment = store.create_experiment(twin_of(spec), owner_id)
-    run = measurements.create_run(experiment, row.title, probes, options, seed, twin=twin)
+        experiment, source = store.create_experiment(twin_of(spec), owner_id), identity
+    run = measurements.create_run(experiment, row.title, probes, options, seed, twin=twin, source=source)
     service.wake()
     return run
 

@@ -89,6 +89,13 @@ def test_runs_that_are_over_and_measured_something_are_part_of_an_experiment() -
     assert freezing.runs_of(experiment) == tuple(wanted)
 
 
+def test_a_run_on_a_twin_is_part_of_the_experiment_that_asked_for_it() -> None:
+    experiment, twin = launched(), launched()
+    run = measured(twin)
+    MeasurementRun.objects.filter(pk=run).update(twin=True, source=experiment)
+    assert freezing.runs_of(experiment) == freezing.runs_of(twin) == (run,)
+
+
 def test_a_run_is_frozen_with_the_blocks_from_which_its_figures_follow() -> None:
     run = measured(launched())
     (frozen,) = freezing.freeze_runs([run])
