@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dashboard.core.figures import micros, say_interval, signed
+from dashboard.core.figures import NOTHING, micros, say_interval, signed
 from dashboard.core.report import Origin
 from dashboard.core.report_changes import ArmMatch, ChangedRow, list_changes, match_arms
 from dashboard.core.report_charts import ChartTable, IntervalChart, draw_intervals
@@ -144,11 +144,19 @@ def _chart(letter: str, rows: Sequence[LatencyRow]) -> IntervalChart | None:
             before, after = row.medians[0], row.medians[LETTERS.index(letter)]
             found = one.found
             ends = None if found.ci95_us is None else (found.ci95_us.low, found.ci95_us.high)
-            tail = "" if found.p99_delta_us is None else signed(found.p99_delta_us)
+            tail = NOTHING if found.p99_delta_us is None else signed(found.p99_delta_us)
             tail_ends = None if found.p99_ci95_us is None else (found.p99_ci95_us.low, found.p99_ci95_us.high)
-            delta = "" if found.delta_us is None else signed(found.delta_us)
-            cells = (row.label, micros(before), micros(after), delta, say_interval(ends), tail, say_interval(tail_ends))
-            lines.append((*cells, "" if found.drift_us is None else micros(found.drift_us), one.verdict))
+            delta = NOTHING if found.delta_us is None else signed(found.delta_us)
+            cells = (
+                row.label,
+                micros(before),
+                micros(after),
+                delta,
+                say_interval(ends) or NOTHING,
+                tail,
+                say_interval(tail_ends) or NOTHING,
+            )
+            lines.append((*cells, micros(found.drift_us), one.verdict))
             if found.delta_us is not None and ends is not None:
                 drawn.append((row.signature, row.label, row.mode, found.delta_us, ends, one.verdict))
     head = (
