@@ -200,7 +200,8 @@ class FakeEngine:
 
     async def statistics(self, container: str) -> dict[str, Any]:
         await self._enter("statistics")
-        return {"id": self._by_name(container).id}
+        self._by_name(container)
+        return {"read": NEVER}
 
     async def stop_container(self, container: str, grace_s: int = 1) -> None:
         await self._enter("stop_container")

@@ -66,6 +66,22 @@ async def test_a_container_is_created_started_and_removed(either: Engine) -> Non
     assert refusal.value.status == 404
 
 
+async def test_a_running_container_is_inspected_entered_and_counted(either: Engine) -> None:
+    created = await either.create_container("e-five", config("e-five"))
+    await either.start_container(created.id)
+    inspected = await either.inspect(created.id)
+    assert (inspected["Id"], inspected["Name"], inspected["State"]["Running"]) == (created.id, "/e-five", True)
+    assert await either.execute(created.id, ("echo", "said")) == (0, "said\n")
+    assert "read" in await either.statistics(created.id)
+    network = await either.create_network("e-own", "bridge", OURS, {})
+    with pytest.raises(EngineError, match="cannot be connected") as refusal:
+        await either.connect_network(network, created.id)
+    assert refusal.value.status == 403
+    with pytest.raises(EngineError) as missing:
+        await either.inspect("0" * 64)
+    assert missing.value.status == 404
+
+
 async def test_a_name_is_given_once(either: Engine) -> None:
     await either.create_container("e-two", config("e-two"))
     with pytest.raises(EngineError, match="already in use") as refusal:

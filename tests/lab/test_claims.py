@@ -62,7 +62,7 @@ async def _run_both(host: PrivateEngine) -> Both:
     finally:
         await watches.close()
         await engine.close()
-    return Both(*found, left, steps)
+    return Both(found[0], found[1], left, steps)
 
 
 @pytest.fixture(scope="session")
