@@ -16,6 +16,17 @@ from dashboard.web.measuring_hub import hub as runs
 from dashboard.web.wire import EXTENSION
 
 READ_ONLY = 4405
+SIGNED_OUT = 4403
+
+#: The open connections of each session in this process.
+_of_session: dict[str, set[FeedConsumer]] = {}
+
+
+def end_session(key: str) -> None:
+    """Closes every connection of a session that has ended: its pages say that they are signed out."""
+    for one in tuple(_of_session.get(key, ())):
+        if one.client is not None:
+            one.hub.dismiss(one.client, SIGNED_OUT)
 
 
 class FeedConsumer(AsyncConsumer):
@@ -30,6 +41,11 @@ class FeedConsumer(AsyncConsumer):
         """What the address names."""
         return str(self.scope["url_route"]["kwargs"].get("identity", ""))
 
+    @property
+    def session(self) -> str:
+        """Whose connection it is."""
+        return str(self.scope["session"].session_key or "")
+
     async def websocket_connect(self, _message: dict[str, Any]) -> None:
         """Joins what stands in the address; where there is none, a code says so.
 
@@ -42,6 +58,7 @@ class FeedConsumer(AsyncConsumer):
             return
         quick = self.scope.get("extensions", {}).get(EXTENSION, {}).get("write")
         self.client = await self.hub.join(self.feed, self.base_send, quick)
+        _of_session.setdefault(self.session, set()).add(self)
 
     async def websocket_receive(self, _message: dict[str, Any]) -> None:
         """Commands are POSTs: nothing is read here."""
@@ -51,6 +68,10 @@ class FeedConsumer(AsyncConsumer):
         """The browser has gone."""
         if self.client is not None:
             self.hub.leave(self.feed, self.client)
+            others = _of_session[self.session]
+            others.discard(self)
+            if not others:
+                del _of_session[self.session]
         raise StopConsumer
 
 

@@ -182,7 +182,7 @@ class Hub:
     def _end(self, feed: Feed) -> None:
         """The experiment was removed: coming back would be useless."""
         for client in list(feed.clients):
-            self._close(client, GONE)
+            self.dismiss(client, GONE)
 
     def _advance(self, feed: Feed, entries: tuple[Entry, ...]) -> None:
         before, old_rows, old_pictures, old_head = feed.view, feed.rows, feed.pictures, head_of(feed)
@@ -289,9 +289,10 @@ class Hub:
             for feed in list(self._feeds.values()):
                 for client in list(feed.clients):
                     if client.pending is not None and not client.closing and now - client.since > BLOCKED_S:
-                        self._close(client, TRY_LATER)
+                        self.dismiss(client, TRY_LATER)
 
-    def _close(self, client: Client, code: int) -> None:
+    def dismiss(self, client: Client, code: int) -> None:
+        """Ends a browser's connection with a code that tells its page why."""
         client.closing = True
         if client.pending is not None:
             client.pending.cancel()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from django.contrib.auth import get_user_model, login, logout
+from asgiref.sync import sync_to_async
+from django.contrib.auth import alogout, get_user_model, login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.models.access import redeem
+from dashboard.web.consumers import end_session
 
 OWNER = "owner"
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -33,7 +35,9 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def sign_out(request: HttpRequest) -> HttpResponse:
-    """Ends the session."""
-    logout(request)
-    return render(request, "signin.html", {"signed_out": True})
+async def sign_out(request: HttpRequest) -> HttpResponse:
+    """Ends the session, and what is open in it."""
+    key = request.session.session_key
+    await alogout(request)
+    end_session(key or "")
+    return await sync_to_async(render)(request, "signin.html", {"signed_out": True})

@@ -9,12 +9,12 @@ from channels.db import database_sync_to_async
 
 from dashboard.core.lifecycle import Wanted
 from dashboard.lab import store
-from dashboard.web.consumers import READ_ONLY
+from dashboard.web.consumers import READ_ONLY, SIGNED_OUT
 from dashboard.web.hub import GONE, hub
 from tests.fakes import FakeEngine
 from tests.polling import eventually
 from tests.specs import make_spec
-from tests.web.door import ORIGIN, Person, person, websocket
+from tests.web.door import ORIGIN, Person, http, person, websocket
 from tests.web.here import lab_here
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -55,6 +55,23 @@ async def test_what_is_not_there_is_said_with_a_code_that_the_page_understands(m
     async with websocket(f"/ws/experiments/{path}", who=me, headers=OWN) as socket:
         assert socket.is_open
         assert await socket.closed() == GONE
+
+
+async def test_signing_out_ends_what_is_open_in_the_session_and_in_no_other(me: Person, identity: str) -> None:
+    other = await person()
+    async with (
+        websocket(f"/ws/experiments/{identity}/", who=me, headers=OWN) as mine,
+        websocket(f"/ws/experiments/{identity}/", who=other, headers=OWN) as theirs,
+    ):
+        await mine.message()
+        await theirs.message()
+        answer = await http("POST", "/sign-out/", who=me, headers=OWN, token=True)
+        assert answer.status == 200
+        assert await mine.closed() == SIGNED_OUT
+        assert hub.browsers == 2
+        assert (await http("GET", "/", who=other)).status == 200
+        assert theirs.outgoing.empty()
+    await eventually(lambda: hub.browsers == 0)
 
 
 async def test_a_browser_that_goes_leaves_nothing_behind(me: Person, identity: str) -> None:
