@@ -10,10 +10,11 @@ from dashboard.core.lifecycle import Wanted
 from dashboard.core.messages import ArmStatus
 from dashboard.core.stream import Phase
 from dashboard.engine import private_host
-from dashboard.lab import claim_runs, store
+from dashboard.lab import claim_runs, reports, store
 from dashboard.lab.context import Context
 from dashboard.lab.journal import JournalWriter
 from dashboard.lab.reconciler import LabBusyError, LabLock, remove_orphans
+from dashboard.lab.reports import UNDO_DAYS
 from dashboard.lab.store import Record
 
 
@@ -29,11 +30,13 @@ class Reaped:
 
 
 async def reap(context: Context) -> Reaped:
-    """Removes containers and networks with exactly our label that no living process drives.
+    """Removes containers and networks with exactly our label that no living process drives, and reports that were
+    deleted long ago.
 
     Experiments that were driven by a process that died are marked stopped, so that the next start
     does not look for them.
     """
+    purged = await context.database.run(reports.purge_deleted, context.clock())
     lock = LabLock(context.data_dir)
     server = False
     try:
@@ -54,6 +57,8 @@ async def reap(context: Context) -> Reaped:
             await _mark_stopped(context, record)
     finally:
         lock.release()
+    if purged:
+        removed = (*removed, f"{purged} report{'' if purged == 1 else 's'} deleted more than {UNDO_DAYS} days ago")
     return Reaped(removed, tuple(f"experiment {one.id} ({one.title})" for one in driven), refused)
 
 

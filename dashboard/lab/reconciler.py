@@ -14,7 +14,7 @@ from pathlib import Path
 from dashboard.core.journal import View
 from dashboard.core.lifecycle import Wanted
 from dashboard.engine.protocol import EngineError, EngineEvent, EngineUnreachable
-from dashboard.lab import claim_runs, measurements, store
+from dashboard.lab import claim_runs, measurements, reports, store
 from dashboard.lab.claimer import Claimer
 from dashboard.lab.context import LABEL_EXPERIMENT, Context
 from dashboard.lab.experiment import Run
@@ -158,6 +158,8 @@ class Lab:
             await self._measurer.look()
         if self._claimer is not None:
             await self._claimer.look()
+        if self._only is None:
+            await self.context.database.run(reports.purge_deleted, self.context.clock())
         if first and self._only is None:
             await remove_orphans(self.context, self._unsettled)
 

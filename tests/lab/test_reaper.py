@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
+
+from django.utils import timezone
 
 from dashboard.core.lifecycle import Wanted
 from dashboard.core.messages import ArmStatus
@@ -11,8 +14,11 @@ from dashboard.engine.protocol import EngineError
 from dashboard.lab import store
 from dashboard.lab.reaper import reap, reap_hosts
 from dashboard.lab.reconciler import LabLock
+from dashboard.lab.reports import delete, import_file
+from dashboard.models import Report
 from tests.benches import Bench
 from tests.fakes import FakeEngine
+from tests.reports import make_file
 from tests.specs import make_spec
 
 
@@ -70,3 +76,14 @@ async def test_dead_private_hosts_are_cleared_away(tmp_path: Path) -> None:
     (tmp_path / "hosts" / "dead1").mkdir(parents=True)
     assert await reap_hosts(tmp_path) == ("private host dead1",)
     assert await reap_hosts(tmp_path) == ()
+
+
+async def test_reports_deleted_long_ago_are_purged_and_said(quick: Bench) -> None:
+    await quick.lab.close()
+    old, new = [await quick.database.run(import_file, make_file()) for _ in range(2)]
+    await quick.database.run(delete, old)
+    await quick.database.run(delete, new)
+    await quick.database.run(Report.objects.filter(pk=old).update, deleted_at=timezone.now() - timedelta(days=31))
+    assert (await reap(quick.context)).removed == ("1 report deleted more than 30 days ago",)
+    assert await quick.database.run(lambda: [row.pk for row in Report.objects.all()]) == [new]
+    assert (await reap(quick.context)).removed == ()

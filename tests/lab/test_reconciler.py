@@ -5,23 +5,27 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.db import OperationalError
+from django.utils import timezone
 
 from dashboard.core.lifecycle import Wanted, container_name, network_name
 from dashboard.core.messages import ArmStatus
 from dashboard.core.modes import Mode
 from dashboard.core.stream import Phase
 from dashboard.engine.protocol import ContainerFacts, EngineError
-from dashboard.lab import experiment, reconciler, store
+from dashboard.lab import experiment, reconciler, reports, store
 from dashboard.lab.context import LABEL, LABEL_EXPERIMENT
 from dashboard.lab.reconciler import LabBusyError, LabLock, remove_orphans
+from dashboard.models import Report
 from tests.benches import Bench
 from tests.fakes import FakeEngine
 from tests.polling import eventually
 from tests.private_engine import PrivateEngine
+from tests.reports import make_file
 from tests.specs import make_spec
 
 
@@ -362,3 +366,15 @@ def test_one_lab_at_a_time_drives_a_folder(tmp_path: Path) -> None:
 
 def _others_may_take(folder: Path) -> bool:
     return subprocess.run(["flock", "-n", folder / "lab.lock", "true"], check=False).returncode == 0
+
+
+async def test_every_pass_purges_reports_that_were_deleted_long_ago(quick: Bench) -> None:
+    report = await quick.database.run(reports.import_file, make_file())
+    await quick.database.run(reports.delete, report)
+    await quick.database.run(Report.objects.update, deleted_at=timezone.now() - timedelta(days=31))
+    quick.lab.wake()
+
+    async def is_gone() -> bool:
+        return not await quick.database.run(Report.objects.exists)
+
+    await eventually(is_gone)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -27,6 +28,7 @@ def test_a_token_is_left_out_of_what_is_logged(said: str, arguments: tuple[str, 
 
 
 def test_every_line_on_stderr_and_every_refusal_goes_through_it() -> None:
-    assert settings.LOGGING["handlers"]["stderr"]["filters"] == ["tokens"]
+    handlers: Any = settings.LOGGING["handlers"]
+    assert handlers["stderr"]["filters"] == ["tokens"]
     for name in ("django.request", "django.security.csrf"):
         assert any(isinstance(one, WithoutTokens) for one in logging.getLogger(name).filters), name

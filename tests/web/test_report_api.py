@@ -185,6 +185,10 @@ async def test_no_write_reaches_a_report_that_is_not_there(me: Person) -> None:
         assert (await post_json(f"/api/reports/nothing/{path}", me, body)).status == 404, path
 
 
+def rows_of_shares() -> str:
+    return repr(list(Share.objects.values()))
+
+
 async def test_a_link_shows_the_report_to_nobody_in_particular_and_does_no_more(
     me: Person, report: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -199,7 +203,7 @@ async def test_a_link_shows_the_report_to_nobody_in_particular_and_does_no_more(
     assert shown["content-security-policy"].startswith("sandbox")
     assert shown["set-cookie"] == ""
     assert b"lab-1" not in shown.body
-    kept = await database_sync_to_async(lambda: repr(list(Share.objects.values())))()
+    kept = await database_sync_to_async(rows_of_shares)()
     for method in ("POST", "PUT", "PATCH", "DELETE"):
         assert (await http(method, path)).status in {403, 405}
     for other in (report, f"{report}/delete", f"{report}/shares", "", "import"):
