@@ -24,7 +24,7 @@ from dashboard.core.statistics import median, rank_interval
 MOST_REPORTS = 100
 DAY_S = 86_400
 #: Texts below the axis stand this share of it apart.
-_APART = 0.3
+_APART = 0.4
 
 
 @dataclass(frozen=True, slots=True)
