@@ -117,11 +117,15 @@ def read_operations(document: Schema) -> Iterator[tuple[str, Operation]]:
 class Documentation(DocsBase):
     """What ``/api/docs`` shows."""
 
+    _said: dict[str, Any] | None = None
+
     def render_page(self, request: HttpRequest, api: NinjaAPI, **_kwargs: Any) -> HttpResponse:
         """The whole document as one page."""
-        document = api.get_openapi_schema()
-        groups: dict[str, list[Operation]] = {}
-        for tag, operation in read_operations(document):
-            groups.setdefault(tag, []).append(operation)
-        shapes = {name: read_fields(one) for name, one in dict(document["components"]["schemas"]).items()}
-        return render(request, "api_docs.html", {"groups": groups, "shapes": shapes, "version": api.version})
+        if self._said is None:  # The routes do not change while the server runs.
+            document = api.get_openapi_schema()
+            groups: dict[str, list[Operation]] = {}
+            for tag, operation in read_operations(document):
+                groups.setdefault(tag, []).append(operation)
+            shapes = {name: read_fields(one) for name, one in dict(document["components"]["schemas"]).items()}
+            self._said = {"groups": groups, "shapes": shapes, "version": api.version}
+        return render(request, "api_docs.html", self._said)
