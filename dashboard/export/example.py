@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from dashboard.core.report import digest_of
+from dashboard.core.report import ReportContent, digest_of
 from dashboard.core.report_check import check_file
-from dashboard.core.report_view import ReportView
-from dashboard.lab.report_reading import derive
+from dashboard.core.report_view import ReportView, build_view
+from dashboard.core.track import build_track, encode_track
 
 FILE = Path(__file__).with_name("example.json")
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """The report ready to be shown."""
-
-    view: ReportView
-    track: bytes
-    digest: str
 
 
 def is_there() -> bool:
@@ -29,10 +19,24 @@ def is_there() -> bool:
 
 
 @cache
-def load() -> Example | None:
-    """The example, made once and kept; None where the file is missing."""
-    if not is_there():
-        return None
+def _content() -> tuple[ReportContent, str]:
     content, body = check_file(FILE.read_bytes())
-    made = derive(content)
-    return Example(made.view, made.track, digest_of(body))
+    return content, digest_of(body)
+
+
+def digest() -> str:
+    """The digest of its content."""
+    return _content()[1]
+
+
+@cache
+def view() -> ReportView:
+    """What is read of it, made once and kept."""
+    return build_view(_content()[0])
+
+
+@cache
+def track() -> bytes:
+    """What its replay is fed with."""
+    experiment = _content()[0].experiment
+    return encode_track(build_track(experiment.journal)) if experiment is not None else b""

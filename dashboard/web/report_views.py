@@ -278,20 +278,24 @@ def import_report(request: HttpRequest) -> HttpResponse:
     return redirect(f"/reports/{identity}/")
 
 
+def _require_example() -> None:
+    if not example_report.is_there():
+        raise Http404(_("This installation has no example."))
+
+
 @require_GET
 def example(request: HttpRequest) -> HttpResponse:
     """The report that comes with Netmodes, so that a person without Docker sees what it is all about."""
-    found = example_report.load()
-    if found is None:
-        raise Http404(_("This installation has no example."))
+    _require_example()
+    view = example_report.view()
     context = {
         "row": None,
-        "view": found.view,
-        "digest": found.digest,
+        "view": view,
+        "digest": example_report.digest(),
         "check_command": check_command("example"),
         "all_lines": False,
         "track_url": "/reports/example/track/",
-        "replay": found.view.snapshot is not None,
+        "replay": view.snapshot is not None,
         "example": True,
     }
     return render(request, "report.html", context)
@@ -300,7 +304,5 @@ def example(request: HttpRequest) -> HttpResponse:
 @require_GET
 def example_track(_request: HttpRequest) -> HttpResponse:
     """The same for its replay."""
-    found = example_report.load()
-    if found is None:
-        raise Http404(_("This installation has no example."))
-    return HttpResponse(found.track, content_type="application/json")
+    _require_example()
+    return HttpResponse(example_report.track(), content_type="application/json")

@@ -32,16 +32,18 @@ from dashboard.core.journal import replay
 from dashboard.core.lifecycle import Wanted
 from dashboard.core.messages import ModeReport
 from dashboard.core.modes import ExperimentSpec
+from dashboard.core.report_view import ReportView
 from dashboard.core.stream import ExperimentHead, Phase, Snapshot
 from dashboard.core.timeline import timeline_item
 from dashboard.core.topology import draw
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.protocol import EngineError
+from dashboard.export import example as example_report
 from dashboard.lab import requests, store
 from dashboard.lab.doctor import examine, free_port, modes_of
 from dashboard.lab.opening import endpoint
 from dashboard.lab.reconciler import Lab
-from dashboard.models import Experiment
+from dashboard.models import Experiment, Report
 from dashboard.web.forms import aimless_arms, draft_of, typed_values
 from dashboard.web.hub import SHOWN_ITEMS
 from dashboard.web.service import LabAwayError, service
@@ -87,6 +89,11 @@ async def _surroundings() -> tuple[tuple[ModeReport, ...], list[str], int, str]:
     return modes, tags, port, ""
 
 
+def _example() -> ReportView | None:
+    """The report that comes with Netmodes, for who has nothing of their own yet."""
+    return example_report.view() if example_report.is_there() else None
+
+
 async def _home(request: HttpRequest, status: int = 200, **extra: Any) -> HttpResponse:
     modes, images, port, problem = await _surroundings()
 
@@ -104,6 +111,7 @@ async def _home(request: HttpRequest, status: int = 200, **extra: Any) -> HttpRe
             "defaults": {"image": "nginx", "port": "80", "publish": f"{port}:80", "names": ""},
             "problems": (),
             "values": None,
+            "example": None if running or past or Report.objects.exists() else _example(),
             **extra,
         }
         return render(request, "home.html", context, status=status)

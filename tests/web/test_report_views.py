@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import timedelta
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -13,8 +14,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
-from dashboard.core.report import canonical, frame
+from dashboard.core.report import canonical, decode_content, frame
 from dashboard.core.report_bytes import MOST_BYTES
+from dashboard.core.secrets_of import strings_of
+from dashboard.export import example
 from dashboard.export.html import BEFORE, BEHIND, check_command
 from dashboard.lab import report_shares, reports, store
 from dashboard.lab.report_list import describe, find
@@ -24,6 +27,10 @@ from tests.specs import make_spec
 from tests.web.markup import forbidden_in
 
 pytestmark = pytest.mark.django_db
+#: RFC 5737, and what every machine has.
+DOCUMENTED = [
+    ip_network(one) for one in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "127.0.0.0/8", "0.0.0.0/32")
+]
 HERE: dict[str, Any] = {"HTTP_HOST": "127.0.0.1", "HTTP_ORIGIN": "http://127.0.0.1"}
 
 
@@ -372,3 +379,34 @@ def test_a_link_is_revoked_with_its_own_report_alone(me: Client, report: str) ->
     assert report_shares.shares_of(report)[0].live
     assert me.post(f"/reports/{report}/shares/{link.id}/revoke/", **HERE).status_code == 302
     assert "revoked" in text_of(get(me, f"/reports/{report}/share/"))
+
+
+# The example.
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_empty_installation_shows_what_comes_of_it_until_there_is_something_of_its_own(me: Client) -> None:
+    page = get(me, "/")
+    assert "The Engine discarded -p for host" in text_of(page)
+    assert 'href="/reports/example/"' in page
+    reports.import_file(make_file())
+    assert "/reports/example/" not in get(me, "/")
+
+
+def test_the_example_is_a_whole_report_that_passes_every_check_and_names_no_machine(me: Client) -> None:
+    page = get(me, "/reports/example/")
+    assert forbidden_in(page) == []
+    assert "on a private host" in text_of(page)
+    assert "/reports/example/track/" in page
+    assert 'action="/reports/' not in page
+    assert me.get("/reports/example/track/", **HERE).json()["seqs"]
+    content = decode_content(example.FILE.read_bytes()[BEFORE:-BEHIND])
+    texts = "\n".join(strings_of(content))
+    for address in re.findall(r"\b\d+\.\d+\.\d+\.\d+\b", texts):
+        assert any(ip_address(address) in network for network in DOCUMENTED), address
+    assert {mac[:14] for mac in re.findall(r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b", texts)} <= {
+        "00:00:5e:00:53",
+        "00:00:00:00:00",
+    }
+    assert example.FILE.stat().st_size <= 300_000
+    assert (content.author, content.installation) == ("", "")
