@@ -15,7 +15,7 @@ from dashboard.core.statistics import median
 from dashboard.core.verdicts import judge_blocks
 
 LIMIT_S = 600.0
-RUNS, QUICK_RUNS, SECONDS = 20, 3, 5.0
+RUNS, QUICK_RUNS, SECONDS = 20, 3, 10.0
 ALWAYS = Promise(Of.VALUE, 100.0, least=100.0)
 
 
