@@ -13,7 +13,7 @@ register = template.Library()
 
 
 @register.filter
-def verdict_word(verdict: str) -> str:
+def claim_word(verdict: str) -> str:
     """The verdict for a person."""
     words = {
         ClaimVerdict.HOLDS: _("holds"),
@@ -24,7 +24,7 @@ def verdict_word(verdict: str) -> str:
 
 
 @register.filter
-def verdict_mark(verdict: str) -> str:
+def claim_mark(verdict: str) -> str:
     """A sign of its own for each verdict, beside the word."""
     return MARKS[ClaimVerdict(verdict)] if verdict else "·"
 

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from tests.launcher.fake_machine import REPOSITORY, Machine, engine
 from tests.polling import until
 
-COMMANDS = ["up", "compare", "measure", "doctor", "hosts", "reap", "prune", "bench", "test", "check", "help"]
+COMMANDS = ["up", "compare", "measure", "claims", "doctor", "hosts", "reap", "prune", "bench", "test", "check", "help"]
 
 
 def installs(machine: Machine) -> list[str]:

@@ -1,0 +1,53 @@
+"""``./netmodes claims``."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.core.claims import all_claims
+from dashboard.core.messages import schema_of
+from tests.json_schema import violations
+from tests.management.terminal import Terminal, run_here
+from tests.private_engine import PrivateEngine
+
+CHOSEN = ("host-shares-netns", "discarded-publish", "sysctl-refused")
+
+
+def test_the_answer_is_one_document_and_nothing_is_left(terminal: Terminal, engine_host: PrivateEngine) -> None:
+    done = terminal.run("claims", *CHOSEN, "--json")
+    assert done.code == 0, done.err
+    assert [one["id"] for one in done.json] == sorted(CHOSEN, key=[claim.id for claim in all_claims()].index)
+    assert violations(done.json, schema_of("claims/1")) == []
+    assert all({"id", "statement", "source", "verdict", "evidence"} <= set(one) for one in done.json)
+    assert {one["verdict"] for one in done.json} == {"holds"}
+    assert all(engine_host.host.name in one["engine"] or "26" in one["engine"] for one in done.json)
+    assert engine_host.docker("ps", "-aq") == ""
+
+
+def test_a_person_gets_statements_evidence_and_a_count(terminal: Terminal) -> None:
+    done = terminal.run("claims", "host-no-address")
+    assert done.code == 0, done.err
+    assert "✓ holds        host-no-address: In host mode" in done.out
+    assert "NetworkSettings.Networks.host.IPAddress: empty" in done.out
+    assert "1 holds, in " in done.out
+    assert "1/1 holds: host-no-address" in done.err
+
+
+def test_claims_are_listed_without_an_engine(capsys: pytest.CaptureFixture[str]) -> None:
+    done = run_here(capsys, "claims", "--list")
+    assert done.code == 0
+    assert len(done.out.splitlines()) == len(all_claims())
+
+
+def test_an_unknown_claim_is_a_sentence_and_exit_2(capsys: pytest.CaptureFixture[str]) -> None:
+    done = run_here(capsys, "claims", "nonsense")
+    assert done.code == 2
+    assert "There is no claim nonsense: choose among" in done.err
+    assert done.out == ""
+
+
+def test_without_an_engine_it_fails_with_what_to_do(nowhere: Terminal) -> None:
+    done = nowhere.run("claims", "host-shares-netns", "--json")
+    assert done.code == 1
+    assert "No Docker Engine answers" in done.err
+    assert done.out == ""
