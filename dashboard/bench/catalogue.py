@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from dashboard.bench import (
     alarm,
     change,
+    claims,
     fanout,
     fidelity,
     history,
@@ -41,6 +42,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "page": page,
     "history": history,
     "report": reports,
+    "claims": claims,
     "fidelity": fidelity,
     "no-alarm": alarm,
     "resolution": resolution,
@@ -56,13 +58,17 @@ BENCHMARKS: dict[str, Benchmark] = {
 TRUTH = ("fidelity", "no-alarm", "resolution", "order", "stalls", "watchers", "storage")
 
 
+#: Left out unless they are asked for: they take minutes.
+LONG = frozenset({*TRUTH, "claims"})
+
+
 def choose(asked: Sequence[str]) -> tuple[str, ...]:
-    """The benchmarks that are meant, in their order: ``truth`` is those of ``TRUTH``, nothing is all the others.
+    """The benchmarks that are meant, in their order: ``truth`` is those of ``TRUTH``, nothing is all but ``LONG``.
     KeyError with the names that there are not."""
     if unknown := [name for name in asked if name not in BENCHMARKS and name != "truth"]:
         raise KeyError(", ".join(unknown))
     wanted = {*asked, *(TRUTH if "truth" in asked else ())}
-    return tuple(name for name in BENCHMARKS if (name in wanted if asked else name not in TRUTH))
+    return tuple(name for name in BENCHMARKS if (name in wanted if asked else name not in LONG))
 
 
 def limit_of(name: str) -> float:
