@@ -228,9 +228,10 @@ def _probe(run: RunView, probe: Probe, modes: dict[str, str]) -> Data:
 
 def _run(run: RunView, modes: dict[str, str]) -> Data:
     found = run.measurement
+    ended = found.stop_reason or ("" if found.stopped is not None else "Not finished.")
     return {
         "title": clean(run.title or "Measurement"),
-        "said": clean(f"{found.stop_reason or 'Not finished.'} Seed {found.seed}, {found.elapsed_s:.1f} s."),
+        "said": clean(f"{ended} Seed {found.seed}, {found.elapsed_s:.1f} s.".strip()),
         "probes": [_probe(run, probe, modes) for probe in probes_of(found)],
     }
 

@@ -70,6 +70,6 @@ def pdf(view: ReportView, digest: str = "") -> bytes:
         raise NoPdfError(f"The PDF took longer than {SECONDS} s and was given up: export as HTML instead.") from None
     if done.returncode or not done.stdout.startswith(b"%PDF-"):
         lines = done.stderr.decode(errors="replace").strip().splitlines()
-        reason = lines[-1][:300] if lines else f"it ended with {done.returncode}"
+        reason = lines[-1][:300] if lines else "it needed more time or memory than it may have"
         raise NoPdfError(f"The PDF could not be set: {reason}. Export as HTML instead.")
     return done.stdout
