@@ -45,10 +45,7 @@ def prune(older_than_s: float, *, dry_run: bool = False) -> Pruned:
         .values_list("pk", flat=True)
         .distinct()
     )
-    blocks = sum(
-        MeasurementBlock.objects.filter(series__run_id__in=some).count()
-        for some in batched(runs, AT_ONCE, strict=False)
-    )
+    blocks = sum(MeasurementBlock.objects.filter(series__run_id__in=some).count() for some in batched(runs, AT_ONCE))
     freed, room = None, ""
     if not dry_run and runs:
         _delete(runs, twins)
@@ -58,10 +55,10 @@ def prune(older_than_s: float, *, dry_run: bool = False) -> Pruned:
 
 def _delete(runs: Sequence[str], twins: Sequence[str]) -> None:
     """Some at a time: the server's own writes come in between."""
-    for some in batched(runs, AT_ONCE, strict=False):
+    for some in batched(runs, AT_ONCE):
         with transaction.atomic():
             MeasurementRun.objects.filter(pk__in=some).delete()
-    for some in batched(twins, AT_ONCE, strict=False):
+    for some in batched(twins, AT_ONCE):
         with transaction.atomic():
             Experiment.objects.filter(pk__in=some).delete()
 
