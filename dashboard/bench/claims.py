@@ -12,6 +12,7 @@ from typing import Any
 
 from dashboard.bench.children import BASE, run
 from dashboard.bench.figures import Of, Promise, Result, figure, spread
+from dashboard.core.report import ClaimVerdict
 
 LIMIT_S = 1500.0
 RUN_LIMIT_S = 180.0
@@ -55,8 +56,7 @@ async def benchmark(folder: Path, say: Callable[[str], None], *, quick: bool) ->
         ),
         (
             f"{len(runs[0])} claims, {rounds} runs: {spread(seconds)} s each.",
-            f"{verdicts.count('holds')} times holds, {verdicts.count('differs')} differs, "
-            f"{verdicts.count('not-testable')} not testable.",
+            ", ".join(f"{word} {verdicts.count(word)} times" for word in ClaimVerdict) + ".",
             *(f"{name}: {', '.join(found)}" for name, found in changed.items()),
         ),
     )
