@@ -89,7 +89,7 @@ def test_it_names_the_hash_of_its_content(document: str) -> None:
 def test_a_report_without_an_experiment_has_nothing_to_replay() -> None:
     content = make_content(experiment=None)
     document = one_file(content, build_view(content), b"").decode()
-    assert "report-track" not in document
+    assert 'id="report-track"' not in document
     assert "What each path costs" in document
 
 

@@ -3,6 +3,9 @@
 import { createCopying, createLocalTimes, createMenu, createTheme } from "./ui/chrome.js";
 import { createExperiment } from "./ui/experiment.js";
 import { createLaunch } from "./ui/launch.js";
+import { getJson } from "./io/http.js";
+
+const trackOfPage = () => getJson(document.querySelector("[data-track]").dataset.track);
 
 const main = document.getElementById("main");
 createTheme();
@@ -14,4 +17,5 @@ if (main.dataset.page === "experiment") createExperiment(main);
 if (main.dataset.page === "step") (await import("./ui/workshop.js")).createWorkshopStep(main);
 if (main.dataset.page === "result") (await import("./ui/workshop.js")).createPrinting(main);
 if (main.dataset.page === "claims") (await import("./ui/claims.js")).createClaims(main);
+if (main.dataset.page === "report") (await import("./ui/report.js")).createReport(main, trackOfPage);
 if (main.dataset.page === "measurement") (await import("./ui/measure.js")).createMeasurement(main);

@@ -13,6 +13,13 @@ function textAt(x, y, text, style, anchor = "start") {
   return { x: number(x), y: number(y), text, style, anchor };
 }
 
+const laidOut = new WeakMap(); // Replayed pictures share their boxes and edges.
+
+function once(layOutOne, item) {
+  if (!laidOut.has(item)) laidOut.set(item, layOutOne(item));
+  return laidOut.get(item);
+}
+
 export function layOutBox(box) {
   const { x, y } = box;
   const texts = [];
@@ -74,8 +81,8 @@ export function layOut(picture, chosen = null) {
     numbers: chosen === null ? [] : numberHops(picture.boxes, chosen),
     box: `0 0 ${number(picture.width)} ${number(picture.height)}`,
     summary: picture.summary,
-    frames: picture.boxes.filter((box) => box.kind === "machine").map(layOutBox),
-    edges: picture.edges.map(layOutEdge),
-    things: picture.boxes.filter((box) => box.kind !== "machine").map(layOutBox),
+    frames: picture.boxes.filter((box) => box.kind === "machine").map((box) => once(layOutBox, box)),
+    edges: picture.edges.map((edge) => once(layOutEdge, edge)),
+    things: picture.boxes.filter((box) => box.kind !== "machine").map((box) => once(layOutBox, box)),
   };
 }

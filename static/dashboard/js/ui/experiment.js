@@ -2,6 +2,7 @@
 
 import { isClean, mergeDirty, nothingDirty, receive } from "../core/protocol.js";
 import { fill } from "../core/say.js";
+import { getJson } from "../io/http.js";
 import { connect } from "../io/socket.js";
 import { createColumns } from "./columns.js";
 import { createConnection } from "./connection.js";
@@ -10,6 +11,7 @@ import { createInspect } from "./inspect.js";
 import { announce, words } from "./page.js";
 import { createPaths } from "./paths.js";
 import { createPictures } from "./picture.js";
+import { offerReplay } from "./replay.js";
 import { createTable } from "./table.js";
 import { createTimeline } from "./timeline.js";
 import { createTryIt } from "./tryit.js";
@@ -28,7 +30,9 @@ export function createExperiment(main) {
   createInspect(main, table);
   openPanels(main);
 
-  let model = null;
+  let model = null; // what is true now
+  let shown = null; // what is drawn: the same, or a moment of the past
+  let past = false;
   let pending = nothingDirty();
   let scheduled = false;
   let heard = 0;
@@ -44,12 +48,21 @@ export function createExperiment(main) {
   }
 
   function drawPictures() {
-    paths.draw(model);
-    pictures.draw(model, paths.chosen(model));
+    paths.draw(shown);
+    pictures.draw(shown, paths.chosen(shown));
+  }
+
+  /** Draws all but the head and the timeline. */
+  function drawFacts(next, dirty) {
+    shown = next;
+    if (dirty.everything || dirty.columns) columns.draw(shown.columns);
+    if (dirty.everything || dirty.pictures) drawPictures();
+    table.draw(shown, dirty);
   }
 
   function draw() {
     scheduled = false;
+    if (past) return; // It is drawn as a whole when somebody comes back.
     const dirty = pending;
     pending = nothingDirty();
     if (isClean(dirty)) return;
@@ -57,9 +70,7 @@ export function createExperiment(main) {
       head.draw(model.experiment);
       connection.live(model.experiment.phase);
     }
-    if (dirty.everything || dirty.columns) columns.draw(model.columns);
-    if (dirty.everything || dirty.pictures) drawPictures();
-    table.draw(model, dirty);
+    drawFacts(model, dirty);
     timeline.draw(model, dirty);
     if (dirty.cells.size > 0) say(dirty.cells.size);
   }
@@ -73,7 +84,29 @@ export function createExperiment(main) {
     else requestAnimationFrame(draw);
   }
 
-  if (!main.dataset.ws) return; // A moment of the past: complete as it stands, nothing follows.
+  const live = Boolean(main.dataset.ws);
+  offerReplay(main, {
+    load: () => getJson(`${main.dataset.url}track/`),
+    more: live ? () => getJson(`${main.dataset.url}track/`) : null,
+    opened() {
+      past = true;
+    },
+    draw(moment, dirty, { at }) {
+      const now = model?.experiment;
+      // What is wrong now concerns the buttons, which act on what runs now.
+      const { problem = "", problem_since = null } = now ?? {};
+      if (moment.experiment) {
+        head.draw({ ...moment.experiment, problem, problem_since }, { phase: now?.phase ?? main.dataset.phase, at });
+      }
+      drawFacts(moment, dirty);
+    },
+    left() {
+      past = false;
+      if (!live) location.assign(main.dataset.url);
+      else if (model !== null) schedule({ ...nothingDirty(), everything: true });
+    },
+  });
+  if (!live) return; // A moment of the past: complete as it stands, nothing follows.
   const socket = connect(main.dataset.ws, {
     opened() {},
     message(message) {

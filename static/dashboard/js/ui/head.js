@@ -5,10 +5,11 @@ import { setHidden, setText, slot, words } from "./page.js";
 
 export function createHead(main) {
   let head = null;
+  let then = null; // the moment that is shown, null for now
 
   function tick() {
     if (head === null || head.started_at === null) return;
-    const end = head.stopped_at ?? Date.now() / 1000;
+    const end = Math.min(head.stopped_at ?? Infinity, then ?? Date.now() / 1000);
     setText(main.querySelector("[data-elapsed]"), sayDuration(end - head.started_at));
   }
 
@@ -28,9 +29,11 @@ export function createHead(main) {
 
   setInterval(tick, 1000);
   return {
-    draw(next) {
+    /** `phase` decides which buttons there are: that of now, also where `next` is of the past, as it was `at`. */
+    draw(next, { phase = next.phase, at = null } = {}) {
       head = next;
-      main.dataset.phase = head.phase;
+      then = at;
+      main.dataset.phase = phase;
       setText(slot(main, "experiment-title"), head.title);
       const chip = slot(main, "phase-chip");
       chip.dataset.phase = head.phase;
@@ -38,7 +41,7 @@ export function createHead(main) {
       setHidden(slot(chip, "elapsed"), head.started_at === null);
       tick();
       for (const element of main.querySelectorAll("[data-phases]")) {
-        setHidden(element, !element.dataset.phases.split(" ").includes(head.phase));
+        setHidden(element, !element.dataset.phases.split(" ").includes(phase));
       }
       setText(slot(main, "notice"), head.notice);
       setHidden(slot(main, "notice"), !head.notice);

@@ -47,6 +47,7 @@ export function createPaths(main, changed) {
   const list = slot(main, "paths");
   let key = main.dataset.path;
   let paths = null;
+  let drawnKey = null;
 
   list.addEventListener("click", (event) => {
     const link = event.target.closest("a[href]");
@@ -65,7 +66,9 @@ export function createPaths(main, changed) {
     /** The path to show, null where none is chosen or it is not here now. */
     chosen: (model) => model.paths.find((one) => one.key === key && one.hops.length > 0) ?? null,
     draw(model) {
+      if (paths === model.paths && drawnKey === key) return;
       paths = model.paths;
+      drawnKey = key;
       setHidden(slot(main, "paths-box"), paths.length === 0);
       const known = new Map([...list.children].map((item) => [item.dataset.path, item]));
       const items = paths.map((path) => {

@@ -30,16 +30,20 @@ function makeEdge(edge) {
 
 function drawLayer(layer, items, make, known) {
   const wanted = items.map((item) => {
-    const signature = JSON.stringify(item);
     const kept = known.get(item.id);
-    if (kept?.signature === signature) return kept;
-    return { signature, node: make(item) };
+    if (kept?.item === item) return kept;
+    const signature = JSON.stringify(item);
+    if (kept?.signature === signature) return { ...kept, item };
+    return { item, signature, node: make(item) };
   });
   known.clear();
   wanted.forEach((one, place) => known.set(items[place].id, one));
-  const now = [...layer.children];
-  if (now.length !== wanted.length || wanted.some((one, place) => one.node !== now[place])) {
-    layer.replaceChildren(...wanted.map((one) => one.node));
+  const staying = new Set(wanted.map((one) => one.node));
+  for (const node of [...layer.children]) if (!staying.has(node)) node.remove();
+  let next = layer.firstElementChild;
+  for (const { node } of wanted) {
+    if (node === next) next = next.nextElementSibling;
+    else layer.insertBefore(node, next);
   }
 }
 
@@ -61,6 +65,8 @@ export function createPictures(root) {
     size: svg.dataset.picture,
     layers: ["frames", "edges", "things"].map((name) => [name, svg.querySelector(`[data-layer="${name}"]`), new Map()]),
   }));
+  // What the server drew may show a path.
+  let pathShown = true;
   return {
     /** `chosen` is the path to show, null for none. */
     draw(model, chosen) {
@@ -71,8 +77,9 @@ export function createPictures(root) {
         for (const [name, layer, known] of layers) {
           drawLayer(layer, drawn[name], name === "edges" ? makeEdge : makeBox, known);
         }
-        drawPath(svg, drawn);
+        if (pathShown || chosen !== null) drawPath(svg, drawn);
       }
+      pathShown = chosen !== null;
       setText(slot(root, "summary"), model.wide.summary);
       const empty = model.wide.boxes.length === 0;
       setHidden(slot(root, "pictures"), empty);

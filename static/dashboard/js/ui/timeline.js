@@ -4,14 +4,15 @@ import { fill, sayOffset, visibleText } from "../core/say.js";
 import { cloneTemplate, setHidden, setText, shapeOf, slot, words } from "./page.js";
 
 const SHOWN = 200;
+const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "medium" });
 
-function makeItem(item, modes) {
-  const li = cloneTemplate("template-timeline").querySelector("li");
+/** One line; `li` may have shown another one before. */
+export function fillMoment(li, item, modes) {
   li.dataset.seq = item.seq;
   setText(slot(li, "offset"), sayOffset(item.offset_s));
   const moment = slot(li, "moment");
-  moment.setAttribute("href", `?at=${item.seq}`);
-  moment.title = new Date(item.at * 1000).toLocaleString();
+  if (moment.localName === "a") moment.setAttribute("href", `?at=${item.seq}`);
+  moment.title = MOMENT.format(item.at * 1000);
   setText(slot(li, "text"), visibleText(item.text));
   setText(slot(li, "cause"), item.cause);
   const marks = item.columns.filter((key) => modes.has(key)).map((key) => {
@@ -23,6 +24,10 @@ function makeItem(item, modes) {
   });
   slot(li, "marks").replaceChildren(...marks);
   return li;
+}
+
+function makeItem(item, modes) {
+  return fillMoment(cloneTemplate("template-timeline").querySelector("li"), item, modes);
 }
 
 export function createTimeline(root) {
