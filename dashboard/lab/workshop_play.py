@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from dashboard.core.observation import Observation
 from dashboard.core.workshop import Judged, Step, Workshop, judge_step
 from dashboard.core.workshop_walk import Stage, StepRecord, is_done, reached, stage
 from dashboard.core.wrong_turns import advise
+from dashboard.engine.protocol import EngineError
 from dashboard.lab import workshop_store as store
 from dashboard.lab.store import Database
 from dashboard.lab.workshop_do import Done, do
@@ -63,7 +65,7 @@ class Play:
         return self.workshop.steps[number], found, walk.records.get(slug, StepRecord())
 
     async def predict(self, slug: str, choice: int) -> StepRecord:
-        """Notes a prediction; the first one counts. ValueError if there is no such choice."""
+        """Notes a prediction; the first one counts, and what there is now. ValueError if there is no such choice."""
         step, _, _ = await self.open(slug)
         if step.predict is None or not 0 <= choice < len(step.predict.choices):
             raise ValueError("Choose one of the answers.")
@@ -75,7 +77,10 @@ class Play:
             return replace(record, prediction=choice, predicted_at=now, opened_at=record.opened_at or now)
 
         event = Event(now, "predicted", slug, step.predict.choices[choice])
-        return await self._update(slug, decide, event)
+        record = await self._update(slug, decide, event)
+        with suppress(EngineError):
+            await self.check(slug, pressed=False)  # how it was before: a later look then sees that something changed
+        return record
 
     async def run(self, slug: str, number: int) -> Done:
         """Presses the button of a command; NotOpenError before the prediction."""

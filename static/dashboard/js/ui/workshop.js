@@ -29,7 +29,9 @@ export function createWorkshopStep(main) {
   const step = main.querySelector("[data-step]");
   const card = step.querySelector("[data-check-card]");
   const checkForm = step.querySelector('[data-act="check"]');
-  let asking = null;
+  let looking = null;
+  let pressed = 0;
+  let turn = Promise.resolve();
   let timer = 0;
   let quiet = 0;
 
@@ -62,15 +64,26 @@ export function createWorkshopStep(main) {
     return changed;
   }
 
-  async function post(form, auto) {
-    asking?.abort();
-    const mine = new AbortController();
-    asking = mine;
+  /** A look gives way to whatever is pressed; what is pressed waits for what was pressed before. */
+  async function look() {
+    if (document.hidden || pressed > 0 || step.dataset.stage !== "run" || !card.querySelector("[data-auto]")) return;
+    looking = new AbortController();
     try {
-      return await postForPage(form, mine.signal, auto ? { auto: "1" } : {}, "[data-step]");
-    } finally {
-      if (asking === mine) asking = null;
+      const changed = show(await postForPage(checkForm, looking.signal, { auto: "1" }, "[data-step]"));
+      quiet = changed ? 0 : quiet + 1;
+    } catch (error) {
+      if (error.name !== "AbortError") quiet += 5;
     }
+  }
+
+  function press(form) {
+    looking?.abort();
+    pressed += 1;
+    const mine = turn.then(() => postForPage(form, undefined, {}, "[data-step]")).finally(() => {
+      pressed -= 1;
+    });
+    turn = mine.catch(() => {});
+    return mine;
   }
 
   function fail(sentence) {
@@ -79,16 +92,6 @@ export function createWorkshopStep(main) {
     notice.setAttribute("role", "alert");
     notice.textContent = sentence;
     region(step, "problem").replaceChildren(notice);
-  }
-
-  async function look() {
-    if (document.hidden || asking || step.dataset.stage !== "run" || !card.querySelector("[data-auto]")) return;
-    try {
-      const changed = show(await post(checkForm, true));
-      quiet = changed ? 0 : quiet + 1;
-    } catch (error) {
-      if (error.name !== "AbortError") quiet += 5;
-    }
   }
 
   function lookLater(pause) {
@@ -111,7 +114,7 @@ export function createWorkshopStep(main) {
     clearTimeout(timer);
     if (form.dataset.act !== "hint") announce(words.asking);
     try {
-      const answer = await post(form, false);
+      const answer = await press(form);
       const outcome = answer.querySelector(".outcome:has(*)");
       show(answer);
       if (outcome) step.querySelector(`[data-outcome="${outcome.dataset.outcome}"]`)?.replaceChildren(...outcome.childNodes);
@@ -121,7 +124,7 @@ export function createWorkshopStep(main) {
         announce(step.querySelector(`[data-outcome="${form.elements.number.value}"]`)?.textContent.trim().slice(0, 300) ?? "");
       }
     } catch (error) {
-      if (error.name !== "AbortError") fail(error.message);
+      fail(error.message);
     } finally {
       button?.removeAttribute("aria-disabled");
       lookLater(FIRST_MS);

@@ -1,0 +1,98 @@
+"""A workshop in the browser, and a shell on the private host outside of it."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+from dashboard.core.workshop import Step, Workshop
+from dashboard.lab.workshop_files import Library
+from tests.private_engine import PrivateEngine
+
+
+def workshop(slug: str) -> Workshop:
+    """A built-in workshop."""
+    found = Library(Path("/nonexistent")).get(slug)
+    assert found is not None
+    return found
+
+
+class StepPage:
+    """One step, as somebody works on it."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    @property
+    def slug(self) -> str:
+        """Which step it is."""
+        return self.page.url.rstrip("/").rsplit("/", 1)[-1]
+
+    @property
+    def advice(self) -> Locator:
+        """What helps on a wrong turn."""
+        return self.page.locator("#advice")
+
+    def findings(self) -> list[str]:
+        """What was observed, row by row."""
+        return self.page.locator("table.findings tbody tr").all_inner_texts()
+
+    def predict(self, choice: str) -> None:
+        """Chooses an answer by its text."""
+        self.page.get_by_role("radio", name=choice, exact=True).check()
+        self.page.get_by_role("button", name="That is what I expect").click()
+        expect(self.page.get_by_text(f"You expect: {choice}")).to_be_visible()
+
+    def press_commands(self) -> None:
+        """Every button beside a command, one after the other; each prints something or says why not."""
+        folded = self.page.locator("details.folded > summary")
+        if folded.count():
+            folded.click()
+        for number in range(self.page.locator('[data-act="run"]').count()):
+            form = self.page.locator('[data-act="run"]').nth(number)
+            outcome = self.page.locator(f'[data-outcome="{number}"]')
+            form.get_by_role("button").click()
+            expect(outcome.locator("pre, .notice").first).to_be_attached()
+
+    def check(self) -> None:
+        """Presses Check."""
+        self.page.locator('[data-act="check"] button').click()
+
+    def is_done(self) -> bool:
+        """Whether the step is done now."""
+        return self.page.locator("[data-step]").get_attribute("data-stage") == "done"
+
+    def wait_until_done(self) -> None:
+        """Until the step is done."""
+        expect(self.page.locator("[data-step]")).to_have_attribute("data-stage", "done")
+
+    def shown_truth(self) -> str:
+        """What was true of the prediction."""
+        return self.page.locator(".truth dd").nth(1).inner_text()
+
+    def go_on(self) -> None:
+        """To the next step, or to the result."""
+        self.page.locator("a.primary-link").click()
+
+
+class Shell:
+    """A terminal on the private host: what is typed there knows nothing of Netmodes."""
+
+    def __init__(self, host: PrivateEngine) -> None:
+        self._host = host
+
+    def type(self, line: str) -> str:
+        """stdout and stderr of a line, whatever comes of it. Pipes as in a shell."""
+        words = ["sh", "-c", line] if "|" in line else shlex.split(line)
+        words = ["env", f"DOCKER_HOST={self._host.endpoint}", *words]
+        done = self._host.try_on_machine(*words)
+        return done.stdout + done.stderr
+
+    def leave_nothing(self, *steps: Step) -> None:
+        """After a test that went wrong: removes what its steps would have made."""
+        names = {command.action.run.name for step in steps for command in step.run if hasattr(command.action, "run")}
+        self.type(f"docker rm -f {' '.join(sorted(names))}")
+        for network in ("lab", "market"):
+            self.type(f"docker network rm {network}")
