@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from dashboard.core.figures import MINUS, fixed
 
+#: Reports come from elsewhere: no axis is longer than this, either way.
+MOST = 1e12
+
 
 @dataclass(frozen=True, slots=True)
 class Tick:
@@ -32,6 +35,10 @@ def choose_ticks(low: float, high: float, wanted: int = 4) -> tuple[float, ...]:
     return tuple(number * step for number in range(first, max(last, first + 1) + 1))
 
 
+def _bound(value: float) -> float:
+    return min(max(value, -MOST), MOST)
+
+
 def _tick_text(value: float, step: float) -> str:
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     text = fixed(abs(value), digits)
@@ -39,12 +46,14 @@ def _tick_text(value: float, step: float) -> str:
 
 
 def lay_out_axis(values: Sequence[float]) -> tuple[Callable[[float], str], str, tuple[Tick, ...]]:
-    """The axis of differences: where a value stands, where zero does, and its ticks."""
-    numbers = choose_ticks(min(0.0, *values), max(0.0, *values))
+    """The axis of differences: where a value stands, where zero does, and its ticks. What is larger than ``MOST`` stands
+    there."""
+    bounded = [_bound(value) for value in values]
+    numbers = choose_ticks(min(0.0, *bounded), max(0.0, *bounded))
     low, width, step = numbers[0], numbers[-1] - numbers[0], numbers[1] - numbers[0]
 
     def at(value: float) -> str:
-        return place((value - low) / width)
+        return place((_bound(value) - low) / width)
 
     return at, at(0.0), tuple(Tick(at(value), _tick_text(value, step)) for value in numbers)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 from dashboard.core.headline import kind_of
@@ -12,6 +13,7 @@ from dashboard.core.path_kinds import PathKind
 
 NOTHING = "–"  # noqa: RUF001 - a dash for nothing, as everywhere on the pages
 MINUS = "\N{MINUS SIGN}"
+_LAST_SECOND = 253_402_300_799.0  # the end of the year 9999
 _NUMBERED = re.compile(r"-\d+$")
 #: A way that shares its column's colour and shape with others has a dash of its own.
 _DASHES = {
@@ -28,6 +30,11 @@ def fixed(value: float, digits: int) -> str:
     if not abs(value) < 1e15:
         return f"{value:.2e}"
     return str(Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
+
+
+def moment_of(seconds: float) -> datetime:
+    """Seconds since the epoch as a moment in UTC; what no calendar has is the nearest that one has."""
+    return datetime.fromtimestamp(min(max(seconds, 0.0), _LAST_SECOND), UTC)
 
 
 def say_duration(seconds: float) -> str:

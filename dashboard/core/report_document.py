@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from dashboard.core.figures import say_offset
+from dashboard.core.figures import moment_of, say_offset
 from dashboard.core.headline import probes_of
 from dashboard.core.measurement import Probe
 from dashboard.core.messages import Column, Relation
@@ -245,7 +244,7 @@ def _cut(texts: Iterable[str]) -> list[str]:
 def document_data(view: ReportView, notes: Sequence[tuple[str, str]] = (), digest: str = "") -> Data:
     """Everything that stands on the pages. ``notes`` are (kind, text): ``heading``, ``item``, ``code`` or
     ``paragraph``; ``digest`` are the 64 digits of the content's hash."""
-    saved = datetime.fromtimestamp(view.saved_at, UTC)
+    saved = moment_of(view.saved_at)
     snapshot = view.snapshot
     facts = [
         ("saved", f"{saved:%Y-%m-%d %H:%M:%S} UTC"),

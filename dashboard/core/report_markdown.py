@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 
+from dashboard.core.figures import moment_of
 from dashboard.core.headline import probes_of
 from dashboard.core.measurement import Measurement
 from dashboard.core.messages import Column, Relation, Row
@@ -78,7 +78,7 @@ def _latency(title: str, measurement: Measurement) -> list[str]:
 
 def markdown(view: ReportView, digest: str = "") -> str:
     """The summary, the rows that differ, latency with intervals, the environment, and the hash (64 digits)."""
-    saved = datetime.fromtimestamp(view.saved_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    saved = moment_of(view.saved_at).strftime("%Y-%m-%d %H:%M UTC")
     lines = [f"## {escape(view.title)}", "", escape(view.summary.compared, 1000), ""]
     lines += [f"- {escape(one.sentence, 500)}" for one in view.summary.differences]
     lines += [f"- {escape(one.sentence, 500)}" for one in view.summary.verdicts]

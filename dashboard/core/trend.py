@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from dashboard.core.axes import Tick, log_ticks, place
-from dashboard.core.figures import NOTHING, dash_of, micros
+from dashboard.core.figures import NOTHING, dash_of, micros, moment_of
 from dashboard.core.measurement import Probe
 from dashboard.core.over_time import ChartView, LineView
 from dashboard.core.report_charts import ChartTable, LineChart
@@ -117,7 +116,7 @@ def date_ticks(moments: Sequence[float]) -> tuple[Tick, ...]:
     for moment in moments:
         at = (moment - first) / width
         if not found or at - before > _APART:
-            found.append(Tick(place(at), datetime.fromtimestamp(moment, UTC).strftime(form)))
+            found.append(Tick(place(at), moment_of(moment).strftime(form)))
             before = at
     return tuple(found)
 
@@ -155,7 +154,7 @@ def _chart(probe: Probe, moments: Sequence[Moment], series: dict[str, dict[int, 
     labels = tuple(line.label for line in lines)
     body = tuple(
         (
-            datetime.fromtimestamp(moment.saved_at, UTC).strftime("%Y-%m-%d %H:%M"),
+            moment_of(moment.saved_at).strftime("%Y-%m-%d %H:%M"),
             *(_said(own[number][1] if number in own else None) for own in series.values()),
         )
         for number, moment in enumerate(moments)

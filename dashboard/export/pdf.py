@@ -14,6 +14,7 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
+from dashboard.core.figures import moment_of
 from dashboard.core.report_document import document_data
 from dashboard.core.report_view import ReportView
 
@@ -56,7 +57,10 @@ def pdf(view: ReportView, digest: str = "") -> bytes:
             "PDF needs the typesetter typst, which is not installed: run “pip install 'netmodes[pdf]'” in the "
             "environment of Netmodes, or export as HTML and print that."
         )
-    data = {"data": document_data(view, read_notes(view.notes), digest), "timestamp": int(view.saved_at)}
+    data = {
+        "data": document_data(view, read_notes(view.notes), digest),
+        "timestamp": int(moment_of(view.saved_at).timestamp()),
+    }
     try:
         done = subprocess.run(
             [sys.executable, "-I", str(_CHILD)],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.core.figures import dash_of, fixed, micros, mode_of, say_interval, say_rate, signed
+from dashboard.core.figures import dash_of, fixed, micros, mode_of, moment_of, say_interval, say_rate, signed
 
 VECTORS = json.loads((Path(__file__).resolve().parents[1] / "js/measure_vectors.json").read_text())
 
@@ -42,3 +42,11 @@ def test_an_interval_has_signs() -> None:
 @pytest.mark.parametrize(("path", "dash"), [("published-proxy-ipv6", "proxy"), ("loopback", ""), ("what is it", "")])
 def test_a_way_has_a_dash_of_its_own(path: str, dash: str) -> None:
     assert dash_of(path) == dash
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(1.5e9, "2017-07-14"), (-1e300, "1970-01-01"), (1e300, "9999-12-31"), (253402300800.0, "9999-12-31")],
+)
+def test_a_moment_is_one_that_the_calendar_has(seconds: float, text: str) -> None:
+    assert f"{moment_of(seconds):%Y-%m-%d}" == text

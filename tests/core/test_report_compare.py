@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from functools import cache
 
 import pytest
 
-from dashboard.core.measurement import Options
+from dashboard.core.measurement import Options, Probe
 from dashboard.core.report import ClaimResult, ClaimVerdict, ReportContent, canonical
+from dashboard.core.report_charts import interval_chart
 from dashboard.core.report_compare import Compared, compare_reports
 from dashboard.core.report_light import decode_light
 from dashboard.core.report_view import ReportView, build_view
+from dashboard.core.trend import Kept, build_trend
 from dashboard.core.unpaired import DRIFT_SENTENCE
 from tests.core.report_builders import make_content, make_run, with_environment
 
@@ -117,3 +120,27 @@ def test_a_report_without_an_experiment_is_compared_by_its_times() -> None:
     found = compare_reports((one, replace(other, view=replace(other.view, snapshot=None))))
     assert (found.arms, found.changes) == ((), ())
     assert found.latency
+
+
+ODD = (-1e308, -1.0, 0.0, 1e-300, 20.0, 1e308)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_figures_that_nobody_measured_break_no_page(seed: int) -> None:
+    """A report may come from anybody: its blocks, its intervals and its times say what they like."""
+    source = random.Random(seed)
+
+    def odd() -> float:
+        return source.choice(ODD)
+
+    blocks = tuple(replace(one, center_us=odd(), p99_us=odd(), n=source.choice((0, 1, 10**15))) for one in AFTER.blocks)
+    found = AFTER.measurement
+    comparisons = tuple(replace(one, delta_us=odd(), ci95_us=(odd(), odd())) for one in found.comparisons)
+    environment = replace(found.environment, load_before=(odd(), odd(), odd()), cores=source.choice((-1, 0, 4)))
+    run = replace(AFTER, blocks=blocks, measurement=replace(found, comparisons=comparisons, environment=environment))
+    content = make_content("odd", measurements=(run,), environment=environment)
+    compare_reports(two(CONTENTS[0], content))
+    compare_reports(two(content, content))
+    light = decode_light(canonical(replace(content, saved_at=odd())))
+    build_trend([Kept("odd", light), Kept("one", decode_light(canonical(CONTENTS[0])))])
+    interval_chart(run.measurement, Probe.TCP_RR)
