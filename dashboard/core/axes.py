@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from dashboard.core.figures import MINUS, fixed
 
-#: Reports come from elsewhere: no axis is longer than this, either way.
-MOST = 1e12
+#: Reports come from elsewhere: no axis is longer or shorter than this, either way.
+MOST, LEAST = 1e12, 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def choose_ticks(low: float, high: float, wanted: int = 4) -> tuple[float, ...]:
 
 
 def _bound(value: float) -> float:
-    return min(max(value, -MOST), MOST)
+    return min(max(value, -MOST), MOST) if abs(value) > LEAST else 0.0
 
 
 def _tick_text(value: float, step: float) -> str:
@@ -46,8 +46,8 @@ def _tick_text(value: float, step: float) -> str:
 
 
 def lay_out_axis(values: Sequence[float]) -> tuple[Callable[[float], str], str, tuple[Tick, ...]]:
-    """The axis of differences: where a value stands, where zero does, and its ticks. What is larger than ``MOST`` stands
-    there."""
+    """The axis of differences: where a value stands, where zero does, and its ticks. What is larger than ``MOST``
+    stands there."""
     bounded = [_bound(value) for value in values]
     numbers = choose_ticks(min(0.0, *bounded), max(0.0, *bounded))
     low, width, step = numbers[0], numbers[-1] - numbers[0], numbers[1] - numbers[0]
