@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from dashboard.core.checking import Check, place_of
 from dashboard.core.checks import VOCABULARY, judge
+from dashboard.core.docker_run import RunLine
 from dashboard.core.observation import (
     Observation,
     SeenContainer,
     Which,
     is_image,
     listeners_on,
+    mode_of,
     newest,
     owner_of,
     running,
     told,
 )
 from dashboard.core.state import Listener
-from dashboard.core.workshop import Judged, Step
+from dashboard.core.workshop import Command, Judged, Step
 from dashboard.core.workshop_commands import Ask, Launch
 
 _TAKEN = ("address already in use", "address in use", "port is already allocated")
@@ -31,8 +34,41 @@ _OPTION = {
 }
 
 
-def advise(step: Step, observation: Observation, judged: Judged) -> str:
-    """One or two sentences for the first check that fails; empty if all is done."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The step, and every launch that somebody was told so far: its own first, then those before, the newest first."""
+
+    step: Step
+    launches: tuple[Command, ...]
+
+    def launch(self, check: Check) -> str:
+        """The line that makes what the check asks for; empty where none does, or where it gives a challenge away."""
+        if self.step.folded:
+            return ""
+        fitting = (
+            one.line for one in self.launches if isinstance(one.action, Launch) and _makes(one.action.run, check)
+        )
+        return next(fitting, "")
+
+
+def _makes(run: RunLine, check: Check) -> bool:
+    which, port = check.which, check.arguments.get("publish")
+    ports = {binding["HostPort"] for one in run.config["HostConfig"]["PortBindings"].values() for binding in one}
+    return (
+        which.mode in {"", mode_of(run.network, {})}
+        and which.name in {"", run.name}
+        and (not which.image or is_image(run.image, which.image))
+        and (port is None or str(port) in ports)
+    )
+
+
+def known(step: Step, before: Sequence[Step] = ()) -> Known:
+    """What somebody knows in a step who has gone through those before."""
+    return Known(step, (*step.run, *(command for one in reversed(before) for command in reversed(one.run))))
+
+
+def advise(step: Step, observation: Observation, judged: Judged, before: Sequence[Step] = ()) -> str:
+    """One or two sentences for the first check that fails; empty if all is done. ``before`` are the steps so far."""
     failing = judged.failing
     if failing is None:
         return ""
@@ -41,7 +77,7 @@ def advise(step: Step, observation: Observation, judged: Judged) -> str:
             return turn.say
     check = step.checks[failing]
     rule = _RULES.get(check.kind)
-    said = rule(check, observation, step) if rule else ""
+    said = rule(check, observation, known(step, before)) if rule else ""
     return " ".join(part for part in (said, check.otherwise) if part) or _plainly(judged, failing)
 
 
@@ -50,7 +86,7 @@ def _plainly(judged: Judged, number: int) -> str:
     return f"Expected: {finding.expected}. Observed: {finding.observed}."
 
 
-def _running(check: Check, observation: Observation, step: Step) -> str:
+def _running(check: Check, observation: Observation, told_so_far: Known) -> str:
     which = check.which
     fitting = [one for one in observation.containers if which.fits(one)]
     alive = running(observation, which)
@@ -84,7 +120,7 @@ def _running(check: Check, observation: Observation, step: Step) -> str:
         return f"{said} Stop it, and launch it again with --name {which.name}."
     if count is not None and alive:
         return f"{len(alive)} of {count} containers run. Launch the missing ones."
-    return _nothing(observation, step)
+    return _nothing(check, observation, told_so_far)
 
 
 def _before(option: str) -> str:
@@ -95,9 +131,10 @@ def _again(one: SeenContainer) -> str:
     return f"stop it (docker stop {one.name}) and launch it again."
 
 
-def _nothing(observation: Observation, step: Step) -> str:
-    launch = next((command.line for command in step.run if isinstance(command.action, Launch)), "")
-    how = f" Type {launch}, or press the button." if launch else ""
+def _nothing(check: Check, observation: Observation, told_so_far: Known) -> str:
+    launch = told_so_far.launch(check)
+    here = any(command.line == launch for command in told_so_far.step.run)
+    how = f" Type {launch}{', or press the button' if here else ''}." if launch else ""
     others = len(observation.running)
     if others:
         said = "One container runs, but not" if others == 1 else f"{others} containers run, but none of them is"
@@ -132,7 +169,7 @@ def _free(observation: Observation, holders: list[Listener] | tuple[Listener, ..
     return f"Stop that process first: its number is {process.pid}." if process else "Free the port first."
 
 
-def _listener(check: Check, observation: Observation, step: Step) -> str:
+def _listener(check: Check, observation: Observation, told_so_far: Known) -> str:
     port = int(check.arguments["port"])
     state, where = place_of(check.arguments, observation)
     holders = listeners_on(state, port)
@@ -141,7 +178,7 @@ def _listener(check: Check, observation: Observation, step: Step) -> str:
         return f"Port {port} of {where} is held by {who}. {_free(observation, holders)}"
     found = newest(observation, check.which)
     if found is None:
-        return _running(Check("container-running", check.arguments), observation, step)
+        return _running(Check("container-running", check.arguments), observation, told_so_far)
     own = sorted({one.port for one in (found.state.listeners if found.state else ()) if one.container == found.id})
     if own:
         return f"{found.name} listens on port {told(map(str, own), '')}, not on port {port}."
@@ -153,7 +190,7 @@ def _listener(check: Check, observation: Observation, step: Step) -> str:
     return f"{found.name} runs, but nothing in it listens yet. Wait a moment, then read docker logs {found.name}."
 
 
-def _no_listener(check: Check, observation: Observation, _step: Step) -> str:
+def _no_listener(check: Check, observation: Observation, _known: Known) -> str:
     state, where = place_of(check.arguments, observation)
     holders = listeners_on(state, int(check.arguments["port"]))
     who = told((owner_of(observation, one) for one in holders), "")
@@ -164,12 +201,12 @@ def _no_listener(check: Check, observation: Observation, _step: Step) -> str:
     )
 
 
-def _requested(check: Check, observation: Observation, step: Step) -> str:
+def _requested(check: Check, observation: Observation, told_so_far: Known) -> str:
     port = int(check.arguments["port"])
     state, where = place_of(check.arguments, observation)
     if not listeners_on(state, port):
-        return _listener(Check("listener", check.arguments), observation, step)
-    curl = next((command.line for command in step.run if isinstance(command.action, Ask)), "")
+        return _listener(Check("listener", check.arguments), observation, told_so_far)
+    curl = next((command.line for command in told_so_far.step.run if isinstance(command.action, Ask)), "")
     how = f" Type {curl}, or press the button." if curl else ""
     return (
         f"The server waits on port {port} of {where}, and nobody has asked it within the last minute. A request to a "
@@ -177,7 +214,7 @@ def _requested(check: Check, observation: Observation, step: Step) -> str:
     )
 
 
-def _removed(check: Check, observation: Observation, _step: Step) -> str:
+def _removed(check: Check, observation: Observation, _known: Known) -> str:
     there = [one for one in observation.containers if check.which.fits(one)]
     alive = [one.name for one in there if one.running]
     if alive:
@@ -189,29 +226,29 @@ def _removed(check: Check, observation: Observation, _step: Step) -> str:
     )
 
 
-def _mode(check: Check, observation: Observation, step: Step) -> str:
+def _mode(check: Check, observation: Observation, told_so_far: Known) -> str:
     """A check of a namespace that fails: nothing runs, or something runs in another mode."""
     if newest(observation, check.which) is not None:
         return ""
-    return _running(Check("container-running", check.arguments), observation, step)
+    return _running(Check("container-running", check.arguments), observation, told_so_far)
 
 
-def _status(check: Check, observation: Observation, step: Step) -> str:
+def _status(check: Check, observation: Observation, told_so_far: Known) -> str:
     which, wanted = check.which, str(check.arguments["status"])
     there = [one for one in observation.containers if which.fits(one)]
     if there:
         return f"{there[0].name} {'runs' if there[0].running else f'is {there[0].status}'}; it should be {wanted}."
     if wanted in {"exited", "created"}:
         gone = "One that was launched with --rm has removed itself: leave --rm out, so that it can still be seen."
-        return f"{_nothing(observation, step)} {gone}"
-    return _nothing(observation, step)
+        return f"{_nothing(check, observation, told_so_far)} {gone}"
+    return _nothing(check, observation, told_so_far)
 
 
-def _network(check: Check, _observation: Observation, _step: Step) -> str:
+def _network(check: Check, _observation: Observation, _known: Known) -> str:
     return f"Make it: docker network create {check.arguments['name']}."
 
 
-def _no_network(check: Check, observation: Observation, _step: Step) -> str:
+def _no_network(check: Check, observation: Observation, _known: Known) -> str:
     name = str(check.arguments["name"])
     inside = [one.name for one in observation.running if name in one.networks]
     first = (
@@ -220,7 +257,7 @@ def _no_network(check: Check, observation: Observation, _step: Step) -> str:
     return f"{first}: docker network rm {name}."
 
 
-_RULES: dict[str, Callable[[Check, Observation, Step], str]] = {
+_RULES: dict[str, Callable[[Check, Observation, Known], str]] = {
     "container-running": _running,
     "container-status": _status,
     "removed": _removed,

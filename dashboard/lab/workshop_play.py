@@ -100,8 +100,9 @@ class Play:
         step, where, before = await self.open(slug)
         observation = await self._look(step, fresh=pressed)
         judged = judge_step(step, observation, dict(before.noted), before.truth)
+        advice = advise(step, observation, judged, self.workshop.steps[: self.workshop.index(slug)])
         if where is Stage.DONE:
-            return Checked(judged, before, advise(step, observation, judged), passed=True, problem=observation.problem)
+            return Checked(judged, before, advice, passed=True, problem=observation.problem)
         now = self.clock()
         failing = judged.findings[judged.failing].expected if judged.failing is not None else ""
         passed = is_done(step, before, judged, pressed=pressed)
@@ -110,7 +111,7 @@ class Play:
             return replace(
                 record,
                 opened_at=record.opened_at or now,
-                noted=judged.noted,
+                noted={**record.noted, **judged.noted},
                 truth=judged.truth if passed or judged.truth else record.truth,
                 attempts=record.attempts + (1 if pressed and not judged.ok and where is Stage.RUN else 0),
                 unmet=record.unmet or not judged.ok,
@@ -123,7 +124,7 @@ class Play:
         record = await self._update(slug, decide, *events)
         if passed:
             await self._finish(now)
-        return Checked(judged, record, advise(step, observation, judged), passed, observation.problem)
+        return Checked(judged, record, advice, passed, observation.problem)
 
     async def hint(self, slug: str, number: int) -> None:
         """Notes that a hint was unfolded."""

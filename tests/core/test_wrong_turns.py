@@ -210,3 +210,25 @@ def test_what_the_author_says_of_a_wrong_turn_comes_first() -> None:
 def test_what_the_author_adds_to_a_check_stands_behind() -> None:
     check = Check("removed", {"name": "web"}, "Then go on.")
     assert said(check, HOST).endswith("docker stop web. Then go on.")
+
+
+def advised(step: Step, *before: Step) -> str:
+    return advise(step, EMPTY, judge_step(step, EMPTY, {}), before)
+
+
+def test_the_line_that_is_told_makes_what_is_asked_for() -> None:
+    lines = (
+        "docker run --rm -d --name one --network host nginx",
+        "docker run --rm -d --name two -p 8081:80 nginx",
+        "docker run --rm -d --name three --network lab -p 8082:80 nginx",
+    )
+    run = tuple(Command(line, read_command(line)) for line in lines)
+    for number, arguments in enumerate(
+        ({"mode": "host"}, {"mode": "bridge", "publish": 8081}, {"mode": "user-bridge"})
+    ):
+        check = Check("container-running", arguments)
+        assert f"Type {lines[number]}, or press the button." in advised(Step("s", "S", "T", run=run, checks=(check,)))
+        before, later = Step("a", "A", "T", run=run), Step("b", "B", "T", checks=(check,))
+        assert f"Type {lines[number]}." in advised(later, before), "what an earlier step has launched may be gone"
+        assert "Type" not in advised(Step("c", "C", "T", run=run, checks=(check,), folded=True)), "a challenge"
+    assert "Type" not in advised(Step("s", "S", "T", run=run, checks=(Check("container-running", {"name": "four"}),)))
