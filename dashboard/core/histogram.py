@@ -30,6 +30,7 @@ _FAULTS = (
     ValueError,
     IndexError,
     TypeError,
+    OverflowError,
 )
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from dashboard.core.histogram import (
     HIGHEST_NS,
     BadHistogram,
+    check_histogram,
     cumulative_shares,
     encode_times,
     merge_histograms,
@@ -87,3 +88,25 @@ def test_a_bomb_and_a_table_of_another_size_are_refused() -> None:
         merge_histograms([base64.b64encode(good)])
     with pytest.raises(BadHistogram):
         merge_histograms([good[:-3]])
+
+
+@given(st.binary(min_size=1, max_size=30), st.integers(40, 60))
+def test_counts_that_cannot_be_are_refused(counts: bytes, at: int) -> None:
+    """Runs of zeros beyond the table, counts beyond 64 bits, what ends in the middle: BadHistogram or a histogram."""
+    good = encode_times([10_000, 20_000, 30_000])
+    raw = zlib.decompress(good[8:])
+    packed = zlib.compress(raw[:at] + counts)
+    spoilt = good[:4] + len(packed).to_bytes(4) + packed
+    try:
+        check_histogram(spoilt)
+    except BadHistogram:
+        return
+    summarise_histograms([spoilt, good])
+    cumulative_shares(merge_histograms([spoilt, good]))
+
+
+def test_a_run_of_zeros_beyond_the_table_is_refused() -> None:
+    good = encode_times([10_000])
+    packed = zlib.compress(zlib.decompress(good[8:])[:40] + b"\xff" * 8 + b"\x7f")
+    with pytest.raises(BadHistogram):
+        check_histogram(good[:4] + len(packed).to_bytes(4) + packed)
