@@ -223,9 +223,12 @@ def test_the_line_that_is_told_makes_what_is_asked_for() -> None:
         "docker run --rm -d --name three --network lab -p 8082:80 nginx",
     )
     run = tuple(Command(line, read_command(line)) for line in lines)
-    for number, arguments in enumerate(
-        ({"mode": "host"}, {"mode": "bridge", "publish": 8081}, {"mode": "user-bridge"})
-    ):
+    asked: tuple[dict[str, str | int], ...] = (
+        {"mode": "host"},
+        {"mode": "bridge", "publish": 8081},
+        {"mode": "user-bridge"},
+    )
+    for number, arguments in enumerate(asked):
         check = Check("container-running", arguments)
         assert f"Type {lines[number]}, or press the button." in advised(Step("s", "S", "T", run=run, checks=(check,)))
         before, later = Step("a", "A", "T", run=run), Step("b", "B", "T", checks=(check,))
