@@ -13,8 +13,10 @@ from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration
 from dashboard.core.claim import Claim
+from dashboard.core.claim_catalogue import catalogue
 from dashboard.core.claim_run import ClaimsRun, Executed, Step, choose, run_text
 from dashboard.core.claims import all_claims
+from dashboard.core.misconceptions import all_misconceptions
 from dashboard.core.plain import printable
 from dashboard.core.report import ClaimVerdict
 from dashboard.lab import claim_runs
@@ -32,6 +34,7 @@ class Command(NetmodesCommand):
         """Which, and how to show them."""
         parser.add_argument("ids", nargs="*", metavar="ID", help="which claims (default: all; --list names them)")
         parser.add_argument("--list", action="store_true", help="say which claims there are, and execute none")
+        parser.add_argument("--markdown", action="store_true", help="with --list: as it stands in docs/claims.md")
         parser.add_argument("--all", action="store_true", help="show the evidence of every claim")
         parser.add_argument("--json", action="store_true", help="print claims/1, a list")
 
@@ -43,6 +46,9 @@ class Command(NetmodesCommand):
         except ValueError as error:
             raise CommandError(str(error), returncode=WRONG_USAGE) from None
         if options["list"]:
+            if options["markdown"]:
+                self.stdout.write(catalogue(claims, all_misconceptions()))
+                return
             self._list(claims, as_json=options["json"])
             return
         require_root("Reading network namespaces")
