@@ -101,7 +101,13 @@ def test_nothing_runs_where_it_is_shared_and_in_its_file(
     stranger.context.on("request", lambda request: asked.append(request.url))
     shown = stranger.open(link)
     found = look(shown)
-    found += look(stranger.open((tmp_path / "report.html").as_uri()))
+    file = stranger.open((tmp_path / "report.html").as_uri())
+    found += look(file)
+    file.get_by_role("button", name="Replay").click()
+    for key in ("Home", "ArrowRight", "ArrowRight", "End"):
+        file.keyboard.press(key)
+    expect(file.locator("[data-slot=replay-count]")).to_contain_text("10 of 10")
+    found += look(file)
     assert found == []
     assert stranger.context.cookies() == []
     assert [url for url in asked if not url.startswith(("data:", "file:"))] == [link]
