@@ -30,13 +30,15 @@ class NotOpenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a look at a step came to. ``advice`` helps where it is not done; ``passed`` tells that it is done now."""
+    """What a look at a step came to. ``advice`` helps where it is not done; ``passed`` tells that it is done
+    now; ``images`` are those of the engine."""
 
     judged: Judged
     record: StepRecord
     advice: str = ""
     passed: bool = False
     problem: str = ""
+    images: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -102,7 +104,7 @@ class Play:
         judged = judge_step(step, observation, dict(before.noted), before.truth)
         advice = advise(step, observation, judged, self.workshop.steps[: self.workshop.index(slug)])
         if where is Stage.DONE:
-            return Checked(judged, before, advice, passed=True, problem=observation.problem)
+            return Checked(judged, before, advice, True, observation.problem, observation.images)
         now = self.clock()
         failing = judged.findings[judged.failing].expected if judged.failing is not None else ""
         passed = is_done(step, before, judged, pressed=pressed)
@@ -124,7 +126,7 @@ class Play:
         record = await self._update(slug, decide, *events)
         if passed:
             await self._finish(now)
-        return Checked(judged, record, advice, passed, observation.problem)
+        return Checked(judged, record, advice, passed, observation.problem, observation.images)
 
     async def hint(self, slug: str, number: int) -> None:
         """Notes that a hint was unfolded."""

@@ -254,7 +254,6 @@ def interface_words() -> dict[str, Any]:
         "exit": _("exit code {code}"),
         "asking": _("Looking…"),
         "stepDone": _("Done: what is true is shown below."),
-        "looksItself": _("This page also looks by itself."),
         "themes": {"auto": _("auto"), "light": _("light"), "dark": _("dark")},
         "theme": _("Theme: {name}"),
     }

@@ -59,7 +59,8 @@ async def _show(
     if walk is None:
         return redirect(f"/workshop/{workshop.slug}/")
     number, records = workshop.index(step.slug) or 0, walk.records
-    record, images = records.get(step.slug, EMPTY), await _images()
+    record = records.get(step.slug, EMPTY)
+    images = checked.images if checked is not None else await _images()
     where = stage(workshop, records, number)
     rows = [] if checked is None else list(zip(step.checks, checked.judged.findings, strict=True))
     following = workshop.steps[number + 1] if number + 1 < len(workshop.steps) else None

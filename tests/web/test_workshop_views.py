@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from channels.db import database_sync_to_async
 
+from dashboard.core.docker_run import read_run
 from dashboard.lab import workshop_store as store
 from dashboard.lab.workshop_files import Library
 from dashboard.lab.workshop_store import Walk
 from dashboard.templatetags.workshops import duration, markdown
 from dashboard.web import workshop_views
+from dashboard.web.service import service
 from tests.benches import Bench
 from tests.core.test_workshop_reading import GOOD
 from tests.fakes import FakeEngine
@@ -74,6 +76,11 @@ async def begin(who: Person, home: str = BRIDGES) -> str:
 def text_of(answer: Answer) -> str:
     """What is read, without markup."""
     return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text)))
+
+
+def typed_config() -> dict[str, object]:
+    """What a shell would ask for: no label of ours."""
+    return read_run("docker run -d --name typed nginx").labelled({})
 
 
 async def test_the_list_tells_what_there_is_and_where_one_was(bench: Bench, me: Person) -> None:
@@ -212,6 +219,15 @@ async def test_without_a_lab_the_text_can_be_read(me: Person) -> None:
     url = await begin(me)
     assert (await get(url, me)).status == 200
     assert (await post(f"{url}check/", me)).status == 503
+
+
+async def test_what_the_buttons_have_made_goes_with_the_server(bench: Bench, me: Person, engine: FakeEngine) -> None:
+    url = await begin(me)
+    await post(f"{url}predict/", me, "choice=1")
+    await post(f"{url}run/", me, "number=0")
+    typed = await engine.create_container("typed", typed_config())
+    await service.stop(lambda _text: None)
+    assert list(engine.made) == [typed.id]
 
 
 async def test_a_broken_workshop_says_what_is_wrong_and_hides_no_other(

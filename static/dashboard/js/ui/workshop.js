@@ -2,13 +2,13 @@
 // the step is not done the page asks by itself whether anything has changed.
 
 import { postForPage } from "../io/http.js";
-import { announce, setHidden, setText, words } from "./page.js";
+import { announce, setHidden, words } from "./page.js";
 
 const FIRST_MS = 300;
-const SOON_MS = 1500;
+const SOON_MS = 1000;
 const LATER_MS = 5000;
 /** So many looks without a change, and the page looks less often; so many more, and it stops. */
-const PATIENCE = 80;
+const PATIENCE = 120;
 const LAST = 600;
 const REGIONS = ["problem", "predict", "run", "findings", "reveal", "steps"];
 
@@ -142,7 +142,6 @@ export function createWorkshopStep(main) {
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) lookLater(FIRST_MS);
   });
-  setText(card.querySelector("[data-auto]"), words.looksItself);
   lookLater(FIRST_MS);
 }
 
