@@ -1,0 +1,125 @@
+"""Any moment of an experiment, while it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.axe import violations
+from tests.browser.comparison import ExperimentPage
+from tests.browser.server import Server
+from tests.browser.visitor import Show, Visit
+from tests.private_engine import PrivateEngine
+
+pytestmark = [pytest.mark.browser, pytest.mark.engine]
+LISTENER = "listeners/tcp :9005/"
+
+
+@pytest.fixture(scope="module")
+def running(server: Server) -> Iterator[str]:
+    """A host arm and a bridge arm."""
+    yield server.launch(modes=["host", "bridge"])
+    server.forget_everything()
+
+
+def scrubber(page: Page) -> Locator:
+    return page.get_by_role("slider", name="Moment")
+
+
+def open_replay(page: Page) -> Locator:
+    """Opens it; the slider has the focus."""
+    page.get_by_role("button", name="Replay", exact=True).click()
+    expect(scrubber(page)).to_be_focused()
+    return scrubber(page)
+
+
+def listen(engine: PrivateEngine, identity: str, port: int) -> None:
+    engine.docker("exec", "-d", f"nm-{identity}-bridge", "nc", "-l", "-p", str(port))
+
+
+def leave(page: Page) -> None:
+    page.get_by_role("button", name="Back to now").click()
+    expect(page.get_by_role("region", name="Replay")).to_be_hidden()
+
+
+def test_the_keyboard_leads_to_any_moment_and_back_to_now(running: str, show: Show, engine_host: PrivateEngine) -> None:
+    shown = show(running)
+    listen(engine_host, running, 9005)
+    expect(shown.row(LISTENER)).to_have_count(1)
+    page = shown.page
+    slider = open_replay(page)
+    expect(shown.row(LISTENER)).to_have_count(1)
+    page.keyboard.press(",")
+    expect(shown.row(LISTENER)).to_have_count(0)
+    page.keyboard.press(".")
+    expect(shown.row(LISTENER)).to_have_count(1)
+    expect(shown.cell(LISTENER, "bridge")).to_have_class("hit")
+    page.keyboard.press("Home")
+    expect(shown.head("bridge")).to_contain_text("waiting")
+    expect(page.locator(".log li[aria-current=step]")).to_contain_text("Launch asked for")
+    assert "Launch asked for" in (slider.get_attribute("aria-valuetext") or "")
+    expect(page.locator("tr[data-row]")).to_have_count(0)
+    page.keyboard.press("ArrowRight")
+    expect(slider).to_have_value("1")
+    # What happens meanwhile is there when one comes back; the buttons are those of now.
+    listen(engine_host, running, 9006)
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    expect(page.get_by_text("The past", exact=True)).to_be_visible()
+    leave(page)
+    expect(page.get_by_role("button", name="Replay", exact=True)).to_be_focused()
+    expect(shown.row("listeners/tcp :9006/")).to_have_count(1)
+    expect(shown.happened(":9006")).to_have_count(1)
+    expect(shown.head("bridge")).to_contain_text("running")
+
+
+def test_it_plays_to_the_end_and_a_line_of_the_timeline_leads_to_its_moment(running: str, show: Show) -> None:
+    page = show(running).page
+    slider = open_replay(page)
+    page.get_by_label("Speed").select_option("16")
+    slider.focus()
+    page.keyboard.press("Home")
+    expect(slider).to_have_value("0")
+    page.keyboard.press(" ")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    assert int(slider.input_value()) == int(slider.get_attribute("max") or 0)
+    expect(page.locator("#announcements")).not_to_be_empty()
+    line = page.locator(".log li:not([aria-current])").first
+    seq = line.get_attribute("data-seq") or ""
+    line.locator("a.moment").click()
+    expect(page.locator(".log li[aria-current=step]")).to_have_attribute("data-seq", seq)
+    assert page.url.endswith(f"/{running}/")
+
+
+def test_one_can_tell_the_past_from_now_whoever_looks(running: str, show: Show) -> None:
+    shown = show(running)
+    open_replay(shown.page)
+    shown.page.keyboard.press("Home")
+    expect(shown.page.get_by_text("The past", exact=True)).to_be_visible()
+    assert violations(shown.page) == []
+
+
+def test_without_a_script_the_timeline_leads_to_the_moments(running: str, visit: Visit, server: Server) -> None:
+    page = visit(java_script_enabled=False).open(f"{server.url}/experiments/{running}/")
+    expect(page.get_by_role("button", name="Replay", exact=True)).to_be_hidden()
+    page.locator(".log a.moment").first.click()
+    expect(page.get_by_text("As it was at")).to_be_visible()
+    expect(ExperimentPage(page).head("bridge")).to_contain_text("waiting")
+
+
+def test_a_stopped_experiment_is_replayed_from_what_it_shows(server: Server, show: Show) -> None:
+    identity = server.launch(modes=["host", "bridge"])
+    server.api(f"experiments/{identity}/stop", {})
+    shown = show(identity, live=False)
+    shown.wait_for("stopped")
+    shown.page.reload()
+    expect(shown.page.get_by_text("As it was at")).to_be_visible()
+    slider = open_replay(shown.page)
+    expect(shown.head("bridge")).to_contain_text("running")
+    assert int(slider.input_value()) < int(slider.get_attribute("max") or 0)
+    shown.page.keyboard.press("End")
+    expect(shown.head("bridge")).to_contain_text("removed")
+    leave(shown.page)
+    expect(shown.page.get_by_text("As it was at")).to_be_visible()
