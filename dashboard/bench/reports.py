@@ -87,7 +87,7 @@ async def benchmark(folder: Path, say: Callable[[str], None], *, quick: bool) ->
             figure("deriving view and track, once when it is saved", "ms", derived),
         ),
         (
-            f"Sizes: {', '.join(f'{name} {size * 1000:,.0f} kB' for name, size in sizes.items() if name != 'compare')}.",
+            f"Sizes: {', '.join(f'{name} {sizes[name] * 1000:,.0f} kB' for name in ('html', 'pdf', *others))}.",
             f"The least of the other exports: {', '.join(f'{name} {min(times[name]):.0f} ms' for name in others)}.",
             "The report is made without an engine: two arms, listeners that come and go, log-normal times.",
         ),
