@@ -145,7 +145,7 @@ async def benchmark(folder: Path, say: Callable[[str], None], *, quick: bool) ->
     """All of it."""
     if missing := [tool for tool in ("netperf", "netserver", "sockperf") if shutil.which(tool) is None]:
         raise RivalError(f"not on this machine: {', '.join(missing)}")
-    rounds = 2 if quick else 7
+    rounds = 2 if quick else 6
     async with arena(folder / "lab", published()) as place:
         keep_cores_awake()
         series = place.series(KINDS, PROBES)
@@ -179,7 +179,7 @@ async def benchmark(folder: Path, say: Callable[[str], None], *, quick: bool) ->
 def _notes(figures: Sequence[Figure], turns: _Turns, loud: Sequence[str]) -> list[str]:
     coarse = NETPERF_STEP_US / min(one.reference_value or 1 for one in figures if one.reference == NETPERF)
     notes = [
-        "64 bytes each way, clients on one core, servers on the other, nice -20, no delay; sockperf with --full-rtt.",
+        "64 bytes each way, clients on one core, servers on the other, all SCHED_FIFO, no delay; sockperf --full-rtt.",
         f"netperf takes times with gettimeofday and tells whole µs: {coarse:.0%} of the shortest p50 here.",
         "Ratios are medians of the rounds' ratios. Idle cores are kept from sleeping for all three.",
     ]

@@ -1,6 +1,6 @@
 """netperf and sockperf as references: their servers in the namespaces of the paths, their clients one at a time.
 
-They are pinned to the cores of our client and responder and favoured as these are (nice -20, for their session too),
+They are pinned to the cores of our client and responder and favoured as these are (SCHED_FIFO, where that may be had),
 send as many bytes, and without delay.
 """
 
@@ -47,9 +47,9 @@ def published() -> tuple[Publish, ...]:
 def favoured(command: Sequence[str], namespace: int, core: int | None) -> list[str]:
     """The command in a network namespace (a descriptor that it inherits), as our own processes run."""
     script = (
-        'echo -20 2>/dev/null >/proc/self/autogroup; exec nsenter --net="/proc/self/fd/$0" -- '
+        'exec nsenter --net="/proc/self/fd/$0" -- '
         + (f"taskset -c {core} " if core is not None else "")
-        + 'nice -n -20 "$@"'
+        + 'chrt --fifo 1 "$@"'
     )
     return ["setsid", "--wait", "sh", "-c", script, str(namespace), *command]
 

@@ -24,7 +24,7 @@ from dashboard.latency.exchanges import (
     SameSize,
     open_socket,
 )
-from dashboard.latency.process import Control, Overdue, Places, overdue_after, run_main
+from dashboard.latency.process import Control, Overdue, Places, be_like_others, overdue_after, run_main
 from dashboard.latency.refusals import Refusal, bracketed, say_error
 
 _FASTEST_PER_S = 200_000
@@ -267,7 +267,9 @@ class Client:
         self._control.answer(**(_run_stream(command) if probe is Probe.TCP_STREAM else _run_requests(command, probe)))
 
     def do_load(self, command: dict[str, Any]) -> None:
-        """Fills a connection until the next command comes."""
+        """Fills a connection until the next command comes. It yields to who measures: the path shall be full, not the
+        core."""
+        be_like_others()
         where = bracketed(command["address"], command["port"])
         chunk = bytes(_LOAD_BYTES)
         connected: list[socket.socket] = []

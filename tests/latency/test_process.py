@@ -45,6 +45,7 @@ async def test_a_helper_is_settled_on_its_core_without_a_collector_that_interrup
         assert process.cpu_affinity() == [core]
         assert process.num_threads() == 1
         assert process.nice() == -20
+        assert os.sched_getscheduler(child.pid) == os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
         assert "-I" in process.cmdline()
         if os.access(CORE_SLEEP, os.W_OK):
             assert str(CORE_SLEEP) in await asyncio.to_thread(opened_by, child.pid)
