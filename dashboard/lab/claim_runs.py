@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Count as Number
+from django.db.models import Max, Q, QuerySet
 
-from dashboard.core.claim_run import Count, Executed, Step, count
+from dashboard.core.claim_run import Count, Executed, Step
 from dashboard.core.report import ClaimResult, ClaimVerdict
 from dashboard.lab.store import is_alive, this_process
 from dashboard.models import ClaimOutcome, ClaimRun
@@ -33,13 +35,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How far a claim is in a run, and what became of it. ``at`` is when the run was asked for."""
+    """How far a claim is in a run, and what became of it. ``at`` is when the run was asked for; ``live`` tells that the
+    run waits or runs, so that what is not done will be."""
 
     claim: str
     run: str
     step: Step
     at: datetime
     executed: Executed | None = None
+    live: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +155,7 @@ def living() -> set[str]:
 
 def _outcome(row: ClaimOutcome) -> Outcome:
     executed = msgspec.json.decode(row.executed, type=Executed) if row.executed else None
-    return Outcome(row.claim, str(row.run_id), Step(row.step), row.run.created_at, executed)
+    return Outcome(row.claim, str(row.run_id), Step(row.step), row.run.created_at, executed, row.run.state in LIVE)
 
 
 def outcomes(run: str) -> tuple[Outcome, ...]:
@@ -160,8 +164,9 @@ def outcomes(run: str) -> tuple[Outcome, ...]:
 
 
 def newest_outcomes() -> dict[str, Outcome]:
-    """The newest outcome of every claim that was ever asked for, misconceptions left out."""
-    newest = ClaimOutcome.objects.filter(run__misconception="").values("claim").annotate(last=Max("pk"))
+    """The newest outcome of every claim that was executed or soon will be, misconceptions left out."""
+    counted = ClaimOutcome.objects.filter(Q(step=Step.DONE) | Q(run__state__in=LIVE), run__misconception="")
+    newest = counted.values("claim").annotate(last=Max("pk"))
     rows = ClaimOutcome.objects.filter(pk__in=[one["last"] for one in newest]).select_related("run")
     return {row.claim: _outcome(row) for row in rows}
 
@@ -173,35 +178,46 @@ def results(run: str) -> tuple[ClaimResult, ...]:
 
 def describe(run: str) -> Described | None:
     """One run for a list, None if there is none."""
-    row = ClaimRun.objects.filter(pk=run).prefetch_related("outcomes").first()
+    row = _counted().filter(pk=run).first()
     return None if row is None else _described(row)
+
+
+def _counted() -> QuerySet[ClaimRun]:
+    """Runs with the numbers of their outcomes: what was found is not read for a list."""
+    verdicts = {one.name.lower(): Number("outcomes", filter=Q(outcomes__verdict=one)) for one in ClaimVerdict}
+    done = Number("outcomes", filter=Q(outcomes__step=Step.DONE))
+    return ClaimRun.objects.annotate(asked=Number("outcomes"), done=done, **verdicts)
 
 
 def history(most: int = 20, misconception: str | None = "") -> tuple[Described, ...]:
     """The newest runs: of claims, or of one misconception; of everything with None."""
-    rows = ClaimRun.objects.order_by("-created_at").prefetch_related("outcomes")
+    rows = _counted().order_by("-created_at")
     if misconception is not None:
         rows = rows.filter(misconception=misconception)
     return tuple(_described(row) for row in rows[:most])
 
 
+def misconceptions_tried() -> set[str]:
+    """The misconceptions that were run."""
+    return set(ClaimRun.objects.exclude(misconception="").values_list("misconception", flat=True))
+
+
 def live_run() -> Described | None:
     """The run of claims that waits or runs, the oldest of them."""
-    row = ClaimRun.objects.filter(state__in=LIVE, misconception="").order_by("created_at").first()
-    return None if row is None else describe(str(row.pk))
+    row = _counted().filter(state__in=LIVE, misconception="").order_by("created_at").first()
+    return None if row is None else _described(row)
 
 
-def _described(row: ClaimRun) -> Described:
-    rows = list(row.outcomes.all())
+def _described(row: Any) -> Described:
     return Described(
         str(row.pk),
         row.state,
         row.wanted,
         row.created_at,
         row.elapsed_s,
-        len(rows),
-        sum(one.step == Step.DONE for one in rows),
-        count(ClaimVerdict(one.verdict) for one in rows if one.verdict),
+        row.asked,
+        row.done,
+        Count(row.holds, row.differs, row.not_testable),
         tuple(msgspec.json.decode(row.engines, type=list[str])),
         row.misconception,
         row.prediction,

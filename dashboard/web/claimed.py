@@ -66,7 +66,8 @@ def _shown(claim: Claim, outcome: Outcome | None) -> ShownClaim:
 
 
 def _with_outcome(shown: ShownClaim, outcome: Outcome) -> ShownClaim:
-    shown = replace(shown, step=str(outcome.step), run=outcome.run, at=outcome.at)
+    step = str(outcome.step) if outcome.live or outcome.step is Step.DONE else ""
+    shown = replace(shown, step=step, run=outcome.run, at=outcome.at)
     found = outcome.executed
     if found is None:
         return shown

@@ -125,8 +125,8 @@ def save(request: HttpRequest, identity: str) -> HttpResponse:
 @require_GET
 def gallery(request: HttpRequest) -> HttpResponse:
     """Every misconception."""
-    tried = {one.misconception for one in claim_runs.history(100, None) if one.misconception}
-    return render(request, "misconceptions.html", {"misconceptions": all_misconceptions(), "tried": tried})
+    context = {"misconceptions": all_misconceptions(), "tried": claim_runs.misconceptions_tried()}
+    return render(request, "misconceptions.html", context)
 
 
 @require_GET

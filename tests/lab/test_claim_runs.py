@@ -52,6 +52,9 @@ def test_the_newest_outcome_of_each_claim_is_found_and_misconceptions_do_not_cou
     assert {claim: one.run for claim, one in newest.items()} == {ONE.id: first, TWO.id: second}
     assert [one.id for one in claim_runs.history()] == [second, first]
     assert len(claim_runs.history(misconception=None)) == 3
+    assert claim_runs.misconceptions_tried() == {"grep-80"}
+    claim_runs.finish(second, claim_runs.CANCELLED, 0.1)
+    assert {one.run for one in claim_runs.newest_outcomes().values()} == {first}
 
 
 def test_the_end_of_a_run_is_asked_for_once_it_waits_or_runs_and_never_after() -> None:

@@ -85,7 +85,9 @@ def test_a_run_is_wanted_followed_and_cancelled(me: Client) -> None:
     assert claim_runs.is_cancelled(run.pk)
     assert "Ending" in me.get(answer["Location"], **HERE).content.decode()
     claim_runs.finish(run.pk, claim_runs.CANCELLED, 1.0)
-    assert 'data-live="no"' in me.get(answer["Location"], **HERE).content.decode()
+    page = me.get(answer["Location"], **HERE).content.decode()
+    assert 'data-live="no"' in page
+    assert page.count("not executed yet") == len(all_claims())
 
 
 @pytest.mark.usefixtures("_lab")
