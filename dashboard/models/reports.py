@@ -10,7 +10,6 @@ from django.db import models
 
 from dashboard.models.experiments import new_id
 
-
 #: What a report was saved as. It may be put away, deleted and written about; these fields never change.
 FROZEN = frozenset(
     {
