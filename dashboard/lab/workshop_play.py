@@ -43,7 +43,8 @@ class Checked:
 
 @dataclass(slots=True)
 class Play:
-    """Somebody in a workshop on a host. ``until`` is a gate that somebody else keeps (a step's number)."""
+    """Somebody in a workshop on a host. ``until`` is a gate that somebody else keeps (a step's number); ``free``:
+    what is open does not depend on what was done before."""
 
     host: WorkshopHost
     database: Database
@@ -53,6 +54,7 @@ class Play:
     until: int | None = None
     heard: Heard | None = None
     looks: Looks | None = None
+    free: bool = False
 
     async def open(self, slug: str) -> tuple[Step, Stage, StepRecord]:
         """The step with where it stands; NotOpenError if an earlier one must be done first."""
@@ -60,7 +62,7 @@ class Play:
         walk = await self.database.run(store.walk_of, self.person, self.workshop.slug)
         if number is None or walk is None:
             raise NotOpenError("Start the workshop first.")
-        found = stage(self.workshop, walk.records, number, self.until)
+        found = stage(self.workshop, walk.records, number, self.until, free=self.free)
         if found is Stage.LOCKED:
             first = self.workshop.steps[min(reached(self.workshop, walk.records, self.until), number)]
             raise NotOpenError(f"This step opens when “{first.title}” is done.")
@@ -97,10 +99,11 @@ class Play:
         await self._update(slug, lambda record: record, Event(self.clock(), "did", slug, detail))
         return done
 
-    async def check(self, slug: str, *, pressed: bool) -> Checked:
-        """Looks, judges, and notes what came of it. ``pressed`` is false for a look that nobody asked for."""
+    async def check(self, slug: str, *, pressed: bool, fresh: bool = False) -> Checked:
+        """Looks, judges, and notes what came of it. ``pressed`` is false for a look that nobody asked for;
+        ``fresh`` takes no look that began before."""
         step, where, before = await self.open(slug)
-        observation = await self._look(step, fresh=pressed)
+        observation = await self._look(step, fresh=pressed or fresh)
         judged = judge_step(step, observation, dict(before.noted), before.truth)
         advice = advise(step, observation, judged, self.workshop.steps[: self.workshop.index(slug)])
         if where is Stage.DONE:

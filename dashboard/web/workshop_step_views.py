@@ -195,7 +195,7 @@ async def run(request: HttpRequest, workshop: str, step: str) -> HttpResponse:
 
     async def act(play: Play) -> dict[str, Any]:
         done = await play.run(step, number)
-        return {"done": done, "ran": number, "checked": await play.check(step, pressed=False)}
+        return {"done": done, "ran": number, "checked": await play.check(step, pressed=False, fresh=True)}
 
     return await _act(request, workshop, step, act)
 

@@ -204,20 +204,6 @@ def test_the_host_network_workshop_typed_in_a_shell_with_wrong_turns(
     assert shell.type("docker ps -aq").strip() == ""
 
 
-def test_the_bridge_workshop_with_buttons(visitor: Visitor, server: Server, shell: Shell) -> None:
-    step = begin(visitor, server, "bridge-and-dns")
-    for expected in BRIDGE.steps:
-        assert step.slug == expected.slug
-        if expected.predict is not None:
-            step.predict(expected.predict.choices[0])
-        step.press_commands()
-        if not step.is_done():
-            step.check()
-        step.wait_until_done()
-        step.go_on()
-    expect(step.page.get_by_role("heading", name="Workshop completed")).to_be_visible()
-
-
 def test_without_a_script_by_keyboard(visit: Visit, server: Server, shell: Shell) -> None:
     step = begin(visit(java_script_enabled=False), server)
     page = step.page

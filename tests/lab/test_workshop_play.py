@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from dashboard.core.workshop import Workshop
+from dashboard.core.workshop import Step, Workshop, right_choice
 from dashboard.core.workshop_reading import HEAD, load
+from dashboard.core.workshop_walk import summarise
 from dashboard.engine.protocol import EngineUnreachable
 from dashboard.lab import workshop_store as store
 from dashboard.lab.store import Database
+from dashboard.lab.workshop_files import Library
 from dashboard.lab.workshop_play import Looks, NotOpenError, Play
 from dashboard.lab.workshop_store import Event
 from tests.fakes import FakeEngine
-from tests.lab.hosts import host_of
+from tests.lab.hosts import host_of, private
+from tests.polling import eventually
+from tests.private_engine import PrivateEngine
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -172,3 +177,37 @@ async def test_an_engine_that_is_away_counts_as_no_attempt(play: Play, fake: Fak
     walk = await play.database.run(store.walk_of, "seat:1", "w")
     assert walk is not None
     assert walk.records["launch"].attempts == 0
+
+
+@pytest.mark.engine
+async def test_the_bridge_workshop_can_be_walked_by_its_commands_alone(engine_host: PrivateEngine) -> None:
+    """What the buttons do ends each step, and every prediction has a choice that is true."""
+    database = Database()
+    found = Library(Path("/nonexistent")).get("bridge-and-dns")
+    assert found is not None
+    async with private(engine_host) as host:
+        await database.run(store.begin, "seat:2", found.slug, found.digest, time.time())
+        play = Play(host, database, time.time, "seat:2", found)
+        for step in found.steps:
+            await _walk(play, step)
+        walk = await database.run(store.walk_of, "seat:2", found.slug)
+    assert walk is not None
+    summary = summarise(found, walk.records)
+    assert (summary.done, summary.finished_at) == (len(found.steps), walk.finished_at)
+    assert summary.asked == sum(1 for step in found.steps if step.predict is not None)
+    await asyncio.to_thread(database.close)
+
+
+async def _walk(play: Play, step: Step) -> None:
+    if step.predict is not None:
+        await play.predict(step.slug, 0)
+    for number in range(len(step.run)):
+        done = await play.run(step.slug, number)
+        assert done.failed == "", done
+
+    async def is_done() -> bool:
+        return (await play.check(step.slug, pressed=True)).passed
+
+    await eventually(is_done, 15)
+    record = (await play.check(step.slug, pressed=True)).record
+    assert step.predict is None or right_choice(step.predict, record.truth) is not None, (step.slug, record.truth)
