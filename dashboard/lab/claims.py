@@ -16,11 +16,14 @@ from dashboard.core.claim import Claim, Judgement, NotTestableError, not_testabl
 from dashboard.core.claim_run import ClaimsRun, Executed, Step, executed, make_plan, ports_of
 from dashboard.engine import private_host
 from dashboard.engine.protocol import EngineError, EngineUnreachable
+from dashboard.lab.claim_runs import results
 from dashboard.lab.context import LABEL, LABEL_ARM, LABEL_EXPERIMENT, Context
 from dashboard.lab.grounds import UNAVAILABLE, Ground, open_ground, start_ground
 from dashboard.lab.stage import open_stage
 from dashboard.lab.stage_timing import Timings
 from dashboard.netns.entry import NamespaceGone
+
+__all__ = ["Grounds", "Runner", "Tell", "open_grounds", "results"]
 
 log = logging.getLogger(__name__)
 AT_ONCE = 3

@@ -24,7 +24,10 @@ def test_a_claim_is_run_from_its_line_and_shows_its_evidence(server: Server, vis
     expect(claim.locator(".verdict")).to_have_text("✓holds")
     claim.locator("summary").click()
     expect(claim.locator(".evidence")).to_contain_text("NetworkSettings.Networks.host.IPAddress: empty")
-    expect(page.get_by_role("region", name="Runs").get_by_role("listitem")).to_have_count(1)
+    runs = page.get_by_role("region", name="Runs").get_by_role("listitem")
+    expect(runs).to_have_count(1)
+    expect(runs).to_contain_text("1 holds")
+    expect(page.get_by_role("status")).to_have_text("The claims were executed.")
     assert violations(page) == []
 
 

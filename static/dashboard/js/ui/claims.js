@@ -46,8 +46,7 @@ export function createClaims(main) {
       button.disabled = false;
       button.removeAttribute("aria-disabled");
     }
-    const said = main.querySelector('[data-part="progress"] .notice, #happened-title');
-    if (said) announce(said.textContent.trim());
+    announce(main.querySelector('[data-part="progress"] .notice')?.textContent.trim() ?? main.dataset.over);
   };
   setTimeout(look, PAUSE_MS);
 }
