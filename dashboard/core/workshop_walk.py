@@ -57,13 +57,15 @@ def reached(workshop: Workshop, records: Records, until: int | None = None) -> i
     return first if until is None else min(first, until)
 
 
-def stage(workshop: Workshop, records: Records, number: int, until: int | None = None) -> Stage:
-    """Where a step stands."""
+def stage(
+    workshop: Workshop, records: Records, number: int, until: int | None = None, *, free: bool = False
+) -> Stage:
+    """Where a step stands. ``free``: it is open whatever was done before."""
     step = workshop.steps[number]
     record = records.get(step.slug, EMPTY)
     if record.passed_at:
         return Stage.DONE
-    if number > reached(workshop, records) or (until is not None and number >= until):
+    if (number > reached(workshop, records) and not free) or (until is not None and number >= until):
         return Stage.LOCKED
     return Stage.PREDICT if step.predict is not None and record.prediction is None else Stage.RUN
 
