@@ -16,7 +16,9 @@ from dashboard.core.claim_run import ClaimsRun, Executed, Step
 from dashboard.core.claims import all_claims
 from dashboard.core.report import ClaimVerdict
 from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.private_host import PrivateHostError
 from dashboard.engine.protocol import EngineUnreachable
+from dashboard.lab import claims
 from dashboard.lab.claims import Grounds, Runner, open_grounds
 from dashboard.lab.context import LABEL
 from dashboard.lab.grounds import Ground, open_ground
@@ -120,9 +122,9 @@ async def ground(fake: FakeEngine, tmp_path: Path) -> Ground:
     return Ground(fake, fake.facts, "netmodes-lab:1", WatchPool())
 
 
-async def run(ground: Ground, *claims: Claim, **more: Any) -> ClaimsRun:
+async def run(ground: Ground, *asked: Claim, **more: Any) -> ClaimsRun:
     grounds = more.pop("grounds", Grounds(ground, ground, ground))
-    return await Runner(grounds, INSTALLATION, "run", lambda *_told: None, **more).execute(claims)
+    return await Runner(grounds, INSTALLATION, "run", lambda *_told: None, **more).execute(asked)
 
 
 @pytest.mark.parametrize(
@@ -206,3 +208,21 @@ async def test_harmless_claims_need_no_private_host(bench: Bench, tmp_path: Path
         mine = await open_grounds(stack, bench.context, [claim_of(observe, frozenset({Need.PRIVATE}))], mine=True)
         assert mine.shared is mine.own
         assert mine.own.machine == "192.0.2.2"
+
+
+async def test_where_no_private_host_can_be_had_the_reason_is_kept(
+    quick: Bench, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> Ground:
+        raise PrivateHostError("A private host needs root.")
+
+    async def observe(stage: Stage) -> None:
+        """Nothing to see."""
+
+    fake.add_image("netmodes-lab:1")
+    monkeypatch.setattr(claims, "start_ground", refuse)
+    needs = [claim_of(observe, frozenset({need})) for need in (Need.ALONE, Need.PORT_80)]
+    async with AsyncExitStack() as stack:
+        found = await open_grounds(stack, quick.context, needs)
+    assert (found.shared, found.alone) == (None, None)
+    assert found.why_not == "It needs a private host: A private host needs root."
