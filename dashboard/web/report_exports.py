@@ -18,7 +18,8 @@ from dashboard.web.views import refuse
 
 async def _in_pieces(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
     """Tens of megabytes, none of which waits for the last."""
-    while (part := await sync_to_async(next, thread_sensitive=False)(parts, None)) is not None:
+    take = sync_to_async(lambda: next(parts, None), thread_sensitive=False)
+    while (part := await take()) is not None:
         yield part
 
 

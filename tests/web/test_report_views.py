@@ -9,13 +9,16 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
+from dashboard.core.lifecycle import Wanted
 from dashboard.core.report import canonical, decode_content, frame
 from dashboard.core.report_bytes import MOST_BYTES
+from dashboard.core.report_csv import histograms
 from dashboard.core.secrets_of import strings_of
 from dashboard.export import example
 from dashboard.export.html import BEFORE, BEHIND, check_command
@@ -24,6 +27,7 @@ from dashboard.lab.report_list import describe, find
 from dashboard.models import Annotation, Report, Share
 from tests.reports import make_content, make_file
 from tests.specs import make_spec
+from tests.web.door import http, person
 from tests.web.markup import forbidden_in
 
 pytestmark = pytest.mark.django_db
@@ -64,32 +68,33 @@ def test_a_list_without_reports_says_how_to_get_one(me: Client) -> None:
     assert "Nothing was saved yet" in text_of(get(me, "/reports/"))
 
 
-@pytest.mark.parametrize(
-    ("query", "shown"),
-    [
-        ("", {"Monday", "Tuesday"}),
-        ("?q=monday", {"Monday"}),
-        ("?q=MONDAY+nginx", {"Monday"}),
-        ("?tag=office", {"Tuesday"}),
-        ("?tag=lab", {"Monday", "Tuesday"}),
-        ("?origin=claims", set()),
-        ("?origin=nonsense", {"Monday", "Tuesday"}),
-        ("?owner=me", set()),
-        ("?archived=1", {"Wednesday"}),
-        ("?page=99", {"Monday", "Tuesday"}),
-        ("?page=-1&q=%00", {"Monday", "Tuesday"}),
-    ],
-)
-def test_the_list_is_searched_and_filtered(me: Client, query: str, shown: set[str]) -> None:
-    for title, tags in (("Monday", ("lab",)), ("Tuesday", ("lab", "office")), ("Wednesday", ())):
-        number = reports.import_file(make_file(make_content(title=title, tags=tags)))
-        if title == "Wednesday":
-            reports.archive(number)
-    page = get(me, f"/reports/{query}")
-    assert set(re.findall(r'class="title" href="[^"]*">(\w+)<', page)) == shown
-    assert forbidden_in(page) == []
-    if not shown:
-        assert "No report fits" in text_of(page)
+#: What is asked for, and which titles then stand there.
+ASKED: list[tuple[str, set[str]]] = [
+    ("", {"Monday", "Tuesday"}),
+    ("?q=monday", {"Monday"}),
+    ("?q=MONDAY+nginx", {"Monday"}),
+    ("?tag=office", {"Tuesday"}),
+    ("?tag=lab", {"Monday", "Tuesday"}),
+    ("?origin=claims", set()),
+    ("?origin=nonsense", {"Monday", "Tuesday"}),
+    ("?owner=me", set()),
+    ("?archived=1", {"Wednesday"}),
+    ("?page=99", {"Monday", "Tuesday"}),
+    ("?page=-1&q=%00", {"Monday", "Tuesday"}),
+]
+
+
+def test_the_list_is_searched_and_filtered(me: Client) -> None:
+    tags = {"Monday": ("lab",), "Tuesday": ("lab", "office"), "Wednesday": ()}
+    kept = {
+        title: reports.import_file(make_file(make_content(2, title=title, tags=own))) for title, own in tags.items()
+    }
+    reports.archive(kept["Wednesday"])
+    for query, shown in ASKED:
+        page = get(me, f"/reports/{query}")
+        assert set(re.findall(r'class="title" href="[^"]*">(\w+)<', page)) == shown, query
+        assert forbidden_in(page) == []
+        assert shown or "No report fits" in text_of(page)
 
 
 # Reading.
@@ -172,6 +177,15 @@ def test_an_export_is_a_file_to_keep_not_a_page(me: Client, report: str, ending:
     assert answer.content.startswith(begins)
 
 
+@pytest.mark.django_db(transaction=True)
+async def test_the_histograms_come_in_pieces_and_whole() -> None:
+    number = await sync_to_async(reports.import_file)(make_file())
+    answer = await http("GET", f"/reports/{number}/export.histograms.csv", who=await person())
+    assert answer.status == 200
+    assert answer["content-type"] == "text/csv; charset=utf-8"
+    assert answer.text == histograms(make_content())
+
+
 # Writing beside, putting away.
 
 
@@ -220,7 +234,7 @@ def test_the_archive_takes_a_report_out_of_the_list_and_gives_it_back(me: Client
 
 def test_what_cannot_be_saved_comes_back_with_everything_that_was_typed(me: Client) -> None:
     experiment = store.create_experiment(make_spec("host", "bridge"))
-    store.set_wanted(experiment, store.Wanted.REMOVED)
+    store.set_wanted(experiment, Wanted.REMOVED)
     typed = {"title": "My title", "tags": "a, b", "notes": "My\nnotes <x>"}
     answer = me.post(f"/experiments/{experiment}/save/", typed, **HERE)
     page = answer.content.decode()
