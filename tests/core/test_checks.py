@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dashboard.core.checking import Check
@@ -110,3 +112,13 @@ def test_a_request_to_a_container_is_remembered_by_the_end_that_closed_it() -> N
     asked = Check("requested", {"port": 80, "place": "container", "name": "back"})
     assert judge(asked, make_sight(back, front)).ok
     assert not judge(asked, make_sight(back, loopback)).ok, "127.0.0.1 of another namespace is another server"
+
+
+def test_a_namespace_that_could_not_be_read_is_not_taken_for_another_one() -> None:
+    web = make_container("web")
+    assert web.state is not None
+    unread = replace(web, state=replace(web.state, namespaces={}))
+    differs = Check("namespace-differs", {"namespace": "uts"})
+    assert not judge(differs, make_sight(unread)).ok
+    assert not judge(differs, make_sight(web, machine=make_machine(namespaces={}))).ok
+    assert judge(differs, make_sight(web)).ok

@@ -52,3 +52,8 @@ def test_a_reading_says_one_word(kind: str, arguments: dict[str, str | int], sig
 
 def test_every_reading_is_in_the_table() -> None:
     assert {one[0] for one in TABLE} == set(READINGS)
+
+
+def test_the_status_is_that_of_the_container_that_was_started_last() -> None:
+    old = make_container("one", running=False, started=1.0)
+    assert read(Reading("container-status", {}), make_sight(old, make_container("two"))) == "running"

@@ -81,6 +81,7 @@ def test_a_launch_is_the_whole_line() -> None:
         ("cat /proc/sys/net/../../../etc/shadow", "only commands that read"),
         ("netstat -tulpn | sh", "grep TEXT"),
         ("netstat -tulpn | grep -f /etc/shadow", "grep TEXT"),
+        ("netstat -tulpn | grep -v", "grep TEXT"),
         ("netstat -tulpn; id", "only commands that read"),
         ("curl http://127.0.0.1/ -o /etc/passwd", "curl is read as"),
         ("curl file:///etc/passwd", "no address"),
