@@ -193,8 +193,8 @@ class RealStage(Reading):
         engine = self._ground.engine
         removing = [(f"container {name}", engine.remove_container, key) for key, name in self._made.items()]
         await asyncio.gather(*(_removed(left, *one) for one in removing))
-        for name in self._networks:
-            await _removed(left, f"network {name}", engine.remove_network, name)
+        networks = [(f"network {name}", engine.remove_network, name) for name in self._networks]
+        await asyncio.gather(*(_removed(left, *one) for one in networks))
         return tuple(left)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 
 from dashboard.core.claim import MACHINE, NotTestableError, Timing
 from dashboard.core.measurement import Block, Options, Probe
@@ -20,8 +21,9 @@ from dashboard.lab.grounds import Ground
 from dashboard.latency.runner import run_measurement
 from dashboard.netns.entry import Namespace
 
-#: At most, and the width of every interval at which it is enough: by width, never by sign (``core.verdicts``).
-SECONDS, WIDTH_US = 8.0, 2.0
+#: One pass has about 30 short rounds. More follow until every interval is narrow enough: by width, never by sign
+#: (``core.verdicts``).
+PASS_S, MOST_PASSES, WIDTH_US, WIDTH_SHARE = 3.0, 3, 1.0, 0.2
 SERVER_PORT = 8080
 
 Launch = Callable[[], Awaitable[list[tuple[str, ContainerFacts]]]]
@@ -32,8 +34,7 @@ Blocks = Mapping[str, Sequence[Block]]
 class Timings:
     """What was measured in this run of claims: the same lines are measured once."""
 
-    def __init__(self, seconds: float = SECONDS) -> None:
-        self._seconds = seconds
+    def __init__(self) -> None:
         self._measured: dict[tuple[str, ...], Blocks] = {}
 
     async def answer(
@@ -42,7 +43,7 @@ class Timings:
         """The answer to ``PATH against PATH``; NotTestableError for a path that does not exist here."""
         slow, _, fast = question.partition(" against ")
         if lines not in self._measured:
-            self._measured[lines] = await _measure(await launch(), self._seconds, ground, observe)
+            self._measured[lines] = await _measure(await launch(), ground, observe)
         blocks = self._measured[lines]
         for path in (slow, fast):
             if not blocks.get(path):
@@ -67,9 +68,18 @@ def judge_timing(slow: str, fast: str, blocks: Blocks) -> Timing:
     )
 
 
-async def _measure(
-    made: list[tuple[str, ContainerFacts]], seconds: float, ground: Ground, observe: Observe
-) -> dict[str, list[Block]]:
+def is_narrow(blocks: Blocks) -> bool:
+    """Whether every path's difference to the first one is known to ``WIDTH_US``, a large one to its ``WIDTH_SHARE``."""
+    first, *others = blocks.values()
+    for found in (judge_blocks(first, other) for other in others):
+        if found.ci95_us is None or found.delta_us is None:
+            return False
+        if found.ci95_us.high - found.ci95_us.low > max(WIDTH_US, WIDTH_SHARE * abs(found.delta_us)):
+            return False
+    return True
+
+
+async def _measure(made: list[tuple[str, ContainerFacts]], ground: Ground, observe: Observe) -> dict[str, list[Block]]:
     columns = [Column(MACHINE, "machine", "the machine")]
     states = {MACHINE: await observe(MACHINE, None)}
     for name, facts in made:
@@ -88,11 +98,16 @@ async def _measure(
         for name, pid in pids.items():
             opened[name] = await asyncio.to_thread(Namespace.of_pid, pid)
 
-        async def keep(block: Block) -> None:
-            blocks[block.series].append(block)
-
         fds = {name: one.fd for name, one in opened.items()}
-        await run_measurement(series, fds, Options(seconds=seconds, width_us=WIDTH_US), seed=1, on_block=keep)
+        for number in range(MOST_PASSES):
+            before = max((one.round + 1 for found in blocks.values() for one in found), default=0)
+
+            async def keep(block: Block, before: int = before) -> None:
+                blocks[block.series].append(replace(block, round=before + block.round))
+
+            await run_measurement(series, fds, Options(seconds=PASS_S), seed=number, on_block=keep)
+            if is_narrow({one.key: blocks[one.key] for one in series}):
+                break
     finally:
         for one in opened.values():
             one.close()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dashboard.core.claim import NotTestableError
 from dashboard.core.measurement import Block
 from dashboard.lab import stage_timing
 from dashboard.lab.grounds import Ground
-from dashboard.lab.stage_timing import Blocks, Launch, Observe, Timings, judge_timing
+from dashboard.lab.stage_timing import Blocks, Launch, Observe, Timings, is_narrow, judge_timing
 from dashboard.lab.watches import WatchPool
 from tests.fakes import FakeEngine
 
@@ -30,6 +32,13 @@ def test_the_slower_path_is_found_with_its_figures() -> None:
     assert judge_timing("one", "two", {"one": FAST, "two": FAST}).verdict == "same"
 
 
+def test_enough_is_known_when_every_interval_is_narrow() -> None:
+    wide = [replace(one, center_us=one.center_us + 9 * (one.round % 2)) for one in FAST]
+    assert is_narrow({"fast": FAST, "slow": SLOW})
+    assert not is_narrow({"fast": FAST, "slow": SLOW, "wide": wide})
+    assert not is_narrow({"fast": FAST, "slow": SLOW[:3]})
+
+
 def test_too_few_blocks_decide_nothing() -> None:
     found = judge_timing("slow", "fast", {"slow": SLOW[:3], "fast": FAST})
     assert found.verdict == "inconclusive"
@@ -39,7 +48,7 @@ def test_too_few_blocks_decide_nothing() -> None:
 async def test_the_same_lines_are_measured_once(monkeypatch: pytest.MonkeyPatch, fake: FakeEngine) -> None:
     measured = 0
 
-    async def measure(_made: object, _seconds: float, _ground: Ground, _observe: Observe) -> Blocks:
+    async def measure(_made: object, _ground: Ground, _observe: Observe) -> Blocks:
         nonlocal measured
         measured += 1
         return {"a/loopback": FAST, "b/published-proxy": SLOW}
