@@ -23,7 +23,7 @@ def judge(seen: States) -> Judgement:
     """Equal numbers."""
     outer, inner = link_of(seen[0], "docker0"), link_of(seen[1], "eth0")
     if outer is None or inner is None:
-        return differs("There is no docker0, or no eth0.")
+        return differs("There is no docker0, or no eth0.", f"interfaces in the container: {len(seen[1].interfaces)}")
     evidence = f"MTU of docker0: {outer.mtu}, of eth0 in the container: {inner.mtu}"
     return proves(outer.mtu == inner.mtu, "They differ.", evidence)
 
