@@ -52,10 +52,11 @@ def begin(visitor: Visitor, server: Server, slug: str = "host-network") -> StepP
     page = visitor.open(server.url)
     page.get_by_role("link", name="Workshop", exact=True).click()
     page.locator("main").get_by_role("link", name=workshop(slug).title, exact=True).click()
-    expect(page.get_by_role("heading", name=workshop(slug).title)).to_be_visible()
+    page.wait_for_url(f"**/workshop/{slug}/", wait_until="load")
     again = page.get_by_role("button", name="Begin anew")
     if again.count():
-        again.click()
+        with page.expect_navigation(wait_until="load"):
+            again.click()
     page.get_by_role("button", name="Start", exact=True).click()
     page.wait_for_url(f"**/workshop/{slug}/{workshop(slug).steps[0].slug}/")
     return StepPage(page)
@@ -209,7 +210,7 @@ def test_without_a_script_by_keyboard(visit: Visit, server: Server, shell: Shell
     page = step.page
     step.check()
     expect(page.locator(".reveal")).to_be_visible()
-    page.locator("a.primary-link").click()
+    step.go_on()
     expect(page.get_by_text("Predict first: then the command is shown.")).to_be_visible()
     page.get_by_role("radio").first.focus()
     page.keyboard.press("Space")

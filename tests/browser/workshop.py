@@ -73,8 +73,9 @@ class StepPage:
         return self.page.locator(".truth dd").nth(1).inner_text()
 
     def go_on(self) -> None:
-        """To the next step, or to the result."""
-        self.page.locator("a.primary-link").click()
+        """To the next step, or to the result; the whole page is there afterwards."""
+        with self.page.expect_navigation(wait_until="load"):
+            self.page.locator("a.primary-link").click()
 
 
 class Shell:
