@@ -15,7 +15,22 @@ from packaging.utils import canonicalize_name
 from tests.launcher.fake_machine import REPOSITORY, Machine, engine
 from tests.polling import until
 
-COMMANDS = ["up", "compare", "measure", "claims", "doctor", "hosts", "reap", "prune", "bench", "test", "check", "help"]
+COMMANDS = [
+    "up",
+    "compare",
+    "measure",
+    "claims",
+    "report",
+    "doctor",
+    "hosts",
+    "workshop",
+    "reap",
+    "prune",
+    "bench",
+    "test",
+    "check",
+    "help",
+]
 
 
 def installs(machine: Machine) -> list[str]:
@@ -32,7 +47,7 @@ def test_help_names_every_command_and_touches_nothing(machine: Machine, word: li
     assert machine.asked() == []
 
 
-@pytest.mark.parametrize("word", ["launch", "claims", "", "manage.py"])
+@pytest.mark.parametrize("word", ["launch", "claim", "", "manage.py"])
 def test_an_unknown_command_is_wrong_usage(machine: Machine, word: str) -> None:
     done = machine.run(word)
     assert done.returncode == 2
