@@ -13,6 +13,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from dashboard.engine import host_limits
+
 #: In the environment of dockerd, and so of containerd, of every shim and of every docker-proxy.
 MARKER = "NETMODES_PRIVATE_HOST"
 PROC = Path("/proc")
@@ -56,16 +58,8 @@ def engine_processes(name: str) -> list[int]:
 
 
 def container_processes(name: str) -> list[int]:
-    """Every process in the host's cgroup, whatever environment its image gave it."""
-    mark = f"/{name}".encode()
-    found = []
-    for one in PROC.glob("[0-9]*"):
-        for line in _read(one / "cgroup").splitlines():
-            path = line.split(b":", 2)[-1]
-            if path == mark or path.startswith(mark + b"/"):
-                found.append(int(one.name))
-                break
-    return found
+    """What runs in the host's containers, whatever environment its image gave it."""
+    return host_limits.processes(name, "containers")
 
 
 def kill(pids: list[int]) -> None:
@@ -76,9 +70,10 @@ def kill(pids: list[int]) -> None:
 
 
 def kill_everything(name: str, deadline_s: float = 10.0) -> None:
-    """Kills until nothing of the host runs: a process may fork while we look."""
+    """Kills until nothing of the host runs: a process may fork while we look. Reading every environment is slow
+    where there are many processes: it is done only when the cgroups are empty."""
     end = time.monotonic() + deadline_s
-    while left := engine_processes(name) + container_processes(name):
+    while left := host_limits.processes(name) or engine_processes(name):
         kill(left)
         for pid in left:
             reap(pid)

@@ -16,19 +16,29 @@ import signal
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from dashboard.core.capacity import HostLimits
+from dashboard.engine import host_records as records
+from dashboard.engine.host_limits import make_cgroups
+from dashboard.engine.host_records import PrivateHost, list_hosts
 from dashboard.engine.host_remains import (
     MARKER,
     container_processes,
-    is_running,
     kill,
+    kill_everything,
     reap,
+    remove_cgroups,
     remove_everything,
     start_ticks,
 )
+
+if TYPE_CHECKING:
+    from dashboard.engine.host_template import HostTemplate
+
+__all__ = ["PrivateHost", "PrivateHostError", "list_hosts"]
 
 #: Short, because the path of a unix socket has at most 107 bytes (unix(7)).
 RUN = Path("/run/netmodes")
@@ -44,49 +54,6 @@ class PrivateHostError(Exception):
     """A private host cannot be started; ``str()`` says why and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class PrivateHost:
-    """One running private host. ``pid`` is its dockerd's; ``netns`` the inode of its machine's network
-    namespace; ``socket`` the path of its engine's socket; ``started`` in seconds since the epoch."""
-
-    id: str
-    pid: int
-    netns: int
-    socket: str
-    started: float
-    folder: Path
-    ticks: int
-
-    @property
-    def name(self) -> str:
-        """Its host name, and the name of its cgroup."""
-        return f"netmodes-{self.id}"
-
-    @property
-    def endpoint(self) -> str:
-        """What DOCKER_HOST would be."""
-        return f"unix://{self.socket}"
-
-    @property
-    def resolv_conf(self) -> Path:
-        """The file that is its machine's /etc/resolv.conf: write it in place, do not replace it."""
-        return self.folder / "etc" / "resolv.conf"
-
-    @property
-    def hosts_file(self) -> Path:
-        """The file that is its machine's /etc/hosts: write it in place, do not replace it."""
-        return self.folder / "etc" / "hosts"
-
-    @property
-    def log(self) -> Path:
-        """What its dockerd printed."""
-        return self.folder / "dockerd.log"
-
-    def is_running(self) -> bool:
-        """Whether its dockerd still runs."""
-        return is_running(self.pid, self.ticks)
-
-
 async def start(
     data_dir: Path,
     id: str | None = None,  # noqa: A002  the word of the contract
@@ -95,87 +62,117 @@ async def start(
     daemon: Mapping[str, Any] | None = None,
     resolv_conf: str | None = None,
     ready_s: float = 30.0,
+    limits: HostLimits | None = None,
+    template: HostTemplate | None = None,
+    group: str = "",
 ) -> PrivateHost:
     """Starts a private host and returns when its engine answers, in one to two seconds.
 
     ``daemon`` is merged into its daemon.json; ``resolv_conf`` replaces the machine's as its resolver's file.
     With ``die_with_parent`` its dockerd gets SIGTERM when the calling *thread* ends, however that happens
-    (PR_SET_PDEATHSIG, prctl(2)): call from the main thread. PrivateHostError with a sentence if it fails;
-    then nothing is left behind.
+    (PR_SET_PDEATHSIG, prctl(2)): call from the main thread. ``template``: what is on it from the beginning;
+    ``group``: whose it is in a class. PrivateHostError with a sentence if it fails; then nothing is left behind.
     """
     await asyncio.to_thread(_check_tools)
     identity = secrets.token_hex(3) if id is None else id
     if not re.fullmatch(r"[a-z0-9]{1,12}", identity):
         raise PrivateHostError("The id of a private host has 1 to 12 lower-case letters and digits.")
     folder, run = await asyncio.to_thread(_places, data_dir, identity)
-    host = None
+    host = PrivateHost(identity, 0, 0, str(run / "docker.sock"), time.time(), folder, 0, group)
     try:
-        await asyncio.to_thread(_prepare, folder, run, identity, dict(daemon or {}), resolv_conf)
-        pid = _spawn(identity, folder, run, die_with_parent=die_with_parent)
-        host = PrivateHost(
-            id=identity,
-            pid=pid,
-            netns=0,
-            socket=str(run / "docker.sock"),
-            started=time.time(),
-            folder=folder,
-            ticks=start_ticks(pid) or 0,
-        )
-        await asyncio.to_thread(_remember, host, ready=False)
-        await _wait_until_ready(host, ready_s)
-        host = _with_namespace(host)
-        await asyncio.to_thread(_remember, host, ready=True)
+        await asyncio.to_thread(_prepare, host, dict(daemon or {}), resolv_conf, template)
+        return await _launch(host, limits, ready_s, die_with_parent=die_with_parent)
     except BaseException as error:
-        if host is not None:
-            with suppress(ProcessLookupError):
-                os.kill(host.pid, signal.SIGKILL)
-        await asyncio.shield(asyncio.to_thread(remove_everything, f"netmodes-{identity}", [folder, run]))
+        await asyncio.shield(asyncio.to_thread(remove_everything, host.name, [folder, run]))
         if isinstance(error, OSError):
             raise PrivateHostError(f"The private host {identity} cannot be started: {error}") from error
         raise
+
+
+async def start_again(host: PrivateHost, limits: HostLimits | None = None, ready_s: float = 30.0) -> PrivateHost:
+    """The same host anew after its engine has ended: images, containers and networks as they were, nothing running.
+
+    What was left running is killed first. PrivateHostError if it does not start; its files stay then.
+    """
+    run = RUN / host.id
+
+    def clear() -> None:
+        _note_starter(host)
+        remove_everything(host.name, [run])
+        run.mkdir(mode=0o711)
+
+    try:
+        await asyncio.to_thread(clear)
+        return await _launch(host, limits, ready_s, die_with_parent=False)
+    except BaseException as error:
+        await asyncio.shield(asyncio.to_thread(remove_everything, host.name, [run]))
+        if isinstance(error, OSError):
+            raise PrivateHostError(f"The private host {host.id} cannot be started again: {error}") from error
+        raise
+
+
+async def _launch(
+    host: PrivateHost, limits: HostLimits | None, ready_s: float, *, die_with_parent: bool
+) -> PrivateHost:
+    """Makes the cgroups, starts the engine in them and waits until it answers."""
+    cgroups = await asyncio.to_thread(make_cgroups, host.name, limits)
+    (host.folder / "cgroups").write_text("".join(f"{one}\n" for one in cgroups))
+    pid = _spawn(host.id, host.folder, RUN / host.id, die_with_parent=die_with_parent)
+    host = replace(host, pid=pid, netns=0, ticks=start_ticks(pid) or 0)
+    try:
+        await asyncio.to_thread(records.remember, host, ready=False)
+        await _wait_until_ready(host, ready_s)
+        host = _with_namespace(host)
+        await asyncio.to_thread(records.remember, host, ready=True)
+    except BaseException:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        raise
     return host
-
-
-def list_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
-    """The private hosts that run and are ready, oldest first."""
-    found = [_recall(folder) for folder in _folders(data_dir)]
-    running = [host for host in found if host is not None and host.netns and host.is_running()]
-    return tuple(sorted(running, key=lambda host: (host.started, host.id)))
 
 
 async def adopt(data_dir: Path) -> tuple[PrivateHost, ...]:
     """After a restart: the hosts that still run; what is left of the others is removed.
 
-    A host whose starter is still at work is left alone.
+    A host whose starter is still at work is left alone, and so is one of a class: the server starts it again.
     """
-    running = {host.folder for host in list_hosts(data_dir)}
-    for folder in _folders(data_dir):
-        if folder not in running and not _is_starting(folder):
+    kept = {host.folder for host in (*list_hosts(data_dir), *records.class_hosts(data_dir))}
+    for folder in records.folders(data_dir):
+        if folder not in kept and not records.is_starting(folder):
             await _remove(folder)
     return list_hosts(data_dir)
 
 
 async def stop(host: PrivateHost) -> None:
-    """Stops the engine and everything that it started; removes processes, cgroups, mounts and files."""
+    """Ends the engine and everything that it started; removes processes, cgroups, mounts and files.
 
-    def end() -> None:
-        # Containers first and without grace: their state goes anyway, and dockerd would wait 10 s for each.
-        kill(container_processes(host.name))
-        if host.is_running():
-            os.kill(host.pid, signal.SIGTERM)
-        limit = time.monotonic() + 2.0
-        while host.is_running() and time.monotonic() < limit:
-            time.sleep(0.01)
-            reap(host.pid)
-
-    await asyncio.to_thread(end)
+    Without grace: its state goes anyway, and dockerd would wait 10 s for each container.
+    """
     await _remove(host.folder)
     reap(host.pid)
 
 
+async def end_engine(host: PrivateHost) -> None:
+    """Ends the engine with what runs on it, in order, and leaves its files."""
+
+    def end() -> None:
+        kill(container_processes(host.name))
+        if host.is_running():
+            os.kill(host.pid, signal.SIGTERM)
+        limit = time.monotonic() + 10.0
+        while host.is_running() and time.monotonic() < limit:
+            time.sleep(0.01)
+            reap(host.pid)
+        kill_everything(host.name)
+        remove_cgroups(host.name)
+
+    await asyncio.to_thread(end)
+
+
 async def stop_all(data_dir: Path) -> None:
     """Stops every private host of this data folder and removes what is left of dead ones."""
-    await asyncio.gather(*(stop(host) for host in list_hosts(data_dir)))
+    hosts = (*list_hosts(data_dir), *records.class_hosts(data_dir))
+    await asyncio.gather(*(stop(host) for host in {host.folder: host for host in hosts}.values()))
     await adopt(data_dir)
 
 
@@ -203,10 +200,12 @@ def _check_tools() -> None:
         )
 
 
-def _prepare(folder: Path, run: Path, identity: str, daemon: dict[str, Any], resolv_conf: str | None) -> None:
+def _prepare(host: PrivateHost, daemon: dict[str, Any], resolv_conf: str | None, template: HostTemplate | None) -> None:
+    folder, run = host.folder, RUN / host.id
     for parent in (folder.parent, folder, folder / "etc"):
         parent.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
+    _note_starter(host, str(template.folder) if template is not None else "")
     RUN.mkdir(mode=0o711, exist_ok=True)
     run.mkdir(mode=0o711)
     if resolv_conf is None:
@@ -216,11 +215,21 @@ def _prepare(folder: Path, run: Path, identity: str, daemon: dict[str, Any], res
             resolv_conf = ""
     (folder / "etc" / "resolv.conf").write_text(resolv_conf)
     (folder / "etc" / "hosts").write_text(
-        f"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n{MACHINE_ADDRESS}\tnetmodes-{identity}\n"
+        f"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n{MACHINE_ADDRESS}\t{host.name}\n"
     )
+    if template is not None:
+        template.copy_to(host.data)
+        daemon = {"storage-driver": "overlay2", **daemon}
+    (folder / "layers").write_text(template.mounts if template is not None else "")
     (folder / "daemon.json").write_text(json.dumps({"log-level": "warn", **daemon}, indent=2))
+
+
+def _note_starter(host: PrivateHost, template: str | None = None) -> None:
+    """Written before anything is made: another process then leaves it alone."""
     starter = {"pid": os.getpid(), "ticks": start_ticks(os.getpid())}
-    _write(folder, {"id": identity, "pid": 0, "starter": starter, "ready": False})
+    more = {} if template is None else {"template": template}
+    record = records.read(host.folder) | {"id": host.id, "pid": 0, "starter": starter, "ready": False}
+    records.write(host.folder, record | {"group": host.group} | more)
 
 
 def _spawn(identity: str, folder: Path, run: Path, *, die_with_parent: bool) -> int:
@@ -279,55 +288,4 @@ def _last_words(log: Path) -> str:
 
 
 def _with_namespace(host: PrivateHost) -> PrivateHost:
-    netns = Path(f"/proc/{host.pid}/ns/net").stat().st_ino
-    return PrivateHost(host.id, host.pid, netns, host.socket, host.started, host.folder, host.ticks)
-
-
-def _folders(data_dir: Path) -> list[Path]:
-    return sorted(one for one in (data_dir.absolute() / "hosts").glob("*") if one.is_dir())
-
-
-def _write(folder: Path, record: dict[str, Any]) -> None:
-    """Whole or not at all: a reader never sees half a record."""
-    unfinished = folder / "host.json.new"
-    unfinished.write_text(json.dumps(record))
-    unfinished.chmod(0o600)
-    unfinished.replace(folder / "host.json")
-
-
-def _remember(host: PrivateHost, *, ready: bool) -> None:
-    record = _record(host.folder)
-    record |= {"pid": host.pid, "ticks": host.ticks, "netns": host.netns, "socket": host.socket}
-    _write(host.folder, record | {"started": host.started, "ready": ready})
-
-
-def _record(folder: Path) -> dict[str, Any]:
-    try:
-        record = json.loads((folder / "host.json").read_text())
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
-def _recall(folder: Path) -> PrivateHost | None:
-    record = _record(folder)
-    try:
-        return PrivateHost(
-            id=folder.name,
-            pid=int(record["pid"]),
-            netns=int(record["netns"]) if record["ready"] else 0,
-            socket=str(record["socket"]),
-            started=float(record["started"]),
-            folder=folder,
-            ticks=int(record["ticks"]),
-        )
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _is_starting(folder: Path) -> bool:
-    record = _record(folder)
-    starter = record.get("starter")
-    if record.get("ready") or not isinstance(starter, dict):
-        return False
-    return is_running(int(starter.get("pid") or 0), int(starter.get("ticks") or 0))
+    return replace(host, netns=Path(f"/proc/{host.pid}/ns/net").stat().st_ino)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs inside the new network, mount and UTS namespaces of a private host, then becomes its dockerd.
-# $1 name, $2 folder with etc/ and daemon.json, $3 short folder for sockets; the rest: more options for dockerd.
+# $1 name, $2 folder with etc/, cgroups, layers and daemon.json, $3 short folder for sockets; the rest: more options for dockerd.
 set -eu
 
 name=$1
@@ -8,7 +8,22 @@ folder=$2
 run=$3
 shift 3
 
+# First of all: whatever is started from here on is in the host's cgroup.
+while read -r file; do
+    echo $$ > "$file"
+done < "$folder/cgroups"
+
 echo "$name" > /proc/sys/kernel/hostname
+
+# The layers of a template, unless the image was removed from this host. Docker would bind its data-root to itself and
+# so hide what is mounted below, unless it is a shared mount already (moby, daemon/daemon_linux.go).
+if [ -s "$folder/layers" ]; then
+    mount --bind "$folder/data" "$folder/data"
+    mount --make-shared "$folder/data"
+fi
+while read -r layer place; do
+    [ ! -d "$folder/data/$place" ] || mount -o bind,ro "$layer" "$folder/data/$place"
+done < "$folder/layers"
 
 # With the machine's containerd in sight dockerd would use that one (moby, cmd/dockerd/daemon_unix.go); and the
 # sockets of shims lie in this folder, whatever --exec-root says.
@@ -54,6 +69,6 @@ exec dockerd \
     --exec-root "$run/exec" \
     --pidfile "$run/docker.pid" \
     --exec-opt native.cgroupdriver=cgroupfs \
-    --cgroup-parent "/$name" \
+    --cgroup-parent "/$name/containers" \
     -H "unix://$run/docker.sock" \
     "$@"
