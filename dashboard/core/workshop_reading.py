@@ -321,5 +321,6 @@ def load(name: str, files: Mapping[str, str]) -> Loaded:
         found.append(Problem(HEAD, 0, f"there are {len(names)} steps: at most {MOST_STEPS} are allowed."))
     if found:
         return Loaded(None, tuple(found[:MOST_PROBLEMS]))
-    digest = hashlib.sha256("\0".join(f"{one}\0{files[one]}" for one in sorted(files)).encode("utf-8", "replace")).hexdigest()[:16]
+    whole = "\0".join(f"{one}\0{files[one]}" for one in sorted(files))
+    digest = hashlib.sha256(whole.encode("utf-8", "replace")).hexdigest()[:16]
     return Loaded(Workshop(slug, head["title"], head["summary"], tuple(steps), head["minutes"], head["order"], digest))

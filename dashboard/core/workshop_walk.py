@@ -57,9 +57,7 @@ def reached(workshop: Workshop, records: Records, until: int | None = None) -> i
     return first if until is None else min(first, until)
 
 
-def stage(
-    workshop: Workshop, records: Records, number: int, until: int | None = None, *, free: bool = False
-) -> Stage:
+def stage(workshop: Workshop, records: Records, number: int, until: int | None = None, *, free: bool = False) -> Stage:
     """Where a step stands. ``free``: it is open whatever was done before."""
     step = workshop.steps[number]
     record = records.get(step.slug, EMPTY)

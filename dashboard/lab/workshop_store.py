@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from django.db import transaction
 
@@ -62,7 +62,8 @@ def _record(row: WorkshopStep) -> StepRecord:
     )
 
 
-def _walk(row: WorkshopProgress) -> Walk:
+def walk_from(row: WorkshopProgress) -> Walk:
+    """A row with its steps, as a value."""
     records = {one.step: _record(one) for one in row.steps.all()}
     return Walk(row.id, row.person, row.workshop, row.step, row.started_at, row.finished_at, records)
 
@@ -71,13 +72,13 @@ def walk_of(person: str, workshop: str) -> Walk | None:
     """How far the person has come; None who has not begun."""
     rows = WorkshopProgress.objects.prefetch_related("steps")
     row = rows.filter(person=person, workshop=workshop).first()
-    return None if row is None else _walk(row)
+    return None if row is None else walk_from(row)
 
 
 def walks_of(person: str) -> dict[str, Walk]:
     """Every workshop that the person has begun."""
     rows = WorkshopProgress.objects.prefetch_related("steps").filter(person=person)
-    return {row.workshop: _walk(row) for row in rows}
+    return {row.workshop: walk_from(row) for row in rows}
 
 
 def begin(person: str, workshop: str, digest: str, at: float) -> Walk:
@@ -87,7 +88,7 @@ def begin(person: str, workshop: str, digest: str, at: float) -> Walk:
     )
     if made:
         WorkshopEvent.objects.create(progress=row, at=at, kind="started")
-    return _walk(row)
+    return walk_from(row)
 
 
 def forget(person: str, workshop: str) -> None:

@@ -65,13 +65,13 @@ def test_the_list_shows_built_in_and_own_ones(
     folder.rename(own / "mine")
     (own / "broken").mkdir()
     monkeypatch.setattr(configuration, "data_dir", lambda: own.parent)
+    missing = "workshop.toml: this file is missing: it gives the workshop its title and summary."
     done = run_here(capsys, "workshop", "list")
     assert done.out.splitlines() == [
         "host-network  built-in  16 steps  The host network, step by step",
         "bridge-and-dns  built-in  8 steps  Bridge networks and DNS",
         "mine  own  1 step  A workshop",
-        "broken  own  cannot be used: workshop.toml: this file is missing: "
-        "it gives the workshop its title and summary.",
+        f"broken  own  cannot be used: {missing}",
     ]
     found = run_here(capsys, "workshop", "list", "--json").json
     assert [(one["name"], one["own"], one["ok"]) for one in found["workshops"]] == [
