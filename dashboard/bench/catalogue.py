@@ -17,6 +17,7 @@ from dashboard.bench import (
     launch,
     order,
     page,
+    replay,
     reports,
     resolution,
     stalls,
@@ -42,6 +43,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "page": page,
     "history": history,
     "report": reports,
+    "replay": replay,
     "claims": claims,
     "fidelity": fidelity,
     "no-alarm": alarm,
@@ -58,8 +60,8 @@ BENCHMARKS: dict[str, Benchmark] = {
 TRUTH = ("fidelity", "no-alarm", "resolution", "order", "stalls", "watchers", "storage")
 
 
-#: Left out unless they are asked for: they take minutes.
-LONG = frozenset({*TRUTH, "claims"})
+#: Left out unless they are asked for: they take minutes, or a browser.
+LONG = frozenset({*TRUTH, "claims", "replay"})
 
 
 def choose(asked: Sequence[str]) -> tuple[str, ...]:

@@ -10,9 +10,13 @@ from dashboard.core.messages import ArmStatus
 from dashboard.core.modes import Mode
 from dashboard.core.state import Origin
 from dashboard.core.stream import Phase
+from dashboard.core.track import build_track, encode_track
 from dashboard.lab import store
 from dashboard.lab.experiment import Run
 from tests.benches import Bench
+from tests.core.test_track import assert_shows
+from tests.core.track_reader import Reader
+from tests.core.track_vectors import shown
 from tests.polling import eventually
 from tests.private_engine import PrivateEngine
 
@@ -337,3 +341,19 @@ async def test_the_machine_s_changes_are_seen_while_it_runs(bench: Bench, engine
     finally:
         engine_host.docker("rm", "-f", "e-other")
     await eventually(lambda: not _listens(run, "machine", 18091), 10)
+
+
+async def test_every_moment_that_was_recorded_can_be_shown_again(bench: Bench, engine_host: PrivateEngine) -> None:
+    identity = await bench.running("host", "bridge", publish="18080:80")
+    engine_host.docker("exec", "-d", container_name(identity, "bridge"), "nc", "-l", "-p", "9007")
+
+    async def listens() -> bool:
+        return any(one.port == 9007 for one in (await bench.view(identity)).states["bridge"].listeners)
+
+    await eventually(listens)
+    await bench.stop(identity)
+    entries = await bench.entries(identity)
+    track = Reader(encode_track(build_track(entries)))
+    assert len(track) == len(entries) > 10
+    for position, entry in enumerate(entries):
+        assert_shows(track, position, shown(replay(entries[: position + 1]), entry, entries[0].at))
