@@ -1,0 +1,46 @@
+"""A class in the database, for tests of what goes on in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.contrib.auth.models import User
+
+from dashboard.core.training_form import NewSession
+from dashboard.core.workshop import Workshop
+from dashboard.lab import seats, training
+from dashboard.lab.seats import SeatRef
+from dashboard.lab.workshop_files import Library
+from dashboard.models import TrainingSession
+
+NOW = 1000.0
+
+
+def workshop(slug: str = "host-network") -> Workshop:
+    """A built-in workshop."""
+    found = Library(Path("/nonexistent")).get(slug)
+    assert found is not None
+    return found
+
+
+def instructor(name: str = "owner") -> int:
+    """The id of somebody who may sign in."""
+    return int(User.objects.get_or_create(username=name)[0].pk)
+
+
+def session(owner: str = "owner", **wanted: object) -> TrainingSession:
+    """A new session of the host-network workshop."""
+    asked = NewSession(**{"title": "Monday", "workshop": "host-network", **wanted})  # type: ignore[arg-type]
+    return training.create(instructor(owner), asked, workshop(), NOW)
+
+
+def again(row: TrainingSession) -> TrainingSession:
+    """The session as it is now."""
+    found = training.get(row.id)
+    assert found is not None
+    return found
+
+
+def seat(row: TrainingSession, name: str = "Ada", now: float = NOW) -> tuple[SeatRef, str]:
+    """Somebody who has joined, and the token."""
+    return seats.join(row.id, name, now)
