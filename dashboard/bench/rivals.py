@@ -7,10 +7,12 @@ send as many bytes, and without delay.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 from dashboard.bench.children import end, tied
@@ -73,8 +75,15 @@ def serving_rivals(namespace: int, ports: Sequence[int], core: int | None) -> It
                 stderr=subprocess.DEVNULL,
                 pass_fds=(namespace,),
             )
-            stack.callback(end, process)
+            stack.callback(_end_with_children, process)
         yield
+
+
+def _end_with_children(process: subprocess.Popen[bytes]) -> None:
+    """A netserver forks for each test, and one whose client was killed would wait for ever: the session goes too."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    end(process)
 
 
 async def ask_netperf(address: str, ports: Sequence[int], probe: Probe, namespace: int, core: int | None) -> Told:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from pathlib import Path
+
+import psutil
 import pytest
 
+from dashboard.bench import rivals
 from dashboard.bench.rivals import CONTAINER_PORTS, HOST_PORTS, RivalError, Told, parse_netperf, parse_sockperf
+from tests.polling import until
 
 NETPERF = """OMNI Send|Recv TEST from 0.0.0.0 (0.0.0.0) port 0 AF_INET to 127.0.0.1 () port 14002 AF_INET
 P50_LATENCY=81
@@ -44,3 +51,14 @@ def test_sockperf_that_lost_messages_or_says_nothing_is_refused() -> None:
 
 def test_no_port_is_given_twice() -> None:
     assert not set(CONTAINER_PORTS) & set(HOST_PORTS)
+
+
+def test_a_server_takes_its_children_with_it() -> None:
+    with Path("/proc/self/ns/net").open("rb") as namespace:
+        command = rivals.favoured(["sh", "-c", "sleep 60 & echo $!; wait"], namespace.fileno(), None)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, pass_fds=(namespace.fileno(),))
+    assert process.stdout is not None
+    child = psutil.Process(int(process.stdout.readline()))
+    assert os.getsid(child.pid) == process.pid
+    rivals._end_with_children(process)
+    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
