@@ -29,6 +29,7 @@ from tests.core.builders import (
     listeners,
     make_address,
     make_listener,
+    make_route,
     make_scene,
     recorded_scene,
     routes,
@@ -50,7 +51,9 @@ def assert_shows(reader: Reader, position: int, expected: dict[str, Any]) -> Non
 @st.composite
 def changed(draw: st.DrawFn, state: NamespaceState) -> NamespaceState:
     """The state after one thing more or less, or another one altogether."""
-    match draw(st.sampled_from(["listener", "listener", "address", "route", "link", "hostname", "other"])):
+    match draw(
+        st.sampled_from(["listener", "listener", "address", "route", "link", "wire", "way", "hostname", "other"])
+    ):
         case "listener":
             items = draw(st.one_of(st.just(state.listeners[1:]), listeners.map(lambda one: (*state.listeners, one))))
             return sorted_state(replace(state, listeners=items))
@@ -66,6 +69,17 @@ def changed(draw: st.DrawFn, state: NamespaceState) -> NamespaceState:
             kept = tuple(one for one in state.interfaces if one.index != 7)
             new = draw(st.one_of(st.just(()), interfaces.map(lambda one: (replace(one, index=7),))))
             return sorted_state(replace(state, interfaces=(*kept, *new)))
+        case "wire" if any(one.kind == "veth" for one in state.interfaces):
+            master, peer = draw(st.sampled_from([None, "docker0"])), draw(st.sampled_from([None, "if2"]))
+            links = tuple(
+                replace(one, master=master, peer=peer) if one.kind == "veth" else one for one in state.interfaces
+            )
+            return sorted_state(replace(state, interfaces=links))
+        case "way":
+            names = tuple(one.name for one in state.interfaces) or ("eth0",)
+            others = tuple(one for one in state.routes if one.destination != "default")
+            way = (make_route(interface=draw(st.sampled_from(names))),) if draw(st.booleans()) else ()
+            return sorted_state(replace(state, routes=(*others, *way)))
         case "hostname":
             return replace(state, hostname=draw(st.sampled_from(["lab-1", "other"])))
         case _:
