@@ -65,8 +65,8 @@ def limits_of(memory_mb: int, pids: int, cpus: float) -> HostLimits:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """``memory_mb`` that is available now, hosts that run included as far as they have taken theirs; ``pids`` that the
-    kernel allows; ``cores``."""
+    """``memory_mb`` that is free now, after what the running hosts have taken; ``pids`` that the kernel allows;
+    ``cores``."""
 
     memory_mb: int
     pids: int
@@ -109,8 +109,9 @@ def capacity(machine: Machine, limits: HostLimits, running: int, problem: str = 
     """How many more hosts with these limits fit beside the ``running`` ones."""
     if problem:
         return Capacity(running, 0, problem=problem)
+    memory_mb = machine.memory_mb - RESERVED_MB + running * IDLE_MB
     rooms = {
-        "memory": (machine.memory_mb - RESERVED_MB) // max(IDLE_MB, limits.memory_mb // OVERCOMMIT),
+        "memory": memory_mb // max(IDLE_MB, limits.memory_mb // OVERCOMMIT) - running,
         "the number of processes": (machine.pids - RESERVED_PIDS) // max(IDLE_PIDS, limits.whole_pids // OVERCOMMIT)
         - running,
         "what Netmodes allows": MOST_HOSTS - running,

@@ -76,8 +76,10 @@ def create_run(
     misconception: str = "",
     prediction: str = "",
     driven: bool = False,
+    host: str = "",
 ) -> str:
-    """Writes that somebody wants these claims executed; ``driven``: by this process. Returns the run's id."""
+    """Writes that somebody wants these claims executed; ``driven``: by this process; ``host``: of a class. Returns
+    the run's id."""
     with transaction.atomic():
         old = ClaimRun.objects.exclude(state__in=LIVE).order_by("-created_at").values_list("pk", flat=True)[KEPT:]
         ClaimRun.objects.filter(pk__in=list(old)).delete()
@@ -86,6 +88,7 @@ def create_run(
             misconception=misconception,
             prediction=prediction,
             driver=this_process() if driven else "",
+            host=host,
         )
         ClaimOutcome.objects.bulk_create(
             ClaimOutcome(run=row, claim=claim, position=number) for number, claim in enumerate(claims)
@@ -93,9 +96,16 @@ def create_run(
     return str(row.pk)
 
 
-def load_waiting() -> tuple[Asked, ...]:
-    """Runs that nobody drives yet, oldest first."""
-    rows = ClaimRun.objects.filter(state=WAITING, driver="").order_by("created_at").prefetch_related("outcomes")
+def hosts_waiting() -> frozenset[str]:
+    """The hosts of classes on which a run waits."""
+    return frozenset(ClaimRun.objects.filter(state=WAITING, driver="").exclude(host="").values_list("host", flat=True))
+
+
+def load_waiting(host: str = "") -> tuple[Asked, ...]:
+    """Runs of one host that nobody drives yet, oldest first."""
+    rows = (
+        ClaimRun.objects.filter(state=WAITING, driver="", host=host).order_by("created_at").prefetch_related("outcomes")
+    )
     return tuple(Asked(str(row.pk), tuple(one.claim for one in row.outcomes.all()), row.misconception) for row in rows)
 
 

@@ -114,9 +114,10 @@ async def _end(work: asyncio.Task[ClaimsRun]) -> None:
 
 
 class Claimer:
-    """One run at a time: two would take each other's cores."""
+    """One run at a time: two would take each other's cores. ``turn`` is shared with the labs of other hosts."""
 
-    def __init__(self, context: Context, wake: Callable[[], None]) -> None:
+    def __init__(self, context: Context, wake: Callable[[], None], turn: asyncio.Lock | None = None) -> None:
+        self._turn = turn or asyncio.Lock()
         self._context = context
         self._wake = wake
         self._task: asyncio.Task[None] | None = None
@@ -127,7 +128,7 @@ class Claimer:
         await database.run(claim_runs.mark_incomplete)
         if self._task is not None and not self._task.done():
             return
-        for asked in await database.run(claim_runs.load_waiting):
+        for asked in await database.run(claim_runs.load_waiting, self._context.host):
             if await database.run(claim_runs.is_cancelled, asked.id):
                 await database.run(claim_runs.finish, asked.id, claim_runs.CANCELLED, 0.0)
                 continue
@@ -136,7 +137,8 @@ class Claimer:
 
     async def _drive(self, asked: Asked) -> None:
         try:
-            await execute_run(self._context, asked.id, claims_named(asked))
+            async with self._turn:
+                await execute_run(self._context, asked.id, claims_named(asked))
         except EngineError as error:
             log.warning("claims %s could not be executed: %s", asked.id, error)
         except Exception:

@@ -22,7 +22,8 @@ LABEL_ROUND = "dev.netmodes.round"
 class Context:
     """The engine with what is known of it, the database, and the ways out.
 
-    ``passing``: the engine is a private host that ends with this process.
+    ``passing``: the engine is a private host that ends with this process. ``host``: the id of the private host of a
+    class that it is, empty for the server's own engine; only what is wanted there is driven.
     """
 
     engine: Engine
@@ -35,6 +36,7 @@ class Context:
     watches: WatchPool
     clock: Callable[[], float]
     passing: bool = False
+    host: str = ""
 
     @property
     def ref(self) -> EngineRef:

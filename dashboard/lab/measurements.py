@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 from django.db import transaction
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Q
 
 from dashboard.core.headline import write_headline
 from dashboard.core.measurement import Block, Environment, Measurement, Options, Probe, Stop
@@ -106,9 +106,10 @@ class Asked:
     twin: bool
 
 
-def load_waiting() -> tuple[Asked, ...]:
-    """Runs that have not begun, oldest first; without ``experiment`` where that was removed meanwhile."""
-    rows = MeasurementRun.objects.filter(state=WAITING).order_by("created_at")
+def load_waiting(host: str = "") -> tuple[Asked, ...]:
+    """Runs of one host that have not begun, oldest first; without ``experiment`` where that was removed meanwhile."""
+    here = Q(experiment__host=host) if host else Q(experiment__host="") | Q(experiment__isnull=True)
+    rows = MeasurementRun.objects.filter(here, state=WAITING).order_by("created_at")
     return tuple(
         Asked(
             str(row.pk),

@@ -21,9 +21,16 @@ log = logging.getLogger(__name__)
 
 
 class Measurer:
-    """One measurement at a time: two would measure each other."""
+    """One measurement at a time: two would measure each other. ``turn`` is shared with the labs of other hosts."""
 
-    def __init__(self, context: Context, run_of: Callable[[str], Run | None], wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        run_of: Callable[[str], Run | None],
+        wake: Callable[[], None],
+        turn: asyncio.Lock | None = None,
+    ) -> None:
+        self._turn = turn or asyncio.Lock()
         self._context = context
         self._run_of = run_of
         self._wake = wake
@@ -34,7 +41,7 @@ class Measurer:
         if self._task is not None and not self._task.done():
             return
         database = self._context.database
-        for asked in await database.run(measurements.load_waiting):
+        for asked in await database.run(measurements.load_waiting, self._context.host):
             if await database.run(measurements.is_cancelled, asked.id):
                 await self._give_up(asked, "Somebody ended it before it began.", measurements.CANCELLED)
                 continue
@@ -59,7 +66,8 @@ class Measurer:
 
     async def _measure(self, asked: Asked, run: Run) -> None:
         try:
-            await measure_paths(self._context, run, asked)
+            async with self._turn:
+                await measure_paths(self._context, run, asked)
         except Exception as error:
             log.exception("measurement %s failed", asked.id)
             await self._context.database.run(measurements.fail_run, asked.id, f"It could not be measured: {error}.")

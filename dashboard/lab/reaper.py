@@ -47,14 +47,14 @@ async def reap(context: Context) -> Reaped:
     left: list[Record] = []
 
     async def look() -> set[str]:
-        for one in await context.database.run(store.load_unsettled):
+        for one in await context.database.run(store.load_unsettled, context.host):
             (driven if (store.is_alive(one.driver) if one.driver else server) else left).append(one)
         return {one.id for one in driven} | await context.database.run(claim_runs.living)
 
     try:
         removed, refused = await remove_orphans(context, look)
         for record in left:
-            await _mark_stopped(context, record)
+            await mark_stopped(context, record, "Removed by reap.")
     finally:
         lock.release()
     if purged:
@@ -70,15 +70,16 @@ async def reap_hosts(data_dir: Path) -> tuple[str, ...]:
     return tuple(f"private host {name}" for name in sorted(before - {one.name for one in folder.glob("*")}))
 
 
-async def _mark_stopped(context: Context, record: Record) -> None:
+async def mark_stopped(context: Context, record: Record, notice: str) -> None:
+    """Writes down that an experiment is over whose containers are gone, and why."""
     view = await context.database.run(store.view, record.id)
     await context.database.run(store.set_wanted, record.id, Wanted.STOPPED)
     await context.database.run(store.release, record.id)
     if view.head is None:
         return
-    head = replace(view.head, phase=Phase.STOPPED, stopped_at=context.clock(), notice="Removed by reap.")
+    head = replace(view.head, phase=Phase.STOPPED, stopped_at=context.clock(), notice=notice)
     columns = tuple(replace(c, status=ArmStatus.GONE, published=()) for c in view.columns if c.container is not None)
     journal = JournalWriter(record.id, view, context.database, context.publisher, context.clock)
-    journal.append(Cause(Source.LAB, "reap"), Facts(head=head, columns=columns), "Removed by reap")
+    journal.append(Cause(Source.LAB, "reap"), Facts(head=head, columns=columns), notice.rstrip("."))
     await journal.flush()
     await context.database.run(store.save_head, record.id, head, view.seq)

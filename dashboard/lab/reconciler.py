@@ -8,6 +8,7 @@ import fcntl
 import logging
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -60,15 +61,25 @@ class LabLock:
             self._descriptor = None
 
 
-class Lab:
-    """Drives experiments. ``only`` limits it to one: a command drives its own and nothing else."""
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Whose turn it is to measure and to execute claims, of all labs of a process: two would disturb each other."""
 
-    def __init__(self, context: Context, only: str | None = None) -> None:
+    measuring: asyncio.Lock = field(default_factory=asyncio.Lock)
+    claims: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Lab:
+    """Drives the experiments of its context's host. ``only`` limits it to one: a command drives its own and nothing
+    else."""
+
+    def __init__(self, context: Context, only: str | None = None, turns: Turns | None = None) -> None:
         self.context = context
         self._only = only
         self._runs: dict[str, Run] = {}
-        self._measurer = Measurer(context, self.run_of, self.wake) if only is None else None
-        self._claimer = Claimer(context, self.wake) if only is None else None
+        turns = turns or Turns()
+        self._measurer = Measurer(context, self.run_of, self.wake, turns.measuring) if only is None else None
+        self._claimer = Claimer(context, self.wake, turns.claims) if only is None else None
         self._awake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
@@ -115,10 +126,10 @@ class Lab:
             await self._measurer.close()
         if self._claimer is not None:
             await self._claimer.close()
-        mine = {record.id for record in await database.run(store.load_unsettled) if self._is_mine(record)}
+        mine = {record.id for record in await self._load() if self._is_mine(record)}
         for identity in mine:
             await database.run(store.set_wanted, identity, Wanted.STOPPED)
-        records = [record for record in await database.run(store.load_unsettled) if record.id in mine]
+        records = [record for record in await self._load() if record.id in mine]
         try:
             async with asyncio.timeout(deadline_s):
                 await asyncio.gather(*(self._settle_surely(record) for record in records))
@@ -149,8 +160,7 @@ class Lab:
                 asyncio.get_running_loop().call_later(RETRY_S, self.wake)
 
     async def _pass(self, *, first: bool) -> None:
-        records = await self.context.database.run(store.load_unsettled)
-        mine = [record for record in records if self._is_mine(record)]
+        mine = [record for record in await self._load() if self._is_mine(record)]
         for record in mine:
             self._spawn(record)
         if self._measurer is not None:
@@ -158,13 +168,16 @@ class Lab:
             await self._measurer.look()
         if self._claimer is not None:
             await self._claimer.look()
-        if self._only is None:
+        if self._only is None and not self.context.host:
             await self.context.database.run(reports.purge_deleted, self.context.clock())
         if first and self._only is None:
             await remove_orphans(self.context, self._unsettled)
 
+    async def _load(self) -> tuple[Record, ...]:
+        return await self.context.database.run(store.load_unsettled, self.context.host)
+
     async def _unsettled(self) -> set[str]:
-        unsettled = {record.id for record in await self.context.database.run(store.load_unsettled)}
+        unsettled = {record.id for record in await self._load()}
         return unsettled | await self.context.database.run(claim_runs.living)
 
     def _is_mine(self, record: Record) -> bool:
@@ -269,12 +282,13 @@ async def remove_orphans(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Removes what carries our label and belongs to no experiment in ``wanted``.
 
-    ``wanted`` is asked after the Engine: whatever is made meanwhile had its row before. Returns what was
-    removed, and what the Engine refused to remove, in its words.
+    ``wanted`` is asked after the Engine: whatever is made meanwhile had its row before. On the host of a class what
+    belongs to no experiment is a person's work of a workshop, and stays. Returns what was removed, and what the
+    Engine refused to remove, in its words.
     """
     engine, labels = context.engine, context.labels()
     containers, networks = await engine.containers(labels), await engine.networks(labels)
-    keep = await wanted()
+    keep: set[str | None] = {*await wanted(), *({None} if context.host else ())}
     removed: list[str] = []
     refused: list[str] = []
     jobs: list[tuple[str, Callable[[], Awaitable[None]]]] = [

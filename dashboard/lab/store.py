@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import msgspec
 import psutil
 from django.db import close_old_connections, connection, connections, transaction
+from django.db.models import QuerySet
 
 from dashboard.core.columns import first_columns
 from dashboard.core.journal import Cause, Entry, Source, View, decode_facts, encode_facts, replay
@@ -36,6 +37,7 @@ class Record:
     driver: str
     created_at: float
     launched: dict[str, str]
+    host: str = ""
 
 
 def this_process() -> str:
@@ -69,14 +71,19 @@ def _record(row: Experiment) -> Record:
         driver=row.driver,
         created_at=row.created_at.timestamp(),
         launched={arm.key: arm.container_id for arm in row.arms.all() if arm.container_id},
+        host=row.host,
     )
 
 
-def create_experiment(spec: ExperimentSpec, owner_id: int | None = None, driver: str = "") -> str:
+def create_experiment(spec: ExperimentSpec, owner_id: int | None = None, driver: str = "", host: str = "") -> str:
     """Writes what is wanted, with the intent of every arm, and returns the new id."""
     with transaction.atomic():
         row = Experiment(
-            title=spec.title[:200], spec=msgspec.json.encode(spec).decode(), owner_id=owner_id, driver=driver
+            title=spec.title[:200],
+            spec=msgspec.json.encode(spec).decode(),
+            owner_id=owner_id,
+            driver=driver,
+            host=host,
         )
         row.save(force_insert=True)
         Arm.objects.bulk_create(
@@ -122,12 +129,18 @@ def waiting_view(record: Record) -> View:
     return View(0, head, first_columns(record.id, spec.arms))
 
 
-def load_unsettled() -> tuple[Record, ...]:
-    """Experiments that run or should, and those that should not and still have something."""
-    rows = Experiment.objects.prefetch_related("arms").exclude(
-        wanted=Wanted.STOPPED, phase__in=[Phase.STOPPED, Phase.FAILED]
-    )
-    return tuple(_record(row) for row in rows)
+def _unsettled() -> QuerySet[Experiment]:
+    return Experiment.objects.exclude(wanted=Wanted.STOPPED, phase__in=[Phase.STOPPED, Phase.FAILED])
+
+
+def load_unsettled(host: str = "") -> tuple[Record, ...]:
+    """Experiments of one host that run or should, and those that should not and still have something."""
+    return tuple(_record(row) for row in _unsettled().filter(host=host).prefetch_related("arms"))
+
+
+def hosts_unsettled() -> frozenset[str]:
+    """The hosts of classes on which experiments run or should."""
+    return frozenset(_unsettled().exclude(host="").values_list("host", flat=True))
 
 
 def remember_container(experiment: str, arm: str, container: str) -> None:

@@ -94,7 +94,7 @@ def start_run(identity: str, said: dict[str, Any], owner_id: int | None) -> str:
     experiment, source = identity, None
     if twin:
         spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
-        experiment, source = store.create_experiment(twin_of(spec), owner_id), identity
+        experiment, source = store.create_experiment(twin_of(spec), owner_id, host=row.host), identity
     run = measurements.create_run(experiment, row.title, probes, options, seed, twin=twin, source=source)
     service.wake()
     return run
