@@ -30,8 +30,8 @@ CLAIM = Claim(
     topic=Topic.BRIDGE,
     statement="Containers on different bridge networks do not reach each other's addresses.",
     source="Docker documentation, “Bridge network driver”; Moby, DOCKER-ISOLATION rules",
-    exact="From host mode, and from the machine, every one of them is reached. Seen on 26.1.5: while some other network "
-    "is made or removed, connections between two networks pass for milliseconds; so this claim runs alone.",
+    exact="From host mode, and from the machine, every one of them is reached. Seen on 26.1.5: while another "
+    "network is made or removed, connections between two networks pass for milliseconds; so this claim runs alone.",
     observe=observe,
     judge=judge,
     lines=(ONE, TWO, SERVER, CLIENT),
