@@ -96,8 +96,12 @@ def test_the_grid_flags_who_needs_help_and_forgets_who_was_removed() -> None:
     for one in people.values():
         class_room.opened(row, one.id, "prepare", NOW)
     class_room.opened(row, people["fine"].id, "prepare", NOW + 50)
-    failed = {"attempts": 2, "failing": "a container named web"}
-    workshop_store.update(people["stuck"].person, row.workshop, "prepare", lambda record: replace(record, **failed))
+    workshop_store.update(
+        people["stuck"].person,
+        row.workshop,
+        "prepare",
+        lambda record: replace(record, attempts=2, failing="a container named web"),
+    )
     found = class_room.class_of(again(row), SHOP, NOW + 60, {people["fine"].id: True})
     assert [(one.seat.name, one.present) for one in found.people] == [("fine", True), ("stuck", False), ("hand", False)]
     assert [(one.seat.name, one.line.needs) for one in found.asking] == [
