@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
+from dashboard.engine import private_host
 from dashboard.engine.docker_engine import DockerEngine
-from tests.private_engine import PrivateEngine, private_engine
+from dashboard.engine.lab_image import lab_image_archive
+from tests.private_engine import CACHE, PrivateEngine, private_engine
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +19,17 @@ def engine_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateEng
     """One private host for the whole run, with the lab image loaded and tagged ``nginx``."""
     with private_engine(tmp_path_factory.mktemp("engine-host")) as host:
         yield host
+
+
+@pytest.fixture(scope="session")
+def class_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A data folder for hosts of classes: their template is made in it once for the whole run."""
+    folder = tmp_path_factory.mktemp("class")
+    archive = lab_image_archive(CACHE)
+    (folder / "cache").mkdir()
+    (folder / "cache" / archive.name).symlink_to(archive)
+    yield folder
+    asyncio.run(private_host.stop_all(folder))
 
 
 @pytest.fixture

@@ -129,3 +129,16 @@ def class_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
     """The hosts of classes that once were ready, whether their engines still run or not."""
     found = [recall(folder) for folder in folders(data_dir)]
     return tuple(host for host in found if host is not None and host.group and host.netns)
+
+
+def left_running(host: PrivateHost) -> tuple[str, ...]:
+    """The containers that ran when the engine ended, by what it noted of each on disk, in the order of their start."""
+    found = []
+    for file in host.data.glob("containers/*/config.v2.json"):
+        try:
+            state = json.loads(file.read_text())["State"]
+            if state["Running"]:
+                found.append((str(state.get("StartedAt", "")), file.parent.name))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return tuple(identity for _, identity in sorted(found))

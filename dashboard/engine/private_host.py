@@ -189,15 +189,22 @@ def _places(data_dir: Path, identity: str) -> tuple[Path, Path]:
     return folder, run
 
 
-def _check_tools() -> None:
+def why_not() -> str:
+    """Why no private host can be started here, empty if one can."""
     if os.geteuid() != 0:
-        raise PrivateHostError("A private host needs root, to make namespaces: run Netmodes with sudo.")
+        return "A private host needs root, to make namespaces: run Netmodes with sudo."
     missing = [tool for tool in TOOLS if shutil.which(tool, path=SEARCH_PATH) is None]
     if missing:
-        raise PrivateHostError(
+        return (
             f"A private host needs {', '.join(missing)}: install it "
             "(apt-get install docker.io iproute2 util-linux, or Docker's own packages)."
         )
+    return ""
+
+
+def _check_tools() -> None:
+    if problem := why_not():
+        raise PrivateHostError(problem)
 
 
 def _prepare(host: PrivateHost, daemon: dict[str, Any], resolv_conf: str | None, template: HostTemplate | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from dashboard.core.lifecycle import Wanted
 from dashboard.core.messages import ArmStatus
 from dashboard.core.stream import Phase
 from dashboard.engine import private_host
+from dashboard.engine.host_records import class_hosts
 from dashboard.lab import claim_runs, reports, store
 from dashboard.lab.context import Context
 from dashboard.lab.journal import JournalWriter
@@ -63,9 +65,18 @@ async def reap(context: Context) -> Reaped:
 
 
 async def reap_hosts(data_dir: Path) -> tuple[str, ...]:
-    """Removes what is left of private hosts that died; those that run or are being started stay."""
+    """Removes what is left of private hosts that died, and the hosts of classes if no server drives them; others
+    that run or are being started stay."""
     folder = data_dir / "hosts"
     before = {one.name for one in folder.glob("*")}
+    lock = LabLock(data_dir)
+    try:
+        lock.acquire()
+        await asyncio.gather(*(private_host.stop(host) for host in class_hosts(data_dir)))
+    except LabBusyError:
+        pass
+    finally:
+        lock.release()
     await private_host.adopt(data_dir)
     return tuple(f"private host {name}" for name in sorted(before - {one.name for one in folder.glob("*")}))
 

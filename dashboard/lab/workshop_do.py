@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from dashboard.core.capacity import too_many
 from dashboard.core.plain import printable
 from dashboard.core.workshop_commands import (
     Action,
@@ -118,6 +119,10 @@ def _quietly(_text: str, _fraction: float | None) -> None:
 
 async def _launch(host: WorkshopHost, line: str, action: Launch) -> Done:
     run = action.run
+    if host.most_containers:
+        there = len(await host.engine.containers({}))
+        if problem := too_many("containers", there, 1, host.most_containers):
+            return Done(line, failed=problem)
     choice = await ensure_image(host.engine, run.image, host.data_dir, _quietly, private=host.private)
     config = {**run.labelled(host.labels), "Image": choice.reference}
     created = await host.engine.create_container(run.name, config)

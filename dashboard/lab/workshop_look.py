@@ -32,7 +32,8 @@ OWN_NETWORKS = frozenset({"bridge", "host", "none"})
 class WorkshopHost:
     """The Docker host on which somebody works: the engine of this server, or a private host of one person.
 
-    ``labels`` are put on whatever a button makes there; ``pid`` is the engine's.
+    ``labels`` are put on whatever a button makes there; ``pid`` is the engine's; ``most_containers`` may be there
+    when a button launches one, 0 for any number.
     """
 
     engine: Engine
@@ -41,6 +42,7 @@ class WorkshopHost:
     data_dir: Path
     watches: WatchPool
     labels: Mapping[str, str]
+    most_containers: int = 0
 
     @classmethod
     def of(cls, context: Context, labels: Mapping[str, str]) -> WorkshopHost:

@@ -216,7 +216,7 @@ async def act(request: HttpRequest, identity: str, action: str) -> Any:
     await require_experiment(identity)
     if action == "try":
         try:
-            attempts = await service.ask(lambda lab: requests.try_ways(lab, identity))
+            attempts = await service.ask_about(identity, lambda lab: requests.try_ways(lab, identity))
         except (LabAwayError, requests.NotRunningError) as error:
             return Status(409, {"detail": str(error)})
         return Status(200, {"attempts": msgspec.to_builtins(attempts)})

@@ -10,9 +10,12 @@ from pathlib import Path
 
 from dashboard.engine.private_host import PrivateHostError
 from dashboard.engine.protocol import EngineError
+from dashboard.lab import store
+from dashboard.lab.class_hosts import ClassHosts
 from dashboard.lab.context import Context
+from dashboard.lab.labs import HostAwayError, Labs
 from dashboard.lab.opening import open_context
-from dashboard.lab.reconciler import Lab, LabBusyError, LabLock
+from dashboard.lab.reconciler import Lab, LabBusyError, LabLock, Turns
 from dashboard.lab.workshop_do import clean_up, workshop_host
 from dashboard.web.hub import hub
 from dashboard.web.measuring_hub import hub as measuring_hub
@@ -51,6 +54,8 @@ class Service:
     def __init__(self) -> None:
         self._stack: AsyncExitStack | None = None
         self._lab: Lab | None = None
+        self._labs: Labs | None = None
+        self._hosts: ClassHosts | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._trying: asyncio.Task[None] | None = None
         self.problem = ""
@@ -66,6 +71,13 @@ class Service:
         if self._lab is None:
             raise LabAwayError(self.problem or "No Docker Engine answers.")
         return self._lab
+
+    @property
+    def class_hosts(self) -> ClassHosts:
+        """The private hosts of classes, or LabAwayError with what to do. To be used within ``on_lab`` or ``ask``."""
+        if self._hosts is None:
+            raise LabAwayError(self.problem or "No Docker Engine answers.")
+        return self._hosts
 
     async def start(self, data_dir: Path, say: Callable[[str], None]) -> None:
         """Opens the engine and begins; without an engine the pages still work and say what is wrong,
@@ -84,10 +96,14 @@ class Service:
             lock.acquire()
             stack.callback(lock.release)
             context = await open_context(stack, data_dir, say, HubPublisher(), may_start_private=may_start_private)
-            lab = Lab(context)
+            turns = Turns()
+            lab, labs = Lab(context, turns=turns), Labs(context, turns)
             stack.push_async_callback(lab.close)
+            stack.push_async_callback(labs.close)
             await lab.start()
-            self._stack, self._lab, self.problem = stack.pop_all(), lab, ""
+            hosts = ClassHosts(context, labs)
+            await hosts.open()
+            self._stack, self._lab, self._labs, self._hosts, self.problem = stack.pop_all(), lab, labs, hosts, ""
 
     async def _keep_trying(self, data_dir: Path, say: Callable[[str], None]) -> None:
         while self._lab is None:
@@ -104,6 +120,9 @@ class Service:
             self._trying.cancel()
             await asyncio.gather(self._trying, return_exceptions=True)
             self._trying = None
+        hosts, self._hosts, self._labs = self._hosts, None, None
+        if hosts is not None:
+            await hosts.close(stop_hosts=True)
         lab, self._lab = self._lab, None
         if lab is not None:
             count = await lab.stop_all()
@@ -120,17 +139,41 @@ class Service:
 
     def wake(self) -> None:
         """Something is wanted; may be called from any thread."""
-        if self._lab is not None and self._loop is not None:
-            self._loop.call_soon_threadsafe(self._lab.wake)
+        if self._loop is not None:
+            for one in (self._lab, self._labs, self._hosts):
+                if one is not None:
+                    self._loop.call_soon_threadsafe(one.wake)
 
-    async def ask[T](self, question: Callable[[Lab], Awaitable[T]]) -> T:
-        """The answer of the lab, in its own loop whichever loop asks."""
-        lab = self.lab
-        if self._loop is None or self._loop is asyncio.get_running_loop():
-            return await question(lab)
+    async def ask[T](self, question: Callable[[Lab], Awaitable[T]], host: str = "") -> T:
+        """The answer of the lab, in its own loop whichever loop asks; of the lab of a class's ``host`` if that is
+        named. LabAwayError or EngineError."""
 
         async def call() -> T:
-            return await question(lab)
+            return await question(await self._lab_of(host))
+
+        return await self.on_lab(call)
+
+    async def ask_about[T](self, experiment: str, question: Callable[[Lab], Awaitable[T]]) -> T:
+        """The answer of the lab that drives this experiment."""
+        context = self.lab.context
+        record = await self.on_lab(lambda: context.database.run(store.load, experiment))
+        return await self.ask(question, record.host if record is not None else "")
+
+    async def _lab_of(self, host: str) -> Lab:
+        if not host or self._labs is None:
+            return self.lab
+        try:
+            return await self._labs.lab_of(host)
+        except HostAwayError as error:
+            raise LabAwayError(str(error)) from error
+
+    async def on_lab[T](self, work: Callable[[], Awaitable[T]]) -> T:
+        """What ``work`` returns, done in the lab's own loop whichever loop asks."""
+        if self._loop is None or self._loop is asyncio.get_running_loop():
+            return await work()
+
+        async def call() -> T:
+            return await work()
 
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(call(), self._loop))
 

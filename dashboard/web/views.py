@@ -52,9 +52,11 @@ ENDED = {Phase.STOPPED, Phase.FAILED}
 PAST = 20
 
 
-def refuse(request: HttpRequest, status: int, title: str, sentence: str, what_to_do: str = "") -> HttpResponse:
-    """A refusal that says what to do."""
-    context = {"status": status, "title": title, "sentence": sentence, "what_to_do": what_to_do}
+def refuse(
+    request: HttpRequest, status: int, title: str, sentence: str, what_to_do: str = "", back: str = ""
+) -> HttpResponse:
+    """A refusal that says what to do, and where to go ``back`` to: the start page, unless it is said."""
+    context = {"status": status, "title": title, "sentence": sentence, "what_to_do": what_to_do, "back": back}
     return render(request, "error.html", context, status=status)
 
 
@@ -230,7 +232,7 @@ async def try_it(request: HttpRequest, identity: str) -> HttpResponse:
     """Requests the service on every path."""
     await require_experiment(identity)
     try:
-        attempts = await service.ask(lambda lab: requests.try_ways(lab, identity))
+        attempts = await service.ask_about(identity, lambda lab: requests.try_ways(lab, identity))
     except (LabAwayError, requests.NotRunningError) as error:
         if _wants_json(request):
             return JsonResponse({"detail": str(error)}, status=409)
@@ -248,7 +250,7 @@ async def inspect(request: HttpRequest, identity: str) -> HttpResponseBase:
     column, command, name = (request.POST.get(key, "") for key in ("column", "command", "name"))
     await require_experiment(identity)
     try:
-        output = await service.ask(lambda lab: requests.inspect(lab, identity, column, command, name))
+        output = await service.ask_about(identity, lambda lab: requests.inspect(lab, identity, column, command, name))
     except ValueError as error:
         return HttpResponse(f"{error}\n", status=400, content_type="text/plain; charset=utf-8")
     except (LabAwayError, requests.NotRunningError) as error:

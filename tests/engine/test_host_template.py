@@ -8,15 +8,15 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from dashboard.core.capacity import HostLimits
 from dashboard.engine import private_host
 from dashboard.engine.host_template import HostTemplate, host_template
-from dashboard.engine.lab_image import lab_image_archive
 from tests.polling import until
-from tests.private_engine import CACHE, PrivateEngine
+from tests.private_engine import PrivateEngine
 
 pytestmark = pytest.mark.engine
 LIMITS = HostLimits(memory_mb=256, pids=64, cpus=1.0)
@@ -34,12 +34,9 @@ class Pair:
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+def pair(class_folder: Path) -> Iterator[Pair]:
     """Started once for the module: every test leaves both as it found them."""
-    folder = tmp_path_factory.mktemp("template")
-    archive = lab_image_archive(CACHE)
-    (folder / "cache").mkdir()
-    (folder / "cache" / archive.name).symlink_to(archive)
+    folder = class_folder
 
     async def start() -> Pair:
         template = await host_template(folder)

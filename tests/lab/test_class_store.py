@@ -1,0 +1,91 @@
+"""What is wanted of the hosts of classes, and what stands in their way."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.core.class_hosts import HostStage, Wish
+from dashboard.core.training import HostsFor
+from dashboard.lab import class_store, store
+from dashboard.lab.class_store import NoHostError, RoomError
+from dashboard.models import Experiment, HostRow, TrainingSession
+from tests.lab.classes import NOW, again, session
+from tests.specs import make_spec
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def row() -> TrainingSession:
+    """An open session with a host for everybody."""
+    return session(hosts=HostsFor.PERSON)
+
+
+def test_who_asks_twice_waits_once(row: TrainingSession) -> None:
+    group = f"{row.id}-1"
+    class_store.ask_for(group, NOW + 1)
+    class_store.ask_for(group, NOW + 9)
+    (found,) = class_store.load_all(NOW + 10)
+    assert (found.group, found.wish, found.stage, found.since) == (group, Wish.RUNNING, HostStage.QUEUED, NOW + 1)
+    assert (found.limits.memory_mb, found.over) == (row.memory_mb, False)
+
+
+def test_a_host_that_was_stopped_comes_back_when_it_is_asked_for_and_a_failed_one_waits_for_a_reset(
+    row: TrainingSession,
+) -> None:
+    group = f"{row.id}-1"
+    class_store.ask_for(group, NOW)
+    class_store.note_end(group, Wish.RUNNING, HostStage.STOPPED, Wish.STOPPED, "Idle.", NOW + 5)
+    assert class_store.load_all(NOW + 6) == ()
+    class_store.ask_for(group, NOW + 7)
+    assert [one.stage for one in class_store.load_all(NOW + 8)] == [HostStage.QUEUED]
+    class_store.note(group, state="failed", reason="No room.")
+    class_store.ask_for(group, NOW + 9)
+    found = class_store.find(group, NOW + 9)
+    assert found is not None
+    assert (found[0].stage, found[2]) == (HostStage.FAILED, "No room.")
+
+
+def test_what_somebody_wants_meanwhile_is_not_forgotten(row: TrainingSession) -> None:
+    group = f"{row.id}-1"
+    class_store.ask_for(group, NOW)
+    assert class_store.want(group, Wish.STOPPED)
+    class_store.note_end(group, Wish.RESET, HostStage.QUEUED, Wish.RUNNING, "", NOW + 1)
+    assert HostRow.objects.get(pk=group).wanted == "stopped"
+    assert not class_store.want("nobody-1", Wish.RESET)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({"hosts": "none"}, "no private hosts"), ({"closed_at": NOW}, "over"), ({"expires_at": NOW - 1}, "over")],
+)
+def test_no_host_without_an_open_session_that_has_some(
+    row: TrainingSession, changes: dict[str, object], words: str
+) -> None:
+    TrainingSession.objects.filter(pk=row.pk).update(**changes)
+    with pytest.raises(NoHostError, match=words):
+        class_store.ask_for(f"{row.id}-1", NOW)
+    assert not class_store.hosts_wanted(NOW)
+    with pytest.raises(NoHostError):
+        class_store.ask_for("elsewhere-1", NOW)
+
+
+def test_a_session_that_is_over_is_over_for_its_hosts(row: TrainingSession) -> None:
+    class_store.ask_for(f"{row.id}-1", NOW)
+    assert class_store.hosts_wanted(NOW)
+    assert [one.over for one in class_store.load_all(again(row).expires_at)] == [True]
+
+
+def test_a_group_has_so_many_experiments_and_containers_and_no_more() -> None:
+    for _ in range(3):
+        class_store.create_experiment(make_spec("host", "bridge"), None, "abc")
+    with pytest.raises(RoomError, match="at most 3 experiments"):
+        class_store.create_experiment(make_spec("host", "bridge"), None, "abc")
+    class_store.create_experiment(make_spec("host", "bridge"), None, "other")
+    assert len(store.load_unsettled("abc")) == 3
+    assert store.load_unsettled() == ()
+    assert store.hosts_unsettled() == {"abc", "other"}
+    Experiment.objects.filter(host="abc").update(wanted="stopped", phase="stopped")
+    class_store.create_experiment(make_spec(*["bridge"] * 8), None, "abc")
+    with pytest.raises(RoomError, match="at most 12 containers, and 8"):
+        class_store.create_experiment(make_spec(*["bridge"] * 5), None, "abc")
