@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 
 from dashboard.export.formats import Format, write
 from dashboard.export.pdf import NoPdfError
+from dashboard.web.aside import aside
 from dashboard.web.report_views import found_report
 from dashboard.web.views import refuse
 
@@ -24,6 +25,7 @@ async def _in_pieces(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
 
 
 @require_safe
+@aside
 def export(request: HttpRequest, identity: str, ending: str) -> HttpResponseBase:
     """The file, to be kept and not to be shown: what stands in it came from elsewhere."""
     row = found_report(identity)

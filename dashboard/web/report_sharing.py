@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from dashboard.export.bundle import styles
 from dashboard.export.html import plain_policy, policy_of
 from dashboard.lab import report_shares
+from dashboard.web.aside import aside
 from dashboard.web.report_documents import document_of, removals_of
 from dashboard.web.report_views import found_report, there_is_none
 
@@ -56,6 +57,7 @@ def _page(request: HttpRequest, identity: str, status: int = 200, **extra: Any) 
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@aside
 def share(request: HttpRequest, identity: str) -> HttpResponse:
     """The links of a report, what a scrubbed one would leave out, and a new one: said once, kept as a digest."""
     if request.method != "POST":

@@ -22,6 +22,7 @@ from dashboard.lab.report_list import Found, Listed, NoReportError, describe, fi
 from dashboard.lab.report_reading import derived
 from dashboard.lab.reports import NotAReportError, NotSavedError
 from dashboard.models import Experiment, MeasurementRun
+from dashboard.web.aside import aside
 from dashboard.web.service import service
 
 MOST_QUERY = 200
@@ -239,12 +240,14 @@ def _save(request: HttpRequest, back_url: str, save: Callable[..., str]) -> Http
 
 
 @require_POST
+@aside
 def save_experiment(request: HttpRequest, identity: str) -> HttpResponse:
     """Freezes an experiment; what cannot be saved comes back with what was typed."""
     return _save(request, f"/experiments/{identity}/", lambda **said: reports.save_experiment(identity, **said))
 
 
 @require_POST
+@aside
 def save_measurement(request: HttpRequest, identity: str) -> HttpResponse:
     """Freezes a measurement; what cannot be saved comes back with what was typed."""
     return _save(request, f"/measurements/{identity}/", lambda **said: reports.save_measurement(identity, **said))
@@ -266,6 +269,7 @@ def _read_upload(file: UploadedFile[bytes]) -> bytes:
 
 
 @require_POST
+@aside
 def import_report(request: HttpRequest) -> HttpResponse:
     """Takes a report of another installation; what is none is refused with a sentence."""
     file = request.FILES.get("file")

@@ -30,7 +30,7 @@ from tests.specs import make_spec
 from tests.web.door import http, person
 from tests.web.markup import forbidden_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 #: RFC 5737, and what every machine has.
 DOCUMENTED = [
     ip_network(one) for one in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "127.0.0.0/8", "0.0.0.0/32")
@@ -177,7 +177,6 @@ def test_an_export_is_a_file_to_keep_not_a_page(me: Client, report: str, ending:
     assert answer.content.startswith(begins)
 
 
-@pytest.mark.django_db(transaction=True)
 async def test_the_histograms_come_in_pieces_and_whole() -> None:
     number = await sync_to_async(reports.import_file)(make_file())
     answer = await http("GET", f"/reports/{number}/export.histograms.csv", who=await person())
@@ -398,7 +397,6 @@ def test_a_link_is_revoked_with_its_own_report_alone(me: Client, report: str) ->
 # The example.
 
 
-@pytest.mark.django_db(transaction=True)
 def test_an_empty_installation_shows_what_comes_of_it_until_there_is_something_of_its_own(me: Client) -> None:
     page = get(me, "/")
     assert "The Engine discarded -p for host" in text_of(page)
