@@ -6,13 +6,17 @@ Both backends: ``iptables-save -c`` (iptables-save(8)) and ``nft list ruleset`` 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 _COUNTED = re.compile(r"^\[(\d+):(\d+)\]\s+")
 _NFT_COUNTER = re.compile(r"\bcounter packets (\d+) bytes (\d+)")
 _PORT = re.compile(r"(?:--dport|\bdport) (\d+)")
 _TO = re.compile(r"(?:--to-destination |\bdnat (?:ip6? )?to )(\[[0-9a-fA-F:]+\]|[0-9.]+):(\d+)")
+_REWRITES = re.compile(
+    r"-j (?:DNAT|SNAT|MASQUERADE|REDIRECT)\b|\b(?:dnat|snat) (?:ip6? )?to \S|\b(?:masquerade|redirect)\b"
+)
 _SOURCE = re.compile(r"(?:\s-s |\bip6? saddr )([0-9a-fA-F.:]+(?:/\d+)?)")
 
 
@@ -68,3 +72,39 @@ def read_masquerades(lines: Sequence[str]) -> tuple[Masquerade, ...]:
 def packets_to(lines: Sequence[str], port: int, protocol: str = "tcp") -> int:
     """How many packets the translations of one port took, together."""
     return sum(one.packets for one in read_translations(lines) if (one.port, one.protocol) == (port, protocol))
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """A translating rule whose counter rose by ``packets`` between two looks. ``to`` is where it sends packets,
+    ``address:port``, empty for one that gives them another source."""
+
+    packets: int
+    to: str
+    port: int
+    text: str
+
+
+def read_growth(before: Sequence[str], after: Sequence[str]) -> tuple[Growth, ...]:
+    """The rules that translate TCP and took packets between two listings. A rule that is new took what it counts."""
+    old = {key: packets for key, packets, _ in _translating(before)}
+    found = []
+    for key, packets, line in _translating(after):
+        more = packets - old.get(key, 0)
+        if more > 0:
+            to, port = _TO.search(line), _PORT.search(line)
+            where = f"{to[1]}:{to[2]}" if to is not None else ""
+            found.append(Growth(more, where, int(port[1]) if port is not None else 0, line))
+    return tuple(found)
+
+
+def _translating(lines: Sequence[str]) -> Iterator[tuple[tuple[str, int], int, str]]:
+    """Identity, packets and text of each rule that rewrites an address: equal rules are told apart by their order."""
+    met: Counter[str] = Counter()
+    for raw in lines:
+        line = raw.strip()
+        bare = _NFT_COUNTER.sub("counter", _COUNTED.sub("", line))
+        if not _REWRITES.search(bare) or re.search(r"-p udp|\budp dport", bare):
+            continue
+        met[bare] += 1
+        yield (bare, met[bare]), _packets(line), line

@@ -29,6 +29,11 @@ class Way:
     server_port: int = 0
 
     @property
+    def key(self) -> str:
+        """Identity within an experiment, like ``bridge/published-proxy/127.0.0.1:8080``; empty where no way is."""
+        return f"{self.server}/{self.path}/{bracket(self.address)}:{self.port}" if self.address else ""
+
+    @property
     def url(self) -> str:
         """The address as a person would type it."""
         return f"http://{bracket(self.address)}:{self.port}/" if self.address else ""
@@ -41,7 +46,9 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What came of one way. Times in microseconds; ``client_seen`` is the peer of the server's own socket."""
+    """What came of one way. Times in microseconds; ``client_seen`` is the peer of the server's own socket.
+
+    ``key`` is the way's."""
 
     path: str
     title: str
@@ -56,6 +63,7 @@ class Attempt:
     client_seen: str = ""
     error: str = ""
     unavailable: str = ""
+    key: str = ""
 
 
 _ALL_IPV4 = frozenset({"", "0.0.0.0"})  # noqa: S104 - compared, not bound

@@ -22,7 +22,8 @@ class NotRunningError(Exception):
     """The experiment does not run here now; ``str()`` is a sentence."""
 
 
-def _run(lab: Lab, experiment: str) -> Run:
+def running_run(lab: Lab, experiment: str) -> Run:
+    """NotRunningError if it does not run here now."""
     run = lab.run_of(experiment)
     if run is None or not run.observer.keys:
         raise NotRunningError("This experiment does not run now: launch it again first.")
@@ -31,7 +32,7 @@ def _run(lab: Lab, experiment: str) -> Run:
 
 async def try_ways(lab: Lab, experiment: str) -> tuple[Attempt, ...]:
     """Requests the service on every way that exists, one after the other, so that none disturbs another."""
-    run = _run(lab, experiment)
+    run = running_run(lab, experiment)
     return tuple([await _attempt(lab, run, way) for way in ways(run.view.columns, run.view.states)])
 
 
@@ -41,7 +42,7 @@ def _namespace(lab: Lab, run: Run, key: str) -> Namespace | None:
 
 
 async def _attempt(lab: Lab, run: Run, way: Way) -> Attempt:
-    base = Attempt(way.path, way.title, way.origin, way.server, way.url, way.curl)
+    base = Attempt(way.path, way.title, way.origin, way.server, way.url, way.curl, key=way.key)
     if way.unavailable:
         return replace(base, unavailable=way.unavailable)
     client, server = _namespace(lab, run, way.origin), _namespace(lab, run, way.server)
@@ -67,7 +68,7 @@ async def inspect(lab: Lab, experiment: str, column: str, command: str, name: st
 
     Checked before anything runs: NotRunningError, or ValueError with a sentence.
     """
-    run = _run(lab, experiment)
+    run = running_run(lab, experiment)
     subject = run.observer.subject(column)
     if subject is None:
         raise ValueError(f"There is no running column “{column[:40]}”: choose one of {', '.join(run.observer.keys)}.")

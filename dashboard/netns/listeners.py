@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dashboard.core.state import Family, Protocol
 from dashboard.netns.entry import Namespace
@@ -94,11 +94,14 @@ class ListeningSocket:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One established TCP connection: addresses as ``address:port``, IPv4 also where IPv6 carries it."""
+    """One established TCP connection: addresses as ``address:port``, IPv4 also where IPv6 carries it.
+
+    ``inode`` is the socket's, 0 while no program has accepted it: that is no other connection."""
 
     local: str
     local_port: int
     peer: str
+    inode: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +135,10 @@ def read_connections(opened: socket.socket, source_port: int = 0, peer_port: int
         wanted = pack_request(Protocol.TCP, family, 1 << _TCP_ESTABLISHED, source_port, peer_port)
         for chunk in _exchange(opened, wanted):
             for start, _ in _answers(chunk):
-                _, _, _, _, sport, dport, src, dst, *_ = _ANSWER.unpack_from(chunk, start)
+                _, _, _, _, sport, dport, src, dst, *_, inode = _ANSWER.unpack_from(chunk, start)
                 near, far = int.from_bytes(sport, "big"), int.from_bytes(dport, "big")
                 local, peer = say_endpoint(_text(family, src), near), say_endpoint(_text(family, dst), far)
-                found.append(Connection(local, near, peer))
+                found.append(Connection(local, near, peer, inode))
     return tuple(found)
 
 

@@ -7,6 +7,7 @@ import errno
 import re
 import socket
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -51,11 +52,13 @@ async def request(
     host: str = "",
     path: str = "/",
     timeout_s: float = 3.0,
+    on_connected: Callable[[str], Awaitable[None]] | None = None,
 ) -> Reply:
     """GETs ``path`` from ``client``'s namespace; never raises for a failing network.
 
     ``server`` is the namespace in which the program listens, to find ``client_seen`` there (sock_diag);
     ``server_port`` the program's own port there, where it is known. ``host`` is the Host header.
+    ``on_connected`` is given our own end, ``address:port``, while the connection stands and nothing was asked yet.
     Reads at most 64 KiB.
     """
     watcher: socket.socket | None = None
@@ -67,7 +70,7 @@ async def request(
             if server is not None:
                 watcher = await server.arun(open_diag_socket, discard=socket.socket.close)
                 end = ServerEnd(watcher, server_port)
-            exchange = _Exchange(opened, end, _pack(host or address, port, path))
+            exchange = _Exchange(opened, end, _pack(host or address, port, path), on_connected)
             return await exchange.run(address, port, timeout_s)
     except NamespaceGone:
         return Reply(None, error="The namespace is gone.")
@@ -99,10 +102,17 @@ def _pack(host: str, port: int, path: str) -> bytes:
 class _Exchange:
     """One connection: connect, look who the server sees, ask, read."""
 
-    def __init__(self, opened: socket.socket, server_end: ServerEnd | None, wanted: bytes) -> None:
+    def __init__(
+        self,
+        opened: socket.socket,
+        server_end: ServerEnd | None,
+        wanted: bytes,
+        on_connected: Callable[[str], Awaitable[None]] | None,
+    ) -> None:
         self._opened = opened
         self._server_end = server_end
         self._wanted = wanted
+        self._on_connected = on_connected
         self._loop = asyncio.get_running_loop()
         self._client: str | None = None
         self._seen: str | None = None
@@ -130,6 +140,8 @@ class _Exchange:
         looking = asyncio.ensure_future(self._look(own_port))
         try:
             await asyncio.wait({looking}, timeout=_WATCH_S)
+            if self._on_connected is not None and self._client is not None:
+                await self._on_connected(self._client)
             started = time.perf_counter()
             await self._loop.sock_sendall(self._opened, self._wanted)
             data = await self._read_head(started)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.core.nat_rules import packets_to, read_masquerades, read_translations
+from dashboard.core.nat_rules import packets_to, read_growth, read_masquerades, read_translations
 
 #: iptables-save -c of Docker 26, and nft list ruleset of Docker 29's nftables backend, as each prints them.
 IPTABLES = """\
@@ -59,3 +59,36 @@ def test_what_leaves_a_subnet_is_masqueraded(rules: list[str]) -> None:
 def test_any_lines_are_read_or_passed_over(lines: list[str]) -> None:
     assert packets_to(lines, 80) >= 0
     assert len(read_masquerades(lines)) <= len(lines)
+
+
+def risen(rules: list[str], old: str, new: str) -> list[str]:
+    """The listing after one counter has risen."""
+    assert any(old in line for line in rules)
+    return [line.replace(old, new, 1) for line in rules]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (IPTABLES, IPTABLES, []),
+        (IPTABLES, risen(IPTABLES, "[7:420]", "[8:480]"), [(1, "172.17.0.2:80", 8080)]),
+        (NFT, risen(NFT, "packets 7 bytes 420", "packets 9 bytes 540"), [(2, "172.17.0.2:80", 8080)]),
+        (NFT, risen(NFT, "packets 1 bytes 80", "packets 2 bytes 160"), [(1, "[fd00::2]:80", 8080)]),
+        (IPTABLES, risen(IPTABLES, "[3:180]", "[4:240]"), [(1, "", 0)]),
+        (NFT, risen(NFT, "packets 3 bytes 180", "packets 4 bytes 240"), [(1, "", 0)]),
+        (IPTABLES, risen(IPTABLES, "[0:0] -A DOCKER -i", "[5:300] -A DOCKER -i"), []),  # RETURN rewrites nothing
+        (IPTABLES, risen(IPTABLES, "[2:98]", "[3:147]"), []),  # UDP
+        (IPTABLES, risen(IPTABLES, "[7:420]", "[0:0]"), []),  # the rules were made anew
+        ([], IPTABLES, [(3, "", 0), (7, "172.17.0.2:80", 8080)]),
+    ],
+)
+def test_rules_that_took_packets_are_told_by_meaning(
+    before: list[str], after: list[str], expected: list[tuple[int, str, int]]
+) -> None:
+    assert [(one.packets, one.to, one.port) for one in read_growth(before, after)] == expected
+
+
+def test_equal_rules_are_told_apart_by_their_order() -> None:
+    rule = "-A X -p tcp --dport 80 -j DNAT --to-destination 10.0.0.2:80"
+    before, after = [f"[1:1] {rule}", f"[9:9] {rule}"], [f"[2:2] {rule}", f"[9:9] {rule}"]
+    assert [one.packets for one in read_growth(before, after)] == [1]

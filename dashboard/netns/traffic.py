@@ -1,0 +1,79 @@
+"""What passed: packet counters of links, connections with their processes, entries of connection tracking."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Collection
+from itertools import islice
+from pathlib import Path
+
+from dashboard.core.trace import Counts, Held
+from dashboard.netns.entry import Namespace
+from dashboard.netns.interfaces import open_route_socket
+from dashboard.netns.listeners import open_diag_socket, read_connections
+from dashboard.netns.netlink import MalformedMessage, dump, split_attributes
+from dashboard.netns.processes import find_owners
+from dashboard.netns.rtnetlink import RTM_GETLINK, RTM_NEWLINK, decode_link
+
+_LINK_BYTES = 16  # struct ifinfomsg
+_IFLA_STATS64 = 23
+_STATS = struct.Struct("=QQ")  # struct rtnl_link_stats64 begins with received and sent packets
+#: Of the visiting thread: ``/proc/net`` is that of the process.
+TRACKED = Path("/proc/thread-self/net/nf_conntrack")
+_MOST_ENTRIES = 300_000  # nf_conntrack_max is 262144 where nobody raised it
+
+
+def decode_counts(body: bytes) -> Counts:
+    """Packets of a link from the body of RTM_NEWLINK."""
+    raw = split_attributes(body, _LINK_BYTES).get(_IFLA_STATS64, b"")
+    if len(raw) < _STATS.size:
+        raise MalformedMessage("a link without its counters")
+    return Counts(*_STATS.unpack_from(raw))
+
+
+def read_counts(namespace: Namespace) -> dict[str, Counts]:
+    """Packets of each link by its name. Call it in a thread."""
+    found: dict[str, Counts] = {}
+    with namespace.run(open_route_socket) as opened:
+        for message in dump(opened, RTM_GETLINK, bytes(_LINK_BYTES)):
+            link = decode_link(message.body) if message.type == RTM_NEWLINK else None
+            if link is not None:
+                found[link.name] = decode_counts(message.body)
+    return found
+
+
+def read_held(namespace: Namespace, ports: Collection[int], candidates: Collection[int] = ()) -> tuple[Held, ...]:
+    """Established TCP connections with one of ``ports`` at either end, each with the process that has it: none for one
+    that waits to be accepted. ``candidates`` are asked first. Call it in a thread."""
+    with namespace.run(open_diag_socket) as opened:
+        there = [
+            one
+            for one in read_connections(opened)
+            if one.local_port in ports or int(one.peer.rpartition(":")[2]) in ports
+        ]
+    owners = find_owners([one.inode for one in there], candidates)
+    found = []
+    for one in there:
+        owner = owners.get(one.inode)
+        found.append(Held(owner.process if owner else "", owner.pid if owner else 0, one.local, one.peer))
+    return tuple(found)
+
+
+def read_tracked(namespace: Namespace, ports: Collection[int]) -> tuple[str, ...] | None:
+    """The lines of ``/proc/net/nf_conntrack`` that name one of ``ports``; None if this kernel does not show it.
+
+    Call it in a thread."""
+    marks = {f"port={one}" for one in ports}
+
+    def look() -> tuple[str, ...] | None:
+        try:
+            with TRACKED.open(encoding="ascii", errors="replace") as table:
+                return tuple(
+                    line.strip()
+                    for line in islice(table, _MOST_ENTRIES)
+                    if any(word[1:] in marks for word in line.split() if word[1:5] == "port")
+                )
+        except OSError:
+            return None
+
+    return namespace.run(look)
