@@ -10,6 +10,7 @@ from dashboard.bench import (
     alarm,
     change,
     claims,
+    class_hosts,
     fanout,
     fidelity,
     history,
@@ -45,6 +46,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "report": reports,
     "replay": replay,
     "claims": claims,
+    "class-hosts": class_hosts,
     "fidelity": fidelity,
     "no-alarm": alarm,
     "resolution": resolution,
@@ -61,7 +63,7 @@ TRUTH = ("fidelity", "no-alarm", "resolution", "order", "stalls", "watchers", "s
 
 
 #: Left out unless they are asked for: they take minutes, or a browser.
-LONG = frozenset({*TRUTH, "claims", "replay"})
+LONG = frozenset({*TRUTH, "claims", "replay", "class-hosts"})
 
 
 def choose(asked: Sequence[str]) -> tuple[str, ...]:
