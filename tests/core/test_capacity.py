@@ -84,8 +84,8 @@ def test_places_are_said_as_people_say_them(number: int, word: str) -> None:
     assert ordinal(number) == word
 
 
-def test_as_many_start_at_once_as_there_are_cores() -> None:
-    assert (starters(1), starters(2), starters(8)) == (2, 2, 8)
+def test_as_many_start_at_once_as_keep_the_cores_busy() -> None:
+    assert (starters(0), starters(1), starters(2)) == (4, 4, 8)
 
 
 def test_a_group_may_have_so_many_and_no_more() -> None:
