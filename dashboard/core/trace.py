@@ -325,8 +325,9 @@ class _Reading:
             return Hop(kind, title, Seen.UNKNOWN, (), f"the counters of {name} could not be read")
         received, sent = new.received - old.received, new.sent - old.sent
         counted = f"{name}: {received} received, {sent} sent, during the request"
-        if not self.sight.answer:
-            least = (min(least[0], 1), min(least[1], 1))
+        if not self.sight.answer and received + sent > 0:
+            why = "without an answer nothing tells whose packets these are"
+            return Hop(kind, title, Seen.UNKNOWN, (counted,), why)
         if received >= least[0] and sent >= least[1]:
             return Hop(kind, title, Seen.TAKEN, (counted,))
         needs = f"fewer packets than a request needs ({least[0]} received, {least[1]} sent)"

@@ -25,6 +25,7 @@ from dashboard.web.claims_api import router as claims
 from dashboard.web.measuring_api import router as measuring
 from dashboard.web.report_api import router as reporting
 from dashboard.web.service import LabAwayError, service
+from dashboard.web.trace_views import traced
 from dashboard.web.views import examined, listed, require_experiment, snapshot_of
 
 
@@ -203,6 +204,31 @@ def journal(request: HttpRequest, identity: str, after: int = 0) -> HttpResponse
     """Numbered entries with cause and facts."""
     snapshot_of(identity)
     return _json(store.entries(identity, after))
+
+
+class Traced(Schema):
+    """Which request to trace: the ``key`` of an attempt; ``beside`` another one, else that of another mode."""
+
+    way: str = Field(max_length=200)
+    beside: str = Field("", max_length=200)
+
+
+@api.post(
+    "/experiments/{identity}/trace",
+    tags=["experiments"],
+    response={200: dict, 400: Refusal, 404: Refusal, 409: Refusal},
+    summary="The hops really taken by one request",
+)
+async def trace(request: HttpRequest, identity: str, body: Traced) -> Any:
+    """Makes the request, and that of another mode, each with the evidence for every hop."""
+    await require_experiment(identity)
+    try:
+        traces, _ = await traced(identity, body.way, body.beside)
+    except ValueError as error:
+        return Status(400, {"detail": str(error)})
+    except (LabAwayError, requests.NotRunningError) as error:
+        return Status(409, {"detail": str(error)})
+    return Status(200, {"traces": msgspec.to_builtins(traces)})
 
 
 @api.post(

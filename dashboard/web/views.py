@@ -240,7 +240,11 @@ async def try_it(request: HttpRequest, identity: str) -> HttpResponse:
     answers = [{**asdict(one), "from": one.origin} for one in attempts]
     if _wants_json(request):
         return JsonResponse({"attempts": answers})
-    context = {"attempts": answers, "experiment_url": f"/experiments/{identity}/"}
+    context = {
+        "attempts": answers,
+        "experiment_url": f"/experiments/{identity}/",
+        "trace_url": f"/experiments/{identity}/trace/",
+    }
     return await sync_to_async(render)(request, "try_result.html", context)
 
 

@@ -118,6 +118,9 @@ def seen(sight: Sight, what: Seen = Seen.TAKEN) -> set[str]:
         ),
         # Counters that did not rise, or cannot be read.
         (replace(DNAT, after=replace(DNAT.after, links=DNAT.before.links)), {"dnat", "conntrack", "link"}, set()),
+        # Without an answer a few packets prove nothing, and none prove that nothing passed.
+        (replace(DNAT, answer="", error="reset"), {"dnat", "conntrack"}, OVER),
+        (replace(DNAT, answer="", **looks(docker0=1)), {"conntrack", "dnat"}, {"bridge"}),
         (replace(DNAT, after=Look(DNAT.after.rules)), {"dnat", "conntrack"}, OVER),
     ],
 )

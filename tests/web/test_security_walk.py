@@ -70,7 +70,7 @@ def routes(identity: str) -> list[str]:
                 filled = filled.replace(form, value)
         assert "<" not in filled, f"say in FILLED what {path} shall be tried with"
         found.append(filled)
-    assert set(found) >= MUST_BE_THERE
+    assert set(found) >= {*MUST_BE_THERE, f"/experiments/{identity}/trace/"}
     return list(dict.fromkeys(found))
 
 

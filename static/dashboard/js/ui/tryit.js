@@ -26,6 +26,9 @@ function makeAttempt(one) {
   put(li, "body", visibleText(one.body_start ?? ""));
   put(li, "failure", one.error ?? "");
   put(li, "unavailable", one.unavailable ?? "");
+  setText(slot(li, "traced"), one.title);
+  setHidden(slot(li, "trace"), !one.key);
+  slot(li, "trace").elements.way.value = one.key ?? "";
   return li;
 }
 
