@@ -3,9 +3,12 @@
 from django.urls import path, re_path
 
 from dashboard.web.consumers import ExperimentConsumer, MeasurementConsumer
+from dashboard.web.session_consumers import ClassConsumer, MirrorConsumer
 
 websocket_urlpatterns = [
     path("ws/experiments/<str:identity>/", ExperimentConsumer.as_asgi()),
     path("ws/measurements/<str:identity>/", MeasurementConsumer.as_asgi()),
+    path("ws/sessions/<str:identity>/", ClassConsumer.as_asgi()),
+    path("ws/sessions/<str:identity>/mirror/", MirrorConsumer.as_asgi()),
     re_path("", ExperimentConsumer.as_asgi()),
 ]

@@ -44,6 +44,7 @@ class SessionState:
     seats: int
     present: int
     answered: int
+    hosts: bool = False
     revealed: tuple[str, ...] = ()
     histogram: Histogram | None = None
     hint: Said | None = None
@@ -53,12 +54,14 @@ class SessionState:
 
 @dataclass(frozen=True, slots=True)
 class SeatState:
-    """What only one seat is told."""
+    """What only one seat is told. ``host`` is the stage of its group's private host, empty where there are none."""
 
     name: str
     admitted: bool
     hand: bool
     said: tuple[Said, ...] = ()
+    host: str = ""
+    host_text: str = ""
     type: Literal["seat"] = "seat"
     v: int = PROTOCOL_VERSION
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from dashboard.core.capacity import CPUS, MEMORY_MB, PIDS
 from dashboard.core.pacing import Pace
 from dashboard.core.training import HOURS, SEATS_MOST, TEAMS_MOST, HostsFor
 
@@ -84,9 +85,9 @@ def read_new(values: Mapping[str, str], workshops: tuple[str, ...]) -> tuple[New
         team_size=team_size,
         terminal=terminal,
         record_terminal=terminal and reader.tick("record_terminal"),
-        memory_mb=reader.number("memory_mb", 128, 8192, 512),
-        pids=reader.number("pids", 64, 4096, 512),
-        cpus=reader.number("cpu_percent", 10, 400, 100) / 100,
+        memory_mb=reader.number("memory_mb", *MEMORY_MB, 512),
+        pids=reader.number("pids", *PIDS, 512),
+        cpus=reader.number("cpu_percent", *(int(one * 100) for one in CPUS), 100) / 100,
         idle_minutes=reader.number("idle_minutes", 1, 240, 30),
     )
     return found, reader.problems

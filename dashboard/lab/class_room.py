@@ -12,14 +12,14 @@ from django.db.models import Count, Q
 from dashboard.core.class_answers import Histogram, Score, class_truth, histogram, score_of
 from dashboard.core.pacing import Pacing, pacing_of, with_revealed
 from dashboard.core.session_messages import Said, SeatState, SessionState
-from dashboard.core.training import HostsFor, Line, in_order, line_of
+from dashboard.core.training import HostsFor, Line, group_key, in_order, line_of
 from dashboard.core.workshop import Workshop
 from dashboard.core.workshop_walk import Records, StepRecord
 from dashboard.lab import seats as seat_store
 from dashboard.lab import workshop_store
 from dashboard.lab.training import person_of_class
 from dashboard.lab.workshop_store import Event, Walk
-from dashboard.models import Answer, Message, Seat, TrainingSession, WorkshopProgress, WorkshopStep
+from dashboard.models import Answer, HostRow, Message, Seat, TrainingSession, WorkshopProgress, WorkshopStep
 
 SAID_MOST = 30
 MESSAGES_MOST = 200
@@ -74,12 +74,49 @@ def said_to(session: str, seat: str) -> tuple[Said, ...]:
     return tuple(Said(one.at, one.text, one.from_instructor, one.seat_id is None) for one in reversed(rows))
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What somebody asked."""
+
+    seat: str
+    name: str
+    step: str
+    at: float
+    text: str
+
+
+def asked(session: str) -> tuple[Question, ...]:
+    """What people wrote to the instructor, the newest first."""
+    rows = Message.objects.filter(session_id=session, from_instructor=False, seat__removed_at=0.0)
+    found = rows.select_related("seat").order_by("-pk")[:SAID_MOST]
+    return tuple(Question(one.seat.id, one.seat.name, one.step, one.at, one.text) for one in found if one.seat)
+
+
 def seat_state(session: str, seat: str) -> SeatState | None:
     """What only this seat is told; None if there is no such seat any more."""
     row = Seat.objects.filter(session_id=session, pk=seat, removed_at=0.0).first()
     if row is None:
         return None
-    return SeatState(row.name, bool(row.admitted_at), bool(row.hand_raised_at), said_to(session, seat))
+    host = HostRow.objects.filter(pk=group_key(session, row.group)).first()
+    return SeatState(
+        row.name,
+        bool(row.admitted_at),
+        bool(row.hand_raised_at),
+        said_to(session, seat),
+        host.state if host is not None else "",
+        host.reason if host is not None else "",
+    )
+
+
+def hosts_of(session: str) -> dict[int, tuple[str, str]]:
+    """By group, how its host is: what may change without anybody asking for it."""
+    rows = HostRow.objects.filter(session_id=session).values_list("group", "state", "reason")
+    return {int(group.rpartition("-")[2]): (state, reason) for group, state, reason in rows}
+
+
+def seats_of_groups(session: str, groups: Collection[int]) -> tuple[str, ...]:
+    """Who sits in these groups."""
+    return tuple(Seat.objects.filter(session_id=session, group__in=groups).values_list("id", flat=True))
 
 
 def _people(row: TrainingSession) -> list[str]:
@@ -134,6 +171,7 @@ def state_of(row: TrainingSession, workshop: Workshop, present: int) -> SessionS
         seats=row.seats.filter(removed_at=0.0).exclude(admitted_at=0.0).count(),
         present=present,
         answered=Answer.objects.filter(session_id=row.id, step=step.slug).count(),
+        hosts=row.hosts != HostsFor.NONE,
         revealed=revealed,
         histogram=histogram_of(row, workshop, step.slug) if step.slug in revealed else None,
         hint=None if hint is None else Said(hint.at, hint.text, from_instructor=True, to_all=True),

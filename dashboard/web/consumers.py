@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from channels.consumer import AsyncConsumer
 from channels.db import database_sync_to_async
@@ -18,8 +18,35 @@ from dashboard.web.wire import EXTENSION
 READ_ONLY = 4405
 SIGNED_OUT = 4403
 
+
+class Listening(Protocol):
+    """A connection that can be ended."""
+
+    scope: Any
+    client: Client | None
+    hub: Any
+
+
 #: The open connections of each session in this process.
-_of_session: dict[str, set[FeedConsumer]] = {}
+_of_session: dict[str, set[Listening]] = {}
+
+
+def _session_of(one: Listening) -> str:
+    return str(one.scope["session"].session_key or "")
+
+
+def listed(one: Listening) -> None:
+    """A connection is open: it ends with its session."""
+    _of_session.setdefault(_session_of(one), set()).add(one)
+
+
+def end_of(one: Listening) -> None:
+    """It is open no longer."""
+    key = _session_of(one)
+    others = _of_session.get(key, set())
+    others.discard(one)
+    if not others:
+        _of_session.pop(key, None)
 
 
 def end_session(key: str) -> None:
@@ -41,11 +68,6 @@ class FeedConsumer(AsyncConsumer):
         """What the address names."""
         return str(self.scope["url_route"]["kwargs"].get("identity", ""))
 
-    @property
-    def session(self) -> str:
-        """Whose connection it is."""
-        return str(self.scope["session"].session_key or "")
-
     async def websocket_connect(self, _message: dict[str, Any]) -> None:
         """Joins what stands in the address; where there is none, a code says so.
 
@@ -58,7 +80,7 @@ class FeedConsumer(AsyncConsumer):
             return
         quick = self.scope.get("extensions", {}).get(EXTENSION, {}).get("write")
         self.client = await self.hub.join(self.feed, self.base_send, quick)
-        _of_session.setdefault(self.session, set()).add(self)
+        listed(self)
 
     async def websocket_receive(self, _message: dict[str, Any]) -> None:
         """Commands are POSTs: nothing is read here."""
@@ -68,10 +90,7 @@ class FeedConsumer(AsyncConsumer):
         """The browser has gone."""
         if self.client is not None:
             self.hub.leave(self.feed, self.client)
-            others = _of_session[self.session]
-            others.discard(self)
-            if not others:
-                del _of_session[self.session]
+            end_of(self)
         raise StopConsumer
 
 

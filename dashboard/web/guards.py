@@ -7,10 +7,13 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from channels.db import database_sync_to_async
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+
+from dashboard.web.seats import seat_in, session_in, tokens_of
 
 log = logging.getLogger(__name__)
 
@@ -19,11 +22,14 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-#: What answers without a session: the exchange of the link, the health checks, files that are the same for everybody.
-OPEN_PATHS = ("/sign-in/", "/healthz", "/readyz")
+#: What answers without a session: the exchange of the link and of a join code, the health checks, files that are the
+#: same for everybody.
+OPEN_PATHS = ("/sign-in/", "/join/", "/healthz", "/readyz")
 OPEN_PREFIXES = ("/static/",)
 #: The page of a shared report, and nothing beside or below it: the token in it is what opens the door.
 SHARED_PATH = re.compile(r"/r/[^/]+/")
+#: A link that brings somebody back to their seat, likewise.
+SEAT_PATH = re.compile(r"/seat/[^/]+/")
 
 
 def header(scope: Scope, name: bytes) -> str | None:
@@ -162,19 +168,30 @@ def is_own_origin(scope: Scope) -> bool:
 
 
 class SocketGuard:
-    """For websockets: the exact origin and a signed-in person, before the handshake is accepted."""
+    """For websockets: the exact origin, and a signed-in person or a seat that asks for its own session's, before the
+    handshake is accepted."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes on or refuses with 403."""
-        user = scope.get("user")
-        if is_own_origin(scope) and user is not None and user.is_authenticated:
+        if is_own_origin(scope) and await self._is_known(scope):
             await self._application(scope, receive, send)
         else:
             sentence = "Only the pages of Netmodes may listen here, and only after signing in."
             await refuse_connection(scope, receive, send, 403, sentence)
+
+    async def _is_known(self, scope: Scope) -> bool:
+        user = scope.get("user")
+        if user is not None and user.is_authenticated:
+            return True
+        session = scope.get("session")
+        if not tokens_of(session):
+            return False
+        look = database_sync_to_async(seat_in, thread_sensitive=False)
+        scope["seat"] = await look(session, scope["path"])
+        return scope["seat"] is not None
 
 
 View = Callable[[HttpRequest], HttpResponse]
@@ -201,7 +218,8 @@ class FetchSiteMiddleware:
 
 
 class SignInRequiredMiddleware:
-    """Nothing but ``OPEN_PATHS`` and a shared report answers without a session."""
+    """Nothing but ``OPEN_PATHS``, a shared report and the link to a seat answers without a session. Who has a seat in
+    a class reaches the addresses of that class, and none of its instructor's or of anybody else."""
 
     sync_capable = True
     async_capable = False
@@ -212,12 +230,27 @@ class SignInRequiredMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """401 with a page, or with JSON under /api/."""
         path = request.path_info
-        if path in OPEN_PATHS or path.startswith(OPEN_PREFIXES) or SHARED_PATH.fullmatch(path):
+        if path in OPEN_PATHS or path.startswith(OPEN_PREFIXES):
             return self.get_response(request)
-        if request.user.is_authenticated:
+        if SHARED_PATH.fullmatch(path) or SEAT_PATH.fullmatch(path) or request.user.is_authenticated:
             return self.get_response(request)
+        if tokens := tokens_of(request.session):
+            seat = seat_in(request.session, path)
+            if seat is not None:
+                request.seat = seat  # type: ignore[attr-defined]  # for ``seats.for_seat``, which would ask again
+                return self.get_response(request)
+            if session_in(path) not in tokens:
+                return self._elsewhere(request, list(tokens)[-1])
         if path.startswith("/api/"):
             from django.http import JsonResponse
 
             return JsonResponse({"detail": _("Sign in first: open the link that ./netmodes up printed.")}, status=401)
-        return render(request, "signin.html", status=401)
+        return render(request, "signin.html", {"lost_seat": bool(session_in(path))}, status=401)
+
+    def _elsewhere(self, request: HttpRequest, session: str) -> HttpResponse:
+        """For who takes part in a class and asks for something else."""
+        if request.path_info.startswith("/api/"):
+            from django.http import JsonResponse
+
+            return JsonResponse({"detail": _("This is for the instructor.")}, status=403)
+        return render(request, "session_elsewhere.html", {"home": f"/sessions/{session}/"}, status=403)

@@ -112,13 +112,7 @@ class Hub:
 
     async def join(self, experiment: str, send: Send, write: WriteNow | None = None) -> Client:
         """A new browser: gets a snapshot, then patches. ``write`` is ``wire.SharingProtocol.write_now``."""
-        feed = self._feeds.get(experiment)
-        if feed is None:
-            feed = self._feeds[experiment] = self._new_feed(experiment)
-            feed.dirty.set()
-            feed.task = asyncio.get_running_loop().create_task(self._follow(feed), name=f"feed-{experiment}")
-        if self._watchdog is None or self._watchdog.done():
-            self._watchdog = asyncio.get_running_loop().create_task(self._watch())
+        feed = self._followed(experiment)
         client = Client(send, write)
         feed.clients.add(client)
         if feed.loaded:
@@ -126,6 +120,17 @@ class Hub:
         else:
             client.behind = True
         return client
+
+    def _followed(self, experiment: str) -> Feed:
+        """The feed, followed from now on."""
+        feed = self._feeds.get(experiment)
+        if feed is None:
+            feed = self._feeds[experiment] = self._new_feed(experiment)
+            feed.dirty.set()
+            feed.task = asyncio.get_running_loop().create_task(self._follow(feed), name=f"feed-{experiment}")
+        if self._watchdog is None or self._watchdog.done():
+            self._watchdog = asyncio.get_running_loop().create_task(self._watch())
+        return feed
 
     def leave(self, experiment: str, client: Client) -> None:
         """A browser has gone; the last one ends the feed."""

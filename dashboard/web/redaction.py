@@ -1,11 +1,12 @@
-"""No token of a link in a log: Django writes the address of what it refuses, and a shared report's has one in it."""
+"""No token of a link in a log: Django writes the address of what it refuses, and that of a shared
+report or of a seat has one in it."""
 
 from __future__ import annotations
 
 import logging
 import re
 
-_TOKEN = re.compile(r"(/r/|[?&]token=)[\w%-]+")
+_TOKEN = re.compile(r"(/r/|/seat/|[?&](?:token|code|key)=)[\w%-]+")
 
 
 class WithoutTokens(logging.Filter):
@@ -14,6 +15,6 @@ class WithoutTokens(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """True: the record is logged."""
         said = record.getMessage()
-        if "/r/" in said or "token=" in said:
+        if _TOKEN.search(said):
             record.msg, record.args = _TOKEN.sub(r"\1…", said), None
         return True

@@ -66,14 +66,17 @@ async def page(request: HttpRequest, template: str, context: dict[str, Any], sta
     return response
 
 
-def steps_of(workshop: Workshop, records: Records) -> list[dict[str, Any]]:
-    """The list of steps, as it stands beside each of them."""
+def steps_of(
+    workshop: Workshop, records: Records, front: str = "", until: int | None = None, *, free: bool = False
+) -> list[dict[str, Any]]:
+    """The list of steps, as it stands beside each of them. ``front`` is what stands before a step's address."""
+    front = front or f"/workshop/{workshop.slug}/"
     return [
         {
             "number": number + 1,
             "title": step.title,
-            "stage": stage(workshop, records, number),
-            "url": f"/workshop/{workshop.slug}/{step.slug}/",
+            "stage": stage(workshop, records, number, until, free=free),
+            "url": f"{front}{step.slug}/",
             "slug": step.slug,
         }
         for number, step in enumerate(workshop.steps)

@@ -57,6 +57,6 @@ def test_each_mistake_is_named_at_its_field(name: str, value: str) -> None:
 def test_whatever_is_typed_the_limits_hold(values: dict[str, str]) -> None:
     found, _ = read_new(values, SHELF)
     assert 1 <= found.seats_most <= 500
-    assert 128 <= found.memory_mb <= 8192
-    assert 0.1 <= found.cpus <= 4
+    assert 192 <= found.memory_mb <= 8192
+    assert 0.25 <= found.cpus <= 16
     assert found.workshop in SHELF

@@ -26,9 +26,12 @@ export function createExperiment(main) {
   const table = createTable(main.querySelector("#comparison"));
   const timeline = createTimeline(main);
   const connection = createConnection(main);
-  createTryIt(main);
-  createInspect(main, table);
-  openPanels(main);
+  const readOnly = main.dataset.readOnly !== undefined;
+  if (!readOnly) {
+    createTryIt(main);
+    createInspect(main, table);
+    openPanels(main);
+  }
 
   let model = null; // what is true now
   let shown = null; // what is drawn: the same, or a moment of the past
@@ -85,7 +88,7 @@ export function createExperiment(main) {
   }
 
   const live = Boolean(main.dataset.ws);
-  offerReplay(main, {
+  if (!readOnly) offerReplay(main, {
     load: () => getJson(`${main.dataset.url}track/`),
     more: live ? () => getJson(`${main.dataset.url}track/`) : null,
     opened() {

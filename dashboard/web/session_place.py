@@ -1,0 +1,116 @@
+"""Where somebody in a class works: how far they may go, on which host, and what stands around a step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from django.http import Http404
+from django.utils.translation import gettext as _
+
+from dashboard.core.class_hosts import HostStage
+from dashboard.core.training import HostsFor, group_key
+from dashboard.core.workshop import Workshop
+from dashboard.core.workshop_walk import Records
+from dashboard.lab import class_room
+from dashboard.lab.class_hosts import HostState
+from dashboard.lab.labs import HostAwayError
+from dashboard.lab.reconciler import Lab
+from dashboard.lab.seats import SeatRef
+from dashboard.lab.workshop_look import WorkshopHost
+from dashboard.lab.workshop_play import NotOpenError
+from dashboard.lab.workshop_store import Walk
+from dashboard.models import TrainingSession
+from dashboard.web.service import LabAwayError, service
+from dashboard.web.session_hub import hub
+from dashboard.web.workshop_place import HostOf, Place
+from dashboard.web.workshop_views import in_database, library
+
+
+def workshop_in(row: TrainingSession) -> Workshop:
+    """The session's workshop; Http404 if it has gone."""
+    found = library().get(row.workshop)
+    if found is None:
+        raise Http404(_("The workshop of this session is not there any more."))
+    return found
+
+
+def _host_of(row: TrainingSession, seat: SeatRef) -> HostOf | None:
+    if row.hosts == HostsFor.NONE:
+        return None
+    group = group_key(row.id, seat.group)
+
+    async def host(_lab: Lab) -> WorkshopHost:
+        try:
+            return await service.class_hosts.workshop_host_of(group)
+        except HostAwayError as error:
+            raise NotOpenError(str(error)) from error
+
+    return host
+
+
+async def host_state(row: TrainingSession, seat: SeatRef) -> HostState | None:
+    """How the group's host is; None where there are none."""
+    if row.hosts == HostsFor.NONE:
+        return None
+    group = group_key(row.id, seat.group)
+    try:
+        return await service.on_lab(lambda: service.class_hosts.state_of(group))
+    except LabAwayError as error:
+        return HostState(group, HostStage.FAILED, str(error))
+
+
+def closed_because(row: TrainingSession) -> str:
+    """Why nothing can be done in any step now; empty if it can."""
+    if row.closed_at:
+        return _("This session is over. What you have done stays.")
+    if row.locked:
+        return _("Your instructor has locked the step for now.")
+    return ""
+
+
+def place_of(
+    row: TrainingSession, seat: SeatRef, workshop: Workshop, extra: Mapping[str, Any] | None = None
+) -> Place:
+    """Where this seat works."""
+    keeps = class_room.pacing(row, workshop)
+    home = f"/sessions/{row.id}/"
+
+    def records(walk: Walk) -> Records:
+        return class_room.records_of(row, walk, time.time())
+
+    return Place(
+        person=seat.person,
+        home=home,
+        front=f"{home}steps/",
+        end=f"{home}results/",
+        host=_host_of(row, seat),
+        base="session_base.html",
+        until=keeps.until,
+        free=keeps.free,
+        closed=closed_because(row),
+        records=records,
+        extra=extra or {},
+    )
+
+
+async def around(row: TrainingSession, seat: SeatRef, workshop: Workshop, step: str = "") -> dict[str, Any]:
+    """What stands above every page of a seat. ``step`` is the one that is shown."""
+    present = len(hub.present(row.id))
+    state = await in_database(class_room.state_of, row, workshop, present)
+    own = await in_database(class_room.seat_state, row.id, seat.id)
+    shown = await in_database(partial(class_room.histogram_of, row, workshop, step)) if step in state.revealed else None
+    return {
+        "session": row,
+        "seat": seat,
+        "state": state,
+        "own": own,
+        "host": await host_state(row, seat) if seat.admitted else None,
+        "histogram": shown,
+        "shown_step": step,
+        "class_url": f"/sessions/{row.id}/",
+        "class_ws": f"/ws/sessions/{row.id}/",
+        "step_url": f"/sessions/{row.id}/steps/{state.step}/",
+    }

@@ -1,0 +1,147 @@
+"""A step of a class, for one of its seats. A prediction is written once; what runs, runs on the seat's own host."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from dashboard.core.workshop import Step
+from dashboard.core.workshop_walk import Stage
+from dashboard.lab import class_room
+from dashboard.lab import workshop_store as store
+from dashboard.lab.seats import SeatRef
+from dashboard.lab.workshop_play import Play
+from dashboard.models import TrainingSession
+from dashboard.web.seats import for_seat
+from dashboard.web.session_hub import hub
+from dashboard.web.session_place import around, place_of, workshop_in
+from dashboard.web.workshop_place import (
+    PART,
+    Act,
+    Place,
+    act,
+    checking,
+    hinting,
+    locked,
+    number_in,
+    running,
+    show,
+    step_in,
+)
+from dashboard.web.workshop_views import in_database
+
+
+async def _where(row: TrainingSession, seat: SeatRef, step: str, *, whole: bool) -> tuple[Place, Step]:
+    """The place with what stands around the step, if the ``whole`` page is asked for."""
+    workshop = await in_database(workshop_in, row)
+    extra = await around(row, seat, workshop, step) if whole else {}
+    return place_of(row, seat, workshop, extra), step_in(workshop, step)
+
+
+def _waits(seat: SeatRef) -> HttpResponse | None:
+    """Who is not admitted yet sees the door."""
+    return None if seat.admitted else redirect(f"/sessions/{seat.session}/")
+
+
+@require_GET
+@for_seat
+async def step_page(request: HttpRequest, row: TrainingSession, seat: SeatRef, step: str) -> HttpResponse:
+    """One step."""
+    if (door := _waits(seat)) is not None:
+        return door
+    place, one = await _where(row, seat, step, whole=True)
+    workshop = await in_database(workshop_in, row)
+    return await locked(request, place, workshop, one) or await show(request, place, workshop, one)
+
+
+@require_POST
+@for_seat
+async def opened(request: HttpRequest, row: TrainingSession, seat: SeatRef, step: str) -> HttpResponse:
+    """The step is before somebody: the time in it begins. Sent by the page itself."""
+    workshop = await in_database(workshop_in, row)
+    place = place_of(row, seat, workshop)
+    one = step_in(workshop, step)
+    walk = await in_database(store.walk_of, seat.person, row.workshop)
+    number = workshop.index(one.slug) or 0
+    here = walk is not None and seat.admitted and not row.closed_at
+    if walk is not None and here and place.stage(workshop, walk.records, number) is not Stage.LOCKED:
+        await in_database(class_room.opened, row, seat.id, step, time.time())
+        hub.wake(row.id)
+    return HttpResponse(status=204)
+
+
+@require_POST
+@for_seat
+async def predict(request: HttpRequest, row: TrainingSession, seat: SeatRef, step: str) -> HttpResponse:
+    """Notes what somebody expects; the first answer counts."""
+    if (door := _waits(seat)) is not None:
+        return door
+    # A form without a script is answered with a redirect: the page around the step is made only where it is shown.
+    place, one = await _where(row, seat, step, whole=False)
+    workshop = await in_database(workshop_in, row)
+    walk = await in_database(store.walk_of, seat.person, row.workshop)
+    number, choice = workshop.index(one.slug) or 0, number_in(request, "choice")
+    refused = ""
+    if walk is None or place.stage(workshop, walk.records, number) is Stage.LOCKED:
+        refused = _("Your instructor has not opened this step yet.")
+    elif place.closed or step in row.reveal.split():
+        refused = place.closed or _("The answer of this step was shown already.")
+    elif one.predict is None or not 0 <= choice < len(one.predict.choices):
+        place, _one = await _where(row, seat, step, whole=PART not in request.headers)
+        return await show(request, place, workshop, one, problem=_("Choose one of the answers."), status=400)
+    if refused or one.predict is None:
+        place, _one = await _where(row, seat, step, whole=PART not in request.headers)
+        refusal = await locked(request, place, workshop, one)
+        return refusal or await show(request, place, workshop, one, problem=refused, status=409)
+    await in_database(class_room.answer, row, seat.id, step, choice, one.predict.choices[choice], time.time())
+    hub.wake(row.id)
+    if place.host is not None:
+
+        async def look(play: Play) -> dict[str, object]:
+            # How it was before: a later look then sees that something has changed.
+            return {"checked": await play.check(step, pressed=False)}
+
+        if PART in request.headers:
+            return await act(request, place, workshop, one, look)
+        await act(request, place, workshop, one, look)
+    elif PART in request.headers:
+        return await show(request, place, workshop, one)
+    return redirect(place.address(step))
+
+
+async def _act(
+    request: HttpRequest, row: TrainingSession, seat: SeatRef, step: str, doing: Callable[[HttpRequest, str], Act]
+) -> HttpResponse:
+    if (door := _waits(seat)) is not None:
+        return door
+    place, one = await _where(row, seat, step, whole=PART not in request.headers)
+    workshop = await in_database(workshop_in, row)
+    answer = await act(request, place, workshop, one, doing(request, step))
+    hub.wake(row.id)
+    return answer
+
+
+@require_POST
+@for_seat
+async def run(request: HttpRequest, row: TrainingSession, seat: SeatRef, step: str) -> HttpResponse:
+    """Does what one of the commands says, on the seat's own host."""
+    return await _act(request, row, seat, step, running)
+
+
+@require_POST
+@for_seat
+async def check(request: HttpRequest, row: TrainingSession, seat: SeatRef, step: str) -> HttpResponse:
+    """Looks at the seat's own host."""
+    return await _act(request, row, seat, step, checking)
+
+
+@require_POST
+@for_seat
+async def hint(request: HttpRequest, row: TrainingSession, seat: SeatRef, step: str) -> HttpResponse:
+    """Notes that a hint was unfolded."""
+    return await _act(request, row, seat, step, hinting)
