@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dashboard.core.claim import Claim, Judgement, Need, Topic, by_statement
-from dashboard.core.messages import SHAPES
 from dashboard.core.plain import printable
 from dashboard.core.report import ClaimResult, ClaimVerdict
 
@@ -45,9 +44,6 @@ class Executed:
     def result(self) -> ClaimResult:
         """As it stands in a report."""
         return ClaimResult(self.id, self.statement, self.source, self.verdict, self.evidence, self.reason)
-
-
-SHAPES["claims/1"] = list[Executed]
 
 
 @dataclass(frozen=True, slots=True)

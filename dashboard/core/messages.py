@@ -1,4 +1,4 @@
-"""The shapes that leave the program, as types; ``schema_of()`` exports their JSON Schemas.
+"""The shapes that leave the program, as types; ``core.shapes`` exports their JSON Schemas.
 
 Field names and meanings are contracts (docs/api.md): they are added to, never changed.
 """
@@ -8,11 +8,9 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 
-from dashboard.core.measurement import Measurement
 from dashboard.core.state import NamespaceState
 
 
@@ -151,14 +149,6 @@ class Doctor:
     schema: str = "doctor/1"
 
 
-SHAPES: dict[str, type[Any]] = {"comparison/1": Comparison, "doctor/1": Doctor, "measurement/1": Measurement}
-
-
 def encode(value: object) -> bytes:
     """JSON of any shape, keys in the order of the types, UTF-8."""
     return msgspec.json.encode(value)
-
-
-def schema_of(name: str) -> dict[str, Any]:
-    """The JSON Schema of a shape by its name, e.g. ``comparison/1``; KeyError if unknown."""
-    return msgspec.json.schema(SHAPES[name])

@@ -17,7 +17,7 @@ import msgspec
 
 from dashboard.core.journal import Entry
 from dashboard.core.measurement import Block, Environment, Measurement
-from dashboard.core.messages import SHAPES, EngineRef
+from dashboard.core.messages import EngineRef
 from dashboard.core.modes import ExperimentSpec
 from dashboard.core.schedule import Series
 from dashboard.core.stream import ExperimentHead
@@ -103,8 +103,6 @@ class ReportFile:
     hash: str
     schema: str = SCHEMA
 
-
-SHAPES[SCHEMA] = ReportFile
 
 _encoder = msgspec.json.Encoder(order="sorted")
 _decoder = msgspec.json.Decoder(ReportContent)

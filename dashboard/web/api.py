@@ -16,7 +16,8 @@ from dashboard import __version__
 from dashboard.core.comparison import compare
 from dashboard.core.drafts import read_draft
 from dashboard.core.lifecycle import Wanted
-from dashboard.core.messages import SHAPES, Comparison, EngineRef, encode, schema_of
+from dashboard.core.messages import Comparison, EngineRef, encode
+from dashboard.core.shapes import SHAPES, schema_of
 from dashboard.lab import requests, store
 from dashboard.lab.report_list import NoReportError
 from dashboard.models import Experiment

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import Any, Concatenate
+from typing import Any
 
 from channels.db import database_sync_to_async
 from django.http import HttpRequest, HttpResponseBase
 
-type View[**P] = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
-type AsyncView[**P] = Callable[Concatenate[HttpRequest, P], Coroutine[Any, Any, HttpResponseBase]]
 
-
-def aside[**P](view: View[P]) -> AsyncView[P]:
+def aside[**P](view: Callable[P, HttpResponseBase]) -> Callable[P, Coroutine[Any, Any, HttpResponseBase]]:
     """The same view, but nobody else waits for it."""
 
     @wraps(view)
-    async def run(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    async def run(*args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        request = args[0]
+        assert isinstance(request, HttpRequest)  # noqa: S101  what every view begins with
         await request.auser()
-        return await database_sync_to_async(view, thread_sensitive=False)(request, *args, **kwargs)
+        response: HttpResponseBase = await database_sync_to_async(view, thread_sensitive=False)(*args, **kwargs)
+        return response
 
     return run

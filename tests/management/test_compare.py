@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from dashboard.core.journal import replay
-from dashboard.core.messages import Comparison, schema_of
+from dashboard.core.messages import Comparison
 from dashboard.core.report_check import check_file
+from dashboard.core.shapes import schema_of
 from tests.json_schema import violations
 from tests.management.terminal import LONG_S, Terminal, run_here
 from tests.polling import until

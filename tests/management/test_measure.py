@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from dashboard.core.measurement import Measurement
-from dashboard.core.messages import schema_of
 from dashboard.core.report_check import check_file
+from dashboard.core.shapes import schema_of
 from tests.json_schema import violations
 from tests.management.terminal import Terminal, run_here
 from tests.private_engine import PrivateEngine

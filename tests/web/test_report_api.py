@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from channels.db import database_sync_to_async
 
-from dashboard.core.messages import schema_of
 from dashboard.core.report_bytes import MOST_BYTES
+from dashboard.core.shapes import schema_of
 from dashboard.export.formats import Format
 from dashboard.lab import report_shares, reports
 from dashboard.models import Report, Share

@@ -1,0 +1,25 @@
+"""The JSON Schemas of every shape that leaves the program, made from its type."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from dashboard.core.claim_run import Executed
+from dashboard.core.measurement import Measurement
+from dashboard.core.messages import Comparison, Doctor
+from dashboard.core.report import ReportFile
+
+SHAPES: dict[str, Any] = {
+    "comparison/1": Comparison,
+    "doctor/1": Doctor,
+    "measurement/1": Measurement,
+    "claims/1": list[Executed],
+    "report/1": ReportFile,
+}
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    """The JSON Schema of a shape by its name, e.g. ``comparison/1``; KeyError if unknown."""
+    return msgspec.json.schema(SHAPES[name])
