@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 from django.contrib.auth import get_user_model
 
 from dashboard import configuration
@@ -200,10 +201,15 @@ async def one_class(
         notes.append(f"Template of the hosts made in {prepared:.1f} s, before anybody asked for one ({number} hosts).")
         notes.append(f"Load average before the class of {number}: {os.getloadavg()[0]:.2f}.")
         say(f"class-hosts: {number} people ask for a host at once")
+        free = psutil.virtual_memory().available
         for group in found.groups:
             await database.run(class_store.ask_for, group, time.time())
         served = await found.until_all(launch)
         say(f"class-hosts: all serve after {served:.1f} s")
+        taken = (free - psutil.virtual_memory().available) / number / 2**20
+        notes.append(
+            f"{number} hosts: MemAvailable fell by {taken:.0f} MB for each: the kernel's share and files included."
+        )
         memory = [pss_mb(host) for host in found.seen.values()]
         own = [await sees_only_its_own(host) for host in found.seen.values()]
         say("class-hosts: killing the server and one engine")

@@ -12,6 +12,7 @@ import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 
 from dashboard.engine import host_limits
 
@@ -51,10 +52,41 @@ def _read(path: Path) -> bytes:
         return b""
 
 
+class _Marked:
+    """All processes with the marker, by host. Who asks while others look shares the next look: a hundred hosts that
+    are stopped at once would read every environment a hundred times."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._began = 0.0
+        self._found: dict[bytes, list[int]] = {}
+
+    def of(self, name: str) -> list[int]:
+        """Those of one host, by a look that began after the call."""
+        asked = time.monotonic()
+        with self._lock:
+            if self._began < asked:
+                self._began = time.monotonic()
+                self._found = self._look()
+            return list(self._found.get(name.encode(), ()))
+
+    @staticmethod
+    def _look() -> dict[bytes, list[int]]:
+        mark = f"{MARKER}=".encode()
+        found: dict[bytes, list[int]] = {}
+        for one in PROC.glob("[0-9]*"):
+            for value in _read(one / "environ").split(b"\0"):
+                if value.startswith(mark):
+                    found.setdefault(value[len(mark) :], []).append(int(one.name))
+        return found
+
+
+_marked = _Marked()
+
+
 def engine_processes(name: str) -> list[int]:
     """dockerd, containerd, shims and proxies of the host, by the marker that they inherited."""
-    mark = f"{MARKER}={name}".encode()
-    return [int(one.name) for one in PROC.glob("[0-9]*") if mark in _read(one / "environ").split(b"\0")]
+    return _marked.of(name)
 
 
 def container_processes(name: str) -> list[int]:

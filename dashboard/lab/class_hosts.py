@@ -208,7 +208,9 @@ class ClassHosts:
             wanted: bool = bool(rows) or await database.run(class_store.hosts_wanted, now)
             if wanted:
                 self._ready_for = asyncio.get_running_loop().create_task(self._prepare(), name="host-template")
-        room = min((self.capacity(row.limits).more for row in rows), default=0)
+        waiting = [row for row in rows if row.stage is HostStage.QUEUED]
+        next_one = min(waiting, key=lambda row: (row.since, row.group), default=None)
+        room = self.capacity(next_one.limits if next_one is not None else None).more
         slots = starters(self._machine().cores) - len(self._starting)
         known = {row.group: row for row in rows}
         for deed in deeds(rows, self._real(), self._busy, self._deaths, now, room=room, slots=slots):

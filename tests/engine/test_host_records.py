@@ -47,3 +47,17 @@ def test_it_is_starting_while_its_starter_lives(tmp_path: Path) -> None:
         assert records.is_starting(host.folder) is expected
     records.remember(host, ready=True)
     assert not records.is_starting(host.folder)
+
+
+def test_what_ran_when_the_engine_ended_is_read_in_its_order(tmp_path: Path) -> None:
+    host = host_in(tmp_path, "one")
+    for name, text in (
+        ("second", '{"State": {"Running": true, "StartedAt": "2026-02-02"}}'),
+        ("first", '{"State": {"Running": true, "StartedAt": "2026-01-01"}}'),
+        ("ended", '{"State": {"Running": false}}'),
+        ("torn", '{"State": {"Run'),
+        ("other", "[]"),
+    ):
+        (host.data / "containers" / name).mkdir(parents=True)
+        (host.data / "containers" / name / "config.v2.json").write_text(text)
+    assert records.left_running(host) == ("first", "second")

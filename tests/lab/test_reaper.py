@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from django.utils import timezone
 
 from dashboard.core.lifecycle import Wanted
 from dashboard.core.messages import ArmStatus
 from dashboard.core.stream import Phase
+from dashboard.engine import host_records as records
+from dashboard.engine import private_host
+from dashboard.engine.host_records import PrivateHost
 from dashboard.engine.protocol import EngineError
 from dashboard.lab import store
 from dashboard.lab.reaper import reap, reap_hosts
@@ -87,3 +91,24 @@ async def test_reports_deleted_long_ago_are_purged_and_said(quick: Bench) -> Non
     assert (await reap(quick.context)).removed == ("1 report deleted more than 30 days ago",)
     assert await quick.database.run(lambda: [row.pk for row in Report.objects.all()]) == [new]
     assert (await reap(quick.context)).removed == ()
+
+
+async def test_hosts_of_a_class_are_removed_unless_a_server_drives_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone: list[str] = []
+
+    async def stop(host: PrivateHost) -> None:
+        gone.append(host.id)
+
+    monkeypatch.setattr(private_host, "stop", stop)
+    folder = tmp_path / "hosts" / "taught"
+    folder.mkdir(parents=True)
+    records.remember(PrivateHost("taught", 1, 7, "/nowhere", 1.0, folder, 1, "class-1"), ready=True)
+    server = LabLock(tmp_path)
+    server.acquire()
+    await reap_hosts(tmp_path)
+    assert gone == []
+    server.release()
+    await reap_hosts(tmp_path)
+    assert gone == ["taught"]
