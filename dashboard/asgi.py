@@ -17,6 +17,7 @@ from dashboard import configuration  # noqa: E402 - after Django is set up
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
 from dashboard.web.guards import Application, BodyGuard, HostGuard, Receive, Scope, Send, SocketGuard  # noqa: E402
 from dashboard.web.service import service  # noqa: E402
+from dashboard.web.session_hub import hub as classes  # noqa: E402
 
 #: More than any form or import needs; what Django keeps in memory is less (``DATA_UPLOAD_MAX_MEMORY_SIZE``).
 BODY_LIMIT_BYTES = 33 << 20
@@ -44,6 +45,7 @@ class Lifespan:
                 await service.start(configuration.data_dir(), say)
                 await send({"type": "lifespan.startup.complete"})
             else:
+                await classes.close()
                 await service.stop(say)
                 await send({"type": "lifespan.shutdown.complete"})
                 return

@@ -19,6 +19,7 @@ from dashboard.core.modes import Mode
 from dashboard.core.picture import DrawnPath, Picture
 from dashboard.core.stream import ExperimentHead, Phase, Snapshot, TimelineItem
 from dashboard.templatetags import drawing, launching, table
+from dashboard.templatetags.sessions import session_words
 
 register = template.Library()
 
@@ -211,6 +212,7 @@ def interface_words() -> dict[str, Any]:
         "phases": {phase.value: phase_word(phase) for phase in Phase},
         "statuses": {status.value: status_word(status) for status in ArmStatus},
         "relations": {relation.value: relation_word(relation) for relation in Relation},
+        "session": session_words(),
         "counts": _("{differ} differ · {same} same"),
         "showAll": _("show all {count}"),
         "showFewer": _("show fewer"),

@@ -51,6 +51,28 @@ def host_words() -> dict[str, str]:
     }
 
 
+def session_words() -> dict[str, object]:
+    """What the browser says on the pages of a class."""
+    return {
+        "lost": _("connection lost: trying again"),
+        "true": _("true"),
+        "kernelSays": _("The kernel says:"),
+        "itIs": _("It is:"),
+        "nobodyRan": _("Nobody has run it yet: the kernel has not said anything."),
+        "revealed": _("Your instructor has shown the answer."),
+        "mirrorShown": _("Your instructor shows a comparison."),
+        "you": _("You:"),
+        "toAll": _("Instructor, to all:"),
+        "toYou": _("Instructor, to you:"),
+        "handUp": _("Your hand is up"),
+        "askHelp": _("Ask for help"),
+        "hostReady": _("Your private host is ready."),
+        "hosts": host_words(),
+        "needsHelp": _("Needs help:"),
+        "kept": _("Kept."),
+    }
+
+
 @register.filter
 def host_word(stage: str) -> str:
     """One of them."""

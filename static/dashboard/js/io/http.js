@@ -32,6 +32,17 @@ export async function postForJson(form, signal) {
   return (await post(form, "application/json", signal)).json();
 }
 
+/** A command whose answer is not shown; what is refused says why. */
+export async function postQuietly(form, submitter) {
+  const response = await fetch(form.action, {
+    method: "POST",
+    body: new FormData(form, submitter ?? undefined),
+    headers: { "X-Netmodes-Part": "1" },
+    credentials: "same-origin",
+  });
+  if (!response.ok) throw new Refused(await sentenceOf(response));
+}
+
 /** Calls `onText` with each piece as it arrives; text that is not UTF-8 is replaced. */
 export async function postForText(form, signal, onText) {
   const response = await post(form, "text/plain", signal);
@@ -64,8 +75,8 @@ export async function postForPage(form, signal, extra, selector) {
   throw new Refused(await sentenceOf(response));
 }
 
-async function get(address, accept) {
-  const response = await fetch(address, { headers: { Accept: accept }, credentials: "same-origin" });
+async function get(address, accept, more = {}) {
+  const response = await fetch(address, { headers: { Accept: accept, ...more }, credentials: "same-origin" });
   if (!response.ok) throw new Refused(await sentenceOf(response));
   return response;
 }
@@ -77,4 +88,10 @@ export async function getJson(address) {
 /** A page of this site as a document. Its scripts do not run. */
 export async function getPage(address) {
   return new DOMParser().parseFromString(await (await get(address, "text/html")).text(), "text/html");
+}
+
+/** The page without its frame. */
+export async function getPart(address) {
+  const response = await get(address, "text/html", { "X-Netmodes-Part": "1" });
+  return new DOMParser().parseFromString(await response.text(), "text/html");
 }

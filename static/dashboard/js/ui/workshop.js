@@ -131,6 +131,12 @@ export function createWorkshopStep(main) {
     }
   });
 
+  // In a class something may have changed for everybody.
+  main.addEventListener("look-again", () => {
+    quiet = 0;
+    lookLater(0);
+  });
+
   const hintForm = step.querySelector('[data-act="hint"]');
   step.addEventListener("toggle", (event) => {
     const number = event.target.dataset?.hint;

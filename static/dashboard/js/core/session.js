@@ -1,0 +1,37 @@
+// What a page of a class does with the messages of /ws/sessions/<id>/. Pure.
+
+/** How long a timer still runs, as it is read: 4:05, and 0:00 once it is over. */
+export function sayLeft(endsAt, now) {
+  const left = Math.max(0, Math.ceil(endsAt - now));
+  const hours = Math.floor(left / 3600);
+  const minutes = Math.floor((left % 3600) / 60);
+  const seconds = String(left % 60).padStart(2, "0");
+  return hours > 0 ? `${hours}:${String(minutes).padStart(2, "0")}:${seconds}` : `${minutes}:${seconds}`;
+}
+
+/** When a page of two hundred goes to ask for something: not all in the same instant. `random` is in [0, 1). */
+export function spread(people, random) {
+  return Math.round(Math.min(4000, people * 15) * random);
+}
+
+/**
+ * Where a page goes on by itself: to the instructor's step, if it shows the step where the instructor was, and nobody
+ * is in the middle of an answer. Null: it stays.
+ */
+export function followTo(before, state, page) {
+  if (!before || before.step === state.step || state.pace !== "together" || page.busy) return null;
+  return page.step === before.step ? state.step : null;
+}
+
+/** Whether the page must be fetched anew: what it shows of its step, or of the door, is no longer so. */
+export function isOutdated(before, state, step) {
+  if (!before || !step) return false;
+  if (before.closed !== state.closed || before.locked !== state.locked) return true;
+  if (before.revealed.includes(step) !== state.revealed.includes(step)) return true;
+  return before.open_until !== state.open_until;
+}
+
+/** The width of a bar out of 100. */
+export function share(count, all) {
+  return all > 0 ? Math.round((100 * count) / all) : 0;
+}
