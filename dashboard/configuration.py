@@ -6,7 +6,14 @@ import os
 import secrets
 from pathlib import Path
 
-BASE = Path(__file__).resolve().parent.parent
+_PACKAGE = Path(__file__).resolve().parent
+_CARRIED = _PACKAGE / "_files"
+#: A wheel carries the folders beside the package inside it (``dashboard.packaging``).
+INSTALLED = _CARRIED.is_dir()
+#: Where templates and static files are.
+BASE = _CARRIED if INSTALLED else _PACKAGE.parent
+#: What a person types.
+COMMAND = "netmodes" if INSTALLED else "./netmodes"
 
 
 def value(name: str, default: str = "") -> str:
@@ -24,13 +31,17 @@ def words(name: str, default: str = "") -> list[str]:
 
 def data_dir() -> Path:
     """Where Netmodes keeps everything: 0700, made on first use."""
-    path = Path(value("NETMODES_DATA_DIR") or (BASE / "var" if (BASE / "manage.py").exists() else _user_data()))
+    path = Path(value("NETMODES_DATA_DIR") or (_user_data() if INSTALLED else BASE / "var"))
     path = path.resolve()
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
 
 
 def _user_data() -> Path:
+    """The folder for data that stays: the system's for root, whose home is nobody's desk; else the person's
+    (XDG Base Directory Specification)."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/netmodes")
     home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
     return Path(home) / "netmodes"
 

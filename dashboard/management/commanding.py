@@ -40,7 +40,7 @@ class NetmodesCommand(BaseCommand):
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         """The parser, named as it is typed."""
         parser = super().create_parser(prog_name, subcommand, **kwargs)
-        parser.prog = f"./netmodes {subcommand}"
+        parser.prog = f"{configuration.COMMAND} {subcommand}"
         return parser
 
     def execute(self, *args: Any, **options: Any) -> str | None:
@@ -79,7 +79,8 @@ class NetmodesCommand(BaseCommand):
         except NotSavedError as error:
             self.say(f"No report was saved: {error}")
             return None
-        self.say(f"Saved as report {report}: ./netmodes report export {report} --format html --output report.html")
+        export = f"{configuration.COMMAND} report export {report} --format html --output report.html"
+        self.say(f"Saved as report {report}: {export}")
         return report
 
     def run[T](self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -96,5 +97,7 @@ class NetmodesCommand(BaseCommand):
 def require_root(purpose: str) -> None:
     """CommandError with what to type if this is not root."""
     if os.geteuid() != 0:
+        # sudo(8) looks in folders of its own, not in somebody's virtual environment.
+        program = Path(sys.argv[0]).resolve() if configuration.INSTALLED else configuration.COMMAND
         command = " ".join(sys.argv[1:])
-        raise CommandError(f"{purpose} needs root: type sudo ./netmodes {command}", returncode=FAILED)
+        raise CommandError(f"{purpose} needs root: type sudo {program} {command}", returncode=FAILED)

@@ -1,0 +1,58 @@
+"""The command ``netmodes`` of an installed package.
+
+In a checkout ``./netmodes`` prepares what a command needs and calls manage.py; here pip has installed it all.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from dashboard import __version__
+
+COMMANDS = Path(__file__).resolve().parent / "management" / "commands"
+USAGE = """Netmodes puts Docker's network modes side by side.
+
+Usage: netmodes COMMAND [ARGUMENTS]
+
+{commands}
+
+netmodes COMMAND --help tells more about one command; netmodes --version says which version this is.
+
+Variables: NETMODES_DATA_DIR (where everything is kept; default: /var/lib/netmodes as root, else netmodes in
+your data folder), DOCKER_HOST (the engine to use)."""
+
+
+def commands() -> dict[str, str]:
+    """Each command of ours with the first line of what its module says; nothing is imported."""
+    found = {}
+    for path in sorted(COMMANDS.glob("[a-z]*.py")):
+        line = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]
+        found[path.stem] = line.partition(": ")[2].removesuffix(".")
+    return found
+
+
+def main() -> None:
+    """Runs one command: exit 0 done, 1 the work failed, 2 wrong usage."""
+    command = sys.argv[1] if len(sys.argv) > 1 else "help"
+    if command in {"help", "-h", "--help"}:
+        lines = (f"  {name:<9} {said}" for name, said in commands().items())
+        sys.stdout.write(USAGE.format(commands="\n".join(lines)) + "\n")
+        return
+    if command == "--version":
+        sys.stdout.write(f"{__version__}\n")
+        return
+    if not (
+        command.isidentifier() and (command in commands() or find_spec(f"django.core.management.commands.{command}"))
+    ):
+        sys.stderr.write(f"netmodes: there is no command '{command}'; netmodes help lists them.\n")
+        raise SystemExit(2)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
+    # Ordinary users on Debian lack the folders where ip, iptables and dockerd are.
+    os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin:/sbin"
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)
