@@ -231,6 +231,8 @@ class _Reading:
 
     def _conntrack(self) -> Hop:
         title = "Connection tracking"
+        if not self.sight.client:
+            return Hop(HopKind.CONNTRACK, title, Seen.UNKNOWN, (), "no connection stood that could be looked for")
         if self.sight.entries is None:
             return Hop(HopKind.CONNTRACK, title, Seen.UNKNOWN, (), NOT_SHOWN)
         dialled = self._entry(self.dialled.local, self.dialled.peer) if self.dialled is not None else None

@@ -148,7 +148,9 @@ def test_the_evidence_is_what_was_read() -> None:
 def test_without_a_connection_nothing_was_taken() -> None:
     nothing = Sight("192.0.2.2:8080", error="192.0.2.2:8080 refused the connection: nothing listens there.")
     assert seen(nothing) == set()
-    assert "refused" in read_trace(WAY, nothing).hops[0].reason
+    hops = {one.kind: one for one in read_trace(WAY, nothing).hops}
+    assert "refused" in hops[HopKind.CLIENT].reason
+    assert "no connection stood" in hops[HopKind.CONNTRACK].reason, "the kernel is not to blame"
 
 
 WAYS = {
