@@ -1,0 +1,44 @@
+"""Which lab is asked: the server's own, or that of the host of a class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dashboard.lab import labs as labs_module
+from dashboard.lab import store
+from dashboard.lab.labs import Labs
+from dashboard.lab.reconciler import Lab, Turns
+from dashboard.web.service import LabAwayError, service
+from tests.fakes import FakeEngine
+from tests.lab.test_labs import host
+from tests.specs import make_spec
+from tests.web.here import lab_here
+
+
+async def own(lab: Lab) -> str:
+    """The host of the lab that was asked."""
+    return lab.context.host
+
+
+async def test_an_experiment_is_asked_about_where_it_runs(
+    tmp_path: Path, transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(labs_module, "DockerEngine", lambda _endpoint: FakeEngine())
+    async with lab_here(FakeEngine(), tmp_path, monkeypatch) as bench:
+        labs = Labs(bench.context, Turns())
+        monkeypatch.setattr(service, "_labs", labs)
+        labs.add(host("abc"))
+        here = await bench.database.run(store.create_experiment, make_spec("none"))
+        there = await bench.database.run(store.create_experiment, make_spec("none"), None, "", "abc")
+        lost = await bench.database.run(store.create_experiment, make_spec("none"), None, "", "gone")
+        assert await service.ask(own) == ""
+        assert await service.ask_about(here, own) == ""
+        assert await service.ask_about(there, own) == "abc"
+        assert await service.ask_about("no such", own) == ""
+        with pytest.raises(LabAwayError, match="start it first"):
+            await service.ask_about(lost, own)
+        with pytest.raises(LabAwayError):
+            _ = service.class_hosts
+        await labs.close()
