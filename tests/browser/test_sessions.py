@@ -177,6 +177,7 @@ def test_where_nobody_has_a_host_all_look_on(visitor: Visitor, visit: Visit, ser
     expect(ada.page.locator("tr[data-pointed]")).to_have_attribute("data-row", row or "")
     assert violations(ada.page) == []
     console.press("Reveal to all")
+    expect(console.page.locator("[data-region=step]").get_by_text("revealed")).to_be_visible()
     plain.page.reload()
     expect(plain.page.locator("[data-class-answers] .bar").first).to_be_visible()
     found = []
@@ -192,4 +193,4 @@ def test_where_nobody_has_a_host_all_look_on(visitor: Visitor, visit: Visit, ser
     for path in ("sessions/", "sessions/new/", "join/"):
         console.page.goto(f"{server.url}/{path}")
         found += violations(console.page)
-    assert found == []
+    assert found == [], "\n".join(found)
