@@ -109,8 +109,10 @@ def test_a_memory_hog_is_killed_inside_its_host_only(pair: Pair) -> None:
 
 
 def test_a_fork_bomb_is_stopped_and_the_engine_still_answers(pair: Pair) -> None:
-    bomb = pair.one.try_docker("run", "--name", "bomb", "nginx", "sh", "-c", "while :; do sleep 60 & done")
+    counting = "n=0; while :; do sleep 60 & n=$((n+1)); echo $n; done"
+    bomb = pair.one.try_docker("run", "--name", "bomb", "nginx", "sh", "-c", counting)
     assert "can't fork" in bomb.stderr
+    assert LIMITS.pids // 2 < int(bomb.stdout.split()[-1]) < LIMITS.pids
     assert pair.one.docker("ps", "-aq")
     assert pair.two.docker("run", "--rm", "nginx", "echo", "fine") == "fine"
     clean(pair.one)
