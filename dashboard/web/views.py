@@ -100,7 +100,7 @@ async def _home(request: HttpRequest, status: int = 200, **extra: Any) -> HttpRe
     modes, images, port, problem = await _surroundings()
 
     def page() -> HttpResponse:
-        rows = Experiment.objects.exclude(wanted=Wanted.REMOVED).order_by("-created_at")
+        rows = Experiment.objects.filter(host="").exclude(wanted=Wanted.REMOVED).order_by("-created_at")
         running = rows.exclude(phase__in=[str(phase) for phase in ENDED])[:PAST]
         # What was launched beside an experiment to measure it is over with the measurement, which has a page.
         past = rows.filter(phase__in=[str(phase) for phase in ENDED]).exclude(measurements__twin=True)[:PAST]

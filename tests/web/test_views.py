@@ -102,6 +102,15 @@ async def test_the_start_page_works_without_a_lab(me: Person) -> None:
     assert "does not answer" in answer.text
 
 
+async def test_the_start_page_leaves_the_experiments_of_a_class_to_it(me: Person) -> None:
+    make = database_sync_to_async(store.create_experiment)
+    await make(make_spec("host", title="Ours"))
+    await make(make_spec("host", title="Of a class"), host="abc")
+    text = (await http("GET", "/", who=me)).text
+    assert "Ours" in text
+    assert "Of a class" not in text
+
+
 async def test_a_title_is_text_and_not_markup(me: Person) -> None:
     title = "<img src=x onerror=alert(1)>{{ 7|add:7 }}"
     await database_sync_to_async(store.create_experiment)(make_spec("host", title=title))
