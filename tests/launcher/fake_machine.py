@@ -95,6 +95,7 @@ class Machine:
         self.data = self.checkout / "var"
         self.socket = folder / "docker.sock"
         self.systemd = folder / "systemd"
+        self.unit = folder / "netmodes.service"
         self.gate = folder / "gate"
         self.broken = folder / "broken"
         self.lists = folder / "lists"
@@ -122,6 +123,7 @@ class Machine:
             "/usr/bin/python3": f"{self.bin}/python3",
             "/var/run/docker.sock": str(self.socket),
             "/run/systemd/system": str(self.systemd),
+            "/etc/systemd/system/netmodes.service": str(self.unit),
         }.items():
             assert real in script
             script = script.replace(real, ours)
@@ -129,6 +131,8 @@ class Machine:
         (self.checkout / "netmodes").chmod(0o755)
         for name in ("requirements.txt", "requirements-dev.txt", "package.json", "package-lock.json"):
             shutil.copy(REPOSITORY / name, self.checkout)
+        (self.checkout / "vagrant").mkdir()
+        shutil.copy(REPOSITORY / "vagrant" / "netmodes.service", self.checkout / "vagrant")
         (self.checkout / "templates").mkdir()
         (self.checkout / "templates" / "page.html").touch()
 

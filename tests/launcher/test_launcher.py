@@ -17,6 +17,8 @@ from tests.polling import until
 
 COMMANDS = [
     "up",
+    "setup",
+    "link",
     "compare",
     "measure",
     "claims",
@@ -328,7 +330,7 @@ def test_an_engine_that_was_named_is_never_replaced(machine: Machine, address: s
     assert (f"no Docker Engine answers at {address}" in done.stderr) == address.startswith("unix")
 
 
-@pytest.mark.parametrize("command", ["doctor", "reap", "check"])
+@pytest.mark.parametrize("command", ["doctor", "link", "reap", "check"])
 def test_commands_that_only_look_install_no_engine(machine: Machine, command: str) -> None:
     machine.remove("ip", "netstat", "busybox", "docker")
     machine.run(command)

@@ -4,36 +4,40 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import uvicorn
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from dashboard import configuration
-from dashboard.lab.reconciler import LabBusyError, LabLock
 from dashboard.management.commanding import NetmodesCommand
-from dashboard.models.access import make_token
+from dashboard.management.serving import (
+    address_file,
+    address_to_open,
+    served_address,
+    sign_in_line,
+    tell_service_manager,
+)
 from dashboard.web.wire import SharingProtocol
 
 
 class Server(uvicorn.Server):
     """Says the link once the sockets are open and the lab has started."""
 
-    def __init__(self, config: uvicorn.Config, command: BaseCommand, url: str, token: str) -> None:
+    def __init__(self, config: uvicorn.Config, command: BaseCommand, url: str, link: str) -> None:
         super().__init__(config)
         self._command = command
         self._url = url
-        self._token = token
+        self._link = link
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Uvicorn's own start, then the link."""
         await super().startup(sockets)
         if self.started and not self.should_exit:
             self._command.stdout.write(f"Netmodes serves on {self._url}")
-            self._command.stdout.write(f"Sign in (once): {self._url}/sign-in/?token={self._token}")
+            self._command.stdout.write(self._link)
             self._command.stdout.write("Ctrl-C stops everything that it started.")
             self._command.stdout.flush()
+            tell_service_manager("READY=1")
 
 
 class Command(NetmodesCommand):
@@ -69,34 +73,24 @@ class Command(NetmodesCommand):
             timeout_graceful_shutdown=5,
             proxy_headers=False,
         )
-        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        address = self._address_file()
+        url = address_to_open(host, port)
+        address = address_file()
         address.write_text(url, encoding="utf-8")
         try:
             # Cleaned up by then: uvicorn raises the signal once more when it has stopped.
             with suppress(KeyboardInterrupt):
-                Server(config, self, url, make_token()).run(sockets=[listening])
+                Server(config, self, url, sign_in_line(url)).run(sockets=[listening])
         finally:
             address.unlink(missing_ok=True)
 
-    def _address_file(self) -> Path:
-        return configuration.data_dir() / "serving"
-
     def _serves_already(self) -> bool:
         """A second ``up`` says where the first one serves, with a fresh link: the old one may be lost."""
-        lock = LabLock(configuration.data_dir())
-        try:
-            lock.acquire()
-        except LabBusyError:
-            try:
-                url = self._address_file().read_text(encoding="utf-8")
-            except FileNotFoundError:
-                return False
-            self.stdout.write(f"Netmodes serves on {url} already.")
-            self.stdout.write(f"Sign in (once): {url}/sign-in/?token={make_token()}")
-            return True
-        lock.release()
-        return False
+        address = served_address()
+        if address is None:
+            return False
+        self.stdout.write(f"Netmodes serves on {address} already.")
+        self.stdout.write(sign_in_line(address))
+        return True
 
     def _listen(self, host: str, port: int) -> socket.socket:
         """The socket, opened before anything is started, so that a taken port is said at once."""

@@ -1,0 +1,52 @@
+"""The running installation of a data folder: where it serves, and word to the service manager."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+from dashboard import configuration
+from dashboard.lab.reconciler import LabBusyError, LabLock
+from dashboard.models.access import make_token
+
+
+def address_file() -> Path:
+    """Holds the address while something serves."""
+    return configuration.data_dir() / "serving"
+
+
+def served_address() -> str | None:
+    """Where this data folder is served from already; None if by nobody, or by somebody who is not that far."""
+    lock = LabLock(configuration.data_dir())
+    try:
+        lock.acquire()
+    except LabBusyError:
+        with suppress(FileNotFoundError):
+            return address_file().read_text(encoding="utf-8")
+        return None
+    lock.release()
+    return None
+
+
+def address_to_open(host: str, port: int) -> str:
+    """What a browser on this machine opens; one that listens everywhere does so on 127.0.0.1 too."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  read, not listened on
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+
+def sign_in_line(address: str) -> str:
+    """A fresh one-time link."""
+    return f"Sign in (once): {address}/sign-in/?token={make_token()}"
+
+
+def tell_service_manager(state: str) -> None:
+    """``READY=1`` and the like for a unit of ``Type=notify`` (sd_notify(3)); nothing where there is no such unit."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = f"\0{address[1:]}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as notify, suppress(OSError):
+        notify.sendto(state.encode(), address)

@@ -1,0 +1,131 @@
+"""``./netmodes setup``: the same preparation as for ``up``, and a service of systemd."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.launcher.fake_machine import Machine, engine
+
+#: Knows what it was told: enabled and active are files.
+SYSTEMCTL = """#!/bin/sh
+case "$*" in
+    '-q is-enabled '*) [ -e '{folder}/enabled' ]; exit ;;
+    '-q is-active '*) [ -e '{folder}/active' ]; exit ;;
+esac
+echo "systemctl $*" >>'{folder}/log'
+case "$*" in
+    '-q enable '*) : >'{folder}/enabled' ;;
+    *start*) : >'{folder}/active' ;;
+esac
+"""
+
+
+@pytest.fixture
+def booted(machine: Machine) -> Machine:
+    """The machine with a systemd that runs."""
+    machine.systemd.mkdir()
+    machine.install("systemctl", SYSTEMCTL.format(folder=machine.folder))
+    return machine
+
+
+def setup(machine: Machine, *arguments: str, **environment: Any) -> subprocess.CompletedProcess[str]:
+    machine.socket.unlink(missing_ok=True)
+    with engine(machine.socket):
+        return machine.run("setup", *arguments, **environment)
+
+
+def settings(unit: Path) -> list[str]:
+    return [line for line in unit.read_text().splitlines() if line.startswith(("ExecStart=", "Environment="))]
+
+
+def test_it_prepares_what_up_needs_and_starts_the_service(booted: Machine) -> None:
+    done = setup(booted, "--host", "0.0.0.0", "--port", "8001", NETMODES_DATA_DIR=f"{booted.folder}/kept here")
+    assert done.returncode == 0, done.stderr
+    assert settings(booted.unit) == [
+        f'ExecStart="{booted.checkout}/netmodes" up "--host" "0.0.0.0" "--port" "8001"',
+        f'Environment="NETMODES_DATA_DIR={booted.folder}/kept here"',
+        "Environment=NETMODES_NO_INSTALL=1",
+    ]
+    assert booted.asked("systemctl") == [
+        "systemctl -q enable netmodes",
+        "systemctl daemon-reload",
+        "systemctl restart netmodes",
+    ]
+    assert any(" pip install " in line for line in booted.asked("python"))
+    assert booted.asked("npm")
+    assert booted.commands() == [], "the service runs it, not the launcher"
+
+
+def test_the_second_time_changes_nothing(booted: Machine) -> None:
+    setup(booted)
+    booted.forget()
+    before = booted.unit.stat()
+    done = setup(booted)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert booted.asked() == []
+    assert booted.unit.stat() == before
+
+
+def test_other_options_are_a_new_unit_and_a_restart(booted: Machine) -> None:
+    setup(booted)
+    booted.forget()
+    assert setup(booted, "--port", "8001").returncode == 0
+    assert booted.asked() == ["systemctl daemon-reload", "systemctl restart netmodes"]
+
+
+def test_a_service_that_was_stopped_is_started_again(booted: Machine) -> None:
+    setup(booted)
+    (booted.folder / "active").unlink()
+    booted.forget()
+    assert "Starting" in setup(booted).stderr
+    assert booted.asked() == ["systemctl start netmodes"]
+
+
+def test_where_systemd_does_not_run_the_next_boot_starts_it(machine: Machine) -> None:
+    machine.install("systemctl", SYSTEMCTL.format(folder=machine.folder))
+    done = setup(machine)
+    assert done.returncode == 0, done.stderr
+    assert "starts when this machine boots" in done.stderr
+    assert machine.asked("systemctl") == ["systemctl -q enable netmodes"]
+    machine.remove("systemctl")
+    machine.unit.unlink()
+    assert "./netmodes up serves" in setup(machine).stderr
+    assert not machine.unit.exists()
+
+
+@pytest.mark.parametrize("word", ["8001%n", "a\nExecStartPre=/bin/x", '"', "$HOME", "a|b", "a\\b"])
+def test_a_word_that_systemd_would_read_otherwise_is_refused(booted: Machine, word: str) -> None:
+    done = setup(booted, "--host", word)
+    assert done.returncode == 1
+    assert "each argument must be made of letters" in done.stderr
+    assert booted.asked() == []
+    assert not booted.unit.exists()
+
+
+def test_it_needs_root_and_says_what_to_type(desk: Machine) -> None:
+    desk.install("sudo")
+    done = desk.run("setup", "--port", "8001")
+    assert done.returncode == 1
+    assert f"  sudo '{desk.checkout}/netmodes' setup --port 8001\n" in done.stderr
+    assert not desk.data.exists()
+
+
+def test_an_engine_that_was_named_is_named_to_the_service(booted: Machine) -> None:
+    assert setup(booted, DOCKER_HOST=f"unix://{booted.socket}").returncode == 0
+    assert settings(booted.unit)[-1] == f'Environment="DOCKER_HOST=unix://{booted.socket}"'
+
+
+def test_systemd_takes_the_unit_without_a_word(booted: Machine) -> None:
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        pytest.skip("no systemd here: tests/vagrant_root.sh asks the one of an untouched Debian")
+    setup(booted, "--port", "8001")
+    done = subprocess.run([analyze, "verify", booted.unit], capture_output=True, text=True, check=False, timeout=60)
+    # What it says about the machine's other units does not count.
+    said = [line for line in done.stderr.splitlines() if "netmodes" in line]
+    assert said == []
