@@ -138,7 +138,7 @@ def test_the_commands_of_the_readme_exist() -> None:
     for name, options in readme_lines():
         case = re.search(rf"^ *(?:[a-z]+ \| )*{name}(?: \| [a-z]+)*\)", launcher, re.MULTILINE)
         assert case, f"README shows ./netmodes {name}, which the launcher does not know"
-        assert name in here or name in {"check", "test", "help"}, f"README shows {name}, which is no command"
+        assert name in here or name in {"setup", "check", "test", "help"}, f"README shows {name}, which is no command"
         for option in options:
             text = here.get(name, "") + shared
             assert option in text, f"README shows ./netmodes {name} {option}, which it does not take"
