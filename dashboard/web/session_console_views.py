@@ -88,9 +88,8 @@ async def console(request: HttpRequest, row: TrainingSession) -> HttpResponse:
     context = await in_database(_console, row, workshop, join_link(request, row.code))
     if row.hosts != HostsFor.NONE:
         context["capacity"] = (await capacity(HostLimits(row.memory_mb, row.pids, row.cpus))).sentence
-        context["host_states"] = Counter(
-            state for state, _ in (await in_database(class_room.hosts_of, row.id)).values()
-        )
+        states = await in_database(class_room.hosts_of, row.id)
+        context["host_states"] = dict(Counter(state for state, _ in states.values()))
     context["base"] = "_part.html" if PART in request.headers else "base.html"
     response = await page(request, "session_console.html", context)
     response["Cache-Control"] = "no-store"

@@ -213,7 +213,9 @@ async def act(request: HttpRequest, place: Place, workshop: Workshop, step: Step
     if refusal is not None:
         return refusal
     if place.closed:
-        return await show(request, place, workshop, step, problem=place.closed, status=409)
+        # A page that looks by itself has done nothing wrong.
+        status = 200 if "auto" in request.POST else 409
+        return await show(request, place, workshop, step, problem=place.closed, status=status)
     host_of = place.host
     if host_of is None:
         sentence = _("Nobody has a host in this session: your instructor runs it, and you look on.")
