@@ -23,7 +23,7 @@ from dashboard.netns.entry import Namespace
 
 #: One pass has about 30 short rounds. More follow until every interval is narrow enough: by width, never by sign
 #: (``core.verdicts``).
-PASS_S, MOST_PASSES, WIDTH_US, WIDTH_SHARE = 3.0, 5, 0.6, 0.2
+PASS_S, MOST_PASSES, WIDTH_US, WIDTH_SHARE = 3.0, 8, 0.5, 0.2
 SERVER_PORT = 8080
 
 Launch = Callable[[], Awaitable[list[tuple[str, ContainerFacts]]]]
