@@ -11,6 +11,7 @@ from dashboard.bench import (
     change,
     claims,
     class_hosts,
+    classes,
     fanout,
     fidelity,
     history,
@@ -47,6 +48,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "replay": replay,
     "claims": claims,
     "class-hosts": class_hosts,
+    "class": classes,
     "fidelity": fidelity,
     "no-alarm": alarm,
     "resolution": resolution,
@@ -63,7 +65,7 @@ TRUTH = ("fidelity", "no-alarm", "resolution", "order", "stalls", "watchers", "s
 
 
 #: Left out unless they are asked for: they take minutes, or a browser.
-LONG = frozenset({*TRUTH, "claims", "replay", "class-hosts"})
+LONG = frozenset({*TRUTH, "claims", "replay", "class", "class-hosts"})
 
 
 def choose(asked: Sequence[str]) -> tuple[str, ...]:

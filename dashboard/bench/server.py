@@ -200,9 +200,10 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def serving(folder: Path) -> AsyncIterator[Server]:
-    """``manage.py up`` on a data folder of its own and a free port, signed in. DOCKER_HOST says which engine."""
-    port = free_port()
+async def serving(folder: Path, port: int = 0) -> AsyncIterator[Server]:
+    """``manage.py up`` on a data folder of its own and a free port (or this one), signed in. DOCKER_HOST says which
+    engine."""
+    port = port or free_port()
     command = [sys.executable, "manage.py", "up", "--port", str(port)]
     environment = environment_with(NETMODES_DATA_DIR=str(folder), DOCKER_HOST=os.environ["DOCKER_HOST"])
     with running(command, environment=environment) as process:
