@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from django.db import transaction
 from django.db.models import Count, Q
 
 from dashboard.core.class_answers import Histogram, Score, class_truth, histogram, score_of
@@ -19,6 +18,7 @@ from dashboard.lab import seats as seat_store
 from dashboard.lab import workshop_store
 from dashboard.lab.training import person_of_class
 from dashboard.lab.workshop_store import Event, Walk
+from dashboard.lab.writing import writing
 from dashboard.models import Answer, HostRow, Message, Seat, TrainingSession, WorkshopProgress, WorkshopStep
 
 SAID_MOST = 30
@@ -33,7 +33,7 @@ def pacing(row: TrainingSession, workshop: Workshop) -> Pacing:
 def answer(row: TrainingSession, seat: str, step: str, choice: int, text: str, now: float) -> int:
     """Notes a prediction once; what counts now is returned: the first one. In the walk it stands in the same
     transaction, so that neither is without the other."""
-    with transaction.atomic():
+    with writing():
         found, made = Answer.objects.get_or_create(
             seat_id=seat, step=step, defaults={"session_id": row.id, "choice": choice, "at": now}
         )
@@ -55,7 +55,8 @@ def opened(row: TrainingSession, seat: str, step: str, now: float) -> None:
     def decide(record: StepRecord) -> StepRecord:
         return record if record.opened_at else replace(record, opened_at=now)
 
-    workshop_store.update(person, row.workshop, step, decide)
+    with writing():
+        workshop_store.update(person, row.workshop, step, decide)
 
 
 def say(session: str, seat: str | None, step: str, text: str, now: float, *, from_instructor: bool) -> bool:

@@ -10,6 +10,7 @@ from django.db import transaction
 from dashboard.core.join_codes import digest_of
 from dashboard.core.training import Door, door, group_for
 from dashboard.lab import workshop_store
+from dashboard.lab.writing import writing
 from dashboard.models import Seat, TrainingSession
 
 TOKEN_BYTES = 16
@@ -57,7 +58,7 @@ def join(session: str, name: str, now: float) -> tuple[SeatRef, str]:
     Who comes after the doors were shut waits until the instructor admits.
     """
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    with transaction.atomic():
+    with writing():
         row = TrainingSession.objects.select_for_update().filter(pk=session).first()
         stands = Door.CLOSED if row is None else door(row.closed_at, row.expires_at, now, shut=row.doors_shut)
         if row is None or stands in REFUSALS:
@@ -168,4 +169,5 @@ def raise_hand(session: str, seat: str, now: float, *, up: bool) -> None:
 
 def seen(session: str, seats: set[str], now: float) -> None:
     """These were there just now."""
-    Seat.objects.filter(session_id=session, pk__in=seats).update(seen_at=now)
+    with writing():
+        Seat.objects.filter(session_id=session, pk__in=seats).update(seen_at=now)

@@ -47,7 +47,8 @@ def hold(request: HttpRequest, identity: str, token: str) -> None:
     """This browser has the seat from now on. The cookie is a new one: nobody who knew the old one comes along."""
     held = {key: value for key, value in tokens_of(request.session).items() if key != identity}
     kept = list(held.items())[-(MOST_SEATS - 1) :]
-    request.session.cycle_key()
+    if request.session.session_key:
+        request.session.cycle_key()
     request.session[KEY] = {**dict(kept), identity: token}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from django.http import Http404
@@ -71,9 +70,7 @@ def closed_because(row: TrainingSession) -> str:
     return ""
 
 
-def place_of(
-    row: TrainingSession, seat: SeatRef, workshop: Workshop, extra: Mapping[str, Any] | None = None
-) -> Place:
+def place_of(row: TrainingSession, seat: SeatRef, workshop: Workshop, extra: Mapping[str, Any] | None = None) -> Place:
     """Where this seat works."""
     keeps = class_room.pacing(row, workshop)
     home = f"/sessions/{row.id}/"
@@ -98,16 +95,20 @@ def place_of(
 
 async def around(row: TrainingSession, seat: SeatRef, workshop: Workshop, step: str = "") -> dict[str, Any]:
     """What stands above every page of a seat. ``step`` is the one that is shown."""
-    present = len(hub.present(row.id))
-    state = await in_database(class_room.state_of, row, workshop, present)
-    own = await in_database(class_room.seat_state, row.id, seat.id)
-    shown = await in_database(partial(class_room.histogram_of, row, workshop, step)) if step in state.revealed else None
+    found = await in_database(_around, row, seat, workshop, step)
+    return {**found, "host": await host_state(row, seat) if seat.admitted else None}
+
+
+def _around(row: TrainingSession, seat: SeatRef, workshop: Workshop, step: str) -> dict[str, Any]:
+    state = class_room.state_of(row, workshop, len(hub.present(row.id)))
+    shown = state.histogram if step == state.step else None
+    if shown is None and step in state.revealed:
+        shown = class_room.histogram_of(row, workshop, step)
     return {
         "session": row,
         "seat": seat,
         "state": state,
-        "own": own,
-        "host": await host_state(row, seat) if seat.admitted else None,
+        "own": class_room.seat_state(row.id, seat.id),
         "histogram": shown,
         "shown_step": step,
         "class_url": f"/sessions/{row.id}/",

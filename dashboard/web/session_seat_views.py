@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -10,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from dashboard.core.training import HostsFor, group_key, text_of
+from dashboard.core.workshop import Workshop
 from dashboard.lab import class_room, class_store, seats, training
 from dashboard.lab import workshop_store as store
 from dashboard.lab.seats import SeatRef
@@ -39,17 +41,19 @@ async def room(request: HttpRequest, identity: str) -> HttpResponse:
 
 @for_seat
 async def _lobby(request: HttpRequest, row: TrainingSession, seat: SeatRef, status: int = 200) -> HttpResponse:
-    workshop = await in_database(workshop_in, row)
-    walk = await in_database(store.walk_of, seat.person, row.workshop)
-    place = place_of(row, seat, workshop)
-    records = await in_database(place.records, walk) if walk is not None else {}
-    people = await in_database(_names, row, seat) if seat.admitted else []
-    context = {
-        **await around(row, seat, workshop),
-        "workshop": workshop,
-        "people": people,
-        "steps": steps_of(workshop, records, place.front, place.until, free=place.free),
-    }
+    def read() -> tuple[Workshop, dict[str, Any]]:
+        workshop = workshop_in(row)
+        walk = store.walk_of(seat.person, row.workshop)
+        place = place_of(row, seat, workshop)
+        records = place.records(walk) if walk is not None else {}
+        return workshop, {
+            "workshop": workshop,
+            "people": _names(row, seat) if seat.admitted else [],
+            "steps": steps_of(workshop, records, place.front, place.until, free=place.free),
+        }
+
+    workshop, context = await in_database(read)
+    context |= await around(row, seat, workshop)
     return await page(request, "session_room.html", context, status)
 
 

@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from dashboard.core.workshop import Step
+from dashboard.core.workshop import Step, Workshop
 from dashboard.core.workshop_walk import Stage
 from dashboard.lab import class_room
 from dashboard.lab import workshop_store as store
@@ -81,24 +81,28 @@ async def predict(request: HttpRequest, row: TrainingSession, seat: SeatRef, ste
     """Notes what somebody expects; the first answer counts."""
     if (door := _waits(seat)) is not None:
         return door
-    # A form without a script is answered with a redirect: the page around the step is made only where it is shown.
-    place, one = await _where(row, seat, step, whole=False)
-    workshop = await in_database(workshop_in, row)
-    walk = await in_database(store.walk_of, seat.person, row.workshop)
-    number, choice = workshop.index(one.slug) or 0, number_in(request, "choice")
-    refused = ""
-    if walk is None or place.stage(workshop, walk.records, number) is Stage.LOCKED:
-        refused = _("Your instructor has not opened this step yet.")
-    elif place.closed or step in row.reveal.split():
-        refused = place.closed or _("The answer of this step was shown already.")
-    elif one.predict is None or not 0 <= choice < len(one.predict.choices):
-        place, _one = await _where(row, seat, step, whole=PART not in request.headers)
-        return await show(request, place, workshop, one, problem=_("Choose one of the answers."), status=400)
-    if refused or one.predict is None:
-        place, _one = await _where(row, seat, step, whole=PART not in request.headers)
+    choice = number_in(request, "choice")
+
+    def note() -> tuple[Place, Workshop, Step, int, str]:
+        """Writes it down, in one go: a whole class does this at once. Or a status and why it is refused."""
+        workshop = workshop_in(row)
+        place, one = place_of(row, seat, workshop), step_in(workshop, step)
+        walk = store.walk_of(seat.person, row.workshop)
+        number, asked = workshop.index(one.slug) or 0, one.predict
+        if walk is None or place.stage(workshop, walk.records, number) is Stage.LOCKED:
+            return place, workshop, one, 409, _("Your instructor has not opened this step yet.")
+        if place.closed or step in row.reveal.split():
+            return place, workshop, one, 409, place.closed or _("The answer of this step was shown already.")
+        if asked is None or not 0 <= choice < len(asked.choices):
+            return place, workshop, one, 400, _("Choose one of the answers.")
+        class_room.answer(row, seat.id, step, choice, asked.choices[choice], time.time())
+        return place, workshop, one, 200, ""
+
+    place, workshop, one, status, refused = await in_database(note)
+    if refused:
+        place, one = await _where(row, seat, step, whole=PART not in request.headers)
         refusal = await locked(request, place, workshop, one)
-        return refusal or await show(request, place, workshop, one, problem=refused, status=409)
-    await in_database(class_room.answer, row, seat.id, step, choice, one.predict.choices[choice], time.time())
+        return refusal or await show(request, place, workshop, one, problem=refused, status=status)
     hub.wake(row.id)
     if place.host is not None:
 
