@@ -87,7 +87,7 @@ def read_new(values: Mapping[str, str], workshops: tuple[str, ...]) -> tuple[New
         record_terminal=terminal and reader.tick("record_terminal"),
         memory_mb=reader.number("memory_mb", *MEMORY_MB, 512),
         pids=reader.number("pids", *PIDS, 512),
-        cpus=reader.number("cpu_percent", *(int(one * 100) for one in CPUS), 100) / 100,
+        cpus=reader.number("cpu_percent", int(CPUS[0] * 100), int(CPUS[1] * 100), 100) / 100,
         idle_minutes=reader.number("idle_minutes", 1, 240, 30),
     )
     return found, reader.problems

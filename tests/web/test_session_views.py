@@ -90,12 +90,16 @@ class School:
     ada_id: str
 
 
+def _seat_id(name: str) -> str:
+    return str(Seat.objects.get(name=name).pk)
+
+
 @pytest.fixture
 async def school() -> School:
     row, other = await new(), await new("rival")
     ada, bob = (await join(row.code, "Ada"))[1], (await join(row.code, "Bob"))[1]
     pupil = (await join(other.code, "Pupil"))[1]
-    ada_id = await database_sync_to_async(lambda: Seat.objects.get(name="Ada").id)()
+    ada_id = await database_sync_to_async(_seat_id)("Ada")
     return School(row, other, await person(), await sign_in_as("rival"), ada, bob, pupil, ada_id)
 
 
@@ -413,7 +417,7 @@ async def _says(page: object, text: str) -> bool:
 
 async def test_bad_input_of_the_instructor_gets_a_sentence(school: School) -> None:
     steer = f"/sessions/{school.row.id}/console/steer"
-    table = (
+    table: tuple[tuple[str, dict[str, str], int], ...] = (
         ("step", {"step": "gone"}, 400),
         ("pace", {"pace": "fast", "step": "launch"}, 400),
         ("timer", {"minutes": "x"}, 400),
