@@ -24,7 +24,7 @@ from websockets.exceptions import WebSocketException
 
 from dashboard.bench.children import BASE, environment_with, tied
 
-DEADLINE_S = 60.0
+DEADLINE_S = 150.0
 #: As ``static/dashboard/js/core/backoff.js``.
 FIRST_S, CEILING_S = 0.4, 10.0
 

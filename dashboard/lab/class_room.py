@@ -95,10 +95,11 @@ def asked(session: str) -> tuple[Question, ...]:
 
 def seat_state(session: str, seat: str) -> SeatState | None:
     """What only this seat is told; None if there is no such seat any more."""
-    row = Seat.objects.filter(session_id=session, pk=seat, removed_at=0.0).first()
+    row = Seat.objects.filter(session_id=session, pk=seat, removed_at=0.0).select_related("session").first()
     if row is None:
         return None
-    host = HostRow.objects.filter(pk=group_key(session, row.group)).first()
+    hosts = row.session.hosts != HostsFor.NONE
+    host = HostRow.objects.filter(pk=group_key(session, row.group)).first() if hosts else None
     return SeatState(
         row.name,
         bool(row.admitted_at),
