@@ -1,0 +1,46 @@
+// What a page of a class does with the messages of its websocket.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { followTo, isOutdated, sayLeft, share, spread } from "../../static/dashboard/js/core/session.js";
+
+test("a timer is read as minutes and seconds, and ends at nought", () => {
+  const table = [[245, "4:05"], [60, "1:00"], [0.2, "0:01"], [0, "0:00"], [-90, "0:00"], [3661, "1:01:01"]];
+  for (const [left, text] of table) assert.equal(sayLeft(1000 + left, 1000), text);
+});
+
+test("two hundred pages do not ask in the same instant", () => {
+  assert.equal(spread(1, 0.99) < 50, true);
+  assert.equal(spread(200, 0.5), 1500);
+  assert.equal(spread(5000, 1), 4000);
+});
+
+const at = (step, more = {}) => ({ step, pace: "together", closed: false, locked: false, revealed: [], open_until: 2, ...more });
+
+test("a page follows from the instructor's step to the next one, unless somebody is in the middle of an answer", () => {
+  const table = [
+    [at("a"), at("b"), { step: "a", busy: false }, "b"],
+    [at("a"), at("b"), { step: "a", busy: true }, null],
+    [at("a"), at("b"), { step: "z", busy: false }, null],
+    [at("a"), at("a"), { step: "a", busy: false }, null],
+    [at("a"), at("b", { pace: "gated" }), { step: "a", busy: false }, null],
+    [null, at("b"), { step: "a", busy: false }, null],
+  ];
+  for (const [before, state, page, target] of table) assert.equal(followTo(before, state, page), target);
+});
+
+test("a step is asked for anew when something about it has changed", () => {
+  assert.equal(isOutdated(at("a"), at("a"), "a"), false);
+  assert.equal(isOutdated(at("a"), at("a", { revealed: ["b"] }), "a"), false);
+  for (const more of [{ revealed: ["a"] }, { locked: true }, { closed: true }, { open_until: 3 }]) {
+    assert.equal(isOutdated(at("a"), at("a", more), "a"), true);
+    assert.equal(isOutdated(at("a"), at("a", more), ""), false);
+  }
+  assert.equal(isOutdated(null, at("a", { locked: true }), "a"), false);
+});
+
+test("bars", () => {
+  assert.equal(share(1, 3), 33);
+  assert.equal(share(0, 0), 0);
+});
