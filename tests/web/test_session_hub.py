@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, MutableMapping
 from typing import Any
 
@@ -14,7 +15,6 @@ from dashboard.core.training import GRACE_S
 from dashboard.lab import class_room, seats, training
 from dashboard.lab.seats import SeatRef
 from dashboard.models import Seat, TrainingSession
-from dashboard.web import session_hub
 from dashboard.web.session_hub import INSTRUCTOR, ClassHub
 from tests.lab.classes import NOW, seat, session
 from tests.polling import eventually
@@ -103,7 +103,7 @@ async def test_presence_has_a_moment_of_grace(
     hub: ClassHub, row: TrainingSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1e9
-    monkeypatch.setattr(session_hub.time, "time", lambda: now)
+    monkeypatch.setattr(time, "time", lambda: now)
     ada, bob = await sit(row, "Ada"), await sit(row, "Bob")
     phone, laptop, watching = Browser(), Browser(), Browser()
     one = await hub.enter(row.id, ada.id, phone.send, None, admitted=True)
@@ -115,7 +115,7 @@ async def test_presence_has_a_moment_of_grace(
     now += GRACE_S + 1
     assert hub.present(row.id) == {bob.id: True}
     hub.wake(row.id)
-    await eventually(lambda: watching.of("session") and watching.of("session")[-1]["present"] == 1)
+    await eventually(lambda: [one["present"] for one in watching.of("session")][-1:] == [1])
     assert await database_sync_to_async(lambda: Seat.objects.get(pk=ada.id).seen_at)() == 1e9
 
 
