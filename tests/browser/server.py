@@ -22,7 +22,7 @@ LINK = re.compile(r"http://\S+/sign-in/\?token=\S+")
 #: What may stand on stderr of a server that worked as it should: its last words, and requests that it refused.
 EXPECTED = re.compile(
     r"Stopped \d+ running experiments?\."
-    r"|.* WARNING django\.request: (Bad Request|Unauthorized|Not Found|Conflict): /\S*"
+    r"|.* WARNING django\.request: (Bad Request|Unauthorized|Forbidden|Not Found|Conflict): /\S*"
 )
 
 

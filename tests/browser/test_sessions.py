@@ -61,6 +61,8 @@ def test_a_class_of_six_with_hosts_of_their_own(visitor: Visitor, visit: Visit, 
     for person in people.values():
         person.wait_for_host()
 
+    assert violations(people["Finn"].page) == []
+
     three_with_buttons(console, people)
     one_fails_twice_and_is_flagged(console, people["Dan"])
     one_comes_back_on_another_device(visit, console, people["Eve"])
@@ -184,10 +186,17 @@ def test_where_nobody_has_a_host_all_look_on(visitor: Visitor, visit: Visit, ser
     for path in ("", "steps/launch/", "device/"):
         ada.page.goto(ada.home + path)
         found += violations(ada.page)
+    ada.page.get_by_role("button", name="Make my link").click()
+    link = ada.page.locator(".command code").inner_text()
+    home = ada.home
+    ada.who.expect("403")
+    for url in (link, f"{server.url}/doctor/"):
+        ada.page.goto(url)
+        found += violations(ada.page)
     for path in ("", "projector/", "mirror/"):
-        console.page.goto(f"{ada.home}console/{path}")
+        console.page.goto(f"{home}console/{path}")
         found += violations(console.page)
-    console.page.goto(f"{ada.home}console/")
+    console.page.goto(f"{home}console/")
     console.row("Ada").get_by_role("link").click()
     found += violations(console.page)
     for path in ("sessions/", "sessions/new/", "join/"):

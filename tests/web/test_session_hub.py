@@ -116,7 +116,8 @@ async def test_presence_has_a_moment_of_grace(
     assert hub.present(row.id) == {bob.id: True}
     hub.wake(row.id)
     await eventually(lambda: [one["present"] for one in watching.of("session")][-1:] == [1])
-    assert await database_sync_to_async(lambda: Seat.objects.get(pk=ada.id).seen_at)() == 1e9
+    seen: Seat = await database_sync_to_async(Seat.objects.get)(pk=ada.id)
+    assert seen.seen_at == 1e9
 
 
 async def test_a_seat_that_is_taken_away_is_sent_away_and_a_session_that_is_gone_ends(
