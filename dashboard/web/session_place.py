@@ -82,7 +82,7 @@ def place_of(row: TrainingSession, seat: SeatRef, workshop: Workshop, extra: Map
         person=seat.person,
         home=home,
         front=f"{home}steps/",
-        end=f"{home}results/",
+        end=home,
         host=_host_of(row, seat),
         base="session_base.html",
         until=keeps.until,
