@@ -12,7 +12,7 @@ from dashboard.core.journal import replay
 from dashboard.core.report import canonical, frame
 from dashboard.core.report_check import check_file
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_its_journal_opens_and_closes_ports() -> None:
