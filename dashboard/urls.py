@@ -59,6 +59,7 @@ urlpatterns = [
     path("reports/<str:identity>/archive/", report_views.archive, name="archive"),
     path("reports/<str:identity>/delete/", report_views.delete, name="delete-report"),
     path("reports/<str:identity>/undelete/", report_views.undelete, name="undelete-report"),
+    path("reports/<str:identity>/repeat/", report_views.repeat, name="repeat"),
     path("reports/<str:identity>/share/", report_sharing.share, name="share"),
     path("reports/<str:identity>/shares/<str:number>/revoke/", report_sharing.revoke, name="revoke"),
     path("r/<str:token>/", report_sharing.shared, name="shared"),

@@ -15,9 +15,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from dashboard.core.report import Origin, clean_tags
 from dashboard.core.report_bytes import MOST_BYTES
+from dashboard.core.request import problems
 from dashboard.export import example as example_report
 from dashboard.export.html import check_command
-from dashboard.lab import reports
+from dashboard.lab import reports, store
 from dashboard.lab.report_list import Found, Listed, NoReportError, describe, find
 from dashboard.lab.report_reading import derived
 from dashboard.lab.reports import NotAReportError, NotSavedError
@@ -213,6 +214,22 @@ def undelete(_request: HttpRequest, identity: str) -> HttpResponse:
     """Back again."""
     _put(identity, reports.undelete)
     return redirect(f"/reports/{identity}/")
+
+
+@require_POST
+@aside
+def repeat(request: HttpRequest, identity: str) -> HttpResponse:
+    """The same experiment once more, on the engine that is here; saved again, it makes a trend."""
+    found_report(identity)
+    frozen = reports.load_content(identity).experiment
+    if frozen is None:
+        return _read(request, identity, 400, repeat_problem=_("This report holds no experiment that could run again."))
+    found = problems(frozen.spec)
+    if found:
+        return _read(request, identity, 400, repeat_problem=found[0].sentence)
+    experiment = store.create_experiment(frozen.spec, request.user.pk)
+    service.wake()
+    return redirect(f"/experiments/{experiment}/")
 
 
 # Saving.

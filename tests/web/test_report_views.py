@@ -16,7 +16,7 @@ from django.test import Client
 from django.utils import timezone
 
 from dashboard.core.lifecycle import Wanted
-from dashboard.core.report import canonical, decode_content, frame
+from dashboard.core.report import canonical, decode_content, frame, signature_of
 from dashboard.core.report_bytes import MOST_BYTES
 from dashboard.core.report_csv import histograms
 from dashboard.core.secrets_of import strings_of
@@ -48,6 +48,26 @@ def me() -> Client:
 @pytest.fixture
 def report() -> str:
     return reports.import_file(make_file())
+
+
+def test_an_experiment_of_a_report_runs_again_under_the_same_signature(me: Client, report: str) -> None:
+    assert f'action="/reports/{report}/repeat/"' in get(me, f"/reports/{report}/")
+    answer = me.post(f"/reports/{report}/repeat/", **HERE)
+    frozen = reports.load_content(report).experiment
+    assert frozen is not None
+    made = store.load(answer["Location"].split("/")[2])
+    assert made is not None
+    assert signature_of(made.spec) == signature_of(frozen.spec)
+
+
+def test_what_could_not_be_launched_is_not_launched_from_a_report_either(me: Client) -> None:
+    content = make_content()
+    assert content.experiment is not None
+    spec = replace(content.experiment.spec, port=0)
+    odd = reports.import_file(frame(canonical(replace(content, experiment=replace(content.experiment, spec=spec)))))
+    answer = me.post(f"/reports/{odd}/repeat/", **HERE)
+    assert answer.status_code == 400
+    assert "port must be from 1 to 65535" in text_of(answer.text)
 
 
 def text_of(page: str) -> str:
