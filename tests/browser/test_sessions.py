@@ -202,4 +202,5 @@ def test_where_nobody_has_a_host_all_look_on(visitor: Visitor, visit: Visit, ser
     for path in ("sessions/", "sessions/new/", "join/"):
         console.page.goto(f"{server.url}/{path}")
         found += violations(console.page)
+    server.forget_everything()
     assert found == [], "\n".join(found)

@@ -48,7 +48,8 @@ def shell(engine_host: PrivateEngine) -> Iterator[Shell]:
 
 
 def begin(visitor: Visitor, server: Server, slug: str = "host-network") -> StepPage:
-    """From the start page to the first step, as if for the first time."""
+    """From the start page to the first step, as if for the first time, with nothing of other tests on the engine."""
+    server.forget_everything()
     page = visitor.open(server.url)
     page.get_by_role("link", name="Workshop", exact=True).click()
     page.locator("main").get_by_role("link", name=workshop(slug).title, exact=True).click()
