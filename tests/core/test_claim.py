@@ -191,7 +191,7 @@ BYTES = {"eth0": {"rx_bytes": 70}}
     ],
 )
 def test_what_was_seen_decides(module: Any, seen: Any, verdict: ClaimVerdict) -> None:
-    found = module.judge(seen)
+    found = module.CLAIM.judge(seen)
     assert found.verdict is verdict
     assert found.evidence
     assert all(found.evidence)

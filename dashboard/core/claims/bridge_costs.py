@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dashboard.core.claim import Claim, Judgement, Need, Stage, Timing, Topic, not_testable, proves
+from dashboard.core.claim import Claim, Need, Stage, Timing, Topic
+from dashboard.core.claim_judging import judge_slower
 
 HOST = "docker run -d --name one --network host IMAGE sleep 60"
 BRIDGE = "docker run -d --name two -p 8130:8080 IMAGE sleep 60"
@@ -14,13 +15,6 @@ async def observe(stage: Stage) -> Timing:
     return await stage.measure(HOST, BRIDGE, QUESTION)
 
 
-def judge(seen: Timing) -> Judgement:
-    """Slower, by an interval that leaves zero out."""
-    if seen.verdict == "inconclusive":
-        return not_testable(f"The blocks do not decide: {seen.reason}.", seen.said)
-    return proves(seen.verdict == "slower", f"It is {seen.verdict}.", seen.said)
-
-
 CLAIM = Claim(
     id="bridge-costs",
     topic=Topic.PERFORMANCE,
@@ -30,7 +24,7 @@ CLAIM = Claim(
     exact="Often by a microsecond or two only. How much depends on the path: see the claims about DNAT and "
     "docker-proxy.",
     observe=observe,
-    judge=judge,
+    judge=judge_slower,
     lines=(HOST, BRIDGE, f"# {QUESTION}"),
     needs=frozenset({Need.MEASURE}),
     counter={"two/bridge-address against one/loopback": "one/loopback against two/bridge-address"},

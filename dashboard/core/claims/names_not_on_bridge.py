@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dashboard.core.claim import Claim, Judgement, Need, Stage, Topic, proves
+from dashboard.core.claim import Claim, Need, Stage, Topic
+from dashboard.core.claim_judging import judge_not_found
 from dashboard.core.state import Lookup
 
 NETWORK = "docker network create lab"
@@ -17,12 +18,6 @@ async def observe(stage: Stage) -> Lookup:
     return await stage.look_up(await stage.run(SECOND), "{web}")
 
 
-def judge(seen: Lookup) -> Judgement:
-    """No answer of any kind."""
-    evidence = f"lookup of the name: {seen.outcome} {', '.join(seen.answers)} (asked {seen.server or 'nobody'})"
-    return proves(not seen.answers, "The name is found.", evidence)
-
-
 CLAIM = Claim(
     id="names-not-on-bridge",
     topic=Topic.DNS,
@@ -30,7 +25,7 @@ CLAIM = Claim(
     source="Docker documentation, “Bridge network driver”",
     exact="The old --link writes the name into the hosts file; a user-defined network is the remedy.",
     observe=observe,
-    judge=judge,
+    judge=judge_not_found,
     lines=(FIRST, SECOND, "docker exec ID nslookup web"),
     needs=frozenset({Need.PRIVATE}),
     counter={"--network bridge": "--network {lab}"},

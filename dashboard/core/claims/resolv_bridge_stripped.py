@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dashboard.core.claim import MACHINE, Claim, Judgement, Need, Stage, Topic, proves
-from dashboard.core.claim_reading import say_lines, servers_in
+from dashboard.core.claim import MACHINE, Claim, Need, Stage, Topic
+from dashboard.core.claim_judging import judge_stripped
 
 LINE = "docker run -d --network bridge IMAGE sleep 60"
 MIXED = "nameserver 127.0.0.53\nnameserver 192.0.2.53\n"
@@ -16,14 +16,6 @@ async def observe(stage: Stage) -> tuple[str, str]:
     return await stage.file(MACHINE, "/etc/resolv.conf"), await stage.file(one, "/etc/resolv.conf")
 
 
-def judge(seen: tuple[str, str]) -> Judgement:
-    """What is not loopback stays."""
-    machine, inside = seen
-    evidence = (f"resolv.conf of the machine: {say_lines(machine)}", f"in the container: {say_lines(inside)}")
-    left = tuple(one for one in servers_in(machine) if not one.startswith("127."))
-    return proves(servers_in(inside) == left, "The servers are others.", *evidence)
-
-
 CLAIM = Claim(
     id="resolv-bridge-stripped",
     topic=Topic.DNS,
@@ -31,7 +23,7 @@ CLAIM = Claim(
     source="Docker documentation, “Networking overview”, DNS services; Moby, libnetwork/internal/resolvconf",
     exact="“The default bridge has Docker's own resolver” is not so: 127.0.0.11 is for user-defined networks only.",
     observe=observe,
-    judge=judge,
+    judge=judge_stripped,
     lines=("cat /etc/resolv.conf", LINE, "docker exec ID cat /etc/resolv.conf"),
     needs=frozenset({Need.ALONE}),
     counter={"--network bridge": "--network host"},
