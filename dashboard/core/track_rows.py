@@ -11,23 +11,14 @@ from dataclasses import replace
 from typing import Any, cast
 
 from dashboard.core.cells import Cell, RowKey
-from dashboard.core.comparison import SECTIONS, reading_order, row_of, said_by, section_rows
+from dashboard.core.comparison import INPUTS, SECTIONS, reading_order, row_of, said_by, section_rows
 from dashboard.core.messages import Column
 from dashboard.core.state import NamespaceState, interface_key
 from dashboard.core.tables import NONE, Chains, Numbers, Table
 from dashboard.core.track_inputs import Look
 
-#: What whole sections are made from.
-_INPUTS: dict[str, tuple[str, ...]] = {
-    "identity": ("namespaces", "hostname", "primary"),
-    "published": (),
-    "listeners": ("listeners",),
-    "interfaces": ("interfaces",),
-    "routes": ("routes",),
-    "dns": ("resolver", "lookups"),
-    "hosts": ("hosts", "hostname"),
-    "sysctls": ("sysctls",),
-}
+#: What whole sections are made from: of interfaces and routes, identity shows only what is primary.
+_INPUTS = {**INPUTS, "identity": ("namespaces", "hostname", "primary")}
 
 #: Sections that are made part by part, and what belongs to one part.
 _PARTS: dict[str, Callable[[Any], Hashable]] = {

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from dashboard.core.claim import Topic
 from dashboard.core.claim_run import MARKS
 from dashboard.core.report import ClaimVerdict
+from dashboard.templatetags.measuring import state_words
 
 register = template.Library()
 
@@ -48,12 +49,4 @@ def topic_title(topic: str) -> str:
 @register.filter
 def claims_state(state: str) -> str:
     """The state of a run for a person."""
-    words = {
-        "waiting": _("waiting"),
-        "running": _("running"),
-        "finished": _("finished"),
-        "cancelled": _("cancelled"),
-        "failed": _("failed"),
-        "incomplete": _("incomplete"),
-    }
-    return words.get(state, state)
+    return state_words().get(state, state)
