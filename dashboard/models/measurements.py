@@ -64,7 +64,8 @@ class MeasurementSeries(models.Model):
 class MeasurementBlock(models.Model):
     """One block: acknowledged once it is here. ``histogram`` is HdrHistogram V2, compressed, in nanoseconds."""
 
-    series = models.ForeignKey(MeasurementSeries, on_delete=models.CASCADE, related_name="blocks")
+    #: Without an index of its own: that of ``block_once_per_round`` begins with it.
+    series = models.ForeignKey(MeasurementSeries, on_delete=models.CASCADE, related_name="blocks", db_index=False)
     round = models.PositiveIntegerField()
     started_s = models.FloatField()
     duration_s = models.FloatField()
