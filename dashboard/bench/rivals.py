@@ -24,7 +24,7 @@ from dashboard.core.state import Family
 #: Each path's server has ports of its own: those of the container are published one to one, as netperf's server tells
 #: its client which port it has taken.
 CONTAINER_PORTS, HOST_PORTS = range(14000, 14004), range(14010, 14014)
-NETPERF_TIMES = 15_000
+NETPERF_TIMES = 8_000
 DEADLINE_S = 20.0
 _TCP = {Probe.TCP_RR: True, Probe.UDP_RR: False}
 

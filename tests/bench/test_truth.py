@@ -10,7 +10,7 @@ import pytest
 
 from dashboard.bench import fidelity
 from dashboard.bench.arena import KINDS, Taken
-from dashboard.bench.fidelity import disagreements
+from dashboard.bench.fidelity import Turn, disagreements
 from dashboard.bench.fidelity import figures_of as fidelity_figures
 from dashboard.bench.figures import Verdict
 from dashboard.bench.order import steps_of
@@ -34,8 +34,8 @@ def blocks_of(key: str, middles: list[float]) -> list[Block]:
 
 
 def test_fidelity_looks_at_ours_beside_each_and_at_the_two_beside_each_other() -> None:
-    rounds = {"a": [{"ours": 10.2, "netperf": 10.0, "sockperf": 8.0}] * 4}
-    found = fidelity_figures(rounds, {"a": "tcp-rr loopback"}, "busy")
+    turn = Turn({"netperf": 10.0, "sockperf": 8.0}, {"netperf": (10.0, 10.4), "sockperf": (10.4, 10.0)})
+    found = fidelity_figures({"a": [turn] * 4}, {"a": "tcp-rr loopback"}, "busy")
     assert [(one.name, one.reference, one.verdict) for one in found] == [
         ("tcp-rr loopback, busy", "netperf", Verdict.KEPT),
         ("tcp-rr loopback, busy", "sockperf", Verdict.BROKEN),
