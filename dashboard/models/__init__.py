@@ -1,11 +1,12 @@
 """What is kept: the wanted state of experiments, their arms' intents, the journal, measurements,
-claims, reports, workshops and classes."""
+claims, reports, workshops and classes; and what the processes of the team shape leave for each other."""
 
 from dashboard.models.access import SignInLink
 from dashboard.models.claims import ClaimOutcome, ClaimRun
 from dashboard.models.experiments import Arm, Experiment, Installation, JournalEntry
 from dashboard.models.measurements import MeasurementBlock, MeasurementRun, MeasurementSeries
 from dashboard.models.reports import Annotation, Report, ReportTag, Share
+from dashboard.models.team import GuessBucket, LabBeat, LabRequest, Presence
 from dashboard.models.training import (
     Answer,
     HostRow,
@@ -24,13 +25,17 @@ __all__ = [
     "ClaimOutcome",
     "ClaimRun",
     "Experiment",
+    "GuessBucket",
     "HostRow",
     "Installation",
     "JournalEntry",
+    "LabBeat",
+    "LabRequest",
     "MeasurementBlock",
     "MeasurementRun",
     "MeasurementSeries",
     "Message",
+    "Presence",
     "Report",
     "ReportTag",
     "Seat",
