@@ -13,9 +13,12 @@ from django.core.asgi import get_asgi_application
 
 http_application = get_asgi_application()
 
-from dashboard import configuration  # noqa: E402 - after Django is set up
+from django.conf import settings  # noqa: E402 - after Django is set up
+
+from dashboard import configuration  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
 from dashboard.web.guards import Application, BodyGuard, HostGuard, Receive, Scope, Send, SocketGuard  # noqa: E402
+from dashboard.web.proxies import ProxyGuard  # noqa: E402
 from dashboard.web.service import service  # noqa: E402
 from dashboard.web.session_hub import hub as classes  # noqa: E402
 
@@ -52,15 +55,18 @@ class Lifespan:
 
 
 application = Lifespan(
-    HostGuard(
-        BodyGuard(
-            ProtocolTypeRouter(
-                {
-                    "http": http_application,
-                    "websocket": AuthMiddlewareStack(SocketGuard(URLRouter(websocket_urlpatterns))),
-                }
-            ),
-            BODY_LIMIT_BYTES,
-        )
+    ProxyGuard(
+        HostGuard(
+            BodyGuard(
+                ProtocolTypeRouter(
+                    {
+                        "http": http_application,
+                        "websocket": AuthMiddlewareStack(SocketGuard(URLRouter(websocket_urlpatterns))),
+                    }
+                ),
+                BODY_LIMIT_BYTES,
+            )
+        ),
+        settings.TRUSTED_PROXIES,
     )
 )

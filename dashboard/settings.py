@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
 from dashboard import configuration
+from dashboard.core.forwarded import proxies_of
 
 BASE_DIR = configuration.BASE
 DATA_DIR = configuration.data_dir()
@@ -22,6 +23,11 @@ if any("*" in host or host.startswith(".") for host in ALLOWED_HOSTS):
         "NETMODES_ALLOWED_HOSTS takes exact host names, no * and no leading dot: name each host."
     )
 CSRF_TRUSTED_ORIGINS = configuration.words("NETMODES_TRUSTED_ORIGINS")
+#: Whose word about the client counts (``core.forwarded``).
+try:
+    TRUSTED_PROXIES = proxies_of(configuration.words("NETMODES_TRUSTED_PROXIES"))
+except ValueError as error:
+    raise ImproperlyConfigured(str(error)) from None
 
 INSTALLED_APPS = [
     "django.contrib.auth",
