@@ -13,7 +13,7 @@ class ClaimRun(models.Model):
     ``wanted`` is running or cancelled and is written by people.
 
     ``misconception`` names the one that it shows, with the ``prediction`` that was made, a choice's number; empty for
-    a run of claims. ``host`` is the private host of a class, as an experiment's. ``engines`` is a JSON list of titles.
+    a run of claims. ``host`` and ``group`` are a class's, as those of an experiment. ``engines`` is a JSON list.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
@@ -24,6 +24,7 @@ class ClaimRun(models.Model):
     wanted = models.CharField(max_length=12, default="running")
     driver = models.CharField(max_length=40, default="", blank=True)
     host = models.CharField(max_length=40, default="", blank=True)
+    group = models.CharField(max_length=40, default="", blank=True, db_index=True)
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
     elapsed_s = models.FloatField(default=0.0)
     engines = models.TextField(default="[]")

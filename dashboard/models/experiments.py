@@ -28,7 +28,8 @@ class Installation(models.Model):
 class Experiment(models.Model):
     """One comparison as somebody wants it. ``wanted`` is written by people, ``phase`` by the lab.
 
-    ``host`` is the id of the private host of a class that it runs on; empty: the server's own engine.
+    ``host`` is the id of the private host of a class that it runs on; empty: the server's own engine. ``group`` is then
+    the key of the group whose it is (``SESSION-N``), which stays when the host is gone.
     ``driver`` names a command that drives the experiment itself (``pid:start``); empty: the server does.
     ``spec`` and ``head`` are JSON of ``core.modes.ExperimentSpec`` and ``core.stream.ExperimentHead``.
     ``shown_seq`` is the last entry before it was stopped: what a past experiment shows.
@@ -44,6 +45,7 @@ class Experiment(models.Model):
     phase = models.CharField(max_length=12, default="waiting", db_index=True)
     driver = models.CharField(max_length=40, default="", blank=True)
     host = models.CharField(max_length=40, default="", blank=True, db_index=True)
+    group = models.CharField(max_length=40, default="", blank=True, db_index=True)
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
     shown_seq = models.PositiveIntegerField(default=0)
 

@@ -15,6 +15,7 @@ class MeasurementRun(models.Model):
     ``state`` is waiting, running, finished, cancelled, failed or incomplete (the process that measured has died);
     ``wanted`` is running or cancelled and is written by people. A run outlives its experiment. ``result`` is JSON of
     ``core.measurement.Measurement`` once the run is over: made from the blocks, which stay the truth.
+    ``host`` and ``group`` are the experiment's, which a run outlives.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
@@ -28,6 +29,8 @@ class MeasurementRun(models.Model):
     state = models.CharField(max_length=12, default="waiting", db_index=True)
     wanted = models.CharField(max_length=12, default="running")
     driver = models.CharField(max_length=40, default="", blank=True)
+    host = models.CharField(max_length=40, default="", blank=True)
+    group = models.CharField(max_length=40, default="", blank=True, db_index=True)
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
     started_at = models.FloatField(null=True)
     elapsed_s = models.FloatField(default=0.0)
