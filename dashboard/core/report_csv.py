@@ -25,7 +25,7 @@ HISTOGRAMS = ("run", "series", "round", "value_us", "count")
 #: What begins a formula in spreadsheets, full width forms too (OWASP, "CSV Injection").
 _FORMULA = frozenset("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - full width on purpose
 
-_Cell = str | int | float | None
+Cell = str | int | float | None
 
 
 def safe_cell(text: str) -> str:
@@ -34,7 +34,8 @@ def safe_cell(text: str) -> str:
     return f"'{text}" if start in _FORMULA and start else text.replace("\0", "")
 
 
-def _line(cells: Sequence[_Cell]) -> list[_Cell]:
+def safe_line(cells: Sequence[Cell]) -> list[Cell]:
+    """The cells of one line, texts made safe."""
     return [safe_cell(cell) if isinstance(cell, str) else cell for cell in cells]
 
 
@@ -42,7 +43,7 @@ def _ends(pair: tuple[float, float] | None) -> tuple[float | None, float | None]
     return (None, None) if pair is None else pair
 
 
-def _compared(one: ComparisonResult | None) -> tuple[_Cell, ...]:
+def _compared(one: ComparisonResult | None) -> tuple[Cell, ...]:
     if one is None:
         return ("", *(None,) * 7, "", "")
     return (
@@ -57,7 +58,7 @@ def _compared(one: ComparisonResult | None) -> tuple[_Cell, ...]:
     )
 
 
-def _series(run: FrozenRun, one: SeriesResult, compared: ComparisonResult | None, mode: str) -> tuple[_Cell, ...]:
+def _series(run: FrozenRun, one: SeriesResult, compared: ComparisonResult | None, mode: str) -> tuple[Cell, ...]:
     return (
         run.id, run.title, one.column, mode, one.path, str(one.probe), one.client, one.target, " > ".join(one.hops),
         run.measurement.options.payload_of(one.probe), one.n, one.blocks, one.failed_blocks, one.p50_us, one.p90_us,
@@ -74,7 +75,7 @@ def percentiles(content: ReportContent) -> str:
     for run in content.measurements:
         compared = {one.other: one for one in run.measurement.comparisons}
         for one in run.measurement.series:
-            writer.writerow(_line(_series(run, one, compared.get(one.key), modes.get(one.column, "machine"))))
+            writer.writerow(safe_line(_series(run, one, compared.get(one.key), modes.get(one.column, "machine"))))
     return found.getvalue()
 
 

@@ -10,6 +10,7 @@ from dashboard.core.claim_run import Executed
 from dashboard.core.measurement import Measurement
 from dashboard.core.messages import Comparison, Doctor
 from dashboard.core.report import ReportFile
+from dashboard.core.session_shapes import SessionReport
 
 SHAPES: dict[str, Any] = {
     "comparison/1": Comparison,
@@ -17,6 +18,7 @@ SHAPES: dict[str, Any] = {
     "measurement/1": Measurement,
     "claims/1": list[Executed],
     "report/1": ReportFile,
+    "session-report/1": SessionReport,
 }
 
 
