@@ -132,6 +132,14 @@ class FakeEngine:
         await self._enter("info")
         return self.facts
 
+    async def ping(self) -> None:
+        if "ping" in self.hold:
+            await self.hold["ping"].wait()
+        if self.away:
+            raise EngineUnreachable(self.away, 503)
+        if "ping" in self.refuse:
+            raise self.refuse["ping"]
+
     async def create_container(self, name: str, config: dict[str, Any]) -> Created:
         await self._enter("create_container")
         if any(facts.name == name for facts in self.made.values()):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dashboard.core.heartbeat import Heartbeat
 from dashboard.core.messages import EngineRef
 
 #: How often a lab says that it is there, and after how long a silence it counts as away.
@@ -56,10 +57,12 @@ def role_of(text: str) -> Role:
 
 @dataclass(frozen=True, slots=True)
 class LabFacts:
-    """What the pages show of a lab: its engine, or why it has none."""
+    """What the pages show of a lab: its engine, or why it has none. ``beat`` is how it is and what it has counted, for
+    ``/readyz`` and ``/metrics`` (``lab.reconciler.Lab.heartbeat``); its ``at`` is by the clock of the lab's machine."""
 
     engine: EngineRef | None = None
     problem: str = ""
+    beat: Heartbeat | None = None
 
 
 @dataclass(frozen=True, slots=True)

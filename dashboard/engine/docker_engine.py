@@ -46,6 +46,8 @@ THREADS = 16
 STREAMS = 4
 #: Between two lines of a pull: the Engine says nothing while it unpacks a large layer.
 PULL_SILENCE_S = 120.0
+#: A question that costs the Engine nothing is answered by then, or the Engine hangs.
+PING_DEADLINE_S = 5.0
 
 
 def default_endpoint() -> str:
@@ -216,6 +218,10 @@ class DockerEngine:
             )
 
         return await self._call(ask)
+
+    async def ping(self) -> None:
+        """Returns if the Engine answers at all."""
+        await self._call(lambda client: client.ping(), deadline_s=PING_DEADLINE_S)
 
     def events(self) -> AsyncIterator[EngineEvent]:
         """Container and network events; ``stream`` events say ``connected`` and ``lost`` (with its reason)."""

@@ -133,6 +133,10 @@ class Engine(Protocol):
         """Which engine this is and what it can do."""
         ...
 
+    async def ping(self) -> None:
+        """Returns if it answers at all: the cheapest question there is."""
+        ...
+
     async def create_container(self, name: str, config: dict[str, Any]) -> Created:
         """Creates from the body of POST /containers/create (``core.launch.container_config``)."""
         ...

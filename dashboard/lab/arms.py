@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -32,6 +33,7 @@ from dashboard.lab.context import LABEL_ROUND, Context
 from dashboard.lab.observer import Observer, Subject
 from dashboard.lab.recorder import MACHINE, Recorder
 from dashboard.lab.store import Record
+from dashboard.lab.telemetry import counted
 from dashboard.netns.entry import NamespaceGone
 
 log = logging.getLogger(__name__)
@@ -160,6 +162,16 @@ class Arms:
             await asyncio.shield(self._making)
         if self._stopping():
             return
+        began = time.monotonic()
+        outcome = "unreachable"
+        try:
+            await self._act(arm, action)
+            outcome = str(self._recorder.column(arm.key).status)
+        finally:
+            if isinstance(action, Create | Start):
+                counted.launched(str(arm.mode), outcome, time.monotonic() - began)
+
+    async def _act(self, arm: ArmSpec, action: Action) -> None:
         try:
             match action:
                 case Lose():

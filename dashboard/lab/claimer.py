@@ -17,6 +17,7 @@ from dashboard.lab import claim_runs
 from dashboard.lab.claim_runs import Asked
 from dashboard.lab.claims import Runner, Tell, open_grounds
 from dashboard.lab.context import Context
+from dashboard.lab.telemetry import counted
 
 log = logging.getLogger(__name__)
 LOOK_S = 0.3
@@ -34,6 +35,8 @@ class _Notes:
     def tell(self, claim: str, step: Step, found: Executed | None) -> None:
         """A step of a claim."""
         self._queue.put_nowait((claim, step, found))
+        if found is not None:
+            counted.claims[str(found.verdict)] += 1
         if self._tell is not None:
             self._tell(claim, step, found)
 

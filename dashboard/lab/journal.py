@@ -14,6 +14,7 @@ from django.db import IntegrityError
 from dashboard.core.journal import Cause, Entry, Facts, View, advance
 from dashboard.lab import store
 from dashboard.lab.store import Database
+from dashboard.lab.telemetry import counted
 
 log = logging.getLogger(__name__)
 RETRY_S = (0.05, 0.2, 1.0, 2.0)
@@ -54,6 +55,7 @@ class JournalWriter:
         entry = Entry(self.view.seq + 1, self._clock(), cause, facts, text, about)
         self.view = advance(self.view, entry)
         self._queue.append(entry)
+        counted.entries_appended += 1
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._write())
         return entry
@@ -74,6 +76,7 @@ class JournalWriter:
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait({self._task})
+            counted.entries_given_up += len(self._queue)
 
     async def _is_gone(self) -> bool:
         """Whether the experiment was removed meanwhile: nobody will ask what became of it."""
@@ -90,6 +93,7 @@ class JournalWriter:
                 await self._database.run(store.append, self.experiment, batch)
             except DatabaseError as error:
                 if isinstance(error, IntegrityError) and await self._is_gone():
+                    counted.entries_given_up += len(self._queue)
                     self._queue.clear()
                     return
                 # Disk full or locked: nothing is acknowledged, everything is kept and tried again.
@@ -98,9 +102,14 @@ class JournalWriter:
                 self._publisher.trouble(self.experiment, f"The journal cannot be written: {error}. It is tried again.")
                 await asyncio.sleep(RETRY_S[min(failures, len(RETRY_S) - 1)])
                 failures += 1
+                counted.write_failures += 1
                 continue
             if failures:
                 self._publisher.trouble(self.experiment, "")
                 failures = 0
             del self._queue[: len(batch)]
+            counted.entries_written += len(batch)
+            now = self._clock()
+            for entry in batch:
+                counted.commit_s.add(now - entry.at)
             self._publisher.wake(self.experiment)

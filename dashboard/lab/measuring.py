@@ -15,6 +15,7 @@ from dashboard.lab import measurements
 from dashboard.lab.context import Context
 from dashboard.lab.experiment import Run
 from dashboard.lab.measurements import Asked
+from dashboard.lab.telemetry import counted
 from dashboard.latency.environment import load_average, read_environment, read_offloads
 from dashboard.latency.runner import Outcome, Progress, run_measurement
 from dashboard.netns.entry import Namespace
@@ -95,6 +96,7 @@ async def measure_paths(
 
         async def keep(block: Block) -> None:
             await database.run(measurements.add_block, identity, block)
+            counted.blocks["failed" if block.error else "measured"] += 1
             context.publisher.measured(identity)
 
         work = asyncio.create_task(

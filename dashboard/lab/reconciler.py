@@ -12,18 +12,23 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from dashboard.core.heartbeat import Heartbeat, Vitals
 from dashboard.core.journal import View
 from dashboard.core.lifecycle import Wanted
 from dashboard.engine.protocol import EngineError, EngineEvent, EngineUnreachable
 from dashboard.lab import claim_runs, measurements, reports, store
 from dashboard.lab.claimer import Claimer
 from dashboard.lab.context import LABEL_EXPERIMENT, Context
+from dashboard.lab.engine_watch import EngineWatch
 from dashboard.lab.experiment import Run
 from dashboard.lab.measurer import Measurer
 from dashboard.lab.store import Record
+from dashboard.lab.telemetry import counted
 
 log = logging.getLogger(__name__)
 PASS_S = 30.0
+#: An engine that hangs closes nothing: it is asked so often.
+ASK_S = 5.0
 CANCELS = 3
 CANCEL_S = 2.0
 RETRY_S = 2.0
@@ -83,6 +88,8 @@ class Lab:
         self._awake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
+        self._engine = EngineWatch(context.clock)
+        self._passed_at = context.clock()
 
     def run_of(self, experiment: str) -> Run | None:
         """The run of an experiment, while this lab has it in hand."""
@@ -92,6 +99,20 @@ class Lab:
         """Something is wanted: look now."""
         self._awake.set()
 
+    def heartbeat(self) -> Heartbeat:
+        """How this lab is, and what the labs of this process have counted. May be asked from any thread."""
+        info, engine = self.context.info, self._engine
+        vitals = Vitals(
+            engine=info.version,
+            private=self.context.private,
+            engine_answers=engine.answers,
+            engine_since=engine.since,
+            passed_at=self._passed_at,
+            engine_problem=engine.problem,
+            ended=next((one.get_name() for one in self._loops if one.done()), ""),
+        )
+        return Heartbeat(self.context.clock(), vitals, counted.figures())
+
     async def start(self) -> None:
         """Begins to listen and to act; returns after the first pass was started."""
         loop = asyncio.get_running_loop()
@@ -99,6 +120,8 @@ class Lab:
             loop.create_task(self._listen(), name="lab-events"),
             loop.create_task(self._work(), name="lab-passes"),
         ]
+        if self._only is None and not self.context.host:
+            self._loops.append(loop.create_task(self._ask(), name="lab-asks"))
         self.wake()
 
     async def close(self) -> None:
@@ -151,16 +174,22 @@ class Lab:
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._awake.wait(), PASS_S)
+            woken = self._awake.is_set()
             self._awake.clear()
             try:
-                await self._pass(first=first)
+                await self._pass(first=first, woken=woken)
                 first = False
+                self._passed_at = self.context.clock()
             except Exception:
                 log.exception("a pass of the lab failed; the next one tries again")
                 asyncio.get_running_loop().call_later(RETRY_S, self.wake)
 
-    async def _pass(self, *, first: bool) -> None:
+    async def _pass(self, *, first: bool, woken: bool) -> None:
         mine = [record for record in await self._load() if self._is_mine(record)]
+        if woken:
+            counted.wakeups["woken"] += 1
+        elif any(record.id not in self._runs for record in mine):
+            counted.wakeups["missed"] += 1
         for record in mine:
             self._spawn(record)
         if self._measurer is not None:
@@ -253,8 +282,7 @@ class Lab:
                     event.attributes.get("reason")
                     or f"The Docker Engine does not answer at {self.context.info.endpoint}."
                 )
-                for run in list(self._runs.values()):
-                    run.engine_gone(why)
+                self._engine_gone(why)
             return
         if event.kind == "network":
             for run in list(self._runs.values()):
@@ -264,12 +292,32 @@ class Lab:
         if found is not None:
             found.engine_event(event)
 
+    def _engine_gone(self, why: str) -> None:
+        self._engine.lost(why)
+        for run in list(self._runs.values()):
+            run.engine_gone(why)
+
+    async def _ask(self) -> None:
+        """An engine that hangs keeps its event stream open and says nothing."""
+        while True:
+            await asyncio.sleep(ASK_S)
+            try:
+                await self.context.engine.ping()
+                if not self._engine.answers:
+                    await self._engine_back()
+            except EngineError as error:
+                if self._engine.answers:
+                    self._engine_gone(str(error))
+            except Exception:
+                log.exception("the engine could not be asked; it is asked again")
+
     async def _engine_back(self) -> None:
         """After a (re)connect: the daemon may be another process now."""
         try:
             info = await self.context.engine.info()
         except EngineError:
             return
+        self._engine.back()
         before, self.context.info = self.context.info.pid, info
         if info.pid != before:
             for run in list(self._runs.values()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from dashboard.core.journal import Cause, Entry, Source, View, decode_facts, enc
 from dashboard.core.lifecycle import Wanted, container_name
 from dashboard.core.modes import ExperimentSpec
 from dashboard.core.stream import ExperimentHead, Phase
+from dashboard.lab.telemetry import counted
 from dashboard.models import Arm, Experiment, Installation, JournalEntry
 
 RING = 512
@@ -75,7 +77,9 @@ def _record(row: Experiment) -> Record:
     )
 
 
-def create_experiment(spec: ExperimentSpec, owner_id: int | None = None, driver: str = "", host: str = "") -> str:
+def create_experiment(
+    spec: ExperimentSpec, owner_id: int | None = None, driver: str = "", host: str = "", group: str = ""
+) -> str:
     """Writes what is wanted, with the intent of every arm, and returns the new id."""
     with transaction.atomic():
         row = Experiment(
@@ -84,6 +88,7 @@ def create_experiment(spec: ExperimentSpec, owner_id: int | None = None, driver:
             owner_id=owner_id,
             driver=driver,
             host=host,
+            group=group,
         )
         row.save(force_insert=True)
         Arm.objects.bulk_create(
@@ -245,7 +250,11 @@ class Database:
                 close_old_connections()
             return function(*args, **kwargs)
 
-        return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+        began = time.monotonic()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+        finally:
+            counted.database_s.add(time.monotonic() - began)
 
     def close(self) -> None:
         """Closes the thread and its connection."""

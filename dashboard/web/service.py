@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
+from dashboard.core.heartbeat import Heartbeat
 from dashboard.engine.private_host import PrivateHostError
 from dashboard.engine.protocol import EngineError
 from dashboard.lab import store
@@ -64,6 +65,11 @@ class Service:
     def context(self) -> Context | None:
         """What is known of the engine, if there is one."""
         return self._lab.context if self._lab else None
+
+    def beat(self) -> Heartbeat | None:
+        """How the lab is and what it has counted, None if there is none. May be asked from any thread."""
+        lab = self._lab
+        return lab.heartbeat() if lab is not None else None
 
     @property
     def lab(self) -> Lab:
