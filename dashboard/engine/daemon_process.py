@@ -8,7 +8,9 @@ from pathlib import Path
 
 DAEMONS = frozenset({"dockerd", "balenad"})
 PROC = Path("/proc")
-PID_FILE = Path("/run/docker.pid")
+#: Where a dockerd of the system notes its pid: as the machine's first process sees it (from a container that shares the
+#: machine's pids, that is the machine's /run), and as we do.
+PID_FILES = (Path("/proc/1/root/run/docker.pid"), Path("/run/docker.pid"))
 
 
 def _comm(pid: int) -> str:
@@ -18,12 +20,19 @@ def _comm(pid: int) -> str:
         return ""
 
 
+def _noted() -> int:
+    """The pid in the first file that can be read; 0 if none says one."""
+    for file in PID_FILES:
+        try:
+            return int(file.read_text())
+        except (OSError, ValueError):
+            continue
+    return 0
+
+
 def running_daemon() -> int | None:
     """The machine's dockerd: by its pid file, else the only process of that name."""
-    try:
-        pid = int(PID_FILE.read_text())
-    except (OSError, ValueError):
-        pid = 0
+    pid = _noted()
     if pid > 0 and _comm(pid) in DAEMONS:
         return pid
     found = [int(one.name) for one in PROC.iterdir() if one.name.isdigit() and _comm(int(one.name)) in DAEMONS]

@@ -37,11 +37,10 @@ def test_behind_socket_activation_the_only_dockerd_of_the_machine_is_meant(
         (tmp_path / pid).mkdir()
         (tmp_path / pid / "comm").write_text(f"{name}\n")
     monkeypatch.setattr(daemon_process, "PROC", tmp_path)
-    monkeypatch.setattr(daemon_process, "PID_FILE", tmp_path / "none")
+    monkeypatch.setattr(daemon_process, "PID_FILES", (tmp_path / "none", tmp_path / "docker.pid"))
     assert daemon_process.running_daemon() == 40
     (tmp_path / "42").mkdir()
     (tmp_path / "42" / "comm").write_text("dockerd\n")
     assert daemon_process.running_daemon() is None
     (tmp_path / "docker.pid").write_text("42\n")
-    monkeypatch.setattr(daemon_process, "PID_FILE", tmp_path / "docker.pid")
     assert daemon_process.running_daemon() == 42
