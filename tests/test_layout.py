@@ -26,6 +26,7 @@ NO_TEST_OF_ITS_OWN: dict[str, str] = {
 #: Folders whose modules are all of one form and tested as such, with where.
 TESTED_AS_ONE = {
     "claims": "test_claim and lab/test_claims run each of them, and each the other way round",
+    "help": "web/test_explained goes through every answer and every heading",
     "misconceptions": "test_misconception goes through each of them; each shows a claim",
 }
 

@@ -63,6 +63,7 @@ def one_file(
         "digest": shown,
         "check_command": check_command(shown[:12]),
         "all_lines": True,
+        "one_file": True,
         "replay": view.snapshot is not None,
         "style": style,
         "icon": base64.b64encode((STATIC / "icon.svg").read_bytes()).decode(),

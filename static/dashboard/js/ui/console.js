@@ -3,7 +3,7 @@
 
 import { getPart, postQuietly } from "../io/http.js";
 import { connect } from "../io/socket.js";
-import { announce, setHidden, setText, slot, words } from "./page.js";
+import { announce, keepUnfolded, setHidden, setText, slot, words } from "./page.js";
 import { createTimers } from "./timer.js";
 
 const REST_MS = 800;
@@ -13,6 +13,7 @@ function bare(region) {
   const copy = region.cloneNode(true);
   for (const token of copy.querySelectorAll('[name="csrfmiddlewaretoken"]')) token.remove();
   for (const timer of copy.querySelectorAll("[data-ends]")) timer.textContent = "";
+  for (const one of copy.querySelectorAll("details.what")) one.removeAttribute("open");
   return copy.innerHTML;
 }
 
@@ -33,7 +34,7 @@ export function createConsole(main) {
   function isInUse(region) {
     const focused = document.activeElement;
     if (region.contains(focused) && focused.matches("input, select, textarea")) return true;
-    return region.querySelector("details[open]") !== null;
+    return region.querySelector("details[open]:not(.what)") !== null;
   }
 
   function put(fresh) {
@@ -41,12 +42,13 @@ export function createConsole(main) {
       const old = main.querySelector(`[data-region="${now.dataset.region}"]`);
       if (!old || bare(old) === bare(now) || isInUse(old)) continue;
       const focused = old.contains(document.activeElement) ? document.activeElement : null;
-      const place = focused ? [...old.querySelectorAll("a, button")].indexOf(focused) : -1;
+      const place = focused ? [...old.querySelectorAll("a, button, summary")].indexOf(focused) : -1;
       const scrolled = old.querySelector(".scroll")?.scrollLeft ?? 0;
+      keepUnfolded(old, now);
       old.replaceWith(now);
       const scroll = now.querySelector(".scroll");
       if (scroll) scroll.scrollLeft = scrolled;
-      if (place >= 0) now.querySelectorAll("a, button")[place]?.focus();
+      if (place >= 0) now.querySelectorAll("a, button, summary")[place]?.focus();
     }
     const seats = [...main.querySelectorAll(".asking li[data-seat]")];
     const fresher = seats.filter((one) => !helped.has(one.dataset.seat));

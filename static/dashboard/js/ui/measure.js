@@ -8,7 +8,7 @@ import { connect } from "../io/socket.js";
 import { createConnection } from "./connection.js";
 import { createLocalTimes } from "./chrome.js";
 import { createDistributionChart, createTimeChart, hasLibrary } from "./measure_chart.js";
-import { announce, setText, shapeOf, slot, svgElement } from "./page.js";
+import { announce, keepUnfolded, setText, shapeOf, slot, svgElement } from "./page.js";
 
 const LIVE = new Set(["waiting", "running"]);
 const TICK_MS = 250;
@@ -193,7 +193,9 @@ export function createMeasurement(main) {
     chart?.destroy();
     for (const part of main.querySelectorAll("[data-part]")) {
       const fresh = page.querySelector(`[data-part="${part.dataset.part}"]`);
-      if (fresh !== null) part.replaceWith(document.adoptNode(fresh));
+      if (fresh === null) continue;
+      keepUnfolded(part, fresh);
+      part.replaceWith(document.adoptNode(fresh));
     }
     if (focused !== document.body && !focused.isConnected) main.focus({ preventScroll: true });
     main.dataset.state = page.getElementById("main").dataset.state;

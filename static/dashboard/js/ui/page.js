@@ -38,3 +38,10 @@ export function shapeOf(mode) {
 export function announce(sentence) {
   setText(document.getElementById("announcements"), sentence);
 }
+
+/** An answer to “What is this?” that somebody has unfolded stays so when its region is put in place anew. */
+export function keepUnfolded(old, fresh) {
+  for (const one of old.querySelectorAll("details.what[open]")) {
+    fresh.querySelector(`details.what[data-what="${one.dataset.what}"]`)?.setAttribute("open", "");
+  }
+}

@@ -4,7 +4,7 @@ import { followTo, isOutdated, spread } from "../core/session.js";
 import { getPage } from "../io/http.js";
 import { connect } from "../io/socket.js";
 import { drawHistogram } from "./histogram.js";
-import { announce, setHidden, setText, slot, words } from "./page.js";
+import { announce, keepUnfolded, setHidden, setText, slot, words } from "./page.js";
 import { createTimers } from "./timer.js";
 
 const STEP_PARTS = ["problem", "predict", "run", "reveal", "steps"];
@@ -34,7 +34,9 @@ export function createSession(main) {
     for (const name of STEP_PARTS) {
       const old = main.querySelector(`[data-region="${name}"]`);
       const now = fresh.querySelector(`[data-region="${name}"]`);
-      if (old && now && !old.querySelector("form :checked")) old.replaceChildren(...now.childNodes);
+      if (!old || !now || old.querySelector("form :checked")) continue;
+      keepUnfolded(old, now);
+      old.replaceChildren(...now.childNodes);
     }
   }
 
