@@ -77,11 +77,14 @@ def create_run(
     prediction: str = "",
     driven: bool = False,
     host: str = "",
+    group: str = "",
 ) -> str:
-    """Writes that somebody wants these claims executed; ``driven``: by this process; ``host``: of a class. Returns
-    the run's id."""
+    """Writes that somebody wants these claims executed. ``driven``: by this process; ``host``, ``group``: of a class.
+    Returns the run's id."""
     with transaction.atomic():
-        old = ClaimRun.objects.exclude(state__in=LIVE).order_by("-created_at").values_list("pk", flat=True)[KEPT:]
+        # What a class ran stays as long as its session.
+        over = ClaimRun.objects.filter(group="").exclude(state__in=LIVE)
+        old = over.order_by("-created_at").values_list("pk", flat=True)[KEPT:]
         ClaimRun.objects.filter(pk__in=list(old)).delete()
         row = ClaimRun.objects.create(
             owner_id=owner_id,
@@ -89,6 +92,7 @@ def create_run(
             prediction=prediction,
             driver=this_process() if driven else "",
             host=host,
+            group=group,
         )
         ClaimOutcome.objects.bulk_create(
             ClaimOutcome(run=row, claim=claim, position=number) for number, claim in enumerate(claims)
@@ -173,9 +177,11 @@ def outcomes(run: str) -> tuple[Outcome, ...]:
     return tuple(_outcome(row) for row in ClaimOutcome.objects.filter(run_id=run).select_related("run"))
 
 
-def newest_outcomes() -> dict[str, Outcome]:
-    """The newest outcome of every claim that was executed or soon will be, misconceptions left out."""
-    counted = ClaimOutcome.objects.filter(Q(step=Step.DONE) | Q(run__state__in=LIVE), run__misconception="")
+def newest_outcomes(group: str = "") -> dict[str, Outcome]:
+    """The newest outcome of every claim that was executed or soon will be, misconceptions left out; of a class's
+    ``group``, or on the server's own engine."""
+    there = ClaimOutcome.objects.filter(run__group=group, run__misconception="")
+    counted = there.filter(Q(step=Step.DONE) | Q(run__state__in=LIVE))
     newest = counted.values("claim").annotate(last=Max("pk"))
     rows = ClaimOutcome.objects.filter(pk__in=[one["last"] for one in newest]).select_related("run")
     return {row.claim: _outcome(row) for row in rows}
@@ -199,9 +205,9 @@ def _counted() -> QuerySet[ClaimRun]:
     return ClaimRun.objects.annotate(asked=Number("outcomes"), done=done, **verdicts)
 
 
-def history(most: int = 20, misconception: str | None = "") -> tuple[Described, ...]:
-    """The newest runs: of claims, or of one misconception; of everything with None."""
-    rows = _counted().order_by("-created_at")
+def history(most: int = 20, misconception: str | None = "", group: str = "") -> tuple[Described, ...]:
+    """The newest runs of claims, or of one misconception; of everything with None. ``group``: of a class."""
+    rows = _counted().filter(group=group).order_by("-created_at")
     if misconception is not None:
         rows = rows.filter(misconception=misconception)
     return tuple(_described(row) for row in rows[:most])
@@ -212,10 +218,18 @@ def misconceptions_tried() -> set[str]:
     return set(ClaimRun.objects.exclude(misconception="").values_list("misconception", flat=True))
 
 
-def live_run() -> Described | None:
-    """The run of claims that waits or runs, the oldest of them."""
-    row = _counted().filter(state__in=LIVE, misconception="").order_by("created_at").first()
+def live_run(group: str = "") -> Described | None:
+    """The run of claims that waits or runs, the oldest of them. ``group``: of a class."""
+    row = _counted().filter(state__in=LIVE, misconception="", group=group).order_by("created_at").first()
     return None if row is None else _described(row)
+
+
+def of_session(session: str) -> tuple[tuple[str, str, Described], ...]:
+    """The runs of a session's groups with the group's key and the claim where it was one alone, the oldest first."""
+    rows = list(_counted().filter(group__startswith=f"{session}-").order_by("created_at"))
+    alone = [row.pk for row in rows if row.asked == 1]
+    claims = dict(ClaimOutcome.objects.filter(run_id__in=alone).values_list("run_id", "claim"))
+    return tuple((row.group, claims.get(row.pk, ""), _described(row)) for row in rows)
 
 
 def _described(row: Any) -> Described:

@@ -8,13 +8,14 @@ from typing import Any
 import msgspec
 from django.db import transaction
 
-from dashboard.core.capacity import MOST_CONTAINERS, MOST_EXPERIMENTS, HostLimits, too_many
+from dashboard.core.capacity import HostLimits
 from dashboard.core.class_hosts import HostStage, Wanted, Wish
+from dashboard.core.class_work import Work, WorkKind
 from dashboard.core.lifecycle import Wanted as WantedExperiment
 from dashboard.core.modes import ExperimentSpec
 from dashboard.core.stream import Phase
-from dashboard.lab import store
-from dashboard.models import Experiment, HostRow, TrainingSession
+from dashboard.lab import claim_runs, measurements
+from dashboard.models import ClaimRun, Experiment, HostRow, MeasurementRun, TrainingSession
 
 
 class NoHostError(Exception):
@@ -112,16 +113,74 @@ def touch(used: Mapping[str, float]) -> None:
             HostRow.objects.filter(pk=group, used_at__lt=at).update(used_at=at)
 
 
-def create_experiment(spec: ExperimentSpec, owner_id: int | None, host: str) -> str:
-    """An experiment on a group's host; RoomError if there are as many as a group may have."""
-    with transaction.atomic():
-        there = Experiment.objects.filter(host=host, wanted=WantedExperiment.RUNNING)
-        there = there.exclude(phase__in=[Phase.STOPPED, Phase.FAILED])
-        specs = [msgspec.json.decode(text, type=ExperimentSpec) for text in there.values_list("spec", flat=True)]
-        containers = sum(len(one.arms) for one in specs)
-        problem = too_many("experiments", len(specs), 1, MOST_EXPERIMENTS) or too_many(
-            "containers", containers, len(spec.arms), MOST_CONTAINERS
-        )
-        if problem:
-            raise RoomError(problem)
-        return store.create_experiment(spec, owner_id, host=host)
+def works_of(session: str) -> tuple[Work, ...]:
+    """What each group of a session ran on its host besides the steps, the oldest first."""
+    mine = {"group__startswith": f"{session}-"}
+    experiments = Experiment.objects.filter(**mine).exclude(wanted=WantedExperiment.REMOVED)
+    runs = MeasurementRun.objects.filter(**mine).select_related("experiment", "source")
+    found = [_experiment(row) for row in experiments.exclude(measurements__twin=True)]
+    found += [_measurement(row) for row in runs]
+    found += [_claims(*one) for one in claim_runs.of_session(session)]
+    return tuple(sorted(found, key=lambda one: one.began))
+
+
+def forget_works(session: str) -> None:
+    """Forgets everything that the groups of a session ran."""
+    for model in (MeasurementRun, ClaimRun, Experiment):
+        model._default_manager.filter(group__startswith=f"{session}-").delete()
+
+
+def _number(group: str) -> int:
+    return int(group.rpartition("-")[2])
+
+
+def _modes(spec: str) -> tuple[str, ...]:
+    arms = msgspec.json.decode(spec, type=ExperimentSpec).arms
+    return tuple(dict.fromkeys(str(arm.mode) for arm in arms))
+
+
+def _experiment(row: Experiment) -> Work:
+    head = msgspec.json.decode(row.head, type=dict[str, Any]) if row.head else {}
+    began, over = row.created_at.timestamp(), row.phase in {Phase.STOPPED, Phase.FAILED}
+    return Work(
+        _number(row.group),
+        WorkKind.EXPERIMENT,
+        row.id,
+        row.title,
+        _modes(row.spec),
+        began,
+        float(head.get("stopped_at") or began) if over else 0.0,
+        row.phase,
+        str(head.get("notice") or ""),
+    )
+
+
+def _measurement(row: MeasurementRun) -> Work:
+    of = row.source or row.experiment
+    began = row.started_at or row.created_at.timestamp()
+    return Work(
+        _number(row.group),
+        WorkKind.MEASUREMENT,
+        row.id,
+        row.title,
+        _modes(of.spec) if of is not None else (),
+        began,
+        0.0 if row.state in measurements.LIVE else began + row.elapsed_s,
+        row.state,
+        row.headline or row.stop_reason,
+    )
+
+
+def _claims(group: str, claim: str, row: claim_runs.Described) -> Work:
+    began = row.created_at.timestamp()
+    return Work(
+        _number(row.group),
+        WorkKind.CLAIMS,
+        row.id,
+        claim or f"{row.asked} claims",
+        (),
+        began,
+        0.0 if row.live else began + row.elapsed_s,
+        row.state,
+        row.problem or row.count.sentence,
+    )

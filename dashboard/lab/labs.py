@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.host_records import PrivateHost
 from dashboard.engine.protocol import EngineError
-from dashboard.lab import claim_runs, store
+from dashboard.lab import claim_runs, class_works, measurements, store
 from dashboard.lab.context import Context
 from dashboard.lab.reaper import mark_stopped
 from dashboard.lab.reconciler import Lab, Turns
@@ -113,7 +113,7 @@ class Labs:
             self._again = False
             try:
                 database = self._base.database
-                wanted = await database.run(store.hosts_unsettled) | await database.run(claim_runs.hosts_waiting)
+                wanted = await database.run(_hosts_wanted)
                 for host in wanted & self._open.keys():
                     with contextlib.suppress(HostAwayError):
                         (await self.lab_of(host)).wake()
@@ -133,6 +133,8 @@ class Labs:
             return
         for record in await self._base.database.run(store.load_unsettled, host):
             await mark_stopped(self._base, record, why)
+        for run in await self._base.database.run(class_works.end_of_host, host, why):
+            self._base.publisher.measured(run)
 
     async def _close(self, host: str) -> None:
         one = self._open.pop(host, None)
@@ -148,3 +150,8 @@ class Labs:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
         await asyncio.gather(*(self._close(host) for host in list(self._open)))
+
+
+def _hosts_wanted() -> frozenset[str]:
+    """The hosts on which somebody wants something."""
+    return store.hosts_unsettled() | claim_runs.hosts_waiting() | measurements.hosts_waiting()

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 from django.db import transaction
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max
 
 from dashboard.core.headline import write_headline
 from dashboard.core.measurement import Block, Environment, Measurement, Options, Probe, Stop
@@ -22,10 +22,11 @@ from dashboard.core.schedule import Series
 from dashboard.core.signatures import series_signature
 from dashboard.core.statistics import median
 from dashboard.lab.store import is_alive, this_process
-from dashboard.models import MeasurementBlock, MeasurementRun, MeasurementSeries
+from dashboard.models import Experiment, MeasurementBlock, MeasurementRun, MeasurementSeries
 
 WAITING, RUNNING = "waiting", "running"
 FINISHED, CANCELLED, FAILED, INCOMPLETE = "finished", "cancelled", "failed", "incomplete"
+LIVE = (WAITING, RUNNING)
 _STATES = {Stop.NARROW: FINISHED, Stop.TIME: FINISHED, Stop.CANCELLED: CANCELLED, Stop.FAILED: FAILED}
 
 #: A row keeps every field of a block but the key of its series.
@@ -52,8 +53,9 @@ def create_run(
     twin: bool = False,
     source: str | None = None,
 ) -> str:
-    """Writes that somebody wants a run; it waits until its experiment runs. ``source``: whose ``twin`` that is.
-    Returns its id."""
+    """Writes that somebody wants a run, on the host of the experiment; it waits until that runs. ``source``: whose
+    ``twin`` that is. Returns its id."""
+    where = Experiment.objects.filter(pk=experiment).values("host", "group").first() or {}
     run = MeasurementRun.objects.create(
         experiment_id=experiment,
         title=title[:200],
@@ -63,6 +65,7 @@ def create_run(
         twin=twin,
         source_id=source,
         state=WAITING,
+        **where,
     )
     return str(run.pk)
 
@@ -106,10 +109,14 @@ class Asked:
     twin: bool
 
 
+def hosts_waiting() -> frozenset[str]:
+    """The hosts of classes on which a run waits."""
+    return frozenset(MeasurementRun.objects.filter(state=WAITING).exclude(host="").values_list("host", flat=True))
+
+
 def load_waiting(host: str = "") -> tuple[Asked, ...]:
     """Runs of one host that have not begun, oldest first; without ``experiment`` where that was removed meanwhile."""
-    here = Q(experiment__host=host) if host else Q(experiment__host="") | Q(experiment__isnull=True)
-    rows = MeasurementRun.objects.filter(here, state=WAITING).order_by("created_at")
+    rows = MeasurementRun.objects.filter(host=host, state=WAITING).order_by("created_at")
     return tuple(
         Asked(
             str(row.pk),
@@ -262,9 +269,12 @@ def measured_s(run: str) -> float:
 
 
 def history(signature: str, most: int = 500) -> tuple[dict[str, object], ...]:
-    """Each run of one series over time, oldest first, with the medians of its blocks' figures."""
+    """Each run of one series over time, oldest first, with the medians of its blocks' figures. What classes measured
+    is left out: their machine is not quiet."""
     rows = (
-        MeasurementSeries.objects.filter(signature=signature).select_related("run").order_by("-run__created_at")[:most]
+        MeasurementSeries.objects.filter(signature=signature, run__host="")
+        .select_related("run")
+        .order_by("-run__created_at")[:most]
     )
     series = {row.pk: row for row in rows}
     figures = MeasurementBlock.objects.filter(series_id__in=series, error="", n__gt=0).values_list(
@@ -293,7 +303,8 @@ def history(signature: str, most: int = 500) -> tuple[dict[str, object], ...]:
 def signatures() -> tuple[dict[str, object], ...]:
     """Every series that was measured, with how often and the newest run's median."""
     counted = (
-        MeasurementSeries.objects.values("signature")
+        MeasurementSeries.objects.filter(run__host="")
+        .values("signature")
         .annotate(runs=Count("run", distinct=True), newest=Max("pk"))
         .order_by("signature")
     )

@@ -13,7 +13,7 @@ from dashboard.core.join_codes import RANDOM_BYTES, code_from, digest_of
 from dashboard.core.pacing import Pace
 from dashboard.core.training_form import NewSession
 from dashboard.core.workshop import Workshop
-from dashboard.lab import workshop_store
+from dashboard.lab import class_store, workshop_store
 from dashboard.models import Experiment, HostRow, SessionEvent, TrainingSession
 
 TRIES = 8
@@ -129,8 +129,8 @@ def write_notes(session: str, owner: int, notes: str) -> bool:
 
 def show(session: str, owner: int, now: float, experiment: str) -> bool:
     """Mirrors an experiment of the instructor's, none if it is empty; False if there is no such experiment."""
-    # An experiment of a command has no owner: whoever may sign in sees it.
-    theirs = Experiment.objects.filter(Q(owner_id=owner) | Q(owner_id=None), pk=experiment)
+    # An experiment of a command has no owner: whoever may sign in sees it. What a group of a class runs is theirs.
+    theirs = Experiment.objects.filter(Q(owner_id=owner) | Q(owner_id=None), pk=experiment, host="")
     if experiment and not theirs.exists():
         return False
     with transaction.atomic():
@@ -185,7 +185,7 @@ def extend(session: str, owner: int, now: float, hours: int) -> bool:
 
 
 def delete(session: str, owner: int) -> bool:
-    """Forgets a closed session with everything in it, also how far its people have come."""
+    """Forgets a closed session with everything in it, also how far its people have come and what they ran."""
     row = TrainingSession.objects.filter(pk=session, owner_id=owner, closed_at__gt=0).first()
     if row is None:
         return False
@@ -193,5 +193,6 @@ def delete(session: str, owner: int) -> bool:
     with transaction.atomic():
         for person in (*people, person_of_class(session)):
             workshop_store.forget(person, row.workshop)
+        class_store.forget_works(session)
         row.delete()
     return True
