@@ -127,15 +127,21 @@ def _people(row: TrainingSession) -> list[str]:
     return [*(seat_store.person_of(one) for one in seats), f"user:{row.owner_id}", person_of_class(row.id)]
 
 
-def truths(row: TrainingSession, steps: Collection[str]) -> dict[str, str]:
-    """What the kernel said in these steps, by step."""
+def readings(row: TrainingSession, steps: Collection[str]) -> dict[str, list[tuple[float, str]]]:
+    """Every look of the class at a kernel, by step: when the step was done by whoever looked (0 for one that was looked
+    at for all), and what was read."""
     rows = WorkshopStep.objects.filter(
         progress__person__in=_people(row), progress__workshop=row.workshop, step__in=steps
     ).exclude(truth="")
-    found: dict[str, list[str]] = {}
-    for step, truth in rows.order_by("pk").values_list("step", "truth"):
-        found.setdefault(step, []).append(truth)
-    return {step: class_truth(one) for step, one in found.items()}
+    found: dict[str, list[tuple[float, str]]] = {}
+    for step, at, truth in rows.order_by("pk").values_list("step", "passed_at", "truth"):
+        found.setdefault(step, []).append((at, truth))
+    return found
+
+
+def truths(row: TrainingSession, steps: Collection[str]) -> dict[str, str]:
+    """What the kernel said in these steps, by step."""
+    return {step: class_truth(truth for _, truth in found) for step, found in readings(row, steps).items()}
 
 
 def histogram_of(row: TrainingSession, workshop: Workshop, slug: str, *, peek: bool = False) -> Histogram | None:

@@ -1,4 +1,5 @@
-"""Links that show one report to whoever has them: 128 random bits, of which only the SHA-256 is kept."""
+"""Links that show one report, or what a class came to, to whoever has them: 128 random bits, of which only the SHA-256 is
+kept."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import zlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from dashboard.lab.report_list import NoReportError
@@ -40,14 +41,17 @@ def create(report: str, document: bytes, *, expires_at: datetime | None, scrubbe
     """Makes a link that shows ``document``; returns the token, which is kept nowhere. NoReportError."""
     if not Report.objects.filter(pk=report, deleted_at=None).exists():
         raise NoReportError("There is no report with this number.")
+    return _made(document, report_id=report, expires_at=expires_at, scrubbed=scrubbed)
+
+
+def create_for_session(session: str, document: bytes, *, expires_at: datetime | None) -> str:
+    """The same for the anonymous results of a session."""
+    return _made(document, session_id=session, expires_at=expires_at, scrubbed=True)
+
+
+def _made(document: bytes, **fields: object) -> str:
     token = secrets.token_urlsafe(TOKEN_BYTES)
-    Share.objects.create(
-        report_id=report,
-        digest=_digest(token),
-        expires_at=expires_at,
-        scrubbed=scrubbed,
-        document=zlib.compress(document, 6),
-    )
+    Share.objects.create(digest=_digest(token), document=zlib.compress(document, 6), **fields)
     return token
 
 
@@ -69,17 +73,28 @@ def _is_live(row: Share) -> bool:
     return row.revoked_at is None and (row.expires_at is None or row.expires_at > timezone.now())
 
 
-def revoke(share_id: int, report: str | None = None) -> bool:
-    """Ends a link for good (of ``report`` only, where given); False if there is none that lives."""
+def revoke(share_id: int, report: str | None = None, *, session: str | None = None) -> bool:
+    """Ends a link for good (of ``report`` or ``session`` only, where given); False if there is none that lives."""
     rows = Share.objects.filter(pk=share_id, revoked_at=None)
     if report is not None:
         rows = rows.filter(report_id=report)
+    if session is not None:
+        rows = rows.filter(session_id=session)
     return rows.update(revoked_at=timezone.now(), document=b"") > 0
 
 
 def shares_of(report: str) -> tuple[SharedLink, ...]:
     """Every link of a report, newest first."""
+    return _listed(Share.objects.filter(report_id=report))
+
+
+def shares_of_session(session: str) -> tuple[SharedLink, ...]:
+    """Every link to what a class came to, newest first."""
+    return _listed(Share.objects.filter(session_id=session))
+
+
+def _listed(rows: QuerySet[Share]) -> tuple[SharedLink, ...]:
     return tuple(
         SharedLink(row.pk, row.created_at, row.expires_at, row.revoked_at, row.scrubbed, row.views, _is_live(row))
-        for row in Share.objects.filter(report_id=report).defer("document")
+        for row in rows.defer("document")
     )

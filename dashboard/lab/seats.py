@@ -10,6 +10,7 @@ from django.db import transaction
 from dashboard.core.join_codes import digest_of
 from dashboard.core.training import Door, door, group_for
 from dashboard.lab import workshop_store
+from dashboard.lab.workshop_store import Event
 from dashboard.lab.writing import writing
 from dashboard.models import Seat, TrainingSession
 
@@ -110,7 +111,7 @@ def rename(session: str, seat: str, name: str) -> None:
 def remove(session: str, seat: str, now: float) -> bool:
     """Takes somebody's seat away: neither token nor link opens anything any more. What was answered stays."""
     rows = Seat.objects.filter(session_id=session, pk=seat, removed_at=0.0)
-    return bool(rows.update(removed_at=now, resume_digest="", hand_raised_at=0.0))
+    return bool(rows.update(removed_at=now, resume_digest="", results_digest="", hand_raised_at=0.0))
 
 
 def admit(session: str, seat: str, now: float) -> bool:
@@ -158,13 +159,30 @@ def resume(link: str, now: float) -> tuple[SeatRef, str] | None:
     return _ref(row), token
 
 
-def raise_hand(session: str, seat: str, now: float, *, up: bool) -> None:
-    """Asks for help, or does not any more. A hand that is up stays up since when it was raised."""
+def make_results_link(session: str, seat: str) -> str | None:
+    """The token of a link to this seat's own results, said once; the one before is void. None if there is no such
+    seat."""
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    rows = Seat.objects.filter(session_id=session, pk=seat, removed_at=0.0).exclude(admitted_at=0.0)
+    return token if rows.update(results_digest=digest_of(token)) else None
+
+
+def by_results_link(token: str) -> SeatRef | None:
+    """Whose results a link shows. It keeps working, also after the session, until the session is forgotten."""
+    if len(token) != TOKEN_LENGTH:
+        return None
+    row = Seat.objects.filter(results_digest=digest_of(token), removed_at=0.0).first()
+    return None if row is None else _ref(row)
+
+
+def raise_hand(session: str, seat: str, now: float, *, up: bool, step: str = "") -> None:
+    """Asks for help (in a step), or does not any more. A hand that is up stays up since when it was raised."""
     rows = Seat.objects.filter(session_id=session, pk=seat)
-    if up:
-        rows.filter(hand_raised_at=0.0).update(hand_raised_at=now)
-    else:
-        rows.update(hand_raised_at=0.0)
+    with transaction.atomic():
+        if up and rows.filter(hand_raised_at=0.0).update(hand_raised_at=now):
+            workshop_store.tell(person_of(seat), Event(now, "hand", step))
+        elif not up and rows.exclude(hand_raised_at=0.0).update(hand_raised_at=0.0):
+            workshop_store.tell(person_of(seat), Event(now, "lowered", step))
 
 
 def seen(session: str, seats: set[str], now: float) -> None:

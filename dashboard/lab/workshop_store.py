@@ -141,6 +141,12 @@ def _tell(progress: WorkshopProgress, events: tuple[Event, ...]) -> None:
         )
 
 
+def tell(person: str, *events: Event) -> None:
+    """Notes what somebody did who does not work on a step."""
+    for progress in WorkshopProgress.objects.filter(person=person):
+        _tell(progress, events)
+
+
 def finish(person: str, workshop: str, at: float) -> None:
     """All steps are done."""
     row = WorkshopProgress.objects.filter(person=person, workshop=workshop, finished_at=0.0).first()

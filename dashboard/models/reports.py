@@ -120,13 +120,15 @@ class Annotation(models.Model):
 
 
 class Share(models.Model):
-    """A link that shows one report to whoever has it. Only the SHA-256 of its 128 random bits is kept.
+    """A link that shows one report, or what a class came to, to whoever has it. Only the SHA-256 of its 128 random bits
+    is kept.
 
     ``document`` is the page that it shows, made when the link was, zlib-compressed; ``scrubbed`` tells that
-    details of the machine were taken out of it.
+    details of the machine were taken out of it, or whatever tells of people.
     """
 
-    report = models.ForeignKey(Report, on_delete=models.CASCADE, related_name="shares")
+    report = models.ForeignKey(Report, null=True, on_delete=models.CASCADE, related_name="shares")
+    session = models.ForeignKey("dashboard.TrainingSession", null=True, on_delete=models.CASCADE, related_name="shares")
     digest = models.CharField(max_length=64, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True)
@@ -137,6 +139,11 @@ class Share(models.Model):
 
     class Meta:
         ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(report=None) ^ models.Q(session=None), name="share_of_a_report_or_a_session"
+            )
+        ]
 
     def __str__(self) -> str:
-        return f"share {self.pk} of {self.report_id}"
+        return f"share {self.pk} of {self.report_id or self.session_id}"

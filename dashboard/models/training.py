@@ -58,7 +58,8 @@ class TrainingSession(models.Model):
 
 class Seat(models.Model):
     """One person in one session. The browser holds the token, 128 bits; ``resume_digest`` is that of the
-    link for another device. Using it changes both, so that the old device and the old link are out.
+    link for another device. Using it changes both, so that the old device and the old link are out. ``results_digest`` is
+    that of the link to the person's own results, which can be used again and again and moves nothing.
 
     ``group`` counts from 1 within the session: one person alone, or a team. ``admitted_at`` 0 is somebody who
     knocked after the doors were shut.
@@ -69,6 +70,7 @@ class Seat(models.Model):
     name = models.CharField(max_length=40)
     token_digest = models.CharField(max_length=64, unique=True)
     resume_digest = models.CharField(max_length=64, default="", blank=True, db_index=True)
+    results_digest = models.CharField(max_length=64, default="", blank=True, db_index=True)
     group = models.PositiveSmallIntegerField()
     joined_at = models.FloatField()
     seen_at = models.FloatField(default=0.0)

@@ -50,7 +50,8 @@ class WorkshopStep(models.Model):
 
 
 class WorkshopEvent(models.Model):
-    """What somebody did, in order: started, predicted, did, checked, hint, passed, finished."""
+    """What somebody did, in order: started, predicted, did, checked, hint, passed, finished; in a class also hand,
+    lowered."""
 
     progress = models.ForeignKey(WorkshopProgress, on_delete=models.CASCADE, related_name="events")
     at = models.FloatField()

@@ -81,13 +81,13 @@ async def hand(request: HttpRequest, row: TrainingSession, seat: SeatRef) -> Htt
     up, now = request.POST.get("up") == "yes", time.time()
     if row.closed_at:
         return await in_database(_back, request, row)
-    await in_database(seats.raise_hand, row.id, seat.id, now, up=up)
+    step = request.POST.get("step", "")[:60] or row.step
+    await in_database(seats.raise_hand, row.id, seat.id, now, up=up, step=step)
     if up and request.POST.get("text", "").strip():
         try:
             text = text_of(request.POST["text"])
         except ValueError as error:
             return HttpResponse(f"{error}\n", status=400, content_type="text/plain; charset=utf-8")
-        step = request.POST.get("step", "")[:60]
         await in_database(class_room.say, row.id, seat.id, step, text, now, from_instructor=False)
     hub.tell(row.id, seat.id)
     return await in_database(_back, request, row)
