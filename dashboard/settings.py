@@ -28,6 +28,10 @@ try:
     TRUSTED_PROXIES = proxies_of(configuration.words("NETMODES_TRUSTED_PROXIES"))
 except ValueError as error:
     raise ImproperlyConfigured(str(error)) from None
+#: What opens /metrics to who has no session; empty: nothing does.
+METRICS_TOKEN = configuration.value("NETMODES_METRICS_TOKEN")
+if 0 < len(METRICS_TOKEN) < 16:
+    raise ImproperlyConfigured("NETMODES_METRICS_TOKEN is too short: take 16 characters or more, by chance.")
 
 INSTALLED_APPS = [
     "django.contrib.auth",

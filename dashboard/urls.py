@@ -5,6 +5,7 @@ from django.views.generic import RedirectView
 
 from dashboard.web import (
     claims_views,
+    health,
     measuring_views,
     report_compare_views,
     report_exports,
@@ -111,6 +112,6 @@ urlpatterns = [
     path("doctor/", views.doctor, name="doctor"),
     path("api/", api.urls),
     path("favicon.ico", RedirectView.as_view(url="/static/dashboard/icon.svg"), name="favicon"),
-    path("healthz", views.healthz, name="healthz"),
-    path("readyz", views.readyz, name="readyz"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
 ]

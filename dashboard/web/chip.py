@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from dashboard.core.heartbeat import Part, missing_of, parts_missing
 from dashboard.web.service import service
 
 
@@ -21,8 +23,15 @@ class Chip:
 
 def engine_chip(_request: HttpRequest) -> dict[str, Chip]:
     """Context processor."""
-    context = service.context
-    if context is None:
-        return {"engine_chip": Chip(_("No engine"), ok=False, private=False)}
-    text = _("Engine %(version)s") % {"version": context.info.version}
-    return {"engine_chip": Chip(text, ok=True, private=context.private)}
+    beat = service.beat()
+    if beat is None:
+        return {"engine_chip": Chip(_("No engine answers"), ok=False, private=False)}
+    missing = parts_missing(missing_of(beat, time.time()))
+    if Part.LAB in missing:
+        return {"engine_chip": Chip(_("The lab is away"), ok=False, private=False)}
+    if Part.ENGINE in missing:
+        text = _("Engine %(version)s does not answer")
+    else:
+        text = _("Engine %(version)s")
+    said = text % {"version": beat.vitals.engine}
+    return {"engine_chip": Chip(said, ok=not missing, private=beat.vitals.private)}

@@ -25,6 +25,8 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 #: What answers without a session: the exchange of the link and of a join code, the health checks, files that are the
 #: same for everybody.
 OPEN_PATHS = ("/sign-in/", "/join/", "/healthz", "/readyz")
+#: What has a door of its own: a token, or a session.
+OWN_DOOR = ("/metrics",)
 OPEN_PREFIXES = ("/static/",)
 #: The page of a shared report, and nothing beside or below it: the token in it is what opens the door.
 SHARED_PATH = re.compile(r"/r/[^/]+/")
@@ -230,7 +232,7 @@ class SignInRequiredMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """401 with a page, or with JSON under /api/."""
         path = request.path_info
-        if path in OPEN_PATHS or path.startswith(OPEN_PREFIXES):
+        if path in OPEN_PATHS or path in OWN_DOOR or path.startswith(OPEN_PREFIXES):
             return self.get_response(request)
         if SHARED_PATH.fullmatch(path) or SEAT_PATH.fullmatch(path) or request.user.is_authenticated:
             return self.get_response(request)

@@ -17,13 +17,14 @@ from channels.db import database_sync_to_async
 
 from dashboard.core.comparison import Memory, compare
 from dashboard.core.drawn_paths import draw_paths
-from dashboard.core.journal import Entry, View, replay
+from dashboard.core.journal import Entry, Source, View, replay
 from dashboard.core.messages import Row, encode
 from dashboard.core.picture import DrawnPath, Picture
 from dashboard.core.stream import PROTOCOL_VERSION, ExperimentHead, Patch, Phase, Snapshot, TimelineItem, diff_rows
 from dashboard.core.timeline import timeline_item
 from dashboard.core.topology import draw
 from dashboard.lab import store
+from dashboard.lab.telemetry import Buckets
 
 log = logging.getLogger(__name__)
 BLOCKED_S = 5.0
@@ -79,13 +80,19 @@ def head_of(feed: Feed) -> ExperimentHead:
 
 
 class Hub:
-    """Feeds by experiment. All methods run in the event loop."""
+    """Feeds by experiment. All methods run in the event loop.
+
+    It counts for /metrics: messages ``encoded`` once, ``delivered`` to browsers with the ``characters`` in them,
+    ``slow`` browsers closed, wake-ups ``woken`` by and ``missed``, and the seconds from a change that the lab has read
+    until all browsers were written to (``lag``).
+    """
 
     def __init__(self) -> None:
         self._feeds: dict[str, Feed] = {}
         self._watchdog: asyncio.Task[None] | None = None
         self._closings: set[asyncio.Task[None]] = set()
-        self.delivered = 0
+        self.delivered = self.characters = self.encoded = self.slow = self.woken = self.missed = 0
+        self.lag = Buckets()
 
     @property
     def browsers(self) -> int:
@@ -97,6 +104,7 @@ class Hub:
         feed = self._feeds.get(experiment)
         if feed is not None:
             feed.dirty.set()
+            self.woken += 1
 
     def trouble(self, experiment: str, problem: str) -> None:
         """The journal cannot be written: said although no entry can say it."""
@@ -221,8 +229,13 @@ class Hub:
             paths=feed.paths if feed.paths != old_paths else None,
         )
         text = encode(patch).decode()
+        self.encoded += 1
         for client in list(feed.clients):
             self._update(client, text)
+        now = time.time()
+        for entry in entries:
+            if entry.cause.source is Source.KERNEL:
+                self.lag.add(now - entry.at)
 
     def _update(self, client: Client, text: str) -> None:
         """Sends ``text``, or remembers that the browser needs a snapshot once its last message has come through."""
@@ -253,6 +266,7 @@ class Hub:
         """Sends at once where the socket takes it; otherwise the send stays pending and the rest goes on."""
         client.behind = False
         self.delivered += 1
+        self.characters += len(text)
         if client.write is not None and client.write(text):
             return
         loop = asyncio.get_running_loop()
@@ -294,6 +308,7 @@ class Hub:
             for feed in list(self._feeds.values()):
                 for client in list(feed.clients):
                     if client.pending is not None and not client.closing and now - client.since > BLOCKED_S:
+                        self.slow += 1
                         self.dismiss(client, TRY_LATER)
 
     def dismiss(self, client: Client, code: int) -> None:

@@ -63,6 +63,7 @@ class MeasurementHub(Hub):
             feed.loaded = True
             text = self._snapshot(feed)
         elif new:
+            self.encoded += 1
             text = encode({"v": PROTOCOL_VERSION, "type": "blocks", "run": shown.run, "blocks": new}).decode()
         else:
             return

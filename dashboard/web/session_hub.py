@@ -102,6 +102,10 @@ class ClassHub(Hub):
         feed = self._feed(session)
         return dict.fromkeys(feed.present(time.time()), True) if feed is not None else {}
 
+    def number_present(self, now: float) -> int:
+        """How many seats of all classes are there."""
+        return sum(len(feed.present(now)) for feed in self._feeds.values() if isinstance(feed, ClassFeed))
+
     async def enter(self, session: str, seat: str, send: Send, write: WriteNow | None, *, admitted: bool) -> Client:
         """A browser of a seat, or of the instructor (``INSTRUCTOR``)."""
         self._loop = asyncio.get_running_loop()
@@ -217,6 +221,7 @@ class ClassHub(Hub):
             feed.hosts = {}
         if state != feed.state:
             feed.state, feed.snapshot = state, None
+            self.encoded += 1
             text = self._snapshot(feed)
             first, feed.loaded = not feed.loaded, True
             for client in list(feed.clients):

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 from asgiref.sync import sync_to_async
 from channels.db import database_sync_to_async
-from django.db import DatabaseError, connection
 from django.http import (
     Http404,
     HttpRequest,
@@ -289,24 +288,3 @@ async def examined() -> Any:
             return await examine(engine, private=False)
         finally:
             await engine.close()
-
-
-@require_GET
-def healthz(_request: HttpRequest) -> HttpResponse:
-    """Alive."""
-    return HttpResponse("ok\n", content_type="text/plain")
-
-
-@require_GET
-def readyz(_request: HttpRequest) -> HttpResponse:
-    """Alive, with a database and an engine: 200, else 503 with what is missing."""
-    missing = []
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError:
-        missing.append("database")
-    if service.context is None:
-        missing.append("engine")
-    text = "ready\n" if not missing else f"missing: {', '.join(missing)}\n"
-    return HttpResponse(text, status=503 if missing else 200, content_type="text/plain")

@@ -141,7 +141,7 @@ async def test_without_a_session_nothing_answers_but_the_written_list(identity: 
 
 async def test_the_open_answers_tell_nothing(identity: str) -> None:
     assert (await http("GET", "/healthz")).text == "ok\n"
-    assert (await http("GET", "/readyz")).text == "missing: engine\n"
+    assert (await http("GET", "/readyz")).text == "missing: engine\nNo Docker Engine has answered yet.\n"
     assert identity not in (await http("GET", "/sign-in/")).text
 
 
