@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
 _PACKAGE = Path(__file__).resolve().parent
 _CARRIED = _PACKAGE / "_files"
@@ -73,3 +74,25 @@ def secret_key(folder: Path) -> str:
         finally:
             path.with_suffix(".new").unlink(missing_ok=True)
     return path.read_text(encoding="utf-8").strip()
+
+
+#: A statement that takes longer is a mistake, and must not hold a connection for ever; migrations are exempt.
+_TIMEOUTS = "-c statement_timeout=30000 -c lock_timeout=15000 -c idle_in_transaction_session_timeout=60000"
+
+
+def bound_connections(database: Any) -> None:
+    """Settings of a PostgreSQL: a pool that is bounded and gives no connection that has died."""
+    most = int(value("NETMODES_DATABASE_CONNECTIONS", "20"))
+    options = {"options": _TIMEOUTS, "connect_timeout": 5, "application_name": "netmodes"}
+    pool = {"min_size": 1, "max_size": most, "timeout": 10.0, "max_idle": 60.0, "reconnect_timeout": 5.0}
+    database["OPTIONS"] = {**options, **database.get("OPTIONS", {}), "pool": pool}
+    database["CONN_HEALTH_CHECKS"] = True
+
+
+def channel_layer(redis: str) -> dict[str, Any]:
+    """Django Channels' setting: over Redis where there is one."""
+    if not redis:
+        return {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    host = {"address": redis, "socket_connect_timeout": 2.0, "health_check_interval": 15}
+    settings = {"hosts": [host], "prefix": "netmodes", "capacity": 1000, "expiry": 10}
+    return {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": settings}

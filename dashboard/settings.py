@@ -88,9 +88,13 @@ DATABASES = {
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = SQLITE_OPTIONS
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.db")}
+elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    configuration.bound_connections(DATABASES["default"])
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+#: Where wake-ups go between processes; without it each process knows its own alone.
+REDIS_URL = configuration.value("REDIS_URL")
+CHANNEL_LAYERS = {"default": configuration.channel_layer(REDIS_URL)}
 
 SESSION_ENGINE = "dashboard.web.session_store"
 SESSION_COOKIE_HTTPONLY = True

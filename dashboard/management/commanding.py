@@ -18,10 +18,13 @@ from dashboard import configuration
 from dashboard.core.messages import encode
 from dashboard.engine.private_host import PrivateHostError
 from dashboard.engine.protocol import EngineError
+from dashboard.lab import advisory
 from dashboard.lab.freezing import NotSavedError
 
 FAILED = 1
 WRONG_USAGE = 2
+#: How long a database of its own machine may take to come up beside this process.
+WAIT_S = 60.0
 
 
 class NetmodesCommand(BaseCommand):
@@ -63,12 +66,15 @@ class NetmodesCommand(BaseCommand):
         sys.stdout.flush()
 
     def migrate(self) -> None:
-        """The database as this version needs it; a file is nobody's but its owner's."""
+        """The database as this version needs it, made so by one process at a time; a file is nobody's but its
+        owner's."""
         database = settings.DATABASES["default"]
         try:
             if database["ENGINE"] == "django.db.backends.sqlite3":
                 configuration.keep_private(Path(database["NAME"]))
-            call_command("migrate", verbosity=0, interactive=False)
+            advisory.wait_for_database(WAIT_S, self.say)
+            with advisory.one_at_a_time(advisory.MIGRATION), advisory.without_timeout():
+                call_command("migrate", verbosity=0, interactive=False)
         except (DatabaseError, OSError) as error:
             raise CommandError(f"The database cannot be used: {error}.", returncode=FAILED) from None
 

@@ -7,27 +7,43 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
+from django.conf import settings
+
 from dashboard import configuration
+from dashboard.core.team import Role
 from dashboard.lab.reconciler import LabBusyError, LabLock
 from dashboard.models.access import make_token
 
 
 def address_file() -> Path:
-    """Holds the address while something serves."""
-    return configuration.data_dir() / "serving"
+    """Holds the address while something serves; of each web process of the team shape, where several machines share
+    a data folder."""
+    apart = configuration.value("NETMODES_ROLE") == Role.WEB
+    return configuration.data_dir() / (f"serving.{socket.gethostname()}" if apart else "serving")
 
 
-def served_address() -> str | None:
-    """Where this data folder is served from already; None if by nobody, or by somebody who is not that far."""
+def lab_is_here() -> bool:
+    """Whether somebody drives Docker from this data folder."""
     lock = LabLock(configuration.data_dir())
     try:
         lock.acquire()
     except LabBusyError:
+        return True
+    lock.release()
+    return False
+
+
+def served_address() -> str | None:
+    """Where this data folder is served from already; None if by nobody, or by somebody who is not that far."""
+    if configuration.value("NETMODES_ROLE") == Role.WEB or lab_is_here():
         with suppress(FileNotFoundError):
             return address_file().read_text(encoding="utf-8")
-        return None
-    lock.release()
     return None
+
+
+def public_address(address: str) -> str:
+    """What people open: the first of ``NETMODES_TRUSTED_ORIGINS`` where a reverse proxy stands before ``address``."""
+    return next(iter(settings.CSRF_TRUSTED_ORIGINS), address)
 
 
 def address_to_open(host: str, port: int) -> str:

@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 
 from dashboard import configuration
 from dashboard.management.commanding import FAILED, NetmodesCommand
-from dashboard.management.serving import served_address, sign_in_line
+from dashboard.management.serving import public_address, served_address, sign_in_line
 
 
 class Command(NetmodesCommand):
@@ -22,4 +22,4 @@ class Command(NetmodesCommand):
         if address is None:
             message = f"Nothing serves from {configuration.data_dir()}: type {configuration.COMMAND} up."
             raise CommandError(message, returncode=FAILED)
-        self.stdout.write(sign_in_line(address))
+        self.stdout.write(sign_in_line(public_address(address)))

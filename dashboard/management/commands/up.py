@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import socket
 from contextlib import suppress
 from typing import Any
@@ -9,10 +11,15 @@ from typing import Any
 import uvicorn
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from dashboard.management.commanding import NetmodesCommand
+from dashboard import configuration
+from dashboard.core.team import Role, role_of
+from dashboard.lab.lab_process import run_lab
+from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand
 from dashboard.management.serving import (
     address_file,
     address_to_open,
+    lab_is_here,
+    public_address,
     served_address,
     sign_in_line,
     tell_service_manager,
@@ -35,13 +42,14 @@ class Server(uvicorn.Server):
         if self.started and not self.should_exit:
             self._command.stdout.write(f"Netmodes serves on {self._url}")
             self._command.stdout.write(self._link)
-            self._command.stdout.write("Ctrl-C stops everything that it started.")
+            if configuration.value("NETMODES_ROLE") != Role.WEB:
+                self._command.stdout.write("Ctrl-C stops everything that it started.")
             self._command.stdout.flush()
             tell_service_manager("READY=1")
 
 
 class Command(NetmodesCommand):
-    """Serves on 127.0.0.1."""
+    """Serves on 127.0.0.1, or drives Docker for those that do."""
 
     help = "Serves Netmodes and prints a one-time sign-in link."
 
@@ -49,13 +57,45 @@ class Command(NetmodesCommand):
         """Where to listen."""
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
         parser.add_argument("--port", type=int, default=8000, help="port to listen on (default 8000)")
+        parser.add_argument(
+            "--role",
+            default=configuration.value("NETMODES_ROLE", "all"),
+            help="all (default); or, with a database for both: web serves pages only, lab drives Docker only",
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Runs until Ctrl-C."""
-        host, port = options["host"], options["port"]
+        try:
+            role = role_of(options["role"])
+        except ValueError as error:
+            raise CommandError(str(error), returncode=WRONG_USAGE) from None
+        os.environ["NETMODES_ROLE"] = str(role)
+        if role is Role.LAB:
+            self._drive()
+        else:
+            self._serve(role, options["host"], options["port"])
+
+    def _drive(self) -> None:
+        """A lab without pages."""
+        if lab_is_here():
+            message = f"Another Netmodes drives Docker from {configuration.data_dir()} already."
+            raise CommandError(message, returncode=FAILED)
+        self.migrate()
+
+        def ready(engine: str) -> None:
+            self.stdout.write(f"The lab of Netmodes is here: {engine}")
+            self.stdout.write("Ctrl-C stops everything that it started; SIGTERM leaves it for the next lab.")
+            self.stdout.flush()
+            tell_service_manager("READY=1")
+
+        if code := asyncio.run(run_lab(configuration.data_dir(), self.say, ready)):
+            raise SystemExit(code)
+
+    def _serve(self, role: Role, host: str, port: int) -> None:
+        """Pages, with a lab in the same process or without one."""
         if not 0 < port < 65536:
-            raise CommandError("--port takes a number from 1 to 65535.", returncode=2)
-        if self._serves_already():
+            raise CommandError("--port takes a number from 1 to 65535.", returncode=WRONG_USAGE)
+        if role is Role.ALL and self._serves_already():
             return
         listening = self._listen(host, port)
         self.migrate()
@@ -79,7 +119,7 @@ class Command(NetmodesCommand):
         try:
             # Cleaned up by then: uvicorn raises the signal once more when it has stopped.
             with suppress(KeyboardInterrupt):
-                Server(config, self, url, sign_in_line(url)).run(sockets=[listening])
+                Server(config, self, url, sign_in_line(public_address(url))).run(sockets=[listening])
         finally:
             address.unlink(missing_ok=True)
 
@@ -89,7 +129,7 @@ class Command(NetmodesCommand):
         if address is None:
             return False
         self.stdout.write(f"Netmodes serves on {address} already.")
-        self.stdout.write(sign_in_line(address))
+        self.stdout.write(sign_in_line(public_address(address)))
         return True
 
     def _listen(self, host: str, port: int) -> socket.socket:
