@@ -1,19 +1,20 @@
-// Puts the page together. State enters through data attributes and messages, markup only through templates.
+// Puts the page together. State enters through data attributes and messages, markup only through templates. What one
+// page alone needs is loaded by that page alone; its template names it (templatetags/modules.py).
 
 import { createCopying, createLocalTimes, createMenu, createTheme } from "./ui/chrome.js";
-import { createExperiment } from "./ui/experiment.js";
-import { createLaunch } from "./ui/launch.js";
-import { getJson } from "./io/http.js";
 
-const trackOfPage = () => getJson(document.querySelector("[data-track]").dataset.track);
+async function trackOfPage() {
+  const { getJson } = await import("./io/http.js");
+  return getJson(document.querySelector("[data-track]").dataset.track);
+}
 
 const main = document.getElementById("main");
 createTheme();
 createMenu();
 createCopying();
 createLocalTimes();
-createLaunch(main);
-if (main.dataset.page === "experiment") createExperiment(main);
+if (main.querySelector("[data-launch]")) (await import("./ui/launch.js")).createLaunch(main);
+if (main.dataset.page === "experiment") (await import("./ui/experiment.js")).createExperiment(main);
 if (main.dataset.page === "step") (await import("./ui/workshop.js")).createWorkshopStep(main);
 if (main.dataset.page === "result") (await import("./ui/workshop.js")).createPrinting(main);
 if (main.dataset.page === "claims") (await import("./ui/claims.js")).createClaims(main);
