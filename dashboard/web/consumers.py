@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from channels.consumer import AsyncConsumer
 from channels.db import database_sync_to_async
 from channels.exceptions import StopConsumer
+from django.contrib.sessions.models import Session
+from django.utils import timezone
 
 from dashboard.lab import measurements, store
-from dashboard.web.hub import GONE, Client, Hub
+from dashboard.web.hub import GONE, TRY_LATER, Client, Hub
 from dashboard.web.hub import hub as experiments
 from dashboard.web.measuring_hub import hub as runs
 from dashboard.web.wire import EXTENSION
 
+log = logging.getLogger(__name__)
 READ_ONLY = 4405
 SIGNED_OUT = 4403
+#: A session may end in another process, or by its age: so often it is looked whether those with connections are there.
+LOOK_S = 10.0
 
 
 class Listening(Protocol):
@@ -29,6 +36,7 @@ class Listening(Protocol):
 
 #: The open connections of each session in this process.
 _of_session: dict[str, set[Listening]] = {}
+_looking: set[asyncio.Task[None]] = set()
 
 
 def _session_of(one: Listening) -> str:
@@ -38,6 +46,9 @@ def _session_of(one: Listening) -> str:
 def listed(one: Listening) -> None:
     """A connection is open: it ends with its session."""
     _of_session.setdefault(_session_of(one), set()).add(one)
+    if not any(not task.done() for task in _looking):
+        _looking.clear()
+        _looking.add(asyncio.get_running_loop().create_task(_look_after_sessions(), name="sessions-look"))
 
 
 def end_of(one: Listening) -> None:
@@ -49,11 +60,37 @@ def end_of(one: Listening) -> None:
         _of_session.pop(key, None)
 
 
-def end_session(key: str) -> None:
+def end_session(key: str, code: int = SIGNED_OUT) -> None:
     """Closes every connection of a session that has ended: its pages say that they are signed out."""
     for one in tuple(_of_session.get(key, ())):
-        if one.client is not None:
-            one.hub.dismiss(one.client, SIGNED_OUT)
+        if one.client is not None and not one.client.closing:
+            one.hub.dismiss(one.client, code)
+
+
+def _ended(keys: Sequence[str]) -> set[str]:
+    """Those of these sessions that are not there any more."""
+    there = Session.objects.filter(session_key__in=keys, expire_date__gt=timezone.now())
+    return set(keys) - set(there.values_list("session_key", flat=True))
+
+
+async def end_ended_sessions() -> None:
+    """Closes the connections of sessions that are not there any more.
+
+    A session that only got a new key is one of them: so they are told to come again, and whoever is signed out is
+    refused then.
+    """
+    for key in await database_sync_to_async(_ended, thread_sensitive=False)(tuple(filter(None, _of_session))):
+        end_session(key, TRY_LATER)
+
+
+async def _look_after_sessions() -> None:
+    """As long as there are connections."""
+    while _of_session:
+        await asyncio.sleep(LOOK_S)
+        try:
+            await end_ended_sessions()
+        except Exception:
+            log.exception("it is not known which sessions have ended; the next look tells")
 
 
 class FeedConsumer(AsyncConsumer):

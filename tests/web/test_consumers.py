@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 from channels.db import database_sync_to_async
+from django.contrib.sessions.models import Session
 
 from dashboard.core.lifecycle import Wanted
 from dashboard.lab import store
-from dashboard.web.consumers import READ_ONLY, SIGNED_OUT
-from dashboard.web.hub import GONE, hub
+from dashboard.web.consumers import READ_ONLY, SIGNED_OUT, end_ended_sessions
+from dashboard.web.hub import GONE, TRY_LATER, hub
 from tests.fakes import FakeEngine
 from tests.polling import eventually
 from tests.specs import make_spec
-from tests.web.door import ORIGIN, Person, http, person, websocket
+from tests.web.door import ORIGIN, Person, cookie_name, http, person, websocket
 from tests.web.here import lab_here
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -106,3 +107,22 @@ async def test_a_launch_is_followed_from_the_wish_to_the_proof(
                     phases.append(message["experiment"]["phase"])
             await bench.want(identity, Wanted.REMOVED)
             assert await socket.closed() == GONE
+
+
+async def test_a_session_that_ended_elsewhere_ends_its_connections_and_no_other_s(me: Person, identity: str) -> None:
+    other = await person()
+    async with (
+        websocket(f"/ws/experiments/{identity}/", who=me, headers=OWN) as mine,
+        websocket(f"/ws/experiments/{identity}/", who=other, headers=OWN) as theirs,
+    ):
+        await mine.message()
+        await theirs.message()
+        await end_ended_sessions()
+        assert mine.outgoing.empty()
+        await database_sync_to_async(Session.objects.filter(session_key=me.cookies[cookie_name()]).delete)()
+        await end_ended_sessions()
+        assert await mine.closed() == TRY_LATER
+        assert theirs.outgoing.empty()
+    async with websocket(f"/ws/experiments/{identity}/", who=me, headers=OWN) as again:
+        assert again.refusal is not None
+        assert again.refusal.status == 403
