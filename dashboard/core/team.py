@@ -5,10 +5,11 @@ No clock: times are arguments, in seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from dashboard.core.heartbeat import Heartbeat
+from dashboard.core.heartbeat import SILENT_S, Heartbeat
 from dashboard.core.messages import EngineRef
 
 #: How often a lab says that it is there, and after how long a silence it counts as away.
@@ -89,6 +90,17 @@ def facts_now(heard: Heard | None, now: float) -> LabFacts:
     if heard.number == 0 or now - heard.at > AWAY_S:
         return LabFacts(None, AWAY)
     return heard.facts
+
+
+def heart_of(heard: Heard | None, now: float, epoch: float) -> Heartbeat | None:
+    """How the lab was when it was heard of last, by this machine's clock (``epoch`` is ``now`` in seconds of the
+    epoch); one that counts as away is long silent."""
+    if heard is None or heard.facts.heart is None:
+        return None
+    silent_s = now - heard.at
+    if is_away(heard, now):
+        silent_s = max(silent_s, SILENT_S + 1.0)
+    return replace(heard.facts.heart, at=epoch - silent_s)
 
 
 def is_away(heard: Heard | None, now: float) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from django.db import DatabaseError
 
+from dashboard.core.heartbeat import Heartbeat
 from dashboard.engine.private_host import PrivateHostError
 from dashboard.engine.protocol import EngineError
 from dashboard.lab import advisory
@@ -54,6 +55,11 @@ class Keeper:
     def context(self) -> Context | None:
         """What is known of the engine, if there is one."""
         return self._lab.context if self._lab else None
+
+    def beat(self) -> Heartbeat | None:
+        """How the lab is and what it has counted, None if there is none. May be asked from any thread."""
+        lab = self._lab
+        return lab.heartbeat() if lab is not None else None
 
     @property
     def lab(self) -> Lab:

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from dashboard.core.team import BEAT_S, KEPT_S, LabFacts
@@ -88,7 +89,7 @@ class TeamLab:
     def facts(self) -> LabFacts:
         """What the pages show."""
         context = self._keeper.context
-        return LabFacts(context.ref if context is not None else None, self._keeper.problem)
+        return LabFacts(context.ref if context is not None else None, self._keeper.problem, self._keeper.beat())
 
     async def _beat(self) -> None:
         if not await self._keeper.is_still_ours():
@@ -102,8 +103,9 @@ class TeamLab:
         self._number += 1
         facts = self.facts()
         await self._database.run(team_store.beat, self._number, facts, time.time())
-        if facts != self._facts:
-            self._facts = facts
+        said, before = replace(facts, heart=None), self._facts
+        self._facts = said
+        if said != before:
             self._wakes.send(WEB, "beat")
 
     async def _forget(self) -> None:

@@ -1,180 +1,184 @@
-"""The lab of this process, as the web side reaches it."""
+"""The lab, as the web side reaches it: in this process, or through the database where it is another's."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from typing import Any, Concatenate
 
+from dashboard import configuration
 from dashboard.core.heartbeat import Heartbeat
-from dashboard.engine.private_host import PrivateHostError
-from dashboard.engine.protocol import EngineError
+from dashboard.core.messages import EngineRef
+from dashboard.core.team import UNHEARD, LabFacts, Role, role_of
 from dashboard.lab import store
-from dashboard.lab.class_hosts import ClassHosts
-from dashboard.lab.context import Context
-from dashboard.lab.labs import HostAwayError, Labs
-from dashboard.lab.opening import open_context
-from dashboard.lab.reconciler import Lab, LabBusyError, LabLock, Turns
-from dashboard.lab.workshop_do import clean_up, workshop_host
+from dashboard.lab.keeping import Keeper, LabAwayError
+from dashboard.lab.questions import handed, question_of
+from dashboard.lab.team_lab import TeamLab
+from dashboard.lab.wakes import LAB, WEB, Wake, WakePublisher, Wakes, is_set_up
+from dashboard.web.far_lab import FarLab, in_database
 from dashboard.web.hub import hub
 from dashboard.web.measuring_hub import hub as measuring_hub
 
+__all__ = ["HubPublisher", "LabAwayError", "Service", "service"]
+
 log = logging.getLogger(__name__)
-RETRY_S = 3.0
-#: How long the end waits for what the buttons of a workshop have made; the next start removes the rest.
-CLEAN_UP_S = 10.0
-#: What a lab may lack: an engine, the means to start one, or the data folder to itself.
-AWAY = (EngineError, PrivateHostError, LabBusyError)
-
-
-class LabAwayError(Exception):
-    """There is no lab: no engine answered when Netmodes started, or none does now."""
 
 
 class HubPublisher:
-    """Wakes the hub of this process."""
+    """Wakes the hubs of this process, and the other processes if there are any."""
+
+    def __init__(self, wakes: Wakes | None = None) -> None:
+        self._others = WakePublisher(wakes) if wakes is not None else None
 
     def wake(self, experiment: str) -> None:
         """There are new entries."""
         hub.wake(experiment)
+        if self._others is not None:
+            self._others.wake(experiment)
 
     def measured(self, run: str) -> None:
         """There is something new of a measurement."""
         measuring_hub.wake(run)
+        if self._others is not None:
+            self._others.measured(run)
 
     def trouble(self, experiment: str, problem: str) -> None:
         """The journal cannot be written."""
         hub.trouble(experiment, problem)
+        if self._others is not None:
+            self._others.trouble(experiment, problem)
 
 
-class Service:
-    """Starts the lab with the server and stops it with it."""
+class Service(Keeper):
+    """Starts the lab with the server and stops it with it; or, in a process of pages only, knows another's."""
 
     def __init__(self) -> None:
-        self._stack: AsyncExitStack | None = None
-        self._lab: Lab | None = None
-        self._labs: Labs | None = None
-        self._hosts: ClassHosts | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._trying: asyncio.Task[None] | None = None
-        self.problem = ""
+        self.wakes = Wakes()
+        super().__init__(HubPublisher(self.wakes))
+        self.role = Role.ALL
+        self._far: FarLab | None = None
+        self._team: TeamLab | None = None
+        #: Who hears what other processes tell; set by ``web.team``.
+        self.hears: Callable[[Wake], None] | None = None
 
     @property
-    def context(self) -> Context | None:
-        """What is known of the engine, if there is one."""
-        return self._lab.context if self._lab else None
+    def is_team(self) -> bool:
+        """Whether other processes may serve the same pages."""
+        return self.role is not Role.ALL or is_set_up()
+
+    @property
+    def facts(self) -> LabFacts:
+        """What the pages show of the lab. From any thread."""
+        if self._far is not None:
+            return self._far.facts
+        context = self.context
+        return LabFacts(context.ref if context is not None else None, self.problem)
+
+    @property
+    def engine(self) -> EngineRef | None:
+        """Which engine it is, if there is one. From any thread."""
+        return self.facts.engine
 
     def beat(self) -> Heartbeat | None:
-        """How the lab is and what it has counted, None if there is none. May be asked from any thread."""
-        lab = self._lab
-        return lab.heartbeat() if lab is not None else None
+        """How the lab is and what it has counted, None if there is none. From any thread."""
+        return self._far.heart() if self._far is not None else super().beat()
 
-    @property
-    def lab(self) -> Lab:
-        """The lab, or LabAwayError with what to do."""
-        if self._lab is None:
-            raise LabAwayError(self.problem or "No Docker Engine answers.")
-        return self._lab
-
-    @property
-    def class_hosts(self) -> ClassHosts:
-        """The private hosts of classes, or LabAwayError with what to do. To be used within ``on_lab`` or ``ask``."""
-        if self._hosts is None:
-            raise LabAwayError(self.problem or "No Docker Engine answers.")
-        return self._hosts
+    def require(self) -> None:
+        """LabAwayError with what to do where nothing could be driven now."""
+        facts = self.facts if self._far is not None else None
+        if facts is None:
+            _ = self.lab
+        elif facts.engine is None:
+            raise LabAwayError(facts.problem or UNHEARD)
 
     async def start(self, data_dir: Path, say: Callable[[str], None]) -> None:
-        """Opens the engine and begins; without an engine the pages still work and say what is wrong,
-        and it is looked for until it answers."""
+        """Begins. Without an engine, or without a lab, the pages still work and say what is wrong."""
+        self.role = role_of(configuration.value("NETMODES_ROLE", "all"))
         self._loop = asyncio.get_running_loop()
-        try:
-            await self._open(data_dir, say, may_start_private=True)
-        except AWAY as error:
-            self.problem = str(error)
-            say(self.problem)
-            self._trying = self._loop.create_task(self._keep_trying(data_dir, say))
-
-    async def _open(self, data_dir: Path, say: Callable[[str], None], *, may_start_private: bool) -> None:
-        async with AsyncExitStack() as stack:
-            lock = LabLock(data_dir)
-            lock.acquire()
-            stack.callback(lock.release)
-            context = await open_context(stack, data_dir, say, HubPublisher(), may_start_private=may_start_private)
-            turns = Turns()
-            lab, labs = Lab(context, turns=turns), Labs(context, turns)
-            stack.push_async_callback(lab.close)
-            stack.push_async_callback(labs.close)
-            await lab.start()
-            hosts = ClassHosts(context, labs)
-            await hosts.open()
-            self._stack, self._lab, self._labs, self._hosts, self.problem = stack.pop_all(), lab, labs, hosts, ""
-
-    async def _keep_trying(self, data_dir: Path, say: Callable[[str], None]) -> None:
-        while self._lab is None:
-            await asyncio.sleep(RETRY_S)
-            try:
-                await self._open(data_dir, say, may_start_private=False)
-                say("The Docker Engine answers now.")
-            except AWAY as error:
-                self.problem = str(error)
+        if self.role.drives:
+            await self.open_lab(data_dir, say)
+            if self.is_team:
+                self._team = TeamLab(self, self.wakes, lambda: say("Another lab has taken over: restart this one."))
+                await self._team.start()
+        else:
+            self._far = FarLab(self.wakes)
+            await self._far.start()
+        await self.wakes.open((WEB, LAB) if self.role.drives else (WEB,), self._heard)
 
     async def stop(self, say: Callable[[str], None]) -> None:
         """Stops what was started, bounded in time."""
-        if self._trying is not None:
-            self._trying.cancel()
-            await asyncio.gather(self._trying, return_exceptions=True)
-            self._trying = None
-        hosts, self._hosts, self._labs = self._hosts, None, None
-        if hosts is not None:
-            await hosts.close(stop_hosts=True)
-        lab, self._lab = self._lab, None
-        if lab is not None:
-            count = await lab.stop_all()
-            if count:
-                say(f"Stopped {count} running {'experiment' if count == 1 else 'experiments'}.")
-            with suppress(EngineError, TimeoutError):
-                async with asyncio.timeout(CLEAN_UP_S):
-                    await clean_up(workshop_host(lab.context))
-        if self._stack is not None:
-            await self._stack.aclose()
-            self._stack = None
+        if self._far is not None:
+            await self._far.close()
+            self._far = None
+        if self._team is not None:
+            await self._team.close()
+            self._team = None
+        await self.close_lab(say)
+        await self.wakes.close()
         await hub.close()
         await measuring_hub.close()
 
+    def _heard(self, wake: Wake) -> None:
+        if self._team is not None:
+            self._team.heard(wake)
+        if self._far is not None:
+            match wake:
+                case ("answer", request):
+                    self._far.answered(request)
+                case ("beat",) | ("all",):
+                    self._far.beaten()
+        if self.hears is not None:
+            self.hears(wake)
+
     def wake(self) -> None:
         """Something is wanted; may be called from any thread."""
-        if self._loop is not None:
-            for one in (self._lab, self._labs, self._hosts):
-                if one is not None:
-                    self._loop.call_soon_threadsafe(one.wake)
+        if self._far is not None:
+            self.wakes.send(LAB, "look")
+        else:
+            super().wake()
 
-    async def ask[T](self, question: Callable[[Lab], Awaitable[T]], host: str = "") -> T:
-        """The answer of the lab, in its own loop whichever loop asks; of the lab of a class's ``host`` if that is
-        named. LabAwayError or EngineError."""
+    def tell(self, *wake: str) -> None:
+        """Something that the other processes of pages hear; from any thread."""
+        self.wakes.send(WEB, *wake)
+
+    async def ask[**P, T](
+        self, question: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The lab's answer to one of ``lab.questions``. LabAwayError, EngineError, or what the question says."""
+        return await self.ask_of("", question, *args, **kwargs)
+
+    async def ask_about[**P, T](
+        self, experiment: str, question: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The answer of the lab that drives this experiment."""
+        if self._far is None:
+            _ = self.lab
+        record = await in_database(store.load, experiment)
+        return await self.ask_of(record.host if record is not None else "", question, *args, **kwargs)
+
+    async def ask_of[**P, T](
+        self, host: str, question: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """The answer of the lab of a class's ``host``; of the server's own where that is empty."""
+        known = question_of(question)
+        if self._far is not None:
+            if known is None:
+                raise TypeError(f"{question} is not one of lab.questions")
+            found: T = await self._far.ask(known, host, *args, **kwargs)
+            return found
 
         async def call() -> T:
-            return await question(await self._lab_of(host))
+            to = await handed(self, known, host) if known is not None else await self.lab_of(host)
+            return await question(to, *args, **kwargs)
 
         return await self.on_lab(call)
 
-    async def ask_about[T](self, experiment: str, question: Callable[[Lab], Awaitable[T]]) -> T:
-        """The answer of the lab that drives this experiment."""
-        context = self.lab.context
-        record = await self.on_lab(lambda: context.database.run(store.load, experiment))
-        return await self.ask(question, record.host if record is not None else "")
-
-    async def _lab_of(self, host: str) -> Lab:
-        if not host or self._labs is None:
-            return self.lab
-        try:
-            return await self._labs.lab_of(host)
-        except HostAwayError as error:
-            raise LabAwayError(str(error)) from error
-
     async def on_lab[T](self, work: Callable[[], Awaitable[T]]) -> T:
-        """What ``work`` returns, done in the lab's own loop whichever loop asks."""
+        """What ``work`` returns, done in the lab's own loop whichever loop asks. Only where the lab is here."""
+        if self._far is not None:
+            raise LabAwayError("The lab is another process: this cannot be asked of it.")
         if self._loop is None or self._loop is asyncio.get_running_loop():
             return await work()
 
