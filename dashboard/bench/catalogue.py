@@ -19,6 +19,7 @@ from dashboard.bench import (
     launch,
     order,
     page,
+    pages,
     replay,
     reports,
     resolution,
@@ -43,6 +44,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "change": change,
     "fan-out": fanout,
     "page": page,
+    "pages": pages,
     "history": history,
     "report": reports,
     "replay": replay,
@@ -65,7 +67,7 @@ TRUTH = ("fidelity", "no-alarm", "resolution", "order", "stalls", "watchers", "s
 
 
 #: Left out unless they are asked for: they take minutes, or a browser.
-LONG = frozenset({*TRUTH, "claims", "replay", "class", "class-hosts"})
+LONG = frozenset({*TRUTH, "claims", "pages", "replay", "class", "class-hosts"})
 
 
 def choose(asked: Sequence[str]) -> tuple[str, ...]:

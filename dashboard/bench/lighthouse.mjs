@@ -1,0 +1,49 @@
+// Lighthouse on a running Chromium. stdin: {modules, port, pages: [{name, url, cookies: [{name, value}]}]}; stdout: for
+// each page one line {name, scores: {category: 0…100}, requests, bytes, findings: []} in the order of the pages.
+
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { pathToFileURL } from "node:url";
+
+const CATEGORIES = ["performance", "accessibility", "best-practices"];
+
+/** One command of the DevTools protocol to the browser itself. */
+function command(address, method, params) {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(address);
+    socket.onerror = () => reject(new Error("the browser does not answer"));
+    socket.onopen = () => socket.send(JSON.stringify({ id: 1, method, params }));
+    socket.onmessage = ({ data }) => {
+      const said = JSON.parse(data);
+      if (said.id !== 1) return;
+      socket.close();
+      if (said.error) reject(new Error(said.error.message));
+      else resolve(said.result);
+    };
+  });
+}
+
+function findings(lhr) {
+  return CATEGORIES.flatMap((category) =>
+    lhr.categories[category].auditRefs
+      .filter(({ id, weight }) => weight > 0 && lhr.audits[id].score !== null && lhr.audits[id].score < 0.9)
+      .map(({ id }) => `${id} ${lhr.audits[id].displayValue ?? ""}`.trim()),
+  );
+}
+
+const asked = JSON.parse(await text(process.stdin));
+const { default: lighthouse } = await import(pathToFileURL(join(asked.modules, "lighthouse/core/index.js")));
+const { webSocketDebuggerUrl } = await (await fetch(`http://127.0.0.1:${asked.port}/json/version`)).json();
+for (const page of asked.pages) {
+  await command(webSocketDebuggerUrl, "Storage.clearCookies", {});
+  const cookies = page.cookies.map((one) => ({ ...one, url: page.url, httpOnly: true }));
+  await command(webSocketDebuggerUrl, "Storage.setCookies", { cookies });
+  // Lighthouse empties the cache and the storage of the origin before each run; cookies stay.
+  const { lhr } = await lighthouse(page.url, { port: asked.port, onlyCategories: CATEGORIES, logLevel: "silent" });
+  if (lhr.runtimeError) throw new Error(`${page.name}: ${lhr.runtimeError.message}`);
+  if (new URL(lhr.finalDisplayedUrl).pathname !== new URL(page.url).pathname) throw new Error(`${page.name} led to ${lhr.finalDisplayedUrl}`);
+  const requests = lhr.audits["network-requests"].details.items.filter(({ url }) => url.startsWith("http"));
+  const scores = Object.fromEntries(CATEGORIES.map((one) => [one, Math.round((lhr.categories[one].score ?? 0) * 100)]));
+  const bytes = requests.reduce((sum, one) => sum + (one.transferSize ?? 0), 0);
+  process.stdout.write(`${JSON.stringify({ name: page.name, scores, requests: requests.length, bytes, findings: findings(lhr) })}\n`);
+}
