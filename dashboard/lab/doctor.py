@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+from collections.abc import Sequence
 
 from dashboard.core.availability import EngineTraits, availability
 from dashboard.core.messages import Check, Doctor, EngineRef, ModeReport
@@ -79,6 +80,12 @@ def _tools() -> list[Check]:
     ]
 
 
+def unexamined(problem: str, checks: Sequence[Check] = ()) -> Doctor:
+    """What there is to say where nobody could ask an engine."""
+    reports = tuple(ModeReport(mode, available=False, reason="No Docker Engine answers.") for mode in Mode)
+    return Doctor(None, reports, (Check("engine", ok=False, detail=problem), *checks))
+
+
 async def examine(engine: Engine, *, private: bool) -> Doctor:
     """``doctor/1``; an engine that does not answer is a finding, not an error."""
     may_enter = await asyncio.to_thread(can_enter_namespaces)
@@ -97,9 +104,7 @@ async def examine(engine: Engine, *, private: bool) -> Doctor:
         info = await engine.info()
         modes = await modes_of(engine, info)
     except EngineError as error:
-        checks.insert(0, Check("engine", ok=False, detail=str(error)))
-        reports = tuple(ModeReport(mode, available=False, reason="No Docker Engine answers.") for mode in Mode)
-        return Doctor(None, reports, tuple(checks))
+        return unexamined(str(error), checks)
     checks.insert(0, Check("engine", ok=True, detail=f"Docker Engine {info.version} at {info.endpoint}"))
     machine = info.pid is not None
     checks.append(

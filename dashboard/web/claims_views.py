@@ -28,7 +28,7 @@ def start_run(ids: Sequence[str], owner_id: int | None) -> str:
     """Writes that these claims shall be executed, all of them where none is named; ValueError with a sentence for an
     unknown one, LabAwayError without an engine."""
     claims = choose(all_claims(), ids)
-    _ = service.lab
+    service.require()
     run = claim_runs.create_run([claim.id for claim in claims], owner_id)
     service.wake()
     return run
@@ -37,7 +37,7 @@ def start_run(ids: Sequence[str], owner_id: int | None) -> str:
 def start_misconception(one: Misconception, prediction: str, owner_id: int | None) -> str:
     """Writes that a misconception shall be executed; ValueError without a prediction, LabAwayError without engine."""
     number = one.choice(prediction)
-    _ = service.lab
+    service.require()
     run = claim_runs.create_run([one.claim.id], owner_id, misconception=one.id, prediction=str(number))
     service.wake()
     return run
@@ -70,7 +70,7 @@ def listing(request: HttpRequest) -> HttpResponse:
         "run": live,
         "live": live is not None,
         "history": claim_runs.history(HISTORY),
-        "engine_problem": "" if service.context is not None else service.problem or _("No Docker Engine answers."),
+        "engine_problem": service.missing(),
     }
     return render(request, "claims.html", context)
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from ninja import Query, Router, Schema, Status
 from pydantic import ConfigDict, Field
 
+from dashboard.core.class_work import WorkKind
 from dashboard.core.messages import encode
 from dashboard.core.report import frame
 from dashboard.core.report_bytes import MOST_BYTES
@@ -19,6 +20,7 @@ from dashboard.export.formats import Format, write
 from dashboard.export.pdf import NoPdfError
 from dashboard.lab import report_shares, reports
 from dashboard.lab.report_list import Listed
+from dashboard.web.class_doors import may_open
 from dashboard.web.report_documents import document_of, removals_of
 from dashboard.web.service import service
 
@@ -119,8 +121,12 @@ def save(request: HttpRequest, body: SaveIn) -> Any:
     """Freezes it as it is now. It does not change any more."""
     if bool(body.experiment) == bool(body.measurement):
         return Status(400, {"detail": "Name one thing to save: either experiment or measurement."})
+    runs = (body.measurement, *(body.runs or ()))
+    named = ((WorkKind.EXPERIMENT, body.experiment), *((WorkKind.MEASUREMENT, one) for one in runs))
+    if not all(may_open(kind, one, request.user) for kind, one in named if one):
+        return Status(400, {"detail": "There is nothing of yours with this number."})
     said = body.model_dump(include={"title", "notes", "tags"}) | {"owner_id": request.user.pk}
-    engine = service.context.ref if service.context is not None else None
+    engine = service.engine
     try:
         if body.experiment:
             report = reports.save_experiment(body.experiment, runs=body.runs, engine=engine, **said)

@@ -241,14 +241,13 @@ def _typed(post: QueryDict) -> dict[str, str]:
 
 def _save(request: HttpRequest, back_url: str, save: Callable[..., str]) -> HttpResponse:
     typed = _typed(request.POST)
-    context = service.context
     try:
         identity = save(
             title=typed["title"],
             notes=typed["notes"],
             tags=typed["tags"].split(","),
             owner_id=request.user.pk,
-            engine=context.ref if context is not None else None,
+            engine=service.engine,
         )
     except NotSavedError as error:
         shown = {"problem": str(error), "save_values": typed, "save_url": request.path, "back_url": back_url}

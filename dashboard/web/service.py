@@ -85,13 +85,17 @@ class Service(Keeper):
         """How the lab is and what it has counted, None if there is none. From any thread."""
         return self._far.heart() if self._far is not None else super().beat()
 
+    def missing(self) -> str:
+        """Why nothing can be driven now; empty if it can."""
+        if self._far is None:
+            return "" if self._lab is not None else self.problem or UNHEARD
+        facts = self._far.facts
+        return "" if facts.engine is not None else facts.problem or UNHEARD
+
     def require(self) -> None:
-        """LabAwayError with what to do where nothing could be driven now."""
-        facts = self.facts if self._far is not None else None
-        if facts is None:
-            _ = self.lab
-        elif facts.engine is None:
-            raise LabAwayError(facts.problem or UNHEARD)
+        """LabAwayError with what to do where nothing can be driven now."""
+        if problem := self.missing():
+            raise LabAwayError(problem)
 
     async def start(self, data_dir: Path, say: Callable[[str], None]) -> None:
         """Begins. Without an engine, or without a lab, the pages still work and say what is wrong."""

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dashboard.core.capacity import Capacity, HostLimits
+from dashboard.lab import asked
 from dashboard.web.service import LabAwayError, service
 
 
 async def capacity(limits: HostLimits | None = None) -> Capacity:
     """What there is now; ``problem`` says why there is nothing."""
-
-    async def ask() -> Capacity:
-        return service.class_hosts.capacity(limits)
-
     try:
-        return await service.on_lab(ask)
+        return await service.ask(asked.capacity, limits)
     except LabAwayError as error:
         return Capacity(0, 0, problem=str(error))
 

@@ -17,12 +17,10 @@ from dashboard.core.join_codes import shown
 from dashboard.core.pacing import Pace, step_beside, timer_ends
 from dashboard.core.stream import row_id
 from dashboard.core.training import HOURS, STUCK_FAILURES, STUCK_S, Door, HostsFor, door, text_of
-from dashboard.core.workshop import Workshop, judge_step
+from dashboard.core.workshop import Workshop
 from dashboard.engine.protocol import EngineError
-from dashboard.lab import class_room, seats, training
-from dashboard.lab.reconciler import Lab
-from dashboard.lab.workshop_do import workshop_host
-from dashboard.lab.workshop_look import look
+from dashboard.lab import class_room, seats, training, workshop_asked
+from dashboard.lab.workshop_play import NotOpenError
 from dashboard.models import Experiment, TrainingSession
 from dashboard.web.seats import for_instructor
 from dashboard.web.service import LabAwayError, service
@@ -43,7 +41,7 @@ def _console(row: TrainingSession, workshop: Workshop, link: str) -> dict[str, A
     found = class_room.class_of(row, workshop, now, hub.present(row.id))
     number = workshop.index(row.step) or 0
     stands = door(row.closed_at, row.expires_at, now, shut=row.doors_shut)
-    experiments = Experiment.objects.exclude(wanted="removed").order_by("-created_at")[:SHOWN_EXPERIMENTS]
+    experiments = Experiment.objects.filter(host="").exclude(wanted="removed").order_by("-created_at")
     return {
         "session": row,
         "workshop": workshop,
@@ -59,7 +57,7 @@ def _console(row: TrainingSession, workshop: Workshop, link: str) -> dict[str, A
         "histogram": class_room.histogram_of(row, workshop, workshop.steps[number].slug, peek=True),
         "revealed": row.reveal.split(),
         "questions": class_room.asked(row.id),
-        "experiments": experiments,
+        "experiments": experiments[:SHOWN_EXPERIMENTS],
         "hours": HOURS,
         "failures": STUCK_FAILURES,
         "minutes": STUCK_S / 60,
@@ -126,19 +124,9 @@ async def mirror(request: HttpRequest, row: TrainingSession) -> HttpResponse:
 
 async def _truth(workshop: Workshop, step: str) -> str:
     """What the kernel of this server's engine says about the step's question just now; empty where nobody can say."""
-    number = workshop.index(step)
-    one = workshop.steps[number] if number is not None else None
-    if one is None or one.predict is None or one.predict.reading is None:
-        return ""
-    asked = one
-
-    async def ask(lab: Lab) -> str:
-        observation = await look(workshop_host(lab.context), time.time(), asked.lookups, asked.ports)
-        return judge_step(asked, observation, {}).truth
-
     try:
-        return await service.ask(ask)
-    except (LabAwayError, EngineError):
+        return await service.ask(workshop_asked.truth, workshop.slug, workshop.digest, step)
+    except (LabAwayError, EngineError, NotOpenError):
         return ""
 
 

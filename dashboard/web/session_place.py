@@ -13,18 +13,14 @@ from dashboard.core.class_hosts import HostStage
 from dashboard.core.training import HostsFor, group_key
 from dashboard.core.workshop import Workshop
 from dashboard.core.workshop_walk import Records
-from dashboard.lab import class_room
+from dashboard.lab import asked, class_room
 from dashboard.lab.class_hosts import HostState
-from dashboard.lab.labs import HostAwayError
-from dashboard.lab.reconciler import Lab
 from dashboard.lab.seats import SeatRef
-from dashboard.lab.workshop_look import WorkshopHost
-from dashboard.lab.workshop_play import NotOpenError
 from dashboard.lab.workshop_store import Walk
 from dashboard.models import TrainingSession
 from dashboard.web.service import LabAwayError, service
 from dashboard.web.session_hub import hub
-from dashboard.web.workshop_place import HostOf, Place
+from dashboard.web.workshop_place import Place
 from dashboard.web.workshop_views import in_database, library
 
 
@@ -36,27 +32,13 @@ def workshop_in(row: TrainingSession) -> Workshop:
     return found
 
 
-def _host_of(row: TrainingSession, seat: SeatRef) -> HostOf | None:
-    if row.hosts == HostsFor.NONE:
-        return None
-    group = group_key(row.id, seat.group)
-
-    async def host(_lab: Lab) -> WorkshopHost:
-        try:
-            return await service.class_hosts.workshop_host_of(group)
-        except HostAwayError as error:
-            raise NotOpenError(str(error)) from error
-
-    return host
-
-
 async def host_state(row: TrainingSession, seat: SeatRef) -> HostState | None:
     """How the group's host is; None where there are none."""
     if row.hosts == HostsFor.NONE:
         return None
     group = group_key(row.id, seat.group)
     try:
-        return await service.on_lab(lambda: service.class_hosts.state_of(group))
+        return await service.ask(asked.host_state, group)
     except LabAwayError as error:
         return HostState(group, HostStage.FAILED, str(error))
 
@@ -83,7 +65,8 @@ def place_of(row: TrainingSession, seat: SeatRef, workshop: Workshop, extra: Map
         home=home,
         front=f"{home}steps/",
         end=home,
-        host=_host_of(row, seat),
+        group=group_key(row.id, seat.group) if row.hosts != HostsFor.NONE else "",
+        runs=row.hosts != HostsFor.NONE,
         base="session_base.html",
         until=keeps.until,
         free=keeps.free,

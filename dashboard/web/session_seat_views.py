@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from dashboard.core.training import HostsFor, group_key, text_of
 from dashboard.core.workshop import Workshop
-from dashboard.lab import class_room, class_store, seats, training
+from dashboard.lab import asked, class_room, class_store, seats, training
 from dashboard.lab import workshop_store as store
 from dashboard.lab.seats import SeatRef
 from dashboard.models import TrainingSession
@@ -101,14 +101,8 @@ async def host(request: HttpRequest, row: TrainingSession, seat: SeatRef) -> Htt
         raise Http404(_("Nobody has a host of their own in this session."))
     group, again = group_key(row.id, seat.group), request.POST.get("do") == "reset"
 
-    async def ask() -> None:
-        if again:
-            await service.class_hosts.reset(group)
-        else:
-            await service.class_hosts.host_for(group)
-
     try:
-        await service.on_lab(ask)
+        await service.ask(asked.want_host, group, again)
     except (LabAwayError, class_store.NoHostError) as error:
         sentence = str(error)
 

@@ -15,7 +15,7 @@ from dashboard.core.workshop_walk import Stage
 from dashboard.lab import class_room
 from dashboard.lab import workshop_store as store
 from dashboard.lab.seats import SeatRef
-from dashboard.lab.workshop_play import Play
+from dashboard.lab.workshop_asked import Deed
 from dashboard.models import TrainingSession
 from dashboard.web.seats import for_seat
 from dashboard.web.session_hub import hub
@@ -104,12 +104,9 @@ async def predict(request: HttpRequest, row: TrainingSession, seat: SeatRef, ste
         refusal = await locked(request, place, workshop, one)
         return refusal or await show(request, place, workshop, one, problem=refused, status=status)
     hub.wake(row.id)
-    if place.host is not None:
-
-        async def look(play: Play) -> dict[str, object]:
-            # How it was before: a later look then sees that something has changed.
-            return {"checked": await play.check(step, pressed=False)}
-
+    if place.runs:
+        # How it was before: a later look then sees that something has changed.
+        look = Act(Deed.CHECK)
         if PART in request.headers:
             return await act(request, place, workshop, one, look)
         await act(request, place, workshop, one, look)
@@ -119,13 +116,13 @@ async def predict(request: HttpRequest, row: TrainingSession, seat: SeatRef, ste
 
 
 async def _act(
-    request: HttpRequest, row: TrainingSession, seat: SeatRef, step: str, doing: Callable[[HttpRequest, str], Act]
+    request: HttpRequest, row: TrainingSession, seat: SeatRef, step: str, doing: Callable[[HttpRequest], Act]
 ) -> HttpResponse:
     if (door := _waits(seat)) is not None:
         return door
     place, one = await _where(row, seat, step, whole=PART not in request.headers)
     workshop = await in_database(workshop_in, row)
-    answer = await act(request, place, workshop, one, doing(request, step))
+    answer = await act(request, place, workshop, one, doing(request))
     hub.wake(row.id)
     return answer
 

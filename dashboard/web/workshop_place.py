@@ -3,8 +3,7 @@ as it is then."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,11 +16,11 @@ from dashboard.core.workshop import Step, Workshop
 from dashboard.core.workshop_commands import with_image
 from dashboard.core.workshop_walk import EMPTY, Records, Stage, reached, stage, truth_in_words
 from dashboard.engine.protocol import EngineError
+from dashboard.lab import workshop_asked
 from dashboard.lab import workshop_store as store
-from dashboard.lab.reconciler import Lab
-from dashboard.lab.workshop_do import Done, workshop_host
-from dashboard.lab.workshop_look import WorkshopHost
-from dashboard.lab.workshop_play import Checked, Looks, NotOpenError, Play
+from dashboard.lab.workshop_asked import Deed, Desk
+from dashboard.lab.workshop_do import Done
+from dashboard.lab.workshop_play import Checked, NotOpenError
 from dashboard.lab.workshop_store import Walk
 from dashboard.web.service import LabAwayError, service
 from dashboard.web.views import refuse
@@ -29,15 +28,6 @@ from dashboard.web.workshop_views import in_database, page, steps_of, workshop_o
 
 #: A request with this header gets the page without its frame: the script puts it in place.
 PART = "X-Netmodes-Part"
-IMAGES_S = 1.0
-looks = Looks()
-
-HostOf = Callable[[Lab], Awaitable[WorkshopHost]]
-
-
-async def own_host(lab: Lab) -> WorkshopHost:
-    """The engine of this server."""
-    return workshop_host(lab.context)
 
 
 def _as_walked(walk: Walk) -> Records:
@@ -49,14 +39,16 @@ class Place:
     """Where somebody works through a workshop: as whom, under which addresses, on which host, and how far.
 
     ``home`` is the overview's address, ``front`` what stands before a step's, ``end`` what follows the last step.
-    ``host`` None: nobody runs anything here, one looks on. ``closed`` says why nothing can be done just now.
+    ``group``: whose private host it is, empty for the server's own engine; ``runs`` False: nobody runs anything here,
+    one looks on. ``closed`` says why nothing can be done just now.
     """
 
     person: str
     home: str
     front: str
     end: str
-    host: HostOf | None = own_host
+    group: str = ""
+    runs: bool = True
     base: str = "base.html"
     until: int | None = None
     free: bool = False
@@ -81,17 +73,10 @@ def alone(person: str, workshop: str) -> Place:
 
 async def _images(place: Place) -> frozenset[str]:
     """The images of the engine, so that the command that is shown works as it stands; none where it does not answer."""
-    host_of = place.host
-    if host_of is None:
+    if not place.runs:
         return frozenset()
-
-    async def ask(lab: Lab) -> frozenset[str]:
-        async with asyncio.timeout(IMAGES_S):
-            host = await host_of(lab)
-            return frozenset(tag for image in await host.engine.images() for tag in image.tags)
-
     try:
-        return await service.ask(ask)
+        return frozenset(await service.ask(workshop_asked.images, place.group))
     except (LabAwayError, EngineError, NotOpenError, TimeoutError):
         return frozenset()
 
@@ -130,7 +115,7 @@ async def show(
         "steps": steps_of(workshop, records, place.front, place.until, free=place.free),
         "stage": where,
         "record": record,
-        "watching": place.host is None,
+        "watching": not place.runs,
         "closed": place.closed,
         "predicted": step.predict.choices[prediction] if step.predict and prediction is not None else "",
         "truth": truth_in_words(step, record.truth) if where is Stage.DONE else "",
@@ -204,7 +189,13 @@ async def locked(request: HttpRequest, place: Place, workshop: Workshop, step: S
     return answer
 
 
-Act = Callable[[Play], Awaitable[dict[str, Any]]]
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What somebody does in a step, with what was chosen of its answers, commands or hints."""
+
+    deed: Deed
+    number: int = 0
+    pressed: bool = False
 
 
 async def act(request: HttpRequest, place: Place, workshop: Workshop, step: Step, doing: Act) -> HttpResponse:
@@ -216,38 +207,24 @@ async def act(request: HttpRequest, place: Place, workshop: Workshop, step: Step
         # A page that looks by itself has done nothing wrong.
         status = 200 if "auto" in request.POST else 409
         return await show(request, place, workshop, step, problem=place.closed, status=status)
-    host_of = place.host
-    if host_of is None:
+    if not place.runs:
         sentence = _("Nobody has a host in this session: your instructor runs it, and you look on.")
         return await show(request, place, workshop, step, problem=sentence, status=409)
 
-    async def ask(lab: Lab) -> dict[str, Any]:
-        context = lab.context
-        host = await host_of(lab)
-        return await doing(
-            Play(
-                host,
-                context.database,
-                context.clock,
-                place.person,
-                workshop,
-                until=place.until,
-                looks=looks,
-                free=place.free,
-            )
-        )
-
+    desk = Desk(place.person, workshop.slug, workshop.digest, place.group, place.until, place.free)
     try:
-        shown = await service.ask(ask)
+        came = await service.ask(workshop_asked.act, desk, doing.deed, step.slug, doing.number, doing.pressed)
     except (LabAwayError, EngineError) as error:
         return await show(request, place, workshop, step, problem=str(error), status=503)
     except NotOpenError as error:
         return await show(request, place, workshop, step, problem=str(error), status=409)
     except ValueError as error:
         return await show(request, place, workshop, step, problem=str(error), status=400)
-    if PART not in request.headers and not shown:
+    if PART not in request.headers and came.checked is None:
         return redirect(place.address(step.slug))
-    return await show(request, place, workshop, step, **shown)
+    return await show(
+        request, place, workshop, step, checked=came.checked, done=came.done, ran=came.ran, pressed=came.pressed
+    )
 
 
 def number_in(request: HttpRequest, name: str) -> int:
@@ -256,44 +233,21 @@ def number_in(request: HttpRequest, name: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else -1
 
 
-def predicting(request: HttpRequest, step: str) -> Act:
+def predicting(request: HttpRequest) -> Act:
     """Notes what the person expects."""
-    choice = number_in(request, "choice")
-
-    async def doing(play: Play) -> dict[str, Any]:
-        await play.predict(step, choice)
-        return {}
-
-    return doing
+    return Act(Deed.PREDICT, number_in(request, "choice"))
 
 
-def running(request: HttpRequest, step: str) -> Act:
+def running(request: HttpRequest) -> Act:
     """Does what one of the commands says."""
-    number = number_in(request, "number")
-
-    async def doing(play: Play) -> dict[str, Any]:
-        done = await play.run(step, number)
-        return {"done": done, "ran": number, "checked": await play.check(step, pressed=False, fresh=True)}
-
-    return doing
+    return Act(Deed.RUN, number_in(request, "number"))
 
 
-def checking(request: HttpRequest, step: str) -> Act:
+def checking(request: HttpRequest) -> Act:
     """Looks at the kernel and the Engine; ``auto`` is what an open page sends by itself."""
-    pressed = "auto" not in request.POST
-
-    async def doing(play: Play) -> dict[str, Any]:
-        return {"checked": await play.check(step, pressed=pressed), "pressed": pressed}
-
-    return doing
+    return Act(Deed.CHECK, pressed="auto" not in request.POST)
 
 
-def hinting(request: HttpRequest, step: str) -> Act:
+def hinting(request: HttpRequest) -> Act:
     """Notes that a hint was unfolded."""
-    number = number_in(request, "number")
-
-    async def doing(play: Play) -> dict[str, Any]:
-        await play.hint(step, number)
-        return {}
-
-    return doing
+    return Act(Deed.HINT, number_in(request, "number"))

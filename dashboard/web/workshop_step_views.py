@@ -36,10 +36,10 @@ async def step_page(request: HttpRequest, workshop: str, step: str) -> HttpRespo
 
 
 async def _act(
-    request: HttpRequest, workshop: str, step: str, doing: Callable[[HttpRequest, str], Act]
+    request: HttpRequest, workshop: str, step: str, doing: Callable[[HttpRequest], Act]
 ) -> HttpResponse:
     found, one = await found_step(workshop, step)
-    return await act(request, await _place(request, found.slug), found, one, doing(request, step))
+    return await act(request, await _place(request, found.slug), found, one, doing(request))
 
 
 @require_POST

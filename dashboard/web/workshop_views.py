@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -18,23 +16,18 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from dashboard import configuration
 from dashboard.core.workshop import Workshop
 from dashboard.core.workshop_walk import EMPTY, Records, reached, stage, summarise
+from dashboard.lab import workshop_asked
 from dashboard.lab import workshop_store as store
-from dashboard.lab.reconciler import Lab
-from dashboard.lab.workshop_do import prepare, workshop_host
 from dashboard.lab.workshop_files import Library, Shelved
 from dashboard.lab.workshop_store import Walk
 from dashboard.web.service import LabAwayError, service
 
-_preparing: set[asyncio.Task[str]] = set()
 
-
-@cache
 def library() -> Library:
     """The workshops of this installation."""
-    return Library(configuration.data_dir() / "workshops")
+    return workshop_asked.library()
 
 
 async def _shelves() -> tuple[Shelved, ...]:
@@ -117,7 +110,7 @@ async def overview(request: HttpRequest, workshop: str) -> HttpResponse:
         "workshop": found,
         "steps": steps_of(found, walk.records if walk else {}),
         "come": _come(found, walk),
-        "private": service.context.private if service.context else None,
+        "private": service.engine.private if service.engine else None,
         "has_docker": shutil.which("docker") is not None,
     }
     return await page(request, "workshop.html", context)
@@ -129,20 +122,9 @@ async def start(request: HttpRequest, workshop: str) -> HttpResponse:
     found = await workshop_of(workshop)
     walk = await in_database(store.begin, await person_of(request), found.slug, found.digest, time.time())
 
-    async def get_ready(lab: Lab) -> None:
-        task = asyncio.get_running_loop().create_task(prepare(workshop_host(lab.context), found.images))
-        _preparing.add(task)
-        task.add_done_callback(_prepared)
-
     with suppress(LabAwayError):  # the first step says what is the matter
-        await service.ask(get_ready)
+        await service.ask(workshop_asked.prepare_images, found.images)
     return redirect(_come(found, walk)["url"])
-
-
-def _prepared(task: asyncio.Task[str]) -> None:
-    _preparing.discard(task)
-    if not task.cancelled():
-        task.exception()  # the first step looks whether the image is there, and says what to do
 
 
 @require_POST
@@ -170,6 +152,6 @@ async def result(request: HttpRequest, workshop: str) -> HttpResponse:
         "finished": datetime.fromtimestamp(moment, UTC) if moment else None,
         "took": moment - walk.started_at if moment else None,
         "name": user.get_username(),
-        "engine": service.context.ref if service.context else None,
+        "engine": service.engine,
     }
     return await page(request, "workshop_result.html", context)

@@ -11,11 +11,11 @@ import pytest
 from channels.db import database_sync_to_async
 
 from dashboard.core.docker_run import read_run
+from dashboard.lab import workshop_asked
 from dashboard.lab import workshop_store as store
 from dashboard.lab.workshop_files import Library
 from dashboard.lab.workshop_store import Walk
 from dashboard.templatetags.workshops import duration, markdown
-from dashboard.web import workshop_views
 from dashboard.web.service import service
 from tests.benches import Bench
 from tests.core.test_workshop_reading import GOOD
@@ -155,7 +155,7 @@ async def test_a_walk_to_the_end_has_a_result(
     folder.mkdir(parents=True)
     (folder / "workshop.toml").write_text(GOOD["workshop.toml"])
     (folder / "01-read.md").write_text(READ)
-    monkeypatch.setattr(workshop_views, "library", lambda: Library(own))
+    monkeypatch.setattr(workshop_asked, "library", lambda: Library(own))
     url = await begin(me, "/workshop/mine/")
     assert "Your result so far" in text_of(await get("/workshop/mine/result/", me))
     await post(f"{url}predict/", me, "choice=0")
@@ -235,7 +235,7 @@ async def test_a_broken_workshop_says_what_is_wrong_and_hides_no_other(
 ) -> None:
     (tmp_path / "own" / "<b>").mkdir(parents=True)
     (tmp_path / "own" / "<b>" / "workshop.toml").write_text("format = ")
-    monkeypatch.setattr(workshop_views, "library", lambda: Library(tmp_path / "own"))
+    monkeypatch.setattr(workshop_asked, "library", lambda: Library(tmp_path / "own"))
     shown = await get("/workshop/", me)
     assert "The workshop in “&lt;b&gt;” cannot be used" in shown.text
     assert "workshop.toml:1: this is not TOML" in shown.text
