@@ -36,11 +36,12 @@ def free_port() -> int:
 class Server:
     """One server with a data folder of its own. It outlives a kill: ``start`` serves on the same port again."""
 
-    def __init__(self, data_dir: Path, endpoint: str) -> None:
+    def __init__(self, data_dir: Path, endpoint: str, **settings: str) -> None:
         self.data_dir = data_dir
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._environment = {**os.environ, "NETMODES_DATA_DIR": str(data_dir), "DOCKER_HOST": endpoint}
+        given = {**os.environ, "NETMODES_DATA_DIR": str(data_dir), "DOCKER_HOST": endpoint}
+        self._environment = {**given, **settings}
         self._process: subprocess.Popen[bytes] | None = None
         self._jar = CookieJar()
         self._opener = build_opener(HTTPCookieProcessor(self._jar))

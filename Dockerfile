@@ -1,0 +1,84 @@
+# Netmodes in containers (docs/deploying.md). Stages that are meant to run:
+#
+#   web     serves; an ordinary user, no way to Docker
+#   lab     drives the machine's engine; root, told so by compose.yaml
+#   hosts   lab with a Docker Engine inside, for private hosts and classes
+#
+# BASE is Debian 13, Ubuntu 24.04 or something made of them; what it has already is not installed again. Behind a mirror:
+#   --build-arg PIP_INDEX_URL=…, or --secret id=pip.conf,src=FILE where the address holds a password.
+# Without any network, folders take the place of archive and index:
+#   --build-context archive=FOLDER      apt's lists/ and archives/ (containers/install.sh)
+#   --build-context wheelhouse=FOLDER   wheels of requirements.txt and of the build's packages (containers/pip.sh)
+
+ARG BASE=debian:13-slim
+
+FROM scratch AS archive
+FROM scratch AS wheelhouse
+
+FROM ${BASE} AS base
+RUN --mount=type=bind,source=containers,target=/containers --mount=type=bind,from=archive,target=/archive,rw \
+    /containers/install.sh python3
+
+FROM base AS build
+RUN --mount=type=bind,source=containers,target=/containers --mount=type=bind,from=archive,target=/archive,rw \
+    /containers/install.sh python3-venv
+ARG PIP_INDEX_URL
+ARG PIP_TRUSTED_HOST
+ARG NPM_CONFIG_REGISTRY
+WORKDIR /source
+COPY requirements.txt requirements-dev.txt ./
+# The environment that is copied on has no pip of its own; another one installs into it.
+RUN --mount=type=bind,source=containers,target=/containers --mount=type=bind,from=wheelhouse,target=/wheelhouse \
+    --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=cache,target=/root/.cache \
+    python3 -m venv /build && python3 -m venv --without-pip /opt/netmodes \
+    && /containers/pip.sh --python /opt/netmodes/bin/python install --no-compile --require-hashes -r requirements.txt
+COPY . .
+RUN --mount=type=bind,source=containers,target=/containers --mount=type=bind,from=wheelhouse,target=/wheelhouse \
+    --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=cache,target=/root/.cache \
+    /containers/make-wheel.sh /wheel \
+    && /containers/pip.sh --python /opt/netmodes/bin/python install --no-compile --no-deps --no-index /wheel/*.whl \
+    # Compiled once, by content and not by date: nothing is written later, and the same files come out each time.
+    && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/netmodes/lib
+
+FROM base AS netmodes
+COPY --from=build /opt/netmodes /opt/netmodes
+COPY containers/make-secrets.sh /usr/local/lib/netmodes/
+ENV PATH=/opt/netmodes/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    LANG=C.UTF-8 \
+    PYTHONUNBUFFERED=1 \
+    NETMODES_DATA_DIR=/var/lib/netmodes
+# By number as in compose.yaml, so that the owner of a volume is the same in every image.
+RUN groupadd --gid 10001 netmodes \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/netmodes --shell /usr/sbin/nologin netmodes \
+    && rm -f /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- /var/log/lastlog /var/log/faillog
+ARG BASE
+ARG VERSION
+ARG REVISION
+LABEL org.opencontainers.image.title="Netmodes" \
+      org.opencontainers.image.description="Docker's network modes side by side: launched, read from the kernel, compared live." \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="${BASE}"
+ENTRYPOINT ["netmodes"]
+HEALTHCHECK --interval=20s --timeout=10s --start-period=90s --start-interval=2s --retries=3 CMD ["netmodes", "health"]
+
+FROM netmodes AS lab
+# What it reads the machine with (`netmodes doctor`); the engine is not here.
+RUN --mount=type=bind,source=containers,target=/containers --mount=type=bind,from=archive,target=/archive,rw \
+    /containers/install.sh iproute2 iptables nftables conntrack net-tools busybox-static \
+    && install -d -m 0700 /var/lib/netmodes
+ENV NETMODES_ROLE=lab
+CMD ["up"]
+
+FROM lab AS hosts
+RUN --mount=type=bind,source=containers,target=/containers --mount=type=bind,from=archive,target=/archive,rw \
+    /containers/install.sh docker.io
+
+# Last, hence what `docker build .` makes.
+FROM netmodes AS web
+RUN install -d -m 0700 -o 10001 -g 10001 /var/lib/netmodes
+ENV NETMODES_ROLE=web
+USER 10001:10001
+EXPOSE 8000
+CMD ["up", "--host", "0.0.0.0"]

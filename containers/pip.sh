@@ -1,0 +1,10 @@
+#!/bin/sh
+# The build's pip; where a wheelhouse was given, it takes the place of every index.
+set -eu
+for wheel in /wheelhouse/*.whl; do
+    if [ -e "$wheel" ]; then
+        export PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheelhouse
+        break
+    fi
+done
+exec /build/bin/pip --disable-pip-version-check --quiet "$@" --only-binary :all: --root-user-action ignore

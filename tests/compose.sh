@@ -1,0 +1,200 @@
+#!/bin/bash
+# Proves the Dockerfile and compose.yaml: builds the images, starts them as `docker compose up` does, signs in with the link
+# from the log, launches a comparison, tries, traces, measures, executes claims; looks at what each container may do; takes it
+# all down and looks for what stays.
+#
+# On a private host, which reaches no network: the base is a Debian made by mmdebstrap and imported under the name that the
+# Dockerfile has, PostgreSQL and Redis are made of Debian's packages under the names that compose.yaml has, and folders with
+# packages and wheels take the place of archive and index. compose.yaml itself is used as it stands. With --here it is done
+# on the engine of DOCKER_HOST instead, with a registry, an archive and an index.
+#
+# Usage, as root: tests/compose.sh [--here]     (about four minutes, 3 GB below var/; ./netmodes up must have run once)
+set -euo pipefail
+
+repository=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+python=${PYTHON:-${NETMODES_DATA_DIR:-$repository/var}/venv/bin/python}
+port=${NETMODES_PORT:-8000}
+here=''
+[[ ${1:-} != --here ]] || here=1
+
+fail() {
+    printf 'compose: %s\n' "$*" >&2
+    [[ -z ${compose_ready:-} ]] || { compose ps -a && compose logs --no-color --tail 40; } >&2 || :
+    exit 1
+}
+
+[[ $(id -u) = 0 ]] || fail 'needs root; type: sudo tests/compose.sh'
+docker compose version >/dev/null 2>&1 && docker buildx version >/dev/null 2>&1 ||
+    fail 'needs docker compose and buildx; type: apt-get install docker-compose docker-buildx'
+mkdir -p "$repository/var"
+work=$(mktemp -d "$repository/var/compose.XXXXXX")
+source=$work/source
+
+leave() {
+    [[ -z ${compose_ready:-} ]] || compose down -v --timeout 20 >/dev/null 2>&1 || :
+    [[ -n $here ]] || hosts remove --all >/dev/null 2>&1 || :
+    rm -rf --one-file-system -- "$work"
+}
+trap leave EXIT
+
+hosts() {
+    NETMODES_DATA_DIR=$work/data "$python" "$repository/manage.py" hosts "$@"
+}
+compose() {
+    docker compose --project-directory "$source" -f "$source/compose.yaml" "${overrides[@]}" "$@"
+}
+now_ms() {
+    date +%s%3N
+}
+started=$(now_ms)
+took() {
+    printf 'compose: %s after %d s\n' "$1" $((($(now_ms) - started) / 1000))
+}
+
+mkdir "$source"
+git -C "$repository" archive HEAD | tar -x -C "$source"
+overrides=()
+on_machine=()
+
+# --- without a network ------------------------------------------------------------------------
+
+# A Debian as small as the image of that name, and beside it what would be downloaded into it.
+make_base() {
+    local root=$work/root suite file sources
+    # shellcheck source=/dev/null
+    suite=$(. /etc/os-release && printf %s "${VERSION_CODENAME:-}")
+    # Only sources that the root can reach: not a folder of this machine's.
+    mapfile -t sources < <(grep -L 'file:' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null)
+    mmdebstrap --quiet --variant=minbase --dpkgopt='path-exclude=/usr/share/man/*' \
+        --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
+        "$suite" "$root" "${sources[@]}"
+    tar -C "$root" --numeric-owner -c . | docker import --change 'CMD ["bash"]' - debian:13-slim >/dev/null
+    # How this machine reaches the archives.
+    cp -a /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
+    rm -f "$root"/etc/apt/apt.conf.d/*needrestart
+    mkdir -p "$root/etc/ssl/certs"
+    cp -a /etc/ssl/certs/. "$root/etc/ssl/certs/"
+    for file in /etc/resolv.conf /etc/hosts; do cp -L "$file" "$root$file"; done
+    chroot "$root" apt-get -qq update
+    chroot "$root" apt-get -qq -y --no-install-recommends --download-only install python3 python3-venv iproute2 iptables \
+        nftables conntrack net-tools busybox-static docker.io postgresql redis-server >/dev/null
+    mkdir "$work/archive"
+    cp -a "$root/var/lib/apt/lists" "$root/var/cache/apt/archives" "$work/archive/"
+    rm -rf --one-file-system "$root"
+}
+
+make_wheelhouse() {
+    "$source/containers/lock-of.sh" "$source/requirements-dev.txt" hatchling packaging pathspec pluggy trove-classifiers \
+        >"$work/build.txt"
+    for lock in "$source/requirements.txt" "$work/build.txt"; do
+        "$python" -m pip download -q --no-deps --require-hashes --only-binary :all: -d "$work/wheelhouse" -r "$lock"
+    done
+    # The charts' library, as the launcher has fetched it.
+    mkdir -p "$source/static/vendor"
+    cp -a "$repository/static/vendor/uplot" "$source/static/vendor/"
+}
+
+if [[ -z $here ]]; then
+    command -v mmdebstrap >/dev/null || fail 'needs mmdebstrap; type: apt-get install mmdebstrap'
+    host=$(hosts create 1 --json 2>/dev/null | "$python" -c 'import json, sys
+host, = json.load(sys.stdin)["hosts"]
+print(host["socket"], host["pid"])') || fail 'could not start a private host'
+    NETMODES_DOCKER_SOCKET=${host% *}
+    export NETMODES_DOCKER_SOCKET DOCKER_HOST=unix://${host% *}
+    # The published port is in the network of that host.
+    on_machine=(nsenter --target "${host#* }" --net --)
+    make_base
+    make_wheelhouse
+    took 'base, packages and wheels'
+    for store in postgres:17 redis:7; do
+        docker build -q --build-context archive="$work/archive" --build-context containers="$source/containers" \
+            -f "$source/tests/compose/stores.Dockerfile" --target "${store%:*}" -t "$store" "$source/tests/compose" \
+            >/dev/null || fail "could not build $store"
+    done
+    took 'PostgreSQL and Redis'
+    for service in web lab; do
+        printf '  %s:\n    build:\n      additional_contexts:\n        archive: %s\n        wheelhouse: %s\n' \
+            "$service" "$work/archive" "$work/wheelhouse"
+    done | { echo services: && cat; } >"$work/folders.yaml"
+    overrides=(-f "$work/folders.yaml")
+fi
+
+# --- building and starting --------------------------------------------------------------------
+
+compose build --quiet || fail 'could not build'
+took 'images'
+base=$(docker image inspect --format '{{.Size}}' debian:13-slim)
+for image in netmodes-web:local netmodes-lab:local; do
+    size=$(docker image inspect --format '{{.Size}}' "$image")
+    printf 'compose: %s: %d MB, of which the base %d MB\n' "$image" $((size / 1000000)) $((base / 1000000))
+done
+for tool in gcc pip pip3 npm dockerd docker curl; do
+    ! docker run --rm --network none --entrypoint sh netmodes-web:local -c "command -v $tool" || fail "web has $tool"
+done
+
+compose_ready=1
+compose up -d --no-build --quiet-pull 2>"$work/up" || { cat "$work/up" >&2 && fail 'docker compose up failed'; }
+healthy() {
+    local name
+    for name in postgres redis web lab; do
+        [[ $(docker inspect --format '{{.State.Health.Status}}' "netmodes-$name-1" 2>/dev/null) = healthy ]] || return 1
+    done
+}
+end=$((SECONDS + 120))
+until healthy; do
+    ((SECONDS < end)) || fail 'not healthy within 120 s'
+    sleep 0.2
+done
+took 'all healthy'
+
+link=$(compose logs --no-log-prefix web | grep -o 'http://[^ ]*token=[^ ]*' | head -n 1) || fail 'no link in the log'
+[[ $link = "http://127.0.0.1:$port/"* ]] || fail "the link is $link"
+"${on_machine[@]}" "$python" "$repository/tests/compose/drive.py" "$link" || fail 'could not be used'
+compose exec -T web netmodes link | grep -q "^Sign in (once): http://127.0.0.1:$port/" || fail 'netmodes link'
+took 'used'
+
+# --- who may do what --------------------------------------------------------------------------
+
+status() {
+    compose exec -T "$1" sh -c "sed -n 's/^$2:\s*//p' /proc/self/status"
+}
+for name in web postgres redis; do
+    [[ $(status "$name" Uid | cut -f 1) != 0 ]] || fail "$name runs as root"
+    [[ $(status "$name" CapEff) = 0000000000000000 ]] || fail "$name has capabilities"
+    [[ $(status "$name" NoNewPrivs) = 1 ]] || fail "$name may gain privileges"
+done
+for name in web lab postgres redis; do
+    ! compose exec -T "$name" sh -c 'touch /usr/x' 2>/dev/null || fail "$name can write to its image"
+    ! compose exec -T "$name" sh -c 'test -S /run/docker.sock' || [[ $name = lab ]] || fail "$name has the engine's socket"
+done
+published=$(docker ps --format '{{.Ports}}' --filter label=com.docker.compose.project=netmodes | grep -o '[^ ]*->[^ ,]*')
+[[ $published = "127.0.0.1:$port->$port/tcp" ]] || fail "published: $published"
+docker ps -aq --filter label=com.docker.compose.project=netmodes | xargs docker inspect >"$work/inspected"
+secrets=$(compose exec -T lab sh -c 'cat /run/secrets/netmodes/*' | grep -oE '[0-9a-f]{64}' | sort -u)
+[[ $(wc -w <<<"$secrets") = 3 ]] || fail 'there should be three secrets'
+for secret in $secrets; do
+    ! grep -q "$secret" "$work/inspected" || fail 'docker inspect shows a secret'
+    ! grep -rqs "$secret" /proc/[0-9]*/cmdline || fail 'a command line shows a secret'
+done
+echo 'compose: web, postgres and redis have no root, no capability, no socket; one port; no secret to be seen'
+
+# --- stopping ---------------------------------------------------------------------------------
+
+ours=(--filter label=dev.netmodes.installation)
+[[ $(docker ps -q "${ours[@]}" | wc -l) = 3 ]] || fail "the comparison does not run: $(docker ps "${ours[@]}")"
+compose restart lab 2>/dev/null || fail 'could not restart lab'
+[[ $(docker ps -q "${ours[@]}" | wc -l) = 3 ]] || fail 'a restart of lab stopped the comparison'
+end=$((SECONDS + 60))
+until healthy; do
+    ((SECONDS < end)) || fail 'lab is not healthy again'
+    sleep 0.2
+done
+compose stop web lab 2>/dev/null || fail 'could not stop'
+compose run --rm --no-deps -T lab reap || fail 'could not reap'
+[[ -z $(docker ps -aq "${ours[@]}")$(docker network ls -q "${ours[@]}") ]] || fail "left over: $(docker ps -a "${ours[@]}")"
+compose down -v 2>/dev/null || fail 'docker compose down failed'
+compose_ready=''
+[[ -z $(docker ps -aq --filter label=com.docker.compose.project=netmodes) ]] || fail 'containers stay'
+[[ -z $(docker volume ls -q --filter label=com.docker.compose.project=netmodes) ]] || fail 'volumes stay'
+took 'nothing left'
+echo 'compose: proved'
