@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from django import template
 from django.utils.translation import gettext as _
 
+from dashboard.core.figures import NOTHING
 from dashboard.core.join_codes import shown
+from dashboard.core.session_shapes import CellReport, PersonReport, SessionReport, StepReport
 from dashboard.core.training import Need
+from dashboard.core.workshop_walk import Stage
 
 register = template.Library()
 
@@ -28,9 +33,59 @@ def need_word(need: str) -> str:
 
 
 @register.filter
-def percent(part: int, whole: int) -> int:
+def percent(part: int | None, whole: int | None) -> int:
     """For the width of a bar, 0 to 100."""
-    return round(100 * part / whole) if whole else 0
+    return min(100, round(100 * (part or 0) / whole)) if whole else 0
+
+
+@register.filter
+def as_percent(share: float) -> str:
+    """A share from 0 to 1 as it is read."""
+    return _("%(percent)d %%") % {"percent": round(100 * share)}
+
+
+@register.filter
+def figure(value: int | None) -> str:
+    """A count, or a dash where it is not told."""
+    return NOTHING if value is None else str(value)
+
+
+@register.filter
+def asked_for_help(step: StepReport) -> str:
+    """How often a hand was raised or a question written; a question comes with a hand."""
+    return figure(None if step.hands is None else max(step.hands, step.questions or 0))
+
+
+#: What stands for a stage in a grid, besides its word.
+MARKS = {Stage.DONE: "✓", Stage.RUN: "▶", Stage.PREDICT: "?", Stage.LOCKED: "·"}
+
+
+@register.filter
+def stage_mark(stage: str) -> str:
+    """A stage as a sign."""
+    return MARKS[Stage(stage)]
+
+
+def opened_words() -> dict[str, str]:
+    """How far somebody came in a step, in the reader's language."""
+    return {
+        Stage.LOCKED: _("not opened"),
+        Stage.PREDICT: _("opened"),
+        Stage.RUN: _("under way"),
+        Stage.DONE: _("done"),
+    }
+
+
+@register.filter
+def opened_word(stage: str) -> str:
+    """One of them."""
+    return opened_words()[Stage(stage)]
+
+
+@register.filter
+def cells_of(person: PersonReport, report: SessionReport) -> Iterator[tuple[CellReport, StepReport]]:
+    """Somebody's cells, each with its step."""
+    return zip(person.cells, report.steps, strict=True)
 
 
 @register.filter
@@ -70,6 +125,19 @@ def session_words() -> dict[str, object]:
         "hosts": host_words(),
         "needsHelp": _("Needs help:"),
         "kept": _("Kept."),
+        "opened": opened_words(),
+        "marks": MARKS,
+        "away": _("away"),
+        "gone": _("not there"),
+        "hand": _("hand raised"),
+        "step": _("Step {number} of {of}: {title}"),
+        "failed": _("{count} failed"),
+        "predictedSoFar": _("{count} predicted so far; the answer was not shown yet."),
+        "locked": _("locked"),
+        "together": _("all follow the instructor"),
+        "gated": _("at their own pace, up to step {number}"),
+        "timer": _("timer: {left}"),
+        "nothingSaid": _("No hint to all yet."),
     }
 
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dashboard.core.help import classes, comparing, measuring, said, saved
+from dashboard.core.help import classes, comparing, measuring, results, said, saved
 from dashboard.core.help.entry import Help
 
 __all__ = ["HELP", "Help"]
 
 HELP: Mapping[str, Help] = {
-    one.key: one for one in (*comparing.HELP, *measuring.HELP, *saved.HELP, *said.HELP, *classes.HELP)
+    one.key: one for one in (*comparing.HELP, *measuring.HELP, *saved.HELP, *said.HELP, *classes.HELP, *results.HELP)
 }
