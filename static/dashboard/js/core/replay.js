@@ -15,7 +15,7 @@ const REMEMBERED = 256;
 export class NotATrack extends Error {}
 
 /** Sums of differences. */
-function sums(differences, Type) {
+export function sums(differences, Type) {
   const found = new Type(differences.length);
   let sum = 0;
   for (let place = 0; place < differences.length; place += 1) {
@@ -26,7 +26,7 @@ function sums(differences, Type) {
 }
 
 /** The last place in a sorted array whose value is not greater; -1 if there is none. */
-function lastNotAfter(sorted, value) {
+export function lastNotAfter(sorted, value) {
   let low = 0;
   let high = sorted.length;
   while (low < high) {
@@ -92,7 +92,8 @@ function spread([positions, numbers], length) {
   return { found, places };
 }
 
-function gaps(times, most) {
+/** When each entry comes while it is played: no gap lasts longer than `most` seconds. */
+export function gaps(times, most) {
   const found = new Float64Array(times.length);
   for (let place = 1; place < times.length; place += 1) {
     found[place] = found[place - 1] + Math.min(most, Math.max(0, times[place] - times[place - 1]) / 1000);

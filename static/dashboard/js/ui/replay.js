@@ -21,9 +21,10 @@ function sayAfter(seconds) {
  * `root` holds the bar of templates/_replay.html, and a timeline if there is one. `raw` is a decoded track.
  * `draw(model, dirty, {at, position})` shows a moment. `start`, in seconds since the epoch, is the moment to begin with,
  * which `left(model)` gets at the end; without it the newest. `more`, where there may be newer entries, resolves to a
- * newer track.
+ * newer track. `read` makes a track of `raw`, `between` says what must be drawn anew: those of an experiment, unless it
+ * is of another kind.
  */
-export function createReplay(root, raw, { draw, left, start = null, more = null }) {
+export function createReplay(root, raw, { draw, left, start = null, more = null, read = readTrack, between = dirtyBetween }) {
   const bar = root.querySelector("[data-replay]");
   const range = part(bar, "range");
   const play = part(bar, "play");
@@ -32,7 +33,7 @@ export function createReplay(root, raw, { draw, left, start = null, more = null 
   const says = words.replay;
   const moments = createMoments(root, (seq) => seek(track.positionOf(seq)));
   const listening = new AbortController();
-  let track = readTrack(raw);
+  let track = read(raw);
   const home = start === null ? track.length - 1 : track.positionAt(start);
   let shown = null; // the model that is drawn
   let position = -1;
@@ -62,7 +63,7 @@ export function createReplay(root, raw, { draw, left, start = null, more = null 
     frame = null;
     if (wanted === position) return;
     const model = track.at(wanted);
-    const dirty = dirtyBetween(shown, model, { marked });
+    const dirty = between(shown, model, { marked });
     const said = sentence(wanted);
     shown = model;
     position = wanted;
@@ -97,7 +98,7 @@ export function createReplay(root, raw, { draw, left, start = null, more = null 
     if (more === null || asking) return false;
     asking = true;
     try {
-      const newer = readTrack(await more());
+      const newer = read(await more());
       if (listening.signal.aborted || newer.length <= track.length) return false;
       track = newer;
       moments.enter(track);
@@ -207,7 +208,7 @@ export function createReplay(root, raw, { draw, left, start = null, more = null 
  * Buttons with data-replay-open lead to the scrubber. `load` resolves to the track; a failure is said in the bar.
  * `opened()` comes before the first moment is drawn. A button's data-at is the moment that the page shows.
  */
-export function offerReplay(root, { load, draw, left, opened = () => {}, more = null }) {
+export function offerReplay(root, { load, draw, left, opened = () => {}, more = null, read, between }) {
   const buttons = [...root.querySelectorAll("[data-replay-open]")];
   const state = slot(root, "replay-state");
   const waiting = slot(root, "replay-waiting");
@@ -227,7 +228,7 @@ export function offerReplay(root, { load, draw, left, opened = () => {}, more = 
     show(words.replay.loading, true);
     try {
       const raw = await load();
-      if (!raw.seqs?.length) {
+      if (!(raw.seqs ?? raw.texts)?.length) {
         show(words.replay.empty, false);
         return;
       }
@@ -237,6 +238,8 @@ export function offerReplay(root, { load, draw, left, opened = () => {}, more = 
         draw,
         start: button.dataset.at ? Number(button.dataset.at) : null,
         more,
+        read,
+        between,
         left(home) {
           replay = null;
           left(home);
