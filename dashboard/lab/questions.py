@@ -18,7 +18,7 @@ import msgspec
 
 from dashboard.engine.private_host import PrivateHostError
 from dashboard.engine.protocol import EngineError, EngineUnreachable
-from dashboard.lab import asked, requests, workshop_asked
+from dashboard.lab import asked, class_asked, requests, workshop_asked
 from dashboard.lab.class_hosts import ClassHosts
 from dashboard.lab.class_store import NoHostError, RoomError
 from dashboard.lab.keeping import Keeper, LabAwayError
@@ -140,6 +140,7 @@ _ALL = (
     asked.surroundings,
     asked.trace_ways,
     asked.want_host,
+    class_asked.containers,
     requests.inspect,
     requests.try_ways,
     workshop_asked.act,

@@ -15,7 +15,7 @@ from dashboard.lab.claim_runs import Outcome
 @dataclass(frozen=True, slots=True)
 class ShownClaim:
     """A claim with what became of it. ``stamp`` changes whenever there is something new to show; ``private`` tells that
-    it runs on a private host."""
+    it runs on a private host; ``unavailable`` is why it cannot be run from this page."""
 
     id: str
     topic: Topic
@@ -32,6 +32,7 @@ class ShownClaim:
     seconds: float = 0.0
     run: str = ""
     at: datetime | None = None
+    unavailable: str = ""
 
     @property
     def stamp(self) -> str:

@@ -13,6 +13,7 @@ from dashboard.core.misconceptions import all_misconceptions, misconception
 from dashboard.lab import claim_runs
 from dashboard.web.claimed import show_catalogue
 from dashboard.web.claims_views import start_misconception, start_run
+from dashboard.web.class_doors import groups_of
 from dashboard.web.service import LabAwayError, service
 
 router = Router(tags=["claims"])
@@ -57,8 +58,11 @@ def listing(request: HttpRequest) -> HttpResponse:
 
 
 @router.get("/claims/runs", summary="The newest runs of claims")
-def runs(request: HttpRequest) -> HttpResponse:
-    """Without their outcomes."""
+def runs(request: HttpRequest, session: str = "") -> HttpResponse:
+    """Without their outcomes. On the server's own engine, or with ``session`` those of a class of yours."""
+    if session:
+        groups_of(session, request.user)
+        return _json([run for _group, _claim, run in claim_runs.of_session(session)])
     return _json(claim_runs.history(100))
 
 

@@ -13,10 +13,13 @@ from channels.exceptions import StopConsumer
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
+from dashboard.core.class_work import WorkKind
 from dashboard.lab import measurements, store
+from dashboard.web.class_doors import may_listen
 from dashboard.web.hub import GONE, TRY_LATER, Client, Hub
 from dashboard.web.hub import hub as experiments
 from dashboard.web.measuring_hub import hub as runs
+from dashboard.web.session_hub import hub as classes
 from dashboard.web.wire import EXTENSION
 
 log = logging.getLogger(__name__)
@@ -94,29 +97,38 @@ async def _look_after_sessions() -> None:
 
 
 class FeedConsumer(AsyncConsumer):
-    """Hands the connection to a hub; whatever a browser sends ends it."""
+    """Hands the connection to a hub; whatever a browser sends ends it. ``seat`` is the one that listens, where it is a
+    seat of a class."""
 
     client: Client | None = None
     hub: Hub
     exists: Callable[[str], bool]
+    kind: WorkKind
+    seat = ""
 
     @property
     def feed(self) -> str:
         """What the address names."""
         return str(self.scope["url_route"]["kwargs"].get("identity", ""))
 
+    def _look(self) -> tuple[bool, str]:
+        """Whether there is such a thing for whoever asks, and the seat that asks."""
+        return may_listen(self.kind, self.feed, self.scope) if type(self).exists(self.feed) else (False, "")
+
     async def websocket_connect(self, _message: dict[str, Any]) -> None:
         """Joins what stands in the address; where there is none, a code says so.
 
         A handshake that is refused has no code that a page could read: it would try again for ever.
         """
-        found = await database_sync_to_async(type(self).exists, thread_sensitive=False)(self.feed)
+        found, self.seat = await database_sync_to_async(self._look, thread_sensitive=False)()
         await self.send({"type": "websocket.accept"})
         if not found:
             await self.send({"type": "websocket.close", "code": GONE})
             return
         quick = self.scope.get("extensions", {}).get(EXTENSION, {}).get("write")
         self.client = await self.hub.join(self.feed, self.base_send, quick)
+        if self.seat:
+            classes.watch_work(self.seat, self.client, self.hub)
         listed(self)
 
     async def websocket_receive(self, _message: dict[str, Any]) -> None:
@@ -127,6 +139,7 @@ class FeedConsumer(AsyncConsumer):
         """The browser has gone."""
         if self.client is not None:
             self.hub.leave(self.feed, self.client)
+            classes.unwatch_work(self.seat, self.client)
             end_of(self)
         raise StopConsumer
 
@@ -136,6 +149,7 @@ class ExperimentConsumer(FeedConsumer):
 
     hub = experiments
     exists = staticmethod(store.exists)
+    kind = WorkKind.EXPERIMENT
 
 
 class MeasurementConsumer(FeedConsumer):
@@ -143,3 +157,4 @@ class MeasurementConsumer(FeedConsumer):
 
     hub = runs
     exists = staticmethod(measurements.exists)
+    kind = WorkKind.MEASUREMENT

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
+from dashboard.web.class_doors import SOCKETS, any_seat
 from dashboard.web.seats import seat_in, session_in, tokens_of
 
 log = logging.getLogger(__name__)
@@ -170,7 +171,8 @@ def is_own_origin(scope: Scope) -> bool:
 
 
 class SocketGuard:
-    """For websockets: the exact origin, and a signed-in person or a seat that asks for its own session's, before the
+    """For websockets: the exact origin; and a signed-in person, a seat that asks for its own session's, or any seat
+    that asks for what groups run (behind the door ``class_doors`` looks whose that is). All that before the
     handshake is accepted."""
 
     def __init__(self, application: Application) -> None:
@@ -193,6 +195,8 @@ class SocketGuard:
             return False
         look = database_sync_to_async(seat_in, thread_sensitive=False)
         scope["seat"] = await look(session, scope["path"])
+        if scope["seat"] is None and SOCKETS.fullmatch(scope["path"]):
+            scope["seat"] = await database_sync_to_async(any_seat, thread_sensitive=False)(session)
         return scope["seat"] is not None
 
 

@@ -8,10 +8,12 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema, Status
 from pydantic import ConfigDict, Field
 
+from dashboard.core.class_work import WorkKind
 from dashboard.core.histogram import cumulative_shares, merge_histograms
 from dashboard.core.messages import encode
 from dashboard.lab import measurements, store
 from dashboard.models import MeasurementRun
+from dashboard.web.class_doors import groups_of, may_open
 from dashboard.web.measured import describe_run, show_run
 from dashboard.web.measuring_views import AskedWronglyError, start_run
 from dashboard.web.service import service
@@ -53,9 +55,10 @@ def _json(value: object) -> HttpResponse:
 
 
 @router.get("/measurements", summary="The newest 200 runs")
-def listing(request: HttpRequest) -> HttpResponse:
-    """Running and past runs."""
-    return _json([describe_run(row) for row in MeasurementRun.objects.order_by("-created_at")[:200]])
+def listing(request: HttpRequest, session: str = "") -> HttpResponse:
+    """Running and past runs: on the server's own engine, or with ``session`` those of a class of yours."""
+    rows = MeasurementRun.objects.filter(**groups_of(session, request.user)).order_by("-created_at")
+    return _json([describe_run(row) for row in rows[:200]])
 
 
 @router.post(
@@ -63,7 +66,7 @@ def listing(request: HttpRequest) -> HttpResponse:
 )
 def create(request: HttpRequest, body: MeasurementIn) -> Any:
     """Answers at once; follow it at ``/api/measurements/ID`` or over the websocket."""
-    if not store.exists(body.experiment):
+    if not store.exists(body.experiment) or not may_open(WorkKind.EXPERIMENT, body.experiment, request.user):
         return Status(404, {"detail": "There is no experiment with this number."})
     try:
         run = start_run(body.experiment, body.model_dump(exclude={"experiment"}), request.user.pk)

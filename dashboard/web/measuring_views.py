@@ -13,11 +13,13 @@ from django.views.decorators.http import require_GET, require_POST
 
 from dashboard.core.measurement import Options, Probe, check_options
 from dashboard.core.modes import ExperimentSpec
-from dashboard.lab import measurements, store
+from dashboard.lab import class_works, measurements, store
+from dashboard.lab.class_store import NoHostError, RoomError
 from dashboard.lab.measurer import needs_twin, twin_of
 from dashboard.models import Experiment, MeasurementRun
 from dashboard.web.measured import describe_run, show_run
 from dashboard.web.service import service
+from dashboard.web.where import HERE, Where
 
 SHOWN = 100
 FIELDS = ("seconds", "payload", "rate", "width", "name")
@@ -89,6 +91,13 @@ def start_run(identity: str, said: dict[str, Any], owner_id: int | None) -> str:
     if row is None:
         raise Http404(_("There is no experiment with this number."))
     probes, options = read_options(said)
+    if row.group:
+        try:
+            run = class_works.measure(identity, row.group, probes, options, owner_id)
+        except (NoHostError, RoomError) as error:
+            raise AskedWronglyError((str(error),)) from error
+        service.wake()
+        return run
     seed = random.SystemRandom().getrandbits(32)
     twin = needs_twin(probes)
     experiment, source = identity, None
@@ -109,51 +118,55 @@ def _typed(post: QueryDict) -> dict[str, Any]:
 
 
 @require_POST
-def start(request: HttpRequest, identity: str) -> HttpResponse:
+def start(request: HttpRequest, identity: str, where: Where = HERE) -> HttpResponse:
     """Wants a measurement; what cannot be measured comes back with what was typed."""
     said = _typed(request.POST)
     try:
         run = start_run(identity, said, request.user.pk)
     except AskedWronglyError as error:
-        context = {"problems": error.sentences, "values": said, "experiment_url": f"/experiments/{identity}/"}
-        return render(request, "measure.html", context, status=400)
-    return redirect(f"/measurements/{run}/")
+        context = {"problems": error.sentences, "values": said, "experiment_url": where.experiment(identity)}
+        return render(request, "measure.html", {**context, **where.context}, status=400)
+    return redirect(where.measurement(run))
 
 
 @require_GET
-def measurement(request: HttpRequest, identity: str) -> HttpResponse:
+def measurement(request: HttpRequest, identity: str, where: Where = HERE) -> HttpResponse:
     """One run, complete at first paint."""
     shown = show_run(identity)
     if shown is None or shown.measurement is None:
         raise Http404(_("There is no measurement with this number."))
     blocks, _newest = measurements.light_blocks(identity)
-    live = shown.run["state"] in {measurements.WAITING, measurements.RUNNING}
+    live, run = shown.run["state"] in measurements.LIVE, shown.run
+    if where.group:
+        source = run["experiment_id"]
+        run = {**run, "experiment_url": where.experiment(source) if source else None}
     context = {
-        "run": shown.run,
+        "run": run,
         "measurement": shown.measurement,
         "blocks": blocks,
         "column_modes": measurements.column_modes(identity),
         "ws_path": f"/ws/measurements/{identity}/" if live else "",
-        "cancel_url": f"/measurements/{identity}/cancel/",
-        "distribution_url": f"/api/measurements/{identity}/distribution",
+        "cancel_url": f"{where.measurement(identity)}cancel/",
+        "distribution_url": f"{where.front if where.group else '/api/'}measurements/{identity}/distribution",
+        **where.context,
     }
     return render(request, "measurement.html", context)
 
 
 @require_POST
-def cancel(request: HttpRequest, identity: str) -> HttpResponse:
+def cancel(request: HttpRequest, identity: str, where: Where = HERE) -> HttpResponse:
     """Wants the end of a run; what was measured is kept."""
     if not measurements.exists(identity):
         raise Http404(_("There is no measurement with this number."))
     measurements.want_cancelled(identity)
     service.wake()
-    return redirect(f"/measurements/{identity}/")
+    return redirect(where.measurement(identity))
 
 
 @require_GET
 def listing(request: HttpRequest) -> HttpResponse:
     """The newest runs, and every series that was measured."""
-    rows = MeasurementRun.objects.order_by("-created_at")[:SHOWN]
+    rows = MeasurementRun.objects.filter(host="").order_by("-created_at")[:SHOWN]
     runs = [{**describe_run(row), "verdict_line": row.headline or row.stop_reason} for row in rows]
     return render(request, "measurements.html", {"runs": runs, "signatures": measurements.signatures()})
 

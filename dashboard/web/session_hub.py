@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +19,8 @@ from dashboard.core.messages import encode
 from dashboard.core.session_messages import ClassChanged, SessionState
 from dashboard.core.training import GRACE_S, is_present
 from dashboard.lab import class_room, seats, training
+from dashboard.lab.class_marks import Marks
+from dashboard.web.elsewhere import Elsewhere
 from dashboard.web.hub import GONE, RETRY_S, Client, Feed, Hub, Send, WriteNow
 from dashboard.web.workshop_views import library
 
@@ -41,6 +44,11 @@ class ClassFeed(Feed):
     unseen: set[str] = field(default_factory=set)
     private: set[str] = field(default_factory=set)
     number: int = 0
+    #: When each connection began, by the loop's clock.
+    entered: dict[Client, float] = field(default_factory=dict)
+    #: The class as it was seen last by who looks for lost wake-ups, and when.
+    marks: Marks = Marks()
+    marked_at: float = 0.0
     #: By group, where there are private hosts.
     hosts: dict[int, tuple[str, str]] | None = None
 
@@ -67,6 +75,8 @@ class ClassHub(Hub):
         super().__init__()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._mirrors: dict[str, dict[Client, Hub]] = {}
+        self._works: dict[str, dict[Client, Hub]] = {}
+        self.elsewhere = Elsewhere()
 
     def _new_feed(self, experiment: str) -> Feed:
         return ClassFeed(experiment)
@@ -83,11 +93,21 @@ class ClassHub(Hub):
 
     def wake(self, experiment: str) -> None:
         """Something is new that can wait for what else is."""
+        self.elsewhere.tell("class", experiment)
         self._soon(lambda: self._mark(experiment))
 
     def tell(self, session: str, *seats_of: str) -> None:
         """Something is new that is told at once; these seats are also told what is theirs."""
+        self.elsewhere.tell("class-now", session, *seats_of)
         self._soon(lambda: self._mark(session, *seats_of, urgent=True))
+
+    def heard(self, session: str, *seats_of: str, urgent: bool = False) -> None:
+        """The same, said by another process. In the loop of the connections."""
+        self._mark(session, *seats_of, urgent=urgent)
+
+    def feeds(self) -> list[ClassFeed]:
+        """The classes that browsers follow."""
+        return [feed for feed in self._feeds.values() if isinstance(feed, ClassFeed)]
 
     def _mark(self, session: str, *seats_of: str, urgent: bool = False) -> None:
         feed = self._feed(session)
@@ -100,7 +120,8 @@ class ClassHub(Hub):
     def present(self, session: str) -> dict[str, bool]:
         """Who is there now."""
         feed = self._feed(session)
-        return dict.fromkeys(feed.present(time.time()), True) if feed is not None else {}
+        here = feed.present(time.time()) if feed is not None else set()
+        return dict.fromkeys(here | self.elsewhere.seats(session), True)
 
     def number_present(self, now: float) -> int:
         """How many seats of all classes are there."""
@@ -118,6 +139,7 @@ class ClassHub(Hub):
             client = Client(send, write)
             feed.door.add(client)
         feed.of_seat.setdefault(seat, set()).add(client)
+        feed.entered[client] = self._loop.time()
         feed.left_at.pop(seat, None)
         if seat != INSTRUCTOR:
             feed.unseen.add(seat)
@@ -130,6 +152,7 @@ class ClassHub(Hub):
         feed = self._feed(session)
         if feed is not None:
             feed.door.discard(client)
+            feed.entered.pop(client, None)
             of_seat = feed.of_seat.get(seat, set())
             of_seat.discard(client)
             if not of_seat:
@@ -149,14 +172,34 @@ class ClassHub(Hub):
         super().leave(experiment, client)
 
     def dismiss_seat(self, session: str, seat: str, code: int = GONE) -> None:
-        """Ends whatever a seat has open: it was removed, or moved to another device."""
+        """Ends whatever a seat has open, also at other processes: it was removed, or moved to another device."""
+        self.elsewhere.tell("class-out", session, seat)
+        self.dismiss_seat_here(session, seat, code)
+
+    def dismiss_seat_here(self, session: str, seat: str, code: int = GONE, before: float = math.inf) -> None:
+        """Ends what a seat has open in this process, since before a moment of the loop's clock."""
 
         def end() -> None:
             feed = self._feed(session)
+            for client, shown in tuple(self._works.get(seat, {}).items()):
+                shown.dismiss(client, code)
             for client in tuple(feed.of_seat.get(seat, ())) if feed is not None else ():
-                self.dismiss(client, code)
+                if feed is not None and feed.entered.get(client, 0.0) < before:
+                    self.dismiss(client, code)
 
         self._soon(end)
+
+    def watch_work(self, seat: str, client: Client, shown: Hub) -> None:
+        """A browser of a seat that looks at what its group runs: it is sent away with the seat."""
+        self._loop = asyncio.get_running_loop()
+        self._works.setdefault(seat, {})[client] = shown
+
+    def unwatch_work(self, seat: str, client: Client) -> None:
+        """It has gone."""
+        looking = self._works.get(seat, {})
+        looking.pop(client, None)
+        if not looking:
+            self._works.pop(seat, None)
 
     def watch_mirror(self, session: str, client: Client, shown: Hub) -> None:
         """A browser that looks at the mirrored comparison."""
@@ -171,7 +214,12 @@ class ClassHub(Hub):
             self._mirrors.pop(session, None)
 
     def end_mirrors(self, session: str) -> None:
-        """Something else is shown now, or nothing: who looks at what was shown is sent away."""
+        """Something else is shown now, or nothing: who looks at what was shown is sent away, at every process."""
+        self.elsewhere.tell("class-mirrors", session)
+        self.end_mirrors_here(session)
+
+    def end_mirrors_here(self, session: str) -> None:
+        """Who looks at this process."""
 
         def end() -> None:
             for client, shown in tuple(self._mirrors.get(session, {}).items()):
@@ -213,7 +261,8 @@ class ClassHub(Hub):
         unseen, feed.unseen = feed.unseen, set()
         private, feed.private = feed.private, set()
         read = database_sync_to_async(_read, thread_sensitive=False)
-        state = await read(feed.experiment, len(feed.present(now)))
+        elsewhere = self.elsewhere.known.get(feed.experiment, frozenset())
+        state = await read(feed.experiment, len(feed.present(now) | elsewhere))
         if state is None:
             self._end(feed)
             return
@@ -242,7 +291,7 @@ class ClassHub(Hub):
         read = database_sync_to_async(class_room.seat_state, thread_sensitive=False)
         state = await read(feed.experiment, seat)
         if state is None:
-            self.dismiss_seat(feed.experiment, seat)
+            self.dismiss_seat_here(feed.experiment, seat)
             return
         text = encode(state).decode()
         for client in (only,) if only is not None else tuple(feed.of_seat.get(seat, ())):

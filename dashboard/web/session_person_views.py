@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -10,20 +11,30 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from dashboard.core.training import line_of, name_of, text_of
+from dashboard.core.class_work import WorkKind
+from dashboard.core.training import HostsFor, group_key, line_of, name_of, text_of
 from dashboard.core.workshop_walk import summarise
-from dashboard.lab import class_room, seats
+from dashboard.engine.protocol import EngineError
+from dashboard.lab import claim_runs, class_room, class_works, seats
 from dashboard.lab import workshop_store as store
+from dashboard.lab.class_asked import ContainerThere, containers
+from dashboard.lab.class_store import NoHostError
 from dashboard.lab.seats import NotSeatedError
 from dashboard.models import Seat, TrainingSession
+from dashboard.web.measured import describe_run
 from dashboard.web.seats import for_instructor
+from dashboard.web.service import LabAwayError, service
 from dashboard.web.session_hub import hub
 from dashboard.web.session_join_views import qr_code
 from dashboard.web.session_place import workshop_in
+from dashboard.web.views import listed, snapshot_of
+from dashboard.web.where import Where
 from dashboard.web.workshop_place import PART
 from dashboard.web.workshop_views import in_database, page
 
 SHOWN_EVENTS = 60
+SHOWN_WORKS = 10
+CONTAINERS_S = 2.0
 
 
 def _seat(row: TrainingSession, seat: str) -> Seat:
@@ -52,11 +63,51 @@ def _person(row: TrainingSession, seat: str) -> dict[str, Any]:
         "events": store.events(person, row.workshop)[-SHOWN_EVENTS:][::-1],
         "url": f"/sessions/{row.id}/console/seats/{found.id}/",
         "class_ws": f"/ws/sessions/{row.id}/",
+        **_works(row, found),
     }
+
+
+def _works(row: TrainingSession, seat: Seat) -> dict[str, Any]:
+    """What the person's group runs and ran besides the steps."""
+    if row.hosts == HostsFor.NONE:
+        return {"group": "", "works": False}
+    group = group_key(row.id, seat.group)
+    here = Where(f"/sessions/{row.id}/console/seats/{seat.id}/")
+    return {
+        "group": group,
+        "works": True,
+        "experiments": [listed(one, here) for one in class_works.experiments_of(group, SHOWN_WORKS)],
+        "runs": [
+            {**describe_run(one), "verdict_line": one.headline or one.stop_reason}
+            for one in class_works.measurements_of(group, SHOWN_WORKS)
+        ],
+        "claim_runs": claim_runs.history(SHOWN_WORKS, group=group),
+    }
+
+
+async def _there(row: TrainingSession, group: str) -> dict[str, Any]:
+    """The containers on the host of the group, or why they cannot be told."""
+    if not group or row.closed_at:
+        return {}
+    try:
+        host = await in_database(class_works.ready_host, group)
+        async with asyncio.timeout(CONTAINERS_S):
+            found: tuple[ContainerThere, ...] = await service.ask_of(host, containers)
+    except TimeoutError:
+        return {"containers": (), "containers_away": _("The host does not answer now.")}
+    except (NoHostError, LabAwayError, EngineError) as error:
+        away = _("The host does not run now.") if isinstance(error, NoHostError) else str(error)
+        return {"containers": (), "containers_away": away}
+    return {"containers": found}
+
+
+def _is_theirs(row: TrainingSession, seat: Seat, work: str) -> bool:
+    return class_works.group_of(WorkKind.EXPERIMENT, work) == group_key(row.id, seat.group)
 
 
 async def _show(request: HttpRequest, row: TrainingSession, seat: str, status: int = 200, **more: Any) -> HttpResponse:
     context = await in_database(_person, row, seat)
+    context |= await _there(row, context["group"])
     context |= {"base": "_part.html" if PART in request.headers else "base.html", **more}
     response = await page(request, "session_person.html", context, status)
     response["Cache-Control"] = "no-store"
@@ -68,6 +119,34 @@ async def _show(request: HttpRequest, row: TrainingSession, seat: str, status: i
 async def person(request: HttpRequest, row: TrainingSession, seat: str) -> HttpResponse:
     """How far somebody has come, what they did last, and what was written."""
     return await _show(request, row, seat)
+
+
+@require_GET
+@for_instructor
+async def live(request: HttpRequest, row: TrainingSession, seat: str, work: str) -> HttpResponse:
+    """One of the experiments of somebody's group, live and to be read, with a hint to be written beside it."""
+
+    def read() -> dict[str, Any]:
+        found = _seat(row, seat)
+        if not _is_theirs(row, found, work):
+            raise Http404(_("This person's group has no experiment with this number."))
+        snapshot = snapshot_of(work)
+        over = snapshot.experiment.as_it_was is not None
+        return {
+            "session": row,
+            "person": found,
+            "person_url": f"/sessions/{row.id}/console/seats/{found.id}/",
+            "snapshot": snapshot,
+            "read_only": True,
+            "base": "base.html",
+            "experiment_url": f"/sessions/{row.id}/console/seats/{found.id}/experiments/{work}/",
+            "ws_path": "" if over else f"/ws/experiments/{work}/",
+            "path_key": request.GET.get("path", "")[:200],
+        }
+
+    response = await page(request, "experiment.html", await in_database(read))
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 @require_POST
@@ -101,5 +180,9 @@ async def change(request: HttpRequest, row: TrainingSession, seat: str, what: st
         status = 400 if isinstance(error, ValueError) else 409
         return await _show(request, row, seat, status, problem=str(error))
     hub.tell(row.id, found.id)
-    gone = what in {"remove", "admit"} or request.POST.get("from") == "console"
-    return redirect(f"/sessions/{row.id}/console/" if gone else f"/sessions/{row.id}/console/seats/{found.id}/")
+    home = f"/sessions/{row.id}/console/"
+    work = request.POST.get("from", "")[:16]
+    if what == "say" and work and await in_database(_is_theirs, row, found, work):
+        return redirect(f"{home}seats/{found.id}/experiments/{work}/")
+    gone = what in {"remove", "admit"} or work == "console"
+    return redirect(home if gone else f"{home}seats/{found.id}/")

@@ -14,11 +14,11 @@ from django.views.decorators.http import require_POST
 from dashboard.core.picture import DrawnPath
 from dashboard.core.trace import Trace
 from dashboard.core.tryit import Way
-from dashboard.lab import trace as tracing
-from dashboard.lab.reconciler import Lab
+from dashboard.lab import asked
 from dashboard.lab.requests import NotRunningError
 from dashboard.web.service import LabAwayError, service
 from dashboard.web.views import refuse, require_experiment, snapshot_of
+from dashboard.web.where import HERE, Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +32,11 @@ class Shown:
 
 async def traced(identity: str, way: str, beside: str) -> tuple[tuple[Trace, ...], tuple[Way, ...]]:
     """The traces, and the ways that could be chosen. LabAwayError, NotRunningError, or ValueError with a sentence."""
-
-    async def look(lab: Lab) -> tuple[tuple[Trace, ...], tuple[Way, ...]]:
-        return await tracing.trace(lab, identity, way, beside), tracing.traceable(lab, identity)
-
-    return await service.ask(look)
+    return await service.ask_about(identity, asked.trace_ways, identity, way, beside)
 
 
 @require_POST
-async def trace(request: HttpRequest, identity: str) -> HttpResponse:
+async def trace(request: HttpRequest, identity: str, where: Where = HERE) -> HttpResponse:
     """Makes the request ``way``, and that of ``beside`` or of another mode, and shows what each passed."""
     await require_experiment(identity)
     way, beside = request.POST.get("way", ""), request.POST.get("beside", "")
@@ -48,9 +44,9 @@ async def trace(request: HttpRequest, identity: str) -> HttpResponse:
     try:
         traces, ways = await traced(identity, way, beside)
     except ValueError as error:
-        return await sync_to_async(refuse)(request, 400, title, str(error))
+        return await sync_to_async(refuse)(request, 400, title, str(error), back=where.experiment(identity))
     except (LabAwayError, NotRunningError) as error:
-        return await sync_to_async(refuse)(request, 409, title, str(error))
+        return await sync_to_async(refuse)(request, 409, title, str(error), back=where.experiment(identity))
 
     def page() -> HttpResponse:
         snapshot = snapshot_of(identity)
@@ -58,10 +54,11 @@ async def trace(request: HttpRequest, identity: str) -> HttpResponse:
         paths = {one.key: one for one in snapshot.paths if not one.unavailable}
         context = {
             "snapshot": snapshot,
-            "experiment_url": f"/experiments/{identity}/",
+            "experiment_url": where.experiment(identity),
             "traces": [Shown(one, modes.get(one.server, ""), paths.get(_drawn_key(one))) for one in traces],
             "ways": ways,
             "chosen": [one.key for one in traces],
+            **where.context,
         }
         return render(request, "trace.html", context)
 

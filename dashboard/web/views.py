@@ -38,14 +38,14 @@ from dashboard.core.topology import draw
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.protocol import EngineError
 from dashboard.export import example as example_report
-from dashboard.lab import requests, store
-from dashboard.lab.doctor import examine, free_port, modes_of
+from dashboard.lab import asked, requests, store
+from dashboard.lab.doctor import examine, unexamined
 from dashboard.lab.opening import endpoint
-from dashboard.lab.reconciler import Lab
 from dashboard.models import Experiment, Report
 from dashboard.web.forms import aimless_arms, draft_of, typed_values
 from dashboard.web.hub import SHOWN_ITEMS
 from dashboard.web.service import LabAwayError, service
+from dashboard.web.where import HERE, Where
 
 ENDED = {Phase.STOPPED, Phase.FAILED}
 PAST = 20
@@ -59,7 +59,7 @@ def refuse(
     return render(request, "error.html", context, status=status)
 
 
-def listed(row: Experiment) -> dict[str, Any]:
+def listed(row: Experiment, where: Where = HERE) -> dict[str, Any]:
     """An experiment as a line of a list."""
     spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
     return {
@@ -70,24 +70,17 @@ def listed(row: Experiment) -> dict[str, Any]:
         "phase": row.phase,
         "modes": list(dict.fromkeys(str(arm.mode) for arm in spec.arms)),
         "created_at": row.created_at,
-        "url": f"/experiments/{row.id}/",
+        "url": where.experiment(row.id),
     }
 
 
-async def _surroundings() -> tuple[tuple[ModeReport, ...], list[str], int, str]:
+async def _surroundings() -> tuple[tuple[ModeReport, ...], tuple[str, ...], int, str]:
     """Modes, local images, a free port to publish, and what is wrong with the engine."""
-
-    async def look(lab: Lab) -> tuple[tuple[ModeReport, ...], list[str], int]:
-        context = lab.context
-        modes = await modes_of(context.engine, context.info)
-        tags = sorted({tag for image in await context.engine.images() for tag in image.tags})
-        return modes, tags, await sync_to_async(free_port, thread_sensitive=False)(context.info.pid)
-
     try:
-        modes, tags, port = await service.ask(look)
+        found = await service.ask(asked.surroundings)
     except (LabAwayError, EngineError) as error:
-        return (), [], 8080, str(error)
-    return modes, tags, port, ""
+        return (), (), 8080, str(error)
+    return found.modes, found.images, found.port, ""
 
 
 def _example() -> ReportView | None:
@@ -171,7 +164,7 @@ def snapshot_of(identity: str, at: int | None = None) -> Snapshot:
 
 
 @require_GET
-def experiment(request: HttpRequest, identity: str) -> HttpResponse:
+def experiment(request: HttpRequest, identity: str, where: Where = HERE) -> HttpResponse:
     """One experiment, complete at first paint."""
     at = request.GET.get("at", "")
     if at and not (at.isascii() and at.isdigit() and len(at) < 10):
@@ -183,10 +176,11 @@ def experiment(request: HttpRequest, identity: str) -> HttpResponse:
     frozen = snapshot.experiment.as_it_was is not None
     context = {
         "snapshot": snapshot,
-        "experiment_url": f"/experiments/{identity}/",
+        "experiment_url": where.experiment(identity),
         "ws_path": "" if frozen else f"/ws/experiments/{identity}/",
         "inspect_commands": list(COMMANDS.values()),
         "path_key": request.GET.get("path", "")[:200],
+        **where.context,
     }
     return render(request, "experiment.html", context)
 
@@ -227,22 +221,24 @@ async def require_experiment(identity: str) -> None:
 
 
 @require_POST
-async def try_it(request: HttpRequest, identity: str) -> HttpResponse:
+async def try_it(request: HttpRequest, identity: str, where: Where = HERE) -> HttpResponse:
     """Requests the service on every path."""
     await require_experiment(identity)
     try:
-        attempts = await service.ask_about(identity, lambda lab: requests.try_ways(lab, identity))
+        attempts = await service.ask_about(identity, requests.try_ways, identity)
     except (LabAwayError, requests.NotRunningError) as error:
         if _wants_json(request):
             return JsonResponse({"detail": str(error)}, status=409)
-        return await sync_to_async(refuse)(request, 409, _("It cannot be tried now"), str(error))
+        title = _("It cannot be tried now")
+        return await sync_to_async(refuse)(request, 409, title, str(error), back=where.experiment(identity))
     answers = [{**asdict(one), "from": one.origin} for one in attempts]
     if _wants_json(request):
         return JsonResponse({"attempts": answers})
     context = {
         "attempts": answers,
-        "experiment_url": f"/experiments/{identity}/",
-        "trace_url": f"/experiments/{identity}/trace/",
+        "experiment_url": where.experiment(identity),
+        "trace_url": f"{where.experiment(identity)}trace/",
+        **where.context,
     }
     return await sync_to_async(render)(request, "try_result.html", context)
 
@@ -253,7 +249,7 @@ async def inspect(request: HttpRequest, identity: str) -> HttpResponseBase:
     column, command, name = (request.POST.get(key, "") for key in ("column", "command", "name"))
     await require_experiment(identity)
     try:
-        output = await service.ask_about(identity, lambda lab: requests.inspect(lab, identity, column, command, name))
+        output = await service.ask_about(identity, requests.inspect, identity, column, command, name)
     except ValueError as error:
         return HttpResponse(f"{error}\n", status=400, content_type="text/plain; charset=utf-8")
     except (LabAwayError, requests.NotRunningError) as error:
@@ -281,8 +277,10 @@ async def doctor(request: HttpRequest) -> HttpResponse:
 async def examined() -> Any:
     """``doctor/1``, also where no lab could be started."""
     try:
-        return await service.ask(lambda lab: examine(lab.context.engine, private=lab.context.private))
-    except LabAwayError:
+        return await service.ask(asked.doctor)
+    except LabAwayError as error:
+        if not service.role.drives:
+            return unexamined(str(error))
         engine = DockerEngine(endpoint())
         try:
             return await examine(engine, private=False)

@@ -4,7 +4,8 @@ import { fill, sayClock } from "../core/say.js";
 import { setHidden, setText, slot, words } from "./page.js";
 
 export function createConnection(main) {
-  const chip = main.querySelector("[data-connection]");
+  // A page of a class has another chip above, of the session.
+  const chip = main.querySelector(".head [data-connection]");
   const stale = slot(main, "stale");
   let since = null;
 

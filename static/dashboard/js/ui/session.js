@@ -130,7 +130,10 @@ export function createSession(main) {
       if (start) setHidden(start, next.host !== "stopped");
       const reset = slot(host, "host-reset");
       if (reset) setHidden(reset, next.host !== "ready" && next.host !== "failed");
-      if (was !== "ready" && next.host === "ready") announce(says.hostReady);
+      if (was !== "ready" && next.host === "ready") {
+        announce(says.hostReady);
+        if (main.dataset.page === "lab" && !main.querySelector("[data-launch]")) location.reload();
+      }
     }
   }
 

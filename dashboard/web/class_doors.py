@@ -1,0 +1,112 @@
+"""Whose work it is: what a group of a class ran is for its own seats and the instructor, at every address that names it.
+
+Whoever else asks finds nothing, as if it were not there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
+
+from dashboard.core.class_work import WorkKind
+from dashboard.core.training import group_key
+from dashboard.lab import class_works, seats, training
+from dashboard.lab.class_store import session_of
+from dashboard.lab.seats import SeatRef
+from dashboard.web.seats import tokens_of
+
+#: Every address below these names one of them, as ``identity``.
+PREFIXES = {
+    "experiments": WorkKind.EXPERIMENT,
+    "measurements": WorkKind.MEASUREMENT,
+    "claims": WorkKind.CLAIMS,
+}
+#: The websockets that somebody with a seat in any class may ask for: whose it is is looked at behind the door.
+SOCKETS = re.compile(r"/ws/(?:experiments|measurements)/[^/]+/")
+
+
+def kind_at(path: str) -> WorkKind | None:
+    """What an address of this server's own names, if that may be a class's."""
+    parts = path.strip("/").split("/")
+    return PREFIXES.get(parts[1] if parts[0] == "api" and len(parts) > 1 else parts[0])
+
+
+def is_instructors(group: str, user: Any) -> bool:
+    """Whether the group is one of a session of this person's. Asks the database."""
+    return bool(user.is_authenticated) and training.owned(session_of(group), int(user.pk)) is not None
+
+
+def may_open(kind: WorkKind, identity: str, user: Any) -> bool:
+    """Whether somebody who is signed in finds this at the server's own addresses. Asks the database."""
+    group = class_works.group_of(kind, identity[:40])
+    return not group or is_instructors(group, user)
+
+
+def seat_in_group(group: str, session: Any) -> SeatRef | None:
+    """The seat in this group that a browser with this Django session has, admitted. Asks the database."""
+    number = session_of(group)
+    token = tokens_of(session).get(number, "")
+    found = seats.seat_of(number, str(token)) if token else None
+    return found if found is not None and found.admitted and group_key(number, found.group) == group else None
+
+
+def any_seat(session: Any) -> SeatRef | None:
+    """A seat that a browser with this Django session has, in whichever class. Asks the database."""
+    found = (seats.seat_of(one, str(token)) for one, token in tokens_of(session).items())
+    return next((seat for seat in found if seat is not None), None)
+
+
+def may_listen(kind: WorkKind, identity: str, scope: Mapping[str, Any]) -> tuple[bool, str]:
+    """Whether the browser of a websocket may listen to this, and the seat for which it may; empty for who is signed in.
+    Asks the database."""
+    user, session = scope.get("user"), scope.get("session")
+    signed_in = user is not None and bool(user.is_authenticated)
+    group = class_works.group_of(kind, identity)
+    if not group:
+        return signed_in, ""
+    if signed_in and is_instructors(group, user):
+        return True, ""
+    seat = seat_in_group(group, session)
+    return seat is not None, seat.id if seat is not None else ""
+
+
+View = Callable[[HttpRequest], HttpResponse]
+
+
+class ClassDoorMiddleware:
+    """For pages and the API: a class's work opens at the server's own addresses for its instructor alone."""
+
+    sync_capable = True
+    async_capable = False
+
+    def __init__(self, get_response: View) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Nothing to do before it is known which view answers."""
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, _view: Any, _args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> HttpResponse | None:
+        """404 for what is somebody else's."""
+        kind = kind_at(request.path_info)
+        if kind is None or "identity" not in kwargs or may_open(kind, str(kwargs["identity"]), request.user):
+            return None
+        if request.path_info.startswith("/api/"):
+            return JsonResponse({"detail": _("There is nothing with this number.")}, status=404)
+        raise Http404(_("There is nothing with this number."))
+
+
+def groups_of(session: str, user: Any) -> dict[str, str]:
+    """What filters rows of models in a list of the API: those of the server's own engine, or those of the groups of one
+    ``session`` of this person's. Http404 if that is nobody's or somebody else's. Asks the database."""
+    if not session:
+        return {"host": ""}
+    if not user.is_authenticated or training.owned(session[:16], int(user.pk)) is None:
+        raise Http404(_("There is no session with this number."))
+    return {"group__startswith": f"{session[:16]}-"}
