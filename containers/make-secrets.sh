@@ -29,6 +29,7 @@ maxmemory 128mb
 maxmemory-policy volatile-lru
 CONF
 [ -s netmodes/secret-key ] || random | put netmodes/secret-key 10001 0
+[ -s netmodes/metrics-token ] || random | put netmodes/metrics-token 10001 0
 put netmodes/database-url 10001 0 <<URL
 postgres://netmodes:$(cat postgres/password)@postgres:5432/netmodes
 URL

@@ -13,6 +13,7 @@ set -euo pipefail
 
 repository=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 python=${PYTHON:-${NETMODES_DATA_DIR:-$repository/var}/venv/bin/python}
+[[ -x $python ]] || python=python3
 port=${NETMODES_PORT:-8000}
 here=''
 [[ ${1:-} != --here ]] || here=1
@@ -121,6 +122,7 @@ fi
 
 # --- building and starting --------------------------------------------------------------------
 
+[[ -z $here ]] || docker pull -q debian:13-slim >/dev/null
 compose build --quiet || fail 'could not build'
 took 'images'
 base=$(docker image inspect --format '{{.Size}}' debian:13-slim)
@@ -171,7 +173,7 @@ published=$(docker ps --format '{{.Ports}}' --filter label=com.docker.compose.pr
 [[ $published = "127.0.0.1:$port->$port/tcp" ]] || fail "published: $published"
 docker ps -aq --filter label=com.docker.compose.project=netmodes | xargs docker inspect >"$work/inspected"
 secrets=$(compose exec -T lab sh -c 'cat /run/secrets/netmodes/*' | grep -oE '[0-9a-f]{64}' | sort -u)
-[[ $(wc -w <<<"$secrets") = 3 ]] || fail 'there should be three secrets'
+[[ $(wc -w <<<"$secrets") = 4 ]] || fail 'there should be four secrets'
 for secret in $secrets; do
     ! grep -q "$secret" "$work/inspected" || fail 'docker inspect shows a secret'
     ! grep -rqs "$secret" /proc/[0-9]*/cmdline || fail 'a command line shows a secret'
