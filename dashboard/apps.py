@@ -8,3 +8,12 @@ class DashboardConfig(AppConfig):
 
     name = "dashboard"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Teaches the database's driver, if it is PostgreSQL's."""
+        from django.db import connection
+
+        if connection.vendor == "postgresql":
+            from dashboard import postgres
+
+            postgres.register()

@@ -21,6 +21,7 @@ from dashboard.web.guards import Application, BodyGuard, HostGuard, Receive, Sco
 from dashboard.web.proxies import ProxyGuard  # noqa: E402
 from dashboard.web.service import service  # noqa: E402
 from dashboard.web.session_hub import hub as classes  # noqa: E402
+from dashboard.web.team import team  # noqa: E402
 
 #: More than any form or import needs; what Django keeps in memory is less (``DATA_UPLOAD_MAX_MEMORY_SIZE``).
 BODY_LIMIT_BYTES = 33 << 20
@@ -46,8 +47,10 @@ class Lifespan:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 await service.start(configuration.data_dir(), say)
+                await team.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
+                await team.close()
                 await classes.close()
                 await service.stop(say)
                 await send({"type": "lifespan.shutdown.complete"})

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import msgspec
 import psutil
 from django.db import close_old_connections, connection, connections, transaction
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from dashboard.core.columns import first_columns
 from dashboard.core.journal import Cause, Entry, Source, View, decode_facts, encode_facts, replay
@@ -220,6 +220,13 @@ def entries(experiment: str, after: int = 0, until: int | None = None) -> tuple[
     if until is not None:
         rows = rows.filter(seq__lte=until)
     return tuple(_entry(row) for row in rows)
+
+
+def newest(experiments: Sequence[str]) -> dict[str, int]:
+    """The number of the newest entry of each of these experiments that are there, 0 if there is none: in one query."""
+    last = JournalEntry.objects.filter(experiment=OuterRef("pk")).order_by("-seq").values("seq")[:1]
+    rows = Experiment.objects.filter(pk__in=experiments).annotate(newest=Subquery(last))
+    return {key: seq or 0 for key, seq in rows.values_list("pk", "newest").order_by()}
 
 
 def last_seq(experiment: str) -> int:

@@ -13,7 +13,7 @@ from django.db.models.functions import Concat
 from dashboard.core.lifecycle import Wanted
 from dashboard.core.stream import Phase
 from dashboard.core.team import KEPT_S, LabFacts
-from dashboard.models import ClaimRun, Experiment, LabBeat, LabRequest, MeasurementRun, Presence
+from dashboard.models import ClaimRun, Experiment, GuessBucket, LabBeat, LabRequest, MeasurementRun, Presence
 
 WAITING, TAKEN, ANSWERED, REFUSED, LAPSED = "waiting", "taken", "answered", "refused", "lapsed"
 AT_ONCE = 20
@@ -118,6 +118,7 @@ def forget_old(now: float) -> None:
     """Questions that nobody will read the answer of, and processes that have gone."""
     LabRequest.objects.filter(made_at__lt=now - KEPT_S).delete()
     Presence.objects.filter(at__lt=now - KEPT_S).delete()
+    GuessBucket.objects.filter(at__lt=now - KEPT_S).delete()
 
 
 def let_lapse() -> None:

@@ -106,6 +106,17 @@ class Hub:
             feed.dirty.set()
             self.woken += 1
 
+    def followed(self) -> dict[str, int]:
+        """The newest entry that is shown of each experiment that browsers follow."""
+        return {feed.experiment: feed.view.seq for feed in self._feeds.values() if feed.loaded}
+
+    def missed_one(self, experiment: str) -> None:
+        """There are new entries, and nobody has told."""
+        feed = self._feeds.get(experiment)
+        if feed is not None and not feed.dirty.is_set():
+            self.missed += 1
+            feed.dirty.set()
+
     def trouble(self, experiment: str, problem: str) -> None:
         """The journal cannot be written: said although no entry can say it."""
         feed = self._feeds.get(experiment)

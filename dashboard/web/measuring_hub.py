@@ -35,6 +35,12 @@ class MeasurementHub(Hub):
     def _new_feed(self, experiment: str) -> Feed:
         return RunFeed(experiment)
 
+    def look(self) -> None:
+        """A wake-up may have been lost: what goes on is read again."""
+        for feed in self._feeds.values():
+            if isinstance(feed, RunFeed) and (feed.shown is None or feed.shown.run["state"] in measurements.LIVE):
+                feed.dirty.set()
+
     async def _follow(self, feed: Feed) -> None:
         """Sends new blocks, and everything when the run begins or ends."""
         if not isinstance(feed, RunFeed):

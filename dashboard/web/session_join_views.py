@@ -23,7 +23,7 @@ from segno import make
 from dashboard.core.join_codes import normalised, shown
 from dashboard.core.throttle import Throttle
 from dashboard.core.training import Door, HostsFor, door, group_key, name_of
-from dashboard.lab import class_store, seats, training
+from dashboard.lab import class_store, guesses, seats, training
 from dashboard.lab.seats import REFUSALS, NotSeatedError
 from dashboard.models import TrainingSession
 from dashboard.web.seats import hold, tokens_of
@@ -33,6 +33,18 @@ from dashboard.web.session_hub import hub
 _signer = Signer(salt="netmodes.join")
 KEY_LENGTH = 22
 throttle = Throttle()
+
+
+def _wait_s(address: str, now: float) -> float:
+    """As it is counted: by this process, or by all together where there are several."""
+    return guesses.wait_s(address, now) if service.is_team else throttle.wait_s(address, now)
+
+
+def _wrong(address: str, now: float) -> None:
+    if service.is_team:
+        guesses.wrong(address, now)
+    else:
+        throttle.wrong(address, now)
 
 
 def key_of(code: str) -> str:
@@ -81,7 +93,7 @@ def join(request: HttpRequest) -> HttpResponse:
         return _page(request, 400, code_problem=str(error))
     invited = constant_time_compare(request.POST.get("key", ""), key_of(code))
     address, now = str(request.META.get("REMOTE_ADDR", "")), time.time()
-    wait_s = 0 if invited else math.ceil(throttle.wait_s(address, now))
+    wait_s = 0 if invited else math.ceil(_wait_s(address, now))
     if wait_s:
         sentence = ngettext(
             "Too many wrong codes. Wait %(count)d second, or use the link or the QR code of your instructor.",
@@ -91,7 +103,7 @@ def join(request: HttpRequest) -> HttpResponse:
         return _page(request, 429, code_problem=sentence, wait_s=wait_s)
     row = training.by_code(code)
     if row is None:
-        throttle.wrong(address, now)
+        _wrong(address, now)
         return _page(request, 404, code_problem=_("There is no session with this code: read it once more."))
     return _seated(request, row, now)
 
