@@ -1,6 +1,6 @@
 """Addresses."""
 
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import RedirectView
 
 from dashboard.web import (
@@ -122,6 +122,7 @@ urlpatterns = [
         session_claims_views.cancel,
         name="lab-cancel-claims",
     ),
+    path("", include("dashboard.web.session_results_urls")),
     path("sessions/<str:identity>/console/", session_console_views.console, name="console"),
     path("sessions/<str:identity>/console/projector/", session_console_views.projector, name="projector"),
     path("sessions/<str:identity>/console/mirror/", session_console_views.mirror, name="console-mirror"),

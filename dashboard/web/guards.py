@@ -31,8 +31,10 @@ OWN_DOOR = ("/metrics",)
 OPEN_PREFIXES = ("/static/",)
 #: The page of a shared report, and nothing beside or below it: the token in it is what opens the door.
 SHARED_PATH = re.compile(r"/r/[^/]+/")
-#: A link that brings somebody back to their seat, likewise.
+#: A link that brings somebody back to their seat, and one that shows them their results, likewise.
 SEAT_PATH = re.compile(r"/seat/[^/]+/")
+RESULTS_PATH = re.compile(r"/results/[^/]+/")
+LINK_PATHS = (SHARED_PATH, SEAT_PATH, RESULTS_PATH)
 
 
 def header(scope: Scope, name: bytes) -> str | None:
@@ -224,7 +226,7 @@ class FetchSiteMiddleware:
 
 
 class SignInRequiredMiddleware:
-    """Nothing but ``OPEN_PATHS``, a shared report and the link to a seat answers without a session. Who has a seat in
+    """Nothing but ``OPEN_PATHS`` and ``LINK_PATHS`` answers without a session. Who has a seat in
     a class reaches the addresses of that class, and none of its instructor's or of anybody else."""
 
     sync_capable = True
@@ -238,7 +240,7 @@ class SignInRequiredMiddleware:
         path = request.path_info
         if path in OPEN_PATHS or path in OWN_DOOR or path.startswith(OPEN_PREFIXES):
             return self.get_response(request)
-        if SHARED_PATH.fullmatch(path) or SEAT_PATH.fullmatch(path) or request.user.is_authenticated:
+        if any(one.fullmatch(path) for one in LINK_PATHS) or request.user.is_authenticated:
             return self.get_response(request)
         if tokens := tokens_of(request.session):
             seat = seat_in(request.session, path)

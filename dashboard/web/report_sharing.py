@@ -33,7 +33,8 @@ class Duration:
     text: str
 
 
-def _durations() -> list[Duration]:
+def durations() -> list[Duration]:
+    """What is offered."""
     said = [Duration(days, _("%(count)d days") % {"count": days} if days > 1 else _("one day")) for days in DAYS]
     return [*said, Duration(0, _("never"))]
 
@@ -47,7 +48,7 @@ def _page(request: HttpRequest, identity: str, status: int = 200, **extra: Any) 
         "removed_count": len(removed),
         "removed_more": max(0, len(removed) - SHOWN_REMOVED),
         "shares": report_shares.shares_of(identity),
-        "durations": _durations(),
+        "durations": durations(),
         "typed": {"days": DEFAULT_DAYS, "scrub": True},
         **extra,
     }
@@ -65,7 +66,7 @@ def share(request: HttpRequest, identity: str) -> HttpResponse:
     found_report(identity)
     scrubbed = request.POST.get("scrub") == "on"
     said = request.POST.get("days", "")
-    if said not in {str(one.days) for one in _durations()}:
+    if said not in {str(one.days) for one in durations()}:
         problem = _("Choose from the list after how many days the link ends.")
         return _page(request, identity, 400, problem=problem, typed={"days": DEFAULT_DAYS, "scrub": scrubbed})
     days = int(said)
@@ -101,6 +102,11 @@ def _guarded(document: bytes, policy: str, status: int) -> HttpResponse:
     return response
 
 
+def guarded_file(document: bytes) -> HttpResponse:
+    """A file of ``dashboard.export`` as others see it, with the policy that it carries."""
+    return _guarded(document, f"{policy_of(document)}; frame-ancestors 'none'", 200)
+
+
 def _nothing_here() -> HttpResponse:
     """The same for every token that opens nothing."""
     style = styles("base.css")
@@ -115,6 +121,4 @@ def _nothing_here() -> HttpResponse:
 def shared(request: HttpRequest, token: str) -> HttpResponse:
     """What a link shows: one file, made when the link was. Only GET counts as a view."""
     document = report_shares.open_share(token, count=request.method == "GET")
-    if document is None:
-        return _nothing_here()
-    return _guarded(document, f"{policy_of(document)}; frame-ancestors 'none'", 200)
+    return _nothing_here() if document is None else guarded_file(document)

@@ -64,7 +64,7 @@ def place_of(row: TrainingSession, seat: SeatRef, workshop: Workshop, extra: Map
         person=seat.person,
         home=home,
         front=f"{home}steps/",
-        end=home,
+        end=f"{home}results/",
         group=group_key(row.id, seat.group) if row.hosts != HostsFor.NONE else "",
         runs=row.hosts != HostsFor.NONE,
         base="session_base.html",

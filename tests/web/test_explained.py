@@ -31,6 +31,9 @@ NO_SECTIONS = {
     "session_elsewhere.html": "a message",
     "session_projector.html": "read from the back of a room",
     "session_resume.html": "a message",
+    "session_results_gone.html": "a message",
+    "session_replay_file.html": "a file: what it says must need nothing else",
+    "session_shared_file.html": "a file: what it says must need nothing else",
     "signin.html": "a message that says itself what it is",
     "api_docs.html": "documentation itself",
 }

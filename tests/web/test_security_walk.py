@@ -30,6 +30,7 @@ OPEN = {
     "/readyz": 503,
     f"/r/{'t' * 22}/": 404,
     f"/seat/{'t' * 22}/": 404,
+    f"/results/{'t' * 22}/": 404,
 }
 #: Forms that anybody may send, and what they answer to who knows neither a code nor a link.
 OPEN_FORMS = {"/join/": 400, f"/seat/{'t' * 22}/": 404}
