@@ -27,6 +27,7 @@ from dashboard.web.class_doors import groups_of
 from dashboard.web.measuring_api import router as measuring
 from dashboard.web.report_api import router as reporting
 from dashboard.web.service import LabAwayError, service
+from dashboard.web.session_api import router as sessions
 from dashboard.web.trace_views import traced
 from dashboard.web.views import examined, listed, require_experiment, snapshot_of
 
@@ -72,6 +73,7 @@ api = NinjaAPI(
 api.add_router("", measuring)
 api.add_router("", claims)
 api.add_router("", reporting)
+api.add_router("", sessions)
 
 
 class Problem(Schema):
