@@ -116,39 +116,5 @@ def test_no_test_of_the_page_sleeps() -> None:
         assert "setTimeout" not in path.read_text(), path.name
 
 
-# README.
-
-
-def readme() -> str:
-    """The README; empty while there is none."""
-    path = ROOT / "README.md"
-    return path.read_text() if path.exists() else ""
-
-
-def readme_lines() -> list[tuple[str, tuple[str, ...]]]:
-    """Each ``./netmodes COMMAND`` that the README shows, with its options."""
-    shown = re.findall(r"```.*?```|`[^`\n]+`", readme(), re.DOTALL)
-    calls = re.findall(r"\./netmodes +((?:--[\w-]+ +)*)([a-z]+)([^\n`&|]*)", "\n".join(shown))
-    return [(name, tuple(re.findall(r"--[\w-]+", before + after))) for before, name, after in calls]
-
-
-def test_the_commands_of_the_readme_exist() -> None:
-    launcher = (ROOT / "netmodes").read_text()
-    here = {path.stem: path.read_text() for path in sources("dashboard/management/commands")}
-    shared = launcher + (ROOT / "dashboard/management/commanding.py").read_text()
-    for name, options in readme_lines():
-        case = re.search(rf"^ *(?:[a-z]+ \| )*{name}(?: \| [a-z]+)*\)", launcher, re.MULTILINE)
-        assert case, f"README shows ./netmodes {name}, which the launcher does not know"
-        assert name in here or name in {"setup", "check", "test", "help"}, f"README shows {name}, which is no command"
-        for option in options:
-            text = here.get(name, "") + shared
-            assert option in text, f"README shows ./netmodes {name} {option}, which it does not take"
-
-
-def test_the_files_of_the_readme_exist() -> None:
-    links = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", readme())
-    assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
-
-
 def test_the_launcher_can_be_run() -> None:
     assert shutil.which(str(ROOT / "netmodes")) is not None

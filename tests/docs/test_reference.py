@@ -1,0 +1,74 @@
+"""The reference is whole: every command with its options, every setting, every address of the API."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from dashboard.web.api import api
+from tests.docs import reference
+from tests.docs.documents import ROOT, pages
+
+PAGES = pages()
+#: What names a setting in code: ours, and those that others know.
+SETTING = re.compile(r"\b(NETMODES_[A-Z][A-Z_]*[A-Z]|DOCKER_HOST|DATABASE_URL|REDIS_URL|XDG_DATA_HOME)\b")
+#: Names in code that no person sets.
+INTERNAL: dict[str, str] = {}
+
+
+def test_the_commands_are_those_of_their_parsers() -> None:
+    _before, mark, listed = PAGES["docs/commands.md"].partition(reference.MARK)
+    assert mark
+    assert listed.strip() == reference.render().strip(), "run python -m tests.docs.reference"
+
+
+@pytest.mark.parametrize("name", reference.LAUNCHER)
+def test_what_the_launcher_does_itself_is_described(name: str) -> None:
+    assert f"| `{name}` |" in PAGES["docs/commands.md"].partition(reference.MARK)[0]
+
+
+def test_every_setting_that_is_read_is_described_and_no_other() -> None:
+    code = [ROOT / "netmodes", *(ROOT / "dashboard").rglob("*.py")]
+    read = {name.removesuffix("_FILE") for path in code for name in SETTING.findall(path.read_text())} - set(INTERNAL)
+    rows = re.findall(r"^\| (`[^|]+`) \|", PAGES["docs/settings.md"], re.MULTILINE)
+    described = {name.removesuffix("_FILE") for row in rows for name in re.findall(r"`([A-Z_]+)`", row)}
+    assert described == read
+
+
+def shape(path: str) -> str:
+    """An address with a star for each part that is a value."""
+    return re.sub(r"\{[^}]+\}|(?<=/)[A-Z][A-Z]*(?=/|$)|(?<=/)(?:comparison|report)/1$", "*", path.partition("?")[0])
+
+
+def described_operations() -> list[set[tuple[str, str]]]:
+    """For each address in the table of docs/api.md what it may mean: ``/x`` behind another may go on from it, or stand
+    in place of its last part."""
+    found = []
+    for row in re.findall(r"^\| (`.*?) \|", PAGES["docs/api.md"], re.MULTILINE):
+        method, first = "", ""
+        for word in re.findall(r"`([^`]+)`", row):
+            said = re.fullmatch(r"(?:([A-Z]+) )?(\S+)", word)
+            assert said, f"docs/api.md: {word}"
+            if said[1]:
+                method, first = said[1], said[2].partition("?")[0]
+                found.append({(method, shape(first))})
+            elif not method:
+                continue  # a websocket
+            else:
+                tail = said[2].removeprefix("…")
+                found.append({(method, shape(first + tail)), (method, shape(first.rpartition("/")[0] + tail))})
+    return found
+
+
+def test_every_address_of_the_api_is_described_and_no_other() -> None:
+    document = api.get_openapi_schema()
+    there = {
+        (method.upper(), shape(path))
+        for path, methods in dict(document["paths"]).items()
+        for method in methods
+        if method in {"get", "post", "put", "patch", "delete"}
+    }
+    described = described_operations()
+    assert there - set().union(*described) == set()
+    assert [sorted(one) for one in described if not one & there] == []

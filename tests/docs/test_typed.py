@@ -1,0 +1,134 @@
+"""Whatever a document tells its reader to type is typed here, on a real engine, in the order of the page."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.docs.documents import PRINTS, ROOT, Block, blocks, pages
+from tests.private_engine import PrivateEngine
+
+pytestmark = pytest.mark.engine
+LIMIT_S = 120
+TYPED = {page: found for page, text in pages().items() if any(one.is_run for one in (found := blocks(page, text)))}
+#: A saved report is named by a number that nobody knows before.
+SAVED = re.compile(r"^Saved as report (\w+):", re.MULTILINE)
+
+
+class Desk:
+    """A person's terminal on the machine whose engine is the suite's, in a folder where ``./netmodes`` is at hand."""
+
+    def __init__(self, host: PrivateEngine, folder: Path) -> None:
+        self._folder = folder
+        self._enter = ["nsenter", "--target", str(host.pid), "--net", "--"]
+        self._report = "ID"
+        self._environment = {
+            **os.environ,
+            "DOCKER_HOST": host.endpoint,
+            "NETMODES_DATA_DIR": str(folder / "data"),
+            "COLUMNS": "120",
+        }
+        program = folder / "netmodes"
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT}/manage.py" "$@"\n')
+        program.chmod(0o755)
+
+    def type(self, line: str) -> str:
+        """What a line prints; AssertionError where it fails."""
+        line = re.sub(r"\bID\b", self._report, line)
+        if line.startswith("./netmodes up"):
+            return self._serve(line)
+        done = subprocess.run(
+            [*self._enter, "bash", "-euo", "pipefail", "-c", line],
+            cwd=self._folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+        self._report = (SAVED.findall(done.stderr) or [self._report])[-1]
+        return done.stdout + done.stderr
+
+    def _serve(self, line: str) -> str:
+        """A server until it has printed its link; then Ctrl-C."""
+        command = [*self._enter, "setpriv", "--pdeathsig", "TERM", *line.split()]
+        with subprocess.Popen(
+            command, cwd=self._folder, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as process:
+            assert process.stdout is not None
+            said = ""
+            for printed in process.stdout:
+                said += printed
+                if "/sign-in/?token=" in printed:
+                    break
+            process.send_signal(signal.SIGINT)
+            said += process.stdout.read()
+            assert process.wait(LIMIT_S) == 0, said
+        return said
+
+
+def shape(line: str) -> str:
+    """A line without what differs from run to run: numbers, ids, how long bars are."""
+    line = re.sub(r"\b(?=[0-9a-f]*\d)[0-9a-f]{6,}\b", "#", line)
+    line = re.sub(r"[−+-]?\d[\d.,:]*", "#", line)
+    return re.sub(r"[█▉▊▋▌▍▎▏─━·]+|\s+", " ", line).strip()
+
+
+def first_missing(shown: str, printed: str) -> str | None:
+    """The first line of ``shown`` that is not among ``printed`` behind the one before it."""
+    lines = iter([shape(line) for line in printed.splitlines()])
+    for line in shown.splitlines():
+        if line.strip() not in {"", "…"} and not any(shape(line) == one for one in lines):
+            return line
+    return None
+
+
+@pytest.fixture
+def desk(engine_host: PrivateEngine, tmp_path: Path) -> Iterator[Desk]:
+    """A desk; nothing of it stays on the engine."""
+    yield Desk(engine_host, tmp_path)
+    left = engine_host.docker("ps", "-aq").split()
+    if left:
+        engine_host.docker("rm", "-f", "-v", *left)
+    assert not left, "the page leaves containers behind"
+
+
+@pytest.mark.parametrize("page", TYPED)
+def test_what_a_page_says_to_type_works(desk: Desk, page: str) -> None:
+    printed = ""
+    for block in TYPED[page]:
+        if block.is_run:
+            for line in block.lines:
+                printed = desk.type(line)
+        elif block.mark == PRINTS:
+            missing = first_missing(block.text, printed)
+            assert missing is None, f"{block.page}:{block.line} shows {missing!r}; it prints:\n{printed}"
+
+
+def test_a_page_that_shows_something_else_is_found() -> None:
+    printed = "same  12 µs ▇\n≠ Own address\n  host: (none)\n  bridge: 172.17.0.2\n"
+    assert first_missing("≠ Own address\n…\n  bridge: 172.17.0.9\n", printed) is None
+    assert first_missing("  bridge: 172.17.0.9\n≠ Own address\n", printed) == "≠ Own address"
+    assert first_missing("= Own address\n", printed) == "= Own address"
+
+
+def test_a_line_that_fails_is_found(desk: Desk) -> None:
+    with pytest.raises(AssertionError, match="no-such-command"):
+        desk.type("no-such-command 2>&1 | cat")
+
+
+def test_a_block_is_run_unless_it_says_why_not() -> None:
+    text = "<!-- not run: it takes an hour -->\n```console\na\n```\n\n```console\nb \\\n  c  # said\n# d\n```\n"
+    first, second = blocks("x.md", text)
+    assert (first.is_run, first.mark) == (False, "not run: it takes an hour")
+    assert (second.is_run, second.lines, second.line) == (True, ["b    c"], 6)
+    assert isinstance(first, Block)
