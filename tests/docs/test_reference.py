@@ -14,7 +14,7 @@ PAGES = pages()
 #: What names a setting in code: ours, and those that others know.
 SETTING = re.compile(r"\b(NETMODES_[A-Z][A-Z_]*[A-Z]|DOCKER_HOST|DATABASE_URL|REDIS_URL|XDG_DATA_HOME)\b")
 #: Names in code that no person sets.
-INTERNAL: dict[str, str] = {}
+INTERNAL = {"NETMODES_PRIVATE_HOST": "how the processes of a private host are found again"}
 
 
 def test_the_commands_are_those_of_their_parsers() -> None:
