@@ -117,7 +117,7 @@ class ExperimentPage:
         """Opens Try it or Inspect."""
         panel = self.page.locator(f'[data-panel="{name}"]')
         if panel.get_attribute("open") is None:
-            panel.locator("summary").click()
+            panel.locator(":scope > summary").click()
         expect(panel).to_have_attribute("open", "")
 
 
