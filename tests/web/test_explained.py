@@ -30,7 +30,10 @@ NO_SECTIONS = {
     "report_gone.html": "a message",
     "session_elsewhere.html": "a message",
     "session_projector.html": "read from the back of a room",
+    "session_replay_file.html": "a file",
+    "session_results_gone.html": "a message",
     "session_resume.html": "a message",
+    "session_shared_file.html": "a file",
     "session_results_gone.html": "a message",
     "session_replay_file.html": "a file: what it says must need nothing else",
     "session_shared_file.html": "a file: what it says must need nothing else",
@@ -39,7 +42,7 @@ NO_SECTIONS = {
 }
 #: Headings that need none: by template, and what stands in them.
 NONE_NEEDED = {
-    ("home.html", "to change before this can be launched"): "a list of problems",
+    ("_launch_problems.html", "to change before this can be launched"): "a list of problems",
     ("measure.html", "to change before this can be measured"): "a list of problems",
     ("report_save.html", "It was not saved"): "a problem",
     ("claims.html", "topic_title"): "a group of claims; the page's heading says what they are",

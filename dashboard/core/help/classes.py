@@ -129,6 +129,40 @@ HELP: tuple[Help, ...] = (
         "docs/sessions.md",
     ),
     Help(
+        "terminal",
+        _("the terminal"),
+        _(
+            "A shell in your host's network: its interfaces, its port 80, its engine. It sees none of the machine's files and "
+            "processes. It is a classroom boundary: whoever may use an engine that runs as root can get through."
+        ),
+        "docs/sessions.md",
+        "docker ps",
+    ),
+    Help(
+        "terminal-recording",
+        _("a recorded terminal"),
+        _(
+            "What the terminal showed in each step, until 256 kB of a step were kept. Only sessions record that say so when "
+            "they are made; the lobby and the terminal tell everybody before."
+        ),
+        "docs/sessions.md",
+    ),
+    Help(
+        "session-lab",
+        _("a host to work on at will"),
+        _(
+            "A Docker host of your own or of your team, beside the steps: launch, compare, measure and execute claims. "
+            "Only your group and your instructor see it, and nothing on it touches anybody else's."
+        ),
+        "docs/class-hosts.md",
+    ),
+    Help(
+        "session-works",
+        _("what runs on the host"),
+        _("What this person or team launched at will on their private host, with what became of it."),
+        "docs/class-hosts.md",
+    ),
+    Help(
         "class-answers",
         _("what the class expected"),
         _("All first answers, and what is true. Nothing is shown until your instructor reveals it."),
