@@ -18,7 +18,7 @@ from dashboard.engine import private_host
 from dashboard.engine.host_records import class_hosts
 from dashboard.engine.host_remains import cgroup_folders
 from dashboard.engine.private_host import PrivateHost, PrivateHostError
-from dashboard.lab import class_store, store
+from dashboard.lab import class_works, store
 from dashboard.lab.labs import HostAwayError
 from dashboard.lab.workshop_do import Done, do
 from tests.lab.schools import School, school
@@ -69,9 +69,8 @@ async def test_every_group_has_port_80_and_sees_its_own_until_the_session_ends(p
         assert not done.failed
         answer = await press(place, number, "curl -s http://localhost/")
         assert f"netmodes-{states[number - 1].host}" in answer.output
-    host = states[0].host
     experiment = await place.context.database.run(
-        class_store.create_experiment, make_spec("bridge", "none"), None, host
+        class_works.launch, make_spec("bridge", "none"), None, place.group(1)
     )
     place.labs.wake()
 

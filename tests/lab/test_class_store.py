@@ -6,11 +6,10 @@ import pytest
 
 from dashboard.core.class_hosts import HostStage, Wish
 from dashboard.core.training import HostsFor
-from dashboard.lab import class_store, store
-from dashboard.lab.class_store import NoHostError, RoomError
-from dashboard.models import Experiment, HostRow, TrainingSession
+from dashboard.lab import class_store
+from dashboard.lab.class_store import NoHostError
+from dashboard.models import HostRow, TrainingSession
 from tests.lab.classes import NOW, again, session
-from tests.specs import make_spec
 
 pytestmark = pytest.mark.django_db
 
@@ -74,18 +73,3 @@ def test_a_session_that_is_over_is_over_for_its_hosts(row: TrainingSession) -> N
     class_store.ask_for(f"{row.id}-1", NOW)
     assert class_store.hosts_wanted(NOW)
     assert [one.over for one in class_store.load_all(again(row).expires_at)] == [True]
-
-
-def test_a_group_has_so_many_experiments_and_containers_and_no_more() -> None:
-    for _ in range(3):
-        class_store.create_experiment(make_spec("host", "bridge"), None, "abc")
-    with pytest.raises(RoomError, match="at most 3 experiments"):
-        class_store.create_experiment(make_spec("host", "bridge"), None, "abc")
-    class_store.create_experiment(make_spec("host", "bridge"), None, "other")
-    assert len(store.load_unsettled("abc")) == 3
-    assert store.load_unsettled() == ()
-    assert store.hosts_unsettled() == {"abc", "other"}
-    Experiment.objects.filter(host="abc").update(wanted="stopped", phase="stopped")
-    class_store.create_experiment(make_spec(*["bridge"] * 8), None, "abc")
-    with pytest.raises(RoomError, match="at most 12 containers, and 8"):
-        class_store.create_experiment(make_spec(*["bridge"] * 5), None, "abc")

@@ -44,6 +44,7 @@ FILLED = {
     "signature": "0" * 16,
     "workshop": "host-network",
     "seat": "s" * 10,
+    "work": "w" * 10,
     "what": "step",
     "step": "launch",
 }

@@ -203,8 +203,6 @@ async def test_websockets_are_for_the_seats_of_the_session_and_its_instructor(sc
         (f"{own}mirror/", school.ada, True),
         (f"{own}mirror/", school.pupil, False),
         (f"/ws/sessions/{school.other.id}/", school.ada, False),
-        (f"/ws/experiments/{experiment}/", school.ada, False),
-        ("/ws/measurements/x/", school.ada, False),
         (f"{own}console/", school.ada, False),
     )
     for path, who, opens in table:
