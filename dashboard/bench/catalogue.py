@@ -25,6 +25,7 @@ from dashboard.bench import (
     resolution,
     stalls,
     storage,
+    team,
     watchers,
 )
 from dashboard.bench.figures import Result
@@ -51,6 +52,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "claims": claims,
     "class-hosts": class_hosts,
     "class": classes,
+    "team": team,
     "fidelity": fidelity,
     "no-alarm": alarm,
     "resolution": resolution,
@@ -67,7 +69,7 @@ TRUTH = ("fidelity", "no-alarm", "resolution", "order", "stalls", "watchers", "s
 
 
 #: Left out unless they are asked for: they take minutes, or a browser.
-LONG = frozenset({*TRUTH, "claims", "pages", "replay", "class", "class-hosts"})
+LONG = frozenset({*TRUTH, "claims", "pages", "replay", "class", "class-hosts", "team"})
 
 
 def choose(asked: Sequence[str]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """People of a class as browsers: each with cookies, a connection for HTTP and a websocket that comes back.
 
 As a program (``python -m dashboard.bench.pupils HOST``) it does what stands on each line of stdin, one JSON object with
-``do``, and answers with one line: ``join`` (code, key, count, within_s), ``listen`` (url, count), ``predict`` (step,
+``do``, and answers with one line: ``join`` (code, key, count, within_s, first), ``listen`` (url, count), ``predict`` (step,
 within_s), ``until`` (field, value): when each has heard it, in seconds of CLOCK_MONOTONIC, ``forget`` what was heard.
 """
 
@@ -152,8 +152,8 @@ class Class:
                 return {}
         raise PupilError(f"nobody does {asked}")
 
-    async def _join(self, code: str, key: str, count: int, within_s: float) -> dict[str, Any]:
-        self.pupils = [Pupil(self.host, number) for number in range(count)]
+    async def _join(self, code: str, key: str, count: int, within_s: float, first: int = 0) -> dict[str, Any]:
+        self.pupils = [Pupil(self.host, number) for number in range(first, first + count)]
 
         async def whole(one: Pupil) -> None:
             await one.join(code, key)

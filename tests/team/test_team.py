@@ -1,0 +1,244 @@
+"""Two web processes and a lab on a real PostgreSQL and Redis: what one sees the other sees, and what fails comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import stat
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from dashboard.bench.classes import Teacher
+from dashboard.bench.pupils import pupils
+from dashboard.bench.server import Frames, Server
+from dashboard.bench.services import NOBODY
+from dashboard.bench.team_shape import Member, TeamShape, team_shape
+from tests.polling import until
+from tests.private_engine import PrivateEngine
+
+#: A lab that was killed counts as away after 7 s; a page is asked now and then.
+AWAY_S = 12.0
+HEALED_S = 15.0
+MODES = ("none", "none")
+
+
+@pytest.fixture(scope="module")
+def shape(engine_host: PrivateEngine) -> Iterator[TeamShape]:
+    """Everything, running."""
+    with team_shape(engine_host.endpoint) as running:
+        server = at(running.webs[0])
+        server.sign_in(running.links[0])
+        _cookies.update(server.cookies)
+        yield running
+        removed = [one["id"] for one in json.loads(server.ask("GET", "/api/experiments").body)]
+        for identity in removed:
+            server.remove(identity)
+        until(lambda: json.loads(server.ask("GET", "/api/experiments").body) == [], HEALED_S)
+
+
+_cookies: dict[str, str] = {}
+
+
+def at(web: Member) -> Server:
+    """The owner at this process."""
+    return Server(web.pid, web.host, dict(_cookies))
+
+
+@pytest.fixture
+def one(shape: TeamShape) -> Server:
+    return at(shape.webs[0])
+
+
+@pytest.fixture
+def two(shape: TeamShape) -> Server:
+    return at(shape.webs[1])
+
+
+def running(server: Server, modes: tuple[str, ...] = MODES) -> str:
+    """A launched experiment that runs."""
+    identity = server.launch(modes)
+    until(lambda: head(server, identity)["phase"] == "running", HEALED_S)
+    return identity
+
+
+def snapshot(server: Server, identity: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(server.ask("GET", f"/api/experiments/{identity}").body)
+    return found
+
+
+def head(server: Server, identity: str) -> dict[str, Any]:
+    found: dict[str, Any] = snapshot(server, identity)["experiment"]
+    return found
+
+
+def containers(server: Server, identity: str) -> list[str]:
+    return [one["container"]["id"] for one in snapshot(server, identity)["columns"] if one["container"]]
+
+
+def chip(server: Server) -> str:
+    return server.ask("GET", "/").body.decode()
+
+
+async def reaches(frames: Frames, phase: str, within_s: float = HEALED_S) -> None:
+    """The websocket says so."""
+    async with asyncio.timeout(within_s):
+        while frames.head.get("phase") != phase:
+            await frames.next(within_s)
+
+
+@asynccontextmanager
+async def watching(server: Server, identity: str) -> AsyncIterator[Frames]:
+    async with server.frames(identity) as frames:
+        await frames.next()
+        yield frames
+
+
+async def ask(work: Callable[[], Any]) -> Any:
+    return await asyncio.to_thread(work)
+
+
+def test_pages_are_served_by_an_ordinary_user_without_a_way_to_docker(
+    shape: TeamShape, engine_host: PrivateEngine, one: Server
+) -> None:
+    socket = Path(engine_host.socket)
+    mode = socket.stat()
+    assert mode.st_uid != NOBODY
+    assert not mode.st_mode & stat.S_IWOTH
+    for web in shape.webs:
+        process = Path(f"/proc/{web.pid}")
+        status = (process / "status").read_text()
+        assert re.search(rf"^Uid:\t{NOBODY}\t{NOBODY}\t{NOBODY}\t{NOBODY}$", status, re.MULTILINE)
+        assert re.search(r"^CapEff:\t0+$", status, re.MULTILINE), "no capability"
+        assert b"DOCKER_HOST" not in (process / "environ").read_bytes()
+        assert os.stat(process / "ns/net").st_ino == os.stat("/proc/self/ns/net").st_ino
+        held = [os.readlink(one) for one in (process / "fd").iterdir()]
+        assert not any("docker" in one or one.startswith("net:[") for one in held)
+    assert "Engine 2" in chip(one), "the version comes with the lab's beat"
+    doctor = json.loads(one.ask("GET", "/api/doctor").body)
+    assert {mode["mode"]: mode["available"] for mode in doctor["modes"]}["bridge"]
+
+
+async def test_what_is_launched_at_one_is_live_at_the_other(one: Server, two: Server) -> None:
+    identity = await ask(lambda: one.launch(MODES))
+    async with watching(two, identity) as frames:
+        started = time.monotonic()
+        await reaches(frames, "running")
+        attempts = await ask(lambda: two.ask("POST", f"/experiments/{identity}/try/"))
+        assert attempts.status == 200
+        await ask(lambda: one.ask("POST", f"/experiments/{identity}/stop/"))
+        await reaches(frames, "stopped")
+    assert time.monotonic() - started < HEALED_S
+
+
+def test_an_output_is_printed_from_afar_and_a_wrong_question_is_refused_in_words(one: Server, two: Server) -> None:
+    identity = running(one)
+    fields = {"column": "machine", "command": "ip-addr", "name": ""}
+    printed = two.ask("POST", f"/experiments/{identity}/inspect/", urlencode(fields))
+    assert printed.status == 200
+    assert b"LOOPBACK" in printed.body
+    wrong = two.ask("POST", f"/experiments/{identity}/inspect/", urlencode(fields | {"column": "<nobody>"}))
+    assert wrong.status == 400
+    assert b"There is no running column" in wrong.body
+
+
+async def test_a_class_sits_at_both(shape: TeamShape, one: Server) -> None:
+    teacher = await ask(lambda: Teacher.with_class(one, 20))
+    async with pupils(shape.webs[0].host) as here, pupils(shape.webs[1].host) as there:
+        for people, first in ((here, 0), (there, 10)):
+            joined = await people.ask(
+                "join", code=teacher.code, key=teacher.key, count=4, within_s=2.0, first=first
+            )
+            assert not joined["failures"], joined["failed"]
+        for people in (here, there):
+            assert len((await people.ask("until", field="present", value=8))["times"]) == 4
+        for number, people in enumerate((here, there)):
+            started = await ask(lambda number=number: teacher.steer("pointer", row=f"interfaces/eth0/{number}"))
+            times = (await people.ask("until", field="pointer", value=f"interfaces/eth0/{number}"))["times"]
+            assert max(times) - started < 1.0, "told at once, not found by looking"
+        predicted = await there.ask("predict", step="launch", within_s=1.0)
+        assert not predicted["failures"], predicted["failed"]
+        assert len((await here.ask("until", field="answered", value=4))["times"]) == 4
+
+
+def test_guesses_of_a_code_are_counted_together(one: Server, two: Server) -> None:
+    statuses = []
+    for number in range(44):
+        server = (one, two)[number % 2]
+        statuses.append(server.ask("POST", "/join/", urlencode({"code": "22222222", "name": "X"})).status)
+    assert statuses[0] == 404
+    assert statuses[-1] == 429
+
+
+async def test_a_lab_that_is_killed_is_away_and_adopts_what_ran(shape: TeamShape, one: Server, two: Server) -> None:
+    identity = await ask(lambda: running(one))
+    before = await ask(lambda: containers(one, identity))
+    async with watching(two, identity) as frames:
+        shape.lab.kill()
+        killed = time.monotonic()
+        await ask(lambda: until(lambda: "The lab is away" in chip(two), AWAY_S))
+        assert time.monotonic() - killed < AWAY_S
+        refused = await ask(lambda: two.ask("POST", f"/experiments/{identity}/try/"))
+        assert refused.status == 409
+        assert "does not answer just now" in refused.body.decode()
+        assert (await ask(lambda: one.ask("GET", "/readyz"))).status == 503
+        await ask(shape.lab.start)
+        await ask(lambda: until(lambda: "The lab is away" not in chip(two), AWAY_S))
+        assert await ask(lambda: containers(two, identity)) == before, "they were adopted"
+        await ask(lambda: one.ask("POST", f"/experiments/{identity}/stop/"))
+        await reaches(frames, "stopped")
+
+
+async def test_without_redis_everything_still_comes(shape: TeamShape, one: Server, two: Server) -> None:
+    shape.redis.stop()
+    try:
+        identity = await ask(lambda: running(one))
+        async with watching(two, identity) as frames:
+            await ask(lambda: two.ask("POST", f"/experiments/{identity}/again/"))
+            async with asyncio.timeout(HEALED_S):
+                while frames.head["round"] != 2 or frames.head["phase"] != "running":
+                    await frames.next()
+            assert (await ask(lambda: one.ask("POST", f"/experiments/{identity}/try/"))).status == 200
+            shape.redis.start()
+            await ask(lambda: one.ask("POST", f"/experiments/{identity}/stop/"))
+            await reaches(frames, "stopped")
+    finally:
+        if shape.redis.is_ready() is False:
+            shape.redis.start()
+
+
+async def test_a_database_that_is_restarted_loses_nothing(shape: TeamShape, one: Server, two: Server) -> None:
+    identity = await ask(lambda: running(one))
+    before = await ask(lambda: containers(one, identity))
+    async with watching(two, identity) as frames:
+        await ask(shape.postgres.stop)
+        await ask(shape.postgres.start)
+        await ask(lambda: until(lambda: one.ask("GET", "/readyz").status == 200, HEALED_S))
+        assert await ask(lambda: containers(two, identity)) == before
+        await ask(lambda: until(lambda: one.ask("POST", f"/experiments/{identity}/stop/").status == 302, HEALED_S))
+        await reaches(frames, "stopped")
+
+
+async def test_who_hung_on_a_web_process_that_is_killed_goes_on_at_the_other(shape: TeamShape, two: Server) -> None:
+    one = at(shape.webs[0])
+    identity = await ask(lambda: running(one))
+    try:
+        async with watching(one, identity) as frames:
+            known = frames.cells
+            shape.webs[0].kill()
+            with pytest.raises(Exception, match="close"):
+                while True:
+                    await frames.next(HEALED_S)
+        async with watching(two, identity) as frames:
+            assert frames.cells == known
+            await ask(lambda: two.ask("POST", f"/experiments/{identity}/stop/"))
+            await reaches(frames, "stopped")
+    finally:
+        await ask(shape.webs[0].start)
