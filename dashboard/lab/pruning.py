@@ -1,10 +1,10 @@
-"""Forgets measurements by age, and gives the room back."""
+"""Forgets by age what is over, and gives the room back."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import batched
 from pathlib import Path
@@ -13,16 +13,21 @@ from django.db import DatabaseError, connection, transaction
 
 from dashboard.core.stream import Phase
 from dashboard.lab import measurements
+from dashboard.lab.forgetting import FORGETTERS, Forgotten, forget
 from dashboard.models import Experiment, MeasurementBlock, MeasurementRun
 
 #: SQLite takes so many parameters in one statement without being asked to take more.
 AT_ONCE = 500
+MEASUREMENTS = "measurements"
+#: What can be forgotten, by the word that a person types.
+KINDS = (MEASUREMENTS, *FORGETTERS)
 
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
     """``prune/1``: what was deleted, or with ``dry_run`` would be. ``experiments`` are those that were launched for
-    these runs only. ``freed_bytes`` is what the file gave back, None where ``room`` says why not."""
+    these runs only; ``others`` is what is no measurement. ``freed_bytes`` is what the file gave back, None where
+    ``room`` says why not."""
 
     before: str
     dry_run: bool
@@ -31,12 +36,26 @@ class Pruned:
     experiments: int
     freed_bytes: int | None = None
     room: str = ""
+    others: Forgotten = field(default_factory=Forgotten)
     schema: str = "prune/1"
 
 
-def prune(older_than_s: float, *, dry_run: bool = False) -> Pruned:
-    """Deletes the runs that were asked for longer ago and are over, with their series and blocks."""
+def prune(older_than_s: float, *, dry_run: bool = False, what: Collection[str] = KINDS) -> Pruned:
+    """Deletes what is over and older: measurements by when they were asked for, with their series and blocks."""
     limit = datetime.fromtimestamp(time.time() - older_than_s, UTC)
+    runs, blocks, twins = _measurements(limit) if MEASUREMENTS in what else ([], 0, [])
+    if not dry_run and runs:
+        _delete(runs, twins)
+    others = forget(limit, set(what), dry_run=dry_run)
+    freed, room = None, ""
+    if not dry_run and (runs or others.rows):
+        freed, room = _give_back()
+    before = limit.isoformat(timespec="seconds")
+    return Pruned(before, dry_run, len(runs), blocks, len(twins), freed, room, others)
+
+
+def _measurements(limit: datetime) -> tuple[list[str], int, list[str]]:
+    """Runs that are over and older, the number of their blocks, and the experiments launched for them alone."""
     live = [measurements.WAITING, measurements.RUNNING]
     old = MeasurementRun.objects.filter(created_at__lt=limit).exclude(state__in=live)
     runs = list(old.values_list("pk", flat=True))
@@ -46,11 +65,7 @@ def prune(older_than_s: float, *, dry_run: bool = False) -> Pruned:
         .distinct()
     )
     blocks = sum(MeasurementBlock.objects.filter(series__run_id__in=some).count() for some in batched(runs, AT_ONCE))
-    freed, room = None, ""
-    if not dry_run and runs:
-        _delete(runs, twins)
-        freed, room = _give_back()
-    return Pruned(limit.isoformat(timespec="seconds"), dry_run, len(runs), blocks, len(twins), freed, room)
+    return runs, blocks, twins
 
 
 def _delete(runs: Sequence[str], twins: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from dashboard.core.measurement import Options, Probe
 from dashboard.lab import measurements, store
-from dashboard.models import MeasurementRun
+from dashboard.models import Experiment, MeasurementRun
 from tests.management.terminal import run_here
 from tests.specs import make_spec
 
@@ -30,7 +30,9 @@ def test_what_is_no_age_is_a_sentence_and_exit_2(capsys: pytest.CaptureFixture[s
 
 @pytest.mark.usefixtures("_an_old_run")
 def test_it_says_what_would_go_deletes_it_and_then_finds_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_here(capsys, "prune", "--days", "90", "--dry-run").out.startswith("Would delete 1 run from before ")
+    said = run_here(capsys, "prune", "--days", "90", "--dry-run").out
+    assert said.startswith("Would delete what is from before ")
+    assert said.strip().endswith(": 1 measurement with 0 blocks.")
     assert MeasurementRun.objects.count() == 1
     done = run_here(capsys, "prune", "--days", "90", "--json")
     assert (done.code, done.err) == (0, "")
@@ -43,6 +45,19 @@ def test_it_says_what_would_go_deletes_it_and_then_finds_nothing(capsys: pytest.
         "experiments": 0,
         "freed_bytes": 0,
         "room": "",
+        "others": {"comparisons": 0, "entries": 0, "claims": 0, "classes": 0, "links": 0, "logins": 0},
     }
     assert MeasurementRun.objects.count() == 0
-    assert run_here(capsys, "prune", "--days", "90").out.startswith("No measurement that is over is older than ")
+    assert run_here(capsys, "prune", "--days", "90").out.startswith("Nothing that is over is older than ")
+
+
+def test_only_what_is_named_goes(capsys: pytest.CaptureFixture[str], transactional_db: None) -> None:
+    old = timezone.now() - timedelta(days=100)
+    kept, gone = (store.create_experiment(make_spec("host")) for _ in range(2))
+    for one, phase, wanted in ((kept, "stopped", "running"), (gone, "stopped", "stopped")):
+        Experiment.objects.filter(pk=one).update(phase=phase, wanted=wanted, created_at=old)
+    assert run_here(capsys, "prune", "--days", "90", "--only", "measurements").code == 0
+    assert Experiment.objects.count() == 2
+    assert run_here(capsys, "prune", "--days", "90", "--only", "experiments").code == 0
+    assert [one.pk for one in Experiment.objects.all()] == [kept], "one that is wanted again is not over"
+    assert run_here(capsys, "prune", "--days", "90", "--only", "reports").code == 2

@@ -1,0 +1,1 @@
+"""Backups: one file that holds the database, made and restored while others work."""

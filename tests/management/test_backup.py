@@ -1,0 +1,177 @@
+"""``./netmodes backup`` and ``restore``: while something writes, all or nothing, and what is wrong in a sentence."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import sqlite3
+import tarfile
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from dashboard.backup.archive import BackupError, read_archive
+from dashboard.core.backups import Manifest
+from dashboard.lab.reconciler import LabLock
+from tests.management.terminal import Done, Terminal
+from tests.polling import until
+
+EXPERIMENT = (
+    "INSERT INTO dashboard_experiment (id, title, spec, head, wanted, round, phase, driver, host, \"group\", created_at,"
+    " shown_seq) VALUES ('written', 't', '{}', '', 'stopped', 1, 'stopped', '', '', '', '2026-01-01', 0)"
+)
+ENTRY = (
+    "INSERT INTO dashboard_journalentry (experiment_id, seq, at, source, detail, actor, text, about, facts)"
+    " VALUES ('written', ?, 0, 'lab', '', '', ?, '', '{}')"
+)
+
+
+class Writer:
+    """Writes entries one after the other, each acknowledged once it is committed."""
+
+    def __init__(self, database: Path) -> None:
+        self.acknowledged = 0
+        self._database = database
+        self._ends = threading.Event()
+        self._thread = threading.Thread(target=self._write)
+
+    def __enter__(self) -> Writer:
+        with closing(sqlite3.connect(self._database)) as connection, connection:
+            connection.execute(EXPERIMENT)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ends.set()
+        self._thread.join(30)
+
+    def _write(self) -> None:
+        with closing(sqlite3.connect(self._database, timeout=20)) as connection:
+            while not self._ends.is_set():
+                with connection:
+                    connection.execute(ENTRY, (self.acknowledged + 1, "x" * 2000))
+                self.acknowledged += 1
+
+
+def restored(terminal: Terminal, folder: Path, *arguments: str) -> Done:
+    """``restore`` into another data folder."""
+    there = Terminal({**terminal.environment, "NETMODES_DATA_DIR": str(folder)}, folder)
+    return there.run("restore", *arguments)
+
+
+def entries(database: Path) -> list[int]:
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        return [row[0] for row in connection.execute("SELECT seq FROM dashboard_journalentry ORDER BY seq")]
+
+
+@pytest.fixture
+def made(nowhere: Terminal) -> Terminal:
+    """A data folder with a database."""
+    assert nowhere.run("prune", "--days", "1").code == 0
+    return nowhere
+
+
+def test_what_was_acknowledged_before_is_in_it_though_something_writes_all_the_time(
+    made: Terminal, tmp_path: Path
+) -> None:
+    file, new = tmp_path / "one.backup", tmp_path / "new"
+    with Writer(made.folder / "netmodes.db") as writer:
+        until(lambda: writer.acknowledged > 300)
+        before = writer.acknowledged
+        done = made.run("backup", str(file))
+        after = writer.acknowledged
+        assert (done.code, done.err) == (0, "")
+    assert after > before, "it wrote meanwhile"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith((".", "one"))) == ["one.backup"]
+    assert restored(made, new, str(file), "--check").out.startswith(f"{file} is whole: ")
+    assert not (new / "netmodes.db").exists()
+    done = restored(made, new, str(file))
+    assert (done.code, done.err) == (0, "")
+    found = entries(new / "netmodes.db")
+    assert found == list(range(1, len(found) + 1))
+    assert before <= len(found) <= after + 1
+    assert (new / "netmodes.db").stat().st_mode & 0o777 == 0o600
+    refused = made.run("backup", str(file))
+    assert (refused.code, refused.err.strip()) == (1, f"{file} is there already: name a new file.")
+
+
+def test_nothing_that_is_there_is_lost_and_nobody_is_disturbed(made: Terminal, tmp_path: Path) -> None:
+    file = tmp_path / "one.backup"
+    assert made.run("backup", str(file), "--with-key").code == 0
+    with closing(sqlite3.connect(made.folder / "netmodes.db")) as connection, connection:
+        connection.execute(EXPERIMENT)
+        connection.execute(ENTRY, (1, ""))
+    refused = made.run("restore", str(file))
+    assert refused.code == 1
+    assert "holds data already" in refused.err
+    assert "--replace" in refused.err
+    lock = LabLock(made.folder)
+    lock.acquire()
+    refused = made.run("restore", str(file), "--replace")
+    assert (refused.code, "stop it first" in refused.err) == (1, True)
+    lock.release()
+    assert entries(made.folder / "netmodes.db") == [1]
+    done = made.run("restore", str(file), "--replace", "--json")
+    assert done.code == 0, done.err
+    assert entries(made.folder / "netmodes.db") == []
+    assert entries(Path(done.json["aside"])) == [1]
+    assert done.json["key"] is False, "the key that is there stays"
+    new = tmp_path / "new"
+    assert restored(made, new, str(file)).code == 0
+
+
+def members(file: Path) -> Iterator[tuple[str, bytes]]:
+    with tarfile.open(file) as tar:
+        for member in tar:
+            content = tar.extractfile(member)
+            yield member.name, content.read() if content else b""
+
+
+def packed(file: Path, found: list[tuple[str, bytes]]) -> Path:
+    with tarfile.open(file, "w:gz") as tar:
+        for name, content in found:
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return file
+
+
+def test_what_is_damaged_or_foreign_or_newer_is_a_sentence_and_changes_nothing(made: Terminal, tmp_path: Path) -> None:
+    file, new = tmp_path / "one.backup", tmp_path / "new"
+    assert made.run("backup", str(file)).code == 0
+    content = file.read_bytes()
+    (_, listed), (name, database) = members(file)
+    manifest = msgspec.json.decode(listed, type=Manifest)
+    later = replace(manifest, migrations=(*manifest.migrations, "dashboard.9999_later"), version="9.0")
+    broken = {
+        "cut": content[: len(content) // 2],
+        "empty": b"",
+        "text": b"hello\n" * 100,
+        "other": gzip.compress(b"x" * 100_000),
+        "bit": packed(tmp_path / "p", [("manifest.json", listed), (name, database[:-1] + b"x")]).read_bytes(),
+        "longer": packed(tmp_path / "p", [("manifest.json", listed), (name, database + b"x")]).read_bytes(),
+        "without": packed(tmp_path / "p", [("manifest.json", listed)]).read_bytes(),
+        "away": packed(tmp_path / "p", [("manifest.json", listed), ("../away", database)]).read_bytes(),
+        "list": packed(tmp_path / "p", [("manifest.json", b'{"files": 1}'), (name, database)]).read_bytes(),
+    }
+    for kind, what in broken.items():
+        (tmp_path / kind).write_bytes(what)
+        with pytest.raises(BackupError, match=r"damaged|no backup"), read_archive(tmp_path / kind) as archive:
+            (folder := tmp_path / f"out-{kind}").mkdir()
+            archive.extract(folder)
+    assert not (tmp_path / "away").is_file() or (tmp_path / "away").read_bytes() == broken["away"]
+    (tmp_path / "bad").write_bytes(broken["bit"])
+    packed(tmp_path / "later", [("manifest.json", msgspec.json.encode(later)), (name, database)])
+    for path, said in (("bad", "is damaged"), ("later", "made by Netmodes 9.0, which is newer"), ("no", "No such file")):
+        done = restored(made, new, str(tmp_path / path))
+        assert done.code == 1, path
+        assert said in done.err
+        assert len(done.err.strip().splitlines()) == 1, done.err
+    assert sorted(one.name for one in new.iterdir() if one.name.startswith((".", "netmodes"))) == []
