@@ -49,6 +49,7 @@ class Met:
 
 @database_sync_to_async
 def _predicted(row: TrainingSession) -> None:
+    Seat.objects.filter(session=row).update(joined_at=1000.0, admitted_at=1000.0)
     training.go_to(row.id, row.owner_id, 1010.0, "launch")
     for number, one in enumerate(Seat.objects.filter(session=row).order_by("name")):
         class_room.opened(row, one.pk, "launch", 1020.0)
