@@ -6,7 +6,7 @@ Whoever else asks finds nothing, as if it were not there.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -19,20 +19,15 @@ from dashboard.lab.class_store import session_of
 from dashboard.lab.seats import SeatRef
 from dashboard.web.seats import tokens_of
 
-#: Every address below these names one of them, as ``identity``.
-PREFIXES = {
+#: An address of this server's own that names one of them.
+NAMED = re.compile(r"/(?:api/)?(experiments|measurements|claims/runs)/([^/]+)")
+KINDS = {
     "experiments": WorkKind.EXPERIMENT,
     "measurements": WorkKind.MEASUREMENT,
-    "claims": WorkKind.CLAIMS,
+    "claims/runs": WorkKind.CLAIMS,
 }
 #: The websockets that somebody with a seat in any class may ask for: whose it is is looked at behind the door.
 SOCKETS = re.compile(r"/ws/(?:experiments|measurements)/[^/]+/")
-
-
-def kind_at(path: str) -> WorkKind | None:
-    """What an address of this server's own names, if that may be a class's."""
-    parts = path.strip("/").split("/")
-    return PREFIXES.get(parts[1] if parts[0] == "api" and len(parts) > 1 else parts[0])
 
 
 def is_instructors(group: str, user: Any) -> bool:
@@ -87,16 +82,10 @@ class ClassDoorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Nothing to do before it is known which view answers."""
-        return self.get_response(request)
-
-    def process_view(
-        self, request: HttpRequest, _view: Any, _args: Sequence[Any], kwargs: Mapping[str, Any]
-    ) -> HttpResponse | None:
         """404 for what is somebody else's."""
-        kind = kind_at(request.path_info)
-        if kind is None or "identity" not in kwargs or may_open(kind, str(kwargs["identity"]), request.user):
-            return None
+        named = NAMED.match(request.path_info)
+        if named is None or may_open(KINDS[named[1]], named[2], request.user):
+            return self.get_response(request)
         if request.path_info.startswith("/api/"):
             return JsonResponse({"detail": _("There is nothing with this number.")}, status=404)
         raise Http404(_("There is nothing with this number."))
