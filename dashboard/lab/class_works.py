@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import msgspec
-from django.db import transaction
 from django.db.models import Model
 
 from dashboard.core.class_hosts import HostStage
@@ -32,6 +31,7 @@ from dashboard.core.stream import Phase
 from dashboard.lab import claim_runs, measurements, store
 from dashboard.lab.class_store import NoHostError, RoomError, touch
 from dashboard.lab.measurer import needs_twin, twin_of
+from dashboard.lab.writing import writing
 from dashboard.models import ClaimRun, Experiment, HostRow, MeasurementRun
 
 _MODELS: dict[WorkKind, type[Model]] = {
@@ -58,10 +58,17 @@ def ready_host(group: str) -> str:
     return row.host
 
 
+def used(group: str) -> None:
+    """Somebody works on the group's host: it is not idle."""
+    with writing():
+        touch({group: time.time()})
+
+
 @contextmanager
 def _alone(group: str) -> Iterator[str]:
-    """A transaction in which nobody else of the group begins anything; its host is ready, and in use."""
-    with transaction.atomic():
+    """A transaction in which nobody else of the group begins anything; its host is ready, and in use. A whole class may
+    ask at once."""
+    with writing():
         HostRow.objects.select_for_update().filter(pk=group).first()
         host = ready_host(group)
         touch({group: time.time()})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import wraps
@@ -14,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from dashboard.core.class_work import WorkKind
 from dashboard.core.training import HostsFor, group_key
-from dashboard.lab import class_store, class_works
+from dashboard.lab import class_works
 from dashboard.lab.seats import SeatRef
 from dashboard.models import TrainingSession
 from dashboard.web.seats import for_seat
@@ -93,7 +92,7 @@ def in_lab[**P](kind: WorkKind | None = None) -> Callable[[View[P]], Outer]:
                 if row.closed_at:
                     title = _("Nothing can be done now")
                     return await refused(request, 409, title, closed_because(row), front)
-                await in_database(class_store.touch, {group: time.time()})
+                await in_database(class_works.used, group)
             extra = await around(row, seat, await in_database(workshop_in, row))
             where = Where(front, "session_base.html", extra, group)
             answer = await view(request, Inside(row, seat, where), *args, **kwargs)
