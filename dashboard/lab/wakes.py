@@ -15,6 +15,8 @@ from typing import Any
 from channels.layers import get_channel_layer
 from django.conf import settings
 
+from dashboard.lab.telemetry import counted
+
 log = logging.getLogger(__name__)
 
 #: Who listens: every web process, and the lab.
@@ -44,6 +46,8 @@ class Wakes:
         self._some = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.problem = ""
+        #: How many could not be handed on.
+        self.dropped = 0
 
     async def open(self, own: Collection[str], heard: Callable[[Wake], None]) -> None:
         """Begins to listen to these groups, and to send."""
@@ -91,6 +95,8 @@ class Wakes:
                     async with asyncio.timeout(SEND_S):
                         await layer.group_send(f"netmodes-{group}", message)
                 except Exception as error:  # noqa: BLE001 - whatever the client raises: wake-ups may be lost
+                    self.dropped += len(wakes)
+                    counted.wakeups["dropped"] += len(wakes)
                     self._trouble(error)
 
     async def _listen(self, own: tuple[str, ...], heard: Callable[[Wake], None]) -> None:

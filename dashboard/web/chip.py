@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from dashboard.core.heartbeat import Part, missing_of, parts_missing
+from dashboard.core.heartbeat import Part, parts_missing
+from dashboard.web.health import lab_missing
 from dashboard.web.service import service
 
 
@@ -23,12 +23,11 @@ class Chip:
 
 def engine_chip(_request: HttpRequest) -> dict[str, Chip]:
     """Context processor."""
-    beat = service.beat()
-    if beat is None:
-        return {"engine_chip": Chip(_("No engine answers"), ok=False, private=False)}
-    missing = parts_missing(missing_of(beat, time.time()))
+    beat, missing = service.beat(), parts_missing(lab_missing())
     if Part.LAB in missing:
         return {"engine_chip": Chip(_("The lab is away"), ok=False, private=False)}
+    if beat is None:
+        return {"engine_chip": Chip(_("No engine answers"), ok=False, private=False)}
     if Part.ENGINE in missing:
         text = _("Engine %(version)s does not answer")
     else:

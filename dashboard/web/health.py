@@ -43,7 +43,8 @@ async def database_answers(within_s: float = DATABASE_S) -> float | None:
 
 def lab_missing() -> tuple[Missing, ...]:
     """What is missing of lab and engine now."""
-    return missing_of(service.beat(), time.time())
+    without = Part.ENGINE if service.role.drives else Part.LAB
+    return missing_of(service.beat(), time.time(), without=without)
 
 
 async def missing_now() -> tuple[Missing, ...]:

@@ -65,6 +65,7 @@ class Scrape:
     stored: Stored | None
     hubs: tuple[HubFigures, ...]
     seats_present: int
+    wakeups_dropped: int = 0
 
 
 def _histogram(name: str, text: str, labels: Sequence[str], found: Iterable[tuple[Sequence[str], Distribution]]) -> Metric:
@@ -118,6 +119,8 @@ def families(scrape: Scrape) -> Iterator[Metric]:
     yield from _of_hubs(scrape.hubs)
     present = [([], float(scrape.seats_present))]
     yield _gauge("netmodes_seats_present", "Seats of classes with a browser on this process.", [], present)
+    dropped = [([], float(scrape.wakeups_dropped))]
+    yield _counter("netmodes_wakeups_dropped", "Wake-ups for others that could not be handed on.", [], dropped)
     if scrape.stored is not None:
         yield from _of_database(scrape.stored)
 

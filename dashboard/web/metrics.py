@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from contextlib import suppress
@@ -87,8 +86,7 @@ async def gather() -> Scrape:
             stored = await database_sync_to_async(read_stored, thread_sensitive=False)(answer_s, now)
     if stored is None:
         missing = (Part.DATABASE, *missing)
-    role = os.environ.get("NETMODES_ROLE") or "all"
-    return Scrape(now, role, missing, beat, stored, hubs, present)
+    return Scrape(now, str(service.role), missing, beat, stored, hubs, present, service.wakes.dropped)
 
 
 def _has_token(request: HttpRequest) -> bool:
