@@ -41,6 +41,7 @@ _MODELS: dict[WorkKind, type[Model]] = {
 }
 _ENDED = [Phase.STOPPED, Phase.FAILED]
 AWAY = "Your private host does not run now: start it first."
+COMING = "Your private host is being started: wait a moment."
 
 
 def group_of(kind: WorkKind, identity: str) -> str | None:
@@ -54,7 +55,8 @@ def ready_host(group: str) -> str:
     """The id of the group's host; NoHostError with a sentence if none is ready."""
     row = HostRow.objects.filter(pk=group).first()
     if row is None or row.state != HostStage.READY or not row.host:
-        raise NoHostError((row.reason if row is not None else "") or AWAY)
+        coming = row is not None and row.state in {HostStage.QUEUED, HostStage.STARTING}
+        raise NoHostError((row.reason if row is not None else "") or (COMING if coming else AWAY))
     return row.host
 
 

@@ -56,11 +56,11 @@ def test_a_group_has_so_many_experiments_and_containers_and_no_more(row: Trainin
 
 def test_without_a_ready_host_nothing_begins(row: TrainingSession) -> None:
     group = f"{row.id}-1"
-    for prepare in (lambda: None, lambda: class_store.ask_for(group, NOW)):
+    for prepare, words in ((lambda: None, "start it first"), (lambda: class_store.ask_for(group, NOW), "being started")):
         prepare()
-        with pytest.raises(NoHostError, match="start it first"):
+        with pytest.raises(NoHostError, match=words):
             class_works.launch(make_spec("none", "host"), None, group)
-        with pytest.raises(NoHostError, match="start it first"):
+        with pytest.raises(NoHostError, match=words):
             class_works.execute([], group, None)
     class_store.note(group, reason="It was stopped because nobody used it.")
     with pytest.raises(NoHostError, match="nobody used it"):
