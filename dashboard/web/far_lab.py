@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import Any
 
 from channels.db import database_sync_to_async
@@ -122,9 +122,10 @@ class FarLab:
     async def _done(self, request: int) -> team_store.Reply:
         """The reply once it is there. LabAwayError if it does not come."""
         try:
-            async for reply in self._looks(request):
-                if reply.state in {team_store.ANSWERED, team_store.REFUSED}:
-                    return reply
+            async with aclosing(self._looks(request)) as looks:
+                async for reply in looks:
+                    if reply.state in {team_store.ANSWERED, team_store.REFUSED}:
+                        return reply
         except asyncio.CancelledError:
             await asyncio.shield(in_database(team_store.give_up, request))
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Concatenate
@@ -104,7 +105,7 @@ class Service(Keeper):
         if self.role.drives:
             await self.open_lab(data_dir, say)
             if self.is_team:
-                self._team = TeamLab(self, self.wakes, lambda: say("Another lab has taken over: restart this one."))
+                self._team = TeamLab(self, self.wakes, lambda: signal.raise_signal(signal.SIGTERM))
                 await self._team.start()
         else:
             self._far = FarLab(self.wakes)
