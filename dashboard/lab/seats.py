@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -12,10 +13,12 @@ from dashboard.core.training import Door, door, group_for
 from dashboard.lab import workshop_store
 from dashboard.lab.workshop_store import Event
 from dashboard.lab.writing import writing
-from dashboard.models import Seat, TrainingSession
+from dashboard.models import Seat, TrainingSession, WorkshopEvent, WorkshopProgress
 
 TOKEN_BYTES = 16
 TOKEN_LENGTH = 22  # characters of 16 bytes in URL-safe base64
+#: So often it is written down that somebody is away or back.
+PRESENCE_MOST = 500
 
 
 class NotSeatedError(Exception):
@@ -189,3 +192,24 @@ def seen(session: str, seats: set[str], now: float) -> None:
     """These were there just now."""
     with writing():
         Seat.objects.filter(session_id=session, pk__in=seats).update(seen_at=now)
+
+
+def note_presence(session: str, came: Collection[str], left: Mapping[str, float], now: float) -> None:
+    """Writes down since when some are away, and that others are back. Who was never away is not back."""
+    there = Seat.objects.filter(session_id=session, session__closed_at=0.0, removed_at=0.0, pk__in={*came, *left})
+    people = {person_of(one): one for one in there.values_list("id", flat=True)}
+    walks = dict(WorkshopProgress.objects.filter(person__in=people).values_list("pk", "person"))
+    noted: dict[str, list[str]] = {}
+    before = WorkshopEvent.objects.filter(progress__in=walks, kind__in=("away", "back")).order_by("pk")
+    for walk, kind in before.values_list("progress_id", "kind"):
+        noted.setdefault(walk, []).append(kind)
+    found = []
+    for walk, person in walks.items():
+        seat, kinds = people[person], noted.get(walk, [])
+        away = bool(kinds) and kinds[-1] == "away"
+        if len(kinds) < PRESENCE_MOST and away is (seat not in left):
+            kind, at = ("away", left[seat]) if seat in left else ("back", now)
+            found.append(WorkshopEvent(progress_id=walk, at=at, kind=kind))
+    if found:
+        with writing():
+            WorkshopEvent.objects.bulk_create(found)

@@ -51,7 +51,7 @@ class WorkshopStep(models.Model):
 
 class WorkshopEvent(models.Model):
     """What somebody did, in order: started, predicted, did, checked, hint, passed, finished; in a class also hand,
-    lowered."""
+    lowered, away, back."""
 
     progress = models.ForeignKey(WorkshopProgress, on_delete=models.CASCADE, related_name="events")
     at = models.FloatField()

@@ -44,6 +44,8 @@ class ClassFeed(Feed):
     unseen: set[str] = field(default_factory=set)
     private: set[str] = field(default_factory=set)
     number: int = 0
+    #: The seats of which it is written down that they are here.
+    noted: set[str] = field(default_factory=set)
     #: When each connection began, by the loop's clock.
     entered: dict[Client, float] = field(default_factory=dict)
     #: The class as it was seen last by who looks for lost wake-ups, and when.
@@ -286,6 +288,16 @@ class ClassHub(Hub):
             self._update(client, changed)
         if unseen:
             await database_sync_to_async(seats.seen, thread_sensitive=False)(feed.experiment, unseen, now)
+        await self._note_presence(feed, feed.present(now), elsewhere)
+
+    async def _note_presence(self, feed: ClassFeed, here: set[str], elsewhere: frozenset[str]) -> None:
+        """Writes down who has gone and who is back, so that the session can be told and replayed."""
+        came = here - feed.noted
+        left = {seat: feed.left_at.get(seat, time.time()) for seat in feed.noted - here - elsewhere}
+        feed.noted = here
+        if came or left:
+            note = database_sync_to_async(seats.note_presence, thread_sensitive=False)
+            await note(feed.experiment, came, left, time.time())
 
     async def _tell_seat(self, feed: ClassFeed, seat: str, only: Client | None = None) -> None:
         read = database_sync_to_async(class_room.seat_state, thread_sensitive=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -17,9 +18,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from dashboard.core.messages import encode
 from dashboard.core.session_anonymous import anonymous
 from dashboard.core.session_csv import people_csv, steps_csv
+from dashboard.core.session_happenings import names_of
 from dashboard.core.session_report import build_report
 from dashboard.core.session_shapes import SessionReport
-from dashboard.core.session_track import build_class_track, names_of
+from dashboard.core.session_track import build_class_track
 from dashboard.export.session_file import replay_file, shared_file
 from dashboard.lab import report_shares, session_facts
 from dashboard.models import TrainingSession
@@ -29,7 +31,7 @@ from dashboard.web.session_place import workshop_in
 from dashboard.web.session_results_views import results_url
 from dashboard.web.workshop_views import in_database, page
 
-WRITERS = {
+WRITERS: dict[str, tuple[str, Callable[[SessionReport], bytes]]] = {
     "people.csv": ("text/csv; charset=utf-8", lambda report: people_csv(report).encode()),
     "steps.csv": ("text/csv; charset=utf-8", lambda report: steps_csv(report).encode()),
     "json": ("application/json", encode),

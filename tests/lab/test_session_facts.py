@@ -137,3 +137,24 @@ def test_a_report_of_somebody_who_never_began_is_there(row: TrainingSession) -> 
     workshop_store.forget(seats.person_of(ada.pk), row.workshop)
     facts = session_facts.load_facts(row, SHOP, END)
     assert build_report(facts, SHOP).people[0].done == 0
+
+
+def test_who_goes_and_comes_back_is_written_down_once() -> None:
+    made = session()
+    ada, bob = (seat(made, name)[0] for name in ("Ada", "Bob"))
+    seats.note_presence(made.id, {ada.id, bob.id}, {}, NOW + 1)
+    seats.note_presence(made.id, set(), {ada.id: NOW + 20}, NOW + 32)
+    seats.note_presence(made.id, set(), {ada.id: NOW + 21}, NOW + 33)
+    seats.note_presence(made.id, {ada.id, bob.id}, {}, NOW + 60)
+    seats.note_presence("another", set(), {ada.id: NOW + 70}, NOW + 82)
+    facts = session_facts.load_facts(made, SHOP, END)
+    told = {one.name: [(deed.kind, deed.at) for deed in one.deeds if deed.kind != "started"] for one in facts.people}
+    assert told == {"Ada": [("away", NOW + 20), ("back", NOW + 60)], "Bob": []}
+    seats.remove(made.id, bob.id, NOW + 90)
+    seats.note_presence(made.id, set(), {bob.id: NOW + 90}, NOW + 102)
+    training.close(made.id, instructor(), END)
+    seats.note_presence(made.id, set(), {ada.id: END}, END)
+    assert sum(len(one.deeds) for one in session_facts.load_facts(again(made), SHOP, END).people) == 4
+    texts = build_class_track(facts, SHOP, {}, anonymous=False)["texts"]
+    assert isinstance(texts, list)
+    assert [one for one in texts if one.startswith("Ada")] == ["Ada joins", "Ada is away", "Ada is back"]
