@@ -28,6 +28,7 @@ from tests.private_engine import PrivateEngine
 AWAY_S = 12.0
 HEALED_S = 15.0
 MODES = ("none", "none")
+pytestmark = pytest.mark.engine
 
 
 @pytest.fixture(scope="module")
