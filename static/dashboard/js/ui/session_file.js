@@ -2,7 +2,7 @@
 
 import { readClassTrack } from "../core/class_track.js";
 import { unpackTrack } from "../core/replay.js";
-import { createTheme } from "./chrome.js";
+import { createCopying, createTheme } from "./chrome.js";
 import { createStage } from "./class_stage.js";
 import { offerReplay } from "./replay.js";
 
@@ -17,6 +17,7 @@ async function load() {
 }
 
 createTheme();
+createCopying();
 offerReplay(main, {
   load,
   read: readClassTrack,
