@@ -4,11 +4,13 @@ from django.urls import path, re_path
 
 from dashboard.web.consumers import ExperimentConsumer, MeasurementConsumer
 from dashboard.web.session_consumers import ClassConsumer, MirrorConsumer
+from dashboard.web.terminal_consumers import TerminalConsumer
 
 websocket_urlpatterns = [
     path("ws/experiments/<str:identity>/", ExperimentConsumer.as_asgi()),
     path("ws/measurements/<str:identity>/", MeasurementConsumer.as_asgi()),
     path("ws/sessions/<str:identity>/", ClassConsumer.as_asgi()),
     path("ws/sessions/<str:identity>/mirror/", MirrorConsumer.as_asgi()),
+    path("ws/sessions/<str:identity>/terminal/", TerminalConsumer.as_asgi()),
     re_path("", ExperimentConsumer.as_asgi()),
 ]

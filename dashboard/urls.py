@@ -20,6 +20,7 @@ from dashboard.web import (
     session_step_views,
     session_views,
     signin,
+    terminal_views,
     trace_views,
     track_views,
     views,
@@ -129,6 +130,7 @@ urlpatterns = [
     path("sessions/<str:identity>/console/delete/", session_console_views.delete, name="session-delete"),
     path("sessions/<str:identity>/console/steer/<str:what>/", session_console_views.steer, name="steer"),
     path("sessions/<str:identity>/console/seats/<str:seat>/", session_person_views.person, name="person"),
+    path("sessions/<str:identity>/console/seats/<str:seat>/terminal/", terminal_views.recording, name="recording"),
     path(
         "sessions/<str:identity>/console/seats/<str:seat>/experiments/<str:work>/",
         session_person_views.live,

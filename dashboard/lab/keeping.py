@@ -21,6 +21,7 @@ from dashboard.lab.journal import Publisher
 from dashboard.lab.labs import HostAwayError, Labs
 from dashboard.lab.opening import open_context
 from dashboard.lab.reconciler import Lab, LabBusyError, LabLock, Turns
+from dashboard.lab.terminals import Terminals
 from dashboard.lab.workshop_do import clean_up, workshop_host
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class Keeper:
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
         self._stack: AsyncExitStack | None = None
+        self._terminals: Terminals | None = None
         self._lab: Lab | None = None
         self._labs: Labs | None = None
         self._hosts: ClassHosts | None = None
@@ -75,6 +77,13 @@ class Keeper:
             raise LabAwayError(self.problem or "No Docker Engine answers.")
         return self._hosts
 
+    @property
+    def terminals(self) -> Terminals:
+        """The terminals of classes, or LabAwayError with what to do. In the lab's loop only."""
+        if self._terminals is None:
+            raise LabAwayError(self.problem or "No Docker Engine answers.")
+        return self._terminals
+
     async def open_lab(self, data_dir: Path, say: Callable[[str], None]) -> None:
         """Opens the engine and begins; without an engine it is looked for until it answers."""
         self._loop = asyncio.get_running_loop()
@@ -100,6 +109,8 @@ class Keeper:
             hosts = ClassHosts(context, labs)
             await hosts.open()
             self._stack, self._lab, self._labs, self._hosts, self.problem = stack.pop_all(), lab, labs, hosts, ""
+            self._terminals = Terminals(context, hosts)
+            await self._terminals.open()
             self._lock = shared
             self.waits = False
 
@@ -143,6 +154,9 @@ class Keeper:
             await asyncio.gather(self._trying, return_exceptions=True)
             self._trying = None
         hosts, self._hosts, self._labs = self._hosts, None, None
+        terminals, self._terminals = self._terminals, None
+        if terminals is not None:
+            await terminals.close()
         lab, self._lab = self._lab, None
         leave = leave and not (lab is not None and lab.context.passing)
         if hosts is not None:

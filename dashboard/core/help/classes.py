@@ -132,8 +132,9 @@ HELP: tuple[Help, ...] = (
         "terminal",
         _("the terminal"),
         _(
-            "A shell in your host's network: its interfaces, its port 80, its engine. It sees none of the machine's files and "
-            "processes. It is a classroom boundary: whoever may use an engine that runs as root can get through."
+            "A shell in your host's network: its interfaces, its port 80, its engine. Of the machine it sees tools, and none "
+            "of its data, processes and other hosts. It is a classroom boundary: whoever may use an engine that runs as root "
+            "can get through."
         ),
         "docs/sessions.md",
         "docker ps",

@@ -1,0 +1,137 @@
+"""A shell on a private host: a terminal's device on this side, a program in the host's namespaces on the other.
+
+What it sees is a file system of its own (``host_shell.sh``): tools, the socket of its own host's engine, an empty home. It
+has the host's network and name, process ids, mounts and IPC of its own, the host's limits, and few capabilities. That
+keeps people out of each other's way; whoever may use an engine that runs as root is root on the machine.
+
+Blocking, but for reading and writing, which never wait. Sources: pty(7), tty_ioctl(4), pid_namespaces(7).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import signal
+import struct
+import subprocess
+import termios
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from dashboard.engine.host_limits import shell_files
+from dashboard.engine.host_records import PrivateHost
+from dashboard.engine.private_host import SEARCH_PATH
+
+SCRIPT = Path(__file__).with_name("host_shell.sh")
+#: Sends a signal to whoever is in front at the terminal (linux/tty.h); Python has no name for it.
+TIOCSIG = 0x40045436
+END_S = 5.0
+OVER_S = 1.0
+
+
+class HostShellError(Exception):
+    """No shell can be had there; ``str()`` says why."""
+
+
+class HostShell:
+    """One shell. ``fd`` is this side of the device, which does not block; -1 after the end."""
+
+    def __init__(self, process: subprocess.Popen[bytes], fd: int) -> None:
+        self._process = process
+        self.fd = fd
+        self._is_over = False
+
+    @property
+    def pid(self) -> int:
+        """The process by which it was started; with it everything ends."""
+        return self._process.pid
+
+    def read(self, most: int) -> bytes | None:
+        """What it prints; None if that is nothing just now, empty once it is over."""
+        try:
+            return os.read(self.fd, most)
+        except BlockingIOError:
+            return None
+        except OSError:  # EIO: nobody has the other side any more
+            self._is_over = True
+            return b""
+
+    def write(self, data: bytes) -> int:
+        """Types it; how many bytes of it were taken, 0 if none is taken just now. OSError once it is over."""
+        try:
+            return os.write(self.fd, data)
+        except BlockingIOError:
+            return 0
+
+    def resize(self, cols: int, rows: int) -> None:
+        """The window has another size: whoever is in front is told."""
+        with suppress(OSError):
+            set_size(self.fd, cols, rows)
+
+    def interrupt(self) -> None:
+        """Ctrl-C for a program that reads nothing, so that a key would not reach it."""
+        with suppress(OSError):
+            if termios.tcgetattr(self.fd)[3] & termios.ISIG:
+                fcntl.ioctl(self.fd, TIOCSIG, signal.SIGINT)
+
+    def end(self) -> int | None:
+        """Kills what still runs and returns the exit status; None if that was by somebody's hand."""
+        if self.fd < 0:
+            return None
+        if self._is_over:  # it let go of the device a moment before it is gone
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(OVER_S)
+        if self._process.poll() is None:
+            self._process.kill()  # its child is process 1 of its namespace, and dies with it (unshare --kill-child)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(END_S)
+        os.close(self.fd)
+        self.fd = -1
+        status = self._process.returncode
+        return None if status is None or status < 0 or status == 128 + signal.SIGKILL else status
+
+
+def set_size(fd: int, cols: int, rows: int) -> None:
+    """TIOCSWINSZ (tty_ioctl(4))."""
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+
+
+def open_shell(
+    host: PrivateHost, cols: int, rows: int, *, greeting: str = "", names: Path | None = None, hidden: Path | None = None
+) -> HostShell:
+    """A new shell. ``names`` is the socket that answers ``netstat -p``; ``hidden`` a folder that nobody shall see.
+    HostShellError if the host is not there."""
+    with ExitStack() as stack:
+        try:
+            spaces = [os.open(f"/proc/{host.pid}/ns/{one}", os.O_RDONLY | os.O_CLOEXEC) for one in ("net", "uts")]
+        except OSError as error:
+            raise HostShellError("The private host does not run: start it first.") from error
+        for fd in spaces:
+            stack.callback(os.close, fd)
+        files = shell_files(host.name)
+        if not host.is_running() or not files:  # asked after they were opened: they are this very process's
+            raise HostShellError("The private host does not run: start it first.")
+        root = host.folder / "shell"
+        root.mkdir(exist_ok=True)
+        master, slave = pty.openpty()
+        stack.callback(os.close, slave)
+        try:
+            set_size(master, cols, rows)
+            os.set_blocking(master, False)
+            seen = [root, host.socket, host.folder / "etc", os.ttyname(slave), names or "", hidden or "", greeting]
+            command = ["/bin/sh", SCRIPT, "enter", *(str(fd) for fd in spaces), *seen, "--", *files]
+            process = subprocess.Popen(
+                [str(one) for one in command],
+                stdin=slave,
+                stdout=slave,
+                stderr=slave,
+                pass_fds=spaces,
+                start_new_session=True,
+                cwd="/",
+                env={"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8"},
+            )
+        except OSError as error:
+            os.close(master)
+            raise HostShellError(f"The shell cannot be started: {error.strerror or error}.") from error
+    return HostShell(process, master)

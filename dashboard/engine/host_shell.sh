@@ -1,0 +1,174 @@
+#!/bin/sh
+# A shell on a private host, for one person, in three stages; the last becomes the shell.
+# enter: into the host's cgroup and its network and UTS namespaces, and into new ones for everything else.
+# build: a file system of its own, in which there is nothing but tools, the host's socket and an empty home.
+# serve: without privileges that nobody needs; it is process 1, and everything ends with it.
+set -eu
+
+stage=$1
+shift
+
+case $stage in
+enter)
+    # $1 descriptor of the network namespace, $2 of the UTS namespace, $3 and on: what build gets, then -- and the cgroup's files.
+    net=$1 uts=$2
+    shift 2
+    # All before -- goes on to build.
+    count=$#
+    while [ "$count" -gt 0 ]; do
+        word=$1
+        shift
+        count=$((count - 1))
+        [ "$word" != -- ] || break
+        set -- "$@" "$word"
+    done
+    while [ "$count" -gt 0 ]; do
+        echo $$ > "$1"
+        shift
+        count=$((count - 1))
+    done
+    ulimit -c 0
+    ulimit -n 4096
+    exec nsenter "--net=/proc/self/fd/$net" "--uts=/proc/self/fd/$uts" -- \
+        unshare --mount --pid --ipc --cgroup --propagation private --fork --kill-child -- /bin/sh "$0" build "$@"
+    ;;
+
+build)
+    # $1 an empty folder, $2 the socket of the host's engine, $3 the folder with its resolv.conf and hosts, $4 the
+    # terminal's device, $5 the socket that answers netstat and ss or nothing, $6 what is hidden, $7 the greeting.
+    root=$1 socket=$2 etc=$3 device=$4 ask=$5 hidden=$6 greeting=$7
+    umask 022
+    mount -t tmpfs -o mode=0755,size=2m netmodes-shell "$root"
+    cd "$root"
+    mkdir usr etc dev proc sys tmp root run var old opt opt/bin
+    see() { # a file or folder of the machine, to be read
+        mount --bind "$1" "$2"
+        mount -o "remount,bind,ro,nosuid,nodev" "$2"
+    }
+    see /usr usr
+    for name in bin sbin lib lib32 lib64 libx32; do
+        if [ -L "/$name" ]; then
+            ln -s "$(readlink "/$name")" "$name"
+        elif [ -d "/$name" ]; then
+            mkdir "$name"
+            see "/$name" "$name"
+        fi
+    done
+    # Should somebody keep the data folder below one of these, it is empty here.
+    case $hidden in
+        /usr/*) [ ! -d "$root$hidden" ] || mount -t tmpfs -o ro,size=4k netmodes-hidden "$root$hidden" ;;
+    esac
+
+    for name in alternatives terminfo iproute2 ssl/certs ld.so.conf.d; do
+        if [ -d "/etc/$name" ]; then
+            mkdir -p "etc/$name"
+            see "/etc/$name" "etc/$name"
+        fi
+    done
+    for name in ld.so.cache ld.so.conf services protocols inputrc localtime; do
+        [ ! -f "/etc/$name" ] || cp "/etc/$name" "etc/$name"
+    done
+    echo 'root:x:0:0:root:/root:/bin/bash' > etc/passwd
+    echo 'nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin' >> etc/passwd
+    echo 'root:x:0:' > etc/group
+    echo 'tty:x:5:' >> etc/group
+    echo 'nogroup:x:65534:' >> etc/group
+    # tcpdump becomes this user, where it is installed.
+    grep '^tcpdump:' /etc/passwd >> etc/passwd || :
+    grep '^tcpdump:' /etc/group >> etc/group || :
+    printf 'passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n' > etc/nsswitch.conf
+    cat /proc/sys/kernel/hostname > etc/hostname
+    ln -s /proc/self/mounts etc/mtab
+    for name in resolv.conf hosts; do
+        : > "etc/$name"
+        mount --bind "$etc/$name" "etc/$name"
+    done
+
+    mount -t tmpfs -o mode=0755,size=64k,nosuid netmodes-dev dev
+    mkdir dev/pts dev/shm
+    for name in null zero full random urandom tty; do
+        : > "dev/$name"
+        mount --bind "/dev/$name" "dev/$name"
+    done
+    : > dev/console
+    mount --bind "$device" dev/console
+    mount -t devpts -o newinstance,ptmxmode=0666,mode=0620,gid=5,nosuid,noexec netmodes-pts dev/pts
+    mount -t tmpfs -o mode=1777,size=8m,nosuid,nodev netmodes-shm dev/shm
+    ln -s pts/ptmx dev/ptmx
+    ln -s /proc/self/fd dev/fd
+    ln -s /proc/self/fd/0 dev/stdin
+    ln -s /proc/self/fd/1 dev/stdout
+    ln -s /proc/self/fd/2 dev/stderr
+
+    mount -t proc -o nosuid,nodev,noexec proc proc
+    for name in acpi asound scsi; do
+        [ ! -d "proc/$name" ] || mount -t tmpfs -o ro,size=4k netmodes-hidden "proc/$name"
+    done
+    for name in kcore keys latency_stats timer_list sched_debug sysrq-trigger kmsg kallsyms; do
+        [ ! -e "proc/$name" ] || mount --bind /dev/null "proc/$name"
+    done
+    for name in bus fs irq sys; do
+        [ ! -d "proc/$name" ] || { mount --bind "proc/$name" "proc/$name"; mount -o remount,bind,ro "proc/$name"; }
+    done
+    # What belongs to the network is the host's own.
+    mount --bind proc/sys/net proc/sys/net
+    mount -o remount,bind,rw proc/sys/net
+    mount -t sysfs -o ro,nosuid,nodev,noexec sysfs sys
+    for name in firmware kernel; do
+        [ ! -d "sys/$name" ] || mount -t tmpfs -o ro,size=4k netmodes-hidden "sys/$name"
+    done
+
+    mount -t tmpfs -o mode=1777,size=64m,nosuid,nodev netmodes-tmp tmp
+    mount -t tmpfs -o mode=0700,size=64m,nosuid,nodev netmodes-home root
+    mount -t tmpfs -o mode=0755,size=1m,nosuid,nodev netmodes-run run
+    mkdir run/lock var/log
+    ln -s ../run var/run
+    ln -s ../tmp var/tmp
+    : > run/docker.sock
+    mount --bind "$socket" run/docker.sock
+    if [ -S "$ask" ]; then
+        : > run/names.sock
+        mount --bind "$ask" run/names.sock
+    fi
+
+    # There is no process of the host in sight: netstat and ss are asked from outside when they shall name some.
+    cat > opt/bin/netstat <<'TOOL'
+#!/bin/sh
+tool=${0##*/}
+real=/usr/bin/$tool
+[ -x "$real" ] || real=/bin/$tool
+case " $*" in
+    *' -'*p* | *' --pro'*)
+        if [ -S /run/names.sock ] && [ -x /usr/bin/curl ]; then
+            printf '%s\0' "$tool" "$@" | curl --silent --fail --no-buffer --max-time 20 --unix-socket /run/names.sock \
+                --data-binary @- http://names/ && exit 0
+        fi ;;
+esac
+exec "$real" "$@"
+TOOL
+    cp opt/bin/netstat opt/bin/ss
+    # Everybody is root here already.
+    printf '#!/bin/sh\nexec "$@"\n' > opt/bin/sudo
+    chmod 0755 opt/bin/*
+    cat > etc/bash.bashrc <<'RC'
+PS1='\[\e[1m\]\h\[\e[0m\]:\w\$ '
+HISTSIZE=1000
+HISTFILE=/root/.history
+alias ls='ls --color=auto'
+RC
+    cp etc/bash.bashrc root/.bashrc
+    printf '. /etc/bash.bashrc\ncat /etc/greeting\n' > etc/profile
+    printf '%s\n' "$greeting" > etc/greeting
+
+    pivot_root . old
+    cd /
+    umount -l /old
+    rmdir /old
+    mount -o remount,ro /
+    exec env -i PATH=/opt/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root USER=root LOGNAME=root \
+        SHELL=/bin/bash TERM=xterm-256color LANG=C.UTF-8 DOCKER_HOST=unix:///run/docker.sock DOCKER_CLI_HINTS=false \
+        setpriv --no-new-privs --inh-caps=-all \
+        --bounding-set=-all,+chown,+fowner,+kill,+net_admin,+net_bind_service,+net_raw,+setgid,+setuid -- \
+        /bin/sh -c 'cd; setsid --ctty --wait /bin/bash --login; exit $?'
+    ;;
+esac

@@ -1,0 +1,94 @@
+// What goes over a terminal's websocket, and which keys lead out of it. No page, no clock.
+
+export const TYPED_BYTES = 4096;
+export const WINDOW_BYTES = 16 * 1024;
+export const PASTE_BYTES = 64 * 1024;
+export const INTERRUPT = 3;
+const OFFSET_BYTES = 8;
+const LEAVE_MS = 2000;
+
+/** A frame of output: where its bytes begin, and the bytes. */
+export function readOutput(buffer) {
+  const view = new DataView(buffer);
+  return { offset: Number(view.getBigUint64(0)), data: new Uint8Array(buffer, OFFSET_BYTES) };
+}
+
+/** Bytes in pieces that one message holds. */
+export function split(bytes, most = TYPED_BYTES) {
+  const found = [];
+  for (let at = 0; at < bytes.length; at += most) found.push(bytes.subarray(at, at + most));
+  return found;
+}
+
+/**
+ * What is typed, on its way to the shell: so much is sent as the shell may not have taken yet, the rest waits here.
+ * Ctrl-C overtakes what waits, which then is not sent any more. `send(bytes)` sends one message.
+ */
+export function createOutbox(send) {
+  let waiting = [];
+  let sent = 0;
+  let taken = 0;
+
+  function flow() {
+    while (waiting.length > 0 && sent - taken < WINDOW_BYTES) {
+      const next = waiting.shift();
+      sent += next.length;
+      send(next);
+    }
+  }
+
+  return {
+    /** Returns whether there is room for it: what is too much is not begun. */
+    push(bytes) {
+      if (bytes.length === 1 && bytes[0] === INTERRUPT) {
+        waiting = [];
+        sent += 1;
+        send(bytes);
+        return true;
+      }
+      if (bytes.length + waiting.reduce((sum, one) => sum + one.length, 0) > PASTE_BYTES) return false;
+      waiting.push(...split(bytes));
+      flow();
+      return true;
+    },
+    took(total) {
+      taken = total;
+      flow();
+    },
+    /** A new connection: what was on its way is lost, what waits is not typed into something else. */
+    reset() {
+      waiting = [];
+      sent = 0;
+      taken = 0;
+    },
+  };
+}
+
+/**
+ * The way out for the keyboard: Escape, then Tab within two seconds. Everything else goes to the shell, the Escape too.
+ * Called with each key that goes down, it says whether this one is left to the browser.
+ */
+export function createWayOut() {
+  let escapedAt = -Infinity;
+  return (event, now) => {
+    const leaves = event.key === "Tab" && !event.ctrlKey && !event.altKey && now - escapedAt < LEAVE_MS;
+    if (event.key === "Escape") escapedAt = now;
+    else if (event.key !== "Shift") escapedAt = -Infinity;
+    return leaves;
+  };
+}
+
+/** Whether what begins at `start` follows what a window has of the shell `run`; else its screen begins anew. */
+export function goesOn(known, hello) {
+  return known.run === hello.run && known.at === hello.start;
+}
+
+/** The address of the websocket with what this window knows. */
+export function addressOf(path, known, size) {
+  const asked = new URLSearchParams({ cols: size.cols, rows: size.rows, step: known.step });
+  if (known.run) {
+    asked.set("run", known.run);
+    asked.set("from", known.at);
+  }
+  return `${path}?${asked}`;
+}

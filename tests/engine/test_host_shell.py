@@ -1,0 +1,203 @@
+"""A shell on a private host: what it has, what it does not see, and how it ends. On real ones."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.capacity import HostLimits
+from dashboard.engine import private_host
+from dashboard.engine.host_limits import processes
+from dashboard.engine.host_shell import HostShellError, open_shell
+from dashboard.engine.private_host import PrivateHost
+from tests.polling import until
+from tests.screens import Screen
+
+pytestmark = pytest.mark.engine
+LIMITS = HostLimits(256, 128, 1.0)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A data folder with a secret in it; nothing runs in it at the end."""
+    made = tmp_path_factory.mktemp("shells")
+    (made / "secret.key").write_text("canary-of-the-data-folder")
+    yield made
+    asyncio.run(private_host.stop_all(made))
+
+
+@pytest.fixture(scope="module")
+def hosts(folder: Path) -> tuple[PrivateHost, PrivateHost]:
+    """One to sit at, and its neighbour."""
+
+    async def both() -> tuple[PrivateHost, PrivateHost]:
+        one, two = (private_host.start(folder, limits=LIMITS, group=f"g-{number}") for number in (1, 2))
+        return await asyncio.gather(one, two)
+
+    return asyncio.run(both())
+
+
+def at(host: PrivateHost, **more: object) -> Screen:
+    """Somebody sits down."""
+    screen = Screen(open_shell(host, 100, 30, **more))  # type: ignore[arg-type]
+    screen.sees(r":~#? ?\$? ")
+    return screen
+
+
+def shell_processes(host: PrivateHost) -> list[int]:
+    return processes(host.name, "containers/shell")
+
+
+def test_it_is_on_its_own_host_and_sees_nothing_of_the_machine(
+    hosts: tuple[PrivateHost, PrivateHost], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, neighbour = hosts
+    monkeypatch.setenv("NETMODES_SECRET_KEY", "canary-of-the-environment")
+    screen = at(host, greeting="Welcome to the test.")
+    try:
+        # It has what it is for.
+        assert screen.run("docker info --format '{{.Name}}'") == (f"{host.name}\n", 0)
+        assert screen.run("docker ps --format x") == ("", 0)
+        for line, words in (
+            ("hostname", host.name),
+            ("ip -br addr show docker0", "172.17.0.1/16"),
+            ("cat /etc/hosts", host.name),
+            ("netstat -rn", "docker0"),
+            ("ss -Hltn | wc -l", "0"),
+            ("iptables -t nat -S DOCKER", "-N DOCKER"),
+            ("cat /etc/greeting", "Welcome to the test."),
+            ("curl -s --unix-socket /run/docker.sock http://docker/_ping", "OK"),
+            ("tty", "/dev/console"),
+            ("stty size", "30 100"),
+            ("sudo id -u", "0"),
+            ("touch /tmp/x /root/y && echo made", "made"),
+            ("cat /proc/sys/net/ipv4/ip_forward", "1"),
+        ):
+            text, status = screen.run(line)
+            assert (words in text, status) == (True, 0), (line, text)
+        # It sees neither files nor processes nor sockets of the machine and of others.
+        for path in (
+            str(folder),
+            neighbour.socket,
+            "/run/netmodes",
+            "/etc/shadow",
+            "/home",
+            "/boot",
+            "/sys/fs/cgroup/cpu",
+            "/sys/kernel/security",
+            "/dev/sda",
+            "/dev/kmsg",
+            "/var/lib/docker",
+            str(Path(__file__).parent),
+        ):
+            assert screen.run(f"ls {path}")[1] != 0, path
+        text, _ = screen.run("cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline | tr '\\0' '\\n'")
+        assert "canary" not in text
+        assert str(folder) not in text
+        assert "python" not in text
+        assert int(screen.run("ls -d /proc/[0-9]* | wc -l")[0]) < 12
+        assert "canary" not in screen.run("env; mount; cat /proc/self/mountinfo")[0]
+        # It cannot change the machine, and has no privilege with which it could.
+        for line in (
+            "touch /usr/x",
+            "touch /etc/x",
+            "touch /x",
+            "sh -c 'echo x > /proc/sys/kernel/core_pattern'",
+            "mount -t tmpfs none /tmp",
+            "umount /run/docker.sock",
+            "mknod /tmp/disk b 8 0",
+            "unshare --mount true",
+            "nsenter --target 1 --mount true",
+            "hostname other",
+            f"kill -0 {os.getpid()}",
+            "mount -o remount,rw /",
+            "chroot / true",
+            "date -s 2000-01-01",
+        ):
+            assert screen.run(line)[1] != 0, line
+        caps = int(screen.run("grep CapEff /proc/self/status")[0].split()[1], 16)
+        assert caps == sum(1 << number for number in (0, 3, 5, 6, 7, 10, 12, 13))
+        assert screen.run("grep NoNewPrivs /proc/self/status")[0].split()[1] == "1"
+    finally:
+        screen.shell.end()
+    until(lambda: not shell_processes(host))
+
+
+def test_keys_sizes_letters_and_the_end(hosts: tuple[PrivateHost, PrivateHost]) -> None:
+    host, _ = hosts
+    screen = at(host)
+    assert shell_processes(host), "it counts within the host's limits"
+    screen.type("sleep 1000; echo over\r")
+    screen.sees(r"echo over\r\n")
+    until(lambda: len(shell_processes(host)) > 3)
+    screen.type("\x03")
+    screen.sees(r"\^C")
+    assert screen.run("echo grün 漢字") == ("grün 漢字\n", 0)
+    screen.type("trap 'echo resized' WINCH; read x\r")
+    screen.sees("read x\r\n")
+    screen.shell.resize(120, 40)
+    screen.sees("resized")
+    screen.type("\r")
+    assert screen.run("stty size") == ("40 120\n", 0)
+    # What was left in the background goes with the shell.
+    assert screen.run("nohup sleep 1001 >/dev/null 2>&1 & true")[1] == 0
+    screen.type("exit 3\r")
+    until(lambda: screen.shell.read(65536) == b"")
+    assert screen.shell.end() == 3
+    assert screen.shell.end() is None, "harmless when repeated"
+    until(lambda: not shell_processes(host))
+
+
+def test_a_program_that_reads_nothing_is_interrupted_all_the_same(hosts: tuple[PrivateHost, PrivateHost]) -> None:
+    screen = at(hosts[0])
+    screen.type("sleep 1000\r")
+    screen.sees("sleep 1000\r\n")
+    flood = b"x\r" * 2000
+    while taken := screen.shell.write(flood):
+        flood = flood[taken:] or b"x\r" * 2000
+    assert screen.shell.write(b"\x03") == 0, "nothing is taken any more"
+    screen.shell.interrupt()
+    screen.sees(r":~")
+    screen.shell.end()
+
+
+def test_limits_hold_and_a_bomb_hurts_nobody_but_the_shell(hosts: tuple[PrivateHost, PrivateHost]) -> None:
+    host, _ = hosts
+    screen = at(host)
+    bomb = "i=0; while [ $i -lt 300 ]; do sleep 1002 & i=$((i+1)); done"
+    text, status = screen.run(f"sh -c '{bomb}'")
+    assert ("ork" in text, status != 0) == (True, True), text
+    assert len(shell_processes(host)) <= LIMITS.pids
+    done = subprocess.run(
+        ["docker", "-H", host.endpoint, "ps"], capture_output=True, timeout=20, check=False, env={"PATH": os.defpath}
+    )
+    assert done.returncode == 0, "its engine has room of its own"
+    screen.shell.end()
+    until(lambda: not shell_processes(host))
+
+
+def test_it_ends_with_its_host_and_there_is_none_without(folder: Path) -> None:
+    host = asyncio.run(private_host.start(folder, limits=LIMITS, group="g-3"))
+    screen = at(host)
+    asyncio.run(private_host.stop(host))
+    until(lambda: screen.shell.read(65536) == b"")
+    assert screen.shell.end() is None
+    with pytest.raises(HostShellError, match="does not run"):
+        open_shell(host, 80, 24)
+
+
+def test_whoever_started_it_may_die(hosts: tuple[PrivateHost, PrivateHost]) -> None:
+    """As with kill -9 of the server: its side of the device is closed, and everything ends."""
+    host, _ = hosts
+    screen = at(host)
+    screen.type("sleep 1003\r")
+    screen.sees("sleep 1003\r\n")
+    os.close(screen.shell.fd)
+    screen.shell.fd = os.open("/dev/null", os.O_RDWR)
+    until(lambda: not shell_processes(host))
+    screen.shell.end()
