@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -93,10 +93,13 @@ def make_backup(target: Path, data_dir: Path, *, with_key: bool = False) -> Mani
     return manifest
 
 
-def restore_backup(source: Path, data_dir: Path, *, replace: bool = False, only_check: bool = False) -> Restored:
+def restore_backup(
+    source: Path, data_dir: Path, migrate: Callable[[], None], *, replace: bool = False, only_check: bool = False
+) -> Restored:
     """Puts what is in the file where the database is expected; nothing is changed if anything is wrong.
 
-    BackupError, OSError. ``replace``: a database that is there is put aside.
+    BackupError, OSError. ``replace``: a database that is there is put aside. ``migrate`` brings what is restored up to
+    date where that cannot be done before (PostgreSQL).
     """
     with read_archive(source) as archive:
         manifest = archive.manifest
@@ -112,7 +115,7 @@ def restore_backup(source: Path, data_dir: Path, *, replace: bool = False, only_
             _require_room(replace=replace)
             copy = _checked(found := archive.extract(folder), manifest)
             key = KEY in found and not (data_dir / KEY).exists()
-            aside, migrated = _take_over(copy, manifest)
+            aside, migrated = _take_over(copy, manifest, migrate)
             if key:
                 found[KEY].replace(data_dir / KEY)
                 sync_folder(data_dir)
@@ -168,7 +171,7 @@ def _checked(found: dict[str, Path], manifest: Manifest) -> Path:
     return copy
 
 
-def _take_over(copy: Path, manifest: Manifest) -> tuple[str, bool]:
+def _take_over(copy: Path, manifest: Manifest, migrate: Callable[[], None]) -> tuple[str, bool]:
     """The database is what ``copy`` holds, brought up to date. Where the old one lies, and whether it was older."""
     older = bool(known_migrations() - set(manifest.migrations))
     if connection.vendor == SQLITE:
@@ -182,7 +185,7 @@ def _take_over(copy: Path, manifest: Manifest) -> tuple[str, bool]:
     postgresql.restore(copy)
     postgresql.forget_links()
     if older:
-        call_command("migrate", verbosity=0, interactive=False)
+        migrate()
     return "", older
 
 

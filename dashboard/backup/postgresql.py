@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,11 @@ from dashboard.backup.archive import BackupError
 
 LONGEST_S = 6 * 3600
 SAID = 300
+CLOSING_S = (0.1, 0.2, 0.4, 0.8)
+_OTHERS = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+)
 #: What libpq reads from its environment: a password in an argument could be read by everybody.
 _VARIABLES = {"HOST": "PGHOST", "PORT": "PGPORT", "USER": "PGUSER", "PASSWORD": "PGPASSWORD", "NAME": "PGDATABASE"}
 _OPTIONS = {"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY"}
@@ -69,13 +75,21 @@ def is_empty() -> bool:
 
 def others() -> int:
     """How many connections to this database there are besides ours."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            " AND backend_type = 'client backend'"
-        )
-        row = cursor.fetchone()
-    return int(row[0]) if row else 0
+    import psycopg
+
+    connection.close()
+    connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL alone has pools
+    try:
+        with psycopg.connect(**(connection.get_connection_params() | {"autocommit": True})) as opened:
+            # The server takes a moment to notice that a pool is closed.
+            for pause_s in (*CLOSING_S, 0.0):
+                row = opened.execute(_OTHERS).fetchone()
+                if not row or not row[0]:
+                    return 0
+                time.sleep(pause_s)
+            return int(row[0])
+    except psycopg.Error as error:
+        raise BackupError(f"The database cannot be used: {error}") from None
 
 
 def restore(source: Path) -> None:

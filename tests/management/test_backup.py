@@ -13,9 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import psycopg
 import pytest
 
 from dashboard.backup.archive import BackupError, read_archive
+from dashboard.bench.services import Postgres, open_folder
 from dashboard.core.backups import Manifest
 from dashboard.lab.reconciler import LabLock
 from tests.management.terminal import Done, Terminal
@@ -175,3 +177,35 @@ def test_what_is_damaged_or_foreign_or_newer_is_a_sentence_and_changes_nothing(m
         assert said in done.err
         assert len(done.err.strip().splitlines()) == 1, done.err
     assert sorted(one.name for one in new.iterdir() if one.name.startswith((".", "netmodes"))) == []
+
+
+def test_postgresql_is_backed_up_and_restored_into_an_empty_database(nowhere: Terminal, tmp_path: Path) -> None:
+    file = tmp_path / "one.backup"
+    with open_folder() as folder:
+        server = Postgres(folder)
+        try:
+            here = Terminal({**nowhere.environment, "DATABASE_URL": server.url}, nowhere.folder)
+            assert here.run("migrate", "dashboard", "0012_groups").code == 0
+            with psycopg.connect(server.url) as connection:
+                connection.execute(EXPERIMENT)
+                connection.execute(ENTRY.replace("?", "%s"), (1, "text"))
+            done = here.run("backup", str(file))
+            assert (done.code, done.err) == (0, "")
+            refused = here.run("restore", str(file))
+            assert (refused.code, "holds data already" in refused.err) == (1, True)
+            server._run("createdb", "-h", "127.0.0.1", "-p", str(server.port), "-U", "netmodes", "other")
+            url = server.url.replace("/netmodes", "/other")
+            there = Terminal({**nowhere.environment, "DATABASE_URL": url}, nowhere.folder)
+            with psycopg.connect(url):
+                refused = there.run("restore", str(file))
+                assert (refused.code, "1 other connections" in refused.err) == (1, True), refused.err
+            done = there.run("restore", str(file), "--json")
+            assert (done.code, done.err) == (0, "")
+            assert done.json["migrated"] is True
+            with psycopg.connect(url) as connection:
+                rows = connection.execute("SELECT seq, text FROM dashboard_journalentry").fetchall()
+            assert rows == [(1, "text")]
+            assert there.run("migrate", "--check").code == 0
+            assert restored(nowhere, tmp_path / "new", str(file)).err.startswith("The backup is of a postgresql database")
+        finally:
+            server.stop()

@@ -32,7 +32,7 @@ class Command(NetmodesCommand):
         source = Path(options["file"]).absolute()
         try:
             done = restore_backup(
-                source, configuration.data_dir(), replace=options["replace"], only_check=options["check"]
+                source, configuration.data_dir(), self.migrate, replace=options["replace"], only_check=options["check"]
             )
         except (BackupError, DatabaseError) as error:
             raise CommandError(str(error), returncode=FAILED) from None
