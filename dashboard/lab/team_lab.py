@@ -62,7 +62,9 @@ class TeamLab:
 
     async def close(self) -> None:
         """Says that it goes, and ends."""
-        tasks = [*self._loops, *self._answers]
+        tasks, self._loops = [*self._loops, *self._answers], []
+        if not tasks:
+            return
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -115,10 +115,11 @@ def forget(request: int) -> None:
 
 
 def forget_old(now: float) -> None:
-    """Questions that nobody will read the answer of, and processes that have gone."""
+    """Questions that nobody will read the answer of, and what processes that have gone have left."""
     LabRequest.objects.filter(made_at__lt=now - KEPT_S).delete()
     Presence.objects.filter(at__lt=now - KEPT_S).delete()
     GuessBucket.objects.filter(at__lt=now - KEPT_S).delete()
+    LabBeat.objects.exclude(machine=this_machine()).filter(at__lt=now - KEPT_S).delete()
 
 
 def let_lapse() -> None:
