@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.db import connections
@@ -96,7 +97,7 @@ def test_wrong_guesses_are_counted_and_come_back_with_time() -> None:
     assert guesses.wait_s("192.0.2.1", NOW + PER_ADDRESS.every_s) == 0.0
 
 
-def test_the_newest_entries_of_all_in_one_look(django_assert_num_queries: pytest.FixtureRequest) -> None:
+def test_the_newest_entries_of_all_in_one_look(django_assert_num_queries: Any) -> None:
     one = store.create_experiment(make_spec("none", "none"))
-    with django_assert_num_queries(1):  # type: ignore[operator]
+    with django_assert_num_queries(1):
         assert store.newest([one, "gone"]) == {one: 0}
