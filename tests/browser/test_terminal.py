@@ -1,0 +1,146 @@
+"""A terminal in a real browser: typed into, read, lost and found again, left with the keyboard, recorded."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, WebSocketRoute, expect
+
+from tests.browser.axe import violations
+from tests.browser.classes import join, new_class
+from tests.browser.comparison import scrolls_sideways
+from tests.browser.server import Server
+from tests.browser.visitor import Visit, Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.engine]
+
+
+def rows(page: Page) -> Any:
+    """What the terminal shows."""
+    return page.locator(".xterm-rows")
+
+
+def type_line(page: Page, line: str) -> None:
+    """Types it into the terminal as a person does."""
+    page.locator(".xterm-helper-textarea").focus()
+    page.keyboard.type(line)
+    page.keyboard.press("Enter")
+
+
+def is_live(page: Page) -> None:
+    """Until a shell is there."""
+    expect(page.locator("[data-slot=terminal-state]")).to_have_attribute("data-connection", "live")
+
+
+def test_a_terminal_from_the_lobby_to_the_recording(visitor: Visitor, visit: Visit, server: Server) -> None:
+    console = new_class(visitor, server, "By hand", hosts="person", seats_most="2", terminal="on", record_terminal="on")
+    ada = join(visit, console.link, "Ada", viewport={"width": 1440, "height": 900})
+    page = ada.page
+    expect(page.locator("[data-slot=terminal-told]")).to_contain_text("What it shows is recorded")
+    loaded: list[str] = []
+    page.on("request", lambda request: loaded.append(request.url))
+    sockets: list[WebSocketRoute] = []
+
+    def between(route: WebSocketRoute) -> None:
+        sockets.append(route)
+        route.connect_to_server()
+
+    page.route_web_socket(re.compile("/terminal/"), between)
+    ada.wait_for_host()
+    ada.at("prepare")
+    ada.live()
+    expect(page.get_by_text("It is recorded:")).to_be_visible()
+    assert not [url for url in loaded if "xterm" in url], "nothing is loaded before it is opened"
+    page.get_by_role("button", name="Open the terminal").click()
+    is_live(page)
+    expect(rows(page)).to_contain_text("It is a classroom boundary, not a security boundary.")
+
+    # Typed, and read on the screen.
+    type_line(page, "docker run -d --name web --network host nginx >/dev/null && docker ps --format '{{.Names}}='$((6*7))")
+    expect(rows(page)).to_contain_text("web=42", timeout=30_000)
+    type_line(page, "clear; netstat -tulpn | grep :80")
+    expect(rows(page)).to_contain_text(re.compile(r"0\.0\.0\.0:80 .*nginx"))
+    type_line(page, r"clear; printf '\e[38;2;250;120;20;48;2;10;10;60mBright\e[0m \e[1;31mred\e[0m grün 漢字\n'")
+    expect(rows(page).locator("span", has_text="Bright").first).to_have_css("color", re.compile(r"rgb\(250, 1"))
+    expect(rows(page)).to_contain_text("grün 漢字")
+    type_line(page, "stty size; tput cols")
+    shown = page.evaluate("() => document.querySelectorAll('.xterm-rows > div').length")
+    expect(rows(page)).to_contain_text(re.compile(rf"\b{shown} \d+"))
+
+    # A program is interrupted; a long paste arrives whole.
+    type_line(page, "clear; sleep 1000; echo slept")
+    page.keyboard.press("Control+c")
+    type_line(page, "cat > /tmp/pasted")
+    page.locator(".xterm-helper-textarea").focus()
+    page.evaluate(
+        """() => {
+            const data = new DataTransfer();
+            data.setData("text/plain", "0123456789\\n".repeat(4000));
+            const target = document.querySelector(".xterm-helper-textarea");
+            target.dispatchEvent(new ClipboardEvent("paste", {clipboardData: data, bubbles: true, cancelable: true}));
+        }"""
+    )
+    page.keyboard.press("Control+d")
+    type_line(page, "clear; wc -c < /tmp/pasted")
+    expect(rows(page)).to_contain_text("44000")
+
+    # The connection is lost in the middle, the page is left: nothing of the screen is.
+    type_line(page, "clear; echo kept-$((20+3))")
+    expect(rows(page)).to_contain_text("kept-23")
+    sockets[-1].close(code=4000)
+    expect(page.locator("[data-slot=terminal-state]")).to_have_attribute("data-connection", "lost")
+    is_live(page)
+    type_line(page, "echo again-$((20+4))")
+    expect(rows(page)).to_contain_text(re.compile("kept-23.*again-24", re.DOTALL))
+    assert rows(page).inner_text().count("kept-23") == 1
+    page.reload()
+    is_live(page)
+    expect(rows(page)).to_contain_text("again-24")
+    type_line(page, "for n in $(seq 200); do echo line-$n; done")
+    expect(rows(page)).to_contain_text("line-200")
+    page.keyboard.press("Shift+PageUp")
+    page.keyboard.press("Shift+PageUp")
+    expect(rows(page)).not_to_contain_text("line-200")
+
+    # Two windows share it; the keyboard finds the way out; screen readers hear it.
+    second = ada.who.open(page.url)
+    is_live(second)
+    type_line(second, "clear; echo shared-$((20+5))")
+    expect(rows(page)).to_contain_text("shared-25")
+    second.close()
+    page.locator(".xterm-helper-textarea").focus()
+    page.keyboard.press("Tab")
+    expect(page.locator(".xterm-helper-textarea")).to_be_focused()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Shift+Tab")
+    expect(page.locator(".xterm-helper-textarea")).not_to_be_focused()
+    page.get_by_label("For screen readers").check()
+    expect(page.locator(".xterm-accessibility-tree")).to_be_attached()
+    assert violations(page) == []
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+    # The end of the shell, and another one.
+    type_line(page, "exit")
+    expect(page.locator("[data-slot=terminal-problem]")).to_have_text("It has ended.")
+    page.locator(".xterm-helper-textarea").focus()
+    page.keyboard.press("Enter")
+    is_live(page)
+    expect(page.locator("[data-slot=terminal-problem]")).to_be_hidden()
+    type_line(page, "clear; echo new-$((20+6))")
+    expect(rows(page)).to_contain_text("new-26")
+
+    # The instructor reads what was recorded.
+    console.row("Ada").get_by_role("link").click()
+    console.page.get_by_role("link", name="What the terminal has shown").click()
+    expect(console.page.locator("main")).to_contain_text("web=42")
+    assert violations(console.page) == []
+    assert not scrolls_sideways(console.page)
+    console.page.goto(f"{ada.home}console/")
+
+    # With the session the terminal goes.
+    ada.who.expect("WebSocket|404|403|401")
+    console.page.get_by_text("Close the session").click()
+    console.page.get_by_role("button", name="Close it now").click()
+    expect(page.locator("[data-slot=terminal-state]")).to_have_attribute("data-connection", "lost")

@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import {
+  addressOf, createOutbox, createWayOut, goesOn, PASTE_BYTES, readOutput, split, TYPED_BYTES, WINDOW_BYTES,
+} from "../../static/dashboard/js/core/terminal.js";
+
+function outbox() {
+  const sent = [];
+  return { sent, box: createOutbox((bytes) => sent.push(bytes)) };
+}
+const bytes = (count, value = 120) => new Uint8Array(count).fill(value);
+const total = (parts) => parts.reduce((sum, one) => sum + one.length, 0);
+
+test("output says where it begins", () => {
+  const buffer = Uint8Array.from([0, 0, 0, 1, 0, 0, 0, 2, 104, 105]).buffer;
+  const { offset, data } = readOutput(buffer);
+  assert.equal(offset, 2 ** 32 + 2);
+  assert.deepEqual([...data], [104, 105]);
+});
+
+test("what is pasted goes in pieces, no faster than the shell takes it, and in its order", () => {
+  const { sent, box } = outbox();
+  const pasted = Uint8Array.from({ length: 50_000 }, (_, at) => at % 251);
+  assert.equal(box.push(pasted), true);
+  assert.ok(sent.every((one) => one.length <= TYPED_BYTES));
+  assert.ok(total(sent) <= WINDOW_BYTES + TYPED_BYTES);
+  while (total(sent) < pasted.length) {
+    const before = total(sent);
+    box.took(before);
+    assert.ok(total(sent) > before);
+    assert.ok(total(sent) - before <= WINDOW_BYTES + TYPED_BYTES);
+  }
+  assert.deepEqual(Buffer.concat(sent), Buffer.from(pasted));
+});
+
+test("too much is not begun", () => {
+  const { sent, box } = outbox();
+  assert.equal(box.push(bytes(PASTE_BYTES + 1)), false);
+  assert.equal(sent.length, 0);
+  assert.equal(box.push(bytes(PASTE_BYTES)), true);
+  assert.equal(box.push(bytes(PASTE_BYTES)), false);
+});
+
+test("Ctrl-C overtakes what waits, which is not sent any more", () => {
+  const { sent, box } = outbox();
+  box.push(bytes(40_000));
+  const before = total(sent);
+  box.push(bytes(1, 3));
+  assert.deepEqual([...sent.at(-1)], [3]);
+  box.took(before + 1);
+  assert.equal(total(sent), before + 1);
+  box.push(bytes(5));
+  assert.equal(total(sent), before + 6);
+});
+
+test("after a lost connection nothing old is typed", () => {
+  const { sent, box } = outbox();
+  box.push(bytes(40_000));
+  box.reset();
+  const before = total(sent);
+  box.push(bytes(3));
+  assert.equal(total(sent), before + 3);
+});
+
+test("split loses nothing", () => {
+  assert.deepEqual(split(bytes(0)), []);
+  assert.deepEqual(split(bytes(9), 4).map((one) => one.length), [4, 4, 1]);
+});
+
+test("Escape, then Tab leads out; everything else is the shell's", () => {
+  const leaves = createWayOut();
+  const key = (name, more = {}) => ({ key: name, ctrlKey: false, altKey: false, shiftKey: false, ...more });
+  assert.equal(leaves(key("Tab"), 0), false);
+  assert.equal(leaves(key("Escape"), 100), false);
+  assert.equal(leaves(key("Tab"), 1000), true);
+  assert.equal(leaves(key("Tab"), 1100), false, "once");
+  leaves(key("Escape"), 2000);
+  leaves(key("Shift", { shiftKey: true }), 2100);
+  assert.equal(leaves(key("Tab", { shiftKey: true }), 2200), true, "backwards");
+  leaves(key("Escape"), 3000);
+  assert.equal(leaves(key("Tab"), 5001), false, "too late");
+  leaves(key("Escape"), 6000);
+  leaves(key("x"), 6100);
+  assert.equal(leaves(key("Tab"), 6200), false, "something else was typed");
+});
+
+test("a window goes on only where it stopped, in the same shell", () => {
+  assert.equal(goesOn({ run: "a", at: 5 }, { run: "a", start: 5 }), true);
+  assert.equal(goesOn({ run: "a", at: 5 }, { run: "a", start: 9 }), false);
+  assert.equal(goesOn({ run: "a", at: 5 }, { run: "b", start: 5 }), false);
+});
+
+test("the address tells what the window knows", () => {
+  const size = { cols: 80, rows: 24 };
+  assert.equal(addressOf("/ws/t/", { run: "", at: 0, step: "a b" }, size), "/ws/t/?cols=80&rows=24&step=a+b");
+  assert.equal(addressOf("/ws/t/", { run: "ab", at: 7, step: "" }, size), "/ws/t/?cols=80&rows=24&step=&run=ab&from=7");
+});
