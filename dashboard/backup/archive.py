@@ -105,7 +105,7 @@ class Archive:
         wanted = {one.name: one for one in self.manifest.files}
         found: dict[str, Path] = {}
         with _damage_is_a_sentence(self._source):
-            for member in self._tar:
+            while (member := self._tar.next()) is not None:
                 one = wanted.get(member.name)
                 if one is None or member.name in found or not member.isreg() or member.size != one.size:
                     raise BackupError(f"{self._source} is damaged: {member.name[:60]} is not what its list says.")

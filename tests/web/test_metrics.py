@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,11 +13,15 @@ from channels.db import database_sync_to_async
 from django.test import override_settings
 from prometheus_client.parser import text_string_to_metric_families
 
+from dashboard.core.journal import Cause, Entry, Facts, Source
 from dashboard.core.stream import Phase
+from dashboard.lab import store
+from dashboard.web.hub import hub
 from dashboard.web.seats import KEY
 from dashboard.web.session_store import SessionStore
 from tests.fakes import FakeEngine
 from tests.polling import eventually
+from tests.specs import make_spec
 from tests.web.door import NOBODY, ORIGIN, Person, cookie_name, http, person, websocket
 from tests.web.here import lab_here
 
@@ -109,6 +114,25 @@ async def test_what_a_launch_and_a_browser_leave_in_it(tmp_path: Path, monkeypat
 
         await eventually(is_down)
         bench.context.engine.come_back()  # type: ignore[attr-defined]
+
+
+async def test_a_change_of_the_kernel_is_timed_until_it_is_written_to_browsers() -> None:
+    me = await person()
+    identity = await database_sync_to_async(store.create_experiment)(make_spec("none"))
+    before = await figures(me)
+    async with websocket(f"/ws/experiments/{identity}/", who=me, headers=(("origin", ORIGIN),)) as socket:
+        await socket.message()
+        causes = (Cause(Source.KERNEL, "link"), Cause(Source.PERSON, "stop"))
+        found = [Entry(number, time.time() - 0.2, cause, Facts(), "said") for number, cause in enumerate(causes, 1)]
+        await database_sync_to_async(store.append)(identity, found)
+        hub.wake(identity)
+        assert (await socket.message())["seq"] == 2
+        after = await figures(me)
+    name = "netmodes_watch_lag_seconds"
+    assert after[f"{name}_count", ()] == before[f"{name}_count", ()] + 1, "what people do is not timed"
+    assert after[f"{name}_sum", ()] - before[f"{name}_sum", ()] >= 0.2
+    page = (("page", "experiment"),)
+    assert after["netmodes_patches_total", page] == before["netmodes_patches_total", page] + 1
 
 
 async def test_buckets_are_cumulative_and_end_with_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
