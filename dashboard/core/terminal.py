@@ -16,6 +16,8 @@ PIECE_BYTES = 16 << 10
 WINDOW_BYTES = 128 << 10
 #: A browser that draws nothing for so long is sent away; it comes back and goes on where it stopped.
 STUCK_S = 20.0
+#: A window that has not asked for anything for so long is not there any more.
+LOST_S = 60.0
 
 #: One message of what is typed or pasted, and what may be on the way to the shell.
 TYPED_BYTES = 4 << 10

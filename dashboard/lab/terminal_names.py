@@ -28,6 +28,7 @@ class Names:
         self._host = host
         self._path = Path(host.socket).parent / f"names-{secrets.token_hex(4)}.sock"
         self._server: asyncio.Server | None = None
+        self._asking: set[asyncio.StreamWriter] = set()
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     async def open(self) -> Path:
@@ -39,11 +40,13 @@ class Names:
         """Ends."""
         if self._server is not None:
             self._server.close()
-            self._server.close_clients()
+            for writer in tuple(self._asking):
+                writer.transport.abort()
             await self._server.wait_closed()
         self._path.unlink(missing_ok=True)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._asking.add(writer)
         with suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             async with asyncio.timeout(ASK_S):
                 line = await _read(reader)
@@ -54,6 +57,7 @@ class Names:
                 async with self._turns:
                     await self._run(line, writer)
             await writer.drain()
+        self._asking.discard(writer)
         writer.close()
 
     async def _run(self, line: list[str], writer: asyncio.StreamWriter) -> None:

@@ -128,13 +128,16 @@ class Recorder:
             self._task = asyncio.get_running_loop().create_task(self._write_later(), name="terminal-records")
 
     async def _write_later(self) -> None:
-        await asyncio.sleep(GATHER_S)
-        await self.flush()
+        while self._waiting:
+            await asyncio.sleep(GATHER_S)
+            await self.flush()
 
     async def flush(self) -> None:
         """Writes what waits."""
         waiting, self._waiting = self._waiting, defaultdict(bytearray)
         for (seat, step), data in waiting.items():
+            if not data:
+                continue
             try:
                 if not await self._database.run(keep, seat, step, self._clock(), bytes(data)):
                     self._full.add((seat, step))

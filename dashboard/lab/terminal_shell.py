@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from dashboard.core.scrollback import Scrollback
 from dashboard.core.terminal import (
+    LOST_S,
     PIECE_BYTES,
     PRINTED,
     SCROLLBACK_BYTES,
@@ -33,11 +34,13 @@ READS = 4
 
 @dataclass(slots=True)
 class Tab:
-    """One window. ``read_to`` is up to where it has asked for the output of ``run``."""
+    """One window. ``read_to`` is up to where it has asked for the output of ``run``; ``asked_at`` when it last did, by the
+    loop's clock."""
 
     size: tuple[int, int]
     step: str = ""
     read_to: int = 0
+    asked_at: float = 0.0
 
 
 @dataclass(eq=False, slots=True)
@@ -156,7 +159,7 @@ class Terminal:
 
     def add(self, tab: str, cols: int, rows: int, step: str) -> None:
         """A window is opened."""
-        self.tabs[tab] = Tab(held(cols, rows), step)
+        self.tabs[tab] = Tab(held(cols, rows), step, asked_at=asyncio.get_running_loop().time())
         self.step = step
         self.fit()
 
@@ -168,6 +171,12 @@ class Terminal:
             if not self._is_ahead() and self._later is None:
                 self._resume()
 
+    def drop_lost(self, now: float) -> None:
+        """Windows that do not ask any more are closed: the process of pages that had them was killed."""
+        moment = asyncio.get_running_loop().time()
+        for tab in [key for key, one in self.tabs.items() if moment - one.asked_at > LOST_S]:
+            self.drop(tab, now)
+
     def fit(self) -> None:
         """The shell gets the size of its windows."""
         if self.tabs and self.shell is not None:
@@ -177,6 +186,8 @@ class Terminal:
     async def read_from(self, tab: str, run: str, offset: int, change: int, wait_s: float) -> Piece:
         """What follows, as soon as there is something that this window does not know; with no data once ``wait_s`` are
         over."""
+        if tab in self.tabs:
+            self.tabs[tab].asked_at = asyncio.get_running_loop().time()
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
                 while self.run == run and self.change == change and self.back.end <= offset:

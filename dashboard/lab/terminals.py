@@ -228,6 +228,7 @@ class Terminals:
         now, there = self._context.clock(), self._terminals
         over = await self._context.database.run(terminal_records.why_over, tuple(there), now)
         for seat, found in list(there.items()):
+            found.drop_lost(now)
             idle = why_ends(tabs=len(found.tabs), seen_at=found.seen_at, typed_at=found.typed_at, now=now)
             if seat in over:
                 await self.end(seat, over[seat])

@@ -270,6 +270,8 @@ class ClassHub(Hub):
             return
         if state.hosts and feed.hosts is None:
             feed.hosts = {}
+        if state.closed:  # what was open until then: terminals
+            self.dismiss_seat(feed.experiment, feed.experiment)
         if state != feed.state:
             feed.state, feed.snapshot = state, None
             self.encoded += 1

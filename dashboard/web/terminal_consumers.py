@@ -47,6 +47,7 @@ from dashboard.core.terminal_frames import (
 )
 from dashboard.core.training import group_key
 from dashboard.lab import seats, terminal_records
+from dashboard.lab.terminals import Terminals
 from dashboard.models import Seat
 from dashboard.web.consumers import end_of, listed
 from dashboard.web.hub import GONE, TRY_LATER, Client
@@ -80,8 +81,8 @@ def place_in(scope: Any, session: str, step: str) -> Place | str:
     return Place(row.id, session, key, step if known else "", row.session.record_terminal)
 
 
-def _number(text: str, least: int, usual: int) -> int:
-    return int(text) if text.isascii() and text.isdigit() and least <= len(text) <= 16 else usual
+def _number(text: str, usual: int) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else usual
 
 
 class TerminalConsumer(AsyncConsumer):
@@ -90,7 +91,14 @@ class TerminalConsumer(AsyncConsumer):
     client: Client | None = None
     hub = hub
     place: Place | None = None
+    terminals: Terminals
+    showing: asyncio.Task[None]
+    typing: asyncio.Task[None]
     tab = ""
+    step = ""
+    looked_at = 0.0
+    #: Bytes that were typed and not taken yet, that were taken; up to where was sent, and drawn.
+    queued = taken = sent = seen = 0
 
     @property
     def identity(self) -> str:
@@ -106,7 +114,7 @@ class TerminalConsumer(AsyncConsumer):
         if isinstance(found, str):
             await self._end(found, GONE)
             return
-        size = _number(asked.get("cols", ""), 1, USUAL[0]), _number(asked.get("rows", ""), 1, USUAL[1])
+        size = _number(asked.get("cols", ""), USUAL[0]), _number(asked.get("rows", ""), USUAL[1])
         self.tab, self.looked_at = secrets.token_hex(8), time.monotonic()
         try:
             self.terminals = service.terminals
@@ -120,12 +128,12 @@ class TerminalConsumer(AsyncConsumer):
         self.place = found
         self.client = Client(self.base_send)
         listed(self)
-        hub.watch_work(found.seat, self.client, hub)
+        for until in (found.seat, self.identity):  # its seat is taken away or moved; the session is closed
+            hub.watch_work(until, self.client, hub)
         self.typed: asyncio.Queue[bytes] = asyncio.Queue()
-        self.queued = self.taken = self.seen = 0
         self.drawn = asyncio.Event()
         self.rate, self.messages = Bucket(TYPED), Bucket(MESSAGES)
-        run, start = asked.get("run", "")[:16], _number(asked.get("from", ""), 1, 0)
+        run, start = asked.get("run", "")[:16], _number(asked.get("from", ""), 0)
         self.showing = self._task(self._show(found.seat, run, start))
         self.typing = self._task(self._type(found.seat))
 
@@ -170,7 +178,7 @@ class TerminalConsumer(AsyncConsumer):
                 recorded = self.place is not None and self.place.record
                 size, ended = (piece.cols, piece.rows), ""
                 await self._say(TerminalHello(piece.run, piece.offset, piece.end, *size, recorded))
-                self.seen = piece.offset
+                self.seen = self.sent = piece.offset
             known = run = piece.run
             change, offset = piece.change, piece.offset + len(piece.data)
             if (piece.cols, piece.rows) != size:
@@ -178,6 +186,7 @@ class TerminalConsumer(AsyncConsumer):
                 await self._say(TerminalSize(*size))
             if piece.data:
                 await self._until_drawn(piece.offset)
+                self.sent = offset
                 await self.send({"type": "websocket.send", "bytes": output(piece.offset, piece.data)})
             if piece.ended != ended and offset >= piece.end:
                 ended = piece.ended
@@ -231,8 +240,9 @@ class TerminalConsumer(AsyncConsumer):
             case Resize(cols, rows):
                 await self.terminals.resize(place.seat, self.tab, cols, rows)
             case Seen(at):
-                self.seen = max(self.seen, at)
-                self.drawn.set()
+                if self.seen < at <= self.sent:  # not of a shell that has ended since
+                    self.seen = at
+                    self.drawn.set()
             case Start():
                 await self.terminals.start(place.seat)
 
@@ -277,7 +287,8 @@ class TerminalConsumer(AsyncConsumer):
             for task in (self.showing, self.typing):
                 task.cancel()
             await asyncio.gather(self.showing, self.typing, return_exceptions=True)
-            hub.unwatch_work(place.seat, client)
+            for until in (place.seat, self.identity):
+                hub.unwatch_work(until, client)
             end_of(self)
             with suppress(LabAwayError):
                 await self.terminals.detach(place.seat, self.tab)

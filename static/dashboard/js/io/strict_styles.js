@@ -18,19 +18,17 @@ function adopt(element) {
   return element;
 }
 
-function setAttribute(name, value) {
-  if (name === "style") this.style.cssText = value;
-  else Element.prototype.setAttribute.call(this, name, value);
-}
-
-/** From now on, for elements that this page makes. */
+/** From now on, on this page. */
 export function keepStylesStrict() {
-  const create = Document.prototype.createElement;
   if (Object.hasOwn(document, "createElement")) return;
+  const { createElement } = Document.prototype;
+  const { setAttribute } = Element.prototype;
   document.createElement = (name, options) => {
-    const element = create.call(document, name, options);
-    if (name === "style") return adopt(element);
-    if (name === "span") element.setAttribute = setAttribute;
-    return element;
+    const element = createElement.call(document, name, options);
+    return name === "style" ? adopt(element) : element;
+  };
+  HTMLElement.prototype.setAttribute = function (name, value) {
+    if (name === "style") this.style.cssText = value;
+    else setAttribute.call(this, name, value);
   };
 }
