@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from dashboard.core.terminal import TerminalError
 from dashboard.engine.private_host import PrivateHostError
 from dashboard.engine.protocol import EngineError, EngineUnreachable
 from dashboard.lab import asked, class_asked, requests, workshop_asked
@@ -48,6 +49,7 @@ ERRORS: dict[str, type[Exception]] = {
         NotRunningError,
         PrivateHostError,
         RoomError,
+        TerminalError,
         TimeoutError,
         ValueError,
     )

@@ -16,6 +16,7 @@ from dashboard.lab import questions, team_store
 from dashboard.lab.keeping import Keeper, LabAwayError
 from dashboard.lab.store import Database
 from dashboard.lab.team_store import Asked
+from dashboard.lab.terminal_line import TerminalServer
 from dashboard.lab.wakes import WEB, Wake, Wakes
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class TeamLab:
         self._looked = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
         self._answers: set[asyncio.Task[None]] = set()
+        self._terminals = TerminalServer(keeper)
         self._number = 0
         self._facts: LabFacts | None = None
         self._seen: object = None
@@ -59,6 +61,7 @@ class TeamLab:
         ]
         self._loops = [loop.create_task(self._every(job, pause), name=f"team-{name}") for name, job, pause in jobs]
         self._loops.append(loop.create_task(self._answer_all(), name="team-answers"))
+        self._terminals.start()
 
     async def close(self) -> None:
         """Says that it goes, and ends."""
@@ -68,6 +71,7 @@ class TeamLab:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._terminals.close()
         with contextlib.suppress(Exception):  # without a database the silence says the same
             async with asyncio.timeout(2.0):
                 await self._database.run(team_store.beat, 0, LabFacts(None, "The lab was stopped."), time.time())

@@ -7,7 +7,7 @@ import logging
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Concatenate
+from typing import Any, Concatenate, cast
 
 from dashboard import configuration
 from dashboard.core.heartbeat import Heartbeat
@@ -17,6 +17,8 @@ from dashboard.lab import store
 from dashboard.lab.keeping import Keeper, LabAwayError
 from dashboard.lab.questions import handed, question_of
 from dashboard.lab.team_lab import TeamLab
+from dashboard.lab.terminal_line import FarTerminals
+from dashboard.lab.terminals import Terminals
 from dashboard.lab.wakes import LAB, WEB, Wake, WakePublisher, Wakes, is_set_up
 from dashboard.web.far_lab import FarLab, in_database
 from dashboard.web.hub import hub
@@ -60,6 +62,7 @@ class Service(Keeper):
         super().__init__(HubPublisher(self.wakes))
         self.role = Role.ALL
         self._far: FarLab | None = None
+        self._windows: FarTerminals | None = None
         self._team: TeamLab | None = None
         #: Who hears what other processes tell; set by ``web.team``.
         self.hears: Callable[[Wake], None] | None = None
@@ -86,6 +89,12 @@ class Service(Keeper):
         """How the lab is and what it has counted, None if there is none. From any thread."""
         return self._far.heart() if self._far is not None else super().beat()
 
+    @property
+    def terminals(self) -> Terminals:
+        """The terminals of classes, or LabAwayError with what to do. In the server's loop only."""
+        # What stands for them in a process of pages only can do the same.
+        return cast("Terminals", self._windows) if self._windows is not None else super().terminals
+
     def missing(self) -> str:
         """Why nothing can be driven now; empty if it can."""
         if self._far is None:
@@ -110,10 +119,15 @@ class Service(Keeper):
         else:
             self._far = FarLab(self.wakes)
             await self._far.start()
+            self._windows = FarTerminals()
+            self._windows.open()
         await self.wakes.open((WEB, LAB) if self.role.drives else (WEB,), self._heard)
 
     async def stop(self, say: Callable[[str], None]) -> None:
         """Stops what was started, bounded in time."""
+        if self._windows is not None:
+            await self._windows.close()
+            self._windows = None
         if self._far is not None:
             await self._far.close()
             self._far = None
