@@ -181,7 +181,8 @@ class FarTerminals:
 
     async def start(self, seat: str) -> None:
         """A new shell, if the last one has ended."""
-        await self._call("start", seat)
+        with suppress(LabAwayError):  # the window is told by its next question
+            await self._call("start", seat)
 
     async def read_from(self, seat: str, tab: str, run: str, offset: int, change: int, wait_s: float) -> Piece:
         """What follows, waited for."""
@@ -194,11 +195,13 @@ class FarTerminals:
 
     async def interrupt(self, seat: str, tab: str) -> None:
         """Ctrl-C."""
-        await self._call("interrupt", seat, tab)
+        with suppress(LabAwayError):
+            await self._call("interrupt", seat, tab)
 
     async def resize(self, seat: str, tab: str, cols: int, rows: int) -> None:
         """A window has another size."""
-        await self._call("resize", seat, tab, cols, rows)
+        with suppress(LabAwayError):
+            await self._call("resize", seat, tab, cols, rows)
 
     async def detach(self, seat: str, tab: str) -> None:
         """A window is closed."""
