@@ -22,6 +22,7 @@ if (main.dataset.page === "report") (await import("./ui/report.js")).createRepor
 if (main.dataset.page === "measurement") (await import("./ui/measure.js")).createMeasurement(main);
 if (main.querySelector("[data-session]")) (await import("./ui/session.js")).createSession(main);
 if (main.querySelector("[data-terminal]")) (await import("./ui/terminal.js")).createTerminal(main);
+if (main.querySelector("[data-recording]")) (await import("./ui/recording.js")).createRecording(main);
 if (main.dataset.page === "console") (await import("./ui/console.js")).createConsole(main);
 if (main.dataset.readOnly !== undefined) {
   (await import("./ui/session.js")).createPointed(main);
