@@ -50,6 +50,7 @@ TABLE: dict[str, tuple[str, ...]] = {
         "/join/",
         "/seat/<token>/",
         "/r/<token>/",
+        "/results/<token>/",
         "/healthz",
         "/readyz",
     ),
@@ -97,6 +98,7 @@ TABLE: dict[str, tuple[str, ...]] = {
         f"{API}docs",
         f"{API}openapi.json",
         f"{API}doctor",
+        f"{API}sessions",
         f"{API}schemas/<name>/<version>",
         f"{API}experiments",
         f"{API}measurements",
@@ -117,12 +119,13 @@ TABLE: dict[str, tuple[str, ...]] = {
         f"{API}reports/<identity>/<action>",
         "/sign-out/",
     ),
-    "the class": ("/sessions/<identity>/",),
+    "the class": ("/sessions/<identity>/", "/sessions/<identity>/results/"),
     "seats of the class": (
         "/sessions/<identity>/hand/",
         "/sessions/<identity>/host/",
         "/sessions/<identity>/device/",
         "/sessions/<identity>/mirror/",
+        "/sessions/<identity>/results/link/",
         *(f"/sessions/<identity>/steps/<step>/{one}" for one in ("", "opened/", "predict/", "run/", "check/", "hint/")),
         LAB,
         f"{LAB}experiments/",
@@ -145,7 +148,11 @@ TABLE: dict[str, tuple[str, ...]] = {
         f"{CONSOLE}steer/<what>/",
         f"{CONSOLE}seats/<seat>/",
         f"{CONSOLE}seats/<seat>/experiments/<work>/",
+        f"{CONSOLE}seats/<seat>/terminal/",
         f"{CONSOLE}seats/<seat>/<what>/",
+        *(f"{CONSOLE}results/{one}" for one in ("export.<ending>", "replay.html", "share/", "anonymous/")),
+        f"{CONSOLE}results/shares/<number>/revoke/",
+        f"{API}sessions/<identity>/report",
         f"{CONSOLE}delete/",
     ),
     "whose it is": (
@@ -167,8 +174,11 @@ SOCKETS = {
     "ws/measurements/<identity>/": "the group and its instructor",
     "ws/sessions/<identity>/": "the class",
     "ws/sessions/<identity>/mirror/": "the class",
+    "ws/sessions/<identity>/terminal/": "nobody: this class has no terminals",
     "": "nobody",
 }
+#: What is filled in here is nobody's, so that also who may ask finds nothing.
+NOWHERE = (f"{CONSOLE}results/shares/<number>/revoke/",)
 #: After these nobody can be asked again.
 LAST = ("/sign-out/", "/sessions/<identity>/leave/", f"{EXPERIMENT}remove/")
 
@@ -193,7 +203,7 @@ class Place:
         """The address of something in the class: of a work at the server's own addresses, or ``own``."""
         kind = next((one for one in self.works if f"{one}/" in pattern.replace("runs/", "")), "")
         work = own or self.works.get(kind, "")
-        identity = self.row.pk if pattern.startswith("/sessions/") else work or "0" * 10
+        identity = self.row.pk if "/sessions/<identity>" in pattern else work or "0" * 10
         filled = pattern
         for name, value in (FILLED | {"identity": identity, "work": work, "seat": self.seat, "what": "say"}).items():
             filled = filled.replace(f"<{name}>", value)
@@ -253,7 +263,7 @@ async def test_every_address_is_for_those_whose_it_is_and_for_nobody_else(place:
     assert await everything() == before, "nothing was changed by those who may not"
     for pattern in sorted(known, key=lambda one: (one in LAST, one)):
         kind, path = known[pattern], place.fill(pattern)
-        closed = {401, 403} if kind == "whoever is signed in" else {401, 403, 404, 405}
+        closed = {401, 403} if kind == "whoever is signed in" or pattern in NOWHERE else REFUSED
         for name in sorted(MAY[kind]) if kind != "anybody" else ():
             read, written = await statuses(path, place.who[name])
             assert read not in closed or written not in closed, (pattern, name, read, written)
@@ -290,10 +300,10 @@ async def test_every_websocket_is_for_those_whose_it_is(place: Place) -> None:
     assert known == set(SOCKETS), "every websocket has its line in the table"
     works = {"ws/experiments/<identity>/": place.works["experiments"], "ws/measurements/<identity>/": place.works["measurements"]}
     for pattern, kind in SOCKETS.items():
-        if kind == "nobody":
+        if kind == "nobody":  # whatever else
             continue
         path = "/" + pattern.replace("<identity>", works.get(pattern, place.row.pk))
-        may = SEATED | {"owner"} if kind == "the class" else {"ada", "bea", "owner"}
+        may = {"the class": SEATED | {"owner"}, "the group and its instructor": {"ada", "bea", "owner"}}.get(kind, set())
         for name, who in place.who.items():
             async with websocket(path, who=who, headers=OWN) as socket:
                 if name in may:
