@@ -1,0 +1,21 @@
+"""Since when an engine answers, or does not."""
+
+from __future__ import annotations
+
+from dashboard.lab.engine_watch import EngineWatch
+
+
+def test_it_tells_since_when_and_only_news_is_news() -> None:
+    now = [100.0]
+    watch = EngineWatch(lambda: now[0])
+    assert (watch.answers, watch.since, watch.problem) == (True, 100.0, "")
+    now[0] = 110.0
+    assert watch.lost("gone")
+    now[0] = 120.0
+    assert not watch.lost("still gone")
+    assert (watch.answers, watch.since, watch.problem) == (False, 110.0, "still gone")
+    now[0] = 130.0
+    watch.back()
+    now[0] = 140.0
+    watch.back()
+    assert (watch.answers, watch.since, watch.problem) == (True, 130.0, "")
