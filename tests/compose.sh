@@ -25,8 +25,9 @@ fail() {
 }
 
 [[ $(id -u) = 0 ]] || fail 'needs root; type: sudo tests/compose.sh'
-docker compose version >/dev/null 2>&1 && docker buildx version >/dev/null 2>&1 ||
-    fail 'needs docker compose and buildx; type: apt-get install docker-compose docker-buildx'
+for plugin in compose buildx; do
+    docker "$plugin" version >/dev/null 2>&1 || fail "needs docker $plugin; type: apt-get install docker-$plugin"
+done
 mkdir -p "$repository/var"
 work=$(mktemp -d "$repository/var/compose.XXXXXX")
 source=$work/source

@@ -38,11 +38,16 @@ def test_users_and_stages_are_the_same_in_both() -> None:
     targets = re.findall(r"target: (\w+)", COMPOSE)
     assert targets
     assert set(targets) <= stages
-    assert DOCKERFILE.rstrip().splitlines()[-6:][0].startswith("FROM netmodes AS web"), "the last stage is the harmless one"
+    assert DOCKERFILE.rstrip().splitlines()[-6:][0].startswith("FROM netmodes AS web"), (
+        "the last stage is the harmless one"
+    )
 
 
 def test_no_image_names_a_registry() -> None:
-    images = [*re.findall(r"^ARG BASE=(\S+)", DOCKERFILE, re.MULTILINE), *(v for k, v in variables().items() if "IMAGE" in k)]
+    images = [
+        *re.findall(r"^ARG BASE=(\S+)", DOCKERFILE, re.MULTILINE),
+        *(v for k, v in variables().items() if "IMAGE" in k),
+    ]
     assert len(images) >= 5
     assert [one for one in images if "/" in one] == []
 

@@ -8,13 +8,13 @@ import re
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from http.cookies import SimpleCookie
-from pathlib import Path
 from socket import create_connection
 from urllib.parse import urlencode, urlsplit
 
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from dashboard.core.throttle import PER_ADDRESS
 from tests.browser.server import Server, free_port
@@ -79,7 +79,7 @@ class Browser:
             sock=create_connection(("127.0.0.1", self._nginx.port), 20),
             ssl=self._nginx.trust,
             server_hostname=NAME,
-            origin=origin,  # type: ignore[arg-type]  # a NewType of str
+            origin=Origin(origin),
             additional_headers={"Cookie": self.cookie_header},
             proxy=None,
         )
