@@ -58,12 +58,12 @@ def role_of(text: str) -> Role:
 
 @dataclass(frozen=True, slots=True)
 class LabFacts:
-    """What the pages show of a lab: its engine, or why it has none. ``beat`` is how it is and what it has counted, for
+    """What the pages show of a lab: its engine, or why it has none. ``heart`` is how it is and what it has counted, for
     ``/readyz`` and ``/metrics`` (``lab.reconciler.Lab.heartbeat``); its ``at`` is by the clock of the lab's machine."""
 
     engine: EngineRef | None = None
     problem: str = ""
-    beat: Heartbeat | None = None
+    heart: Heartbeat | None = None
 
 
 @dataclass(frozen=True, slots=True)
