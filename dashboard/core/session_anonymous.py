@@ -115,8 +115,8 @@ def _own(cell: CellReport, shown: Collection[str]) -> CellReport:
 
 
 def for_seat(report: SessionReport, seat: str, revealed: Collection[str]) -> SessionReport:
-    """What one of the class may know: of themselves everything; of the others what was shown to all, and for the rest the
-    rounded figures. As long as the session goes on nothing is told of a step that is not ``revealed``."""
+    """What one of the class may know: of themselves everything; of the others what was shown to all, and for the rest
+    the rounded figures. As long as the session goes on nothing is told of a step that is not ``revealed``."""
     rounding = anonymous(report)
     over = bool(report.closed_at)
     shown = {one.slug for one in report.steps} if over else set(revealed)

@@ -1,4 +1,4 @@
-"""What is known of a class that met, as its report and its replay are made from. No clock: ``until`` is when one looks."""
+"""What is known of a class that met: its report and its replay are made from this. No clock: times are in it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class SessionFacts:
-    """A whole session. ``events`` are the instructor's, in order; ``looks`` what was read in each step, whoever looked."""
+    """A whole session. ``events`` are the instructor's, in order; ``looks`` what was read in each step.
+    ``until`` is when one looks."""
 
     id: str
     title: str

@@ -1,4 +1,4 @@
-"""What became of a class: the predictions of each step against the truth, times, failed checks, help; and each person."""
+"""What became of a class: each step's predictions against the truth, times, failed checks, help; and each person."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def build_report(facts: SessionFacts, workshop: Workshop) -> SessionReport:
     """The whole report. Steps that the workshop has lost since are not in it."""
     truths = facts.truths()
     records = [as_counted(facts, one, truths) for one in facts.people]
-    people = tuple(
-        _person(workshop, one, counted, truths) for one, counted in zip(facts.people, records, strict=True)
-    )
+    people = tuple(_person(workshop, one, counted, truths) for one, counted in zip(facts.people, records, strict=True))
     steps = tuple(
-        _step(facts, step, number, [one.cells[number] for one in people], [one.get(step.slug, EMPTY) for one in records])
+        _step(
+            facts, step, number, [one.cells[number] for one in people], [one.get(step.slug, EMPTY) for one in records]
+        )
         for number, step in enumerate(workshop.steps)
     )
     began = min((one.joined_at for one in facts.people), default=facts.ends_at)

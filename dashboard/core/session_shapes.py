@@ -40,8 +40,8 @@ class FailingCheck:
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """One step. ``answered`` predicted; of ``known`` of them the truth is known, and ``right`` were right. ``source`` is
-    ``kernel``, ``workshop`` or empty; ``about`` says what was read. ``attempts`` are checks that failed; ``hints``
+    """One step. ``answered`` predicted; of ``known`` of them the truth is known, and ``right`` were right. ``source``
+    is ``kernel``, ``workshop`` or empty; ``about`` says what was read. ``attempts`` are checks that failed; ``hints``
     those that were unfolded; ``hands`` and ``questions`` are asking for help. ``failing``: what failed most."""
 
     slug: str
@@ -71,8 +71,8 @@ class StepReport:
 
 @dataclass(frozen=True, slots=True)
 class CellReport:
-    """One person in one step. ``state``: locked (never opened), predict, run or done; ``seconds`` from when it was opened
-    until it was done. ``truth`` is what was read on this person's host, else what the class read."""
+    """One person in one step. ``state``: locked (never opened), predict, run or done; ``seconds`` from when it was
+    opened until it was done. ``truth`` is what was read on this person's host, else what the class read."""
 
     step: str
     state: str

@@ -4,9 +4,9 @@ Each entry is a moment, a sentence, and what is different since: values of slots
 the slots hold after all entries up to it (``static/dashboard/js/core/class_track.js``). What they hold is said by the
 same functions that said it live.
 
-Slots: ``head`` (step, gate, pace, locked, doors, timer, closed), ``answers`` (those to the question of the step), ``said``
-(the last hint to all), ``mirror`` (the comparison that is shown, and the row pointed at), ``p3`` (the fourth person: here,
-hand), ``c3.1`` (the fourth person in the second step: stage, failed checks).
+Slots: ``head`` (step, gate, pace, locked, doors, timer, closed), ``answers`` (those to the question of the step),
+``said`` (the last hint to all), ``mirror`` (the comparison that is shown, and the row pointed at), ``p3`` (the fourth
+person: here, hand), ``c3.1`` (the fourth person in the second step: stage, failed checks).
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Fold:
         }
         self._now = 0  # the instructor's step
         self._mirror: tuple[str, str] = ("", "")
-        self._hides = {name: shown for name, shown in zip((p.name for p in facts.people), names, strict=True)}
+        self._hides = dict(zip((one.name for one in facts.people), names, strict=True))
         longest = sorted(self._hides, key=len, reverse=True)
         self._names = re.compile(rf"(?<!\w)(?:{'|'.join(re.escape(one) for one in longest)})(?!\w)")
 

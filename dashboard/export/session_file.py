@@ -48,8 +48,8 @@ def _lines(track: dict[str, object]) -> list[tuple[str, str]]:
 
 
 def replay_file(report: SessionReport, track: dict[str, object], *, anonymous: bool) -> bytes:
-    """The replay as one file that needs no network. ``track`` is that of ``core.session_track``; ``anonymous``: its people
-    are numbers, and so are those of ``report``."""
+    """The replay as one file that needs no network. ``track`` is that of ``core.session_track``; ``anonymous``: its
+    people are numbers, and so are those of ``report``."""
     style = styles(*SHEETS)
     early = (STATIC / "js" / "early.js").read_text(encoding="utf-8")
     script = bundle(ENTRY)

@@ -1,5 +1,5 @@
-"""Links that show one report, or what a class came to, to whoever has them: 128 random bits, of which only the SHA-256 is
-kept."""
+"""Links that show one report, or what a class came to, to whoever has them: 128 random bits, of which only the SHA-256
+is kept."""
 
 from __future__ import annotations
 

@@ -117,5 +117,7 @@ def mirrors_of(facts: SessionFacts, *, included: bool) -> dict[str, Mirror]:
         else:
             track = encode_track(build_track(one for one in store.entries(key) if one.at <= facts.ends_at))
             left -= len(track)
-            found[key] = Mirror(title, track) if left >= 0 else Mirror(title, why="There was no more room in this file.")
+            found[key] = (
+                Mirror(title, track) if left >= 0 else Mirror(title, why="There was no more room in this file.")
+            )
     return found

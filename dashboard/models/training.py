@@ -58,8 +58,8 @@ class TrainingSession(models.Model):
 
 class Seat(models.Model):
     """One person in one session. The browser holds the token, 128 bits; ``resume_digest`` is that of the
-    link for another device. Using it changes both, so that the old device and the old link are out. ``results_digest`` is
-    that of the link to the person's own results, which can be used again and again and moves nothing.
+    link for another device. Using it changes both, so that the old device and the old link are out. ``results_digest``
+    is that of the link to the person's own results, which can be used again and again and moves nothing.
 
     ``group`` counts from 1 within the session: one person alone, or a team. ``admitted_at`` 0 is somebody who
     knocked after the doors were shut.

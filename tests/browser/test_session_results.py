@@ -48,9 +48,7 @@ def meet(console: Console, people: list[Seated], experiment: str) -> str:
     return row
 
 
-def test_results_and_the_replay_of_a_class(
-    visitor: Visitor, visit: Visit, server: Server, tmp_path: Path
-) -> None:
+def test_results_and_the_replay_of_a_class(visitor: Visitor, visit: Visit, server: Server, tmp_path: Path) -> None:
     experiment = server.launch(modes=["host", "none"], title="Shown to all")
     console = new_class(visitor, server, "Looked back")
     people = [join(visit, console.link, name) for name in ("Ada", "Bob")]

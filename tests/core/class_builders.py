@@ -14,7 +14,13 @@ A, B, C = (step.slug for step in WORKSHOP.steps)
 
 
 def record(
-    opened: float, prediction: int | None = None, passed: float = 0.0, *, attempts: int = 0, truth: str = "", hints: int = 0
+    opened: float,
+    prediction: int | None = None,
+    passed: float = 0.0,
+    *,
+    attempts: int = 0,
+    truth: str = "",
+    hints: int = 0,
 ) -> StepRecord:
     return StepRecord(
         opened_at=opened,
@@ -41,12 +47,16 @@ def deeds_of(records: dict[str, StepRecord]) -> tuple[Deed, ...]:
     return tuple(sorted(found, key=lambda deed: deed.at))
 
 
-def person(name: str, records: dict[str, StepRecord], *more: Deed, joined: float = START, left: float = 0.0) -> PersonFacts:
+def person(
+    name: str, records: dict[str, StepRecord], *more: Deed, joined: float = START, left: float = 0.0
+) -> PersonFacts:
     deeds = tuple(sorted((*deeds_of(records), *more), key=lambda deed: deed.at))
     return PersonFacts(f"seat-of-{name}", name, 1, joined, left, records, deeds)
 
 
-def facts_of(*people: PersonFacts, events: tuple[Deed, ...] = (), hosts: str = "person", closed: float = END) -> SessionFacts:
+def facts_of(
+    *people: PersonFacts, events: tuple[Deed, ...] = (), hosts: str = "person", closed: float = END
+) -> SessionFacts:
     looks: dict[str, list[Looked]] = {}
     for one in people:
         for slug, seen in one.records.items():
@@ -106,7 +116,9 @@ def classes(draw: st.DrawFn) -> SessionFacts:
             attempts = draw(st.integers(0, 3))
             passed = at + 10 + draw(st.integers(0, 300)) if draw(st.booleans()) else 0.0
             truth = draw(st.sampled_from(["own", "machine", "odd"])) if passed and step.slug == C else ""
-            records[step.slug] = record(at, asked, passed, attempts=attempts, truth=truth, hints=draw(st.integers(0, 2)))
+            records[step.slug] = record(
+                at, asked, passed, attempts=attempts, truth=truth, hints=draw(st.integers(0, 2))
+            )
         left = draw(st.sampled_from([0.0, 0.0, 5000.0]))
         hand = (Deed(at + 5, "hand", B),) if draw(st.booleans()) else ()
         people.append(person(f"N{number}", records, *hand, joined=joined, left=left))

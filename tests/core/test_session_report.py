@@ -30,7 +30,10 @@ def step(report: SessionReport, slug: str) -> StepReport:
     ("name", "cells"),
     [
         ("Ada", [("done", 60.0, 0, "", None), ("done", 60.0, 0, "two", True), ("done", 40.0, 0, "its own", True)]),
-        ("Bob", [("done", 100.0, 3, "", None), ("done", 100.0, 0, "one", False), ("run", None, 1, "the machine's", False)]),
+        (
+            "Bob",
+            [("done", 100.0, 3, "", None), ("done", 100.0, 0, "one", False), ("run", None, 1, "the machine's", False)],
+        ),
         ("Cleo", [("done", 120.0, 0, "", None), ("run", None, 0, "two", True), ("locked", None, 0, "", None)]),
         ("Dan", [("locked", None, 0, "", None)] * 3),
     ],
@@ -42,7 +45,12 @@ def test_every_cell(name: str, cells: list[tuple[object, ...]]) -> None:
 
 def test_a_person_s_help_and_last_failing_check() -> None:
     bob = REPORT.people[1]
-    assert (bob.cells[0].failing, bob.cells[0].hints, bob.cells[2].hands, bob.cells[2].questions) == ("check 0", 2, 1, 1)
+    assert (bob.cells[0].failing, bob.cells[0].hints, bob.cells[2].hands, bob.cells[2].questions) == (
+        "check 0",
+        2,
+        1,
+        1,
+    )
     assert (bob.done, bob.answered, bob.known, bob.right, bob.attempts) == (2, 2, 2, 0, 4)
 
 
@@ -50,7 +58,10 @@ def test_every_figure_of_a_step() -> None:
     one = step(REPORT, A)
     assert (one.question, one.choices, one.answered, one.truth, one.source) == ("", (), 0, "", "")
     assert (one.opened, one.done, one.median_s, one.p90_s) == (3, 3, 100.0, pytest.approx(116.0))
-    assert [(check.sentence, check.count, check.people) for check in one.failing] == [("check 0", 2, 1), ("check 1", 1, 1)]
+    assert [(check.sentence, check.count, check.people) for check in one.failing] == [
+        ("check 0", 2, 1),
+        ("check 1", 1, 1),
+    ]
     two = step(REPORT, B)
     assert [(choice.count, choice.right) for choice in two.choices] == [(1, False), (2, True)]
     assert (two.answered, two.known, two.right, two.share_right) == (3, 3, 2, pytest.approx(2 / 3))
@@ -189,7 +200,7 @@ def test_the_table_of_people_has_every_cell_exactly() -> None:
     assert tuple(lines[0]) == PEOPLE
     assert len(lines) == 4 * 3
     assert list(lines[4].values()) == [
-        "Bob", "1", "1970-01-01T00:16:40+00:00", "", "2", "b", "B", "done", "100.0", "0", "one", "two", "no", "0", "0",
+        "Bob", "1", "1970-01-01T00:16:40+00:00", "", "2", "b", "B", "done", "100", "0", "one", "two", "no", "0", "0",
         "0", "",
     ]  # fmt: skip
     assert list(lines[7].values())[3:] == [

@@ -12,11 +12,13 @@ from hypothesis import given
 from dashboard.core.session_facts import Deed, SessionFacts
 from dashboard.core.session_report import build_report
 from dashboard.core.session_track import Mirror, build_class_track
-from tests.core.class_builders import CLASS, A, B, C, classes
+from tests.core.class_builders import CLASS, A, C, classes
 from tests.core.test_workshop_walk import WORKSHOP
 
 
-def track_of(facts: SessionFacts, *, anonymous: bool = False, mirrors: dict[str, Mirror] | None = None) -> dict[str, Any]:
+def track_of(
+    facts: SessionFacts, *, anonymous: bool = False, mirrors: dict[str, Mirror] | None = None
+) -> dict[str, Any]:
     """As a browser decodes it."""
     found: dict[str, Any] = msgspec.json.decode(
         msgspec.json.encode(build_class_track(facts, WORKSHOP, mirrors or {}, anonymous=anonymous))
@@ -50,7 +52,10 @@ def test_the_end_is_what_the_report_says(facts: SessionFacts) -> None:
 @given(classes())
 def test_at_every_moment_the_answers_are_those_that_had_arrived(facts: SessionFacts) -> None:
     predicted = [
-        (one.at, who, one.step) for who, person in enumerate(facts.people) for one in person.deeds if one.kind == "predicted"
+        (one.at, who, one.step)
+        for who, person in enumerate(facts.people)
+        for one in person.deeds
+        if one.kind == "predicted"
     ]
     revealed = facts.reveals()
     for at, _text, slots in moments_of(track_of(facts)):

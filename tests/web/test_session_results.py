@@ -78,7 +78,12 @@ FILES = ("export.people.csv", "export.steps.csv", "export.json", "replay.html", 
 
 async def test_the_whole_is_for_the_instructor_and_everybody_has_their_own(met: Met) -> None:
     whole = await get(met.page, met.owner)
-    assert (whole.status, whole["cache-control"], is_strict(whole), forbidden_in(whole.text)) == (200, "no-store", True, [])
+    assert (whole.status, whole["cache-control"], is_strict(whole), forbidden_in(whole.text)) == (
+        200,
+        "no-store",
+        True,
+        [],
+    )
     for shown in ("Ada", "=Bob", "Cleo", "Predictions against the truth", "The kernel says:", "1 look"):
         assert shown in whole.text
     ada = await database_sync_to_async(Seat.objects.get)(name="Ada")

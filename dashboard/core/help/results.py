@@ -30,8 +30,8 @@ HELP: tuple[Help, ...] = (
         "results-people",
         _("everybody's results"),
         _(
-            "A row is a person, a column is a step. P is the prediction: held against what this person's own host said, "
-            "else against what the class read. Only you see this table."
+            "A row is a person, a column is a step. P is the prediction: held against what this person's own host "
+            "said, else against what the class read. Only you see this table."
         ),
         _PAGE,
     ),
@@ -45,8 +45,8 @@ HELP: tuple[Help, ...] = (
         "results-link",
         _("the link to your results"),
         _(
-            "128 random bits, of which only the SHA-256 is kept. It opens your results and nothing else, also when the "
-            "session is over, until the instructor forgets the session. A new link voids the one before."
+            "128 random bits, of which only the SHA-256 is kept. It opens your results and nothing else, also when "
+            "the session is over, until the instructor forgets the session. A new link voids the one before."
         ),
         _PAGE,
     ),
@@ -54,8 +54,8 @@ HELP: tuple[Help, ...] = (
         "results-take",
         _("taking it along"),
         _(
-            "Tables for a spreadsheet, the report as JSON, and the whole session as one HTML file that replays without "
-            "a network."
+            "Tables for a spreadsheet, the report as JSON, and the whole session as one HTML file that replays "
+            "without a network."
         ),
         _PAGE,
     ),
