@@ -1,8 +1,9 @@
 """People of a class as browsers: each with cookies, a connection for HTTP and a websocket that comes back.
 
 As a program (``python -m dashboard.bench.pupils HOST``) it does what stands on each line of stdin, one JSON object with
-``do``, and answers with one line: ``join`` (code, key, count, within_s, first), ``listen`` (url, count), ``predict`` (step,
-within_s), ``until`` (field, value): when each has heard it, in seconds of CLOCK_MONOTONIC, ``forget`` what was heard.
+``do``, and answers with one line: ``join`` (code, key, count, within_s, first), ``listen`` (url, count), ``predict``
+(step, within_s), ``until`` (field, value): when each has heard it, in seconds of CLOCK_MONOTONIC, ``forget`` what
+was heard.
 """
 
 from __future__ import annotations

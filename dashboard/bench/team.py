@@ -96,8 +96,7 @@ async def benchmark(folder: Path, say: Callable[[str], None], *, quick: bool) ->
         figures,
         (
             f"Each class has {2 * AT_EACH} people, half of them at each process; both are told at the same time.",
-            "Told: from before the instructor's POST, at either process in turn, to the arrival at each client of the "
-            "class, on the same machine as the servers, PostgreSQL and Redis.",
+            "Told: from before the instructor's POST, at either, to the arrival at each client, on one machine.",
             "The reference broadcasts 900 bytes to as many and does nothing else.",
         ),
     )

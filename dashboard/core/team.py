@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from dashboard.core.heartbeat import Heartbeat
 from dashboard.core.heartbeat import SILENT_S, Heartbeat
 from dashboard.core.messages import EngineRef
 

@@ -50,7 +50,7 @@ async def host_state(hosts: ClassHosts, group: str) -> HostState:
     return await hosts.state_of(group)
 
 
-async def want_host(hosts: ClassHosts, group: str, again: bool = False) -> HostState:  # noqa: FBT001, FBT002 - travels
+async def want_host(hosts: ClassHosts, group: str, again: bool = False) -> HostState:
     """The host of a group, asked for, or thrown away and made anew. NoHostError if it can have none."""
     if again:
         await hosts.reset(group)

@@ -1,4 +1,4 @@
-"""A class in a glance: what changes whenever something does that its people are told. For who may have missed a wake-up."""
+"""A class in a glance: what changes whenever its people are told something new. For who may have missed a wake-up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the processes of the team shape leave for each other in the database. Every function is one short transaction."""
+"""What the processes of the team shape leave for each other in the database, each function a short transaction."""
 
 from __future__ import annotations
 

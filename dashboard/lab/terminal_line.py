@@ -1,7 +1,7 @@
 """The line between a terminal's window and its shell where pages and lab are different processes: two Redis streams.
 
-Calls of ``lab.terminals.Terminals`` go one way, what they return the other; both streams are short, and what nobody takes
-is cut off. Without Redis there are no terminals: the database is no way for keystrokes.
+Calls of ``lab.terminals.Terminals`` go one way, what they return the other; both streams are short, and what nobody
+takes is cut off. Without Redis there are no terminals: the database is no way for keystrokes.
 """
 
 from __future__ import annotations

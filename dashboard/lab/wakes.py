@@ -84,7 +84,7 @@ class Wakes:
         self._some.set()
 
     async def _send(self) -> None:
-        layer: Any = get_channel_layer()
+        layer: Any = get_channel_layer()  # type: ignore[no-untyped-call]  # channels ships no types
         while True:
             await self._some.wait()
             self._some.clear()
@@ -100,7 +100,7 @@ class Wakes:
                     self._trouble(error)
 
     async def _listen(self, own: tuple[str, ...], heard: Callable[[Wake], None]) -> None:
-        layer: Any = get_channel_layer()
+        layer: Any = get_channel_layer()  # type: ignore[no-untyped-call]  # channels ships no types
         while True:
             staying = None
             try:

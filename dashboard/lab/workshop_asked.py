@@ -86,7 +86,7 @@ async def act(
     deed: Deed,
     step: str,
     number: int = 0,
-    pressed: bool = False,  # noqa: FBT001, FBT002 - travels
+    pressed: bool = False,
 ) -> Came:
     """Does it. NotOpenError with what to do first, ValueError with a sentence, EngineError."""
     context = keeper.lab.context

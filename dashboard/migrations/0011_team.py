@@ -1,7 +1,9 @@
+from __future__ import annotations
+
 from django.db import migrations, models
 
 
-def number() -> tuple[str, models.Field]:
+def number() -> tuple[str, models.BigAutoField[int, int]]:
     return "id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")
 
 

@@ -49,7 +49,7 @@ class ClassFeed(Feed):
     #: When each connection began, by the loop's clock.
     entered: dict[Client, float] = field(default_factory=dict)
     #: The class as it was seen last by who looks for lost wake-ups, and when.
-    marks: Marks = Marks()
+    marks: Marks = field(default_factory=Marks)
     marked_at: float = 0.0
     #: By group, where there are private hosts.
     hosts: dict[int, tuple[str, str]] | None = None

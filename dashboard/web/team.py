@@ -163,9 +163,10 @@ class Team:
         sessions = list(here)
         since = now - PRESENCE_COUNTS_S
         known = await in_database(team_store.present_elsewhere, self._me, sessions, since) if sessions else {}
-        before, self._classes.elsewhere.known = self._classes.elsewhere.known, {
-            session: known.get(session, frozenset()) for session in sessions
-        }
+        before, self._classes.elsewhere.known = (
+            self._classes.elsewhere.known,
+            {session: known.get(session, frozenset()) for session in sessions},
+        )
         for session, seats in self._classes.elsewhere.known.items():
             if before.get(session, frozenset()) != seats:
                 self._classes.heard(session)

@@ -35,9 +35,7 @@ async def step_page(request: HttpRequest, workshop: str, step: str) -> HttpRespo
     return await locked(request, place, found, one) or await show(request, place, found, one)
 
 
-async def _act(
-    request: HttpRequest, workshop: str, step: str, doing: Callable[[HttpRequest], Act]
-) -> HttpResponse:
+async def _act(request: HttpRequest, workshop: str, step: str, doing: Callable[[HttpRequest], Act]) -> HttpResponse:
     found, one = await found_step(workshop, step)
     return await act(request, await _place(request, found.slug), found, one, doing(request))
 

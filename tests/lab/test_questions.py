@@ -71,7 +71,9 @@ def test_pages_ask_nothing_that_could_not_travel() -> None:
         if path.name == "service.py":
             continue
         for node in ast.walk(ast.parse(path.read_text())):
-            if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "service"):
+            if not (
+                isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "service"
+            ):
                 continue
             assert node.attr not in {"lab", "context", "class_hosts", "on_lab", "lab_of"}, f"{path.name}: {node.attr}"
         for node in ast.walk(ast.parse(path.read_text())):
@@ -86,4 +88,3 @@ def test_pages_ask_nothing_that_could_not_travel() -> None:
             assert name in known, f"{path.name} asks {ast.unparse(question)}"
             found += 1
     assert found > 8
-

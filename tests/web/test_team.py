@@ -80,8 +80,9 @@ async def test_who_sits_elsewhere_is_there_too(two: tuple[Process, Process], row
     hers, his = Browser(), Browser()
     client = await here.classes.enter(row.id, ada.id, hers.send, None, admitted=True)
     await there.classes.enter(row.id, bob.id, his.send, None, admitted=True)
-    for browser in (hers, his):
-        await eventually(lambda browser=browser: browser.of("session")[-1]["present"] == 2)
+    await eventually(
+        lambda: all(one.of("session")[-1:] and one.of("session")[-1]["present"] == 2 for one in (hers, his))
+    )
     assert here.classes.present(row.id) == {ada.id: True, bob.id: True}
     assert ("presence",) in here.told
     here.classes.go(row.id, ada.id, client)
