@@ -65,14 +65,19 @@ def find_tools() -> tuple[str, Path, Path]:
 @asynccontextmanager
 async def browsing(browser: str, folder: Path) -> AsyncIterator[int]:
     """Chromium without a window and with a profile of its own; the port of its DevTools."""
-    folder.mkdir(parents=True)
     said = folder / "DevToolsActivePort"
     options = ("--headless=new", "--no-sandbox", "--disable-background-networking", "--remote-debugging-port=0")
     with running([browser, *options, f"--user-data-dir={folder}", "about:blank"], stdout=None):
         async with asyncio.timeout(READY_S):
-            while not (said.is_file() and (lines := said.read_text().splitlines())):
+            while (port := await asyncio.to_thread(_first_line, said)) is None:
                 await asyncio.sleep(0.05)
-        yield int(lines[0])
+        yield port
+
+
+def _first_line(path: Path) -> int | None:
+    """The number in the first line; None while there is none."""
+    lines = path.read_text().splitlines() if path.is_file() else []
+    return int(lines[0]) if lines else None
 
 
 def _location(server: Server, path: str, fields: Mapping[str, str], pattern: str) -> str:
@@ -170,7 +175,10 @@ def _figures(seen: tuple[Seen, ...]) -> list[Figure]:
         one
         for name, visits in _by_page(seen).items()
         for one in (
-            *(figure(f"{name}: {what}", "", [float(v.scores[what]) for v in visits], promise=SCORE) for what in CATEGORIES),
+            *(
+                figure(f"{name}: {what}", "", [float(v.scores[what]) for v in visits], promise=SCORE)
+                for what in CATEGORIES
+            ),
             figure(f"{name}: first load", "KB", [v.bytes / KB for v in visits], promise=SIZE),
         )
     ]

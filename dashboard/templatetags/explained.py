@@ -17,7 +17,7 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def what_is(context: dict[str, Any], key: str) -> str:
-    """The disclosure, closed; nothing in a report's file, and for a section without a key (a template's, unknown ones)."""
+    """The disclosure, closed; nothing in a file, and for a section without a key (one to be cloned, an unknown one)."""
     if context.get("one_file") or key not in HELP:
         return ""
     return _drawn(key, get_language() or "")

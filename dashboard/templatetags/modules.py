@@ -40,4 +40,6 @@ def modules(*names: str) -> SafeString:
     """Links that let a browser fetch the modules before it knows why, without those that every page has anyhow."""
     always = needed_by(MAIN) if names != (MAIN,) else (MAIN,)
     wanted = dict.fromkeys(one for name in names for one in needed_by(name) if one not in always)
-    return format_html_join("", '<link rel="modulepreload" href="{}">', ((static(f"{FOLDER}/{one}"),) for one in wanted))
+    return format_html_join(
+        "", '<link rel="modulepreload" href="{}">', ((static(f"{FOLDER}/{one}"),) for one in wanted)
+    )

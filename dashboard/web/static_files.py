@@ -49,7 +49,9 @@ def _compressed(content: bytes) -> bytes:
 class StaticFilesMiddleware(WhiteNoiseMiddleware):
     """WhiteNoise answers with a file iterator, which ASGI would have to consume in a thread; ours holds the bytes."""
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def __call__(  # type: ignore[override]  # the middleware is called with a request, its base by a WSGI server
+        self, request: HttpRequest
+    ) -> HttpResponseBase:
         """A file is found under any version, since a page may be older than the server that it asks; only under its own
         it is kept."""
         path = request.path_info

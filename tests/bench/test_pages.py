@@ -11,7 +11,9 @@ from dashboard.bench.figures import Verdict
 
 
 def seen(name: str, performance: int, size: int, *findings: str) -> pages.Seen:
-    return pages.Seen(name, {"performance": performance, "accessibility": 100, "best-practices": 100}, 20, size, findings)
+    return pages.Seen(
+        name, {"performance": performance, "accessibility": 100, "best-practices": 100}, 20, size, findings
+    )
 
 
 def test_a_page_is_judged_by_the_middle_of_its_visits() -> None:
@@ -32,5 +34,5 @@ def test_notes_name_what_is_not_good_once() -> None:
 
 def test_what_is_missing_is_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("NETMODES_NODE_MODULES", str(tmp_path))
-    with pytest.raises(pages.NoToolError, match="./netmodes bench pages brings them"):
+    with pytest.raises(pages.NoToolError, match="bench pages brings them"):
         pages.find_tools()

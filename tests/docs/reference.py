@@ -101,8 +101,11 @@ def render() -> str:
 
 def main() -> None:
     """Writes what stands behind the mark."""
+    import os
+
     import django
 
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
     django.setup()
     before, mark, _old = PAGE.read_text().partition(MARK)
     assert mark, f"{PAGE.name} lacks {MARK}"

@@ -17,7 +17,8 @@ from tests.private_engine import PrivateEngine
 
 pytestmark = pytest.mark.engine
 LIMIT_S = 120
-TYPED = {page: found for page, text in pages().items() if any(one.is_run for one in (found := blocks(page, text)))}
+BLOCKS = {page: blocks(page, text) for page, text in pages().items()}
+TYPED = {page: found for page, found in BLOCKS.items() if any(one.is_run for one in found)}
 #: A saved report is named by a number that nobody knows before.
 SAVED = re.compile(r"^Saved as report (\w+):", re.MULTILINE)
 
@@ -62,7 +63,12 @@ class Desk:
         """A server until it has printed its link; then Ctrl-C."""
         command = [*self._enter, "setpriv", "--pdeathsig", "TERM", *line.split()]
         with subprocess.Popen(
-            command, cwd=self._folder, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            command,
+            cwd=self._folder,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         ) as process:
             assert process.stdout is not None
             said = ""
@@ -79,7 +85,7 @@ class Desk:
 def shape(line: str) -> str:
     """A line without what differs from run to run: numbers, ids, how long bars are."""
     line = re.sub(r"\b(?=[0-9a-f]*\d)[0-9a-f]{6,}\b", "#", line)
-    line = re.sub(r"[−+-]?\d[\d.,:]*", "#", line)
+    line = re.sub(r"[\u2212+-]?\d[\d.,:]*", "#", line)
     return re.sub(r"[█▉▊▋▌▍▎▏─━·]+|\s+", " ", line).strip()
 
 

@@ -30,10 +30,7 @@ NO_SECTIONS = {
     "report_gone.html": "a message",
     "session_elsewhere.html": "a message",
     "session_projector.html": "read from the back of a room",
-    "session_replay_file.html": "a file",
-    "session_results_gone.html": "a message",
     "session_resume.html": "a message",
-    "session_shared_file.html": "a file",
     "session_results_gone.html": "a message",
     "session_replay_file.html": "a file: what it says must need nothing else",
     "session_shared_file.html": "a file: what it says must need nothing else",
@@ -57,7 +54,7 @@ NONE_NEEDED = {
 }
 #: Where a fact may stand besides pages of ours.
 KNOWN_SOURCES = re.compile(
-    r"[a-z_]+(?:-[a-z]+)*\(\d\)(?:: [A-Z]+)?"  # a manual page
+    r"[a-z_]+\d*[a-z]*(?:\.[a-z]+)?(?:-[a-z]+)*\(\d\)(?:: [A-Z]+)?"  # a manual page
     r"|Docker documentation, “[^”]+”(?:: [\w ]+)?"
     r"|Docker Engine API, \w+(?:: \w+)?"
     r"|Moby, [\w/.-]+"

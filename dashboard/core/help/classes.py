@@ -39,15 +39,18 @@ HELP: tuple[Help, ...] = (
         "session-step",
         _("the step"),
         _(
-            "Where the class is. Locked: nobody predicts or runs in it. Reveal shows everybody the class's answers and "
-            "what is true, as it was read on most of the hosts."
+            "Where the class is. Locked: nobody predicts or runs in it. Reveal shows everybody the class's answers "
+            "and what is true, as it was read on most of the hosts."
         ),
         "docs/sessions.md",
     ),
     Help(
         "session-answers",
         _("the predictions"),
-        _("How often each answer was chosen in this step. First answers count, each once. The class sees it at the reveal."),
+        _(
+            "How often each answer was chosen in this step. First answers count, each once. The class sees it at the "
+            "reveal."
+        ),
         "docs/sessions.md",
     ),
     Help(
@@ -69,8 +72,8 @@ HELP: tuple[Help, ...] = (
         "session-code",
         _("the way in"),
         _(
-            "Eight of 32 symbols that nobody mistakes: 40 bits. Wrong codes are throttled, by address and overall. The "
-            "link and the QR code also hold a signature and are not throttled."
+            "Eight of 32 symbols that nobody mistakes: 40 bits. Wrong codes are throttled, by address and overall. "
+            "The link and the QR code also hold a signature and are not throttled."
         ),
         "docs/sessions.md",
     ),
@@ -83,7 +86,10 @@ HELP: tuple[Help, ...] = (
     Help(
         "session-mirror",
         _("the comparison for all"),
-        _("Everybody sees this experiment live and can press nothing. A row that you point at is marked and brought into view."),
+        _(
+            "Everybody sees this experiment live and can press nothing. A row that you point at is marked and brought "
+            "into view."
+        ),
         "docs/sessions.md",
     ),
     Help(
@@ -96,8 +102,8 @@ HELP: tuple[Help, ...] = (
         "session-grid",
         _("everybody"),
         _(
-            "A row is a person, a column is a step: ✓ done, ▶ at running, ? at predicting, with failed checks and time. "
-            "Who has not been heard of for 12 seconds counts as away."
+            "A row is a person, a column is a step: ✓ done, ▶ at running, ? at predicting, with failed checks and "
+            "time. Who has not been heard of for 12 seconds counts as away."
         ),
         "docs/sessions.md",
     ),
@@ -119,7 +125,10 @@ HELP: tuple[Help, ...] = (
     Help(
         "session-talk",
         _("questions and hints"),
-        _("What this person asked and what they were told. Nobody else in the class sees it; hints to all stand among them."),
+        _(
+            "What this person asked and what they were told. Nobody else in the class sees it; hints to all stand "
+            "among them."
+        ),
         "docs/sessions.md",
     ),
     Help(
@@ -132,9 +141,9 @@ HELP: tuple[Help, ...] = (
         "terminal",
         _("the terminal"),
         _(
-            "A shell in your host's network: its interfaces, its port 80, its engine. Of the machine it sees tools, and none "
-            "of its data, processes and other hosts. It is a classroom boundary: whoever may use an engine that runs as root "
-            "can get through."
+            "A shell in your host's network: its interfaces, its port 80, its engine. Of the machine it sees tools, "
+            "and none of its data, processes and other hosts. It is a classroom boundary: whoever may use an engine "
+            "that runs as root can get through."
         ),
         "docs/sessions.md",
         "docker ps",
@@ -143,8 +152,8 @@ HELP: tuple[Help, ...] = (
         "terminal-recording",
         _("a recorded terminal"),
         _(
-            "What the terminal showed in each step, until 256 kB of a step were kept. Only sessions record that say so when "
-            "they are made; the lobby and the terminal tell everybody before."
+            "What the terminal showed in each step, until 256 kB of a step were kept. Only sessions record that say "
+            "so when they are made; the lobby and the terminal tell everybody before."
         ),
         "docs/sessions.md",
     ),
@@ -152,8 +161,8 @@ HELP: tuple[Help, ...] = (
         "session-lab",
         _("a host to work on at will"),
         _(
-            "A Docker host of your own or of your team, beside the steps: launch, compare, measure and execute claims. "
-            "Only your group and your instructor see it, and nothing on it touches anybody else's."
+            "A Docker host of your own or of your team, beside the steps: launch, compare, measure and execute "
+            "claims. Only your group and your instructor see it, and nothing on it touches anybody else's."
         ),
         "docs/class-hosts.md",
     ),
@@ -172,7 +181,10 @@ HELP: tuple[Help, ...] = (
     Help(
         "join",
         _("joining"),
-        _("Your seat is a secret in this browser. The others of the class see the name that you type, and nothing else."),
+        _(
+            "Your seat is a secret in this browser. The others of the class see the name that you type, and nothing "
+            "else."
+        ),
         "docs/sessions.md",
     ),
 )

@@ -10,9 +10,9 @@ HELP: tuple[Help, ...] = (
         "launch",
         _("a new experiment"),
         _(
-            "One image and one port, launched in every mode that is ticked, all at once. Each container is an arm. The "
-            "line above its column on the next page is the docker run line that does the same. A mode that this engine "
-            "or kernel cannot do says why."
+            "One image and one port, launched in every mode that is ticked, all at once. Each container is an arm. "
+            "The line above its column on the next page is the docker run line that does the same. A mode that this "
+            "engine or kernel cannot do says why."
         ),
         "Docker documentation, “Network drivers”; docs/modes.md",
     ),
@@ -36,8 +36,8 @@ HELP: tuple[Help, ...] = (
         "past",
         _("the past experiments"),
         _(
-            "Containers and networks of a stopped experiment are gone. Its journal is kept: the page shows how it was, "
-            "and Launch again makes the same arms anew."
+            "Containers and networks of a stopped experiment are gone. Its journal is kept: the page shows how it "
+            "was, and Launch again makes the same arms anew."
         ),
         "docs/architecture.md",
     ),
@@ -46,8 +46,8 @@ HELP: tuple[Help, ...] = (
         _("the table"),
         _(
             "A row is a fact, a column is a network stack as one container sees it. The first column is the machine, "
-            "whose stack host mode shares. = is the same everywhere, ≠ differs, ◐ stands in one column only. Every cell "
-            "was read; none follows from the name of the mode."
+            "whose stack host mode shares. = is the same everywhere, ≠ differs, ◐ stands in one column only. Every "
+            "cell was read; none follows from the name of the mode."
         ),
         "docs/reading-a-comparison.md",
     ),
@@ -65,8 +65,8 @@ HELP: tuple[Help, ...] = (
         _("identity"),
         _(
             "A network namespace is one complete network stack: links, addresses, routes, ports, firewall. Its inode "
-            "names it: the same number is the same stack. Host mode carries the machine's number. Processes, files and "
-            "host name have namespaces of their own, which stay the container's in every mode."
+            "names it: the same number is the same stack. Host mode carries the machine's number. Processes, files "
+            "and host name have namespaces of their own, which stay the container's in every mode."
         ),
         "namespaces(7); network_namespaces(7)",
         "readlink /proc/self/ns/net",
@@ -98,8 +98,8 @@ HELP: tuple[Help, ...] = (
         _("interfaces"),
         _(
             "A bridge container has lo and one end of a veth pair; the other end is a port of docker0 or br-… on the "
-            "machine. Host mode adds no link and gives no address: the container sees the machine's, with the veth ends "
-            "of all others. Mode none has lo alone."
+            "machine. Host mode adds no link and gives no address: the container sees the machine's, with the veth "
+            "ends of all others. Mode none has lo alone."
         ),
         "veth(4); rtnetlink(7); Docker documentation, “Bridge network driver”",
         "ip -brief address",
@@ -171,8 +171,8 @@ HELP: tuple[Help, ...] = (
         "timeline",
         _("what happened"),
         _(
-            "The journal: numbered entries, each with its cause, which is an event of the kernel or of the Engine, or a "
-            "process. It is the only history there is. Press a time and the page shows the state at that entry."
+            "The journal: numbered entries, each with its cause, which is an event of the kernel or of the Engine, or "
+            "a process. It is the only history there is. Press a time and the page shows the state at that entry."
         ),
         "rtnetlink(7); Docker documentation, “docker system events”; docs/architecture.md",
         "ip monitor",
@@ -181,8 +181,8 @@ HELP: tuple[Help, ...] = (
         "proof",
         _("what was looked at after the cleanup"),
         _(
-            "After a stop everything that was made is looked for again, so that “removed” is an observation. Only what "
-            "carries the label of this installation is ever removed."
+            "After a stop everything that was made is looked for again, so that “removed” is an observation. Only "
+            "what carries the label of this installation is ever removed."
         ),
         "docs/architecture.md",
         "docker ps --all",
@@ -201,8 +201,8 @@ HELP: tuple[Help, ...] = (
         "inspect",
         _("inspecting a column"),
         _(
-            "The commands of the workshop, run for real in the column's network namespace and with its resolver files. "
-            "The programs are the machine's: an image without tools can be looked into as well."
+            "The commands of the workshop, run for real in the column's network namespace and with its resolver "
+            "files. The programs are the machine's: an image without tools can be looked into as well."
         ),
         "setns(2); nsenter(1)",
         "nsenter --net=/proc/PID/ns/net ip address show",
@@ -222,9 +222,9 @@ HELP: tuple[Help, ...] = (
         "engine",
         _("the Docker Engine"),
         _(
-            "The engine that answers at the socket. A private host is an engine in a network namespace of its own, with "
-            "its own docker0, firewall rules and ports. It keeps people out of each other's way; it is no security "
-            "boundary."
+            "The engine that answers at the socket. A private host is an engine in a network namespace of its own, "
+            "with its own docker0, firewall rules and ports. It keeps people out of each other's way; it is no "
+            "security boundary."
         ),
         "docs/class-hosts.md",
         "docker info",
@@ -233,9 +233,9 @@ HELP: tuple[Help, ...] = (
         "modes",
         _("modes"),
         _(
-            "host shares the machine's network stack, bridge and user-bridge hang on a bridge, none has loopback only, "
-            "container shares another container's stack, macvlan and ipvlan sit on a link of the machine, overlay spans "
-            "machines. What is missing here is said with the reason."
+            "host shares the machine's network stack, bridge and user-bridge hang on a bridge, none has loopback "
+            "only, container shares another container's stack, macvlan and ipvlan sit on a link of the machine, "
+            "overlay spans machines. What is missing here is said with the reason."
         ),
         "Docker documentation, “Network drivers”; docs/modes.md",
         "./netmodes doctor",

@@ -11,8 +11,8 @@ HELP: tuple[Help, ...] = (
         _("measuring"),
         _(
             "Times one request and its answer on every path that there is. Blocks of all paths take turns in a random "
-            "order and are compared in pairs, so that a busy moment meets all alike. The answer is a difference with an "
-            "interval, and may be: no difference."
+            "order and are compared in pairs, so that a busy moment meets all alike. The answer is a difference with "
+            "an interval, and may be: no difference."
         ),
         "docs/measuring.md; docs/measuring-well.md",
         "./netmodes measure host bridge",
@@ -31,8 +31,8 @@ HELP: tuple[Help, ...] = (
         "blocks",
         _("the blocks"),
         _(
-            "A run is made of short blocks. A round has one of each path, in an order that is drawn anew. What disturbs "
-            "the machine for a moment meets neighbours alike, and leaves their difference as it is."
+            "A run is made of short blocks. A round has one of each path, in an order that is drawn anew. What "
+            "disturbs the machine for a moment meets neighbours alike, and leaves their difference as it is."
         ),
         "docs/measuring.md",
     ),
@@ -49,8 +49,8 @@ HELP: tuple[Help, ...] = (
         "method",
         _("the method"),
         _(
-            "Client and responder are processes of their own in the right network namespaces, on different cores where "
-            "there are two, without garbage collection. The seed gives the same order of blocks again."
+            "Client and responder are processes of their own in the right network namespaces, on different cores "
+            "where there are two, without garbage collection. The seed gives the same order of blocks again."
         ),
         "setns(2); sched(7); docs/measuring.md",
     ),
@@ -68,8 +68,8 @@ HELP: tuple[Help, ...] = (
         "runs",
         _("runs"),
         _(
-            "Every run is kept with every block and its histogram, also one that was cancelled or killed: it is marked "
-            "incomplete. ./netmodes prune forgets old ones."
+            "Every run is kept with every block and its histogram, also one that was cancelled or killed: it is "
+            "marked incomplete. ./netmodes prune forgets old ones."
         ),
         "docs/measuring.md",
         "./netmodes prune --days 90 --dry-run",

@@ -35,7 +35,10 @@ HELP: tuple[Help, ...] = (
     Help(
         "happened",
         _("what happened"),
-        _("Read from the kernel and the Engine after the set-up was launched; the evidence is what was read, as it was."),
+        _(
+            "Read from the kernel and the Engine after the set-up was launched; the evidence is what was read, as it "
+            "was."
+        ),
         "docs/claims.md",
     ),
     Help(
@@ -58,8 +61,8 @@ HELP: tuple[Help, ...] = (
         "predict",
         _("predicting"),
         _(
-            "Say what you expect before you see it. The first answer counts. What is true is read from the kernel where "
-            "it can be, and stands in the workshop where the answer is fixed."
+            "Say what you expect before you see it. The first answer counts. What is true is read from the kernel "
+            "where it can be, and stands in the workshop where the answer is fixed."
         ),
         "docs/workshops.md",
     ),
@@ -67,8 +70,8 @@ HELP: tuple[Help, ...] = (
         "run",
         _("running"),
         _(
-            "Type the line in a terminal of this machine, or press the button that does the same. Nothing goes through "
-            "a shell: the line is read, and what it asks for is done."
+            "Type the line in a terminal of this machine, or press the button that does the same. Nothing goes "
+            "through a shell: the line is read, and what it asks for is done."
         ),
         "docs/workshops.md",
     ),

@@ -19,8 +19,8 @@ HELP: tuple[Help, ...] = (
         "summary",
         _("the summary"),
         _(
-            "The differences that matter most, each with a link to the row that shows it, and the verdict on each path. "
-            "It is computed from what was frozen, not typed by anybody."
+            "The differences that matter most, each with a link to the row that shows it, and the verdict on each "
+            "path. It is computed from what was frozen, not typed by anybody."
         ),
         "docs/report-format.md",
     ),
@@ -49,8 +49,8 @@ HELP: tuple[Help, ...] = (
         "reports",
         _("saved reports"),
         _(
-            "A report is one frozen experiment, measurement or run of claims. Two of the same experiment make a trend. "
-            "Ticked ones can be put beside each other. A deleted one is kept for 30 days."
+            "A report is one frozen experiment, measurement or run of claims. Two of the same experiment make a "
+            "trend. Ticked ones can be put beside each other. A deleted one is kept for 30 days."
         ),
         "docs/report-format.md",
         "./netmodes report list",
@@ -59,8 +59,8 @@ HELP: tuple[Help, ...] = (
         "import",
         _("importing"),
         _(
-            "Form, limits and hash are checked, and the journal is replayed, before anything is kept. What an imported "
-            "report says was measured elsewhere, and it is marked so."
+            "Form, limits and hash are checked, and the journal is replayed, before anything is kept. What an "
+            "imported report says was measured elsewhere, and it is marked so."
         ),
         "docs/report-format.md",
         "./netmodes report import FILE",
@@ -107,15 +107,18 @@ HELP: tuple[Help, ...] = (
         _("time in different reports"),
         _(
             "Two reports are two runs, and no block of one is the partner of a block of the other. The interval draws "
-            "the blocks of each run for themselves and is wider for it. What else changed between them, such as load or "
-            "clock speed, is in the difference."
+            "the blocks of each run for themselves and is wider for it. What else changed between them, such as load "
+            "or clock speed, is in the difference."
         ),
         "docs/measuring.md",
     ),
     Help(
         "environments",
         _("environments that differ"),
-        _("What differs is marked, with what it could explain. It is a suspicion, not a proof: change one thing at a time."),
+        _(
+            "What differs is marked, with what it could explain. It is a suspicion, not a proof: change one thing at "
+            "a time."
+        ),
         "docs/measuring.md",
     ),
     Help(
@@ -137,8 +140,8 @@ HELP: tuple[Help, ...] = (
         "trend",
         _("a trend"),
         _(
-            "Reports whose experiments ask for the same, in the order of their dates. A number on the axis is a moment "
-            "at which the environment was not that of the report before."
+            "Reports whose experiments ask for the same, in the order of their dates. A number on the axis is a "
+            "moment at which the environment was not that of the report before."
         ),
         "docs/measuring.md",
     ),

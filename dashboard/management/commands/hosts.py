@@ -31,10 +31,10 @@ class Command(NetmodesCommand):
         """Create [N], list, remove ID…|--all."""
         actions = parser.add_subparsers(dest="action", required=True, metavar="create|list|remove")
         create = actions.add_parser("create", help="start N private hosts (default 1), the lab image ready as nginx")
-        create.add_argument("count", nargs="?", default="1", metavar="N")
+        create.add_argument("count", nargs="?", default="1", metavar="N", help="how many (default 1)")
         listing = actions.add_parser("list", help="list the private hosts that run")
         remove = actions.add_parser("remove", help="stop and remove private hosts")
-        remove.add_argument("ids", nargs="*", metavar="ID")
+        remove.add_argument("ids", nargs="*", metavar="ID", help="which, as the list names them")
         remove.add_argument("--all", action="store_true", help="all of them")
         for one in (create, listing, remove):
             one.add_argument("--json", action="store_true", help="print JSON")

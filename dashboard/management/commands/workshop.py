@@ -34,7 +34,7 @@ class Command(NetmodesCommand):
         """Validate PATH, list."""
         actions = parser.add_subparsers(dest="action", required=True, metavar="validate|list")
         validate = actions.add_parser("validate", help="check a folder; exit 1 and a line for each problem")
-        validate.add_argument("path", metavar="PATH")
+        validate.add_argument("path", metavar="PATH", help="the folder")
         listing = actions.add_parser("list", help="list the built-in workshops and those of this installation")
         for one in (validate, listing):
             one.add_argument("--json", action="store_true", help="print JSON")
