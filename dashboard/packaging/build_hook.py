@@ -1,6 +1,6 @@
-"""What a wheel carries beside the modules: pages, styles, and the charts' library that git ignores.
+"""What a wheel carries beside the modules: pages, styles, and the libraries of charts and terminals that git ignores.
 
-hatchling runs it (``[tool.hatch.build.hooks.custom]`` in pyproject.toml). An sdist has the library inside, so
+hatchling runs it (``[tool.hatch.build.hooks.custom]`` in pyproject.toml). An sdist has the libraries inside, so
 that building a wheel from it needs no npm; so does a checkout in which the launcher has fetched it already.
 """
 
@@ -18,7 +18,16 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 VENDORED = Path("static/vendor/uplot")
-FILES = ("dist/uPlot.iife.min.js", "dist/uPlot.min.css", "LICENSE")
+#: What is served of each package, below ``static/vendor``; the stamp in the first folder stands for all.
+FILES = {
+    "uplot/uPlot.iife.min.js": "uplot/dist/uPlot.iife.min.js",
+    "uplot/uPlot.min.css": "uplot/dist/uPlot.min.css",
+    "uplot/LICENSE": "uplot/LICENSE",
+    "xterm/xterm.mjs": "@xterm/xterm/lib/xterm.mjs",
+    "xterm/xterm.css": "@xterm/xterm/css/xterm.css",
+    "xterm/LICENSE": "@xterm/xterm/LICENSE",
+    "xterm/addon-fit.mjs": "@xterm/addon-fit/lib/addon-fit.mjs",
+}
 #: Folders at the top of a checkout that belong into the package, where ``dashboard.configuration`` looks for them.
 CARRIED = ("templates", "static", "locale")
 
@@ -51,11 +60,11 @@ def fetch_charts(root: Path) -> None:
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"The charts' library could not be installed with npm:\n{done.stderr.strip()}")
-        target = root / VENDORED
-        target.mkdir(parents=True, exist_ok=True)
-        (target / ".stamp").unlink(missing_ok=True)
-        for name in FILES:
-            shutil.copyfile(Path(folder) / "node_modules/uplot" / name, target / Path(name).name)
+        (root / VENDORED / ".stamp").unlink(missing_ok=True)
+        for name, source in FILES.items():
+            target = root / VENDORED.parent / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(Path(folder) / "node_modules" / source, target)
     stamp = hashlib.sha256((root / "package-lock.json").read_bytes()).hexdigest()
     (root / VENDORED / ".stamp").write_text(f"{stamp}\n", encoding="ascii")
 
@@ -77,7 +86,7 @@ class BuildHook(BuildHookInterface[Any]):
         if not charts_are_ready(root):
             fetch_charts(root)
         if self.target_name == "sdist":
-            build_data["artifacts"].append(f"/{VENDORED}/")
+            build_data["artifacts"].append(f"/{VENDORED.parent}/")
             return
         for name in CARRIED:
             if (root / name).is_dir():

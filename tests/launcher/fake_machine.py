@@ -59,7 +59,11 @@ case "$*" in
         echo "npm ci $PWD ${{*#* ci }}" >>'{log}'
         if [ -e '{broken}' ]; then exit 1; fi
         mkdir -p node_modules/uplot/dist
-        for file in dist/uPlot.iife.min.js dist/uPlot.min.css LICENSE; do : >"node_modules/uplot/$file"; done ;;
+        for file in dist/uPlot.iife.min.js dist/uPlot.min.css LICENSE; do : >"node_modules/uplot/$file"; done
+        mkdir -p node_modules/@xterm/xterm/lib node_modules/@xterm/xterm/css node_modules/@xterm/addon-fit/lib
+        for file in xterm/lib/xterm.mjs xterm/css/xterm.css xterm/LICENSE addon-fit/lib/addon-fit.mjs; do
+            : >"node_modules/@xterm/$file"
+        done ;;
     *manage.py*) echo "ran $*"; echo "$$ $NETMODES_DATA_DIR ${{NETMODES_NO_INSTALL:-}}" >>'{log}.command' ;;
     *) echo "${{0##*/}} $*"; case "$*" in *{failing}*) exit 1 ;; esac ;;
 esac

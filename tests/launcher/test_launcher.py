@@ -467,6 +467,9 @@ def test_the_charts_library_is_served_from_the_checkout_and_fetched_once(machine
         assert sorted(one.name for one in served.iterdir()) == [
             ".stamp", "LICENSE", "uPlot.iife.min.js", "uPlot.min.css",
         ]  # fmt: skip
+        assert sorted(one.name for one in served.with_name("xterm").iterdir()) == [
+            "LICENSE", "addon-fit.mjs", "xterm.css", "xterm.mjs",
+        ]  # fmt: skip
         assert not (machine.data / "vendor").exists()
         with (machine.checkout / "package-lock.json").open("a") as lock:
             lock.write("\n")
