@@ -269,7 +269,7 @@ def build_class_track(
 ) -> dict[str, object]:
     """The whole track, ready to be encoded. ``anonymous``: people are numbers, and nobody's questions are in it."""
     names = names_of(facts, anonymous=anonymous)
-    found = []
+    found: list[Moment] = []
     truncated = False
     for moment in moments(facts, workshop, mirrors, names):
         if truncated := len(found) >= MOST_ENTRIES:

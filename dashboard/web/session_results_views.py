@@ -72,7 +72,7 @@ def _told(row: TrainingSession, seat: SeatRef) -> dict[str, Any]:
 
 
 async def _shown(
-    request: HttpRequest, row: TrainingSession, seat: SeatRef, status: int = 200, **more: Any
+    request: HttpRequest, row: TrainingSession, seat: SeatRef, more: dict[str, Any], status: int = 200
 ) -> HttpResponse:
     context = {**more, **await in_database(_told, row, seat)}
     response = await page(request, "session_own_results.html", context, status)
@@ -85,7 +85,7 @@ async def _own(request: HttpRequest, row: TrainingSession, seat: SeatRef) -> Htt
     if not seat.admitted:
         return redirect(f"/sessions/{row.id}/")
     context = await around(row, seat, await in_database(workshop_in, row))
-    return await _shown(request, row, seat, by_seat=True, **context)
+    return await _shown(request, row, seat, {**context, "by_seat": True})
 
 
 @require_POST
@@ -98,7 +98,7 @@ async def make_link(request: HttpRequest, row: TrainingSession, seat: SeatRef) -
     link = request.build_absolute_uri(f"/results/{token}/")
     context = await around(row, seat, await in_database(workshop_in, row))
     context |= {"link": link, "qr": qr_code(link, _("The link to your results as a QR code")), "by_seat": True}
-    return await _shown(request, row, seat, 201, **context)
+    return await _shown(request, row, seat, context, 201)
 
 
 @require_GET
@@ -115,7 +115,7 @@ async def by_link(request: HttpRequest, token: str) -> HttpResponse:
         response._has_been_logged = True  # type: ignore[attr-defined]  # the address holds a token
         response["Cache-Control"] = "no-store"
     else:
-        response = await _shown(request, row, seat)
+        response = await _shown(request, row, seat, {})
     response["Referrer-Policy"] = "no-referrer"
     response["X-Robots-Tag"] = "noindex"
     return response

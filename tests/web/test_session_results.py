@@ -7,6 +7,7 @@ import io
 import json
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from channels.db import database_sync_to_async
@@ -188,6 +189,11 @@ async def test_the_replay_is_one_file_with_names_or_without(met: Met) -> None:
     assert "Person 3" in numbered.text
 
 
+@database_sync_to_async
+def _everything(model: Any) -> list[Any]:
+    return list(model.objects.all())
+
+
 async def test_others_see_a_closed_class_without_anybody_until_the_link_ends(met: Met) -> None:
     early = await post(f"{met.mine}share/", met.owner, days="7")
     assert (early.status, "Close the session first" in early.text) == (409, True)
@@ -202,12 +208,12 @@ async def test_others_see_a_closed_class_without_anybody_until_the_link_ends(met
     assert (shown.status, shown["referrer-policy"], shown["x-robots-tag"]) == (200, "no-referrer", "noindex")
     assert shown["content-security-policy"].startswith("sandbox")
     assert "frame-ancestors 'none'" in shown["content-security-policy"]
-    seats = await database_sync_to_async(lambda: list(Seat.objects.values_list("pk", flat=True)))()
-    for nobody in ("Ada", "Bob", "Cleo", met.row.id, *seats, "<script"):
+    seats = await _everything(Seat)
+    for nobody in ("Ada", "Bob", "Cleo", met.row.id, *(one.pk for one in seats), "<script"):
         assert nobody not in shown.text
     assert "Predictions against the truth" in shown.text
     assert (await get(f"{met.mine}anonymous/", met.owner)).body == shown.body
-    (share,) = await database_sync_to_async(lambda: list(Share.objects.all()))()
+    (share,) = await _everything(Share)
     assert (share.session_id, share.views) == (met.row.id, 1)
     assert (await post(f"{met.mine}shares/{share.pk}/revoke/", met.rival)).status == 404
     assert (await post(f"{met.mine}shares/x/revoke/", met.owner)).status == 404
