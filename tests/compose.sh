@@ -91,9 +91,10 @@ make_wheelhouse() {
     for lock in "$source/requirements.txt" "$work/build.txt"; do
         "$python" -m pip download -q --no-deps --require-hashes --only-binary :all: -d "$work/wheelhouse" -r "$lock"
     done
-    # The charts' library, as the launcher has fetched it.
-    mkdir -p "$source/static/vendor"
-    cp -a "$repository/static/vendor/uplot" "$source/static/vendor/"
+    # What the pages take from npm, as the launcher fetches it.
+    (cd "$source" && "$python" -c 'from pathlib import Path
+from dashboard.packaging.build_hook import fetch_charts
+fetch_charts(Path())')
 }
 
 if [[ -z $here ]]; then
