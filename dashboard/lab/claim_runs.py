@@ -226,7 +226,7 @@ def live_run(group: str = "") -> Described | None:
 
 def of_session(session: str) -> tuple[tuple[str, str, Described], ...]:
     """The runs of a session's groups with the group's key and the claim where it was one alone, the oldest first."""
-    rows = list(_counted().filter(group__startswith=f"{session}-").order_by("created_at"))
+    rows: list[Any] = list(_counted().filter(group__startswith=f"{session}-").order_by("created_at"))
     alone = [row.pk for row in rows if row.asked == 1]
     claims = dict(ClaimOutcome.objects.filter(run_id__in=alone).values_list("run_id", "claim"))
     return tuple((row.group, claims.get(row.pk, ""), _described(row)) for row in rows)

@@ -14,7 +14,7 @@ MOST = 40
 
 @dataclass(frozen=True, slots=True)
 class ContainerThere:
-    """A container on a group's host, whoever made it. ``experiment`` and ``arm`` name what it belongs to, empty for what
+    """A container on a group's host, whoever made it. ``experiment`` and ``arm`` name what it belongs to; empty: it
     was typed or made by a step's button; ``since`` in seconds of the epoch, 0 if it never ran."""
 
     name: str

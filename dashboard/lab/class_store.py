@@ -174,7 +174,7 @@ def _measurement(row: MeasurementRun) -> Work:
 def _claims(group: str, claim: str, row: claim_runs.Described) -> Work:
     began = row.created_at.timestamp()
     return Work(
-        _number(row.group),
+        _number(group),
         WorkKind.CLAIMS,
         row.id,
         claim or f"{row.asked} claims",

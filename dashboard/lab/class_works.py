@@ -14,6 +14,7 @@ from dataclasses import replace
 import msgspec
 from django.db.models import Model
 
+from dashboard.core.claims import all_claims
 from dashboard.core.class_hosts import HostStage
 from dashboard.core.class_work import (
     Load,
@@ -23,7 +24,6 @@ from dashboard.core.class_work import (
     refuse_launch,
     refuse_measurement,
 )
-from dashboard.core.claims import all_claims
 from dashboard.core.lifecycle import Wanted
 from dashboard.core.measurement import Options, Probe
 from dashboard.core.modes import ExperimentSpec
@@ -79,8 +79,12 @@ def _alone(group: str) -> Iterator[str]:
 
 def _load(host: str, without: str = "") -> Load:
     live = Experiment.objects.filter(host=host, wanted=Wanted.RUNNING).exclude(phase__in=_ENDED).exclude(pk=without)
-    arms = {key: len(msgspec.json.decode(text, type=ExperimentSpec).arms) for key, text in live.values_list("pk", "spec")}
-    twins = set(MeasurementRun.objects.filter(twin=True, experiment_id__in=arms).values_list("experiment_id", flat=True))
+    arms = {
+        key: len(msgspec.json.decode(text, type=ExperimentSpec).arms) for key, text in live.values_list("pk", "spec")
+    }
+    twins = set(
+        MeasurementRun.objects.filter(twin=True, experiment_id__in=arms).values_list("experiment_id", flat=True)
+    )
     return Load(
         experiments=len(arms.keys() - twins),
         containers=sum(arms.values()),
@@ -121,9 +125,7 @@ def launch_again(experiment: str, group: str) -> bool:
         return store.set_wanted(experiment, Wanted.RUNNING, again=True)
 
 
-def measure(
-    experiment: str, group: str, probes: Sequence[Probe], options: Options, owner_id: int | None
-) -> str:
+def measure(experiment: str, group: str, probes: Sequence[Probe], options: Options, owner_id: int | None) -> str:
     """A measurement of one of the group's experiments. NoHostError, or RoomError with what to do; returns its id."""
     with _alone(group) as host:
         row = Experiment.objects.get(pk=experiment, group=group)

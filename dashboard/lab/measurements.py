@@ -55,7 +55,7 @@ def create_run(
 ) -> str:
     """Writes that somebody wants a run, on the host of the experiment; it waits until that runs. ``source``: whose
     ``twin`` that is. Returns its id."""
-    where = Experiment.objects.filter(pk=experiment).values("host", "group").first() or {}
+    of = Experiment.objects.filter(pk=experiment).only("host", "group").first()
     run = MeasurementRun.objects.create(
         experiment_id=experiment,
         title=title[:200],
@@ -65,7 +65,8 @@ def create_run(
         twin=twin,
         source_id=source,
         state=WAITING,
-        **where,
+        host=of.host if of is not None else "",
+        group=of.group if of is not None else "",
     )
     return str(run.pk)
 

@@ -1,4 +1,4 @@
-"""Whose work it is: what a group of a class ran is for its own seats and the instructor, at every address that names it.
+"""Whose work it is: what a group of a class ran is for its seats and the instructor, at every address that names it.
 
 Whoever else asks finds nothing, as if it were not there.
 """

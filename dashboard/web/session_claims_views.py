@@ -61,7 +61,9 @@ async def run(request: HttpRequest, inside: Inside) -> HttpResponse:
     except (NoHostError, RoomError) as error:
         return await _catalogue(request, inside, 409, str(error))
     service.wake()
-    return redirect(f"{inside.where.claims}#claim-{ids[0]}" if len(ids) == 1 else f"{inside.where.claims}runs/{identity}/")
+    return redirect(
+        f"{inside.where.claims}#claim-{ids[0]}" if len(ids) == 1 else f"{inside.where.claims}runs/{identity}/"
+    )
 
 
 @require_GET

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Concatenate
+from typing import Any, Concatenate, cast
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
@@ -78,8 +78,8 @@ def in_lab[**P](kind: WorkKind | None = None) -> Callable[[View[P]], Outer]:
         @wraps(view)
         @for_seat
         async def asked(
-            request: HttpRequest, row: TrainingSession, seat: SeatRef, *args: P.args, **kwargs: P.kwargs
-        ) -> Any:
+            request: HttpRequest, row: TrainingSession, seat: SeatRef, /, *args: P.args, **kwargs: P.kwargs
+        ) -> HttpResponse:
             if not seat.admitted:
                 return redirect(f"/sessions/{row.id}/")
             if row.hosts == HostsFor.NONE:
@@ -95,7 +95,7 @@ def in_lab[**P](kind: WorkKind | None = None) -> Callable[[View[P]], Outer]:
                 await in_database(class_works.used, group)
             extra = await around(row, seat, await in_database(workshop_in, row))
             where = Where(front, "session_base.html", extra, group)
-            answer = await view(request, Inside(row, seat, where), *args, **kwargs)
+            answer = cast("HttpResponse", await view(request, Inside(row, seat, where), *args, **kwargs))
             if request.method == "POST":
                 hub.wake(row.id)  # the instructor sees what is there now
             return answer

@@ -69,9 +69,7 @@ async def test_every_group_has_port_80_and_sees_its_own_until_the_session_ends(p
         assert not done.failed
         answer = await press(place, number, "curl -s http://localhost/")
         assert f"netmodes-{states[number - 1].host}" in answer.output
-    experiment = await place.context.database.run(
-        class_works.launch, make_spec("bridge", "none"), None, place.group(1)
-    )
+    experiment = await place.context.database.run(class_works.launch, make_spec("bridge", "none"), None, place.group(1))
     place.labs.wake()
 
     async def phase() -> Phase:

@@ -193,7 +193,7 @@ async def test_websockets_are_for_the_seats_of_the_session_and_its_instructor(sc
         training.show(school.row.id, school.row.owner_id, 1.0, experiment)
         return experiment
 
-    experiment = await shown()
+    await shown()
     own = f"/ws/sessions/{school.row.id}/"
     table = (
         (own, school.ada, True),

@@ -13,12 +13,12 @@ from django.urls import get_resolver
 from dashboard.core.measurement import Options, Probe
 from dashboard.core.training import HostsFor
 from dashboard.lab import class_store, class_works, store, training
-from dashboard.models import Experiment, HostRow, Seat, TrainingSession
+from dashboard.models import Experiment, HostRow, TrainingSession
 from dashboard.routing import websocket_urlpatterns
 from tests.specs import make_spec
 from tests.web.door import NOBODY, ORIGIN, Person, http, person, websocket
 from tests.web.test_security_walk import FILLED, _patterns, everything
-from tests.web.test_session_views import FORM, join, new, sign_in_as, stranger
+from tests.web.test_session_views import FORM, _seat_id, join, new, sign_in_as, stranger
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OWN = (("origin", ORIGIN),)
@@ -43,6 +43,7 @@ EXPERIMENT = "/experiments/<identity>/"
 LAB = "/sessions/<identity>/lab/"
 CONSOLE = "/sessions/<identity>/console/"
 API = "/api/"
+DEEDS = ("try", "trace", "inspect", "track", "measure", "save", "again", "restart", "stop", "remove")
 
 TABLE: dict[str, tuple[str, ...]] = {
     "anybody": (
@@ -66,6 +67,7 @@ TABLE: dict[str, tuple[str, ...]] = {
         "/misconceptions/<name>/run/",
         "/doctor/",
         "/favicon.ico",
+        "/metrics",
         "/reports/",
         "/reports/import/",
         "/reports/example/",
@@ -156,19 +158,15 @@ TABLE: dict[str, tuple[str, ...]] = {
         f"{CONSOLE}delete/",
     ),
     "whose it is": (
-        *(
-            EXPERIMENT + one
-            for one in (
-                "", "try/", "trace/", "inspect/", "track/", "measure/", "save/", "again/", "restart/", "stop/", "remove/",
-            )
-        ),
+        EXPERIMENT,
+        *(f"{EXPERIMENT}{one}/" for one in DEEDS),
         *(f"/measurements/<identity>/{one}" for one in ("", "save/", "cancel/")),
         *(f"/claims/runs/<identity>/{one}" for one in ("", "save/", "cancel/")),
         *(f"{API}experiments/<identity>{one}" for one in ("", "/comparison", "/journal", "/trace", "/<action>")),
         *(f"{API}measurements/<identity>{one}" for one in ("", "/distribution", "/cancel")),
         *(f"{API}claims/runs/<identity>{one}" for one in ("", "/cancel")),
     ),
-}  # fmt: skip
+}
 SOCKETS = {
     "ws/experiments/<identity>/": "the group and its instructor",
     "ws/measurements/<identity>/": "the group and its instructor",
@@ -178,7 +176,7 @@ SOCKETS = {
     "": "nobody",
 }
 #: What is filled in here is nobody's, so that also who may ask finds nothing.
-NOWHERE = (f"{CONSOLE}results/shares/<number>/revoke/",)
+NOWHERE = (f"{CONSOLE}results/shares/<number>/revoke/", f"{CONSOLE}results/anonymous/")
 #: After these nobody can be asked again.
 LAST = ("/sign-out/", "/sessions/<identity>/leave/", f"{EXPERIMENT}remove/")
 
@@ -237,7 +235,7 @@ async def place(monkeypatch: pytest.MonkeyPatch) -> Place:
     for name in ("ada", "bea", "bob"):
         who[name] = (await join(row.code, name))[1]
     who["pupil"] = (await join(other.code, "pupil"))[1]
-    seat = await database_sync_to_async(lambda: str(Seat.objects.get(name="ada").pk))()
+    seat = await database_sync_to_async(_seat_id)("ada")
     works, own = await ran(row)
     return Place(row, who, seat, works, own)
 
@@ -246,7 +244,9 @@ async def statuses(path: str, who: Person) -> tuple[int, int]:
     """What reading and what writing answer."""
     kind = ("content-type", "application/json") if path.startswith(API) else FORM
     read = await http("GET", path, who=who)
-    written = await http("POST", path, who=who, headers=(kind, *OWN), body=b"{}" if "json" in kind[1] else b"", token=True)
+    written = await http(
+        "POST", path, who=who, headers=(kind, *OWN), body=b"{}" if "json" in kind[1] else b"", token=True
+    )
     return read.status, written.status
 
 
@@ -298,12 +298,17 @@ async def test_lists_hold_what_a_class_ran_only_where_its_instructor_asks_for_it
 async def test_every_websocket_is_for_those_whose_it_is(place: Place) -> None:
     known = {str(one.pattern).replace("<str:", "<") for one in websocket_urlpatterns}
     assert known == set(SOCKETS), "every websocket has its line in the table"
-    works = {"ws/experiments/<identity>/": place.works["experiments"], "ws/measurements/<identity>/": place.works["measurements"]}
+    works = {
+        "ws/experiments/<identity>/": place.works["experiments"],
+        "ws/measurements/<identity>/": place.works["measurements"],
+    }
     for pattern, kind in SOCKETS.items():
         if kind == "nobody":  # whatever else
             continue
         path = "/" + pattern.replace("<identity>", works.get(pattern, place.row.pk))
-        may = {"the class": SEATED | {"owner"}, "the group and its instructor": {"ada", "bea", "owner"}}.get(kind, set())
+        may = {"the class": SEATED | {"owner"}, "the group and its instructor": {"ada", "bea", "owner"}}.get(
+            kind, set()
+        )
         for name, who in place.who.items():
             async with websocket(path, who=who, headers=OWN) as socket:
                 if name in may:
