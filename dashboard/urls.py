@@ -7,6 +7,7 @@ from dashboard.web import (
     claims_views,
     health,
     measuring_views,
+    metrics,
     report_compare_views,
     report_exports,
     report_sharing,
@@ -154,4 +155,5 @@ urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url="/static/dashboard/icon.svg"), name="favicon"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
 ]

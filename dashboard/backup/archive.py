@@ -99,9 +99,8 @@ class Archive:
         """Writes every file into ``folder``, each compared with its sum; BackupError if one differs or is missing."""
         free = shutil.disk_usage(folder).free
         if self.manifest.size + SPARE > free:
-            raise BackupError(
-                f"{folder} has room for {say_size(max(1, free - SPARE))}, the backup needs {say_size(self.manifest.size)}."
-            )
+            room, needed = say_size(max(1, free - SPARE)), say_size(self.manifest.size)
+            raise BackupError(f"{folder} has room for {room}, the backup needs {needed}.")
         wanted = {one.name: one for one in self.manifest.files}
         found: dict[str, Path] = {}
         with _damage_is_a_sentence(self._source):

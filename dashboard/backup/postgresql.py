@@ -79,15 +79,17 @@ def others() -> int:
 
     connection.close()
     connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL alone has pools
+    found = 0
     try:
         with psycopg.connect(**(connection.get_connection_params() | {"autocommit": True})) as opened:
             # The server takes a moment to notice that a pool is closed.
             for pause_s in (*CLOSING_S, 0.0):
                 row = opened.execute(_OTHERS).fetchone()
-                if not row or not row[0]:
-                    return 0
+                found = int(row[0]) if row else 0
+                if not found:
+                    break
                 time.sleep(pause_s)
-            return int(row[0])
+            return found
     except psycopg.Error as error:
         raise BackupError(f"The database cannot be used: {error}") from None
 

@@ -77,8 +77,8 @@ class LabFigures:
 
     ``commit_s``: from an entry's moment until it is in the database. ``database_s``: from a call of the database until
     its answer, with the wait for its turn. ``blocks`` by outcome, ``claims`` by verdict, ``wakeups`` by what became of
-    them: ``woken`` (a pass because of one), ``missed`` (a pass found what none had told of), ``dropped`` (one that could
-    not be handed on).
+    them: ``woken`` (a pass because of one), ``missed`` (a pass found what none had told of), ``dropped`` (one that
+    could not be handed on).
     """
 
     entries_appended: int

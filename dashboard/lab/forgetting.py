@@ -1,4 +1,4 @@
-"""What is over and old besides measurements: experiments with their journals, runs of claims, classes, links, sessions."""
+"""What is over and old besides measurements: experiments with their journals, claims, classes, links, logins."""
 
 from __future__ import annotations
 

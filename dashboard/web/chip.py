@@ -28,9 +28,6 @@ def engine_chip(_request: HttpRequest) -> dict[str, Chip]:
         return {"engine_chip": Chip(_("The lab is away"), ok=False, private=False)}
     if beat is None:
         return {"engine_chip": Chip(_("No engine answers"), ok=False, private=False)}
-    if Part.ENGINE in missing:
-        text = _("Engine %(version)s does not answer")
-    else:
-        text = _("Engine %(version)s")
+    text = _("Engine %(version)s does not answer") if Part.ENGINE in missing else _("Engine %(version)s")
     said = text % {"version": beat.vitals.engine}
     return {"engine_chip": Chip(said, ok=not missing, private=beat.vitals.private)}

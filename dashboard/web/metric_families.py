@@ -68,13 +68,20 @@ class Scrape:
     wakeups_dropped: int = 0
 
 
-def _histogram(name: str, text: str, labels: Sequence[str], found: Iterable[tuple[Sequence[str], Distribution]]) -> Metric:
+def _le(bound: float) -> str:
+    """A bucket's bound as Prometheus writes it."""
+    return str(floatToGoString(bound))  # type: ignore[no-untyped-call]
+
+
+def _histogram(
+    name: str, text: str, labels: Sequence[str], found: Iterable[tuple[Sequence[str], Distribution]]
+) -> Metric:
     family = HistogramMetricFamily(name, text, labels=labels)
     for values, one in found:
         below, buckets = 0, []
         for bound, count in zip((*one.bounds, float("inf")), one.counts, strict=True):
             below += count
-            buckets.append((floatToGoString(bound), float(below)))
+            buckets.append((_le(bound), float(below)))
         family.add_metric(values, buckets, one.total)
     return family
 
@@ -91,6 +98,11 @@ def _counter(name: str, text: str, labels: Sequence[str], found: Labelled) -> Me
     for values, value in found:
         family.add_metric(values, value)
     return family
+
+
+def _one(value: float) -> Labelled:
+    """A figure without labels."""
+    return [([], float(value))]
 
 
 def _each(names: Iterable[str], found: Mapping[str, int]) -> Labelled:
@@ -117,9 +129,8 @@ def families(scrape: Scrape) -> Iterator[Metric]:
     if scrape.beat is not None:
         yield from _of_lab(scrape.beat, scrape.at)
     yield from _of_hubs(scrape.hubs)
-    present = [([], float(scrape.seats_present))]
+    present, dropped = _one(scrape.seats_present), _one(scrape.wakeups_dropped)
     yield _gauge("netmodes_seats_present", "Seats of classes with a browser on this process.", [], present)
-    dropped = [([], float(scrape.wakeups_dropped))]
     yield _counter("netmodes_wakeups_dropped", "Wake-ups for others that could not be handed on.", [], dropped)
     if scrape.stored is not None:
         yield from _of_database(scrape.stored)
@@ -134,7 +145,7 @@ def _of_lab(beat: Heartbeat, now: float) -> Iterator[Metric]:
         ("netmodes_lab_pass_age_seconds", "How long ago it last compared wanted with real.", now - vitals.passed_at),
         ("netmodes_journal_entries_waiting", "Entries in memory, not in the database yet.", figures.entries_waiting),
     ):
-        yield _gauge(name, text, [], [([], max(0.0, value))])
+        yield _gauge(name, text, [], _one(max(0.0, value)))
     yield from _counted_by_lab(figures)
 
 
@@ -143,7 +154,7 @@ def _counted_by_lab(figures: LabFigures) -> Iterator[Metric]:
         ("netmodes_journal_entries", "Entries written to journals.", figures.entries_written),
         ("netmodes_journal_write_failures", "Times that a journal could not be written.", figures.write_failures),
     ):
-        yield _counter(name, text, [], [([], value)])
+        yield _counter(name, text, [], _one(value))
     yield _histogram(
         "netmodes_journal_commit_seconds",
         "From an entry's moment until it is in the database.",
@@ -202,15 +213,13 @@ def _of_hubs(hubs: Sequence[HubFigures]) -> Iterator[Metric]:
 
 
 def _of_database(stored: Stored) -> Iterator[Metric]:
-    yield _gauge("netmodes_database_size_bytes", "Size of the database.", [], [([], float(stored.size_bytes))])
-    yield _gauge("netmodes_database_answer_seconds", "How long one row took just now.", [], [([], stored.answer_s)])
-    yield _gauge(
-        "netmodes_experiments", "Experiments by phase.", ["phase"], _each(map(str, Phase), stored.experiments)
-    )
+    yield _gauge("netmodes_database_size_bytes", "Size of the database.", [], _one(stored.size_bytes))
+    yield _gauge("netmodes_database_answer_seconds", "How long one row took just now.", [], _one(stored.answer_s))
+    yield _gauge("netmodes_experiments", "Experiments by phase.", ["phase"], _each(map(str, Phase), stored.experiments))
     yield _gauge(
         "netmodes_private_hosts", "Hosts of classes by stage.", ["stage"], _each(map(str, HostStage), stored.hosts)
     )
-    open_now = [([], float(stored.sessions_open))]
+    open_now = _one(stored.sessions_open)
     yield _gauge("netmodes_sessions_open", "Classes that are not closed and not expired.", [], open_now)
 
 

@@ -98,6 +98,10 @@ def _has_token(request: HttpRequest) -> bool:
     return secrets.compare_digest(given.removeprefix(BEARER).strip().encode(), token.encode())
 
 
+def _has_seat(request: HttpRequest) -> bool:
+    return bool(tokens_of(request.session))
+
+
 def _refused(status: int, sentence: str) -> HttpResponse:
     answer = HttpResponse(f"{sentence}\n", status=status, content_type="text/plain; charset=utf-8")
     if status == 401:
@@ -111,8 +115,7 @@ async def metrics(request: HttpRequest) -> HttpResponse:
     if not _has_token(request):
         user = await request.auser()
         if not user.is_authenticated:
-            has_seat = await database_sync_to_async(lambda: bool(tokens_of(request.session)))()
-            if has_seat:
+            if await database_sync_to_async(_has_seat)(request):
                 return _refused(403, _("The figures of this server are for who runs it."))
             return _refused(401, _("Send the token of NETMODES_METRICS_TOKEN as a bearer token, or sign in first."))
     answer = HttpResponse(exposition(await gather()), content_type=CONTENT_TYPE_LATEST)

@@ -17,7 +17,10 @@ GOOD = Manifest("0.1.0", "2026-01-01T00:00:00+00:00", "sqlite", (FIRST,), ())
     [
         ({}, ""),
         ({"migrations": KNOWN}, ""),
-        ({"migrations": (*KNOWN, "dashboard.0099_later")}, "newer than this version 0.2.0: its database has dashboard."),
+        (
+            {"migrations": (*KNOWN, "dashboard.0099_later")},
+            "newer than this version 0.2.0: its database has dashboard.",
+        ),
         ({"migrations": ()}, "holds no database of Netmodes"),
         ({"database": "postgresql"}, "of a postgresql database, and DATABASE_URL names a sqlite one"),
         ({"schema": "backup/2"}, "in the form backup/2, which this version 0.2.0 cannot read"),

@@ -69,6 +69,9 @@ def test_runs_of_claims_go_once_they_are_over() -> None:
 
 def test_classes_go_with_their_people_once_they_are_closed_or_expired_and_their_hosts_gone() -> None:
     closed, expired, running, young = (classes.session() for _ in range(4))
+    for row in (closed, young):
+        classes.seat(row)
+    assert (Seat.objects.count(), WorkshopProgress.objects.count()) == (2, 2)
     old = (NOW - timedelta(days=100)).timestamp()
     for row, fields in (
         (closed, {"closed_at": old, "expires_at": NOW.timestamp()}),
@@ -78,9 +81,6 @@ def test_classes_go_with_their_people_once_they_are_closed_or_expired_and_their_
     ):
         TrainingSession.objects.filter(pk=row.pk).update(**fields)
     HostRow.objects.create(group=f"{running.pk}-1", session=running, host="still there")
-    for row in (closed, young):
-        seat, _ = classes.seat(row, now=0.0)
-        WorkshopProgress.objects.create(person=f"seat:{seat.id}", workshop="host-network", started_at=1.0)
     assert forget(LIMIT, {"classes"}, dry_run=False).classes == 2
     assert {one.pk for one in TrainingSession.objects.all()} == {running.pk, young.pk}
     assert (Seat.objects.count(), WorkshopProgress.objects.count()) == (1, 1)

@@ -154,7 +154,9 @@ async def test_whatever_is_drawn_or_alarmed_on_is_there_and_whatever_is_there_is
         await bench.running("none")
         there = {name for name, _ in await figures(await person())}
     drawn = asked_for("\n".join(queries(json.loads((DOCS / "grafana.json").read_text()))))
-    alarmed = asked_for("\n".join(re.findall(r"expr: (.*?)\n +(?:for|labels):", (DOCS / "alerts.yml").read_text(), re.S)))
+    alarmed = asked_for(
+        "\n".join(re.findall(r"expr: (.*?)\n +(?:for|labels):", (DOCS / "alerts.yml").read_text(), re.DOTALL))
+    )
     assert len(drawn) > 20
     assert len(alarmed) >= 9
     assert drawn - there == set()

@@ -28,6 +28,7 @@ OPEN = {
     "/join/": 200,
     "/healthz": 200,
     "/readyz": 503,
+    "/metrics": 401,
     f"/r/{'t' * 22}/": 404,
     f"/seat/{'t' * 22}/": 404,
     f"/results/{'t' * 22}/": 404,

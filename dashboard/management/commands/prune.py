@@ -55,7 +55,9 @@ def _said(found: Pruned) -> str:
     parts = [
         _many(found.runs, "measurement") + f" with {_many(found.blocks, 'block')}" if found.runs else "",
         f"{_many(found.experiments, 'experiment')} launched for them" if found.experiments else "",
-        _many(others.comparisons, "experiment") + f" with {others.entries:,} journal entries" if others.comparisons else "",
+        _many(others.comparisons, "experiment") + f" with {others.entries:,} journal entries"
+        if others.comparisons
+        else "",
         _many(others.claims, "run") + " of claims" if others.claims else "",
         _many(others.classes, "class", "classes") if others.classes else "",
         _many(others.links, "ended link") if others.links else "",
