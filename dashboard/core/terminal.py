@@ -1,4 +1,4 @@
-"""The terminal of a seat in a class: who may open one, how large it is, when it ends, how much it may send. No clock."""
+"""The terminal of a seat in a class: who may open one, how large it is, when it ends, what goes through. No clock."""
 
 from __future__ import annotations
 
@@ -119,8 +119,8 @@ class Place:
 class Piece:
     """Something of a terminal: ``data`` begins at ``offset`` of all that the shell ``run`` has printed, up to ``end``.
 
-    ``ended`` tells why there is no shell, empty while one runs; ``again`` whether a new one can be had. ``change`` counts
-    what is not output: another size, another shell, an end.
+    ``ended`` tells why there is no shell, empty while one runs; ``again`` whether a new one can be had. ``change``
+    counts what is not output: another size, another shell, an end.
     """
 
     run: str

@@ -1,7 +1,7 @@
-"""What goes over a terminal's websocket. Output and what is typed are bytes, never text: a letter may come in two frames.
+"""What goes over a terminal's websocket. What is printed and typed are bytes: a letter may come in two frames.
 
-A browser sends binary frames (what is typed, at most ``TYPED_BYTES``) and small JSON texts; it gets binary frames (where
-the bytes begin, eight bytes, then the bytes) and JSON texts. ``docs/api.md`` lists them.
+A browser sends binary frames (what is typed, at most ``TYPED_BYTES``) and small JSON texts; it gets binary frames
+(where the bytes begin, eight bytes, then the bytes) and JSON texts. ``docs/api.md`` lists them.
 """
 
 from __future__ import annotations
@@ -64,11 +64,12 @@ def read_frame(text: str | None, data: bytes | None) -> Typed | Control:
     if text is None or len(text) > CONTROL_CHARACTERS:
         raise FrameError("A message to a terminal is short.")
     try:
-        return _decoder.decode(text)
+        found: Control = _decoder.decode(text)
     except msgspec.MsgspecError as error:
         raise FrameError("A terminal does not know this message.") from error
     except UnicodeEncodeError as error:  # half a surrogate
         raise FrameError("A message to a terminal is text.") from error
+    return found
 
 
 def output(offset: int, data: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """What a terminal has shown, as lines of text: for reading a recording without a terminal.
 
-Lines are edited as a shell edits its own (back, forward, insert, delete, erase); programs that take the whole screen are
-left out. Source: ECMA-48, xterm's control sequences.
+Lines are edited as a shell edits its own (back, forward, insert, delete, erase); programs that take the whole screen
+are left out. Source: ECMA-48, xterm's control sequences.
 """
 
 from __future__ import annotations

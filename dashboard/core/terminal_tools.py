@@ -11,11 +11,10 @@ import re
 ARGUMENTS_MOST = 24
 LINE_MOST = 1000
 _LETTERS = {"netstat": "tuwxlnpae46W", "ss": "Htunwxlpaeio46mrs"}
+_COMMON = frozenset(["--tcp", "--udp", "--raw", "--unix", "--listening", "--numeric", "--all"])
 _WORDS = {
-    "netstat": frozenset("--tcp --udp --raw --unix --listening --numeric --programs --all --extend --wide".split()),
-    "ss": frozenset(
-        "--tcp --udp --raw --unix --listening --numeric --processes --all --extended --no-header --ipv4 --ipv6".split()
-    ),
+    "netstat": _COMMON | {"--programs", "--extend", "--wide"},
+    "ss": _COMMON | {"--processes", "--extended", "--no-header", "--ipv4", "--ipv6"},
 }
 #: A filter of ss: words and operators (ss(8)).
 _FILTER = re.compile(r"[a-z0-9=!<>:.,*()\[\]/ |&-]{0,200}")

@@ -1,8 +1,8 @@
 """A shell on a private host: a terminal's device on this side, a program in the host's namespaces on the other.
 
-What it sees is a file system of its own (``host_shell.sh``): tools, the socket of its own host's engine, an empty home. It
-has the host's network and name, process ids, mounts and IPC of its own, the host's limits, and few capabilities. That
-keeps people out of each other's way; whoever may use an engine that runs as root is root on the machine.
+What it sees is a file system of its own (``host_shell.sh``): tools, the socket of its own host's engine, an empty
+home. It has the host's network and name, process ids, mounts and IPC of its own, the host's limits, few capabilities.
+That keeps people out of each other's way; whoever may use an engine that runs as root is root on the machine.
 
 Blocking, but for reading and writing, which never wait. Sources: pty(7), tty_ioctl(4), pid_namespaces(7).
 """
@@ -24,8 +24,9 @@ from dashboard.engine.host_records import PrivateHost
 from dashboard.engine.private_host import SEARCH_PATH
 
 SCRIPT = Path(__file__).with_name("host_shell.sh")
-#: Sends a signal to whoever is in front at the terminal (linux/tty.h); Python has no name for it.
-TIOCSIG = 0x40045436
+#: Opens the other side of the device (ioctl_tty(2)); Python has no name for it.
+TIOCGPTPEER = 0x5441
+INTERRUPT = b"\x03"
 END_S = 5.0
 OVER_S = 1.0
 
@@ -70,10 +71,20 @@ class HostShell:
             set_size(self.fd, cols, rows)
 
     def interrupt(self) -> None:
-        """Ctrl-C for a program that reads nothing, so that a key would not reach it."""
+        """Ctrl-C, also for a program that reads nothing: what was typed before is gone then, as at any terminal."""
         with suppress(OSError):
             if termios.tcgetattr(self.fd)[3] & termios.ISIG:
-                fcntl.ioctl(self.fd, TIOCSIG, signal.SIGINT)
+                self._flush()
+            self.write(INTERRUPT)
+
+    def _flush(self) -> None:
+        """Forgets what was typed and nobody has read: what waits on the way, and what waits on the other side."""
+        termios.tcflush(self.fd, termios.TCOFLUSH)
+        other = fcntl.ioctl(self.fd, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        try:
+            termios.tcflush(other, termios.TCIFLUSH)
+        finally:
+            os.close(other)
 
     def end(self) -> int | None:
         """Kills what still runs and returns the exit status; None if that was by somebody's hand."""
@@ -98,7 +109,13 @@ def set_size(fd: int, cols: int, rows: int) -> None:
 
 
 def open_shell(
-    host: PrivateHost, cols: int, rows: int, *, greeting: str = "", names: Path | None = None, hidden: Path | None = None
+    host: PrivateHost,
+    cols: int,
+    rows: int,
+    *,
+    greeting: str = "",
+    names: Path | None = None,
+    hidden: Path | None = None,
 ) -> HostShell:
     """A new shell. ``names`` is the socket that answers ``netstat -p``; ``hidden`` a folder that nobody shall see.
     HostShellError if the host is not there."""

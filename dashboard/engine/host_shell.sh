@@ -27,9 +27,7 @@ enter)
         shift
         count=$((count - 1))
     done
-    ulimit -c 0
-    ulimit -n 4096
-    exec nsenter "--net=/proc/self/fd/$net" "--uts=/proc/self/fd/$uts" -- \
+    exec prlimit --core=0 --nofile=4096 nsenter "--net=/proc/self/fd/$net" "--uts=/proc/self/fd/$uts" -- \
         unshare --mount --pid --ipc --cgroup --propagation private --fork --kill-child -- /bin/sh "$0" build "$@"
     ;;
 

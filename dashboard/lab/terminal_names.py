@@ -1,7 +1,7 @@
-"""Answers ``netstat -p`` and ``ss -p`` of a terminal, whose process ids are its own: from outside, in the host's network.
+"""Answers ``netstat -p`` and ``ss -p`` of a terminal from outside, in the host's network: its process ids are its own.
 
-A terminal's own ``netstat`` and ``ss`` are small scripts that ask here with curl, over a socket that only that terminal has.
-What may be asked is a written list (``core.terminal_tools``).
+A terminal's own ``netstat`` and ``ss`` are small scripts that ask here with curl, over a socket that only that terminal
+has. What may be asked is a written list (``core.terminal_tools``).
 """
 
 from __future__ import annotations
@@ -63,8 +63,9 @@ class Names:
     async def _run(self, line: list[str], writer: asyncio.StreamWriter) -> None:
         try:
             with Namespace.of_pid(self._host.pid) as namespace:
-                if namespace.inode != self._host.netns:
-                    raise NamespaceGone("this is another process")
+                if namespace.inode != self._host.netns:  # another process has this number now
+                    writer.write(_head("503 Service Unavailable"))
+                    return
                 writer.write(_head("200 OK"))
                 async with aclosing(run_inside(namespace, line, timeout_s=RUN_S)) as pieces:
                     async for text in pieces:

@@ -54,7 +54,9 @@ def why_not_of(row: Seat, now: float) -> str:
 def keep(seat: str, step: str, at: float, data: bytes) -> bool:
     """Writes down what was shown; False once a seat has as much in this step as is kept."""
     with writing():
-        kept = TerminalRecord.objects.filter(seat_id=seat, step=step).aggregate(count=Count("pk"), size=Sum(Length("data")))
+        kept = TerminalRecord.objects.filter(seat_id=seat, step=step).aggregate(
+            count=Count("pk"), size=Sum(Length("data"))
+        )
         if kept["count"] >= RECORD_PIECES or (kept["size"] or 0) >= RECORD_BYTES:
             return False
         packed = zlib.compress(data)

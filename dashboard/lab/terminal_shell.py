@@ -1,7 +1,7 @@
 """One terminal: a shell that comes and goes, what it has printed, and the windows that show it.
 
-Everything runs in the lab's loop; a shell is started and ended in a thread. Nobody is waited for: while no window keeps up,
-or more is printed than anybody can read, nothing is read from the shell, and so the program waits that prints it.
+Everything runs in the lab's loop; a shell is started and ended in a thread. Nobody is waited for: while no window keeps
+up, or more is printed than anybody can read, nothing is read from the shell, and so the program waits that prints it.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ READS = 4
 
 @dataclass(slots=True)
 class Tab:
-    """One window. ``read_to`` is up to where it has asked for the output of ``run``; ``asked_at`` when it last did, by the
-    loop's clock."""
+    """One window. ``read_to`` is up to where it has asked for the output of ``run``; ``asked_at`` when it last did, by
+    the loop's clock."""
 
     size: tuple[int, int]
     step: str = ""
@@ -95,7 +95,7 @@ class Terminal:
         self.changed()
 
     async def finish(self, reason: str = "", *, again: bool = True) -> None:
-        """The shell is ended, if it still runs. ``reason`` is what people are told, empty for how it ended by itself."""
+        """The shell is ended, if it runs. ``reason`` is what people are told, empty for how it ended by itself."""
         shell = self.shell
         if shell is None:
             if reason and (reason != self.ended or again != self.again):
@@ -219,7 +219,12 @@ class Terminal:
         loop = asyncio.get_running_loop()
         self._writable = loop.create_future()
         ready, fd = self._writable, shell.fd
-        loop.add_writer(fd, lambda: ready.done() or ready.set_result(None))
+
+        def can() -> None:
+            if not ready.done():
+                ready.set_result(None)
+
+        loop.add_writer(fd, can)
         try:
             await ready
         finally:
@@ -228,9 +233,6 @@ class Terminal:
                 loop.remove_writer(fd)
 
     def interrupt(self) -> None:
-        """Ctrl-C, also for a program that reads nothing of what was typed before."""
-        if self.shell is None:
-            return
-        with suppress(OSError):
-            if self.shell.write(b"\x03") == 0:
-                self.shell.interrupt()
+        """Ctrl-C."""
+        if self.shell is not None:
+            self.shell.interrupt()

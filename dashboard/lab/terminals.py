@@ -1,7 +1,7 @@
 """The terminals of a class: one for each seat, on its group's private host, whatever many windows show it.
 
-Everything that is asked takes and returns plain values and is asked in the lab's loop. A terminal ends with its host, its
-session and its seat, and where nobody looks or types.
+Everything that is asked takes and returns plain values and is asked in the lab's loop. A terminal ends with its host,
+its session and its seat, and where nobody looks or types.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ class Terminals:
     # What the web side asks.
 
     async def attach(self, place: Place, tab: str, cols: int, rows: int) -> Piece:
-        """A window shows the terminal of a seat from now on; a shell is started if there never was one. TerminalError if
-        the seat has too many windows."""
+        """A window shows the terminal of a seat from now on; a shell is started if there never was one. TerminalError
+        if the seat has too many windows."""
         found = self._terminals.get(place.seat)
         if found is None:
             found = self._terminals[place.seat] = self._made(place)
@@ -238,5 +238,3 @@ class Terminals:
                 await self._forget_names(seat)
                 self._host_of.pop(seat, None)
                 del there[seat]
-
-

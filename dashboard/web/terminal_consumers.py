@@ -1,7 +1,7 @@
 """The websocket of a terminal: the only one that reads. For the seat whose terminal it is, and for nobody else.
 
-Both ways are held back: nothing more is sent to a window that does not draw, and no more is taken from one than the shell
-takes. Who may have the terminal is asked again every few seconds, since a seat may go in another process.
+Both ways are held back: nothing more is sent to a window that does not draw, and no more is taken from one than the
+shell takes. Who may have the terminal is asked again every few seconds, since a seat may go in another process.
 """
 
 from __future__ import annotations
@@ -107,7 +107,9 @@ class TerminalConsumer(AsyncConsumer):
 
     async def websocket_connect(self, _message: dict[str, Any]) -> None:
         """Shows the terminal, or says why there is none."""
-        asked = {key: found[-1] for key, found in parse_qs(self.scope.get("query_string", b"").decode("latin-1")).items()}
+        asked = {
+            key: found[-1] for key, found in parse_qs(self.scope.get("query_string", b"").decode("latin-1")).items()
+        }
         self.step = asked.get("step", "")[:60]
         found = await self._look()
         await self.send({"type": "websocket.accept"})

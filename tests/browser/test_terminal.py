@@ -58,7 +58,9 @@ def test_a_terminal_from_the_lobby_to_the_recording(visitor: Visitor, visit: Vis
     expect(rows(page)).to_contain_text("It is a classroom boundary, not a security boundary.")
 
     # Typed, and read on the screen.
-    type_line(page, "docker run -d --name web --network host nginx >/dev/null && docker ps --format '{{.Names}}='$((6*7))")
+    type_line(
+        page, "docker run -d --name web --network host nginx >/dev/null && docker ps --format '{{.Names}}='$((6*7))"
+    )
     expect(rows(page)).to_contain_text("web=42", timeout=30_000)
     type_line(page, "clear; netstat -tulpn | grep :80")
     expect(rows(page)).to_contain_text(re.compile(r"0\.0\.0\.0:80 .*nginx"))

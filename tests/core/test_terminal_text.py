@@ -35,7 +35,13 @@ def test_lines_read_as_they_were_seen(shown: bytes, read: str) -> None:
     assert plain_text(shown) == read
 
 
-@given(st.lists(st.sampled_from([b"\x1b[", b"\x1b]", b"\x1b", b"9999999999", b"C", b"@", b"P", b"K", b"X", b"\b", b"a\n", b"\xff", b"\t"])))
+@given(
+    st.lists(
+        st.sampled_from(
+            [b"\x1b[", b"\x1b]", b"\x1b", b"9999999999", b"C", b"@", b"P", b"K", b"X", b"\b", b"a\n", b"\xff", b"\t"]
+        )
+    )
+)
 def test_whatever_was_shown_lines_stay_short_and_hold_nothing_that_acts(parts: list[bytes]) -> None:
     text = plain_text(b"".join(parts))
     assert all(len(line) <= LONGEST_LINE for line in text.splitlines())

@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -42,11 +43,15 @@ def hosts(folder: Path) -> tuple[PrivateHost, PrivateHost]:
     return asyncio.run(both())
 
 
-def at(host: PrivateHost, **more: object) -> Screen:
-    """Somebody sits down."""
-    screen = Screen(open_shell(host, 100, 30, **more))  # type: ignore[arg-type]
-    screen.sees(r":~#? ?\$? ")
-    return screen
+@contextmanager
+def at(host: PrivateHost, greeting: str = "") -> Iterator[Screen]:
+    """Somebody sits down, and goes."""
+    screen = Screen(open_shell(host, 100, 30, greeting=greeting))
+    try:
+        screen.sees(r":~# ")
+        yield screen
+    finally:
+        screen.shell.end()
 
 
 def shell_processes(host: PrivateHost) -> list[int]:
@@ -58,8 +63,7 @@ def test_it_is_on_its_own_host_and_sees_nothing_of_the_machine(
 ) -> None:
     host, neighbour = hosts
     monkeypatch.setenv("NETMODES_SECRET_KEY", "canary-of-the-environment")
-    screen = at(host, greeting="Welcome to the test.")
-    try:
+    with at(host, "Welcome to the test.") as screen:
         # It has what it is for.
         assert screen.run("docker info --format '{{.Name}}'") == (f"{host.name}\n", 0)
         assert screen.run("docker ps --format x") == ("", 0)
@@ -123,70 +127,64 @@ def test_it_is_on_its_own_host_and_sees_nothing_of_the_machine(
         caps = int(screen.run("grep CapEff /proc/self/status")[0].split()[1], 16)
         assert caps == sum(1 << number for number in (0, 3, 5, 6, 7, 10, 12, 13))
         assert screen.run("grep NoNewPrivs /proc/self/status")[0].split()[1] == "1"
-    finally:
-        screen.shell.end()
     until(lambda: not shell_processes(host))
 
 
 def test_keys_sizes_letters_and_the_end(hosts: tuple[PrivateHost, PrivateHost]) -> None:
     host, _ = hosts
-    screen = at(host)
-    assert shell_processes(host), "it counts within the host's limits"
-    screen.type("sleep 1000; echo over\r")
-    screen.sees(r"echo over\r\n")
-    until(lambda: len(shell_processes(host)) > 3)
-    screen.type("\x03")
-    screen.sees(r"\^C")
-    assert screen.run("echo grün 漢字") == ("grün 漢字\n", 0)
-    screen.type("trap 'echo resized' WINCH; read x\r")
-    screen.sees("read x\r\n")
-    screen.shell.resize(120, 40)
-    screen.sees("resized")
-    screen.type("\r")
-    assert screen.run("stty size") == ("40 120\n", 0)
-    # What was left in the background goes with the shell.
-    assert screen.run("nohup sleep 1001 >/dev/null 2>&1 & true")[1] == 0
-    screen.type("exit 3\r")
-    until(lambda: screen.shell.read(65536) == b"")
-    assert screen.shell.end() == 3
-    assert screen.shell.end() is None, "harmless when repeated"
+    with at(host) as screen:
+        assert shell_processes(host), "it counts within the host's limits"
+        screen.type("sleep 1000; echo over\r")
+        screen.sees(r"echo over\r\n")
+        until(lambda: len(shell_processes(host)) > 3)
+        screen.type("\x03")
+        screen.sees(r"\^C")
+        assert screen.run("echo grün 漢字") == ("grün 漢字\n", 0)
+        screen.type("trap 'echo resized' WINCH; sleep 1007 & wait; trap - WINCH; kill %1\r")
+        screen.sees("kill %1\r\n")
+        screen.shell.resize(120, 40)
+        screen.sees("resized")
+        assert screen.run("stty size")[0].startswith("40 120\n")
+        # What was left in the background goes with the shell.
+        assert screen.run("nohup sleep 1001 >/dev/null 2>&1 & true")[1] == 0
+        screen.type("exit 3\r")
+        until(lambda: screen.shell.read(65536) == b"")
+        assert screen.shell.end() == 3
+        assert screen.shell.end() is None, "harmless when repeated"
     until(lambda: not shell_processes(host))
 
 
 def test_a_program_that_reads_nothing_is_interrupted_all_the_same(hosts: tuple[PrivateHost, PrivateHost]) -> None:
-    screen = at(hosts[0])
-    screen.type("sleep 1000\r")
-    screen.sees("sleep 1000\r\n")
-    flood = b"x\r" * 2000
-    while taken := screen.shell.write(flood):
-        flood = flood[taken:] or b"x\r" * 2000
-    assert screen.shell.write(b"\x03") == 0, "nothing is taken any more"
-    screen.shell.interrupt()
-    screen.sees(r":~")
-    screen.shell.end()
+    with at(hosts[0]) as screen:
+        screen.type("sleep 1000\r")
+        screen.sees("sleep 1000\r\n")
+        flood = b"x\r" * 2000
+        while taken := screen.shell.write(flood):
+            flood = flood[taken:] or b"x\r" * 2000
+        screen.shell.interrupt()
+        screen.sees(r"\^C")
+        assert screen.run("echo here") == ("here\n", 0), "what was typed before is gone"
 
 
 def test_limits_hold_and_a_bomb_hurts_nobody_but_the_shell(hosts: tuple[PrivateHost, PrivateHost]) -> None:
     host, _ = hosts
-    screen = at(host)
     bomb = "i=0; while [ $i -lt 300 ]; do sleep 1002 & i=$((i+1)); done"
-    text, status = screen.run(f"sh -c '{bomb}'")
-    assert ("ork" in text, status != 0) == (True, True), text
-    assert len(shell_processes(host)) <= LIMITS.pids
-    done = subprocess.run(
-        ["docker", "-H", host.endpoint, "ps"], capture_output=True, timeout=20, check=False, env={"PATH": os.defpath}
-    )
-    assert done.returncode == 0, "its engine has room of its own"
-    screen.shell.end()
+    with at(host) as screen:
+        text, status = screen.run(f"sh -c '{bomb}'")
+        assert ("ork" in text, status != 0) == (True, True), text
+        assert len(shell_processes(host)) <= LIMITS.pids
+        command = ["docker", "-H", host.endpoint, "ps"]
+        done = subprocess.run(command, capture_output=True, timeout=20, check=False, env={"PATH": os.defpath})
+        assert done.returncode == 0, "its engine has room of its own"
     until(lambda: not shell_processes(host))
 
 
 def test_it_ends_with_its_host_and_there_is_none_without(folder: Path) -> None:
     host = asyncio.run(private_host.start(folder, limits=LIMITS, group="g-3"))
-    screen = at(host)
-    asyncio.run(private_host.stop(host))
-    until(lambda: screen.shell.read(65536) == b"")
-    assert screen.shell.end() is None
+    with at(host) as screen:
+        asyncio.run(private_host.stop(host))
+        until(lambda: screen.shell.read(65536) == b"")
+        assert screen.shell.end() is None
     with pytest.raises(HostShellError, match="does not run"):
         open_shell(host, 80, 24)
 
@@ -194,10 +192,9 @@ def test_it_ends_with_its_host_and_there_is_none_without(folder: Path) -> None:
 def test_whoever_started_it_may_die(hosts: tuple[PrivateHost, PrivateHost]) -> None:
     """As with kill -9 of the server: its side of the device is closed, and everything ends."""
     host, _ = hosts
-    screen = at(host)
-    screen.type("sleep 1003\r")
-    screen.sees("sleep 1003\r\n")
-    os.close(screen.shell.fd)
-    screen.shell.fd = os.open("/dev/null", os.O_RDWR)
-    until(lambda: not shell_processes(host))
-    screen.shell.end()
+    with at(host) as screen:
+        screen.type("sleep 1003\r")
+        screen.sees("sleep 1003\r\n")
+        os.close(screen.shell.fd)
+        screen.shell.fd = os.open("/dev/null", os.O_RDWR)
+        until(lambda: not shell_processes(host))

@@ -14,14 +14,24 @@ from dashboard.lab.terminal_names import Names
 
 
 @pytest.fixture
-async def door(tmp_path: Path) -> AsyncIterator[Path]:
+def here() -> int:
+    """This machine's network namespace."""
+    return Path("/proc/self/ns/net").stat().st_ino
+
+
+def left(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+@pytest.fixture
+async def door(tmp_path: Path, here: int) -> AsyncIterator[Path]:
     """The socket of a terminal on a host whose network is this machine's."""
-    netns = Path("/proc/self/ns/net").stat().st_ino
+    netns = here
     host = PrivateHost("host", os.getpid(), netns, str(tmp_path / "docker.sock"), 1.0, tmp_path, 1)
     names = Names(host)
     yield await names.open()
     await names.close()
-    assert list(tmp_path.iterdir()) == []
+    assert not left(tmp_path)
 
 
 async def ask(door: Path, *line: str, raw: bytes = b"") -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""Terminals of a class on real private hosts: shared by windows, kept for who comes back, ended with what they belong to."""
+"""Terminals of a class on real private hosts: shared by windows, kept for who comes back, ended with their host."""
 
 from __future__ import annotations
 
@@ -110,7 +110,9 @@ async def test_a_terminal_from_the_first_key_to_the_end_of_its_host(place: Schoo
     await window.sees(rf"netmodes-{states[0].host}.*:~# ")
 
     # Each has a host of their own, and port 80 on it.
-    await window.type("docker run -d --name web --network host nginx >/dev/null && docker ps --format '{{.Names}}-'$((6*7))\r")
+    await window.type(
+        "docker run -d --name web --network host nginx >/dev/null && docker ps --format '{{.Names}}-'$((6*7))\r"
+    )
     await window.sees(r"\nweb-42\r\n")
     await window.type("netstat -tulpn | grep :80\r")
     named = await window.sees(r"0\.0\.0\.0:80 .*LISTEN +(\d+)/(\S+)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -214,9 +215,9 @@ async def test_nothing_is_sent_to_a_window_that_draws_nothing(room: Class) -> No
         window = Window(socket)
         await window.hears("hello")
         window.type("yes netmodes\r")
-        with pytest.raises(TimeoutError):
-            while True:
-                async with asyncio.timeout(0.5):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                while True:
                     await window.step()
         assert window.at <= WINDOW_BYTES + 2 * 16384
         before = window.at
@@ -254,7 +255,9 @@ async def test_who_sends_more_than_a_shell_takes_is_sent_away(room: Class) -> No
     async with websocket(room.path, who=room.bob, headers=OWN) as socket:
         await Window(socket).hears("hello")
         for number in range(1500):
-            socket.incoming.put_nowait({"type": "websocket.receive", "text": json.dumps({"type": "seen", "at": number})})
+            socket.incoming.put_nowait(
+                {"type": "websocket.receive", "text": json.dumps({"type": "seen", "at": number})}
+            )
         assert await socket.closed() == 4429
 
 
