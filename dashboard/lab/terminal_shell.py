@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -94,8 +94,11 @@ class Terminal:
         self._resume()
         self.changed()
 
-    async def finish(self, reason: str = "", *, again: bool = True) -> None:
-        """The shell is ended, if it runs. ``reason`` is what people are told, empty for how it ended by itself."""
+    async def finish(
+        self, reason: str = "", *, again: bool = True, why: Callable[[int | None], Awaitable[str]] | None = None
+    ) -> None:
+        """The shell is ended, if it runs. ``reason`` is what people are told; where it is empty, what ``why`` makes of
+        the exit status."""
         shell = self.shell
         if shell is None:
             if reason and (reason != self.ended or again != self.again):
@@ -108,7 +111,9 @@ class Terminal:
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
         status = await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, shell.end))
-        self.ended, self.again = reason or end_words(status), again
+        if not reason:
+            reason = await why(status) if why is not None else end_words(status)
+        self.ended, self.again = reason, again
         self.changed()
 
     def _resume(self) -> None:

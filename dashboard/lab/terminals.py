@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from pathlib import Path
 
 from dashboard.core.terminal import (
@@ -17,6 +18,7 @@ from dashboard.core.terminal import (
     Piece,
     Place,
     TerminalError,
+    end_words,
     held,
     why_ends,
 )
@@ -34,6 +36,7 @@ from dashboard.lab.terminal_shell import Terminal
 
 log = logging.getLogger(__name__)
 SWEEP_S = 2.0
+TOGETHER_S = 2.0
 FULL = "All terminals that this server holds are open. Wait until one is closed."
 GREETING = (
     "You are root on your own Docker host. docker, curl, ip, ss and netstat are here; exit ends the shell.\n"
@@ -210,10 +213,17 @@ class Terminals:
     async def _over(self, found: Terminal) -> None:
         """A shell has ended by itself, or with its host."""
         async with found.lock:
-            host = self._host_of.get(found.place.seat)
-            gone = host is not None and not host.is_running()
-            await found.finish("Your private host was stopped, and your shell with it." if gone else "")
+            await found.finish(why=partial(self._why, self._host_of.get(found.place.seat)))
         await self._forget_names(found.place.seat)
+
+    async def _why(self, host: PrivateHost | None, status: int | None) -> str:
+        """How a shell has ended: what is killed with a host may be gone a moment before its engine is."""
+        end = asyncio.get_running_loop().time() + TOGETHER_S
+        while status is None and host is not None and asyncio.get_running_loop().time() < end:
+            if not host.is_running():
+                return "Your private host was stopped, and your shell with it."
+            await asyncio.sleep(0.05)
+        return end_words(status)
 
     async def _sweep(self) -> None:
         while self._terminals:

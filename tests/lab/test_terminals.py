@@ -25,6 +25,7 @@ from tests.lab.schools import School, school
 from tests.polling import eventually
 
 pytestmark = pytest.mark.engine
+COLOUR = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]\r?")
 
 
 @dataclass
@@ -52,7 +53,7 @@ class Window:
         if piece.run != self.run:
             self.text = ""
         self.last, self.run, self.change, self.at = piece, piece.run, piece.change, piece.offset + len(piece.data)
-        self.text += piece.data.decode("utf-8", "replace")
+        self.text = COLOUR.sub("", self.text + piece.data.decode("utf-8", "replace"))
         return self.text
 
     async def sees(self, pattern: str, deadline_s: float = 20.0) -> re.Match[str]:
@@ -147,7 +148,12 @@ async def test_a_terminal_from_the_first_key_to_the_end_of_its_host(place: Schoo
     assert window.run != first
     await place.hosts.reset(place.group(1))
     await window.is_told("Your private host was stopped")
-    await place.reaches(1, HostStage.READY)
+
+    async def is_another() -> bool:
+        state = await place.hosts.state_of(place.group(1))
+        return state.stage is HostStage.READY and state.host != states[0].host
+
+    await eventually(is_another, 30)
     await open_terminals.start(hers.seat)
     await window.type("docker ps -aq | wc -l\r")
     await window.sees(r"\n0\r\n")
@@ -186,9 +192,12 @@ async def test_it_ends_with_its_seat_its_session_and_idleness(place: School, ope
     await open_terminals.start(his.seat)
     await open_terminals.detach(his.seat, "b")
     place.later += 16 * 60.0
-    await eventually(lambda: open_terminals.running == 0)
-    gone = await open_terminals.read_from(his.seat, "b", "", 0, -1, 0.0)
-    assert gone.ended
+
+    async def is_gone() -> bool:
+        return (await open_terminals.read_from(his.seat, "b", "", 0, -1, 0.0)) == NOWHERE
+
+    await eventually(is_gone)
+    assert open_terminals.running == 0
 
     third = await Window(open_terminals, his, "b").open()
     await third.is_told("")
