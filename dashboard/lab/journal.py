@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
@@ -48,6 +49,7 @@ class JournalWriter:
         self._publisher = publisher
         self._clock = clock
         self._queue: list[Entry] = []
+        self._since: list[float] = []
         self._task: asyncio.Task[None] | None = None
 
     def append(self, cause: Cause, facts: Facts, text: str = "", about: tuple[str, ...] = ()) -> Entry:
@@ -55,6 +57,7 @@ class JournalWriter:
         entry = Entry(self.view.seq + 1, self._clock(), cause, facts, text, about)
         self.view = advance(self.view, entry)
         self._queue.append(entry)
+        self._since.append(time.monotonic())
         counted.entries_appended += 1
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._write())
@@ -95,6 +98,7 @@ class JournalWriter:
                 if isinstance(error, IntegrityError) and await self._is_gone():
                     counted.entries_given_up += len(self._queue)
                     self._queue.clear()
+                    self._since.clear()
                     return
                 # Disk full or locked: nothing is acknowledged, everything is kept and tried again.
                 if failures == 0:
@@ -107,9 +111,9 @@ class JournalWriter:
             if failures:
                 self._publisher.trouble(self.experiment, "")
                 failures = 0
-            del self._queue[: len(batch)]
+            now = time.monotonic()
+            for since in self._since[: len(batch)]:
+                counted.commit_s.add(now - since)
+            del self._queue[: len(batch)], self._since[: len(batch)]
             counted.entries_written += len(batch)
-            now = self._clock()
-            for entry in batch:
-                counted.commit_s.add(now - entry.at)
             self._publisher.wake(self.experiment)
