@@ -129,7 +129,7 @@ export function createStage(root, raw) {
     const [here, hand] = value ?? [false, false];
     row.querySelector(".dot").classList.toggle("away", !here);
     row.toggleAttribute("data-needs", hand);
-    setText(slot(row, "person-state"), hand ? ` ✋ ${says.hand}` : here ? "" : ` ${value ? says.away : says.gone}`);
+    setText(slot(row, "person-state"), hand ? ` ${says.hand}` : here ? "" : ` ${value ? says.away : says.gone}`);
   }
 
   function changed(name, value) {
