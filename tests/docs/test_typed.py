@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.engine.lab_image import lab_image_archive
 from tests.docs.documents import PRINTS, ROOT, Block, blocks, pages
-from tests.private_engine import PrivateEngine
+from tests.private_engine import CACHE, PrivateEngine
 
 pytestmark = pytest.mark.engine
 LIMIT_S = 120
@@ -28,6 +29,7 @@ class Desk:
 
     def __init__(self, host: PrivateEngine, folder: Path) -> None:
         self._folder = folder
+        self._typed: dict[str, str] = {}
         self._enter = ["nsenter", "--target", str(host.pid), "--net", "--"]
         self._report = "ID"
         self._environment = {
@@ -36,15 +38,23 @@ class Desk:
             "NETMODES_DATA_DIR": str(folder / "data"),
             "COLUMNS": "120",
         }
+        archive = lab_image_archive(CACHE)
+        (folder / "data/cache").mkdir(mode=0o700, parents=True)
+        (folder / "data/cache" / archive.name).symlink_to(archive)
         program = folder / "netmodes"
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT}/manage.py" "$@"\n')
         program.chmod(0o755)
 
     def type(self, line: str) -> str:
-        """What a line prints; AssertionError where it fails."""
+        """What a line prints; AssertionError where it fails. What several pages say to type of ours is typed once."""
         line = re.sub(r"\bID\b", self._report, line)
-        if line.startswith("./netmodes up"):
-            return self._serve(line)
+        if not line.startswith("./netmodes "):
+            return self._run(line)
+        if line not in self._typed:
+            self._typed[line] = self._serve(line) if line.startswith("./netmodes up") else self._run(line)
+        return self._typed[line]
+
+    def _run(self, line: str) -> str:
         done = subprocess.run(
             [*self._enter, "bash", "-euo", "pipefail", "-c", line],
             cwd=self._folder,
@@ -84,6 +94,7 @@ class Desk:
 
 def shape(line: str) -> str:
     """A line without what differs from run to run: numbers, ids, how long bars are."""
+    line = re.sub(r"token=\S+", "token=#", line)
     line = re.sub(r"\b(?=[0-9a-f]*\d)[0-9a-f]{6,}\b", "#", line)
     line = re.sub(r"[\u2212+-]?\d[\d.,:]*", "#", line)
     return re.sub(r"[█▉▊▋▌▍▎▏─━·]+|\s+", " ", line).strip()
@@ -98,10 +109,16 @@ def first_missing(shown: str, printed: str) -> str | None:
     return None
 
 
+@pytest.fixture(scope="module")
+def room(engine_host: PrivateEngine, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """One desk for all pages, with what was saved at it."""
+    return Desk(engine_host, tmp_path_factory.mktemp("desk"))
+
+
 @pytest.fixture
-def desk(engine_host: PrivateEngine, tmp_path: Path) -> Iterator[Desk]:
-    """A desk; nothing of it stays on the engine."""
-    yield Desk(engine_host, tmp_path)
+def desk(room: Desk, engine_host: PrivateEngine) -> Iterator[Desk]:
+    """A desk; nothing of a page stays on the engine."""
+    yield room
     left = engine_host.docker("ps", "-aq").split()
     if left:
         engine_host.docker("rm", "-f", "-v", *left)
