@@ -93,6 +93,7 @@ def channel_layer(redis: str) -> dict[str, Any]:
     """Django Channels' setting: over Redis where there is one."""
     if not redis:
         return {"BACKEND": "channels.layers.InMemoryChannelLayer"}
-    host = {"address": redis, "socket_connect_timeout": 2.0, "health_check_interval": 15}
+    # The layer waits for 5 s in one read: a Redis that hangs is noticed after that.
+    host = {"address": redis, "socket_connect_timeout": 2.0, "socket_timeout": 12.0}
     settings = {"hosts": [host], "prefix": "netmodes", "capacity": 1000, "expiry": 10}
     return {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": settings}

@@ -93,9 +93,9 @@ elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     configuration.bound_connections(DATABASES["default"])
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-#: Where wake-ups go between processes; without it each process knows its own alone.
+#: Where wake-ups go between processes (``lab.wakes``); without it each process knows its own alone.
 REDIS_URL = configuration.value("REDIS_URL")
-CHANNEL_LAYERS = {"default": configuration.channel_layer(REDIS_URL)}
+CHANNEL_LAYERS = {"default": configuration.channel_layer(""), "wakes": configuration.channel_layer(REDIS_URL)}
 
 SESSION_ENGINE = "dashboard.web.session_store"
 SESSION_COOKIE_HTTPONLY = True

@@ -52,7 +52,7 @@ _METHODS: dict[str, Question] = {
 def _client() -> Any:
     from redis.asyncio import from_url
 
-    return from_url(settings.REDIS_URL, socket_connect_timeout=2.0)
+    return from_url(settings.REDIS_URL, socket_connect_timeout=2.0, socket_timeout=12.0)
 
 
 async def _entries(client: Any, stream: str, heard: Callable[[dict[bytes, bytes]], None]) -> None:

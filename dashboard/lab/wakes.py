@@ -19,6 +19,9 @@ from dashboard.lab.telemetry import counted
 
 log = logging.getLogger(__name__)
 
+#: The layer of the settings that reaches other processes. Another than that of the websockets: each of those listens to
+#: its own, and who listens to one layer waits for all others that do.
+LAYER = "wakes"
 #: Who listens: every web process, and the lab.
 WEB, LAB = "web", "lab"
 #: Wake-ups may have been lost: look at everything.
@@ -84,7 +87,7 @@ class Wakes:
         self._some.set()
 
     async def _send(self) -> None:
-        layer: Any = get_channel_layer()  # type: ignore[no-untyped-call]  # channels ships no types
+        layer: Any = get_channel_layer(LAYER)  # type: ignore[no-untyped-call]  # channels ships no types
         while True:
             await self._some.wait()
             self._some.clear()
@@ -100,7 +103,7 @@ class Wakes:
                     self._trouble(error)
 
     async def _listen(self, own: tuple[str, ...], heard: Callable[[Wake], None]) -> None:
-        layer: Any = get_channel_layer()  # type: ignore[no-untyped-call]  # channels ships no types
+        layer: Any = get_channel_layer(LAYER)  # type: ignore[no-untyped-call]  # channels ships no types
         while True:
             staying = None
             try:

@@ -134,7 +134,7 @@ class Team:
         for feed in self._classes.feeds():
             before, feed.marks = feed.marks, await in_database(marks_of, feed.experiment)
             before_at, feed.marked_at = feed.marked_at, loop.time()
-            if before != feed.marks and before != Marks():
+            if before != feed.marks:
                 self._changed(feed, before, before_at)
 
     def _changed(self, feed: ClassFeed, before: Marks, before_at: float) -> None:

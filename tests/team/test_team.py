@@ -43,6 +43,7 @@ def shape(engine_host: PrivateEngine) -> Iterator[TeamShape]:
         for identity in removed:
             server.remove(identity)
         until(lambda: json.loads(server.ask("GET", "/api/experiments").body) == [], HEALED_S)
+        server.hang_up()
 
 
 _cookies: dict[str, str] = {}
@@ -54,13 +55,17 @@ def at(web: Member) -> Server:
 
 
 @pytest.fixture
-def one(shape: TeamShape) -> Server:
-    return at(shape.webs[0])
+def one(shape: TeamShape) -> Iterator[Server]:
+    server = at(shape.webs[0])
+    yield server
+    server.hang_up()
 
 
 @pytest.fixture
-def two(shape: TeamShape) -> Server:
-    return at(shape.webs[1])
+def two(shape: TeamShape) -> Iterator[Server]:
+    server = at(shape.webs[1])
+    yield server
+    server.hang_up()
 
 
 def running(server: Server, modes: tuple[str, ...] = MODES) -> str:
@@ -225,8 +230,9 @@ async def test_a_database_that_is_restarted_loses_nothing(shape: TeamShape, one:
         await reaches(frames, "stopped")
 
 
-async def test_who_hung_on_a_web_process_that_is_killed_goes_on_at_the_other(shape: TeamShape, two: Server) -> None:
-    one = at(shape.webs[0])
+async def test_who_hung_on_a_web_process_that_is_killed_goes_on_at_the_other(
+    shape: TeamShape, one: Server, two: Server
+) -> None:
     identity = await ask(lambda: running(one))
     try:
         async with watching(one, identity) as frames:
