@@ -81,4 +81,6 @@ async def readyz(request: HttpRequest) -> HttpResponse:
         said = [{"part": str(one.part), "reason": one.reason, "since": _since(one)} for one in missing]
         answer = JsonResponse({"ready": not missing, "missing": said}, status=status)
     answer["Cache-Control"] = "no-store"
+    # Health checks ask every few seconds: what is missing is in the log once, from who misses it.
+    answer._has_been_logged = True  # type: ignore[attr-defined]  # as django.utils.log marks it
     return answer

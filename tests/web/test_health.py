@@ -37,7 +37,7 @@ async def chip() -> str:
 
 
 async def test_an_engine_that_dies_later_is_noticed_and_so_is_its_return(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     engine = FakeEngine()
     async with lab_here(engine, tmp_path, monkeypatch):
@@ -50,6 +50,7 @@ async def test_an_engine_that_dies_later_is_noticed_and_so_is_its_return(
         assert "secret" not in (await http("GET", "/readyz")).text, "it is told to everybody"
         assert "Engine 26.1.5 does not answer" in await chip()
         assert (await http("GET", "/healthz")).status == 200
+        assert not [one for one in caplog.records if one.name == "django.request"], "health checks fill no log"
         engine.come_back()
         await eventually(ready)
         assert "does not answer" not in await chip()
