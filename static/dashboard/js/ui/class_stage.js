@@ -47,7 +47,9 @@ function createMirror(root, track) {
   const table = createTable(section);
   const columns = createColumns(section);
   const tracks = new Map();
+  const box = section.querySelector(".scroll");
   let drawn = null;
+  let pointed = "";
 
   function trackOf(number) {
     if (!tracks.has(number)) tracks.set(number, readTrack(track.mirrors[number].track));
@@ -62,6 +64,8 @@ function createMirror(root, track) {
     const row = section.querySelector("tr[data-pointed]");
     const only = section.querySelector("#only-differences");
     if (row?.hidden && only.checked) only.click();
+    if (row && pointer !== pointed) box.scrollTop = row.offsetTop - box.clientHeight / 2;
+    pointed = pointer;
   }
 
   return function draw(mirror, at) {
@@ -74,7 +78,7 @@ function createMirror(root, track) {
     setText(slot(section, "mirror-title"), shown.title);
     setText(slot(section, "mirror-why"), shown.why);
     setHidden(slot(section, "mirror-why"), !shown.why);
-    setHidden(section.querySelector(".scroll"), !shown.track);
+    setHidden(box, !shown.track);
     setHidden(section.querySelector("#search"), !shown.track);
     setHidden(section.querySelector(".tick"), !shown.track);
     if (!shown.track) {
