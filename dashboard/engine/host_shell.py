@@ -27,6 +27,8 @@ SCRIPT = Path(__file__).with_name("host_shell.sh")
 #: Opens the other side of the device (ioctl_tty(2)); Python has no name for it.
 TIOCGPTPEER = 0x5441
 INTERRUPT = b"\x03"
+#: A line discipline keeps 4,096 bytes; what comes after waits before it, an interrupt too.
+UNREAD_BYTES = 2048
 END_S = 5.0
 OVER_S = 1.0
 
@@ -71,20 +73,17 @@ class HostShell:
             set_size(self.fd, cols, rows)
 
     def interrupt(self) -> None:
-        """Ctrl-C, also for a program that reads nothing: what was typed before is gone then, as at any terminal."""
+        """Ctrl-C, after what was typed before; where a program has left too much of that unread, instead of it: no key
+        would come through."""
         with suppress(OSError):
-            if termios.tcgetattr(self.fd)[3] & termios.ISIG:
-                self._flush()
+            other = fcntl.ioctl(self.fd, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+            try:
+                if _unread(other) > UNREAD_BYTES and termios.tcgetattr(self.fd)[3] & termios.ISIG:
+                    termios.tcflush(self.fd, termios.TCOFLUSH)
+                    termios.tcflush(other, termios.TCIFLUSH)
+            finally:
+                os.close(other)
             self.write(INTERRUPT)
-
-    def _flush(self) -> None:
-        """Forgets what was typed and nobody has read: what waits on the way, and what waits on the other side."""
-        termios.tcflush(self.fd, termios.TCOFLUSH)
-        other = fcntl.ioctl(self.fd, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
-        try:
-            termios.tcflush(other, termios.TCIFLUSH)
-        finally:
-            os.close(other)
 
     def end(self) -> int | None:
         """Kills what still runs and returns the exit status; None if that was by somebody's hand."""
@@ -101,6 +100,11 @@ class HostShell:
         self.fd = -1
         status = self._process.returncode
         return None if status is None or status < 0 or status == 128 + signal.SIGKILL else status
+
+
+def _unread(fd: int) -> int:
+    """How much was typed that nobody has read, seen from the program's side (TIOCINQ)."""
+    return int(struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, bytes(4)))[0])
 
 
 def set_size(fd: int, cols: int, rows: int) -> None:

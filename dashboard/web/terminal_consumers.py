@@ -63,6 +63,8 @@ TOO_FAST = 4429
 #: How long a question for output waits, and how old the answer to who this is may be.
 WAIT_S = 3.0
 CHECK_S = 3.0
+#: How long an interrupt waits for what was typed before it.
+OVERTAKE_S = 0.3
 NO_SEAT = "You have no seat in this session on this device."
 
 
@@ -238,7 +240,7 @@ class TerminalConsumer(AsyncConsumer):
             return
         match frame:
             case Typed(data):
-                await self._typed(place.seat, data)
+                self._typed(place.seat, data)
             case Resize(cols, rows):
                 await self.terminals.resize(place.seat, self.tab, cols, rows)
             case Seen(at):
@@ -248,35 +250,39 @@ class TerminalConsumer(AsyncConsumer):
             case Start():
                 await self.terminals.start(place.seat)
 
-    async def _typed(self, seat: str, data: bytes) -> None:
-        if data == INTERRUPT:
-            await self._interrupt(seat)
-            return
+    def _typed(self, seat: str, data: bytes) -> None:
         self.queued += len(data)
         if self.queued > TYPED_WINDOW_BYTES:
             self._close(TOO_FAST)
             return
         self.typed.put_nowait(data)
+        if data == INTERRUPT:
+            asyncio.get_running_loop().call_later(OVERTAKE_S, self._overtake, seat, self.taken + self.queued)
 
-    async def _interrupt(self, seat: str) -> None:
-        """Ctrl-C overtakes what was typed before and nobody has read, which is gone then, as at any terminal."""
-        if self.queued:
-            self.typing.cancel()
-            await asyncio.gather(self.typing, return_exceptions=True)
-            self.typed = asyncio.Queue()
-            self.typing = self._task(self._type(seat))
-        self.taken, self.queued = self.taken + self.queued + len(INTERRUPT), 0
-        await self.terminals.interrupt(seat, self.tab)
-        await self._say(TerminalTaken(self.taken))
+    def _overtake(self, seat: str, until: int) -> None:
+        """An interrupt that does not come through goes before what was typed and nobody reads, which is gone then."""
+        if self.taken >= until or self.client is None or self.client.closing:
+            return
+        self.typing.cancel()
+        self.typed = asyncio.Queue()
+        self.taken, self.queued = self.taken + self.queued, 0
+        self.typed.put_nowait(INTERRUPT)
+        self.queued += len(INTERRUPT)
+        self.taken -= len(INTERRUPT)
+        self.typing = self._task(self._type(seat))
 
     async def _type(self, seat: str) -> None:
         """Hands over what was typed as fast as the shell takes it."""
+        typed = self.typed
         while True:
-            data = await self.typed.get()
+            data = await typed.get()
             wait_s = self.rate.take(len(data), time.monotonic())
             if wait_s > 0:
                 await asyncio.sleep(wait_s)
-            await self.terminals.write(seat, self.tab, data)
+            if data == INTERRUPT:
+                await self.terminals.interrupt(seat, self.tab)
+            else:
+                await self.terminals.write(seat, self.tab, data)
             self.queued -= len(data)
             self.taken += len(data)
             await self._say(TerminalTaken(self.taken))

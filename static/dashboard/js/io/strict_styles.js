@@ -2,9 +2,8 @@
 // elements become sheets that scripts make (CSSStyleSheet), attributes become properties. Both are what the policy allows
 // to a script that it lets run, and nothing that comes from elsewhere gains anything by it.
 
-function adopt(element) {
-  // A type that no browser knows: the element itself styles nothing, and so asks the policy for nothing.
-  element.type = "text/x-adopted";
+/** Stands where a <style> would; what is written into it goes into a sheet. A <style> asks the policy even while it is empty. */
+function adopted(element) {
   const sheet = new CSSStyleSheet();
   document.adoptedStyleSheets.push(sheet);
   let text = "";
@@ -23,10 +22,8 @@ export function keepStylesStrict() {
   if (Object.hasOwn(document, "createElement")) return;
   const { createElement } = Document.prototype;
   const { setAttribute } = Element.prototype;
-  document.createElement = (name, options) => {
-    const element = createElement.call(document, name, options);
-    return name === "style" ? adopt(element) : element;
-  };
+  document.createElement = (name, options) =>
+    name === "style" ? adopted(createElement.call(document, "template")) : createElement.call(document, name, options);
   HTMLElement.prototype.setAttribute = function (name, value) {
     if (name === "style") this.style.cssText = value;
     else setAttribute.call(this, name, value);
