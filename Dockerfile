@@ -37,6 +37,8 @@ RUN --mount=type=bind,source=containers,target=/containers --mount=type=bind,fro
     --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=cache,target=/root/.cache \
     /containers/make-wheel.sh /wheel \
     && /containers/pip.sh --python /opt/netmodes/bin/python install --no-compile --no-deps --no-index /wheel/*.whl \
+    # Translations are read from .mo files.
+    && find /opt/netmodes -name "*.po" -delete \
     # Compiled once, by content and not by date: nothing is written later, and the same files come out each time.
     && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/netmodes/lib
 
