@@ -5,7 +5,6 @@ export const WINDOW_BYTES = 16 * 1024;
 export const PASTE_BYTES = 64 * 1024;
 export const INTERRUPT = 3;
 const OFFSET_BYTES = 8;
-const LEAVE_MS = 2000;
 
 /** A frame of output: where its bytes begin, and the bytes. */
 export function readOutput(buffer) {
@@ -64,18 +63,10 @@ export function createOutbox(send) {
   };
 }
 
-/**
- * The way out for the keyboard: Escape, then Tab within two seconds. Everything else goes to the shell, the Escape too.
- * Called with each key that goes down, it says whether this one is left to the browser.
- */
-export function createWayOut() {
-  let escapedAt = -Infinity;
-  return (event, now) => {
-    const leaves = event.key === "Tab" && !event.ctrlKey && !event.altKey && now - escapedAt < LEAVE_MS;
-    if (event.key === "Escape") escapedAt = now;
-    else if (event.key !== "Shift") escapedAt = -Infinity;
-    return leaves;
-  };
+/** The way out for the keyboard: F6 to what follows the terminal, Shift+F6 to what is before it; every other key is the shell's. */
+export function wayOut(event) {
+  if (event.key !== "F6" || event.ctrlKey || event.altKey || event.metaKey) return "";
+  return event.shiftKey ? "before" : "after";
 }
 
 /** Whether what begins at `start` follows what a window has of the shell `run`; else its screen begins anew. */

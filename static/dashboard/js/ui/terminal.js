@@ -1,6 +1,6 @@
 // A terminal beside a step. The library is loaded when somebody opens it; then it opens by itself on the next steps.
 
-import { addressOf, createOutbox, createWayOut, goesOn } from "../core/terminal.js";
+import { addressOf, createOutbox, goesOn, wayOut } from "../core/terminal.js";
 import { keepStylesStrict } from "../io/strict_styles.js";
 import { connectTerminal } from "../io/terminal_socket.js";
 import { recall, remember } from "../io/storage.js";
@@ -196,8 +196,13 @@ export function createTerminal(main) {
     terminal.onBinary((text) => {
       if (live && !ended) outbox.push(Uint8Array.from(text, (one) => one.charCodeAt(0)));
     });
-    const leaves = createWayOut();
-    terminal.attachCustomKeyEventHandler((event) => event.type !== "keydown" || !leaves(event, performance.now()));
+    terminal.attachCustomKeyEventHandler((event) => {
+      const out = wayOut(event);
+      if (!out) return true;
+      event.preventDefault();
+      if (event.type === "keydown") (out === "after" ? card.querySelector("#terminal-keys") : reader).focus();
+      return false;
+    });
 
     let fitting = 0;
     new ResizeObserver(() => {
