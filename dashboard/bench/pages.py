@@ -102,7 +102,7 @@ def _cookies(server: Server) -> list[dict[str, str]]:
 
 async def look(node: Path, modules: Path, port: int, pages: list[dict[str, object]]) -> tuple[Seen, ...]:
     """Lighthouse's visits in the order of the pages."""
-    command = (str(node), str(BASE / "dashboard/bench/lighthouse.mjs"))
+    command = (str(node), str(BASE / "dashboard/bench/lighthouse/visit.mjs"))
     process = await asyncio.create_subprocess_exec(
         *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )

@@ -135,6 +135,10 @@ class Machine:
         (self.checkout / "netmodes").chmod(0o755)
         for name in ("requirements.txt", "requirements-dev.txt", "package.json", "package-lock.json"):
             shutil.copy(REPOSITORY / name, self.checkout)
+        lighthouse = self.checkout / "dashboard/bench/lighthouse"
+        lighthouse.mkdir(parents=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(REPOSITORY / "dashboard/bench/lighthouse" / name, lighthouse)
         (self.checkout / "vagrant").mkdir()
         shutil.copy(REPOSITORY / "vagrant" / "netmodes.service", self.checkout / "vagrant")
         (self.checkout / "templates").mkdir()

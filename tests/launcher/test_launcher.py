@@ -502,6 +502,20 @@ def test_node_is_taken_by_itself_where_only_what_runs_is_installed(machine: Mach
     assert f"--require-hashes --only-binary :all: --retries 1 --timeout 15 --target {machine.data}/vendor/tool" in pip
 
 
+def test_lighthouse_comes_once_and_only_for_its_benchmark(machine: Machine) -> None:
+    with engine(machine.socket):
+        machine.run("bench", "launch")
+        machine.run("bench", "pages", "--help")
+        assert machine.asked("npm") == []
+        machine.run("bench", "launch", "pages")
+        machine.run("bench", "pages")
+    (asked,) = machine.asked("npm")
+    assert asked.startswith(f"npm ci {machine.data}/lighthouse --ignore-scripts ")
+    assert (machine.data / "lighthouse/package.json").read_text() == (
+        REPOSITORY / "dashboard/bench/lighthouse/package.json"
+    ).read_text()
+
+
 def test_the_tests_share_their_npm_packages_with_the_pages(machine: Machine) -> None:
     machine.run("test")
     assert [line.split()[2] for line in machine.asked("npm")] == [f"{machine.data}/node".split()[0]]
@@ -518,10 +532,12 @@ def test_the_locks_hold_hashes_and_no_addresses() -> None:
         assert "://" not in text
         entries = re.split(r"\n(?=[a-z])", text.strip())
         assert all("--hash=sha256:" in entry for entry in entries)
-    npm = json.loads((REPOSITORY / "package-lock.json").read_text())
-    packages = [package for name, package in npm["packages"].items() if name]
-    assert packages
-    assert all("integrity" in package and "resolved" not in package for package in packages)
+    for folder in (REPOSITORY, REPOSITORY / "dashboard/bench/lighthouse"):
+        text = (folder / "package-lock.json").read_text()
+        assert "://" not in text
+        packages = [package for name, package in json.loads(text)["packages"].items() if name]
+        assert packages
+        assert all("integrity" in package and "resolved" not in package for package in packages)
 
 
 def test_what_is_tested_is_what_runs() -> None:
