@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from django.conf import settings
@@ -33,12 +35,46 @@ def lab_is_here() -> bool:
     return False
 
 
+@contextmanager
+def announced(address: str) -> Iterator[None]:
+    """While this process serves there: ``serving`` says so and is locked, with an engine or without. The kernel frees
+    the lock when the process ends, however it ends. OSError if another holds it."""
+    path = address_file()
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, address.encode())
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
+
+
+def _held(path: Path) -> str | None:
+    """What stands in the file, if somebody serves there."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read()
+    except OSError:
+        return None
+    return None
+
+
 def served_address() -> str | None:
     """Where this data folder is served from already; None if by nobody, or by somebody who is not that far."""
-    if configuration.value("NETMODES_ROLE") == Role.WEB or lab_is_here():
-        with suppress(FileNotFoundError):
-            return address_file().read_text(encoding="utf-8")
-    return None
+    return _held(address_file())
+
+
+def served_addresses() -> tuple[str, ...]:
+    """All that serve from this data folder, whatever their role."""
+    found = (_held(path) for path in sorted(configuration.data_dir().glob("serving*")))
+    return tuple(address for address in found if address)
 
 
 def public_address(address: str) -> str:

@@ -16,8 +16,8 @@ from dashboard.core.team import Role, role_of
 from dashboard.lab.lab_process import run_lab
 from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand
 from dashboard.management.serving import (
-    address_file,
     address_to_open,
+    announced,
     lab_is_here,
     public_address,
     served_address,
@@ -114,14 +114,13 @@ class Command(NetmodesCommand):
             proxy_headers=False,
         )
         url = address_to_open(host, port)
-        address = address_file()
-        address.write_text(url, encoding="utf-8")
         try:
             # Cleaned up by then: uvicorn raises the signal once more when it has stopped.
-            with suppress(KeyboardInterrupt):
+            with announced(url), suppress(KeyboardInterrupt):
                 Server(config, self, url, sign_in_line(public_address(url))).run(sockets=[listening])
-        finally:
-            address.unlink(missing_ok=True)
+        except BlockingIOError:
+            message = f"Another Netmodes begins to serve from {configuration.data_dir()} just now."
+            raise CommandError(message, returncode=FAILED) from None
 
     def _serves_already(self) -> bool:
         """A second ``up`` says where the first one serves, with a fresh link: the old one may be lost."""
