@@ -102,5 +102,6 @@ def cpu_seconds(pid: int) -> float:
 def environment_with(**values: str) -> dict[str, str]:
     """This process's environment with other values; what would lead to the person's own data is left out."""
     left_out = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "NETMODES_")
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(left_out)}
+    programs = {"NETMODES_NODE_MODULES"}
+    kept = {key: value for key, value in os.environ.items() if key in programs or not key.startswith(left_out)}
     return kept | values
