@@ -65,7 +65,13 @@ LABEL org.opencontainers.image.title="Netmodes" \
 ENTRYPOINT ["netmodes"]
 HEALTHCHECK --interval=20s --timeout=10s --start-period=90s --start-interval=2s --retries=3 CMD ["netmodes", "health"]
 
+# The image for comparisons where no registry answers and on private hosts; made here, since lab reaches no archive.
+FROM netmodes AS lab-image
+RUN --mount=type=bind,source=containers,target=/containers --mount=type=bind,from=archive,target=/archive,rw \
+    /containers/make-lab-image.sh /lab-image
+
 FROM netmodes AS lab
+COPY --from=lab-image /lab-image /usr/share/netmodes
 # What it reads the machine with (`netmodes doctor`); the engine is not here.
 RUN --mount=type=bind,source=containers,target=/containers --mount=type=bind,from=archive,target=/archive,rw \
     /containers/install.sh iproute2 iptables nftables conntrack net-tools busybox-static \

@@ -79,7 +79,11 @@ make_base() {
     for file in /etc/resolv.conf /etc/hosts; do cp -L "$file" "$root$file"; done
     chroot "$root" apt-get -qq update
     chroot "$root" apt-get -qq -y --no-install-recommends --download-only install python3 python3-venv iproute2 iptables \
-        nftables conntrack net-tools busybox-static docker.io postgresql redis-server >/dev/null
+        nftables conntrack net-tools busybox-static docker.io nginx postgresql redis-server >/dev/null
+    # The lab image is made from packages of libraries that the base has already.
+    # shellcheck disable=SC2016  # dpkg-query's own
+    chroot "$root" sh -c 'cd /var/cache/apt/archives && apt-get -qq -o APT::Sandbox::User=root download \
+        $(dpkg-query -W -f "\${Package}\n" "lib*" "zlib*" | sort -u)'
     mkdir "$work/archive"
     cp -a "$root/var/lib/apt/lists" "$root/var/cache/apt/archives" "$work/archive/"
     rm -rf --one-file-system "$root"
@@ -128,12 +132,12 @@ fi
 compose build --quiet || fail 'could not build'
 took 'images'
 base=$(docker image inspect --format '{{.Size}}' debian:13-slim)
-for image in netmodes-web:local netmodes-lab:local; do
+for image in netmodes:web netmodes:lab; do
     size=$(docker image inspect --format '{{.Size}}' "$image")
     printf 'compose: %s: %d MB, of which the base %d MB\n' "$image" $((size / 1000000)) $((base / 1000000))
 done
 for tool in gcc pip pip3 npm dockerd docker curl; do
-    ! docker run --rm --network none --entrypoint sh netmodes-web:local -c "command -v $tool" || fail "web has $tool"
+    ! docker run --rm --network none --entrypoint sh netmodes:web -c "command -v $tool" || fail "web has $tool"
 done
 
 compose_ready=1

@@ -173,3 +173,14 @@ def test_it_is_a_small_image_with_its_port_exposed(engine_host: PrivateEngine) -
     size, exposed = engine_host.inspect("nginx", "{{.Size}} {{json .Config.ExposedPorts}}").split()
     assert int(size) < 40_000_000
     assert exposed == '{"80/tcp":{}}'
+
+
+def test_an_archive_that_is_carried_along_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    carried = tmp_path / "share" / f"lab-image-{recipe()}.tar"
+    carried.parent.mkdir()
+    monkeypatch.setattr(lab_image, "CARRIED", carried.parent)
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(LabImageUnavailableError):
+        lab_image_archive(tmp_path / "data")
+    carried.touch()
+    assert lab_image_archive(tmp_path / "data") == carried
