@@ -21,6 +21,7 @@ from dashboard.backup.archive import BackupError, read_archive
 from dashboard.bench.services import Postgres, open_folder
 from dashboard.core.backups import Manifest
 from dashboard.lab.reconciler import LabLock
+from dashboard.management.serving import announced
 from tests.management.terminal import Done, Terminal
 from tests.polling import until
 
@@ -105,7 +106,9 @@ def test_what_was_acknowledged_before_is_in_it_though_something_writes_all_the_t
     assert (refused.code, refused.err.strip()) == (1, f"{file} is there already: name a new file.")
 
 
-def test_nothing_that_is_there_is_lost_and_nobody_is_disturbed(made: Terminal, tmp_path: Path) -> None:
+def test_nothing_that_is_there_is_lost_and_nobody_is_disturbed(
+    made: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "one.backup"
     assert made.run("backup", str(file), "--with-key").code == 0
     with closing(sqlite3.connect(made.folder / "netmodes.db")) as connection, connection:
@@ -120,6 +123,10 @@ def test_nothing_that_is_there_is_lost_and_nobody_is_disturbed(made: Terminal, t
     refused = made.run("restore", str(file), "--replace")
     assert (refused.code, "stop it first" in refused.err) == (1, True)
     lock.release()
+    monkeypatch.setenv("NETMODES_DATA_DIR", str(made.folder))
+    with announced("http://127.0.0.1:1"):  # as a server without an engine, which holds no lab
+        refused = made.run("restore", str(file), "--replace")
+    assert (refused.code, refused.err) == (1, "Netmodes serves on http://127.0.0.1:1: stop it first, then restore.\n")
     assert entries(made.folder / "netmodes.db") == [1]
     done = made.run("restore", str(file), "--replace", "--json")
     assert done.code == 0, done.err

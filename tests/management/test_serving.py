@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.management.serving import address_to_open, tell_service_manager
+from dashboard.management.serving import (
+    address_file,
+    address_to_open,
+    announced,
+    served_address,
+    served_addresses,
+    tell_service_manager,
+)
 
 
 @pytest.mark.parametrize(
@@ -40,3 +47,22 @@ def test_nobody_to_tell_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     tell_service_manager("READY=1")
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
     tell_service_manager("READY=1")
+
+
+def test_who_serves_says_so_until_the_end_with_an_engine_or_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NETMODES_DATA_DIR", str(tmp_path))
+    monkeypatch.delenv("NETMODES_ROLE", raising=False)
+    assert served_address() is None
+    with announced("http://127.0.0.1:7"):
+        assert served_address() == "http://127.0.0.1:7"
+        assert served_addresses() == ("http://127.0.0.1:7",)
+        with pytest.raises(BlockingIOError), announced("http://127.0.0.1:8"):
+            pass
+        assert served_address() == "http://127.0.0.1:7"
+        monkeypatch.setenv("NETMODES_ROLE", "web")
+        assert served_address() is None, "each process of pages has a file of its own"
+    monkeypatch.delenv("NETMODES_ROLE")
+    address_file().write_text("http://127.0.0.1:7")
+    assert served_address() is None, "one that was killed serves no longer"

@@ -13,6 +13,7 @@ from dashboard.backup.archive import BackupError
 from dashboard.backup.keeping import Restored, restore_backup
 from dashboard.core.backups import say_size
 from dashboard.management.commanding import FAILED, NetmodesCommand
+from dashboard.management.serving import served_addresses
 
 
 class Command(NetmodesCommand):
@@ -30,6 +31,9 @@ class Command(NetmodesCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Exit 0 once it is there, 1 with the reason."""
         source = Path(options["file"]).absolute()
+        if not options["check"] and (serving := served_addresses()):
+            message = f"Netmodes serves on {', '.join(serving)}: stop it first, then restore."
+            raise CommandError(message, returncode=FAILED)
         try:
             done = restore_backup(
                 source, configuration.data_dir(), self.migrate, replace=options["replace"], only_check=options["check"]
