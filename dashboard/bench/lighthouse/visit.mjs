@@ -31,6 +31,17 @@ function findings(lhr) {
   );
 }
 
+/** Lighthouse's report; a trace that did not come about on a busy machine is taken once more. */
+async function visit(lighthouse, url, port) {
+  for (let left = 2; ; left -= 1) {
+    // Lighthouse empties the cache and the storage of the origin before each run; cookies stay.
+    const { lhr } = await lighthouse(url, { port, onlyCategories: CATEGORIES, logLevel: "silent" });
+    if (!lhr.runtimeError) return lhr;
+    process.stderr.write(`${url}: ${lhr.runtimeError.message}\n`);
+    if (left === 0) throw new Error(lhr.runtimeError.code);
+  }
+}
+
 const asked = JSON.parse(await text(process.stdin));
 const { default: lighthouse } = await import(pathToFileURL(join(asked.modules, "lighthouse/core/index.js")));
 const { webSocketDebuggerUrl } = await (await fetch(`http://127.0.0.1:${asked.port}/json/version`)).json();
@@ -38,9 +49,7 @@ for (const page of asked.pages) {
   await command(webSocketDebuggerUrl, "Storage.clearCookies", {});
   const cookies = page.cookies.map((one) => ({ ...one, url: page.url, httpOnly: true }));
   await command(webSocketDebuggerUrl, "Storage.setCookies", { cookies });
-  // Lighthouse empties the cache and the storage of the origin before each run; cookies stay.
-  const { lhr } = await lighthouse(page.url, { port: asked.port, onlyCategories: CATEGORIES, logLevel: "silent" });
-  if (lhr.runtimeError) throw new Error(`${page.name}: ${lhr.runtimeError.message}`);
+  const lhr = await visit(lighthouse, page.url, asked.port);
   if (new URL(lhr.finalDisplayedUrl).pathname !== new URL(page.url).pathname) throw new Error(`${page.name} led to ${lhr.finalDisplayedUrl}`);
   const requests = lhr.audits["network-requests"].details.items.filter(({ url }) => url.startsWith("http"));
   const scores = Object.fromEntries(CATEGORIES.map((one) => [one, Math.round((lhr.categories[one].score ?? 0) * 100)]));
