@@ -13,7 +13,7 @@ from django.db.models import Count, Max, Min, Sum
 from django.db.models.functions import Length
 
 from dashboard.core.terminal import RECORD_BYTES, RECORD_PIECES, why_not
-from dashboard.core.terminal_text import plain_text
+from dashboard.core.terminal_text import plain_text, width_after
 from dashboard.core.training import HostsFor
 from dashboard.lab.store import Database
 from dashboard.lab.writing import writing
@@ -98,13 +98,14 @@ def pieces_of(seat: str, step: str) -> tuple[tuple[float, bytes], ...]:
 def lines_of(seat: str, step: str) -> tuple[tuple[float, str], ...]:
     """The same as text: (when, the lines that were finished since)."""
     found: list[tuple[float, str]] = []
-    before, last = b"", 0.0
+    before, last, width = b"", 0.0, 0
     for at, data in pieces_of(seat, step):
         whole, newline, rest = (before + data).rpartition(b"\n")
         if newline:
-            found.append((at, plain_text(whole + newline)))
+            found.append((at, plain_text(whole + newline, width)))
+            width = width_after(whole, width)
         before, last = rest[-LARGEST:], at
-    if before and (text := plain_text(before)):
+    if before and (text := plain_text(before, width)):
         found.append((last, text))
     return tuple(found)
 

@@ -22,6 +22,7 @@ from dashboard.core.terminal import (
     held,
     why_ends,
 )
+from dashboard.core.terminal_text import size_mark
 from dashboard.engine.host_limits import processes
 from dashboard.engine.host_records import PrivateHost, class_hosts
 from dashboard.engine.host_remains import kill
@@ -152,9 +153,14 @@ class Terminals:
     # From here on: acting.
 
     def _made(self, place: Place) -> Terminal:
+        marked: tuple[str, tuple[int, int]] | None = None
+
         def printed(data: bytes) -> None:
+            nonlocal marked
             if found.place.record:
-                self._recorder.add(place.seat, found.step, data)
+                mark = found.step, found.size
+                changed, marked = mark != marked, mark
+                self._recorder.add(place.seat, found.step, size_mark(*found.size) + data if changed else data)
 
         def over() -> None:
             task = asyncio.get_running_loop().create_task(self._over(found), name="terminal-over")

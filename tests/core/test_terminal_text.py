@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.core.terminal_text import LEFT_OUT, LONGEST_LINE, plain_text
+from dashboard.core.terminal_text import LEFT_OUT, LONGEST_LINE, plain_text, size_mark, width_after
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,10 @@ from dashboard.core.terminal_text import LEFT_OUT, LONGEST_LINE, plain_text
         (b"a\x00\x07\x1b7b\x1b(Bc\x1b=d", "abcd\n"),
         (b"\x1b[?2004h$ \x1b[?2004l\r", "$\n"),
         (b"cut \x1b[3", "cut 3\n"),
+        # In a window of ten a shell's line goes on in the next row: a blank, and back to that row's beginning.
+        (b"\x1b[8;24;10t$ 12345678 \r90\b\b\x1b[Kx", "$ 12345678x\n"),
+        (b"\x1b[8;24;10t$ 12345678 \r90\x1b[A\rX", "X 1234567890\n"),
+        (b"\x1b[8;24;10t0123456789\r\nab", "0123456789\nab\n"),
     ],
 )
 def test_lines_read_as_they_were_seen(shown: bytes, read: str) -> None:
@@ -47,3 +51,9 @@ def test_whatever_was_shown_lines_stay_short_and_hold_nothing_that_acts(parts: l
     assert all(len(line) <= LONGEST_LINE for line in text.splitlines())
     assert "\x1b" not in text
     assert all(one.isprintable() or one == "\n" for one in text)
+
+
+def test_a_size_is_marked_and_found_again() -> None:
+    assert width_after(b"x" + size_mark(80, 24) + b"y" + size_mark(100, 30), 0) == 100
+    assert width_after(b"nothing", 80) == 80
+    assert plain_text(size_mark(80, 24)) == ""
