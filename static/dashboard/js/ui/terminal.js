@@ -101,7 +101,7 @@ export function createTerminal(main) {
     terminal.textarea?.setAttribute("aria-label", says.input);
     terminal.textarea?.setAttribute("aria-describedby", "terminal-keys");
 
-    const known = { run: "", at: 0, step: card.dataset.step };
+    const known = { run: "", at: 0, step: card.dataset.ofStep };
     const encoder = new TextEncoder();
     let live = true; // what is drawn now was not printed before this window was there
     let ended = "";
