@@ -41,6 +41,9 @@ def _lab(monkeypatch: pytest.MonkeyPatch) -> None:
         def wake(self) -> None:
             """Nobody works."""
 
+        def heartbeat(self) -> None:
+            """Nothing is known of it."""
+
     monkeypatch.setattr(service, "_lab", Lab())
 
 
