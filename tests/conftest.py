@@ -1,33 +1,70 @@
-"""Fixtures that every part of the suite may use."""
+"""Fixtures that every part of the suite may use, and the suite in several processes (tests/workers.py)."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from dashboard import configuration
 from dashboard.engine import private_host
 from dashboard.engine.docker_engine import DockerEngine
-from dashboard.engine.lab_image import lab_image_archive
-from tests.private_engine import CACHE, PrivateEngine, private_engine
+from tests import workers
+from tests.private_engine import PrivateEngine, private_engine, share_lab_image
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A worker gets a machine of its own."""
+    if workers.is_worker(config):
+        workers.own_network()
+    else:
+        workers.allow_time_to_clean_up()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """What ``-n auto`` means."""
+    return workers.worker_count()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(specs: Sequence[Any]) -> None:
+    """Before the workers start."""
+    workers.own_folders(specs, configuration.data_dir())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> workers.Scheduler | None:
+    """Ours, unless another one was asked for with ``--dist``."""
+    return workers.Scheduler(config, log) if config.getoption("dist") == "load" else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
+    """In a worker, whatever ends the run early is followed by an orderly end."""
+    try:
+        return (yield)
+    except KeyboardInterrupt:
+        if workers.is_worker(session.config):
+            workers.clean_up_in_peace()
+        raise
 
 
 @pytest.fixture(scope="session")
 def engine_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateEngine]:
-    """One private host for the whole run, with the lab image loaded and tagged ``nginx``."""
+    """One private host for the whole run, or for each worker, with the lab image loaded and tagged ``nginx``."""
     with private_engine(tmp_path_factory.mktemp("engine-host")) as host:
         yield host
 
 
 @pytest.fixture(scope="session")
 def class_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A data folder for hosts of classes: their template is made in it once for the whole run."""
+    """A data folder for hosts of classes: their template is made in it once for the whole run, or for each worker."""
     folder = tmp_path_factory.mktemp("class")
-    archive = lab_image_archive(CACHE)
-    (folder / "cache").mkdir()
-    (folder / "cache" / archive.name).symlink_to(archive)
+    share_lab_image(folder)
     yield folder
     asyncio.run(private_host.stop_all(folder))
 

@@ -13,6 +13,8 @@ from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.images import ensure_image
 from dashboard.engine.lab_image import LAB_REFERENCE, lab_image_archive
 from dashboard.engine.private_host import PrivateHost
+from tests import engine_api
+from tests.workers import outside
 
 #: Kept between runs: the lab image is built once per recipe.
 CACHE = Path(__file__).resolve().parent.parent / "var"
@@ -54,9 +56,32 @@ class PrivateEngine:
         enter = ["nsenter", "-t", str(self.pid), "--net", "--mount", "--uts", "--", *command]
         return subprocess.run(enter, capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False)
 
+    def leave_nothing(self) -> None:
+        """Removes every container and every network that was made; AssertionError, naming them, if there were any."""
+        containers, networks = engine_api.containers(self.endpoint), engine_api.networks(self.endpoint)
+        if containers:
+            self.docker("rm", "-f", "-v", *containers)
+        if networks:
+            self.docker("network", "rm", *networks)
+        assert not containers, f"containers stay: {containers}"
+        assert not networks, f"networks stay: {networks}"
+
     def inspect(self, container: str, template: str) -> str:
         """``docker inspect --format``."""
         return self.docker("inspect", "--format", template, container)
+
+
+def build_lab_image() -> Path:
+    """The lab image as an archive, built at the first call ever."""
+    with outside():
+        return lab_image_archive(CACHE)
+
+
+def share_lab_image(folder: Path) -> None:
+    """Puts the lab image into a data folder, where it would otherwise be built once more."""
+    archive = build_lab_image()
+    (folder / "cache").mkdir(parents=True, exist_ok=True)
+    (folder / "cache" / archive.name).symlink_to(archive)
 
 
 async def load_lab_image(host: PrivateHost) -> None:
@@ -72,7 +97,7 @@ async def load_lab_image(host: PrivateHost) -> None:
 @contextmanager
 def private_engine(data_dir: Path) -> Iterator[PrivateEngine]:
     """A private host with the lab image, gone without a trace at the end, even if the tests are killed."""
-    lab_image_archive(CACHE)
+    build_lab_image()
     host = asyncio.run(private_host.start(data_dir, die_with_parent=True))
     try:
         asyncio.run(load_lab_image(host))

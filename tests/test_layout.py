@@ -37,6 +37,7 @@ BESIDE: dict[str, str] = {
     "engine/test_hostile_engine.py": "answers that are nonsense end in a value or an EngineError",
     "engine/test_run_line.py": "the line that is shown does what was done",
     "latency/test_filtered.py": "a firewall between client and server",
+    "latency/test_told_apart.py": "what the runner finds on a quiet machine: differences of microseconds",
     "lab/test_faults.py": "the lab on an engine and a database that fail",
     "netns/test_truth.py": "what is read is what ip, ss and sysctl say",
 }

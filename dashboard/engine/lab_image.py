@@ -6,6 +6,7 @@ is unpacked onto the machine.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import os
@@ -15,7 +16,8 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -72,10 +74,12 @@ def lab_image_archive(data_dir: Path, progress: Callable[[str, float | None], No
     archive = cache / f"lab-image-{recipe()}.tar"
     if (carried := CARRIED / archive.name).exists():
         return carried
-    with _building:
+    if archive.exists():
+        return archive
+    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _one_at_a_time(cache):
         if archive.exists():
             return archive
-        cache.mkdir(parents=True, exist_ok=True, mode=0o700)
         for tool in ("apt-get", "apt-cache", "dpkg-deb"):
             if shutil.which(tool) is None:
                 raise LabImageUnavailableError(
@@ -91,6 +95,14 @@ def lab_image_archive(data_dir: Path, progress: Callable[[str, float | None], No
             unfinished.replace(archive)
         shutil.rmtree(cache / "apt-lists", ignore_errors=True)
     return archive
+
+
+@contextmanager
+def _one_at_a_time(cache: Path) -> Iterator[None]:
+    """One build at a time, of all threads and processes that share the folder: package lists have one place."""
+    with _building, (cache / ".lab-image.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _run(command: list[str], folder: Path) -> str:

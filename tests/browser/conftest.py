@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from tests.browser.comparison import ExperimentPage
 from tests.browser.server import Server
 from tests.browser.visitor import DEADLINE_MS, REPORT_VIOLATIONS, Show, Visit, Visitor
-from tests.private_engine import PrivateEngine
+from tests.private_engine import PrivateEngine, share_lab_image
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking"]
@@ -22,7 +22,9 @@ expect.set_options(timeout=DEADLINE_MS)
 @pytest.fixture(scope="session")
 def server(engine_host: PrivateEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server on the suite's engine, signed in. At the end Ctrl-C must leave nothing."""
-    running = Server(tmp_path_factory.mktemp("server"), engine_host.endpoint)
+    folder = tmp_path_factory.mktemp("server")
+    share_lab_image(folder)
+    running = Server(folder, engine_host.endpoint)
     running.sign_in(running.start())
     try:
         yield running
@@ -33,10 +35,10 @@ def server(engine_host: PrivateEngine, tmp_path_factory: pytest.TempPathFactory)
     assert running.remains() == []
 
 
-# One browser per module: while Playwright's synchronous API runs, asyncio takes its loop for running in this
-# thread, and the asynchronous tests of other modules could not start theirs. The server comes before the browser:
-# its engine is started with a loop.
-@pytest.fixture(scope="module")
+# For this folder and not for the session: while Playwright's synchronous API runs, asyncio takes its loop for running
+# in this thread, and the asynchronous tests of other folders could not start theirs. The server comes before the
+# browser: its engine is started with a loop.
+@pytest.fixture(scope="package")
 def browser(server: Server) -> Iterator[Browser]:
     """Chromium, as the system has it."""
     path = next((found for name in NAMES if (found := shutil.which(name))), None)

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import HTTPCookieProcessor, Request, build_opener
 
+from tests import engine_api
 from tests.polling import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,7 +63,7 @@ class Server:
                 stderr=stderr,
             )
         process = self._process
-        until(lambda: LINK.search(out.read_text()) or process.poll() is not None, 30)
+        until(lambda: LINK.search(out.read_text()) or process.poll() is not None, 60)
         found = LINK.search(out.read_text())
         assert found is not None, f"the server did not start: {err.read_text()}"
         return found[0]
@@ -140,11 +141,5 @@ class Server:
 
     def remains(self) -> list[str]:
         """Containers and networks of experiments that the engine has."""
-        found: list[str] = []
-        for listing in (("ps", "-a"), ("network", "ls")):
-            command = ["docker", *listing, "-q", "--filter", "name=^nm-"]
-            done = subprocess.run(
-                command, env=self._environment, capture_output=True, text=True, timeout=20, check=True
-            )
-            found += done.stdout.split()
-        return found
+        endpoint = self._environment["DOCKER_HOST"]
+        return [*engine_api.containers(endpoint, name="^nm-"), *engine_api.networks(endpoint, name="^nm-")]

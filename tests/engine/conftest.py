@@ -34,11 +34,4 @@ def _nothing_stays(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     host: PrivateEngine = request.getfixturevalue("engine_host")
     yield
-    containers = host.docker("ps", "-aq").split()
-    networks = host.docker("network", "ls", "-q", "--filter", "type=custom").split()
-    if containers:
-        host.docker("rm", "-f", "-v", *containers)
-    if networks:
-        host.docker("network", "rm", *networks)
-    assert not containers, f"containers stay: {containers}"
-    assert not networks, f"networks stay: {networks}"
+    host.leave_nothing()

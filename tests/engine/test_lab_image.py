@@ -20,7 +20,7 @@ from dashboard.engine.lab_image import (
     recipe,
 )
 from tests.polling import until
-from tests.private_engine import CACHE, PrivateEngine
+from tests.private_engine import PrivateEngine, build_lab_image
 
 Run = Callable[..., str]
 
@@ -91,15 +91,15 @@ def test_of_a_package_only_the_program_and_its_libraries_are_taken(path: str, wa
 
 
 def test_the_archive_is_kept_and_named_after_its_recipe(tmp_path: Path) -> None:
-    archive = lab_image_archive(CACHE)
+    archive = build_lab_image()
     assert archive.name == f"lab-image-{recipe()}.tar"
     before = archive.stat().st_mtime_ns
-    assert lab_image_archive(CACHE) == archive
+    assert build_lab_image() == archive
     assert archive.stat().st_mtime_ns == before
 
 
 def test_everything_in_the_archive_belongs_to_root_and_nothing_is_special() -> None:
-    with tarfile.open(lab_image_archive(CACHE)) as archive:
+    with tarfile.open(build_lab_image()) as archive:
         for member in archive:
             assert (member.uid, member.gid) == (0, 0)
             assert not member.name.startswith(("/", ".."))

@@ -13,6 +13,7 @@ from dashboard.core.stream import Phase
 from dashboard.core.track import build_track, encode_track
 from dashboard.lab import store
 from dashboard.lab.experiment import Run
+from tests import engine_api
 from tests.benches import Bench
 from tests.core.test_track import assert_shows
 from tests.core.track_reader import Reader
@@ -24,7 +25,7 @@ ALL = {"machine", "host", "bridge", "user-bridge", "none", "container"}
 
 
 def names(host: PrivateEngine) -> set[str]:
-    return set(host.docker("ps", "-a", "--format", "{{.Names}}").split())
+    return set(engine_api.containers(host.endpoint))
 
 
 def add_link(host: PrivateEngine, pid: str, name: str) -> None:
@@ -69,7 +70,7 @@ async def test_every_mode_of_the_workshop_runs_side_by_side_and_leaves_nothing(
     assert [check.name for check in head.proof] == ["containers", "networks", "port 18080", "port 18081"]
     assert all(check.ok for check in head.proof), head.proof
     assert names(engine_host) == set()
-    assert engine_host.docker("network", "ls", "-q", "--filter", "type=custom") == ""
+    assert engine_api.networks(engine_host.endpoint) == []
     assert {one.status for one in (await bench.view(identity)).columns if one.key != "machine"} == {ArmStatus.GONE}
 
 
@@ -261,7 +262,7 @@ async def test_the_last_one_that_ends_ends_the_experiment(bench: Bench, engine_h
     engine_host.docker("rm", "-f", *names(engine_host))
     head = await bench.reaches(identity, Phase.FAILED)
     assert "any more" in head.notice
-    assert engine_host.docker("network", "ls", "-q", "--filter", "type=custom") == ""
+    assert engine_api.networks(engine_host.endpoint) == []
 
 
 async def test_a_network_that_is_taken_away_is_seen_and_the_rest_goes_on(

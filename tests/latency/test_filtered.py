@@ -25,7 +25,7 @@ FILTERS = {
 
 def filtered(zoo: Zoo, rule: str) -> None:
     """Adds one rule to the namespace's filter table."""
-    enter = ["nsenter", "-t", str(zoo.pid), "--net", "--", "iptables", "-A", *rule.split()]
+    enter = ["nsenter", "-t", str(zoo.pid), "--net", "--", "iptables", "-w", "5", "-A", *rule.split()]
     subprocess.run(enter, check=True, timeout=10)
 
 

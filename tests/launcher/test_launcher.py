@@ -424,9 +424,15 @@ def test_the_tests_end_with_pytest_and_pass_it_the_arguments(with_modules: Machi
     assert done.stdout.splitlines() == [
         "node --check static/dashboard/js/core/a.js",
         "node --test tests/js/**/*.test.mjs",
-        f"python -m pytest -o cache_dir={with_modules.data}/cache/pytest -k two words",
+        f"python -m pytest -o cache_dir={with_modules.data}/cache/pytest -n auto -k two words",
     ]
     assert "Installing docker.io: the tests start a Docker Engine of their own" in done.stderr
+
+
+@pytest.mark.parametrize(("words", "given"), [(["-n0"], "-n auto -n0"), (["-p", "no:xdist", "-x"], "-p no:xdist -x")])
+def test_who_wants_one_process_or_another_number_says_so(machine: Machine, words: list[str], given: str) -> None:
+    done = machine.run("test", *words)
+    assert done.stdout == f"python -m pytest -o cache_dir={machine.data}/cache/pytest {given}\n"
 
 
 def test_a_failing_browser_module_fails_the_tests_and_pytest_still_runs_last(with_modules: Machine) -> None:

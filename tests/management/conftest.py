@@ -3,36 +3,46 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.management.terminal import Terminal
-from tests.private_engine import PrivateEngine
+from tests.private_engine import PrivateEngine, share_lab_image
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a data folder has that was used before: the database as this version needs it, and nothing in it."""
+    folder = tmp_path_factory.mktemp("kept")
+    done = Terminal({**os.environ, "NETMODES_DATA_DIR": str(folder)}, folder).run("migrate", "-v", "0")
+    assert done.code == 0, done.err
+    return folder
+
+
+def used_before(folder: Path, kept: Path) -> Path:
+    """A data folder for one test: what takes seconds was done once for all."""
+    shutil.copytree(kept, folder, symlinks=True, ignore=shutil.ignore_patterns("secret.key"))
+    return folder
 
 
 @pytest.fixture
-def terminal(engine_host: PrivateEngine, tmp_path: Path) -> Iterator[Terminal]:
+def terminal(engine_host: PrivateEngine, tmp_path: Path, kept: Path) -> Iterator[Terminal]:
     """A terminal whose engine is the suite's; nothing stays on it."""
-    folder = tmp_path / "data"
+    folder = used_before(tmp_path / "data", kept)
+    share_lab_image(folder)
     made = Terminal({**os.environ, "NETMODES_DATA_DIR": str(folder), "DOCKER_HOST": engine_host.endpoint}, folder)
     yield made
     made.close()
-    containers = engine_host.docker("ps", "-aq").split()
-    networks = engine_host.docker("network", "ls", "-q", "--filter", "type=custom").split()
-    if containers:
-        engine_host.docker("rm", "-f", "-v", *containers)
-    if networks:
-        engine_host.docker("network", "rm", *networks)
-    assert not containers, f"containers stay: {containers}"
-    assert not networks, f"networks stay: {networks}"
+    engine_host.leave_nothing()
 
 
 @pytest.fixture
-def nowhere(tmp_path: Path) -> Iterator[Terminal]:
+def nowhere(tmp_path: Path, kept: Path) -> Iterator[Terminal]:
     """A terminal from which no engine answers."""
-    folder = tmp_path / "data"
+    folder = used_before(tmp_path / "data", kept)
     missing = f"unix://{tmp_path}/docker.sock"
     made = Terminal({**os.environ, "NETMODES_DATA_DIR": str(folder), "DOCKER_HOST": missing}, folder)
     yield made

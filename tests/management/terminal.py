@@ -89,6 +89,12 @@ class Terminal:
         self.folder = folder
         self._running: list[Running] = []
 
+    def somewhere_new(self) -> Terminal:
+        """From now on in a data folder that nothing has been kept in yet."""
+        self.folder = self.folder.parent / "new"
+        self.environment["NETMODES_DATA_DIR"] = str(self.folder)
+        return self
+
     def _command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-W", "error", str(ROOT / "manage.py"), *arguments]
 

@@ -11,6 +11,7 @@ from dashboard.core.journal import replay
 from dashboard.core.messages import Comparison
 from dashboard.core.report_check import check_file
 from dashboard.core.shapes import schema_of
+from tests import engine_api
 from tests.json_schema import violations
 from tests.management.terminal import LONG_S, Terminal, run_here
 from tests.polling import until
@@ -18,7 +19,7 @@ from tests.private_engine import PrivateEngine
 
 
 def names(host: PrivateEngine) -> list[str]:
-    return host.docker("ps", "-a", "--format", "{{.Names}}").split()
+    return engine_api.containers(host.endpoint)
 
 
 def test_the_answer_is_one_document_after_its_schema_and_nothing_is_left(
@@ -38,7 +39,7 @@ def test_the_answer_is_one_document_after_its_schema_and_nothing_is_left(
     assert any(one.port == 80 for one in found.states["bridge"].listeners), "it waited until the program served"
     assert {row.relation for row in found.rows} == {"same", "differs", "only"}
     assert names(engine_host) == []
-    assert engine_host.docker("network", "ls", "-q", "--filter", "type=custom") == ""
+    assert engine_api.networks(engine_host.endpoint) == []
 
 
 def test_without_json_it_is_a_table_for_a_person(terminal: Terminal) -> None:
@@ -139,7 +140,7 @@ def test_ctrl_c_in_the_middle_leaves_nothing(terminal: Terminal, engine_host: Pr
     assert done.out == ""
     assert "Traceback" not in done.err
     assert names(engine_host) == []
-    assert engine_host.docker("network", "ls", "-q", "--filter", "type=custom") == ""
+    assert engine_api.networks(engine_host.endpoint) == []
 
 
 def test_what_kill_9_leaves_is_reaped_and_a_living_command_is_left_alone(

@@ -10,11 +10,13 @@ import pytest
 
 from dashboard.engine.host_remains import start_ticks
 from tests.management.terminal import Terminal, run_here
+from tests.private_engine import share_lab_image
 
 FIELDS = {"id", "pid", "netns", "socket", "started"}
 
 
 def test_a_host_is_created_listed_used_and_removed(nowhere: Terminal) -> None:
+    share_lab_image(nowhere.folder)
     made = nowhere.run("hosts", "create", "--json")
     assert made.code == 0, made.err
     assert made.json["schema"] == "hosts/1"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.lab.context import LABEL
+from tests import engine_api
 from tests.management.terminal import LONG_S, Site, Terminal, run_here
 from tests.polling import until
 from tests.private_engine import PrivateEngine
@@ -21,11 +22,11 @@ COUNT = len(MODES) + 1
 
 
 def names(host: PrivateEngine) -> list[str]:
-    return host.docker("ps", "-a", "--format", "{{.Names}}").split()
+    return engine_api.containers(host.endpoint)
 
 
 def networks(host: PrivateEngine) -> list[str]:
-    return host.docker("network", "ls", "-q", "--filter", "type=custom").split()
+    return engine_api.networks(host.endpoint)
 
 
 def running(snapshot: dict[str, list[dict[str, str]]]) -> int:
@@ -33,7 +34,7 @@ def running(snapshot: dict[str, list[dict[str, str]]]) -> int:
 
 
 def test_it_says_the_link_and_ctrl_c_stops_everything(terminal: Terminal, engine_host: PrivateEngine) -> None:
-    site = terminal.serve().sign_in()
+    site = terminal.somewhere_new().serve().sign_in()
     assert f"Netmodes serves on http://127.0.0.1:{site.port}" in site.running.out
     one, two = site.launch(*MODES, arms=[SHARES]), site.launch("host", port=81)
     assert running(site.reaches(one, "running")) == COUNT + 1
@@ -174,7 +175,7 @@ def test_the_token_is_nowhere_but_in_the_line_that_is_meant_for_it(terminal: Ter
 
 
 def test_what_it_keeps_is_its_owner_s_alone(terminal: Terminal) -> None:
-    site = terminal.serve()
+    site = terminal.somewhere_new().serve()
     assert terminal.folder.stat().st_mode & 0o777 == 0o700
     for name in ("netmodes.db", "netmodes.db-wal", "netmodes.db-shm", "secret.key", "lab.lock"):
         assert (terminal.folder / name).stat().st_mode & 0o777 == 0o600, name

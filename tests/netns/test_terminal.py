@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 from contextlib import aclosing
 from pathlib import Path
 
@@ -37,8 +38,14 @@ def _running(*argv: str) -> list[int]:
     return found
 
 
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is made in passing is made here, where nobody else makes anything."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
 def _folders_left() -> list[Path]:
-    return list(Path("/tmp").glob("netmodes-*"))
+    return list(Path(tempfile.gettempdir()).glob("netmodes-*"))
 
 
 def _machine_hosts() -> str:

@@ -1,0 +1,142 @@
+"""The suite in several processes: what runs where, what begins first, and what each worker has to itself.
+
+``./netmodes test`` starts workers of pytest-xdist; ``-n0`` runs everything in one process. See docs/testing.md.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import NodeManager, WorkerController
+
+#: Files that nothing may run beside: they judge differences of microseconds. They come first, the other workers wait.
+ALONE = ("tests/latency/test_told_apart.py",)
+#: Files whose tests must not run beside each other, by what they would fight for: one worker takes all of a group.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "both cores, for processes that measure": (
+        "tests/lab/test_measurer.py",
+        "tests/lab/test_measuring.py",
+        "tests/latency/test_filtered.py",
+        "tests/latency/test_runner.py",
+        "tests/management/test_measure.py",
+    ),
+}
+#: Seconds of what takes long, a file or a folder: the first that fits. It begins early, so that all end together.
+SECONDS: dict[str, int] = {
+    "tests/browser/": 10,
+}
+#: What a worker may take to clean up after Ctrl-C: servers stop their experiments, engines end.
+CLEAN_UP_S = 60
+#: The machine of a worker: loopback, and an interface that leads nowhere.
+MACHINE = """\
+link set lo up
+link add eth0 type veth peer name uplink
+link set uplink up
+link set eth0 up
+address add 198.51.100.2/24 dev eth0
+"""
+
+_scopes = {file: name for name, files in GROUPS.items() for file in files} | dict.fromkeys(ALONE, "alone")
+_outside: list[int] = []
+
+
+def scope_of(nodeid: str) -> str:
+    """What stays together in one worker: a file, or a group of files."""
+    file = nodeid.partition("::")[0]
+    return _scopes.get(file, file)
+
+
+def seconds_of(scope: str) -> int:
+    """What a scope takes as far as it is known; 0 for what is quick."""
+    files = GROUPS.get(scope, (scope,))
+    return sum(next((known for start, known in SECONDS.items() if file.startswith(start)), 0) for file in files)
+
+
+def worker_count() -> int:
+    """How many workers keep this machine busy."""
+    return max(2, len(os.sched_getaffinity(0)))
+
+
+class Scheduler(LoadScopeScheduling):
+    """Whole scopes to workers: what must be alone first, then what takes long, then the rest in its random order."""
+
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        config.option.loadscopereorder = False
+        super().__init__(config, log)
+        self._alone: set[str] = set()
+
+    def _split_scope(self, nodeid: str) -> str:
+        scope = scope_of(nodeid)
+        if scope == "alone":
+            self._alone.add(nodeid)
+        return scope
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        """The next scope. While something runs alone, a worker that has nothing yet goes on waiting."""
+        if "alone" not in self.workqueue and self._alone and not self.assigned_work[node]:
+            return
+        first = "alone" if "alone" in self.workqueue else max(self.workqueue, key=seconds_of)
+        self.workqueue.move_to_end(first, last=False)
+        super()._assign_work_unit(node)
+
+    def mark_test_complete(self, node: WorkerController, item_index: int, duration: float = 0) -> None:
+        """Once nothing is alone any more, those that waited begin, with two scopes as from the start."""
+        super().mark_test_complete(node, item_index, duration)
+        if self._alone:
+            self._alone.discard(self.registered_collections[node][item_index])
+            if not self._alone:
+                for waiting in [*self.nodes, *self.nodes]:
+                    self._reschedule(waiting)
+
+
+def is_worker(config: pytest.Config) -> bool:
+    """Whether this process was started by another one to run some of its tests."""
+    return hasattr(config, "workerinput")
+
+
+def own_folders(specs: Sequence[Any], data_dir: Path) -> None:
+    """Each worker keeps its data, and so its database, in a folder of its own."""
+    for number, spec in enumerate(specs):
+        spec.env["NETMODES_DATA_DIR"] = str(data_dir / "tests" / str(number))
+
+
+def own_network() -> None:
+    """Moves this process into a network namespace of its own: its ports, and what listens on its machine, are nobody
+    else's. Needs root; not where the database or the channel layer is reached over the machine's network."""
+    if os.geteuid() == 0 and not (os.environ.get("DATABASE_URL") or os.environ.get("REDIS_URL")):
+        _outside.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY))
+        os.unshare(os.CLONE_NEWNET)
+        subprocess.run(["ip", "-batch", "-"], input=MACHINE, text=True, check=True, timeout=20)
+
+
+@contextmanager
+def outside() -> Iterator[None]:
+    """This thread on the machine's own network, for what is downloaded."""
+    if not _outside:
+        yield
+        return
+    inside = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    os.setns(_outside[0], os.CLONE_NEWNET)
+    try:
+        yield
+    finally:
+        os.setns(inside, os.CLONE_NEWNET)
+        os.close(inside)
+
+
+def allow_time_to_clean_up() -> None:
+    """In the process that started the workers: they are waited for, not killed after ten seconds."""
+    NodeManager.EXIT_TIMEOUT = CLEAN_UP_S
+
+
+def clean_up_in_peace() -> None:
+    """In a worker after Ctrl-C: no second one interrupts what removes engines and servers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
