@@ -20,19 +20,9 @@ from dashboard.core.stream import Phase, Snapshot
 from dashboard.lab import store
 from dashboard.models import Arm, Experiment
 from tests.specs import make_spec
-from tests.web.door import HOST, ORIGIN, Person, http, owner, person, post_json
+from tests.web.door import HOST, ORIGIN, Person, http, owner, post_json
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
-
-
-@pytest.fixture
-async def me() -> Person:
-    return await person()
 
 
 @database_sync_to_async

@@ -23,11 +23,6 @@ OWN = (("origin", ORIGIN),)
 
 
 @pytest.fixture
-async def me() -> Person:
-    return await person()
-
-
-@pytest.fixture
 async def identity() -> str:
     made: str = await database_sync_to_async(store.create_experiment)(make_spec("host", "bridge"))
     return made

@@ -20,11 +20,6 @@ from tests.web.door import HOST, owner
 from tests.web.markup import forbidden_in
 
 
-@pytest.fixture(autouse=True)
-def _no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
-
-
 @pytest.fixture
 def client(transactional_db: None) -> Iterator[Client]:
     made = Client(HTTP_HOST=HOST)

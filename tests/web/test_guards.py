@@ -12,7 +12,7 @@ from dashboard.asgi import BODY_LIMIT_BYTES
 from dashboard.lab import store
 from dashboard.web.guards import is_allowed_host, is_own_origin, split_host
 from tests.specs import make_spec
-from tests.web.door import HOST, NOBODY, ORIGIN, PORT, Person, flood, http, is_strict, person, websocket
+from tests.web.door import HOST, NOBODY, ORIGIN, PORT, Person, flood, http, is_strict, websocket
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -104,11 +104,6 @@ FOREIGN_HOSTS = (
 @database_sync_to_async
 def make_experiment() -> str:
     return store.create_experiment(make_spec("host", "bridge"))
-
-
-@pytest.fixture
-async def me() -> Person:
-    return await person()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import time
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.test import Client
 
 from dashboard.core.histogram import encode_times
@@ -22,13 +21,6 @@ from tests.specs import make_spec
 
 pytestmark = pytest.mark.django_db
 HERE: dict[str, Any] = {"HTTP_HOST": "127.0.0.1", "HTTP_ORIGIN": "http://127.0.0.1"}
-
-
-@pytest.fixture
-def me() -> Client:
-    client = Client()
-    client.force_login(get_user_model().objects.create(username="owner"))
-    return client
 
 
 @pytest.fixture
@@ -66,8 +58,8 @@ def measured(experiment: str, rounds: int = 12, keys: tuple[str, str] = ("host",
     return run
 
 
-def test_a_measurement_with_a_responder_launches_the_same_arms_again(me: Client, experiment: str) -> None:
-    answer = me.post(f"/experiments/{experiment}/measure/", {"probe": "tcp-rr", "seconds": "2"}, **HERE)
+def test_a_measurement_with_a_responder_launches_the_same_arms_again(owner: Client, experiment: str) -> None:
+    answer = owner.post(f"/experiments/{experiment}/measure/", {"probe": "tcp-rr", "seconds": "2"}, **HERE)
     assert answer.status_code == 302
     run = MeasurementRun.objects.get()
     assert answer["Location"] == f"/measurements/{run.pk}/"
@@ -78,8 +70,8 @@ def test_a_measurement_with_a_responder_launches_the_same_arms_again(me: Client,
     assert [arm.command for arm in twin.spec.arms] == [("sleep", "86400")] * 2
 
 
-def test_http_is_asked_of_the_containers_that_run(me: Client, experiment: str) -> None:
-    me.post(f"/experiments/{experiment}/measure/", {"probe": "http"}, **HERE)
+def test_http_is_asked_of_the_containers_that_run(owner: Client, experiment: str) -> None:
+    owner.post(f"/experiments/{experiment}/measure/", {"probe": "http"}, **HERE)
     run = MeasurementRun.objects.get()
     assert (run.twin, run.experiment_id) == (False, experiment)
     assert Experiment.objects.count() == 1
@@ -102,25 +94,25 @@ def test_http_is_asked_of_the_containers_that_run(me: Client, experiment: str) -
     ],
 )
 def test_what_cannot_be_measured_is_a_sentence_and_leaves_nothing(
-    me: Client, experiment: str, typed: dict[str, Any], sentence: str
+    owner: Client, experiment: str, typed: dict[str, Any], sentence: str
 ) -> None:
-    answer = me.post(f"/experiments/{experiment}/measure/", typed, **HERE)
+    answer = owner.post(f"/experiments/{experiment}/measure/", typed, **HERE)
     assert answer.status_code == 400
     assert sentence in answer.content.decode()
     assert MeasurementRun.objects.count() == 0
     assert Experiment.objects.count() == 1
 
 
-def test_a_finished_run_shows_its_verdict_and_every_path(me: Client, experiment: str) -> None:
-    page = me.get(f"/measurements/{measured(experiment)}/").content.decode()
+def test_a_finished_run_shows_its_verdict_and_every_path(owner: Client, experiment: str) -> None:
+    page = owner.get(f"/measurements/{measured(experiment)}/").content.decode()
     for text in ("host/loopback", "bridge/published-proxy", "slower", "The time of 10 s is up."):
         assert text in page
 
 
-def test_a_column_with_a_name_of_its_own_keeps_its_mode_in_every_part(me: Client) -> None:
+def test_a_column_with_a_name_of_its_own_keeps_its_mode_in_every_part(owner: Client) -> None:
     arms = [{"mode": "host", "key": "web"}, {"mode": "bridge", "key": "inside"}]
     run = measured(store.create_experiment(make_spec(arms=arms)), keys=("web", "inside"))
-    page = me.get(f"/measurements/{run}/").content.decode()
+    page = owner.get(f"/measurements/{run}/").content.decode()
     main = page.partition("<main")[2]
     assert set(re.findall(r'data-mode="([^"]+)"', main)) == {"host", "bridge"}
     drawn = json.loads(re.findall(r'id="chart-data"[^>]*>(.*?)</script>', page)[0])
@@ -135,62 +127,62 @@ def test_before_it_begins_columns_have_the_modes_that_were_asked_for(experiment:
     assert measurements.column_modes(run) == {"host": "host", "bridge": "bridge"}
 
 
-def test_runs_are_listed_and_a_series_is_followed_over_time(me: Client, experiment: str) -> None:
+def test_runs_are_listed_and_a_series_is_followed_over_time(owner: Client, experiment: str) -> None:
     first, second = measured(experiment), measured(experiment)
-    page = me.get("/measurements/").content.decode()
+    page = owner.get("/measurements/").content.decode()
     assert f"/measurements/{first}/" in page
     signature = series_signature(series("bridge", PathKind.PUBLISHED_PROXY), {"bridge": "bridge"}, Options())
-    history = me.get("/measurements/history/", {"signature": signature})
+    history = owner.get("/measurements/history/", {"signature": signature})
     assert history.status_code == 200
     assert f"/measurements/{second}/" in history.content.decode()
-    assert me.get("/measurements/history/", {"signature": "nothing"}).status_code == 404
+    assert owner.get("/measurements/history/", {"signature": "nothing"}).status_code == 404
 
 
 @pytest.mark.parametrize("step_s", [0.0, 3600.0, -3600.0])
 def test_progress_is_told_by_the_clock_of_the_run_which_nobody_can_step(
-    me: Client, experiment: str, monkeypatch: pytest.MonkeyPatch, step_s: float
+    owner: Client, experiment: str, monkeypatch: pytest.MonkeyPatch, step_s: float
 ) -> None:
     run = measured(experiment, rounds=3)
     MeasurementRun.objects.filter(pk=run).update(state=measurements.RUNNING, driver=store.this_process())
     really = time.time
     monkeypatch.setattr(time, "time", lambda: really() + step_s)
-    told = me.get(f"/api/measurements/{run}").json()["run"]
+    told = owner.get(f"/api/measurements/{run}").json()["run"]
     assert (told["elapsed_s"], told["remaining_s"]) == (pytest.approx(2.1), pytest.approx(7.9))
 
 
-def test_cancelling_is_a_wish(me: Client, experiment: str) -> None:
+def test_cancelling_is_a_wish(owner: Client, experiment: str) -> None:
     run = measurements.create_run(experiment, "t", [Probe.HTTP], Options(), 1)
-    assert me.post(f"/measurements/{run}/cancel/", **HERE).status_code == 302
+    assert owner.post(f"/measurements/{run}/cancel/", **HERE).status_code == 302
     assert measurements.is_cancelled(run)
 
 
 @pytest.mark.parametrize("path", ["", "cancel/"])
-def test_a_run_that_is_not_there_is_404(me: Client, path: str) -> None:
-    ask = me.post if path else me.get
+def test_a_run_that_is_not_there_is_404(owner: Client, path: str) -> None:
+    ask = owner.post if path else owner.get
     assert ask(f"/measurements/nothing/{path}", **HERE).status_code == 404
 
 
-def test_the_api_starts_shows_and_cancels(me: Client, experiment: str) -> None:
+def test_the_api_starts_shows_and_cancels(owner: Client, experiment: str) -> None:
     body = json.dumps({"experiment": experiment, "probe": ["http"], "seconds": 3})
-    answer = me.post("/api/measurements", body, content_type="application/json", **HERE)
+    answer = owner.post("/api/measurements", body, content_type="application/json", **HERE)
     assert answer.status_code == 201, answer.content
     run = answer.json()["id"]
-    assert me.get(f"/api/measurements/{run}").json()["run"]["state"] == "waiting"
-    assert me.post(f"/api/measurements/{run}/cancel", content_type="application/json", **HERE).status_code == 202
+    assert owner.get(f"/api/measurements/{run}").json()["run"]["state"] == "waiting"
+    assert owner.post(f"/api/measurements/{run}/cancel", content_type="application/json", **HERE).status_code == 202
     wrong = json.dumps({"experiment": experiment, "seconds": 0})
-    refused = me.post("/api/measurements", wrong, content_type="application/json", **HERE)
+    refused = owner.post("/api/measurements", wrong, content_type="application/json", **HERE)
     assert refused.status_code == 400
     assert "not 0." in refused.json()["detail"]
 
 
-def test_the_api_says_what_it_does_not_know(me: Client) -> None:
+def test_the_api_says_what_it_does_not_know(owner: Client) -> None:
     body = json.dumps({"experiment": "nobody", "probe": ["http"]})
-    answer = me.post("/api/measurements", body, content_type="application/json", **HERE)
+    answer = owner.post("/api/measurements", body, content_type="application/json", **HERE)
     assert (answer.status_code, answer.json()["detail"]) == (404, "There is no experiment with this number.")
 
 
-def test_the_distribution_rises_to_one(me: Client, experiment: str) -> None:
-    found = me.get(f"/api/measurements/{measured(experiment)}/distribution").json()["series"]
+def test_the_distribution_rises_to_one(owner: Client, experiment: str) -> None:
+    found = owner.get(f"/api/measurements/{measured(experiment)}/distribution").json()["series"]
     assert [one["key"] for one in found] == ["host/loopback", "bridge/published-proxy"]
     for one in found:
         shares = [share for _, share in one["points"]]

@@ -17,21 +17,11 @@ from dashboard.models import Report, Share
 from tests.json_schema import violations
 from tests.lab.test_freezing import launched, measured
 from tests.reports import make_content, make_file, make_run
-from tests.web.door import NOBODY, Person, flood, http, person, post_json
+from tests.web.door import NOBODY, Person, flood, http, post_json
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FILE = make_file(make_content(4, [make_run(rounds=12)]))
 JSON = (("content-type", "application/json"),)
-
-
-@pytest.fixture(autouse=True)
-def _no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
-
-
-@pytest.fixture
-async def me() -> Person:
-    return await person()
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
@@ -39,20 +38,13 @@ HERE: dict[str, Any] = {"HTTP_HOST": "127.0.0.1", "HTTP_ORIGIN": "http://127.0.0
 
 
 @pytest.fixture
-def me() -> Client:
-    client = Client()
-    client.force_login(get_user_model().objects.create(username="owner"))
-    return client
-
-
-@pytest.fixture
 def report() -> str:
     return reports.import_file(make_file())
 
 
-def test_an_experiment_of_a_report_runs_again_under_the_same_signature(me: Client, report: str) -> None:
-    assert f'action="/reports/{report}/repeat/"' in get(me, f"/reports/{report}/")
-    answer = me.post(f"/reports/{report}/repeat/", **HERE)
+def test_an_experiment_of_a_report_runs_again_under_the_same_signature(owner: Client, report: str) -> None:
+    assert f'action="/reports/{report}/repeat/"' in get(owner, f"/reports/{report}/")
+    answer = owner.post(f"/reports/{report}/repeat/", **HERE)
     frozen = reports.load_content(report).experiment
     assert frozen is not None
     made = store.load(answer["Location"].split("/")[2])
@@ -60,12 +52,12 @@ def test_an_experiment_of_a_report_runs_again_under_the_same_signature(me: Clien
     assert signature_of(made.spec) == signature_of(frozen.spec)
 
 
-def test_what_could_not_be_launched_is_not_launched_from_a_report_either(me: Client) -> None:
+def test_what_could_not_be_launched_is_not_launched_from_a_report_either(owner: Client) -> None:
     content = make_content()
     assert content.experiment is not None
     spec = replace(content.experiment.spec, port=0)
     odd = reports.import_file(frame(canonical(replace(content, experiment=replace(content.experiment, spec=spec)))))
-    answer = me.post(f"/reports/{odd}/repeat/", **HERE)
+    answer = owner.post(f"/reports/{odd}/repeat/", **HERE)
     assert answer.status_code == 400
     assert "port must be from 1 to 65535" in text_of(answer.text)
 
@@ -75,8 +67,8 @@ def text_of(page: str) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", page).split())
 
 
-def get(me: Client, path: str, status: int = 200) -> str:
-    answer = me.get(path, **HERE)
+def get(owner: Client, path: str, status: int = 200) -> str:
+    answer = owner.get(path, **HERE)
     assert answer.status_code == status, path
     return str(answer.content.decode())
 
@@ -84,8 +76,8 @@ def get(me: Client, path: str, status: int = 200) -> str:
 # The list.
 
 
-def test_a_list_without_reports_says_how_to_get_one(me: Client) -> None:
-    assert "Nothing was saved yet" in text_of(get(me, "/reports/"))
+def test_a_list_without_reports_says_how_to_get_one(owner: Client) -> None:
+    assert "Nothing was saved yet" in text_of(get(owner, "/reports/"))
 
 
 #: What is asked for, and which titles then stand there.
@@ -104,14 +96,14 @@ ASKED: list[tuple[str, set[str]]] = [
 ]
 
 
-def test_the_list_is_searched_and_filtered(me: Client) -> None:
+def test_the_list_is_searched_and_filtered(owner: Client) -> None:
     tags = {"Monday": ("lab",), "Tuesday": ("lab", "office"), "Wednesday": ()}
     kept = {
         title: reports.import_file(make_file(make_content(2, title=title, tags=own))) for title, own in tags.items()
     }
     reports.archive(kept["Wednesday"])
     for query, shown in ASKED:
-        page = get(me, f"/reports/{query}")
+        page = get(owner, f"/reports/{query}")
         assert set(re.findall(r'class="title" href="[^"]*">(\w+)<', page)) == shown, query
         assert forbidden_in(page) == []
         assert shown or "No report fits" in text_of(page)
@@ -120,8 +112,8 @@ def test_the_list_is_searched_and_filtered(me: Client) -> None:
 # Reading.
 
 
-def test_a_report_is_complete_at_first_paint_and_says_what_matters_first(me: Client, report: str) -> None:
-    page = get(me, f"/reports/{report}/")
+def test_a_report_is_complete_at_first_paint_and_says_what_matters_first(owner: Client, report: str) -> None:
+    page = get(owner, f"/reports/{report}/")
     assert forbidden_in(page) == []
     parts = ["In short", "What differs", "What each path costs", "Side by side", "Where each container lives",
              "Block by block", "What happened", "What it rests on", "Where it was"]  # fmt: skip
@@ -136,19 +128,19 @@ def test_a_report_is_complete_at_first_paint_and_says_what_matters_first(me: Cli
     assert "imported" in read
 
 
-def test_every_difference_leads_to_its_evidence(me: Client, report: str) -> None:
-    page = get(me, f"/reports/{report}/")
+def test_every_difference_leads_to_its_evidence(owner: Client, report: str) -> None:
+    page = get(owner, f"/reports/{report}/")
     targets = re.findall(r'href="#(section-\w+)"', page)
     assert len(targets) == 5
     assert all(f'id="{one}"' in page for one in targets)
 
 
-def test_no_id_stands_twice_even_with_two_runs_of_one_probe(me: Client) -> None:
+def test_no_id_stands_twice_even_with_two_runs_of_one_probe(owner: Client) -> None:
     content = make_content()
     twice = replace(
         content, measurements=(*content.measurements, *(replace(r, id="run9") for r in content.measurements))
     )
-    page = get(me, f"/reports/{reports.import_file(make_file(twice))}/")
+    page = get(owner, f"/reports/{reports.import_file(make_file(twice))}/")
     found = re.findall(r'\sid="([^"]+)"', page)
     assert len(found) == len(set(found))
 
@@ -162,19 +154,19 @@ def test_the_command_that_is_shown_computes_the_hash_that_is_shown(report: str) 
     assert canonical(make_content()) == content
 
 
-def test_a_long_history_shows_its_end_and_all_of_it_when_asked(me: Client) -> None:
+def test_a_long_history_shows_its_end_and_all_of_it_when_asked(owner: Client) -> None:
     number = reports.import_file(make_file(make_content(changes=300)))
-    assert "Change 0 " not in text_of(get(me, f"/reports/{number}/"))
-    assert "Change 0 " in text_of(get(me, f"/reports/{number}/?lines=all"))
+    assert "Change 0 " not in text_of(get(owner, f"/reports/{number}/"))
+    assert "Change 0 " in text_of(get(owner, f"/reports/{number}/?lines=all"))
 
 
 @pytest.mark.parametrize("path", ["", "track/", "share/", "export.json", "export.exe"])
-def test_a_number_that_no_report_has_is_not_found(me: Client, path: str) -> None:
-    get(me, f"/reports/nobody/{path}", 404)
+def test_a_number_that_no_report_has_is_not_found(owner: Client, path: str) -> None:
+    get(owner, f"/reports/nobody/{path}", 404)
 
 
-def test_the_replay_gets_its_track(me: Client, report: str) -> None:
-    answer = me.get(f"/reports/{report}/track/", **HERE)
+def test_the_replay_gets_its_track(owner: Client, report: str) -> None:
+    answer = owner.get(f"/reports/{report}/track/", **HERE)
     assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
     assert answer.json()
 
@@ -188,8 +180,10 @@ def test_the_replay_gets_its_track(me: Client, report: str) -> None:
         ("md", "text/markdown; charset=utf-8", b"#"),
     ],
 )
-def test_an_export_is_a_file_to_keep_not_a_page(me: Client, report: str, ending: str, kind: str, begins: bytes) -> None:
-    answer = me.get(f"/reports/{report}/export.{ending}", **HERE)
+def test_an_export_is_a_file_to_keep_not_a_page(
+    owner: Client, report: str, ending: str, kind: str, begins: bytes
+) -> None:
+    answer = owner.get(f"/reports/{report}/export.{ending}", **HERE)
     assert answer.status_code == 200
     assert answer["Content-Type"] == kind
     assert answer["Content-Disposition"] == f'attachment; filename="host-or-bridge-{report}.{ending}"'
@@ -208,9 +202,9 @@ async def test_the_histograms_come_in_pieces_and_whole() -> None:
 # Writing beside, putting away.
 
 
-def test_a_remark_stands_beside_the_report_and_does_not_change_it(me: Client, report: str) -> None:
+def test_a_remark_stands_beside_the_report_and_does_not_change_it(owner: Client, report: str) -> None:
     before = describe(report).digest
-    answer = me.post(f"/reports/{report}/annotate/", {"text": "Seen **again**.\n\n<b>x</b>"}, follow=True, **HERE)
+    answer = owner.post(f"/reports/{report}/annotate/", {"text": "Seen **again**.\n\n<b>x</b>"}, follow=True, **HERE)
     page = answer.content.decode()
     assert "Seen <strong>again</strong>." in page
     assert "&lt;b&gt;x&lt;/b&gt;" in page
@@ -218,44 +212,44 @@ def test_a_remark_stands_beside_the_report_and_does_not_change_it(me: Client, re
 
 
 @pytest.mark.parametrize("text", ["", "  \n ", "x" * 20_001])
-def test_a_remark_that_cannot_be_kept_comes_back_with_what_was_typed(me: Client, report: str, text: str) -> None:
-    answer = me.post(f"/reports/{report}/annotate/", {"text": text}, **HERE)
+def test_a_remark_that_cannot_be_kept_comes_back_with_what_was_typed(owner: Client, report: str, text: str) -> None:
+    answer = owner.post(f"/reports/{report}/annotate/", {"text": text}, **HERE)
     assert answer.status_code == 400
     assert f">{text}</textarea>" in answer.content.decode()
     assert 'id="remark-problem"' in answer.content.decode()
     assert not Annotation.objects.exists()
 
 
-def test_what_was_deleted_can_be_undone_on_the_next_page(me: Client, report: str) -> None:
-    page = me.post(f"/reports/{report}/delete/", follow=True, **HERE).content.decode()
+def test_what_was_deleted_can_be_undone_on_the_next_page(owner: Client, report: str) -> None:
+    page = owner.post(f"/reports/{report}/delete/", follow=True, **HERE).content.decode()
     assert "was deleted" in text_of(page)
-    get(me, f"/reports/{report}/", 404)
+    get(owner, f"/reports/{report}/", 404)
     assert f'action="/reports/{report}/undelete/"' in page
-    assert me.post(f"/reports/{report}/undelete/", follow=True, **HERE).status_code == 200
-    assert me.post(f"/reports/{report}/undelete/", **HERE).status_code == 404
+    assert owner.post(f"/reports/{report}/undelete/", follow=True, **HERE).status_code == 200
+    assert owner.post(f"/reports/{report}/undelete/", **HERE).status_code == 404
 
 
-def test_the_undo_is_offered_for_deleted_reports_alone(me: Client, report: str) -> None:
+def test_the_undo_is_offered_for_deleted_reports_alone(owner: Client, report: str) -> None:
     for number in (report, "nobody", "<b>"):
-        assert "was deleted" not in get(me, f"/reports/?deleted={number}")
+        assert "was deleted" not in get(owner, f"/reports/?deleted={number}")
 
 
-def test_the_archive_takes_a_report_out_of_the_list_and_gives_it_back(me: Client, report: str) -> None:
-    me.post(f"/reports/{report}/archive/", {"archived": "yes"}, **HERE)
+def test_the_archive_takes_a_report_out_of_the_list_and_gives_it_back(owner: Client, report: str) -> None:
+    owner.post(f"/reports/{report}/archive/", {"archived": "yes"}, **HERE)
     assert find().total == 0
-    assert "archived" in text_of(get(me, f"/reports/{report}/"))
-    me.post(f"/reports/{report}/archive/", {"archived": "no"}, **HERE)
+    assert "archived" in text_of(get(owner, f"/reports/{report}/"))
+    owner.post(f"/reports/{report}/archive/", {"archived": "no"}, **HERE)
     assert find().total == 1
 
 
 # Saving and importing.
 
 
-def test_what_cannot_be_saved_comes_back_with_everything_that_was_typed(me: Client) -> None:
+def test_what_cannot_be_saved_comes_back_with_everything_that_was_typed(owner: Client) -> None:
     experiment = store.create_experiment(make_spec("host", "bridge"))
     store.set_wanted(experiment, Wanted.REMOVED)
     typed = {"title": "My title", "tags": "a, b", "notes": "My\nnotes <x>"}
-    answer = me.post(f"/experiments/{experiment}/save/", typed, **HERE)
+    answer = owner.post(f"/experiments/{experiment}/save/", typed, **HERE)
     page = answer.content.decode()
     assert answer.status_code == 400
     assert 'value="My title"' in page
@@ -265,15 +259,15 @@ def test_what_cannot_be_saved_comes_back_with_everything_that_was_typed(me: Clie
     assert not Report.objects.exists()
 
 
-def test_a_measurement_that_is_not_there_is_a_sentence(me: Client) -> None:
-    answer = me.post("/measurements/nobody/save/", {"title": "x"}, **HERE)
+def test_a_measurement_that_is_not_there_is_a_sentence(owner: Client) -> None:
+    answer = owner.post("/measurements/nobody/save/", {"title": "x"}, **HERE)
     assert answer.status_code == 400
     assert 'value="x"' in answer.content.decode()
 
 
-def test_an_exported_file_can_be_imported(me: Client) -> None:
+def test_an_exported_file_can_be_imported(owner: Client) -> None:
     file = SimpleUploadedFile("r.json", make_file(), content_type="application/json")
-    answer = me.post("/reports/import/", {"file": file}, **HERE)
+    answer = owner.post("/reports/import/", {"file": file}, **HERE)
     assert answer.status_code == 302
     assert find().total == 1
 
@@ -284,9 +278,9 @@ def test_an_exported_file_can_be_imported(me: Client) -> None:
      b" " * (MOST_BYTES + 1)],
     ids=["none", "empty", "a list", "cut", "cut short", "another hash", "too large"],
 )  # fmt: skip
-def test_what_is_no_report_is_refused_with_a_sentence_at_the_form(me: Client, given: bytes | None) -> None:
+def test_what_is_no_report_is_refused_with_a_sentence_at_the_form(owner: Client, given: bytes | None) -> None:
     sent = {} if given is None else {"file": SimpleUploadedFile("r.json", given)}
-    answer = me.post("/reports/import/", sent, **HERE)
+    answer = owner.post("/reports/import/", sent, **HERE)
     assert answer.status_code == 400
     assert re.search(r'id="file-problem" role="alert">[^<]{15,}', answer.content.decode())
     assert not Report.objects.exists()
@@ -295,9 +289,9 @@ def test_what_is_no_report_is_refused_with_a_sentence_at_the_form(me: Client, gi
 # Sharing.
 
 
-def make_link(me: Client, report: str, **typed: str) -> str:
+def make_link(owner: Client, report: str, **typed: str) -> str:
     """The path of a new link."""
-    answer = me.post(f"/reports/{report}/share/", {"days": "7", **typed}, **HERE)
+    answer = owner.post(f"/reports/{report}/share/", {"days": "7", **typed}, **HERE)
     assert answer.status_code == 201
     assert answer["Cache-Control"] == "no-store"
     found = re.search(r"http://127\.0\.0\.1(/r/[\w-]{22}/)<", answer.content.decode())
@@ -305,9 +299,9 @@ def make_link(me: Client, report: str, **typed: str) -> str:
     return found[1]
 
 
-def test_a_link_is_shown_once_and_opens_without_a_session(me: Client, report: str) -> None:
-    path = make_link(me, report)
-    assert path.split("/")[2] not in get(me, f"/reports/{report}/share/")
+def test_a_link_is_shown_once_and_opens_without_a_session(owner: Client, report: str) -> None:
+    path = make_link(owner, report)
+    assert path.split("/")[2] not in get(owner, f"/reports/{report}/share/")
     answer = Client().get(path, **HERE)
     assert answer.status_code == 200
     assert "Host or bridge" in answer.content.decode()
@@ -322,11 +316,11 @@ def test_a_link_is_shown_once_and_opens_without_a_session(me: Client, report: st
     assert "Cookie" not in answer.get("Vary", "")
 
 
-def test_a_scrubbed_link_shows_none_of_what_the_preview_names(me: Client, report: str) -> None:
-    page = get(me, f"/reports/{report}/share/")
+def test_a_scrubbed_link_shows_none_of_what_the_preview_names(owner: Client, report: str) -> None:
+    page = get(owner, f"/reports/{report}/share/")
     assert all(f"<code>{detail}</code>" in page for detail in ("lab-1", "172.17.0.2"))
-    document = Client().get(make_link(me, report, scrub="on"), **HERE).content.decode()
-    complete = Client().get(make_link(me, report), **HERE).content.decode()
+    document = Client().get(make_link(owner, report, scrub="on"), **HERE).content.decode()
+    complete = Client().get(make_link(owner, report), **HERE).content.decode()
     assert "details of the machine removed" in document
     for detail in ("lab-1", "Ada", "inst234567", "172.17.0.2", "706cad676bae"):
         assert detail in complete
@@ -334,19 +328,19 @@ def test_a_scrubbed_link_shows_none_of_what_the_preview_names(me: Client, report
     assert "Docker Engine 26.1.5" in document
 
 
-def test_only_a_get_counts_as_a_view(me: Client, report: str) -> None:
-    path = make_link(me, report)
+def test_only_a_get_counts_as_a_view(owner: Client, report: str) -> None:
+    path = make_link(owner, report)
     for method in ("get", "head", "head", "get"):
         assert getattr(Client(), method)(path, **HERE).status_code == 200
     (link,) = report_shares.shares_of(report)
     assert link.views == 2
-    assert "2 views" in text_of(get(me, f"/reports/{report}/share/"))
+    assert "2 views" in text_of(get(owner, f"/reports/{report}/share/"))
 
 
-def test_whatever_opens_nothing_is_answered_alike(me: Client, report: str, caplog: pytest.LogCaptureFixture) -> None:
-    revoked, expired, deleted = (make_link(me, report) for _ in range(3))
+def test_whatever_opens_nothing_is_answered_alike(owner: Client, report: str, caplog: pytest.LogCaptureFixture) -> None:
+    revoked, expired, deleted = (make_link(owner, report) for _ in range(3))
     shares = list(Share.objects.order_by("pk"))
-    answer = me.post(f"/reports/{report}/shares/{shares[0].pk}/revoke/", **HERE)
+    answer = owner.post(f"/reports/{report}/shares/{shares[0].pk}/revoke/", **HERE)
     assert answer.status_code == 302
     Share.objects.filter(pk=shares[1].pk).update(expires_at=timezone.now() - timedelta(seconds=1))
     paths = [revoked, expired, "/r/" + "A" * 22 + "/", "/r/short/", "/r/" + "%C3%BC" * 22 + "/"]
@@ -363,15 +357,15 @@ def test_whatever_opens_nothing_is_answered_alike(me: Client, report: str, caplo
 @pytest.mark.parametrize(
     "path", ["/r/", "/r", "/r/{0}", "/r/{0}/x", "/r/{0}/track/", "/r//", "/R/{0}/", "/reports/{1}/", "/r/{0}/../"]
 )
-def test_nothing_beside_the_link_opens_with_it(me: Client, report: str, path: str) -> None:
-    token = make_link(me, report).split("/")[2]
+def test_nothing_beside_the_link_opens_with_it(owner: Client, report: str, path: str) -> None:
+    token = make_link(owner, report).split("/")[2]
     answer = Client().get(path.format(token, report), **HERE)
     assert answer.status_code in {301, 401, 404}
     assert "Host or bridge" not in answer.content.decode()
 
 
-def test_a_holder_of_a_link_can_do_nothing_but_read(me: Client, report: str) -> None:
-    path = make_link(me, report)
+def test_a_holder_of_a_link_can_do_nothing_but_read(owner: Client, report: str) -> None:
+    path = make_link(owner, report)
     before = (list(Report.objects.values()), list(Annotation.objects.values()), Share.objects.count())
     parts = ("", "track/", "annotate/", "archive/", "delete/", "undelete/", "share/", "shares/1/revoke/", "export.json")
     own = [f"/reports/{report}/{part}" for part in parts]
@@ -386,52 +380,52 @@ def test_a_holder_of_a_link_can_do_nothing_but_read(me: Client, report: str) -> 
     assert (list(Report.objects.values()), list(Annotation.objects.values()), Share.objects.count()) == before
 
 
-def test_a_link_that_ends_when_nobody_said_is_not_made(me: Client, report: str) -> None:
+def test_a_link_that_ends_when_nobody_said_is_not_made(owner: Client, report: str) -> None:
     for days in ("", "-1", "2", "1e9", "x"):
-        answer = me.post(f"/reports/{report}/share/", {"days": days}, **HERE)
+        answer = owner.post(f"/reports/{report}/share/", {"days": days}, **HERE)
         assert answer.status_code == 400
         assert 'role="alert"' in answer.content.decode()
     assert not Share.objects.exists()
 
 
 @pytest.mark.parametrize(("days", "ends"), [("7", True), ("0", False)])
-def test_a_link_lives_as_long_as_was_said(me: Client, report: str, days: str, ends: bool) -> None:
-    make_link(me, report, days=days)
+def test_a_link_lives_as_long_as_was_said(owner: Client, report: str, days: str, ends: bool) -> None:
+    make_link(owner, report, days=days)
     (link,) = report_shares.shares_of(report)
     assert (link.expires_at is not None) is ends
     if link.expires_at is not None:
         assert timedelta(days=6, hours=23) < link.expires_at - timezone.now() <= timedelta(days=7)
 
 
-def test_a_link_is_revoked_with_its_own_report_alone(me: Client, report: str) -> None:
-    make_link(me, report)
+def test_a_link_is_revoked_with_its_own_report_alone(owner: Client, report: str) -> None:
+    make_link(owner, report)
     other = reports.import_file(make_file())
     (link,) = report_shares.shares_of(report)
     for address in (f"/reports/{other}/shares/{link.id}/revoke/", f"/reports/{report}/shares/9x/revoke/"):
-        assert me.post(address, **HERE).status_code == 404
+        assert owner.post(address, **HERE).status_code == 404
     assert report_shares.shares_of(report)[0].live
-    assert me.post(f"/reports/{report}/shares/{link.id}/revoke/", **HERE).status_code == 302
-    assert "revoked" in text_of(get(me, f"/reports/{report}/share/"))
+    assert owner.post(f"/reports/{report}/shares/{link.id}/revoke/", **HERE).status_code == 302
+    assert "revoked" in text_of(get(owner, f"/reports/{report}/share/"))
 
 
 # The example.
 
 
-def test_an_empty_installation_shows_what_comes_of_it_until_there_is_something_of_its_own(me: Client) -> None:
-    page = get(me, "/")
+def test_an_empty_installation_shows_what_comes_of_it_until_there_is_something_of_its_own(owner: Client) -> None:
+    page = get(owner, "/")
     assert "The Engine discarded -p for host" in text_of(page)
     assert 'href="/reports/example/"' in page
     reports.import_file(make_file())
-    assert "/reports/example/" not in get(me, "/")
+    assert "/reports/example/" not in get(owner, "/")
 
 
-def test_the_example_is_a_whole_report_that_passes_every_check_and_names_no_machine(me: Client) -> None:
-    page = get(me, "/reports/example/")
+def test_the_example_is_a_whole_report_that_passes_every_check_and_names_no_machine(owner: Client) -> None:
+    page = get(owner, "/reports/example/")
     assert forbidden_in(page) == []
     assert "on a private host" in text_of(page)
     assert "/reports/example/track/" in page
     assert 'action="/reports/' not in page
-    assert me.get("/reports/example/track/", **HERE).json()["seqs"]
+    assert owner.get("/reports/example/track/", **HERE).json()["seqs"]
     content = decode_content(example.FILE.read_bytes()[BEFORE:-BEHIND])
     texts = "\n".join(strings_of(content))
     for address in re.findall(r"\b\d+\.\d+\.\d+\.\d+\b", texts):

@@ -16,7 +16,7 @@ from dashboard.lab import store
 from dashboard.web import views
 from dashboard.web.guards import is_allowed_host
 from tests.specs import make_spec
-from tests.web.door import HOST, NOBODY, ORIGIN, Answer, Person, http, is_strict, person, websocket
+from tests.web.door import HOST, NOBODY, ORIGIN, Answer, Person, http, is_strict, websocket
 from tests.web.markup import forbidden_in
 from tests.web.test_guards import FOREIGN_HOSTS
 
@@ -86,16 +86,6 @@ def routes(identity: str) -> list[str]:
         found.append(filled)
     assert set(found) >= {*MUST_BE_THERE, f"/experiments/{identity}/trace/"}
     return list(dict.fromkeys(found))
-
-
-@pytest.fixture(autouse=True)
-def _no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_HOST", NO_ENGINE)
-
-
-@pytest.fixture
-async def me() -> Person:
-    return await person()
 
 
 @pytest.fixture

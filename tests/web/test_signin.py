@@ -26,11 +26,6 @@ def browser() -> Client:
     return Client(HTTP_HOST=HOST, enforce_csrf_checks=True)
 
 
-@pytest.fixture(autouse=True)
-def _no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
-
-
 def link() -> str:
     return f"/sign-in/?token={make_token()}"
 

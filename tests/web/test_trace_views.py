@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from tests.benches import Bench
-from tests.fakes import FakeEngine
-from tests.web.door import Answer, Person, http, person
-from tests.web.here import lab_here
+from tests.web.door import Answer, Person, http
 
 pytestmark = pytest.mark.django_db(transaction=True)
 #: Nothing listens there: the request is refused, and that is what the trace says.
 KEY = "host/loopback/127.0.0.1:1"
-
-
-@pytest.fixture
-async def me() -> Person:
-    return await person()
-
-
-@pytest.fixture
-async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
-    async with lab_here(FakeEngine("nginx"), tmp_path, monkeypatch) as made:
-        yield made
 
 
 async def by_page(identity: str, who: Person, body: str) -> Answer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ from dashboard.web import health
 from tests.benches import Bench
 from tests.fakes import FakeEngine
 from tests.specs import make_spec
-from tests.web.door import Answer, Person, http, person
+from tests.web.door import Answer, Person, http
 from tests.web.here import lab_here
 from tests.web.sample import make_columns, make_head, make_states
 
@@ -29,25 +28,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 FORM = (("content-type", "application/x-www-form-urlencoded"),)
 
 
-@pytest.fixture(autouse=True)
-def _no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
-
-
-@pytest.fixture
-async def me() -> Person:
-    return await person()
-
-
 @pytest.fixture
 def engine() -> FakeEngine:
     return FakeEngine("nginx", "busybox:1.36")
-
-
-@pytest.fixture
-async def bench(engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
-    async with lab_here(engine, tmp_path, monkeypatch) as made:
-        yield made
 
 
 async def post(path: str, who: Person, body: str = "", *, as_json: bool = False) -> Answer:

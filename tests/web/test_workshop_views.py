@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -20,8 +19,7 @@ from dashboard.web.service import service
 from tests.benches import Bench
 from tests.core.test_workshop_reading import GOOD
 from tests.fakes import FakeEngine
-from tests.web.door import Answer, Person, http, owner, person
-from tests.web.here import lab_here
+from tests.web.door import Answer, Person, http, owner
 from tests.web.markup import forbidden_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,27 +27,6 @@ FORM = ("content-type", "application/x-www-form-urlencoded")
 PART = ("x-netmodes-part", "1")
 HOME = "/workshop/host-network/"
 BRIDGES = "/workshop/bridge-and-dns/"
-
-
-@pytest.fixture(autouse=True)
-def _no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
-
-
-@pytest.fixture
-async def me() -> Person:
-    return await person()
-
-
-@pytest.fixture
-def engine() -> FakeEngine:
-    return FakeEngine("nginx")
-
-
-@pytest.fixture
-async def bench(engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
-    async with lab_here(engine, tmp_path, monkeypatch) as made:
-        yield made
 
 
 async def post(path: str, who: Person, body: str = "", *, part: bool = False) -> Answer:

@@ -1,0 +1,50 @@
+"""What the tests of the web side share: somebody who is signed in, and a lab on an engine in memory, or none."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+
+from tests.benches import Bench
+from tests.fakes import FakeEngine
+from tests.web.door import Person, person
+from tests.web.here import lab_here
+
+NO_ENGINE = "unix:///nonexistent/docker.sock"
+
+
+@pytest.fixture(autouse=True)
+def _no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No page finds the machine's own engine."""
+    monkeypatch.setenv("DOCKER_HOST", NO_ENGINE)
+
+
+@pytest.fixture
+async def me() -> Person:
+    """Somebody who is signed in, from the outermost layer."""
+    return await person()
+
+
+@pytest.fixture
+def owner() -> Client:
+    """The owner, signed in, by Django's own client: it is quicker."""
+    client = Client()
+    client.force_login(get_user_model().objects.create(username="owner"))
+    return client
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    """An engine in memory."""
+    return FakeEngine("nginx")
+
+
+@pytest.fixture
+async def bench(engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
+    """A lab behind the pages, on ``engine``."""
+    async with lab_here(engine, tmp_path, monkeypatch) as made:
+        yield made
