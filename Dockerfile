@@ -9,6 +9,7 @@
 # Without any network, folders take the place of archive and index:
 #   --build-context archive=FOLDER      apt's lists/ and archives/ (containers/install.sh)
 #   --build-context wheelhouse=FOLDER   wheels of requirements.txt and of the build's packages (containers/pip.sh)
+#   --build-context lab-image=FOLDER    lab-image/lab-image-….tar, as it lies in the cache/ of a data folder
 
 ARG BASE=debian:13-slim
 
@@ -67,8 +68,7 @@ HEALTHCHECK --interval=20s --timeout=10s --start-period=90s --start-interval=2s 
 
 # The image for comparisons where no registry answers and on private hosts; made here, since lab reaches no archive.
 FROM netmodes AS lab-image
-RUN --mount=type=bind,source=containers,target=/containers --mount=type=bind,from=archive,target=/archive,rw \
-    /containers/make-lab-image.sh /lab-image
+RUN --mount=type=bind,source=containers,target=/containers /containers/make-lab-image.sh /lab-image
 
 FROM netmodes AS lab
 COPY --from=lab-image /lab-image /usr/share/netmodes

@@ -1,13 +1,10 @@
 #!/bin/sh
-# make-lab-image.sh FOLDER: the image that comparisons use where no registry answers, as an archive in FOLDER; made from the
-# distribution's packages, or from those in /archive (install.sh).
+# make-lab-image.sh FOLDER: the image that comparisons use where no registry answers, as an archive in FOLDER, made from the
+# distribution's packages.
 set -eu
-if [ -d /archive/lists ]; then
-    printf 'Dir::State::lists "/archive/lists/";\nDir::Cache::archives "/archive/archives/";\n' >/tmp/apt.conf
-    export APT_CONFIG=/tmp/apt.conf
-fi
 /opt/netmodes/bin/python -c 'from pathlib import Path
 from dashboard.engine.lab_image import lab_image_archive
 lab_image_archive(Path("/tmp/made"))'
 mkdir "$1"
 mv /tmp/made/cache/lab-image-*.tar "$1"
+rm -r /tmp/made

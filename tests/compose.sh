@@ -79,11 +79,7 @@ make_base() {
     for file in /etc/resolv.conf /etc/hosts; do cp -L "$file" "$root$file"; done
     chroot "$root" apt-get -qq update
     chroot "$root" apt-get -qq -y --no-install-recommends --download-only install python3 python3-venv iproute2 iptables \
-        nftables conntrack net-tools busybox-static docker.io nginx postgresql redis-server >/dev/null
-    # The lab image is made from packages of libraries that the base has already.
-    # shellcheck disable=SC2016  # dpkg-query's own
-    chroot "$root" sh -c 'cd /var/cache/apt/archives && apt-get -qq -o APT::Sandbox::User=root download \
-        $(dpkg-query -W -f "\${Package}\n" "lib*" "zlib*" | sort -u)'
+        nftables conntrack net-tools busybox-static docker.io postgresql redis-server >/dev/null
     mkdir "$work/archive"
     cp -a "$root/var/lib/apt/lists" "$root/var/cache/apt/archives" "$work/archive/"
     rm -rf --one-file-system "$root"
@@ -119,9 +115,12 @@ print(host["socket"], host["pid"])') || fail 'could not start a private host'
             >/dev/null || fail "could not build $store"
     done
     took 'PostgreSQL and Redis'
+    # Made for the private host already.
+    mkdir -p "$work/carried/lab-image"
+    cp "$work"/data/cache/lab-image-*.tar "$work/carried/lab-image/"
     for service in web lab; do
-        printf '  %s:\n    build:\n      additional_contexts:\n        archive: %s\n        wheelhouse: %s\n' \
-            "$service" "$work/archive" "$work/wheelhouse"
+        printf '  %s:\n    build:\n      additional_contexts:\n        archive: %s\n        wheelhouse: %s\n        lab-image: %s\n' \
+            "$service" "$work/archive" "$work/wheelhouse" "$work/carried"
     done | { echo services: && cat; } >"$work/folders.yaml"
     overrides=(-f "$work/folders.yaml")
 fi
