@@ -19,6 +19,7 @@ NO_TEST_OF_ITS_OWN: dict[str, str] = {
     "core/namespace_checks.py": "one chapter of the vocabulary: test_checks goes through every check",
     "core/path_kinds.py": "the values that paths are made of: test_paths finds every kind",
     "core/published_paths.py": "one chapter of paths: test_paths goes through every published port",
+    "core/session_shapes.py": "types only: test_session_report fills them, test_shapes has their schema",
     "engine/protocol.py": "types only: test_docker_engine holds the implementation to them",
     "latency/children.py": "test_process starts, asks and ends its children",
 }

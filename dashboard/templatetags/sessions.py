@@ -129,7 +129,7 @@ def session_words() -> dict[str, object]:
         "marks": MARKS,
         "away": _("away"),
         "gone": _("not there"),
-        "hand": _("hand raised"),
+        "hand": _("asks for help"),
         "step": _("Step {number} of {of}: {title}"),
         "failed": _("{count} failed"),
         "predictedSoFar": _("{count} predicted so far; the answer was not shown yet."),

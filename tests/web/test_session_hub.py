@@ -12,7 +12,7 @@ import pytest
 from channels.db import database_sync_to_async
 
 from dashboard.core.training import GRACE_S
-from dashboard.lab import class_room, seats, training
+from dashboard.lab import class_room, seats, training, workshop_store
 from dashboard.lab.seats import SeatRef
 from dashboard.models import Seat, TrainingSession
 from dashboard.web.session_hub import INSTRUCTOR, ClassHub
@@ -109,6 +109,12 @@ async def test_presence_has_a_moment_of_grace(
     one = await hub.enter(row.id, ada.id, phone.send, None, admitted=True)
     two = await hub.enter(row.id, ada.id, laptop.send, None, admitted=True)
     await hub.enter(row.id, bob.id, watching.send, None, admitted=True)
+
+    async def seen() -> bool:
+        found: Seat = await database_sync_to_async(Seat.objects.get)(pk=ada.id)
+        return found.seen_at == 1e9
+
+    await eventually(seen)
     hub.go(row.id, ada.id, one)
     hub.go(row.id, ada.id, two)
     assert hub.present(row.id) == {ada.id: True, bob.id: True}
@@ -116,8 +122,12 @@ async def test_presence_has_a_moment_of_grace(
     assert hub.present(row.id) == {bob.id: True}
     hub.wake(row.id)
     await eventually(lambda: [one["present"] for one in watching.of("session")][-1:] == [1])
-    seen: Seat = await database_sync_to_async(Seat.objects.get)(pk=ada.id)
-    assert seen.seen_at == 1e9
+
+    async def noted() -> bool:
+        found = await database_sync_to_async(workshop_store.events)(ada.person, row.workshop)
+        return [(one.kind, one.at) for one in found if one.kind != "started"] == [("away", 1e9)]
+
+    await eventually(noted)
 
 
 async def test_a_seat_that_is_taken_away_is_sent_away_and_a_session_that_is_gone_ends(
