@@ -38,6 +38,8 @@ ORDINARY = [
     "tail",
 ]
 TOOLS = ["ip", "ss", "netstat", "busybox"]
+#: What the tests of the team shape run; nothing else asks for it.
+SERVICES = ["initdb", "redis-server"]
 
 # Does what the launcher asks of an interpreter. The question to the engine's socket goes to the real one.
 PYTHON = """#!/bin/sh
@@ -110,7 +112,7 @@ class Machine:
             path = shutil.which(name)
             assert path, f"{name} is on every Linux system"
             (self.bin / name).symlink_to(path)
-        for name in [*TOOLS, "chromium", "docker"]:
+        for name in [*TOOLS, *SERVICES, "chromium", "docker"]:
             self.install(name)
         self.install("id", f"#!/bin/sh\necho {uid}\n")
         self.install("systemctl", f"#!/bin/sh\necho \"systemctl $*\" >>'{self._log}'\n")
