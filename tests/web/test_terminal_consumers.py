@@ -318,6 +318,7 @@ async def test_everybody_is_told_and_the_instructor_alone_reads(room: Class) -> 
     assert f'data-terminal="{room.path}"' in step.text
     assert "It is recorded:" in step.text
     assert "classroom boundary, not a security boundary" in step.text
+    assert f'data-terminal="{room.path}"' in (await get(f"{home}lab/", room.ada)).text
     assert is_strict(step)
     assert forbidden_in(step.text) == []
     keep = database_sync_to_async(terminal_records.keep)
