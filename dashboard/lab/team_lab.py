@@ -11,8 +11,9 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
+from dashboard import configuration
 from dashboard.core.team import BEAT_S, KEPT_S, LabFacts
-from dashboard.lab import questions, team_store
+from dashboard.lab import pulse, questions, team_store
 from dashboard.lab.keeping import Keeper, LabAwayError
 from dashboard.lab.store import Database
 from dashboard.lab.team_store import Asked
@@ -76,6 +77,7 @@ class TeamLab:
             async with asyncio.timeout(2.0):
                 await self._database.run(team_store.beat, 0, LabFacts(None, "The lab was stopped."), time.time())
                 self._wakes.send(WEB, "beat")
+        await asyncio.to_thread(pulse.end, configuration.data_dir())
         await asyncio.to_thread(self._database.close)
 
     async def _every(self, job: Callable[[], Coroutine[Any, Any, None]], pause_s: float) -> None:
@@ -109,6 +111,7 @@ class TeamLab:
         self._number += 1
         facts = self.facts()
         await self._database.run(team_store.beat, self._number, facts, time.time())
+        await asyncio.to_thread(pulse.beat, configuration.data_dir())
         said, before = replace(facts, heart=None), self._facts
         self._facts = said
         if said != before:
