@@ -63,11 +63,15 @@ def end_of(one: Listening) -> None:
         _of_session.pop(key, None)
 
 
-def end_session(key: str, code: int = SIGNED_OUT) -> None:
+def _end(one: Listening, code: int) -> None:
+    if one.client is not None and not one.client.closing:
+        one.hub.dismiss(one.client, code)
+
+
+def end_session(key: str) -> None:
     """Closes every connection of a session that has ended: its pages say that they are signed out."""
     for one in tuple(_of_session.get(key, ())):
-        if one.client is not None and not one.client.closing:
-            one.hub.dismiss(one.client, code)
+        _end(one, SIGNED_OUT)
 
 
 def _ended(keys: Sequence[str]) -> set[str]:
@@ -79,11 +83,13 @@ def _ended(keys: Sequence[str]) -> set[str]:
 async def end_ended_sessions() -> None:
     """Closes the connections of sessions that are not there any more.
 
-    A session that only got a new key is one of them: so they are told to come again, and whoever is signed out is
-    refused then.
+    Who was signed in is so no longer. A seat's session may only have got a new key, since its browser took another seat
+    (``seats.hold``): it is told to come again.
     """
     for key in await database_sync_to_async(_ended, thread_sensitive=False)(tuple(filter(None, _of_session))):
-        end_session(key, TRY_LATER)
+        for one in tuple(_of_session.get(key, ())):
+            user = one.scope.get("user")
+            _end(one, SIGNED_OUT if user is not None and user.is_authenticated else TRY_LATER)
 
 
 async def _look_after_sessions() -> None:

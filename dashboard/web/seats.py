@@ -44,10 +44,11 @@ def seat_in(session: Any, path: str) -> SeatRef | None:
 
 
 def hold(request: HttpRequest, identity: str, token: str) -> None:
-    """This browser has the seat from now on. The cookie is a new one: nobody who knew the old one comes along."""
+    """This browser has the seat from now on. The cookie is a new one, unless signing in has made it one: nobody who
+    knew the old one comes along."""
     held = {key: value for key, value in tokens_of(request.session).items() if key != identity}
     kept = list(held.items())[-(MOST_SEATS - 1) :]
-    if request.session.session_key:
+    if request.session.session_key and not request.user.is_authenticated:
         request.session.cycle_key()
     request.session[KEY] = {**dict(kept), identity: token}
 

@@ -11,7 +11,7 @@ from django.contrib.sessions.models import Session
 from dashboard.core.lifecycle import Wanted
 from dashboard.lab import store
 from dashboard.web.consumers import READ_ONLY, SIGNED_OUT, end_ended_sessions
-from dashboard.web.hub import GONE, TRY_LATER, hub
+from dashboard.web.hub import GONE, hub
 from tests.fakes import FakeEngine
 from tests.polling import eventually
 from tests.specs import make_spec
@@ -116,7 +116,7 @@ async def test_a_session_that_ended_elsewhere_ends_its_connections_and_no_other_
         assert mine.outgoing.empty()
         await database_sync_to_async(Session.objects.filter(session_key=me.cookies[cookie_name()]).delete)()
         await end_ended_sessions()
-        assert await mine.closed() == TRY_LATER
+        assert await mine.closed() == SIGNED_OUT
         assert theirs.outgoing.empty()
     async with websocket(f"/ws/experiments/{identity}/", who=me, headers=OWN) as again:
         assert again.refusal is not None

@@ -3,7 +3,6 @@
 import { finalReason, isSilent, retryDelay } from "../core/backoff.js";
 
 const WATCH_MS = 5000;
-const ASK_EVERY = 3;
 
 /** handlers: opened(), message(object), lost(), ended(reason). Returns {resync, stop}. */
 export function connect(path, handlers) {
@@ -15,23 +14,12 @@ export function connect(path, handlers) {
   let lastMessageAt = 0;
   let lastPingAt = null;
 
-  // A handshake that is refused has no code that a page may read: after a while it asks whether it is signed out.
-  async function askWhetherSignedOut() {
-    const answer = await fetch(location.pathname, { method: "HEAD", credentials: "same-origin", cache: "no-store" }).catch(() => null);
-    if (answer?.status !== 401 || stopped || socket?.readyState === WebSocket.OPEN) return;
-    stopped = true;
-    clearTimeout(timer);
-    handlers.ended("signedOut");
-  }
-
   function open() {
     timer = null;
-    let wasOpen = false;
     const mine = new WebSocket(address);
     socket = mine;
     lastPingAt = null;
     mine.addEventListener("open", () => {
-      wasOpen = true;
       lastMessageAt = performance.now();
       if (mine === socket) handlers.opened();
     });
@@ -57,7 +45,6 @@ export function connect(path, handlers) {
         handlers.ended(reason);
       } else {
         later();
-        if (!wasOpen && attempt % ASK_EVERY === 0) void askWhetherSignedOut();
       }
     });
   }
