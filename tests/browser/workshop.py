@@ -45,16 +45,27 @@ class StepPage:
         self.page.get_by_role("button", name="That is what I expect").click()
         expect(self.page.get_by_text(f"You expect: {choice}")).to_be_visible()
 
-    def press_commands(self) -> None:
-        """Every button beside a command, one after the other; each prints something or says why not."""
+    def open_commands(self) -> int:
+        """Unfolds the commands; how many have a button."""
         folded = self.page.locator("details.folded > summary")
         if folded.count():
             folded.click()
-        for number in range(self.page.locator('[data-act="run"]').count()):
-            form = self.page.locator('[data-act="run"]').nth(number)
-            outcome = self.page.locator(f'[data-outcome="{number}"]')
-            form.get_by_role("button").click()
-            expect(outcome.locator("pre, .notice").first).to_be_attached()
+        return self.page.locator('[data-act="run"]').count()
+
+    def press(self, number: int) -> None:
+        """The button beside a command."""
+        self.page.locator('[data-act="run"]').nth(number).get_by_role("button").click()
+
+    def wait_for_outcome(self, number: int) -> None:
+        """Until a command has printed something or said why not."""
+        outcome = self.page.locator(f'[data-outcome="{number}"]')
+        expect(outcome.locator("pre, .notice").first).to_be_attached()
+
+    def press_commands(self) -> None:
+        """Every button beside a command, one after the other."""
+        for number in range(self.open_commands()):
+            self.press(number)
+            self.wait_for_outcome(number)
 
     def check(self) -> None:
         """Presses Check."""

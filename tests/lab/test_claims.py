@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from dashboard.engine.protocol import EngineUnreachable
 from dashboard.lab import claims
 from dashboard.lab.claims import Grounds, Runner, open_grounds
 from dashboard.lab.context import LABEL
-from dashboard.lab.grounds import Ground, open_ground
+from dashboard.lab.grounds import Ground, open_ground, start_ground
 from dashboard.lab.stage_timing import Timings
 from dashboard.lab.watches import WatchPool
 from tests.benches import Bench
@@ -43,34 +44,58 @@ class Both:
     steps: list[tuple[str, Step]]
 
 
-async def _run_both(host: PrivateEngine) -> Both:
+def _measures(claim: Claim) -> bool:
+    return Need.MEASURE in claim.needs
+
+
+def _foreign_lines(ground: Ground) -> list[str]:
+    """Lines that claims write into the files of a machine, and put back."""
+    assert ground.host is not None
+    lines = (ground.host.resolv_conf.read_text() + ground.host.hosts_file.read_text()).splitlines()
+    return [line for line in lines if re.search(r"192\.0\.2\.(53|77)\b", line)]
+
+
+async def _run_both(host: PrivateEngine, folder: Path) -> Both:
+    """Side by side on a host each, with a third one for what changes its machine; then what is measured, alone."""
     engine, watches = DockerEngine(host.endpoint, timeout_s=30), WatchPool()
     steps: list[tuple[str, Step]] = []
-    found: list[dict[str, Executed]] = []
+    found: dict[bool, dict[str, Executed]] = {False: {}, True: {}}
     timings = Timings()
 
     def tell(claim: str, step: Step, _found: Executed | None) -> None:
         steps.append((claim, step))
 
-    try:
-        ground = await open_ground(engine, CACHE, watches, host.host)
-        grounds = Grounds(ground, ground, ground)
-        for turned in (False, True):
-            runner = Runner(grounds, INSTALLATION, "both", tell, turned=turned, timings=timings)
-            run = await runner.execute(all_claims())
-            assert run.left == ()
-            found.append({one.id: one for one in run.results})
-        left = (*await engine.containers({LABEL: INSTALLATION}), *await engine.networks({LABEL: INSTALLATION}))
-    finally:
-        await watches.close()
-        await engine.close()
-    return Both(found[0], found[1], left, steps)
+    async def run(runner: Runner, claims: Sequence[Claim]) -> None:
+        ran = await runner.execute(claims)
+        assert ran.left == ()
+        found[runner.turned] |= {one.id: one for one in ran.results}
+
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(engine.close)
+        stack.push_async_callback(watches.close)
+        one = await open_ground(engine, CACHE, watches, host.host)
+        two, alone = await asyncio.gather(*(start_ground(stack, folder, watches) for _ in range(2)))
+        runners = [
+            Runner(Grounds(ground, ground, alone), INSTALLATION, "both", tell, turned=turned, timings=timings)
+            for ground, turned in ((one, False), (two, True))
+        ]
+        others = [claim for claim in all_claims() if not _measures(claim)]
+        await asyncio.gather(*(run(runner, others) for runner in runners))
+        for runner in runners:
+            await run(runner, [claim for claim in all_claims() if _measures(claim)])
+        left: list[object] = []
+        for ground in (one, two, alone):
+            left += await ground.engine.containers({LABEL: INSTALLATION})
+            left += await ground.engine.networks({LABEL: INSTALLATION})
+            left += _foreign_lines(ground)
+    return Both(found[False], found[True], tuple(left), steps)
 
 
 @pytest.fixture(scope="session")
 def both(request: pytest.FixtureRequest) -> Both:
     """Both runs, once for all tests. The host is asked for here, so that it is not searched after every test."""
-    return asyncio.run(_run_both(request.getfixturevalue("engine_host")))
+    folders = (request.getfixturevalue(name) for name in ("engine_host", "class_folder"))
+    return asyncio.run(_run_both(*folders))
 
 
 def undecided(claim: Claim, found: Executed) -> bool:
@@ -98,10 +123,8 @@ def test_a_claim_turned_round_differs(both: Both, claim: Claim) -> None:
     assert found.evidence
 
 
-def test_nothing_is_left_over_and_the_machine_is_as_it_was(both: Both, engine_host: PrivateEngine) -> None:
+def test_nothing_is_left_over_and_the_machines_are_as_they_were(both: Both) -> None:
     assert both.left == ()
-    assert "192.0.2.53" not in engine_host.host.resolv_conf.read_text()
-    assert "192.0.2.77" not in engine_host.host.hosts_file.read_text()
     assert set(both.steps) >= {(claim.id, step) for claim in all_claims() for step in (Step.RUNNING, Step.DONE)}
 
 
