@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from typing import Any
 
 import pytest
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import WebSocketRoute, expect
 
 from tests.browser.axe import violations
 from tests.browser.classes import join, new_class
 from tests.browser.comparison import scrolls_sideways
 from tests.browser.server import Server
 from tests.browser.test_workshop import finish, predict
+from tests.browser.typed import NOT_YET, is_live, rows, run_line, type_line
 from tests.browser.visitor import Visit, Visitor
 from tests.browser.workshop import StepPage
 from tests.polling import until
@@ -21,45 +20,16 @@ from tests.polling import until
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
 
-def rows(page: Page) -> Any:
-    """What the terminal shows."""
-    return page.locator(".xterm-rows")
-
-
-def type_line(page: Page, line: str) -> None:
-    """Types it into the terminal as a person does."""
-    page.locator(".xterm-helper-textarea").focus()
-    page.keyboard.type(line)
-    page.keyboard.press("Enter")
-
-
-def is_live(page: Page) -> None:
-    """Until a shell is there."""
-    expect(page.locator("[data-slot=terminal-state]")).to_have_attribute("data-connection", "live")
-
-
-numbers = itertools.count(101)
-
-
-def run_line(page: Page, line: str) -> str:
-    """What the screen shows of a line once it is through."""
-    number = next(numbers)
-    type_line(page, f"clear; {line}; echo over-$(({number}))")
-    expect(rows(page)).to_contain_text(f"over-{number}", timeout=30_000)
-    return str(rows(page).inner_text())
-
-
 def walk(step: StepPage, *slugs: str) -> dict[str, str]:
     """Steps of the workshop, their commands typed: what the kernel says counts. The last thing shown in each."""
     shown = {}
-    not_yet = re.compile("already in use|removal of container|ould not connect|Failed to connect|Empty reply")
     for slug in slugs:
         assert step.slug == slug
         is_live(step.page)
         predict(step)
         for line in step.page.locator(".command code").all_text_contents():
             if not line.startswith("docker pull"):
-                until(lambda line=line: not_yet.search(run_line(step.page, line)) is None, 20)  # type: ignore[misc]
+                until(lambda line=line: NOT_YET.search(run_line(step.page, line)) is None, 20)  # type: ignore[misc]
                 shown[slug] = rows(step.page).inner_text()
         if not step.page.locator("[data-auto]").count() or slug in {"prepare", "interfaces", "process"}:
             step.check()

@@ -1,0 +1,47 @@
+"""A terminal in the page: what is typed into it, and what its screen shows."""
+
+from __future__ import annotations
+
+import itertools
+import re
+
+from playwright.sync_api import Locator, Page, expect
+
+#: What a shell says where a container is still on its way out, or does not serve yet.
+NOT_YET = re.compile("already in use|removal of container|ould not connect|Failed to connect|Empty reply")
+_numbers = itertools.count(101)
+
+
+def rows(page: Page) -> Locator:
+    """What the terminal shows."""
+    return page.locator(".xterm-rows")
+
+
+def is_live(page: Page) -> None:
+    """Until a shell is there."""
+    expect(page.locator("[data-slot=terminal-state]")).to_have_attribute("data-connection", "live")
+
+
+def type_line(page: Page, line: str) -> None:
+    """Types it as a person does."""
+    page.locator(".xterm-helper-textarea").focus()
+    page.keyboard.type(line)
+    page.keyboard.press("Enter")
+
+
+def begin_line(page: Page, line: str) -> int:
+    """Types a line on an empty screen; the number is for ``end_line``."""
+    number = next(_numbers)
+    type_line(page, f"clear; {line}; echo over-$(({number}))")
+    return number
+
+
+def end_line(page: Page, number: int) -> str:
+    """What the screen shows of the line once it is through."""
+    expect(rows(page)).to_contain_text(f"over-{number}", timeout=30_000)
+    return rows(page).inner_text()
+
+
+def run_line(page: Page, line: str) -> str:
+    """Both."""
+    return end_line(page, begin_line(page, line))
