@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import {
-  addressOf, createOutbox, goesOn, PASTE_BYTES, readOutput, split, TYPED_BYTES, wayOut, WINDOW_BYTES,
+  addressOf, createOutbox, goesOn, PASTE_BYTES, readOutput, roleOf, split, TYPED_BYTES, WINDOW_BYTES,
 } from "../../static/dashboard/js/core/terminal.js";
 
 function outbox() {
@@ -68,12 +68,15 @@ test("split loses nothing", () => {
   assert.deepEqual(split(bytes(9), 4).map((one) => one.length), [4, 4, 1]);
 });
 
-test("F6 leads out; every other key is the shell's", () => {
+test("F6 leads out, Ctrl+V pastes, Ctrl+C copies what is marked; every other key is the shell's", () => {
   const key = (name, more = {}) => ({ key: name, ctrlKey: false, altKey: false, metaKey: false, shiftKey: false, ...more });
-  assert.equal(wayOut(key("F6")), "after");
-  assert.equal(wayOut(key("F6", { shiftKey: true })), "before");
-  for (const other of [key("Tab"), key("Escape"), key("F5"), key("F6", { ctrlKey: true }), key("c", { ctrlKey: true })]) {
-    assert.equal(wayOut(other), "");
+  assert.equal(roleOf(key("F6"), false), "after");
+  assert.equal(roleOf(key("F6", { shiftKey: true }), false), "before");
+  assert.equal(roleOf(key("v", { ctrlKey: true }), false), "browser");
+  assert.equal(roleOf(key("C", { ctrlKey: true }), true), "browser");
+  assert.equal(roleOf(key("c", { ctrlKey: true }), false), "");
+  for (const other of [key("Tab"), key("Escape"), key("F5"), key("F6", { ctrlKey: true }), key("v"), key("v", { altKey: true })]) {
+    assert.equal(roleOf(other, true), "");
   }
 });
 

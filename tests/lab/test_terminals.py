@@ -201,6 +201,11 @@ async def test_it_ends_with_its_seat_its_session_and_idleness(place: School, ope
 
     third = await Window(open_terminals, his, "b").open()
     await third.is_told("")
+    # A server that starts ends what another one has left at terminals.
+    await Terminals(place.context, place.hosts).open()
+    await third.is_told("It was killed.")
+    await open_terminals.start(his.seat)
+    await third.is_told("")
     await database_sync_to_async(TrainingSession.objects.filter(pk=place.row.pk).update)(closed_at=1.0)
     piece = await third.is_told("is over")
     assert not piece.again

@@ -63,10 +63,16 @@ export function createOutbox(send) {
   };
 }
 
-/** The way out for the keyboard: F6 to what follows the terminal, Shift+F6 to what is before it; every other key is the shell's. */
-export function wayOut(event) {
-  if (event.key !== "F6" || event.ctrlKey || event.altKey || event.metaKey) return "";
-  return event.shiftKey ? "before" : "after";
+/**
+ * What a key does: "after" and "before" lead out of the terminal (F6, Shift+F6), "browser" is left to the browser (Ctrl+V
+ * pastes; Ctrl+C copies while something is marked), "" is the shell's.
+ */
+export function roleOf(event, isMarked) {
+  const plain = !event.altKey && !event.metaKey;
+  if (event.key === "F6" && plain && !event.ctrlKey) return event.shiftKey ? "before" : "after";
+  const key = (event.key ?? "").toLowerCase();
+  if (plain && event.ctrlKey && !event.shiftKey && (key === "v" || (key === "c" && isMarked))) return "browser";
+  return "";
 }
 
 /** Whether what begins at `start` follows what a window has of the shell `run`; else its screen begins anew. */

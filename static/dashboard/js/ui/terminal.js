@@ -1,6 +1,6 @@
 // A terminal beside a step. The library is loaded when somebody opens it; then it opens by itself on the next steps.
 
-import { addressOf, createOutbox, goesOn, wayOut } from "../core/terminal.js";
+import { addressOf, createOutbox, goesOn, roleOf } from "../core/terminal.js";
 import { keepStylesStrict } from "../io/strict_styles.js";
 import { connectTerminal } from "../io/terminal_socket.js";
 import { recall, remember } from "../io/storage.js";
@@ -197,11 +197,14 @@ export function createTerminal(main) {
       if (live && !ended) outbox.push(Uint8Array.from(text, (one) => one.charCodeAt(0)));
     });
     terminal.attachCustomKeyEventHandler((event) => {
-      const out = wayOut(event);
-      if (!out) return true;
-      event.preventDefault();
-      if (event.type === "keydown") (out === "after" ? card.querySelector("#terminal-keys") : reader).focus();
-      return false;
+      const role = roleOf(event, terminal.hasSelection());
+      if (role === "after" || role === "before") {
+        event.preventDefault();
+        if (event.type === "keydown") (role === "after" ? card.querySelector("#terminal-keys") : reader).focus();
+      }
+      // Once it is copied nothing is marked: the next Ctrl+C interrupts.
+      if (role === "browser" && event.type === "keydown") setTimeout(() => terminal.clearSelection());
+      return role === "";
     });
 
     let fitting = 0;
