@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import {
-  addressOf, createOutbox, goesOn, PASTE_BYTES, readOutput, roleOf, split, TYPED_BYTES, WINDOW_BYTES,
+  addressOf, createOutbox, goesOn, isReport, PASTE_BYTES, readOutput, roleOf, split, TYPED_BYTES, WINDOW_BYTES,
 } from "../../static/dashboard/js/core/terminal.js";
 
 function outbox() {
@@ -77,6 +77,15 @@ test("F6 leads out, Ctrl+V pastes, Ctrl+C copies what is marked; every other key
   assert.equal(roleOf(key("c", { ctrlKey: true }), false), "");
   for (const other of [key("Tab"), key("Escape"), key("F5"), key("F6", { ctrlKey: true }), key("v"), key("v", { altKey: true })]) {
     assert.equal(roleOf(other, true), "");
+  }
+});
+
+test("what a terminal says by itself is told from what somebody types", () => {
+  for (const one of ["\x1b[24;80R", "\x1b[?1;2c", "\x1b[>0;276;0c", "\x1b[0n", "\x1b]11;rgb:0/0/0\x07", "\x1bP1$r0m\x1b\\", "\x1b[?2004;1$y"]) {
+    assert.equal(isReport(one), true, JSON.stringify(one));
+  }
+  for (const one of ["ls", "\r", "\x03", "\x1b", "\x1b[A", "\x1b[1;5C", "\x1bb", "\x1bOP", "\x1b[200~x\x1b[201~", "é"]) {
+    assert.equal(isReport(one), false, JSON.stringify(one));
   }
 });
 

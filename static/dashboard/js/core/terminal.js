@@ -75,6 +75,11 @@ export function roleOf(event, isMarked) {
   return "";
 }
 
+/** Whether a terminal says this by itself: an answer to a question (cursor, colours, size), not what somebody types. */
+export function isReport(text) {
+  return /^\x1b(?:\[[?>=]?[\d;]*(?:[Rcnxty]|\$y)|\[[IO]|[P\]])/.test(text);
+}
+
 /** Whether what begins at `start` follows what a window has of the shell `run`; else its screen begins anew. */
 export function goesOn(known, hello) {
   return known.run === hello.run && known.at === hello.start;

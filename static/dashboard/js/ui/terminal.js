@@ -1,6 +1,6 @@
 // A terminal beside a step. The library is loaded when somebody opens it; then it opens by itself on the next steps.
 
-import { addressOf, createOutbox, goesOn, roleOf } from "../core/terminal.js";
+import { addressOf, createOutbox, goesOn, isReport, roleOf, TYPED_BYTES } from "../core/terminal.js";
 import { keepStylesStrict } from "../io/strict_styles.js";
 import { connectTerminal } from "../io/terminal_socket.js";
 import { recall, remember } from "../io/storage.js";
@@ -103,7 +103,9 @@ export function createTerminal(main) {
 
     const known = { run: "", at: 0, step: card.dataset.ofStep };
     const encoder = new TextEncoder();
-    let live = true; // what is drawn now was not printed before this window was there
+    let live = false; // what is drawn now was not printed before this window was there
+    let held = ""; // what was typed meanwhile
+    let holds = true;
     let ended = "";
     let replayed = 0;
     let mine = { cols: 0, rows: 0 };
@@ -117,13 +119,14 @@ export function createTerminal(main) {
     const socket = connectTerminal(() => addressOf(card.dataset.terminal, known, mine), {
       opened() {
         outbox.reset();
+        holds = true;
         state("connecting", words.connecting);
       },
       output({ offset, data }) {
         known.at = offset + data.length;
         const at = known.at;
         terminal.write(data, () => {
-          if (at >= replayed) live = true;
+          if (at >= replayed) goLive();
           socket.say({ type: "seen", at });
         });
       },
@@ -134,6 +137,9 @@ export function createTerminal(main) {
         else if (message.type === "ended") over(message);
       },
       lost() {
+        // What is typed now is not typed into whatever is there later.
+        live = holds = false;
+        held = "";
         state("lost", words.session.lost);
       },
       ended(why) {
@@ -152,13 +158,20 @@ export function createTerminal(main) {
       }
       // What was printed before may hold questions to a terminal: they were answered then.
       replayed = message.live;
-      live = known.at >= replayed;
+      live = false;
       ended = "";
       fail("");
       setHidden(againButton, true);
       setHidden(slot(card, "terminal-recorded"), !message.recorded);
       resizeTo(message);
       if (message.run) state("live", words.live);
+      if (known.at >= replayed) goLive();
+    }
+
+    function goLive() {
+      live = true;
+      if (held) outbox.push(encoder.encode(held));
+      held = "";
     }
 
     function resizeTo({ cols, rows }) {
@@ -186,7 +199,10 @@ export function createTerminal(main) {
     }
 
     terminal.onData((text) => {
-      if (!live) return;
+      if (!live) {
+        if (holds && !isReport(text)) held = (held + text).slice(0, TYPED_BYTES);
+        return;
+      }
       if (ended) {
         if (text === "\r" && !againButton.hidden) again();
         return;
