@@ -24,6 +24,7 @@ from dashboard.core.heartbeat import Distribution, Heartbeat, LabFigures, Part
 from dashboard.core.report import ClaimVerdict
 from dashboard.core.stream import Phase
 
+UP = "1 if the lab's Docker Engine answers."
 Labelled = Iterable[tuple[Sequence[str], float]]
 
 
@@ -128,6 +129,8 @@ def families(scrape: Scrape) -> Iterator[Metric]:
     yield _gauge("netmodes_part_ready", "1 if this part is there and works, as /readyz says.", ["part"], ready)
     if scrape.beat is not None:
         yield from _of_lab(scrape.beat, scrape.at)
+    else:
+        yield _gauge("netmodes_engine_up", UP, [], _one(0.0))
     yield from _of_hubs(scrape.hubs)
     present, dropped = _one(scrape.seats_present), _one(scrape.wakeups_dropped)
     yield _gauge("netmodes_seats_present", "Seats of classes with a browser on this process.", [], present)
@@ -139,7 +142,7 @@ def families(scrape: Scrape) -> Iterator[Metric]:
 def _of_lab(beat: Heartbeat, now: float) -> Iterator[Metric]:
     vitals, figures = beat.vitals, beat.figures
     for name, text, value in (
-        ("netmodes_engine_up", "1 if the lab's Docker Engine answers.", float(vitals.engine_answers)),
+        ("netmodes_engine_up", UP, float(vitals.engine_answers)),
         ("netmodes_engine_since_seconds", "How long it has answered, or has not.", now - vitals.engine_since),
         ("netmodes_lab_heartbeat_age_seconds", "How long ago the lab said that it is there.", now - beat.at),
         ("netmodes_lab_pass_age_seconds", "How long ago it last compared wanted with real.", now - vitals.passed_at),

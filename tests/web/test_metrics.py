@@ -83,6 +83,7 @@ async def test_only_the_token_or_a_session_opens_it() -> None:
         assert (await http("GET", "/", headers=right)).status == 401, "it opens nothing else"
     assert (await http("GET", "/metrics", who=await person())).status == 200
     assert (await http("POST", "/metrics", who=await person(), token=True)).status == 405
+    assert (await figures(await person()))["netmodes_engine_up", ()] == 0, "without a lab too"
 
 
 async def test_what_a_launch_and_a_browser_leave_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
