@@ -8,7 +8,7 @@
 # packages and wheels take the place of archive and index. compose.yaml itself is used as it stands. With --here it is done
 # on the engine of DOCKER_HOST instead, with a registry, an archive and an index.
 #
-# Usage, as root: tests/compose.sh [--here]     (about four minutes, 3 GB below var/; ./netmodes up must have run once)
+# Usage, as root: tests/compose.sh [--here]     (about seven minutes, 4 GB below var/; ./netmodes up must have run once)
 set -euo pipefail
 
 repository=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -139,22 +139,30 @@ for tool in gcc pip pip3 npm dockerd docker curl; do
     ! docker run --rm --network none --entrypoint sh netmodes:web -c "command -v $tool" || fail "web has $tool"
 done
 
-compose_ready=1
-compose up -d --no-build --quiet-pull 2>"$work/up" || { cat "$work/up" >&2 && fail 'docker compose up failed'; }
 healthy() {
     local name
     for name in postgres redis web lab; do
         [[ $(docker inspect --format '{{.State.Health.Status}}' "netmodes-$name-1" 2>/dev/null) = healthy ]] || return 1
     done
 }
-end=$((SECONDS + 120))
-until healthy; do
-    ((SECONDS < end)) || fail 'not healthy within 120 s'
-    sleep 0.2
-done
-took 'all healthy'
-
-link=$(compose logs --no-log-prefix web | grep -o 'http://[^ ]*token=[^ ]*' | head -n 1) || fail 'no link in the log'
+until_healthy() {
+    local end=$((SECONDS + 180))
+    until healthy; do
+        ((SECONDS < end)) || fail 'not healthy within 180 s'
+        sleep 0.2
+    done
+}
+start() {
+    compose_ready=1
+    compose up -d --no-build --quiet-pull 2>"$work/up" || { cat "$work/up" >&2 && fail 'docker compose up failed'; }
+    until_healthy
+    took 'all healthy'
+}
+sign_in_link() {
+    compose logs --no-log-prefix web | grep -o 'http://[^ ]*token=[^ ]*' | head -n 1
+}
+start
+link=$(sign_in_link) || fail 'no link in the log'
 [[ $link = "http://127.0.0.1:$port/"* ]] || fail "the link is $link"
 "${on_machine[@]}" "$python" "$repository/tests/compose/drive.py" "$link" || fail 'could not be used'
 compose exec -T web netmodes link | grep -q "^Sign in (once): http://127.0.0.1:$port/" || fail 'netmodes link'
@@ -188,20 +196,31 @@ echo 'compose: web, postgres and redis have no root, no capability, no socket; o
 # --- stopping ---------------------------------------------------------------------------------
 
 ours=(--filter label=dev.netmodes.installation)
-[[ $(docker ps -q "${ours[@]}" | wc -l) = 3 ]] || fail "the comparison does not run: $(docker ps "${ours[@]}")"
+running=$(docker ps -q "${ours[@]}" | wc -l)
+((running == 3)) || fail "the comparison does not run: $(docker ps "${ours[@]}")"
 compose restart lab 2>/dev/null || fail 'could not restart lab'
-[[ $(docker ps -q "${ours[@]}" | wc -l) = 3 ]] || fail 'a restart of lab stopped the comparison'
-end=$((SECONDS + 60))
-until healthy; do
-    ((SECONDS < end)) || fail 'lab is not healthy again'
-    sleep 0.2
-done
-compose stop web lab 2>/dev/null || fail 'could not stop'
-compose run --rm --no-deps -T lab reap || fail 'could not reap'
-[[ -z $(docker ps -aq "${ours[@]}")$(docker network ls -q "${ours[@]}") ]] || fail "left over: $(docker ps -a "${ours[@]}")"
-compose down -v 2>/dev/null || fail 'docker compose down failed'
-compose_ready=''
-[[ -z $(docker ps -aq --filter label=com.docker.compose.project=netmodes) ]] || fail 'containers stay'
-[[ -z $(docker volume ls -q --filter label=com.docker.compose.project=netmodes) ]] || fail 'volumes stay'
+[[ $(docker ps -q "${ours[@]}" | wc -l) = "$running" ]] || fail 'a restart of lab stopped the comparison'
+until_healthy
+
+# As docs/deploying.md says, to be rid of everything.
+take_down() {
+    compose stop web lab 2>/dev/null || fail 'could not stop'
+    compose run --rm --no-deps -T lab reap || fail 'could not reap'
+    [[ -z $(docker ps -aq "${ours[@]}")$(docker network ls -q "${ours[@]}") ]] || fail "left over: $(docker ps -a "${ours[@]}")"
+    compose down --volumes 2>/dev/null || fail 'docker compose down failed'
+    compose_ready=''
+    [[ -z $(docker ps -aq --filter label=com.docker.compose.project=netmodes) ]] || fail 'containers stay'
+    [[ -z $(docker volume ls -q --filter label=com.docker.compose.project=netmodes) ]] || fail 'volumes stay'
+}
+take_down
+took 'nothing left'
+
+# --- with private hosts -----------------------------------------------------------------------
+
+overrides=(-f "$source/compose.hosts.yaml" "${overrides[@]}")
+compose build --quiet lab || fail 'could not build the image with an engine'
+start
+"${on_machine[@]}" "$python" "$repository/tests/compose/drive.py" "$(sign_in_link)" hosts || fail 'no private hosts'
+take_down
 took 'nothing left'
 echo 'compose: proved'
