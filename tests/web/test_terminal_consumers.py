@@ -28,6 +28,7 @@ from tests.fakes import FakeEngine
 from tests.screens import local_shell
 from tests.web.door import NOBODY, ORIGIN, Person, Socket, is_strict, person, websocket
 from tests.web.markup import forbidden_in
+from tests.web.test_guards import FOREIGN_ORIGINS
 from tests.web.test_session_views import get, join, new, post, sign_in_as, stranger
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -143,7 +144,7 @@ async def test_only_the_seat_itself_opens_its_terminal(room: Class) -> None:
             assert not socket.is_open
     for who in (room.owner, await sign_in_as("rival")):  # an instructor has no seat; not even in the own class
         assert await refused(room.path, who) == (terminal_consumers.NO_SEAT, 4404)
-    for origin in ("http://evil.example", "http://127.0.0.1:8001", "https://127.0.0.1:8000", "null", ""):
+    for origin in FOREIGN_ORIGINS:
         headers = (("origin", origin),) if origin else ()
         async with websocket(room.path, who=room.ada, headers=headers) as socket:
             assert not socket.is_open, origin
