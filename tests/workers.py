@@ -17,8 +17,11 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import NodeManager, WorkerController
 
+from dashboard import configuration
+
 #: Files that nothing may run beside: they judge differences of microseconds. They come first, the other workers wait.
 ALONE = ("tests/latency/test_told_apart.py",)
+ALONE_SCOPE = "alone"
 #: Files whose tests must not run beside each other, by what they would fight for: one worker takes all of a group.
 GROUPS: dict[str, tuple[str, ...]] = {
     "both cores, for processes that measure": (
@@ -31,7 +34,17 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 #: Seconds of what takes long, a file or a folder: the first that fits. It begins early, so that all end together.
 SECONDS: dict[str, int] = {
-    "tests/browser/": 10,
+    "tests/browser/test_sessions.py": 70,
+    "tests/browser/test_workshop.py": 70,
+    "tests/lab/test_claims.py": 45,
+    "tests/browser/": 15,
+    "tests/management/test_up.py": 40,
+    "tests/management/test_compare.py": 30,
+    "tests/engine/test_facts.py": 30,
+    "tests/engine/test_private_host.py": 30,
+    "tests/team/": 30,
+    "tests/latency/": 20,
+    "tests/lab/test_measuring.py": 20,
 }
 #: What a worker may take to clean up after Ctrl-C: servers stop their experiments, engines end.
 CLEAN_UP_S = 60
@@ -44,7 +57,7 @@ link set eth0 up
 address add 198.51.100.2/24 dev eth0
 """
 
-_scopes = {file: name for name, files in GROUPS.items() for file in files} | dict.fromkeys(ALONE, "alone")
+_scopes = {file: name for name, files in GROUPS.items() for file in files} | dict.fromkeys(ALONE, ALONE_SCOPE)
 _outside: list[int] = []
 
 
@@ -71,30 +84,29 @@ class Scheduler(LoadScopeScheduling):
     def __init__(self, config: pytest.Config, log: Any) -> None:
         config.option.loadscopereorder = False
         super().__init__(config, log)
-        self._alone: set[str] = set()
 
     def _split_scope(self, nodeid: str) -> str:
-        scope = scope_of(nodeid)
-        if scope == "alone":
-            self._alone.add(nodeid)
-        return scope
+        return scope_of(nodeid)
+
+    def _something_is_alone(self) -> bool:
+        """Whether what must be alone runs now."""
+        return any(not done for scopes in self.assigned_work.values() for done in scopes.get(ALONE_SCOPE, {}).values())
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         """The next scope. While something runs alone, a worker that has nothing yet goes on waiting."""
-        if "alone" not in self.workqueue and self._alone and not self.assigned_work[node]:
+        if self._something_is_alone() and not self.assigned_work[node]:
             return
-        first = "alone" if "alone" in self.workqueue else max(self.workqueue, key=seconds_of)
+        first = ALONE_SCOPE if ALONE_SCOPE in self.workqueue else max(self.workqueue, key=seconds_of)
         self.workqueue.move_to_end(first, last=False)
         super()._assign_work_unit(node)
 
     def mark_test_complete(self, node: WorkerController, item_index: int, duration: float = 0) -> None:
         """Once nothing is alone any more, those that waited begin, with two scopes as from the start."""
+        was_alone = self._something_is_alone()
         super().mark_test_complete(node, item_index, duration)
-        if self._alone:
-            self._alone.discard(self.registered_collections[node][item_index])
-            if not self._alone:
-                for waiting in [*self.nodes, *self.nodes]:
-                    self._reschedule(waiting)
+        if was_alone and not self._something_is_alone():
+            for waiting in [*self.nodes, *self.nodes]:
+                self._reschedule(waiting)
 
 
 def is_worker(config: pytest.Config) -> bool:
@@ -111,7 +123,7 @@ def own_folders(specs: Sequence[Any], data_dir: Path) -> None:
 def own_network() -> None:
     """Moves this process into a network namespace of its own: its ports, and what listens on its machine, are nobody
     else's. Needs root; not where the database or the channel layer is reached over the machine's network."""
-    if os.geteuid() == 0 and not (os.environ.get("DATABASE_URL") or os.environ.get("REDIS_URL")):
+    if os.geteuid() == 0 and not (configuration.value("DATABASE_URL") or configuration.value("REDIS_URL")):
         _outside.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY))
         os.unshare(os.CLONE_NEWNET)
         subprocess.run(["ip", "-batch", "-"], input=MACHINE, text=True, check=True, timeout=20)
