@@ -145,6 +145,10 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "filters": {"tokens": {"()": "dashboard.web.redaction.WithoutTokens"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["tokens"]}},
-    "loggers": {name: {"filters": ["tokens"]} for name in ("django.request", "django.security.csrf")},
+    "loggers": {
+        **{name: {"filters": ["tokens"]} for name in ("django.request", "django.security.csrf")},
+        # Says every second that the database is away; whoever needed it says so once.
+        "psycopg.pool": {"level": "ERROR"},
+    },
     "root": {"handlers": ["stderr"], "level": configuration.value("NETMODES_LOG_LEVEL", "WARNING")},
 }

@@ -211,6 +211,7 @@ async def test_without_redis_everything_still_comes(shape: TeamShape, one: Serve
                 while frames.head["round"] != 2 or frames.head["phase"] != "running":
                     await frames.next()
             assert (await ask(lambda: one.ask("POST", f"/experiments/{identity}/try/"))).status == 200
+            assert "Redis does not answer" in (await ask(lambda: one.ask("GET", "/readyz"))).body.decode()
             shape.redis.start()
             await ask(lambda: one.ask("POST", f"/experiments/{identity}/stop/"))
             await reaches(frames, "stopped")
