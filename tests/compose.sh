@@ -202,6 +202,22 @@ compose restart lab 2>/dev/null || fail 'could not restart lab'
 [[ $(docker ps -q "${ours[@]}" | wc -l) = "$running" ]] || fail 'a restart of lab stopped the comparison'
 until_healthy
 
+# As docs/operating.md says: a copy while it runs, and back.
+experiments() {
+    compose exec -T postgres psql --username netmodes --tuples-only --no-align --command \
+        'SELECT count(*) FROM dashboard_experiment'
+}
+before=$(experiments)
+compose exec -T postgres pg_dump --username netmodes --format custom netmodes >"$work/netmodes.dump" || fail 'pg_dump'
+compose stop web lab 2>/dev/null || fail 'could not stop'
+compose exec -T postgres dropdb --username netmodes --force netmodes || fail 'dropdb'
+compose exec -T postgres createdb --username netmodes netmodes || fail 'createdb'
+compose exec -T postgres pg_restore --username netmodes --dbname netmodes --single-transaction <"$work/netmodes.dump" ||
+    fail 'pg_restore'
+start
+[[ $before -gt 0 && $(experiments) = "$before" ]] || fail "of $before experiments $(experiments) came back"
+[[ $(docker ps -q "${ours[@]}" | wc -l) = "$running" ]] || fail 'the comparison did not outlive a restored database'
+
 # As docs/deploying.md says, to be rid of everything.
 take_down() {
     compose stop web lab 2>/dev/null || fail 'could not stop'
