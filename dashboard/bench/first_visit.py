@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from urllib.parse import urljoin
 
-_IMPORT = re.compile(r"""\b(?:from|import)\s*\(?\s*["'](\.{1,2}/[^"']+|/[^"']+)["']""")
+#: At the head of a module. What a page imports later it names itself (modulepreload), other pages' modules it does not.
+_IMPORT = re.compile(r"""\b(?:from|import)\s*["'](\.{1,2}/[^"']+|/[^"']+)["']""")
 _URL = re.compile(r"""url\(\s*["']?([^"')]+)["']?\s*\)|@import\s+["']([^"']+)["']""")
 _LINKS = frozenset({"stylesheet", "icon", "modulepreload", "preload", "manifest"})
 
