@@ -84,7 +84,7 @@ def bound_connections(database: Any) -> None:
     """Settings of a PostgreSQL: a pool that is bounded and gives no connection that has died."""
     most = int(value("NETMODES_DATABASE_CONNECTIONS", "20"))
     options = {"options": _TIMEOUTS, "connect_timeout": 5, "application_name": "netmodes"}
-    pool = {"min_size": 1, "max_size": most, "timeout": 5.0, "max_idle": 60.0, "reconnect_timeout": 5.0}
+    pool = {"min_size": 1, "max_size": most, "timeout": 20.0, "max_idle": 60.0, "reconnect_timeout": 5.0}
     database["OPTIONS"] = {**options, **database.get("OPTIONS", {}), "pool": pool}
     database["CONN_HEALTH_CHECKS"] = True
 

@@ -58,6 +58,7 @@ MIDDLEWARE = [
     "dashboard.web.class_doors.ClassDoorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.gzip.GZipMiddleware",
+    "dashboard.web.lending.LendingMiddleware",
 ]
 ROOT_URLCONF = "dashboard.urls"
 ASGI_APPLICATION = "dashboard.asgi.application"

@@ -65,7 +65,11 @@ async def benchmark(folder: Path, say: Callable[[str], None], *, quick: bool) ->
             teachers = [await asyncio.to_thread(Teacher.with_class, owners[0], 2 * AT_EACH) for _ in range(CLASSES)]
             crowds = [[await stack.enter_async_context(pupils(web.host)) for web in shape.webs] for _ in teachers]
             say(f"team: {PEOPLE} people join at two web processes")
-            joined = await _join(teachers, crowds)
+            try:
+                joined = await _join(teachers, crowds)
+            except ServerError:
+                say("\n".join(web.err()[-2000:] for web in shape.webs))
+                raise
             bare = await stack.enter_async_context(broadcasting())
             everybody = [people for crowd in crowds for people in crowd]
             others = [await stack.enter_async_context(pupils(shape.webs[0].host)) for _ in everybody]
