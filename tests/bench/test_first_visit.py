@@ -11,7 +11,8 @@ import pytest
 
 from dashboard.bench.first_visit import Fetched, fetch, first_visit, named_by
 
-PAGE = """<link rel="icon" href="/i.svg"><link rel="modulepreload" href="/js/core/late.js"><link rel="stylesheet" href="/a.css"><link rel="canonical" href="/other/">
+PAGE = """<link rel="icon" href="/i.svg"><link rel="modulepreload" href="/js/core/late.js">
+<link rel="stylesheet" href="/a.css"><link rel="canonical" href="/other/">
 <script type="module" src="/js/main.js"></script><a href="/elsewhere/">x</a><img src="https://far.test/x.png">"""
 SITE = {
     "/page/": ("text/html", PAGE),
