@@ -264,5 +264,6 @@ export function createTerminal(main) {
   openButton.addEventListener("click", () => {
     if (openButton.getAttribute("aria-disabled") !== "true") open({ focus: true });
   });
+  openButton.disabled = false;
   if (recall("terminal") === card.dataset.terminal) open({ focus: false });
 }
