@@ -8,7 +8,7 @@ import re
 from playwright.sync_api import Locator, Page, expect
 
 #: What a shell says where a container is still on its way out, or does not serve yet.
-NOT_YET = re.compile("already in use|removal of container|ould not connect|Failed to connect|Empty reply")
+NOT_YET = re.compile("is already in use|removal of container|ould not connect|Failed to connect|Empty reply")
 _numbers = itertools.count(101)
 
 
