@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from channels.db import database_sync_to_async
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 
 from dashboard.core.journal import Cause, Entry, Facts, Source
 from dashboard.core.lifecycle import Wanted
@@ -39,8 +39,9 @@ async def post(path: str, who: Person, body: str = "", *, as_json: bool = False)
 
 
 @database_sync_to_async
+@transaction.atomic
 def make_past(wanted: Wanted = Wanted.STOPPED) -> str:
-    """An experiment that ran and was stopped: three entries, the last one is the stop."""
+    """An experiment that ran and was stopped: three entries, the last one is the stop. At once: a lab may look on."""
     identity = store.create_experiment(make_spec("host", "bridge", "user-bridge", title="Long ago"))
     head, stopped = make_head(Phase.RUNNING), make_head(Phase.STOPPED)
     cause = Cause(Source.LAB, "test")
