@@ -21,6 +21,16 @@ NO_TEST_OF_ITS_OWN: dict[str, str] = {
     "core/published_paths.py": "one chapter of paths: test_paths goes through every published port",
     "core/session_shapes.py": "types only: test_session_report fills them, test_shapes has their schema",
     "engine/protocol.py": "types only: test_docker_engine holds the implementation to them",
+    "lab/advisory.py": "locks of PostgreSQL: team/test_team has one lab of two, and a migration at a time",
+    "lab/asked.py": "questions of pages: test_questions hands each over, web/test_views asks them",
+    "lab/class_asked.py": "questions of a class: test_questions hands each over, web/test_session_views asks them",
+    "lab/class_marks.py": "newest numbers of a class: web/test_team finds what has changed by them",
+    "lab/guesses.py": "guesses of join codes: test_team_store counts them over two processes",
+    "lab/keeping.py": "what a process holds: web/test_far_lab and test_questions open and close it",
+    "lab/lab_process.py": "the main loop of a process: team/test_team starts it, kills it and starts it again",
+    "lab/team_lab.py": "the lab's end of a team: web/test_far_lab asks it from the other end",
+    "lab/wakes.py": "wake-ups between processes: web/test_team tells and hears them, team/test_team loses them",
+    "lab/workshop_asked.py": "questions of steps: test_questions hands each over, web/test_workshop_views asks them",
     "latency/children.py": "test_process starts, asks and ends its children",
 }
 
@@ -39,6 +49,7 @@ BESIDE: dict[str, str] = {
     "engine/test_run_line.py": "the line that is shown does what was done",
     "latency/test_filtered.py": "a firewall between client and server",
     "latency/test_told_apart.py": "what the runner finds on a quiet machine: differences of microseconds",
+    "lab/test_class_lab.py": "two groups on hosts of their own: launch, measure, claim, see nothing of each other",
     "lab/test_faults.py": "the lab on an engine and a database that fail",
     "netns/test_truth.py": "what is read is what ip, ss and sysctl say",
 }
@@ -98,7 +109,9 @@ def test_a_module_stays_short_enough_to_read_in_one_go(path: Path) -> None:
 
 #: Tests in which something else than the test sleeps, with what it is.
 SLEEPERS: dict[str, str] = {
+    "lab/test_terminal_line.py": "a question that waits on purpose, so that another overtakes it",
     "latency/conftest.py": "a server that stalls on purpose, so that the stall is measured",
+    "web/test_far_lab.py": "an output that never ends, in pieces",
 }
 #: ``sleep(0)`` lets others run and waits for nothing.
 SLEEP = re.compile(r"\bsleep\s*\((?!0\))")

@@ -1,7 +1,8 @@
 """Gives a connection to PostgreSQL back before a request waits for something else.
 
 A request has a thread of its own, which asks who is there; an async view asks the database in other threads, and may
-wait for the lab. If every request held its first connection meanwhile, a crowd would hold them all and nobody get a second.
+wait for the lab. If every request held its first connection meanwhile, a crowd would hold them all and nobody get a
+second.
 """
 
 from __future__ import annotations

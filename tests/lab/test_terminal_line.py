@@ -13,6 +13,7 @@ from dashboard.bench.services import Redis, open_folder
 from dashboard.core.terminal import Piece, Place, TerminalError
 from dashboard.lab import terminal_line
 from dashboard.lab.keeping import Keeper, LabAwayError
+from dashboard.lab.questions import Question
 from dashboard.lab.terminal_line import FarTerminals, TerminalServer
 from tests.benches import Told
 
@@ -52,7 +53,7 @@ async def shells(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     monkeypatch.setattr(settings, "REDIS_URL", redis.url)
     keeper, made = Keeper(Told()), Shells()
     keeper._terminals = made  # type: ignore[assignment]
-    methods = {name: terminal_line.Question(terminal_line._METHODS[name].function) for name in terminal_line._METHODS}
+    methods = {name: Question(terminal_line._METHODS[name].function) for name in terminal_line._METHODS}
     for name, method in methods.items():
         _ = method._arguments, method._hints
         if hasattr(Shells, name):
@@ -90,7 +91,8 @@ async def test_bytes_errors_and_waiting_come_through(shells: Shells, far: FarTer
     with pytest.raises(TerminalError, match="Close one"):
         await far.attach(SEAT, "one too many", 80, 24)
     await far.write("seat", "tab", b"\x03\xffx")
-    assert shells.asked[-1] == ("write", "seat", "tab", b"\x03\xffx")
+    written: tuple[Any, ...] = shells.asked[-1]
+    assert written == ("write", "seat", "tab", b"\x03\xffx")
     slow, quick = far.read_from("seat", "tab", "run", 8, 1, 0.3), far.write("seat", "tab", b"y")
     waiting = asyncio.ensure_future(slow)
     await quick

@@ -372,8 +372,13 @@ def test_charts_are_asked_for_only_where_their_library_is(monkeypatch: pytest.Mo
     assert not [one for one in draw_run().find("script") if "vendor" in one.get("src", "")]
     monkeypatch.setattr(finders, "find", lambda name: f"/{name}")
     page = draw_run()
-    vendored = [path for one in (*page.find("script"), *page.find("link")) for path in one.values() if "/vendor/" in path]
-    assert sorted(path.partition("/vendor/")[2] for path in vendored) == ["uplot/uPlot.iife.min.js", "uplot/uPlot.min.css"]
+    vendored = [
+        path for one in (*page.find("script"), *page.find("link")) for path in one.values() if "/vendor/" in path
+    ]
+    assert sorted(path.partition("/vendor/")[2] for path in vendored) == [
+        "uplot/uPlot.iife.min.js",
+        "uplot/uPlot.min.css",
+    ]
 
 
 def test_every_word_that_the_browser_says_is_there() -> None:
