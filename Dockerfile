@@ -7,8 +7,8 @@
 # BASE is Debian 13, Ubuntu 24.04 or something made of them; what it has already is not installed again. Behind a mirror:
 #   --build-arg PIP_INDEX_URL=…, or --secret id=pip.conf,src=FILE where the address holds a password.
 # Without any network, folders take the place of archive and index:
-#   --build-context archive=FOLDER      apt's lists/ and archives/ (containers/install.sh)
-#   --build-context wheelhouse=FOLDER   wheels of requirements.txt and of the build's packages (containers/pip.sh)
+#   --build-context archive=FOLDER      apt's lists/ and archives/ (dashboard/packaging/containers/install.sh)
+#   --build-context wheelhouse=FOLDER   wheels of requirements.txt and of the build's packages (dashboard/packaging/containers/pip.sh)
 #   --build-context lab-image=FOLDER    lab-image/lab-image-….tar, as it lies in the cache/ of a data folder
 
 ARG BASE=debian:13-slim
@@ -17,11 +17,11 @@ FROM scratch AS archive
 FROM scratch AS wheelhouse
 
 FROM ${BASE} AS base
-RUN --mount=type=bind,source=containers,target=/containers --mount=type=bind,from=archive,target=/archive,rw \
+RUN --mount=type=bind,source=dashboard/packaging/containers,target=/containers --mount=type=bind,from=archive,target=/archive,rw \
     /containers/install.sh python3
 
 FROM base AS build
-RUN --mount=type=bind,source=containers,target=/containers --mount=type=bind,from=archive,target=/archive,rw \
+RUN --mount=type=bind,source=dashboard/packaging/containers,target=/containers --mount=type=bind,from=archive,target=/archive,rw \
     /containers/install.sh python3-venv
 ARG PIP_INDEX_URL
 ARG PIP_TRUSTED_HOST
@@ -29,12 +29,12 @@ ARG NPM_CONFIG_REGISTRY
 WORKDIR /source
 COPY requirements.txt requirements-dev.txt ./
 # The environment that is copied on has no pip of its own; another one installs into it.
-RUN --mount=type=bind,source=containers,target=/containers --mount=type=bind,from=wheelhouse,target=/wheelhouse \
+RUN --mount=type=bind,source=dashboard/packaging/containers,target=/containers --mount=type=bind,from=wheelhouse,target=/wheelhouse \
     --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=cache,target=/root/.cache \
     python3 -m venv /build && python3 -m venv --without-pip /opt/netmodes \
     && /containers/pip.sh --python /opt/netmodes/bin/python install --no-compile --require-hashes -r requirements.txt
 COPY . .
-RUN --mount=type=bind,source=containers,target=/containers --mount=type=bind,from=wheelhouse,target=/wheelhouse \
+RUN --mount=type=bind,source=dashboard/packaging/containers,target=/containers --mount=type=bind,from=wheelhouse,target=/wheelhouse \
     --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=cache,target=/root/.cache \
     /containers/make-wheel.sh /wheel \
     && /containers/pip.sh --python /opt/netmodes/bin/python install --no-compile --no-deps --no-index /wheel/*.whl \
@@ -45,7 +45,7 @@ RUN --mount=type=bind,source=containers,target=/containers --mount=type=bind,fro
 
 FROM base AS netmodes
 COPY --from=build /opt/netmodes /opt/netmodes
-COPY containers/make-secrets.sh /usr/local/lib/netmodes/
+COPY dashboard/packaging/containers/make-secrets.sh /usr/local/lib/netmodes/
 ENV PATH=/opt/netmodes/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     LANG=C.UTF-8 \
     PYTHONUNBUFFERED=1 \
@@ -68,20 +68,20 @@ HEALTHCHECK --interval=20s --timeout=10s --start-period=90s --start-interval=2s 
 
 # The image for comparisons where no registry answers and on private hosts; made here, since lab reaches no archive.
 FROM netmodes AS lab-image
-RUN --mount=type=bind,source=containers,target=/containers /containers/make-lab-image.sh /lab-image
+RUN --mount=type=bind,source=dashboard/packaging/containers,target=/containers /containers/make-lab-image.sh /lab-image
 
 FROM netmodes AS lab
 COPY --from=lab-image /lab-image /usr/share/netmodes
 # What it reads the machine with (`netmodes doctor`); the engine is not here.
-RUN --mount=type=bind,source=containers,target=/containers --mount=type=bind,from=archive,target=/archive,rw \
+RUN --mount=type=bind,source=dashboard/packaging/containers,target=/containers --mount=type=bind,from=archive,target=/archive,rw \
     /containers/install.sh iproute2 iptables nftables conntrack net-tools busybox-static \
     && install -d -m 0700 /var/lib/netmodes
 ENV NETMODES_ROLE=lab
 CMD ["up"]
 
 FROM lab AS hosts
-RUN --mount=type=bind,source=containers,target=/containers --mount=type=bind,from=archive,target=/archive,rw \
-    /containers/install.sh docker.io
+RUN --mount=type=bind,source=dashboard/packaging/containers,target=/containers --mount=type=bind,from=archive,target=/archive,rw \
+    /containers/install.sh docker.io docker-cli curl
 
 # Last, hence what `docker build .` makes.
 FROM netmodes AS web

@@ -79,14 +79,14 @@ make_base() {
     for file in /etc/resolv.conf /etc/hosts; do cp -L "$file" "$root$file"; done
     chroot "$root" apt-get -qq update
     chroot "$root" apt-get -qq -y --no-install-recommends --download-only install python3 python3-venv iproute2 iptables \
-        nftables conntrack net-tools busybox-static docker.io postgresql redis-server >/dev/null
+        nftables conntrack net-tools busybox-static docker.io docker-cli curl postgresql redis-server >/dev/null
     mkdir "$work/archive"
     cp -a "$root/var/lib/apt/lists" "$root/var/cache/apt/archives" "$work/archive/"
     rm -rf --one-file-system "$root"
 }
 
 make_wheelhouse() {
-    "$source/containers/lock-of.sh" "$source/requirements-dev.txt" hatchling packaging pathspec pluggy trove-classifiers \
+    "$source/dashboard/packaging/containers/lock-of.sh" "$source/requirements-dev.txt" hatchling packaging pathspec pluggy trove-classifiers \
         >"$work/build.txt"
     for lock in "$source/requirements.txt" "$work/build.txt"; do
         "$python" -m pip download -q --no-deps --require-hashes --only-binary :all: -d "$work/wheelhouse" -r "$lock"
@@ -110,7 +110,7 @@ print(host["socket"], host["pid"])') || fail 'could not start a private host'
     make_wheelhouse
     took 'base, packages and wheels'
     for store in postgres:17 redis:7; do
-        docker build -q --build-context archive="$work/archive" --build-context containers="$source/containers" \
+        docker build -q --build-context archive="$work/archive" --build-context containers="$source/dashboard/packaging/containers" \
             -f "$source/tests/compose/stores.Dockerfile" --target "${store%:*}" -t "$store" "$source/tests/compose" \
             >/dev/null || fail "could not build $store"
     done
@@ -233,7 +233,7 @@ took 'nothing left'
 
 # --- with private hosts -----------------------------------------------------------------------
 
-overrides=(-f "$source/compose.hosts.yaml" "${overrides[@]}")
+overrides=(-f "$source/docs/compose.hosts.yaml" "${overrides[@]}")
 compose build --quiet lab || fail 'could not build the image with an engine'
 start
 "${on_machine[@]}" "$python" "$repository/tests/compose/drive.py" "$(sign_in_link)" hosts || fail 'no private hosts'

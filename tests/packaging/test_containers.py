@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-COMPOSE = (ROOT / "compose.yaml").read_text() + (ROOT / "compose.hosts.yaml").read_text()
+COMPOSE = (ROOT / "compose.yaml").read_text() + (ROOT / "docs" / "compose.hosts.yaml").read_text()
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 DOCUMENT = (ROOT / "docs" / "deploying.md").read_text()
 
