@@ -83,8 +83,9 @@ async def benchmark(folder: Path, say: Callable[[str], None], *, quick: bool) ->
                 begun = await asyncio.gather(
                     *(asyncio.to_thread(teacher.steer, "pointer", row=value) for teacher in teachers)
                 )
-                for crowd, started in zip(crowds, begun, strict=True):
-                    ours += await _heard(crowd, started, value)
+                times = [await _heard(crowd, started, value) for crowd, started in zip(crowds, begun, strict=True)]
+                say(f"team: round {number + 1}, the last after {', '.join(f'{max(one):.0f}' for one in times)} ms")
+                ours += [one for found in times for one in found]
                 await _forget(everybody)
                 await asyncio.sleep(PAUSE_S)
                 text = f'{{"pointer": "bare/{number}", "fill": "{"x" * 900}"}}'

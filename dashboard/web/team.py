@@ -16,7 +16,7 @@ from typing import Any
 
 from dashboard.lab import store, team_store
 from dashboard.lab.class_marks import Marks, marks_of
-from dashboard.lab.wakes import Wake
+from dashboard.lab.wakes import Wake, is_set_up
 from dashboard.web.elsewhere import Elsewhere, in_loop
 from dashboard.web.far_lab import in_database
 from dashboard.web.hub import Hub
@@ -29,9 +29,10 @@ from dashboard.web.session_hub import hub as classes
 
 log = logging.getLogger(__name__)
 
-#: How often what is followed is looked at: experiments and measurements; classes, which cost more.
+#: How often what is followed is looked at: experiments and measurements; classes, which cost more with every seat.
+#: While Redis answers, few wake-ups are lost.
 LOOK_S = 1.0
-CLASSES_S = 2.0
+CLASSES_S, CLASSES_WELL_S = 2.0, 10.0
 #: Who is woken often looks no more often than this.
 GATHER_S = 0.1
 #: How often it is written down who is here, if nobody came or went, and how long that counts.
@@ -59,10 +60,10 @@ class Team:
         self._service.hears = self.heard
         self._classes.elsewhere = Elsewhere(self._service.tell, self._ask)
         loop = asyncio.get_running_loop()
-        jobs: list[tuple[Callable[[], Coroutine[Any, Any, None]], float]] = [
-            (self.look, LOOK_S),
-            (self.look_at_classes, CLASSES_S),
-            (self.look_who_is_here, LOOK_S),
+        jobs: list[tuple[Callable[[], Coroutine[Any, Any, None]], Callable[[], float]]] = [
+            (self.look, lambda: LOOK_S),
+            (self.look_at_classes, self._classes_s),
+            (self.look_who_is_here, lambda: LOOK_S),
         ]
         self._tasks = [loop.create_task(self._every(job, pause), name=f"team-{job.__name__}") for job, pause in jobs]
 
@@ -79,7 +80,10 @@ class Team:
                 async with asyncio.timeout(2.0):
                     await in_database(team_store.leave, self._me)
 
-    async def _every(self, job: Callable[[], Coroutine[Any, Any, None]], pause_s: float) -> None:
+    def _classes_s(self) -> float:
+        return CLASSES_WELL_S if is_set_up() and not self._service.wakes.problem else CLASSES_S
+
+    async def _every(self, job: Callable[[], Coroutine[Any, Any, None]], pause_s: Callable[[], float]) -> None:
         failed = False
         while True:
             try:
@@ -90,7 +94,7 @@ class Team:
                     log.warning("what is followed could not be looked at: %s", error)
                 failed = True
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._now.wait(), pause_s)
+                await asyncio.wait_for(self._now.wait(), pause_s())
             await asyncio.sleep(GATHER_S)
 
     def heard(self, wake: Wake) -> None:
@@ -110,7 +114,7 @@ class Team:
                 self._classes.dismiss_seat_here(session, seat)
             case ("class-mirrors", session):
                 self._classes.end_mirrors_here(session)
-            case ("presence",) | ("all",):
+            case ("all",):
                 self._look_now()
 
     def _look_now(self) -> None:
@@ -158,8 +162,6 @@ class Team:
         if changed or (here and now - self._said_at >= PRESENT_S):
             await in_database(team_store.note_presence, self._me, here | gone, now)
             self._said, self._said_at = here, now
-        if changed:
-            self._service.tell("presence")
         sessions = list(here)
         since = now - PRESENCE_COUNTS_S
         known = await in_database(team_store.present_elsewhere, self._me, sessions, since) if sessions else {}

@@ -84,7 +84,6 @@ async def test_who_sits_elsewhere_is_there_too(two: tuple[Process, Process], row
         lambda: all(one.of("session")[-1:] and one.of("session")[-1]["present"] == 2 for one in (hers, his))
     )
     assert here.classes.present(row.id) == {ada.id: True, bob.id: True}
-    assert ("presence",) in here.told
     here.classes.go(row.id, ada.id, client)
     elsewhere = Process()
     elsewhere.classes.elsewhere.ask = elsewhere.team._ask
