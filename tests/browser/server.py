@@ -20,6 +20,8 @@ from tests.polling import until
 
 ROOT = Path(__file__).resolve().parents[2]
 LINK = re.compile(r"http://\S+/sign-in/\?token=\S+")
+#: When something hangs. It may take long: other tests hold the cores.
+LONG_S = 60.0
 #: What may stand on stderr of a server that worked as it should: its last words, and requests that it refused.
 EXPECTED = re.compile(
     r"Stopped \d+ running experiments?\."
@@ -63,7 +65,7 @@ class Server:
                 stderr=stderr,
             )
         process = self._process
-        until(lambda: LINK.search(out.read_text()) or process.poll() is not None, 60)
+        until(lambda: LINK.search(out.read_text()) or process.poll() is not None, LONG_S)
         found = LINK.search(out.read_text())
         assert found is not None, f"the server did not start: {err.read_text()}"
         return found[0]
@@ -93,7 +95,7 @@ class Server:
         """The fresh link that a second ``up`` prints while this one serves."""
         command = [sys.executable, "manage.py", "up", "--port", str(self.port)]
         done = subprocess.run(
-            command, cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=30, check=True
+            command, cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=LONG_S, check=True
         )
         found = LINK.search(done.stdout)
         assert found is not None, done.stdout
@@ -103,7 +105,7 @@ class Server:
 
     def sign_in(self, link: str) -> None:
         """Exchanges the link; the start page gives the CSRF cookie."""
-        with self._opener.open(link, timeout=10) as answer:
+        with self._opener.open(link, timeout=LONG_S) as answer:
             assert answer.status == 200
 
     def cookies(self) -> dict[str, str]:
@@ -116,7 +118,7 @@ class Server:
         headers = {"Content-Type": "application/json", "X-CSRFToken": self.cookies().get("csrftoken", "")}
         request = Request(f"{self.url}/api/{path}", data, headers)  # noqa: S310 - the address is our own
         try:
-            with self._opener.open(request, timeout=20) as answer:
+            with self._opener.open(request, timeout=LONG_S) as answer:
                 return json.loads(answer.read())
         except HTTPError as error:
             raise AssertionError(f"{path}: {error.code} {error.read().decode()}") from error
@@ -124,7 +126,7 @@ class Server:
     def launch(self, **wanted: Any) -> str:
         """An experiment that runs; its number."""
         identity = str(self.api("experiments", wanted)["id"])
-        until(lambda: self.phase(identity) in {"running", "failed"}, 20)
+        until(lambda: self.phase(identity) in {"running", "failed"}, LONG_S)
         assert self.phase(identity) == "running"
         return identity
 
@@ -137,7 +139,7 @@ class Server:
         """Removes every experiment and waits until nothing of them is left on the engine."""
         for one in self.api("experiments"):
             self.api(f"experiments/{one['id']}/remove", {})
-        until(lambda: not self.remains(), 20)
+        until(lambda: not self.remains(), LONG_S)
 
     def remains(self) -> list[str]:
         """Containers and networks of experiments that the engine has."""
