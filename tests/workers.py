@@ -36,15 +36,22 @@ GROUPS: dict[str, tuple[str, ...]] = {
 SECONDS: dict[str, int] = {
     "tests/browser/test_sessions.py": 70,
     "tests/browser/test_workshop.py": 70,
+    "tests/team/": 60,
+    "tests/docs/test_typed.py": 60,
+    "tests/management/test_backup.py": 45,
     "tests/lab/test_claims.py": 45,
-    "tests/browser/": 15,
     "tests/management/test_up.py": 40,
+    "tests/web/test_security_walk.py": 30,
     "tests/management/test_compare.py": 30,
     "tests/engine/test_facts.py": 30,
     "tests/engine/test_private_host.py": 30,
-    "tests/team/": 30,
+    "tests/management/test_reap.py": 20,
     "tests/latency/": 20,
     "tests/lab/test_measuring.py": 20,
+    "tests/browser/": 15,
+    "tests/management/test_hosts.py": 15,
+    "tests/web/test_whose.py": 15,
+    "tests/engine/test_host_template.py": 15,
 }
 #: What a worker may take to clean up after Ctrl-C: servers stop their experiments, engines end.
 CLEAN_UP_S = 60
