@@ -81,8 +81,8 @@ def seconds_of(scope: str) -> int:
 
 
 def worker_count() -> int:
-    """How many workers keep this machine busy."""
-    return max(2, len(os.sched_getaffinity(0)))
+    """How many workers keep this machine busy: one for each core, and six engines and browsers are enough."""
+    return min(6, max(2, len(os.sched_getaffinity(0))))
 
 
 class Scheduler(LoadScopeScheduling):
