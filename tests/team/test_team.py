@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import select
 import stat
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,10 +15,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from dashboard.bench.classes import Teacher
-from dashboard.bench.pupils import pupils
+from dashboard.bench.pupils import Pupil, pupils
 from dashboard.bench.server import Frames, Server
 from dashboard.bench.services import NOBODY
 from dashboard.bench.team_shape import Member, TeamShape, team_shape
@@ -248,3 +250,36 @@ async def test_who_hung_on_a_web_process_that_is_killed_goes_on_at_the_other(
             await reaches(frames, "stopped")
     finally:
         shape.webs[0].start()
+
+
+async def test_a_host_of_one_s_own_and_its_terminal_are_reached_through_either(
+    shape: TeamShape, one: Server, two: Server
+) -> None:
+    wanted = {"title": "Own", "workshop": "host-network", "seats_most": "2", "hours": "1", "hosts": "person"}
+    made = await ask(lambda: one.ask("POST", "/sessions/new/", urlencode(wanted | {"terminal": "on"})))
+    session = made.headers["location"].split("/")[2]
+    console = (await ask(lambda: one.ask("GET", f"/sessions/{session}/console/"))).body.decode()
+    code, key = re.findall(r"code=([0-9A-Z]{8})&amp;key=([\w-]+)", console)[0]
+    teacher = Teacher(one, session, code, key)
+    pupil = Pupil(two.host, 1)
+    try:
+        await pupil.join(code, key)
+        await ask(lambda: teacher.steer("step", step="launch"))
+        await pupil.predict("launch")
+        run = f"/sessions/{session}/steps/launch/run/"
+        async with asyncio.timeout(60):
+            while (await pupil.ask("POST", run, {"number": "0"}))[0] == 409:
+                await asyncio.to_thread(select.select, [], [], [], 0.3)  # until the host is there
+        url = f"ws://{two.host}/ws/sessions/{session}/terminal/?cols=80&rows=24"
+        headers = {"Cookie": pupil.cookie}
+        async with connect(url, origin=f"http://{two.host}", additional_headers=headers, proxy=None) as window:  # type: ignore[arg-type]
+            await window.send(b"docker ps --format '{{.Names}}' | head -c 3; echo $((6*7))\n")
+            printed = b""
+            async with asyncio.timeout(HEALED_S):
+                while b"web42" not in printed.replace(b"\r\n", b""):
+                    frame = await window.recv()
+                    printed += frame[8:] if isinstance(frame, bytes) else b""
+    finally:
+        await ask(lambda: teacher.steer("close"))
+        for opened in (pupil._streams or ())[1:]:
+            opened.close()
