@@ -93,9 +93,10 @@ async def _home(request: HttpRequest, status: int = 200, **extra: Any) -> HttpRe
 
     def page() -> HttpResponse:
         rows = Experiment.objects.filter(host="").exclude(wanted=Wanted.REMOVED).order_by("-created_at")
-        running = rows.exclude(phase__in=[str(phase) for phase in ENDED])[:PAST]
+        shown = rows.exclude(measurements__twin=True)
+        running = shown.exclude(phase__in=[str(phase) for phase in ENDED])[:PAST]
         # What was launched beside an experiment to measure it is over with the measurement, which has a page.
-        past = rows.filter(phase__in=[str(phase) for phase in ENDED]).exclude(measurements__twin=True)[:PAST]
+        past = shown.filter(phase__in=[str(phase) for phase in ENDED])[:PAST]
         context = {
             "running": [listed(row) for row in running],
             "past": [listed(row) for row in past],

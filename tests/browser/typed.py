@@ -7,6 +7,8 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.polling import until
+
 #: What a shell says where a container is still on its way out, or does not serve yet.
 NOT_YET = re.compile("is already in use|removal of container|ould not connect|Failed to connect|Empty reply")
 _numbers = itertools.count(101)
@@ -37,8 +39,14 @@ def begin_line(page: Page, line: str) -> int:
 
 
 def end_line(page: Page, number: int) -> str:
-    """What the screen shows of the line once it is through."""
-    expect(rows(page)).to_contain_text(f"over-{number}", timeout=30_000)
+    """What the screen shows of the line once it is through. A terminal that the page has pushed out of sight draws
+    nothing until it is back."""
+
+    def is_over() -> bool:
+        page.locator(".xterm-screen").scroll_into_view_if_needed()
+        return f"over-{number}" in rows(page).inner_text()
+
+    until(is_over, 30)
     return rows(page).inner_text()
 
 

@@ -200,7 +200,7 @@ async def test_it_ends_with_its_seat_its_session_and_idleness(place: School, ope
     assert open_terminals.running == 0
 
     third = await Window(open_terminals, his, "b").open()
-    await third.is_told("")
+    await third.sees(r":~# ")  # it is in its cgroup by then
     # A server that starts ends what another one has left at terminals.
     await Terminals(place.context, place.hosts).open()
     await third.is_told("It was killed.")

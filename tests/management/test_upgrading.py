@@ -31,7 +31,8 @@ def counts(database: Path) -> dict[str, int]:
 @pytest.fixture
 def earlier(nowhere: Terminal) -> Terminal:
     """A data folder as the earlier version left it."""
-    nowhere.folder.mkdir(mode=0o700)
+    for file in nowhere.folder.glob("netmodes.db*"):
+        file.unlink()
     with closing(sqlite3.connect(nowhere.folder / "netmodes.db")) as connection:
         connection.executescript((RECORDED / "database-0009.sql").read_text())
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
