@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 import zlib
+from collections.abc import Sequence
 
 from django.template.loader import render_to_string
 
@@ -21,6 +22,7 @@ BEFORE, BEHIND = 11, 102
 _POLICY = re.compile(rb'<meta http-equiv="Content-Security-Policy" content="([^"<>]*)">')
 #: The policy comes before everything that a person typed.
 _POLICY_WITHIN = 2_000
+_FRAMES = "; frame-ancestors 'none'"  # a meta element cannot say it
 
 
 def check_command(name: str) -> str:
@@ -49,28 +51,33 @@ def plain_policy(style: str) -> str:
     )
 
 
+def frame(sheets: Sequence[str], entry: str = "") -> dict[str, object]:
+    """What ``file_base.html`` needs: styles, the icon, the script of ``entry`` with what comes before it, and the
+    policy that allows these alone. Without an entry the file has no script."""
+    style = styles(*sheets)
+    icon = base64.b64encode((STATIC / "icon.svg").read_bytes()).decode()
+    found: dict[str, object] = {"one_file": True, "style": style, "icon": icon}
+    if entry:
+        early, script = (STATIC / "js" / "early.js").read_text(encoding="utf-8"), bundle(entry)
+        found |= {"early": early, "script": script}
+        allowed = policy(style, early, script)
+    else:
+        allowed = plain_policy(style).replace("style-src", "img-src data:; style-src")
+    return found | {"policy": allowed.removesuffix(_FRAMES)}
+
+
 def one_file(
     content: ReportContent, view: ReportView, track: bytes, *, digest: str = "", scrubbed: bool = False
 ) -> bytes:
     """The whole file. ``track`` is the encoded one of ``core.track``; ``digest`` that of the content, computed where it
     is not given; ``scrubbed``: details of the machine were taken out of it."""
-    style = styles(*(name for name in SHEETS if (STATIC / "css" / name).is_file()))
-    early = (STATIC / "js" / "early.js").read_text(encoding="utf-8")
-    script = bundle(ENTRY)
     shown = digest or digest_of(canonical(content))
-    context = {
+    context = frame([name for name in SHEETS if (STATIC / "css" / name).is_file()], ENTRY) | {
         "view": view,
         "digest": shown,
         "check_command": check_command(shown[:12]),
         "all_lines": True,
-        "one_file": True,
         "replay": view.snapshot is not None,
-        "style": style,
-        "icon": base64.b64encode((STATIC / "icon.svg").read_bytes()).decode(),
-        "early": early,
-        "script": script,
-        # Not frame-ancestors: a meta element cannot say it.
-        "policy": policy(style, early, script).removesuffix("; frame-ancestors 'none'"),
         "track": base64.b64encode(zlib.compress(track, 9)).decode() if view.snapshot is not None else "",
         "scrubbed": scrubbed,
     }

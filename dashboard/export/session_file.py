@@ -10,8 +10,7 @@ from django.template.loader import render_to_string
 
 from dashboard.core.figures import say_offset
 from dashboard.core.session_shapes import SessionReport
-from dashboard.export.bundle import STATIC, bundle, styles
-from dashboard.export.html import plain_policy, policy
+from dashboard.export.html import frame
 
 SHEETS = (
     "base.css",
@@ -26,11 +25,6 @@ SHARED_SHEETS = ("base.css", "workshop.css", "session.css", "results.css")
 ENTRY = "js/ui/session_file.js"
 #: A page with more lines would be slow to lay out; the replay has them all.
 MOST_LINES = 1500
-_FRAMES = "; frame-ancestors 'none'"  # a meta element cannot say it
-
-
-def _icon() -> str:
-    return base64.b64encode((STATIC / "icon.svg").read_bytes()).decode()
 
 
 def _lines(track: dict[str, object]) -> list[tuple[str, str]]:
@@ -50,19 +44,10 @@ def _lines(track: dict[str, object]) -> list[tuple[str, str]]:
 def replay_file(report: SessionReport, track: dict[str, object], *, anonymous: bool) -> bytes:
     """The replay as one file that needs no network. ``track`` is that of ``core.session_track``; ``anonymous``: its
     people are numbers, and so are those of ``report``."""
-    style = styles(*SHEETS)
-    early = (STATIC / "js" / "early.js").read_text(encoding="utf-8")
-    script = bundle(ENTRY)
     lines = _lines(track)
-    context = {
+    context = frame(SHEETS, ENTRY) | {
         "report": report,
         "anonymous": anonymous,
-        "one_file": True,
-        "style": style,
-        "early": early,
-        "script": script,
-        "icon": _icon(),
-        "policy": policy(style, early, script).removesuffix(_FRAMES),
         "track": base64.b64encode(zlib.compress(msgspec.json.encode(track), 9)).decode(),
         "first_at": track["first_at"],
         "lines": lines[:MOST_LINES],
@@ -74,12 +59,4 @@ def replay_file(report: SessionReport, track: dict[str, object], *, anonymous: b
 
 def shared_file(report: SessionReport) -> bytes:
     """The page that a link shows: without a script, and with nothing but what ``report``, an anonymous one, says."""
-    style = styles(*SHARED_SHEETS)
-    context = {
-        "report": report,
-        "one_file": True,
-        "style": style,
-        "icon": _icon(),
-        "policy": plain_policy(style).removesuffix(_FRAMES).replace("style-src", "img-src data:; style-src"),
-    }
-    return render_to_string("session_shared_file.html", context).encode()
+    return render_to_string("session_shared_file.html", frame(SHARED_SHEETS) | {"report": report}).encode()

@@ -15,6 +15,7 @@ from dashboard import configuration
 from dashboard.core.team import BEAT_S, KEPT_S, LabFacts
 from dashboard.lab import pulse, questions, team_store
 from dashboard.lab.keeping import Keeper, LabAwayError
+from dashboard.lab.outages import Outage
 from dashboard.lab.store import Database
 from dashboard.lab.team_store import Asked
 from dashboard.lab.terminal_line import TerminalServer
@@ -81,15 +82,9 @@ class TeamLab:
         await asyncio.to_thread(self._database.close)
 
     async def _every(self, job: Callable[[], Coroutine[Any, Any, None]], pause_s: float) -> None:
-        failed = False
+        outage = Outage(log, "the lab could not reach its database")
         while True:
-            try:
-                await job()
-                failed = False
-            except Exception as error:  # noqa: BLE001 - the database may be away: it is tried again
-                if not failed:
-                    log.warning("the lab could not reach its database: %s", error)
-                failed = True
+            await outage.tried(job)
             await asyncio.sleep(pause_s)
 
     # Beats.

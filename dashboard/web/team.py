@@ -16,6 +16,7 @@ from typing import Any
 
 from dashboard.lab import store, team_store
 from dashboard.lab.class_marks import Marks, marks_of
+from dashboard.lab.outages import Outage
 from dashboard.lab.wakes import Wake, is_set_up
 from dashboard.web.elsewhere import Elsewhere, in_loop
 from dashboard.web.far_lab import in_database
@@ -84,15 +85,9 @@ class Team:
         return CLASSES_WELL_S if is_set_up() and not self._service.wakes.problem else CLASSES_S
 
     async def _every(self, job: Callable[[], Coroutine[Any, Any, None]], pause_s: Callable[[], float]) -> None:
-        failed = False
+        outage = Outage(log, "what is followed could not be looked at")
         while True:
-            try:
-                await job()
-                failed = False
-            except Exception as error:  # noqa: BLE001 - the database may be away: it is tried again
-                if not failed:
-                    log.warning("what is followed could not be looked at: %s", error)
-                failed = True
+            await outage.tried(job)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._now.wait(), pause_s())
             await asyncio.sleep(GATHER_S)

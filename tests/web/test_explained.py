@@ -26,6 +26,7 @@ NO_SECTIONS = {
     "404.html": "a message",
     "500.html": "a message",
     "error.html": "a message",
+    "file_base.html": "a file: what it says must need nothing else",
     "report_file.html": "a file: what it says must need nothing else",
     "report_gone.html": "a message",
     "session_elsewhere.html": "a message",
