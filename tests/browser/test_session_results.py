@@ -12,6 +12,7 @@ from tests.browser.classes import Console, Seated, join, new_class
 from tests.browser.server import Server
 from tests.browser.test_workshop import HOST
 from tests.browser.visitor import Visit, Visitor
+from tests.browser.workshop import StepPage
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 ASKED = HOST.steps[1].predict
@@ -19,7 +20,8 @@ ASKED = HOST.steps[1].predict
 
 def predict(person: Seated, answer: str) -> None:
     """In the second step."""
-    step = person.at("launch")
+    person.page.wait_for_url("**/steps/launch/")  # it follows the instructor by itself
+    step = StepPage(person.page)
     step.page.get_by_role("radio", name=answer, exact=True).check()
     step.page.get_by_role("button", name="That is what I expect").click()
     expect(step.page.get_by_text(f"You expect: {answer}")).to_be_visible()
@@ -27,6 +29,8 @@ def predict(person: Seated, answer: str) -> None:
 
 def meet(console: Console, people: list[Seated], experiment: str) -> str:
     """They predict, a comparison is shown and pointed at, the answer is shown, all is over. The row pointed at."""
+    for person in people:
+        person.live()
     console.press("Next step")
     expect(console.page.locator("#step-title")).to_contain_text("Step 2")
     assert ASKED is not None
