@@ -9,9 +9,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
-from django.core.asgi import get_asgi_application
 
-http_application = get_asgi_application()
+from dashboard.web.handler import http_application
+
+http = http_application()
 
 from django.conf import settings  # noqa: E402 - after Django is set up
 
@@ -63,7 +64,7 @@ application = Lifespan(
             BodyGuard(
                 ProtocolTypeRouter(
                     {
-                        "http": http_application,
+                        "http": http,
                         "websocket": AuthMiddlewareStack(SocketGuard(URLRouter(websocket_urlpatterns))),
                     }
                 ),

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
 from functools import partial
 from pathlib import Path
+from typing import IO, cast
 
 from dashboard.netns.entry import Namespace, NamespaceGone, in_own_thread
 
@@ -102,10 +103,10 @@ async def _run(
     whole = False
     session = await in_own_thread(lambda: _Session(command, fd), discard=_Session.end)
     try:
-        reader = await session.watch()
+        session.watch()
         while left > 0:
             async with asyncio.timeout_at(deadline):
-                part = await reader.read(min(_CHUNK_BYTES, left))
+                part = await session.read(min(_CHUNK_BYTES, left))
             if not part:
                 whole = True
                 break
@@ -130,7 +131,11 @@ async def _run(
 
 class _Session:
     """A command that leads a session of its own. Its pid is not given away before all of the session was
-    killed: only then it is reaped."""
+    killed: only then it is reaped.
+
+    Its pipe is read here and not by the loop: uvloop closes a pipe's descriptor and lets the file object close that
+    number once more, which may be another thread's by then (``UVSocketHandle._close``).
+    """
 
     def __init__(self, command: list[str], fd: int) -> None:
         self._process = subprocess.Popen(
@@ -142,17 +147,31 @@ class _Session:
             start_new_session=True,
             env=_ENVIRONMENT,
         )
+        self._out = cast("IO[bytes]", self._process.stdout)
+        os.set_blocking(self._out.fileno(), False)
         self._pidfd = os.pidfd_open(self._process.pid)
-        self._pipe: asyncio.ReadTransport | None = None
         self.ended = asyncio.Event()
 
-    async def watch(self) -> asyncio.StreamReader:
-        """Its output, which ends when the command does: whoever it left behind is killed."""
-        loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader()
-        loop.add_reader(self._pidfd, self._kill)
-        self._pipe, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), self._process.stdout)
-        return reader
+    def watch(self) -> None:
+        """Its output ends when the command does: whoever it left behind is killed."""
+        asyncio.get_running_loop().add_reader(self._pidfd, self._kill)
+
+    async def read(self, most: int) -> bytes:
+        """What it prints next; empty at the end."""
+        while True:
+            try:
+                return os.read(self._out.fileno(), most)
+            except BlockingIOError:
+                await self._readable()
+
+    async def _readable(self) -> None:
+        loop, fd = asyncio.get_running_loop(), self._out.fileno()
+        ready = asyncio.Event()
+        loop.add_reader(fd, ready.set)
+        try:
+            await ready.wait()
+        finally:
+            loop.remove_reader(fd)
 
     def _kill(self) -> None:
         asyncio.get_running_loop().remove_reader(self._pidfd)
@@ -166,14 +185,11 @@ class _Session:
     def forget(self) -> None:
         """Lets go of the loop."""
         asyncio.get_running_loop().remove_reader(self._pidfd)
-        if self._pipe is not None:
-            self._pipe.close()
 
     def end(self) -> int | None:
         """Kills what still lives and returns the exit status, None if that was by our hand."""
         self._kill_all()
         status = self._process.wait()
         os.close(self._pidfd)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        self._out.close()
         return None if status == -signal.SIGKILL else status

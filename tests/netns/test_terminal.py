@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
+import threading
 from contextlib import aclosing
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from dashboard.netns.entry import Namespace, NamespaceGone
 from dashboard.netns.terminal import run_inside
@@ -162,3 +164,44 @@ async def test_the_namespace_may_be_closed_while_the_tool_runs(namespace: Namesp
         text = first + "".join([piece async for piece in pieces])
     assert f"net:[{inode}]" in text
     assert inode != os.stat("/proc/self/ns/net").st_ino  # noqa: PTH116
+
+
+@pytest.fixture(scope="module")
+def _libuv() -> None:
+    """Has what it keeps until the process ends: a pipe for signals."""
+    uvloop.new_event_loop().close()
+
+
+@pytest.mark.usefixtures("_libuv")
+def test_no_descriptor_of_another_thread_is_closed_with_the_pipe() -> None:
+    """On the server's own loop: a number is free as soon as a pipe is closed, and may be another thread's at once."""
+    closed: list[int] = []
+    over = threading.Event()
+
+    def open_and_close() -> None:
+        while not over.is_set():
+            for fd in [os.open(os.devnull, os.O_RDONLY) for _ in range(4)]:
+                try:
+                    os.close(fd)
+                except OSError:
+                    closed.append(fd)
+
+    async def run(namespace: Namespace) -> None:
+        async with aclosing(run_inside(namespace, ["true"])) as pieces:
+            assert [piece async for piece in pieces] == []
+
+    async def run_many() -> None:
+        with Namespace.of_pid(os.getpid()) as here:
+            for _ in range(10):
+                await asyncio.gather(*(run(here) for _ in range(8)))
+
+    others = [threading.Thread(target=open_and_close) for _ in range(3)]
+    for one in others:
+        one.start()
+    try:
+        uvloop.run(run_many())
+    finally:
+        over.set()
+        for one in others:
+            one.join()
+    assert closed == []
