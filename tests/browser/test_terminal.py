@@ -107,6 +107,9 @@ def test_a_terminal_from_the_lobby_to_the_recording(visitor: Visitor, visit: Vis
     page.keyboard.press("Shift+PageUp")
     page.keyboard.press("Shift+PageUp")
     expect(rows(page)).not_to_contain_text("line-200")
+    type_line(page, "read -t 2; clear; for n in $(seq 200); do echo row-$n; done")  # what is cleared is not looked at
+    page.keyboard.press("Shift+PageUp")
+    expect(rows(page)).to_contain_text("row-200")
 
     # Two windows share it; the keyboard finds the way out; screen readers hear it.
     second = ada.who.open(page.url)

@@ -9,6 +9,7 @@ import { announce, setHidden, setText, slot, words } from "./page.js";
 const FONT_PX = 14;
 const SCROLLBACK_LINES = 5000;
 const FIT_MS = 120;
+const LOOKS = ["wheel", "touchmove", "pointerup", "keyup"];
 
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -101,6 +102,12 @@ export function createTerminal(main) {
     terminal.textarea?.setAttribute("aria-label", says.input);
     terminal.textarea?.setAttribute("aria-describedby", "terminal-keys");
 
+    // xterm.js 6.0 at times goes on as if somebody had scrolled up, and shows nothing new: whether anybody has is known here.
+    let follows = true;
+    const atEnd = () => terminal.buffer.active.viewportY >= terminal.buffer.active.baseY;
+    const look = () => setTimeout(() => (follows = atEnd()));
+    for (const kind of LOOKS) place.addEventListener(kind, look, { capture: true, passive: true });
+
     const known = { run: "", at: 0, step: card.dataset.ofStep };
     const encoder = new TextEncoder();
     let live = false; // what is drawn now was not printed before this window was there
@@ -126,6 +133,7 @@ export function createTerminal(main) {
         known.at = offset + data.length;
         const at = known.at;
         terminal.write(data, () => {
+          if (follows && !atEnd()) terminal.scrollToBottom();
           if (at >= replayed) goLive();
           socket.say({ type: "seen", at });
         });
