@@ -30,6 +30,8 @@ from dashboard.web import (
 )
 from dashboard.web.api import api
 
+#: Django asks here for what people get when a request fails.
+handler500 = "dashboard.web.failures.failed"
 urlpatterns = [
     path("", views.home, name="home"),
     path("sign-in/", signin.sign_in, name="sign-in"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 from pathlib import Path
 
@@ -51,6 +52,24 @@ def test_it_says_the_link_and_ctrl_c_stops_everything(terminal: Terminal, engine
     assert snapshot["experiment"]["phase"] == "stopped"
     assert all(check["ok"] for check in snapshot["experiment"]["proof"])
     assert running(snapshot) == COUNT + 1, "a past experiment is shown as it was"
+    assert names(engine_host) == []
+
+
+def test_a_second_ctrl_c_does_not_cut_the_first_one_short(terminal: Terminal, engine_host: PrivateEngine) -> None:
+    site = terminal.serve().sign_in()
+    site.reaches(site.launch(*MODES), "running")
+    site.running.process.send_signal(signal.SIGINT)
+
+    def listens() -> bool:
+        with socket.socket() as asking:
+            return asking.connect_ex(("127.0.0.1", site.port)) == 0
+
+    until(lambda: not listens(), LONG_S)
+    done = site.running.interrupt()
+    assert done.code == 0, done.err
+    assert "Ctrl-C once more leaves it where it is." in done.err
+    assert "Stopped 1 running experiment." in done.err
+    assert "Traceback" not in done.err
     assert names(engine_host) == []
 
 

@@ -25,6 +25,7 @@ NO_SECTIONS = {
     "403.html": "a message",
     "404.html": "a message",
     "500.html": "a message",
+    "503.html": "a message",
     "error.html": "a message",
     "file_base.html": "a file: what it says must need nothing else",
     "report_file.html": "a file: what it says must need nothing else",

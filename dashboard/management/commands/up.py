@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 from contextlib import suppress
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -35,6 +37,16 @@ class Server(uvicorn.Server):
         self._command = command
         self._url = url
         self._link = link
+        self._was_told = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A second Ctrl-C does not cut short what the first one began, which would leave containers behind; a third one
+        does."""
+        if sig == signal.SIGINT and self.should_exit and not self._was_told:
+            self._was_told = True
+            self._command.stderr.write("Stopping what was started. Ctrl-C once more leaves it where it is.")
+            return
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Uvicorn's own start, then the link."""
