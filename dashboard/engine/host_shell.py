@@ -16,6 +16,7 @@ import signal
 import struct
 import subprocess
 import termios
+import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -73,14 +74,15 @@ class HostShell:
             set_size(self.fd, cols, rows)
 
     def interrupt(self) -> None:
-        """Ctrl-C, after what was typed before; where a program has left too much of that unread, instead of it: no key
-        would come through."""
+        """Ctrl-C. What is on its way to the line discipline is dropped, and what a program has left unread, if that is
+        much: behind it no key would come through."""
         with suppress(OSError):
             other = fcntl.ioctl(self.fd, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
             try:
-                if _unread(other) > UNREAD_BYTES and termios.tcgetattr(self.fd)[3] & termios.ISIG:
-                    termios.tcflush(self.fd, termios.TCOFLUSH)
-                    termios.tcflush(other, termios.TCIFLUSH)
+                if termios.tcgetattr(self.fd)[3] & termios.ISIG:
+                    termios.tcflush(self.fd, termios.TCOFLUSH)  # first: what it holds would fill what is emptied next
+                    if _unread(other) > UNREAD_BYTES:
+                        termios.tcflush(other, termios.TCIFLUSH)
             finally:
                 os.close(other)
             self.write(INTERRUPT)
@@ -89,17 +91,30 @@ class HostShell:
         """Kills what still runs and returns the exit status; None if that was by somebody's hand."""
         if self.fd < 0:
             return None
-        if self._is_over:  # it let go of the device a moment before it is gone
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(OVER_S)
+        status = self._status(OVER_S if self._is_over else 0.0)  # it let go of the device a moment before it is gone
         if self._process.poll() is None:
             self._process.kill()  # its child is process 1 of its namespace, and dies with it (unshare --kill-child)
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(END_S)
         os.close(self.fd)
         self.fd = -1
-        status = self._process.returncode
-        return None if status is None or status < 0 or status == 128 + signal.SIGKILL else status
+        return status
+
+    def _status(self, within_s: float) -> int | None:
+        """None where it was killed, where it still runs, and where whoever ends the host has collected it: then Popen
+        would say 0."""
+        end = time.monotonic() + within_s
+        while True:
+            try:
+                found = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return None
+            if found is not None:
+                exited = found.si_code == os.CLD_EXITED and found.si_status != 128 + signal.SIGKILL
+                return found.si_status if exited else None
+            if time.monotonic() >= end:
+                return None
+            time.sleep(0.01)
 
 
 def _unread(fd: int) -> int:

@@ -37,7 +37,7 @@ from dashboard.lab.terminal_shell import Terminal
 
 log = logging.getLogger(__name__)
 SWEEP_S = 2.0
-TOGETHER_S = 2.0
+TOGETHER_S = 5.0
 FULL = "All terminals that this server holds are open. Wait until one is closed."
 GREETING = (
     "You are root on your own Docker host. docker, curl, ip, ss and netstat are here; exit ends the shell.\n"

@@ -7,6 +7,8 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.polling import until
+
 
 @dataclass(frozen=True)
 class Rect:
@@ -122,5 +124,13 @@ class ExperimentPage:
 
 
 def scrolls_sideways(page: Page) -> bool:
-    """Whether the page as a whole is wider than the window."""
-    return bool(page.evaluate("document.scrollingElement.scrollWidth > document.scrollingElement.clientWidth"))
+    """Whether the page as a whole is wider than the window, and stays so: charts follow a moment later."""
+
+    def fits() -> bool:
+        return bool(page.evaluate("document.scrollingElement.scrollWidth <= document.scrollingElement.clientWidth"))
+
+    try:
+        until(fits, 3)
+    except AssertionError:
+        return True
+    return False

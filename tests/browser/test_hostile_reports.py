@@ -104,6 +104,7 @@ def test_nothing_runs_where_it_is_shared_and_in_its_file(
     file = stranger.open((tmp_path / "report.html").as_uri())
     found += look(file)
     file.get_by_role("button", name="Replay").click()
+    expect(file.locator("[data-replay-range]")).to_be_focused()
     for key in ("Home", "ArrowRight", "ArrowRight", "End"):
         file.keyboard.press(key)
     expect(file.locator("[data-slot=replay-count]")).to_contain_text("10 of 10")

@@ -9,6 +9,7 @@ import { announce, setHidden, setText, slot, words } from "./page.js";
 const FONT_PX = 14;
 const SCROLLBACK_LINES = 5000;
 const FIT_MS = 120;
+const ERASE_ABOVE = 3;
 const LOOKS = ["wheel", "touchmove", "pointerup", "keyup"];
 
 function colour(name) {
@@ -107,6 +108,10 @@ export function createTerminal(main) {
     const atEnd = () => terminal.buffer.active.viewportY >= terminal.buffer.active.baseY;
     const look = () => setTimeout(() => (follows = atEnd()));
     for (const kind of LOOKS) place.addEventListener(kind, look, { capture: true, passive: true });
+    terminal.parser.registerCsiHandler({ final: "J" }, ([kind]) => {
+      follows ||= kind === ERASE_ABOVE; // what was looked at is gone
+      return false;
+    });
 
     const known = { run: "", at: 0, step: card.dataset.ofStep };
     const encoder = new TextEncoder();
