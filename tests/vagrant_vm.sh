@@ -5,7 +5,7 @@
 # of tests/compose/drive.py is done: a comparison, requests on every path, a trace, a measurement, claims, private hosts.
 # The machine is switched off by its power button and booted again: the service is there by itself.
 #
-# With /dev/kvm it takes about five minutes; without it qemu emulates the processors, and it takes an hour.
+# NETMODES_VM_ACCEL=tcg emulates the processors, where /dev/kvm is there and of no use.
 #
 # Usage, as root on Debian: tests/vagrant_vm.sh              (6 GB below var/)
 set -euo pipefail
@@ -98,7 +98,7 @@ ExecStart=/bin/sh -c '/opt/prove || echo "vm: FAILED" >/dev/ttyS0'
 [Install]
 WantedBy=multi-user.target
 UNIT
-chroot "$root" systemctl --quiet enable prove systemd-networkd systemd-networkd-wait-online
+SYSTEMD_LOG_LEVEL=err chroot "$root" systemctl --quiet enable prove systemd-networkd systemd-networkd-wait-online
 cp "$root"/boot/vmlinuz-* "$work/kernel"
 cp "$root"/boot/initrd.img-* "$work/initrd"
 mke2fs -q -t ext4 -L root -d "$root" "$work/disk" 8G
@@ -109,7 +109,7 @@ say "a disk with $(du -h --apparent-size "$work/disk" | cut -f1), $(du -h "$work
 
 boot() {
     console=$work/console.$1
-    qemu-system-x86_64 -machine q35,accel=kvm:tcg -cpu max -smp 2 -m 4096 -no-reboot -display none \
+    qemu-system-x86_64 -machine "q35,accel=${NETMODES_VM_ACCEL:-kvm:tcg}" -cpu "${NETMODES_VM_CPU:-max}" -smp 2 -m 4096 -no-reboot -display none \
         -kernel "$work/kernel" -initrd "$work/initrd" -append 'root=LABEL=root console=ttyS0 quiet' \
         -drive "file=$work/disk,format=raw,if=virtio,cache=unsafe" \
         -netdev "user,id=net,hostfwd=tcp:127.0.0.1:$port-:$port" -device virtio-net-pci,netdev=net \
