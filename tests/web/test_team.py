@@ -13,6 +13,7 @@ from dashboard.core.team import Role
 from dashboard.lab import class_room, seats, store, training
 from dashboard.lab.wakes import Wake
 from dashboard.models import TrainingSession
+from dashboard.web import team
 from dashboard.web.hub import GONE, Hub
 from dashboard.web.measuring_hub import MeasurementHub
 from dashboard.web.service import Service
@@ -44,7 +45,8 @@ class Process:
 
 
 @pytest.fixture
-async def two(transactional_db: None) -> AsyncIterator[tuple[Process, Process]]:
+async def two(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Process, Process]]:
+    monkeypatch.setattr(team, "CLASSES_WELL_S", team.CLASSES_S)  # nobody waits for less, with Redis or without
     made = Process(), Process()
     for one in made:
         await one.team.start()
