@@ -5,7 +5,7 @@
 # of tests/compose/drive.py is done: a comparison, requests on every path, a trace, a measurement, claims, private hosts.
 # The machine is switched off by its power button and booted again: the service is there by itself.
 #
-# NETMODES_VM_ACCEL=tcg emulates the processors, where /dev/kvm is there and of no use.
+# NETMODES_VM_ACCEL=tcg emulates the processors, where /dev/kvm is there and of no use: twenty minutes.
 #
 # Usage, as root on Debian: tests/vagrant_vm.sh              (6 GB below var/)
 set -euo pipefail
@@ -67,8 +67,10 @@ mkdir -p "$root/opt/netmodes"
 git archive HEAD | tar -x -C "$root/opt/netmodes"
 port=$(python3 -c 'import socket
 s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-env | grep -E '^(PIP_|SSL_|REQUESTS_CA|CURL_CA|https?_proxy=|no_proxy=|HTTPS?_PROXY=|NO_PROXY=)' |
-    grep -v '^PIP_FIND_LINKS=' >"$root/etc/prove.environment" || :
+mapfile -t variables < <(env | grep -v '^PIP_FIND_LINKS=' |
+    grep -E '^(PIP_|SSL_|REQUESTS_CA|CURL_CA|NODE_EXTRA_CA|https?_proxy=|no_proxy=|HTTPS?_PROXY=|NO_PROXY=)')
+mkdir "$root/etc/systemd/system.conf.d"
+printf '[Manager]\nDefaultEnvironment=%s\n' "${variables[*]}" >"$root/etc/systemd/system.conf.d/archives.conf"
 
 cat >"$root/opt/prove" <<PROVE
 #!/bin/sh
@@ -92,7 +94,6 @@ Wants=network-online.target
 After=network-online.target
 [Service]
 Type=exec
-EnvironmentFile=/etc/prove.environment
 Environment=HOME=/root
 ExecStart=/bin/sh -c '/opt/prove || echo "vm: FAILED" >/dev/ttyS0'
 [Install]
@@ -151,10 +152,10 @@ PYTHON
 }
 
 boot 1
-python3 tests/compose/drive.py "${links[0]}" | sed 's/^compose/vagrant_vm/'
-python3 tests/compose/drive.py "${links[1]}" hosts | sed 's/^compose/vagrant_vm/'
+python3 tests/compose/drive.py "${links[0]}" slow | sed 's/^compose/vagrant_vm/'
+python3 tests/compose/drive.py "${links[1]}" hosts slow | sed 's/^compose/vagrant_vm/'
 press_power_button
 boot 2
-python3 tests/compose/drive.py "${links[0]}" | sed 's/^compose/vagrant_vm/'
+python3 tests/compose/drive.py "${links[0]}" slow | sed 's/^compose/vagrant_vm/'
 press_power_button
 say 'proved'

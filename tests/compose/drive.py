@@ -1,7 +1,7 @@
-"""Uses what ``docker compose up`` has started, as a person and a program do: drive.py LINK [hosts]. Prints what it saw.
+"""Uses what ``docker compose up`` has started, as a person and a program do, and prints what it saw.
 
-With ``hosts`` only what needs private hosts. Only Python's own modules: it runs in the network namespace of the machine
-that is tested.
+``drive.py LINK [hosts] [slow]``: with ``hosts`` only what needs private hosts, with ``slow`` where processors are
+emulated. Only Python's own modules: it runs in the network namespace of the machine that is tested.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 LINK = sys.argv[1]
 SITE = "{0.scheme}://{0.netloc}".format(urlsplit(LINK))
+#: How much longer everything may take.
+PATIENCE = 8 if "slow" in sys.argv else 1
 jar = CookieJar()
 browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
 
@@ -40,7 +42,7 @@ def ask(path: str, body: object = None, within_s: float = 60.0) -> Any:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(SITE + path, data, headers)  # noqa: S310 - our own address
     try:
-        with browser.open(request, timeout=within_s) as answer:
+        with browser.open(request, timeout=within_s * PATIENCE) as answer:
             text = answer.read().decode()
             return json.loads(text) if "json" in answer.headers["Content-Type"] else text
     except HTTPError as error:
@@ -49,7 +51,7 @@ def ask(path: str, body: object = None, within_s: float = 60.0) -> Any:
 
 def wait_for(path: str, goes_on: set[str], within_s: float) -> Any:
     """Asks until the run is over."""
-    end = time.monotonic() + within_s
+    end = time.monotonic() + within_s * PATIENCE
     while (found := ask(path))["run"]["state"] in goes_on:
         if time.monotonic() > end:
             sys.exit(f"{path}: not over after {within_s:g} s: {json.dumps(found)[:1500]}")
@@ -71,8 +73,8 @@ def launch() -> str:
     identity = str(ask("/api/experiments", wanted)["id"])
     found: list[dict[str, Any]] = []
     while not found or found[0]["phase"] not in {"running", "failed"}:
-        if time.monotonic() - began > 60:
-            sys.exit(f"the experiment does not run after 60 s: {found}")
+        if time.monotonic() - began > 60 * PATIENCE:
+            sys.exit(f"the experiment does not run after {60 * PATIENCE} s: {found}")
         pause(0.1)
         found = rows_of(ask("/api/experiments"), id=identity)
     assert found[0]["phase"] == "running", ask(f"/api/experiments/{identity}")
@@ -102,7 +104,7 @@ def execute(*ids: str) -> str:
 
 def main() -> None:
     """A comparison, requests on every path, a trace, a measurement, claims."""
-    browser.open(LINK, timeout=20).read()
+    browser.open(LINK, timeout=20 * PATIENCE).read()
     say(f"signed in; the first page has {len(ask('/'))} characters")
     if "hosts" in sys.argv:
         assert "private host" in execute("host-takes-port", "resolv-bridge-fallback")
@@ -121,7 +123,7 @@ def main() -> None:
     traces = ask(f"/api/experiments/{identity}/trace", {"way": answered[-1]["key"]})
     say(f"{len(answered)} ways answered; trace: {json.dumps(traces)[:300]}")
 
-    run = ask("/api/measurements", {"experiment": identity, "probe": ["tcp-rr"], "seconds": 4})["id"]
+    run = ask("/api/measurements", {"experiment": identity, "probe": ["tcp-rr"], "seconds": 4 * PATIENCE})["id"]
     measured = wait_for(f"/api/measurements/{run}", {"waiting", "running"}, 60)
     series = measured["measurement"]["series"]
     assert [one for one in series if one["n"] > 100], measured
