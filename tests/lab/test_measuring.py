@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from dashboard.core.measurement import Block, Measurement, Options, Probe, Stop
 from dashboard.core.stream import Phase
 from dashboard.lab import measurements
 from dashboard.lab.measurements import Asked
+from dashboard.lab.measurer import Measurer
 from dashboard.lab.measuring import measure_paths, plan_series
 from tests.benches import Bench
 from tests.polling import eventually
 
 SLEEP = "sleep 1000"
+
+
+@pytest.fixture(autouse=True)
+def _nobody_else_measures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lab would take the run at its next look."""
+
+    async def look(_measurer: Measurer) -> None:
+        return
+
+    monkeypatch.setattr(Measurer, "look", look)
 
 
 async def ask(bench: Bench, experiment: str, probe: Probe, options: Options) -> Asked:

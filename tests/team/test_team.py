@@ -24,13 +24,13 @@ from dashboard.bench.server import Frames, Server
 from dashboard.bench.services import NOBODY
 from dashboard.bench.team_shape import Member, TeamShape, team_shape
 from tests.polling import until
-from tests.private_engine import PrivateEngine
+from tests.private_engine import PrivateEngine, share_lab_image
 
 #: A lab that was killed counts as away after 7 s; a page is asked now and then.
 AWAY_S = 12.0
 HEALED_S = 15.0
 #: A private host where other tests start some too.
-HOST_S = 180.0
+HOST_S = 60.0
 MODES = ("none", "none")
 pytestmark = pytest.mark.engine
 
@@ -39,6 +39,7 @@ pytestmark = pytest.mark.engine
 def shape(engine_host: PrivateEngine) -> Iterator[TeamShape]:
     """Everything, running."""
     with team_shape(engine_host.endpoint) as running:
+        share_lab_image(running.folder / "lab")  # for private hosts: a worker's machine reaches no archive
         server = at(running.webs[0])
         server.sign_in(running.links[0])
         _cookies.update(server.cookies)
