@@ -21,6 +21,7 @@ from dashboard.engine.protocol import (
     NetworkFacts,
     PullProgress,
 )
+from tests.polling import others_run
 
 NEVER = "0001-01-01T00:00:00Z"
 ENDPOINT = "unix:///nowhere/docker.sock"
@@ -120,7 +121,7 @@ class FakeEngine:
             raise EngineUnreachable(self.away, 503)
         if call in self.refuse:
             raise self.refuse[call]
-        await asyncio.sleep(0)
+        await others_run()
 
     def _by_name(self, container: str) -> ContainerFacts:
         for facts in self.made.values():

@@ -24,6 +24,14 @@ async def eventually(condition: Callable[[], Any | Awaitable[Any]], deadline_s: 
         await asyncio.to_thread(select.select, [], [], [], 0.02)
 
 
+async def others_run() -> None:
+    """Returns once everything that was ready has run."""
+    loop = asyncio.get_running_loop()
+    passed = loop.create_future()
+    loop.call_soon(passed.set_result, None)
+    await passed
+
+
 def until(condition: Callable[[], Any], deadline_s: float = 5.0) -> Any:
     """The same for synchronous code."""
     end = time.monotonic() + deadline_s

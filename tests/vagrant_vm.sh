@@ -5,9 +5,9 @@
 # of tests/compose/drive.py is done: a comparison, requests on every path, a trace, a measurement, claims, private hosts.
 # The machine is switched off by its power button and booted again: the service is there by itself.
 #
-# NETMODES_VM_ACCEL=tcg emulates the processors, where /dev/kvm is there and of no use: twenty minutes.
+# NETMODES_VM_ACCEL=tcg emulates the processors, where /dev/kvm is there and of no use: twelve minutes.
 #
-# Usage, as root on Debian: tests/vagrant_vm.sh              (6 GB below var/)
+# Usage, as root on Debian: tests/vagrant_vm.sh              (a sparse disk of 8 GB below var/)
 set -euo pipefail
 
 repository=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import cast
@@ -13,6 +12,7 @@ from dashboard.engine import images
 from dashboard.engine.images import ensure_image
 from dashboard.engine.lab_image import LAB_REFERENCE, RECIPE_LABEL, LabImageUnavailableError, recipe
 from dashboard.engine.protocol import Engine, EngineError, EngineUnreachable, ImageFacts, PullProgress
+from tests.polling import others_run
 
 
 class Store:
@@ -62,7 +62,7 @@ async def get(
     choice = await ensure_image(
         cast("Engine", store), reference, tmp_path, lambda text, _fraction: said.append(text), private=private
     )
-    await asyncio.sleep(0)
+    await others_run()
     return choice, said
 
 

@@ -20,7 +20,7 @@ from dashboard.netns.identity import namespaces
 from tests.benches import Bench
 from tests.fakes import FakeEngine
 from tests.netns.zoo import Zoo
-from tests.polling import eventually
+from tests.polling import eventually, others_run
 
 
 async def test_a_missing_image_concerns_its_own_arms_only(quick: Bench, fake: FakeEngine) -> None:
@@ -96,7 +96,7 @@ async def test_an_arm_that_ends_while_others_are_still_being_launched_is_not_mis
 
     await eventually(observed)
     fake.kill(container_name(identity, "host"), 9)
-    await asyncio.sleep(0)
+    await others_run()
     fake.hold.pop("create_network").set()
     column = await quick.ends_as(identity, "host", ArmStatus.EXITED)
     assert column.exit_code == 9

@@ -12,7 +12,7 @@ from dashboard.lab import grounds
 from dashboard.lab.grounds import Ground, Turns, look_at_machine, open_ground
 from dashboard.lab.watches import WatchPool
 from tests.fakes import FakeEngine, make_info
-from tests.polling import eventually
+from tests.polling import eventually, others_run
 from tests.private_engine import CACHE
 
 
@@ -42,7 +42,7 @@ class Workers:
     async def are(self, *names: str) -> None:
         await eventually(lambda: set(self.working) == set(names))
         for _ in range(5):
-            await asyncio.sleep(0)
+            await others_run()
         assert set(self.working) == set(names)
 
 

@@ -15,6 +15,7 @@ from dashboard.lab import store
 from dashboard.lab.journal import JournalWriter
 from dashboard.lab.store import Database
 from tests.benches import Told
+from tests.polling import others_run
 from tests.specs import make_spec
 from tests.web.sample import make_head
 
@@ -74,7 +75,7 @@ async def test_what_comes_together_is_one_batch_and_told_after_the_commit(
 async def test_what_comes_while_a_batch_is_written_is_the_next_one(writer: JournalWriter, database: Database) -> None:
     for number in range(20):
         writer.append(CAUSE, Facts(), f"entry {number}")
-        await asyncio.sleep(0)
+        await others_run()
     await writer.flush()
     entries = await database.run(store.entries, writer.experiment)
     assert [entry.seq for entry in entries] == list(range(1, 21))
@@ -96,7 +97,7 @@ async def test_a_write_that_fails_is_tried_again_and_said_until_it_works(
     monkeypatch.setattr(store, "append", fail)
     writer.append(CAUSE, Facts(), "one")
     flushed = asyncio.ensure_future(writer.flush())
-    await asyncio.sleep(0)
+    await others_run()
     writer.append(CAUSE, Facts(), "two")
     await flushed
     said = "The journal cannot be written: database or disk is full. It is tried again."

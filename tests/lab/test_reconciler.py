@@ -23,7 +23,7 @@ from dashboard.lab.reconciler import LabBusyError, LabLock, remove_orphans
 from dashboard.models import Report
 from tests.benches import Bench
 from tests.fakes import FakeEngine
-from tests.polling import eventually
+from tests.polling import eventually, others_run
 from tests.private_engine import PrivateEngine
 from tests.reports import make_file
 from tests.specs import make_spec
@@ -320,7 +320,7 @@ async def test_passes_that_come_while_it_is_removed_do_not_bring_it_back(
     await quick.want(identity, Wanted.REMOVED)
     for _ in range(20):
         quick.lab.wake()
-        await asyncio.sleep(0)
+        await others_run()
     fake.hold.pop("remove_container").set()
 
     async def gone() -> bool:

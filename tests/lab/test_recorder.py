@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -16,6 +15,7 @@ from dashboard.lab import store
 from dashboard.lab.context import Context
 from dashboard.lab.recorder import MACHINE, Recorder
 from tests.benches import Bench
+from tests.polling import others_run
 from tests.specs import make_spec
 from tests.web.sample import make_columns, make_head, make_listener, make_states
 
@@ -93,4 +93,4 @@ async def test_a_first_look_replaces_what_was_known(recorder: Recorder) -> None:
     assert recorder.view.states["bridge"] == state
     recorder.say(CAUSE, "only words", "bridge")
     assert recorder.view.states["bridge"] == state
-    await asyncio.sleep(0)
+    await others_run()

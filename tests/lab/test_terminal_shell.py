@@ -9,7 +9,7 @@ import pytest
 
 from dashboard.core.terminal import PIECE_BYTES, SCROLLBACK_BYTES, WINDOW_BYTES, Piece, Place
 from dashboard.lab.terminal_shell import Terminal
-from tests.polling import eventually
+from tests.polling import eventually, others_run
 from tests.screens import local_shell
 
 PLACE = Place("seat", "session", "session-1")
@@ -94,7 +94,7 @@ async def test_nothing_is_read_from_a_shell_while_no_window_keeps_up(desk: Desk)
     await eventually(lambda: terminal.back.end - offset > WINDOW_BYTES)
     seen = terminal.back.end
     for _ in range(20):
-        await asyncio.sleep(0)
+        await others_run()
     assert terminal.back.end == seen, "the program waits"
     await terminal.read_from("a", terminal.run, seen - 10, terminal.change, 0.0)
     await eventually(lambda: terminal.back.end > seen)

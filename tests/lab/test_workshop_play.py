@@ -20,7 +20,7 @@ from dashboard.lab.workshop_play import Looks, NotOpenError, Play
 from dashboard.lab.workshop_store import Event
 from tests.fakes import FakeEngine
 from tests.lab.hosts import host_of, private
-from tests.polling import eventually
+from tests.polling import eventually, others_run
 from tests.private_engine import PrivateEngine
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -161,7 +161,7 @@ async def test_looks_that_nobody_pressed_for_are_shared(play: Play, fake: FakeEn
     looking = [asyncio.ensure_future(play.check("launch", pressed=False)) for _ in range(10)]
     pressed = asyncio.ensure_future(play.check("launch", pressed=True))
     while fake.calls.count("containers") < 2:
-        await asyncio.sleep(0)
+        await others_run()
     fake.hold.pop("containers").set()
     await asyncio.gather(*looking, pressed)
     assert fake.calls.count("containers") == 2, "one for all that wait, and one for the person who pressed"

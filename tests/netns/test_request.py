@@ -12,6 +12,7 @@ import pytest
 from dashboard.netns.entry import Namespace
 from dashboard.netns.request import Reply, request
 from tests.netns.zoo import Zoo
+from tests.polling import others_run
 from tests.private_engine import PrivateEngine
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -47,7 +48,7 @@ def _says(*pieces: bytes) -> Answer:
         for piece in pieces:
             writer.write(piece)
             await writer.drain()
-            await asyncio.sleep(0)
+            await others_run()
 
     return answer
 

@@ -19,7 +19,7 @@ from dashboard.netns.view import KernelView
 from dashboard.netns.watch import Watch
 from tests.netns.conftest import Seen
 from tests.netns.zoo import Zoo, wanted
-from tests.polling import eventually
+from tests.polling import eventually, others_run
 
 
 async def _ip(zoo: Zoo, *arguments: str) -> None:
@@ -73,7 +73,7 @@ async def test_a_change_is_told_within_milliseconds(zoo: Zoo, watch: Watch, seen
         )
         thread.start()
         while len(seen) == count:
-            await asyncio.sleep(0)
+            await others_run()
         told = loop.time()
         waits.append(told - await done)
         thread.join()
@@ -176,7 +176,7 @@ async def test_a_watch_may_be_closed_by_what_it_tells(zoo: Zoo, namespace: Names
 async def test_closing_in_the_middle_of_a_resync_leaves_nothing_open(zoo: Zoo, namespace: Namespace) -> None:
     watch = await Watch.open(namespace, lambda _view, _cause: None)
     task = asyncio.ensure_future(watch.resync())
-    await asyncio.sleep(0)
+    await others_run()
     watch.close()
     with pytest.raises((NamespaceGone, OSError, asyncio.CancelledError)):
         await task
@@ -184,7 +184,7 @@ async def test_closing_in_the_middle_of_a_resync_leaves_nothing_open(zoo: Zoo, n
 
 async def test_opening_that_is_given_up_leaves_nothing_open(zoo: Zoo, namespace: Namespace) -> None:
     task = asyncio.ensure_future(Watch.open(namespace, lambda _view, _cause: None))
-    await asyncio.sleep(0)
+    await others_run()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -20,7 +19,7 @@ from dashboard.web.service import Service
 from dashboard.web.session_hub import INSTRUCTOR, ClassHub
 from dashboard.web.team import Team
 from tests.lab.classes import NOW, session
-from tests.polling import eventually
+from tests.polling import eventually, others_run
 from tests.specs import make_spec
 from tests.web.test_session_hub import Browser, sit
 
@@ -127,5 +126,5 @@ async def test_a_seat_that_moved_leaves_the_old_device_also_where_nobody_says_so
     assert await database_sync_to_async(seats.resume)(str(link), NOW)
     await there.classes.enter(row.id, ada.id, new.send, None, admitted=True)
     await eventually(lambda: old.code == GONE)
-    await asyncio.sleep(0)
+    await others_run()
     assert new.code is None

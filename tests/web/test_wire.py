@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.frames import Frame, Opcode
 
 from dashboard.web.wire import EXTENSION, SharingProtocol, framed
-from tests.polling import eventually
+from tests.polling import eventually, others_run
 
 Write = Callable[[str], bool]
 
@@ -110,7 +110,7 @@ async def test_one_who_does_not_read_is_left_to_the_way_that_waits() -> None:
         while application.writes[0](text):
             taken += 1
             assert taken < 1000, "an outbox without an end"
-            await asyncio.sleep(0)
+            await others_run()
         for _ in range(taken):
             assert await opened.recv() == text
         await eventually(lambda: application.writes[0]("again"))
