@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import select
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
 
@@ -24,12 +24,14 @@ async def eventually(condition: Callable[[], Any | Awaitable[Any]], deadline_s: 
         await asyncio.to_thread(select.select, [], [], [], 0.02)
 
 
+class _Turn:
+    def __await__(self) -> Generator[None]:
+        yield
+
+
 async def others_run() -> None:
-    """Returns once everything that was ready has run."""
-    loop = asyncio.get_running_loop()
-    passed = loop.create_future()
-    loop.call_soon(passed.set_result, None)
-    await passed
+    """Returns once everything that was ready has run, one turn of the loop later."""
+    await _Turn()
 
 
 def until(condition: Callable[[], Any], deadline_s: float = 5.0) -> Any:
