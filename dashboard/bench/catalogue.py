@@ -6,30 +6,23 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from dashboard.bench import (
-    alarm,
-    change,
-    claims,
-    class_hosts,
-    classes,
-    fanout,
+from dashboard.bench.claims import repeated_runs
+from dashboard.bench.environment import LIMIT_S
+from dashboard.bench.experiments import change, fan_out, idle, launch, page
+from dashboard.bench.measurements import (
+    coordinated_omission,
+    false_positives,
     fidelity,
     history,
-    idle,
-    launch,
     order,
-    page,
-    pages,
-    replay,
-    reports,
     resolution,
-    stalls,
     storage,
-    team,
     watchers,
 )
-from dashboard.bench.figures import Result
-from dashboard.bench.stage import LIMIT_S
+from dashboard.bench.operations import pages, team
+from dashboard.bench.reports import replay, report
+from dashboard.bench.statistics import Result
+from dashboard.bench.training import private_hosts, sessions
 
 
 class Benchmark(Protocol):
@@ -43,21 +36,21 @@ class Benchmark(Protocol):
 BENCHMARKS: dict[str, Benchmark] = {
     "launch": launch,
     "change": change,
-    "fan-out": fanout,
+    "fan-out": fan_out,
     "page": page,
     "pages": pages,
     "history": history,
-    "report": reports,
+    "report": report,
     "replay": replay,
-    "claims": claims,
-    "class-hosts": class_hosts,
-    "class": classes,
+    "claims": repeated_runs,
+    "class-hosts": private_hosts,
+    "class": sessions,
     "team": team,
     "fidelity": fidelity,
-    "no-alarm": alarm,
+    "no-alarm": false_positives,
     "resolution": resolution,
     "order": order,
-    "stalls": stalls,
+    "stalls": coordinated_omission,
     "watchers": watchers,
     "storage": storage,
     "idle": idle,

@@ -18,7 +18,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 
-from dashboard.bench.children import environment_with, running
+from dashboard.bench.processes import environment_with, running
 
 READY_S = 60.0
 FRAME_S = 30.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dashboard.bench.figures import Figure, Of, Report, Result
+from dashboard.bench.statistics import Figure, Of, Report, Result
 
 NAME_WIDTH = 46
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dashboard.bench.catalogue import BENCHMARKS, LONG, TRUTH, choose, limit_of
-from dashboard.bench.claims import unsteady
-from dashboard.bench.stage import LIMIT_S
+from dashboard.bench.claims.repeated_runs import unsteady
+from dashboard.bench.environment import LIMIT_S
 
 
 def test_nothing_asked_is_all_but_the_long_ones() -> None:

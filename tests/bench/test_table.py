@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.bench.figures import Figure, Of, Promise, Report, Result, Verdict, compared, figure
+from dashboard.bench.statistics import Figure, Of, Promise, Report, Result, Verdict, compared, figure
 from dashboard.bench.table import amount, between, figure_lines, promised, report_text
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from dashboard.bench.services import Redis, open_folder
+from dashboard.bench.operations.postgres_redis import Redis, open_folder
 from dashboard.core.terminal import Piece, Place, TerminalError
 from dashboard.lab import terminal_line
 from dashboard.lab.keeping import Keeper, LabAwayError

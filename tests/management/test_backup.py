@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from dashboard.backup.archive import BackupError, read_archive
-from dashboard.bench.services import Postgres, open_folder
+from dashboard.bench.operations.postgres_redis import Postgres, open_folder
 from dashboard.core.backups import Manifest
 from dashboard.lab.reconciler import LabLock
 from dashboard.management.serving import announced

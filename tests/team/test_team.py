@@ -18,11 +18,11 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from dashboard.bench.classes import Teacher
-from dashboard.bench.pupils import Pupil, pupils
+from dashboard.bench.operations.postgres_redis import NOBODY
+from dashboard.bench.operations.team_deployment import Member, TeamShape, team_shape
 from dashboard.bench.server import Frames, Server
-from dashboard.bench.services import NOBODY
-from dashboard.bench.team_shape import Member, TeamShape, team_shape
+from dashboard.bench.training.participants import Pupil, pupils
+from dashboard.bench.training.sessions import Teacher
 from tests.polling import until
 from tests.private_engine import PrivateEngine, share_lab_image
 

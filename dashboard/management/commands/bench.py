@@ -12,9 +12,8 @@ from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration
 from dashboard.bench.catalogue import BENCHMARKS, TRUTH, choose, limit_of
-from dashboard.bench.figures import Report
-from dashboard.bench.machine import machine_facts, say_load
-from dashboard.bench.stage import StageError, stage
+from dashboard.bench.environment import StageError, machine_facts, say_load, stage
+from dashboard.bench.statistics import Report
 from dashboard.bench.table import report_text
 from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, require_root
 

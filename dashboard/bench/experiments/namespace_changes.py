@@ -1,0 +1,145 @@
+"""Changes made inside a network namespace, each with the moment at which it was asked of the kernel.
+
+As a program (``python -m dashboard.bench.experiments.namespace_changes PID LINK``) it enters the namespace of PID, reads
+``add ADDRESS``, ``remove ADDRESS``, ``listen PORT`` and ``close PORT`` line by line, and answers each with
+CLOCK_MONOTONIC in nanoseconds, taken right before the system call that does it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import struct
+import sys
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Self, TextIO
+
+from dashboard.bench.processes import BASE, tied
+from dashboard.netns.entry import Namespace
+from dashboard.netns.interfaces import open_route_socket
+from dashboard.netns.netlink import (
+    NLM_F_ACK,
+    NLM_F_REQUEST,
+    NLMSG_ERROR,
+    pack_attribute,
+    pack_message,
+    raise_refusal,
+    receive,
+    split_messages,
+)
+
+_RTM_NEWADDR, _RTM_DELADDR = 20, 21
+_NLM_F_CREATE_EXCL = 0x400 | 0x200
+_IFA_ADDRESS, _IFA_LOCAL = 1, 2
+PREFIX = 24
+
+
+class Changer:
+    """The changes, in the namespace of the calling thread. A context manager: it closes its sockets."""
+
+    def __init__(self, link: str) -> None:
+        self._route = open_route_socket()
+        self._route.setblocking(True)
+        self._index = socket.if_nametoindex(link)
+        self._listening: dict[int, socket.socket] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for opened in (self._route, *self._listening.values()):
+            opened.close()
+
+    def obey(self, command: str, argument: str) -> int:
+        """Does it; returns when it was asked for. OSError where the kernel refuses."""
+        match command:
+            case "add":
+                return self._address(_RTM_NEWADDR, _NLM_F_CREATE_EXCL, argument)
+            case "remove":
+                return self._address(_RTM_DELADDR, 0, argument)
+            case "listen":
+                return self._listen(int(argument))
+            case "close":
+                opened = self._listening.pop(int(argument))
+                started = time.monotonic_ns()
+                opened.close()
+                return started
+            case _:
+                raise ValueError(command)
+
+    def _address(self, kind: int, flags: int, address: str) -> int:
+        raw = socket.inet_aton(address)
+        body = struct.pack("=BBBBI", socket.AF_INET, PREFIX, 0, 0, self._index)
+        body += pack_attribute(_IFA_LOCAL, raw) + pack_attribute(_IFA_ADDRESS, raw)
+        message = pack_message(kind, NLM_F_REQUEST | NLM_F_ACK | flags, 1, body)
+        started = time.monotonic_ns()
+        self._route.sendto(message, (0, 0))
+        for answer in split_messages(receive(self._route)):
+            if answer.type == NLMSG_ERROR:
+                raise_refusal(answer.body)
+        return started
+
+    def _listen(self, port: int) -> int:
+        opened = socket.socket()
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind(("0.0.0.0", port))  # noqa: S104 - inside the container's namespace
+        self._listening[port] = opened
+        started = time.monotonic_ns()
+        opened.listen()
+        return started
+
+
+def serve(changer: Changer, commands: Iterable[str], answers: TextIO) -> None:
+    """Obeys until the commands end."""
+    for line in commands:
+        command, _, argument = line.strip().partition(" ")
+        answers.write(f"{changer.obey(command, argument)}\n")
+        answers.flush()
+
+
+class RemoteChanger:
+    """The program, spoken to from a loop."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def ask(self, command: str, argument: object) -> float:
+        """When the change was asked of the kernel, in seconds of CLOCK_MONOTONIC, which is the loop's clock."""
+        sending, answers = self._process.stdin, self._process.stdout
+        if sending is None or answers is None:
+            raise RuntimeError("the changer has no pipes")
+        sending.write(f"{command} {argument}\n".encode())
+        line = await asyncio.wait_for(answers.readline(), 10)
+        if not line:
+            raise RuntimeError(f"the changer ended at {command} {argument}")
+        return int(line) / 1e9
+
+
+@asynccontextmanager
+async def changing(pid: int, link: str) -> AsyncIterator[RemoteChanger]:
+    """A changer in the namespace of ``pid``; what it made ends with it, except addresses."""
+    command = tied([sys.executable, "-m", "dashboard.bench.experiments.namespace_changes", str(pid), link])
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=BASE, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        yield RemoteChanger(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+def main() -> None:
+    """Enters and serves."""
+    with Namespace.of_pid(int(sys.argv[1])) as namespace:
+        os.setns(namespace.fd, os.CLONE_NEWNET)
+    with Changer(sys.argv[2]) as changer:
+        serve(changer, sys.stdin, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

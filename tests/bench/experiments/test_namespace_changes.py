@@ -1,0 +1,57 @@
+"""dashboard.bench.experiments.namespace_changes, in a namespace of the test's own."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+
+import pytest
+
+from dashboard.bench.experiments.namespace_changes import Changer, serve
+from dashboard.netns.entry import in_thread
+from dashboard.netns.interfaces import LinkTable, open_route_socket
+
+
+def addresses() -> set[str]:
+    with open_route_socket() as opened:
+        table = LinkTable()
+        table.load(opened)
+        return {one.address for link in table.interfaces() for one in link.addresses}
+
+
+def test_what_is_said_is_done_and_the_moment_lies_before_it() -> None:
+    def inside() -> None:
+        os.unshare(os.CLONE_NEWNET)
+        with Changer("lo") as changer:
+            before = time.monotonic_ns()
+            moment = changer.obey("add", "198.51.100.7")
+            assert before <= moment <= time.monotonic_ns()
+            assert "198.51.100.7" in addresses()
+            changer.obey("remove", "198.51.100.7")
+            assert "198.51.100.7" not in addresses()
+
+    in_thread(inside)
+
+
+def test_a_refusal_of_the_kernel_is_an_error() -> None:
+    def inside() -> None:
+        os.unshare(os.CLONE_NEWNET)
+        with Changer("lo") as changer, pytest.raises(OSError, match="Cannot assign requested address"):
+            changer.obey("remove", "198.51.100.7")
+
+    in_thread(inside)
+
+
+def test_every_command_is_answered_with_its_moment() -> None:
+    answers = io.StringIO()
+
+    def inside() -> None:
+        os.unshare(os.CLONE_NEWNET)
+        with Changer("lo") as changer:
+            serve(changer, ["listen 20001\n", "close 20001\n"], answers)
+
+    in_thread(inside)
+    moments = [int(line) for line in answers.getvalue().splitlines()]
+    assert len(moments) == 2
+    assert moments == sorted(moments)
