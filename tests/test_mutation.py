@@ -1,0 +1,138 @@
+"""Mutation testing changes what it should, leaves the rest alone, and tells killed mutants from survivors."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.mutation import ROOT, executable_lines, subjects
+from tests.mutators import mutations
+
+
+def changes(source: str) -> list[tuple[str, str, str]]:
+    return [(mutation.kind, mutation.before, mutation.after) for mutation in mutations(ast.parse(source))]
+
+
+def mutants(source: str) -> list[str]:
+    """The whole source after each mutation."""
+    made = []
+    for number in range(len(mutations(ast.parse(source)))):
+        tree = ast.parse(source)
+        mutations(tree)[number].apply()
+        made.append(ast.unparse(tree))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("x = a == b", [("comparison", "a == b", "a != b")]),
+        ("x = a in b", [("comparison", "a in b", "a not in b")]),
+        ("x = a is not b", [("comparison", "a is not b", "a is b")]),
+        ("x = a < b", [("comparison", "a < b", "a <= b"), ("comparison", "a < b", "a >= b")]),
+        ("x = a and b", [("operator", "a and b", "a or b")]),
+        ("x = not a", [("operator", "not a", "a")]),
+        ("x = -a", [("operator", "-a", "a")]),
+        ("x = a + b", [("operator", "a + b", "a - b")]),
+        ("x += a", [("operator", "x += a", "x -= a")]),
+        ("x = a if b else c", [("condition", "b", "not b")]),
+        ("x = [a for a in b if a]", [("condition", "a", "not a")]),
+        (
+            "x = a if b < c else d",
+            [("comparison", "b < c", "b <= c"), ("comparison", "b < c", "b >= c"), ("condition", "b < c", "not b < c")],
+        ),
+        ("while a:\n    pass", [("condition", "a", "not a")]),
+        ("if a == b:\n    pass", [("condition", "a == b", "a != b")]),
+        ("if not a:\n    pass", [("condition", "not a", "a")]),
+    ],
+)
+def test_each_kind_of_expression_is_changed(source: str, expected: list[tuple[str, str, str]]) -> None:
+    assert changes(source) == expected
+    assert len({source, *mutants(source)}) == 1 + len(expected)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "changed"),
+    [
+        ("bool", "a", "not a"),
+        ("bool", "True", "False"),
+        ("str", "a", "''"),
+        ("str", "''", "None"),
+        ("int", "a", "a + 1"),
+        ("list[int]", "a", "[]"),
+        ("dict[str, int]", "a", "{}"),
+        ("tuple[int, ...]", "()", "None"),
+        ("str | None", "a", "None"),
+        ("Report", "a", "None"),
+    ],
+)
+def test_a_return_value_is_replaced_by_another_of_its_type(annotation: str, value: str, changed: str) -> None:
+    assert changes(f"def f() -> {annotation}:\n    return {value}") == [("return", value, changed)]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""a == b"""',
+        "def f(a: int | str = 1) -> int | None:\n    '''not a'''\n    return None",
+        "x: int | str",
+        "Name = int | str",
+        "type Name = int | str",
+        "if TYPE_CHECKING:\n    from a import b\n    x = 1 + 2",
+        "isinstance(a, int | str)",
+        "def f():\n    return",
+    ],
+)
+def test_docstrings_and_types_are_not_changed(source: str) -> None:
+    assert changes(source) == []
+
+
+def test_lines_of_docstrings_and_of_types_are_not_executable() -> None:
+    source = "'Text.'\nif TYPE_CHECKING:\n    import a\n\ndef f():\n    'Text.'\n    return (\n        1 + b\n    )\n"
+    assert executable_lines(ast.parse(source)) == {2, 5, 7, 8}
+
+
+def test_modules_are_paired_with_the_test_files_of_their_folders() -> None:
+    found = subjects(ROOT, "*")
+    assert len(found) > 100
+    assert all(subject.test.name == f"test_{subject.path.name}" or subject.test.exists() for subject in found)
+    assert all("catalogue" not in subject.path.parts for subject in found)
+
+
+def test_a_mutant_that_no_test_notices_survives(tmp_path: Path) -> None:
+    """The test below calls ``noticed`` and leaves out ``ignored``, with its three mutants."""
+    module = tmp_path / "dashboard" / "core" / "subject" / "toy.py"
+    source = "def noticed(a: int) -> bool:\n    return a == 1\n\n\ndef ignored(a: int) -> bool:\n    return a < 1\n"
+    test = tmp_path / "tests" / "core" / "subject" / "test_toy.py"
+    for path, text in (
+        (module, source),
+        (test, "from dashboard.core.subject.toy import noticed\n\ndef test_it():\n    assert noticed(1)\n"),
+        (tmp_path / "pytest.ini", "[pytest]\n"),
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    before = sorted(tmp_path.rglob("*"))
+
+    def run(*options: str) -> list[str]:
+        command = [sys.executable, "-m", "tests.mutation", "--root", str(tmp_path), *options]
+        environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        return done.stdout.splitlines()
+
+    lines = run("--seed", "1")
+    assert lines[0] == "seed 1: 4 of 4 mutants in 1 modules"
+    assert "killed  dashboard/core/subject/toy.py:2 return: a == 1  ->  a != 1" in lines
+    summary = lines.index("1 of 4 killed")
+    assert sorted(lines[summary + 1 :]) == [
+        "survived  dashboard/core/subject/toy.py:6 comparison: a < 1  ->  a <= 1",
+        "survived  dashboard/core/subject/toy.py:6 comparison: a < 1  ->  a >= 1",
+        "survived  dashboard/core/subject/toy.py:6 return: a < 1  ->  not a < 1",
+    ]
+    assert run("--coverage") == ["  75.0 %  dashboard.core.subject.toy  6", " 75.00 %  3 of 4 lines"]
+    assert module.read_text() == source
+    assert sorted(tmp_path.rglob("*")) == before
