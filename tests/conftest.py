@@ -17,7 +17,8 @@ from tests.private_engine import PrivateEngine, private_engine, share_lab_image
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A worker gets a machine of its own."""
+    """Sets up the process: its signals, and in a worker a machine of its own."""
+    workers.restore_interrupts()
     if workers.is_worker(config):
         workers.own_network()
     else:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests import workers
+from tests.processes import ignored_signals
 from tests.workers import ALONE, GROUPS, SECONDS, Scheduler, scope_of, seconds_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -95,3 +100,17 @@ def test_outside_is_where_one_is_when_there_is_one_process(monkeypatch: pytest.M
     here = Path("/proc/thread-self/ns/net").stat().st_ino
     with workers.outside():
         assert Path("/proc/thread-self/ns/net").stat().st_ino == here
+
+
+def test_a_run_in_the_background_of_a_script_can_be_interrupted_and_so_can_what_it_starts() -> None:
+    program = """
+        import os, signal
+        from tests import workers
+        assert signal.getsignal(signal.SIGINT) == signal.getsignal(signal.SIGQUIT) == signal.SIG_IGN
+        workers.restore_interrupts()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        os.execvp("cat", ["cat", "/proc/self/status"])
+    """
+    command = ["sh", "-c", 'trap "" INT QUIT; exec "$@"', "sh", sys.executable, "-c", textwrap.dedent(program)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ignored_signals(done.stdout).isdisjoint({signal.SIGINT, signal.SIGQUIT})

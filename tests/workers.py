@@ -121,6 +121,14 @@ def is_worker(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput")
 
 
+def restore_interrupts() -> None:
+    """Sets SIGINT and SIGQUIT as a terminal does. A background job of a script starts with both ignored (POSIX, Shell
+    Command Language, 2.11) and its children inherit that, but tests interrupt what they start."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
+
 def own_folders(specs: Sequence[Any], data_dir: Path) -> None:
     """Each worker keeps its data, and so its database, in a folder of its own."""
     for number, spec in enumerate(specs):

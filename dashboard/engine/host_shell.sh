@@ -163,7 +163,12 @@ RC
     umount -l /old
     rmdir /old
     mount -o remount,ro /
-    exec env -i PATH=/opt/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root USER=root LOGNAME=root \
+    # A background job of a script starts with SIGINT and SIGQUIT ignored: a shell that inherits that passes it on to
+    # its programs, and Ctrl-C does nothing. The option is there from coreutils 8.31.
+    default_signals=
+    ! env --default-signal=INT,QUIT true 2>/dev/null || default_signals=--default-signal=INT,QUIT
+    # shellcheck disable=SC2086 # no word where it is empty
+    exec env -i $default_signals PATH=/opt/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root USER=root LOGNAME=root \
         SHELL=/bin/bash TERM=xterm-256color LANG=C.UTF-8 DOCKER_HOST=unix:///run/docker.sock DOCKER_CLI_HINTS=false \
         setpriv --no-new-privs --inh-caps=-all \
         --bounding-set=-all,+chown,+fowner,+kill,+net_admin,+net_bind_service,+net_raw,+setgid,+setuid -- \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -24,6 +25,15 @@ def run(engine_host: PrivateEngine) -> Iterator[Run]:
     yield start
     if made:
         engine_host.docker("rm", "-f", "-v", *made)
+
+
+@pytest.fixture
+def interrupts_ignored() -> Iterator[None]:
+    """SIGINT and SIGQUIT as a background job of a script has them; what this process starts inherits that."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGQUIT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(autouse=True)

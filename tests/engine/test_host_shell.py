@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ from dashboard.engine.host_limits import processes
 from dashboard.engine.host_shell import HostShellError, open_shell
 from dashboard.engine.private_host import PrivateHost
 from tests.polling import until
-from tests.screens import Screen
+from tests.processes import ignored_signals
+from tests.screens import READY, READY_THEN_SLEEP, Screen
 
 pytestmark = pytest.mark.engine
 LIMITS = HostLimits(256, 128, 1.0)
@@ -134,9 +136,8 @@ def test_keys_sizes_letters_and_the_end(hosts: tuple[PrivateHost, PrivateHost]) 
     host, _ = hosts
     with at(host) as screen:
         assert shell_processes(host), "it counts within the host's limits"
-        screen.type("sleep 1000; echo over\r")
-        screen.sees(r"echo over\r\n")
-        until(lambda: len(shell_processes(host)) > 3)
+        screen.type(f"{READY_THEN_SLEEP}; echo over\r")
+        screen.sees(READY)
         screen.type("\x03")
         screen.sees(r"\^C")
         assert screen.run("echo grün 漢字") == ("grün 漢字\n", 0)
@@ -154,10 +155,22 @@ def test_keys_sizes_letters_and_the_end(hosts: tuple[PrivateHost, PrivateHost]) 
     until(lambda: not shell_processes(host))
 
 
+def test_ctrl_c_works_on_a_server_that_was_started_in_the_background_of_a_script(
+    hosts: tuple[PrivateHost, PrivateHost], interrupts_ignored: None
+) -> None:
+    with at(hosts[0]) as screen:
+        status, _ = screen.run("sh -c 'cat /proc/self/status'")
+        assert ignored_signals(status).isdisjoint({signal.SIGINT, signal.SIGQUIT})
+        screen.type(f"{READY_THEN_SLEEP}\r")
+        screen.sees(READY)
+        screen.type("\x03")
+        screen.sees(r"\^C(?s:.*):~# ")
+
+
 def test_a_program_that_reads_nothing_is_interrupted_all_the_same(hosts: tuple[PrivateHost, PrivateHost]) -> None:
     with at(hosts[0]) as screen:
-        screen.type("sleep 1000\r")
-        screen.sees("sleep 1000\r\n")
+        screen.type(f"{READY_THEN_SLEEP}\r")
+        screen.sees(READY)
         flood = b"x\r" * 2000
         while taken := screen.shell.write(flood):
             flood = flood[taken:] or b"x\r" * 2000

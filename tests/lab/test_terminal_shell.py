@@ -10,7 +10,7 @@ import pytest
 from dashboard.core.terminal import PIECE_BYTES, SCROLLBACK_BYTES, WINDOW_BYTES, Piece, Place
 from dashboard.lab.terminal_shell import Terminal
 from tests.polling import eventually, others_run
-from tests.screens import local_shell
+from tests.screens import READY, READY_THEN_SLEEP, local_shell
 
 PLACE = Place("seat", "session", "session-1")
 
@@ -111,8 +111,8 @@ async def test_nothing_is_read_from_a_shell_while_no_window_keeps_up(desk: Desk)
 async def test_what_is_typed_waits_until_the_shell_takes_it_and_ctrl_c_does_not(desk: Desk) -> None:
     terminal = desk.terminal
     terminal.add("a", 80, 24, "")
-    await terminal.write(b"sleep 1004; echo awake\r")
-    await desk.read("a", "awake\r\n")
+    await terminal.write(f"{READY_THEN_SLEEP}\r".encode())
+    await desk.read("a", READY)
     typing = asyncio.ensure_future(terminal.write(b"echo pasted\r" * 3000))
     await asyncio.wait([typing], timeout=0.2)
     assert not typing.done(), "nobody reads it"

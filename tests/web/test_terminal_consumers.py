@@ -25,7 +25,7 @@ from dashboard.web import terminal_consumers
 from dashboard.web.service import service
 from tests.benches import Told, close_context, make_context
 from tests.fakes import FakeEngine
-from tests.screens import local_shell
+from tests.screens import READY, READY_THEN_SLEEP, local_shell
 from tests.web.door import NOBODY, ORIGIN, Person, Socket, is_strict, person, websocket
 from tests.web.markup import forbidden_in
 from tests.web.test_guards import FOREIGN_ORIGINS
@@ -184,8 +184,8 @@ async def test_keys_letters_sizes_and_coming_back(room: Class) -> None:
         assert (await window.hears("size"))["cols"] == 70
         window.type("stty size\r")
         await window.sees("20 70\r\n")
-        window.type("sleep 1000; echo woke\r")
-        await window.sees("sleep 1000")
+        window.type(f"{READY_THEN_SLEEP}\r")
+        await window.sees(READY)
         for _ in range(6):  # more than a terminal's device holds, and nobody reads it
             window.type(b"x\r" * (TYPED_BYTES // 2))
         window.type("\x03")
