@@ -5,35 +5,30 @@ In a checkout ``./netmodes`` prepares what a command needs and calls manage.py; 
 
 from __future__ import annotations
 
-import ast
 import os
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 from dashboard import __version__, configuration
 from dashboard.lab import pulse
+from dashboard.launcher import usage
 
-COMMANDS = Path(__file__).resolve().parent / "management" / "commands"
-USAGE = """Netmodes puts Docker's network modes side by side.
+USAGE = """Netmodes compares Docker's network modes side by side.
 
 Usage: netmodes COMMAND [ARGUMENTS]
 
 {commands}
 
-netmodes COMMAND --help tells more about one command; netmodes --version says which version this is.
+netmodes COMMAND --help describes one command; netmodes --version prints the version.
 
-Variables: NETMODES_DATA_DIR (where everything is kept; default: /var/lib/netmodes as root, else netmodes in
+Variables: NETMODES_DATA_DIR (where all data is kept; default: /var/lib/netmodes for root, otherwise netmodes in
 your data folder), DOCKER_HOST (the engine to use)."""
 
 
 def commands() -> dict[str, str]:
-    """Each command of ours with the first line of what its module says; nothing is imported."""
-    found = {}
-    for path in sorted(COMMANDS.glob("[a-z]*.py")):
-        line = (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]
-        found[path.stem] = line.partition(": ")[2].removesuffix(".")
-    return found
+    """The commands of an installed package with their descriptions."""
+    described = {name: text.replace("./netmodes", "netmodes") for name, text in usage.descriptions().items()}
+    return {name: text for name, text in described.items() if name not in usage.CHECKOUT_ONLY}
 
 
 def check_health() -> None:
@@ -49,7 +44,7 @@ def main() -> None:
     """Runs one command: exit 0 done, 1 the work failed, 2 wrong usage."""
     command = sys.argv[1] if len(sys.argv) > 1 else "help"
     if command in {"help", "-h", "--help"}:
-        lines = (f"  {name:<9} {said}" for name, said in commands().items())
+        lines = (f"  {name:<9} {description}" for name, description in commands().items())
         sys.stdout.write(USAGE.format(commands="\n".join(lines)) + "\n")
         return
     if command == "--version":
@@ -61,7 +56,7 @@ def main() -> None:
     if not (
         command.isidentifier() and (command in commands() or find_spec(f"django.core.management.commands.{command}"))
     ):
-        sys.stderr.write(f"netmodes: there is no command '{command}'; netmodes help lists them.\n")
+        sys.stderr.write(f"netmodes: there is no command '{command}'; netmodes help lists the commands.\n")
         raise SystemExit(2)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
     # Ordinary users on Debian lack the folders where ip, iptables and dockerd are.

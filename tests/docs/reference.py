@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Iterator
 
 from django.core.management import load_command_class
 from django.core.management.base import BaseCommand
 
+from dashboard.launcher import usage
 from tests.docs.documents import ROOT
 
 PAGE = ROOT / "docs/commands.md"
 MARK = "<!-- made by python -m tests.docs.reference -->\n"
 #: Commands that the launcher does itself, with what they pass on.
 LAUNCHER = {"setup": "up", "test": None, "check": None, "help": None}
+#: Options of ``test``; every other goes to pytest.
+TEST_OPTIONS = {"--all", "--team"}
 #: Options of Django's own that each command has.
 COMMON = {"--help", "--traceback", "--skip-checks"}
 
 
 def command_names() -> list[str]:
     """Our commands, in the order in which the launcher lists them; others after them."""
-    usage = (ROOT / "netmodes").read_text().split("USAGE")[1]
-    listed = re.findall(r"^  ([a-z]+)  ", usage, re.MULTILINE)
     there = sorted(path.stem for path in (ROOT / "dashboard/management/commands").glob("[a-z]*.py"))
-    return [name for name in dict.fromkeys([*listed, *there]) if name in there]
+    return [name for name in dict.fromkeys([*usage.descriptions(), *there]) if name in there]
 
 
 def parser_of(name: str) -> argparse.ArgumentParser:
@@ -49,7 +49,7 @@ def options_of(words: list[str]) -> set[str] | None:
     name = names[0] if names else "help"
     if name in LAUNCHER:
         passed = LAUNCHER[name]
-        return options_of([passed]) if passed else {"--help"}
+        return options_of([passed]) if passed else {"--help"} | (TEST_OPTIONS if name == "test" else set())
     if name not in command_names():
         return None
     known = set(COMMON)

@@ -1,6 +1,6 @@
 """A machine to try the launcher on: a checkout of its own and a PATH that holds only what a test puts there.
 
-The real script runs, with the few absolute paths that it names moved below the test's folder. Programs that
+The real launcher runs, with the few absolute paths that it names moved below the test's folder. Programs that
 would change a machine (apt-get, pip, systemctl) are small shell scripts which write down what was asked.
 """
 
@@ -41,10 +41,10 @@ TOOLS = ["ip", "ss", "netstat", "busybox"]
 #: What the tests of the team shape run; nothing else asks for it.
 SERVICES = ["initdb", "redis-server"]
 
-# Does what the launcher asks of an interpreter. The question to the engine's socket goes to the real one.
+# Does what the launcher asks of an interpreter. The launcher itself runs in the real one.
 PYTHON = """#!/bin/sh
 case "$*" in
-    '-I -S -c '*) exec {real} "$@" ;;
+    '-I -S '*) exec {real} "$@" ;;
     '-I -c '*) {suitable}; exit ;;
     '-m venv --clear '*)
         echo "python $*" >>'{log}'
@@ -123,18 +123,7 @@ class Machine:
         (folder / "python3").write_text(self.python())
         (folder / "python3").chmod(0o755)
         self.install("python3", self.python())
-        script = (REPOSITORY / "netmodes").read_text()
-        for real, ours in {
-            ":/usr/local/sbin:/usr/sbin:/sbin": "",
-            "/usr/bin/python3": f"{self.bin}/python3",
-            "/var/run/docker.sock": str(self.socket),
-            "/run/systemd/system": str(self.systemd),
-            "/etc/systemd/system/netmodes.service": str(self.unit),
-        }.items():
-            assert real in script
-            script = script.replace(real, ours)
-        (self.checkout / "netmodes").write_text(script)
-        (self.checkout / "netmodes").chmod(0o755)
+        self._copy_launcher(uid)
         for name in ("requirements.txt", "requirements-dev.txt", "package.json", "package-lock.json"):
             shutil.copy(REPOSITORY / name, self.checkout)
         lighthouse = self.checkout / "dashboard/bench/lighthouse"
@@ -145,6 +134,30 @@ class Machine:
         shutil.copy(REPOSITORY / "vagrant" / "netmodes.service", self.checkout / "vagrant")
         (self.checkout / "templates").mkdir()
         (self.checkout / "templates" / "page.html").touch()
+
+    def _copy_launcher(self, uid: int) -> None:
+        """The launcher, with what it knows of the real machine replaced by what the test's folder has."""
+        replaced = {
+            ":/usr/local/sbin:/usr/sbin:/sbin": "",
+            "/usr/bin/python3": f"{self.bin}/python3",
+            "/var/run/docker.sock": str(self.socket),
+            "/run/systemd/system": str(self.systemd),
+            "/etc/systemd/system/netmodes.service": str(self.unit),
+            "os.geteuid()": str(uid),
+        }
+        shutil.copytree(
+            REPOSITORY / "dashboard/launcher",
+            self.checkout / "dashboard/launcher",
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
+        (self.checkout / "dashboard/__init__.py").touch()
+        shutil.copy(REPOSITORY / "netmodes", self.checkout)
+        files = [self.checkout / "netmodes", *(self.checkout / "dashboard/launcher").iterdir()]
+        for real, ours in replaced.items():
+            naming = [path for path in files if real in path.read_text()]
+            assert naming, f"the launcher names {real} no more"
+            for path in naming:
+                path.write_text(path.read_text().replace(real, ours))
 
     def python(self, suitable: bool = True, failing: str = "nothing-fails") -> str:
         """The text of an interpreter; ``failing`` is a word in the arguments of the tools that shall fail."""

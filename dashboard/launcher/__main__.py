@@ -1,0 +1,17 @@
+"""Where ``./netmodes`` hands over: the arguments are its own path, the interpreter that it chose, and its arguments."""
+
+import os
+import sys
+
+root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+data = os.path.realpath(os.environ.get("NETMODES_DATA_DIR") or f"{root}/var")
+# The bytecode goes to the data folder, as that of the commands does. Nothing is written before that folder is prepared.
+if os.path.isdir(f"{data}/venv"):
+    sys.pycache_prefix = f"{data}/pycache"
+else:
+    sys.dont_write_bytecode = True
+sys.path.insert(0, root)
+
+from dashboard.launcher.commands import main  # noqa: E402
+
+sys.exit(main(root, sys.argv[1], sys.argv[2], sys.argv[3:]))

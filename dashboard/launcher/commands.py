@@ -1,0 +1,97 @@
+"""The commands of ``./netmodes``: what each needs, and how it runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+from dashboard.launcher import usage
+from dashboard.launcher.browser_assets import BrowserAssets
+from dashboard.launcher.checks import run_checks
+from dashboard.launcher.console import LauncherError, say
+from dashboard.launcher.engine_tools import install_engine
+from dashboard.launcher.environment import Environment
+from dashboard.launcher.launch import Launch
+from dashboard.launcher.service import install_service, require_plain_words
+from dashboard.launcher.suite import run_tests
+
+#: Commands that need root and an engine, with the reason. help lists all commands (usage.txt).
+ROOT_REASONS = {
+    **dict.fromkeys(
+        ("up", "compare", "measure", "claims", "hosts", "bench"),
+        "it enters the network namespaces of containers, which the docker group does not allow.",
+    ),
+    "setup": "it installs packages and a service.",
+    "test": "the engine tests start a Docker Engine in its own network namespace.\n"
+    "Without them: ./netmodes test -m 'not engine and not browser'",
+}
+
+
+def serves_pages_only(arguments: list[str]) -> bool:
+    """Whether ``up`` serves pages for a lab that runs elsewhere."""
+    role = os.environ.get("NETMODES_ROLE", "all")
+    for before, word in zip(["", *arguments], arguments, strict=False):
+        if before == "--role":
+            role = word
+        elif word.startswith("--role="):
+            role = word.removeprefix("--role=")
+    return role == "web"
+
+
+def needs_engine(launch: Launch) -> bool:
+    """Whether the command needs root and an engine with these arguments."""
+    if launch.command == "test":
+        return "not engine" not in " ".join(launch.arguments)
+    pages_only = launch.command == "up" and serves_pages_only(launch.arguments)
+    return launch.command in ROOT_REASONS and not launch.asks_for_help and not pages_only
+
+
+def run(launch: Launch) -> int:  # noqa: RET503 - execv does not return
+    """Prepares the command and runs it. Returns the exit code where another program does not take this one's place."""
+    command = launch.command
+    if command in {"help", "-h", "--help"} or (command == "setup" and launch.asks_for_help):
+        sys.stdout.write(usage.text())
+        return 0
+    if command not in usage.descriptions():
+        raise LauncherError(f"there is no command '{command}'; ./netmodes help lists the commands.", 2)
+    lighthouse = command == "bench" and "pages" in launch.arguments and not launch.asks_for_help
+    engine = needs_engine(launch)
+    if engine:
+        launch.require_root(ROOT_REASONS[command])
+    if command == "setup":
+        require_plain_words(launch)
+    launch.open_data_folder()
+    if engine:
+        install_engine(launch, browser=lighthouse or command == "test", tests=command == "test")
+    Environment(launch).require("dev" if command in {"bench", "check", "test"} else "run")
+    assets = BrowserAssets(launch)
+    if command == "check":
+        return run_checks(launch)
+    if command == "test":
+        return run_tests(launch, assets)
+    if lighthouse:
+        assets.require_lighthouse()
+    if command == "setup" or (command == "up" and not launch.asks_for_help):
+        assets.install_libraries()
+    if command == "setup":
+        return install_service(launch)
+    # The command takes the place of the launcher: signals reach it, and its exit code is the launcher's.
+    os.execv(launch.python, [launch.python, f"{launch.root}/manage.py", command, *launch.arguments])
+
+
+def main(root: str, script: str, interpreter: str, words: list[str]) -> int:
+    """Runs one command. Returns the exit code: 1 if it cannot be prepared, 2 if there is no such command."""
+    # A shell starts background jobs with these signals ignored; what the launcher starts must react to Ctrl-C.
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+    # On Debian, PATH of ordinary users lacks the folders of ip, iptables and dockerd.
+    os.environ["PATH"] = f"{os.environ.get('PATH', '/usr/bin:/bin')}:/usr/local/sbin:/usr/sbin:/sbin"
+    launch = Launch(root, script, interpreter, words)
+    if launch.no_install:
+        os.environ["NETMODES_NO_INSTALL"] = "1"
+    try:
+        return run(launch)
+    except LauncherError as failure:
+        say(f"netmodes: {failure}")
+        return failure.exit_code

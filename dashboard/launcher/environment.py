@@ -1,0 +1,141 @@
+"""The Python environment in the data folder: installed from lock files with hashes, stamped with their digests.
+
+A stamp that fits makes a start ask neither pip nor the network. The locks are remade, after a change in pyproject.toml
+or package.json, with::
+
+    lock='uv pip compile --universal --generate-hashes --python-version 3.12
+          --no-emit-index-url --no-annotate --no-header -q --extra pdf --extra team pyproject.toml'
+    $lock -o requirements.txt
+    $lock --group dev -c requirements.txt -o requirements-dev.txt
+    npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved
+
+and the last one in dashboard/bench/lighthouse, too, with the entries "funding" removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+from dashboard.launcher.console import LauncherError, say
+from dashboard.launcher.launch import Launch
+from dashboard.launcher.machine import run
+
+#: The lock files by name: run is what Netmodes needs to run, dev adds what tests and checks need.
+LOCKS = {
+    "run": "requirements.txt",
+    "dev": "requirements-dev.txt",
+    "node": "package-lock.json",
+    "lighthouse": "dashboard/bench/lighthouse/package-lock.json",
+}
+
+
+def digest(root: str, lock: str) -> str:
+    """The SHA-256 of a lock file."""
+    with open(f"{root}/{LOCKS[lock]}", "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def holds(path: str, line: str) -> bool:
+    """Whether the first line of a file is this one."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.readline().removesuffix("\n") == line
+    except OSError:
+        return False
+
+
+def write(path: str, line: str = "") -> None:
+    """Writes a file of one line."""
+    with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(f"{line}\n" if line else "")
+
+
+def remove(*paths: str) -> None:
+    """Removes files that may be absent."""
+    for path in paths:
+        if os.path.lexists(path):
+            os.unlink(path)
+
+
+class Environment:
+    """The environment of one data folder. It cannot be moved, and breaks with the interpreter it was made from."""
+
+    def __init__(self, launch: Launch) -> None:
+        self.launch = launch
+        self._unfinished = f"{launch.data}/.venv-unfinished"
+        self._place = f"{launch.venv}/.place"
+
+    def is_ready(self, lock: str) -> bool:
+        """Whether all packages of a lock (run or dev) are installed."""
+        return holds(self._stamp(lock), digest(self.launch.root, lock)) and self._is_in_place()
+
+    def require(self, lock: str) -> None:
+        """Installs the packages of a lock (run or dev) unless they are installed."""
+        if self.is_ready(lock):
+            return
+        self.launch.close_data_folder_to_others()
+        with self.launch.lock():
+            if not self.is_ready(lock):
+                self._build(lock)
+
+    def _stamp(self, lock: str) -> str:
+        return f"{self.launch.venv}/.stamp-{lock}"
+
+    def _here(self) -> str:
+        return f"{self.launch.venv} {os.path.realpath(self.launch.python)}"
+
+    def _is_in_place(self) -> bool:
+        return os.access(self.launch.python, os.X_OK) and holds(self._place, self._here())
+
+    def _is_sound(self) -> bool:
+        return (
+            not os.path.exists(self._unfinished)
+            and os.access(self.launch.python, os.X_OK)
+            and (not os.path.exists(self._place) or self._is_in_place())
+            and run(self.launch.python, "-m", "pip", "--version")
+        )
+
+    def _build(self, lock: str) -> None:
+        # On top of a finished run set, the dev set only adds packages: the run set stays usable meanwhile.
+        if not self.is_ready("run"):
+            remove(self._stamp("run"))
+        remove(self._stamp("dev"))
+        if not self._is_sound():
+            self._create()
+        write(self._unfinished)
+        # The dev lock contains the packages of the run lock in the same versions.
+        digests = {name: digest(self.launch.root, name) for name in ("run", lock)}
+        self._pip_install(lock)
+        write(self._place, self._here())
+        for name, value in digests.items():
+            write(self._stamp(name), value)
+        remove(self._unfinished)
+
+    def _create(self) -> None:
+        launch = self.launch
+        if os.path.realpath(os.path.dirname(launch.interpreter)) == os.path.realpath(f"{launch.venv}/bin"):
+            # The launcher runs in the environment that has to be replaced: the shell looks for another interpreter.
+            remove(launch.python)
+            os.execv("/bin/sh", ["sh", f"{launch.root}/netmodes", launch.command, *launch.arguments])
+        say(f"Making a Python environment in {launch.venv}")
+        write(self._unfinished)
+        if not run(launch.interpreter, "-m", "venv", "--clear", launch.venv):
+            raise LauncherError(f"{launch.interpreter} could not make {launch.venv}")
+
+    def _pip_install(self, lock: str) -> None:
+        path = f"{self.launch.root}/{LOCKS[lock]}"
+        with open(path, encoding="utf-8") as file:
+            count = sum(line[0].islower() for line in file)
+        say(f"Installing {count} Python packages from {LOCKS[lock]}")
+        # Hashes bind wheels only: what builds an sdist is downloaded without them. One package of the dev lock, a
+        # dependency of blockbuster, has no wheel.
+        sources = ["--no-binary", "forbiddenfruit"] if lock == "dev" else []
+        if not pip_install(self.launch.python, *sources, "-r", path):
+            raise LauncherError("the Python packages could not be installed; run the same command again to retry")
+
+
+def pip_install(python: str, *arguments: str) -> bool:
+    """Installs wheels that the arguments name, with their hashes checked. Returns whether it succeeded."""
+    checked = ("--require-hashes", "--only-binary", ":all:")
+    return run(python, "-m", "pip", "install", "-q", "--no-input", *checked, *arguments)

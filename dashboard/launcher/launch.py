@@ -1,0 +1,83 @@
+"""One start of the launcher: the checkout, the data folder and what the user typed."""
+
+from __future__ import annotations
+
+import io
+import os
+
+from dashboard.launcher.console import LauncherError, quote, say
+from dashboard.launcher.machine import is_root, line_for_root
+
+
+class Launch:
+    """``interpreter`` is the Python that runs the launcher: the environment's own, or one that can make it."""
+
+    def __init__(self, root: str, script: str, interpreter: str, words: list[str]) -> None:
+        self.root = root
+        self.script = script
+        self.interpreter = interpreter
+        self.no_install = "--no-install" in words or os.environ.get("NETMODES_NO_INSTALL", "") not in {"", "0"}
+        words = [word for word in words if word != "--no-install"]
+        self.command = words[0] if words else "help"
+        self.arguments = words[1:]
+        self.data = os.path.realpath(os.environ.get("NETMODES_DATA_DIR") or f"{root}/var")
+
+    @property
+    def asks_for_help(self) -> bool:
+        """Whether the command only prints its help."""
+        return not {"-h", "--help"}.isdisjoint(self.arguments)
+
+    @property
+    def venv(self) -> str:
+        """The folder of the Python environment."""
+        return f"{self.data}/venv"
+
+    @property
+    def python(self) -> str:
+        """The interpreter of the Python environment."""
+        return f"{self.venv}/bin/python"
+
+    def require_root(self, reason: str) -> None:
+        """Raises LauncherError with the line to type if this is not root."""
+        if is_root():
+            return
+        variables = [f"{n}={os.environ[n]}" for n in ("NETMODES_DATA_DIR", "DOCKER_HOST") if os.environ.get(n)]
+        line = line_for_root(quote(*variables, self.script, self.command, *self.arguments))
+        raise LauncherError(f"{self.command} needs root: {reason}\nType:\n\n  {line}")
+
+    def open_data_folder(self) -> None:
+        """Makes the data folder unless it exists, and exports its path. LauncherError if it cannot be used."""
+        hint = "set NETMODES_DATA_DIR to a folder that you can write to"
+        if not os.path.isdir(self.data):
+            try:
+                os.makedirs(self.data, mode=0o700, exist_ok=True)
+            except OSError:
+                raise LauncherError(f"cannot make {self.data}: {hint}") from None
+        if not os.access(self.data, os.X_OK):
+            raise LauncherError(f"cannot enter {self.data}: {hint}")
+        if not os.access(self.data, os.W_OK):
+            root_line = "" if is_root() else f"\nor type: {line_for_root(quote(self.script, self.command))}"
+            raise LauncherError(f"cannot write to {self.data}: {hint}{root_line}")
+        os.environ["NETMODES_DATA_DIR"] = self.data
+        os.environ["PYTHONPYCACHEPREFIX"] = f"{self.data}/pycache"
+
+    def close_data_folder_to_others(self) -> None:
+        """Lets only the owner in, unless the folder was chosen by the user and holds other things already."""
+        if self.data == f"{self.root}/var" or not os.listdir(self.data):
+            try:
+                os.chmod(self.data, 0o700)
+            except PermissionError:
+                return
+
+    def lock(self) -> io.TextIOWrapper:
+        """Waits until no other launcher prepares the same data folder. The lock is held until the file is closed, or
+        this process ends; programs that are started do not inherit it."""
+        import fcntl
+
+        file = open(f"{self.data}/.lock", "w", encoding="ascii")  # noqa: SIM115 - the caller closes it
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"Waiting for another netmodes that is preparing {self.data}")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        return file

@@ -1,0 +1,84 @@
+"""The systemd service that ``./netmodes setup`` installs."""
+
+from __future__ import annotations
+
+import os
+
+from dashboard.launcher.console import LauncherError, say
+from dashboard.launcher.launch import Launch
+from dashboard.launcher.machine import has, run, runs_systemd
+
+UNIT = "/etc/systemd/system/netmodes.service"
+_PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/_.:@+,= -")
+
+
+def require_plain_words(launch: Launch) -> None:
+    """LauncherError if the unit would hold a character that has a meaning in systemd's syntax, such as % or $."""
+    words = [
+        ("the path of the checkout", launch.root),
+        ("the data folder", launch.data),
+        ("DOCKER_HOST", os.environ.get("DOCKER_HOST", "")),
+        *(("each argument", word) for word in launch.arguments),
+    ]
+    for name, word in words:
+        if not _PLAIN.issuperset(word):
+            raise LauncherError(f"{name} must be made of letters, digits, spaces and /_.:@+,=- for a service: {word}")
+
+
+def unit_text(launch: Launch) -> str:
+    """The unit for this machine: vagrant/netmodes.service with the paths and arguments of this launch."""
+    arguments = "".join(f' "{word}"' for word in launch.arguments)
+    readme = f"{launch.root}/README.md".replace(" ", "%%20")
+    replaced = {
+        "ExecStart=": f'ExecStart="{launch.root}/netmodes" up{arguments}',
+        "Documentation=": f"Documentation=file://{readme}",
+        'Environment="NETMODES_DATA_DIR=': f'Environment="NETMODES_DATA_DIR={launch.data}"',
+    }
+    with open(f"{launch.root}/vagrant/netmodes.service", encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    lines = [next((new for old, new in replaced.items() if line.startswith(old)), line) for line in lines]
+    host = os.environ.get("DOCKER_HOST")
+    if host:
+        lines += ["", "[Service]", f'Environment="DOCKER_HOST={host}"']
+    return "\n".join([*lines, ""])
+
+
+def install_service(launch: Launch) -> int:
+    """Installs, enables and starts the service. A unit with other content is replaced, and its service restarted."""
+    if not has("systemctl"):
+        say("Everything is prepared. There is no systemd here, hence no service: ./netmodes up serves.")
+        return 0
+    changed = _write_unit(unit_text(launch))
+    if not _systemctl("-q", "is-enabled", "netmodes") and not _systemctl("-q", "enable", "netmodes"):
+        raise LauncherError("systemctl could not enable netmodes.service")
+    if not runs_systemd():
+        say("Everything is prepared. The service starts when this machine boots: systemd is not running now.")
+        return 0
+    if changed:
+        _systemctl("daemon-reload")
+    elif _systemctl("-q", "is-active", "netmodes"):
+        return 0
+    say("Starting netmodes.service")
+    if not _systemctl("restart" if changed else "start", "netmodes"):
+        raise LauncherError("netmodes.service did not start: journalctl -u netmodes shows why")
+    return 0
+
+
+def _write_unit(text: str) -> bool:
+    """Writes the unit unless it has this text already. Returns whether it was written."""
+    if os.path.exists(UNIT):
+        with open(UNIT, encoding="utf-8") as file:
+            if file.read() == text:
+                return False
+    say(f"Writing {UNIT}")
+    try:
+        with open(UNIT, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(UNIT, 0o644)
+    except OSError as error:
+        raise LauncherError(f"cannot write {UNIT}: {error.strerror}") from None
+    return True
+
+
+def _systemctl(*arguments: str) -> bool:
+    return run("systemctl", *arguments)
