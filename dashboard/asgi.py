@@ -10,7 +10,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 
-from dashboard.web.handler import http_application
+from dashboard.web.http.asgi_handler import http_application
 
 http = http_application()
 
@@ -18,11 +18,11 @@ from django.conf import settings  # noqa: E402 - after Django is set up
 
 from dashboard import configuration  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
-from dashboard.web.guards import Application, BodyGuard, HostGuard, Receive, Scope, Send, SocketGuard  # noqa: E402
-from dashboard.web.proxies import ProxyGuard  # noqa: E402
+from dashboard.web.http.guards import Application, BodyGuard, HostGuard, Receive, Scope, Send, SocketGuard  # noqa: E402
+from dashboard.web.http.proxies import ProxyGuard  # noqa: E402
+from dashboard.web.operations.peer_sync import team  # noqa: E402
 from dashboard.web.service import service  # noqa: E402
-from dashboard.web.session_hub import hub as classes  # noqa: E402
-from dashboard.web.team import team  # noqa: E402
+from dashboard.web.training.hub import hub as classes  # noqa: E402
 
 #: More than any form or import needs; what Django keeps in memory is less (``DATA_UPLOAD_MAX_MEMORY_SIZE``).
 BODY_LIMIT_BYTES = 33 << 20

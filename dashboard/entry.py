@@ -10,7 +10,7 @@ import sys
 from importlib.util import find_spec
 
 from dashboard import __version__, configuration
-from dashboard.lab import pulse
+from dashboard.lab import liveness
 from dashboard.launcher import usage
 
 USAGE = """Netmodes compares Docker's network modes side by side.
@@ -33,7 +33,7 @@ def commands() -> dict[str, str]:
 
 def check_health() -> None:
     """The command ``health`` as a container asks it every few seconds: in a twentieth of the time that Django takes."""
-    problem = pulse.problem(configuration.data_dir(), configuration.value("NETMODES_ROLE", "all"))
+    problem = liveness.problem(configuration.data_dir(), configuration.value("NETMODES_ROLE", "all"))
     if problem:
         sys.stderr.write(f"{problem}\n")
         raise SystemExit(1)

@@ -2,9 +2,9 @@
 
 from django.urls import path, re_path
 
-from dashboard.web.consumers import ExperimentConsumer, MeasurementConsumer
-from dashboard.web.session_consumers import ClassConsumer, MirrorConsumer
-from dashboard.web.terminal_consumers import TerminalConsumer
+from dashboard.web.experiments.consumers import ExperimentConsumer, MeasurementConsumer
+from dashboard.web.terminal.consumers import TerminalConsumer
+from dashboard.web.training.consumers import ClassConsumer, MirrorConsumer
 
 websocket_urlpatterns = [
     path("ws/experiments/<str:identity>/", ExperimentConsumer.as_asgi()),

@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
 from dashboard import configuration
-from dashboard.core.forwarded import proxies_of
+from dashboard.core.operations.proxy_headers import proxies_of
 
 BASE_DIR = configuration.BASE
 DATA_DIR = configuration.data_dir()
@@ -23,7 +23,7 @@ if any("*" in host or host.startswith(".") for host in ALLOWED_HOSTS):
         "NETMODES_ALLOWED_HOSTS takes exact host names, no * and no leading dot: name each host."
     )
 CSRF_TRUSTED_ORIGINS = configuration.words("NETMODES_TRUSTED_ORIGINS")
-#: Whose word about the client counts (``core.forwarded``).
+#: Whose word about the client counts (``core.operations.proxy_headers``).
 try:
     TRUSTED_PROXIES = proxies_of(configuration.words("NETMODES_TRUSTED_PROXIES"))
 except ValueError as error:
@@ -44,20 +44,20 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "dashboard.web.static_files.StaticFilesMiddleware",
+    "dashboard.web.http.static_files.StaticFilesMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "dashboard.web.guards.FetchSiteMiddleware",
+    "dashboard.web.http.guards.FetchSiteMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "dashboard.web.guards.SignInRequiredMiddleware",
-    "dashboard.web.class_doors.ClassDoorMiddleware",
+    "dashboard.web.http.guards.SignInRequiredMiddleware",
+    "dashboard.web.training.group_access.ClassDoorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.gzip.GZipMiddleware",
-    "dashboard.web.lending.LendingMiddleware",
+    "dashboard.web.http.release_connection.LendingMiddleware",
 ]
 ROOT_URLCONF = "dashboard.urls"
 ASGI_APPLICATION = "dashboard.asgi.application"
@@ -71,7 +71,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "dashboard.web.chip.engine_chip",
+                "dashboard.web.operations.engine_status.engine_chip",
             ],
         },
     },
@@ -93,11 +93,11 @@ elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     configuration.bound_connections(DATABASES["default"])
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-#: Where wake-ups go between processes (``lab.wakes``); without it each process knows its own alone.
+#: Where wake-ups go between processes (``lab.remote.wakeups``); without it each process knows its own alone.
 REDIS_URL = configuration.value("REDIS_URL")
 CHANNEL_LAYERS = {"default": configuration.channel_layer(""), "wakes": configuration.channel_layer(REDIS_URL)}
 
-SESSION_ENGINE = "dashboard.web.session_store"
+SESSION_ENGINE = "dashboard.web.http.browser_sessions"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
@@ -129,7 +129,7 @@ STATIC_URL = "/static/"
 STATICFILES_DIRS: list[Path] = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "dashboard.web.static_files.VersionedStorage"},
+    "staticfiles": {"BACKEND": "dashboard.web.http.static_files.VersionedStorage"},
 }
 STATIC_ROOT = DATA_DIR / "static"
 STATIC_ROOT.mkdir(exist_ok=True)
@@ -143,7 +143,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "filters": {"tokens": {"()": "dashboard.web.redaction.WithoutTokens"}},
+    "filters": {"tokens": {"()": "dashboard.web.http.redaction.WithoutTokens"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["tokens"]}},
     "loggers": {
         **{name: {"filters": ["tokens"]} for name in ("django.request", "django.security.csrf")},

@@ -3,54 +3,66 @@
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from dashboard.web import (
-    claims_views,
-    health,
-    measuring_views,
-    metrics,
-    report_compare_views,
-    report_exports,
-    report_sharing,
-    report_views,
-    session_claims_views,
-    session_console_views,
-    session_join_views,
-    session_lab_views,
-    session_person_views,
-    session_seat_views,
-    session_step_views,
-    session_views,
-    signin,
-    terminal_views,
-    trace_views,
-    track_views,
-    views,
-    workshop_step_views,
-    workshop_views,
+from dashboard.web.claims import views as claims_views
+from dashboard.web.experiments import replay_views, trace_views
+from dashboard.web.experiments import views as experiment_views
+from dashboard.web.experiments.api import api
+from dashboard.web.http import sign_in
+from dashboard.web.measurements import views as measurement_views
+from dashboard.web.operations import health, metrics
+from dashboard.web.reports import (
+    compare_views as report_compare_views,
 )
-from dashboard.web.api import api
+from dashboard.web.reports import (
+    exports as report_exports,
+)
+from dashboard.web.reports import (
+    sharing as report_sharing,
+)
+from dashboard.web.reports import (
+    views as report_views,
+)
+from dashboard.web.terminal import recording_views
+from dashboard.web.training import (
+    claims_views as session_claims_views,
+)
+from dashboard.web.training import (
+    console_views,
+    host_views,
+    join_views,
+    lobby_views,
+    participant_views,
+)
+from dashboard.web.training import (
+    step_views as session_step_views,
+)
+from dashboard.web.training import (
+    views as session_views,
+)
+from dashboard.web.workshops import step_views as workshop_step_views
+from dashboard.web.workshops import views as workshop_views
 
 #: Django asks here for what people get when a request fails.
-handler500 = "dashboard.web.failures.failed"
+handler500 = "dashboard.web.http.error_pages.failed"
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("sign-in/", signin.sign_in, name="sign-in"),
-    path("sign-out/", signin.sign_out, name="sign-out"),
-    path("experiments/", views.launch, name="launch"),
-    path("experiments/<str:identity>/", views.experiment, name="experiment"),
-    path("experiments/<str:identity>/stop/", views.stop, name="stop"),
-    path("experiments/<str:identity>/restart/", views.again, name="restart"),
-    path("experiments/<str:identity>/again/", views.again, name="again"),
-    path("experiments/<str:identity>/remove/", views.remove, name="remove"),
-    path("experiments/<str:identity>/try/", views.try_it, name="try"),
+    path("", experiment_views.home, name="home"),
+    path("sign-in/", sign_in.sign_in, name="sign-in"),
+    path("sign-out/", sign_in.sign_out, name="sign-out"),
+    path("experiments/", experiment_views.launch, name="launch"),
+    path("experiments/<str:identity>/", experiment_views.experiment, name="experiment"),
+    path("experiments/<str:identity>/stop/", experiment_views.stop, name="stop"),
+    path("experiments/<str:identity>/restart/", experiment_views.again, name="restart"),
+    path("experiments/<str:identity>/again/", experiment_views.again, name="again"),
+    path("experiments/<str:identity>/remove/", experiment_views.remove, name="remove"),
+    path("experiments/<str:identity>/try/", experiment_views.try_it, name="try"),
     path("experiments/<str:identity>/trace/", trace_views.trace, name="trace"),
-    path("experiments/<str:identity>/inspect/", views.inspect, name="inspect"),
-    path("experiments/<str:identity>/measure/", measuring_views.start, name="measure"),
-    path("experiments/<str:identity>/track/", track_views.track, name="track"),
-    path("measurements/", measuring_views.listing, name="measurements"),
-    path("measurements/history/", measuring_views.history, name="history"),
-    path("measurements/<str:identity>/", measuring_views.measurement, name="measurement"),
-    path("measurements/<str:identity>/cancel/", measuring_views.cancel, name="cancel"),
+    path("experiments/<str:identity>/inspect/", experiment_views.inspect, name="inspect"),
+    path("experiments/<str:identity>/measure/", measurement_views.start, name="measure"),
+    path("experiments/<str:identity>/track/", replay_views.track, name="track"),
+    path("measurements/", measurement_views.listing, name="measurements"),
+    path("measurements/history/", measurement_views.history, name="history"),
+    path("measurements/<str:identity>/", measurement_views.measurement, name="measurement"),
+    path("measurements/<str:identity>/cancel/", measurement_views.cancel, name="cancel"),
     path("experiments/<str:identity>/save/", report_views.save_experiment, name="save-experiment"),
     path("measurements/<str:identity>/save/", report_views.save_measurement, name="save-measurement"),
     path("reports/", report_views.listing, name="reports"),
@@ -80,42 +92,42 @@ urlpatterns = [
     path("workshop/<str:workshop>/<str:step>/run/", workshop_step_views.run, name="workshop-run"),
     path("workshop/<str:workshop>/<str:step>/check/", workshop_step_views.check, name="workshop-check"),
     path("workshop/<str:workshop>/<str:step>/hint/", workshop_step_views.hint, name="workshop-hint"),
-    path("join/", session_join_views.join, name="join"),
-    path("seat/<str:token>/", session_join_views.resume, name="resume"),
+    path("join/", join_views.join, name="join"),
+    path("seat/<str:token>/", join_views.resume, name="resume"),
     path("sessions/", session_views.listing, name="sessions"),
     path("sessions/new/", session_views.new, name="session-new"),
-    path("sessions/<str:identity>/", session_seat_views.room, name="session"),
-    path("sessions/<str:identity>/hand/", session_seat_views.hand, name="session-hand"),
-    path("sessions/<str:identity>/host/", session_seat_views.host, name="session-host"),
-    path("sessions/<str:identity>/device/", session_seat_views.device, name="session-device"),
-    path("sessions/<str:identity>/leave/", session_seat_views.leave, name="session-leave"),
-    path("sessions/<str:identity>/mirror/", session_seat_views.mirror, name="session-mirror"),
+    path("sessions/<str:identity>/", lobby_views.room, name="session"),
+    path("sessions/<str:identity>/hand/", lobby_views.hand, name="session-hand"),
+    path("sessions/<str:identity>/host/", lobby_views.host, name="session-host"),
+    path("sessions/<str:identity>/device/", lobby_views.device, name="session-device"),
+    path("sessions/<str:identity>/leave/", lobby_views.leave, name="session-leave"),
+    path("sessions/<str:identity>/mirror/", lobby_views.mirror, name="session-mirror"),
     path("sessions/<str:identity>/steps/<str:step>/", session_step_views.step_page, name="session-step"),
     path("sessions/<str:identity>/steps/<str:step>/opened/", session_step_views.opened, name="session-opened"),
     path("sessions/<str:identity>/steps/<str:step>/predict/", session_step_views.predict, name="session-predict"),
     path("sessions/<str:identity>/steps/<str:step>/run/", session_step_views.run, name="session-run"),
     path("sessions/<str:identity>/steps/<str:step>/check/", session_step_views.check, name="session-check"),
     path("sessions/<str:identity>/steps/<str:step>/hint/", session_step_views.hint, name="session-hint"),
-    path("sessions/<str:identity>/lab/", session_lab_views.home, name="lab"),
-    path("sessions/<str:identity>/lab/experiments/", session_lab_views.launch, name="lab-launch"),
-    path("sessions/<str:identity>/lab/experiments/<str:work>/", session_lab_views.experiment, name="lab-experiment"),
-    path("sessions/<str:identity>/lab/experiments/<str:work>/stop/", session_lab_views.stop, name="lab-stop"),
-    path("sessions/<str:identity>/lab/experiments/<str:work>/restart/", session_lab_views.again, name="lab-restart"),
-    path("sessions/<str:identity>/lab/experiments/<str:work>/again/", session_lab_views.again, name="lab-again"),
-    path("sessions/<str:identity>/lab/experiments/<str:work>/try/", session_lab_views.try_it, name="lab-try"),
-    path("sessions/<str:identity>/lab/experiments/<str:work>/trace/", session_lab_views.trace, name="lab-trace"),
-    path("sessions/<str:identity>/lab/experiments/<str:work>/inspect/", session_lab_views.inspect, name="lab-inspect"),
-    path("sessions/<str:identity>/lab/experiments/<str:work>/track/", session_lab_views.track, name="lab-track"),
-    path("sessions/<str:identity>/lab/experiments/<str:work>/measure/", session_lab_views.measure, name="lab-measure"),
-    path("sessions/<str:identity>/lab/measurements/<str:work>/", session_lab_views.measurement, name="lab-measurement"),
+    path("sessions/<str:identity>/lab/", host_views.home, name="lab"),
+    path("sessions/<str:identity>/lab/experiments/", host_views.launch, name="lab-launch"),
+    path("sessions/<str:identity>/lab/experiments/<str:work>/", host_views.experiment, name="lab-experiment"),
+    path("sessions/<str:identity>/lab/experiments/<str:work>/stop/", host_views.stop, name="lab-stop"),
+    path("sessions/<str:identity>/lab/experiments/<str:work>/restart/", host_views.again, name="lab-restart"),
+    path("sessions/<str:identity>/lab/experiments/<str:work>/again/", host_views.again, name="lab-again"),
+    path("sessions/<str:identity>/lab/experiments/<str:work>/try/", host_views.try_it, name="lab-try"),
+    path("sessions/<str:identity>/lab/experiments/<str:work>/trace/", host_views.trace, name="lab-trace"),
+    path("sessions/<str:identity>/lab/experiments/<str:work>/inspect/", host_views.inspect, name="lab-inspect"),
+    path("sessions/<str:identity>/lab/experiments/<str:work>/track/", host_views.track, name="lab-track"),
+    path("sessions/<str:identity>/lab/experiments/<str:work>/measure/", host_views.measure, name="lab-measure"),
+    path("sessions/<str:identity>/lab/measurements/<str:work>/", host_views.measurement, name="lab-measurement"),
     path(
         "sessions/<str:identity>/lab/measurements/<str:work>/cancel/",
-        session_lab_views.cancel_measurement,
+        host_views.cancel_measurement,
         name="lab-cancel",
     ),
     path(
         "sessions/<str:identity>/lab/measurements/<str:work>/distribution",
-        session_lab_views.distribution,
+        host_views.distribution,
         name="lab-distribution",
     ),
     path("sessions/<str:identity>/lab/claims/", session_claims_views.listing, name="lab-claims"),
@@ -126,22 +138,22 @@ urlpatterns = [
         session_claims_views.cancel,
         name="lab-cancel-claims",
     ),
-    path("", include("dashboard.web.session_results_urls")),
-    path("sessions/<str:identity>/console/", session_console_views.console, name="console"),
-    path("sessions/<str:identity>/console/projector/", session_console_views.projector, name="projector"),
-    path("sessions/<str:identity>/console/mirror/", session_console_views.mirror, name="console-mirror"),
-    path("sessions/<str:identity>/console/delete/", session_console_views.delete, name="session-delete"),
-    path("sessions/<str:identity>/console/steer/<str:what>/", session_console_views.steer, name="steer"),
-    path("sessions/<str:identity>/console/seats/<str:seat>/", session_person_views.person, name="person"),
-    path("sessions/<str:identity>/console/seats/<str:seat>/terminal/", terminal_views.recording, name="recording"),
+    path("", include("dashboard.web.training.results.urls")),
+    path("sessions/<str:identity>/console/", console_views.console, name="console"),
+    path("sessions/<str:identity>/console/projector/", console_views.projector, name="projector"),
+    path("sessions/<str:identity>/console/mirror/", console_views.mirror, name="console-mirror"),
+    path("sessions/<str:identity>/console/delete/", console_views.delete, name="session-delete"),
+    path("sessions/<str:identity>/console/steer/<str:what>/", console_views.steer, name="steer"),
+    path("sessions/<str:identity>/console/seats/<str:seat>/", participant_views.person, name="person"),
+    path("sessions/<str:identity>/console/seats/<str:seat>/terminal/", recording_views.recording, name="recording"),
     path(
         "sessions/<str:identity>/console/seats/<str:seat>/experiments/<str:work>/",
-        session_person_views.live,
+        participant_views.live,
         name="person-experiment",
     ),
     path(
         "sessions/<str:identity>/console/seats/<str:seat>/<str:what>/",
-        session_person_views.change,
+        participant_views.change,
         name="person-change",
     ),
     path("claims/", claims_views.listing, name="claims"),
@@ -152,7 +164,7 @@ urlpatterns = [
     path("misconceptions/", claims_views.gallery, name="misconceptions"),
     path("misconceptions/<str:name>/", claims_views.one_misconception, name="misconception"),
     path("misconceptions/<str:name>/run/", claims_views.run_misconception, name="run-misconception"),
-    path("doctor/", views.doctor, name="doctor"),
+    path("doctor/", experiment_views.doctor, name="doctor"),
     path("api/", api.urls),
     path("favicon.ico", RedirectView.as_view(url="/static/dashboard/icon.svg"), name="favicon"),
     path("healthz", health.healthz, name="healthz"),

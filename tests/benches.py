@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dashboard.core.journal import Entry, View
-from dashboard.core.lifecycle import Wanted
-from dashboard.core.messages import ArmStatus, Column
-from dashboard.core.stream import ExperimentHead, Phase
+from dashboard.core.experiments.journal import Entry, View
+from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.messages import ArmStatus, Column
+from dashboard.core.experiments.stream import ExperimentHead, Phase
 from dashboard.engine.protocol import Engine, EngineInfo
-from dashboard.lab import store
 from dashboard.lab.context import Context
 from dashboard.lab.reconciler import Lab
-from dashboard.lab.store import Database
-from dashboard.lab.watches import WatchPool
+from dashboard.lab.watch_pool import WatchPool
+from dashboard.store import experiments as experiment_store
+from dashboard.store.experiments import Database
 from tests.polling import eventually
 from tests.specs import make_spec
 
@@ -64,12 +64,12 @@ class Bench:
 
     async def launch(self, *modes: str, **more: Any) -> str:
         """Asks for an experiment."""
-        identity = await self.database.run(store.create_experiment, make_spec(*modes, **more))
+        identity = await self.database.run(experiment_store.create_experiment, make_spec(*modes, **more))
         self.lab.wake()
         return identity
 
     async def want(self, identity: str, wanted: Wanted, *, again: bool = False) -> None:
-        assert await self.database.run(store.set_wanted, identity, wanted, again=again)
+        assert await self.database.run(experiment_store.set_wanted, identity, wanted, again=again)
         self.lab.wake()
 
     async def stop(self, identity: str) -> ExperimentHead:
@@ -79,10 +79,10 @@ class Bench:
 
     async def view(self, identity: str) -> View:
         """The experiment as the database has it."""
-        return await self.database.run(store.view, identity)
+        return await self.database.run(experiment_store.view, identity)
 
     async def entries(self, identity: str) -> tuple[Entry, ...]:
-        return await self.database.run(store.entries, identity)
+        return await self.database.run(experiment_store.entries, identity)
 
     async def reaches(self, identity: str, *phases: Phase, deadline_s: float = LAUNCH_S) -> ExperimentHead:
         """The head once the experiment is in one of ``phases``."""
@@ -146,7 +146,7 @@ async def close_context(context: Context) -> None:
 async def open_bench(engine: Engine, data_dir: Path) -> Bench:
     """A lab on ``engine`` that runs, with an installation of its own."""
     database = Database()
-    installation = await database.run(store.installation_id)
+    installation = await database.run(experiment_store.installation_id)
     await asyncio.to_thread(database.close)
     told = Told()
     made = Bench(make_context(engine, await engine.info(), data_dir, told, installation), told)

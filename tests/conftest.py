@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from dashboard import configuration
-from dashboard.engine import private_host
 from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.hosts import private_host
 from tests import workers
 from tests.private_engine import PrivateEngine, private_engine, share_lab_image
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from dashboard.core.messages import PublishedPort
+from dashboard.core.experiments.messages import PublishedPort
 from dashboard.engine.protocol import (
     ContainerFacts,
     Created,

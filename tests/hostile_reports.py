@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from dashboard.core.messages import ArmStatus
-from dashboard.core.report import ReportContent, canonical
+from dashboard.core.experiments.messages import ArmStatus
+from dashboard.core.reports.model import ReportContent, canonical
 from tests.reports import make_content
 from tests.xss import STRINGS
 
@@ -112,11 +112,11 @@ def make_hostile(seed: int = 1) -> ReportContent:
 
 def keep_hostile() -> str:
     """Keeps the report as no form and no import would, with a remark; its number."""
-    from dashboard.lab import reports
+    from dashboard.store.reports import saved as saved_reports
 
     content = make_hostile()
-    number = reports._keep(content, canonical(content), None, imported_from=STRINGS[1][:16])
-    reports.annotate(number, " ".join(STRINGS), author=STRINGS[0])
+    number = saved_reports._keep(content, canonical(content), None, imported_from=STRINGS[1][:16])
+    saved_reports.annotate(number, " ".join(STRINGS), author=STRINGS[0])
     return number
 
 

@@ -1,6 +1,8 @@
 """Mutation testing of ``dashboard/core``: changes one expression at a time and runs the module's own test file.
 
-Each mutant runs in a forked process that imports the changed module from memory. Nothing is written to the tree.
+One process for each test file collects its tests. It forks for each mutant, which replaces the code of the changed
+function. A change of code that runs during the import or the collection takes a process that imports the changed
+module from memory. Nothing is written to the tree.
 ``python -m tests.mutation --help`` lists the options.
 """
 
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import gc
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -18,24 +21,29 @@ import random
 import re
 import resource
 import shutil
-import signal
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import partial
 from multiprocessing import connection
 from pathlib import Path
-from types import CodeType, ModuleType
+from sys import monitoring
+from types import CodeType, FunctionType, ModuleType
 
 import pytest
+from hypothesis import Phase, settings
 
-from tests.mutators import Mutation, is_type_checking, mutations
+from tests.mutators import Mutation, changed_functions, executable_lines, mutations
 
 ROOT = Path(__file__).resolve().parent.parent
 MAX_MEMORY_BYTES = 4 * 2**30
+MAX_IMPORTED_S = 120
+#: Exit code of a fork: its mutation takes effect only if the module is imported with it.
+NEEDS_IMPORT = 90
+TOOL = monitoring.COVERAGE_ID
 #: Imported once, before any process is forked: what is slow to import and not part of the tree under test.
 PRELOADED = ["anyio.pytest_plugin", "channels.apps", "django.db.models", "django.test", "docker", "msgspec", "sqlite3"]
 PRELOADED += ["hypothesis.strategies", "pytest_asyncio.plugin", "pytest_django.plugin", "xdist.plugin"]
@@ -100,19 +108,81 @@ class _Importer(importlib.abc.MetaPathFinder):
         return importlib.util.spec_from_file_location(fullname, self.subject.path, loader=loader)
 
 
-class Job:
-    """The test file of a subject, run in a forked process: with a mutation, or as it is."""
+class _WithoutShrinking:
+    """A plugin of pytest: lets hypothesis stop at the first example that fails."""
 
-    def __init__(self, root: Path, subject: Subject, tree: ast.Module, mutation: Mutation | None, limit_s: float):
-        self.root, self.subject, self.tree, self.mutation = root, subject, tree, mutation
+    def pytest_pycollect_makemodule(self) -> None:
+        """Changes the profile that conftest.py loaded."""
+        settings.register_profile("mutation", settings(), phases=(Phase.explicit, Phase.generate))
+        settings.load_profile("mutation")
+
+
+class _Forks(_WithoutShrinking):
+    """A plugin of pytest: runs the collected tests in one fork as they are, and in one for each mutation."""
+
+    def __init__(self, code: CodeType, tree: ast.Module, changes: Sequence[Mutation], results: Path) -> None:
+        self.code, self.tree, self.changes, self.results = code, tree, changes, results
+        self.lines: set[int] = set()
+        self._started: set[CodeType] = set()
+        monitoring.use_tool_id(TOOL, "mutation")
+        monitoring.register_callback(TOOL, monitoring.events.LINE, self._on_line)
+        monitoring.register_callback(TOOL, monitoring.events.PY_START, self._on_start)
+        monitoring.set_events(TOOL, monitoring.events.LINE | monitoring.events.PY_START)
+
+    def _on_line(self, code: CodeType, line: int) -> object:
+        if code.co_filename == self.code.co_filename:
+            self.lines.add(line)
+        return monitoring.DISABLE
+
+    def _on_start(self, code: CodeType, offset: int) -> object:
+        if code.co_filename == self.code.co_filename:
+            self._started.add(code)
+        return monitoring.DISABLE
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self) -> None:
+        """Returns in the forks, which go on with the tests. The process itself ends here."""
+        limit_s = 600
+        for number, change in enumerate([None, *self.changes]):
+            if not (child := os.fork()):
+                resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s))
+                if change:
+                    monitoring.set_events(TOOL, 0)
+                    self._mutate(change)
+                return
+            _, status, usage = os.wait4(child, 0)
+            with self.results.open("a") as file:
+                file.write(f"{number} {os.waitstatus_to_exitcode(status)}\n")
+            if number == 0:
+                limit_s = 10 + 5 * int(usage.ru_utime + usage.ru_stime)
+                if status:
+                    break
+        os._exit(0)
+
+    def _mutate(self, change: Mutation) -> None:
+        change.apply()
+        replaced = changed_functions(self.code, compile(self.tree, self.code.co_filename, "exec", dont_inherit=True))
+        functions = [function for function in gc.get_objects() if type(function) is FunctionType]
+        for old, new in replaced or [(self.code, self.code)]:
+            live = [function for function in functions if function.__code__ == old]
+            if not live or old in self._started or old.co_freevars != new.co_freevars:
+                os._exit(NEEDS_IMPORT)
+            for function in live:
+                function.__code__ = new
+
+
+class Job:
+    """A process that runs a test file: with the one change ``imported``, or in forks for each of ``changes``."""
+
+    def __init__(
+        self, root: Path, subject: Subject, tree: ast.Module, changes: Sequence[Mutation] = (), imported: bool = False
+    ) -> None:
+        self.root, self.subject, self.tree, self.changes, self.imported = root, subject, tree, changes, imported
         self.folder = Path(tempfile.mkdtemp())
         self.process = multiprocessing.get_context("fork").Process(target=self._run, daemon=True)
-        self.started = time.monotonic()
-        self.deadline = self.started + limit_s
         self.process.start()
 
     def _run(self) -> None:
-        os.setsid()
         output = os.open(self.folder / "output", os.O_WRONLY | os.O_CREAT)
         os.dup2(output, 1)
         os.dup2(output, 2)
@@ -123,105 +193,63 @@ class Job:
         sys.path[0] = str(self.root)
         for name in [name for name in sys.modules if name.partition(".")[0] in {"dashboard", "tests"}]:
             del sys.modules[name]
-        if self.mutation:
-            self.mutation.apply()
+        if self.imported:
+            self.changes[0].apply()
+            resource.setrlimit(resource.RLIMIT_CPU, (MAX_IMPORTED_S, MAX_IMPORTED_S))
         code = compile(self.tree, str(self.subject.path), "exec", dont_inherit=True)
         sys.meta_path.insert(0, _Importer(self.subject, code))
-        lines = _record_lines(code.co_filename) if self.mutation is None else set()
-        status = pytest.main([*PYTEST, f"--rootdir={self.root}", str(self.subject.test)])
-        (self.folder / "lines").write_text(" ".join(str(line) for line in sorted(lines)))
+        arguments = [*PYTEST, f"--rootdir={self.root}", str(self.subject.test)]
+        if self.imported:
+            status = pytest.main(arguments, plugins=[_WithoutShrinking()])
+        else:
+            forks = _Forks(code, self.tree, self.changes, self.folder / "results")
+            status = pytest.main(arguments, plugins=[forks])
+            (self.folder / "lines").write_text(" ".join(str(line) for line in forks.lines))
         sys.stdout.flush()
         os._exit(status)
 
-    def end(self) -> str:
-        """Waits for the process: ``passed``, ``failed`` or ``timeout``."""
-        if timeout := self.process.is_alive():
-            os.killpg(self.process.pid or 0, signal.SIGKILL)
-        self.process.join()
-        return "timeout" if timeout else "failed" if self.process.exitcode else "passed"
-
-    def output(self) -> str:
-        """What pytest printed."""
-        return (self.folder / "output").read_text(errors="replace")
+    def outcomes(self) -> list[int]:
+        """The exit codes of the forks, that of the unchanged module first. Ends the program if its tests fail."""
+        results = self.folder / "results"
+        codes = [int(line.split()[1]) for line in results.read_text().splitlines()] if results.exists() else []
+        if not codes or codes[0]:
+            sys.exit(f"{self.subject.test} fails without a mutation:\n{(self.folder / 'output').read_text()}")
+        return codes
 
     def lines(self) -> set[int]:
-        """The lines of the module that were executed."""
+        """The lines of the module that its tests executed."""
         return {int(line) for line in (self.folder / "lines").read_text().split()}
 
 
-def _record_lines(filename: str) -> set[int]:
-    """A set that fills with the lines of a file as they are executed."""
-    lines: set[int] = set()
-
-    def record(code: CodeType, line: int) -> object:
-        if code.co_filename == filename:
-            lines.add(line)
-        return sys.monitoring.DISABLE
-
-    sys.monitoring.use_tool_id(sys.monitoring.COVERAGE_ID, "mutation")
-    sys.monitoring.register_callback(sys.monitoring.COVERAGE_ID, sys.monitoring.events.LINE, record)
-    sys.monitoring.set_events(sys.monitoring.COVERAGE_ID, sys.monitoring.events.LINE)
-    return lines
-
-
-def executable_lines(tree: ast.Module) -> set[int]:
-    """The lines that a complete test executes: docstrings and ``TYPE_CHECKING`` blocks are left out."""
-    ignored: set[int] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and is_type_checking(node):
-            ignored |= {line for child in node.body for line in range(child.lineno, (child.end_lineno or 0) + 1)}
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            ignored |= set(range(node.lineno, (node.end_lineno or 0) + 1))
-    pending, lines = [compile(tree, "", "exec", dont_inherit=True)], set[int]()
-    while pending:
-        code = pending.pop()
-        lines |= {line for _, _, line in code.co_lines() if line}
-        pending += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
-    return lines - ignored
-
-
-def run_all(jobs: Iterator[Callable[[], Job]], at_once: int, finished: Callable[[Job, str], None]) -> None:
-    """Starts jobs, as many at once as given, and reports each that ends or exceeds its time limit."""
+def run_all(jobs: deque[partial[Job]], at_once: int, finished: Callable[[Job], None]) -> None:
+    """Runs jobs, as many at once as given. ``finished`` may add further jobs."""
     running: list[Job] = []
-    waiting = True
-    while waiting or running:
-        while waiting and len(running) < at_once:
-            if start := next(jobs, None):
-                running.append(start())
-            waiting = start is not None
-        if not running:
-            break
-        left = min(job.deadline for job in running) - time.monotonic()
-        connection.wait([job.process.sentinel for job in running], timeout=max(0, left))
-        for job in [job for job in running if not job.process.is_alive() or job.deadline <= time.monotonic()]:
+    while jobs or running:
+        while jobs and len(running) < at_once:
+            running.append(jobs.popleft()())
+        ended = connection.wait([job.process.sentinel for job in running])
+        for job in [job for job in running if job.process.sentinel in ended]:
+            job.process.join()
             running.remove(job)
-            finished(job, job.end())
+            finished(job)
             shutil.rmtree(job.folder)
 
 
-def measure(root: Path, found: Sequence[Subject], at_once: int) -> dict[Subject, tuple[set[int], float]]:
-    """Runs the tests of modules as they are: the executed lines of each, and the seconds it took."""
-    measured: dict[Subject, tuple[set[int], float]] = {}
-
-    def finished(job: Job, outcome: str) -> None:
-        if outcome != "passed":
-            sys.exit(f"{job.subject.test} {outcome} without a mutation:\n{job.output()}")
-        measured[job.subject] = job.lines(), time.monotonic() - job.started
-
-    run_all((partial(Job, root, subject, subject.tree(), None, 300) for subject in found), at_once, finished)
-    return measured
-
-
 def print_coverage(root: Path, found: Sequence[Subject], at_once: int) -> None:
-    """Prints how many lines of each module its test file executes."""
-    measured = measure(root, found, at_once)
-    total = covered = 0
-    for subject in found:
-        lines = executable_lines(subject.tree())
-        missing = sorted(lines - measured[subject][0])
-        total, covered = total + len(lines), covered + len(lines) - len(missing)
+    """Prints how many lines of each module its test file executes, and the numbers of the other lines."""
+    texts: dict[str, tuple[int, int, str]] = {}
+
+    def finished(job: Job) -> None:
+        job.outcomes()
+        lines = executable_lines(job.tree)
+        missing = sorted(lines - job.lines())
         percent = 100 * (len(lines) - len(missing)) / max(1, len(lines))
-        _print(f"{percent:6.1f} %  {subject.name}  {' '.join(map(str, missing))}")
+        text = f"{percent:6.1f} %  {job.subject.name}  {' '.join(str(line) for line in missing)}".rstrip()
+        texts[job.subject.name] = len(lines) - len(missing), len(lines), text
+
+    run_all(deque(partial(Job, root, subject, subject.tree()) for subject in found), at_once, finished)
+    covered, total = (sum(numbers) for numbers in zip(*((text[0], text[1]) for text in texts.values()), strict=True))
+    _print(*(text for _, _, text in (texts[subject.name] for subject in found)))
     _print(f"{100 * covered / max(1, total):6.2f} %  {covered} of {total} lines")
 
 
@@ -231,17 +259,23 @@ def print_mutants(root: Path, found: Sequence[Subject], at_once: int, count: int
     mutants = [(subject, mutation) for subject in found for mutation in mutations(trees[subject])]
     sample = random.Random(seed).sample(mutants, min(count, len(mutants)))
     _print(f"seed {seed}: {len(sample)} of {len(mutants)} mutants in {len(found)} modules")
-    measured = measure(root, list(dict.fromkeys(subject for subject, _ in sample)), at_once)
+    changes: dict[Subject, list[Mutation]] = {}
+    for subject, mutation in sample:
+        changes.setdefault(subject, []).append(mutation)
     survivors: list[str] = []
+    jobs = deque(partial(Job, root, subject, trees[subject], own) for subject, own in changes.items())
 
-    def finished(job: Job, outcome: str) -> None:
-        place = job.subject.path.relative_to(root)
-        text = f"{place}:{job.mutation}"
-        if outcome == "passed":
-            survivors.append(text)
-        _print(f"{'survived' if outcome == 'passed' else 'killed'}  {text}")
+    def finished(job: Job) -> None:
+        codes = [job.process.exitcode] if job.imported else job.outcomes()[1:]
+        for mutation, code in zip(job.changes, codes, strict=True):
+            if code == NEEDS_IMPORT:
+                jobs.append(partial(Job, root, job.subject, job.tree, [mutation], imported=True))
+                continue
+            text = f"{job.subject.path.relative_to(root)}:{mutation}"
+            if code == 0:
+                survivors.append(text)
+            _print(f"{'killed' if code else 'survived'}  {text}")
 
-    jobs = (partial(Job, root, s, trees[s], mutation, 20 + 10 * measured[s][1]) for s, mutation in sample)
     run_all(jobs, at_once, finished)
     _print(f"{len(sample) - len(survivors)} of {len(sample)} killed", *(f"survived  {text}" for text in survivors))
 

@@ -1,12 +1,14 @@
-"""The changes that mutation testing makes: a comparison, a condition, a return value, an operator."""
+"""The changes that mutation testing makes to a module: comparisons, conditions, return values, operators."""
 
 from __future__ import annotations
 
 import ast
 import copy
+import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import CodeType
 
 COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.Eq: (ast.NotEq,),
@@ -89,7 +91,7 @@ def _children(parent: ast.AST) -> Iterator[tuple[str, int | None, ast.AST]]:
     if isinstance(parent, ast.TypeAlias):
         return
     called = parent.func.id if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Name) else ""
-    type_checking = isinstance(parent, ast.If) and is_type_checking(parent)
+    type_checking = isinstance(parent, ast.If) and _is_type_checking(parent)
     for field, value in ast.iter_fields(parent):
         if field in TYPE_FIELDS or (type_checking and field != "orelse"):
             continue
@@ -101,8 +103,7 @@ def _children(parent: ast.AST) -> Iterator[tuple[str, int | None, ast.AST]]:
                     yield field, index, node
 
 
-def is_type_checking(node: ast.If) -> bool:
-    """Whether type checkers alone read the body."""
+def _is_type_checking(node: ast.If) -> bool:
     return ast.unparse(node.test).endswith("TYPE_CHECKING")
 
 
@@ -152,3 +153,39 @@ def _other_value(node: ast.expr, function: Function) -> ast.expr:
     if after == before:
         after = "None"
     return ast.parse(after, mode="eval").body
+
+
+def changed_functions(old: CodeType, new: CodeType) -> list[tuple[CodeType, CodeType]]:
+    """The functions that differ between two versions of a module. Empty where code outside functions differs."""
+    if _without_functions(old) != _without_functions(new):
+        return []
+    found = []
+    pairs = zip(old.co_consts, new.co_consts, strict=True)
+    for before, after in ((a, b) for a, b in pairs if isinstance(a, CodeType) and a != b):
+        if before.co_flags & inspect.CO_OPTIMIZED:
+            found.append((before, after))
+        elif inner := changed_functions(before, after):  # the body of a class
+            found += inner
+        else:
+            return []
+    return found
+
+
+def _without_functions(code: CodeType) -> CodeType:
+    return code.replace(co_consts=tuple(constant for constant in code.co_consts if not isinstance(constant, CodeType)))
+
+
+def executable_lines(tree: ast.Module) -> set[int]:
+    """The lines that a complete test executes: docstrings and ``TYPE_CHECKING`` blocks are left out."""
+    ignored: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and _is_type_checking(node):
+            ignored |= {line for child in node.body for line in range(child.lineno, (child.end_lineno or 0) + 1)}
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            ignored |= set(range(node.lineno, (node.end_lineno or 0) + 1))
+    pending, lines = [compile(tree, "", "exec", dont_inherit=True)], set[int]()
+    while pending:
+        code = pending.pop()
+        lines |= {line for _, _, line in code.co_lines() if line}
+        pending += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    return lines - ignored

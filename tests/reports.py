@@ -7,14 +7,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
-from dashboard.core.delta import delta
-from dashboard.core.histogram import encode_times, summarise_histograms
-from dashboard.core.journal import Cause, Entry, Facts, Source
-from dashboard.core.measurement import Block, Environment, Options, Probe, Stop
-from dashboard.core.messages import ArmStatus, Column, EngineRef
+from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
+from dashboard.core.experiments.messages import ArmStatus, Column, EngineRef
+from dashboard.core.experiments.stream import ExperimentHead, Phase
+from dashboard.core.measurements.histogram import encode_times, summarise_histograms
+from dashboard.core.measurements.measurement import Block, Environment, Options, Probe, Stop
+from dashboard.core.measurements.schedule import Series
+from dashboard.core.measurements.summary import build_measurement
 from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode
-from dashboard.core.path_kinds import Path, PathKind
-from dashboard.core.report import (
+from dashboard.core.namespaces.delta import delta
+from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.paths.model import Path, PathKind
+from dashboard.core.reports.model import (
     ClaimResult,
     ClaimVerdict,
     FrozenExperiment,
@@ -24,10 +28,6 @@ from dashboard.core.report import (
     canonical,
     frame,
 )
-from dashboard.core.results import build_measurement
-from dashboard.core.schedule import Series
-from dashboard.core.state import NamespaceState
-from dashboard.core.stream import ExperimentHead, Phase
 from tests.core.builders import make_listener, recorded_scene
 
 AT = 1_790_000_000.0

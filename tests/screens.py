@@ -8,7 +8,7 @@ import re
 import subprocess
 from collections.abc import Callable
 
-from dashboard.engine.host_shell import HostShell, set_size
+from dashboard.engine.hosts.shell import HostShell, set_size
 from tests.polling import until
 
 #: What surrounds the output of a command. The line that is typed shows the sums, the shell their results.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dashboard.core.journal import Entry, Facts
-from dashboard.core.messages import Column
-from dashboard.core.report import ReportContent
-from dashboard.core.state import NamespaceState
+from dashboard.core.experiments.journal import Entry, Facts
+from dashboard.core.experiments.messages import Column
+from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.reports.model import ReportContent
 from tests.reports import make_content
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboard.core.drafts import read_draft
+from dashboard.core.experiments.drafts import read_draft
 from dashboard.core.modes import ExperimentSpec
 
 

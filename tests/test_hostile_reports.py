@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from dashboard.core.report import canonical
-from dashboard.lab.report_reading import derive
+from dashboard.core.reports.model import canonical
+from dashboard.store.reports.reading import derive
 from tests.hostile_reports import CLOSED, NAMED, make_hostile
 from tests.xss import STRINGS
 

@@ -14,30 +14,30 @@ MOST_LINES = 400
 
 #: Modules without a test file of their own, each with the reason.
 NO_TEST_OF_ITS_OWN: dict[str, str] = {
-    "core/checking.py": "what checks are made of: test_checks goes through every one",
-    "core/container_checks.py": "one chapter of the vocabulary: test_checks goes through every check",
-    "core/namespace_checks.py": "one chapter of the vocabulary: test_checks goes through every check",
-    "core/path_kinds.py": "the values that paths are made of: test_paths finds every kind",
-    "core/published_paths.py": "one chapter of paths: test_paths goes through every published port",
-    "core/session_shapes.py": "types only: test_session_report fills them, test_shapes has their schema",
+    "core/workshops/checks/check_types.py": "what checks are made of: test_checks goes through every one",
+    "core/workshops/checks/containers.py": "one chapter of the vocabulary: test_checks goes through every check",
+    "core/workshops/checks/namespaces.py": "one chapter of the vocabulary: test_checks goes through every check",
+    "core/paths/model.py": "the values that paths are made of: test_paths finds every kind",
+    "core/paths/published.py": "one chapter of paths: test_paths goes through every published port",
+    "core/training/results/model.py": "types only: test_session_report fills them, test_shapes has their schema",
     "engine/protocol.py": "types only: test_docker_engine holds the implementation to them",
-    "lab/advisory.py": "locks of PostgreSQL: team/test_team has one lab of two, and a migration at a time",
-    "lab/asked.py": "questions of pages: test_questions hands each over, web/test_views asks them",
-    "lab/class_asked.py": "questions of a class: test_questions hands each over, web/test_session_views asks them",
-    "lab/class_marks.py": "newest numbers of a class: web/test_team finds what has changed by them",
-    "lab/guesses.py": "guesses of join codes: test_team_store counts them over two processes",
-    "lab/keeping.py": "what a process holds: web/test_far_lab and test_questions open and close it",
+    "store/operations/advisory_lock.py": "locks of PostgreSQL: team/test_team has one lab of two, and a migration at a time",
+    "lab/remote/experiment_calls.py": "questions of pages: test_questions hands each over, web/experiments/test_views asks them",
+    "lab/remote/training_calls.py": "questions of a class: test_questions hands each over, web/training/test_views asks them",
+    "store/training/session_versions.py": "newest numbers of a class: web/operations/test_peer_sync finds what has changed by them",
+    "store/training/join_code_attempts.py": "guesses of join codes: test_team_store counts them over two processes",
+    "lab/supervisor.py": "what a process holds: web/operations/test_remote_lab and test_questions open and close it",
     "lab/lab_process.py": "the main loop of a process: team/test_team starts it, kills it and starts it again",
-    "lab/team_lab.py": "the lab's end of a team: web/test_far_lab asks it from the other end",
-    "lab/wakes.py": "wake-ups between processes: web/test_team tells and hears them, team/test_team loses them",
-    "lab/workshop_asked.py": "questions of steps: test_questions hands each over, web/test_workshop_views asks them",
+    "lab/remote/rpc_server.py": "the lab's end of a team: web/operations/test_remote_lab asks it from the other end",
+    "lab/remote/wakeups.py": "wake-ups between processes: web/operations/test_peer_sync tells and hears them, team/test_team loses them",
+    "lab/remote/workshop_calls.py": "questions of steps: test_questions hands each over, web/workshops/test_views asks them",
     "latency/children.py": "test_process starts, asks and ends its children",
 }
 
 #: Folders whose modules are all of one form and tested as such, with where.
 TESTED_AS_ONE = {
-    "claims": "test_claim and lab/test_claims run each of them, and each the other way round",
-    "help": "web/test_explained goes through every answer and every heading",
+    "claims": "test_claim and lab/claims/test_executor run each of them, and each the other way round",
+    "help": "web/test_help_text goes through every answer and every heading",
     "misconceptions": "test_misconception goes through each of them; each shows a claim",
 }
 
@@ -66,7 +66,7 @@ def sources(folder: str) -> list[Path]:
 
 
 def modules() -> list[str]:
-    """``core/delta.py`` … of every layer that must be tested module by module."""
+    """``core/namespaces/delta.py`` … of every layer that must be tested module by module."""
     found = (path.relative_to(ROOT / "dashboard") for layer in LAYERS for path in sources(f"dashboard/{layer}"))
     return [str(path) for path in found if path.name != "__init__.py" and path.parent.name not in TESTED_AS_ONE]
 

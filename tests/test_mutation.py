@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutation import ROOT, executable_lines, subjects
-from tests.mutators import mutations
+from tests.mutation import ROOT, subjects
+from tests.mutators import changed_functions, executable_lines, mutations
 
 
 def changes(source: str) -> list[tuple[str, str, str]]:
@@ -92,6 +92,27 @@ def test_docstrings_and_types_are_not_changed(source: str) -> None:
     assert changes(source) == []
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "names"),
+    [
+        ("def f():\n    return 1", "def f():\n    return 2", ["f"]),
+        (
+            "class A:\n    def f(self):\n        return lambda: 1",
+            "class A:\n    def f(self):\n        return lambda: 2",
+            ["A.f"],
+        ),
+        ("X = 1\ndef f():\n    return 1", "X = 2\ndef f():\n    return 2", []),
+        ("class A:\n    x = 1", "class A:\n    x = 2", []),
+        ("def f(a=1):\n    return a", "def f(a=2):\n    return a", []),
+    ],
+)
+def test_functions_that_differ_are_found_unless_code_outside_them_differs(
+    before: str, after: str, names: list[str]
+) -> None:
+    changed = changed_functions(compile(before, "toy", "exec"), compile(after, "toy", "exec"))
+    assert [(old.co_qualname, new.co_qualname) for old, new in changed] == [(name, name) for name in names]
+
+
 def test_lines_of_docstrings_and_of_types_are_not_executable() -> None:
     source = "'Text.'\nif TYPE_CHECKING:\n    import a\n\ndef f():\n    'Text.'\n    return (\n        1 + b\n    )\n"
     assert executable_lines(ast.parse(source)) == {2, 5, 7, 8}
@@ -107,11 +128,11 @@ def test_modules_are_paired_with_the_test_files_of_their_folders() -> None:
 def test_a_mutant_that_no_test_notices_survives(tmp_path: Path) -> None:
     """The test below calls ``noticed`` and leaves out ``ignored``, with its three mutants."""
     module = tmp_path / "dashboard" / "core" / "subject" / "toy.py"
-    source = "def noticed(a: int) -> bool:\n    return a == 1\n\n\ndef ignored(a: int) -> bool:\n    return a < 1\n"
+    source = "LIMIT = 1 + 1\n\ndef noticed(a: int) -> bool:\n    return a == LIMIT\n\ndef ignored(a: int) -> bool:\n    return a < LIMIT\n"
     test = tmp_path / "tests" / "core" / "subject" / "test_toy.py"
     for path, text in (
         (module, source),
-        (test, "from dashboard.core.subject.toy import noticed\n\ndef test_it():\n    assert noticed(1)\n"),
+        (test, "from dashboard.core.subject.toy import noticed\n\ndef test_it():\n    assert noticed(2)\n"),
         (tmp_path / "pytest.ini", "[pytest]\n"),
     ):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -125,14 +146,15 @@ def test_a_mutant_that_no_test_notices_survives(tmp_path: Path) -> None:
         return done.stdout.splitlines()
 
     lines = run("--seed", "1")
-    assert lines[0] == "seed 1: 4 of 4 mutants in 1 modules"
-    assert "killed  dashboard/core/subject/toy.py:2 return: a == 1  ->  a != 1" in lines
-    summary = lines.index("1 of 4 killed")
+    assert lines[0] == "seed 1: 5 of 5 mutants in 1 modules"
+    assert "killed  dashboard/core/subject/toy.py:4 return: a == LIMIT  ->  a != LIMIT" in lines
+    assert "killed  dashboard/core/subject/toy.py:1 operator: 1 + 1  ->  1 - 1" in lines
+    summary = lines.index("2 of 5 killed")
     assert sorted(lines[summary + 1 :]) == [
-        "survived  dashboard/core/subject/toy.py:6 comparison: a < 1  ->  a <= 1",
-        "survived  dashboard/core/subject/toy.py:6 comparison: a < 1  ->  a >= 1",
-        "survived  dashboard/core/subject/toy.py:6 return: a < 1  ->  not a < 1",
+        "survived  dashboard/core/subject/toy.py:7 comparison: a < LIMIT  ->  a <= LIMIT",
+        "survived  dashboard/core/subject/toy.py:7 comparison: a < LIMIT  ->  a >= LIMIT",
+        "survived  dashboard/core/subject/toy.py:7 return: a < LIMIT  ->  not a < LIMIT",
     ]
-    assert run("--coverage") == ["  75.0 %  dashboard.core.subject.toy  6", " 75.00 %  3 of 4 lines"]
+    assert run("--coverage") == ["  80.0 %  dashboard.core.subject.toy  7", " 80.00 %  4 of 5 lines"]
     assert module.read_text() == source
     assert sorted(tmp_path.rglob("*")) == before

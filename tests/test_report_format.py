@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.core import report_bytes, report_check
-from dashboard.core.report import ReportContent
+from dashboard.core.reports import parse as report_parse
+from dashboard.core.reports import validate as report_validate
+from dashboard.core.reports.model import ReportContent
 from tests.reports import make_content, make_file, make_run
 
 DOCUMENT = (Path(__file__).resolve().parent.parent / "docs/report-format.md").read_text()
@@ -38,24 +39,24 @@ def test_a_few_lines_verify_a_report_and_find_one_that_was_changed(tmp_path: Pat
 def test_its_limits_are_those_that_hold() -> None:
     limits = DOCUMENT[DOCUMENT.index("| of | at most |") :].partition("\n\n")[0]
     known = (
-        report_bytes.MOST_DEPTH,
-        report_bytes.MOST_VALUES,
-        report_bytes.MOST_TEXT,
-        report_check.TITLE,
-        report_check.AUTHOR,
-        report_check.NOTES,
-        report_check.MOST_ENTRIES,
-        report_check.MOST_COLUMNS,
-        report_check.MOST_CELLS,
-        report_check.MOST_STEPS,
-        report_check.MOST_RUNS,
-        report_check.MOST_SERIES,
-        report_check.MOST_BLOCKS,
-        report_check.MOST_CLAIMS,
-        report_check.MOST_LINES,
+        report_parse.MOST_DEPTH,
+        report_parse.MOST_VALUES,
+        report_parse.MOST_TEXT,
+        report_validate.TITLE,
+        report_validate.AUTHOR,
+        report_validate.NOTES,
+        report_validate.MOST_ENTRIES,
+        report_validate.MOST_COLUMNS,
+        report_validate.MOST_CELLS,
+        report_validate.MOST_STEPS,
+        report_validate.MOST_RUNS,
+        report_validate.MOST_SERIES,
+        report_validate.MOST_BLOCKS,
+        report_validate.MOST_CLAIMS,
+        report_validate.MOST_LINES,
     )
     assert [one for one in known if f"{one:,}" not in limits] == []
-    assert f"{report_bytes.MOST_BYTES >> 20} MiB" in limits
+    assert f"{report_parse.MOST_BYTES >> 20} MiB" in limits
 
 
 def test_it_names_every_field_of_the_content() -> None:

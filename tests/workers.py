@@ -25,8 +25,8 @@ ALONE_SCOPE = "alone"
 #: Files whose tests must not run beside each other, by what they would fight for: one worker takes all of a group.
 GROUPS: dict[str, tuple[str, ...]] = {
     "both cores, for processes that measure": (
-        "tests/lab/test_measurer.py",
-        "tests/lab/test_measuring.py",
+        "tests/lab/measurements/test_worker.py",
+        "tests/lab/measurements/test_run.py",
         "tests/latency/test_filtered.py",
         "tests/latency/test_runner.py",
         "tests/management/test_measure.py",
@@ -34,24 +34,24 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 #: Seconds of what takes long, a file or a folder: the first that fits. It begins early, so that all end together.
 SECONDS: dict[str, int] = {
-    "tests/browser/test_sessions.py": 70,
-    "tests/browser/test_workshop.py": 70,
+    "tests/browser/training/test_sessions.py": 70,
+    "tests/browser/workshops/test_workshop.py": 70,
     "tests/team/": 60,
     "tests/docs/test_typed.py": 60,
     "tests/management/test_backup.py": 45,
-    "tests/lab/test_claims.py": 45,
+    "tests/lab/claims/test_executor.py": 45,
     "tests/management/test_up.py": 40,
-    "tests/web/test_security_walk.py": 30,
+    "tests/web/http/test_security_walk.py": 30,
     "tests/management/test_compare.py": 30,
     "tests/engine/test_facts.py": 30,
-    "tests/engine/test_private_host.py": 30,
+    "tests/engine/hosts/test_private_host.py": 30,
     "tests/management/test_reap.py": 20,
     "tests/latency/": 20,
-    "tests/lab/test_measuring.py": 20,
+    "tests/lab/measurements/test_run.py": 20,
     "tests/browser/": 15,
     "tests/management/test_hosts.py": 15,
-    "tests/web/test_whose.py": 15,
-    "tests/engine/test_host_template.py": 15,
+    "tests/web/training/test_group_access.py": 15,
+    "tests/engine/hosts/test_template.py": 15,
 }
 #: What a worker may take to clean up after Ctrl-C: servers stop their experiments, engines end.
 CLEAN_UP_S = 60

@@ -15,7 +15,7 @@ from typing import IO
 
 import msgspec
 
-from dashboard.core.backups import BackedUp, Manifest, say_size
+from dashboard.core.operations.backup_manifest import BackedUp, Manifest, say_size
 
 MANIFEST = "manifest.json"
 MOST_MANIFEST = 1 << 20

@@ -18,7 +18,7 @@ from django.db.migrations.loader import MigrationLoader
 from dashboard import __version__
 from dashboard.backup import postgresql, sqlite
 from dashboard.backup.archive import BackupError, described, read_archive, sync_folder, write_archive
-from dashboard.core.backups import Manifest, why_not
+from dashboard.core.operations.backup_manifest import Manifest, why_not
 from dashboard.lab.reconciler import LabBusyError, LabLock
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import django
 
-from dashboard.core.messages import encode
+from dashboard.core.experiments.messages import encode
 
 
 def say(text: str) -> None:

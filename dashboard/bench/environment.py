@@ -21,10 +21,10 @@ import psutil
 
 from dashboard.bench.processes import BASE, environment_with, tied
 from dashboard.bench.statistics import Result
-from dashboard.engine import private_host
 from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.engine.images import ensure_image
-from dashboard.engine.private_host import PrivateHost
 from dashboard.engine.protocol import EngineInfo
 
 CPUINFO = Path("/proc/cpuinfo")

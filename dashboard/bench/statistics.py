@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from statistics import fmean
 
-from dashboard.core.statistics import Interval, bootstrap_interval, median, percentile, small_sample_confidence
+from dashboard.core.measurements.statistics import (
+    Interval,
+    bootstrap_interval,
+    median,
+    percentile,
+    small_sample_confidence,
+)
 
 SEED = 1
 

@@ -19,7 +19,8 @@ import docker.transport
 import docker.utils
 import requests
 
-from dashboard.engine import answers
+from dashboard.engine import decoding
+from dashboard.engine.connection_errors import explain, hung, is_silent_registry, is_timeout
 from dashboard.engine.daemon_process import find_daemon
 from dashboard.engine.event_stream import EventStream
 from dashboard.engine.protocol import (
@@ -35,7 +36,6 @@ from dashboard.engine.protocol import (
 )
 from dashboard.engine.streamed_answer import StreamedAnswer
 from dashboard.engine.unix_transport import UnixAdapter
-from dashboard.engine.unreachable import explain, hung, is_silent_registry, is_timeout
 
 Answer = TypeVar("Answer")
 
@@ -155,7 +155,7 @@ class DockerEngine:
             words = error.explanation if isinstance(error.explanation, str) else ""
             status = error.status_code
             return EngineError(
-                answers.text(words).strip() or f"The Engine answered with status {status}.",
+                decoding.text(words).strip() or f"The Engine answered with status {status}.",
                 status if isinstance(status, int) else 500,
             )
         sentence = explain(error, self.endpoint, self._timeout_s)
@@ -209,7 +209,7 @@ class DockerEngine:
         """What the engine is."""
 
         def ask(client: _Client) -> EngineInfo:
-            return answers.engine_info(
+            return decoding.engine_info(
                 client.version(),
                 client.info(),
                 api=client.api_version,
@@ -247,7 +247,7 @@ class DockerEngine:
                 timeout=self._timeout_s,
             )
             if response.status_code >= 400:
-                raise answers.refusal(response.status_code, response.content)
+                raise decoding.refusal(response.status_code, response.content)
             stream = StreamedAnswer(response, self._translated)
             stream.wait_at_most(None)
             return stream
@@ -258,13 +258,13 @@ class DockerEngine:
 
     async def create_container(self, name: str, config: dict[str, Any]) -> Created:
         """Creates, from the create body as it is; the SDK's own HostConfig builder refuses host mode with ports."""
-        answer = answers.mapping(
+        answer = decoding.mapping(
             await self._call(lambda client: _untyped(client).create_container_from_config(config, name=name))
         )
-        identity = answers.text(answer.get("Id"), 128)
+        identity = decoding.text(answer.get("Id"), 128)
         if not identity:
             raise EngineError("The Engine created a container but gave no id.")
-        return Created(identity, answers.texts(answer.get("Warnings")))
+        return Created(identity, decoding.texts(answer.get("Warnings")))
 
     async def start_container(self, container: str) -> None:
         """Starts; EngineError in Docker's words when it refuses."""
@@ -272,27 +272,27 @@ class DockerEngine:
 
     async def inspect_container(self, container: str) -> ContainerFacts:
         """What the engine knows of it now; EngineError with status 404 if there is none."""
-        return answers.container_facts(await self._call(lambda client: client.inspect_container(container)))
+        return decoding.container_facts(await self._call(lambda client: client.inspect_container(container)))
 
     async def inspect(self, container: str) -> dict[str, Any]:
         """The whole inspect answer as JSON values."""
-        return answers.mapping(await self._call(lambda client: client.inspect_container(container)))
+        return decoding.mapping(await self._call(lambda client: client.inspect_container(container)))
 
     async def execute(self, container: str, argv: Sequence[str]) -> tuple[int, str]:
         """``docker exec``: exit code and output (stdout and stderr), decoded with replacement."""
 
         def ask(client: _Client) -> tuple[object, object]:
-            started = answers.text(answers.mapping(client.exec_create(container, list(argv))).get("Id"), 128)
+            started = decoding.text(decoding.mapping(client.exec_create(container, list(argv))).get("Id"), 128)
             output = client.exec_start(started)
-            return output, answers.mapping(client.exec_inspect(started)).get("ExitCode")
+            return output, decoding.mapping(client.exec_inspect(started)).get("ExitCode")
 
         output, code = await self._call(ask)
         text = output.decode("utf-8", "replace") if isinstance(output, bytes) else ""
-        return answers.integer(code, -1), text
+        return decoding.integer(code, -1), text
 
     async def statistics(self, container: str) -> dict[str, Any]:
         """One answer of ``GET /containers/ID/stats``, as JSON values."""
-        return answers.mapping(
+        return decoding.mapping(
             await self._call(lambda client: _untyped(client).stats(container, stream=False, one_shot=True))
         )
 
@@ -313,12 +313,12 @@ class DockerEngine:
         data = await self._call(
             lambda client: client.logs(container, stdout=True, stderr=True, stream=False, tail=max(lines, 0))
         )
-        return answers.log_lines(data if isinstance(data, bytes) else b"", lines)
+        return decoding.log_lines(data if isinstance(data, bytes) else b"", lines)
 
     async def containers(self, labels: dict[str, str]) -> tuple[ContainerFacts, ...]:
         """All containers, stopped ones too, that carry exactly these labels; one that goes meanwhile is left out."""
         found = await self._call(lambda client: client.containers(all=True, filters={"label": _label_filter(labels)}))
-        names = [answers.text(answers.mapping(one).get("Id"), 128) for one in answers.sequence(found)]
+        names = [decoding.text(decoding.mapping(one).get("Id"), 128) for one in decoding.sequence(found)]
         facts = await asyncio.gather(*(self._inspected(name) for name in names if name))
         return tuple(one for one in facts if one is not None)
 
@@ -352,7 +352,7 @@ class DockerEngine:
                 internal=bool(options.get("internal")),
             )
 
-        identity = answers.text(answers.mapping(await self._call(ask)).get("Id"), 128)
+        identity = decoding.text(decoding.mapping(await self._call(ask)).get("Id"), 128)
         if not identity:
             raise EngineError("The Engine created a network but gave no id.")
         return identity
@@ -372,7 +372,7 @@ class DockerEngine:
     async def networks(self, labels: dict[str, str]) -> tuple[NetworkFacts, ...]:
         """All networks that carry exactly these labels."""
         found = await self._call(lambda client: client.networks(filters={"label": _label_filter(labels)}))
-        return tuple(answers.network_facts(one) for one in answers.sequence(found))
+        return tuple(decoding.network_facts(one) for one in decoding.sequence(found))
 
     # -- images -------------------------------------------------------------------------------
 
@@ -380,9 +380,9 @@ class DockerEngine:
         """The local images that have a name."""
         found = await self._call(lambda client: client.images())
         names = [
-            answers.text(answers.mapping(one).get("Id"), 128)
-            for one in answers.sequence(found)
-            if answers.texts(answers.mapping(one).get("RepoTags"))
+            decoding.text(decoding.mapping(one).get("Id"), 128)
+            for one in decoding.sequence(found)
+            if decoding.texts(decoding.mapping(one).get("RepoTags"))
         ]
         facts = await asyncio.gather(*(self.image(name) for name in names if name))
         return tuple(one for one in facts if one is not None)
@@ -390,7 +390,7 @@ class DockerEngine:
     async def image(self, reference: str) -> ImageFacts | None:
         """A local image, or None."""
         try:
-            return answers.image_facts(await self._call(lambda client: _untyped(client).inspect_image(reference)))
+            return decoding.image_facts(await self._call(lambda client: _untyped(client).inspect_image(reference)))
         except EngineError as error:
             if error.status == 404:
                 return None
@@ -415,10 +415,10 @@ class DockerEngine:
                     timeout=120.0,
                 )
             if response.status_code >= 400:
-                raise answers.refusal(response.status_code, response.content)
+                raise decoding.refusal(response.status_code, response.content)
             identity = ""
             for line in response.content.split(b"\n"):
-                step = answers.progress_step(line)
+                step = decoding.progress_step(line)
                 identity = step.text if step is not None else identity
             return identity
 
@@ -442,7 +442,7 @@ class DockerEngine:
             except requests.exceptions.ReadTimeout:
                 raise EngineUnreachable(f"No registry answered within {patience_s:g} s.", 504) from None
             if response.status_code >= 400:
-                raise answers.refusal(response.status_code, response.content)
+                raise decoding.refusal(response.status_code, response.content)
             stream = StreamedAnswer(response, self._translated)
             stream.wait_at_most(PULL_SILENCE_S)
             self._pulls.add(stream)
@@ -454,7 +454,7 @@ class DockerEngine:
             stream = await self._call(begin, deadline_s=patience_s + 2)
             lines = stream.lines()
             while (line := await loop.run_in_executor(self._threads, next, lines, None)) is not None:
-                step = answers.progress_step(line)
+                step = decoding.progress_step(line)
                 if step is not None:
                     yield step
         except EngineUnreachable:

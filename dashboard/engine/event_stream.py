@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from typing import Protocol
 
-from dashboard.engine.answers import engine_event
+from dashboard.engine.decoding import engine_event
 from dashboard.engine.protocol import EngineError, EngineEvent
 
 FIRST_PAUSE_S = 0.1

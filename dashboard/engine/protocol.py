@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from dashboard.core.messages import PublishedPort
+from dashboard.core.experiments.messages import PublishedPort
 
 
 class EngineError(Exception):
@@ -138,7 +138,7 @@ class Engine(Protocol):
         ...
 
     async def create_container(self, name: str, config: dict[str, Any]) -> Created:
-        """Creates from the body of POST /containers/create (``core.launch.container_config``)."""
+        """Creates from the body of POST /containers/create (``core.experiments.launch.container_config``)."""
         ...
 
     async def start_container(self, container: str) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from dashboard.core.report import ReportContent, digest_of
-from dashboard.core.report_check import check_file
-from dashboard.core.report_view import ReportView, build_view
-from dashboard.core.track import build_track, encode_track
+from dashboard.core.reports.model import ReportContent, digest_of
+from dashboard.core.reports.replay.recording import build_track, encode_track
+from dashboard.core.reports.validate import check_file
+from dashboard.core.reports.view import ReportView, build_view
 
 FILE = Path(__file__).with_name("example.json")
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dashboard.core.report import frame
-from dashboard.core.report_csv import histogram_lines, percentiles
-from dashboard.core.report_markdown import markdown
+from dashboard.core.reports.csv_tables import histogram_lines, percentiles
+from dashboard.core.reports.markdown import markdown
+from dashboard.core.reports.model import frame
 from dashboard.export.html import one_file
 from dashboard.export.pdf import pdf
-from dashboard.lab.report_list import describe
-from dashboard.lab.report_reading import content_bytes, derived, load_content
+from dashboard.store.reports.listing import describe
+from dashboard.store.reports.reading import content_bytes, derived, load_content
 
 
 class Format(StrEnum):

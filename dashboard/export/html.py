@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 from django.template.loader import render_to_string
 
-from dashboard.core.report import ReportContent, canonical, digest_of
-from dashboard.core.report_view import ReportView
+from dashboard.core.reports.model import ReportContent, canonical, digest_of
+from dashboard.core.reports.view import ReportView
 from dashboard.export.bundle import STATIC, bundle, styles
 
-SHEETS = ("base.css", "experiment.css", "measurement.css", "replay.css", "report.css")
-ENTRY = "js/ui/report_file.js"
+SHEETS = ("base.css", "experiments.css", "measurements.css", "replay.css", "reports.css")
+ENTRY = "js/ui/reports/report_file.js"
 #: The file around the content's bytes: ``{"content":`` before, ``,"hash":"sha256:…","schema":"report/1"}`` behind.
 BEFORE, BEHIND = 11, 102
 
@@ -69,7 +69,7 @@ def frame(sheets: Sequence[str], entry: str = "") -> dict[str, object]:
 def one_file(
     content: ReportContent, view: ReportView, track: bytes, *, digest: str = "", scrubbed: bool = False
 ) -> bytes:
-    """The whole file. ``track`` is the encoded one of ``core.track``; ``digest`` that of the content, computed where it
+    """The whole file. ``track`` is the encoded one of ``core.reports.replay.recording``; ``digest`` that of the content, computed where it
     is not given; ``scrubbed``: details of the machine were taken out of it."""
     shown = digest or digest_of(canonical(content))
     context = frame([name for name in SHEETS if (STATIC / "css" / name).is_file()], ENTRY) | {
@@ -81,7 +81,7 @@ def one_file(
         "track": base64.b64encode(zlib.compress(track, 9)).decode() if view.snapshot is not None else "",
         "scrubbed": scrubbed,
     }
-    return render_to_string("report_file.html", context).encode()
+    return render_to_string("reports/report_file.html", context).encode()
 
 
 def policy_of(document: bytes) -> str:

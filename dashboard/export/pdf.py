@@ -14,9 +14,9 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-from dashboard.core.figures import moment_of
-from dashboard.core.report_document import document_data
-from dashboard.core.report_view import ReportView
+from dashboard.core.measurements.formatting import moment_of
+from dashboard.core.reports.document import document_data
+from dashboard.core.reports.view import ReportView
 
 #: Two more than the process allows itself.
 SECONDS = 22

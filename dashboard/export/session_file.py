@@ -8,21 +8,21 @@ import zlib
 import msgspec
 from django.template.loader import render_to_string
 
-from dashboard.core.figures import say_offset
-from dashboard.core.session_shapes import SessionReport
+from dashboard.core.measurements.formatting import say_offset
+from dashboard.core.training.results.model import SessionReport
 from dashboard.export.html import frame
 
 SHEETS = (
     "base.css",
-    "experiment.css",
+    "experiments.css",
     "replay.css",
-    "report.css",
-    "workshop.css",
-    "session.css",
-    "results.css",
+    "reports.css",
+    "workshops.css",
+    "training.css",
+    "training_results.css",
 )
-SHARED_SHEETS = ("base.css", "workshop.css", "session.css", "results.css")
-ENTRY = "js/ui/session_file.js"
+SHARED_SHEETS = ("base.css", "workshops.css", "training.css", "training_results.css")
+ENTRY = "js/ui/training/session_file.js"
 #: A page with more lines would be slow to lay out; the replay has them all.
 MOST_LINES = 1500
 
@@ -42,7 +42,7 @@ def _lines(track: dict[str, object]) -> list[tuple[str, str]]:
 
 
 def replay_file(report: SessionReport, track: dict[str, object], *, anonymous: bool) -> bytes:
-    """The replay as one file that needs no network. ``track`` is that of ``core.session_track``; ``anonymous``: its
+    """The replay as one file that needs no network. ``track`` is that of ``core.training.results.replay``; ``anonymous``: its
     people are numbers, and so are those of ``report``."""
     lines = _lines(track)
     context = frame(SHEETS, ENTRY) | {
@@ -54,9 +54,9 @@ def replay_file(report: SessionReport, track: dict[str, object], *, anonymous: b
         "more_lines": max(0, len(lines) - MOST_LINES),
         "truncated": track["truncated"],
     }
-    return render_to_string("session_replay_file.html", context).encode()
+    return render_to_string("training/results/replay_file.html", context).encode()
 
 
 def shared_file(report: SessionReport) -> bytes:
     """The page that a link shows: without a script, and with nothing but what ``report``, an anonymous one, says."""
-    return render_to_string("session_shared_file.html", frame(SHARED_SHEETS) | {"report": report}).encode()
+    return render_to_string("training/results/shared_file.html", frame(SHARED_SHEETS) | {"report": report}).encode()

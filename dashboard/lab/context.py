@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dashboard.core.messages import EngineRef
+from dashboard.core.experiments.messages import EngineRef
 from dashboard.engine.protocol import Engine, EngineInfo
-from dashboard.lab.journal import Publisher
-from dashboard.lab.store import Database
-from dashboard.lab.watches import WatchPool
+from dashboard.lab.experiments.journal_writer import Publisher
+from dashboard.lab.watch_pool import WatchPool
+from dashboard.store.experiments import Database
 
 LABEL = "dev.netmodes.installation"
 LABEL_EXPERIMENT = "dev.netmodes.experiment"

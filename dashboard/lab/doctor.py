@@ -7,14 +7,14 @@ import os
 import shutil
 from collections.abc import Sequence
 
-from dashboard.core.availability import EngineTraits, availability
-from dashboard.core.messages import Check, Doctor, EngineRef, ModeReport
+from dashboard.core.experiments.availability import EngineTraits, availability
+from dashboard.core.experiments.messages import Check, Doctor, EngineRef, ModeReport
 from dashboard.core.modes import Mode, Unavailable
 from dashboard.engine.protocol import Engine, EngineError, EngineInfo
-from dashboard.netns.entry import Namespace, NamespaceGone
-from dashboard.netns.interfaces import read_interfaces
 from dashboard.netns.kernel import can_enter_namespaces, link_kinds
-from dashboard.netns.listeners import read_listeners
+from dashboard.netns.namespace import Namespace, NamespaceGone
+from dashboard.netns.netlink.interfaces import read_interfaces
+from dashboard.netns.netlink.listeners import read_listeners
 
 TOOLS = {"ip": "iproute2", "ss": "iproute2", "netstat": "net-tools", "nslookup": "busybox", "nsenter": "util-linux"}
 PARENT_KINDS = {"physical", "veth", "vlan", "bond", "bridge"}

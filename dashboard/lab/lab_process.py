@@ -7,9 +7,9 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from dashboard.lab.keeping import Keeper
-from dashboard.lab.team_lab import TeamLab
-from dashboard.lab.wakes import LAB, WakePublisher, Wakes
+from dashboard.lab.remote.rpc_server import TeamLab
+from dashboard.lab.remote.wakeups import LAB, WakePublisher, Wakes
+from dashboard.lab.supervisor import Keeper
 
 #: The exit code of a lab whose place another has taken.
 REPLACED = 1

@@ -6,18 +6,20 @@ import asyncio
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dashboard.core.journal import Cause, Facts, Source
-from dashboard.core.lifecycle import Wanted
-from dashboard.core.messages import ArmStatus
-from dashboard.core.stream import Phase
-from dashboard.engine import private_host
-from dashboard.engine.host_records import class_hosts
-from dashboard.lab import claim_runs, reports, store
+from dashboard.core.experiments.journal import Cause, Facts, Source
+from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.messages import ArmStatus
+from dashboard.core.experiments.stream import Phase
+from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.registry import class_hosts
 from dashboard.lab.context import Context
-from dashboard.lab.journal import JournalWriter
+from dashboard.lab.experiments.journal_writer import JournalWriter
 from dashboard.lab.reconciler import LabBusyError, LabLock, remove_orphans
-from dashboard.lab.reports import UNDO_DAYS
-from dashboard.lab.store import Record
+from dashboard.store import claim_runs
+from dashboard.store import experiments as experiment_store
+from dashboard.store.experiments import Record
+from dashboard.store.reports import saved as saved_reports
+from dashboard.store.reports.saved import UNDO_DAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ async def reap(context: Context) -> Reaped:
     Experiments that were driven by a process that died are marked stopped, so that the next start
     does not look for them.
     """
-    purged = await context.database.run(reports.purge_deleted, context.clock())
+    purged = await context.database.run(saved_reports.purge_deleted, context.clock())
     lock = LabLock(context.data_dir)
     server = False
     try:
@@ -49,8 +51,8 @@ async def reap(context: Context) -> Reaped:
     left: list[Record] = []
 
     async def look() -> set[str]:
-        for one in await context.database.run(store.load_unsettled, context.host):
-            (driven if (store.is_alive(one.driver) if one.driver else server) else left).append(one)
+        for one in await context.database.run(experiment_store.load_unsettled, context.host):
+            (driven if (experiment_store.is_alive(one.driver) if one.driver else server) else left).append(one)
         return {one.id for one in driven} | await context.database.run(claim_runs.living)
 
     try:
@@ -83,9 +85,9 @@ async def reap_hosts(data_dir: Path) -> tuple[str, ...]:
 
 async def mark_stopped(context: Context, record: Record, notice: str) -> None:
     """Writes down that an experiment is over whose containers are gone, and why."""
-    view = await context.database.run(store.view, record.id)
-    await context.database.run(store.set_wanted, record.id, Wanted.STOPPED)
-    await context.database.run(store.release, record.id)
+    view = await context.database.run(experiment_store.view, record.id)
+    await context.database.run(experiment_store.set_wanted, record.id, Wanted.STOPPED)
+    await context.database.run(experiment_store.release, record.id)
     if view.head is None:
         return
     head = replace(view.head, phase=Phase.STOPPED, stopped_at=context.clock(), notice=notice)
@@ -93,4 +95,4 @@ async def mark_stopped(context: Context, record: Record, notice: str) -> None:
     journal = JournalWriter(record.id, view, context.database, context.publisher, context.clock)
     journal.append(Cause(Source.LAB, "reap"), Facts(head=head, columns=columns), notice.rstrip("."))
     await journal.flush()
-    await context.database.run(store.save_head, record.id, head, view.seq)
+    await context.database.run(experiment_store.save_head, record.id, head, view.seq)

@@ -12,18 +12,21 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from dashboard.core.heartbeat import Heartbeat, Vitals
-from dashboard.core.journal import View
-from dashboard.core.lifecycle import Wanted
+from dashboard.core.experiments.journal import View
+from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.operations.heartbeat import Heartbeat, Vitals
 from dashboard.engine.protocol import EngineError, EngineEvent, EngineUnreachable
-from dashboard.lab import claim_runs, measurements, reports, store
-from dashboard.lab.claimer import Claimer
+from dashboard.lab.claims.worker import Claimer
 from dashboard.lab.context import LABEL_EXPERIMENT, Context
 from dashboard.lab.engine_watch import EngineWatch
-from dashboard.lab.experiment import Run
-from dashboard.lab.measurer import Measurer
-from dashboard.lab.store import Record
-from dashboard.lab.telemetry import counted
+from dashboard.lab.experiments.driver import Run
+from dashboard.lab.measurements.worker import Measurer
+from dashboard.store import claim_runs
+from dashboard.store import experiments as experiment_store
+from dashboard.store import measurements as measurement_store
+from dashboard.store.experiments import Record
+from dashboard.store.reports import saved as saved_reports
+from dashboard.store.telemetry import counted
 
 log = logging.getLogger(__name__)
 PASS_S = 30.0
@@ -151,7 +154,7 @@ class Lab:
             await self._claimer.close()
         mine = {record.id for record in await self._load() if self._is_mine(record)}
         for identity in mine:
-            await database.run(store.set_wanted, identity, Wanted.STOPPED)
+            await database.run(experiment_store.set_wanted, identity, Wanted.STOPPED)
         records = [record for record in await self._load() if record.id in mine]
         try:
             async with asyncio.timeout(deadline_s):
@@ -193,17 +196,17 @@ class Lab:
         for record in mine:
             self._spawn(record)
         if self._measurer is not None:
-            await self.context.database.run(measurements.mark_incomplete)
+            await self.context.database.run(measurement_store.mark_incomplete)
             await self._measurer.look()
         if self._claimer is not None:
             await self._claimer.look()
         if self._only is None and not self.context.host:
-            await self.context.database.run(reports.purge_deleted, self.context.clock())
+            await self.context.database.run(saved_reports.purge_deleted, self.context.clock())
         if first and self._only is None:
             await remove_orphans(self.context, self._unsettled)
 
     async def _load(self) -> tuple[Record, ...]:
-        return await self.context.database.run(store.load_unsettled, self.context.host)
+        return await self.context.database.run(experiment_store.load_unsettled, self.context.host)
 
     async def _unsettled(self) -> set[str]:
         unsettled = {record.id for record in await self._load()}
@@ -212,7 +215,7 @@ class Lab:
     def _is_mine(self, record: Record) -> bool:
         if self._only is not None:
             return record.id == self._only
-        return not record.driver or not store.is_alive(record.driver)
+        return not record.driver or not experiment_store.is_alive(record.driver)
 
     def _spawn(self, record: Record) -> None:
         task = asyncio.get_running_loop().create_task(self._settle(record), name=f"settle-{record.id}")
@@ -233,7 +236,7 @@ class Lab:
             if record.wanted is Wanted.REMOVED and run.ended:
                 await run.close()
                 self._runs.pop(record.id, None)
-                await self.context.database.run(store.delete, record.id)
+                await self.context.database.run(experiment_store.delete, record.id)
                 self.context.publisher.wake(record.id)
             elif run.ended and self._only is None:
                 await run.close()
@@ -247,8 +250,8 @@ class Lab:
         known = experiment in self._runs
 
         def read() -> tuple[Record, View | None] | None:
-            record = store.load(experiment)
-            return None if record is None else (record, None if known else store.view(experiment))
+            record = experiment_store.load(experiment)
+            return None if record is None else (record, None if known else experiment_store.view(experiment))
 
         found = await self.context.database.run(read)
         if found is None:

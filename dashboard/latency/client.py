@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable, MutableSequence
 from typing import Any
 
-from dashboard.core.histogram import encode_times
-from dashboard.core.measurement import Probe
+from dashboard.core.measurements.histogram import encode_times
+from dashboard.core.measurements.measurement import Probe
 from dashboard.latency.exchanges import (
     ConnectEachTime,
     Datagrams,

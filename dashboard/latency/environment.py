@@ -11,8 +11,8 @@ import struct
 from collections.abc import Iterable
 from pathlib import Path
 
-from dashboard.core.measurement import Environment
-from dashboard.core.schedule import choose_cores
+from dashboard.core.measurements.measurement import Environment
+from dashboard.core.measurements.schedule import choose_cores
 from dashboard.latency.process import CORE_SLEEP
 
 _CPU = Path("/sys/devices/system/cpu")

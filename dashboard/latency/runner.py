@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dashboard.core.measurement import Block, Options, Probe, Stop
-from dashboard.core.schedule import (
+from dashboard.core.measurements.measurement import Block, Options, Probe, Stop
+from dashboard.core.measurements.schedule import (
     BlockPlan,
     Series,
     choose_baselines,
@@ -18,7 +18,7 @@ from dashboard.core.schedule import (
     plan_blocks,
     remaining_s,
 )
-from dashboard.core.verdicts import decide_stop
+from dashboard.core.measurements.verdicts import decide_stop
 from dashboard.latency.children import Child, ChildEnded
 from dashboard.latency.environment import pick_cores
 

@@ -61,7 +61,7 @@ def npm_ci(node: str, source: str, folder: str, cache: str, *options: str) -> bo
         "npm_config_fetch_timeout": "30000",
     }
     quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
-    return run(*npm, "ci", *quiet, *options, cwd=folder, **variables)
+    return run(*npm, "ci", *quiet, *options, cwd=folder, variables=variables)
 
 
 def find_node(folder: str, packages: str = "lib/python3.*/site-packages") -> str | None:

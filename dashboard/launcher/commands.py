@@ -50,7 +50,7 @@ def needs_engine(launch: Launch) -> bool:
 def run(launch: Launch) -> int:  # noqa: RET503 - execv does not return
     """Prepares the command and runs it. Returns the exit code where another program does not take this one's place."""
     command = launch.command
-    if command in {"help", "-h", "--help"} or (command == "setup" and launch.asks_for_help):
+    if command == "setup" and launch.asks_for_help:
         sys.stdout.write(usage.text())
         return 0
     if command not in usage.descriptions():
@@ -88,8 +88,6 @@ def main(root: str, script: str, interpreter: str, words: list[str]) -> int:
     # On Debian, PATH of ordinary users lacks the folders of ip, iptables and dockerd.
     os.environ["PATH"] = f"{os.environ.get('PATH', '/usr/bin:/bin')}:/usr/local/sbin:/usr/sbin:/sbin"
     launch = Launch(root, script, interpreter, words)
-    if launch.no_install:
-        os.environ["NETMODES_NO_INSTALL"] = "1"
     try:
         return run(launch)
     except LauncherError as failure:

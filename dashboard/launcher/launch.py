@@ -16,10 +16,7 @@ class Launch:
         self.root = root
         self.script = script
         self.interpreter = interpreter
-        self.no_install = "--no-install" in words or os.environ.get("NETMODES_NO_INSTALL", "") not in {"", "0"}
-        words = [word for word in words if word != "--no-install"]
-        self.command = words[0] if words else "help"
-        self.arguments = words[1:]
+        self.command, *self.arguments = words
         self.data = os.path.realpath(os.environ.get("NETMODES_DATA_DIR") or f"{root}/var")
 
     @property

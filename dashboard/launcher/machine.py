@@ -34,12 +34,12 @@ def line_for_root(line: str) -> str:
     return f"sudo {line}" if has("sudo") else f"su -c {quote(line)}"
 
 
-def run(*command: str, cwd: str | None = None, output: int = 2, **variables: str) -> bool:
+def run(*command: str, cwd: str | None = None, output: int = 2, variables: dict[str, str] | None = None) -> bool:
     """Runs a program without input, its output on standard error or on another descriptor. Returns whether it
     succeeded."""
     import subprocess
 
-    environment = {**os.environ, **variables}
+    environment = {**os.environ, **(variables or {})}
     done = subprocess.run(
         command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
     )

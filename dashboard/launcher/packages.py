@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from dashboard.launcher.console import LauncherError, say
 from dashboard.launcher.launch import Launch
 from dashboard.launcher.machine import has, is_root, line_for_root, run
@@ -27,7 +29,8 @@ class Packages:
         """Installs what was noted. LauncherError with what to type where nothing may or can be installed."""
         if not self.missing:
             return
-        if self.launch.no_install or not is_root() or not has("apt-get"):
+        forbidden = os.environ.get("NETMODES_NO_INSTALL", "") not in {"", "0"}
+        if forbidden or not is_root() or not has("apt-get"):
             raise LauncherError(self._instructions())
         for package, reason in self.missing.items():
             say(f"Installing {package}: {reason}")
@@ -65,4 +68,4 @@ class Packages:
         variables = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "l"}
         command = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", *arguments)
         with open(self._log, "w", encoding="utf-8") as log:
-            return run(*command, output=log.fileno(), **variables)
+            return run(*command, output=log.fileno(), variables=variables)

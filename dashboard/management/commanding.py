@@ -15,11 +15,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
 from dashboard import configuration
-from dashboard.core.messages import encode
-from dashboard.engine.private_host import PrivateHostError
+from dashboard.core.experiments.messages import encode
+from dashboard.engine.hosts.private_host import PrivateHostError
 from dashboard.engine.protocol import EngineError
-from dashboard.lab import advisory
-from dashboard.lab.freezing import NotSavedError
+from dashboard.store.operations import advisory_lock
+from dashboard.store.reports.snapshot import NotSavedError
 
 FAILED = 1
 WRONG_USAGE = 2
@@ -72,8 +72,8 @@ class NetmodesCommand(BaseCommand):
         try:
             if database["ENGINE"] == "django.db.backends.sqlite3":
                 configuration.keep_private(Path(database["NAME"]))
-            advisory.wait_for_database(WAIT_S, self.say)
-            with advisory.one_at_a_time(advisory.MIGRATION), advisory.without_timeout():
+            advisory_lock.wait_for_database(WAIT_S, self.say)
+            with advisory_lock.one_at_a_time(advisory_lock.MIGRATION), advisory_lock.without_timeout():
                 call_command("migrate", verbosity=0, interactive=False)
         except (DatabaseError, OSError) as error:
             raise CommandError(f"The database cannot be used: {error}.", returncode=FAILED) from None

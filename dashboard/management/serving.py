@@ -12,8 +12,8 @@ from pathlib import Path
 from django.conf import settings
 
 from dashboard import configuration
-from dashboard.core.team import Role
-from dashboard.lab import pulse
+from dashboard.core.operations.deployment import Role
+from dashboard.lab import liveness
 from dashboard.lab.reconciler import LabBusyError, LabLock
 from dashboard.models.access import make_token
 
@@ -21,7 +21,7 @@ from dashboard.models.access import make_token
 def address_file() -> Path:
     """Holds the address while something serves; of each web process of the team shape, where several machines share
     a data folder."""
-    return pulse.address_file(configuration.data_dir(), apart=configuration.value("NETMODES_ROLE") == Role.WEB)
+    return liveness.address_file(configuration.data_dir(), apart=configuration.value("NETMODES_ROLE") == Role.WEB)
 
 
 def lab_is_here() -> bool:

@@ -5,8 +5,8 @@ from dashboard.models.access import SignInLink
 from dashboard.models.claims import ClaimOutcome, ClaimRun
 from dashboard.models.experiments import Arm, Experiment, Installation, JournalEntry
 from dashboard.models.measurements import MeasurementBlock, MeasurementRun, MeasurementSeries
+from dashboard.models.operations import GuessBucket, LabBeat, LabRequest, Presence
 from dashboard.models.reports import Annotation, Report, ReportTag, Share
-from dashboard.models.team import GuessBucket, LabBeat, LabRequest, Presence
 from dashboard.models.training import (
     Answer,
     HostRow,
@@ -16,7 +16,7 @@ from dashboard.models.training import (
     TerminalRecord,
     TrainingSession,
 )
-from dashboard.models.workshop import WorkshopEvent, WorkshopProgress, WorkshopStep
+from dashboard.models.workshops import WorkshopEvent, WorkshopProgress, WorkshopStep
 
 __all__ = [
     "Annotation",

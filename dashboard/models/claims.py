@@ -35,7 +35,7 @@ class ClaimRun(models.Model):
 
 
 class ClaimOutcome(models.Model):
-    """One claim in one run. ``executed`` is JSON of ``core.claim_run.Executed`` once it is done."""
+    """One claim in one run. ``executed`` is JSON of ``core.claims.run.Executed`` once it is done."""
 
     run = models.ForeignKey(ClaimRun, on_delete=models.CASCADE, related_name="outcomes")
     claim = models.CharField(max_length=60, db_index=True)

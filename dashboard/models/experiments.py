@@ -31,7 +31,7 @@ class Experiment(models.Model):
     ``host`` is the id of the private host of a class that it runs on; empty: the server's own engine. ``group`` is then
     the key of the group whose it is (``SESSION-N``), which stays when the host is gone.
     ``driver`` names a command that drives the experiment itself (``pid:start``); empty: the server does.
-    ``spec`` and ``head`` are JSON of ``core.modes.ExperimentSpec`` and ``core.stream.ExperimentHead``.
+    ``spec`` and ``head`` are JSON of ``core.modes.ExperimentSpec`` and ``core.experiments.stream.ExperimentHead``.
     ``shown_seq`` is the last entry before it was stopped: what a past experiment shows.
     """
 
@@ -71,7 +71,7 @@ class Arm(models.Model):
 
 
 class JournalEntry(models.Model):
-    """One numbered entry; ``facts`` is JSON of ``core.journal.Facts``."""
+    """One numbered entry; ``facts`` is JSON of ``core.experiments.journal.Facts``."""
 
     experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="journal")
     seq = models.PositiveIntegerField()

@@ -8,13 +8,13 @@ from dashboard.models.experiments import Experiment, new_id
 
 
 class MeasurementRun(models.Model):
-    """One run. ``options``, ``environment`` and ``missing`` are JSON of the types in ``core.measurement``.
+    """One run. ``options``, ``environment`` and ``missing`` are JSON of the types in ``core.measurements.measurement``.
 
     ``twin`` is true where ``experiment`` was launched for this run only and ends with it; ``source`` is then the
     experiment whose paths were asked for.
     ``state`` is waiting, running, finished, cancelled, failed or incomplete (the process that measured has died);
     ``wanted`` is running or cancelled and is written by people. A run outlives its experiment. ``result`` is JSON of
-    ``core.measurement.Measurement`` once the run is over: made from the blocks, which stay the truth.
+    ``core.measurements.measurement.Measurement`` once the run is over: made from the blocks, which stay the truth.
     ``host`` and ``group`` are the experiment's, which a run outlives.
     """
 

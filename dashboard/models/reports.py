@@ -48,9 +48,9 @@ class ReportQuerySet(models.QuerySet["Report"]):
 
 
 class Report(models.Model):
-    """A frozen report. ``body`` is the canonical content (``core.report``), zlib-compressed; it never changes.
+    """A frozen report. ``body`` is the canonical content (``core.reports.model``), zlib-compressed; it never changes.
 
-    ``view`` (``core.report_view``) and ``track`` (``core.track``) are derived from it, compressed too, and made anew
+    ``view`` (``core.reports.view``) and ``track`` (``core.reports.replay.recording``) are derived from it, compressed too, and made anew
     where their version is not ``derived``. ``line`` sums it up in a list, ``words`` is what is searched, case-folded.
     ``signature`` is the same for reports of the same experiment.
     ``imported_from`` names the other installation, empty for ours. A deleted report stays until the reaper comes, so

@@ -1,6 +1,6 @@
 """A class: sessions, seats, predictions, messages, the hosts that groups want and have, recorded terminals.
 
-Times are seconds of the epoch, 0 for never. ``core.training`` says what the fields mean.
+Times are seconds of the epoch, 0 for never. ``core.training.session`` says what the fields mean.
 """
 
 from __future__ import annotations

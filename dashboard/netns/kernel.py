@@ -6,12 +6,12 @@ import os
 import socket
 import struct
 
-from dashboard.core.state import Protocol
-from dashboard.netns.entry import in_thread
-from dashboard.netns.interfaces import open_route_socket
-from dashboard.netns.listeners import ListenerTable, open_diag_socket
-from dashboard.netns.netlink import pack_attribute, request
-from dashboard.netns.rtnetlink import RTM_NEWLINK
+from dashboard.core.namespaces.state import Protocol
+from dashboard.netns.namespace import in_thread
+from dashboard.netns.netlink.framing import pack_attribute, request
+from dashboard.netns.netlink.interfaces import open_route_socket
+from dashboard.netns.netlink.listeners import ListenerTable, open_diag_socket
+from dashboard.netns.netlink.rtnetlink import RTM_NEWLINK
 
 KINDS = ("veth", "bridge", "macvlan", "ipvlan", "vxlan", "vlan", "dummy")
 

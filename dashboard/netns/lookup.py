@@ -14,9 +14,9 @@ import dns.message
 import dns.rcode
 import dns.rdatatype
 
-from dashboard.core.resolver import lookup_plan
-from dashboard.core.state import HostsEntry, Lookup, Resolver
-from dashboard.netns.entry import Namespace, NamespaceGone
+from dashboard.core.namespaces.resolver import lookup_plan
+from dashboard.core.namespaces.state import HostsEntry, Lookup, Resolver
+from dashboard.netns.namespace import Namespace, NamespaceGone
 
 HOSTS_FILE = "hosts file"
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dashboard.netns.rtnetlink import decode_name
+from dashboard.netns.netlink.rtnetlink import decode_name
 
 _CONTAINER_ID = re.compile(rb"(?:[a-z][a-z-]*-)?([0-9a-f]{64})(?:\.scope)?")
 

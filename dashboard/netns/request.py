@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from dashboard.netns.entry import Namespace, NamespaceGone
-from dashboard.netns.listeners import open_diag_socket, say_endpoint
-from dashboard.netns.server_end import ServerEnd
+from dashboard.netns.namespace import Namespace, NamespaceGone
+from dashboard.netns.netlink.listeners import open_diag_socket, say_endpoint
+from dashboard.netns.peer_lookup import ServerEnd
 
 _BODY_CHARACTERS = 400
 _MOST_BYTES = 64 * 1024

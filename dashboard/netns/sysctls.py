@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterable
 
-from dashboard.netns.entry import Namespace
+from dashboard.netns.namespace import Namespace
 
 #: What Docker changes in a namespace that it makes, and what decides whether its ports work.
 NAMES = (

@@ -7,13 +7,13 @@ from collections.abc import Collection
 from itertools import islice
 from pathlib import Path
 
-from dashboard.core.trace import Counts, Held
-from dashboard.netns.entry import Namespace
-from dashboard.netns.interfaces import open_route_socket
-from dashboard.netns.listeners import open_diag_socket, read_connections
-from dashboard.netns.netlink import MalformedMessage, dump, split_attributes
+from dashboard.core.paths.trace import Counts, Held
+from dashboard.netns.namespace import Namespace
+from dashboard.netns.netlink.framing import MalformedMessage, dump, split_attributes
+from dashboard.netns.netlink.interfaces import open_route_socket
+from dashboard.netns.netlink.listeners import open_diag_socket, read_connections
+from dashboard.netns.netlink.rtnetlink import RTM_GETLINK, RTM_NEWLINK, decode_link
 from dashboard.netns.processes import find_owners
-from dashboard.netns.rtnetlink import RTM_GETLINK, RTM_NEWLINK, decode_link
 
 _LINK_BYTES = 16  # struct ifinfomsg
 _IFLA_STATS64 = 23

@@ -5,10 +5,10 @@ from __future__ import annotations
 from django import template
 from django.utils.translation import gettext as _
 
-from dashboard.core.claim import Topic
-from dashboard.core.claim_run import MARKS
-from dashboard.core.report import ClaimVerdict
-from dashboard.templatetags.measuring import state_words
+from dashboard.core.claims.model import Topic
+from dashboard.core.claims.run import MARKS
+from dashboard.core.reports.model import ClaimVerdict
+from dashboard.templatetags.measurements import state_words
 
 register = template.Library()
 

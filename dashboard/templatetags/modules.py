@@ -1,4 +1,4 @@
-"""``{% modules "ui/experiment.js" %}``: a page names the modules that it will run, so that they come all at once."""
+"""``{% modules "ui/experiments/experiment.js" %}``: a page names the modules that it will run, so that they come all at once."""
 
 from __future__ import annotations
 

@@ -13,13 +13,13 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from dashboard.core import figures
-from dashboard.core.messages import ArmStatus, Column, PublishedPort, Relation
+from dashboard.core.experiments.messages import ArmStatus, Column, PublishedPort, Relation
+from dashboard.core.experiments.picture import DrawnPath, Picture
+from dashboard.core.experiments.stream import ExperimentHead, Phase, Snapshot, TimelineItem
+from dashboard.core.measurements import formatting
 from dashboard.core.modes import Mode
-from dashboard.core.picture import DrawnPath, Picture
-from dashboard.core.stream import ExperimentHead, Phase, Snapshot, TimelineItem
-from dashboard.templatetags import drawing, launching, table
-from dashboard.templatetags.sessions import session_words
+from dashboard.templatetags.training import session_words
+from dashboard.web.experiments import launch_presenter, picture_presenter, table_presenter
 
 register = template.Library()
 
@@ -66,9 +66,9 @@ def status_word(status: str) -> str:
     )
 
 
-register.filter("duration", figures.say_duration)
-register.filter("offset", figures.say_offset)
-register.filter("micros", figures.say_micros)
+register.filter("duration", formatting.say_duration)
+register.filter("offset", formatting.say_offset)
+register.filter("micros", formatting.say_micros)
 register.filter("phase_word", phase_word)
 register.filter("status_word", status_word)
 
@@ -95,7 +95,7 @@ def relation_word(relation: Relation) -> str:
 @register.filter
 def published(ports: Iterable[PublishedPort]) -> str:
     """Mappings in words, one per line, in their order."""
-    return "\n".join(table.say_published(one) for one in ports)
+    return "\n".join(table_presenter.say_published(one) for one in ports)
 
 
 @register.filter
@@ -122,7 +122,7 @@ def running_time(head: ExperimentHead) -> str:
     if head.started_at is None:
         return ""
     end = head.stopped_at if head.stopped_at is not None else timezone.now().timestamp()
-    return figures.say_duration(end - head.started_at)
+    return formatting.say_duration(end - head.started_at)
 
 
 @register.filter
@@ -156,13 +156,13 @@ def list_modes() -> tuple[str, ...]:
 
 
 @register.simple_tag
-def list_sections(snapshot: Snapshot) -> tuple[table.SectionView, ...]:
+def list_sections(snapshot: Snapshot) -> tuple[table_presenter.SectionView, ...]:
     """The comparison in sections."""
-    return table.list_sections(snapshot.columns, snapshot.rows)
+    return table_presenter.list_sections(snapshot.columns, snapshot.rows)
 
 
 @register.simple_tag
-def count_rows(sections: Iterable[table.SectionView]) -> str:
+def count_rows(sections: Iterable[table_presenter.SectionView]) -> str:
     """``31 differ · 58 same``."""
     members = tuple(sections)
     differ, same = sum(one.differ for one in members), sum(one.same for one in members)
@@ -170,9 +170,9 @@ def count_rows(sections: Iterable[table.SectionView]) -> str:
 
 
 @register.simple_tag
-def lay_out(picture: Picture, chosen: DrawnPath | None = None) -> drawing.PictureView:
+def lay_out(picture: Picture, chosen: DrawnPath | None = None) -> picture_presenter.PictureView:
     """The picture with its texts in place, and the path that was chosen."""
-    return drawing.lay_out(picture, chosen)
+    return picture_presenter.lay_out(picture, chosen)
 
 
 @register.simple_tag
@@ -200,9 +200,9 @@ def path_query(key: str, shown: str = "", at: str = "") -> str:
 
 
 @register.simple_tag
-def launch_form(defaults: Any, values: Any, problems: Any, modes: Any) -> launching.LaunchView:
+def launch_form(defaults: Any, values: Any, problems: Any, modes: Any) -> launch_presenter.LaunchView:
     """The launch form; what the view did not give counts as empty."""
-    return launching.build_form(defaults or {}, values or None, problems or (), modes or ())
+    return launch_presenter.build_form(defaults or {}, values or None, problems or (), modes or ())
 
 
 @register.simple_tag

@@ -9,14 +9,14 @@ from django import template
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from dashboard.core.figures import say_offset
-from dashboard.core.measurement import Probe
-from dashboard.core.over_time import LineView
-from dashboard.core.report_charts import LineChart, ecdf_chart, times_chart
-from dashboard.core.report_view import Fact, RunView
-from dashboard.core.stream import TimelineItem
+from dashboard.core.experiments.stream import TimelineItem
+from dashboard.core.measurements.charts import LineView
+from dashboard.core.measurements.formatting import say_offset
+from dashboard.core.measurements.measurement import Probe
+from dashboard.core.reports.charts import LineChart, ecdf_chart, times_chart
+from dashboard.core.reports.view import Fact, RunView
 from dashboard.export.notes import render_notes
-from dashboard.templatetags import measured
+from dashboard.web.measurements import presenters as measurement_presenters
 
 register = template.Library()
 
@@ -28,7 +28,7 @@ CLAIM_SIGNS = {"holds": "✓", "differs": "✗", "not-testable": "–"}  # noqa:
 class ProbeShown:
     """One probe of a run: its figures, and its drawings with their tables."""
 
-    group: measured.GroupView
+    group: measurement_presenters.GroupView
     times: LineChart
     curve: LineChart
 
@@ -42,7 +42,7 @@ def notes(text: str) -> SafeString:
 @register.simple_tag
 def show_run(run: RunView, modes: Mapping[str, str] | None = None) -> tuple[ProbeShown, ...]:
     """The figures of a run as the measurement's own page has them, from what the report keeps."""
-    view = measured.view_measurement(run.measurement, modes)
+    view = measurement_presenters.view_measurement(run.measurement, modes)
     return tuple(
         ProbeShown(group, times_chart(run, Probe(group.probe)), ecdf_chart(run, Probe(group.probe)))
         for group in view.groups

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
-from dashboard.core.workshop_walk import Stage
+from dashboard.core.workshops.progress import Stage
 
 register = template.Library()
 

@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any, Concatenate, cast
 
 from dashboard import configuration
-from dashboard.core.heartbeat import Heartbeat
-from dashboard.core.messages import EngineRef
-from dashboard.core.team import UNHEARD, LabFacts, Role, role_of
-from dashboard.lab import store
-from dashboard.lab.keeping import Keeper, LabAwayError
-from dashboard.lab.questions import handed, question_of
-from dashboard.lab.team_lab import TeamLab
-from dashboard.lab.terminal_line import FarTerminals
-from dashboard.lab.terminals import Terminals
-from dashboard.lab.wakes import LAB, WEB, Wake, WakePublisher, Wakes, is_set_up
-from dashboard.web.far_lab import FarLab, in_database
-from dashboard.web.hub import hub
-from dashboard.web.measuring_hub import hub as measuring_hub
+from dashboard.core.experiments.messages import EngineRef
+from dashboard.core.operations.deployment import UNHEARD, LabFacts, Role, role_of
+from dashboard.core.operations.heartbeat import Heartbeat
+from dashboard.lab.remote.rpc import handed, question_of
+from dashboard.lab.remote.rpc_server import TeamLab
+from dashboard.lab.remote.terminal_relay import FarTerminals
+from dashboard.lab.remote.wakeups import LAB, WEB, Wake, WakePublisher, Wakes, is_set_up
+from dashboard.lab.supervisor import Keeper, LabAwayError
+from dashboard.lab.terminal.terminals import Terminals
+from dashboard.store import experiments as experiment_store
+from dashboard.web.experiments.hub import hub
+from dashboard.web.measurements.hub import hub as measuring_hub
+from dashboard.web.operations.remote_lab import FarLab, in_database
 
 __all__ = ["HubPublisher", "LabAwayError", "Service", "service"]
 
@@ -64,7 +64,7 @@ class Service(Keeper):
         self._far: FarLab | None = None
         self._windows: FarTerminals | None = None
         self._team: TeamLab | None = None
-        #: Who hears what other processes tell; set by ``web.team``.
+        #: Who hears what other processes tell; set by ``web.operations.peer_sync``.
         self.hears: Callable[[Wake], None] | None = None
 
     @property
@@ -165,7 +165,7 @@ class Service(Keeper):
     async def ask[**P, T](
         self, question: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """The lab's answer to one of ``lab.questions``. LabAwayError, EngineError, or what the question says."""
+        """The lab's answer to one of ``lab.remote.rpc``. LabAwayError, EngineError, or what the question says."""
         return await self.ask_of("", question, *args, **kwargs)
 
     async def ask_about[**P, T](
@@ -174,7 +174,7 @@ class Service(Keeper):
         """The answer of the lab that drives this experiment."""
         if self._far is None:
             _ = self.lab
-        record = await in_database(store.load, experiment)
+        record = await in_database(experiment_store.load, experiment)
         return await self.ask_of(record.host if record is not None else "", question, *args, **kwargs)
 
     async def ask_of[**P, T](

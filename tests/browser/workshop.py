@@ -7,8 +7,8 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
-from dashboard.core.workshop import Step, Workshop
-from dashboard.lab.workshop_files import Library
+from dashboard.core.workshops.model import Step, Workshop
+from dashboard.lab.workshops.files import Library
 from tests.private_engine import PrivateEngine
 
 

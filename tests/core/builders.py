@@ -11,9 +11,9 @@ from typing import Any
 import msgspec
 from hypothesis import strategies as st
 
-from dashboard.core.messages import ArmStatus, Column, Comparison, ContainerRef, PublishedPort
+from dashboard.core.experiments.messages import ArmStatus, Column, Comparison, ContainerRef, PublishedPort
 from dashboard.core.modes import ArmSpec, Mode
-from dashboard.core.state import (
+from dashboard.core.namespaces.state import (
     Address,
     Family,
     HostsEntry,

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from dashboard.core.histogram import encode_times
-from dashboard.core.journal import Cause, Entry, Facts, Source
-from dashboard.core.measurement import Block, Environment, Options, Probe, Stop
-from dashboard.core.messages import EngineRef
+from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
+from dashboard.core.experiments.messages import EngineRef
+from dashboard.core.experiments.stream import ExperimentHead, Phase
+from dashboard.core.measurements.histogram import encode_times
+from dashboard.core.measurements.measurement import Block, Environment, Options, Probe, Stop
+from dashboard.core.measurements.schedule import make_series, missing_paths
+from dashboard.core.measurements.summary import build_measurement
 from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode
-from dashboard.core.path_kinds import Path
-from dashboard.core.paths import find_paths
-from dashboard.core.report import FrozenExperiment, FrozenRun, Origin, ReportContent
-from dashboard.core.results import build_measurement
-from dashboard.core.schedule import make_series, missing_paths
-from dashboard.core.stream import ExperimentHead, Phase
+from dashboard.core.paths.finder import find_paths
+from dashboard.core.paths.model import Path
+from dashboard.core.reports.model import FrozenExperiment, FrozenRun, Origin, ReportContent
 from tests.core.builders import make_scene
 
 SAVED_AT = 1_780_000_000.0

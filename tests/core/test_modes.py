@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from dashboard.core.messages import encode
+from dashboard.core.experiments.messages import encode
 from dashboard.core.modes import NETWORK_DRIVERS, ArmSpec, ExperimentSpec, Mode, Publish, Unavailable
 
 

@@ -64,7 +64,7 @@ def test_code_in_documents_is_well_formed(block: Block) -> None:
 
 def test_the_claim_that_is_shown_is_one_that_there_is() -> None:
     (shown,) = (one.text for one in BLOCKS if one.page == "docs/adding-a-claim.md" and one.language == "python")
-    assert shown == (ROOT / "dashboard/core/claims/host_shares_netns.py").read_text()
+    assert shown == (ROOT / "dashboard/core/claims/catalogue/host_shares_netns.py").read_text()
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from dashboard.web.api import api
+from dashboard.web.experiments.api import api
 from tests.docs import reference
 from tests.docs.documents import ROOT, pages
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.core.launch import container_config, network_request
+from dashboard.core.experiments.launch import container_config, network_request
 from dashboard.core.modes import ArmSpec, Mode, Publish
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.protocol import EngineError, EngineUnreachable

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.engine import private_host
 from dashboard.engine.docker_engine import DockerEngine
-from dashboard.engine.private_host import PrivateHost
+from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.engine.protocol import EngineEvent, EngineUnreachable
 from tests.polling import eventually
 

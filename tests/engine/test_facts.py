@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.engine.private_host import MACHINE_ADDRESS
+from dashboard.engine.hosts.private_host import MACHINE_ADDRESS
 from tests.polling import until
 from tests.private_engine import PrivateEngine
 

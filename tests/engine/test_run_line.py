@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.core.launch import container_config, run_arguments
+from dashboard.core.experiments.launch import container_config, run_arguments
 from dashboard.core.modes import ArmSpec, Mode, Publish
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.protocol import EngineError

@@ -11,9 +11,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from dashboard.core.report import canonical, digest_of
-from dashboard.core.report_view import build_view
-from dashboard.core.track import build_track, encode_track
+from dashboard.core.reports.model import canonical, digest_of
+from dashboard.core.reports.replay.recording import build_track, encode_track
+from dashboard.core.reports.view import build_view
 from dashboard.export.html import one_file, policy_of
 from tests.reports import make_content
 

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
-from dashboard.core.report import ClaimResult, ClaimVerdict
-from dashboard.core.report_document import BREAK
-from dashboard.core.report_summary import Summary
-from dashboard.core.report_view import Fact, ReportView, build_view
-from dashboard.core.stream import TimelineItem
+from dashboard.core.experiments.stream import TimelineItem
+from dashboard.core.reports.document import BREAK
+from dashboard.core.reports.model import ClaimResult, ClaimVerdict
+from dashboard.core.reports.summary import Summary
+from dashboard.core.reports.view import Fact, ReportView, build_view
 from dashboard.export import pdf as module
 from dashboard.export.pdf import NoPdfError, pdf, read_notes
 from tests.core.report_builders import make_content, make_run

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { histogramOf, readClassTrack } from "../../static/dashboard/js/core/class_track.js";
-import { NotATrack } from "../../static/dashboard/js/core/replay.js";
+import { histogramOf, readClassTrack } from "../../static/dashboard/js/core/training/session_track.js";
+import { NotATrack } from "../../static/dashboard/js/core/reports/replay.js";
 
 /** 700 entries, two slots; every third says something; a quiet minute in the middle. */
 const LENGTH = 700;

@@ -31,7 +31,7 @@ for (const theme of ["light", "dark"]) {
 }
 
 test("every mode has a colour of its own and a shape of its own", () => {
-  const shapes = readFileSync(new URL("../../templates/_shapes.html", import.meta.url), "utf8");
+  const shapes = readFileSync(new URL("../../templates/diagram/_mode_icons.html", import.meta.url), "utf8");
   const drawn = MODES.map((mode) => new RegExp(`id="shape-${mode}"[^>]*>(.*)</symbol>`).exec(shapes)[1]);
   assert.equal(new Set(drawn).size, MODES.length);
   for (const theme of ["light", "dark"]) assert.equal(new Set(MODES.map((mode) => tokens.get(mode)[theme])).size, MODES.length);

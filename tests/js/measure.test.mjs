@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 
-import { chooseTicks, createBlocks, isRoundTick, joinCurves, layOutAxis, logRange, median, receive, sayMicrosPlain, saySigned } from "../../static/dashboard/js/core/measure.js";
+import { chooseTicks, createBlocks, isRoundTick, joinCurves, layOutAxis, logRange, median, receive, sayMicrosPlain, saySigned } from "../../static/dashboard/js/core/measurements/measurement.js";
 
 const vectors = JSON.parse(readFileSync(new URL("./measure_vectors.json", import.meta.url), "utf8"));
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { changedCells, isClean, mergeDirty, nothingDirty, receive, rowId } from "../../static/dashboard/js/core/protocol.js";
+import { changedCells, isClean, mergeDirty, nothingDirty, receive, rowId } from "../../static/dashboard/js/core/experiments/experiment_model.js";
 import { makePatch, makeRow, makeSnapshot, vectors } from "./vectors.mjs";
 
 const begun = () => receive(null, makeSnapshot()).model;

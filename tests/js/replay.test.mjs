@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 import { deflateSync } from "node:zlib";
 
-import { dirtyBetween, NotATrack, QUIET_S, readTrack, SHOWS, unpackTrack } from "../../static/dashboard/js/core/replay.js";
-import { isClean, rowId } from "../../static/dashboard/js/core/protocol.js";
+import { dirtyBetween, NotATrack, QUIET_S, readTrack, SHOWS, unpackTrack } from "../../static/dashboard/js/core/reports/replay.js";
+import { isClean, rowId } from "../../static/dashboard/js/core/experiments/experiment_model.js";
 
 const vectors = JSON.parse(readFileSync(new URL("./track_vectors.json", import.meta.url), "utf8"));
 const track = readTrack(vectors.track);

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { CEILING_MS, finalReason, FIRST_MS, isSilent, retryDelay, SILENCE_MS } from "../../static/dashboard/js/core/backoff.js";
-import { listCells, namespaceInode } from "../../static/dashboard/js/core/cells.js";
-import { layOut, layOutBox, numberHops } from "../../static/dashboard/js/core/drawing.js";
-import { haystackOf, parseQuery, selectRows, totals } from "../../static/dashboard/js/core/filter.js";
-import { fill, sayClock, sayDuration, sayMicros, sayOffset, sayPublished, visibleText } from "../../static/dashboard/js/core/say.js";
+import { listCells, namespaceInode } from "../../static/dashboard/js/core/comparison/cells.js";
+import { layOut, layOutBox, numberHops } from "../../static/dashboard/js/core/diagram/drawing.js";
+import { haystackOf, parseQuery, selectRows, totals } from "../../static/dashboard/js/core/comparison/filter.js";
+import { fill, sayClock, sayDuration, sayMicros, sayOffset, sayPublished, visibleText } from "../../static/dashboard/js/core/format.js";
 import { makeRow, vectors } from "./vectors.mjs";
 
 const SAID = { duration: sayDuration, offset: sayOffset, micros: sayMicros, published: sayPublished, inode: namespaceInode };

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { followTo, isOutdated, sayLeft, share, spread } from "../../static/dashboard/js/core/session.js";
+import { followTo, isOutdated, sayLeft, share, spread } from "../../static/dashboard/js/core/training/session.js";
 
 test("a timer is read as minutes and seconds, and ends at nought", () => {
   const table = [[245, "4:05"], [60, "1:00"], [0.2, "0:01"], [0, "0:00"], [-90, "0:00"], [3661, "1:01:01"]];

@@ -3,7 +3,7 @@ import test from "node:test";
 
 import {
   addressOf, createOutbox, goesOn, isReport, PASTE_BYTES, readOutput, roleOf, split, TYPED_BYTES, WINDOW_BYTES,
-} from "../../static/dashboard/js/core/terminal.js";
+} from "../../static/dashboard/js/core/terminal/terminal.js";
 
 function outbox() {
   const sent = [];

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from dashboard.core.observation import Observation
+from dashboard.core.workshops.observation import Observation
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.protocol import Engine
-from dashboard.lab.watches import WatchPool
-from dashboard.lab.workshop_look import WorkshopHost, look
+from dashboard.lab.watch_pool import WatchPool
+from dashboard.lab.workshops.snapshot import WorkshopHost, look
 from tests.private_engine import PrivateEngine
 
 LABELS = {"dev.netmodes.installation": "test", "dev.netmodes.workshop": "yes"}

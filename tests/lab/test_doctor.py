@@ -10,7 +10,7 @@ from dashboard.core.modes import Mode
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.lab.doctor import examine, free_port, modes_of
 from tests.fakes import FakeEngine, make_info
-from tests.netns.zoo import Zoo, wanted
+from tests.netns.namespaces import Zoo, wanted
 from tests.private_engine import PrivateEngine
 
 

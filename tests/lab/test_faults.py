@@ -15,14 +15,16 @@ from pathlib import Path
 import pytest
 from django.db import OperationalError
 
-from dashboard.core.journal import Entry, replay
-from dashboard.core.lifecycle import Wanted, container_name
-from dashboard.core.messages import ArmStatus
-from dashboard.core.state import Origin
-from dashboard.core.stream import ExperimentHead, Phase
+from dashboard.core.experiments.journal import Entry, replay
+from dashboard.core.experiments.lifecycle import Wanted, container_name
+from dashboard.core.experiments.messages import ArmStatus
+from dashboard.core.experiments.stream import ExperimentHead, Phase
+from dashboard.core.namespaces.state import Origin
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.protocol import EngineUnreachable
-from dashboard.lab import journal, reconciler, store
+from dashboard.lab import reconciler
+from dashboard.lab.experiments import journal_writer
+from dashboard.store import experiments as experiment_store
 from tests.benches import Bench, close_bench, open_bench
 from tests.fakes import FakeEngine
 from tests.polling import eventually, until
@@ -129,10 +131,10 @@ async def test_a_removal_that_cannot_be_done_yet_is_not_forgotten(bench: Bench, 
     with Hang(own_host):
         await bench.want(identity, Wanted.REMOVED)
         await troubled(bench, identity)
-        assert await bench.database.run(store.load, identity) is not None
+        assert await bench.database.run(experiment_store.load, identity) is not None
 
     async def forgotten() -> bool:
-        return await bench.database.run(store.load, identity) is None
+        return await bench.database.run(experiment_store.load, identity) is None
 
     await eventually(forgotten, 15)
 
@@ -245,7 +247,7 @@ async def test_an_engine_that_is_killed_and_started_again(doomed: Bench, mortal:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconciler, "RETRY_S", 0.05)
-    monkeypatch.setattr(journal, "RETRY_S", (0.01,))
+    monkeypatch.setattr(journal_writer, "RETRY_S", (0.01,))
 
 
 @pytest.mark.usefixtures("impatient")
@@ -315,7 +317,7 @@ class Stubborn:
     def __init__(self, failures: int, sentence: str) -> None:
         self.left = failures
         self.sentence = sentence
-        self._append = store.append
+        self._append = experiment_store.append
 
     def append(self, experiment: str, entries: Sequence[Entry]) -> None:
         if self.left > 0:
@@ -330,7 +332,7 @@ async def test_a_journal_that_cannot_be_written_is_said_and_nothing_of_it_is_los
     quick: Bench, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, sentence: str
 ) -> None:
     stubborn = Stubborn(7, sentence)
-    monkeypatch.setattr(store, "append", stubborn.append)
+    monkeypatch.setattr(experiment_store, "append", stubborn.append)
     identity = await quick.running("host", "host")
     run = quick.lab.run_of(identity)
     assert run is not None
@@ -348,7 +350,7 @@ async def test_a_journal_that_cannot_be_written_is_said_and_nothing_of_it_is_los
 async def test_a_locked_database_delays_and_nothing_more(
     quick: Bench, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, function: str
 ) -> None:
-    real = getattr(store, function)
+    real = getattr(experiment_store, function)
     left = iter(range(4))
 
     def locked(*arguments: object, **options: object) -> object:
@@ -356,16 +358,16 @@ async def test_a_locked_database_delays_and_nothing_more(
             raise OperationalError("database is locked")
         return real(*arguments, **options)
 
-    identity = await quick.database.run(store.create_experiment, make_spec("host"))
+    identity = await quick.database.run(experiment_store.create_experiment, make_spec("host"))
     with monkeypatch.context() as patch:
-        patch.setattr(store, function, locked)
+        patch.setattr(experiment_store, function, locked)
         quick.lab.wake()
         if function in {"save_head", "remember_container"}:
             await eventually(lambda: next(left, None) is None, 10)
     await quick.reaches(identity, Phase.RUNNING)
 
     async def shown() -> bool:
-        record = await quick.database.run(store.load, identity)
+        record = await quick.database.run(experiment_store.load, identity)
         return record is not None and record.phase is Phase.RUNNING
 
     await eventually(shown, 10)

@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from dashboard.core.lifecycle import Wanted
-from dashboard.core.messages import ArmStatus
-from dashboard.core.stream import Phase
-from dashboard.engine import host_records as records
-from dashboard.engine import private_host
-from dashboard.engine.host_records import PrivateHost
+from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.messages import ArmStatus
+from dashboard.core.experiments.stream import Phase
+from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts import registry as records
+from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.engine.protocol import EngineError
-from dashboard.lab import store
 from dashboard.lab.reaper import reap, reap_hosts
 from dashboard.lab.reconciler import LabLock
-from dashboard.lab.reports import delete, import_file
 from dashboard.models import Report
+from dashboard.store import experiments as experiment_store
+from dashboard.store.reports.saved import delete, import_file
 from tests.benches import Bench
 from tests.fakes import FakeEngine
 from tests.reports import make_file
@@ -37,7 +37,7 @@ async def test_what_a_dead_server_left_is_removed_and_marked_stopped(quick: Benc
     assert view.head is not None
     assert (view.head.phase, view.head.notice) == (Phase.STOPPED, "Removed by reap.")
     assert {one.status for one in view.columns if one.container} == {ArmStatus.GONE}
-    assert await quick.database.run(store.load_unsettled) == ()
+    assert await quick.database.run(experiment_store.load_unsettled) == ()
     assert (await reap(quick.context)).removed == ()
 
 
@@ -54,15 +54,17 @@ async def test_what_a_living_server_drives_is_left_alone(quick: Bench, fake: Fak
 
 async def test_what_a_living_command_drives_is_left_alone(quick: Bench, fake: FakeEngine) -> None:
     await quick.lab.close()
-    mine = await quick.database.run(store.create_experiment, make_spec("host"), None, store.this_process())
-    dead = await quick.database.run(store.create_experiment, make_spec("host"), None, "1:1.00")
+    mine = await quick.database.run(
+        experiment_store.create_experiment, make_spec("host"), None, experiment_store.this_process()
+    )
+    dead = await quick.database.run(experiment_store.create_experiment, make_spec("host"), None, "1:1.00")
     reaped = await reap(quick.context)
     assert [line.split()[1] for line in reaped.kept] == [mine]
-    assert {one.id for one in await quick.database.run(store.load_unsettled)} >= {mine}
-    record = await quick.database.run(store.load, dead)
+    assert {one.id for one in await quick.database.run(experiment_store.load_unsettled)} >= {mine}
+    record = await quick.database.run(experiment_store.load, dead)
     assert record is not None
     assert (record.wanted, record.driver) == (Wanted.STOPPED, "")
-    await quick.database.run(store.set_wanted, mine, Wanted.STOPPED)
+    await quick.database.run(experiment_store.set_wanted, mine, Wanted.STOPPED)
 
 
 async def test_what_cannot_be_removed_is_said(quick: Bench, fake: FakeEngine) -> None:

@@ -12,15 +12,18 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from dashboard.core.lifecycle import Wanted, container_name, network_name
-from dashboard.core.messages import ArmStatus
+from dashboard.core.experiments.lifecycle import Wanted, container_name, network_name
+from dashboard.core.experiments.messages import ArmStatus
+from dashboard.core.experiments.stream import Phase
 from dashboard.core.modes import Mode
-from dashboard.core.stream import Phase
 from dashboard.engine.protocol import ContainerFacts, EngineError
-from dashboard.lab import experiment, reconciler, reports, store
+from dashboard.lab import reconciler
 from dashboard.lab.context import LABEL, LABEL_EXPERIMENT
+from dashboard.lab.experiments import driver as experiment
 from dashboard.lab.reconciler import LabBusyError, LabLock, remove_orphans
 from dashboard.models import Report
+from dashboard.store import experiments as experiment_store
+from dashboard.store.reports import saved as saved_reports
 from tests.benches import Bench
 from tests.fakes import FakeEngine
 from tests.polling import eventually, others_run
@@ -102,7 +105,7 @@ async def test_what_somebody_removed_while_no_lab_ran_is_lost(bench: Bench, engi
 async def test_a_stop_that_was_asked_for_while_no_lab_ran_is_done(bench: Bench, engine_host: PrivateEngine) -> None:
     identity = await bench.running("bridge", "user-bridge")
     await bench.lab.close()
-    assert await bench.database.run(store.set_wanted, identity, Wanted.STOPPED)
+    assert await bench.database.run(experiment_store.set_wanted, identity, Wanted.STOPPED)
     await bench.restart()
     head = await bench.reaches(identity, Phase.STOPPED)
     assert all(check.ok for check in head.proof)
@@ -113,7 +116,7 @@ async def test_another_round_that_was_asked_for_while_no_lab_ran_is_launched(ben
     identity = await bench.running("none")
     await bench.stop(identity)
     await bench.lab.close()
-    assert await bench.database.run(store.set_wanted, identity, Wanted.RUNNING, again=True)
+    assert await bench.database.run(experiment_store.set_wanted, identity, Wanted.RUNNING, again=True)
     await bench.restart()
     assert (await bench.reaches(identity, Phase.RUNNING)).round == 2
 
@@ -231,7 +234,7 @@ async def test_many_passes_change_nothing(quick: Bench, fake: FakeEngine) -> Non
     run = quick.lab.run_of(identity)
     assert run is not None
     await run.settled()
-    record = await quick.database.run(store.load, identity)
+    record = await quick.database.run(experiment_store.load, identity)
     assert record is not None
     before, made = await quick.entries(identity), dict(fake.made)
     for _ in range(5):
@@ -241,13 +244,13 @@ async def test_many_passes_change_nothing(quick: Bench, fake: FakeEngine) -> Non
 
 
 async def test_an_experiment_of_a_living_command_is_left_to_it(quick: Bench, fake: FakeEngine) -> None:
-    mine = store.this_process()
-    identity = await quick.database.run(store.create_experiment, make_spec("host"), None, mine)
+    mine = experiment_store.this_process()
+    identity = await quick.database.run(experiment_store.create_experiment, make_spec("host"), None, mine)
     other = await quick.running("host")
     assert quick.lab.run_of(identity) is None
     assert [one.name for one in fake.made.values()] == [container_name(other, "host")]
     assert await quick.lab.stop_all() == 1
-    record = await quick.database.run(store.load, identity)
+    record = await quick.database.run(experiment_store.load, identity)
     assert record is not None
     assert record.wanted is Wanted.RUNNING
 
@@ -256,7 +259,7 @@ async def test_an_experiment_of_a_command_that_died_is_taken_over(quick: Bench) 
     child = await asyncio.create_subprocess_exec(sys.executable, "-c", "pass")
     await child.wait()
     for driver in (f"{child.pid}:1.00", "1:1.00", "nonsense", ":"):
-        identity = await quick.database.run(store.create_experiment, make_spec("host"), None, driver)
+        identity = await quick.database.run(experiment_store.create_experiment, make_spec("host"), None, driver)
         quick.lab.wake()
         await quick.reaches(identity, Phase.RUNNING)
 
@@ -325,7 +328,7 @@ async def test_passes_that_come_while_it_is_removed_do_not_bring_it_back(
 
     async def gone() -> bool:
         quick.lab.wake()
-        return await quick.database.run(store.load, identity) is None
+        return await quick.database.run(experiment_store.load, identity) is None
 
     await eventually(gone)
     await eventually(lambda: quick.lab.run_of(identity) is None)
@@ -340,7 +343,7 @@ async def test_closing_does_not_wait_for_a_disk_that_is_full(quick: Bench) -> No
         raise OperationalError("database or disk is full")
 
     with pytest.MonkeyPatch.context() as full:
-        full.setattr(store, "append", append)
+        full.setattr(experiment_store, "append", append)
         full.setattr(reconciler, "CANCEL_S", 0.2)
         full.setattr(experiment, "LAST_WORDS_S", 0.2)
         await quick.want(identity, Wanted.STOPPED)
@@ -369,8 +372,8 @@ def _others_may_take(folder: Path) -> bool:
 
 
 async def test_every_pass_purges_reports_that_were_deleted_long_ago(quick: Bench) -> None:
-    report = await quick.database.run(reports.import_file, make_file())
-    await quick.database.run(reports.delete, report)
+    report = await quick.database.run(saved_reports.import_file, make_file())
+    await quick.database.run(saved_reports.delete, report)
     await quick.database.run(Report.objects.update, deleted_at=timezone.now() - timedelta(days=31))
     quick.lab.wake()
 

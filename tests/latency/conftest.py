@@ -13,11 +13,11 @@ from typing import Any
 import psutil
 import pytest
 
-from dashboard.core.measurement import Block, Options, Probe
-from dashboard.core.path_kinds import Path, PathKind
-from dashboard.core.schedule import Series
+from dashboard.core.measurements.measurement import Block, Options, Probe
+from dashboard.core.measurements.schedule import Series
+from dashboard.core.paths.model import Path, PathKind
 from dashboard.latency.runner import Outcome, run_measurement
-from tests.netns.zoo import Zoo
+from tests.netns.namespaces import Zoo
 from tests.polling import until
 
 MACHINE, SERVER = "10.77.0.1", "10.77.0.2"

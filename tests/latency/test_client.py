@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from dashboard.core.histogram import summarise_histograms
-from dashboard.core.measurement import Probe
+from dashboard.core.measurements.histogram import summarise_histograms
+from dashboard.core.measurements.measurement import Probe
 from dashboard.latency import client
 from dashboard.latency.client import ask_at_once, ask_at_rate, make_exchange
 from dashboard.latency.refusals import Refusal

@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 
-from dashboard.core.measurement import Block, Probe, Stop
+from dashboard.core.measurements.measurement import Block, Probe, Stop
 from tests.latency.conftest import Lab
-from tests.netns.zoo import Zoo
+from tests.netns.namespaces import Zoo
 
 SILENCE = "No answer from 10.77.0.2:7070 within the time limit: a firewall drops the packets, or the program hangs."
 #: What filters, where, and what the client then says. Port 7070 is the server's.

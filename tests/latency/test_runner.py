@@ -9,8 +9,8 @@ from pathlib import Path as FilePath
 
 import pytest
 
-from dashboard.core.histogram import merge_histograms
-from dashboard.core.measurement import Block, Options, Probe, Stop
+from dashboard.core.measurements.histogram import merge_histograms
+from dashboard.core.measurements.measurement import Block, Options, Probe, Stop
 from dashboard.latency.runner import Progress, run_measurement
 from tests.latency.conftest import Lab, helpers
 from tests.polling import eventually

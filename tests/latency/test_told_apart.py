@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dashboard.core.histogram import cumulative_shares, merge_histograms
-from dashboard.core.measurement import Block, Probe
-from dashboard.core.verdicts import Faster, Slower, judge_blocks
+from dashboard.core.measurements.histogram import cumulative_shares, merge_histograms
+from dashboard.core.measurements.measurement import Block, Probe
+from dashboard.core.measurements.verdicts import Faster, Slower, judge_blocks
 from tests.latency.conftest import Lab
 
 

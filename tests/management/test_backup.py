@@ -19,7 +19,7 @@ import pytest
 
 from dashboard.backup.archive import BackupError, read_archive
 from dashboard.bench.operations.postgres_redis import Postgres, open_folder
-from dashboard.core.backups import Manifest
+from dashboard.core.operations.backup_manifest import Manifest
 from dashboard.lab.reconciler import LabLock
 from dashboard.management.serving import announced
 from tests.management.terminal import Done, Terminal

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.core.claims import all_claims
-from dashboard.core.shapes import schema_of
+from dashboard.core.claims.catalogue import all_claims
+from dashboard.core.operations.json_schemas import schema_of
 from tests.json_schema import violations
 from tests.management.terminal import Terminal, run_here
 from tests.private_engine import PrivateEngine

@@ -7,10 +7,10 @@ import signal
 import msgspec
 import pytest
 
-from dashboard.core.journal import replay
-from dashboard.core.messages import Comparison
-from dashboard.core.report_check import check_file
-from dashboard.core.shapes import schema_of
+from dashboard.core.experiments.journal import replay
+from dashboard.core.experiments.messages import Comparison
+from dashboard.core.operations.json_schemas import schema_of
+from dashboard.core.reports.validate import check_file
 from tests import engine_api
 from tests.json_schema import violations
 from tests.management.terminal import LONG_S, Terminal, run_here

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from dashboard.core.messages import Doctor
+from dashboard.core.experiments.messages import Doctor
 from dashboard.core.modes import Mode
-from dashboard.core.shapes import schema_of
+from dashboard.core.operations.json_schemas import schema_of
 from tests.json_schema import violations
 from tests.management.terminal import Terminal
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.engine.host_remains import start_ticks
+from dashboard.engine.hosts.cleanup import start_ticks
 from tests.management.terminal import Terminal, run_here
 from tests.private_engine import share_lab_image
 

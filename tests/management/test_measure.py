@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from dashboard.core.measurement import Measurement
-from dashboard.core.report_check import check_file
-from dashboard.core.shapes import schema_of
+from dashboard.core.measurements.measurement import Measurement
+from dashboard.core.operations.json_schemas import schema_of
+from dashboard.core.reports.validate import check_file
 from tests.json_schema import violations
 from tests.management.terminal import Terminal, run_here
 from tests.private_engine import PrivateEngine

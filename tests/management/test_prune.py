@@ -7,18 +7,21 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from dashboard.core.measurement import Options, Probe
-from dashboard.lab import measurements, store
+from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.models import Experiment, MeasurementRun
+from dashboard.store import experiments as experiment_store
+from dashboard.store import measurements as measurement_store
 from tests.management.terminal import run_here
 from tests.specs import make_spec
 
 
 @pytest.fixture
 def _an_old_run(transactional_db: None) -> None:
-    run = measurements.create_run(store.create_experiment(make_spec("host")), "t", [Probe.TCP_RR], Options(), 7)
+    run = measurement_store.create_run(
+        experiment_store.create_experiment(make_spec("host")), "t", [Probe.TCP_RR], Options(), 7
+    )
     when = timezone.now() - timedelta(days=100)
-    MeasurementRun.objects.filter(pk=run).update(state=measurements.FINISHED, created_at=when)
+    MeasurementRun.objects.filter(pk=run).update(state=measurement_store.FINISHED, created_at=when)
 
 
 @pytest.mark.parametrize("days", ["soon", "-1", "nan", "inf", "36501", ""])
@@ -53,7 +56,7 @@ def test_it_says_what_would_go_deletes_it_and_then_finds_nothing(capsys: pytest.
 
 def test_only_what_is_named_goes(capsys: pytest.CaptureFixture[str], transactional_db: None) -> None:
     old = timezone.now() - timedelta(days=100)
-    kept, gone = (store.create_experiment(make_spec("host")) for _ in range(2))
+    kept, gone = (experiment_store.create_experiment(make_spec("host")) for _ in range(2))
     for one, phase, wanted in ((kept, "stopped", "running"), (gone, "stopped", "stopped")):
         Experiment.objects.filter(pk=one).update(phase=phase, wanted=wanted, created_at=old)
     assert run_here(capsys, "prune", "--days", "90", "--only", "measurements").code == 0

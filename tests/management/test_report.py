@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from dashboard.export.formats import Format
-from dashboard.lab import reports
 from dashboard.models import Report
+from dashboard.store.reports import saved as saved_reports
 from tests.management.terminal import run_here
 from tests.reports import make_content, make_file, make_run
 
@@ -21,7 +21,7 @@ Capture = pytest.CaptureFixture[str]
 
 @pytest.fixture
 def report() -> str:
-    return reports.import_file(FILE)
+    return saved_reports.import_file(FILE)
 
 
 def test_reports_are_listed_for_a_person_and_for_a_program(capsys: Capture, report: str) -> None:
@@ -124,7 +124,7 @@ def test_a_file_that_cannot_be_written_is_said_and_a_device_can_be(capsys: Captu
 
 
 def test_a_deleted_report_is_neither_listed_nor_exported(capsys: Capture, report: str) -> None:
-    reports.delete(report)
+    saved_reports.delete(report)
     assert run_here(capsys, "report", "list", "--json").json["total"] == 0
     assert run_here(capsys, "report", "export", report).code == 1
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from dashboard import configuration
-from dashboard.lab.workshop_files import BUILT_IN
-from tests.core.test_workshop_reading import GOOD
+from dashboard.lab.workshops.files import BUILT_IN
+from tests.core.workshops.test_parser import GOOD
 from tests.management.terminal import run_here
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.netns.entry import Namespace
-from dashboard.netns.watch import OnChange, Watch
-from tests.netns.zoo import Zoo
+from dashboard.netns.namespace import Namespace
+from dashboard.netns.watch.namespace_watch import OnChange, Watch
+from tests.netns.namespaces import Zoo
 from tests.polling import until
 
 

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from dashboard.netns.kernel import KINDS, can_enter_namespaces, can_list_sockets, link_kinds
-from tests.netns.zoo import Zoo
+from tests.netns.namespaces import Zoo
 
 
 def test_each_kind_of_link_is_tried_and_ip_agrees(zoo: Zoo) -> None:

@@ -14,10 +14,10 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from dashboard.core.state import HostsEntry, Lookup, Resolver
-from dashboard.netns.entry import Namespace
+from dashboard.core.namespaces.state import HostsEntry, Lookup, Resolver
 from dashboard.netns.lookup import lookup
-from tests.netns.zoo import Zoo
+from dashboard.netns.namespace import Namespace
+from tests.netns.namespaces import Zoo
 
 HOSTS = (HostsEntry("192.0.2.7", ("box",)), HostsEntry("2001:db8::7", ("box",)))
 RECORDS = {

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.netns import processes
-from dashboard.netns.entry import Namespace
-from dashboard.netns.listeners import read_listeners
+from dashboard.netns.namespace import Namespace
+from dashboard.netns.netlink.listeners import read_listeners
 from dashboard.netns.processes import (
     all_pids,
     container_in,
@@ -24,7 +24,7 @@ from dashboard.netns.processes import (
     pids_of_container,
     start_of,
 )
-from tests.netns.zoo import Zoo, wanted
+from tests.netns.namespaces import Zoo, wanted
 from tests.polling import until
 from tests.private_engine import PrivateEngine
 

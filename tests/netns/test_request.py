@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from dashboard.netns.entry import Namespace
+from dashboard.netns.namespace import Namespace
 from dashboard.netns.request import Reply, request
-from tests.netns.zoo import Zoo
+from tests.netns.namespaces import Zoo
 from tests.polling import others_run
 from tests.private_engine import PrivateEngine
 

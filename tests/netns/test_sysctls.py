@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.netns.entry import Namespace
+from dashboard.netns.namespace import Namespace
 from dashboard.netns.sysctls import NAMES, read_sysctls, read_sysctls_here
-from tests.netns.zoo import Zoo
+from tests.netns.namespaces import Zoo
 
 
 def test_it_reads_what_docker_changes(zoo: Zoo, namespace: Namespace) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.core.trace import Counts
+from dashboard.core.paths.trace import Counts
 from dashboard.netns import traffic
-from dashboard.netns.entry import Namespace
-from dashboard.netns.netlink import MalformedMessage, pack_attribute
+from dashboard.netns.namespace import Namespace
+from dashboard.netns.netlink.framing import MalformedMessage, pack_attribute
 from dashboard.netns.traffic import decode_counts, read_counts, read_held, read_tracked
-from tests.netns.zoo import Zoo, wanted
+from tests.netns.namespaces import Zoo, wanted
 
 
 def test_a_connection_over_lo_is_counted_and_its_holders_are_named(zoo: Zoo, namespace: Namespace) -> None:

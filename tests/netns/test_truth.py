@@ -9,15 +9,15 @@ from dataclasses import replace
 
 import pytest
 
-from dashboard.core.state import Listener, Protocol, listener_key
-from dashboard.netns.entry import Namespace, NamespaceGone
-from dashboard.netns.interfaces import read_interfaces, read_routes
+from dashboard.core.namespaces.state import Listener, Protocol, listener_key
 from dashboard.netns.kernel import link_kinds
-from dashboard.netns.listeners import read_listeners
+from dashboard.netns.namespace import Namespace, NamespaceGone
+from dashboard.netns.netlink.interfaces import read_interfaces, read_routes
+from dashboard.netns.netlink.listeners import read_listeners
 from dashboard.netns.processes import Owner, find_owners
 from dashboard.netns.sysctls import read_sysctls
-from dashboard.netns.watch import Watch
-from tests.netns.zoo import Zoo, wanted
+from dashboard.netns.watch.namespace_watch import Watch
+from tests.netns.namespaces import Zoo, wanted
 from tests.polling import eventually, until
 
 

@@ -85,7 +85,7 @@ def test_a_wheel_has_the_pages_the_styles_and_the_charts_inside(wheel: Path, che
         assert len(files) > 30
         assert {f"dashboard/_files/{name}" for name in files} <= names
     assert {f"dashboard/_files/static/vendor/{name}" for name in browser_assets.SERVED} <= names
-    assert {"dashboard/engine/private_host.sh", "dashboard/engine/host_shell.sh"} <= names
+    assert {"dashboard/engine/hosts/private_host.sh", "dashboard/engine/hosts/shell.sh"} <= names
     stray = re.compile(
         r"^(tests|docs|templates|static)/|^dashboard/(bench|packaging)/|commands/bench\.py|/__pycache__/"
     )
@@ -120,12 +120,12 @@ def test_an_installed_package_finds_its_files(installed: Path, tmp_path: Path) -
     code = """from django.contrib.staticfiles.finders import find
 from django.template.loader import get_template
 from dashboard.export.html import STATIC
-print(get_template("home.html").origin.name, find("vendor/uplot/uPlot.min.css"), STATIC, sep="\\n")"""
+print(get_template("experiments/home.html").origin.name, find("vendor/uplot/uPlot.min.css"), STATIC, sep="\\n")"""
     done = run(installed, "shell", "--no-imports", "-c", code, data=tmp_path)
     assert done.returncode == 0, done.stderr
     carried = installed / "dashboard" / "_files"
     assert done.stdout.splitlines() == [
-        f"{carried}/templates/home.html",
+        f"{carried}/templates/experiments/home.html",
         f"{carried}/static/vendor/uplot/uPlot.min.css",
         f"{carried}/static/dashboard",
     ]

@@ -11,8 +11,8 @@ from django.test import Client
 
 from tests.benches import Bench
 from tests.fakes import FakeEngine
-from tests.web.door import Person, person
-from tests.web.here import lab_here
+from tests.web.asgi_client import Person, person
+from tests.web.own_host import lab_here
 
 NO_ENGINE = "unix:///nonexistent/docker.sock"
 

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
-from dashboard.core.comparison import compare
-from dashboard.core.drawn_paths import draw_paths
-from dashboard.core.inspection import COMMANDS
-from dashboard.core.messages import (
+from dashboard.core.comparison.rows import compare
+from dashboard.core.diagram.path_overlay import draw_paths
+from dashboard.core.diagram.topology import draw
+from dashboard.core.experiments.inspect_commands import COMMANDS
+from dashboard.core.experiments.messages import (
     ArmStatus,
     Check,
     Column,
@@ -21,7 +22,8 @@ from dashboard.core.messages import (
     ModeReport,
     PublishedPort,
 )
-from dashboard.core.state import (
+from dashboard.core.experiments.stream import ExperimentHead, Phase, Snapshot, TimelineItem
+from dashboard.core.namespaces.state import (
     Address,
     Family,
     HostsEntry,
@@ -35,8 +37,6 @@ from dashboard.core.state import (
     Route,
     sorted_state,
 )
-from dashboard.core.stream import ExperimentHead, Phase, Snapshot, TimelineItem
-from dashboard.core.topology import draw
 
 STARTED_AT = 1_780_000_000.0
 HOST_ID, BRIDGE_ID, USER_ID = "a1" * 32, "b2" * 32, "c3" * 32

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.lab import labs as labs_module
-from dashboard.lab import store
-from dashboard.lab.labs import Labs
 from dashboard.lab.reconciler import Lab, Turns
+from dashboard.lab.training import group_labs as labs_module
+from dashboard.lab.training.group_labs import Labs
+from dashboard.store import experiments as experiment_store
 from dashboard.web.service import LabAwayError, service
 from tests.fakes import FakeEngine
-from tests.lab.test_labs import host
+from tests.lab.training.test_group_labs import host
 from tests.specs import make_spec
-from tests.web.here import lab_here
+from tests.web.own_host import lab_here
 
 
 async def own(lab: Lab) -> str:
@@ -30,9 +30,9 @@ async def test_an_experiment_is_asked_about_where_it_runs(
         labs = Labs(bench.context, Turns())
         monkeypatch.setattr(service, "_labs", labs)
         labs.add(host("abc"))
-        here = await bench.database.run(store.create_experiment, make_spec("none"))
-        there = await bench.database.run(store.create_experiment, make_spec("none"), None, "", "abc")
-        lost = await bench.database.run(store.create_experiment, make_spec("none"), None, "", "gone")
+        here = await bench.database.run(experiment_store.create_experiment, make_spec("none"))
+        there = await bench.database.run(experiment_store.create_experiment, make_spec("none"), None, "", "abc")
+        lost = await bench.database.run(experiment_store.create_experiment, make_spec("none"), None, "", "gone")
         assert await service.ask(own) == ""
         assert await service.ask_about(here, own) == ""
         assert await service.ask_about(there, own) == "abc"

@@ -12,7 +12,7 @@ from typing import Any
 
 from dashboard.bench.processes import BASE, run
 from dashboard.bench.statistics import Of, Promise, Result, figure, spread
-from dashboard.core.report import ClaimVerdict
+from dashboard.core.reports.model import ClaimVerdict
 
 LIMIT_S = 1500.0
 RUN_LIMIT_S = 180.0

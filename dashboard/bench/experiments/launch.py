@@ -10,12 +10,12 @@ from pathlib import Path
 from dashboard.bench.processes import run
 from dashboard.bench.server import Server, ServerError, serving
 from dashboard.bench.statistics import Figure, Of, Promise, Result, compared, spread
-from dashboard.core.lifecycle import Wanted
+from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.stream import Phase
 from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode
-from dashboard.core.stream import Phase
-from dashboard.lab import store
-from dashboard.lab.opening import open_context
+from dashboard.lab.bootstrap import open_context
 from dashboard.lab.reconciler import Lab
+from dashboard.store import experiments as experiment_store
 
 MODES = (Mode.HOST, Mode.BRIDGE, Mode.NONE, Mode.BRIDGE)
 WITH_NETWORK = (Mode.HOST, Mode.BRIDGE, Mode.NONE, Mode.USER_BRIDGE)
@@ -62,7 +62,7 @@ class InProcessLab:
         """The same with arms as wanted."""
         loop, database = asyncio.get_running_loop(), self.lab.context.database
         started = loop.time()
-        identity = await database.run(store.create_experiment, spec)
+        identity = await database.run(experiment_store.create_experiment, spec)
         self.lab.wake()
         async with asyncio.timeout(DEADLINE_S):
             while not self._is_running(identity):
@@ -81,7 +81,7 @@ class InProcessLab:
 
     async def remove(self, identity: str) -> None:
         """Wants it removed and waits until it is."""
-        await self.lab.context.database.run(store.set_wanted, identity, Wanted.REMOVED)
+        await self.lab.context.database.run(experiment_store.set_wanted, identity, Wanted.REMOVED)
         self.lab.wake()
         async with asyncio.timeout(DEADLINE_S):
             while self.lab.run_of(identity) is not None:

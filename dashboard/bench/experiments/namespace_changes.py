@@ -18,9 +18,8 @@ from contextlib import asynccontextmanager
 from typing import Self, TextIO
 
 from dashboard.bench.processes import BASE, tied
-from dashboard.netns.entry import Namespace
-from dashboard.netns.interfaces import open_route_socket
-from dashboard.netns.netlink import (
+from dashboard.netns.namespace import Namespace
+from dashboard.netns.netlink.framing import (
     NLM_F_ACK,
     NLM_F_REQUEST,
     NLMSG_ERROR,
@@ -30,6 +29,7 @@ from dashboard.netns.netlink import (
     receive,
     split_messages,
 )
+from dashboard.netns.netlink.interfaces import open_route_socket
 
 _RTM_NEWADDR, _RTM_DELADDR = 20, 21
 _NLM_F_CREATE_EXCL = 0x400 | 0x200

@@ -13,11 +13,11 @@ from dashboard.bench.measurements.stalling_server import ADDRESS, RATE, SECONDS,
 from dashboard.bench.measurements.testbed import KINDS, arena
 from dashboard.bench.processes import run, running
 from dashboard.bench.statistics import Figure, Of, Promise, Result, compared, figure
-from dashboard.core.histogram import summarise_histograms
-from dashboard.core.measurement import Options, Probe
-from dashboard.core.path_kinds import Path as Way
-from dashboard.core.path_kinds import PathKind
-from dashboard.core.schedule import Series
+from dashboard.core.measurements.histogram import summarise_histograms
+from dashboard.core.measurements.measurement import Options, Probe
+from dashboard.core.measurements.schedule import Series
+from dashboard.core.paths.model import Path as Way
+from dashboard.core.paths.model import PathKind
 
 LIMIT_S = 300.0
 #: A histogram of three digits is right to 0.1 %.

@@ -10,9 +10,9 @@ from pathlib import Path
 from dashboard.bench.environment import say_load
 from dashboard.bench.measurements.testbed import arena
 from dashboard.bench.statistics import Of, Promise, Result, share, spread
-from dashboard.core.measurement import Options, Probe
-from dashboard.core.path_kinds import PathKind
-from dashboard.core.verdicts import Faster, Slower, judge_blocks, name_of
+from dashboard.core.measurements.measurement import Options, Probe
+from dashboard.core.measurements.verdicts import Faster, Slower, judge_blocks, name_of
+from dashboard.core.paths.model import PathKind
 
 LIMIT_S = 1200.0
 PROMISE = Promise(Of.VALUE, 5.0)

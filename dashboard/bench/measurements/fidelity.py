@@ -25,10 +25,10 @@ from dashboard.bench.measurements.netperf_sockperf import (
 from dashboard.bench.measurements.testbed import KINDS, Arena, arena
 from dashboard.bench.processes import running
 from dashboard.bench.statistics import Figure, Of, Promise, Result, compared
-from dashboard.core.measurement import Options, Probe
-from dashboard.core.path_kinds import PathKind
-from dashboard.core.schedule import Series
-from dashboard.core.statistics import median
+from dashboard.core.measurements.measurement import Options, Probe
+from dashboard.core.measurements.schedule import Series
+from dashboard.core.measurements.statistics import median
+from dashboard.core.paths.model import PathKind
 from dashboard.latency.environment import pick_cores
 from dashboard.latency.process import keep_cores_awake
 

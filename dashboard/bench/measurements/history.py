@@ -16,7 +16,7 @@ from django.utils import timezone
 from dashboard.bench.experiments.page import time_requests
 from dashboard.bench.server import serving
 from dashboard.bench.statistics import Of, Promise, Result, compared
-from dashboard.core.histogram import encode_times
+from dashboard.core.measurements.histogram import encode_times
 from dashboard.models import MeasurementBlock, MeasurementRun, MeasurementSeries
 
 RUNS, BLOCKS = 500, 60

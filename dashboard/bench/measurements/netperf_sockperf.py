@@ -16,10 +16,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 from dashboard.bench.processes import end, tied
-from dashboard.core.measurement import DEFAULT_PAYLOAD_BYTES, Probe
+from dashboard.core.measurements.measurement import DEFAULT_PAYLOAD_BYTES, Probe
 from dashboard.core.modes import Publish
-from dashboard.core.path_kinds import ANY_ADDRESS
-from dashboard.core.state import Family
+from dashboard.core.namespaces.state import Family
+from dashboard.core.paths.model import ANY_ADDRESS
 
 #: Each path's server has ports of its own: those of the container are published one to one, as netperf's server tells
 #: its client which port it has taken.

@@ -9,10 +9,10 @@ from pathlib import Path
 from dashboard.bench.environment import say_load
 from dashboard.bench.measurements.testbed import KINDS, arena
 from dashboard.bench.statistics import Of, Promise, Result, figure, share
-from dashboard.core.measurement import Block, Options, Probe
-from dashboard.core.path_kinds import PathKind
-from dashboard.core.statistics import median
-from dashboard.core.verdicts import judge_blocks
+from dashboard.core.measurements.measurement import Block, Options, Probe
+from dashboard.core.measurements.statistics import median
+from dashboard.core.measurements.verdicts import judge_blocks
+from dashboard.core.paths.model import PathKind
 
 LIMIT_S = 600.0
 RUNS, QUICK_RUNS, SECONDS = 20, 3, 10.0

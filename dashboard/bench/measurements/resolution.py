@@ -9,11 +9,11 @@ from pathlib import Path
 from dashboard.bench.environment import say_load
 from dashboard.bench.measurements.testbed import Taken, arena
 from dashboard.bench.statistics import Figure, Of, Promise, Result, share, spread
-from dashboard.core.measurement import Options, Probe
-from dashboard.core.path_kinds import PathKind
-from dashboard.core.schedule import Series
-from dashboard.core.statistics import median
-from dashboard.core.verdicts import Judgement, Slower, judge_blocks
+from dashboard.core.measurements.measurement import Options, Probe
+from dashboard.core.measurements.schedule import Series
+from dashboard.core.measurements.statistics import median
+from dashboard.core.measurements.verdicts import Judgement, Slower, judge_blocks
+from dashboard.core.paths.model import PathKind
 
 LIMIT_S = 1800.0
 RUNS, QUICK_RUNS, SECONDS = 200, 10, 3.0

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from dashboard.core.histogram import encode_times, summarise_histograms
+from dashboard.core.measurements.histogram import encode_times, summarise_histograms
 from dashboard.latency.client import Taken, ask_at_rate, describe_times
 from dashboard.latency.exchanges import HttpGet
 

@@ -10,10 +10,10 @@ from django.db import connection
 
 from dashboard.bench.measurements.testbed import KINDS, Arena, Taken, arena
 from dashboard.bench.statistics import Figure, Of, Promise, Result, figure, spread
-from dashboard.core.measurement import Block, Environment, Options, Probe
-from dashboard.core.path_kinds import PathKind
-from dashboard.core.schedule import Series
-from dashboard.lab import measurements
+from dashboard.core.measurements.measurement import Block, Environment, Options, Probe
+from dashboard.core.measurements.schedule import Series
+from dashboard.core.paths.model import PathKind
+from dashboard.store import measurements as measurement_store
 
 LIMIT_S = 300.0
 SAMPLES = 10_000_000
@@ -54,10 +54,10 @@ def used_bytes() -> int:
 def keep(experiment: str, series: Sequence[Series], blocks: Sequence[Block], options: Options, seed: int) -> int:
     """Writes a run as the lab does, and returns by how much the database grew."""
     before = used_bytes()
-    run = measurements.create_run(experiment, "storage", [one.probe for one in series], options, seed)
-    measurements.begin_run(run, series, (), Environment(), {})
+    run = measurement_store.create_run(experiment, "storage", [one.probe for one in series], options, seed)
+    measurement_store.begin_run(run, series, (), Environment(), {})
     for block in blocks:
-        measurements.add_block(run, block)
+        measurement_store.add_block(run, block)
     return used_bytes() - before
 
 

@@ -9,15 +9,15 @@ from pathlib import Path as FilePath
 
 from dashboard.bench.experiments.launch import in_process_lab
 from dashboard.bench.server import ServerError
-from dashboard.core.measurement import Block, Options, Probe
+from dashboard.core.measurements.measurement import Block, Options, Probe
+from dashboard.core.measurements.schedule import Series, make_series
 from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode, Publish
-from dashboard.core.path_kinds import Path, PathKind
-from dashboard.core.paths import find_paths
-from dashboard.core.schedule import Series, make_series
-from dashboard.core.state import Family
-from dashboard.lab.measurer import SLEEP, TWIN_PORT
-from dashboard.lab.store import Database
+from dashboard.core.namespaces.state import Family
+from dashboard.core.paths.finder import find_paths
+from dashboard.core.paths.model import Path, PathKind
+from dashboard.lab.measurements.worker import SLEEP, TWIN_PORT
 from dashboard.latency.runner import Outcome, run_measurement
+from dashboard.store.experiments import Database
 
 #: From the shortest way to the longest.
 KINDS = (PathKind.LOOPBACK, PathKind.BRIDGE_ADDRESS, PathKind.PUBLISHED_DNAT, PathKind.PUBLISHED_PROXY)

@@ -15,8 +15,8 @@ from dashboard.bench.experiments.change import until_quiet
 from dashboard.bench.server import Server, ServerError, serving
 from dashboard.bench.statistics import Of, Promise, Result, compared, spread
 from dashboard.bench.websocket_clients import crowd
+from dashboard.core.measurements.statistics import median
 from dashboard.core.modes import Mode
-from dashboard.core.statistics import median
 
 LIMIT_S = 400.0
 BROWSERS = 50

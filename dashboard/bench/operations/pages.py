@@ -24,8 +24,8 @@ from dashboard.bench.processes import BASE, running
 from dashboard.bench.server import Server, ServerError, serving
 from dashboard.bench.statistics import Figure, Of, Promise, Result, figure
 from dashboard.bench.training.sessions import Teacher
+from dashboard.core.measurements.statistics import median
 from dashboard.core.modes import Mode
-from dashboard.core.statistics import median
 
 LIMIT_S = 900.0
 READY_S = 30.0

@@ -18,10 +18,10 @@ from typing import Any
 from dashboard.bench.reports.synthetic_journal import busy_journal
 from dashboard.bench.reports.synthetic_report import ENTRIES, make_journal, make_report
 from dashboard.bench.statistics import Of, Promise, Result, compared, figure
-from dashboard.core.journal import Entry
-from dashboard.core.track import build_track, encode_track
+from dashboard.core.experiments.journal import Entry
+from dashboard.core.reports.replay.recording import build_track, encode_track
 from dashboard.export.html import one_file
-from dashboard.lab.report_reading import derive
+from dashboard.store.reports.reading import derive
 
 FRAME = Promise(Of.VALUE, 1000 / 60)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

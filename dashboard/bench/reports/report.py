@@ -13,9 +13,9 @@ from dashboard.bench.measurements.history import database_in
 from dashboard.bench.reports.synthetic_report import ENTRIES, REQUESTS, ROUNDS, make_report
 from dashboard.bench.server import Server, ServerError, serving
 from dashboard.bench.statistics import Of, Promise, Result, compared, figure
-from dashboard.core.report import ReportContent, canonical, digest_of, frame
-from dashboard.lab.report_reading import derive, stored
+from dashboard.core.reports.model import ReportContent, canonical, digest_of, frame
 from dashboard.models import Report
+from dashboard.store.reports.reading import derive, stored
 
 PAGE = Promise(Of.VALUE, 200.0)
 HTML_TIME, HTML_SIZE = Promise(Of.VALUE, 2_000.0), Promise(Of.VALUE, 2.0)

@@ -6,10 +6,11 @@ import random
 from dataclasses import replace
 
 from dashboard.bench.reports.synthetic_report import AT
-from dashboard.core.delta import delta
-from dashboard.core.journal import Cause, Entry, Facts, Source
-from dashboard.core.messages import Column, ContainerRef, PublishedPort
-from dashboard.core.state import (
+from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
+from dashboard.core.experiments.messages import Column, ContainerRef, PublishedPort
+from dashboard.core.experiments.stream import ExperimentHead, Phase
+from dashboard.core.namespaces.delta import delta
+from dashboard.core.namespaces.state import (
     Address,
     Family,
     Interface,
@@ -21,7 +22,6 @@ from dashboard.core.state import (
     Route,
     sorted_state,
 )
-from dashboard.core.stream import ExperimentHead, Phase
 
 ARMS = 6
 _SYSCTLS = {f"net.ipv4.conf.all.setting_{number}": str(number % 2) for number in range(15)}

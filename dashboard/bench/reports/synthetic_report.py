@@ -6,18 +6,27 @@ import random
 from dataclasses import replace
 from typing import Any
 
-from dashboard.core.delta import delta
-from dashboard.core.histogram import encode_times, summarise_histograms
-from dashboard.core.journal import Cause, Entry, Facts, Source
-from dashboard.core.measurement import Block, Environment, Options, Probe, Stop
-from dashboard.core.messages import ArmStatus, Column, ContainerRef, EngineRef, PublishedPort
+from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
+from dashboard.core.experiments.messages import ArmStatus, Column, ContainerRef, EngineRef, PublishedPort
+from dashboard.core.experiments.stream import ExperimentHead, Phase
+from dashboard.core.measurements.histogram import encode_times, summarise_histograms
+from dashboard.core.measurements.measurement import Block, Environment, Options, Probe, Stop
+from dashboard.core.measurements.schedule import Series
+from dashboard.core.measurements.summary import build_measurement
 from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode, Publish
-from dashboard.core.path_kinds import Path, PathKind
-from dashboard.core.report import FrozenExperiment, FrozenRun, Origin, ReportContent
-from dashboard.core.results import build_measurement
-from dashboard.core.schedule import Series
-from dashboard.core.state import Address, Family, Interface, Listener, NamespaceState, Protocol, Route, sorted_state
-from dashboard.core.stream import ExperimentHead, Phase
+from dashboard.core.namespaces.delta import delta
+from dashboard.core.namespaces.state import (
+    Address,
+    Family,
+    Interface,
+    Listener,
+    NamespaceState,
+    Protocol,
+    Route,
+    sorted_state,
+)
+from dashboard.core.paths.model import Path, PathKind
+from dashboard.core.reports.model import FrozenExperiment, FrozenRun, Origin, ReportContent
 
 ENTRIES, ROUNDS, REQUESTS = 10_000, 42, 4_000
 AT = 1_790_000_000.0

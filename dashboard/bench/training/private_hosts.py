@@ -19,18 +19,19 @@ from django.contrib.auth import get_user_model
 from dashboard import configuration
 from dashboard.bench.server import ServerError, serving
 from dashboard.bench.statistics import Figure, Of, Promise, Result, figure
-from dashboard.core.class_hosts import HostStage
-from dashboard.engine import host_records, private_host
+from dashboard.core.training.host_plan import HostStage
 from dashboard.engine.docker_engine import DockerEngine
-from dashboard.engine.host_limits import processes
-from dashboard.engine.host_records import PrivateHost
-from dashboard.engine.host_remains import MARKER, cgroup_folders
-from dashboard.engine.private_host import RUN
-from dashboard.lab import class_store
-from dashboard.lab.store import Database
+from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts import registry as host_registry
+from dashboard.engine.hosts.cleanup import MARKER, cgroup_folders
+from dashboard.engine.hosts.limits import processes
+from dashboard.engine.hosts.private_host import RUN
+from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.models import HostRow, TrainingSession
-from dashboard.netns.entry import Namespace, NamespaceGone
+from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.request import request
+from dashboard.store.experiments import Database
+from dashboard.store.training import hosts as group_host_store
 
 LIMIT_S = 900.0
 #: How many hosts, and within how many seconds all of them must serve.
@@ -65,7 +66,7 @@ class Class:
                     if row.state == HostStage.FAILED:
                         raise ServerError(f"the host of {row.group} failed: {row.reason}")
                     if row.state == HostStage.READY and row.group not in tasks:
-                        host = host_records.recall(self.data_dir / "hosts" / row.host)
+                        host = host_registry.recall(self.data_dir / "hosts" / row.host)
                         if host is not None and host.netns and host.is_running():
                             self.seen[row.group] = host
                             tasks[row.group] = group.create_task(_do(act, host))
@@ -203,7 +204,7 @@ async def one_class(
         say(f"class-hosts: {number} people ask for a host at once")
         free = psutil.virtual_memory().available
         for group in found.groups:
-            await database.run(class_store.ask_for, group, time.time())
+            await database.run(group_host_store.ask_for, group, time.time())
         served = await found.until_all(launch)
         say(f"class-hosts: all serve after {served:.1f} s")
         taken = (free - psutil.virtual_memory().available) / number / 2**20

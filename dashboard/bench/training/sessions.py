@@ -20,7 +20,7 @@ from dashboard.bench.broadcast_server import Broadcaster, broadcasting
 from dashboard.bench.server import Server, ServerError, free_port, serving
 from dashboard.bench.statistics import Figure, Of, Promise, Result, compared, figure
 from dashboard.bench.training.participants import Pupils, pupils
-from dashboard.core.statistics import percentile
+from dashboard.core.measurements.statistics import percentile
 
 LIMIT_S = 400.0
 PEOPLE, WATCHERS = 200, 500

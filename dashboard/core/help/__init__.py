@@ -1,17 +1,42 @@
 """What each section of the pages is: the fact and its source, in one place.
 
-A heading shows its answer with ``{% what_is "KEY" %}``; tests/web/test_explained.py finds a heading without one.
+A heading shows its answer with ``{% what_is "KEY" %}``; tests/web/test_help_text.py finds a heading without one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dashboard.core.help import classes, comparing, measuring, results, said, saved
+from dashboard.core.help import (
+    claims as help_claims,
+)
+from dashboard.core.help import (
+    experiments as help_experiments,
+)
+from dashboard.core.help import (
+    measurements as help_measurements,
+)
+from dashboard.core.help import (
+    reports as help_reports,
+)
+from dashboard.core.help import (
+    training as help_training,
+)
+from dashboard.core.help import (
+    training_results,
+)
 from dashboard.core.help.entry import Help
 
 __all__ = ["HELP", "Help"]
 
 HELP: Mapping[str, Help] = {
-    one.key: one for one in (*comparing.HELP, *measuring.HELP, *saved.HELP, *said.HELP, *classes.HELP, *results.HELP)
+    one.key: one
+    for one in (
+        *help_experiments.HELP,
+        *help_measurements.HELP,
+        *help_reports.HELP,
+        *help_claims.HELP,
+        *help_training.HELP,
+        *training_results.HELP,
+    )
 }

@@ -12,17 +12,17 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration
-from dashboard.core.claim import Claim
-from dashboard.core.claim_catalogue import catalogue
-from dashboard.core.claim_run import ClaimsRun, Executed, Step, choose, run_text
-from dashboard.core.claims import all_claims
-from dashboard.core.misconceptions import all_misconceptions
-from dashboard.core.plain import printable
-from dashboard.core.report import ClaimVerdict
-from dashboard.lab import claim_runs
-from dashboard.lab.claimer import execute_run
-from dashboard.lab.opening import open_context
+from dashboard.core.claims.catalogue import all_claims
+from dashboard.core.claims.markdown import catalogue
+from dashboard.core.claims.misconceptions import all_misconceptions
+from dashboard.core.claims.model import Claim
+from dashboard.core.claims.run import ClaimsRun, Executed, Step, choose, run_text
+from dashboard.core.comparison.text_table import printable
+from dashboard.core.reports.model import ClaimVerdict
+from dashboard.lab.bootstrap import open_context
+from dashboard.lab.claims.worker import execute_run
 from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, require_root
+from dashboard.store import claim_runs
 
 
 class Command(NetmodesCommand):

@@ -9,12 +9,12 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration
-from dashboard.core.drafts import read_draft
-from dashboard.core.messages import ArmStatus
-from dashboard.core.plain import comparison_text, printable
-from dashboard.lab import reports
-from dashboard.lab.single import compare_once
+from dashboard.core.comparison.text_table import comparison_text, printable
+from dashboard.core.experiments.drafts import read_draft
+from dashboard.core.experiments.messages import ArmStatus
+from dashboard.lab.one_shot import compare_once
 from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, require_root
+from dashboard.store.reports import saved as saved_reports
 
 WRONG = {ArmStatus.REFUSED, ArmStatus.EXITED, ArmStatus.LOST, ArmStatus.WAITING, ArmStatus.CREATED}
 
@@ -59,7 +59,7 @@ class Command(NetmodesCommand):
         keep = options["keep"]
         found = self.run(lambda: compare_once(folder, draft.spec, self.say, keep=keep, launching=launched.append))
         if options["save"]:
-            report = self.save(reports.save_experiment, launched[0], title=options["title"], engine=found.engine)
+            report = self.save(saved_reports.save_experiment, launched[0], title=options["title"], engine=found.engine)
             found = replace(found, report=report)
         if options["json"]:
             self.print_json(found)

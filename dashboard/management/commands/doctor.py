@@ -7,12 +7,12 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from dashboard import configuration
-from dashboard.core.messages import Doctor
-from dashboard.core.plain import doctor_text
+from dashboard.core.comparison.text_table import doctor_text
+from dashboard.core.experiments.messages import Doctor
 from dashboard.engine.docker_engine import DockerEngine
-from dashboard.engine.private_host import list_hosts
+from dashboard.engine.hosts.private_host import list_hosts
+from dashboard.lab.bootstrap import endpoint
 from dashboard.lab.doctor import examine
-from dashboard.lab.opening import endpoint
 from dashboard.management.commanding import NetmodesCommand
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration
-from dashboard.core.team import role_of
-from dashboard.lab import pulse
+from dashboard.core.operations.deployment import role_of
+from dashboard.lab import liveness
 from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand
 
 
@@ -28,6 +28,6 @@ class Command(NetmodesCommand):
             role = role_of(options["role"])
         except ValueError as error:
             raise CommandError(str(error), returncode=WRONG_USAGE) from None
-        if problem := pulse.problem(configuration.data_dir(), role, options["port"]):
+        if problem := liveness.problem(configuration.data_dir(), role, options["port"]):
             raise CommandError(problem, returncode=FAILED)
         self.stdout.write("ok")

@@ -8,10 +8,10 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration
-from dashboard.engine import private_host
 from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.engine.images import ensure_image
-from dashboard.engine.private_host import PrivateHost
 from dashboard.management.commanding import WRONG_USAGE, NetmodesCommand, require_root
 
 MOST = 100

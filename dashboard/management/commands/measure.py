@@ -10,17 +10,18 @@ import msgspec
 from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration
-from dashboard.core.drafts import read_draft
-from dashboard.core.measured_text import measurement_text
-from dashboard.core.measurement import ANSWERED_BY_US, Measurement, Options, Probe, Stop, check_options
-from dashboard.core.messages import EngineRef
+from dashboard.core.experiments.drafts import read_draft
+from dashboard.core.experiments.messages import EngineRef
+from dashboard.core.measurements.measurement import ANSWERED_BY_US, Measurement, Options, Probe, Stop, check_options
+from dashboard.core.measurements.text import measurement_text
 from dashboard.core.modes import ExperimentSpec
-from dashboard.lab import measurements, reports
-from dashboard.lab.measurements import Asked
-from dashboard.lab.measuring import measure_paths
-from dashboard.lab.single import launched
+from dashboard.lab.measurements.run import measure_paths
+from dashboard.lab.one_shot import launched
 from dashboard.latency.runner import Progress
 from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, require_root
+from dashboard.store import measurements as measurement_store
+from dashboard.store.measurements import Asked
+from dashboard.store.reports import saved as saved_reports
 
 #: The responder takes the program's place at the container's port, so that a published port leads to it.
 SLEEP = "sleep 86400"
@@ -60,7 +61,7 @@ class Command(NetmodesCommand):
         found, run, engine = self.run(lambda: self._measure(folder, spec, probes, how, seed))
         report = None
         if options["save"]:
-            report = self.save(reports.save_measurement, run, title=options["title"], engine=engine)
+            report = self.save(saved_reports.save_measurement, run, title=options["title"], engine=engine)
         if options["json"]:
             self.print_json({**msgspec.to_builtins(found), "report": report} if options["save"] else found)
         else:
@@ -124,9 +125,9 @@ class Command(NetmodesCommand):
                     self.say(f"{at.rounds} rounds, {at.remaining_s:.0f} s left")
 
             database = context.database
-            identity = await database.run(measurements.create_run, run.id, spec.title, probes, how, seed)
+            identity = await database.run(measurement_store.create_run, run.id, spec.title, probes, how, seed)
             await measure_paths(context, run, Asked(identity, run.id, probes, how, seed, twin=True), progress)
-            found = await context.database.run(measurements.load_measurement, identity)
+            found = await context.database.run(measurement_store.load_measurement, identity)
         if found is None:
             raise CommandError("The run was deleted while it was measured.", returncode=FAILED)
         return found, identity, context.ref

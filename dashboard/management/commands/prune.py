@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from dashboard.lab.pruning import KINDS, Pruned, prune
 from dashboard.management.commanding import WRONG_USAGE, NetmodesCommand
+from dashboard.store.operations.pruning import KINDS, Pruned, prune
 
 MOST_DAYS = 36_500
 DAY_S = 86_400

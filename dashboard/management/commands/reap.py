@@ -10,7 +10,7 @@ from django.core.management.base import CommandParser
 
 from dashboard import configuration
 from dashboard.engine.protocol import EngineUnreachable
-from dashboard.lab.opening import open_context
+from dashboard.lab.bootstrap import open_context
 from dashboard.lab.reaper import Reaped, reap, reap_hosts
 from dashboard.management.commanding import FAILED, NetmodesCommand, require_root
 

@@ -11,13 +11,13 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from dashboard.core.plain import printable
-from dashboard.core.report_bytes import MOST_BYTES, NotAReportError
+from dashboard.core.comparison.text_table import printable
+from dashboard.core.reports.parse import MOST_BYTES, NotAReportError
 from dashboard.export.formats import Format, write
 from dashboard.export.pdf import NoPdfError
-from dashboard.lab import reports
-from dashboard.lab.report_list import Found, Listed, NoReportError
 from dashboard.management.commanding import FAILED, NetmodesCommand
+from dashboard.store.reports import saved as saved_reports
+from dashboard.store.reports.listing import Found, Listed, NoReportError
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Command(NetmodesCommand):
 
     def _list(self, options: dict[str, Any]) -> None:
         query = " ".join(options["words"])
-        found = reports.find(query, options["tag"], archived=options["archived"], page=options["page"])
+        found = saved_reports.find(query, options["tag"], archived=options["archived"], page=options["page"])
         if options["json"]:
             self.print_json(found)
         else:
@@ -85,7 +85,7 @@ class Command(NetmodesCommand):
     def _import(self, options: dict[str, Any]) -> None:
         data = _read(options["file"])
         try:
-            row = reports.describe(reports.import_file(data))
+            row = saved_reports.describe(saved_reports.import_file(data))
         except NotAReportError as error:
             raise CommandError(f"Nothing was imported. {error}", returncode=FAILED) from None
         if options["json"]:

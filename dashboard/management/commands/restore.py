@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from dashboard import configuration
 from dashboard.backup.archive import BackupError
 from dashboard.backup.keeping import Restored, restore_backup
-from dashboard.core.backups import say_size
+from dashboard.core.operations.backup_manifest import say_size
 from dashboard.management.commanding import FAILED, NetmodesCommand
 from dashboard.management.serving import served_addresses
 

@@ -14,7 +14,7 @@ import uvicorn
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from dashboard import configuration
-from dashboard.core.team import Role, role_of
+from dashboard.core.operations.deployment import Role, role_of
 from dashboard.lab.lab_process import run_lab
 from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand
 from dashboard.management.serving import (
@@ -26,7 +26,7 @@ from dashboard.management.serving import (
     sign_in_line,
     tell_service_manager,
 )
-from dashboard.web.wire import SharingProtocol
+from dashboard.web.http.shared_frames import SharingProtocol
 
 
 class Server(uvicorn.Server):

@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration
-from dashboard.core.workshop_reading import Loaded
-from dashboard.lab.workshop_files import Library, Shelved, read_folder
+from dashboard.core.workshops.parser import Loaded
+from dashboard.lab.workshops.files import Library, Shelved, read_folder
 from dashboard.management.commanding import FAILED, NetmodesCommand
 
 

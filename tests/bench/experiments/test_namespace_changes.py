@@ -9,8 +9,8 @@ import time
 import pytest
 
 from dashboard.bench.experiments.namespace_changes import Changer, serve
-from dashboard.netns.entry import in_thread
-from dashboard.netns.interfaces import LinkTable, open_route_socket
+from dashboard.netns.namespace import in_thread
+from dashboard.netns.netlink.interfaces import LinkTable, open_route_socket
 
 
 def addresses() -> set[str]:

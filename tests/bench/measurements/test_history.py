@@ -11,8 +11,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from dashboard.bench.measurements.history import PATHS, fill, signature_of
-from dashboard.lab import measurements
 from dashboard.models import MeasurementBlock, MeasurementRun
+from dashboard.store import measurements as measurement_store
 
 pytestmark = pytest.mark.django_db
 
@@ -38,9 +38,9 @@ def test_many_runs_cost_no_more_queries_than_few() -> None:
 
 def test_what_is_filled_in_is_a_history_a_run_a_day() -> None:
     fill("default", 3, 2)
-    points = measurements.history(signature_of(PATHS[0]))
+    points = measurement_store.history(signature_of(PATHS[0]))
     assert len(points) == 3
     assert MeasurementBlock.objects.count() == 3 * 2 * len(PATHS)
     moments = list(MeasurementRun.objects.order_by("created_at").values_list("created_at", flat=True))
     assert {(later - earlier).days for earlier, later in pairwise(moments)} == {1}
-    assert {one["runs"] for one in measurements.signatures()} == {3}
+    assert {one["runs"] for one in measurement_store.signatures()} == {3}

@@ -18,12 +18,12 @@ from dashboard.bench.measurements.stalling_server import distance, percentiles
 from dashboard.bench.measurements.testbed import KINDS, Taken
 from dashboard.bench.measurements.watchers import Recorded, Window, pairs_of
 from dashboard.bench.statistics import Verdict
-from dashboard.core.measurement import Block, Probe, Stop
-from dashboard.core.path_kinds import Path as Way
-from dashboard.core.path_kinds import PathKind
-from dashboard.core.schedule import Series
-from dashboard.core.statistics import Interval
-from dashboard.core.verdicts import Judgement, Same, Slower
+from dashboard.core.measurements.measurement import Block, Probe, Stop
+from dashboard.core.measurements.schedule import Series
+from dashboard.core.measurements.statistics import Interval
+from dashboard.core.measurements.verdicts import Judgement, Same, Slower
+from dashboard.core.paths.model import Path as Way
+from dashboard.core.paths.model import PathKind
 from dashboard.latency.runner import Outcome
 
 

@@ -8,9 +8,9 @@ from django.test import Client
 
 from dashboard.bench.reports.report import keep
 from dashboard.bench.reports.synthetic_report import PATHS, make_journal, make_report
-from dashboard.core.journal import replay
-from dashboard.core.report import canonical, frame
-from dashboard.core.report_check import check_file
+from dashboard.core.experiments.journal import replay
+from dashboard.core.reports.model import canonical, frame
+from dashboard.core.reports.validate import check_file
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,7 +1,7 @@
 // The websocket of a terminal: the one over which something is sent. It comes back, and goes on where it stopped.
 
 import { retryDelay } from "../core/backoff.js";
-import { readOutput } from "../core/terminal.js";
+import { readOutput } from "../core/terminal/terminal.js";
 
 const FINAL = { 4400: "refused", 4401: "gone", 4403: "gone", 4404: "gone", 4409: "many", 4429: "refused" };
 

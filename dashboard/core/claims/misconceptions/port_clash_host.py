@@ -1,0 +1,30 @@
+"""Two servers on one port, in host mode."""
+
+from __future__ import annotations
+
+from dashboard.core.claims.catalogue.host_conflict_exits import CLAIM
+from dashboard.core.claims.misconception import Misconception
+
+MISCONCEPTION = Misconception(
+    id="port-clash-host",
+    title="Two servers on one port, in host mode",
+    expected="If the port is taken, docker run fails and says so.",
+    question="The second docker run -d --network host on the same port: what happens?",
+    choices=(
+        "docker run fails: port is already allocated",
+        "docker run succeeds, then the container exits",
+        "Both servers share the port",
+        "The first server is stopped",
+    ),
+    right=1,
+    claim=CLAIM,
+    happened="docker run printed an id and returned 0. A moment later the program ended with “Address already in use”.",
+    why="In host mode the Engine gives no ports, so it checks none. Only the kernel knows, and it tells the "
+    "program, not the Engine.",
+    remedy="Look at docker ps -a and docker logs after a start in host mode, give each server a port of its own, or "
+    "publish with -p in bridge mode.",
+    remedy_lines=(
+        "docker ps -a",
+        "docker logs ID",
+    ),
+)

@@ -1,0 +1,77 @@
+"""A comparison and the doctor's table as plain text for a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from dashboard.core.comparison.rows import SECTIONS
+from dashboard.core.experiments.messages import ArmStatus, Comparison, Doctor, Relation, Row
+
+SYMBOLS = {Relation.SAME: "=", Relation.DIFFERS: "≠", Relation.ONLY: "◐"}
+LABEL_WIDTH = 30
+
+
+def printable(text: str) -> str:
+    """The text without control characters: what a container prints must not steer the terminal."""
+    return "".join(char if char.isprintable() or char == "\n" else "�" for char in text)
+
+
+def _cell(row: Row, column: str, width: int) -> list[str]:
+    text = row.cells[column]
+    if text is None:
+        text = f"({row.absent.get(column, 'none')})"
+    lines: list[str] = []
+    for line in printable(text).splitlines() or [""]:
+        lines += textwrap.wrap(line, width) or [""]
+    return lines
+
+
+def _line(label: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> list[str]:
+    height = max(len(label), *(len(cell) for cell in cells), 1)
+    lines = []
+    for number in range(height):
+        parts = [(label[number] if number < len(label) else "").ljust(LABEL_WIDTH)]
+        parts += [(cell[number] if number < len(cell) else "").ljust(width) for cell in cells]
+        lines.append("  ".join(parts).rstrip())
+    return lines
+
+
+def comparison_text(comparison: Comparison, width: int = 120, *, everything: bool = False) -> str:
+    """Heads, then the rows that differ (or all), with the reason under each. All of it is ``printable``."""
+    width = max(width, LABEL_WIDTH)
+    columns = comparison.columns
+    room = max(16, (width - LABEL_WIDTH) // max(1, len(columns)) - 2)
+    lines = _line([""], [textwrap.wrap(column.title, room) for column in columns], room)
+    for column in columns:
+        if column.setup:
+            lines.append(f"{column.title}: {printable(column.setup)}")
+        if column.command:
+            lines.append(f"{column.title}: {printable(column.command)}")
+        lines += [f"{column.title}: the Engine warns: {printable(warning)}" for warning in column.warnings]
+        if column.error:
+            lines.append(f"{column.title}: {column.status}: {printable(column.error)}")
+        elif column.status is ArmStatus.EXITED:
+            lines.append(f"{column.title}: exited with code {column.exit_code}")
+        lines += [f"{column.title}:   {printable(line)}" for line in column.logs[-5:]]
+    hidden = 0
+    for section in SECTIONS:
+        rows = [row for row in comparison.rows if row.section == section.key]
+        shown = [row for row in rows if everything or row.relation is not Relation.SAME]
+        hidden += len(rows) - len(shown)
+        if shown:
+            lines += ["", section.title]
+        for row in shown:
+            label = textwrap.wrap(f"{SYMBOLS[row.relation]} {printable(row.label)}", LABEL_WIDTH)
+            lines += _line(label, [_cell(row, column.key, room) for column in columns], room)
+            lines += textwrap.wrap(row.why, width - 4, initial_indent="    ", subsequent_indent="    ")
+    if hidden:
+        lines += ["", f"{hidden} rows are the same in all columns."]
+    return printable("\n".join(lines))
+
+
+def doctor_text(doctor: Doctor) -> str:
+    """The table of modes, then the checks."""
+    modes = [f"{'yes' if one.available else 'no ':3}  {one.mode:12}  {printable(one.reason)}" for one in doctor.modes]
+    checks = [f"{'good' if one.ok else 'bad ':4}  {one.name:12}  {printable(one.detail)}" for one in doctor.checks]
+    return printable("\n".join(line.rstrip() for line in (*modes, "", *checks)))

@@ -1,0 +1,170 @@
+"""Network stacks as they are drawn: what stands in each, how much of it is shown, and the same in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from dashboard.core.experiments.messages import Column
+from dashboard.core.experiments.picture import Item
+from dashboard.core.namespaces.links import is_cable, lower_link, veth_ends
+from dashboard.core.namespaces.state import Listener, NamespaceState
+
+MACHINE = "machine"
+SHOWN_INTERFACES = 5
+SHOWN_LISTENERS = 4
+SHOWN_PORTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """One network namespace: its state, and the columns that live in it (first one owns it)."""
+
+    state: NamespaceState
+    columns: tuple[Column, ...]
+
+    @property
+    def key(self) -> str:
+        """The owner's key."""
+        return self.columns[0].key
+
+
+def stacks_of(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Stack, ...]:
+    """Namespaces in the order of the columns; those that share one stand together."""
+    found: dict[int, list[Column]] = {}
+    for column in columns:
+        if column.key in states:
+            found.setdefault(states[column.key].netns, []).append(column)
+    return tuple(Stack(states[group[0].key], tuple(group)) for group in found.values())
+
+
+def interface_items(stack: Stack, mode: str, *, bridges: bool | None = None) -> list[Item]:
+    """Interfaces, the ones with connections first; ``bridges`` True: only bridges, False: all others."""
+    shown = sorted(
+        (
+            one
+            for one in stack.state.interfaces
+            if not (mode == MACHINE and is_cable(one)) and bridges in {None, one.kind == "bridge"}
+        ),
+        key=lambda one: one.kind == "loopback",
+    )
+    items = []
+    for one in shown[:SHOWN_INTERFACES] if len(shown) > SHOWN_INTERFACES + 1 else shown:
+        first = next((a for a in one.addresses if a.scope == "global" or one.kind == "loopback"), None)
+        first = first or next(iter(one.addresses), None)
+        text = f"{first.address}/{first.prefix}" if first else "no address"
+        extra = len(one.addresses) - 1
+        state = "" if one.up else " · down"
+        items.append(
+            Item(
+                f"{stack.key}:if:{one.index}",
+                "interface",
+                mode,
+                (f"{one.name}{state}", text + (f" +{extra}" if extra > 0 else "")),
+            )
+        )
+    hidden = len(shown) - len(items)
+    if hidden:
+        what = "bridges" if bridges else "interfaces"
+        items.append(
+            Item(f"{stack.key}:if:more{'-bridges' if bridges else ''}", "more", mode, (f"{hidden} more {what}",))
+        )
+    return items
+
+
+def listener_items(key: str, mode: str, listeners: Iterable[Listener]) -> list[Item]:
+    """Ports that are listened on, each once whatever the address; the first ones, and how many more."""
+    ports: dict[tuple[str, int], Listener] = {}
+    for one in listeners:
+        ports.setdefault((one.protocol, one.port), one)
+    shown = sorted(ports.values(), key=lambda one: (one.protocol, one.port))
+    items = [
+        Item(
+            f"{key}:listen:{one.protocol}:{one.port}",
+            "listener",
+            mode,
+            (
+                f":{one.port} {one.process or 'unknown process'}",
+                f"{one.protocol}" + (f", process {one.pid}" if one.pid else ""),
+            ),
+        )
+        for one in shown[:SHOWN_LISTENERS]
+    ]
+    if len(shown) > SHOWN_LISTENERS:
+        items.append(Item(f"{key}:listen:more", "more", mode, (f"{len(shown) - SHOWN_LISTENERS} more listeners",)))
+    return items
+
+
+def own_listeners(column: Column, state: NamespaceState) -> list[Listener]:
+    """What this column's container holds; in a namespace of its own, everything but Docker's resolver."""
+    if column.container is None:
+        return [one for one in state.listeners if one.container is None and one.process != "docker-proxy"]
+    return [one for one in state.listeners if one.container == column.container.id]
+
+
+def mappings(column: Column) -> dict[tuple[int, str, int], list[str]]:
+    """Published ports as (container's port, protocol, machine's port), with the addresses each is bound to."""
+    seen: dict[tuple[int, str, int], list[str]] = {}
+    for one in column.published:
+        seen.setdefault((one.container_port, one.protocol, one.host_port), []).append(one.host_address)
+    return seen
+
+
+def door_id(column: Column, kind: str, port: tuple[int, str, int]) -> str:
+    """The id of the box of one mapping's docker-proxy or DNAT."""
+    return f"{column.key}:{kind}:{port[1]}:{port[2]}:{port[0]}"
+
+
+def doors_of(column: Column, machine: NamespaceState) -> list[Item]:
+    """The ways in for published ports: docker-proxy where one listens, and DNAT, which is IPv4's way past it."""
+    items = []
+    ports = list(mappings(column).items())
+    for mapping, addresses in ports[:SHOWN_PORTS]:
+        container_port, protocol, host_port = mapping
+        port = f":{host_port}" if protocol == "tcp" else f"{protocol} :{host_port}"
+        held = [x for x in machine.listeners if x.port == host_port and x.protocol == protocol]
+        proxy = any(x.process == "docker-proxy" for x in held)
+        everywhere = bool({"", "0.0.0.0"} & set(addresses))  # noqa: S104 - compared, not bound
+        bound = "for 127.0.0.1" if everywhere else f"at {addresses[0] if addresses[0] != '::' else 'all IPv6'}"
+        if proxy:
+            items.append(Item(door_id(column, "proxy", mapping), "proxy", column.mode, (f"docker-proxy {port}", bound)))
+        outside = [one for one in addresses if ":" not in one and not one.startswith("127.")]
+        if outside or not proxy:
+            where = f"at {outside[0]}" if outside and not everywhere else bound
+            where = ("all other addresses" if proxy else "all addresses") if everywhere else where
+            lines = (f"DNAT {port} → :{container_port}", where)
+            items.append(Item(door_id(column, "dnat", mapping), "dnat", column.mode, lines))
+    if len(ports) > SHOWN_PORTS:
+        items.append(Item(f"{column.key}:ports:more", "more", column.mode, (f"{len(ports) - SHOWN_PORTS} more ports",)))
+    return items
+
+
+def title_of(stack: Stack) -> str:
+    """The titles of everybody who lives in the stack."""
+    return " + ".join(column.title for column in stack.columns)
+
+
+def summary_of(stacks: Sequence[Stack], machine: Stack | None) -> str:
+    """The picture in words, for who cannot see it."""
+    sentences = []
+    for stack in stacks:
+        names = " and ".join(column.title for column in stack.columns if column.key != MACHINE)
+        if machine is not None and stack is machine:
+            if names:
+                sentences.append(f"{names}: inside the machine's own network stack.")
+            continue
+        ends = veth_ends(machine.state, stack.state) if machine is not None else ()
+        joined = [f"a veth pair to {outer.master}" for outer, _ in ends if outer.master]
+        lower = (
+            [(one, lower_link(machine.state, stack.state, one)) for one in stack.state.interfaces] if machine else []
+        )
+        joined += [f"{one.kind} on {link.name}" for one, link in lower if link is not None]
+        tail = f", joined by {' and '.join(joined)}" if joined else ", joined to nothing"
+        sentences.append(f"{names}: a network stack of its own{tail}.")
+        for column in stack.columns:
+            sentences += [
+                f"{'Port' if protocol == 'tcp' else f'{protocol.upper()} port'} {host_port} of the machine leads to "
+                f"port {container_port} of {column.title}."
+                for container_port, protocol, host_port in mappings(column)
+            ]
+    return " ".join(sentences) or "Nothing is running yet."

@@ -1,0 +1,248 @@
+"""The picture of where each container lives, laid out from what was observed.
+
+``draw`` returns plain boxes and edges in user units, so that the template and the browser
+draw the same thing. Nothing is drawn that was not read: a veth edge joins two interfaces
+whose indexes name each other, a docker-proxy box is a listener of that name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from dashboard.core.diagram.drawn_namespaces import (
+    MACHINE,
+    Stack,
+    door_id,
+    doors_of,
+    interface_items,
+    listener_items,
+    mappings,
+    own_listeners,
+    stacks_of,
+    summary_of,
+    title_of,
+)
+from dashboard.core.diagram.edge_routing import NEAR, Cables
+from dashboard.core.experiments.messages import Column
+from dashboard.core.experiments.picture import Box, Edge, Item, Picture, clip, place
+from dashboard.core.namespaces.links import is_cable, lower_link, veth_ends
+from dashboard.core.namespaces.state import Interface, NamespaceState
+
+__all__ = ["Box", "Edge", "Picture", "draw", "draw_narrow", "draw_wide"]
+
+
+def _inner(stack: Stack, mode: str, x: float, y: float, w: float) -> tuple[list[Box], float]:
+    """Interfaces left and listeners right inside a stack of its own."""
+    half = (w - 42) / 2
+    left, low = place(interface_items(stack, mode), x + 16, y, half)
+    listeners: list[Item] = []
+    for column in stack.columns:
+        listeners += listener_items(column.key, column.mode, own_listeners(column, stack.state))
+    right, low_right = place(listeners, x + 26 + half, y, half)
+    return left + right, max(low, low_right)
+
+
+def _host_boxes(machine: Stack, x: float, y: float, w: float) -> tuple[list[Box], float]:
+    """Host-mode containers, inside the machine's box."""
+    boxes: list[Box] = []
+    for column in machine.columns:
+        if column.key == MACHINE:
+            continue
+        items = listener_items(column.key, column.mode, own_listeners(column, machine.state))
+        placed, low = place(items, x + 14, y + 56, w - 28)
+        boxes.append(
+            Box(
+                f"{column.key}:stack",
+                "host-stack",
+                column.mode,
+                x,
+                y,
+                w,
+                (low if items else y + 44) + 14 - y,
+                (clip("no address of its own", w),),
+                clip(column.title, w - 20),
+            )
+        )
+        boxes += placed
+        y = boxes[-len(placed) - 1].y + boxes[-len(placed) - 1].h + 14
+    return boxes, y - 14 if boxes else y
+
+
+def _entrance(stack: Stack, boxes: Mapping[str, Box]) -> Box | None:
+    """Where forwarded traffic arrives: the interface of the default route, on an overlay too."""
+    outward = {route.interface for route in stack.state.routes if route.destination == "default"}
+    ends = [one for one in stack.state.interfaces if one.kind == "veth" and one.addresses]
+    holder = next((one for one in ends if one.name in outward), next(iter(ends), None))
+    return (boxes.get(f"{stack.key}:if:{holder.index}") if holder else None) or boxes.get(f"{stack.key}:stack")
+
+
+def _edges(
+    machine: Stack, stacks: Sequence[Stack], boxes: Mapping[str, Box], aisle: float | None = None
+) -> tuple[Edge, ...]:
+    """``aisle`` is the height at which nothing stands in the machine's box; None in the narrow picture."""
+    cables = Cables(boxes, aisle)
+
+    def shown(link: Interface | None) -> Box | None:  # or the box under which it is folded
+        if link is None:
+            return None
+        fold = f"{MACHINE}:if:more-bridges" if link.kind == "bridge" else f"{MACHINE}:if:more"
+        return boxes.get(f"{MACHINE}:if:{link.index}") or boxes.get(fold) or boxes.get(f"{MACHINE}:if:more")
+
+    for column in machine.columns:
+        if column.key == MACHINE:
+            continue
+        own = boxes.get(f"{column.key}:stack")
+        for one in machine.state.interfaces:
+            if one.kind != "bridge" and not is_cable(one):
+                cables.join("shares", column.mode, boxes.get(f"{MACHINE}:if:{one.index}"), own)
+    for stack in stacks:
+        if stack is machine:
+            continue
+        owner = stack.columns[0]
+        for outer, inner in veth_ends(machine.state, stack.state):
+            bridge = next((one for one in machine.state.interfaces if one.name == outer.master), None)
+            cables.join("veth", owner.mode, shown(bridge), boxes.get(f"{stack.key}:if:{inner.index}"), "veth pair")
+        for one in stack.state.interfaces:
+            link = lower_link(machine.state, stack.state, one)
+            cables.join("parent", owner.mode, shown(link), boxes.get(f"{stack.key}:if:{one.index}"), one.kind)
+        for column in stack.columns:
+            for mapping in mappings(column):
+                # Both ways lead through the bridge to the address that the container got from it.
+                for kind in ("proxy", "dnat"):
+                    cables.join(kind, column.mode, boxes.get(door_id(column, kind, mapping)), _entrance(stack, boxes))
+    return tuple(cables.edges)
+
+
+def _machine_boxes(
+    machine: Stack,
+    stacks: Sequence[Stack],
+    x: float,
+    y: float,
+    columns_at: tuple[float, float, float],
+    w: float,
+) -> tuple[list[Box], float, float]:
+    """What stands in the machine's box: interfaces, host-mode containers, doors of published ports; its lower
+    edge; and the height between them and the bridges, where nothing stands."""
+    first, second, third = columns_at
+    boxes, low = place(interface_items(machine, MACHINE, bridges=False), first, y + 42, 190)
+    hosts, low_hosts = _host_boxes(machine, second, y + 42, 236)
+    doors: list[Item] = []
+    for stack in stacks:
+        if stack is not machine:
+            for column in stack.columns:
+                doors += doors_of(column, machine.state)
+    placed, low_doors = place(doors, third, y + 42, 190)
+    floor = max(low, low_hosts, low_doors, y + 42)
+    below, low = place(interface_items(machine, MACHINE, bridges=True), first, floor + 24, 190)
+    boxes += below
+    height = max(low, low_hosts, low_doors, y + 120) + 16 - y
+    frame = Box(
+        f"{MACHINE}:stack",
+        "machine",
+        MACHINE,
+        x,
+        y,
+        w,
+        height,
+        (f"net {machine.state.netns}",),
+        "this machine",
+    )
+    return [frame, *boxes, *hosts, *placed], y + height, floor + 10
+
+
+def draw_wide(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> Picture:
+    """The picture for a wide screen: the machine on the left, other stacks on the right."""
+    stacks = stacks_of(columns, states)
+    machine = next((one for one in stacks if one.key == MACHINE), None)
+    if machine is None:
+        return Picture(1400, 120, summary=summary_of(stacks, None))
+    boxes, low, aisle = _machine_boxes(machine, stacks, 12, 12, (32, 272, 548), 746)
+    others = [one for one in stacks if one is not machine]
+    x, y, width, row_low = NEAR, 12.0, 508.0, 12.0
+    two = len(others) > 4
+    if two:
+        width = 340.0
+    for number, stack in enumerate(others):
+        left = x + (number % 2) * (width + 24) if two else x
+        mode = stack.columns[0].mode
+        inner, bottom = _inner(stack, mode, left, y + 44, width)
+        frame = Box(
+            f"{stack.key}:stack",
+            "stack",
+            mode,
+            left,
+            y,
+            width,
+            bottom + 16 - y,
+            (f"net {stack.state.netns}",),
+            clip(title_of(stack), width - 130),
+        )
+        boxes += [frame, *inner]
+        row_low = max(row_low, bottom + 16)
+        if not two or number % 2:
+            y = row_low + 18
+    total = max(low, row_low) + 12
+    index = {box.id: box for box in boxes}
+    edges = _edges(machine, stacks, index, aisle)
+    return Picture(1400 if not two else 1600, total, tuple(boxes), edges, summary_of(stacks, machine))
+
+
+def draw_narrow(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> Picture:
+    """The picture for a phone: everything under each other, connections along the left edge."""
+    stacks = stacks_of(columns, states)
+    machine = next((one for one in stacks if one.key == MACHINE), None)
+    if machine is None:
+        return Picture(360, 120, summary=summary_of(stacks, None))
+    left, width = 26.0, 326.0
+    boxes, y = place(interface_items(machine, MACHINE), left + 14, 54, width - 28, 8)
+    hosts, y = _host_boxes(machine, left + 14, y + 12, width - 28)
+    doors: list[Item] = []
+    for stack in stacks:
+        if stack is not machine:
+            for column in stack.columns:
+                doors += doors_of(column, machine.state)
+    placed, y = place(doors, left + 14, y + 12, width - 28, 8)
+    frame = Box(
+        f"{MACHINE}:stack",
+        "machine",
+        MACHINE,
+        left,
+        12,
+        width,
+        y + 14 - 12,
+        (f"net {machine.state.netns}",),
+        "this machine",
+    )
+    boxes = [frame, *boxes, *hosts, *placed]
+    y += 34
+    for stack in stacks:
+        if stack is machine:
+            continue
+        mode = stack.columns[0].mode
+        inner, bottom = _inner(stack, mode, left, y + 44, width)
+        title = clip(title_of(stack), width - 130)
+        boxes.append(
+            Box(
+                f"{stack.key}:stack",
+                "stack",
+                mode,
+                left,
+                y,
+                width,
+                bottom + 14 - y,
+                (f"net {stack.state.netns}",),
+                title,
+            )
+        )
+        boxes += inner
+        y = bottom + 32
+    index = {box.id: box for box in boxes}
+    edges = _edges(machine, stacks, index)
+    return Picture(360, y, tuple(boxes), edges, summary_of(stacks, machine))
+
+
+def draw(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Picture, Picture]:
+    """The wide and the narrow picture of the same state."""
+    wide = draw_wide(columns, states)
+    return wide, replace(draw_narrow(columns, states), summary=wide.summary)

@@ -1,0 +1,179 @@
+"""A ``docker run`` line as the body of ``POST /containers/create``: what claims and exercises launch.
+
+The line that is shown is the line that is done. Only options that network modes are about; limits as in
+``core.experiments.launch``. Sources: docker-run(1), Docker Engine API reference, docker/cli ``cli/command/container/opts.go``.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dashboard.core.experiments.launch import extra_host, limits
+from dashboard.core.experiments.validation import parse_publish
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """A line, read. ``name`` is empty where the Engine shall choose; ``config`` is the body, without labels."""
+
+    line: str
+    image: str
+    name: str = ""
+    config: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def network(self) -> str:
+        """What ``--network`` says; ``bridge`` without it."""
+        return str(self.config["HostConfig"]["NetworkMode"])
+
+    def labelled(self, labels: Mapping[str, str]) -> dict[str, Any]:
+        """The body with labels."""
+        return {**self.config, "Labels": dict(labels)}
+
+
+#: Options with a value, under the names by which they are known, and where each value goes.
+_LISTS = {
+    "--dns": "Dns",
+    "--dns-search": "DnsSearch",
+    "--dns-option": "DnsOptions",
+    "--cap-add": "CapAdd",
+    "--cap-drop": "CapDrop",
+    "--link": "Links",
+}
+_HOST_WORDS = {"--uts": "UTSMode", "--pid": "PidMode", "--ipc": "IpcMode", "--userns": "UsernsMode"}
+_CONFIG_WORDS = {"--hostname": "Hostname", "-h": "Hostname", "--user": "User", "-u": "User"}
+_SWITCHES = {"-d": None, "--detach": None, "--rm": "AutoRemove", "-P": "PublishAllPorts", "--init": "Init"}
+_ALIASES = {"--net": "--network", "--publish": "-p", "--env": "-e", "--publish-all": "-P"}
+
+
+class _Reader:
+    """Collects what the options say."""
+
+    def __init__(self) -> None:
+        self.config: dict[str, Any] = {"Env": [], "ExposedPorts": {}}
+        self.host: dict[str, Any] = {**limits(), "NetworkMode": "bridge", "PortBindings": {}, "Sysctls": {}}
+        self.endpoint: dict[str, Any] = {}
+        self.name = ""
+
+    def take(self, option: str, value: str) -> None:
+        """One option with its value; ValueError if nobody knows it."""
+        special: dict[str, Callable[[str], None]] = {
+            "--name": self._name,
+            "--network": self._network,
+            "-p": self._publish,
+            "-e": self.config["Env"].append,
+            "--expose": lambda port: self.config["ExposedPorts"].update({f"{port}/tcp": {}}),
+            "--add-host": lambda entry: self.host.setdefault("ExtraHosts", []).append(extra_host(entry)),
+            "--sysctl": self._sysctl,
+            "--ip": lambda address: self.endpoint.update(IPAMConfig={"IPv4Address": address}),
+            "--network-alias": lambda alias: self.endpoint.setdefault("Aliases", []).append(alias),
+            "--mac-address": self._mac,
+        }
+        if option in special:
+            special[option](value)
+        elif option in _LISTS:
+            self.host.setdefault(_LISTS[option], []).append(value)
+        elif option in _HOST_WORDS:
+            self.host[_HOST_WORDS[option]] = value
+        elif option in _CONFIG_WORDS:
+            self.config[_CONFIG_WORDS[option]] = value
+        else:
+            raise ValueError(f"docker run is read without {option}: leave it out.")
+
+    def _name(self, value: str) -> None:
+        self.name = value
+
+    def _network(self, value: str) -> None:
+        self.host["NetworkMode"] = value
+
+    def _publish(self, value: str) -> None:
+        one = parse_publish(value)
+        port = f"{one.container_port}/{one.protocol}"
+        self.config["ExposedPorts"][port] = {}
+        binding = {"HostIp": one.host_address, "HostPort": str(one.host_port or "")}
+        self.host["PortBindings"].setdefault(port, []).append(binding)
+
+    def _sysctl(self, value: str) -> None:
+        key, _, said = value.partition("=")
+        self.host["Sysctls"][key] = said
+
+    def _mac(self, value: str) -> None:
+        self.config["MacAddress"] = value
+        self.endpoint["MacAddress"] = value
+
+
+def _words(line: str | Sequence[str]) -> list[str]:
+    words = shlex.split(line) if isinstance(line, str) else list(line)
+    return words[2:] if words[:2] == ["docker", "run"] else words
+
+
+def read_run(line: str | Sequence[str]) -> RunLine:
+    """Reads ``docker run [options] IMAGE [command]``, with or without the first two words; ValueError with a
+    sentence for what cannot be read."""
+    words = _words(line)
+    reader, rest = _Reader(), list(words)
+    while rest and rest[0].startswith("-"):
+        option, sign, value = rest.pop(0).partition("=") if rest[0].startswith("--") else (rest.pop(0), "", "")
+        option = _ALIASES.get(option, option)
+        if option in _SWITCHES:
+            if (key := _SWITCHES[option]) is not None:
+                reader.host[key] = True
+            continue
+        if not sign:
+            if not rest:
+                raise ValueError(f"{option} needs a value.")
+            value = rest.pop(0)
+        reader.take(option, value)
+    if not rest:
+        raise ValueError("The image is missing: docker run [options] IMAGE [command].")
+    image, *command = rest
+    config = {"Image": image, **reader.config, "HostConfig": reader.host}
+    if command:
+        config["Cmd"] = command
+    if reader.endpoint:
+        config["NetworkingConfig"] = {"EndpointsConfig": {reader.host["NetworkMode"]: reader.endpoint}}
+    return RunLine(shlex.join(["docker", "run", *words]), image, reader.name, config)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkLine:
+    """``docker network create``, read. ``options`` as ``Engine.create_network`` takes them."""
+
+    line: str
+    name: str
+    driver: str = "bridge"
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+_NETWORK_VALUES = {"--subnet": "subnet", "--gateway": "gateway"}
+_NETWORK_SWITCHES = {"--internal": "internal", "--ipv6": "ipv6", "--attachable": "attachable"}
+
+
+def read_network(line: str) -> NetworkLine:
+    """Reads ``docker network create [options] NAME``; ValueError with a sentence for what cannot be read."""
+    words = shlex.split(line)
+    rest = words[3:] if words[:3] == ["docker", "network", "create"] else words
+    driver, options = "bridge", dict[str, Any]()
+    while rest and rest[0].startswith("-"):
+        option = rest.pop(0)
+        if option in _NETWORK_SWITCHES:
+            options[_NETWORK_SWITCHES[option]] = True
+            continue
+        if not rest:
+            raise ValueError(f"{option} needs a value.")
+        value = rest.pop(0)
+        if option in {"-d", "--driver"}:
+            driver = value
+        elif option in {"-o", "--opt"}:
+            key, _, said = value.partition("=")
+            options[key] = said
+        elif option in _NETWORK_VALUES:
+            options[_NETWORK_VALUES[option]] = value
+        else:
+            raise ValueError(f"docker network create is read without {option}: leave it out.")
+    if len(rest) != 1:
+        raise ValueError("One network's name is needed: docker network create [options] NAME.")
+    return NetworkLine(line, rest[0], driver, options)

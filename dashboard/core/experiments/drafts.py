@@ -1,0 +1,255 @@
+"""What a form, the API or the command line said, as an experiment: one reading for all three.
+
+Texts and lists are both taken; every problem is a sentence that names the field, and nothing is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dashboard.core.experiments.validation import (
+    MAX_ARMS,
+    Problem,
+    parse_add_host,
+    parse_command,
+    parse_environment,
+    parse_publish,
+    parse_sysctls,
+    problems,
+)
+from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode, Publish
+
+DEFAULT_IMAGE = "nginx"
+DEFAULT_PORT = 80
+#: Modes in which ``-p`` forwards: two arms cannot hold the same port of the machine.
+FORWARDING = frozenset({Mode.BRIDGE, Mode.USER_BRIDGE, Mode.OVERLAY})
+ARM_FIELDS = frozenset(
+    {
+        "key", "mode", "image", "target", "command", "port", "publish", "publish_all", "environment",
+        "hostname", "dns", "add_host", "sysctls", "user",
+    }
+)  # fmt: skip
+FIELDS = frozenset({"title", "image", "port", "modes", "publish", "names", "arms"})
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The experiment as far as it could be read, and what is wrong with it. No problems: it may be launched."""
+
+    spec: ExperimentSpec
+    problems: tuple[Problem, ...]
+
+
+def parse_mode(text: str) -> tuple[Mode, str | None]:
+    """``bridge`` or ``container:ARM``; ValueError with a sentence."""
+    name, colon, target = str(text).strip().partition(":")
+    try:
+        mode = Mode(name)
+    except ValueError:
+        raise ValueError(f"There is no mode “{name[:40]}”: choose one of {', '.join(Mode)}.") from None
+    if colon and mode is not Mode.CONTAINER:
+        raise ValueError(f"Only container takes an arm behind the colon, not {mode}: write for example container:1.")
+    if mode is Mode.CONTAINER:
+        return mode, target or "1"
+    return mode, None
+
+
+def parse_port(value: object) -> int:
+    """A port from 1 to 65535, as a number or as text."""
+    text = str(value).strip()
+    if isinstance(value, bool) or not (text.isascii() and text.isdigit() and len(text) < 7 and 0 < int(text) < 65536):
+        raise ValueError(f"The port must be a number from 1 to 65535, not “{text[:40]}”.")
+    return int(text)
+
+
+def _strings(value: object) -> tuple[str, ...]:
+    """A list of texts, or one text split at white space and commas."""
+    if isinstance(value, str):
+        return tuple(value.replace(",", " ").split())
+    if isinstance(value, Iterable) and not isinstance(value, Mapping):
+        return tuple(_word(item) for item in value)
+    raise ValueError("Write a list of texts.")
+
+
+def _word(value: object) -> str:
+    """A text, or a number in digits; true and false are neither."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError("Write a text here.")
+    return str(value)
+
+
+def _publish(value: object) -> tuple[Publish, ...]:
+    return tuple(parse_publish(text) for text in _strings(value))
+
+
+def _command(value: object) -> tuple[str, ...]:
+    return parse_command(value) if isinstance(value, str) else _strings(value)
+
+
+def _pairs(parse: Callable[[str], dict[str, str]]) -> Callable[[object], dict[str, str]]:
+    def read(value: object) -> dict[str, str]:
+        if isinstance(value, Mapping):  # values may have lines of their own
+            return {str(name).strip(): _word(text) for name, text in value.items()}
+        return parse(value if isinstance(value, str) else "\n".join(_strings(value)))
+
+    return read
+
+
+def _hosts(value: object) -> tuple[str, ...]:
+    return parse_add_host(value if isinstance(value, str) else "\n".join(_strings(value)))
+
+
+def _flag(value: object) -> bool:
+    if value in (True, "on", "true", "1", "yes"):
+        return True
+    if value in (False, "off", "false", "0", "no"):
+        return False
+    raise ValueError("Write true or false.")
+
+
+def _text(value: object) -> str:
+    return _word(value).strip()
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "image": _text,
+    "command": _command,
+    "port": parse_port,
+    "publish": _publish,
+    "publish_all": _flag,
+    "environment": _pairs(parse_environment),
+    "hostname": _text,
+    "dns": _strings,
+    "add_host": _hosts,
+    "sysctls": _pairs(parse_sysctls),
+    "user": _text,
+}
+
+
+def _is_empty(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip()) or value in ([], {}, ())
+
+
+def _read_arm(number: int, said: Mapping[str, Any], base: ArmSpec, taken: set[str]) -> tuple[ArmSpec, list[Problem]]:
+    """One arm; ``base`` holds what the experiment says for all. ``number`` counts from 1."""
+    found: list[Problem] = []
+    mode, target = base.mode, None
+    try:
+        mode, target = parse_mode(str(said.get("mode", "")))
+    except ValueError as error:
+        found.append(Problem(None, f"arm-{number}-mode", str(error)))
+
+    def word(name: str) -> str:
+        value = said.get(name)
+        try:
+            return "" if _is_empty(value) else _text(value)
+        except ValueError as error:
+            found.append(Problem(None, f"arm-{number}-{name}", str(error)))
+            return ""
+
+    key = word("key") or _free_key(mode, taken)
+    taken.add(key)
+    fields: dict[str, Any] = {"key": key, "mode": mode, "target": word("target") or target}
+    if mode is Mode.CONTAINER:
+        fields["publish"] = ()
+    for name, value in said.items():
+        if name not in ARM_FIELDS:
+            known = ", ".join(sorted(ARM_FIELDS))
+            found.append(Problem(key, name, f"An arm has no “{str(name)[:40]}”: choose from {known}."))
+        elif name in _READERS and not _is_empty(value):
+            try:
+                fields[name] = _READERS[name](value)
+            except ValueError as error:
+                found.append(Problem(key, name, str(error)))
+    if mode is not Mode.CONTAINER:
+        fields["target"] = None
+    return replace(base, **fields), found
+
+
+def _free_key(mode: Mode, taken: set[str]) -> str:
+    key, number = str(mode), 1
+    while key in taken:
+        number += 1
+        key = f"{mode}-{number}"
+    return key
+
+
+def _resolve_target(arm: ArmSpec, arms: list[ArmSpec]) -> ArmSpec:
+    """``container:1`` names the first arm; a key names itself."""
+    number = arm.target or ""
+    if number.isascii() and number.isdigit() and len(number) < 5 and 0 < int(number) <= len(arms):
+        return replace(arm, target=arms[int(number) - 1].key)
+    return arm
+
+
+def _spread(arms: list[ArmSpec], shared: tuple[Publish, ...]) -> list[ArmSpec]:
+    """A port of the machine that was given for all goes to the first arm that forwards; others get the next ones."""
+    given = {(p.host_port, p.protocol) for arm in arms for p in arm.publish if arm.publish is not shared}
+    held = {(port, protocol) for port, protocol in given if port}
+    spread = []
+    for arm in arms:
+        if arm.publish is shared and arm.mode in FORWARDING:
+            moved = []
+            for one in shared:
+                port = one.host_port
+                while port and (port, one.protocol) in held and port < 65535:
+                    port += 1
+                held.add((port, one.protocol))
+                moved.append(replace(one, host_port=port))
+            spread.append(replace(arm, publish=tuple(moved)))
+        else:
+            spread.append(arm)
+    return spread
+
+
+def read_draft(said: Mapping[str, Any]) -> Draft:
+    """An experiment from plain data; unknown fields and wrong types are problems, never exceptions.
+
+    ``modes`` are arms without options of their own; ``arms`` come behind them, each a mapping of ``ARM_FIELDS``.
+    ``image``, ``port`` and ``publish`` hold for every arm that does not say otherwise.
+    """
+    found = [
+        Problem(None, str(name)[:40], f"There is no field “{str(name)[:40]}”: choose from {', '.join(sorted(FIELDS))}.")
+        for name in said
+        if name not in FIELDS
+    ]
+
+    def read[T](name: str, reader: Callable[[Any], T], default: T) -> T:
+        value = said.get(name)
+        if _is_empty(value):
+            return default
+        try:
+            return reader(value)
+        except ValueError as error:
+            found.append(Problem(None, name, str(error)))
+            return default
+
+    image = read("image", _text, DEFAULT_IMAGE)
+    port = read("port", parse_port, DEFAULT_PORT)
+    publish: tuple[Publish, ...] = read("publish", _publish, ())
+    names: tuple[str, ...] = read("names", _strings, ())
+    modes: tuple[str, ...] = read("modes", _strings, ())
+    wanted: list[Mapping[str, Any]] = [{"mode": mode} for mode in modes]
+    given = said.get("arms") or ()
+    if not isinstance(given, list | tuple) or not all(isinstance(one, Mapping) for one in given):
+        found.append(Problem(None, "arms", "Write the arms as a list of objects, each with a mode."))
+        given = ()
+    wanted += list(given)
+    if len(wanted) > MAX_ARMS:
+        found.append(Problem(None, "arms", f"There are {len(wanted)} arms: at most {MAX_ARMS} are allowed."))
+        wanted = wanted[:MAX_ARMS]
+    base = ArmSpec("", Mode.BRIDGE, image=image, port=port, publish=publish)
+    taken: set[str] = set()
+    arms: list[ArmSpec] = []
+    for number, one in enumerate(wanted, start=1):
+        arm, wrong = _read_arm(number, one, base, taken)
+        arms.append(arm)
+        found += wrong
+    arms = [_resolve_target(arm, arms) for arm in _spread(arms, publish)]
+    title = read("title", _text, "") or f"{image[:180]} on port {port}"
+    spec = ExperimentSpec(title, image, port, tuple(arms), names)
+    told = {(problem.arm, problem.field) for problem in found}
+    found += [problem for problem in problems(spec) if (problem.arm, problem.field) not in told]
+    return Draft(spec, tuple(found))

@@ -1,0 +1,42 @@
+"""The heads of the columns before anything runs: known from what is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dashboard.core.experiments.launch import run_line
+from dashboard.core.experiments.lifecycle import container_name, network_name
+from dashboard.core.experiments.messages import ArmStatus, Column
+from dashboard.core.modes import NETWORK_DRIVERS, ArmSpec
+
+MACHINE = "machine"
+
+
+def command_of(experiment: str, arm: ArmSpec, arms: Sequence[ArmSpec]) -> str:
+    """The ``docker run`` line of an arm; a name stands in it only where something refers to it."""
+    shared = any(other.target == arm.key for other in arms)
+    return run_line(
+        arm,
+        name=container_name(experiment, arm.key) if shared or arm.mode in NETWORK_DRIVERS else None,
+        network=network_name(experiment, arm.mode) if arm.mode in NETWORK_DRIVERS else None,
+        target_name=container_name(experiment, arm.target) if arm.target else None,
+    )
+
+
+def first_columns(experiment: str, arms: Sequence[ArmSpec]) -> tuple[Column, ...]:
+    """The machine's column, then one for each arm, waiting."""
+    return (
+        Column(MACHINE, MACHINE, "this machine"),
+        *(
+            Column(
+                arm.key,
+                arm.mode,
+                arm.key,
+                command=command_of(experiment, arm, arms),
+                status=ArmStatus.WAITING,
+                target=arm.target,
+                port=arm.port,
+            )
+            for arm in arms
+        ),
+    )

@@ -1,0 +1,121 @@
+"""The append-only record of an experiment, and the view that follows from it.
+
+The live view is this fold at the head; a replay is the same fold stopped earlier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import msgspec
+
+from dashboard.core.experiments.messages import Column
+from dashboard.core.experiments.stream import ExperimentHead
+from dashboard.core.namespaces.delta import Changes, apply
+from dashboard.core.namespaces.state import NamespaceState
+
+
+class Source(StrEnum):
+    """Who or what caused an entry."""
+
+    PERSON = "person"
+    LAB = "lab"
+    ENGINE = "engine"
+    KERNEL = "kernel"
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why an entry was written.
+
+    ``detail`` names the event (``network connect``, ``address eth0``); ``actor`` the process
+    or person, where known.
+    """
+
+    source: Source
+    detail: str = ""
+    actor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What an entry says. None and empty mean "nothing of the kind".
+
+    ``states`` replaces what is known of columns (a first look, or a fresh one after a gap);
+    ``changes`` goes on from it; ``forgotten`` columns stay, but their state is no more.
+    ``columns`` sets heads; ``removed`` ends columns.
+    """
+
+    head: ExperimentHead | None = None
+    columns: tuple[Column, ...] = ()
+    states: dict[str, NamespaceState] = field(default_factory=dict)
+    changes: dict[str, Changes] = field(default_factory=dict)
+    forgotten: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One numbered entry; ``at`` in seconds since the epoch, ``text`` for a person ('' : not shown)."""
+
+    seq: int
+    at: float
+    cause: Cause
+    facts: Facts
+    text: str = ""
+    about: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """An experiment as it is after the entry ``seq``."""
+
+    seq: int = 0
+    head: ExperimentHead | None = None
+    columns: tuple[Column, ...] = ()
+    states: dict[str, NamespaceState] = field(default_factory=dict)
+
+
+def advance(view: View, entry: Entry) -> View:
+    """The view after one more entry. Entries come in order; one already known changes nothing."""
+    if entry.seq <= view.seq:
+        return view
+    facts = entry.facts
+    columns = view.columns
+    if facts.columns or facts.removed:
+        new = {column.key: column for column in facts.columns}
+        kept = [new.pop(column.key, column) for column in columns if column.key not in facts.removed]
+        columns = (*kept, *new.values())
+    states = view.states
+    if facts.states or facts.changes or facts.removed or facts.forgotten:
+        gone = {*facts.removed, *facts.forgotten}
+        states = {key: state for key, state in states.items() if key not in gone}
+        states.update(facts.states)
+        for key, changes in facts.changes.items():
+            if key in states:
+                states[key] = apply(states[key], changes)
+    return View(entry.seq, facts.head or view.head, columns, states)
+
+
+def replay(entries: Iterable[Entry], view: View | None = None) -> View:
+    """The view after all ``entries``, from ``view`` on."""
+    view = view or View()
+    for entry in entries:
+        view = advance(view, entry)
+    return view
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Facts)
+
+
+def encode_facts(facts: Facts) -> str:
+    """The facts as JSON text for the database."""
+    return _encoder.encode(facts).decode()
+
+
+def decode_facts(text: str | bytes) -> Facts:
+    """The facts back from JSON text; msgspec.ValidationError if they are malformed."""
+    return _decoder.decode(text)

@@ -1,0 +1,185 @@
+"""What a browser is told: a snapshot, then numbered patches. Rows are computed here, once.
+
+A row's id is ``section/key/field``. A patch carries only what changed; ``base`` is the
+sequence number that it applies to: a browser that is elsewhere asks again by reconnecting.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from dashboard.core.experiments.messages import Check, Column, Relation, Row
+from dashboard.core.experiments.picture import DrawnPath, Picture
+
+PROTOCOL_VERSION = 1
+
+
+class Phase(StrEnum):
+    """Where an experiment stands."""
+
+    WAITING = "waiting"  # asked for, the lab has not begun
+    PREPARING = "preparing"  # image or networks
+    LAUNCHING = "launching"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    FAILED = "failed"  # no arm could be launched
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentHead:
+    """What stands above the columns. Times in seconds since the epoch.
+
+    ``problem`` says what is wrong now (engine away, disk full) and since when; ``proof`` what was
+    looked at after the cleanup; ``as_it_was`` is set where a stopped experiment is shown as it was then.
+    ``round`` counts the launches asked for, from 1 on.
+    """
+
+    id: str
+    title: str
+    image: str
+    port: int
+    phase: Phase
+    created_at: float
+    started_at: float | None = None
+    stopped_at: float | None = None
+    engine: str = ""
+    private: bool = False
+    notice: str = ""
+    progress: str = ""
+    fraction: float | None = None
+    problem: str = ""
+    problem_since: float | None = None
+    proof: tuple[Check, ...] = ()
+    as_it_was: float | None = None
+    round: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineItem:
+    """One line of what happened. ``offset_s`` counts from the first entry."""
+
+    seq: int
+    at: float
+    offset_s: float
+    text: str
+    cause: str
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything, as it is at ``seq``."""
+
+    seq: int
+    experiment: ExperimentHead
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    wide: Picture
+    narrow: Picture
+    timeline: tuple[TimelineItem, ...]
+    paths: tuple[DrawnPath, ...] = ()
+    type: Literal["snapshot"] = "snapshot"
+    v: int = PROTOCOL_VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedRow:
+    """A row to set, behind the row ``after`` (empty: first)."""
+
+    id: str
+    after: str
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class RowPatch:
+    """Rows to set, in order, and ids to remove (removed first)."""
+
+    set: tuple[PlacedRow, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """The way from ``base`` to ``seq``. None: not changed."""
+
+    base: int
+    seq: int
+    rows: RowPatch
+    experiment: ExperimentHead | None = None
+    columns: tuple[Column, ...] | None = None
+    wide: Picture | None = None
+    narrow: Picture | None = None
+    timeline: tuple[TimelineItem, ...] = ()
+    paths: tuple[DrawnPath, ...] | None = None
+    type: Literal["patch"] = "patch"
+    v: int = PROTOCOL_VERSION
+
+
+def row_id(row: Row) -> str:
+    """The row's id in patches and in the page."""
+    return f"{row.section}/{row.key}/{row.field}"
+
+
+def diff_rows(before: tuple[Row, ...], after: tuple[Row, ...]) -> RowPatch:
+    """The patch that turns ``before`` into ``after``; ids are unique in each.
+
+    A row whose predecessor changed only because others came or went is not sent again; one whose place
+    among the others changed is removed and set anew.
+    """
+    old = {row_id(row): row for row in before}
+    new_ids = [row_id(row) for row in after]
+    moved = _moved(old, new_ids)
+    placed = []
+    previous = ""
+    for identity, row in zip(new_ids, after, strict=True):
+        if identity in moved or old.get(identity) != row:
+            placed.append(PlacedRow(identity, previous, row))
+        previous = identity
+    kept = set(new_ids) - moved
+    return RowPatch(tuple(placed), tuple(identity for identity in old if identity not in kept))
+
+
+def _moved(before: Iterable[str], after: Iterable[str]) -> set[str]:
+    """The fewest ids of both that must move, so that all others are in order: those outside a longest
+    increasing subsequence (patience sorting)."""
+    place = {identity: number for number, identity in enumerate(before)}
+    common = [identity for identity in after if identity in place]
+    ends: list[int] = []
+    last: list[str] = []
+    predecessor: dict[str, str | None] = {}
+    for identity in common:
+        length = bisect_left(ends, place[identity])
+        predecessor[identity] = last[length - 1] if length else None
+        ends[length : length + 1] = [place[identity]]
+        last[length : length + 1] = [identity]
+    moved = set(common)
+    step = last[-1] if last else None
+    while step is not None:
+        moved.discard(step)
+        step = predecessor[step]
+    return moved
+
+
+def apply_rows(rows: tuple[Row, ...], patch: RowPatch) -> tuple[Row, ...]:
+    """What a browser does with a patch; the property test holds it against ``diff_rows``."""
+    gone = set(patch.remove)
+    result = [row for row in rows if row_id(row) not in gone]
+    for placed in patch.set:
+        index = next((n for n, row in enumerate(result) if row_id(row) == placed.id), None)
+        if index is not None:
+            result[index] = placed.row
+            continue
+        behind = next((n for n, row in enumerate(result) if row_id(row) == placed.after), -1)
+        result.insert(behind + 1, placed.row)
+    return tuple(result)
+
+
+def changed_relation(row: Row) -> bool:
+    """Whether "differences only" shows the row."""
+    return row.relation is not Relation.SAME

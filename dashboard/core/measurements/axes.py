@@ -1,0 +1,68 @@
+"""Axes of drawings: round ticks, on a linear or a logarithmic scale, and where a value stands."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from dashboard.core.measurements.formatting import MINUS, fixed
+
+#: Reports come from elsewhere: no axis is longer or shorter than this, either way.
+MOST, LEAST = 1e12, 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A line across the axis, with its text."""
+
+    at: str
+    text: str
+
+
+def place(value: float) -> str:
+    """A share of the axis as SVG takes it, whatever the locale."""
+    return f"{value * 100:.2f}%"
+
+
+def choose_ticks(low: float, high: float, wanted: int = 4) -> tuple[float, ...]:
+    """Round numbers from below ``low`` to above ``high``, about ``wanted`` steps of 1, 2 or 5 times a power of ten."""
+    width = (high - low) or 1.0
+    rough = width / wanted
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return tuple(number * step for number in range(first, max(last, first + 1) + 1))
+
+
+def _bound(value: float) -> float:
+    return min(max(value, -MOST), MOST) if abs(value) > LEAST else 0.0
+
+
+def _tick_text(value: float, step: float) -> str:
+    digits = max(0, -math.floor(math.log10(step) + 1e-9))
+    text = fixed(abs(value), digits)
+    return text if float(text) == 0 else f"{'+' if value > 0 else MINUS}{text}"
+
+
+def lay_out_axis(values: Sequence[float]) -> tuple[Callable[[float], str], str, tuple[Tick, ...]]:
+    """The axis of differences: where a value stands, where zero does, and its ticks. What is larger than ``MOST``
+    stands there."""
+    bounded = [_bound(value) for value in values]
+    numbers = choose_ticks(min(0.0, *bounded), max(0.0, *bounded))
+    low, width, step = numbers[0], numbers[-1] - numbers[0], numbers[1] - numbers[0]
+
+    def at(value: float) -> str:
+        return place((_bound(value) - low) / width)
+
+    return at, at(0.0), tuple(Tick(at(value), _tick_text(value, step)) for value in numbers)
+
+
+def log_ticks(low: float, high: float) -> tuple[float, ...]:
+    """1, 2 and 5 times powers of ten around ``low`` to ``high``, both above 0; fewer where there are many decades."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    factors = (1.0, 2.0, 5.0) if last - first <= 2 else (1.0, 3.0) if last - first <= 3 else (1.0,)
+    found = [factor * 10.0**power for power in range(first, last + 1) for factor in factors]
+    start = max((number for number, value in enumerate(found) if value <= low), default=0)
+    end = next((number for number, value in enumerate(found) if value >= high), len(found) - 1)
+    return tuple(found[start : max(end, start + 1) + 1])

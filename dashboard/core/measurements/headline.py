@@ -1,0 +1,138 @@
+"""The one sentence above a measurement: what the intervals prove, and no more than that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dashboard.core.measurements.measurement import ComparisonResult, Measurement, Probe, SeriesResult
+from dashboard.core.paths.model import PathKind
+
+_CROSSES_BRIDGE = frozenset({PathKind.BRIDGE_ADDRESS, PathKind.PUBLISHED_DNAT})
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """``sentence`` with its full stop; ``evidence`` has the figures that prove it, empty where it claims nothing.
+
+    ``decided`` is False for a sentence that only says that there is nothing to say.
+    """
+
+    sentence: str
+    evidence: str = ""
+    decided: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    series: SeriesResult
+    kind: str
+    result: ComparisonResult
+    low: float
+    high: float
+
+
+def kind_of(path: str) -> str:
+    """``published-proxy`` of ``published-proxy-ipv6``."""
+    return path.removesuffix("-ipv6")
+
+
+def label_of(one: SeriesResult) -> str:
+    """``bridge/published-proxy``: what a series is called within its probe."""
+    return f"{one.column}/{one.path}"
+
+
+def probes_of(measurement: Measurement) -> tuple[Probe, ...]:
+    """The probes of a run, in the order of its series."""
+    return tuple(dict.fromkeys(one.probe for one in measurement.series))
+
+
+def write_headline(measurement: Measurement, probe: Probe | None = None) -> Headline:
+    """What the comparisons of one probe prove; without ``probe``, of the first probe that proves something."""
+    if probe is None:
+        found = [write_headline(measurement, one) for one in probes_of(measurement)]
+        return next((one for one in found if one.decided), found[0] if found else _of_nothing(measurement))
+    series = {one.key: one for one in measurement.series if one.probe is probe and one.n}
+    if not series:
+        return _of_nothing(measurement)
+    if len(series) == 1:
+        return Headline(f"Only {label_of(next(iter(series.values())))} was measured: there is nothing to compare with.")
+    compared = [
+        _Compared(series[one.other], kind_of(series[one.other].path), one, *one.ci95_us)
+        for one in measurement.comparisons
+        if one.probe is probe and one.other in series and one.baseline in series and one.ci95_us is not None
+    ]
+    if not compared:
+        return Headline("Too few blocks yet: ten pairs are needed for an interval.")
+    baseline = series[compared[0].result.baseline]
+    return _of_proxy(baseline, compared) or _of_bridge(baseline, compared) or _of_order(baseline, compared)
+
+
+def _of_nothing(measurement: Measurement) -> Headline:
+    over = measurement.stopped is not None or measurement.stop_reason
+    return Headline("Nothing could be measured." if over else "Nothing has been measured yet.")
+
+
+def _span(low: float, high: float) -> str:
+    return f"{low:.1f} to {high:.1f} µs"
+
+
+def _of_proxy(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline | None:
+    """docker-proxy, where what it adds to the other ways is more than what they add to the baseline, even with the
+    ends of the intervals that lie nearest to each other."""
+    proxied = [one for one in compared if one.kind == PathKind.PUBLISHED_PROXY]
+    others = [one for one in compared if one.kind in _CROSSES_BRIDGE]
+    if not proxied or any(one.result.verdict != "slower" for one in proxied):
+        return None
+    least = min(one.low for one in proxied)
+    most = max(0.0, *(one.high for one in others)) if others else 0.0
+    if least <= 2 * most:
+        return None
+    adds = f"docker-proxy adds at least {least:.1f} µs to the median"
+    kind = kind_of(baseline.path)
+    if kind == PathKind.LOOPBACK and any(one.kind == PathKind.BRIDGE_ADDRESS for one in others):
+        evidence = f"{adds}, the way over the bridge without it at most {most:.1f} µs."
+        return Headline("docker-proxy is the cost, not the bridge.", evidence, decided=True)
+    if kind == PathKind.BRIDGE_ADDRESS and any(one.kind == PathKind.PUBLISHED_DNAT for one in others):
+        evidence = f"{adds}, address translation (DNAT) at most {most:.1f} µs."
+        return Headline("docker-proxy is the cost, not DNAT.", evidence, decided=True)
+    if kind in _CROSSES_BRIDGE:
+        return Headline("docker-proxy is the cost.", f"{adds}: the baseline crosses the same bridge.", decided=True)
+    return None
+
+
+def _of_bridge(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline | None:
+    """The bridge, where nothing but ways to containers' own addresses stands against loopback."""
+    if kind_of(baseline.path) != PathKind.LOOPBACK:
+        return None
+    rest = [one for one in compared if one.kind != PathKind.LOOPBACK]
+    if not rest or any(one.kind != PathKind.BRIDGE_ADDRESS or one.result.verdict != "slower" for one in rest):
+        return None
+    span = _span(min(one.low for one in rest), max(one.high for one in rest))
+    return Headline(f"The bridge costs {span} at the median.", "Every interval lies above zero.", decided=True)
+
+
+def _of_order(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline:
+    name = label_of(baseline)
+    counts = {word: sum(one.result.verdict == word for one in compared) for word in ("slower", "faster", "same")}
+    open_ones = len(compared) - sum(counts.values())
+    if counts["same"] == len(compared):
+        within = max(max(abs(one.low), abs(one.high)) for one in compared)
+        many = "No path differs" if len(compared) > 1 else f"{label_of(compared[0].series)} does not differ"
+        return Headline(f"{many} from {name} by more than {within:.1f} µs.", "95 % intervals.", decided=True)
+    moved = [one for one in compared if one.result.verdict in {"slower", "faster"}]
+    if not moved:
+        return Headline(f"The blocks do not tell {'these paths' if len(compared) > 1 else 'the two paths'} apart.")
+    if len(moved) == 1:
+        one = moved[0]
+        low, high = sorted((abs(one.low), abs(one.high)))
+        sentence = f"{label_of(one.series)} is {one.result.verdict} than {name} by {_span(low, high)}."
+        return Headline(sentence, f"{one.result.cause[:1].upper()}{one.result.cause[1:]}.".lstrip("."), decided=True)
+    said = [f"{counts[word]} {word}" for word in ("slower", "faster", "same") if counts[word]]
+    said += [f"{open_ones} not decided"] if open_ones else []
+    slowest = max(compared, key=lambda one: one.low)
+    apart = all(one is slowest or one.high < slowest.low for one in compared)
+    evidence = ""
+    if apart and slowest.result.verdict == "slower":
+        evidence = f"The slowest is {label_of(slowest.series)}, by {_span(slowest.low, slowest.high)}."
+    return Headline(f"Of {len(compared)} paths against {name}: {', '.join(said)}.", evidence, decided=True)

@@ -1,0 +1,229 @@
+"""What is measured, with which options, and the shape ``measurement/1`` that leaves the program.
+
+Times are microseconds from ``time.perf_counter_ns`` (CLOCK_MONOTONIC), so a stepped wall clock changes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+DEFAULT_PAYLOAD_BYTES = 64
+STREAM_PAYLOAD_BYTES = 65_536
+MOST_PAYLOAD_BYTES = 1_048_576
+MOST_DATAGRAM_BYTES = 65_507  # 65,535 less the IPv4 and UDP headers (RFC 768, RFC 791)
+LEAST_SECONDS, MOST_SECONDS = 0.5, 3600.0
+LEAST_RATE, MOST_RATE = 1.0, 100_000.0
+MOST_SERIES = 64
+MOST_REASONS = 3
+
+
+class Probe(StrEnum):
+    """What is timed on a path."""
+
+    TCP_RR = "tcp-rr"  # request and response on one connection
+    TCP_CRR = "tcp-crr"  # connect, request, response, close
+    UDP_RR = "udp-rr"
+    HTTP = "http"  # GET on a kept connection, to the container's own server
+    DNS = "dns"  # a lookup through the column's own resolver
+    TCP_STREAM = "tcp-stream"  # throughput; the time is that for one payload
+
+
+#: Answered by a responder of ours in the server's namespace.
+ANSWERED_BY_US = frozenset({Probe.TCP_RR, Probe.TCP_CRR, Probe.UDP_RR, Probe.TCP_STREAM})
+
+
+class Stop(StrEnum):
+    """Why a run ended."""
+
+    NARROW = "narrow"  # every interval is as narrow as asked
+    TIME = "time"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to measure. ``payload_bytes`` each way, 0 for the probe's default; ``rate`` in requests per second
+    counts times from when a request should have been sent, None asks again as soon as it is answered;
+    ``width_us`` ends the run once every interval is that narrow; ``same_within_us`` is the size below which a
+    difference does not matter, None for ``core.measurements.verdicts.default_margin``; ``lookup_name`` is asked by ``dns``.
+    """
+
+    seconds: float = 10.0
+    payload_bytes: int = 0
+    rate: float | None = None
+    under_load: bool = False
+    width_us: float | None = None
+    same_within_us: float | None = None
+    timeout_s: float = 1.0
+    lookup_name: str = "localhost"
+    http_path: str = "/"
+
+    def payload_of(self, probe: Probe) -> int:
+        """Bytes of one request."""
+        return self.payload_bytes or (STREAM_PAYLOAD_BYTES if probe is Probe.TCP_STREAM else DEFAULT_PAYLOAD_BYTES)
+
+
+def check_options(options: Options, probes: Sequence[Probe], series: int = 2) -> tuple[str, ...]:
+    """What cannot be done, a sentence each; nothing where all is well. Takes any numbers, NaN too."""
+    found: list[str] = []
+    asked = set(probes)
+    if not LEAST_SECONDS <= options.seconds <= MOST_SECONDS:
+        found.append(f"A run takes {LEAST_SECONDS:g} to {MOST_SECONDS:g} seconds, not {options.seconds:g}.")
+    if not 0 <= options.payload_bytes <= MOST_PAYLOAD_BYTES:
+        found.append(f"A payload has 1 to {MOST_PAYLOAD_BYTES} bytes, not {options.payload_bytes}.")
+    elif Probe.UDP_RR in asked and options.payload_bytes > MOST_DATAGRAM_BYTES:
+        found.append(f"A datagram carries at most {MOST_DATAGRAM_BYTES} bytes, not {options.payload_bytes}.")
+    if options.rate is not None:
+        found += _check_rate(options, asked)
+    if options.under_load and (beside := asked - {Probe.TCP_RR, Probe.TCP_CRR, Probe.UDP_RR}):
+        names = ", ".join(sorted(beside))
+        found.append(f"Under load works with tcp-rr, tcp-crr and udp-rr, not with {names}.")
+    for name, value in (("interval", options.width_us), ("limit for the same", options.same_within_us)):
+        if value is not None and not (math.isfinite(value) and value > 0):
+            found.append(f"The {name} must be a positive number of microseconds, not {value:g}.")
+    if not 0.05 <= options.timeout_s <= 30:
+        found.append(f"A request may wait 0.05 to 30 seconds, not {options.timeout_s:g}.")
+    if not 1 <= series <= MOST_SERIES:
+        found.append("There is no path to measure." if series < 1 else f"At most {MOST_SERIES} series, not {series}.")
+    return tuple(found)
+
+
+def no_path_sentence(reasons: Sequence[str]) -> str:
+    """Why there is nothing to measure, from the reasons of the paths that do not exist, and what helps."""
+    why = "; ".join(list(dict.fromkeys(reasons))[:MOST_REASONS]) or "no arm runs"
+    return f"There is no path to measure: {why}. Add an arm in host or bridge mode."
+
+
+def _check_rate(options: Options, asked: set[Probe]) -> list[str]:
+    rate = options.rate or 0.0
+    if not LEAST_RATE <= rate <= MOST_RATE:
+        return [f"A rate is {LEAST_RATE:g} to {MOST_RATE:,.0f} requests per second, not {rate:,g}."]
+    if Probe.TCP_STREAM in asked:
+        return ["tcp-stream sends as fast as it can: it has no rate."]
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One stretch of requests of one series. ``round`` pairs it with the other series' blocks.
+
+    ``center_us`` is what is compared: the median, for tcp-stream the mean time of one payload. ``histogram`` is
+    HdrHistogram V2, compressed, in nanoseconds. ``error`` is a sentence: the block ended before its time,
+    is kept with what it has and left out of comparisons. ``note`` is a remark on a block that counts.
+    """
+
+    series: str
+    round: int
+    started_s: float
+    duration_s: float
+    n: int = 0
+    center_us: float = 0.0
+    p50_us: float = 0.0
+    p90_us: float = 0.0
+    p99_us: float = 0.0
+    p999_us: float = 0.0
+    max_us: float = 0.0
+    mean_us: float = 0.0
+    bytes_per_s: float | None = None
+    reconnects: int = 0
+    histogram: bytes = b""
+    error: str = ""
+    note: str = ""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it takes part in comparisons."""
+        return not self.error and self.n > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where and when it was measured. What could not be read is empty or None. ``cores_awake``: idle cores were kept
+    from sleeping meanwhile, so that no figure contains a core's way out of it."""
+
+    kernel: str = ""
+    machine: str = ""
+    cpu_model: str = ""
+    cores: int = 0
+    client_core: int | None = None
+    responder_core: int | None = None
+    governor: str = ""
+    cores_awake: bool | None = None
+    virtualisation: str = ""
+    python: str = ""
+    engine: str = ""
+    engine_api: str = ""
+    userland_proxy: bool | None = None
+    firewall_backend: str = ""
+    mtu: dict[str, int] = field(default_factory=dict)
+    offloads: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    load_before: tuple[float, float, float] | None = None
+    load_after: tuple[float, float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesResult:
+    """All blocks of one path and probe. ``key`` is ``COLUMN/PATH``, with ``/PROBE`` behind it where a run has
+    several probes. A path that does not exist has ``n`` 0 and ``unavailable``."""
+
+    column: str
+    path: str
+    probe: Probe
+    n: int
+    p50_us: float | None
+    p90_us: float | None
+    p99_us: float | None
+    p999_us: float | None
+    max_us: float | None
+    mean_us: float | None
+    key: str = ""
+    title: str = ""
+    client: str = ""
+    target: str = ""
+    hops: tuple[str, ...] = ()
+    blocks: int = 0
+    failed_blocks: int = 0
+    errors: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    bytes_per_s: float | None = None
+    unavailable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonResult:
+    """``other`` against ``baseline`` (keys of series), paired by round. ``verdict`` is slower, faster, same or
+    inconclusive; ``cause`` one line where the state proves it."""
+
+    baseline: str
+    other: str
+    probe: Probe
+    delta_us: float | None
+    ci95_us: tuple[float, float] | None
+    verdict: str
+    reason: str
+    rounds: int = 0
+    within_us: float | None = None
+    p99_delta_us: float | None = None
+    p99_ci95_us: tuple[float, float] | None = None
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """``measurement/1``. ``complete`` is False for a run that was cancelled or killed."""
+
+    environment: Environment
+    series: tuple[SeriesResult, ...]
+    comparisons: tuple[ComparisonResult, ...]
+    schema: str = "measurement/1"
+    options: Options = field(default_factory=Options)
+    seed: int = 0
+    started_at: str = ""
+    elapsed_s: float = 0.0
+    stopped: Stop | None = None
+    stop_reason: str = ""
+    complete: bool = True

@@ -1,0 +1,16 @@
+"""What makes series of different runs comparable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dashboard.core.measurements.measurement import Options
+from dashboard.core.measurements.schedule import Series
+
+
+def series_signature(one: Series, modes: Mapping[str, str], options: Options) -> str:
+    """Mode, path, probe, payload, rate and load, in words: ``bridge published-dnat tcp-rr 64B closed idle``."""
+    rate = f"{options.rate:g}/s" if options.rate else "closed"
+    load = "loaded" if options.under_load else "idle"
+    mode = modes.get(one.path.server, one.path.server)
+    return f"{mode} {one.path.name} {one.probe} {options.payload_of(one.probe)}B {rate} {load}"

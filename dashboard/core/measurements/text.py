@@ -1,0 +1,59 @@
+"""A measurement as plain text for a terminal: one line per series, a small bar for its median, then the verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dashboard.core.comparison.text_table import printable
+from dashboard.core.measurements.measurement import ComparisonResult, Measurement, SeriesResult
+
+BAR = 24
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+def bar(value: float, largest: float, width: int = BAR) -> str:
+    """A bar of up to ``width`` cells, to an eighth of a cell."""
+    if largest <= 0:
+        return ""
+    eighths = round(max(0.0, min(1.0, value / largest)) * width * 8)
+    full, rest = divmod(eighths, 8)
+    return "█" * full + (EIGHTHS[rest] if rest else "")
+
+
+def micros(value: float | None) -> str:
+    """Microseconds with one decimal; a dash for nothing."""
+    return "-" if value is None else f"{value:.1f}"
+
+
+def _series_line(one: SeriesResult, width: int, largest: float) -> str:
+    name = (one.key or f"{one.column}/{one.path}").ljust(width)
+    if one.unavailable:
+        return f"{name}  not here: {printable(one.unavailable)}"
+    if not one.n:
+        return f"{name}  nothing measured: {printable('; '.join(one.errors))}"
+    figures = "".join(micros(value).rjust(10) for value in (one.p50_us, one.p90_us, one.p99_us, one.p999_us))
+    return f"{name}{figures}{one.n:10}  {bar(one.p50_us or 0.0, largest)}"
+
+
+def say_comparison(one: ComparisonResult) -> str:
+    """The verdict as a sentence with its interval."""
+    if one.delta_us is None or one.ci95_us is None:
+        return f"{one.other} against {one.baseline}: {one.verdict}, {printable(one.reason)}."
+    low, high = one.ci95_us
+    interval = f"{one.delta_us:+.2f} µs, 95 % interval [{low:+.2f}, {high:+.2f}]"
+    why = one.cause or printable(one.reason)
+    return f"{one.other} against {one.baseline}: {interval}: {one.verdict}{f'; {why}' if why else ''}."
+
+
+def measurement_text(found: Measurement) -> str:
+    """The table, the verdicts, and why it ended."""
+    names: Sequence[str] = [one.key or f"{one.column}/{one.path}" for one in found.series]
+    width = max([len(name) for name in names], default=6) + 1
+    largest = max([one.p50_us or 0.0 for one in found.series], default=0.0)
+    heads = "".join(head.rjust(10) for head in ("p50 µs", "p90 µs", "p99 µs", "p99.9 µs", "n"))
+    lines = [f"{'path'.ljust(width)}{heads}"]
+    lines += [_series_line(one, width, largest) for one in found.series]
+    lines.append("")
+    lines += [say_comparison(one) for one in found.comparisons]
+    lines += ["", f"{found.stop_reason or 'Not finished.'} Seed {found.seed}, {found.elapsed_s:.1f} s."]
+    return "\n".join(lines)

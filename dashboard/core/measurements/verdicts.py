@@ -1,0 +1,215 @@
+"""What the blocks say: paired differences, their intervals, a verdict, and when enough is known."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from dashboard.core.measurements.measurement import Block, Options, Stop
+from dashboard.core.measurements.statistics import (
+    Interval,
+    median,
+    percentile,
+    resampled_medians,
+    small_sample_confidence,
+)
+
+LEAST_ROUNDS = 10
+LEAST_ROUNDS_TO_STOP = 20
+LEAST_FOR_P99 = 200
+CONFIDENCE = 0.95
+#: A verdict asks for more than the interval that is shown: a run has several comparisons.
+VERDICT_CONFIDENCE = 0.99
+_SMALLEST_MARGIN_US = 0.2
+_MARGIN_SHARE = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Slower:
+    """The other one takes ``by_us`` longer."""
+
+    by_us: float
+
+
+@dataclass(frozen=True, slots=True)
+class Faster:
+    """The other one takes ``by_us`` less."""
+
+    by_us: float
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """Whatever difference there is lies within ``within_us``, and that is too little to matter."""
+
+    within_us: float
+
+
+@dataclass(frozen=True, slots=True)
+class Inconclusive:
+    """The blocks do not decide; ``reason`` is a sentence without its full stop."""
+
+    reason: str
+
+
+Verdict = Slower | Faster | Same | Inconclusive
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The median of the paired differences, its 95 % interval and what follows. ``delta_us`` is None without pairs,
+    the interval None with fewer than ``LEAST_ROUNDS``. ``p99`` fields: the same of the blocks' p99."""
+
+    verdict: Verdict
+    rounds: int
+    delta_us: float | None = None
+    ci95_us: Interval | None = None
+    p99_delta_us: float | None = None
+    p99_ci95_us: Interval | None = None
+
+
+def default_margin(baseline_us: float) -> float:
+    """The difference that does not matter: 1 % of the baseline's median, at least 0.2 µs."""
+    return max(_SMALLEST_MARGIN_US, _MARGIN_SHARE * baseline_us)
+
+
+def pair_blocks(baseline: Sequence[Block], other: Sequence[Block]) -> list[tuple[Block, Block]]:
+    """Blocks of the same round that both count, in the order of the rounds."""
+    others = {one.round: one for one in other if one.counts}
+    mine = {one.round: one for one in baseline if one.counts}
+    return [(mine[number], others[number]) for number in sorted(mine.keys() & others.keys())]
+
+
+def _between(medians: Sequence[float], size: int, confidence: float) -> Interval:
+    outside = (1 - small_sample_confidence(confidence, size)) / 2 * 100
+    return Interval(percentile(medians, outside), percentile(medians, 100 - outside))
+
+
+def median_interval(
+    differences: Sequence[float], source: random.Random, *, confidence: float = CONFIDENCE, rounds: int = 2000
+) -> Interval:
+    """The bootstrap interval of the median of paired differences, corrected for few of them."""
+    return _between(resampled_medians(differences, source, rounds), len(differences), confidence)
+
+
+def judge_differences(
+    differences: Sequence[float], margin_us: float, source: random.Random, *, rounds: int = 2000
+) -> Judgement:
+    """The verdict on differences (other minus baseline, one per round)."""
+    count = len(differences)
+    if count == 0:
+        return Judgement(Inconclusive("no round has a block of both that counts"), 0)
+    delta = median(differences)
+    if count < LEAST_ROUNDS:
+        reason = f"only {count} paired block{'s' if count > 1 else ''}; {LEAST_ROUNDS} are needed"
+        return Judgement(Inconclusive(reason), count, delta)
+    medians = resampled_medians(differences, source, rounds)
+    interval = _between(medians, count, CONFIDENCE)
+    strict = _between(medians, count, VERDICT_CONFIDENCE)
+    return Judgement(decide(delta, interval, strict, margin_us), count, delta, interval)
+
+
+def decide(delta: float, interval: Interval, strict: Interval, margin: float) -> Verdict:
+    """The verdict on a difference with its 95 % and its 99 % interval; below ``margin`` it does not matter."""
+    if -margin <= interval.low and interval.high <= margin:
+        return Same(max(abs(interval.low), abs(interval.high)))
+    if strict.low > 0 and delta >= margin:
+        return Slower(delta)
+    if strict.high < 0 and delta <= -margin:
+        return Faster(-delta)
+    said = f"the interval from {interval.low:+.2f} to {interval.high:+.2f} µs"
+    if 0 in interval:
+        return Inconclusive(f"{said} spans zero and is wider than ±{margin:.2f} µs")
+    if 0 in strict:
+        return Inconclusive(f"{said} leaves zero out by too little: at 99 % it spans zero")
+    return Inconclusive(f"{said} reaches beyond ±{margin:.2f} µs, its middle does not")
+
+
+def judge_blocks(
+    baseline: Sequence[Block],
+    other: Sequence[Block],
+    *,
+    margin_us: float | None = None,
+    seed: int = 1,
+    rounds: int = 2000,
+) -> Judgement:
+    """The verdict on ``other`` against ``baseline``; the same blocks and seed give the same interval."""
+    pairs = pair_blocks(baseline, other)
+    differences = [two.center_us - one.center_us for one, two in pairs]
+    margin = margin_us or default_margin(median(one.center_us for one, _ in pairs) if pairs else 0.0)
+    found = judge_differences(differences, margin, random.Random(seed), rounds=rounds)  # noqa: S311 - statistics
+    tails = [two.p99_us - one.p99_us for one, two in pairs if min(one.n, two.n) >= LEAST_FOR_P99]
+    if not tails:
+        return found
+    p99 = None
+    if len(tails) >= LEAST_ROUNDS:
+        p99 = median_interval(tails, random.Random(seed + 1), rounds=rounds)  # noqa: S311 - statistics
+    return Judgement(found.verdict, found.rounds, found.delta_us, found.ci95_us, median(tails), p99)
+
+
+def name_of(verdict: Verdict) -> str:
+    """``slower``, ``faster``, ``same`` or ``inconclusive``."""
+    return type(verdict).__name__.lower()
+
+
+def reason_of(judgement: Judgement) -> str:
+    """The verdict in words, with its figures."""
+    match judgement.verdict:
+        case Slower(by_us=by):
+            return f"slower by {by:.2f} µs: the interval lies above zero"
+        case Faster(by_us=by):
+            return f"faster by {by:.2f} µs: the interval lies below zero"
+        case Same(within_us=within):
+            return f"no difference beyond {within:.2f} µs"
+        case Inconclusive(reason=reason):
+            return reason
+
+
+def looks_due(rounds: int) -> bool:
+    """Whether to look at the intervals after this many rounds: at 20, then each time a tenth more were run.
+
+    Few looks, and a stop by width alone, never by sign: stopping when a difference shows would find differences
+    where there are none.
+    """
+    if rounds < LEAST_ROUNDS_TO_STOP:
+        return False
+    due = LEAST_ROUNDS_TO_STOP
+    while due < rounds:
+        due += max(1, due // 10)
+    return due == rounds
+
+
+def decide_stop(
+    blocks: Mapping[str, Sequence[Block]],
+    baselines: Mapping[str, str],
+    options: Options,
+    *,
+    rounds: int,
+    elapsed_s: float,
+) -> Stop | None:
+    """Whether to end after ``rounds`` whole rounds. NARROW: the 99 % interval of every series against its baseline is
+    at most ``options.width_us`` wide, so the one that is shown is narrower still; judged by the 95 % interval itself,
+    runs would end when it happens to be too narrow (simulated: it then covers the truth in 93 of 100 runs, not 95).
+    Series without a block that counts are not waited for."""
+    if elapsed_s >= options.seconds:
+        return Stop.TIME
+    if options.width_us is None or not looks_due(rounds):
+        return None
+    widths = []
+    for key, own in blocks.items():
+        baseline = baselines.get(key, key)
+        if key == baseline or not any(one.counts for one in own):
+            continue
+        pairs = pair_blocks(blocks.get(baseline, ()), own)
+        if len(pairs) < LEAST_ROUNDS_TO_STOP:
+            return None
+        differences = [two.center_us - one.center_us for one, two in pairs]
+        interval = median_interval(
+            differences,
+            random.Random(rounds),  # noqa: S311 - statistics
+            confidence=VERDICT_CONFIDENCE,
+            rounds=500,
+        )
+        widths.append(interval.high - interval.low)
+    return Stop.NARROW if widths and max(widths) <= options.width_us else None

@@ -1,0 +1,125 @@
+"""The difference of two observations of one column, and the way back.
+
+``apply(old, delta(old, new)) == new`` for any two observations in canonical order: this is what
+makes a replay equal to what was seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dashboard.core.namespaces.state import (
+    HostsEntry,
+    Interface,
+    Listener,
+    Lookup,
+    NamespaceState,
+    Resolver,
+    Route,
+    interface_key,
+    listener_key,
+    route_key,
+    sorted_interfaces,
+    sorted_listeners,
+    sorted_routes,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What changed between two observations; None and empty mean "as before".
+
+    A changed interface stands in ``interfaces_set`` under its old identity.
+    """
+
+    netns: int | None = None
+    hostname: str | None = None
+    namespaces: dict[str, int] | None = None
+    interfaces_set: tuple[Interface, ...] = ()
+    interfaces_removed: tuple[Interface, ...] = ()
+    routes_added: tuple[Route, ...] = ()
+    routes_removed: tuple[Route, ...] = ()
+    listeners_added: tuple[Listener, ...] = ()
+    listeners_removed: tuple[Listener, ...] = ()
+    resolver: Resolver | None = None
+    resolver_gone: bool = False
+    hosts: tuple[HostsEntry, ...] | None = None
+    sysctls_set: dict[str, str] | None = None
+    sysctls_removed: tuple[str, ...] = ()
+    lookups: tuple[Lookup, ...] | None = None
+
+    def __bool__(self) -> bool:
+        """Whether anything changed."""
+        return self != NOTHING
+
+
+NOTHING = Changes()
+
+
+def _minus[T](left: Iterable[T], right: Iterable[T]) -> tuple[T, ...]:
+    known = set(right)
+    return tuple(item for item in left if item not in known)
+
+
+def _changed[T](before: T, after: T) -> T | None:
+    return None if before == after else after
+
+
+def delta(before: NamespaceState, after: NamespaceState) -> Changes:
+    """What leads from ``before`` to ``after``; falsy when they are equal."""
+    kept = {interface_key(one) for one in after.interfaces}
+    sysctls = {name: value for name, value in after.sysctls.items() if before.sysctls.get(name) != value}
+    return Changes(
+        netns=_changed(before.netns, after.netns),
+        hostname=_changed(before.hostname, after.hostname),
+        namespaces=_changed(before.namespaces, after.namespaces),
+        interfaces_set=_minus(after.interfaces, before.interfaces),
+        interfaces_removed=tuple(one for one in before.interfaces if interface_key(one) not in kept),
+        routes_added=_minus(after.routes, before.routes),
+        routes_removed=_minus(before.routes, after.routes),
+        listeners_added=_minus(after.listeners, before.listeners),
+        listeners_removed=_minus(before.listeners, after.listeners),
+        resolver=_changed(before.resolver, after.resolver),
+        resolver_gone=before.resolver is not None and after.resolver is None,
+        hosts=_changed(before.hosts, after.hosts),
+        sysctls_set=sysctls or None,
+        sysctls_removed=tuple(name for name in before.sysctls if name not in after.sysctls),
+        lookups=_changed(before.lookups, after.lookups),
+    )
+
+
+def _with[T](items: tuple[T, ...], gone: tuple[T, ...], new: tuple[T, ...], key: Callable[[T], Any]) -> tuple[T, ...]:
+    dropped = {key(one) for one in gone} | {key(one) for one in new}
+    return tuple(one for one in items if key(one) not in dropped) + new
+
+
+def apply(state: NamespaceState, changes: Changes) -> NamespaceState:
+    """The observation after ``changes``, in canonical order if ``state`` is. What is not touched stays the same
+    object."""
+    now: dict[str, Any] = {
+        name: value
+        for name in ("netns", "hostname", "resolver", "hosts", "lookups")
+        if (value := getattr(changes, name)) is not None
+    }
+    if changes.resolver_gone:
+        now["resolver"] = None
+    if changes.namespaces is not None:
+        now["namespaces"] = dict(sorted(changes.namespaces.items()))
+    if changes.interfaces_set or changes.interfaces_removed:
+        links = _with(state.interfaces, changes.interfaces_removed, changes.interfaces_set, interface_key)
+        now["interfaces"] = sorted_interfaces(links)
+    if changes.routes_added or changes.routes_removed:
+        now["routes"] = sorted_routes(_with(state.routes, changes.routes_removed, changes.routes_added, route_key))
+    if changes.listeners_added or changes.listeners_removed:
+        held = _with(state.listeners, changes.listeners_removed, changes.listeners_added, _whole_listener)
+        now["listeners"] = sorted_listeners(held)
+    if changes.sysctls_set or changes.sysctls_removed:
+        kept = {name: value for name, value in state.sysctls.items() if name not in changes.sysctls_removed}
+        now["sysctls"] = dict(sorted({**kept, **(changes.sysctls_set or {})}.items()))
+    return replace(state, **now)
+
+
+def _whole_listener(item: Listener) -> Any:
+    return (listener_key(item), item.process, item.container)

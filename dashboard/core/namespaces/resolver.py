@@ -1,0 +1,157 @@
+"""resolv.conf: what it says, where it came from, and whom a name is asked.
+
+Sources: resolv.conf(5), resolver(3); Moby ``daemon/container_operations_unix.go`` and
+``libnetwork/internal/resolvconf`` for what Docker writes into a container.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dashboard.core.modes import NETWORK_DRIVERS, Mode
+from dashboard.core.namespaces.hosts_file import is_address
+from dashboard.core.namespaces.state import HostsEntry, Origin, Resolver
+
+#: Docker's own resolver inside a namespace on a user-defined network.
+DOCKER_SERVER = "127.0.0.11"
+#: What Docker writes where the machine has no server that a container could reach.
+PUBLIC_SERVERS = frozenset({"8.8.8.8", "8.8.4.4", "2001:4860:4860::8888", "2001:4860:4860::8844"})
+
+_ASKED_SERVERS = 3  # MAXNS of resolver(3): further servers are in the file and never asked
+_MOST_VALUES = 64
+_MOST_NDOTS = 15
+
+
+def parse_resolv_conf(text: str, origin: Origin = Origin.OTHER) -> Resolver:
+    """The file as resolver(3) reads it: a keyword starts its line, ``;`` and ``#`` begin comments,
+    ``domain`` and ``search`` exclude each other and the last one wins, options add up, a server that
+    is no address is ignored. All servers are kept, though only the first three are ever asked."""
+    servers: list[str] = []
+    search: tuple[str, ...] = ()
+    options: list[str] = []
+    for line in text.split("\n"):
+        if not line or line[0] in "#; \t":
+            continue
+        keyword, *values = _without_comment(line.split())
+        match keyword:
+            case "nameserver" if values and is_address(values[0]):
+                servers.append(values[0])
+            case "domain" if values:
+                search = (values[0],)
+            case "search":
+                search = tuple(values[:_MOST_VALUES])
+            case "options":
+                options.extend(values)
+            case _:
+                pass
+    return Resolver(tuple(servers[:_MOST_VALUES]), search, tuple(options[:_MOST_VALUES]), origin)
+
+
+def _without_comment(fields: list[str]) -> list[str]:
+    for position, field in enumerate(fields):
+        if field[0] in "#;":
+            return fields[:position] or [""]
+    return fields or [""]
+
+
+def is_loopback(server: str) -> bool:
+    """Whether a server's address is one of the loopback interface."""
+    try:
+        return ipaddress.ip_address(server).is_loopback
+    except ValueError:
+        return False
+
+
+def classify(
+    resolver: Resolver,
+    machine: Resolver,
+    mode: Mode | None,
+    given_dns: Sequence[str] = (),
+    upstream: Resolver | None = None,
+) -> Origin:
+    """Where a column's resolv.conf came from, judged by its servers.
+
+    ``mode`` None is the machine itself. For a ``container`` arm give the mode of the arm whose
+    namespace (and file) it shares where it is known. ``upstream`` is what
+    ``/run/systemd/resolve/resolv.conf`` says on a machine whose own file names only 127.0.0.53:
+    that is the file which Docker starts from on the default bridge and in mode none.
+    """
+    if mode is None:
+        return Origin.MACHINE
+    servers = resolver.nameservers
+    if mode in NETWORK_DRIVERS or mode is Mode.CONTAINER:
+        if servers == (DOCKER_SERVER,):
+            return Origin.DOCKER
+        if mode is not Mode.CONTAINER:
+            return Origin.OTHER
+    if given_dns and servers == tuple(given_dns):
+        return Origin.GIVEN
+    if mode in {Mode.HOST, Mode.CONTAINER} and servers == machine.nameservers:
+        return Origin.COPY
+    if mode is Mode.HOST:
+        return Origin.OTHER
+    return _classify_bridge(servers, _starting_point(machine, upstream))
+
+
+def _starting_point(machine: Resolver, upstream: Resolver | None) -> Resolver:
+    """Docker reads systemd-resolved's list of servers where the machine's file only names its stub."""
+    return upstream if upstream is not None and machine.nameservers == ("127.0.0.53",) else machine
+
+
+def _classify_bridge(servers: tuple[str, ...], machine: Resolver) -> Origin:
+    reachable = tuple(server for server in machine.nameservers if not is_loopback(server))
+    without_ipv6 = tuple(server for server in reachable if ":" not in server)
+    if servers and servers in {reachable, without_ipv6}:
+        return Origin.STRIPPED
+    if servers and PUBLIC_SERVERS.issuperset(servers) and not without_ipv6:
+        return Origin.FALLBACK
+    return Origin.OTHER
+
+
+@dataclass(frozen=True, slots=True)
+class LookupPlan:
+    """How a name is looked up: ``answers`` known without asking (``from_hosts`` tells whether the hosts
+    file gave them), else ``candidates`` to ask ``servers`` for, both in order."""
+
+    answers: tuple[str, ...] = ()
+    from_hosts: bool = False
+    candidates: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
+
+
+def lookup_plan(name: str, hosts: Sequence[HostsEntry], resolver: Resolver) -> LookupPlan:
+    """What the C library does with a name: an address is its own answer, the hosts file comes first, then
+    DNS with the search list. A name with at least ``ndots`` dots is tried as it is first, others last;
+    a final dot switches the search list off. Without any server the local one is asked."""
+    name = name.strip()
+    if is_address(name):
+        return LookupPlan(answers=(name,))
+    wanted = name.casefold()
+    known = dict.fromkeys(entry.address for entry in hosts if any(wanted == one.casefold() for one in entry.names))
+    if known:
+        return LookupPlan(answers=tuple(known), from_hosts=True)
+    if not name.strip("."):
+        return LookupPlan()
+    servers = tuple(dict.fromkeys(resolver.nameservers))[:_ASKED_SERVERS] or ("127.0.0.1",)
+    return LookupPlan(candidates=_candidates(name, resolver), servers=servers)
+
+
+def _candidates(name: str, resolver: Resolver) -> tuple[str, ...]:
+    if name.endswith("."):
+        return (name,)
+    absolute = f"{name}."
+    searched = [f"{name}.{domain.strip('.')}." if domain.strip(".") else absolute for domain in resolver.search]
+    order = [absolute, *searched] if name.count(".") >= _ndots(resolver) else [*searched, absolute]
+    return tuple(dict.fromkeys(order))
+
+
+def _ndots(resolver: Resolver) -> int:
+    """The last ``ndots:N`` of the options, 1 by default and 15 at most."""
+    ndots = 1
+    for option in resolver.options:
+        key, _, value = option.partition(":")
+        if key == "ndots" and value.isascii() and value.isdigit():
+            ndots = min(int(value[:4]), _MOST_NDOTS)
+    return ndots

@@ -1,0 +1,210 @@
+"""A report without the details of the machine: each is replaced by a stand-in, the same one wherever it occurs.
+
+What is same, different or only in one column stays so. Replaced are host names, addresses (``core.reports.anonymisation.pseudonyms``), MAC
+addresses, ids of containers, arguments of commands, values of environment variables, paths of people's files, the
+engine's address, the installation and the author. Kernel, processor, versions, images, ports and names of programs
+stay: without them the figures mean nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from enum import Enum
+from typing import Any
+
+from dashboard.core.experiments.messages import EngineRef
+from dashboard.core.measurements.measurement import Block, Environment
+from dashboard.core.modes import ArmSpec
+from dashboard.core.reports.anonymisation.identifiers import NAMES, Secrets, find_secrets, strings_of
+from dashboard.core.reports.anonymisation.pseudonyms import Pseudonyms
+from dashboard.core.reports.model import ReportContent
+
+REMOVED = "[removed]"
+#: A shorter name is replaced only where a name stands: in a text it may be any word.
+SHORTEST = 3
+#: A longer secret is replaced inside of longer words, too.
+LONG = 8
+
+_IPV4 = r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\w|\.\d)"
+_IPV6 = r"(?<![\w:.])(?=[0-9A-Fa-f:]*:[0-9A-Fa-f]*:)[0-9A-Fa-f:]+(?:(?<=:)(?:\d{1,3}\.){3}\d{1,3})?(?![\w:]|\.\d)"
+_MAC = r"(?<![0-9A-Fa-f:])(?:(?:[0-9A-Fa-f]{2}:){14})?(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}(?![0-9A-Fa-f:])"
+_ID = r"(?<![0-9a-f])(?<!sha256:)[0-9a-f]{12,64}(?![0-9a-f])"
+_PATH = r"(?<![\w:/.])/(?:home|root|Users|srv|opt|mnt|media|data|tmp|var/lib|var/www)/[^\s\"',;:()<>]+"
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """One detail that was replaced, as it stood there and what stands there now, ``count`` times."""
+
+    kind: str
+    before: str
+    after: str
+    count: int
+
+
+def scrub(content: ReportContent) -> tuple[ReportContent, tuple[Removal, ...]]:
+    """The content without the machine's details, and what was removed. Fields of a later version are left out."""
+    scrubber = _Scrubber(content)
+    return scrubber.content(content), scrubber.removals()
+
+
+class _Scrubber:
+    def __init__(self, content: ReportContent) -> None:
+        secrets = find_secrets(content)
+        texts = strings_of(content)
+        self._counts: Counter[tuple[str, str, str]] = Counter()
+        self._known: dict[str, tuple[str, Counter[tuple[str, str, str]]]] = {}
+        self._addresses = Pseudonyms(secrets.networks, secrets.addresses)
+        self._ids: dict[str, str] = {}
+        for identity in sorted(secrets.ids):
+            self._ids.setdefault(identity[:12], f"{len(self._ids) + 1:012x}".ljust(64, "0"))
+        self._paths: dict[str, str] = {}
+        self._fields: dict[type[Any], tuple[str, ...]] = {}
+        self._names = self._name_all(secrets, texts)
+        self._literal = self._literals(secrets)
+        self._pattern = self._compile(secrets, texts)
+
+    # What stands for what.
+
+    def _name_all(self, secrets: Secrets, texts: Iterable[str]) -> dict[str, str]:
+        """Host names and domains, by the whole text of a name's field."""
+        used = set(texts)
+        numbers = (number for number in range(1, 1 << 30) if f"host{number}.example" not in used)
+        named = {}
+        for name in sorted(secrets.names):
+            is_id = len(name) >= 12 and name[:12] in self._ids
+            named[name] = self._ids[name[:12]][: len(name)] if is_id else f"host{next(numbers)}.example"
+        return named
+
+    def _literals(self, secrets: Secrets) -> dict[str, tuple[str, str]]:
+        """Kind and stand-in of each literal that is looked for in every text."""
+        found = {text: ("command", after) for text, after in secrets.commands.items()}
+        found |= {text: ("environment", after) for text, after in secrets.settings.items()}
+        found |= dict.fromkeys(secrets.people, ("author", "somebody"))
+        found |= dict.fromkeys(secrets.installations, ("installation", REMOVED))
+        found |= dict.fromkeys(secrets.endpoints, ("engine", REMOVED))
+        found |= {text: ("host name", after) for text, after in self._names.items() if text not in secrets.words}
+        for mac in secrets.macs:
+            bare = mac.replace(":", "")
+            found[bare] = ("MAC address", self._addresses.mac(mac).replace(":", ""))
+        return {text: said for text, said in found.items() if len(text) >= SHORTEST}
+
+    def _compile(self, secrets: Secrets, texts: Iterable[str]) -> re.Pattern[str]:
+        """One pass over a text. A literal that is nowhere but the whole of a text needs no place in the pattern."""
+        joined = "\0".join(text for text in texts if text not in self._literal)
+        inside = sorted((text for text in self._literal if text in joined), key=lambda text: (-len(text), text))
+        words = [_bounded(text) for text in inside]
+        literal = f"(?P<literal>{'|'.join(words)})|" if words else ""
+        rest = f"(?P<mac>{_MAC})|(?P<inet6>{_IPV6})|(?P<inet>{_IPV4})|(?P<id>{_ID})|(?P<path>{_PATH})"
+        return re.compile(literal + rest)
+
+    # Replacing.
+
+    def text(self, text: str) -> str:
+        """The text with a stand-in for each detail in it."""
+        found = self._known.get(text)
+        if found is None:
+            found = self._known[text] = self._replace(text)
+        self._counts.update(found[1])
+        return found[0]
+
+    def _replace(self, text: str) -> tuple[str, Counter[tuple[str, str, str]]]:
+        counts: Counter[tuple[str, str, str]] = Counter()
+        if text in self._literal:
+            kind, after = self._literal[text]
+            return after, Counter({(kind, text, after): 1})
+
+        def stand_in(match: re.Match[str]) -> str:
+            before = match.group()
+            kind, after = self._stand_in(match.lastgroup or "", before)
+            if after != before:
+                counts[kind, before, after] += 1
+            return after
+
+        return self._pattern.sub(stand_in, text), counts
+
+    def _stand_in(self, group: str, before: str) -> tuple[str, str]:
+        if group == "literal":
+            return self._literal[before]
+        if group == "mac":
+            return "MAC address", self._addresses.mac(before)
+        if group in {"inet", "inet6"}:
+            return "address", self._addresses.address(before)
+        if group == "path":
+            return "path", self._paths.setdefault(before, f"/removed/path{len(self._paths) + 1}")
+        known = self._ids.get(before[:12])
+        return "container id", before if known is None else known[: len(before)]
+
+    def name(self, text: str) -> str:
+        """A field that holds nothing but a name."""
+        after = self._names.get(text)
+        if after is None:
+            return self.text(text)
+        self._counts["host name", text, after] += 1
+        return after
+
+    def value(self, value: Any) -> Any:
+        """The same value without the details."""
+        if isinstance(value, Enum) or value is None:
+            return value
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, tuple):
+            return tuple(self.value(one) for one in value)
+        if isinstance(value, Mapping):
+            return {self.value(key): self.value(one) for key, one in value.items()}
+        if is_dataclass(value) and not isinstance(value, type):
+            return self._record(value)
+        return value
+
+    def _record(self, value: Any) -> Any:
+        if isinstance(value, Environment):
+            return replace(value, mtu=self.value(value.mtu), offloads=self.value(value.offloads))
+        if isinstance(value, EngineRef):
+            return replace(value, name=self.name(value.name), endpoint="")
+        if isinstance(value, Block):
+            return replace(
+                value, series=self.text(value.series), error=self.text(value.error), note=self.text(value.note)
+            )
+        kind = type(value)
+        names = NAMES.get(kind, ())
+        if kind not in self._fields:
+            self._fields[kind] = tuple(one.name for one in fields(kind))
+        said = {name: self._field(getattr(value, name), named=name in names) for name in self._fields[kind]}
+        if isinstance(value, ArmSpec):
+            said["environment"] = {self.text(key): REMOVED for key in value.environment}
+            said["command"] = shortened(value.command)
+        return kind(**said)
+
+    def _field(self, value: Any, *, named: bool) -> Any:
+        if not named or value is None:
+            return self.value(value)
+        return self.name(value) if isinstance(value, str) else tuple(self.name(one) for one in value)
+
+    def content(self, content: ReportContent) -> ReportContent:
+        """The whole content, without author and installation."""
+        found: ReportContent = self._record(replace(content, author="", installation="", version=""))
+        return replace(found, version=content.version, saved_at=content.saved_at)
+
+    def removals(self) -> tuple[Removal, ...]:
+        """What was replaced, the most frequent first within each kind."""
+        ordered = sorted(self._counts.items(), key=lambda item: (item[0][0], -item[1], item[0][1]))
+        return tuple(Removal(kind, before, after, times) for (kind, before, after), times in ordered)
+
+
+def shortened(command: tuple[str, ...]) -> tuple[str, ...]:
+    """The program without its folder, and that there were arguments."""
+    if not command:
+        return ()
+    program = command[0].rsplit("/", 1)[-1] or REMOVED
+    return (program, REMOVED) if len(command) > 1 else (program,)
+
+
+def _bounded(text: str) -> str:
+    """A short literal is a word of its own: it must not be found inside of another."""
+    if len(text) >= LONG:
+        return re.escape(text)
+    return rf"(?<![\w-]){re.escape(text)}(?![\w-])"

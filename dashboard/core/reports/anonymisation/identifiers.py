@@ -1,0 +1,200 @@
+"""What a report says of the machine that it was made on: found before anything is replaced.
+
+Keys and titles of columns, names of our containers and images are ours: they are no secrets, whatever they are like.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from enum import Enum
+from typing import Any
+
+from dashboard.core.experiments.journal import Cause, Source
+from dashboard.core.experiments.messages import Column, ContainerRef, EngineRef
+from dashboard.core.measurements.measurement import Environment, Options
+from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode
+from dashboard.core.namespaces.delta import Changes
+from dashboard.core.namespaces.state import HostsEntry, Interface, Listener, Lookup, NamespaceState, Resolver, Route
+from dashboard.core.paths.model import Path
+from dashboard.core.reports.anonymisation.pseudonyms import Address, Network
+from dashboard.core.reports.model import ReportContent
+
+#: Names that are the same on every machine.
+KNOWN_NAMES = frozenset(
+    """localhost localhost.localdomain localhost4 localhost6 localhost4.localdomain4 localhost6.localdomain6
+    broadcasthost ip6-localhost ip6-loopback ip6-localnet ip6-mcastprefix ip6-allnodes ip6-allrouters ip6-allhosts
+    host.docker.internal gateway.docker.internal kubernetes.docker.internal example.com example.org example.net
+    docker.io index.docker.io registry-1.docker.io ghcr.io quay.io""".split()  # noqa: SIM905 - read as one list
+)
+#: Words of Docker and of Netmodes: a host of this name is renamed where its name stands, not where the word does.
+WORDS = frozenset(
+    """machine docker dockerd containerd nginx busybox linux debian ubuntu server client loopback resolver published
+    address listener network container running stopped engine kernel person netmodes lab owner root host port
+    """.split()  # noqa: SIM905 - read as one list
+) | {str(mode) for mode in Mode}
+#: Fields that hold nothing but names.
+NAMES: dict[type[Any], tuple[str, ...]] = {
+    NamespaceState: ("hostname",),
+    Changes: ("hostname",),
+    HostsEntry: ("names",),
+    Resolver: ("search",),
+    Lookup: ("name",),
+    ArmSpec: ("hostname",),
+    ExperimentSpec: ("names",),
+    Options: ("lookup_name",),
+    Path: ("host_name",),
+}
+SHORT_ARGUMENT = 8
+REMOVED = "[removed]"
+_LONG_ID = re.compile(r"(?<![0-9a-f])(?<!sha256:)[0-9a-f]{64}(?![0-9a-f])")
+_ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}")
+_MAC = re.compile(r"(?<![0-9A-Fa-f:])(?:[0-9a-f]{2}:){5}[0-9a-f]{2}(?![0-9A-Fa-f:])")
+
+
+@dataclass(slots=True)
+class Secrets:
+    """What was found. ``commands`` and ``settings`` map what stands there to what shall; ``words`` are names that are
+    replaced only where a name stands."""
+
+    names: set[str] = field(default_factory=set)
+    words: set[str] = field(default_factory=set)
+    ids: set[str] = field(default_factory=set)
+    macs: set[str] = field(default_factory=set)
+    people: set[str] = field(default_factory=set)
+    installations: set[str] = field(default_factory=set)
+    endpoints: set[str] = field(default_factory=set)
+    commands: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+    networks: set[Network] = field(default_factory=set)
+    addresses: set[Address] = field(default_factory=set)
+
+
+def records_of(value: Any) -> Iterator[Any]:
+    """Every dataclass in a value, the value itself first."""
+    stack = [value]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, (str, bytes, int, float, Enum)) or one is None:
+            continue
+        if isinstance(one, tuple):
+            stack.extend(one)
+        elif isinstance(one, Mapping):
+            stack.extend(one.values())
+        elif is_dataclass(one):
+            yield one
+            stack.extend(getattr(one, part.name) for part in fields(one))
+
+
+def strings_of(value: Any) -> set[str]:
+    """Every different text in a value, keys of mappings too."""
+    found: set[str] = set()
+    stack = [value]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, Enum) or one is None:
+            continue
+        if isinstance(one, str):
+            found.add(one)
+        elif isinstance(one, tuple):
+            stack.extend(one)
+        elif isinstance(one, Mapping):
+            stack.extend((*one, *one.values()))
+        elif is_dataclass(one) and not isinstance(one, Environment):
+            stack.extend(getattr(one, part.name) for part in fields(one))
+    return found
+
+
+def find_secrets(content: ReportContent) -> Secrets:
+    """Everything of the machine's in a content."""
+    found = Secrets()
+    ours: set[str] = set()
+    for one in records_of(content):
+        _look(one, found, ours)
+    if content.author:
+        found.people.add(content.author)
+    if content.installation:
+        found.installations.add(content.installation)
+    known = KNOWN_NAMES | ours | {""}
+    found.names = {name for name in found.names if name.lower() not in known and not _is_address(name)}
+    found.people -= WORDS | ours
+    found.words = {name for name in found.names if name.lower() in WORDS}
+    for text in strings_of(content):
+        found.ids.update(_LONG_ID.findall(text))
+        found.macs.update(_MAC.findall(text))
+        found.addresses.update(_addresses(text))
+    return found
+
+
+def _addresses(text: str) -> Iterator[Address]:
+    for word in _ADDRESS.findall(text):
+        try:
+            yield ipaddress.ip_address(word.strip(".") if "." in word else word)
+        except ValueError:
+            continue
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _look(one: Any, found: Secrets, ours: set[str]) -> None:
+    for name in NAMES.get(type(one), ()):
+        value = getattr(one, name)
+        found.names.update((value,) if isinstance(value, str) else value or ())
+    if isinstance(one, EngineRef):
+        found.names.add(one.name)
+        found.endpoints.update({one.endpoint} - {""})
+    elif isinstance(one, (ContainerRef, Listener)):
+        identity = one.id if isinstance(one, ContainerRef) else one.container
+        if identity:
+            found.ids.add(identity)
+        if isinstance(one, ContainerRef):
+            ours.update({one.name.lower(), one.image.lower()})
+    elif isinstance(one, Column):
+        ours.update({one.key.lower(), one.title.lower()})
+    elif isinstance(one, ArmSpec):
+        _look_at_arm(one, found, ours)
+    elif isinstance(one, Cause) and one.source is Source.PERSON and one.actor:
+        found.people.add(one.actor)
+    elif isinstance(one, Interface):
+        found.networks.update(_networks(f"{a.address}/{a.prefix}" for a in one.addresses))
+    elif isinstance(one, Route):
+        found.networks.update(_networks([one.destination]))
+
+
+def _networks(texts: Any) -> Iterator[Network]:
+    for text in texts:
+        try:
+            network = ipaddress.ip_network(text, strict=False)
+        except ValueError:
+            continue
+        if 8 <= network.prefixlen < network.max_prefixlen - 1:
+            yield network
+
+
+def _look_at_arm(arm: ArmSpec, found: Secrets, ours: set[str]) -> None:
+    ours.update({arm.key.lower(), arm.image.lower()})
+    host, _, rest = arm.image.partition("/")
+    if rest and ("." in host or ":" in host):
+        found.names.add(host.partition(":")[0])
+    found.names.update(one.partition(":")[0] for one in arm.add_host)
+    if arm.command:
+        program = arm.command[0].rsplit("/", 1)[-1] or REMOVED
+        after = f"{program} {REMOVED}" if len(arm.command) > 1 else program
+        for text in (shlex.join(arm.command), " ".join(arm.command)):
+            if text != after:
+                found.commands[text] = after
+        found.commands.update({one: REMOVED for one in arm.command[1:] if len(one) >= SHORT_ARGUMENT})
+    for key, value in arm.environment.items():
+        for text in (f"{key}={value}", shlex.quote(f"{key}={value}")):
+            found.settings[text] = f"{key}={REMOVED}"
+        if len(value) >= SHORT_ARGUMENT:
+            found.settings[value] = REMOVED

@@ -1,0 +1,290 @@
+"""A report as a paged document: texts, tables and drawings in the order of the pages, as plain data.
+
+The typesetter gets nothing else. Long lists are cut with a count; what cannot be printed is a replacement character,
+and a long word has places where it may be broken.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from dashboard.core.experiments.messages import Column, Relation
+from dashboard.core.experiments.picture import Picture
+from dashboard.core.experiments.stream import Snapshot, TimelineItem
+from dashboard.core.measurements.formatting import moment_of, say_offset
+from dashboard.core.measurements.headline import probes_of
+from dashboard.core.measurements.measurement import Probe
+from dashboard.core.reports.charts import (
+    ChartTable,
+    IntervalChart,
+    LineChart,
+    ecdf_chart,
+    interval_chart,
+    latency_table,
+    times_chart,
+)
+from dashboard.core.reports.view import ReportView, RunView
+
+MOST_TEXT = 600
+MOST_NOTES = 12_000
+MOST_ROWS = 150
+MOST_LINES_FIRST, MOST_LINES_LAST = 60, 40
+MOST_ITEMS = 60
+#: A word that is longer may be broken behind every so many characters.
+LONG_WORD = 16
+BREAK = "\u200b"
+UNKNOWN = "\ufffd"
+_WORD = re.compile(rf"[^\s{BREAK}]{{{LONG_WORD}}}(?=[^\s{BREAK}])")
+_PATH_PART = re.compile(r"([MLHVC])([^MLHVC]*)")
+
+Data = dict[str, Any]
+
+
+def clean(text: str, most: int = MOST_TEXT) -> str:
+    """The text as it can be set: shortened, without control or formatting characters, long words made breakable."""
+    short = text if len(text) <= most else f"{text[: most - 1]}…"
+    seen = "".join(char if char.isprintable() or char == "\n" else UNKNOWN for char in short)
+    return _WORD.sub(lambda found: found[0] + BREAK, seen)
+
+
+def spoken(text: str, most: int = 2000) -> str:
+    """The same for what is read aloud or stands in a list of bookmarks: without places to break."""
+    return clean(text, most).replace(BREAK, "")
+
+
+def _share(place: str) -> float:
+    return round(float(place.removesuffix("%")) / 100, 5)
+
+
+def _spots(points: str) -> list[list[float]]:
+    return [[float(value) / 1000 for value in spot.split(",")] for spot in points.split()]
+
+
+def table_data(table: ChartTable, figures: int) -> Data:
+    """``figures``: how many columns, behind the first, hold numbers."""
+    return {
+        "caption": clean(table.caption),
+        "head": [clean(one) for one in table.head],
+        "body": [[clean(one) for one in line] for line in table.body],
+        "figures": figures,
+    }
+
+
+def intervals_data(chart: IntervalChart) -> Data:
+    """Differences on one axis; places as shares of it."""
+    return {
+        "title": clean(chart.title),
+        "said": spoken(chart.said),
+        "zero": _share(chart.zero),
+        "ticks": [[_share(tick.at), clean(tick.text)] for tick in chart.ticks],
+        "rows": [
+            {
+                "label": clean(row.label),
+                "mode": row.mode,
+                "low": _share(row.low),
+                "at": _share(row.at),
+                "high": _share(row.high),
+            }
+            for row in chart.rows
+        ],
+    }
+
+
+def lines_data(chart: LineChart) -> Data:
+    """Lines over an axis; places as shares of the drawing, from its upper left corner."""
+    drawn = chart.drawing
+    return {
+        "title": clean(chart.title),
+        "said": spoken(chart.said),
+        "across_name": chart.across,
+        "unit": drawn.unit,
+        "across": [[_share(tick.at), tick.text] for tick in drawn.across],
+        "up": [[_share(tick.at), tick.text] for tick in drawn.up],
+        "lines": [
+            {
+                "label": clean(one.label),
+                "mode": one.mode,
+                "dash": one.dash,
+                "points": _spots(one.points),
+                "band": _spots(one.band),
+                "marks": [[_share(x), _share(y)] for x, y in one.marks],
+            }
+            for one in drawn.lines
+        ],
+    }
+
+
+def _path_data(path: str) -> list[list[float]]:
+    """An SVG path of absolute M, L, H, V and C as points: two numbers a line, six a curve."""
+    found: list[list[float]] = []
+    x = y = 0.0
+    for letter, rest in _PATH_PART.findall(path):
+        numbers = [float(one) for one in rest.replace(",", " ").split()]
+        if letter in "HV":
+            for one in numbers:
+                x, y = (one, y) if letter == "H" else (x, one)
+                found.append([x, y])
+            continue
+        width = 6 if letter == "C" else 2
+        for start in range(0, len(numbers) - width + 1, width):
+            part = numbers[start : start + width]
+            x, y = part[-2:]
+            found.append(part)
+    return found
+
+
+def picture_data(picture: Picture) -> Data:
+    """The topology in its own units."""
+    return {
+        "width": picture.width,
+        "height": picture.height,
+        "said": spoken(picture.summary),
+        "boxes": [
+            {
+                "kind": one.kind,
+                "mode": one.mode,
+                "x": one.x,
+                "y": one.y,
+                "w": one.w,
+                "h": one.h,
+                "title": clean(one.title, 60),
+                "lines": [clean(line, 60) for line in one.lines],
+            }
+            for one in picture.boxes
+        ],
+        "edges": [{"kind": one.kind, "mode": one.mode, "points": _path_data(one.path)} for one in picture.edges],
+    }
+
+
+def _columns(columns: Sequence[Column]) -> ChartTable:
+    body = []
+    for one in columns:
+        ports = ", ".join(f"{port.host_address}:{port.host_port} → {port.container_port}" for port in one.published)
+        addresses = ", ".join(text for text in one.networks.values() if text)
+        line = "\n".join(part for part in (one.setup, one.command) if part)
+        body.append((one.title, one.mode, str(one.status), line or "–", ports or "–", addresses or "–"))  # noqa: RUF001
+    head = ("column", "mode", "status", "command", "published", "address")
+    return ChartTable("What was launched, and what the Engine published", head, tuple(body))
+
+
+def _rows(snapshot: Snapshot) -> Data:
+    """The rows that differ as a table, each with its reason; how many were left out, and how many are the same."""
+    moved = [row for row in snapshot.rows if row.relation is not Relation.SAME]
+    body = []
+    for row in moved[:MOST_ROWS]:
+        texts = []
+        for one in snapshot.columns:
+            text = row.cells.get(one.key)
+            texts.append(f"({row.absent.get(one.key, 'none')})" if text is None else text)
+        body.append((row.label or row.key, *texts))
+    table = ChartTable(
+        "A line for each fact, the reason below it", ("fact", *(one.title for one in snapshot.columns)), tuple(body)
+    )
+    return {
+        "rows": table_data(table, 0),
+        "whys": [clean(row.why) for row in moved[:MOST_ROWS]],
+        "left": len(moved) - len(body),
+        "same": len(snapshot.rows) - len(moved),
+    }
+
+
+def _timeline(items: Sequence[TimelineItem]) -> Data:
+    left = len(items) - MOST_LINES_FIRST - MOST_LINES_LAST
+    parts = [items] if left <= 0 else [items[:MOST_LINES_FIRST], items[-MOST_LINES_LAST:]]
+    head = ("seconds", "what happened", "cause")
+    tables = [
+        ChartTable(
+            "What happened, in order",
+            head,
+            tuple((say_offset(one.offset_s), one.text, one.cause) for one in part),
+        )
+        for part in parts
+    ]
+    return {"tables": [table_data(one, 0) for one in tables], "left": max(0, left), "count": len(items)}
+
+
+def _probe(run: RunView, probe: Probe, modes: dict[str, str]) -> Data:
+    intervals = interval_chart(run.measurement, probe, modes)
+    lines = [(chart, lines_data(chart)) for chart in (ecdf_chart(run, probe), times_chart(run, probe))]
+    return {
+        "probe": str(probe),
+        "intervals": intervals_data(intervals) if intervals is not None else None,
+        "table": table_data(latency_table(run.measurement, probe), 8),
+        "lines": [
+            {"chart": data, "table": table_data(chart.table, len(chart.table.head) - 1)}
+            for chart, data in lines
+            if data["lines"]
+        ],
+        "missing": [
+            clean(f"{one.column}/{one.path}: {one.unavailable}")
+            for one in run.measurement.series
+            if one.probe is probe and one.unavailable
+        ],
+    }
+
+
+def _run(run: RunView, modes: dict[str, str]) -> Data:
+    found = run.measurement
+    ended = found.stop_reason or ("" if found.stopped is not None else "Not finished.")
+    return {
+        "title": clean(run.title or "Measurement"),
+        "said": clean(f"{ended} Seed {found.seed}, {found.elapsed_s:.1f} s.".strip()),
+        "probes": [_probe(run, probe, modes) for probe in probes_of(found)],
+    }
+
+
+def _cut(texts: Iterable[str]) -> list[str]:
+    found = list(texts)
+    more = [f"{len(found) - MOST_ITEMS} more stand in the report."] if len(found) > MOST_ITEMS else []
+    return [clean(one) for one in found[:MOST_ITEMS]] + more
+
+
+def document_data(view: ReportView, notes: Sequence[tuple[str, str]] = (), digest: str = "") -> Data:
+    """Everything that stands on the pages. ``notes`` are (kind, text): ``heading``, ``item``, ``code`` or
+    ``paragraph``; ``digest`` are the 64 digits of the content's hash."""
+    saved = moment_of(view.saved_at)
+    snapshot = view.snapshot
+    facts = [
+        ("saved", f"{saved:%Y-%m-%d %H:%M:%S} UTC"),
+        ("author", view.author),
+        ("tags", ", ".join(view.tags)),
+        ("Netmodes", view.netmodes_version),
+        ("installation", view.installation),
+        ("content hash", f"sha256:{digest}" if digest else ""),
+    ]
+    found: Data = {
+        "title": clean(view.title, 200) or "Report",
+        "name": spoken(view.title, 200) or "Report",
+        "author": spoken(view.author, 150),
+        "date": [saved.year, saved.month, saved.day, saved.hour, saved.minute, saved.second],
+        "facts": [[clean(label), clean(text)] for label, text in facts if text],
+        "compared": clean(view.summary.compared, 2000),
+        "differences": [[clean(one.sentence), clean(one.why)] for one in view.summary.differences],
+        "verdicts": _cut(one.sentence for one in view.summary.verdicts),
+        "warnings": _cut(view.summary.warnings),
+        "notes": [[kind, clean(text, MOST_NOTES)] for kind, text in notes],
+        "runs": [_run(run, view.modes) for run in view.runs],
+        "claims": [
+            {
+                "head": clean(f"{one.id}: {one.verdict}"),
+                "statement": clean(one.statement),
+                "reason": clean(one.reason),
+                "source": clean(one.source),
+                "evidence": _cut(one.evidence),
+            }
+            for one in view.claims
+        ],
+        "environment": [[clean(fact.label), clean(fact.text)] for fact in view.environment],
+        "evidence": [[clean(fact.label), clean(fact.text)] for fact in view.evidence],
+        "experiment": None,
+    }
+    if snapshot is not None:
+        found["experiment"] = {
+            "picture": picture_data(snapshot.wide),
+            "columns": table_data(_columns(snapshot.columns), 0),
+            **_rows(snapshot),
+            "timeline": _timeline(snapshot.timeline),
+        }
+    return found

@@ -1,0 +1,103 @@
+"""A report as Markdown for a pull request (GitHub Flavored Markdown): what counts, with its intervals.
+
+Every text comes from a report that anybody may have made: what Markdown or HTML would read in it is escaped, and it
+stays on one line. What the author wrote as notes is Markdown and is left out: its place is the report.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from dashboard.core.experiments.messages import Column, Relation, Row
+from dashboard.core.measurements.formatting import moment_of
+from dashboard.core.measurements.headline import probes_of
+from dashboard.core.measurements.measurement import Measurement
+from dashboard.core.reports.charts import latency_table
+from dashboard.core.reports.view import ReportView
+
+MOST_ROWS = 30
+MOST_CELL = 200
+#: What means something to Markdown within a line, or to a forge: a mention, an issue, an address that becomes a link.
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~<>&@$^=-])")
+#: At the beginning of a line it would be one of an ordered list.
+_NUMBERED = re.compile(r"^(\d+)(?=\.)")
+_SCHEME = re.compile(r"(?i)\b(https?|ftp|mailto|www)(?=[:.])")
+
+
+def escape(text: str, most: int = MOST_CELL) -> str:
+    """The text as Markdown shows it, on one line, shortened."""
+    flat = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    short = flat if len(flat) <= most else f"{flat[: most - 1]}…"
+    said = _NUMBERED.sub(r"\1\\", _SPECIAL.sub(_escaped, short))
+    return _SCHEME.sub(lambda found: f"{found[0]}\u200b", said)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    entity = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "|": "&#124;", "@": "&#64;", "`": "&#96;"}
+    return entity.get(found[0], f"\\{found[0]}")
+
+
+def _table(head: Sequence[str], body: Iterable[Sequence[str]], figures: int = 0) -> list[str]:
+    """The last ``figures`` columns are aligned to the right. Cells are escaped here."""
+    marks = ["---"] * (len(head) - figures) + ["---:"] * figures
+    lines = [f"| {' | '.join(escape(cell) for cell in line)} |" for line in body]
+    return [f"| {' | '.join(escape(cell) for cell in head)} |", f"| {' | '.join(marks)} |", *lines]
+
+
+def _differences(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
+    moved = [row for row in rows if row.relation is not Relation.SAME]
+    if not moved:
+        return []
+    body = [
+        (
+            row.label or f"{row.key} {row.field}".strip(),
+            *(
+                text if (text := row.cells.get(one.key)) is not None else f"({row.absent.get(one.key, 'none')})"
+                for one in columns
+            ),
+        )
+        for row in moved[:MOST_ROWS]
+    ]
+    more = len(moved) - len(body)
+    tail = ["", f"{more} more rows differ: see the report."] if more > 0 else []
+    return ["### What differs", "", *_table(["fact", *(one.title for one in columns)], body), *tail, ""]
+
+
+def _latency(title: str, measurement: Measurement) -> list[str]:
+    lines: list[str] = []
+    for probe in probes_of(measurement):
+        found = latency_table(measurement, probe)
+        if not found.body:
+            continue
+        cells = [(*line[:1], line[2], line[4], *line[7:10], line[1]) for line in found.body]
+        head = ("path", "p50 µs", "p99 µs", "difference µs", "95 % interval", "verdict", "n")
+        lines += [f"### {escape(title)}: {escape(str(probe))}", "", *_table(head, cells), ""]
+    return lines
+
+
+def markdown(view: ReportView, digest: str = "") -> str:
+    """The summary, the rows that differ, latency with intervals, the environment, and the hash (64 digits)."""
+    saved = moment_of(view.saved_at).strftime("%Y-%m-%d %H:%M UTC")
+    lines = [f"## {escape(view.title)}", "", escape(view.summary.compared, 1000), ""]
+    lines += [f"- {escape(one.sentence, 500)}" for one in view.summary.differences]
+    lines += [f"- {escape(one.sentence, 500)}" for one in view.summary.verdicts]
+    if view.summary.warnings:
+        lines += ["", "**Warnings**", ""]
+        lines += [f"- {escape(text, 500)}" for text in view.summary.warnings]
+    lines.append("")
+    if view.snapshot is not None:
+        lines += _differences(view.snapshot.columns, view.snapshot.rows)
+    for run in view.runs:
+        lines += _latency(run.title, run.measurement)
+    if view.claims:
+        body = [(one.id, one.statement, str(one.verdict), one.reason) for one in view.claims]
+        lines += ["### Claims", "", *_table(("claim", "statement", "verdict", "reason"), body), ""]
+    if view.environment:
+        body_of_facts = [(fact.label, fact.text.replace("\n", ", ")) for fact in view.environment]
+        lines += ["### Environment", "", *_table(("", "value"), body_of_facts), ""]
+    by = f" by {escape(view.author)}" if view.author else ""
+    lines.append(f"Saved {saved}{by} with Netmodes {escape(view.netmodes_version) or '(version unknown)'}.")
+    if digest:
+        lines.append(f"Content hash: `sha256:{re.sub('[^0-9a-f]', '', digest)}`")
+    return "\n".join(lines).rstrip() + "\n"

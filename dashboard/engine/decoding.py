@@ -1,0 +1,240 @@
+"""The Engine's JSON answers, decoded into values. Nothing is trusted: missing, odd or huge
+fields become empty, zero or cut. Shapes: Docker Engine API reference, 1.44 to 1.52."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from dashboard.core.experiments.messages import PublishedPort
+from dashboard.engine.protocol import (
+    ContainerFacts,
+    EngineError,
+    EngineEvent,
+    EngineInfo,
+    ImageFacts,
+    NetworkFacts,
+    PullProgress,
+)
+
+TEXT_LIMIT = 4096
+ITEM_LIMIT = 1024
+
+
+def text(value: object, limit: int = TEXT_LIMIT) -> str:
+    """The value if it is text, at most ``limit`` characters, without NUL; else empty."""
+    if not isinstance(value, str):
+        return ""
+    return value[:limit].replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def mapping(value: object) -> dict[str, Any]:
+    """The value if it is an object, at most ITEM_LIMIT members; else empty."""
+    if not isinstance(value, dict):
+        return {}
+    return {text(key): value[key] for key in list(value)[:ITEM_LIMIT]}
+
+
+def sequence(value: object) -> list[Any]:
+    """The value if it is an array, at most ITEM_LIMIT items; else empty."""
+    return value[:ITEM_LIMIT] if isinstance(value, list) else []
+
+
+def integer(value: object, default: int = 0) -> int:
+    """The value as a number that fits in 64 bits; else ``default``."""
+    if isinstance(value, bool):
+        return default
+    if isinstance(value, str) and len(value) <= 20 and value.isascii():
+        value = int(value) if value.lstrip("-").isdigit() else value
+    if isinstance(value, float) and math.isfinite(value):
+        value = int(value)
+    return value if isinstance(value, int) and abs(value) < 2**63 else default
+
+
+def texts(value: object) -> tuple[str, ...]:
+    """The texts of an array."""
+    return tuple(text(one) for one in sequence(value) if isinstance(one, str))
+
+
+def labels(value: object) -> dict[str, str]:
+    """An object of text to text; other values are left out."""
+    return {key: text(one) for key, one in mapping(value).items() if isinstance(one, str)}
+
+
+def ports(value: object) -> tuple[PublishedPort, ...]:
+    """``NetworkSettings.Ports`` or ``HostConfig.PortBindings``: ``{"80/tcp": [{HostIp, HostPort}]}``.
+
+    Bindings without a container port between 1 and 65535 are left out.
+    """
+    found: list[PublishedPort] = []
+    for key, bindings in mapping(value).items():
+        number, _, protocol = key.partition("/")
+        port = integer(number)
+        if not 0 < port < 65536:
+            continue
+        for binding in sequence(bindings):
+            one = mapping(binding)
+            host_port = integer(one.get("HostPort"))
+            found.append(
+                PublishedPort(
+                    container_port=port,
+                    protocol=protocol or "tcp",
+                    host_address=text(one.get("HostIp"), 64),
+                    host_port=host_port if 0 < host_port < 65536 else 0,
+                )
+            )
+    return tuple(sorted(found, key=lambda one: (one.container_port, one.protocol, one.host_address, one.host_port)))
+
+
+def container_facts(answer: object) -> ContainerFacts:
+    """``GET /containers/{id}/json``."""
+    top = mapping(answer)
+    state, host, config = mapping(top.get("State")), mapping(top.get("HostConfig")), mapping(top.get("Config"))
+    settings = mapping(top.get("NetworkSettings"))
+    status = text(state.get("Status"), 64)
+    running = state.get("Running") is True
+    addresses = {
+        name: text(mapping(one).get("IPAddress"), 64) for name, one in mapping(settings.get("Networks")).items()
+    }
+    return ContainerFacts(
+        id=text(top.get("Id"), 128),
+        name=text(top.get("Name"), 256).removeprefix("/"),
+        image=text(config.get("Image"), 512),
+        labels=labels(config.get("Labels")),
+        status=status,
+        running=running,
+        pid=max(integer(state.get("Pid")), 0),
+        started_at=text(state.get("StartedAt"), 64),
+        exit_code=integer(state.get("ExitCode")) if status in {"exited", "dead"} else None,
+        error=text(state.get("Error")),
+        network_mode=text(host.get("NetworkMode"), 256),
+        sandbox_key=text(settings.get("SandboxKey")),
+        resolv_conf_path=text(top.get("ResolvConfPath")),
+        hosts_path=text(top.get("HostsPath")),
+        hostname=text(config.get("Hostname"), 256),
+        published=ports(settings.get("Ports")),
+        asked=ports(host.get("PortBindings")),
+        networks=addresses,
+        dns=texts(host.get("Dns")),
+    )
+
+
+def network_facts(answer: object) -> NetworkFacts:
+    """One member of ``GET /networks``. The bridge's Linux name is Docker's rule:
+    ``com.docker.network.bridge.name``, else ``br-`` and 12 digits of the id."""
+    top = mapping(answer)
+    identity, driver = text(top.get("Id"), 128), text(top.get("Driver"), 64)
+    pools = sequence(mapping(top.get("IPAM")).get("Config"))
+    pool = mapping(pools[0]) if pools else {}
+    options = labels(top.get("Options"))
+    bridge = None
+    if driver == "bridge":
+        bridge = options.get("com.docker.network.bridge.name") or f"br-{identity[:12]}"
+    return NetworkFacts(
+        id=identity,
+        name=text(top.get("Name"), 256),
+        driver=driver,
+        labels=labels(top.get("Labels")),
+        subnet=text(pool.get("Subnet"), 64) or None,
+        gateway=text(pool.get("Gateway"), 64) or None,
+        bridge=bridge,
+    )
+
+
+def image_facts(answer: object) -> ImageFacts:
+    """``GET /images/{name}/json``."""
+    top = mapping(answer)
+    config = mapping(top.get("Config"))
+    return ImageFacts(
+        id=text(top.get("Id"), 128),
+        tags=texts(top.get("RepoTags")),
+        exposed=tuple(sorted(mapping(config.get("ExposedPorts")))),
+        size_bytes=max(integer(top.get("Size")), 0),
+        created=text(top.get("Created"), 64),
+        labels=labels(config.get("Labels")),
+    )
+
+
+def engine_info(version: object, info: object, *, api: str, pid: int | None, endpoint: str) -> EngineInfo:
+    """``GET /version`` and ``GET /info`` together. Engines before 29 do not name their firewall
+    backend: it was always iptables."""
+    one, two = mapping(version), mapping(info)
+    options = texts(two.get("SecurityOptions"))
+    names = {part for option in options for part in option.split(",") if part.startswith("name=")}
+    system = text(two.get("OperatingSystem"), 256)
+    desktop = system == "Docker Desktop" or text(two.get("Name")) == "docker-desktop"
+    return EngineInfo(
+        version=text(one.get("Version"), 64),
+        api=api,
+        name=text(two.get("Name"), 256),
+        kernel=text(two.get("KernelVersion"), 256) or text(one.get("KernelVersion"), 256),
+        system=system,
+        rootless="name=rootless" in names,
+        userns_remap="name=userns" in names,
+        desktop=desktop,
+        swarm_active=mapping(two.get("Swarm")).get("LocalNodeState") == "active",
+        cgroup_driver=text(two.get("CgroupDriver"), 32),
+        cgroup_version=text(two.get("CgroupVersion"), 8),
+        network_plugins=texts(mapping(two.get("Plugins")).get("Network")),
+        firewall_backend=text(mapping(two.get("FirewallBackend")).get("Driver"), 64) or "iptables",
+        pid=None if desktop else pid,
+        endpoint=endpoint,
+    )
+
+
+def engine_event(line: bytes) -> EngineEvent | None:
+    """One line of ``GET /events``; None if it is not an event."""
+    try:
+        top = mapping(json.loads(line))
+    except (ValueError, RecursionError):
+        return None
+    actor = mapping(top.get("Actor"))
+    attributes = labels(actor.get("Attributes"))
+    kind, action = text(top.get("Type"), 64), text(top.get("Action"), 256)
+    if not kind or not action:
+        return None
+    nanoseconds = integer(top.get("timeNano"))
+    return EngineEvent(
+        kind=kind,
+        action=action,
+        id=text(actor.get("ID"), 128),
+        labels=attributes,
+        at=nanoseconds / 1e9 if nanoseconds else float(integer(top.get("time"))),
+        attributes=attributes,
+    )
+
+
+def progress_step(line: bytes) -> PullProgress | None:
+    """One line of a pull or import; None if it is no step; EngineError with Docker's words if it says so."""
+    try:
+        top = mapping(json.loads(line))
+    except (ValueError, RecursionError):
+        return None
+    error = text(top.get("error")) or text(mapping(top.get("errorDetail")).get("message"))
+    if error:
+        raise EngineError(error)
+    words = " ".join(part for part in (text(top.get("id"), 80), text(top.get("status"), 300)) if part)
+    if not words:
+        return None
+    detail = mapping(top.get("progressDetail"))
+    current, total = integer(detail.get("current")), integer(detail.get("total"))
+    return PullProgress(words, min(current / total, 1.0) if total > 0 and current >= 0 else None)
+
+
+def log_lines(data: bytes, lines: int, limit: int = 500) -> tuple[str, ...]:
+    """The last ``lines`` lines of a container's output, decoded with replacement, each at most
+    ``limit`` characters."""
+    rows = data.decode("utf-8", "replace").replace("\r\n", "\n").split("\n")
+    if rows and not rows[-1]:
+        rows.pop()
+    return tuple(row[:limit] for row in rows[-lines:]) if lines > 0 else ()
+
+
+def refusal(status: int, body: bytes) -> EngineError:
+    """An answer with an error status as an error: Docker's sentence, nothing around it."""
+    try:
+        words = text(mapping(json.loads(body)).get("message")).strip()
+    except (ValueError, RecursionError):
+        words = ""
+    return EngineError(words or f"The Engine answered with status {status}.", status)

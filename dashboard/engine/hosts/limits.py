@@ -1,0 +1,103 @@
+"""The cgroups of a private host, with limits: its engine and what people run in it are two parts of one whole.
+
+    NAME              everything: memory, pids, cpu
+    NAME/engine       dockerd, containerd, shims, proxies
+    NAME/containers   what people run, with less than the whole: whatever they do, the engine still answers
+    NAME/containers/shell   programs that Netmodes runs for a person on the machine itself
+
+Blocking. Sources: cgroups(7), the kernel's cgroup-v1/{memory,pids} and cgroup-v2 documentation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from dashboard.core.training.capacity import HostLimits
+
+CGROUPS = Path("/sys/fs/cgroup")
+PARTS = ("engine", "containers", "containers/shell")
+CONTROLLERS = ("cpu", "memory", "pids")
+PERIOD_US = 100_000
+
+
+def is_unified(root: Path = CGROUPS) -> bool:
+    """Whether the controllers are in the unified hierarchy (version 2)."""
+    return (root / "cgroup.controllers").exists()
+
+
+def make_cgroups(name: str, limits: HostLimits | None, root: Path = CGROUPS) -> tuple[str, ...]:
+    """Makes the host's cgroups, writes the limits, and returns the files into which its dockerd writes its pid.
+
+    A controller that the machine lacks is left out; OSError if a limit cannot be written.
+    """
+    tops = _tops(name, root)
+    for controller, top in tops:
+        top.mkdir(exist_ok=True)
+        if not controller:
+            _delegate(root)
+            _delegate(top)
+        for part in PARTS:
+            (top / part).mkdir(exist_ok=True)
+            if not controller and part == "containers":
+                _delegate(top / part)
+        if limits is not None:
+            for place, value in _values(controller, top, limits):
+                # Memory and swap together can be limited only where the kernel counts swap.
+                if place.exists():
+                    place.write_text(value)
+    return tuple(str(top / "engine" / "cgroup.procs") for _, top in tops)
+
+
+def shell_files(name: str, root: Path = CGROUPS) -> tuple[str, ...]:
+    """Where a program that is run for a person on the host writes its pid, to be within the person's limits."""
+    return tuple(str(top / "containers/shell/cgroup.procs") for _, top in _tops(name, root) if top.is_dir())
+
+
+def processes(name: str, part: str = "", root: Path = CGROUPS) -> list[int]:
+    """The processes in the host's cgroups, or in one part of them, by the pids hierarchy or the only one."""
+    tops = [top for controller, top in _tops(name, root) if controller in {"", "pids"}]
+    found: list[int] = []
+    for top in tops:
+        for file in (top / part).rglob("cgroup.procs"):
+            with suppress(OSError):
+                found += [int(one) for one in file.read_text().split()]
+    return found
+
+
+def _tops(name: str, root: Path) -> list[tuple[str, Path]]:
+    """(controller, the host's folder) in every hierarchy; the controller is empty in the unified one."""
+    if is_unified(root):
+        return [("", root / name)]
+    return [(one, root / one / name) for one in CONTROLLERS if (root / one).is_dir()]
+
+
+def _delegate(folder: Path) -> None:
+    """Lets the children have the controllers, each that there is (cgroup.subtree_control)."""
+    for controller in CONTROLLERS:
+        with suppress(OSError):
+            (folder / "cgroup.subtree_control").write_text(f"+{controller}")
+
+
+def _values(controller: str, top: Path, limits: HostLimits) -> Iterator[tuple[Path, str]]:
+    """(file, value) of every limit in one hierarchy."""
+    people = top / "containers"
+    whole_bytes, people_bytes = str(limits.memory_mb << 20), str(limits.people_mb << 20)
+    quota = int(limits.cpus * PERIOD_US)
+    match controller:
+        case "":
+            yield top / "cpu.max", f"{quota} {PERIOD_US}"
+            for folder, size in ((top, whole_bytes), (people, people_bytes)):
+                yield folder / "memory.max", size
+                yield folder / "memory.swap.max", "0"
+        case "cpu":
+            yield top / "cpu.cfs_period_us", str(PERIOD_US)
+            yield top / "cpu.cfs_quota_us", str(quota)
+        case "memory":
+            for folder, size in ((top, whole_bytes), (people, people_bytes)):
+                yield folder / "memory.limit_in_bytes", size
+                yield folder / "memory.memsw.limit_in_bytes", size
+    if controller in {"", "pids"}:
+        yield top / "pids.max", str(limits.whole_pids)
+        yield people / "pids.max", str(limits.pids)

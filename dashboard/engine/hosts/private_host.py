@@ -1,0 +1,298 @@
+"""Private hosts: Docker Engines that Netmodes starts itself, each in its own network, mount and UTS namespaces.
+
+A private host is a whole Docker machine to practise on, with its own ports, firewall rules, resolver and
+host name. It is a classroom boundary, not a security boundary. Needs root, dockerd and iproute2.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import secrets
+import shutil
+import signal
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dashboard.core.training.capacity import HostLimits
+from dashboard.engine.hosts import registry as records
+from dashboard.engine.hosts.cleanup import (
+    MARKER,
+    container_processes,
+    kill,
+    kill_everything,
+    reap,
+    remove_cgroups,
+    remove_everything,
+    start_ticks,
+)
+from dashboard.engine.hosts.limits import make_cgroups
+from dashboard.engine.hosts.registry import PrivateHost, list_hosts
+
+if TYPE_CHECKING:
+    from dashboard.engine.hosts.template import HostTemplate
+
+__all__ = ["PrivateHost", "PrivateHostError", "list_hosts"]
+
+#: Short, because the path of a unix socket has at most 107 bytes (unix(7)).
+RUN = Path("/run/netmodes")
+SCRIPT = Path(__file__).with_name("private_host.sh")
+TOOLS = ("dockerd", "containerd", "ip", "unshare", "nsenter", "setpriv", "mount")
+#: What the host has on its LAN (documentation ranges, RFC 5737 and RFC 3849).
+MACHINE_ADDRESS = "192.0.2.2"
+PARENT_LINK = "eth0"
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class PrivateHostError(Exception):
+    """A private host cannot be started; ``str()`` says why and what to do."""
+
+
+async def start(
+    data_dir: Path,
+    id: str | None = None,  # noqa: A002  the word of the contract
+    *,
+    die_with_parent: bool = False,
+    daemon: Mapping[str, Any] | None = None,
+    resolv_conf: str | None = None,
+    ready_s: float = 30.0,
+    limits: HostLimits | None = None,
+    template: HostTemplate | None = None,
+    group: str = "",
+) -> PrivateHost:
+    """Starts a private host and returns when its engine answers, in one to two seconds.
+
+    ``daemon`` is merged into its daemon.json; ``resolv_conf`` replaces the machine's as its resolver's file.
+    With ``die_with_parent`` its dockerd gets SIGTERM when the calling *thread* ends, however that happens
+    (PR_SET_PDEATHSIG, prctl(2)): call from the main thread. ``template``: what is on it from the beginning;
+    ``group``: whose it is in a class. PrivateHostError with a sentence if it fails; then nothing is left behind.
+    """
+    await asyncio.to_thread(_check_tools)
+    identity = secrets.token_hex(3) if id is None else id
+    if not re.fullmatch(r"[a-z0-9]{1,12}", identity):
+        raise PrivateHostError("The id of a private host has 1 to 12 lower-case letters and digits.")
+    folder, run = await asyncio.to_thread(_places, data_dir, identity)
+    host = PrivateHost(identity, 0, 0, str(run / "docker.sock"), time.time(), folder, 0, group)
+    try:
+        await asyncio.to_thread(_prepare, host, dict(daemon or {}), resolv_conf, template)
+        return await _launch(host, limits, ready_s, die_with_parent=die_with_parent)
+    except BaseException as error:
+        await asyncio.shield(asyncio.to_thread(remove_everything, host.name, [folder, run]))
+        if isinstance(error, OSError):
+            raise PrivateHostError(f"The private host {identity} cannot be started: {error}") from error
+        raise
+
+
+async def start_again(host: PrivateHost, limits: HostLimits | None = None, ready_s: float = 30.0) -> PrivateHost:
+    """The same host anew after its engine has ended: images, containers and networks as they were, nothing running.
+
+    What was left running is killed first. PrivateHostError if it does not start; its files stay then.
+    """
+    run = RUN / host.id
+
+    def clear() -> None:
+        _note_starter(host)
+        remove_everything(host.name, [run])
+        run.mkdir(mode=0o711)
+
+    try:
+        await asyncio.to_thread(clear)
+        return await _launch(host, limits, ready_s, die_with_parent=False)
+    except BaseException as error:
+        await asyncio.shield(asyncio.to_thread(remove_everything, host.name, [run]))
+        if isinstance(error, OSError):
+            raise PrivateHostError(f"The private host {host.id} cannot be started again: {error}") from error
+        raise
+
+
+async def _launch(
+    host: PrivateHost, limits: HostLimits | None, ready_s: float, *, die_with_parent: bool
+) -> PrivateHost:
+    """Makes the cgroups, starts the engine in them and waits until it answers."""
+    cgroups = await asyncio.to_thread(make_cgroups, host.name, limits)
+    (host.folder / "cgroups").write_text("".join(f"{one}\n" for one in cgroups))
+    pid = _spawn(host.id, host.folder, RUN / host.id, die_with_parent=die_with_parent)
+    host = replace(host, pid=pid, netns=0, ticks=start_ticks(pid) or 0)
+    try:
+        await asyncio.to_thread(records.remember, host, ready=False)
+        await _wait_until_ready(host, ready_s)
+        host = _with_namespace(host)
+        await asyncio.to_thread(records.remember, host, ready=True)
+    except BaseException:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        raise
+    return host
+
+
+async def adopt(data_dir: Path) -> tuple[PrivateHost, ...]:
+    """After a restart: the hosts that still run; what is left of the others is removed.
+
+    A host whose starter is still at work is left alone, and so is one of a class: the server starts it again.
+    """
+    kept = {host.folder for host in (*list_hosts(data_dir), *records.class_hosts(data_dir))}
+    for folder in records.folders(data_dir):
+        if folder not in kept and not records.is_starting(folder):
+            await _remove(folder)
+    return list_hosts(data_dir)
+
+
+async def stop(host: PrivateHost) -> None:
+    """Ends the engine and everything that it started; removes processes, cgroups, mounts and files.
+
+    Without grace: its state goes anyway, and dockerd would wait 10 s for each container.
+    """
+    await _remove(host.folder)
+    reap(host.pid)
+
+
+async def end_engine(host: PrivateHost) -> None:
+    """Ends the engine with what runs on it, in order, and leaves its files."""
+
+    def end() -> None:
+        kill(container_processes(host.name))
+        if host.is_running():
+            os.kill(host.pid, signal.SIGTERM)
+        limit = time.monotonic() + 10.0
+        while host.is_running() and time.monotonic() < limit:
+            time.sleep(0.01)
+            reap(host.pid)
+        kill_everything(host.name)
+        remove_cgroups(host.name)
+
+    await asyncio.to_thread(end)
+
+
+async def stop_all(data_dir: Path) -> None:
+    """Stops every private host of this data folder and removes what is left of dead ones."""
+    hosts = (*list_hosts(data_dir), *records.class_hosts(data_dir))
+    await asyncio.gather(*(stop(host) for host in {host.folder: host for host in hosts}.values()))
+    await adopt(data_dir)
+
+
+async def _remove(folder: Path) -> None:
+    identity = folder.name
+    await asyncio.to_thread(remove_everything, f"netmodes-{identity}", [folder, RUN / identity])
+
+
+def _places(data_dir: Path, identity: str) -> tuple[Path, Path]:
+    """Where it keeps its data and where its sockets; PrivateHostError if it exists."""
+    folder, run = data_dir.absolute() / "hosts" / identity, RUN / identity
+    if folder.exists() or run.exists():
+        raise PrivateHostError(f"There is a private host {identity} already: remove it first.")
+    return folder, run
+
+
+def why_not() -> str:
+    """Why no private host can be started here, empty if one can."""
+    if os.geteuid() != 0:
+        return "A private host needs root, to make namespaces: run Netmodes with sudo."
+    missing = [tool for tool in TOOLS if shutil.which(tool, path=SEARCH_PATH) is None]
+    if missing:
+        return (
+            f"A private host needs {', '.join(missing)}: install it "
+            "(apt-get install docker.io iproute2 util-linux, or Docker's own packages)."
+        )
+    return ""
+
+
+def _check_tools() -> None:
+    if problem := why_not():
+        raise PrivateHostError(problem)
+
+
+def _prepare(host: PrivateHost, daemon: dict[str, Any], resolv_conf: str | None, template: HostTemplate | None) -> None:
+    folder, run = host.folder, RUN / host.id
+    for parent in (folder.parent, folder, folder / "etc"):
+        parent.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    _note_starter(host, str(template.folder) if template is not None else "")
+    RUN.mkdir(mode=0o711, exist_ok=True)
+    run.mkdir(mode=0o711)
+    if resolv_conf is None:
+        try:
+            resolv_conf = Path("/etc/resolv.conf").read_text(errors="replace")
+        except OSError:
+            resolv_conf = ""
+    (folder / "etc" / "resolv.conf").write_text(resolv_conf)
+    (folder / "etc" / "hosts").write_text(
+        f"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n{MACHINE_ADDRESS}\t{host.name}\n"
+    )
+    if template is not None:
+        template.copy_to(host.data)
+        daemon = {"storage-driver": "overlay2", **daemon}
+    (folder / "layers").write_text(template.mounts if template is not None else "")
+    (folder / "daemon.json").write_text(json.dumps({"log-level": "warn", **daemon}, indent=2))
+
+
+def _note_starter(host: PrivateHost, template: str | None = None) -> None:
+    """Written before anything is made: another process then leaves it alone."""
+    starter = {"pid": os.getpid(), "ticks": start_ticks(os.getpid())}
+    more = {} if template is None else {"template": template}
+    record = records.read(host.folder) | {"id": host.id, "pid": 0, "starter": starter, "ready": False}
+    records.write(host.folder, record | {"group": host.group} | more)
+
+
+def _spawn(identity: str, folder: Path, run: Path, *, die_with_parent: bool) -> int:
+    """Every program of the chain executes the next: the pid stays the same up to dockerd."""
+    tie = ["setpriv", "--pdeathsig", "TERM", "--"] if die_with_parent else []
+    spaces = ["unshare", "--net", "--mount", "--uts", "--propagation", "private", "--"]
+    command = ["env", "--", *tie, *spaces, "/bin/sh", str(SCRIPT), f"netmodes-{identity}", str(folder), str(run)]
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    return os.posix_spawn(
+        "/usr/bin/env",
+        command,
+        {"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8", MARKER: f"netmodes-{identity}"},
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(folder / "dockerd.log"), flags, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+
+
+async def _wait_until_ready(host: PrivateHost, limit_s: float) -> None:
+    end = time.monotonic() + limit_s
+    while not await _answers(host.socket):
+        reap(host.pid)
+        if not host.is_running():
+            raise PrivateHostError(f"The private host's engine ended at once. {_last_words(host.log)}")
+        if time.monotonic() > end:
+            raise PrivateHostError(
+                f"The private host's engine was not ready within {limit_s:g} s. {_last_words(host.log)}"
+            )
+        await asyncio.sleep(0.02)
+
+
+async def _answers(socket: str) -> bool:
+    """Whether the engine answers GET /_ping."""
+    writer = None
+    try:
+        async with asyncio.timeout(2):
+            reader, writer = await asyncio.open_unix_connection(socket)
+            writer.write(b"GET /_ping HTTP/1.0\r\n\r\n")
+            return b" 200 " in await reader.readline()
+    except OSError:
+        return False
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _last_words(log: Path) -> str:
+    try:
+        lines = log.read_bytes()[-4000:].decode("utf-8", "replace").strip().splitlines()
+    except OSError:
+        lines = []
+    return f"It said: {lines[-1][:500]}" if lines else "It said nothing."
+
+
+def _with_namespace(host: PrivateHost) -> PrivateHost:
+    return replace(host, netns=Path(f"/proc/{host.pid}/ns/net").stat().st_ino)

@@ -1,0 +1,144 @@
+"""What is written down about a private host in its own folder, so that any process finds it again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dashboard.engine.hosts.cleanup import is_running
+
+RECORD = "host.json"
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateHost:
+    """One running private host. ``pid`` is its dockerd's; ``netns`` the inode of its machine's network
+    namespace; ``socket`` the path of its engine's socket; ``started`` in seconds since the epoch; ``group`` whose
+    it is in a class, empty for one that nobody shares."""
+
+    id: str
+    pid: int
+    netns: int
+    socket: str
+    started: float
+    folder: Path
+    ticks: int
+    group: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its host name, and the name of its cgroup."""
+        return f"netmodes-{self.id}"
+
+    @property
+    def endpoint(self) -> str:
+        """What DOCKER_HOST would be."""
+        return f"unix://{self.socket}"
+
+    @property
+    def resolv_conf(self) -> Path:
+        """The file that is its machine's /etc/resolv.conf: write it in place, do not replace it."""
+        return self.folder / "etc" / "resolv.conf"
+
+    @property
+    def hosts_file(self) -> Path:
+        """The file that is its machine's /etc/hosts: write it in place, do not replace it."""
+        return self.folder / "etc" / "hosts"
+
+    @property
+    def data(self) -> Path:
+        """Its engine's data-root."""
+        return self.folder / "data"
+
+    @property
+    def log(self) -> Path:
+        """What its dockerd printed."""
+        return self.folder / "dockerd.log"
+
+    def is_running(self) -> bool:
+        """Whether its dockerd still runs."""
+        return is_running(self.pid, self.ticks)
+
+
+def folders(data_dir: Path) -> list[Path]:
+    """The folders of all hosts, whatever became of them."""
+    return sorted(one for one in (data_dir.absolute() / "hosts").glob("*") if one.is_dir())
+
+
+def write(folder: Path, record: dict[str, Any]) -> None:
+    """Whole or not at all: a reader never sees half a record."""
+    unfinished = folder / f"{RECORD}.new"
+    unfinished.write_text(json.dumps(record))
+    unfinished.chmod(0o600)
+    unfinished.replace(folder / RECORD)
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """The record; empty if there is none or it is damaged."""
+    try:
+        record = json.loads((folder / RECORD).read_text())
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def remember(host: PrivateHost, *, ready: bool) -> None:
+    """Writes down what is known of the host now."""
+    record = read(host.folder)
+    record |= {"pid": host.pid, "ticks": host.ticks, "netns": host.netns, "socket": host.socket}
+    write(host.folder, record | {"started": host.started, "group": host.group, "ready": ready})
+
+
+def recall(folder: Path) -> PrivateHost | None:
+    """The host of a folder as it was written down, None if that cannot be read. ``netns`` is 0 before it was ready."""
+    record = read(folder)
+    try:
+        return PrivateHost(
+            id=folder.name,
+            pid=int(record["pid"]),
+            netns=int(record["netns"]) if record["ready"] else 0,
+            socket=str(record["socket"]),
+            started=float(record["started"]),
+            folder=folder,
+            ticks=int(record["ticks"]),
+            group=str(record.get("group", "")),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def is_starting(folder: Path) -> bool:
+    """Whether a living process is just starting it."""
+    record = read(folder)
+    starter = record.get("starter")
+    if record.get("ready") or not isinstance(starter, dict):
+        return False
+    return is_running(int(starter.get("pid") or 0), int(starter.get("ticks") or 0))
+
+
+def list_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
+    """The private hosts that run and are ready, oldest first."""
+    found = [recall(folder) for folder in folders(data_dir)]
+    running = [host for host in found if host is not None and host.netns and host.is_running()]
+    return tuple(sorted(running, key=lambda host: (host.started, host.id)))
+
+
+def class_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
+    """The hosts of classes that once were ready, whether their engines still run or not."""
+    found = [recall(folder) for folder in folders(data_dir)]
+    return tuple(host for host in found if host is not None and host.group and host.netns)
+
+
+def left_running(host: PrivateHost) -> tuple[str, ...]:
+    """The containers that ran when the engine ended, by what it noted of each on disk, in the order of their start."""
+    found = []
+    for file in host.data.glob("containers/*/config.v2.json"):
+        try:
+            state = json.loads(file.read_text())["State"]
+            if state["Running"]:
+                found.append((str(state.get("StartedAt", "")), file.parent.name))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return tuple(identity for _, identity in sorted(found))

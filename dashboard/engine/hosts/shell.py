@@ -1,0 +1,173 @@
+"""A shell on a private host: a terminal's device on this side, a program in the host's namespaces on the other.
+
+What it sees is a file system of its own (``host_shell.sh``): tools, the socket of its own host's engine, an empty
+home. It has the host's network and name, process ids, mounts and IPC of its own, the host's limits, few capabilities.
+That keeps people out of each other's way; whoever may use an engine that runs as root is root on the machine.
+
+Blocking, but for reading and writing, which never wait. Sources: pty(7), tty_ioctl(4), pid_namespaces(7).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import signal
+import struct
+import subprocess
+import termios
+import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from dashboard.engine.hosts.limits import shell_files
+from dashboard.engine.hosts.private_host import SEARCH_PATH
+from dashboard.engine.hosts.registry import PrivateHost
+
+SCRIPT = Path(__file__).with_name("shell.sh")
+#: Opens the other side of the device (ioctl_tty(2)); Python has no name for it.
+TIOCGPTPEER = 0x5441
+INTERRUPT = b"\x03"
+#: A line discipline keeps 4,096 bytes; what comes after waits before it, an interrupt too.
+UNREAD_BYTES = 2048
+END_S = 5.0
+OVER_S = 1.0
+
+
+class HostShellError(Exception):
+    """No shell can be had there; ``str()`` says why."""
+
+
+class HostShell:
+    """One shell. ``fd`` is this side of the device, which does not block; -1 after the end."""
+
+    def __init__(self, process: subprocess.Popen[bytes], fd: int) -> None:
+        self._process = process
+        self.fd = fd
+        self._is_over = False
+
+    @property
+    def pid(self) -> int:
+        """The process by which it was started; with it everything ends."""
+        return self._process.pid
+
+    def read(self, most: int) -> bytes | None:
+        """What it prints; None if that is nothing just now, empty once it is over."""
+        try:
+            return os.read(self.fd, most)
+        except BlockingIOError:
+            return None
+        except OSError:  # EIO: nobody has the other side any more
+            self._is_over = True
+            return b""
+
+    def write(self, data: bytes) -> int:
+        """Types it; how many bytes of it were taken, 0 if none is taken just now. OSError once it is over."""
+        try:
+            return os.write(self.fd, data)
+        except BlockingIOError:
+            return 0
+
+    def resize(self, cols: int, rows: int) -> None:
+        """The window has another size: whoever is in front is told."""
+        with suppress(OSError):
+            set_size(self.fd, cols, rows)
+
+    def interrupt(self) -> None:
+        """Ctrl-C. What is on its way to the line discipline is dropped, and what a program has left unread, if that is
+        much: behind it no key would come through."""
+        with suppress(OSError):
+            other = fcntl.ioctl(self.fd, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+            try:
+                if termios.tcgetattr(self.fd)[3] & termios.ISIG:
+                    termios.tcflush(self.fd, termios.TCOFLUSH)  # first: what it holds would fill what is emptied next
+                    if _unread(other) > UNREAD_BYTES:
+                        termios.tcflush(other, termios.TCIFLUSH)
+            finally:
+                os.close(other)
+            self.write(INTERRUPT)
+
+    def end(self) -> int | None:
+        """Kills what still runs and returns the exit status; None if that was by somebody's hand."""
+        if self.fd < 0:
+            return None
+        status = self._status(OVER_S if self._is_over else 0.0)  # it let go of the device a moment before it is gone
+        if self._process.poll() is None:
+            self._process.kill()  # its child is process 1 of its namespace, and dies with it (unshare --kill-child)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(END_S)
+        os.close(self.fd)
+        self.fd = -1
+        return status
+
+    def _status(self, within_s: float) -> int | None:
+        """None where it was killed, where it still runs, and where whoever ends the host has collected it: then Popen
+        would say 0."""
+        end = time.monotonic() + within_s
+        while True:
+            try:
+                found = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return None
+            if found is not None:
+                exited = found.si_code == os.CLD_EXITED and found.si_status != 128 + signal.SIGKILL
+                return found.si_status if exited else None
+            if time.monotonic() >= end:
+                return None
+            time.sleep(0.01)
+
+
+def _unread(fd: int) -> int:
+    """How much was typed that nobody has read, seen from the program's side (TIOCINQ)."""
+    return int(struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, bytes(4)))[0])
+
+
+def set_size(fd: int, cols: int, rows: int) -> None:
+    """TIOCSWINSZ (tty_ioctl(4))."""
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
+
+
+def open_shell(
+    host: PrivateHost,
+    cols: int,
+    rows: int,
+    *,
+    greeting: str = "",
+    names: Path | None = None,
+    hidden: Path | None = None,
+) -> HostShell:
+    """A new shell. ``names`` is the socket that answers ``netstat -p``; ``hidden`` a folder that nobody shall see.
+    HostShellError if the host is not there."""
+    with ExitStack() as stack:
+        try:
+            spaces = [os.open(f"/proc/{host.pid}/ns/{one}", os.O_RDONLY | os.O_CLOEXEC) for one in ("net", "uts")]
+        except OSError as error:
+            raise HostShellError("The private host does not run: start it first.") from error
+        for fd in spaces:
+            stack.callback(os.close, fd)
+        files = shell_files(host.name)
+        if not host.is_running() or not files:  # asked after they were opened: they are this very process's
+            raise HostShellError("The private host does not run: start it first.")
+        root = host.folder / "shell"
+        root.mkdir(exist_ok=True)
+        master, slave = pty.openpty()
+        stack.callback(os.close, slave)
+        try:
+            set_size(master, cols, rows)
+            os.set_blocking(master, False)
+            seen = [root, host.socket, host.folder / "etc", os.ttyname(slave), names or "", hidden or "", greeting]
+            command = ["/bin/sh", SCRIPT, "enter", *(str(fd) for fd in spaces), *seen, "--", *files]
+            process = subprocess.Popen(
+                [str(one) for one in command],
+                stdin=slave,
+                stdout=slave,
+                stderr=slave,
+                pass_fds=spaces,
+                start_new_session=True,
+                cwd="/",
+                env={"PATH": SEARCH_PATH, "LC_ALL": "C.UTF-8"},
+            )
+        except OSError as error:
+            os.close(master)
+            raise HostShellError(f"The shell cannot be started: {error.strerror or error}.") from error
+    return HostShell(process, master)

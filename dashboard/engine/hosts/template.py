@@ -1,0 +1,108 @@
+"""A prepared data-root, made once and shared by many private hosts: they start with the lab image on them.
+
+What is small is copied for each host; the layers of the image are mounted into each, read-only, and exist once on
+disk and once in the page cache. A host that removes the image takes its own mount away and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.registry import folders, read
+from dashboard.engine.images import ensure_image
+from dashboard.engine.lab_image import recipe
+
+IMAGES = ("netmodes-lab:1", "nginx")
+LAYERS = "overlay2"
+#: What must differ between engines, or is about one that is gone.
+NOT_SHARED = ("engine-id", "network", "containers", "volumes", "tmp", "runtimes", "swarm", "plugins")
+
+
+@dataclass(frozen=True, slots=True)
+class HostTemplate:
+    """A finished template; ``layers`` are the folders that are mounted, relative to a data-root."""
+
+    folder: Path
+    layers: tuple[str, ...]
+
+    def copy_to(self, data: Path) -> None:
+        """Makes a data-root of its own with the layers' folders empty. Blocking."""
+        skipped = {str(self.folder / one) for one in self.layers}
+
+        def ignore(folder: str, names: list[str]) -> set[str]:
+            return set(names) if folder in skipped else set()
+
+        shutil.copytree(self.folder, data, symlinks=True, ignore=ignore)
+
+    @property
+    def mounts(self) -> str:
+        """A line for each layer: what is mounted, and where below the data-root."""
+        return "".join(f"{self.folder / one} {one}\n" for one in self.layers)
+
+
+async def host_template(data_dir: Path) -> HostTemplate:
+    """The template of this recipe and engine, made if there is none, in some seconds; call it once at a time.
+
+    PrivateHostError or EngineError where it cannot be made. Templates that nobody needs any more are removed.
+    """
+    folder = await asyncio.to_thread(_place, data_dir)
+    template = await asyncio.to_thread(_read, folder)
+    if template is None:
+        await _make(data_dir, folder)
+        await asyncio.to_thread(_prune, data_dir, folder)
+        template = await asyncio.to_thread(_read, folder)
+    if template is None:
+        raise private_host.PrivateHostError(f"The template of private hosts is not in {folder}: start one again.")
+    return template
+
+
+def _place(data_dir: Path) -> Path:
+    done = subprocess.run(["dockerd", "--version"], capture_output=True, text=True, check=False, timeout=10)
+    cache = data_dir.absolute() / "cache"
+    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return cache / f"host-template-{hashlib.sha256(f'{recipe()} {done.stdout}'.encode()).hexdigest()[:12]}"
+
+
+def _read(folder: Path) -> HostTemplate | None:
+    found = sorted(str(one.relative_to(folder)) for one in (folder / LAYERS).glob("*/diff"))
+    return HostTemplate(folder, tuple(found)) if found else None
+
+
+async def _make(data_dir: Path, folder: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="host-template-new-", dir=folder.parent) as place:
+        host = await private_host.start(Path(place), daemon={"storage-driver": "overlay2"})
+        try:
+            engine = DockerEngine(host.endpoint, timeout_s=60)
+            try:
+                for image in IMAGES:
+                    await ensure_image(engine, image, data_dir, lambda _text, _fraction: None, private=True)
+            finally:
+                await engine.close()
+            await private_host.end_engine(host)
+            await asyncio.to_thread(_finish, host.data, folder)
+        finally:
+            await private_host.stop(host)
+
+
+def _finish(data: Path, folder: Path) -> None:
+    for path in (data / name for name in NOT_SHARED):
+        shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+    data.replace(folder)
+
+
+def _prune(data_dir: Path, keep: Path) -> None:
+    used = {str(read(one).get("template", "")) for one in folders(data_dir)}
+    for old in keep.parent.glob("host-template-*"):
+        if old != keep and str(old) not in used and not old.name.startswith("host-template-new-"):
+            shutil.rmtree(old, ignore_errors=True)

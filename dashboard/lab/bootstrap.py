@@ -1,0 +1,103 @@
+"""Puts a lab together: finds the engine, or starts a private host where there is none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.hosts import private_host
+from dashboard.engine.protocol import EngineUnreachable
+from dashboard.lab.context import Context
+from dashboard.lab.experiments.journal_writer import Publisher
+from dashboard.lab.watch_pool import WatchPool
+from dashboard.store import experiments as experiment_store
+from dashboard.store.experiments import Database
+
+DEFAULT_ENDPOINT = "unix:///var/run/docker.sock"
+
+
+class NobodyIsTold:
+    """A publisher for commands: nobody is watching."""
+
+    def wake(self, experiment: str) -> None:
+        """Nobody to wake."""
+
+    def measured(self, run: str) -> None:
+        """Nobody to wake."""
+
+    def trouble(self, experiment: str, problem: str) -> None:
+        """Nobody to tell."""
+
+
+def endpoint() -> str:
+    """Where the engine is expected: DOCKER_HOST or the usual socket."""
+    return os.environ.get("DOCKER_HOST") or DEFAULT_ENDPOINT
+
+
+async def open_engine(
+    stack: AsyncExitStack, data_dir: Path, say: Callable[[str], None], *, may_start_private: bool = True
+) -> tuple[DockerEngine, bool]:
+    """An engine that answers and whether it was started for this process; EngineUnreachable with what to do.
+
+    An engine that answers is used as it is. Without one, and as root, a private host is started as a child
+    and stopped when ``stack`` closes.
+    """
+    engine = DockerEngine(endpoint())
+    try:
+        await engine.info()
+    except EngineUnreachable:
+        await engine.close()
+        if (
+            not may_start_private
+            or os.environ.get("DOCKER_HOST")
+            or os.geteuid() != 0
+            or shutil.which("dockerd") is None
+        ):
+            raise
+        say(f"No Docker Engine answers at {endpoint()} and none can be started as a service here:")
+        say("starting a private host: an engine of its own, in its own network namespace.")
+        await private_host.adopt(data_dir)
+        host = await private_host.start(data_dir, die_with_parent=True)
+        stack.push_async_callback(private_host.stop, host)
+        engine = DockerEngine(f"unix://{host.socket}")
+        stack.push_async_callback(engine.close)
+        await engine.info()
+        return engine, True
+    stack.push_async_callback(engine.close)
+    return engine, False
+
+
+async def open_context(
+    stack: AsyncExitStack,
+    data_dir: Path,
+    say: Callable[[str], None],
+    publisher: Publisher | None = None,
+    *,
+    may_start_private: bool = True,
+) -> Context:
+    """Everything a lab needs, closed with ``stack``."""
+    database = Database()
+    stack.callback(database.close)
+    engine, passing = await open_engine(stack, data_dir, say, may_start_private=may_start_private)
+    info = await engine.info()
+    watches = WatchPool()
+    stack.push_async_callback(watches.close)
+    hosts = private_host.list_hosts(data_dir)
+    private = passing or any(f"unix://{host.socket}" == info.endpoint for host in hosts)
+    return Context(
+        engine=engine,
+        info=info,
+        private=private,
+        installation=await database.run(experiment_store.installation_id),
+        data_dir=data_dir,
+        database=database,
+        publisher=publisher or NobodyIsTold(),
+        watches=watches,
+        clock=time.time,
+        passing=passing,
+    )

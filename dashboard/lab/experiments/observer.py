@@ -1,0 +1,213 @@
+"""Observes the columns of one experiment and reports each change of a namespace once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from dashboard.core.modes import Mode
+from dashboard.core.namespaces.hosts_file import parse_hosts
+from dashboard.core.namespaces.resolver import classify, parse_resolv_conf
+from dashboard.core.namespaces.state import HostsEntry, Lookup, NamespaceState, Origin, Resolver, sorted_state
+from dashboard.lab.watch_pool import WatchPool
+from dashboard.netns.files import read_inside
+from dashboard.netns.lookup import lookup
+from dashboard.netns.namespace_ids import hostname, namespaces
+from dashboard.netns.watch.kernel_view import KernelView
+
+log = logging.getLogger(__name__)
+MACHINE = "machine"
+#: Where Docker looks when the machine's own file names only systemd-resolved's stub (Moby, resolvconf.Path).
+UPSTREAM = "/run/systemd/resolve/resolv.conf"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is to be observed: a process whose namespace it is, and where its resolver's files lie.
+
+    The files are read as the engine's process sees them: a private host has its own mounts.
+    """
+
+    key: str
+    pid: int
+    mode: str
+    resolv_conf: str
+    hosts: str
+    dns: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Observed:
+    """What is known of a subject besides the kernel's view of its namespace."""
+
+    subject: Subject
+    inode: int
+    state: NamespaceState
+    token: object = field(default_factory=object)
+
+
+OnChange = Callable[[dict[str, NamespaceState], str], None]
+
+
+class Observer:
+    """Holds the state of each column; ``on_change`` gets the new states of all columns that a change concerns."""
+
+    def __init__(self, pool: WatchPool, engine_pid: Callable[[], int | None], on_change: OnChange) -> None:
+        self._pool = pool
+        self._pid_of_engine = engine_pid
+        self._on_change = on_change
+        self._observed: dict[str, Observed] = {}
+        self._batch: dict[str, NamespaceState] = {}
+        self._looking: asyncio.Lock = asyncio.Lock()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns that are being observed."""
+        return tuple(self._observed)
+
+    def state(self, key: str) -> NamespaceState:
+        """The newest state of a column."""
+        return self._observed[key].state
+
+    def subject(self, key: str) -> Subject | None:
+        """What is observed under this key."""
+        found = self._observed.get(key)
+        return found.subject if found else None
+
+    def inode(self, key: str) -> int | None:
+        """The network namespace in which a column lives."""
+        found = self._observed.get(key)
+        return found.inode if found else None
+
+    async def add(self, subject: Subject) -> NamespaceState:
+        """Begins to observe; raises NamespaceGone if the process is no more."""
+        observed_token = object()
+
+        def changed(view: KernelView, cause: str) -> None:
+            self._kernel_changed(subject.key, view, cause)
+
+        def candidates() -> Iterable[int]:
+            # In a container of a user-defined network the resolver's sockets are the engine's own.
+            return (subject.pid, self._engine_pid)
+
+        inode, view = await self._pool.subscribe(observed_token, subject.pid, changed, candidates)
+        try:
+            (resolver, hosts), names, host = await asyncio.gather(
+                asyncio.to_thread(self._files, subject),
+                asyncio.to_thread(namespaces, subject.pid),
+                asyncio.to_thread(hostname, subject.pid),
+            )
+            view = self._pool.view(inode) or view  # nobody was told of what happened meanwhile
+            await self.remove(subject.key)
+        except BaseException:
+            await self._pool.unsubscribe(observed_token, inode)
+            raise
+        state = _with_view(NamespaceState(inode, hostname=host, namespaces=names, resolver=resolver, hosts=hosts), view)
+        self._observed[subject.key] = Observed(subject, inode, state, observed_token)
+        return state
+
+    async def remove(self, key: str) -> None:
+        """Ends the observation of a column."""
+        observed = self._observed.pop(key, None)
+        if observed is not None:
+            await self._pool.unsubscribe(observed.token, observed.inode)
+
+    async def close(self) -> None:
+        """Ends all observations."""
+        for key in self.keys:
+            await self.remove(key)
+
+    @property
+    def _engine_pid(self) -> int:
+        return self._pid_of_engine() or 1
+
+    def _files(self, subject: Subject) -> tuple[Resolver | None, tuple[HostsEntry, ...]]:
+        text = read_inside(self._engine_pid, subject.resolv_conf) if subject.resolv_conf else None
+        hosts = read_inside(self._engine_pid, subject.hosts) if subject.hosts else None
+        parsed_hosts = parse_hosts(hosts.decode(errors="replace")) if hosts is not None else ()
+        if text is None:
+            return Resolver(origin=Origin.UNREADABLE), parsed_hosts
+        resolver = parse_resolv_conf(text.decode(errors="replace"))
+        if subject.key == MACHINE:
+            return replace(resolver, origin=Origin.MACHINE), parsed_hosts
+        machine = self._resolver_of_engine("/etc/resolv.conf") or Resolver()
+        upstream = self._resolver_of_engine(UPSTREAM)
+        origin = classify(resolver, machine, Mode(subject.mode), subject.dns, upstream)
+        return replace(resolver, origin=origin), parsed_hosts
+
+    def _resolver_of_engine(self, path: str) -> Resolver | None:
+        text = read_inside(self._engine_pid, path)
+        return None if text is None else parse_resolv_conf(text.decode(errors="replace"))
+
+    async def reread_files(self) -> None:
+        """Reads the resolver's files and host names again: the kernel tells nothing of them."""
+        changed: dict[str, NamespaceState] = {}
+        for key, observed in list(self._observed.items()):
+            resolver, hosts = await asyncio.to_thread(self._files, observed.subject)
+            if key not in self._observed:
+                continue
+            state = replace(observed.state, resolver=resolver, hosts=hosts)
+            if state != observed.state:
+                observed.state = state
+                changed[key] = state
+        if changed:
+            self._on_change(changed, "files of the resolver")
+
+    async def look_up(self, names: Sequence[str]) -> None:
+        """Looks the names up from inside every column, all at once."""
+        async with self._looking:
+            asked = list(self._observed.items())
+            found = await asyncio.gather(
+                *(asyncio.gather(*(self._lookup(observed, name) for name in names)) for _, observed in asked)
+            )
+            changed: dict[str, NamespaceState] = {}
+            for (key, _), answers in zip(asked, map(tuple, found), strict=True):
+                observed = self._observed.get(key)
+                if observed is None or _same_answers(observed.state.lookups, answers):
+                    continue
+                observed.state = replace(observed.state, lookups=answers)
+                changed[key] = observed.state
+            if changed:
+                self._on_change(changed, "lookups")
+
+    async def _lookup(self, observed: Observed, name: str) -> Lookup:
+        namespace = self._pool.namespace(observed.inode)
+        if namespace is None:
+            return Lookup(name, "namespace gone")
+        return await lookup(namespace, name, observed.state.resolver or Resolver(), observed.state.hosts)
+
+    def _kernel_changed(self, key: str, view: KernelView, cause: str) -> None:
+        observed = self._observed.get(key)
+        if observed is None:
+            return
+        state = _with_view(observed.state, view)
+        if state == observed.state:
+            return
+        observed.state = state
+        # Several columns of one namespace hear of the same change: they are told of together.
+        if not self._batch:
+            asyncio.get_running_loop().call_soon(self._tell, cause)
+        self._batch[key] = state
+
+    def _tell(self, cause: str) -> None:
+        batch, self._batch = self._batch, {}
+        self._on_change({key: state for key, state in batch.items() if key in self._observed}, cause)
+
+
+def _with_view(state: NamespaceState, view: KernelView) -> NamespaceState:
+    return sorted_state(
+        replace(
+            state,
+            interfaces=view.interfaces,
+            routes=view.routes,
+            listeners=view.listeners,
+            sysctls=view.sysctls,
+        )
+    )
+
+
+def _same_answers(before: Sequence[Lookup], after: Sequence[Lookup]) -> bool:
+    """The time that a lookup took is no change."""
+    return [replace(one, time_us=None) for one in before] == [replace(one, time_us=None) for one in after]

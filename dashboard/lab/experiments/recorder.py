@@ -1,0 +1,105 @@
+"""Writes what becomes of one experiment into its journal, in terms of heads, columns and states."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from dashboard.core.experiments.journal import Cause, Facts, Source, View
+from dashboard.core.experiments.journal_text import actor, narrate
+from dashboard.core.experiments.messages import ArmStatus, Column
+from dashboard.core.experiments.stream import ExperimentHead, Phase
+from dashboard.core.namespaces.delta import delta
+from dashboard.core.namespaces.state import NamespaceState
+from dashboard.lab.context import Context
+from dashboard.lab.experiments.journal_writer import JournalWriter
+from dashboard.store.experiments import Record
+
+MACHINE = "machine"
+ENDED = frozenset({Phase.STOPPED, Phase.FAILED})
+
+
+class Recorder:
+    """The voice of one run. Nothing here asks the Engine or the kernel."""
+
+    def __init__(self, context: Context, record: Record, view: View) -> None:
+        self._context = context
+        self._record = record
+        self.journal = JournalWriter(record.id, view, context.database, context.publisher, context.clock)
+
+    @property
+    def view(self) -> View:
+        """The experiment as it is now."""
+        return self.journal.view
+
+    @property
+    def head(self) -> ExperimentHead:
+        """The head as it is now, also before the first entry."""
+        spec = self._record.spec
+        return self.view.head or ExperimentHead(
+            self._record.id, self._record.title, spec.image, spec.port, Phase.WAITING, self._record.created_at
+        )
+
+    @property
+    def ended(self) -> bool:
+        """Whether this round is over."""
+        return self.head.phase in ENDED
+
+    def column(self, key: str) -> Column:
+        """The head of one column."""
+        return next(column for column in self.view.columns if column.key == key)
+
+    def arms(self, *statuses: ArmStatus) -> tuple[Column, ...]:
+        """The arms' columns, all or those with one of these statuses."""
+        return tuple(c for c in self.view.columns if c.key != MACHINE and (not statuses or c.status in statuses))
+
+    def set_head(self, cause: Cause, text: str = "", **fields: Any) -> None:
+        """Changes the head."""
+        self.journal.append(cause, Facts(head=replace(self.head, **fields)), text)
+
+    def set_column(self, key: str, cause: Cause, text: str = "", *, forget: bool = False, **fields: Any) -> None:
+        """Changes the head of a column; ``forget`` drops the state that was observed."""
+        facts = Facts(columns=(replace(self.column(key), **fields),), forgotten=(key,) if forget else ())
+        self.journal.append(cause, facts, text, (key,))
+
+    def observed(self, column: Column, state: NamespaceState, cause: Cause, text: str = "") -> None:
+        """A first look at a column."""
+        self.journal.append(cause, Facts(columns=(column,), states={column.key: state}), text, (column.key,))
+
+    def say(self, cause: Cause, text: str, *about: str) -> None:
+        """Something to tell that changes no state."""
+        self.journal.append(cause, Facts(), text, about)
+
+    def states_changed(self, states: dict[str, NamespaceState], cause: str) -> None:
+        """New states of columns that share a namespace: one entry, told once."""
+        known = self.view.states
+        changes = {key: delta(known[key], state) for key, state in states.items() if key in known}
+        changes = {key: change for key, change in changes.items() if change}
+        if not changes:
+            return
+        first = next(iter(sorted(changes, key=lambda key: (key != MACHINE, key))))
+        titles = [column.title for column in self.view.columns if column.key in changes]
+        text = narrate(known[first], changes[first], titles)
+        source = Cause(Source.KERNEL, cause, actor(changes[first]))
+        self.journal.append(source, Facts(changes=changes), text, tuple(sorted(changes)))
+
+    def lost(self, key: str) -> None:
+        """A container that somebody else removed."""
+        text = f"The container of {key} is gone: somebody else removed it"
+        self.set_column(
+            key,
+            Cause(Source.ENGINE, "destroy"),
+            text,
+            status=ArmStatus.LOST,
+            published=(),
+            error=text + ".",
+            forget=True,
+        )
+
+    def trouble(self, problem: str) -> None:
+        """What is wrong now, said once, with since when; empty text: it is over."""
+        if problem and self.head.problem != problem:
+            since = self.head.problem_since or self._context.clock()
+            self.set_head(Cause(Source.ENGINE, "trouble"), problem, problem=problem, problem_since=since)
+        elif not problem and self.head.problem:
+            self.set_head(Cause(Source.ENGINE, "back"), "The Engine answers again", problem="", problem_since=None)

@@ -1,0 +1,153 @@
+"""Measures the paths of a running experiment and keeps every block."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from dashboard.core.measurements.measurement import Block, Environment, Probe, Stop, no_path_sentence
+from dashboard.core.measurements.schedule import Series, make_series, missing_paths
+from dashboard.core.paths.finder import find_paths, resolver_paths
+from dashboard.core.paths.model import Path
+from dashboard.lab.context import Context
+from dashboard.lab.experiments.driver import Run
+from dashboard.latency.environment import load_average, read_environment, read_offloads
+from dashboard.latency.runner import Outcome, Progress, run_measurement
+from dashboard.netns.namespace import Namespace
+from dashboard.store import measurements as measurement_store
+from dashboard.store.measurements import Asked
+from dashboard.store.telemetry import counted
+
+CANCEL_LOOK_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What there is to measure: series, and paths that do not exist or do not suit, with the reason."""
+
+    series: tuple[Series, ...]
+    missing: tuple[tuple[Path, Probe, str], ...]
+
+
+def plan_series(run: Run, probes: Sequence[Probe]) -> Plan:
+    """Every path of the experiment as it is now, with every probe that suits it."""
+    view = run.view
+    paths = find_paths(view.columns, view.states)
+    asked = [probe for probe in probes if probe is not Probe.DNS]
+    resolvers = resolver_paths(view.columns, view.states) if Probe.DNS in probes else ()
+    series = (*make_series(paths, asked), *make_series(resolvers, [Probe.DNS] if resolvers else []))
+    return Plan(series, (*missing_paths(paths, asked), *missing_paths(resolvers, [Probe.DNS] if resolvers else [])))
+
+
+def _namespaces(context: Context, run: Run) -> dict[str, Namespace]:
+    found = {}
+    for key in run.observer.keys:
+        inode = run.observer.inode(key)
+        namespace = context.watches.namespace(inode) if inode is not None else None
+        if namespace is not None:
+            found[key] = namespace.duplicate()
+    return found
+
+
+async def _environment(context: Context, run: Run, namespaces: Mapping[str, Namespace]) -> Environment:
+    info = context.info
+    machine = run.view.states.get("machine")
+    names = [one.name for one in machine.interfaces] if machine is not None else []
+    offloads: dict[str, tuple[str, ...]] = {}
+    if "machine" in namespaces:
+        opened = await namespaces["machine"].arun(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        with opened:
+            offloads = read_offloads(opened, names)
+    proxy = any(one.process == "docker-proxy" for one in machine.listeners) if machine is not None else None
+    published = any(column.published for column in run.view.columns)
+    return replace(
+        await asyncio.to_thread(read_environment),
+        engine=info.version,
+        engine_api=info.api,
+        userland_proxy=proxy if published else None,
+        firewall_backend=info.firewall_backend,
+        mtu={one.name: one.mtu for one in machine.interfaces} if machine is not None else {},
+        offloads=offloads,
+        load_before=load_average(),
+    )
+
+
+async def measure_paths(
+    context: Context, run: Run, asked: Asked, on_progress: Callable[[Progress], None] | None = None
+) -> None:
+    """Measures until enough is known, the time is up, or the run's row says cancelled.
+
+    Every block is in the database before the next one begins. A cancelled task leaves the run marked as cancelled.
+    """
+    plan = plan_series(run, asked.probes)
+    database, identity, options = context.database, asked.id, asked.options
+    namespaces = _namespaces(context, run)
+    try:
+        environment = await _environment(context, run, namespaces)
+        modes = {column.key: column.mode for column in run.view.columns}
+        await database.run(measurement_store.begin_run, identity, plan.series, plan.missing, environment, modes)
+        context.publisher.measured(identity)
+        if not plan.series:
+            said = no_path_sentence([reason for _path, _probe, reason in plan.missing])
+            await database.run(measurement_store.finish_run, identity, Stop.FAILED, said, 0.0, environment, {})
+            return
+
+        async def keep(block: Block) -> None:
+            await database.run(measurement_store.add_block, identity, block)
+            counted.blocks["failed" if block.error else "measured"] += 1
+            context.publisher.measured(identity)
+
+        work = asyncio.create_task(
+            run_measurement(
+                plan.series,
+                {key: one.fd for key, one in namespaces.items()},
+                options,
+                seed=asked.seed,
+                on_block=keep,
+                on_progress=on_progress,
+            )
+        )
+        outcome = await _until_done(context, identity, work)
+        ended = replace(
+            environment,
+            load_after=load_average(),
+            client_core=outcome.client_core,
+            responder_core=outcome.responder_core,
+        )
+        await database.run(
+            measurement_store.finish_run,
+            identity,
+            outcome.stopped,
+            outcome.reason,
+            outcome.elapsed_s,
+            ended,
+            outcome.refused,
+        )
+        await database.run(measurement_store.write_down_headline, identity)
+    finally:
+        for one in namespaces.values():
+            one.close()
+        context.publisher.measured(identity)
+
+
+async def _until_done(context: Context, identity: str, work: asyncio.Task[Outcome]) -> Outcome:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    cancelled = Outcome(Stop.CANCELLED, "Somebody ended it before its time.", 0.0, 0)
+    try:
+        while not work.done():
+            await asyncio.wait({work}, timeout=CANCEL_LOOK_S)
+            if not work.done() and await context.database.run(measurement_store.is_cancelled, identity):
+                await _end(work)
+                return replace(cancelled, elapsed_s=loop.time() - began)
+        return work.result()
+    except asyncio.CancelledError:
+        await _end(work)
+        return replace(cancelled, elapsed_s=loop.time() - began)
+
+
+async def _end(work: asyncio.Task[Outcome]) -> None:
+    work.cancel()
+    await asyncio.wait({work})

@@ -1,0 +1,101 @@
+"""One kernel watch per network namespace, shared by every column that lives in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from dashboard.netns.namespace import Namespace
+from dashboard.netns.watch.kernel_view import KernelView
+from dashboard.netns.watch.namespace_watch import Watch
+
+Subscriber = Callable[[KernelView, str], None]
+
+
+@dataclass(slots=True)
+class _Shared:
+    watch: Watch
+    namespace: Namespace
+    subscribers: dict[object, Subscriber] = field(default_factory=dict)
+    candidates: dict[object, Callable[[], Iterable[int]]] = field(default_factory=dict)
+
+
+class WatchPool:
+    """Opens a watch at the first subscription and closes it after the last."""
+
+    def __init__(self) -> None:
+        self._shared: dict[int, _Shared] = {}
+        self._lock = asyncio.Lock()
+
+    async def subscribe(
+        self,
+        token: object,
+        pid: int,
+        on_change: Subscriber,
+        candidates: Callable[[], Iterable[int]],
+    ) -> tuple[int, KernelView]:
+        """Watches the namespace of ``pid``; returns its inode and the view as it is now."""
+        namespace = await asyncio.to_thread(Namespace.of_pid, pid)
+        inode = namespace.inode
+        async with self._lock:
+            shared = self._shared.get(inode)
+            if shared is not None:
+                namespace.close()
+            else:
+
+                def tell(view: KernelView, cause: str) -> None:
+                    current = self._shared.get(inode)
+                    for subscriber in list(current.subscribers.values()) if current else ():
+                        subscriber(view, cause)
+
+                def all_candidates() -> Iterable[int]:
+                    current = self._shared.get(inode)
+                    for one in list(current.candidates.values()) if current else (candidates,):
+                        yield from one()
+
+                try:
+                    watch = await Watch.open(namespace, tell, candidates=all_candidates)
+                except BaseException:
+                    namespace.close()
+                    raise
+                shared = self._shared[inode] = _Shared(watch, namespace)
+            shared.subscribers[token] = on_change
+            shared.candidates[token] = candidates
+            return inode, shared.watch.view
+
+    def namespace(self, inode: int) -> Namespace | None:
+        """The open namespace of an inode that is being watched."""
+        shared = self._shared.get(inode)
+        return shared.namespace if shared else None
+
+    def view(self, inode: int) -> KernelView | None:
+        """A watched namespace as it is now."""
+        shared = self._shared.get(inode)
+        return shared.watch.view if shared else None
+
+    async def unsubscribe(self, token: object, inode: int) -> None:
+        """Ends a subscription; the last one closes the watch."""
+        async with self._lock:
+            shared = self._shared.get(inode)
+            if shared is None:
+                return
+            shared.subscribers.pop(token, None)
+            shared.candidates.pop(token, None)
+            if not shared.subscribers:
+                del self._shared[inode]
+                shared.watch.close()
+                shared.namespace.close()
+
+    async def resync(self) -> None:
+        """Reads every namespace anew: after a gap in the events."""
+        for shared in list(self._shared.values()):
+            await shared.watch.resync()
+
+    async def close(self) -> None:
+        """Closes everything."""
+        async with self._lock:
+            for shared in self._shared.values():
+                shared.watch.close()
+                shared.namespace.close()
+            self._shared.clear()

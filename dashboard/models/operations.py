@@ -1,0 +1,64 @@
+"""What processes of the team shape leave for each other: a lab's beat, questions to it, who is there, wrong guesses.
+
+Times are seconds of the epoch.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class LabBeat(models.Model):
+    """A lab says that it is there. ``number`` grows with each beat, and is 0 once it has ended; ``facts`` is JSON of
+    ``core.operations.deployment.LabFacts``."""
+
+    machine = models.CharField(primary_key=True, max_length=100)
+    number = models.PositiveBigIntegerField(default=0)
+    at = models.FloatField()
+    facts = models.TextField(default="{}")
+
+    def __str__(self) -> str:
+        return f"{self.machine} {self.number}"
+
+
+class LabRequest(models.Model):
+    """A question to the lab (``lab.remote.rpc``). ``state`` is waiting, taken, answered, refused, or lapsed where
+    nobody waits any more. ``arguments`` and ``answer`` are JSON; ``output`` grows while a command prints."""
+
+    name = models.CharField(max_length=60)
+    host = models.CharField(max_length=40, default="", blank=True)
+    arguments = models.TextField()
+    state = models.CharField(max_length=10, default="waiting", db_index=True)
+    answer = models.TextField(default="", blank=True)
+    output = models.TextField(default="", blank=True)
+    made_at = models.FloatField(db_index=True)
+    deadline = models.FloatField()
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.name} {self.state}"
+
+
+class Presence(models.Model):
+    """Whose browsers hang on one web process: the seats of one class, separated by spaces. Old rows say nothing."""
+
+    process = models.CharField(max_length=40)
+    session = models.CharField(max_length=16, db_index=True)
+    seats = models.TextField()
+    at = models.FloatField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["process", "session"], name="presence_once_per_process")]
+
+    def __str__(self) -> str:
+        return f"{self.session} at {self.process}"
+
+
+class GuessBucket(models.Model):
+    """How many wrong guesses are left to a place (``core.training.rate_limit``); the empty place is everybody's."""
+
+    place = models.CharField(primary_key=True, max_length=64)
+    left = models.FloatField()
+    at = models.FloatField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.left}"

@@ -1,0 +1,66 @@
+"""How far somebody has come in a workshop. ``core.workshops.progress`` says what the fields mean."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from dashboard.models.experiments import new_id
+
+
+class WorkshopProgress(models.Model):
+    """One person in one workshop. ``person`` is ``user:ID``, or whatever else names somebody who takes part
+    (``seat:ID`` of a session): no account is needed. ``digest`` is that of the workshop as it was begun."""
+
+    id = models.CharField(primary_key=True, max_length=16, default=new_id)
+    person = models.CharField(max_length=60)
+    workshop = models.CharField(max_length=40)
+    digest = models.CharField(max_length=16, default="", blank=True)
+    started_at = models.FloatField()
+    finished_at = models.FloatField(default=0.0)
+    step = models.CharField(max_length=60, default="", blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["person", "workshop"], name="progress_once_per_person")]
+
+    def __str__(self) -> str:
+        return f"{self.person} in {self.workshop}"
+
+
+class WorkshopStep(models.Model):
+    """One step of one person. ``noted`` is JSON: what was seen of events, by the number of the check."""
+
+    progress = models.ForeignKey(WorkshopProgress, on_delete=models.CASCADE, related_name="steps")
+    step = models.CharField(max_length=60)
+    opened_at = models.FloatField(default=0.0)
+    prediction = models.PositiveSmallIntegerField(null=True)
+    predicted_at = models.FloatField(default=0.0)
+    truth = models.CharField(max_length=200, default="", blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    unmet = models.BooleanField(default=False)
+    noted = models.TextField(default="{}")
+    failing = models.CharField(max_length=200, default="", blank=True)
+    hints = models.PositiveSmallIntegerField(default=0)
+    passed_at = models.FloatField(default=0.0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["progress", "step"], name="step_once_per_progress")]
+
+    def __str__(self) -> str:
+        return f"{self.progress_id} {self.step}"
+
+
+class WorkshopEvent(models.Model):
+    """What somebody did, in order: started, predicted, did, checked, hint, passed, finished; in a class also hand,
+    lowered, away, back."""
+
+    progress = models.ForeignKey(WorkshopProgress, on_delete=models.CASCADE, related_name="events")
+    at = models.FloatField()
+    kind = models.CharField(max_length=12)
+    step = models.CharField(max_length=60, default="", blank=True)
+    detail = models.CharField(max_length=400, default="", blank=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.step}"

@@ -1,0 +1,195 @@
+"""A tool of the machine, run inside a namespace, its output in pieces of text."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing, suppress
+from functools import partial
+from pathlib import Path
+from typing import IO, cast
+
+from dashboard.netns.namespace import Namespace, NamespaceGone, in_own_thread
+
+_CHUNK_BYTES = 8192
+_ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL": "C.UTF-8",
+    "TERM": "dumb",
+}
+#: A constant program: what it is given are positional parameters, never text of the script. Each pair is
+#: a file and where it shall be seen; what follows ``--`` is the command.
+_SEE_FILES = """
+while [ "$1" != -- ]; do
+    mount --bind "$1" "$2" && mount -o remount,bind,ro "$2" || exit 125
+    shift 2
+done
+shift
+exec "$@"
+"""
+
+
+async def run_inside(
+    namespace: Namespace,
+    argv: Sequence[str],
+    *,
+    resolv_conf: Path | bytes | None = None,
+    hosts: Path | bytes | None = None,
+    timeout_s: float = 10.0,
+    limit_bytes: int = 200_000,
+    on_exit: Callable[[int | None], None] | None = None,
+) -> AsyncGenerator[str]:
+    """Runs ``argv`` with the machine's files and the namespace's network, and yields its output (stdout
+    and stderr together) as it comes.
+
+    ``resolv_conf`` and ``hosts``, a file or its contents, are what the tool sees in ``/etc``, read-only
+    and in a mount namespace of its own. Ends, and kills everything started, after ``timeout_s`` seconds,
+    after ``limit_bytes`` (a last line says so) or when the caller stops: use ``contextlib.aclosing``.
+    ``on_exit`` gets the exit status, None if it was killed. NamespaceGone if ``namespace`` is closed.
+    """
+    if namespace.fd < 0:
+        raise NamespaceGone("the namespace was closed")
+    own = namespace.duplicate()
+    folder: tempfile.TemporaryDirectory[str] | None = None
+    try:
+        pairs: list[str] = []
+        for name, source in (("resolv.conf", resolv_conf), ("hosts", hosts)):
+            if isinstance(source, bytes):
+                if folder is None:
+                    folder = await in_own_thread(_make_folder)
+                source = await in_own_thread(partial(_write, Path(folder.name) / name, source))  # noqa: PLW2901
+            if source is not None:
+                pairs += [str(source), f"/etc/{name}"]
+        command = [*_command(own.fd, pairs), *argv]
+        async with aclosing(_run(command, own.fd, timeout_s, limit_bytes, on_exit)) as pieces:
+            async for text in pieces:
+                yield text
+    finally:
+        own.close()
+        if folder is not None:
+            await in_own_thread(folder.cleanup)
+
+
+def _make_folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="netmodes-")
+
+
+def _write(path: Path, contents: bytes) -> Path:
+    path.write_bytes(contents)
+    path.chmod(0o644)
+    return path
+
+
+def _command(fd: int, pairs: list[str]) -> list[str]:
+    """What enters the namespace before the tool runs. /sys stays the machine's: it is not remounted."""
+    enter = ["nsenter", f"--net=/proc/self/fd/{fd}", "--"]
+    if not pairs:
+        return enter
+    return [*enter, "unshare", "--mount", "--propagation", "private", "--", "sh", "-c", _SEE_FILES, "sh", *pairs, "--"]
+
+
+async def _run(
+    command: list[str], fd: int, timeout_s: float, limit_bytes: int, on_exit: Callable[[int | None], None] | None
+) -> AsyncGenerator[str]:
+    loop = asyncio.get_running_loop()
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    deadline = loop.time() + timeout_s
+    left = limit_bytes
+    whole = False
+    session = await in_own_thread(lambda: _Session(command, fd), discard=_Session.end)
+    try:
+        session.watch()
+        while left > 0:
+            async with asyncio.timeout_at(deadline):
+                part = await session.read(min(_CHUNK_BYTES, left))
+            if not part:
+                whole = True
+                break
+            left -= len(part)
+            if text := decoder.decode(part):
+                yield text
+        if text := decoder.decode(b"", final=True):
+            yield text
+        if whole:  # the pipe ends a little before the process does
+            async with asyncio.timeout_at(deadline):
+                await session.ended.wait()
+        else:
+            yield f"\n[cut after {limit_bytes} bytes]\n"
+    except TimeoutError:
+        yield f"\n[stopped after {timeout_s:g} s]\n"
+    finally:
+        session.forget()
+        status = await in_own_thread(session.end)
+        if on_exit is not None:
+            on_exit(status)
+
+
+class _Session:
+    """A command that leads a session of its own. Its pid is not given away before all of the session was
+    killed: only then it is reaped.
+
+    Its pipe is read here and not by the loop: uvloop closes a pipe's descriptor and lets the file object close that
+    number once more, which may be another thread's by then (``UVSocketHandle._close``).
+    """
+
+    def __init__(self, command: list[str], fd: int) -> None:
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=(fd,),
+            start_new_session=True,
+            env=_ENVIRONMENT,
+        )
+        self._out = cast("IO[bytes]", self._process.stdout)
+        os.set_blocking(self._out.fileno(), False)
+        self._pidfd = os.pidfd_open(self._process.pid)
+        self.ended = asyncio.Event()
+
+    def watch(self) -> None:
+        """Its output ends when the command does: whoever it left behind is killed."""
+        asyncio.get_running_loop().add_reader(self._pidfd, self._kill)
+
+    async def read(self, most: int) -> bytes:
+        """What it prints next; empty at the end."""
+        while True:
+            try:
+                return os.read(self._out.fileno(), most)
+            except BlockingIOError:
+                await self._readable()
+
+    async def _readable(self) -> None:
+        loop, fd = asyncio.get_running_loop(), self._out.fileno()
+        ready = asyncio.Event()
+        loop.add_reader(fd, ready.set)
+        try:
+            await ready.wait()
+        finally:
+            loop.remove_reader(fd)
+
+    def _kill(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._pidfd)
+        self._kill_all()
+        self.ended.set()
+
+    def _kill_all(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def forget(self) -> None:
+        """Lets go of the loop."""
+        asyncio.get_running_loop().remove_reader(self._pidfd)
+
+    def end(self) -> int | None:
+        """Kills what still lives and returns the exit status, None if that was by our hand."""
+        self._kill_all()
+        status = self._process.wait()
+        os.close(self._pidfd)
+        self._out.close()
+        return None if status == -signal.SIGKILL else status

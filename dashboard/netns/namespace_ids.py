@@ -1,0 +1,39 @@
+"""Which namespaces a process lives in, and what it is called there."""
+
+from __future__ import annotations
+
+import os
+
+from dashboard.netns.namespace import in_thread, living, open_namespace_of
+
+KINDS = ("mnt", "pid", "ipc", "uts", "net", "user", "cgroup")
+
+
+def namespaces(pid: int) -> dict[str, int]:
+    """Inodes of the seven namespaces of a living process (namespaces(7)). NamespaceGone if it has ended.
+
+    A kind that the kernel lacks is left out.
+    """
+    found: dict[str, int] = {}
+    with living(pid):
+        for kind in KINDS:
+            try:
+                found[kind] = os.stat(f"/proc/{pid}/ns/{kind}").st_ino  # noqa: PTH116
+            except FileNotFoundError:
+                if kind == "net":
+                    raise
+    return found
+
+
+def hostname(pid: int) -> str:
+    """The host name that the process sees, read in its UTS namespace. NamespaceGone if it has ended."""
+    descriptor = open_namespace_of(pid, "uts")
+
+    def ask() -> str:
+        os.setns(descriptor, os.CLONE_NEWUTS)
+        return os.uname().nodename
+
+    try:
+        return in_thread(ask)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,226 @@
+"""Interfaces, addresses and routes of one namespace: dumped whole, or kept current by events."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Iterable
+from enum import Flag, auto
+
+from dashboard.core.namespaces.state import Address, Family, Interface, Route, address_key, interface_key, route_key
+from dashboard.netns.namespace import Namespace
+from dashboard.netns.netlink import rtnetlink
+from dashboard.netns.netlink.framing import Message, dump, open_socket, query
+from dashboard.netns.netlink.rtnetlink import LinkRecord, RouteRecord
+
+
+class Touched(Flag):
+    """What a message was about."""
+
+    NOTHING = 0
+    LINKS = auto()
+    ADDRESSES = auto()
+    ROUTES = auto()
+
+
+def open_route_socket(groups: int = 0, receive_bytes: int = 0) -> socket.socket:
+    """A non-blocking rtnetlink socket of the calling thread's namespace (``Namespace.run`` it)."""
+    return open_socket(socket.NETLINK_ROUTE, groups, receive_bytes)
+
+
+def read_interfaces(namespace: Namespace) -> tuple[Interface, ...]:
+    """All links with their addresses, by index. Blocks for about 30 µs per link: call it in a thread."""
+    with namespace.run(open_route_socket) as opened:
+        table = LinkTable()
+        table.load_links(opened)
+        return table.interfaces()
+
+
+def read_routes(namespace: Namespace) -> tuple[Route, ...]:
+    """Unicast routes of the main table, both families, one per next hop. Call it in a thread."""
+    with namespace.run(open_route_socket) as opened:
+        table = LinkTable()
+        table.load_links(opened)
+        table.load_routes(opened)
+        return table.routes()
+
+
+class LinkTable:
+    """Links, addresses and routes of one namespace, as the kernel last told them.
+
+    Values that did not change stay the same objects, so that comparing two views is cheap.
+    """
+
+    def __init__(self) -> None:
+        self._links: dict[int, LinkRecord] = {}
+        self._addresses: dict[int, dict[bytes, Address]] = {}
+        self._hops: dict[Family, tuple[RouteRecord, ...]] = {}
+        self._built: dict[int, Interface] = {}
+        self._routes: tuple[Route, ...] | None = None
+        #: Links that may have another peer than their last event said: to be asked for (``read_links``).
+        self.doubts: set[int] = set()
+        #: Counts changes of names: whoever shows a name must look again when it differs.
+        self.names_version = 0
+
+    def load(self, opened: socket.socket) -> None:
+        """Reads everything."""
+        self.load_links(opened)
+        self.load_routes(opened)
+
+    def load_links(self, opened: socket.socket) -> None:
+        """Reads links and addresses. A link that comes and goes in between is settled by its events."""
+        for message in dump(opened, rtnetlink.RTM_GETLINK, rtnetlink.LINKS_REQUEST):
+            self.apply(message)
+        for message in dump(opened, rtnetlink.RTM_GETADDR, rtnetlink.ADDRESSES_REQUEST):
+            self.apply(message)
+        self.doubts.clear()
+
+    def load_routes(self, opened: socket.socket) -> None:
+        """Reads the routes anew."""
+        self.replace_routes(read_hops(opened))
+
+    def replace_routes(self, hops: dict[Family, tuple[RouteRecord, ...]]) -> None:
+        """Takes over what ``read_hops`` found."""
+        if hops != self._hops:
+            self._hops = hops
+            self._routes = None
+
+    def apply(self, message: Message) -> Touched:
+        """Takes over one message. Routes are only reported as touched: the kernel is silent about IPv4
+        routes that vanish with their link or source address (fib_flush), so they are read again."""
+        if message.type in {rtnetlink.RTM_NEWLINK, rtnetlink.RTM_DELLINK}:
+            return self._apply_link(message)
+        if message.type in {rtnetlink.RTM_NEWADDR, rtnetlink.RTM_DELADDR}:
+            return self._apply_address(message)
+        if message.type in {rtnetlink.RTM_NEWROUTE, rtnetlink.RTM_DELROUTE}:
+            return Touched.ROUTES if rtnetlink.decode_route(message.body) else Touched.NOTHING
+        return Touched.NOTHING
+
+    def _apply_link(self, message: Message) -> Touched:
+        link = rtnetlink.decode_link(message.body)
+        if link is None:
+            return Touched.NOTHING
+        before = self._links.get(link.index)
+        if message.type == rtnetlink.RTM_DELLINK:
+            self._links.pop(link.index, None)
+            self._doubt_peer_of(before)
+            self._addresses.pop(link.index, None)
+            self._rename()
+            return Touched.LINKS | Touched.ROUTES
+        if before == link:
+            return Touched.NOTHING
+        self._links[link.index] = link
+        self._doubt_peer_of(link)
+        if before is None or before.name != link.name:
+            self._rename()
+        else:
+            self._built.pop(link.index, None)
+        return Touched.LINKS | Touched.ROUTES
+
+    def _doubt_peer_of(self, link: LinkRecord | None) -> None:
+        """The kernel tells of the first end of a new veth pair before there is a second one, and nothing
+        of an end that stays when the other one moves to another namespace."""
+        if link is None or link.kind != "veth" or link.lower_elsewhere:
+            return
+        if link.lower == 0:
+            self.doubts.add(link.index)
+        elif (peer := self._links.get(link.lower)) and (peer.lower != link.index or link.index not in self._links):
+            self.doubts.add(peer.index)
+
+    def _rename(self) -> None:
+        """A name came, went or changed: other links show it as their master or lower link, routes too."""
+        self._built.clear()
+        self._routes = None
+        self.names_version += 1
+
+    def _apply_address(self, message: Message) -> Touched:
+        record = rtnetlink.decode_address(message.body)
+        if record is None:
+            return Touched.NOTHING
+        own = self._addresses.setdefault(record.index, {})
+        if message.type == rtnetlink.RTM_DELADDR:
+            own.pop(record.key, None)
+        else:
+            own[record.key] = record.address
+        self._built.pop(record.index, None)
+        return Touched.ADDRESSES | Touched.ROUTES
+
+    def name_of(self, index: int) -> str | None:
+        """The name of a link; None for 0, ``if7`` for one that is not known here."""
+        if index == 0:
+            return None
+        link = self._links.get(index)
+        return f"if{index}" if link is None else link.name
+
+    def interfaces(self) -> tuple[Interface, ...]:
+        """All links in canonical order."""
+        for index, link in self._links.items():
+            if index not in self._built:
+                self._built[index] = self._interface(link)
+        return tuple(sorted((self._built[index] for index in self._links), key=interface_key))
+
+    def _interface(self, link: LinkRecord) -> Interface:
+        addresses = self._addresses.get(link.index)
+        return Interface(
+            name=link.name,
+            index=link.index,
+            kind=link.kind,
+            mac=link.mac,
+            mtu=link.mtu,
+            up=link.up,
+            peer=self._peer(link),
+            master=self.name_of(link.master),
+            addresses=_in_order(addresses.values()) if addresses else (),
+        )
+
+    def _peer(self, link: LinkRecord) -> str | None:
+        if link.lower == 0:
+            return None
+        if link.kind == "veth" or link.lower_elsewhere:
+            return f"if{link.lower}"
+        return self.name_of(link.lower)
+
+    def routes(self) -> tuple[Route, ...]:
+        """The routes in canonical order."""
+        if self._routes is None:
+            routes = (
+                Route(hop.family, hop.destination, hop.gateway, self.name_of(hop.interface), hop.source, hop.metric)
+                for hops in self._hops.values()
+                for hop in hops
+            )
+            self._routes = tuple(sorted(dict.fromkeys(routes), key=route_key))
+        return self._routes
+
+
+def _in_order(addresses: Iterable[Address]) -> tuple[Address, ...]:
+    return tuple(sorted(dict.fromkeys(addresses), key=address_key))
+
+
+def read_links(opened: socket.socket, indexes: Iterable[int]) -> list[Message]:
+    """What the kernel says now of single links, to be applied; nothing of those that are gone."""
+    found: list[Message] = []
+    for index in indexes:
+        try:
+            found.extend(query(opened, rtnetlink.RTM_GETLINK, rtnetlink.pack_link_request(index)))
+        except OSError as error:
+            if error.errno != errno.ENODEV:
+                raise
+    return found
+
+
+def read_hops(opened: socket.socket) -> dict[Family, tuple[RouteRecord, ...]]:
+    """The routes of the main table, per family. A namespace may have no such table yet: no routes."""
+    found: dict[Family, tuple[RouteRecord, ...]] = {}
+    for family, body in rtnetlink.ROUTES_REQUESTS.items():
+        hops: list[RouteRecord] = []
+        try:
+            messages = dump(opened, rtnetlink.RTM_GETROUTE, body)
+        except OSError as error:
+            if error.errno != errno.ENOENT:
+                raise
+            messages = []
+        for message in messages:
+            if message.type == rtnetlink.RTM_NEWROUTE:
+                hops.extend(hop for hop in rtnetlink.decode_route(message.body) if hop.family is family)
+        found[family] = tuple(hops)
+    return found

@@ -1,0 +1,49 @@
+"""Whom a server sees as its client: the other end of the connection that it really has (sock_diag(7))."""
+
+from __future__ import annotations
+
+import socket
+
+from dashboard.netns.netlink.framing import MalformedMessage
+from dashboard.netns.netlink.listeners import Connection, ListenerTable, read_connections
+
+
+class ServerEnd:
+    """Finds the server's end of one connection, by comparing what is there with what was there before.
+
+    ``diag`` is a sock_diag socket of the server's namespace and stays the caller's to close. ``port`` is
+    the program's own port there; None where it is not known: then every port that is listened on counts,
+    so that connections which a program opens itself are not taken for ours.
+    """
+
+    def __init__(self, diag: socket.socket, port: int | None) -> None:
+        self._diag = diag
+        self._ports = self._listening() if port is None else frozenset((port,))
+        self._filter = port or 0
+        self._before = frozenset(self._connections())
+
+    def _listening(self) -> frozenset[int]:
+        table = ListenerTable(self._diag)
+        try:
+            table.poll()
+        except (OSError, MalformedMessage):
+            return frozenset()
+        return frozenset(one.port for one in table.sockets)
+
+    def _connections(self, peer_port: int = 0) -> list[Connection]:
+        try:
+            there = read_connections(self._diag, self._filter, peer_port)
+        except (OSError, MalformedMessage):
+            return []
+        return [one for one in there if one.local_port in self._ports]
+
+    def find(self, client: str, client_port: int) -> str | None:
+        """The peer as the server sees it; None if it is not there (yet) or cannot be told from others.
+
+        ``client`` itself where the server has a new connection with it (NAT changes only the other
+        address), else the peer of the only new connection: behind docker-proxy that is the proxy.
+        """
+        if any(one.peer == client for one in self._connections(client_port) if one not in self._before):
+            return client
+        new = [one.peer for one in self._connections() if one not in self._before]
+        return new[0] if len(new) == 1 else None

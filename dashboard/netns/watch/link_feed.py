@@ -1,0 +1,167 @@
+"""Links, addresses and routes of one namespace, kept current by rtnetlink events."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+
+from dashboard.netns.namespace import in_own_thread
+from dashboard.netns.netlink.framing import MalformedMessage, Message, receive, split_messages
+from dashboard.netns.netlink.interfaces import LinkTable, Touched, read_hops, read_links
+
+_log = logging.getLogger(__name__)
+
+_FIRST_WAIT_S = 0.001  # an added address is an event of its own and one per route that comes with it
+_BURST_WAIT_S = 0.005
+_LONGEST_WAIT_S = 0.1
+_BURST_GAP_S = 0.02
+_SLICE_S = 0.0015
+
+
+class LinkFeed:
+    """Applies events to ``table`` and calls ``changed`` when it may differ: soon after the first event of
+    a burst, then every few milliseconds.
+
+    ``events`` is subscribed to rtnetlink's groups, ``dumps`` is for requests; both stay the caller's to
+    close after ``stop``. What is missed is made good by a whole new dump: overrun (ENOBUFS), a message
+    that is not understood, a refused request.
+    """
+
+    def __init__(
+        self, events: socket.socket, dumps: socket.socket, table: LinkTable, changed: Callable[[], None]
+    ) -> None:
+        self.table = table
+        self._events = events
+        self._dumps = dumps
+        self._changed = changed
+        self._loop = asyncio.get_running_loop()
+        self._lock = asyncio.Lock()
+        self._backlog: list[Message] | None = None
+        self._stale_routes = False
+        self._lost = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._refresh: asyncio.Task[None] | None = None
+        self._flushed_at = 0.0
+        self._wait_s = _BURST_WAIT_S
+        self._stopped = False
+        self._loop.add_reader(events.fileno(), self._read)
+
+    def stop(self) -> None:
+        """No further call of ``changed``."""
+        self._stopped = True
+        with suppress(RuntimeError):  # the loop may be closed already
+            self._loop.remove_reader(self._events.fileno())
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._refresh is not None:
+            self._refresh.cancel()
+
+    @property
+    def lost(self) -> bool:
+        """Whether something was missed that a dump has not made good yet."""
+        return self._lost
+
+    async def reload(self) -> None:
+        """Dumps everything anew, in a thread. OSError where the kernel refuses."""
+        async with self._lock:
+            self._lost = False
+            self._backlog = []
+            try:
+                table = await in_own_thread(self._load)
+            except BaseException:
+                self._lost = True
+                raise
+            finally:
+                backlog, self._backlog = self._backlog, None
+            # Events that were read during the dump may be older than it; but the last word on every link
+            # and address is either in the dump or in the backlog, so the outcome is right.
+            for message in backlog:
+                table.apply(message)
+            table.names_version = self.table.names_version + 1
+            self.table = table
+            self._stale_routes = bool(backlog)
+
+    def _load(self) -> LinkTable:
+        table = LinkTable()
+        table.load(self._dumps)
+        return table
+
+    def _read(self) -> None:
+        touched = Touched.NOTHING
+        until = self._loop.time() + _SLICE_S
+        while self._loop.time() < until:
+            try:
+                data = receive(self._events)
+            except BlockingIOError:
+                break
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    _log.warning("reading rtnetlink events: %s", error)
+                self._lost = True
+                break
+            touched |= self._apply(data)
+        self._stale_routes = self._stale_routes or Touched.ROUTES in touched
+        if touched is not Touched.NOTHING or self._lost:
+            self._flush_later()
+
+    def _apply(self, data: bytes) -> Touched:
+        touched = Touched.NOTHING
+        try:
+            for message in split_messages(data):
+                if self._backlog is not None:
+                    self._backlog.append(message)
+                touched |= self.table.apply(message)
+        except MalformedMessage as error:
+            _log.warning("an rtnetlink event was not understood: %s", error)
+            self._lost = True
+        return touched
+
+    def _flush_later(self) -> None:
+        if self._timer is None and self._refresh is None and not self._stopped:
+            quiet = self._loop.time() - self._flushed_at > _BURST_GAP_S
+            self._timer = self._loop.call_later(_FIRST_WAIT_S if quiet else self._wait_s, self._flush)
+
+    def _flush(self) -> None:
+        self._timer = None
+        if self._stale_routes or self._lost or self.table.doubts:
+            self._refresh = self._loop.create_task(self._read_again())
+        else:
+            self._flushed_at = self._loop.time()
+            self._changed()
+
+    async def _read_again(self) -> None:
+        started = self._loop.time()
+        try:
+            if self._lost:
+                await self.reload()
+            while self._stale_routes or self.table.doubts:
+                await self._ask_again()
+            self._changed()
+            self._flushed_at = self._loop.time()
+            self._wait_s = min(max(_BURST_WAIT_S, self._flushed_at - started), _LONGEST_WAIT_S)
+        except (OSError, MalformedMessage) as error:
+            self._lost = True  # whoever owns the feed asks for ``reload`` by and by
+            _log.warning("reading links and routes: %s", error)
+        finally:
+            self._refresh = None
+        if self._stale_routes:
+            self._flush_later()
+
+    async def _ask_again(self) -> None:
+        """Asks for what events do not tell: routes that went silently, peers of veths."""
+        async with self._lock:
+            routes, self._stale_routes = self._stale_routes, False
+            doubts = frozenset(self.table.doubts)
+            hops, links = await in_own_thread(
+                lambda: (read_hops(self._dumps) if routes else None, read_links(self._dumps, doubts))
+            )
+            self.table.doubts -= doubts
+            if hops is not None:
+                self.table.replace_routes(hops)
+            for message in links:
+                self.table.apply(message)
+                self.table.doubts -= doubts

@@ -1,0 +1,269 @@
+"""The lab's way to the database: one thread, so that its writes never meet one another."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import msgspec
+import psutil
+from django.db import close_old_connections, connection, connections, transaction
+from django.db.models import OuterRef, QuerySet, Subquery
+
+from dashboard.core.experiments.initial_columns import first_columns
+from dashboard.core.experiments.journal import Cause, Entry, Source, View, decode_facts, encode_facts, replay
+from dashboard.core.experiments.lifecycle import Wanted, container_name
+from dashboard.core.experiments.stream import ExperimentHead, Phase
+from dashboard.core.modes import ExperimentSpec
+from dashboard.models import Arm, Experiment, Installation, JournalEntry
+from dashboard.store.telemetry import counted
+
+RING = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A row of Experiment, as a value."""
+
+    id: str
+    title: str
+    spec: ExperimentSpec
+    wanted: Wanted
+    round: int
+    phase: Phase
+    driver: str
+    created_at: float
+    launched: dict[str, str]
+    host: str = ""
+
+
+def this_process() -> str:
+    """Names this process: pid and start time, so that a reused pid is not taken for it."""
+    return f"{os.getpid()}:{psutil.Process().create_time():.2f}"
+
+
+def is_alive(driver: str) -> bool:
+    """Whether the process that ``this_process`` named still runs."""
+    pid, _, started = driver.partition(":")
+    try:
+        return f"{psutil.Process(int(pid)).create_time():.2f}" == started
+    except (psutil.Error, ValueError):
+        return False
+
+
+def installation_id() -> str:
+    """The id of this installation, made on first use."""
+    first = Installation.objects.order_by("created_at").first()
+    return (first or Installation.objects.create()).id
+
+
+def _record(row: Experiment) -> Record:
+    return Record(
+        id=row.id,
+        title=row.title,
+        spec=msgspec.json.decode(row.spec, type=ExperimentSpec),
+        wanted=Wanted(row.wanted),
+        round=row.round,
+        phase=Phase(row.phase),
+        driver=row.driver,
+        created_at=row.created_at.timestamp(),
+        launched={arm.key: arm.container_id for arm in row.arms.all() if arm.container_id},
+        host=row.host,
+    )
+
+
+def create_experiment(
+    spec: ExperimentSpec, owner_id: int | None = None, driver: str = "", host: str = "", group: str = ""
+) -> str:
+    """Writes what is wanted, with the intent of every arm, and returns the new id."""
+    with transaction.atomic():
+        row = Experiment(
+            title=spec.title[:200],
+            spec=msgspec.json.encode(spec).decode(),
+            owner_id=owner_id,
+            driver=driver,
+            host=host,
+            group=group,
+        )
+        row.save(force_insert=True)
+        Arm.objects.bulk_create(
+            Arm(experiment=row, key=arm.key, position=number, container_name=container_name(row.id, arm.key))
+            for number, arm in enumerate(spec.arms)
+        )
+    return row.id
+
+
+def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
+    """Writes what is wanted now; False if there is no such experiment, or it is being removed.
+
+    ``again`` starts a new round.
+    """
+    with transaction.atomic():
+        rows = Experiment.objects.select_for_update().exclude(wanted=Wanted.REMOVED)
+        row = rows.filter(pk=experiment).first()
+        if row is None:
+            return False
+        row.wanted = wanted
+        if again:
+            row.round += 1
+            row.arms.update(container_id="")
+        row.save(update_fields=["wanted", "round"])
+    return True
+
+
+def exists(experiment: str) -> bool:
+    """Whether there is such an experiment, and nobody has asked for its removal."""
+    return Experiment.objects.filter(pk=experiment).exclude(wanted=Wanted.REMOVED).exists()
+
+
+def load(experiment: str) -> Record | None:
+    """One experiment, or None."""
+    row = Experiment.objects.prefetch_related("arms").filter(pk=experiment).first()
+    return None if row is None else _record(row)
+
+
+def waiting_view(record: Record) -> View:
+    """What is shown before the first entry."""
+    spec = record.spec
+    head = ExperimentHead(record.id, record.title, spec.image, spec.port, Phase.WAITING, record.created_at)
+    return View(0, head, first_columns(record.id, spec.arms))
+
+
+def _unsettled() -> QuerySet[Experiment]:
+    return Experiment.objects.exclude(wanted=Wanted.STOPPED, phase__in=[Phase.STOPPED, Phase.FAILED])
+
+
+def load_unsettled(host: str = "") -> tuple[Record, ...]:
+    """Experiments of one host that run or should, and those that should not and still have something."""
+    return tuple(_record(row) for row in _unsettled().filter(host=host).prefetch_related("arms"))
+
+
+def hosts_unsettled() -> frozenset[str]:
+    """The hosts of classes on which experiments run or should."""
+    return frozenset(_unsettled().exclude(host="").values_list("host", flat=True))
+
+
+def remember_container(experiment: str, arm: str, container: str) -> None:
+    """Notes which container an arm got."""
+    Arm.objects.filter(experiment_id=experiment, key=arm).update(container_id=container)
+
+
+def save_head(experiment: str, head: ExperimentHead, shown_seq: int | None = None) -> None:
+    """Keeps the head beside the row, so that lists need no replay."""
+    fields: dict[str, object] = {"head": msgspec.json.encode(head).decode(), "phase": str(head.phase)}
+    if shown_seq is not None:
+        fields["shown_seq"] = shown_seq
+    Experiment.objects.filter(pk=experiment).update(**fields)
+
+
+def release(experiment: str) -> None:
+    """The experiment is no longer driven by a command."""
+    Experiment.objects.filter(pk=experiment).update(driver="")
+
+
+def delete(experiment: str) -> None:
+    """Forgets an experiment and its journal."""
+    Experiment.objects.filter(pk=experiment).delete()
+    _recent.pop(experiment, None)
+
+
+def _entry(row: JournalEntry) -> Entry:
+    return Entry(
+        row.seq,
+        row.at,
+        Cause(Source(row.source), row.detail, row.actor),
+        decode_facts(row.facts),
+        row.text,
+        tuple(row.about.split()),
+    )
+
+
+#: The newest committed entries of experiments driven by this process: saves the way through the database.
+_recent: dict[str, deque[Entry]] = {}
+
+
+def append(experiment: str, entries: Sequence[Entry]) -> None:
+    """Writes entries in one transaction; afterwards they are acknowledged."""
+    JournalEntry.objects.bulk_create(
+        JournalEntry(
+            experiment_id=experiment,
+            seq=entry.seq,
+            at=entry.at,
+            source=str(entry.cause.source),
+            detail=entry.cause.detail[:200],
+            actor=entry.cause.actor[:200],
+            text=entry.text,
+            about=" ".join(entry.about),
+            facts=encode_facts(entry.facts),
+        )
+        for entry in entries
+    )
+    _recent.setdefault(experiment, deque(maxlen=RING)).extend(entries)
+
+
+def recent(experiment: str, after: int) -> tuple[Entry, ...] | None:
+    """Entries behind ``after`` if this process wrote them all lately, else None: then ask ``entries``."""
+    ring = _recent.get(experiment)
+    if not ring or ring[0].seq > after + 1:
+        return None
+    return tuple(entry for entry in list(ring) if entry.seq > after)
+
+
+def entries(experiment: str, after: int = 0, until: int | None = None) -> tuple[Entry, ...]:
+    """Entries with ``after < seq <= until``, in order."""
+    rows = JournalEntry.objects.filter(experiment_id=experiment, seq__gt=after)
+    if until is not None:
+        rows = rows.filter(seq__lte=until)
+    return tuple(_entry(row) for row in rows)
+
+
+def newest(experiments: Sequence[str]) -> dict[str, int]:
+    """The number of the newest entry of each of these experiments that are there, 0 if there is none: in one query."""
+    last = JournalEntry.objects.filter(experiment=OuterRef("pk")).order_by("-seq").values("seq")[:1]
+    rows = Experiment.objects.filter(pk__in=experiments).annotate(newest=Subquery(last))
+    return {key: seq or 0 for key, seq in rows.values_list("pk", "newest").order_by()}
+
+
+def last_seq(experiment: str) -> int:
+    """The number of the newest entry, 0 if there is none."""
+    return (
+        JournalEntry.objects.filter(experiment_id=experiment).order_by("-seq").values_list("seq", flat=True).first()
+        or 0
+    )
+
+
+def view(experiment: str, until: int | None = None) -> View:
+    """The experiment after ``until``, or as it is now."""
+    return replay(entries(experiment, until=until))
+
+
+class Database:
+    """Runs the functions above, one at a time, in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lab-database")
+
+    async def run[**P, T](self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The result of ``function``; database errors propagate."""
+
+        def call() -> T:
+            # Between calls a server may have gone away; a file does not, and opening it anew costs a millisecond.
+            if connection.vendor != "sqlite":
+                close_old_connections()
+            return function(*args, **kwargs)
+
+        began = time.monotonic()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+        finally:
+            counted.database_s.add(time.monotonic() - began)
+
+    def close(self) -> None:
+        """Closes the thread and its connection."""
+        self._pool.submit(connections.close_all).result(5)
+        self._pool.shutdown()

@@ -1,0 +1,325 @@
+"""Measurements in the database: a run, its series, and every block once it is acknowledged."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from urllib.parse import quote
+
+import msgspec
+from django.db import transaction
+from django.db.models import Count, Max
+
+from dashboard.core.measurements.headline import write_headline
+from dashboard.core.measurements.measurement import Block, Environment, Measurement, Options, Probe, Stop
+from dashboard.core.measurements.schedule import Series
+from dashboard.core.measurements.series_key import series_signature
+from dashboard.core.measurements.statistics import median
+from dashboard.core.measurements.summary import build_measurement
+from dashboard.core.modes import ExperimentSpec
+from dashboard.core.paths.model import Path
+from dashboard.models import Experiment, MeasurementBlock, MeasurementRun, MeasurementSeries
+from dashboard.store.experiments import is_alive, this_process
+
+WAITING, RUNNING = "waiting", "running"
+FINISHED, CANCELLED, FAILED, INCOMPLETE = "finished", "cancelled", "failed", "incomplete"
+LIVE = (WAITING, RUNNING)
+_STATES = {Stop.NARROW: FINISHED, Stop.TIME: FINISHED, Stop.CANCELLED: CANCELLED, Stop.FAILED: FAILED}
+
+#: A row keeps every field of a block but the key of its series.
+BLOCK_FIELDS = tuple(one.name for one in fields(Block) if one.name != "series")
+
+Missing = tuple[tuple[Path, Probe, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What a series row keeps of its path."""
+
+    path: Path
+    busy_wait_ns: int = 0
+
+
+def create_run(
+    experiment: str,
+    title: str,
+    probes: Sequence[Probe],
+    options: Options,
+    seed: int,
+    *,
+    twin: bool = False,
+    source: str | None = None,
+) -> str:
+    """Writes that somebody wants a run, on the host of the experiment; it waits until that runs. ``source``: whose
+    ``twin`` that is. Returns its id."""
+    of = Experiment.objects.filter(pk=experiment).only("host", "group").first()
+    run = MeasurementRun.objects.create(
+        experiment_id=experiment,
+        title=title[:200],
+        options=msgspec.json.encode(options).decode(),
+        probes=" ".join(probes),
+        seed=seed,
+        twin=twin,
+        source_id=source,
+        state=WAITING,
+        host=of.host if of is not None else "",
+        group=of.group if of is not None else "",
+    )
+    return str(run.pk)
+
+
+def begin_run(
+    run: str, series: Sequence[Series], missing: Missing, environment: Environment, modes: Mapping[str, str]
+) -> None:
+    """The run begins: its series are known."""
+    with transaction.atomic():
+        row = MeasurementRun.objects.get(pk=run)
+        row.state = RUNNING
+        row.driver = this_process()
+        row.started_at = time.time()
+        row.environment = msgspec.json.encode(environment).decode()
+        row.missing = msgspec.json.encode(missing).decode()
+        row.save()
+        options = msgspec.json.decode(row.options, type=Options)
+        MeasurementSeries.objects.bulk_create(
+            MeasurementSeries(
+                run=row,
+                key=one.key,
+                column=one.path.server,
+                path=one.path.name,
+                probe=str(one.probe),
+                signature=series_signature(one, modes, options),
+                described=msgspec.json.encode(Described(one.path, one.busy_wait_ns)).decode(),
+            )
+            for one in series
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A run as it is wanted."""
+
+    id: str
+    experiment: str
+    probes: tuple[Probe, ...]
+    options: Options
+    seed: int
+    twin: bool
+
+
+def hosts_waiting() -> frozenset[str]:
+    """The hosts of classes on which a run waits."""
+    return frozenset(MeasurementRun.objects.filter(state=WAITING).exclude(host="").values_list("host", flat=True))
+
+
+def load_waiting(host: str = "") -> tuple[Asked, ...]:
+    """Runs of one host that have not begun, oldest first; without ``experiment`` where that was removed meanwhile."""
+    rows = MeasurementRun.objects.filter(host=host, state=WAITING).order_by("created_at")
+    return tuple(
+        Asked(
+            str(row.pk),
+            row.experiment_id or "",
+            tuple(Probe(probe) for probe in row.probes.split()),
+            msgspec.json.decode(row.options, type=Options),
+            row.seed,
+            row.twin,
+        )
+        for row in rows
+    )
+
+
+def fail_run(run: str, reason: str, state: str = FAILED) -> None:
+    """The run never began, or cannot go on."""
+    MeasurementRun.objects.filter(pk=run).update(state=state, driver="", stop_reason=reason)
+
+
+def column_modes(run: str) -> dict[str, str]:
+    """The mode of each column: as it was when its series began, else as the experiment asks for it."""
+    asked = MeasurementRun.objects.filter(pk=run).values_list("experiment__spec", flat=True).first()
+    spec = msgspec.json.decode(asked, type=ExperimentSpec) if asked else None
+    found = {arm.key: str(arm.mode) for arm in spec.arms} if spec is not None else {}
+    for column, signature in MeasurementSeries.objects.filter(run_id=run).values_list("column", "signature"):
+        found[column] = signature.partition(" ")[0]
+    return found
+
+
+def exists(run: str) -> bool:
+    """Whether there is such a run."""
+    return MeasurementRun.objects.filter(pk=run).exists()
+
+
+def add_block(run: str, block: Block) -> None:
+    """Acknowledges one block: afterwards it is never lost."""
+    series = MeasurementSeries.objects.only("pk").get(run_id=run, key=block.series)
+    MeasurementBlock.objects.create(series=series, **{name: getattr(block, name) for name in BLOCK_FIELDS})
+
+
+def finish_run(
+    run: str, stopped: Stop, reason: str, elapsed_s: float, environment: Environment, refused: Mapping[str, str]
+) -> None:
+    """Writes how a run ended."""
+    MeasurementRun.objects.filter(pk=run).update(
+        state=_STATES[stopped],
+        stopped=str(stopped),
+        stop_reason=reason,
+        elapsed_s=elapsed_s,
+        driver="",
+        result="",
+        environment=msgspec.json.encode(environment).decode(),
+        refused=msgspec.json.encode(dict(refused)).decode(),
+    )
+
+
+def write_down_headline(run: str) -> None:
+    """Keeps the sentence that the intervals prove, so that a list of runs need not judge them again."""
+    found = load_measurement(run)
+    if found is not None:
+        MeasurementRun.objects.filter(pk=run).update(headline=write_headline(found).sentence)
+
+
+def want_cancelled(run: str) -> bool:
+    """Asks for the end of a run; False if it neither waits nor runs."""
+    return MeasurementRun.objects.filter(pk=run, state__in=[WAITING, RUNNING]).update(wanted=CANCELLED) == 1
+
+
+def is_cancelled(run: str) -> bool:
+    """Whether somebody asked for the end."""
+    return MeasurementRun.objects.filter(pk=run, wanted=CANCELLED).exists()
+
+
+def mark_incomplete() -> int:
+    """Runs whose process has died are kept and marked; returns how many there were."""
+    dead = [run.pk for run in MeasurementRun.objects.filter(state=RUNNING) if not is_alive(run.driver)]
+    reason = "The process that measured ended before its time."
+    return MeasurementRun.objects.filter(pk__in=dead).update(state=INCOMPLETE, driver="", stop_reason=reason)
+
+
+def load_measurement(run: str) -> Measurement | None:
+    """``measurement/1`` of a run, made from its blocks; once the run is over that is done only once. None if there is
+    no such run."""
+    row = MeasurementRun.objects.filter(pk=run).first()
+    if row is None:
+        return None
+    if row.result:
+        with contextlib.suppress(msgspec.DecodeError):  # of an older version: made anew
+            return msgspec.json.decode(row.result, type=Measurement)
+    found = _build(row)
+    if row.state not in {WAITING, RUNNING}:
+        text = msgspec.json.encode(found).decode()
+        MeasurementRun.objects.filter(pk=run, state=row.state).update(result=text)
+    return found
+
+
+def _build(row: MeasurementRun) -> Measurement:
+    series, blocks = load_blocks(row.pk)
+    return build_measurement(
+        series,
+        blocks,
+        msgspec.json.decode(row.environment or "{}", type=Environment),
+        msgspec.json.decode(row.options, type=Options),
+        seed=row.seed,
+        missing=msgspec.json.decode(row.missing or "[]", type=Missing),
+        refused=msgspec.json.decode(row.refused or "{}", type=dict[str, str]),
+        started_at=row.created_at.isoformat(),
+        elapsed_s=row.elapsed_s,
+        stopped=Stop(row.stopped) if row.stopped else None,
+        stop_reason=row.stop_reason,
+    )
+
+
+def load_blocks(run: str, after: int = 0) -> tuple[tuple[Series, ...], dict[str, list[Block]]]:
+    """The series of a run and their blocks by key, in the order of the rounds."""
+    series, keys = _series_of(run)
+    blocks: dict[str, list[Block]] = defaultdict(list)
+    found = MeasurementBlock.objects.filter(series_id__in=keys, pk__gt=after).order_by("round")
+    for values in found.values("series_id", *BLOCK_FIELDS):
+        key = keys[values.pop("series_id")]
+        values["histogram"] = bytes(values["histogram"])
+        blocks[key].append(Block(key, **values))
+    return series, dict(blocks)
+
+
+def _series_of(run: str) -> tuple[tuple[Series, ...], dict[int, str]]:
+    series, keys = [], {}
+    for row in MeasurementSeries.objects.filter(run_id=run).order_by("pk"):
+        described = msgspec.json.decode(row.described, type=Described)
+        series.append(Series(row.key, described.path, Probe(row.probe), described.busy_wait_ns))
+        keys[row.pk] = row.key
+    return tuple(series), keys
+
+
+def light_blocks(run: str, after: int = 0) -> tuple[tuple[dict[str, object], ...], int]:
+    """Blocks behind number ``after`` without their histograms, for a chart, and the newest number."""
+    names = ("pk", "series__key", "round", "started_s", "center_us", "p50_us", "p99_us", "n", "error")
+    rows = list(MeasurementBlock.objects.filter(series__run_id=run, pk__gt=after).order_by("pk").values(*names))
+    newest = max((row["pk"] for row in rows), default=after)
+    shown = [
+        {"series": row["series__key"], **{name: row[name] for name in names if name not in {"pk", "series__key"}}}
+        for row in rows
+    ]
+    return tuple(shown), newest
+
+
+def measured_s(run: str) -> float:
+    """Seconds of a run up to the end of its newest block, by the clock of the run itself: nobody can step it."""
+    newest = MeasurementBlock.objects.filter(series__run_id=run).order_by("-pk").values_list("started_s", "duration_s")
+    return sum(newest.first() or (0.0,))
+
+
+def history(signature: str, most: int = 500) -> tuple[dict[str, object], ...]:
+    """Each run of one series over time, oldest first, with the medians of its blocks' figures. What classes measured
+    is left out: their machine is not quiet."""
+    rows = (
+        MeasurementSeries.objects.filter(signature=signature, run__host="")
+        .select_related("run")
+        .order_by("-run__created_at")[:most]
+    )
+    series = {row.pk: row for row in rows}
+    figures = MeasurementBlock.objects.filter(series_id__in=series, error="", n__gt=0).values_list(
+        "series_id", "p50_us", "p99_us", "n"
+    )
+    grouped: dict[int, list[tuple[float, float, int]]] = defaultdict(list)
+    for key, p50, p99, n in figures:
+        grouped[key].append((p50, p99, n))
+    points = [
+        {
+            "run_id": row.run_id,
+            "url": f"/measurements/{row.run_id}/",
+            "at": row.run.created_at,
+            "p50_us": median([one[0] for one in grouped[key]]),
+            "p99_us": median([one[1] for one in grouped[key]]),
+            "n": sum(one[2] for one in grouped[key]),
+            "title": row.run.title,
+            "key": row.key,
+        }
+        for key, row in series.items()
+        if grouped.get(key)
+    ]
+    return tuple(reversed(points))
+
+
+def signatures() -> tuple[dict[str, object], ...]:
+    """Every series that was measured, with how often and the newest run's median."""
+    counted = (
+        MeasurementSeries.objects.filter(run__host="")
+        .values("signature")
+        .annotate(runs=Count("run", distinct=True), newest=Max("pk"))
+        .order_by("signature")
+    )
+    rows = list(counted)
+    good = MeasurementBlock.objects.filter(series_id__in=[row["newest"] for row in rows], error="", n__gt=0)
+    medians: dict[int, list[float]] = defaultdict(list)
+    for series, p50 in good.values_list("series_id", "p50_us"):
+        medians[series].append(p50)
+    return tuple(
+        {
+            "signature": row["signature"],
+            "runs": row["runs"],
+            "last_p50_us": median(medians[row["newest"]]) if row["newest"] in medians else None,
+            "url": f"/measurements/history/?signature={quote(row['signature'])}",
+        }
+        for row in rows
+    )

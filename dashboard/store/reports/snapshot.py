@@ -1,0 +1,93 @@
+"""From the rows of an experiment and its measurements to what a report keeps of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import msgspec
+from django.db.models import Q
+
+from dashboard.core.experiments.journal import replay
+from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.messages import EngineRef
+from dashboard.core.experiments.stream import Phase
+from dashboard.core.measurements.measurement import Environment
+from dashboard.core.modes import ExperimentSpec
+from dashboard.core.reports.model import FrozenExperiment, FrozenRun
+from dashboard.latency.environment import read_environment
+from dashboard.models import Experiment, MeasurementRun
+from dashboard.store import experiments as experiment_store
+from dashboard.store import measurements as measurement_store
+
+#: Where nothing more comes.
+_OVER = (
+    measurement_store.FINISHED,
+    measurement_store.CANCELLED,
+    measurement_store.FAILED,
+    measurement_store.INCOMPLETE,
+)
+
+
+class NotSavedError(ValueError):
+    """No report can be made of this; the text is a sentence for a person."""
+
+
+def freeze_experiment(experiment: str, engine: EngineRef | None = None) -> FrozenExperiment:
+    """An experiment up to its newest committed entry. ``engine`` is the one that answers now: it stands in the report
+    if the experiment ran on this version. NotSavedError if there is no such experiment."""
+    row = Experiment.objects.exclude(wanted=Wanted.REMOVED).filter(pk=experiment).first()
+    record = experiment_store.load(experiment) if row is not None else None
+    if row is None or record is None:
+        raise NotSavedError("There is no experiment with this number: reload the page.")
+    journal = experiment_store.entries(experiment)
+    head = replay(journal).head or experiment_store.waiting_view(record).head
+    if head is None:
+        raise NotSavedError("The experiment has not begun: wait until it is launched.")
+    ended = head.phase in {Phase.STOPPED, Phase.FAILED}
+    shown = min(row.shown_seq, journal[-1].seq) if ended and journal else 0
+    if engine is None or (head.engine and engine.version != head.engine):
+        engine = EngineRef(head.engine, "", private=head.private)
+    spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
+    return FrozenExperiment(spec, head, engine, journal, shown)
+
+
+def runs_of(experiment: str) -> tuple[str, ...]:
+    """The measurements of an experiment (or of its twins) that are over and have blocks, oldest first."""
+    own = Q(experiment_id=experiment) | Q(source_id=experiment)
+    rows = MeasurementRun.objects.filter(own, state__in=_OVER, series__blocks__isnull=False)
+    return tuple(rows.order_by("created_at").distinct().values_list("pk", flat=True))
+
+
+def freeze_runs(runs: Sequence[str]) -> tuple[FrozenRun, ...]:
+    """Measurements with every block; NotSavedError for one that is not there, or not over."""
+    frozen = []
+    for run in runs:
+        row = MeasurementRun.objects.filter(pk=run).first()
+        measurement = measurement_store.load_measurement(run)
+        if row is None or measurement is None:
+            raise NotSavedError("There is no measurement with this number: reload the page.")
+        if row.state not in _OVER:
+            raise NotSavedError("The measurement still runs: wait for its end or end it, then save it.")
+        series, blocks = measurement_store.load_blocks(run)
+        flat = tuple(block for one in series for block in blocks.get(one.key, ()))
+        frozen.append(FrozenRun(run, row.title, measurement, series, flat))
+    return tuple(frozen)
+
+
+def experiment_of(run: str) -> str:
+    """The experiment that was measured, empty where it is no more: a run outlives it."""
+    found = MeasurementRun.objects.filter(pk=run).exclude(experiment__wanted=Wanted.REMOVED)
+    return found.values_list("experiment_id", flat=True).first() or ""
+
+
+def environment_of(runs: Sequence[FrozenRun], engine: EngineRef | None, *, here: bool) -> Environment:
+    """That of the newest measurement, else what is known of the engine, and of this machine where it is ``here``."""
+    if runs:
+        return runs[-1].measurement.environment
+    found = Environment()
+    if here:
+        found = replace(read_environment(), client_core=None, responder_core=None, load_before=None)
+    if engine is None:
+        return found
+    return replace(found, kernel=engine.kernel or found.kernel, engine=engine.version, engine_api=engine.api)

@@ -1,0 +1,283 @@
+"""Filters and tags of the measurement pages: ``{% load measurements %}``. Each is a few lines around a pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.contrib.staticfiles import finders
+from django.templatetags.static import static
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from dashboard.core.measurements import axes, formatting
+from dashboard.core.measurements import charts as measurement_charts
+from dashboard.core.measurements.measurement import ANSWERED_BY_US, Environment, Measurement, Probe, Stop
+from dashboard.web.measurements import presenters as measurement_presenters
+
+register = template.Library()
+
+MOST_BANDS = 4
+LIVE = frozenset({"waiting", "running"})
+SIGNS = {"slower": "▲", "faster": "▼", "same": "=", "inconclusive": "?"}
+
+ABOUT_PROBE: dict[str, Promise] = {
+    Probe.TCP_RR: gettext_lazy("request and response on one TCP connection"),
+    Probe.TCP_CRR: gettext_lazy("connect, request, response, close: each time anew"),
+    Probe.UDP_RR: gettext_lazy("a datagram and its answer"),
+    Probe.TCP_STREAM: gettext_lazy("throughput: as much as goes through one connection"),
+    Probe.HTTP: gettext_lazy("GET / on a kept connection, answered by the container's own server"),
+    Probe.DNS: gettext_lazy("a lookup through each column's own resolver"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeView:
+    """One probe to tick."""
+
+    name: str
+    about: str | Promise
+    ours: bool
+    checked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FormView:
+    """The form with what was typed, or its defaults."""
+
+    probes: tuple[ProbeView, ...]
+    values: dict[str, str]
+    under_load: bool
+    unusual: bool
+
+
+@register.simple_tag
+def measure_form(values: Any = None) -> FormView:
+    """What was typed before, if anything was."""
+    typed: Mapping[str, Any] = values or {}
+    chosen = set(typed.get("probe") or [Probe.TCP_RR])
+    ranked = [one for one in Probe if one in ANSWERED_BY_US] + [one for one in Probe if one not in ANSWERED_BY_US]
+    texts = {"seconds": "10", "payload": "", "rate": "", "width": "", "name": "localhost"}
+    texts |= {name: str(typed[name]) for name in texts if name in typed and typed[name] is not None}
+    under_load = bool(typed.get("under_load"))
+    return FormView(
+        tuple(ProbeView(one, ABOUT_PROBE[one], one in ANSWERED_BY_US, one in chosen) for one in ranked),
+        texts,
+        under_load,
+        under_load or any(texts[name] for name in ("payload", "rate", "width")) or Probe.DNS in chosen,
+    )
+
+
+def state_words() -> dict[str, str]:
+    """What became of a run, in the reader's language."""
+    return {
+        "waiting": _("waiting"),
+        "running": _("running"),
+        "finished": _("finished"),
+        "cancelled": _("cancelled"),
+        "failed": _("failed"),
+        "incomplete": _("incomplete"),
+    }
+
+
+def verdict_words() -> dict[str, str]:
+    """What the blocks decide."""
+    return {
+        "slower": _("slower"),
+        "faster": _("faster"),
+        "same": _("same"),
+        "inconclusive": _("inconclusive"),
+    }
+
+
+@register.filter
+def run_state(state: str) -> str:
+    """The state in words."""
+    return state_words().get(state, state)
+
+
+@register.filter
+def is_live(state: str) -> bool:
+    """Whether the run is not over yet."""
+    return state in LIVE
+
+
+@register.filter
+def verdict_word(verdict: str) -> str:
+    """The verdict in words."""
+    return verdict_words().get(verdict, verdict)
+
+
+@register.filter
+def verdict_sign(verdict: str) -> str:
+    """The verdict as a sign, beside the word."""
+    return SIGNS.get(verdict, "")
+
+
+@register.filter
+def about_probe(probe: str) -> str | Promise:
+    """What the probe times."""
+    return ABOUT_PROBE.get(probe, "")
+
+
+@register.filter
+def time_us(value: float | None) -> str:
+    """Microseconds without their unit."""
+    return formatting.micros(value)
+
+
+@register.filter
+def seconds_text(value: float | None) -> str:
+    """``3.2``; nothing where it is not known."""
+    return "" if value is None else formatting.fixed(max(0.0, value), 1)
+
+
+@register.filter
+def dot(value: float | None) -> str:
+    """A number for an attribute, whatever the locale."""
+    return "0" if value is None else f"{value:.3f}"
+
+
+@register.filter
+def mode_of(column: str, modes: Any = None) -> str:
+    """The mode of a column, by its key where it was not told."""
+    return formatting.mode_of(column, modes or None)
+
+
+@register.simple_tag
+def view_measurement(found: Measurement, modes: Any = None) -> measurement_presenters.MeasurementView:
+    """The figures as texts and places."""
+    return measurement_presenters.view_measurement(found, modes or None)
+
+
+@register.simple_tag
+def align_blocks(found: Measurement, blocks: Any, modes: Any = None) -> measurement_charts.Columns:
+    """The blocks by round, for the drawing and for the browser."""
+    return measurement_charts.align_blocks(found, blocks or (), modes or None)
+
+
+@register.filter
+def length_is_small(series: Sequence[Any]) -> bool:
+    """Whether the bands of all series can be told apart in one drawing."""
+    return len(series) <= MOST_BANDS
+
+
+@register.filter
+def as_data(value: Any) -> dict[str, Any]:
+    """A value as JSON takes it."""
+    return asdict(value)
+
+
+@register.simple_tag
+def draw_blocks(columns: measurement_charts.Columns) -> measurement_charts.ChartView:
+    """Medians over the time of the run."""
+    return measurement_charts.draw_times(columns.x, columns.series, banded=length_is_small(columns.series))
+
+
+@register.simple_tag
+def count_blocks(found: Measurement, blocks: Any, modes: Any = None) -> tuple[measurement_charts.BlocksView, ...]:
+    """The blocks of each series in figures."""
+    return measurement_charts.count_blocks(found, blocks or (), modes or None)
+
+
+@register.simple_tag
+def draw_history(points: Sequence[Mapping[str, Any]], signature: str = "") -> measurement_charts.ChartView:
+    """Medians of a series over its runs, at their dates."""
+    dated = [(one["at"], one) for one in points if isinstance(one["at"], datetime)]
+    if not dated:
+        return measurement_charts.ChartView((), (), ())
+    moments = [at.timestamp() for at, _one in dated]
+    first, width = moments[0], (moments[-1] - moments[0]) or 1.0
+    wanted = sorted({0, len(dated) // 3, 2 * len(dated) // 3, len(dated) - 1})
+    said = "%Y-%m-%d" if width > 2 * 86_400 else "%m-%d %H:%M"
+    ticks: list[axes.Tick] = []
+    for number in wanted:
+        at = (moments[number] - first) / width
+        if not ticks or at - float(ticks[-1].at.rstrip("%")) / 100 > 0.2:
+            ticks.append(axes.Tick(axes.place(at), dated[number][0].strftime(said)))
+    column, _space, _rest = signature.partition(" ")
+    one = measurement_charts.Times(
+        "history",
+        signature,
+        formatting.mode_of(column),
+        "",
+        tuple(point["p50_us"] for _at, point in dated),
+        tuple(point["p99_us"] for _at, point in dated),
+    )
+    return measurement_charts.draw_times(moments, [one], ticks)
+
+
+@register.filter
+def environment_rows(found: Environment) -> list[tuple[str, str]]:
+    """What is known of where it was measured, in words; what is not known is left out."""
+    cores = [str(one) for one in (found.client_core, found.responder_core) if one is not None]
+    yes_no = {True: _("on"), False: _("off"), None: ""}
+    loads = [
+        f"{label} {' '.join(formatting.fixed(value, 2) for value in load)}"
+        for label, load in ((_("before"), found.load_before), (_("after"), found.load_after))
+        if load is not None
+    ]
+    rows = [
+        (_("kernel"), f"{found.kernel} {found.machine}".strip()),
+        (_("processor"), found.cpu_model),
+        (_("cores"), str(found.cores) if found.cores else ""),
+        (_("client and responder on cores"), _(" and ").join(cores) if len(cores) == 2 else ""),
+        (_("frequency governor"), found.governor),
+        (_("idle cores"), _("kept awake") if found.cores_awake else ""),
+        (_("virtualisation"), found.virtualisation),
+        (_("Docker Engine"), f"{found.engine} (API {found.engine_api})" if found.engine else ""),
+        (_("docker-proxy"), yes_no[found.userland_proxy]),
+        (_("firewall backend"), found.firewall_backend),
+        (_("MTU"), "\n".join(f"{name} {mtu}" for name, mtu in found.mtu.items())),
+        (_("offloads"), "\n".join(f"{name}: {', '.join(one)}" for name, one in found.offloads.items())),
+        (_("load average"), "\n".join(loads)),
+        (_("Python"), found.python),
+    ]
+    return [(name, text) for name, text in rows if text]
+
+
+@register.filter
+def stop_word(stopped: Stop | None) -> str:
+    """Why the run ended, where it says no more about it."""
+    words = {
+        Stop.NARROW: _("Every interval is as narrow as asked."),
+        Stop.TIME: _("The time was up."),
+        Stop.CANCELLED: _("Somebody ended it before its time."),
+        Stop.FAILED: _("It could not go on."),
+    }
+    return words[stopped] if stopped is not None else ""
+
+
+@register.simple_tag
+def chart_library() -> dict[str, str]:
+    """Where the charts' library is served, empty where it was not installed."""
+    names = {"script": "vendor/uplot/uPlot.iife.min.js", "style": "vendor/uplot/uPlot.min.css"}
+    if any(finders.find(name) is None for name in names.values()):
+        return {}
+    return {key: static(name) for key, name in names.items()}
+
+
+@register.simple_tag
+def measure_words() -> dict[str, Any]:
+    """What the browser itself has to say on these pages. ``{…}`` are filled in there."""
+    return {
+        "states": state_words(),
+        "left": _("{elapsed} s of {seconds} s · at most {left} s left"),
+        "waiting": _("Waiting to begin…"),
+        "ending": _("Ending…"),
+        "ended": _("The measurement has ended: {state}. {headline}"),
+        "begun": _("The measurement has begun."),
+        "soFar": _("so far"),
+        "measuring": _("Measuring: intervals and verdicts come when the run ends."),
+        "seconds": _("seconds since the run began"),
+        "micros": _("µs"),
+        "share": _("share of requests"),
+        "loading": _("Reading the histograms…"),
+        "noDistribution": _("The distribution could not be read: {reason}"),
+        "noLibrary": _("The curve needs uPlot, which is not installed here; the table has the same percentiles."),
+        "nothing": _("Nothing has been measured yet."),
+    }

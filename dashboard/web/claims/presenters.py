@@ -1,0 +1,107 @@
+"""Claims as their pages and the API show them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from dashboard.core.claims.catalogue import all_claims
+from dashboard.core.claims.model import Claim, Topic
+from dashboard.core.claims.run import NOT_HARMLESS, Step
+from dashboard.store.claim_runs import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class ShownClaim:
+    """A claim with what became of it. ``stamp`` changes whenever there is something new to show; ``private`` tells that
+    it runs on a private host; ``unavailable`` is why it cannot be run from this page."""
+
+    id: str
+    topic: Topic
+    statement: str
+    exact: str
+    source: str
+    lines: tuple[str, ...]
+    private: bool = False
+    step: str = ""
+    verdict: str = ""
+    reason: str = ""
+    evidence: tuple[str, ...] = ()
+    engine: str = ""
+    seconds: float = 0.0
+    run: str = ""
+    at: datetime | None = None
+    unavailable: str = ""
+
+    @property
+    def stamp(self) -> str:
+        """Run, step and verdict."""
+        return f"{self.run}-{self.step}-{self.verdict}"
+
+    @property
+    def working(self) -> bool:
+        """Whether its outcome is still to come."""
+        return self.step in {Step.WAITING, Step.RUNNING}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The claims of one statement."""
+
+    topic: Topic
+    claims: tuple[ShownClaim, ...]
+
+
+def _shown(claim: Claim, outcome: Outcome | None) -> ShownClaim:
+    shown = ShownClaim(
+        claim.id,
+        claim.topic,
+        claim.statement,
+        claim.exact,
+        claim.source,
+        claim.shown_lines,
+        bool(claim.needs & NOT_HARMLESS),
+    )
+    return shown if outcome is None else _with_outcome(shown, outcome)
+
+
+def _with_outcome(shown: ShownClaim, outcome: Outcome) -> ShownClaim:
+    step = str(outcome.step) if outcome.live or outcome.step is Step.DONE else ""
+    shown = replace(shown, step=step, run=outcome.run, at=outcome.at)
+    found = outcome.executed
+    if found is None:
+        return shown
+    return replace(
+        shown,
+        verdict=str(found.verdict),
+        reason=found.reason,
+        evidence=found.evidence,
+        engine=found.engine,
+        seconds=found.seconds,
+    )
+
+
+def grouped(shown: list[ShownClaim]) -> tuple[Group, ...]:
+    """By statement, in their order."""
+    groups = [Group(topic, tuple(one for one in shown if one.topic is topic)) for topic in Topic]
+    return tuple(group for group in groups if group.claims)
+
+
+def show_catalogue(newest: Mapping[str, Outcome]) -> list[ShownClaim]:
+    """Every claim with its newest outcome."""
+    return [_shown(claim, newest.get(claim.id)) for claim in all_claims()]
+
+
+def show_run(outcomes: tuple[Outcome, ...]) -> list[ShownClaim]:
+    """The claims of one run as they were then; ones that this version does not know as far as the run kept them."""
+    known = {claim.id: claim for claim in all_claims()}
+    shown = []
+    for outcome in outcomes:
+        claim, found = known.get(outcome.claim), outcome.executed
+        if claim is not None:
+            shown.append(_shown(claim, outcome))
+        elif found is not None:
+            kept = (found.id, found.topic, found.statement, found.exact, found.source, found.lines)
+            shown.append(_with_outcome(ShownClaim(*kept), outcome))
+    return shown

@@ -1,0 +1,260 @@
+"""The HTTP API: the same functions as the pages, with OpenAPI and offline docs under /api/docs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from channels.db import database_sync_to_async
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI, Schema, Status
+from ninja.errors import HttpError, ValidationError
+from ninja.security import APIKeyCookie
+from pydantic import BaseModel, ConfigDict, Field
+
+from dashboard import __version__
+from dashboard.core.comparison.rows import compare
+from dashboard.core.experiments.drafts import read_draft
+from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.messages import Comparison, EngineRef, encode
+from dashboard.core.operations.json_schemas import SHAPES, schema_of
+from dashboard.lab.experiments import actions
+from dashboard.models import Experiment
+from dashboard.store import experiments as experiment_store
+from dashboard.store.reports.listing import NoReportError
+from dashboard.web.claims.api import router as claims
+from dashboard.web.experiments.trace_views import traced
+from dashboard.web.experiments.views import examined, listed, require_experiment, snapshot_of
+from dashboard.web.measurements.api import router as measuring
+from dashboard.web.operations.api_docs import Documentation
+from dashboard.web.reports.api import router as reporting
+from dashboard.web.service import LabAwayError, service
+from dashboard.web.training.api import router as sessions
+from dashboard.web.training.group_access import groups_of
+
+
+class Session(APIKeyCookie):
+    """The session cookie of the page; writing also needs the X-CSRFToken header and JSON.
+
+    A form of another site can send neither: its content types are the three of HTML forms.
+    """
+
+    param_name = "sessionid"
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """HttpError 403 without the token, 415 for anything but JSON."""
+        try:
+            person = super().__call__(request)
+        except HttpError:
+            sentence = "Writing needs the value of the csrftoken cookie in the header X-CSRFToken."
+            raise HttpError(403, sentence) from None
+        if request.method not in {"GET", "HEAD"} and not _speaks_json(request):
+            raise HttpError(415, "Send JSON, and say so: Content-Type: application/json.")
+        return person
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> Any:
+        """The signed-in person or None."""
+        return request.user if request.user.is_authenticated else None
+
+
+def _speaks_json(request: HttpRequest) -> bool:
+    """JSON, or nothing at all with no word on what it is."""
+    return request.content_type == "application/json" or not (request.content_type or request.body)
+
+
+api = NinjaAPI(
+    title="Netmodes",
+    version=__version__,
+    auth=Session(),
+    urls_namespace="api",
+    docs=Documentation(),
+)
+
+
+api.add_router("", measuring)
+api.add_router("", claims)
+api.add_router("", reporting)
+api.add_router("", sessions)
+
+
+class Problem(Schema):
+    """One thing to put right."""
+
+    arm: str | None = None
+    field: str
+    sentence: str
+
+
+class Refusal(Schema):
+    """Why something was not done."""
+
+    detail: str
+    problems: list[Problem] = Field(default_factory=list)
+
+
+@api.exception_handler(ValidationError)
+def unreadable(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """Parameters and bodies of the wrong shape, in the words of every other refusal."""
+    problems = [
+        {"arm": None, "field": str(one["loc"][-1])[:60], "sentence": f"{str(one['loc'][-1])[:60]}: {one['msg']}."}
+        for one in error.errors
+    ]
+    return api.create_response(request, {"detail": problems[0]["sentence"], "problems": problems}, status=422)
+
+
+@api.exception_handler(NoReportError)
+def no_report(request: HttpRequest, error: NoReportError) -> HttpResponse:
+    """A report that is not there, or deleted."""
+    return api.create_response(request, {"detail": str(error)}, status=404)
+
+
+class ExperimentIn(BaseModel):
+    """What shall be launched. ``modes`` are arms without options of their own, ``arms`` come behind them."""
+
+    model_config = ConfigDict(extra="allow")
+    title: Any = None
+    image: Any = None
+    port: Any = None
+    publish: Any = None
+    names: Any = None
+    modes: Any = None
+    arms: Any = None
+
+
+class ExperimentOut(Schema):
+    """An experiment in a list."""
+
+    id: str
+    title: str
+    image: str
+    port: int
+    phase: str
+    modes: list[str]
+    created_at: str
+    url: str
+
+
+def _json(value: object, status: int = 200) -> HttpResponse:
+    return HttpResponse(encode(value), status=status, content_type="application/json")
+
+
+def _out(row: Experiment) -> dict[str, Any]:
+    return {**listed(row), "created_at": row.created_at.isoformat()}
+
+
+@api.get("/doctor", tags=["engine"], summary="What this engine and kernel can do (doctor/1)")
+async def doctor(request: HttpRequest) -> HttpResponse:
+    """The table of modes and the checks."""
+    return _json(await examined())
+
+
+@api.get(
+    "/schemas/{name}/{version}",
+    tags=["engine"],
+    summary="The JSON Schema of a shape",
+    response={200: dict, 404: Refusal},
+)
+def schemas(request: HttpRequest, name: str, version: str) -> Any:
+    """For example ``/api/schemas/comparison/1``."""
+    shape = f"{name}/{version}"
+    if shape not in SHAPES:
+        return Status(404, {"detail": f"There is no shape “{shape[:60]}”: choose one of {', '.join(SHAPES)}."})
+    return Status(200, schema_of(shape))
+
+
+@api.get("/experiments", tags=["experiments"], response=list[ExperimentOut], summary="Running and past experiments")
+def experiments(request: HttpRequest, session: str = "") -> Any:
+    """The newest 200: of the server's own engine, or with ``session`` what the groups of a class of yours ran."""
+    rows = Experiment.objects.filter(**groups_of(session, request.user)).exclude(wanted=Wanted.REMOVED)
+    return [_out(row) for row in rows.order_by("-created_at")[:200]]
+
+
+@api.post(
+    "/experiments", tags=["experiments"], response={201: ExperimentOut, 400: Refusal}, summary="Launch an experiment"
+)
+def create(request: HttpRequest, body: ExperimentIn) -> Any:
+    """Answers at once; follow it at ``/api/experiments/ID`` or over the websocket."""
+    given = {name: getattr(body, name) for name in ExperimentIn.model_fields} | (body.model_extra or {})
+    draft = read_draft({name: value for name, value in given.items() if value is not None})
+    if draft.problems:
+        problems = [msgspec.to_builtins(problem) for problem in draft.problems]
+        return Status(400, {"detail": draft.problems[0].sentence, "problems": problems})
+    identity = experiment_store.create_experiment(draft.spec, request.user.pk)
+    service.wake()
+    return Status(201, _out(Experiment.objects.get(pk=identity)))
+
+
+def _comparison(identity: str, at: int | None) -> Comparison:
+    shot = snapshot_of(identity, at)
+    view = experiment_store.view(identity, at)
+    engine = service.engine or EngineRef(shot.experiment.engine, "")
+    return Comparison(engine, shot.columns, view.states, compare(shot.columns, view.states))
+
+
+@api.get("/experiments/{identity}", tags=["experiments"], summary="Head, columns and rows, as the page gets them")
+def experiment(request: HttpRequest, identity: str, at: int | None = None) -> HttpResponse:
+    """A snapshot, now or after journal entry ``at``."""
+    return _json(snapshot_of(identity, at))
+
+
+@api.get("/experiments/{identity}/comparison", tags=["experiments"], summary="The comparison (comparison/1)")
+def comparison(request: HttpRequest, identity: str, at: int | None = None) -> HttpResponse:
+    """Columns, states and rows, now or after journal entry ``at``."""
+    return _json(_comparison(identity, at))
+
+
+@api.get("/experiments/{identity}/journal", tags=["experiments"], summary="The journal behind entry ``after``")
+def journal(request: HttpRequest, identity: str, after: int = 0) -> HttpResponse:
+    """Numbered entries with cause and facts."""
+    snapshot_of(identity)
+    return _json(experiment_store.entries(identity, after))
+
+
+class Traced(Schema):
+    """Which request to trace: the ``key`` of an attempt; ``beside`` another one, else that of another mode."""
+
+    way: str = Field(max_length=200)
+    beside: str = Field("", max_length=200)
+
+
+@api.post(
+    "/experiments/{identity}/trace",
+    tags=["experiments"],
+    response={200: dict, 400: Refusal, 404: Refusal, 409: Refusal},
+    summary="The hops really taken by one request",
+)
+async def trace(request: HttpRequest, identity: str, body: Traced) -> Any:
+    """Makes the request, and that of another mode, each with the evidence for every hop."""
+    await require_experiment(identity)
+    try:
+        traces, _ = await traced(identity, body.way, body.beside)
+    except ValueError as error:
+        return Status(400, {"detail": str(error)})
+    except (LabAwayError, actions.NotRunningError) as error:
+        return Status(409, {"detail": str(error)})
+    return Status(200, {"traces": msgspec.to_builtins(traces)})
+
+
+@api.post(
+    "/experiments/{identity}/{action}",
+    tags=["experiments"],
+    response={202: dict, 400: Refusal, 404: Refusal, 409: Refusal, 200: dict},
+    summary="stop, again, remove or try",
+)
+async def act(request: HttpRequest, identity: str, action: str) -> Any:
+    """``stop`` and ``remove`` clean up; ``again`` starts a new round; ``try`` requests the service on every path."""
+    await require_experiment(identity)
+    if action == "try":
+        try:
+            attempts = await service.ask_about(identity, actions.try_ways, identity)
+        except (LabAwayError, actions.NotRunningError) as error:
+            return Status(409, {"detail": str(error)})
+        return Status(200, {"attempts": msgspec.to_builtins(attempts)})
+    wishes = {"stop": Wanted.STOPPED, "again": Wanted.RUNNING, "remove": Wanted.REMOVED}
+    if action not in wishes:
+        return Status(400, {"detail": f"There is no action “{action[:40]}”: choose stop, again, remove or try."})
+    wish = database_sync_to_async(experiment_store.set_wanted, thread_sensitive=False)
+    if not await wish(identity, wishes[action], again=action == "again"):
+        return Status(404, {"detail": "There is no experiment with this number."})
+    service.wake()
+    return Status(202, {"wanted": str(wishes[action])})

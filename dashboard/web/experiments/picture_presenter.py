@@ -1,0 +1,151 @@
+"""Where the texts and shapes of a picture's boxes stand, in the picture's units.
+
+The browser computes the same (``js/core/diagram/drawing.js``); ``tests/js/vectors.json`` holds both to it.
+Numbers are text here, so that no locale can put a comma into an SVG attribute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dashboard.core.experiments.picture import Box, DrawnPath, Edge, Picture
+from dashboard.core.measurements.formatting import fixed
+
+FRAMES = frozenset({"machine", "stack", "host-stack"})
+LINE = 17
+#: Numbers at one corner stand this far apart; one on a cable this far before its end.
+NUMBERS_APART, BEFORE_END = 20, 12
+
+
+@dataclass(frozen=True, slots=True)
+class TextView:
+    """One line of text; ``style`` is strong, plain or soft."""
+
+    x: str
+    y: str
+    text: str
+    style: str
+    anchor: str = "start"
+
+
+@dataclass(frozen=True, slots=True)
+class BoxView:
+    """A rectangle, the mode's shape (its left upper corner) if it has one, and its texts."""
+
+    id: str
+    kind: str
+    mode: str
+    x: str
+    y: str
+    w: str
+    h: str
+    radius: str
+    shape: tuple[str, str] | None
+    texts: tuple[TextView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeView:
+    """A connection, with its label if it has one."""
+
+    id: str
+    kind: str
+    mode: str
+    path: str
+    label: str
+    x: str
+    y: str
+
+
+@dataclass(frozen=True, slots=True)
+class NumberView:
+    """The number of a hop, around its centre."""
+
+    text: str
+    x: str
+    y: str
+
+
+@dataclass(frozen=True, slots=True)
+class PictureView:
+    """What the template draws: the machine's frame, then edges, then everything that they may pass behind; of the path
+    that somebody chose the ids of what it passes, and its numbers."""
+
+    box: str
+    summary: str
+    frames: tuple[BoxView, ...]
+    edges: tuple[EdgeView, ...]
+    things: tuple[BoxView, ...]
+    passed: frozenset[str] = frozenset()
+    numbers: tuple[NumberView, ...] = ()
+
+
+def number(value: float) -> str:
+    """At most two decimals, never an exponent."""
+    text = fixed(value, 2).rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def lay_out_box(box: Box) -> BoxView:
+    """The box with its texts in place."""
+    x, y = box.x, box.y
+    texts: list[TextView] = []
+    shape = None
+    if box.kind in FRAMES:
+        shape = (number(x + 16), number(y + 14))
+        texts.append(TextView(number(x + 35), number(y + 25), box.title, "strong"))
+        for place, line in enumerate(box.lines):
+            if box.kind == "host-stack":
+                texts.append(TextView(number(x + 16), number(y + 45 + LINE * place), line, "soft"))
+            else:
+                right = number(x + box.w - 16)
+                texts.append(TextView(right, number(y + 25 + LINE * place), line, "soft", "end"))
+    else:
+        lines = [(box.title, "strong")] if box.title else []
+        lines += [(line, "plain" if place == 0 and not box.title else "soft") for place, line in enumerate(box.lines)]
+        for place, (line, style) in enumerate(lines):
+            texts.append(TextView(number(x + 12), number(y + 21 + LINE * place), line, style))
+    return BoxView(
+        box.id,
+        box.kind,
+        box.mode,
+        number(x),
+        number(y),
+        number(box.w),
+        number(box.h),
+        "12" if box.kind in FRAMES else "7",
+        shape,
+        tuple(texts),
+    )
+
+
+def lay_out_edge(edge: Edge) -> EdgeView:
+    """The edge with its label in place."""
+    return EdgeView(edge.id, edge.kind, edge.mode, edge.path, edge.label, number(edge.label_x), number(edge.label_y))
+
+
+def number_hops(boxes: Sequence[Box], path: DrawnPath) -> tuple[NumberView, ...]:
+    """Where the numbers of the path's hops stand; a hop that is not drawn has none."""
+    known = {box.id: box for box in boxes}
+    found = []
+    for place, hop in enumerate(path.hops, 1):
+        box = next((known[one] for one in hop.spots if one in known), None)
+        if box is None:
+            continue
+        x, y = (box.x - BEFORE_END, box.y + box.h / 2) if hop.cable else (box.x, box.y)
+        found.append(NumberView(str(place), number(x + NUMBERS_APART * hop.shift), number(y)))
+    return tuple(found)
+
+
+def lay_out(picture: Picture, chosen: DrawnPath | None = None) -> PictureView:
+    """Everything to draw, in drawing order."""
+    return PictureView(
+        f"0 0 {number(picture.width)} {number(picture.height)}",
+        picture.summary,
+        tuple(lay_out_box(one) for one in picture.boxes if one.kind == "machine"),
+        tuple(lay_out_edge(one) for one in picture.edges),
+        tuple(lay_out_box(one) for one in picture.boxes if one.kind != "machine"),
+        frozenset(identity for hop in chosen.hops for identity in hop.ids) if chosen else frozenset(),
+        number_hops(picture.boxes, chosen) if chosen else (),
+    )

@@ -1,0 +1,113 @@
+"""Measurements over HTTP: start, look, cancel, distribution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router, Schema, Status
+from pydantic import ConfigDict, Field
+
+from dashboard.core.experiments.messages import encode
+from dashboard.core.measurements.histogram import cumulative_shares, merge_histograms
+from dashboard.core.training.group_quota import WorkKind
+from dashboard.models import MeasurementRun
+from dashboard.store import experiments as experiment_store
+from dashboard.store import measurements as measurement_store
+from dashboard.web.measurements.serializers import describe_run, show_run
+from dashboard.web.measurements.views import AskedWronglyError, start_run
+from dashboard.web.service import service
+from dashboard.web.training.group_access import groups_of, may_open
+
+router = Router(tags=["measurements"])
+POINTS = 200
+
+
+class Refusal(Schema):
+    """Why something was not done."""
+
+    detail: str
+    problems: list[str] = Field(default_factory=list)
+
+
+class MeasurementIn(Schema):
+    """What shall be measured: the experiment's id, and as in the form of the page."""
+
+    model_config = ConfigDict(extra="forbid")
+    experiment: str
+    probe: list[str] = Field(default_factory=lambda: ["tcp-rr"])
+    seconds: float | str = 10.0
+    payload: int | str = ""
+    rate: float | str = ""
+    width: float | str = ""
+    under_load: bool = False
+    name: str = "localhost"
+
+
+class Started(Schema):
+    """A run that is wanted."""
+
+    id: str
+    url: str
+
+
+def _json(value: object) -> HttpResponse:
+    return HttpResponse(encode(value), content_type="application/json")
+
+
+@router.get("/measurements", summary="The newest 200 runs")
+def listing(request: HttpRequest, session: str = "") -> HttpResponse:
+    """Running and past runs: on the server's own engine, or with ``session`` those of a class of yours."""
+    rows = MeasurementRun.objects.filter(**groups_of(session, request.user)).order_by("-created_at")
+    return _json([describe_run(row) for row in rows[:200]])
+
+
+@router.post(
+    "/measurements", response={201: Started, 400: Refusal, 404: Refusal}, summary="Measure an experiment's paths"
+)
+def create(request: HttpRequest, body: MeasurementIn) -> Any:
+    """Answers at once; follow it at ``/api/measurements/ID`` or over the websocket."""
+    if not experiment_store.exists(body.experiment) or not may_open(WorkKind.EXPERIMENT, body.experiment, request.user):
+        return Status(404, {"detail": "There is no experiment with this number."})
+    try:
+        run = start_run(body.experiment, body.model_dump(exclude={"experiment"}), request.user.pk)
+    except AskedWronglyError as error:
+        return Status(400, {"detail": str(error), "problems": list(error.sentences)})
+    return Status(201, {"id": run, "url": f"/measurements/{run}/"})
+
+
+@router.get("/measurements/{identity}", response={404: Refusal}, summary="A run with its figures (measurement/1)")
+def measurement(request: HttpRequest, identity: str) -> Any:
+    """The run and ``measurement/1``, made from its blocks."""
+    shown = show_run(identity)
+    if shown is None:
+        return Status(404, {"detail": "There is no measurement with this number."})
+    return _json({"run": shown.run, "measurement": shown.measurement})
+
+
+@router.get("/measurements/{identity}/distribution", response={404: Refusal}, summary="The distribution of each series")
+def distribution(request: HttpRequest, identity: str) -> Any:
+    """For each series the share of requests at or below so many microseconds, at most 200 points."""
+    if not measurement_store.exists(identity):
+        return Status(404, {"detail": "There is no measurement with this number."})
+    series, blocks = measurement_store.load_blocks(identity)
+    found = []
+    for one in series:
+        parts = [block.histogram for block in blocks.get(one.key, ()) if block.counts]
+        points = cumulative_shares(merge_histograms(parts), POINTS) if parts else ()
+        found.append({"key": one.key, "points": points})
+    return _json({"series": found})
+
+
+@router.post(
+    "/measurements/{identity}/cancel",
+    response={202: dict, 404: Refusal},
+    summary="End a run; what was measured is kept",
+)
+def cancel(request: HttpRequest, identity: str) -> Any:
+    """Ends it within a second."""
+    if not measurement_store.exists(identity):
+        return Status(404, {"detail": "There is no measurement with this number."})
+    wanted = measurement_store.want_cancelled(identity)
+    service.wake()
+    return Status(202, {"cancelled": wanted})

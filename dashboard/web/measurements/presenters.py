@@ -1,0 +1,163 @@
+"""A measurement as its page shows it: texts and places, made once here and taken as they are by the browser.
+
+Places along an axis are percentages, so that one drawing fits every width and its texts keep their size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from django.utils.translation import gettext as _
+
+from dashboard.core.measurements.axes import Tick, lay_out_axis
+from dashboard.core.measurements.formatting import NOTHING, micros, mode_of, say_interval, say_rate, signed
+from dashboard.core.measurements.headline import Headline, label_of, probes_of, write_headline
+from dashboard.core.measurements.measurement import ComparisonResult, Measurement, Options, Probe, SeriesResult
+
+
+@dataclass(frozen=True, slots=True)
+class RowView:
+    """One path. ``low``, ``at`` and ``high`` are its difference on the axis, empty where there is none."""
+
+    key: str
+    label: str
+    title: str
+    mode: str
+    p50: str
+    p90: str
+    p99: str
+    p999: str
+    most: str
+    mean: str
+    n: str
+    rate: str
+    against: str
+    interval: str
+    tail: str
+    verdict: str
+    why: str
+    missing: str
+    remarks: tuple[str, ...]
+    low: str = ""
+    at: str = ""
+    high: str = ""
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """All paths of one probe, with what was found on them."""
+
+    probe: str
+    headline: Headline
+    about: str
+    baseline: str
+    baseline_key: str
+    rows: tuple[RowView, ...]
+    ticks: tuple[Tick, ...]
+    zero: str
+    rated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MeasurementView:
+    """The whole."""
+
+    groups: tuple[GroupView, ...]
+
+
+def _why(one: ComparisonResult | None) -> str:
+    if one is None:
+        return ""
+    return one.cause or (one.reason if one.verdict == "inconclusive" else "")
+
+
+def _series_row(
+    one: SeriesResult, compared: ComparisonResult | None, baseline: bool, modes: Mapping[str, str] | None
+) -> RowView:
+    delta = signed(compared.delta_us) if compared is not None and compared.delta_us is not None else ""
+    interval = say_interval(compared.ci95_us) if compared is not None else ""
+    tail = ""
+    if compared is not None and compared.p99_delta_us is not None:
+        tail = f"{signed(compared.p99_delta_us)} {say_interval(compared.p99_ci95_us)}".strip()
+    said = _("%(delta)s µs, 95 %% interval %(interval)s") % {"delta": delta, "interval": interval} if interval else ""
+    missing = one.unavailable or ("" if one.n else "; ".join(one.errors))
+    return RowView(
+        key=one.key,
+        label=label_of(one),
+        title=one.title,
+        mode=mode_of(one.column, modes),
+        p50=micros(one.p50_us),
+        p90=micros(one.p90_us),
+        p99=micros(one.p99_us),
+        p999=micros(one.p999_us),
+        most=micros(one.max_us),
+        mean=micros(one.mean_us),
+        n=f"{one.n:,}".replace(",", "\u202f") if one.n else NOTHING,
+        rate=say_rate(one.bytes_per_s),
+        against=_("baseline") if baseline else delta,
+        interval=interval,
+        tail=tail,
+        verdict=compared.verdict if compared is not None else "",
+        why=_why(compared),
+        missing=missing,
+        remarks=(*(one.errors if one.n else ()), *one.notes),
+        said=said,
+    )
+
+
+def say_options(options: Options, probe: Probe, pairs: int) -> str:
+    """``tcp-rr, 64 B, 60 paired blocks, 95 % intervals``, with what is out of the ordinary."""
+    parts = [str(probe)]
+    if probe not in {Probe.HTTP, Probe.DNS}:
+        parts.append(f"{options.payload_of(probe)} B")
+    if probe is Probe.DNS:
+        parts.append(options.lookup_name)
+    if options.rate is not None:
+        parts.append(_("%(rate)s requests a second, timed from when each was due") % {"rate": f"{options.rate:g}"})
+    if options.under_load:
+        parts.append(_("while a stream saturates the same path"))
+    if pairs:
+        parts.append(_("%(count)d paired blocks") % {"count": pairs})
+        parts.append(_("95 %% intervals") % {})
+    return ", ".join(parts)
+
+
+def view_group(measurement: Measurement, probe: Probe, modes: Mapping[str, str] | None = None) -> GroupView:
+    """One probe: its rows with their places on one axis that holds zero."""
+    compared = {one.other: one for one in measurement.comparisons if one.probe is probe}
+    baseline = next((one.baseline for one in compared.values()), "")
+    own = [one for one in measurement.series if one.probe is probe]
+    rows = [_series_row(one, compared.get(one.key), one.key == baseline, modes) for one in own]
+    ends = [one.ci95_us for one in compared.values() if one.ci95_us is not None]
+    ticks: tuple[Tick, ...] = ()
+    zero = ""
+    if ends:
+        at, zero, ticks = lay_out_axis([value for pair in ends for value in pair])
+        rows = [_placed(row, compared.get(row.key), row.key == baseline, at) for row in rows]
+    names = {one.key: label_of(one) for one in own}
+    return GroupView(
+        str(probe),
+        write_headline(measurement, probe),
+        say_options(measurement.options, probe, max([one.rounds for one in compared.values()], default=0)),
+        names.get(baseline, ""),
+        baseline,
+        tuple(rows),
+        ticks,
+        zero,
+        any(row.rate for row in rows),
+    )
+
+
+def _placed(row: RowView, one: ComparisonResult | None, baseline: bool, at: Callable[[float], str]) -> RowView:
+    if baseline:
+        return replace(row, low=at(0.0), at=at(0.0), high=at(0.0), said=_("the baseline"))
+    if one is None or one.ci95_us is None or one.delta_us is None:
+        return row
+    return replace(row, low=at(one.ci95_us[0]), at=at(one.delta_us), high=at(one.ci95_us[1]))
+
+
+def view_measurement(measurement: Measurement, modes: Mapping[str, str] | None = None) -> MeasurementView:
+    """Everything that changes while a run goes on, in texts and places. ``modes`` are those of the columns."""
+    return MeasurementView(tuple(view_group(measurement, one, modes) for one in probes_of(measurement)))

@@ -1,0 +1,59 @@
+"""A run of measurements as pages and the API show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from dashboard.core.measurements.measurement import Measurement, Options
+from dashboard.models import MeasurementRun
+from dashboard.store import measurements as measurement_store
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The run's own data, and ``measurement/1`` as far as it is made."""
+
+    run: dict[str, Any]
+    measurement: Measurement | None
+
+
+def describe_run(row: MeasurementRun) -> dict[str, Any]:
+    """What stands above the figures. Times in seconds."""
+    options = msgspec.json.decode(row.options, type=Options)
+    elapsed = row.elapsed_s
+    remaining = None
+    if row.state in {measurement_store.RUNNING, measurement_store.INCOMPLETE}:
+        elapsed = measurement_store.measured_s(row.pk)
+    if row.state == measurement_store.RUNNING:
+        remaining = max(0.0, options.seconds - elapsed)
+    return {
+        "id": row.pk,
+        "title": row.title,
+        "state": row.state,
+        "stop_reason": row.stop_reason,
+        "experiment_id": row.experiment_id,
+        "experiment_url": f"/experiments/{row.experiment_id}/" if row.experiment_id else None,
+        "url": f"/measurements/{row.pk}/",
+        "created_at": row.created_at,
+        "started_at": row.started_at,
+        "elapsed_s": elapsed,
+        "seconds": options.seconds,
+        "remaining_s": remaining,
+        "probes": row.probes.split(),
+        "seed": row.seed,
+        "wanted": row.wanted,
+    }
+
+
+def show_run(identity: str, before: Shown | None = None) -> Shown | None:
+    """The run as it is; the figures are made anew only when its state changed. None if there is no such run."""
+    row = MeasurementRun.objects.filter(pk=identity).first()
+    if row is None:
+        return None
+    run = describe_run(row)
+    if before is not None and before.run["state"] == run["state"]:
+        return Shown(run, before.measurement)
+    return Shown(run, measurement_store.load_measurement(identity))

@@ -1,0 +1,185 @@
+"""Pages of measurements: start, watch, cancel, look again, compare over time."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import msgspec
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from dashboard.core.measurements.measurement import Options, Probe, check_options
+from dashboard.core.modes import ExperimentSpec
+from dashboard.lab.measurements.worker import needs_twin, twin_of
+from dashboard.models import Experiment, MeasurementRun
+from dashboard.store import experiments as experiment_store
+from dashboard.store import measurements as measurement_store
+from dashboard.store.training import group_runs
+from dashboard.store.training.hosts import NoHostError, RoomError
+from dashboard.web.http.url_scope import HERE, Where
+from dashboard.web.measurements.serializers import describe_run, show_run
+from dashboard.web.service import service
+
+SHOWN = 100
+FIELDS = ("seconds", "payload", "rate", "width", "name")
+
+
+class AskedWronglyError(Exception):
+    """What was typed cannot be measured; ``sentences`` say what to change."""
+
+    def __init__(self, sentences: tuple[str, ...]) -> None:
+        super().__init__(" ".join(sentences))
+        self.sentences = sentences
+
+
+def _number(text: str, what: str, found: list[str]) -> float | None:
+    if not text.strip():
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        found.append(f"{what} must be a number, not “{text[:40]}”.")
+        return None
+
+
+def _whole(text: str, what: str, found: list[str]) -> int:
+    """0 where nothing was typed."""
+    try:
+        return int(text.strip() or 0)
+    except ValueError:
+        found.append(f"{what} must be a whole number, not “{text[:40]}”.")
+        return 0
+
+
+def _text(said: dict[str, Any], name: str) -> str:
+    value = said.get(name)
+    return "" if value is None else str(value)
+
+
+def read_options(said: dict[str, Any]) -> tuple[tuple[Probe, ...], Options]:
+    """Probes and options from a form or from JSON; AskedWronglyError with a sentence for each problem."""
+    found: list[str] = []
+    probes: list[Probe] = []
+    for text in said.get("probe") or ["tcp-rr"]:
+        try:
+            probes.append(Probe(str(text)))
+        except ValueError:
+            found.append(f"There is no probe “{str(text)[:40]}”: choose from {', '.join(Probe)}.")
+    seconds = _number(_text(said, "seconds"), "The duration", found)
+    payload = _whole(_text(said, "payload"), "The payload", found)
+    options = Options(
+        seconds=10.0 if seconds is None else seconds,
+        payload_bytes=payload,
+        rate=_number(_text(said, "rate"), "The rate", found),
+        width_us=_number(_text(said, "width"), "The interval", found),
+        under_load=said.get("under_load") in {True, "on", "true", "1"},
+        lookup_name=str(said.get("name") or "localhost")[:253],
+    )
+    chosen = tuple(dict.fromkeys(probes))
+    found += check_options(options, chosen)
+    if needs_twin(chosen) and set(chosen) & {Probe.HTTP}:
+        found.append("http asks the container's own program, the others a responder in its place: measure them apart.")
+    if found:
+        raise AskedWronglyError(tuple(found))
+    return chosen, options
+
+
+def start_run(identity: str, said: dict[str, Any], owner_id: int | None) -> str:
+    """Writes what is wanted and wakes the lab; returns the run's id. Http404, or AskedWronglyError."""
+    row = Experiment.objects.filter(pk=identity).first()
+    if row is None:
+        raise Http404(_("There is no experiment with this number."))
+    probes, options = read_options(said)
+    if row.group:
+        try:
+            run = group_runs.measure(identity, row.group, probes, options, owner_id)
+        except (NoHostError, RoomError) as error:
+            raise AskedWronglyError((str(error),)) from error
+        service.wake()
+        return run
+    seed = random.SystemRandom().getrandbits(32)
+    twin = needs_twin(probes)
+    experiment, source = identity, None
+    if twin:
+        spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
+        experiment, source = experiment_store.create_experiment(twin_of(spec), owner_id, host=row.host), identity
+    run = measurement_store.create_run(experiment, row.title, probes, options, seed, twin=twin, source=source)
+    service.wake()
+    return run
+
+
+def _typed(post: QueryDict) -> dict[str, Any]:
+    return {
+        **{name: post.get(name, "") for name in FIELDS},
+        "probe": post.getlist("probe"),
+        "under_load": post.get("under_load", ""),
+    }
+
+
+@require_POST
+def start(request: HttpRequest, identity: str, where: Where = HERE) -> HttpResponse:
+    """Wants a measurement; what cannot be measured comes back with what was typed."""
+    said = _typed(request.POST)
+    try:
+        run = start_run(identity, said, request.user.pk)
+    except AskedWronglyError as error:
+        context = {"problems": error.sentences, "values": said, "experiment_url": where.experiment(identity)}
+        return render(request, "measurements/measure.html", {**context, **where.context}, status=400)
+    return redirect(where.measurement(run))
+
+
+@require_GET
+def measurement(request: HttpRequest, identity: str, where: Where = HERE) -> HttpResponse:
+    """One run, complete at first paint."""
+    shown = show_run(identity)
+    if shown is None or shown.measurement is None:
+        raise Http404(_("There is no measurement with this number."))
+    blocks, _newest = measurement_store.light_blocks(identity)
+    live, run = shown.run["state"] in measurement_store.LIVE, shown.run
+    if where.group:
+        source = run["experiment_id"]
+        run = {**run, "experiment_url": where.experiment(source) if source else None}
+    context = {
+        "run": run,
+        "measurement": shown.measurement,
+        "blocks": blocks,
+        "column_modes": measurement_store.column_modes(identity),
+        "ws_path": f"/ws/measurements/{identity}/" if live else "",
+        "cancel_url": f"{where.measurement(identity)}cancel/",
+        "distribution_url": f"{where.front if where.group else '/api/'}measurements/{identity}/distribution",
+        **where.context,
+    }
+    return render(request, "measurements/measurement.html", context)
+
+
+@require_POST
+def cancel(request: HttpRequest, identity: str, where: Where = HERE) -> HttpResponse:
+    """Wants the end of a run; what was measured is kept."""
+    if not measurement_store.exists(identity):
+        raise Http404(_("There is no measurement with this number."))
+    measurement_store.want_cancelled(identity)
+    service.wake()
+    return redirect(where.measurement(identity))
+
+
+@require_GET
+def listing(request: HttpRequest) -> HttpResponse:
+    """The newest runs, and every series that was measured."""
+    rows = MeasurementRun.objects.filter(host="").order_by("-created_at")[:SHOWN]
+    runs = [{**describe_run(row), "verdict_line": row.headline or row.stop_reason} for row in rows]
+    return render(
+        request, "measurements/measurements.html", {"runs": runs, "signatures": measurement_store.signatures()}
+    )
+
+
+@require_GET
+def history(request: HttpRequest) -> HttpResponse:
+    """One series over time."""
+    signature = request.GET.get("signature", "")[:200]
+    points = measurement_store.history(signature)
+    if not points:
+        raise Http404(_("Nothing was measured under this name."))
+    return render(request, "measurements/history.html", {"signature": signature, "points": points})

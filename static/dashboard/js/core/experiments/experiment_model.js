@@ -1,0 +1,170 @@
+// What a browser does with the messages of /ws/experiments/<id>/: a snapshot, then numbered patches.
+// Pure: takes a model and a message, returns the next model and what must be drawn again.
+// The same rules as dashboard/core/experiments/stream.py.
+
+export const PROTOCOL_VERSION = 1;
+
+/** What must be drawn again. `cells` maps a row's id to the columns that changed. */
+export function nothingDirty() {
+  return {
+    everything: false,
+    head: false,
+    columns: false,
+    pictures: false,
+    rows: new Set(),
+    removed: new Set(),
+    cells: new Map(),
+    timeline: [],
+  };
+}
+
+export function isClean(dirty) {
+  return (
+    !dirty.everything && !dirty.head && !dirty.columns && !dirty.pictures &&
+    dirty.rows.size === 0 && dirty.removed.size === 0 && dirty.timeline.length === 0
+  );
+}
+
+/** `later` happened after `earlier`; both are kept, so that one frame can draw many patches. */
+export function mergeDirty(earlier, later) {
+  if (later.everything) return later;
+  const merged = {
+    everything: earlier.everything,
+    head: earlier.head || later.head,
+    columns: earlier.columns || later.columns,
+    pictures: earlier.pictures || later.pictures,
+    rows: new Set(earlier.rows),
+    removed: new Set(earlier.removed),
+    cells: new Map(earlier.cells),
+    timeline: [...earlier.timeline, ...later.timeline],
+  };
+  for (const id of later.removed) {
+    merged.rows.delete(id);
+    merged.cells.delete(id);
+    merged.removed.add(id);
+  }
+  for (const id of later.rows) {
+    // A row that went and came back is a new row at a new place: both are remembered.
+    merged.rows.add(id);
+  }
+  for (const [id, columns] of later.cells) {
+    merged.cells.set(id, new Set([...(merged.cells.get(id) ?? []), ...columns]));
+  }
+  return merged;
+}
+
+export function rowId(row) {
+  return `${row.section}/${row.key}/${row.field}`;
+}
+
+/** The columns whose cell (text, note or word for nothing) is not the same in both rows. */
+export function changedCells(before, after) {
+  const changed = new Set();
+  for (const column of Object.keys(after.cells)) {
+    const text = after.cells[column];
+    if (before === undefined) {
+      if (text !== null) changed.add(column);
+    } else if (
+      before.cells[column] !== text ||
+      (before.notes?.[column] ?? "") !== (after.notes?.[column] ?? "") ||
+      (text === null && (before.absent?.[column] ?? "") !== (after.absent?.[column] ?? ""))
+    ) {
+      changed.add(column);
+    }
+  }
+  return changed;
+}
+
+function fromSnapshot(message) {
+  const rows = new Map();
+  for (const row of message.rows) rows.set(rowId(row), row);
+  return {
+    seq: message.seq,
+    experiment: message.experiment,
+    columns: message.columns,
+    rows,
+    order: [...rows.keys()],
+    wide: message.wide,
+    narrow: message.narrow,
+    timeline: message.timeline,
+    paths: message.paths ?? [],
+  };
+}
+
+/** After a reconnect: everything is drawn, and what changed meanwhile is marked. */
+function dirtyAfterSnapshot(model, next) {
+  const dirty = nothingDirty();
+  dirty.everything = true;
+  if (model) {
+    for (const [id, row] of next.rows) {
+      const cells = changedCells(model.rows.get(id), row);
+      if (cells.size > 0) dirty.cells.set(id, cells);
+    }
+  }
+  return dirty;
+}
+
+function applyRows(model, patch, dirty) {
+  if (patch.remove.length === 0 && patch.set.length === 0) return { rows: model.rows, order: model.order };
+  const rows = new Map(model.rows);
+  let order = model.order;
+  if (patch.remove.length > 0) {
+    const gone = new Set(patch.remove);
+    order = order.filter((id) => !gone.has(id));
+    for (const id of gone) {
+      rows.delete(id);
+      dirty.removed.add(id);
+    }
+  } else {
+    order = [...order];
+  }
+  for (const { id, after, row } of patch.set) {
+    const before = rows.get(id);
+    if (before === undefined) order.splice(order.indexOf(after) + 1, 0, id);
+    rows.set(id, row);
+    dirty.rows.add(id);
+    const cells = changedCells(model.rows.get(id), row);
+    if (cells.size > 0) dirty.cells.set(id, cells);
+  }
+  return { rows, order };
+}
+
+/**
+ * The next model. `effect` is `draw`, `resync` (something is missing: reconnect, the server
+ * answers with a snapshot), `reload` (the server speaks a version that this page does not) or `ignore`.
+ */
+export function receive(model, message) {
+  const ignored = { model, effect: "ignore", dirty: nothingDirty() };
+  if (message === null || typeof message !== "object") return ignored;
+  if (message.type !== "snapshot" && message.type !== "patch") return ignored;
+  if (message.v !== PROTOCOL_VERSION) return { ...ignored, effect: "reload" };
+  if (message.type === "snapshot") {
+    const next = fromSnapshot(message);
+    return { model: next, effect: "draw", dirty: dirtyAfterSnapshot(model, next) };
+  }
+  if (model === null) return { ...ignored, effect: "resync" };
+  if (message.seq <= model.seq) return ignored;
+  if (message.base !== model.seq) return { ...ignored, effect: "resync" };
+  const dirty = nothingDirty();
+  const { rows, order } = applyRows(model, message.rows, dirty);
+  const next = { ...model, seq: message.seq, rows, order };
+  if (message.experiment) {
+    next.experiment = message.experiment;
+    dirty.head = true;
+  }
+  if (message.columns) {
+    next.columns = message.columns;
+    dirty.columns = true;
+  }
+  if (message.wide) next.wide = message.wide;
+  if (message.narrow) next.narrow = message.narrow;
+  if (message.paths) next.paths = message.paths;
+  dirty.pictures = Boolean(message.wide || message.narrow || message.paths);
+  if (message.timeline.length > 0) {
+    const last = model.timeline.length > 0 ? model.timeline[model.timeline.length - 1].seq : -Infinity;
+    const fresh = message.timeline.filter((item) => item.seq > last);
+    next.timeline = [...model.timeline, ...fresh];
+    dirty.timeline = fresh;
+  }
+  return { model: next, effect: "draw", dirty };
+}

@@ -1,0 +1,144 @@
+// What a browser knows of a run while it goes on: its blocks, by round. Pure; the figures that count are made by the
+// server when the run ends, with intervals and verdicts. What is shown before is only how far it has come.
+
+export const PROTOCOL_VERSION = 1;
+
+export function median(values) {
+  if (values.length === 0) return null;
+  const ordered = [...values].sort((one, other) => one - other);
+  const half = ordered.length >> 1;
+  return ordered.length % 2 ? ordered[half] : (ordered[half - 1] + ordered[half]) / 2;
+}
+
+function counts(block) {
+  return !block.error && block.n > 0;
+}
+
+/** Blocks by series and round. A block that comes twice is one. `columns` is what stood in the page. */
+export function createBlocks(columns = null) {
+  const begun = new Map(); // round -> seconds
+  const series = new Map(); // key -> Map(round -> block)
+  if (columns !== null) {
+    columns.rounds.forEach((round, place) => begun.set(round, columns.x[place]));
+    for (const one of columns.series) {
+      const own = new Map();
+      columns.rounds.forEach((round, place) => {
+        if (one.p50[place] !== null) own.set(round, { round, p50_us: one.p50[place], p99_us: one.p99[place], center_us: null, n: null, error: "" });
+      });
+      series.set(one.key, own);
+    }
+  }
+  return {
+    add(block) {
+      begun.set(block.round, Math.min(block.started_s, begun.get(block.round) ?? Infinity));
+      if (!series.has(block.series)) series.set(block.series, new Map());
+      series.get(block.series).set(block.round, block);
+    },
+    has(key) {
+      return series.has(key);
+    },
+    /** {x, series: Map(key -> {p50, p99})} with null where a round has no block that counts. */
+    columns() {
+      const rounds = [...begun.keys()].sort((one, other) => one - other);
+      const values = (own, name) => rounds.map((round) => {
+        const block = own.get(round);
+        return block !== undefined && (block.n === null || counts(block)) ? block[name] : null;
+      });
+      const found = new Map();
+      for (const [key, own] of series) found.set(key, { p50: values(own, "p50_us"), p99: values(own, "p99_us") });
+      return { x: rounds.map((round) => begun.get(round)), series: found };
+    },
+    /** How far a series has come: {count, failed, n, lowest, middle, highest, tail}; null where nothing is known. */
+    progress(key) {
+      const own = [...(series.get(key)?.values() ?? [])];
+      const good = own.filter((block) => block.n === null || counts(block));
+      const middles = good.map((block) => block.p50_us);
+      return {
+        count: own.length,
+        failed: own.length - good.length,
+        n: good.reduce((sum, block) => sum + (block.n ?? 0), 0),
+        lowest: middles.length ? Math.min(...middles) : null,
+        middle: median(middles),
+        highest: middles.length ? Math.max(...middles) : null,
+        tail: median(good.map((block) => block.p99_us)),
+      };
+    },
+    /** The median of the differences of blocks of the same round; null without any. */
+    difference(baseline, other) {
+      const mine = series.get(baseline);
+      if (mine === undefined || !series.has(other)) return null;
+      const found = [];
+      for (const [round, block] of series.get(other)) {
+        const pair = mine.get(round);
+        if (pair !== undefined && counts(block) && counts(pair)) found.push(block.center_us - pair.center_us);
+      }
+      return median(found);
+    },
+  };
+}
+
+/** Round numbers around low to high; the same as dashboard/core/measurements/axes.py. */
+export function chooseTicks(low, high, wanted = 4) {
+  const rough = (high - low || 1) / wanted;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((one) => one >= rough * 0.999);
+  const first = Math.floor(low / step + 1e-9);
+  const last = Math.max(Math.ceil(high / step - 1e-9), first + 1);
+  return Array.from({ length: last - first + 1 }, (_, number) => (first + number) * step);
+}
+
+export function sayMicrosPlain(value) {
+  if (value === null || value === undefined) return "–";
+  return value.toFixed(Math.abs(value) < 1000 ? 1 : 0);
+}
+
+export function saySigned(value, digits = Math.abs(value) < 1000 ? 1 : 0) {
+  const text = Math.abs(value).toFixed(digits);
+  if (Number(text) === 0) return text;
+  return `${value > 0 ? "+" : "−"}${text}`;
+}
+
+/** The axis of differences: {zero, ticks: [{at, text}], at(value)}, places as percentages. */
+export function layOutAxis(values) {
+  const known = values.filter((value) => value !== null);
+  const ticks = chooseTicks(Math.min(0, ...known), Math.max(0, ...known));
+  const width = ticks[ticks.length - 1] - ticks[0];
+  const at = (value) => `${(((value - ticks[0]) / width) * 100).toFixed(2)}%`;
+  const digits = Math.max(0, -Math.floor(Math.log10(ticks[1] - ticks[0]) + 1e-9));
+  return { zero: at(0), at, ticks: ticks.map((value) => ({ at: at(value), text: saySigned(value, digits) })) };
+}
+
+/** A logarithmic axis around low to high: from and to 1, 2 or 5 times a power of ten. */
+export function logRange(low, high) {
+  if (low === null || !(low > 0)) return [1, 100];
+  const down = 10 ** Math.floor(Math.log10(low));
+  const up = 10 ** Math.floor(Math.log10(high));
+  const first = [5, 2, 1].find((factor) => factor * down <= low) * down;
+  const last = [1, 2, 5, 10].find((factor) => factor * up >= high) * up;
+  return last > first ? [first, last] : [first, first * 10];
+}
+
+/** Whether a line is drawn there on a logarithmic axis. */
+export function isRoundTick(value) {
+  return value !== null && ["1", "2", "5"].includes(String(Number(value.toPrecision(6))).replace(/[0.]/g, ""));
+}
+
+/** Steps of several curves on one rising x: {x, y: [[share or null]]}, as a chart takes them. */
+export function joinCurves(curves) {
+  const x = [...new Set(curves.flatMap((points) => points.map(([us]) => us)))].sort((one, other) => one - other);
+  const place = new Map(x.map((us, number) => [us, number]));
+  const y = curves.map((points) => {
+    const values = new Array(x.length).fill(null);
+    for (const [us, share] of points) values[place.get(us)] = share;
+    return values;
+  });
+  return { x, y };
+}
+
+/** What a message asks for: `refresh` where the server must be asked for the whole page, `add` for new blocks. */
+export function receive(state, message) {
+  if (message === null || typeof message !== "object") return "ignore";
+  if (message.type !== "measurement" && message.type !== "blocks") return "ignore";
+  if (message.v !== PROTOCOL_VERSION) return "reload";
+  return message.run.state !== state ? "refresh" : "add";
+}

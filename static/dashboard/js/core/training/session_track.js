@@ -1,0 +1,98 @@
+// The track of a class (dashboard/core/training/results/replay.py) position by position. Each entry sets slots; what is shown at a
+// position is what they hold after all entries up to it. The same interface as readTrack of replay.js.
+
+import { gaps, lastNotAfter, NotATrack, QUIET_S, sums } from "../reports/replay.js";
+
+export const CLASS_TRACK_VERSION = 1;
+/** A copy of all slots is kept at least so often, and never more often than there are slots. */
+const CHECKPOINT = 256;
+
+/** What the browser draws as a histogram, from a slot `answers` and the step that it belongs to. */
+export function histogramOf(answers, step) {
+  return {
+    question: step.question,
+    choices: answers.counts.map((count, number) => ({
+      text: step.choices[number],
+      count,
+      right: answers.known ? number === answers.right : null,
+    })),
+    answered: answers.answered,
+    revealed: answers.revealed,
+    truth: answers.truth,
+    read: answers.read,
+  };
+}
+
+export function readClassTrack(raw) {
+  if (raw === null || typeof raw !== "object" || raw.kind !== "class" || raw.v !== CLASS_TRACK_VERSION) {
+    throw new NotATrack("not a class's track of this version");
+  }
+  const length = raw.texts.length;
+  const times = sums(raw.times, Float64Array);
+  const latest = times.slice();
+  for (let place = 1; place < length; place += 1) latest[place] = Math.max(latest[place], latest[place - 1]);
+  const told = [];
+  raw.texts.forEach((text, place) => {
+    if (text) told.push(place);
+  });
+  const every = Math.max(CHECKPOINT, 2 * raw.people.length * raw.steps.length);
+  const checkpoints = [new Map()]; // after every n·every entries
+  const playing = { true: gaps(times, QUIET_S), false: gaps(times, Infinity) };
+  let last = { position: -1, slots: new Map() };
+
+  function apply(slots, from, to) {
+    for (let place = from; place <= to; place += 1) for (const [name, value] of raw.patches[place]) slots.set(name, value);
+    return slots;
+  }
+
+  function checkpoint(number) {
+    while (checkpoints.length <= number) {
+      const n = checkpoints.length;
+      checkpoints.push(apply(new Map(checkpoints[n - 1]), (n - 1) * every, n * every - 1));
+    }
+    return checkpoints[number];
+  }
+
+  function slotsAt(position) {
+    if (position < last.position || position - last.position > every) {
+      const number = Math.floor((position + 1) / every);
+      last = { position: number * every - 1, slots: new Map(checkpoint(number)) };
+    }
+    apply(last.slots, last.position + 1, position);
+    last.position = position;
+    return last.slots;
+  }
+
+  return {
+    length,
+    people: raw.people,
+    steps: raw.steps,
+    mirrors: raw.mirrors,
+    told: Int32Array.from(told),
+    truncated: raw.truncated,
+    /** `slots` is good until the next call. */
+    at: (position) => ({ position, slots: slotsAt(position), columns: [] }),
+    item: (position) => ({
+      seq: position + 1,
+      at: raw.first_at + times[position] / 1000,
+      offset_s: Math.max(0, times[position]) / 1000,
+      text: raw.texts[position],
+      cause: "",
+      columns: [],
+    }),
+    toldAt: (position) => lastNotAfter(told, position),
+    positionAt: (seconds) => Math.max(0, lastNotAfter(latest, (seconds - raw.first_at) * 1000 + 0.5)),
+    positionOf: (seq) => Math.max(0, Math.min(seq, length) - 1),
+    /** The next position that says something. */
+    nextChange(position) {
+      const place = lastNotAfter(told, position) + 1;
+      return place < told.length ? told[place] : Math.max(0, length - 1);
+    },
+    previousChange(position) {
+      const place = lastNotAfter(told, position - 1);
+      return place < 0 ? 0 : told[place];
+    },
+    playTime: (position, skipQuiet) => playing[Boolean(skipQuiet)][position],
+    playedTo: (seconds, skipQuiet) => Math.max(0, lastNotAfter(playing[Boolean(skipQuiet)], seconds)),
+  };
+}

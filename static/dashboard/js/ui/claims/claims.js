@@ -1,0 +1,52 @@
+// Follows a run of claims: the server's own page is read again, and parts whose stamp has changed take the old ones'
+// place. What a person has unfolded stays unfolded.
+
+import { getPage } from "../../io/http.js";
+import { createLocalTimes } from "../site_header.js";
+import { announce } from "../dom.js";
+
+const PAUSE_MS = 900;
+const RETRY_MS = 3000;
+
+function replace(old, fresh) {
+  const open = old.querySelector("details")?.open ?? false;
+  const focused = old.contains(document.activeElement);
+  const details = fresh.querySelector("details");
+  if (details) details.open = open;
+  old.replaceWith(fresh);
+  if (focused) (fresh.querySelector("summary, button, a") ?? document.getElementById("main")).focus({ preventScroll: true });
+}
+
+function bring(main, page) {
+  for (const fresh of page.querySelectorAll("[data-part]")) {
+    const old = main.querySelector(`[data-part="${CSS.escape(fresh.dataset.part)}"]`);
+    if (old && old.dataset.stamp !== fresh.dataset.stamp) replace(old, document.adoptNode(fresh));
+  }
+}
+
+export function createClaims(main) {
+  if (main.dataset.live !== "yes") return;
+  const look = async () => {
+    let page;
+    try {
+      page = await getPage(location.href);
+    } catch {
+      setTimeout(look, RETRY_MS);
+      return;
+    }
+    const now = page.getElementById("main");
+    bring(main, now);
+    createLocalTimes();
+    if (now.dataset.live === "yes") {
+      setTimeout(look, document.visibilityState === "visible" ? PAUSE_MS : RETRY_MS);
+      return;
+    }
+    main.dataset.live = "no";
+    for (const button of main.querySelectorAll("button[disabled]")) {
+      button.disabled = false;
+      button.removeAttribute("aria-disabled");
+    }
+    announce(main.querySelector('[data-part="progress"] .notice')?.textContent.trim() ?? main.dataset.over);
+  };
+  setTimeout(look, PAUSE_MS);
+}

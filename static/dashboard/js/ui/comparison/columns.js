@@ -1,0 +1,87 @@
+// The heads of the columns: badge and status, and how each was launched.
+
+import { fill, sayPublished, visibleText } from "../../core/format.js";
+import { cloneTemplate, setHidden, setText, slot, words } from "../dom.js";
+
+function fillHead(th, column) {
+  th.dataset.column = column.key;
+  th.dataset.mode = column.mode;
+  th.querySelector("use").setAttribute("href", `#shape-${column.mode}`);
+  setText(slot(th, "title"), column.title);
+  const status = slot(th, "status");
+  status.dataset.status = column.status;
+  setText(status, words.statuses[column.status] ?? column.status);
+  setHidden(status, !column.container && column.status === "running");
+}
+
+function fillList(list, lines) {
+  const same = list.children.length === lines.length && lines.every((line, n) => list.children[n].textContent === line);
+  if (!same) {
+    list.replaceChildren(...lines.map((line) => {
+      const item = document.createElement("li");
+      item.textContent = line;
+      return item;
+    }));
+  }
+  setHidden(list, lines.length === 0);
+}
+
+/** One element between two spaces: a line breaks there and not behind a hyphen. */
+function fillCommand(code, command) {
+  if (code.textContent === command) return;
+  const parts = command ? command.split(" ").flatMap((text, place) => {
+    const span = document.createElement("span");
+    span.textContent = text;
+    return place === 0 ? [span] : [" ", span];
+  }) : [];
+  code.replaceChildren(...parts);
+}
+
+function fillDetail(td, column) {
+  td.dataset.column = column.key;
+  td.dataset.mode = column.mode;
+  td.dataset.title = column.title;
+  setText(slot(td, "container"), column.container?.name ?? "");
+  setHidden(slot(td, "container"), !column.container);
+  setText(slot(td, "setup"), column.setup);
+  setHidden(slot(td, "setup"), !column.setup);
+  fillCommand(slot(td, "command"), column.command);
+  setText(slot(td, "of"), column.title);
+  setHidden(slot(td, "command-box"), !column.command);
+  fillList(slot(td, "warnings"), column.warnings);
+  setText(slot(td, "error"), column.error ?? "");
+  setHidden(slot(td, "error-box"), !column.error);
+  const exited = column.exit_code !== null && column.exit_code !== undefined;
+  setText(slot(td, "exit"), exited ? fill(words.exit, { code: column.exit_code }) : "");
+  setHidden(slot(td, "exit"), !exited);
+  const logs = slot(td, "logs");
+  setText(logs, column.logs.map((line) => `${visibleText(line)}\n`).join(""));
+  setHidden(logs, !exited || column.logs.length === 0);
+  setText(slot(td, "asked"), column.asked.map(sayPublished).join("\n") || words.nothing);
+  setText(slot(td, "published"), column.published.map(sayPublished).join("\n") || words.nothing);
+  setHidden(slot(td, "ports"), column.asked.length === 0 && column.published.length === 0);
+}
+
+function arrange(row, columns, selector, fillOne) {
+  const have = new Map([...row.querySelectorAll("[data-column]")].map((one) => [one.dataset.column, one]));
+  const wanted = columns.map((column) => {
+    const element = have.get(column.key) ?? cloneTemplate("template-column").querySelector(selector);
+    fillOne(element, column);
+    return element;
+  });
+  const now = [...row.children].slice(1);
+  if (now.length !== wanted.length || wanted.some((one, n) => one !== now[n])) {
+    row.replaceChildren(row.firstElementChild, ...wanted);
+  }
+}
+
+export function createColumns(root) {
+  const heads = root.querySelector("[data-heads]");
+  const details = root.querySelector("[data-details]");
+  return {
+    draw(columns) {
+      arrange(heads, columns, "th", fillHead);
+      arrange(details, columns, "td", fillDetail);
+    },
+  };
+}

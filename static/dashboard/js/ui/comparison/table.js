@@ -1,0 +1,254 @@
+// The comparison table: rows are cloned from <template>, kept by id, and only touched where they changed.
+
+import { listCells, SYMBOLS } from "../../core/comparison/cells.js";
+import { haystackOf, parseQuery, selectRows, totals } from "../../core/comparison/filter.js";
+import { fill } from "../../core/format.js";
+import { recall, remember } from "../../io/storage.js";
+import { fillCell, makeCell, signature } from "./cell.js";
+import { createMarks } from "./highlight.js";
+import { cloneTemplate, setHidden, setText, slot, words } from "../dom.js";
+
+export function createTable(root) {
+  const table = root.querySelector("[data-table]");
+  const search = root.querySelector("#search");
+  const only = root.querySelector("#only-differences");
+  const rowTemplate = document.getElementById("template-row").content.querySelector("tr");
+  const entries = new Map(); // id -> what is known of its <tr>
+  const sections = new Map(); // key -> tbody
+  const expanded = new Set();
+  const marks = createMarks();
+  let order = [];
+  let columns = [];
+  let blank = null; // a row with one empty cell per column, to be cloned
+
+  function adopt() {
+    for (const tbody of table.querySelectorAll("tbody[data-section]")) {
+      const section = tbody.dataset.section;
+      sections.set(section, tbody);
+      for (const tr of tbody.querySelectorAll("tr[data-row]")) {
+        const { row: id, relation } = tr.dataset;
+        tr.classList.remove("over");
+        entries.set(id, makeEntry(id, tr, section, relation));
+        order.push(id);
+      }
+    }
+  }
+
+  function sectionFor(key) {
+    let tbody = sections.get(key);
+    if (tbody === undefined) {
+      tbody = cloneTemplate("template-section").querySelector("tbody");
+      tbody.dataset.section = key;
+      tbody.id = `section-${key}`;
+      for (const cell of tbody.querySelectorAll("[colspan]")) cell.colSpan = columns.length + 1;
+      setText(slot(tbody, "title"), key.charAt(0).toUpperCase() + key.slice(1));
+      table.append(tbody);
+      sections.set(key, tbody);
+    }
+    return tbody;
+  }
+
+  function makeEntry(id, tr, section, relation) {
+    const head = tr.firstElementChild;
+    return {
+      id, tr, section, relation, head,
+      row: null,
+      signatures: null,
+      again: tr.classList.contains("again"),
+      why: slot(head, "why").textContent,
+      symbolSlot: head.firstElementChild,
+      relationSlot: slot(head, "relation"),
+      labelSlot: slot(head, "label"),
+      whySlot: slot(head, "why"),
+      text: null,
+      /** Everything that stands in the row, in lower case; made when a search first asks for it. */
+      haystack() {
+        this.text ??= this.row === null ? `${tr.textContent}\n${id}`.toLowerCase() : haystackOf(this.row, columns);
+        return this.text;
+      },
+    };
+  }
+
+  function fillHead(entry, row, before) {
+    if (before === null || before.relation !== row.relation) {
+      entry.tr.dataset.relation = row.relation;
+      setText(entry.symbolSlot, SYMBOLS[row.relation] ?? "");
+      setText(entry.relationSlot, `${words.relations[row.relation]}: `);
+    }
+    if (before === null || before.label !== row.label) setText(entry.labelSlot, row.label || row.key);
+    if (before === null || before.why !== row.why) {
+      setText(entry.whySlot, row.why);
+      setHidden(entry.whySlot, !row.why);
+    }
+  }
+
+  function fillRow(entry, row) {
+    const { tr, head, signatures } = entry;
+    fillHead(entry, row, entry.row);
+    Object.assign(entry, { row, relation: row.relation, section: row.section, why: row.why, text: null });
+    const cells = listCells(row, columns);
+    entry.signatures = cells.map(signature);
+    const places = tr.children;
+    const fits = places.length === cells.length + 1 && cells.every((cell, n) => places[n + 1].dataset.column === cell.column);
+    if (!fits) {
+      tr.replaceChildren(head, ...cells.map(makeCell));
+      return;
+    }
+    cells.forEach((cell, place) => {
+      if (signatures === null || signatures[place] !== entry.signatures[place]) fillCell(places[place + 1], cell);
+    });
+  }
+
+  function makeBlank() {
+    const tr = rowTemplate.cloneNode(true);
+    tr.append(...columns.map((column) => makeCell({ column: column.key, title: column.title, mode: column.mode, kind: "value", text: "", note: "" })));
+    return tr;
+  }
+
+  function ensureRow(id, row, previous) {
+    let entry = entries.get(id);
+    if (entry === undefined) {
+      blank ??= makeBlank();
+      const tr = blank.cloneNode(true);
+      tr.dataset.row = id;
+      entry = makeEntry(id, tr, row.section, row.relation);
+      entries.set(id, entry);
+      const tbody = sectionFor(row.section);
+      const anchor = previous !== undefined && entries.get(previous)?.section === row.section
+        ? entries.get(previous).tr
+        : tbody.firstElementChild;
+      anchor.after(tr);
+    }
+    fillRow(entry, row);
+  }
+
+  function dropRow(id) {
+    const entry = entries.get(id);
+    if (entry === undefined) return;
+    entry.tr.remove();
+    entries.delete(id);
+  }
+
+  function mark(cells) {
+    for (const [id, changed] of cells) {
+      const entry = entries.get(id);
+      if (entry === undefined) continue;
+      marks.mark([...entry.tr.children].filter((td) => changed.has(td.dataset.column)));
+    }
+  }
+
+  function select() {
+    const list = [];
+    for (const id of order) {
+      const entry = entries.get(id);
+      if (entry !== undefined) list.push(entry);
+    }
+    const searching = parseQuery(search.value);
+    const { shown, again, sections: counts } = selectRows(list, { words: searching, onlyDifferences: only.checked, expanded });
+    for (const entry of list) {
+      setHidden(entry.tr, !shown.has(entry.id));
+      if (entry.again !== again.has(entry.id)) {
+        entry.again = !entry.again;
+        entry.tr.classList.toggle("again", entry.again);
+      }
+    }
+    for (const [key, tbody] of sections) {
+      const count = counts.get(key) ?? { differ: 0, same: 0, matching: 0, folded: 0 };
+      setHidden(tbody, count.differ + count.same === 0 || (searching.length > 0 && count.matching === 0));
+      setText(slot(tbody, "counts"), fill(words.counts, count));
+      const more = tbody.querySelector("[data-more]");
+      const open = expanded.has(key) && count.matching > 40;
+      setHidden(more, count.folded === 0 && !open);
+      setText(more.querySelector("button"), open ? words.showFewer : fill(words.showAll, { count: count.matching }));
+    }
+    const sum = totals(counts);
+    setText(slot(root, "total-counts"), fill(words.counts, sum));
+    setHidden(slot(root, "no-rows"), sum.matching > 0);
+  }
+
+  function draw(model, dirty) {
+    const newColumns = model.columns;
+    const keys = newColumns.map((one) => `${one.key} ${one.mode} ${one.title}`).join("\n");
+    const columnsChanged = keys !== columns.map((one) => `${one.key} ${one.mode} ${one.title}`).join("\n");
+    columns = newColumns;
+    if (columnsChanged) {
+      blank = null;
+      table.className = table.className.replace(/columns-\d+/, `columns-${columns.length}`);
+      for (const cell of table.querySelectorAll("tbody [colspan]")) cell.colSpan = columns.length + 1;
+    }
+    if (dirty.everything || columnsChanged) {
+      for (const id of [...entries.keys()]) if (!model.rows.has(id)) dropRow(id);
+      model.order.forEach((id, place) => ensureRow(id, model.rows.get(id), model.order[place - 1]));
+    } else {
+      for (const id of dirty.removed) dropRow(id);
+      if (dirty.rows.size > 0) {
+        let previous;
+        for (const id of model.order) {
+          if (dirty.rows.has(id)) ensureRow(id, model.rows.get(id), previous);
+          previous = id;
+        }
+      }
+    }
+    order = model.order;
+    if (dirty.everything || columnsChanged || dirty.rows.size > 0 || dirty.removed.size > 0) select();
+    mark(dirty.cells);
+  }
+
+  adopt();
+  if (recall("differences") === "all") only.checked = false;
+  const asked = new URLSearchParams(location.hash.slice(1)).get("find");
+  if (asked) search.value = asked;
+  only.addEventListener("change", () => {
+    remember("differences", only.checked ? null : "all");
+    select();
+  });
+  search.addEventListener("input", () => {
+    const query = search.value.trim();
+    history.replaceState(null, "", query ? `#${new URLSearchParams({ find: query })}` : location.pathname + location.search);
+    select();
+  });
+  table.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    const tbody = event.target.closest("tbody");
+    if (button === null || tbody === null) return;
+    const key = tbody.dataset.section;
+    if (button.hasAttribute("data-fold")) {
+      const open = button.getAttribute("aria-expanded") === "true";
+      button.setAttribute("aria-expanded", String(!open));
+      tbody.classList.toggle("folded", open);
+    } else if (button.hasAttribute("data-show-all")) {
+      if (expanded.has(key)) expanded.delete(key);
+      else expanded.add(key);
+      select();
+    }
+  });
+  select();
+
+  return {
+    draw,
+    /** Label and text of every row of a section in one column, as they stand in the table. */
+    factsOf(section, column) {
+      const facts = [];
+      for (const id of order) {
+        const entry = entries.get(id);
+        if (entry === undefined || entry.section !== section) continue;
+        const td = [...entry.tr.children].find((one) => one.dataset.column === column);
+        if (td) facts.push({ label: slot(entry.tr, "label").textContent, text: td.firstElementChild.textContent, absent: td.firstElementChild.className === "absent" });
+      }
+      return facts;
+    },
+    titleOf(section) {
+      const tbody = sections.get(section);
+      return tbody ? slot(tbody, "title").textContent : null;
+    },
+    reveal(section) {
+      const tbody = sections.get(section);
+      if (!tbody) return;
+      tbody.classList.remove("folded");
+      tbody.querySelector("[data-fold]").setAttribute("aria-expanded", "true");
+      only.checked = false;
+      select();
+      tbody.scrollIntoView({ block: "start", behavior: "smooth" });
+    },
+  };
+}

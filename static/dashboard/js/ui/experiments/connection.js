@@ -1,0 +1,39 @@
+// Whether what is shown is live. Never silently stale: since when it is not stands in the chip and above the table.
+
+import { fill, sayClock } from "../../core/format.js";
+import { setHidden, setText, slot, words } from "../dom.js";
+
+export function createConnection(main) {
+  // A page of a class has another chip above, of the session.
+  const chip = main.querySelector(".head [data-connection]");
+  const stale = slot(main, "stale");
+  let since = null;
+
+  function show(state, text) {
+    chip.dataset.connection = state;
+    setText(slot(chip, "connection"), text);
+    main.classList.toggle("is-stale", state === "lost" || state === "ended");
+  }
+
+  return {
+    live(phase) {
+      since = null;
+      const over = phase === "stopped" || phase === "failed";
+      show(over ? "stopped" : "live", over ? words.stopped : words.live);
+      setHidden(stale, true);
+    },
+    lost() {
+      since ??= new Date();
+      const time = sayClock(since);
+      show("lost", fill(words.reconnecting, { time }));
+      setText(stale, fill(words.stale, { time }));
+      setHidden(stale, false);
+    },
+    ended(reason) {
+      since ??= new Date();
+      show("ended", words[reason]);
+      setText(stale, fill(words.stale, { time: sayClock(since) }));
+      setHidden(stale, false);
+    },
+  };
+}

@@ -1,0 +1,140 @@
+// The experiment page: one model, one frame per burst of messages, every part draws what is dirty.
+
+import { isClean, mergeDirty, nothingDirty, receive } from "../../core/experiments/experiment_model.js";
+import { fill } from "../../core/format.js";
+import { getJson } from "../../io/http.js";
+import { connect } from "../../io/socket.js";
+import { createColumns } from "../comparison/columns.js";
+import { createConnection } from "./connection.js";
+import { createHead } from "./experiment_header.js";
+import { createInspect } from "./inspect.js";
+import { announce, words } from "../dom.js";
+import { createPaths } from "../paths/paths.js";
+import { createPictures } from "../diagram/picture.js";
+import { offerReplay } from "../reports/replay.js";
+import { createTable } from "../comparison/table.js";
+import { createTimeline } from "./timeline.js";
+import { createTryIt } from "../paths/try_it.js";
+
+const ANNOUNCE_MS = 4000;
+
+export function createExperiment(main) {
+  const head = createHead(main);
+  const columns = createColumns(main);
+  const pictures = createPictures(main);
+  const paths = createPaths(main, () => drawPictures());
+  const table = createTable(main.querySelector("#comparison"));
+  const timeline = createTimeline(main);
+  const connection = createConnection(main);
+  const readOnly = main.dataset.readOnly !== undefined;
+  if (!readOnly) {
+    createTryIt(main);
+    createInspect(main, table);
+    openPanels(main);
+  }
+
+  let model = null; // what is true now
+  let shown = null; // what is drawn: the same, or a moment of the past
+  let past = false;
+  let pending = nothingDirty();
+  let scheduled = false;
+  let heard = 0;
+  let announcing = null;
+
+  function say(count) {
+    heard += count;
+    announcing ??= setTimeout(() => {
+      announce(fill(heard === 1 ? words.changedOne : words.changedMany, { count: heard }));
+      heard = 0;
+      announcing = null;
+    }, ANNOUNCE_MS);
+  }
+
+  function drawPictures() {
+    paths.draw(shown);
+    pictures.draw(shown, paths.chosen(shown));
+  }
+
+  /** Draws all but the head and the timeline. */
+  function drawFacts(next, dirty) {
+    shown = next;
+    if (dirty.everything || dirty.columns) columns.draw(shown.columns);
+    if (dirty.everything || dirty.pictures) drawPictures();
+    table.draw(shown, dirty);
+  }
+
+  function draw() {
+    scheduled = false;
+    if (past) return; // It is drawn as a whole when somebody comes back.
+    const dirty = pending;
+    pending = nothingDirty();
+    if (isClean(dirty)) return;
+    if (dirty.everything || dirty.head) {
+      head.draw(model.experiment);
+      connection.live(model.experiment.phase);
+    }
+    drawFacts(model, dirty);
+    timeline.draw(model, dirty);
+    if (dirty.cells.size > 0) say(dirty.cells.size);
+  }
+
+  function schedule(dirty) {
+    pending = mergeDirty(pending, dirty);
+    if (scheduled) return;
+    scheduled = true;
+    // A page in the background gets no frames: draw anyway, so that nothing piles up.
+    if (document.visibilityState === "hidden") queueMicrotask(draw);
+    else requestAnimationFrame(draw);
+  }
+
+  const live = Boolean(main.dataset.ws);
+  if (!readOnly) offerReplay(main, {
+    load: () => getJson(`${main.dataset.url}track/`),
+    more: live ? () => getJson(`${main.dataset.url}track/`) : null,
+    opened() {
+      past = true;
+    },
+    draw(moment, dirty, { at }) {
+      const now = model?.experiment;
+      // What is wrong now concerns the buttons, which act on what runs now.
+      const { problem = "", problem_since = null } = now ?? {};
+      if (moment.experiment) {
+        head.draw({ ...moment.experiment, problem, problem_since }, { phase: now?.phase ?? main.dataset.phase, at });
+      }
+      drawFacts(moment, dirty);
+    },
+    left() {
+      past = false;
+      if (!live) location.assign(main.dataset.url);
+      else if (model !== null) schedule({ ...nothingDirty(), everything: true });
+    },
+  });
+  if (!live) return; // A moment of the past: complete as it stands, nothing follows.
+  const socket = connect(main.dataset.ws, {
+    opened() {},
+    message(message) {
+      const result = receive(model, message);
+      model = result.model;
+      if (result.effect === "draw") schedule(result.dirty);
+      else if (result.effect === "resync") socket.resync();
+      else if (result.effect === "reload") {
+        socket.stop();
+        connection.ended("otherVersion");
+      }
+    },
+    lost: () => connection.lost(),
+    ended: (reason) => connection.ended(reason),
+  });
+}
+
+function openPanels(main) {
+  for (const link of main.querySelectorAll("[data-open-panel]")) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      const panel = main.querySelector(`[data-panel="${link.dataset.openPanel}"]`);
+      panel.open = true;
+      panel.scrollIntoView({ block: "nearest" });
+      panel.querySelector("form button, form select, form input[type=checkbox], form input[name=title]").focus({ preventScroll: true });
+    });
+  }
+}

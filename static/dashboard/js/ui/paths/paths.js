@@ -1,0 +1,84 @@
+// The paths in words, and which of them the picture shows. Without a model the links lead to a page that shows it.
+
+import { fill } from "../../core/format.js";
+import { announce, cloneTemplate, setHidden, setText, slot, words } from "../dom.js";
+
+function addressOf(key) {
+  const address = new URL(location.href);
+  if (key) address.searchParams.set("path", key);
+  else address.searchParams.delete("path");
+  return address;
+}
+
+function fillIn(item, path, chosen) {
+  item.dataset.path = path.key;
+  item.classList.toggle("missing", path.unavailable !== "");
+  const link = slot(item, "link");
+  if (path.unavailable) link.removeAttribute("href");
+  else link.href = `${addressOf(chosen ? "" : path.key).search || "?"}#picture-title`;
+  if (chosen) link.setAttribute("aria-current", "true");
+  else link.removeAttribute("aria-current");
+  const badge = slot(item, "badge");
+  badge.dataset.mode = path.mode;
+  badge.querySelector("use").setAttribute("href", `#shape-${path.mode}`);
+  setText(slot(item, "key"), path.key);
+  setText(slot(item, "title"), path.title);
+  setText(slot(item, "target"), path.target);
+  setHidden(slot(item, "target"), !path.target);
+  setText(slot(item, "reason"), path.unavailable);
+  setHidden(slot(item, "why"), !path.unavailable);
+  const hops = slot(item, "hops");
+  setHidden(hops, path.hops.length === 0);
+  const said = JSON.stringify(path.hops.map((hop) => hop.text));
+  if (hops.dataset.said === said) return;
+  hops.dataset.said = said;
+  hops.replaceChildren(...path.hops.map((hop, number) => {
+    const place = document.createElement("span");
+    place.className = "place";
+    place.textContent = String(number + 1);
+    const one = document.createElement("li");
+    one.append(place, ` ${hop.text}`);
+    return one;
+  }));
+}
+
+/** `changed` is called when somebody chose another path. */
+export function createPaths(main, changed) {
+  const list = slot(main, "paths");
+  let key = main.dataset.path;
+  let paths = null;
+  let drawnKey = null;
+
+  list.addEventListener("click", (event) => {
+    const link = event.target.closest("a[href]");
+    if (paths === null || link === null || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+    event.preventDefault();
+    const wanted = link.closest("li").dataset.path;
+    key = wanted === key ? "" : wanted;
+    history.replaceState(null, "", addressOf(key));
+    changed();
+    slot(main, "pictures").scrollIntoView({ block: "nearest" });
+    const path = paths.find((one) => one.key === key);
+    announce(path ? fill(words.pathShown, { hops: path.hops.map((hop, number) => `${number + 1} ${hop.text}`).join(", ") }) : words.pathHidden);
+  });
+
+  return {
+    /** The path to show, null where none is chosen or it is not here now. */
+    chosen: (model) => model.paths.find((one) => one.key === key && one.hops.length > 0) ?? null,
+    draw(model) {
+      if (paths === model.paths && drawnKey === key) return;
+      paths = model.paths;
+      drawnKey = key;
+      setHidden(slot(main, "paths-box"), paths.length === 0);
+      const known = new Map([...list.children].map((item) => [item.dataset.path, item]));
+      const items = paths.map((path) => {
+        const item = known.get(path.key) ?? cloneTemplate("template-path").firstElementChild;
+        fillIn(item, path, path.key === key);
+        return item;
+      });
+      if (items.length !== list.children.length || items.some((item, place) => item !== list.children[place])) {
+        list.replaceChildren(...items);
+      }
+    },
+  };
+}

@@ -1,9 +1,0 @@
-// The script of a report's own file: what the page has, without a server.
-
-import { createCopying, createTheme } from "./chrome.js";
-import { unpackTrack } from "../core/replay.js";
-import { createReport } from "./report.js";
-
-createTheme();
-createCopying();
-createReport(document.getElementById("main"), () => unpackTrack(document.getElementById("report-track").textContent));

@@ -1,0 +1,59 @@
+// What every page has: theme, folded navigation, copy buttons, local times.
+
+import { fill } from "../core/format.js";
+import { remember } from "../io/storage.js";
+import { announce, setText, words } from "./dom.js";
+
+const THEMES = ["auto", "light", "dark"];
+
+export function createTheme() {
+  const root = document.documentElement;
+  const button = document.querySelector("[data-theme-button]");
+  if (!button) return;
+  const label = button.querySelector("[data-theme-name]");
+  const show = () => setText(label, fill(words.theme, { name: words.themes[root.dataset.theme ?? "auto"] }));
+  button.addEventListener("click", () => {
+    const next = THEMES[(THEMES.indexOf(root.dataset.theme ?? "auto") + 1) % THEMES.length];
+    if (next === "auto") delete root.dataset.theme;
+    else root.dataset.theme = next;
+    remember("theme", next === "auto" ? null : next);
+    show();
+  });
+  show();
+}
+
+export function createMenu() {
+  const button = document.querySelector("[data-menu]");
+  const header = document.querySelector("header.top");
+  button?.addEventListener("click", () => {
+    const open = header.classList.toggle("open");
+    button.setAttribute("aria-expanded", String(open));
+  });
+}
+
+/** Buttons that stand beside a <code>. Where the clipboard is forbidden the text is selected instead. */
+export function createCopying() {
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (button === null) return;
+    const code = button.parentElement.querySelector("code");
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      button.classList.add("done");
+      setTimeout(() => button.classList.remove("done"), 1600);
+      announce(words.copied);
+    } catch {
+      getSelection().selectAllChildren(code);
+      announce(words.copyByHand);
+    }
+  });
+}
+
+export function createLocalTimes() {
+  for (const time of document.querySelectorAll("time[data-local-time]")) {
+    const moment = new Date(time.dateTime);
+    if (!Number.isNaN(moment.getTime())) {
+      time.textContent = moment.toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: time.closest(".notice") ? "medium" : "short" });
+    }
+  }
+}

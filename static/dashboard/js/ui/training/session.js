@@ -1,0 +1,199 @@
+// Every page of a seat: the bar above it follows the class. What people do goes by forms; this only listens.
+
+import { followTo, isOutdated, spread } from "../../core/training/session.js";
+import { getPage } from "../../io/http.js";
+import { connect } from "../../io/socket.js";
+import { drawHistogram } from "../measurements/histogram.js";
+import { announce, keepUnfolded, setHidden, setText, slot, words } from "../dom.js";
+import { createTimers } from "./timer.js";
+
+const STEP_PARTS = ["problem", "predict", "run", "reveal", "steps"];
+
+export function createSession(main) {
+  const bar = main.querySelector("[data-session]");
+  const says = words.session;
+  const step = bar.dataset.stepSlug;
+  const watched = main.dataset.page === "watched-step";
+  let state = null;
+  let own = null;
+  let asking = null;
+
+  function connection(kind) {
+    const chip = slot(bar, "connection");
+    chip.dataset.connection = kind;
+    setText(slot(chip, "connection-text"), kind === "live" ? words.live : kind === "lost" ? says.lost : words.connecting);
+  }
+
+  /** The page of the step anew, in place; a step that is played puts its own regions in place itself. */
+  async function fetchStep() {
+    if (main.dataset.page === "step") {
+      main.dispatchEvent(new CustomEvent("look-again"));
+      return;
+    }
+    const fresh = await getPage(location.pathname);
+    for (const name of STEP_PARTS) {
+      const old = main.querySelector(`[data-region="${name}"]`);
+      const now = fresh.querySelector(`[data-region="${name}"]`);
+      if (!old || !now || old.querySelector("form :checked")) continue;
+      keepUnfolded(old, now);
+      old.replaceChildren(...now.childNodes);
+    }
+  }
+
+  function later(what) {
+    clearTimeout(asking);
+    asking = setTimeout(() => what().catch(() => {}), spread(state?.seats ?? 1, Math.random()));
+  }
+
+  function drawState(next) {
+    const before = state;
+    state = next;
+    const now = slot(bar, "now");
+    if (now) {
+      now.href = `${bar.dataset.home}steps/${next.step}/`;
+      if (next.step === step) now.setAttribute("aria-current", "step");
+      else now.removeAttribute("aria-current");
+      setText(slot(bar, "now-title"), `${next.number}. ${next.step_title}`);
+      const timer = slot(bar, "timer");
+      timer.dataset.ends = next.timer_ends_at;
+      setHidden(timer, !next.timer_ends_at);
+      setHidden(slot(bar, "locked"), !next.locked);
+      setHidden(slot(bar, "mirror"), !next.mirror);
+    }
+    setHidden(slot(bar, "closed"), !next.closed);
+    setText(slot(main, "present"), String(next.present));
+    setText(slot(main, "seats"), String(next.seats));
+    const go = slot(main, "go");
+    if (go) go.href = now.href;
+    const card = main.querySelector("[data-class-answers]");
+    if (card && next.histogram && next.histogram.step === step) {
+      drawHistogram(card.querySelector("[data-histogram]"), next.histogram);
+      if (card.hidden) announce(says.revealed);
+      setHidden(card, false);
+    }
+    if (before && before.hint?.at !== next.hint?.at && next.hint) heardHint(next.hint);
+    if (before?.mirror === false && next.mirror) announce(says.mirrorShown);
+    point(next.pointer);
+    const busy = main.querySelector('form:not(.help-form) input[type="radio"]:checked, .help-form input:focus') !== null;
+    const target = followTo(before, next, { step: step || (main.dataset.page === "room" ? before?.step : ""), busy });
+    const moved = slot(bar, "moved");
+    if (target) later(async () => location.assign(`${bar.dataset.home}steps/${target}/`));
+    else if (before && before.step !== next.step && step && next.pace === "together") {
+      const link = slot(bar, "moved-link");
+      link.href = now.href;
+      setText(link, `${next.number}. ${next.step_title}`);
+      setHidden(moved, next.step === step);
+    } else if (isOutdated(before, next, step)) later(fetchStep);
+  }
+
+  function point(pointer) {
+    const pointed = slot(main, "pointed");
+    if (!pointed || main.dataset.pointer === pointer) return;
+    main.dataset.pointer = pointer;
+    markPointed(main);
+  }
+
+  function say(one) {
+    const line = document.createElement("li");
+    line.className = one.from_instructor ? "theirs" : "mine";
+    const who = document.createElement("b");
+    who.textContent = !one.from_instructor ? says.you : one.to_all ? says.toAll : says.toYou;
+    line.append(who, " ", one.text);
+    return line;
+  }
+
+  function heardHint(hint) {
+    const list = slot(bar, "said");
+    list.append(say(hint));
+    while (list.childElementCount > 3) list.firstElementChild.remove();
+  }
+
+  function drawOwn(next) {
+    if ((own ? own.admitted : bar.dataset.admitted === "yes") !== next.admitted) {
+      location.reload();
+      return;
+    }
+    own = next;
+    setText(slot(document, "my-name"), next.name);
+    const list = slot(bar, "said");
+    list?.replaceChildren(...next.said.slice(-3).map(say));
+    const hand = slot(bar, "hand-word");
+    if (hand) setText(hand, next.hand ? says.handUp : says.askHelp);
+    const host = slot(bar, "host");
+    if (host && next.host) {
+      const was = host.dataset.stage;
+      host.dataset.stage = next.host;
+      setText(slot(host, "host-word"), says.hosts[next.host] ?? next.host);
+      if (next.host !== "queued") setText(slot(host, "host-text"), next.host_text);
+      host.querySelector(".dot").classList.toggle("away", next.host !== "ready");
+      const start = slot(host, "host-start");
+      if (start) setHidden(start, next.host !== "stopped");
+      const reset = slot(host, "host-reset");
+      if (reset) setHidden(reset, next.host !== "ready" && next.host !== "failed");
+      if (was !== "ready" && next.host === "ready") {
+        announce(says.hostReady);
+        if (main.dataset.page === "lab" && !main.querySelector("[data-launch]")) location.reload();
+      }
+    }
+  }
+
+  createTimers();
+  if (step && bar.dataset.admitted === "yes") {
+    const token = main.querySelector('[name="csrfmiddlewaretoken"]')?.value ?? "";
+    fetch(`${bar.dataset.home}steps/${step}/opened/`, { method: "POST", headers: { "X-CSRFToken": token } }).catch(() => {});
+  }
+  if (watched) createWatched(main);
+  connect(bar.dataset.session, {
+    opened: () => connection("connecting"),
+    message(message) {
+      if (message.type === "session") {
+        connection("live");
+        drawState(message);
+      } else if (message.type === "seat") {
+        connection("live");
+        drawOwn(message);
+      }
+    },
+    lost: () => connection("lost"),
+    ended: () => location.reload(),
+  });
+}
+
+/** Where nobody has a host a prediction is an ordinary form; what is chosen is kept while the page is renewed. */
+function createWatched(main) {
+  main.addEventListener("submit", (event) => {
+    const button = event.submitter;
+    if (button?.getAttribute("aria-disabled") === "true") event.preventDefault();
+    button?.setAttribute("aria-disabled", "true");
+  });
+}
+
+/** The row that the instructor talks about, marked and brought into view. */
+export function markPointed(main) {
+  const pointer = main.dataset.pointer ?? "";
+  const pointed = slot(main, "pointed");
+  for (const row of main.querySelectorAll("[data-pointed]")) row.removeAttribute("data-pointed");
+  setHidden(pointed, !pointer);
+  if (!pointer) return;
+  const [section, ...rest] = pointer.split("/");
+  setText(slot(pointed, "pointed-row"), `${section}: ${rest.join(" ")}`);
+  const row = [...main.querySelectorAll("tr[data-row]")].find((one) => one.dataset.row === pointer);
+  if (!row) return;
+  row.dataset.pointed = "";
+  row.scrollIntoView({ block: "center" });
+}
+
+/** Rows come and go while one looks: the mark stays with its row. */
+export function createPointed(main) {
+  const table = main.querySelector("[data-table]");
+  const all = main.querySelector("#only-differences");
+  if (main.dataset.pointer && all?.checked) {
+    const row = [...main.querySelectorAll("tr[data-row]")].find((one) => one.dataset.row === main.dataset.pointer);
+    if (!row || row.hidden) all.click();
+  }
+  new MutationObserver(() => {
+    const row = [...table.querySelectorAll("tr[data-row]")].find((one) => one.dataset.row === main.dataset.pointer);
+    if (row && row.dataset.pointed === undefined) row.dataset.pointed = "";
+  }).observe(table, { childList: true, subtree: true });
+  markPointed(main);
+}

@@ -1,0 +1,28 @@
+// The script of a class's own file: its replay, without a server.
+
+import { readClassTrack } from "../../core/training/session_track.js";
+import { unpackTrack } from "../../core/reports/replay.js";
+import { createCopying, createTheme } from "../site_header.js";
+import { createStage } from "./session_replay.js";
+import { offerReplay } from "../reports/replay.js";
+
+const main = document.getElementById("main");
+let unpacked = null;
+let stage = null;
+
+async function load() {
+  unpacked ??= await unpackTrack(document.getElementById("class-track").textContent);
+  stage ??= createStage(main, unpacked);
+  return unpacked;
+}
+
+createTheme();
+createCopying();
+offerReplay(main, {
+  load,
+  read: readClassTrack,
+  between: () => null,
+  draw: (model, _dirty, { at }) => stage.draw(model, at),
+  left: () => stage.end(),
+});
+main.querySelector("[data-replay-open]").click();

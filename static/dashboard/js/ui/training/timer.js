@@ -1,0 +1,17 @@
+// Timers that run down, wherever they stand in the page.
+
+import { sayLeft } from "../../core/training/session.js";
+import { setText } from "../dom.js";
+
+export function createTimers() {
+  function tick() {
+    for (const timer of document.querySelectorAll("[data-ends]")) {
+      const ends = Number(timer.dataset.ends);
+      if (!ends) continue;
+      setText(timer, sayLeft(ends, Date.now() / 1000));
+      timer.classList.toggle("over", ends <= Date.now() / 1000);
+    }
+  }
+  setInterval(tick, 500);
+  tick();
+}

@@ -1,0 +1,141 @@
+"""Reports as people use them: saved from an experiment, imported, read, shared, and taken along as a file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from dashboard.core.experiments.messages import ArmStatus
+from dashboard.core.reports.model import ClaimResult, ClaimVerdict, canonical, frame
+from tests.browser.axe import violations
+from tests.browser.server import Server
+from tests.browser.visitor import Show, Visit, Visitor
+from tests.core.builders import make_scene
+from tests.core.report_builders import make_content, make_experiment
+
+pytestmark = [pytest.mark.browser, pytest.mark.engine]
+CLAIM = ClaimResult("dns", "Names resolve.", "docs/modes.md", ClaimVerdict.DIFFERS, ("127.0.0.11",), "It differs.")
+NOTES = "# Seen\n\n- on **one** machine\n\n| a | b |\n|---|---|\n| 1 | 2 |"
+
+
+def make_file(title: str) -> bytes:
+    """A report with everything that a page can show, whose last entry ends an arm."""
+    columns, _states = make_scene(("host", "bridge", "none"))
+    ended = (replace(columns[-1], status=ArmStatus.EXITED, exit_code=3, logs=("no",)),)
+    content = make_content(title, experiment=make_experiment(columns=ended), claims=(CLAIM,), notes=NOTES)
+    return frame(canonical(content))
+
+
+@pytest.fixture(scope="module")
+def imported(browser: Browser, server: Server) -> tuple[str, str]:
+    """The addresses of two reports that came through the form."""
+    context = browser.new_context()
+    context.add_cookies([{"name": n, "value": v, "url": server.url} for n, v in server.cookies().items()])
+    page = context.new_page()
+    found = []
+    for title in ("Before", "After"):
+        page.goto(f"{server.url}/reports/")
+        file = {"name": "report.json", "mimeType": "application/json", "buffer": make_file(title)}
+        page.get_by_label("A report as JSON").set_input_files(file)  # type: ignore[arg-type]  # the keys are theirs
+        page.get_by_role("button", name="Import", exact=True).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(title)
+        found.append(page.url)
+    context.close()
+    return found[0], found[1]
+
+
+def status(page: Page, column: str) -> str:
+    """What the head of a column says."""
+    return page.locator(f"th[data-column={column}] [data-slot=status]").inner_text()
+
+
+def test_an_experiment_is_saved_with_a_title_and_found_again(server: Server, show: Show, visitor: Visitor) -> None:
+    shown = show(server.launch(modes=["host", "bridge"]))
+    shown.page.get_by_role("link", name="Save report").click()
+    shown.page.get_by_label("Title").fill("My first report")
+    shown.page.get_by_label("Tags").fill("lab, mine")
+    shown.page.get_by_label("Notes").fill("It **works**.")
+    shown.page.get_by_role("button", name="Save report").click()
+    expect(shown.page.get_by_role("heading", level=1)).to_have_text("My first report")
+    expect(shown.page.locator("#summary")).to_contain_text("host lives in this machine's own network namespace")
+    expect(shown.page.locator(".prose strong")).to_have_text("works")
+    shown.page.get_by_label("Add a remark").fill("A remark")
+    shown.page.get_by_role("button", name="Add", exact=True).click()
+    expect(shown.page.locator(".remarks li")).to_contain_text("A remark")
+    page = visitor.open(f"{server.url}/reports/?tag=mine")
+    expect(page.locator(".reports .title")).to_have_text(["My first report"])
+    server.forget_everything()
+
+
+def test_the_pages_of_reports_are_for_everybody(visitor: Visitor, server: Server, imported: tuple[str, str]) -> None:
+    one, other = imported
+    page = visitor.open(f"{server.url}/reports/")
+    assert violations(page) == []
+    page.goto(one)
+    assert violations(page) == []
+    page.goto(f"{one}share/")
+    page.get_by_role("button", name="Make the link").click()
+    expect(page.locator(".new-link")).to_be_visible()
+    assert violations(page) == []
+    numbers = "&".join(f"report={url.rstrip('/').rpartition('/')[2]}" for url in (one, other))
+    page.goto(f"{server.url}/reports/compare/?{numbers}")
+    assert violations(page) == []
+
+
+def test_a_link_opens_for_a_stranger_and_ends_when_it_is_revoked(
+    visitor: Visitor, visit: Visit, imported: tuple[str, str]
+) -> None:
+    page = visitor.open(f"{imported[1]}share/")
+    page.get_by_role("button", name="Make the link").click()
+    link = page.locator(".new-link code").inner_text()
+    stranger = visit(signed_in=False)
+    shown = stranger.open(link)
+    expect(shown.get_by_role("heading", level=1)).to_have_text("After")
+    assert shown.evaluate("() => { try { return document.cookie; } catch { return 'no cookies here'; } }") in {
+        "",
+        "no cookies here",
+    }
+    page.goto(f"{imported[1]}share/")
+    expect(page.locator(".links tbody tr").first).to_contain_text("1 view")
+    page.get_by_role("button", name="Revoke").first.click()
+    expect(page.locator(".links tbody tr").first).to_contain_text("revoked")
+    stranger.expect(r"Failed to load resource: .* 404 ")
+    shown.reload()
+    expect(shown.get_by_role("heading", level=1)).to_have_text("This link opens nothing")
+
+
+def test_the_file_opens_without_a_network_and_replays(
+    visitor: Visitor, visit: Visit, imported: tuple[str, str], tmp_path: Path
+) -> None:
+    page = visitor.open(imported[0])
+    with page.expect_download() as downloading:
+        page.get_by_role("link", name="HTML", exact=True).click()
+    file = tmp_path / "reports/report.html"
+    downloading.value.save_as(file)
+
+    reader = visit(signed_in=False, java_script_enabled=False, offline=True)
+    still = reader.open(file.as_uri())
+    for part in ("In short", "Side by side", "Block by block (tcp-rr)", "Claims", "What happened", "Where it was"):
+        expect(still.get_by_role("heading", name=part, exact=True)).to_be_visible()
+    expect(still.get_by_role("button", name="Replay")).to_be_hidden()
+
+    offline = visit(signed_in=False, offline=True)
+    asked: list[str] = []
+    offline.context.on("request", lambda request: asked.append(request.url))
+    shown = offline.open(file.as_uri())
+    assert violations(shown) == []
+    assert status(shown, "none") == "exited"
+    shown.get_by_role("button", name="Replay").click()
+    expect(shown.locator("[data-replay]")).to_be_visible()
+    shown.keyboard.press("Home")
+    expect(shown.locator("[data-row='identity/netns/']")).to_have_count(0)
+    shown.keyboard.press("ArrowRight")
+    expect(shown.locator("[data-row='identity/netns/']")).to_be_visible()
+    expect(shown.locator("th[data-column=none] [data-slot=status]")).to_have_text("running")
+    shown.keyboard.press("End")
+    expect(shown.locator("th[data-column=none] [data-slot=status]")).to_have_text("exited")
+    assert violations(shown) == []
+    assert asked == [file.as_uri()]

@@ -1,0 +1,158 @@
+"""A terminal in a real browser: typed into, read, lost and found again, left with the keyboard, recorded."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import WebSocketRoute, expect
+
+from tests.browser.axe import violations
+from tests.browser.class_of_six import join, new_class
+from tests.browser.comparison import scrolls_sideways
+from tests.browser.server import Server
+from tests.browser.typed import NOT_YET, is_live, rows, run_line, type_line
+from tests.browser.visitor import Visit, Visitor
+from tests.browser.workshop import StepPage
+from tests.browser.workshops.test_workshop import finish, predict
+from tests.polling import until
+from tests.screens import READY, READY_THEN_SLEEP
+
+pytestmark = [pytest.mark.browser, pytest.mark.engine]
+
+
+def walk(step: StepPage, *slugs: str) -> dict[str, str]:
+    """Steps of the workshop, their commands typed: what the kernel says counts. The last thing shown in each."""
+    shown = {}
+    for slug in slugs:
+        assert step.slug == slug
+        is_live(step.page)
+        predict(step)
+        for line in step.page.locator(".command code").all_text_contents():
+            if not line.startswith("docker pull"):
+                until(lambda line=line: NOT_YET.search(run_line(step.page, line)) is None, 20)  # type: ignore[misc]
+                shown[slug] = rows(step.page).inner_text()
+        if not step.page.locator("[data-auto]").count() or slug in {"prepare", "interfaces", "process"}:
+            step.check()
+        finish(step)
+    return shown
+
+
+def test_a_terminal_from_the_lobby_to_the_recording(visitor: Visitor, visit: Visit, server: Server) -> None:
+    console = new_class(visitor, server, "By hand", hosts="person", seats_most="2", terminal="on", record_terminal="on")
+    ada = join(visit, console.link, "Ada", viewport={"width": 1440, "height": 900})
+    page = ada.page
+    expect(page.locator("[data-slot=terminal-told]")).to_contain_text("What it shows is recorded")
+    loaded: list[str] = []
+    page.on("request", lambda request: loaded.append(request.url))
+    sockets: list[WebSocketRoute] = []
+
+    def between(route: WebSocketRoute) -> None:
+        sockets.append(route)
+        route.connect_to_server()
+
+    page.route_web_socket(re.compile("/terminal/"), between)
+    ada.wait_for_host()
+    console.pace_gated("stop")
+    step = ada.at("prepare")
+    ada.live()
+    expect(page.get_by_text("It is recorded:")).to_be_visible()
+    assert not [url for url in loaded if "xterm" in url], "nothing is loaded before it is opened"
+    page.get_by_role("button", name="Open the terminal").click()
+    is_live(page)
+    expect(rows(page)).to_contain_text("It is a classroom boundary, not a security boundary.")
+
+    # Typed, and read on the screen; from step to step the terminal comes along.
+    shown = walk(step, "prepare", "launch", "request", "interfaces", "process")
+    assert re.search(r'users:\(\("nginx"', shown["process"])
+    assert re.search(r"0\.0\.0\.0:80 .*nginx", run_line(page, "netstat -tulpn | grep :80"))
+    type_line(page, r"clear; printf '\e[38;2;250;120;20;48;2;10;10;60mBright\e[0m \e[1;31mred\e[0m grün 漢字\n'")
+    expect(rows(page).locator("span", has_text="Bright").first).to_have_css("color", re.compile(r"rgb\(250, 1"))
+    expect(rows(page)).to_contain_text("grün 漢字")
+    type_line(page, "stty size")
+    count = page.evaluate("() => document.querySelectorAll('.xterm-rows > div').length")
+    expect(rows(page)).to_contain_text(re.compile(rf"{count} \d\d"))
+
+    # A program is interrupted; a long paste arrives whole.
+    type_line(page, f"clear; {READY_THEN_SLEEP}; echo slept")
+    expect(rows(page)).to_contain_text(READY)
+    page.keyboard.press("Control+c")
+    type_line(page, "clear; echo reads-$((2+6)); cat > /tmp/pasted")
+    expect(rows(page)).to_contain_text("reads-8")
+    page.evaluate(
+        """() => {
+            const data = new DataTransfer();
+            data.setData("text/plain", "0123456789\\n".repeat(4000));
+            const target = document.querySelector(".xterm-helper-textarea");
+            target.dispatchEvent(new ClipboardEvent("paste", {clipboardData: data, bubbles: true, cancelable: true}));
+        }"""
+    )
+    page.keyboard.press("Control+d")
+    type_line(page, "clear; wc -c < /tmp/pasted")
+    expect(rows(page)).to_contain_text("44000")
+
+    # The connection is lost in the middle, the page is left: nothing of the screen is.
+    type_line(page, "clear; echo kept-$((20+3))")
+    expect(rows(page)).to_contain_text("kept-23")
+    sockets[-1].close(code=4000)
+    expect(page.locator("[data-slot=terminal-state]")).to_have_attribute("data-connection", "lost")
+    is_live(page)
+    type_line(page, "echo again-$((20+4))")
+    expect(rows(page)).to_contain_text(re.compile("kept-23.*again-24", re.DOTALL))
+    assert rows(page).inner_text().count("kept-23") == 1
+    page.reload()
+    is_live(page)
+    expect(rows(page)).to_contain_text("again-24")
+    type_line(page, "for n in $(seq 200); do echo line-$n; done")
+    expect(rows(page)).to_contain_text("line-200")
+    page.keyboard.press("Shift+PageUp")
+    page.keyboard.press("Shift+PageUp")
+    expect(rows(page)).not_to_contain_text("line-200")
+    type_line(page, "read -t 2; clear; for n in $(seq 200); do echo row-$n; done")  # what is cleared is not looked at
+    page.keyboard.press("Shift+PageUp")
+    expect(rows(page)).to_contain_text("row-200")
+
+    # Two windows share it; the keyboard finds the way out; screen readers hear it.
+    second = ada.who.open(page.url)
+    is_live(second)
+    type_line(second, "clear; echo shared-$((20+5))")
+    expect(rows(page)).to_contain_text("shared-25")
+    second.close()
+    page.locator(".xterm-helper-textarea").focus()
+    page.keyboard.press("Tab")
+    expect(page.locator(".xterm-helper-textarea")).to_be_focused()
+    page.keyboard.press("F6")
+    expect(page.locator("#terminal-keys")).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    expect(page.locator(".xterm-helper-textarea")).to_be_focused()
+    page.keyboard.press("Shift+F6")
+    expect(page.get_by_label("For screen readers")).to_be_focused()
+    page.get_by_label("For screen readers").check()
+    expect(page.locator(".xterm-accessibility-tree")).to_be_attached()
+    assert violations(page) == []
+    page.set_viewport_size({"width": 1440, "height": 900})
+
+    # The end of the shell, and another one.
+    type_line(page, "exit")
+    expect(page.locator("[data-slot=terminal-problem]")).to_have_text("It has ended.")
+    page.locator(".xterm-helper-textarea").focus()
+    page.keyboard.press("Enter")
+    is_live(page)
+    expect(page.locator("[data-slot=terminal-problem]")).to_be_hidden()
+    type_line(page, "clear; echo new-$((20+6))")
+    expect(rows(page)).to_contain_text("new-26")
+
+    # The instructor reads what was recorded.
+    console.row("Ada").get_by_role("link").click()
+    console.page.get_by_role("link", name="What the terminal has shown").click()
+    console.page.get_by_role("link", name="2. Launch").click()
+    expect(console.page.locator("main")).to_contain_text("docker run --rm -d --name web --network host nginx")
+    assert violations(console.page) == []
+    assert not scrolls_sideways(console.page)
+    console.page.goto(f"{ada.home}console/")
+
+    # With the session the terminal goes.
+    ada.who.expect("WebSocket|404|403|401")
+    console.page.get_by_text("Close the session").click()
+    console.page.get_by_role("button", name="Close it now").click()
+    expect(page.locator("[data-slot=terminal-state]")).to_have_attribute("data-connection", "lost")

@@ -1,0 +1,97 @@
+"""Seats of a class at will on their own hosts, and the instructor who looks on."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.axe import violations
+from tests.browser.class_of_six import Seated, join, new_class
+from tests.browser.comparison import ExperimentPage, scrolls_sideways
+from tests.browser.server import Server
+from tests.browser.visitor import Visit, Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.engine]
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}}
+RUN_MS = 40_000
+
+
+def is_live(page: Page) -> None:
+    """Until the websocket of what is shown has delivered, whatever the session's does."""
+    expect(page.locator(".head [data-connection]")).to_have_attribute("data-connection", "live")
+
+
+def launched(person: Seated) -> str:
+    """An experiment with the form as it stands; its address."""
+    person.page.get_by_role("link", name="Your own host", exact=True).first.click()
+    person.page.get_by_role("button", name="Launch", exact=True).click()
+    person.page.wait_for_url("**/lab/experiments/*/")
+    ExperimentPage(person.page).wait_for("running")
+    is_live(person.page)
+    return person.page.url
+
+
+def test_a_seat_works_at_will_on_its_own_host(visitor: Visitor, visit: Visit, server: Server) -> None:
+    console = new_class(visitor, server, "At will", hosts="person")
+    ada, bob = join(visit, console.link, "Ada", **PHONE), join(visit, console.link, "Bob")
+    for person in (ada, bob):
+        person.wait_for_host()
+    hers, his = launched(ada), launched(bob)
+    page = ada.page
+    page.locator("#try > summary").click()
+    page.get_by_role("button", name="Ask over every path").click()
+    expect(page.locator("[data-slot=attempts] [data-slot=status]").first).to_have_text("200 OK")
+    assert page.get_by_role("link", name="Save report").count() == 0
+    page.reload()  # what changed is lit for a moment
+    is_live(page)
+    found = violations(page)
+    assert not scrolls_sideways(page)
+
+    bob.who.expect("404")
+    bob.page.goto(hers)
+    expect(bob.page.get_by_role("heading", name="There is nothing here")).to_be_visible()
+    bob.page.goto(his)
+
+    helping = console.page
+    console.row("Ada").get_by_role("link", name="Ada").click()
+    works = helping.locator("[data-region=works]")
+    expect(works.locator("tbody tr")).to_have_count(2)
+    found += violations(helping)
+    works.locator(".experiments a.title").first.click()
+    is_live(helping)
+    assert helping.get_by_role("button", name="Stop", exact=True).count() == 0
+    helping.get_by_label("A hint for Ada").fill("Look at the listeners.")
+    helping.get_by_role("button", name="Send").click()
+    expect(page.locator("[data-slot=said]")).to_contain_text("Look at the listeners.")
+    is_live(helping)
+    found += violations(helping)
+
+    page.locator("#measure > summary").click()
+    page.locator("#measure-seconds").fill("1")
+    page.locator("#measure").get_by_role("button", name="Measure", exact=True).click()
+    page.wait_for_url("**/lab/measurements/*/")
+    expect(page.locator("main")).to_have_attribute("data-state", "finished", timeout=RUN_MS)
+    expect(page.locator('tr[data-series="host/loopback"]')).to_be_visible()
+    found += violations(page)
+    assert not scrolls_sideways(page)
+
+    page.goto(f"{ada.home}lab/claims/")
+    page.locator("#claim-host-shares-netns").get_by_role("button", name=re.compile("^Run")).click()
+    expect(page.locator("#claim-host-shares-netns .verdict")).to_contain_text("holds", timeout=RUN_MS)
+    expect(page.locator("#claim-proxy-costs")).to_contain_text("not quiet")
+    found += violations(page)
+    assert not scrolls_sideways(page)
+
+    page.goto(f"{ada.home}lab/")
+    expect(page.locator("#measurements a.title")).to_have_count(1)
+    found += violations(page)
+    assert not scrolls_sideways(page)
+    assert server.api("experiments") == []
+    console.page.goto(f"{ada.home}console/")
+    console.page.get_by_text("Close the session").click()
+    console.page.get_by_role("button", name="Close it now").click()
+    expect(bob.page.locator("[data-slot=phase-chip]")).to_have_attribute("data-phase", "stopped", timeout=RUN_MS)
+    assert found == [], "\n".join(found)

@@ -1,0 +1,126 @@
+"""After a class: its results in the browser, and its replay from a file, without a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.axe import violations
+from tests.browser.class_of_six import Console, Seated, join, new_class
+from tests.browser.server import Server
+from tests.browser.visitor import Visit, Visitor
+from tests.browser.workshop import StepPage
+from tests.browser.workshops.test_workshop import HOST
+
+pytestmark = [pytest.mark.browser, pytest.mark.engine]
+ASKED = HOST.steps[1].predict
+
+
+def predict(person: Seated, answer: str) -> None:
+    """In the second step."""
+    person.page.wait_for_url("**/steps/launch/")  # it follows the instructor by itself
+    step = StepPage(person.page)
+    step.page.get_by_role("radio", name=answer, exact=True).check()
+    step.page.get_by_role("button", name="That is what I expect").click()
+    expect(step.page.get_by_text(f"You expect: {answer}")).to_be_visible()
+
+
+def meet(console: Console, people: list[Seated], experiment: str) -> str:
+    """They predict, a comparison is shown and pointed at, the answer is shown, all is over. The row pointed at."""
+    for person in people:
+        person.live()
+    console.press("Next step")
+    expect(console.page.locator("#step-title")).to_contain_text("Step 2")
+    assert ASKED is not None
+    for person, answer in zip(people, ASKED.choices, strict=False):
+        predict(person, answer)
+    console.page.locator("[name=experiment]").select_option(experiment)
+    console.page.get_by_role("button", name="Show", exact=True).click()
+    pointer = console.page.locator("#pointer")
+    expect(pointer).to_be_visible()
+    row = pointer.locator("option").nth(1).get_attribute("value") or ""
+    pointer.select_option(row)
+    console.page.get_by_role("button", name="Point", exact=True).click()
+    expect(pointer).to_have_value(row)
+    console.press("Reveal to all")
+    expect(console.page.locator("[data-region=step]").get_by_text("revealed")).to_be_visible()
+    console.page.get_by_text("Close the session").click()
+    console.page.get_by_role("button", name="Close it now").click()
+    expect(console.page.get_by_text("nothing in it changes any more")).to_be_visible()
+    return row
+
+
+def test_results_and_the_replay_of_a_class(visitor: Visitor, visit: Visit, server: Server, tmp_path: Path) -> None:
+    experiment = server.launch(modes=["host", "none"], title="Shown to all")
+    console = new_class(visitor, server, "Looked back")
+    people = [join(visit, console.link, name) for name in ("Ada", "Bob")]
+    row = meet(console, people, experiment)
+
+    console.page.get_by_role("link", name="Results").first.click()
+    page = console.page
+    expect(page.get_by_role("heading", name="Results of “Looked back”")).to_be_visible()
+    counts = page.locator('[data-answers="launch"] .count')
+    assert counts.all_inner_texts()[:2] == ["1", "1"]
+    page.get_by_role("link", name="Ada", exact=True).click()
+    expect(page.locator("#person").get_by_role("heading", name="Ada")).to_be_visible()
+    found = violations(page)
+    home = page.url.partition("/results/")[0]
+    replay = visitor.context.request.get(f"{home}/console/results/replay.html").body()
+    page.goto(f"{home}/console/results/share/")
+    found += violations(page)
+    page.get_by_role("button", name="Make the link").click()
+    link = page.locator(".new-link code").inner_text()
+
+    ada = people[0].page
+    ada.get_by_role("link", name="Your results").first.click()
+    expect(ada.get_by_role("heading", name="Your result so far")).to_be_visible()
+    ada.get_by_role("button", name="Make a link to keep").click()
+    own = ada.locator(".new-link code").inner_text()
+    found += violations(ada)
+    outside = visit(signed_in=False)
+    for url in (own, link):
+        shown = outside.open(url)
+        expect(shown.locator('[data-answers="launch"]')).to_be_visible()
+        found += violations(shown)
+    server.forget_everything()
+
+    file = tmp_path / "replay.html"
+    file.write_bytes(replay)
+    away = visit(signed_in=False, offline=True)
+    page = away.open(file.as_uri())
+    plays_from_the_file(page, row)
+    found += violations(page)
+    assert found == [], "\n".join(found)
+
+
+def plays_from_the_file(page: Page, row: str) -> None:
+    """From the beginning to the end, by keyboard."""
+    slider = page.get_by_role("slider", name="Moment")
+    expect(slider).to_be_focused()
+    expect(slider).to_have_value("0")
+    title = page.locator("[data-slot=now-title]")
+    expect(title).to_contain_text("Step 1 of")
+    expect(page.locator("tr[data-person] .dot.away")).to_have_count(2)
+    page.keyboard.press(".")
+    expect(page.locator("tr[data-person] .dot.away")).to_have_count(1)
+    page.get_by_label("Speed").select_option("16")
+    slider.focus()
+    page.keyboard.press(" ")
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    expect(slider).to_have_value(slider.get_attribute("max") or "")
+    expect(title).to_contain_text("Step 2 of")
+    assert page.locator(".stage .bar-count").all_inner_texts()[:2] == ["1", "1"]
+    expect(page.locator(".stage .verdict")).to_be_visible()
+    expect(page.locator('[data-cell="0.1"]')).to_have_attribute("data-stage", "done")
+    expect(page.locator("#comparison tr[data-pointed]")).to_have_attribute("data-row", row)
+    expect(page.locator(".stage [data-slot=closed]")).to_be_visible()
+    page.keyboard.press("Home")
+    expect(page.locator("#comparison")).to_be_hidden()
+    expect(page.locator(".log li[aria-current=step]")).to_contain_text("The session is made")
+    page.get_by_role("button", name="Leave the replay").click()
+    expect(page.get_by_role("region", name="Replay")).to_be_hidden()
+    page.get_by_role("button", name="Replay", exact=True).click()
+    expect(slider).to_be_focused()

@@ -1,0 +1,198 @@
+"""Claims as values: whole sentences, unique ids, a way to fail, judgements that are pure; and misconceptions."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dashboard.core.claims.catalogue import (
+    add_host_discards,
+    all_claims,
+    bridge_costs,
+    discarded_publish,
+    grep_80,
+    host_conflict_exits,
+    host_shares_netns,
+    loopback_through_proxy,
+    names_on_user_network,
+    proxy_costs_most,
+    proxy_listens,
+    resolv_bridge_stripped,
+    stats_counted_twice,
+)
+from dashboard.core.claims.model import (
+    MACHINE,
+    Answer,
+    Claim,
+    Container,
+    Need,
+    Timing,
+    Topic,
+    by_statement,
+    fill,
+    show_line,
+    turn,
+)
+from dashboard.core.experiments.docker_run import read_network, read_run
+from dashboard.core.namespaces.state import Family, Listener, Lookup, NamespaceState, Protocol
+from dashboard.core.reports.model import ClaimVerdict
+
+HOLDS, DIFFERS, NOT_TESTABLE = ClaimVerdict.HOLDS, ClaimVerdict.DIFFERS, ClaimVerdict.NOT_TESTABLE
+CLAIMS = pytest.mark.parametrize("claim", all_claims(), ids=lambda claim: claim.id)
+
+
+@CLAIMS
+def test_a_claim_says_what_it_claims_from_where_and_can_fail(claim: Claim) -> None:
+    assert claim.statement.endswith(".")
+    assert claim.source
+    assert claim.exact == "" or claim.exact.endswith(".")
+    assert claim.lines
+    assert claim.counter, "without a counter nobody knows whether it can fail"
+    assert all(any(word in line for line in claim.lines) for word in set(claim.counter) - set_up_words(claim))
+    assert all("{" not in line.replace("{{", "") for line in claim.shown_lines)
+
+
+def set_up_words(claim: Claim) -> set[str]:
+    """Words of a counter that stand in a line which prepares the counter's own world."""
+    return {word for word in claim.counter if word.startswith("docker network create")}
+
+
+@CLAIMS
+def test_its_lines_are_ones_that_can_be_read(claim: Claim) -> None:
+    """What is shown is what is done: both ways round."""
+    for counter in ({}, claim.counter):
+        for raw in claim.lines:
+            line = turn(raw, counter)
+            if line.startswith("docker network create"):
+                assert read_network(line).name
+            elif line.startswith("docker run"):
+                assert read_run(line).image == "IMAGE"
+            elif not line.startswith("#"):
+                assert shlex.split(line)
+
+
+@CLAIMS
+def test_ports_of_the_machine_are_for_private_hosts_only(claim: Claim) -> None:
+    """On a reader's own engine nothing takes a port that a program of theirs may hold."""
+    taken = claim.needs & {Need.ALONE, Need.PORT_80, Need.PRIVATE, Need.MEASURE}
+    for line in (line for line in claim.lines if line.startswith("docker run")):
+        read = read_run(line.replace("{", "").replace("}", ""))
+        published = read.config["HostConfig"]["PortBindings"] and read.network != "host"
+        serves = read.network == "host" and not {"sleep"} & set(read.config.get("Cmd", ["nginx"]))
+        assert taken or not (published or serves), line
+
+
+def test_ids_are_unique_and_there_are_enough_for_every_statement() -> None:
+    ids = [claim.id for claim in all_claims()]
+    assert len(ids) == len(set(ids)) >= 40
+    assert set(by_statement(all_claims())) == set(Topic)
+
+
+@pytest.mark.parametrize(
+    ("text", "counter", "found"),
+    [
+        ("--network host", {}, "--network host"),
+        ("--network host -p 1", {"--network host": "--network bridge"}, "--network bridge -p 1"),
+        ("x against y", {"x": "y", "y": "x"}, "y against x"),
+        ("two against one", {"two against one": "one against two"}, "one against two"),
+        ("--uts host --network host", {" --network host": ""}, "--uts host"),
+        ("ab", {"a": "1", "ab": "2"}, "2"),
+    ],
+)
+def test_a_counter_turns_all_its_words_at_once(text: str, counter: Mapping[str, str], found: str) -> None:
+    assert turn(text, counter) == found
+
+
+def test_names_are_filled_in_and_shown_without_braces() -> None:
+    assert fill("--link {one}:one {machine}", {"one": "nm-1", MACHINE: "192.0.2.2"}) == "--link nm-1:one 192.0.2.2"
+    with pytest.raises(KeyError):
+        fill("{nobody}", {})
+    assert show_line("docker run --network {lab} IMAGE") == "docker run --network lab nginx"
+    assert show_line("docker run -e NETMODES_PORT=81 IMAGE") == "docker run -e NETMODES_PORT=81 netmodes-lab:1"
+    assert show_line("curl http://{machine}/") == "curl http://MACHINE/"
+
+
+def test_a_container_says_its_addresses_and_what_became_of_it() -> None:
+    networks = {"host": {"IPAddress": "invalid IP"}, "lab": {"IPAddress": "10.0.0.2", "Gateway": "10.0.0.1"}}
+    one = Container("", inspected={"NetworkSettings": {"Networks": networks}}, status="running")
+    assert (one.addresses, one.address, one.gateway) == ({"host": "", "lab": "10.0.0.2"}, "10.0.0.2", "10.0.0.1")
+    assert one.setting("No", "Such") is None
+    assert one.said == "running"
+    assert replace(one, exit_code=1, logs=("boom",)).said == "exited with code 1: boom"
+    assert replace(one, refused="no", refused_at="start").said == "refused at start: no"
+    assert Answer(200, client_seen="10.0.0.1").said == "HTTP 200, the server saw 10.0.0.1"
+    assert Answer(None, error="refused").said == "refused"
+
+
+def container(**more: Any) -> Container:
+    return Container("docker run", **more)
+
+
+def listening(port: int, process: str, family: Family = Family.INET, pid: int = 1) -> Listener:
+    return Listener(Protocol.TCP, family, "0.0.0.0", port, pid, process)
+
+
+def timing(verdict: str, low: float, high: float) -> Timing:
+    return Timing("slow", "fast", verdict, "a reason", (low + high) / 2, (low, high), 16.0, 30)
+
+
+KEPT = {"HostConfig": {"PortBindings": {"80/tcp": [{}]}}, "NetworkSettings": {"Ports": {}}}
+WARNED = container(warnings=(discarded_publish.WARNING,), inspected=KEPT)
+BOTH = NamespaceState(1, listeners=(listening(8103, "docker-proxy"), listening(8103, "docker-proxy", Family.INET6, 2)))
+IN_USE = ("bind: Address already in use",)
+HOSTS = "127.0.0.1 localhost\n192.0.2.77 database\n"
+MIXED = "nameserver 127.0.0.53\nnameserver 192.0.2.53\n"
+NETSTAT = "tcp 0 0 0.0.0.0:8080 0.0.0.0:* LISTEN\n"
+BYTES = {"eth0": {"rx_bytes": 70}}
+
+
+@pytest.mark.parametrize(
+    ("module", "seen", "verdict"),
+    [
+        (discarded_publish, WARNED, HOLDS),
+        (discarded_publish, replace(WARNED, warnings=()), DIFFERS),
+        (discarded_publish, container(inspected={"NetworkSettings": {"Ports": {"80/tcp": [{}]}}}), DIFFERS),
+        (host_shares_netns, ({"net": 1}, {"net": 1}), HOLDS),
+        (host_shares_netns, ({"net": 1}, {"net": 2}), DIFFERS),
+        (proxy_listens, BOTH, HOLDS),
+        (proxy_listens, replace(BOTH, listeners=BOTH.listeners[:1]), DIFFERS),
+        (proxy_listens, replace(BOTH, listeners=(listening(8103, "dockerd"),)), DIFFERS),
+        (proxy_listens, NamespaceState(1), DIFFERS),
+        (loopback_through_proxy, (3, 3, Answer(200, client_seen="10.0.0.1"), "10.0.0.1"), HOLDS),
+        (loopback_through_proxy, (3, 4, Answer(200, client_seen="10.0.0.1"), "10.0.0.1"), DIFFERS),
+        (loopback_through_proxy, (3, 3, Answer(200, client_seen="10.0.0.9"), "10.0.0.1"), DIFFERS),
+        (loopback_through_proxy, (3, 3, Answer(None, error="refused"), "10.0.0.1"), DIFFERS),
+        (host_conflict_exits, container(status="exited", exit_code=1, logs=IN_USE), HOLDS),
+        (host_conflict_exits, container(status="running"), DIFFERS),
+        (host_conflict_exits, container(refused="port is already allocated", refused_at="start"), DIFFERS),
+        (resolv_bridge_stripped, (MIXED, "nameserver 192.0.2.53\n"), HOLDS),
+        (resolv_bridge_stripped, (MIXED, MIXED), DIFFERS),
+        (add_host_discards, (HOSTS, "127.0.0.1 localhost\n192.0.2.7 other\n"), HOLDS),
+        (add_host_discards, (HOSTS, HOSTS), DIFFERS),
+        (add_host_discards, (HOSTS, "127.0.0.1 localhost\n"), DIFFERS),
+        (names_on_user_network, (Lookup("web", "answer", ("10.0.0.2",)), "10.0.0.2"), HOLDS),
+        (names_on_user_network, (Lookup("web", "no such name"), "10.0.0.2"), DIFFERS),
+        (stats_counted_twice, (BYTES, BYTES), HOLDS),
+        (stats_counted_twice, (BYTES, {"eth0": {"rx_bytes": 0}}), DIFFERS),
+        (stats_counted_twice, ({}, {}), DIFFERS),
+        (grep_80, (NETSTAT, NamespaceState(1)), HOLDS),
+        (grep_80, ("", NamespaceState(1)), DIFFERS),
+        (grep_80, (NETSTAT, NamespaceState(1, listeners=(listening(80, "nginx"),))), NOT_TESTABLE),
+        (bridge_costs, timing("slower", 0.5, 2.0), HOLDS),
+        (bridge_costs, timing("same", -0.1, 0.1), DIFFERS),
+        (bridge_costs, timing("inconclusive", -1.0, 3.0), NOT_TESTABLE),
+        (proxy_costs_most, (timing("slower", 20, 30), timing("slower", 2, 4)), HOLDS),
+        (proxy_costs_most, (timing("slower", 3, 30), timing("slower", 2, 4)), DIFFERS),
+        (proxy_costs_most, (Timing("a", "b", "inconclusive", "too few"), timing("slower", 2, 4)), NOT_TESTABLE),
+    ],
+)
+def test_what_was_seen_decides(module: Any, seen: Any, verdict: ClaimVerdict) -> None:
+    found = module.CLAIM.judge(seen)
+    assert found.verdict is verdict
+    assert found.evidence
+    assert all(found.evidence)
+    assert bool(found.reason) is (verdict is not HOLDS)

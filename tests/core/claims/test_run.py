@@ -1,0 +1,73 @@
+"""Plans, outcomes and how a run is said."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.core.claims.catalogue import all_claims
+from dashboard.core.claims.model import Need, Topic, differs, holds, not_testable
+from dashboard.core.claims.run import ClaimsRun, Count, choose, count, executed, in_order, make_plan, ports_of, run_text
+from dashboard.core.reports.model import ClaimVerdict
+
+ALL = all_claims()
+
+
+def test_a_plan_has_every_claim_once_and_what_takes_ports_or_files_on_private_hosts() -> None:
+    plan = make_plan(ALL)
+    groups = (plan.harmless, plan.shared, plan.alone, plan.quiet)
+    assert sorted(one.id for group in groups for one in group) == sorted(one.id for one in ALL)
+    assert all(groups)
+    assert plan.needs_private
+    assert not make_plan(plan.harmless).needs_private
+    assert all(not one.needs - {Need.IPV6, Need.MACVLAN} for one in plan.harmless)
+    assert all(Need.ALONE in one.needs for one in plan.alone)
+    assert {ports_of(one) for one in plan.shared} == {(), (80,)}
+
+
+def test_claims_are_chosen_by_name_in_their_own_order() -> None:
+    assert choose(ALL, []) == ALL
+    assert [one.id for one in choose(ALL, [ALL[3].id, ALL[1].id])] == [ALL[1].id, ALL[3].id]
+    with pytest.raises(ValueError, match=r"no claim nonsense: choose among .*host-shares-netns"):
+        choose(ALL, ["nonsense"])
+    assert in_order(tuple(reversed(ALL)))[0].topic is Topic.ISOLATION
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        (Count(), "0 hold"),
+        (Count(1), "1 holds"),
+        (Count(2, 1), "2 hold, 1 differs"),
+        (Count(79, 2, 3), "79 hold, 2 differ, 3 cannot be tested here"),
+    ],
+)
+def test_counts_are_said_in_a_sentence(found: Count, sentence: str) -> None:
+    assert found.sentence == sentence
+    verdicts = [ClaimVerdict.HOLDS] * found.holds + [ClaimVerdict.DIFFERS] * found.differs
+    assert count(verdicts + [ClaimVerdict.NOT_TESTABLE] * found.not_testable) == found
+
+
+def test_a_run_is_said_by_statement_with_reasons_and_the_evidence_of_what_differs() -> None:
+    one, two, three = (next(claim for claim in ALL if claim.topic is topic) for topic in list(Topic)[:3])
+    run = ClaimsRun(
+        (
+            executed(one, holds("seen: this"), engine="Docker Engine 26", seconds=1.23456),
+            executed(two, not_testable("It is too busy here.")),
+            executed(three, differs("It did otherwise.", "seen:\x1b[2J that"), left=["container nm-1: no"]),
+        ),
+        4.2,
+        ("Docker Engine 26",),
+    )
+    text = run_text(run)
+    assert f"✓ holds        {one.id}: {one.statement}" in text
+    assert "It is too busy here." in text
+    assert "seen: this" not in text
+    assert "seen:�[2J that" in text
+    assert "1 holds, 1 differs, 1 cannot be tested here, in 4.2 s." in text
+    assert "Left over: container nm-1: no" in text
+    assert run.left == ("container nm-1: no",)
+    everything = run_text(run, everything=True)
+    assert "seen: this" in everything
+    assert "on Docker Engine 26, 1.2 s; source: " in everything
+    assert run.results[0].result.id == one.id
+    assert run.results[0].lines == one.shown_lines

@@ -1,0 +1,145 @@
+"""What stands in a network stack, and how much of it is shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.core.diagram.drawn_namespaces import (
+    MACHINE,
+    SHOWN_INTERFACES,
+    SHOWN_LISTENERS,
+    SHOWN_PORTS,
+    Stack,
+    door_id,
+    doors_of,
+    interface_items,
+    listener_items,
+    mappings,
+    own_listeners,
+    stacks_of,
+    summary_of,
+    title_of,
+)
+from dashboard.core.experiments.messages import Column, PublishedPort
+from dashboard.core.namespaces.state import Interface, Protocol
+from tests.core.builders import (
+    container_id,
+    make_column,
+    make_interface,
+    make_listener,
+    make_loopback,
+    make_ports,
+    make_scene,
+    make_state,
+)
+
+
+def make_stack(*links: Interface) -> Stack:
+    return Stack(make_state(interfaces=links), (make_column("bridge"),))
+
+
+def published(count: int) -> Column:
+    ports = tuple(port for number in range(count) for port in make_ports(8000 + number, 80 + number))
+    return make_column("bridge", published=ports)
+
+
+def test_columns_that_share_a_namespace_are_one_stack() -> None:
+    stacks = stacks_of(*make_scene(("host", "bridge", "container", "none")))
+    assert [(stack.key, title_of(stack)) for stack in stacks] == [
+        (MACHINE, "this machine + host + container"),
+        ("bridge", "bridge"),
+        ("none", "none"),
+    ]
+
+
+def test_a_column_without_a_state_is_in_no_stack() -> None:
+    columns, _ = make_scene(("bridge",))
+    assert stacks_of(columns, {}) == ()
+
+
+def test_loopback_stands_last() -> None:
+    items = interface_items(make_stack(make_loopback(), make_interface("eth0", 2)), "bridge")
+    assert [item.lines[0] for item in items] == ["eth0", "lo"]
+
+
+@pytest.mark.parametrize(
+    ("link", "lines"),
+    [
+        (make_interface(addresses=("192.0.2.2/24",)), ("eth0", "192.0.2.2/24")),
+        (make_interface(addresses=("192.0.2.2/24", "fe80::2/64")), ("eth0", "192.0.2.2/24 +1")),
+        (make_interface(addresses=("fe80::2/64",)), ("eth0", "fe80::2/64")),
+        (make_interface(up=False), ("eth0 · down", "no address")),
+        (make_loopback(), ("lo", "127.0.0.1/8 +1")),
+    ],
+)
+def test_a_link_shows_its_name_and_its_first_address(link: Interface, lines: tuple[str, ...]) -> None:
+    (item,) = interface_items(make_stack(link), "bridge")
+    assert item.lines == lines
+
+
+@pytest.mark.parametrize("count", [0, 1, SHOWN_INTERFACES, SHOWN_INTERFACES + 1, SHOWN_INTERFACES + 2, 300])
+def test_every_link_is_shown_or_counted(count: int) -> None:
+    items = interface_items(make_stack(*(make_interface(f"x{n}", n) for n in range(1, count + 1))), "bridge")
+    more = [item for item in items if item.kind == "more"]
+    shown = len(items) - len(more)
+    assert len(items) <= SHOWN_INTERFACES + 1
+    assert shown + sum(int(item.lines[0].split()[0]) for item in more) == count
+
+
+def test_the_machine_s_cables_are_no_boxes_and_bridges_can_be_taken_apart() -> None:
+    stack = stacks_of(*make_scene(("bridge", "user-bridge")))[0]
+    assert [item.lines[0] for item in interface_items(stack, MACHINE, bridges=False)] == ["eth0", "lo"]
+    assert [item.lines[0] for item in interface_items(stack, MACHINE, bridges=True)] == ["docker0", "br-user-bridge"]
+    assert len(interface_items(stack, MACHINE)) == 4
+
+
+@pytest.mark.parametrize("count", [0, 1, SHOWN_LISTENERS, SHOWN_LISTENERS + 1, 100])
+def test_every_port_that_is_listened_on_is_shown_or_counted(count: int) -> None:
+    listeners = [make_listener(1000 + number) for number in range(count)]
+    items = listener_items("host", "host", listeners * 2)
+    more = [item for item in items if item.kind == "more"]
+    assert len(items) - len(more) == min(count, SHOWN_LISTENERS)
+    assert bool(more) is (count > SHOWN_LISTENERS)
+    assert sum(int(item.lines[0].split()[0]) for item in more) == max(0, count - SHOWN_LISTENERS)
+
+
+def test_a_listener_shows_its_process_as_far_as_it_is_known() -> None:
+    listeners = (make_listener(80, "nginx", 4711), make_listener(53, None, None, protocol=Protocol.UDP))
+    assert [item.lines for item in listener_items("a", "host", listeners)] == [
+        (":80 nginx", "tcp, process 4711"),
+        (":53 unknown process", "udp"),
+    ]
+
+
+def test_a_container_s_listeners_are_its_own_and_the_machine_s_those_of_no_container() -> None:
+    columns, states = make_scene(("host", "bridge"))
+    machine = states[MACHINE]
+    own = {column.key: [one.process for one in own_listeners(column, machine)] for column in columns}
+    assert own == {MACHINE: ["sshd"], "host": ["nginx"], "bridge": []}
+    (inside,) = own_listeners(columns[2], states["bridge"])
+    assert inside.container == container_id("bridge")
+
+
+def test_mappings_gather_the_addresses_that_they_are_bound_to() -> None:
+    assert mappings(published(2)) == {(80, "tcp", 8000): ["0.0.0.0", "::"], (81, "tcp", 8001): ["0.0.0.0", "::"]}
+
+
+def test_every_mapping_is_shown_or_counted() -> None:
+    machine = make_state(listeners=())
+    assert len(doors_of(published(SHOWN_PORTS), machine)) == SHOWN_PORTS
+    items = doors_of(published(SHOWN_PORTS + 7), machine)
+    assert items[-1].lines == ("7 more ports",)
+
+
+def test_doors_of_one_port_on_two_addresses_are_told_apart() -> None:
+    column = make_column("bridge", published=(*make_ports(80, 80, "127.0.0.1"), *make_ports(80, 81, "192.0.2.2")))
+    ids = [item.id for item in doors_of(column, make_state(listeners=()))]
+    assert len(set(ids)) == len(ids) == 2
+    assert set(ids) == {door_id(column, "dnat", mapping) for mapping in mappings(column)}
+
+
+def test_the_summary_tells_of_udp_what_it_is() -> None:
+    columns, states = make_scene(("bridge",))
+    udp = make_column("bridge", published=(PublishedPort(53, "udp", "0.0.0.0", 53),))
+    stacks = stacks_of((columns[0], udp), states)
+    assert "UDP port 53 of the machine leads to port 53 of bridge." in summary_of(stacks, stacks[0])

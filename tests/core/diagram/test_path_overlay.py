@@ -1,0 +1,183 @@
+"""Which boxes and cables of the picture each path passes, on scenes as Docker 26 wires them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+
+from dashboard.core.diagram.path_overlay import draw_paths
+from dashboard.core.diagram.topology import draw
+from dashboard.core.experiments.messages import ArmStatus
+from dashboard.core.experiments.picture import DrawnPath
+from dashboard.core.paths.finder import find_paths
+from tests.core.builders import (
+    MACHINE,
+    Columns,
+    States,
+    end,
+    generated_scenes,
+    make_interface,
+    make_listener,
+    make_scene,
+    recorded_scene,
+    with_column,
+    without,
+)
+
+PUBLISHED = "tcp:8081:80"
+
+
+def drawn(columns: Columns, states: States) -> dict[str, DrawnPath]:
+    """By key, with every hop held against both pictures: what it names is drawn, and in each it has one place."""
+    pictures = draw(columns, states)
+    found = draw_paths(columns, states, pictures)
+    boxes = [{box.id for box in picture.boxes} for picture in pictures]
+    known = {edge.id for picture in pictures for edge in picture.edges}.union(*boxes)
+    for hop in (hop for path in found for hop in path.hops):
+        assert known.issuperset(hop.ids), hop
+        assert [len(own.intersection(hop.spots)) for own in boxes] in ([1, 1], [0, 0]), hop
+    return {path.key: path for path in found}
+
+
+def passed(path: DrawnPath) -> list[tuple[str, ...]]:
+    return [hop.ids for hop in path.hops]
+
+
+def test_loopback_of_host_mode_stays_in_the_machines_own_box() -> None:
+    path = drawn(*make_scene(("host", "bridge")))["host/loopback"]
+    assert passed(path) == [
+        ("machine:stack",),
+        ("machine:if:1", "shares:machine:if:1>host:stack"),
+        ("host:stack", "host:listen:tcp:80"),
+    ]
+    assert [hop.text for hop in path.hops] == ["this machine", "lo", "host"]
+    assert (path.mode, path.target) == ("host", "127.0.0.1:80")
+
+
+INNER = [("machine:if:3",), ("veth:machine:if:3>bridge:if:32",), ("bridge:if:32",)]
+PROGRAM = ("bridge:stack", "bridge:listen:tcp:80")
+
+
+@pytest.mark.parametrize(
+    ("key", "hops"),
+    [
+        ("bridge-address", []),
+        (
+            "published-proxy",
+            [
+                ("machine:if:1",),
+                (f"bridge:proxy:{PUBLISHED}", f"proxy:bridge:proxy:{PUBLISHED}>bridge:if:32"),
+            ],
+        ),
+        ("published-dnat", [(f"bridge:dnat:{PUBLISHED}", f"dnat:bridge:dnat:{PUBLISHED}>bridge:if:32")]),
+    ],
+)
+def test_ways_to_a_bridge_differ_before_its_veth_pair_only(key: str, hops: list[tuple[str, ...]]) -> None:
+    path = drawn(*make_scene(("host", "bridge")))[f"bridge/{key}"]
+    assert passed(path) == [("machine:stack",), *hops, *INNER, PROGRAM]
+
+
+def test_a_veth_pair_has_its_number_on_the_cable_before_the_inner_end() -> None:
+    hops = drawn(*make_scene(("bridge",)))["bridge/bridge-address"].hops
+    assert [(hop.spots, hop.cable, hop.shift) for hop in hops[2:4]] == [
+        (("bridge:if:30",), True, 0),
+        (("bridge:if:30",), False, 0),
+    ]
+
+
+def test_a_path_that_does_not_exist_is_words_only() -> None:
+    path = drawn(*make_scene(("none",)))["none/bridge-address"]
+    assert path.hops == ()
+    assert "loopback only" in path.unavailable
+
+
+def test_within_one_stack_the_numbers_stand_beside_each_other() -> None:
+    hops = drawn(*make_scene(("bridge", "container")))["container/shared-namespace"].hops
+    assert [(hop.text, hop.spots, hop.shift) for hop in hops] == [
+        ("bridge", ("bridge:stack",), 0),
+        ("lo", ("bridge:if:1",), 0),
+        ("container", ("bridge:stack",), 1),
+    ]
+
+
+def two_on_one_bridge() -> tuple[Columns, States]:
+    columns, states = make_scene(("bridge", "user-bridge"))
+    columns = with_column(columns, "user-bridge", networks={"bridge": "172.17.0.3"})
+    machine, inside = states[MACHINE], states["user-bridge"]
+    links = tuple(replace(one, master="docker0") if one.index == 33 else one for one in machine.interfaces)
+    moved = tuple(
+        replace(one, addresses=make_interface(addresses=("172.17.0.3/16",)).addresses) if one.name == "eth0" else one
+        for one in inside.interfaces
+    )
+    return columns, states | {
+        MACHINE: replace(machine, interfaces=links),
+        "user-bridge": replace(inside, interfaces=moved),
+    }
+
+
+def test_between_two_containers_both_cables_are_passed() -> None:
+    path = drawn(*two_on_one_bridge())["bridge/container-to-container"]
+    assert passed(path) == [
+        ("user-bridge:stack",),
+        ("user-bridge:if:32",),
+        ("veth:machine:if:3>user-bridge:if:32",),
+        ("machine:if:3",),
+        ("veth:machine:if:3>bridge:if:30",),
+        ("bridge:if:30",),
+        ("bridge:stack", "bridge:listen:tcp:80"),
+    ]
+
+
+def test_between_two_macvlans_the_parent_on_the_machine_is_passed() -> None:
+    columns, states = make_scene(("macvlan", "bridge"))
+    columns = with_column(columns, "bridge", networks=next(one for one in columns if one.key == "macvlan").networks)
+    states["bridge"] = replace(states["macvlan"], netns=states["bridge"].netns)
+    path = drawn(columns, states)["macvlan/container-to-container"]
+    assert [(hop.text, *hop.ids) for hop in path.hops[1:4]] == [
+        ("eth0 (macvlan)", "bridge:if:20", "parent:machine:if:2>bridge:if:20"),
+        ("eth0", "machine:if:2"),
+        ("eth0 (macvlan)", "macvlan:if:20", "parent:machine:if:2>macvlan:if:20"),
+    ]
+
+
+def test_what_is_folded_away_is_passed_under_its_fold() -> None:
+    columns, states = make_scene(("bridge",))
+    machine = states[MACHINE]
+    crowd = tuple(make_interface(f"br-{n}", 40 + n, "bridge") for n in range(9))
+    first = tuple(one for one in machine.interfaces if one.kind != "bridge")
+    docker0 = next(one for one in machine.interfaces if one.name == "docker0")
+    states = states | {MACHINE: replace(machine, interfaces=(*first, *crowd, docker0))}
+    path = drawn(columns, states)["bridge/bridge-address"]
+    assert path.hops[1].text == "docker0"
+    assert path.hops[1].spots == ("machine:if:more-bridges", "machine:if:more")
+    assert passed(path)[2] == ("veth:machine:if:more-bridges>bridge:if:30", "veth:machine:if:more>bridge:if:30")
+
+
+def test_a_program_whose_socket_was_not_seen_is_its_stack() -> None:
+    columns, states = make_scene(("bridge",))
+    states = states | {"bridge": replace(states["bridge"], listeners=(make_listener(9, container="somebody"),))}
+    assert passed(drawn(columns, states)["bridge/bridge-address"])[-1] == ("bridge:stack",)
+
+
+def test_without_the_machine_there_is_nothing_to_mark() -> None:
+    columns, states = make_scene(("bridge", "container"))
+    for path in drawn(columns, without(states, MACHINE)).values():
+        assert not any(hop.spots for hop in path.hops)
+
+
+def test_an_arm_that_ended_has_no_paths() -> None:
+    columns, states = make_scene(("host", "bridge"))
+    found = drawn(end(columns, "bridge", ArmStatus.EXITED), without(states, "bridge"))
+    assert {path.mode for path in found.values()} == {"host"}
+
+
+def test_every_hop_of_a_recorded_engine_is_drawn_except_none() -> None:
+    for path in drawn(*recorded_scene()).values():
+        assert all(hop.spots for hop in path.hops), path.key
+
+
+@given(generated_scenes())
+def test_any_scene_names_only_what_its_picture_draws(scene: tuple[Columns, States]) -> None:
+    assert [path.key for path in drawn(*scene).values()] == [path.key for path in find_paths(*scene)]

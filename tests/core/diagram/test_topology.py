@@ -1,0 +1,306 @@
+"""The picture: nothing overlaps, nothing leaves the frame, nothing is drawn that was not read."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+from itertools import combinations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.core.diagram.topology import draw, draw_narrow, draw_wide
+from dashboard.core.experiments.messages import PublishedPort
+from dashboard.core.experiments.picture import Box, Picture
+from tests.core.builders import (
+    MACHINE,
+    Columns,
+    States,
+    container_id,
+    end,
+    engine_scenes,
+    generated_scenes,
+    make_column,
+    make_interface,
+    make_listener,
+    make_ports,
+    make_scene,
+    recorded_scene,
+    with_column,
+    without,
+)
+
+STACKS = {"machine", "stack", "host-stack"}
+KINDS = STACKS | {"interface", "listener", "proxy", "dnat", "more"}
+EDGES = {"veth", "proxy", "dnat", "shares", "parent"}
+
+
+def overlap(one: Box, other: Box) -> bool:
+    return (
+        one.x < other.x + other.w and other.x < one.x + one.w and one.y < other.y + other.h and other.y < one.y + one.h
+    )
+
+
+def inside(inner: Box, outer: Box) -> bool:
+    return (
+        outer.x <= inner.x
+        and outer.y <= inner.y
+        and inner.x + inner.w <= outer.x + outer.w
+        and inner.y + inner.h <= outer.y + outer.h
+    )
+
+
+def find(picture: Picture, identity: str) -> Box:
+    return next(box for box in picture.boxes if box.id == identity)
+
+
+def texts(picture: Picture) -> str:
+    return "\n".join(line for box in picture.boxes for line in (box.title, *box.lines))
+
+
+def check_picture(picture: Picture) -> None:
+    """Everything that holds for any picture."""
+    ids = [box.id for box in picture.boxes]
+    assert len(set(ids)) == len(ids)
+    assert {box.kind for box in picture.boxes} <= KINDS
+    for box in picture.boxes:
+        assert box.w > 0
+        assert box.h > 0
+        assert inside(box, Box("", "", "", 0, 0, picture.width, picture.height)), box
+    for one, other in combinations(picture.boxes, 2):
+        if overlap(one, other):
+            outer, inner = (one, other) if inside(other, one) else (other, one)
+            assert outer.kind in STACKS, (one, other)
+            assert inside(inner, outer), (one, other)
+    edges = [edge.id for edge in picture.edges]
+    assert len(set(edges)) == len(edges)
+    for edge in picture.edges:
+        assert edge.kind in EDGES
+        start, _, target = edge.id.partition(":")[2].partition(">")
+        assert {start, target} <= set(ids)
+        numbers = [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", edge.path)]
+        assert all(-40 <= number <= max(picture.width, picture.height) + 40 for number in numbers)
+
+
+def with_crowd(scene: tuple[Columns, States], links: int, sockets: int = 0) -> tuple[Columns, States]:
+    columns, states = scene
+    kinds = ["tun", "bridge", "physical", "vlan"]
+    more = tuple(make_interface(f"x{number}", 100 + number, kinds[number % 4]) for number in range(links))
+    opened = tuple(make_listener(20000 + number, "worker", number + 1) for number in range(sockets))
+    machine = states[MACHINE]
+    crowded = replace(machine, interfaces=machine.interfaces + more, listeners=machine.listeners + opened)
+    same = {key: replace(crowded, resolver=s.resolver) for key, s in states.items() if s.netns == machine.netns}
+    return columns, states | same | {MACHINE: crowded}
+
+
+def many_arms(count: int) -> tuple[Columns, States]:
+    """``count`` arms in turn in every mode that needs no other arm."""
+    columns, states = make_scene(("host", "bridge", "user-bridge", "none", "macvlan"))
+    heads, found = [columns[0]], {MACHINE: states[MACHINE]}
+    for number in range(count):
+        column = columns[1 + number % 5]
+        key = f"{column.key}-{number}"
+        port = make_ports(8080 + number) if column.published else ()
+        heads.append(make_column(key, column.mode, published=port, networks=column.networks))
+        state = states[column.key]
+        found[key] = state if column.mode == "host" else replace(state, netns=state.netns + 100 + number)
+    return tuple(heads), found
+
+
+@given(engine_scenes())
+def test_every_picture_of_a_real_scene_is_in_order(scene: tuple[Columns, States]) -> None:
+    for picture in draw(*scene):
+        check_picture(picture)
+
+
+@given(generated_scenes())
+def test_every_picture_of_an_impossible_scene_is_in_order(scene: tuple[Columns, States]) -> None:
+    for picture in draw(*scene):
+        check_picture(picture)
+
+
+@given(st.integers(1, 12), st.integers(0, 300), st.integers(0, 300))
+def test_any_number_of_arms_links_and_sockets_stays_in_bounds(arms: int, links: int, sockets: int) -> None:
+    wide, narrow = draw(*with_crowd(many_arms(arms), links, sockets))
+    check_picture(wide)
+    check_picture(narrow)
+    assert wide.height <= 1200 + 260 * arms
+    assert narrow.height <= 1600 + 420 * arms
+    assert len(wide.boxes) < 40 + 14 * arms
+
+
+def test_a_picture_of_everything_at_once_is_made_at_once() -> None:
+    scene = with_crowd(many_arms(12), 300, 300)
+    before = time.process_time()
+    draw(*scene)
+    assert time.process_time() - before < 0.5
+
+
+def test_what_was_recorded_from_an_engine_is_drawn_with_all_its_connections() -> None:
+    wide, narrow = draw(*recorded_scene())
+    for picture in (wide, narrow):
+        check_picture(picture)
+        kinds = [edge.kind for edge in picture.edges]
+        assert {kind: kinds.count(kind) for kind in EDGES} == {
+            "veth": 2,
+            "proxy": 2,
+            "dnat": 2,
+            "shares": 2,
+            "parent": 1,
+        }
+
+
+def test_host_mode_containers_stand_inside_the_machine_and_others_outside() -> None:
+    for picture in draw(*make_scene()):
+        machine = find(picture, "machine:stack")
+        assert inside(find(picture, "host:stack"), machine)
+        for key in ("bridge", "user-bridge", "none", "macvlan"):
+            assert not overlap(find(picture, f"{key}:stack"), machine)
+
+
+def test_a_container_that_joins_a_stack_stands_in_it() -> None:
+    columns, states = make_scene(("bridge", "container"))
+    for picture in draw(columns, states):
+        assert "bridge + container" in texts(picture)
+        assert "container:stack" not in {box.id for box in picture.boxes}
+
+
+def test_a_container_that_joins_host_mode_stands_inside_the_machine() -> None:
+    for picture in draw(*make_scene(("host", "container"))):
+        assert inside(find(picture, "container:stack"), find(picture, "machine:stack"))
+
+
+def test_a_macvlan_is_joined_to_its_parent_and_to_no_bridge() -> None:
+    wide, _ = draw(*make_scene(("macvlan",)))
+    assert [edge.id for edge in wide.edges if edge.kind in {"veth", "parent"}] == ["parent:machine:if:2>macvlan:if:20"]
+    assert "joined by macvlan on eth0" in wide.summary
+
+
+def test_a_cable_whose_far_end_is_not_on_the_machine_is_not_drawn() -> None:
+    columns, states = make_scene(("bridge",))
+    machine = states[MACHINE]
+    far = tuple(replace(one, peer="if999") if one.kind == "veth" else one for one in machine.interfaces)
+    wide, _ = draw(columns, states | {MACHINE: replace(machine, interfaces=far)})
+    assert not [edge for edge in wide.edges if edge.kind == "veth"]
+    assert "joined to nothing" in wide.summary
+
+
+@pytest.mark.parametrize(
+    ("addresses", "doors"),
+    [
+        (("0.0.0.0", "::"), {"docker-proxy :8080": "for 127.0.0.1", "DNAT :8080 → :80": "all other addresses"}),
+        (("0.0.0.0",), {"docker-proxy :8080": "for 127.0.0.1", "DNAT :8080 → :80": "all other addresses"}),
+        (("127.0.0.1",), {"docker-proxy :8080": "at 127.0.0.1"}),
+        (("127.0.0.2",), {"docker-proxy :8080": "at 127.0.0.2"}),
+        (("192.0.2.2",), {"docker-proxy :8080": "at 192.0.2.2", "DNAT :8080 → :80": "at 192.0.2.2"}),
+        (("::",), {"docker-proxy :8080": "at all IPv6"}),
+    ],
+)
+def test_the_doors_of_a_published_port_are_as_it_is_bound(addresses: tuple[str, ...], doors: dict[str, str]) -> None:
+    columns, states = make_scene(("bridge",))
+    columns = with_column(columns, "bridge", published=make_ports(8080, 80, *addresses))
+    for picture in draw(columns, states):
+        drawn = [box.lines for box in picture.boxes if box.kind in {"proxy", "dnat"}]
+        assert dict(drawn) == doors  # type: ignore[arg-type]
+
+
+def test_without_docker_proxy_there_is_one_door() -> None:
+    columns, states = make_scene(("bridge",))
+    machine = states[MACHINE]
+    held = tuple(replace(one, process="dockerd") if one.port == 8080 else one for one in machine.listeners)
+    wide, _ = draw(columns, states | {MACHINE: replace(machine, listeners=held)})
+    assert [box.lines for box in wide.boxes if box.kind in {"proxy", "dnat"}] == [("DNAT :8080 → :80", "all addresses")]
+
+
+def test_tcp_and_udp_on_one_port_are_two_doors() -> None:
+    columns, states = make_scene(("bridge",))
+    both = tuple(PublishedPort(53, protocol, "0.0.0.0", 53) for protocol in ("tcp", "udp"))
+    wide, narrow = draw(with_column(columns, "bridge", published=both), states)
+    check_picture(wide)
+    check_picture(narrow)
+    assert "DNAT udp :53 → :53" in texts(wide)
+
+
+def test_many_published_ports_fold_with_a_count() -> None:
+    columns, states = make_scene(("bridge",))
+    ports = tuple(port for number in range(100) for port in make_ports(9000 + number, 9000 + number))
+    wide, narrow = draw(with_column(columns, "bridge", published=ports), states)
+    check_picture(wide)
+    assert "97 more ports" in texts(wide)
+    assert narrow.height < 1200
+
+
+def test_many_links_and_sockets_fold_with_a_count() -> None:
+    wide, narrow = draw(*with_crowd(make_scene(("host", "bridge")), 300))
+    assert "71 more bridges" in texts(wide)
+    assert "222 more interfaces" in texts(wide)
+    assert "298 more interfaces" in texts(narrow)
+    columns, states = make_scene(("host",))
+    own = tuple(make_listener(7000 + number, "nginx", 5, container=container_id("host")) for number in range(40))
+    states = {key: replace(state, listeners=state.listeners + own) for key, state in states.items()}
+    assert "37 more listeners" in texts(draw_wide(columns, states))
+
+
+def test_a_cable_to_a_folded_bridge_ends_at_the_fold() -> None:
+    columns, states = make_scene(("bridge",))
+    machine = states[MACHINE]
+    bridges = tuple(make_interface(f"br-{number}", 50 + number, "bridge") for number in range(30))
+    links = tuple(replace(one, index=900) if one.name == "docker0" else one for one in machine.interfaces)
+    crowded = replace(machine, interfaces=(*links, *bridges))
+    crowded = replace(crowded, interfaces=tuple(sorted(crowded.interfaces, key=lambda one: one.index)))
+    for picture, fold in zip(draw(columns, states | {MACHINE: crowded}), ("more-bridges", "more"), strict=True):
+        assert f"veth:machine:if:{fold}>bridge:if:30" in {edge.id for edge in picture.edges}
+
+
+def test_one_link_more_than_are_shown_is_shown_rather_than_folded() -> None:
+    scene = with_crowd(make_scene(("none",)), 0)
+    columns, states = scene
+    machine = states[MACHINE]
+    six = tuple(make_interface(f"x{number}", 50 + number) for number in range(4))
+    wide = draw_wide(columns, states | {MACHINE: replace(machine, interfaces=machine.interfaces + six)})
+    assert "more" not in {box.kind for box in wide.boxes}
+
+
+def test_the_summary_says_what_is_drawn() -> None:
+    wide, narrow = draw(*make_scene(("host", "bridge", "none", "macvlan", "container")))
+    assert wide.summary == narrow.summary
+    for sentence in (
+        "host and container: inside the machine's own network stack.",
+        "bridge: a network stack of its own, joined by a veth pair to docker0.",
+        "Port 8081 of the machine leads to port 80 of bridge.",
+        "none: a network stack of its own, joined to nothing.",
+        "macvlan: a network stack of its own, joined by macvlan on eth0.",
+    ):
+        assert sentence in wide.summary
+
+
+def test_an_arm_that_ended_is_not_drawn() -> None:
+    columns, states = make_scene(("host", "bridge"))
+    wide, _ = draw(end(columns, "bridge", make_column().status), without(states, "bridge"))
+    assert "bridge:stack" not in {box.id for box in wide.boxes}
+    assert "bridge" not in wide.summary
+
+
+def test_before_anything_is_known_the_picture_is_empty_and_says_so() -> None:
+    for picture in draw((), {}):
+        assert picture.boxes == ()
+        assert picture.summary == "Nothing is running yet."
+
+
+def test_without_the_machine_the_stacks_are_told_in_words() -> None:
+    columns, states = make_scene(("bridge",))
+    picture = draw_narrow(columns, without(states, MACHINE))
+    assert picture.boxes == ()
+    assert "bridge: a network stack of its own" in picture.summary
+
+
+def test_long_names_are_clipped_to_their_box() -> None:
+    columns, states = make_scene(("bridge",))
+    columns = with_column(columns, "bridge", title="b" * 200)
+    long = tuple(replace(one, process="p" * 200) for one in states["bridge"].listeners)
+    for picture in draw(columns, states | {"bridge": replace(states["bridge"], listeners=long)}):
+        for box in picture.boxes:
+            assert all(len(line) * 7.3 <= max(box.w, 60) for line in box.lines), box
+            assert len(box.title) * 7.3 <= box.w, box

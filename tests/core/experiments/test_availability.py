@@ -1,0 +1,88 @@
+"""Which modes work where, as a table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dashboard.core.experiments.availability import EngineTraits, availability, version_of
+from dashboard.core.modes import Available, Mode, Unavailable
+
+PLUGINS = ("bridge", "host", "ipvlan", "macvlan", "null", "overlay")
+PLAIN = EngineTraits(version="26.1.5+dfsg1", network_plugins=PLUGINS)
+KINDS = {"macvlan": True, "ipvlan": True, "vxlan": True}
+
+
+def test_a_plain_engine_has_every_mode_but_overlay() -> None:
+    found = availability(PLAIN, KINDS, ("eth0",))
+    assert set(found) == set(Mode)
+    assert {mode for mode, one in found.items() if one == Available()} == set(Mode) - {Mode.OVERLAY}
+
+
+@pytest.mark.parametrize(
+    ("changes", "kinds", "parents", "mode", "words"),
+    [
+        ({"desktop": True}, {}, ["eth0"], Mode.HOST, "virtual machine"),
+        ({"rootless": True}, {}, ["eth0"], Mode.HOST, "before 29.5"),
+        ({"rootless": True, "version": "29.4.9"}, {}, ["eth0"], Mode.HOST, "update the engine"),
+        ({"userns_remap": True}, {}, ["eth0"], Mode.HOST, "userns-remap"),
+        ({}, {"macvlan": False}, ["eth0"], Mode.MACVLAN, "modprobe macvlan"),
+        ({}, {"ipvlan": False}, ["eth0"], Mode.IPVLAN, "modprobe ipvlan"),
+        ({"network_plugins": ("bridge",)}, {}, ["eth0"], Mode.MACVLAN, "no macvlan driver"),
+        ({"network_plugins": ("bridge",)}, {}, ["eth0"], Mode.OVERLAY, "no overlay driver"),
+        ({"rootless": True}, {}, ["eth0"], Mode.MACVLAN, "rootless"),
+        ({"rootless": True}, {}, ["eth0"], Mode.IPVLAN, "runs as root"),
+        ({"desktop": True}, {}, ["eth0"], Mode.MACVLAN, "Docker Desktop"),
+        ({}, {}, [], Mode.MACVLAN, "private host"),
+        ({}, {}, [], Mode.IPVLAN, "Ethernet link"),
+        ({}, {}, ["eth0"], Mode.OVERLAY, "docker swarm init"),
+        ({"swarm_active": True}, {"vxlan": False}, ["eth0"], Mode.OVERLAY, "modprobe vxlan"),
+        ({"default_bridge": False}, {}, ["eth0"], Mode.BRIDGE, "user-bridge"),
+    ],
+)
+def test_what_is_missing_is_said_in_one_sentence_that_says_what_to_do(
+    changes: dict[str, Any], kinds: dict[str, bool], parents: list[str], mode: Mode, words: str
+) -> None:
+    found = availability(replace(PLAIN, **changes), KINDS | kinds, parents)[mode]
+    assert isinstance(found, Unavailable)
+    assert words in found.reason
+    assert found.reason.endswith(".")
+    assert "\n" not in found.reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "mode"),
+    [
+        ({"rootless": True, "version": "29.5.0-rc.1"}, Mode.HOST),
+        ({"rootless": True, "version": "30.0.0"}, Mode.HOST),
+        ({"swarm_active": True}, Mode.OVERLAY),
+        ({"network_plugins": ()}, Mode.MACVLAN),
+        ({"default_bridge": False}, Mode.USER_BRIDGE),
+        ({"desktop": True}, Mode.BRIDGE),
+        ({"rootless": True}, Mode.CONTAINER),
+        ({"userns_remap": True}, Mode.NONE),
+    ],
+)
+def test_what_is_not_missing_is_available(changes: dict[str, Any], mode: Mode) -> None:
+    assert availability(replace(PLAIN, **changes), KINDS, ("eth0",))[mode] == Available()
+
+
+def test_a_link_kind_that_was_not_tried_counts_as_there() -> None:
+    assert availability(PLAIN, {}, ("eth0",))[Mode.MACVLAN] == Available()
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("26.1.5+dfsg1", (26, 1)),
+        ("v29.5.0-rc.1", (29, 5)),
+        ("", (0, 0)),
+        ("dev", (0, 0)),
+        ("29", (0, 0)),
+        ("9" * 50 + ".1", (0, 0)),
+    ],
+)
+def test_a_version_is_read_from_its_front(text: str, version: tuple[int, int]) -> None:
+    assert version_of(text) == version

@@ -1,0 +1,111 @@
+"""``docker run`` lines, read as the Engine's create body."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.core.experiments.docker_run import read_network, read_run
+from dashboard.core.experiments.launch import container_config, run_line
+from dashboard.core.modes import ArmSpec, Mode, Publish
+
+
+@pytest.mark.parametrize(
+    ("options", "where", "value"),
+    [
+        ("--network host", ("HostConfig", "NetworkMode"), "host"),
+        ("--net=none", ("HostConfig", "NetworkMode"), "none"),
+        ("", ("HostConfig", "NetworkMode"), "bridge"),
+        ("-p 8080:80", ("HostConfig", "PortBindings"), {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}),
+        ("-p 8080:80", ("ExposedPorts",), {"80/tcp": {}}),
+        ("-P", ("HostConfig", "PublishAllPorts"), True),
+        ("--rm", ("HostConfig", "AutoRemove"), True),
+        ("--dns 192.0.2.53 --dns 192.0.2.54", ("HostConfig", "Dns"), ["192.0.2.53", "192.0.2.54"]),
+        ("--add-host db=[::1]", ("HostConfig", "ExtraHosts"), ["db:::1"]),
+        ("--sysctl net.core.somaxconn=1", ("HostConfig", "Sysctls"), {"net.core.somaxconn": "1"}),
+        ("--uts host", ("HostConfig", "UTSMode"), "host"),
+        ("-h one", ("Hostname",), "one"),
+        ("--user 1000", ("User",), "1000"),
+        ("-e A=b -e C=d", ("Env",), ["A=b", "C=d"]),
+        ("--mac-address 02:42:ac:11:00:02", ("MacAddress",), "02:42:ac:11:00:02"),
+    ],
+)
+def test_an_option_goes_where_the_engine_reads_it(options: str, where: tuple[str, ...], value: Any) -> None:
+    found: Any = read_run(f"docker run -d {options} lab").config
+    for key in where:
+        found = found[key]
+    assert found == value
+
+
+def test_options_of_an_endpoint_go_to_its_network() -> None:
+    line = read_run("docker run --network net1 --ip 192.0.2.9 --network-alias web lab")
+    endpoint = line.config["NetworkingConfig"]["EndpointsConfig"]
+    assert endpoint == {"net1": {"IPAMConfig": {"IPv4Address": "192.0.2.9"}, "Aliases": ["web"]}}
+    assert line.network == "net1"
+
+
+def test_what_stands_behind_the_image_is_the_command_even_if_it_looks_like_an_option() -> None:
+    line = read_run("docker run -d --name one lab sh -c 'sleep 5'")
+    assert (line.image, line.name, line.config["Cmd"]) == ("lab", "one", ["sh", "-c", "sleep 5"])
+    assert "Cmd" not in read_run("lab").config
+
+
+@pytest.mark.parametrize(
+    ("line", "part"),
+    [
+        ("docker run --volume /:/host lab", "--volume"),
+        ("docker run --network", "value"),
+        ("docker run -d", "image"),
+        ("docker run -p nonsense lab", "port"),
+    ],
+)
+def test_what_cannot_be_read_is_said(line: str, part: str) -> None:
+    with pytest.raises(ValueError, match=part):
+        read_run(line)
+
+
+ARM = ArmSpec("a", Mode.HOST, image="lab", publish=(Publish(80, 8080),), dns=("192.0.2.1",), user="7", command=("x",))
+
+
+def test_the_line_shown_for_an_arm_asks_for_what_the_arm_asks_for() -> None:
+    asked = container_config(ARM, name="a", labels={})
+    read = read_run(run_line(ARM)).labelled({})
+    for part in ("Image", "User", "ExposedPorts", "Cmd", "Env"):
+        assert read[part] == asked[part]
+    for part in ("NetworkMode", "PortBindings", "Dns", "PidsLimit", "Memory", "SecurityOpt", "LogConfig"):
+        assert read["HostConfig"][part] == asked["HostConfig"][part]
+
+
+@given(st.lists(st.text(st.characters(blacklist_categories=["Cs"]), min_size=1), max_size=6))
+def test_any_words_are_read_or_refused_with_a_sentence(words: list[str]) -> None:
+    try:
+        assert read_run(words).image
+    except ValueError as error:
+        said = str(error)
+    else:
+        said = "read"
+    assert said
+
+
+def test_a_network_is_read_with_its_driver_and_options() -> None:
+    line = "docker network create -d macvlan --subnet 192.0.2.0/24 -o parent=eth0 --internal lab"
+    read = read_network(line)
+    assert (read.name, read.driver) == ("lab", "macvlan")
+    assert read.options == {"subnet": "192.0.2.0/24", "parent": "eth0", "internal": True}
+
+
+@pytest.mark.parametrize(
+    ("line", "part"),
+    [
+        ("docker network create", "name"),
+        ("docker network create one two", "name"),
+        ("docker network create --subnet", "value"),
+        ("docker network create --scope global lab", "--scope"),
+    ],
+)
+def test_a_network_that_cannot_be_read_is_said(line: str, part: str) -> None:
+    with pytest.raises(ValueError, match=part):
+        read_network(line)

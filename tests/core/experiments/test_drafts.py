@@ -1,0 +1,390 @@
+"""One reading of forms, API and command line."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from dashboard.core.experiments.drafts import ARM_FIELDS, FIELDS, Draft, parse_mode, parse_port, read_draft
+from dashboard.core.experiments.messages import encode
+from dashboard.core.experiments.validation import MAX_ARMS
+from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode, Publish
+
+
+def arms_of(**said: Any) -> tuple[ArmSpec, ...]:
+    """The arms of a draft that has no problems."""
+    draft = read_draft(said)
+    assert draft.problems == ()
+    return draft.spec.arms
+
+
+def problems_of(**said: Any) -> list[tuple[str | None, str]]:
+    """Which arm and field each problem is about."""
+    return [(problem.arm, problem.field) for problem in read_draft(said).problems]
+
+
+def sentence_of(**said: Any) -> str:
+    """The one problem that there is."""
+    (problem,) = read_draft(said).problems
+    return problem.sentence
+
+
+def test_two_ticks_are_an_experiment() -> None:
+    draft = read_draft({"image": "", "port": "", "publish": "", "names": "", "modes": ["host", "bridge"], "arms": []})
+    assert draft.problems == ()
+    assert draft.spec == ExperimentSpec(
+        "nginx on port 80", "nginx", 80, (ArmSpec("host", Mode.HOST), ArmSpec("bridge", Mode.BRIDGE))
+    )
+
+
+#: The same experiment as a form types it and as JSON says it.
+FORM: dict[str, Any] = {
+    "image": " nginx:1.27 ",
+    "port": " 8000 ",
+    "publish": "8080:8000, 53:53/udp",
+    "names": "db, web.example",
+    "modes": ["host", "bridge"],
+    "arms": [
+        {
+            "mode": "user-bridge",
+            "image": "",
+            "command": "sh -c 'echo hello'",
+            "port": "81",
+            "publish": "127.0.0.1:9000:81",
+            "environment": "A=1\r\nB=two words\r\n",
+            "hostname": "web",
+            "dns": "192.0.2.53 2001:db8::53",
+            "add_host": "db:192.0.2.9\nhost.docker.internal:host-gateway",
+            "sysctls": "net.ipv4.ip_forward=1",
+            "user": "1000",
+            "publish_all": "on",
+        },
+        {"mode": "container", "target": "1", "publish": ""},
+    ],
+}
+JSON: dict[str, Any] = {
+    "image": "nginx:1.27",
+    "port": 8000,
+    "publish": ["8080:8000", "53:53/udp"],
+    "names": ["db", "web.example"],
+    "modes": ["host", "bridge"],
+    "arms": [
+        {
+            "mode": "user-bridge",
+            "command": ["sh", "-c", "echo hello"],
+            "port": 81,
+            "publish": ["127.0.0.1:9000:81"],
+            "environment": {"A": "1", "B": "two words"},
+            "hostname": "web",
+            "dns": ["192.0.2.53", "2001:db8::53"],
+            "add_host": ["db:192.0.2.9", "host.docker.internal:host-gateway"],
+            "sysctls": {"net.ipv4.ip_forward": 1},
+            "user": 1000,
+            "publish_all": True,
+        },
+        {"mode": "container:1"},
+    ],
+}
+
+
+def test_a_form_and_json_say_the_same_experiment() -> None:
+    draft = read_draft(FORM)
+    assert draft.problems == ()
+    assert draft == read_draft(JSON)
+    assert draft.spec.names == ("db", "web.example")
+    _, _, web, joined = draft.spec.arms
+    assert web == ArmSpec(
+        "user-bridge",
+        Mode.USER_BRIDGE,
+        "nginx:1.27",
+        command=("sh", "-c", "echo hello"),
+        port=81,
+        publish=(Publish(81, 9000, "tcp", "127.0.0.1"),),
+        publish_all=True,
+        environment={"A": "1", "B": "two words"},
+        hostname="web",
+        dns=("192.0.2.53", "2001:db8::53"),
+        add_host=("db:192.0.2.9", "host.docker.internal:host-gateway"),
+        sysctls={"net.ipv4.ip_forward": "1"},
+        user="1000",
+    )
+    assert joined == ArmSpec("container", Mode.CONTAINER, "nginx:1.27", target="host", port=8000)
+
+
+def test_a_value_of_several_lines_stays_one_value() -> None:
+    (arm,) = arms_of(arms=[{"mode": "host", "environment": {"A": "1\nB=2", "C": " spaced "}}])
+    assert arm.environment == {"A": "1\nB=2", "C": " spaced "}
+
+
+# Modes and targets.
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("host", (Mode.HOST, None)),
+        (" user-bridge ", (Mode.USER_BRIDGE, None)),
+        ("container:1", (Mode.CONTAINER, "1")),
+        ("container:web", (Mode.CONTAINER, "web")),
+        ("container", (Mode.CONTAINER, "1")),
+        ("container:", (Mode.CONTAINER, "1")),
+    ],
+)
+def test_a_mode_may_carry_its_target(text: str, expected: tuple[Mode, str | None]) -> None:
+    assert parse_mode(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "HOST", "bridge:1", "host:", "tcp", "container1", "x" * 500])
+def test_what_is_no_mode_is_refused_with_those_that_there_are(text: str) -> None:
+    with pytest.raises(ValueError, match=r"There is no mode|Only container") as caught:
+        parse_mode(text)
+    assert len(str(caught.value)) < 200
+
+
+def test_a_wrong_mode_names_its_arm_by_number() -> None:
+    assert problems_of(modes=["host"], arms=[{"mode": "bridge"}, {"mode": "brigde"}]) == [(None, "arm-3-mode")]
+
+
+def test_arms_of_one_mode_get_names_of_their_own() -> None:
+    assert [arm.key for arm in arms_of(modes=["host", "host", "bridge", "host"])] == [
+        "host",
+        "host-2",
+        "bridge",
+        "host-3",
+    ]
+    assert [arm.key for arm in arms_of(arms=[{"mode": "host", "key": "web"}, {"mode": "host"}])] == ["web", "host"]
+
+
+def test_two_arms_of_one_name_are_told() -> None:
+    assert problems_of(arms=[{"mode": "host", "key": "web"}, {"mode": "bridge", "key": "web"}]) == [("web", "key")]
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"), [("1", "host"), ("2", "web"), ("web", "web"), ("host", "host"), (1, "host")]
+)
+def test_a_target_is_an_arm_s_number_or_name(target: object, expected: str) -> None:
+    arms = arms_of(modes=["host"], arms=[{"mode": "bridge", "key": "web"}, {"mode": "container", "target": target}])
+    assert arms[2].target == expected
+
+
+@pytest.mark.parametrize("mode", ["container", "container:1", "container:container"])
+def test_a_container_cannot_share_its_own_stack(mode: str) -> None:
+    assert sentence_of(modes=[mode]) == "An arm cannot share its own namespace: name another arm."
+
+
+@pytest.mark.parametrize("target", ["0", "3", "99999999999999999999", "-1", "missing", "²"])
+def test_a_target_that_is_not_there_is_told(target: str) -> None:
+    assert problems_of(modes=["host", f"container:{target}"]) == [("container", "target")]
+
+
+def test_a_target_that_shares_a_stack_itself_is_told() -> None:
+    assert problems_of(modes=["host", "container:1", "container:2"]) == [("container-2", "target")]
+
+
+def test_a_target_means_nothing_for_other_modes() -> None:
+    assert arms_of(arms=[{"mode": "host", "target": "bridge"}])[0].target is None
+
+
+# Ports.
+
+
+@pytest.mark.parametrize(("value", "port"), [(1, 1), ("80", 80), (" 65535 ", 65535), (65535, 65535)])
+def test_a_port_is_a_number_or_digits(value: object, port: int) -> None:
+    assert parse_port(value) == port
+
+
+@pytest.mark.parametrize(
+    "value", [0, 65536, "0", "65536", "eighty", "", "-1", "8 0", "80.0", 80.0, True, None, [80], "٨٠", "1e3", 10**30]
+)
+def test_what_is_no_port_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="The port must be a number from 1 to 65535"):
+        parse_port(value)
+
+
+@pytest.mark.parametrize("port", [0, 65536, "eighty", "80 81", {"a": 1}])
+def test_a_wrong_port_is_told_once_and_the_rest_is_read(port: object) -> None:
+    draft = read_draft({"port": port, "modes": ["host", "bridge"]})
+    assert [(problem.arm, problem.field) for problem in draft.problems] == [(None, "port")]
+    assert len(draft.spec.arms) == 2
+
+
+def host_ports(**said: Any) -> dict[str, list[int]]:
+    return {arm.key: [one.host_port for one in arm.publish] for arm in arms_of(**said)}
+
+
+def test_a_port_for_all_goes_to_the_first_that_forwards_and_the_next_ones_to_others() -> None:
+    modes = ["host", "bridge", "none", "user-bridge", "macvlan", "bridge", "container:2"]
+    assert host_ports(publish="8080:80", modes=modes) == {
+        "host": [8080],
+        "bridge": [8080],
+        "none": [8080],
+        "user-bridge": [8081],
+        "macvlan": [8080],
+        "bridge-2": [8082],
+        "container": [],
+    }
+
+
+def test_a_port_that_an_arm_asked_for_itself_is_left_to_it() -> None:
+    arms = [{"mode": "bridge"}, {"mode": "user-bridge", "publish": "8080:80"}]
+    assert host_ports(publish="8080:80", arms=arms) == {"bridge": [8081], "user-bridge": [8080]}
+
+
+def test_a_port_left_to_the_engine_stays_so() -> None:
+    assert host_ports(publish="80", modes=["bridge", "user-bridge"]) == {"bridge": [0], "user-bridge": [0]}
+
+
+def test_tcp_and_udp_do_not_stand_in_each_other_s_way() -> None:
+    arms = [{"mode": "bridge"}, {"mode": "user-bridge", "publish": "53:53/udp"}]
+    assert host_ports(publish="53:53/tcp 53:53/udp", arms=arms) == {"bridge": [53, 54], "user-bridge": [53]}
+
+
+def test_at_the_last_port_there_is_no_next_one() -> None:
+    assert host_ports(publish="65535:80", modes=["bridge", "bridge"]) == {"bridge": [65535], "bridge-2": [65535]}
+
+
+def test_what_docker_refuses_itself_passes() -> None:
+    arm = {"mode": "container", "target": "host", "publish": "8080:80", "dns": "9.9.9.9", "hostname": "web"}
+    assert arms_of(modes=["host"], arms=[arm])[1].publish == (Publish(80, 8080),)
+    assert arms_of(arms=[{"mode": "host", "sysctls": "net.ipv4.ip_forward=1"}])[0].sysctls
+
+
+# What is wrong is said, and nothing is lost.
+
+
+@pytest.mark.parametrize(
+    ("said_so", "flag"), [(True, True), ("on", True), ("yes", True), (False, False), ("off", False), ("0", False)]
+)
+def test_a_flag_is_said_in_many_ways(said_so: object, flag: bool) -> None:
+    assert arms_of(arms=[{"mode": "bridge", "publish_all": said_so}])[0].publish_all is flag
+
+
+def test_unknown_fields_are_told_with_those_that_there_are() -> None:
+    assert sentence_of(modes=["host"], netwrok="x").startswith("There is no field “netwrok”: choose from arms, image,")
+    assert sentence_of(arms=[{"mode": "host", "prot": 1}]).startswith("An arm has no “prot”: choose from add_host,")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("image", ["nginx"]),
+        ("image", "Not An Image"),
+        ("command", "echo 'unclosed"),
+        ("command", [["nested"]]),
+        ("port", "eighty"),
+        ("publish", "80:80:80:80"),
+        ("publish", {"80": "80"}),
+        ("publish", "8080:80/sctpp"),
+        ("publish_all", "perhaps"),
+        ("publish_all", [1]),
+        ("environment", "NOVALUE"),
+        ("environment", {"A": None}),
+        ("environment", {"A": ["b"]}),
+        ("environment", {"A B": "c"}),
+        ("hostname", "-web"),
+        ("hostname", True),
+        ("hostname", "a" * 64),
+        ("dns", "localhost"),
+        ("dns", {"a": "b"}),
+        ("add_host", "db"),
+        ("sysctls", "net.ipv4.ip_forward"),
+        ("sysctls", {"": "1"}),
+        ("user", "a b"),
+        ("user", {"id": 0}),
+    ],
+)
+def test_a_wrong_option_is_told_where_it_stands(field: str, value: object) -> None:
+    draft = read_draft({"modes": ["bridge"], "arms": [{"mode": "host", field: value}]})
+    assert [(problem.arm, problem.field) for problem in draft.problems] == [("host", field)]
+    assert draft.problems[0].sentence.endswith((".", "!"))
+    assert [arm.mode for arm in draft.spec.arms] == [Mode.BRIDGE, Mode.HOST]
+
+
+@pytest.mark.parametrize("field", ["key", "target"])
+def test_a_name_that_is_no_text_is_told_by_the_arm_s_number(field: str) -> None:
+    assert (None, f"arm-1-{field}") in problems_of(arms=[{"mode": "container", field: ["a"]}])
+
+
+@pytest.mark.parametrize("arms", ["host", 5, {"mode": "host"}, ["host"], [None]])
+def test_arms_that_are_no_list_of_objects_are_told(arms: object) -> None:
+    assert (None, "arms") in problems_of(modes=["host"], arms=arms)
+
+
+def test_an_experiment_without_arms_is_told() -> None:
+    assert sentence_of() == "Choose at least one mode."
+
+
+def test_there_is_a_most_of_arms() -> None:
+    assert len(arms_of(modes=["none"] * MAX_ARMS)) == MAX_ARMS
+    assert sentence_of(modes=["none"] * (MAX_ARMS + 1)) == "There are 51 arms: at most 50 are allowed."
+    assert sentence_of(arms=[{"mode": "none"}] * 60) == "There are 60 arms: at most 50 are allowed."
+
+
+def test_a_flood_of_arms_is_refused_at_once() -> None:
+    before = time.process_time()
+    assert "at most 50" in sentence_of(modes="host " * 300_000)
+    assert time.process_time() - before < 2.0
+
+
+def test_empty_fields_are_not_used() -> None:
+    empty = dict.fromkeys(ARM_FIELDS - {"mode"}, "")
+    assert arms_of(arms=[{"mode": "host", **empty}]) == (ArmSpec("host", Mode.HOST),)
+    nothing: dict[str, Any] = dict.fromkeys(ARM_FIELDS - {"mode"})
+    assert arms_of(arms=[{"mode": "host", **nothing}]) == (ArmSpec("host", Mode.HOST),)
+
+
+json_like = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(),
+        st.text(max_size=20),
+        st.sampled_from(["host", "bridge", "container:1", "8080:80", "nginx", "A=1", "80", "\ud800", "a\0b", "'"]),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.one_of(st.text(max_size=10), st.sampled_from(sorted(ARM_FIELDS))), inner, max_size=4),
+    ),
+    max_leaves=12,
+)
+said = st.one_of(
+    st.dictionaries(st.one_of(st.sampled_from(sorted(FIELDS)), st.text(max_size=10)), json_like, max_size=6),
+    st.fixed_dictionaries(
+        {
+            "modes": st.lists(st.sampled_from(["host", "bridge", "container:1", "x"]), max_size=4),
+            "arms": st.lists(
+                st.dictionaries(st.one_of(st.sampled_from(sorted(ARM_FIELDS)), st.text(max_size=10)), json_like),
+                max_size=3,
+            ),
+        }
+    ),
+)
+
+
+@given(said)
+@example({"arms": [{"mode": "host", "publish_all": [1]}]})
+@example({"arms": [{"mode": {}, "key": {}, "target": {}}]})
+@example({"modes": {"host": 1}, "publish": 5, "names": [None], "title": ["a"]})
+@example({"port": float("nan"), "modes": 5, "arms": [[]]})
+def test_whatever_is_said_is_read_and_never_raises(data: dict[str, Any]) -> None:
+    draft = read_draft(data)
+    assert isinstance(draft, Draft)
+    assert len(draft.spec.arms) <= MAX_ARMS
+    for problem in draft.problems:
+        assert problem.sentence
+        assert len(problem.sentence) < 700
+    if not draft.problems:
+        encode(draft.spec)
+        assert len({arm.key for arm in draft.spec.arms}) == len(draft.spec.arms)
+        for arm in draft.spec.arms:
+            assert all("\0" not in word for word in arm.command)
+
+
+@given(said)
+def test_the_same_is_read_twice_the_same(data: dict[str, Any]) -> None:
+    assert read_draft(data) == read_draft(data)

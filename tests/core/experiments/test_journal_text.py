@@ -1,0 +1,158 @@
+"""What happened, in words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from dashboard.core.experiments.journal_text import actor, narrate
+from dashboard.core.namespaces.delta import delta
+from dashboard.core.namespaces.state import HostsEntry, Interface, Lookup, NamespaceState, Protocol, Resolver
+from tests.core.builders import make_address, make_interface, make_listener, make_route, make_state, states
+
+HERE = ("this machine",)
+
+
+def told(before: NamespaceState, titles: tuple[str, ...] = HERE, **after: Any) -> str:
+    """The sentence for a change of these fields."""
+    return narrate(before, delta(before, replace(before, **after)), titles)
+
+
+def with_link(*more: Interface) -> dict[str, Any]:
+    return {"interfaces": (*make_state().interfaces, *more)}
+
+
+def with_eth0(**fields: Any) -> dict[str, Any]:
+    lo, eth0 = make_state().interfaces
+    return {"interfaces": (lo, replace(eth0, **fields))}
+
+
+def opened(*listeners: Any) -> dict[str, Any]:
+    return {"listeners": (*make_state().listeners, *listeners)}
+
+
+@pytest.mark.parametrize(
+    ("after", "sentence"),
+    [
+        (opened(make_listener(9000, "python3", 41)), "python3 opens :9000 on this machine"),
+        (opened(make_listener(9000, None, None)), "a process opens :9000 on this machine"),
+        (opened(make_listener(53, "dnsmasq", 4, protocol=Protocol.UDP)), "dnsmasq opens udp :53 on this machine"),
+        ({"listeners": ()}, "sshd closes :22 on this machine"),
+        (
+            with_link(make_interface("wg0", 9, "wireguard", addresses=("10.0.0.1/24",))),
+            "interface wg0 appears with 10.0.0.1/24 on this machine",
+        ),
+        (with_link(make_interface("dummy0", 9, "dummy")), "interface dummy0 appears on this machine"),
+        (
+            with_link(make_interface("dummy0", 9, "dummy", addresses=("fe80::9/64",))),
+            "interface dummy0 appears on this machine",
+        ),
+        ({"interfaces": make_state().interfaces[:1]}, "interface eth0 disappears on this machine"),
+        (with_eth0(up=False), "eth0 goes down on this machine"),
+        (with_eth0(mtu=1400), "eth0: MTU 1500 becomes 1400 on this machine"),
+        (with_eth0(master="br0"), "eth0 joins bridge br0 on this machine"),
+        (with_eth0(mac="02:42:00:00:00:99"), "eth0 changes on this machine"),
+        (
+            with_eth0(addresses=(make_address("192.0.2.7"),)),
+            "eth0 gets 192.0.2.7/24, eth0 loses 192.0.2.2/24 on this machine",
+        ),
+        (
+            {"routes": (*make_state().routes, make_route("10.0.0.0/8"))},
+            "route to 10.0.0.0/8 appears on this machine",
+        ),
+        ({"routes": make_state().routes[:1]}, "route to default disappears on this machine"),
+        ({"sysctls": {"net.ipv4.ip_forward": "0"}}, "net.ipv4.ip_forward becomes 0 on this machine"),
+        ({"resolver": Resolver(("9.9.9.9",))}, "the resolver changes on this machine"),
+        ({"hosts": (HostsEntry("127.0.0.1", ("x",)),)}, "the hosts file changes on this machine"),
+        ({"hostname": "web"}, "the host name becomes web on this machine"),
+        ({"lookups": (Lookup("web", "no answer"),)}, ""),
+        ({"namespaces": {"mnt": 5}}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_change_is_told_in_one_sentence(after: dict[str, Any], sentence: str) -> None:
+    assert told(make_state(), **after) == sentence
+
+
+def test_a_link_that_leaves_its_bridge_says_so() -> None:
+    before = replace(make_state(), **with_eth0(master="br0"))
+    assert told(before, **with_eth0()) == "eth0 leaves its bridge on this machine"
+
+
+def test_a_route_that_changes_is_not_told_as_gone() -> None:
+    routes = (make_route(gateway="192.0.2.9"), make_state().routes[0])
+    assert told(make_state(), routes=routes) == "route to default appears on this machine"
+
+
+def test_routes_that_come_with_an_address_are_not_told() -> None:
+    after = with_eth0(addresses=(make_address("192.0.2.2"), make_address("10.0.0.2")))
+    text = told(make_state(), **after, routes=(*make_state().routes, make_route("10.0.0.0/24", None)))
+    assert text == "eth0 gets 10.0.0.2/24 on this machine"
+
+
+def test_both_sockets_of_a_server_are_one_piece_of_news() -> None:
+    both = (make_listener(80), make_listener(80, family="inet6", address="::", v6only=True))
+    assert told(make_state(), **opened(*both)) == "nginx opens :80 on this machine"
+
+
+def test_an_owner_that_was_found_later_is_no_news() -> None:
+    before = make_state(listeners=(make_listener(80, None, None),))
+    assert told(before, listeners=(make_listener(80, "nginx", 4),)) == ""
+
+
+def test_the_making_of_a_cable_is_told_once_when_it_is_plugged_in() -> None:
+    cable = make_interface("veth1a2b3c4", 9, "veth", peer="if8")
+    before = make_state()
+    assert told(before, **with_link(cable)) == ""
+    plugged = with_link(replace(cable, master="docker0"))
+    assert told(before, **plugged) == "veth1a2b3c4 joins bridge docker0 on this machine"
+    assert told(replace(before, **with_link(cable)), **plugged) == "veth1a2b3c4 joins bridge docker0 on this machine"
+    up = with_link(replace(cable, master="docker0", addresses=(make_address("fe80::9", 64),)))
+    assert told(replace(before, **plugged), **up) == ""
+    assert told(replace(before, **plugged), interfaces=before.interfaces) == ""
+
+
+@pytest.mark.parametrize(
+    ("titles", "place"),
+    [
+        (("this machine",), "on this machine"),
+        (("bridge",), "in bridge"),
+        (("bridge", "container"), "in bridge and container"),
+        (("this machine", "host"), "in host, and so on this machine"),
+        (("this machine", "host", "host-2"), "in host and host-2, and so on this machine"),
+    ],
+)
+def test_it_says_where(titles: tuple[str, ...], place: str) -> None:
+    assert told(make_state(), titles, hostname="web") == f"the host name becomes web {place}"
+
+
+def test_many_changes_at_once_stay_one_short_sentence() -> None:
+    crowd = tuple(make_listener(9000 + number, "worker", number) for number in range(50))
+    assert told(make_state(), **opened(*crowd)) == (
+        "worker opens :9000, worker opens :9001, worker opens :9002 and 47 more on this machine"
+    )
+
+
+@given(states, states)
+def test_any_change_can_be_told(before: NamespaceState, after: NamespaceState) -> None:
+    text = narrate(before, delta(before, after), HERE)
+    assert text == "" or text.endswith(" on this machine")
+    assert len(text) < 700
+    assert narrate(before, delta(before, before), HERE) == ""
+
+
+@pytest.mark.parametrize(
+    ("listeners", "process"),
+    [
+        ((), ""),
+        ((make_listener(80, None, None),), ""),
+        ((make_listener(80, "nginx", None),), "nginx"),
+        ((make_listener(80, None, None), make_listener(81, "nginx", 4711)), "nginx 4711"),
+    ],
+)
+def test_the_process_behind_a_change_is_named(listeners: tuple[Any, ...], process: str) -> None:
+    before = make_state(listeners=())
+    assert actor(delta(before, replace(before, listeners=listeners))) == process

@@ -1,0 +1,271 @@
+"""From an arm to a create body and to the line that a person would type."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import shlex
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.core.experiments.launch import (
+    Hardening,
+    container_config,
+    free_subnet,
+    network_request,
+    run_line,
+    warnings_about_the_arm,
+)
+from dashboard.core.modes import ArmSpec, Mode, Publish
+
+FULL = ArmSpec(
+    key="web",
+    mode=Mode.BRIDGE,
+    image="nginx:1.27",
+    command=("nginx", "-g", "daemon off;"),
+    publish=(Publish(80, 8080), Publish(53, 0, "udp"), Publish(80, 8443, "tcp", "::1")),
+    publish_all=True,
+    environment={"A": "1", "B": "two words"},
+    hostname="mine",
+    dns=("192.0.2.53",),
+    add_host=("one:192.0.2.7", "six=[2001:db8::7]"),
+    sysctls={"net.ipv4.ip_forward": "1"},
+    user="1000:1000",
+)
+
+
+def config(arm: ArmSpec, **options: Any) -> dict[str, Any]:
+    return container_config(arm, name="nm-web", labels={"netmodes.arm": "web"}, **options)
+
+
+def test_the_create_body_of_an_owners_arm_is_exactly_this() -> None:
+    assert config(FULL) == {
+        "Image": "nginx:1.27",
+        "Cmd": ["nginx", "-g", "daemon off;"],
+        "Env": ["A=1", "B=two words"],
+        "Hostname": "mine",
+        "User": "1000:1000",
+        "ExposedPorts": {"80/tcp": {}, "53/udp": {}},
+        "Labels": {"netmodes.arm": "web"},
+        "HostConfig": {
+            "NetworkMode": "bridge",
+            "PortBindings": {
+                "80/tcp": [{"HostIp": "", "HostPort": "8080"}, {"HostIp": "::1", "HostPort": "8443"}],
+                "53/udp": [{"HostIp": "", "HostPort": ""}],
+            },
+            "PublishAllPorts": True,
+            "Dns": ["192.0.2.53"],
+            "ExtraHosts": ["one:192.0.2.7", "six:2001:db8::7"],
+            "Sysctls": {"net.ipv4.ip_forward": "1"},
+            "AutoRemove": False,
+            "SecurityOpt": ["no-new-privileges"],
+            "PidsLimit": 512,
+            "Memory": 536870912,
+            "MemorySwap": 536870912,
+            "NanoCpus": 1000000000,
+            "LogConfig": {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "1"}},
+        },
+    }
+
+
+def test_a_participants_arm_is_hardened_and_publishes_where_lab_pages_are_linked() -> None:
+    host = config(FULL, hardening=Hardening.PARTICIPANT, capabilities=("NET_BIND_SERVICE",))["HostConfig"]
+    expected = {
+        "CapDrop": ["ALL"],
+        "CapAdd": ["NET_BIND_SERVICE"],
+        "PidsLimit": 128,
+        "Memory": 134217728,
+        "MemorySwap": 134217728,
+        "NanoCpus": 500000000,
+        "ReadonlyRootfs": True,
+        "IpcMode": "private",
+        "SecurityOpt": ["no-new-privileges"],
+        "AutoRemove": False,
+    }
+    assert {key: host[key] for key in expected} == expected
+    assert "size=16m" in host["Tmpfs"]["/tmp"]
+    assert host["PortBindings"]["80/tcp"] == [
+        {"HostIp": "127.0.0.2", "HostPort": "8080"},
+        {"HostIp": "::1", "HostPort": "8443"},
+    ]
+
+
+def test_an_owner_gets_no_capabilities_added() -> None:
+    assert "CapAdd" not in config(FULL, capabilities=("NET_ADMIN",))["HostConfig"]
+
+
+@pytest.mark.parametrize(
+    ("arm", "options", "expected"),
+    [
+        (ArmSpec("a", Mode.HOST), {}, "host"),
+        (ArmSpec("a", Mode.BRIDGE), {}, "bridge"),
+        (ArmSpec("a", Mode.NONE), {}, "none"),
+        (ArmSpec("a", Mode.USER_BRIDGE), {"network": "net-1"}, "net-1"),
+        (ArmSpec("a", Mode.MACVLAN), {"network": "net-1"}, "net-1"),
+        (ArmSpec("a", Mode.IPVLAN), {"network": "net-1"}, "net-1"),
+        (ArmSpec("a", Mode.OVERLAY), {"network": "net-1"}, "net-1"),
+        (ArmSpec("a", Mode.CONTAINER, target="b"), {"target_container": "f00"}, "container:f00"),
+    ],
+)
+def test_every_mode_has_its_network_mode(arm: ArmSpec, options: dict[str, str], expected: str) -> None:
+    assert config(arm, **options)["HostConfig"]["NetworkMode"] == expected
+
+
+def test_an_arm_answers_to_its_key_on_the_experiments_network() -> None:
+    body = config(ArmSpec("web", Mode.USER_BRIDGE), network="net-1")
+    assert body["NetworkingConfig"] == {"EndpointsConfig": {"net-1": {"Aliases": ["web"]}}}
+    assert "NetworkingConfig" not in config(ArmSpec("web", Mode.BRIDGE))
+
+
+def test_a_port_asked_for_in_host_mode_stays_in_the_body() -> None:
+    body = config(ArmSpec("web", Mode.HOST, publish=(Publish(80, 8080),)))
+    assert body["HostConfig"]["PortBindings"] == {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}
+
+
+def test_an_empty_command_is_left_to_the_image() -> None:
+    assert "Cmd" not in config(ArmSpec("web", Mode.BRIDGE))
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [
+        (Mode.CONTAINER, "shares a container's namespace"),
+        (Mode.USER_BRIDGE, "needs the experiment's own network"),
+        (Mode.MACVLAN, "needs the experiment's own network"),
+    ],
+)
+def test_a_mode_without_its_network_or_target_is_an_error(mode: Mode, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        config(ArmSpec("web", mode))
+
+
+@pytest.mark.parametrize(
+    ("arm", "options", "line"),
+    [
+        (ArmSpec("a", Mode.BRIDGE), {}, "docker run --rm -d nginx"),
+        (ArmSpec("a", Mode.HOST), {}, "docker run --rm -d --network host nginx"),
+        (ArmSpec("a", Mode.NONE), {}, "docker run --rm -d --network none nginx"),
+        (ArmSpec("a", Mode.USER_BRIDGE), {"network": "lab"}, "docker run --rm -d --network lab nginx"),
+        (
+            ArmSpec("a", Mode.CONTAINER, target="b"),
+            {"target_name": "web-1"},
+            "docker run --rm -d --network container:web-1 nginx",
+        ),
+        (ArmSpec("a", Mode.BRIDGE), {"name": "web-1"}, "docker run --rm -d --name web-1 nginx"),
+        (
+            ArmSpec("a", Mode.HOST, publish=(Publish(80, 8080),)),
+            {},
+            "docker run --rm -d --network host -p 8080:80 nginx",
+        ),
+        (ArmSpec("a", Mode.BRIDGE, publish=(Publish(80),)), {}, "docker run --rm -d -p 80 nginx"),
+        (
+            ArmSpec("a", Mode.BRIDGE, publish=(Publish(53, 0, "udp", "127.0.0.1"),)),
+            {},
+            "docker run --rm -d -p 127.0.0.1::53/udp nginx",
+        ),
+        (
+            FULL,
+            {},
+            (
+                "docker run --rm -d -p 8080:80 -p 53/udp -p '[::1]:8443:80' -P -e A=1 -e 'B=two words' --hostname mine "
+                "--dns 192.0.2.53 --add-host one:192.0.2.7 --add-host 'six=[2001:db8::7]' "
+                "--sysctl net.ipv4.ip_forward=1 --user 1000:1000 nginx:1.27 nginx -g 'daemon off;'"
+            ),
+        ),
+    ],
+)
+def test_the_line_is_what_a_person_would_type(arm: ArmSpec, options: dict[str, str], line: str) -> None:
+    assert run_line(arm, **options) == line
+
+
+texts = st.text(min_size=1, max_size=30)
+arms = st.builds(
+    ArmSpec,
+    key=st.just("a"),
+    mode=st.sampled_from(list(Mode)),
+    image=texts,
+    command=st.lists(texts, max_size=4).map(tuple),
+    publish=st.lists(
+        st.builds(Publish, st.integers(1, 65535), st.integers(0, 65535), st.sampled_from(["tcp", "udp"])), max_size=4
+    ).map(tuple),
+    publish_all=st.booleans(),
+    environment=st.dictionaries(texts, texts, max_size=3),
+    hostname=texts,
+    dns=st.lists(texts, max_size=2).map(tuple),
+    add_host=st.lists(texts, max_size=2).map(tuple),
+    sysctls=st.dictionaries(texts, texts, max_size=2),
+    user=texts,
+)
+
+
+@given(arms)
+def test_a_shell_reads_the_line_as_the_words_that_were_meant(arm: ArmSpec) -> None:
+    words = shlex.split(run_line(arm, network="n", target_name="t"))
+    assert words[:4] == ["docker", "run", "--rm", "-d"]
+    tail = [arm.image, *arm.command]
+    assert words[-len(tail) :] == tail
+
+
+#: HostConfig fields that give a container something of the machine (Engine API reference).
+DANGEROUS = {
+    "Binds", "Mounts", "Devices", "DeviceRequests", "Privileged", "PidMode", "UsernsMode", "UTSMode",
+    "VolumesFrom", "CgroupParent", "Cgroup", "GroupAdd", "Runtime", "Links", "DeviceCgroupRules", "CapAdd",
+}  # fmt: skip
+
+
+@given(arms, st.sampled_from(list(Hardening)))
+def test_no_arm_whatever_is_typed_gets_anything_of_the_machine(arm: ArmSpec, hardening: Hardening) -> None:
+    body = container_config(arm, name="x", labels={}, network="n", target_container="t", hardening=hardening)
+    json.dumps(body)
+    host = body["HostConfig"]
+    assert not DANGEROUS & set(host)
+    assert host["SecurityOpt"] == ["no-new-privileges"]
+    assert 0 < host["PidsLimit"] <= 512
+    assert 0 < host["Memory"] == host["MemorySwap"]
+    assert 0 < host["NanoCpus"] <= 1_000_000_000
+    assert host["AutoRemove"] is False
+
+
+def test_each_network_has_its_driver_and_options() -> None:
+    assert network_request(Mode.USER_BRIDGE).driver == "bridge"
+    assert network_request(Mode.USER_BRIDGE).options == {}
+    overlay = network_request(Mode.OVERLAY)
+    assert (overlay.driver, overlay.options) == ("overlay", {"attachable": True})
+    macvlan = network_request(Mode.MACVLAN, parent="eth0", subnet="10.213.0.0/24")
+    assert (macvlan.driver, macvlan.options) == ("macvlan", {"subnet": "10.213.0.0/24", "parent": "eth0"})
+    assert network_request(Mode.IPVLAN, parent="eth0", subnet="10.213.0.0/24").driver == "ipvlan"
+
+
+@pytest.mark.parametrize("mode", [Mode.HOST, Mode.BRIDGE, Mode.NONE, Mode.CONTAINER])
+def test_a_mode_without_a_network_asks_for_none(mode: Mode) -> None:
+    with pytest.raises(ValueError, match="no network of its own"):
+        network_request(mode)
+
+
+@pytest.mark.parametrize("options", [{}, {"parent": "eth0"}, {"subnet": "10.213.0.0/24"}])
+def test_macvlan_needs_a_parent_and_a_subnet(options: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="parent link of the machine and a subnet"):
+        network_request(Mode.MACVLAN, **options)
+
+
+def test_a_free_subnet_avoids_what_is_taken_and_passes_over_nonsense() -> None:
+    assert free_subnet([]) == "10.213.0.0/24"
+    assert free_subnet(["10.213.0.7/23", "nonsense", "2001:db8::/32", ""]) == "10.213.2.0/24"
+    with pytest.raises(ValueError, match="remove networks"):
+        free_subnet(["10.0.0.0/8"])
+
+
+@given(st.lists(st.integers(0, 255), max_size=200))
+def test_a_free_subnet_never_overlaps(third: list[int]) -> None:
+    taken = [f"10.213.{one}.0/24" for one in third]
+    free = ipaddress.ip_network(free_subnet(taken))
+    assert not any(free.overlaps(ipaddress.ip_network(one)) for one in taken)
+
+
+def test_warnings_about_limits_that_nobody_asked_for_are_left_out() -> None:
+    ours = "Your kernel does not support swap limit capabilities or the cgroup is not mounted."
+    theirs = "Published ports are discarded when using host network mode"
+    assert warnings_about_the_arm([ours, theirs]) == (theirs,)

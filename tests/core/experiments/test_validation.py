@@ -1,0 +1,259 @@
+"""What a person may type wrong, and what is not ours to refuse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.core.experiments.launch import published
+from dashboard.core.experiments.validation import (
+    MAX_ARMS,
+    parse_add_host,
+    parse_command,
+    parse_environment,
+    parse_publish,
+    parse_sysctls,
+    problems,
+)
+from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode, Publish
+
+WEB = ArmSpec("web", Mode.BRIDGE)
+
+
+def experiment(*arms: ArmSpec, **changes: Any) -> ExperimentSpec:
+    return replace(ExperimentSpec("Title", "nginx", 80, arms or (WEB,)), **changes)
+
+
+def fields(*arms: ArmSpec, **changes: Any) -> list[tuple[str | None, str]]:
+    return [(one.arm, one.field) for one in problems(experiment(*arms, **changes))]
+
+
+def test_a_sensible_experiment_has_no_problems() -> None:
+    arms = (
+        ArmSpec("host", Mode.HOST, publish=(Publish(80, 8080),)),
+        ArmSpec("bridge", Mode.BRIDGE, image="ghcr.example:5000/team/nginx:1.27", publish_all=True),
+        ArmSpec("own", Mode.USER_BRIDGE, dns=("2001:db8::53",), add_host=("a:host-gateway", "b=[::1]", "c:::1")),
+        ArmSpec("guest", Mode.CONTAINER, target="own", command=("sleep", "60"), environment={"A": "=x"}),
+    )
+    assert problems(experiment(*arms, names=("example.org", "web."))) == ()
+
+
+@pytest.mark.parametrize(
+    "arm",
+    [
+        ArmSpec("guest", Mode.CONTAINER, target="web", publish=(Publish(80, 80),), dns=("192.0.2.1",), hostname="x"),
+        ArmSpec("host", Mode.HOST, sysctls={"net.ipv4.ip_forward": "1"}, publish=(Publish(80, 80),)),
+        ArmSpec("none", Mode.NONE, publish=(Publish(80, 80),), publish_all=True),
+        ArmSpec("taken", Mode.BRIDGE, publish=(Publish(80, 80), Publish(81, 80))),
+        ArmSpec("image", Mode.BRIDGE, image="no-such-image:0"),
+    ],
+)
+def test_what_docker_itself_refuses_or_discards_is_left_to_docker(arm: ArmSpec) -> None:
+    assert problems(experiment(WEB, arm)) == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"port": 0}, "port"),
+        ({"port": 65536}, "port"),
+        ({"port": -1}, "port"),
+        ({"publish": (Publish(0),)}, "publish"),
+        ({"publish": (Publish(80, 65536),)}, "publish"),
+        ({"publish": (Publish(80, -1),)}, "publish"),
+        ({"publish": (Publish(80, 80, "icmp"),)}, "publish"),
+        ({"publish": (Publish(80, 80, "tcp", "example.org"),)}, "publish"),
+        ({"publish": (Publish(80, 80, "tcp", "fe80::1%eth0"),)}, "publish"),
+        ({"image": ""}, "image"),
+        ({"image": "UPPER"}, "image"),
+        ({"image": "nginx --privileged"}, "image"),
+        ({"image": "-v"}, "image"),
+        ({"hostname": "a" * 64}, "hostname"),
+        ({"hostname": "a" * 40 + "." + "b" * 40}, "hostname"),
+        ({"hostname": "under_score"}, "hostname"),
+        ({"hostname": "-x"}, "hostname"),
+        ({"hostname": "a..b"}, "hostname"),
+        ({"dns": ("example.org",)}, "dns"),
+        ({"dns": ("",)}, "dns"),
+        ({"add_host": ("name",)}, "add_host"),
+        ({"add_host": (":192.0.2.1",)}, "add_host"),
+        ({"add_host": ("name:nowhere",)}, "add_host"),
+        ({"environment": {"": "1"}}, "environment"),
+        ({"environment": {"A=B": "1"}}, "environment"),
+        ({"environment": {"A B": "1"}}, "environment"),
+        ({"environment": {"A": "\0"}}, "environment"),
+        ({"environment": {"A": "x" * 5000}}, "environment"),
+        ({"environment": {f"A{n}": "" for n in range(101)}}, "environment"),
+        ({"sysctls": {"nodots": "1"}}, "sysctls"),
+        ({"sysctls": {"net.ipv4.ip_forward=1": "1"}}, "sysctls"),
+        ({"sysctls": {"../kernel.x": "1"}}, "sysctls"),
+        ({"user": "root --privileged"}, "user"),
+        ({"user": ":"}, "user"),
+        ({"command": ("a\0b",)}, "command"),
+        ({"command": ("x" * 5000,)}, "command"),
+        ({"key": "a/b"}, "key"),
+        ({"key": ""}, "key"),
+        ({"key": "x" * 64}, "key"),
+        ({"key": "-a"}, "key"),
+    ],
+)
+def test_a_malformed_value_is_one_problem_at_its_field(changes: dict[str, Any], field: str) -> None:
+    arm = replace(WEB, **changes)
+    assert fields(arm) == [(arm.key, field)]
+    (problem,) = problems(experiment(arm))
+    assert problem.sentence.endswith((".", "…"))
+    assert len(problem.sentence) < 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"arms": ()}, "arms"),
+        ({"arms": tuple(ArmSpec(f"a{n}", Mode.NONE) for n in range(MAX_ARMS + 1))}, "arms"),
+        ({"port": 0}, "port"),
+        ({"title": "x" * 201}, "title"),
+        ({"title": "\0"}, "title"),
+        ({"names": ("not a name",)}, "names"),
+        ({"names": ("",)}, "names"),
+    ],
+)
+def test_a_problem_of_the_whole_experiment_has_no_arm(changes: dict[str, Any], field: str) -> None:
+    assert fields(**changes) == [(None, field)]
+
+
+@pytest.mark.parametrize(
+    ("arms", "words"),
+    [
+        ((ArmSpec("a", Mode.CONTAINER),), "name another arm"),
+        ((ArmSpec("a", Mode.CONTAINER, target="a"),), "cannot share its own"),
+        ((ArmSpec("a", Mode.CONTAINER, target="b"),), "There is no arm “b”"),
+        (
+            (
+                ArmSpec("a", Mode.CONTAINER, target="b"),
+                ArmSpec("b", Mode.CONTAINER, target="c"),
+                ArmSpec("c", Mode.NONE),
+            ),
+            "shares a namespace itself",
+        ),
+        ((ArmSpec("a", Mode.HOST, target="b"), ArmSpec("b", Mode.HOST)), "Only mode container has a target"),
+    ],
+)
+def test_whose_namespace_is_shared_must_be_clear(arms: tuple[ArmSpec, ...], words: str) -> None:
+    (problem,) = problems(experiment(*arms))
+    assert (problem.arm, problem.field) == ("a", "target")
+    assert words in problem.sentence
+
+
+def test_two_arms_that_share_each_others_namespace_are_both_problems() -> None:
+    arms = (ArmSpec("a", Mode.CONTAINER, target="b"), ArmSpec("b", Mode.CONTAINER, target="a"))
+    assert fields(*arms) == [("a", "target"), ("b", "target")]
+
+
+def test_two_arms_of_one_name_are_told_apart_by_nobody() -> None:
+    assert fields(WEB, WEB) == [("web", "key")]
+
+
+@pytest.mark.parametrize(
+    ("text", "publish"),
+    [
+        ("80", Publish(80)),
+        (" 8080:80 ", Publish(80, 8080)),
+        ("8080:80/udp", Publish(80, 8080, "udp")),
+        ("8080:80/TCP", Publish(80, 8080)),
+        ("127.0.0.1:8080:80", Publish(80, 8080, "tcp", "127.0.0.1")),
+        ("127.0.0.1::80", Publish(80, 0, "tcp", "127.0.0.1")),
+        ("[::1]:8080:80", Publish(80, 8080, "tcp", "::1")),
+    ],
+)
+def test_a_port_is_read_as_docker_reads_it(text: str, publish: Publish) -> None:
+    assert parse_publish(text) == publish
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "0", "65536", "a", "80:", ":", "80:0", "0:80", "80/", "80/icmp", "example.org:80:80", "1:2:3:4", "٨٠", "8 0"],
+)
+def test_a_port_that_is_none_is_refused_with_a_sentence(text: str) -> None:
+    with pytest.raises(ValueError, match=r"\.$"):
+        parse_publish(text)
+
+
+@given(
+    st.builds(
+        Publish,
+        st.integers(1, 65535),
+        st.integers(0, 65535),
+        st.sampled_from(["tcp", "udp", "sctp"]),
+        st.one_of(st.just(""), st.ip_addresses().map(str).filter(lambda text: "%" not in text)),
+    )
+)
+def test_every_mapping_survives_being_written_and_read(publish: Publish) -> None:
+    assert parse_publish(published(publish)) == publish
+
+
+def test_environment_sysctls_and_hosts_are_one_per_line() -> None:
+    assert parse_environment("A=1\n\n B =x=y\n") == {"A": "1", "B": "x=y"}
+    assert parse_sysctls("net.ipv4.ip_forward = 1\n") == {"net.ipv4.ip_forward": "1"}
+    assert parse_add_host("a:192.0.2.1\n\n  b:host-gateway ") == ("a:192.0.2.1", "b:host-gateway")
+    assert parse_command("sh -c 'echo  hi'") == ("sh", "-c", "echo  hi")
+
+
+@pytest.mark.parametrize(
+    ("parse", "text"),
+    [
+        (parse_environment, "A"),
+        (parse_environment, "=1"),
+        (parse_sysctls, "x=1"),
+        (parse_sysctls, "net.ipv4.ip_forward"),
+        (parse_add_host, "name"),
+        (parse_add_host, "name:nowhere"),
+        (parse_command, "sh -c 'open"),
+        (parse_command, "a\0b"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_refused_with_a_sentence(parse: Any, text: str) -> None:
+    with pytest.raises(ValueError, match=r"\.$"):
+        parse(text)
+
+
+@given(st.sampled_from([parse_publish, parse_environment, parse_sysctls, parse_add_host, parse_command]), st.text())
+def test_no_text_breaks_a_parser(parse: Any, text: str) -> None:
+    try:
+        parse(text)
+    except ValueError as error:
+        assert str(error).endswith(".")  # noqa: PT017  either outcome is right
+
+
+words = st.text(max_size=40)
+
+
+@given(
+    st.lists(
+        st.builds(
+            ArmSpec,
+            key=words,
+            mode=st.sampled_from(list(Mode)),
+            image=words,
+            target=st.none() | words,
+            command=st.lists(words, max_size=2).map(tuple),
+            port=st.integers(),
+            publish=st.lists(st.builds(Publish, st.integers(), st.integers(), words, words), max_size=2).map(tuple),
+            environment=st.dictionaries(words, words, max_size=2),
+            hostname=words,
+            dns=st.lists(words, max_size=2).map(tuple),
+            add_host=st.lists(words, max_size=2).map(tuple),
+            sysctls=st.dictionaries(words, words, max_size=2),
+            user=words,
+        ),
+        max_size=4,
+    ).map(tuple),
+    words,
+)
+def test_whatever_is_typed_ends_in_sentences(arms: tuple[ArmSpec, ...], name: str) -> None:
+    for problem in problems(ExperimentSpec("t", "nginx", 80, arms, (name,))):
+        assert problem.sentence
+        assert len(problem.sentence) < 400

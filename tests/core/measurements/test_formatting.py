@@ -1,0 +1,161 @@
+"""Figures in words: the same as in the browser."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.measurements.formatting import (
+    NOTHING,
+    dash_of,
+    fixed,
+    micros,
+    mode_of,
+    moment_of,
+    say_duration,
+    say_interval,
+    say_micros,
+    say_offset,
+    say_rate,
+    signed,
+)
+
+VECTORS = json.loads((Path(__file__).resolve().parents[2] / "js/measure_vectors.json").read_text())
+
+
+def test_figures_are_those_of_the_browser() -> None:
+    assert [micros(value) for value, _text in VECTORS["micros"]] == [text for _, text in VECTORS["micros"]]
+    assert [signed(value) for value, _text in VECTORS["signed"]] == [text for _, text in VECTORS["signed"]]
+
+
+def test_a_columns_mode_is_that_of_its_key_unless_it_is_told() -> None:
+    assert mode_of("bridge-2") == "bridge"
+    assert mode_of("user-bridge") == "user-bridge"
+    assert mode_of("web") == "machine"
+    assert mode_of("web", {"web": "macvlan"}) == "macvlan"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(870.4e6, "870 MB/s"), (1e9, "1.00 GB/s"), (3.214e9, "3.21 GB/s"), (None, "")]
+)
+def test_throughput_is_said_in_its_unit(value: float | None, text: str) -> None:
+    assert say_rate(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (2.5, "3"),
+        (-2.5, "-3"),
+        (1e300, "1.00e+300"),
+        (999_999_999_999_999.0, "999999999999999"),
+        (1e15, "1.00e+15"),
+        (-1e300, "-1.00e+300"),
+    ],
+)
+def test_a_half_goes_up_and_nonsense_is_survived(value: float, text: str) -> None:
+    assert fixed(value, 0) == text
+
+
+def test_an_interval_has_signs() -> None:
+    assert say_interval((-1.0, 2.0)) == "[\N{MINUS SIGN}1.0, +2.0]"
+    assert say_interval(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "dash"),
+    [
+        ("published-proxy-ipv6", "proxy"),
+        ("published-dnat", "dnat"),
+        ("container-to-container", "between"),
+        ("loopback", ""),
+        ("what is it", ""),
+    ],
+)
+def test_a_way_has_a_dash_of_its_own(path: str, dash: str) -> None:
+    assert dash_of(path) == dash
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(1.5e9, "2017-07-14"), (-1e300, "1970-01-01"), (1e300, "9999-12-31"), (253402300800.0, "9999-12-31")],
+)
+def test_a_moment_is_one_that_the_calendar_has(seconds: float, text: str) -> None:
+    assert f"{moment_of(seconds):%Y-%m-%d}" == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-5, "0 s"),
+        (0.9, "0 s"),
+        (59.9, "59 s"),
+        (60, "1 min 0 s"),
+        (134, "2 min 14 s"),
+        (3599, "59 min 59 s"),
+        (3600, "1 h 0 min"),
+        (11_159, "3 h 5 min"),
+        (86_399, "23 h 59 min"),
+        (86_400, "1 d 0 h"),
+        (190_799, "2 d 4 h"),
+    ],
+)
+def test_a_duration_has_its_two_largest_units(seconds: float, text: str) -> None:
+    assert say_duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-1, "0.000"),
+        (0.0814, "0.081"),
+        (9.999, "9.999"),
+        (10, "10.0"),
+        (132.74, "132.7"),
+        (599.94, "599.9"),
+        (600, "10:00"),
+        (1205, "20:05"),
+        (3599, "59:59"),
+        (3600, "1:00:00"),
+        (12_005, "3:20:05"),
+    ],
+)
+def test_an_offset_has_fewer_decimals_the_longer_it_is(seconds: float, text: str) -> None:
+    assert say_offset(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""),
+        ("not timed", ""),
+        (18.4, "18 µs"),
+        (999.4, "999 µs"),
+        (1000, "1.0 ms"),
+        (1949, "1.9 ms"),
+        (999_940, "999.9 ms"),
+        (1_000_000, "1.00 s"),
+        (2_041_000, "2.04 s"),
+    ],
+)
+def test_a_time_is_shown_in_the_largest_unit_that_leaves_a_whole_part(value: float | str | None, text: str) -> None:
+    assert say_micros(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "with_sign"),
+    [(0.04, "0.0", "0.0"), (0.06, "0.1", "+0.1"), (-999.9, "-999.9", "\N{MINUS SIGN}999.9"), (1000.4, "1000", "+1000")],
+)
+def test_a_column_of_times_has_one_decimal_below_a_thousand(value: float, text: str, with_sign: str) -> None:
+    assert (micros(value), signed(value)) == (text, with_sign)
+
+
+def test_nothing_measured_is_a_dash() -> None:
+    assert micros(None) == NOTHING
+
+
+def test_a_given_mode_that_is_unknown_is_the_machines() -> None:
+    assert mode_of("bridge", {"bridge": "vlan"}) == "machine"
+    assert mode_of("host", {"bridge": "macvlan"}) == "host"

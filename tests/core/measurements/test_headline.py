@@ -1,0 +1,141 @@
+"""dashboard.core.measurements.headline."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.core.measurements.headline import Headline, write_headline
+from dashboard.core.measurements.measurement import (
+    ComparisonResult,
+    Environment,
+    Measurement,
+    Probe,
+    SeriesResult,
+    Stop,
+)
+
+Interval = tuple[float, float]
+
+
+def make_series(label: str, n: int = 1000, probe: Probe = Probe.TCP_RR) -> SeriesResult:
+    column, path = label.split("/")
+    return SeriesResult(column, path, probe, n, 20.0, 25.0, 40.0, 90.0, 200.0, 21.0, key=f"{label}/{probe}")
+
+
+def make_comparison(
+    baseline: str, other: str, ends: Interval | None, verdict: str = "", cause: str = "", probe: Probe = Probe.TCP_RR
+) -> ComparisonResult:
+    """The verdict follows from the ends unless it is given."""
+    if ends is not None and not verdict:
+        verdict = "slower" if ends[0] > 0 else "faster" if ends[1] < 0 else "inconclusive"
+    middle = None if ends is None else sum(ends) / 2
+    return ComparisonResult(
+        f"{baseline}/{probe}", f"{other}/{probe}", probe, middle, ends, verdict or "inconclusive", "", cause=cause
+    )
+
+
+def make_measurement(
+    baseline: str, others: dict[str, Interval | None], stopped: Stop | None = Stop.TIME, **verdicts: str
+) -> Measurement:
+    """``others`` by label with their intervals; ``verdicts`` by column."""
+    found = [
+        make_comparison(baseline, label, ends, verdicts.get(label.split("/", maxsplit=1)[0], ""))
+        for label, ends in others.items()
+    ]
+    series = tuple(make_series(label) for label in (baseline, *others))
+    return Measurement(Environment(), series, tuple(found), stopped=stopped)
+
+
+LOOPBACK, ADDRESS, DNAT, PROXY = (
+    "host/loopback",
+    "bridge/bridge-address",
+    "bridge/published-dnat",
+    "bridge/published-proxy",
+)
+
+
+def test_docker_proxy_is_named_where_its_least_is_more_than_twice_the_bridges_most() -> None:
+    found = write_headline(make_measurement(LOOPBACK, {ADDRESS: (1.4, 1.6), DNAT: (2.9, 3.3), PROXY: (29.5, 30.2)}))
+    assert found == Headline(
+        "docker-proxy is the cost, not the bridge.",
+        "docker-proxy adds at least 29.5 µs to the median, the way over the bridge without it at most 3.3 µs.",
+        decided=True,
+    )
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {ADDRESS: (1.4, 15.0), PROXY: (29.5, 30.2)},
+        {ADDRESS: (1.4, 1.6), PROXY: (-1.0, 30.0)},
+        {ADDRESS: (1.4, 1.6), PROXY: (29.5, 30.2), "user-bridge/published-proxy": (-5.0, 40.0)},
+        {PROXY: (29.5, 30.2)},
+    ],
+    ids=["the bridge may cost half of it", "the proxy is not proven", "one proxy of two is not", "no way without it"],
+)
+def test_it_is_not_named_where_an_interval_leaves_a_doubt(others: dict[str, Interval | None]) -> None:
+    assert "docker-proxy is the cost" not in write_headline(make_measurement(LOOPBACK, others)).sentence
+
+
+def test_without_host_mode_it_stands_against_the_containers_own_address() -> None:
+    found = write_headline(make_measurement(ADDRESS, {DNAT: (1.0, 2.0), PROXY: (29.5, 30.2)}))
+    assert found.sentence == "docker-proxy is the cost, not DNAT."
+    assert "at most 2.0 µs" in found.evidence
+    alone = write_headline(make_measurement(ADDRESS, {PROXY: (29.5, 30.2)}))
+    assert alone.sentence == "docker-proxy is the cost."
+
+
+def test_the_bridge_alone_against_loopback_has_its_price() -> None:
+    found = write_headline(make_measurement(LOOPBACK, {ADDRESS: (1.4, 1.6), "user-bridge/bridge-address": (1.2, 1.9)}))
+    assert found == Headline("The bridge costs 1.2 to 1.9 µs at the median.", "Every interval lies above zero.", True)
+
+
+def test_no_difference_is_a_finding_with_its_limit() -> None:
+    found = write_headline(make_measurement(LOOPBACK, {"a/x": (-0.1, 0.1), "b/x": (-0.2, 0.05)}, a="same", b="same"))
+    assert found == Headline("No path differs from host/loopback by more than 0.2 µs.", "95 % intervals.", True)
+
+
+def test_blocks_that_do_not_decide_say_so() -> None:
+    found = write_headline(make_measurement(LOOPBACK, {ADDRESS: (-1.0, 3.0)}))
+    assert found == Headline("The blocks do not tell the two paths apart.")
+    more = write_headline(make_measurement(LOOPBACK, {ADDRESS: (-1.0, 3.0), DNAT: (-2.0, 4.0)}))
+    assert more.sentence == "The blocks do not tell these paths apart."
+
+
+def test_one_difference_is_said_with_its_interval_and_cause() -> None:
+    measurement = Measurement(
+        Environment(),
+        (make_series("a/macvlan"), make_series("b/macvlan")),
+        (make_comparison("a/macvlan", "b/macvlan", (-3.0, -2.0), cause="each packet crosses less"),),
+        stopped=Stop.TIME,
+    )
+    expected = Headline("b/macvlan is faster than a/macvlan by 2.0 to 3.0 µs.", "Each packet crosses less.", True)
+    assert write_headline(measurement) == expected
+    assert write_headline(make_measurement("a/x", {"b/x": (1.0, 2.0)})).evidence == ""
+
+
+def test_several_differences_are_counted_and_the_slowest_is_named_only_where_it_stands_apart() -> None:
+    apart = write_headline(make_measurement("a/x", {"b/x": (1.0, 2.0), "c/x": (5.0, 6.0), "d/x": (-1.0, 1.0)}))
+    assert apart.sentence == "Of 3 paths against a/x: 2 slower, 1 not decided."
+    assert apart.evidence == "The slowest is c/x, by 5.0 to 6.0 µs."
+    overlapping = write_headline(make_measurement("a/x", {"b/x": (1.0, 5.5), "c/x": (5.0, 6.0)}))
+    assert overlapping.evidence == ""
+
+
+def test_without_figures_nothing_is_claimed() -> None:
+    assert write_headline(Measurement(Environment(), (), ())) == Headline("Nothing has been measured yet.")
+    failed = Measurement(Environment(), (make_series(LOOPBACK, 0),), (), stopped=Stop.FAILED)
+    assert write_headline(failed).sentence == "Nothing could be measured."
+    alone = Measurement(Environment(), (make_series(LOOPBACK),), (), stopped=Stop.TIME)
+    assert write_headline(alone).sentence.startswith("Only host/loopback was measured")
+    few = write_headline(make_measurement(LOOPBACK, {ADDRESS: None}, None))
+    assert few == Headline("Too few blocks yet: ten pairs are needed for an interval.")
+
+
+def test_of_several_probes_the_first_that_proves_something_speaks() -> None:
+    slow = make_comparison("a/x", "b/x", (1.0, 2.0), probe=Probe.UDP_RR)
+    open_one = make_comparison("a/x", "b/x", (-1.0, 2.0))
+    series = [make_series(label, probe=probe) for probe in (Probe.TCP_RR, Probe.UDP_RR) for label in ("a/x", "b/x")]
+    measurement = Measurement(Environment(), tuple(series), (open_one, slow), stopped=Stop.TIME)
+    assert write_headline(measurement).sentence == "b/x is slower than a/x by 1.0 to 2.0 µs."
+    assert not write_headline(measurement, Probe.TCP_RR).decided

@@ -1,0 +1,117 @@
+"""dashboard.core.measurements.measurement."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.core.experiments.messages import encode
+from dashboard.core.measurements.measurement import (
+    ANSWERED_BY_US,
+    Block,
+    ComparisonResult,
+    Environment,
+    Measurement,
+    Options,
+    Probe,
+    SeriesResult,
+    check_options,
+    no_path_sentence,
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "probe", "words"),
+    [
+        (Options(seconds=0), Probe.TCP_RR, "not 0."),
+        (Options(seconds=86_400), Probe.TCP_RR, "A run takes 0.5 to 3600 seconds, not 86400."),
+        (Options(seconds=math.nan), Probe.TCP_RR, "not nan"),
+        (Options(payload_bytes=-1), Probe.TCP_RR, "1 to 1048576 bytes, not -1"),
+        (Options(payload_bytes=2_000_000), Probe.TCP_RR, "not 2000000"),
+        (Options(payload_bytes=65_508), Probe.UDP_RR, "A datagram carries at most 65507 bytes"),
+        (Options(rate=0), Probe.TCP_RR, "A rate is 1 to 100,000 requests per second, not 0."),
+        (Options(rate=1e9), Probe.TCP_RR, "not 1e+09"),
+        (Options(rate=math.nan), Probe.TCP_RR, "A rate is"),
+        (Options(rate=100), Probe.TCP_STREAM, "it has no rate"),
+        (Options(under_load=True), Probe.HTTP, "not with http"),
+        (Options(under_load=True), Probe.TCP_STREAM, "not with tcp-stream"),
+        (Options(width_us=0), Probe.TCP_RR, "The interval must be a positive number"),
+        (Options(same_within_us=-1), Probe.TCP_RR, "The limit for the same must be"),
+        (Options(timeout_s=0), Probe.TCP_RR, "A request may wait"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(options: Options, probe: Probe, words: str) -> None:
+    said = check_options(options, [probe])
+    assert any(words in one for one in said)
+    assert all(one.endswith(".") for one in said)
+
+
+@pytest.mark.parametrize("probe", Probe)
+def test_the_defaults_suit_every_probe(probe: Probe) -> None:
+    assert check_options(Options(), [probe]) == ()
+    assert Options().payload_of(probe) > 0
+
+
+def test_a_run_needs_a_path_and_not_too_many() -> None:
+    assert check_options(Options(), [Probe.TCP_RR], 0) == ("There is no path to measure.",)
+    assert check_options(Options(), [Probe.TCP_RR], 65) == ("At most 64 series, not 65.",)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "why"),
+    [
+        ([], "no arm runs"),
+        (["a has loopback only", "a has loopback only"], "a has loopback only"),
+        (["1", "2", "3", "4"], "1; 2; 3"),
+    ],
+)
+def test_where_there_is_no_path_it_says_why_and_what_helps(reasons: list[str], why: str) -> None:
+    said = no_path_sentence(reasons)
+    assert said == f"There is no path to measure: {why}. Add an arm in host or bridge mode."
+
+
+numbers = st.floats() | st.integers(-(10**12), 10**12)
+
+
+@given(
+    st.builds(
+        Options,
+        seconds=numbers,
+        payload_bytes=st.integers(),
+        rate=st.none() | numbers,
+        under_load=st.booleans(),
+        width_us=st.none() | numbers,
+        same_within_us=st.none() | numbers,
+        timeout_s=numbers,
+    ),
+    st.sets(st.sampled_from(Probe)),
+)
+def test_any_numbers_get_an_answer(options: Options, probes: set[Probe]) -> None:
+    assert all(isinstance(one, str) for one in check_options(options, list(probes)))
+
+
+def test_a_failed_or_empty_block_does_not_count() -> None:
+    assert Block("a", 0, 0.0, 0.1, n=5).counts
+    assert not Block("a", 0, 0.0, 0.1, n=5, error="It was reset.").counts
+    assert not Block("a", 0, 0.0, 0.1).counts
+
+
+def test_the_shape_that_leaves_the_program_has_the_fields_of_its_contract() -> None:
+    series = SeriesResult("bridge", "published-dnat", Probe.TCP_RR, 1, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+    comparison = ComparisonResult("a", "b", Probe.TCP_RR, 1.5, (1.0, 2.0), "slower", "because")
+    told = msgspec.json.decode(encode(Measurement(Environment(), (series,), (comparison,))))
+    assert told["schema"] == "measurement/1"
+    assert {"schema", "environment", "series", "comparisons"} <= told.keys()
+    wanted = {"column", "path", "probe", "n", "p50_us", "p90_us", "p99_us", "p999_us", "max_us", "mean_us"}
+    assert wanted <= told["series"][0].keys()
+    assert {"baseline", "other", "probe", "delta_us", "ci95_us", "verdict", "reason"} <= told["comparisons"][0].keys()
+    assert told["comparisons"][0]["ci95_us"] == [1.0, 2.0]
+    assert msgspec.json.schema(Measurement)
+
+
+def test_dns_and_http_are_answered_by_others() -> None:
+    assert set(Probe) - ANSWERED_BY_US == {Probe.DNS, Probe.HTTP}

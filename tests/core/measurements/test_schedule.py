@@ -1,0 +1,124 @@
+"""dashboard.core.measurements.schedule."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from itertools import islice
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.core.measurements.measurement import Options, Probe
+from dashboard.core.measurements.schedule import (
+    LEAST_REQUESTS,
+    LONGEST_BLOCK_S,
+    MOST_CONNECTIONS,
+    SHORTEST_BLOCK_S,
+    choose_baselines,
+    choose_cores,
+    make_series,
+    missing_paths,
+    order_of_rounds,
+    plan_blocks,
+    remaining_s,
+    unsuited,
+)
+from dashboard.core.paths.finder import find_paths, resolver_paths
+from tests.core.builders import make_scene
+
+SCENE = make_scene(("host", "bridge", "none"))
+PATHS = find_paths(*SCENE) + resolver_paths(*SCENE)
+
+
+def test_every_round_has_every_series_once_in_an_order_of_its_own() -> None:
+    keys = tuple("abcde")
+    rounds = list(islice(order_of_rounds(keys, 7), 200))
+    assert all(sorted(one) == list(keys) for one in rounds)
+    assert len(set(rounds)) > 60
+    firsts = Counter(one[0] for one in rounds)
+    assert min(firsts.values()) > 20
+
+
+def test_the_recorded_seed_brings_the_same_order_again() -> None:
+    first, again, other = (list(islice(order_of_rounds("abcdef", seed), 20)) for seed in (3, 3, 4))
+    assert first == again != other
+
+
+def test_only_probes_that_suit_a_path_become_series() -> None:
+    keys = {one.key for one in make_series(PATHS, [Probe.TCP_RR])}
+    assert keys == {path.key for path in PATHS if not path.unavailable and path.kind != "resolver"}
+    udp = {one.key for one in make_series(PATHS, [Probe.UDP_RR])}
+    assert udp == {"host/loopback", "host/loopback-ipv6", "bridge/bridge-address"}
+    dns = make_series(PATHS, [Probe.DNS, Probe.DNS])
+    assert {one.path.kind for one in dns} == {"resolver"}
+
+
+def test_several_probes_have_keys_of_their_own_and_baselines_of_their_own() -> None:
+    series = make_series(PATHS, [Probe.TCP_RR, Probe.TCP_CRR])
+    assert len({one.key for one in series}) == len(series)
+    baselines = choose_baselines(series)
+    assert baselines["bridge/published-proxy/tcp-rr"] == "host/loopback/tcp-rr"
+    assert baselines["bridge/published-proxy/tcp-crr"] == "host/loopback/tcp-crr"
+    assert baselines["host/loopback/tcp-rr"] == "host/loopback/tcp-rr"
+
+
+def test_without_loopback_the_next_shortest_way_is_the_baseline() -> None:
+    series = make_series(find_paths(*make_scene(("bridge",))), [Probe.TCP_RR])
+    assert set(choose_baselines(tuple(reversed(series))).values()) == {"bridge/bridge-address"}
+
+
+def test_what_is_missing_is_named_with_its_reason() -> None:
+    missing = {path.key: reason for path, _, reason in missing_paths(PATHS, [Probe.UDP_RR])}
+    assert missing["none/bridge-address"] == "none has loopback only: no interface leads to it"
+    assert missing["bridge/published-dnat"] == "port 80/udp is not published, only tcp"
+    assert not any("resolver" in key for key in missing)
+    resolver = next(path for path in PATHS if path.kind == "resolver")
+    assert unsuited(resolver, Probe.TCP_RR) == "a resolver answers dns only"
+    assert unsuited(PATHS[0], Probe.DNS) == "dns is asked of a resolver"
+
+
+@given(st.floats(0.5, 3600), st.integers(1, 64), st.none() | st.floats(1, 100_000))
+def test_blocks_are_short_but_have_enough_requests(seconds: float, count: int, rate: float | None) -> None:
+    series = [replace(make_series(PATHS, [Probe.TCP_RR])[0], key=str(number)) for number in range(count)]
+    plans = plan_blocks(series, Options(seconds=seconds, rate=rate))
+    assert len(plans) == count
+    for plan in plans.values():
+        least = max(SHORTEST_BLOCK_S, LEAST_REQUESTS / rate if rate else 0)
+        assert least <= plan.seconds <= max(LONGEST_BLOCK_S, least)
+        assert 0 < plan.warmup_s <= 0.02
+
+
+def test_three_seconds_hold_about_thirty_rounds_of_two_series() -> None:
+    series = make_series(PATHS, [Probe.TCP_RR])[:2]
+    plan = plan_blocks(series, Options(seconds=3))[series[0].key]
+    assert 0.03 < plan.seconds < 0.05
+
+
+def test_connections_do_not_fill_the_tracking_table() -> None:
+    series = make_series(PATHS, [Probe.TCP_CRR])
+    plans = plan_blocks(series, Options(seconds=60))
+    assert sum(one.most for one in plans.values()) * 30 <= MOST_CONNECTIONS
+
+
+@pytest.mark.parametrize(
+    ("allowed", "siblings", "expected"),
+    [
+        ([0], {}, (None, None)),
+        ([0, 1], {}, (0, 1)),
+        ([2, 5], {}, (2, 5)),
+        ([0, 1, 2, 3], {1: frozenset({3})}, (1, 2)),
+        ([0, 1, 2], {1: frozenset({2})}, (1, 0)),
+        ([0, 1], {0: frozenset({1})}, (0, 1)),
+    ],
+)
+def test_client_and_responder_get_cores_that_share_nothing_if_it_can_be_helped(
+    allowed: list[int], siblings: dict[int, frozenset[int]], expected: tuple[int | None, int | None]
+) -> None:
+    assert choose_cores(allowed, siblings) == expected
+
+
+def test_the_remaining_time_is_never_negative() -> None:
+    assert remaining_s(Options(seconds=3), 1) == 2
+    assert remaining_s(Options(seconds=3), 9) == 0

@@ -1,0 +1,214 @@
+"""dashboard.core.paths.finder, on scenes as Docker 26 wires them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dashboard.core.experiments.messages import ArmStatus, PublishedPort
+from dashboard.core.namespaces.state import Interface, NamespaceState, Resolver
+from dashboard.core.paths.finder import cause_between, find_paths, resolver_paths
+from dashboard.core.paths.model import Path, PathKind
+from tests.core.builders import MACHINE, Columns, States, make_address, make_ports, make_scene
+
+
+def found(columns: Columns, states: States) -> dict[str, Path]:
+    """By key; each only once."""
+    paths = find_paths(columns, states)
+    by_key = {one.key: one for one in paths}
+    assert len(by_key) == len(paths)
+    return by_key
+
+
+def with_link(state: NamespaceState, kind: str, *more: str) -> NamespaceState:
+    """Further addresses on the links of a kind."""
+
+    def add(one: Interface) -> Interface:
+        return replace(one, addresses=(*one.addresses, *(make_address(text, 64) for text in more)))
+
+    return replace(state, interfaces=tuple(add(one) if one.kind == kind else one for one in state.interfaces))
+
+
+def test_each_way_to_host_and_bridge_is_named_with_its_hops() -> None:
+    paths = found(*make_scene(("host", "bridge")))
+    told = {key: (one.target, one.hops) for key, one in paths.items() if not one.unavailable}
+    inner = ("docker0", "veth0000021", "eth0")
+    assert told == {
+        "host/loopback": ("127.0.0.1:80", ("lo",)),
+        "host/loopback-ipv6": ("[::1]:80", ("lo",)),
+        "bridge/bridge-address": ("172.17.0.2:80", inner),
+        "bridge/published-proxy": ("127.0.0.1:8081", ("lo", "docker-proxy :8081 (user space)", *inner)),
+        "bridge/published-proxy-ipv6": ("[::1]:8081", ("lo", "docker-proxy :8081 (user space)", *inner)),
+        "bridge/published-dnat": ("192.0.2.2:8081", ("DNAT 192.0.2.2:8081 → 172.17.0.2:80", *inner)),
+    }
+    assert all(one.client == MACHINE for one in paths.values() if not one.unavailable)
+
+
+def test_only_a_published_port_fixes_the_port_of_the_program_behind_it() -> None:
+    paths = found(*make_scene(("host", "bridge")))
+    fixed = {key: one.server_port for key, one in paths.items() if one.fixed}
+    assert fixed == dict.fromkeys(
+        ("bridge/published-proxy", "bridge/published-proxy-ipv6", "bridge/published-dnat"), 80
+    )
+    assert paths["bridge/bridge-address"].udp_port == 80
+    assert paths["bridge/published-dnat"].udp_port == 0
+
+
+@pytest.mark.parametrize(
+    ("modes", "key", "words"),
+    [
+        (("host", "bridge"), "host/published-dnat", "the Engine discarded -p"),
+        (("none", "bridge"), "none/bridge-address", "none has loopback only"),
+        (("macvlan", "bridge"), "macvlan/bridge-address", "macvlan is a macvlan on eth0: the kernel passes nothing"),
+        (("bridge",), "bridge/container-to-container", "no second container on the default bridge"),
+        (("user-bridge",), "user-bridge/container-to-container", "no second container on the network"),
+    ],
+)
+def test_a_path_that_does_not_exist_has_its_reason(modes: tuple[str, ...], key: str, words: str) -> None:
+    path = found(*make_scene(modes))[key]
+    assert words in path.unavailable
+    assert (path.address, path.target) == ("", "")
+
+
+def test_nothing_is_published_without_p() -> None:
+    paths = found(*make_scene(("bridge",), publish=None))
+    assert paths["bridge/published-dnat"].unavailable == "bridge publishes no port"
+    assert paths["bridge/published-proxy"].unavailable == "bridge publishes no port"
+
+
+def test_the_proxy_is_a_path_only_where_it_was_seen_to_listen() -> None:
+    columns, states = make_scene(("bridge",))
+    quiet = tuple(one for one in states[MACHINE].listeners if one.process != "docker-proxy")
+    states[MACHINE] = replace(states[MACHINE], listeners=quiet)
+    assert "nothing that was seen listens there" in found(columns, states)["bridge/published-proxy"].unavailable
+    taken = tuple(replace(one, port=8080, process="dockerd") if one.process == "sshd" else one for one in quiet)
+    states[MACHINE] = replace(states[MACHINE], listeners=taken)
+    assert "dockerd holds the port" in found(columns, states)["bridge/published-proxy"].unavailable
+
+
+def test_a_port_published_on_loopback_has_no_dnat() -> None:
+    columns, states = make_scene(("bridge",))
+    columns = (columns[0], replace(columns[1], published=make_ports(8080, 80, "127.0.0.2")))
+    paths = found(columns, states)
+    assert paths["bridge/published-proxy"].target == "127.0.0.2:8080"
+    assert paths["bridge/published-dnat"].unavailable == "published on 127.0.0.2 only"
+
+
+def test_a_port_published_on_one_address_is_asked_there() -> None:
+    columns, states = make_scene(("bridge",))
+    columns = (columns[0], replace(columns[1], published=make_ports(8080, 80, "192.0.2.2")))
+    paths = found(columns, states)
+    assert paths["bridge/published-dnat"].target == "192.0.2.2:8080"
+    assert "bridge/published-proxy" not in paths
+
+
+def test_udp_leads_through_where_it_is_published_too() -> None:
+    columns, states = make_scene(("bridge",))
+    both = (*make_ports(8080), PublishedPort(80, "udp", "0.0.0.0", 8085))
+    columns = (columns[0], replace(columns[1], published=both))
+    assert found(columns, states)["bridge/published-dnat"].udp_port == 8085
+    assert found(columns, states)["bridge/published-proxy-ipv6"].udp_port == 0
+
+
+def test_ipv6_is_measured_where_there_is_one() -> None:
+    columns, states = make_scene(("bridge",))
+    states["bridge"] = with_link(states["bridge"], "veth", "fd00:17::2")
+    machine = with_link(states[MACHINE], "physical", "2001:db8::2")
+    states[MACHINE] = with_link(machine, "bridge", "fd00:17::1")
+    paths = found(columns, states)
+    assert paths["bridge/bridge-address-ipv6"].target == "[fd00:17::2]:80"
+    assert paths["bridge/published-dnat-ipv6"].target == "[2001:db8::2]:8080"
+    assert paths["bridge/published-dnat-ipv6"].hops[0] == "DNAT [2001:db8::2]:8080 → [fd00:17::2]:80"
+
+
+def test_a_second_container_on_a_network_opens_the_way_between_the_two() -> None:
+    columns, states = make_scene(("bridge", "user-bridge"))
+    columns = (*columns, replace(columns[2], key="second", title="second"))
+    second = states["user-bridge"]
+    states["second"] = replace(
+        second,
+        netns=second.netns + 7,
+        interfaces=tuple(
+            replace(one, addresses=(make_address("172.20.0.3", 16),)) if one.name == "eth0" else one
+            for one in second.interfaces
+        ),
+    )
+    columns = (*columns[:3], replace(columns[3], networks={next(iter(columns[2].networks)): "172.20.0.3"}))
+    paths = found(columns, states)
+    way = paths["second/container-to-container"]
+    assert (way.client, way.server, way.address) == ("user-bridge", "second", "172.20.0.3")
+    assert way.host_name
+    assert way.title.endswith(", by name")
+    assert way.hops[0] == "eth0"
+    assert "br-user-bridge" in way.hops
+    assert paths["user-bridge/container-to-container"].client == "second"
+
+
+def test_a_shared_namespace_has_its_own_loopback() -> None:
+    way = found(*make_scene(("bridge", "container")))["container/shared-namespace"]
+    assert (way.client, way.server, way.target, way.hops) == ("bridge", "container", "127.0.0.1:80", ("lo",))
+
+
+def test_what_shares_the_machine_by_another_container_is_on_loopback() -> None:
+    paths = found(*make_scene(("host", "container")))
+    assert "container/shared-namespace" not in paths
+    assert paths["container/loopback"].client == MACHINE
+
+
+def test_without_the_machine_only_ways_between_containers_are_left() -> None:
+    columns, states = make_scene(("bridge", "container"))
+    del states[MACHINE]
+    assert {one.kind for one in find_paths(columns, states) if not one.unavailable} == {PathKind.SHARED_NAMESPACE}
+
+
+def test_an_arm_that_does_not_run_has_no_paths() -> None:
+    columns, states = make_scene(("host", "bridge"))
+    columns = (*columns[:2], replace(columns[2], status=ArmStatus.EXITED))
+    assert {one.server for one in find_paths(columns, states)} == {"host"}
+    assert {one.server for one in resolver_paths(columns, states)} == {MACHINE, "host"}
+
+
+def test_each_column_asks_its_own_resolver() -> None:
+    columns, states = make_scene(("host", "user-bridge"))
+    states["host"] = replace(states["host"], resolver=Resolver())
+    paths = {one.key: one for one in resolver_paths(columns, states)}
+    assert (paths["user-bridge/resolver"].address, paths["user-bridge/resolver"].udp_port) == ("127.0.0.11", 53)
+    assert paths["host/resolver"].unavailable == "host has no name server in its resolv.conf"
+
+
+@pytest.mark.parametrize(
+    ("baseline", "other", "words"),
+    [
+        ("host/loopback", "bridge/published-proxy", "docker-proxy copies each byte in user space"),
+        ("bridge/published-dnat", "bridge/published-proxy", "docker-proxy copies each byte in user space"),
+        ("bridge/published-proxy", "host/loopback", "without docker-proxy:"),
+        ("host/loopback", "bridge/bridge-address", "crosses docker0, veth0000021, eth0 into another network stack"),
+        ("bridge/bridge-address", "bridge/published-dnat", "each packet's address is translated"),
+        ("bridge/published-dnat", "bridge/bridge-address", "the baseline's way is longer: each packet's address"),
+        ("host/loopback", "host/loopback-ipv6", ""),
+        ("container/shared-namespace", "host/loopback", ""),
+    ],
+)
+def test_a_cause_is_named_where_the_hops_prove_it(baseline: str, other: str, words: str) -> None:
+    paths = found(*make_scene(("host", "bridge", "container")))
+    paths |= found(*make_scene(("bridge", "container")))
+    paths |= found(*make_scene(("host", "bridge")))
+    said = cause_between(paths[baseline], paths[other])
+    assert words in said
+    assert bool(words) == bool(said)
+
+
+def test_on_a_machine_without_a_way_out_the_bridges_own_address_is_translated_too() -> None:
+    columns, states = make_scene(("bridge",))
+    machine = states[MACHINE]
+    links = tuple(one for one in machine.interfaces if one.kind in {"loopback", "bridge", "veth"})
+    states[MACHINE] = replace(machine, interfaces=links, routes=())
+    assert found(columns, states)["bridge/published-dnat"].target == "172.17.0.1:8080"
+    states[MACHINE] = replace(
+        machine,
+        routes=(),
+        interfaces=tuple(one if one.kind != "bridge" else replace(one, addresses=()) for one in links),
+    )
+    why = found(columns, states)["bridge/published-dnat"].unavailable
+    assert why == "the machine has no address besides loopback"

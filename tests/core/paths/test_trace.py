@@ -1,0 +1,212 @@
+"""Which hops a request took, decided from what was read around it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.core.paths.conntrack import read_entries
+from dashboard.core.paths.model import Cable
+from dashboard.core.paths.trace import Counts, Held, HopKind, Look, Seen, Sight, counterpart, read_trace
+from dashboard.core.paths.try_paths import Way
+from tests.core.builders import make_interface
+from tests.core.paths.test_nat_rules import IPTABLES, NFT, risen
+
+WAY = Way("published-dnat", "A way", "machine", "bridge", "192.0.2.2", 8080)
+CABLE = Cable(
+    make_interface("docker0", 3, "bridge", addresses=("172.17.0.1/16",)),
+    make_interface("veth1", 7, "veth", master="docker0", peer="if2"),
+    make_interface("eth0", 2, "veth", peer="if7", addresses=("172.17.0.2/16",)),
+)
+CLIENT, INSIDE = "192.0.2.2:50", "172.17.0.2:80"
+PROXY = (Held("docker-proxy", 7, "127.0.0.1:8080", "127.0.0.1:50"), Held("docker-proxy", 7, "172.17.0.1:60", INSIDE))
+NGINX = Held("nginx", 9, INSIDE, CLIENT)
+
+
+def entry(source: str, to: str, back: str = "", back_to: str = "") -> Any:
+    ends = [one.split(":") for one in (source, to, back or to, back_to or source)]
+    (a, ap), (b, bp), (c, cp), (d, dp) = ends
+    return read_entries(
+        [f"tcp 6 9 ESTABLISHED src={a} dst={b} sport={ap} dport={bp} src={c} dst={d} sport={cp} dport={dp}"]
+    )
+
+
+def looks(rules: list[str] = IPTABLES, after: list[str] | None = None, **links: int) -> dict[str, Any]:
+    """Two looks between which the links carried so many packets each way."""
+    names = ("lo", "docker0", "veth1", "eth0")
+    old = dict.fromkeys(names, Counts(100, 200))
+    new = {name: Counts(100 + links.get(name, 0), 200 + links.get(name, 0)) for name in names}
+    return {"before": Look(tuple(rules), old, old), "after": Look(tuple(after or rules), new, new)}
+
+
+BRIDGED: dict[str, Any] = {"docker0": 5, "veth1": 5, "eth0": 5}
+BASE = Sight(
+    "192.0.2.2:8080", CLIENT, CLIENT, "HTTP 200 OK", own=frozenset({"192.0.2.2", "172.17.0.1"}), cables=(CABLE,)
+)
+DNAT = replace(
+    BASE,
+    served=(NGINX,),
+    entries=entry(CLIENT, "192.0.2.2:8080", INSIDE),
+    **looks(IPTABLES, risen(IPTABLES, "[7:420]", "[8:480]"), **BRIDGED),
+)
+THROUGH_PROXY = replace(
+    BASE,
+    target="127.0.0.1:8080",
+    client="127.0.0.1:50",
+    client_seen="172.17.0.1:60",
+    held=PROXY,
+    entries=entry("127.0.0.1:50", "127.0.0.1:8080") + entry("172.17.0.1:60", INSIDE),
+    **looks(lo=10, **BRIDGED),
+)
+HOST = replace(
+    BASE,
+    target="127.0.0.1:80",
+    client="127.0.0.1:50",
+    client_seen="127.0.0.1:50",
+    shared=True,
+    cables=(),
+    held=(Held("nginx", 9, "127.0.0.1:80", "127.0.0.1:50"),),
+    entries=None,
+    **looks(lo=10),
+)
+NFT_RISEN = risen(NFT, "packets 7 bytes 420", "packets 8 bytes 480")
+MASQUERADED = entry("127.0.0.1:50", "127.0.0.1:8080", INSIDE, "172.17.0.1:50")
+OVER = {"bridge", "veth", "link"}
+
+
+def seen(sight: Sight, what: Seen = Seen.TAKEN) -> set[str]:
+    return {str(one.kind) for one in read_trace(WAY, sight).hops if one.seen is what}
+
+
+@pytest.mark.parametrize(
+    ("sight", "taken", "unknown"),
+    [
+        (DNAT, {"dnat", "conntrack", *OVER}, set()),
+        (replace(DNAT, entries=None), {"dnat", *OVER}, {"conntrack"}),  # by the counter alone
+        (replace(DNAT, entries=None, **looks(NFT, NFT_RISEN, **BRIDGED)), {"dnat", *OVER}, {"conntrack"}),
+        (replace(DNAT, rules_why="no tool"), {"dnat", "conntrack", *OVER}, set()),  # by the entry alone
+        (replace(DNAT, rules_why="no tool", entries=None), OVER, {"dnat", "conntrack"}),
+        (THROUGH_PROXY, {"loopback", "proxy", "conntrack", *OVER}, set()),
+        (replace(THROUGH_PROXY, entries=None), {"loopback", "proxy", *OVER}, {"conntrack"}),
+        # Somebody else's request to the published port: ours is with docker-proxy all the same.
+        (replace(THROUGH_PROXY, entries=None, after=DNAT.after), {"proxy", *OVER}, {"conntrack"}),
+        (HOST, {"loopback"}, {"conntrack"}),
+        (replace(HOST, rules_why="no part of the machine's stack"), {"loopback"}, {"conntrack"}),
+        # To the container's own address.
+        (
+            replace(BASE, target=INSIDE, entries=entry(CLIENT, INSIDE), **looks(**BRIDGED)),
+            {"conntrack", *OVER},
+            set(),
+        ),
+        # Without docker-proxy 127.0.0.1 is translated both ways (--userland-proxy=false).
+        (
+            replace(THROUGH_PROXY, held=(), client_seen="172.17.0.1:50", entries=MASQUERADED, **looks(**BRIDGED)),
+            {"dnat", "masquerade", "conntrack", *OVER},
+            set(),
+        ),
+        # The proxy accepted, and nobody listens inside.
+        (replace(THROUGH_PROXY, held=PROXY[:1], entries=()), {"loopback", "proxy", *OVER}, set()),
+        # A process that is no docker-proxy accepted, and the server saw another: not told.
+        (
+            replace(THROUGH_PROXY, held=(replace(PROXY[0], process="envoy"),), entries=None),
+            {"loopback", *OVER},
+            {"conntrack", "proxy"},
+        ),
+        # Counters that did not rise, or cannot be read.
+        (replace(DNAT, after=replace(DNAT.after, links=DNAT.before.links)), {"dnat", "conntrack", "link"}, set()),
+        # Without an answer a few packets prove nothing, and none prove that nothing passed.
+        (replace(DNAT, answer="", error="reset"), {"dnat", "conntrack"}, OVER),
+        (replace(DNAT, answer="", **looks(docker0=1)), {"conntrack", "dnat"}, {"bridge"}),
+        (replace(DNAT, after=Look(DNAT.after.rules)), {"dnat", "conntrack"}, OVER),
+    ],
+)
+def test_a_hop_is_taken_only_where_something_proves_it(sight: Sight, taken: set[str], unknown: set[str]) -> None:
+    assert seen(sight) == {"client", "server", *taken}
+    assert seen(sight, Seen.UNKNOWN) == unknown
+
+
+def test_the_evidence_is_what_was_read() -> None:
+    hops = {one.kind: one for one in read_trace(WAY, DNAT).hops}
+    assert hops[HopKind.DNAT].evidence[1].startswith("+1 packet: [8:480] -A DOCKER ")
+    assert hops[HopKind.BRIDGE].evidence == ("docker0: 5 received, 5 sent, during the request",)
+    assert hops[HopKind.SERVER].evidence[:2] == (
+        "nginx (9) has 172.17.0.2:80 ← 192.0.2.2:50",
+        "it sees 192.0.2.2:50 as its client",
+    )
+    proxied = {one.kind: one for one in read_trace(WAY, THROUGH_PROXY).hops}
+    assert proxied[HopKind.PROXY].evidence == (
+        "docker-proxy (7) accepted 127.0.0.1:50 at 127.0.0.1:8080",
+        "its second connection: 172.17.0.1:60 → 172.17.0.2:80",
+    )
+    assert len(proxied[HopKind.CONNTRACK].evidence) == 2
+
+
+def test_without_a_connection_nothing_was_taken() -> None:
+    nothing = Sight("192.0.2.2:8080", error="192.0.2.2:8080 refused the connection: nothing listens there.")
+    assert seen(nothing) == set()
+    hops = {one.kind: one for one in read_trace(WAY, nothing).hops}
+    assert "refused" in hops[HopKind.CLIENT].reason
+    assert "no connection stood" in hops[HopKind.CONNTRACK].reason, "the kernel is not to blame"
+
+
+WAYS = {
+    name: Way(name.partition("/")[2], name, "machine", name.partition("/")[0], "192.0.2.2", 80)
+    for name in ("host/loopback", "bridge/published-proxy", "bridge/published-dnat", "bridge/bridge-address")
+}
+INSIDE_WAY = Way("inside", "inside", "bridge", "bridge", "127.0.0.1", 80)
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen", "beside"),
+    [
+        (tuple(WAYS), "host/loopback", "bridge/published-proxy"),
+        (tuple(WAYS), "bridge/published-dnat", "host/loopback"),
+        (("host/loopback", "bridge/bridge-address"), "host/loopback", "bridge/bridge-address"),
+        (("bridge/published-proxy", "bridge/published-dnat"), "bridge/published-dnat", "bridge/published-proxy"),
+        (("host/loopback",), "host/loopback", None),
+    ],
+)
+def test_another_mode_s_path_is_drawn_beside(names: tuple[str, ...], chosen: str, beside: str | None) -> None:
+    missing = Way("published-dnat", "not here", "machine", "none", unavailable="it publishes nothing")
+    found = counterpart((INSIDE_WAY, missing, *(WAYS[one] for one in names)), WAYS[chosen])
+    assert found == (WAYS[beside] if beside else INSIDE_WAY)
+
+
+ENDS = st.sampled_from(["", CLIENT, "127.0.0.1:50", "127.0.0.1:8080", INSIDE, "172.17.0.1:60", "[::1]:80"])
+LOOKS = st.builds(
+    Look,
+    st.sampled_from([(), tuple(IPTABLES), tuple(NFT), tuple(NFT_RISEN), DNAT.after.rules]),
+    *[st.dictionaries(st.sampled_from(["lo", "docker0", "veth1", "eth0"]), st.builds(Counts, *[st.integers(0, 9)] * 2))]
+    * 2,
+)
+HELD = st.lists(
+    st.builds(Held, st.sampled_from(["", "nginx", "docker-proxy"]), st.integers(0, 2), ENDS, ENDS), max_size=4
+)
+
+
+@given(
+    st.builds(
+        Sight,
+        target=ENDS.filter(bool),
+        client=ENDS,
+        client_seen=ENDS,
+        answer=st.sampled_from(["", "HTTP 200 OK"]),
+        error=st.sampled_from(["", "No answer."]),
+        shared=st.booleans(),
+        cables=st.sampled_from([(), (CABLE,)]),
+        before=LOOKS,
+        after=LOOKS,
+        held=HELD.map(tuple),
+        served=HELD.map(tuple),
+        entries=st.sampled_from([None, (), MASQUERADED, DNAT.entries]),
+        rules_why=st.sampled_from(["", "no tool"]),
+    )
+)
+def test_what_was_taken_has_evidence_and_all_else_a_reason(sight: Sight) -> None:
+    hops = read_trace(WAY, sight).hops
+    assert [one.kind for one in hops] == [one for one in HopKind if one in {hop.kind for hop in hops}]
+    assert all(one.evidence if one.seen is Seen.TAKEN else one.reason for one in hops)

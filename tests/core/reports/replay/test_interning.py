@@ -1,0 +1,53 @@
+"""Tables keep each value once; chains can be followed back."""
+
+from __future__ import annotations
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.core.reports.replay.interning import NONE, Chains, Numbers, Table, differences
+
+
+def test_equal_values_have_equal_numbers() -> None:
+    numbers = Numbers()
+    given = [("a", 1), {"x": "1"}, {"x": "2"}, None, ("a", 1), {"x": "1"}, ""]
+    assert [numbers.number(one) for one in given] == [0, 1, 2, 3, 0, 1, 4]
+
+
+def test_a_table_is_written_in_the_order_of_its_numbers() -> None:
+    table = Table()
+    assert [table.number(one) for one in ({"a": [1]}, "text", {"a": [1]})] == [0, 1, 0]
+    assert msgspec.json.encode(table.written()) == b'[{"a":[1]},"text"]'
+    assert len(table) == 2
+
+
+@given(st.lists(st.tuples(st.lists(st.integers(0, 9)).map(tuple), st.integers(0, 99))))
+def test_a_chain_leads_back_to_every_sequence(given: list[tuple[tuple[int, ...], int]]) -> None:
+    chains = Chains()
+    numbers: list[int] = []
+    for items, like in given:
+        numbers.append(chains.number(items, like % (max(numbers) + 1) if numbers and like % 3 else NONE))
+    found: list[list[int]] = []
+    last = 0
+    for back, start, removed, *steps in chains.written():
+        base = found[len(found) - back] if back <= len(found) else []
+        inserted = []
+        for step in steps:
+            last += step
+            inserted.append(last)
+        found.append([*base[:start], *inserted, *base[start + removed :]])
+    assert [tuple(found[number]) for number in numbers] == [items for items, _ in given]
+
+
+def test_a_sequence_that_is_like_another_is_written_as_the_difference() -> None:
+    chains = Chains()
+    first = chains.number((1, 2, 3, 4))
+    assert chains.number((1, 2, 9, 4), first) == 1
+    assert chains.number((1, 2, 3, 4), 1) == first
+    assert chains.written() == [[1, 0, 0, 1, 1, 1, 1], [1, 2, 1, 5]]
+
+
+def test_differences_add_up_again() -> None:
+    assert differences([3, 4, 4, 1]) == [3, 1, 0, -3]
+    assert differences([]) == []

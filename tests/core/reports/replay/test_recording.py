@@ -1,0 +1,208 @@
+"""A track shows at each position what the journal says, and what was seen then."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dashboard.core.diagram.topology import draw
+from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, replay
+from dashboard.core.experiments.messages import ArmStatus
+from dashboard.core.experiments.picture import Picture
+from dashboard.core.namespaces.state import NamespaceState, sorted_state
+from dashboard.core.reports.replay import pictures as replay_pictures
+from dashboard.core.reports.replay import recording as tracks
+from dashboard.core.reports.replay.recording import MOST_MADE, build_track, encode_track, extend
+from tests.core.builders import (
+    Columns,
+    States,
+    end,
+    engine_scenes,
+    generated_scenes,
+    interfaces,
+    listeners,
+    make_address,
+    make_listener,
+    make_route,
+    make_scene,
+    recorded_scene,
+    routes,
+    states,
+)
+from tests.core.replay_reader import Reader
+from tests.core.replay_vectors import FIRST_AT, VECTORS, observe, shown, vectors
+
+
+def assert_shows(reader: Reader, position: int, expected: dict[str, Any]) -> None:
+    """Times are kept to the millisecond, everything else exactly."""
+    found = reader.at(position)
+    if expected["item"] is not None:
+        for name in ("at", "offset_s"):
+            assert found["item"].pop(name) == pytest.approx(expected["item"].pop(name), abs=0.00101, rel=0)
+    assert found == expected
+
+
+@st.composite
+def changed(draw: st.DrawFn, state: NamespaceState) -> NamespaceState:
+    """The state after one thing more or less, or another one altogether."""
+    match draw(
+        st.sampled_from(["listener", "listener", "address", "route", "link", "wire", "way", "hostname", "other"])
+    ):
+        case "listener":
+            items = draw(st.one_of(st.just(state.listeners[1:]), listeners.map(lambda one: (*state.listeners, one))))
+            return sorted_state(replace(state, listeners=items))
+        case "address" if state.interfaces:
+            first, *rest = state.interfaces
+            texts = st.sampled_from(["10.0.0.1", "10.0.0.2", "fe80::9"])
+            found = draw(st.lists(texts, max_size=2, unique=True))
+            first = replace(first, addresses=tuple(make_address(one) for one in found), up=draw(st.booleans()))
+            return sorted_state(replace(state, interfaces=(first, *rest)))
+        case "route":
+            return sorted_state(replace(state, routes=(*state.routes[1:], draw(routes))))
+        case "link":
+            kept = tuple(one for one in state.interfaces if one.index != 7)
+            new = draw(st.one_of(st.just(()), interfaces.map(lambda one: (replace(one, index=7),))))
+            return sorted_state(replace(state, interfaces=(*kept, *new)))
+        case "wire" if any(one.kind == "veth" for one in state.interfaces):
+            master, peer = draw(st.sampled_from([None, "docker0"])), draw(st.sampled_from([None, "if2"]))
+            links = tuple(
+                replace(one, master=master, peer=peer) if one.kind == "veth" else one for one in state.interfaces
+            )
+            return sorted_state(replace(state, interfaces=links))
+        case "way":
+            names = tuple(one.name for one in state.interfaces) or ("eth0",)
+            others = tuple(one for one in state.routes if one.destination != "default")
+            way = (make_route(interface=draw(st.sampled_from(names))),) if draw(st.booleans()) else ()
+            return sorted_state(replace(state, routes=(*others, *way)))
+        case "hostname":
+            return replace(state, hostname=draw(st.sampled_from(["lab-1", "other"])))
+        case _:
+            return draw(states)
+
+
+class History(list[tuple[Columns, States]]):
+    """Observations one after the other."""
+
+    def __repr__(self) -> str:
+        return f"History({[(len(columns), sorted(now)) for columns, now in self]})"
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> History:
+    """Observations, each mostly like the one before it."""
+    columns, now = draw(st.one_of(engine_scenes(), generated_scenes(), st.just(recorded_scene())))
+    found = [(columns, dict(now))]
+    for _ in range(draw(st.integers(1, 9))):
+        what = draw(st.sampled_from(["state", "state", "state", "back", "end", "forget", "nothing"]))
+        if what == "state" and now:
+            group = draw(st.sampled_from(sorted({state.netns for state in now.values()})))
+            sharing = [key for key, state in now.items() if state.netns == group]
+            later = draw(changed(now[sharing[0]]))
+            now = {**now, **dict.fromkeys(sharing[: draw(st.integers(1, 2))], later)}
+        elif what == "back":
+            columns, now = draw(st.sampled_from(found))
+        elif what == "end" and len(columns) > 1:
+            columns = end(columns, columns[-1].key, draw(st.sampled_from([ArmStatus.EXITED, ArmStatus.LOST])))
+        elif what == "forget" and now:
+            gone = draw(st.sampled_from(sorted(now)))
+            now = {key: state for key, state in now.items() if key != gone}
+        found.append((columns, dict(now)))
+    return History(found)
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(histories())
+def test_every_position_shows_what_was_seen_then(observed: History) -> None:
+    entries, seen = observe(observed)
+    reader = Reader(encode_track(build_track(entries)))
+    assert len(reader) == len(entries)
+    for position, (entry, then) in enumerate(zip(entries, seen, strict=True)):
+        view = replay(entries[: position + 1])
+        assert view.states == then.states == observed[position][1]
+        assert_shows(reader, position, shown(view, entry))
+        assert shown(view, entry) == shown(then, entry)
+
+
+@settings(max_examples=20)
+@given(histories(), st.data())
+def test_a_track_that_grew_is_the_one_that_is_made_at_once(observed: History, data: st.DataObject) -> None:
+    entries, _ = observe(observed)
+    cut = data.draw(st.integers(0, len(entries)))
+    grown = extend(build_track(entries[:cut]), entries)
+    assert encode_track(grown) == encode_track(build_track(entries))
+
+
+@settings(max_examples=20)
+@given(histories(), st.data())
+def test_a_track_can_begin_later(observed: History, data: st.DataObject) -> None:
+    entries, _ = observe(observed)
+    cut = data.draw(st.integers(0, len(entries) - 1))
+    reader = Reader(encode_track(build_track(entries[cut:], replay(entries[:cut]), entries[0].at)))
+    assert len(reader) == len(entries) - cut
+    for position, entry in enumerate(entries[cut:]):
+        assert_shows(reader, position, shown(replay(entries[: cut + position + 1]), entry, entries[0].at))
+
+
+def test_nothing_has_no_positions() -> None:
+    reader = Reader(encode_track(build_track([])))
+    assert len(reader) == 0
+    assert reader.raw["first_at"] is None
+
+
+def test_a_journal_without_a_head_shows_none() -> None:
+    reader = Reader(encode_track(build_track([Entry(4, FIRST_AT, Cause(Source.LAB), Facts(), "")])))
+    assert reader.at(0)["experiment"] is None
+    assert reader.at(0)["columns"] == []
+    assert reader.at(0)["item"] is None
+    assert reader.seqs == [4]
+
+
+def test_a_clock_that_was_set_back_is_told_as_it_was() -> None:
+    entries = [Entry(n, FIRST_AT + at, Cause(Source.LAB), Facts(), "x") for n, at in enumerate((0, 5, -3), start=1)]
+    assert Reader(encode_track(build_track(entries))).times == [0, 5000, -3000]
+
+
+def repeating(count: int) -> list[Entry]:
+    """A listener that comes and goes."""
+    columns, found = make_scene()
+    less, more = (
+        found["bridge"],
+        sorted_state(replace(found["bridge"], listeners=(*found["bridge"].listeners, make_listener(9000, "nc", 5000)))),
+    )
+    scenes = [(columns, {**found, "bridge": more if number % 2 else less}) for number in range(count)]
+    return observe(scenes)[0]
+
+
+def test_what_comes_again_is_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Columns] = []
+
+    def counted(columns: Columns, found: States) -> tuple[Picture, Picture]:
+        drawn.append(columns)
+        return draw(columns, found)
+
+    monkeypatch.setattr(replay_pictures, "draw", counted)
+    short, long = (zlib.compress(encode_track(build_track(repeating(count)))) for count in (10, 500))
+    assert len(long) < len(short) + 2500
+    assert len(drawn) == 2  # the listener has no room in the picture: one for each track
+
+
+def test_what_would_take_too_long_ends_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not build_track(repeating(3)).truncated
+    monkeypatch.setattr(tracks, "MOST_MADE", 0)
+    track = build_track(repeating(9))
+    assert track.truncated
+    assert len(track) == 1
+    assert Reader(encode_track(extend(track, repeating(9)))).raw["truncated"] is True
+    assert len(track) == 1
+    assert MOST_MADE > 10 * 10_000
+
+
+def test_the_browser_is_tested_with_what_is_made_here() -> None:
+    kept = msgspec.json.decode(VECTORS.read_bytes())
+    assert kept == vectors(), "python -m tests.core.replay_vectors"

@@ -1,0 +1,87 @@
+"""The frozen form of a report: canonical, hashed, the same after a way through the file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode
+from dashboard.core.reports.model import (
+    ClaimResult,
+    ClaimVerdict,
+    Origin,
+    ReportContent,
+    canonical,
+    clean_tags,
+    decode_content,
+    digest_of,
+    frame,
+    signature_of,
+)
+
+SPEC = ExperimentSpec("nginx", "nginx", 80, (ArmSpec("host", Mode.HOST), ArmSpec("bridge", Mode.BRIDGE)))
+CONTENT = ReportContent(
+    "Host or bridge", 1.5, Origin.CLAIMS, claims=(ClaimResult("dns", "It holds.", "FACTS", ClaimVerdict.HOLDS, ("a",)),)
+)
+
+plain = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+def test_a_content_comes_back_equal_and_writes_the_same_bytes() -> None:
+    content = canonical(CONTENT)
+    assert decode_content(content) == CONTENT
+    assert canonical(decode_content(content)) == content
+
+
+@given(plain)
+def test_canonical_bytes_are_those_of_sorted_compact_json(value: object) -> None:
+    written = canonical(value)
+    assert canonical(msgspec.json.decode(written)) == written
+    assert json.loads(written) == json.loads(json.dumps(value))
+
+
+def test_the_layout_of_a_file_does_not_change_its_hash() -> None:
+    content = canonical(CONTENT)
+    laid_out = json.dumps(json.loads(content), indent=2).encode()
+    assert canonical(msgspec.json.decode(laid_out)) == content
+
+
+def test_the_frame_is_itself_canonical_and_names_the_contents_hash() -> None:
+    content = canonical(CONTENT)
+    file = frame(content)
+    said = json.loads(file)
+    assert said["schema"] == "report/1"
+    assert said["hash"] == "sha256:" + hashlib.sha256(content).hexdigest() == f"sha256:{digest_of(content)}"
+    assert canonical(said) == file
+
+
+def test_the_same_experiment_under_another_title_has_the_same_signature() -> None:
+    assert signature_of(SPEC) == signature_of(replace(SPEC, title="once more"))
+    assert signature_of(SPEC) != signature_of(replace(SPEC, port=8080))
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        (["Lab", " lab ", "two  words"], ("lab", "two words")),
+        (["", "  "], ()),
+        (["x" * 90], ("x" * 40,)),
+        ([str(n) for n in range(20)], tuple(str(n) for n in range(12))),
+    ],
+)
+def test_tags_are_few_short_and_different(typed: list[str], kept: tuple[str, ...]) -> None:
+    assert clean_tags(typed) == kept

@@ -1,0 +1,151 @@
+"""Rows of reports beside each other: what changed is found, and what a launch alone changes is not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import msgspec
+import pytest
+
+from dashboard.core.comparison.rows import compare
+from dashboard.core.diagram.topology import draw
+from dashboard.core.experiments.stream import ExperimentHead, Phase, Snapshot
+from dashboard.core.reports.row_diff import ArmMatch, ChangedRow, list_changes, match_arms
+from tests.core.builders import Columns, States, make_listener, make_scene, with_column
+
+Change = Callable[[Columns, States], tuple[Columns, States]]
+MODES = ("host", "bridge", "none")
+
+
+def show(scene: tuple[Columns, States], identity: str = "7f2a9c") -> Snapshot:
+    columns, states = scene
+    head = ExperimentHead(identity, "nginx", "nginx", 80, Phase.RUNNING, 1.0)
+    wide, narrow = draw(columns, states)
+    return Snapshot(1, head, columns, compare(columns, states), wide, narrow, ())
+
+
+def changes(*snapshots: Snapshot) -> tuple[ChangedRow, ...]:
+    return list_changes(snapshots, match_arms(snapshots))[0]
+
+
+def test_the_same_report_changed_in_nothing() -> None:
+    one = show(make_scene(MODES))
+    found, same = list_changes([one, one], match_arms([one, one]))
+    assert found == ()
+    assert same > 60
+
+
+def relaunched(scene: tuple[Columns, States]) -> tuple[Columns, States]:
+    """The same scene an hour later: other inodes, processes, MAC addresses, veth pairs, ids and names."""
+    text = msgspec.json.encode(list(scene)).decode()
+    text = re.sub(r"02:42:00", "02:42:7e", text)
+    text = re.sub(r"veth(\w+)", r"veth9\1", text)
+    text = re.sub(r'"pid":(\d+)', lambda found: f'"pid":{int(found[1]) + 5000}', text)
+    text = re.sub(r"\b40265(\d+)", r"40271\1", text)
+    text = text.replace("nm-7f2a9c-", "nm-c0ffee-")
+    columns, states = msgspec.json.decode(text, type=tuple[Columns, States])
+    for key in ("bridge", "none"):
+        old = next(one for one in columns if one.key == key).container
+        assert old is not None
+        new = replace(old, id=f"{key.encode().hex()[::-1]:f<64}")
+        columns = tuple(replace(one, container=new) if one.key == key else one for one in columns)
+        states[key] = replace(states[key], hostname=new.id[:12])
+        states = {
+            name: replace(
+                state,
+                hosts=tuple(
+                    replace(entry, names=tuple(one.replace(old.id[:12], new.id[:12]) for one in entry.names))
+                    for entry in state.hosts
+                ),
+                listeners=tuple(
+                    replace(one, container=new.id if one.container == old.id else one.container)
+                    for one in state.listeners
+                ),
+            )
+            for name, state in states.items()
+        }
+    return columns, states
+
+
+def test_another_launch_of_the_same_changes_nothing() -> None:
+    one, other = show(make_scene(MODES)), show(relaunched(make_scene(MODES)), "c0ffee")
+    assert [row for row, before in zip(other.rows, one.rows, strict=True) if row != before]
+    assert changes(one, other) == ()
+
+
+def opened(columns: Columns, states: States) -> tuple[Columns, States]:
+    more = (*states["bridge"].listeners, make_listener(9000, "python3", 77))
+    return columns, states | {"bridge": replace(states["bridge"], listeners=more)}
+
+
+def resolved(columns: Columns, states: States) -> tuple[Columns, States]:
+    old = states["none"].resolver
+    assert old is not None
+    return columns, states | {"none": replace(states["none"], resolver=replace(old, nameservers=("192.0.2.99",)))}
+
+
+def not_published(columns: Columns, states: States) -> tuple[Columns, States]:
+    return with_column(columns, "bridge", published=()), states
+
+
+def renamed_process(columns: Columns, states: States) -> tuple[Columns, States]:
+    listeners = tuple(replace(one, process="caddy") for one in states["bridge"].listeners)
+    return columns, states | {"bridge": replace(states["bridge"], listeners=listeners)}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (opened, {("listeners", "tcp :9000", ("bridge",), "python3 77")}),
+        (resolved, {("dns", "Name servers", ("none",), "192.0.2.99")}),
+        (not_published, {("published", "80/tcp published", ("bridge",), "(discarded)")}),
+        (renamed_process, {("listeners", "tcp :80", ("bridge",), "caddy 4201")}),
+    ],
+)
+def test_what_changed_is_found(change: Change, expected: set[tuple[str, str, tuple[str, ...], str]]) -> None:
+    before, after = show(make_scene(MODES)), show(change(*make_scene(MODES)))
+    found = {(row.section, row.label, row.arms, row.texts[-1]) for row in changes(before, after)}
+    assert expected <= found
+    assert all(set(row.arms) <= {"bridge", "none", "machine", "host"} for row in changes(before, after))
+    assert len(found) <= 2
+
+
+def test_arms_that_change_alike_share_a_row() -> None:
+    columns, states = make_scene(MODES)
+    more = {
+        key: replace(states[key], listeners=(*states[key].listeners, make_listener(9100, "exporter", 5)))
+        for key in ("machine", "host")
+    }
+    (row,) = changes(show((columns, states)), show((columns, states | more)))
+    assert row.arms == ("machine", "host")
+    assert row.texts == ("(nobody listens)", "exporter 5") or row.texts[0] == "–"  # noqa: RUF001
+
+
+def test_three_reports_stand_side_by_side() -> None:
+    one, other = show(make_scene(MODES)), show(opened(*make_scene(MODES)))
+    (row,) = changes(one, other, one)
+    assert row.texts[1] == "python3 77"
+    assert row.texts[0] == row.texts[2]
+
+
+def keys(arms: Sequence[ArmMatch]) -> list[tuple[str | None, ...]]:
+    return [arm.columns for arm in arms]
+
+
+def test_arms_are_matched_by_key_and_mode_then_by_mode_alone() -> None:
+    one = show(make_scene(("host", "bridge")))
+    columns, states = make_scene(("host", "bridge", "none"))
+    renamed = tuple(replace(column, key="web") if column.key == "bridge" else column for column in columns)
+    other = show((renamed, {("web" if key == "bridge" else key): state for key, state in states.items()}))
+    found = match_arms([one, other])
+    assert keys(found) == [("machine", "machine"), ("host", "host"), ("bridge", "web"), (None, "none")]
+    assert [arm.everywhere for arm in found] == [True, True, True, False]
+
+
+def test_an_arm_of_the_same_key_and_another_mode_is_another_arm() -> None:
+    columns, states = make_scene(("host", "bridge"))
+    other = tuple(replace(column, mode="macvlan") if column.key == "bridge" else column for column in columns)
+    found = match_arms([show((columns, states)), show((other, states))])
+    assert keys(found)[-2:] == [("bridge", None), (None, "bridge")]

@@ -1,0 +1,205 @@
+"""dashboard.core.reports.summary."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dashboard.core.experiments.messages import ArmStatus
+from dashboard.core.measurements.measurement import ComparisonResult, Environment, Measurement, Probe, SeriesResult
+from dashboard.core.reports.model import ClaimResult, ClaimVerdict, FrozenRun, Origin, ReportContent
+from dashboard.core.reports.summary import (
+    MOST_WARNINGS,
+    claim_warnings,
+    column_warnings,
+    environment_warnings,
+    list_verdicts,
+    list_warnings,
+    run_warnings,
+    say_compared,
+    say_verdict,
+    summarise,
+)
+from dashboard.core.reports.view import show_experiment
+from tests.core.builders import make_column
+from tests.core.report_builders import make_content, make_experiment, make_run
+
+MINUS = "\N{MINUS SIGN}"
+CLAIM = ClaimResult("dns", "Names resolve.", "FACTS", ClaimVerdict.HOLDS)
+
+
+def make_comparison(**more: Any) -> ComparisonResult:
+    fields: dict[str, Any] = {
+        "baseline": "host/loopback",
+        "other": "bridge/published-proxy",
+        "probe": Probe.TCP_RR,
+        "delta_us": 26.14,
+        "ci95_us": (25.4, 26.9),
+        "verdict": "slower",
+        "reason": "slower by 26.14 µs: the interval lies above zero",
+        "rounds": 60,
+    }
+    return ComparisonResult(**(fields | more))
+
+
+def a_run(*comparisons: ComparisonResult, **more: Any) -> FrozenRun:
+    measurement = Measurement(Environment(), more.pop("series", ()), comparisons, **more)
+    return FrozenRun("r1", "nginx", measurement, (), ())
+
+
+@pytest.mark.parametrize(
+    ("one", "said"),
+    [
+        (
+            make_comparison(),
+            (
+                "bridge/published-proxy is slower than host/loopback by 26.1 µs at the median "
+                "(95 % interval +25.4 to +26.9 µs; tcp-rr, 60 paired blocks)."
+            ),
+        ),
+        (
+            make_comparison(delta_us=-3.0, ci95_us=(-3.5, -2.5), verdict="faster", cause="it skips the bridge"),
+            (
+                "bridge/published-proxy is faster than host/loopback by 3.0 µs at the median "
+                f"(95 % interval {MINUS}3.5 to {MINUS}2.5 µs; tcp-rr, 60 paired blocks). "
+                "The reason: it skips the bridge."
+            ),
+        ),
+        (
+            make_comparison(delta_us=0.04, ci95_us=(-0.1, 0.18), verdict="same", within_us=0.18),
+            (
+                "bridge/published-proxy does not differ from host/loopback by more than 0.2 µs "
+                f"(95 % interval {MINUS}0.1 to +0.2 µs; tcp-rr, 60 paired blocks)."
+            ),
+        ),
+        (
+            make_comparison(ci95_us=(-1.0, 2.0), verdict="inconclusive", reason="it spans zero", rounds=1),
+            (
+                "bridge/published-proxy against host/loopback is not decided "
+                f"(95 % interval {MINUS}1.0 to +2.0 µs; tcp-rr, 1 paired block): it spans zero."
+            ),
+        ),
+        (
+            make_comparison(ci95_us=None, verdict="inconclusive", reason="only 3 paired blocks", rounds=3),
+            (
+                "bridge/published-proxy against host/loopback is not decided (tcp-rr, 3 paired blocks): "
+                "only 3 paired blocks."
+            ),
+        ),
+    ],
+)
+def test_a_verdict_never_comes_without_its_interval(one: ComparisonResult, said: str) -> None:
+    assert say_verdict(a_run(one), one) == said
+
+
+def test_every_comparison_of_every_run_has_its_verdict() -> None:
+    run = make_run()
+    found = list_verdicts((run, replace(run, id="r2")))
+    assert [(one.run, one.other) for one in found] == [
+        (name, one.other) for name in ("r1", "r2") for one in run.measurement.comparisons
+    ]
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        (Environment(), []),
+        (Environment(governor="performance", virtualisation="none", cores=4, load_before=(1.9, 3, 3)), []),
+        (Environment(governor="powersave"), ["powersave"]),
+        (Environment(virtualisation="virtual machine (QEMU)"), ["virtual machine (QEMU)"]),
+        (Environment(cores=4, load_before=(2.1, 0, 0)), ["load of 2.1 on 4 cores"]),
+        (Environment(cores=0, load_before=(2.1, 0, 0)), []),
+    ],
+)
+def test_what_makes_times_less_sure_is_said(environment: Environment, said: list[str]) -> None:
+    found = environment_warnings(environment)
+    assert len(found) == len(said)
+    assert all(word in text for word, text in zip(said, found, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({}, []),
+        (
+            {"warnings": ("Published ports are discarded",)},
+            ["bridge: the Engine warned: Published ports are discarded."],
+        ),
+        ({"status": ArmStatus.REFUSED, "error": "no swarm."}, ["bridge was refused. Docker said: no swarm."]),
+        ({"status": ArmStatus.EXITED, "exit_code": 1}, ["bridge: the program exited with code 1."]),
+        ({"status": ArmStatus.EXITED}, ["bridge: the program exited."]),
+        ({"status": ArmStatus.LOST}, ["bridge was removed by somebody else."]),
+    ],
+)
+def test_what_became_of_an_arm_is_said(more: dict[str, Any], said: list[str]) -> None:
+    assert column_warnings([make_column("bridge", **more)]) == said
+
+
+def test_blocks_that_failed_and_runs_that_were_cut_short_are_said() -> None:
+    one = SeriesResult("bridge", "loopback", Probe.TCP_RR, 9, *(1.0,) * 6, blocks=5, failed_blocks=2, errors=("gone",))
+    dead = SeriesResult("none", "loopback", Probe.TCP_RR, 0, *(None,) * 6, errors=("refused",))
+    found = Measurement(Environment(), (one, dead), (), complete=False, stop_reason="Somebody ended it")
+    assert run_warnings("nginx", found) == [
+        "The measurement “nginx” is incomplete: Somebody ended it.",
+        "2 of 5 blocks of bridge/loopback (tcp-rr) failed: gone.",
+        "none/loopback (tcp-rr): refused.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        (ClaimVerdict.HOLDS, []),
+        (ClaimVerdict.DIFFERS, ["The claim “Names resolve.” does not hold here: why."]),
+        (ClaimVerdict.NOT_TESTABLE, ["The claim “Names resolve.” could not be tested: why."]),
+    ],
+)
+def test_claims_that_did_not_come_out_as_stated_are_said(verdict: ClaimVerdict, said: list[str]) -> None:
+    assert claim_warnings([replace(CLAIM, verdict=verdict, reason="why")]) == said
+
+
+def test_warnings_are_said_once_and_bounded() -> None:
+    run = a_run(
+        series=tuple(SeriesResult(f"c{n}", "p", Probe.TCP_RR, 0, *(None,) * 6, errors=("e",)) for n in range(90))
+    )
+    content = ReportContent("t", 1.0, Origin.MEASUREMENT, measurements=(run, run))
+    found = list_warnings(content, ())
+    assert len(found) == MOST_WARNINGS + 1
+    assert found[-1].startswith("50 more")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (ReportContent("t", 1.0, Origin.CLAIMS), "Nothing was compared."),
+        (ReportContent("t", 1.0, Origin.CLAIMS, claims=(CLAIM,)), "1 claim executed."),
+        (
+            ReportContent("t", 1.0, Origin.EXPERIMENT, experiment=make_experiment(("host", "bridge"))),
+            (
+                "nginx (port 80) side by side in the network modes host and bridge, "
+                "on Docker Engine 26.1.5, kernel 6.18.1."
+            ),
+        ),
+        (
+            make_content(),
+            (
+                "nginx (port 80) side by side in the network modes host, bridge and none; "
+                "what 6 paths of it cost (tcp-rr), on Docker Engine 26.1.5, kernel 6.18.1."
+            ),
+        ),
+    ],
+)
+def test_one_sentence_says_what_was_compared(content: ReportContent, said: str) -> None:
+    assert say_compared(content) == said
+
+
+def test_the_summary_of_a_whole_report_has_all_parts() -> None:
+    content = make_content()
+    assert content.experiment is not None
+    found = summarise(content, show_experiment(content.experiment))
+    assert len(found.differences) == 5
+    assert len(found.verdicts) == len(content.measurements[0].measurement.comparisons)
+    assert any("The Engine discarded" in one.sentence for one in found.differences)
+    assert any("virtual (kvm)" in one for one in found.warnings)

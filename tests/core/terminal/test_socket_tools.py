@@ -1,0 +1,57 @@
+"""Which lines of netstat and ss are answered from outside of a terminal."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.core.terminal.socket_tools import why_not
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ["netstat", "-tulpn"],
+        ["netstat", "-plnt", "-4"],
+        ["netstat", "--tcp", "--listening", "--numeric", "--programs"],
+        ["ss", "-Hltnp", "sport = :80"],
+        ["ss", "-tlnp", "sport", "=", ":80"],
+        ["ss", "-tap", "state", "established", "(", "dport = :http or sport = :http", ")"],
+        ["ss", "--tcp", "--processes", "dst", "[2001:db8::2]:80"],
+    ],
+)
+def test_what_the_workshop_types_is(line: list[str]) -> None:
+    assert why_not(line) == ""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        [],
+        ["sh", "-c", "id"],
+        ["netstat", "-c"],
+        ["netstat", "-tulpnc"],
+        ["netstat", "80"],
+        ["netstat", "-"],
+        ["netstat", "--tcp=x"],
+        ["ss", "-K", "dst", "1.2.3.4"],
+        ["ss", "-tD/etc/x"],
+        ["ss", "--diag=/etc/x"],
+        ["ss", "-F", "/etc/shadow"],
+        ["ss", "-N", "other"],
+        ["ss", "-tnp;id"],
+        ["ss", "-tp", "$(id)"],
+        ["ss", "-tp", "a\nb"],
+        ["ss", *["-t"] * 30],
+    ],
+)
+def test_everything_else_is_not(line: list[str]) -> None:
+    assert why_not(line).endswith(".")
+
+
+@given(st.lists(st.text(max_size=30), max_size=6))
+def test_no_option_that_reads_or_writes_a_file_comes_through(arguments: list[str]) -> None:
+    if not why_not(["ss", *arguments]):
+        letters = {one for word in arguments if word.startswith("-") and word[1:2] != "-" for one in word}
+        assert not letters & set("DFKNAfzbE")

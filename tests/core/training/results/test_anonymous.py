@@ -1,0 +1,100 @@
+"""What others may know of a class: nobody is in it, and no figure leads back to one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+from hypothesis import given
+
+from dashboard.core.experiments.messages import encode
+from dashboard.core.training.results.anonymous import BASE, NO_CHOICE, anonymous, for_seat, rounded
+from dashboard.core.training.results.facts import SessionFacts
+from dashboard.core.training.results.model import SessionReport, StepReport
+from dashboard.core.training.results.report import build_report
+from tests.core.training_builders import CLASS, B, C, classes, facts_of, person, record
+from tests.core.workshops.test_progress import WORKSHOP
+
+REPORT = build_report(CLASS, WORKSHOP)
+
+
+def step(report: SessionReport, slug: str) -> StepReport:
+    return next(one for one in report.steps if one.slug == slug)
+
+
+def _figures(value: object) -> list[int]:
+    if isinstance(value, dict):
+        return [one for key, inner in value.items() if key not in {"number", "team_size"} for one in _figures(inner)]
+    if isinstance(value, tuple | list):
+        return [one for inner in value for one in _figures(inner)]
+    return [value] if isinstance(value, int) and not isinstance(value, bool) else []
+
+
+@given(classes())
+def test_an_anonymous_report_has_nobody_in_it_and_no_exact_count(facts: SessionFacts) -> None:
+    told = anonymous(build_report(facts, WORKSHOP))
+    text = encode(told).decode()
+    for one in facts.people:
+        assert f'"{one.name}"' not in text
+        assert one.seat not in text
+    assert facts.id not in text.replace("session", "")
+    assert '"odd"' not in text, "what was read and is no answer may be an address"
+    assert all(figure % BASE == 0 for figure in _figures(asdict(told)))
+    assert told.people == ()
+
+
+def test_whether_all_answered_the_same_cannot_be_told() -> None:
+    """What is published of a class does not change with one person's answer, unless the count is at an edge; and never
+    does a figure say "all" or "nobody" for sure."""
+    for size in range(1, 40):
+        for true in range(size + 1):
+            shown, whole = rounded(true), rounded(size)
+            could_be = [n for n in range(size + 4) if rounded(n) == shown]
+            sizes = [n for n in range(size + 4) if rounded(n) == whole]
+            assert len(could_be) >= 3, "at least three counts look like this one"
+            assert len(sizes) >= 3
+
+
+def test_shares_are_told_of_many_and_averages_of_several() -> None:
+    def published(count: int) -> StepReport:
+        people = [person(f"N{n}", {B: record(1100 + n, n % 3 and 1, 1190 + n)}) for n in range(count)]
+        return step(anonymous(build_report(facts_of(*people), WORKSHOP)), B)
+
+    table = [(n, published(n)) for n in (7, 8, 22, 23)]
+    assert [(n, one.share_right is not None, one.median_s is not None, one.p90_s is not None) for n, one in table] == [
+        (7, False, False, False),
+        (8, False, True, False),
+        (22, False, True, False),
+        (23, True, True, True),
+    ]
+    many = table[-1][1]
+    assert (many.answered, [choice.count for choice in many.choices], many.share_right) == (25, [10, 15], 0.6)
+
+
+def test_what_was_read_and_no_choice_says_is_not_told_to_others() -> None:
+    people = [person(f"N{n}", {C: record(1100, 0, 1190, truth="198.51.100.7")}) for n in range(9)]
+    exact = build_report(facts_of(*people), WORKSHOP)
+    assert step(exact, C).truth == "198.51.100.7"
+    told = step(anonymous(exact), C)
+    assert (told.truth, [one.words for one in told.evidence]) == (NO_CHOICE, [NO_CHOICE])
+
+
+def test_a_seat_knows_all_of_itself_and_of_the_others_what_was_shown() -> None:
+    going = build_report(replace(CLASS, closed_at=0.0), WORKSHOP)
+    told = for_seat(going, "seat-of-Ada", [B])
+    assert [one.name for one in told.people] == ["Ada"]
+    assert [one.count for one in step(told, B).choices] == [1, 2], "as it was shown to everybody"
+    assert [one.count for one in step(told, C).choices] == [None, None]
+    assert (step(told, C).truth, step(told, C).evidence) == ("", ())
+    assert told.people[0].cells[2].right is True, "she is done with it"
+    bob = for_seat(going, "seat-of-Bob", [B]).people[0]
+    assert (bob.cells[2].truth, bob.cells[2].right, bob.known) == ("", None, 1)
+    over = for_seat(REPORT, "seat-of-Bob", [B])
+    assert (over.people[0].cells[2].right, step(over, C).truth) == (False, "its own")
+    assert [one.count for one in step(over, C).choices] == [0, 0], "rounded: it was not shown to all"
+    for name in ("Ada", "Cleo", "Dan", "seat-of-Ada", "s1"):
+        assert name not in encode(over).decode().replace("session", "")
+    assert for_seat(REPORT, "nobody", []).people == ()
+
+
+def test_an_empty_class_has_one_too() -> None:
+    assert anonymous(build_report(facts_of(closed=0.0), WORKSHOP)).joined == 0

@@ -1,0 +1,56 @@
+"""Join codes: 40 random bits that people can read to each other."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.core.training.join_codes import LENGTH, RANDOM_BYTES, SYMBOLS, code_from, digest_of, normalised, shown
+
+
+def test_there_are_32_symbols_that_nobody_mistakes() -> None:
+    assert len(set(SYMBOLS)) == 32
+    assert not set("ILOU") & set(SYMBOLS)
+
+
+@given(st.binary(min_size=RANDOM_BYTES, max_size=RANDOM_BYTES))
+def test_every_bit_counts_and_what_is_shown_is_read_back(random: bytes) -> None:
+    code = code_from(random)
+    assert len(code) == LENGTH
+    assert sum(SYMBOLS.index(one) << 5 * (LENGTH - 1 - place) for place, one in enumerate(code)) == int.from_bytes(
+        random
+    )
+    assert normalised(shown(code)) == code
+    assert normalised(f" {shown(code).lower()} ") == code
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("7k3m 9pqx", "7K3M9PQX"), ("olil-0000", "01110000"), ("7K3M 9PQX\t", "7K3M9PQX")],
+)
+def test_what_is_easily_mistaken_is_what_was_meant(typed: str, meant: str) -> None:
+    assert normalised(typed) == meant
+
+
+@given(st.text(max_size=60))
+def test_anything_else_is_refused_with_a_sentence(typed: str) -> None:
+    with suppress(ValueError):
+        code = normalised(typed)
+        assert len(code) == LENGTH
+        assert set(code) <= set(SYMBOLS)
+
+
+@pytest.mark.parametrize("typed", ["", "7K3M", "7K3M-9PQX-1", "7K3M-9PQU", "7K3M-9PQ\u0661", "0" * 1000])
+def test_the_sentence_says_what_a_code_looks_like(typed: str) -> None:
+    with pytest.raises(ValueError, match="8 letters and digits"):
+        normalised(typed)
+
+
+def test_a_code_needs_all_its_bytes() -> None:
+    with pytest.raises(ValueError, match="5 bytes"):
+        code_from(b"four")
+    assert digest_of("x") != digest_of("y")
+    assert len(digest_of("x")) == 64

@@ -1,0 +1,51 @@
+"""Who may do what in which step of a class."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.core.training.pacing import Pacing, pacing_of, step_beside, timer_ends, with_revealed
+from dashboard.core.workshops.progress import StepRecord, stage
+from tests.core.workshops.test_progress import DONE, WORKSHOP
+
+
+@pytest.mark.parametrize(
+    ("pace", "step", "gate", "expected"),
+    [
+        ("together", "b", "", Pacing(2, True, False)),
+        ("together", "a", "c", Pacing(1, True, False)),
+        ("gated", "a", "c", Pacing(3, False, False)),
+        ("gated", "c", "gone", Pacing(1, False, False)),
+    ],
+)
+def test_how_far_people_may_go(pace: str, step: str, gate: str, expected: Pacing) -> None:
+    assert pacing_of(WORKSHOP, pace, step, gate, locked=False) == expected
+
+
+def test_with_the_instructor_a_step_is_open_whatever_was_done_before() -> None:
+    def stages(pacing: Pacing) -> list[str]:
+        return [str(stage(WORKSHOP, {}, number, pacing.until, free=pacing.free)) for number in range(3)]
+
+    assert stages(pacing_of(WORKSHOP, "together", "b", "", locked=False)) == ["run", "predict", "locked"]
+    assert stages(pacing_of(WORKSHOP, "gated", "", "b", locked=False)) == ["run", "locked", "locked"]
+
+
+def test_the_steps_have_two_ends() -> None:
+    assert [step_beside(WORKSHOP, "b", by) for by in (-5, -1, 0, 1, 5)] == ["a", "a", "b", "c", "c"]
+    assert step_beside(WORKSHOP, "gone", 1) == "b"
+
+
+def test_where_nobody_has_a_host_a_step_is_done_once_its_answer_was_shown() -> None:
+    before = {"a": DONE, "c": StepRecord(prediction=0)}
+    after = with_revealed(before, ["a", "c"], {"c": "own"}, 9.0)
+    assert after["a"] is DONE
+    assert (after["c"].truth, after["c"].passed_at, after["c"].prediction) == ("own", 9.0, 0)
+    assert before["c"].passed_at == 0
+
+
+def test_timers() -> None:
+    assert timer_ends(0, 100.0) == 0
+    assert timer_ends(1.5, 100.0) == 190.0
+    for minutes in (-1.0, 1000.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="at most 240 minutes"):
+            timer_ends(minutes, 100.0)

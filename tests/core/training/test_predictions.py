@@ -1,0 +1,52 @@
+"""What a class has predicted, and what is true."""
+
+from __future__ import annotations
+
+from dashboard.core.training.predictions import Score, class_truth, histogram, score_of
+from dashboard.core.workshops.progress import StepRecord
+from tests.core.workshops.test_progress import WORKSHOP
+
+A, B, C = WORKSHOP.steps
+
+
+def test_every_answer_counts_once_and_nothing_is_told_before_the_reveal() -> None:
+    found = histogram(C, [0, 1, 1, 7, -1], "own", revealed=False)
+    assert found is not None
+    assert [(one.count, one.right) for one in found.choices] == [(1, None), (2, None)]
+    assert (found.answered, found.truth) == (3, "")
+    assert histogram(A, [0], "", revealed=True) is None
+
+
+def test_the_reveal_says_what_the_kernel_said() -> None:
+    found = histogram(C, [0, 1, 1], "own", revealed=True)
+    assert found is not None
+    assert [one.right for one in found.choices] == [False, True]
+    assert (found.truth, found.read) == ("its own", True)
+    fixed = histogram(B, [0], "", revealed=True)
+    assert fixed is not None
+    assert (fixed.truth, fixed.read) == ("two", False)
+
+
+def test_what_nobody_has_run_is_not_known_and_what_no_choice_says_is_told() -> None:
+    unknown = histogram(C, [0], "", revealed=True)
+    assert unknown is not None
+    assert (unknown.truth, [one.right for one in unknown.choices]) == ("", [None, None])
+    other = histogram(C, [0], "something else", revealed=True)
+    assert other is not None
+    assert (other.truth, [one.right for one in other.choices]) == ("something else", [False, False])
+
+
+def test_the_truth_of_a_class_is_what_was_read_most() -> None:
+    assert class_truth(["", "own", "machine", "own", ""]) == "own"
+    assert class_truth(["machine", "own"]) == "machine"
+    assert class_truth(["", ""]) == ""
+
+
+def test_scores_count_what_is_known() -> None:
+    records = {
+        "b": StepRecord(prediction=1, passed_at=1.0),
+        "c": StepRecord(prediction=0, truth="own"),
+    }
+    assert score_of(WORKSHOP.steps, records, frozenset()) == Score(1, 1)
+    assert score_of(WORKSHOP.steps, records, frozenset({"c"})) == Score(1, 2)
+    assert score_of(WORKSHOP.steps, {"c": StepRecord(prediction=0, passed_at=1.0)}, frozenset()) == Score(0, 0)

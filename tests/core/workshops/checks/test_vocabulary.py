@@ -1,0 +1,124 @@
+"""Every check of the vocabulary, once where it holds and once where it does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dashboard.core.workshops.checks.check_types import Check
+from dashboard.core.workshops.checks.vocabulary import EVENTS, VOCABULARY, judge
+from dashboard.core.workshops.observation import Observation
+from tests.core.builders import make_listener
+from tests.core.observations import answered, make_contact, make_container, make_machine, make_sight
+
+EMPTY = make_sight()
+HOST = make_sight(make_container("web", "host"))
+BRIDGE = make_sight(make_container("web", "bridge", publish=8080))
+USER = make_sight(
+    make_container("shop", "user-bridge", lookups=answered("shop", "172.18.0.2")), networks={"lab": "bridge"}
+)
+SECOND = make_sight(make_container("web", "host"), make_container("second", "host", running=False))
+DISCARDED = make_sight(make_container("web", "host", publish=8080))
+UNREADABLE = make_sight(machine=make_machine(sysctls={}))
+FOREIGN = make_sight(machine=make_machine(make_listener(80, "apache2", 77)))
+
+#: kind, arguments, where it holds, where it does not.
+TABLE: list[tuple[str, dict[str, str | int], Observation, Observation]] = [
+    ("image-present", {"image": "nginx"}, EMPTY, make_sight(images=frozenset({"httpd:latest"}))),
+    ("container-running", {"mode": "host", "image": "nginx"}, HOST, BRIDGE),
+    ("container-running", {"mode": "host", "count": 1}, SECOND, EMPTY),
+    ("container-running", {"name": "web", "publish": 8080}, BRIDGE, HOST),
+    ("container-running", {}, HOST, EMPTY),
+    ("container-status", {"name": "second", "status": "exited"}, SECOND, HOST),
+    ("container-status", {"name": "web", "status": "running"}, HOST, EMPTY),
+    ("removed", {"name": "web"}, EMPTY, HOST),
+    ("removed", {"name": "second"}, HOST, SECOND),
+    ("published", {"port": 8080}, BRIDGE, DISCARDED),
+    ("asked-not-published", {"mode": "host"}, DISCARDED, BRIDGE),
+    ("asked-not-published", {"name": "web"}, DISCARDED, HOST),
+    ("network-present", {"name": "lab"}, USER, BRIDGE),
+    ("network-absent", {"name": "lab"}, BRIDGE, USER),
+    ("namespace-is-machine", {"image": "nginx"}, HOST, BRIDGE),
+    ("namespace-is-machine", {}, HOST, EMPTY),
+    ("namespace-differs", {"name": "web"}, BRIDGE, HOST),
+    ("namespace-differs", {"namespace": "uts"}, HOST, EMPTY),
+    ("namespace-differs", {"namespace": "pid", "name": "web"}, HOST, make_sight(make_container(state=None))),
+    ("address-absent", {}, HOST, BRIDGE),
+    ("address-present", {}, BRIDGE, HOST),
+    ("listener", {"port": 80}, HOST, BRIDGE),
+    ("listener", {"port": 80, "process": "nginx", "owner": "container"}, HOST, FOREIGN),
+    ("listener", {"port": 80, "owner": "machine"}, FOREIGN, HOST),
+    ("listener", {"port": 80, "process": "docker-proxy"}, make_sight(make_container(publish=80)), HOST),
+    ("listener", {"port": 80, "place": "container", "name": "web"}, BRIDGE, make_sight(make_container(port=8080))),
+    ("no-listener", {"port": 80}, BRIDGE, HOST),
+    ("no-listener", {"port": 8080, "place": "container"}, BRIDGE, EMPTY),
+    ("interface-present", {"interface": "docker0", "place": "container"}, HOST, BRIDGE),
+    ("interface-present", {"interface": "docker0"}, EMPTY, Observation(0.0)),
+    ("interface-absent", {"interface": "docker0", "place": "container"}, BRIDGE, HOST),
+    ("interface-absent", {"interface": "eth9"}, EMPTY, Observation(0.0)),
+    ("sysctl", {"sysctl": "net.ipv4.ip_unprivileged_port_start", "value": "1024"}, EMPTY, UNREADABLE),
+    ("resolver", {"nameserver": "127.0.0.11"}, USER, BRIDGE),
+    ("resolver", {"origin": "copy"}, HOST, BRIDGE),
+    ("resolver", {}, HOST, EMPTY),
+    ("name-resolves", {"lookup": "shop"}, USER, HOST),
+    ("name-unknown", {"lookup": "shop"}, HOST, USER),
+    ("name-unknown", {"lookup": "shop"}, BRIDGE, EMPTY),
+    ("requested", {"port": 80}, make_sight(contacts=(make_contact(),)), make_sight(contacts=(make_contact(81),))),
+]
+
+
+@pytest.mark.parametrize(("kind", "arguments", "good", "bad"), TABLE, ids=[f"{one[0]} {one[1]}" for one in TABLE])
+def test_a_check_holds_here_and_not_there(
+    kind: str, arguments: dict[str, str | int], good: Observation, bad: Observation
+) -> None:
+    for sight, ok in ((good, True), (bad, False)):
+        finding = judge(Check(kind, arguments), sight)
+        assert finding.ok is ok, finding
+        assert finding.expected
+        assert finding.observed, "what was observed stands beside what was expected"
+
+
+def test_every_word_of_the_vocabulary_is_in_the_table() -> None:
+    assert {one[0] for one in TABLE} == set(VOCABULARY)
+    assert set(VOCABULARY) >= EVENTS
+
+
+def test_arguments_are_those_that_the_vocabulary_names() -> None:
+    for kind, arguments, _, _ in TABLE:
+        assert set(arguments) <= set(VOCABULARY[kind].parameters), kind
+        assert set(VOCABULARY[kind].required) <= set(arguments), kind
+
+
+@pytest.mark.parametrize(
+    ("contact", "counts"),
+    [
+        (make_contact(80), True),
+        (make_contact(80, server="172.17.0.1"), True),
+        (make_contact(80, server="198.51.100.7"), False),  # this machine asked a server elsewhere
+        (make_contact(80, ago=30), False),  # before the container was started
+    ],
+)
+def test_a_request_counts_where_it_reached_this_place_since_the_start(contact: object, counts: bool) -> None:
+    sight = make_sight(make_container("web", "host"), contacts=(contact,))
+    assert judge(Check("requested", {"port": 80, "mode": "host"}), sight).ok is counts
+
+
+def test_a_request_to_a_container_is_remembered_by_the_end_that_closed_it() -> None:
+    back = make_container("back", "user-bridge")
+    address = back.addresses[0]
+    front = make_container("front", "user-bridge", contacts=(make_contact(80, address, client="172.18.0.9:4000"),))
+    loopback = make_container("front", "user-bridge", contacts=(make_contact(80, "127.0.0.1"),))
+    asked = Check("requested", {"port": 80, "place": "container", "name": "back"})
+    assert judge(asked, make_sight(back, front)).ok
+    assert not judge(asked, make_sight(back, loopback)).ok, "127.0.0.1 of another namespace is another server"
+
+
+def test_a_namespace_that_could_not_be_read_is_not_taken_for_another_one() -> None:
+    web = make_container("web")
+    assert web.state is not None
+    unread = replace(web, state=replace(web.state, namespaces={}))
+    differs = Check("namespace-differs", {"namespace": "uts"})
+    assert not judge(differs, make_sight(unread)).ok
+    assert not judge(differs, make_sight(web, machine=make_machine(namespaces={}))).ok
+    assert judge(differs, make_sight(web)).ok

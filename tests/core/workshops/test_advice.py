@@ -1,0 +1,237 @@
+"""Wrong turns get the message that helps."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.core.experiments.messages import PublishedPort
+from dashboard.core.workshops.advice import advise
+from dashboard.core.workshops.checks.check_types import Check
+from dashboard.core.workshops.checks.vocabulary import VOCABULARY
+from dashboard.core.workshops.commands import read_command
+from dashboard.core.workshops.model import Command, Step, WrongTurn, judge_step
+from dashboard.core.workshops.observation import Observation
+from tests.core.builders import make_listener
+from tests.core.observations import answered, make_container, make_machine, make_sight
+
+LAUNCH = "docker run --rm -d --name web --network host nginx"
+RUN = tuple(Command(line, read_command(line)) for line in (LAUNCH, "curl http://127.0.0.1/"))
+TAKEN = "bind() to 0.0.0.0:80 failed (98: Address already in use)"
+ALLOCATED = "Bind for 0.0.0.0:8080 failed: port is already allocated"
+HOST_RUNS = Check("container-running", {"mode": "host", "image": "nginx"})
+APACHE = make_machine(make_listener(80, "apache2", 4242))
+
+
+def said(check: Check, sight: Observation, *wrong: WrongTurn) -> str:
+    step = Step("s", "S", "Text.", run=RUN, checks=(check,), wrong=wrong)
+    return advise(step, sight, judge_step(step, sight, {}))
+
+
+EMPTY = make_sight()
+HOST = make_sight(make_container("web", "host"))
+BRIDGE = make_sight(make_container("web", "bridge"))
+PUBLISHED = make_sight(make_container("web", "bridge", publish=8081))
+
+#: what was asked for, what is there, and what the message must hold.
+TABLE: list[tuple[str, Check, Observation, tuple[str, ...]]] = [
+    ("nothing launched", HOST_RUNS, EMPTY, ("Nothing was launched", LAUNCH, "press the button")),
+    (
+        "wrong mode",
+        HOST_RUNS,
+        BRIDGE,
+        ("runs in mode bridge, not in mode host", "--network host", "before the image", "docker stop web"),
+    ),
+    (
+        "wrong mode, several",
+        HOST_RUNS,
+        make_sight(make_container("one"), make_container("two")),
+        ("None of those", "one in mode bridge", "--network host"),
+    ),
+    ("wrong image", HOST_RUNS, make_sight(make_container("web", "host", image="httpd")), ("runs httpd, not nginx",)),
+    (
+        "wrong name",
+        Check("container-running", {"name": "shop", "mode": "host"}),
+        HOST,
+        ("under the name web", "--name shop"),
+    ),
+    (
+        "wrong published port",
+        Check("container-running", {"mode": "bridge", "publish": 8080}),
+        PUBLISHED,
+        ("asked to publish 8081, not port 8080",),
+    ),
+    (
+        "no published port",
+        Check("container-running", {"mode": "bridge", "publish": 8080}),
+        BRIDGE,
+        ("asked to publish no port",),
+    ),
+    (
+        "two servers",
+        Check("container-running", {"mode": "host", "count": 1}),
+        make_sight(make_container("a", "host"), make_container("b", "host")),
+        ("2 containers fit", "docker rm -f"),
+    ),
+    ("too few", Check("container-running", {"mode": "host", "count": 2}), HOST, ("1 of 2",)),
+    (
+        "something else runs",
+        HOST_RUNS,
+        make_sight(make_container("db", image="postgres")),
+        ("One container runs, but not", LAUNCH),
+    ),
+    (
+        "port taken by another container",
+        HOST_RUNS,
+        make_sight(
+            make_container("web", "host", running=False, exit_code=1, last_words=(TAKEN,)),
+            make_container("old", "bridge", publish=80),
+        ),
+        ("ended with code 1", "Address already in use", "docker-proxy", "docker stop old", "docker rm web"),
+    ),
+    (
+        "port taken by the machine",
+        HOST_RUNS,
+        make_sight(make_container("web", "host", running=False, exit_code=1, last_words=(TAKEN,)), machine=APACHE),
+        ("apache2", "4242"),
+    ),
+    (
+        "refused by the engine",
+        Check("container-running", {"mode": "bridge"}),
+        make_sight(
+            make_container(
+                "web", running=False, status="created", error=ALLOCATED, asked=(PublishedPort(80, "tcp", "", 8080),)
+            )
+        ),
+        ("created but never started", "already allocated", "docker rm web"),
+    ),
+    (
+        "left over",
+        Check("removed", {"name": "web"}),
+        make_sight(make_container("web", running=False)),
+        ("without --rm", "docker rm web"),
+    ),
+    ("still runs", Check("removed", {"name": "web"}), HOST, ("web still runs", "docker stop web")),
+    (
+        "port held by somebody else",
+        Check("listener", {"port": 80, "process": "nginx"}),
+        make_sight(machine=APACHE),
+        ("held by apache2", "4242"),
+    ),
+    (
+        "listens elsewhere",
+        Check("listener", {"port": 80, "mode": "host"}),
+        make_sight(make_container("web", "host", port=8080)),
+        ("listens on port 8080, not on port 80",),
+    ),
+    (
+        "bridge without -p",
+        Check("listener", {"port": 80, "image": "nginx"}),
+        make_sight(make_container("web", port=None)),
+        ("mode bridge", "publishes nothing"),
+    ),
+    (
+        "nothing listens yet",
+        Check("listener", {"port": 80, "place": "container"}),
+        make_sight(make_container("web", port=None)),
+        ("nothing in it listens yet", "docker logs web"),
+    ),
+    ("nobody to listen", Check("listener", {"port": 80}), EMPTY, ("Nothing was launched",)),
+    ("port not free", Check("no-listener", {"port": 80}), HOST, ("held by nginx of container web", "docker stop web")),
+    (
+        "not requested",
+        Check("requested", {"port": 80}),
+        HOST,
+        ("nobody has asked it", "leaves no trace", "curl http://127.0.0.1/"),
+    ),
+    ("requested, and no server", Check("requested", {"port": 80}), EMPTY, ("Nothing was launched",)),
+    ("no such status", Check("container-status", {"name": "second", "status": "exited"}), HOST, ("leave --rm out",)),
+    (
+        "another status",
+        Check("container-status", {"name": "web", "status": "exited"}),
+        HOST,
+        ("web runs; it should be exited",),
+    ),
+    ("no network", Check("network-present", {"name": "lab"}), EMPTY, ("docker network create lab",)),
+    (
+        "network in use",
+        Check("network-absent", {"name": "lab"}),
+        make_sight(make_container("shop", "user-bridge"), networks={"lab": "bridge"}),
+        ("shop still uses it", "docker network rm lab"),
+    ),
+    (
+        "network left over",
+        Check("network-absent", {"name": "lab"}),
+        make_sight(networks={"lab": "bridge"}),
+        ("Remove it: docker network rm lab",),
+    ),
+    ("namespace of nothing", Check("namespace-is-machine", {"mode": "host"}), EMPTY, ("Nothing was launched",)),
+    (
+        "another namespace",
+        Check("namespace-is-machine", {"name": "web"}),
+        BRIDGE,
+        ("Expected: net:[", "Observed: net:["),
+    ),
+    (
+        "name unknown",
+        Check("name-resolves", {"lookup": "two"}),
+        make_sight(make_container("one", lookups=answered("two"))),
+        ("Expected:", "finds no address"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("check", "sight", "parts"), [one[1:] for one in TABLE], ids=[one[0] for one in TABLE])
+def test_a_wrong_turn_gets_the_message_that_helps(check: Check, sight: Observation, parts: tuple[str, ...]) -> None:
+    message = said(check, sight)
+    assert [part for part in parts if part not in message] == [], message
+    assert message.endswith((".", "!")), message
+
+
+def test_every_check_that_fails_says_something() -> None:
+    for kind, word in VOCABULARY.items():
+        arguments: dict[str, str | int] = {
+            name: {"port": 80, "number": 1}.get(form, form.partition("|")[0] if "|" in form else "nowhere")
+            for name, form in word.parameters.items()
+            if name in word.required
+        }
+        for sight in (EMPTY, HOST, BRIDGE, PUBLISHED, Observation(0.0)):
+            step = Step("s", "S", "Text.", run=RUN, checks=(Check(kind, arguments),))
+            judged = judge_step(step, sight, {})
+            assert bool(advise(step, sight, judged)) is not judged.ok, (kind, sight)
+
+
+def test_what_the_author_says_of_a_wrong_turn_comes_first() -> None:
+    turn = WrongTurn(Check("container-running", {"mode": "bridge"}), "This is the bridge.")
+    assert said(HOST_RUNS, BRIDGE, turn) == "This is the bridge."
+    assert "Nothing was launched" in said(HOST_RUNS, EMPTY, turn)
+    assert said(HOST_RUNS, HOST, turn) == "", "nothing is wrong"
+
+
+def test_what_the_author_adds_to_a_check_stands_behind() -> None:
+    check = Check("removed", {"name": "web"}, "Then go on.")
+    assert said(check, HOST).endswith("docker stop web. Then go on.")
+
+
+def advised(step: Step, *before: Step) -> str:
+    return advise(step, EMPTY, judge_step(step, EMPTY, {}), before)
+
+
+def test_the_line_that_is_told_makes_what_is_asked_for() -> None:
+    lines = (
+        "docker run --rm -d --name one --network host nginx",
+        "docker run --rm -d --name two -p 8081:80 nginx",
+        "docker run --rm -d --name three --network lab -p 8082:80 nginx",
+    )
+    run = tuple(Command(line, read_command(line)) for line in lines)
+    asked: tuple[dict[str, str | int], ...] = (
+        {"mode": "host"},
+        {"mode": "bridge", "publish": 8081},
+        {"mode": "user-bridge"},
+    )
+    for number, arguments in enumerate(asked):
+        check = Check("container-running", arguments)
+        assert f"Type {lines[number]}, or press the button." in advised(Step("s", "S", "T", run=run, checks=(check,)))
+        before, later = Step("a", "A", "T", run=run), Step("b", "B", "T", checks=(check,))
+        assert f"Type {lines[number]}." in advised(later, before), "what an earlier step has launched may be gone"
+        assert "Type" not in advised(Step("c", "C", "T", run=run, checks=(check,), folded=True)), "a challenge"
+    assert "Type" not in advised(Step("s", "S", "T", run=run, checks=(Check("container-running", {"name": "four"}),)))

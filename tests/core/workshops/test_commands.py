@@ -1,0 +1,118 @@
+"""Lines of a workshop, read: what a button does, and what no button does."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.core.workshops.commands import (
+    LABELS,
+    Ask,
+    Launch,
+    ListContainers,
+    Look,
+    MakeNetwork,
+    Pull,
+    Remove,
+    RemoveNetwork,
+    ShowLogs,
+    ShowPorts,
+    Stop,
+    read_command,
+    with_image,
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "action"),
+    [
+        ("docker stop web", Stop(("web",))),
+        ("docker rm web", Remove(("web",))),
+        ("docker rm -f web shop", Remove(("web", "shop"), force=True)),
+        ("docker network create lab", MakeNetwork("lab")),
+        ("docker network create --subnet 10.9.0.0/24 lab", MakeNetwork("lab", {"subnet": "10.9.0.0/24"})),
+        ("docker network create --subnet=10.9.0.0/24 lab", MakeNetwork("lab", {"subnet": "10.9.0.0/24"})),
+        ("docker network rm lab", RemoveNetwork("lab")),
+        ("docker pull nginx", Pull("nginx")),
+        ("docker ps", ListContainers()),
+        ("docker ps -a", ListContainers(ended_too=True)),
+        ("docker logs web", ShowLogs("web")),
+        ("docker port web", ShowPorts("web")),
+        ("curl http://127.0.0.1/", Ask("127.0.0.1", 80)),
+        ("curl -i localhost:8080/a", Ask("127.0.0.1", 8080, "/a")),
+        ("curl http://[::1]:81/", Ask("::1", 81)),
+        ("ip addr show", Look(("ip", "addr", "show"))),
+        ("netstat -tulpn | grep :80", Look(("netstat", "-tulpn"), keep=":80")),
+        ("ss -Hltnp 'sport = :80'", Look(("ss", "-Hltnp", "sport = :80"))),
+        ("docker exec web cat /etc/resolv.conf", Look(("cat", "/etc/resolv.conf"), "web")),
+        ("docker exec web wget -qO- http://shop/", Look(("wget", "-qO-", "http://shop/"), "web")),
+    ],
+)
+def test_a_line_is_what_its_button_does(line: str, action: object) -> None:
+    assert read_command(line) == action
+    assert LABELS[type(action)]
+
+
+def test_a_launch_is_the_whole_line() -> None:
+    action = read_command("docker run --rm -d --name web --network host -p 8080:80 nginx")
+    assert isinstance(action, Launch)
+    assert (action.run.name, action.run.image, action.run.network) == ("web", "nginx", "host")
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("", "empty"),
+        ("docker run nginx", "needs -d"),
+        ("docker run -d --mount /:/x nginx", "without --mount"),
+        ("docker run -d -v /:/host nginx", "without -v"),
+        ("docker run -d --privileged nginx", "without --privileged"),
+        ("docker exec web rm -rf /", "only commands that read"),
+        ("docker exec web sh -c id", "only commands that read"),
+        ("docker system prune -f", "no button"),
+        ("docker rm ../../x", "no name"),
+        ("docker stop", "Name the container"),
+        ("docker network create --opt x=y lab", "without --opt"),
+        ("rm -rf /", "only commands that read"),
+        ("ip link set eth0 down", "only commands that read"),
+        ("ip addr add 10.0.0.1/8 dev lo", "only commands that read"),
+        ("cat /etc/shadow", "only commands that read"),
+        ("cat /proc/sys/net/../../../etc/shadow", "only commands that read"),
+        ("netstat -tulpn | sh", "grep TEXT"),
+        ("netstat -tulpn | grep -f /etc/shadow", "grep TEXT"),
+        ("netstat -tulpn | grep -v", "grep TEXT"),
+        ("netstat -tulpn; id", "only commands that read"),
+        ("curl http://127.0.0.1/ -o /etc/passwd", "curl is read as"),
+        ("curl file:///etc/passwd", "no address"),
+        ("curl http://example.com/", "by address"),
+        ("curl http://127.0.0.1:99999/", "range"),
+        ("ss 'sport", "not closed"),
+        ("x" * 500, "at most 400"),
+    ],
+)
+def test_what_no_button_does_is_said(line: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        read_command(line)
+
+
+_WORDS = ("docker", "run", "-d", "|", "grep", "curl", "http://[", "'", "exec", "a", "--network", "=")
+_LINES = st.text(max_size=120) | st.lists(st.sampled_from(_WORDS)).map(" ".join)
+
+
+@given(_LINES)
+def test_any_line_is_an_action_or_a_sentence(line: str) -> None:
+    sentence = ""
+    try:
+        assert LABELS[type(read_command(line))]
+    except ValueError as error:
+        sentence = str(error)
+    assert "Traceback" not in sentence
+
+
+def test_the_line_that_is_shown_works_on_an_engine_with_the_lab_image_alone() -> None:
+    line = "docker run --rm -d --name nginx-web --network host nginx"
+    assert with_image(line, frozenset({"netmodes-lab:1"})) == line[:-5] + "netmodes-lab:1"
+    assert with_image(line, frozenset({"netmodes-lab:1", "nginx:latest"})) == line
+    assert with_image(line, frozenset()) == line
+    assert with_image("docker pull nginx", frozenset({"netmodes-lab:1"})) == "docker pull nginx"

@@ -1,0 +1,75 @@
+"""TOML in front of Markdown, and where a key stands in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.core.workshops.front_matter import SourceError, read_toml, split
+
+FILE = """+++
+title = "x"
+hints = [
+  "a",
+]
+
+[predict]
+question = "q"
+reading = {kind = "k", port = 1}
+
+[[check]]
+kind = "one"
+
+[[check]]
+kind = "two"
+port = 3
+
+[check.more]
+deep = 1
++++
+Text.
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        (("title",), 2),
+        (("hints",), 3),
+        (("nowhere",), 1),
+        (("predict",), 7),
+        (("predict", "question"), 8),
+        (("predict", "reading", "kind"), 9),
+        (("predict", "nowhere"), 7),
+        (("check", 0, "kind"), 12),
+        (("check", 1, "kind"), 15),
+        (("check", 1, "port"), 16),
+        (("check", 0, "port"), 11),
+        (("check", 1, "more", "deep"), 19),
+    ],
+)
+def test_a_key_is_found_where_it_stands(path: tuple[str | int, ...], line: int) -> None:
+    source, body, first = split(FILE)
+    assert source.line(*path) == line
+    assert (body, first) == ("Text.\n", 21)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("", 1, "first line"),
+        ("# Title\n", 1, "first line"),
+        ("+++\ntitle = 1\n", 1, "no end"),
+        ("+++\ntitle = 1\nx = = 2\n+++\n", 3, "not TOML"),
+        ("+++\ntitle = 1\ntitle = 2\n+++\n", 3, "not TOML"),
+        ("+++\r\ntitle = [\r\n+++\r\n", 2, "not TOML"),
+    ],
+)
+def test_what_cannot_be_read_is_said_with_its_line(text: str, line: int, said: str) -> None:
+    with pytest.raises(SourceError, match=said) as caught:
+        split(text)
+    assert caught.value.line == line
+
+
+def test_toml_that_is_nested_without_end_is_refused() -> None:
+    with pytest.raises(SourceError, match="not TOML"):
+        read_toml("x = " + "[" * 100_000)

@@ -1,0 +1,64 @@
+"""A workshop as a value: what its steps must know of, and what comes of their checks."""
+
+from __future__ import annotations
+
+from dashboard.core.workshops.checks.check_types import Check
+from dashboard.core.workshops.model import Prediction, Problem, Step, WrongTurn, judge_step, right_choice
+from dashboard.core.workshops.truth_readings import Reading
+from tests.core.observations import make_contact, make_container, make_sight
+
+ASKED = Check("requested", {"port": 80})
+RUNS = Check("container-running", {"mode": "host"})
+WHOSE = Prediction("Whose?", ("the machine's", "its own"), None, Reading("namespace", {}), ("machine", "own"))
+STEP = Step("launch", "Launch", "Text.", checks=(RUNS, ASKED), predict=WHOSE)
+
+
+def test_what_a_step_needs_to_be_looked_at_follows_from_its_checks() -> None:
+    name = Check("name-resolves", {"lookup": "shop"})
+    client = Prediction("Who?", ("a", "b"), None, Reading("client-seen", {"port": 8080}), ("1", "2"))
+    step = Step("a", "A", "Text.", checks=(ASKED, name), predict=client, wrong=(WrongTurn(name, "no"),))
+    assert step.ports == (80, 8080)
+    assert step.lookups == ("shop",)
+    assert (STEP.lookups, Step("b", "B", "Text.").ports) == ((), ())
+
+
+def test_what_has_happened_once_stays_true() -> None:
+    first = judge_step(STEP, make_sight(make_container("web", "host"), contacts=(make_contact(),)), {})
+    assert first.ok
+    assert first.noted == {"1": "a connection from 127.0.0.1:50000"}
+    later = judge_step(STEP, make_sight(make_container("web", "host")), first.noted)
+    assert later.ok
+    assert later.findings[1].observed == "a connection from 127.0.0.1:50000"
+    assert judge_step(STEP, make_sight(make_container("web", "host")), {}).failing == 1
+
+
+def test_what_is_a_state_must_hold_now() -> None:
+    seen = judge_step(STEP, make_sight(make_container("web", "host"), contacts=(make_contact(),)), {})
+    gone = judge_step(STEP, make_sight(), seen.noted)
+    assert not gone.ok
+    assert gone.failing == 0
+    assert judge_step(STEP, make_sight(), {"0": "nonsense", "x": "y", "7": "z"}).noted.keys() == {"0"}
+    assert not judge_step(STEP, make_sight(), {"0": "noted of a state"}).findings[0].ok
+
+
+def test_the_truth_is_the_newest_reading_or_the_last_that_could_be_read() -> None:
+    web = make_sight(make_container("web", "host"))
+    assert judge_step(STEP, web, {}).truth == "machine"
+    assert judge_step(STEP, make_sight(), {}, "machine").truth == "machine"
+    assert judge_step(STEP, make_sight(make_container()), {}, "machine").truth == "own"
+
+
+def test_the_right_choice_is_the_one_that_the_reading_names() -> None:
+    assert right_choice(WHOSE, "own") == 1
+    assert right_choice(WHOSE, "") is None
+    assert right_choice(WHOSE, "something else") is None
+    assert right_choice(Prediction("?", ("a", "b"), 1), "anything") == 1
+
+
+def test_a_step_without_checks_is_done_when_it_was_read() -> None:
+    assert judge_step(Step("a", "A", "Text."), make_sight(), {}).ok
+
+
+def test_a_problem_says_where() -> None:
+    assert str(Problem("a.md", 3, "wrong.")) == "a.md:3: wrong."
+    assert str(Problem("a.md", 0, "wrong.")) == "a.md: wrong."

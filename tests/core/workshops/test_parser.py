@@ -1,0 +1,221 @@
+"""A workshop's files: what is wrong is said with file and line, and nothing is half loaded."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dashboard.core.workshops.model import Problem
+from dashboard.core.workshops.parser import HEAD, MOST_WORDS, load, unfit, words
+
+GOOD_HEAD = 'format = 1\ntitle = "A workshop"\nsummary = "What it is about."\nminutes = 5\norder = 3\n'
+GOOD_STEP = """+++
+title = "Launch"
+run = ["docker run --rm -d --name web --network host nginx", "curl http://127.0.0.1/"]
+hints = ["Look at docker ps."]
+
+[predict]
+question = "Whose network?"
+choices = ["The machine's", "Its own"]
+values = ["machine", "own"]
+reading = {kind = "namespace", mode = "host"}
+
+[[check]]
+kind = "container-running"
+mode = "host"
+otherwise = "Launch it."
+
+[[check]]
+kind = "requested"
+port = 80
+
+[[wrong]]
+when = {kind = "container-running", mode = "bridge"}
+say = "This is the bridge."
++++
+Launch *nginx* with `--network host`. See [measurements](/measurements/).
+
+---
+
+It shares the network.
+"""
+GOOD = {HEAD: GOOD_HEAD, "01-launch.md": GOOD_STEP}
+
+
+def test_a_workshop_is_loaded_whole() -> None:
+    loaded = load("mine", GOOD)
+    assert loaded.problems == ()
+    workshop = loaded.workshop
+    assert workshop is not None
+    (step,) = workshop.steps
+    assert (workshop.slug, workshop.title, workshop.minutes, workshop.order) == ("mine", "A workshop", 5, 3)
+    assert (step.slug, step.title, len(step.run), len(step.checks)) == ("launch", "Launch", 2, 2)
+    assert step.text.startswith("Launch *nginx*")
+    assert step.reveal == "It shares the network."
+    assert step.checks[0].otherwise == "Launch it."
+    assert step.predict is not None
+    assert step.predict.reading is not None
+    assert step.wrong[0].when.arguments == {"mode": "bridge"}
+    assert step.ports == (80,)
+    assert workshop.images == ("nginx",)
+    assert load("mine", {**GOOD, HEAD: GOOD_HEAD + "# more\n"}).workshop != workshop, "the digest tells of any change"
+
+
+def changed(old: str, new: str, file: str = "01-launch.md") -> dict[str, str]:
+    assert old in GOOD[file], old
+    return {**GOOD, file: GOOD[file].replace(old, new, 1)}
+
+
+@pytest.mark.parametrize(
+    ("files", "at", "said"),
+    [
+        ({}, "workshop.toml", "missing"),
+        ({HEAD: GOOD_HEAD}, "workshop.toml", "no step"),
+        (changed("format = 1", "format = 2", HEAD), "workshop.toml:1", "must be 1"),
+        (changed("minutes = 5", "minutes = -5", HEAD), "workshop.toml:4", "from 0 to 1000"),
+        (changed('title = "A workshop"', "title = 3", HEAD), "workshop.toml:2", "must be a text"),
+        ({**GOOD, HEAD: GOOD_HEAD + 'colour = "red"\n'}, "workshop.toml:6", "not known"),
+        ({**GOOD, HEAD: GOOD_HEAD + 'slug = "../x"\n'}, "workshop.toml:6", "small letters"),
+        ({**GOOD, "notes.txt": "x"}, "notes.txt", "NN-name.md"),
+        ({**GOOD, "../02-x.md": GOOD_STEP}, "../02-x.md", "NN-name.md"),
+        ({**GOOD, "02-launch.md": GOOD_STEP}, "02-launch.md", "same name"),
+        ({**GOOD, "01-other.md": GOOD_STEP}, "01-other.md", "same number"),
+        ({**GOOD, "02-result.md": GOOD_STEP}, "02-result.md", "another page"),
+        (changed('title = "Launch"', 'titel = "Launch"'), "01-launch.md:2", "not known"),
+        (changed("--network host nginx", "-v /:/x nginx"), "01-launch.md:3", "without -v"),
+        (changed("curl http://127.0.0.1/", "rm -rf /"), "01-launch.md:3", "only commands that read"),
+        (changed('kind = "requested"', 'kind = "reqested"'), "01-launch.md:18", "choose one of"),
+        (changed("port = 80", "port = 80000"), "01-launch.md:19", "from 1 to 65535"),
+        (changed("port = 80", 'prot = "tcp"'), "01-launch.md:19", "not known"),
+        (changed("port = 80\n", "\n"), "01-launch.md:17", "needs “port”"),
+        (changed('values = ["machine", "own"]', 'values = ["machine"]'), "01-launch.md:9", "for each choice"),
+        (changed('values = ["machine", "own"]\n', ""), "01-launch.md:6", "for each choice"),
+        (changed('kind = "namespace"', 'kind = "colour"'), "01-launch.md:10", "choose one of"),
+        (changed('reading = {kind = "namespace", mode = "host"}', "answer = 3"), "01-launch.md:10", "from 1 to 2"),
+        (changed('choices = ["The machine\'s", "Its own"]', 'choices = ["x"]'), "01-launch.md:8", "at least two"),
+        (changed("[predict]", "[[predict]]"), "01-launch.md:6", "as a table"),
+        (changed("[[check]]", "[check]"), "01-launch.md", "not TOML"),
+        (changed('when = {kind = "container-running", mode = "bridge"}', ""), "01-launch.md:21", "must be a check"),
+        (changed('hints = ["Look', 'hints = ["a", "b", "c", "d", "e", "f", "Look'), "01-launch.md:4", "at most 6"),
+        (changed("It shares", "word " * MOST_WORDS), "01-launch.md:25", "at most 120"),
+        (changed("](/measurements/)", "](javascript:alert(1))"), "01-launch.md:25", "no link that is shown"),
+        (changed("](/measurements/)", "](//evil.example/)"), "01-launch.md:25", "no link that is shown"),
+        (changed("See [", "See ![x](/y) ["), "01-launch.md:25", "pictures"),
+        (changed("It shares", "\x1b[31mIt shares"), "01-launch.md:29", "cannot be printed"),
+        (changed("---\n\nIt", "---\n\nA\n\n---\n\nIt"), "01-launch.md:25", "one line"),
+        (changed("hints = [", "folded = 1\nhints = ["), "01-launch.md:4", "true or false"),
+    ],
+)
+def test_what_is_wrong_is_said_with_file_and_line(files: dict[str, str], at: str, said: str) -> None:
+    loaded = load("mine", files)
+    assert loaded.workshop is None, "nothing is half loaded"
+    texts = [str(one) for one in loaded.problems]
+    assert any(text.startswith(f"{at}:") and said in text for text in texts), texts
+
+
+def test_a_folder_whose_name_cannot_stand_in_an_address_needs_a_slug() -> None:
+    assert load("My Workshop!", GOOD).workshop is None
+    renamed = load("My Workshop!", {**GOOD, HEAD: GOOD_HEAD + 'slug = "mine"\n'}).workshop
+    assert renamed is not None
+    assert renamed.slug == "mine"
+
+
+def _cut(chance: random.Random, text: str) -> str:
+    at = chance.randrange(len(text))
+    return text[:at] + text[at + chance.randrange(1, 40) :]
+
+
+def _double(chance: random.Random, text: str) -> str:
+    lines = text.splitlines(keepends=True)
+    at = chance.randrange(len(lines))
+    return "".join([*lines[:at], lines[at], *lines[at:]])
+
+
+def _swap(chance: random.Random, text: str) -> str:
+    lines = text.splitlines(keepends=True)
+    one, other = chance.randrange(len(lines)), chance.randrange(len(lines))
+    lines[one], lines[other] = lines[other], lines[one]
+    return "".join(lines)
+
+
+def _noise(chance: random.Random, text: str) -> str:
+    at = chance.randrange(len(text))
+    return text[:at] + "".join(chance.choice("\"'[]{}=+#\0\x1b\r\n9é\ud800") for _ in range(5)) + text[at:]
+
+
+_VALUES = ("1", "true", "[]", "{}", "-3.5", "1979-05-27", '""', "[[1]]", "nan", "99999999999")
+
+
+def _retype(chance: random.Random, text: str) -> str:
+    lines = text.splitlines(keepends=True)
+    keyed = [number for number, line in enumerate(lines) if " = " in line]
+    at = chance.choice(keyed)
+    key = lines[at].partition(" = ")[0]
+    lines[at] = f"{key} = {chance.choice(_VALUES)}\n"
+    return "".join(lines)
+
+
+MUTATIONS: tuple[Callable[[random.Random, str], str], ...] = (_cut, _double, _swap, _noise, _retype)
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_a_malformed_workshop_is_a_message_and_never_half_loaded(seed: int) -> None:
+    """Mutations of a good workshop: each loads whole or not at all, with problems that name a file and a line in it."""
+    chance = random.Random(seed)
+    files = dict(GOOD)
+    for _ in range(1 + seed % 3):
+        file = chance.choice(sorted(files))
+        files[file] = chance.choice(MUTATIONS)(chance, files[file]) or "x"
+    loaded = load("mine", files)
+    assert (loaded.workshop is None) == bool(loaded.problems)
+    for problem in loaded.problems:
+        assert problem.sentence
+        assert problem.file in files
+        assert 0 <= problem.line <= files[problem.file].replace("\r\n", "\n").count("\n") + 1, problem
+    if loaded.workshop is not None:
+        assert len(loaded.workshop.steps) == len(files) - 1
+
+
+def test_most_mutations_are_found_out() -> None:
+    """Else the test above proves nothing."""
+    found = 0
+    for seed in range(100):
+        chance = random.Random(seed)
+        file = chance.choice(sorted(GOOD))
+        found += load("mine", {**GOOD, file: chance.choice(MUTATIONS)(chance, GOOD[file]) or "x"}).workshop is None
+    assert found > 60
+
+
+@settings(max_examples=150)
+@given(
+    st.dictionaries(
+        st.text(max_size=12) | st.sampled_from([HEAD, "01-a.md", "02-b.md"]), st.text(max_size=200), max_size=5
+    )
+)
+def test_any_files_are_a_workshop_or_problems(files: dict[str, str]) -> None:
+    loaded = load("mine", files)
+    assert (loaded.workshop is None) == bool(loaded.problems)
+    assert all(isinstance(one, Problem) and str(one) for one in loaded.problems)
+
+
+def test_words_are_counted_as_a_reader_would() -> None:
+    assert words("Start `nginx` with **--network host**. See [it](/x/).") == 7
+    assert words("") == 0
+
+
+@pytest.mark.parametrize(
+    ("form", "good", "bad"),
+    [
+        ("port", (1, 80, 65535), (0, 65536, True, "80", 80.0)),
+        ("number", (0, 100), (-1, 1.5, "1", False)),
+        ("text", ("a",), ("", 7, "x" * 201, "a\nb")),
+        ("net|uts", ("net", "uts"), ("mnt", "net|uts", 1)),
+    ],
+)
+def test_arguments_have_a_form(form: str, good: tuple[object, ...], bad: tuple[object, ...]) -> None:
+    assert [unfit(one, form) for one in good] == [""] * len(good)
+    assert all(unfit(one, form) for one in bad)

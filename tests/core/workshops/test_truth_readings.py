@@ -1,0 +1,59 @@
+"""What predictions are held against."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.core.workshops.observation import Observation
+from dashboard.core.workshops.truth_readings import READINGS, Reading, read
+from tests.core.observations import answered, make_contact, make_container, make_machine, make_sight
+
+EMPTY = make_sight()
+HOST = make_sight(make_container("web", "host"), contacts=(make_contact(),))
+BRIDGE = make_sight(make_container("web", "bridge", publish=8080))
+USER = make_sight(make_container("shop", "user-bridge", lookups=answered("shop", "172.18.0.2")))
+TABBED = make_sight(machine=make_machine(sysctls={"net.ipv4.ping_group_range": "1\t0"}))
+V6 = make_sight(make_container("web", "host"), contacts=(make_contact(server="::1", client="[::1]:4000"),))
+
+TABLE: list[tuple[str, dict[str, str | int], Observation, str]] = [
+    ("namespace", {}, HOST, "machine"),
+    ("namespace", {}, BRIDGE, "own"),
+    ("namespace", {"namespace": "uts"}, HOST, "own"),
+    ("namespace", {}, EMPTY, ""),
+    ("listener-process", {"port": 80}, HOST, "nginx"),
+    ("listener-process", {"port": 8080}, BRIDGE, "docker-proxy"),
+    ("listener-process", {"port": 80}, EMPTY, "nobody"),
+    ("container-status", {"name": "web"}, HOST, "running"),
+    ("container-status", {"name": "web"}, EMPTY, "gone"),
+    ("published", {}, BRIDGE, "8080"),
+    ("published", {}, HOST, "nothing"),
+    ("published", {}, EMPTY, ""),
+    ("address-count", {}, HOST, "0"),
+    ("address-count", {}, BRIDGE, "1"),
+    ("interface-count", {}, BRIDGE, "2"),
+    ("nameserver", {}, USER, "127.0.0.11"),
+    ("resolver-origin", {}, HOST, "copy"),
+    ("resolver-origin", {}, EMPTY, ""),
+    ("name-resolves", {"lookup": "shop"}, USER, "yes"),
+    ("name-resolves", {"lookup": "shop"}, BRIDGE, "no"),
+    ("client-seen", {"port": 80}, HOST, "127.0.0.1"),
+    ("client-seen", {"port": 80}, V6, "::1"),
+    ("client-seen", {"port": 80}, EMPTY, ""),
+    ("sysctl", {"sysctl": "net.ipv4.ping_group_range"}, TABBED, "1 0"),
+]
+
+
+@pytest.mark.parametrize(("kind", "arguments", "sight", "word"), TABLE)
+def test_a_reading_says_one_word(kind: str, arguments: dict[str, str | int], sight: Observation, word: str) -> None:
+    assert read(Reading(kind, arguments), sight) == word
+    values = READINGS[kind].values
+    assert not word or word in values or "…" in values, "the vocabulary says what a reading can be"
+
+
+def test_every_reading_is_in_the_table() -> None:
+    assert {one[0] for one in TABLE} == set(READINGS)
+
+
+def test_the_status_is_that_of_the_container_that_was_started_last() -> None:
+    old = make_container("one", running=False, started=1.0)
+    assert read(Reading("container-status", {}), make_sight(old, make_container("two"))) == "running"

@@ -1,0 +1,70 @@
+"""Finding and removing what belongs to one private host, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dashboard.engine.hosts import cleanup as host_cleanup
+from dashboard.engine.hosts.cleanup import MARKER, engine_processes, is_running, mounts_below, start_ticks
+from tests.polling import until
+
+
+def sleeper(**environment: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"], env=environment)
+
+
+def test_a_process_is_itself_by_pid_and_start(tmp_path: Path) -> None:
+    ticks = start_ticks(os.getpid())
+    assert ticks is not None
+    assert is_running(os.getpid(), ticks)
+    assert not is_running(os.getpid(), ticks + 1)
+    assert not is_running(0, ticks)
+    assert start_ticks(2**22 + 1) is None
+
+
+def test_an_ended_child_that_nobody_collected_does_not_run() -> None:
+    child = sleeper()
+    ticks = start_ticks(child.pid)
+    assert ticks is not None
+    child.kill()
+    until(lambda: not is_running(child.pid, ticks))
+    host_cleanup.reap(child.pid)
+    assert not Path(f"/proc/{child.pid}").exists()
+    host_cleanup.reap(child.pid)
+    child.wait()
+
+
+def test_only_processes_with_exactly_this_mark_are_the_hosts() -> None:
+    ours = sleeper(**{MARKER: "netmodes-abc"})
+    others = [sleeper(**{MARKER: "netmodes-abcd"}), sleeper(**{"X" + MARKER: "netmodes-abc"}), sleeper()]
+    try:
+        until(lambda: engine_processes("netmodes-abc") == [ours.pid])
+        host_cleanup.kill_everything("netmodes-abc")
+        assert ours.wait(5) == -9
+        assert all(one.poll() is None for one in others)
+    finally:
+        for one in (ours, *others):
+            one.kill()
+            one.wait()
+
+
+def test_mounts_are_found_below_a_folder_and_not_beside_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "self").mkdir()
+    lines = ["/data/a", "/data/a/deep", "/data/ab", r"/data/a/with\040space", "/"]
+    (tmp_path / "self" / "mountinfo").write_text(
+        "".join(f"1 2 3:4 / {one} rw shared:1 - tmpfs none rw\n" for one in lines)
+    )
+    monkeypatch.setattr(host_cleanup, "PROC", tmp_path)
+    assert mounts_below([Path("/data/a")]) == ["/data/a/with space", "/data/a/deep", "/data/a"]
+
+
+def test_files_of_a_host_that_never_ran_are_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "left"
+    (folder / "deep").mkdir(parents=True)
+    host_cleanup.remove_everything("netmodes-never", [folder, tmp_path / "none"])
+    assert not folder.exists()

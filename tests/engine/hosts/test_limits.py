@@ -1,0 +1,75 @@
+"""Limits of a private host: written for both kinds of hierarchy, and kept by the kernel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.training.capacity import HostLimits
+from dashboard.engine.hosts.limits import make_cgroups, processes, shell_files
+
+LIMITS = HostLimits(memory_mb=256, pids=100, cpus=0.5)
+MB = 1 << 20
+
+
+def written(root: Path) -> dict[str, str]:
+    """What stands in each file that was written."""
+    return {
+        str(one.relative_to(root)): one.read_text() for one in root.rglob("*") if one.is_file() and one.stat().st_size
+    }
+
+
+def hierarchy(root: Path, *files: str) -> None:
+    """Empty files where the kernel would have them."""
+    for file in files:
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).touch()
+
+
+def test_every_hierarchy_of_version_1_gets_its_limits(tmp_path: Path) -> None:
+    hierarchy(tmp_path, "cpu/host/cpu.cfs_period_us", "cpu/host/cpu.cfs_quota_us")
+    for part in ("host", "host/containers"):
+        hierarchy(tmp_path, f"memory/{part}/memory.limit_in_bytes", f"pids/{part}/pids.max")
+    engine = make_cgroups("host", LIMITS, tmp_path)
+    assert written(tmp_path) == {
+        "cpu/host/cpu.cfs_period_us": "100000",
+        "cpu/host/cpu.cfs_quota_us": "50000",
+        "memory/host/memory.limit_in_bytes": str(256 * MB),
+        "memory/host/containers/memory.limit_in_bytes": str(160 * MB),
+        "pids/host/pids.max": "612",
+        "pids/host/containers/pids.max": "100",
+    }
+    assert engine == tuple(str(tmp_path / one / "host/engine/cgroup.procs") for one in ("cpu", "memory", "pids"))
+    assert len(shell_files("host", tmp_path)) == 3
+
+
+def test_the_unified_hierarchy_delegates_before_it_limits(tmp_path: Path) -> None:
+    hierarchy(tmp_path, "cgroup.controllers")
+    hierarchy(tmp_path, *(f"host/{one}" for one in ("cpu.max", "memory.max", "memory.swap.max", "pids.max")))
+    hierarchy(tmp_path, *(f"host/containers/{one}" for one in ("memory.max", "memory.swap.max", "pids.max")))
+    assert make_cgroups("host", LIMITS, tmp_path) == (str(tmp_path / "host/engine/cgroup.procs"),)
+    found = written(tmp_path)
+    assert {one for one in found if one.endswith("subtree_control")} == {
+        "cgroup.subtree_control",
+        "host/cgroup.subtree_control",
+        "host/containers/cgroup.subtree_control",
+    }
+    assert found["host/cpu.max"] == "50000 100000"
+    assert found["host/containers/memory.max"] == str(160 * MB)
+    assert (found["host/pids.max"], found["host/containers/pids.max"]) == ("612", "100")
+
+
+def test_without_limits_the_parts_are_made_all_the_same(tmp_path: Path) -> None:
+    hierarchy(tmp_path, "pids/pids.max")
+    make_cgroups("host", None, tmp_path)
+    assert written(tmp_path) == {}
+    assert (tmp_path / "pids/host/containers/shell").is_dir()
+
+
+@pytest.mark.parametrize(("part", "expected"), [("", [1, 2, 3]), ("containers", [2, 3])])
+def test_processes_are_found_by_part(tmp_path: Path, part: str, expected: list[int]) -> None:
+    for folder, text in (("engine", "1\n"), ("containers/abc", "2\n3\n"), ("containers", "")):
+        hierarchy(tmp_path, f"pids/host/{folder}/cgroup.procs")
+        (tmp_path / f"pids/host/{folder}/cgroup.procs").write_text(text)
+    assert sorted(processes("host", part, tmp_path)) == expected

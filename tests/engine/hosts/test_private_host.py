@@ -1,0 +1,224 @@
+"""Private hosts on the real machine: they start, are whole machines, and leave nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.cleanup import cgroup_folders, container_processes, engine_processes
+from dashboard.engine.hosts.private_host import MACHINE_ADDRESS, PARENT_LINK, RUN, PrivateHost, PrivateHostError
+from tests.polling import eventually, until
+from tests.private_engine import PrivateEngine, load_lab_image
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Iterator[Path]:
+    """A data folder; whatever a failed test left running in it is removed."""
+    yield tmp_path
+    asyncio.run(private_host.stop_all(tmp_path))
+
+
+def remains(host: PrivateHost) -> list[object]:
+    """Everything of a host that can still be found on this machine."""
+    mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f"/{host.id}" in line]
+    files = [path for path in (host.folder, RUN / host.id, Path("/run/netns") / host.name) if path.exists()]
+    return [
+        *engine_processes(host.name),
+        *container_processes(host.name),
+        *cgroup_folders(host.name),
+        *mounts,
+        *files,
+    ]
+
+
+def test_a_host_is_a_machine_of_its_own(data_dir: Path) -> None:
+    host = asyncio.run(private_host.start(data_dir))
+    machine = PrivateEngine(host, data_dir)
+    assert Path(f"/proc/{host.pid}/ns/net").stat().st_ino == host.netns
+    assert host.netns != Path("/proc/self/ns/net").stat().st_ino
+    assert machine.on_machine("cat", "/proc/sys/kernel/hostname").strip() == host.name
+    assert f"inet {MACHINE_ADDRESS}/24" in machine.on_machine("ip", "address", "show", PARENT_LINK)
+    assert f"default via 192.0.2.1 dev {PARENT_LINK}" in machine.on_machine("ip", "route")
+    assert f"{MACHINE_ADDRESS}\t{host.name}" in machine.on_machine("cat", "/etc/hosts")
+    assert machine.on_machine("cat", "/etc/resolv.conf") == host.resolv_conf.read_text()
+    assert machine.docker("info", "--format", "{{.Name}}") == host.name
+    assert len(host.socket.encode()) < 108
+
+
+def test_two_hosts_each_serve_port_80_in_host_mode(data_dir: Path) -> None:
+    async def both() -> tuple[PrivateHost, PrivateHost]:
+        one, two = await asyncio.gather(private_host.start(data_dir), private_host.start(data_dir))
+        await asyncio.gather(load_lab_image(one), load_lab_image(two))
+        return one, two
+
+    for host in asyncio.run(both()):
+        machine = PrivateEngine(host, data_dir)
+        machine.docker("run", "-d", "--network", "host", "nginx")
+        page = until(lambda: machine.on_machine("curl", "-s", f"http://{MACHINE_ADDRESS}/"))  # noqa: B023
+        assert host.name in page
+    assert len(private_host.list_hosts(data_dir)) == 2
+    asyncio.run(private_host.stop_all(data_dir))
+    assert private_host.list_hosts(data_dir) == ()
+
+
+def test_nothing_remains_of_a_stopped_host_whatever_ran_on_it(data_dir: Path) -> None:
+    host = asyncio.run(private_host.start(data_dir))
+    asyncio.run(load_lab_image(host))
+    machine = PrivateEngine(host, data_dir)
+    machine.docker("network", "create", "own")
+    machine.docker("run", "-d", "-p", "80:80", "nginx")
+    machine.docker("run", "-d", "--network", "own", "nginx")
+    machine.docker("run", "-d", "--network", "host", "nginx", "sh", "-c", "trap '' TERM; while :; do sleep 1; done")
+    assert len(container_processes(host.name)) >= 5
+    assert cgroup_folders(host.name)
+    asyncio.run(private_host.stop(host))
+    assert remains(host) == []
+
+
+def test_a_killed_engine_with_living_containers_is_removed_by_the_next_start(data_dir: Path) -> None:
+    host = asyncio.run(private_host.start(data_dir))
+    asyncio.run(load_lab_image(host))
+    PrivateEngine(host, data_dir).docker("run", "-d", "nginx")
+    os.kill(host.pid, signal.SIGKILL)
+    until(lambda: not host.is_running())
+    assert container_processes(host.name)
+    assert private_host.list_hosts(data_dir) == ()
+    assert asyncio.run(private_host.adopt(data_dir)) == ()
+    os.waitpid(host.pid, 0) if Path(f"/proc/{host.pid}").exists() else None
+    assert remains(host) == []
+
+
+def test_a_running_host_is_adopted_after_a_restart(data_dir: Path) -> None:
+    host = asyncio.run(private_host.start(data_dir, "adopted"))
+    assert private_host.list_hosts(data_dir) == (host,)
+    assert asyncio.run(private_host.adopt(data_dir)) == (host,)
+    asyncio.run(private_host.stop(host))
+    assert remains(host) == []
+
+
+def test_a_record_whose_pid_belongs_to_another_process_now_is_no_host(data_dir: Path) -> None:
+    folder = data_dir / "hosts" / "reused"
+    folder.mkdir(parents=True)
+    record = {"pid": os.getpid(), "ticks": 1, "netns": 1, "socket": "/nowhere", "started": 0.0, "ready": True}
+    (folder / "host.json").write_text(json.dumps(record))
+    assert private_host.list_hosts(data_dir) == ()
+    assert asyncio.run(private_host.adopt(data_dir)) == ()
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("record", ["", "[]", "{", '{"pid": "x"}', '{"ready": true, "pid": null}'])
+def test_a_damaged_record_is_removed_without_a_fault(data_dir: Path, record: str) -> None:
+    folder = data_dir / "hosts" / "damaged"
+    folder.mkdir(parents=True)
+    (folder / "host.json").write_text(record)
+    assert private_host.list_hosts(data_dir) == ()
+    assert asyncio.run(private_host.adopt(data_dir)) == ()
+    assert not folder.exists()
+
+
+def test_a_host_that_somebody_is_just_starting_is_left_alone(data_dir: Path) -> None:
+    async def meanwhile() -> PrivateHost:
+        starting = asyncio.create_task(private_host.start(data_dir, "slow"))
+        await eventually((data_dir / "hosts" / "slow" / "host.json").exists)
+        await private_host.adopt(data_dir)
+        return await starting
+
+    assert asyncio.run(meanwhile()).is_running()
+
+
+def test_a_host_dies_with_the_process_that_started_it(data_dir: Path) -> None:
+    program = f"""
+        import asyncio, pathlib, signal
+        from dashboard.engine import private_host
+        host = asyncio.run(private_host.start(pathlib.Path({str(data_dir)!r}), "tied", die_with_parent=True))
+        print("ready", flush=True)
+        signal.pause()
+    """
+    child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "ready\n"
+    (host,) = private_host.list_hosts(data_dir)
+    child.kill()
+    child.communicate()
+    until(lambda: not host.is_running(), deadline_s=10)
+    asyncio.run(private_host.adopt(data_dir))
+    assert remains(host) == []
+
+
+def test_a_start_that_fails_says_why_and_leaves_nothing(data_dir: Path) -> None:
+    with pytest.raises(PrivateHostError, match=r"ended at once\. It said: .*nonsense"):
+        asyncio.run(private_host.start(data_dir, "broken", daemon={"storage-driver": "nonsense"}))
+    assert not (data_dir / "hosts" / "broken").exists()
+    assert not (RUN / "broken").exists()
+    assert engine_processes("netmodes-broken") == []
+    assert cgroup_folders("netmodes-broken") == []
+
+
+def test_a_cancelled_start_leaves_nothing(data_dir: Path) -> None:
+    async def cancel() -> None:
+        starting = asyncio.create_task(private_host.start(data_dir, "cancelled"))
+        await eventually(lambda: engine_processes("netmodes-cancelled"))
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+
+    asyncio.run(cancel())
+    assert engine_processes("netmodes-cancelled") == []
+    assert not (data_dir / "hosts" / "cancelled").exists()
+
+
+@pytest.mark.parametrize("identity", ["", "UPPER", "../up", "a/b", "x" * 13])
+def test_an_id_that_is_no_id_is_refused(data_dir: Path, identity: str) -> None:
+    with pytest.raises(PrivateHostError, match="1 to 12 lower-case"):
+        asyncio.run(private_host.start(data_dir, identity))
+
+
+def test_an_id_that_is_taken_is_refused_and_the_host_keeps_running(data_dir: Path) -> None:
+    host = asyncio.run(private_host.start(data_dir, "taken"))
+    with pytest.raises(PrivateHostError, match="already"):
+        asyncio.run(private_host.start(data_dir, "taken"))
+    assert host.is_running()
+
+
+def test_what_a_host_keeps_is_for_root_only(data_dir: Path) -> None:
+    host = asyncio.run(private_host.start(data_dir))
+    assert host.folder.stat().st_mode & 0o077 == 0
+    assert (host.folder / "host.json").stat().st_mode & 0o077 == 0
+
+
+def test_the_engine_takes_options_for_its_daemon(data_dir: Path) -> None:
+    host = asyncio.run(private_host.start(data_dir, daemon={"userland-proxy": False}))
+    asyncio.run(load_lab_image(host))
+    machine = PrivateEngine(host, data_dir)
+    machine.docker("run", "-d", "-p", "8080:80", "nginx")
+    listeners = machine.on_machine("ss", "-Hltnp", "sport = :8080")
+    assert "dockerd" in listeners
+    assert "docker-proxy" not in listeners
+    assert "[::]" not in listeners
+
+
+def test_overlay_works_on_a_private_host_after_swarm_init(data_dir: Path) -> None:
+    host = asyncio.run(private_host.start(data_dir))
+    asyncio.run(load_lab_image(host))
+    machine = PrivateEngine(host, data_dir)
+    words = machine.refusal("network", "create", "-d", "overlay", "--attachable", "too-early")
+    assert "not a swarm manager" in words
+    machine.docker("swarm", "init", "--advertise-addr", MACHINE_ADDRESS)
+    machine.docker("network", "create", "-d", "overlay", "--attachable", "wide")
+    machine.docker("run", "-d", "--name", "server", "--network", "wide", "nginx")
+    page = machine.docker("run", "--rm", "--network", "wide", "nginx", "wget", "-T", "5", "-qO-", "http://server/")
+    assert "<!doctype html>" in page
+    asyncio.run(private_host.stop(host))
+    assert remains(host) == []

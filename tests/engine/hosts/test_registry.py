@@ -1,0 +1,63 @@
+"""What is written down about a host: found again, and nonsense is no host."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dashboard.engine.hosts import registry as records
+from dashboard.engine.hosts.cleanup import start_ticks
+from dashboard.engine.hosts.registry import PrivateHost
+
+
+def host_in(data_dir: Path, identity: str, **more: object) -> PrivateHost:
+    """A host whose dockerd is this process."""
+    folder = data_dir / "hosts" / identity
+    folder.mkdir(parents=True)
+    ticks = start_ticks(os.getpid()) or 0
+    fields: dict[str, object] = {"pid": os.getpid(), "netns": 7, "ticks": ticks, "group": ""} | more
+    return PrivateHost(id=identity, socket=f"/run/{identity}", started=1.0, folder=folder, **fields)  # type: ignore[arg-type]
+
+
+def test_a_host_is_recalled_as_it_was_written_down(tmp_path: Path) -> None:
+    host = host_in(tmp_path, "one", group="session-3")
+    records.remember(host, ready=True)
+    assert records.list_hosts(tmp_path) == (host,)
+    assert records.recall(host.folder) == host
+    assert (host.folder / records.RECORD).stat().st_mode & 0o077 == 0
+
+
+def test_a_host_that_is_not_ready_yet_is_not_listed(tmp_path: Path) -> None:
+    records.remember(host_in(tmp_path, "early"), ready=False)
+    assert records.list_hosts(tmp_path) == ()
+
+
+def test_a_host_of_a_class_is_known_after_its_engine_has_ended(tmp_path: Path) -> None:
+    dead = host_in(tmp_path, "dead", group="session-1", ticks=1)
+    for host in (dead, host_in(tmp_path, "other", ticks=1)):
+        records.remember(host, ready=True)
+    assert records.list_hosts(tmp_path) == ()
+    assert records.class_hosts(tmp_path) == (dead,)
+
+
+def test_it_is_starting_while_its_starter_lives(tmp_path: Path) -> None:
+    host = host_in(tmp_path, "slow")
+    for ticks, expected in ((host.ticks, True), (1, False)):
+        records.write(host.folder, {"starter": {"pid": os.getpid(), "ticks": ticks}, "ready": False})
+        assert records.is_starting(host.folder) is expected
+    records.remember(host, ready=True)
+    assert not records.is_starting(host.folder)
+
+
+def test_what_ran_when_the_engine_ended_is_read_in_its_order(tmp_path: Path) -> None:
+    host = host_in(tmp_path, "one")
+    for name, text in (
+        ("second", '{"State": {"Running": true, "StartedAt": "2026-02-02"}}'),
+        ("first", '{"State": {"Running": true, "StartedAt": "2026-01-01"}}'),
+        ("ended", '{"State": {"Running": false}}'),
+        ("torn", '{"State": {"Run'),
+        ("other", "[]"),
+    ):
+        (host.data / "containers" / name).mkdir(parents=True)
+        (host.data / "containers" / name / "config.v2.json").write_text(text)
+    assert records.left_running(host) == ("first", "second")

@@ -1,0 +1,130 @@
+"""Two hosts from one template: shared, limited, and neither can harm the other."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.training.capacity import HostLimits
+from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.template import HostTemplate, host_template
+from tests.polling import until
+from tests.private_engine import PrivateEngine
+
+pytestmark = pytest.mark.engine
+LIMITS = HostLimits(memory_mb=256, pids=64, cpus=1.0)
+#: Where a workshop's server answers in host mode.
+ASK = ("curl", "-s", "-m", "5", "http://127.0.0.1/")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two hosts of one template."""
+
+    template: HostTemplate
+    one: PrivateEngine
+    two: PrivateEngine
+
+
+@pytest.fixture(scope="module")
+def pair(class_folder: Path) -> Iterator[Pair]:
+    """Started once for the module: every test leaves both as it found them."""
+    folder = class_folder
+
+    async def start() -> Pair:
+        template = await host_template(folder)
+        hosts = [
+            private_host.start(folder, limits=LIMITS, template=template, group=f"class-{number}") for number in (1, 2)
+        ]
+        return Pair(template, *(PrivateEngine(host, folder) for host in await asyncio.gather(*hosts)))
+
+    try:
+        yield asyncio.run(start())
+    finally:
+        asyncio.run(private_host.stop_all(folder))
+
+
+def clean(*machines: PrivateEngine) -> None:
+    """Removes every container."""
+    for machine in machines:
+        found = machine.docker("ps", "-aq").split()
+        if found:
+            machine.docker("rm", "-f", "-v", *found)
+
+
+def test_both_serve_port_80_and_see_only_their_own_containers(pair: Pair) -> None:
+    for name, machine in (("first", pair.one), ("second", pair.two)):
+        machine.docker("run", "-d", "--name", name, "--network", "host", "nginx")
+    for name, machine in (("first", pair.one), ("second", pair.two)):
+        assert machine.host.name in until(lambda: machine.on_machine(*ASK))  # noqa: B023
+        assert machine.docker("ps", "--format", "{{.Names}}") == name
+    clean(pair.one, pair.two)
+
+
+def test_the_image_is_on_the_disk_once(pair: Pair) -> None:
+    (layer,) = pair.template.layers
+    assert any((pair.template.folder / layer).iterdir())
+    for machine in (pair.one, pair.two):
+        assert not any((machine.host.data / layer).iterdir())
+        used = subprocess.run(["du", "-sk", str(machine.host.data)], capture_output=True, text=True, check=True)
+        assert int(used.stdout.split()[0]) < 4096
+    ids = [machine.docker("info", "--format", "{{.ID}}") for machine in (pair.one, pair.two)]
+    assert ids[0] != ids[1]
+
+
+def test_what_one_writes_or_removes_stays_with_it(pair: Pair) -> None:
+    before = sorted(str(path) for path in pair.template.folder.rglob("*"))
+    pair.one.docker("run", "--name", "writer", "nginx", "sh", "-c", "echo mine > /bin/serve; rm /etc/passwd")
+    pair.one.docker("commit", "writer", "mine")
+    clean(pair.one)
+    pair.one.docker("rmi", "-f", "mine", "nginx", "netmodes-lab:1")
+    assert pair.one.docker("images", "-q") == ""
+    assert sorted(str(path) for path in pair.template.folder.rglob("*")) == before
+    assert pair.two.docker("run", "--rm", "nginx", "cat", "/bin/serve") != "mine"
+    layer = pair.two.host.data / pair.template.layers[0]
+    assert pair.two.try_on_machine("touch", str(layer / "new")).returncode != 0
+    asyncio.run(private_host.stop(pair.one.host))
+    again = asyncio.run(
+        private_host.start(pair.one.data_dir, pair.one.host.id, limits=LIMITS, template=pair.template, group="class-1")
+    )
+    pair.one.host, pair.one.pid = again, again.pid
+    assert "nginx" in pair.one.docker("images", "--format", "{{.Repository}}")
+
+
+def test_a_memory_hog_is_killed_inside_its_host_only(pair: Pair) -> None:
+    pair.two.docker("run", "-d", "--name", "neighbour", "nginx")
+    hog = pair.one.try_docker("run", "--name", "hog", "nginx", "sh", "-c", "tail /dev/zero")
+    assert hog.returncode == 137
+    assert pair.one.host.is_running()
+    assert pair.one.docker("run", "--rm", "nginx", "echo", "still here") == "still here"
+    assert pair.two.inspect("neighbour", "{{.State.Running}}") == "true"
+    clean(pair.one, pair.two)
+
+
+def test_a_fork_bomb_is_stopped_and_the_engine_still_answers(pair: Pair) -> None:
+    counting = "n=0; while :; do sleep 60 & n=$((n+1)); echo $n; done"
+    bomb = pair.one.try_docker("run", "--name", "bomb", "nginx", "sh", "-c", counting)
+    assert "can't fork" in bomb.stderr
+    assert LIMITS.pids // 2 < int(bomb.stdout.split()[-1]) < LIMITS.pids
+    assert pair.one.docker("ps", "-aq")
+    assert pair.two.docker("run", "--rm", "nginx", "echo", "fine") == "fine"
+    clean(pair.one)
+
+
+def test_an_engine_that_was_killed_starts_again_with_what_was_there(pair: Pair) -> None:
+    pair.two.docker("run", "-d", "--name", "kept", "nginx")
+    os.kill(pair.two.host.pid, signal.SIGKILL)
+    until(lambda: not pair.two.host.is_running())
+    asyncio.run(private_host.adopt(pair.two.data_dir))
+    again = asyncio.run(private_host.start_again(pair.two.host, LIMITS))
+    pair.two.host, pair.two.pid = again, again.pid
+    assert pair.two.docker("ps", "-a", "--format", "{{.Names}} {{.State}}") == "kept exited"
+    pair.two.docker("start", "kept")
+    clean(pair.two)

@@ -1,0 +1,167 @@
+"""Whatever an engine answers is decoded, bounded, or refused as not being Docker's."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dashboard.engine import decoding
+from dashboard.engine.protocol import EngineError, PullProgress
+
+FIELDS = (
+    "Id", "Name", "State", "Status", "Running", "Pid", "ExitCode", "Error", "StartedAt", "HostConfig", "NetworkMode",
+    "PortBindings", "Dns", "Config", "Labels", "Image", "Hostname", "ExposedPorts", "NetworkSettings", "Ports",
+    "SandboxKey", "Networks", "IPAddress", "HostIp", "HostPort", "80/tcp", "99999/tcp", "x/y", "Driver", "IPAM",
+    "Subnet", "Gateway", "Options", "RepoTags", "Size", "Created", "SecurityOptions", "OperatingSystem", "Swarm",
+    "LocalNodeState", "Plugins", "Network", "FirewallBackend", "Version", "Type", "Action", "Actor", "ID",
+    "Attributes", "time", "timeNano", "status", "id", "error", "errorDetail", "message", "progressDetail", "current",
+    "total",
+)  # fmt: skip
+
+odd = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.just("9" * 400),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=12),
+    max_leaves=40,
+)
+
+
+def longest_text(value: object) -> int:
+    """The longest text anywhere in decoded facts."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return max((longest_text(one) for pair in value.items() for one in pair), default=0)
+    if isinstance(value, tuple):
+        return max(map(longest_text, value), default=0)
+    slots = getattr(type(value), "__slots__", ())
+    return max((longest_text(getattr(value, one)) for one in slots), default=0)
+
+
+@settings(max_examples=400)
+@given(odd)
+def test_no_answer_breaks_a_decoder(answer: Any) -> None:
+    for decode in (decoding.container_facts, decoding.network_facts, decoding.image_facts):
+        facts = decode(answer)
+        json.dumps(longest_text(facts))
+        assert longest_text(facts) <= decoding.TEXT_LIMIT
+    info = decoding.engine_info(answer, answer, api="1.45", pid=1, endpoint="unix:///x")
+    assert longest_text(info) <= decoding.TEXT_LIMIT
+    container = decoding.container_facts(answer)
+    assert container.pid >= 0
+    assert all(0 < one.container_port < 65536 and 0 <= one.host_port < 65536 for one in container.published)
+
+
+@settings(max_examples=200)
+@given(st.binary(max_size=200) | odd.map(lambda value: json.dumps(value).encode()))
+def test_no_line_breaks_a_stream(line: bytes) -> None:
+    event = decoding.engine_event(line)
+    assert event is None or (event.kind and event.action)
+    try:
+        step = decoding.progress_step(line)
+    except EngineError as error:
+        assert str(error)  # noqa: PT017  either outcome is right
+    else:
+        assert step is None or step.fraction is None or 0 <= step.fraction <= 1
+
+
+@given(st.binary(max_size=300), st.integers(400, 599))
+def test_every_refusal_has_words(body: bytes, status: int) -> None:
+    error = decoding.refusal(status, body)
+    assert error.status == status
+    assert str(error)
+
+
+def test_a_refusal_is_dockers_sentence_and_nothing_around_it() -> None:
+    error = decoding.refusal(409, b'{"message":"Conflict. The container name \\"/one\\" is already in use"}\n')
+    assert str(error) == 'Conflict. The container name "/one" is already in use'
+
+
+@given(st.binary(max_size=5000), st.integers(-1, 40))
+def test_logs_are_bounded_text(data: bytes, lines: int) -> None:
+    found = decoding.log_lines(data, lines)
+    assert len(found) <= max(lines, 0)
+    assert all(len(line) <= 500 and "\n" not in line for line in found)
+
+
+def test_deeply_nested_json_is_no_event_and_no_step() -> None:
+    line = b"[" * 200_000
+    assert decoding.engine_event(line) is None
+    assert decoding.progress_step(line) is None
+
+
+def test_lone_surrogates_can_be_encoded_again() -> None:
+    assert decoding.text("\ud800x").encode() == b"?x"
+
+
+def test_what_api_1_52_dropped_is_not_read() -> None:
+    answer = {
+        "NetworkSettings": {"IPAddress": "192.0.2.66", "Networks": {"bridge": {"IPAddress": "172.17.0.2"}}},
+    }
+    assert decoding.container_facts(answer).networks == {"bridge": "172.17.0.2"}
+
+
+def test_published_ports_come_in_order_and_exposed_ones_are_not_published() -> None:
+    found = decoding.ports(
+        {
+            "81/tcp": None,
+            "80/tcp": [{"HostIp": "::", "HostPort": "8080"}, {"HostIp": "0.0.0.0", "HostPort": "8080"}],
+            "53/udp": [{"HostIp": "", "HostPort": ""}],
+        }
+    )
+    assert [(one.container_port, one.protocol, one.host_address, one.host_port) for one in found] == [
+        (53, "udp", "", 0),
+        (80, "tcp", "0.0.0.0", 8080),
+        (80, "tcp", "::", 8080),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("info", "expected"),
+    [
+        ({"SecurityOptions": ["name=seccomp,profile=builtin", "name=rootless"]}, {"rootless": True}),
+        ({"SecurityOptions": ["name=userns"]}, {"userns_remap": True}),
+        ({"OperatingSystem": "Docker Desktop"}, {"desktop": True, "pid": None}),
+        ({"Swarm": {"LocalNodeState": "active"}}, {"swarm_active": True}),
+        ({"Swarm": {"LocalNodeState": "inactive"}}, {"swarm_active": False}),
+        ({"FirewallBackend": {"Driver": "nftables"}}, {"firewall_backend": "nftables"}),
+        ({}, {"firewall_backend": "iptables", "rootless": False, "pid": 7}),
+    ],
+)
+def test_what_an_engine_is_follows_from_its_info(info: dict[str, Any], expected: dict[str, Any]) -> None:
+    found = decoding.engine_info({"Version": "29.0.0"}, info, api="1.52", pid=7, endpoint="unix:///x")
+    assert {name: getattr(found, name) for name in expected} == expected
+
+
+def test_a_bridge_has_its_linux_name() -> None:
+    named = {"Driver": "bridge", "Id": "f" * 64, "Options": {"com.docker.network.bridge.name": "docker0"}}
+    assert decoding.network_facts(named).bridge == "docker0"
+    assert decoding.network_facts({"Driver": "bridge", "Id": "0123456789abcdef"}).bridge == "br-0123456789ab"
+    assert decoding.network_facts({"Driver": "macvlan", "Id": "f" * 64}).bridge is None
+
+
+def test_a_step_of_a_pull_has_words_and_a_fraction() -> None:
+    line = b'{"status":"Downloading","id":"abc","progressDetail":{"current":50,"total":200}}'
+    assert decoding.progress_step(line) == PullProgress("abc Downloading", 0.25)
+    assert decoding.progress_step(b'{"status":"Pulling fs layer"}') == PullProgress("Pulling fs layer", None)
+    with pytest.raises(EngineError, match="manifest unknown"):
+        decoding.progress_step(b'{"errorDetail":{"message":"manifest unknown"},"error":"manifest unknown"}')
+
+
+def test_an_event_has_its_labels_and_its_time() -> None:
+    line = json.dumps(
+        {
+            "Type": "container",
+            "Action": "start",
+            "Actor": {"ID": "abc", "Attributes": {"netmodes.arm": "web", "name": "one"}},
+            "time": 1,
+            "timeNano": 1_500_000_000,
+        }
+    ).encode()
+    event = decoding.engine_event(line)
+    assert event is not None
+    assert (event.kind, event.action, event.id, event.at) == ("container", "start", "abc", 1.5)
+    assert event.labels["netmodes.arm"] == "web"

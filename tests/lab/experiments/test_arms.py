@@ -1,0 +1,195 @@
+"""Images, networks and containers of one experiment, where only a fake can be made to say it."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from dashboard.core.experiments.lifecycle import container_name
+from dashboard.core.experiments.messages import ArmStatus
+from dashboard.core.experiments.stream import Phase
+from dashboard.core.namespaces.state import NamespaceState
+from dashboard.engine.protocol import ContainerFacts, EngineError
+from dashboard.lab import reconciler
+from dashboard.lab.experiments.observer import Observer, Subject
+from dashboard.netns.namespace_ids import namespaces
+from tests.benches import Bench
+from tests.fakes import FakeEngine
+from tests.netns.namespaces import Zoo
+from tests.polling import eventually, others_run
+
+
+async def test_a_missing_image_concerns_its_own_arms_only(quick: Bench, fake: FakeEngine) -> None:
+    arms = [{"mode": "host", "image": "no/such:1"}, {"mode": "host"}]
+    identity = await quick.running(arms=arms)
+    column = await quick.column(identity, "host")
+    assert column.status is ArmStatus.REFUSED
+    assert "no/such:1" in (column.error or "")
+    assert (await quick.column(identity, "host-2")).status is ArmStatus.RUNNING
+
+
+async def test_warnings_stand_in_the_column_without_those_about_limits(quick: Bench, fake: FakeEngine) -> None:
+    fake.warnings = (
+        "Published ports are discarded when using host network mode",
+        "Your kernel does not support swap limit capabilities or the cgroup is not mounted.",
+    )
+    identity = await quick.running("host")
+    assert (await quick.column(identity, "host")).warnings == fake.warnings[:1]
+
+
+async def test_a_name_that_somebody_else_holds_is_docker_s_refusal(quick: Bench, fake: FakeEngine) -> None:
+    await quick.lab.close()
+    identity = await quick.launch("host", "none")
+    name = container_name(identity, "host")
+    host_config = {"NetworkMode": "none", "PortBindings": {}}
+    config = {"Image": "nginx", "Labels": {}, "Hostname": "", "HostConfig": host_config}
+    foreign = await fake.create_container(name, config)
+    await quick.restart()
+    await quick.reaches(identity, Phase.RUNNING)
+    column = await quick.column(identity, "host")
+    assert column.status is ArmStatus.REFUSED
+    assert "already in use" in (column.error or "")
+    await quick.stop(identity)
+    assert list(fake.made) == [foreign.id]
+
+
+async def test_a_start_that_is_refused_leaves_no_container(quick: Bench, fake: FakeEngine) -> None:
+    fake.refuse["start_container"] = EngineError("driver failed programming external connectivity", 500)
+    identity = await quick.launch("host")
+    await quick.reaches(identity, Phase.FAILED)
+    column = await quick.column(identity, "host")
+    assert (column.status, column.error) == (
+        ArmStatus.REFUSED,
+        "driver failed programming external connectivity",
+    )
+    assert fake.made == {}
+
+
+async def test_a_network_that_is_refused_concerns_its_own_arms_only(quick: Bench, fake: FakeEngine) -> None:
+    fake.refuse["create_network"] = EngineError("all predefined address pools have been fully subnetted", 500)
+    identity = await quick.running("user-bridge", "host")
+    assert "fully subnetted" in ((await quick.column(identity, "user-bridge")).error or "")
+    assert (await quick.column(identity, "host")).status is ArmStatus.RUNNING
+
+
+async def test_an_arm_that_ends_at_once_is_buried(quick: Bench, fake: FakeEngine) -> None:
+    fake.add_image("short")
+    fake.exits["short"] = (3, ("one", "\x1b[31mtwo"))
+    identity = await quick.running(arms=[{"mode": "host", "image": "short"}, {"mode": "host"}])
+    column = await quick.ends_as(identity, "host", ArmStatus.EXITED)
+    assert (column.exit_code, column.logs) == (3, ("one", "\x1b[31mtwo"))
+    assert len(fake.made) == 1
+
+
+async def test_an_arm_that_ends_while_others_are_still_being_launched_is_not_missed(
+    quick: Bench, fake: FakeEngine
+) -> None:
+    fake.hold["create_network"] = asyncio.Event()
+    identity = await quick.launch("host", "user-bridge")
+
+    async def observed() -> bool:
+        return (await quick.view(identity)).states.keys() >= {"host"}
+
+    await eventually(observed)
+    fake.kill(container_name(identity, "host"), 9)
+    await others_run()
+    fake.hold.pop("create_network").set()
+    column = await quick.ends_as(identity, "host", ArmStatus.EXITED)
+    assert column.exit_code == 9
+
+
+async def test_an_arm_that_somebody_is_just_removing_is_lost(quick: Bench, fake: FakeEngine) -> None:
+    identity = await quick.running("host", "host")
+    facts = next(one for one in fake.made.values() if one.name == container_name(identity, "host"))
+    fake.made[facts.id] = replace(facts, running=False, status="removing", pid=0, exit_code=None)
+    fake.emit("container", "die", facts.id)
+    await quick.ends_as(identity, "host", ArmStatus.LOST)
+    del fake.made[facts.id]
+
+
+class Middle:
+    """Does something to the engine between the two looks at a container that frame the reading of its namespace."""
+
+    def __init__(self, fake: FakeEngine, then: Callable[[ContainerFacts], None]) -> None:
+        self._inspect = fake.inspect_container
+        self._then = then
+        self._looks = 0
+
+    async def inspect(self, container: str) -> ContainerFacts:
+        self._looks += 1
+        if self._looks == 2:
+            self._then(await self._inspect(container))
+        return await self._inspect(container)
+
+
+async def test_one_that_is_removed_in_the_middle_of_the_reading_is_lost(
+    quick: Bench, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def remove(facts: ContainerFacts) -> None:
+        del fake.made[facts.id]
+
+    monkeypatch.setattr(fake, "inspect_container", Middle(fake, remove).inspect)
+    identity = await quick.launch("host")
+    await quick.reaches(identity, Phase.FAILED)
+    assert (await quick.column(identity, "host")).status is ArmStatus.LOST
+    assert "host" not in (await quick.view(identity)).states
+
+
+async def test_one_whose_pid_is_another_s_by_then_is_read_again(
+    quick: Bench, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciler, "RETRY_S", 0.05)
+    zoo = Zoo()
+
+    def restart(facts: ContainerFacts) -> None:
+        fake.made[facts.id] = replace(facts, pid=zoo.pid, started_at="later")
+
+    try:
+        monkeypatch.setattr(fake, "inspect_container", Middle(fake, restart).inspect)
+        identity = await quick.running("bridge")
+        states = (await quick.view(identity)).states
+        assert states["bridge"].netns == namespaces(zoo.pid)["net"]
+        assert any("restarted while it was read" in entry.text for entry in await quick.entries(identity))
+    finally:
+        zoo.close()
+
+
+async def test_a_namespace_that_cannot_be_entered_for_want_of_descriptors_is_said_and_entered_later(
+    quick: Bench, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciler, "RETRY_S", 0.05)
+    add = Observer.add
+    left = iter(range(3))
+
+    async def exhausted(observer: Observer, subject: Subject) -> NamespaceState:
+        if subject.key == "host" and next(left, None) is not None:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return await add(observer, subject)
+
+    monkeypatch.setattr(Observer, "add", exhausted)
+    identity = await quick.running("host")
+    assert any("Too many open files" in entry.text for entry in await quick.entries(identity))
+    assert len(fake.made) == 1
+
+
+async def test_a_column_that_is_not_isolated_is_not_to_be_trusted(quick: Bench, fake: FakeEngine) -> None:
+    identity = await quick.running("bridge", "host")
+    assert "do not trust" in ((await quick.column(identity, "bridge")).error or "")
+    assert (await quick.column(identity, "host")).error is None
+
+
+@pytest.mark.parametrize("call", ["containers", "networks"])
+async def test_what_remains_is_said_in_the_proof(quick: Bench, fake: FakeEngine, call: str) -> None:
+    identity = await quick.running("host", "user-bridge")
+    method = "remove_container" if call == "containers" else "remove_network"
+    fake.refuse[method] = EngineError("it is in use", 409)
+    head = await quick.stop(identity)
+    assert {check.name: check.ok for check in head.proof} == {
+        "containers": call != "containers",
+        "networks": call != "networks",
+    }
+    del fake.refuse[method]

@@ -1,0 +1,360 @@
+"""A launch, what becomes of it, and the end, on a real engine."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from dashboard.core.experiments.journal import Source, replay
+from dashboard.core.experiments.lifecycle import Wanted, container_name, network_name
+from dashboard.core.experiments.messages import ArmStatus
+from dashboard.core.experiments.stream import Phase
+from dashboard.core.modes import Mode
+from dashboard.core.namespaces.state import Origin
+from dashboard.core.reports.replay.recording import build_track, encode_track
+from dashboard.lab.experiments.driver import Run
+from dashboard.store import experiments as experiment_store
+from tests import engine_api
+from tests.benches import Bench
+from tests.core.replay_reader import Reader
+from tests.core.replay_vectors import shown
+from tests.core.reports.replay.test_recording import assert_shows
+from tests.polling import eventually
+from tests.private_engine import PrivateEngine
+
+ALL = {"machine", "host", "bridge", "user-bridge", "none", "container"}
+
+
+def names(host: PrivateEngine) -> set[str]:
+    return set(engine_api.containers(host.endpoint))
+
+
+def add_link(host: PrivateEngine, pid: str, name: str) -> None:
+    """A new link in the network namespace of a container."""
+    done = host.try_on_machine("nsenter", "-t", pid, "-n", "ip", "link", "add", name, "type", "bridge")
+    assert done.returncode == 0, done.stderr
+
+
+async def test_every_mode_of_the_workshop_runs_side_by_side_and_leaves_nothing(
+    bench: Bench, engine_host: PrivateEngine
+) -> None:
+    shares = {"mode": "container", "target": "bridge", "command": "sleep 1000"}
+    modes = ("host", "bridge", "user-bridge", "none")
+    identity = await bench.running(*modes, publish="18080:80", arms=[shares])
+    view = await bench.view(identity)
+    assert {column.key for column in view.columns} == ALL
+    assert {column.status for column in view.columns} == {ArmStatus.RUNNING}
+    assert set(view.states) == ALL
+    column = {one.key: one for one in view.columns}
+    states = view.states
+    assert states["host"].netns == states["machine"].netns
+    assert states["container"].netns == states["bridge"].netns
+    assert len({state.netns for state in states.values()}) == 4
+    assert column["host"].warnings == ("Published ports are discarded when using host network mode",)
+    assert column["host"].published == ()
+    assert {one.host_port for one in column["host"].asked} == {18080}
+    assert {one.host_port for one in column["bridge"].published} == {18080}
+    assert column["bridge"].networks["bridge"].startswith("172.17.")
+    assert network_name(identity, Mode.USER_BRIDGE) in column["user-bridge"].networks
+    assert [link.name for link in states["none"].interfaces] == ["lo"]
+    resolvers = {key: state.resolver.origin for key, state in states.items() if state.resolver}
+    assert resolvers["machine"] is Origin.MACHINE
+    assert resolvers["host"] is Origin.COPY
+    assert resolvers["user-bridge"] is Origin.DOCKER
+
+    async def serve() -> bool:
+        listening = (await bench.view(identity)).states
+        return all(any(one.port == 80 and one.process for one in listening[key].listeners) for key in ALL - {"machine"})
+
+    await eventually(serve, 10)
+    head = await bench.stop(identity)
+    assert [check.name for check in head.proof] == ["containers", "networks", "port 18080", "port 18081"]
+    assert all(check.ok for check in head.proof), head.proof
+    assert names(engine_host) == set()
+    assert engine_api.networks(engine_host.endpoint) == []
+    assert {one.status for one in (await bench.view(identity)).columns if one.key != "machine"} == {ArmStatus.GONE}
+
+
+async def test_the_journal_replayed_is_what_was_seen_live(bench: Bench, engine_host: PrivateEngine) -> None:
+    identity = await bench.running("host", "bridge", "none")
+    run = bench.lab.run_of(identity)
+    assert run is not None
+    engine_host.on_machine("ip", "address", "add", "192.0.2.77/32", "dev", "eth0")
+    inside = engine_host.inspect(container_name(identity, "bridge"), "{{.State.Pid}}")
+    add_link(engine_host, inside, "e-link")
+    await eventually(lambda: any(link.name == "e-link" for link in run.view.states["bridge"].interfaces), 10)
+    engine_host.on_machine("ip", "address", "del", "192.0.2.77/32", "dev", "eth0")
+    await run.settled()
+    live = run.view
+    entries = await bench.database.run(experiment_store.entries, identity, until=live.seq)
+    assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
+    assert replay(entries) == live
+    await bench.stop(identity)
+    assert replay(await bench.database.run(experiment_store.entries, identity, until=live.seq)) == live
+    assert any(entry.cause.source is Source.KERNEL and "bridge" in entry.facts.changes for entry in entries)
+    record = await bench.database.run(experiment_store.load, identity)
+    assert record is not None
+    assert record.phase is Phase.STOPPED
+
+
+async def test_another_round_is_a_fresh_launch(bench: Bench, engine_host: PrivateEngine) -> None:
+    identity = await bench.running("host", "bridge", "user-bridge")
+    first = (await bench.column(identity, "bridge")).container
+    await bench.stop(identity)
+    await bench.want(identity, Wanted.RUNNING, again=True)
+    head = await bench.reaches(identity, Phase.RUNNING)
+    assert (head.round, head.proof, head.stopped_at) == (2, (), None)
+    second = (await bench.column(identity, "bridge")).container
+    assert first is not None
+    assert second is not None
+    assert first.id != second.id
+    assert names(engine_host) == {container_name(identity, key) for key in ("host", "bridge", "user-bridge")}
+
+
+async def test_a_restart_while_it_runs_observes_the_new_containers_and_the_machine(
+    bench: Bench, engine_host: PrivateEngine
+) -> None:
+    identity = await bench.running("host", "bridge")
+    before = (await bench.column(identity, "bridge")).container
+    await bench.want(identity, Wanted.RUNNING, again=True)
+
+    async def second() -> bool:
+        view = await bench.view(identity)
+        return view.head is not None and (view.head.round, view.head.phase) == (2, Phase.RUNNING)
+
+    await eventually(second, 20)
+    states = (await bench.view(identity)).states
+    assert set(states) == {"machine", "host", "bridge"}
+    after = (await bench.column(identity, "bridge")).container
+    assert before is not None
+    assert after is not None
+    assert before.id != after.id
+    assert any(one.name == "eth0" for one in states["bridge"].interfaces)
+    run = bench.lab.run_of(identity)
+    assert run is not None
+    inside = engine_host.inspect(container_name(identity, "bridge"), "{{.State.Pid}}")
+    add_link(engine_host, inside, "e-second")
+    await eventually(lambda: any(link.name == "e-second" for link in run.view.states["bridge"].interfaces), 10)
+    assert any(link.name == "eth0" for link in run.view.states["bridge"].interfaces), "the old watch still speaks"
+
+
+async def test_what_docker_refuses_stands_in_its_words_and_the_others_run(
+    bench: Bench, engine_host: PrivateEngine
+) -> None:
+    arms = [
+        {"mode": "host", "sysctls": "net.ipv4.ip_forward=1"},
+        {"mode": "bridge"},
+        {"mode": "container", "target": "bridge", "dns": "192.0.2.53"},
+        {"mode": "overlay"},
+        {"mode": "none", "image": "no/such-image:1"},
+    ]
+    identity = await bench.running(arms=arms)
+    columns = {one.key: one for one in (await bench.view(identity)).columns}
+    assert columns["bridge"].status is ArmStatus.RUNNING
+    for key, words in (
+        ("host", "net.ipv4.ip_forward"),
+        ("container", "conflicting options: dns and the network mode"),
+        ("overlay", "swarm"),
+        ("none", "no/such-image:1"),
+    ):
+        assert columns[key].status is ArmStatus.REFUSED, key
+        assert words in (columns[key].error or ""), columns[key].error
+    assert names(engine_host) == {container_name(identity, "bridge")}
+
+
+async def test_where_nothing_can_run_it_has_failed_and_nothing_is_left(
+    bench: Bench, engine_host: PrivateEngine
+) -> None:
+    identity = await bench.launch("overlay")
+    head = await bench.reaches(identity, Phase.FAILED)
+    assert "No arm is running" in head.notice
+    assert names(engine_host) == set()
+    await bench.want(identity, Wanted.RUNNING, again=True)
+    assert (await bench.reaches(identity, Phase.FAILED)).round in {1, 2}
+
+
+async def test_an_image_that_ends_at_once_shows_its_exit_code_and_last_words(
+    bench: Bench, engine_host: PrivateEngine
+) -> None:
+    words = 'sh -c \'echo first; printf "not \\377\\376 text\\n"; printf "\\033[31mred\\n" >&2; exit 7\''
+    identity = await bench.running(arms=[{"mode": "bridge", "command": words}, {"mode": "none"}])
+    column = await bench.ends_as(identity, "bridge", ArmStatus.EXITED)
+    assert column.exit_code == 7
+    assert {"first", "not \ufffd\ufffd text"} <= set(column.logs)
+    assert any("red" in line for line in column.logs), column.logs
+    assert "bridge" not in (await bench.view(identity)).states
+    assert names(engine_host) == {container_name(identity, "none")}
+    assert any("exited with code 7" in entry.text for entry in await bench.entries(identity))
+
+
+async def test_one_that_ends_while_others_are_still_being_launched_is_not_missed(bench: Bench) -> None:
+    arms = [{"mode": "none", "command": "sh -c 'sleep 0.3; exit 3'"}, *[{"mode": "bridge"} for _ in range(6)]]
+    identity = await bench.running(arms=arms)
+    column = await bench.ends_as(identity, "none", ArmStatus.EXITED)
+    assert column.exit_code == 3
+
+
+async def test_a_port_that_somebody_holds_is_docker_s_refusal(bench: Bench, engine_host: PrivateEngine) -> None:
+    holder = engine_host.docker("run", "-d", "--name", "e-holder", "-p", "18090:80", "nginx")
+    try:
+        identity = await bench.running("bridge", "none", publish="18090:80")
+        column = await bench.ends_as(identity, "bridge", ArmStatus.REFUSED)
+        assert "port is already allocated" in (column.error or "")
+        head = await bench.stop(identity)
+        assert all(check.ok for check in head.proof)
+    finally:
+        engine_host.docker("rm", "-f", holder)
+
+
+async def test_two_servers_of_host_mode_on_one_port_end_with_the_program_s_own_words(bench: Bench) -> None:
+    identity = await bench.running(arms=[{"mode": "host"}, {"mode": "host"}])
+
+    async def one_has_ended() -> bool:
+        columns = (await bench.view(identity)).columns
+        return sorted(str(one.status) for one in columns if one.key != "machine") == ["exited", "running"]
+
+    await eventually(one_has_ended, 15)
+    ended = next(one for one in (await bench.view(identity)).columns if one.status is ArmStatus.EXITED)
+    assert ended.exit_code == 1
+    assert any("Address already in use" in line for line in ended.logs), ended.logs
+
+
+async def test_a_container_that_somebody_else_removes_is_lost_and_the_others_go_on(
+    bench: Bench, engine_host: PrivateEngine
+) -> None:
+    identity = await bench.running("host", "bridge", "none")
+    for key in ("bridge", "none"):
+        engine_host.docker("rm", "-f", container_name(identity, key))
+        column = await bench.ends_as(identity, key, ArmStatus.LOST)
+        assert "somebody else removed it" in (column.error or "")
+        assert key not in (await bench.view(identity)).states
+    assert (await bench.column(identity, "host")).status is ArmStatus.RUNNING
+    assert "host" in (await bench.view(identity)).states
+    head = await bench.stop(identity)
+    assert all(check.ok for check in head.proof)
+
+
+async def test_one_that_somebody_kills_has_exited(bench: Bench, engine_host: PrivateEngine) -> None:
+    identity = await bench.running("bridge", "none")
+    engine_host.docker("kill", container_name(identity, "bridge"))
+    column = await bench.ends_as(identity, "bridge", ArmStatus.EXITED)
+    assert column.exit_code == 137
+
+
+async def test_one_that_somebody_restarts_is_observed_anew(bench: Bench, engine_host: PrivateEngine) -> None:
+    identity = await bench.running("bridge", "none")
+    seen = (await bench.view(identity)).seq
+    engine_host.docker("restart", "-t", "0", container_name(identity, "bridge"))
+
+    async def told() -> bool:
+        texts = [entry.text for entry in await bench.entries(identity) if entry.seq > seen]
+        return any("bridge started" in text or "bridge exited" in text for text in texts)
+
+    await eventually(told, 15)
+    column = await bench.column(identity, "bridge")
+    if column.status is ArmStatus.RUNNING:  # it was up again before it was asked about
+        assert "bridge" in (await bench.view(identity)).states
+    else:
+        assert column.status is ArmStatus.EXITED
+
+
+async def test_the_last_one_that_ends_ends_the_experiment(bench: Bench, engine_host: PrivateEngine) -> None:
+    identity = await bench.running("bridge", "user-bridge")
+    engine_host.docker("rm", "-f", *names(engine_host))
+    head = await bench.reaches(identity, Phase.FAILED)
+    assert "any more" in head.notice
+    assert engine_api.networks(engine_host.endpoint) == []
+
+
+async def test_a_network_that_is_taken_away_is_seen_and_the_rest_goes_on(
+    bench: Bench, engine_host: PrivateEngine
+) -> None:
+    identity = await bench.running("user-bridge", "bridge")
+    network, container = network_name(identity, Mode.USER_BRIDGE), container_name(identity, "user-bridge")
+    run = bench.lab.run_of(identity)
+    assert run is not None
+    engine_host.docker("network", "disconnect", "-f", network, container)
+    engine_host.docker("network", "rm", network)
+    await eventually(lambda: all(one.name == "lo" for one in run.view.states["user-bridge"].interfaces), 10)
+
+    async def told() -> bool:
+        return any("leaves network" in entry.text for entry in await bench.entries(identity))
+
+    await eventually(told, 10)
+
+    async def left() -> bool:
+        return network not in (await bench.column(identity, "user-bridge")).networks
+
+    await eventually(left, 10)
+    assert (await bench.column(identity, "bridge")).status is ArmStatus.RUNNING
+    head = await bench.stop(identity)
+    assert all(check.ok for check in head.proof), head.proof
+
+
+async def test_an_experiment_that_is_removed_is_forgotten_with_everything(
+    bench: Bench, engine_host: PrivateEngine
+) -> None:
+    identity = await bench.running("bridge", "user-bridge")
+    await bench.want(identity, Wanted.REMOVED)
+
+    async def forgotten() -> bool:
+        return await bench.database.run(experiment_store.load, identity) is None
+
+    await eventually(forgotten, 15)
+    assert names(engine_host) == set()
+    assert await bench.entries(identity) == ()
+    assert bench.lab.run_of(identity) is None
+
+
+async def test_a_stop_during_a_launch_ends_it(bench: Bench, engine_host: PrivateEngine) -> None:
+    identity = await bench.launch(*["bridge"] * 8)
+    await bench.reaches(identity, Phase.LAUNCHING, Phase.RUNNING)
+    head = await bench.stop(identity)
+    assert all(check.ok for check in head.proof), head.proof
+    assert names(engine_host) == set()
+    record = await bench.database.run(experiment_store.load, identity)
+    assert record is not None
+    assert record.phase is Phase.STOPPED
+
+
+async def test_a_stop_before_the_launch_begins_makes_nothing(bench: Bench, engine_host: PrivateEngine) -> None:
+    await bench.lab.close()
+    identity = await bench.launch("bridge")
+    assert await bench.database.run(experiment_store.set_wanted, identity, Wanted.STOPPED)
+    await bench.restart()
+    head = await bench.reaches(identity, Phase.STOPPED)
+    assert all(check.ok for check in head.proof)
+    assert names(engine_host) == set()
+
+
+def _listens(run: Run, key: str, port: int) -> bool:
+    return any(one.port == port for one in run.view.states[key].listeners)
+
+
+async def test_the_machine_s_changes_are_seen_while_it_runs(bench: Bench, engine_host: PrivateEngine) -> None:
+    identity = await bench.running("host", "bridge")
+    run = bench.lab.run_of(identity)
+    assert run is not None
+    engine_host.docker("run", "-d", "--name", "e-other", "-p", "18091:80", "nginx")
+    try:
+        for key in ("machine", "host"):
+            await eventually(partial(_listens, run, key, 18091), 10)
+        assert not _listens(run, "bridge", 18091)
+    finally:
+        engine_host.docker("rm", "-f", "e-other")
+    await eventually(lambda: not _listens(run, "machine", 18091), 10)
+
+
+async def test_every_moment_that_was_recorded_can_be_shown_again(bench: Bench, engine_host: PrivateEngine) -> None:
+    identity = await bench.running("host", "bridge", publish="18080:80")
+    engine_host.docker("exec", "-d", container_name(identity, "bridge"), "nc", "-l", "-p", "9007")
+
+    async def listens() -> bool:
+        return any(one.port == 9007 for one in (await bench.view(identity)).states["bridge"].listeners)
+
+    await eventually(listens)
+    await bench.stop(identity)
+    entries = await bench.entries(identity)
+    track = Reader(encode_track(build_track(entries)))
+    assert len(track) == len(entries) > 10
+    for position, entry in enumerate(entries):
+        assert_shows(track, position, shown(replay(entries[: position + 1]), entry, entries[0].at))

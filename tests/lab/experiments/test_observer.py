@@ -1,0 +1,218 @@
+"""The state of each column: what the kernel says, with the resolver's files and names looked up."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.namespaces.state import NamespaceState, Origin
+from dashboard.lab.experiments import observer as module
+from dashboard.lab.experiments.observer import MACHINE, Observer, Subject
+from dashboard.lab.watch_pool import WatchPool
+from dashboard.netns.namespace import NamespaceGone
+from dashboard.netns.namespace_ids import namespaces
+from tests.netns.namespaces import Zoo
+from tests.polling import eventually, until
+
+
+class Changes(list[tuple[dict[str, NamespaceState], str]]):
+    """What was told, in order."""
+
+    def __call__(self, states: dict[str, NamespaceState], cause: str) -> None:
+        self.append((states, cause))
+
+
+@pytest.fixture
+def zoo() -> Iterator[Zoo]:
+    made = Zoo()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[WatchPool]:
+    made = WatchPool()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def changes() -> Changes:
+    return Changes()
+
+
+@pytest.fixture
+async def observer(pool: WatchPool, changes: Changes) -> AsyncIterator[Observer]:
+    made = Observer(pool, os.getpid, changes)
+    yield made
+    await made.close()
+
+
+def subject(zoo: Zoo, key: str = "bridge", folder: Path | None = None) -> Subject:
+    files = (str(folder / "resolv.conf"), str(folder / "hosts")) if folder else ("", "")
+    return Subject(key, zoo.pid, "bridge", *files)
+
+
+def inode_of(zoo: Zoo) -> int:
+    return Path(f"/proc/{zoo.pid}/ns/net").stat().st_ino
+
+
+def links(state: NamespaceState) -> list[str]:
+    return [one.name for one in state.interfaces]
+
+
+async def test_a_first_look_is_complete(observer: Observer, zoo: Zoo, tmp_path: Path) -> None:
+    (tmp_path / "resolv.conf").write_text("nameserver 192.0.2.53\nsearch example\n")
+    (tmp_path / "hosts").write_text("192.0.2.7 db\n")
+    zoo.rename_host("zoo-one")
+    state = await observer.add(subject(zoo, folder=tmp_path))
+    assert links(state) == ["lo"]
+    assert state.hostname == "zoo-one"
+    assert state.netns == inode_of(zoo) == state.namespaces["net"]
+    assert state.resolver is not None
+    assert state.resolver.nameservers == ("192.0.2.53",)
+    assert state.hosts[0].names == ("db",)
+    assert observer.keys == ("bridge",)
+    assert observer.state("bridge") == state
+
+
+async def test_files_that_cannot_be_read_are_said_to_be_so(observer: Observer, zoo: Zoo, tmp_path: Path) -> None:
+    state = await observer.add(subject(zoo, folder=tmp_path))
+    assert state.resolver is not None
+    assert state.resolver.origin is Origin.UNREADABLE
+    assert state.hosts == ()
+
+
+async def test_files_that_are_no_text_are_no_error(observer: Observer, zoo: Zoo, tmp_path: Path) -> None:
+    (tmp_path / "resolv.conf").write_bytes(b"\xff\xfe\x00nameserver 192.0.2.53\nnameserver 192.0.2.54\n")
+    (tmp_path / "hosts").write_bytes(b"192.0.2.7 \xff\xfe\n" + b"x" * 100_000)
+    state = await observer.add(subject(zoo, folder=tmp_path))
+    assert state.resolver is not None
+    assert "192.0.2.54" in state.resolver.nameservers
+
+
+async def test_columns_that_share_a_namespace_are_told_of_together(
+    observer: Observer, zoo: Zoo, changes: Changes
+) -> None:
+    await observer.add(subject(zoo, "one"))
+    await observer.add(subject(zoo, "two"))
+    zoo.ip("link", "add", "shared", "type", "bridge")
+    await eventually(lambda: changes and "shared" in links(observer.state("one")))
+    states, cause = changes[0]
+    assert set(states) == {"one", "two"}
+    assert "shared" in cause or cause
+    assert observer.state("one") == observer.state("two")
+
+
+async def test_what_happens_during_the_first_look_is_not_missed(
+    observer: Observer, zoo: Zoo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(pid: int) -> dict[str, int]:
+        zoo.ip("link", "add", "meanwhile", "type", "bridge")
+
+        def is_seen() -> bool:
+            view = observer._pool.view(inode_of(zoo))
+            return view is not None and any(one.name == "meanwhile" for one in view.interfaces)
+
+        until(is_seen)
+        return namespaces(pid)
+
+    monkeypatch.setattr(module, "namespaces", slow)
+    assert "meanwhile" in links(await observer.add(subject(zoo)))
+
+
+async def test_one_that_is_added_again_is_watched_once(observer: Observer, pool: WatchPool, changes: Changes) -> None:
+    first, second = Zoo(), Zoo()
+    try:
+        old = (await observer.add(subject(first))).netns
+        new = (await observer.add(subject(second))).netns
+        assert old != new
+        assert pool.namespace(old) is None
+        first.ip("link", "add", "old", "type", "bridge")
+        second.ip("link", "add", "new", "type", "bridge")
+        await eventually(lambda: "new" in links(observer.state("bridge")))
+        assert "old" not in links(observer.state("bridge"))
+    finally:
+        first.close()
+        second.close()
+
+
+async def test_one_that_ends_while_it_is_read_leaves_nothing_open(
+    observer: Observer, zoo: Zoo, pool: WatchPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(_pid: int) -> str:
+        raise NamespaceGone("the process has ended")
+
+    monkeypatch.setattr(module, "hostname", gone)
+    with pytest.raises(NamespaceGone):
+        await observer.add(subject(zoo))
+    assert observer.keys == ()
+    assert pool.namespace(inode_of(zoo)) is None
+
+
+async def test_files_are_read_again_when_asked(observer: Observer, zoo: Zoo, tmp_path: Path, changes: Changes) -> None:
+    (tmp_path / "resolv.conf").write_text("nameserver 192.0.2.53\n")
+    await observer.add(subject(zoo, folder=tmp_path))
+    await observer.reread_files()
+    assert changes == []
+    (tmp_path / "resolv.conf").write_text("nameserver 192.0.2.99\n")
+    await observer.reread_files()
+    states, cause = changes[0]
+    assert states["bridge"].resolver is not None
+    assert states["bridge"].resolver.nameservers == ("192.0.2.99",)
+    assert "resolver" in cause
+
+
+async def test_names_are_looked_up_from_inside(observer: Observer, zoo: Zoo, tmp_path: Path, changes: Changes) -> None:
+    (tmp_path / "hosts").write_text("192.0.2.7 db\n")
+    (tmp_path / "resolv.conf").write_text("nameserver 192.0.2.53\n")
+    await observer.add(subject(zoo, folder=tmp_path))
+    await observer.look_up(("db", "nowhere.example"))
+    found = {one.name: one for one in observer.state("bridge").lookups}
+    assert found["db"].answers == ("192.0.2.7",)
+    assert found["nowhere.example"].outcome == "no answer"
+    assert len(changes) == 1
+    await observer.look_up(("db", "nowhere.example"))
+    assert len(changes) == 1, "the time that a lookup takes is no change"
+
+
+async def test_a_lookup_that_is_cancelled_ends_whole(
+    observer: Observer, zoo: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    ended: list[str] = []
+
+    async def hang(_namespace: object, name: str, *_: object) -> None:
+        started.append(name)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(name)
+
+    monkeypatch.setattr(module, "lookup", hang)
+    await observer.add(subject(zoo, "one"))
+    await observer.add(subject(zoo, "two"))
+    task = asyncio.ensure_future(observer.look_up(("a", "b")))
+    await eventually(lambda: len(started) == 4)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert sorted(ended) == ["a", "a", "b", "b"]
+
+
+async def test_the_machine_s_resolver_is_its_own(observer: Observer) -> None:
+    state = await observer.add(Subject(MACHINE, os.getpid(), MACHINE, "/etc/resolv.conf", "/etc/hosts"))
+    assert state.resolver is not None
+    assert state.resolver.origin in {Origin.MACHINE, Origin.UNREADABLE}
+    assert observer.inode(MACHINE) == state.netns
+    subject_there = observer.subject(MACHINE)
+    assert subject_there is not None
+    assert subject_there.key == MACHINE
+    await observer.remove(MACHINE)
+    await observer.remove(MACHINE)
+    assert observer.inode(MACHINE) is None
+    assert observer.subject(MACHINE) is None

@@ -1,0 +1,96 @@
+"""What becomes of an experiment, in terms of heads, columns and states."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from dashboard.core.experiments.journal import Cause, Source, View
+from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.messages import ArmStatus
+from dashboard.core.experiments.stream import Phase
+from dashboard.lab.context import Context
+from dashboard.lab.experiments.recorder import MACHINE, Recorder
+from dashboard.store import experiments as experiment_store
+from tests.benches import Bench
+from tests.polling import others_run
+from tests.specs import make_spec
+from tests.web.sample import make_columns, make_head, make_listener, make_states
+
+CAUSE = Cause(Source.LAB, "test")
+
+
+@pytest.fixture
+async def recorder(quick: Bench) -> AsyncIterator[Recorder]:
+    context: Context = quick.context
+    await quick.lab.close()
+    identity = await quick.database.run(experiment_store.create_experiment, make_spec("host", "bridge", "user-bridge"))
+    record = await quick.database.run(experiment_store.load, identity)
+    assert record is not None
+    await quick.database.run(experiment_store.set_wanted, identity, Wanted.STOPPED)
+    made = Recorder(context, record, View(0, make_head(), make_columns(), make_states()))
+    yield made
+    await made.journal.flush()
+
+
+async def test_trouble_is_said_once_with_since_when_and_taken_back(recorder: Recorder) -> None:
+    recorder.trouble("it hangs")
+    since = recorder.head.problem_since
+    seq = recorder.view.seq
+    recorder.trouble("it hangs")
+    assert recorder.view.seq == seq
+    recorder.trouble("it is gone")
+    assert (recorder.head.problem, recorder.head.problem_since) == ("it is gone", since)
+    recorder.trouble("")
+    assert (recorder.head.problem, recorder.head.problem_since) == ("", None)
+    seq = recorder.view.seq
+    recorder.trouble("")
+    assert recorder.view.seq == seq
+
+
+async def test_a_lost_arm_has_no_state_and_no_ports(recorder: Recorder) -> None:
+    recorder.lost("bridge")
+    column = recorder.column("bridge")
+    assert (column.status, column.published) == (ArmStatus.LOST, ())
+    assert "somebody else removed it" in (column.error or "")
+    assert "bridge" not in recorder.view.states
+    assert "host" in recorder.view.states
+
+
+async def test_one_change_that_two_columns_see_is_one_entry(recorder: Recorder) -> None:
+    states = make_states(make_listener(9000, "python3", 41402))
+    both = {key: states[key] for key in (MACHINE, "host")}
+    seq = recorder.view.seq
+    recorder.states_changed(both, "listener")
+    assert recorder.view.seq == seq + 1
+    assert {key: recorder.view.states[key] for key in both} == both
+    recorder.states_changed(both, "listener")
+    assert recorder.view.seq == seq + 1, "nothing changed"
+    recorder.states_changed({"nobody": states["host"]}, "listener")
+    assert recorder.view.seq == seq + 1, "a column that is not shown"
+
+
+async def test_arms_are_the_columns_without_the_machine(recorder: Recorder) -> None:
+    assert [one.key for one in recorder.arms()] == ["host", "bridge", "user-bridge"]
+    recorder.set_column("host", CAUSE, "x", status=ArmStatus.EXITED, exit_code=1)
+    assert [one.key for one in recorder.arms(ArmStatus.EXITED)] == ["host"]
+    assert [one.key for one in recorder.arms(ArmStatus.RUNNING)] == ["bridge", "user-bridge"]
+
+
+async def test_it_is_over_when_the_head_says_so(recorder: Recorder) -> None:
+    for phase in Phase:
+        recorder.set_head(CAUSE, phase=phase)
+        assert recorder.ended is (phase in {Phase.STOPPED, Phase.FAILED})
+
+
+async def test_a_first_look_replaces_what_was_known(recorder: Recorder) -> None:
+    column = replace(recorder.column("bridge"), networks={"bridge": "172.17.0.9"})
+    state = make_states()["user-bridge"]
+    recorder.observed(column, state, CAUSE, "seen")
+    assert recorder.column("bridge") == column
+    assert recorder.view.states["bridge"] == state
+    recorder.say(CAUSE, "only words", "bridge")
+    assert recorder.view.states["bridge"] == state
+    await others_run()

@@ -1,0 +1,182 @@
+"""Traces of a real engine agree with its own tables and with a capture on docker0."""
+
+from __future__ import annotations
+
+import re
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+from dashboard.core.paths.trace import Hop, HopKind, Seen, Trace
+from dashboard.lab.experiments import trace as tracing
+from dashboard.lab.experiments.actions import NotRunningError, try_ways
+from dashboard.lab.experiments.trace import trace, traceable
+from dashboard.netns.namespace import Namespace
+from tests.benches import Bench
+from tests.fakes import FakeEngine
+from tests.polling import eventually
+from tests.private_engine import PrivateEngine
+
+PORT = 18301
+ETH_P_ALL, ETH_P_IP = 3, 0x0800
+
+
+def hop(found: Trace, kind: HopKind) -> Hop:
+    return next(one for one in found.hops if one.kind is kind)
+
+
+def taken(found: Trace) -> list[str]:
+    return [str(one.kind) for one in found.hops if one.seen is Seen.TAKEN]
+
+
+def counts(one: Hop) -> tuple[int, int]:
+    """Packets received and sent, as the hop's evidence says."""
+    found = re.search(r": (\d+) received, (\d+) sent", one.evidence[0])
+    assert found is not None, one
+    return int(found[1]), int(found[2])
+
+
+def dnat_packets(engine_host: PrivateEngine) -> int:
+    """By the tool itself, with a pattern of this test's own."""
+    saved = engine_host.on_machine("iptables-save", "-c", "-t", "nat")
+    return sum(int(n) for n in re.findall(rf"^\[(\d+):\d+\].* --dport {PORT} -j DNAT", saved, re.MULTILINE))
+
+
+class Capture:
+    """All frames on docker0 of the suite's private host."""
+
+    def __init__(self, engine_host: PrivateEngine) -> None:
+        with Namespace.of_pid(engine_host.pid) as machine:
+            self._socket = machine.run(self._open)
+
+    @staticmethod
+    def _open() -> socket.socket:
+        opened = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, socket.htons(ETH_P_ALL))
+        opened.bind(("docker0", ETH_P_ALL))
+        return opened
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def frames(self) -> list[tuple[bool, str, str]]:
+        """What came since the last call: whether it was sent, and both ends where it is TCP over IPv4."""
+        found: list[tuple[bool, str, str]] = []
+        while True:
+            try:
+                data, (_, protocol, kind, *_) = self._socket.recvfrom(2048)
+            except BlockingIOError:
+                return found
+            ends = ("", "")
+            if protocol == ETH_P_IP and data[9] == socket.IPPROTO_TCP:
+                length = (data[0] & 15) * 4
+                ports = struct.unpack_from("!HH", data, length)
+                addresses = (socket.inet_ntoa(data[12:16]), socket.inet_ntoa(data[16:20]))
+                ends = (f"{addresses[0]}:{ports[0]}", f"{addresses[1]}:{ports[1]}")
+            found.append((kind == socket.PACKET_OUTGOING, *ends))
+
+
+@pytest.fixture
+def capture(engine_host: PrivateEngine) -> Iterator[Capture]:
+    with closing(Capture(engine_host)) as opened:
+        yield opened
+
+
+async def serving(bench: Bench) -> str:
+    """Host and bridge, both with an answer on every path."""
+    identity = await bench.running("host", "bridge", publish=f"{PORT}:80")
+
+    async def all_answer() -> bool:
+        return all(one.status == 200 for one in await try_ways(bench.lab, identity) if not one.unavailable)
+
+    await eventually(all_answer, 15)
+    return identity
+
+
+#: Path, hops besides the client's socket and the program, and how many packets the DNAT rule takes.
+EXPECTED = (
+    ("host/loopback", ["loopback"], 0),
+    ("bridge/bridge-address", ["bridge", "veth", "link"], 0),
+    ("bridge/published-dnat", ["dnat", "bridge", "veth", "link"], 1),
+    ("bridge/published-proxy", ["loopback", "proxy", "bridge", "veth", "link"], 0),
+)
+
+
+@pytest.mark.engine
+async def test_traces_agree_with_the_tables_and_a_capture_on_docker0(
+    bench: Bench, engine_host: PrivateEngine, capture: Capture
+) -> None:
+    identity = await serving(bench)
+    keys = {one.key.rpartition("/")[0]: one.key for one in traceable(bench.lab, identity)}
+    tracked = "src=" in engine_host.on_machine("cat", "/proc/self/net/nf_conntrack")
+    for path, hops, packets in EXPECTED:
+        capture.frames()
+        before = dnat_packets(engine_host)
+        # The same twice beside itself is traced once: nothing else is counted.
+        (found,) = await trace(bench.lab, identity, keys[path], keys[path])
+        frames = capture.frames()
+        assert found.answer.startswith("HTTP 200"), found
+        shown = ["conntrack"] if tracked else []
+        assert sorted(taken(found)) == sorted(["client", "server", *hops, *shown]), found
+        assert dnat_packets(engine_host) - before == packets, path
+        if packets:
+            assert any(line.startswith("+1 packet: ") for line in hop(found, HopKind.DNAT).evidence), found
+        mine = [one for one in frames if found.client_seen in one[1:]]
+        if "bridge" not in hops:
+            assert mine == [], "the capture shows nothing of it either"
+            continue
+        received, sent = counts(hop(found, HopKind.BRIDGE))
+        of_mine = (sum(not one[0] for one in mine), sum(one[0] for one in mine))
+        of_all = (sum(not one[0] for one in frames), sum(one[0] for one in frames))
+        assert of_mine[0] >= 2
+        assert of_mine[1] >= 3
+        # Neighbour discovery and the like are counted as well: between the connection's packets and all there were.
+        assert of_mine[0] <= received <= of_all[0], (path, frames)
+        assert of_mine[1] <= sent <= of_all[1], (path, frames)
+        if tracked:
+            text = " ".join(hop(found, HopKind.CONNTRACK).evidence)
+            assert f"sport={found.client_seen.rpartition(':')[2]}" in text
+            assert ("src=172.17.0." in text) == (path != "host/loopback")
+
+
+@pytest.mark.engine
+async def test_the_way_beside_is_another_mode_s_and_what_is_not_there_is_said(bench: Bench) -> None:
+    identity = await serving(bench)
+    keys = {one.key.rpartition("/")[0]: one.key for one in traceable(bench.lab, identity)}
+    first, second = await trace(bench.lab, identity, keys["host/loopback"])
+    assert (first.server, second.key) == ("host", keys["bridge/published-proxy"])
+    assert second.client_seen.startswith("172.17.0.1:")
+    inside, chosen = await trace(bench.lab, identity, keys["bridge/inside"], keys["host/machine-address"])
+    assert hop(inside, HopKind.LOOPBACK).seen is Seen.TAKEN
+    assert hop(chosen, HopKind.LOOPBACK).seen is Seen.TAKEN
+    assert hop(chosen, HopKind.BRIDGE).seen is Seen.NOT_SEEN
+    for key, beside in (("nobody/loopback", ""), (keys["host/loopback"], "nobody/loopback"), ("", "")):
+        with pytest.raises(ValueError, match="choose one of host/loopback"):
+            await trace(bench.lab, identity, key, beside)
+
+
+@pytest.mark.engine
+async def test_rules_and_entries_that_cannot_be_read_are_unknown_and_the_rest_is_still_proved(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identity = await serving(bench)
+    key = next(one.key for one in traceable(bench.lab, identity) if one.path == "published-dnat")
+    monkeypatch.setattr(tracing, "read_tracked", lambda *_: None)
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    (found,) = await trace(bench.lab, identity, key, key)
+    assert hop(found, HopKind.CONNTRACK).seen is Seen.UNKNOWN
+    assert hop(found, HopKind.DNAT).seen is Seen.TAKEN, "by the rule's counter alone"
+    bench.context.info = replace(bench.context.info, firewall_backend="nftables")
+    monkeypatch.setattr(tracing, "NFT", ("no-such-tool",))
+    (found,) = await trace(bench.lab, identity, key, key)
+    assert hop(found, HopKind.DNAT).seen is Seen.UNKNOWN
+    assert "cannot be read" in hop(found, HopKind.DNAT).reason
+    assert hop(found, HopKind.BRIDGE).seen is Seen.TAKEN
+
+
+async def test_what_does_not_run_cannot_be_traced(quick: Bench, fake: FakeEngine) -> None:
+    with pytest.raises(NotRunningError, match="launch it again"):
+        await trace(quick.lab, "nobody", "host/loopback")

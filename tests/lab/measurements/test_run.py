@@ -1,0 +1,144 @@
+"""Measuring the paths of a real experiment."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from dashboard.core.experiments.stream import Phase
+from dashboard.core.measurements.measurement import Block, Measurement, Options, Probe, Stop
+from dashboard.lab.measurements.run import measure_paths, plan_series
+from dashboard.lab.measurements.worker import Measurer
+from dashboard.store import measurements as measurement_store
+from dashboard.store.measurements import Asked
+from tests.benches import Bench
+from tests.polling import eventually
+
+SLEEP = "sleep 1000"
+
+
+@pytest.fixture(autouse=True)
+def _nobody_else_measures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lab would take the run at its next look."""
+
+    async def look(_measurer: Measurer) -> None:
+        return
+
+    monkeypatch.setattr(Measurer, "look", look)
+
+
+async def ask(bench: Bench, experiment: str, probe: Probe, options: Options) -> Asked:
+    """Writes the run without waking the lab: the test measures itself."""
+    identity = await bench.database.run(measurement_store.create_run, experiment, "t", [probe], options, 7)
+    return Asked(identity, experiment, (probe,), options, 7, twin=False)
+
+
+async def result(bench: Bench, run: str) -> Measurement:
+    found = await bench.database.run(measurement_store.load_measurement, run)
+    assert found is not None
+    return found
+
+
+async def arms_with_a_free_port(bench: Bench) -> str:
+    arms = [{"mode": mode, "command": SLEEP, "port": 8080, "publish": ["8080/tcp"]} for mode in ("host", "bridge")]
+    return await bench.running(arms=arms)
+
+
+async def test_each_path_of_host_and_bridge_is_measured_and_named(bench: Bench) -> None:
+    experiment = await arms_with_a_free_port(bench)
+    run = bench.lab.run_of(experiment)
+    assert run is not None
+    asked = await ask(bench, experiment, Probe.TCP_RR, Options(seconds=3.0))
+    await measure_paths(bench.context, run, asked)
+    found = await result(bench, asked.id)
+    by_key = {one.key: one for one in found.series}
+    for key in ("host/loopback", "bridge/bridge-address", "bridge/published-proxy", "bridge/published-dnat"):
+        assert by_key[key].n > 0, by_key[key]
+    assert by_key["host/published-dnat"].unavailable
+    assert found.stopped is Stop.TIME
+    assert found.complete
+    assert found.environment.engine
+    assert found.environment.userland_proxy is True
+    proxy = next(one for one in found.comparisons if one.other == "bridge/published-proxy")
+    assert proxy.baseline == "host/loopback"
+    assert proxy.delta_us is not None
+    assert proxy.delta_us > 0
+    await bench.stop(experiment)
+
+
+async def test_http_asks_the_programs_own_server(bench: Bench) -> None:
+    experiment = await bench.running("host", "bridge", publish="18300:80")
+    run = bench.lab.run_of(experiment)
+    assert run is not None
+    await eventually(lambda: any(one.port == 80 for one in run.view.states["bridge"].listeners), 20)
+    asked = await ask(bench, experiment, Probe.HTTP, Options(seconds=1.5))
+    await measure_paths(bench.context, run, asked)
+    measured = {one.key for one in (await result(bench, asked.id)).series if one.n > 0}
+    assert {"host/loopback", "bridge/bridge-address", "bridge/published-proxy"} <= measured
+    await bench.stop(experiment)
+
+
+async def test_a_container_that_stops_in_the_middle_ends_its_series_and_the_rest_goes_on(bench: Bench) -> None:
+    experiment = await bench.running("host", "bridge")
+    run = bench.lab.run_of(experiment)
+    assert run is not None
+    asked = await ask(bench, experiment, Probe.HTTP, Options(seconds=9.0, timeout_s=0.2))
+    work = asyncio.create_task(measure_paths(bench.context, run, asked))
+
+    async def begun() -> bool:
+        return len((await bench.database.run(measurement_store.light_blocks, asked.id))[0]) >= 6
+
+    await eventually(begun, 20)
+    container = next(one.container for one in run.view.columns if one.key == "bridge")
+    assert container is not None
+    await bench.context.engine.remove_container(container.id)
+    await work
+    by_key = {one.key: one for one in (await result(bench, asked.id)).series}
+    assert by_key["bridge/bridge-address"].errors
+    assert by_key["host/loopback"].n > by_key["bridge/bridge-address"].n
+    await bench.stop(experiment)
+
+
+async def test_somebody_who_cancels_keeps_what_was_measured(bench: Bench) -> None:
+    experiment = await arms_with_a_free_port(bench)
+    run = bench.lab.run_of(experiment)
+    assert run is not None
+    asked = await ask(bench, experiment, Probe.TCP_RR, Options(seconds=60.0))
+    work = asyncio.create_task(measure_paths(bench.context, run, asked))
+
+    async def begun() -> bool:
+        return bool((await bench.database.run(measurement_store.light_blocks, asked.id))[0])
+
+    await eventually(begun, 20)
+    assert await bench.database.run(measurement_store.want_cancelled, asked.id)
+    await asyncio.wait_for(work, 20)
+    found = await result(bench, asked.id)
+    assert found.stopped is Stop.CANCELLED
+    assert not found.complete
+    assert sum(one.n for one in found.series) > 0
+    await bench.stop(experiment)
+
+
+async def test_a_path_that_does_not_exist_is_named_with_its_reason(bench: Bench) -> None:
+    experiment = await bench.running("none")
+    run = bench.lab.run_of(experiment)
+    assert run is not None
+    plan = plan_series(run, (Probe.TCP_RR,))
+    assert plan.series == ()
+    assert any("loopback only" in reason for _, _, reason in plan.missing)
+    asked = await ask(bench, experiment, Probe.TCP_RR, Options(seconds=60.0))
+    await measure_paths(bench.context, run, asked)
+    found = await result(bench, asked.id)
+    assert found.stopped is Stop.FAILED
+    assert found.stop_reason == (
+        "There is no path to measure: none has loopback only: no interface leads to it. "
+        "Add an arm in host or bridge mode."
+    )
+    assert [one.unavailable for one in found.series] == ["none has loopback only: no interface leads to it"]
+    await bench.reaches(experiment, Phase.RUNNING)
+    await bench.stop(experiment)
+
+
+def test_a_block_says_whether_it_counts() -> None:
+    assert not Block("a", 0, 0.0, 0.1, 10, error="refused").counts

@@ -1,0 +1,85 @@
+"""Runs that are wanted begin, wait or are given up with a sentence."""
+
+from __future__ import annotations
+
+from dashboard.core.experiments.stream import Phase
+from dashboard.core.measurements.measurement import Options, Probe
+from dashboard.core.modes import Mode
+from dashboard.lab.measurements.worker import TWIN_PORT, needs_twin, twin_of
+from dashboard.models import MeasurementRun
+from dashboard.store import experiments as experiment_store
+from dashboard.store import measurements as measurement_store
+from tests.benches import Bench
+from tests.polling import eventually
+from tests.specs import make_spec
+
+
+def state_of(run: str) -> tuple[str, str]:
+    row = MeasurementRun.objects.get(pk=run)
+    return row.state, row.stop_reason
+
+
+async def ends(bench: Bench, run: str, deadline_s: float = 30.0) -> tuple[str, str]:
+    async def ended() -> tuple[str, str] | None:
+        found = await bench.database.run(state_of, run)
+        return None if found[0] in {measurement_store.WAITING, measurement_store.RUNNING} else found
+
+    found: tuple[str, str] = await eventually(ended, deadline_s)
+    return found
+
+
+def test_a_twin_has_the_same_arms_and_a_free_port_for_a_responder() -> None:
+    spec = make_spec("host", "bridge", "user-bridge", "none", publish="8080:80")
+    twin = twin_of(spec)
+    assert [arm.mode for arm in twin.arms] == [arm.mode for arm in spec.arms]
+    assert {arm.port for arm in twin.arms} == {TWIN_PORT}
+    assert {arm.command for arm in twin.arms} == {("sleep", "86400")}
+    forwards = {arm.mode for arm in twin.arms if arm.publish}
+    assert forwards == {Mode.BRIDGE, Mode.USER_BRIDGE}
+    assert {one.host_port for arm in twin.arms for one in arm.publish} == {0}
+
+
+def test_only_probes_that_a_responder_answers_need_a_twin() -> None:
+    assert needs_twin((Probe.TCP_RR,))
+    assert needs_twin((Probe.DNS, Probe.UDP_RR))
+    assert not needs_twin((Probe.HTTP, Probe.DNS))
+
+
+async def test_a_run_with_a_twin_launches_measures_and_ends_it(bench: Bench) -> None:
+    twin = await bench.database.run(experiment_store.create_experiment, twin_of(make_spec("host", "bridge")))
+    options = Options(seconds=1.5)
+    run = await bench.database.run(measurement_store.create_run, twin, "t", [Probe.TCP_RR], options, 3, twin=True)
+    bench.lab.wake()
+    assert (await ends(bench, run))[0] == measurement_store.FINISHED
+    await bench.reaches(twin, Phase.STOPPED)
+    found = await bench.database.run(measurement_store.load_measurement, run)
+    assert found is not None
+    assert {one.path for one in found.series if one.n} >= {"loopback", "bridge-address", "published-proxy"}
+
+
+async def test_a_run_of_an_experiment_that_does_not_run_is_given_up_with_a_sentence(bench: Bench) -> None:
+    experiment = await bench.running("none")
+    await bench.stop(experiment)
+    run = await bench.database.run(measurement_store.create_run, experiment, "t", [Probe.HTTP], Options(seconds=1.0), 3)
+    bench.lab.wake()
+    assert await ends(bench, run) == (measurement_store.FAILED, "The experiment does not run: launch it again first.")
+
+
+async def test_a_run_whose_experiment_was_removed_before_it_began_says_so(bench: Bench) -> None:
+    experiment = await bench.database.run(experiment_store.create_experiment, make_spec("none"))
+    run = await bench.database.run(measurement_store.create_run, experiment, "t", [Probe.HTTP], Options(seconds=1.0), 3)
+    await bench.database.run(experiment_store.delete, experiment)
+    bench.lab.wake()
+    assert await ends(bench, run) == (
+        measurement_store.FAILED,
+        "The experiment was removed before it could be measured: launch it anew.",
+    )
+
+
+async def test_a_run_that_is_cancelled_before_it_begins_says_so(bench: Bench) -> None:
+    experiment = await bench.running("none")
+    run = await bench.database.run(measurement_store.create_run, experiment, "t", [Probe.HTTP], Options(seconds=1.0), 3)
+    assert await bench.database.run(measurement_store.want_cancelled, run)
+    bench.lab.wake()
+    assert (await ends(bench, run))[0] == measurement_store.CANCELLED
+    await bench.stop(experiment)

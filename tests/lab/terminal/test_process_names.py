@@ -1,0 +1,76 @@
+"""netstat and ss of a terminal name processes, asked from outside; nothing else can be asked."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from dashboard.engine.hosts.registry import PrivateHost
+from dashboard.lab.terminal.process_names import Names
+
+
+@pytest.fixture
+def here() -> int:
+    """This machine's network namespace."""
+    return Path("/proc/self/ns/net").stat().st_ino
+
+
+def left(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+@pytest.fixture
+async def door(tmp_path: Path, here: int) -> AsyncIterator[Path]:
+    """The socket of a terminal on a host whose network is this machine's."""
+    netns = here
+    host = PrivateHost("host", os.getpid(), netns, str(tmp_path / "docker.sock"), 1.0, tmp_path, 1)
+    names = Names(host)
+    yield await names.open()
+    await names.close()
+    assert not left(tmp_path)
+
+
+async def ask(door: Path, *line: str, raw: bytes = b"") -> tuple[int, str]:
+    """The status and what was printed."""
+    reader, writer = await asyncio.open_unix_connection(door)
+    body = "\0".join(line).encode()
+    writer.write(raw or b"POST / HTTP/1.1\r\nHost: names\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+    head, _, text = (await asyncio.wait_for(reader.read(), 15)).decode().partition("\r\n\r\n")
+    writer.close()
+    await writer.wait_closed()
+    return (int(head.split()[1]) if head else 0), text
+
+
+async def test_the_process_behind_a_port_is_named(door: Path) -> None:
+    server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    for line in (("ss", "-Hltnp", f"sport = :{port}"), ("netstat", "-tlnp")):
+        status, text = await ask(door, *line)
+        assert status == 200, text
+        assert str(os.getpid()) in next(one for one in text.splitlines() if f":{port} " in one)
+    server.close()
+    await server.wait_closed()
+
+
+@pytest.mark.parametrize("line", [("sh", "-c", "id"), ("ss", "-K"), ("ss", "-D", "/tmp/x"), ("netstat", "-c")])
+async def test_nothing_else_is_run(door: Path, line: tuple[str, ...]) -> None:
+    assert await ask(door, *line) == (403, "")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n\xff\xff",
+        b"x" * 70_000 + b"\r\n\r\n",
+    ],
+)
+async def test_nonsense_is_not_answered(door: Path, raw: bytes) -> None:
+    assert await ask(door, raw=raw) == (0, "")

@@ -1,0 +1,79 @@
+"""What a health check of a container hears, without Django and the database."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from dashboard.core.operations import deployment
+from dashboard.lab import liveness
+
+ASKED = "import sys; sys.argv[1:] = ['health']; from dashboard.entry import main; main()"
+
+
+class Pages(BaseHTTPRequestHandler):
+    """Well for the first request, and never again."""
+
+    def do_GET(self) -> None:
+        first = not getattr(self.server, "asked", False)
+        self.server.asked = True  # type: ignore[attr-defined]
+        self.send_response(200 if first and self.path == "/healthz" else 503)
+        self.end_headers()
+
+    def log_message(self, *_arguments: object) -> None:
+        """Nobody reads it."""
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with HTTPServer(("127.0.0.1", 0), Pages) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def test_a_lab_is_well_as_long_as_it_beats(tmp_path: Path) -> None:
+    assert "No lab runs" in liveness.problem(tmp_path, "lab")
+    liveness.beat(tmp_path)
+    assert liveness.problem(tmp_path, "lab") == ""
+    past = time.time() - deployment.HEALTHY_S - 5
+    os.utime(tmp_path / "beat", (past, past))
+    assert liveness.problem(tmp_path, "lab") == "The lab was last heard of 20 s ago."
+    liveness.beat(tmp_path)
+    assert liveness.problem(tmp_path, "lab") == ""
+    liveness.end(tmp_path)
+    liveness.end(tmp_path)
+    assert "No lab runs" in liveness.problem(tmp_path, "lab")
+    assert liveness.HEALTHY_S == deployment.HEALTHY_S
+
+
+@pytest.mark.parametrize("role", ["all", "web"])
+def test_pages_are_well_when_they_say_so_themselves(tmp_path: Path, port: int, role: str) -> None:
+    assert "Nothing serves" in liveness.problem(tmp_path, role)
+    liveness.address_file(tmp_path, apart=role == "web").write_text(f"http://127.0.0.1:{port}")
+    assert liveness.problem(tmp_path, role) == ""
+    assert liveness.problem(tmp_path, role) == f"http://127.0.0.1:{port}/healthz answers 503."
+
+
+def test_pages_that_do_not_answer_are_not_well(tmp_path: Path) -> None:
+    assert "does not answer" in liveness.problem(tmp_path, "web", 1)
+
+
+def test_the_command_asks_without_loading_django(tmp_path: Path) -> None:
+    environment = {"PATH": os.defpath, "NETMODES_DATA_DIR": str(tmp_path), "NETMODES_ROLE": "lab"}
+    command = [sys.executable, "-c", f"{ASKED}; sys.exit('django' in sys.modules)"]
+    liveness.beat(tmp_path)
+    for expected in ((0, "ok\n", ""), (1, "", f"No lab runs from {tmp_path}.\n")):
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == expected
+        liveness.end(tmp_path)

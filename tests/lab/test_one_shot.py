@@ -1,0 +1,75 @@
+"""One experiment for a command: what it waits for, and what it gives up on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.experiments.messages import ArmStatus
+from dashboard.engine.protocol import EngineUnreachable
+from dashboard.lab import bootstrap, one_shot
+from dashboard.lab.one_shot import compare_once
+from dashboard.store import experiments as experiment_store
+from tests.benches import Bench
+from tests.fakes import FakeEngine
+from tests.specs import make_spec
+
+
+def silent(_text: str) -> None:
+    """Says nothing."""
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    """What ``open_context`` finds."""
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    made = FakeEngine()
+    monkeypatch.setattr(bootstrap, "DockerEngine", lambda _endpoint: made)
+    monkeypatch.setattr(one_shot, "SETTLE_S", 0.05)
+    return made
+
+
+@pytest.mark.usefixtures("transactional_db")
+async def test_everything_is_removed_at_the_end(engine: FakeEngine, tmp_path: Path) -> None:
+    found = await compare_once(tmp_path, make_spec("host", "host"), silent)
+    assert [one.status for one in found.columns] == [ArmStatus.RUNNING] * 3
+    assert set(found.states) == {"machine", "host", "host-2"}
+    assert engine.made == {}
+    assert "close" in engine.calls
+
+
+@pytest.mark.usefixtures("transactional_db")
+async def test_what_is_kept_is_nobody_s_any_more(engine: FakeEngine, tmp_path: Path, quick: Bench) -> None:
+    await quick.lab.close()
+    await compare_once(tmp_path, make_spec("host"), silent, keep=True)
+    assert len(engine.made) == 1
+    (record,) = await quick.database.run(experiment_store.load_unsettled)
+    assert record.driver == ""
+
+
+@pytest.mark.usefixtures("transactional_db")
+async def test_on_a_host_that_ends_with_the_command_nothing_is_kept(
+    engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def passing(*_: object, **__: object) -> tuple[FakeEngine, bool]:
+        return engine, True
+
+    monkeypatch.setattr(bootstrap, "open_engine", passing)
+    await compare_once(tmp_path, make_spec("host"), silent, keep=True)
+    assert engine.made == {}
+
+
+@pytest.mark.usefixtures("transactional_db")
+async def test_an_engine_that_goes_away_is_not_waited_for(engine: FakeEngine, tmp_path: Path) -> None:
+    engine.refuse["start_container"] = EngineUnreachable("it hangs", 503)
+    with pytest.raises(EngineUnreachable, match="it hangs"):
+        await compare_once(tmp_path, make_spec("host"), silent, keep=True)
+    assert engine.made == {}, "what went wrong is not kept"
+
+
+@pytest.mark.usefixtures("transactional_db")
+async def test_no_engine_is_an_error_with_a_sentence(engine: FakeEngine, tmp_path: Path) -> None:
+    engine.away = "No Docker Engine answers at unix:///x."
+    with pytest.raises(EngineUnreachable, match="No Docker Engine answers"):
+        await compare_once(tmp_path, make_spec("host"), silent)

@@ -1,0 +1,106 @@
+"""One watch per namespace, whoever looks at it, and none when nobody does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard.lab.watch_pool import WatchPool
+from dashboard.netns.namespace import Namespace, NamespaceGone
+from dashboard.netns.watch.kernel_view import KernelView
+from dashboard.netns.watch.namespace_watch import OnChange, Watch
+from tests.netns.namespaces import Zoo
+from tests.polling import eventually
+
+
+@pytest.fixture
+def zoo() -> Iterator[Zoo]:
+    made = Zoo()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[WatchPool]:
+    made = WatchPool()
+    yield made
+    await made.close()
+
+
+class Seen(list[KernelView]):
+    """What one subscriber was told."""
+
+    def __call__(self, view: KernelView, _cause: str) -> None:
+        self.append(view)
+
+    def has(self, link: str) -> bool:
+        return any(one.name == link for view in self for one in view.interfaces)
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def nobody() -> tuple[int, ...]:
+    return ()
+
+
+async def test_two_who_look_at_one_namespace_share_a_watch(
+    pool: WatchPool, zoo: Zoo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[object] = []
+    real = Watch.open
+
+    async def counted(namespace: Namespace, on_change: OnChange, **options: Any) -> Watch:
+        opened.append(namespace)
+        return await real(namespace, on_change, **options)
+
+    monkeypatch.setattr(Watch, "open", counted)
+    first, second = Seen(), Seen()
+    (inode, view), (other, _) = await asyncio.gather(
+        pool.subscribe("one", zoo.pid, first, nobody), pool.subscribe("two", zoo.pid, second, nobody)
+    )
+    assert inode == other
+    assert [one.name for one in view.interfaces] == ["lo"]
+    assert len(opened) == 1
+    zoo.ip("link", "add", "both", "type", "bridge")
+    await eventually(lambda: first.has("both") and second.has("both"))
+    assert (pool.view(inode) or view).interfaces == first[-1].interfaces
+    await pool.unsubscribe("one", inode)
+    zoo.ip("link", "add", "second", "type", "bridge")
+    await eventually(lambda: second.has("second"))
+    assert not first.has("second")
+
+
+async def test_the_last_one_that_leaves_closes_the_watch(pool: WatchPool, zoo: Zoo) -> None:
+    before = open_files()
+    inode, _ = await pool.subscribe("one", zoo.pid, Seen(), nobody)
+    assert pool.namespace(inode) is not None
+    assert open_files() > before
+    await pool.unsubscribe("one", inode)
+    await pool.unsubscribe("one", inode)
+    assert pool.namespace(inode) is None
+    assert pool.view(inode) is None
+    assert open_files() <= before
+
+
+async def test_a_process_that_is_gone_is_said_and_nothing_is_held(pool: WatchPool) -> None:
+    gone = Zoo()
+    gone.close()
+    before = open_files()
+    with pytest.raises(NamespaceGone):
+        await pool.subscribe("one", gone.pid, Seen(), nobody)
+    assert open_files() == before
+
+
+async def test_a_namespace_without_processes_is_watched_on(pool: WatchPool, zoo: Zoo) -> None:
+    inode, _ = await pool.subscribe("one", zoo.pid, Seen(), nobody)
+    zoo.kill()
+    await pool.resync()
+    view = pool.view(inode)
+    assert view is not None
+    assert [one.name for one in view.interfaces] == ["lo"]

@@ -1,0 +1,86 @@
+"""Labs of class hosts: opened on demand, gone with the host, what ran there marked as over."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.experiments.stream import Phase
+from dashboard.engine.hosts.registry import PrivateHost
+from dashboard.lab.reconciler import Turns
+from dashboard.lab.training import group_labs as module
+from dashboard.lab.training.group_labs import HostAwayError, Labs
+from dashboard.store import experiments as experiment_store
+from tests.benches import Bench
+from tests.fakes import FakeEngine
+from tests.polling import eventually
+from tests.specs import make_spec
+
+
+@pytest.fixture
+async def labs(quick: Bench, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Labs]:
+    """Labs beside the server's own; every host's engine is a fake of its own."""
+    engines: dict[str, FakeEngine] = {}
+    monkeypatch.setattr(module, "DockerEngine", lambda endpoint: engines.setdefault(endpoint, FakeEngine()))
+    made = Labs(quick.context, Turns())
+    yield made
+    await made.close()
+
+
+def host(identity: str = "abc") -> PrivateHost:
+    return PrivateHost(identity, 1, 1, f"/run/{identity}", 1.0, Path("/nowhere"), 1, f"s-{identity}")
+
+
+async def phase(quick: Bench, identity: str) -> Phase:
+    record = await quick.database.run(experiment_store.load, identity)
+    assert record is not None
+    return record.phase
+
+
+async def test_an_experiment_runs_on_its_host_and_on_no_other(quick: Bench, labs: Labs) -> None:
+    identity = await quick.database.run(experiment_store.create_experiment, make_spec("none"), None, "", "abc")
+    for one in ("abc", "other"):
+        labs.add(host(one))
+
+    async def runs() -> bool:
+        return await phase(quick, identity) is Phase.RUNNING
+
+    await eventually(runs, 10)
+    there = await labs.context_of("abc")
+    elsewhere = await labs.context_of("other")
+    assert (there.host, there.private) == ("abc", True)
+    assert len(await there.engine.containers({})) == 1
+    assert await elsewhere.engine.containers({}) == ()
+    assert await quick.context.engine.containers({}) == ()
+    assert (await labs.lab_of("abc")).run_of(identity) is not None
+    assert quick.lab.run_of(identity) is None
+
+    await labs.forget("abc", "The host is gone.")
+    assert await phase(quick, identity) is Phase.STOPPED
+    head = (await quick.view(identity)).head
+    assert head is not None
+    assert head.notice == "The host is gone."
+    with pytest.raises(HostAwayError, match="start it first"):
+        await labs.lab_of("abc")
+
+
+async def test_what_runs_on_the_server_s_own_engine_is_never_marked_with_a_host(quick: Bench, labs: Labs) -> None:
+    identity = await quick.running("none")
+    await labs.mark_over("", "Nothing is meant.")
+    assert await phase(quick, identity) is Phase.RUNNING
+
+
+async def test_work_of_a_workshop_stays_when_a_lab_opens(quick: Bench, labs: Labs) -> None:
+    labs.add(host())
+    context = await labs.context_of("abc")
+    config = {"Image": "nginx", "HostConfig": {"PortBindings": {}, "NetworkMode": "none"}}
+    await context.engine.create_container("mine", {**config, "Labels": context.labels()})
+    await context.engine.create_container("old", {**config, "Labels": context.labels("gone", "a")})
+    await labs.lab_of("abc")
+
+    async def only_mine() -> bool:
+        return [one.name for one in await context.engine.containers({})] == ["mine"]
+
+    await eventually(only_mine)

@@ -1,0 +1,143 @@
+"""What the buttons do, on a real engine: the same as the line does when it is typed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.workshops.commands import read_command
+from dashboard.engine.protocol import EngineError, EngineUnreachable
+from dashboard.lab.workshops.commands import Done, clean_up, do, prepare, table_of
+from dashboard.lab.workshops.snapshot import WorkshopHost
+from tests.fakes import FakeEngine
+from tests.lab.hosts import LABELS, host_of, private, seen
+from tests.private_engine import PrivateEngine
+
+
+@pytest.fixture
+async def host(engine_host: PrivateEngine) -> AsyncIterator[WorkshopHost]:
+    async with private(engine_host) as made:
+        yield made
+        await clean_up(made)
+
+
+async def press(host: WorkshopHost, line: str) -> Done:
+    return await do(host, line, read_command(line))
+
+
+async def works(host: WorkshopHost, line: str) -> str:
+    done = await press(host, line)
+    assert done.failed == "", done
+    return done.output
+
+
+@pytest.mark.engine
+async def test_what_a_launch_makes_is_there_serves_and_goes_at_the_end(
+    host: WorkshopHost, engine_host: PrivateEngine
+) -> None:
+    done = await press(host, "docker run --rm -d --name web --network host -p 8080:80 nginx")
+    assert (done.failed, len(done.output)) == ("", 64)
+    assert done.warnings == ("Published ports are discarded when using host network mode",)
+    assert (await works(host, "curl -i http://127.0.0.1/")).startswith("HTTP/1.1 200 OK"), "it serves at once"
+    assert "web" in await works(host, "docker ps")
+    assert "nginx" in await works(host, "ss -Hltnp 'sport = :80'")
+    lines = (await works(host, "netstat -tulpn | grep :80")).splitlines()
+    assert lines
+    assert all(":80" in line for line in lines)
+    machine, inside = [await works(host, f"{place}readlink /proc/self/ns/net") for place in ("", "docker exec web ")]
+    assert machine == inside == f"net:[{engine_host.host.netns}]"
+    assert await works(host, "docker stop web") == "web"
+    assert "refused" in (await press(host, "curl http://127.0.0.1/")).failed
+    assert (await seen(host)).containers == ()
+    assert await clean_up(host) == 0
+
+
+@pytest.mark.engine
+async def test_a_network_with_names_and_files_of_its_own(host: WorkshopHost, engine_host: PrivateEngine) -> None:
+    assert len(await works(host, "docker network create --subnet 10.99.0.0/24 lab")) == 64
+    await works(host, "docker run --rm -d --name shop --network lab -p 127.0.0.1:8090:80 nginx")
+    assert "nameserver 127.0.0.11" in await works(host, "docker exec shop cat /etc/resolv.conf")
+    assert "10.99.0.2" in await works(host, "docker exec shop nslookup shop")
+    assert "You reached 10.99.0.2:80" in await works(host, "docker exec shop wget -qO- http://shop/")
+    assert "10.99.0.2/24" in await works(host, "docker exec shop ip addr show")
+    assert "10.99.0.2/24" not in await works(host, "ip addr show")
+    assert await works(host, "docker port shop") == "80/tcp -> 127.0.0.1:8090"
+    assert "endpoints" in (await press(host, "docker network rm lab")).failed, "the Engine's own words"
+    assert await works(host, "docker rm -f shop") == "shop"
+    assert await works(host, "docker network rm lab") == "lab"
+    assert "not found" in (await press(host, "docker network rm lab")).failed
+    assert (await seen(host)).networks == {}
+
+
+@pytest.mark.engine
+async def test_refusals_are_answers_in_the_engines_words(host: WorkshopHost, engine_host: PrivateEngine) -> None:
+    await works(host, "docker run -d --name web --network host nginx")
+    assert "already in use" in (await press(host, "docker run -d --name web nginx")).failed
+    assert "stop it first" in (await press(host, "docker rm web")).failed
+    clash = await press(host, "docker run -d --name clash -p 80:80 nginx")
+    assert "address already in use" in clash.failed
+    assert "No such container" in (await press(host, "docker stop nobody")).failed
+    assert "does not run" in (await press(host, "docker exec clash ip addr show")).failed
+    assert "reaches no registry" in (await press(host, "docker run -d --name x no-such-image")).failed
+    assert await works(host, "docker stop web") == "web"
+    assert "exited" in await works(host, "docker ps -a")
+    assert "web" not in await works(host, "docker ps")
+    await works(host, "docker logs web")
+    assert await works(host, "docker rm web clash") == "web\nclash"
+
+
+@pytest.mark.engine
+async def test_cleaning_up_leaves_what_was_typed(host: WorkshopHost, engine_host: PrivateEngine) -> None:
+    await asyncio.to_thread(engine_host.docker, "run", "-d", "--name", "typed", "nginx")
+    try:
+        await works(host, "docker network create lab")
+        await works(host, "docker run -d --name pressed --network lab nginx")
+        facts = await host.engine.containers(dict(LABELS))
+        assert [one.name for one in facts] == ["pressed"]
+        assert await clean_up(host) == 1
+        sight = await seen(host)
+        assert [one.name for one in sight.containers] == ["typed"]
+        assert sight.networks == {}
+    finally:
+        await asyncio.to_thread(engine_host.docker, "rm", "-f", "typed")
+
+
+async def test_images_are_got_beforehand_on_a_private_host_alone(fake: FakeEngine, tmp_path: Path) -> None:
+    async with host_of(fake, tmp_path) as host:
+        assert await prepare(host, ("nginx",)) == ""
+        assert "reaches no registry" in await prepare(host, ("httpd",))
+        fake.away = "nobody"
+        with pytest.raises(EngineUnreachable):
+            await prepare(host, ("nginx",))
+    fake.away = ""
+    async with host_of(fake, tmp_path, private=False) as host:
+        fake.calls.clear()
+        assert await prepare(host, ("httpd",)) == ""
+        assert fake.calls == [], "nobody's registry is asked for what nobody pressed"
+
+
+async def test_an_engine_that_goes_away_is_no_refusal(fake: FakeEngine, tmp_path: Path) -> None:
+    async with host_of(fake, tmp_path) as host:
+        fake.refuse["start_container"] = EngineError("the port is taken", 500)
+        done = await press(host, "docker run -d --name web nginx")
+        assert done.failed == "the port is taken"
+        fake.away = "nobody there"
+        for line in ("docker run -d --name other nginx", "docker stop web", "docker exec web ip addr show"):
+            with pytest.raises(EngineUnreachable):
+                await press(host, line)
+
+
+async def test_what_needs_a_namespace_is_refused_where_there_is_none(fake: FakeEngine, tmp_path: Path) -> None:
+    async with host_of(fake, tmp_path, pid=None) as host:
+        for line in ("curl http://127.0.0.1/", "ip addr show"):
+            assert "no process of this machine" in (await press(host, line)).failed
+        fake.refuse["remove_container"] = EngineError("busy", 409)
+        await press(host, "docker run -d --name web nginx")
+        assert await clean_up(host) == 1, "a refusal is logged: the next start tries again"
+
+
+def test_a_table_of_nothing_has_its_heads() -> None:
+    assert table_of((), ended_too=True) == "NAME  IMAGE  STATUS  NETWORK"

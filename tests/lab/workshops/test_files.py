@@ -1,0 +1,210 @@
+"""Workshops on disk: the built-in ones are good, and nothing outside of a folder is ever read."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.workshops.checks.vocabulary import VOCABULARY
+from dashboard.core.workshops.commands import Ask, Launch, Look
+from dashboard.core.workshops.model import Workshop
+from dashboard.core.workshops.parser import HEAD, MOST_WORDS, words
+from dashboard.core.workshops.truth_readings import READINGS
+from dashboard.lab.workshops.files import BUILT_IN, MOST_BYTES, MOST_FILES, Library, read_folder
+from tests.core.workshops.test_parser import GOOD
+from tests.lab.readability import grade, syllables
+
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "workshops.md"
+HARDEST = 9.0
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A good workshop."""
+    made = tmp_path / "own" / "mine"
+    made.mkdir(parents=True)
+    for name, text in GOOD.items():
+        (made / name).write_text(text)
+    return made
+
+
+def built_in() -> list[Workshop]:
+    found = [one.workshop for one in Library(Path("/nonexistent")).all()]
+    return [one for one in found if one is not None]
+
+
+def refused(folder: Path) -> str:
+    loaded = read_folder(folder)
+    assert loaded.workshop is None, "nothing is half loaded"
+    return "\n".join(map(str, loaded.problems))
+
+
+# The built-in ones.
+
+
+def test_the_built_in_workshops_load_and_come_in_their_order() -> None:
+    assert [one.slug for one in built_in()] == ["host-network", "bridge-and-dns"]
+    assert [str(one) for shelved in Library(Path("/nonexistent")).all() for one in shelved.loaded.problems] == []
+
+
+def test_the_host_network_workshop_goes_from_preparing_to_cleaning_up() -> None:
+    steps = [step.slug for step in built_in()[0].steps]
+    assert steps[:6] == ["prepare", "launch", "request", "interfaces", "process", "stop"]
+    assert steps[6:12] == ["isolation", "performance", "ports", "interference", "dns", "when"], "the six statements"
+    assert steps[12:] == ["bridge", "user-bridge", "challenge", "clean-up"]
+
+
+@pytest.mark.parametrize("workshop", built_in(), ids=lambda one: one.slug)
+def test_the_text_is_short_and_plain(workshop: Workshop) -> None:
+    whole = []
+    for step in workshop.steps:
+        assert words(step.text) + words(step.reveal) <= MOST_WORDS, step.slug
+        said = [step.text, step.reveal, *step.hints]
+        said += [step.predict.question, *step.predict.choices] if step.predict else []
+        whole += said
+        assert grade("\n\n".join(said)) <= HARDEST, (step.slug, grade("\n\n".join(said)))
+    assert grade("\n\n".join(whole)) <= HARDEST - 2
+
+
+@pytest.mark.parametrize("workshop", built_in(), ids=lambda one: one.slug)
+def test_a_step_asks_before_it_shows_and_helps_where_one_is_stuck(workshop: Workshop) -> None:
+    for step in workshop.steps:
+        assert step.reveal, step.slug
+        assert step.checks or step.predict, step.slug
+        assert not step.checks or step.hints, step.slug
+        asks = {command.action.port for command in step.run if isinstance(command.action, Ask)}
+        asks |= {80 for command in step.run if isinstance(command.action, Look) and command.action.argv[0] == "wget"}
+        assert asks >= set(step.ports) - ({80} if step.slug == "request" else set()), f"{step.slug}: no command asks"
+        launches = [command.action.run for command in step.run if isinstance(command.action, Launch)]
+        assert all(one.name for one in launches), "a name, so that later commands can say it"
+
+
+def test_readability_is_measured_as_one_would() -> None:
+    assert [syllables(word) for word in ("the", "network", "engine", "available", "passed", "wanted")] == [
+        1,
+        2,
+        2,
+        4,
+        1,
+        2,
+    ]
+    assert grade("The cat sat. The dog ran.") < 1
+    hard = "Notwithstanding the aforementioned architectural considerations, virtualisation infrastructures necessitate"
+    assert grade(hard) > 20
+
+
+# Folders.
+
+
+def test_a_folder_is_read_whole(folder: Path) -> None:
+    found = read_folder(folder).workshop
+    assert found is not None
+    assert found.slug == "mine"
+    (folder / ".gitignore").write_text("x")
+    assert read_folder(folder).workshop == found, "hidden files are nobody's business"
+
+
+def test_links_out_of_the_folder_are_not_followed(folder: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.md"
+    secret.write_text("+++\ntitle = 'the canary'\n+++\nText.\n")
+    (folder / "02-secret.md").symlink_to(secret)
+    said = refused(folder)
+    assert "02-secret.md: links are not followed" in said
+    assert "canary" not in said
+    (folder / "02-secret.md").unlink()
+    (folder / "02-more.md").mkdir()
+    assert "02-more.md: only plain files" in refused(folder)
+    (folder / "02-more.md").rmdir()
+    os.mkfifo(folder / "02-pipe.md")
+    assert "02-pipe.md: only plain files" in refused(folder), "and nobody waits for the other end of a pipe"
+
+
+def test_sizes_and_counts_are_limited(folder: Path) -> None:
+    (folder / "02-large.md").write_text("x" * (MOST_BYTES + 1))
+    assert "02-large.md: it is larger than 32 KiB" in refused(folder)
+    (folder / "02-large.md").write_bytes(b"ok\n\xff\xfe")
+    assert "02-large.md:2: this is not UTF-8" in refused(folder)
+    (folder / "02-large.md").unlink()
+    for number in range(MOST_FILES):
+        (folder / f"x{number}").touch()
+    assert f"at most {MOST_FILES}" in refused(folder)
+
+
+def test_what_is_no_folder_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    assert "no folder" in refused(file)
+    assert "No such file" in refused(tmp_path / "nowhere")
+    assert "NUL" in refused(Path("a\0b"))
+    strange = tmp_path / os.fsdecode(b"\xff\x1b[31m")
+    strange.mkdir()
+    assert "\x1b" not in refused(strange)
+    refused(strange).encode()
+
+
+# The library.
+
+
+def test_own_workshops_stand_behind_the_built_in_ones(folder: Path) -> None:
+    library = Library(folder.parent)
+    found = [(one.name, one.own) for one in library.all()]
+    assert found == [("host-network", False), ("bridge-and-dns", False), ("mine", True)], "as their “order” says"
+    assert library.get("mine") is not None
+    assert library.get("../mine") is None
+
+
+def test_a_change_on_disk_is_seen_and_a_mistake_takes_the_workshop_away(folder: Path) -> None:
+    library = Library(folder.parent)
+    first = library.get("mine")
+    assert library.get("mine") is first, "what has not changed is not read again"
+    head = (folder / HEAD).read_text()
+    (folder / HEAD).write_text(head.replace("A workshop", "Another workshop"))
+    changed = library.get("mine")
+    assert changed is not None
+    assert changed.title == "Another workshop"
+    (folder / HEAD).write_text("format = ")
+    assert library.get("mine") is None
+    broken = next(one for one in library.all() if one.name == "mine")
+    assert broken.loaded.problems[0].file == HEAD
+
+
+def test_two_workshops_with_one_address_are_not_mixed(folder: Path) -> None:
+    (folder / HEAD).write_text(GOOD[HEAD] + 'slug = "host-network"\n')
+    library = Library(folder.parent)
+    broken = next(one for one in library.all() if one.name == "mine")
+    assert "already" in str(broken.loaded.problems[0])
+    found = library.get("host-network")
+    assert found is not None
+    assert len(found.steps) == 16
+
+
+def test_a_link_among_the_own_workshops_is_not_followed(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "shelf").mkdir()
+    (tmp_path / "shelf" / "linked").symlink_to(folder)
+    assert Library(tmp_path / "shelf", built_in=tmp_path / "none").get("mine") is None
+    assert read_folder(tmp_path / "shelf" / "linked").workshop is not None, "a path that somebody gives is"
+
+
+def test_every_word_of_the_vocabulary_is_documented() -> None:
+    text = DOCUMENT.read_text()
+    for kind, word in VOCABULARY.items():
+        line = next((one for one in text.splitlines() if one.startswith(f"| `{kind}` |")), "")
+        assert line, f"docs/workshops.md lacks {kind}"
+        assert all(f"`{name}`" in line for name in word.parameters if name not in {"mode", "image", "name", "place"}), (
+            line
+        )
+    for kind in READINGS:
+        assert f"| `{kind}` |" in text, f"docs/workshops.md lacks the reading {kind}"
+    assert str(BUILT_IN.relative_to(DOCUMENT.parents[1])) in text
+
+
+def test_the_example_of_the_document_is_a_workshop(tmp_path: Path) -> None:
+    blocks = re.findall(r"```(toml|markdown)\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    head, step = (next(text for kind, text in blocks if kind == wanted) for wanted in ("toml", "markdown"))
+    (tmp_path / HEAD).write_text(head)
+    (tmp_path / "01-launch.md").write_text(step)
+    loaded = read_folder(tmp_path)
+    assert [str(one) for one in loaded.problems] == []

@@ -1,0 +1,173 @@
+"""A look at a whole engine sees what was typed in a shell outside, and needs no label for that."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from dashboard.core.workshops.checks.check_types import Check
+from dashboard.core.workshops.checks.vocabulary import judge
+from dashboard.core.workshops.observation import Observation, Which, newest
+from dashboard.core.workshops.truth_readings import Reading, read
+from dashboard.engine.protocol import EngineError, EngineUnreachable
+from dashboard.lab.workshops.snapshot import WorkshopHost, contact_of, look, seconds_of
+from dashboard.netns.netlink.listeners import PastConnection
+from tests.fakes import FakeEngine
+from tests.lab.hosts import host_of, private, seen
+from tests.polling import eventually
+from tests.private_engine import PrivateEngine
+
+
+@pytest.fixture
+async def host(engine_host: PrivateEngine) -> AsyncIterator[WorkshopHost]:
+    async with private(engine_host) as made:
+        yield made
+
+
+def holds(sight: Observation, kind: str, **arguments: str | int) -> bool:
+    return judge(Check(kind, arguments), sight).ok
+
+
+async def typed(engine_host: PrivateEngine, *words: str) -> str:
+    return await asyncio.to_thread(engine_host.docker, *words)
+
+
+async def settled(host: WorkshopHost, *checks: Check, ports: tuple[int, ...] = ()) -> Observation:
+    """A look in which all of the checks hold."""
+
+    async def found() -> Observation | None:
+        sight = await seen(host, *ports)
+        return sight if all(judge(one, sight).ok for one in checks) else None
+
+    sight: Observation = await eventually(found, 10)
+    return sight
+
+
+@pytest.mark.engine
+async def test_host_and_bridge_containers_are_seen_as_the_kernel_has_them(
+    host: WorkshopHost, engine_host: PrivateEngine
+) -> None:
+    await typed(engine_host, "run", "-d", "--name", "web", "--network", "host", "nginx")
+    await typed(engine_host, "run", "-d", "--name", "apart", "-p", "8080:80", "nginx")
+    await typed(engine_host, "network", "create", "lab")
+    await typed(engine_host, "run", "-d", "--name", "shop", "--network", "lab", "nginx")
+    await typed(engine_host, "run", "-d", "--name", "beside", "--network", "container:shop", "nginx", "sleep", "100")
+    try:
+        serves = [{"place": "container", "port": 80, "name": one} for one in ("web", "apart", "shop")]
+        sight = await settled(host, *(Check("listener", one) for one in serves))
+        assert {one.name: one.mode for one in sight.containers} == {
+            "web": "host", "apart": "bridge", "shop": "user-bridge", "beside": "container",
+        }  # fmt: skip
+        assert holds(sight, "namespace-is-machine", name="web")
+        assert holds(sight, "namespace-differs", name="web", namespace="uts")
+        assert holds(sight, "namespace-differs", name="apart")
+        assert holds(sight, "listener", port=80, process="nginx", owner="container")
+        assert holds(sight, "published", port=8080)
+        assert holds(sight, "interface-present", place="container", name="web", interface="docker0")
+        assert holds(sight, "interface-absent", place="container", name="apart", interface="docker0")
+        assert holds(sight, "resolver", name="web", origin="copy")
+        assert holds(sight, "resolver", name="shop", nameserver="127.0.0.11")
+        assert holds(sight, "address-absent", name="beside")
+        assert read(Reading("listener-process", {"port": 8080}), sight) == "docker-proxy"
+        beside, shop = (newest(sight, Which(name=one)) for one in ("beside", "shop"))
+        assert beside is not None
+        assert shop is not None
+        assert beside.state is not None
+        assert shop.state is not None
+        assert (beside.target, beside.state.netns) == (shop.id, shop.state.netns)
+        named = await seen(host, lookups=("shop",))
+        assert holds(named, "name-resolves", name="shop", lookup="shop")
+        assert holds(named, "name-unknown", name="apart", lookup="shop")
+    finally:
+        await typed(engine_host, "rm", "-f", "web", "apart", "beside", "shop")
+        await typed(engine_host, "network", "rm", "lab")
+    assert (await seen(host)).containers == ()
+    assert host.watches.namespace(engine_host.host.netns) is None, "a look leaves nothing open"
+
+
+@pytest.mark.engine
+async def test_a_request_that_is_over_is_still_seen_on_either_path(
+    host: WorkshopHost, engine_host: PrivateEngine
+) -> None:
+    await typed(engine_host, "run", "-d", "--name", "web", "--network", "host", "nginx")
+    await typed(engine_host, "run", "-d", "--name", "apart", "-p", "8080:80", "nginx")
+    asked = [Check("requested", {"port": port, "name": name}) for port, name in ((80, "web"), (8080, "apart"))]
+    try:
+        serving = Check("listener", {"port": 80, "place": "container", "name": "apart"})
+        sight = await settled(host, serving, Check("listener", {"port": 80}), ports=(80, 8080))
+        assert not any(judge(one, sight).ok for one in asked)
+        for url in ("http://127.0.0.1/", "http://127.0.0.1:8080/"):
+            assert "200 OK" in await asyncio.to_thread(engine_host.on_machine, "curl", "-si", url)
+        sight = await seen(host, 80, 8080)
+        assert all(judge(one, sight).ok for one in asked)
+        assert read(Reading("client-seen", {"port": 80}), sight) == "127.0.0.1"
+        inside = Check("requested", {"port": 80, "place": "container", "name": "apart"})
+        assert judge(inside, sight).ok, "docker-proxy asked the container"
+    finally:
+        await typed(engine_host, "rm", "-f", "web", "apart")
+
+
+@pytest.mark.engine
+async def test_containers_that_do_not_run_are_seen_with_their_last_words(
+    host: WorkshopHost, engine_host: PrivateEngine
+) -> None:
+    await typed(engine_host, "run", "-d", "--name", "web", "--network", "host", "nginx")
+    script = ("sh", "-c", "echo the last word; exit 3")
+    await asyncio.to_thread(engine_host.try_docker, "run", "--name", "short", "nginx", *script)
+    await asyncio.to_thread(engine_host.try_docker, "run", "-d", "--name", "clash", "-p", "80:80", "nginx")
+    try:
+        sight = await settled(host, Check("listener", {"port": 80}))
+        found = {one.name: one for one in sight.containers}
+        assert (found["short"].status, found["short"].exit_code) == ("exited", 3)
+        assert found["short"].last_words == ("the last word",)
+        assert found["short"].state is None
+        assert found["clash"].status == "created"
+        assert found["clash"].error
+    finally:
+        await typed(engine_host, "rm", "-f", "web", "short", "clash")
+
+
+async def test_an_engine_that_does_not_answer_is_said_so(fake: FakeEngine, tmp_path: Path) -> None:
+    async with host_of(fake, tmp_path) as host:
+        fake.away = "nobody there"
+        with pytest.raises(EngineUnreachable):
+            await seen(host)
+        fake.away = ""
+        fake.refuse["containers"] = EngineError("no", 500)
+        with pytest.raises(EngineError):
+            await seen(host)
+
+
+async def test_an_engine_elsewhere_shows_what_it_says_and_no_namespaces(fake: FakeEngine, tmp_path: Path) -> None:
+    async with host_of(fake, tmp_path, pid=None) as host:
+        sight = await look(host, 5.0)
+    assert (sight.at, sight.machine) == (5.0, None)
+    assert "no process of this machine" in sight.problem
+    assert sight.images == {"nginx:latest"}
+
+
+@pytest.mark.parametrize(
+    ("moment", "seconds"),
+    [
+        ("2026-01-02T03:04:05.123456789Z", 1767323045.123456),
+        ("0001-01-01T00:00:00Z", 0.0),
+        ("", 0.0),
+        ("yesterday", 0.0),
+        ("2026-01-02", 0.0),
+    ],
+)
+def test_the_engines_times_are_seconds(moment: str, seconds: float) -> None:
+    assert seconds_of(moment) == pytest.approx(seconds)
+
+
+def test_a_connection_is_told_from_the_servers_side_whichever_end_was_seen() -> None:
+    now = time.time()
+    client = contact_of(PastConnection("127.0.0.1", 50000, "127.0.0.1", 80, 500), 80, now)
+    server = contact_of(PastConnection("127.0.0.1", 80, "127.0.0.1", 50000, 500), 80, now)
+    assert client == server
+    assert (client.server, client.client, client.at) == ("127.0.0.1", "127.0.0.1:50000", now - 0.5)
+    assert contact_of(PastConnection("::1", 80, "::1", 9, 0), 80, now).client == "[::1]:9"

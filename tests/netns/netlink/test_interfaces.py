@@ -1,0 +1,142 @@
+"""The link table: what an event changes, and what it leaves as it is."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from dashboard.netns.namespace import Namespace
+from dashboard.netns.netlink import rtnetlink
+from dashboard.netns.netlink.framing import Message, receive, split_messages
+from dashboard.netns.netlink.interfaces import (
+    LinkTable,
+    Touched,
+    open_route_socket,
+    read_interfaces,
+    read_links,
+    read_routes,
+)
+from tests.netns.namespaces import Zoo
+from tests.polling import until
+
+
+@pytest.fixture
+def table() -> LinkTable:
+    return LinkTable()
+
+
+def _events(opened: socket.socket) -> list[Message]:
+    found: list[Message] = []
+    while True:
+        try:
+            found.extend(split_messages(receive(opened)))
+        except BlockingIOError:
+            return found
+
+
+def _subscribe(namespace: Namespace) -> socket.socket:
+    return namespace.run(lambda: open_route_socket(rtnetlink.EVENT_GROUPS))
+
+
+def _follow(zoo_namespace: Namespace, table: LinkTable, events: socket.socket, dumps: socket.socket) -> None:
+    """Applies events until the table equals a dump: IPv6 addresses come by themselves, a little later."""
+
+    def follow() -> bool:
+        for message in _events(events):
+            table.apply(message)
+        for message in read_links(dumps, tuple(table.doubts)):
+            table.apply(message)
+        table.doubts.clear()
+        return table.interfaces() == read_interfaces(zoo_namespace)
+
+    until(follow)
+
+
+def test_events_alone_bring_the_table_up_to_date(zoo: Zoo, namespace: Namespace, table: LinkTable) -> None:
+    with _subscribe(namespace) as events, namespace.run(open_route_socket) as dumps:
+        table.load(dumps)
+        zoo.batch("link add v0 type veth peer name v1", "addr add 10.0.0.1/24 dev v0", "link set v0 mtu 1400")
+        _follow(namespace, table, events, dumps)
+        zoo.batch("link set v0 name w0", "link add br0 type bridge", "link set v1 master br0")
+        _follow(namespace, table, events, dumps)
+        zoo.batch("link set v1 nomaster", "addr del 10.0.0.1/24 dev w0", "link set w0 up", "link set v1 up")
+        _follow(namespace, table, events, dumps)
+        zoo.ip("link", "del", "w0")
+        _follow(namespace, table, events, dumps)
+        assert {one.name for one in table.interfaces()} == {"lo", "br0"}
+
+
+def test_an_end_that_stays_when_its_peer_moves_is_asked_for(
+    zoo: Zoo, make_zoo: Callable[[], Zoo], namespace: Namespace, table: LinkTable
+) -> None:
+    """The kernel says nothing of it until the carrier changes."""
+    zoo.batch("link add v0 type veth peer name v1")
+    other = make_zoo()
+    with _subscribe(namespace) as events, namespace.run(open_route_socket) as dumps:
+        table.load(dumps)
+        zoo.ip("link", "set", "v1", "netns", str(other.pid))
+        for message in _events(events):
+            table.apply(message)
+        assert len(table.doubts) == 1
+        _follow(namespace, table, events, dumps)
+
+
+def test_a_port_that_leaves_its_bridge_stays_a_link(zoo: Zoo, namespace: Namespace, table: LinkTable) -> None:
+    """The bridge says so with RTM_DELLINK in its own family."""
+    zoo.batch("link add v0 type veth peer name v1", "link add br0 type bridge", "link set v0 master br0")
+    with _subscribe(namespace) as events, namespace.run(open_route_socket) as dumps:
+        table.load(dumps)
+        zoo.ip("link", "set", "v0", "nomaster")
+        messages = _events(events)
+        assert any(message.type == rtnetlink.RTM_DELLINK for message in messages)
+        for message in messages:
+            table.apply(message)
+    assert table.interfaces() == read_interfaces(namespace)
+    assert "v0" in {one.name for one in table.interfaces()}
+
+
+def test_an_event_that_says_nothing_new_touches_nothing(zoo: Zoo, namespace: Namespace, table: LinkTable) -> None:
+    with namespace.run(open_route_socket) as dumps:
+        table.load(dumps)
+        for message in read_links(dumps, (1,)):
+            assert table.apply(message) is Touched.NOTHING
+    assert table.apply(Message(99, 0, 0, b"")) is Touched.NOTHING
+
+
+def test_values_that_did_not_change_stay_the_same_objects(zoo: Zoo, namespace: Namespace, table: LinkTable) -> None:
+    zoo.batch("link add v0 type veth peer name v1")
+    with _subscribe(namespace) as events, namespace.run(open_route_socket) as dumps:
+        table.load(dumps)
+        before = table.interfaces()
+        zoo.ip("link", "set", "v0", "mtu", "1300")
+        for message in _events(events):
+            table.apply(message)
+        after = table.interfaces()
+    assert [one is other for one, other in zip(before, after, strict=True)] == [one.name != "v0" for one in before]
+    assert table.routes() is table.routes()
+
+
+def test_routes_of_other_tables_touch_nothing(zoo: Zoo, namespace: Namespace, table: LinkTable) -> None:
+    zoo.batch("link add v0 type veth peer name v1", "link set v0 up", "addr add 10.0.0.1/24 dev v0")
+    with _subscribe(namespace) as events:
+        zoo.ip("route", "add", "10.9.0.0/16", "via", "10.0.0.9", "table", "100")
+        assert [table.apply(message) for message in _events(events)] == [Touched.NOTHING]
+        zoo.ip("route", "add", "10.9.0.0/16", "via", "10.0.0.9")
+        assert [table.apply(message) for message in _events(events)] == [Touched.ROUTES]
+
+
+def test_a_link_that_is_gone_is_not_asked_for_twice(zoo: Zoo, namespace: Namespace) -> None:
+    with namespace.run(open_route_socket) as dumps:
+        assert read_links(dumps, (4711,)) == []
+        assert len(read_links(dumps, (4711, 1))) == 1
+
+
+def test_a_bound_device_that_is_unknown_is_shown_by_its_index(table: LinkTable) -> None:
+    assert table.name_of(0) is None
+    assert table.name_of(7) == "if7"
+
+
+def test_a_namespace_without_a_route_table_has_no_routes(namespace: Namespace) -> None:
+    assert read_routes(namespace) == ()

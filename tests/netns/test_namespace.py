@@ -1,0 +1,187 @@
+"""Entering namespaces."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import socket
+import subprocess
+import threading
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dashboard.netns.namespace import Namespace, NamespaceGone, in_own_thread, in_thread, living
+from dashboard.netns.namespace_ids import namespaces
+from tests.netns.namespaces import Zoo
+from tests.polling import eventually, until
+
+
+def _inode_here() -> int:
+    return Path("/proc/thread-self/ns/net").stat().st_ino
+
+
+def test_a_visit_is_inside_and_we_stay_outside(zoo: Zoo, namespace: Namespace) -> None:
+    before = _inode_here()
+    assert namespace.run(_inode_here) == namespace.inode != before
+    assert _inode_here() == before
+
+
+async def test_an_asynchronous_visit_is_inside_too(zoo: Zoo, namespace: Namespace) -> None:
+    assert await namespace.arun(_inode_here) == namespace.inode
+
+
+def test_what_a_visit_raises_is_raised_here(namespace: Namespace) -> None:
+    with pytest.raises(ZeroDivisionError):
+        namespace.run(lambda: 1 // 0)
+
+
+async def test_what_an_asynchronous_visit_raises_is_raised_here(namespace: Namespace) -> None:
+    with pytest.raises(ZeroDivisionError):
+        await namespace.arun(lambda: 1 // 0)
+
+
+async def test_a_result_that_nobody_waits_for_any_more_is_given_back() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    given_back: list[int] = []
+
+    def slow() -> int:
+        begun.set()
+        go_on.wait(5)
+        return 7
+
+    task = asyncio.ensure_future(in_own_thread(slow, discard=given_back.append))
+    await eventually(begun.is_set)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    go_on.set()
+    await eventually(lambda: given_back == [7])
+
+
+def test_a_result_that_comes_after_the_loop_is_closed_is_given_back() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    given_back: list[int] = []
+
+    def slow() -> int:
+        begun.set()
+        go_on.wait(5)
+        return 7
+
+    async def start() -> None:
+        task = asyncio.ensure_future(in_own_thread(slow, discard=given_back.append))
+        await eventually(begun.is_set)
+        task.cancel()
+
+    asyncio.run(start())
+    go_on.set()
+    until(lambda: given_back == [7])
+
+
+def test_sockets_made_inside_stay_inside(zoo: Zoo, namespace: Namespace) -> None:
+    with namespace.run(lambda: socket.create_server(("127.0.0.1", 4711))):
+        assert b":4711" in zoo.run("ss", "-Hltn")
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", 4711), 1)
+
+
+def test_a_handle_keeps_the_namespace_alive(zoo: Zoo, namespace: Namespace) -> None:
+    zoo.kill()
+    assert namespace.run(_inode_here) == namespace.inode
+
+
+def test_a_duplicate_is_independent(namespace: Namespace) -> None:
+    with namespace.duplicate() as other:
+        namespace.close()
+        assert other.inode == namespace.inode
+        assert other.run(_inode_here) == other.inode
+
+
+def test_a_closed_handle_says_so(namespace: Namespace) -> None:
+    namespace.close()
+    namespace.close()
+    assert namespace.fd == -1
+    assert "closed" in repr(namespace)
+    with pytest.raises(NamespaceGone):
+        namespace.run(_inode_here)
+    with pytest.raises(NamespaceGone):
+        namespace.duplicate()
+
+
+@pytest.mark.parametrize("pid", [0, -1, 2**22 + 1, 2**31 - 1, 2**70])
+def test_a_pid_that_means_nobody_is_gone(pid: int) -> None:
+    with pytest.raises(NamespaceGone):
+        Namespace.of_pid(pid)
+
+
+def test_a_zombie_is_gone() -> None:
+    process = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    with pytest.raises(NamespaceGone):
+        Namespace.of_pid(process.pid)
+    process.wait()
+
+
+def test_a_process_that_ends_while_it_is_looked_at_is_gone(zoo: Zoo) -> None:
+    def look() -> None:
+        with living(zoo.pid):
+            zoo.kill()
+
+    with pytest.raises(NamespaceGone):
+        look()
+
+
+def test_a_namespace_is_opened_by_the_file_that_it_is_bound_to(zoo: Zoo, tmp_path: Path) -> None:
+    bound = tmp_path / "netns"
+    bound.touch()
+    subprocess.run(["mount", "--bind", f"/proc/{zoo.pid}/ns/net", bound], check=True)
+    try:
+        with Namespace.of_path(bound) as opened, Namespace.of_path_inside(os.getpid(), str(bound)) as same:
+            assert opened.inode == same.inode == namespaces(zoo.pid)["net"]
+    finally:
+        subprocess.run(["umount", bound], check=True)
+    for opener in (Namespace.of_path, lambda path: Namespace.of_path_inside(os.getpid(), str(path))):
+        with pytest.raises(NamespaceGone):  # an empty file remains, as with Docker's sandboxes
+            opener(bound)
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/", "/etc/passwd/x", "/proc/self/ns/uts", "/dev/null"])
+def test_a_path_without_a_network_namespace_is_gone(path: str) -> None:
+    with pytest.raises(NamespaceGone):
+        Namespace.of_path(path)
+
+
+def test_each_namespace_is_its_own(make_zoo: Callable[[], Zoo]) -> None:
+    inodes = set()
+    for _ in range(3):
+        with Namespace.of_pid(make_zoo().pid) as opened:
+            inodes.add(opened.inode)
+    assert len(inodes) == 3
+
+
+def test_a_forgotten_handle_is_closed_and_reported(zoo: Zoo) -> None:
+    opened = Namespace.of_pid(zoo.pid)
+    with pytest.warns(ResourceWarning, match="unclosed"):
+        opened.__del__()
+    assert opened.fd == -1
+
+
+def test_an_error_that_came_back_from_a_thread_is_not_kept_alive() -> None:
+    class Witness(Exception):  # noqa: N818
+        pass
+
+    def fail() -> None:
+        raise Witness
+
+    gc.disable()
+    try:
+        with pytest.raises(Witness) as caught:
+            in_thread(fail)
+        witness = weakref.ref(caught.value)
+        del caught
+        assert witness() is None
+    finally:
+        gc.enable()

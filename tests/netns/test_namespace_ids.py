@@ -1,0 +1,32 @@
+"""Namespaces and host name of a process."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+import pytest
+
+from dashboard.netns.namespace import NamespaceGone
+from dashboard.netns.namespace_ids import KINDS, hostname, namespaces
+from tests.netns.namespaces import Zoo
+
+
+def test_it_reads_the_seven_namespaces_of_a_process(zoo: Zoo) -> None:
+    ours, theirs = namespaces(os.getpid()), namespaces(zoo.pid)
+    assert set(ours) == set(KINDS)
+    assert {kind for kind in KINDS if ours[kind] != theirs[kind]} == {"net", "uts"}
+    assert theirs["net"] == int(os.readlink(f"/proc/{zoo.pid}/ns/net")[5:-1])  # noqa: PTH115
+
+
+def test_the_host_name_is_the_one_that_the_process_sees(zoo: Zoo) -> None:
+    zoo.rename_host("lab-7")
+    assert hostname(zoo.pid) == "lab-7"
+    assert hostname(os.getpid()) == platform.node() != "lab-7"
+
+
+def test_a_process_that_is_gone_has_neither(zoo: Zoo) -> None:
+    zoo.kill()
+    for ask in (namespaces, hostname):
+        with pytest.raises(NamespaceGone):
+            ask(zoo.pid)

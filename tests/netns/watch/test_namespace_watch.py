@@ -1,0 +1,224 @@
+"""A watched namespace: what is told, when, and what it costs."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from dashboard.netns.namespace import Namespace, NamespaceGone
+from dashboard.netns.netlink.listeners import ListenerTable
+from dashboard.netns.watch import namespace_watch as watching
+from dashboard.netns.watch.kernel_view import KernelView
+from dashboard.netns.watch.link_feed import LinkFeed
+from dashboard.netns.watch.namespace_watch import Watch
+from tests.netns.conftest import Seen
+from tests.netns.namespaces import Zoo, wanted
+from tests.polling import eventually, others_run
+
+
+async def _ip(zoo: Zoo, *arguments: str) -> None:
+    await asyncio.to_thread(zoo.ip, *arguments)
+
+
+async def test_the_first_view_is_there_at_once_and_not_told(zoo: Zoo, watch: Watch, seen: Seen) -> None:
+    assert [one.name for one in watch.view.interfaces] == ["lo"]
+    assert watch.view.sysctls["net.ipv4.ip_unprivileged_port_start"] == "1024"
+    assert watch.inode != os.stat("/proc/self/ns/net").st_ino  # noqa: PTH116
+    assert watch.unreadable == frozenset()
+    await watch.resync()
+    assert seen == []
+
+
+async def test_changes_are_told_with_their_cause(zoo: Zoo, watch: Watch, seen: Seen) -> None:
+    await _ip(zoo, "link", "set", "lo", "mtu", "1400")
+    await eventually(lambda: seen == ["link lo"])
+    await _ip(zoo, "addr", "add", "10.0.0.1/24", "dev", "lo")
+    await eventually(lambda: seen[1:] == ["address lo"])
+    await _ip(zoo, "route", "add", "10.9.0.0/16", "dev", "lo")
+    await eventually(lambda: seen[2:] == ["route"])
+    process = zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
+    await eventually(lambda: seen[3:] == ["listener tcp :80"])
+    assert [(one.port, one.pid) for one in watch.view.listeners] == [(80, process.pid)]
+    zoo.release(process)
+    await eventually(lambda: seen[4:] == ["listener tcp :80"])
+    await asyncio.to_thread(zoo.run, "sysctl", "-qw", "net.core.somaxconn=77")
+    await watch.resync()
+    assert seen[5:] == ["sysctl"]
+    assert watch.view.sysctls["net.core.somaxconn"] == "77"
+
+
+async def test_what_ends_as_it_was_is_not_told(zoo: Zoo, watch: Watch, seen: Seen) -> None:
+    zoo.batch("addr add 10.0.0.1/24 dev lo", "addr del 10.0.0.1/24 dev lo", "link set lo mtu 1400")
+    await eventually(lambda: seen)
+    assert seen == ["link lo"]
+
+
+async def test_a_change_is_told_within_milliseconds(zoo: Zoo, watch: Watch, seen: Seen) -> None:
+    loop = asyncio.get_running_loop()
+    waits: list[float] = []
+    for number in range(10):
+        count = len(seen)
+        done = loop.create_future()
+        thread = threading.Thread(
+            target=lambda n=number, d=done: (
+                zoo.ip("addr", "add", f"10.0.{n}.1/24", "dev", "lo"),
+                loop.call_soon_threadsafe(d.set_result, loop.time()),
+            )
+        )
+        thread.start()
+        while len(seen) == count:
+            await others_run()
+        told = loop.time()
+        waits.append(told - await done)
+        thread.join()
+    assert sorted(waits)[5] < 0.02, waits
+
+
+async def test_sysctls_are_read_again_by_themselves(
+    zoo: Zoo, namespace: Namespace, seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "_CHECK_PERIOD_S", 0.05)
+    monkeypatch.setattr(watching, "_SYSCTL_PERIOD_S", 0.05)
+    watch = await Watch.open(namespace, seen, extra_sysctls=("net.ipv4.conf.lo.accept_local",))
+    await asyncio.to_thread(zoo.run, "sysctl", "-qw", "net.ipv4.conf.lo.accept_local=1")
+    await eventually(lambda: seen == ["sysctl"])
+    assert watch.view.sysctls["net.ipv4.conf.lo.accept_local"] == "1"
+    watch.close()
+
+
+async def test_everything_is_read_again_now_and_then(
+    zoo: Zoo, namespace: Namespace, seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "_CHECK_PERIOD_S", 0.05)
+    monkeypatch.setattr(watching, "_RESYNC_PERIOD_S", 0.05)
+    monkeypatch.setattr(LinkFeed, "_read", lambda self: self._events.recv(65536))  # deaf to events
+    watch = await Watch.open(namespace, seen)
+    await _ip(zoo, "link", "set", "lo", "mtu", "1400")
+    await eventually(lambda: seen == ["link lo"])
+    watch.close()
+
+
+async def test_a_poll_that_fails_is_reported_once_and_goes_on(
+    zoo: Zoo, watch: Watch, seen: Seen, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls: list[int] = []
+
+    def refuse(_self: ListenerTable) -> bool:
+        calls.append(1)
+        raise OSError(errno.ENOMEM, "made up")
+
+    monkeypatch.setattr(watching, "_ERROR_PAUSE_S", 0.01)
+    monkeypatch.setattr(ListenerTable, "poll", refuse)
+    with caplog.at_level(logging.WARNING):
+        await eventually(lambda: len(calls) > 3)
+    assert [record.getMessage().count("made up") for record in caplog.records] == [1]
+    monkeypatch.undo()
+    zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
+    await eventually(lambda: seen == ["listener tcp :80"])
+
+
+async def test_a_listener_that_fails_does_not_blind_the_watch(
+    zoo: Zoo, namespace: Namespace, caplog: pytest.LogCaptureFixture
+) -> None:
+    views: list[KernelView] = []
+
+    def fail(view: KernelView, _cause: str) -> None:
+        views.append(view)
+        raise ValueError("made up")
+
+    watch = await Watch.open(namespace, fail)
+    for mtu in ("1400", "1401"):
+        await _ip(zoo, "link", "set", "lo", "mtu", mtu)
+        await eventually(lambda mtu=mtu: views and views[-1].interfaces[0].mtu == int(mtu))  # type: ignore[misc]
+    assert "made up" in caplog.text
+    watch.close()
+
+
+async def test_several_watches_share_one_namespace_and_one_timer(zoo: Zoo, namespace: Namespace) -> None:
+    watches = [await Watch.open(namespace, lambda _view, _cause: None) for _ in range(5)]
+    namespace.close()
+    zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
+    await eventually(lambda: all(len(watch.view.listeners) == 1 for watch in watches))
+    assert len({watch._pulse for watch in watches}) == 1
+    for watch in watches:
+        watch.close()
+
+
+async def test_after_close_nothing_is_told(zoo: Zoo, watch: Watch, seen: Seen) -> None:
+    watch.close()
+    watch.close()
+    await _ip(zoo, "link", "set", "lo", "mtu", "1400")
+    assert seen == []
+    with pytest.raises(NamespaceGone):
+        await watch.resync()
+
+
+async def test_a_watch_may_be_closed_by_what_it_tells(zoo: Zoo, namespace: Namespace) -> None:
+    told: list[str] = []
+
+    def close(_view: KernelView, cause: str) -> None:
+        told.append(cause)
+        watch.close()
+
+    watch = await Watch.open(namespace, close)
+    await _ip(zoo, "link", "set", "lo", "mtu", "1400")
+    await eventually(lambda: told)
+    await _ip(zoo, "link", "set", "lo", "mtu", "1401")
+    assert told == ["link lo"]
+
+
+async def test_closing_in_the_middle_of_a_resync_leaves_nothing_open(zoo: Zoo, namespace: Namespace) -> None:
+    watch = await Watch.open(namespace, lambda _view, _cause: None)
+    task = asyncio.ensure_future(watch.resync())
+    await others_run()
+    watch.close()
+    with pytest.raises((NamespaceGone, OSError, asyncio.CancelledError)):
+        await task
+
+
+async def test_opening_that_is_given_up_leaves_nothing_open(zoo: Zoo, namespace: Namespace) -> None:
+    task = asyncio.ensure_future(Watch.open(namespace, lambda _view, _cause: None))
+    await others_run()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await eventually(lambda: not any(one.name == "netns visit" for one in threading.enumerate()))
+
+
+async def test_opening_a_closed_namespace_says_that_it_is_gone(namespace: Namespace) -> None:
+    namespace.close()
+    with pytest.raises(NamespaceGone):
+        await Watch.open(namespace, lambda _view, _cause: None)
+
+
+async def test_a_kernel_that_refuses_is_reported_and_leaves_nothing_open(
+    namespace: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_self: ListenerTable) -> bool:
+        raise OSError(errno.EPERM, "made up")
+
+    monkeypatch.setattr(ListenerTable, "poll", refuse)
+    with pytest.raises(OSError, match="made up"):
+        await Watch.open(namespace, lambda _view, _cause: None)
+
+
+async def test_owners_are_searched_among_the_candidates_given(
+    zoo: Zoo, namespace: Namespace, make_zoo: Callable[[], Zoo]
+) -> None:
+    process = zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
+    asked: list[int] = []
+
+    def candidates() -> list[int]:
+        asked.append(1)
+        return [process.pid]
+
+    watch = await Watch.open(namespace, lambda _view, _cause: None, candidates=candidates)
+    assert [one.pid for one in watch.view.listeners] == [process.pid]
+    assert asked
+    watch.close()

@@ -1,0 +1,98 @@
+"""Measurements are forgotten by age, with all that belongs to them and nothing else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from dashboard.core.experiments.stream import Phase
+from dashboard.core.measurements.histogram import encode_times
+from dashboard.core.measurements.measurement import Block, Environment, Options, Probe
+from dashboard.core.measurements.schedule import Series
+from dashboard.core.paths.model import Path, PathKind
+from dashboard.models import Experiment, MeasurementBlock, MeasurementRun, MeasurementSeries
+from dashboard.store import experiments as experiment_store
+from dashboard.store import measurements as measurement_store
+from dashboard.store.operations.pruning import prune
+from tests.specs import make_spec
+
+DAY_S = 86_400
+A_FILE = pytest.mark.skipif(connection.vendor != "sqlite", reason="other databases look after their files themselves")
+SERIES = Series("host/loopback", Path(PathKind.LOOPBACK, "lo", "machine", "host", address="127.0.0.1"), Probe.TCP_RR)
+
+
+def measured(days_ago: float, *, state: str = measurement_store.FINISHED, twin: bool = False, room: int = 0) -> str:
+    experiment = experiment_store.create_experiment(make_spec("host"))
+    Experiment.objects.filter(pk=experiment).update(phase=Phase.STOPPED)
+    run = measurement_store.create_run(experiment, "a run", [Probe.TCP_RR], Options(), 7, twin=twin)
+    measurement_store.begin_run(run, (SERIES,), (), Environment(), {})
+    histogram = encode_times([10_000] * 50) + b"x" * room
+    measurement_store.add_block(run, Block(SERIES.key, 0, 0.0, 0.1, 50, p50_us=10.0, histogram=histogram))
+    when = timezone.now() - timedelta(days=days_ago)
+    MeasurementRun.objects.filter(pk=run).update(created_at=when, state=state)
+    return run
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "state",
+    [measurement_store.FINISHED, measurement_store.CANCELLED, measurement_store.FAILED, measurement_store.INCOMPLETE],
+)
+def test_what_is_over_and_older_goes_whatever_became_of_it(state: str) -> None:
+    measured(91, state=state)
+    new = measured(89, state=state)
+    found = prune(90 * DAY_S)
+    assert (found.runs, found.blocks, found.dry_run) == (1, 1, False)
+    assert [run.pk for run in MeasurementRun.objects.all()] == [new]
+    assert (MeasurementSeries.objects.count(), MeasurementBlock.objects.count()) == (1, 1)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("state", [measurement_store.WAITING, measurement_store.RUNNING])
+def test_what_is_not_over_stays_however_old(state: str) -> None:
+    measured(1000, state=state)
+    assert prune(0.0).runs == 0
+    assert MeasurementBlock.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_a_dry_run_counts_and_deletes_nothing() -> None:
+    measured(91, twin=True)
+    found = prune(90 * DAY_S, dry_run=True)
+    assert (found.runs, found.blocks, found.experiments, found.freed_bytes) == (1, 1, 1, None)
+    assert (MeasurementBlock.objects.count(), Experiment.objects.count()) == (1, 1)
+
+
+@pytest.mark.django_db
+def test_experiments_go_only_if_they_were_launched_for_the_run_and_are_over() -> None:
+    measured(91, twin=True)
+    kept = [measured(91), measured(91, twin=True), measured(1, twin=True)]
+    still = MeasurementRun.objects.get(pk=kept[1]).experiment_id
+    experiments = {MeasurementRun.objects.get(pk=run).experiment_id for run in kept}
+    Experiment.objects.filter(pk=still).update(phase=Phase.RUNNING)
+    assert prune(90 * DAY_S).experiments == 1
+    assert {one.pk for one in Experiment.objects.all()} == experiments
+
+
+@A_FILE
+@pytest.mark.django_db(transaction=True)
+def test_the_file_becomes_smaller_by_what_was_in_it() -> None:
+    for _ in range(3):
+        measured(91, room=400_000)
+    found = prune(90 * DAY_S)
+    assert found.room == ""
+    assert found.freed_bytes is not None
+    assert found.freed_bytes >= 1_200_000
+
+
+@A_FILE
+@pytest.mark.django_db(transaction=True)
+def test_while_something_is_measured_the_file_is_not_rewritten() -> None:
+    measured(91)
+    measured(0, state=measurement_store.RUNNING)
+    found = prune(90 * DAY_S)
+    assert (found.runs, found.freed_bytes) == (1, None)
+    assert "A measurement runs" in found.room

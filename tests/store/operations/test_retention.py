@@ -1,0 +1,105 @@
+"""What is over and old is forgotten, with all that belongs to it and nothing else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+
+from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
+from dashboard.models import (
+    ClaimRun,
+    Experiment,
+    HostRow,
+    JournalEntry,
+    Seat,
+    Share,
+    SignInLink,
+    TrainingSession,
+    WorkshopProgress,
+)
+from dashboard.store import claim_runs
+from dashboard.store import experiments as experiment_store
+from dashboard.store.operations.retention import FORGETTERS, Forgotten, forget
+from tests.lab import training_builders
+from tests.specs import make_spec
+
+pytestmark = pytest.mark.django_db
+NOW = timezone.now()
+LIMIT = NOW - timedelta(days=90)
+ALL = set(FORGETTERS)
+
+
+def experiment(days_ago: float, phase: str = "stopped", wanted: str = "stopped", written_days_ago: float = 100) -> str:
+    identity = experiment_store.create_experiment(make_spec("host"))
+    at = (NOW - timedelta(days=written_days_ago)).timestamp()
+    experiment_store.append(identity, [Entry(number, at, Cause(Source.LAB), Facts()) for number in (1, 2)])
+    created = NOW - timedelta(days=days_ago)
+    Experiment.objects.filter(pk=identity).update(created_at=created, phase=phase, wanted=wanted)
+    return identity
+
+
+def test_experiments_go_with_their_journals_if_nothing_was_written_since() -> None:
+    experiment(100)
+    experiment(100, phase="failed", wanted="running")
+    kept = {
+        experiment(80),
+        experiment(100, phase="running", wanted="running"),
+        experiment(100, phase="stopped", wanted="running"),
+        experiment(100, phase="stopping"),
+        experiment(100, written_days_ago=1),
+    }
+    assert forget(LIMIT, ALL, dry_run=True) == Forgotten(comparisons=2, entries=4)
+    assert Experiment.objects.count() == 7
+    assert forget(LIMIT, ALL, dry_run=False) == Forgotten(comparisons=2, entries=4)
+    assert {one.pk for one in Experiment.objects.all()} == kept
+    assert JournalEntry.objects.count() == 10
+    assert forget(LIMIT, ALL, dry_run=False).rows == 0
+
+
+def test_runs_of_claims_go_once_they_are_over() -> None:
+    runs = [claim_runs.create_run(["host-shares-netns"]) for _ in range(3)]
+    ClaimRun.objects.update(created_at=NOW - timedelta(days=100))
+    ClaimRun.objects.filter(pk__in=runs[:2]).update(state=claim_runs.FINISHED)
+    ClaimRun.objects.filter(pk=runs[1]).update(created_at=NOW)
+    assert forget(LIMIT, {"claims"}, dry_run=False).claims == 1
+    assert {one.pk for one in ClaimRun.objects.all()} == set(runs[1:])
+
+
+def test_classes_go_with_their_people_once_they_are_closed_or_expired_and_their_hosts_gone() -> None:
+    closed, expired, running, young = (training_builders.session() for _ in range(4))
+    for row in (closed, young):
+        training_builders.seat(row)
+    assert (Seat.objects.count(), WorkshopProgress.objects.count()) == (2, 2)
+    old = (NOW - timedelta(days=100)).timestamp()
+    for row, fields in (
+        (closed, {"closed_at": old, "expires_at": NOW.timestamp()}),
+        (expired, {"expires_at": old}),
+        (running, {"expires_at": old}),
+        (young, {"closed_at": NOW.timestamp(), "expires_at": old}),
+    ):
+        TrainingSession.objects.filter(pk=row.pk).update(**fields)
+    HostRow.objects.create(group=f"{running.pk}-1", session=running, host="still there")
+    assert forget(LIMIT, {"classes"}, dry_run=False).classes == 2
+    assert {one.pk for one in TrainingSession.objects.all()} == {running.pk, young.pk}
+    assert (Seat.objects.count(), WorkshopProgress.objects.count()) == (1, 1)
+
+
+def test_what_nobody_can_use_any_more_goes() -> None:
+    Session.objects.create(session_key="old", session_data="", expire_date=NOW - timedelta(seconds=1))
+    Session.objects.create(session_key="new", session_data="", expire_date=NOW + timedelta(days=1))
+    for number, days in enumerate((-1, 1)):
+        expires = (NOW + timedelta(days=days)).timestamp()
+        SignInLink.objects.create(digest=f"{number}", created_at=0.0, expires_at=expires)
+    assert forget(LIMIT, {"logins"}, dry_run=False).logins == 2
+    assert [one.session_key for one in Session.objects.all()] == ["new"]
+
+
+def test_links_go_once_they_have_ended_for_so_long() -> None:
+    row = training_builders.session()
+    for days_ago, field in ((100, "expires_at"), (80, "expires_at"), (100, "revoked_at"), (80, "revoked_at")):
+        Share.objects.create(digest=f"{field}{days_ago}", session=row, **{field: NOW - timedelta(days=days_ago)})
+    assert forget(LIMIT, {"links"}, dry_run=False).links == 2
+    assert Share.objects.count() == 2

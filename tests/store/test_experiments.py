@@ -1,0 +1,205 @@
+"""Rows as values: what is wanted, what is kept, and what is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import IntegrityError, connections
+
+from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
+from dashboard.core.experiments.lifecycle import Wanted, container_name
+from dashboard.core.experiments.messages import ArmStatus
+from dashboard.core.experiments.stream import Phase
+from dashboard.models import Arm, Experiment, Installation
+from dashboard.store import experiments as experiment_store
+from dashboard.store.experiments import Database
+from tests.specs import make_spec
+from tests.web.sample import make_columns, make_head, make_states
+
+pytestmark = pytest.mark.django_db(transaction=True)
+CAUSE = Cause(Source.ENGINE, "create", "a person")
+
+
+@pytest.fixture
+def identity() -> Iterator[str]:
+    made = experiment_store.create_experiment(make_spec("host", "bridge", title="One"))
+    yield made
+    experiment_store._recent.clear()
+
+
+def entry(seq: int, text: str = "", **facts: object) -> Entry:
+    return Entry(seq, 1000.0 + seq, CAUSE, Facts(**facts), text, ("host", "bridge"))  # type: ignore[arg-type]
+
+
+def test_the_intent_of_every_arm_is_written_with_the_wish(identity: str) -> None:
+    record = experiment_store.load(identity)
+    assert record is not None
+    assert (record.title, record.wanted, record.round, record.phase) == ("One", Wanted.RUNNING, 1, Phase.WAITING)
+    assert record.spec == make_spec("host", "bridge", title="One")
+    assert record.launched == {}
+    arms = list(Arm.objects.filter(experiment_id=identity).values_list("key", "container_name", "position"))
+    assert arms == [(key, container_name(identity, key), n) for n, key in enumerate(("host", "bridge"))]
+
+
+def test_nothing_is_written_where_an_arm_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise IntegrityError("no")
+
+    monkeypatch.setattr(Arm.objects, "bulk_create", fail)
+    with pytest.raises(IntegrityError):
+        experiment_store.create_experiment(make_spec("host"))
+    assert Experiment.objects.count() == 0
+
+
+def test_a_wish_is_written_for_what_is_there(identity: str) -> None:
+    assert experiment_store.set_wanted(identity, Wanted.STOPPED)
+    assert not experiment_store.set_wanted("nobody", Wanted.STOPPED)
+    record = experiment_store.load(identity)
+    assert record is not None
+    assert record.wanted is Wanted.STOPPED
+
+
+def test_another_round_forgets_the_containers_of_the_last_one(identity: str) -> None:
+    experiment_store.remember_container(identity, "host", "abc")
+    record = experiment_store.load(identity)
+    assert record is not None
+    assert record.launched == {"host": "abc"}
+    assert experiment_store.set_wanted(identity, Wanted.RUNNING, again=True)
+    record = experiment_store.load(identity)
+    assert record is not None
+    assert (record.round, record.launched) == (2, {})
+
+
+def test_what_is_being_removed_is_not_wanted_back(identity: str) -> None:
+    assert experiment_store.exists(identity)
+    assert experiment_store.set_wanted(identity, Wanted.REMOVED)
+    assert not experiment_store.exists(identity)
+    assert not experiment_store.set_wanted(identity, Wanted.RUNNING, again=True)
+    assert not experiment_store.set_wanted(identity, Wanted.STOPPED)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "phase", "is_unsettled"),
+    [
+        (Wanted.RUNNING, Phase.WAITING, True),
+        (Wanted.RUNNING, Phase.RUNNING, True),
+        (Wanted.STOPPED, Phase.RUNNING, True),
+        (Wanted.STOPPED, Phase.STOPPING, True),
+        (Wanted.STOPPED, Phase.STOPPED, False),
+        (Wanted.STOPPED, Phase.FAILED, False),
+        (Wanted.REMOVED, Phase.STOPPED, True),
+        (Wanted.REMOVED, Phase.WAITING, True),
+    ],
+)
+def test_unsettled_is_what_still_needs_a_lab(identity: str, wanted: Wanted, phase: Phase, is_unsettled: bool) -> None:
+    experiment_store.save_head(identity, make_head(phase))
+    experiment_store.set_wanted(identity, wanted)
+    assert [one.id for one in experiment_store.load_unsettled()] == ([identity] if is_unsettled else [])
+
+
+def test_entries_come_back_as_they_were_written(identity: str) -> None:
+    written = (
+        entry(1, "one", head=make_head(), columns=make_columns(), states=make_states()),
+        entry(2, "zwei \u2260 \U0001f433 \x1b[31m"),
+        entry(3, "", forgotten=("host",), removed=("bridge",)),
+    )
+    experiment_store.append(identity, written)
+    assert experiment_store.entries(identity) == written
+    assert experiment_store.entries(identity, 1) == written[1:]
+    assert experiment_store.entries(identity, 0, 2) == written[:2]
+    assert experiment_store.last_seq(identity) == 3
+    assert experiment_store.view(identity, 2).seq == 2
+    assert "bridge" not in experiment_store.view(identity).states
+
+
+def test_a_number_is_given_once_and_a_batch_is_all_or_nothing(identity: str) -> None:
+    experiment_store.append(identity, [entry(1)])
+    with pytest.raises(IntegrityError):
+        experiment_store.append(identity, [entry(2), entry(1)])
+    assert experiment_store.last_seq(identity) == 1
+    assert [one.seq for one in experiment_store.recent(identity, 0) or ()] == [1]
+
+
+def test_the_newest_entries_are_at_hand_unless_some_are_missing(identity: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(experiment_store, "RING", 3)
+    assert experiment_store.recent(identity, 0) is None
+    experiment_store.append(identity, [entry(number) for number in range(1, 6)])
+    assert [one.seq for one in experiment_store.recent(identity, 4) or ()] == [5]
+    assert [one.seq for one in experiment_store.recent(identity, 2) or ()] == [3, 4, 5]
+    assert experiment_store.recent(identity, 1) is None
+    assert experiment_store.recent(identity, 5) == ()
+
+
+def test_an_experiment_that_is_deleted_is_forgotten_with_its_journal(identity: str) -> None:
+    experiment_store.append(identity, [entry(1)])
+    experiment_store.delete(identity)
+    assert experiment_store.load(identity) is None
+    assert experiment_store.entries(identity) == ()
+    assert experiment_store.recent(identity, 0) is None
+    experiment_store.delete(identity)
+
+
+def test_before_the_first_entry_the_columns_wait(identity: str) -> None:
+    record = experiment_store.load(identity)
+    assert record is not None
+    view = experiment_store.waiting_view(record)
+    assert view.seq == 0
+    assert view.head is not None
+    assert (view.head.title, view.head.phase) == ("One", Phase.WAITING)
+    assert [(one.key, one.status) for one in view.columns[1:]] == [
+        ("host", ArmStatus.WAITING),
+        ("bridge", ArmStatus.WAITING),
+    ]
+
+
+def test_the_installation_has_one_id_for_ever() -> None:
+    first = experiment_store.installation_id()
+    assert experiment_store.installation_id() == first
+    assert Installation.objects.count() == 1
+
+
+def test_a_process_is_known_by_pid_and_start() -> None:
+    assert experiment_store.is_alive(experiment_store.this_process())
+    pid = os.getpid()
+    for driver in (f"{pid}:1.00", f"{pid}", "", "x:y", "999999999:1", f"{pid}:"):
+        assert not experiment_store.is_alive(driver), driver
+
+
+def test_many_who_read_and_write_at_once_find_no_lock(identity: str) -> None:
+    def work(number: int) -> None:
+        try:
+            for _ in range(10):
+                experiment_store.set_wanted(identity, Wanted.RUNNING, again=True)
+                experiment_store.remember_container(identity, "host", f"{number}")
+                experiment_store.load_unsettled()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(6)))
+    record = experiment_store.load(identity)
+    assert record is not None
+    assert record.round == 61
+
+
+async def test_the_lab_s_writes_never_meet_one_another(identity: str) -> None:
+    database = Database()
+    running = 0
+    most = 0
+
+    def work() -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        experiment_store.last_seq(identity)
+        running -= 1
+
+    await asyncio.gather(*(database.run(work) for _ in range(30)))
+    assert most == 1
+    with pytest.raises(ZeroDivisionError):
+        await database.run(lambda: 1 / 0)
+    await asyncio.to_thread(database.close)

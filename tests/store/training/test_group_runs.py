@@ -1,0 +1,159 @@
+"""What a group runs on its host: begun within limits, marked when the host is gone, forgotten with the session."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.stream import Phase
+from dashboard.core.measurements.measurement import Options, Probe
+from dashboard.core.training.group_quota import WorkKind
+from dashboard.core.training.session import HostsFor
+from dashboard.models import ClaimRun, Experiment, HostRow, MeasurementRun, TrainingSession
+from dashboard.store import claim_runs
+from dashboard.store import experiments as experiment_store
+from dashboard.store import measurements as measurement_store
+from dashboard.store.training import group_runs
+from dashboard.store.training import hosts as group_host_store
+from dashboard.store.training import sessions as training_sessions
+from dashboard.store.training.hosts import NoHostError, RoomError, works_of
+from tests.lab.training_builders import NOW, again, session
+from tests.specs import make_spec
+
+pytestmark = pytest.mark.django_db
+RR = (Probe.TCP_RR,)
+
+
+@pytest.fixture
+def row() -> TrainingSession:
+    """An open session with a host for everybody."""
+    return session(hosts=HostsFor.PERSON)
+
+
+def host_of(row: TrainingSession, number: int = 1, host: str = "abc") -> str:
+    """The key of a group whose host is ready."""
+    group = f"{row.id}-{number}"
+    group_host_store.ask_for(group, NOW)
+    group_host_store.note(group, state="ready", host=host)
+    return group
+
+
+def test_a_group_has_so_many_experiments_and_containers_and_no_more(row: TrainingSession) -> None:
+    group, other = host_of(row), host_of(row, 2, "other")
+    made = [group_runs.launch(make_spec("host", "bridge"), None, group) for _ in range(3)]
+    with pytest.raises(RoomError, match="at most 3 experiments"):
+        group_runs.launch(make_spec("host", "bridge"), None, group)
+    group_runs.launch(make_spec("host", "bridge"), None, other)
+    assert len(experiment_store.load_unsettled("abc")) == 3
+    assert experiment_store.load_unsettled() == ()
+    assert experiment_store.hosts_unsettled() == {"abc", "other"}
+    Experiment.objects.filter(group=group).update(wanted="stopped", phase="stopped")
+    group_runs.launch(make_spec(*["bridge"] * 8), None, group)
+    with pytest.raises(RoomError, match="at most 12 containers, and 8"):
+        group_runs.launch(make_spec(*["bridge"] * 5), None, group)
+    assert group_runs.launch_again(made[0], group), "one that ended is launched again"
+    assert group_runs.launch_again(made[1], group)
+    with pytest.raises(RoomError, match="at most 3 experiments"):
+        group_runs.launch_again(made[2], group)
+    assert group_runs.launch_again(made[0], group), "a restart is not one more"
+    assert not group_runs.launch_again(made[0], other), "nobody launches what is another's"
+
+
+def test_without_a_ready_host_nothing_begins(row: TrainingSession) -> None:
+    group = f"{row.id}-1"
+    for words in ("start it first", "being started"):
+        with pytest.raises(NoHostError, match=words):
+            group_runs.launch(make_spec("none", "host"), None, group)
+        with pytest.raises(NoHostError, match=words):
+            group_runs.execute([], group, None)
+        group_host_store.ask_for(group, NOW)
+    group_host_store.note(group, reason="It was stopped because nobody used it.")
+    with pytest.raises(NoHostError, match="nobody used it"):
+        group_runs.launch(make_spec("none", "host"), None, group)
+    assert not Experiment.objects.exists()
+
+
+def test_a_measurement_takes_its_turn_its_time_and_its_room(row: TrainingSession) -> None:
+    group = host_of(row)
+    experiment = group_runs.launch(make_spec("host", "bridge"), None, group)
+    with pytest.raises(RoomError, match="at most 60 s"):
+        group_runs.measure(experiment, group, RR, Options(seconds=61), None)
+    run = group_runs.measure(experiment, group, RR, Options(seconds=1), None)
+    with pytest.raises(RoomError, match="one at a time"):
+        group_runs.measure(experiment, group, RR, Options(seconds=1), None)
+    made = MeasurementRun.objects.get(pk=run)
+    assert (made.host, made.group, made.twin, made.source_id) == ("abc", group, True, experiment)
+    twin = Experiment.objects.get(pk=made.experiment_id)
+    assert (twin.host, twin.group) == ("abc", group)
+    assert [one.id for one in group_runs.experiments_of(group, 9)] == [experiment], "a twin is nobody's experiment"
+    assert [one.id for one in measurement_store.load_waiting("abc")] == [run]
+    assert measurement_store.load_waiting() == ()
+    assert measurement_store.hosts_waiting() == {"abc"}
+    measurement_store.fail_run(run, "Enough.")
+    group_host_store.note(group, host="new")
+    with pytest.raises(RoomError, match="host on which it ran is gone"):
+        group_runs.measure(experiment, group, RR, Options(seconds=1), None)
+
+
+def test_claims_are_executed_one_run_at_a_time_and_kept_apart(row: TrainingSession) -> None:
+    group = host_of(row)
+    run = group_runs.execute(["host-shares-netns"], group, None)
+    with pytest.raises(RoomError, match="one at a time"):
+        group_runs.execute([], group, None)
+    with pytest.raises(ValueError, match="not quiet"):
+        group_runs.execute(["proxy-costs"], group, None)
+    assert claim_runs.hosts_waiting() == {"abc"}
+    assert (claim_runs.live_run(), claim_runs.history(), claim_runs.newest_outcomes()) == (None, (), {})
+    live = claim_runs.live_run(group)
+    assert live is not None
+    assert live.id == run
+    assert set(claim_runs.newest_outcomes(group)) == {"host-shares-netns"}
+
+
+def test_what_waits_ends_with_its_host_and_all_of_it_is_told_and_forgotten(row: TrainingSession) -> None:
+    group, other = host_of(row), host_of(row, 2, "other")
+    experiment = group_runs.launch(make_spec("host", "bridge"), None, group)
+    run = group_runs.measure(experiment, group, RR, Options(seconds=1), None)
+    claims = group_runs.execute(["host-shares-netns"], group, None)
+    theirs = group_runs.launch(make_spec("none", "host"), None, other)
+    mine = experiment_store.create_experiment(make_spec("none", "host"))
+    Experiment.objects.filter(host="abc").update(wanted="stopped")
+    assert group_runs.end_of_host("abc", "The host is gone.") == (run,)
+    told = {one.id: one for one in works_of(row.id)}
+    assert set(told) == {experiment, run, claims, theirs}
+    assert {(one.group, str(one.kind), one.state, one.ended > 0) for one in told.values()} == {
+        (1, "experiment", "stopped", True),
+        (1, "measurement", "cancelled", True),
+        (1, "claims", "cancelled", True),
+        (2, "experiment", "waiting", False),
+    }
+    assert told[experiment].modes == ("host", "bridge") == told[run].modes
+    assert told[run].summary == told[claims].summary == "The host is gone."
+    assert told[claims].title == "host-shares-netns"
+    training_sessions.close(row.id, row.owner_id, NOW)
+    HostRow.objects.all().delete()
+    assert training_sessions.delete(row.id, row.owner_id)
+    assert works_of(row.id) == ()
+    assert list(Experiment.objects.values_list("pk", flat=True)) == [mine]
+    assert not MeasurementRun.objects.exists()
+    assert not ClaimRun.objects.exists()
+
+
+def test_what_was_never_taken_up_is_over_when_its_host_is(row: TrainingSession) -> None:
+    group = host_of(row)
+    experiment = group_runs.launch(make_spec("none", "host"), None, group)
+    experiment_store.set_wanted(experiment, Wanted.STOPPED)
+    group_runs.end_of_host("abc", "Gone.")
+    assert Experiment.objects.get(pk=experiment).phase == Phase.STOPPED
+    assert experiment_store.hosts_unsettled() == frozenset()
+    group_host_store.note(group, host="new")
+    assert group_runs.launch_again(experiment, group), "on the host that there is now"
+    assert [one.id for one in experiment_store.load_unsettled("new")] == [experiment]
+
+
+def test_nobody_shows_to_all_what_is_a_group_s(row: TrainingSession) -> None:
+    experiment = group_runs.launch(make_spec("none", "host"), row.owner_id, host_of(row))
+    assert not training_sessions.show(row.id, row.owner_id, NOW, experiment)
+    assert again(row).mirror_id is None
+    assert group_runs.group_of(WorkKind.EXPERIMENT, experiment) == f"{row.id}-1"
+    assert group_runs.group_of(WorkKind.EXPERIMENT, "nobody") is None

@@ -1,0 +1,134 @@
+"""What goes on in a class: each answer once, what everybody may know, and the grid."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dashboard.core.experiments.messages import encode
+from dashboard.core.training.session import Need
+from dashboard.models import Answer, WorkshopStep
+from dashboard.store import workshops as workshop_store
+from dashboard.store.training import participants, session_state
+from dashboard.store.training import sessions as training_sessions
+from tests.lab.training_builders import NOW, again, instructor, seat, session, workshop
+
+pytestmark = pytest.mark.django_db
+SHOP = workshop()
+LAUNCH = SHOP.steps[1]
+
+
+def test_the_first_answer_counts_and_stands_in_the_walk() -> None:
+    row = session()
+    ada, _ = seat(row)
+    assert session_state.answer(row, ada.id, "launch", 1, "one", NOW) == 1
+    assert session_state.answer(row, ada.id, "launch", 0, "nought", NOW + 1) == 1
+    assert Answer.objects.count() == 1
+    walk = workshop_store.walk_of(ada.person, row.workshop)
+    assert walk is not None
+    assert walk.records["launch"].prediction == 1
+    assert [one.kind for one in workshop_store.events(ada.person, row.workshop)] == ["started", "predicted"]
+
+
+def test_what_everybody_may_know_holds_nothing_of_anybody() -> None:
+    row = session()
+    ada, _ = seat(row, "Ada-the-secret")
+    training_sessions.write_notes(row.id, instructor(), "notes-that-nobody-sees")
+    training_sessions.go_to(row.id, instructor(), NOW, "launch")
+    session_state.answer(row, ada.id, "launch", 1, "x", NOW)
+    session_state.say(row.id, ada.id, "", "question-of-one", NOW, from_instructor=False)
+    session_state.say(row.id, None, "", "to everybody", NOW, from_instructor=True)
+    state = session_state.state_of(again(row), SHOP, 1)
+    text = encode(state).decode()
+    for secret in ("secret", "notes-that", "question-of", row.code, row.id, ada.id):
+        assert secret not in text
+    assert (state.step, state.number, state.answered, state.seats, state.present) == ("launch", 2, 1, 1, 1)
+    assert state.histogram is None, "nothing is told before the reveal"
+    assert state.hint is not None
+    assert state.hint.text == "to everybody"
+
+
+def test_the_reveal_is_told_by_the_kernel_s_evidence() -> None:
+    row = session(hosts="person")
+    people = [seat(row, name)[0] for name in "abc"]
+    training_sessions.go_to(row.id, instructor(), NOW, "launch")
+    for number, one in enumerate(people):
+        session_state.answer(row, one.id, "launch", number % 2, "x", NOW)
+    for one in people[1:]:
+        workshop_store.update(one.person, row.workshop, "launch", lambda record: replace(record, truth="machine"))
+    assert session_state.histogram_of(again(row), SHOP, "launch") is not None
+    peek = session_state.histogram_of(again(row), SHOP, "launch", peek=True)
+    training_sessions.reveal(row.id, instructor(), NOW, "launch")
+    found = session_state.state_of(again(row), SHOP, 0).histogram
+    assert found is not None
+    assert peek == found
+    assert (found.truth, found.read, found.answered) == ("The network of this machine", True, 3)
+    assert sum(one.count for one in found.choices) == 3
+    assert session_state.histogram_of(row, SHOP, "gone") is None
+
+
+def test_where_nobody_has_a_host_the_reveal_ends_the_step_for_everybody() -> None:
+    row = session(scores=True)
+    ada, _ = seat(row)
+    session_state.answer(row, ada.id, "launch", 0, "x", NOW)
+    training_sessions.reveal(row.id, instructor(), NOW, "launch", "machine")
+    walk = workshop_store.walk_of(ada.person, row.workshop)
+    records = session_state.records_of(again(row), walk, NOW)
+    assert records["launch"].passed_at == NOW
+    assert LAUNCH.predict is not None
+    found = session_state.class_of(again(row), SHOP, NOW, {})
+    assert found.people[0].line.done == 1
+    score = found.people[0].score
+    assert score is not None
+    assert (score.right, score.of) == (1, 1)
+    with_hosts = session(hosts="person")
+    training_sessions.reveal(with_hosts.id, instructor(), NOW, "launch", "machine")
+    assert session_state.records_of(again(with_hosts), None, NOW) == {}, "with a host everybody runs it"
+
+
+def test_the_grid_flags_who_needs_help_and_forgets_who_was_removed() -> None:
+    row = session(hosts="person")
+    names = ("fine", "stuck", "hand", "gone")
+    people = {name: seat(row, name, NOW + number)[0] for number, name in enumerate(names)}
+    training_sessions.steer(row.id, instructor(), NOW, doors_shut=True)
+    seat(again(row), "late")
+    participants.remove(row.id, people["gone"].id, NOW)
+    participants.raise_hand(row.id, people["hand"].id, NOW, up=True)
+    for one in people.values():
+        session_state.opened(row, one.id, "prepare", NOW)
+    session_state.opened(row, people["fine"].id, "prepare", NOW + 50)
+    workshop_store.update(
+        people["stuck"].person,
+        row.workshop,
+        "prepare",
+        lambda record: replace(record, attempts=2, failing="a container named web"),
+    )
+    found = session_state.class_of(again(row), SHOP, NOW + 60, {people["fine"].id: True})
+    assert [(one.seat.name, one.present) for one in found.people] == [("fine", True), ("stuck", False), ("hand", False)]
+    assert [(one.seat.name, one.line.needs) for one in found.asking] == [
+        ("hand", (Need.HAND,)),
+        ("stuck", (Need.FAILS,)),
+    ]
+    assert [one.name for one in found.waiting] == ["late"]
+    cell = found.people[1].line.cells[0]
+    assert (cell.attempts, cell.failing, cell.seconds) == (2, "a container named web", 60.0)
+    assert found.people[0].score is None
+    assert WorkshopStep.objects.get(progress__person=people["fine"].person).opened_at == NOW
+
+
+def test_messages_reach_whom_they_are_meant_for_and_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = session()
+    ada, bob = seat(row, "Ada")[0], seat(row, "Bob")[0]
+    session_state.say(row.id, ada.id, "launch", "why?", NOW, from_instructor=False)
+    session_state.say(row.id, ada.id, "launch", "because", NOW + 1, from_instructor=True)
+    session_state.say(row.id, None, "", "break", NOW + 2, from_instructor=True)
+    assert [one.text for one in session_state.said_to(row.id, ada.id)] == ["why?", "because", "break"]
+    assert [one.text for one in session_state.said_to(row.id, bob.id)] == ["break"]
+    monkeypatch.setattr(session_state, "MESSAGES_MOST", 2)
+    assert not session_state.say(row.id, ada.id, "", "again", NOW, from_instructor=False)
+    state = session_state.seat_state(row.id, bob.id)
+    assert state is not None
+    assert (state.name, state.hand, len(state.said)) == ("Bob", False, 1)
+    participants.remove(row.id, bob.id, NOW)
+    assert session_state.seat_state(row.id, bob.id) is None

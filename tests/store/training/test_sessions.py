@@ -1,0 +1,109 @@
+"""Sessions: made, found by code, steered by their owner alone, closed."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.core.training.join_codes import digest_of, normalised
+from dashboard.core.training.pacing import Pace
+from dashboard.models import HostRow, Seat, SessionEvent, TrainingSession, WorkshopProgress
+from dashboard.store import experiments as experiment_store
+from dashboard.store import workshops as workshop_store
+from dashboard.store.training import session_state
+from dashboard.store.training import sessions as training_sessions
+from tests.lab.training_builders import NOW, again, instructor, seat, session, workshop
+from tests.specs import make_spec
+
+pytestmark = pytest.mark.django_db
+
+
+def kinds(row: TrainingSession) -> list[tuple[str, str]]:
+    return list(SessionEvent.objects.filter(session=row).values_list("kind", "detail"))
+
+
+def test_a_session_begins_at_the_first_step_with_a_code_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    row = session(hours=2)
+    assert (row.step, row.gate, row.expires_at) == ("prepare", "prepare", NOW + 7200)
+    assert normalised(row.code) == row.code
+    assert row.code_digest == digest_of(row.code)
+    drawn = iter([row.code, row.code, "00000000"])
+    monkeypatch.setattr(training_sessions, "code_from", lambda _: next(drawn))
+    assert session().code == "00000000", "a code that was drawn before is drawn again"
+    assert training_sessions.by_code(row.code) == row
+    assert training_sessions.by_code("ZZZZZZZZ") is None
+
+
+def test_a_session_is_its_owner_s_alone() -> None:
+    row, me, other = session(), instructor(), instructor("other")
+    assert training_sessions.owned(row.id, me) == row
+    assert training_sessions.owned(row.id, other) is None
+    assert training_sessions.of_owner(other) == ()
+    assert not training_sessions.go_to(row.id, other, NOW, "launch")
+    assert not training_sessions.reveal(row.id, other, NOW, "launch")
+    assert not training_sessions.write_notes(row.id, other, "x")
+    assert not training_sessions.show(row.id, other, NOW, "")
+    assert not training_sessions.close(row.id, other, NOW)
+    assert not training_sessions.extend(row.id, other, NOW, 8)
+    assert not training_sessions.delete(row.id, other)
+    assert again(row).step == "prepare"
+
+
+def test_what_the_instructor_does_stands_in_the_history() -> None:
+    row, me = session(), instructor()
+    assert training_sessions.steer(row.id, me, NOW, timer_ends_at=NOW + 60)
+    assert training_sessions.go_to(row.id, me, NOW + 1, "launch")
+    assert training_sessions.set_pace(row.id, me, NOW + 2, Pace.GATED, "stop")
+    assert training_sessions.reveal(row.id, me, NOW + 3, "launch")
+    assert training_sessions.reveal(row.id, me, NOW + 4, "launch"), "twice is once"
+    found = again(row)
+    assert (found.step, found.timer_ends_at, found.pace, found.gate) == ("launch", 0.0, "gated", "stop")
+    assert found.reveal == "launch"
+    names = [kind for kind, _ in kinds(row)]
+    assert names == ["created", "timer", "step", "timer", "pace", "gate", "revealed"]
+    with pytest.raises(ValueError, match="code"):
+        training_sessions.steer(row.id, me, NOW, code="x")
+
+
+def test_only_what_there_is_can_be_mirrored() -> None:
+    row, me = session(), instructor()
+    mine = experiment_store.create_experiment(make_spec("host"), me)
+    of_another = experiment_store.create_experiment(make_spec("host"), instructor("other"))
+    of_a_command = experiment_store.create_experiment(make_spec("host"))
+    assert training_sessions.steer(row.id, me, NOW, pointer="interfaces/eth0/mtu")
+    assert training_sessions.show(row.id, me, NOW, mine)
+    assert (again(row).mirror_id, again(row).pointer) == (mine, "")
+    assert not training_sessions.show(row.id, me, NOW, of_another)
+    assert not training_sessions.show(row.id, me, NOW, "nothing")
+    assert training_sessions.show(row.id, me, NOW, of_a_command)
+    assert training_sessions.show(row.id, me, NOW, "")
+    assert again(row).mirror_id is None
+
+
+def test_a_closed_session_cannot_be_steered_and_its_hosts_are_wanted_stopped() -> None:
+    row, me = session(hosts="person"), instructor()
+    HostRow.objects.create(group=f"{row.id}-1", session=row)
+    assert training_sessions.close(row.id, me, NOW + 5)
+    assert not training_sessions.close(row.id, me, NOW + 6)
+    assert not training_sessions.go_to(row.id, me, NOW, "launch")
+    assert again(row).closed_at == NOW + 5
+    assert HostRow.objects.get().wanted == "stopped"
+
+
+def test_a_deleted_session_takes_everything_along() -> None:
+    row, me = session(), instructor()
+    seat(row)
+    assert training_sessions.reveal(row.id, me, NOW, "launch", "machine")
+    workshop_store.begin("user:1", "host-network", "", NOW)
+    assert not training_sessions.delete(row.id, me), "it is still open"
+    training_sessions.close(row.id, me, NOW)
+    assert training_sessions.delete(row.id, me)
+    assert not Seat.objects.exists()
+    assert list(WorkshopProgress.objects.values_list("person", flat=True)) == ["user:1"]
+
+
+def test_the_reveal_keeps_what_was_read_just_then() -> None:
+    row, me = session(), instructor()
+    assert training_sessions.reveal(row.id, me, NOW, "launch", "machine")
+    found = session_state.histogram_of(again(row), workshop(), "launch")
+    assert found is not None
+    assert found.truth == "The network of this machine"

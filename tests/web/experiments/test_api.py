@@ -1,0 +1,349 @@
+"""The API: the same rules as the pages, in JSON, and never an error of ours whatever is sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from channels.db import database_sync_to_async
+from django.test import Client
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from dashboard.core.experiments.drafts import ARM_FIELDS, FIELDS
+from dashboard.core.experiments.journal import Entry
+from dashboard.core.experiments.messages import Comparison
+from dashboard.core.experiments.stream import Phase, Snapshot
+from dashboard.models import Arm, Experiment
+from dashboard.store import experiments as experiment_store
+from tests.specs import make_spec
+from tests.web.asgi_client import HOST, ORIGIN, Person, http, owner, post_json
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@database_sync_to_async
+def count() -> tuple[int, int]:
+    return Experiment.objects.count(), Arm.objects.count()
+
+
+async def test_an_experiment_is_written_down_and_followed(me: Person) -> None:
+    made = await post_json("/api/experiments", me, {"modes": ["host", "bridge"], "title": "Two", "port": 81})
+    assert made.status == 201
+    one = made.json
+    assert (one["title"], one["port"], one["modes"], one["phase"]) == ("Two", 81, ["host", "bridge"], "waiting")
+    assert await count() == (1, 2)
+    listed = (await http("GET", "/api/experiments", who=me)).json
+    assert [each["id"] for each in listed] == [one["id"]]
+    snapshot = msgspec.json.decode((await http("GET", f"/api/experiments/{one['id']}", who=me)).body, type=Snapshot)
+    assert snapshot.experiment.phase is Phase.WAITING
+    assert [column.key for column in snapshot.columns] == ["machine", "host", "bridge"]
+    found = await http("GET", f"/api/experiments/{one['id']}/comparison", who=me)
+    assert msgspec.json.decode(found.body, type=Comparison).schema == "comparison/1"
+    journal = await http("GET", f"/api/experiments/{one['id']}/journal", who=me)
+    assert msgspec.json.decode(journal.body, type=tuple[Entry, ...]) == ()
+
+
+async def test_what_is_wanted_is_written_and_nothing_else(me: Person) -> None:
+    identity = (await post_json("/api/experiments", me, {"modes": "host bridge"})).json["id"]
+    for action, wanted in (("stop", "stopped"), ("again", "running"), ("remove", "removed")):
+        answer = await post_json(f"/api/experiments/{identity}/{action}", me, {})
+        assert (answer.status, answer.json) == (202, {"wanted": wanted})
+    for action in ("stop", "again", "remove", "try"):
+        assert (await post_json(f"/api/experiments/{identity}/{action}", me, {})).status == 404
+    assert (await http("GET", f"/api/experiments/{identity}", who=me)).status == 404
+    assert (await http("GET", "/api/experiments", who=me)).json == []
+
+
+async def test_without_a_lab_nothing_can_be_tried_and_it_says_why(me: Person) -> None:
+    identity = (await post_json("/api/experiments", me, {"modes": ["host"]})).json["id"]
+    answer = await post_json(f"/api/experiments/{identity}/try", me, {})
+    assert answer.status == 409
+    assert "Engine" in answer.json["detail"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/experiments/nobody",
+        "/api/experiments/nobody/comparison",
+        "/api/experiments/nobody/journal",
+        "/api/experiments/%00",
+        "/api/experiments/..%2f..%2fetc",
+        "/api/schemas/comparison/9",
+        "/api/nothing",
+    ],
+)
+async def test_what_is_not_there_is_404(me: Person, path: str) -> None:
+    assert (await http("GET", path, who=me)).status == 404
+
+
+@pytest.mark.parametrize("action", ["stop", "again", "remove", "try"])
+async def test_nothing_can_be_done_to_an_experiment_that_is_not_there(me: Person, action: str) -> None:
+    assert (await post_json(f"/api/experiments/nobody/{action}", me, {})).status == 404
+
+
+async def test_an_unknown_action_is_named_with_the_known_ones(me: Person) -> None:
+    identity = (await post_json("/api/experiments", me, {"modes": ["host"]})).json["id"]
+    answer = await post_json(f"/api/experiments/{identity}/explode", me, {})
+    assert answer.status == 400
+    assert "explode" in answer.json["detail"]
+    assert "stop, again, remove or try" in answer.json["detail"]
+
+
+@pytest.mark.parametrize("at", ["x", "1.5", "", "1e3", "0x1", "null", "[]"])
+async def test_a_moment_that_is_no_number_is_refused_with_a_sentence(me: Person, at: str) -> None:
+    identity = (await post_json("/api/experiments", me, {"modes": ["host"]})).json["id"]
+    for tail in ("", "/comparison"):
+        answer = await http("GET", f"/api/experiments/{identity}{tail}?at={at}", who=me)
+        assert answer.status == 422
+        assert answer.json["detail"].startswith("at: ")
+    answer = await http("GET", f"/api/experiments/{identity}/journal?after={at}", who=me)
+    assert answer.status == 422
+
+
+@pytest.mark.parametrize("at", [-1, 0, 1, 2**31, 2**63, 2**64, 10**30, -(2**63) - 1])
+async def test_any_number_is_a_moment(me: Person, at: int) -> None:
+    identity = (await post_json("/api/experiments", me, {"modes": ["host"]})).json["id"]
+    for tail in (f"?at={at}", f"/comparison?at={at}", f"/journal?after={at}"):
+        assert (await http("GET", f"/api/experiments/{identity}{tail}", who=me)).status in {200, 422}, tail
+
+
+@pytest.mark.parametrize(
+    "kind", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
+)
+async def test_only_json_is_taken_even_with_the_token(me: Person, kind: str) -> None:
+    body = json.dumps({"modes": ["host"]}).encode()
+    headers = (("content-type", kind),) if kind else ()
+    for path in ("/api/experiments", "/api/experiments/nobody/stop"):
+        answer = await http("POST", path, who=me, headers=headers, body=body, token=True)
+        assert answer.status == 415, path
+        assert "application/json" in answer.json["detail"]
+    assert await count() == (0, 0)
+
+
+async def test_a_form_that_smuggles_the_token_in_its_body_is_not_json(me: Person) -> None:
+    body = f"csrfmiddlewaretoken={me.token}&modes=host".encode()
+    headers = (("content-type", "application/x-www-form-urlencoded"), ("origin", ORIGIN))
+    assert (await http("POST", "/api/experiments", who=me, headers=headers, body=body)).status == 415
+    assert await count() == (0, 0)
+
+
+async def test_a_command_without_a_body_needs_no_content_type(me: Person) -> None:
+    identity = (await post_json("/api/experiments", me, {"modes": ["host"]})).json["id"]
+    assert (await http("POST", f"/api/experiments/{identity}/stop", who=me, token=True)).status == 202
+
+
+async def test_without_the_token_it_says_what_to_send(me: Person) -> None:
+    answer = await post_json("/api/experiments", me, {"modes": ["host"]}, token=False)
+    assert answer.status == 403
+    assert "X-CSRFToken" in answer.json["detail"]
+    assert await count() == (0, 0)
+
+
+BAD: tuple[tuple[dict[str, Any], str], ...] = (
+    ({}, "mode"),
+    ({"modes": []}, "mode"),
+    ({"modes": ["host"], "port": 0}, "1 to 65535"),
+    ({"modes": ["host"], "port": 65536}, "1 to 65535"),
+    ({"modes": ["host"], "port": -1}, "1 to 65535"),
+    ({"modes": ["host"], "port": "eighty"}, "eighty"),
+    ({"modes": ["host"], "port": 80.5}, "80.5"),
+    ({"modes": ["host"], "port": True}, "True"),
+    ({"modes": ["host"], "port": [80]}, "port"),
+    ({"modes": ["hots"]}, "hots"),
+    ({"modes": ["bridge:1"]}, "container"),
+    ({"modes": 7}, "list of texts"),
+    ({"modes": {"host": 1}}, "list of texts"),
+    ({"modes": ["bridge"] * 51}, "at most 50"),
+    ({"modes": ["container:1"]}, "own namespace"),
+    ({"modes": ["container:1", "host"]}, "own namespace"),
+    ({"modes": ["container:9"]}, "no arm"),
+    ({"modes": ["host", "container:" + "9" * 5000]}, "no arm"),
+    ({"modes": ["host", "container:1", "container:2"]}, "shares a namespace itself"),
+    ({"modes": ["host"], "image": "NGINX/"}, "name of an image"),
+    ({"modes": ["host"], "image": "a" * 600}, "name of an image"),
+    ({"modes": ["host"], "image": ["nginx"]}, "text"),
+    ({"modes": ["host"], "image": "nginx\x00"}, "name of an image"),
+    ({"modes": ["host"], "publish": "8080:80:90:100"}, "IP address"),
+    ({"modes": ["host"], "publish": "70000:80"}, "1 to 65535"),
+    ({"modes": ["host"], "publish": "80/icmp"}, "tcp, udp or sctp"),
+    ({"modes": ["host"], "names": ["a b"]}, "cannot be looked up"),
+    ({"modes": ["host"], "names": ["x" * 300]}, "cannot be looked up"),
+    ({"modes": ["host"], "names": ["a.example"] * 101}, "at most 100"),
+    ({"modes": ["host"], "title": ["x"]}, "text"),
+    ({"modes": ["host"], "title": "half \ud800"}, "title"),
+    ({"modes": ["host"], "surprise": 1}, "no field"),
+    ({"arms": "host"}, "list of objects"),
+    ({"arms": [1]}, "list of objects"),
+    ({"arms": [{}]}, "mode"),
+    ({"arms": [{"mode": "host", "key": "a/b"}]}, "cannot be a name"),
+    ({"arms": [{"mode": "host", "key": "a"}, {"mode": "bridge", "key": "a"}]}, "Two arms"),
+    ({"arms": [{"mode": "host", "target": "x"}, {"mode": "container", "target": "y"}]}, "no arm"),
+    ({"arms": [{"mode": "host", "colour": "red"}]}, "no “colour”"),
+    ({"arms": [{"mode": "host", "publish_all": [1]}]}, "true or false"),
+    ({"arms": [{"mode": "host", "environment": ["A"]}]}, "NAME=value"),
+    ({"arms": [{"mode": "host", "environment": {"A": "half \udfff"}}]}, "environment"),
+    ({"arms": [{"mode": "host", "environment": 5}]}, "list of texts"),
+    ({"arms": [{"mode": "host", "command": "sh -c 'x"}]}, "quotation mark"),
+    ({"arms": [{"mode": "host", "command": ["a\x00b"]}]}, "NUL"),
+    ({"arms": [{"mode": "host", "command": ["half \ud800"]}]}, "command"),
+    ({"arms": [{"mode": "host", "command": ["x" * 5000]}]}, "longer than"),
+    ({"arms": [{"mode": "host", "hostname": "-x-"}]}, "host name"),
+    ({"arms": [{"mode": "host", "dns": "localhost"}]}, "IP address"),
+    ({"arms": [{"mode": "host", "add_host": "name"}]}, "name:address"),
+    ({"arms": [{"mode": "host", "sysctls": "kernel"}]}, "sysctl"),
+    ({"arms": [{"mode": "host", "user": "a b"}]}, "user"),
+)
+
+
+@pytest.mark.parametrize(("body", "fragment"), BAD, ids=[f"{number}" for number in range(len(BAD))])
+async def test_what_cannot_be_launched_is_refused_with_a_sentence(me: Person, body: Any, fragment: str) -> None:
+    answer = await post_json("/api/experiments", me, body)
+    assert answer.status == 400
+    sentences = [problem["sentence"] for problem in answer.json["problems"]]
+    assert any(fragment in sentence for sentence in sentences), sentences
+    assert answer.json["detail"] == sentences[0]
+    assert all(problem["field"] for problem in answer.json["problems"])
+    assert await count() == (0, 0)
+
+
+MALFORMED = (
+    b"",
+    b"{",
+    b"nonsense",
+    b"\xff\xfe",
+    b"[]",
+    b"null",
+    b'"host"',
+    b"[" * 100_000,
+    b'{"a":' * 100_000,
+    b'{"modes": ["host"], "port": ' + b"9" * 5000 + b"}",
+    b'{"modes": ' + b"[" * 900 + b"]" * 900 + b"}",
+    b'{"modes": ["host"], "port": NaN}',
+    b'{"modes": ["host"], "port": 1e999}',
+    b'{"modes": ["host"]',
+)
+
+
+@pytest.mark.parametrize("body", MALFORMED, ids=[repr(body[:24]) for body in MALFORMED])
+async def test_what_is_no_json_object_is_refused(me: Person, body: bytes) -> None:
+    headers = (("content-type", "application/json"),)
+    answer = await http("POST", "/api/experiments", who=me, headers=headers, body=body, token=True)
+    assert 400 <= answer.status < 500
+    assert answer.json["detail"]
+    assert await count() == (0, 0)
+
+
+@pytest.mark.parametrize("depth", [10, 100, 250, 300, 1000, 3000, 10_000, 30_000])
+async def test_deep_values_are_no_error_of_ours(me: Person, depth: int) -> None:
+    headers = (("content-type", "application/json"),)
+    for front, back in ((b"[", b"]"), (b'{"mode":', b"}")):
+        deep = front * depth + b'"host"' + back * depth
+        for field in (b"modes", b"arms", b"title", b"publish", b"surprise"):
+            body = b'{"modes":["none"],"' + field + b'":' + deep + b"}"
+            answer = await http("POST", "/api/experiments", who=me, headers=headers, body=body, token=True)
+            assert 400 <= answer.status < 500, (field, answer.status)
+    assert await count() == (0, 0)
+
+
+async def test_a_body_over_the_limit_of_a_form_is_refused(me: Person) -> None:
+    answer = await post_json("/api/experiments", me, {"modes": ["host"], "title": "x" * 2_000_000})
+    assert 400 <= answer.status < 500
+    assert await count() == (0, 0)
+
+
+async def test_the_schema_of_every_shape_is_served(me: Person) -> None:
+    for shape in ("comparison/1", "doctor/1"):
+        answer = await http("GET", f"/api/schemas/{shape}", who=me)
+        assert answer.status == 200
+        assert "$defs" in answer.json
+
+
+async def test_the_description_names_every_address_and_the_page_of_it_is_ours(me: Person) -> None:
+    description = (await http("GET", "/api/openapi.json", who=me)).json
+    assert "/api/experiments" in description["paths"]
+    page = await http("GET", "/api/docs", who=me)
+    for path, methods in description["paths"].items():
+        for method, operation in methods.items():
+            assert f"<code>{method.upper()} {path}</code>" in page.text
+            assert operation["operationId"]
+    for name in description["components"]["schemas"]:
+        assert f'id="schema-{name}"' in page.text
+
+
+async def test_the_doctor_answers_without_an_engine(me: Person) -> None:
+    answer = await http("GET", "/api/doctor", who=me)
+    assert answer.status == 200
+    assert answer.json["engine"] is None
+    assert not any(mode["available"] for mode in answer.json["modes"])
+
+
+# Whatever is sent.
+
+anything = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.text(alphabet=st.characters(codec=None), max_size=5)
+    | st.sampled_from(["host", "bridge", "container:1", "container", "80", "8080:80", "nginx", "\ud800", "a=b"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+arms = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(sorted(ARM_FIELDS), anything) | {"surprise": anything}
+) | st.fixed_dictionaries(
+    {"mode": st.sampled_from(["host", "bridge", "container:1", "user-bridge", "none", "container:2"])},
+    optional=dict.fromkeys(sorted(ARM_FIELDS - {"mode"}), anything),
+)
+bodies = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(sorted(FIELDS), anything) | {"arms": st.lists(arms, max_size=4) | anything}
+)
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    """Signed in; Django's own test client is quicker, and the guards are tested elsewhere."""
+    made = Client(HTTP_HOST=HOST)
+    made.force_login(owner())
+    yield made
+    made.logout()
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=bodies | anything)
+@example(body={"arms": [{"mode": "host", "publish_all": {}}]})
+@example(body={"modes": ["host"], "title": "\x00"})
+def test_no_body_is_an_error_of_ours(client: Client, body: object) -> None:
+    before = Experiment.objects.count()
+    answer = client.post("/api/experiments", json.dumps(body), content_type="application/json")
+    assert answer.status_code in {201, 400, 422}
+    if answer.status_code == 201:
+        identity = answer.json()["id"]
+        assert experiment_store.load(identity) is not None
+        assert client.get(f"/api/experiments/{identity}").status_code == 200
+        assert client.get(f"/experiments/{identity}/").status_code == 200
+        assert client.get("/").status_code == 200
+        Experiment.objects.all().delete()
+    else:
+        assert answer.json()["detail"]
+        assert Experiment.objects.count() == before
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=st.binary(max_size=200))
+def test_no_bytes_are_an_error_of_ours(client: Client, body: bytes) -> None:
+    answer = client.post("/api/experiments", body, content_type="application/json")
+    assert answer.status_code in {400, 422}
+
+
+async def test_a_valid_spec_from_the_builder_is_what_the_api_reads(me: Person) -> None:
+    made = (await post_json("/api/experiments", me, {"modes": ["host", "container:1"]})).json["id"]
+    record = await database_sync_to_async(experiment_store.load)(made)
+    assert record is not None
+    assert record.spec == make_spec("host", "container:1")

@@ -1,0 +1,123 @@
+"""The websocket of an experiment, through every layer of the application."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from channels.db import database_sync_to_async
+from django.contrib.sessions.models import Session
+
+from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.store import experiments as experiment_store
+from dashboard.web.experiments.consumers import READ_ONLY, SIGNED_OUT, end_ended_sessions
+from dashboard.web.experiments.hub import GONE, hub
+from tests.fakes import FakeEngine
+from tests.polling import eventually
+from tests.specs import make_spec
+from tests.web.asgi_client import ORIGIN, Person, cookie_name, http, person, websocket
+from tests.web.own_host import lab_here
+
+pytestmark = pytest.mark.django_db(transaction=True)
+OWN = (("origin", ORIGIN),)
+
+
+@pytest.fixture
+async def identity() -> str:
+    made: str = await database_sync_to_async(experiment_store.create_experiment)(make_spec("host", "bridge"))
+    return made
+
+
+async def test_it_begins_with_a_snapshot(me: Person, identity: str) -> None:
+    async with websocket(f"/ws/experiments/{identity}/", who=me, headers=OWN) as socket:
+        first = await socket.message()
+        assert (first["type"], first["v"], first["seq"]) == ("snapshot", 1, 0)
+        assert first["experiment"]["id"] == identity
+
+
+async def test_whatever_a_browser_says_ends_the_connection(me: Person, identity: str) -> None:
+    for said in ({"text": "{}"}, {"text": '{"action": "stop"}'}, {"bytes": b"\x00"}, {"text": "x" * 60_000}):
+        async with websocket(f"/ws/experiments/{identity}/", who=me, headers=OWN) as socket:
+            await socket.message()
+            socket.incoming.put_nowait({"type": "websocket.receive", **said})
+            assert await socket.closed() == READ_ONLY
+    record = await database_sync_to_async(experiment_store.load)(identity)
+    assert record is not None
+    assert record.wanted is Wanted.RUNNING
+
+
+@pytest.mark.parametrize("path", ["nobody/", "", "../", "a/b/", "%00/"])
+async def test_what_is_not_there_is_said_with_a_code_that_the_page_understands(me: Person, path: str) -> None:
+    async with websocket(f"/ws/experiments/{path}", who=me, headers=OWN) as socket:
+        assert socket.is_open
+        assert await socket.closed() == GONE
+
+
+async def test_signing_out_ends_what_is_open_in_the_session_and_in_no_other(me: Person, identity: str) -> None:
+    other = await person()
+    async with (
+        websocket(f"/ws/experiments/{identity}/", who=me, headers=OWN) as mine,
+        websocket(f"/ws/experiments/{identity}/", who=other, headers=OWN) as theirs,
+    ):
+        await mine.message()
+        await theirs.message()
+        answer = await http("POST", "/sign-out/", who=me, headers=OWN, token=True)
+        assert answer.status == 200
+        assert await mine.closed() == SIGNED_OUT
+        assert hub.browsers == 2
+        assert (await http("GET", "/", who=other)).status == 200
+        assert theirs.outgoing.empty()
+    await eventually(lambda: hub.browsers == 0)
+
+
+async def test_a_browser_that_goes_leaves_nothing_behind(me: Person, identity: str) -> None:
+    async with websocket(f"/ws/experiments/{identity}/", who=me, headers=OWN) as socket:
+        await socket.message()
+        assert hub.browsers == 1
+    await eventually(lambda: hub.browsers == 0)
+
+
+async def test_a_storm_of_reconnects_leaves_nothing_behind(me: Person, identity: str) -> None:
+    for _ in range(40):
+        async with websocket(f"/ws/experiments/{identity}/", who=me, headers=OWN):
+            pass
+    await eventually(lambda: hub.browsers == 0)
+
+
+async def test_a_launch_is_followed_from_the_wish_to_the_proof(
+    me: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with lab_here(FakeEngine(), tmp_path, monkeypatch) as bench:
+        identity = await bench.database.run(experiment_store.create_experiment, make_spec("host"))
+        async with websocket(f"/ws/experiments/{identity}/", who=me, headers=OWN) as socket:
+            bench.lab.wake()
+            first = await socket.message()
+            assert first["type"] == "snapshot"
+            phases, base = [first["experiment"]["phase"]], first["seq"]
+            while phases[-1] != "running":
+                message = await socket.message()
+                assert (message["type"], message["base"]) == ("patch", base)
+                base = message["seq"]
+                if message["experiment"]:
+                    phases.append(message["experiment"]["phase"])
+            await bench.want(identity, Wanted.REMOVED)
+            assert await socket.closed() == GONE
+
+
+async def test_a_session_that_ended_elsewhere_ends_its_connections_and_no_other_s(me: Person, identity: str) -> None:
+    other = await person()
+    async with (
+        websocket(f"/ws/experiments/{identity}/", who=me, headers=OWN) as mine,
+        websocket(f"/ws/experiments/{identity}/", who=other, headers=OWN) as theirs,
+    ):
+        await mine.message()
+        await theirs.message()
+        await end_ended_sessions()
+        assert mine.outgoing.empty()
+        await database_sync_to_async(Session.objects.filter(session_key=me.cookies[cookie_name()]).delete)()
+        await end_ended_sessions()
+        assert await mine.closed() == SIGNED_OUT
+        assert theirs.outgoing.empty()
+    async with websocket(f"/ws/experiments/{identity}/", who=me, headers=OWN) as again:
+        assert again.refusal is not None
+        assert again.refusal.status == 403

@@ -1,0 +1,86 @@
+"""The track of an experiment, as a browser fetches it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+from channels.db import database_sync_to_async
+
+from dashboard.core.experiments.journal import Entry, replay
+from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.store import experiments as experiment_store
+from dashboard.web.experiments import replay_views
+from tests.core.replay_reader import Reader
+from tests.core.replay_vectors import shown
+from tests.core.reports.replay.test_recording import assert_shows, repeating
+from tests.specs import make_spec
+from tests.web.asgi_client import Person, http, person
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept() -> Iterator[None]:
+    replay_views._kept.clear()
+    yield
+    replay_views._kept.clear()
+
+
+@database_sync_to_async
+def write(entries: Sequence[Entry], identity: str = "") -> str:
+    identity = identity or experiment_store.create_experiment(make_spec("host", "bridge"))
+    experiment_store.append(identity, entries)
+    return identity
+
+
+async def fetch(identity: str, who: Person) -> Reader:
+    answer = await http("GET", f"/experiments/{identity}/track/", who=who)
+    assert (answer.status, answer["content-type"], answer["cache-control"]) == (200, "application/json", "no-store")
+    return Reader(answer.body)
+
+
+async def test_it_shows_every_moment_and_grows_with_the_journal() -> None:
+    me, entries = await person(), repeating(6)
+    identity = await write(entries[:4])
+    assert len(await fetch(identity, me)) == 4
+    made = replay_views._kept[identity].track
+    await write(entries[4:], identity)
+    reader = await fetch(identity, me)
+    assert replay_views._kept[identity].track is made
+    assert len(reader) == 6
+    for position, entry in enumerate(entries):
+        assert_shows(reader, position, shown(replay(entries[: position + 1]), entry, entries[0].at))
+
+
+async def test_a_long_journal_is_replayed_from_where_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay_views, "MOST_ENTRIES", 3)
+    entries = repeating(7)
+    reader = await fetch(await write(entries), await person())
+    assert reader.seqs == [5, 6, 7]
+    assert_shows(reader, 0, shown(replay(entries[:5]), entries[4], entries[0].at))
+
+
+async def test_only_a_few_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay_views, "KEPT", 2)
+    me = await person()
+    first, *others = [await write(repeating(1)) for _ in range(3)]
+    for identity in (first, others[0], first, others[1]):
+        await fetch(identity, me)
+    assert list(replay_views._kept) == [first, others[1]]
+
+
+async def test_before_the_first_entry_there_is_nothing_to_replay() -> None:
+    identity = await database_sync_to_async(experiment_store.create_experiment)(make_spec("host", "bridge"))
+    assert len(await fetch(identity, await person())) == 0
+
+
+async def test_who_is_not_signed_in_gets_nothing_and_what_is_not_there_is_not_found() -> None:
+    me = await person()
+    identity = await write(repeating(1))
+    assert (await http("GET", f"/experiments/{identity}/track/")).status == 401
+    assert (await http("GET", "/experiments/nobody/track/", who=me)).status == 404
+    assert (await http("POST", f"/experiments/{identity}/track/", who=me, token=True)).status == 405
+    await fetch(identity, me)
+    await database_sync_to_async(experiment_store.set_wanted)(identity, Wanted.REMOVED)
+    assert (await http("GET", f"/experiments/{identity}/track/", who=me)).status == 404

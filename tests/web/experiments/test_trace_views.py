@@ -1,0 +1,65 @@
+"""Traces over the page and over the API; what is read is proved in lab/test_trace."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.benches import Bench
+from tests.web.asgi_client import Answer, Person, http
+
+pytestmark = pytest.mark.django_db(transaction=True)
+#: Nothing listens there: the request is refused, and that is what the trace says.
+KEY = "host/loopback/127.0.0.1:1"
+
+
+async def by_page(identity: str, who: Person, body: str) -> Answer:
+    headers = (("content-type", "application/x-www-form-urlencoded"),)
+    return await http(
+        "POST", f"/experiments/{identity}/trace/", who=who, headers=headers, body=body.encode(), token=True
+    )
+
+
+async def by_api(identity: str, who: Person, body: object) -> Answer:
+    headers = (("content-type", "application/json"),)
+    data = json.dumps(body).encode()
+    return await http("POST", f"/api/experiments/{identity}/trace", who=who, headers=headers, body=data, token=True)
+
+
+async def test_a_request_that_nobody_answers_is_traced_as_such(me: Person, bench: Bench) -> None:
+    identity = await bench.running("host", port=1)
+    tried = await http("POST", f"/experiments/{identity}/try/", who=me, token=True)
+    assert f'name="way" value="{KEY}"' in tried.text
+    page = await by_page(identity, me, f"way={KEY}&beside={KEY}")
+    assert page.status == 200
+    assert page.text.count("refused the connection") >= 2
+    assert "✓" not in page.text
+    data = await by_api(identity, me, {"way": KEY, "beside": KEY})
+    assert data.status == 200
+    (found,) = data.json["traces"]
+    assert (found["key"], found["client_seen"]) == (KEY, "")
+    assert {one["seen"] for one in found["hops"]} <= {"not-seen", "unknown"}
+
+
+@pytest.mark.parametrize("way", ["", "host/loopback", "nobody/loopback/127.0.0.1:80", "<script>", "x" * 200])
+async def test_a_path_that_is_not_there_is_refused_with_those_that_are(me: Person, bench: Bench, way: str) -> None:
+    identity = await bench.running("host", port=1)
+    page = await by_page(identity, me, f"way={way}")
+    data = await by_api(identity, me, {"way": way})
+    assert (page.status, data.status) == (400, 400)
+    assert KEY in page.text
+    assert KEY in data.json["detail"]
+    assert "<script>" not in page.text.partition("<main")[2].partition("</main")[0]
+
+
+async def test_what_does_not_run_or_is_not_there_is_said(me: Person, bench: Bench) -> None:
+    identity = await bench.running("host", port=1)
+    await bench.stop(identity)
+    for answer in (await by_page(identity, me, f"way={KEY}"), await by_api(identity, me, {"way": KEY})):
+        assert answer.status == 409
+        assert "launch it again" in answer.text
+    assert (await by_page("nobody", me, f"way={KEY}")).status == 404
+    assert (await by_api("nobody", me, {"way": KEY})).status == 404
+    assert (await by_api(identity, me, {})).status in {400, 422}
+    assert (await http("GET", f"/experiments/{identity}/trace/", who=me)).status == 405

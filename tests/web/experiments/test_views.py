@@ -1,0 +1,262 @@
+"""The pages: what each says, and that a command is only ever a wish written down."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+
+import pytest
+from channels.db import database_sync_to_async
+from django.db import DatabaseError, transaction
+
+from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
+from dashboard.core.experiments.lifecycle import Wanted
+from dashboard.core.experiments.messages import ArmStatus
+from dashboard.core.experiments.stream import Phase
+from dashboard.engine.protocol import EngineError
+from dashboard.models import Experiment
+from dashboard.store import experiments as experiment_store
+from dashboard.web.operations import health
+from tests.benches import Bench
+from tests.fakes import FakeEngine
+from tests.specs import make_spec
+from tests.web.asgi_client import Answer, Person, http
+from tests.web.own_host import lab_here
+from tests.web.sample import make_columns, make_head, make_states
+
+pytestmark = pytest.mark.django_db(transaction=True)
+FORM = (("content-type", "application/x-www-form-urlencoded"),)
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine("nginx", "busybox:1.36")
+
+
+async def post(path: str, who: Person, body: str = "", *, as_json: bool = False) -> Answer:
+    headers = (*FORM, *((("accept", "application/json"),) if as_json else ()))
+    return await http("POST", path, who=who, headers=headers, body=body.encode(), token=True)
+
+
+@database_sync_to_async
+@transaction.atomic
+def make_past(wanted: Wanted = Wanted.STOPPED) -> str:
+    """An experiment that ran and was stopped: three entries, the last one is the stop. At once: a lab may look on."""
+    identity = experiment_store.create_experiment(make_spec("host", "bridge", "user-bridge", title="Long ago"))
+    head, stopped = make_head(Phase.RUNNING), make_head(Phase.STOPPED)
+    cause = Cause(Source.LAB, "test")
+    experiment_store.append(
+        identity,
+        [
+            Entry(1, 1000.0, cause, Facts(head=make_head(Phase.PREPARING)), "asked for"),
+            Entry(2, 1001.0, cause, Facts(head=head, columns=make_columns(), states=make_states()), "runs"),
+            Entry(3, 1002.0, cause, Facts(head=stopped, forgotten=tuple(make_states())), "is gone"),
+        ],
+    )
+    experiment_store.save_head(identity, stopped, 2)
+    experiment_store.set_wanted(identity, wanted)
+    return identity
+
+
+@database_sync_to_async
+def row_of(identity: str) -> tuple[str, int]:
+    row = Experiment.objects.get(pk=identity)
+    return row.wanted, row.round
+
+
+async def test_the_start_page_knows_the_engine(me: Person, bench: Bench) -> None:
+    page = (await http("GET", "/", who=me)).text
+    assert "Engine 26.1.5" in page
+    assert "private host" in page
+    assert '<option value="busybox:1.36">' in page
+    assert 'value="8080:80"' in page
+
+
+async def test_the_start_page_says_what_is_wrong_with_the_engine(me: Person, bench: Bench, engine: FakeEngine) -> None:
+    engine.away = "The Docker Engine at unix:///x did not answer within 15 s: it hangs."
+    answer = await http("GET", "/", who=me)
+    assert answer.status == 200
+    assert "it hangs" in answer.text
+
+
+async def test_the_start_page_works_without_a_lab(me: Person) -> None:
+    answer = await http("GET", "/", who=me)
+    assert answer.status == 200
+    assert "No engine answers" in answer.text
+
+
+async def test_the_start_page_leaves_the_experiments_of_a_class_to_it(me: Person) -> None:
+    make = database_sync_to_async(experiment_store.create_experiment)
+    await make(make_spec("host", title="Ours"))
+    await make(make_spec("host", title="Of a class"), host="abc")
+    text = (await http("GET", "/", who=me)).text
+    assert "Ours" in text
+    assert "Of a class" not in text
+
+
+async def test_a_title_is_text_and_not_markup(me: Person) -> None:
+    title = "<img src=x onerror=alert(1)>{{ 7|add:7 }}"
+    await database_sync_to_async(experiment_store.create_experiment)(make_spec("host", title=title))
+    page = (await http("GET", "/", who=me)).text
+    assert "<img" not in page
+    assert html.escape(title) in page
+
+
+async def test_an_experiment_is_complete_before_anything_runs(me: Person) -> None:
+    identity = await database_sync_to_async(experiment_store.create_experiment)(
+        make_spec("host", "bridge", title="Soon")
+    )
+    page = (await http("GET", f"/experiments/{identity}/", who=me)).text
+    assert "Soon" in page
+    assert 'data-column="bridge"' in page
+    assert f'data-ws="/ws/experiments/{identity}/"' in page
+
+
+async def test_a_past_experiment_is_shown_as_it_was_and_not_followed(me: Person) -> None:
+    identity = await make_past()
+    page = (await http("GET", f"/experiments/{identity}/", who=me)).text
+    assert 'data-ws=""' in page
+    assert "As it was at" in page
+    assert "4026532561" in page, "the bridge container's namespace was read before the stop"
+
+
+async def test_any_moment_can_be_shown(me: Person) -> None:
+    identity = await make_past()
+    first = (await http("GET", f"/experiments/{identity}/?at=1", who=me)).text
+    second = (await http("GET", f"/experiments/{identity}/?at=2", who=me)).text
+    assert "4026532561" not in first
+    assert "4026532561" in second
+    assert 'data-ws=""' in first
+    assert "Show the newest state" in second
+
+
+@pytest.mark.parametrize("at", ["x", "-1", "1.5", "1e3", "0x1", "9999999999", "1 ", "%00", "\u0661"])
+async def test_a_moment_that_is_none_is_refused_with_a_sentence(me: Person, at: str) -> None:
+    identity = await make_past()
+    answer = await http("GET", f"/experiments/{identity}/?at={at.encode().decode('latin-1')}", who=me)
+    assert answer.status == 400
+    assert "number of a journal entry" in answer.text
+
+
+@pytest.mark.parametrize("at", ["0", "3", "4", "999999999"])
+async def test_a_moment_out_of_range_is_no_error(me: Person, at: str) -> None:
+    identity = await make_past()
+    assert (await http("GET", f"/experiments/{identity}/?at={at}", who=me)).status == 200
+
+
+@pytest.mark.parametrize("action", ["", "stop/", "restart/", "again/", "remove/", "try/", "inspect/"])
+async def test_an_experiment_that_is_not_there_is_404(me: Person, action: str) -> None:
+    path = f"/experiments/nobody/{action}"
+    answer = await (post(path, me) if action else http("GET", path, who=me))
+    assert answer.status == 404
+    assert "start page" in answer.text
+
+
+async def test_commands_write_what_is_wanted(me: Person) -> None:
+    identity = await database_sync_to_async(experiment_store.create_experiment)(make_spec("host", "bridge"))
+    here = f"/experiments/{identity}/"
+    for action, wanted, where in (
+        ("stop", ("stopped", 1), here),
+        ("again", ("running", 2), here),
+        ("restart", ("running", 3), here),
+        ("remove", ("removed", 3), "/"),
+    ):
+        answer = await post(f"{here}{action}/", me)
+        assert (answer.status, answer["location"]) == (302, where)
+        assert await row_of(identity) == wanted
+
+
+async def test_what_is_being_removed_cannot_be_wanted_back(me: Person) -> None:
+    identity = await make_past(Wanted.REMOVED)
+    for action in ("stop", "again", "restart", "remove", "try", "inspect"):
+        assert (await post(f"/experiments/{identity}/{action}/", me)).status == 404
+    assert await row_of(identity) == ("removed", 1)
+    assert identity not in (await http("GET", "/", who=me)).text
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
+async def test_a_command_is_a_post(me: Person, method: str) -> None:
+    identity = await make_past()
+    for action in ("stop", "again", "remove", "try", "inspect"):
+        assert (await http(method, f"/experiments/{identity}/{action}/", who=me, token=True)).status == 405
+
+
+async def test_nothing_can_be_tried_without_a_lab_and_it_says_why(me: Person) -> None:
+    identity = await make_past()
+    page = await post(f"/experiments/{identity}/try/", me)
+    assert (page.status, page["content-type"]) == (409, "text/html; charset=utf-8")
+    assert "Engine" in page.text
+    data = await post(f"/experiments/{identity}/try/", me, as_json=True)
+    assert data.status == 409
+    assert data.json["detail"]
+    output = await post(f"/experiments/{identity}/inspect/", me, "column=host&command=ss")
+    assert (output.status, output["content-type"]) == (409, "text/plain; charset=utf-8")
+
+
+async def test_a_past_experiment_is_not_tried(me: Person, bench: Bench) -> None:
+    identity = await make_past()
+    answer = await post(f"/experiments/{identity}/try/", me, as_json=True)
+    assert answer.status == 409
+    assert "launch it again" in answer.json["detail"]
+
+
+async def test_a_command_runs_in_a_column_and_nothing_else_does(me: Person, bench: Bench) -> None:
+    identity = await bench.running("host")
+    answer = await post(f"/experiments/{identity}/inspect/", me, "column=host&command=ip-addr")
+    assert answer.status == 200
+    assert "LOOPBACK" in answer.text
+    for body, fragment in (
+        ("column=host&command=rm", "There is no command"),
+        ("column=host&command=ip-addr%3Bid", "There is no command"),
+        ("column=nobody&command=ip-addr", "There is no running column"),
+        ("column=host&command=nslookup&name=a%3Bid", "no name to look up"),
+        ("column=host&command=nslookup&name=-version", "no name to look up"),
+        ("column=host&command=nslookup&name=", "no name to look up"),
+        ("", "no running column"),
+    ):
+        refused = await post(f"/experiments/{identity}/inspect/", me, body)
+        assert refused.status == 400, body
+        assert fragment in refused.text, body
+
+
+async def test_a_running_experiment_is_tried_on_every_path(me: Person, bench: Bench) -> None:
+    identity = await bench.running("host", port=1)
+    data = await post(f"/experiments/{identity}/try/", me, as_json=True)
+    assert data.status == 200
+    assert data.json["attempts"][0]["path"] == "loopback"
+    assert "refused the connection" in data.json["attempts"][0]["error"]
+    assert data.json["attempts"][0]["from"] == "machine"
+    page = await post(f"/experiments/{identity}/try/", me)
+    assert "refused the connection" in page.text
+
+
+async def test_what_docker_refuses_stands_on_the_page_as_text(me: Person, bench: Bench, engine: FakeEngine) -> None:
+    engine.refuse["create_container"] = EngineError("invalid <b>mount</b> config & more", 400)
+    identity = await bench.launch("host")
+    await bench.reaches(identity, Phase.FAILED)
+    page = (await http("GET", f"/experiments/{identity}/", who=me)).text
+    assert "invalid &lt;b&gt;mount&lt;/b&gt; config &amp; more" in page
+    assert (await bench.column(identity, "host")).status is ArmStatus.REFUSED
+
+
+async def test_the_doctor_s_page_stands_with_and_without_an_engine(
+    me: Person, engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = await http("GET", "/doctor/", who=me)
+    assert without.status == 200
+    assert "/nonexistent/docker.sock" in without.text
+    async with lab_here(engine, tmp_path, monkeypatch):
+        assert "26.1.5" in (await http("GET", "/doctor/", who=me)).text
+
+
+async def test_readiness_needs_engine_and_database(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (await http("GET", "/readyz")).status == 200
+
+    class Broken:
+        def cursor(self) -> None:
+            raise DatabaseError("disk I/O error")
+
+    monkeypatch.setattr(health, "connection", Broken())
+    answer = await http("GET", "/readyz")
+    assert (answer.status, answer.text) == (503, "missing: database\nThe database does not answer.\n")
+    assert (await http("GET", "/healthz")).status == 200

@@ -1,0 +1,45 @@
+"""What is answered when a request fails for a reason that nobody foresaw."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import InterfaceError, OperationalError
+
+from tests.web.asgi_client import Person, http
+
+pytestmark = pytest.mark.django_db(transaction=True)
+FAILURES = [
+    (OperationalError("server closed the connection unexpectedly"), 503, "The database does not answer"),
+    (InterfaceError("connection already closed"), 503, "The database does not answer"),
+    (ZeroDivisionError("division by zero"), 500, "Netmodes made a mistake"),
+]
+
+
+@pytest.fixture(params=FAILURES, ids=lambda one: type(one[0]).__name__)
+def failing(request: pytest.FixtureRequest, me: Person, monkeypatch: pytest.MonkeyPatch) -> tuple[Person, int, str]:
+    """Somebody whose session cannot be read any more."""
+    error, status, sentence = request.param
+
+    def load(_store: SessionStore) -> dict[str, object]:
+        raise error
+
+    monkeypatch.setattr(SessionStore, "load", load)
+    return me, status, sentence
+
+
+async def test_a_page_that_fails_says_so_and_what_to_do(failing: tuple[Person, int, str]) -> None:
+    me, status, sentence = failing
+    answer = await http("GET", "/", who=me)
+    assert answer.status == status
+    assert f'<h1 id="message-title">{sentence}</h1>' in answer.text
+    assert "Traceback" not in answer.text
+    assert (answer["retry-after"] == "5") == (status == 503)
+    assert "content-security-policy" in dict(answer.headers)
+
+
+async def test_the_api_says_it_in_json(failing: tuple[Person, int, str]) -> None:
+    me, status, sentence = failing
+    answer = await http("GET", "/api/experiments", who=me)
+    assert answer.status == status
+    assert answer.json["detail"].startswith(sentence)

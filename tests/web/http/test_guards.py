@@ -1,0 +1,232 @@
+"""The closed door: hosts, origins, sessions, bodies. What happened to others must not happen here."""
+
+from __future__ import annotations
+
+import pytest
+from channels.db import database_sync_to_async
+from django.test import override_settings
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.asgi import BODY_LIMIT_BYTES
+from dashboard.store import experiments as experiment_store
+from dashboard.web.http.guards import is_allowed_host, is_own_origin, split_host
+from tests.specs import make_spec
+from tests.web.asgi_client import HOST, NOBODY, ORIGIN, PORT, Person, flood, http, is_strict, websocket
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FOREIGN_ORIGINS = (
+    "",
+    "null",
+    "http://127.0.0.1",
+    "http://127.0.0.1:80",
+    "http://127.0.0.1:8001",
+    "http://127.0.0.1:80001",
+    "http://127.0.0.1:800",
+    "http://127.0.0.1:08000",
+    "http://127.0.0.1:8000/",
+    "http://127.0.0.1:8000/ws/",
+    "http://127.0.0.1:8000?",
+    "http://127.0.0.1:8000#",
+    "http://127.0.0.1:8000 ",
+    " http://127.0.0.1:8000",
+    "http://127.0.0.1:8000, http://127.0.0.1:8000",
+    "https://127.0.0.1:8000",
+    "ws://127.0.0.1:8000",
+    "wss://127.0.0.1:8000",
+    "HTTP://127.0.0.1:8000",
+    "Http://127.0.0.1:8000",
+    "//127.0.0.1:8000",
+    "127.0.0.1:8000",
+    "127.0.0.1",
+    "http://localhost:8000",
+    "http://LOCALHOST:8000",
+    "http://127.0.0.1.:8000",
+    "http://127.0.0.1.evil.example:8000",
+    "http://evil-127.0.0.1:8000",
+    "http://evil.example",
+    "http://evil.example:8000",
+    "http://evil.example/127.0.0.1:8000",
+    "http://evil.example#127.0.0.1:8000",
+    "http://127.0.0.1:8000@evil.example",
+    "http://owner@127.0.0.1:8000",
+    "http://owner:secret@127.0.0.1:8000",
+    "http://[::1]:8000",
+    "http://[::ffff:127.0.0.1]:8000",
+    "http://127.0.0.2:8000",
+    "http://127.1:8000",
+    "http://2130706433:8000",
+    "http://0x7f000001:8000",
+    "http://0.0.0.0:8000",
+    "http://127.0.0.1:8000\x00",
+    "http://127.0.0.1:8000\x00.evil.example",
+    "file://",
+    "chrome-extension://abcdefghijklmnop",
+    "about:blank",
+    "data:text/html,x",
+    "*",
+)
+
+FOREIGN_HOSTS = (
+    "",
+    "evil.example",
+    "evil.example:8000",
+    "127.0.0.1.evil.example:8000",
+    "127.0.0.1:8001",
+    "127.0.0.1",
+    "127.0.0.1:8000:8000",
+    "127.0.0.1:8000 ",
+    "127.0.0.1:",
+    "127.0.0.1:8000@evil.example",
+    "evil@127.0.0.1:8000",
+    "127.0.0.1.:8000",
+    "localhost.:8000",
+    "localhost:8001",
+    "localhost.evil.example:8000",
+    "127.0.0.2:8000",
+    "0.0.0.0:8000",
+    "127.1:8000",
+    "2130706433:8000",
+    "[::1]8000",
+    "[::1]evil:8000",
+    "[::1",
+    "[::2]:8000",
+    "[::ffff:127.0.0.1]:8000",
+    "192.0.2.1:8000",
+    "http://127.0.0.1:8000",
+    "127.0.0.1:8000/",
+    "127.0.0.1:8000, evil.example",
+    "127.0.0.1:8000\x00",
+)
+
+
+@database_sync_to_async
+def make_experiment() -> str:
+    return experiment_store.create_experiment(make_spec("host", "bridge"))
+
+
+@pytest.fixture
+async def address(me: Person) -> str:
+    return f"/ws/experiments/{await make_experiment()}/"
+
+
+async def test_only_the_page_s_own_origin_may_listen(me: Person, address: str) -> None:
+    assert len(FOREIGN_ORIGINS) >= 30
+    for origin in FOREIGN_ORIGINS:
+        async with websocket(address, who=me, headers=(("origin", origin),)) as socket:
+            assert socket.refusal is not None, origin
+            assert socket.refusal.status == 403, origin
+    async with websocket(address, who=me, headers=(("origin", ORIGIN),)) as socket:
+        assert socket.is_open
+        assert (await socket.message())["type"] == "snapshot"
+
+
+async def test_a_handshake_without_an_origin_is_refused(me: Person, address: str) -> None:
+    async with websocket(address, who=me) as socket:
+        assert socket.refusal is not None
+
+
+async def test_two_origins_are_refused_even_if_both_are_ours(me: Person, address: str) -> None:
+    for pair in ((ORIGIN, ORIGIN), (ORIGIN, "http://evil.example"), ("http://evil.example", ORIGIN)):
+        async with websocket(address, who=me, headers=[("origin", one) for one in pair]) as socket:
+            assert socket.refusal is not None, pair
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "[::1]:8000", "LOCALHOST:8000"])
+async def test_the_origin_must_be_the_host_s_own(me: Person, address: str, host: str) -> None:
+    async with websocket(address, who=me, host=host, headers=(("origin", f"http://{host.lower()}"),)) as socket:
+        assert socket.is_open
+    async with websocket(address, who=me, host=host, headers=(("origin", ORIGIN),)) as socket:
+        assert socket.refusal is not None
+
+
+async def test_behind_tls_the_origin_has_its_scheme(me: Person, address: str) -> None:
+    for origin, is_open in ((f"https://{HOST}", True), (ORIGIN, False)):
+        async with websocket(address, who=me, headers=(("origin", origin),), scheme="wss") as socket:
+            assert socket.is_open is is_open
+
+
+async def test_a_trusted_origin_may_listen_and_nothing_that_looks_like_it(me: Person, address: str) -> None:
+    with override_settings(CSRF_TRUSTED_ORIGINS=["https://lab.example"]):
+        for origin, is_open in (("https://lab.example", True), ("https://lab.example.evil.example", False)):
+            async with websocket(address, who=me, headers=(("origin", origin),)) as socket:
+                assert socket.is_open is is_open
+
+
+async def test_nobody_listens_without_a_session(address: str) -> None:
+    for stranger in (NOBODY, Person({"sessionid": "guessed"}), Person({"csrftoken": "x" * 32})):
+        async with websocket(address, who=stranger, headers=(("origin", ORIGIN),)) as socket:
+            assert socket.refusal is not None
+            assert socket.refusal.status == 403
+
+
+async def test_a_websocket_for_a_foreign_host_gets_400_before_anything_else(me: Person, address: str) -> None:
+    assert len(FOREIGN_HOSTS) >= 8
+    for host in FOREIGN_HOSTS:
+        headers = (("origin", f"http://{host}"),)
+        async with websocket(address, who=me, host=host, headers=headers) as socket:
+            assert socket.refusal is not None, host
+            assert socket.refusal.status == 400, host
+        async with websocket(address, who=me, host=host, headers=headers, extensions={}) as socket:
+            assert socket.refusal is not None, host
+    async with websocket(address, who=me, host=None, headers=(("origin", ORIGIN),)) as socket:
+        assert socket.refusal is not None
+
+
+async def test_a_missing_or_doubled_host_is_refused(me: Person) -> None:
+    assert (await http("GET", "/", who=me, host=None)).status == 400
+    for other in (HOST, "evil.example"):
+        assert (await http("GET", "/", who=me, headers=(("host", other),))).status == 400
+    assert (await http("GET", "/", who=me)).status == 200
+
+
+async def test_the_refusal_of_a_host_says_what_to_do_and_is_harmless() -> None:
+    answer = await http("GET", "/", host="evil.example")
+    assert "./netmodes up" in answer.text
+    assert "evil" not in answer.text
+    assert is_strict(answer)
+    assert answer["x-content-type-options"] == "nosniff"
+
+
+def test_a_host_behind_a_proxy_may_have_the_proxy_s_port() -> None:
+    with override_settings(ALLOWED_HOSTS=["127.0.0.1", "lab.example"]):
+        assert is_allowed_host("lab.example", PORT)
+        assert is_allowed_host("Lab.Example:8443", PORT)
+        assert not is_allowed_host("127.0.0.1:8443", PORT)
+        assert not is_allowed_host("x.lab.example", PORT)
+    assert is_allowed_host("127.0.0.1", 80)
+
+
+@given(st.text(max_size=40))
+def test_no_text_is_one_of_our_hosts_but_ours(text: str) -> None:
+    expected = text.lower() in {f"{name}:{PORT}" for name in ("127.0.0.1", "localhost", "[::1]")}
+    assert is_allowed_host(text, PORT) is expected
+    name, port = split_host(text)
+    assert len(name) + len(port) <= len(text.lower()) + 1
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=255), max_size=40))
+def test_no_text_is_our_origin_but_ours(origin: str) -> None:
+    scope = {"scheme": "ws", "headers": [(b"host", HOST.encode()), (b"origin", origin.encode("latin-1"))]}
+    assert is_own_origin(scope) is (origin == ORIGIN)
+
+
+async def test_a_body_that_is_too_large_is_not_read(me: Person) -> None:
+    huge = (("content-length", str(BODY_LIMIT_BYTES + 1)), ("content-type", "application/json"))
+    for path in ("/experiments/", "/api/experiments", "/sign-in/"):
+        for who in (me, NOBODY):
+            answer = await http("POST", path, who=who, headers=huge)
+            assert answer.status == 413, path
+            assert "too large" in answer.text
+
+
+@pytest.mark.parametrize("length", ["-1", "ten", "1e9", "9" * 40, "0x10", ""])
+async def test_a_content_length_that_is_no_number_is_no_error_of_ours(length: str) -> None:
+    answer = await http("POST", "/experiments/", headers=(("content-length", length),))
+    assert 400 <= answer.status < 500
+
+
+async def test_a_body_that_grows_without_end_is_cut() -> None:
+    answer = await flood("/api/experiments", BODY_LIMIT_BYTES + (1 << 20))
+    assert answer.status == 413

@@ -1,0 +1,60 @@
+"""What a proxy says reaches the application only from a proxy of ours."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from typing import Any
+
+import pytest
+
+from dashboard.core.operations.proxy_headers import proxies_of
+from dashboard.web.http.proxies import ProxyGuard
+
+SAID = [
+    (b"host", b"netmodes.example.org"),
+    (b"x-forwarded-for", b"203.0.113.9"),
+    (b"x-forwarded-for", b"198.51.100.7"),
+    (b"x-forwarded-proto", b"https"),
+    (b"x-forwarded-host", b"evil.example"),
+]
+COOKIES = [b"sessionid=a; HttpOnly", b"csrftoken=b; SameSite=Strict; secure"]
+
+
+async def behind(peer: tuple[str, int] | None, kind: str = "http") -> tuple[dict[str, Any], list[bytes]]:
+    """The scope that the application gets, and the cookies that the browser gets."""
+    seen: dict[str, Any] = {}
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def application(scope: Any, _receive: Any, send: Any) -> None:
+        seen.update(scope)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"set-cookie", c) for c in COOKIES]})
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {"type": kind, "scheme": "http" if kind == "http" else "ws", "client": peer, "headers": SAID}
+    await ProxyGuard(application, proxies_of(["127.0.0.1"]))(scope, receive, send)
+    return seen, [value for name, value in sent[0]["headers"] if name == b"set-cookie"]
+
+
+@pytest.mark.parametrize(("kind", "scheme"), [("http", "https"), ("websocket", "wss")])
+async def test_a_proxy_of_ours_is_believed(kind: str, scheme: str) -> None:
+    seen, _cookies = await behind(("127.0.0.1", 50000), kind)
+    assert (seen["client"], seen["scheme"]) == (("198.51.100.7", 0), scheme)
+    assert seen["headers"] == SAID
+
+
+@pytest.mark.parametrize("peer", [("192.0.2.1", 50000), ("::1", 50000), None])
+@pytest.mark.parametrize(("kind", "scheme"), [("http", "http"), ("websocket", "ws")])
+async def test_nobody_else_is(peer: tuple[str, int] | None, kind: str, scheme: str) -> None:
+    seen, cookies = await behind(peer, kind)
+    assert (seen["client"], seen["scheme"]) == (peer, scheme)
+    assert cookies == COOKIES
+
+
+async def test_cookies_that_were_set_over_https_stay_there() -> None:
+    _seen, cookies = await behind(("127.0.0.1", 50000))
+    assert cookies == [COOKIES[0] + b"; Secure", COOKIES[1]]

@@ -1,0 +1,124 @@
+"""dashboard.web.http.shared_frames, in a real uvicorn with real clients."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import uvicorn
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.frames import Frame, Opcode
+
+from dashboard.web.http.shared_frames import EXTENSION, SharingProtocol, framed
+from tests.polling import eventually, others_run
+
+Write = Callable[[str], bool]
+
+
+class Stage:
+    """An application that keeps what it is given and stays until the client goes."""
+
+    def __init__(self) -> None:
+        self.writes: list[Write] = []
+        self.before_accept: list[bool] = []
+        self.gone = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        write: Write = scope["extensions"][EXTENSION]["write"]
+        await receive()
+        self.before_accept.append(write("too early"))
+        await send({"type": "websocket.accept"})
+        self.writes.append(write)
+        while (await receive())["type"] != "websocket.disconnect":
+            pass
+        self.gone += 1
+
+
+@asynccontextmanager
+async def serving(application: Any, **options: Any) -> AsyncIterator[str]:
+    settings: dict[str, Any] = {
+        "ws_per_message_deflate": False,
+        "lifespan": "off",
+        "log_level": "critical",
+        "port": 0,
+    } | options
+    server = uvicorn.Server(uvicorn.Config(application, ws=SharingProtocol, **settings))
+    task = asyncio.create_task(server._serve())
+    await eventually(lambda: server.started)
+    try:
+        yield f"ws://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
+    finally:
+        server.should_exit = True
+        await task
+
+
+@asynccontextmanager
+async def client(url: str, **options: Any) -> AsyncIterator[ClientConnection]:
+    async with connect(url, **({"compression": None, "proxy": None, "max_size": None} | options)) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65535, 65536, 200_000])
+async def test_a_text_of_any_size_arrives_whole(size: int) -> None:
+    application, text = Stage(), "é" * (size // 2) + "x" * (size % 2)
+    async with serving(application) as url, client(url) as opened:
+        await eventually(lambda: application.writes)
+        assert application.writes[0](text)
+        assert await opened.recv() == text
+
+
+async def test_everybody_gets_the_same_bytes_framed_once() -> None:
+    application, text = Stage(), "a patch"
+    async with serving(application) as url, client(url) as one, client(url) as other:
+        await eventually(lambda: len(application.writes) == 2)
+        assert [write(text) for write in application.writes] == [True, True]
+        assert [await one.recv(), await other.recv()] == [text, text]
+    assert framed(text) is framed(text)
+
+
+def test_a_frame_is_that_of_the_library_and_another_text_gets_another() -> None:
+    for text in ("one", "two", "one"):
+        assert framed(text) == Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
+
+
+async def test_nothing_is_written_before_the_handshake_is_accepted() -> None:
+    application = Stage()
+    async with serving(application) as url, client(url) as opened:
+        await eventually(lambda: application.writes)
+        assert application.before_accept == [False]
+        assert application.writes[0]("now")
+        assert await opened.recv() == "now"
+
+
+async def test_nothing_is_written_to_one_who_has_gone() -> None:
+    application = Stage()
+    async with serving(application) as url:
+        async with client(url):
+            await eventually(lambda: application.writes)
+        await eventually(lambda: application.gone)
+        assert not application.writes[0]("too late")
+
+
+async def test_one_who_does_not_read_is_left_to_the_way_that_waits() -> None:
+    application, text = Stage(), "x" * 65536
+    async with serving(application) as url, client(url, max_queue=1) as opened:
+        await eventually(lambda: application.writes)
+        taken = 0
+        while application.writes[0](text):
+            taken += 1
+            assert taken < 1000, "an outbox without an end"
+            await others_run()
+        for _ in range(taken):
+            assert await opened.recv() == text
+        await eventually(lambda: application.writes[0]("again"))
+        assert await opened.recv() == "again"
+
+
+async def test_where_messages_are_compressed_every_client_needs_its_own_frame() -> None:
+    application = Stage()
+    async with serving(application, ws_per_message_deflate=True) as url, client(url, compression="deflate"):
+        await eventually(lambda: application.writes)
+        assert not application.writes[0]("shared")

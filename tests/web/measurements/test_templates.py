@@ -1,0 +1,389 @@
+"""The pages of measurements by themselves: complete without JavaScript, safe, and figures that cannot mislead."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from django.contrib.staticfiles import finders
+from django.template.loader import render_to_string
+from django.test import RequestFactory
+from django.utils.html import escape
+
+from dashboard.core.measurements import charts as measurement_charts
+from dashboard.core.measurements.histogram import encode_times
+from dashboard.core.measurements.measurement import Block, Environment, Measurement, Options, Probe, Stop
+from dashboard.core.measurements.schedule import make_series, missing_paths
+from dashboard.core.measurements.summary import build_measurement
+from dashboard.core.paths.finder import find_paths
+from dashboard.core.paths.model import Path as Way
+from dashboard.templatetags import measurements as measuring
+from dashboard.web.measurements import presenters as measurement_presenters
+from tests.core.builders import make_scene
+from tests.web import sample
+from tests.web.experiments.test_templates import Page
+from tests.web.markup import forbidden_in
+
+ROOT = Path(__file__).resolve().parents[3]
+HOSTILE = "<img src=x onerror=alert(1)>\"'&{{ 7 }}</script>"
+SHIFTS = {"bridge-address": 1.5, "published-dnat": 3.1, "published-proxy": 29.8}
+ENVIRONMENT = Environment(
+    kernel="6.18.1", machine="x86_64", cpu_model="AMD EPYC", cores=2, client_core=0, responder_core=1,
+    engine="26.1.5", engine_api="1.45", userland_proxy=True, firewall_backend="iptables", mtu={"lo": 65536},
+    offloads={"lo": ("sg", "tso")}, load_before=(0.1, 0.2, 0.3), load_after=(0.4, 0.5, 0.6), python="3.13.5",
+)  # fmt: skip
+
+
+def make_blocks(key: str, path: Way, count: int = 30) -> list[Block]:
+    source = random.Random(key)
+    blocks = []
+    for number in range(count):
+        middle = 18.6 + SHIFTS.get(str(path.kind), 0.0) + source.gauss(0, 0.3)
+        times = [int(1000 * max(1.0, source.gauss(middle, 2))) for _ in range(60)]
+        blocks.append(
+            Block(key, number, number * 0.3, 0.05, 60, middle, middle, middle + 3, 41.0, histogram=encode_times(times))
+        )
+    return blocks
+
+
+@cache
+def build_run(
+    modes: tuple[str, ...], probes: tuple[Probe, ...], count: int, stopped: Stop | None
+) -> tuple[Measurement, tuple[Block, ...]]:
+    paths = find_paths(*make_scene(modes))
+    series = make_series(paths, probes)
+    blocks = {one.key: make_blocks(one.key, one.path, count) for one in series} if count else {}
+    found = build_measurement(
+        series,
+        blocks,
+        ENVIRONMENT,
+        Options(),
+        seed=7,
+        missing=missing_paths(paths, probes),
+        stopped=stopped,
+        stop_reason="The time of 10 s is up." if stopped else "",
+        elapsed_s=10.0,
+    )
+    return found, tuple(one for own in blocks.values() for one in own)
+
+
+def make_measurement(
+    *modes: str, probes: tuple[Probe, ...] = (Probe.TCP_RR,), count: int = 30, stopped: Stop | None = Stop.TIME
+) -> tuple[Measurement, list[dict[str, Any]]]:
+    """A run over the paths of these modes, and its blocks as the page gets them."""
+    found, blocks = build_run(modes or ("host", "bridge", "none"), probes, count, stopped)
+    return found, [light(one) for one in blocks]
+
+
+def light(block: Block) -> dict[str, Any]:
+    """A block without its histogram."""
+    names = ("series", "round", "started_s", "center_us", "p50_us", "p99_us", "n", "error")
+    return {name: getattr(block, name) for name in names}
+
+
+def make_run(state: str = "finished", **more: Any) -> dict[str, Any]:
+    """What stands above the figures."""
+    fields: dict[str, Any] = {
+        "id": "r1",
+        "title": "nginx on port 80",
+        "state": state,
+        "stop_reason": "",
+        "experiment_id": "7f2a9c",
+        "experiment_url": "/experiments/7f2a9c/",
+        "url": "/measurements/r1/",
+        "created_at": datetime.fromtimestamp(sample.STARTED_AT, UTC),
+        "started_at": sample.STARTED_AT,
+        "elapsed_s": 3.25,
+        "seconds": 10.0,
+        "remaining_s": 6.75 if state == "running" else None,
+        "probes": ["tcp-rr"],
+        "seed": 7,
+        "wanted": "running",
+    }
+    return fields | more
+
+
+def draw_page(template: str, context: dict[str, Any]) -> Page:
+    request = RequestFactory().get("/")
+    full = sample.base_context(**context) | {"request": request, "csrf_token": "t0ken"}
+    return Page(render_to_string(template, full))
+
+
+def draw_run(run: dict[str, Any] | None = None, found: tuple[Measurement, list[dict[str, Any]]] | None = None) -> Page:
+    run = run or make_run()
+    measurement, blocks = found or make_measurement()
+    live = run["state"] in {"waiting", "running"}
+    context = {
+        "run": run,
+        "measurement": measurement,
+        "blocks": blocks,
+        "ws_path": "/ws/measurements/r1/" if live else "",
+        "cancel_url": "/measurements/r1/cancel/",
+        "column_modes": {},
+        "distribution_url": "/api/measurements/r1/distribution",
+    }
+    return draw_page("measurements/measurement.html", context)
+
+
+def hostile_run() -> Page:
+    measurement, blocks = make_measurement()
+    first, *rest = measurement.series
+    bad = replace(
+        first, title=HOSTILE, target=HOSTILE, hops=(HOSTILE,), errors=(HOSTILE,), notes=(HOSTILE,), column=HOSTILE
+    )
+    missing = replace(first, key="x", unavailable=HOSTILE)
+    (compared, *others) = measurement.comparisons
+    whole = replace(
+        measurement,
+        series=(bad, missing, *rest),
+        comparisons=(replace(compared, cause=HOSTILE, reason=HOSTILE), *others),
+        environment=replace(ENVIRONMENT, cpu_model=HOSTILE, mtu={HOSTILE: 1}),
+        stop_reason=HOSTILE,
+    )
+    return draw_run(make_run("failed", title=HOSTILE, stop_reason=HOSTILE), (whole, blocks))
+
+
+def make_points(count: int) -> list[dict[str, Any]]:
+    first = datetime(2026, 1, 1, tzinfo=UTC)
+    return [
+        {
+            "run_id": f"r{number}",
+            "url": f"/measurements/r{number}/",
+            "at": first + timedelta(hours=6 * number),
+            "p50_us": 20.0 + number % 5,
+            "p99_us": 60.0,
+            "n": 9000,
+            "title": "nginx on port 80",
+        }
+        for number in range(count)
+    ]
+
+
+def list_page(runs: list[dict[str, Any]], signatures: list[dict[str, Any]]) -> Page:
+    return draw_page("measurements/measurements.html", {"runs": runs, "signatures": signatures})
+
+
+SIGNATURE = "bridge published-proxy tcp-rr 64B closed idle"
+SIGNATURES = [
+    {"signature": SIGNATURE, "runs": 3, "last_p50_us": 48.9, "url": "/measurements/history/?signature=bridge"},
+    {"signature": "host loopback tcp-rr 64B closed idle", "runs": 1, "last_p50_us": None, "url": "?signature=host"},
+]
+TYPED = {"probe": ["http", "dns"], "seconds": "0", "payload": "x", "rate": "9", "width": "", "name": "a.b"}
+
+PAGES: dict[str, Callable[[], Page]] = {
+    "finished": draw_run,
+    "running": lambda: draw_run(make_run("running"), make_measurement(stopped=None, count=12)),
+    "begun": lambda: draw_run(make_run("running"), make_measurement(stopped=None, count=0)),
+    "waiting": lambda: draw_run(
+        make_run("waiting", started_at=None, elapsed_s=0.0, experiment_url=None),
+        (Measurement(Environment(), (), ()), []),
+    ),
+    "ending": lambda: draw_run(make_run("waiting", wanted="cancelled"), (Measurement(Environment(), (), ()), [])),
+    "cancelled": lambda: draw_run(make_run("cancelled", stop_reason="Somebody ended it."), make_measurement(count=4)),
+    "incomplete": lambda: draw_run(make_run("incomplete"), make_measurement(stopped=None)),
+    "failed": lambda: draw_run(
+        make_run("failed", stop_reason="No path."), make_measurement(count=0, stopped=Stop.FAILED)
+    ),
+    "three probes": lambda: draw_run(
+        found=make_measurement("host", "bridge", probes=(Probe.TCP_RR, Probe.TCP_CRR, Probe.UDP_RR))
+    ),
+    "hostile": hostile_run,
+    "list": lambda: list_page(
+        [make_run(state, verdict_line="docker-proxy is the cost.") for state in measuring.state_words()], SIGNATURES
+    ),
+    "list, nothing": lambda: list_page([], []),
+    "history": lambda: draw_page("measurements/history.html", {"signature": SIGNATURE, "points": make_points(40)}),
+    "history, one": lambda: draw_page("measurements/history.html", {"signature": SIGNATURE, "points": make_points(1)}),
+    "form, refused": lambda: draw_page(
+        "measurements/measure.html", {"problems": ("No.",), "values": TYPED, "experiment_url": "/experiments/7f2a9c/"}
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(params=sorted(PAGES))
+def page(request: pytest.FixtureRequest) -> Page:
+    return PAGES[request.param]()
+
+
+def test_nothing_in_a_page_needs_a_weaker_policy(page: Page) -> None:
+    assert forbidden_in(page.html) == []
+
+
+def test_a_page_can_be_used_without_seeing_it(page: Page) -> None:
+    ids = [attributes["id"] for _tag, attributes in page.all if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert len(page.find("h1")) == 1
+    for tag, attributes in page.all:
+        for name in ("for", "aria-labelledby", "aria-describedby", "aria-controls"):
+            assert set(attributes.get(name, "").split()) <= set(ids), (tag, attributes)
+        if attributes.get("role") in {"img", "region"}:
+            assert attributes.get("aria-label") or attributes.get("aria-labelledby"), (tag, attributes)
+        if tag == "input" and attributes.get("type") not in {"hidden", "checkbox"}:
+            assert attributes["id"] in {one.get("for") for one in page.find("label")}
+
+
+def test_every_post_carries_a_token(page: Page) -> None:
+    assert len(page.find("input", name="csrfmiddlewaretoken")) == len(page.find("form", method="post"))
+
+
+def test_hostile_text_stays_text() -> None:
+    page = PAGES["hostile"]()
+    assert not page.find("img")
+    assert "<img src=x" not in page.html
+    assert page.html.count("&lt;img src=x") >= 10
+
+
+def test_the_sentence_comes_first_and_the_figures_that_prove_it_behind() -> None:
+    html = PAGES["finished"]().html
+    assert "docker-proxy is the cost, not the bridge." in html
+    assert html.index("docker-proxy is the cost") < html.index("docker-proxy adds at least") < html.index("<figure")
+
+
+def test_every_path_is_in_the_table_and_one_that_is_missing_has_its_reason() -> None:
+    measurement, blocks = make_measurement()
+    page = draw_run(found=(measurement, blocks))
+    rows = [found["data-series"] for found in page.find("tr") if "data-series" in found]
+    assert rows == [one.key for one in measurement.series]
+    dots = [found["data-series"] for found in page.find("li") if "data-series" in found]
+    assert dots == [one.key for one in measurement.series if one.n]
+    missing = [one for one in measurement.series if one.unavailable]
+    assert missing
+    assert all(page.html.count(escape(one.unavailable)) >= 2 for one in missing), "in the table and among the paths"
+
+
+def test_a_difference_never_stands_without_its_interval() -> None:
+    for group in measurement_presenters.view_measurement(make_measurement()[0]).groups:
+        compared = [row for row in group.rows if row.verdict]
+        assert compared
+        assert all(row.interval and row.low and row.high and row.said for row in compared)
+    few = measurement_presenters.view_measurement(make_measurement(count=4, stopped=None)[0]).groups[0]
+    assert {row.verdict for row in few.rows if row.verdict} == {"inconclusive"}
+    assert not few.ticks
+
+
+def test_the_axis_holds_zero_and_every_interval() -> None:
+    group = measurement_presenters.view_measurement(make_measurement()[0]).groups[0]
+    places = [float(text.rstrip("%")) for row in group.rows for text in (row.low, row.at, row.high) if text]
+    assert min(places) >= 0
+    assert max(places) <= 100
+    assert group.zero in {tick.at for tick in group.ticks}
+    proxy = next(row for row in group.rows if row.label == "bridge/published-proxy")
+    assert float(proxy.low.rstrip("%")) < float(proxy.at.rstrip("%")) < float(proxy.high.rstrip("%"))
+
+
+def test_probes_do_not_share_an_axis() -> None:
+    page = PAGES["three probes"]()
+    assert [found["data-group"] for found in page.find("section") if "data-group" in found] == [
+        "tcp-rr", "tcp-crr", "udp-rr",
+    ]  # fmt: skip
+
+
+def test_a_run_that_goes_on_can_be_ended_and_says_that_it_is_not_over() -> None:
+    page = PAGES["running"]()
+    assert page.find("form", action="/measurements/r1/cancel/")
+    (bar,) = page.find("progress")
+    assert (bar["max"], bar["value"]) == ("10.000", "3.250")
+    assert "3.3 s of 10.0 s · at most 6.8 s left" in page.html
+    assert "so far" in page.html
+    assert page.find("main", data_ws="/ws/measurements/r1/")
+    over = PAGES["finished"]()
+    assert not over.find("form", action="/measurements/r1/cancel/")
+    assert not over.find("progress")
+    assert over.find("main", data_ws="")
+
+
+def test_the_drawing_is_there_without_a_script() -> None:
+    measurement, blocks = make_measurement()
+    page = draw_run(found=(measurement, blocks))
+    lines = page.find("polyline")
+    assert len(lines) == sum(bool(one.n) for one in measurement.series)
+    assert all(len(line["points"].split()) == 30 for line in lines)
+    for line in lines:
+        for point in line["points"].split():
+            assert all(0 <= float(value) <= 1000 for value in point.split(","))
+
+
+def test_the_browser_gets_the_same_blocks() -> None:
+    html = PAGES["finished"]().html
+    found = re.search(r'<script id="chart-data" type="application/json">(.*?)</script>', html)
+    assert found is not None
+    data = json.loads(found[1])
+    assert data["rounds"] == list(range(30))
+    assert {one["dash"] for one in data["series"]} == {"", "dnat", "proxy"}
+
+
+def test_throughput_has_a_column_only_where_it_was_measured() -> None:
+    measurement, blocks = make_measurement("host", "bridge")
+    assert "throughput" not in draw_run(found=(measurement, blocks)).texts["th"]
+    rated = tuple(replace(one, bytes_per_s=3.21e9 if one.n else None) for one in measurement.series)
+    page = draw_run(found=(replace(measurement, series=rated), blocks))
+    assert "throughput" in page.texts["th"]
+    assert "3.21 GB/s" in page.texts["td"]
+
+
+def test_what_was_typed_comes_back_with_what_is_wrong() -> None:
+    page = PAGES["form, refused"]()
+    ticked = [found["value"] for found in page.find("input", name="probe") if "checked" in found]
+    assert ticked == ["http", "dns"]
+    assert page.find("input", name="seconds")[0]["value"] == "0"
+    assert page.find("input", name="payload")[0]["value"] == "x"
+    assert page.find("form", action="/experiments/7f2a9c/measure/")
+    assert page.find("div", role="alert")
+
+
+def test_the_experiment_offers_to_measure_with_the_defaults() -> None:
+    page = draw_page("experiments/experiment.html", sample.experiment_context())
+    assert page.find("form", action="/experiments/7f2a9c/measure/")
+    ticked = [found["value"] for found in page.find("input", name="probe") if "checked" in found]
+    assert ticked == ["tcp-rr"]
+    assert page.find("input", name="seconds")[0]["value"] == "10"
+    assert {found["value"] for found in page.find("input", name="probe")} == set(Probe)
+
+
+def test_five_hundred_runs_are_drawn_quickly() -> None:
+    points = make_points(500)
+    draw_page("measurements/history.html", {"signature": SIGNATURE, "points": points[:2]})
+    began = time.process_time()
+    page = draw_page("measurements/history.html", {"signature": SIGNATURE, "points": points})
+    assert time.process_time() - began < 0.2
+    assert len([found for found in page.find("a") if found["href"].startswith("/measurements/r")]) == 500
+    assert page.find("polyline")
+
+
+def test_a_measurement_survives_its_way_through_json() -> None:
+    """The page of a report draws what was read from a file."""
+    measurement, blocks = make_measurement()
+    again = msgspec.json.decode(msgspec.json.encode(measurement), type=Measurement)
+    assert measurement_presenters.view_measurement(again) == measurement_presenters.view_measurement(measurement)
+    assert measurement_charts.align_blocks(again, blocks) == measurement_charts.align_blocks(measurement, blocks)
+
+
+def test_charts_are_asked_for_only_where_their_library_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finders, "find", lambda _name: None)
+    assert not [one for one in draw_run().find("script") if "vendor" in one.get("src", "")]
+    monkeypatch.setattr(finders, "find", lambda name: f"/{name}")
+    page = draw_run()
+    vendored = [
+        path for one in (*page.find("script"), *page.find("link")) for path in one.values() if "/vendor/" in path
+    ]
+    assert sorted(path.partition("/vendor/")[2] for path in vendored) == [
+        "uplot/uPlot.iife.min.js",
+        "uplot/uPlot.min.css",
+    ]
+
+
+def test_every_word_that_the_browser_says_is_there() -> None:
+    said = set()
+    for file in (ROOT / "static/dashboard/js/ui/measurements").glob("*.js"):
+        said |= set(re.findall(r"\bsaid\.(\w+)", file.read_text()))
+    assert said == set(measuring.measure_words())

@@ -1,0 +1,194 @@
+"""Measurements on pages and over the API: wishes written down, sentences for what cannot be measured."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from dashboard.core.measurements.histogram import encode_times
+from dashboard.core.measurements.measurement import Block, Environment, Options, Probe, Stop
+from dashboard.core.measurements.schedule import Series
+from dashboard.core.measurements.series_key import series_signature
+from dashboard.core.paths.model import Path, PathKind
+from dashboard.models import Experiment, MeasurementRun
+from dashboard.store import experiments as experiment_store
+from dashboard.store import measurements as measurement_store
+from tests.specs import make_spec
+
+pytestmark = pytest.mark.django_db
+HERE: dict[str, Any] = {"HTTP_HOST": "127.0.0.1", "HTTP_ORIGIN": "http://127.0.0.1"}
+
+
+@pytest.fixture
+def experiment() -> str:
+    return experiment_store.create_experiment(make_spec("host", "bridge"))
+
+
+def series(column: str, kind: PathKind) -> Series:
+    path = Path(kind, f"{kind} of {column}", "machine", column, address="127.0.0.1", port=8080, hops=("lo",))
+    return Series(path.key, path, Probe.TCP_RR)
+
+
+def measured(experiment: str, rounds: int = 12, keys: tuple[str, str] = ("host", "bridge")) -> str:
+    run = measurement_store.create_run(experiment, "nginx on port 80", [Probe.TCP_RR], Options(), 7)
+    both = (series(keys[0], PathKind.LOOPBACK), series(keys[1], PathKind.PUBLISHED_PROXY))
+    modes = dict(zip(keys, ("host", "bridge"), strict=True))
+    measurement_store.begin_run(run, both, (), Environment(kernel="6.18"), modes)
+    for number in range(rounds):
+        for one, us in zip(both, (10.0, 40.0), strict=True):
+            value = us + number % 3
+            block = Block(
+                one.key,
+                number,
+                float(number),
+                0.1,
+                50,
+                center_us=value,
+                p50_us=value,
+                p99_us=value,
+                histogram=encode_times([round(value * 1000)] * 50),
+            )
+            measurement_store.add_block(run, block)
+    measurement_store.finish_run(run, Stop.TIME, "The time of 10 s is up.", 10.0, Environment(kernel="6.18"), {})
+    measurement_store.write_down_headline(run)
+    return run
+
+
+def test_a_measurement_with_a_responder_launches_the_same_arms_again(owner: Client, experiment: str) -> None:
+    answer = owner.post(f"/experiments/{experiment}/measure/", {"probe": "tcp-rr", "seconds": "2"}, **HERE)
+    assert answer.status_code == 302
+    run = MeasurementRun.objects.get()
+    assert answer["Location"] == f"/measurements/{run.pk}/"
+    assert (run.twin, run.state, run.probes) == (True, "waiting", "tcp-rr")
+    assert run.experiment_id != experiment
+    twin = experiment_store.load(str(run.experiment_id))
+    assert twin is not None
+    assert [arm.command for arm in twin.spec.arms] == [("sleep", "86400")] * 2
+
+
+def test_http_is_asked_of_the_containers_that_run(owner: Client, experiment: str) -> None:
+    owner.post(f"/experiments/{experiment}/measure/", {"probe": "http"}, **HERE)
+    run = MeasurementRun.objects.get()
+    assert (run.twin, run.experiment_id) == (False, experiment)
+    assert Experiment.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ({"seconds": "0"}, "A run takes 0.5 to 3600 seconds, not 0."),
+        ({"seconds": "86400"}, "A run takes 0.5 to 3600 seconds, not 86400."),
+        ({"seconds": "soon"}, "The duration must be a number, not “soon”."),
+        ({"seconds": "nan"}, "A run takes 0.5 to 3600 seconds, not nan."),
+        ({"rate": "0"}, "A rate is 1 to 100,000 requests per second, not 0."),
+        ({"payload": "64.5"}, "The payload must be a whole number, not “64.5”."),
+        ({"payload": "9" * 5000}, "The payload must be a whole number, not “9999"),
+        ({"payload": "10000000000"}, "A payload has 1 to 1048576 bytes, not 10000000000."),
+        ({"payload": "-5"}, "A payload has 1 to 1048576 bytes, not -5."),
+        ({"probe": "icmp"}, "There is no probe “icmp”"),
+        ({"probe": ["http", "tcp-rr"]}, "measure them apart"),
+    ],
+)
+def test_what_cannot_be_measured_is_a_sentence_and_leaves_nothing(
+    owner: Client, experiment: str, typed: dict[str, Any], sentence: str
+) -> None:
+    answer = owner.post(f"/experiments/{experiment}/measure/", typed, **HERE)
+    assert answer.status_code == 400
+    assert sentence in answer.content.decode()
+    assert MeasurementRun.objects.count() == 0
+    assert Experiment.objects.count() == 1
+
+
+def test_a_finished_run_shows_its_verdict_and_every_path(owner: Client, experiment: str) -> None:
+    page = owner.get(f"/measurements/{measured(experiment)}/").content.decode()
+    for text in ("host/loopback", "bridge/published-proxy", "slower", "The time of 10 s is up."):
+        assert text in page
+
+
+def test_a_column_with_a_name_of_its_own_keeps_its_mode_in_every_part(owner: Client) -> None:
+    arms = [{"mode": "host", "key": "web"}, {"mode": "bridge", "key": "inside"}]
+    run = measured(experiment_store.create_experiment(make_spec(arms=arms)), keys=("web", "inside"))
+    page = owner.get(f"/measurements/{run}/").content.decode()
+    main = page.partition("<main")[2]
+    assert set(re.findall(r'data-mode="([^"]+)"', main)) == {"host", "bridge"}
+    drawn = json.loads(re.findall(r'id="chart-data"[^>]*>(.*?)</script>', page)[0])
+    assert {one["key"]: one["mode"] for one in drawn["series"]} == {
+        "web/loopback": "host",
+        "inside/published-proxy": "bridge",
+    }
+
+
+def test_before_it_begins_columns_have_the_modes_that_were_asked_for(experiment: str) -> None:
+    run = measurement_store.create_run(experiment, "t", [Probe.HTTP], Options(), 1)
+    assert measurement_store.column_modes(run) == {"host": "host", "bridge": "bridge"}
+
+
+def test_runs_are_listed_and_a_series_is_followed_over_time(owner: Client, experiment: str) -> None:
+    first, second = measured(experiment), measured(experiment)
+    page = owner.get("/measurements/").content.decode()
+    assert f"/measurements/{first}/" in page
+    signature = series_signature(series("bridge", PathKind.PUBLISHED_PROXY), {"bridge": "bridge"}, Options())
+    history = owner.get("/measurements/history/", {"signature": signature})
+    assert history.status_code == 200
+    assert f"/measurements/{second}/" in history.content.decode()
+    assert owner.get("/measurements/history/", {"signature": "nothing"}).status_code == 404
+
+
+@pytest.mark.parametrize("step_s", [0.0, 3600.0, -3600.0])
+def test_progress_is_told_by_the_clock_of_the_run_which_nobody_can_step(
+    owner: Client, experiment: str, monkeypatch: pytest.MonkeyPatch, step_s: float
+) -> None:
+    run = measured(experiment, rounds=3)
+    MeasurementRun.objects.filter(pk=run).update(
+        state=measurement_store.RUNNING, driver=experiment_store.this_process()
+    )
+    really = time.time
+    monkeypatch.setattr(time, "time", lambda: really() + step_s)
+    told = owner.get(f"/api/measurements/{run}").json()["run"]
+    assert (told["elapsed_s"], told["remaining_s"]) == (pytest.approx(2.1), pytest.approx(7.9))
+
+
+def test_cancelling_is_a_wish(owner: Client, experiment: str) -> None:
+    run = measurement_store.create_run(experiment, "t", [Probe.HTTP], Options(), 1)
+    assert owner.post(f"/measurements/{run}/cancel/", **HERE).status_code == 302
+    assert measurement_store.is_cancelled(run)
+
+
+@pytest.mark.parametrize("path", ["", "cancel/"])
+def test_a_run_that_is_not_there_is_404(owner: Client, path: str) -> None:
+    ask = owner.post if path else owner.get
+    assert ask(f"/measurements/nothing/{path}", **HERE).status_code == 404
+
+
+def test_the_api_starts_shows_and_cancels(owner: Client, experiment: str) -> None:
+    body = json.dumps({"experiment": experiment, "probe": ["http"], "seconds": 3})
+    answer = owner.post("/api/measurements", body, content_type="application/json", **HERE)
+    assert answer.status_code == 201, answer.content
+    run = answer.json()["id"]
+    assert owner.get(f"/api/measurements/{run}").json()["run"]["state"] == "waiting"
+    assert owner.post(f"/api/measurements/{run}/cancel", content_type="application/json", **HERE).status_code == 202
+    wrong = json.dumps({"experiment": experiment, "seconds": 0})
+    refused = owner.post("/api/measurements", wrong, content_type="application/json", **HERE)
+    assert refused.status_code == 400
+    assert "not 0." in refused.json()["detail"]
+
+
+def test_the_api_says_what_it_does_not_know(owner: Client) -> None:
+    body = json.dumps({"experiment": "nobody", "probe": ["http"]})
+    answer = owner.post("/api/measurements", body, content_type="application/json", **HERE)
+    assert (answer.status_code, answer.json()["detail"]) == (404, "There is no experiment with this number.")
+
+
+def test_the_distribution_rises_to_one(owner: Client, experiment: str) -> None:
+    found = owner.get(f"/api/measurements/{measured(experiment)}/distribution").json()["series"]
+    assert [one["key"] for one in found] == ["host/loopback", "bridge/published-proxy"]
+    for one in found:
+        shares = [share for _, share in one["points"]]
+        assert shares == sorted(shares)
+        assert shares[-1] == pytest.approx(1.0)
+        assert len(one["points"]) <= 200

@@ -1,0 +1,83 @@
+"""Whether somebody can work: an engine that dies, hangs and comes back; a lab that stands still."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from dashboard.lab import reconciler
+from tests.fakes import FakeEngine
+from tests.polling import eventually
+from tests.web.asgi_client import HOST, Answer, http, person
+from tests.web.own_host import lab_here
+
+pytestmark = pytest.mark.django_db(transaction=True)
+AS_JSON = (("accept", "application/json"),)
+
+
+async def ready() -> bool:
+    return (await http("GET", "/readyz")).status == 200
+
+
+async def missing() -> Answer | None:
+    answer = await http("GET", "/readyz", headers=AS_JSON)
+    return answer if answer.status == 503 else None
+
+
+async def chip() -> str:
+    """What stands in the header of a page."""
+    page = (await http("GET", "/measurements/", who=await person())).text
+    return page.partition("data-engine>")[2].partition("\n")[0]
+
+
+async def test_an_engine_that_dies_later_is_noticed_and_so_is_its_return(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = FakeEngine()
+    async with lab_here(engine, tmp_path, monkeypatch):
+        assert (await http("GET", "/readyz")).text == "ready\n"
+        assert (await http("GET", "/readyz", headers=AS_JSON)).json == {"ready": True, "missing": []}
+        engine.lose("The Docker Engine at unix:///secret/docker.sock is gone.")
+        (one,) = (await eventually(missing)).json["missing"]
+        assert (one["part"], one["reason"]) == ("engine", "The Docker Engine does not answer.")
+        assert abs(datetime.fromisoformat(one["since"]) - datetime.now(UTC)) < timedelta(seconds=30)
+        assert "secret" not in (await http("GET", "/readyz")).text, "it is told to everybody"
+        assert "Engine 26.1.5 does not answer" in await chip()
+        assert (await http("GET", "/healthz")).status == 200
+        assert not [one for one in caplog.records if one.name == "django.request"], "health checks fill no log"
+        engine.come_back()
+        await eventually(ready)
+        assert "does not answer" not in await chip()
+
+
+async def test_an_engine_that_hangs_is_noticed_by_asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconciler, "ASK_S", 0.02)
+    engine = FakeEngine()
+    async with lab_here(engine, tmp_path, monkeypatch):
+        assert await ready()
+        engine.away = "The Docker Engine did not answer within 5 s: it hangs."
+        assert [one["part"] for one in (await eventually(missing)).json["missing"]] == ["engine"]
+        engine.away = ""
+        await eventually(ready)
+
+
+async def test_a_lab_of_which_a_part_has_ended_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with lab_here(FakeEngine(), tmp_path, monkeypatch) as bench:
+        task = next(one for one in bench.lab._loops if one.get_name() == "lab-passes")
+        task.cancel()
+        await asyncio.wait([task])
+        answer = await http("GET", "/readyz")
+        assert (answer.status, answer.text) == (503, "missing: lab\nA part of the lab has ended: lab-passes.\n")
+        assert "The lab is away" in await chip()
+
+
+def test_alive_asks_no_database() -> None:
+    with CaptureQueriesContext(connection) as queries:
+        assert Client(HTTP_HOST=HOST).get("/healthz").content == b"ok\n"
+    assert len(queries) == 0

@@ -1,0 +1,244 @@
+"""Reports over HTTP: what can be done, what is refused, and what a link to one may do."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import pytest
+from channels.db import database_sync_to_async
+
+from dashboard.core.operations.json_schemas import schema_of
+from dashboard.core.reports.parse import MOST_BYTES
+from dashboard.export.formats import Format
+from dashboard.models import Report, Share
+from dashboard.store.reports import saved as saved_reports
+from dashboard.store.reports import shares as report_shares
+from tests.json_schema import violations
+from tests.reports import make_content, make_file, make_run
+from tests.store.reports.test_snapshot import launched, measured
+from tests.web.asgi_client import NOBODY, Person, flood, http, post_json
+
+pytestmark = pytest.mark.django_db(transaction=True)
+FILE = make_file(make_content(4, [make_run(rounds=12)]))
+JSON = (("content-type", "application/json"),)
+
+
+@pytest.fixture
+async def report() -> str:
+    made: str = await database_sync_to_async(saved_reports.import_file)(FILE)
+    return made
+
+
+async def get(me: Person, path: str) -> Any:
+    answer = await http("GET", f"/api/reports{path}", who=me)
+    assert answer.status == 200, answer.text
+    return answer.json
+
+
+async def test_what_is_exported_is_imported_as_the_same_bytes(me: Person, report: str) -> None:
+    exported = await http("GET", f"/api/reports/{report}", who=me)
+    assert exported.body == FILE
+    assert exported["content-type"] == "application/json"
+    await database_sync_to_async(Report.objects.all().delete)()
+    made = await http("POST", "/api/reports/import", who=me, headers=JSON, body=exported.body, token=True)
+    assert made.status == 201
+    assert made.json["imported_from"] == "inst234567"
+    assert (await http("GET", f"/api/reports/{made.json['id']}", who=me)).body == FILE
+
+
+async def test_a_report_and_its_file_fit_the_published_schema(me: Person) -> None:
+    schema = (await http("GET", "/api/schemas/report/1", who=me)).json
+    assert schema == json.loads(json.dumps(schema_of("report/1")))
+    assert violations(json.loads(FILE), schema) == []
+    assert violations({**json.loads(FILE), "hash": 7}, schema)
+
+
+async def test_an_experiment_and_a_measurement_are_saved(me: Person) -> None:
+    experiment = await database_sync_to_async(launched)()
+    run = await database_sync_to_async(measured)(experiment)
+    said = {"title": "Both", "notes": "why", "tags": ["Lab"]}
+    for wanted, runs in (
+        ({"experiment": experiment}, 1),
+        ({"experiment": experiment, "runs": []}, 0),
+        ({"measurement": run}, 1),
+    ):
+        made = await post_json("/api/reports", me, {**wanted, **said})
+        assert made.status == 201, made.text
+        content = (await get(me, f"/{made.json['id']}"))["content"]
+        assert len(content["measurements"]) == runs
+        assert (content["title"], content["notes"], content["tags"], content["author"]) == (
+            "Both",
+            "why",
+            ["lab"],
+            "owner",
+        )
+    assert (await get(me, "?mine=true"))["total"] == 3
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"experiment": "nothing"}, {"measurement": "nothing"}, {"experiment": "a", "measurement": "b"}]
+)
+async def test_what_cannot_be_saved_is_a_sentence(me: Person, body: dict[str, str]) -> None:
+    answer = await post_json("/api/reports", me, body)
+    assert answer.status == 400
+    assert answer.json["detail"].endswith(".")
+
+
+async def test_reports_are_found(me: Person, report: str) -> None:
+    for query, total in (
+        ("", 1),
+        ("?query=bridge%20ada", 1),
+        ("?query=paris", 0),
+        ("?tag=lab&tag=november", 1),
+        ("?tag=x", 0),
+    ):
+        assert (await get(me, query))["total"] == total, query
+    assert (await get(me, "?origin=measurement"))["total"] == (await get(me, "?mine=true"))["total"] == 0
+    assert (await get(me, ""))["reports"][0]["id"] == report
+    assert (await http("GET", "/api/reports?page=0", who=me)).status == 422
+    assert (await http("GET", "/api/reports?origin=x", who=me)).status == 422
+
+
+@pytest.mark.parametrize("form", list(Format))
+async def test_each_format_comes_as_a_file_that_can_do_nothing(me: Person, report: str, form: Format) -> None:
+    answer = await http("GET", f"/api/reports/{report}/export/{form}", who=me)
+    assert answer.status == 200
+    assert answer["content-disposition"] == f'attachment; filename="report-{report}.{form}"'
+    assert answer["content-security-policy"].startswith("sandbox")
+    assert len(answer.body) > 100
+
+
+async def test_a_format_that_is_none_is_named_with_those_that_are(me: Person, report: str) -> None:
+    answer = await http("GET", f"/api/reports/{report}/export/docx", who=me)
+    assert answer.status == 404
+    assert "html, pdf, json, csv, md" in answer.json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "words"),
+    [
+        (b"{}", 400, "not a report"),
+        (b"[" * 1_000_000, 400, "nested deeper"),
+        (FILE.replace(b"Ada", b"Eve"), 400, "hash does not fit"),
+        (b" " * (MOST_BYTES + 1), 413, "at most"),
+    ],
+)
+async def test_what_is_no_report_is_refused_and_nothing_is_kept(
+    me: Person, data: bytes, status: int, words: str
+) -> None:
+    answer = await http("POST", "/api/reports/import", who=me, headers=JSON, body=data, token=True)
+    assert answer.status == status
+    assert words in answer.json["detail"]
+    assert not await database_sync_to_async(Report.objects.exists)()
+
+
+async def test_an_upload_without_end_is_cut_off() -> None:
+    assert (await flood("/api/reports/import", 1 << 30)).status == 413
+    assert (await flood("/reports/import/", 1 << 30)).status == 413
+
+
+async def test_remarks_stand_beside(me: Person, report: str) -> None:
+    assert (await post_json(f"/api/reports/{report}/remarks", me, {"text": "Seen."})).status == 201
+    assert (await post_json(f"/api/reports/{report}/remarks", me, {"text": " "})).status == 400
+    said = await get(me, f"/{report}/about")
+    assert [(one["author"], one["text"]) for one in said["remarks"]] == [("owner", "Seen.")]
+    assert said["report"]["title"] == "Host or bridge"
+
+
+async def test_a_report_is_put_away_deleted_and_brought_back(me: Person, report: str) -> None:
+    for action, shown, archived in (("archive", 0, 1), ("unarchive", 1, 0), ("delete", 0, 0), ("undelete", 1, 0)):
+        answer = await post_json(f"/api/reports/{report}/{action}", me, {})
+        assert (answer.status, answer.json) == (200, {"done": action})
+        assert ((await get(me, ""))["total"], (await get(me, "?archived=true"))["total"]) == (shown, archived), action
+    assert (await post_json(f"/api/reports/{report}/undelete", me, {})).status == 404
+    assert (await post_json(f"/api/reports/{report}/shred", me, {})).status == 400
+
+
+NOT_THERE = ("", "/about", "/export/json", "/removed", "/shares")
+
+
+@pytest.mark.parametrize("path", NOT_THERE)
+async def test_a_report_that_is_not_there_is_404_in_every_address(me: Person, path: str) -> None:
+    answer = await http("GET", f"/api/reports/nothing{path}", who=me)
+    assert (answer.status, answer.json["detail"]) == (404, "There is no report with this number.")
+
+
+async def test_no_write_reaches_a_report_that_is_not_there(me: Person) -> None:
+    for path, body in (
+        ("remarks", {"text": "x"}),
+        ("shares", {}),
+        ("shares/1/revoke", {}),
+        ("archive", {}),
+        ("delete", {}),
+    ):
+        assert (await post_json(f"/api/reports/nothing/{path}", me, body)).status == 404, path
+
+
+def rows_of_shares() -> str:
+    return repr(list(Share.objects.values()))
+
+
+async def test_a_link_shows_the_report_to_nobody_in_particular_and_does_no_more(
+    me: Person, report: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    made = await post_json(f"/api/reports/{report}/shares", me, {"days": 1})
+    assert (made.status, made.json["scrubbed"]) == (201, True)
+    path = made.json["url"].removeprefix("http://127.0.0.1:8000")
+    token = path.strip("/").removeprefix("r/")
+    shown = await http("GET", path)
+    assert shown.status == 200
+    assert shown["referrer-policy"] == "no-referrer"
+    assert shown["content-security-policy"].startswith("sandbox")
+    assert shown["set-cookie"] == ""
+    assert b"lab-1" not in shown.body
+    kept = await database_sync_to_async(rows_of_shares)()
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        assert (await http(method, path)).status in {403, 405}
+    for other in (report, f"{report}/delete", f"{report}/shares", "", "import"):
+        assert (await http("GET", f"/api/reports/{other}?token={token}")).status == 401
+        assert (
+            await http("POST", f"/api/reports/{other}", headers=(*JSON, ("authorization", f"Bearer {token}")))
+        ).status == 401
+    (link,) = (await get(me, f"/{report}/shares"))["shares"]
+    assert link["views"] == 1
+    assert (await post_json(f"/api/reports/{report}/shares/{link['id']}/revoke", me, {})).status == 200
+    gone, never = await http("GET", path), await http("GET", f"/r/{'x' * 22}/")
+    assert gone.status == never.status == 404
+    assert gone.body == never.body
+    assert gone["referrer-policy"] == "no-referrer"
+    listed = json.dumps(await get(me, f"/{report}/shares"))
+    assert not [place for place in (caplog.text, kept, listed) if token in place]
+
+
+async def test_a_link_can_show_everything_and_never_end(me: Person, report: str) -> None:
+    made = await post_json(f"/api/reports/{report}/shares", me, {"days": None, "scrub": False})
+    assert (made.json["expires_at"], made.json["scrubbed"]) == (None, False)
+    token = made.json["url"].rstrip("/").rpartition("/")[2]
+    document = await database_sync_to_async(report_shares.open_share)(token)
+    assert document is not None
+    assert b"lab-1" in document
+    assert (await post_json(f"/api/reports/{report}/shares", me, {"days": 0})).status == 422
+
+
+async def test_what_a_link_leaves_out_is_listed(me: Person, report: str) -> None:
+    removed = (await get(me, f"/{report}/removed"))["removed"]
+    assert {"host name", "address", "container id"} <= {one["kind"] for one in removed}
+    assert {"kind", "before", "after", "count"} == set(removed[0])
+
+
+async def test_the_same_experiment_over_time(me: Person, report: str) -> None:
+    later = make_file(make_content(4, [make_run(rounds=2)], saved_at=1_900_000_000.0))
+    second = await database_sync_to_async(saved_reports.import_file)(later)
+    signature = (await get(me, f"/{report}/about"))["report"]["signature"]
+    found = await get(me, f"/trends/{signature}")
+    assert [one["id"] for one in found["reports"]] == [report, second]
+    assert found["reports"][0]["series"][0]["series"][0]["p50_us"] > 0
+    assert (await http("GET", "/api/reports/trends/nothing", who=me)).status == 404
+
+
+async def test_without_a_session_there_is_nothing(report: str) -> None:
+    for path in ("", f"/{report}", f"/{report}/export/html", f"/{report}/shares", "/trends/x"):
+        assert (await http("GET", f"/api/reports{path}", who=NOBODY)).status == 401

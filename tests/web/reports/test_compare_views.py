@@ -1,0 +1,120 @@
+"""Pages on several reports: complete without a script, with caveats that cannot be missed, and safe."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from dashboard.core.reports.model import ClaimVerdict, ReportContent, canonical, frame, signature_of
+from dashboard.store.reports import saved as saved_reports
+from tests.reports import AT, make_content, make_run
+from tests.web.markup import forbidden_in
+
+pytestmark = pytest.mark.django_db
+HERE: dict[str, Any] = {"HTTP_HOST": "127.0.0.1"}
+BEFORE = make_content(4, runs=[make_run()], title="before")
+HOSTILE = "<img src=x onerror=alert(1)>\"'&{{ 7 }}</script>"
+
+
+def save(content: ReportContent) -> str:
+    return saved_reports.import_file(frame(canonical(content)))
+
+
+def after(**environment: Any) -> ReportContent:
+    run = make_run(centers=(20.0, 24.0, 60.0))
+    changed = replace(BEFORE.environment, **environment)
+    run = replace(run, measurement=replace(run.measurement, environment=changed))
+    claims = tuple(replace(one, verdict=ClaimVerdict.DIFFERS) for one in BEFORE.claims)
+    return replace(BEFORE, title="after", saved_at=AT + 90_000, measurements=(run,), environment=changed, claims=claims)
+
+
+def text_of(page: str) -> str:
+    return " ".join(re.sub(r"<[^>]*>", " ", page).split())
+
+
+def get(owner: Client, path: str, status: int = 200) -> str:
+    answer = owner.get(path, **HERE)
+    assert answer.status_code == status, path
+    page = str(answer.content.decode())
+    assert forbidden_in(page) == []
+    return page
+
+
+def compare_url(*identities: str, baseline: str = "") -> str:
+    pairs = [f"report={one}" for one in identities] + ([f"baseline={baseline}"] if baseline else [])
+    return f"/reports/compare/?{'&'.join(pairs)}"
+
+
+def test_the_older_report_is_the_baseline_whatever_the_order_of_the_ticks(owner: Client) -> None:
+    old, new = save(BEFORE), save(after())
+    page = get(owner, compare_url(new, old, new))
+    text = text_of(page)
+    assert "of 3 differences in time 3 are slower and 0 faster" in text
+    assert "1 claim flipped" in text
+    assert "0 facts changed" in text
+    assert text.index("A before") < text.index("B after")
+    assert "did not take turns" in text
+    assert len(re.findall(r'<svg class="strip"', page)) == 3
+    other = text_of(get(owner, compare_url(old, new, baseline=new)))
+    assert "0 are slower and 3 faster" in other
+    assert other.index("A after") < other.index("B before")
+
+
+def test_another_processor_is_said_beside_every_verdict(owner: Client) -> None:
+    page = get(owner, compare_url(save(BEFORE), save(after(cpu_model="Xeon"))))
+    caveats = [text for text in re.findall(r'<small class="remark">(.*?)</small>', page) if "processors differ" in text]
+    assert len(caveats) == page.count('class="word" data-verdict="slower"><span aria-hidden="true">▲') == 3
+    assert 'data-fact="cpu_model" class="differs"' in page
+    assert text_of(page).count("processor") >= 6
+
+
+@pytest.mark.parametrize("count", [0, 1, 9])
+def test_too_few_or_too_many_are_refused_with_what_to_do(owner: Client, count: int) -> None:
+    identities = [save(replace(BEFORE, title=str(number))) for number in range(count)]
+    page = text_of(get(owner, compare_url(*identities), 400))
+    assert f"{count} reports are ticked: tick two to 8." in page
+
+
+def test_a_report_that_is_not_there_is_404(owner: Client) -> None:
+    assert "One of these reports is not here" in text_of(get(owner, compare_url(save(BEFORE), "nobody"), 404))
+    get(owner, "/reports/trends/0123456789abcdef/", 404)
+
+
+def test_what_a_report_says_is_text(owner: Client) -> None:
+    environment = replace(BEFORE.environment, kernel=HOSTILE, cpu_model=HOSTILE)
+    claims = tuple(replace(one, id=HOSTILE, statement=HOSTILE) for one in BEFORE.claims)
+    hostile = replace(BEFORE, title=HOSTILE, environment=environment, claims=claims, saved_at=AT + 9)
+    old, new = save(BEFORE), save(hostile)
+    for path in (compare_url(old, new), f"/reports/trends/{signature(BEFORE)}/"):
+        page = get(owner, path)
+        assert "<img" not in page
+        assert "&lt;img src=x" in page
+
+
+def signature(content: ReportContent) -> str:
+    assert content.experiment is not None
+    return signature_of(content.experiment.spec)
+
+
+def test_a_trend_has_points_marks_and_a_table(owner: Client) -> None:
+    save(BEFORE)
+    save(replace(after(), title="between", saved_at=AT + 40_000))
+    save(after(kernel="7.0"))
+    page = get(owner, f"/reports/trends/{signature(BEFORE)}/")
+    text = text_of(page)
+    assert "3 reports" in text
+    assert page.count("<polyline") == 3
+    assert page.count('class="moment" x1') == 1
+    assert "kernel: 6.18.44 → 7.0" in text
+    assert "the claim dns: holds → differs" in text
+    assert re.search(r"host/loopback tcp-rr.*16\.\d \[", text)
+    assert "Compare the last two" in text
+
+
+def test_both_are_closed_to_strangers() -> None:
+    for path in ("/reports/compare/", "/reports/trends/0123456789abcdef/"):
+        assert Client().get(path, **HERE).status_code in {302, 401, 403}

@@ -1,0 +1,343 @@
+"""A terminal on the web: who may open it, what goes through, and when it is closed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from channels.db import database_sync_to_async
+
+from dashboard.core.terminal.frames import read_output
+from dashboard.core.terminal.limits import TYPED_BYTES, WINDOW_BYTES
+from dashboard.core.training.session import HostsFor
+from dashboard.lab.terminal import terminals as lab_terminals
+from dashboard.lab.terminal.shell import Terminal
+from dashboard.lab.terminal.terminals import Terminals
+from dashboard.models import Seat, TrainingSession
+from dashboard.store.training import terminal_recordings
+from dashboard.web.service import service
+from dashboard.web.terminal import consumers as terminal_consumers
+from tests.benches import Told, close_context, make_context
+from tests.fakes import FakeEngine
+from tests.screens import READY, READY_THEN_SLEEP, local_shell
+from tests.web.asgi_client import NOBODY, ORIGIN, Person, Socket, is_strict, person, websocket
+from tests.web.http.test_guards import FOREIGN_ORIGINS
+from tests.web.markup import forbidden_in
+from tests.web.training.test_views import get, join, new, post, sign_in_as, stranger
+
+pytestmark = pytest.mark.django_db(transaction=True)
+OWN = (("origin", ORIGIN),)
+
+
+class Hosts:
+    """Nobody's hosts: the shells of these tests are this machine's."""
+
+    def __init__(self) -> None:
+        self.touched: list[str] = []
+
+    def touch(self, group: str) -> None:
+        self.touched.append(group)
+
+
+class LocalTerminals(Terminals):
+    """Terminals whose shells are this machine's."""
+
+    async def _start(self, found: Terminal) -> None:
+        found.begin(await asyncio.to_thread(local_shell, *found.size))
+
+
+@dataclass
+class Class:
+    """A session with terminals, its people, and what is behind."""
+
+    row: TrainingSession
+    owner: Person
+    ada: Person
+    bob: Person
+    ada_id: str
+    terminals: Terminals
+    hosts: Hosts
+
+    @property
+    def path(self) -> str:
+        return f"/ws/sessions/{self.row.id}/terminal/"
+
+
+def _seat_id(name: str) -> str:
+    return str(Seat.objects.get(name=name).pk)
+
+
+@pytest.fixture
+async def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Class]:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+    monkeypatch.setattr(lab_terminals, "SWEEP_S", 0.05)
+    monkeypatch.setattr(terminal_consumers, "WAIT_S", 0.2)
+    monkeypatch.setattr(terminal_consumers, "CHECK_S", 0.1)
+    engine, hosts = FakeEngine(), Hosts()
+    context = make_context(engine, await engine.info(), tmp_path, Told(), "")
+    made = LocalTerminals(context, hosts)  # type: ignore[arg-type]
+    monkeypatch.setattr(service, "_terminals", made)
+    row = await new(hosts=HostsFor.PERSON, terminal=True, record_terminal=True)
+    ada, bob = (await join(row.code, "Ada"))[1], (await join(row.code, "Bob"))[1]
+    identity = await database_sync_to_async(_seat_id)("Ada")
+    yield Class(row, await person(), ada, bob, identity, made, hosts)
+    await made.close()
+    await close_context(context)
+
+
+class Window:
+    """What one window has got."""
+
+    def __init__(self, socket: Socket) -> None:
+        self.socket = socket
+        self.text = b""
+        self.at = 0
+        self.said: list[dict[str, Any]] = []
+
+    async def step(self) -> None:
+        found = await self.socket.next()
+        assert found["type"] == "websocket.send", found
+        if found.get("bytes") is not None:
+            self.at, data = read_output(found["bytes"])
+            self.at += len(data)
+            self.text += data
+        else:
+            self.said.append(json.loads(found["text"]))
+
+    async def sees(self, text: str) -> None:
+        while text.encode() not in self.text:
+            await self.step()
+
+    async def hears(self, kind: str) -> dict[str, Any]:
+        while not (found := [one for one in self.said if one["type"] == kind]):
+            await self.step()
+        self.said.remove(found[0])
+        return found[0]
+
+    def type(self, text: str | bytes) -> None:
+        data = text.encode() if isinstance(text, str) else text
+        self.socket.incoming.put_nowait({"type": "websocket.receive", "bytes": data})
+
+    def say(self, **message: object) -> None:
+        self.socket.incoming.put_nowait({"type": "websocket.receive", "text": json.dumps(message)})
+
+
+async def refused(path: str, who: Person) -> tuple[str, int]:
+    """What somebody is told who gets no terminal, and the code."""
+    async with websocket(path, who=who, headers=OWN) as socket:
+        assert socket.is_open
+        message = await socket.message()
+        assert (message["type"], message["again"]) == ("ended", False)
+        return message["reason"], await socket.closed()
+
+
+async def test_only_the_seat_itself_opens_its_terminal(room: Class) -> None:
+    pupil = (await join((await new("rival", hosts=HostsFor.PERSON, terminal=True)).code, "Pupil"))[1]
+    for who in (NOBODY, await stranger(), pupil):
+        async with websocket(room.path, who=who, headers=OWN) as socket:
+            assert not socket.is_open
+    for who in (room.owner, await sign_in_as("rival")):  # an instructor has no seat; not even in the own class
+        assert await refused(room.path, who) == (terminal_consumers.NO_SEAT, 4404)
+    for origin in FOREIGN_ORIGINS:
+        headers = (("origin", origin),) if origin else ()
+        async with websocket(room.path, who=room.ada, headers=headers) as socket:
+            assert not socket.is_open, origin
+    assert room.terminals.running == 0
+    async with websocket(room.path, who=room.ada, headers=OWN) as socket:
+        hello = await Window(socket).hears("hello")
+        assert (hello["start"], hello["recorded"]) == (0, True)
+        assert room.terminals.running == 1
+
+
+async def test_without_a_terminal_in_the_session_or_a_way_in_there_is_none(room: Class) -> None:
+    change = database_sync_to_async(TrainingSession.objects.filter(pk=room.row.id).update)
+    for fields, words in (
+        ({"terminal": False}, "no terminals"),
+        ({"terminal": True, "hosts": "none"}, "no terminals"),
+        ({"hosts": "person", "expires_at": 1.0}, "is over"),
+        ({"expires_at": 4e9, "closed_at": 1.0}, "is over"),
+    ):
+        await change(**fields)
+        reason, code = await refused(room.path, room.ada)
+        assert (words in reason, code) == (True, 4404), fields
+    await change(closed_at=0.0, doors_shut=True)
+    _, late = await join(room.row.code, "Late")
+    assert "not let you in" in (await refused(room.path, late))[0]
+    assert room.terminals.running == 0
+
+
+async def test_keys_letters_sizes_and_coming_back(room: Class) -> None:
+    async with websocket(f"{room.path}?cols=90&rows=33&step=launch", who=room.ada, headers=OWN) as socket:
+        window = Window(socket)
+        hello = await window.hears("hello")
+        assert (hello["cols"], hello["rows"]) == (90, 33)
+        for byte in "echo grün-$((1+1)) 漢\r".encode():
+            window.type(bytes([byte]))
+        await window.sees("grün-2 漢\r\n")
+        window.say(type="resize", cols=70, rows=20)
+        assert (await window.hears("size"))["cols"] == 70
+        window.type("stty size\r")
+        await window.sees("20 70\r\n")
+        window.type(f"{READY_THEN_SLEEP}\r")
+        await window.sees(READY)
+        for _ in range(6):  # more than a terminal's device holds, and nobody reads it
+            window.type(b"x\r" * (TYPED_BYTES // 2))
+        window.type("\x03")
+        await window.sees("^C")
+        window.type("echo after-$((2+2))\r")
+        await window.sees("after-4\r\n")
+        assert room.hosts.touched[-1] == f"{room.row.id}-1"
+        async with websocket(room.path, who=room.ada, headers=OWN) as second:
+            other = Window(second)
+            assert (await other.hears("hello"))["live"] > 0
+            await other.sees("after-4\r\n")
+        known, run = window.at, hello["run"]
+    async with websocket(f"{room.path}?run={run}&from={known}", who=room.ada, headers=OWN) as socket:
+        window = Window(socket)
+        assert (await window.hears("hello"))["start"] == known
+        window.type("exit 4\r")
+        assert (await window.hears("ended"))["reason"] == "It has ended with status 4."
+        assert b"after-4" not in window.text
+        window.say(type="start")
+        assert (await window.hears("hello"))["run"] != run
+    # Somebody else's keys go into a shell of their own.
+    async with websocket(room.path, who=room.bob, headers=OWN) as socket:
+        window = Window(socket)
+        window.type("echo $$\r")
+        await window.sees("echo $$\r\n")
+        assert b"after" not in window.text
+
+
+async def test_nothing_is_sent_to_a_window_that_draws_nothing(room: Class) -> None:
+    async with websocket(room.path, who=room.ada, headers=OWN) as socket:
+        window = Window(socket)
+        await window.hears("hello")
+        window.type("yes netmodes\r")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                while True:
+                    await window.step()
+        assert window.at <= WINDOW_BYTES + 2 * 16384
+        before = window.at
+        window.say(type="seen", at=window.at)
+        await window.step()
+        assert window.at > before
+        window.type("\x03")
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        ({"bytes": b"x" * (TYPED_BYTES + 1)}, 4400),
+        ({"text": "ls\r"}, 4400),
+        ({"text": '{"type":"run","line":"ls"}'}, 4400),
+        ({"bytes": b""}, 4400),
+    ],
+)
+async def test_what_no_page_sends_ends_the_connection(room: Class, sent: dict[str, Any], code: int) -> None:
+    async with websocket(room.path, who=room.ada, headers=OWN) as socket:
+        await Window(socket).hears("hello")
+        socket.incoming.put_nowait({"type": "websocket.receive", **sent})
+        assert await socket.closed() == code
+
+
+async def test_who_sends_more_than_a_shell_takes_is_sent_away(room: Class) -> None:
+    async with websocket(room.path, who=room.ada, headers=OWN) as socket:
+        window = Window(socket)
+        await window.hears("hello")
+        window.type("sleep 1006\r")
+        await window.sees("sleep 1006\r\n")
+        for _ in range(40):
+            window.type(b"x\r" * (TYPED_BYTES // 2))
+        assert await socket.closed() == 4429
+    async with websocket(room.path, who=room.bob, headers=OWN) as socket:
+        await Window(socket).hears("hello")
+        for number in range(1500):
+            socket.incoming.put_nowait(
+                {"type": "websocket.receive", "text": json.dumps({"type": "seen", "at": number})}
+            )
+        assert await socket.closed() == 4429
+
+
+async def test_it_is_closed_with_the_seat_the_device_and_the_session(room: Class) -> None:
+    home = f"/sessions/{room.row.id}/"
+    # Another device takes the seat along, and the shell with it.
+    made = await post(f"{home}device/", room.ada)
+    link = made.text.partition("/seat/")[2][:22]
+    async with websocket(room.path, who=room.ada, headers=OWN) as socket:
+        window = Window(socket)
+        run = (await window.hears("hello"))["run"]
+        window.type("echo mine-$((3+3))\r")
+        await window.sees("mine-6\r\n")
+        laptop = await stranger()
+        moved = await post(f"/seat/{link}/", laptop)
+        assert await socket.closed() == 4404
+    held = next(value for key, value in moved.headers if key == "set-cookie" and value.startswith("sessionid="))
+    there = Person({**laptop.cookies, "sessionid": held.partition("=")[2].partition(";")[0]})
+    async with websocket(room.path, who=room.ada, headers=OWN) as socket:
+        assert not socket.is_open
+    async with websocket(room.path, who=there, headers=OWN) as socket:
+        window = Window(socket)
+        assert (await window.hears("hello"))["run"] == run
+        await window.sees("mine-6\r\n")
+        # A token that was changed elsewhere is found by the next look.
+        await database_sync_to_async(Seat.objects.filter(pk=room.ada_id).update)(token_digest="0" * 64)
+        assert (await window.hears("ended"))["reason"] == terminal_consumers.NO_SEAT
+        assert await socket.closed() == 4404
+    async with websocket(room.path, who=room.bob, headers=OWN) as socket:
+        window = Window(socket)
+        await window.hears("hello")
+        await post(f"{home}console/steer/close/", room.owner)
+        assert "is over" in (await window.hears("ended"))["reason"]
+        assert await socket.closed() == 4404
+
+
+async def test_a_seat_that_is_given_back_or_taken_away_closes_it(room: Class) -> None:
+    home = f"/sessions/{room.row.id}/"
+    async with websocket(room.path, who=room.ada, headers=OWN) as socket:
+        await Window(socket).hears("hello")
+        await post(f"{home}leave/", room.ada)
+        assert await socket.closed() in {4403, 4404}
+    async with websocket(room.path, who=room.bob, headers=OWN) as socket:
+        await Window(socket).hears("hello")
+        bob = await database_sync_to_async(_seat_id)("Bob")
+        await post(f"{home}console/seats/{bob}/remove/", room.owner)
+        assert await socket.closed() == 4404
+
+
+async def test_everybody_is_told_and_the_instructor_alone_reads(room: Class) -> None:
+    home = f"/sessions/{room.row.id}/"
+    lobby = (await get(home, room.ada)).text
+    assert "What it shows is recorded" in lobby
+    step = await get(f"{home}steps/prepare/", room.ada)
+    assert f'data-terminal="{room.path}"' in step.text
+    assert "It is recorded:" in step.text
+    assert "classroom boundary, not a security boundary" in step.text
+    assert f'data-terminal="{room.path}"' in (await get(f"{home}lab/", room.ada)).text
+    assert is_strict(step)
+    assert forbidden_in(step.text) == []
+    keep = database_sync_to_async(terminal_recordings.keep)
+    await keep(room.ada_id, "launch", 10.0, b"$ docker ps <b>\r\n\x1b[31mred\x1b[0m \x1b]0;x\x07\r\n")
+    await keep(room.ada_id, "", 5.0, b"early\r\n")
+    page = f"{home}console/seats/{room.ada_id}/terminal/"
+    read = await get(f"{page}?step=launch", room.owner)
+    assert "$ docker ps &lt;b&gt;\nred\n" in read.text
+    assert is_strict(read)
+    assert forbidden_in(read.text) == []
+    assert "early" in (await get(page, room.owner)).text
+    assert f'href="{page}"' in (await get(f"{home}console/seats/{room.ada_id}/", room.owner)).text
+    assert (await get(f"{page}?step=gone", room.owner)).status == 404
+    assert (await get(f"{home}console/seats/nobody/terminal/", room.owner)).status == 404
+    for who in (room.ada, room.bob, await sign_in_as("rival"), NOBODY):
+        assert (await get(page, who)).status in {401, 403, 404}
+    await database_sync_to_async(TrainingSession.objects.filter(pk=room.row.id).update)(record_terminal=False)
+    assert "It is not recorded" in (await get(home, room.ada)).text
+    assert "It is recorded:" not in (await get(f"{home}steps/prepare/", room.ada)).text
+    await database_sync_to_async(TrainingSession.objects.filter(pk=room.row.id).update)(terminal=False)
+    assert "data-terminal" not in (await get(f"{home}steps/prepare/", room.ada)).text

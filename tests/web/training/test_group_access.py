@@ -1,0 +1,343 @@
+"""Whose is what: every address there is, http and websocket, for everybody who may ask. One that is not in the table
+fails here: say first who may come in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from channels.db import database_sync_to_async
+from django.urls import get_resolver
+
+from dashboard.core.measurements.measurement import Options, Probe
+from dashboard.core.training.session import HostsFor
+from dashboard.models import Experiment, HostRow, TrainingSession
+from dashboard.routing import websocket_urlpatterns
+from dashboard.store import experiments as experiment_store
+from dashboard.store.training import group_runs
+from dashboard.store.training import hosts as group_host_store
+from dashboard.store.training import sessions as training_sessions
+from tests.specs import make_spec
+from tests.web.asgi_client import NOBODY, ORIGIN, Person, http, person, websocket
+from tests.web.http.test_security_walk import FILLED, _patterns, everything
+from tests.web.training.test_views import FORM, _seat_id, join, new, sign_in_as, stranger
+
+pytestmark = pytest.mark.django_db(transaction=True)
+OWN = (("origin", ORIGIN),)
+REFUSED = {401, 403, 404, 405}
+
+#: ``ada`` and ``bea`` share a host, ``bob`` has another in the same class, ``pupil`` sits in another class.
+#: ``owner`` is the instructor of the class, ``rival`` of the other.
+SEATED = {"ada", "bea", "bob"}
+EVERYBODY = {"stranger", "ada", "bea", "bob", "pupil", "owner", "rival"}
+MAY = {
+    "anybody": EVERYBODY,
+    "whoever is signed in": {"owner", "rival"},
+    "the class": SEATED | {"owner"},
+    "seats of the class": SEATED,
+    "the group": {"ada", "bea"},
+    "the instructor": {"owner"},
+    # At the server's own addresses: of the server's own engine for whoever is signed in, of a group for its instructor.
+    "whose it is": {"owner"},
+}
+
+EXPERIMENT = "/experiments/<identity>/"
+LAB = "/sessions/<identity>/lab/"
+CONSOLE = "/sessions/<identity>/console/"
+API = "/api/"
+DEEDS = ("try", "trace", "inspect", "track", "measure", "save", "again", "restart", "stop", "remove")
+
+TABLE: dict[str, tuple[str, ...]] = {
+    "anybody": (
+        "/sign-in/",
+        "/join/",
+        "/seat/<token>/",
+        "/r/<token>/",
+        "/results/<token>/",
+        "/healthz",
+        "/readyz",
+    ),
+    "whoever is signed in": (
+        "/",
+        "/experiments/",
+        "/measurements/",
+        "/measurements/history/",
+        "/claims/",
+        "/claims/run/",
+        "/misconceptions/",
+        "/misconceptions/<name>/",
+        "/misconceptions/<name>/run/",
+        "/doctor/",
+        "/favicon.ico",
+        "/metrics",
+        "/reports/",
+        "/reports/import/",
+        "/reports/example/",
+        "/reports/example/track/",
+        "/reports/compare/",
+        "/reports/trends/<signature>/",
+        "/reports/<identity>/",
+        "/reports/<identity>/export.<ending>",
+        "/reports/<identity>/track/",
+        "/reports/<identity>/annotate/",
+        "/reports/<identity>/archive/",
+        "/reports/<identity>/delete/",
+        "/reports/<identity>/undelete/",
+        "/reports/<identity>/repeat/",
+        "/reports/<identity>/share/",
+        "/reports/<identity>/shares/<number>/revoke/",
+        "/workshop/",
+        "/workshop/<workshop>/",
+        "/workshop/<workshop>/start/",
+        "/workshop/<workshop>/again/",
+        "/workshop/<workshop>/result/",
+        "/workshop/<workshop>/<step>/",
+        "/workshop/<workshop>/<step>/predict/",
+        "/workshop/<workshop>/<step>/run/",
+        "/workshop/<workshop>/<step>/check/",
+        "/workshop/<workshop>/<step>/hint/",
+        "/sessions/",
+        "/sessions/new/",
+        API,
+        f"{API}docs",
+        f"{API}openapi.json",
+        f"{API}doctor",
+        f"{API}sessions",
+        f"{API}schemas/<name>/<version>",
+        f"{API}experiments",
+        f"{API}measurements",
+        f"{API}claims",
+        f"{API}claims/runs",
+        f"{API}misconceptions",
+        f"{API}misconceptions/<name>",
+        f"{API}reports",
+        f"{API}reports/import",
+        f"{API}reports/trends/<signature>",
+        f"{API}reports/<identity>",
+        f"{API}reports/<identity>/about",
+        f"{API}reports/<identity>/export/<ending>",
+        f"{API}reports/<identity>/removed",
+        f"{API}reports/<identity>/remarks",
+        f"{API}reports/<identity>/shares",
+        f"{API}reports/<identity>/shares/<number>/revoke",
+        f"{API}reports/<identity>/<action>",
+        "/sign-out/",
+    ),
+    "the class": ("/sessions/<identity>/", "/sessions/<identity>/results/"),
+    "seats of the class": (
+        "/sessions/<identity>/hand/",
+        "/sessions/<identity>/host/",
+        "/sessions/<identity>/device/",
+        "/sessions/<identity>/mirror/",
+        "/sessions/<identity>/results/link/",
+        *(f"/sessions/<identity>/steps/<step>/{one}" for one in ("", "opened/", "predict/", "run/", "check/", "hint/")),
+        LAB,
+        f"{LAB}experiments/",
+        f"{LAB}claims/",
+        f"{LAB}claims/run/",
+        "/sessions/<identity>/leave/",
+    ),
+    "the group": (
+        *(
+            f"{LAB}experiments/<work>/{one}"
+            for one in ("", "try/", "trace/", "inspect/", "track/", "measure/", "again/", "restart/", "stop/")
+        ),
+        *(f"{LAB}measurements/<work>/{one}" for one in ("", "cancel/", "distribution")),
+        *(f"{LAB}claims/runs/<work>/{one}" for one in ("", "cancel/")),
+    ),
+    "the instructor": (
+        CONSOLE,
+        f"{CONSOLE}projector/",
+        f"{CONSOLE}mirror/",
+        f"{CONSOLE}steer/<what>/",
+        f"{CONSOLE}seats/<seat>/",
+        f"{CONSOLE}seats/<seat>/experiments/<work>/",
+        f"{CONSOLE}seats/<seat>/terminal/",
+        f"{CONSOLE}seats/<seat>/<what>/",
+        *(f"{CONSOLE}results/{one}" for one in ("export.<ending>", "replay.html", "share/", "anonymous/")),
+        f"{CONSOLE}results/shares/<number>/revoke/",
+        f"{API}sessions/<identity>/report",
+        f"{CONSOLE}delete/",
+    ),
+    "whose it is": (
+        EXPERIMENT,
+        *(f"{EXPERIMENT}{one}/" for one in DEEDS),
+        *(f"/measurements/<identity>/{one}" for one in ("", "save/", "cancel/")),
+        *(f"/claims/runs/<identity>/{one}" for one in ("", "save/", "cancel/")),
+        *(f"{API}experiments/<identity>{one}" for one in ("", "/comparison", "/journal", "/trace", "/<action>")),
+        *(f"{API}measurements/<identity>{one}" for one in ("", "/distribution", "/cancel")),
+        *(f"{API}claims/runs/<identity>{one}" for one in ("", "/cancel")),
+    ),
+}
+SOCKETS = {
+    "ws/experiments/<identity>/": "the group and its instructor",
+    "ws/measurements/<identity>/": "the group and its instructor",
+    "ws/sessions/<identity>/": "the class",
+    "ws/sessions/<identity>/mirror/": "the class",
+    "ws/sessions/<identity>/terminal/": "nobody: this class has no terminals",
+    "": "nobody",
+}
+#: What is filled in here is nobody's, so that also who may ask finds nothing.
+NOWHERE = (f"{CONSOLE}results/shares/<number>/revoke/", f"{CONSOLE}results/anonymous/")
+#: After these nobody can be asked again.
+LAST = ("/sign-out/", "/sessions/<identity>/leave/", f"{EXPERIMENT}remove/")
+
+
+def addresses() -> Iterator[str]:
+    """Every pattern of the site, without converters."""
+    for one in _patterns(get_resolver()):
+        yield one.replace("<str:", "<")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Two classes, what a group of the first ran, and who asks."""
+
+    row: TrainingSession
+    who: dict[str, Person]
+    seat: str
+    works: dict[str, str]
+    own: str
+
+    def fill(self, pattern: str, own: str = "") -> str:
+        """The address of something in the class: of a work at the server's own addresses, or ``own``."""
+        kind = next((one for one in self.works if f"{one}/" in pattern.replace("runs/", "")), "")
+        work = own or self.works.get(kind, "")
+        identity = self.row.pk if "/sessions/<identity>" in pattern else work or "0" * 10
+        filled = pattern
+        for name, value in (FILLED | {"identity": identity, "work": work, "seat": self.seat, "what": "say"}).items():
+            filled = filled.replace(f"<{name}>", value)
+        assert "<" not in filled, f"say in FILLED what {pattern} shall be tried with"
+        return filled
+
+
+@database_sync_to_async
+def ran(row: TrainingSession) -> tuple[dict[str, str], str]:
+    """An experiment, a measurement and a run of claims of the first group; an experiment of nobody's class."""
+    group = f"{row.pk}-1"
+    group_host_store.ask_for(group, row.created_at)
+    group_host_store.note(group, state="ready", host="abc")
+    experiment = group_runs.launch(make_spec("host", "none"), row.owner_id, group)
+    works = {
+        "experiments": experiment,
+        "measurements": group_runs.measure(experiment, group, (Probe.HTTP,), Options(seconds=1), None),
+        "claims": group_runs.execute(["host-shares-netns"], group, None),
+    }
+    shown = experiment_store.create_experiment(make_spec("host", "none"))
+    training_sessions.show(row.pk, row.owner_id, 1.0, shown)
+    HostRow.objects.filter(pk=group).update(state="stopped", host="")
+    return works, shown
+
+
+@pytest.fixture
+async def place(monkeypatch: pytest.MonkeyPatch) -> Place:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+    row, other = await new(hosts=HostsFor.TEAM, team_size=2), await new("rival")
+    who = {"stranger": await stranger(), "owner": await person(), "rival": await sign_in_as("rival")}
+    for name in ("ada", "bea", "bob"):
+        who[name] = (await join(row.code, name))[1]
+    who["pupil"] = (await join(other.code, "pupil"))[1]
+    seat = await database_sync_to_async(_seat_id)("ada")
+    works, own = await ran(row)
+    return Place(row, who, seat, works, own)
+
+
+async def statuses(path: str, who: Person) -> tuple[int, int]:
+    """What reading and what writing answer."""
+    kind = ("content-type", "application/json") if path.startswith(API) else FORM
+    read = await http("GET", path, who=who)
+    written = await http(
+        "POST", path, who=who, headers=(kind, *OWN), body=b"{}" if "json" in kind[1] else b"", token=True
+    )
+    return read.status, written.status
+
+
+async def test_every_address_is_for_those_whose_it_is_and_for_nobody_else(place: Place) -> None:
+    known = {pattern: kind for kind, patterns in TABLE.items() for pattern in patterns}
+    assert set(addresses()) == known.keys(), "every address has its line in the table, and no line is without one"
+    before = await everything()
+    for pattern, kind in known.items():
+        path = place.fill(pattern)
+        for name in EVERYBODY - MAY[kind]:
+            read, written = await statuses(path, place.who[name])
+            assert {read, written} <= REFUSED, (pattern, name, read, written)
+            assert {read, written} != {405}, (pattern, name)
+    assert await everything() == before, "nothing was changed by those who may not"
+    for pattern in sorted(known, key=lambda one: (one in LAST, one)):
+        kind, path = known[pattern], place.fill(pattern)
+        closed = {401, 403} if kind == "whoever is signed in" or pattern in NOWHERE else REFUSED
+        for name in sorted(MAY[kind]) if kind != "anybody" else ():
+            read, written = await statuses(path, place.who[name])
+            assert read not in closed or written not in closed, (pattern, name, read, written)
+            assert max(read, written) < 500 or path.startswith(API), (pattern, name, read, written)
+
+
+async def test_what_runs_on_the_server_s_own_engine_is_for_all_who_are_signed_in(place: Place) -> None:
+    for pattern in (EXPERIMENT, f"{API}experiments/<identity>", f"{API}experiments/<identity>/journal"):
+        path = place.fill(pattern, place.own)
+        found = {name: (await http("GET", path, who=who)).status for name, who in place.who.items()}
+        assert {name for name, status in found.items() if status == 200} == {"owner", "rival"}, pattern
+
+
+async def test_lists_hold_what_a_class_ran_only_where_its_instructor_asks_for_it(place: Place) -> None:
+    owner, rival = place.who["owner"], place.who["rival"]
+    ran_there = set(place.works.values())
+    pages = ("/", "/measurements/", "/claims/", f"/sessions/{place.row.pk}/console/", "/reports/")
+    for path in (*pages, *(f"{API}{one}" for one in ("experiments", "measurements", "claims/runs", "claims"))):
+        text = (await http("GET", path, who=owner)).text
+        assert not [one for one in ran_there if one in text], path
+    for name, work in (("experiments", "experiments"), ("measurements", "measurements"), ("claims/runs", "claims")):
+        path = f"{API}{name}?session={place.row.pk}"
+        assert [one["id"] for one in (await http("GET", path, who=owner)).json] == [place.works[work]]
+        assert (await http("GET", path, who=rival)).status == 404
+    body = f'{{"experiment": "{place.works["experiments"]}"}}'.encode()
+    kind = (("content-type", "application/json"), *OWN)
+    for path, status in ((f"{API}measurements", 404), (f"{API}reports", 400)):
+        answer = await http("POST", path, who=rival, headers=kind, body=body, token=True)
+        assert answer.status == status, path
+
+
+async def test_every_websocket_is_for_those_whose_it_is(place: Place) -> None:
+    known = {str(one.pattern).replace("<str:", "<") for one in websocket_urlpatterns}
+    assert known == set(SOCKETS), "every websocket has its line in the table"
+    works = {
+        "ws/experiments/<identity>/": place.works["experiments"],
+        "ws/measurements/<identity>/": place.works["measurements"],
+    }
+    for pattern, kind in SOCKETS.items():
+        if kind == "nobody":  # whatever else
+            continue
+        path = "/" + pattern.replace("<identity>", works.get(pattern, place.row.pk))
+        may = {"the class": SEATED | {"owner"}, "the group and its instructor": {"ada", "bea", "owner"}}.get(
+            kind, set()
+        )
+        for name, who in place.who.items():
+            async with websocket(path, who=who, headers=OWN) as socket:
+                if name in may:
+                    assert socket.is_open, (pattern, name)
+                    assert (await socket.next())["type"] == "websocket.send", (pattern, name)
+                elif socket.is_open:
+                    assert await socket.closed() == 4404, (pattern, name)
+                else:
+                    assert socket.refusal is not None
+                    assert socket.refusal.status == 403, (pattern, name)
+            async with websocket(path, who=who, headers=(("origin", "http://evil.example"),)) as socket:
+                assert not socket.is_open, (pattern, name)
+    for name in ("stranger", "nobody"):
+        async with websocket(f"/ws/experiments/{place.own}/", who=place.who.get(name, NOBODY), headers=OWN) as socket:
+            assert not socket.is_open, name
+    async with websocket(f"/ws/experiments/{place.own}/", who=place.who["ada"], headers=OWN) as socket:
+        assert await socket.closed() == 4404, "a seat sees nothing of the server's own engine"
+
+
+async def test_a_seat_that_is_taken_away_hears_nothing_more(place: Place) -> None:
+    path = f"/ws/experiments/{place.works['experiments']}/"
+    async with websocket(path, who=place.who["ada"], headers=OWN) as socket:
+        assert (await socket.message())["type"] == "snapshot"
+        removed = f"/sessions/{place.row.pk}/console/seats/{place.seat}/remove/"
+        assert (await http("POST", removed, who=place.who["owner"], headers=(FORM, *OWN), token=True)).status == 302
+        assert await socket.closed() == 4404
+    async with websocket(path, who=place.who["ada"], headers=OWN) as socket:
+        assert not socket.is_open
+    assert await database_sync_to_async(Experiment.objects.filter(pk=place.works["experiments"]).exists)()

@@ -1,0 +1,169 @@
+"""Who listens to a class: one text for all, a small one for each seat, presence with a moment of grace."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, MutableMapping
+from typing import Any
+
+import pytest
+from channels.db import database_sync_to_async
+
+from dashboard.core.training.session import GRACE_S
+from dashboard.models import Seat, TrainingSession
+from dashboard.store import workshops as workshop_store
+from dashboard.store.training import participants, session_state
+from dashboard.store.training import sessions as training_sessions
+from dashboard.store.training.participants import SeatRef
+from dashboard.web.training.hub import INSTRUCTOR, ClassHub
+from tests.lab.training_builders import NOW, seat, session
+from tests.polling import eventually
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Browser:
+    """What one connection has got."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.code: int | None = None
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "websocket.close":
+            self.code = message["code"]
+        else:
+            self.texts.append(message["text"])
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [found for text in self.texts if (found := json.loads(text))["type"] == kind]
+
+
+@pytest.fixture
+async def hub() -> AsyncIterator[ClassHub]:
+    made = ClassHub()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def row() -> TrainingSession:
+    made: TrainingSession = await database_sync_to_async(session)()
+    return made
+
+
+async def sit(row: TrainingSession, name: str) -> SeatRef:
+    found: tuple[SeatRef, str] = await database_sync_to_async(seat)(row, name)
+    return found[0]
+
+
+async def test_everybody_gets_the_same_object(hub: ClassHub, row: TrainingSession) -> None:
+    people = [(await sit(row, name), Browser()) for name in "abc"]
+    for one, browser in people:
+        await hub.enter(row.id, one.id, browser.send, None, admitted=True)
+    await eventually(lambda: all(browser.of("session") for _, browser in people))
+    await database_sync_to_async(training_sessions.go_to)(row.id, row.owner_id, NOW, "launch")
+    hub.tell(row.id)
+    await eventually(lambda: all(browser.of("session")[-1]["step"] == "launch" for _, browser in people))
+    last = [next(text for text in reversed(browser.texts) if '"session"' in text) for _, browser in people]
+    assert last[0] is last[1] is last[2], "encoded once"
+
+
+async def test_what_is_somebody_s_own_reaches_nobody_else(hub: ClassHub, row: TrainingSession) -> None:
+    ada, bob, teacher = await sit(row, "Ada"), await sit(row, "Bob"), Browser()
+    hers, his = Browser(), Browser()
+    await hub.enter(row.id, ada.id, hers.send, None, admitted=True)
+    await hub.enter(row.id, bob.id, his.send, None, admitted=True)
+    await hub.enter(row.id, INSTRUCTOR, teacher.send, None, admitted=True)
+    await database_sync_to_async(session_state.say)(row.id, ada.id, "", "for Ada", NOW, from_instructor=True)
+    hub.tell(row.id, ada.id)
+    await eventually(lambda: hers.of("seat")[-1]["said"])
+    await eventually(lambda: teacher.of("class"))
+    assert "for Ada" not in "".join(his.texts + teacher.texts)
+    assert not hers.of("class")
+
+
+async def test_who_waits_at_the_door_is_told_that_and_nothing_else(hub: ClassHub, row: TrainingSession) -> None:
+    await database_sync_to_async(training_sessions.steer)(row.id, row.owner_id, NOW, doors_shut=True)
+    late, browser, other = await sit(row, "Late"), Browser(), Browser()
+    client = await hub.enter(row.id, late.id, browser.send, None, admitted=False)
+    inside = await hub.enter(row.id, INSTRUCTOR, other.send, None, admitted=True)
+    await eventually(lambda: other.of("session"))
+    hub.go(row.id, INSTRUCTOR, inside)
+    await database_sync_to_async(participants.admit)(row.id, late.id, NOW)
+    hub.tell(row.id, late.id)
+    await eventually(lambda: len(browser.of("seat")) == 2)
+    assert [one["admitted"] for one in browser.of("seat")] == [False, True]
+    assert browser.of("session") == []
+    hub.go(row.id, late.id, client)
+    assert hub.browsers == 0
+
+
+async def test_presence_has_a_moment_of_grace(
+    hub: ClassHub, row: TrainingSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1e9
+    monkeypatch.setattr(time, "time", lambda: now)
+    ada, bob = await sit(row, "Ada"), await sit(row, "Bob")
+    phone, laptop, watching = Browser(), Browser(), Browser()
+    one = await hub.enter(row.id, ada.id, phone.send, None, admitted=True)
+    two = await hub.enter(row.id, ada.id, laptop.send, None, admitted=True)
+    await hub.enter(row.id, bob.id, watching.send, None, admitted=True)
+
+    async def seen() -> bool:
+        found: Seat = await database_sync_to_async(Seat.objects.get)(pk=ada.id)
+        return found.seen_at == 1e9
+
+    await eventually(seen)
+    hub.go(row.id, ada.id, one)
+    hub.go(row.id, ada.id, two)
+    assert hub.present(row.id) == {ada.id: True, bob.id: True}
+    now += GRACE_S + 1
+    assert hub.present(row.id) == {bob.id: True}
+    hub.wake(row.id)
+    await eventually(lambda: [one["present"] for one in watching.of("session")][-1:] == [1])
+
+    async def noted() -> bool:
+        found = await database_sync_to_async(workshop_store.events)(ada.person, row.workshop)
+        return [(one.kind, one.at) for one in found if one.kind != "started"] == [("away", 1e9)]
+
+    await eventually(noted)
+
+
+async def test_a_seat_that_is_taken_away_is_sent_away_and_a_session_that_is_gone_ends(
+    hub: ClassHub, row: TrainingSession
+) -> None:
+    ada, bob = await sit(row, "Ada"), await sit(row, "Bob")
+    hers, his = Browser(), Browser()
+    await hub.enter(row.id, ada.id, hers.send, None, admitted=True)
+    await hub.enter(row.id, bob.id, his.send, None, admitted=True)
+    await database_sync_to_async(participants.remove)(row.id, ada.id, NOW)
+    hub.tell(row.id, ada.id)
+    await eventually(lambda: hers.code == 4404)
+    assert his.code is None
+    await database_sync_to_async(row.delete)()
+    hub.tell(bob.session)
+    await eventually(lambda: his.code == 4404)
+
+
+async def test_a_browser_that_takes_nothing_gets_the_newest_and_its_own_once_it_does(
+    hub: ClassHub, row: TrainingSession
+) -> None:
+    ada = await sit(row, "Ada")
+    gate, slow = asyncio.Event(), Browser()
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        await gate.wait()
+        await slow.send(message)
+
+    await hub.enter(row.id, ada.id, send, None, admitted=True)
+    for number, step in enumerate(("launch", "request")):
+        await database_sync_to_async(training_sessions.go_to)(row.id, row.owner_id, NOW + number, step)
+        await database_sync_to_async(session_state.say)(row.id, ada.id, "", step, NOW, from_instructor=True)
+        hub.tell(row.id, ada.id)
+        await eventually(lambda number=number: hub._feed(row.id).number > number)  # type: ignore[misc, union-attr]
+    gate.set()
+    await eventually(lambda: slow.of("session") and slow.of("session")[-1]["step"] == "request")
+    await eventually(lambda: len(slow.of("seat")[-1]["said"]) == 2)

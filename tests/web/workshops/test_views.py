@@ -1,0 +1,243 @@
+"""The workshop's pages: predict, run, check, with and without a script in the browser."""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+
+import pytest
+from channels.db import database_sync_to_async
+
+from dashboard.core.experiments.docker_run import read_run
+from dashboard.lab.remote import workshop_calls
+from dashboard.lab.workshops.files import Library
+from dashboard.store import workshops as store
+from dashboard.store.workshops import Walk
+from dashboard.templatetags.workshops import duration, markdown
+from dashboard.web.service import service
+from tests.benches import Bench
+from tests.core.workshops.test_parser import GOOD
+from tests.fakes import FakeEngine
+from tests.web.asgi_client import Answer, Person, http, owner
+from tests.web.markup import forbidden_in
+
+pytestmark = pytest.mark.django_db(transaction=True)
+FORM = ("content-type", "application/x-www-form-urlencoded")
+PART = ("x-netmodes-part", "1")
+HOME = "/workshop/host-network/"
+BRIDGES = "/workshop/bridge-and-dns/"
+
+
+async def post(path: str, who: Person, body: str = "", *, part: bool = False) -> Answer:
+    headers = (FORM, PART) if part else (FORM,)
+    return await http("POST", path, who=who, headers=headers, body=body.encode(), token=True)
+
+
+async def get(path: str, who: Person) -> Answer:
+    return await http("GET", path, who=who)
+
+
+@database_sync_to_async
+def walk_of(slug: str = "host-network") -> Walk | None:
+    return store.walk_of(store.person_of(owner().pk), slug)
+
+
+async def begin(who: Person, home: str = BRIDGES) -> str:
+    """Starts; the address of the first step."""
+    answer = await post(f"{home}start/", who)
+    assert answer.status == 302
+    return answer["location"]
+
+
+def text_of(answer: Answer) -> str:
+    """What is read, without markup."""
+    return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text)))
+
+
+def typed_config() -> dict[str, object]:
+    """What a shell would ask for: no label of ours."""
+    return read_run("docker run -d --name typed nginx").labelled({})
+
+
+async def test_the_list_tells_what_there_is_and_where_one_was(bench: Bench, me: Person) -> None:
+    first = text_of(await get("/workshop/", me))
+    assert first.index("The host network, step by step") < first.index("Bridge networks and DNS")
+    assert "16 steps · about 40 minutes" in first
+    assert "Go on where you were" not in first
+    await begin(me)
+    again = text_of(await get("/workshop/", me))
+    assert "0 of 8 done" in again
+    assert "Go on where you were" in again
+
+
+async def test_a_step_that_is_not_open_says_what_comes_first(bench: Bench, me: Person) -> None:
+    assert (await get(f"{HOME}launch/", me))["location"] == HOME, "nothing has begun"
+    assert await begin(me, HOME) == f"{HOME}prepare/"
+    locked = await get(f"{HOME}request/", me)
+    assert locked.status == 409
+    assert "“Prepare” must be done first" in text_of(locked)
+    for act in ("predict", "run", "check", "hint"):
+        assert (await post(f"{HOME}request/{act}/", me, "choice=0&number=0")).status == 409
+    assert "not open yet" in text_of(await get(HOME, me))
+
+
+async def test_predict_run_and_reveal_without_a_script(bench: Bench, me: Person, engine: FakeEngine) -> None:
+    url = await begin(me)
+    assert url == f"{BRIDGES}two-containers/"
+    shown = text_of(await get(url, me))
+    assert "How many addresses will the Engine give" in shown
+    assert "docker run --rm -d --name one nginx" not in shown, "the command is shown after the prediction"
+    assert (await post(f"{url}run/", me, "number=0")).status == 409
+    assert (await post(f"{url}predict/", me, "choice=7")).status == 400
+    assert (await post(f"{url}predict/", me, "choice=1"))["location"] == url
+    shown = text_of(await get(url, me))
+    assert "You expect: One each" in shown
+    assert "docker run --rm -d --name one nginx" in shown
+    nothing = text_of(await post(f"{url}check/", me))
+    assert "Nothing was launched" in nothing
+    assert "not yet" in nothing
+    for number in (0, 1):
+        done = await post(f"{url}run/", me, f"number={number}")
+        assert done.status == 200
+        assert next(one for one in engine.made if one in done.text), "the output is the container's id"
+    walk = await walk_of("bridge-and-dns")
+    assert walk is not None
+    assert walk.records["two-containers"].attempts == 1
+    assert [one.name for one in engine.made.values()] == ["one", "two"]
+    labels = next(iter(engine.made.values())).labels
+    assert labels == {"dev.netmodes.installation": bench.context.installation, "dev.netmodes.workshop": "yes"}
+
+
+READ = """+++
+title = "Read"
+[predict]
+question = "?"
+choices = ["a <b>", "c"]
+answer = 2
++++
+Read *this*.
+
+---
+
+So.
+"""
+
+
+async def test_a_walk_to_the_end_has_a_result(
+    bench: Bench, me: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "own"
+    folder = own / "mine"
+    folder.mkdir(parents=True)
+    (folder / "workshop.toml").write_text(GOOD["workshop.toml"])
+    (folder / "01-read.md").write_text(READ)
+    monkeypatch.setattr(workshop_calls, "library", lambda: Library(own))
+    url = await begin(me, "/workshop/mine/")
+    assert "Your result so far" in text_of(await get("/workshop/mine/result/", me))
+    await post(f"{url}predict/", me, "choice=0")
+    read = await post(f"{url}check/", me)
+    assert "It is otherwise. Now you know." in text_of(read)
+    assert "<em>this</em>" in read.text
+    assert "a &lt;b&gt;" in read.text
+    result = await get("/workshop/mine/result/", me)
+    shown = text_of(result)
+    assert "Workshop completed" in shown
+    assert "0 of 1" in shown
+    assert "owner" in shown
+    assert forbidden_in(result.text) == []
+    assert (await post("/workshop/mine/start/", me))["location"] == "/workshop/mine/result/"
+    await post("/workshop/mine/again/", me)
+    assert await walk_of("mine") is None
+    assert (await get("/workshop/mine/result/", me))["location"] == "/workshop/mine/"
+
+
+async def test_the_script_gets_the_step_without_its_frame(bench: Bench, me: Person) -> None:
+    url = await begin(me)
+    part = await post(f"{url}predict/", me, "choice=1", part=True)
+    assert part.status == 200
+    assert "<html" not in part.text
+    assert 'data-region="run"' in part.text
+    auto = await post(f"{url}check/", me, "auto=1", part=True)
+    walk = await walk_of("bridge-and-dns")
+    assert walk is not None
+    assert walk.records["two-containers"].attempts == 0
+    assert walk.records["two-containers"].unmet
+    assert "Nothing was launched" in auto.text
+
+
+async def test_hints_are_noted(bench: Bench, me: Person) -> None:
+    url = await begin(me)
+    assert (await post(f"{url}hint/", me, "number=1", part=True)).status == 200
+    assert (await post(f"{url}hint/", me, "number=x")).status == 302
+    walk = await walk_of("bridge-and-dns")
+    assert walk is not None
+    assert walk.records["two-containers"].hints == 1
+
+
+async def test_what_is_not_there_is_404(bench: Bench, me: Person) -> None:
+    for path in ("/workshop/nobody/", "/workshop/nobody/step/", f"{HOME}nobody/", "/workshop/../etc/"):
+        assert (await get(path, me)).status == 404, path
+    assert (await post("/workshop/nobody/start/", me)).status == 404
+
+
+async def test_an_engine_that_is_away_is_said_where_one_looks(bench: Bench, me: Person, engine: FakeEngine) -> None:
+    url = await begin(me)
+    await post(f"{url}predict/", me, "choice=1")
+    engine.away = "The Docker Engine does not answer at nowhere."
+    for act in ("check", "run"):
+        away = await post(f"{url}{act}/", me, "number=0")
+        assert away.status == 503
+        assert "does not answer at nowhere" in text_of(away)
+    assert (await get(url, me)).status == 200, "the text can still be read"
+
+
+async def test_without_a_lab_the_text_can_be_read(me: Person) -> None:
+    url = await begin(me)
+    assert (await get(url, me)).status == 200
+    assert (await post(f"{url}check/", me)).status == 503
+
+
+async def test_what_the_buttons_have_made_goes_with_the_server(bench: Bench, me: Person, engine: FakeEngine) -> None:
+    url = await begin(me)
+    await post(f"{url}predict/", me, "choice=1")
+    await post(f"{url}run/", me, "number=0")
+    typed = await engine.create_container("typed", typed_config())
+    await service.stop(lambda _text: None)
+    assert list(engine.made) == [typed.id]
+
+
+async def test_a_broken_workshop_says_what_is_wrong_and_hides_no_other(
+    bench: Bench, me: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own" / "<b>").mkdir(parents=True)
+    (tmp_path / "own" / "<b>" / "workshop.toml").write_text("format = ")
+    monkeypatch.setattr(workshop_calls, "library", lambda: Library(tmp_path / "own"))
+    shown = await get("/workshop/", me)
+    assert "The workshop in “&lt;b&gt;” cannot be used" in shown.text
+    assert "workshop.toml:1: this is not TOML" in shown.text
+    assert "The host network, step by step" in shown.text
+
+
+@pytest.mark.parametrize(
+    ("text", "markup"),
+    [
+        ("a `b` *c*", "<p>a <code>b</code> <em>c</em></p>\n"),
+        ("<script>alert(1)</script>", "<p>&lt;script&gt;alert(1)&lt;/script&gt;</p>\n"),
+        ("[x](/measurements/)", '<p><a href="/measurements/" rel="noopener noreferrer">x</a></p>\n'),
+        ("[x](javascript:alert(1))", "<p>[x](javascript:alert(1))</p>\n"),
+        ("[x](//evil.example)", "<p>[x](//evil.example)</p>\n"),
+        ("![x](/y)", '<p>!<a href="/y" rel="noopener noreferrer">x</a></p>\n'),
+        ("# big", "<p># big</p>\n"),
+    ],
+)
+def test_markdown_is_text_emphasis_code_lists_and_links(text: str, markup: str) -> None:
+    assert markdown(text) == markup
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, "\N{EN DASH}"), (0.4, "0 s"), (59.6, "60 s"), (600, "10 min"), (3600, "1 h 0 min"), (3900, "1 h 5 min")],
+)
+def test_times_are_said_in_words(seconds: float | None, text: str) -> None:
+    assert duration(seconds) == text
