@@ -128,7 +128,11 @@ def test_modules_are_paired_with_the_test_files_of_their_folders() -> None:
 def test_a_mutant_that_no_test_notices_survives(tmp_path: Path) -> None:
     """The test below calls ``noticed`` and leaves out ``ignored``, with its three mutants."""
     module = tmp_path / "dashboard" / "core" / "subject" / "toy.py"
-    source = "LIMIT = 1 + 1\n\ndef noticed(a: int) -> bool:\n    return a == LIMIT\n\ndef ignored(a: int) -> bool:\n    return a < LIMIT\n"
+    source = (
+        "LIMIT = 1 + 1\n\n"
+        "def noticed(a: int) -> bool:\n    return a == LIMIT\n\n"
+        "def ignored(a: int) -> bool:\n    return a < LIMIT\n"
+    )
     test = tmp_path / "tests" / "core" / "subject" / "test_toy.py"
     for path, text in (
         (module, source),
