@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+#: The key of the column that shows the machine: the network stack that host mode shares.
+MACHINE = "machine"
+
 
 class Mode(StrEnum):
     """Docker's network modes, by the name that Netmodes gives them."""

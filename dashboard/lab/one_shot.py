@@ -8,8 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from dashboard.core.comparison.rows import compare
-from dashboard.core.experiments.messages import ArmStatus, Column, Comparison
-from dashboard.core.experiments.stream import Phase
+from dashboard.core.experiments.messages import ArmStatus, Column, Comparison, Phase
 from dashboard.core.modes import ExperimentSpec
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.engine.protocol import EngineUnreachable

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from dashboard.core.experiments.journal import Cause, Facts, Source
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.messages import ArmStatus
-from dashboard.core.experiments.stream import Phase
+from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.registry import class_hosts
 from dashboard.lab.context import Context

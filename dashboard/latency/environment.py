@@ -9,6 +9,7 @@ import platform
 import socket
 import struct
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from dashboard.core.measurements.measurement import Environment
@@ -96,6 +97,11 @@ def read_environment() -> Environment:
         python=platform.python_version(),
         load_before=load_average(),
     )
+
+
+def read_machine() -> Environment:
+    """The environment of this machine apart from any measurement: without cores and load."""
+    return replace(read_environment(), client_core=None, responder_core=None, load_before=None)
 
 
 def read_offloads(opened: socket.socket, interfaces: Iterable[str]) -> dict[str, tuple[str, ...]]:

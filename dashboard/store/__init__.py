@@ -1,0 +1,1 @@
+"""Every query of the database, in the words of core."""

@@ -18,7 +18,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from dashboard.core.experiments.initial_columns import first_columns
 from dashboard.core.experiments.journal import Cause, Entry, Source, View, decode_facts, encode_facts, replay
 from dashboard.core.experiments.lifecycle import Wanted, container_name
-from dashboard.core.experiments.stream import ExperimentHead, Phase
+from dashboard.core.experiments.messages import ExperimentHead, Phase
 from dashboard.core.modes import ExperimentSpec
 from dashboard.models import Arm, Experiment, Installation, JournalEntry
 from dashboard.store.telemetry import counted

@@ -13,9 +13,17 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from dashboard.core.experiments.messages import ArmStatus, Column, PublishedPort, Relation
+from dashboard.core.experiments.messages import (
+    ArmStatus,
+    Column,
+    ExperimentHead,
+    Phase,
+    PublishedPort,
+    Relation,
+    TimelineItem,
+)
 from dashboard.core.experiments.picture import DrawnPath, Picture
-from dashboard.core.experiments.stream import ExperimentHead, Phase, Snapshot, TimelineItem
+from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.measurements import formatting
 from dashboard.core.modes import Mode
 from dashboard.templatetags.training import session_words

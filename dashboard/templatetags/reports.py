@@ -9,7 +9,7 @@ from django import template
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from dashboard.core.experiments.stream import TimelineItem
+from dashboard.core.experiments.messages import TimelineItem
 from dashboard.core.measurements.charts import LineView
 from dashboard.core.measurements.formatting import say_offset
 from dashboard.core.measurements.measurement import Probe

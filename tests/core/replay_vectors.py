@@ -16,8 +16,7 @@ from dashboard.core.comparison.rows import compare
 from dashboard.core.diagram.path_overlay import draw_paths
 from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, View, advance
-from dashboard.core.experiments.messages import ArmStatus
-from dashboard.core.experiments.stream import ExperimentHead, Phase
+from dashboard.core.experiments.messages import ArmStatus, ExperimentHead, Phase
 from dashboard.core.experiments.timeline import timeline_item
 from dashboard.core.namespaces.delta import delta
 from dashboard.core.namespaces.state import sorted_state

@@ -8,8 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
-from dashboard.core.experiments.messages import EngineRef
-from dashboard.core.experiments.stream import ExperimentHead, Phase
+from dashboard.core.experiments.messages import EngineRef, ExperimentHead, Phase
 from dashboard.core.measurements.histogram import encode_times
 from dashboard.core.measurements.measurement import Block, Environment, Options, Probe, Stop
 from dashboard.core.measurements.schedule import make_series, missing_paths

@@ -17,8 +17,7 @@ from django.db import OperationalError
 
 from dashboard.core.experiments.journal import Entry, replay
 from dashboard.core.experiments.lifecycle import Wanted, container_name
-from dashboard.core.experiments.messages import ArmStatus
-from dashboard.core.experiments.stream import ExperimentHead, Phase
+from dashboard.core.experiments.messages import ArmStatus, ExperimentHead, Phase
 from dashboard.core.namespaces.state import Origin
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.protocol import EngineUnreachable

@@ -9,8 +9,7 @@ import pytest
 from django.utils import timezone
 
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.messages import ArmStatus
-from dashboard.core.experiments.stream import Phase
+from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts import registry as records
 from dashboard.engine.hosts.registry import PrivateHost

@@ -13,8 +13,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from dashboard.core.experiments.lifecycle import Wanted, container_name, network_name
-from dashboard.core.experiments.messages import ArmStatus
-from dashboard.core.experiments.stream import Phase
+from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.core.modes import Mode
 from dashboard.engine.protocol import ContainerFacts, EngineError
 from dashboard.lab import reconciler

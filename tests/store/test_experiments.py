@@ -12,8 +12,7 @@ from django.db import IntegrityError, connections
 
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.lifecycle import Wanted, container_name
-from dashboard.core.experiments.messages import ArmStatus
-from dashboard.core.experiments.stream import Phase
+from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.models import Arm, Experiment, Installation
 from dashboard.store import experiments as experiment_store
 from dashboard.store.experiments import Database

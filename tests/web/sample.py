@@ -19,10 +19,13 @@ from dashboard.core.experiments.messages import (
     ContainerRef,
     Doctor,
     EngineRef,
+    ExperimentHead,
     ModeReport,
+    Phase,
     PublishedPort,
+    TimelineItem,
 )
-from dashboard.core.experiments.stream import ExperimentHead, Phase, Snapshot, TimelineItem
+from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.namespaces.state import (
     Address,
     Family,

@@ -1,0 +1,1 @@
+"""Claims: statements about network modes that are executed and judged with evidence."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from dashboard.core.comparison.cells import bracket
+from dashboard.core.namespaces.addresses import bracket
 from dashboard.core.namespaces.hosts_file import parse_hosts
 from dashboard.core.namespaces.resolver import parse_resolv_conf
 from dashboard.core.namespaces.state import Interface, Listener, NamespaceState, Protocol

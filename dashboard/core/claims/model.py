@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import Lookup, NamespaceState
 from dashboard.core.reports.model import ClaimVerdict
-
-MACHINE = "machine"
 
 
 class Topic(StrEnum):

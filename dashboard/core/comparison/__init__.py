@@ -1,0 +1,1 @@
+"""The comparison: cells, rows, and the reason for each difference."""

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from dashboard.core.experiments.messages import ArmStatus, Column, PublishedPort
-from dashboard.core.modes import Mode
+from dashboard.core.modes import MACHINE, Mode
+from dashboard.core.namespaces.addresses import bracket, primary_addresses
 from dashboard.core.namespaces.links import is_cable, lower_link, veth_ends
 from dashboard.core.namespaces.state import Interface, Listener, Lookup, NamespaceState, Origin, Route
 
-MACHINE = "machine"
 EMBEDDED_RESOLVER = "127.0.0.11"
 
 NAMESPACE_TITLES = {
@@ -135,22 +135,6 @@ class Scene:
 
 def _port_order(protocol: str, port: int) -> tuple[int | str, ...]:
     return (port, protocol)
-
-
-def bracket(address: str) -> str:
-    """The address as it stands before a port."""
-    return f"[{address}]" if ":" in address else address
-
-
-def primary_addresses(state: NamespaceState) -> tuple[str, ...]:
-    """The global addresses of the interface that holds the default route, else of all real ones."""
-    default = next((r.interface for r in state.routes if r.destination == "default" and r.interface), None)
-    links = (
-        [one for one in state.interfaces if one.name == default]
-        if default
-        else [one for one in state.interfaces if one.kind not in {"loopback", "bridge", "veth"}]
-    )
-    return tuple(a.address for one in links for a in one.addresses if a.scope == "global")
 
 
 def identity_cells(scene: Scene, column: Column, state: NamespaceState) -> Cells:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from dashboard.core.comparison.cells import MACHINE, Cell, RowKey, Scene
+from dashboard.core.comparison.cells import Cell, RowKey, Scene
 from dashboard.core.experiments.messages import Column
-from dashboard.core.modes import Mode
+from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.state import Listener, Origin
 
 NO_INTERFACE = "no such interface"

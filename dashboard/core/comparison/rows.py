@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from dashboard.core.comparison.cells import (
-    MACHINE,
     Cell,
     Cells,
     RowKey,
@@ -27,6 +26,7 @@ from dashboard.core.comparison.cells import (
 )
 from dashboard.core.comparison.reasons import absent_word, explain
 from dashboard.core.experiments.messages import ArmStatus, Column, Relation, Row
+from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
 
 

@@ -1,0 +1,1 @@
+"""The picture of where each container lives."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from dashboard.core.experiments.messages import Column
 from dashboard.core.experiments.picture import Item
+from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.links import is_cable, lower_link, veth_ends
 from dashboard.core.namespaces.state import Listener, NamespaceState
 
-MACHINE = "machine"
 SHOWN_INTERFACES = 5
 SHOWN_LISTENERS = 4
 SHOWN_PORTS = 3

@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dashboard.core.diagram.drawn_namespaces import MACHINE, door_id, stacks_of
+from dashboard.core.diagram.drawn_namespaces import door_id, stacks_of
 from dashboard.core.experiments.messages import Column
 from dashboard.core.experiments.picture import DrawnHop, DrawnPath, Picture
+from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.links import is_cable, veth_ends
 from dashboard.core.namespaces.state import Interface, NamespaceState
 from dashboard.core.paths.finder import find_paths

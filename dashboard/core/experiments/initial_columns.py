@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from dashboard.core.experiments.launch import run_line
 from dashboard.core.experiments.lifecycle import container_name, network_name
 from dashboard.core.experiments.messages import ArmStatus, Column
-from dashboard.core.modes import NETWORK_DRIVERS, ArmSpec
-
-MACHINE = "machine"
+from dashboard.core.modes import MACHINE, NETWORK_DRIVERS, ArmSpec
 
 
 def command_of(experiment: str, arm: ArmSpec, arms: Sequence[ArmSpec]) -> str:

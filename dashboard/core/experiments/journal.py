@@ -11,8 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
-from dashboard.core.experiments.messages import Column
-from dashboard.core.experiments.stream import ExperimentHead
+from dashboard.core.experiments.messages import Column, ExperimentHead
 from dashboard.core.namespaces.delta import Changes, apply
 from dashboard.core.namespaces.state import NamespaceState
 

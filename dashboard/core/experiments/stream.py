@@ -9,66 +9,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Literal
 
-from dashboard.core.experiments.messages import Check, Column, Relation, Row
+from dashboard.core.experiments.messages import Column, ExperimentHead, Relation, Row, TimelineItem
 from dashboard.core.experiments.picture import DrawnPath, Picture
 
 PROTOCOL_VERSION = 1
-
-
-class Phase(StrEnum):
-    """Where an experiment stands."""
-
-    WAITING = "waiting"  # asked for, the lab has not begun
-    PREPARING = "preparing"  # image or networks
-    LAUNCHING = "launching"
-    RUNNING = "running"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-    FAILED = "failed"  # no arm could be launched
-
-
-@dataclass(frozen=True, slots=True)
-class ExperimentHead:
-    """What stands above the columns. Times in seconds since the epoch.
-
-    ``problem`` says what is wrong now (engine away, disk full) and since when; ``proof`` what was
-    looked at after the cleanup; ``as_it_was`` is set where a stopped experiment is shown as it was then.
-    ``round`` counts the launches asked for, from 1 on.
-    """
-
-    id: str
-    title: str
-    image: str
-    port: int
-    phase: Phase
-    created_at: float
-    started_at: float | None = None
-    stopped_at: float | None = None
-    engine: str = ""
-    private: bool = False
-    notice: str = ""
-    progress: str = ""
-    fraction: float | None = None
-    problem: str = ""
-    problem_since: float | None = None
-    proof: tuple[Check, ...] = ()
-    as_it_was: float | None = None
-    round: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class TimelineItem:
-    """One line of what happened. ``offset_s`` counts from the first entry."""
-
-    seq: int
-    at: float
-    offset_s: float
-    text: str
-    cause: str
-    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboard.core.experiments.journal import Entry
-from dashboard.core.experiments.stream import TimelineItem
+from dashboard.core.experiments.messages import TimelineItem
 
 
 def cause_of(entry: Entry) -> str:

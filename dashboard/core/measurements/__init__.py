@@ -1,0 +1,1 @@
+"""Latency: options, schedule, statistics, verdicts, charts."""

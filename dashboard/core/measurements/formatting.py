@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from dashboard.core.measurements.headline import kind_of
 from dashboard.core.modes import Mode
-from dashboard.core.paths.model import PathKind
+from dashboard.core.paths.model import PathKind, kind_of
 
 NOTHING = "–"  # noqa: RUF001 - a dash for nothing, as everywhere on the pages
 MINUS = "\N{MINUS SIGN}"

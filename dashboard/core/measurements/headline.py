@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dashboard.core.measurements.measurement import ComparisonResult, Measurement, Probe, SeriesResult
-from dashboard.core.paths.model import PathKind
+from dashboard.core.paths.model import PathKind, kind_of
 
 _CROSSES_BRIDGE = frozenset({PathKind.BRIDGE_ADDRESS, PathKind.PUBLISHED_DNAT})
 
@@ -30,11 +30,6 @@ class _Compared:
     result: ComparisonResult
     low: float
     high: float
-
-
-def kind_of(path: str) -> str:
-    """``published-proxy`` of ``published-proxy-ipv6``."""
-    return path.removesuffix("-ipv6")
 
 
 def label_of(one: SeriesResult) -> str:

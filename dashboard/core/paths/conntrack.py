@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dashboard.core.comparison.cells import bracket
+from dashboard.core.namespaces.addresses import bracket
 
 _FIELD = re.compile(r"\b(src|dst|sport|dport)=(\S+)")
 _STATE = re.compile(r"\btcp\s+6\s+(?:\d+\s+)?([A-Z_]+[0-9]?)\b")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from dashboard.core.comparison.cells import MACHINE
 from dashboard.core.experiments.messages import ArmStatus, Column
+from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.links import lower_link
 from dashboard.core.namespaces.state import Family, Interface, NamespaceState
 from dashboard.core.paths.model import (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dashboard.core.comparison.cells import bracket
+from dashboard.core.namespaces.addresses import bracket
 from dashboard.core.namespaces.links import veth_ends
 from dashboard.core.namespaces.state import Family, Interface, NamespaceState
 
@@ -117,3 +117,8 @@ def inner_hops(cables: Sequence[Cable], family: Family) -> tuple[str, ...]:
         if global_addresses(cable.inner, family):
             return (cable.bridge.name, cable.outer.name, cable.inner.name)
     return ()
+
+
+def kind_of(path: str) -> str:
+    """``published-proxy`` of ``published-proxy-ipv6``."""
+    return path.removesuffix("-ipv6")

@@ -9,8 +9,9 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Sequence
 
-from dashboard.core.comparison.cells import MACHINE, bracket, primary_addresses
 from dashboard.core.experiments.messages import Column, PublishedPort
+from dashboard.core.modes import MACHINE
+from dashboard.core.namespaces.addresses import bracket, primary_addresses
 from dashboard.core.namespaces.state import Family, NamespaceState
 from dashboard.core.paths.model import (
     ANY_ADDRESS,

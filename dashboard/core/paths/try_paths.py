@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dashboard.core.comparison.cells import MACHINE, bracket, primary_addresses
 from dashboard.core.experiments.messages import ArmStatus, Column
-from dashboard.core.modes import Mode
+from dashboard.core.modes import MACHINE, Mode
+from dashboard.core.namespaces.addresses import bracket, primary_addresses
 from dashboard.core.namespaces.state import NamespaceState
 
 

@@ -1,0 +1,1 @@
+"""Saved reports: content, validation, comparison, export."""

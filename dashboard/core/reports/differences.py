@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from dashboard.core.comparison.cells import MACHINE
 from dashboard.core.experiments.messages import ArmStatus, Column, Relation, Row
 from dashboard.core.experiments.stream import row_id
+from dashboard.core.modes import MACHINE
 
 MOST_DIFFERENCES = 5
 

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from dashboard.core.experiments.messages import Column, Relation
+from dashboard.core.experiments.messages import Column, Relation, TimelineItem
 from dashboard.core.experiments.picture import Picture
-from dashboard.core.experiments.stream import Snapshot, TimelineItem
+from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.measurements.formatting import moment_of, say_offset
 from dashboard.core.measurements.headline import probes_of
 from dashboard.core.measurements.measurement import Probe

@@ -10,9 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from dashboard.core.experiments.messages import EngineRef
-from dashboard.core.measurements.headline import kind_of
 from dashboard.core.measurements.measurement import ANSWERED_BY_US, Environment, Probe
-from dashboard.core.paths.model import PathKind
+from dashboard.core.paths.model import PathKind, kind_of
 
 Concerns = Callable[[str, Probe], bool]
 

@@ -16,8 +16,7 @@ from typing import Any
 import msgspec
 
 from dashboard.core.experiments.journal import Entry
-from dashboard.core.experiments.messages import EngineRef
-from dashboard.core.experiments.stream import ExperimentHead
+from dashboard.core.experiments.messages import EngineRef, ExperimentHead
 from dashboard.core.measurements.measurement import Block, Environment, Measurement
 from dashboard.core.measurements.schedule import Series
 from dashboard.core.modes import ExperimentSpec

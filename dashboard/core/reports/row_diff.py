@@ -11,10 +11,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dashboard.core.comparison.cells import MACHINE
 from dashboard.core.comparison.rows import SECTIONS
 from dashboard.core.experiments.messages import Row
 from dashboard.core.experiments.stream import Snapshot
+from dashboard.core.modes import MACHINE
 
 _MAC = re.compile(r"\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b")
 _VETH = re.compile(r"\bveth[0-9a-f]{5,}\b")

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from dashboard.core.comparison.cells import MACHINE
 from dashboard.core.experiments.messages import ArmStatus, Column
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.measurements.headline import label_of
 from dashboard.core.measurements.measurement import ComparisonResult, Environment, Measurement, SeriesResult
+from dashboard.core.modes import MACHINE
 from dashboard.core.reports.differences import Difference, list_differences, name_list
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict, FrozenRun, ReportContent
 

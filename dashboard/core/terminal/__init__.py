@@ -1,0 +1,1 @@
+"""The terminal in the browser: limits, frames, scrollback."""

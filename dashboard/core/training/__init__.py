@@ -1,0 +1,1 @@
+"""Training sessions: joining, pacing, predictions, private hosts, capacity."""

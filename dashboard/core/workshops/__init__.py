@@ -1,0 +1,1 @@
+"""Workshops: steps, commands, checks, progress, advice."""

@@ -1,0 +1,1 @@
+"""Private hosts: Docker Engines that Netmodes starts in namespaces of their own."""

@@ -1,0 +1,1 @@
+"""Executes claims on a real engine."""

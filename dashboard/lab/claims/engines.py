@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dashboard.core.claims.model import Need, NotTestableError
-from dashboard.core.comparison.cells import primary_addresses
+from dashboard.core.namespaces.addresses import primary_addresses
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host

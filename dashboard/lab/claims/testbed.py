@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dashboard.core.claims.model import MACHINE, Container, NotTestableError, Timing, fill, turn
+from dashboard.core.claims.model import Container, NotTestableError, Timing, fill, turn
 from dashboard.core.experiments.docker_run import read_network, read_run
 from dashboard.core.experiments.launch import warnings_about_the_arm
+from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.engine.protocol import ContainerFacts, EngineError, EngineUnreachable
 from dashboard.lab.claims.engines import Ground

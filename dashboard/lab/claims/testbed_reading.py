@@ -9,8 +9,8 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from dashboard.core.claims.model import MACHINE, Answer, Container, NotTestableError, Place
-from dashboard.core.modes import Mode
+from dashboard.core.claims.model import Answer, Container, NotTestableError, Place
+from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.state import Lookup, NamespaceState, Resolver
 from dashboard.engine.decoding import container_facts
 from dashboard.engine.protocol import ContainerFacts, EngineError

@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 
-from dashboard.core.claims.model import MACHINE, NotTestableError, Timing
+from dashboard.core.claims.model import NotTestableError, Timing
 from dashboard.core.experiments.messages import Column
 from dashboard.core.measurements.measurement import Block, Options, Probe
 from dashboard.core.measurements.schedule import make_series
 from dashboard.core.measurements.statistics import median
 from dashboard.core.measurements.verdicts import judge_blocks, name_of, reason_of
-from dashboard.core.modes import Mode
+from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.state import Family, NamespaceState
 from dashboard.core.paths.finder import find_paths
 from dashboard.engine.protocol import ContainerFacts

@@ -1,0 +1,1 @@
+"""Drives one experiment: arms, observation, journal."""

@@ -31,12 +31,12 @@ from dashboard.core.experiments.lifecycle import (
     network_name,
 )
 from dashboard.core.experiments.messages import ArmStatus, ContainerRef
-from dashboard.core.modes import NETWORK_DRIVERS, ArmSpec, Mode
+from dashboard.core.modes import MACHINE, NETWORK_DRIVERS, ArmSpec, Mode
 from dashboard.engine.images import ImageChoice, ensure_image
 from dashboard.engine.protocol import Created, EngineError, EngineUnreachable
 from dashboard.lab.context import LABEL_ROUND, Context
 from dashboard.lab.experiments.observer import Observer, Subject
-from dashboard.lab.experiments.recorder import MACHINE, Recorder
+from dashboard.lab.experiments.recorder import Recorder
 from dashboard.netns.namespace import NamespaceGone
 from dashboard.store import experiments as experiment_store
 from dashboard.store.experiments import Record

@@ -10,13 +10,13 @@ from typing import Any
 from dashboard.core.experiments.initial_columns import first_columns
 from dashboard.core.experiments.journal import Cause, Facts, Source, View
 from dashboard.core.experiments.lifecycle import Action, Real, Remove, Wanted, container_name, plan
-from dashboard.core.experiments.messages import ArmStatus, Check
-from dashboard.core.experiments.stream import Phase
+from dashboard.core.experiments.messages import ArmStatus, Check, Phase
+from dashboard.core.modes import MACHINE
 from dashboard.engine.protocol import EngineEvent, EngineUnreachable
 from dashboard.lab.context import LABEL_ARM, LABEL_ROUND, Context
 from dashboard.lab.experiments.arms import Arms
 from dashboard.lab.experiments.observer import Observer, Subject
-from dashboard.lab.experiments.recorder import MACHINE, Recorder
+from dashboard.lab.experiments.recorder import Recorder
 from dashboard.store import experiments as experiment_store
 from dashboard.store.experiments import Record
 

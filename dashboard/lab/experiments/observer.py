@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from dashboard.core.modes import Mode
+from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.hosts_file import parse_hosts
 from dashboard.core.namespaces.resolver import classify, parse_resolv_conf
 from dashboard.core.namespaces.state import HostsEntry, Lookup, NamespaceState, Origin, Resolver, sorted_state
@@ -18,7 +18,6 @@ from dashboard.netns.namespace_ids import hostname, namespaces
 from dashboard.netns.watch.kernel_view import KernelView
 
 log = logging.getLogger(__name__)
-MACHINE = "machine"
 #: Where Docker looks when the machine's own file names only systemd-resolved's stub (Moby, resolvconf.Path).
 UPSTREAM = "/run/systemd/resolve/resolv.conf"
 

@@ -7,15 +7,14 @@ from typing import Any
 
 from dashboard.core.experiments.journal import Cause, Facts, Source, View
 from dashboard.core.experiments.journal_text import actor, narrate
-from dashboard.core.experiments.messages import ArmStatus, Column
-from dashboard.core.experiments.stream import ExperimentHead, Phase
+from dashboard.core.experiments.messages import ArmStatus, Column, ExperimentHead, Phase
+from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.delta import delta
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.lab.context import Context
 from dashboard.lab.experiments.journal_writer import JournalWriter
 from dashboard.store.experiments import Record
 
-MACHINE = "machine"
 ENDED = frozenset({Phase.STOPPED, Phase.FAILED})
 
 

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from weakref import WeakKeyDictionary
 
-from dashboard.core.comparison.cells import MACHINE
+from dashboard.core.modes import MACHINE
 from dashboard.core.paths.conntrack import read_entries
 from dashboard.core.paths.model import cables_between
 from dashboard.core.paths.trace import Counts, Look, Sight, Trace, counterpart, read_trace

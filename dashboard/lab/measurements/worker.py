@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.stream import Phase
-from dashboard.core.measurements.measurement import ANSWERED_BY_US, Probe
-from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode, Publish
+from dashboard.core.experiments.messages import Phase
 from dashboard.lab.context import Context
 from dashboard.lab.experiments.driver import Run
 from dashboard.lab.measurements.run import measure_paths
@@ -91,23 +88,3 @@ class Measurer:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
-
-
-def needs_twin(probes: tuple[Probe, ...]) -> bool:
-    """Whether a responder has to take the program's place, so that a published port leads to it."""
-    return bool(set(probes) & ANSWERED_BY_US)
-
-
-TWIN_PORT = 8080
-SLEEP = ("sleep", "86400")
-
-
-def twin_of(spec: ExperimentSpec) -> ExperimentSpec:
-    """The same arms with a program that only waits, on a port that a responder can take."""
-
-    def arm(one: ArmSpec) -> ArmSpec:
-        forwards = one.mode in {Mode.BRIDGE, Mode.USER_BRIDGE, Mode.OVERLAY}
-        publish = (Publish(TWIN_PORT, 0, "tcp"), Publish(TWIN_PORT, 0, "udp")) if forwards else ()
-        return replace(one, command=SLEEP, port=TWIN_PORT, publish=publish, publish_all=False)
-
-    return ExperimentSpec(f"measure: {spec.title}"[:200], spec.image, TWIN_PORT, tuple(arm(one) for one in spec.arms))

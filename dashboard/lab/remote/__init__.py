@@ -1,0 +1,1 @@
+"""Calls and notifications between web processes and the lab."""

@@ -1,0 +1,1 @@
+"""Shells on private hosts for terminals in the browser."""

@@ -1,0 +1,1 @@
+"""Private hosts of the groups of a training session."""

@@ -1,0 +1,1 @@
+"""Runs the steps of workshops on a host."""

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from dashboard.core.modes import Mode
+from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.workshops.observation import Contact, Observation, SeenContainer, mode_of
 from dashboard.engine.protocol import ContainerFacts, Engine, EngineError, EngineUnreachable
 from dashboard.lab.context import Context
-from dashboard.lab.experiments.observer import MACHINE, Observer, Subject
+from dashboard.lab.experiments.observer import Observer, Subject
 from dashboard.lab.watch_pool import WatchPool
 from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.netlink.framing import MalformedMessage

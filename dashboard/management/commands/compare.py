@@ -13,6 +13,7 @@ from dashboard.core.comparison.text_table import comparison_text, printable
 from dashboard.core.experiments.drafts import read_draft
 from dashboard.core.experiments.messages import ArmStatus
 from dashboard.lab.one_shot import compare_once
+from dashboard.latency.environment import read_machine
 from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, require_root
 from dashboard.store.reports import saved as saved_reports
 
@@ -59,7 +60,13 @@ class Command(NetmodesCommand):
         keep = options["keep"]
         found = self.run(lambda: compare_once(folder, draft.spec, self.say, keep=keep, launching=launched.append))
         if options["save"]:
-            report = self.save(saved_reports.save_experiment, launched[0], title=options["title"], engine=found.engine)
+            report = self.save(
+                saved_reports.save_experiment,
+                launched[0],
+                title=options["title"],
+                engine=found.engine,
+                machine=read_machine(),
+            )
             found = replace(found, report=report)
         if options["json"]:
             self.print_json(found)

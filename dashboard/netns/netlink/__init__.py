@@ -1,0 +1,1 @@
+"""Netlink: framing, rtnetlink and sock_diag."""

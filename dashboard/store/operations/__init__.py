@@ -1,0 +1,1 @@
+"""Queries for operating: retention, locks, calls between processes."""

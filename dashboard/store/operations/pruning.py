@@ -11,7 +11,7 @@ from pathlib import Path
 
 from django.db import DatabaseError, connection, transaction
 
-from dashboard.core.experiments.stream import Phase
+from dashboard.core.experiments.messages import Phase
 from dashboard.models import Experiment, MeasurementBlock, MeasurementRun
 from dashboard.store import measurements as measurement_store
 from dashboard.store.operations.retention import FORGETTERS, Forgotten, forget

@@ -11,7 +11,7 @@ from django.db.models import F, Value
 from django.db.models.functions import Concat
 
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.stream import Phase
+from dashboard.core.experiments.messages import Phase
 from dashboard.core.operations.deployment import KEPT_S, LabFacts
 from dashboard.models import ClaimRun, Experiment, GuessBucket, LabBeat, LabRequest, MeasurementRun, Presence
 

@@ -1,0 +1,1 @@
+"""Queries of saved reports."""

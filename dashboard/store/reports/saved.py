@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from dashboard import __version__
 from dashboard.core.experiments.messages import EngineRef
+from dashboard.core.measurements.measurement import Environment
 from dashboard.core.reports.model import (
     FrozenExperiment,
     FrozenRun,
@@ -68,13 +69,15 @@ def save_experiment(
     author: str = "",
     runs: Sequence[str] | None = None,
     engine: EngineRef | None = None,
+    machine: Environment | None = None,
 ) -> str:
-    """Freezes an experiment up to its newest entry, with the measurements ``runs``, or all of it that are over.
-    ``engine`` is the one that answers now. Returns the report's id; NotSavedError."""
+    """Save a report of an experiment up to its newest entry, with the measurements ``runs`` (default: all that have
+    ended). ``engine`` is the engine that answers now, ``machine`` the environment that it runs in. Returns the report's
+    id; raises NotSavedError."""
     frozen = report_snapshot.freeze_experiment(experiment, engine)
     kept = report_snapshot.freeze_runs(report_snapshot.runs_of(experiment) if runs is None else runs)
     title = title or frozen.spec.title
-    content = _content(title, notes, tags, _author(author, owner_id), frozen, kept, here=engine is not None)
+    content = _content(title, notes, tags, _author(author, owner_id), frozen, kept, machine=machine)
     return _keep_own(content, owner_id, experiment)
 
 
@@ -129,7 +132,7 @@ def _content(
     experiment: FrozenExperiment | None,
     runs: tuple[FrozenRun, ...],
     *,
-    here: bool = False,
+    machine: Environment | None = None,
     alone: bool = False,
 ) -> ReportContent:
     return ReportContent(
@@ -138,7 +141,7 @@ def _content(
         Origin.MEASUREMENT if alone else Origin.EXPERIMENT,
         experiment,
         runs,
-        environment=report_snapshot.environment_of(runs, experiment.engine if experiment else None, here=here),
+        environment=report_snapshot.environment_of(runs, experiment.engine if experiment else None, machine),
         notes=notes.replace("\r\n", "\n").strip(),
         tags=clean_tags(tags),
         author=" ".join(author.split())[:AUTHOR],

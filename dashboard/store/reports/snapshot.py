@@ -10,12 +10,10 @@ from django.db.models import Q
 
 from dashboard.core.experiments.journal import replay
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.messages import EngineRef
-from dashboard.core.experiments.stream import Phase
+from dashboard.core.experiments.messages import EngineRef, Phase
 from dashboard.core.measurements.measurement import Environment
 from dashboard.core.modes import ExperimentSpec
 from dashboard.core.reports.model import FrozenExperiment, FrozenRun
-from dashboard.latency.environment import read_environment
 from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
@@ -81,13 +79,13 @@ def experiment_of(run: str) -> str:
     return found.values_list("experiment_id", flat=True).first() or ""
 
 
-def environment_of(runs: Sequence[FrozenRun], engine: EngineRef | None, *, here: bool) -> Environment:
-    """That of the newest measurement, else what is known of the engine, and of this machine where it is ``here``."""
+def environment_of(
+    runs: Sequence[FrozenRun], engine: EngineRef | None, machine: Environment | None = None
+) -> Environment:
+    """The environment of the newest measurement; without one, what is known of the engine and of ``machine``."""
     if runs:
         return runs[-1].measurement.environment
-    found = Environment()
-    if here:
-        found = replace(read_environment(), client_core=None, responder_core=None, load_before=None)
+    found = machine or Environment()
     if engine is None:
         return found
     return replace(found, kernel=engine.kernel or found.kernel, engine=engine.version, engine_api=engine.api)

@@ -16,8 +16,9 @@ from django.db.models import Model
 
 from dashboard.core.claims.catalogue import all_claims
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.stream import Phase
+from dashboard.core.experiments.messages import Phase
 from dashboard.core.measurements.measurement import Options, Probe
+from dashboard.core.measurements.responder_experiment import needs_twin, twin_of
 from dashboard.core.modes import ExperimentSpec
 from dashboard.core.training.group_quota import (
     Load,
@@ -28,7 +29,6 @@ from dashboard.core.training.group_quota import (
     refuse_measurement,
 )
 from dashboard.core.training.host_plan import HostStage
-from dashboard.lab.measurements.worker import needs_twin, twin_of
 from dashboard.models import ClaimRun, Experiment, HostRow, MeasurementRun
 from dashboard.store import claim_runs
 from dashboard.store import experiments as experiment_store

@@ -9,7 +9,7 @@ import msgspec
 from django.db import transaction
 
 from dashboard.core.experiments.lifecycle import Wanted as WantedExperiment
-from dashboard.core.experiments.stream import Phase
+from dashboard.core.experiments.messages import Phase
 from dashboard.core.modes import ExperimentSpec
 from dashboard.core.training.capacity import HostLimits
 from dashboard.core.training.group_quota import Work, WorkKind

@@ -19,17 +19,9 @@ from dashboard.core.comparison.rows import Memory, compare
 from dashboard.core.diagram.path_overlay import draw_paths
 from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.journal import Entry, Source, View, replay
-from dashboard.core.experiments.messages import Row, encode
+from dashboard.core.experiments.messages import ExperimentHead, Phase, Row, TimelineItem, encode
 from dashboard.core.experiments.picture import DrawnPath, Picture
-from dashboard.core.experiments.stream import (
-    PROTOCOL_VERSION,
-    ExperimentHead,
-    Patch,
-    Phase,
-    Snapshot,
-    TimelineItem,
-    diff_rows,
-)
+from dashboard.core.experiments.stream import PROTOCOL_VERSION, Patch, Snapshot, diff_rows
 from dashboard.core.experiments.timeline import timeline_item
 from dashboard.store import experiments as experiment_store
 from dashboard.store.telemetry import Buckets

@@ -30,8 +30,8 @@ from dashboard.core.experiments.initial_columns import first_columns
 from dashboard.core.experiments.inspect_commands import COMMANDS
 from dashboard.core.experiments.journal import replay
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.messages import ModeReport
-from dashboard.core.experiments.stream import ExperimentHead, Phase, Snapshot
+from dashboard.core.experiments.messages import ExperimentHead, ModeReport, Phase
+from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.experiments.timeline import timeline_item
 from dashboard.core.modes import ExperimentSpec
 from dashboard.core.reports.view import ReportView

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from dashboard.core.measurements.measurement import Options, Probe, check_options
+from dashboard.core.measurements.responder_experiment import needs_twin, twin_of
 from dashboard.core.modes import ExperimentSpec
-from dashboard.lab.measurements.worker import needs_twin, twin_of
 from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store

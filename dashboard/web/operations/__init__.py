@@ -1,0 +1,1 @@
+"""Health, metrics, engine status, API documentation, other processes."""

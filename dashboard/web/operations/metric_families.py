@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
 from dashboard import __version__
-from dashboard.core.experiments.stream import Phase
+from dashboard.core.experiments.messages import Phase
 from dashboard.core.operations.heartbeat import Distribution, Heartbeat, LabFigures, Part
 from dashboard.core.reports.model import ClaimVerdict
 from dashboard.core.training.host_plan import HostStage

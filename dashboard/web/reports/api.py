@@ -18,6 +18,7 @@ from dashboard.core.reports.parse import MOST_BYTES
 from dashboard.core.training.group_quota import WorkKind
 from dashboard.export.formats import Format, write
 from dashboard.export.pdf import NoPdfError
+from dashboard.latency.environment import read_machine
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports import shares as report_shares
 from dashboard.store.reports.listing import Listed
@@ -130,7 +131,9 @@ def save(request: HttpRequest, body: SaveIn) -> Any:
     engine = service.engine
     try:
         if body.experiment:
-            report = saved_reports.save_experiment(body.experiment, runs=body.runs, engine=engine, **said)
+            report = saved_reports.save_experiment(
+                body.experiment, runs=body.runs, engine=engine, machine=read_machine() if engine else None, **said
+            )
         else:
             report = saved_reports.save_measurement(body.measurement, engine=engine, **said)
     except saved_reports.NotSavedError as error:

@@ -25,7 +25,6 @@ from dashboard.core.claims.catalogue import (
     stats_counted_twice,
 )
 from dashboard.core.claims.model import (
-    MACHINE,
     Answer,
     Claim,
     Container,
@@ -38,6 +37,7 @@ from dashboard.core.claims.model import (
     turn,
 )
 from dashboard.core.experiments.docker_run import read_network, read_run
+from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import Family, Listener, Lookup, NamespaceState, Protocol
 from dashboard.core.reports.model import ClaimVerdict
 

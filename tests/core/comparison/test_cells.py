@@ -12,18 +12,17 @@ from dashboard.core.comparison.cells import (
     Cell,
     Cells,
     Scene,
-    bracket,
     dns_cells,
     hosts_cells,
     identity_cells,
     interface_cells,
     listener_cells,
-    primary_addresses,
     published_cells,
     route_cells,
     sysctl_cells,
 )
 from dashboard.core.experiments.messages import ArmStatus, Column, PublishedPort
+from dashboard.core.namespaces.addresses import bracket, primary_addresses
 from dashboard.core.namespaces.state import Family, HostsEntry, Lookup, NamespaceState, Protocol, Resolver
 from tests.core.builders import (
     MACHINE,

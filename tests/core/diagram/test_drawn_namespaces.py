@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from dashboard.core.diagram.drawn_namespaces import (
-    MACHINE,
     SHOWN_INTERFACES,
     SHOWN_LISTENERS,
     SHOWN_PORTS,
@@ -21,6 +20,7 @@ from dashboard.core.diagram.drawn_namespaces import (
     title_of,
 )
 from dashboard.core.experiments.messages import Column, PublishedPort
+from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import Interface, Protocol
 from tests.core.builders import (
     container_id,

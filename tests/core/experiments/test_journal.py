@@ -21,8 +21,7 @@ from dashboard.core.experiments.journal import (
     encode_facts,
     replay,
 )
-from dashboard.core.experiments.messages import ArmStatus, Column
-from dashboard.core.experiments.stream import ExperimentHead, Phase
+from dashboard.core.experiments.messages import ArmStatus, Column, ExperimentHead, Phase
 from dashboard.core.namespaces.delta import delta
 from dashboard.core.namespaces.state import NamespaceState
 from tests.core.builders import arm_keys, columns_with_key, make_column, make_state, states

@@ -14,6 +14,7 @@ from dashboard.core.experiments.picture import (
     WIDE_LANE,
     Box,
     Item,
+    around,
     clip,
     curve,
     height_of,
@@ -69,3 +70,37 @@ def test_a_connection_begins_and_ends_where_it_should(start: tuple[float, float]
 def test_a_connection_leaves_the_machine_straight_before_it_bends() -> None:
     assert f"H{WIDE_LANE - 12:g} C" in curve(222, 80, 896, 300)
     assert "H" not in curve(800, 80, 896, 300)
+
+
+def test_a_connection_has_its_bends_half_way_and_at_least_24_units_out() -> None:
+    assert curve(800, 80, 900, 300) == "M800 80 C850 80 850 300 900 300"
+    assert curve(800, 80, 820, 300) == "M800 80 C824 80 796 300 820 300"
+    assert curve(222, 80, 896, 300) == "M222 80 H758 C827 80 827 300 896 300"
+    assert curve(WIDE_LANE, 80, 900, 300) == "M770 80 C835 80 835 300 900 300"
+    assert curve(100, 80, WIDE_LANE, 300) == "M100 80 C435 80 435 300 770 300"
+
+
+def test_a_connection_around_boxes_goes_left_to_the_aisle_and_along_it() -> None:
+    assert around(200, 80, 400, 896, 300) == "M200 80 H190 V400 H758 C827 400 827 300 896 300"
+    assert around(200, 80, 400, 760, 300) == "M200 80 H190 V400 H758 C782 400 736 300 760 300"
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("abcd", 10, "abcd"),
+        ("abcde", 10, "abc…"),
+        ("abcdef", 24 + 6 * CHAR + 0.01, "abcdef"),
+        ("abcdefg", 24 + 6 * CHAR + 0.01, "abcde…"),
+    ],
+)
+def test_a_text_is_clipped_to_the_letters_that_fit_but_not_below_four(text: str, width: float, shown: str) -> None:
+    assert clip(text, width) == shown
+
+
+def test_a_small_box_has_a_margin_and_17_units_for_each_line() -> None:
+    assert [height_of(Item("a", "", "", ("line",) * count)) for count in (0, 1, 3)] == [16, 33, 67]
+    boxes, low = place([Item("a", "interface", "host", ("a long line of text",), "title")], 10, 20, 60)
+    assert boxes == [Box("a", "interface", "host", 10, 20, 60, 33, ("a l…",), "title")]
+    assert low == 53
+    assert place([], 10, 20, 60) == ([], 20)

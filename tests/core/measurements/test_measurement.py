@@ -115,3 +115,41 @@ def test_the_shape_that_leaves_the_program_has_the_fields_of_its_contract() -> N
 
 def test_dns_and_http_are_answered_by_others() -> None:
     assert set(Probe) - ANSWERED_BY_US == {Probe.DNS, Probe.HTTP}
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "probe"),
+    [
+        (Options(seconds=0.5), Options(seconds=3600), Probe.TCP_RR),
+        (Options(payload_bytes=0), Options(payload_bytes=1_048_576), Probe.TCP_RR),
+        (Options(payload_bytes=1), Options(payload_bytes=65_507), Probe.UDP_RR),
+        (Options(rate=1), Options(rate=100_000), Probe.TCP_RR),
+        (Options(timeout_s=0.05), Options(timeout_s=30), Probe.TCP_RR),
+        (Options(width_us=1e-9), Options(same_within_us=1e-9), Probe.TCP_RR),
+        (Options(under_load=True), Options(under_load=True), Probe.TCP_CRR),
+    ],
+)
+def test_the_limits_themselves_are_allowed(least: Options, most: Options, probe: Probe) -> None:
+    assert check_options(least, [probe], 1) == ()
+    assert check_options(most, [probe], 64) == ()
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan, -1.0])
+def test_an_interval_or_a_margin_is_finite_and_positive(value: float) -> None:
+    assert len(check_options(Options(width_us=value, same_within_us=value), [Probe.TCP_RR])) == 2
+
+
+def test_a_large_payload_is_refused_for_datagrams_alone() -> None:
+    assert check_options(Options(payload_bytes=65_508), [Probe.TCP_RR]) == ()
+    assert len(check_options(Options(payload_bytes=65_508), [Probe.TCP_RR, Probe.UDP_RR])) == 1
+
+
+@pytest.mark.parametrize(("probe", "size"), [(Probe.TCP_STREAM, 65_536), (Probe.TCP_RR, 64), (Probe.DNS, 64)])
+def test_a_payload_that_is_not_given_depends_on_the_probe(probe: Probe, size: int) -> None:
+    assert Options().payload_of(probe) == size
+    assert Options(payload_bytes=7).payload_of(probe) == 7
+
+
+def test_probes_that_cannot_run_under_load_are_named_in_order() -> None:
+    (sentence,) = check_options(Options(under_load=True), [Probe.TCP_STREAM, Probe.TCP_RR, Probe.HTTP])
+    assert sentence.endswith("not with http, tcp-stream.")

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 
-from dashboard.core.comparison.cells import MACHINE
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import ArmStatus, Relation, Row
 from dashboard.core.experiments.stream import row_id
+from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import HostsEntry, Lookup
 from dashboard.core.reports.differences import MOST_DIFFERENCES, RULES, Told, is_open, list_differences
 from tests.core.builders import Columns, States, end, engine_scenes, make_scene, recorded_scene, with_column, without

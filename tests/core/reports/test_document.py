@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-from dashboard.core.experiments.stream import TimelineItem
+from dashboard.core.experiments.messages import TimelineItem
 from dashboard.core.reports.document import BREAK, LONG_WORD, UNKNOWN, clean, document_data
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict
 from dashboard.core.reports.view import ReportView, build_view

@@ -11,7 +11,8 @@ import pytest
 
 from dashboard.core.comparison.rows import compare
 from dashboard.core.diagram.topology import draw
-from dashboard.core.experiments.stream import ExperimentHead, Phase, Snapshot
+from dashboard.core.experiments.messages import ExperimentHead, Phase
+from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.reports.row_diff import ArmMatch, ChangedRow, list_changes, match_arms
 from tests.core.builders import Columns, States, make_listener, make_scene, with_column
 

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
-from dashboard.core.experiments.messages import ArmStatus
-from dashboard.core.experiments.stream import Phase
+from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.core.measurements.measurement import Environment
 from dashboard.core.measurements.statistics import median
 from dashboard.core.reports.model import Origin, ReportContent

@@ -68,3 +68,63 @@ def test_what_is_kept_of_addresses_is_bounded(monkeypatch: pytest.MonkeyPatch) -
 )
 def test_who_shares_a_bucket(one: str, other: str, same: bool) -> None:
     assert (place_of(one) == place_of(other)) is same
+
+
+def test_the_wait_ends_when_one_guess_has_come_back() -> None:
+    door = Throttle(Rate(2, 10.0), Rate(3, 4.0))
+    assert door.wait_s("a", 0.0) == 0.0
+    door.wrong("a", 0.0)
+    assert door.wait_s("a", 0.0) == 0.0
+    door.wrong("a", 0.0)
+    assert door.wait_s("a", 0.0) == 10.0
+    assert door.wait_s("a", 4.0) == pytest.approx(6.0)
+    assert door.wait_s("a", 10.0) == 0.0
+    assert door.wait_s("b", 10.0) == 0.0
+
+
+def test_the_longer_of_both_waits_counts() -> None:
+    door = Throttle(Rate(2, 10.0), Rate(3, 4.0))
+    for address in ("a", "b", "c"):
+        door.wrong(address, 0.0)
+    assert door.wait_s("a", 0.0) == 4.0, "overall"
+    assert door.wait_s("new", 1.0) == pytest.approx(3.0)
+    door.wrong("a", 1.0)
+    assert door.wait_s("a", 1.0) == pytest.approx(9.0), "its own bucket has 0.1 left"
+
+
+def test_a_bucket_does_not_fill_beyond_its_burst_and_a_guess_costs_one() -> None:
+    bucket = rate_limit.Bucket(1.5, 100.0)
+    bucket.fill(Rate(4, 10.0), 105.0)
+    assert (bucket.left, bucket.at) == (2.0, 105.0)
+    bucket.fill(Rate(4, 10.0), 95.0)
+    assert (bucket.left, bucket.at) == (2.0, 95.0)
+    bucket.fill(Rate(4, 10.0), 1000.0)
+    assert bucket.left == 4.0
+
+
+def test_addresses_with_the_most_left_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit, "MOST_ADDRESSES", 4)
+    door = Throttle(Rate(3, 10.0), Rate(10_000, 0.001))
+    for address, count in (("once", 1), ("thrice", 3), ("twice", 2), ("again", 1)):
+        for _ in range(count):
+            door.wrong(address, 0.0)
+    assert set(door._addresses) == {"once", "thrice", "twice", "again"}
+    door.wrong("fifth", 0.0)
+    assert set(door._addresses) == {"thrice", "twice"}
+    for address in ("x", "y"):
+        door.wrong(address, 100.0)
+    door.wrong("z", 100.0)
+    assert set(door._addresses) == {"x", "y"}, "those that have waited long enough are forgotten"
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:0:1::5", "20010db800000001"),
+        ("x" * 70, "x" * 60),
+    ],
+)
+def test_a_bucket_is_named_by_the_address_or_its_network(address: str, place: str) -> None:
+    assert place_of(address) == place

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from dashboard.core.workshops.observation import Which, is_image, listeners_on, mode_of, newest, owner_of, running
+from dashboard.core.workshops.observation import (
+    Which,
+    is_image,
+    listeners_on,
+    local_addresses,
+    mode_of,
+    newest,
+    owner_of,
+    running,
+    told,
+)
 from tests.core.builders import make_listener
 from tests.core.observations import NOW, make_container, make_machine, make_sight
 
@@ -61,3 +73,60 @@ def test_who_holds_a_socket_is_said_by_the_name_of_its_container() -> None:
     assert [owner_of(sight, one) for one in listeners_on(sight.machine, 22)] == ["sshd of the machine"]
     nameless = make_listener(81, None, container="f" * 64)
     assert owner_of(sight, nameless) == "a process that cannot be seen of container ffffffffffff"
+
+
+def test_a_selector_compares_only_what_it_names() -> None:
+    web = make_container("web", "host")
+    assert Which().fits(web)
+    assert Which("host", "nginx", "web").fits(web)
+    assert not Which("bridge", "nginx", "web").fits(web)
+    assert not Which("host", "httpd", "web").fits(web)
+    assert not Which("host", "nginx", "db").fits(web)
+
+
+@pytest.mark.parametrize(
+    ("which", "text"),
+    [
+        (Which(), "a container"),
+        (Which(image="nginx"), "a container of nginx"),
+        (Which(mode="host"), "a container in mode host"),
+        (Which(name="web"), "a container called web"),
+    ],
+)
+def test_a_selector_is_described_by_what_it_names(which: Which, text: str) -> None:
+    assert which.said() == text
+
+
+def test_containers_started_together_are_in_the_order_of_their_names() -> None:
+    sight = make_sight(make_container("b", started=NOW), make_container("a", started=NOW))
+    assert [one.name for one in running(sight, Which())] == ["a", "b"]
+
+
+def test_listeners_are_found_by_port_and_protocol() -> None:
+    machine = make_machine(make_listener(53, "dnsmasq"), make_listener(54, "other"))
+    assert [one.port for one in listeners_on(machine, 53)] == [53]
+    assert listeners_on(machine, 53, "udp") == ()
+    assert listeners_on(None, 53) == ()
+
+
+def test_an_image_is_compared_with_its_tag() -> None:
+    assert is_image("httpd:2.4", "httpd:2.4")
+    assert not is_image("httpd:2.4", "httpd")
+    assert is_image("httpd", "httpd:latest")
+    assert not is_image("netmodes-lab", "nginx:1.27")
+
+
+def test_a_list_names_each_item_once() -> None:
+    assert told(["b", "a", "b"], "nothing") == "b, a"
+    assert told([], "nothing") == "nothing"
+
+
+def test_addresses_of_a_namespace_and_of_a_container() -> None:
+    machine = make_machine()
+    assert local_addresses(machine) == {one.address for link in machine.interfaces for one in link.addresses}
+    assert "127.0.0.1" in local_addresses(machine)
+    web = replace(make_container("web"), networks={"lab": "172.18.0.2", "later": ""})
+    assert web.addresses == ("172.18.0.2",)
+    sight = make_sight(web)
+    assert sight.by_id(web.id) == web
+    assert sight.by_id("0" * 64) is None

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from dashboard.core.claims.model import MACHINE, Container, NotTestableError
+from dashboard.core.claims.model import Container, NotTestableError
+from dashboard.core.modes import MACHINE
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.lab.claims.engines import Ground, open_ground
 from dashboard.lab.claims.testbed import RealStage, open_stage

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from dashboard.core.claims.model import MACHINE, NotTestableError
+from dashboard.core.claims.model import NotTestableError
+from dashboard.core.modes import MACHINE
 from dashboard.core.paths.nat_rules import packets_to
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.lab.claims.engines import Ground, open_ground

@@ -10,8 +10,7 @@ from dataclasses import replace
 import pytest
 
 from dashboard.core.experiments.lifecycle import container_name
-from dashboard.core.experiments.messages import ArmStatus
-from dashboard.core.experiments.stream import Phase
+from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.engine.protocol import ContainerFacts, EngineError
 from dashboard.lab import reconciler

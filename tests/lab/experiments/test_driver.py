@@ -6,8 +6,7 @@ from functools import partial
 
 from dashboard.core.experiments.journal import Source, replay
 from dashboard.core.experiments.lifecycle import Wanted, container_name, network_name
-from dashboard.core.experiments.messages import ArmStatus
-from dashboard.core.experiments.stream import Phase
+from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.core.modes import Mode
 from dashboard.core.namespaces.state import Origin
 from dashboard.core.reports.replay.recording import build_track, encode_track

@@ -9,7 +9,7 @@ import pytest
 from django.db import OperationalError
 
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, View
-from dashboard.core.experiments.stream import Phase
+from dashboard.core.experiments.messages import Phase
 from dashboard.lab.experiments import journal_writer as module
 from dashboard.lab.experiments.journal_writer import JournalWriter
 from dashboard.store import experiments as experiment_store

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState, Origin
 from dashboard.lab.experiments import observer as module
-from dashboard.lab.experiments.observer import MACHINE, Observer, Subject
+from dashboard.lab.experiments.observer import Observer, Subject
 from dashboard.lab.watch_pool import WatchPool
 from dashboard.netns.namespace import NamespaceGone
 from dashboard.netns.namespace_ids import namespaces

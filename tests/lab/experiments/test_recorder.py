@@ -9,10 +9,10 @@ import pytest
 
 from dashboard.core.experiments.journal import Cause, Source, View
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.messages import ArmStatus
-from dashboard.core.experiments.stream import Phase
+from dashboard.core.experiments.messages import ArmStatus, Phase
+from dashboard.core.modes import MACHINE
 from dashboard.lab.context import Context
-from dashboard.lab.experiments.recorder import MACHINE, Recorder
+from dashboard.lab.experiments.recorder import Recorder
 from dashboard.store import experiments as experiment_store
 from tests.benches import Bench
 from tests.polling import others_run

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from dashboard.core.experiments.stream import Phase
+from dashboard.core.experiments.messages import Phase
 from dashboard.core.measurements.measurement import Block, Measurement, Options, Probe, Stop
 from dashboard.lab.measurements.run import measure_paths, plan_series
 from dashboard.lab.measurements.worker import Measurer

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dashboard.core.experiments.stream import Phase
+from dashboard.core.experiments.messages import Phase
 from dashboard.core.measurements.measurement import Options, Probe
+from dashboard.core.measurements.responder_experiment import TWIN_PORT, needs_twin, twin_of
 from dashboard.core.modes import Mode
-from dashboard.lab.measurements.worker import TWIN_PORT, needs_twin, twin_of
 from dashboard.models import MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.core.experiments.stream import Phase
+from dashboard.core.experiments.messages import Phase
 from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.lab.reconciler import Turns
 from dashboard.lab.training import group_labs as module

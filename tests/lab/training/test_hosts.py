@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.core.experiments.stream import Phase
+from dashboard.core.experiments.messages import Phase
 from dashboard.core.training.capacity import Machine
 from dashboard.core.training.host_plan import HostStage
 from dashboard.core.workshops.commands import read_command

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.core.experiments.stream import Phase
+from dashboard.core.experiments.messages import Phase
 from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.training.group_quota import WorkKind
 from dashboard.core.training.host_plan import HostStage

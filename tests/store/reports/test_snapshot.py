@@ -12,6 +12,7 @@ from dashboard.core.experiments.messages import EngineRef
 from dashboard.core.measurements.measurement import Environment, Options, Probe, Stop
 from dashboard.core.measurements.summary import build_measurement
 from dashboard.core.reports.model import FrozenRun
+from dashboard.latency.environment import read_machine
 from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
@@ -142,10 +143,10 @@ def test_the_experiment_of_a_run_is_none_once_it_is_removed() -> None:
 
 def test_the_environment_is_that_of_the_newest_measurement_else_the_engines_and_this_machines() -> None:
     runs = report_snapshot.freeze_runs([measured(launched())])
-    assert report_snapshot.environment_of(runs, ENGINE, here=True) == ENVIRONMENT
+    assert report_snapshot.environment_of(runs, ENGINE, read_machine()) == ENVIRONMENT
     known = Environment(kernel=ENGINE.kernel, engine=ENGINE.version, engine_api=ENGINE.api)
-    assert report_snapshot.environment_of((), ENGINE, here=False) == known
-    here = report_snapshot.environment_of((), ENGINE, here=True)
+    assert report_snapshot.environment_of((), ENGINE) == known
+    here = report_snapshot.environment_of((), ENGINE, read_machine())
     assert here.cores > 0
     assert (here.kernel, here.load_before) == (ENGINE.kernel, None)
-    assert report_snapshot.environment_of((), None, here=False) == Environment()
+    assert report_snapshot.environment_of((), None) == Environment()

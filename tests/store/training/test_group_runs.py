@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.stream import Phase
+from dashboard.core.experiments.messages import Phase
 from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.training.group_quota import WorkKind
 from dashboard.core.training.session import HostsFor

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from dashboard.core.experiments.drafts import ARM_FIELDS, FIELDS
 from dashboard.core.experiments.journal import Entry
-from dashboard.core.experiments.messages import Comparison
-from dashboard.core.experiments.stream import Phase, Snapshot
+from dashboard.core.experiments.messages import Comparison, Phase
+from dashboard.core.experiments.stream import Snapshot
 from dashboard.models import Arm, Experiment
 from dashboard.store import experiments as experiment_store
 from tests.specs import make_spec

@@ -15,8 +15,8 @@ from django.db import OperationalError
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.messages import encode
-from dashboard.core.experiments.stream import Patch, Phase, Snapshot, apply_rows
+from dashboard.core.experiments.messages import Phase, encode
+from dashboard.core.experiments.stream import Patch, Snapshot, apply_rows
 from dashboard.core.namespaces.state import Listener
 from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments import hub as module

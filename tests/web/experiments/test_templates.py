@@ -19,10 +19,10 @@ from django.template.loader import render_to_string
 from django.test import RequestFactory
 
 from dashboard.core.diagram.topology import Box, Picture
-from dashboard.core.experiments.messages import Column, PublishedPort, Row
+from dashboard.core.experiments.messages import Column, Phase, PublishedPort, Row
 from dashboard.core.experiments.picture import DrawnPath
-from dashboard.core.experiments.stream import Phase, RowPatch, apply_rows, row_id
 from dashboard.core.experiments.stream import PlacedRow as Placed
+from dashboard.core.experiments.stream import RowPatch, apply_rows, row_id
 from dashboard.core.experiments.validation import Problem
 from dashboard.core.measurements import formatting
 from dashboard.core.modes import Mode

@@ -11,8 +11,7 @@ from django.db import DatabaseError, transaction
 
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.messages import ArmStatus
-from dashboard.core.experiments.stream import Phase
+from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.engine.protocol import EngineError
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store

@@ -14,7 +14,7 @@ from django.test import override_settings
 from prometheus_client.parser import text_string_to_metric_families
 
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
-from dashboard.core.experiments.stream import Phase
+from dashboard.core.experiments.messages import Phase
 from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments.hub import hub
 from dashboard.web.http.browser_sessions import SessionStore

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dashboard.core.claims.extract import names_in
-from dashboard.core.claims.model import MACHINE, Claim, Judgement, Need, Stage, Topic, differs, proves
+from dashboard.core.claims.model import Claim, Judgement, Need, Stage, Topic, differs, proves
+from dashboard.core.modes import MACHINE
 
 LINE = "docker run -d --network host --add-host other:192.0.2.7 IMAGE sleep 60"
 HOSTS = "127.0.0.1 localhost\n192.0.2.77 database.lab.example database\n"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dashboard.core.claims.extract import link_of
-from dashboard.core.claims.model import MACHINE, Claim, Judgement, Stage, Topic, differs, proves
+from dashboard.core.claims.model import Claim, Judgement, Stage, Topic, differs, proves
+from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
 
 NETWORK = "docker network create -o com.docker.network.driver.mtu=1400 lab"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dashboard.core.claims.extract import holders, say_holders
-from dashboard.core.claims.model import MACHINE, Answer, Claim, Judgement, Need, Stage, Topic, differs, proves
+from dashboard.core.claims.model import Answer, Claim, Judgement, Need, Stage, Topic, differs, proves
+from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
 
 LINE = "docker run -d --network bridge IMAGE"

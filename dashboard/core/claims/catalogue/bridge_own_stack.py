@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dashboard.core.claims.extract import names_of
-from dashboard.core.claims.model import MACHINE, Claim, Judgement, Stage, Topic, proves
+from dashboard.core.claims.model import Claim, Judgement, Stage, Topic, proves
+from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
 
 LINE = "docker run -d --network bridge IMAGE sleep 60"

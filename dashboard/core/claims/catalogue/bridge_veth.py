@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dashboard.core.claims.extract import link_of, names_of
-from dashboard.core.claims.model import MACHINE, Claim, Judgement, Stage, Topic, differs, proves
+from dashboard.core.claims.model import Claim, Judgement, Stage, Topic, differs, proves
+from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
 
 LINE = "docker run -d --network bridge IMAGE sleep 60"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dashboard.core.claims.extract import holders, say_holders
-from dashboard.core.claims.model import MACHINE, Claim, Judgement, Need, Stage, Topic, not_testable, proves
+from dashboard.core.claims.model import Claim, Judgement, Need, Stage, Topic, not_testable, proves
+from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
 
 LINE = "docker run -d -p 8080:80 IMAGE sleep 60"

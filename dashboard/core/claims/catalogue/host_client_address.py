@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import MACHINE, Answer, Claim, Judgement, Need, Stage, Topic, proves
+from dashboard.core.claims.model import Answer, Claim, Judgement, Need, Stage, Topic, proves
+from dashboard.core.modes import MACHINE
 
 LINE = "docker run -d --network host -e NETMODES_PORT=8107 IMAGE"
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dashboard.core.claims.extract import names_of
-from dashboard.core.claims.model import MACHINE, Claim, Judgement, Need, Stage, Topic, proves
+from dashboard.core.claims.model import Claim, Judgement, Need, Stage, Topic, proves
+from dashboard.core.modes import MACHINE
 
 LINE = "docker run -d --network host IMAGE sleep 60"
 

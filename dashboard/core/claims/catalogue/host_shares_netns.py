@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dashboard.core.claims.extract import say_inodes
-from dashboard.core.claims.model import MACHINE, Claim, Judgement, Stage, Topic, proves
+from dashboard.core.claims.model import Claim, Judgement, Stage, Topic, proves
+from dashboard.core.modes import MACHINE
 
 LINE = "docker run -d --network host IMAGE sleep 60"
 

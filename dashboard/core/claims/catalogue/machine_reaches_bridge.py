@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import MACHINE, Answer, Claim, Judgement, Stage, Topic, proves
+from dashboard.core.claims.model import Answer, Claim, Judgement, Stage, Topic, proves
+from dashboard.core.modes import MACHINE
 
 LINE = "docker run -d --network bridge IMAGE"
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import MACHINE, Answer, Claim, Judgement, Need, Stage, Topic, differs, proves
+from dashboard.core.claims.model import Answer, Claim, Judgement, Need, Stage, Topic, differs, proves
+from dashboard.core.modes import MACHINE
 from dashboard.core.paths.nat_rules import packets_to
 
 LINE = "docker run -d -p 8105:80 IMAGE"

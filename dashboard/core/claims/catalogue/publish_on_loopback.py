@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import MACHINE, Answer, Claim, Judgement, Need, Stage, Topic, differs, proves
+from dashboard.core.claims.model import Answer, Claim, Judgement, Need, Stage, Topic, differs, proves
+from dashboard.core.modes import MACHINE
 
 LINE = "docker run -d -p 127.0.0.1:8110:80 IMAGE"
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dashboard.core.claims.extract import say_lines, servers_in
-from dashboard.core.claims.model import MACHINE, Claim, Judgement, Need, Stage, Topic, proves
+from dashboard.core.claims.model import Claim, Judgement, Need, Stage, Topic, proves
+from dashboard.core.modes import MACHINE
 
 LINE = "docker run -d --network bridge IMAGE sleep 60"
 ONLY_LOOPBACK = "nameserver 127.0.0.53\n"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dashboard.core.claims.judges import judge_stripped
-from dashboard.core.claims.model import MACHINE, Claim, Need, Stage, Topic
+from dashboard.core.claims.model import Claim, Need, Stage, Topic
+from dashboard.core.modes import MACHINE
 
 LINE = "docker run -d --network bridge IMAGE sleep 60"
 MIXED = "nameserver 127.0.0.53\nnameserver 192.0.2.53\n"

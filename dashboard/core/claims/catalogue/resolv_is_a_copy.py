@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dashboard.core.claims.extract import say_lines, servers_in
-from dashboard.core.claims.model import MACHINE, Claim, Judgement, Need, Stage, Topic, proves
+from dashboard.core.claims.model import Claim, Judgement, Need, Stage, Topic, proves
+from dashboard.core.modes import MACHINE
 
 LINE = "docker run -d --network host IMAGE sleep 60"
 BEFORE, AFTER = "nameserver 192.0.2.53\n", "nameserver 192.0.2.54\n"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dashboard.core.claims.model import MACHINE, Claim, Judgement, Stage, Topic, proves
+from dashboard.core.claims.model import Claim, Judgement, Stage, Topic, proves
+from dashboard.core.modes import MACHINE
 
 FIRST = "docker run -d --name owner IMAGE"
 LINE = "docker run -d --network container:{owner} IMAGE sleep 60"

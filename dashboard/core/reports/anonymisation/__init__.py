@@ -1,0 +1,1 @@
+"""A report without the details of the machine that it was made on."""

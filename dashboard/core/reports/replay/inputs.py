@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from dashboard.core.comparison.cells import MACHINE, Scene, primary_addresses
+from dashboard.core.comparison.cells import Scene
 from dashboard.core.experiments.messages import Column
+from dashboard.core.modes import MACHINE
+from dashboard.core.namespaces.addresses import primary_addresses
 from dashboard.core.namespaces.links import is_cable
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.reports.replay.interning import Numbers

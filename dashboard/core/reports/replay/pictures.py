@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dashboard.core.diagram.drawn_namespaces import (
-    MACHINE,
     Stack,
     doors_of,
     interface_items,
@@ -21,6 +20,7 @@ from dashboard.core.diagram.drawn_namespaces import (
 from dashboard.core.diagram.path_overlay import draw_path, drawing_of
 from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.picture import Box, Edge, Item, Picture, clip
+from dashboard.core.modes import MACHINE
 from dashboard.core.paths.finder import find_paths
 from dashboard.core.paths.model import Path
 from dashboard.core.reports.replay.inputs import Look

@@ -1,0 +1,1 @@
+"""The checks that a step of a workshop may use."""

@@ -1,0 +1,21 @@
+"""Addresses as text, and the addresses that a network stack is reached by."""
+
+from __future__ import annotations
+
+from dashboard.core.namespaces.state import NamespaceState
+
+
+def bracket(address: str) -> str:
+    """The address as it stands before a port."""
+    return f"[{address}]" if ":" in address else address
+
+
+def primary_addresses(state: NamespaceState) -> tuple[str, ...]:
+    """The global addresses of the interface that holds the default route, else of all real ones."""
+    default = next((r.interface for r in state.routes if r.destination == "default" and r.interface), None)
+    links = (
+        [one for one in state.interfaces if one.name == default]
+        if default
+        else [one for one in state.interfaces if one.kind not in {"loopback", "bridge", "veth"}]
+    )
+    return tuple(a.address for one in links for a in one.addresses if a.scope == "global")
