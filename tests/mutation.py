@@ -74,7 +74,7 @@ def subjects(root: Path, pattern: str) -> list[Subject]:
         reason = tables.get("NO_TEST_OF_ITS_OWN", {}).get(str(inside), "")
         names = [f"test_{path.stem}", *re.findall(r"\btest_\w+", reason)]
         tests = [test for name in names for test in sorted(folder.glob(f"{name}.py"))]
-        catalogue = set(inside.parts) & set(tables.get("TESTED_AS_ONE", {}))
+        catalogue = inside.parent.name in tables.get("TESTED_AS_ONE", {})
         if tests and not catalogue and path.name != "__init__.py" and fnmatch(str(inside), f"core/{pattern}"):
             found.append(Subject(".".join(("dashboard", *inside.with_suffix("").parts)), path, tests[0]))
     return found
