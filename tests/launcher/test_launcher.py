@@ -282,6 +282,42 @@ def test_all_that_is_missing_is_said_at_once(machine: Machine) -> None:
     )
 
 
+@pytest.mark.parametrize("command", ["up", "compare", "doctor"])
+def test_the_shell_names_the_same_packages_as_python(machine: Machine, command: str) -> None:
+    machine.remove("ip", "netstat", "busybox", "docker")
+    with_python = machine.run("--no-install", command).stderr
+    machine.remove("python3")
+    shutil.rmtree(machine.data / "venv", ignore_errors=True)
+    without = machine.run("--no-install", command).stderr
+    python = "python3: Netmodes is written in Python"
+    lines = [line for line in without.splitlines() if not line.startswith(("python3", "  apt-get install"))]
+    assert python in without
+    if command != "doctor":
+        assert lines == [line for line in with_python.splitlines() if not line.startswith("  apt-get install")]
+        assert " python3 python3-venv iproute2 net-tools busybox-static docker.io iptables\n" in without
+    else:
+        assert "apt-get install --no-install-recommends python3 python3-venv\n" in without
+
+
+@pytest.mark.parametrize("ignored", [True, False])
+def test_ctrl_c_reaches_the_command_even_if_the_launcher_was_started_with_it_ignored(
+    machine: Machine, ignored: bool
+) -> None:
+    """A shell ignores SIGINT and SIGQUIT in background jobs."""
+    (machine.checkout / "manage.py").touch()
+    machine.run("doctor")
+    python = machine.data / "venv/bin/python"
+    python.write_text(
+        python.read_text().replace('*manage.py*) echo "ran $*";', "*manage.py*) grep SigIgn /proc/$$/status;")
+    )
+    trap = "trap '' INT QUIT; " if ignored else ""
+    done = machine.run(
+        "-c", f'{trap}exec "$0" doctor', str(machine.checkout / "netmodes"), interpreter=["/bin/sh"], script="-e"
+    )
+    (mask,) = re.findall(r"^SigIgn:\s+([0-9a-f]+)$", done.stdout, re.MULTILINE)
+    assert int(mask, 16) & 0b110 == 0, "SIGINT is bit 1, SIGQUIT is bit 2"
+
+
 def test_no_install_is_passed_on_to_the_command_as_a_variable_only(machine: Machine) -> None:
     machine.install("dockerd")
     done = machine.run("--no-install", "up", "--port", "8001")

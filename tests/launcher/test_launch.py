@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dashboard.launcher.console import LauncherError
+from dashboard.launcher.launch import Launch
+
+MakeLaunch = Callable[..., Launch]
+
+
+def test_the_data_folder_is_var_unless_another_one_is_chosen(
+    launch: MakeLaunch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert launch().data == f"{tmp_path}/data"
+    monkeypatch.setenv("NETMODES_DATA_DIR", "")
+    assert launch().data == f"{launch().root}/var"
+    assert launch().python == f"{launch().root}/var/venv/bin/python"
+
+
+def test_a_data_folder_is_made_private_and_exported(launch: MakeLaunch) -> None:
+    started = launch()
+    started.open_data_folder()
+    assert stat.S_IMODE(Path(started.data).stat().st_mode) == 0o700
+    assert os.environ["NETMODES_DATA_DIR"] == started.data
+    assert os.environ["PYTHONPYCACHEPREFIX"] == f"{started.data}/pycache"
+
+
+@pytest.mark.parametrize(("mode", "verb"), [(os.X_OK, "enter"), (os.W_OK, "write to")])
+def test_a_data_folder_without_access_is_named_with_what_to_do(
+    launch: MakeLaunch, monkeypatch: pytest.MonkeyPatch, user: Callable[[int], None], mode: int, verb: str
+) -> None:
+    started = launch("link")
+    started.open_data_folder()
+    user(1000)
+    monkeypatch.setattr(os, "access", lambda path, wanted: path != started.data or wanted != mode)
+    with pytest.raises(LauncherError, match=f"^cannot {verb} {started.data}: set NETMODES_DATA_DIR"):
+        started.open_data_folder()
+
+
+@pytest.mark.parametrize(
+    ("words", "helps"), [(["up"], False), (["up", "--help"], True), (["report", "list", "-h"], True)]
+)
+def test_a_command_that_only_prints_help_is_recognised(launch: MakeLaunch, words: list[str], helps: bool) -> None:
+    assert launch(*words).asks_for_help is helps
+
+
+def test_the_lock_is_free_again_when_its_file_is_closed(launch: MakeLaunch, capfd: pytest.CaptureFixture[str]) -> None:
+    started = launch()
+    started.open_data_folder()
+    with started.lock() as held:
+        assert not os.get_inheritable(held.fileno()), "a service that a package starts must not hold it"
+    with started.lock():
+        pass
+    assert capfd.readouterr().err == ""
+
+
+def test_root_is_never_refused(launch: MakeLaunch, user: Callable[[int], None]) -> None:
+    user(0)
+    launch("up").require_root("reason")
+    user(1000)
+    with pytest.raises(LauncherError, match="up needs root: reason\nType:"):
+        launch("up").require_root("reason")

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dashboard.launcher import service
+from dashboard.launcher.console import LauncherError
+from dashboard.launcher.launch import Launch
+
+MakeLaunch = Callable[..., Launch]
+
+
+def test_the_unit_starts_this_checkout_with_these_arguments(
+    launch: MakeLaunch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = launch("setup", "--port", "8001")
+    text = service.unit_text(started)
+    assert f'\nExecStart="{started.root}/netmodes" up "--port" "8001"\n' in text
+    assert f'\nEnvironment="NETMODES_DATA_DIR={started.data}"\n' in text
+    assert "/a%%20check%%20out/README.md\n" in text
+    assert "DOCKER_HOST" not in text
+    monkeypatch.setenv("DOCKER_HOST", "unix:///e.sock")
+    assert service.unit_text(started) == f'{text}\n[Service]\nEnvironment="DOCKER_HOST=unix:///e.sock"\n'
+
+
+def test_the_other_lines_are_those_of_the_template(launch: MakeLaunch) -> None:
+    started = launch("setup")
+    template = (Path(started.root) / "vagrant/netmodes.service").read_text().splitlines()
+    changed = [line for line in service.unit_text(started).splitlines() if line not in template]
+    assert [line.partition("=")[0] for line in changed] == ["Documentation", "ExecStart", "Environment"][: len(changed)]
+    assert len(changed) == 3
+
+
+@pytest.mark.parametrize("word", ["50%", '"', "$HOME", "a\\b", "a\nb", "ü"])
+def test_a_character_with_a_meaning_in_units_is_refused(launch: MakeLaunch, word: str) -> None:
+    service.require_plain_words(launch("setup", "--host", "0.0.0.0"))
+    with pytest.raises(LauncherError, match="each argument must be made of letters"):
+        service.require_plain_words(launch("setup", "--host", word))
+
+
+def test_a_unit_that_cannot_be_written_is_named(
+    launch: MakeLaunch, programs: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs("systemctl")
+    monkeypatch.setattr(service, "UNIT", f"{tmp_path}/nowhere/netmodes.service")
+    with pytest.raises(LauncherError, match=r"^cannot write .*/nowhere/netmodes\.service: No such file or directory$"):
+        service.install_service(launch("setup"))
+
+
+@pytest.mark.parametrize(("verb", "sentence"), [("enable", "could not enable"), ("restart", "did not start")])
+def test_a_failure_of_systemd_is_an_error(
+    launch: MakeLaunch,
+    programs: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    verb: str,
+    sentence: str,
+) -> None:
+    programs("systemctl", script=f'case "$*" in *is-enabled*|*{verb}*) exit 1 ;; esac')
+    monkeypatch.setattr(service, "UNIT", f"{tmp_path}/netmodes.service")
+    monkeypatch.setattr(service, "runs_systemd", lambda: True)
+    with pytest.raises(LauncherError, match=sentence):
+        service.install_service(launch("setup"))

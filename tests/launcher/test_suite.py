@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from dashboard.launcher import suite
+from dashboard.launcher.launch import Launch
+
+MakeLaunch = Callable[..., Launch]
+
+
+@pytest.mark.parametrize(
+    ("given", "passed"),
+    [
+        ([], ["-m", "not slow"]),
+        (["-x", "tests/web"], ["-m", "not slow", "-x", "tests/web"]),
+        (["-m", "engine or browser", "-x"], ["-m", "(engine or browser) and not slow", "-x"]),
+        (["-mengine"], ["-m", "(engine) and not slow"]),
+        (["-m=engine"], ["-m", "(engine) and not slow"]),
+        # As with pytest, the last one counts.
+        (["-m", "engine", "-m", "browser"], ["-m", "(browser) and not slow"]),
+        (["--maxfail=1", "-k", "m"], ["-m", "not slow", "--maxfail=1", "-k", "m"]),
+    ],
+)
+def test_slow_tests_are_deselected_in_addition_to_what_the_user_selects(given: list[str], passed: list[str]) -> None:
+    assert suite.deselect_slow(given) == passed
+
+
+def test_all_runs_the_slow_tests_too(launch: MakeLaunch) -> None:
+    command = suite.pytest_command(launch("test", "--all", "-m", "engine", "-x"))
+    assert command[-5:] == ["-n", "auto", "-m", "engine", "-x"]
+    assert "--all" not in command
+
+
+def test_the_team_shape_has_one_process_and_its_own_services(launch: MakeLaunch) -> None:
+    started = launch("test", "-x", "--team")
+    command = suite.pytest_command(started)
+    assert command[:5] == [started.python, "-m", "dashboard.bench.operations.postgres_redis", started.python, "-m"]
+    assert command[-5:] == ["-m", "not slow", "-x", "tests/web", "tests/lab"]
+    assert "-n" not in command
+
+
+def test_what_the_team_shape_runs_exists(launch: MakeLaunch) -> None:
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    command = suite.pytest_command(launch("test", "--team"))
+    assert find_spec(command[2])
+    assert all((Path(__file__).parents[2] / folder).is_dir() for folder in suite.TEAM_TESTS)
+
+
+@pytest.mark.parametrize("marker", ["engine", "browser", "slow"])
+def test_the_markers_are_registered(marker: str, pytestconfig: pytest.Config) -> None:
+    assert any(line.startswith(f"{marker}: ") for line in pytestconfig.getini("markers"))
