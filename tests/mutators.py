@@ -38,6 +38,7 @@ OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
 #: What a function returns instead, by the first word of its return annotation. ``{}`` stands for the expression.
 RETURNS = {"str": "''", "int": "{} + 1", "float": "{} + 1", "tuple": "()", "list": "[]", "dict": "{{}}", "set": "set()"}
 RETURNS |= {"frozenset": "frozenset()", "Sequence": "()", "Mapping": "{{}}", "Iterator": "iter(())"}
+NOT_EMPTY = {"''": "'changed'", "()": "(None,)", "[]": "[None]", "{}": "{None: None}"}
 #: Fields of syntax nodes that hold types, and the arguments of calls that do.
 TYPE_FIELDS = frozenset({"annotation", "returns", "type_params", "decorator_list"})
 TYPE_ARGUMENTS = {"isinstance": 1, "issubclass": 1, "cast": 0}
@@ -151,7 +152,7 @@ def _other_value(node: ast.expr, function: Function) -> ast.expr:
     word = "" if "None" in annotation else re.split(r"\W", annotation)[0]
     after = RETURNS.get(word, "None").format(f"({before})")
     if after == before:
-        after = "None"
+        after = NOT_EMPTY.get(before, "None")
     return ast.parse(after, mode="eval").body
 
 

@@ -8,8 +8,10 @@ from functools import cache
 
 import pytest
 
-from dashboard.core.experiments.messages import TimelineItem
-from dashboard.core.reports.document import BREAK, LONG_WORD, UNKNOWN, clean, document_data
+from dashboard.core.experiments.messages import Relation, Row, TimelineItem
+from dashboard.core.experiments.picture import Edge, Picture
+from dashboard.core.measurements.measurement import Stop
+from dashboard.core.reports.document import BREAK, LONG_WORD, UNKNOWN, clean, document_data, picture_data, spoken
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict
 from dashboard.core.reports.view import ReportView, build_view
 from tests.core.report_builders import make_content, make_run
@@ -92,3 +94,123 @@ def test_a_report_of_claims_alone_has_no_columns() -> None:
     assert data["experiment"] is None
     assert data["runs"] == []
     assert data["author"] == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "cleaned"),
+    [
+        ("abcde", 5, "abcde"),
+        ("abcdef", 5, "abcd…"),
+        ("x" * LONG_WORD, 100, "x" * LONG_WORD),
+        ("x" * (LONG_WORD + 1), 100, "x" * LONG_WORD + BREAK + "x"),
+    ],
+)
+def test_a_text_is_cut_and_broken_only_beyond_its_limits(text: str, most: int, cleaned: str) -> None:
+    assert clean(text, most) == cleaned
+
+
+def test_what_is_read_aloud_has_no_places_to_break() -> None:
+    assert spoken("net.ipv4.ip_unprivileged_port_start\0") == f"net.ipv4.ip_unprivileged_port_start{UNKNOWN}"
+    assert spoken("abcdef", 5) == "abcd…"
+
+
+@pytest.mark.parametrize(
+    ("path", "points"),
+    [
+        ("M1 2 H5 V7 L8 9", [[1, 2], [5, 2], [5, 7], [8, 9]]),
+        ("M1,2 C1 2 3 4 5 6 H9", [[1, 2], [1, 2, 3, 4, 5, 6], [9, 6]]),
+        ("M0 0 L1 2 3 4", [[0, 0], [1, 2], [3, 4]]),
+        ("M0 0 L1 2 3", [[0, 0], [1, 2]]),
+        ("M0 0 V3 4 H5", [[0, 0], [0, 3], [0, 4], [5, 4]]),
+        ("", []),
+    ],
+)
+def test_the_path_of_an_edge_becomes_points(path: str, points: list[list[float]]) -> None:
+    picture = Picture(10, 20, edges=(Edge("a", "cable", "host", path),))
+    assert picture_data(picture)["edges"] == [{"kind": "cable", "mode": "host", "points": points}]
+
+
+def test_facts_that_are_known_are_listed_with_their_labels() -> None:
+    data = document_data(view())
+    assert data["facts"] == [
+        ["saved", "2026-05-28 20:26:40 UTC"],
+        ["author", "Ada"],
+        ["tags", "lab"],
+        ["Netmodes", "0.1.0"],
+        ["installation", "a1b2c3d4"],
+    ]
+    assert (data["date"], data["name"], data["author"]) == ([2026, 5, 28, 20, 26, 40], "Host or bridge", "Ada")
+    unnamed = document_data(replace(view(), title="", tags=("a", "b")))
+    assert (unnamed["title"], unnamed["name"]) == ("Report", "Report")
+    assert ["tags", "a, b"] in unnamed["facts"]
+
+
+def test_columns_are_listed_with_what_was_launched_and_published() -> None:
+    body = document_data(view())["experiment"]["columns"]["body"]
+    nothing = "\N{EN DASH}"
+    assert body[0] == ["this machine", "machine", "running", nothing, nothing, nothing]
+    command = "docker run --rm -d --network bridge -p 8081:80 nginx"
+    assert body[2] == ["bridge", "bridge", "running", command, "0.0.0.0:8081 → 80, :::8081 → 80", "172.17.0.2"]
+    snapshot = view().snapshot
+    assert snapshot is not None
+    columns = tuple(replace(one, setup="docker network create lab") for one in snapshot.columns)
+    changed = replace(view(), snapshot=replace(snapshot, columns=columns))
+    body = document_data(changed)["experiment"]["columns"]["body"]
+    assert [line[3] for line in body[:3:2]] == ["docker network create lab", f"docker network create lab\n{command}"]
+
+
+def test_a_row_shows_its_cells_or_the_word_for_their_absence() -> None:
+    snapshot = view().snapshot
+    assert snapshot is not None
+    keys = [one.key for one in snapshot.columns]
+    cells = {keys[0]: "a", keys[1]: None, keys[2]: None}
+    row = Row("ports", "80", "", cells, Relation.ONLY, "", "Because.", absent={keys[1]: "discarded"})
+    rows = (row, replace(row, label="Port", relation=Relation.SAME), replace(row, label="Port"))
+    data = document_data(replace(view(), snapshot=replace(snapshot, rows=rows)))["experiment"]
+    assert data["rows"]["body"] == [
+        ["80", "a", "(discarded)", "(none)", "(none)"],
+        ["Port", "a", "(discarded)", "(none)", "(none)"],
+    ]
+    assert (data["whys"], data["left"], data["same"]) == (["Because.", "Because."], 0, 1)
+
+
+@pytest.mark.parametrize(("count", "parts", "left"), [(99, [99], 0), (100, [100], 0), (101, [60, 40], 1)])
+def test_a_timeline_is_cut_beyond_a_hundred_items(count: int, parts: list[int], left: int) -> None:
+    snapshot = view().snapshot
+    assert snapshot is not None
+    items = tuple(TimelineItem(number, 1.0, float(number), f"entry {number}", "kernel") for number in range(count))
+    data = document_data(replace(view(), snapshot=replace(snapshot, timeline=items)))["experiment"]["timeline"]
+    assert ([len(one["body"]) for one in data["tables"]], data["left"], data["count"]) == (parts, left, count)
+    assert data["tables"][0]["body"][0] == ["0.000", "entry 0", "kernel"]
+
+
+@pytest.mark.parametrize(("count", "more"), [(60, []), (61, ["1 more stand in the report."])])
+def test_a_list_is_cut_beyond_sixty_items(count: int, more: list[str]) -> None:
+    summary = replace(view().summary, warnings=tuple(f"warning {number}" for number in range(count)))
+    warnings = document_data(replace(view(), summary=summary))["warnings"]
+    assert warnings == [*(f"warning {number}" for number in range(60)), *more]
+
+
+def test_a_run_says_how_it_ended_and_its_tables_have_their_columns_of_figures() -> None:
+    run = document_data(view())["runs"][0]
+    assert (run["title"], run["said"]) == ("nginx on port 80", "The time of 10 s is up. Seed 7, 10.0 s.")
+    probe = run["probes"][0]
+    assert (probe["table"]["figures"], [one["table"]["figures"] for one in probe["lines"]]) == (8, [7, 6])
+    assert len(probe["missing"]) == 3
+    assert probe["missing"][2].startswith(f"none/bridge-addr{BREAK}ess: none has loopback only")
+    open_run = view().runs[0]
+    for stopped, said in ((None, "Not finished. Seed 7, 10.0 s."), (Stop.CANCELLED, "Seed 7, 10.0 s.")):
+        measurement = replace(open_run.measurement, stopped=stopped, stop_reason="")
+        changed = replace(open_run, measurement=measurement, title="")
+        (run,) = document_data(replace(view(), runs=(changed,)))["runs"]
+        assert (run["title"], run["said"]) == ("Measurement", said)
+
+
+def test_shares_of_a_drawing_are_between_0_and_1() -> None:
+    intervals = document_data(view())["runs"][0]["probes"][0]["intervals"]
+    assert intervals["zero"] in [at for at, _text in intervals["ticks"]]
+    assert (intervals["ticks"][0][0], intervals["ticks"][-1][0]) == (0, 1)
+    assert all(row["low"] <= row["at"] <= row["high"] for row in intervals["rows"])
+    (ecdf, times) = (one["chart"] for one in document_data(view())["runs"][0]["probes"][0]["lines"])
+    assert [at for at, _text in ecdf["up"]] == [1, 0.75, 0.5, 0.25, 0]
+    assert [times["across"][0], times["across"][-1][0]] == [[0, "0"], 1]
