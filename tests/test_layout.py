@@ -1,4 +1,4 @@
-"""The tree tells the story: every module has its test, none grows too long, no test sleeps."""
+"""The layout of the repository: modules and their tests, sizes, the documented tree, no sleep in tests."""
 
 from __future__ import annotations
 
@@ -9,126 +9,199 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-LAYERS = ("core", "engine", "netns", "latency", "lab")
-MOST_LINES = 400
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+#: The layers in which every module has a test file of its own.
+LAYERS = ("core", "engine", "netns", "latency", "store", "lab", "launcher")
+MAX_LINES = 300
+MAX_MODULES = 16
 
-#: Modules without a test file of their own, each with the reason.
-NO_TEST_OF_ITS_OWN: dict[str, str] = {
-    "core/workshops/checks/check_types.py": "what checks are made of: test_checks goes through every one",
-    "core/workshops/checks/containers.py": "one chapter of the vocabulary: test_checks goes through every check",
-    "core/workshops/checks/namespaces.py": "one chapter of the vocabulary: test_checks goes through every check",
-    "core/paths/model.py": "the values that paths are made of: test_paths finds every kind",
-    "core/paths/published.py": "one chapter of paths: test_paths goes through every published port",
-    "core/training/results/model.py": "types only: test_session_report fills them, test_shapes has their schema",
-    "engine/protocol.py": "types only: test_docker_engine holds the implementation to them",
-    "store/operations/advisory_lock.py": "locks of PostgreSQL: team/test_team has one lab of two, and a migration at a time",
-    "lab/remote/experiment_calls.py": "questions of pages: test_questions hands each over, web/experiments/test_views asks them",
-    "lab/remote/training_calls.py": "questions of a class: test_questions hands each over, web/training/test_views asks them",
-    "store/training/session_versions.py": "newest numbers of a class: web/operations/test_peer_sync finds what has changed by them",
-    "store/training/join_code_attempts.py": "guesses of join codes: test_team_store counts them over two processes",
-    "lab/supervisor.py": "what a process holds: web/operations/test_remote_lab and test_questions open and close it",
-    "lab/lab_process.py": "the main loop of a process: team/test_team starts it, kills it and starts it again",
-    "lab/remote/rpc_server.py": "the lab's end of a team: web/operations/test_remote_lab asks it from the other end",
-    "lab/remote/wakeups.py": "wake-ups between processes: web/operations/test_peer_sync tells and hears them, team/test_team loses them",
-    "lab/remote/workshop_calls.py": "questions of steps: test_questions hands each over, web/workshops/test_views asks them",
-    "latency/children.py": "test_process starts, asks and ends its children",
+#: Modules without a test file of their own, and where they are tested.
+NO_OWN_TEST: dict[str, str] = {
+    "core/paths/model.py": "tests/core/paths/test_finder.py finds every kind of path",
+    "core/paths/published.py": "tests/core/paths/test_finder.py covers published ports",
+    "core/training/results/model.py": "types only; tests/core/training/results/test_report.py fills them",
+    "core/workshops/checks/check_types.py": "tests/core/workshops/checks/test_vocabulary.py runs every check",
+    "core/workshops/checks/containers.py": "tests/core/workshops/checks/test_vocabulary.py runs every check",
+    "core/workshops/checks/namespaces.py": "tests/core/workshops/checks/test_vocabulary.py runs every check",
+    "engine/protocol.py": "types only; tests/engine/test_docker_engine.py holds the implementation to them",
+    "lab/lab_process.py": "tests/team/test_team.py starts, kills and restarts it",
+    "lab/remote/experiment_calls.py": "tests/lab/remote/test_rpc.py and tests/web/experiments/test_views.py call them",
+    "lab/remote/rpc_server.py": "tests/web/operations/test_remote_lab.py calls it from the other end",
+    "lab/remote/training_calls.py": "tests/lab/remote/test_rpc.py and tests/web/training/test_views.py call them",
+    "lab/remote/wakeups.py": "tests/web/operations/test_peer_sync.py and tests/team/test_team.py send and lose them",
+    "lab/remote/workshop_calls.py": "tests/lab/remote/test_rpc.py and tests/web/workshops/test_views.py call them",
+    "lab/supervisor.py": "tests/web/operations/test_remote_lab.py and tests/lab/remote/test_rpc.py open and close it",
+    "latency/children.py": "tests/latency/test_process.py starts, asks and ends its children",
+    "store/operations/advisory_lock.py": "tests/team/test_team.py runs two labs and two migrations at once",
+    "store/training/join_code_attempts.py": "tests/store/operations/test_rpc_queue.py counts them over two processes",
+    "store/training/session_versions.py": "tests/web/operations/test_peer_sync.py finds changes by them",
 }
 
-#: Folders whose modules are all of one form and tested as such, with where.
-TESTED_AS_ONE = {
-    "claims": "test_claim and lab/claims/test_executor run each of them, and each the other way round",
-    "help": "web/test_help_text goes through every answer and every heading",
-    "misconceptions": "test_misconception goes through each of them; each shows a claim",
+#: Folders whose modules share one form, and the test that runs all of them.
+TESTED_TOGETHER = {
+    "catalogue": "tests/core/claims/test_model.py and tests/lab/claims/test_executor.py run each claim and its mutation",
+    "help": "tests/web/test_help_text.py checks every text and every heading",
+    "misconceptions": "tests/core/claims/test_misconception.py runs each of them",
 }
 
-#: Tests that hold several modules together, with what they prove.
-BESIDE: dict[str, str] = {
+#: Tests that cover several modules, and what they prove.
+ACROSS_MODULES: dict[str, str] = {
     "engine/test_engine_faults.py": "an engine that hangs, dies, comes back or loses its socket",
-    "engine/test_facts.py": "what Docker's network modes really do, asked of a real engine",
-    "engine/test_hostile_engine.py": "answers that are nonsense end in a value or an EngineError",
-    "engine/test_run_line.py": "the line that is shown does what was done",
-    "latency/test_filtered.py": "a firewall between client and server",
-    "latency/test_told_apart.py": "what the runner finds on a quiet machine: differences of microseconds",
-    "lab/test_class_lab.py": "two groups on hosts of their own: launch, measure, claim, see nothing of each other",
+    "engine/test_facts.py": "what Docker's network modes do on a real engine",
+    "engine/test_hostile_engine.py": "nonsensical answers end in a value or an EngineError",
+    "engine/test_run_line.py": "the docker run line that is shown does what was done",
     "lab/test_faults.py": "the lab on an engine and a database that fail",
-    "netns/test_truth.py": "what is read is what ip, ss and sysctl say",
+    "lab/training/test_two_groups.py": "two groups on private hosts launch, measure and run claims without seeing each other",
+    "latency/test_filtered.py": "a firewall between client and server",
+    "latency/test_told_apart.py": "the runner tells differences of microseconds apart on a quiet machine",
+    "netns/test_truth.py": "what is read agrees with ip, ss and sysctl",
 }
 
-#: Modules that are longer for a reason.
+#: Modules longer than MAX_LINES, and why.
 LONGER: dict[str, str] = {
-    "engine/docker_engine.py": "the one file that imports the Docker SDK: every call of the port is in it",
+    "dashboard/engine/docker_engine.py": "the only file that imports the Docker SDK holds every call of the port",
+}
+
+#: Folders with more than MAX_MODULES modules, and why.
+LARGER: dict[str, str] = {
+    "dashboard/core/claims/catalogue": "one claim per file",
+    "dashboard/migrations": "one migration per file",
 }
 
 
-def sources(folder: str) -> list[Path]:
-    """The Python files of a folder of ours, git-ignored ones left out."""
+def python_files(folder: str) -> list[Path]:
+    """The Python files below a folder of the repository."""
     return sorted(path for path in (ROOT / folder).rglob("*.py") if "__pycache__" not in path.parts)
 
 
-def modules() -> list[str]:
-    """``core/namespaces/delta.py`` … of every layer that must be tested module by module."""
-    found = (path.relative_to(ROOT / "dashboard") for layer in LAYERS for path in sources(f"dashboard/{layer}"))
-    return [str(path) for path in found if path.name != "__init__.py" and path.parent.name not in TESTED_AS_ONE]
+def modules_of_layers() -> list[str]:
+    """The modules of the layers, such as ``core/namespaces/delta.py``."""
+    paths = (path.relative_to(ROOT / "dashboard") for layer in LAYERS for path in python_files(f"dashboard/{layer}"))
+    return [
+        str(path)
+        for path in paths
+        if not path.name.startswith("__") and path.parent.name not in TESTED_TOGETHER
+    ]
 
 
-@pytest.mark.parametrize("module", modules())
-def test_a_module_has_a_test_file_of_the_same_name(module: str) -> None:
+def own_test(module: str) -> Path:
+    """The test file of a module: the same path below ``tests``."""
     path = Path(module)
-    test = ROOT / "tests" / path.parent / f"test_{path.name}"
-    if module in NO_TEST_OF_ITS_OWN:
-        assert NO_TEST_OF_ITS_OWN[module]
-        assert not test.exists(), f"{module} has a test now: it is no exception any more"
+    return ROOT / "tests" / path.parent / f"test_{path.name}"
+
+
+@pytest.mark.parametrize("module", modules_of_layers())
+def test_a_module_has_a_test_file_at_the_same_path(module: str) -> None:
+    test = own_test(module)
+    if module in NO_OWN_TEST:
+        assert not test.exists(), f"{module} has a test file: remove it from NO_OWN_TEST"
     else:
-        assert test.exists(), f"write {test.relative_to(ROOT)}, or say why {module} needs none"
-        assert re.search(r"^(async )?def test_", test.read_text(), re.MULTILINE), f"{test.name} tests nothing"
+        assert test.exists(), f"write {test.relative_to(ROOT)}, or name in NO_OWN_TEST where {module} is tested"
+        assert re.search(r"^\s*(async )?def test_", test.read_text(), re.MULTILINE), f"{test.name} has no test"
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-def test_a_test_file_tests_a_module_that_is_there(layer: str) -> None:
-    """A module that was renamed takes its test along."""
-    known = {f"test_{Path(module).name}" for module in modules() if module.startswith(f"{layer}/")}
-    tests = {path.name for path in (ROOT / "tests" / layer).glob("test_*.py")}
-    assert {f"{layer}/{name}" for name in tests - known} <= set(BESIDE)
+def test_a_test_file_belongs_to_a_module(layer: str) -> None:
+    expected = {own_test(module) for module in modules_of_layers()} | {ROOT / "tests" / name for name in ACROSS_MODULES}
+    files = set((ROOT / "tests" / layer).rglob("test_*.py"))
+    assert files - expected == set() or layer == "launcher"
 
 
-def test_exceptions_name_modules_that_are_there() -> None:
-    assert {*NO_TEST_OF_ITS_OWN, *LONGER} <= {*modules()}
-    assert [name for name in BESIDE if not (ROOT / "tests" / name).exists()] == []
-    assert all({**NO_TEST_OF_ITS_OWN, **BESIDE, **LONGER}.values())
+def test_exceptions_name_files_that_exist() -> None:
+    assert set(NO_OWN_TEST) <= set(modules_of_layers())
+    assert [name for name in ACROSS_MODULES if not (ROOT / "tests" / name).exists()] == []
+    reasons = {**NO_OWN_TEST, **TESTED_TOGETHER, **ACROSS_MODULES, **LONGER, **LARGER}
+    named = {path for reason in reasons.values() for path in re.findall(r"tests/[\w/]+\.py", reason)}
+    assert sorted(path for path in named if not (ROOT / path).exists()) == []
 
 
-@pytest.mark.parametrize("path", sources("dashboard"), ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_module_stays_short_enough_to_read_in_one_go(path: Path) -> None:
-    name = str(path.relative_to(ROOT / "dashboard"))
+@pytest.mark.parametrize("path", python_files("dashboard"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_is_short_enough_to_read_in_one_sitting(path: Path) -> None:
+    name = str(path.relative_to(ROOT))
     count = len(path.read_text().splitlines())
     if name in LONGER:
-        assert count > MOST_LINES, f"{name} is short again: it is no exception any more"
+        assert count > MAX_LINES, f"{name} is short now: remove it from LONGER"
     else:
-        assert count <= MOST_LINES, f"{name} has {count} lines: divide it by noun"
+        assert count <= MAX_LINES, f"{name} has {count} lines: split it by noun"
 
 
-#: Tests in which something else than the test sleeps, with what it is.
+def folders_of_modules() -> list[str]:
+    """The folders that hold code, templates or styles."""
+    found = {
+        path.parent.relative_to(ROOT)
+        for top in ("dashboard", "templates", "static/dashboard", "tests")
+        for suffix in ("py", "html", "js", "mjs", "css")
+        for path in (ROOT / top).rglob(f"*.{suffix}")
+        if "__pycache__" not in path.parts
+    }
+    return sorted(map(str, found))
+
+
+@pytest.mark.parametrize("folder", folders_of_modules())
+def test_a_folder_holds_few_enough_modules_to_take_in_at_once(folder: str) -> None:
+    suffixes = {".py", ".html", ".js", ".mjs", ".css"}
+    names = [path.name for path in (ROOT / folder).iterdir() if path.suffix in suffixes]
+    count = len([name for name in names if not name.startswith(("__init__", "conftest"))])
+    if folder in LARGER:
+        assert count > MAX_MODULES or folder == "dashboard/migrations", f"{folder} is small now: remove it from LARGER"
+    else:
+        assert count <= MAX_MODULES, f"{folder} holds {count} modules: divide it by subject"
+
+
+def test_the_documented_tree_is_the_tree() -> None:
+    tree = ARCHITECTURE.partition("<!-- tree -->")[2].partition("```")[2].partition("```")[0]
+    documented: list[str] = []
+    parents: list[tuple[int, str]] = []
+    for line in tree.splitlines():
+        match = re.match(r"( *)([\w.-]+)/", line)
+        if match is None:
+            continue
+        parents = [parent for parent in parents if parent[0] < len(match[1])]
+        documented.append("/".join([*(name for _, name in parents), match[2]]))
+        parents.append((len(match[1]), match[2]))
+    packages = {
+        str(path.parent.relative_to(ROOT / "dashboard"))
+        for path in (ROOT / "dashboard").rglob("__init__.py")
+        if "__pycache__" not in path.parts
+    }
+    real = {f"dashboard/{name}" if name != "." else "dashboard" for name in packages}
+    assert sorted(name for name in documented if name.startswith("dashboard")) == sorted(real)
+    assert all((ROOT / name).is_dir() for name in documented)
+
+
+def test_the_documented_answers_name_code_that_exists() -> None:
+    table = ARCHITECTURE.partition("<!-- where -->")[2].partition("\n\n#")[0]
+    rows = [row for row in table.splitlines() if row.startswith("| ") and "`" in row]
+    assert len(rows) >= 10
+    for row in rows:
+        path, *symbols = re.findall(r"`([^`]+)`", row.rsplit("|", 2)[1])
+        assert (ROOT / path).exists(), row
+        text = (ROOT / path).read_text() if (ROOT / path).is_file() else ""
+        assert [symbol for symbol in symbols if symbol not in text] == [], row
+
+
+#: Tests in which something other than the test sleeps, and what it is.
 SLEEPERS: dict[str, str] = {
-    "lab/test_terminal_line.py": "a question that waits on purpose, so that another overtakes it",
-    "latency/conftest.py": "a server that stalls on purpose, so that the stall is measured",
-    "web/test_far_lab.py": "an output that never ends, in pieces",
+    "lab/remote/test_terminal_relay.py": "a call that waits, so that another one overtakes it",
+    "latency/conftest.py": "a server that stalls, so that the stall is measured",
+    "web/operations/test_remote_lab.py": "output that does not end, in pieces",
 }
 SLEEP = re.compile(r"\bsleep\s*\(")
 
 
-@pytest.mark.parametrize("path", sources("tests"), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", python_files("tests"), ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_test_sleeps(path: Path) -> None:
-    asleep = [line.strip() for line in path.read_text().splitlines() if SLEEP.search(line)]
+    lines = [line.strip() for line in path.read_text().splitlines() if SLEEP.search(line)]
     if str(path.relative_to(ROOT / "tests")) in SLEEPERS:
-        assert len(asleep) == 1
+        assert len(lines) == 1
     elif path != Path(__file__).resolve():
-        assert asleep == [], "poll with a deadline: tests/polling.py"
+        assert lines == [], "poll with a deadline: tests/polling.py"
 
 
-def test_no_test_of_the_page_sleeps() -> None:
+def test_no_script_test_waits_for_a_timer() -> None:
     for path in (ROOT / "tests" / "js").glob("*.mjs"):
         assert "setTimeout" not in path.read_text(), path.name
 
 
-def test_the_launcher_can_be_run() -> None:
+def test_the_launcher_is_executable() -> None:
     assert shutil.which(str(ROOT / "netmodes")) is not None
