@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import pytest
 
+from dashboard.core.measurements.formatting import NOTHING, micros, signed
 from dashboard.core.measurements.measurement import Probe
-from dashboard.core.reports.charts import LineChart, ecdf_chart, interval_chart, time_at, times_chart
-from dashboard.core.reports.view import RunView, build_view
+from dashboard.core.reports.charts import (
+    ChartTable,
+    LineChart,
+    difference_said,
+    draw_intervals,
+    ecdf_chart,
+    interval_chart,
+    latency_table,
+    time_at,
+    times_chart,
+)
+from dashboard.core.reports.view import RunView, SeriesShape, build_view
 from tests.core.report_builders import make_content, make_run
 
 
@@ -91,3 +103,129 @@ def test_a_run_without_blocks_is_an_empty_drawing() -> None:
     run = run_view(0)
     assert times_chart(run, Probe.TCP_RR).drawing.lines == ()
     assert ecdf_chart(run, Probe.TCP_RR).drawing.lines == ()
+
+
+def shape(key: str = "a", **fields: Any) -> SeriesShape:
+    return SeriesShape(key, key.title(), "bridge", "published-dnat", Probe.TCP_RR, "bridge", **fields)
+
+
+def run_of(*shapes: SeriesShape) -> RunView:
+    return replace(run_view(), shapes=shapes)
+
+
+def test_a_distribution_is_a_curve_over_a_logarithmic_axis_of_time() -> None:
+    curve = ((10.0, 0.0), (100.0, 0.5), (1000.0, 1.0))
+    chart = ecdf_chart(run_of(shape(ecdf=curve)), Probe.TCP_RR)
+    (line,) = chart.drawing.lines
+    assert (line.key, line.label, line.mode, line.dash) == ("a", "A", "bridge", "dnat")
+    assert line.points == "0.0,1000.0 500.0,500.0 1000.0,0.0"
+    assert line.marks == (("0.00%", "100.00%"), ("50.00%", "50.00%"), ("100.00%", "0.00%"))
+    assert [tick.text for tick in chart.drawing.across] == ["10", "20", "50", "100", "200", "500", "1000"]
+    assert [chart.drawing.across[index].at for index in (0, 3, -1)] == ["0.00%", "50.00%", "100.00%"]
+    assert [(tick.at, tick.text) for tick in chart.drawing.up] == [
+        ("100.00%", "0 %"),
+        ("75.00%", "25 %"),
+        ("50.00%", "50 %"),
+        ("25.00%", "75 %"),
+        ("0.00%", "100 %"),
+    ]
+    nothing = ["1000.0"] * 4
+    assert chart.table.body == (("A", "100.0", "100.0", "100.0", *(micros(1000.0) for _ in nothing)),)
+
+
+def test_curves_share_an_axis_from_the_shortest_to_the_longest_time() -> None:
+    first, second = shape(ecdf=((10.0, 0.5), (20.0, 1.0))), shape("b", ecdf=((50.0, 0.5), (100.0, 1.0)))
+    drawing = ecdf_chart(run_of(first, second), Probe.TCP_RR).drawing
+    assert [tick.text for tick in drawing.across] == ["10", "20", "50", "100"]
+    assert drawing.lines[0].points.startswith("0.0,500.0 ")
+    assert drawing.lines[1].points.endswith(" 1000.0,0.0")
+
+
+def test_a_series_without_a_curve_or_of_another_probe_is_left_out() -> None:
+    shapes = (
+        shape(),
+        shape("zero", ecdf=((0.0, 0.5), (10.0, 1.0))),
+        replace(shape("http", ecdf=((10.0, 1.0),)), probe=Probe.HTTP),
+    )
+    chart = ecdf_chart(run_of(*shapes), Probe.TCP_RR)
+    assert (chart.drawing.lines, chart.table.body) == ((), ())
+    assert [line.key for line in ecdf_chart(run_of(*shapes), Probe.HTTP).drawing.lines] == ["http"]
+
+
+def test_the_time_of_a_share_is_the_first_that_reaches_it() -> None:
+    curve = ((10.0, 0.4), (20.0, 0.5), (30.0, 0.9))
+    assert [time_at(curve, share) for share in (0.4, 0.41, 0.5, 0.9, 0.91)] == [10.0, 20.0, 20.0, 30.0, None]
+
+
+def test_blocks_of_several_series_are_drawn_over_their_common_moments() -> None:
+    first = shape(blocks=3, failed=1, lowest_us=10.0, middle_us=20.0, highest_us=1000.4, tail_us=None)
+    first = replace(first, at_s=(0.0, 2.0), p50_us=(10.0, 100.0), p99_us=(100.0, 1000.0))
+    second = shape("b", at_s=(1.0, 2.0), p50_us=(10.0, 10.0), p99_us=(10.0, 10.0))
+    chart = times_chart(run_of(first, second), Probe.TCP_RR)
+    assert [line.points for line in chart.drawing.lines] == [
+        "0.0,1000.0 1000.0,500.0",
+        "500.0,1000.0 1000.0,1000.0",
+    ]
+    assert chart.table.body == (
+        ("A", "3", "1", "10.0", "20.0", "1000", NOTHING),
+        ("B", "0", "0", NOTHING, NOTHING, NOTHING, NOTHING),
+    )
+    assert "with a band up to its p99" in chart.said
+
+
+@pytest.mark.parametrize(("count", "banded"), [(4, True), (5, False)])
+def test_bands_are_drawn_for_at_most_four_series(count: int, banded: bool) -> None:
+    shapes = [shape(str(number), at_s=(0.0, 1.0), p50_us=(1.0, 1.0), p99_us=(2.0, 2.0)) for number in range(count)]
+    chart = times_chart(run_of(*shapes), Probe.TCP_RR)
+    assert [bool(line.band) for line in chart.drawing.lines] == [banded] * count
+    assert ("band" in chart.said) is banded
+
+
+@pytest.mark.parametrize(
+    ("count", "lines", "marks"),
+    [
+        (3, 1, [[0, 1, 2]]),
+        (11, 1, [list(range(11))]),
+        (12, 1, [[0, 2, 4, 6, 8, 10]]),
+        (12, 2, [[0, 2, 4, 6, 8, 10], [1, 3, 5, 7, 9, 11]]),
+    ],
+)
+def test_marks_of_a_line_are_further_on_than_those_of_the_line_before(
+    count: int, lines: int, marks: list[list[int]]
+) -> None:
+    times = tuple(float(number) for number in range(count))
+    shapes = [shape(str(n), at_s=times, p50_us=(10.0,) * count, p99_us=(10.0,) * count) for n in range(lines)]
+    for line, expected in zip(times_chart(run_of(*shapes), Probe.TCP_RR).drawing.lines, marks, strict=True):
+        spots = [f"{float(spot.partition(',')[0]) / 10:.2f}%" for spot in line.points.split()]
+        assert [spots.index(x) for x, _y in line.marks] == expected
+
+
+def test_an_interval_is_described_with_signs() -> None:
+    assert difference_said(1.5, (-1.4, 1.6)) == "+1.5 µs, 95 % interval [\N{MINUS SIGN}1.4, +1.6]"
+
+
+def test_differences_without_a_baseline_have_no_row_for_it() -> None:
+    table = ChartTable("", (), ())
+    chart = draw_intervals("Title", [("a", "A", "host", 1.0, (0.5, 2.0), "slower")], table)
+    assert chart is not None
+    assert chart.said == "Title: A +1.0 µs, 95 % interval [+0.5, +2.0]."
+    assert [(row.low, row.at, row.high, row.verdict) for row in chart.rows] == [
+        ("25.00%", "50.00%", "100.00%", "slower")
+    ]
+    assert draw_intervals("Title", [], table) is None
+
+
+def test_a_series_that_was_not_compared_has_a_dash_for_its_difference() -> None:
+    measurement = run_view().measurement
+    first, second = [one for one in measurement.comparisons if one.probe is Probe.TCP_RR][:2]
+    changed = (replace(first, delta_us=None, ci95_us=None, verdict="open"), replace(second, ci95_us=None))
+    table = latency_table(replace(measurement, comparisons=changed), Probe.TCP_RR)
+    rows = {line[0]: line[7:] for line in table.body}
+    named = {one.key: f"{one.column}/{one.path}" for one in measurement.series}
+    assert rows[named[first.baseline]] == ("baseline", "", "")
+    assert rows[named[first.other]] == (NOTHING, "", "open")
+    assert second.delta_us is not None
+    assert rows[named[second.other]] == (signed(second.delta_us), NOTHING, second.verdict)
+    others = set(rows) - {named[key] for key in (first.baseline, first.other, second.other)}
+    assert {rows[name] for name in others} == {(NOTHING, "", "")}
+    assert latency_table(measurement, Probe.HTTP).body == ()
