@@ -51,7 +51,7 @@ def person(
     name: str, records: dict[str, StepRecord], *more: Deed, joined: float = START, left: float = 0.0
 ) -> PersonFacts:
     deeds = tuple(sorted((*deeds_of(records), *more), key=lambda deed: deed.at))
-    return PersonFacts(f"seat-of-{name}", name, 1, joined, left, records, deeds)
+    return PersonFacts(f"participant-of-{name}", name, 1, joined, left, records, deeds)
 
 
 def facts_of(

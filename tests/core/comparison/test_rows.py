@@ -303,3 +303,13 @@ def test_a_published_udp_port_leads_inside_by_its_own_protocol_only() -> None:
     columns = with_column(columns, "bridge", published=tuple(replace(p, protocol="udp") for p in make_ports(22, 53)))
     rows = compare(columns, states)
     assert row(rows, "listeners", "tcp :22").absent["bridge"] == "nobody listens"
+
+
+def test_a_row_holds_the_normalised_value_only_where_it_is_not_the_text() -> None:
+    rows = {(row.section, row.key, row.field): row for row in compare(*make_scene(("bridge", "user-bridge")))}
+    mac = rows["interfaces", "eth0", "mac"]
+    assert mac.normalised["bridge"] == mac.normalised["user-bridge"] != mac.cells["bridge"]
+    assert rows["interfaces", "eth0", "mtu"].normalised == {}
+    listening = rows["listeners", "tcp :80", ""]
+    assert listening.normalised["bridge"] == "nginx of a container at all IPv4"
+    assert "nginx 4" in (listening.cells["bridge"] or "")

@@ -31,11 +31,13 @@ MAY = {"terminal": True, "hosts": True, "over": False, "admitted": True, "remove
         ({"hosts": False}, "has no terminals"),
         ({"over": True}, "is over"),
         ({"admitted": False}, "not let you in"),
-        ({"removed": True}, "no seat"),
-        ({"removed": True, "over": True, "terminal": False}, "no seat"),
+        ({"removed": True}, "no participant"),
+        ({"removed": True, "over": True, "terminal": False}, "no participant"),
     ],
 )
-def test_only_an_admitted_seat_of_an_open_session_with_terminals_has_one(but: dict[str, bool], words: str) -> None:
+def test_only_an_admitted_participant_of_an_open_session_with_terminals_has_one(
+    but: dict[str, bool], words: str
+) -> None:
     said = why_not(**{**MAY, **but})
     assert words in said
     assert bool(said) is bool(words)

@@ -12,6 +12,7 @@ from dashboard.core.training.capacity import (
     capacity,
     limits_of,
     ordinal,
+    queue,
     queue_sentence,
     starters,
     too_many,
@@ -91,3 +92,54 @@ def test_as_many_start_at_once_as_keep_the_cores_busy() -> None:
 def test_a_group_may_have_so_many_and_no_more() -> None:
     assert too_many("containers", 10, 2, 12) == ""
     assert "at most 12 containers, and 11 are there" in too_many("containers", 11, 2, 12)
+
+
+@pytest.mark.parametrize(
+    ("machine", "limits", "running", "more"),
+    [
+        (Machine(1024 + 10 * 128, 10**6, 2), HostLimits(512, 512), 0, 10),
+        (Machine(1024 + 10 * 128 - 1, 10**6, 2), HostLimits(512, 512), 0, 9),
+        (Machine(1024 + 10 * 128 - 80, 10**6, 2), HostLimits(512, 512), 1, 9),
+        (Machine(1024 + 10 * 80, 10**6, 2), HostLimits(192, 512), 0, 10),
+        (Machine(10**6, 4096 + 10 * 256, 2), HostLimits(512, 512), 0, 10),
+        (Machine(10**6, 4096 + 10 * 256, 2), HostLimits(512, 512), 4, 6),
+        (Machine(10**6, 4096 + 10 * 144, 2), HostLimits(512, 64), 0, 10),
+        (Machine(10**6, 10**6, 2), HostLimits(512, 512), 199, 1),
+        (Machine(10**6, 10**6, 2), HostLimits(512, 512), 201, 0),
+    ],
+)
+def test_each_host_counts_with_a_quarter_of_its_limits(
+    machine: Machine, limits: HostLimits, running: int, more: int
+) -> None:
+    assert capacity(machine, limits, running).more == more
+
+
+def test_limits_include_their_own_ends() -> None:
+    assert limits_of(192, 64, 0.25) == HostLimits(192, 64, 0.25)
+    assert limits_of(8192, 4096, 16.0) == HostLimits(8192, 4096, 16.0)
+    limits = HostLimits(512, 256)
+    assert (limits.people_mb, limits.whole_pids) == (416, 768)
+
+
+def test_a_session_that_just_fits_gets_no_warning() -> None:
+    assert Capacity(5, 10, "memory").enough_for(10) == ""
+    assert "Only 10 of 11" in Capacity(5, 10, "memory").enough_for(11)
+    assert Capacity(5, 10).total == 15
+    assert "5 run" in Capacity(5, 10, "memory").sentence
+    assert "run now" not in Capacity(0, 10, "memory").sentence
+    refused = capacity(SMALL, HostLimits(), 3, "No root.")
+    assert (refused.running, refused.more, refused.limited_by) == (3, 0, "")
+
+
+@pytest.mark.parametrize(
+    ("number", "word"),
+    [(0, "0th"), (2, "second"), (12, "12th"), (13, "13th"), (14, "14th"), (23, "23rd"), (101, "101st"), (111, "111th")],
+)
+def test_ordinals_end_as_they_are_spoken(number: int, word: str) -> None:
+    assert ordinal(number) == word
+
+
+def test_groups_wait_in_the_order_in_which_they_came() -> None:
+    assert queue([(3.0, "c"), (1.0, "b"), (1.0, "a")]) == ("a", "b", "c")
+    assert too_many("containers", 12, 0, 12) == ""
+    assert too_many("containers", 12, 1, 12)

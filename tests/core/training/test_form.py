@@ -18,7 +18,7 @@ def test_what_is_left_out_has_a_default() -> None:
 
 
 def test_everything_that_can_be_asked_for() -> None:
-    asked = {**GOOD, "hours": "8", "seats_most": "25", "pace": "gated", "scores": "on", "hosts": "team"}
+    asked = {**GOOD, "hours": "8", "max_participants": "25", "pace": "gated", "scores": "on", "hosts": "team"}
     asked |= {"team_size": "4", "terminal": "on", "record_terminal": "on", "memory_mb": "256", "cpu_percent": "50"}
     found, problems = read_new(asked, SHELF)
     assert not problems
@@ -40,9 +40,9 @@ def test_without_hosts_there_is_no_terminal_and_without_a_terminal_no_recording(
         ("title", "x" * 121),
         ("workshop", "gone"),
         ("hours", "3"),
-        ("seats_most", "0"),
-        ("seats_most", "501"),
-        ("seats_most", "ten"),
+        ("max_participants", "0"),
+        ("max_participants", "501"),
+        ("max_participants", "ten"),
         ("pace", "fast"),
         ("hosts", "all"),
         ("memory_mb", "100000"),
@@ -56,7 +56,7 @@ def test_each_mistake_is_named_at_its_field(name: str, value: str) -> None:
 @given(st.dictionaries(st.sampled_from([*NewSession.__slots__, "cpu_percent"]), st.text(max_size=20)))
 def test_whatever_is_typed_the_limits_hold(values: dict[str, str]) -> None:
     found, _ = read_new(values, SHELF)
-    assert 1 <= found.seats_most <= 500
+    assert 1 <= found.max_participants <= 500
     assert 192 <= found.memory_mb <= 8192
     assert 0.25 <= found.cpus <= 16
     assert found.workshop in SHELF

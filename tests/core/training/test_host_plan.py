@@ -107,3 +107,63 @@ def test_people_are_told_why_a_host_was_stopped() -> None:
     assert "nobody used it for 10 minutes" in reason(ttl_s=0.0, used_at=NOW - 601)
     assert reason(over=True) == "The session is over."
     assert hours_or_minutes(5400) == "1.5 hours"
+
+
+@pytest.mark.parametrize(
+    ("changes", "started", "expected"),
+    [
+        ({"ttl_s": 60.0, "idle_s": 0.0}, 60.0, None),
+        ({"ttl_s": 60.0, "idle_s": 0.0}, 61.0, Act.STOP),
+        ({"ttl_s": 0.0, "idle_s": 60.0, "used_at": NOW - 60}, 100.0, None),
+        ({"ttl_s": 0.0, "idle_s": 60.0, "used_at": NOW - 61}, 100.0, Act.STOP),
+        ({"ttl_s": 0.0, "idle_s": 60.0, "used_at": NOW - 61}, 60.0, None),
+    ],
+)
+def test_a_host_is_stopped_only_after_its_time_has_passed(
+    changes: dict[str, object], started: float, expected: Act | None
+) -> None:
+    real = {"abc": Real(running=True, started=NOW - started)}
+    assert act(replace(ROW, **changes), real) == expected  # type: ignore[arg-type]
+
+
+def test_deaths_of_the_last_two_minutes_count() -> None:
+    assert act(ROW, DEAD, deaths=(NOW - 120, NOW - 2, NOW - 1)) is Act.GIVE_UP
+    assert act(ROW, DEAD, deaths=(NOW - 120.5, NOW - 2, NOW - 1)) is Act.AGAIN
+    (deed,) = deeds([ROW], DEAD, (), {"s-1": (NOW, NOW, NOW, NOW)}, NOW, room=1, slots=0)
+    assert deed.act is Act.GIVE_UP
+    assert "4 times within 2 minutes" in deed.reason
+    (again,) = deeds([ROW], DEAD, (), {"s-2": (NOW,) * 3}, NOW, room=1, slots=1)
+    assert (again.act, again.reason) == (Act.AGAIN, "")
+
+
+def test_no_more_engines_start_again_than_there_are_slots() -> None:
+    rows = [replace(ROW, group=group) for group in ("s-1", "s-2", "s-3")]
+
+    def restarted(slots: int) -> list[str]:
+        return [one.group for one in deeds(rows, DEAD, (), {}, NOW, room=5, slots=slots)]
+
+    assert [restarted(slots) for slots in (-1, 0, 2)] == [[], [], ["s-1", "s-2"]]
+
+
+def test_a_group_that_has_something_under_way_does_not_hold_up_the_others() -> None:
+    rows = [replace(ROW, over=True), replace(ROW, group="s-2", over=True)]
+    assert [one.group for one in deeds(rows, RUNS, {"s-1"}, {}, NOW, room=5, slots=2)] == ["s-2"]
+    failed = replace(ROW, stage=HostStage.FAILED)
+    assert [one.group for one in deeds([failed, rows[1]], RUNS, (), {}, NOW, room=5, slots=2)] == ["s-2"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(60, "1 minute"), (90, "1.5 minutes"), (3599, "60 minutes"), (3600, "1 hour"), (14_400, "4 hours")],
+)
+def test_a_time_is_described_in_hours_or_minutes(seconds: float, text: str) -> None:
+    assert hours_or_minutes(seconds) == text
+
+
+@pytest.mark.parametrize(
+    "changes", [{"stage": HostStage.STARTING}, {"wish": Wish.STOPPED}, {"wish": Wish.RESET}, {"over": True}]
+)
+def test_only_groups_that_wait_have_a_place_in_the_queue(changes: dict[str, object]) -> None:
+    waiting = replace(ROW, stage=HostStage.QUEUED)
+    other = replace(waiting, group="s-2", since=waiting.since - 10, **changes)  # type: ignore[arg-type]
+    assert [place_of(group, [waiting, other]) for group in ("s-1", "s-2")] == [1, 0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,3 +52,42 @@ def test_a_sequence_that_is_like_another_is_written_as_the_difference() -> None:
 def test_differences_add_up_again() -> None:
     assert differences([3, 4, 4, 1]) == [3, 1, 0, -3]
     assert differences([]) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "written"),
+    [
+        ((1, 2, 3), (1, 2, 3, 4), [1, 3, 0, 1]),
+        ((1, 2, 3), (1, 2), [1, 2, 1]),
+        ((1, 2, 3), (2, 3), [1, 0, 1]),
+        ((1, 2, 3), (0, 1, 2, 3), [1, 0, 0, -3]),
+        ((1, 1), (1, 1, 1), [1, 2, 0, 0]),
+        ((1, 1, 1), (1, 1), [1, 2, 1]),
+        ((1, 2, 3), (4, 5, 6), [1, 0, 3, 1, 1, 1]),
+        ((1, 2, 1), (1, 1), [1, 1, 1]),
+        ((), (7,), [1, 0, 0, 7]),
+        ((3,), (), [1, 0, 1]),
+    ],
+)
+def test_a_difference_leaves_out_what_both_ends_have_in_common(
+    before: tuple[int, ...], after: tuple[int, ...], written: list[int]
+) -> None:
+    chains = Chains()
+    first = chains.number(before)
+    second = chains.number(after, first)
+    assert (first, second, chains.items(second)) == (0, 1, after)
+    assert chains.written()[1] == written
+
+
+def test_a_sequence_names_how_many_numbers_back_the_one_is_that_it_is_like() -> None:
+    chains = Chains()
+    chains.number((1, 2))
+    chains.number((8, 9))
+    chains.number((1, 2, 3), 0)
+    chains.number((5,))
+    assert [one[0] for one in chains.written()] == [1, 2, 2, 4]
+
+
+def test_dictionaries_are_compared_with_their_order() -> None:
+    numbers = Numbers()
+    assert [numbers.number(one) for one in ({"a": 1, "b": 2}, {"b": 2, "a": 1}, {"a": 1, "b": 2})] == [0, 1, 0]

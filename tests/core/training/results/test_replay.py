@@ -98,7 +98,7 @@ def test_people_can_be_numbers() -> None:
     track = track_of(CLASS, anonymous=True)
     assert track["people"] == ["Person 1", "Person 2", "Person 3", "Person 4"]
     text = msgspec.json.encode(track).decode()
-    for name in ("Ada", "Bob", "Cleo", "Dan", "seat-of", "Why me"):
+    for name in ("Ada", "Bob", "Cleo", "Dan", "participant-of", "Why me"):
         assert name not in text
     assert "To all: Well done, Person 1!" in track["texts"]
 

@@ -1,0 +1,34 @@
+"""Addresses as text, and primary addresses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dashboard.core.namespaces.addresses import bracket, primary_addresses
+from tests.core.builders import make_interface, make_loopback, make_route, make_state
+
+
+@pytest.mark.parametrize(
+    ("fields", "addresses"),
+    [
+        ({}, ("192.0.2.2",)),
+        ({"routes": ()}, ("192.0.2.2",)),
+        ({"routes": (make_route(interface="lo"),)}, ()),
+        ({"routes": (make_route(interface="gone"),)}, ()),
+        ({"interfaces": (make_loopback(),), "routes": ()}, ()),
+        ({"interfaces": (make_interface("docker0", 3, "bridge", addresses=("172.17.0.1/16",)),), "routes": ()}, ()),
+    ],
+)
+def test_primary_addresses_are_those_of_the_interface_with_the_default_route(
+    fields: dict[str, Any], addresses: tuple[str, ...]
+) -> None:
+    assert primary_addresses(make_state(**fields)) == addresses
+
+
+@pytest.mark.parametrize(
+    ("address", "text"), [("192.0.2.2", "192.0.2.2"), ("::", "[::]"), ("2001:db8::2", "[2001:db8::2]")]
+)
+def test_an_ipv6_address_is_bracketed_before_a_port(address: str, text: str) -> None:
+    assert bracket(address) == text
