@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboard.core.experiments.messages import Phase
-from dashboard.core.measurements.measurement import Options
+from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.measurements.responder_experiment import twin_of
 from dashboard.models import MeasurementRun
 from dashboard.store import experiments as experiment_store
