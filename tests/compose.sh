@@ -93,8 +93,8 @@ make_wheelhouse() {
     done
     # What the pages take from npm, as the launcher fetches it.
     (cd "$source" && "$python" -c 'from pathlib import Path
-from dashboard.packaging.build_hook import fetch_charts
-fetch_charts(Path())')
+from dashboard.packaging.build_hook import fetch_libraries
+fetch_libraries(Path())')
 }
 
 if [[ -z $here ]]; then

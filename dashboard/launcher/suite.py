@@ -10,7 +10,7 @@ from dashboard.launcher.checks import files
 from dashboard.launcher.launch import Launch
 
 #: The tests that run again on PostgreSQL and Redis, in place of SQLite and memory.
-TEAM_TESTS = ("tests/web", "tests/lab")
+TEAM_TESTS = ("tests/web", "tests/lab", "tests/store")
 
 
 def deselect_slow(arguments: list[str]) -> list[str]:

@@ -37,7 +37,7 @@ def test_the_team_shape_has_one_process_and_its_own_services(launch: MakeLaunch)
     started = launch("test", "-x", "--team")
     command = suite.pytest_command(started)
     assert command[:5] == [started.python, "-m", "dashboard.bench.operations.postgres_redis", started.python, "-m"]
-    assert command[-5:] == ["-m", "not slow", "-x", "tests/web", "tests/lab"]
+    assert command[-6:] == ["-m", "not slow", "-x", *suite.TEAM_TESTS]
     assert "-n" not in command
 
 
