@@ -10,8 +10,7 @@ from typing import Any
 
 from dashboard.core.experiments.journal import Entry, View
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.messages import ArmStatus, Column
-from dashboard.core.experiments.stream import ExperimentHead, Phase
+from dashboard.core.experiments.messages import ArmStatus, Column, ExperimentHead, Phase
 from dashboard.engine.protocol import Engine, EngineInfo
 from dashboard.lab.context import Context
 from dashboard.lab.reconciler import Lab

@@ -1,5 +1,5 @@
-"""The benchmarks behind every figure in the README: each promise measured beside a named reference, in one run.
+"""The benchmarks behind every figure in the documents: each promise is measured beside a named reference.
 
-``./netmodes bench`` starts a private host, lets every benchmark run in a process of its own
-(``python -m dashboard.bench NAME``), and prints what came out. docs/benchmarks.md says what each means.
+``./netmodes bench`` starts a private host, runs every benchmark in its own process (``python -m dashboard.bench NAME``)
+and prints the results. docs/benchmarks.md says what each of them means.
 """

@@ -1,6 +1,6 @@
-"""One benchmark in a process of its own: ``python -m dashboard.bench NAME FOLDER``; its result is one JSON document.
+"""One benchmark in its own process: ``python -m dashboard.bench NAME FOLDER``. It prints its result as JSON.
 
-The environment says where: DOCKER_HOST the engine, NETMODES_DATA_DIR the database of a lab in this process.
+DOCKER_HOST names the engine, NETMODES_DATA_DIR the folder with the database of this process.
 """
 
 from __future__ import annotations
@@ -15,14 +15,8 @@ import django
 from dashboard.core.experiments.messages import encode
 
 
-def say(text: str) -> None:
-    """Progress for the person who waits."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
-
-
 def main() -> int:
-    """Exit 0 with a result, kept or not."""
+    """Measures; exit 0 with a result, whether its promises are kept or not."""
     parser = argparse.ArgumentParser(prog="python -m dashboard.bench")
     parser.add_argument("name")
     parser.add_argument("folder", type=Path)
@@ -32,11 +26,12 @@ def main() -> int:
 
     from django.core.management import call_command
 
+    from dashboard.bench.benchmark import BenchmarkRun
     from dashboard.bench.catalogue import BENCHMARKS
 
     call_command("migrate", verbosity=0, interactive=False)
-    result = asyncio.run(BENCHMARKS[options.name].benchmark(options.folder, say, quick=options.quick))
-    sys.stdout.write(encode(result).decode() + "\n")
+    run = BenchmarkRun(options.name, options.folder, options.quick)
+    sys.stdout.write(encode(asyncio.run(BENCHMARKS[run.name].benchmark(run))).decode() + "\n")
     return 0
 
 

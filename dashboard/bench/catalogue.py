@@ -1,11 +1,10 @@
-"""Which benchmarks there are, in the order in which they run: ``idle`` leaves its containers to the host's end."""
+"""The benchmarks, in the order in which they run. ``idle`` is last: its containers are removed with the host."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Sequence
 
+from dashboard.bench.benchmark import Benchmark
 from dashboard.bench.claims import repeated_runs
 from dashboard.bench.environment import LIMIT_S
 from dashboard.bench.experiments import change, fan_out, idle, launch, page
@@ -21,17 +20,7 @@ from dashboard.bench.measurements import (
 )
 from dashboard.bench.operations import pages, team
 from dashboard.bench.reports import replay, report
-from dashboard.bench.statistics import Result
 from dashboard.bench.training import private_hosts, sessions
-
-
-class Benchmark(Protocol):
-    """What a benchmark's module offers."""
-
-    def benchmark(self, folder: Path, say: Callable[[str], None], *, quick: bool) -> Coroutine[Any, Any, Result]:
-        """Measures, in a folder of its own; ``quick`` with fewer rounds."""
-        ...
-
 
 BENCHMARKS: dict[str, Benchmark] = {
     "launch": launch,
@@ -56,24 +45,22 @@ BENCHMARKS: dict[str, Benchmark] = {
     "idle": idle,
 }
 
-
-#: Whether the measuring is true: half an hour of runs on whose answers the others do not depend.
+#: Whether measurements are accurate: half an hour of runs that the other benchmarks do not depend on.
 TRUTH = ("fidelity", "no-alarm", "resolution", "order", "stalls", "watchers", "storage")
 
-
-#: Left out unless they are asked for: they take minutes, or a browser.
+#: Run only when they are named: they take minutes, or need a browser.
 LONG = frozenset({*TRUTH, "claims", "pages", "replay", "class", "class-hosts", "team"})
 
 
-def choose(asked: Sequence[str]) -> tuple[str, ...]:
-    """The benchmarks that are meant, in their order: ``truth`` is those of ``TRUTH``, nothing is all but ``LONG``.
-    KeyError with the names that there are not."""
-    if unknown := [name for name in asked if name not in BENCHMARKS and name != "truth"]:
+def choose(names: Sequence[str]) -> tuple[str, ...]:
+    """The benchmarks that the names select, in their order: ``truth`` selects ``TRUTH``, no name selects all but
+    ``LONG``. KeyError with the names that are unknown."""
+    if unknown := [name for name in names if name not in BENCHMARKS and name != "truth"]:
         raise KeyError(", ".join(unknown))
-    wanted = {*asked, *(TRUTH if "truth" in asked else ())}
-    return tuple(name for name in BENCHMARKS if (name in wanted if asked else name not in LONG))
+    wanted = {*names, *(TRUTH if "truth" in names else ())}
+    return tuple(name for name in BENCHMARKS if (name in wanted if names else name not in LONG))
 
 
 def limit_of(name: str) -> float:
-    """How many seconds a benchmark may take: its module's ``LIMIT_S``, if it has one."""
+    """How many seconds a benchmark may take: ``LIMIT_S`` of its module, or the general one."""
     return float(getattr(BENCHMARKS[name], "LIMIT_S", LIMIT_S))

@@ -1,97 +1,171 @@
-"""Processes that a benchmark needs beside itself. None outlives it, however it ends."""
+"""Child processes of a benchmark. They end with it, whatever ends it."""
 
 from __future__ import annotations
 
 import asyncio
 import ctypes
+import json
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-BASE = Path(__file__).resolve().parent.parent.parent
+from dashboard.bench.benchmark import BenchmarkError
+
+BASE = Path(__file__).resolve().parents[2]
 GRACE_S = 10.0
+ANSWER_S = 160.0
+MAX_LINE_BYTES = 1 << 26
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
 def tied(command: Sequence[str]) -> list[str]:
-    """The command, so that it gets SIGTERM when the thread that starts it ends (setpriv(1), prctl(2))."""
+    """The command such that it gets SIGTERM when the thread that starts it ends (setpriv(1), prctl(2))."""
     program = shutil.which("setpriv")
     return [program, "--pdeathsig", "TERM", "--", *command] if program else list(command)
 
 
+def find_program(*names: str) -> str | None:
+    """The path of the first of the programs that is installed."""
+    return next((path for name in names if (path := shutil.which(name))), None)
+
+
 @contextmanager
-def running(
-    command: Sequence[str],
-    *,
-    environment: Mapping[str, str] | None = None,
-    stdin: int | IO[Any] | None = subprocess.DEVNULL,
-    stdout: int | IO[Any] | None = subprocess.PIPE,
-    stderr: int | IO[Any] | None = None,
-    inherited: Sequence[int] = (),
-) -> Iterator[subprocess.Popen[bytes]]:
-    """The command while the block runs; then SIGTERM, and SIGKILL after ``GRACE_S``. Use it in the main thread.
-    ``inherited`` are descriptors that it gets under the same number."""
-    process = subprocess.Popen(
-        tied(command),
-        cwd=BASE,
-        env=None if environment is None else dict(environment),
-        stdin=stdin,
-        stdout=stdout,
-        stderr=stderr,
-        bufsize=0,
-        pass_fds=inherited,
-    )
+def running(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """The command while the block runs, then SIGTERM, and SIGKILL after ``GRACE_S``. Call it in the main thread.
+    ``options`` are those of Popen; stdout is a pipe unless one says otherwise."""
+    defaults: dict[str, Any] = {"cwd": BASE, "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "bufsize": 0}
+    process = subprocess.Popen(tied(command), **(defaults | options))
     try:
         yield process
     finally:
         end(process)
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
-    """Ends a process and closes its pipes."""
+def end(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM, grace_s: float = GRACE_S) -> None:
+    """Closes the pipes of a process and ends it: with a signal, and SIGKILL after ``grace_s``."""
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
             pipe.close()
     if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(how)
         try:
-            process.wait(GRACE_S)
+            process.wait(grace_s)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
 
 
-async def run(*command: str, deadline_s: float = 30.0, inherited: Sequence[int] = ()) -> str:
-    """What a command prints; RuntimeError with its stderr if it fails. Its pipes are the loop's."""
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    process.send_signal(signal.SIGTERM)
+    try:
+        await asyncio.wait_for(process.wait(), GRACE_S)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+async def output_of(*command: str, name: str = "", stdin: bytes = b"", deadline_s: float = 30.0, **options: Any) -> str:
+    """What a command prints. BenchmarkError with its name and the end of its stderr if it fails or takes longer than
+    ``deadline_s``. ``options`` are those of ``asyncio.create_subprocess_exec``."""
+    name = name or " ".join(command)
+    pipe = asyncio.subprocess.PIPE
+    defaults = {"stdin": pipe if stdin else asyncio.subprocess.DEVNULL, "stdout": pipe, "stderr": pipe}
+    process = await asyncio.create_subprocess_exec(*command, **(defaults | options))
+    try:
+        output, errors = await asyncio.wait_for(process.communicate(stdin or None), deadline_s)
+    except TimeoutError:
+        raise BenchmarkError(f"{name} took longer than {deadline_s:g} s") from None
+    finally:
+        await _end(process)
+    if process.returncode != 0:
+        reason = (errors or output).decode(errors="replace").strip()[-300:] or "see its messages above"
+        raise BenchmarkError(f"{name} ended with code {process.returncode}: {reason}")
+    return output.decode(errors="replace")
+
+
+class Program:
+    """A module of this package that runs as a program and talks by lines."""
+
+    def __init__(self, module: str, process: asyncio.subprocess.Process) -> None:
+        self.pid = process.pid
+        self._module = module
+        self._process = process
+
+    async def write(self, line: str) -> None:
+        """Sends a line."""
+        if self._process.stdin is None:
+            raise BenchmarkError(f"{self._module} has no stdin")
+        self._process.stdin.write(line.encode() + b"\n")
+        await self._process.stdin.drain()
+
+    async def read(self, deadline_s: float = ANSWER_S) -> str:
+        """The next line that it prints; BenchmarkError if it has ended."""
+        output = self._process.stdout
+        line = await asyncio.wait_for(output.readline(), deadline_s) if output is not None else b""
+        if not line:
+            raise BenchmarkError(f"{self._module} has ended: see its message above")
+        return line.decode().removesuffix("\n")
+
+    async def ask(self, do: str, **fields: Any) -> Any:
+        """The answer to a command of a program that serves ``answer_commands``."""
+        await self.write(json.dumps({"do": do, **fields}))
+        return json.loads(await self.read())
+
+
+@asynccontextmanager
+async def program(module: str, *arguments: str, command: Sequence[str] = ()) -> AsyncIterator[Program]:
+    """``python -m dashboard.bench.MODULE``, or another command that talks by lines, while the block runs."""
+    python = [sys.executable, "-m", f"dashboard.bench.{module}", *arguments]
     process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.DEVNULL,
+        *tied(command or python),
+        cwd=BASE,
+        env=environment_with(),
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        pass_fds=inherited,
+        limit=MAX_LINE_BYTES,
     )
     try:
-        out, error = await asyncio.wait_for(process.communicate(), deadline_s)
-    except BaseException:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-        raise
-    if process.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)}: {error.decode(errors='replace').strip()}")
-    return out.decode(errors="replace")
+        yield Program(module, process)
+    finally:
+        await _end(process)
+
+
+async def stdin_lines() -> AsyncIterator[str]:
+    """The lines of stdin, without blocking the loop."""
+    reader = asyncio.StreamReader(limit=MAX_LINE_BYTES)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        yield line.decode().removesuffix("\n")
+
+
+async def answer_commands(commands: Mapping[str, Callable[..., Awaitable[Any]]]) -> None:
+    """Calls the function that each line of stdin names in ``do``, with the line's other fields, and prints what it
+    returns: the program's end of ``Program.ask``."""
+    async for line in stdin_lines():
+        fields = json.loads(line)
+        print_line(json.dumps(await commands[fields.pop("do")](**fields)))
+
+
+def print_line(text: str) -> None:
+    """Prints a line at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def cpu_seconds(pid: int) -> float:
-    """What all threads of a process, ended ones too, have used of the processors, to the nanosecond.
+    """Processor time that all threads of a process have used, those that have ended included, to the nanosecond.
 
-    The id of another process's CPU clock is made as clock_getcpuclockid(3) makes it (CPUCLOCK_SCHED in
-    include/linux/posix-timers_types.h); /proc/PID/stat counts in ticks of 10 ms. ProcessLookupError if it ended.
+    The id of another process's CPU clock is composed as clock_getcpuclockid(3) does it (CPUCLOCK_SCHED in
+    include/linux/posix-timers_types.h); /proc/PID/stat counts in ticks of 10 ms. ProcessLookupError if it has ended.
     """
     try:
         return time.clock_gettime(ctypes.c_int(~pid << 3 | 2).value)
@@ -100,7 +174,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def environment_with(**values: str) -> dict[str, str]:
-    """This process's environment with other values; what would lead to the person's own data is left out."""
+    """This process's environment with other values, without what leads to the user's own data."""
     left_out = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "NETMODES_")
     programs = {"NETMODES_NODE_MODULES"}
     kept = {key: value for key, value in os.environ.items() if key in programs or not key.startswith(left_out)}

@@ -1,168 +1,184 @@
-"""The real server, as a person meets it: started by ``up``, signed in with its printed link, asked over HTTP."""
+"""The real server, used as a user would: started by ``up``, signed in with the link that it prints, asked over HTTP."""
 
 from __future__ import annotations
 
 import asyncio
-import http.client
 import os
 import re
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import msgspec
+import urllib3
 from websockets.asyncio.client import ClientConnection, connect
 
+from dashboard import configuration
+from dashboard.bench.benchmark import BenchmarkError
 from dashboard.bench.processes import environment_with, running
 
 READY_S = 60.0
 FRAME_S = 30.0
-LARGEST_FRAME_BYTES = 16 << 20
-
-
-class ServerError(Exception):
-    """The server did not do what it should; ``str()`` is a sentence."""
-
-
-@dataclass(slots=True)
-class Answer:
-    """An HTTP answer, body whole."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+#: Without a frame for so long, names have been looked up and nothing is pending.
+QUIET_S = 0.7
+MAX_FRAME_BYTES = 16 << 20
+#: A kept connection that the server has closed meanwhile is opened anew.
+RETRIES = urllib3.Retry(1, allowed_methods=None, respect_retry_after_header=False)
+SIGN_IN_LINK = re.compile(r"http://[^/\s]+(/sign-in/\?token=\S+)")
 
 
 @dataclass(slots=True)
-class Server:
-    """A running server and the session of its owner. The calls block: use them in a thread of a loop."""
+class Browser:
+    """The cookies of one browser, and the headers that it sends."""
 
-    pid: int
     host: str
     cookies: dict[str, str] = field(default_factory=dict)
-    _connection: http.client.HTTPConnection | None = None
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port, as a browser sends them."""
+        """Scheme, host and port."""
         return f"http://{self.host}"
 
-    @property
-    def cookie_header(self) -> str:
-        """The session's cookies as one header."""
-        return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-
-    def ask(self, method: str, path: str, body: str = "", headers: Mapping[str, str] | None = None) -> Answer:
-        """One request on a connection that is kept; cookies are kept too."""
-        said = {"Cookie": self.cookie_header, **(headers or {})}
+    def headers(self, method: str = "GET") -> dict[str, str]:
+        """What a browser sends to the site that it is on."""
+        sent = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())} if self.cookies else {}
         if method == "POST":
-            said |= {
-                "Origin": self.origin,
-                "Sec-Fetch-Site": "same-origin",
-                "X-CSRFToken": self.cookies.get("csrftoken", ""),
-                "Content-Type": "application/x-www-form-urlencoded",
-            }
-        for last in (False, True):
-            if self._connection is None:
-                self._connection = http.client.HTTPConnection(self.host, timeout=30)
-            try:
-                self._connection.request(method, path, body.encode() if method == "POST" else None, said)
-                response = self._connection.getresponse()
-                answer = Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, response.read())
-            except (http.client.RemoteDisconnected, ConnectionError):
-                # A kept connection that the server has closed meanwhile.
-                self.hang_up()
-                if last:
-                    raise
-                continue
-            for cookie in response.headers.get_all("Set-Cookie") or ():
-                name, _, value = cookie.split(";", 1)[0].partition("=")
-                self.cookies[name] = value
-            return answer
-        raise ServerError("no answer")
+            sent |= {"Origin": self.origin, "Sec-Fetch-Site": "same-origin"}
+            sent |= {"X-CSRFToken": self.cookies.get("csrftoken", "")}
+            sent |= {"Content-Type": "application/x-www-form-urlencoded"}
+        return sent
 
-    def hang_up(self) -> None:
+    def store_cookies(self, lines: Iterable[str]) -> None:
+        """Keeps the cookies of Set-Cookie headers."""
+        for line in lines:
+            name, _, value = line.split(";", 1)[0].partition("=")
+            self.cookies[name] = value
+
+    def websocket(self, address: str) -> connect:
+        """A websocket as the page opens it, by its path or its whole URL; uncompressed, so that bytes compare."""
+        return connect(
+            address if "://" in address else f"ws://{self.host}{address}",
+            origin=self.origin if self.cookies else None,  # type: ignore[arg-type]  # a NewType of str
+            additional_headers=self.headers(),
+            compression=None,
+            ping_interval=None,
+            max_size=MAX_FRAME_BYTES,
+            max_queue=None,
+            proxy=None,
+        )
+
+
+@dataclass(slots=True)
+class Server(Browser):
+    """A running server and the browser of its owner. Requests block: call them in a thread."""
+
+    pid: int = 0
+    _pool: urllib3.HTTPConnectionPool | None = None
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        fields: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> urllib3.BaseHTTPResponse:
+        """One request on a connection that is kept, without following redirects; the body as it was sent."""
+        if self._pool is None:
+            name, _, port = self.host.partition(":")
+            self._pool = urllib3.HTTPConnectionPool(name, int(port), timeout=30)
+        answer = self._pool.urlopen(
+            method,
+            path,
+            body=urlencode(fields) if method == "POST" else None,
+            headers=self.headers(method) | dict(headers or {}),
+            redirect=False,
+            retries=RETRIES,
+            decode_content=False,
+        )
+        self.store_cookies(answer.headers.getlist("set-cookie"))
+        return answer
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> bytes:
+        """The body of a page; BenchmarkError if it is not there."""
+        answer = self.ask("GET", path, headers=headers)
+        if answer.status != 200:
+            raise BenchmarkError(f"GET {path} was answered with {answer.status}")
+        return answer.data
+
+    def post(self, path: str, fields: Mapping[str, str] | Sequence[tuple[str, str]] = (), location: str = ".*") -> str:
+        """Posts a form and returns where it redirects to; BenchmarkError if the address does not match ``location``."""
+        answer = self.ask("POST", path, fields)
+        found = answer.headers.get("location", "")
+        if answer.status != 302 or re.fullmatch(location, found) is None:
+            raise BenchmarkError(f"POST {path} was answered with {answer.status} {found}")
+        return found
+
+    def close(self) -> None:
         """Closes the kept connection."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
 
     def sign_in(self, link: str) -> None:
-        """Redeems the printed link and fetches a token for forms."""
-        parts = urlsplit(link)
-        answer = self.ask("GET", f"{parts.path}?{parts.query}")
-        if answer.status != 302 or "sessionid" not in self.cookies:
-            raise ServerError(f"the sign-in link answered {answer.status}")
+        """Uses the link that ``up`` printed, and fetches the token for forms."""
+        found = SIGN_IN_LINK.fullmatch(link)
+        self.ask("GET", found[1] if found else link)
         self.ask("GET", "/")
-        if "csrftoken" not in self.cookies:
-            raise ServerError("the start page set no csrftoken")
+        if not {"sessionid", "csrftoken"} <= self.cookies.keys():
+            raise BenchmarkError("the sign-in link does not sign in")
 
-    def launch(self, modes: tuple[str, ...]) -> str:
-        """Posts the launch form, an arm for each mode, and returns the new experiment's id."""
+    def launch(self, modes: Sequence[str]) -> str:
+        """Posts the launch form with an arm for each mode; the new experiment's id."""
         fields = [("image", "nginx"), ("port", "80"), ("publish", ""), ("names", "")]
         fields += [(f"arm-{number}-mode", mode) for number, mode in enumerate(modes)]
-        answer = self.ask("POST", "/experiments/", urlencode(fields))
-        found = re.fullmatch(r"/experiments/([^/]+)/", answer.headers.get("location", ""))
-        if answer.status != 302 or found is None:
-            raise ServerError(f"the launch form answered {answer.status}")
-        return found[1]
+        return self.post("/experiments/", fields, "/experiments/[^/]+/").split("/")[2]
 
     def remove(self, experiment: str) -> None:
-        """Posts that the experiment shall be stopped and forgotten."""
-        answer = self.ask("POST", f"/experiments/{experiment}/remove/")
-        if answer.status != 302:
-            raise ServerError(f"removing answered {answer.status}")
+        """Removes an experiment with its containers."""
+        self.post(f"/experiments/{experiment}/remove/")
 
     @asynccontextmanager
     async def frames(self, experiment: str) -> AsyncIterator[Frames]:
-        """The websocket of an experiment, without compression, as the page opens it."""
-        async with connect(
-            f"ws://{self.host}/ws/experiments/{experiment}/",
-            origin=self.origin,  # type: ignore[arg-type]  # a NewType of str
-            additional_headers={"Cookie": self.cookie_header},
-            compression=None,
-            ping_interval=None,
-            max_size=LARGEST_FRAME_BYTES,
-            max_queue=None,
-            proxy=None,
-        ) as opened:
-            yield Frames(opened)
+        """The websocket of an experiment."""
+        async with self.websocket(f"/ws/experiments/{experiment}/") as connection:
+            yield Frames(experiment, connection)
+
+    @asynccontextmanager
+    async def running_experiment(self, modes: Sequence[str]) -> AsyncIterator[Frames]:
+        """An experiment in which every arm runs and nothing changes any more; removed after the block."""
+        experiment = await asyncio.to_thread(self.launch, modes)
+        try:
+            async with self.frames(experiment) as frames:
+                await frames.until_running()
+                await frames.until_quiet()
+                yield frames
+        finally:
+            await asyncio.to_thread(self.remove, experiment)
 
 
 class Frames:
-    """What a browser knows: the snapshot with all patches applied."""
+    """An experiment as a browser knows it: the snapshot with all patches applied."""
 
-    def __init__(self, opened: ClientConnection) -> None:
-        self._opened = opened
-        self._loop = asyncio.get_running_loop()
-        self.at = 0.0
+    def __init__(self, experiment: str, connection: ClientConnection) -> None:
+        self.experiment = experiment
+        self.received_at = 0.0
         self.head: dict[str, Any] = {}
         self.columns: list[dict[str, Any]] = []
         self.cells: dict[str, dict[str, str | None]] = {}
+        self._connection = connection
 
-    async def next(self, deadline_s: float = FRAME_S) -> str:
-        """The next frame, applied; ``at`` is CLOCK_MONOTONIC when it had arrived, before it was decoded."""
-        text = await asyncio.wait_for(self._opened.recv(), deadline_s)
-        self.at = self._loop.time()
-        if isinstance(text, bytes):
-            raise ServerError("a frame that is not text")
-        self._apply(msgspec.json.decode(text))
-        return text
-
-    async def close(self) -> None:
-        """Leaves. Harmless when repeated."""
-        await self._opened.close()
-
-    def _apply(self, message: dict[str, Any]) -> None:
-        if message.get("experiment"):
-            self.head = message["experiment"]
-        if message.get("columns"):
-            self.columns = message["columns"]
+    async def next(self, deadline_s: float = FRAME_S) -> None:
+        """Applies the next frame; ``received_at`` is CLOCK_MONOTONIC at its arrival, before it was decoded."""
+        text = await asyncio.wait_for(self._connection.recv(), deadline_s)
+        self.received_at = asyncio.get_running_loop().time()
+        message = msgspec.json.decode(text)
+        self.head = message.get("experiment") or self.head
+        self.columns = message.get("columns") or self.columns
         if message["type"] == "snapshot":
             self.cells = {f"{row['section']}/{row['key']}/{row['field']}": row["cells"] for row in message["rows"]}
         elif message["type"] == "patch":
@@ -170,57 +186,67 @@ class Frames:
                 self.cells.pop(identity, None)
             self.cells.update((placed["id"], placed["row"]["cells"]) for placed in message["rows"]["set"])
 
+    async def close(self) -> None:
+        """Disconnects. Harmless when repeated."""
+        await self._connection.close()
+
     def shows(self, text: str, section: str, column: str) -> bool:
-        """Whether a cell of this column says the text in a row of the section."""
-        start = f"{section}/"
+        """Whether a row of the section has the text in this column."""
         return any(
-            text in (cells.get(column) or "") for identity, cells in self.cells.items() if identity.startswith(start)
+            text in (cells.get(column) or "")
+            for identity, cells in self.cells.items()
+            if identity.startswith(f"{section}/")
         )
 
     def is_running(self) -> bool:
-        """Whether the head says so and every column has its state."""
+        """Whether the experiment runs and every column has its state."""
         inodes = self.cells.get("identity/netns/", {})
         return self.head.get("phase") == "running" and all(inodes.get(column["key"]) for column in self.columns)
 
     async def until_running(self) -> float:
-        """When the frame came that shows it running; ServerError if it ended otherwise."""
+        """When the frame arrived that shows it running; BenchmarkError if it ended instead."""
         while not self.is_running():
             if self.head.get("phase") in {"failed", "stopped"}:
-                raise ServerError(f"the experiment {self.head['phase']}: {self.head.get('notice')}")
+                raise BenchmarkError(f"the experiment {self.head['phase']}: {self.head.get('notice')}")
             await self.next()
-        return self.at
+        return self.received_at
+
+    async def until_quiet(self) -> None:
+        """Reads until no frame comes for ``QUIET_S``."""
+        while True:
+            try:
+                await self.next(QUIET_S)
+            except TimeoutError:
+                return
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that was free just now."""
+    """A port of 127.0.0.1 that is free."""
     with socket.socket() as opened:
         opened.bind(("127.0.0.1", 0))
-        port: int = opened.getsockname()[1]
-        return port
+        return int(opened.getsockname()[1])
 
 
 @asynccontextmanager
-async def serving(folder: Path, port: int = 0) -> AsyncIterator[Server]:
-    """``manage.py up`` on a data folder of its own and a free port (or this one), signed in. DOCKER_HOST says which
-    engine."""
-    port = port or free_port()
+async def serving(folder: Path | None = None, port: int = 0) -> AsyncIterator[Server]:
+    """``manage.py up`` with this process's data folder and database or with others, on this port or a free one, signed
+    in. DOCKER_HOST names its engine."""
+    folder, port = folder or configuration.data_dir(), port or free_port()
     command = [sys.executable, "manage.py", "up", "--port", str(port)]
     environment = environment_with(NETMODES_DATA_DIR=str(folder), DOCKER_HOST=os.environ["DOCKER_HOST"])
-    with running(command, environment=environment) as process:
+    with running(command, env=environment) as process:
         link = await asyncio.wait_for(asyncio.to_thread(_read_link, process.stdout), READY_S)
-        if not link:
-            raise ServerError("the server ended before it printed its link")
-        server = Server(process.pid, f"127.0.0.1:{port}")
+        server = Server(f"127.0.0.1:{port}", pid=process.pid)
         try:
             await asyncio.to_thread(server.sign_in, link)
             yield server
         finally:
-            server.hang_up()
+            server.close()
 
 
 def _read_link(output: Any) -> str:
-    """The sign-in link among what ``up`` prints; empty if it ends first."""
+    """The sign-in link among the lines that ``up`` prints."""
     while line := output.readline().decode():
-        if found := re.search(r"http://\S+/sign-in/\?token=\S+", line):
+        if found := SIGN_IN_LINK.search(line):
             return found[0]
-    return ""
+    raise BenchmarkError("the server ended before it printed its link")

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from statistics import fmean
 
-from dashboard.core.measurements.statistics import (
-    Interval,
-    bootstrap_interval,
-    median,
-    percentile,
-    small_sample_confidence,
-)
+from dashboard.core.measurements.statistics import bootstrap_interval, median, percentile, small_sample_confidence
 
 SEED = 1
+#: In place of a percentile: the mean. For differences of noisy figures, where a median wastes a third of the samples.
+MEAN = -1.0
 
 
 class Of(StrEnum):
@@ -24,11 +20,10 @@ class Of(StrEnum):
 
     VALUE = "value"
     RATIO = "ratio"
-    APART = "apart"  # the ratio, whichever way round it is greater
 
 
 class Verdict(StrEnum):
-    """Whether a promise is kept. The figure decides; the interval says how sure that is."""
+    """Whether a promise is kept. The figure decides; the interval says how certain that is."""
 
     KEPT = "kept"
     KEPT_BARELY = "kept, but the interval reaches beyond"
@@ -49,10 +44,30 @@ class Promise:
         return value <= self.limit and (self.least is None or value >= self.least)
 
 
+def at_most(limit: float) -> Promise:
+    """The figure is at most this."""
+    return Promise(Of.VALUE, limit)
+
+
+def between(least: float, limit: float) -> Promise:
+    """The figure lies between the two."""
+    return Promise(Of.VALUE, limit, least)
+
+
+def ratio_at_most(limit: float) -> Promise:
+    """The figure is at most so many times the reference."""
+    return Promise(Of.RATIO, limit)
+
+
+def within_factor(factor: float) -> Promise:
+    """Neither the figure nor the reference is more than so many times the other."""
+    return Promise(Of.RATIO, factor, 1 / factor)
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured figure. ``value`` and ``reference_value`` are the same ``statistic`` in ``unit``;
-    intervals are 95 % bootstrap intervals; what was not compared is None."""
+    """One measured figure. ``value`` and ``reference_value`` are the same ``statistic`` in ``unit``; intervals are 95 %
+    bootstrap intervals. Without a reference its fields are None."""
 
     name: str
     statistic: str
@@ -70,7 +85,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one benchmark found. ``promise`` in words; ``notes`` are what a reader must know besides."""
+    """The result of one benchmark. ``promise`` in words; ``notes`` are what a reader must know in addition."""
 
     name: str
     title: str
@@ -81,7 +96,7 @@ class Result:
     @property
     def kept(self) -> bool:
         """Whether every promise in it is kept."""
-        return all(one.verdict not in {Verdict.BROKEN, Verdict.BROKEN_BARELY} for one in self.figures)
+        return all(figure.verdict not in {Verdict.BROKEN, Verdict.BROKEN_BARELY} for figure in self.figures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,20 +112,18 @@ class Report:
     schema: str = "bench/1"
 
 
-def judge(promise: Promise, value: float, interval: tuple[float, float]) -> Verdict:
-    """The verdict on a figure with its interval."""
+def judge(promise: Promise | None, value: float, interval: tuple[float, float]) -> Verdict | None:
+    """The verdict on a figure with its interval; None without a promise."""
+    if promise is None:
+        return None
     low, high = interval
     if promise.allows(value):
         return Verdict.KEPT if promise.allows(low) and promise.allows(high) else Verdict.KEPT_BARELY
-    whole_beyond = low > promise.limit or (promise.least is not None and high < promise.least)
-    return Verdict.BROKEN if whole_beyond else Verdict.BROKEN_BARELY
+    entirely_outside = low > promise.limit or (promise.least is not None and high < promise.least)
+    return Verdict.BROKEN if entirely_outside else Verdict.BROKEN_BARELY
 
 
-#: In place of a percentile: the mean, for differences of noisy figures, of which the median wastes a third.
-MEAN = -1.0
-
-
-def say_percent(percent: float) -> str:
+def format_percent(percent: float) -> str:
     """``median``, ``p99`` or ``mean``."""
     return {50: "median", MEAN: "mean"}.get(percent, f"p{percent:g}")
 
@@ -124,10 +137,9 @@ def figure(
 ) -> Figure:
     """A percentile of ``values``, or their ``MEAN``, without a reference. ValueError if there are none."""
     value = _statistic(values, percent)
-    found = _interval(values, lambda drawn: _statistic(drawn, percent))
-    ci95 = (found.low, found.high)
-    verdict = judge(promise, value, ci95) if promise is not None else None
-    return Figure(name, say_percent(percent), unit, len(values), value, ci95, promise=promise, verdict=verdict)
+    ci95 = _interval(values, lambda drawn: _statistic(drawn, percent))
+    verdict = judge(promise, value, ci95)
+    return Figure(name, format_percent(percent), unit, len(values), value, ci95, promise=promise, verdict=verdict)
 
 
 def compared(
@@ -140,67 +152,56 @@ def compared(
     promise: Promise | None = None,
     paired: bool = False,
 ) -> Figure:
-    """A percentile (or ``MEAN``) of the first ones beside that of the second ones, measured in turn with them.
+    """A percentile (or ``MEAN``) of the first value of each pair beside that of the second, the reference.
 
-    The interval of the ratio draws pairs, so that what disturbs both does not widen it. ``paired``: the ratio is the
-    median of the pairs' ratios, where the machine has several states and each holds for a pair.
+    The interval of the ratio draws pairs, so that a disturbance of both does not widen it. ``paired``: the ratio is the
+    median of the pairs' ratios, for a machine with several states of which each lasts for a pair.
     """
 
     def ratio(drawn: Sequence[tuple[float, float]]) -> float:
         if paired:
-            return median([one / other if other else float("inf") for one, other in drawn])
-        below = _statistic([other for _, other in drawn], percent)
-        return _statistic([one for one, _ in drawn], percent) / below if below else float("inf")
+            return median([ours / theirs if theirs else float("inf") for ours, theirs in drawn])
+        below = _statistic([theirs for _, theirs in drawn], percent)
+        return _statistic([ours for ours, _ in drawn], percent) / below if below else float("inf")
 
-    alone = figure(name, unit, [one for one, _ in pairs], percent=percent)
-    found = _interval(pairs, ratio)
-    whole, ratio_ci95 = ratio(pairs), (found.low, found.high)
-    verdict = None
-    if promise is not None:
-        limited = {
-            Of.VALUE: (alone.value, alone.ci95),
-            Of.RATIO: (whole, ratio_ci95),
-            Of.APART: (_apart(whole), _furthest(ratio_ci95)),
-        }
-        verdict = judge(promise, *limited[promise.of])
-    return Figure(
-        name,
-        alone.statistic,
-        unit,
-        len(pairs),
-        alone.value,
-        alone.ci95,
-        reference,
-        _statistic([other for _, other in pairs], percent),
-        whole,
-        ratio_ci95,
-        promise,
-        verdict,
+    of_value = promise if promise is not None and promise.of is Of.VALUE else None
+    of_ratio = promise if of_value is None else None
+    alone = figure(name, unit, [ours for ours, _ in pairs], percent=percent, promise=of_value)
+    whole, ratio_ci95 = ratio(pairs), _interval(pairs, ratio)
+    return replace(
+        alone,
+        reference=reference,
+        reference_value=_statistic([theirs for _, theirs in pairs], percent),
+        ratio=whole,
+        ratio_ci95=ratio_ci95,
+        promise=promise,
+        verdict=alone.verdict or judge(of_ratio, whole, ratio_ci95),
     )
+
+
+def percentiles_compared(
+    name: str, unit: str, pairs: Sequence[tuple[float, float]], reference: str, promises: dict[float, Promise | None]
+) -> list[Figure]:
+    """A figure for each percentile, with its promise."""
+    return [
+        compared(name, unit, pairs, reference, percent=percent, promise=promise)
+        for percent, promise in promises.items()
+    ]
 
 
 def share(name: str, happened: Sequence[bool], promise: Promise | None = None) -> Figure:
     """In how many of 100 runs something happened."""
-    return figure(name, "% of runs", [100.0 * one for one in happened], percent=MEAN, promise=promise)
-
-
-def _apart(ratio: float) -> float:
-    return max(ratio, 1 / ratio) if ratio else float("inf")
-
-
-def _furthest(ratios: tuple[float, float]) -> tuple[float, float]:
-    """The least and the most that the two can be apart."""
-    low, high = ratios
-    ends = (_apart(low), _apart(high))
-    return (1.0 if low <= 1 <= high else min(ends), max(ends))
+    return figure(name, "% of runs", [100.0 * each for each in happened], percent=MEAN, promise=promise)
 
 
 def spread(values: Sequence[float]) -> str:
-    """Least, middle and most, for a note."""
+    """Minimum, median and maximum, for a note."""
     return f"{min(values):.3g} … {median(values):.3g} … {max(values):.3g}"
 
 
-def _interval[T](samples: Sequence[T], statistic: Callable[[Sequence[T]], float]) -> Interval:
+def _interval[T](samples: Sequence[T], statistic: Callable[[Sequence[T]], float]) -> tuple[float, float]:
     """95 %, allowing for few samples. Seeded: the same samples give the same interval on every machine."""
     source = random.Random(SEED)  # noqa: S311 - nothing secret
-    return bootstrap_interval(samples, statistic, source, confidence=small_sample_confidence(0.95, len(samples)))
+    confidence = small_sample_confidence(0.95, len(samples))
+    found = bootstrap_interval(samples, statistic, source, confidence=confidence)
+    return found.low, found.high

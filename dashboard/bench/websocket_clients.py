@@ -1,124 +1,212 @@
-"""Many websocket clients in one process, the same for every server that is measured.
+"""Browsers by the hundred in one process: each has cookies, a connection for HTTP, and a websocket that reconnects.
 
-As a program (``python -m dashboard.bench.websocket_clients URL COUNT``; CROWD_ORIGIN and CROWD_COOKIE for the handshake) it
-connects and says ``ready``. Each line on stdin is answered with what came since the last one:
-``{"messages": …, "bytes": …, "texts": […]}``, the texts being those of the first client, in order.
+As a program (``python -m dashboard.bench.websocket_clients HOST``) it executes one command per line of stdin, a JSON
+object whose ``do`` names a method of ``Clients``. Times are seconds of CLOCK_MONOTONIC.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
+import random
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
 
 import uvloop
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
 
-from dashboard.bench.processes import BASE, environment_with, tied
+from dashboard.bench.benchmark import BenchmarkError
+from dashboard.bench.processes import Program, answer_commands, program
+from dashboard.bench.server import Browser
 
-AT_ONCE = 20
+DEADLINE_S = 150.0
+#: As ``static/dashboard/js/core/backoff.js``.
+FIRST_PAUSE_S, MAX_PAUSE_S = 0.4, 10.0
+#: How many clients connect at the same time when they only listen.
+CONCURRENT_HANDSHAKES = 20
 
 
 @dataclass(slots=True)
-class Harvest:
-    """What came since the last question."""
+class Client(Browser):
+    """One browser. ``received`` holds every message with the time of its arrival."""
 
-    messages: int = 0
-    bytes: int = 0
-    texts: list[str] = field(default_factory=list)
+    number: int = 0
+    session: str = ""
+    received: list[tuple[float, str]] = field(default_factory=list)
+    _streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def ask(self, method: str, path: str, fields: dict[str, str] | None = None) -> tuple[int, str]:
+        """Status and Location of an answer, whose body is read to its end. Like a browser, it reconnects if the
+        server has closed the connection."""
+        try:
+            return await self._ask(method, path, fields)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self.close()
+            return await self._ask(method, path, fields)
+
+    async def _ask(self, method: str, path: str, fields: dict[str, str] | None) -> tuple[int, str]:
+        if self._streams is None:
+            name, _, port = self.host.partition(":")
+            self._streams = await asyncio.open_connection(name, int(port))
+        reader, writer = self._streams
+        body = urlencode(fields or {}) if method == "POST" else ""
+        headers = {"Host": self.host, "Content-Length": str(len(body)), **self.headers(method)}
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        writer.write(f"{method} {path} HTTP/1.1\r\n{head}\r\n{body}".encode())
+        status, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").strip().split("\r\n")
+        answered = [(name.lower(), value) for name, _, value in (line.partition(": ") for line in lines)]
+        self.store_cookies(value for name, value in answered if name == "set-cookie")
+        single = dict(answered)
+        await reader.readexactly(int(single.get("content-length", 0)))
+        return int(status.split()[1]), single.get("location", "")
+
+    def close(self) -> None:
+        """Closes the connection for HTTP."""
+        streams, self._streams = self._streams, None
+        if streams is not None:
+            streams[1].close()
+
+    async def join(self, code: str, key: str) -> None:
+        """Opens the link of a training session, fills in the form and loads the lobby, as a browser does."""
+        await self.ask("GET", f"/join/?code={code}&key={key}")
+        form = {"code": code, "key": key, "name": f"Participant {self.number}"}
+        status, lobby = await self.ask("POST", "/join/", form)
+        if status != 302:
+            raise BenchmarkError(f"joining was answered with {status}")
+        self.session = lobby.split("/")[2]
+        await self.ask("GET", lobby)
+
+    async def predict(self, step: str) -> None:
+        """Submits a prediction for a step."""
+        path = f"/sessions/{self.session}/steps/{step}/predict/"
+        status, _ = await self.ask("POST", path, {"choice": str(self.number % 2)})
+        if status != 302:
+            raise BenchmarkError(f"the prediction was answered with {status}")
+
+    async def listen(self, address: str, connected: Callable[[], None]) -> None:
+        """Receives messages until it is cancelled; reconnects when the connection is lost, with the page's pauses."""
+        attempt = 0
+        while True:
+            with suppress(OSError, WebSocketException, TimeoutError):
+                async with self.websocket(address) as connection:
+                    connected()
+                    async for text in connection:
+                        attempt = 0
+                        self.received.append((time.monotonic(), str(text)))
+            pause = min(MAX_PAUSE_S, FIRST_PAUSE_S * 2 ** min(attempt, 16))
+            attempt += 1
+            await asyncio.sleep(pause / 2 + pause / 2 * random.random())  # noqa: S311 - nothing secret
 
 
-class Crowd:
-    """The program, spoken to from a loop."""
+class Clients:
+    """All clients of the program; its public methods are the commands."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
+    def __init__(self, host: str) -> None:
+        self._host = host
+        self._clients: list[Client] = []
+        self._listeners: list[asyncio.Task[None]] = []
 
-    async def take(self) -> Harvest:
-        """What came since the last ``take``."""
-        sending, answers = self._process.stdin, self._process.stdout
-        if sending is None or answers is None:
-            raise RuntimeError("the crowd has no pipes")
-        sending.write(b"take\n")
-        line = await asyncio.wait_for(answers.readline(), 30)
-        if not line:
-            raise RuntimeError("the crowd has ended")
-        return Harvest(**json.loads(line))
+    async def join(self, code: str, key: str, count: int, within_s: float, first: int = 0) -> dict[str, Any]:
+        """So many participants join a training session and listen to it."""
+        self._clients = [Client(self._host, number=number) for number in range(first, first + count)]
 
+        async def join_and_listen(client: Client) -> None:
+            await client.join(code, key)
+            await self._connect(client, f"/ws/sessions/{client.session}/")
 
-@asynccontextmanager
-async def crowd(url: str, count: int, origin: str = "", cookie: str = "") -> AsyncIterator[Crowd]:
-    """``count`` clients, connected."""
-    command = tied([sys.executable, "-m", "dashboard.bench.websocket_clients", url, str(count)])
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        cwd=BASE,
-        env=environment_with(CROWD_ORIGIN=origin, CROWD_COOKIE=cookie),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=1 << 26,
-    )
-    try:
-        line = await asyncio.wait_for(process.stdout.readline(), 60) if process.stdout else b""
-        if line != b"ready\n":
-            raise RuntimeError("the crowd could not connect")
-        yield Crowd(process)
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
+        return await self._each(join_and_listen, within_s)
 
+    async def listen(self, address: str, count: int, cookies: dict[str, str] | None = None) -> dict[str, Any]:
+        """So many clients listen on a websocket."""
+        self._clients = [Client(self._host, cookies or {}, number=number) for number in range(count)]
+        gate = asyncio.Semaphore(CONCURRENT_HANDSHAKES)
 
-async def _read(opened: ClientConnection, harvest: Harvest, *, keeps: bool) -> None:
-    async for text in opened:
-        harvest.messages += 1
-        harvest.bytes += len(text)
-        if keeps and isinstance(text, str):
-            harvest.texts.append(text)
-
-
-async def _gather_crowd(url: str, count: int) -> None:
-    origin, cookie = os.environ["CROWD_ORIGIN"], os.environ["CROWD_COOKIE"]
-    loop = asyncio.get_running_loop()
-    harvest = Harvest()
-    async with AsyncExitStack() as stack:
-        tasks: list[asyncio.Task[None]] = []
-        gate = asyncio.Semaphore(AT_ONCE)
-
-        async def join() -> None:
+        async def connect(client: Client) -> None:
             async with gate:
-                client = connect(
-                    url,
-                    origin=origin or None,  # type: ignore[arg-type]  # a NewType of str
-                    additional_headers={"Cookie": cookie} if cookie else None,
-                    compression=None,
-                    ping_interval=None,
-                    max_size=1 << 24,
-                    max_queue=None,
-                    proxy=None,
-                )
-                opened = await stack.enter_async_context(client)
-            tasks.append(loop.create_task(_read(opened, harvest, keeps=not tasks)))
+                await self._connect(client, address)
 
-        await asyncio.gather(*(join() for _ in range(count)))
-        sys.stdout.write("ready\n")
-        sys.stdout.flush()
-        reader = asyncio.StreamReader()
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        while await reader.readline():
-            said = {"messages": harvest.messages, "bytes": harvest.bytes, "texts": harvest.texts}
-            harvest.messages, harvest.bytes, harvest.texts = 0, 0, []
-            sys.stdout.write(json.dumps(said) + "\n")
-            sys.stdout.flush()
+        return await self._each(connect, 0)
+
+    async def predict(self, step: str, within_s: float) -> dict[str, Any]:
+        """Everyone submits a prediction."""
+        return await self._each(lambda client: client.predict(step), within_s)
+
+    async def until(self, field: str, value: object, after: float = 0.0) -> list[float]:
+        """When each client received its first message, after a time, in which a field has this value or contains
+        it. Shorter than the number of clients if some did not within ``DEADLINE_S``."""
+        known: dict[str, bool] = {}
+
+        def matches(text: str) -> bool:
+            if text not in known:
+                content: Any = json.loads(text)
+                for name in field.split("."):
+                    content = content.get(name) if isinstance(content, dict) else None
+                known[text] = content == value or (isinstance(content, list) and value in content)
+            return known[text]
+
+        end, times = time.monotonic() + DEADLINE_S, dict[int, float]()
+        while len(times) < len(self._clients) and time.monotonic() < end:
+            for client in self._clients:
+                if client.number not in times:
+                    arrivals = (at for at, text in client.received if at >= after and matches(text))
+                    if (first := next(arrivals, None)) is not None:
+                        times[client.number] = first
+            await asyncio.sleep(0.02)
+        return list(times.values())
+
+    async def take(self) -> dict[str, Any]:
+        """How many messages all clients have received since the last ``take``, and the texts of the first client."""
+        taken = {
+            "messages": sum(len(client.received) for client in self._clients),
+            "texts": [text for _, text in self._clients[0].received],
+        }
+        for client in self._clients:
+            client.received.clear()
+        return taken
+
+    async def _connect(self, client: Client, address: str) -> None:
+        connected = asyncio.Event()
+        self._listeners.append(asyncio.create_task(client.listen(address, connected.set)))
+        await connected.wait()
+
+    async def _each(self, act: Callable[[Client], Awaitable[None]], within_s: float) -> dict[str, Any]:
+        """Lets everyone act, starting at even distances within the first half of ``within_s``; how many seconds passed
+        until all were done."""
+        started, gap = time.monotonic(), within_s * 0.5 / max(1, len(self._clients))
+
+        async def start_in_turn(position: int, client: Client) -> None:
+            await asyncio.sleep(max(0.0, started + position * gap - time.monotonic()))
+            await act(client)
+
+        async with asyncio.timeout(DEADLINE_S):
+            jobs = [start_in_turn(position, client) for position, client in enumerate(self._clients)]
+            outcomes = await asyncio.gather(*jobs, return_exceptions=True)
+        failed = [str(outcome) for outcome in outcomes if isinstance(outcome, BaseException)]
+        return {"seconds": time.monotonic() - started, "failed": failed[:3], "failures": len(failed)}
+
+
+def websocket_clients(host: str) -> AbstractAsyncContextManager[Program]:
+    """The program while the block runs. Its own process, so that clients do not use the server's processor time."""
+    return program("websocket_clients", host)
+
+
+async def listening(clients: Program, address: str, count: int, cookies: dict[str, str] | None = None) -> None:
+    """Connects so many clients; BenchmarkError if some cannot."""
+    done = await clients.ask("listen", address=address, count=count, cookies=cookies)
+    if done["failures"]:
+        raise BenchmarkError(f"{done['failures']} websocket clients could not connect: {done['failed']}")
 
 
 def main() -> None:
-    """Until stdin ends."""
-    uvloop.run(_gather_crowd(sys.argv[1], int(sys.argv[2])))
+    """Runs until stdin ends."""
+    clients = Clients(sys.argv[1])
+    commands = (clients.join, clients.listen, clients.predict, clients.until, clients.take)
+    uvloop.run(answer_commands({command.__name__: command for command in commands}))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import platform
 
 import pytest
 
-from dashboard.bench.environment import processor, say_load
+from dashboard.bench.environment import format_load, parse_processor
 
 
 @pytest.mark.parametrize(
@@ -17,9 +17,9 @@ from dashboard.bench.environment import processor, say_load
         ("", platform.machine()),
     ],
 )
-def test_the_processor_is_named_as_the_kernel_names_it(cpuinfo: str, expected: str) -> None:
-    assert processor(cpuinfo) == expected
+def test_the_processor_has_the_name_that_the_kernel_gives_it(cpuinfo: str, expected: str) -> None:
+    assert parse_processor(cpuinfo) == expected
 
 
 def test_the_load_has_three_averages() -> None:
-    assert len([float(one) for one in say_load().split()]) == 3
+    assert len([float(average) for average in format_load().split()]) == 3

@@ -9,11 +9,11 @@ import time
 
 import pytest
 
-from dashboard.bench.processes import cpu_seconds, environment_with, run, running
+from dashboard.bench.processes import cpu_seconds, environment_with, output_of, running
 from tests.polling import until
 
 
-def test_the_processor_time_of_another_process_is_that_of_all_its_threads() -> None:
+def test_the_processor_time_of_another_process_includes_all_its_threads() -> None:
     code = (
         "import threading as t\nn = lambda: sum(range(3_000_000))\na = t.Thread(target=n)\na.start()\na.join()\ninput()"
     )
@@ -22,7 +22,7 @@ def test_the_processor_time_of_another_process_is_that_of_all_its_threads() -> N
         assert cpu_seconds(process.pid) < 30
 
 
-def test_the_own_processor_time_is_the_same_by_both_clocks() -> None:
+def test_both_clocks_agree_on_this_process() -> None:
     assert cpu_seconds(os.getpid()) == pytest.approx(time.process_time(), abs=0.05)
 
 
@@ -39,16 +39,16 @@ def test_a_child_ends_with_its_block() -> None:
     assert process.returncode is not None
 
 
-async def test_a_command_that_fails_says_why() -> None:
-    assert await run("sh", "-c", "echo fine") == "fine\n"
+async def test_the_error_of_a_command_that_fails_contains_its_stderr() -> None:
+    assert await output_of("sh", "-c", "echo fine") == "fine\n"
     with pytest.raises(RuntimeError, match="no such thing"):
-        await run("sh", "-c", "echo no such thing >&2; exit 3")
+        await output_of("sh", "-c", "echo no such thing >&2; exit 3")
 
 
-def test_the_persons_own_database_and_settings_stay_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_users_own_database_and_settings_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DATABASE_URL", "REDIS_URL", "NETMODES_SECRET_KEY", "NETMODES_DATA_DIR"):
-        monkeypatch.setenv(name, "the person's")
-    found = environment_with(NETMODES_DATA_DIR="ours")
-    assert "the person's" not in found.values()
-    assert found["NETMODES_DATA_DIR"] == "ours"
-    assert found["PATH"] == os.environ["PATH"]
+        monkeypatch.setenv(name, "the user's")
+    environment = environment_with(NETMODES_DATA_DIR="ours")
+    assert "the user's" not in environment.values()
+    assert environment["NETMODES_DATA_DIR"] == "ours"
+    assert environment["PATH"] == os.environ["PATH"]

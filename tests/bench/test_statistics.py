@@ -6,16 +6,18 @@ import pytest
 
 from dashboard.bench.statistics import (
     MEAN,
-    Of,
-    Promise,
     Result,
     Verdict,
+    at_most,
+    between,
     compared,
     figure,
+    format_percent,
     judge,
-    say_percent,
+    ratio_at_most,
     share,
     spread,
+    within_factor,
 )
 
 
@@ -30,10 +32,10 @@ from dashboard.bench.statistics import (
         (1.2, (1.1, 1.3), Verdict.BROKEN_BARELY),
     ],
 )
-def test_the_figure_decides_and_the_interval_says_how_sure_that_is(
+def test_the_figure_decides_and_the_interval_tells_how_certain_that_is(
     value: float, interval: tuple[float, float], expected: Verdict
 ) -> None:
-    assert judge(Promise(Of.VALUE, 1.1), value, interval) is expected
+    assert judge(at_most(1.1), value, interval) is expected
 
 
 def test_a_figure_without_a_promise_has_no_verdict() -> None:
@@ -43,12 +45,12 @@ def test_a_figure_without_a_promise_has_no_verdict() -> None:
     assert found.reference_value is None
 
 
-def test_a_ratio_is_that_of_the_same_statistic_of_both() -> None:
+def test_a_ratio_compares_the_same_statistic_of_both() -> None:
     found = compared("time", "ms", [(2.0, 1.0), (4.0, 2.0), (90.0, 3.0)], "reference", percent=100)
     assert (found.value, found.reference_value, found.ratio) == (90.0, 3.0, 30.0)
 
 
-def test_what_disturbs_both_of_a_pair_does_not_widen_the_interval_of_their_ratio() -> None:
+def test_a_disturbance_of_both_values_does_not_widen_the_interval_of_their_ratio() -> None:
     found = compared("time", "ms", [(2.0 * drift, drift) for drift in (1.0, 9.0, 4.0)], "reference")
     assert found.ratio_ci95 == (2.0, 2.0)
     assert found.ci95 != (8.0, 8.0)
@@ -56,16 +58,16 @@ def test_what_disturbs_both_of_a_pair_does_not_widen_the_interval_of_their_ratio
 
 def test_a_promise_limits_the_ratio_or_the_value() -> None:
     pairs = [(20.0, 10.0)] * 3
-    assert compared("time", "ms", pairs, "reference", promise=Promise(Of.RATIO, 1.1)).verdict is Verdict.BROKEN
-    assert compared("time", "ms", pairs, "reference", promise=Promise(Of.VALUE, 20.0)).verdict is Verdict.KEPT
+    assert compared("time", "ms", pairs, "reference", promise=ratio_at_most(1.1)).verdict is Verdict.BROKEN
+    assert compared("time", "ms", pairs, "reference", promise=at_most(20.0)).verdict is Verdict.KEPT
 
 
-def test_a_reference_of_nothing_makes_an_infinite_ratio_and_breaks_a_promise() -> None:
-    found = compared("time", "ms", [(1.0, 0.0)], "reference", promise=Promise(Of.RATIO, 1.1))
+def test_a_reference_of_zero_makes_an_infinite_ratio_and_breaks_a_promise() -> None:
+    found = compared("time", "ms", [(1.0, 0.0)], "reference", promise=ratio_at_most(1.1))
     assert (found.ratio, found.verdict) == (float("inf"), Verdict.BROKEN)
 
 
-def test_nothing_measured_is_no_figure() -> None:
+def test_a_figure_without_values_is_an_error() -> None:
     with pytest.raises(ValueError, match="of nothing"):
         figure("time", "ms", [])
 
@@ -75,26 +77,26 @@ def test_the_same_samples_give_the_same_figure() -> None:
     assert compared("time", "ms", pairs, "reference") == compared("time", "ms", pairs, "reference")
 
 
-def test_a_benchmark_is_kept_only_if_every_promise_in_it_is() -> None:
-    kept = figure("one", "ms", [1.0], promise=Promise(Of.VALUE, 1.0))
-    broken = figure("other", "ms", [2.0, 2.0], promise=Promise(Of.VALUE, 1.0))
+def test_a_result_is_kept_only_if_every_promise_in_it_is() -> None:
+    kept = figure("one", "ms", [1.0], promise=at_most(1.0))
+    broken = figure("other", "ms", [2.0, 2.0], promise=at_most(1.0))
     free = figure("free", "ms", [9.0])
     assert Result("name", "title", "promise", (kept, free)).kept
     assert not Result("name", "title", "promise", (kept, broken)).kept
 
 
-def test_a_mean_is_one_of_the_statistics() -> None:
+def test_the_mean_is_one_of_the_statistics() -> None:
     found = compared("time", "ms", [(1.0, 2.0), (2.0, 2.0), (6.0, 2.0)], "reference", percent=MEAN)
     assert (found.statistic, found.value, found.reference_value, found.ratio) == ("mean", 3.0, 2.0, 1.5)
     with pytest.raises(ValueError, match=r"of nothing|not between"):
         figure("time", "ms", [], percent=MEAN)
 
 
-def test_percentiles_are_named_as_people_name_them() -> None:
-    assert [say_percent(one) for one in (50, 95, 99, 99.9)] == ["median", "p95", "p99", "p99.9"]
+def test_percentiles_have_their_usual_names() -> None:
+    assert [format_percent(one) for one in (50, 95, 99, 99.9)] == ["median", "p95", "p99", "p99.9"]
 
 
-def test_a_spread_is_least_middle_and_most() -> None:
+def test_a_spread_is_minimum_median_and_maximum() -> None:
     assert spread([3.0, 1.0, 200.0]) == "1 … 3 … 200"
 
 
@@ -109,25 +111,27 @@ def test_a_spread_is_least_middle_and_most() -> None:
         (99.0, (98.0, 100.0), Verdict.BROKEN),
     ],
 )
-def test_a_promise_may_have_two_ends(value: float, interval: tuple[float, float], expected: Verdict) -> None:
-    assert judge(Promise(Of.VALUE, 97.0, least=93.0), value, interval) is expected
+def test_a_promise_may_have_a_lower_and_an_upper_limit(
+    value: float, interval: tuple[float, float], expected: Verdict
+) -> None:
+    assert judge(between(93.0, 97.0), value, interval) is expected
 
 
 @pytest.mark.parametrize(
     ("ours", "expected"),
     [(1.04, Verdict.KEPT), (0.96, Verdict.KEPT), (1.06, Verdict.BROKEN), (0.94, Verdict.BROKEN)],
 )
-def test_apart_is_apart_in_either_direction(ours: float, expected: Verdict) -> None:
-    assert compared("p50", "µs", [(ours, 1.0)] * 3, "netperf", promise=Promise(Of.APART, 1.05)).verdict is expected
+def test_a_factor_limits_the_ratio_in_both_directions(ours: float, expected: Verdict) -> None:
+    assert compared("p50", "µs", [(ours, 1.0)] * 3, "netperf", promise=within_factor(1.05)).verdict is expected
 
 
-def test_paired_ratios_are_not_moved_by_states_that_hold_for_a_pair() -> None:
+def test_a_state_of_the_machine_that_lasts_for_a_pair_does_not_change_paired_ratios() -> None:
     pairs = [(10.2, 10.0), (10.2, 10.0), (45.9, 45.0), (45.9, 45.0), (10.2, 10.0)]
     found = compared("p50", "µs", pairs, "netperf", paired=True)
     assert found.ratio == pytest.approx(1.02)
     assert found.ratio_ci95 == pytest.approx((1.02, 1.02))
 
 
-def test_a_share_counts_runs_of_a_hundred() -> None:
-    found = share("called different", [True, False, False, False], Promise(Of.VALUE, 5.0))
+def test_a_share_is_in_per_cent_of_runs() -> None:
+    found = share("called different", [True, False, False, False], at_most(5.0))
     assert (found.statistic, found.unit, found.value, found.n) == ("mean", "% of runs", 25.0, 4)

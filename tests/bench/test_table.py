@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.bench.statistics import Figure, Of, Promise, Report, Result, Verdict, compared, figure
-from dashboard.bench.table import amount, between, figure_lines, promised, report_text
+from dashboard.bench.statistics import (
+    Figure,
+    Report,
+    Result,
+    Verdict,
+    at_most,
+    between,
+    compared,
+    figure,
+    ratio_at_most,
+    within_factor,
+)
+from dashboard.bench.table import describe_promise, figure_lines, format_amount, format_interval, report_text
 
 
 @pytest.mark.parametrize(
@@ -22,21 +33,23 @@ from dashboard.bench.table import amount, between, figure_lines, promised, repor
         (float("inf"), "", "inf"),
     ],
 )
-def test_amounts_have_three_digits_that_say_something(value: float, unit: str, expected: str) -> None:
-    assert amount(value, unit) == expected
+def test_amounts_have_three_significant_digits(value: float, unit: str, expected: str) -> None:
+    assert format_amount(value, unit) == expected
 
 
 def test_an_interval_has_both_ends() -> None:
-    assert between((1.0, 23.456)) == "[1.00 … 23.5]"
+    assert format_interval((1.0, 23.456)) == "[1.00 … 23.5]"
 
 
-def test_a_promise_stands_with_what_became_of_it() -> None:
+def test_a_promise_is_shown_with_its_verdict() -> None:
     pairs = [(1.0, 1.0), (1.0, 1.0)]
-    assert promised(compared("a", "ms", pairs, "b", promise=Promise(Of.RATIO, 1.1))) == "ratio ≤ 1.1: kept"
-    assert promised(figure("a", "ms", [7.0], percent=99, promise=Promise(Of.VALUE, 5))) == "p99 ≤ 5 ms: not kept"
-    assert promised(figure("a", "ms", [7.0])) == ""
-    assert promised(figure("a", "%", [94.0], promise=Promise(Of.VALUE, 97, 93))) == "93 ≤ median ≤ 97 %: kept"
-    assert promised(compared("a", "ms", pairs, "b", promise=Promise(Of.APART, 1.05))) == "0.952 ≤ ratio ≤ 1.05: kept"
+    assert describe_promise(compared("a", "ms", pairs, "b", promise=ratio_at_most(1.1))) == "ratio ≤ 1.1: kept"
+    assert describe_promise(figure("a", "ms", [7.0], percent=99, promise=at_most(5))) == "p99 ≤ 5 ms: not kept"
+    assert describe_promise(figure("a", "ms", [7.0])) == ""
+    assert describe_promise(figure("a", "%", [94.0], promise=between(93, 97))) == "93 ≤ median ≤ 97 %: kept"
+    assert (
+        describe_promise(compared("a", "ms", pairs, "b", promise=within_factor(1.05))) == "0.952 ≤ ratio ≤ 1.05: kept"
+    )
 
 
 def test_a_figure_shows_its_reference_and_the_interval_of_the_ratio() -> None:
@@ -58,21 +71,21 @@ def report(*results: Result, **options: object) -> Report:
     return Report("2026-01-02 03:04 UTC", {"kernel": "Linux 6"}, results, kept=kept, **options)  # type: ignore[arg-type]
 
 
-def test_a_report_says_in_its_last_line_whether_every_promise_is_kept() -> None:
-    kept = Result("page", "Page", "at most 1", (figure("a", "ms", [1.0], promise=Promise(Of.VALUE, 1.0)),))
-    broken = Result("page", "Page", "at most 1", (figure("a", "ms", [2.0], promise=Promise(Of.VALUE, 1.0)),))
+def test_the_last_line_of_a_report_tells_whether_every_promise_is_kept() -> None:
+    kept = Result("page", "Page", "at most 1", (figure("a", "ms", [1.0], promise=at_most(1.0)),))
+    broken = Result("page", "Page", "at most 1", (figure("a", "ms", [2.0], promise=at_most(1.0)),))
     assert report_text(report(kept)).splitlines()[-1] == "Every promise is kept."
     assert report_text(report(kept, broken)).splitlines()[-1] == "NOT every promise is kept."
     assert "Promise: at most 1. NOT KEPT." in report_text(report(broken))
     assert "Promise: at most 1. Kept." in report_text(report(kept))
 
 
-def test_a_promise_without_a_verdict_is_not_called_kept() -> None:
+def test_a_promise_without_a_verdict_is_not_reported_as_kept() -> None:
     one = Result("page", "Page", "at most 1", (figure("a", "ms", [2.0]),))
     assert "Promise: at most 1. Not judged." in report_text(report(one))
 
 
-def test_what_could_not_be_measured_is_named() -> None:
+def test_a_benchmark_that_could_not_be_measured_is_named() -> None:
     text = report_text(report(failed={"launch": "it took longer than 240 s"}))
     assert "launch could not be measured: it took longer than 240 s" in text
     assert "NOT every promise is kept." in text
@@ -86,5 +99,5 @@ def test_every_note_and_every_fact_of_the_machine_is_shown() -> None:
 
 
 def test_lines_fit_a_terminal() -> None:
-    one = Figure("x", "median", "ms", 3, 1.0, (1.0, 1.0), "y", 1.0, 1.0, (1.0, 1.0), Promise(Of.VALUE, 1), Verdict.KEPT)
+    one = Figure("x", "median", "ms", 3, 1.0, (1.0, 1.0), "y", 1.0, 1.0, (1.0, 1.0), at_most(1), Verdict.KEPT)
     assert max(map(len, figure_lines(one))) <= 100

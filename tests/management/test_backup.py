@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from dashboard.backup.archive import BackupError, read_archive
-from dashboard.bench.operations.postgres_redis import Postgres, open_folder
+from dashboard.bench.operations.postgres_redis import Postgres, temporary_folder
 from dashboard.core.operations.backup_manifest import Manifest
 from dashboard.lab.reconciler import LabLock
 from dashboard.management.serving import announced
@@ -198,7 +198,7 @@ def test_what_is_damaged_or_foreign_or_newer_is_a_sentence_and_changes_nothing(m
 
 def test_postgresql_is_backed_up_and_restored_into_an_empty_database(nowhere: Terminal, tmp_path: Path) -> None:
     file = tmp_path / "one.backup"
-    with open_folder() as folder:
+    with temporary_folder() as folder:
         server = Postgres(folder)
         try:
             here = Terminal({**nowhere.environment, "DATABASE_URL": server.url}, nowhere.folder)
@@ -208,8 +208,7 @@ def test_postgresql_is_backed_up_and_restored_into_an_empty_database(nowhere: Te
                 connection.execute(ENTRY.replace("?", "%s"), (1, "text"))
             done = here.run("backup", str(file))
             assert (done.code, done.err) == (0, "")
-            server._run("createdb", "-h", "127.0.0.1", "-p", str(server.port), "-U", "netmodes", "other")
-            url = f"{server.url.removesuffix('netmodes')}other"
+            url = server.create_database("other")
             there = Terminal({**nowhere.environment, "DATABASE_URL": url}, nowhere.folder)
             with psycopg.connect(url):
                 refused = there.run("restore", str(file))

@@ -12,17 +12,16 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from dashboard.bench.operations.postgres_redis import NOBODY
-from dashboard.bench.operations.team_deployment import Member, TeamShape, team_shape
+from dashboard.bench.operations.team_deployment import TeamDeployment, WebProcess, team_deployment
 from dashboard.bench.server import Frames, Server
-from dashboard.bench.training.participants import Pupil, pupils
-from dashboard.bench.training.sessions import Teacher
+from dashboard.bench.training.deliveries import Instructor
+from dashboard.bench.websocket_clients import Client, websocket_clients
 from tests.polling import until
 from tests.private_engine import PrivateEngine, share_lab_image
 
@@ -36,41 +35,41 @@ pytestmark = pytest.mark.engine
 
 
 @pytest.fixture(scope="module")
-def shape(engine_host: PrivateEngine) -> Iterator[TeamShape]:
+def deployment(engine_host: PrivateEngine) -> Iterator[TeamDeployment]:
     """Everything, running."""
-    with team_shape(engine_host.endpoint) as running:
+    with team_deployment(engine_host.endpoint) as running:
         share_lab_image(running.folder / "lab")  # for private hosts: a worker's machine reaches no archive
         server = at(running.webs[0])
         server.sign_in(running.links[0])
         _cookies.update(server.cookies)
         yield running
-        removed = [one["id"] for one in json.loads(server.ask("GET", "/api/experiments").body)]
+        removed = [one["id"] for one in json.loads(server.ask("GET", "/api/experiments").data)]
         for identity in removed:
             server.remove(identity)
-        until(lambda: json.loads(server.ask("GET", "/api/experiments").body) == [], HEALED_S)
-        server.hang_up()
+        until(lambda: json.loads(server.ask("GET", "/api/experiments").data) == [], HEALED_S)
+        server.close()
 
 
 _cookies: dict[str, str] = {}
 
 
-def at(web: Member) -> Server:
+def at(web: WebProcess) -> Server:
     """The owner at this process."""
-    return Server(web.pid, web.host, dict(_cookies))
+    return Server(web.host, dict(_cookies))
 
 
 @pytest.fixture
-def one(shape: TeamShape) -> Iterator[Server]:
-    server = at(shape.webs[0])
+def one(deployment: TeamDeployment) -> Iterator[Server]:
+    server = at(deployment.webs[0])
     yield server
-    server.hang_up()
+    server.close()
 
 
 @pytest.fixture
-def two(shape: TeamShape) -> Iterator[Server]:
-    server = at(shape.webs[1])
+def two(deployment: TeamDeployment) -> Iterator[Server]:
+    server = at(deployment.webs[1])
     yield server
-    server.hang_up()
+    server.close()
 
 
 def running(server: Server, modes: tuple[str, ...] = MODES) -> str:
@@ -81,7 +80,7 @@ def running(server: Server, modes: tuple[str, ...] = MODES) -> str:
 
 
 def snapshot(server: Server, identity: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(server.ask("GET", f"/api/experiments/{identity}").body)
+    found: dict[str, Any] = json.loads(server.ask("GET", f"/api/experiments/{identity}").data)
     return found
 
 
@@ -95,7 +94,7 @@ def containers(server: Server, identity: str) -> list[str]:
 
 
 def chip(server: Server) -> str:
-    return server.ask("GET", "/").body.decode()
+    return server.ask("GET", "/").data.decode()
 
 
 async def reaches(frames: Frames, phase: str, within_s: float = HEALED_S) -> None:
@@ -117,13 +116,13 @@ async def ask(work: Callable[[], Any]) -> Any:
 
 
 def test_pages_are_served_by_an_ordinary_user_without_a_way_to_docker(
-    shape: TeamShape, engine_host: PrivateEngine, one: Server
+    deployment: TeamDeployment, engine_host: PrivateEngine, one: Server
 ) -> None:
     socket = Path(engine_host.socket)
     mode = socket.stat()
     assert mode.st_uid != NOBODY
     assert not mode.st_mode & stat.S_IWOTH
-    for web in shape.webs:
+    for web in deployment.webs:
         process = Path(f"/proc/{web.pid}")
         status = (process / "status").read_text()
         assert re.search(rf"^Uid:\t{NOBODY}\t{NOBODY}\t{NOBODY}\t{NOBODY}$", status, re.MULTILINE)
@@ -133,7 +132,7 @@ def test_pages_are_served_by_an_ordinary_user_without_a_way_to_docker(
         held = [str(one.readlink()) for one in (process / "fd").iterdir()]
         assert not any("docker" in one or one.startswith("net:[") for one in held)
     assert "Engine 2" in chip(one), "the version comes with the lab's beat"
-    doctor = json.loads(one.ask("GET", "/api/doctor").body)
+    doctor = json.loads(one.ask("GET", "/api/doctor").data)
     assert {mode["mode"]: mode["available"] for mode in doctor["modes"]}["bridge"]
 
 
@@ -152,62 +151,66 @@ async def test_what_is_launched_at_one_is_live_at_the_other(one: Server, two: Se
 def test_an_output_is_printed_from_afar_and_a_wrong_question_is_refused_in_words(one: Server, two: Server) -> None:
     identity = running(one)
     fields = {"column": "machine", "command": "ip-addr", "name": ""}
-    printed = two.ask("POST", f"/experiments/{identity}/inspect/", urlencode(fields))
+    printed = two.ask("POST", f"/experiments/{identity}/inspect/", fields)
     assert printed.status == 200
-    assert b"LOOPBACK" in printed.body
-    wrong = two.ask("POST", f"/experiments/{identity}/inspect/", urlencode(fields | {"column": "<nobody>"}))
+    assert b"LOOPBACK" in printed.data
+    wrong = two.ask("POST", f"/experiments/{identity}/inspect/", fields | {"column": "<nobody>"})
     assert wrong.status == 400
-    assert b"There is no running column" in wrong.body
+    assert b"There is no running column" in wrong.data
 
 
-async def test_a_class_sits_at_both(shape: TeamShape, one: Server) -> None:
-    teacher = await ask(lambda: Teacher.with_class(one, 20))
-    async with pupils(shape.webs[0].host) as here, pupils(shape.webs[1].host) as there:
+async def test_a_class_sits_at_both(deployment: TeamDeployment, one: Server) -> None:
+    instructor = await ask(lambda: Instructor.with_session(one, 20))
+    async with websocket_clients(deployment.webs[0].host) as here, websocket_clients(deployment.webs[1].host) as there:
         for people, first in ((here, 0), (there, 10)):
-            joined = await people.ask("join", code=teacher.code, key=teacher.key, count=4, within_s=2.0, first=first)
+            joined = await people.ask(
+                "join", code=instructor.code, key=instructor.key, count=4, within_s=2.0, first=first
+            )
             assert not joined["failures"], joined["failed"]
         for people in (here, there):
-            assert len((await people.ask("until", field="present", value=8))["times"]) == 4
+            assert len(await people.ask("until", field="present", value=8)) == 4
         for number, people in enumerate((here, there)):
-            started = await asyncio.to_thread(teacher.steer, "pointer", row=f"interfaces/eth0/{number}")
-            times = (await people.ask("until", field="pointer", value=f"interfaces/eth0/{number}"))["times"]
+            started = await asyncio.to_thread(instructor.steer, "pointer", row=f"interfaces/eth0/{number}")
+            times = await people.ask("until", field="pointer", value=f"interfaces/eth0/{number}")
             assert max(times) - started < 1.0, "told at once, not found by looking"
-        await asyncio.to_thread(teacher.steer, "step", step="launch")
+        await asyncio.to_thread(instructor.steer, "step", step="launch")
         predicted = await there.ask("predict", step="launch", within_s=1.0)
         assert not predicted["failures"], predicted["failed"]
-        assert len((await here.ask("until", field="answered", value=4))["times"]) == 4
+        assert len(await here.ask("until", field="answered", value=4)) == 4
 
 
 def test_guesses_of_a_code_are_counted_together(one: Server, two: Server) -> None:
     statuses = []
     for number in range(44):
         server = (one, two)[number % 2]
-        statuses.append(server.ask("POST", "/join/", urlencode({"code": "22222222", "name": "X"})).status)
+        statuses.append(server.ask("POST", "/join/", {"code": "22222222", "name": "X"}).status)
     assert statuses[0] == 404
     assert statuses[-1] == 429
 
 
-async def test_a_lab_that_is_killed_is_away_and_adopts_what_ran(shape: TeamShape, one: Server, two: Server) -> None:
+async def test_a_lab_that_is_killed_is_away_and_adopts_what_ran(
+    deployment: TeamDeployment, one: Server, two: Server
+) -> None:
     identity = await ask(lambda: running(one))
     before = await ask(lambda: containers(one, identity))
     async with watching(two, identity) as frames:
-        shape.lab.kill()
+        deployment.lab.kill()
         killed = time.monotonic()
         await ask(lambda: until(lambda: "The lab is away" in chip(two), AWAY_S))
         assert time.monotonic() - killed < AWAY_S
         refused = await ask(lambda: two.ask("POST", f"/experiments/{identity}/try/"))
         assert refused.status == 409
-        assert "does not answer just now" in refused.body.decode()
+        assert "does not answer just now" in refused.data.decode()
         await ask(lambda: until(lambda: one.ask("GET", "/readyz").status == 503, AWAY_S))  # each notices by itself
-        shape.lab.start()  # in this thread: a process ends with the one that started it
+        deployment.lab.start()  # in this thread: a process ends with the one that started it
         await ask(lambda: until(lambda: "The lab is away" not in chip(two), AWAY_S))
         assert await ask(lambda: containers(two, identity)) == before, "they were adopted"
         await ask(lambda: one.ask("POST", f"/experiments/{identity}/stop/"))
         await reaches(frames, "stopped")
 
 
-async def test_without_redis_everything_still_comes(shape: TeamShape, one: Server, two: Server) -> None:
-    shape.redis.stop()
+async def test_without_redis_everything_still_comes(deployment: TeamDeployment, one: Server, two: Server) -> None:
+    deployment.redis.stop()
     try:
         identity = await ask(lambda: running(one))
         async with watching(two, identity) as frames:
@@ -216,21 +219,21 @@ async def test_without_redis_everything_still_comes(shape: TeamShape, one: Serve
                 while frames.head["round"] != 2 or frames.head["phase"] != "running":
                     await frames.next()
             assert (await ask(lambda: one.ask("POST", f"/experiments/{identity}/try/"))).status == 200
-            assert "Redis does not answer" in (await ask(lambda: one.ask("GET", "/readyz"))).body.decode()
-            shape.redis.start()
+            assert "Redis does not answer" in (await ask(lambda: one.ask("GET", "/readyz"))).data.decode()
+            deployment.redis.start()
             await ask(lambda: one.ask("POST", f"/experiments/{identity}/stop/"))
             await reaches(frames, "stopped")
     finally:
-        if shape.redis.is_ready() is False:
-            shape.redis.start()
+        if deployment.redis.is_ready() is False:
+            deployment.redis.start()
 
 
-async def test_a_database_that_is_restarted_loses_nothing(shape: TeamShape, one: Server, two: Server) -> None:
+async def test_a_database_that_is_restarted_loses_nothing(deployment: TeamDeployment, one: Server, two: Server) -> None:
     identity = await ask(lambda: running(one))
     before = await ask(lambda: containers(one, identity))
     async with watching(two, identity) as frames:
-        shape.postgres.stop()
-        shape.postgres.start()
+        deployment.postgres.stop()
+        deployment.postgres.start()
         await ask(lambda: until(lambda: one.ask("GET", "/readyz").status == 200, HEALED_S))
         assert await ask(lambda: containers(two, identity)) == before
         await ask(lambda: until(lambda: one.ask("POST", f"/experiments/{identity}/stop/").status == 302, HEALED_S))
@@ -238,13 +241,13 @@ async def test_a_database_that_is_restarted_loses_nothing(shape: TeamShape, one:
 
 
 async def test_who_hung_on_a_web_process_that_is_killed_goes_on_at_the_other(
-    shape: TeamShape, one: Server, two: Server
+    deployment: TeamDeployment, one: Server, two: Server
 ) -> None:
     identity = await ask(lambda: running(one))
     try:
         async with watching(one, identity) as frames:
             known = frames.cells
-            shape.webs[0].kill()
+            deployment.webs[0].kill()
             with pytest.raises(ConnectionClosed):
                 await reaches(frames, "gone")
         async with watching(two, identity) as frames:
@@ -252,29 +255,29 @@ async def test_who_hung_on_a_web_process_that_is_killed_goes_on_at_the_other(
             await ask(lambda: two.ask("POST", f"/experiments/{identity}/stop/"))
             await reaches(frames, "stopped")
     finally:
-        shape.webs[0].start()
+        deployment.webs[0].start()
 
 
 async def test_a_host_of_one_s_own_and_its_terminal_are_reached_through_either(
-    shape: TeamShape, one: Server, two: Server
+    deployment: TeamDeployment, one: Server, two: Server
 ) -> None:
-    wanted = {"title": "Own", "workshop": "host-network", "seats_most": "2", "hours": "1", "hosts": "person"}
-    made = await ask(lambda: one.ask("POST", "/sessions/new/", urlencode(wanted | {"terminal": "on"})))
+    wanted = {"title": "Own", "workshop": "host-network", "max_participants": "2", "hours": "1", "hosts": "person"}
+    made = await ask(lambda: one.ask("POST", "/sessions/new/", wanted | {"terminal": "on"}))
     session = made.headers["location"].split("/")[2]
-    console = (await ask(lambda: one.ask("GET", f"/sessions/{session}/console/"))).body.decode()
+    console = (await ask(lambda: one.ask("GET", f"/sessions/{session}/console/"))).data.decode()
     code, key = re.findall(r"code=([0-9A-Z]{8})&amp;key=([\w-]+)", console)[0]
-    teacher = Teacher(one, session, code, key)
-    pupil = Pupil(two.host, 1)
+    instructor = Instructor(one, session, code, key)
+    participant = Client(two.host, number=1)
     try:
-        await pupil.join(code, key)
-        await ask(lambda: teacher.steer("step", step="launch"))
-        await pupil.predict("launch")
+        await participant.join(code, key)
+        await ask(lambda: instructor.steer("step", step="launch"))
+        await participant.predict("launch")
         run = f"/sessions/{session}/steps/launch/run/"
         async with asyncio.timeout(HOST_S):
-            while (await pupil.ask("POST", run, {"number": "0"}))[0] == 409:
+            while (await participant.ask("POST", run, {"number": "0"}))[0] == 409:
                 await asyncio.to_thread(select.select, [], [], [], 0.3)  # until the host is there
         url = f"ws://{two.host}/ws/sessions/{session}/terminal/?cols=80&rows=24"
-        headers = {"Cookie": pupil.cookie}
+        headers = participant.headers()
         async with connect(url, origin=f"http://{two.host}", additional_headers=headers, proxy=None) as window:  # type: ignore[arg-type]
             await window.send(b"docker ps --format '{{.Names}}' | head -c 3; echo $((6*7))\n")
             printed = b""
@@ -283,6 +286,5 @@ async def test_a_host_of_one_s_own_and_its_terminal_are_reached_through_either(
                     frame = await window.recv()
                     printed += frame[8:] if isinstance(frame, bytes) else b""
     finally:
-        await ask(lambda: teacher.steer("close"))
-        for opened in (pupil._streams or ())[1:]:
-            opened.close()
+        await ask(lambda: instructor.steer("close"))
+        participant.close()

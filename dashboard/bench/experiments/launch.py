@@ -1,215 +1,118 @@
-"""How long a launch takes: four arms until every column has a state, beside four ``docker run -d`` at once."""
+"""``launch``: how long four arms take until every column has a state, beside four ``docker run -d`` at once."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 
-from dashboard.bench.processes import run
-from dashboard.bench.server import Server, ServerError, serving
-from dashboard.bench.statistics import Figure, Of, Promise, Result, compared, spread
-from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.experiments.stream import Phase
-from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode
-from dashboard.lab.bootstrap import open_context
-from dashboard.lab.reconciler import Lab
-from dashboard.store import experiments as experiment_store
+from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
+from dashboard.bench.experiments.lab import in_process_lab
+from dashboard.bench.processes import output_of
+from dashboard.bench.server import serving
+from dashboard.bench.statistics import Figure, Result, compared, ratio_at_most, spread
+from dashboard.core.modes import Mode
 
 MODES = (Mode.HOST, Mode.BRIDGE, Mode.NONE, Mode.BRIDGE)
 WITH_NETWORK = (Mode.HOST, Mode.BRIDGE, Mode.NONE, Mode.USER_BRIDGE)
-PROMISE = Promise(Of.RATIO, 1.1)
-DEADLINE_S = 60.0
 NETWORK = "bench-network"
 LABEL = "dev.netmodes.bench"
+TITLES = {"lab": "lab: wanted → running, every column read", "server": "server: POST → frame with phase running"}
+REFERENCE = "four docker run -d at once"
+
+#: Launches an arm for each mode; the seconds that it took, and what removes them again.
+Launch = Callable[[Sequence[Mode]], Awaitable[tuple[float, Awaitable[None]]]]
 
 
-class Told(asyncio.Event):
-    """A publisher that wakes this benchmark as it would wake the browsers' hub: after each commit."""
-
-    def wake(self, _experiment: str) -> None:
-        """There are new entries."""
-        self.set()
-
-    def measured(self, _run: str) -> None:
-        """Nothing is measured here."""
-
-    def trouble(self, _experiment: str, problem: str) -> None:
-        """The journal cannot be written: the benchmark cannot go on."""
-        if problem:
-            raise RuntimeError(problem)
-
-
-def spec_of(modes: Sequence[Mode]) -> ExperimentSpec:
-    """An experiment with an arm for each mode, nothing published."""
-    arms = tuple(ArmSpec(f"{mode}-{number}", mode) for number, mode in enumerate(modes, 1))
-    return ExperimentSpec("bench", "nginx", 80, arms)
-
-
-class InProcessLab:
-    """A lab as the server has it, driven from here."""
-
-    def __init__(self, lab: Lab, told: Told) -> None:
-        self.lab = lab
-        self._told = told
-
-    async def launch(self, modes: Sequence[Mode]) -> tuple[str, float]:
-        """The new experiment and the seconds until its head says running and each column has a state."""
-        return await self.launch_spec(spec_of(modes))
-
-    async def launch_spec(self, spec: ExperimentSpec) -> tuple[str, float]:
-        """The same with arms as wanted."""
-        loop, database = asyncio.get_running_loop(), self.lab.context.database
-        started = loop.time()
-        identity = await database.run(experiment_store.create_experiment, spec)
-        self.lab.wake()
-        async with asyncio.timeout(DEADLINE_S):
-            while not self._is_running(identity):
-                self._told.clear()
-                await self._told.wait()
-        return identity, loop.time() - started
-
-    def _is_running(self, identity: str) -> bool:
-        found = self.lab.run_of(identity)
-        if found is None or found.view.head is None or found.view.head.phase is not Phase.RUNNING:
-            return False
-        missing = [column.key for column in found.view.columns if column.key not in found.view.states]
-        if missing:
-            raise RuntimeError(f"running, but without a state: {', '.join(missing)}")
-        return True
-
-    async def remove(self, identity: str) -> None:
-        """Wants it removed and waits until it is."""
-        await self.lab.context.database.run(experiment_store.set_wanted, identity, Wanted.REMOVED)
-        self.lab.wake()
-        async with asyncio.timeout(DEADLINE_S):
-            while self.lab.run_of(identity) is not None:
-                self._told.clear()
-                await self._told.wait()
-
-
-@asynccontextmanager
-async def in_process_lab(folder: Path) -> AsyncIterator[InProcessLab]:
-    """A persistent lab in this process, on the engine that DOCKER_HOST names."""
-    async with AsyncExitStack() as stack:
-        told = Told()
-        context = await open_context(stack, folder, lambda _text: None, told, may_start_private=False)
-        lab = Lab(context)
-        stack.push_async_callback(lab.close)
-        await lab.start()
-        yield InProcessLab(lab, told)
-
-
-async def run_by_cli(modes: Sequence[Mode]) -> float:
-    """Seconds for ``docker run -d`` of all modes at once; a network of our own is made before, by the CLI too."""
+async def launch_with_docker(modes: Sequence[Mode]) -> tuple[float, Awaitable[None]]:
+    """``docker run -d`` of all modes at once, after ``docker network create`` if a mode needs a network."""
     loop = asyncio.get_running_loop()
     networks = {Mode.USER_BRIDGE: NETWORK}
     started = loop.time()
     if Mode.USER_BRIDGE in modes:
-        await run("docker", "network", "create", "--label", LABEL, NETWORK)
-    await asyncio.gather(
-        *(run("docker", "run", "-d", "--label", LABEL, "--network", networks.get(m, m), "nginx") for m in modes)
-    )
-    return loop.time() - started
+        await output_of("docker", "network", "create", "--label", LABEL, NETWORK)
+    run = ("docker", "run", "-d", "--label", LABEL, "--network")
+    await asyncio.gather(*(output_of(*run, networks.get(mode, mode), "nginx") for mode in modes))
+    return loop.time() - started, _remove_with_docker()
 
 
-async def remove_by_cli() -> None:
-    """Removes what ``run_by_cli`` made."""
+async def _remove_with_docker() -> None:
     labelled = ("--filter", f"label={LABEL}")
-    containers = (await run("docker", "ps", "-aq", *labelled)).split()
-    if containers:
-        await run("docker", "rm", "-f", *containers)
-    networks = (await run("docker", "network", "ls", "-q", *labelled)).split()
-    if networks:
-        await run("docker", "network", "rm", *networks)
+    for listing, removing in ((("ps", "-aq"), ("rm", "-f")), (("network", "ls", "-q"), ("network", "rm"))):
+        if found := (await output_of("docker", *listing, *labelled)).split():
+            await output_of("docker", *removing, *found)
 
 
-async def launch_in_server(server: Server, modes: Sequence[Mode]) -> tuple[str, float]:
-    """The new experiment and the seconds from the POST to the frame that shows it running."""
-    loop = asyncio.get_running_loop()
-    started = loop.time()
-    experiment = await asyncio.to_thread(server.launch, tuple(modes))
-    async with server.frames(experiment) as frames:
-        return experiment, await frames.until_running() - started
-
-
-async def until_nothing_runs() -> None:
-    """Waits until the engine has no container: removal is no part of what is timed."""
+async def until_no_container() -> None:
+    """Waits until the engine has no container: removal is not part of what is timed."""
     for _ in range(600):
-        if not (await run("docker", "ps", "-aq")).strip():
+        if not (await output_of("docker", "ps", "-aq")).strip():
             return
         await asyncio.sleep(0.05)
-    raise ServerError("containers are still there 30 s after they should be gone")
-
-
-Timed = Callable[[Sequence[Mode]], Awaitable[float]]
+    raise BenchmarkError("containers are still there 30 s after they should be gone")
 
 
 async def measure(
-    kinds: dict[str, Timed], modes: Sequence[Mode], rounds: int, say: Callable[[str], None]
+    run: BenchmarkRun, launches: dict[str, Launch], modes: Sequence[Mode], rounds: int
 ) -> dict[str, list[float]]:
-    """Milliseconds of every kind in turn, the order turned by one in each round; one round before does not count."""
-    found: dict[str, list[float]] = {name: [] for name in kinds}
-    names = list(kinds)
+    """Milliseconds of every kind of launch in turn, each round beginning with another; the first does not count."""
+    times: dict[str, list[float]] = {name: [] for name in launches}
+    names = list(launches)
     for number in range(rounds + 1):
-        say(f"launch {', '.join(modes)}: round {number} of {rounds}")
+        run.say(f"{', '.join(modes)}: round {number} of {rounds}")
         for name in names[number % len(names) :] + names[: number % len(names)]:
-            await until_nothing_runs()
-            seconds = await kinds[name](modes)
+            await until_no_container()
+            seconds, removal = await launches[name](modes)
+            await removal
             if number:
-                found[name].append(seconds * 1e3)
-    return found
+                times[name].append(seconds * 1e3)
+    return times
 
 
-def figures_of(found: dict[str, list[float]], modes: Sequence[Mode], reference: str) -> list[Figure]:
-    """Ours beside the command line's."""
-    titles = {"lab": "lab: wanted → running, every column read", "server": "server: POST → frame with phase running"}
-    arms = " + ".join(modes)
+def figures_of(times: dict[str, list[float]], modes: Sequence[Mode], reference: str) -> list[Figure]:
+    """Lab and server beside the command line."""
     return [
         compared(
-            f"{title} ({arms})", "ms", list(zip(found[name], found["cli"], strict=True)), reference, promise=PROMISE
+            f"{title} ({' + '.join(modes)})",
+            "ms",
+            list(zip(times[name], times["docker"], strict=True)),
+            reference,
+            promise=ratio_at_most(1.1),
         )
-        for name, title in titles.items()
-        if name in found
+        for name, title in TITLES.items()
     ]
 
 
-async def benchmark(folder: Path, say: Callable[[str], None], *, quick: bool) -> Result:
-    """All of it."""
+async def benchmark(run: BenchmarkRun) -> Result:
+    """Plain modes, then modes of which one needs a network of its own."""
     async with AsyncExitStack() as stack:
-        lab = await stack.enter_async_context(in_process_lab(folder / "lab"))
-        server = await stack.enter_async_context(serving(folder / "server"))
+        lab = await stack.enter_async_context(in_process_lab(run.folder / "lab"))
+        server = await stack.enter_async_context(serving(run.folder / "server"))
 
-        async def by_lab(modes: Sequence[Mode]) -> float:
-            identity, seconds = await lab.launch(modes)
-            await lab.remove(identity)
-            return seconds
+        async def launch_in_lab(modes: Sequence[Mode]) -> tuple[float, Awaitable[None]]:
+            experiment, seconds = await lab.launch(modes)
+            return seconds, lab.remove(experiment)
 
-        async def by_server(modes: Sequence[Mode]) -> float:
-            experiment, seconds = await launch_in_server(server, modes)
-            await asyncio.to_thread(server.remove, experiment)
-            return seconds
+        async def launch_in_server(modes: Sequence[Mode]) -> tuple[float, Awaitable[None]]:
+            started = asyncio.get_running_loop().time()
+            experiment = await asyncio.to_thread(server.launch, modes)
+            async with server.frames(experiment) as frames:
+                seconds = await frames.until_running() - started
+            return seconds, asyncio.to_thread(server.remove, experiment)
 
-        async def by_cli(modes: Sequence[Mode]) -> float:
-            seconds = await run_by_cli(modes)
-            await remove_by_cli()
-            return seconds
-
-        kinds: dict[str, Timed] = {"lab": by_lab, "cli": by_cli, "server": by_server}
-        plain = await measure(kinds, MODES, 2 if quick else 10, say)
-        networked = None if quick else await measure(kinds, WITH_NETWORK, 6, say)
-    reference = "four docker run -d at once"
-    figures = figures_of(plain, MODES, reference)
-    if networked is not None:
-        figures += figures_of(networked, WITH_NETWORK, f"docker network create, then {reference}")
+        launches: dict[str, Launch] = {"lab": launch_in_lab, "docker": launch_with_docker, "server": launch_in_server}
+        plain = await measure(run, launches, MODES, 2 if run.quick else 10)
+        figures = figures_of(plain, MODES, REFERENCE)
+        if not run.quick:
+            networked = await measure(run, launches, WITH_NETWORK, 6)
+            figures += figures_of(networked, WITH_NETWORK, f"docker network create, then {REFERENCE}")
     return Result(
         "launch",
         "Launch: four arms until all columns have a state",
         "at most 1.1 times the command line, same image and engine",
         tuple(figures),
         (
-            f"{reference.capitalize()}: {spread(plain['cli'])} ms (least … median … most).",
+            f"{REFERENCE.capitalize()}: {spread(plain['docker'])} ms (minimum … median … maximum).",
             "Lab, command line and server take turns in every round; removal is not timed.",
         ),
     )

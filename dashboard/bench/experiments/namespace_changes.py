@@ -1,13 +1,12 @@
-"""Changes made inside a network namespace, each with the moment at which it was asked of the kernel.
+"""Changes inside a network namespace, each with the time at which the kernel was asked for it.
 
-As a program (``python -m dashboard.bench.experiments.namespace_changes PID LINK``) it enters the namespace of PID, reads
-``add ADDRESS``, ``remove ADDRESS``, ``listen PORT`` and ``close PORT`` line by line, and answers each with
-CLOCK_MONOTONIC in nanoseconds, taken right before the system call that does it.
+As a program (``python -m dashboard.bench.experiments.namespace_changes PID LINK``) it enters the namespace of PID,
+reads ``add ADDRESS``, ``remove ADDRESS``, ``listen PORT`` and ``close PORT`` line by line, and answers each with
+CLOCK_MONOTONIC in nanoseconds, taken right before the system call.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 import struct
@@ -17,7 +16,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Self, TextIO
 
-from dashboard.bench.processes import BASE, tied
+from dashboard.bench.processes import Program, program
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.netlink.framing import (
     NLM_F_ACK,
@@ -38,7 +37,7 @@ PREFIX = 24
 
 
 class Changer:
-    """The changes, in the namespace of the calling thread. A context manager: it closes its sockets."""
+    """Makes changes in the namespace of the calling thread. A context manager: it closes its sockets."""
 
     def __init__(self, link: str) -> None:
         self._route = open_route_socket()
@@ -53,24 +52,24 @@ class Changer:
         for opened in (self._route, *self._listening.values()):
             opened.close()
 
-    def obey(self, command: str, argument: str) -> int:
-        """Does it; returns when it was asked for. OSError where the kernel refuses."""
+    def execute(self, command: str, argument: str) -> int:
+        """Makes one change; returns when the kernel was asked. OSError where the kernel refuses."""
         match command:
             case "add":
-                return self._address(_RTM_NEWADDR, _NLM_F_CREATE_EXCL, argument)
+                return self._change_address(_RTM_NEWADDR, _NLM_F_CREATE_EXCL, argument)
             case "remove":
-                return self._address(_RTM_DELADDR, 0, argument)
+                return self._change_address(_RTM_DELADDR, 0, argument)
             case "listen":
                 return self._listen(int(argument))
             case "close":
-                opened = self._listening.pop(int(argument))
+                listener = self._listening.pop(int(argument))
                 started = time.monotonic_ns()
-                opened.close()
+                listener.close()
                 return started
             case _:
                 raise ValueError(command)
 
-    def _address(self, kind: int, flags: int, address: str) -> int:
+    def _change_address(self, kind: int, flags: int, address: str) -> int:
         raw = socket.inet_aton(address)
         body = struct.pack("=BBBBI", socket.AF_INET, PREFIX, 0, 0, self._index)
         body += pack_attribute(_IFA_LOCAL, raw) + pack_attribute(_IFA_ADDRESS, raw)
@@ -83,58 +82,44 @@ class Changer:
         return started
 
     def _listen(self, port: int) -> int:
-        opened = socket.socket()
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.bind(("0.0.0.0", port))  # noqa: S104 - inside the container's namespace
-        self._listening[port] = opened
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("0.0.0.0", port))  # noqa: S104 - inside the container's namespace
+        self._listening[port] = listener
         started = time.monotonic_ns()
-        opened.listen()
+        listener.listen()
         return started
 
 
 def serve(changer: Changer, commands: Iterable[str], answers: TextIO) -> None:
-    """Obeys until the commands end."""
+    """Executes commands until they end."""
     for line in commands:
         command, _, argument = line.strip().partition(" ")
-        answers.write(f"{changer.obey(command, argument)}\n")
+        answers.write(f"{changer.execute(command, argument)}\n")
         answers.flush()
 
 
 class RemoteChanger:
-    """The program, spoken to from a loop."""
+    """The program, used from a loop."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
+    def __init__(self, changes: Program) -> None:
+        self._changes = changes
 
-    async def ask(self, command: str, argument: object) -> float:
-        """When the change was asked of the kernel, in seconds of CLOCK_MONOTONIC, which is the loop's clock."""
-        sending, answers = self._process.stdin, self._process.stdout
-        if sending is None or answers is None:
-            raise RuntimeError("the changer has no pipes")
-        sending.write(f"{command} {argument}\n".encode())
-        line = await asyncio.wait_for(answers.readline(), 10)
-        if not line:
-            raise RuntimeError(f"the changer ended at {command} {argument}")
-        return int(line) / 1e9
+    async def execute(self, command: str, argument: object) -> float:
+        """When the kernel was asked for the change, in seconds of CLOCK_MONOTONIC, which is the loop's clock."""
+        await self._changes.write(f"{command} {argument}")
+        return int(await self._changes.read(10.0)) / 1e9
 
 
 @asynccontextmanager
-async def changing(pid: int, link: str) -> AsyncIterator[RemoteChanger]:
-    """A changer in the namespace of ``pid``; what it made ends with it, except addresses."""
-    command = tied([sys.executable, "-m", "dashboard.bench.experiments.namespace_changes", str(pid), link])
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=BASE, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-    )
-    try:
-        yield RemoteChanger(process)
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+async def changer_in(pid: int, link: str) -> AsyncIterator[RemoteChanger]:
+    """A changer in the namespace of ``pid``; its listeners end with it, its addresses stay."""
+    async with program("experiments.namespace_changes", str(pid), link) as changes:
+        yield RemoteChanger(changes)
 
 
 def main() -> None:
-    """Enters and serves."""
+    """Enters the namespace and serves stdin."""
     with Namespace.of_pid(int(sys.argv[1])) as namespace:
         os.setns(namespace.fd, os.CLONE_NEWNET)
     with Changer(sys.argv[2]) as changer:

@@ -1,51 +1,47 @@
-"""How often two identical arms are called different, and how often the interval holds what is true of them: 0."""
+"""``no-alarm``: how often two identical arms are reported as different, and how often the interval holds 0."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
-from dashboard.bench.environment import say_load
-from dashboard.bench.measurements.testbed import arena
-from dashboard.bench.statistics import Of, Promise, Result, share, spread
-from dashboard.core.measurements.measurement import Options, Probe
+from dashboard.bench.benchmark import BenchmarkRun
+from dashboard.bench.measurements.testbed import open_testbed
+from dashboard.bench.statistics import Result, at_most, between, share, spread
 from dashboard.core.measurements.verdicts import Faster, Slower, judge_blocks, name_of
 from dashboard.core.paths.model import PathKind
 
 LIMIT_S = 1200.0
-PROMISE = Promise(Of.VALUE, 5.0)
-COVERAGE = Promise(Of.VALUE, 97.0, least=93.0)
 RUNS, QUICK_RUNS, SECONDS = 200, 10, 1.0
 
 
-async def benchmark(folder: Path, say: Callable[[str], None], *, quick: bool) -> Result:
-    """All of it."""
-    runs = QUICK_RUNS if quick else RUNS
-    judged = []
-    async with arena(folder / "lab") as place:
-        (one,) = place.series([PathKind.BRIDGE_ADDRESS], [Probe.TCP_RR])
-        arms = (replace(one, key="a"), replace(one, key="b"))
-        for number in range(runs):
-            if number % 10 == 0:
-                say(f"no-alarm: run {number + 1} of {runs}, load {say_load()}")
-            taken = await place.measure(arms, Options(seconds=SECONDS), seed=number)
-            judged.append(judge_blocks(taken.blocks["a"], taken.blocks["b"], seed=number))
-    counts = Counter(name_of(found.verdict) for found in judged)
-    widths = [found.ci95_us.high - found.ci95_us.low for found in judged if found.ci95_us is not None]
+async def benchmark(run: BenchmarkRun) -> Result:
+    """Measures one path as two arms, again and again."""
+    runs = QUICK_RUNS if run.quick else RUNS
+    judgements = []
+    async with open_testbed(run) as bed:
+        (series,) = bed.series([PathKind.BRIDGE_ADDRESS])
+        arms = (replace(series, key="a"), replace(series, key="b"))
+        async for number, measured in bed.repeat(run, arms, runs, SECONDS):
+            judgements.append(judge_blocks(measured.blocks["a"], measured.blocks["b"], seed=number))
+    different = [isinstance(judgement.verdict, Slower | Faster) for judgement in judgements]
+    intervals = [judgement.ci95_us for judgement in judgements]
+    widths = [interval.high - interval.low for interval in intervals if interval is not None]
+    counts = Counter(name_of(judgement.verdict) for judgement in judgements).most_common()
     return Result(
         "no-alarm",
-        "No false alarm: two identical arms",
+        "False positives: two identical arms",
         "a verdict other than same or inconclusive in at most 5 % of runs, and 0 within the interval in 93 to 97 %",
         (
-            share("called slower or faster", [isinstance(one.verdict, Slower | Faster) for one in judged], PROMISE),
+            share("reported as slower or faster", different, at_most(5)),
             share(
-                "0 is within the interval", [one.ci95_us is not None and 0.0 in one.ci95_us for one in judged], COVERAGE
+                "0 is within the interval",
+                [interval is not None and 0.0 in interval for interval in intervals],
+                between(93, 97),
             ),
         ),
         (
-            f"{runs} runs of {SECONDS:g} s: {', '.join(f'{count} {name}' for name, count in counts.most_common())}.",
-            f"{spread([found.rounds for found in judged])} rounds, intervals {spread(widths)} µs wide.",
+            f"{runs} runs of {SECONDS:g} s: {', '.join(f'{count} {name}' for name, count in counts)}.",
+            f"{spread([judgement.rounds for judgement in judgements])} rounds, intervals {spread(widths)} µs wide.",
         ),
     )

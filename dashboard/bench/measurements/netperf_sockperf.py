@@ -1,44 +1,31 @@
-"""netperf and sockperf as references: their servers in the namespaces of the paths, their clients one at a time.
+"""netperf and sockperf as references: servers in the namespaces of the paths, clients one at a time.
 
-They are pinned to the cores of our client and responder and favoured as these are (SCHED_FIFO, where that may be had),
-send as many bytes, and without delay.
+They run on the cores of our client and responder with the same priority (SCHED_FIFO, where it is available), and send
+as many bytes, without delay.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 
-from dashboard.bench.processes import end, tied
+from dashboard.bench.benchmark import BenchmarkError
+from dashboard.bench.processes import end, output_of, tied
 from dashboard.core.measurements.measurement import DEFAULT_PAYLOAD_BYTES, Probe
 from dashboard.core.modes import Publish
 from dashboard.core.namespaces.state import Family
 from dashboard.core.paths.model import ANY_ADDRESS
 
-#: Each path's server has ports of its own: those of the container are published one to one, as netperf's server tells
-#: its client which port it has taken.
+#: Of the two servers: netperf's control and data port, sockperf's for TCP and UDP. The container's are published under
+#: the same numbers, because netperf's server tells its client the port that it has taken.
 CONTAINER_PORTS, HOST_PORTS = range(14000, 14004), range(14010, 14014)
-NETPERF_TIMES = 8_000
+NETPERF, SOCKPERF = "netperf", "sockperf"
+NETPERF_REQUESTS = 8_000
 DEADLINE_S = 20.0
-_TCP = {Probe.TCP_RR: True, Probe.UDP_RR: False}
-
-
-class RivalError(Exception):
-    """A reference could not be run; ``str()`` is a sentence."""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """Round trips as a reference tells them, in µs."""
-
-    p50_us: float
-    mean_us: float
 
 
 def published() -> tuple[Publish, ...]:
@@ -46,18 +33,15 @@ def published() -> tuple[Publish, ...]:
     return tuple(Publish(port, port, protocol) for port in CONTAINER_PORTS for protocol in ("tcp", "udp"))
 
 
-def favoured(command: Sequence[str], namespace: int, core: int | None) -> list[str]:
-    """The command in a network namespace (a descriptor that it inherits), as our own processes run."""
-    script = (
-        'exec nsenter --net="/proc/self/fd/$0" -- '
-        + (f"taskset -c {core} " if core is not None else "")
-        + 'chrt --fifo 1 "$@"'
-    )
+def prioritised(command: Sequence[str], namespace: int, core: int | None) -> list[str]:
+    """The command in a network namespace (an inherited descriptor), with the priority of our own processes."""
+    pinned = f"taskset -c {core} " if core is not None else ""
+    script = f'exec nsenter --net="/proc/self/fd/$0" -- {pinned}chrt --fifo 1 "$@"'
     return ["setsid", "--wait", "sh", "-c", script, str(namespace), *command]
 
 
 @contextmanager
-def serving_rivals(namespace: int, ports: Sequence[int], core: int | None) -> Iterator[None]:
+def reference_servers(namespace: int, ports: Sequence[int], core: int | None) -> Iterator[None]:
     """A netserver and two sockperf servers in a namespace while the block runs."""
     control, _, tcp, udp = ports
     everywhere = ANY_ADDRESS[Family.INET]
@@ -66,86 +50,62 @@ def serving_rivals(namespace: int, ports: Sequence[int], core: int | None) -> It
         ["sockperf", "server", "-i", everywhere, "-p", str(tcp), "--tcp"],
         ["sockperf", "server", "-i", everywhere, "-p", str(udp)],
     ]
+    none = subprocess.DEVNULL
     with ExitStack() as stack:
         for command in commands:
-            process = subprocess.Popen(
-                tied(favoured(command, namespace, core)),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=(namespace,),
-            )
-            stack.callback(_end_with_children, process)
+            started = tied(prioritised(command, namespace, core))
+            process = subprocess.Popen(started, stdin=none, stdout=none, stderr=none, pass_fds=(namespace,))
+            stack.callback(end_with_children, process)
         yield
 
 
-def _end_with_children(process: subprocess.Popen[bytes]) -> None:
-    """A netserver forks for each test, and one whose client was killed would wait for ever: the session goes too."""
+def end_with_children(process: subprocess.Popen[bytes]) -> None:
+    """Ends a session: netserver forks for each test, and a child with a killed client would wait for ever."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     end(process)
 
 
-async def ask_netperf(address: str, ports: Sequence[int], probe: Probe, namespace: int, core: int | None) -> Told:
-    """One TCP_RR or UDP_RR of ``NETPERF_TIMES`` requests, by its omni test."""
-    control, data, _, _ = ports
-    size = DEFAULT_PAYLOAD_BYTES
-    kind = "tcp" if _TCP[probe] else "udp"
-    command = ["netperf", "-4", "-H", address, "-p", str(control), "-t", "omni", "-l", str(-NETPERF_TIMES), "--"]
-    command += ["-d", "rr", "-T", kind, "-r", f"{size},{size}", "-P", f",{data}", *(["-D"] if _TCP[probe] else [])]
-    command += ["-k", "P50_LATENCY,MEAN_LATENCY"]
-    return parse_netperf(await _run(command, namespace, core))
-
-
-async def ask_sockperf(address: str, ports: Sequence[int], probe: Probe, namespace: int, core: int | None) -> Told:
-    """One ping-pong of a second, the shortest that it can."""
-    _, _, tcp, udp = ports
-    port = str(tcp if _TCP[probe] else udp)
-    command = ["sockperf", "ping-pong", "-i", address, "-p", port, "-m", str(DEFAULT_PAYLOAD_BYTES), "-t", "1"]
-    command += ["--full-rtt", *(["--tcp"] if _TCP[probe] else [])]
-    return parse_sockperf(await _run(command, namespace, core))
-
-
-def parse_netperf(text: str) -> Told:
-    """``KEY=value`` lines; RivalError without the two that are needed."""
-    found = dict(re.findall(r"^(\w+)=(-?[\d.]+)$", text, re.MULTILINE))
-    try:
-        told = Told(float(found["P50_LATENCY"]), float(found["MEAN_LATENCY"]))
-    except KeyError:
-        raise RivalError(f"netperf tells no latency: {text.strip()[-300:]}") from None
-    if told.p50_us <= 0:
-        raise RivalError("netperf had no answer")
-    return told
-
-
-def parse_sockperf(text: str) -> Told:
-    """The summary's mean and the 50th percentile; RivalError if one is missing, or messages were lost."""
-    plain = re.sub(r"\x1b\[[\d;]*m", "", text)
-    middle = re.search(r"percentile 50\.0+ =\s*([\d.]+)", plain)
-    mean = re.search(r"avg-rtt=\s*([\d.]+)", plain)
-    if middle is None or mean is None:
-        raise RivalError(f"sockperf tells no round trip: {plain.strip()[-300:]}")
-    if lost := re.search(r"# dropped messages = ([1-9]\d*)", plain):
-        raise RivalError(f"sockperf lost {lost[1]} messages")
-    return Told(float(middle[1]), float(mean[1]))
-
-
-async def _run(command: Sequence[str], namespace: int, core: int | None) -> str:
-    process = await asyncio.create_subprocess_exec(
-        *tied(favoured(command, namespace, core)),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
+async def measure_p50(
+    tool: str, address: str, ports: Sequence[int], probe: Probe, namespace: int, core: int | None
+) -> float:
+    """The median round trip in µs: of ``NETPERF_REQUESTS`` in netperf's omni test, or of sockperf's ping-pong for a
+    second, its shortest run."""
+    control, data, tcp_port, udp_port = (str(port) for port in ports)
+    size, tcp = str(DEFAULT_PAYLOAD_BYTES), probe is Probe.TCP_RR
+    if tool == NETPERF:
+        command = ["netperf", "-4", "-H", address, "-p", control, "-t", "omni", "-l", str(-NETPERF_REQUESTS), "--"]
+        command += ["-d", "rr", "-T", "tcp" if tcp else "udp", "-r", f"{size},{size}", "-P", f",{data}"]
+        command += [*(["-D"] if tcp else []), "-k", "P50_LATENCY"]
+    else:
+        command = ["sockperf", "ping-pong", "-i", address, "-p", tcp_port if tcp else udp_port, "-m", size, "-t", "1"]
+        command += ["--full-rtt", *(["--tcp"] if tcp else [])]
+    printed = await output_of(
+        *tied(prioritised(command, namespace, core)),
+        name=tool,
+        deadline_s=DEADLINE_S,
+        stderr=subprocess.STDOUT,
         pass_fds=(namespace,),
     )
-    try:
-        said, _ = await asyncio.wait_for(process.communicate(), DEADLINE_S)
-    except TimeoutError:
-        raise RivalError(f"{command[0]} did not end within {DEADLINE_S:g} s") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode != 0:
-        raise RivalError(f"{command[0]} ended with code {process.returncode}: {said.decode(errors='replace')[-300:]}")
-    return said.decode(errors="replace")
+    return parse_netperf(printed) if tool == NETPERF else parse_sockperf(printed)
+
+
+def parse_netperf(text: str) -> float:
+    """The median in ``KEY=value`` lines; BenchmarkError without one."""
+    found = re.search(r"^P50_LATENCY=(-?[\d.]+)$", text, re.MULTILINE)
+    if found is None:
+        raise BenchmarkError(f"netperf printed no latency: {text.strip()[-300:]}")
+    if float(found[1]) <= 0:
+        raise BenchmarkError("netperf received no answer")
+    return float(found[1])
+
+
+def parse_sockperf(text: str) -> float:
+    """The 50th percentile; BenchmarkError if it is missing, or messages were lost."""
+    plain = re.sub(r"\x1b\[[\d;]*m", "", text)
+    found = re.search(r"percentile 50\.0+ =\s*([\d.]+)", plain)
+    if found is None:
+        raise BenchmarkError(f"sockperf printed no round trip: {plain.strip()[-300:]}")
+    if lost := re.search(r"# dropped messages = ([1-9]\d*)", plain):
+        raise BenchmarkError(f"sockperf lost {lost[1]} messages")
+    return float(found[1])

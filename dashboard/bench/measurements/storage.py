@@ -1,98 +1,76 @@
-"""What recorded samples cost in the database: real blocks, kept as a run keeps them."""
+"""``storage``: the size of recorded samples in the database, from real blocks written as a run writes them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 
 from django.db import connection
 
-from dashboard.bench.measurements.testbed import KINDS, Arena, Taken, arena
-from dashboard.bench.statistics import Figure, Of, Promise, Result, figure, spread
+from dashboard.bench.benchmark import BenchmarkRun
+from dashboard.bench.measurements.testbed import KINDS, open_testbed
+from dashboard.bench.statistics import Result, at_most, figure, spread
 from dashboard.core.measurements.measurement import Block, Environment, Options, Probe
 from dashboard.core.measurements.schedule import Series
-from dashboard.core.paths.model import PathKind
 from dashboard.store import measurements as measurement_store
 
 LIMIT_S = 300.0
 SAMPLES = 10_000_000
-PROMISE = Promise(Of.VALUE, 5.0)
 MB = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """A run as people ask for it."""
-
-    name: str
-    kinds: tuple[PathKind, ...]
-    probes: tuple[Probe, ...]
-    seconds: float
-    promised: bool = False
-
-
-SHAPES = (
-    Shape("four paths, 10 s", KINDS, (Probe.TCP_RR,), 10.0, promised=True),
-    Shape("four paths, 30 s", KINDS, (Probe.TCP_RR,), 30.0, promised=True),
-    Shape("loopback and bridge, 10 s", KINDS[:2], (Probe.TCP_RR,), 10.0, promised=True),
-    Shape("four paths, tcp-rr and udp-rr, 5 s: the shortest blocks", KINDS, (Probe.TCP_RR, Probe.UDP_RR), 5.0),
-)
+PROMISE = at_most(5)
+#: Runs as users start them, by name: paths, probes, seconds, promise.
+RUNS = {
+    "four paths, 10 s": (KINDS, (Probe.TCP_RR,), 10.0, PROMISE),
+    "four paths, 30 s": (KINDS, (Probe.TCP_RR,), 30.0, PROMISE),
+    "loopback and bridge, 10 s": (KINDS[:2], (Probe.TCP_RR,), 10.0, PROMISE),
+    "four paths, tcp-rr and udp-rr, 5 s: the shortest blocks": (KINDS, (Probe.TCP_RR, Probe.UDP_RR), 5.0, None),
+}
 
 
 def used_bytes() -> int:
-    """Pages of the database that hold something."""
+    """The size of the database's pages that are in use."""
     with connection.cursor() as cursor:
-        found = []
-        for name in ("page_count", "freelist_count", "page_size"):
-            cursor.execute(f"PRAGMA {name}")
-            found.append(int(cursor.fetchone()[0]))
-    pages, free, size = found
+        pages, free, size = (
+            int(cursor.execute(f"PRAGMA {name}").fetchone()[0])
+            for name in ("page_count", "freelist_count", "page_size")
+        )
     return (pages - free) * size
 
 
-def keep(experiment: str, series: Sequence[Series], blocks: Sequence[Block], options: Options, seed: int) -> int:
-    """Writes a run as the lab does, and returns by how much the database grew."""
+def growth_of(experiment: str, series: Sequence[Series], blocks: Sequence[Block], options: Options, seed: int) -> int:
+    """Writes a run as the lab does, and returns by how many bytes the database grew."""
     before = used_bytes()
-    run = measurement_store.create_run(experiment, "storage", [one.probe for one in series], options, seed)
+    run = measurement_store.create_run(experiment, "storage", [each.probe for each in series], options, seed)
     measurement_store.begin_run(run, series, (), Environment(), {})
     for block in blocks:
         measurement_store.add_block(run, block)
     return used_bytes() - before
 
 
-async def _measure(place: Arena, shape: Shape, seed: int) -> tuple[Taken, float]:
-    """A run of this shape and the MB that 10 million samples of it would take."""
-    series = place.series(shape.kinds, shape.probes)
-    options = Options(seconds=shape.seconds)
-    taken = await place.measure(series, options, seed)
-    blocks = sorted((one for found in taken.blocks.values() for one in found), key=lambda one: one.started_s)
-    grown = await place.database.run(keep, place.experiment, series, blocks, options, seed)
-    return taken, grown / sum(one.n for one in blocks) * SAMPLES / MB
-
-
-async def benchmark(folder: Path, say: Callable[[str], None], *, quick: bool) -> Result:
-    """All of it."""
-    figures: list[Figure] = []
-    notes = []
-    async with arena(folder / "lab") as place:
-        for shape in SHAPES:
-            costs, blocks = [], []
-            for number in range(1 if quick else 2):
-                say(f"storage: {shape.name}, run {number + 1}")
-                taken, cost = await _measure(place, shape, number)
-                costs.append(cost)
-                blocks += [one for found in taken.blocks.values() for one in found if one.counts]
-            figures.append(figure(shape.name, "MB", costs, promise=PROMISE if shape.promised else None))
+async def benchmark(run: BenchmarkRun) -> Result:
+    """Runs of each kind, as MB that ten million samples of them would take."""
+    figures, notes = [], []
+    async with open_testbed(run) as bed:
+        for name, (kinds, probes, seconds, promise) in RUNS.items():
+            series, options = bed.series(kinds, probes), Options(seconds=seconds)
+            sizes, counting = [], []
+            for number in range(1 if run.quick else 2):
+                run.say(f"{name}, run {number + 1}")
+                measured = await bed.measure(series, options, number)
+                blocks = [block for taken in measured.blocks.values() for block in taken]
+                blocks.sort(key=lambda block: block.started_s)
+                grown = await bed.database.run(growth_of, bed.experiment, series, blocks, options, number)
+                sizes.append(grown / sum(block.n for block in blocks) * SAMPLES / MB)
+                counting += [block for block in blocks if block.counts]
+            figures.append(figure(name, "MB", sizes, promise=promise))
             notes.append(
-                f"{shape.name}: blocks of {spread([one.duration_s * 1e3 for one in blocks])} ms with "
-                f"{spread([one.n for one in blocks])} samples; histograms of "
-                f"{spread([len(one.histogram) for one in blocks])} bytes."
+                f"{name}: blocks of {spread([block.duration_s * 1e3 for block in counting])} ms with "
+                f"{spread([block.n for block in counting])} samples; histograms of "
+                f"{spread([len(block.histogram) for block in counting])} bytes."
             )
     return Result(
         "storage",
         "Storage: 10 million samples in the database",
         "under 5 MB, histograms of three digits for every block included",
         tuple(figures),
-        ("Reckoned from the growth of the database by whole runs, indexes and all columns included.", *notes),
+        ("Computed from the growth of the database by whole runs, indexes and all columns included.", *notes),
     )

@@ -1,38 +1,38 @@
-"""Where the measuring is measured: a host and a bridge arm that only wait, their paths, and real runs on them."""
+"""What measurements are tested on: a host arm and a bridge arm that only wait, their paths, and real runs on them."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path as FilePath
 
-from dashboard.bench.experiments.launch import in_process_lab
-from dashboard.bench.server import ServerError
+from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
+from dashboard.bench.environment import format_load
 from dashboard.core.measurements.measurement import Block, Options, Probe
+from dashboard.core.measurements.responder_experiment import SLEEP, TWIN_PORT
 from dashboard.core.measurements.schedule import Series, make_series
 from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode, Publish
 from dashboard.core.namespaces.state import Family
 from dashboard.core.paths.finder import find_paths
 from dashboard.core.paths.model import Path, PathKind
-from dashboard.lab.measurements.worker import SLEEP, TWIN_PORT
+from dashboard.lab.one_shot import launched
 from dashboard.latency.runner import Outcome, run_measurement
 from dashboard.store.experiments import Database
 
-#: From the shortest way to the longest.
+#: From the shortest path to the longest.
 KINDS = (PathKind.LOOPBACK, PathKind.BRIDGE_ADDRESS, PathKind.PUBLISHED_DNAT, PathKind.PUBLISHED_PROXY)
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """What came out of one run."""
+class Measured:
+    """The outcome of one run, and its blocks by series."""
 
     outcome: Outcome
     blocks: Mapping[str, list[Block]]
 
 
 @dataclass(frozen=True, slots=True)
-class Arena:
+class Testbed:
     """``paths`` by kind, over IPv4; ``namespaces`` maps each column to a descriptor of its network namespace."""
 
     experiment: str
@@ -40,59 +40,51 @@ class Arena:
     namespaces: Mapping[str, int]
     database: Database
 
-    def series(self, kinds: Sequence[PathKind], probes: Sequence[Probe]) -> tuple[Series, ...]:
+    def series(self, kinds: Sequence[PathKind], probes: Sequence[Probe] = (Probe.TCP_RR,)) -> tuple[Series, ...]:
         """Each probe on each path."""
         return make_series([self.paths[kind] for kind in kinds], probes)
 
-    async def measure(
-        self,
-        series: Sequence[Series],
-        options: Options,
-        seed: int,
-        between: Callable[[Block], Awaitable[None]] | None = None,
-    ) -> Taken:
-        """One run as the lab does it, without the database; ``between`` is awaited between two blocks."""
-        blocks: dict[str, list[Block]] = {one.key: [] for one in series}
+    async def measure(self, series: Sequence[Series], options: Options, seed: int) -> Measured:
+        """One run as the lab does it, without the database."""
+        blocks: dict[str, list[Block]] = {each.key: [] for each in series}
 
         async def keep(block: Block) -> None:
             blocks[block.series].append(block)
-            if between is not None:
-                await between(block)
 
-        return Taken(await run_measurement(series, self.namespaces, options, seed=seed, on_block=keep), blocks)
+        return Measured(await run_measurement(series, self.namespaces, options, seed=seed, on_block=keep), blocks)
 
-
-def waiting_spec(more: Sequence[Publish] = ()) -> ExperimentSpec:
-    """A host arm and a bridge arm without a server; ``more`` is published besides the responder's port."""
-    published = (Publish(TWIN_PORT, 0, "tcp"), Publish(TWIN_PORT, 0, "udp"), *more)
-    arms = (
-        ArmSpec("host", Mode.HOST, command=SLEEP, port=TWIN_PORT),
-        ArmSpec("bridge", Mode.BRIDGE, command=SLEEP, port=TWIN_PORT, publish=published),
-    )
-    return ExperimentSpec("bench", "nginx", TWIN_PORT, arms)
+    async def repeat(
+        self, run: BenchmarkRun, series: Sequence[Series], runs: int, seconds: float
+    ) -> AsyncIterator[tuple[int, Measured]]:
+        """So many runs, each with its number, which is its seed."""
+        for number in range(runs):
+            if number % max(1, runs // 20) == 0:
+                run.say(f"run {number + 1} of {runs}, load {format_load()}")
+            yield number, await self.measure(series, Options(seconds=seconds), seed=number)
 
 
 @asynccontextmanager
-async def arena(folder: FilePath, more: Sequence[Publish] = ()) -> AsyncIterator[Arena]:
-    """Both arms run, and are watched as in a server; ServerError where a path is missing."""
-    async with in_process_lab(folder) as lab:
-        identity, _ = await lab.launch_spec(waiting_spec(more))
-        run = lab.lab.run_of(identity)
-        if run is None:
-            raise ServerError("the experiment has gone")
-        found = find_paths(run.view.columns, run.view.states)
-        paths = {one.kind: one for one in found if one.family is Family.INET and not one.unavailable}
+async def open_testbed(run: BenchmarkRun, published: Sequence[Publish] = ()) -> AsyncIterator[Testbed]:
+    """Both arms, running and watched as in a server; the bridge arm publishes the responder's port and ``published``.
+    BenchmarkError where a path is missing."""
+    responder = (Publish(TWIN_PORT, 0, "tcp"), Publish(TWIN_PORT, 0, "udp"))
+    arms = (
+        ArmSpec("host", Mode.HOST, command=SLEEP, port=TWIN_PORT),
+        ArmSpec("bridge", Mode.BRIDGE, command=SLEEP, port=TWIN_PORT, publish=(*responder, *published)),
+    )
+    spec = ExperimentSpec("bench", "nginx", TWIN_PORT, arms)
+    async with launched(run.folder / "lab", spec, run.say) as (context, driver):
+        found = find_paths(driver.view.columns, driver.view.states)
+        paths = {path.kind: path for path in found if path.family is Family.INET and not path.unavailable}
         if missing := [kind for kind in KINDS if kind not in paths]:
-            reasons = "; ".join(one.unavailable for one in found if one.kind in missing and one.unavailable)
-            raise ServerError(f"no path {', '.join(missing)}: {reasons}")
+            reasons = "; ".join(path.unavailable for path in found if path.kind in missing and path.unavailable)
+            raise BenchmarkError(f"no path {', '.join(missing)}: {reasons}")
         with ExitStack() as stack:
             namespaces = {}
-            for key in run.observer.keys:
-                inode = run.observer.inode(key)
-                opened = lab.lab.context.watches.namespace(inode) if inode is not None else None
-                if opened is not None:
-                    namespace = opened.duplicate()
+            for key in driver.observer.keys:
+                inode = driver.observer.inode(key)
+                if inode is not None and (watched := context.watches.namespace(inode)) is not None:
+                    namespace = watched.duplicate()
                     stack.callback(namespace.close)
                     namespaces[key] = namespace.fd
-            yield Arena(identity, paths, namespaces, lab.lab.context.database)
-        await lab.remove(identity)
+            yield Testbed(driver.id, paths, namespaces, context.database)

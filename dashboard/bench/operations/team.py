@@ -1,124 +1,93 @@
-"""A thousand browsers over two web processes: what the instructor does at one reaches those at both."""
+"""``team``: 1,000 browsers over two web processes: what an instructor does at one process reaches those at both."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import time
-from collections.abc import Callable
 from contextlib import AsyncExitStack
-from pathlib import Path
 
-import psutil
-
-from dashboard.bench.broadcast_server import broadcasting
-from dashboard.bench.operations.team_deployment import TeamShape, team_shape
-from dashboard.bench.server import Server, ServerError
-from dashboard.bench.statistics import Figure, Of, Promise, Result, compared, figure
-from dashboard.bench.training.participants import Pupils, pupils
-from dashboard.bench.training.sessions import Teacher
+from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
+from dashboard.bench.broadcast_server import broadcast_server
+from dashboard.bench.operations.team_deployment import team_deployment
+from dashboard.bench.server import Server
+from dashboard.bench.statistics import Result, at_most, figure
+from dashboard.bench.training.deliveries import (
+    MAX_DELIVERY_MS,
+    NOTES,
+    Instructor,
+    broadcasts,
+    deliveries,
+    delivery_figure,
+    join,
+)
+from dashboard.bench.training.sessions import memory_mb
+from dashboard.bench.websocket_clients import listening, websocket_clients
 
 LIMIT_S = 400.0
-#: A session takes so many people at most; each half of the crowd is a class of its own, spread over both processes.
-CLASSES, AT_EACH = 2, 250
-PEOPLE = CLASSES * 2 * AT_EACH
+#: A session has a maximum of participants: the browsers are in two sessions, each spread over both processes.
+SESSIONS, PER_PROCESS = 2, 250
+PER_SESSION = 2 * PER_PROCESS
+BROWSERS = SESSIONS * PER_SESSION
 JOIN_S = 60.0
-HEARD_MS = 250.0
 PAUSE_S = 0.7
 
 
-async def _heard(people: list[Pupils], started: float, value: str) -> list[float]:
-    """How many ms after ``started`` each of these has heard it; ServerError if somebody never does."""
-    found = await asyncio.gather(*(one.ask("until", field="pointer", value=value, after=started) for one in people))
-    times = [at for one in found for at in one["times"]]
-    if len(times) != len(people) * AT_EACH:
-        raise ServerError(f"{len(people) * AT_EACH - len(times)} of {len(people) * AT_EACH} never heard it")
-    return [(one - started) * 1e3 for one in times]
-
-
-async def _forget(people: list[Pupils]) -> None:
-    await asyncio.gather(*(one.ask("forget") for one in people))
-
-
-async def _join(teachers: list[Teacher], crowds: list[list[Pupils]]) -> float:
-    """Everybody joins; how long that took, in seconds."""
-    jobs = [
-        people.ask("join", code=teacher.code, key=teacher.key, count=AT_EACH, within_s=JOIN_S, first=number * AT_EACH)
-        for teacher, crowd in zip(teachers, crowds, strict=True)
-        for number, people in enumerate(crowd)
-    ]
-    done = await asyncio.gather(*jobs)
-    if failed := [one for joined in done for one in joined["failed"]]:
-        raise ServerError(f"somebody could not join: {failed[0]}")
-    return max(float(one["seconds"]) for one in done)
-
-
-async def benchmark(folder: Path, say: Callable[[str], None], *, quick: bool) -> Result:
-    """Joins and pointers, at either process in turn."""
-    del folder  # ordinary users cannot enter it
-    rounds = 4 if quick else 20
-    with team_shape(os.environ["DOCKER_HOST"]) as shape:
+async def benchmark(run: BenchmarkRun) -> Result:
+    """Everyone joins; then both instructors point at a row at the same time, each at another process in turn."""
+    # Not in the benchmark's folder, which ordinary users cannot enter.
+    with team_deployment(os.environ["DOCKER_HOST"]) as deployment:
         async with AsyncExitStack() as stack:
-            owners = [Server(web.pid, web.host) for web in shape.webs]
-            for owner, link in zip(owners, shape.links, strict=True):
+            owners = [Server(web.host) for web in deployment.webs]
+            for owner, link in zip(owners, deployment.links, strict=True):
                 await asyncio.to_thread(owner.sign_in, link)
-            teachers = [await asyncio.to_thread(Teacher.with_class, owners[0], 2 * AT_EACH) for _ in range(CLASSES)]
-            crowds = [[await stack.enter_async_context(pupils(web.host)) for web in shape.webs] for _ in teachers]
-            say(f"team: {PEOPLE} people join at two web processes")
-            try:
-                joined = await _join(teachers, crowds)
-            except ServerError:
-                say("\n".join(web.err()[-2000:] for web in shape.webs))
-                raise
-            bare = await stack.enter_async_context(broadcasting())
-            everybody = [people for crowd in crowds for people in crowd]
-            others = [await stack.enter_async_context(pupils(shape.webs[0].host)) for _ in everybody]
-            await asyncio.gather(*(one.ask("listen", url=bare.url, count=AT_EACH) for one in others))
-            ours, theirs = [], []
-            for number in range(rounds):
-                value = f"interfaces/eth0/{number}"
-                for place, teacher in enumerate(teachers):
-                    teacher.server = owners[(number + place) % len(owners)]
-                await asyncio.sleep(PAUSE_S)
-                begun = await asyncio.gather(
-                    *(asyncio.to_thread(teacher.steer, "pointer", row=value) for teacher in teachers)
+            sessions = [
+                (
+                    await asyncio.to_thread(Instructor.with_session, owners[0], PER_SESSION),
+                    [await stack.enter_async_context(websocket_clients(web.host)) for web in deployment.webs],
                 )
-                times = [await _heard(crowd, started, value) for crowd, started in zip(crowds, begun, strict=True)]
-                say(f"team: round {number + 1}, the last after {', '.join(f'{max(one):.0f}' for one in times)} ms")
-                ours += [one for found in times for one in found]
-                await _forget(everybody)
+                for _ in range(SESSIONS)
+            ]
+            run.say(f"{BROWSERS} participants join at two web processes")
+            try:
+                joined = await asyncio.gather(
+                    *(
+                        join(participants, instructor, PER_PROCESS, JOIN_S, number * PER_PROCESS)
+                        for instructor, halves in sessions
+                        for number, participants in enumerate(halves)
+                    )
+                )
+            except BenchmarkError:
+                run.say("\n".join(web.errors()[-2000:] for web in deployment.webs))
+                raise
+            bare, bare_address = await stack.enter_async_context(broadcast_server())
+            others = [await stack.enter_async_context(websocket_clients(owners[0].host)) for _ in range(2 * SESSIONS)]
+            await asyncio.gather(*(listening(clients, bare_address, PER_PROCESS) for clients in others))
+            ours, references = [], []
+            for number in range(4 if run.quick else 20):
+                row = f"interfaces/eth0/{number}"
+                for position, (instructor, _halves) in enumerate(sessions):
+                    instructor.server = owners[(number + position) % len(owners)]
                 await asyncio.sleep(PAUSE_S)
-                text = f'{{"pointer": "bare/{number}", "fill": "{"x" * 900}"}}'
-                started = time.monotonic()
-                await bare.send(text)
-                theirs += await _heard(others, started, f"bare/{number}")
-                await _forget(others)
-            figures = _figures(shape, joined, ours, theirs)
+                started = await asyncio.gather(
+                    *(asyncio.to_thread(instructor.steer, "pointer", row=row) for instructor, _halves in sessions)
+                )
+                for (_instructor, halves), at in zip(sessions, started, strict=True):
+                    ours += await deliveries(halves, PER_SESSION, at, "pointer", row)
+                run.say(f"round {number + 1}, the last after {max(ours[-BROWSERS:]):.0f} ms")
+                await asyncio.sleep(PAUSE_S)
+                references += await broadcasts(bare, others, BROWSERS, number)
+            memory = [memory_mb(web.pid) for web in deployment.webs]
     return Result(
         "team",
-        f"The team shape: {PEOPLE} browsers in {CLASSES} classes over two web processes, on PostgreSQL and Redis",
-        f"p99 of what is told {HEARD_MS:g} ms at both processes",
-        figures,
+        f"Team deployment: {BROWSERS} browsers in {SESSIONS} sessions over two web processes, on PostgreSQL and Redis",
+        f"p99 of deliveries {MAX_DELIVERY_MS:g} ms at both processes",
         (
-            f"Each class has {2 * AT_EACH} people, half of them at each process; both are told at the same time.",
-            "Told: from before the instructor's POST, at either, to the arrival at each client, on one machine.",
-            "The reference broadcasts 900 bytes to as many and does nothing else.",
+            figure(f"until {BROWSERS} participants have joined", "s", [max(joined)], promise=at_most(JOIN_S * 2)),
+            delivery_figure(f"from the instructor's POST to each of {BROWSERS}", ours, references),
+            figure("memory of each web process", "MB", memory, percent=100, promise=at_most(400)),
         ),
-    )
-
-
-def _figures(shape: TeamShape, joined: float, ours: list[float], theirs: list[float]) -> tuple[Figure, ...]:
-    told = compared(
-        f"from the instructor's POST to each of {PEOPLE}",
-        "ms",
-        list(zip(ours, theirs, strict=True)),
-        "websockets.broadcast",
-        percent=99,
-        promise=Promise(Of.VALUE, HEARD_MS),
-    )
-    memory = [psutil.Process(web.pid).memory_info().rss / 1e6 for web in shape.webs]
-    return (
-        figure(f"until {PEOPLE} people have joined", "s", [joined], promise=Promise(Of.VALUE, JOIN_S * 2)),
-        told,
-        figure("memory of each web process", "MB", memory, percent=100, promise=Promise(Of.VALUE, 400.0)),
+        (
+            f"Each session has {PER_SESSION} participants, half of them at each process; both act at the same time.",
+            *NOTES,
+        ),
     )

@@ -1,163 +1,111 @@
-"""The team shape as processes: PostgreSQL, Redis, one lab with a Docker Engine, and pages that ordinary users serve."""
+"""A team deployment as processes: PostgreSQL, Redis, a lab with a Docker Engine, web processes of ordinary users."""
 
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import signal
-import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from dashboard.bench.operations.postgres_redis import (
-    NOBODY,
     Postgres,
     Redis,
-    ServiceError,
+    Service,
     as_nobody,
-    free_port,
-    open_folder,
-    services,
+    make_folder,
+    postgres_redis,
+    temporary_folder,
 )
-from dashboard.bench.processes import BASE, end, tied
+from dashboard.bench.processes import BASE, tied
+from dashboard.bench.server import SIGN_IN_LINK, free_port
 
-READY_S = 60.0
-STEP_S = 0.05
-LINK = re.compile(r"http://\S+/sign-in/\?token=\S+")
+LAB_READY = "The lab of Netmodes is here"
+INHERITED = {"PATH", "LANG", "HOME", "TZ", "VIRTUAL_ENV"}
+
+
+class WebProcess(Service):
+    """A web process on a port that it keeps over restarts."""
+
+    def __init__(self, name: str, folder: Path, environment: dict[str, str]) -> None:
+        port = free_port()
+        self.host = f"127.0.0.1:{port}"
+        command = as_ordinary_user(folder, ["manage.py", "up", "--role", "web", "--port", str(port)])
+        super().__init__(
+            name,
+            folder,
+            tied(command),
+            lambda: SIGN_IN_LINK.search(self.output()) is not None,
+            stop_signal=signal.SIGINT,
+            environment=environment,
+            cwd=BASE,
+        )
+
+    @property
+    def link(self) -> str:
+        """The sign-in link that it printed."""
+        found = SIGN_IN_LINK.search(self.output())
+        return found[0] if found else ""
 
 
 @dataclass(slots=True)
-class Member:
-    """One process of the shape. ``out`` and ``err`` are what it printed; a web process keeps its port."""
-
-    name: str
-    command: list[str]
-    environment: dict[str, str]
-    folder: Path
-    ready: re.Pattern[str]
-    port: int = 0
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def host(self) -> str:
-        """Name and port."""
-        return f"127.0.0.1:{self.port}"
-
-    @property
-    def pid(self) -> int:
-        """The running process's."""
-        if self.process is None:
-            raise ServiceError(f"{self.name} does not run")
-        return self.process.pid
-
-    def out(self) -> str:
-        """What it has printed since it was started last."""
-        return (self.folder / f"{self.name}.out").read_text()
-
-    def err(self) -> str:
-        """What it has ever complained."""
-        return (self.folder / f"{self.name}.err").read_text()
-
-    def start(self) -> str:
-        """Starts it; what it printed once it is ready. ServiceError with its complaints if it ends instead."""
-        with (self.folder / f"{self.name}.out").open("wb") as out, (self.folder / f"{self.name}.err").open("ab") as err:
-            self.process = subprocess.Popen(
-                tied(self.command), cwd=BASE, env=self.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err
-            )
-        until = time.monotonic() + READY_S
-        while (found := self.ready.search(self.out())) is None:
-            if self.process.poll() is not None or time.monotonic() > until:
-                raise ServiceError(f"{self.name} did not start: {self.err()[-2000:]}")
-            time.sleep(STEP_S)
-        return found[0]
-
-    def kill(self) -> None:
-        """As ``kill -9`` does."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait(10)
-
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> int | None:
-        """Asks it to end; its exit code."""
-        process, self.process = self.process, None
-        if process is None:
-            return None
-        if process.poll() is None:
-            process.send_signal(how)
-            try:
-                process.wait(40)
-            except subprocess.TimeoutExpired:
-                end(process)
-        return process.returncode
-
-
-@dataclass(slots=True)
-class TeamShape:
-    """All of it. ``links`` are the sign-in links that the web processes printed."""
+class TeamDeployment:
+    """All processes. ``links`` are the sign-in links that the web processes printed."""
 
     folder: Path
     postgres: Postgres
     redis: Redis
-    lab: Member
-    webs: list[Member]
+    lab: Service
+    webs: list[WebProcess]
     links: list[str] = field(default_factory=list)
 
 
-def _environment(folder: Path, name: str, postgres: Postgres, redis: Redis, key: str) -> dict[str, str]:
-    data = folder / name
-    data.mkdir(mode=0o700)
-    kept = {key: value for key, value in os.environ.items() if key in {"PATH", "LANG", "HOME", "TZ", "VIRTUAL_ENV"}}
-    return {
-        **kept,
-        "NETMODES_DATA_DIR": str(data),
-        "NETMODES_SECRET_KEY": key,
-        "DATABASE_URL": postgres.url,
-        "REDIS_URL": redis.url,
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-
-
-def _as_ordinary_user(folder: Path, command: Sequence[str]) -> list[str]:
-    """The command as nobody, with the checkout and its environment where nobody can read them: a mount namespace of
-    its own shows them there, whatever the folders above them forbid."""
+def as_ordinary_user(folder: Path, arguments: Sequence[str]) -> list[str]:
+    """Python as an ordinary user, who may not enter the checkout and its environment: its own mount namespace shows
+    them in ``folder``."""
     if os.geteuid() != 0:
-        return list(command)
-    here, venv = folder / "checkout", folder / "venv"
-    for one in (here, venv):
-        one.mkdir(exist_ok=True)
-    python = Path(sys.prefix)
+        return [sys.executable, *arguments]
+    checkout, venv = folder / "checkout", folder / "venv"
+    for mounted in (checkout, venv):
+        mounted.mkdir(exist_ok=True)
     script = (
-        f"mount --bind {BASE} {here} && mount --bind {python} {venv} && cd {here} && "
-        f"exec {' '.join(as_nobody([str(venv / 'bin' / 'python'), *command]))}"
+        f"mount --bind {BASE} {checkout} && mount --bind {sys.prefix} {venv} && cd {checkout} && "
+        f"exec {' '.join(as_nobody([str(venv / 'bin' / 'python'), *arguments]))}"
     )
     return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script]
 
 
 @contextmanager
-def team_shape(endpoint: str, webs: int = 2, more: dict[str, str] | None = None) -> Iterator[TeamShape]:
-    """Everything, running; gone afterwards. ``endpoint`` is the engine that the lab drives."""
-    key = secrets.token_urlsafe(48)
-    with open_folder() as folder, services(folder) as (postgres, redis):
-        environment = _environment(folder, "lab", postgres, redis, key) | {"DOCKER_HOST": endpoint} | (more or {})
-        command = [sys.executable, "manage.py", "up", "--role", "lab"]
-        lab = Member("lab", command, environment, folder, re.compile("The lab of Netmodes is here"))
-        shape = TeamShape(folder, postgres, redis, lab, [])
-        for number in range(webs):
-            name, port = f"web{number + 1}", free_port()
-            environment = _environment(folder, name, postgres, redis, key) | (more or {})
-            if os.geteuid() == 0:
-                os.chown(folder / name, NOBODY, NOBODY)
-            command = _as_ordinary_user(folder, ["manage.py", "up", "--role", "web", "--port", str(port)])
-            shape.webs.append(Member(name, command, environment, folder, LINK, port))
+def team_deployment(endpoint: str, webs: int = 2) -> Iterator[TeamDeployment]:
+    """Everything, running; removed after the block. ``endpoint`` is the engine that the lab uses."""
+    with temporary_folder() as folder, postgres_redis(folder) as (postgres, redis):
+        common = {name: value for name, value in os.environ.items() if name in INHERITED}
+        common |= {"NETMODES_SECRET_KEY": secrets.token_urlsafe(48), "PYTHONDONTWRITEBYTECODE": "1"}
+        common |= {"DATABASE_URL": postgres.url, "REDIS_URL": redis.url}
+        (folder / "lab").mkdir(mode=0o700)
+        lab = Service(
+            "lab",
+            folder,
+            tied([sys.executable, "manage.py", "up", "--role", "lab"]),
+            lambda: LAB_READY in lab.output(),
+            stop_signal=signal.SIGINT,
+            environment={**common, "NETMODES_DATA_DIR": str(folder / "lab"), "DOCKER_HOST": endpoint},
+            cwd=BASE,
+        )
+        deployment = TeamDeployment(folder, postgres, redis, lab, [])
+        for number in range(1, webs + 1):
+            data = folder / f"web{number}"
+            make_folder(data)
+            environment = {**common, "NETMODES_DATA_DIR": str(data)}
+            deployment.webs.append(WebProcess(data.name, folder, environment))
         try:
-            lab.start()
-            shape.links = [one.start() for one in shape.webs]
-            yield shape
+            for service in (lab, *deployment.webs):
+                service.start()
+            deployment.links = [web.link for web in deployment.webs]
+            yield deployment
         finally:
-            for one in (*shape.webs, lab):
-                one.stop(signal.SIGINT)
+            for service in (*deployment.webs, lab):
+                service.stop()

@@ -7,8 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
-from dashboard.core.experiments.messages import ArmStatus, Column, ContainerRef, EngineRef, PublishedPort
-from dashboard.core.experiments.stream import ExperimentHead, Phase
+from dashboard.core.experiments.messages import (
+    ArmStatus,
+    Column,
+    ContainerRef,
+    EngineRef,
+    ExperimentHead,
+    Phase,
+    PublishedPort,
+)
 from dashboard.core.measurements.histogram import encode_times, summarise_histograms
 from dashboard.core.measurements.measurement import Block, Environment, Options, Probe, Stop
 from dashboard.core.measurements.schedule import Series
@@ -31,6 +38,8 @@ from dashboard.core.reports.model import FrozenExperiment, FrozenRun, Origin, Re
 ENTRIES, ROUNDS, REQUESTS = 10_000, 42, 4_000
 AT = 1_790_000_000.0
 ENVIRONMENT = Environment(kernel="6.18", machine="x86_64", cpu_model="a processor", cores=2, engine="29.0")
+MACHINE_NETNS = 4026531840
+CONTAINERS = {"host": "a1" * 32, "bridge": "b2" * 32}
 #: The medians of the paths, in µs.
 PATHS = {
     Path(PathKind.LOOPBACK, "loopback", "machine", "host", address="127.0.0.1", port=80): 16.0,
@@ -42,92 +51,107 @@ PATHS = {
 }
 
 
-def _link(name: str, index: int, kind: str, address: str = "", prefix: int = 16, **more: Any) -> Interface:
+def make_link(name: str, index: int, kind: str, address: str = "", prefix: int = 16, **more: Any) -> Interface:
+    """An interface with at most one address."""
     addresses = (Address(address, prefix, Family.INET),) if address else ()
     return Interface(name, index, kind, f"02:42:00:00:00:{index:02x}", addresses=addresses, **more)
 
 
-def _listener(port: int, process: str, container: str | None = None) -> Listener:
-    return Listener(Protocol.TCP, Family.INET, "0.0.0.0", port, 1000 + port, process, container)  # noqa: S104 - shown
+def make_listener(port: int, process: str, container: str | None = None, pid: int = 0) -> Listener:
+    """A TCP listener on every address."""
+    address = "0.0.0.0"  # noqa: S104 - only shown
+    return Listener(Protocol.TCP, Family.INET, address, port, pid or 1000 + port, process, container)
+
+
+def make_state(
+    netns: int, hostname: str, links: list[Interface], gateway: str, listeners: list[Listener], **more: Any
+) -> NamespaceState:
+    """The state of a namespace: the loopback and these links, with a default route through eth0."""
+    loopback = Interface("lo", 1, "loopback", addresses=(Address("127.0.0.1", 8, Family.INET, "host"),))
+    route = Route(Family.INET, "default", gateway, "eth0")
+    state = NamespaceState(netns, hostname, {"net": netns}, (loopback, *links), (route,), tuple(listeners), **more)
+    return sorted_state(state)
+
+
+def make_column(key: str, mode: str, container: str, host_port: int | None = None) -> Column:
+    """The column of an nginx container, which may publish port 80."""
+    ref = ContainerRef(container, f"nm-{key}", "nginx")
+    if host_port is None:
+        return Column(key, mode, key, ref, f"docker run --net {mode} nginx")
+    published = (PublishedPort(80, "tcp", "0.0.0.0", host_port),)  # noqa: S104 - only shown
+    command = f"docker run -p {host_port}:80 nginx"
+    return Column(key, mode, key, ref, command, published=published, asked=published)
 
 
 def _scene() -> tuple[tuple[Column, ...], dict[str, NamespaceState]]:
-    ids = {"host": "a1" * 32, "bridge": "b2" * 32}
-    machine = sorted_state(
-        NamespaceState(
-            4026531840,
-            "lab",
-            {"net": 4026531840},
-            (
-                _link("lo", 1, "loopback", "127.0.0.1", 8),
-                _link("eth0", 2, "physical", "192.0.2.2", 24),
-                _link("docker0", 3, "bridge", "172.17.0.1"),
-                _link("veth1a2b3c4", 7, "veth", peer="if6", master="docker0"),
-            ),
-            (Route(Family.INET, "default", "192.0.2.1", "eth0"),),
-            (_listener(22, "sshd"), _listener(80, "nginx", ids["host"]), _listener(8080, "docker-proxy")),
-        )
+    machine = make_state(
+        MACHINE_NETNS,
+        "lab",
+        [
+            make_link("eth0", 2, "physical", "192.0.2.2", 24),
+            make_link("docker0", 3, "bridge", "172.17.0.1"),
+            make_link("veth1a2b3c4", 7, "veth", peer="if6", master="docker0"),
+        ],
+        "192.0.2.1",
+        [
+            make_listener(22, "sshd"),
+            make_listener(80, "nginx", CONTAINERS["host"]),
+            make_listener(8080, "docker-proxy"),
+        ],
     )
-    own = sorted_state(
-        NamespaceState(
-            4026532561,
-            ids["bridge"][:12],
-            {"net": 4026532561},
-            (_link("lo", 1, "loopback", "127.0.0.1", 8), _link("eth0", 6, "veth", "172.17.0.2", peer="if7")),
-            (Route(Family.INET, "default", "172.17.0.1", "eth0"),),
-            (_listener(80, "nginx", ids["bridge"]),),
-        )
+    bridge = make_state(
+        4026532561,
+        CONTAINERS["bridge"][:12],
+        [make_link("eth0", 6, "veth", "172.17.0.2", peer="if7")],
+        "172.17.0.1",
+        [make_listener(80, "nginx", CONTAINERS["bridge"])],
     )
-    published = (PublishedPort(80, "tcp", "0.0.0.0", 8080),)  # noqa: S104 - shown
     columns = (
         Column("machine", "machine", "this machine"),
-        Column("host", "host", "host", ContainerRef(ids["host"], "nm-host", "nginx"), "docker run --net host nginx"),
-        Column(
-            "bridge", "bridge", "bridge", ContainerRef(ids["bridge"], "nm-bridge", "nginx"),
-            "docker run -p 8080:80 nginx", published=published, asked=published, networks={"bridge": "172.17.0.2"},
-        ),
-    )  # fmt: skip
-    return columns, {"machine": machine, "host": machine, "bridge": own}
+        make_column("host", "host", CONTAINERS["host"]),
+        replace(make_column("bridge", "bridge", CONTAINERS["bridge"], 8080), networks={"bridge": "172.17.0.2"}),
+    )
+    return columns, {"machine": machine, "host": machine, "bridge": bridge}
 
 
 def make_journal(entries: int) -> tuple[Entry, ...]:
-    """A launch, then listeners of the bridged container that come and go."""
+    """A launch, then listeners of the bridged container that open and close."""
     columns, states = _scene()
     head = ExperimentHead("bench", "A large report", "nginx", 80, Phase.RUNNING, AT, AT + 1, engine="29.0", round=1)
-    waiting = tuple(replace(one, status=ArmStatus.WAITING, published=()) for one in columns)
-    found = [
-        Entry(1, AT, Cause(Source.PERSON, "launch"), Facts(head=head, columns=waiting), "Launch asked for"),
+    waiting = tuple(replace(column, status=ArmStatus.WAITING, published=()) for column in columns)
+    journal = [
+        Entry(1, AT, Cause(Source.PERSON, "launch"), Facts(head=head, columns=waiting), "Launch requested"),
         Entry(2, AT + 1, Cause(Source.LAB), Facts(columns=columns, states=states), "All arms run"),
     ]
-    before = states["bridge"]
+    closed = before = states["bridge"]
     for number in range(3, entries + 1):
-        port = 9000 + number // 2 % 40
-        more = (_listener(port, "python3", "b2" * 32),) if number % 2 else ()
-        after = sorted_state(replace(states["bridge"], listeners=(*states["bridge"].listeners, *more)))
-        text = f"python3 {'opens' if more else 'closes'} :{port} in bridge"
+        port, opens = 9000 + number // 2 % 40, number % 2 == 1
+        opened = (make_listener(port, "python3", CONTAINERS["bridge"]),) if opens else ()
+        after = sorted_state(replace(closed, listeners=(*closed.listeners, *opened)))
+        text = f"python3 {'opens' if opens else 'closes'} :{port} in bridge"
         cause = Cause(Source.KERNEL, f"listener {port}", f"process {1000 + port}")
-        found.append(
-            Entry(number, AT + number / 10, cause, Facts(changes={"bridge": delta(before, after)}), text, ("bridge",))
-        )
+        facts = Facts(changes={"bridge": delta(before, after)})
+        journal.append(Entry(number, AT + number / 10, cause, facts, text, ("bridge",)))
         before = after
-    return tuple(found)
+    return tuple(journal)
 
 
 def make_run(rounds: int, requests: int, seed: int) -> FrozenRun:
     """A finished run over ``PATHS``, every block with its own histogram."""
     source = random.Random(seed)  # noqa: S311 - nothing secret
     series = {Series(path.key, path, Probe.TCP_RR): center for path, center in PATHS.items()}
-    blocks: dict[str, list[Block]] = {one.key: [] for one in series}
+    blocks: dict[str, list[Block]] = {each.key: [] for each in series}
     for number in range(rounds):
-        for one, center in series.items():
-            times = [int(source.lognormvariate(0, 0.12) * center * 1000) for _ in range(requests)]
-            histogram = encode_times(times)
-            found = summarise_histograms([histogram])
-            if found is None:
-                continue
-            figures = (found.p50_us, found.p90_us, found.p99_us, found.p999_us, found.max_us, found.mean_us)
-            block = Block(one.key, number, number * 1.5, 0.25, found.n, found.p50_us, *figures, histogram=histogram)
-            blocks[one.key].append(block)
+        for each, center in series.items():
+            histogram = encode_times([int(source.lognormvariate(0, 0.12) * center * 1000) for _ in range(requests)])
+            summary = summarise_histograms([histogram])
+            if summary is None:
+                raise ValueError("a block without requests")
+            figures = (summary.p50_us, summary.p90_us, summary.p99_us, summary.p999_us, summary.max_us, summary.mean_us)
+            block = Block(
+                each.key, number, number * 1.5, 0.25, summary.n, summary.p50_us, *figures, histogram=histogram
+            )
+            blocks[each.key].append(block)
     measurement = build_measurement(
         tuple(series), blocks, ENVIRONMENT, Options(seconds=60.0), seed=seed, stopped=Stop.TIME, elapsed_s=60.0
     )
@@ -141,10 +165,17 @@ def make_report(seed: int = 1, entries: int = ENTRIES, rounds: int = ROUNDS, req
     journal = make_journal(entries)
     head = journal[0].facts.head
     if head is None:
-        raise ValueError("a journal begins with its head")
+        raise ValueError("the journal begins without a head")
     engine = EngineRef("29.0", "1.52", "lab", "6.18", "Debian")
     experiment = FrozenExperiment(ExperimentSpec("A large report", "nginx", 80, arms), head, engine, journal)
+    run = make_run(rounds, requests, seed)
     return ReportContent(
-        f"A large report, {seed}", AT + 10_000 + seed, Origin.EXPERIMENT, experiment,
-        (make_run(rounds, requests, seed),), environment=ENVIRONMENT, installation="bench", version="0",
-    )  # fmt: skip
+        f"A large report, {seed}",
+        AT + 10_000 + seed,
+        Origin.EXPERIMENT,
+        experiment,
+        (run,),
+        environment=ENVIRONMENT,
+        installation="bench",
+        version="0",
+    )

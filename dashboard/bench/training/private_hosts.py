@@ -1,6 +1,6 @@
-"""Private hosts for a class: how soon all serve port 80, what they take, and how soon nothing is left of them.
+"""``class-hosts``: private hosts of a training session: how soon all serve port 80, their memory, their removal.
 
-The real server drives them. In the middle it is killed with SIGKILL and so is one engine; a new server adopts the rest.
+The real server manages them. In between it is killed with SIGKILL and so is one engine; a new server adopts the rest.
 """
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-from django.contrib.auth import get_user_model
 
 from dashboard import configuration
-from dashboard.bench.server import ServerError, serving
-from dashboard.bench.statistics import Figure, Of, Promise, Result, figure
+from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
+from dashboard.bench.server import serving
+from dashboard.bench.statistics import Figure, Result, at_most, figure
+from dashboard.bench.training.deliveries import Instructor
 from dashboard.core.training.host_plan import HostStage
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts import registry as host_registry
-from dashboard.engine.hosts.cleanup import MARKER, cgroup_folders
+from dashboard.engine.hosts.cleanup import MARKER, cgroup_folders, mounts_below
 from dashboard.engine.hosts.limits import processes
 from dashboard.engine.hosts.private_host import RUN
 from dashboard.engine.hosts.registry import PrivateHost
-from dashboard.models import HostRow, TrainingSession
+from dashboard.models import GroupHost, TrainingSession
 from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.request import request
 from dashboard.store.experiments import Database
@@ -35,83 +36,72 @@ from dashboard.store.training import hosts as group_host_store
 
 LIMIT_S = 900.0
 #: How many hosts, and within how many seconds all of them must serve.
-CLASSES = {20: 12.0, 100: 60.0}
-QUICK = {5: 12.0}
-MOST_MB = 80.0
-GONE_S = 10.0
-BACK_S = 15.0
+SESSIONS, QUICK_SESSIONS = {20: 12.0, 100: 60.0}, {5: 12.0}
+MAX_MB, REMOVED_S, ADOPTED_S = 80.0, 10.0, 15.0
 DEADLINE_S = 240.0
 POLL_S = 0.05
-NAME = "web"
+CONTAINER = "web"
 
 
 @dataclass(slots=True)
-class Class:
-    """A session and what its hosts have come to; ``seen`` are the hosts by group, as they were last ready."""
+class SessionHosts:
+    """A training session and its hosts by group, as they were when they last were ready."""
 
     database: Database
-    data_dir: Path
     session: str
     groups: tuple[str, ...]
-    seen: dict[str, PrivateHost] = field(default_factory=dict)
-    serving: set[str] = field(default_factory=set)
+    hosts: dict[str, PrivateHost] = field(default_factory=dict)
 
-    async def until_all(self, act: Callable[[PrivateHost], Awaitable[None]]) -> float:
-        """Seconds until ``act`` has come to an end on every host; it begins on each as soon as that is ready."""
+    async def on_each(self, act: Callable[[PrivateHost], Awaitable[None]]) -> float:
+        """Seconds until ``act`` has finished on every host; it starts on each as soon as that host is ready."""
         started = time.monotonic()
-        tasks: dict[str, asyncio.Task[None]] = {}
-        async with asyncio.timeout(DEADLINE_S), asyncio.TaskGroup() as group:
-            while len(tasks) < len(self.groups):
+        acting: set[str] = set()
+        async with asyncio.timeout(DEADLINE_S), asyncio.TaskGroup() as tasks:
+            while len(acting) < len(self.groups):
                 for row in await self.database.run(self._rows):
                     if row.state == HostStage.FAILED:
-                        raise ServerError(f"the host of {row.group} failed: {row.reason}")
-                    if row.state == HostStage.READY and row.group not in tasks:
-                        host = host_registry.recall(self.data_dir / "hosts" / row.host)
+                        raise BenchmarkError(f"the host of {row.group} failed: {row.reason}")
+                    if row.state == HostStage.READY and row.group not in acting:
+                        host = host_registry.recall(configuration.data_dir() / "hosts" / row.host)
                         if host is not None and host.netns and host.is_running():
-                            self.seen[row.group] = host
-                            tasks[row.group] = group.create_task(_do(act, host))
+                            acting.add(row.group)
+                            self.hosts[row.group] = host
+                            tasks.create_task(_await(act(host)))
                 await asyncio.sleep(POLL_S)
         return time.monotonic() - started
 
-    def _rows(self) -> list[HostRow]:
-        return list(HostRow.objects.filter(session_id=self.session))
+    def _rows(self) -> list[GroupHost]:
+        return list(GroupHost.objects.filter(session_id=self.session))
+
+    async def end(self) -> float:
+        """Seconds from the end of the session until nothing is left of its hosts."""
+        started = time.monotonic()
+        session = TrainingSession.objects.filter(pk=self.session)
+        await self.database.run(lambda: session.update(closed_at=time.time()))
+        while left := await asyncio.to_thread(leftovers, list(self.hosts.values())):
+            if time.monotonic() - started > DEADLINE_S:
+                raise BenchmarkError(f"the hosts left behind: {left[:5]}")
+            await asyncio.sleep(POLL_S)
+        return time.monotonic() - started
 
 
-async def _do(act: Callable[[PrivateHost], Awaitable[None]], host: PrivateHost) -> None:
-    await act(host)
-
-
-def open_class(number: int) -> tuple[str, tuple[str, ...]]:
-    """A session with so many groups, all of which ask for a host."""
-    owner, _ = get_user_model().objects.get_or_create(username="bench")
-    now = time.time()
-    row = TrainingSession.objects.create(
-        owner=owner,
-        title=f"{number} hosts",
-        workshop="host-network",
-        code=f"{number:08d}",
-        code_digest=f"{number:064d}",
-        created_at=now,
-        expires_at=now + 3600,
-        hosts="person",
-        seats_most=number,
-    )
-    return row.id, tuple(f"{row.id}-{one}" for one in range(1, number + 1))
+async def _await(work: Awaitable[None]) -> None:
+    await work
 
 
 async def launch(host: PrivateHost) -> None:
     """``docker run -d --name web --network host nginx``, until it answers on port 80 with the host's own name."""
     engine = DockerEngine(host.endpoint, timeout_s=120)
     try:
-        created = await engine.create_container(NAME, {"Image": "nginx", "HostConfig": {"NetworkMode": "host"}})
+        created = await engine.create_container(CONTAINER, {"Image": "nginx", "HostConfig": {"NetworkMode": "host"}})
         await engine.start_container(created.id)
     finally:
         await engine.close()
-    await answers(host)
+    await until_serving(host)
 
 
-async def answers(host: PrivateHost) -> None:
-    """Waits until the server of this very host answers on its port 80."""
+async def until_serving(host: PrivateHost) -> None:
+    """Waits until this very host's server answers on its port 80."""
     end = time.monotonic() + DEADLINE_S
     while time.monotonic() < end:
         try:
@@ -119,19 +109,19 @@ async def answers(host: PrivateHost) -> None:
                 reply = await request(namespace, "127.0.0.1", 80)
             if reply.status == 200:
                 if host.name not in reply.body_start:
-                    raise ServerError(f"another host than {host.name} answered")
+                    raise BenchmarkError(f"another host than {host.name} answered")
                 return
         except NamespaceGone:
             pass
         await asyncio.sleep(POLL_S)
-    raise ServerError(f"port 80 of {host.name} does not answer")
+    raise BenchmarkError(f"port 80 of {host.name} does not answer")
 
 
 async def sees_only_its_own(host: PrivateHost) -> bool:
     """Whether the host's engine has its one container and no other."""
     engine = DockerEngine(host.endpoint, timeout_s=60)
     try:
-        return [one.name for one in await engine.containers({})] == [NAME]
+        return [container.name for container in await engine.containers({})] == [CONTAINER]
     finally:
         await engine.close()
 
@@ -141,117 +131,101 @@ def pss_mb(host: PrivateHost) -> float:
     total = 0
     for pid in processes(host.name):
         try:
-            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
         except OSError:
             continue
-        total += sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
+        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
     return total / 1024
 
 
-def remains(data_dir: Path, hosts: list[PrivateHost]) -> list[str]:
-    """What is left of hosts: processes, network namespaces, cgroups, mounts, files."""
-    names, inodes = {f"{MARKER}={one.name}".encode() for one in hosts}, {one.netns for one in hosts}
-    left = [
-        str(one) for host in hosts for one in (*cgroup_folders(host.name), RUN / host.id, host.folder) if one.exists()
-    ]
+def leftovers(hosts: list[PrivateHost]) -> list[str]:
+    """What is left of hosts: cgroups, mounts, files, processes, network namespaces."""
+    folders = [folder for host in hosts for folder in (RUN / host.id, host.folder)]
+    cgroups = [cgroup for host in hosts for cgroup in cgroup_folders(host.name)]
+    left = [str(folder) for folder in (*cgroups, *folders) if folder.exists()] + mounts_below(folders)
+    marks, inodes = {f"{MARKER}={host.name}".encode() for host in hosts}, {host.netns for host in hosts}
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if names & set((process / "environ").read_bytes().split(b"\0")):
+            marked = marks & set((process / "environ").read_bytes().split(b"\0"))
+            if marked or (process / "ns/net").stat().st_ino in inodes:
                 left.append(str(process))
-            elif (process / "ns/net").stat().st_ino in inodes:
-                left.append(f"{process}/ns/net")
         except OSError:
             continue
-    places = (f"{data_dir}/hosts/", f"{RUN}/")
-    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-    own = tuple(host.id for host in hosts)
-    left += [line for line in mounts if any(one in line for one in places) and any(one in line for one in own)]
     return left
 
 
-async def until_gone(found: Class) -> float:
-    """Seconds from the end of the session until nothing is left of its hosts."""
+async def until_prepared() -> float:
+    """Seconds until the server has made the hosts' template, which it does once a session with hosts exists."""
     started = time.monotonic()
-    closed = TrainingSession.objects.filter(pk=found.session)
-    await found.database.run(lambda: closed.update(closed_at=time.time()))
-    hosts = list(found.seen.values())
-    while left := await asyncio.to_thread(remains, found.data_dir, hosts):
-        if time.monotonic() - started > DEADLINE_S:
-            raise ServerError(f"of the hosts is left: {left[:5]}")
-        await asyncio.sleep(POLL_S)
-    return time.monotonic() - started
-
-
-async def until_prepared(data_dir: Path) -> float:
-    """Seconds until the server has made the hosts' template, which it does when a session with hosts is there."""
-    started = time.monotonic()
+    cache = configuration.data_dir() / "cache"
     async with asyncio.timeout(DEADLINE_S):
-        while not any(one.name.count("-") == 2 for one in (data_dir / "cache").glob("host-template-*")):
+        while not any(template.name.count("-") == 2 for template in cache.glob("host-template-*")):
             await asyncio.sleep(POLL_S)
     return time.monotonic() - started
 
 
-async def one_class(
-    database: Database, say: Callable[[str], None], number: int, limit_s: float, notes: list[str]
+async def measure_session(
+    run: BenchmarkRun, database: Database, number: int, limit_s: float, notes: list[str]
 ) -> list[Figure]:
-    """A class from its beginning to its end."""
-    data_dir = configuration.data_dir()
-    found = Class(database, data_dir, *await database.run(open_class, number))
-    async with serving(data_dir) as server:
-        prepared = await until_prepared(data_dir)
-        notes.append(f"Template of the hosts made in {prepared:.1f} s, before anybody asked for one ({number} hosts).")
-        notes.append(f"Load average before the class of {number}: {os.getloadavg()[0]:.2f}.")
-        say(f"class-hosts: {number} people ask for a host at once")
+    """A session with so many hosts, from its creation to its end."""
+    async with serving() as server:
+        instructor = await asyncio.to_thread(Instructor.with_session, server, number, hosts="person")
+        groups = tuple(f"{instructor.session}-{group}" for group in range(1, number + 1))
+        session = SessionHosts(database, instructor.session, groups)
+        prepared = await until_prepared()
+        notes.append(f"Template of the hosts made in {prepared:.1f} s, before anyone asked for one ({number} hosts).")
+        notes.append(f"Load average before the session with {number} hosts: {os.getloadavg()[0]:.2f}.")
+        run.say(f"{number} participants ask for a host at the same time")
         free = psutil.virtual_memory().available
-        for group in found.groups:
+        for group in session.groups:
             await database.run(group_host_store.ask_for, group, time.time())
-        served = await found.until_all(launch)
-        say(f"class-hosts: all serve after {served:.1f} s")
+        served = await session.on_each(launch)
         taken = (free - psutil.virtual_memory().available) / number / 2**20
         notes.append(
-            f"{number} hosts: MemAvailable fell by {taken:.0f} MB for each: the kernel's share and files included."
+            f"{number} hosts: MemAvailable fell by {taken:.0f} MB for each, with the kernel's share and files."
         )
-        memory = [pss_mb(host) for host in found.seen.values()]
-        own = [await sees_only_its_own(host) for host in found.seen.values()]
-        say("class-hosts: killing the server and one engine")
+        memory = [pss_mb(host) for host in session.hosts.values()]
+        strangers = [await sees_only_its_own(host) for host in session.hosts.values()].count(False)
+        run.say(f"all serve after {served:.1f} s; killing the server and one engine")
         os.kill(server.pid, signal.SIGKILL)
-        victim = found.seen[found.groups[0]]
-        os.kill(victim.pid, signal.SIGKILL)
+        os.kill(session.hosts[session.groups[0]].pid, signal.SIGKILL)
         killed = time.monotonic()
-        async with serving(data_dir):
-            await found.until_all(answers)
-            back = time.monotonic() - killed
-            say(f"class-hosts: all serve again after {back:.1f} s; the session ends")
-            gone = await until_gone(found)
-            say(f"class-hosts: all gone after {gone:.1f} s")
-    at_most = {limit: Promise(Of.VALUE, limit) for limit in (limit_s, MOST_MB, GONE_S, BACK_S)}
+        async with serving():
+            await session.on_each(until_serving)
+            adopted = time.monotonic() - killed
+            run.say(f"all serve again after {adopted:.1f} s; the session ends")
+            removed = await session.end()
+            run.say(f"all removed after {removed:.1f} s")
+
+    def named(name: str, unit: str, values: list[float], limit: float | None, percent: float = 50) -> Figure:
+        promise = None if limit is None else at_most(limit)
+        return figure(f"{number} hosts: {name}", unit, values, percent=percent, promise=promise)
+
     return [
-        figure(f"{number} hosts: all serve port 80", "s", [served], promise=at_most[limit_s]),
-        figure(f"{number} hosts: memory of each, the largest", "MB PSS", memory, percent=100, promise=at_most[MOST_MB]),
-        figure(f"{number} hosts: memory of each", "MB PSS", memory, percent=50),
-        figure(
-            f"{number} hosts: see what is not theirs", "hosts", [float(own.count(False))], promise=Promise(Of.VALUE, 0)
-        ),
-        figure(f"{number} hosts: all serve again after SIGKILL", "s", [back], promise=at_most[BACK_S]),
-        figure(f"{number} hosts: all gone after the session's end", "s", [gone], promise=at_most[GONE_S]),
+        named("all serve port 80", "s", [served], limit_s),
+        named("memory of each, the largest", "MB PSS", memory, MAX_MB, 100),
+        named("memory of each", "MB PSS", memory, None),
+        named("see containers of others", "hosts", [float(strangers)], 0),
+        named("all serve again after SIGKILL", "s", [adopted], ADOPTED_S),
+        named("all removed after the session's end", "s", [removed], REMOVED_S),
     ]
 
 
-async def benchmark(folder: Path, say: Callable[[str], None], *, quick: bool) -> Result:
-    """Classes of all sizes, one after the other."""
+async def benchmark(run: BenchmarkRun) -> Result:
+    """Sessions of all sizes, one after the other."""
     database = Database()
     figures: list[Figure] = []
     notes = ["Every host has its limits: 512 MB, 512 processes, 1 core."]
     try:
-        for number, limit_s in (QUICK if quick else CLASSES).items():
-            figures += await one_class(database, say, number, limit_s, notes)
+        for number, limit_s in (QUICK_SESSIONS if run.quick else SESSIONS).items():
+            figures += await measure_session(run, database, number, limit_s, notes)
     finally:
         await private_host.stop_all(configuration.data_dir())
         database.close()
     return Result(
         "class-hosts",
-        "Private hosts for a class",
-        f"20 serve within 12 s, 100 within 60 s, at most {MOST_MB:g} MB each; gone within {GONE_S:g} s",
+        "Private hosts of a training session",
+        f"20 serve within 12 s, 100 within 60 s, at most {MAX_MB:g} MB each; removed within {REMOVED_S:g} s",
         tuple(figures),
         tuple(notes),
     )

@@ -1,30 +1,30 @@
-"""``./netmodes bench``: the benchmarks behind every figure in the README."""
+"""``./netmodes bench``: the benchmarks behind every figure in the documents."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration
+from dashboard.bench.benchmark import BenchmarkError
 from dashboard.bench.catalogue import BENCHMARKS, TRUTH, choose, limit_of
-from dashboard.bench.environment import StageError, machine_facts, say_load, stage
+from dashboard.bench.environment import format_load, machine_facts, open_environment
 from dashboard.bench.statistics import Report
 from dashboard.bench.table import report_text
 from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, require_root
 
 
 class Command(NetmodesCommand):
-    """Measures on a private host of its own and says which promises are kept."""
+    """Measures on a private host and reports which promises are kept."""
 
     help = "Measures what Netmodes promises, each figure beside a named reference (docs/benchmarks.md)."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Which, and how long."""
+        """Which benchmarks, and how long."""
         parser.add_argument(
             "names",
             nargs="*",
@@ -48,7 +48,7 @@ class Command(NetmodesCommand):
         require_root("A private host")
         try:
             report = self.run(lambda: self._measure(names, quick=options["quick"]))
-        except StageError as error:
+        except BenchmarkError as error:
             raise CommandError(str(error), returncode=FAILED) from None
         except asyncio.CancelledError:
             raise SystemExit(128 + signal.SIGTERM) from None
@@ -64,18 +64,18 @@ class Command(NetmodesCommand):
         if task is not None:
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         results, failed = [], {}
-        async with stage(configuration.data_dir(), self.say) as place:
-            machine = machine_facts(place.info)
+        async with open_environment(configuration.data_dir(), self.say) as environment:
+            machine = machine_facts(environment.info)
             for name in names:
                 try:
-                    results.append(await place.run(name, quick=quick, limit_s=limit_of(name)))
-                except StageError as error:
+                    results.append(await environment.run(name, quick=quick, limit_s=limit_of(name)))
+                except BenchmarkError as error:
                     failed[name] = str(error)
-        report = Report(
+        return Report(
             date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-            machine=machine | {"load after": say_load()},
+            machine=machine | {"load after": format_load()},
             results=tuple(results),
             failed=failed,
             quick=quick,
+            kept=not failed and all(result.kept for result in results),
         )
-        return replace(report, kept=not failed and all(one.kept for one in results))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dashboard.bench.experiments.first_visit import Fetched, fetch, first_visit, named_by
+from dashboard.bench.experiments.first_visit import Fetched, fetch, first_visit, references
 
 PAGE = """<link rel="icon" href="/i.svg"><link rel="modulepreload" href="/js/core/late.js">
 <link rel="stylesheet" href="/a.css"><link rel="canonical" href="/other/">
@@ -36,15 +36,15 @@ def from_site(path: str) -> Fetched:
     return Fetched(path, 200, kind, len(text), text, compressed=False)
 
 
-def test_everything_that_a_page_leads_to_is_fetched_once() -> None:
+def test_everything_that_a_page_references_is_fetched_once() -> None:
     paths = [one.path for one in first_visit("/page/", from_site)]
     assert sorted(paths) == sorted({*SITE} - {"/js/core/other_pages.js"})
     assert paths[0] == "/page/"
 
 
-def test_other_servers_and_links_to_follow_are_not_counted() -> None:
-    assert list(named_by(from_site("/page/"))) == ["/i.svg", "/js/core/late.js", "/a.css", "/js/main.js"]
-    assert list(named_by(from_site("/a.css"))) == ["/b.css", "/fonts/f.woff2"]
+def test_other_servers_and_links_are_not_counted() -> None:
+    assert list(references(from_site("/page/"))) == ["/i.svg", "/js/core/late.js", "/a.css", "/js/main.js"]
+    assert list(references(from_site("/a.css"))) == ["/b.css", "/fonts/f.woff2"]
 
 
 def test_a_missing_file_is_an_error_not_a_small_page() -> None:
@@ -76,14 +76,14 @@ def answer_once(answer: bytes) -> tuple[str, Callable[[], bytes]]:
     return f"127.0.0.1:{listening.getsockname()[1]}", request
 
 
-def test_every_byte_on_the_wire_counts_and_the_text_is_unpacked() -> None:
+def test_every_byte_on_the_wire_counts_and_the_text_is_decompressed() -> None:
     body = gzip.compress(b"<p>hello</p>" * 100)
     answer = (
         b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Encoding: gzip\r\n"
         b"Connection: close\r\n\r\n" + body
     )
     host, request = answer_once(answer)
-    found = fetch(host, "/page/", "sessionid=1")
+    found = fetch(host, "/page/", {"Cookie": "sessionid=1"})
     assert (found.status, found.kind, found.compressed) == (200, "text/html", True)
     assert found.wire_bytes == len(answer)
     assert found.text == "<p>hello</p>" * 100
@@ -93,8 +93,8 @@ def test_every_byte_on_the_wire_counts_and_the_text_is_unpacked() -> None:
     assert b"Cookie: sessionid=1\r\n" in asked
 
 
-def test_chunks_are_put_together_and_their_framing_counts() -> None:
+def test_chunks_are_joined_and_their_framing_counts() -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Type: text/css\r\nTransfer-Encoding: chunked\r\n\r\n3\r\na{}\r\n0\r\n\r\n"
     host, _ = answer_once(answer)
-    found = fetch(host, "/a.css", "")
+    found = fetch(host, "/a.css", {})
     assert (found.text, found.wire_bytes) == ("a{}", len(answer))

@@ -1,4 +1,4 @@
-"""dashboard.bench.experiments.namespace_changes, in a namespace of the test's own."""
+"""dashboard.bench.experiments.namespace_changes, in a new network namespace."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ def addresses() -> set[str]:
         return {one.address for link in table.interfaces() for one in link.addresses}
 
 
-def test_what_is_said_is_done_and_the_moment_lies_before_it() -> None:
+def test_a_change_is_made_after_the_time_that_is_returned() -> None:
     def inside() -> None:
         os.unshare(os.CLONE_NEWNET)
         with Changer("lo") as changer:
             before = time.monotonic_ns()
-            moment = changer.obey("add", "198.51.100.7")
+            moment = changer.execute("add", "198.51.100.7")
             assert before <= moment <= time.monotonic_ns()
             assert "198.51.100.7" in addresses()
-            changer.obey("remove", "198.51.100.7")
+            changer.execute("remove", "198.51.100.7")
             assert "198.51.100.7" not in addresses()
 
     in_thread(inside)
 
 
-def test_a_refusal_of_the_kernel_is_an_error() -> None:
+def test_a_change_that_the_kernel_refuses_is_an_error() -> None:
     def inside() -> None:
         os.unshare(os.CLONE_NEWNET)
         with Changer("lo") as changer, pytest.raises(OSError, match="Cannot assign requested address"):
-            changer.obey("remove", "198.51.100.7")
+            changer.execute("remove", "198.51.100.7")
 
     in_thread(inside)
 
 
-def test_every_command_is_answered_with_its_moment() -> None:
+def test_every_command_is_answered_with_its_time() -> None:
     answers = io.StringIO()
 
     def inside() -> None:

@@ -1,4 +1,4 @@
-"""dashboard.bench.measurements.history, and what the pages of a history ask of the database."""
+"""dashboard.bench.measurements.history, and the queries of its pages."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def test_many_runs_cost_no_more_queries_than_few() -> None:
     asked = {"signature": signature_of(PATHS[0])}
     counts = []
     for more in (5, 45):
-        fill("default", more, 2)
+        fill(more, 2)
         counts.append((queries_of(client, "/measurements/history/", **asked), queries_of(client, "/measurements/")))
     assert MeasurementRun.objects.count() == 50
     assert counts[0] == counts[1]
 
 
-def test_what_is_filled_in_is_a_history_a_run_a_day() -> None:
-    fill("default", 3, 2)
+def test_the_generated_history_has_a_run_a_day() -> None:
+    fill(3, 2)
     points = measurement_store.history(signature_of(PATHS[0]))
     assert len(points) == 3
     assert MeasurementBlock.objects.count() == 3 * 2 * len(PATHS)

@@ -1,4 +1,4 @@
-"""dashboard.bench.reports.report and its scene: a report that is read, exported and compared as any other."""
+"""dashboard.bench.reports.report and its synthetic report: it is read, exported and compared like any other."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from dashboard.bench.reports.report import keep
+from dashboard.bench.reports.report import save
 from dashboard.bench.reports.synthetic_report import PATHS, make_journal, make_report
 from dashboard.core.experiments.journal import replay
 from dashboard.core.reports.model import canonical, frame
@@ -15,23 +15,23 @@ from dashboard.core.reports.validate import check_file
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_its_journal_opens_and_closes_ports() -> None:
+def test_the_journal_opens_and_closes_ports() -> None:
     journal = make_journal(50)
     assert [entry.seq for entry in journal] == list(range(1, 51))
     opened, closed = replay(journal[:-1]), replay(journal)
     assert len(opened.states["bridge"].listeners) == len(closed.states["bridge"].listeners) + 1
 
 
-def test_it_would_be_imported() -> None:
+def test_the_report_can_be_imported() -> None:
     content = make_report(entries=20, rounds=3, requests=50)
     assert check_file(frame(canonical(content)))[0] == content
     assert len(content.measurements[0].blocks) == 3 * len(PATHS)
 
 
-def test_it_is_kept_read_and_compared_as_any_other() -> None:
+def test_the_report_is_read_exported_and_compared_like_any_other() -> None:
     client = Client()
     client.force_login(get_user_model().objects.create(username="owner"))
-    one, other = (keep("default", make_report(seed, entries=20, rounds=12, requests=50))[0] for seed in (1, 2))
+    one, other = (save(make_report(seed, entries=20, rounds=12, requests=50))[0] for seed in (1, 2))
     for path in (f"/reports/{one}/", f"/reports/{one}/export.md", f"/reports/compare/?report={one}&report={other}"):
         answer = client.get(path)
         assert answer.status_code == 200, path

@@ -1,0 +1,37 @@
+"""What every benchmark is given, and what its module offers."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from dashboard.bench.statistics import Result
+
+
+class BenchmarkError(RuntimeError):
+    """A benchmark cannot run here, or what it measures failed; ``str()`` is a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkRun:
+    """One run of a benchmark: its folder, and whether it takes fewer rounds."""
+
+    name: str
+    folder: Path
+    quick: bool
+
+    def say(self, text: str) -> None:
+        """Reports progress on stderr."""
+        sys.stderr.write(f"{self.name}: {text}\n")
+        sys.stderr.flush()
+
+
+class Benchmark(Protocol):
+    """What a benchmark's module offers; ``LIMIT_S`` too, if it takes long."""
+
+    def benchmark(self, run: BenchmarkRun) -> Coroutine[Any, Any, Result]:
+        """Measures, and returns figures with their promises."""
+        ...

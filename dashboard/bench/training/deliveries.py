@@ -1,0 +1,89 @@
+"""What the benchmarks of training sessions share: the instructor, participants, and how soon an event reaches them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Sequence
+
+from dashboard.bench.benchmark import BenchmarkError
+from dashboard.bench.processes import Program
+from dashboard.bench.server import Server
+from dashboard.bench.statistics import Figure, at_most, compared
+
+MAX_DELIVERY_MS = 250.0
+#: The length of the message that the reference broadcasts.
+BROADCAST_BYTES = 900
+NOTES = (
+    "Delivery: from before the instructor's POST to the arrival at each client, on the same machine as the server.",
+    f"The reference broadcasts {BROADCAST_BYTES} bytes to as many clients and does nothing else.",
+)
+
+
+class Instructor:
+    """The instructor of one training session, over HTTP."""
+
+    def __init__(self, server: Server, session: str, code: str, key: str) -> None:
+        self.server, self.session, self.code, self.key = server, session, code, key
+
+    @classmethod
+    def with_session(cls, server: Server, participants: int, **options: str) -> Instructor:
+        """A new session for so many participants; ``options`` are other fields of its form."""
+        form = {
+            "title": "Bench",
+            "workshop": "host-network",
+            "max_participants": str(participants),
+            "hours": "1",
+            **options,
+        }
+        console = server.post("/sessions/new/", form, "/sessions/[^/]+/console/")
+        link = re.search(r"code=([0-9A-Z]{8})&amp;key=([\w-]+)", server.get(console).decode())
+        if link is None:
+            raise BenchmarkError("the console shows no link to join")
+        return cls(server, console.split("/")[2], link[1], link[2])
+
+    def steer(self, action: str, **fields: str) -> float:
+        """Uses a control of the console; when it was asked for, in seconds of CLOCK_MONOTONIC."""
+        started = time.monotonic()
+        self.server.post(f"/sessions/{self.session}/console/steer/{action}/", fields)
+        return started
+
+
+def seconds_of(done: dict[str, object], what: str) -> float:
+    """How long all clients together took for something; BenchmarkError if some failed."""
+    if done["failures"]:
+        raise BenchmarkError(f"{done['failures']} could not {what}: {done['failed']}")
+    return float(str(done["seconds"]))
+
+
+async def join(participants: Program, instructor: Instructor, count: int, within_s: float, first: int = 0) -> float:
+    """So many participants join; how many seconds that took."""
+    code, key = instructor.code, instructor.key
+    done = await participants.ask("join", code=code, key=key, count=count, within_s=within_s, first=first)
+    return seconds_of(done, "join")
+
+
+async def deliveries(clients: Sequence[Program], count: int, started: float, field: str, value: object) -> list[float]:
+    """After how many ms each of ``count`` clients received a message with this value. BenchmarkError if some never
+    did."""
+    answers = await asyncio.gather(*(each.ask("until", field=field, value=value, after=started) for each in clients))
+    times = [(arrived - started) * 1e3 for arrivals in answers for arrived in arrivals]
+    if len(times) != count:
+        raise BenchmarkError(f"{count - len(times)} of {count} never received it")
+    await asyncio.gather(*(each.ask("take") for each in clients))
+    return times
+
+
+async def broadcasts(bare: Program, clients: Sequence[Program], count: int, number: int) -> list[float]:
+    """The same for a bare broadcast."""
+    started = time.monotonic()
+    await bare.write(json.dumps({"number": number, "fill": "x" * BROADCAST_BYTES}))
+    return await deliveries(clients, count, started, "number", number)
+
+
+def delivery_figure(name: str, ours: Sequence[float], bare: Sequence[float]) -> Figure:
+    """p99 of all deliveries beside that of the bare broadcast."""
+    pairs = list(zip(ours, bare, strict=True))
+    return compared(name, "ms", pairs, "websockets.broadcast", percent=99, promise=at_most(MAX_DELIVERY_MS))

@@ -1,0 +1,16 @@
+"""dashboard.bench.websocket_clients and broadcast_server, one against the other."""
+
+from __future__ import annotations
+
+from dashboard.bench.broadcast_server import broadcast_server
+from dashboard.bench.websocket_clients import listening, websocket_clients
+
+
+async def test_every_client_receives_what_is_broadcast_and_its_arrival_is_timed() -> None:
+    async with broadcast_server() as (server, address), websocket_clients("127.0.0.1:1") as clients:
+        await listening(clients, address, 3)
+        await server.write('{"number": 7, "steps": ["a", "b"]}')
+        assert len(await clients.ask("until", field="number", value=7)) == 3
+        assert len(await clients.ask("until", field="steps", value="b")) == 3
+        assert await clients.ask("take") == {"messages": 3, "texts": ['{"number": 7, "steps": ["a", "b"]}']}
+        assert await clients.ask("take") == {"messages": 0, "texts": []}
