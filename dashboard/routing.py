@@ -2,7 +2,8 @@
 
 from django.urls import path, re_path
 
-from dashboard.web.experiments.consumers import ExperimentConsumer, MeasurementConsumer
+from dashboard.web.experiments.consumers import ExperimentConsumer
+from dashboard.web.measurements.consumers import MeasurementConsumer
 from dashboard.web.terminal.consumers import TerminalConsumer
 from dashboard.web.training.consumers import ClassConsumer, MirrorConsumer
 

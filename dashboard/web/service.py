@@ -21,8 +21,9 @@ from dashboard.lab.supervisor import Keeper, LabAwayError
 from dashboard.lab.terminal.terminals import Terminals
 from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments.hub import hub
+from dashboard.web.http.database import in_database
 from dashboard.web.measurements.hub import hub as measuring_hub
-from dashboard.web.operations.remote_lab import FarLab, in_database
+from dashboard.web.operations.remote_lab import FarLab
 
 __all__ = ["HubPublisher", "LabAwayError", "Service", "service"]
 

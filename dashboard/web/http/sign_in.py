@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from dashboard.models.access import redeem
-from dashboard.web.experiments.consumers import end_session
+from dashboard.web.http.session_connections import end_session
 
 OWNER = "owner"
 BACKEND = "django.contrib.auth.backends.ModelBackend"

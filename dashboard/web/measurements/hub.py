@@ -1,4 +1,4 @@
-"""Follows measurements as the hub follows experiments: everything first, then the new blocks, encoded once."""
+"""Follows measurement runs: a client gets the whole run, then new blocks."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from channels.db import database_sync_to_async
-
 from dashboard.core.experiments.messages import encode
 from dashboard.core.experiments.stream import PROTOCOL_VERSION
 from dashboard.store import measurements as measurement_store
-from dashboard.web.experiments.hub import RETRY_S, Feed, Hub
+from dashboard.web.feed_hub import RETRY_S, Feed, FeedHub
+from dashboard.web.http.database import in_database
 from dashboard.web.measurements.serializers import Shown, show_run
 
 log = logging.getLogger(__name__)
@@ -29,42 +28,39 @@ class RunFeed(Feed):
     newest: int = 0
 
 
-class MeasurementHub(Hub):
+class MeasurementHub(FeedHub[RunFeed]):
     """Feeds by run."""
 
-    def _new_feed(self, experiment: str) -> Feed:
-        return RunFeed(experiment)
+    def _new_feed(self, key: str) -> RunFeed:
+        return RunFeed(key)
 
     def look(self) -> None:
         """A wake-up may have been lost: what goes on is read again."""
         for feed in self._feeds.values():
-            if isinstance(feed, RunFeed) and (feed.shown is None or feed.shown.run["state"] in measurement_store.LIVE):
+            if feed.shown is None or feed.shown.run["state"] in measurement_store.LIVE:
                 feed.dirty.set()
 
-    async def _follow(self, feed: Feed) -> None:
-        """Sends new blocks, and everything when the run begins or ends."""
-        if not isinstance(feed, RunFeed):
-            raise TypeError("a measurement has a feed of its own")
+    async def _run_feed(self, feed: RunFeed) -> None:
+        """Sends new blocks, and the whole run when it begins or ends."""
         while True:
             await feed.dirty.wait()
             feed.dirty.clear()
             try:
                 await self._read(feed)
             except Exception:
-                log.exception("feed of measurement %s could not be read", feed.experiment)
+                log.exception("feed of measurement %s could not be read", feed.key)
                 asyncio.get_running_loop().call_later(RETRY_S, feed.dirty.set)
             await asyncio.sleep(GATHER_S)
 
     async def _read(self, feed: RunFeed) -> None:
         before = feed.shown.run["state"] if feed.shown else None
-        light = database_sync_to_async(measurement_store.light_blocks, thread_sensitive=False)
-        new, feed.newest = await light(feed.experiment, feed.newest)
+        new, feed.newest = await in_database(measurement_store.light_blocks, feed.key, feed.newest)
         feed.blocks += new
-        shown = await database_sync_to_async(show_run, thread_sensitive=False)(feed.experiment, feed.shown)
+        shown = await in_database(show_run, feed.key, feed.shown)
         if shown is None:
-            self._end(feed)
+            self._close_feed(feed)
             return
-        feed.shown, feed.snapshot = shown, None
+        feed.shown, feed.snapshot = shown, ""
         if not feed.loaded or shown.run["state"] != before:
             feed.loaded = True
             text = self._snapshot(feed)
@@ -73,23 +69,17 @@ class MeasurementHub(Hub):
             text = encode({"v": PROTOCOL_VERSION, "type": "blocks", "run": shown.run, "blocks": new}).decode()
         else:
             return
-        for client in list(feed.clients):
-            if client.behind and client.pending is None:
-                self._deliver(client, self._snapshot(feed))
-            else:
-                self._update(client, text)
+        self._broadcast(feed, text)
 
-    def _snapshot(self, feed: Feed) -> str:
-        if feed.snapshot is None and isinstance(feed, RunFeed) and feed.shown is not None:
-            message: dict[str, Any] = {
-                "v": PROTOCOL_VERSION,
-                "type": "measurement",
-                "run": feed.shown.run,
-                "measurement": feed.shown.measurement,
-                "blocks": feed.blocks,
-            }
-            feed.snapshot = encode(message).decode()
-        return feed.snapshot or ""
+    def _encode_snapshot(self, feed: RunFeed) -> str:
+        message: dict[str, Any] = {
+            "v": PROTOCOL_VERSION,
+            "type": "measurement",
+            "run": feed.shown.run if feed.shown else {},
+            "measurement": feed.shown.measurement if feed.shown else None,
+            "blocks": feed.blocks,
+        }
+        return encode(message).decode()
 
 
 hub = MeasurementHub()

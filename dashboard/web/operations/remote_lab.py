@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any
-
-from channels.db import database_sync_to_async
 
 from dashboard.core.operations.deployment import (
     ANSWER_S,
@@ -31,14 +29,9 @@ from dashboard.lab.remote.rpc import Question
 from dashboard.lab.remote.wakeups import LAB, Wakes
 from dashboard.lab.supervisor import LabAwayError
 from dashboard.store.operations import rpc_queue
+from dashboard.web.http.database import in_database
 
 log = logging.getLogger(__name__)
-
-
-async def in_database[**P, T](function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """In a thread, with a connection that is looked after."""
-    found: T = await database_sync_to_async(function, thread_sensitive=False)(*args, **kwargs)
-    return found
 
 
 class FarLab:

@@ -1,4 +1,4 @@
-"""Websockets of a class: read-only; for its instructor and its own seats."""
+"""Websockets of a class: read-only; for its instructor and its own participants."""
 
 from __future__ import annotations
 
@@ -10,38 +10,39 @@ from channels.exceptions import StopConsumer
 
 from dashboard.store.training import participants
 from dashboard.store.training import sessions as training_sessions
-from dashboard.store.training.participants import SeatRef
-from dashboard.web.experiments.consumers import READ_ONLY, end_of, listed
-from dashboard.web.experiments.hub import GONE, Client
+from dashboard.store.training.participants import ParticipantRef
 from dashboard.web.experiments.hub import hub as experiments
+from dashboard.web.feed_consumer import READ_ONLY
+from dashboard.web.feed_hub import GONE, Client
+from dashboard.web.http.session_connections import add_connection, remove_connection
 from dashboard.web.http.shared_frames import EXTENSION
 from dashboard.web.training.hub import INSTRUCTOR, hub
 from dashboard.web.training.roles import tokens_of
 
 
 def _who(scope: Any, identity: str) -> tuple[str, bool, str] | None:
-    """The seat that asks (or ``INSTRUCTOR``), whether it is admitted, and what is mirrored; None for nobody of this
+    """The participant that asks (or ``INSTRUCTOR``), whether it is admitted, and what is mirrored; None for nobody of this
     class. Asks the database."""
     user = scope.get("user")
     if user is not None and user.is_authenticated:
         row = training_sessions.owned(identity, int(user.pk))
         if row is not None:
             return INSTRUCTOR, True, row.mirror_id or ""
-    seat: SeatRef | None = scope.get("seat")
-    if seat is None:  # somebody who is signed in and has a seat in another's class
+    participant: ParticipantRef | None = scope.get("participant")
+    if participant is None:  # somebody who is signed in and has a participant in another's class
         token = tokens_of(scope.get("session")).get(identity, "")
-        seat = participants.seat_of(identity, str(token))
-    if seat is None or seat.session != identity:
+        participant = participants.by_token(identity, str(token))
+    if participant is None or participant.session != identity:
         return None
     row = training_sessions.get(identity)
-    return None if row is None else (seat.id, seat.admitted, row.mirror_id or "")
+    return None if row is None else (participant.id, participant.admitted, row.mirror_id or "")
 
 
 class ClassConsumer(AsyncConsumer):
-    """What everybody may know of a class, and what is told to this seat alone."""
+    """What everybody may know of a class, and what is told to this participant alone."""
 
     client: Client | None = None
-    seat = INSTRUCTOR
+    participant = INSTRUCTOR
     hub = hub
 
     @property
@@ -56,14 +57,14 @@ class ClassConsumer(AsyncConsumer):
         if found is None:
             await self.send({"type": "websocket.close", "code": GONE})
             return
-        self.seat, admitted, mirrored = found
+        self.participant, admitted, mirrored = found
         quick = self.scope.get("extensions", {}).get(EXTENSION, {}).get("write")
         await self.enter(quick, mirrored, admitted=admitted)
-        listed(self)
+        add_connection(self)
 
     async def enter(self, quick: Any, _mirrored: str, *, admitted: bool) -> None:
         """Begins to listen."""
-        self.client = await hub.enter(self.identity, self.seat, self.base_send, quick, admitted=admitted)
+        self.client = await hub.enter(self.identity, self.participant, self.base_send, quick, admitted=admitted)
 
     async def websocket_receive(self, _message: dict[str, Any]) -> None:
         """Commands are POSTs: nothing is read here."""
@@ -73,12 +74,12 @@ class ClassConsumer(AsyncConsumer):
         """The browser has gone."""
         if self.client is not None:
             self.left(self.client)
-            end_of(self)
+            remove_connection(self)
         raise StopConsumer
 
     def left(self, client: Client) -> None:
         """Ends to listen."""
-        hub.go(self.identity, self.seat, client)
+        hub.go(self.identity, self.participant, client)
 
 
 class MirrorConsumer(ClassConsumer):

@@ -1,4 +1,4 @@
-"""Who listens to a class: everybody gets the same text, encoded once; each seat a small one of its own.
+"""Who listens to a class: everybody gets the same text, encoded once; each participant a small one of its own.
 
 What the instructor does is told at once; who comes and goes, and what is answered, is gathered.
 """
@@ -12,56 +12,57 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-
-from channels.db import database_sync_to_async
+from typing import Any
 
 from dashboard.core.experiments.messages import encode
 from dashboard.core.training.messages import ClassChanged, SessionState
 from dashboard.core.training.session import GRACE_S, is_present
 from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
-from dashboard.store.training.session_versions import Marks
-from dashboard.web.experiments.hub import GONE, RETRY_S, Client, Feed, Hub, Send, WriteNow
+from dashboard.store.training.session_versions import SessionVersion
+from dashboard.web.feed_hub import GONE, RETRY_S, Client, Feed, FeedHub, Send, WriteNow
+from dashboard.web.http.database import in_database
 from dashboard.web.operations.peer_processes import Elsewhere
 from dashboard.web.workshops.views import library
 
 log = logging.getLogger(__name__)
 GATHER_S = 0.5
 HOSTS_S = 1.0
-#: The instructor's name among the seats.
+#: The instructor's name among the participants.
 INSTRUCTOR = ""
 
 
 @dataclass(slots=True)
 class ClassFeed(Feed):
-    """One class. ``of_seat`` are the connections of each seat; ``left_at`` is when the last one was lost; ``door`` are
+    """One class. ``connections`` are the connections of each participant; ``left_at`` is when the last one was lost; ``door`` are
     those who wait to be admitted, which are told nothing but that."""
 
     state: SessionState | None = None
-    of_seat: dict[str, set[Client]] = field(default_factory=dict)
+    connections: dict[str, set[Client]] = field(default_factory=dict)
     left_at: dict[str, float] = field(default_factory=dict)
     door: set[Client] = field(default_factory=set)
     urgent: asyncio.Event = field(default_factory=asyncio.Event)
     unseen: set[str] = field(default_factory=set)
     private: set[str] = field(default_factory=set)
     number: int = 0
-    #: The seats of which it is written down that they are here.
+    #: The participants of which it is written down that they are here.
     noted: set[str] = field(default_factory=set)
     #: When each connection began, by the loop's clock.
     entered: dict[Client, float] = field(default_factory=dict)
     #: The class as it was seen last by who looks for lost wake-ups, and when.
-    marks: Marks = field(default_factory=Marks)
+    version: SessionVersion = field(default_factory=SessionVersion)
     marked_at: float = 0.0
     #: By group, where there are private hosts.
     hosts: dict[int, tuple[str, str]] | None = None
 
     def present(self, now: float) -> set[str]:
-        """The seats that are there."""
-        known = self.of_seat.keys() | self.left_at.keys()
+        """The participants that are there."""
+        known = self.connections.keys() | self.left_at.keys()
         return {
-            seat
-            for seat in known
-            if seat != INSTRUCTOR and is_present(len(self.of_seat.get(seat, ())), self.left_at.get(seat, 0.0), now)
+            participant
+            for participant in known
+            if participant != INSTRUCTOR
+            and is_present(len(self.connections.get(participant, ())), self.left_at.get(participant, 0.0), now)
         }
 
 
@@ -71,22 +72,18 @@ def _read(session: str, present: int) -> SessionState | None:
     return session_state.state_of(row, workshop, present) if row is not None and workshop is not None else None
 
 
-class ClassHub(Hub):
+class ClassHub(FeedHub[ClassFeed]):
     """Feeds by session."""
 
     def __init__(self) -> None:
         super().__init__()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._mirrors: dict[str, dict[Client, Hub]] = {}
-        self._works: dict[str, dict[Client, Hub]] = {}
+        self._mirrors: dict[str, dict[Client, FeedHub[Any]]] = {}
+        self._works: dict[str, dict[Client, FeedHub[Any]]] = {}
         self.elsewhere = Elsewhere()
 
-    def _new_feed(self, experiment: str) -> Feed:
-        return ClassFeed(experiment)
-
-    def _feed(self, session: str) -> ClassFeed | None:
-        feed = self._feeds.get(session)
-        return feed if isinstance(feed, ClassFeed) else None
+    def _new_feed(self, key: str) -> ClassFeed:
+        return ClassFeed(key)
 
     def _soon(self, call: Callable[[], None]) -> None:
         """In the loop of the connections, whoever asks."""
@@ -94,117 +91,119 @@ class ClassHub(Hub):
             return
         self._loop.call_soon_threadsafe(call)
 
-    def wake(self, experiment: str) -> None:
+    def wake(self, key: str) -> None:
         """Something is new that can wait for what else is."""
-        self.elsewhere.tell("class", experiment)
-        self._soon(lambda: self._mark(experiment))
+        self.elsewhere.tell("class", key)
+        self._soon(lambda: self._mark(key))
 
-    def tell(self, session: str, *seats_of: str) -> None:
-        """Something is new that is told at once; these seats are also told what is theirs."""
-        self.elsewhere.tell("class-now", session, *seats_of)
-        self._soon(lambda: self._mark(session, *seats_of, urgent=True))
+    def tell(self, session: str, *participants_of: str) -> None:
+        """Something is new that is told at once; these participants are also told what is theirs."""
+        self.elsewhere.tell("class-now", session, *participants_of)
+        self._soon(lambda: self._mark(session, *participants_of, urgent=True))
 
-    def heard(self, session: str, *seats_of: str, urgent: bool = False) -> None:
+    def heard(self, session: str, *participants_of: str, urgent: bool = False) -> None:
         """The same, said by another process. In the loop of the connections."""
-        self._mark(session, *seats_of, urgent=urgent)
+        self._mark(session, *participants_of, urgent=urgent)
 
     def feeds(self) -> list[ClassFeed]:
         """The classes that browsers follow."""
-        return [feed for feed in self._feeds.values() if isinstance(feed, ClassFeed)]
+        return list(self._feeds.values())
 
-    def _mark(self, session: str, *seats_of: str, urgent: bool = False) -> None:
-        feed = self._feed(session)
+    def _mark(self, session: str, *participants_of: str, urgent: bool = False) -> None:
+        feed = self._feeds.get(session)
         if feed is not None:
-            feed.private.update(seats_of)
+            feed.private.update(participants_of)
             feed.dirty.set()
             if urgent:
                 feed.urgent.set()
 
     def present(self, session: str) -> dict[str, bool]:
         """Who is there now."""
-        feed = self._feed(session)
+        feed = self._feeds.get(session)
         here = feed.present(time.time()) if feed is not None else set()
-        return dict.fromkeys(here | self.elsewhere.seats(session), True)
+        return dict.fromkeys(here | self.elsewhere.participants(session), True)
 
     def number_present(self, now: float) -> int:
-        """How many seats of all classes are there."""
-        return sum(len(feed.present(now)) for feed in self._feeds.values() if isinstance(feed, ClassFeed))
+        """How many participants of all classes are there."""
+        return sum(len(feed.present(now)) for feed in self._feeds.values())
 
-    async def enter(self, session: str, seat: str, send: Send, write: WriteNow | None, *, admitted: bool) -> Client:
-        """A browser of a seat, or of the instructor (``INSTRUCTOR``)."""
+    async def enter(
+        self, session: str, participant: str, send: Send, write: WriteNow | None, *, admitted: bool
+    ) -> Client:
+        """A browser of a participant, or of the instructor (``INSTRUCTOR``)."""
         self._loop = asyncio.get_running_loop()
-        feed = self._followed(session)
-        if not isinstance(feed, ClassFeed):
-            raise TypeError("a class has a feed of its own")
+        feed = self._open_feed(session)
         if admitted:
             client = await self.join(session, send, write)
         else:
             client = Client(send, write)
             feed.door.add(client)
-        feed.of_seat.setdefault(seat, set()).add(client)
+        feed.connections.setdefault(participant, set()).add(client)
         feed.entered[client] = self._loop.time()
-        feed.left_at.pop(seat, None)
-        if seat != INSTRUCTOR:
-            feed.unseen.add(seat)
-            await self._tell_seat(feed, seat, client)
+        feed.left_at.pop(participant, None)
+        if participant != INSTRUCTOR:
+            feed.unseen.add(participant)
+            await self._tell_participant(feed, participant, client)
         feed.dirty.set()
         return client
 
-    def go(self, session: str, seat: str, client: Client) -> None:
-        """A browser has gone; its seat is there for a moment yet."""
-        feed = self._feed(session)
+    def go(self, session: str, participant: str, client: Client) -> None:
+        """A browser has gone; its participant is there for a moment yet."""
+        feed = self._feeds.get(session)
         if feed is not None:
             feed.door.discard(client)
             feed.entered.pop(client, None)
-            of_seat = feed.of_seat.get(seat, set())
-            of_seat.discard(client)
-            if not of_seat:
-                feed.of_seat.pop(seat, None)
-                feed.left_at[seat] = time.time()
+            connections = feed.connections.get(participant, set())
+            connections.discard(client)
+            if not connections:
+                feed.connections.pop(participant, None)
+                feed.left_at[participant] = time.time()
                 asyncio.get_running_loop().call_later(GRACE_S + 0.1, self._mark, session)
         self.leave(session, client)
 
-    def leave(self, experiment: str, client: Client) -> None:
+    def leave(self, key: str, client: Client) -> None:
         """As for any feed, but one with people at the door goes on."""
-        feed = self._feed(experiment)
+        feed = self._feeds.get(key)
         if feed is not None and feed.door:
             if client.pending is not None:
                 client.pending.cancel()
             feed.clients.discard(client)
             return
-        super().leave(experiment, client)
+        super().leave(key, client)
 
-    def dismiss_seat(self, session: str, seat: str, code: int = GONE) -> None:
-        """Ends whatever a seat has open, also at other processes: it was removed, or moved to another device."""
-        self.elsewhere.tell("class-out", session, seat)
-        self.dismiss_seat_here(session, seat, code)
+    def dismiss_participant(self, session: str, participant: str, code: int = GONE) -> None:
+        """Ends whatever a participant has open, also at other processes: it was removed, or moved to another device."""
+        self.elsewhere.tell("class-out", session, participant)
+        self.dismiss_participant_here(session, participant, code)
 
-    def dismiss_seat_here(self, session: str, seat: str, code: int = GONE, before: float = math.inf) -> None:
-        """Ends what a seat has open in this process, since before a moment of the loop's clock."""
+    def dismiss_participant_here(
+        self, session: str, participant: str, code: int = GONE, before: float = math.inf
+    ) -> None:
+        """Ends what a participant has open in this process, since before a moment of the loop's clock."""
 
         def end() -> None:
-            feed = self._feed(session)
-            for client, shown in tuple(self._works.get(seat, {}).items()):
-                shown.dismiss(client, code)
-            for client in tuple(feed.of_seat.get(seat, ())) if feed is not None else ():
+            feed = self._feeds.get(session)
+            for client, shown in tuple(self._works.get(participant, {}).items()):
+                shown.disconnect(client, code)
+            for client in tuple(feed.connections.get(participant, ())) if feed is not None else ():
                 if feed is not None and feed.entered.get(client, 0.0) < before:
-                    self.dismiss(client, code)
+                    self.disconnect(client, code)
 
         self._soon(end)
 
-    def watch_work(self, seat: str, client: Client, shown: Hub) -> None:
-        """A browser of a seat that looks at what its group runs: it is sent away with the seat."""
+    def watch_work(self, participant: str, client: Client, shown: FeedHub[Any]) -> None:
+        """A browser of a participant that looks at what its group runs: it is sent away with the participant."""
         self._loop = asyncio.get_running_loop()
-        self._works.setdefault(seat, {})[client] = shown
+        self._works.setdefault(participant, {})[client] = shown
 
-    def unwatch_work(self, seat: str, client: Client) -> None:
+    def unwatch_work(self, participant: str, client: Client) -> None:
         """It has gone."""
-        looking = self._works.get(seat, {})
+        looking = self._works.get(participant, {})
         looking.pop(client, None)
         if not looking:
-            self._works.pop(seat, None)
+            self._works.pop(participant, None)
 
-    def watch_mirror(self, session: str, client: Client, shown: Hub) -> None:
+    def watch_mirror(self, session: str, client: Client, shown: FeedHub[Any]) -> None:
         """A browser that looks at the mirrored comparison."""
         self._loop = asyncio.get_running_loop()
         self._mirrors.setdefault(session, {})[client] = shown
@@ -226,13 +225,11 @@ class ClassHub(Hub):
 
         def end() -> None:
             for client, shown in tuple(self._mirrors.get(session, {}).items()):
-                shown.dismiss(client, GONE)
+                shown.disconnect(client, GONE)
 
         self._soon(end)
 
-    async def _follow(self, feed: Feed) -> None:
-        if not isinstance(feed, ClassFeed):
-            raise TypeError("a class has a feed of its own")
+    async def _run_feed(self, feed: ClassFeed) -> None:
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(feed.dirty.wait(), HOSTS_S if feed.hosts is not None else None)
@@ -244,90 +241,80 @@ class ClassHub(Hub):
                     feed.urgent.clear()
                     await self._pass(feed)
             except Exception:
-                log.exception("session %s could not be read", feed.experiment)
+                log.exception("session %s could not be read", feed.key)
                 asyncio.get_running_loop().call_later(RETRY_S, feed.dirty.set)
             with suppress(TimeoutError):
                 await asyncio.wait_for(feed.urgent.wait(), GATHER_S)
 
     async def _look_at_hosts(self, feed: ClassFeed) -> None:
         """A host starts and ends without a command: whose it is is told."""
-        read = database_sync_to_async(session_state.hosts_of, thread_sensitive=False)
-        before, feed.hosts = feed.hosts or {}, await read(feed.experiment)
+        before, feed.hosts = feed.hosts or {}, await in_database(session_state.hosts_of, feed.key)
         changed = {group for group, state in feed.hosts.items() if before.get(group) != state}
         if changed:
-            whose = database_sync_to_async(session_state.seats_of_groups, thread_sensitive=False)
-            feed.private.update(await whose(feed.experiment, changed))
+            feed.private.update(await in_database(session_state.participants_in_groups, feed.key, changed))
             feed.dirty.set()
 
     async def _pass(self, feed: ClassFeed) -> None:
         now = time.time()
         unseen, feed.unseen = feed.unseen, set()
         private, feed.private = feed.private, set()
-        read = database_sync_to_async(_read, thread_sensitive=False)
-        elsewhere = self.elsewhere.known.get(feed.experiment, frozenset())
-        state = await read(feed.experiment, len(feed.present(now) | elsewhere))
+        elsewhere = self.elsewhere.known.get(feed.key, frozenset())
+        state = await in_database(_read, feed.key, len(feed.present(now) | elsewhere))
         if state is None:
-            self._end(feed)
+            self._close_feed(feed)
             return
         if state.hosts and feed.hosts is None:
             feed.hosts = {}
         if state.closed:  # what was open until then: terminals
-            self.dismiss_seat(feed.experiment, feed.experiment)
+            self.dismiss_participant(feed.key, feed.key)
         if state != feed.state:
-            feed.state, feed.snapshot = state, None
+            feed.state, feed.snapshot, feed.loaded = state, "", True
             self.encoded += 1
-            text = self._snapshot(feed)
-            first, feed.loaded = not feed.loaded, True
-            for client in list(feed.clients):
-                if first or (client.behind and client.pending is None):
-                    self._deliver(client, text)
-                else:
-                    self._update(client, text)
-        for seat in private & feed.of_seat.keys():
-            await self._tell_seat(feed, seat)
+            self._broadcast(feed, self._snapshot(feed))
+        for participant in private & feed.connections.keys():
+            await self._tell_participant(feed, participant)
         feed.number += 1
         changed = encode(ClassChanged(feed.number)).decode()
-        for client in feed.of_seat.get(INSTRUCTOR, ()):
-            self._update(client, changed)
+        for client in feed.connections.get(INSTRUCTOR, ()):
+            self._send_if_ready(client, changed)
         if unseen:
-            await database_sync_to_async(participants.seen, thread_sensitive=False)(feed.experiment, unseen, now)
+            await in_database(participants.seen, feed.key, unseen, now)
         await self._note_presence(feed, feed.present(now), elsewhere)
 
     async def _note_presence(self, feed: ClassFeed, here: set[str], elsewhere: frozenset[str]) -> None:
         """Writes down who has gone and who is back, so that the session can be told and replayed."""
         came = here - feed.noted
-        left = {seat: feed.left_at.get(seat, time.time()) for seat in feed.noted - here - elsewhere}
+        left = {
+            participant: feed.left_at.get(participant, time.time()) for participant in feed.noted - here - elsewhere
+        }
         feed.noted = here
         if came or left:
-            note = database_sync_to_async(participants.note_presence, thread_sensitive=False)
-            await note(feed.experiment, came, left, time.time())
+            await in_database(participants.note_presence, feed.key, came, left, time.time())
 
-    async def _tell_seat(self, feed: ClassFeed, seat: str, only: Client | None = None) -> None:
-        read = database_sync_to_async(session_state.seat_state, thread_sensitive=False)
-        state = await read(feed.experiment, seat)
+    async def _tell_participant(self, feed: ClassFeed, participant: str, only: Client | None = None) -> None:
+        state = await in_database(session_state.participant_state, feed.key, participant)
         if state is None:
-            self.dismiss_seat_here(feed.experiment, seat)
+            self.dismiss_participant_here(feed.key, participant)
             return
         text = encode(state).decode()
-        for client in (only,) if only is not None else tuple(feed.of_seat.get(seat, ())):
+        for client in (only,) if only is not None else tuple(feed.connections.get(participant, ())):
             if not client.closing and client.pending is None:
-                self._deliver(client, text)
+                self._send(client, text)
             else:
-                client.behind = True
+                client.needs_snapshot = True
 
-    def _snapshot(self, feed: Feed) -> str:
-        if feed.snapshot is None and isinstance(feed, ClassFeed) and feed.state is not None:
-            feed.snapshot = encode(feed.state).decode()
-        return feed.snapshot or ""
+    def _encode_snapshot(self, feed: ClassFeed) -> str:
+        return encode(feed.state).decode()
 
-    def _came_through(self, client: Client) -> None:
-        was_behind = client.behind
-        super()._came_through(client)
-        if was_behind:
+    def _on_sent(self, client: Client) -> None:
+        missed = client.needs_snapshot
+        super()._on_sent(client)
+        if missed:
             for feed in self._feeds.values():
-                if isinstance(feed, ClassFeed):
-                    feed.private.update(seat for seat, clients in feed.of_seat.items() if client in clients)
-                    feed.dirty.set()
+                feed.private.update(
+                    participant for participant, clients in feed.connections.items() if client in clients
+                )
+                feed.dirty.set()
 
 
 hub = ClassHub()

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from asgiref.sync import sync_to_async
-from channels.db import database_sync_to_async
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -22,6 +20,7 @@ from dashboard.lab.remote import workshop_calls
 from dashboard.lab.workshops.files import Library, Shelved
 from dashboard.store import workshops as store
 from dashboard.store.workshops import Walk
+from dashboard.web.http.database import in_database
 from dashboard.web.service import LabAwayError, service
 
 
@@ -45,12 +44,6 @@ async def workshop_of(slug: str) -> Workshop:
 async def person_of(request: HttpRequest) -> str:
     """Who asks."""
     return store.person_of(int((await request.auser()).pk or 0))
-
-
-async def in_database[**P, T](function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What a function of the store returns, asked in a thread."""
-    found: T = await database_sync_to_async(function, thread_sensitive=False)(*args, **kwargs)
-    return found
 
 
 async def page(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:

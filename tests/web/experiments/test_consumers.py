@@ -10,8 +10,10 @@ from django.contrib.sessions.models import Session
 
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.store import experiments as experiment_store
-from dashboard.web.experiments.consumers import READ_ONLY, SIGNED_OUT, end_ended_sessions
-from dashboard.web.experiments.hub import GONE, hub
+from dashboard.web.experiments.hub import hub
+from dashboard.web.feed_consumer import READ_ONLY
+from dashboard.web.feed_hub import GONE
+from dashboard.web.http.session_connections import SIGNED_OUT, close_ended_sessions
 from tests.fakes import FakeEngine
 from tests.polling import eventually
 from tests.specs import make_spec
@@ -112,10 +114,10 @@ async def test_a_session_that_ended_elsewhere_ends_its_connections_and_no_other_
     ):
         await mine.message()
         await theirs.message()
-        await end_ended_sessions()
+        await close_ended_sessions()
         assert mine.outgoing.empty()
         await database_sync_to_async(Session.objects.filter(session_key=me.cookies[cookie_name()]).delete)()
-        await end_ended_sessions()
+        await close_ended_sessions()
         assert await mine.closed() == SIGNED_OUT
         assert theirs.outgoing.empty()
     async with websocket(f"/ws/experiments/{identity}/", who=me, headers=OWN) as again:

@@ -19,8 +19,9 @@ from dashboard.core.experiments.messages import Phase, encode
 from dashboard.core.experiments.stream import Patch, Snapshot, apply_rows
 from dashboard.core.namespaces.state import Listener
 from dashboard.store import experiments as experiment_store
-from dashboard.web.experiments import hub as module
-from dashboard.web.experiments.hub import GONE, SHOWN_ITEMS, TRY_LATER, Hub
+from dashboard.web import feed_hub
+from dashboard.web.experiments.hub import SHOWN_ITEMS, ExperimentHub
+from dashboard.web.feed_hub import GONE, TRY_LATER
 from tests.polling import eventually
 from tests.specs import make_spec
 from tests.web.sample import make_columns, make_head, make_listener, make_states
@@ -87,8 +88,8 @@ class Browser:
 
 
 @pytest.fixture
-async def hub() -> AsyncIterator[Hub]:
-    made = Hub()
+async def hub() -> AsyncIterator[ExperimentHub]:
+    made = ExperimentHub()
     yield made
     await made.close()
 
@@ -118,7 +119,7 @@ def write(identity: str, *entries: Entry) -> None:
     experiment_store.append(identity, entries)
 
 
-async def told(hub: Hub, identity: str, *entries: Entry) -> None:
+async def told(hub: ExperimentHub, identity: str, *entries: Entry) -> None:
     """As the lab does it: committed, then told."""
     await write(identity, *entries)
     hub.wake(identity)
@@ -129,7 +130,7 @@ async def settled(browser: Browser, seq: int) -> Snapshot:
     return browser.model()
 
 
-async def test_a_browser_gets_a_snapshot_and_then_patches_without_a_gap(hub: Hub, identity: str) -> None:
+async def test_a_browser_gets_a_snapshot_and_then_patches_without_a_gap(hub: ExperimentHub, identity: str) -> None:
     await write(identity, first())
     browser = Browser()
     await hub.join(identity, browser.send)
@@ -144,7 +145,7 @@ async def test_a_browser_gets_a_snapshot_and_then_patches_without_a_gap(hub: Hub
         assert after.base == before.seq < after.seq
 
 
-async def test_what_the_patches_lead_to_is_what_a_snapshot_says(hub: Hub, identity: str) -> None:
+async def test_what_the_patches_lead_to_is_what_a_snapshot_says(hub: ExperimentHub, identity: str) -> None:
     early, late = Browser(), Browser()
     await write(identity, first())
     await hub.join(identity, early.send)
@@ -162,7 +163,7 @@ async def test_what_the_patches_lead_to_is_what_a_snapshot_says(hub: Hub, identi
 
 
 async def test_all_browsers_get_the_same_bytes_encoded_once(
-    hub: Hub, identity: str, monkeypatch: pytest.MonkeyPatch
+    hub: ExperimentHub, identity: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoded: list[object] = []
 
@@ -186,7 +187,7 @@ async def test_all_browsers_get_the_same_bytes_encoded_once(
     assert hub.browsers == 20
 
 
-async def test_many_entries_are_one_patch(hub: Hub, identity: str) -> None:
+async def test_many_entries_are_one_patch(hub: ExperimentHub, identity: str) -> None:
     await write(identity, first())
     browser = Browser()
     await hub.join(identity, browser.send)
@@ -196,7 +197,7 @@ async def test_many_entries_are_one_patch(hub: Hub, identity: str) -> None:
     assert len(browser.texts) == 2
 
 
-async def test_before_the_first_entry_the_page_keeps_its_title_and_columns(hub: Hub, identity: str) -> None:
+async def test_before_the_first_entry_the_page_keeps_its_title_and_columns(hub: ExperimentHub, identity: str) -> None:
     browser = Browser()
     await hub.join(identity, browser.send)
     shown = await settled(browser, 0)
@@ -209,7 +210,9 @@ async def test_before_the_first_entry_the_page_keeps_its_title_and_columns(hub: 
     assert len(browser.texts) == 2
 
 
-async def test_a_browser_that_takes_nothing_delays_nobody_and_holds_one_message(hub: Hub, identity: str) -> None:
+async def test_a_browser_that_takes_nothing_delays_nobody_and_holds_one_message(
+    hub: ExperimentHub, identity: str
+) -> None:
     await write(identity, first())
     slow, quick = Browser(), Browser()
     await hub.join(identity, slow.send)
@@ -232,10 +235,10 @@ async def test_a_browser_that_takes_nothing_delays_nobody_and_holds_one_message(
 
 
 async def test_a_browser_that_is_blocked_too_long_is_closed_and_may_come_back(
-    hub: Hub, identity: str, monkeypatch: pytest.MonkeyPatch
+    hub: ExperimentHub, identity: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "BLOCKED_S", 0.1)
-    monkeypatch.setattr(module, "WATCH_S", 0.05)
+    monkeypatch.setattr(feed_hub, "BLOCKED_S", 0.1)
+    monkeypatch.setattr(feed_hub, "CHECK_S", 0.05)
     await write(identity, first())
     slow, quick = Browser(), Browser()
     client = await hub.join(identity, slow.send)
@@ -258,7 +261,7 @@ async def test_a_browser_that_is_blocked_too_long_is_closed_and_may_come_back(
     assert quick.code is None
 
 
-async def test_a_browser_that_fails_does_not_disturb_others(hub: Hub, identity: str) -> None:
+async def test_a_browser_that_fails_does_not_disturb_others(hub: ExperimentHub, identity: str) -> None:
     async def broken(_message: Any) -> None:
         raise RuntimeError("the connection is gone")
 
@@ -271,7 +274,7 @@ async def test_a_browser_that_fails_does_not_disturb_others(hub: Hub, identity: 
     assert (await settled(good, 2)).seq == 2
 
 
-async def test_a_quick_way_is_used_where_the_server_has_one(hub: Hub, identity: str) -> None:
+async def test_a_quick_way_is_used_where_the_server_has_one(hub: ExperimentHub, identity: str) -> None:
     written: list[str] = []
     busy = False
 
@@ -290,7 +293,7 @@ async def test_a_quick_way_is_used_where_the_server_has_one(hub: Hub, identity: 
     await eventually(lambda: len(browser.texts) == 1)
 
 
-async def test_entries_that_were_forgotten_come_from_the_database(hub: Hub, identity: str) -> None:
+async def test_entries_that_were_forgotten_come_from_the_database(hub: ExperimentHub, identity: str) -> None:
     await write(identity, first())
     browser = Browser()
     await hub.join(identity, browser.send)
@@ -309,7 +312,7 @@ def listeners(last: int) -> tuple[Listener, ...]:
 
 
 async def test_more_than_the_ring_holds_is_no_gap_either(
-    hub: Hub, identity: str, monkeypatch: pytest.MonkeyPatch
+    hub: ExperimentHub, identity: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(experiment_store, "RING", 4)
     await write(identity, first())
@@ -322,9 +325,9 @@ async def test_more_than_the_ring_holds_is_no_gap_either(
 
 
 async def test_a_database_that_fails_is_asked_again(
-    hub: Hub, identity: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    hub: ExperimentHub, identity: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "RETRY_S", 0.02)
+    monkeypatch.setattr(feed_hub, "RETRY_S", 0.02)
     read = experiment_store.load
     failures = iter([True, True, False])
 
@@ -341,7 +344,9 @@ async def test_a_database_that_fails_is_asked_again(
     assert "database is locked" in caplog.text
 
 
-async def test_trouble_with_the_journal_is_shown_with_since_when_and_goes_away(hub: Hub, identity: str) -> None:
+async def test_trouble_with_the_journal_is_shown_with_since_when_and_goes_away(
+    hub: ExperimentHub, identity: str
+) -> None:
     await write(identity, first())
     browser = Browser()
     await hub.join(identity, browser.send)
@@ -363,13 +368,13 @@ async def test_trouble_with_the_journal_is_shown_with_since_when_and_goes_away(h
     assert browser.model() == late.model()
 
 
-async def test_trouble_of_an_experiment_that_nobody_looks_at_is_no_error(hub: Hub, identity: str) -> None:
+async def test_trouble_of_an_experiment_that_nobody_looks_at_is_no_error(hub: ExperimentHub, identity: str) -> None:
     hub.trouble(identity, "x")
     hub.wake(identity)
     assert hub.browsers == 0
 
 
-async def test_the_last_browser_ends_the_feed(hub: Hub, identity: str) -> None:
+async def test_the_last_browser_ends_the_feed(hub: ExperimentHub, identity: str) -> None:
     await write(identity, first())
     one, two = Browser(), Browser()
     clients = [await hub.join(identity, browser.send) for browser in (one, two)]
@@ -386,7 +391,7 @@ async def test_the_last_browser_ends_the_feed(hub: Hub, identity: str) -> None:
     assert one.messages[-1].seq == 1
 
 
-async def test_who_leaves_while_a_message_waits_leaves_nothing_behind(hub: Hub, identity: str) -> None:
+async def test_who_leaves_while_a_message_waits_leaves_nothing_behind(hub: ExperimentHub, identity: str) -> None:
     await write(identity, first())
     slow = Browser()
     slow.open.clear()
@@ -397,7 +402,7 @@ async def test_who_leaves_while_a_message_waits_leaves_nothing_behind(hub: Hub, 
     assert slow.texts == []
 
 
-async def test_a_removed_experiment_is_said_to_be_gone(hub: Hub, identity: str) -> None:
+async def test_a_removed_experiment_is_said_to_be_gone(hub: ExperimentHub, identity: str) -> None:
     await write(identity, first())
     browser = Browser()
     await hub.join(identity, browser.send)
@@ -408,7 +413,7 @@ async def test_a_removed_experiment_is_said_to_be_gone(hub: Hub, identity: str) 
     await eventually(lambda: browser.code == GONE)
 
 
-async def test_experiments_do_not_hear_of_each_other(hub: Hub, identity: str) -> None:
+async def test_experiments_do_not_hear_of_each_other(hub: ExperimentHub, identity: str) -> None:
     other: str = await database_sync_to_async(experiment_store.create_experiment)(make_spec("host", "bridge"))
     await write(identity, first())
     one, two = Browser(), Browser()
@@ -421,7 +426,7 @@ async def test_experiments_do_not_hear_of_each_other(hub: Hub, identity: str) ->
     assert len(two.texts) == 1
 
 
-async def test_a_snapshot_holds_the_newest_lines_only(hub: Hub, identity: str) -> None:
+async def test_a_snapshot_holds_the_newest_lines_only(hub: ExperimentHub, identity: str) -> None:
     await write(identity, first(), *(entry(seq) for seq in range(2, SHOWN_ITEMS + 50)))
     browser = Browser()
     await hub.join(identity, browser.send)

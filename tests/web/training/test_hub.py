@@ -1,4 +1,4 @@
-"""Who listens to a class: one text for all, a small one for each seat, presence with a moment of grace."""
+"""Who listens to a class: one text for all, a small one for each participant, presence with a moment of grace."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 from channels.db import database_sync_to_async
 
 from dashboard.core.training.session import GRACE_S
-from dashboard.models import Seat, TrainingSession
+from dashboard.models import Participant, TrainingSession
 from dashboard.store import workshops as workshop_store
 from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
-from dashboard.store.training.participants import SeatRef
+from dashboard.store.training.participants import ParticipantRef
 from dashboard.web.training.hub import INSTRUCTOR, ClassHub
-from tests.lab.training_builders import NOW, seat, session
+from tests.lab.training_builders import NOW, participant, session
 from tests.polling import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -54,8 +54,8 @@ async def row() -> TrainingSession:
     return made
 
 
-async def sit(row: TrainingSession, name: str) -> SeatRef:
-    found: tuple[SeatRef, str] = await database_sync_to_async(seat)(row, name)
+async def sit(row: TrainingSession, name: str) -> ParticipantRef:
+    found: tuple[ParticipantRef, str] = await database_sync_to_async(participant)(row, name)
     return found[0]
 
 
@@ -79,14 +79,14 @@ async def test_what_is_somebody_s_own_reaches_nobody_else(hub: ClassHub, row: Tr
     await hub.enter(row.id, INSTRUCTOR, teacher.send, None, admitted=True)
     await database_sync_to_async(session_state.say)(row.id, ada.id, "", "for Ada", NOW, from_instructor=True)
     hub.tell(row.id, ada.id)
-    await eventually(lambda: hers.of("seat")[-1]["said"])
+    await eventually(lambda: hers.of("participant")[-1]["said"])
     await eventually(lambda: teacher.of("class"))
     assert "for Ada" not in "".join(his.texts + teacher.texts)
     assert not hers.of("class")
 
 
 async def test_who_waits_at_the_door_is_told_that_and_nothing_else(hub: ClassHub, row: TrainingSession) -> None:
-    await database_sync_to_async(training_sessions.steer)(row.id, row.owner_id, NOW, doors_shut=True)
+    await database_sync_to_async(training_sessions.steer)(row.id, row.owner_id, NOW, admission_required=True)
     late, browser, other = await sit(row, "Late"), Browser(), Browser()
     client = await hub.enter(row.id, late.id, browser.send, None, admitted=False)
     inside = await hub.enter(row.id, INSTRUCTOR, other.send, None, admitted=True)
@@ -94,8 +94,8 @@ async def test_who_waits_at_the_door_is_told_that_and_nothing_else(hub: ClassHub
     hub.go(row.id, INSTRUCTOR, inside)
     await database_sync_to_async(participants.admit)(row.id, late.id, NOW)
     hub.tell(row.id, late.id)
-    await eventually(lambda: len(browser.of("seat")) == 2)
-    assert [one["admitted"] for one in browser.of("seat")] == [False, True]
+    await eventually(lambda: len(browser.of("participant")) == 2)
+    assert [one["admitted"] for one in browser.of("participant")] == [False, True]
     assert browser.of("session") == []
     hub.go(row.id, late.id, client)
     assert hub.browsers == 0
@@ -113,7 +113,7 @@ async def test_presence_has_a_moment_of_grace(
     await hub.enter(row.id, bob.id, watching.send, None, admitted=True)
 
     async def seen() -> bool:
-        found: Seat = await database_sync_to_async(Seat.objects.get)(pk=ada.id)
+        found: Participant = await database_sync_to_async(Participant.objects.get)(pk=ada.id)
         return found.seen_at == 1e9
 
     await eventually(seen)
@@ -132,7 +132,7 @@ async def test_presence_has_a_moment_of_grace(
     await eventually(noted)
 
 
-async def test_a_seat_that_is_taken_away_is_sent_away_and_a_session_that_is_gone_ends(
+async def test_a_participant_that_is_taken_away_is_sent_away_and_a_session_that_is_gone_ends(
     hub: ClassHub, row: TrainingSession
 ) -> None:
     ada, bob = await sit(row, "Ada"), await sit(row, "Bob")
@@ -163,7 +163,7 @@ async def test_a_browser_that_takes_nothing_gets_the_newest_and_its_own_once_it_
         await database_sync_to_async(training_sessions.go_to)(row.id, row.owner_id, NOW + number, step)
         await database_sync_to_async(session_state.say)(row.id, ada.id, "", step, NOW, from_instructor=True)
         hub.tell(row.id, ada.id)
-        await eventually(lambda number=number: hub._feed(row.id).number > number)  # type: ignore[misc, union-attr]
+        await eventually(lambda number=number: hub._feeds[row.id].number > number)  # type: ignore[misc]
     gate.set()
     await eventually(lambda: slow.of("session") and slow.of("session")[-1]["step"] == "request")
-    await eventually(lambda: len(slow.of("seat")[-1]["said"]) == 2)
+    await eventually(lambda: len(slow.of("participant")[-1]["said"]) == 2)

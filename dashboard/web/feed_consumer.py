@@ -1,0 +1,67 @@
+"""The read-only websocket of one feed: a snapshot first, then what is new."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from channels.consumer import AsyncConsumer
+from channels.exceptions import StopConsumer
+
+from dashboard.core.training.group_quota import WorkKind
+from dashboard.web.feed_hub import GONE, Client, FeedHub
+from dashboard.web.http.database import in_database
+from dashboard.web.http.session_connections import add_connection, remove_connection
+from dashboard.web.http.shared_frames import EXTENSION
+from dashboard.web.training.group_access import may_listen
+from dashboard.web.training.hub import hub as sessions
+
+READ_ONLY = 4405
+
+
+class FeedConsumer(AsyncConsumer):
+    """Joins the hub's feed that the URL names; any message from the browser closes the connection. ``participant`` is
+    the id of the participant that listens, empty for a signed-in user."""
+
+    client: Client | None = None
+    hub: FeedHub[Any]
+    exists: Callable[[str], bool]
+    kind: WorkKind
+    participant = ""
+
+    @property
+    def key(self) -> str:
+        """The key in the URL."""
+        return str(self.scope["url_route"]["kwargs"].get("identity", ""))
+
+    def _authorise(self) -> tuple[bool, str]:
+        """Whether the feed exists for this user, and the id of the participant that asks."""
+        return may_listen(self.kind, self.key, self.scope) if type(self).exists(self.key) else (False, "")
+
+    async def websocket_connect(self, _message: dict[str, Any]) -> None:
+        """Joins the feed, or closes with ``GONE``.
+
+        The connection is accepted first: a page cannot read the code of a refused handshake, and would retry for ever.
+        """
+        allowed, self.participant = await in_database(self._authorise)
+        await self.send({"type": "websocket.accept"})
+        if not allowed:
+            await self.send({"type": "websocket.close", "code": GONE})
+            return
+        write_now = self.scope.get("extensions", {}).get(EXTENSION, {}).get("write")
+        self.client = await self.hub.join(self.key, self.base_send, write_now)
+        if self.participant:
+            sessions.watch_work(self.participant, self.client, self.hub)
+        add_connection(self)
+
+    async def websocket_receive(self, _message: dict[str, Any]) -> None:
+        """Closes the connection: commands are POSTs."""
+        await self.send({"type": "websocket.close", "code": READ_ONLY})
+
+    async def websocket_disconnect(self, _message: dict[str, Any]) -> None:
+        """Leaves the feed."""
+        if self.client is not None:
+            self.hub.leave(self.key, self.client)
+            sessions.unwatch_work(self.participant, self.client)
+            remove_connection(self)
+        raise StopConsumer

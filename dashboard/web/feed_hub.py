@@ -1,0 +1,236 @@
+"""Websocket clients grouped by what they follow: each message is encoded once and sent to every client of a feed.
+
+A wake-up only marks a feed as dirty; the data comes from the store. A slow client holds one pending send, and gets a
+snapshot instead of the messages that it missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dashboard.core.experiments.messages import encode
+from dashboard.core.experiments.stream import PROTOCOL_VERSION
+from dashboard.store.telemetry import Buckets
+
+log = logging.getLogger(__name__)
+BLOCKED_S = 5.0
+CHECK_S = 1.0
+PING_S = 20.0
+PING = encode({"v": PROTOCOL_VERSION, "type": "ping"}).decode()
+RETRY_S = 1.0
+TRY_LATER = 1013
+GONE = 4404
+
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+WriteNow = Callable[[str], bool]
+
+
+@dataclass(eq=False, slots=True)
+class Client:
+    """One websocket. ``write_now`` is the server's fast path (``shared_frames``), if it has one; ``pending`` is the send
+    that has not completed, since ``pending_since`` on the loop's clock."""
+
+    send: Send
+    write_now: WriteNow | None = None
+    pending: asyncio.Task[None] | None = None
+    pending_since: float = 0.0
+    needs_snapshot: bool = False
+    closing: bool = False
+
+
+@dataclass(slots=True)
+class Feed:
+    """What one key shows, and its clients. ``snapshot`` is the encoded message for a new client, if it is current."""
+
+    key: str
+    clients: set[Client] = field(default_factory=set)
+    dirty: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+    snapshot: str = ""
+    loaded: bool = False
+
+
+class FeedHub[F: Feed](ABC):
+    """Feeds by key; one hub of each kind per process. All methods run in the event loop.
+
+    Counters for /metrics: messages ``encoded``, ``delivered`` to clients and the ``characters`` in them, ``slow`` clients
+    closed, wake-ups ``woken`` by and ``missed``, and ``lag``: seconds from a change that the lab has read until it was
+    sent to all clients.
+    """
+
+    def __init__(self) -> None:
+        self._feeds: dict[str, F] = {}
+        self._check: asyncio.Task[None] | None = None
+        self._closings: set[asyncio.Task[None]] = set()
+        self.delivered = self.characters = self.encoded = self.slow = self.woken = self.missed = 0
+        self.lag = Buckets()
+
+    @abstractmethod
+    def _new_feed(self, key: str) -> F:
+        """An empty feed."""
+
+    @abstractmethod
+    async def _run_feed(self, feed: F) -> None:
+        """Follows the store and sends what is new, until it is cancelled."""
+
+    @abstractmethod
+    def _encode_snapshot(self, feed: F) -> str:
+        """The message that brings a client up to date."""
+
+    @property
+    def browsers(self) -> int:
+        """The number of clients."""
+        return sum(len(feed.clients) for feed in self._feeds.values())
+
+    def wake(self, key: str) -> None:
+        """Marks a feed as dirty."""
+        feed = self._feeds.get(key)
+        if feed is not None:
+            feed.dirty.set()
+            self.woken += 1
+
+    async def join(self, key: str, send: Send, write_now: WriteNow | None = None) -> Client:
+        """Adds a client: it gets a snapshot, then everything that is new."""
+        feed = self._open_feed(key)
+        client = Client(send, write_now)
+        feed.clients.add(client)
+        if feed.loaded:
+            self._send(client, self._snapshot(feed))
+        else:
+            client.needs_snapshot = True
+        return client
+
+    def leave(self, key: str, client: Client) -> None:
+        """Removes a client; without clients a feed ends."""
+        if client.pending is not None:
+            client.pending.cancel()
+        feed = self._feeds.get(key)
+        if feed is None:
+            return
+        feed.clients.discard(client)
+        if not feed.clients:
+            del self._feeds[key]
+            if feed.task is not None:
+                feed.task.cancel()
+
+    def disconnect(self, client: Client, code: int) -> None:
+        """Closes a connection; the close code tells the page why."""
+        client.closing = True
+        if client.pending is not None:
+            client.pending.cancel()
+        task = asyncio.get_running_loop().create_task(_close(client.send, code))
+        self._closings.add(task)
+        task.add_done_callback(self._closings.discard)
+
+    async def close(self) -> None:
+        """Ends all feeds."""
+        for feed in self._feeds.values():
+            if feed.task is not None:
+                feed.task.cancel()
+        self._feeds.clear()
+        if self._check is not None:
+            self._check.cancel()
+        for task in self._closings:
+            task.cancel()
+
+    def _open_feed(self, key: str) -> F:
+        """The feed of a key, started if it is not running."""
+        loop = asyncio.get_running_loop()
+        feed = self._feeds.get(key)
+        if feed is None:
+            feed = self._feeds[key] = self._new_feed(key)
+            feed.dirty.set()
+            feed.task = loop.create_task(self._run_feed(feed), name=f"feed-{key}")
+        if self._check is None or self._check.done():
+            self._check = loop.create_task(self._check_clients())
+        return feed
+
+    def _close_feed(self, feed: F) -> None:
+        """Disconnects all clients: what they follow no longer exists."""
+        for client in list(feed.clients):
+            self.disconnect(client, GONE)
+
+    def _snapshot(self, feed: F) -> str:
+        if not feed.snapshot:
+            feed.snapshot = self._encode_snapshot(feed)
+        return feed.snapshot
+
+    def _broadcast(self, feed: F, text: str) -> None:
+        """Sends ``text`` to every client of a feed, and the snapshot to those that have nothing yet."""
+        for client in list(feed.clients):
+            if client.needs_snapshot and client.pending is None and not client.closing:
+                self._send(client, self._snapshot(feed))
+            else:
+                self._send_if_ready(client, text)
+
+    def _send_if_ready(self, client: Client, text: str) -> None:
+        """Sends ``text``, or notes that the client needs a snapshot when its pending send completes."""
+        if client.closing:
+            return
+        if client.pending is None and not client.needs_snapshot:
+            self._send(client, text)
+        else:
+            client.needs_snapshot = True
+
+    def _send(self, client: Client, text: str) -> None:
+        """Sends at once where the socket takes it; otherwise the send stays pending and the others go on."""
+        client.needs_snapshot = False
+        self.delivered += 1
+        self.characters += len(text)
+        if client.write_now is not None and client.write_now(text):
+            return
+        loop = asyncio.get_running_loop()
+        # Eager: usually the write is done before this line ends, and nothing is scheduled.
+        task: asyncio.Task[None] = asyncio.Task(_send_text(client.send, text), loop=loop, eager_start=True)
+        if not task.done():
+            client.pending, client.pending_since = task, loop.time()
+            task.add_done_callback(lambda _: self._on_sent(client))
+        elif not task.cancelled():
+            task.exception()
+
+    def _on_sent(self, client: Client) -> None:
+        """The pending send has completed."""
+        task, client.pending = client.pending, None
+        if task is not None and not task.cancelled():
+            task.exception()
+        if client.needs_snapshot and not client.closing:
+            feed = next((feed for feed in self._feeds.values() if client in feed.clients), None)
+            if feed is not None and feed.loaded:
+                self._send(client, self._snapshot(feed))
+
+    async def _check_clients(self) -> None:
+        """Closes clients that have been blocked for too long: they reconnect and get a snapshot.
+
+        All others get a ping every ``PING_S``, so that a page notices a server that has vanished.
+        """
+        loop = asyncio.get_running_loop()
+        pinged = loop.time()
+        while self._feeds:
+            await asyncio.sleep(CHECK_S)
+            now = loop.time()
+            ping = now - pinged >= PING_S
+            if ping:
+                pinged = now
+            for client in [client for feed in self._feeds.values() for client in feed.clients if not client.closing]:
+                if client.pending is not None:
+                    if now - client.pending_since > BLOCKED_S:
+                        self.slow += 1
+                        self.disconnect(client, TRY_LATER)
+                elif ping and not client.needs_snapshot:
+                    self._send(client, PING)
+
+
+async def _send_text(send: Send, text: str) -> None:
+    await send({"type": "websocket.send", "text": text})
+
+
+async def _close(send: Send, code: int) -> None:
+    try:
+        await send({"type": "websocket.close", "code": code})
+    except (RuntimeError, OSError):
+        log.debug("a client had gone before it could be closed")

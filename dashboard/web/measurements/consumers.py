@@ -1,0 +1,16 @@
+"""The websocket of a measurement run."""
+
+from __future__ import annotations
+
+from dashboard.core.training.group_quota import WorkKind
+from dashboard.store import measurements as measurement_store
+from dashboard.web.feed_consumer import FeedConsumer
+from dashboard.web.measurements.hub import hub
+
+
+class MeasurementConsumer(FeedConsumer):
+    """A run as it is, then its blocks."""
+
+    hub = hub
+    exists = staticmethod(measurement_store.exists)
+    kind = WorkKind.MEASUREMENT
