@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -12,6 +14,7 @@ import pytest
 from tests.management.terminal import Site, Terminal
 
 RECORDED = Path(__file__).resolve().parent.parent / "recorded"
+type Counts = dict[str, int]
 EXPERIMENT, FAILED, RUN = "exp2345678", "fad2345678", "run2345678"
 
 
@@ -20,32 +23,69 @@ def one(database: Path, query: str) -> str:
         return str(connection.execute(query).fetchone()[0])
 
 
-def counts(database: Path) -> dict[str, int]:
-    """Rows of every table of ours that has some."""
+def counts(database: Path) -> Counts:
+    """The number of rows in every table of Netmodes that has some."""
     with closing(sqlite3.connect(database)) as connection:
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'dashboard_%'")
         found = {name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for (name,) in tables}  # noqa: S608
     return {name: count for name, count in found.items() if count}
 
 
+def place(terminal: Terminal, recorded: str) -> Path:
+    """Puts a recorded database into the data folder; returns its path."""
+    database = terminal.folder / "netmodes.db"
+    for file in terminal.folder.glob("netmodes.db*"):
+        file.unlink()
+    with closing(sqlite3.connect(database)) as connection:
+        connection.executescript((RECORDED / recorded).read_text())
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    return database
+
+
 @pytest.fixture
 def earlier(nowhere: Terminal) -> Terminal:
     """A data folder as the earlier version left it."""
-    for file in nowhere.folder.glob("netmodes.db*"):
-        file.unlink()
-    with closing(sqlite3.connect(nowhere.folder / "netmodes.db")) as connection:
-        connection.executescript((RECORDED / "database-0009.sql").read_text())
-        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    place(nowhere, "database-0009.sql")
     return nowhere
 
 
-def opened(site: Site, database: Path) -> None:
-    """Whatever shows a row of then."""
-    report = one(database, "SELECT id FROM dashboard_report")
-    claims = one(database, "SELECT id FROM dashboard_claimrun")
-    session = one(database, "SELECT id FROM dashboard_trainingsession")
-    series = one(database, "SELECT signature FROM dashboard_measurementseries")
-    seat = one(database, "SELECT id FROM dashboard_seat WHERE name = 'Ada'")
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the recorded database holds, by its tables then."""
+
+    report: str
+    claims: str
+    session: str
+    series: str
+    ada: str
+
+
+def read(database: Path) -> Recorded:
+    """Before the database is brought up to date: tables and fields have other names afterwards."""
+    return Recorded(
+        report=one(database, "SELECT id FROM dashboard_report"),
+        claims=one(database, "SELECT id FROM dashboard_claimrun"),
+        session=one(database, "SELECT id FROM dashboard_trainingsession"),
+        series=one(database, "SELECT signature FROM dashboard_measurementseries"),
+        ada=one(database, "SELECT id FROM dashboard_seat WHERE name = 'Ada'"),
+    )
+
+
+def lost(before: Counts, after: Counts) -> Counts:
+    """The tables that have another number of rows, or are gone without a new table with as many."""
+    new = Counter(count for name, count in after.items() if name not in before)
+    found = {name: count for name, count in before.items() if after.get(name, count) != count}
+    for name, count in before.items():
+        if name not in after:
+            new[count] -= 1
+            if new[count] < 0:
+                found[name] = count
+    return found
+
+
+def open_pages(site: Site, then: Recorded) -> None:
+    """Opens whatever shows a row of then."""
+    report, claims, session = then.report, then.claims, then.session
     for path, said in {
         "/": "Host or bridge",
         f"/experiments/{EXPERIMENT}/": "Host or bridge",
@@ -54,7 +94,7 @@ def opened(site: Site, database: Path) -> None:
         f"/experiments/{FAILED}/": "Nothing runs",
         "/measurements/": "host bridge",
         f"/measurements/{RUN}/": "host bridge",
-        f"/measurements/history/?signature={quote(series)}": "host bridge",
+        f"/measurements/history/?signature={quote(then.series)}": "host bridge",
         "/reports/": "Host or bridge",
         f"/reports/{report}/": "A <strong>remark</strong>",
         f"/reports/{report}/export.html": "Host or bridge",
@@ -66,7 +106,7 @@ def opened(site: Site, database: Path) -> None:
         "/workshop/host-network/": "",
         "/sessions/": "Monday",
         f"/sessions/{session}/console/": "Ada",
-        f"/sessions/{session}/console/seats/{seat}/": "Why?",
+        f"/sessions/{session}/console/seats/{then.ada}/": "Why?",
         f"/api/experiments/{EXPERIMENT}/journal": "All arms run",
         f"/api/measurements/{RUN}": "measurement/1",
         f"/api/measurements/{RUN}/distribution": "",
@@ -81,24 +121,33 @@ def opened(site: Site, database: Path) -> None:
 
 def test_it_is_brought_up_to_date_without_losing_a_row_and_so_is_its_backup(earlier: Terminal, tmp_path: Path) -> None:
     database, file = earlier.folder / "netmodes.db", tmp_path / "earlier.backup"
-    before = counts(database)
+    before, then = counts(database), read(database)
     assert len(before) > 20
     assert earlier.run("backup", str(file)).code == 0
     site = earlier.serve().sign_in()
-    opened(site, database)
+    open_pages(site, then)
     # The link that was just used and the one that had expired are what an ordinary start changes.
     ignored = {"dashboard_signinlink", "dashboard_labbeat", "dashboard_presence", "dashboard_labrequest"}
     kept = {name: count for name, count in before.items() if name not in ignored}
-    assert {name: count for name, count in counts(database).items() if name in kept} == kept
+    assert lost(kept, counts(database)) == {}
     assert site.running.interrupt().code == 0
     new = tmp_path / "new"
     there = Terminal({**earlier.environment, "NETMODES_DATA_DIR": str(new)}, new)
     done = there.run("restore", str(file), "--json")
     assert (done.code, done.err) == (0, "")
     assert (done.json["migrated"], done.json["aside"]) == (True, "")
-    restored = {name: count for name, count in counts(new / "netmodes.db").items() if name in kept}
-    assert restored == kept
+    assert lost(kept, counts(new / "netmodes.db")) == {}
     with closing(sqlite3.connect(new / "netmodes.db")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert connection.execute("SELECT count(*) FROM dashboard_signinlink").fetchone() == (0,)
     assert there.run("migrate", "--check").code == 0, "nothing is left to do"
+
+
+def test_migrating_from_0013_loses_no_row_of_any_table(nowhere: Terminal) -> None:
+    database = place(nowhere, "database-0013.sql")
+    before = counts(database)
+    assert len(before) == 28, "the recorded database has rows in each of its tables"
+    done = nowhere.run("migrate", "-v", "0")
+    assert (done.code, done.err) == (0, "")
+    transient = {"dashboard_labbeat", "dashboard_labrequest", "dashboard_presence", "dashboard_guessbucket"}
+    assert lost({name: count for name, count in before.items() if name not in transient}, counts(database)) == {}
