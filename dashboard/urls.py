@@ -93,7 +93,7 @@ urlpatterns = [
     path("workshop/<str:workshop>/<str:step>/check/", workshop_step_views.check, name="workshop-check"),
     path("workshop/<str:workshop>/<str:step>/hint/", workshop_step_views.hint, name="workshop-hint"),
     path("join/", join_views.join, name="join"),
-    path("seat/<str:token>/", join_views.resume, name="resume"),
+    path("participant/<str:token>/", join_views.resume, name="resume"),
     path("sessions/", session_views.listing, name="sessions"),
     path("sessions/new/", session_views.new, name="session-new"),
     path("sessions/<str:identity>/", lobby_views.room, name="session"),
@@ -144,15 +144,17 @@ urlpatterns = [
     path("sessions/<str:identity>/console/mirror/", console_views.mirror, name="console-mirror"),
     path("sessions/<str:identity>/console/delete/", console_views.delete, name="session-delete"),
     path("sessions/<str:identity>/console/steer/<str:what>/", console_views.steer, name="steer"),
-    path("sessions/<str:identity>/console/seats/<str:seat>/", participant_views.person, name="person"),
-    path("sessions/<str:identity>/console/seats/<str:seat>/terminal/", recording_views.recording, name="recording"),
+    path("sessions/<str:identity>/console/seats/<str:participant>/", participant_views.person, name="person"),
     path(
-        "sessions/<str:identity>/console/seats/<str:seat>/experiments/<str:work>/",
+        "sessions/<str:identity>/console/seats/<str:participant>/terminal/", recording_views.recording, name="recording"
+    ),
+    path(
+        "sessions/<str:identity>/console/seats/<str:participant>/experiments/<str:work>/",
         participant_views.live,
         name="person-experiment",
     ),
     path(
-        "sessions/<str:identity>/console/seats/<str:seat>/<str:what>/",
+        "sessions/<str:identity>/console/seats/<str:participant>/<str:what>/",
         participant_views.change,
         name="person-change",
     ),

@@ -39,11 +39,11 @@ class LabRequest(models.Model):
 
 
 class Presence(models.Model):
-    """Whose browsers hang on one web process: the seats of one class, separated by spaces. Old rows say nothing."""
+    """Participants of one session that are connected to one web process: ids separated by spaces. Old rows expire."""
 
     process = models.CharField(max_length=40)
     session = models.CharField(max_length=16, db_index=True)
-    seats = models.TextField()
+    participants = models.TextField()
     at = models.FloatField(db_index=True)
 
     class Meta:
@@ -54,11 +54,11 @@ class Presence(models.Model):
 
 
 class GuessBucket(models.Model):
-    """How many wrong guesses are left to a place (``core.training.rate_limit``); the empty place is everybody's."""
+    """A token bucket of wrong join codes (``core.training.rate_limit``). ``key`` is a client, empty for all clients."""
 
-    place = models.CharField(primary_key=True, max_length=64)
-    left = models.FloatField()
+    key = models.CharField(primary_key=True, max_length=64)
+    remaining = models.FloatField()
     at = models.FloatField(db_index=True)
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.left}"
+        return f"{self.key}: {self.remaining}"

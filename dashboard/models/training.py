@@ -1,6 +1,6 @@
-"""A class: sessions, seats, predictions, messages, the hosts that groups want and have, recorded terminals.
+"""Training sessions: participants, predictions, messages, hosts of groups, recorded terminals.
 
-Times are seconds of the epoch, 0 for never. ``core.training.session`` says what the fields mean.
+Times are seconds since the epoch, 0 for never. ``core.training.session`` explains the fields.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from dashboard.models.experiments import new_id
 
 
 class TrainingSession(models.Model):
-    """One class. ``code`` is shown to the instructor alone; people are looked up by ``code_digest``.
+    """One training session. Only its instructor sees ``code``; joining looks a session up by ``code_digest``.
 
-    ``pace`` is ``together`` or ``gated``; ``step`` is the instructor's, ``gate`` the last step that is open to
-    those who walk at their own pace, and ``locked`` means that nothing can be done in a step just now.
-    ``reveal`` names the steps whose answer has been shown, separated by spaces. ``mirror`` is the experiment
-    that is shown to everybody, ``pointer`` the row that is talked about.
+    ``pace`` is ``together`` or ``gated``; ``step`` is the instructor's step, ``gate`` the last step that is open to
+    participants at their own pace. ``locked``: nothing can be done in the current step. ``mirror`` is the experiment
+    shown to all participants, ``pointed_row`` the row of it that the instructor points at.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
@@ -30,16 +29,15 @@ class TrainingSession(models.Model):
     created_at = models.FloatField(db_index=True)
     expires_at = models.FloatField()
     closed_at = models.FloatField(default=0.0)
-    seats_most = models.PositiveSmallIntegerField(default=30)
+    max_participants = models.PositiveSmallIntegerField(default=30)
     pace = models.CharField(max_length=10, default="together")
     gate = models.CharField(max_length=60, default="", blank=True)
     step = models.CharField(max_length=60, default="", blank=True)
     locked = models.BooleanField(default=False)
-    doors_shut = models.BooleanField(default=False)
+    admission_required = models.BooleanField(default=False)
     timer_ends_at = models.FloatField(default=0.0)
-    reveal = models.TextField(default="", blank=True)
     mirror = models.ForeignKey("dashboard.Experiment", null=True, on_delete=models.SET_NULL, related_name="mirrored_in")
-    pointer = models.CharField(max_length=300, default="", blank=True)
+    pointed_row = models.CharField(max_length=300, default="", blank=True)
     notes = models.TextField(default="", blank=True)
     scores = models.BooleanField(default=False)
     hosts = models.CharField(max_length=8, default="none")
@@ -55,18 +53,36 @@ class TrainingSession(models.Model):
     def __str__(self) -> str:
         return f"{self.id} {self.title}"
 
+    def revealed(self) -> tuple[str, ...]:
+        """Slugs of the steps with a revealed answer, in the order of revealing. Queries the database."""
+        return tuple(self.revealed_steps.values_list("step", flat=True))
 
-class Seat(models.Model):
-    """One person in one session. The browser holds the token, 128 bits; ``resume_digest`` is that of the
-    link for another device. Using it changes both, so that the old device and the old link are out. ``results_digest``
-    is that of the link to the person's own results, which can be used again and again and moves nothing.
 
-    ``group`` counts from 1 within the session: one person alone, or a team. ``admitted_at`` 0 is somebody who
-    knocked after the doors were shut.
+class RevealedStep(models.Model):
+    """A step with an answer that the instructor has shown to all participants, and when."""
+
+    session = models.ForeignKey(TrainingSession, on_delete=models.CASCADE, related_name="revealed_steps")
+    step = models.CharField(max_length=60)
+    at = models.FloatField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["session", "step"], name="step_revealed_once_per_session")]
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.step} in {self.session_id}"
+
+
+class Participant(models.Model):
+    """One participant of one session. The browser holds a token of 128 bits; its digest is ``token_digest``.
+
+    ``resume_digest`` is the digest of the link that moves the participant to another device: using it replaces the
+    token and voids the link. ``results_digest`` is the digest of the reusable link to the participant's own results.
+    ``group`` counts from 1 within the session: one participant or a team. ``admitted_at`` 0: waits for admission.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
-    session = models.ForeignKey(TrainingSession, on_delete=models.CASCADE, related_name="seats")
+    session = models.ForeignKey(TrainingSession, on_delete=models.CASCADE, related_name="participants")
     name = models.CharField(max_length=40)
     token_digest = models.CharField(max_length=64, unique=True)
     resume_digest = models.CharField(max_length=64, default="", blank=True, db_index=True)
@@ -87,27 +103,27 @@ class Seat(models.Model):
 
 
 class Answer(models.Model):
-    """What one seat predicted in one step: the first answer counts, there is no second."""
+    """The prediction of one participant in one step. Only the first is stored."""
 
     session = models.ForeignKey(TrainingSession, on_delete=models.CASCADE, related_name="answers")
-    seat = models.ForeignKey(Seat, on_delete=models.CASCADE, related_name="answers")
+    participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="answers")
     step = models.CharField(max_length=60)
     choice = models.PositiveSmallIntegerField()
     at = models.FloatField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["seat", "step"], name="answer_once_per_step")]
+        constraints = [models.UniqueConstraint(fields=["participant", "step"], name="answer_once_per_step")]
         indexes = [models.Index(fields=["session", "step"], name="answers_of_a_step")]
 
     def __str__(self) -> str:
-        return f"{self.seat_id} {self.step}: {self.choice}"
+        return f"{self.participant_id} {self.step}: {self.choice}"
 
 
 class Message(models.Model):
-    """A hint of the instructor (``seat`` null: to all), or what somebody asked."""
+    """A hint of the instructor (``participant`` null: to all), or a question of a participant."""
 
     session = models.ForeignKey(TrainingSession, on_delete=models.CASCADE, related_name="messages")
-    seat = models.ForeignKey(Seat, null=True, on_delete=models.CASCADE, related_name="messages")
+    participant = models.ForeignKey(Participant, null=True, on_delete=models.CASCADE, related_name="messages")
     step = models.CharField(max_length=60, default="", blank=True)
     at = models.FloatField()
     from_instructor = models.BooleanField()
@@ -121,10 +137,10 @@ class Message(models.Model):
 
 
 class SessionEvent(models.Model):
-    """What the instructor did to everybody, in order: the session can be told and replayed from it.
+    """An action of the instructor that affects all participants, in order; results and replay are built from them.
 
-    ``kind``: created, step, gate, locked, opened, timer, revealed, mirror, pointer, closed. ``detail`` is what
-    it was done to.
+    ``kind``: created, step, gate, pace, locked, doors, timer, scores, revealed, mirror, pointer, closed. ``detail`` is
+    the new value.
     """
 
     session = models.ForeignKey(TrainingSession, on_delete=models.CASCADE, related_name="events")
@@ -139,15 +155,15 @@ class SessionEvent(models.Model):
         return f"{self.kind} {self.detail}"
 
 
-class HostRow(models.Model):
-    """The private host of one group: commands write ``wanted``, the lab acts and writes the rest.
+class GroupHost(models.Model):
+    """The private host of one group: commands write ``wanted``, the lab acts on it and writes the other fields.
 
-    ``wanted``: running, stopped, reset. ``state``: queued, starting, ready, failed, stopped. ``host`` is the
-    private host's id, ``socket`` where its engine listens.
+    ``wanted``: running, stopped, reset. ``state``: queued, starting, ready, failed, stopped. ``host`` is the private
+    host's id, ``socket`` the path of its engine's socket.
     """
 
     group = models.CharField(primary_key=True, max_length=40)
-    session = models.ForeignKey(TrainingSession, on_delete=models.CASCADE, related_name="host_rows")
+    session = models.ForeignKey(TrainingSession, on_delete=models.CASCADE, related_name="group_hosts")
     wanted = models.CharField(max_length=10, default="running")
     state = models.CharField(max_length=10, default="queued", db_index=True)
     host = models.CharField(max_length=40, default="", blank=True)
@@ -161,9 +177,9 @@ class HostRow(models.Model):
 
 
 class TerminalRecord(models.Model):
-    """A piece of what a terminal showed in one step, compressed with zlib."""
+    """Output of a participant's terminal in one step, compressed with zlib."""
 
-    seat = models.ForeignKey(Seat, on_delete=models.CASCADE, related_name="terminal_records")
+    participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="terminal_records")
     step = models.CharField(max_length=60, default="", blank=True)
     at = models.FloatField()
     data = models.BinaryField()
@@ -172,4 +188,4 @@ class TerminalRecord(models.Model):
         ordering = ["pk"]
 
     def __str__(self) -> str:
-        return f"terminal of {self.seat_id} in {self.step}"
+        return f"terminal of {self.participant_id} in {self.step}"

@@ -33,7 +33,9 @@ def terminal_words() -> dict[str, str]:
         "ended": _("no shell"),
         "again": _("Press Enter for a new shell"),
         "notLoaded": _("The terminal could not be loaded: reload the page to try again."),
-        "gone": _("This terminal is closed: the session is over, or your seat is on another device or taken away."),
+        "gone": _(
+            "This terminal is closed: the session is over, or your participant is on another device or taken away."
+        ),
         "many": _("Your terminal is open in too many windows: close one, then try again."),
         "refused": _("The connection was ended, because too much was sent at once. Try again."),
         "tooMuch": _("That is too much to paste at once: at most 64 kB."),

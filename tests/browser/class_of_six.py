@@ -53,7 +53,7 @@ class Console:
         expect(self.page.locator("#gate")).to_have_value(gate)
 
 
-class Seated:
+class Participanted:
     """Somebody in the class."""
 
     def __init__(self, page: Page, who: Visitor, name: str) -> None:
@@ -97,11 +97,11 @@ def new_class(visitor: Visitor, server: Server, title: str, **wanted: str) -> Co
     return Console(page)
 
 
-def join(visit: Visit, link: str, name: str, **options: object) -> Seated:
+def join(visit: Visit, link: str, name: str, **options: object) -> Participanted:
     """Somebody without an account opens the link, types a name and is in the lobby."""
     who = visit(signed_in=False, **options)
     page = who.open(link)
     page.get_by_label("Your name").fill(name)
     page.get_by_role("button", name="Join").click()
     page.wait_for_url("**/sessions/*/")
-    return Seated(page, who, name)
+    return Participanted(page, who, name)

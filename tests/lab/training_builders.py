@@ -12,7 +12,7 @@ from dashboard.lab.workshops.files import Library
 from dashboard.models import TrainingSession
 from dashboard.store.training import participants
 from dashboard.store.training import sessions as training_sessions
-from dashboard.store.training.participants import SeatRef
+from dashboard.store.training.participants import ParticipantRef
 
 NOW = 1000.0
 
@@ -42,6 +42,6 @@ def again(row: TrainingSession) -> TrainingSession:
     return found
 
 
-def seat(row: TrainingSession, name: str = "Ada", now: float = NOW) -> tuple[SeatRef, str]:
+def participant(row: TrainingSession, name: str = "Ada", now: float = NOW) -> tuple[ParticipantRef, str]:
     """Somebody who has joined, and the token."""
     return participants.join(row.id, name, now)

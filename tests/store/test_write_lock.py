@@ -7,15 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connections
 
-from dashboard.models import Seat
+from dashboard.models import Participant
 from dashboard.store.training import participants
 from dashboard.store.write_lock import writing
 from tests.lab.training_builders import NOW, session
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_crowd_joins_at_once_and_everybody_has_a_seat() -> None:
-    row = session(seats_most=60)
+def test_a_crowd_joins_at_once_and_everybody_has_a_participant() -> None:
+    row = session(max_participants=60)
 
     def one(number: int) -> str:
         try:
@@ -26,7 +26,7 @@ def test_a_crowd_joins_at_once_and_everybody_has_a_seat() -> None:
     with ThreadPoolExecutor(30) as pool:
         made = list(pool.map(one, range(60)))
     assert len(set(made)) == 60
-    assert sorted(Seat.objects.values_list("group", flat=True)) == list(range(1, 61)), "nobody shares a place"
+    assert sorted(Participant.objects.values_list("group", flat=True)) == list(range(1, 61)), "nobody shares a place"
 
 
 @pytest.mark.django_db
@@ -41,4 +41,4 @@ def test_what_fails_is_undone_and_the_turn_is_given_back() -> None:
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
             fail()
-    assert not Seat.objects.exists()
+    assert not Participant.objects.exists()

@@ -1,4 +1,4 @@
-"""The terminal of a seat in a class: who may open one, how large it is, when it ends, what goes through. No clock."""
+"""The terminal of a participant in a class: who may open one, how large it is, when it ends, what goes through. No clock."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SHELLS_MOST = 400
 DETACHED_S = 15 * 60.0
 IDLE_S = 45 * 60.0
 
-#: A recording of one seat in one step, compressed.
+#: A recording of one participant in one step, compressed.
 RECORD_BYTES = 256 << 10
 RECORD_PIECES = 400
 
@@ -63,9 +63,9 @@ class Bucket:
 
 
 def why_not(*, terminal: bool, hosts: bool, over: bool, admitted: bool, removed: bool) -> str:
-    """Why this seat has no terminal in its session now; empty if it has one."""
+    """Why this participant has no terminal in its session now; empty if it has one."""
     if removed:
-        return "You have no seat in this session any more."
+        return "You have no participant in this session any more."
     if not terminal or not hosts:
         return "This session has no terminals."
     if over:
@@ -108,7 +108,7 @@ class Place:
     """Whose terminal it is, and on whose host. ``step`` is the one that is before the person; with ``record`` what is
     shown is kept for the instructor."""
 
-    seat: str
+    participant: str
     session: str
     group: str
     step: str = ""
@@ -138,5 +138,5 @@ class TerminalError(Exception):
     """Something that cannot be done with a terminal; ``str()`` is a sentence."""
 
 
-#: There is no such terminal (any more): its seat was taken away, or the server is another.
+#: There is no such terminal (any more): its participant was taken away, or the server is another.
 NOWHERE = Piece("", 0, b"", 0, *USUAL, 0, "There is no terminal here now.", again=False)

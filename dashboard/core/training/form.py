@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from dashboard.core.training.capacity import CPUS, MEMORY_MB, PIDS
 from dashboard.core.training.pacing import Pace
-from dashboard.core.training.session import HOURS, SEATS_MOST, TEAMS_MOST, HostsFor
+from dashboard.core.training.session import HOURS, MAX_PARTICIPANTS, TEAMS_MOST, HostsFor
 
 TITLE_MOST = 120
 
@@ -19,7 +19,7 @@ class NewSession:
     title: str = ""
     workshop: str = ""
     hours: int = 4
-    seats_most: int = 30
+    max_participants: int = 30
     pace: Pace = Pace.TOGETHER
     scores: bool = False
     hosts: HostsFor = HostsFor.NONE
@@ -36,7 +36,7 @@ class NewSession:
         """How many private hosts a full class has."""
         if self.hosts is HostsFor.NONE:
             return 0
-        return -(-self.seats_most // self.team_size)
+        return -(-self.max_participants // self.team_size)
 
 
 @dataclass(slots=True)
@@ -78,7 +78,7 @@ def read_new(values: Mapping[str, str], workshops: tuple[str, ...]) -> tuple[New
         title=title[:TITLE_MOST],
         workshop=reader.choice("workshop", workshops, workshops[0] if workshops else ""),
         hours=int(reader.choice("hours", tuple(str(one) for one in HOURS), "4")),
-        seats_most=reader.number("seats_most", 1, SEATS_MOST, 30),
+        max_participants=reader.number("max_participants", 1, MAX_PARTICIPANTS, 30),
         pace=Pace(reader.choice("pace", tuple(Pace), Pace.TOGETHER)),
         scores=reader.tick("scores"),
         hosts=hosts,

@@ -1,4 +1,4 @@
-"""What the websocket of a session tells: one text for everybody, and a small one for each seat.
+"""What the websocket of a session tells: one text for everybody, and a small one for each participant.
 
 ``docs/api.md`` lists them. Times are seconds of the epoch, 0 for never.
 """
@@ -41,7 +41,7 @@ class SessionState:
     closed: bool
     mirror: bool
     pointer: str
-    seats: int
+    participants: int
     present: int
     answered: int
     hosts: bool = False
@@ -53,8 +53,8 @@ class SessionState:
 
 
 @dataclass(frozen=True, slots=True)
-class SeatState:
-    """What only one seat is told. ``host`` is the stage of its group's private host, empty where there are none."""
+class ParticipantState:
+    """What only one participant is told. ``host`` is the stage of its group's private host, empty where there are none."""
 
     name: str
     admitted: bool
@@ -62,7 +62,7 @@ class SeatState:
     said: tuple[Said, ...] = ()
     host: str = ""
     host_text: str = ""
-    type: Literal["seat"] = "seat"
+    type: Literal["participant"] = "participant"
     v: int = PROTOCOL_VERSION
 
 

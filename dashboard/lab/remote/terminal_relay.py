@@ -19,7 +19,7 @@ from django.conf import settings
 from dashboard.core.operations.deployment import AWAY
 from dashboard.core.terminal.limits import Piece, Place
 from dashboard.lab.remote.rpc import Question, decode_error, encode_error
-from dashboard.lab.supervisor import Keeper, LabAwayError
+from dashboard.lab.supervisor import Supervisor, LabUnavailableError
 from dashboard.lab.terminal.terminals import Terminals
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ async def _entries(client: Any, stream: str, heard: Callable[[dict[bytes, bytes]
 class TerminalServer:
     """The lab's end."""
 
-    def __init__(self, keeper: Keeper) -> None:
+    def __init__(self, keeper: Supervisor) -> None:
         self._keeper = keeper
         self._client: Any = None
         self._reading: asyncio.Task[None] | None = None
@@ -121,7 +121,7 @@ class TerminalServer:
 
 
 class FarTerminals:
-    """The pages' end: what ``Terminals`` can do, done by the lab elsewhere. LabAwayError if nobody answers."""
+    """The pages' end: what ``Terminals`` can do, done by the lab elsewhere. LabUnavailableError if nobody answers."""
 
     def __init__(self) -> None:
         self._me = secrets.token_hex(8)
@@ -156,7 +156,7 @@ class FarTerminals:
 
     async def _call(self, name: str, *arguments: Any, wait_s: float = 0.0) -> Any:
         if self._client is None:
-            raise LabAwayError(NO_LINE)
+            raise LabUnavailableError(NO_LINE)
         method, call = _METHODS[name], str(next(self._numbers)).encode()
         said = {"by": self._me, "call": call, "method": name, "arguments": method.encode_arguments(*arguments)}
         waiting: asyncio.Future[dict[bytes, bytes]] = asyncio.get_running_loop().create_future()
@@ -167,7 +167,7 @@ class FarTerminals:
                 await self._client.expire(CALLS, FORGET_S)
                 fields = await waiting
         except Exception as error:  # whatever the client raises, or that it took too long
-            raise LabAwayError(AWAY) from error
+            raise LabUnavailableError(AWAY) from error
         finally:
             del self._waiting[call]
         if b"error" in fields:
@@ -175,34 +175,34 @@ class FarTerminals:
         return method.decode_answer(fields[b"answer"].decode())
 
     async def attach(self, place: Place, tab: str, cols: int, rows: int) -> Piece:
-        """A window shows the terminal of a seat from now on. TerminalError."""
+        """A window shows the terminal of a participant from now on. TerminalError."""
         found: Piece = await self._call("attach", place, tab, cols, rows)
         return found
 
-    async def start(self, seat: str) -> None:
+    async def start(self, participant: str) -> None:
         """A new shell, if the last one has ended."""
-        with suppress(LabAwayError):  # the window is told by its next question
-            await self._call("start", seat)
+        with suppress(LabUnavailableError):  # the window is told by its next question
+            await self._call("start", participant)
 
-    async def read_from(self, seat: str, tab: str, run: str, offset: int, change: int, wait_s: float) -> Piece:
+    async def read_from(self, participant: str, tab: str, run: str, offset: int, change: int, wait_s: float) -> Piece:
         """What follows, waited for."""
-        found: Piece = await self._call("read_from", seat, tab, run, offset, change, wait_s, wait_s=wait_s)
+        found: Piece = await self._call("read_from", participant, tab, run, offset, change, wait_s, wait_s=wait_s)
         return found
 
-    async def write(self, seat: str, tab: str, data: bytes) -> None:
+    async def write(self, participant: str, tab: str, data: bytes) -> None:
         """Types it; returns once the shell has taken it."""
-        await self._call("write", seat, tab, data, wait_s=60.0)
+        await self._call("write", participant, tab, data, wait_s=60.0)
 
-    async def interrupt(self, seat: str, tab: str) -> None:
+    async def interrupt(self, participant: str, tab: str) -> None:
         """Ctrl-C."""
-        with suppress(LabAwayError):
-            await self._call("interrupt", seat, tab)
+        with suppress(LabUnavailableError):
+            await self._call("interrupt", participant, tab)
 
-    async def resize(self, seat: str, tab: str, cols: int, rows: int) -> None:
+    async def resize(self, participant: str, tab: str, cols: int, rows: int) -> None:
         """A window has another size."""
-        with suppress(LabAwayError):
-            await self._call("resize", seat, tab, cols, rows)
+        with suppress(LabUnavailableError):
+            await self._call("resize", participant, tab, cols, rows)
 
-    async def detach(self, seat: str, tab: str) -> None:
+    async def detach(self, participant: str, tab: str) -> None:
         """A window is closed."""
-        await self._call("detach", seat, tab)
+        await self._call("detach", participant, tab)

@@ -45,7 +45,7 @@ class Tab:
 
 @dataclass(eq=False, slots=True)
 class Terminal:
-    """The terminal of one seat. ``printed`` is called with what is shown, ``over`` once a shell has ended."""
+    """The terminal of one participant. ``printed`` is called with what is shown, ``over`` once a shell has ended."""
 
     place: Place
     printed: Callable[[bytes], None]

@@ -1,7 +1,7 @@
-"""The terminals of a class: one for each seat, on its group's private host, whatever many windows show it.
+"""The terminals of a class: one for each participant, on its group's private host, whatever many windows show it.
 
 Everything that is asked takes and returns plain values and is asked in the lab's loop. A terminal ends with its host,
-its session and its seat, and where nobody looks or types.
+its session and its participant, and where nobody looks or types.
 """
 
 from __future__ import annotations
@@ -76,11 +76,11 @@ class Terminals:
     # What the web side asks.
 
     async def attach(self, place: Place, tab: str, cols: int, rows: int) -> Piece:
-        """A window shows the terminal of a seat from now on; a shell is started if there never was one. TerminalError
-        if the seat has too many windows."""
-        found = self._terminals.get(place.seat)
+        """A window shows the terminal of a participant from now on; a shell is started if there never was one. TerminalError
+        if the participant has too many windows."""
+        found = self._terminals.get(place.participant)
         if found is None:
-            found = self._terminals[place.seat] = self._made(place)
+            found = self._terminals[place.participant] = self._made(place)
         if tab not in found.tabs and len(found.tabs) >= TABS_MOST:
             raise TerminalError(f"Your terminal is open in {TABS_MOST} windows already: close one.")
         found.place = place
@@ -91,47 +91,47 @@ class Terminals:
             await self._start(found)
         return await found.read_from(tab, found.run, found.back.end, found.change, 0.0)
 
-    async def start(self, seat: str) -> None:
+    async def start(self, participant: str) -> None:
         """A new shell, if the last one has ended."""
-        found = self._terminals.get(seat)
+        found = self._terminals.get(participant)
         if found is not None and found.again:
             await self._start(found)
 
-    async def read_from(self, seat: str, tab: str, run: str, offset: int, change: int, wait_s: float) -> Piece:
+    async def read_from(self, participant: str, tab: str, run: str, offset: int, change: int, wait_s: float) -> Piece:
         """What follows this byte of what the shell ``run`` has printed, or what is new besides; waits for it."""
-        found = self._terminals.get(seat)
+        found = self._terminals.get(participant)
         return NOWHERE if found is None else await found.read_from(tab, run, offset, change, wait_s)
 
-    async def write(self, seat: str, tab: str, data: bytes) -> None:
+    async def write(self, participant: str, tab: str, data: bytes) -> None:
         """Types it; returns once the shell has taken it."""
-        found = self._terminals.get(seat)
+        found = self._terminals.get(participant)
         if found is not None:
             self._used(found, tab)
             await found.write(data)
 
-    async def interrupt(self, seat: str, tab: str) -> None:
+    async def interrupt(self, participant: str, tab: str) -> None:
         """Ctrl-C."""
-        found = self._terminals.get(seat)
+        found = self._terminals.get(participant)
         if found is not None:
             self._used(found, tab)
             found.interrupt()
 
-    async def resize(self, seat: str, tab: str, cols: int, rows: int) -> None:
+    async def resize(self, participant: str, tab: str, cols: int, rows: int) -> None:
         """A window has another size."""
-        found = self._terminals.get(seat)
+        found = self._terminals.get(participant)
         if found is not None and tab in found.tabs:
             found.tabs[tab].size = held(cols, rows)
             found.fit()
 
-    async def detach(self, seat: str, tab: str) -> None:
+    async def detach(self, participant: str, tab: str) -> None:
         """A window is closed; the shell goes on for a while."""
-        found = self._terminals.get(seat)
+        found = self._terminals.get(participant)
         if found is not None:
             found.drop(tab, self._context.clock())
 
-    async def end(self, seat: str, reason: str, *, again: bool = False) -> None:
-        """Ends the seat's shell."""
-        found = self._terminals.get(seat)
+    async def end(self, participant: str, reason: str, *, again: bool = False) -> None:
+        """Ends the participant's shell."""
+        found = self._terminals.get(participant)
         if found is not None:
             async with found.lock:
                 await found.finish(reason, again=again)
@@ -141,12 +141,14 @@ class Terminals:
         if self._sweeping is not None:
             self._sweeping.cancel()
             await asyncio.gather(self._sweeping, return_exceptions=True)
-        await asyncio.gather(*(self.end(seat, "The server was stopped.") for seat in list(self._terminals)))
+        await asyncio.gather(
+            *(self.end(participant, "The server was stopped.") for participant in list(self._terminals))
+        )
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for seat in list(self._names):
-            await self._forget_names(seat)
+        for participant in list(self._names):
+            await self._forget_names(participant)
         await self._recorder.close()
         self._terminals.clear()
 
@@ -160,7 +162,7 @@ class Terminals:
             if found.place.record:
                 mark = found.step, found.size
                 changed, marked = mark != marked, mark
-                self._recorder.add(place.seat, found.step, size_mark(*found.size) + data if changed else data)
+                self._recorder.add(place.participant, found.step, size_mark(*found.size) + data if changed else data)
 
         def over() -> None:
             task = asyncio.get_running_loop().create_task(self._over(found), name="terminal-over")
@@ -186,7 +188,7 @@ class Terminals:
                 return
             try:
                 host = await self._hosts.private_host_of(found.place.group)
-                names = await self._open_names(found.place.seat, host)
+                names = await self._open_names(found.place.participant, host)
                 greeting = f"{GREETING}\n{RECORDED}" if found.place.record else GREETING
                 shell = await asyncio.to_thread(
                     open_shell, host, *found.size, greeting=greeting, names=names, hidden=self._context.data_dir
@@ -194,33 +196,33 @@ class Terminals:
             except (HostAwayError, HostShellError) as error:
                 await found.finish(str(error))
                 return
-            if self._terminals.get(found.place.seat) is not found:  # it was closed meanwhile
+            if self._terminals.get(found.place.participant) is not found:  # it was closed meanwhile
                 await asyncio.to_thread(shell.end)
                 return
-            self._host_of[found.place.seat] = host
+            self._host_of[found.place.participant] = host
             found.typed_at = self._context.clock()
             found.begin(shell)
 
-    async def _open_names(self, seat: str, host: PrivateHost) -> Path | None:
-        await self._forget_names(seat)
+    async def _open_names(self, participant: str, host: PrivateHost) -> Path | None:
+        await self._forget_names(participant)
         names = Names(host)
         try:
-            self._names[seat] = names
+            self._names[participant] = names
             return await names.open()
         except OSError as error:
             log.warning("netstat and ss of a terminal on %s name no processes: %s", host.id, error)
             return None
 
-    async def _forget_names(self, seat: str) -> None:
-        names = self._names.pop(seat, None)
+    async def _forget_names(self, participant: str) -> None:
+        names = self._names.pop(participant, None)
         if names is not None:
             await names.close()
 
     async def _over(self, found: Terminal) -> None:
         """A shell has ended by itself, or with its host."""
         async with found.lock:
-            await found.finish(why=partial(self._why, self._host_of.get(found.place.seat)))
-        await self._forget_names(found.place.seat)
+            await found.finish(why=partial(self._why, self._host_of.get(found.place.participant)))
+        await self._forget_names(found.place.participant)
 
     async def _why(self, host: PrivateHost | None, status: int | None) -> str:
         """How a shell has ended: what is killed with a host may be gone a moment before its engine is."""
@@ -240,17 +242,17 @@ class Terminals:
                 log.exception("terminals could not be looked at; the next look tries again")
 
     async def _look(self) -> None:
-        """Ends what is over: by the database, which knows of seats and sessions, and by the clock."""
+        """Ends what is over: by the database, which knows of participants and sessions, and by the clock."""
         now, there = self._context.clock(), self._terminals
         over = await self._context.database.run(terminal_recordings.why_over, tuple(there), now)
-        for seat, found in list(there.items()):
+        for participant, found in list(there.items()):
             found.drop_lost(now)
             idle = why_ends(tabs=len(found.tabs), seen_at=found.seen_at, typed_at=found.typed_at, now=now)
-            if seat in over:
-                await self.end(seat, over[seat])
+            if participant in over:
+                await self.end(participant, over[participant])
             elif idle and found.shell is not None:
-                await self.end(seat, idle, again=True)
-            if found.shell is None and not found.tabs and (seat in over or idle):
-                await self._forget_names(seat)
-                self._host_of.pop(seat, None)
-                del there[seat]
+                await self.end(participant, idle, again=True)
+            if found.shell is None and not found.tabs and (participant in over or idle):
+                await self._forget_names(participant)
+                self._host_of.pop(participant, None)
+                del there[participant]

@@ -18,9 +18,9 @@ from dashboard.core.experiments.messages import Phase
 from dashboard.models import (
     ClaimRun,
     Experiment,
-    HostRow,
+    GroupHost,
     JournalEntry,
-    Seat,
+    Participant,
     Share,
     SignInLink,
     TrainingSession,
@@ -79,15 +79,18 @@ def forget_claims(limit: datetime, *, dry_run: bool) -> Forgotten:
 
 
 def forget_classes(limit: datetime, *, dry_run: bool) -> Forgotten:
-    """Classes that were closed or ran out, with their seats and all that people did in them."""
+    """Classes that were closed or ran out, with their participants and all that people did in them."""
     end = limit.timestamp()
     over = Q(closed_at__gt=0.0, closed_at__lt=end) | Q(closed_at=0.0, expires_at__lt=end)
-    with_hosts = HostRow.objects.exclude(host="").values("session")
+    with_hosts = GroupHost.objects.exclude(host="").values("session")
     rows = TrainingSession.objects.filter(over).exclude(pk__in=with_hosts)
     found = list(rows.values_list("pk", flat=True))
     for some in () if dry_run else batched(found, FEW):
         with transaction.atomic():
-            people = [f"seat:{seat}" for seat in Seat.objects.filter(session__in=some).values_list("pk", flat=True)]
+            people = [
+                f"seat:{participant}"
+                for participant in Participant.objects.filter(session__in=some).values_list("pk", flat=True)
+            ]
             WorkshopProgress.objects.filter(person__in=people).delete()
             TrainingSession.objects.filter(pk__in=some).delete()
     return Forgotten(classes=len(found))

@@ -146,21 +146,24 @@ def wants() -> object:
 
 
 def note_presence(process: str, sessions: dict[str, str], now: float) -> None:
-    """The seats whose browsers hang on this process, by session."""
+    """The participants whose browsers hang on this process, by session."""
     with transaction.atomic():
-        rows = [Presence(process=process, session=key, seats=seats, at=now) for key, seats in sessions.items()]
+        rows = [
+            Presence(process=process, session=key, participants=participants, at=now)
+            for key, participants in sessions.items()
+        ]
         Presence.objects.bulk_create(
-            rows, update_conflicts=True, unique_fields=["process", "session"], update_fields=["seats", "at"]
+            rows, update_conflicts=True, unique_fields=["process", "session"], update_fields=["participants", "at"]
         )
 
 
 def present_elsewhere(process: str, sessions: list[str], since: float) -> dict[str, frozenset[str]]:
-    """The seats whose browsers hang on other processes, by session."""
+    """The participants whose browsers hang on other processes, by session."""
     found: dict[str, set[str]] = {}
     rows = Presence.objects.filter(session__in=sessions, at__gte=since).exclude(process=process)
-    for session, seats in rows.values_list("session", "seats"):
-        found.setdefault(session, set()).update(seats.split())
-    return {session: frozenset(seats) for session, seats in found.items()}
+    for session, participants in rows.values_list("session", "participants"):
+        found.setdefault(session, set()).update(participants.split())
+    return {session: frozenset(participants) for session, participants in found.items()}
 
 
 def leave(process: str) -> None:

@@ -29,7 +29,7 @@ from dashboard.core.training.group_quota import (
     refuse_measurement,
 )
 from dashboard.core.training.host_plan import HostStage
-from dashboard.models import ClaimRun, Experiment, HostRow, MeasurementRun
+from dashboard.models import ClaimRun, Experiment, GroupHost, MeasurementRun
 from dashboard.store import claim_runs
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
@@ -55,7 +55,7 @@ def group_of(kind: WorkKind, identity: str) -> str | None:
 
 def ready_host(group: str) -> str:
     """The id of the group's host; NoHostError with a sentence if none is ready."""
-    row = HostRow.objects.filter(pk=group).first()
+    row = GroupHost.objects.filter(pk=group).first()
     if row is None or row.state != HostStage.READY or not row.host:
         coming = row is not None and row.state in {HostStage.QUEUED, HostStage.STARTING}
         raise NoHostError((row.reason if row is not None else "") or (COMING if coming else AWAY))
@@ -73,7 +73,7 @@ def _alone(group: str) -> Iterator[str]:
     """A transaction in which nobody else of the group begins anything; its host is ready, and in use. A whole class may
     ask at once."""
     with writing():
-        HostRow.objects.select_for_update().filter(pk=group).first()
+        GroupHost.objects.select_for_update().filter(pk=group).first()
         host = ready_host(group)
         touch({group: time.time()})
         yield host

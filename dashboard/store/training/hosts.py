@@ -14,7 +14,7 @@ from dashboard.core.modes import ExperimentSpec
 from dashboard.core.training.capacity import HostLimits
 from dashboard.core.training.group_quota import Work, WorkKind
 from dashboard.core.training.host_plan import HostStage, Wanted, Wish
-from dashboard.models import ClaimRun, Experiment, HostRow, MeasurementRun, TrainingSession
+from dashboard.models import ClaimRun, Experiment, GroupHost, MeasurementRun, TrainingSession
 from dashboard.store import claim_runs
 from dashboard.store import measurements as measurement_store
 
@@ -40,7 +40,7 @@ def _limits(session: TrainingSession) -> HostLimits:
     return HostLimits(session.memory_mb, session.pids, session.cpus)
 
 
-def _wanted(row: HostRow, now: float) -> Wanted:
+def _wanted(row: GroupHost, now: float) -> Wanted:
     return Wanted(
         group=row.group,
         wish=Wish(row.wanted),
@@ -57,13 +57,13 @@ def _wanted(row: HostRow, now: float) -> Wanted:
 
 def load_all(now: float) -> tuple[Wanted, ...]:
     """Every row about which there may be something to do."""
-    rows = HostRow.objects.exclude(wanted=Wish.STOPPED, state=HostStage.STOPPED, host="")
+    rows = GroupHost.objects.exclude(wanted=Wish.STOPPED, state=HostStage.STOPPED, host="")
     return tuple(_wanted(row, now) for row in rows.select_related("session"))
 
 
 def find(group: str, now: float) -> tuple[Wanted, str, str] | None:
     """A group's row with its socket and its reason, None if there is none."""
-    row = HostRow.objects.select_related("session").filter(pk=group).first()
+    row = GroupHost.objects.select_related("session").filter(pk=group).first()
     return None if row is None else (_wanted(row, now), row.socket, row.reason)
 
 
@@ -82,7 +82,7 @@ def ask_for(group: str, now: float) -> None:
         if _over(session, now):
             raise NoHostError("The session is over: there are no hosts any more.")
         fresh = {"session": session, "since": now, "used_at": now}
-        row, made = HostRow.objects.select_for_update().get_or_create(group=group, defaults=fresh)
+        row, made = GroupHost.objects.select_for_update().get_or_create(group=group, defaults=fresh)
         if not made and row.wanted == Wish.STOPPED:
             row.wanted, row.used_at = Wish.RUNNING, now
             if row.state == HostStage.STOPPED:
@@ -92,26 +92,26 @@ def ask_for(group: str, now: float) -> None:
 
 def want(group: str, wish: Wish) -> bool:
     """Writes what is wanted; False if the group has no host."""
-    return HostRow.objects.filter(pk=group).update(wanted=str(wish)) > 0
+    return GroupHost.objects.filter(pk=group).update(wanted=str(wish)) > 0
 
 
 def note(group: str, **fields: Any) -> None:
     """Writes what is."""
-    HostRow.objects.filter(pk=group).update(**fields)
+    GroupHost.objects.filter(pk=group).update(**fields)
 
 
 def note_end(group: str, was: Wish, stage: HostStage, wish: Wish, reason: str, now: float) -> None:
     """The host is gone; ``wish`` is what is wanted from now on, unless somebody wants something else since."""
     with transaction.atomic():
         note(group, state=str(stage), host="", socket="", reason=reason, since=now)
-        HostRow.objects.filter(pk=group, wanted=was).update(wanted=str(wish))
+        GroupHost.objects.filter(pk=group, wanted=was).update(wanted=str(wish))
 
 
 def touch(used: Mapping[str, float]) -> None:
     """When the hosts of these groups were last used."""
     with transaction.atomic():
         for group, at in used.items():
-            HostRow.objects.filter(pk=group, used_at__lt=at).update(used_at=at)
+            GroupHost.objects.filter(pk=group, used_at__lt=at).update(used_at=at)
 
 
 def works_of(session: str) -> tuple[Work, ...]:

@@ -14,7 +14,7 @@ from dashboard.core.workshops.model import Workshop
 from dashboard.models import (
     Experiment,
     Message,
-    Seat,
+    Participant,
     TrainingSession,
     WorkshopEvent,
     WorkshopProgress,
@@ -38,38 +38,38 @@ def _deeds(progress: Iterable[str]) -> dict[str, list[Deed]]:
 
 
 def _messages(session: str) -> tuple[dict[str, list[Deed]], list[Deed]]:
-    """What was written by and to each seat, and to all."""
+    """What was written by and to each participant, and to all."""
     whose: dict[str, list[Deed]] = defaultdict(list)
     to_all: list[Deed] = []
     for one in Message.objects.filter(session_id=session):
         deed = Deed(one.at, "told" if one.from_instructor else "asked", one.step, one.text)
-        (to_all if one.seat_id is None else whose[one.seat_id]).append(deed)
+        (to_all if one.participant_id is None else whose[one.participant_id]).append(deed)
     return whose, to_all
 
 
 def _people(row: TrainingSession, said: dict[str, list[Deed]]) -> tuple[PersonFacts, ...]:
     """Everybody who was let in, also those who were removed since: what they answered stays."""
-    seated = list(Seat.objects.filter(session=row).exclude(admitted_at=0.0))
-    names = {participants.person_of(one.id): one for one in seated}
+    admitted_rows = list(Participant.objects.filter(session=row).exclude(admitted_at=0.0))
+    names = {participants.person_of(one.id): one for one in admitted_rows}
     walks = WorkshopProgress.objects.filter(person__in=names, workshop=row.workshop).prefetch_related("steps")
     by_person = {one.person: one for one in walks}
     deeds = _deeds(one.pk for one in by_person.values())
     found = []
-    for person, seat in names.items():
+    for person, participant in names.items():
         walk = by_person.get(person)
-        done = [*(deeds.get(walk.pk, []) if walk else []), *said.get(seat.id, [])]
+        done = [*(deeds.get(walk.pk, []) if walk else []), *said.get(participant.id, [])]
         found.append(
             PersonFacts(
-                seat=seat.id,
-                name=seat.name,
-                group=seat.group,
-                joined_at=max(seat.joined_at, seat.admitted_at),
-                left_at=seat.removed_at,
+                id=participant.id,
+                name=participant.name,
+                group=participant.group,
+                joined_at=max(participant.joined_at, participant.admitted_at),
+                left_at=participant.removed_at,
                 records=workshop_store.walk_from(walk).records if walk else {},
                 deeds=tuple(sorted(done, key=lambda one: one.at)),
             )
         )
-    return tuple(sorted(found, key=lambda one: (one.joined_at, one.seat)))
+    return tuple(sorted(found, key=lambda one: (one.joined_at, one.id)))
 
 
 def load_facts(row: TrainingSession, workshop: Workshop, now: float) -> SessionFacts:

@@ -13,7 +13,7 @@ from dashboard.core.training.form import NewSession
 from dashboard.core.training.join_codes import RANDOM_BYTES, code_from, digest_of
 from dashboard.core.training.pacing import Pace
 from dashboard.core.workshops.model import Workshop
-from dashboard.models import Experiment, HostRow, SessionEvent, TrainingSession
+from dashboard.models import Experiment, GroupHost, RevealedStep, SessionEvent, TrainingSession
 from dashboard.store import workshops as workshop_store
 from dashboard.store.training import hosts as group_host_store
 
@@ -24,9 +24,9 @@ SETTINGS = {
     "gate": "gate",
     "pace": "pace",
     "locked": "locked",
-    "doors_shut": "doors",
+    "admission_required": "doors",
     "timer_ends_at": "timer",
-    "pointer": "pointer",
+    "pointed_row": "pointer",
     "scores": "scores",
 }
 #: More than any class needs: a button that is pressed for ever fills no disk.
@@ -47,7 +47,7 @@ def create(owner: int, wanted: NewSession, workshop: Workshop, now: float) -> Tr
             code_digest=digest_of(code),
             created_at=now,
             expires_at=now + wanted.hours * 3600,
-            seats_most=wanted.seats_most,
+            max_participants=wanted.max_participants,
             pace=str(wanted.pace),
             step=first,
             gate=first,
@@ -136,7 +136,7 @@ def show(session: str, owner: int, now: float, experiment: str) -> bool:
         return False
     with transaction.atomic():
         rows = TrainingSession.objects.filter(pk=session, owner_id=owner, closed_at=0.0)
-        if not rows.update(mirror_id=experiment or None, pointer=""):
+        if not rows.update(mirror_id=experiment or None, pointed_row=""):
             return False
         _tell(session, now, "mirror", experiment)
     return True
@@ -148,9 +148,7 @@ def reveal(session: str, owner: int, now: float, step: str, truth: str = "") -> 
         row = TrainingSession.objects.select_for_update().filter(pk=session, owner_id=owner, closed_at=0.0).first()
         if row is None:
             return False
-        if step not in row.reveal.split():
-            row.reveal = f"{row.reveal} {step}".strip()
-            row.save(update_fields=["reveal"])
+        if RevealedStep.objects.get_or_create(session=row, step=step, defaults={"at": now})[1]:
             _tell(session, now, "revealed", step)
     if truth:
         keep_truth(row, step, truth, now)
@@ -174,7 +172,7 @@ def close(session: str, owner: int, now: float) -> bool:
     with transaction.atomic():
         if not TrainingSession.objects.filter(pk=session, owner_id=owner, closed_at=0.0).update(closed_at=now):
             return False
-        HostRow.objects.filter(session_id=session).update(wanted="stopped")
+        GroupHost.objects.filter(session_id=session).update(wanted="stopped")
         _tell(session, now, "closed", "")
     return True
 
@@ -190,7 +188,7 @@ def delete(session: str, owner: int) -> bool:
     row = TrainingSession.objects.filter(pk=session, owner_id=owner, closed_at__gt=0).first()
     if row is None:
         return False
-    people: Sequence[str] = [f"seat:{one}" for one in row.seats.values_list("id", flat=True)]
+    people: Sequence[str] = [f"seat:{one}" for one in row.participants.values_list("id", flat=True)]
     with transaction.atomic():
         for person in (*people, person_of_class(session)):
             workshop_store.forget(person, row.workshop)

@@ -1,4 +1,4 @@
-"""What terminals have shown, kept for the instructor if the session says so: by seat and step, bounded."""
+"""What terminals have shown, kept for the instructor if the session says so: by participant and step, bounded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.db.models.functions import Length
 from dashboard.core.terminal.ansi_text import plain_text, width_after
 from dashboard.core.terminal.limits import RECORD_BYTES, RECORD_PIECES, why_not
 from dashboard.core.training.session import HostsFor
-from dashboard.models import Seat, TerminalRecord
+from dashboard.models import Participant, TerminalRecord
 from dashboard.store.experiments import Database
 from dashboard.store.write_lock import writing
 
@@ -27,20 +27,20 @@ LARGEST = 1 << 20
 FULL = b"\r\n[The recording of this step ends here: it is as long as it may be.]\r\n"
 
 
-def why_over(seats: Sequence[str], now: float) -> dict[str, str]:
-    """Of these seats those that have no terminal (any more), with the reason."""
-    rows = {one.id: one for one in Seat.objects.filter(pk__in=seats).select_related("session")}
+def why_over(participants: Sequence[str], now: float) -> dict[str, str]:
+    """Of these participants those that have no terminal (any more), with the reason."""
+    rows = {one.id: one for one in Participant.objects.filter(pk__in=participants).select_related("session")}
     found = {}
-    for seat in seats:
-        row = rows.get(seat)
+    for participant in participants:
+        row = rows.get(participant)
         reason = why_not_of(row, now) if row is not None else "This session was deleted."
         if reason:
-            found[seat] = reason
+            found[participant] = reason
     return found
 
 
-def why_not_of(row: Seat, now: float) -> str:
-    """Why this seat has no terminal now; empty if it has."""
+def why_not_of(row: Participant, now: float) -> str:
+    """Why this participant has no terminal now; empty if it has."""
     session = row.session
     return why_not(
         terminal=session.terminal,
@@ -51,10 +51,10 @@ def why_not_of(row: Seat, now: float) -> str:
     )
 
 
-def keep(seat: str, step: str, at: float, data: bytes) -> bool:
-    """Writes down what was shown; False once a seat has as much in this step as is kept."""
+def keep(participant: str, step: str, at: float, data: bytes) -> bool:
+    """Writes down what was shown; False once a participant has as much in this step as is kept."""
     with writing():
-        kept = TerminalRecord.objects.filter(seat_id=seat, step=step).aggregate(
+        kept = TerminalRecord.objects.filter(participant_id=participant, step=step).aggregate(
             count=Count("pk"), size=Sum(Length("data"))
         )
         if kept["count"] >= RECORD_PIECES or (kept["size"] or 0) >= RECORD_BYTES:
@@ -62,13 +62,13 @@ def keep(seat: str, step: str, at: float, data: bytes) -> bool:
         packed = zlib.compress(data)
         if kept["count"] + 1 >= RECORD_PIECES or (kept["size"] or 0) + len(packed) >= RECORD_BYTES:
             packed = zlib.compress(data + FULL)
-        TerminalRecord.objects.create(seat_id=seat, step=step, at=at, data=packed)
+        TerminalRecord.objects.create(participant_id=participant, step=step, at=at, data=packed)
         return True
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What is kept of one seat in one step."""
+    """What is kept of one participant in one step."""
 
     step: str
     began_at: float
@@ -76,30 +76,32 @@ class Recording:
     pieces: int
 
 
-def recordings(seat: str) -> tuple[Recording, ...]:
+def recordings(participant: str) -> tuple[Recording, ...]:
     """The steps in which something was recorded, in their order."""
-    rows = TerminalRecord.objects.filter(seat_id=seat).order_by().values("step")
+    rows = TerminalRecord.objects.filter(participant_id=participant).order_by().values("step")
     found = rows.annotate(began=Min("at"), ended=Max("at"), count=Count("pk")).order_by("began")
     return tuple(Recording(one["step"], one["began"], one["ended"], one["count"]) for one in found)
 
 
-def pieces_of(seat: str, step: str) -> tuple[tuple[float, bytes], ...]:
+def pieces_of(participant: str, step: str) -> tuple[tuple[float, bytes], ...]:
     """(when, what was shown) in one step, in order. A piece that is damaged is left out."""
-    rows = TerminalRecord.objects.filter(seat_id=seat, step=step).values_list("at", "data")[:RECORD_PIECES]
+    rows = TerminalRecord.objects.filter(participant_id=participant, step=step).values_list("at", "data")[
+        :RECORD_PIECES
+    ]
     found = []
     for at, data in rows:
         try:
             found.append((at, zlib.decompressobj().decompress(bytes(data), LARGEST)))
         except zlib.error:
-            log.warning("a piece of the terminal of %s is damaged", seat)
+            log.warning("a piece of the terminal of %s is damaged", participant)
     return tuple(found)
 
 
-def lines_of(seat: str, step: str) -> tuple[tuple[float, str], ...]:
+def lines_of(participant: str, step: str) -> tuple[tuple[float, str], ...]:
     """The same as text: (when, the lines that were finished since)."""
     found: list[tuple[float, str]] = []
     before, last, width = b"", 0.0, 0
-    for at, data in pieces_of(seat, step):
+    for at, data in pieces_of(participant, step):
         whole, newline, rest = (before + data).rpartition(b"\n")
         if newline:
             found.append((at, plain_text(whole + newline, width)))
@@ -120,9 +122,9 @@ class Recorder:
         self._full: set[tuple[str, str]] = set()
         self._task: asyncio.Task[None] | None = None
 
-    def add(self, seat: str, step: str, data: bytes) -> None:
+    def add(self, participant: str, step: str, data: bytes) -> None:
         """Something was shown."""
-        key = (seat, step)
+        key = (participant, step)
         # What nobody could read is not kept: only the database slows this down, never the terminal.
         if key in self._full or len(self._waiting[key]) > 4 * GATHER_BYTES:
             return
@@ -138,12 +140,12 @@ class Recorder:
     async def flush(self) -> None:
         """Writes what waits."""
         waiting, self._waiting = self._waiting, defaultdict(bytearray)
-        for (seat, step), data in waiting.items():
+        for (participant, step), data in waiting.items():
             if not data:
                 continue
             try:
-                if not await self._database.run(keep, seat, step, self._clock(), bytes(data)):
-                    self._full.add((seat, step))
+                if not await self._database.run(keep, participant, step, self._clock(), bytes(data)):
+                    self._full.add((participant, step))
             except Exception:
                 log.exception("what a terminal showed could not be written")
 

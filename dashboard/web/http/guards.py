@@ -13,8 +13,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from dashboard.web.training.group_access import SOCKETS, any_seat
-from dashboard.web.training.roles import seat_in, session_in, tokens_of
+from dashboard.web.training.group_access import SOCKETS, any_participant
+from dashboard.web.training.roles import participant_in, session_in, tokens_of
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ OWN_DOOR = ("/metrics",)
 OPEN_PREFIXES = ("/static/",)
 #: The page of a shared report, and nothing beside or below it: the token in it is what opens the door.
 SHARED_PATH = re.compile(r"/r/[^/]+/")
-#: A link that brings somebody back to their seat, and one that shows them their results, likewise.
+#: A link that brings somebody back to their participant, and one that shows them their results, likewise.
 SEAT_PATH = re.compile(r"/seat/[^/]+/")
 RESULTS_PATH = re.compile(r"/results/[^/]+/")
 LINK_PATHS = (SHARED_PATH, SEAT_PATH, RESULTS_PATH)
@@ -173,7 +173,7 @@ def is_own_origin(scope: Scope) -> bool:
 
 
 class SocketGuard:
-    """For websockets: the exact origin; and a signed-in person, a seat that asks for its own session's, or any seat
+    """For websockets: the exact origin; and a signed-in person, a participant that asks for its own session's, or any participant
     that asks for what groups run (behind the door ``class_doors`` looks whose that is). All that before the
     handshake is accepted."""
 
@@ -195,11 +195,11 @@ class SocketGuard:
         session = scope.get("session")
         if not tokens_of(session):
             return False
-        look = database_sync_to_async(seat_in, thread_sensitive=False)
-        scope["seat"] = await look(session, scope["path"])
-        if scope["seat"] is None and SOCKETS.fullmatch(scope["path"]):
-            scope["seat"] = await database_sync_to_async(any_seat, thread_sensitive=False)(session)
-        return scope["seat"] is not None
+        look = database_sync_to_async(participant_in, thread_sensitive=False)
+        scope["participant"] = await look(session, scope["path"])
+        if scope["participant"] is None and SOCKETS.fullmatch(scope["path"]):
+            scope["participant"] = await database_sync_to_async(any_participant, thread_sensitive=False)(session)
+        return scope["participant"] is not None
 
 
 View = Callable[[HttpRequest], HttpResponse]
@@ -226,7 +226,7 @@ class FetchSiteMiddleware:
 
 
 class SignInRequiredMiddleware:
-    """Nothing but ``OPEN_PATHS`` and ``LINK_PATHS`` answers without a session. Who has a seat in
+    """Nothing but ``OPEN_PATHS`` and ``LINK_PATHS`` answers without a session. Who has a participant in
     a class reaches the addresses of that class, and none of its instructor's or of anybody else."""
 
     sync_capable = True
@@ -243,9 +243,9 @@ class SignInRequiredMiddleware:
         if any(one.fullmatch(path) for one in LINK_PATHS) or request.user.is_authenticated:
             return self.get_response(request)
         if tokens := tokens_of(request.session):
-            seat = seat_in(request.session, path)
-            if seat is not None:
-                request.seat = seat  # type: ignore[attr-defined]  # for ``seats.for_seat``, which would ask again
+            participant = participant_in(request.session, path)
+            if participant is not None:
+                request.participant = participant  # type: ignore[attr-defined]  # for ``participants.for_participant``, which would ask again
                 return self.get_response(request)
             if session_in(path) not in tokens:
                 return self._elsewhere(request, list(tokens)[-1])
@@ -253,7 +253,7 @@ class SignInRequiredMiddleware:
             from django.http import JsonResponse
 
             return JsonResponse({"detail": _("Sign in first: open the link that ./netmodes up printed.")}, status=401)
-        return render(request, "sign_in.html", {"lost_seat": bool(session_in(path))}, status=401)
+        return render(request, "sign_in.html", {"lost_access": bool(session_in(path))}, status=401)
 
     def _elsewhere(self, request: HttpRequest, session: str) -> HttpResponse:
         """For who takes part in a class and asks for something else."""

@@ -1,5 +1,5 @@
 """No token of a link in a log: Django writes the address of what it refuses, and that of a shared
-report or of a seat has one in it."""
+report or of a participant has one in it."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import secrets
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from channels.db import database_sync_to_async
 from django.conf import settings
@@ -17,9 +18,9 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from dashboard.core.operations.heartbeat import Part, parts_missing
-from dashboard.models import Experiment, HostRow, TrainingSession
-from dashboard.web.experiments.hub import Hub
+from dashboard.models import Experiment, GroupHost, TrainingSession
 from dashboard.web.experiments.hub import hub as experiments
+from dashboard.web.feed_hub import FeedHub
 from dashboard.web.measurements.hub import hub as runs
 from dashboard.web.operations.health import database_answers, lab_missing
 from dashboard.web.operations.metric_families import HubFigures, Scrape, Stored, exposition
@@ -30,7 +31,7 @@ from dashboard.web.training.roles import tokens_of
 BEARER = "Bearer "
 
 
-def _read(page: str, hub: Hub) -> HubFigures:
+def _read(page: str, hub: FeedHub[Any]) -> HubFigures:
     """In the loop of the hub: elsewhere it might change meanwhile."""
     return HubFigures(
         page,
@@ -62,7 +63,7 @@ def _size_bytes() -> int:
 def read_stored(answer_s: float, now: float) -> Stored:
     """What stands in the database. DatabaseError."""
     phases = Experiment.objects.order_by().values_list("phase").annotate(number=Count("pk"))
-    stages = HostRow.objects.order_by().values_list("state").annotate(number=Count("pk"))
+    stages = GroupHost.objects.order_by().values_list("state").annotate(number=Count("pk"))
     return Stored(
         vendor=connection.vendor,
         answer_s=answer_s,

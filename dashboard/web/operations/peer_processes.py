@@ -24,8 +24,8 @@ class Elsewhere:
     ask: Callable[[str], frozenset[str]] = _none
     known: dict[str, frozenset[str]] = field(default_factory=dict)
 
-    def seats(self, session: str) -> frozenset[str]:
-        """The seats whose browsers hang on other processes."""
+    def participants(self, session: str) -> frozenset[str]:
+        """The participants whose browsers hang on other processes."""
         found = self.known.get(session)
         return found if found is not None else self.ask(session)
 

@@ -1,7 +1,7 @@
-"""The websocket of a terminal: the only one that reads. For the seat whose terminal it is, and for nobody else.
+"""The websocket of a terminal: the only one that reads. For the participant whose terminal it is, and for nobody else.
 
 Both ways are held back: nothing more is sent to a window that does not draw, and no more is taken from one than the
-shell takes. Who may have the terminal is asked again every few seconds, since a seat may go in another process.
+shell takes. Who may have the terminal is asked again every few seconds, since a participant may go in another process.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ from dashboard.core.terminal.limits import (
 )
 from dashboard.core.training.session import group_key
 from dashboard.lab.terminal.terminals import Terminals
-from dashboard.models import Seat
+from dashboard.models import Participant
 from dashboard.store.training import participants, terminal_recordings
-from dashboard.web.experiments.consumers import end_of, listed
-from dashboard.web.experiments.hub import GONE, TRY_LATER, Client
-from dashboard.web.service import LabAwayError, service
+from dashboard.web.feed_hub import GONE, TRY_LATER, Client
+from dashboard.web.http.session_connections import add_connection, remove_connection
+from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.training.hub import hub
 from dashboard.web.training.roles import tokens_of
 from dashboard.web.workshops.views import library
@@ -65,16 +65,16 @@ WAIT_S = 3.0
 CHECK_S = 3.0
 #: How long an interrupt waits for what was typed before it.
 OVERTAKE_S = 0.3
-NO_SEAT = "You have no seat in this session on this device."
+NO_PARTICIPANT = "You have no participant in this session on this device."
 
 
 def place_in(scope: Any, session: str, step: str) -> Place | str:
     """Whose terminal a browser asks for; or why it gets none. Asks the database."""
     token = tokens_of(scope.get("session")).get(session, "")
-    ref = participants.seat_of(session, str(token))
-    row = Seat.objects.select_related("session").filter(pk=ref.id).first() if ref is not None else None
+    ref = participants.by_token(session, str(token))
+    row = Participant.objects.select_related("session").filter(pk=ref.id).first() if ref is not None else None
     if row is None:
-        return NO_SEAT
+        return NO_PARTICIPANT
     if reason := terminal_recordings.why_not_of(row, time.time()):
         return reason
     workshop = library().get(row.session.workshop)
@@ -126,20 +126,23 @@ class TerminalConsumer(AsyncConsumer):
         except TerminalError as error:
             await self._end(str(error), TOO_MANY)
             return
-        except LabAwayError as error:
+        except LabUnavailableError as error:
             await self._end(str(error), TRY_LATER, again=True)
             return
         self.place = found
         self.client = Client(self.base_send)
-        listed(self)
-        for until in (found.seat, self.identity):  # its seat is taken away or moved; the session is closed
+        add_connection(self)
+        for until in (
+            found.participant,
+            self.identity,
+        ):  # its participant is taken away or moved; the session is closed
             hub.watch_work(until, self.client, hub)
         self.typed: asyncio.Queue[bytes] = asyncio.Queue()
         self.drawn = asyncio.Event()
         self.rate, self.messages = Bucket(TYPED), Bucket(MESSAGES)
         run, start = asked.get("run", "")[:16], _number(asked.get("from", ""), 0)
-        self.showing = self._task(self._show(found.seat, run, start))
-        self.typing = self._task(self._type(found.seat))
+        self.showing = self._task(self._show(found.participant, run, start))
+        self.typing = self._task(self._type(found.participant))
 
     def _look(self) -> Coroutine[Any, Any, Place | str]:
         look: Coroutine[Any, Any, Place | str] = database_sync_to_async(place_in, thread_sensitive=False)(
@@ -151,7 +154,7 @@ class TerminalConsumer(AsyncConsumer):
         async def surely() -> None:
             try:
                 await work
-            except (LabAwayError, OSError, RuntimeError) as error:
+            except (LabUnavailableError, OSError, RuntimeError) as error:
                 log.info("a window of a terminal was closed: %s", error)
                 self._close(TRY_LATER)
             except Exception:
@@ -162,7 +165,7 @@ class TerminalConsumer(AsyncConsumer):
 
     def _close(self, code: int) -> None:
         if self.client is not None and not self.client.closing:
-            hub.dismiss(self.client, code)
+            hub.disconnect(self.client, code)
 
     async def _say(self, message: object) -> None:
         await self.send({"type": "websocket.send", "text": encode(message).decode()})
@@ -173,11 +176,11 @@ class TerminalConsumer(AsyncConsumer):
 
     # What the shell prints.
 
-    async def _show(self, seat: str, run: str, offset: int) -> None:
+    async def _show(self, participant: str, run: str, offset: int) -> None:
         """Sends what is new, and waits for the window to draw it."""
         known, change, size, ended = "?", -1, (0, 0), ""
         while True:
-            piece = await self.terminals.read_from(seat, self.tab, run, offset, change, WAIT_S)
+            piece = await self.terminals.read_from(participant, self.tab, run, offset, change, WAIT_S)
             if piece.run != known or piece.offset != offset:
                 recorded = self.place is not None and self.place.record
                 size, ended = (piece.cols, piece.rows), ""
@@ -212,7 +215,7 @@ class TerminalConsumer(AsyncConsumer):
             raise OSError("it draws nothing") from None
 
     async def _is_over(self) -> bool:
-        """Whether the seat has the terminal no longer; then the window has been told."""
+        """Whether the participant has the terminal no longer; then the window has been told."""
         if time.monotonic() - self.looked_at < CHECK_S:
             return False
         found = await self._look()
@@ -240,26 +243,26 @@ class TerminalConsumer(AsyncConsumer):
             return
         match frame:
             case Typed(data):
-                self._typed(place.seat, data)
+                self._typed(place.participant, data)
             case Resize(cols, rows):
-                await self.terminals.resize(place.seat, self.tab, cols, rows)
+                await self.terminals.resize(place.participant, self.tab, cols, rows)
             case Seen(at):
                 if self.seen < at <= self.sent:  # not of a shell that has ended since
                     self.seen = at
                     self.drawn.set()
             case Start():
-                await self.terminals.start(place.seat)
+                await self.terminals.start(place.participant)
 
-    def _typed(self, seat: str, data: bytes) -> None:
+    def _typed(self, participant: str, data: bytes) -> None:
         self.queued += len(data)
         if self.queued > TYPED_WINDOW_BYTES:
             self._close(TOO_FAST)
             return
         self.typed.put_nowait(data)
         if data == INTERRUPT:
-            asyncio.get_running_loop().call_later(OVERTAKE_S, self._overtake, seat, self.taken + self.queued)
+            asyncio.get_running_loop().call_later(OVERTAKE_S, self._overtake, participant, self.taken + self.queued)
 
-    def _overtake(self, seat: str, until: int) -> None:
+    def _overtake(self, participant: str, until: int) -> None:
         """An interrupt that does not come through goes before what was typed and nobody reads, which is gone then."""
         if self.taken >= until or self.client is None or self.client.closing:
             return
@@ -269,9 +272,9 @@ class TerminalConsumer(AsyncConsumer):
         self.typed.put_nowait(INTERRUPT)
         self.queued += len(INTERRUPT)
         self.taken -= len(INTERRUPT)
-        self.typing = self._task(self._type(seat))
+        self.typing = self._task(self._type(participant))
 
-    async def _type(self, seat: str) -> None:
+    async def _type(self, participant: str) -> None:
         """Hands over what was typed as fast as the shell takes it."""
         typed = self.typed
         while True:
@@ -280,9 +283,9 @@ class TerminalConsumer(AsyncConsumer):
             if wait_s > 0:
                 await asyncio.sleep(wait_s)
             if data == INTERRUPT:
-                await self.terminals.interrupt(seat, self.tab)
+                await self.terminals.interrupt(participant, self.tab)
             else:
-                await self.terminals.write(seat, self.tab, data)
+                await self.terminals.write(participant, self.tab, data)
             self.queued -= len(data)
             self.taken += len(data)
             await self._say(TerminalTaken(self.taken))
@@ -295,9 +298,9 @@ class TerminalConsumer(AsyncConsumer):
             for task in (self.showing, self.typing):
                 task.cancel()
             await asyncio.gather(self.showing, self.typing, return_exceptions=True)
-            for until in (place.seat, self.identity):
+            for until in (place.participant, self.identity):
                 hub.unwatch_work(until, client)
-            end_of(self)
-            with suppress(LabAwayError):
-                await self.terminals.detach(place.seat, self.tab)
+            remove_connection(self)
+            with suppress(LabUnavailableError):
+                await self.terminals.detach(place.participant, self.tab)
         raise StopConsumer

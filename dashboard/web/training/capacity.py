@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dashboard.core.training.capacity import Capacity, HostLimits
 from dashboard.lab.remote import experiment_calls
-from dashboard.web.service import LabAwayError, service
+from dashboard.web.service import LabUnavailableError, service
 
 
 async def capacity(limits: HostLimits | None = None) -> Capacity:
     """What there is now; ``problem`` says why there is nothing."""
     try:
         return await service.ask(experiment_calls.capacity, limits)
-    except LabAwayError as error:
+    except LabUnavailableError as error:
         return Capacity(0, 0, problem=str(error))
 
 

@@ -16,9 +16,9 @@ from dashboard.store.training import group_runs
 from dashboard.store.training.hosts import NoHostError, RoomError
 from dashboard.web.claims.presenters import grouped, show_catalogue, show_run
 from dashboard.web.claims.views import HISTORY, require_run
+from dashboard.web.http.database import in_database
 from dashboard.web.service import service
 from dashboard.web.training.participant_host import Inside, in_lab
-from dashboard.web.workshops.views import in_database
 
 
 async def _catalogue(request: HttpRequest, inside: Inside, status: int = 200, problem: str = "") -> HttpResponse:

@@ -24,8 +24,9 @@ from dashboard.lab.workshops.step import NotOpenError
 from dashboard.models import Experiment, TrainingSession
 from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
-from dashboard.web.experiments.views import refuse, snapshot_of
-from dashboard.web.service import LabAwayError, service
+from dashboard.web.experiments.views import refuse, load_snapshot
+from dashboard.web.http.database import in_database
+from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.training.capacity import capacity
 from dashboard.web.training.hub import hub
 from dashboard.web.training.join_views import join_link, qr_code
@@ -33,7 +34,7 @@ from dashboard.web.training.lobby_views import mirrored
 from dashboard.web.training.roles import for_instructor
 from dashboard.web.training.step_context import workshop_in
 from dashboard.web.workshops.step_context import PART
-from dashboard.web.workshops.views import in_database, page
+from dashboard.web.workshops.views import page
 
 SHOWN_EXPERIMENTS = 20
 
@@ -42,7 +43,7 @@ def _console(row: TrainingSession, workshop: Workshop, link: str) -> dict[str, A
     now = time.time()
     found = session_state.class_of(row, workshop, now, hub.present(row.id))
     number = workshop.index(row.step) or 0
-    stands = door(row.closed_at, row.expires_at, now, shut=row.doors_shut)
+    stands = door(row.closed_at, row.expires_at, now, shut=row.admission_required)
     experiments = Experiment.objects.filter(host="").exclude(wanted="removed").order_by("-created_at")
     return {
         "session": row,
@@ -57,7 +58,7 @@ def _console(row: TrainingSession, workshop: Workshop, link: str) -> dict[str, A
         "step": workshop.steps[number],
         "number": number + 1,
         "histogram": session_state.histogram_of(row, workshop, workshop.steps[number].slug, peek=True),
-        "revealed": row.reveal.split(),
+        "revealed": row.revealed(),
         "questions": session_state.asked(row.id),
         "experiments": experiments[:SHOWN_EXPERIMENTS],
         "hours": HOURS,
@@ -74,7 +75,7 @@ def _rows(row: TrainingSession) -> list[dict[str, str]]:
     if not row.mirror_id:
         return []
     try:
-        snapshot = snapshot_of(row.mirror_id)
+        snapshot = load_snapshot(row.mirror_id)
     except Http404:
         return []
     return [{"id": row_id(one), "section": str(one.section), "name": f"{one.key} {one.field}"} for one in snapshot.rows]
@@ -104,7 +105,7 @@ async def projector(request: HttpRequest, row: TrainingSession) -> HttpResponse:
 
     def read() -> dict[str, Any]:
         context = _console(row, workshop, join_link(request, row.code))
-        revealed = row.step in row.reveal.split()
+        revealed = row.step in row.revealed()
         context["histogram"] = session_state.histogram_of(row, workshop, row.step)
         context["state"] = session_state.state_of(row, workshop, len(hub.present(row.id)))
         return {**context, "is_revealed": revealed}
@@ -128,7 +129,7 @@ async def _truth(workshop: Workshop, step: str) -> str:
     """What the kernel of this server's engine says about the step's question just now; empty where nobody can say."""
     try:
         return await service.ask(workshop_calls.truth, workshop.slug, workshop.digest, step)
-    except (LabAwayError, EngineError, NotOpenError):
+    except (LabUnavailableError, EngineError, NotOpenError):
         return ""
 
 
@@ -162,7 +163,7 @@ async def _lock(request: HttpRequest, row: TrainingSession, _workshop: Workshop,
 
 async def _doors(request: HttpRequest, row: TrainingSession, _workshop: Workshop, now: float) -> bool:
     shut = request.POST.get("shut") == "yes"
-    done = await in_database(training_sessions.steer, row.id, row.owner_id, now, doors_shut=shut)
+    done = await in_database(training_sessions.steer, row.id, row.owner_id, now, admission_required=shut)
     if done and not shut:
         hub.tell(row.id, *await in_database(participants.admit_all, row.id, now))
     return done
@@ -196,7 +197,7 @@ async def _mirror(request: HttpRequest, row: TrainingSession, _workshop: Worksho
 
 async def _pointer(request: HttpRequest, row: TrainingSession, _workshop: Workshop, now: float) -> bool:
     pointer = request.POST.get("row", "")[:300]
-    return await in_database(training_sessions.steer, row.id, row.owner_id, now, pointer=pointer)
+    return await in_database(training_sessions.steer, row.id, row.owner_id, now, pointed_row=pointer)
 
 
 async def _notes(request: HttpRequest, row: TrainingSession, _workshop: Workshop, _now: float) -> bool:

@@ -1,4 +1,4 @@
-"""Whose work it is: what a group of a class ran is for its seats and the instructor, at every address that names it.
+"""Whose work it is: what a group of a class ran is for its participants and the instructor, at every address that names it.
 
 Whoever else asks finds nothing, as if it were not there.
 """
@@ -17,7 +17,7 @@ from dashboard.core.training.session import group_key
 from dashboard.store.training import group_runs, participants
 from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.hosts import session_of
-from dashboard.store.training.participants import SeatRef
+from dashboard.store.training.participants import ParticipantRef
 from dashboard.web.training.roles import tokens_of
 
 #: An address of this server's own that names one of them.
@@ -27,7 +27,7 @@ KINDS = {
     "measurements": WorkKind.MEASUREMENT,
     "claims/runs": WorkKind.CLAIMS,
 }
-#: The websockets that somebody with a seat in any class may ask for: whose it is is looked at behind the door.
+#: The websockets that somebody with a participant in any class may ask for: whose it is is looked at behind the door.
 SOCKETS = re.compile(r"/ws/(?:experiments|measurements)/[^/]+/")
 
 
@@ -42,22 +42,22 @@ def may_open(kind: WorkKind, identity: str, user: Any) -> bool:
     return not group or is_instructors(group, user)
 
 
-def seat_in_group(group: str, session: Any) -> SeatRef | None:
-    """The seat in this group that a browser with this Django session has, admitted. Asks the database."""
+def participant_in_group(group: str, session: Any) -> ParticipantRef | None:
+    """The participant in this group that a browser with this Django session has, admitted. Asks the database."""
     number = session_of(group)
     token = tokens_of(session).get(number, "")
-    found = participants.seat_of(number, str(token)) if token else None
+    found = participants.by_token(number, str(token)) if token else None
     return found if found is not None and found.admitted and group_key(number, found.group) == group else None
 
 
-def any_seat(session: Any) -> SeatRef | None:
-    """A seat that a browser with this Django session has, in whichever class. Asks the database."""
-    found = (participants.seat_of(one, str(token)) for one, token in tokens_of(session).items())
-    return next((seat for seat in found if seat is not None), None)
+def any_participant(session: Any) -> ParticipantRef | None:
+    """A participant that a browser with this Django session has, in whichever class. Asks the database."""
+    found = (participants.by_token(one, str(token)) for one, token in tokens_of(session).items())
+    return next((participant for participant in found if participant is not None), None)
 
 
 def may_listen(kind: WorkKind, identity: str, scope: Mapping[str, Any]) -> tuple[bool, str]:
-    """Whether the browser of a websocket may listen to this, and the seat for which it may; empty for who is signed in.
+    """Whether the browser of a websocket may listen to this, and the participant for which it may; empty for who is signed in.
     Asks the database."""
     user, session = scope.get("user"), scope.get("session")
     signed_in = user is not None and bool(user.is_authenticated)
@@ -66,8 +66,8 @@ def may_listen(kind: WorkKind, identity: str, scope: Mapping[str, Any]) -> tuple
         return signed_in, ""
     if signed_in and is_instructors(group, user):
         return True, ""
-    seat = seat_in_group(group, session)
-    return seat is not None, seat.id if seat is not None else ""
+    participant = participant_in_group(group, session)
+    return participant is not None, participant.id if participant is not None else ""
 
 
 View = Callable[[HttpRequest], HttpResponse]

@@ -1,5 +1,5 @@
-"""A seat's own host: experiments and measurements at the seat's choice. The pages are those of the server's own engine;
-what runs, runs on the host of the seat's group, and is shared by the group."""
+"""A participant's own host: experiments and measurements at the participant's choice. The pages are those of the server's own engine;
+what runs, runs on the host of the participant's group, and is shared by the group."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from dashboard.core.experiments.drafts import read_draft
+from dashboard.core.experiments.drafts import parse_draft
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.training.group_quota import WorkKind, image_problems
 from dashboard.engine.protocol import EngineError
@@ -22,12 +22,12 @@ from dashboard.store.training.hosts import NoHostError, RoomError
 from dashboard.web.experiments import replay_views, trace_views
 from dashboard.web.experiments import views as experiment_views
 from dashboard.web.experiments.forms import aimless_arms, draft_of, typed_values
+from dashboard.web.http.database import in_database
 from dashboard.web.measurements import api as measurement_api
 from dashboard.web.measurements import views as measurement_views
 from dashboard.web.measurements.serializers import describe_run
-from dashboard.web.service import LabAwayError, service
+from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.training.participant_host import Inside, in_lab, refused
-from dashboard.web.workshops.views import in_database
 
 SHOWN = 20
 
@@ -37,7 +37,7 @@ async def _offered(group: str) -> tuple[Surroundings | None, str]:
     try:
         host = await in_database(group_runs.ready_host, group)
         return await service.ask_of(host, surroundings), ""
-    except (NoHostError, LabAwayError, EngineError) as error:
+    except (NoHostError, LabUnavailableError, EngineError) as error:
         return None, str(error)
 
 
@@ -91,7 +91,7 @@ async def home(request: HttpRequest, inside: Inside) -> HttpResponse:
 async def launch(request: HttpRequest, inside: Inside) -> HttpResponse:
     """An experiment; what cannot be launched comes back with everything that was typed."""
     values = typed_values(request.POST)
-    draft = read_draft(draft_of(values))
+    draft = parse_draft(draft_of(values))
     there, problem = await _offered(inside.group)
     if there is None:
         return await _home(request, inside, None, problem, 409, refused=problem)

@@ -1,4 +1,4 @@
-"""The door of a class: a code and a name become a seat; a personal link brings somebody back to it.
+"""The door of a class: a code and a name become a participant; a personal link brings somebody back to it.
 
 A typed code is throttled by address and overall. The link and its QR code hold a signature besides the code, which
 nobody guesses: who has one comes in while others guess.
@@ -34,7 +34,7 @@ from dashboard.store.training import (
 from dashboard.store.training import (
     sessions as training_sessions,
 )
-from dashboard.store.training.participants import REFUSALS, NotSeatedError
+from dashboard.store.training.participants import REFUSALS, JoinRefusedError
 from dashboard.web.service import service
 from dashboard.web.training.hub import hub
 from dashboard.web.training.roles import hold, tokens_of
@@ -114,45 +114,45 @@ def join(request: HttpRequest) -> HttpResponse:
     if row is None:
         _wrong(address, now)
         return _page(request, 404, code_problem=_("There is no session with this code: read it once more."))
-    return _seated(request, row, now)
+    return _join(request, row, now)
 
 
-def _seated(request: HttpRequest, row: TrainingSession, now: float) -> HttpResponse:
-    """A seat in this session: the one that this browser has, or a new one."""
-    if participants.seat_of(row.id, tokens_of(request.session).get(row.id, "")) is not None:
+def _join(request: HttpRequest, row: TrainingSession, now: float) -> HttpResponse:
+    """A participant in this session: the one that this browser has, or a new one."""
+    if participants.by_token(row.id, tokens_of(request.session).get(row.id, "")) is not None:
         return redirect(f"/sessions/{row.id}/")
-    stands = door(row.closed_at, row.expires_at, now, shut=row.doors_shut)
+    stands = door(row.closed_at, row.expires_at, now, shut=row.admission_required)
     if stands in {Door.CLOSED, Door.EXPIRED}:
         return _page(request, 410, code_problem=REFUSALS[stands])
     try:
         name = name_of(request.POST.get("name", ""))
-        seat, token = participants.join(row.id, name, now)
+        participant, token = participants.join(row.id, name, now)
     except ValueError as error:
         return _page(request, 400, name_problem=str(error), title=row.title, shown=shown(row.code))
-    except NotSeatedError as error:
+    except JoinRefusedError as error:
         return _page(request, 409, name_problem=str(error), title=row.title)
     hold(request, row.id, token)
-    if row.hosts != HostsFor.NONE and seat.admitted:
+    if row.hosts != HostsFor.NONE and participant.admitted:
         with suppress(group_host_store.NoHostError):
-            group_host_store.ask_for(group_key(row.id, seat.group), now)
+            group_host_store.ask_for(group_key(row.id, participant.group), now)
         service.wake()
     hub.wake(row.id)
-    return _private(redirect(f"/sessions/{seat.session}/"))
+    return _private(redirect(f"/sessions/{participant.session}/"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def resume(request: HttpRequest, token: str) -> HttpResponse:
-    """A personal link: looking at it changes nothing, so that no preview uses it up; the button moves the seat here."""
+    """A personal link: looking at it changes nothing, so that no preview uses it up; the button moves the participant here."""
     if request.method != "POST":
         found = participants.by_link(token)
-        context = {"seat": found, "session": training_sessions.get(found.session) if found else None}
+        context = {"participant": found, "session": training_sessions.get(found.session) if found else None}
         response = render(request, "training/resume.html", context, status=200 if found else 404)
         response._has_been_logged = True  # type: ignore[attr-defined]  # the address holds a token
         return _private(response)
     moved = participants.resume(token, time.time())
     if moved is None:
-        return _private(render(request, "training/resume.html", {"seat": None}, status=404))
-    seat, fresh = moved
-    hold(request, seat.session, fresh)
-    hub.dismiss_seat(seat.session, seat.id)
-    return _private(redirect(f"/sessions/{seat.session}/"))
+        return _private(render(request, "training/resume.html", {"participant": None}, status=404))
+    participant, fresh = moved
+    hold(request, participant.session, fresh)
+    hub.dismiss_participant(participant.session, participant.id)
+    return _private(redirect(f"/sessions/{participant.session}/"))

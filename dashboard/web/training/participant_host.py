@@ -1,4 +1,4 @@
-"""The way to a seat's own host: who may, and what stands around every page there."""
+"""The way to a participant's own host: who may, and what stands around every page there."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from dashboard.core.training.group_quota import WorkKind
 from dashboard.core.training.session import HostsFor, group_key
 from dashboard.models import TrainingSession
 from dashboard.store.training import group_runs
-from dashboard.store.training.participants import SeatRef
+from dashboard.store.training.participants import ParticipantRef
 from dashboard.web.experiments.views import refuse
+from dashboard.web.http.database import in_database
 from dashboard.web.http.url_scope import Where
 from dashboard.web.training.hub import hub
-from dashboard.web.training.roles import for_seat
+from dashboard.web.training.roles import for_participant
 from dashboard.web.training.step_context import around, closed_because, workshop_in
-from dashboard.web.workshops.views import in_database, page
+from dashboard.web.workshops.views import page
 
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """Who is there: ``where`` are the pages of the seat's group."""
+    """Who is there: ``where`` are the pages of the participant's group."""
 
     row: TrainingSession
-    seat: SeatRef
+    participant: ParticipantRef
     where: Where
 
     @property
@@ -44,7 +45,7 @@ type Outer = Callable[..., Answered]
 
 
 def front_of(session: str) -> str:
-    """The address of a seat's own host."""
+    """The address of a participant's own host."""
     return f"/sessions/{session}/lab/"
 
 
@@ -62,29 +63,34 @@ async def refused(request: HttpRequest, status: int, title: str, sentence: str, 
     return await in_database(answer)
 
 
-async def _without(request: HttpRequest, row: TrainingSession, seat: SeatRef) -> HttpResponse:
+async def _without(request: HttpRequest, row: TrainingSession, participant: ParticipantRef) -> HttpResponse:
     """Where nobody has a host there is a sentence, and nothing to press."""
-    extra = await around(row, seat, await in_database(workshop_in, row))
+    extra = await around(row, participant, await in_database(workshop_in, row))
     context = {**extra, "base": "training/participant_base.html", "no_hosts": True}
     return await page(request, "training/host.html", context, 409 if request.method == "POST" else 200)
 
 
 def in_lab[**P](kind: WorkKind | None = None) -> Callable[[View[P]], Outer]:
-    """A view for an admitted seat, which is told where it is. ``kind``: the address names as ``work`` something of that
+    """A view for an admitted participant, which is told where it is. ``kind``: the address names as ``work`` something of that
     kind, which must be the group's own; 404 for anything else. What changes something is refused once the session is
     over."""
 
     def decorate(view: View[P]) -> Outer:
         @wraps(view)
-        @for_seat
+        @for_participant
         async def asked(
-            request: HttpRequest, row: TrainingSession, seat: SeatRef, /, *args: P.args, **kwargs: P.kwargs
+            request: HttpRequest,
+            row: TrainingSession,
+            participant: ParticipantRef,
+            /,
+            *args: P.args,
+            **kwargs: P.kwargs,
         ) -> HttpResponse:
-            if not seat.admitted:
+            if not participant.admitted:
                 return redirect(f"/sessions/{row.id}/")
             if row.hosts == HostsFor.NONE:
-                return await _without(request, row, seat)
-            group = group_key(row.id, seat.group)
+                return await _without(request, row, participant)
+            group = group_key(row.id, participant.group)
             if kind is not None and await in_database(group_runs.group_of, kind, str(kwargs["work"])) != group:
                 raise Http404(_("Your group has nothing with this number."))
             front = front_of(row.id)
@@ -93,9 +99,9 @@ def in_lab[**P](kind: WorkKind | None = None) -> Callable[[View[P]], Outer]:
                     title = _("Nothing can be done now")
                     return await refused(request, 409, title, closed_because(row), front)
                 await in_database(group_runs.used, group)
-            extra = await around(row, seat, await in_database(workshop_in, row))
+            extra = await around(row, participant, await in_database(workshop_in, row))
             where = Where(front, "training/participant_base.html", extra, group)
-            answer = cast("HttpResponse", await view(request, Inside(row, seat, where), *args, **kwargs))
+            answer = cast("HttpResponse", await view(request, Inside(row, participant, where), *args, **kwargs))
             if request.method == "POST":
                 hub.wake(row.id)  # the instructor sees what is there now
             return answer

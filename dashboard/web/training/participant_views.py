@@ -16,37 +16,38 @@ from dashboard.core.training.session import HostsFor, group_key, line_of, name_o
 from dashboard.core.workshops.progress import summarise
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.remote.training_calls import ContainerThere, containers
-from dashboard.models import Seat, TrainingSession
+from dashboard.models import Participant, TrainingSession
 from dashboard.store import claim_runs
 from dashboard.store import workshops as store
 from dashboard.store.training import group_runs, participants, session_state
 from dashboard.store.training.hosts import NoHostError
-from dashboard.store.training.participants import NotSeatedError
-from dashboard.web.experiments.views import listed, snapshot_of
+from dashboard.store.training.participants import JoinRefusedError
+from dashboard.web.experiments.views import listed, load_snapshot
+from dashboard.web.http.database import in_database
 from dashboard.web.http.url_scope import Where
 from dashboard.web.measurements.serializers import describe_run
-from dashboard.web.service import LabAwayError, service
+from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.training.hub import hub
 from dashboard.web.training.join_views import qr_code
 from dashboard.web.training.roles import for_instructor
 from dashboard.web.training.step_context import workshop_in
 from dashboard.web.workshops.step_context import PART
-from dashboard.web.workshops.views import in_database, page
+from dashboard.web.workshops.views import page
 
 SHOWN_EVENTS = 60
 SHOWN_WORKS = 10
 CONTAINERS_S = 2.0
 
 
-def _seat(row: TrainingSession, seat: str) -> Seat:
-    found = participants.get(row.id, seat)
+def _participant(row: TrainingSession, participant: str) -> Participant:
+    found = participants.get(row.id, participant)
     if found is None or found.removed_at:
         raise Http404(_("There is nobody with this number in this session."))
     return found
 
 
-def _person(row: TrainingSession, seat: str) -> dict[str, Any]:
-    found, workshop, now = _seat(row, seat), workshop_in(row), time.time()
+def _person(row: TrainingSession, participant: str) -> dict[str, Any]:
+    found, workshop, now = _participant(row, participant), workshop_in(row), time.time()
     person = participants.person_of(found.id)
     walk = store.walk_of(person, row.workshop)
     records = session_state.records_of(row, walk, now)
@@ -56,7 +57,7 @@ def _person(row: TrainingSession, seat: str) -> dict[str, Any]:
     return {
         "session": row,
         "workshop": workshop,
-        "seat": found,
+        "participant": found,
         "here": hub.present(row.id).get(found.id, False),
         "line": line,
         "steps": list(zip(lines, line.cells, strict=True)),
@@ -68,12 +69,12 @@ def _person(row: TrainingSession, seat: str) -> dict[str, Any]:
     }
 
 
-def _works(row: TrainingSession, seat: Seat) -> dict[str, Any]:
+def _works(row: TrainingSession, participant: Participant) -> dict[str, Any]:
     """What the person's group runs and ran besides the steps."""
     if row.hosts == HostsFor.NONE:
         return {"group": "", "works": False}
-    group = group_key(row.id, seat.group)
-    here = Where(f"/sessions/{row.id}/console/seats/{seat.id}/")
+    group = group_key(row.id, participant.group)
+    here = Where(f"/sessions/{row.id}/console/seats/{participant.id}/")
     return {
         "group": group,
         "works": True,
@@ -96,18 +97,20 @@ async def _there(row: TrainingSession, group: str) -> dict[str, Any]:
             found: tuple[ContainerThere, ...] = await service.ask_of(host, containers)
     except TimeoutError:
         return {"containers": (), "containers_away": _("The host does not answer now.")}
-    except (NoHostError, LabAwayError, EngineError) as error:
+    except (NoHostError, LabUnavailableError, EngineError) as error:
         away = _("The host does not run now.") if isinstance(error, NoHostError) else str(error)
         return {"containers": (), "containers_away": away}
     return {"containers": found}
 
 
-def _is_theirs(row: TrainingSession, seat: Seat, work: str) -> bool:
-    return group_runs.group_of(WorkKind.EXPERIMENT, work) == group_key(row.id, seat.group)
+def _is_theirs(row: TrainingSession, participant: Participant, work: str) -> bool:
+    return group_runs.group_of(WorkKind.EXPERIMENT, work) == group_key(row.id, participant.group)
 
 
-async def _show(request: HttpRequest, row: TrainingSession, seat: str, status: int = 200, **more: Any) -> HttpResponse:
-    context = await in_database(_person, row, seat)
+async def _show(
+    request: HttpRequest, row: TrainingSession, participant: str, status: int = 200, **more: Any
+) -> HttpResponse:
+    context = await in_database(_person, row, participant)
     context |= await _there(row, context["group"])
     context |= {"base": "fragment_base.html" if PART in request.headers else "base.html", **more}
     response = await page(request, "training/participant.html", context, status)
@@ -117,21 +120,21 @@ async def _show(request: HttpRequest, row: TrainingSession, seat: str, status: i
 
 @require_GET
 @for_instructor
-async def person(request: HttpRequest, row: TrainingSession, seat: str) -> HttpResponse:
+async def person(request: HttpRequest, row: TrainingSession, participant: str) -> HttpResponse:
     """How far somebody has come, what they did last, and what was written."""
-    return await _show(request, row, seat)
+    return await _show(request, row, participant)
 
 
 @require_GET
 @for_instructor
-async def live(request: HttpRequest, row: TrainingSession, seat: str, work: str) -> HttpResponse:
+async def live(request: HttpRequest, row: TrainingSession, participant: str, work: str) -> HttpResponse:
     """One of the experiments of somebody's group, live and to be read, with a hint to be written beside it."""
 
     def read() -> dict[str, Any]:
-        found = _seat(row, seat)
+        found = _participant(row, participant)
         if not _is_theirs(row, found, work):
             raise Http404(_("This person's group has no experiment with this number."))
-        snapshot = snapshot_of(work)
+        snapshot = load_snapshot(work)
         over = snapshot.experiment.as_it_was is not None
         return {
             "session": row,
@@ -152,16 +155,16 @@ async def live(request: HttpRequest, row: TrainingSession, seat: str, work: str)
 
 @require_POST
 @for_instructor
-async def change(request: HttpRequest, row: TrainingSession, seat: str, what: str) -> HttpResponse:
+async def change(request: HttpRequest, row: TrainingSession, participant: str, what: str) -> HttpResponse:
     """Renames, removes, admits, answers, takes a hand down, or makes the link to another device."""
-    found, now = await in_database(_seat, row, seat), time.time()
+    found, now = await in_database(_participant, row, participant), time.time()
     try:
         match what:
             case "rename":
                 await in_database(participants.rename, row.id, found.id, name_of(request.POST.get("name", "")))
             case "remove":
                 await in_database(participants.remove, row.id, found.id, now)
-                hub.dismiss_seat(row.id, found.id)
+                hub.dismiss_participant(row.id, found.id)
             case "admit":
                 await in_database(participants.admit, row.id, found.id, now)
             case "lower":
@@ -174,12 +177,12 @@ async def change(request: HttpRequest, row: TrainingSession, seat: str, what: st
                 token = await in_database(participants.make_link, row.id, found.id)
                 link = request.build_absolute_uri(f"/seat/{token}/")
                 qr = qr_code(link, _("This person's link as a QR code"))
-                return await _show(request, row, seat, 201, link=link, qr=qr)
+                return await _show(request, row, participant, 201, link=link, qr=qr)
             case _:
                 raise Http404(_("There is nothing of this name that can be done."))
-    except (ValueError, NotSeatedError) as error:
+    except (ValueError, JoinRefusedError) as error:
         status = 400 if isinstance(error, ValueError) else 409
-        return await _show(request, row, seat, status, problem=str(error))
+        return await _show(request, row, participant, status, problem=str(error))
     hub.tell(row.id, found.id)
     home = f"/sessions/{row.id}/console/"
     work = request.POST.get("from", "")[:16]

@@ -1,6 +1,6 @@
-"""Who is asking: the instructor of a session, or one of its seats. Whoever is neither finds nothing.
+"""Who is asking: the instructor of a session, or one of its participants. Whoever is neither finds nothing.
 
-A browser keeps the token of each of its seats in Django's own session, by the session of the class.
+A browser keeps the token of each of its participants in Django's own session, by the session of the class.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from django.utils.translation import gettext as _
 from dashboard.models import TrainingSession
 from dashboard.store.training import participants
 from dashboard.store.training import sessions as training_sessions
-from dashboard.store.training.participants import SeatRef
-from dashboard.web.workshops.views import in_database
+from dashboard.store.training.participants import ParticipantRef
+from dashboard.web.http.database import in_database
 
 KEY = "seats"
-MOST_SEATS = 10
-#: What a seat may ask for: the addresses of its own session, but for the instructor's; and its websockets.
+MAX_HELD_TOKENS = 10
+#: What a participant may ask for: the addresses of its own session, but for the instructor's; and its websockets.
 OWN_PATH = re.compile(r"/(?:ws/)?sessions/([a-z0-9]{1,16})/(?!console/)[^?#]*")
 
 
@@ -37,25 +37,25 @@ def tokens_of(session: Any) -> Mapping[str, str]:
     return held if isinstance(held, dict) else {}
 
 
-def seat_in(session: Any, path: str) -> SeatRef | None:
-    """Whose seat it is that a browser with this Django session has at this address. Asks the database."""
+def participant_in(session: Any, path: str) -> ParticipantRef | None:
+    """Whose participant it is that a browser with this Django session has at this address. Asks the database."""
     identity = session_in(path)
     token = tokens_of(session).get(identity, "")
-    return participants.seat_of(identity, token) if isinstance(token, str) and token else None
+    return participants.by_token(identity, token) if isinstance(token, str) and token else None
 
 
 def hold(request: HttpRequest, identity: str, token: str) -> None:
-    """This browser has the seat from now on. The cookie is a new one, unless signing in has made it one: nobody who
+    """This browser has the participant from now on. The cookie is a new one, unless signing in has made it one: nobody who
     knew the old one comes along."""
     held = {key: value for key, value in tokens_of(request.session).items() if key != identity}
-    kept = list(held.items())[-(MOST_SEATS - 1) :]
+    kept = list(held.items())[-(MAX_HELD_TOKENS - 1) :]
     if request.session.session_key and not request.user.is_authenticated:
         request.session.cycle_key()
     request.session[KEY] = {**dict(kept), identity: token}
 
 
 def let_go(request: HttpRequest, identity: str) -> None:
-    """This browser has the seat no longer."""
+    """This browser has the participant no longer."""
     request.session[KEY] = {key: value for key, value in tokens_of(request.session).items() if key != identity}
 
 
@@ -68,24 +68,24 @@ type Inner[S, **P] = Callable[Concatenate[HttpRequest, TrainingSession, S, P], A
 type Outer = Callable[..., Answered]  # (request, identity, …): Django passes what the address names by name
 
 
-def for_seat[**P](view: Inner[SeatRef, P]) -> Outer:
-    """A view for one of the session's own seats, which it is given; 404 for everybody else."""
+def for_participant[**P](view: Inner[ParticipantRef, P]) -> Outer:
+    """A view for one of the session's own participants, which it is given; 404 for everybody else."""
 
     @wraps(view)
     async def asked(request: HttpRequest, identity: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-        row, seat = await in_database(_seated, request, identity)
-        if row is None or seat is None:
+        row, participant = await in_database(_participant_of, request, identity)
+        if row is None or participant is None:
             raise _nothing()
-        return await view(request, row, seat, *args, **kwargs)
+        return await view(request, row, participant, *args, **kwargs)
 
     return asked
 
 
-def _seated(request: HttpRequest, identity: str) -> tuple[TrainingSession | None, SeatRef | None]:
-    seat = getattr(request, "seat", None) or seat_in(request.session, f"/sessions/{identity}/")
-    if seat is None or seat.session != identity:
+def _participant_of(request: HttpRequest, identity: str) -> tuple[TrainingSession | None, ParticipantRef | None]:
+    participant = getattr(request, "participant", None) or participant_in(request.session, f"/sessions/{identity}/")
+    if participant is None or participant.session != identity:
         return None, None
-    return training_sessions.get(identity), seat
+    return training_sessions.get(identity), participant
 
 
 def for_instructor[**P](view: Callable[Concatenate[HttpRequest, TrainingSession, P], Answered]) -> Outer:

@@ -17,12 +17,13 @@ from dashboard.lab.remote import experiment_calls
 from dashboard.lab.training.hosts import HostState
 from dashboard.models import TrainingSession
 from dashboard.store.training import session_state
-from dashboard.store.training.participants import SeatRef
+from dashboard.store.training.participants import ParticipantRef
 from dashboard.store.workshops import Walk
-from dashboard.web.service import LabAwayError, service
+from dashboard.web.http.database import in_database
+from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.training.hub import hub
 from dashboard.web.workshops.step_context import Place
-from dashboard.web.workshops.views import in_database, library
+from dashboard.web.workshops.views import library
 
 
 def workshop_in(row: TrainingSession) -> Workshop:
@@ -33,14 +34,14 @@ def workshop_in(row: TrainingSession) -> Workshop:
     return found
 
 
-async def host_state(row: TrainingSession, seat: SeatRef) -> HostState | None:
+async def host_state(row: TrainingSession, participant: ParticipantRef) -> HostState | None:
     """How the group's host is; None where there are none."""
     if row.hosts == HostsFor.NONE:
         return None
-    group = group_key(row.id, seat.group)
+    group = group_key(row.id, participant.group)
     try:
         return await service.ask(experiment_calls.host_state, group)
-    except LabAwayError as error:
+    except LabUnavailableError as error:
         return HostState(group, HostStage.FAILED, str(error))
 
 
@@ -53,8 +54,10 @@ def closed_because(row: TrainingSession) -> str:
     return ""
 
 
-def place_of(row: TrainingSession, seat: SeatRef, workshop: Workshop, extra: Mapping[str, Any] | None = None) -> Place:
-    """Where this seat works."""
+def place_of(
+    row: TrainingSession, participant: ParticipantRef, workshop: Workshop, extra: Mapping[str, Any] | None = None
+) -> Place:
+    """Where this participant works."""
     keeps = session_state.pacing(row, workshop)
     home = f"/sessions/{row.id}/"
 
@@ -62,11 +65,11 @@ def place_of(row: TrainingSession, seat: SeatRef, workshop: Workshop, extra: Map
         return session_state.records_of(row, walk, time.time())
 
     return Place(
-        person=seat.person,
+        person=participant.person,
         home=home,
         front=f"{home}steps/",
         end=f"{home}results/",
-        group=group_key(row.id, seat.group) if row.hosts != HostsFor.NONE else "",
+        group=group_key(row.id, participant.group) if row.hosts != HostsFor.NONE else "",
         runs=row.hosts != HostsFor.NONE,
         base="training/participant_base.html",
         until=keeps.until,
@@ -77,22 +80,24 @@ def place_of(row: TrainingSession, seat: SeatRef, workshop: Workshop, extra: Map
     )
 
 
-async def around(row: TrainingSession, seat: SeatRef, workshop: Workshop, step: str = "") -> dict[str, Any]:
-    """What stands above every page of a seat. ``step`` is the one that is shown."""
-    found = await in_database(_around, row, seat, workshop, step)
-    return {**found, "host": await host_state(row, seat) if seat.admitted else None}
+async def around(
+    row: TrainingSession, participant: ParticipantRef, workshop: Workshop, step: str = ""
+) -> dict[str, Any]:
+    """What stands above every page of a participant. ``step`` is the one that is shown."""
+    found = await in_database(_around, row, participant, workshop, step)
+    return {**found, "host": await host_state(row, participant) if participant.admitted else None}
 
 
-def _around(row: TrainingSession, seat: SeatRef, workshop: Workshop, step: str) -> dict[str, Any]:
+def _around(row: TrainingSession, participant: ParticipantRef, workshop: Workshop, step: str) -> dict[str, Any]:
     state = session_state.state_of(row, workshop, len(hub.present(row.id)))
     shown = state.histogram if step == state.step else None
     if shown is None and step in state.revealed:
         shown = session_state.histogram_of(row, workshop, step)
     return {
         "session": row,
-        "seat": seat,
+        "participant": participant,
         "state": state,
-        "own": session_state.seat_state(row.id, seat.id),
+        "own": session_state.participant_state(row.id, participant.id),
         "histogram": shown,
         "shown_step": step,
         "class_url": f"/sessions/{row.id}/",

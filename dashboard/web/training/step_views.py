@@ -1,4 +1,4 @@
-"""A step of a class, for one of its seats. A prediction is written once; what runs, runs on the seat's own host."""
+"""A step of a class, for one of its participants. A prediction is written once; what runs, runs on the participant's own host."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from dashboard.lab.remote.workshop_calls import Deed
 from dashboard.models import TrainingSession
 from dashboard.store import workshops as store
 from dashboard.store.training import session_state
-from dashboard.store.training.participants import SeatRef
+from dashboard.store.training.participants import ParticipantRef
+from dashboard.web.http.database import in_database
 from dashboard.web.training.hub import hub
-from dashboard.web.training.roles import for_seat
+from dashboard.web.training.roles import for_participant
 from dashboard.web.training.step_context import around, place_of, workshop_in
 from dashboard.web.workshops.step_context import (
     PART,
@@ -33,74 +34,73 @@ from dashboard.web.workshops.step_context import (
     show,
     step_in,
 )
-from dashboard.web.workshops.views import in_database
 
 
-async def _where(row: TrainingSession, seat: SeatRef, step: str, *, whole: bool) -> tuple[Place, Step]:
+async def _where(row: TrainingSession, participant: ParticipantRef, step: str, *, whole: bool) -> tuple[Place, Step]:
     """The place with what stands around the step, if the ``whole`` page is asked for."""
     workshop = await in_database(workshop_in, row)
-    extra = await around(row, seat, workshop, step) if whole else {}
-    return place_of(row, seat, workshop, extra), step_in(workshop, step)
+    extra = await around(row, participant, workshop, step) if whole else {}
+    return place_of(row, participant, workshop, extra), step_in(workshop, step)
 
 
-def _waits(seat: SeatRef) -> HttpResponse | None:
+def _waits(participant: ParticipantRef) -> HttpResponse | None:
     """Who is not admitted yet sees the door."""
-    return None if seat.admitted else redirect(f"/sessions/{seat.session}/")
+    return None if participant.admitted else redirect(f"/sessions/{participant.session}/")
 
 
 @require_GET
-@for_seat
-async def step_page(request: HttpRequest, row: TrainingSession, seat: SeatRef, step: str) -> HttpResponse:
+@for_participant
+async def step_page(request: HttpRequest, row: TrainingSession, participant: ParticipantRef, step: str) -> HttpResponse:
     """One step."""
-    if (door := _waits(seat)) is not None:
+    if (door := _waits(participant)) is not None:
         return door
-    place, one = await _where(row, seat, step, whole=True)
+    place, one = await _where(row, participant, step, whole=True)
     workshop = await in_database(workshop_in, row)
     return await locked(request, place, workshop, one) or await show(request, place, workshop, one)
 
 
 @require_POST
-@for_seat
-async def opened(request: HttpRequest, row: TrainingSession, seat: SeatRef, step: str) -> HttpResponse:
+@for_participant
+async def opened(request: HttpRequest, row: TrainingSession, participant: ParticipantRef, step: str) -> HttpResponse:
     """The step is before somebody: the time in it begins. Sent by the page itself."""
     workshop = await in_database(workshop_in, row)
-    place = place_of(row, seat, workshop)
+    place = place_of(row, participant, workshop)
     one = step_in(workshop, step)
-    walk = await in_database(store.walk_of, seat.person, row.workshop)
+    walk = await in_database(store.walk_of, participant.person, row.workshop)
     number = workshop.index(one.slug) or 0
-    here = walk is not None and seat.admitted and not row.closed_at
+    here = walk is not None and participant.admitted and not row.closed_at
     if walk is not None and here and place.stage(workshop, walk.records, number) is not Stage.LOCKED:
-        await in_database(session_state.opened, row, seat.id, step, time.time())
+        await in_database(session_state.opened, row, participant.id, step, time.time())
         hub.wake(row.id)
     return HttpResponse(status=204)
 
 
 @require_POST
-@for_seat
-async def predict(request: HttpRequest, row: TrainingSession, seat: SeatRef, step: str) -> HttpResponse:
+@for_participant
+async def predict(request: HttpRequest, row: TrainingSession, participant: ParticipantRef, step: str) -> HttpResponse:
     """Notes what somebody expects; the first answer counts."""
-    if (door := _waits(seat)) is not None:
+    if (door := _waits(participant)) is not None:
         return door
     choice = number_in(request, "choice")
 
     def note() -> tuple[Place, Workshop, Step, int, str]:
         """Writes it down, in one go: a whole class does this at once. Or a status and why it is refused."""
         workshop = workshop_in(row)
-        place, one = place_of(row, seat, workshop), step_in(workshop, step)
-        walk = store.walk_of(seat.person, row.workshop)
+        place, one = place_of(row, participant, workshop), step_in(workshop, step)
+        walk = store.walk_of(participant.person, row.workshop)
         number, asked = workshop.index(one.slug) or 0, one.predict
         if walk is None or place.stage(workshop, walk.records, number) is Stage.LOCKED:
             return place, workshop, one, 409, _("Your instructor has not opened this step yet.")
-        if place.closed or step in row.reveal.split():
+        if place.closed or step in row.revealed():
             return place, workshop, one, 409, place.closed or _("The answer of this step was shown already.")
         if asked is None or not 0 <= choice < len(asked.choices):
             return place, workshop, one, 400, _("Choose one of the answers.")
-        session_state.answer(row, seat.id, step, choice, asked.choices[choice], time.time())
+        session_state.answer(row, participant.id, step, choice, asked.choices[choice], time.time())
         return place, workshop, one, 200, ""
 
     place, workshop, one, status, refused = await in_database(note)
     if refused:
-        place, one = await _where(row, seat, step, whole=PART not in request.headers)
+        place, one = await _where(row, participant, step, whole=PART not in request.headers)
         refusal = await locked(request, place, workshop, one)
         return refusal or await show(request, place, workshop, one, problem=refused, status=status)
     hub.wake(row.id)
@@ -116,11 +116,15 @@ async def predict(request: HttpRequest, row: TrainingSession, seat: SeatRef, ste
 
 
 async def _act(
-    request: HttpRequest, row: TrainingSession, seat: SeatRef, step: str, doing: Callable[[HttpRequest], Act]
+    request: HttpRequest,
+    row: TrainingSession,
+    participant: ParticipantRef,
+    step: str,
+    doing: Callable[[HttpRequest], Act],
 ) -> HttpResponse:
-    if (door := _waits(seat)) is not None:
+    if (door := _waits(participant)) is not None:
         return door
-    place, one = await _where(row, seat, step, whole=PART not in request.headers)
+    place, one = await _where(row, participant, step, whole=PART not in request.headers)
     workshop = await in_database(workshop_in, row)
     answer = await act(request, place, workshop, one, doing(request))
     hub.wake(row.id)
@@ -128,21 +132,21 @@ async def _act(
 
 
 @require_POST
-@for_seat
-async def run(request: HttpRequest, row: TrainingSession, seat: SeatRef, step: str) -> HttpResponse:
-    """Does what one of the commands says, on the seat's own host."""
-    return await _act(request, row, seat, step, running)
+@for_participant
+async def run(request: HttpRequest, row: TrainingSession, participant: ParticipantRef, step: str) -> HttpResponse:
+    """Does what one of the commands says, on the participant's own host."""
+    return await _act(request, row, participant, step, running)
 
 
 @require_POST
-@for_seat
-async def check(request: HttpRequest, row: TrainingSession, seat: SeatRef, step: str) -> HttpResponse:
-    """Looks at the seat's own host."""
-    return await _act(request, row, seat, step, checking)
+@for_participant
+async def check(request: HttpRequest, row: TrainingSession, participant: ParticipantRef, step: str) -> HttpResponse:
+    """Looks at the participant's own host."""
+    return await _act(request, row, participant, step, checking)
 
 
 @require_POST
-@for_seat
-async def hint(request: HttpRequest, row: TrainingSession, seat: SeatRef, step: str) -> HttpResponse:
+@for_participant
+async def hint(request: HttpRequest, row: TrainingSession, participant: ParticipantRef, step: str) -> HttpResponse:
     """Notes that a hint was unfolded."""
-    return await _act(request, row, seat, step, hinting)
+    return await _act(request, row, participant, step, hinting)

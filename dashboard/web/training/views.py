@@ -12,12 +12,13 @@ from django.views.decorators.http import require_GET, require_http_methods
 from dashboard.core.training.capacity import Capacity, HostLimits
 from dashboard.core.training.form import NewSession, read_new
 from dashboard.core.training.join_codes import shown
-from dashboard.core.training.session import HOURS, SEATS_MOST, TEAMS_MOST, door
+from dashboard.core.training.session import HOURS, MAX_PARTICIPANTS, TEAMS_MOST, door
 from dashboard.core.workshops.model import Workshop
 from dashboard.models import TrainingSession
 from dashboard.store.training import sessions as training_sessions
+from dashboard.web.http.database import in_database
 from dashboard.web.training.capacity import capacity, refusal
-from dashboard.web.workshops.views import in_database, library, page
+from dashboard.web.workshops.views import library, page
 
 
 async def _owner(request: HttpRequest) -> int:
@@ -28,8 +29,8 @@ def _listed(row: TrainingSession, now: float) -> dict[str, Any]:
     return {
         "session": row,
         "code": shown(row.code),
-        "door": str(door(row.closed_at, row.expires_at, now, shut=row.doors_shut)),
-        "seats": row.seats.filter(removed_at=0.0).count(),
+        "door": str(door(row.closed_at, row.expires_at, now, shut=row.admission_required)),
+        "participants": row.participants.filter(removed_at=0.0).count(),
     }
 
 
@@ -56,7 +57,7 @@ def _form(
         "typed": typed,
         "workshops": shelf,
         "hours": HOURS,
-        "seats_limit": SEATS_MOST,
+        "participants_limit": MAX_PARTICIPANTS,
         "team_limit": TEAMS_MOST,
         "capacity": can,
         "problems": problems,

@@ -39,7 +39,9 @@ def walk(step: StepPage, *slugs: str) -> dict[str, str]:
 
 
 def test_a_terminal_from_the_lobby_to_the_recording(visitor: Visitor, visit: Visit, server: Server) -> None:
-    console = new_class(visitor, server, "By hand", hosts="person", seats_most="2", terminal="on", record_terminal="on")
+    console = new_class(
+        visitor, server, "By hand", hosts="person", max_participants="2", terminal="on", record_terminal="on"
+    )
     ada = join(visit, console.link, "Ada", viewport={"width": 1440, "height": 900})
     page = ada.page
     expect(page.locator("[data-slot=terminal-told]")).to_contain_text("What it shows is recorded")

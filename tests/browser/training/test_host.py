@@ -1,4 +1,4 @@
-"""Seats of a class at will on their own hosts, and the instructor who looks on."""
+"""Participants of a class at will on their own hosts, and the instructor who looks on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.axe import violations
-from tests.browser.class_of_six import Seated, join, new_class
+from tests.browser.class_of_six import Participanted, join, new_class
 from tests.browser.comparison import ExperimentPage, scrolls_sideways
 from tests.browser.server import Server
 from tests.browser.visitor import Visit, Visitor
@@ -24,7 +24,7 @@ def is_live(page: Page) -> None:
     expect(page.locator(".head [data-connection]")).to_have_attribute("data-connection", "live")
 
 
-def launched(person: Seated) -> str:
+def launched(person: Participanted) -> str:
     """An experiment with the form as it stands; its address."""
     person.page.get_by_role("link", name="Your own host", exact=True).first.click()
     person.page.get_by_role("button", name="Launch", exact=True).click()
@@ -34,7 +34,7 @@ def launched(person: Seated) -> str:
     return person.page.url
 
 
-def test_a_seat_works_at_will_on_its_own_host(visitor: Visitor, visit: Visit, server: Server) -> None:
+def test_a_participant_works_at_will_on_its_own_host(visitor: Visitor, visit: Visit, server: Server) -> None:
     console = new_class(visitor, server, "At will", hosts="person")
     ada, bob = join(visit, console.link, "Ada", **PHONE), join(visit, console.link, "Bob")
     for person in (ada, bob):

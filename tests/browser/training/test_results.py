@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.axe import violations
-from tests.browser.class_of_six import Console, Seated, join, new_class
+from tests.browser.class_of_six import Console, Participanted, join, new_class
 from tests.browser.server import Server
 from tests.browser.visitor import Visit, Visitor
 from tests.browser.workshop import StepPage
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.engine]
 ASKED = HOST.steps[1].predict
 
 
-def predict(person: Seated, answer: str) -> None:
+def predict(person: Participanted, answer: str) -> None:
     """In the second step."""
     person.page.wait_for_url("**/steps/launch/")  # it follows the instructor by itself
     step = StepPage(person.page)
@@ -27,7 +27,7 @@ def predict(person: Seated, answer: str) -> None:
     expect(step.page.get_by_text(f"You expect: {answer}")).to_be_visible()
 
 
-def meet(console: Console, people: list[Seated], experiment: str) -> str:
+def meet(console: Console, people: list[Participanted], experiment: str) -> str:
     """They predict, a comparison is shown and pointed at, the answer is shown, all is over. The row pointed at."""
     for person in people:
         person.live()

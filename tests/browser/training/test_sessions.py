@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.axe import violations
-from tests.browser.class_of_six import Console, Seated, join, new_class
+from tests.browser.class_of_six import Console, Participanted, join, new_class
 from tests.browser.comparison import scrolls_sideways
 from tests.browser.server import Server
 from tests.browser.typed import NOT_YET, begin_line, end_line, is_live
@@ -43,7 +43,7 @@ def press_together(steps: list[StepPage]) -> None:
             step.wait_for_outcome(command)
 
 
-def play_all_together(people: list[Seated]) -> None:
+def play_all_together(people: list[Participanted]) -> None:
     """The whole workshop, side by side, to the last step."""
     steps = [person.at(HOST.steps[0].slug) for person in people]
     for expected in HOST.steps:
@@ -61,7 +61,7 @@ def play_all_together(people: list[Seated]) -> None:
                 finish(step)
 
 
-def type_all_together(people: list[Seated]) -> None:
+def type_all_together(people: list[Participanted]) -> None:
     """From where each of them is to the last step, every command typed into the terminal beside it."""
     steps = [StepPage(person.page) for person in people]
     while steps:
@@ -96,7 +96,7 @@ def type_together(lines: list[tuple[StepPage, str]]) -> None:
 
 
 def test_a_class_of_six_with_hosts_of_their_own(visitor: Visitor, visit: Visit, server: Server) -> None:
-    console = new_class(visitor, server, "Monday", hosts="person", seats_most="6", scores="on", terminal="on")
+    console = new_class(visitor, server, "Monday", hosts="person", max_participants="6", scores="on", terminal="on")
     link = console.link
     assert console.code.replace("-", "") in link
     people = {name: join(visit, link, name, **(PHONE if name in {"Bob", "Eve"} else {})) for name in NAMES}
@@ -107,7 +107,7 @@ def test_a_class_of_six_with_hosts_of_their_own(visitor: Visitor, visit: Visit, 
     full = late.open(link)
     full.get_by_label("Your name").fill("Seven")
     full.get_by_role("button", name="Join").click()
-    expect(full.locator("#name-problem")).to_contain_text("All 6 seats are taken")
+    expect(full.locator("#name-problem")).to_contain_text("All 6 participants are taken")
     console.pace_gated(LAST)
     for person in people.values():
         person.wait_for_host()
@@ -130,14 +130,14 @@ def test_a_class_of_six_with_hosts_of_their_own(visitor: Visitor, visit: Visit, 
 NAMES = ("Ada", "Bob", "Cleo", "Dan", "Eve", "Finn")
 
 
-def three_with_buttons(console: Console, people: dict[str, Seated]) -> None:
+def three_with_buttons(console: Console, people: dict[str, Participanted]) -> None:
     """Three walk through all of it at once; port 80 is everybody's own."""
     play_all_together([people[name] for name in NAMES[:3]])
     for name in NAMES[:3]:
         expect(console.row(name).locator('td[data-stage="done"]')).to_have_count(len(HOST.steps))
 
 
-def one_fails_twice_and_is_flagged(console: Console, person: Seated) -> None:
+def one_fails_twice_and_is_flagged(console: Console, person: Participanted) -> None:
     """Two failed checks, and the instructor's hint arrives."""
     step = person.at("prepare")
     play(step)
@@ -163,8 +163,8 @@ def one_fails_twice_and_is_flagged(console: Console, person: Seated) -> None:
     expect(console.page.get_by_role("heading", name="Who needs help")).to_be_visible()
 
 
-def one_comes_back_on_another_device(visit: Visit, console: Console, person: Seated) -> Seated:
-    """The phone is lost: the link brings the same seat, with what was done, to a laptop; the phone is out."""
+def one_comes_back_on_another_device(visit: Visit, console: Console, person: Participanted) -> Participanted:
+    """The phone is lost: the link brings the same participant, with what was done, to a laptop; the phone is out."""
     play(person.at("prepare"))
     person.page.goto(person.home)
     person.page.get_by_role("link", name="Go on on another device").click()
@@ -173,19 +173,19 @@ def one_comes_back_on_another_device(visit: Visit, console: Console, person: Sea
     person.who.expect("401|403|WebSocket")
     who = visit(signed_in=False)
     laptop = who.open(link)
-    expect(laptop.get_by_role("heading", name="Back to your seat")).to_be_visible()
+    expect(laptop.get_by_role("heading", name="Back to your participant")).to_be_visible()
     laptop.get_by_role("button", name="Go on here").click()
     expect(laptop.locator("[data-slot=my-name]")).to_have_text("Eve")
     expect(laptop.locator('.steps li[data-stage="done"]')).to_have_count(1)
-    expect(person.page.get_by_text("You have no seat here on this device.")).to_be_visible()
+    expect(person.page.get_by_text("You have no participant here on this device.")).to_be_visible()
     person.page.goto(link)
     person.who.expect("404")
     expect(person.page.get_by_role("heading", name="This link opens nothing")).to_be_visible()
     expect(console.row("Eve").locator(".dot.away")).to_have_count(0)
-    return Seated(laptop, who, "Eve")
+    return Participanted(laptop, who, "Eve")
 
 
-def three_by_terminal(console: Console, people: dict[str, Seated]) -> None:
+def three_by_terminal(console: Console, people: dict[str, Participanted]) -> None:
     """Three type all that is left, each into a shell on the own host."""
     typing = [people[name] for name in NAMES[3:]]
     for person, slug in zip(typing, ("launch", "launch", "prepare"), strict=True):
@@ -231,7 +231,7 @@ def the_report_is_right(console: Console) -> None:
         ], figures
 
 
-def the_class_is_told(console: Console, people: dict[str, Seated]) -> None:
+def the_class_is_told(console: Console, people: dict[str, Participanted]) -> None:
     """The instructor goes on, locks, reveals: whoever looks sees it without a reload."""
     finn = people["Finn"]
     finn.at("launch")

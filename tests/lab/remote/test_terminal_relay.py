@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from dashboard.bench.operations.postgres_redis import Redis, open_folder
+from dashboard.bench.operations.postgres_redis import Redis, temporary_folder
 from dashboard.core.terminal.limits import Piece, Place, TerminalError
 from dashboard.lab.remote import terminal_relay
 from dashboard.lab.remote.rpc import Question
@@ -17,7 +17,7 @@ from dashboard.lab.remote.terminal_relay import FarTerminals, TerminalServer
 from dashboard.lab.supervisor import Keeper, LabAwayError
 from tests.benches import Told
 
-SEAT = Place("seat", "class", "class-1", "launch", record=True)
+PARTICIPANT = Place("participant", "class", "class-1", "launch", record=True)
 
 
 class Shells:
@@ -32,17 +32,17 @@ class Shells:
             raise TerminalError("Close one.")
         return Piece("run", 3, b"\x00\xff\x1b[1m", 8, cols, rows, 1)
 
-    async def read_from(self, seat: str, tab: str, run: str, offset: int, change: int, wait_s: float) -> Piece:
+    async def read_from(self, participant: str, tab: str, run: str, offset: int, change: int, wait_s: float) -> Piece:
         await asyncio.sleep(wait_s)
         return Piece(run, offset, b"", offset, 80, 24, change + 1, "It ended.", again=False)
 
-    async def write(self, seat: str, tab: str, data: bytes) -> None:
-        self.asked.append(("write", seat, tab, data))
+    async def write(self, participant: str, tab: str, data: bytes) -> None:
+        self.asked.append(("write", participant, tab, data))
 
 
 @pytest.fixture(scope="module")
 def redis() -> Iterator[Redis]:
-    with open_folder() as folder:
+    with temporary_folder() as folder:
         running = Redis(folder)
         yield running
         running.stop()
@@ -79,7 +79,7 @@ async def _attached(far: FarTerminals) -> Piece:
     for _ in range(20):
         try:
             async with asyncio.timeout(0.5):
-                return await far.attach(SEAT, "tab", 100, 30)
+                return await far.attach(PARTICIPANT, "tab", 100, 30)
         except (TimeoutError, LabAwayError):
             continue
     raise AssertionError("nobody answers")
@@ -87,13 +87,13 @@ async def _attached(far: FarTerminals) -> Piece:
 
 async def test_bytes_errors_and_waiting_come_through(shells: Shells, far: FarTerminals) -> None:
     assert await _attached(far) == Piece("run", 3, b"\x00\xff\x1b[1m", 8, 100, 30, 1)
-    assert shells.asked[-1] == ("attach", SEAT, "tab", 100, 30)
+    assert shells.asked[-1] == ("attach", PARTICIPANT, "tab", 100, 30)
     with pytest.raises(TerminalError, match="Close one"):
-        await far.attach(SEAT, "one too many", 80, 24)
-    await far.write("seat", "tab", b"\x03\xffx")
+        await far.attach(PARTICIPANT, "one too many", 80, 24)
+    await far.write("participant", "tab", b"\x03\xffx")
     written: tuple[Any, ...] = shells.asked[-1]
-    assert written == ("write", "seat", "tab", b"\x03\xffx")
-    slow, quick = far.read_from("seat", "tab", "run", 8, 1, 0.3), far.write("seat", "tab", b"y")
+    assert written == ("write", "participant", "tab", b"\x03\xffx")
+    slow, quick = far.read_from("participant", "tab", "run", 8, 1, 0.3), far.write("participant", "tab", b"y")
     waiting = asyncio.ensure_future(slow)
     await quick
     assert not waiting.done(), "a question that waits holds up no other"
@@ -105,10 +105,10 @@ async def test_without_a_lab_or_a_redis_it_says_so(
 ) -> None:
     monkeypatch.setattr(terminal_relay, "SLOW_S", 0.2)
     with pytest.raises(LabAwayError, match="does not answer just now"):
-        await far.attach(SEAT, "tab", 80, 24)
+        await far.attach(PARTICIPANT, "tab", 80, 24)
     monkeypatch.setattr(settings, "REDIS_URL", "")
     alone = FarTerminals()
     alone.open()
     with pytest.raises(LabAwayError, match="set REDIS_URL"):
-        await alone.attach(SEAT, "tab", 80, 24)
+        await alone.attach(PARTICIPANT, "tab", 80, 24)
     await alone.close()

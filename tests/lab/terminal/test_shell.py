@@ -12,7 +12,7 @@ from dashboard.lab.terminal.shell import Terminal
 from tests.polling import eventually, others_run
 from tests.screens import READY, READY_THEN_SLEEP, local_shell
 
-PLACE = Place("seat", "session", "session-1")
+PLACE = Place("participant", "session", "session-1")
 
 
 class Desk:
@@ -146,7 +146,7 @@ async def test_an_end_releases_who_types(desk: Desk) -> None:
     await eventually(lambda: b"sleep 1005" in desk.shown)
     typing = asyncio.ensure_future(terminal.write(b"x\r" * 20_000))
     await asyncio.wait([typing], timeout=0.2)
-    await terminal.finish("Its seat was taken away.", again=False)
+    await terminal.finish("Its participant was taken away.", again=False)
     async with asyncio.timeout(5):
         await typing
-    assert (terminal.ended, terminal.again, terminal.shell) == ("Its seat was taken away.", False, None)
+    assert (terminal.ended, terminal.again, terminal.shell) == ("Its participant was taken away.", False, None)

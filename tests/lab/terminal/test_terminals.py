@@ -19,10 +19,10 @@ from dashboard.lab.terminal import terminals
 from dashboard.lab.terminal.terminals import Terminals
 from dashboard.models import TrainingSession
 from dashboard.store.training import participants
-from dashboard.store.training.participants import SeatRef
+from dashboard.store.training.participants import ParticipantRef
 from dashboard.store.training.terminal_recordings import lines_of, recordings
 from tests.lab.hosts_harness import School, school
-from tests.lab.training_builders import seat
+from tests.lab.training_builders import participant
 from tests.polling import eventually
 
 pytestmark = pytest.mark.engine
@@ -47,10 +47,10 @@ class Window:
         return self
 
     async def type(self, text: str) -> None:
-        await self.terminals.write(self.place.seat, self.tab, text.encode())
+        await self.terminals.write(self.place.participant, self.tab, text.encode())
 
     async def look(self, wait_s: float = 0.0) -> str:
-        piece = await self.terminals.read_from(self.place.seat, self.tab, self.run, self.at, self.change, wait_s)
+        piece = await self.terminals.read_from(self.place.participant, self.tab, self.run, self.at, self.change, wait_s)
         if piece.run != self.run:
             self.text = ""
         self.last, self.run, self.change, self.at = piece, piece.run, piece.change, piece.offset + len(piece.data)
@@ -96,8 +96,8 @@ async def open_terminals(place: School, monkeypatch: pytest.MonkeyPatch) -> Asyn
     assert made.running == 0
 
 
-async def sit(place: School, name: str) -> tuple[SeatRef, Place]:
-    found: SeatRef = (await database_sync_to_async(seat)(place.row, name))[0]
+async def sit(place: School, name: str) -> tuple[ParticipantRef, Place]:
+    found: ParticipantRef = (await database_sync_to_async(participant)(place.row, name))[0]
     return found, Place(found.id, place.row.id, place.group(found.group), "launch", record=True)
 
 
@@ -107,7 +107,7 @@ async def test_a_terminal_from_the_first_key_to_the_end_of_its_host(place: Schoo
     piece = await window.is_told("does not run")
     assert piece.again
     states = await asyncio.gather(place.ready(1), place.ready(2))
-    await open_terminals.start(hers.seat)
+    await open_terminals.start(hers.participant)
     await window.sees("What this terminal shows is recorded")
     await window.sees(rf"netmodes-{states[0].host}.*:~# ")
 
@@ -132,9 +132,9 @@ async def test_a_terminal_from_the_first_key_to_the_end_of_its_host(place: Schoo
     await second.sees("web-42")
     await window.type("stty size\r")
     await window.sees(r"20 60\r\n")
-    await open_terminals.detach(hers.seat, "c")
+    await open_terminals.detach(hers.participant, "c")
     known = window.at
-    await open_terminals.detach(hers.seat, "a")
+    await open_terminals.detach(hers.participant, "a")
     await window.open()
     await window.type("echo back-$((1+1))\r")
     await window.sees(r"back-2\r\n")
@@ -144,7 +144,7 @@ async def test_a_terminal_from_the_first_key_to_the_end_of_its_host(place: Schoo
     first = window.run
     await window.type("exit\r")
     await window.is_told("It has ended.")
-    await open_terminals.start(hers.seat)
+    await open_terminals.start(hers.participant)
     await window.is_told("")
     assert window.run != first
     await place.hosts.reset(place.group(1))
@@ -155,12 +155,12 @@ async def test_a_terminal_from_the_first_key_to_the_end_of_its_host(place: Schoo
         return state.stage is HostStage.READY and state.host != states[0].host
 
     await eventually(is_another, 30)
-    await open_terminals.start(hers.seat)
+    await open_terminals.start(hers.participant)
     await window.type("docker ps -aq | wc -l\r")
     await window.sees(r"\n0\r\n")
     assert processes(f"netmodes-{(await place.hosts.state_of(place.group(1))).host}", "containers/shell")
 
-    # What was shown is kept, by seat and step.
+    # What was shown is kept, by participant and step.
     await open_terminals._recorder.flush()
     read = database_sync_to_async(lines_of)
     text = "".join(line for _, line in await read(ada.id, "launch"))
@@ -170,7 +170,7 @@ async def test_a_terminal_from_the_first_key_to_the_end_of_its_host(place: Schoo
     assert [one.step for one in await database_sync_to_async(recordings)(ada.id)] == ["launch"]
 
 
-async def test_it_ends_with_its_seat_its_session_and_idleness(place: School, open_terminals: Terminals) -> None:
+async def test_it_ends_with_its_participant_its_session_and_idleness(place: School, open_terminals: Terminals) -> None:
     (ada, hers), (_, his) = await sit(place, "Ada"), await sit(place, "Bob")
     await asyncio.gather(place.ready(1), place.ready(2))
     window = await Window(open_terminals, hers, "a").open()
@@ -181,21 +181,21 @@ async def test_it_ends_with_its_seat_its_session_and_idleness(place: School, ope
     with pytest.raises(TerminalError, match="windows already"):
         await open_terminals.attach(hers, "one too many", 80, 24)
     await database_sync_to_async(participants.remove)(place.row.id, ada.id, 1.0)
-    piece = await window.is_told("no seat")
+    piece = await window.is_told("no participant")
     assert not piece.again
-    await open_terminals.start(hers.seat)
+    await open_terminals.start(hers.participant)
     assert open_terminals.running == 1, "it does not begin again"
 
     await place.change(idle_s=0, expires_at=time.time() + 1e5)
     place.later = 46 * 60.0
     piece = await other.is_told("nothing was typed for 45 minutes")
     assert piece.again
-    await open_terminals.start(his.seat)
-    await open_terminals.detach(his.seat, "b")
+    await open_terminals.start(his.participant)
+    await open_terminals.detach(his.participant, "b")
     place.later += 16 * 60.0
 
     async def is_gone() -> bool:
-        return (await open_terminals.read_from(his.seat, "b", "", 0, -1, 0.0)) == NOWHERE
+        return (await open_terminals.read_from(his.participant, "b", "", 0, -1, 0.0)) == NOWHERE
 
     await eventually(is_gone)
     assert open_terminals.running == 0
@@ -205,7 +205,7 @@ async def test_it_ends_with_its_seat_its_session_and_idleness(place: School, ope
     # A server that starts ends what another one has left at terminals.
     await Terminals(place.context, place.hosts).open()
     await third.is_told("It was killed.")
-    await open_terminals.start(his.seat)
+    await open_terminals.start(his.participant)
     await third.is_told("")
     await database_sync_to_async(TrainingSession.objects.filter(pk=place.row.pk).update)(closed_at=1.0)
     piece = await third.is_told("is over")

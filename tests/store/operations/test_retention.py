@@ -12,9 +12,9 @@ from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.models import (
     ClaimRun,
     Experiment,
-    HostRow,
+    GroupHost,
     JournalEntry,
-    Seat,
+    Participant,
     Share,
     SignInLink,
     TrainingSession,
@@ -71,8 +71,8 @@ def test_runs_of_claims_go_once_they_are_over() -> None:
 def test_classes_go_with_their_people_once_they_are_closed_or_expired_and_their_hosts_gone() -> None:
     closed, expired, running, young = (training_builders.session() for _ in range(4))
     for row in (closed, young):
-        training_builders.seat(row)
-    assert (Seat.objects.count(), WorkshopProgress.objects.count()) == (2, 2)
+        training_builders.participant(row)
+    assert (Participant.objects.count(), WorkshopProgress.objects.count()) == (2, 2)
     old = (NOW - timedelta(days=100)).timestamp()
     for row, fields in (
         (closed, {"closed_at": old, "expires_at": NOW.timestamp()}),
@@ -81,10 +81,10 @@ def test_classes_go_with_their_people_once_they_are_closed_or_expired_and_their_
         (young, {"closed_at": NOW.timestamp(), "expires_at": old}),
     ):
         TrainingSession.objects.filter(pk=row.pk).update(**fields)
-    HostRow.objects.create(group=f"{running.pk}-1", session=running, host="still there")
+    GroupHost.objects.create(group=f"{running.pk}-1", session=running, host="still there")
     assert forget(LIMIT, {"classes"}, dry_run=False).classes == 2
     assert {one.pk for one in TrainingSession.objects.all()} == {running.pk, young.pk}
-    assert (Seat.objects.count(), WorkshopProgress.objects.count()) == (1, 1)
+    assert (Participant.objects.count(), WorkshopProgress.objects.count()) == (1, 1)
 
 
 def test_what_nobody_can_use_any_more_goes() -> None:

@@ -9,7 +9,7 @@ from dashboard.core.experiments.messages import Phase
 from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.training.group_quota import WorkKind
 from dashboard.core.training.session import HostsFor
-from dashboard.models import ClaimRun, Experiment, HostRow, MeasurementRun, TrainingSession
+from dashboard.models import ClaimRun, Experiment, GroupHost, MeasurementRun, TrainingSession
 from dashboard.store import claim_runs
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
@@ -131,7 +131,7 @@ def test_what_waits_ends_with_its_host_and_all_of_it_is_told_and_forgotten(row: 
     assert told[run].summary == told[claims].summary == "The host is gone."
     assert told[claims].title == "host-shares-netns"
     training_sessions.close(row.id, row.owner_id, NOW)
-    HostRow.objects.all().delete()
+    GroupHost.objects.all().delete()
     assert training_sessions.delete(row.id, row.owner_id)
     assert works_of(row.id) == ()
     assert list(Experiment.objects.values_list("pk", flat=True)) == [mine]

@@ -6,7 +6,7 @@ import pytest
 
 from dashboard.core.training.host_plan import HostStage, Wish
 from dashboard.core.training.session import HostsFor
-from dashboard.models import HostRow, TrainingSession
+from dashboard.models import GroupHost, TrainingSession
 from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training.hosts import NoHostError
 from tests.lab.training_builders import NOW, again, session
@@ -50,7 +50,7 @@ def test_what_somebody_wants_meanwhile_is_not_forgotten(row: TrainingSession) ->
     group_host_store.ask_for(group, NOW)
     assert group_host_store.want(group, Wish.STOPPED)
     group_host_store.note_end(group, Wish.RESET, HostStage.QUEUED, Wish.RUNNING, "", NOW + 1)
-    assert HostRow.objects.get(pk=group).wanted == "stopped"
+    assert GroupHost.objects.get(pk=group).wanted == "stopped"
     assert not group_host_store.want("nobody-1", Wish.RESET)
 
 

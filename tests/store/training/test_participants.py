@@ -1,84 +1,84 @@
-"""Seats: joined once, held by a token, moved by a link, taken away for good."""
+"""Participants: joined once, held by a token, moved by a link, taken away for good."""
 
 from __future__ import annotations
 
 import pytest
 
-from dashboard.models import Seat
+from dashboard.models import Participant
 from dashboard.store import workshops as workshop_store
 from dashboard.store.training import participants
 from dashboard.store.training import sessions as training_sessions
-from dashboard.store.training.participants import NotSeatedError
-from tests.lab.training_builders import NOW, again, instructor, seat, session
+from dashboard.store.training.participants import JoinRefusedError
+from tests.lab.training_builders import NOW, again, instructor, participant, session
 
 pytestmark = pytest.mark.django_db
 
 
-def test_a_token_opens_its_own_seat_in_its_own_session() -> None:
+def test_a_token_opens_its_own_participant_in_its_own_session() -> None:
     one, other = session(), session()
-    ada, token = seat(one)
-    bob, _ = seat(one, "Bob")
-    assert participants.seat_of(one.id, token) == ada
-    assert participants.seat_of(other.id, token) is None
-    assert participants.seat_of(one.id, "") is None
-    assert participants.seat_of(one.id, "x" * 22) is None
+    ada, token = participant(one)
+    bob, _ = participant(one, "Bob")
+    assert participants.by_token(one.id, token) == ada
+    assert participants.by_token(other.id, token) is None
+    assert participants.by_token(one.id, "") is None
+    assert participants.by_token(one.id, "x" * 22) is None
     assert (ada.admitted, ada.group, bob.group) == (True, 1, 2)
-    assert token not in str(list(Seat.objects.values())), "only its digest is kept"
+    assert token not in str(list(Participant.objects.values())), "only its digest is kept"
     walk = workshop_store.walk_of(ada.person, "host-network")
     assert walk is not None
     assert walk.started_at == NOW
 
 
-def test_teams_fill_up_and_a_seat_that_was_taken_away_is_free() -> None:
-    row = session(hosts="team", team_size=2, seats_most=3)
-    people = [seat(row, name)[0] for name in ("a", "b", "c")]
+def test_teams_fill_up_and_a_participant_that_was_taken_away_is_free() -> None:
+    row = session(hosts="team", team_size=2, max_participants=3)
+    people = [participant(row, name)[0] for name in ("a", "b", "c")]
     assert [one.group for one in people] == [1, 1, 2]
-    with pytest.raises(NotSeatedError, match="All 3 seats"):
-        seat(row, "d")
+    with pytest.raises(JoinRefusedError, match="All 3 participants"):
+        participant(row, "d")
     assert participants.remove(row.id, people[0].id, NOW)
-    assert seat(row, "d")[0].group == 1
+    assert participant(row, "d")[0].group == 1
 
 
 @pytest.mark.parametrize(("name", "taken"), [("ADA", True), ("Ada ", True), ("Ad", False)])
 def test_a_name_is_somebody_s_once(name: str, taken: bool) -> None:
     row = session()
-    seat(row, "Ada")
-    seat(session(), "Ada")
+    participant(row, "Ada")
+    participant(session(), "Ada")
     if taken:
-        with pytest.raises(NotSeatedError, match="choose another name"):
-            seat(row, name.strip())
+        with pytest.raises(JoinRefusedError, match="choose another name"):
+            participant(row, name.strip())
     else:
-        seat(row, name)
+        participant(row, name)
 
 
 def test_closed_and_expired_codes_say_so() -> None:
     row = session(hours=1)
-    with pytest.raises(NotSeatedError, match="expired"):
-        seat(row, now=NOW + 3601)
+    with pytest.raises(JoinRefusedError, match="expired"):
+        participant(row, now=NOW + 3601)
     training_sessions.close(row.id, instructor(), NOW)
-    with pytest.raises(NotSeatedError, match="over"):
-        seat(row)
-    with pytest.raises(NotSeatedError, match="over"):
+    with pytest.raises(JoinRefusedError, match="over"):
+        participant(row)
+    with pytest.raises(JoinRefusedError, match="over"):
         participants.join("nothing", "Ada", NOW)
 
 
 def test_who_comes_late_waits_at_the_door() -> None:
     row = session()
-    training_sessions.steer(row.id, instructor(), NOW, doors_shut=True)
-    late, token = seat(again(row), "Late")
+    training_sessions.steer(row.id, instructor(), NOW, admission_required=True)
+    late, token = participant(again(row), "Late")
     assert not late.admitted
     assert not participants.admit("another", late.id, NOW)
     assert participants.admit(row.id, late.id, NOW)
-    found = participants.seat_of(row.id, token)
+    found = participants.by_token(row.id, token)
     assert found is not None
     assert found.admitted
-    seat(row, "Later")
+    participant(row, "Later")
     assert len(participants.admit_all(row.id, NOW)) == 1
 
 
-def test_a_link_moves_the_seat_once() -> None:
+def test_a_link_moves_the_participant_once() -> None:
     row = session()
-    ada, token = seat(row)
+    ada, token = participant(row)
     first = participants.make_link(row.id, ada.id)
     second = participants.make_link(row.id, ada.id)
     assert first is not None
@@ -88,8 +88,8 @@ def test_a_link_moves_the_seat_once() -> None:
     moved = participants.resume(second, NOW)
     assert moved is not None
     assert moved[0] == ada
-    assert participants.seat_of(row.id, token) is None, "the old device is out"
-    assert participants.seat_of(row.id, moved[1]) == ada
+    assert participants.by_token(row.id, token) is None, "the old device is out"
+    assert participants.by_token(row.id, moved[1]) == ada
     assert participants.resume(second, NOW) is None, "a link is used once"
     assert participants.by_link(second) is None
     assert participants.resume("", NOW) is None
@@ -98,37 +98,37 @@ def test_a_link_moves_the_seat_once() -> None:
 
 def test_who_was_removed_is_out_by_every_way() -> None:
     row = session()
-    ada, token = seat(row)
+    ada, token = participant(row)
     link = participants.make_link(row.id, ada.id)
     assert link is not None
     assert not participants.remove("another", ada.id, NOW)
     assert participants.remove(row.id, ada.id, NOW)
-    assert participants.seat_of(row.id, token) is None
+    assert participants.by_token(row.id, token) is None
     assert participants.resume(link, NOW) is None
     assert participants.make_link(row.id, ada.id) is None
 
 
 def test_the_instructor_gives_another_name() -> None:
     row = session()
-    ada, token = seat(row)
-    seat(row, "Bob")
+    ada, token = participant(row)
+    participant(row, "Bob")
     participants.rename(row.id, ada.id, "Ada L.")
-    found = participants.seat_of(row.id, token)
+    found = participants.by_token(row.id, token)
     assert found is not None
     assert found.name == "Ada L."
-    with pytest.raises(NotSeatedError, match="already"):
+    with pytest.raises(JoinRefusedError, match="already"):
         participants.rename(row.id, ada.id, "BOB")
 
 
 def test_a_raised_hand_stays_up_since_then() -> None:
     row = session()
-    ada, _ = seat(row)
+    ada, _ = participant(row)
     for now in (5.0, 9.0):
         participants.raise_hand(row.id, ada.id, now, up=True)
-    assert Seat.objects.get().hand_raised_at == 5.0
+    assert Participant.objects.get().hand_raised_at == 5.0
     participants.raise_hand("another", ada.id, 10.0, up=False)
-    assert Seat.objects.get().hand_raised_at == 5.0
+    assert Participant.objects.get().hand_raised_at == 5.0
     participants.raise_hand(row.id, ada.id, 10.0, up=False)
-    assert Seat.objects.get().hand_raised_at == 0.0
+    assert Participant.objects.get().hand_raised_at == 0.0
     participants.seen(row.id, {ada.id}, 77.0)
-    assert Seat.objects.get().seen_at == 77.0
+    assert Participant.objects.get().seen_at == 77.0

@@ -1,4 +1,4 @@
-"""A class as the database holds it becomes facts, a report and a replay; links to results are for one seat."""
+"""A class as the database holds it becomes facts, a report and a replay; links to results are for one participant."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from dashboard.core.training.results.replay import build_class_track
 from dashboard.core.training.results.report import build_report
-from dashboard.models import Experiment, Seat, Share, TrainingSession
+from dashboard.models import Experiment, Participant, Share, TrainingSession
 from dashboard.store import experiments as experiment_store
 from dashboard.store import workshops as workshop_store
 from dashboard.store.reports import shares as report_shares
@@ -24,7 +24,7 @@ from dashboard.store.training import (
     sessions as training_sessions,
 )
 from dashboard.store.workshops import Event
-from tests.lab.training_builders import NOW, again, instructor, seat, session, workshop
+from tests.lab.training_builders import NOW, again, instructor, participant, session, workshop
 from tests.specs import make_spec
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +37,7 @@ END = NOW + 3600
 def row() -> TrainingSession:
     """Ada is done with the second step, Bob failed twice and asks, Cleo was taken away, Dan knocks."""
     made = session(hosts="person")
-    ada, bob, cleo = (seat(made, name, NOW + number)[0] for number, name in enumerate(("Ada", "Bob", "Cleo")))
+    ada, bob, cleo = (participant(made, name, NOW + number)[0] for number, name in enumerate(("Ada", "Bob", "Cleo")))
     training_sessions.go_to(made.id, instructor(), NOW + 10, LAUNCH.slug)
     for number, one in enumerate((ada, bob, cleo)):
         session_state.opened(made, one.id, LAUNCH.slug, NOW + 20)
@@ -60,8 +60,8 @@ def row() -> TrainingSession:
     session_state.say(made.id, None, LAUNCH.slug, "Read the text", NOW + 99, from_instructor=True)
     participants.raise_hand(made.id, bob.id, NOW + 98, up=False)
     participants.remove(made.id, cleo.id, NOW + 100)
-    training_sessions.steer(made.id, instructor(), NOW + 101, doors_shut=True)
-    seat(again(made), "Dan", NOW + 102)
+    training_sessions.steer(made.id, instructor(), NOW + 101, admission_required=True)
+    participant(again(made), "Dan", NOW + 102)
     training_sessions.reveal(made.id, instructor(), NOW + 110, LAUNCH.slug)
     training_sessions.close(made.id, instructor(), END)
     return again(made)
@@ -111,21 +111,23 @@ def test_the_replay_is_made_from_the_same_rows(row: TrainingSession) -> None:
     assert (left_out.track, bool(left_out.why)) == (b"", True)
 
 
-def test_a_link_to_results_opens_those_of_one_seat_until_a_newer_one(row: TrainingSession) -> None:
-    ada = Seat.objects.get(name="Ada")
+def test_a_link_to_results_opens_those_of_one_participant_until_a_newer_one(row: TrainingSession) -> None:
+    ada = Participant.objects.get(name="Ada")
     first = participants.make_results_link(row.id, ada.pk) or ""
     found = participants.by_results_link(first)
     assert found is not None
     assert (found.id, participants.by_results_link(first)) == (ada.pk, found), "again and again"
     second = participants.make_results_link(row.id, ada.pk) or ""
     assert (participants.by_results_link(first), len(second)) == (None, 22)
-    assert first not in repr(list(Seat.objects.values()))
-    assert second not in repr(list(Seat.objects.values()))
-    assert participants.by_link(second) is None, "it moves no seat"
+    assert first not in repr(list(Participant.objects.values()))
+    assert second not in repr(list(Participant.objects.values()))
+    assert participants.by_link(second) is None, "it moves no participant"
     for wrong in ("", "x" * 22, "x" * 1000):
         assert participants.by_results_link(wrong) is None
-    assert participants.make_results_link(row.id, Seat.objects.get(name="Cleo").pk) is None, "her seat was taken away"
-    assert participants.make_results_link(row.id, Seat.objects.get(name="Dan").pk) is None, "he was never let in"
+    assert participants.make_results_link(row.id, Participant.objects.get(name="Cleo").pk) is None, (
+        "her participant was taken away"
+    )
+    assert participants.make_results_link(row.id, Participant.objects.get(name="Dan").pk) is None, "he was never let in"
     participants.remove(row.id, ada.pk, END)
     assert participants.by_results_link(second) is None
 
@@ -145,7 +147,7 @@ def test_a_class_s_link_is_one_of_its_own_and_goes_with_it(row: TrainingSession)
 
 
 def test_a_report_of_somebody_who_never_began_is_there(row: TrainingSession) -> None:
-    ada = Seat.objects.get(name="Ada")
+    ada = Participant.objects.get(name="Ada")
     workshop_store.forget(participants.person_of(ada.pk), row.workshop)
     facts = session_results.load_facts(row, SHOP, END)
     assert build_report(facts, SHOP).people[0].done == 0
@@ -153,7 +155,7 @@ def test_a_report_of_somebody_who_never_began_is_there(row: TrainingSession) -> 
 
 def test_who_goes_and_comes_back_is_written_down_once() -> None:
     made = session()
-    ada, bob = (seat(made, name)[0] for name in ("Ada", "Bob"))
+    ada, bob = (participant(made, name)[0] for name in ("Ada", "Bob"))
     participants.note_presence(made.id, {ada.id, bob.id}, {}, NOW + 1)
     participants.note_presence(made.id, set(), {ada.id: NOW + 20}, NOW + 32)
     participants.note_presence(made.id, set(), {ada.id: NOW + 21}, NOW + 33)

@@ -12,7 +12,7 @@ from dashboard.models import Answer, WorkshopStep
 from dashboard.store import workshops as workshop_store
 from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
-from tests.lab.training_builders import NOW, again, instructor, seat, session, workshop
+from tests.lab.training_builders import NOW, again, instructor, participant, session, workshop
 
 pytestmark = pytest.mark.django_db
 SHOP = workshop()
@@ -21,7 +21,7 @@ LAUNCH = SHOP.steps[1]
 
 def test_the_first_answer_counts_and_stands_in_the_walk() -> None:
     row = session()
-    ada, _ = seat(row)
+    ada, _ = participant(row)
     assert session_state.answer(row, ada.id, "launch", 1, "one", NOW) == 1
     assert session_state.answer(row, ada.id, "launch", 0, "nought", NOW + 1) == 1
     assert Answer.objects.count() == 1
@@ -33,7 +33,7 @@ def test_the_first_answer_counts_and_stands_in_the_walk() -> None:
 
 def test_what_everybody_may_know_holds_nothing_of_anybody() -> None:
     row = session()
-    ada, _ = seat(row, "Ada-the-secret")
+    ada, _ = participant(row, "Ada-the-secret")
     training_sessions.write_notes(row.id, instructor(), "notes-that-nobody-sees")
     training_sessions.go_to(row.id, instructor(), NOW, "launch")
     session_state.answer(row, ada.id, "launch", 1, "x", NOW)
@@ -43,7 +43,7 @@ def test_what_everybody_may_know_holds_nothing_of_anybody() -> None:
     text = encode(state).decode()
     for secret in ("secret", "notes-that", "question-of", row.code, row.id, ada.id):
         assert secret not in text
-    assert (state.step, state.number, state.answered, state.seats, state.present) == ("launch", 2, 1, 1, 1)
+    assert (state.step, state.number, state.answered, state.participants, state.present) == ("launch", 2, 1, 1, 1)
     assert state.histogram is None, "nothing is told before the reveal"
     assert state.hint is not None
     assert state.hint.text == "to everybody"
@@ -51,7 +51,7 @@ def test_what_everybody_may_know_holds_nothing_of_anybody() -> None:
 
 def test_the_reveal_is_told_by_the_kernel_s_evidence() -> None:
     row = session(hosts="person")
-    people = [seat(row, name)[0] for name in "abc"]
+    people = [participant(row, name)[0] for name in "abc"]
     training_sessions.go_to(row.id, instructor(), NOW, "launch")
     for number, one in enumerate(people):
         session_state.answer(row, one.id, "launch", number % 2, "x", NOW)
@@ -70,7 +70,7 @@ def test_the_reveal_is_told_by_the_kernel_s_evidence() -> None:
 
 def test_where_nobody_has_a_host_the_reveal_ends_the_step_for_everybody() -> None:
     row = session(scores=True)
-    ada, _ = seat(row)
+    ada, _ = participant(row)
     session_state.answer(row, ada.id, "launch", 0, "x", NOW)
     training_sessions.reveal(row.id, instructor(), NOW, "launch", "machine")
     walk = workshop_store.walk_of(ada.person, row.workshop)
@@ -90,9 +90,9 @@ def test_where_nobody_has_a_host_the_reveal_ends_the_step_for_everybody() -> Non
 def test_the_grid_flags_who_needs_help_and_forgets_who_was_removed() -> None:
     row = session(hosts="person")
     names = ("fine", "stuck", "hand", "gone")
-    people = {name: seat(row, name, NOW + number)[0] for number, name in enumerate(names)}
-    training_sessions.steer(row.id, instructor(), NOW, doors_shut=True)
-    seat(again(row), "late")
+    people = {name: participant(row, name, NOW + number)[0] for number, name in enumerate(names)}
+    training_sessions.steer(row.id, instructor(), NOW, admission_required=True)
+    participant(again(row), "late")
     participants.remove(row.id, people["gone"].id, NOW)
     participants.raise_hand(row.id, people["hand"].id, NOW, up=True)
     for one in people.values():
@@ -105,8 +105,12 @@ def test_the_grid_flags_who_needs_help_and_forgets_who_was_removed() -> None:
         lambda record: replace(record, attempts=2, failing="a container named web"),
     )
     found = session_state.class_of(again(row), SHOP, NOW + 60, {people["fine"].id: True})
-    assert [(one.seat.name, one.present) for one in found.people] == [("fine", True), ("stuck", False), ("hand", False)]
-    assert [(one.seat.name, one.line.needs) for one in found.asking] == [
+    assert [(one.participant.name, one.present) for one in found.people] == [
+        ("fine", True),
+        ("stuck", False),
+        ("hand", False),
+    ]
+    assert [(one.participant.name, one.line.needs) for one in found.asking] == [
         ("hand", (Need.HAND,)),
         ("stuck", (Need.FAILS,)),
     ]
@@ -119,7 +123,7 @@ def test_the_grid_flags_who_needs_help_and_forgets_who_was_removed() -> None:
 
 def test_messages_reach_whom_they_are_meant_for_and_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     row = session()
-    ada, bob = seat(row, "Ada")[0], seat(row, "Bob")[0]
+    ada, bob = participant(row, "Ada")[0], participant(row, "Bob")[0]
     session_state.say(row.id, ada.id, "launch", "why?", NOW, from_instructor=False)
     session_state.say(row.id, ada.id, "launch", "because", NOW + 1, from_instructor=True)
     session_state.say(row.id, None, "", "break", NOW + 2, from_instructor=True)
@@ -127,8 +131,8 @@ def test_messages_reach_whom_they_are_meant_for_and_are_bounded(monkeypatch: pyt
     assert [one.text for one in session_state.said_to(row.id, bob.id)] == ["break"]
     monkeypatch.setattr(session_state, "MESSAGES_MOST", 2)
     assert not session_state.say(row.id, ada.id, "", "again", NOW, from_instructor=False)
-    state = session_state.seat_state(row.id, bob.id)
+    state = session_state.participant_state(row.id, bob.id)
     assert state is not None
     assert (state.name, state.hand, len(state.said)) == ("Bob", False, 1)
     participants.remove(row.id, bob.id, NOW)
-    assert session_state.seat_state(row.id, bob.id) is None
+    assert session_state.participant_state(row.id, bob.id) is None

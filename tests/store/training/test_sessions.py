@@ -6,12 +6,12 @@ import pytest
 
 from dashboard.core.training.join_codes import digest_of, normalised
 from dashboard.core.training.pacing import Pace
-from dashboard.models import HostRow, Seat, SessionEvent, TrainingSession, WorkshopProgress
+from dashboard.models import GroupHost, Participant, SessionEvent, TrainingSession, WorkshopProgress
 from dashboard.store import experiments as experiment_store
 from dashboard.store import workshops as workshop_store
 from dashboard.store.training import session_state
 from dashboard.store.training import sessions as training_sessions
-from tests.lab.training_builders import NOW, again, instructor, seat, session, workshop
+from tests.lab.training_builders import NOW, again, instructor, participant, session, workshop
 from tests.specs import make_spec
 
 pytestmark = pytest.mark.django_db
@@ -57,7 +57,7 @@ def test_what_the_instructor_does_stands_in_the_history() -> None:
     assert training_sessions.reveal(row.id, me, NOW + 4, "launch"), "twice is once"
     found = again(row)
     assert (found.step, found.timer_ends_at, found.pace, found.gate) == ("launch", 0.0, "gated", "stop")
-    assert found.reveal == "launch"
+    assert found.revealed() == ("launch",)
     names = [kind for kind, _ in kinds(row)]
     assert names == ["created", "timer", "step", "timer", "pace", "gate", "revealed"]
     with pytest.raises(ValueError, match="code"):
@@ -69,9 +69,9 @@ def test_only_what_there_is_can_be_mirrored() -> None:
     mine = experiment_store.create_experiment(make_spec("host"), me)
     of_another = experiment_store.create_experiment(make_spec("host"), instructor("other"))
     of_a_command = experiment_store.create_experiment(make_spec("host"))
-    assert training_sessions.steer(row.id, me, NOW, pointer="interfaces/eth0/mtu")
+    assert training_sessions.steer(row.id, me, NOW, pointed_row="interfaces/eth0/mtu")
     assert training_sessions.show(row.id, me, NOW, mine)
-    assert (again(row).mirror_id, again(row).pointer) == (mine, "")
+    assert (again(row).mirror_id, again(row).pointed_row) == (mine, "")
     assert not training_sessions.show(row.id, me, NOW, of_another)
     assert not training_sessions.show(row.id, me, NOW, "nothing")
     assert training_sessions.show(row.id, me, NOW, of_a_command)
@@ -81,23 +81,23 @@ def test_only_what_there_is_can_be_mirrored() -> None:
 
 def test_a_closed_session_cannot_be_steered_and_its_hosts_are_wanted_stopped() -> None:
     row, me = session(hosts="person"), instructor()
-    HostRow.objects.create(group=f"{row.id}-1", session=row)
+    GroupHost.objects.create(group=f"{row.id}-1", session=row)
     assert training_sessions.close(row.id, me, NOW + 5)
     assert not training_sessions.close(row.id, me, NOW + 6)
     assert not training_sessions.go_to(row.id, me, NOW, "launch")
     assert again(row).closed_at == NOW + 5
-    assert HostRow.objects.get().wanted == "stopped"
+    assert GroupHost.objects.get().wanted == "stopped"
 
 
 def test_a_deleted_session_takes_everything_along() -> None:
     row, me = session(), instructor()
-    seat(row)
+    participant(row)
     assert training_sessions.reveal(row.id, me, NOW, "launch", "machine")
     workshop_store.begin("user:1", "host-network", "", NOW)
     assert not training_sessions.delete(row.id, me), "it is still open"
     training_sessions.close(row.id, me, NOW)
     assert training_sessions.delete(row.id, me)
-    assert not Seat.objects.exists()
+    assert not Participant.objects.exists()
     assert list(WorkshopProgress.objects.values_list("person", flat=True)) == ["user:1"]
 
 

@@ -1,4 +1,4 @@
-"""What terminals have shown: kept by seat and step, bounded, read as text; and who has a terminal at all."""
+"""What terminals have shown: kept by participant and step, bounded, read as text; and who has a terminal at all."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from dashboard.models import TerminalRecord, TrainingSession
 from dashboard.store.experiments import Database
 from dashboard.store.training import participants, terminal_recordings
 from dashboard.store.training.terminal_recordings import Recorder, keep, lines_of, pieces_of, recordings, why_over
-from tests.lab.training_builders import NOW, seat, session
+from tests.lab.training_builders import NOW, participant, session
 
 
 @pytest.mark.django_db
 def test_each_step_has_its_own_and_reads_as_lines() -> None:
-    ada = seat(session())[0].id
-    bob = seat(session("rival"), "Bob")[0].id
+    ada = participant(session())[0].id
+    bob = participant(session("rival"), "Bob")[0].id
     assert keep(ada, "launch", 10.0, b"$ docker \x1b[1mps\x1b[0m\r\nCONT")
     assert keep(ada, "launch", 12.0, b"AINER\r\n$ ")
     assert keep(ada, "prepare", 5.0, b"x\r\n")
@@ -29,13 +29,13 @@ def test_each_step_has_its_own_and_reads_as_lines() -> None:
     ]
     assert lines_of(ada, "launch") == ((10.0, "$ docker ps\n"), (12.0, "CONTAINER\n"), (12.0, "$\n"))
     assert lines_of(ada, "nowhere") == ()
-    TerminalRecord.objects.filter(seat_id=ada, at=10.0).update(data=b"damaged")
+    TerminalRecord.objects.filter(participant_id=ada, at=10.0).update(data=b"damaged")
     assert [at for at, _ in pieces_of(ada, "launch")] == [12.0]
 
 
 @pytest.mark.django_db
 def test_a_recording_is_as_long_as_it_may_be_and_says_so() -> None:
-    ada = seat(session())[0].id
+    ada = participant(session())[0].id
     noise = os.urandom(64 << 10).hex().encode()
     count = 0
     while keep(ada, "launch", float(count), noise):
@@ -50,11 +50,11 @@ def test_a_recording_is_as_long_as_it_may_be_and_says_so() -> None:
 @pytest.mark.django_db
 def test_who_has_no_terminal_any_more_is_told_why() -> None:
     row = session(hosts=HostsFor.PERSON, terminal=True)
-    ada, bob = seat(row)[0].id, seat(row, "Bob")[0].id
+    ada, bob = participant(row)[0].id, participant(row, "Bob")[0].id
     assert why_over([ada, bob], NOW) == {}
     participants.remove(row.id, ada, NOW)
     found = why_over([ada, bob, "nobody"], NOW)
-    assert "no seat" in found.pop(ada)
+    assert "no participant" in found.pop(ada)
     assert "deleted" in found.pop("nobody")
     assert found == {}
     assert "is over" in why_over([bob], NOW + 1e6)[bob], "expired"
@@ -68,7 +68,7 @@ def test_who_has_no_terminal_any_more_is_told_why() -> None:
 async def test_what_is_shown_is_gathered_and_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(terminal_recordings, "GATHER_S", 60.0)
     database = Database()
-    ada = (await database.run(seat, await database.run(session)))[0].id
+    ada = (await database.run(participant, await database.run(session)))[0].id
     recorder = Recorder(database, lambda: NOW)
     for letter in "abc":
         recorder.add(ada, "launch", letter.encode())

@@ -44,7 +44,7 @@ FILLED = {
     "token": "t" * 22,
     "signature": "0" * 16,
     "workshop": "host-network",
-    "seat": "s" * 10,
+    "participant": "s" * 10,
     "work": "w" * 10,
     "what": "step",
     "step": "launch",

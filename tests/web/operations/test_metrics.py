@@ -31,8 +31,8 @@ TOKEN = "t" * 32
 Figures = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
-def seated() -> Person:
-    """A browser with a seat in some class."""
+def admitted_rows() -> Person:
+    """A browser with a participant in some class."""
     session = SessionStore()
     session[KEY] = {"aaaaaaaaaa": "t" * 22}
     session.create()
@@ -167,9 +167,9 @@ async def test_whatever_is_drawn_or_alarmed_on_is_there_and_whatever_is_there_is
     assert families - explained - {"netmodes_build_info"} == set()
 
 
-async def test_a_seat_of_a_class_is_refused_with_a_sentence() -> None:
-    seat = await database_sync_to_async(seated)()
-    answer = await http("GET", "/metrics", who=seat)
+async def test_a_participant_of_a_class_is_refused_with_a_sentence() -> None:
+    participant = await database_sync_to_async(admitted_rows)()
+    answer = await http("GET", "/metrics", who=participant)
     assert answer.status == 403
     assert "for who runs it" in answer.text
     assert (await http("GET", "/metrics", who=NOBODY)).status == 401

@@ -14,7 +14,8 @@ from dashboard.models import TrainingSession
 from dashboard.store import experiments as experiment_store
 from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
-from dashboard.web.experiments.hub import GONE, Hub
+from dashboard.web.experiments.hub import ExperimentHub
+from dashboard.web.feed_hub import GONE
 from dashboard.web.measurements.hub import MeasurementHub
 from dashboard.web.operations import peer_sync
 from dashboard.web.operations.peer_sync import Team
@@ -36,7 +37,7 @@ class Process:
         service = Service()
         service.role = Role.WEB
         service.tell = lambda *wake: self.told.append(wake)  # type: ignore[method-assign]
-        self.experiments, self.runs, self.classes = Hub(), MeasurementHub(), ClassHub()
+        self.experiments, self.runs, self.classes = ExperimentHub(), MeasurementHub(), ClassHub()
         self.team = Team(service, self.experiments, self.runs, self.classes)
 
     async def close(self) -> None:
@@ -110,22 +111,22 @@ async def test_what_an_instructor_does_at_one_is_told_or_found_at_the_other(
     there.team.heard(here.told[0])
     await eventually(lambda: hers.of("session")[-1]["step"] == "launch", 1.0)
     # Now without a word.
-    await eventually(lambda: there.classes.feeds()[0].marks.whole)
+    await eventually(lambda: there.classes.feeds()[0].version.shared)
     told = len(teacher.of("class"))
     await database_sync_to_async(session_state.say)(row.id, ada.id, "", "for Ada", NOW, from_instructor=True)
-    await eventually(lambda: hers.of("seat")[-1]["said"])
+    await eventually(lambda: hers.of("participant")[-1]["said"])
     assert len(teacher.of("class")) > told
     await database_sync_to_async(participants.remove)(row.id, ada.id, NOW)
     await eventually(lambda: hers.code == GONE)
 
 
-async def test_a_seat_that_moved_leaves_the_old_device_also_where_nobody_says_so(
+async def test_a_participant_that_moved_leaves_the_old_device_also_where_nobody_says_so(
     two: tuple[Process, Process], row: TrainingSession
 ) -> None:
     _, there = two
     ada, old, new = await sit(row, "Ada"), Browser(), Browser()
     await there.classes.enter(row.id, ada.id, old.send, None, admitted=True)
-    await eventually(lambda: there.classes.feeds()[0].marks.whole)
+    await eventually(lambda: there.classes.feeds()[0].version.shared)
     link = await database_sync_to_async(participants.make_link)(row.id, ada.id)
     assert await database_sync_to_async(participants.resume)(str(link), NOW)
     await there.classes.enter(row.id, ada.id, new.send, None, admitted=True)

@@ -19,7 +19,7 @@ from dashboard.core.training.session import HostsFor
 from dashboard.lab.terminal import terminals as lab_terminals
 from dashboard.lab.terminal.shell import Terminal
 from dashboard.lab.terminal.terminals import Terminals
-from dashboard.models import Seat, TrainingSession
+from dashboard.models import Participant, TrainingSession
 from dashboard.store.training import terminal_recordings
 from dashboard.web.service import service
 from dashboard.web.terminal import consumers as terminal_consumers
@@ -69,8 +69,8 @@ class Class:
         return f"/ws/sessions/{self.row.id}/terminal/"
 
 
-def _seat_id(name: str) -> str:
-    return str(Seat.objects.get(name=name).pk)
+def _participant_id(name: str) -> str:
+    return str(Participant.objects.get(name=name).pk)
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ async def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     monkeypatch.setattr(service, "_terminals", made)
     row = await new(hosts=HostsFor.PERSON, terminal=True, record_terminal=True)
     ada, bob = (await join(row.code, "Ada"))[1], (await join(row.code, "Bob"))[1]
-    identity = await database_sync_to_async(_seat_id)("Ada")
+    identity = await database_sync_to_async(_participant_id)("Ada")
     yield Class(row, await person(), ada, bob, identity, made, hosts)
     await made.close()
     await close_context(context)
@@ -137,13 +137,13 @@ async def refused(path: str, who: Person) -> tuple[str, int]:
         return message["reason"], await socket.closed()
 
 
-async def test_only_the_seat_itself_opens_its_terminal(room: Class) -> None:
+async def test_only_the_participant_itself_opens_its_terminal(room: Class) -> None:
     pupil = (await join((await new("rival", hosts=HostsFor.PERSON, terminal=True)).code, "Pupil"))[1]
     for who in (NOBODY, await stranger(), pupil):
         async with websocket(room.path, who=who, headers=OWN) as socket:
             assert not socket.is_open
-    for who in (room.owner, await sign_in_as("rival")):  # an instructor has no seat; not even in the own class
-        assert await refused(room.path, who) == (terminal_consumers.NO_SEAT, 4404)
+    for who in (room.owner, await sign_in_as("rival")):  # an instructor has no participant; not even in the own class
+        assert await refused(room.path, who) == (terminal_consumers.NO_PARTICIPANT, 4404)
     for origin in FOREIGN_ORIGINS:
         headers = (("origin", origin),) if origin else ()
         async with websocket(room.path, who=room.ada, headers=headers) as socket:
@@ -166,7 +166,7 @@ async def test_without_a_terminal_in_the_session_or_a_way_in_there_is_none(room:
         await change(**fields)
         reason, code = await refused(room.path, room.ada)
         assert (words in reason, code) == (True, 4404), fields
-    await change(closed_at=0.0, doors_shut=True)
+    await change(closed_at=0.0, admission_required=True)
     _, late = await join(room.row.code, "Late")
     assert "not let you in" in (await refused(room.path, late))[0]
     assert room.terminals.running == 0
@@ -265,9 +265,9 @@ async def test_who_sends_more_than_a_shell_takes_is_sent_away(room: Class) -> No
         assert await socket.closed() == 4429
 
 
-async def test_it_is_closed_with_the_seat_the_device_and_the_session(room: Class) -> None:
+async def test_it_is_closed_with_the_participant_the_device_and_the_session(room: Class) -> None:
     home = f"/sessions/{room.row.id}/"
-    # Another device takes the seat along, and the shell with it.
+    # Another device takes the participant along, and the shell with it.
     made = await post(f"{home}device/", room.ada)
     link = made.text.partition("/seat/")[2][:22]
     async with websocket(room.path, who=room.ada, headers=OWN) as socket:
@@ -287,8 +287,8 @@ async def test_it_is_closed_with_the_seat_the_device_and_the_session(room: Class
         assert (await window.hears("hello"))["run"] == run
         await window.sees("mine-6\r\n")
         # A token that was changed elsewhere is found by the next look.
-        await database_sync_to_async(Seat.objects.filter(pk=room.ada_id).update)(token_digest="0" * 64)
-        assert (await window.hears("ended"))["reason"] == terminal_consumers.NO_SEAT
+        await database_sync_to_async(Participant.objects.filter(pk=room.ada_id).update)(token_digest="0" * 64)
+        assert (await window.hears("ended"))["reason"] == terminal_consumers.NO_PARTICIPANT
         assert await socket.closed() == 4404
     async with websocket(room.path, who=room.bob, headers=OWN) as socket:
         window = Window(socket)
@@ -298,7 +298,7 @@ async def test_it_is_closed_with_the_seat_the_device_and_the_session(room: Class
         assert await socket.closed() == 4404
 
 
-async def test_a_seat_that_is_given_back_or_taken_away_closes_it(room: Class) -> None:
+async def test_a_participant_that_is_given_back_or_taken_away_closes_it(room: Class) -> None:
     home = f"/sessions/{room.row.id}/"
     async with websocket(room.path, who=room.ada, headers=OWN) as socket:
         await Window(socket).hears("hello")
@@ -306,7 +306,7 @@ async def test_a_seat_that_is_given_back_or_taken_away_closes_it(room: Class) ->
         assert await socket.closed() in {4403, 4404}
     async with websocket(room.path, who=room.bob, headers=OWN) as socket:
         await Window(socket).hears("hello")
-        bob = await database_sync_to_async(_seat_id)("Bob")
+        bob = await database_sync_to_async(_participant_id)("Bob")
         await post(f"{home}console/seats/{bob}/remove/", room.owner)
         assert await socket.closed() == 4404
 

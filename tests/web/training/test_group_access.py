@@ -12,7 +12,7 @@ from django.urls import get_resolver
 
 from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.training.session import HostsFor
-from dashboard.models import Experiment, HostRow, TrainingSession
+from dashboard.models import Experiment, GroupHost, TrainingSession
 from dashboard.routing import websocket_urlpatterns
 from dashboard.store import experiments as experiment_store
 from dashboard.store.training import group_runs
@@ -21,7 +21,7 @@ from dashboard.store.training import sessions as training_sessions
 from tests.specs import make_spec
 from tests.web.asgi_client import NOBODY, ORIGIN, Person, http, person, websocket
 from tests.web.http.test_security_walk import FILLED, _patterns, everything
-from tests.web.training.test_views import FORM, _seat_id, join, new, sign_in_as, stranger
+from tests.web.training.test_views import FORM, _participant_id, join, new, sign_in_as, stranger
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OWN = (("origin", ORIGIN),)
@@ -29,13 +29,13 @@ REFUSED = {401, 403, 404, 405}
 
 #: ``ada`` and ``bea`` share a host, ``bob`` has another in the same class, ``pupil`` sits in another class.
 #: ``owner`` is the instructor of the class, ``rival`` of the other.
-SEATED = {"ada", "bea", "bob"}
+PARTICIPANTED = {"ada", "bea", "bob"}
 EVERYBODY = {"stranger", "ada", "bea", "bob", "pupil", "owner", "rival"}
 MAY = {
     "anybody": EVERYBODY,
     "whoever is signed in": {"owner", "rival"},
-    "the class": SEATED | {"owner"},
-    "seats of the class": SEATED,
+    "the class": PARTICIPANTED | {"owner"},
+    "participants of the class": PARTICIPANTED,
     "the group": {"ada", "bea"},
     "the instructor": {"owner"},
     # At the server's own addresses: of the server's own engine for whoever is signed in, of a group for its instructor.
@@ -125,7 +125,7 @@ TABLE: dict[str, tuple[str, ...]] = {
         "/sign-out/",
     ),
     "the class": ("/sessions/<identity>/", "/sessions/<identity>/results/"),
-    "seats of the class": (
+    "participants of the class": (
         "/sessions/<identity>/hand/",
         "/sessions/<identity>/host/",
         "/sessions/<identity>/device/",
@@ -151,10 +151,10 @@ TABLE: dict[str, tuple[str, ...]] = {
         f"{CONSOLE}projector/",
         f"{CONSOLE}mirror/",
         f"{CONSOLE}steer/<what>/",
-        f"{CONSOLE}seats/<seat>/",
-        f"{CONSOLE}seats/<seat>/experiments/<work>/",
-        f"{CONSOLE}seats/<seat>/terminal/",
-        f"{CONSOLE}seats/<seat>/<what>/",
+        f"{CONSOLE}seats/<participant>/",
+        f"{CONSOLE}seats/<participant>/experiments/<work>/",
+        f"{CONSOLE}seats/<participant>/terminal/",
+        f"{CONSOLE}seats/<participant>/<what>/",
         *(f"{CONSOLE}results/{one}" for one in ("export.<ending>", "replay.html", "share/", "anonymous/")),
         f"{CONSOLE}results/shares/<number>/revoke/",
         f"{API}sessions/<identity>/report",
@@ -196,7 +196,7 @@ class Place:
 
     row: TrainingSession
     who: dict[str, Person]
-    seat: str
+    participant: str
     works: dict[str, str]
     own: str
 
@@ -206,7 +206,9 @@ class Place:
         work = own or self.works.get(kind, "")
         identity = self.row.pk if "/sessions/<identity>" in pattern else work or "0" * 10
         filled = pattern
-        for name, value in (FILLED | {"identity": identity, "work": work, "seat": self.seat, "what": "say"}).items():
+        for name, value in (
+            FILLED | {"identity": identity, "work": work, "participant": self.participant, "what": "say"}
+        ).items():
             filled = filled.replace(f"<{name}>", value)
         assert "<" not in filled, f"say in FILLED what {pattern} shall be tried with"
         return filled
@@ -226,7 +228,7 @@ def ran(row: TrainingSession) -> tuple[dict[str, str], str]:
     }
     shown = experiment_store.create_experiment(make_spec("host", "none"))
     training_sessions.show(row.pk, row.owner_id, 1.0, shown)
-    HostRow.objects.filter(pk=group).update(state="stopped", host="")
+    GroupHost.objects.filter(pk=group).update(state="stopped", host="")
     return works, shown
 
 
@@ -238,9 +240,9 @@ async def place(monkeypatch: pytest.MonkeyPatch) -> Place:
     for name in ("ada", "bea", "bob"):
         who[name] = (await join(row.code, name))[1]
     who["pupil"] = (await join(other.code, "pupil"))[1]
-    seat = await database_sync_to_async(_seat_id)("ada")
+    participant = await database_sync_to_async(_participant_id)("ada")
     works, own = await ran(row)
-    return Place(row, who, seat, works, own)
+    return Place(row, who, participant, works, own)
 
 
 async def statuses(path: str, who: Person) -> tuple[int, int]:
@@ -309,7 +311,7 @@ async def test_every_websocket_is_for_those_whose_it_is(place: Place) -> None:
         if kind == "nobody":  # whatever else
             continue
         path = "/" + pattern.replace("<identity>", works.get(pattern, place.row.pk))
-        may = {"the class": SEATED | {"owner"}, "the group and its instructor": {"ada", "bea", "owner"}}.get(
+        may = {"the class": PARTICIPANTED | {"owner"}, "the group and its instructor": {"ada", "bea", "owner"}}.get(
             kind, set()
         )
         for name, who in place.who.items():
@@ -328,14 +330,14 @@ async def test_every_websocket_is_for_those_whose_it_is(place: Place) -> None:
         async with websocket(f"/ws/experiments/{place.own}/", who=place.who.get(name, NOBODY), headers=OWN) as socket:
             assert not socket.is_open, name
     async with websocket(f"/ws/experiments/{place.own}/", who=place.who["ada"], headers=OWN) as socket:
-        assert await socket.closed() == 4404, "a seat sees nothing of the server's own engine"
+        assert await socket.closed() == 4404, "a participant sees nothing of the server's own engine"
 
 
-async def test_a_seat_that_is_taken_away_hears_nothing_more(place: Place) -> None:
+async def test_a_participant_that_is_taken_away_hears_nothing_more(place: Place) -> None:
     path = f"/ws/experiments/{place.works['experiments']}/"
     async with websocket(path, who=place.who["ada"], headers=OWN) as socket:
         assert (await socket.message())["type"] == "snapshot"
-        removed = f"/sessions/{place.row.pk}/console/seats/{place.seat}/remove/"
+        removed = f"/sessions/{place.row.pk}/console/seats/{place.participant}/remove/"
         assert (await http("POST", removed, who=place.who["owner"], headers=(FORM, *OWN), token=True)).status == 302
         assert await socket.closed() == 4404
     async with websocket(path, who=place.who["ada"], headers=OWN) as socket:

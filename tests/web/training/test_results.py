@@ -13,7 +13,7 @@ import pytest
 from channels.db import database_sync_to_async
 
 from dashboard.export.html import policy_of
-from dashboard.models import Seat, Share, TrainingSession
+from dashboard.models import Participant, Share, TrainingSession
 from dashboard.store.training import session_state
 from dashboard.store.training import sessions as training_sessions
 from tests.lab.training_builders import again
@@ -51,9 +51,9 @@ class Met:
 
 @database_sync_to_async
 def _predicted(row: TrainingSession) -> None:
-    Seat.objects.filter(session=row).update(joined_at=1000.0, admitted_at=1000.0)
+    Participant.objects.filter(session=row).update(joined_at=1000.0, admitted_at=1000.0)
     training_sessions.go_to(row.id, row.owner_id, 1010.0, "launch")
-    for number, one in enumerate(Seat.objects.filter(session=row).order_by("name")):
+    for number, one in enumerate(Participant.objects.filter(session=row).order_by("name")):
         session_state.opened(row, one.pk, "launch", 1020.0)
         session_state.answer(row, one.pk, "launch", min(number, 1), "said", 1030.0 + number)
     training_sessions.reveal(row.id, row.owner_id, 1100.0, "launch", "machine")
@@ -88,7 +88,7 @@ async def test_the_whole_is_for_the_instructor_and_everybody_has_their_own(met: 
     )
     for shown in ("Ada", "=Bob", "Cleo", "Predictions against the truth", "The kernel says:", "1 look"):
         assert shown in whole.text
-    ada = await database_sync_to_async(Seat.objects.get)(name="Ada")
+    ada = await database_sync_to_async(Participant.objects.get)(name="Ada")
     one = await get(f"{met.page}?person={ada.pk}", met.owner)
     assert (one.status, 'id="person"' in one.text) == (200, True)
     assert (await get(f"{met.page}?person=nobody", met.owner)).status == 404
@@ -109,7 +109,7 @@ async def test_the_whole_is_for_the_instructor_and_everybody_has_their_own(met: 
     assert (await post(f"{met.mine}share/", met.ada, days="7")).status == 403
     assert (await post(f"{met.mine}share/", met.rival, days="7")).status == 404
     assert (await post(f"{met.page}link/", met.pupil)).status == 403
-    assert (await post(f"{met.page}link/", met.owner)).status == 404, "an instructor has no seat"
+    assert (await post(f"{met.page}link/", met.owner)).status == 404, "an instructor has no participant"
 
 
 async def test_a_personal_link_shows_one_s_own_results_also_when_all_is_over(met: Met) -> None:
@@ -135,7 +135,7 @@ async def test_a_personal_link_shows_one_s_own_results_also_when_all_is_over(met
     assert (gone.status, "opens nothing" in gone.text, gone["referrer-policy"]) == (404, True, "no-referrer")
 
 
-async def test_after_the_end_a_seat_is_led_to_its_results(met: Met) -> None:
+async def test_after_the_end_a_participant_is_led_to_its_results(met: Met) -> None:
     await close(met.row)
     home = f"/sessions/{met.row.id}/"
     for path in (home, f"{home}steps/launch/"):
@@ -209,8 +209,8 @@ async def test_others_see_a_closed_class_without_anybody_until_the_link_ends(met
     assert (shown.status, shown["referrer-policy"], shown["x-robots-tag"]) == (200, "no-referrer", "noindex")
     assert shown["content-security-policy"].startswith("sandbox")
     assert "frame-ancestors 'none'" in shown["content-security-policy"]
-    seats = await _everything(Seat)
-    for nobody in ("Ada", "Bob", "Cleo", met.row.id, *(one.pk for one in seats), "<script"):
+    participants = await _everything(Participant)
+    for nobody in ("Ada", "Bob", "Cleo", met.row.id, *(one.pk for one in participants), "<script"):
         assert nobody not in shown.text
     assert "Predictions against the truth" in shown.text
     assert (await get(f"{met.mine}anonymous/", met.owner)).body == shown.body

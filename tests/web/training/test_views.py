@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from dashboard.core.training.rate_limit import PER_ADDRESS, Throttle
-from dashboard.models import Answer, Experiment, Seat, SessionEvent, TrainingSession
+from dashboard.models import Answer, Experiment, Participant, SessionEvent, TrainingSession
 from dashboard.store import experiments as experiment_store
 from dashboard.store.training import session_state
 from dashboard.store.training import sessions as training_sessions
@@ -93,8 +93,8 @@ class School:
     ada_id: str
 
 
-def _seat_id(name: str) -> str:
-    return str(Seat.objects.get(name=name).pk)
+def _participant_id(name: str) -> str:
+    return str(Participant.objects.get(name=name).pk)
 
 
 @pytest.fixture
@@ -102,24 +102,24 @@ async def school() -> School:
     row, other = await new(), await new("rival")
     ada, bob = (await join(row.code, "Ada"))[1], (await join(row.code, "Bob"))[1]
     pupil = (await join(other.code, "Pupil"))[1]
-    ada_id = await database_sync_to_async(_seat_id)("Ada")
+    ada_id = await database_sync_to_async(_participant_id)("Ada")
     return School(row, other, await person(), await sign_in_as("rival"), ada, bob, pupil, ada_id)
 
 
-SEAT_GETS = ("", "device/", "steps/prepare/")
-SEAT_POSTS = (
+PARTICIPANT_GETS = ("", "device/", "steps/prepare/")
+PARTICIPANT_POSTS = (
     "hand/",
     "device/",
     "leave/",
     "host/",
     *(f"steps/prepare/{one}/" for one in ("opened", "predict", "run", "check", "hint")),
 )
-CONSOLE_GETS = ("console/", "console/projector/", "console/seats/SEAT/")
+CONSOLE_GETS = ("console/", "console/projector/", "console/seats/PARTICIPANT/")
 STEER = ("step", "pace", "lock", "doors", "timer", "reveal", "mirror", "pointer", "notes", "say", "extend", "close")
 CONSOLE_POSTS = (
     "console/delete/",
     *(f"console/steer/{one}/" for one in STEER),
-    *(f"console/seats/SEAT/{one}/" for one in ("rename", "remove", "admit", "lower", "say", "link")),
+    *(f"console/seats/PARTICIPANT/{one}/" for one in ("rename", "remove", "admit", "lower", "say", "link")),
 )
 ELSEWHERE = (
     "/",
@@ -143,7 +143,7 @@ def everything(row: TrainingSession) -> tuple[object, ...]:
     """All that somebody could have changed."""
     return (
         TrainingSession.objects.filter(pk=row.id).values().get(),
-        list(Seat.objects.filter(session=row).order_by("pk").values()),
+        list(Participant.objects.filter(session=row).order_by("pk").values()),
         list(Answer.objects.values()),
         list(SessionEvent.objects.filter(session=row).values()),
         session_state.asked(row.id),
@@ -155,27 +155,31 @@ async def test_nobody_reaches_what_is_not_theirs(school: School) -> None:
     before = await everything(school.row)
     outside = {"stranger": await stranger(), "rival": school.rival, "pupil": school.pupil}
     for name, who in outside.items():
-        for path in (*SEAT_GETS, "mirror/", *CONSOLE_GETS, "console/mirror/"):
-            answer = await get(mine + path.replace("SEAT", school.ada_id), who)
+        for path in (*PARTICIPANT_GETS, "mirror/", *CONSOLE_GETS, "console/mirror/"):
+            answer = await get(mine + path.replace("PARTICIPANT", school.ada_id), who)
             assert answer.status in {401, 403, 404}, (name, path)
             assert "Monday" not in answer.text or name == "pupil", (name, path)
-        for path in (*SEAT_POSTS, *CONSOLE_POSTS):
-            answer = await post(mine + path.replace("SEAT", school.ada_id), who, step="launch", choice="0", text="x")
+        for path in (*PARTICIPANT_POSTS, *CONSOLE_POSTS):
+            answer = await post(
+                mine + path.replace("PARTICIPANT", school.ada_id), who, step="launch", choice="0", text="x"
+            )
             assert answer.status in {401, 403, 404}, (name, path)
     for path in CONSOLE_GETS:
-        assert (await get(mine + path.replace("SEAT", school.ada_id), school.ada)).status == 403, path
+        assert (await get(mine + path.replace("PARTICIPANT", school.ada_id), school.ada)).status == 403, path
     for path in CONSOLE_POSTS:
-        assert (await post(mine + path.replace("SEAT", school.ada_id), school.ada, step="launch")).status == 403, path
-    # An instructor's own console does not open somebody else's seats.
+        assert (
+            await post(mine + path.replace("PARTICIPANT", school.ada_id), school.ada, step="launch")
+        ).status == 403, path
+    # An instructor's own console does not open somebody else's participants.
     for what in ("rename", "remove", "admit", "lower", "say", "link"):
         path = f"{theirs}console/seats/{school.ada_id}/{what}/"
         assert (await post(path, school.rival, name="Eve", text="x")).status == 404, what
     assert await everything(school.row) == before
 
 
-async def test_a_seat_reaches_its_own_session_and_nothing_else(school: School) -> None:
+async def test_a_participant_reaches_its_own_session_and_nothing_else(school: School) -> None:
     mine = f"/sessions/{school.row.id}/"
-    for path in SEAT_GETS:
+    for path in PARTICIPANT_GETS:
         answer = await get(mine + path, school.ada)
         assert answer.status == 200, path
         assert is_strict(answer)
@@ -189,7 +193,7 @@ async def test_a_seat_reaches_its_own_session_and_nothing_else(school: School) -
     assert (await get(mine, school.owner))["location"] == f"{mine}console/"
 
 
-async def test_websockets_are_for_the_seats_of_the_session_and_its_instructor(school: School) -> None:
+async def test_websockets_are_for_the_participants_of_the_session_and_its_instructor(school: School) -> None:
     @database_sync_to_async
     def shown() -> str:
         experiment = experiment_store.create_experiment(make_spec("host", "none"))
@@ -256,8 +260,8 @@ async def test_the_form_says_what_is_wrong(school: School) -> None:
     assert answer["location"] == f"/sessions/{school.row.id}/"
     assert "&lt;b&gt;Zoe" in (await get(answer["location"], me)).text
     answer, _ = await join(code, "Zoe2", me)
-    assert answer.status == 302, "who has a seat comes back to it"
-    assert await database_sync_to_async(Seat.objects.filter(session=school.row).count)() == 3
+    assert answer.status == 302, "who has a participant comes back to it"
+    assert await database_sync_to_async(Participant.objects.filter(session=school.row).count)() == 3
 
 
 async def test_closed_and_expired_codes_say_so(school: School) -> None:
@@ -289,7 +293,7 @@ async def test_a_thousand_guesses_find_nothing_while_thirty_people_come_in(schoo
         assert answer.status == 302
     assert (await join("00000000", "Forged", key=key_of(school.row.code)))[0].status == 429
     answer, _ = await join(school.row.code, "One more", key=key_of(school.row.code))
-    assert (answer.status, "All 30 seats are taken" in answer.text) == (409, True)
+    assert (answer.status, "All 30 participants are taken" in answer.text) == (409, True)
 
 
 async def test_thirty_people_who_type_behind_one_address_come_in() -> None:
@@ -299,7 +303,7 @@ async def test_thirty_people_who_type_behind_one_address_come_in() -> None:
         assert (await join(row.code, f"P{number}"))[0].status == 302
 
 
-async def test_the_seat_moves_to_another_device_once(school: School) -> None:
+async def test_the_participant_moves_to_another_device_once(school: School) -> None:
     made = await post(f"/sessions/{school.row.id}/device/", school.ada)
     assert (made.status, made["cache-control"]) == (201, "no-store")
     found = re.search(r"/seat/[\w-]{22}/", made.text)
@@ -310,7 +314,7 @@ async def test_the_seat_moves_to_another_device_once(school: School) -> None:
         looked = await get(found[0], laptop)
         assert (looked.status, looked["referrer-policy"]) == (200, "no-referrer")
     async with websocket(f"/ws/sessions/{school.row.id}/", who=school.ada, headers=OWN) as socket:
-        assert {(await socket.message())["type"] for _ in range(2)} == {"seat", "session"}
+        assert {(await socket.message())["type"] for _ in range(2)} == {"participant", "session"}
         moved = await post(found[0], laptop)
         assert await socket.closed() == 4404, "the old device is out"
     assert moved["location"] == f"/sessions/{school.row.id}/"
@@ -353,7 +357,7 @@ async def test_what_the_instructor_does_is_told_at_once_and_to_whom_it_concerns(
     async with websocket(ws, who=school.ada, headers=OWN) as ada, websocket(ws, who=school.bob, headers=OWN) as bob:
         for one in (ada, bob):
             kinds = [(await one.message())["type"], (await one.message())["type"]]
-            assert sorted(kinds) == ["seat", "session"]
+            assert sorted(kinds) == ["participant", "session"]
         await post(f"{home}console/steer/step/", school.owner, by="next")
 
         async def until(socket: object, kind: str, is_it: object) -> dict[str, object]:
@@ -365,13 +369,13 @@ async def test_what_the_instructor_does_is_told_at_once_and_to_whom_it_concerns(
         for one in (ada, bob):
             await until(one, "session", lambda message: message["step"] == "launch")
         await post(f"{person_page}say/", school.owner, text="for Ada alone")
-        told = await until(ada, "seat", lambda message: message["said"])
+        told = await until(ada, "participant", lambda message: message["said"])
         assert "for Ada alone" in str(told)
         await post(f"{home}console/steer/say/", school.owner, text="for all")
         heard = await until(bob, "session", lambda message: message["hint"])
         assert "for Ada alone" not in str(heard)
         await post(f"{person_page}rename/", school.owner, name="Ada L.")
-        await until(ada, "seat", lambda message: message["name"] == "Ada L.")
+        await until(ada, "participant", lambda message: message["name"] == "Ada L.")
         await post(f"{person_page}remove/", school.owner)
         assert await ada.closed() == 4404
     assert (await get(home, school.ada)).status == 401
@@ -386,11 +390,11 @@ async def test_who_comes_late_waits_and_is_let_in(school: School) -> None:
     assert (await get(f"{home}mirror/", late)).status in {302, 404}
     async with websocket(f"/ws{home}", who=late, headers=OWN) as socket:
         first = await socket.message()
-        assert (first["type"], first["admitted"]) == ("seat", False)
+        assert (first["type"], first["admitted"]) == ("participant", False)
         await post(f"{home}console/steer/step/", school.owner, by="next")
         await post(f"{home}console/steer/doors/", school.owner, shut="no")
         second = await socket.message()
-        assert (second["type"], second["admitted"]) == ("seat", True), "nothing was told before"
+        assert (second["type"], second["admitted"]) == ("participant", True), "nothing was told before"
     assert (await get(f"{home}steps/prepare/", late)).status == 200
 
 

@@ -114,7 +114,7 @@ def _own(cell: CellReport, shown: Collection[str]) -> CellReport:
     return cell if known else replace(cell, truth="", right=None)
 
 
-def for_seat(report: SessionReport, seat: str, revealed: Collection[str]) -> SessionReport:
+def report_for_participant(report: SessionReport, participant: str, revealed: Collection[str]) -> SessionReport:
     """What one of the class may know: of themselves everything; of the others what was shown to all, and for the rest
     the rounded figures. As long as the session goes on nothing is told of a step that is not ``revealed``."""
     rounding = anonymous(report)
@@ -136,6 +136,6 @@ def for_seat(report: SessionReport, seat: str, revealed: Collection[str]) -> Ses
             right=sum(1 for cell in cells if cell.right),
         )
         for one in report.people
-        if one.seat == seat
+        if one.seat == participant
     )
     return replace(report, id="", joined=rounding.joined, steps=tuple(steps), people=own)

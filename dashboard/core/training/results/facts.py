@@ -24,9 +24,9 @@ class Deed:
 
 @dataclass(frozen=True, slots=True)
 class PersonFacts:
-    """One seat. ``left_at`` is when it was taken away, 0 for never."""
+    """One participant. ``left_at`` is when it was taken away, 0 for never."""
 
-    seat: str
+    id: str
     name: str
     group: int
     joined_at: float

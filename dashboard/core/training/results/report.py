@@ -69,7 +69,7 @@ def _person(workshop: Workshop, person: PersonFacts, records: Records, truths: M
         for step in workshop.steps
     )
     return PersonReport(
-        seat=person.seat,
+        seat=person.id,
         name=person.name,
         group=person.group,
         joined_at=person.joined_at,

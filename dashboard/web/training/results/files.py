@@ -26,11 +26,12 @@ from dashboard.export.session_file import replay_file, shared_file
 from dashboard.models import TrainingSession
 from dashboard.store.reports import shares as report_shares
 from dashboard.store.training import results as session_results
+from dashboard.web.http.database import in_database
 from dashboard.web.reports.sharing import DEFAULT_DAYS, durations, guarded_file
 from dashboard.web.training.results.views import results_url
 from dashboard.web.training.roles import for_instructor
 from dashboard.web.training.step_context import workshop_in
-from dashboard.web.workshops.views import in_database, page
+from dashboard.web.workshops.views import page
 
 WRITERS: dict[str, tuple[str, Callable[[SessionReport], bytes]]] = {
     "people.csv": ("text/csv; charset=utf-8", lambda report: people_csv(report).encode()),

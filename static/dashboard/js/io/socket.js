@@ -34,7 +34,7 @@ export function connect(path, handlers) {
         return;
       }
       if (message?.type === "ping") lastPingAt = lastMessageAt;
-      if (["snapshot", "measurement", "session", "seat"].includes(message?.type)) attempt = 0;
+      if (["snapshot", "measurement", "session", "participant"].includes(message?.type)) attempt = 0;
       handlers.message(message);
     });
     mine.addEventListener("close", (event) => {

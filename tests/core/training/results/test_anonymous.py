@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from hypothesis import given
 
 from dashboard.core.experiments.messages import encode
-from dashboard.core.training.results.anonymous import BASE, NO_CHOICE, anonymous, for_participant, rounded
+from dashboard.core.training.results.anonymous import BASE, NO_CHOICE, anonymous, report_for_participant, rounded
 from dashboard.core.training.results.facts import SessionFacts
 from dashboard.core.training.results.model import SessionReport, StepReport
 from dashboard.core.training.results.report import build_report
@@ -35,7 +35,7 @@ def test_an_anonymous_report_has_nobody_in_it_and_no_exact_count(facts: SessionF
     text = encode(told).decode()
     for one in facts.people:
         assert f'"{one.name}"' not in text
-        assert one.seat not in text
+        assert one.id not in text
     assert facts.id not in text.replace("session", "")
     assert '"odd"' not in text, "what was read and is no answer may be an address"
     assert all(figure % BASE == 0 for figure in _figures(asdict(told)))
@@ -80,20 +80,20 @@ def test_what_was_read_and_no_choice_says_is_not_told_to_others() -> None:
 
 def test_a_participant_knows_all_of_itself_and_of_the_others_what_was_shown() -> None:
     going = build_report(replace(CLASS, closed_at=0.0), WORKSHOP)
-    told = for_participant(going, "participant-of-Ada", [B])
+    told = report_for_participant(going, "participant-of-Ada", [B])
     assert [one.name for one in told.people] == ["Ada"]
     assert [one.count for one in step(told, B).choices] == [1, 2], "as it was shown to everybody"
     assert [one.count for one in step(told, C).choices] == [None, None]
     assert (step(told, C).truth, step(told, C).evidence) == ("", ())
     assert told.people[0].cells[2].right is True, "she is done with it"
-    bob = for_participant(going, "participant-of-Bob", [B]).people[0]
+    bob = report_for_participant(going, "participant-of-Bob", [B]).people[0]
     assert (bob.cells[2].truth, bob.cells[2].right, bob.known) == ("", None, 1)
-    over = for_participant(REPORT, "participant-of-Bob", [B])
+    over = report_for_participant(REPORT, "participant-of-Bob", [B])
     assert (over.people[0].cells[2].right, step(over, C).truth) == (False, "its own")
     assert [one.count for one in step(over, C).choices] == [0, 0], "rounded: it was not shown to all"
     for name in ("Ada", "Cleo", "Dan", "participant-of-Ada", "s1"):
         assert name not in encode(over).decode().replace("session", "")
-    assert for_participant(REPORT, "nobody", []).people == ()
+    assert report_for_participant(REPORT, "nobody", []).people == ()
 
 
 def test_an_empty_class_has_one_too() -> None:

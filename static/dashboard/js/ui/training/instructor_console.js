@@ -18,8 +18,8 @@ function bare(region) {
 }
 
 export function createConsole(main) {
-  const asked = main.querySelectorAll(".asking li[data-seat]");
-  let helped = new Set([...asked].map((one) => one.dataset.seat));
+  const asked = main.querySelectorAll(".asking li[data-participant]");
+  let helped = new Set([...asked].map((one) => one.dataset.participant));
   let timer = null;
   let fetching = false;
   let again = false;
@@ -50,10 +50,10 @@ export function createConsole(main) {
       if (scroll) scroll.scrollLeft = scrolled;
       if (place >= 0) now.querySelectorAll("a, button, summary")[place]?.focus();
     }
-    const seats = [...main.querySelectorAll(".asking li[data-seat]")];
-    const fresher = seats.filter((one) => !helped.has(one.dataset.seat));
+    const participants = [...main.querySelectorAll(".asking li[data-participant]")];
+    const fresher = participants.filter((one) => !helped.has(one.dataset.participant));
     if (fresher.length > 0) announce(`${words.session.needsHelp} ${fresher.map((one) => one.querySelector("b").textContent).join(", ")}`);
-    helped = new Set(seats.map((one) => one.dataset.seat));
+    helped = new Set(participants.map((one) => one.dataset.participant));
   }
 
   async function renew() {

@@ -1,4 +1,4 @@
-// Every page of a seat: the bar above it follows the class. What people do goes by forms; this only listens.
+// Every page of a participant: the bar above it follows the class. What people do goes by forms; this only listens.
 
 import { followTo, isOutdated, spread } from "../../core/training/session.js";
 import { getPage } from "../../io/http.js";
@@ -42,7 +42,7 @@ export function createSession(main) {
 
   function later(what) {
     clearTimeout(asking);
-    asking = setTimeout(() => what().catch(() => {}), spread(state?.seats ?? 1, Math.random()));
+    asking = setTimeout(() => what().catch(() => {}), spread(state?.participants ?? 1, Math.random()));
   }
 
   function drawState(next) {
@@ -62,7 +62,7 @@ export function createSession(main) {
     }
     setHidden(slot(bar, "closed"), !next.closed);
     setText(slot(main, "present"), String(next.present));
-    setText(slot(main, "seats"), String(next.seats));
+    setText(slot(main, "participants"), String(next.participants));
     const go = slot(main, "go");
     if (go) go.href = now.href;
     const card = main.querySelector("[data-class-answers]");
@@ -149,7 +149,7 @@ export function createSession(main) {
       if (message.type === "session") {
         connection("live");
         drawState(message);
-      } else if (message.type === "seat") {
+      } else if (message.type === "participant") {
         connection("live");
         drawOwn(message);
       }
