@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 
-_PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:=@%+,-")
-
 
 class LauncherError(Exception):
     """Ends the launcher. ``str()`` is the message for the user, without the prefix ``netmodes:``."""
@@ -21,8 +19,12 @@ def say(message: str) -> None:
     sys.stderr.flush()
 
 
+def is_plain(word: str, marks: str) -> bool:
+    """Whether the word consists of ASCII letters, digits and these marks."""
+    return all(char.isascii() and (char.isalnum() or char in marks) for char in word)
+
+
 def quote(*words: str) -> str:
     """The words as one line that can be pasted into a shell."""
-    return " ".join(
-        word if word and _PLAIN.issuperset(word) else "'" + word.replace("'", "'\\''") + "'" for word in words
-    )
+    plain = {word: word for word in words if word and is_plain(word, "_./:=@%+,-")}
+    return " ".join(plain.get(word, "'" + word.replace("'", "'\\''") + "'") for word in words)

@@ -17,22 +17,12 @@ class Launch:
         self.script = script
         self.interpreter = interpreter
         self.command, *self.arguments = words
+        #: Whether the command only prints its help.
+        self.asks_for_help = not {"-h", "--help"}.isdisjoint(self.arguments)
         self.data = os.path.realpath(os.environ.get("NETMODES_DATA_DIR") or f"{root}/var")
-
-    @property
-    def asks_for_help(self) -> bool:
-        """Whether the command only prints its help."""
-        return not {"-h", "--help"}.isdisjoint(self.arguments)
-
-    @property
-    def venv(self) -> str:
-        """The folder of the Python environment."""
-        return f"{self.data}/venv"
-
-    @property
-    def python(self) -> str:
-        """The interpreter of the Python environment."""
-        return f"{self.venv}/bin/python"
+        #: The Python environment, and its interpreter.
+        self.venv = f"{self.data}/venv"
+        self.python = f"{self.venv}/bin/python"
 
     def require_root(self, reason: str) -> None:
         """Raises LauncherError with the line to type if this is not root."""
@@ -45,11 +35,10 @@ class Launch:
     def open_data_folder(self) -> None:
         """Makes the data folder unless it exists, and exports its path. LauncherError if it cannot be used."""
         hint = "set NETMODES_DATA_DIR to a folder that you can write to"
-        if not os.path.isdir(self.data):
-            try:
-                os.makedirs(self.data, mode=0o700, exist_ok=True)
-            except OSError:
-                raise LauncherError(f"cannot make {self.data}: {hint}") from None
+        try:
+            os.makedirs(self.data, mode=0o700, exist_ok=True)
+        except OSError:
+            raise LauncherError(f"cannot make {self.data}: {hint}") from None
         if not os.access(self.data, os.X_OK):
             raise LauncherError(f"cannot enter {self.data}: {hint}")
         if not os.access(self.data, os.W_OK):

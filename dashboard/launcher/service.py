@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 
-from dashboard.launcher.console import LauncherError, say
+from dashboard.launcher.console import LauncherError, is_plain, say
 from dashboard.launcher.launch import Launch
 from dashboard.launcher.machine import has, run, runs_systemd
 
 UNIT = "/etc/systemd/system/netmodes.service"
-_PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/_.:@+,= -")
 
 
 def require_plain_words(launch: Launch) -> None:
@@ -21,7 +20,7 @@ def require_plain_words(launch: Launch) -> None:
         *(("each argument", word) for word in launch.arguments),
     ]
     for name, word in words:
-        if not _PLAIN.issuperset(word):
+        if not is_plain(word, "/_.:@+,= -"):
             raise LauncherError(f"{name} must be made of letters, digits, spaces and /_.:@+,=- for a service: {word}")
 
 
@@ -49,17 +48,17 @@ def install_service(launch: Launch) -> int:
         say("Everything is prepared. There is no systemd here, hence no service: ./netmodes up serves.")
         return 0
     changed = _write_unit(unit_text(launch))
-    if not _systemctl("-q", "is-enabled", "netmodes") and not _systemctl("-q", "enable", "netmodes"):
+    if not run("systemctl", "-q", "is-enabled", "netmodes") and not run("systemctl", "-q", "enable", "netmodes"):
         raise LauncherError("systemctl could not enable netmodes.service")
     if not runs_systemd():
         say("Everything is prepared. The service starts when this machine boots: systemd is not running now.")
         return 0
     if changed:
-        _systemctl("daemon-reload")
-    elif _systemctl("-q", "is-active", "netmodes"):
+        run("systemctl", "daemon-reload")
+    elif run("systemctl", "-q", "is-active", "netmodes"):
         return 0
     say("Starting netmodes.service")
-    if not _systemctl("restart" if changed else "start", "netmodes"):
+    if not run("systemctl", "restart" if changed else "start", "netmodes"):
         raise LauncherError("netmodes.service did not start: journalctl -u netmodes shows why")
     return 0
 
@@ -78,7 +77,3 @@ def _write_unit(text: str) -> bool:
     except OSError as error:
         raise LauncherError(f"cannot write {UNIT}: {error.strerror}") from None
     return True
-
-
-def _systemctl(*arguments: str) -> bool:
-    return run("systemctl", *arguments)
