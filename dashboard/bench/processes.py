@@ -11,8 +11,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,18 +34,6 @@ def tied(command: Sequence[str]) -> list[str]:
 def find_program(*names: str) -> str | None:
     """The path of the first of the programs that is installed."""
     return next((path for name in names if (path := shutil.which(name))), None)
-
-
-@contextmanager
-def running(command: Sequence[str], **options: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """The command while the block runs, then SIGTERM, and SIGKILL after ``GRACE_S``. Call it in the main thread.
-    ``options`` are those of Popen; stdout is a pipe unless one says otherwise."""
-    defaults: dict[str, Any] = {"cwd": BASE, "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "bufsize": 0}
-    process = subprocess.Popen(tied(command), **(defaults | options))
-    try:
-        yield process
-    finally:
-        end(process)
 
 
 def end(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGTERM, grace_s: float = GRACE_S) -> None:
@@ -93,17 +81,17 @@ async def output_of(*command: str, name: str = "", stdin: bytes = b"", deadline_
 
 
 class Program:
-    """A module of this package that runs as a program and talks by lines."""
+    """A process that talks by lines."""
 
-    def __init__(self, module: str, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, name: str) -> None:
         self.pid = process.pid
-        self._module = module
         self._process = process
+        self._name = name
 
     async def write(self, line: str) -> None:
         """Sends a line."""
         if self._process.stdin is None:
-            raise BenchmarkError(f"{self._module} has no stdin")
+            raise BenchmarkError(f"{self._name} has no stdin")
         self._process.stdin.write(line.encode() + b"\n")
         await self._process.stdin.drain()
 
@@ -112,7 +100,7 @@ class Program:
         output = self._process.stdout
         line = await asyncio.wait_for(output.readline(), deadline_s) if output is not None else b""
         if not line:
-            raise BenchmarkError(f"{self._module} has ended: see its message above")
+            raise BenchmarkError(f"{self._name} has ended: see its messages above")
         return line.decode().removesuffix("\n")
 
     async def ask(self, do: str, **fields: Any) -> Any:
@@ -122,21 +110,21 @@ class Program:
 
 
 @asynccontextmanager
-async def program(module: str, *arguments: str, command: Sequence[str] = ()) -> AsyncIterator[Program]:
-    """``python -m dashboard.bench.MODULE``, or another command that talks by lines, while the block runs."""
-    python = [sys.executable, "-m", f"dashboard.bench.{module}", *arguments]
-    process = await asyncio.create_subprocess_exec(
-        *tied(command or python),
-        cwd=BASE,
-        env=environment_with(),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=MAX_LINE_BYTES,
-    )
+async def running(command: Sequence[str], **options: Any) -> AsyncIterator[Program]:
+    """The command while the block runs, then SIGTERM, and SIGKILL after ``GRACE_S``. Call it in the main thread.
+    ``options`` are those of ``asyncio.create_subprocess_exec``; without others stdin and stdout are pipes."""
+    pipe = asyncio.subprocess.PIPE
+    defaults = {"cwd": BASE, "env": environment_with(), "stdin": pipe, "stdout": pipe, "limit": MAX_LINE_BYTES}
+    process = await asyncio.create_subprocess_exec(*tied(command), **(defaults | options))
     try:
-        yield Program(module, process)
+        yield Program(process, command[0])
     finally:
         await _end(process)
+
+
+def program(module: str, *arguments: str) -> AbstractAsyncContextManager[Program]:
+    """A module of this package as a program, while the block runs."""
+    return running([sys.executable, "-m", f"dashboard.bench.{module}", *arguments])
 
 
 async def stdin_lines() -> AsyncIterator[str]:

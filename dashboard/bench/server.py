@@ -234,19 +234,12 @@ async def serving(folder: Path | None = None, port: int = 0) -> AsyncIterator[Se
     folder, port = folder or configuration.data_dir(), port or free_port()
     command = [sys.executable, "manage.py", "up", "--port", str(port)]
     environment = environment_with(NETMODES_DATA_DIR=str(folder), DOCKER_HOST=os.environ["DOCKER_HOST"])
-    with running(command, env=environment) as process:
-        link = await asyncio.wait_for(asyncio.to_thread(_read_link, process.stdout), READY_S)
+    async with running(command, env=environment) as process:
+        while (link := SIGN_IN_LINK.search(await process.read(READY_S))) is None:
+            pass
         server = Server(f"127.0.0.1:{port}", pid=process.pid)
         try:
-            await asyncio.to_thread(server.sign_in, link)
+            await asyncio.to_thread(server.sign_in, link[0])
             yield server
         finally:
             server.close()
-
-
-def _read_link(output: Any) -> str:
-    """The sign-in link among the lines that ``up`` prints."""
-    while line := output.readline().decode():
-        if found := SIGN_IN_LINK.search(line):
-            return found[0]
-    raise BenchmarkError("the server ended before it printed its link")

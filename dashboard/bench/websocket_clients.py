@@ -111,7 +111,7 @@ class Clients:
         self._clients: list[Client] = []
         self._listeners: list[asyncio.Task[None]] = []
 
-    async def join(self, code: str, key: str, count: int, within_s: float, first: int = 0) -> dict[str, Any]:
+    async def join(self, code: str, key: str, count: int, within_s: float, first: int = 0) -> float:
         """So many participants join a training session and listen to it."""
         self._clients = [Client(self._host, number=number) for number in range(first, first + count)]
 
@@ -121,7 +121,7 @@ class Clients:
 
         return await self._each(join_and_listen, within_s)
 
-    async def listen(self, address: str, count: int, cookies: dict[str, str] | None = None) -> dict[str, Any]:
+    async def listen(self, address: str, count: int, cookies: dict[str, str] | None = None) -> float:
         """So many clients listen on a websocket."""
         self._clients = [Client(self._host, cookies or {}, number=number) for number in range(count)]
         gate = asyncio.Semaphore(CONCURRENT_HANDSHAKES)
@@ -132,13 +132,13 @@ class Clients:
 
         return await self._each(connect, 0)
 
-    async def predict(self, step: str, within_s: float) -> dict[str, Any]:
+    async def predict(self, step: str, within_s: float) -> float:
         """Everyone submits a prediction."""
         return await self._each(lambda client: client.predict(step), within_s)
 
     async def until(self, field: str, value: object, after: float = 0.0) -> list[float]:
         """When each client received its first message, after a time, in which a field has this value or contains
-        it. Shorter than the number of clients if some did not within ``DEADLINE_S``."""
+        it; TimeoutError if one did not within ``DEADLINE_S``."""
         known: dict[str, bool] = {}
 
         def matches(text: str) -> bool:
@@ -149,14 +149,15 @@ class Clients:
                 known[text] = content == value or (isinstance(content, list) and value in content)
             return known[text]
 
-        end, times = time.monotonic() + DEADLINE_S, dict[int, float]()
-        while len(times) < len(self._clients) and time.monotonic() < end:
-            for client in self._clients:
-                if client.number not in times:
-                    arrivals = (at for at, text in client.received if at >= after and matches(text))
-                    if (first := next(arrivals, None)) is not None:
-                        times[client.number] = first
-            await asyncio.sleep(0.02)
+        times: dict[int, float] = {}
+        async with asyncio.timeout(DEADLINE_S):
+            while len(times) < len(self._clients):
+                for client in self._clients:
+                    if client.number not in times:
+                        arrivals = (at for at, text in client.received if at >= after and matches(text))
+                        if (first := next(arrivals, None)) is not None:
+                            times[client.number] = first
+                await asyncio.sleep(0.02)
         return list(times.values())
 
     async def take(self) -> dict[str, Any]:
@@ -174,9 +175,9 @@ class Clients:
         self._listeners.append(asyncio.create_task(client.listen(address, connected.set)))
         await connected.wait()
 
-    async def _each(self, act: Callable[[Client], Awaitable[None]], within_s: float) -> dict[str, Any]:
+    async def _each(self, act: Callable[[Client], Awaitable[None]], within_s: float) -> float:
         """Lets everyone act, starting at even distances within the first half of ``within_s``; how many seconds passed
-        until all were done."""
+        until all were done. An error of one ends the program."""
         started, gap = time.monotonic(), within_s * 0.5 / max(1, len(self._clients))
 
         async def start_in_turn(position: int, client: Client) -> None:
@@ -184,22 +185,13 @@ class Clients:
             await act(client)
 
         async with asyncio.timeout(DEADLINE_S):
-            jobs = [start_in_turn(position, client) for position, client in enumerate(self._clients)]
-            outcomes = await asyncio.gather(*jobs, return_exceptions=True)
-        failed = [str(outcome) for outcome in outcomes if isinstance(outcome, BaseException)]
-        return {"seconds": time.monotonic() - started, "failed": failed[:3], "failures": len(failed)}
+            await asyncio.gather(*(start_in_turn(*numbered) for numbered in enumerate(self._clients)))
+        return time.monotonic() - started
 
 
 def websocket_clients(host: str) -> AbstractAsyncContextManager[Program]:
     """The program while the block runs. Its own process, so that clients do not use the server's processor time."""
     return program("websocket_clients", host)
-
-
-async def listening(clients: Program, address: str, count: int, cookies: dict[str, str] | None = None) -> None:
-    """Connects so many clients; BenchmarkError if some cannot."""
-    done = await clients.ask("listen", address=address, count=count, cookies=cookies)
-    if done["failures"]:
-        raise BenchmarkError(f"{done['failures']} websocket clients could not connect: {done['failed']}")
 
 
 def main() -> None:

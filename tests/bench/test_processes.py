@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
+from dashboard.bench.benchmark import BenchmarkError
 from dashboard.bench.processes import cpu_seconds, environment_with, output_of, running
 from tests.polling import until
 
 
-def test_the_processor_time_of_another_process_includes_all_its_threads() -> None:
+async def test_the_processor_time_of_another_process_includes_all_its_threads() -> None:
     code = (
         "import threading as t\nn = lambda: sum(range(3_000_000))\na = t.Thread(target=n)\na.start()\na.join()\ninput()"
     )
-    with running([sys.executable, "-c", code], stdin=subprocess.PIPE) as process:
+    async with running([sys.executable, "-c", code]) as process:
         until(lambda: cpu_seconds(process.pid) > 0.03)
         assert cpu_seconds(process.pid) < 30
 
@@ -26,17 +27,24 @@ def test_both_clocks_agree_on_this_process() -> None:
     assert cpu_seconds(os.getpid()) == pytest.approx(time.process_time(), abs=0.05)
 
 
-def test_a_process_that_has_ended_has_no_clock() -> None:
-    with running([sys.executable, "-c", "pass"]) as process:
-        process.wait(10)
+async def test_a_process_that_has_ended_has_no_clock() -> None:
+    async with running(["sleep", "60"]) as process:
+        assert cpu_seconds(process.pid) >= 0
     with pytest.raises(ProcessLookupError):
         cpu_seconds(process.pid)
 
 
-def test_a_child_ends_with_its_block() -> None:
-    with running(["sleep", "60"]) as process:
-        assert process.poll() is None
-    assert process.returncode is not None
+async def test_a_child_ends_with_its_block() -> None:
+    async with running(["sleep", "60"]) as process:
+        assert psutil.pid_exists(process.pid)
+    assert not psutil.pid_exists(process.pid)
+
+
+async def test_reading_from_a_program_that_has_ended_is_an_error() -> None:
+    async with running(["echo", "a line"]) as process:
+        assert await process.read() == "a line"
+        with pytest.raises(BenchmarkError, match="echo has ended"):
+            await process.read()
 
 
 async def test_the_error_of_a_command_that_fails_contains_its_stderr() -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dashboard.bench.broadcast_server import broadcast_server
-from dashboard.bench.websocket_clients import listening, websocket_clients
+from dashboard.bench.websocket_clients import websocket_clients
 
 
 async def test_every_client_receives_what_is_broadcast_and_its_arrival_is_timed() -> None:
     async with broadcast_server() as (server, address), websocket_clients("127.0.0.1:1") as clients:
-        await listening(clients, address, 3)
+        await clients.ask("listen", address=address, count=3)
         await server.write('{"number": 7, "steps": ["a", "b"]}')
         assert len(await clients.ask("until", field="number", value=7)) == 3
         assert len(await clients.ask("until", field="steps", value="b")) == 3

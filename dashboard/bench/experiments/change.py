@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
 from dashboard.bench.experiments.namespace_changes import RemoteChanger, changer_in
-from dashboard.bench.processes import Program, output_of, program
+from dashboard.bench.processes import Program, output_of, running
 from dashboard.bench.server import Frames, Server, serving
 from dashboard.bench.statistics import Result, at_most, percentiles_compared
 from dashboard.core.modes import Mode
@@ -77,7 +77,7 @@ async def measure_addresses(arm: ChangingArm, count: int, source: random.Random)
     """Milliseconds until the frame and until the line of ``ip monitor``, for additions and removals in turn."""
     pairs: list[tuple[float, float]] = []
     monitor_command = ["nsenter", "-t", str(arm.pid), "-n", "ip", "-o", "monitor", "address"]
-    async with program("ip monitor", command=monitor_command) as monitor:
+    async with running(monitor_command) as monitor:
         for number in range(count + WARM_UP):
             address, added = address_number(number), number % 2 == 0
             asked = asyncio.create_task(arm.changer.execute("add" if added else "remove", address))

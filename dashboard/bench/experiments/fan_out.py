@@ -13,7 +13,7 @@ from dashboard.bench.experiments.change import ChangingArm, address_number, chan
 from dashboard.bench.processes import Program, cpu_seconds
 from dashboard.bench.server import serving
 from dashboard.bench.statistics import MEAN, Result, compared, ratio_at_most, spread
-from dashboard.bench.websocket_clients import listening, websocket_clients
+from dashboard.bench.websocket_clients import websocket_clients
 from dashboard.core.modes import Mode
 
 CLIENTS = 200
@@ -96,7 +96,7 @@ async def benchmark(run: BenchmarkRun) -> Result:
             (bare_address, CLIENTS, None),
         ):
             clients.append(await stack.enter_async_context(websocket_clients(server.host)))
-            await listening(clients[-1], address, count, cookies)
+            await clients[-1].ask("listen", address=address, count=count, cookies=cookies)
         ours, single, others = clients
         rounds_taken: list[tuple[Block, Block, Block]] = []
         for number in range(rounds + 1):

@@ -40,7 +40,7 @@ async def measure_watching(seconds: float) -> float:
 async def measure_shell_loop(pids: list[str], seconds: float) -> float:
     """The same for the shell loop. It has ended before its processor time is read: only then it counts."""
     before, started = cpu_s(resource.RUSAGE_CHILDREN), time.monotonic()
-    with running(["sh", "-c", LOOP, "sh", *pids], stdout=subprocess.DEVNULL):
+    async with running(["sh", "-c", LOOP, "sh", *pids], stdout=subprocess.DEVNULL):
         await asyncio.sleep(seconds)
     return (cpu_s(resource.RUSAGE_CHILDREN) - before) / (time.monotonic() - started) / len(pids) * 100
 

@@ -54,10 +54,10 @@ class InProcessLab:
     async def remove(self, experiment: str) -> None:
         """Removes an experiment and waits until its containers are gone."""
         await self._lab.context.database.run(experiment_store.set_wanted, experiment, Wanted.REMOVED)
-        await self._until(lambda: self._lab.run_of(experiment) is None)
+        await self._until(lambda: self._lab.driver_of(experiment) is None)
 
     def _is_running(self, experiment: str) -> bool:
-        run = self._lab.run_of(experiment)
+        run = self._lab.driver_of(experiment)
         if run is None or run.view.head is None or run.view.head.phase is not Phase.RUNNING:
             return False
         if missing := [column.key for column in run.view.columns if column.key not in run.view.states]:

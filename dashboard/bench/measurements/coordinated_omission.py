@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 
@@ -29,8 +28,8 @@ async def benchmark(run: BenchmarkRun) -> Result:
     async with open_testbed(run) as bed:
         machine = bed.namespaces[bed.paths[KINDS[0]].client]
         program = ("nsenter", f"--net=/proc/self/fd/{machine}", "--", sys.executable, "-m", stalling_server.__name__)
-        with running([*program, "serve"], pass_fds=(machine,)) as server:
-            port = (await asyncio.to_thread(server.stdout.readline)).decode().strip() if server.stdout else ""
+        async with running([*program, "serve"], pass_fds=(machine,)) as server:
+            port = await server.read()
             path = Path(
                 PathKind.LOOPBACK, "a server that stalls", "machine", "machine", address=ADDRESS, port=int(port)
             )

@@ -6,7 +6,7 @@ import asyncio
 import random
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -167,9 +167,9 @@ async def benchmark(run: BenchmarkRun) -> Result:
             await asyncio.sleep(SETTLE_S)
             for number in range(rounds):
                 run.say(f"round {number + 1} of {rounds}, load {format_load()}")
-                with ExitStack() as busy:
+                async with AsyncExitStack() as busy:
                     for core in {client, responder} - {None}:
-                        busy.enter_context(running(["setsid", "--wait", "sh", "-c", BUSY_CORE, str(core)]))
+                        await busy.enter_async_context(running(["setsid", "--wait", "sh", "-c", BUSY_CORE, str(core)]))
                     await comparison.take_round(BUSY)
                 await comparison.take_round(QUIET)
     return result_of(comparison, min(MIN_QUIET_TURNS, rounds))

@@ -11,9 +11,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from dashboard.bench.benchmark import BenchmarkRun
-from dashboard.bench.experiments.page import HEALTHZ, HOW_TIMED, time_requests
+from dashboard.bench.experiments.page import HOW_TIMED, server_time, time_requests
 from dashboard.bench.server import serving
-from dashboard.bench.statistics import Figure, Result, at_most, percentiles_compared
+from dashboard.bench.statistics import Figure, Result
 from dashboard.core.measurements.histogram import encode_times
 from dashboard.models import MeasurementBlock, MeasurementRun, MeasurementSeries
 
@@ -83,7 +83,7 @@ async def benchmark(run: BenchmarkRun) -> Result:
         run.say(f"{count} requests of each page")
         for name, path in pages.items():
             pairs = await asyncio.to_thread(time_requests, server, path, count)
-            figures += percentiles_compared(name, "ms", pairs, HEALTHZ, {50: at_most(200), 95: at_most(200)})
+            figures += server_time(name, pairs, 200)
     return Result(
         "history",
         f"History: {RUNS} runs",

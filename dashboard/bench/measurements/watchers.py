@@ -12,7 +12,7 @@ from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
 from dashboard.bench.environment import format_load
 from dashboard.bench.server import serving
 from dashboard.bench.statistics import Result, compared, spread, within_factor
-from dashboard.bench.websocket_clients import listening, websocket_clients
+from dashboard.bench.websocket_clients import websocket_clients
 from dashboard.core.measurements.statistics import median
 from dashboard.core.modes import Mode
 from dashboard.models import MeasurementBlock
@@ -82,7 +82,9 @@ async def benchmark(run: BenchmarkRun) -> Result:
                 run.say(f"round {number + 1} of {rounds}, load {format_load()}")
                 alone = await take_window(measurement) if number % 2 else None
                 async with websocket_clients(server.host) as browsers:
-                    await listening(browsers, f"/ws/measurements/{measurement}/", BROWSERS, server.cookies)
+                    await browsers.ask(
+                        "listen", address=f"/ws/measurements/{measurement}/", count=BROWSERS, cookies=server.cookies
+                    )
                     watched = await take_window(measurement)
                     messages.append((await browsers.ask("take"))["messages"])
                 windows.append((watched, alone or await take_window(measurement)))

@@ -56,7 +56,7 @@ async def chromium(browser: str, profile: Path) -> AsyncIterator[int]:
     """Chromium without a window and with an empty profile; the port of its DevTools."""
     file = profile / "DevToolsActivePort"
     options = ("--headless=new", "--no-sandbox", "--disable-background-networking", "--remote-debugging-port=0")
-    with running([browser, *options, f"--user-data-dir={profile}", "about:blank"], stdout=None):
+    async with running([browser, *options, f"--user-data-dir={profile}", "about:blank"], stdout=None):
         async with asyncio.timeout(READY_S):
             while not (lines := file.read_text().splitlines() if file.is_file() else []):
                 await asyncio.sleep(0.05)

@@ -66,7 +66,7 @@ def _run_as_nobody(name: str, *arguments: str) -> None:
 
 
 class Service:
-    """A process that can be stopped and started again. Its output is kept in files of ``folder``."""
+    """A process that can be stopped and started again. Its output is kept in a file of ``folder``."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class Service:
     ) -> None:
         self.name = name
         self.is_ready = is_ready
-        self._folder = folder
+        self._log = folder / f"{name}.log"
         self._command = list(command)
         self._stop_signal = stop_signal
         self._environment = environment
@@ -96,26 +96,19 @@ class Service:
         return self._process.pid
 
     def output(self) -> str:
-        """What it has printed since its last start."""
-        return (self._folder / f"{self.name}.out").read_text()
-
-    def errors(self) -> str:
-        """What it has ever written to stderr."""
-        return (self._folder / f"{self.name}.err").read_text()
+        """What it has printed since its last start, errors included."""
+        return self._log.read_text()
 
     def start(self) -> None:
-        """Starts it and waits until it is ready; BenchmarkError with its errors if it ends instead."""
-        with (
-            (self._folder / f"{self.name}.out").open("wb") as out,
-            (self._folder / f"{self.name}.err").open("ab") as err,
-        ):
+        """Starts it and waits until it is ready; BenchmarkError with its output if it ends instead."""
+        with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                self._command, cwd=self._cwd, env=self._environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err
+                self._command, cwd=self._cwd, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         until = time.monotonic() + READY_S
         while not self.is_ready():
             if self._process.poll() is not None or time.monotonic() > until:
-                raise BenchmarkError(f"{self.name} did not start: {self.errors()[-2000:]}")
+                raise BenchmarkError(f"{self.name} did not start: {self.output()[-2000:]}")
             time.sleep(POLL_S)
 
     def kill(self) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import os
 from contextlib import AsyncExitStack
 
-from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
+from dashboard.bench.benchmark import BenchmarkRun
 from dashboard.bench.broadcast_server import broadcast_server
 from dashboard.bench.operations.team_deployment import team_deployment
 from dashboard.bench.server import Server
@@ -21,7 +21,7 @@ from dashboard.bench.training.deliveries import (
     join,
 )
 from dashboard.bench.training.sessions import memory_mb
-from dashboard.bench.websocket_clients import listening, websocket_clients
+from dashboard.bench.websocket_clients import websocket_clients
 
 LIMIT_S = 400.0
 #: A session has a maximum of participants: the browsers are in two sessions, each spread over both processes.
@@ -48,20 +48,18 @@ async def benchmark(run: BenchmarkRun) -> Result:
                 for _ in range(SESSIONS)
             ]
             run.say(f"{BROWSERS} participants join at two web processes")
-            try:
-                joined = await asyncio.gather(
-                    *(
-                        join(participants, instructor, PER_PROCESS, JOIN_S, number * PER_PROCESS)
-                        for instructor, halves in sessions
-                        for number, participants in enumerate(halves)
-                    )
+            joined = await asyncio.gather(
+                *(
+                    join(participants, instructor, PER_PROCESS, JOIN_S, number * PER_PROCESS)
+                    for instructor, halves in sessions
+                    for number, participants in enumerate(halves)
                 )
-            except BenchmarkError:
-                run.say("\n".join(web.errors()[-2000:] for web in deployment.webs))
-                raise
+            )
             bare, bare_address = await stack.enter_async_context(broadcast_server())
             others = [await stack.enter_async_context(websocket_clients(owners[0].host)) for _ in range(2 * SESSIONS)]
-            await asyncio.gather(*(listening(clients, bare_address, PER_PROCESS) for clients in others))
+            await asyncio.gather(
+                *(clients.ask("listen", address=bare_address, count=PER_PROCESS) for clients in others)
+            )
             ours, references = [], []
             for number in range(4 if run.quick else 20):
                 row = f"interfaces/eth0/{number}"
@@ -72,10 +70,10 @@ async def benchmark(run: BenchmarkRun) -> Result:
                     *(asyncio.to_thread(instructor.steer, "pointer", row=row) for instructor, _halves in sessions)
                 )
                 for (_instructor, halves), at in zip(sessions, started, strict=True):
-                    ours += await deliveries(halves, PER_SESSION, at, "pointer", row)
+                    ours += await deliveries(halves, at, "pointer", row)
                 run.say(f"round {number + 1}, the last after {max(ours[-BROWSERS:]):.0f} ms")
                 await asyncio.sleep(PAUSE_S)
-                references += await broadcasts(bare, others, BROWSERS, number)
+                references += await broadcasts(bare, others, number)
             memory = [memory_mb(web.pid) for web in deployment.webs]
     return Result(
         "team",

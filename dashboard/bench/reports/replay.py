@@ -19,8 +19,8 @@ from dashboard.bench.reports.synthetic_journal import busy_journal
 from dashboard.bench.reports.synthetic_report import ENTRIES, make_journal, make_report
 from dashboard.bench.statistics import Figure, Result, at_most, figure, percentiles_compared
 from dashboard.core.experiments.journal import Entry
-from dashboard.core.reports.replay.recording import build_track, encode_track
-from dashboard.export.html import one_file
+from dashboard.core.reports.replay.recording import build_recording, encode_recording
+from dashboard.export.html import render_file
 from dashboard.store.reports.reading import derive
 
 FRAME = at_most(1000 / 60)
@@ -99,9 +99,9 @@ def write_report(file: Path, journal: tuple[Entry, ...], rounds: int) -> tuple[l
     times = []
     for _ in range(rounds):
         started = time.thread_time()
-        encoded = encode_track(build_track(journal))
+        encoded = encode_recording(build_recording(journal))
         times.append(time.thread_time() - started)
-    file.write_bytes(one_file(content, derive(content).view, encoded))
+    file.write_bytes(render_file(content, derive(content).view, encoded))
     return times, len(zlib.compress(encoded, 9)) / KB
 
 

@@ -9,9 +9,10 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -52,7 +53,7 @@ class SessionHosts:
     groups: tuple[str, ...]
     hosts: dict[str, PrivateHost] = field(default_factory=dict)
 
-    async def on_each(self, act: Callable[[PrivateHost], Awaitable[None]]) -> float:
+    async def on_each(self, act: Callable[[PrivateHost], Coroutine[Any, Any, None]]) -> float:
         """Seconds until ``act`` has finished on every host; it starts on each as soon as that host is ready."""
         started = time.monotonic()
         acting: set[str] = set()
@@ -66,7 +67,7 @@ class SessionHosts:
                         if host is not None and host.netns and host.is_running():
                             acting.add(row.group)
                             self.hosts[row.group] = host
-                            tasks.create_task(_await(act(host)))
+                            tasks.create_task(act(host))
                 await asyncio.sleep(POLL_S)
         return time.monotonic() - started
 
@@ -83,10 +84,6 @@ class SessionHosts:
                 raise BenchmarkError(f"the hosts left behind: {left[:5]}")
             await asyncio.sleep(POLL_S)
         return time.monotonic() - started
-
-
-async def _await(work: Awaitable[None]) -> None:
-    await work
 
 
 async def launch(host: PrivateHost) -> None:

@@ -22,9 +22,8 @@ from dashboard.bench.training.deliveries import (
     deliveries,
     delivery_figure,
     join,
-    seconds_of,
 )
-from dashboard.bench.websocket_clients import listening, websocket_clients
+from dashboard.bench.websocket_clients import websocket_clients
 from dashboard.models import Answer
 
 LIMIT_S = 400.0
@@ -66,17 +65,16 @@ async def benchmark(run: BenchmarkRun) -> Result:
             run.say(f"{PARTICIPANTS} participants join")
             joined = await join(participants, instructor, PARTICIPANTS, JOIN_S)
             figures.append(_single(f"until {PARTICIPANTS} participants have joined", "s", joined, JOIN_S))
-            await listening(others, bare_address, PARTICIPANTS)
+            await others.ask("listen", address=bare_address, count=PARTICIPANTS)
             predicted, reveals, references = [], [], []
             for number, step in enumerate(steps):
                 run.say(f"step {number + 1} of {len(steps)}")
                 await asyncio.to_thread(instructor.steer, "step", step=step)
-                done = await participants.ask("predict", step=step, within_s=PREDICT_S)
-                predicted.append(seconds_of(done, "predict"))
+                predicted.append(await participants.ask("predict", step=step, within_s=PREDICT_S))
                 await asyncio.sleep(PAUSE_S)
-                references += await broadcasts(bare, [others], PARTICIPANTS, number)
+                references += await broadcasts(bare, [others], number)
                 started = await asyncio.to_thread(instructor.steer, "reveal", step=step)
-                reveals += await deliveries([participants], PARTICIPANTS, started, "revealed", step)
+                reveals += await deliveries([participants], started, "revealed", step)
             figures.append(figure("until all have predicted", "s", predicted, percent=100, promise=at_most(PREDICT_S)))
             figures.append(delivery_figure(f"from the reveal's POST to each of {PARTICIPANTS}", reveals, references))
             rows, distinct = await asyncio.to_thread(count_answers, instructor.session)
@@ -89,7 +87,7 @@ async def benchmark(run: BenchmarkRun) -> Result:
             killed = time.monotonic()
             os.kill(server.pid, signal.SIGKILL)
         async with serving(port=port) as server:
-            back = max(await deliveries([participants], PARTICIPANTS, killed, "step", steps[-1])) / 1e3
+            back = max(await deliveries([participants], killed, "step", steps[-1])) / 1e3
             figures.append(_single("until all are back at the same step after SIGKILL", "s", back, RECONNECT_S))
             lost = expected - (await asyncio.to_thread(count_answers, instructor.session))[1]
             figures.append(_single("acknowledged answers lost by SIGKILL", "", float(lost), 0))
@@ -116,12 +114,12 @@ async def _watch(server: Server, bare: Program, bare_address: str, rounds: int) 
     instructor = await asyncio.to_thread(Instructor.with_session, server, WATCHERS)
     async with websocket_clients(server.host) as watchers, websocket_clients(server.host) as others:
         await join(watchers, instructor, WATCHERS, 30.0)
-        await listening(others, bare_address, WATCHERS)
+        await others.ask("listen", address=bare_address, count=WATCHERS)
         ours, references = [], []
         for number in range(rounds):
             await asyncio.sleep(PAUSE_S)
-            references += await broadcasts(bare, [others], WATCHERS, 1000 + number)
+            references += await broadcasts(bare, [others], 1000 + number)
             row = f"interfaces/eth0/{number}"
             started = await asyncio.to_thread(instructor.steer, "pointer", row=row)
-            ours += await deliveries([watchers], WATCHERS, started, "pointer", row)
+            ours += await deliveries([watchers], started, "pointer", row)
     return delivery_figure(f"from the instructor's POST to each of {WATCHERS}", ours, references)

@@ -10,7 +10,7 @@ from dashboard.bench.reports.report import save
 from dashboard.bench.reports.synthetic_report import PATHS, make_journal, make_report
 from dashboard.core.experiments.journal import replay
 from dashboard.core.reports.model import canonical, frame
-from dashboard.core.reports.validate import check_file
+from dashboard.core.reports.validate import validate_file
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,7 +24,7 @@ def test_the_journal_opens_and_closes_ports() -> None:
 
 def test_the_report_can_be_imported() -> None:
     content = make_report(entries=20, rounds=3, requests=50)
-    assert check_file(frame(canonical(content)))[0] == content
+    assert validate_file(frame(canonical(content)))[0] == content
     assert len(content.measurements[0].blocks) == 3 * len(PATHS)
 
 
