@@ -15,6 +15,7 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import io
 import multiprocessing
 import os
 import random
@@ -23,8 +24,9 @@ import resource
 import shutil
 import sys
 import tempfile
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import partial
@@ -122,17 +124,10 @@ class _Forks(_WithoutShrinking):
 
     def __init__(self, code: CodeType, tree: ast.Module, changes: Sequence[Mutation], results: Path) -> None:
         self.code, self.tree, self.changes, self.results = code, tree, changes, results
-        self.lines: set[int] = set()
         self._started: set[CodeType] = set()
         monitoring.use_tool_id(TOOL, "mutation")
-        monitoring.register_callback(TOOL, monitoring.events.LINE, self._on_line)
         monitoring.register_callback(TOOL, monitoring.events.PY_START, self._on_start)
-        monitoring.set_events(TOOL, monitoring.events.LINE | monitoring.events.PY_START)
-
-    def _on_line(self, code: CodeType, line: int) -> object:
-        if code.co_filename == self.code.co_filename:
-            self.lines.add(line)
-        return monitoring.DISABLE
+        monitoring.set_events(TOOL, monitoring.events.PY_START)
 
     def _on_start(self, code: CodeType, offset: int) -> object:
         if code.co_filename == self.code.co_filename:
@@ -171,6 +166,16 @@ class _Forks(_WithoutShrinking):
                 function.__code__ = new
 
 
+def _enter(root: Path, folder: Path) -> None:
+    """Prepares this process to import the tree at ``root``, and to write files to ``folder`` alone."""
+    sys.pycache_prefix = f"{tempfile.gettempdir()}/bytecode"
+    os.environ |= {"NETMODES_DATA_DIR": str(folder), "HYPOTHESIS_STORAGE_DIRECTORY": str(folder)}
+    os.chdir(root)
+    sys.path[0] = str(root)
+    for name in [name for name in sys.modules if name.partition(".")[0] in {"dashboard", "tests"}]:
+        del sys.modules[name]
+
+
 class Job:
     """A process that runs a test file: with the one change ``imported``, or in forks for each of ``changes``."""
 
@@ -187,12 +192,7 @@ class Job:
         os.dup2(output, 1)
         os.dup2(output, 2)
         resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
-        sys.pycache_prefix = f"{tempfile.gettempdir()}/bytecode"
-        os.environ |= {"NETMODES_DATA_DIR": str(self.folder), "HYPOTHESIS_STORAGE_DIRECTORY": str(self.folder)}
-        os.chdir(self.root)
-        sys.path[0] = str(self.root)
-        for name in [name for name in sys.modules if name.partition(".")[0] in {"dashboard", "tests"}]:
-            del sys.modules[name]
+        _enter(self.root, self.folder)
         if self.imported:
             self.changes[0].apply()
             resource.setrlimit(resource.RLIMIT_CPU, (MAX_IMPORTED_S, MAX_IMPORTED_S))
@@ -200,11 +200,10 @@ class Job:
         sys.meta_path.insert(0, _Importer(self.subject, code))
         arguments = [*PYTEST, f"--rootdir={self.root}", str(self.subject.test)]
         if self.imported:
-            status = pytest.main(arguments, plugins=[_WithoutShrinking()])
+            plugin = _WithoutShrinking()
         else:
-            forks = _Forks(code, self.tree, self.changes, self.folder / "results")
-            status = pytest.main(arguments, plugins=[forks])
-            (self.folder / "lines").write_text(" ".join(str(line) for line in forks.lines))
+            plugin = _Forks(code, self.tree, self.changes, self.folder / "results")
+        status = pytest.main(arguments, plugins=[plugin])
         sys.stdout.flush()
         os._exit(status)
 
@@ -215,10 +214,6 @@ class Job:
         if not codes or codes[0]:
             sys.exit(f"{self.subject.test} fails without a mutation:\n{(self.folder / 'output').read_text()}")
         return codes
-
-    def lines(self) -> set[int]:
-        """The lines of the module that its tests executed."""
-        return {int(line) for line in (self.folder / "lines").read_text().split()}
 
 
 def run_all(jobs: deque[partial[Job]], at_once: int, finished: Callable[[Job], None]) -> None:
@@ -235,21 +230,47 @@ def run_all(jobs: deque[partial[Job]], at_once: int, finished: Callable[[Job], N
             shutil.rmtree(job.folder)
 
 
-def print_coverage(root: Path, found: Sequence[Subject], at_once: int) -> None:
+class _Coverage:
+    """A plugin of pytest: records which lines each test file executes. Those of imports have the path None."""
+
+    def __init__(self) -> None:
+        self._test: Path | None = None
+        self._lines: dict[tuple[Path | None, str], set[int]] = defaultdict(set)
+        monitoring.use_tool_id(TOOL, "coverage")
+        monitoring.register_callback(TOOL, monitoring.events.LINE, self._on_line)
+        monitoring.set_events(TOOL, monitoring.events.LINE)
+
+    def _on_line(self, code: CodeType, line: int) -> object:
+        self._lines[self._test, code.co_filename].add(line)
+        return monitoring.DISABLE
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Records every line anew when another test file begins."""
+        if item.path != self._test:
+            self._test = item.path
+            monitoring.restart_events()
+
+    def lines(self, subject: Subject) -> set[int]:
+        """The lines of a module that its import and its own test file executed."""
+        return self._lines[None, str(subject.path)] | self._lines[subject.test, str(subject.path)]
+
+
+def print_coverage(root: Path, found: Sequence[Subject]) -> None:
     """Prints how many lines of each module its test file executes, and the numbers of the other lines."""
-    texts: dict[str, tuple[int, int, str]] = {}
-
-    def finished(job: Job) -> None:
-        job.outcomes()
-        lines = executable_lines(job.tree)
-        missing = sorted(lines - job.lines())
+    _enter(root, Path(tempfile.gettempdir()))
+    coverage, output = _Coverage(), io.StringIO()
+    tests = dict.fromkeys(str(subject.test) for subject in found)
+    with redirect_stdout(output):
+        status = pytest.main([*PYTEST, f"--rootdir={root}", *tests], plugins=[coverage])
+    if status:
+        sys.exit(output.getvalue())
+    total = covered = 0
+    for subject in found:
+        lines = executable_lines(subject.tree())
+        missing = sorted(lines - coverage.lines(subject))
+        total, covered = total + len(lines), covered + len(lines) - len(missing)
         percent = 100 * (len(lines) - len(missing)) / max(1, len(lines))
-        text = f"{percent:6.1f} %  {job.subject.name}  {' '.join(str(line) for line in missing)}".rstrip()
-        texts[job.subject.name] = len(lines) - len(missing), len(lines), text
-
-    run_all(deque(partial(Job, root, subject, subject.tree()) for subject in found), at_once, finished)
-    covered, total = (sum(numbers) for numbers in zip(*((text[0], text[1]) for text in texts.values()), strict=True))
-    _print(*(text for _, _, text in (texts[subject.name] for subject in found)))
+        _print(f"{percent:6.1f} %  {subject.name}  {' '.join(str(line) for line in missing)}".rstrip())
     _print(f"{100 * covered / max(1, total):6.2f} %  {covered} of {total} lines")
 
 
@@ -300,7 +321,7 @@ def main() -> None:
     found = subjects(options.root, options.module)
     with tempfile.TemporaryDirectory(prefix="netmodes-mutation-") as tempfile.tempdir:
         if options.coverage:
-            print_coverage(options.root, found, options.jobs)
+            print_coverage(options.root, found)
         else:
             print_mutants(options.root, found, options.jobs, options.count, options.seed)
 
