@@ -6,7 +6,6 @@ import asyncio
 import fcntl
 import os
 import platform
-import re
 import shutil
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -26,8 +25,8 @@ from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.engine.images import ensure_image
 from dashboard.engine.protocol import EngineInfo
+from dashboard.latency.environment import read_machine
 
-CPUINFO = Path("/proc/cpuinfo")
 LIMIT_S = 240.0
 TOOLS = ("docker", "ip", "ss", "nsenter", "setpriv")
 
@@ -97,12 +96,6 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def parse_processor(cpuinfo: str) -> str:
-    """The processor's name in the text of /proc/cpuinfo, or the architecture's where there is none."""
-    found = re.search(r"^(?:model name|Hardware|cpu model)\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
-    return found[1].strip() if found else platform.machine()
-
-
 def format_load() -> str:
     """Load averages over 1, 5 and 15 minutes (getloadavg(3))."""
     return " ".join(f"{average:.2f}" for average in os.getloadavg())
@@ -110,17 +103,14 @@ def format_load() -> str:
 
 def machine_facts(engine: EngineInfo) -> dict[str, str]:
     """What a reader must know of the machine to judge a figure: names and values, in the order of the report."""
-    try:
-        cpuinfo = CPUINFO.read_text(errors="replace")
-    except OSError:
-        cpuinfo = ""
+    machine = read_machine()
     return {
-        "kernel": f"{platform.system()} {platform.release()}",
-        "processor": parse_processor(cpuinfo),
+        "kernel": f"{platform.system()} {machine.kernel}",
+        "processor": machine.cpu_model,
         "cores": f"{len(os.sched_getaffinity(0))} usable of {os.cpu_count()}",
         "memory": f"{psutil.virtual_memory().total / 1e9:.1f} GB",
         "engine": f"Docker Engine {engine.version}, API {engine.api}, cgroup v{engine.cgroup_version}, a private host",
-        "python": platform.python_version(),
+        "python": machine.python,
         "libraries": ", ".join(f"{name} {version(name)}" for name in ("Django", "uvicorn", "uvloop", "websockets")),
         "load before": format_load(),
     }
