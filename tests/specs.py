@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboard.core.experiments.drafts import read_draft
+from dashboard.core.experiments.drafts import parse_draft
 from dashboard.core.modes import ExperimentSpec
 
 
 def make_spec(*modes: str, **more: Any) -> ExperimentSpec:
     """One experiment with these modes; AssertionError if it could not be launched as said."""
-    draft = read_draft({"modes": list(modes), **more})
+    draft = parse_draft({"modes": list(modes), **more})
     assert not draft.problems, draft.problems
     return draft.spec

@@ -21,7 +21,7 @@ from dashboard.store.experiments import Database
 DEFAULT_ENDPOINT = "unix:///var/run/docker.sock"
 
 
-class NobodyIsTold:
+class NullPublisher:
     """A publisher for commands: nobody is watching."""
 
     def wake(self, experiment: str) -> None:
@@ -96,7 +96,7 @@ async def open_context(
         installation=await database.run(experiment_store.installation_id),
         data_dir=data_dir,
         database=database,
-        publisher=publisher or NobodyIsTold(),
+        publisher=publisher or NullPublisher(),
         watches=watches,
         clock=time.time,
         passing=passing,

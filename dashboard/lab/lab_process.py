@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dashboard.lab.remote.rpc_server import TeamLab
 from dashboard.lab.remote.wakeups import LAB, WakePublisher, Wakes
-from dashboard.lab.supervisor import Keeper
+from dashboard.lab.supervisor import Supervisor
 
 #: The exit code of a lab whose place another has taken.
 REPLACED = 1
@@ -26,7 +26,7 @@ async def run_lab(data_dir: Path, say: Callable[[str], None], ready: Callable[[s
             ended.set_result(code)
 
     wakes = Wakes()
-    keeper = Keeper(WakePublisher(wakes))
+    keeper = Supervisor(WakePublisher(wakes))
     team = TeamLab(keeper, wakes, lambda: end(-REPLACED))
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, end, int(number))

@@ -14,7 +14,7 @@ from dashboard.core.namespaces.state import NamespaceState
 from dashboard.engine.protocol import EngineUnreachable
 from dashboard.lab.bootstrap import open_context
 from dashboard.lab.context import Context
-from dashboard.lab.experiments.driver import Run
+from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.reconciler import Lab
 from dashboard.store import experiments as experiment_store
 
@@ -58,7 +58,7 @@ async def compare_once(
 @asynccontextmanager
 async def launched(
     data_dir: Path, spec: ExperimentSpec, say: Callable[[str], None], *, keep: bool = False
-) -> AsyncIterator[tuple[Context, Run]]:
+) -> AsyncIterator[tuple[Context, ExperimentDriver]]:
     """One experiment, launched and observed, driven by this process.
 
     Removed at the end; with ``keep`` only if something went wrong.
@@ -86,7 +86,7 @@ async def _clean_up(lab: Lab, identity: str) -> None:
     await lab.context.database.run(experiment_store.release, identity)
 
 
-async def _launched(lab: Lab, identity: str) -> Run:
+async def _launched(lab: Lab, identity: str) -> ExperimentDriver:
     run = await _run_of(lab, identity)
     while (run.view.head is None) or run.view.head.phase in {Phase.WAITING, Phase.PREPARING, Phase.LAUNCHING}:
         if run.view.head is not None and run.view.head.problem:
@@ -95,7 +95,7 @@ async def _launched(lab: Lab, identity: str) -> Run:
     return run
 
 
-async def _run_of(lab: Lab, identity: str) -> Run:
-    while (run := lab.run_of(identity)) is None:
+async def _run_of(lab: Lab, identity: str) -> ExperimentDriver:
+    while (run := lab.driver_of(identity)) is None:
         await asyncio.sleep(LOOK_S)
     return run

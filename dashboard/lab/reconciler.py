@@ -19,7 +19,7 @@ from dashboard.engine.protocol import EngineError, EngineEvent, EngineUnreachabl
 from dashboard.lab.claims.worker import Claimer
 from dashboard.lab.context import LABEL_EXPERIMENT, Context
 from dashboard.lab.engine_watch import EngineWatch
-from dashboard.lab.experiments.driver import Run
+from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.measurements.worker import Measurer
 from dashboard.store import claim_runs
 from dashboard.store import experiments as experiment_store
@@ -84,9 +84,9 @@ class Lab:
     def __init__(self, context: Context, only: str | None = None, turns: Turns | None = None) -> None:
         self.context = context
         self._only = only
-        self._runs: dict[str, Run] = {}
+        self._runs: dict[str, ExperimentDriver] = {}
         turns = turns or Turns()
-        self._measurer = Measurer(context, self.run_of, self.wake, turns.measuring) if only is None else None
+        self._measurer = Measurer(context, self.driver_of, self.wake, turns.measuring) if only is None else None
         self._claimer = Claimer(context, self.wake, turns.claims) if only is None else None
         self._awake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -94,7 +94,7 @@ class Lab:
         self._engine = EngineWatch(context.clock)
         self._passed_at = context.clock()
 
-    def run_of(self, experiment: str) -> Run | None:
+    def driver_of(self, experiment: str) -> ExperimentDriver | None:
         """The run of an experiment, while this lab has it in hand."""
         return self._runs.get(experiment)
 
@@ -245,7 +245,7 @@ class Lab:
             log.exception("experiment %s could not be settled; the next pass tries again", record.id)
             asyncio.get_running_loop().call_later(RETRY_S, self.wake)
 
-    async def _run_for(self, experiment: str) -> tuple[Run, Record] | None:
+    async def _run_for(self, experiment: str) -> tuple[ExperimentDriver, Record] | None:
         """The run and the newest record, read at once; None if another pass has removed the experiment meanwhile."""
         known = experiment in self._runs
 
@@ -261,7 +261,7 @@ class Lab:
         if run is None:
             if view is None:
                 return await self._run_for(experiment)
-            run = self._runs[experiment] = Run(self.context, record, view)
+            run = self._runs[experiment] = ExperimentDriver(self.context, record, view)
         return run, record
 
     async def _listen(self) -> None:

@@ -32,11 +32,11 @@ CLEAN_UP_S = 10.0
 AWAY = (EngineError, PrivateHostError, LabBusyError, DatabaseError)
 
 
-class LabAwayError(Exception):
+class LabUnavailableError(Exception):
     """There is no lab: no engine answered when Netmodes started, or none does now."""
 
 
-class Keeper:
+class Supervisor:
     """Starts the lab with the process and stops it with it."""
 
     def __init__(self, publisher: Publisher) -> None:
@@ -65,23 +65,23 @@ class Keeper:
 
     @property
     def lab(self) -> Lab:
-        """The lab, or LabAwayError with what to do."""
+        """The lab, or LabUnavailableError with what to do."""
         if self._lab is None:
-            raise LabAwayError(self.problem or "No Docker Engine answers.")
+            raise LabUnavailableError(self.problem or "No Docker Engine answers.")
         return self._lab
 
     @property
     def class_hosts(self) -> ClassHosts:
-        """The private hosts of classes, or LabAwayError with what to do. In the lab's loop only."""
+        """The private hosts of classes, or LabUnavailableError with what to do. In the lab's loop only."""
         if self._hosts is None:
-            raise LabAwayError(self.problem or "No Docker Engine answers.")
+            raise LabUnavailableError(self.problem or "No Docker Engine answers.")
         return self._hosts
 
     @property
     def terminals(self) -> Terminals:
-        """The terminals of classes, or LabAwayError with what to do. In the lab's loop only."""
+        """The terminals of classes, or LabUnavailableError with what to do. In the lab's loop only."""
         if self._terminals is None:
-            raise LabAwayError(self.problem or "No Docker Engine answers.")
+            raise LabUnavailableError(self.problem or "No Docker Engine answers.")
         return self._terminals
 
     async def open_lab(self, data_dir: Path, say: Callable[[str], None]) -> None:
@@ -181,10 +181,10 @@ class Keeper:
                     self._loop.call_soon_threadsafe(one.wake)
 
     async def lab_of(self, host: str) -> Lab:
-        """The lab of a class's host, or the server's own where none is named. LabAwayError or EngineError."""
+        """The lab of a class's host, or the server's own where none is named. LabUnavailableError or EngineError."""
         if not host or self._labs is None:
             return self.lab
         try:
             return await self._labs.lab_of(host)
         except HostAwayError as error:
-            raise LabAwayError(str(error)) from error
+            raise LabUnavailableError(str(error)) from error

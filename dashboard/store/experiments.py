@@ -15,7 +15,7 @@ import psutil
 from django.db import close_old_connections, connection, connections, transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from dashboard.core.experiments.initial_columns import first_columns
+from dashboard.core.experiments.initial_columns import initial_columns
 from dashboard.core.experiments.journal import Cause, Entry, Source, View, decode_facts, encode_facts, replay
 from dashboard.core.experiments.lifecycle import Wanted, container_name
 from dashboard.core.experiments.messages import ExperimentHead, Phase
@@ -131,7 +131,7 @@ def waiting_view(record: Record) -> View:
     """What is shown before the first entry."""
     spec = record.spec
     head = ExperimentHead(record.id, record.title, spec.image, spec.port, Phase.WAITING, record.created_at)
-    return View(0, head, first_columns(record.id, spec.arms))
+    return View(0, head, initial_columns(record.id, spec.arms))
 
 
 def _unsettled() -> QuerySet[Experiment]:

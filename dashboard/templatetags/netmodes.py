@@ -103,7 +103,7 @@ def relation_word(relation: Relation) -> str:
 @register.filter
 def published(ports: Iterable[PublishedPort]) -> str:
     """Mappings in words, one per line, in their order."""
-    return "\n".join(table_presenter.say_published(one) for one in ports)
+    return "\n".join(table_presenter.format_published(one) for one in ports)
 
 
 @register.filter

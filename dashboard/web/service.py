@@ -17,7 +17,7 @@ from dashboard.lab.remote.rpc import handed, question_of
 from dashboard.lab.remote.rpc_server import TeamLab
 from dashboard.lab.remote.terminal_relay import FarTerminals
 from dashboard.lab.remote.wakeups import LAB, WEB, Wake, WakePublisher, Wakes, is_set_up
-from dashboard.lab.supervisor import Keeper, LabAwayError
+from dashboard.lab.supervisor import Supervisor, LabUnavailableError
 from dashboard.lab.terminal.terminals import Terminals
 from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments.hub import hub
@@ -25,7 +25,7 @@ from dashboard.web.http.database import in_database
 from dashboard.web.measurements.hub import hub as measuring_hub
 from dashboard.web.operations.remote_lab import FarLab
 
-__all__ = ["HubPublisher", "LabAwayError", "Service", "service"]
+__all__ = ["HubPublisher", "LabUnavailableError", "Service", "service"]
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class HubPublisher:
             self._others.trouble(experiment, problem)
 
 
-class Service(Keeper):
+class Service(Supervisor):
     """Starts the lab with the server and stops it with it; or, in a process of pages only, knows another's."""
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ class Service(Keeper):
 
     @property
     def terminals(self) -> Terminals:
-        """The terminals of classes, or LabAwayError with what to do. In the server's loop only."""
+        """The terminals of classes, or LabUnavailableError with what to do. In the server's loop only."""
         # What stands for them in a process of pages only can do the same.
         return cast("Terminals", self._windows) if self._windows is not None else super().terminals
 
@@ -104,9 +104,9 @@ class Service(Keeper):
         return "" if facts.engine is not None else facts.problem or UNHEARD
 
     def require(self) -> None:
-        """LabAwayError with what to do where nothing can be driven now."""
+        """LabUnavailableError with what to do where nothing can be driven now."""
         if problem := self.missing():
-            raise LabAwayError(problem)
+            raise LabUnavailableError(problem)
 
     async def start(self, data_dir: Path, say: Callable[[str], None]) -> None:
         """Begins. Without an engine, or without a lab, the pages still work and say what is wrong."""
@@ -166,7 +166,7 @@ class Service(Keeper):
     async def ask[**P, T](
         self, question: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """The lab's answer to one of ``lab.remote.rpc``. LabAwayError, EngineError, or what the question says."""
+        """The lab's answer to one of ``lab.remote.rpc``. LabUnavailableError, EngineError, or what the question says."""
         return await self.ask_of("", question, *args, **kwargs)
 
     async def ask_about[**P, T](
@@ -198,7 +198,7 @@ class Service(Keeper):
     async def on_lab[T](self, work: Callable[[], Awaitable[T]]) -> T:
         """What ``work`` returns, done in the lab's own loop whichever loop asks. Only where the lab is here."""
         if self._far is not None:
-            raise LabAwayError("The lab is another process: this cannot be asked of it.")
+            raise LabUnavailableError("The lab is another process: this cannot be asked of it.")
         if self._loop is None or self._loop is asyncio.get_running_loop():
             return await work()
 

@@ -11,7 +11,7 @@ from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts.private_host import list_hosts
 from dashboard.engine.protocol import EngineUnreachable
 from dashboard.lab import bootstrap
-from dashboard.lab.bootstrap import NobodyIsTold, endpoint, open_context, open_engine
+from dashboard.lab.bootstrap import NullPublisher, endpoint, open_context, open_engine
 from tests.private_engine import PrivateEngine
 
 said: list[str] = []
@@ -34,8 +34,8 @@ async def test_an_engine_that_answers_is_used_as_it_is(
         assert context.info.pid == engine_host.pid
         assert context.ref.endpoint == engine_host.endpoint
         assert context.installation
-        NobodyIsTold().wake("x")
-        NobodyIsTold().trouble("x", "y")
+        NullPublisher().wake("x")
+        NullPublisher().trouble("x", "y")
     async with AsyncExitStack() as stack:
         context = await open_context(stack, engine_host.data_dir, said.append)
         assert (context.private, context.passing) == (True, False), "a host of ours, but not this process's"

@@ -299,7 +299,7 @@ async def test_an_event_that_cannot_be_followed_does_not_make_the_lab_deaf(
     quick: Bench, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     identity = await quick.running("host")
-    run = quick.lab.run_of(identity)
+    run = quick.lab.driver_of(identity)
     assert run is not None
     with monkeypatch.context() as patch:
         patch.setattr(type(run), "engine_event", lambda *_: 1 / 0)
@@ -333,7 +333,7 @@ async def test_a_journal_that_cannot_be_written_is_said_and_nothing_of_it_is_los
     stubborn = Stubborn(7, sentence)
     monkeypatch.setattr(experiment_store, "append", stubborn.append)
     identity = await quick.running("host", "host")
-    run = quick.lab.run_of(identity)
+    run = quick.lab.driver_of(identity)
     assert run is not None
     await run.settled()
     assert stubborn.left == 0

@@ -43,8 +43,8 @@ async def test_a_new_lab_adopts_what_runs(bench: Bench, engine_host: PrivateEngi
     before, states = ids(engine_host), (await bench.view(identity)).states
     entries = len(await bench.entries(identity))
     await bench.restart()
-    await eventually(lambda: bench.lab.run_of(identity))
-    run = bench.lab.run_of(identity)
+    await eventually(lambda: bench.lab.driver_of(identity))
+    run = bench.lab.driver_of(identity)
     assert run is not None
     await eventually(lambda: set(run.observer.keys) == set(states), 10)
     await bench.reaches(identity, Phase.RUNNING)
@@ -84,7 +84,7 @@ async def test_what_became_of_an_arm_stays_so_for_a_new_lab(bench: Bench, engine
     await bench.ends_as(identity, "host", ArmStatus.LOST)
     before = {one.key: (one.status, one.error, one.exit_code) for one in (await bench.view(identity)).columns}
     await bench.restart()
-    run = await eventually(lambda: bench.lab.run_of(identity))
+    run = await eventually(lambda: bench.lab.driver_of(identity))
     await eventually(lambda: "none" in run.observer.keys, 10)
     await bench.reaches(identity, Phase.RUNNING)
     after = {one.key: (one.status, one.error, one.exit_code) for one in (await bench.view(identity)).columns}
@@ -230,7 +230,7 @@ async def test_a_missed_event_is_made_good_by_the_next_pass(
 
 async def test_many_passes_change_nothing(quick: Bench, fake: FakeEngine) -> None:
     identity = await quick.running("host")
-    run = quick.lab.run_of(identity)
+    run = quick.lab.driver_of(identity)
     assert run is not None
     await run.settled()
     record = await quick.database.run(experiment_store.load, identity)
@@ -246,7 +246,7 @@ async def test_an_experiment_of_a_living_command_is_left_to_it(quick: Bench, fak
     mine = experiment_store.this_process()
     identity = await quick.database.run(experiment_store.create_experiment, make_spec("host"), None, mine)
     other = await quick.running("host")
-    assert quick.lab.run_of(identity) is None
+    assert quick.lab.driver_of(identity) is None
     assert [one.name for one in fake.made.values()] == [container_name(other, "host")]
     assert await quick.lab.stop_all() == 1
     record = await quick.database.run(experiment_store.load, identity)
@@ -278,7 +278,7 @@ async def test_no_container_is_made_after_a_stop(quick: Bench, fake: FakeEngine)
     fake.hold["image"] = asyncio.Event()
     identity = await quick.launch("host", "host")
     await eventually(lambda: "image" in fake.calls)
-    run = quick.lab.run_of(identity)
+    run = quick.lab.driver_of(identity)
     assert run is not None
     await quick.want(identity, Wanted.STOPPED)
     await eventually(lambda: run._stopping)
@@ -330,7 +330,7 @@ async def test_passes_that_come_while_it_is_removed_do_not_bring_it_back(
         return await quick.database.run(experiment_store.load, identity) is None
 
     await eventually(gone)
-    await eventually(lambda: quick.lab.run_of(identity) is None)
+    await eventually(lambda: quick.lab.driver_of(identity) is None)
     assert fake.made == {}
     assert caplog.records == []
 
@@ -344,7 +344,7 @@ async def test_closing_does_not_wait_for_a_disk_that_is_full(quick: Bench) -> No
     with pytest.MonkeyPatch.context() as full:
         full.setattr(experiment_store, "append", append)
         full.setattr(reconciler, "CANCEL_S", 0.2)
-        full.setattr(experiment, "LAST_WORDS_S", 0.2)
+        full.setattr(experiment, "FLUSH_TIMEOUT_S", 0.2)
         await quick.want(identity, Wanted.STOPPED)
         await eventually(lambda: any("disk is full" in one for one in quick.told.troubles))
         async with asyncio.timeout(5):

@@ -10,7 +10,7 @@ from dashboard.lab.reconciler import Lab, Turns
 from dashboard.lab.training import group_labs as labs_module
 from dashboard.lab.training.group_labs import Labs
 from dashboard.store import experiments as experiment_store
-from dashboard.web.service import LabAwayError, service
+from dashboard.web.service import LabUnavailableError, service
 from tests.fakes import FakeEngine
 from tests.lab.training.test_group_labs import host
 from tests.specs import make_spec
@@ -37,8 +37,8 @@ async def test_an_experiment_is_asked_about_where_it_runs(
         assert await service.ask_about(here, own) == ""
         assert await service.ask_about(there, own) == "abc"
         assert await service.ask_about("no such", own) == ""
-        with pytest.raises(LabAwayError, match="start it first"):
+        with pytest.raises(LabUnavailableError, match="start it first"):
             await service.ask_about(lost, own)
-        with pytest.raises(LabAwayError):
+        with pytest.raises(LabUnavailableError):
             _ = service.class_hosts
         await labs.close()

@@ -1,4 +1,4 @@
-"""A comparison and the doctor's table as plain text for a terminal."""
+"""A comparison, and the doctor's tables, as plain text for a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LABEL_WIDTH = 30
 
 
 def printable(text: str) -> str:
-    """The text without control characters: what a container prints must not steer the terminal."""
+    """The text without control characters: container output must not control the terminal."""
     return "".join(char if char.isprintable() or char == "\n" else "�" for char in text)
 
 
@@ -37,8 +37,8 @@ def _line(label: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> l
     return lines
 
 
-def comparison_text(comparison: Comparison, width: int = 120, *, everything: bool = False) -> str:
-    """Heads, then the rows that differ (or all), with the reason under each. All of it is ``printable``."""
+def comparison_text(comparison: Comparison, width: int = 120, *, show_all: bool = False) -> str:
+    """The column heads, then the rows that differ (or all), each with its reason below. All text is ``printable``."""
     width = max(width, LABEL_WIDTH)
     columns = comparison.columns
     room = max(16, (width - LABEL_WIDTH) // max(1, len(columns)) - 2)
@@ -57,7 +57,7 @@ def comparison_text(comparison: Comparison, width: int = 120, *, everything: boo
     hidden = 0
     for section in SECTIONS:
         rows = [row for row in comparison.rows if row.section == section.key]
-        shown = [row for row in rows if everything or row.relation is not Relation.SAME]
+        shown = [row for row in rows if show_all or row.relation is not Relation.SAME]
         hidden += len(rows) - len(shown)
         if shown:
             lines += ["", section.title]
@@ -67,11 +67,12 @@ def comparison_text(comparison: Comparison, width: int = 120, *, everything: boo
             lines += textwrap.wrap(row.why, width - 4, initial_indent="    ", subsequent_indent="    ")
     if hidden:
         lines += ["", f"{hidden} rows are the same in all columns."]
-    return printable("\n".join(lines))
+    text = printable("\n".join(lines))
+    return "\n".join(line.rstrip() for line in text.split("\n"))
 
 
 def doctor_text(doctor: Doctor) -> str:
-    """The table of modes, then the checks."""
+    """The modes, then the checks."""
     modes = [f"{'yes' if one.available else 'no ':3}  {one.mode:12}  {printable(one.reason)}" for one in doctor.modes]
     checks = [f"{'good' if one.ok else 'bad ':4}  {one.name:12}  {printable(one.detail)}" for one in doctor.checks]
     return printable("\n".join(line.rstrip() for line in (*modes, "", *checks)))

@@ -17,7 +17,7 @@ SHOWN_PORTS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
+class DrawnNamespace:
     """One network namespace: its state, and the columns that live in it (first one owns it)."""
 
     state: NamespaceState
@@ -29,16 +29,16 @@ class Stack:
         return self.columns[0].key
 
 
-def stacks_of(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Stack, ...]:
+def group_by_namespace(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[DrawnNamespace, ...]:
     """Namespaces in the order of the columns; those that share one stand together."""
     found: dict[int, list[Column]] = {}
     for column in columns:
         if column.key in states:
             found.setdefault(states[column.key].netns, []).append(column)
-    return tuple(Stack(states[group[0].key], tuple(group)) for group in found.values())
+    return tuple(DrawnNamespace(states[group[0].key], tuple(group)) for group in found.values())
 
 
-def interface_items(stack: Stack, mode: str, *, bridges: bool | None = None) -> list[Item]:
+def interface_items(stack: DrawnNamespace, mode: str, *, bridges: bool | None = None) -> list[Item]:
     """Interfaces, the ones with connections first; ``bridges`` True: only bridges, False: all others."""
     shown = sorted(
         (
@@ -102,7 +102,7 @@ def own_listeners(column: Column, state: NamespaceState) -> list[Listener]:
     return [one for one in state.listeners if one.container == column.container.id]
 
 
-def mappings(column: Column) -> dict[tuple[int, str, int], list[str]]:
+def published_mappings(column: Column) -> dict[tuple[int, str, int], list[str]]:
     """Published ports as (container's port, protocol, machine's port), with the addresses each is bound to."""
     seen: dict[tuple[int, str, int], list[str]] = {}
     for one in column.published:
@@ -110,15 +110,15 @@ def mappings(column: Column) -> dict[tuple[int, str, int], list[str]]:
     return seen
 
 
-def door_id(column: Column, kind: str, port: tuple[int, str, int]) -> str:
+def mapping_box_id(column: Column, kind: str, port: tuple[int, str, int]) -> str:
     """The id of the box of one mapping's docker-proxy or DNAT."""
     return f"{column.key}:{kind}:{port[1]}:{port[2]}:{port[0]}"
 
 
-def doors_of(column: Column, machine: NamespaceState) -> list[Item]:
+def mapping_items(column: Column, machine: NamespaceState) -> list[Item]:
     """The ways in for published ports: docker-proxy where one listens, and DNAT, which is IPv4's way past it."""
     items = []
-    ports = list(mappings(column).items())
+    ports = list(published_mappings(column).items())
     for mapping, addresses in ports[:SHOWN_PORTS]:
         container_port, protocol, host_port = mapping
         port = f":{host_port}" if protocol == "tcp" else f"{protocol} :{host_port}"
@@ -127,24 +127,24 @@ def doors_of(column: Column, machine: NamespaceState) -> list[Item]:
         everywhere = bool({"", "0.0.0.0"} & set(addresses))  # noqa: S104 - compared, not bound
         bound = "for 127.0.0.1" if everywhere else f"at {addresses[0] if addresses[0] != '::' else 'all IPv6'}"
         if proxy:
-            items.append(Item(door_id(column, "proxy", mapping), "proxy", column.mode, (f"docker-proxy {port}", bound)))
+            items.append(Item(mapping_box_id(column, "proxy", mapping), "proxy", column.mode, (f"docker-proxy {port}", bound)))
         outside = [one for one in addresses if ":" not in one and not one.startswith("127.")]
         if outside or not proxy:
             where = f"at {outside[0]}" if outside and not everywhere else bound
             where = ("all other addresses" if proxy else "all addresses") if everywhere else where
             lines = (f"DNAT {port} → :{container_port}", where)
-            items.append(Item(door_id(column, "dnat", mapping), "dnat", column.mode, lines))
+            items.append(Item(mapping_box_id(column, "dnat", mapping), "dnat", column.mode, lines))
     if len(ports) > SHOWN_PORTS:
         items.append(Item(f"{column.key}:ports:more", "more", column.mode, (f"{len(ports) - SHOWN_PORTS} more ports",)))
     return items
 
 
-def title_of(stack: Stack) -> str:
+def namespace_title(stack: DrawnNamespace) -> str:
     """The titles of everybody who lives in the stack."""
     return " + ".join(column.title for column in stack.columns)
 
 
-def summary_of(stacks: Sequence[Stack], machine: Stack | None) -> str:
+def describe_namespaces(stacks: Sequence[DrawnNamespace], machine: DrawnNamespace | None) -> str:
     """The picture in words, for who cannot see it."""
     sentences = []
     for stack in stacks:
@@ -165,6 +165,6 @@ def summary_of(stacks: Sequence[Stack], machine: Stack | None) -> str:
             sentences += [
                 f"{'Port' if protocol == 'tcp' else f'{protocol.upper()} port'} {host_port} of the machine leads to "
                 f"port {container_port} of {column.title}."
-                for container_port, protocol, host_port in mappings(column)
+                for container_port, protocol, host_port in published_mappings(column)
             ]
     return " ".join(sentences) or "Nothing is running yet."

@@ -15,7 +15,7 @@ DOORS = {"proxy": -3.0, "dnat": 3.0}
 
 
 @dataclass(slots=True)
-class Cables:
+class EdgeRouter:
     """The connections between ``boxes``. ``aisle`` is the height at which nothing stands in the machine's box of
     the wide picture; None in the narrow one."""
 

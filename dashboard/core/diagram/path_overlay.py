@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dashboard.core.diagram.drawn_namespaces import door_id, stacks_of
+from dashboard.core.diagram.drawn_namespaces import mapping_box_id, group_by_namespace
 from dashboard.core.experiments.messages import Column
 from dashboard.core.experiments.picture import DrawnHop, DrawnPath, Picture
 from dashboard.core.modes import MACHINE
@@ -26,8 +26,8 @@ SHARED_STACK = frozenset({PathKind.LOOPBACK, PathKind.SHARED_NAMESPACE})
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
-    """What a path is found in: ``drawing_of``."""
+class PictureIndex:
+    """What a path is found in: ``index_pictures``."""
 
     columns: Mapping[str, Column]
     states: Mapping[str, NamespaceState]
@@ -60,26 +60,26 @@ class Drawing:
         return tuple(one for one, of, _start, to in self.edges if of == kind and to in ends)
 
 
-def drawing_of(columns: Sequence[Column], states: Mapping[str, NamespaceState], pictures: Sequence[Picture]) -> Drawing:
+def index_pictures(columns: Sequence[Column], states: Mapping[str, NamespaceState], pictures: Sequence[Picture]) -> PictureIndex:
     """``pictures`` are those of the same state, in all sizes."""
-    owners = {column.key: stack.key for stack in stacks_of(columns, states) for column in stack.columns}
+    owners = {column.key: stack.key for stack in group_by_namespace(columns, states) for column in stack.columns}
     edges = {}
     for edge in (edge for picture in pictures for edge in picture.edges):
         start, _, end = edge.id.removeprefix(f"{edge.kind}:").partition(">")
         edges[edge.id] = (edge.id, edge.kind, start, end)
     boxes = tuple(frozenset(box.id for box in picture.boxes) for picture in pictures)
-    return Drawing({one.key: one for one in columns}, states, owners, boxes, tuple(edges.values()))
+    return PictureIndex({one.key: one for one in columns}, states, owners, boxes, tuple(edges.values()))
 
 
 def draw_paths(
     columns: Sequence[Column], states: Mapping[str, NamespaceState], pictures: Sequence[Picture]
 ) -> tuple[DrawnPath, ...]:
     """Every path to every running arm, in the order of the columns; also those that do not exist, with the reason."""
-    drawing = drawing_of(columns, states, pictures)
+    drawing = index_pictures(columns, states, pictures)
     return tuple(draw_path(drawing, path) for path in find_paths(columns, states))
 
 
-def draw_path(drawing: Drawing, path: Path) -> DrawnPath:
+def draw_path(drawing: PictureIndex, path: Path) -> DrawnPath:
     """Follows from the path, the columns, how the links are joined, and which boxes and edges are drawn."""
     server, client = drawing.columns[path.server], drawing.columns.get(path.client)
     if path.unavailable:
@@ -99,11 +99,11 @@ def draw_path(drawing: Drawing, path: Path) -> DrawnPath:
     return DrawnPath(path.key, server.mode, path.title, path.target, tuple(shown))
 
 
-def _hop(drawing: Drawing, path: Path, number: int, text: str) -> DrawnHop:
+def _hop(drawing: PictureIndex, path: Path, number: int, text: str) -> DrawnHop:
     where, kind = DOORS.get(path.kind, (-1, ""))
     name = text.partition(" ")[0]
     if number == where:
-        door = door_id(drawing.columns[path.server], kind, (path.server_port, "tcp", path.port))
+        door = mapping_box_id(drawing.columns[path.server], kind, (path.server_port, "tcp", path.port))
         box = drawing.first_box(door, f"{path.server}:ports:more")
         return DrawnHop(text, (*box, *(one for one, _kind, start, _end in drawing.edges if start == door)), box)
     if path.kind in SHARED_STACK:
@@ -118,7 +118,7 @@ def _hop(drawing: Drawing, path: Path, number: int, text: str) -> DrawnHop:
     return _link_hop(drawing, MACHINE, name, text)
 
 
-def _link_hop(drawing: Drawing, column: str, name: str, text: str, guest: str = "") -> DrawnHop:
+def _link_hop(drawing: PictureIndex, column: str, name: str, text: str, guest: str = "") -> DrawnHop:
     """A link with a box of its own. ``guest`` lives in the same stack: what joins it to the link is passed too."""
     link = drawing.link(column, name)
     if link is None:
@@ -129,7 +129,7 @@ def _link_hop(drawing: Drawing, column: str, name: str, text: str, guest: str = 
     return DrawnHop(text, (*box, *drawing.arriving("parent", box), *shares), box)
 
 
-def _cable_hop(drawing: Drawing, path: Path, outer: Interface, text: str) -> DrawnHop:
+def _cable_hop(drawing: PictureIndex, path: Path, outer: Interface, text: str) -> DrawnHop:
     """The machine's end of a veth pair: drawn as the cable to the end inside."""
     machine = drawing.states[MACHINE]
     for column in (path.client, path.server):

@@ -11,18 +11,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dashboard.core.diagram.drawn_namespaces import (
-    Stack,
-    door_id,
-    doors_of,
+    DrawnNamespace,
+    mapping_box_id,
+    mapping_items,
     interface_items,
     listener_items,
-    mappings,
+    published_mappings,
     own_listeners,
-    stacks_of,
-    summary_of,
-    title_of,
+    group_by_namespace,
+    describe_namespaces,
+    namespace_title,
 )
-from dashboard.core.diagram.edge_routing import NEAR, Cables
+from dashboard.core.diagram.edge_routing import NEAR, EdgeRouter
 from dashboard.core.experiments.messages import Column
 from dashboard.core.experiments.picture import Box, Edge, Item, Picture, clip, place
 from dashboard.core.modes import MACHINE
@@ -32,7 +32,7 @@ from dashboard.core.namespaces.state import Interface, NamespaceState
 __all__ = ["Box", "Edge", "Picture", "draw", "draw_narrow", "draw_wide"]
 
 
-def _inner(stack: Stack, mode: str, x: float, y: float, w: float) -> tuple[list[Box], float]:
+def _inner(stack: DrawnNamespace, mode: str, x: float, y: float, w: float) -> tuple[list[Box], float]:
     """Interfaces left and listeners right inside a stack of its own."""
     half = (w - 42) / 2
     left, low = place(interface_items(stack, mode), x + 16, y, half)
@@ -43,7 +43,7 @@ def _inner(stack: Stack, mode: str, x: float, y: float, w: float) -> tuple[list[
     return left + right, max(low, low_right)
 
 
-def _host_boxes(machine: Stack, x: float, y: float, w: float) -> tuple[list[Box], float]:
+def _host_boxes(machine: DrawnNamespace, x: float, y: float, w: float) -> tuple[list[Box], float]:
     """Host-mode containers, inside the machine's box."""
     boxes: list[Box] = []
     for column in machine.columns:
@@ -69,7 +69,7 @@ def _host_boxes(machine: Stack, x: float, y: float, w: float) -> tuple[list[Box]
     return boxes, y - 14 if boxes else y
 
 
-def _entrance(stack: Stack, boxes: Mapping[str, Box]) -> Box | None:
+def _entrance(stack: DrawnNamespace, boxes: Mapping[str, Box]) -> Box | None:
     """Where forwarded traffic arrives: the interface of the default route, on an overlay too."""
     outward = {route.interface for route in stack.state.routes if route.destination == "default"}
     ends = [one for one in stack.state.interfaces if one.kind == "veth" and one.addresses]
@@ -78,10 +78,10 @@ def _entrance(stack: Stack, boxes: Mapping[str, Box]) -> Box | None:
 
 
 def _edges(
-    machine: Stack, stacks: Sequence[Stack], boxes: Mapping[str, Box], aisle: float | None = None
+    machine: DrawnNamespace, stacks: Sequence[DrawnNamespace], boxes: Mapping[str, Box], aisle: float | None = None
 ) -> tuple[Edge, ...]:
     """``aisle`` is the height at which nothing stands in the machine's box; None in the narrow picture."""
-    cables = Cables(boxes, aisle)
+    cables = EdgeRouter(boxes, aisle)
 
     def shown(link: Interface | None) -> Box | None:  # or the box under which it is folded
         if link is None:
@@ -107,16 +107,16 @@ def _edges(
             link = lower_link(machine.state, stack.state, one)
             cables.join("parent", owner.mode, shown(link), boxes.get(f"{stack.key}:if:{one.index}"), one.kind)
         for column in stack.columns:
-            for mapping in mappings(column):
+            for mapping in published_mappings(column):
                 # Both ways lead through the bridge to the address that the container got from it.
                 for kind in ("proxy", "dnat"):
-                    cables.join(kind, column.mode, boxes.get(door_id(column, kind, mapping)), _entrance(stack, boxes))
+                    cables.join(kind, column.mode, boxes.get(mapping_box_id(column, kind, mapping)), _entrance(stack, boxes))
     return tuple(cables.edges)
 
 
 def _machine_boxes(
-    machine: Stack,
-    stacks: Sequence[Stack],
+    machine: DrawnNamespace,
+    stacks: Sequence[DrawnNamespace],
     x: float,
     y: float,
     columns_at: tuple[float, float, float],
@@ -131,7 +131,7 @@ def _machine_boxes(
     for stack in stacks:
         if stack is not machine:
             for column in stack.columns:
-                doors += doors_of(column, machine.state)
+                doors += mapping_items(column, machine.state)
     placed, low_doors = place(doors, third, y + 42, 190)
     floor = max(low, low_hosts, low_doors, y + 42)
     below, low = place(interface_items(machine, MACHINE, bridges=True), first, floor + 24, 190)
@@ -153,10 +153,10 @@ def _machine_boxes(
 
 def draw_wide(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> Picture:
     """The picture for a wide screen: the machine on the left, other stacks on the right."""
-    stacks = stacks_of(columns, states)
+    stacks = group_by_namespace(columns, states)
     machine = next((one for one in stacks if one.key == MACHINE), None)
     if machine is None:
-        return Picture(1400, 120, summary=summary_of(stacks, None))
+        return Picture(1400, 120, summary=describe_namespaces(stacks, None))
     boxes, low, aisle = _machine_boxes(machine, stacks, 12, 12, (32, 272, 548), 746)
     others = [one for one in stacks if one is not machine]
     x, y, width, row_low = NEAR, 12.0, 508.0, 12.0
@@ -176,7 +176,7 @@ def draw_wide(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -
             width,
             bottom + 16 - y,
             (f"net {stack.state.netns}",),
-            clip(title_of(stack), width - 130),
+            clip(namespace_title(stack), width - 130),
         )
         boxes += [frame, *inner]
         row_low = max(row_low, bottom + 16)
@@ -185,15 +185,15 @@ def draw_wide(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -
     total = max(low, row_low) + 12
     index = {box.id: box for box in boxes}
     edges = _edges(machine, stacks, index, aisle)
-    return Picture(1400 if not two else 1600, total, tuple(boxes), edges, summary_of(stacks, machine))
+    return Picture(1400 if not two else 1600, total, tuple(boxes), edges, describe_namespaces(stacks, machine))
 
 
 def draw_narrow(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> Picture:
     """The picture for a phone: everything under each other, connections along the left edge."""
-    stacks = stacks_of(columns, states)
+    stacks = group_by_namespace(columns, states)
     machine = next((one for one in stacks if one.key == MACHINE), None)
     if machine is None:
-        return Picture(360, 120, summary=summary_of(stacks, None))
+        return Picture(360, 120, summary=describe_namespaces(stacks, None))
     left, width = 26.0, 326.0
     boxes, y = place(interface_items(machine, MACHINE), left + 14, 54, width - 28, 8)
     hosts, y = _host_boxes(machine, left + 14, y + 12, width - 28)
@@ -201,7 +201,7 @@ def draw_narrow(columns: Sequence[Column], states: Mapping[str, NamespaceState])
     for stack in stacks:
         if stack is not machine:
             for column in stack.columns:
-                doors += doors_of(column, machine.state)
+                doors += mapping_items(column, machine.state)
     placed, y = place(doors, left + 14, y + 12, width - 28, 8)
     frame = Box(
         f"{MACHINE}:stack",
@@ -221,7 +221,7 @@ def draw_narrow(columns: Sequence[Column], states: Mapping[str, NamespaceState])
             continue
         mode = stack.columns[0].mode
         inner, bottom = _inner(stack, mode, left, y + 44, width)
-        title = clip(title_of(stack), width - 130)
+        title = clip(namespace_title(stack), width - 130)
         boxes.append(
             Box(
                 f"{stack.key}:stack",
@@ -239,7 +239,7 @@ def draw_narrow(columns: Sequence[Column], states: Mapping[str, NamespaceState])
         y = bottom + 32
     index = {box.id: box for box in boxes}
     edges = _edges(machine, stacks, index)
-    return Picture(360, y, tuple(boxes), edges, summary_of(stacks, machine))
+    return Picture(360, y, tuple(boxes), edges, describe_namespaces(stacks, machine))
 
 
 def draw(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Picture, Picture]:

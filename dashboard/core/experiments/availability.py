@@ -33,7 +33,7 @@ class EngineTraits:
     default_bridge: bool = True
 
 
-def version_of(text: str) -> tuple[int, int]:
+def parse_version(text: str) -> tuple[int, int]:
     """Major and minor of ``26.1.5+dfsg1``; (0, 0) if the text has none."""
     found = re.match(r"v?(\d{1,6})\.(\d{1,6})", text)
     return (int(found[1]), int(found[2])) if found else (0, 0)
@@ -45,7 +45,7 @@ def _host(engine: EngineTraits) -> Availability:
             "On Docker Desktop host mode shares the network of Docker's virtual machine, not this computer's: "
             "use Docker Engine on Linux (since 4.34 Desktop can be told to forward TCP and UDP ports, no more)."
         )
-    if engine.rootless and version_of(engine.version) < ROOTLESS_HOST_SINCE:
+    if engine.rootless and parse_version(engine.version) < ROOTLESS_HOST_SINCE:
         return Unavailable(
             "A rootless engine before 29.5 shares RootlessKit's network, not the machine's: "
             "update the engine or use one that runs as root."

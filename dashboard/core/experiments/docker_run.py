@@ -16,7 +16,7 @@ from dashboard.core.experiments.validation import parse_publish
 
 
 @dataclass(frozen=True, slots=True)
-class RunLine:
+class RunCommand:
     """A line, read. ``name`` is empty where the Engine shall choose; ``config`` is the body, without labels."""
 
     line: str
@@ -110,7 +110,7 @@ def _words(line: str | Sequence[str]) -> list[str]:
     return words[2:] if words[:2] == ["docker", "run"] else words
 
 
-def read_run(line: str | Sequence[str]) -> RunLine:
+def parse_run(line: str | Sequence[str]) -> RunCommand:
     """Reads ``docker run [options] IMAGE [command]``, with or without the first two words; ValueError with a
     sentence for what cannot be read."""
     words = _words(line)
@@ -135,11 +135,11 @@ def read_run(line: str | Sequence[str]) -> RunLine:
         config["Cmd"] = command
     if reader.endpoint:
         config["NetworkingConfig"] = {"EndpointsConfig": {reader.host["NetworkMode"]: reader.endpoint}}
-    return RunLine(shlex.join(["docker", "run", *words]), image, reader.name, config)
+    return RunCommand(shlex.join(["docker", "run", *words]), image, reader.name, config)
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkLine:
+class NetworkCommand:
     """``docker network create``, read. ``options`` as ``Engine.create_network`` takes them."""
 
     line: str
@@ -152,7 +152,7 @@ _NETWORK_VALUES = {"--subnet": "subnet", "--gateway": "gateway"}
 _NETWORK_SWITCHES = {"--internal": "internal", "--ipv6": "ipv6", "--attachable": "attachable"}
 
 
-def read_network(line: str) -> NetworkLine:
+def parse_network_create(line: str) -> NetworkCommand:
     """Reads ``docker network create [options] NAME``; ValueError with a sentence for what cannot be read."""
     words = shlex.split(line)
     rest = words[3:] if words[:3] == ["docker", "network", "create"] else words
@@ -176,4 +176,4 @@ def read_network(line: str) -> NetworkLine:
             raise ValueError(f"docker network create is read without {option}: leave it out.")
     if len(rest) != 1:
         raise ValueError("One network's name is needed: docker network create [options] NAME.")
-    return NetworkLine(line, rest[0], driver, options)
+    return NetworkCommand(line, rest[0], driver, options)

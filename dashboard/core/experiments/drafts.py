@@ -204,7 +204,7 @@ def _spread(arms: list[ArmSpec], shared: tuple[Publish, ...]) -> list[ArmSpec]:
     return spread
 
 
-def read_draft(said: Mapping[str, Any]) -> Draft:
+def parse_draft(said: Mapping[str, Any]) -> Draft:
     """An experiment from plain data; unknown fields and wrong types are problems, never exceptions.
 
     ``modes`` are arms without options of their own; ``arms`` come behind them, each a mapping of ``ARM_FIELDS``.

@@ -10,7 +10,7 @@ from dashboard.core.experiments.messages import ArmStatus, Column
 from dashboard.core.modes import MACHINE, NETWORK_DRIVERS, ArmSpec
 
 
-def command_of(experiment: str, arm: ArmSpec, arms: Sequence[ArmSpec]) -> str:
+def run_command(experiment: str, arm: ArmSpec, arms: Sequence[ArmSpec]) -> str:
     """The ``docker run`` line of an arm; a name stands in it only where something refers to it."""
     shared = any(other.target == arm.key for other in arms)
     return run_line(
@@ -21,7 +21,7 @@ def command_of(experiment: str, arm: ArmSpec, arms: Sequence[ArmSpec]) -> str:
     )
 
 
-def first_columns(experiment: str, arms: Sequence[ArmSpec]) -> tuple[Column, ...]:
+def initial_columns(experiment: str, arms: Sequence[ArmSpec]) -> tuple[Column, ...]:
     """The machine's column, then one for each arm, waiting."""
     return (
         Column(MACHINE, MACHINE, "this machine"),
@@ -30,7 +30,7 @@ def first_columns(experiment: str, arms: Sequence[ArmSpec]) -> tuple[Column, ...
                 arm.key,
                 arm.mode,
                 arm.key,
-                command=command_of(experiment, arm, arms),
+                command=run_command(experiment, arm, arms),
                 status=ArmStatus.WAITING,
                 target=arm.target,
                 port=arm.port,

@@ -55,7 +55,7 @@ def _places(titles: Sequence[str]) -> str:
     return f"{text}, and so on this machine" if len(arms) != len(titles) else text
 
 
-def narrate(before: NamespaceState, changes: Changes, titles: Sequence[str]) -> str:
+def describe_changes(before: NamespaceState, changes: Changes, titles: Sequence[str]) -> str:
     """The changes of one namespace as a sentence; empty where they mean nothing to a person.
 
     ``titles`` are the columns that live in it. A listener whose owner was found a moment later,

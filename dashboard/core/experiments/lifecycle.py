@@ -22,7 +22,7 @@ class Wanted(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Real:
+class ObservedContainer:
     """One of our containers as the Engine has it. ``known`` is true when it was adopted before."""
 
     id: str
@@ -55,7 +55,7 @@ class Adopt:
 
 
 @dataclass(frozen=True, slots=True)
-class Bury:
+class CollectExited:
     """The container has exited: say with which code and what it printed last."""
 
     arm: str
@@ -63,7 +63,7 @@ class Bury:
 
 
 @dataclass(frozen=True, slots=True)
-class Lose:
+class MarkRemoved:
     """The container was there and is gone, and it was not us."""
 
     arm: str
@@ -76,11 +76,11 @@ class Remove:
     container: str
 
 
-Action = Create | Start | Adopt | Bury | Lose | Remove
+Action = Create | Start | Adopt | CollectExited | MarkRemoved | Remove
 
 
 def plan(
-    wanted: Wanted, arms: Sequence[ArmSpec], real: Sequence[Real], launched: Mapping[str, str]
+    wanted: Wanted, arms: Sequence[ArmSpec], real: Sequence[ObservedContainer], launched: Mapping[str, str]
 ) -> tuple[Action, ...]:
     """Actions that lead from ``real`` to ``wanted``, arms in order.
 
@@ -95,11 +95,11 @@ def plan(
     for arm in arms:
         one = by_arm.get(arm.key)
         if one is None:
-            actions.append(Lose(arm.key) if arm.key in launched else Create(arm.key))
+            actions.append(MarkRemoved(arm.key) if arm.key in launched else Create(arm.key))
         elif one.running:
             actions.append(Adopt(arm.key, one.id))
         elif one.started_before:
-            actions.append(Bury(arm.key, one.id))
+            actions.append(CollectExited(arm.key, one.id))
         else:
             actions.append(Start(arm.key, one.id))
     return tuple(actions)

@@ -96,7 +96,8 @@ class Column:
 class Row:
     """One line of the comparison. ``cells`` holds text per column, None where there is nothing;
     ``absent`` gives the word to show for nothing; ``notes`` a small remark per cell;
-    ``why`` one sentence that says why it is so (differences only)."""
+    ``why`` one sentence that says why it is so (differences only); ``normalised`` holds what cells are compared by,
+    where that is not their text."""
 
     section: str
     key: str
@@ -107,6 +108,7 @@ class Row:
     why: str = ""
     notes: dict[str, str] = dataclasses.field(default_factory=dict)
     absent: dict[str, str] = dataclasses.field(default_factory=dict)
+    normalised: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dashboard.core.experiments.journal import Entry
 from dashboard.core.experiments.messages import TimelineItem
 
 
-def cause_of(entry: Entry) -> str:
+def format_cause(entry: Entry) -> str:
     """Who or what caused it, in one line."""
     return " · ".join(part for part in (str(entry.cause.source), entry.cause.detail, entry.cause.actor) if part)
 
@@ -14,4 +14,4 @@ def cause_of(entry: Entry) -> str:
 def timeline_item(entry: Entry, first_at: float) -> TimelineItem:
     """One line; its offset counts from ``first_at``, the time of the first entry."""
     offset = round(max(0.0, entry.at - first_at), 3)
-    return TimelineItem(entry.seq, entry.at, offset, entry.text, cause_of(entry), entry.about)
+    return TimelineItem(entry.seq, entry.at, offset, entry.text, format_cause(entry), entry.about)

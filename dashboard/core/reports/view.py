@@ -1,7 +1,7 @@
-"""A report ready to be shown: everything that its page needs, made once when it is saved or imported.
+"""The view of a report: everything that its page shows, computed once when the report is saved or imported.
 
-Neither the journal nor the histograms are touched again. The shape is JSON (msgspec); a stored one of another
-``VERSION`` is made anew.
+A view is stored as JSON, so that no reader waits for the journal or the histograms. A stored view of another
+``VERSION`` is computed again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 
 from dashboard.core.comparison.rows import compare
 from dashboard.core.diagram.topology import draw
-from dashboard.core.experiments.initial_columns import first_columns
+from dashboard.core.experiments.initial_columns import initial_columns
 from dashboard.core.experiments.journal import replay
 from dashboard.core.experiments.messages import EngineRef
 from dashboard.core.experiments.stream import Snapshot
@@ -24,29 +24,31 @@ from dashboard.core.measurements.headline import label_of
 from dashboard.core.measurements.histogram import BadHistogram, cumulative_shares, merge_histograms
 from dashboard.core.measurements.measurement import Block, Environment, Measurement, Probe
 from dashboard.core.measurements.statistics import median
+from dashboard.core.modes import MACHINE
+from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.reports.model import ClaimResult, FrozenExperiment, FrozenRun, Origin, ReportContent
 from dashboard.core.reports.summary import Summary, summarise
 
-VERSION = 1
-#: A drawing has no more points than this; figures are of all blocks.
-MOST_ROUNDS = 400
+VERSION = 2
+#: Points of a line in a chart; figures are of all blocks.
+MAX_ROUNDS = 400
 ECDF_POINTS = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A label and what is known under it; several lines are separated by newlines."""
+    """A label with its text, which may have several lines."""
 
     label: str
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesShape:
-    """One series for drawing and in figures. ``at_s`` are seconds since the run began, thinned out to
-    ``MOST_ROUNDS`` blocks that count, with their rounds, p50 and p99; the other figures are of all blocks, None
-    without one.
-    ``ecdf``: time in µs, share of requests that took at most that long."""
+class SeriesSummary:
+    """One series in figures and as lines. ``lowest_us``, ``median_us`` and ``highest_us`` are of the medians of its
+    blocks, ``median_p99_us`` of their p99; None without a block that counts. ``rounds``, ``at_s`` (seconds since the
+    run began), ``p50_us`` and ``p99_us`` are of at most ``MAX_ROUNDS`` blocks that count. ``ecdf``: time in µs, share of
+    requests that took at most that long."""
 
     key: str
     label: str
@@ -57,9 +59,9 @@ class SeriesShape:
     blocks: int = 0
     failed: int = 0
     lowest_us: float | None = None
-    middle_us: float | None = None
+    median_us: float | None = None
     highest_us: float | None = None
-    tail_us: float | None = None
+    median_p99_us: float | None = None
     rounds: tuple[int, ...] = ()
     at_s: tuple[float, ...] = ()
     p50_us: tuple[float, ...] = ()
@@ -69,19 +71,19 @@ class SeriesShape:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """A measurement with what is drawn of it; ``shapes`` in the order of its series, those that were measured."""
+    """A measurement with a summary of each series that was measured, in the order of its series."""
 
     id: str
     title: str
     measurement: Measurement
-    shapes: tuple[SeriesShape, ...]
+    series: tuple[SeriesSummary, ...]
     environment: tuple[Fact, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ReportView:
-    """The whole report for a reader. ``shown_at`` is the time of the entry that ``snapshot`` shows; ``modes`` the
-    mode of each column; ``evidence`` says what the report rests on."""
+    """The whole report for a reader. ``shown_at`` is the time of the entry that ``snapshot`` shows; ``modes`` has the
+    mode of each column; ``evidence`` counts what the report is based on."""
 
     title: str
     saved_at: float
@@ -104,39 +106,41 @@ class ReportView:
 
 
 def column_modes(content: ReportContent) -> dict[str, str]:
-    """The mode of each column: as the experiment asked, else as its key says, else ``machine``."""
-    found = {arm.key: str(arm.mode) for arm in content.experiment.spec.arms} if content.experiment is not None else {}
+    """The mode of each column: the one that the experiment requested, else the one that its key names, else
+    ``machine``."""
+    modes = {arm.key: str(arm.mode) for arm in content.experiment.spec.arms} if content.experiment is not None else {}
     for run in content.measurements:
-        for one in run.measurement.series:
-            found.setdefault(one.column, mode_of(one.column))
-    return found
+        for series in run.measurement.series:
+            modes.setdefault(series.column, mode_of(series.column))
+    return modes
 
 
-def show_experiment(frozen: FrozenExperiment) -> Snapshot:
-    """The experiment as it was at its newest entry, one that is over as before the stop; with its whole timeline."""
-    entries = frozen.journal
-    head = frozen.head
-    kept = entries
+def build_snapshot(frozen: FrozenExperiment) -> tuple[Snapshot, NamespaceState | None]:
+    """The experiment at the entry that is shown first, with its whole timeline; and the state of the machine."""
+    head, shown_entries = frozen.head, frozen.journal
     if frozen.shown_seq:
-        kept = tuple(entry for entry in entries if entry.seq <= frozen.shown_seq)
-        head = replace(head, as_it_was=kept[-1].at if kept else None)
-    shown = replay(kept)
-    columns = shown.columns if kept else first_columns(head.id, frozen.spec.arms)
-    first = entries[0].at if entries else 0.0
-    items = tuple(timeline_item(entry, first) for entry in entries if entry.text)
-    wide, narrow = draw(columns, shown.states)
-    seq = entries[-1].seq if entries else 0
-    return Snapshot(seq, head, columns, compare(columns, shown.states), wide, narrow, items)
+        shown_entries = tuple(entry for entry in frozen.journal if entry.seq <= frozen.shown_seq)
+        head = replace(head, as_it_was=shown_entries[-1].at if shown_entries else None)
+    shown = replay(shown_entries)
+    columns = shown.columns if shown_entries else first_columns(head.id, frozen.spec.arms)
+    started_at = frozen.journal[0].at if frozen.journal else 0.0
+    timeline = tuple(timeline_item(entry, started_at) for entry in frozen.journal if entry.text)
+    seq = frozen.journal[-1].seq if frozen.journal else 0
+    snapshot = Snapshot(
+        seq, head, columns, compare(columns, shown.states), *draw(columns, shown.states), timeline
+    )
+    return snapshot, shown.states.get(MACHINE)
 
 
-def _thin(blocks: Sequence[Block]) -> Sequence[Block]:
-    if len(blocks) <= MOST_ROUNDS:
+def _thin_out(blocks: Sequence[Block]) -> Sequence[Block]:
+    if len(blocks) <= MAX_ROUNDS:
         return blocks
-    step = (len(blocks) - 1) / (MOST_ROUNDS - 1)
-    return [blocks[round(number * step)] for number in range(MOST_ROUNDS)]
+    step = (len(blocks) - 1) / (MAX_ROUNDS - 1)
+    return [blocks[round(number * step)] for number in range(MAX_ROUNDS)]
 
 
-def _curve(blocks: Sequence[Block]) -> tuple[tuple[float, float], ...]:
+def _ecdf(blocks: Sequence[Block]) -> tuple[tuple[float, float], ...]:
+    """Without points where a histogram cannot be read."""
     parts = [block.histogram for block in blocks if block.histogram]
     try:
         points = cumulative_shares(merge_histograms(parts), ECDF_POINTS) if parts else ()
@@ -145,43 +149,47 @@ def _curve(blocks: Sequence[Block]) -> tuple[tuple[float, float], ...]:
     return tuple((round(time, 3), round(share, 6)) for time, share in points)
 
 
-def shape_run(run: FrozenRun, modes: Mapping[str, str]) -> tuple[SeriesShape, ...]:
-    """What is drawn of a run. A histogram that cannot be read leaves its series without a curve."""
-    own: dict[str, list[Block]] = defaultdict(list)
+def summarise_run(run: FrozenRun, modes: Mapping[str, str]) -> tuple[SeriesSummary, ...]:
+    """A summary of each series that has blocks."""
+    blocks_of: dict[str, list[Block]] = defaultdict(list)
     for block in run.blocks:
-        own[block.series].append(block)
-    found = []
+        blocks_of[block.series].append(block)
+    summaries = []
     for one in run.measurement.series:
-        blocks = own.get(one.key, [])
+        blocks = blocks_of.get(one.key, [])
         if not blocks:
             continue
-        good = sorted((block for block in blocks if block.counts), key=lambda block: block.started_s)
-        shape = SeriesShape(
-            one.key, label_of(one), one.column, one.path, one.probe, modes.get(one.column, "machine"), len(blocks)
-        )
-        if good:
-            middles, tails = [block.p50_us for block in good], [block.p99_us for block in good]
-            thin = _thin(good)
-            shape = replace(
-                shape,
-                lowest_us=min(middles),
-                middle_us=median(middles),
-                highest_us=max(middles),
-                tail_us=median(tails),
-                rounds=tuple(block.round for block in thin),
-                at_s=tuple(round(block.started_s, 3) for block in thin),
-                p50_us=tuple(round(block.p50_us, 3) for block in thin),
-                p99_us=tuple(round(block.p99_us, 3) for block in thin),
-                ecdf=_curve(good),
+        counted = sorted((block for block in blocks if block.counts), key=lambda block: block.started_s)
+        medians = [block.p50_us for block in counted]
+        drawn = _thin_out(counted)
+        summaries.append(
+            SeriesSummary(
+                key=one.key,
+                label=label_of(one),
+                column=one.column,
+                path=one.path,
+                probe=one.probe,
+                mode=modes.get(one.column, "machine"),
+                blocks=len(blocks),
+                failed=len(blocks) - len(counted),
+                lowest_us=min(medians, default=None),
+                median_us=median(medians) if counted else None,
+                highest_us=max(medians, default=None),
+                median_p99_us=median([block.p99_us for block in counted]) if counted else None,
+                rounds=tuple(block.round for block in drawn),
+                at_s=tuple(round(block.started_s, 3) for block in drawn),
+                p50_us=tuple(round(block.p50_us, 3) for block in drawn),
+                p99_us=tuple(round(block.p99_us, 3) for block in drawn),
+                ecdf=_ecdf(counted),
             )
-        found.append(replace(shape, failed=len(blocks) - len(good)))
-    return tuple(found)
+        )
+    return tuple(summaries)
 
 
 def environment_facts(environment: Environment, engine: EngineRef | None = None) -> tuple[Fact, ...]:
-    """What is known of where it was, in words; what is not known is left out."""
+    """The known facts about the machine and the engine, in words."""
     cores = [str(one) for one in (environment.client_core, environment.responder_core) if one is not None]
-    said = {True: "on", False: "off", None: ""}
+    switch = {True: "on", False: "off", None: ""}
     loads = [
         f"{when} {' '.join(f'{value:.2f}' for value in load)}"
         for when, load in (("before", environment.load_before), ("after", environment.load_after))
@@ -202,9 +210,9 @@ def environment_facts(environment: Environment, engine: EngineRef | None = None)
         ("idle cores", "kept awake" if environment.cores_awake else ""),
         ("virtualisation", environment.virtualisation),
         ("Docker Engine", docker),
-        ("host name of the Engine", engine.name if engine is not None else ""),
-        ("private host", "yes: an Engine of Netmodes' own" if engine is not None and engine.private else ""),
-        ("docker-proxy", said[environment.userland_proxy]),
+        ("Engine host name", engine.name if engine is not None else ""),
+        ("private host", "yes: Netmodes runs this Engine" if engine is not None and engine.private else ""),
+        ("docker-proxy", switch[environment.userland_proxy]),
         ("firewall backend", environment.firewall_backend),
         ("MTU", "\n".join(f"{name} {mtu}" for name, mtu in environment.mtu.items())),
         ("offloads", "\n".join(f"{name}: {', '.join(one)}" for name, one in environment.offloads.items())),
@@ -238,9 +246,9 @@ def _evidence(content: ReportContent, snapshot: Snapshot | None) -> tuple[Fact, 
 
 
 def build_view(content: ReportContent) -> ReportView:
-    """The report as it is read. Takes a second for 10,000 entries: it is made once, not for each reader."""
+    """Computes the view; takes about a second for 10,000 entries."""
     experiment = content.experiment
-    snapshot = show_experiment(experiment) if experiment is not None else None
+    snapshot, machine = build_snapshot(experiment) if experiment is not None else (None, None)
     modes = column_modes(content)
     shown_at = None
     if experiment is not None and snapshot is not None:
@@ -250,7 +258,7 @@ def build_view(content: ReportContent) -> ReportView:
         title=content.title,
         saved_at=content.saved_at,
         origin=content.origin,
-        summary=summarise(content, snapshot),
+        summary=summarise(content, snapshot, machine),
         snapshot=snapshot,
         shown_at=shown_at,
         engine=experiment.engine if experiment is not None else None,
@@ -259,7 +267,7 @@ def build_view(content: ReportContent) -> ReportView:
                 run.id,
                 run.title,
                 run.measurement,
-                shape_run(run, modes),
+                summarise_run(run, modes),
                 environment_facts(run.measurement.environment),
             )
             for run in content.measurements
@@ -281,10 +289,10 @@ _decoder = msgspec.json.Decoder(ReportView)
 
 
 def encode_view(view: ReportView) -> bytes:
-    """JSON, to be stored."""
+    """The view as JSON."""
     return _encoder.encode(view)
 
 
 def decode_view(stored: bytes) -> ReportView:
-    """The view back from its JSON; msgspec.ValidationError where it is of another version."""
+    """The view from its JSON; msgspec.ValidationError if another version encoded it."""
     return _decoder.decode(stored)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from dashboard.core.experiments.docker_run import RunLine
+from dashboard.core.experiments.docker_run import RunCommand
 from dashboard.core.namespaces.state import Listener
 from dashboard.core.workshops.checks.check_types import Check, place_of
 from dashboard.core.workshops.checks.vocabulary import VOCABULARY, judge
@@ -51,7 +51,7 @@ class Known:
         return next(fitting, "")
 
 
-def _makes(run: RunLine, check: Check) -> bool:
+def _makes(run: RunCommand, check: Check) -> bool:
     which, port = check.which, check.arguments.get("publish")
     ports = {binding["HostPort"] for one in run.config["HostConfig"]["PortBindings"].values() for binding in one}
     return (

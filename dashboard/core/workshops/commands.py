@@ -10,7 +10,7 @@ import shlex
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from dashboard.core.experiments.docker_run import RunLine, read_run
+from dashboard.core.experiments.docker_run import RunCommand, parse_run
 from dashboard.core.workshops.observation import is_image
 
 
@@ -18,7 +18,7 @@ from dashboard.core.workshops.observation import is_image
 class Launch:
     """``docker run -d …``."""
 
-    run: RunLine
+    run: RunCommand
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def _docker(words: list[str]) -> Action:
         case ["run", *rest]:
             if not {"-d", "--detach"} & set(rest):
                 raise ValueError("A launch needs -d: without it docker run waits until the container ends.")
-            return Launch(read_run(rest))
+            return Launch(parse_run(rest))
         case ["stop", *names]:
             return Stop(_names(names))
         case ["rm", "-f" | "--force", *names]:

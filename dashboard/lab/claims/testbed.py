@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dashboard.core.claims.model import Container, NotTestableError, Timing, fill, turn
-from dashboard.core.experiments.docker_run import read_network, read_run
+from dashboard.core.experiments.docker_run import parse_network_create, parse_run
 from dashboard.core.experiments.launch import warnings_about_the_arm
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
@@ -78,7 +78,7 @@ class RealStage(Reading):
 
     async def run(self, line: str) -> Container:
         """Creates and starts; what the Engine refuses is in the answer."""
-        read = read_run(self._text(line))
+        read = parse_run(self._text(line))
         name = self._name(read.name)
         engine, config = self._ground.engine, read.labelled(self._labels)
         found = Container(read.line, name=name)
@@ -100,7 +100,7 @@ class RealStage(Reading):
 
     async def network(self, line: str) -> str:
         """Makes a network; a refusal is the claim's own mistake or the machine's lack."""
-        read = read_network(self._text(line))
+        read = parse_network_create(self._text(line))
         name = self._name(read.name)
         try:
             await self._whole(self._ground.engine.create_network(name, read.driver, self._labels, read.options))
@@ -169,7 +169,7 @@ class RealStage(Reading):
             made = []
             for line in (line_a, line_b):
                 one = await self.run(line)
-                name = read_run(line).name
+                name = parse_run(line).name
                 made.append((name, await self._facts(one)))
             return made
 

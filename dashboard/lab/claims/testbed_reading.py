@@ -16,7 +16,7 @@ from dashboard.engine.decoding import container_facts
 from dashboard.engine.protocol import ContainerFacts, EngineError
 from dashboard.lab.claims.engines import Ground
 from dashboard.lab.claims.testbed_servers import ask_abstract
-from dashboard.lab.experiments.observer import Observer, Subject
+from dashboard.lab.experiments.observer import Observer, ObservationTarget
 from dashboard.netns.exec_tool import run_inside
 from dashboard.netns.files import read_inside
 from dashboard.netns.lookup import lookup
@@ -108,13 +108,13 @@ class Reading:
         finally:
             await self._observer.remove(subject.key)
 
-    async def _subject(self, place: Place) -> Subject:
+    async def _subject(self, place: Place) -> ObservationTarget:
         if place == MACHINE:
-            return Subject(MACHINE, self._ground.pid, Mode.HOST, "/etc/resolv.conf", "/etc/hosts")
+            return ObservationTarget(MACHINE, self._ground.pid, Mode.HOST, "/etc/resolv.conf", "/etc/hosts")
         facts = await self._facts(place)
         name = facts.network_mode.partition(":")[0]
         mode = {"default": Mode.BRIDGE}.get(name) or (Mode(name) if name in set(Mode) else Mode.USER_BRIDGE)
-        return Subject(facts.id, facts.pid, mode, facts.resolv_conf_path, facts.hosts_path, facts.dns)
+        return ObservationTarget(facts.id, facts.pid, mode, facts.resolv_conf_path, facts.hosts_path, facts.dns)
 
     async def inodes(self, place: Place) -> Mapping[str, int]:
         """Read from /proc."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from dashboard.core.experiments.inspect_commands import argv_for
 from dashboard.core.paths.try_paths import Attempt, Way, ways
-from dashboard.lab.experiments.driver import Run
+from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.reconciler import Lab
 from dashboard.netns.exec_tool import run_inside
 from dashboard.netns.files import read_inside
@@ -22,9 +22,9 @@ class NotRunningError(Exception):
     """The experiment does not run here now; ``str()`` is a sentence."""
 
 
-def running_run(lab: Lab, experiment: str) -> Run:
+def running_run(lab: Lab, experiment: str) -> ExperimentDriver:
     """NotRunningError if it does not run here now."""
-    run = lab.run_of(experiment)
+    run = lab.driver_of(experiment)
     if run is None or not run.observer.keys:
         raise NotRunningError("This experiment does not run now: launch it again first.")
     return run
@@ -36,12 +36,12 @@ async def try_ways(lab: Lab, experiment: str) -> tuple[Attempt, ...]:
     return tuple([await _attempt(lab, run, way) for way in ways(run.view.columns, run.view.states)])
 
 
-def _namespace(lab: Lab, run: Run, key: str) -> Namespace | None:
+def _namespace(lab: Lab, run: ExperimentDriver, key: str) -> Namespace | None:
     inode = run.observer.inode(key)
     return None if inode is None else lab.context.watches.namespace(inode)
 
 
-async def _attempt(lab: Lab, run: Run, way: Way) -> Attempt:
+async def _attempt(lab: Lab, run: ExperimentDriver, way: Way) -> Attempt:
     base = Attempt(way.path, way.title, way.origin, way.server, way.url, way.curl, key=way.key)
     if way.unavailable:
         return replace(base, unavailable=way.unavailable)

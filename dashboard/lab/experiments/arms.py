@@ -20,9 +20,9 @@ from dashboard.core.experiments.launch import (
 from dashboard.core.experiments.lifecycle import (
     Action,
     Adopt,
-    Bury,
+    CollectExited,
     Create,
-    Lose,
+    MarkRemoved,
     Remove,
     Start,
     container_name,
@@ -35,7 +35,7 @@ from dashboard.core.modes import MACHINE, NETWORK_DRIVERS, ArmSpec, Mode
 from dashboard.engine.images import ImageChoice, ensure_image
 from dashboard.engine.protocol import Created, EngineError, EngineUnreachable
 from dashboard.lab.context import LABEL_ROUND, Context
-from dashboard.lab.experiments.observer import Observer, Subject
+from dashboard.lab.experiments.observer import Observer, ObservationTarget
 from dashboard.lab.experiments.recorder import Recorder
 from dashboard.netns.namespace import NamespaceGone
 from dashboard.store import experiments as experiment_store
@@ -145,7 +145,7 @@ class Arms:
 
     # The launch.
 
-    async def bring_up(self, actions: tuple[Action, ...]) -> None:
+    async def launch(self, actions: tuple[Action, ...]) -> None:
         """Networks made, all arms running and observed: in parallel where nothing waits for another."""
         by_arm = {action.arm: action for action in actions if not isinstance(action, Remove)}
         self._making = asyncio.ensure_future(self._make_networks())
@@ -154,7 +154,7 @@ class Arms:
             if isinstance(outcome, BaseException):
                 raise outcome
 
-    async def _bring_up_in_waves(self, by_arm: dict[str, Create | Start | Adopt | Bury | Lose]) -> None:
+    async def _bring_up_in_waves(self, by_arm: dict[str, Create | Start | Adopt | CollectExited | MarkRemoved]) -> None:
         for wave in launch_order(self._record.spec.arms):
             results = await asyncio.gather(
                 *(self._bring_up(arm, by_arm[arm.key]) for arm in wave if arm.key in by_arm), return_exceptions=True
@@ -180,10 +180,10 @@ class Arms:
     async def _act(self, arm: ArmSpec, action: Action) -> None:
         try:
             match action:
-                case Lose():
+                case MarkRemoved():
                     self._recorder.lost(arm.key)
-                case Bury():
-                    await self.bury(arm.key, action.container)
+                case CollectExited():
+                    await self.collect_exited(arm.key, action.container)
                 case Adopt():
                     await self.observe(arm, action.container)
                 case Start():
@@ -269,30 +269,30 @@ class Arms:
         engine = self._context.engine
         facts = await engine.inspect_container(container)
         if not facts.running or facts.pid == 0:
-            await self.bury(arm.key, container)
+            await self.collect_exited(arm.key, container)
             return
         # A container that joins another's stack has its files too.
         owner = next((one for one in self._record.spec.arms if one.key == arm.target), arm)
         dns = facts.dns or owner.dns
-        subject = Subject(arm.key, facts.pid, owner.mode, facts.resolv_conf_path, facts.hosts_path, dns)
+        subject = ObservationTarget(arm.key, facts.pid, owner.mode, facts.resolv_conf_path, facts.hosts_path, dns)
         try:
             state = await self._observer.add(subject)
             again = await engine.inspect_container(container)
         except NamespaceGone as error:
             # The kernel knows of the end of a process some milliseconds before the Engine does.
             for pause in ENDING_PAUSES_S:
-                if await self.bury(arm.key, container):
+                if await self.collect_exited(arm.key, container):
                     return
                 await asyncio.sleep(pause)
             raise OSError(str(error)) from error
         except EngineError as error:
             if error.status != NOT_THERE:
                 raise
-            await self.bury(arm.key, container)
+            await self.collect_exited(arm.key, container)
             return
         if (again.pid, again.started_at) != (facts.pid, facts.started_at):
             # The pid may have been reused between inspect and open: what was read would be somebody else's.
-            if not await self.bury(arm.key, container):
+            if not await self.collect_exited(arm.key, container):
                 raise OSError(f"{arm.key} was restarted while it was read")
             return
         shared = arm.mode in {Mode.HOST, Mode.CONTAINER} or state.netns != self._observer.inode(MACHINE)
@@ -325,7 +325,7 @@ class Arms:
 
     # The end.
 
-    async def bury(self, key: str, container: str) -> bool:
+    async def collect_exited(self, key: str, container: str) -> bool:
         """An arm that has ended: exit code and last lines are kept, then it is removed as ``--rm`` would.
 
         False if it runs: somebody has restarted it, or it could not be entered for another reason.
@@ -369,7 +369,7 @@ class Arms:
         except EngineError as error:
             log.warning("container %s could not be removed: %s", container[:12], error)
 
-    async def take_down(self) -> None:
+    async def remove_all(self) -> None:
         """Removes every container, then every network of this experiment."""
         engine = self._context.engine
         labels = self._context.labels(self._record.id)

@@ -7,15 +7,15 @@ from collections.abc import Awaitable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
-from dashboard.core.experiments.initial_columns import first_columns
+from dashboard.core.experiments.initial_columns import initial_columns
 from dashboard.core.experiments.journal import Cause, Facts, Source, View
-from dashboard.core.experiments.lifecycle import Action, Real, Remove, Wanted, container_name, plan
+from dashboard.core.experiments.lifecycle import Action, ObservedContainer, Remove, Wanted, container_name, plan
 from dashboard.core.experiments.messages import ArmStatus, Check, Phase
 from dashboard.core.modes import MACHINE
 from dashboard.engine.protocol import EngineEvent, EngineUnreachable
 from dashboard.lab.context import LABEL_ARM, LABEL_ROUND, Context
 from dashboard.lab.experiments.arms import Arms
-from dashboard.lab.experiments.observer import Observer, Subject
+from dashboard.lab.experiments.observer import Observer, ObservationTarget
 from dashboard.lab.experiments.recorder import Recorder
 from dashboard.store import experiments as experiment_store
 from dashboard.store.experiments import Record
@@ -23,11 +23,11 @@ from dashboard.store.experiments import Record
 OVER = frozenset({ArmStatus.REFUSED, ArmStatus.EXITED, ArmStatus.LOST})
 NEVER_STARTED = "0001-"
 #: How long the end waits for a database that takes nothing.
-LAST_WORDS_S = 5.0
+FLUSH_TIMEOUT_S = 5.0
 STANDARD_NAMES = ("localhost", "host.docker.internal")
 
 
-class Run:
+class ExperimentDriver:
     """One experiment in the hands of this lab. All its passes go through ``settle``, one at a time."""
 
     def __init__(self, context: Context, record: Record, view: View) -> None:
@@ -98,7 +98,7 @@ class Run:
             if task is not None:
                 task.cancel()
         await self.observer.close()
-        await self._recorder.journal.close(LAST_WORDS_S)
+        await self._recorder.journal.close(FLUSH_TIMEOUT_S)
 
     async def _begin(self, record: Record) -> None:
         """A new round: everything of an earlier one is history."""
@@ -125,7 +125,7 @@ class Run:
         old = self.view
         facts = Facts(
             head=head,
-            columns=first_columns(record.id, arms),
+            columns=initial_columns(record.id, arms),
             forgotten=tuple(old.states),
             removed=tuple(c.key for c in old.columns if c.key != MACHINE and c.key not in {arm.key for arm in arms}),
         )
@@ -141,7 +141,7 @@ class Run:
             return
         cause = Cause(Source.LAB, "launch")
         self._recorder.set_head(cause, phase=Phase.LAUNCHING, progress="", fraction=None, notice=notice)
-        await self._arms.bring_up(actions)
+        await self._arms.launch(actions)
         self._launched = True
         if self._stopping:
             return
@@ -185,7 +185,7 @@ class Run:
                 await self.observer.remove(column.key)
                 self._recorder.lost(column.key)
             elif not one.running:
-                await self._arms.bury(column.key, one.id)
+                await self._arms.collect_exited(column.key, one.id)
             elif column.key not in self.observer.keys:
                 arm = next(arm for arm in self._record.spec.arms if arm.key == column.key)
                 await self._arms.observe(arm, one.id)
@@ -208,7 +208,7 @@ class Run:
         for key in self.observer.keys:
             if key != MACHINE:
                 await self.observer.remove(key)
-        await self._arms.take_down()
+        await self._arms.remove_all()
         proof = await self._proof(count, ports)
         await self._end_observation()
         head = replace(
@@ -245,7 +245,7 @@ class Run:
 
     async def _fail(self, why: str) -> None:
         """Nothing runs: everything of ours is removed, the columns keep what was said."""
-        await self._arms.take_down()
+        await self._arms.remove_all()
         await self._end_observation()
         self._recorder.set_head(
             Cause(Source.LAB, "failed"), why, phase=Phase.FAILED, stopped_at=self._context.clock(), notice=why
@@ -304,7 +304,7 @@ class Run:
             if column.container.id != container:
                 return
             try:
-                if await self._arms.bury(arm, container):
+                if await self._arms.collect_exited(arm, container):
                     await self._fail_if_empty()
                 else:
                     await self._check()
@@ -318,7 +318,7 @@ class Run:
 
     # Small steps.
 
-    async def _real(self) -> tuple[list[Real], list[str]]:
+    async def _real(self) -> tuple[list[ObservedContainer], list[str]]:
         """Our containers of this round as the Engine has them, and the ids of those of earlier rounds."""
         found, old = [], []
         for facts in await self._context.engine.containers(self._context.labels(self._record.id)):
@@ -326,7 +326,7 @@ class Run:
                 old.append(facts.id)
                 continue
             started = not facts.started_at.startswith(NEVER_STARTED)
-            found.append(Real(facts.id, facts.labels.get(LABEL_ARM, ""), facts.running, started))
+            found.append(ObservedContainer(facts.id, facts.labels.get(LABEL_ARM, ""), facts.running, started))
         return found, old
 
     async def _remains(self) -> bool:
@@ -337,7 +337,7 @@ class Run:
         pid = self._context.info.pid
         if pid is None or MACHINE in self.observer.keys:
             return
-        state = await self.observer.add(Subject(MACHINE, pid, MACHINE, "/etc/resolv.conf", "/etc/hosts"))
+        state = await self.observer.add(ObservationTarget(MACHINE, pid, MACHINE, "/etc/resolv.conf", "/etc/hosts"))
         self._recorder.observed(self._recorder.column(MACHINE), state, Cause(Source.LAB, "observe"))
 
     async def _end_observation(self) -> None:

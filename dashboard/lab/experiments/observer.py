@@ -23,7 +23,7 @@ UPSTREAM = "/run/systemd/resolve/resolv.conf"
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ObservationTarget:
     """What is to be observed: a process whose namespace it is, and where its resolver's files lie.
 
     The files are read as the engine's process sees them: a private host has its own mounts.
@@ -41,7 +41,7 @@ class Subject:
 class Observed:
     """What is known of a subject besides the kernel's view of its namespace."""
 
-    subject: Subject
+    subject: ObservationTarget
     inode: int
     state: NamespaceState
     token: object = field(default_factory=object)
@@ -70,7 +70,7 @@ class Observer:
         """The newest state of a column."""
         return self._observed[key].state
 
-    def subject(self, key: str) -> Subject | None:
+    def subject(self, key: str) -> ObservationTarget | None:
         """What is observed under this key."""
         found = self._observed.get(key)
         return found.subject if found else None
@@ -80,7 +80,7 @@ class Observer:
         found = self._observed.get(key)
         return found.inode if found else None
 
-    async def add(self, subject: Subject) -> NamespaceState:
+    async def add(self, subject: ObservationTarget) -> NamespaceState:
         """Begins to observe; raises NamespaceGone if the process is no more."""
         observed_token = object()
 
@@ -122,7 +122,7 @@ class Observer:
     def _engine_pid(self) -> int:
         return self._pid_of_engine() or 1
 
-    def _files(self, subject: Subject) -> tuple[Resolver | None, tuple[HostsEntry, ...]]:
+    def _files(self, subject: ObservationTarget) -> tuple[Resolver | None, tuple[HostsEntry, ...]]:
         text = read_inside(self._engine_pid, subject.resolv_conf) if subject.resolv_conf else None
         hosts = read_inside(self._engine_pid, subject.hosts) if subject.hosts else None
         parsed_hosts = parse_hosts(hosts.decode(errors="replace")) if hosts is not None else ()

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from dashboard.core.experiments.journal import Cause, Facts, Source, View
-from dashboard.core.experiments.journal_text import actor, narrate
+from dashboard.core.experiments.journal_text import actor, describe_changes
 from dashboard.core.experiments.messages import ArmStatus, Column, ExperimentHead, Phase
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.delta import delta
@@ -78,7 +78,7 @@ class Recorder:
             return
         first = next(iter(sorted(changes, key=lambda key: (key != MACHINE, key))))
         titles = [column.title for column in self.view.columns if column.key in changes]
-        text = narrate(known[first], changes[first], titles)
+        text = describe_changes(known[first], changes[first], titles)
         source = Cause(Source.KERNEL, cause, actor(changes[first]))
         self.journal.append(source, Facts(changes=changes), text, tuple(sorted(changes)))
 

@@ -14,7 +14,7 @@ from dashboard.core.paths.model import cables_between
 from dashboard.core.paths.trace import Counts, Look, Sight, Trace, counterpart, read_trace
 from dashboard.core.paths.try_paths import Way, ways
 from dashboard.lab.experiments.actions import running_run
-from dashboard.lab.experiments.driver import Run
+from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.reconciler import Lab
 from dashboard.netns.exec_tool import run_inside
 from dashboard.netns.namespace import Namespace, NamespaceGone
@@ -63,7 +63,7 @@ def _unknown(key: str, there: tuple[str, ...]) -> str:
     return f"There is no path “{key[:80]}” here now: {which}."
 
 
-async def _trace(lab: Lab, run: Run, way: Way) -> Trace:
+async def _trace(lab: Lab, run: ExperimentDriver, way: Way) -> Trace:
     target = say_endpoint(way.address, way.port)
     near, far = run.observer.inode(way.origin), run.observer.inode(way.server)
     pool = lab.context.watches
@@ -80,7 +80,7 @@ async def _trace(lab: Lab, run: Run, way: Way) -> Trace:
 class _Traced:
     """The looks around one request."""
 
-    def __init__(self, lab: Lab, run: Run, way: Way, target: str, client: Namespace, server: Namespace) -> None:
+    def __init__(self, lab: Lab, run: ExperimentDriver, way: Way, target: str, client: Namespace, server: Namespace) -> None:
         self._nftables = lab.context.info.firewall_backend == "nftables"
         self._way = way
         self._client, self._server = client, server

@@ -12,7 +12,7 @@ from dashboard.core.measurements.schedule import Series, make_series, missing_pa
 from dashboard.core.paths.finder import find_paths, resolver_paths
 from dashboard.core.paths.model import Path
 from dashboard.lab.context import Context
-from dashboard.lab.experiments.driver import Run
+from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.latency.environment import load_average, read_environment, read_offloads
 from dashboard.latency.runner import Outcome, Progress, run_measurement
 from dashboard.netns.namespace import Namespace
@@ -31,7 +31,7 @@ class Plan:
     missing: tuple[tuple[Path, Probe, str], ...]
 
 
-def plan_series(run: Run, probes: Sequence[Probe]) -> Plan:
+def plan_series(run: ExperimentDriver, probes: Sequence[Probe]) -> Plan:
     """Every path of the experiment as it is now, with every probe that suits it."""
     view = run.view
     paths = find_paths(view.columns, view.states)
@@ -41,7 +41,7 @@ def plan_series(run: Run, probes: Sequence[Probe]) -> Plan:
     return Plan(series, (*missing_paths(paths, asked), *missing_paths(resolvers, [Probe.DNS] if resolvers else [])))
 
 
-def _namespaces(context: Context, run: Run) -> dict[str, Namespace]:
+def _namespaces(context: Context, run: ExperimentDriver) -> dict[str, Namespace]:
     found = {}
     for key in run.observer.keys:
         inode = run.observer.inode(key)
@@ -51,7 +51,7 @@ def _namespaces(context: Context, run: Run) -> dict[str, Namespace]:
     return found
 
 
-async def _environment(context: Context, run: Run, namespaces: Mapping[str, Namespace]) -> Environment:
+async def _environment(context: Context, run: ExperimentDriver, namespaces: Mapping[str, Namespace]) -> Environment:
     info = context.info
     machine = run.view.states.get("machine")
     names = [one.name for one in machine.interfaces] if machine is not None else []
@@ -75,7 +75,7 @@ async def _environment(context: Context, run: Run, namespaces: Mapping[str, Name
 
 
 async def measure_paths(
-    context: Context, run: Run, asked: Asked, on_progress: Callable[[Progress], None] | None = None
+    context: Context, run: ExperimentDriver, asked: Asked, on_progress: Callable[[Progress], None] | None = None
 ) -> None:
     """Measures until enough is known, the time is up, or the run's row says cancelled.
 

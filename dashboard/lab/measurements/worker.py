@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import Phase
 from dashboard.lab.context import Context
-from dashboard.lab.experiments.driver import Run
+from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.measurements.run import measure_paths
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
@@ -24,13 +24,13 @@ class Measurer:
     def __init__(
         self,
         context: Context,
-        run_of: Callable[[str], Run | None],
+        driver_of: Callable[[str], ExperimentDriver | None],
         wake: Callable[[], None],
         turn: asyncio.Lock | None = None,
     ) -> None:
         self._turn = turn or asyncio.Lock()
         self._context = context
-        self._run_of = run_of
+        self._run_of = driver_of
         self._wake = wake
         self._task: asyncio.Task[None] | None = None
 
@@ -64,7 +64,7 @@ class Measurer:
         await self._end_twin(asked)
         self._context.publisher.measured(asked.id)
 
-    async def _measure(self, asked: Asked, run: Run) -> None:
+    async def _measure(self, asked: Asked, run: ExperimentDriver) -> None:
         try:
             async with self._turn:
                 await measure_paths(self._context, run, asked)

@@ -2,7 +2,7 @@
 
 In one process they are called as they are. From a web process elsewhere the name and the arguments go through the
 database (``web.operations.remote_lab``, ``lab.remote.rpc_server``); so whatever goes in or comes out must be something that msgspec encodes.
-The first argument is what the lab hands to it: a ``Lab``, the ``ClassHosts``, or the ``Keeper`` of both.
+The first argument is what the lab hands to it: a ``Lab``, the ``ClassHosts``, or the ``Supervisor`` of both.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dashboard.lab.experiments import actions
 from dashboard.lab.experiments.actions import NotRunningError
 from dashboard.lab.reconciler import Lab
 from dashboard.lab.remote import experiment_calls, training_calls, workshop_calls
-from dashboard.lab.supervisor import Keeper, LabAwayError
+from dashboard.lab.supervisor import Supervisor, LabUnavailableError
 from dashboard.lab.training.group_labs import HostAwayError
 from dashboard.lab.training.hosts import ClassHosts
 from dashboard.lab.workshops.step import NotOpenError
@@ -43,7 +43,7 @@ ERRORS: dict[str, type[Exception]] = {
         EngineError,
         EngineUnreachable,
         HostAwayError,
-        LabAwayError,
+        LabUnavailableError,
         LabFailedError,
         NoHostError,
         NotOpenError,
@@ -160,9 +160,9 @@ def question_of(function: Asking) -> Question | None:
     return _BY_FUNCTION.get(function)
 
 
-async def handed(keeper: Keeper, question: Question, host: str = "") -> Any:
-    """What the question is asked of. LabAwayError or EngineError."""
-    if question.of is Keeper:
+async def handed(keeper: Supervisor, question: Question, host: str = "") -> Any:
+    """What the question is asked of. LabUnavailableError or EngineError."""
+    if question.of is Supervisor:
         return keeper
     if question.of is ClassHosts:
         return keeper.class_hosts

@@ -17,7 +17,7 @@ from dashboard.lab import liveness
 from dashboard.lab.remote import rpc
 from dashboard.lab.remote.terminal_relay import TerminalServer
 from dashboard.lab.remote.wakeups import WEB, Wake, Wakes
-from dashboard.lab.supervisor import Keeper, LabAwayError
+from dashboard.lab.supervisor import Supervisor, LabUnavailableError
 from dashboard.store.experiments import Database
 from dashboard.store.log_once import Outage
 from dashboard.store.operations import rpc_queue
@@ -33,7 +33,7 @@ PIECES_S = 0.1
 class TeamLab:
     """The side of a keeper that is turned to the database. ``lost`` is called when another lab has taken over."""
 
-    def __init__(self, keeper: Keeper, wakes: Wakes, lost: Callable[[], None]) -> None:
+    def __init__(self, keeper: Supervisor, wakes: Wakes, lost: Callable[[], None]) -> None:
         self._keeper = keeper
         self._wakes = wakes
         self._lost = lost
@@ -154,7 +154,7 @@ class TeamLab:
         try:
             question = rpc.QUESTIONS.get(one.name)
             if question is None:
-                raise LabAwayError("The lab is of another version than these pages: bring both to the same.")  # noqa: TRY301
+                raise LabUnavailableError("The lab is of another version than these pages: bring both to the same.")  # noqa: TRY301
             arguments = question.decode_arguments(one.arguments)
             async with asyncio.timeout(max(0.1, one.deadline - time.time())):
                 answer = await question.function(await rpc.handed(self._keeper, question, one.host), *arguments)

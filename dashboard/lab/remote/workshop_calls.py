@@ -11,7 +11,7 @@ from functools import cache
 from dashboard import configuration
 from dashboard.core.workshops.model import Workshop, judge_step
 from dashboard.lab.reconciler import Lab
-from dashboard.lab.supervisor import Keeper
+from dashboard.lab.supervisor import Supervisor
 from dashboard.lab.training.group_labs import HostAwayError
 from dashboard.lab.workshops.commands import Done, prepare, workshop_host
 from dashboard.lab.workshops.files import Library
@@ -71,7 +71,7 @@ async def _workshop(slug: str, digest: str) -> Workshop:
     return found
 
 
-async def _host(keeper: Keeper, group: str) -> WorkshopHost:
+async def _host(keeper: Supervisor, group: str) -> WorkshopHost:
     if not group:
         return workshop_host(keeper.lab.context)
     try:
@@ -81,7 +81,7 @@ async def _host(keeper: Keeper, group: str) -> WorkshopHost:
 
 
 async def act(
-    keeper: Keeper,
+    keeper: Supervisor,
     desk: Desk,
     deed: Deed,
     step: str,
@@ -109,7 +109,7 @@ async def act(
             return Came()
 
 
-async def images(keeper: Keeper, group: str = "") -> tuple[str, ...]:
+async def images(keeper: Supervisor, group: str = "") -> tuple[str, ...]:
     """The images of the engine on which somebody works. TimeoutError where that takes long."""
     async with asyncio.timeout(IMAGES_S):
         host = await _host(keeper, group)

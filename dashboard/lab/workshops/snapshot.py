@@ -17,7 +17,7 @@ from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.workshops.observation import Contact, Observation, SeenContainer, mode_of
 from dashboard.engine.protocol import ContainerFacts, Engine, EngineError, EngineUnreachable
 from dashboard.lab.context import Context
-from dashboard.lab.experiments.observer import Observer, Subject
+from dashboard.lab.experiments.observer import Observer, ObservationTarget
 from dashboard.lab.watch_pool import WatchPool
 from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.netlink.framing import MalformedMessage
@@ -132,14 +132,14 @@ async def _states(
 ) -> tuple[str, dict[str, NamespaceState]]:
     if host.pid is None:
         return "The engine is no process of this machine: its namespaces cannot be read from here.", {}
-    subjects = [Subject(MACHINE, host.pid, Mode.HOST, "/etc/resolv.conf", "/etc/hosts")]
+    subjects = [ObservationTarget(MACHINE, host.pid, Mode.HOST, "/etc/resolv.conf", "/etc/hosts")]
     modes = {one.id: one.mode for one in seen}
     running = sorted((one for one in seen if one.running), key=lambda one: one.started, reverse=True)
     for one in running[:MOST_CONTAINERS]:
         fact, mode = facts[one.id], modes.get(one.target, one.mode)
         if fact.pid:
             mode = Mode.BRIDGE if mode == Mode.CONTAINER else mode
-            subjects.append(Subject(one.id, fact.pid, mode, fact.resolv_conf_path, fact.hosts_path, fact.dns))
+            subjects.append(ObservationTarget(one.id, fact.pid, mode, fact.resolv_conf_path, fact.hosts_path, fact.dns))
     problems = [one for one in await asyncio.gather(*(_observed(observer, one) for one in subjects)) if one]
     if lookups:
         await observer.look_up(lookups)
@@ -148,7 +148,7 @@ async def _states(
     return next(iter(problems), ""), {key: observer.state(key) for key in observer.keys}
 
 
-async def _observed(observer: Observer, subject: Subject) -> str:
+async def _observed(observer: Observer, subject: ObservationTarget) -> str:
     """Empty, also where the container ended meanwhile; else why its namespaces cannot be read."""
     try:
         await observer.add(subject)

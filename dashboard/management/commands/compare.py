@@ -10,7 +10,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration
 from dashboard.core.comparison.text_table import comparison_text, printable
-from dashboard.core.experiments.drafts import read_draft
+from dashboard.core.experiments.drafts import parse_draft
 from dashboard.core.experiments.messages import ArmStatus
 from dashboard.lab.one_shot import compare_once
 from dashboard.latency.environment import read_machine
@@ -41,7 +41,7 @@ class Command(NetmodesCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Exit 0 if all arms run, 1 if one failed, 2 if it cannot be launched as written."""
-        draft = read_draft(
+        draft = parse_draft(
             {
                 "title": options["title"],
                 "image": options["image"],
@@ -72,7 +72,7 @@ class Command(NetmodesCommand):
             self.print_json(found)
         else:
             width = shutil.get_terminal_size((120, 40)).columns
-            self.stdout.write(comparison_text(found, width, everything=options["all"]))
+            self.stdout.write(comparison_text(found, width, show_all=options["all"]))
         failed = [column for column in found.columns if column.container is not None or column.error]
         wrong = [column for column in failed if column.status in WRONG]
         for column in wrong:

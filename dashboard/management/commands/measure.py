@@ -10,7 +10,7 @@ import msgspec
 from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration
-from dashboard.core.experiments.drafts import read_draft
+from dashboard.core.experiments.drafts import parse_draft
 from dashboard.core.experiments.messages import EngineRef
 from dashboard.core.measurements.measurement import ANSWERED_BY_US, Measurement, Options, Probe, Stop, check_options
 from dashboard.core.measurements.text import measurement_text
@@ -99,7 +99,7 @@ class Command(NetmodesCommand):
         own = Probe.HTTP in probes
         port = "80" if own and options["port"] == "8080" else options["port"]
         publish = options["publish"] or [f"{port}/tcp", f"{port}/udp"]
-        draft = read_draft(
+        draft = parse_draft(
             {
                 "title": options["title"] or f"measure {' '.join(options['modes'])}",
                 "image": options["image"],

@@ -13,7 +13,7 @@ from dashboard.core.experiments.messages import encode
 from dashboard.store import claim_runs
 from dashboard.web.claims.presenters import show_catalogue
 from dashboard.web.claims.views import start_misconception, start_run
-from dashboard.web.service import LabAwayError, service
+from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.training.group_access import groups_of
 
 router = Router(tags=["claims"])
@@ -77,7 +77,7 @@ def create(request: HttpRequest, body: RunIn) -> Any:
         run = start_run(body.ids, request.user.pk)
     except ValueError as error:
         return Status(400, {"detail": str(error)})
-    except LabAwayError as error:
+    except LabUnavailableError as error:
         return Status(409, {"detail": str(error)})
     return Status(201, {"id": run, "url": f"/claims/runs/{run}/"})
 
@@ -128,6 +128,6 @@ def run_misconception(request: HttpRequest, name: str, body: PredictionIn) -> An
         run = start_misconception(one, str(body.prediction), request.user.pk)
     except ValueError as error:
         return Status(400, {"detail": str(error)})
-    except LabAwayError as error:
+    except LabUnavailableError as error:
         return Status(409, {"detail": str(error)})
     return Status(201, {"id": run, "url": f"/misconceptions/{one.id}/?run={run}"})

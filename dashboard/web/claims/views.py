@@ -20,14 +20,14 @@ from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports.snapshot import NotSavedError
 from dashboard.web.claims.presenters import grouped, show_catalogue, show_run
 from dashboard.web.experiments.views import refuse
-from dashboard.web.service import LabAwayError, service
+from dashboard.web.service import LabUnavailableError, service
 
 HISTORY = 20
 
 
 def start_run(ids: Sequence[str], owner_id: int | None) -> str:
     """Writes that these claims shall be executed, all of them where none is named; ValueError with a sentence for an
-    unknown one, LabAwayError without an engine."""
+    unknown one, LabUnavailableError without an engine."""
     claims = choose(all_claims(), ids)
     service.require()
     run = claim_runs.create_run([claim.id for claim in claims], owner_id)
@@ -36,7 +36,7 @@ def start_run(ids: Sequence[str], owner_id: int | None) -> str:
 
 
 def start_misconception(one: Misconception, prediction: str, owner_id: int | None) -> str:
-    """Writes that a misconception shall be executed; ValueError without a prediction, LabAwayError without engine."""
+    """Writes that a misconception shall be executed; ValueError without a prediction, LabUnavailableError without engine."""
     number = one.choice(prediction)
     service.require()
     run = claim_runs.create_run([one.claim.id], owner_id, misconception=one.id, prediction=str(number))
@@ -94,7 +94,7 @@ def run(request: HttpRequest) -> HttpResponse:
         identity = start_run(request.POST.getlist("claim")[:1000], request.user.pk)
     except ValueError as error:
         return refuse(request, 400, _("That claim does not exist"), str(error))
-    except LabAwayError as error:
+    except LabUnavailableError as error:
         return refuse(request, 409, _("Nothing can be executed now"), str(error))
     ids = request.POST.getlist("claim")
     anchor = f"#claim-{ids[0]}" if len(ids) == 1 else ""
@@ -171,6 +171,6 @@ def run_misconception(request: HttpRequest, name: str) -> HttpResponse:
         identity = start_misconception(one, request.POST.get("prediction", ""), request.user.pk)
     except ValueError as error:
         return _misconception(request, one, "", problem=str(error), status=400)
-    except LabAwayError as error:
+    except LabUnavailableError as error:
         return _misconception(request, one, "", problem=str(error), status=409)
     return redirect(f"/misconceptions/{one.id}/?run={identity}")

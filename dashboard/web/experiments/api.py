@@ -14,21 +14,21 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dashboard import __version__
 from dashboard.core.comparison.rows import compare
-from dashboard.core.experiments.drafts import read_draft
+from dashboard.core.experiments.drafts import parse_draft
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import Comparison, EngineRef, encode
 from dashboard.core.operations.json_schemas import SHAPES, schema_of
 from dashboard.lab.experiments import actions
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
-from dashboard.store.reports.listing import NoReportError
+from dashboard.store.reports.listing import ReportNotFoundError
 from dashboard.web.claims.api import router as claims
 from dashboard.web.experiments.trace_views import traced
-from dashboard.web.experiments.views import examined, listed, require_experiment, snapshot_of
+from dashboard.web.experiments.views import run_doctor, listed, require_experiment, load_snapshot
 from dashboard.web.measurements.api import router as measuring
 from dashboard.web.operations.api_docs import Documentation
 from dashboard.web.reports.api import router as reporting
-from dashboard.web.service import LabAwayError, service
+from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.training.api import router as sessions
 from dashboard.web.training.group_access import groups_of
 
@@ -102,8 +102,8 @@ def unreadable(request: HttpRequest, error: ValidationError) -> HttpResponse:
     return api.create_response(request, {"detail": problems[0]["sentence"], "problems": problems}, status=422)
 
 
-@api.exception_handler(NoReportError)
-def no_report(request: HttpRequest, error: NoReportError) -> HttpResponse:
+@api.exception_handler(ReportNotFoundError)
+def no_report(request: HttpRequest, error: ReportNotFoundError) -> HttpResponse:
     """A report that is not there, or deleted."""
     return api.create_response(request, {"detail": str(error)}, status=404)
 
@@ -145,7 +145,7 @@ def _out(row: Experiment) -> dict[str, Any]:
 @api.get("/doctor", tags=["engine"], summary="What this engine and kernel can do (doctor/1)")
 async def doctor(request: HttpRequest) -> HttpResponse:
     """The table of modes and the checks."""
-    return _json(await examined())
+    return _json(await run_doctor())
 
 
 @api.get(
@@ -175,7 +175,7 @@ def experiments(request: HttpRequest, session: str = "") -> Any:
 def create(request: HttpRequest, body: ExperimentIn) -> Any:
     """Answers at once; follow it at ``/api/experiments/ID`` or over the websocket."""
     given = {name: getattr(body, name) for name in ExperimentIn.model_fields} | (body.model_extra or {})
-    draft = read_draft({name: value for name, value in given.items() if value is not None})
+    draft = parse_draft({name: value for name, value in given.items() if value is not None})
     if draft.problems:
         problems = [msgspec.to_builtins(problem) for problem in draft.problems]
         return Status(400, {"detail": draft.problems[0].sentence, "problems": problems})
@@ -185,7 +185,7 @@ def create(request: HttpRequest, body: ExperimentIn) -> Any:
 
 
 def _comparison(identity: str, at: int | None) -> Comparison:
-    shot = snapshot_of(identity, at)
+    shot = load_snapshot(identity, at)
     view = experiment_store.view(identity, at)
     engine = service.engine or EngineRef(shot.experiment.engine, "")
     return Comparison(engine, shot.columns, view.states, compare(shot.columns, view.states))
@@ -194,7 +194,7 @@ def _comparison(identity: str, at: int | None) -> Comparison:
 @api.get("/experiments/{identity}", tags=["experiments"], summary="Head, columns and rows, as the page gets them")
 def experiment(request: HttpRequest, identity: str, at: int | None = None) -> HttpResponse:
     """A snapshot, now or after journal entry ``at``."""
-    return _json(snapshot_of(identity, at))
+    return _json(load_snapshot(identity, at))
 
 
 @api.get("/experiments/{identity}/comparison", tags=["experiments"], summary="The comparison (comparison/1)")
@@ -206,7 +206,7 @@ def comparison(request: HttpRequest, identity: str, at: int | None = None) -> Ht
 @api.get("/experiments/{identity}/journal", tags=["experiments"], summary="The journal behind entry ``after``")
 def journal(request: HttpRequest, identity: str, after: int = 0) -> HttpResponse:
     """Numbered entries with cause and facts."""
-    snapshot_of(identity)
+    load_snapshot(identity)
     return _json(experiment_store.entries(identity, after))
 
 
@@ -230,7 +230,7 @@ async def trace(request: HttpRequest, identity: str, body: Traced) -> Any:
         traces, _ = await traced(identity, body.way, body.beside)
     except ValueError as error:
         return Status(400, {"detail": str(error)})
-    except (LabAwayError, actions.NotRunningError) as error:
+    except (LabUnavailableError, actions.NotRunningError) as error:
         return Status(409, {"detail": str(error)})
     return Status(200, {"traces": msgspec.to_builtins(traces)})
 
@@ -247,7 +247,7 @@ async def act(request: HttpRequest, identity: str, action: str) -> Any:
     if action == "try":
         try:
             attempts = await service.ask_about(identity, actions.try_ways, identity)
-        except (LabAwayError, actions.NotRunningError) as error:
+        except (LabUnavailableError, actions.NotRunningError) as error:
             return Status(409, {"detail": str(error)})
         return Status(200, {"attempts": msgspec.to_builtins(attempts)})
     wishes = {"stop": Wanted.STOPPED, "again": Wanted.RUNNING, "remove": Wanted.REMOVED}

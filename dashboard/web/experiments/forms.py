@@ -29,7 +29,7 @@ def typed_values(post: QueryDict) -> dict[str, Any]:
 
 
 def draft_of(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same for ``read_draft``: arms whose mode was not chosen are not used (see ``aimless_arms``)."""
+    """The same for ``parse_draft``: arms whose mode was not chosen are not used (see ``aimless_arms``)."""
     said: dict[str, Any] = {name: values.get(name, "") for name in EXPERIMENT_FIELDS}
     said["modes"] = list(values.get("mode", ()))
     said["arms"] = [dict(arm) for arm in values.get("arms", ()) if arm.get("mode", "").strip()]

@@ -7,7 +7,7 @@ import logging
 import time
 from dataclasses import dataclass, field, replace
 
-from dashboard.core.comparison.rows import Memory, compare
+from dashboard.core.comparison.rows import RowCache, compare
 from dashboard.core.diagram.path_overlay import draw_paths
 from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.journal import Entry, Source, View, replay
@@ -30,7 +30,7 @@ class ExperimentFeed(Feed):
 
     view: View = field(default_factory=View)
     rows: tuple[Row, ...] = ()
-    memory: Memory = field(default_factory=Memory)
+    cache: RowCache = field(default_factory=RowCache)
     pictures: tuple[Picture, Picture] = (Picture(0, 0), Picture(0, 0))
     paths: tuple[DrawnPath, ...] = ()
     timeline: tuple[TimelineItem, ...] = ()
@@ -101,7 +101,7 @@ class ExperimentHub(FeedHub[ExperimentFeed]):
         before = replace(feed)
         feed.view = view = replay(entries, feed.view)
         if view.states is not before.view.states or view.columns is not before.view.columns or not feed.loaded:
-            feed.rows = compare(view.columns, view.states, feed.memory)
+            feed.rows = compare(view.columns, view.states, feed.cache)
             feed.pictures = draw(view.columns, view.states)
             feed.paths = draw_paths(view.columns, view.states, feed.pictures)
         if feed.first_at is None and entries:

@@ -110,7 +110,7 @@ _ARM_FIELDS: tuple[tuple[str, Promise, str, Promise | str, str], ...] = (
 ARM_FIELDS = tuple(key for key, *_rest in _ARM_FIELDS)
 
 
-def say_value(value: Any, joint: str = " ") -> str:
+def format_value(value: Any, joint: str = " ") -> str:
     """What stands in the input: text as it is, a list joined, a mapping as ``name=value``."""
     if value is None or value is False:
         return ""
@@ -130,7 +130,7 @@ def read_attribute(one: Any, name: str) -> str:
 def number_arms(ticked: Iterable[str], modes: Iterable[str]) -> dict[str, int]:
     """Which group of fields (from 1) each arm's key stands for.
 
-    Keys as ``core.experiments.drafts.read_draft`` gives them: ticked modes come first and take their own names, then each
+    Keys as ``core.experiments.drafts.parse_draft`` gives them: ticked modes come first and take their own names, then each
     group whose mode was chosen takes its mode's name, or ``bridge-2`` when that is taken.
     """
     taken = set(ticked)
@@ -184,11 +184,11 @@ def _arm(number: str, values: Mapping[str, Any], problems: _Problems) -> ArmView
     for key, label, kind, hint, sample in _ARM_FIELDS:
         name = f"arm-{number}-{key}"
         value = values.get(key)
-        text = say_value(value, "\n" if kind == "lines" else " ")
+        text = format_value(value, "\n" if kind == "lines" else " ")
         checked = kind == "check" and bool(value)
         fields.append(FieldView(name, name, key, label, kind, text, hint, sample, problems.of(name), checked))
     mode = f"arm-{number}-mode"
-    return ArmView(number, say_value(values.get("mode")), problems.of(mode), tuple(fields))
+    return ArmView(number, format_value(values.get("mode")), problems.of(mode), tuple(fields))
 
 
 def build_form(
@@ -203,7 +203,7 @@ def build_form(
 
     def field(key: str, label: Promise, kind: str, hint: Promise, sample: str) -> FieldView:
         target = f"field-{key}"
-        return FieldView(key, target, key, label, kind, say_value(typed.get(key)), hint, sample, found.of(target))
+        return FieldView(key, target, key, label, kind, format_value(typed.get(key)), hint, sample, found.of(target))
 
     offered = []
     for one in modes:

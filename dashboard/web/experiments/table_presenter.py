@@ -139,7 +139,7 @@ def list_sections(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[Secti
     )
 
 
-def say_published(port: PublishedPort) -> str:
+def format_published(port: PublishedPort) -> str:
     """``0.0.0.0:8080 → 80/tcp``; a port left open is "any port"."""
     address = f"[{port.host_address}]" if ":" in port.host_address else port.host_address
     outside = str(port.host_port) if port.host_port else "*"

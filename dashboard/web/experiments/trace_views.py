@@ -16,9 +16,9 @@ from dashboard.core.paths.trace import Trace
 from dashboard.core.paths.try_paths import Way
 from dashboard.lab.experiments.actions import NotRunningError
 from dashboard.lab.remote import experiment_calls
-from dashboard.web.experiments.views import refuse, require_experiment, snapshot_of
+from dashboard.web.experiments.views import refuse, require_experiment, load_snapshot
 from dashboard.web.http.url_scope import HERE, Where
-from dashboard.web.service import LabAwayError, service
+from dashboard.web.service import LabUnavailableError, service
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Shown:
 
 
 async def traced(identity: str, way: str, beside: str) -> tuple[tuple[Trace, ...], tuple[Way, ...]]:
-    """The traces, and the ways that could be chosen. LabAwayError, NotRunningError, or ValueError with a sentence."""
+    """The traces, and the ways that could be chosen. LabUnavailableError, NotRunningError, or ValueError with a sentence."""
     return await service.ask_about(identity, experiment_calls.trace_ways, identity, way, beside)
 
 
@@ -45,11 +45,11 @@ async def trace(request: HttpRequest, identity: str, where: Where = HERE) -> Htt
         traces, ways = await traced(identity, way, beside)
     except ValueError as error:
         return await sync_to_async(refuse)(request, 400, title, str(error), back=where.experiment(identity))
-    except (LabAwayError, NotRunningError) as error:
+    except (LabUnavailableError, NotRunningError) as error:
         return await sync_to_async(refuse)(request, 409, title, str(error), back=where.experiment(identity))
 
     def page() -> HttpResponse:
-        snapshot = snapshot_of(identity)
+        snapshot = load_snapshot(identity)
         modes = {one.key: one.mode for one in snapshot.columns}
         paths = {one.key: one for one in snapshot.paths if not one.unavailable}
         context = {

@@ -25,8 +25,8 @@ from django.views.decorators.http import require_GET, require_POST
 from dashboard.core.comparison.rows import compare
 from dashboard.core.diagram.path_overlay import draw_paths
 from dashboard.core.diagram.topology import draw
-from dashboard.core.experiments.drafts import read_draft
-from dashboard.core.experiments.initial_columns import first_columns
+from dashboard.core.experiments.drafts import parse_draft
+from dashboard.core.experiments.initial_columns import initial_columns
 from dashboard.core.experiments.inspect_commands import COMMANDS
 from dashboard.core.experiments.journal import replay
 from dashboard.core.experiments.lifecycle import Wanted
@@ -39,7 +39,7 @@ from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.protocol import EngineError
 from dashboard.export import example as example_report
 from dashboard.lab.bootstrap import endpoint
-from dashboard.lab.doctor import examine, unexamined
+from dashboard.lab.doctor import examine, unavailable_report
 from dashboard.lab.experiments import actions
 from dashboard.lab.remote import experiment_calls
 from dashboard.models import Experiment, Report
@@ -47,7 +47,7 @@ from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments.forms import aimless_arms, draft_of, typed_values
 from dashboard.web.experiments.hub import SHOWN_ITEMS
 from dashboard.web.http.url_scope import HERE, Where
-from dashboard.web.service import LabAwayError, service
+from dashboard.web.service import LabUnavailableError, service
 
 ENDED = {Phase.STOPPED, Phase.FAILED}
 PAST = 20
@@ -80,7 +80,7 @@ async def _surroundings() -> tuple[tuple[ModeReport, ...], tuple[str, ...], int,
     """Modes, local images, a free port to publish, and what is wrong with the engine."""
     try:
         found = await service.ask(experiment_calls.surroundings)
-    except (LabAwayError, EngineError) as error:
+    except (LabUnavailableError, EngineError) as error:
         return (), (), 8080, str(error)
     return found.modes, found.images, found.port, ""
 
@@ -127,7 +127,7 @@ async def home(request: HttpRequest) -> HttpResponse:
 async def launch(request: HttpRequest) -> HttpResponse:
     """Writes a new experiment; what cannot be launched comes back with everything that was typed."""
     values = typed_values(request.POST)
-    draft = read_draft(draft_of(values))
+    draft = parse_draft(draft_of(values))
     if problems := (*draft.problems, *aimless_arms(values)):
         return await _home(request, 400, values=values, problems=problems)
     user = await request.auser()
@@ -138,7 +138,7 @@ async def launch(request: HttpRequest) -> HttpResponse:
     return redirect(f"/experiments/{identity}/")
 
 
-def snapshot_of(identity: str, at: int | None = None) -> Snapshot:
+def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
     """The experiment as it is, or as it was after entry ``at``; a stopped one as it was before the stop.
 
     Http404 if there is none.
@@ -154,7 +154,7 @@ def snapshot_of(identity: str, at: int | None = None) -> Snapshot:
     if 0 < head.round < row.round:
         # Another round is asked for, and the lab has not begun it yet: what follows is live.
         head = replace(head, phase=Phase.WAITING, stopped_at=None, proof=())
-    shown = view if entries else replace(view, columns=first_columns(row.id, spec.arms))
+    shown = view if entries else replace(view, columns=initial_columns(row.id, spec.arms))
     until = at if at is not None else (row.shown_seq or None)
     if until is not None and until < view.seq and (at is not None or head.phase is Phase.STOPPED):
         kept = [entry for entry in entries if entry.seq <= until]
@@ -177,7 +177,7 @@ def experiment(request: HttpRequest, identity: str, where: Where = HERE) -> Http
         return refuse(
             request, 400, _("That moment cannot be shown"), sentence, _("Leave it out to see the newest state.")
         )
-    snapshot = snapshot_of(identity, int(at) if at else None)
+    snapshot = load_snapshot(identity, int(at) if at else None)
     frozen = snapshot.experiment.as_it_was is not None
     context = {
         "snapshot": snapshot,
@@ -231,7 +231,7 @@ async def try_it(request: HttpRequest, identity: str, where: Where = HERE) -> Ht
     await require_experiment(identity)
     try:
         attempts = await service.ask_about(identity, actions.try_ways, identity)
-    except (LabAwayError, actions.NotRunningError) as error:
+    except (LabUnavailableError, actions.NotRunningError) as error:
         if _wants_json(request):
             return JsonResponse({"detail": str(error)}, status=409)
         title = _("It cannot be tried now")
@@ -257,7 +257,7 @@ async def inspect(request: HttpRequest, identity: str) -> HttpResponseBase:
         output = await service.ask_about(identity, actions.inspect, identity, column, command, name)
     except ValueError as error:
         return HttpResponse(f"{error}\n", status=400, content_type="text/plain; charset=utf-8")
-    except (LabAwayError, actions.NotRunningError) as error:
+    except (LabUnavailableError, actions.NotRunningError) as error:
         return HttpResponse(f"{error}\n", status=409, content_type="text/plain; charset=utf-8")
 
     async def chunks() -> AsyncIterator[bytes]:
@@ -275,17 +275,17 @@ async def inspect(request: HttpRequest, identity: str) -> HttpResponseBase:
 @require_GET
 async def doctor(request: HttpRequest) -> HttpResponse:
     """What works here, mode by mode."""
-    found = await examined()
+    found = await run_doctor()
     return await sync_to_async(render)(request, "operations/doctor.html", {"doctor": found})
 
 
-async def examined() -> Any:
+async def run_doctor() -> Any:
     """``doctor/1``, also where no lab could be started."""
     try:
         return await service.ask(experiment_calls.doctor)
-    except LabAwayError as error:
+    except LabUnavailableError as error:
         if not service.role.drives:
-            return unexamined(str(error))
+            return unavailable_report(str(error))
         engine = DockerEngine(endpoint())
         try:
             return await examine(engine, private=False)

@@ -18,20 +18,20 @@ from dashboard.lab.remote.wakeups import Wake, is_set_up
 from dashboard.store import experiments as experiment_store
 from dashboard.store.log_once import Outage
 from dashboard.store.operations import rpc_queue
-from dashboard.store.training.session_versions import Marks, marks_of
-from dashboard.web.experiments.hub import Hub
+from dashboard.store.training.session_versions import SessionVersion, version_of
+from dashboard.web.experiments.hub import ExperimentHub
 from dashboard.web.experiments.hub import hub as experiments
+from dashboard.web.http.database import in_database
 from dashboard.web.measurements.hub import MeasurementHub
 from dashboard.web.measurements.hub import hub as runs
 from dashboard.web.operations.peer_processes import Elsewhere, in_loop
-from dashboard.web.operations.remote_lab import in_database
 from dashboard.web.service import Service, service
 from dashboard.web.training.hub import INSTRUCTOR, ClassFeed, ClassHub
 from dashboard.web.training.hub import hub as classes
 
 log = logging.getLogger(__name__)
 
-#: How often what is followed is looked at: experiments and measurements; classes, which cost more with every seat.
+#: How often what is followed is looked at: experiments and measurements; classes, which cost more with every participant.
 #: While Redis answers, few wake-ups are lost.
 LOOK_S = 1.0
 CLASSES_S, CLASSES_WELL_S = 2.0, 10.0
@@ -45,7 +45,7 @@ PRESENCE_COUNTS_S = 10.0
 class Team:
     """One web process among several. All in the server's loop."""
 
-    def __init__(self, served: Service, experiments: Hub, runs: MeasurementHub, classes: ClassHub) -> None:
+    def __init__(self, served: Service, experiments: ExperimentHub, runs: MeasurementHub, classes: ClassHub) -> None:
         self._service = served
         self._experiments, self._runs, self._classes = experiments, runs, classes
         self._me = secrets.token_hex(8)
@@ -104,10 +104,10 @@ class Team:
                 self._experiments.trouble(experiment, problem)
             case ("class", session):
                 self._classes.heard(session)
-            case ("class-now", session, *seats):
-                self._classes.heard(session, *seats, urgent=True)
-            case ("class-out", session, seat):
-                self._classes.dismiss_seat_here(session, seat)
+            case ("class-now", session, *participants):
+                self._classes.heard(session, *participants, urgent=True)
+            case ("class-out", session, participant):
+                self._classes.dismiss_participant_here(session, participant)
             case ("class-mirrors", session):
                 self._classes.end_mirrors_here(session)
             case ("all",):
@@ -125,36 +125,42 @@ class Team:
         newest = await in_database(experiment_store.newest, list(known)) if known else {}
         for experiment, seq in known.items():
             if newest.get(experiment, seq + 1) > seq:
-                self._experiments.missed_one(experiment)
+                self._experiments.wake_missed(experiment)
         self._runs.look()
 
     async def look_at_classes(self) -> None:
         """What its people are told, in a glance."""
         loop = asyncio.get_running_loop()
         for feed in self._classes.feeds():
-            before, feed.marks = feed.marks, await in_database(marks_of, feed.experiment)
+            before, feed.version = feed.version, await in_database(version_of, feed.key)
             before_at, feed.marked_at = feed.marked_at, loop.time()
-            if before != feed.marks:
+            if before != feed.version:
                 self._changed(feed, before, before_at)
 
-    def _changed(self, feed: ClassFeed, before: Marks, before_at: float) -> None:
-        old, new = before.seats or {}, feed.marks.seats or {}
-        seats = [seat for seat in feed.of_seat if seat != INSTRUCTOR and old.get(seat) != new.get(seat)]
-        self._classes.heard(feed.experiment, *seats)
-        tokens = feed.marks.tokens or {}
-        for seat, token in (before.tokens or {}).items():
-            if tokens.get(seat, "") != token:
-                # The seat is on another device now: what was open before, on the old one, ends.
-                self._classes.dismiss_seat_here(feed.experiment, seat, before=before_at)
+    def _changed(self, feed: ClassFeed, before: SessionVersion, before_at: float) -> None:
+        old, new = before.participants or {}, feed.version.participants or {}
+        participants = [
+            participant
+            for participant in feed.connections
+            if participant != INSTRUCTOR and old.get(participant) != new.get(participant)
+        ]
+        self._classes.heard(feed.key, *participants)
+        tokens = feed.version.tokens or {}
+        for participant, token in (before.tokens or {}).items():
+            if tokens.get(participant, "") != token:
+                # The participant is on another device now: what was open before, on the old one, ends.
+                self._classes.dismiss_participant_here(feed.key, participant, before=before_at)
 
     # Who is here.
 
     async def look_who_is_here(self) -> None:
         """Writes down whose browsers hang on this process, and reads whose hang on others."""
         now = time.time()
-        here = {feed.experiment: " ".join(sorted(feed.present(now))) for feed in self._classes.feeds()}
+        here = {feed.key: " ".join(sorted(feed.present(now))) for feed in self._classes.feeds()}
         gone = {session: "" for session in self._said if session not in here}
-        changed = {session for session, seats in (here | gone).items() if self._said.get(session, "") != seats}
+        changed = {
+            session for session, participants in (here | gone).items() if self._said.get(session, "") != participants
+        }
         if changed or (here and now - self._said_at >= PRESENT_S):
             await in_database(rpc_queue.note_presence, self._me, here | gone, now)
             self._said, self._said_at = here, now
@@ -165,8 +171,8 @@ class Team:
             self._classes.elsewhere.known,
             {session: known.get(session, frozenset()) for session in sessions},
         )
-        for session, seats in self._classes.elsewhere.known.items():
-            if before.get(session, frozenset()) != seats:
+        for session, participants in self._classes.elsewhere.known.items():
+            if before.get(session, frozenset()) != participants:
                 self._classes.heard(session)
 
     def _ask(self, session: str) -> frozenset[str]:

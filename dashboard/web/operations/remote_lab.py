@@ -27,7 +27,7 @@ from dashboard.core.operations.heartbeat import Heartbeat
 from dashboard.lab.remote import rpc
 from dashboard.lab.remote.rpc import Question
 from dashboard.lab.remote.wakeups import LAB, Wakes
-from dashboard.lab.supervisor import LabAwayError
+from dashboard.lab.supervisor import LabUnavailableError
 from dashboard.store.operations import rpc_queue
 from dashboard.web.http.database import in_database
 
@@ -94,7 +94,7 @@ class FarLab:
     # Asking.
 
     async def ask(self, question: Question, host: str, *args: Any, **kwargs: Any) -> Any:
-        """The answer, or what it was refused with. LabAwayError if nobody answers."""
+        """The answer, or what it was refused with. LabUnavailableError if nobody answers."""
         if question.streams:
             return await self._streamed(question, host, *args, **kwargs)
         request = await self._post(question, host, *args, **kwargs)
@@ -106,7 +106,7 @@ class FarLab:
 
     async def _post(self, question: Question, host: str, *args: Any, **kwargs: Any) -> int:
         if is_away(self._heard, time.monotonic()):
-            raise LabAwayError(self.facts.problem)
+            raise LabUnavailableError(self.facts.problem)
         arguments, now = question.encode_arguments(*args, **kwargs), time.time()
         request = await in_database(rpc_queue.ask, question.name, host, arguments, now, now + ANSWER_S)
         self._waiting[request] = (asyncio.get_running_loop(), asyncio.Event())
@@ -114,7 +114,7 @@ class FarLab:
         return request
 
     async def _done(self, request: int) -> rpc_queue.Reply:
-        """The reply once it is there. LabAwayError if it does not come."""
+        """The reply once it is there. LabUnavailableError if it does not come."""
         try:
             async with aclosing(self._looks(request)) as looks:
                 async for reply in looks:
@@ -125,10 +125,10 @@ class FarLab:
             raise
         finally:
             self._waiting.pop(request, None)
-        raise LabAwayError(NO_ANSWER)
+        raise LabUnavailableError(NO_ANSWER)
 
     async def _looks(self, request: int) -> AsyncGenerator[rpc_queue.Reply]:
-        """Looks at a question, at once when it is woken and else now and then. LabAwayError once nobody will answer."""
+        """Looks at a question, at once when it is woken and else now and then. LabUnavailableError once nobody will answer."""
         event = self._waiting[request][1]
         end, pause_s = time.monotonic() + ANSWER_S, FIRST_PAUSE_S
         while time.monotonic() < end:
@@ -137,11 +137,11 @@ class FarLab:
             event.clear()
             reply = await in_database(rpc_queue.reply, request)
             if reply is None or reply.state == rpc_queue.LAPSED:
-                raise LabAwayError(AWAY)
+                raise LabUnavailableError(AWAY)
             yield reply
             if is_away(self._heard, time.monotonic()):
                 await in_database(rpc_queue.give_up, request)
-                raise LabAwayError(self.facts.problem)
+                raise LabUnavailableError(self.facts.problem)
             pause_s = longer(pause_s)
         await in_database(rpc_queue.give_up, request)
 
@@ -155,7 +155,7 @@ class FarLab:
                 first = await anext(looks)
         except StopAsyncIteration:
             self._waiting.pop(request, None)
-            raise LabAwayError(NO_ANSWER) from None
+            raise LabUnavailableError(NO_ANSWER) from None
         except BaseException:
             self._waiting.pop(request, None)
             await asyncio.shield(in_database(rpc_queue.give_up, request))
@@ -179,7 +179,7 @@ class FarLab:
                     read = len(reply.output)
             if reply.state == rpc_queue.REFUSED:
                 yield f"\n[{rpc.decode_error(reply.answer)}]\n"
-        except (StopAsyncIteration, LabAwayError):
+        except (StopAsyncIteration, LabUnavailableError):
             yield "\n[the lab has gone]\n"
         finally:
             self._waiting.pop(request, None)

@@ -23,8 +23,9 @@ from dashboard.lab.workshops.step import Checked, NotOpenError
 from dashboard.store import workshops as store
 from dashboard.store.workshops import Walk
 from dashboard.web.experiments.views import refuse
-from dashboard.web.service import LabAwayError, service
-from dashboard.web.workshops.views import in_database, page, steps_of, workshop_of
+from dashboard.web.http.database import in_database
+from dashboard.web.service import LabUnavailableError, service
+from dashboard.web.workshops.views import page, steps_of, workshop_of
 
 #: A request with this header gets the page without its frame: the script puts it in place.
 PART = "X-Netmodes-Part"
@@ -77,7 +78,7 @@ async def _images(place: Place) -> frozenset[str]:
         return frozenset()
     try:
         return frozenset(await service.ask(workshop_calls.images, place.group))
-    except (LabAwayError, EngineError, NotOpenError, TimeoutError):
+    except (LabUnavailableError, EngineError, NotOpenError, TimeoutError):
         return frozenset()
 
 
@@ -214,7 +215,7 @@ async def act(request: HttpRequest, place: Place, workshop: Workshop, step: Step
     desk = Desk(place.person, workshop.slug, workshop.digest, place.group, place.until, place.free)
     try:
         came = await service.ask(workshop_calls.act, desk, doing.deed, step.slug, doing.number, doing.pressed)
-    except (LabAwayError, EngineError) as error:
+    except (LabUnavailableError, EngineError) as error:
         return await show(request, place, workshop, step, problem=str(error), status=503)
     except NotOpenError as error:
         return await show(request, place, workshop, step, problem=str(error), status=409)

@@ -21,7 +21,7 @@ from dashboard.lab.workshops.files import Library, Shelved
 from dashboard.store import workshops as store
 from dashboard.store.workshops import Walk
 from dashboard.web.http.database import in_database
-from dashboard.web.service import LabAwayError, service
+from dashboard.web.service import LabUnavailableError, service
 
 
 def library() -> Library:
@@ -115,7 +115,7 @@ async def start(request: HttpRequest, workshop: str) -> HttpResponse:
     found = await workshop_of(workshop)
     walk = await in_database(store.begin, await person_of(request), found.slug, found.digest, time.time())
 
-    with suppress(LabAwayError):  # the first step says what is the matter
+    with suppress(LabUnavailableError):  # the first step says what is the matter
         await service.ask(workshop_calls.prepare_images, found.images)
     return redirect(_come(found, walk)["url"])
 

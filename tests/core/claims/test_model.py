@@ -36,7 +36,7 @@ from dashboard.core.claims.model import (
     show_line,
     turn,
 )
-from dashboard.core.experiments.docker_run import read_network, read_run
+from dashboard.core.experiments.docker_run import parse_network_create, parse_run
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import Family, Listener, Lookup, NamespaceState, Protocol
 from dashboard.core.reports.model import ClaimVerdict
@@ -68,9 +68,9 @@ def test_its_lines_are_ones_that_can_be_read(claim: Claim) -> None:
         for raw in claim.lines:
             line = turn(raw, counter)
             if line.startswith("docker network create"):
-                assert read_network(line).name
+                assert parse_network_create(line).name
             elif line.startswith("docker run"):
-                assert read_run(line).image == "IMAGE"
+                assert parse_run(line).image == "IMAGE"
             elif not line.startswith("#"):
                 assert shlex.split(line)
 
@@ -80,7 +80,7 @@ def test_ports_of_the_machine_are_for_private_hosts_only(claim: Claim) -> None:
     """On a reader's own engine nothing takes a port that a program of theirs may hold."""
     taken = claim.needs & {Need.ALONE, Need.PORT_80, Need.PRIVATE, Need.MEASURE}
     for line in (line for line in claim.lines if line.startswith("docker run")):
-        read = read_run(line.replace("{", "").replace("}", ""))
+        read = parse_run(line.replace("{", "").replace("}", ""))
         published = read.config["HostConfig"]["PortBindings"] and read.network != "host"
         serves = read.network == "host" and not {"sleep"} & set(read.config.get("Cmd", ["nginx"]))
         assert taken or not (published or serves), line

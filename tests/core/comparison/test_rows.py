@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.core.comparison.rows import SECTIONS, Memory, compare
+from dashboard.core.comparison.rows import SECTIONS, RowCache, compare
 from dashboard.core.comparison.text_table import SYMBOLS
 from dashboard.core.experiments.messages import ArmStatus, ContainerRef, Relation, Row
 from dashboard.core.namespaces.state import HostsEntry, Lookup, NamespaceState, sorted_state
@@ -83,15 +83,15 @@ def test_what_an_engine_did_in_six_modes_reads_as_recorded() -> None:
 
 
 @given(st.one_of(generated_scenes(), engine_scenes()), st.data())
-def test_rows_do_not_depend_on_the_order_of_observation(scene: tuple[Columns, States], data: st.DataObject) -> None:
-    columns, states = scene
+def test_rows_do_not_depend_on_the_order_of_observation(observed: tuple[Columns, States], data: st.DataObject) -> None:
+    columns, states = observed
     again = {key: sorted_state(shuffled(state, data.draw)) for key, state in states.items()}
     assert compare(columns, again) == compare(columns, states)
 
 
 @given(st.one_of(generated_scenes(), engine_scenes()))
-def test_every_row_says_something_for_every_column(scene: tuple[Columns, States]) -> None:
-    columns, states = scene
+def test_every_row_says_something_for_every_column(observed: tuple[Columns, States]) -> None:
+    columns, states = observed
     keys = [column.key for column in columns]
     titles = [section.key for section in SECTIONS]
     rows = compare(columns, states)
@@ -108,22 +108,22 @@ def test_every_row_says_something_for_every_column(scene: tuple[Columns, States]
 @settings(max_examples=30)
 @given(st.lists(st.one_of(generated_scenes(), engine_scenes()), min_size=2, max_size=4), st.data())
 def test_a_memory_saves_work_and_changes_nothing(scenes: list[tuple[Columns, States]], data: st.DataObject) -> None:
-    memory = Memory()
+    cache = RowCache()
     for columns, states in scenes:
-        assert compare(columns, states, memory) == compare(columns, states)
+        assert compare(columns, states, cache) == compare(columns, states)
         key = data.draw(st.sampled_from([*states, None]))
         if key is not None:
             opened = make_listener(9000, "python3", 99)
             later = states | {key: sorted_state(replace(states[key], listeners=(*states[key].listeners, opened)))}
-            assert compare(columns, later, memory) == compare(columns, later)
+            assert compare(columns, later, cache) == compare(columns, later)
 
 
 def test_a_memory_keeps_the_rows_of_what_did_not_change() -> None:
     columns, states = make_scene()
-    memory = Memory()
-    before = compare(columns, states, memory)
+    cache = RowCache()
+    before = compare(columns, states, cache)
     machine = replace(states[MACHINE], listeners=(*states[MACHINE].listeners, make_listener(9000, "python3", 99)))
-    after = compare(columns, states | {MACHINE: sorted_state(machine)}, memory)
+    after = compare(columns, states | {MACHINE: sorted_state(machine)}, cache)
     same = {id(one) for one in before} & {id(one) for one in after}
     assert same == {id(one) for one in before if one.section != "listeners"}
 
@@ -291,7 +291,7 @@ def test_a_state_that_nobody_has_a_column_for_is_passed_over() -> None:
 def test_words_for_nothing_say_what_is_missing() -> None:
     rows = compare(*make_scene(("host", "bridge", "none")))
     assert row(rows, "listeners", "tcp :8081").absent["bridge"] == "the machine's :8081 leads to :80 here"
-    assert row(rows, "listeners", "tcp :8081").absent["none"] == "nobody listens"
+    assert row(rows, "listeners", "tcp :8081").absent["none"] == "no listener"
     assert row(rows, "interfaces", "eth0", "link").absent["none"] == "no such interface"
     assert row(rows, "interfaces", "eth0", "joined").absent[MACHINE] == "joined to nothing"
     assert row(rows, "routes", "default", "inet").absent["none"] == "no such route"
@@ -302,7 +302,7 @@ def test_a_published_udp_port_leads_inside_by_its_own_protocol_only() -> None:
     columns, states = make_scene(("bridge", "none"), publish=None)
     columns = with_column(columns, "bridge", published=tuple(replace(p, protocol="udp") for p in make_ports(22, 53)))
     rows = compare(columns, states)
-    assert row(rows, "listeners", "tcp :22").absent["bridge"] == "nobody listens"
+    assert row(rows, "listeners", "tcp :22").absent["bridge"] == "no listener"
 
 
 def test_a_row_holds_the_normalised_value_only_where_it_is_not_the_text() -> None:

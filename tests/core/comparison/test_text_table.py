@@ -73,15 +73,15 @@ def test_no_control_character_reaches_the_terminal(word: str, width: int, everyt
         for text in (word, None)
         for relation in Relation
     )
-    text = comparison_text(make_comparison(columns, rows), width, everything=everything)
+    text = comparison_text(make_comparison(columns, rows), width, show_all=everything)
     assert control_characters(text) == set()
     report = doctor_text(Doctor(ENGINE, (ModeReport(word, False, word),), (Check(word, False, word),)))
     assert control_characters(report) == set()
 
 
 @given(generated_scenes(), st.integers(0, 300))
-def test_any_comparison_fits_any_terminal(scene: tuple[Columns, Any], width: int) -> None:
-    text = comparison_text(make_comparison(scene[0], compare(*scene)), width)
+def test_any_comparison_fits_any_terminal(observed: tuple[Columns, Any], width: int) -> None:
+    text = comparison_text(make_comparison(observed[0], compare(*observed)), width)
     assert all(line == line.rstrip() for line in text.split("\n"))
 
 
@@ -90,7 +90,7 @@ def test_it_shows_differences_with_their_reason_and_counts_the_rest() -> None:
     rows = compare(columns, states)
     text = comparison_text(make_comparison(columns, rows), 160)
     assert "Network namespace" in text
-    assert "    The same number is the same network stack: host mode has no stack of its own." in text
+    assert "    The same number means the same network stack: host mode has no stack of its own." in text
     assert "host: docker run --rm -d --network host -p 8080:80 nginx" in text
     assert "host: the Engine warns: Published ports are discarded when using host network mode" in text
     same = sum(row.relation is Relation.SAME for row in rows)
@@ -101,7 +101,7 @@ def test_it_shows_differences_with_their_reason_and_counts_the_rest() -> None:
 def test_it_shows_everything_when_asked() -> None:
     columns, states = recorded_scene()
     rows = compare(columns, states)
-    text = comparison_text(make_comparison(columns, rows), 200, everything=True)
+    text = comparison_text(make_comparison(columns, rows), 200, show_all=True)
     assert "= core.somaxconn" in text
     assert "are the same" not in text
     assert "(no such" in text

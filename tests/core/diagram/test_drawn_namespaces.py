@@ -8,16 +8,16 @@ from dashboard.core.diagram.drawn_namespaces import (
     SHOWN_INTERFACES,
     SHOWN_LISTENERS,
     SHOWN_PORTS,
-    Stack,
-    door_id,
-    doors_of,
+    DrawnNamespace,
+    mapping_box_id,
+    mapping_items,
     interface_items,
     listener_items,
-    mappings,
+    published_mappings,
     own_listeners,
-    stacks_of,
-    summary_of,
-    title_of,
+    group_by_namespace,
+    describe_namespaces,
+    namespace_title,
 )
 from dashboard.core.experiments.messages import Column, PublishedPort
 from dashboard.core.modes import MACHINE
@@ -34,8 +34,8 @@ from tests.core.builders import (
 )
 
 
-def make_stack(*links: Interface) -> Stack:
-    return Stack(make_state(interfaces=links), (make_column("bridge"),))
+def make_stack(*links: Interface) -> DrawnNamespace:
+    return DrawnNamespace(make_state(interfaces=links), (make_column("bridge"),))
 
 
 def published(count: int) -> Column:
@@ -44,8 +44,8 @@ def published(count: int) -> Column:
 
 
 def test_columns_that_share_a_namespace_are_one_stack() -> None:
-    stacks = stacks_of(*make_scene(("host", "bridge", "container", "none")))
-    assert [(stack.key, title_of(stack)) for stack in stacks] == [
+    stacks = group_by_namespace(*make_scene(("host", "bridge", "container", "none")))
+    assert [(stack.key, namespace_title(stack)) for stack in stacks] == [
         (MACHINE, "this machine + host + container"),
         ("bridge", "bridge"),
         ("none", "none"),
@@ -54,7 +54,7 @@ def test_columns_that_share_a_namespace_are_one_stack() -> None:
 
 def test_a_column_without_a_state_is_in_no_stack() -> None:
     columns, _ = make_scene(("bridge",))
-    assert stacks_of(columns, {}) == ()
+    assert group_by_namespace(columns, {}) == ()
 
 
 def test_loopback_stands_last() -> None:
@@ -87,7 +87,7 @@ def test_every_link_is_shown_or_counted(count: int) -> None:
 
 
 def test_the_machine_s_cables_are_no_boxes_and_bridges_can_be_taken_apart() -> None:
-    stack = stacks_of(*make_scene(("bridge", "user-bridge")))[0]
+    stack = group_by_namespace(*make_scene(("bridge", "user-bridge")))[0]
     assert [item.lines[0] for item in interface_items(stack, MACHINE, bridges=False)] == ["eth0", "lo"]
     assert [item.lines[0] for item in interface_items(stack, MACHINE, bridges=True)] == ["docker0", "br-user-bridge"]
     assert len(interface_items(stack, MACHINE)) == 4
@@ -121,25 +121,25 @@ def test_a_container_s_listeners_are_its_own_and_the_machine_s_those_of_no_conta
 
 
 def test_mappings_gather_the_addresses_that_they_are_bound_to() -> None:
-    assert mappings(published(2)) == {(80, "tcp", 8000): ["0.0.0.0", "::"], (81, "tcp", 8001): ["0.0.0.0", "::"]}
+    assert published_mappings(published(2)) == {(80, "tcp", 8000): ["0.0.0.0", "::"], (81, "tcp", 8001): ["0.0.0.0", "::"]}
 
 
 def test_every_mapping_is_shown_or_counted() -> None:
     machine = make_state(listeners=())
-    assert len(doors_of(published(SHOWN_PORTS), machine)) == SHOWN_PORTS
-    items = doors_of(published(SHOWN_PORTS + 7), machine)
+    assert len(mapping_items(published(SHOWN_PORTS), machine)) == SHOWN_PORTS
+    items = mapping_items(published(SHOWN_PORTS + 7), machine)
     assert items[-1].lines == ("7 more ports",)
 
 
 def test_doors_of_one_port_on_two_addresses_are_told_apart() -> None:
     column = make_column("bridge", published=(*make_ports(80, 80, "127.0.0.1"), *make_ports(80, 81, "192.0.2.2")))
-    ids = [item.id for item in doors_of(column, make_state(listeners=()))]
+    ids = [item.id for item in mapping_items(column, make_state(listeners=()))]
     assert len(set(ids)) == len(ids) == 2
-    assert set(ids) == {door_id(column, "dnat", mapping) for mapping in mappings(column)}
+    assert set(ids) == {mapping_box_id(column, "dnat", mapping) for mapping in published_mappings(column)}
 
 
 def test_the_summary_tells_of_udp_what_it_is() -> None:
     columns, states = make_scene(("bridge",))
     udp = make_column("bridge", published=(PublishedPort(53, "udp", "0.0.0.0", 53),))
-    stacks = stacks_of((columns[0], udp), states)
-    assert "UDP port 53 of the machine leads to port 53 of bridge." in summary_of(stacks, stacks[0])
+    stacks = group_by_namespace((columns[0], udp), states)
+    assert "UDP port 53 of the machine leads to port 53 of bridge." in describe_namespaces(stacks, stacks[0])

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from dashboard.core.diagram.edge_routing import LANES, NEAR, Cables
+from dashboard.core.diagram.edge_routing import LANES, NEAR, EdgeRouter
 from dashboard.core.experiments.picture import Box
 
 BRIDGE = Box("machine:if:4", "interface", "machine", 32, 300, 190, 50)
@@ -22,8 +22,8 @@ def _stack(key: str, y: float, x: float = 880) -> Box:
     return Box(f"{key}:stack", "stack", "bridge", x, y, 340, 150)
 
 
-def _cables(*boxes: Box, aisle: float | None = None) -> Cables:
-    return Cables({box.id: box for box in boxes}, aisle)
+def _cables(*boxes: Box, aisle: float | None = None) -> EdgeRouter:
+    return EdgeRouter({box.id: box for box in boxes}, aisle)
 
 
 def _lane(path: str) -> float:

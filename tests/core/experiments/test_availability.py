@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.core.experiments.availability import EngineTraits, availability, version_of
+from dashboard.core.experiments.availability import EngineTraits, availability, parse_version
 from dashboard.core.modes import Available, Mode, Unavailable
 
 PLUGINS = ("bridge", "host", "ipvlan", "macvlan", "null", "overlay")
@@ -85,4 +85,4 @@ def test_a_link_kind_that_was_not_tried_counts_as_there() -> None:
     ],
 )
 def test_a_version_is_read_from_its_front(text: str, version: tuple[int, int]) -> None:
-    assert version_of(text) == version
+    assert parse_version(text) == version

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.core.experiments.docker_run import read_network, read_run
+from dashboard.core.experiments.docker_run import parse_network_create, parse_run
 from dashboard.core.experiments.launch import container_config, run_line
 from dashboard.core.modes import ArmSpec, Mode, Publish
 
@@ -34,23 +34,23 @@ from dashboard.core.modes import ArmSpec, Mode, Publish
     ],
 )
 def test_an_option_goes_where_the_engine_reads_it(options: str, where: tuple[str, ...], value: Any) -> None:
-    found: Any = read_run(f"docker run -d {options} lab").config
+    found: Any = parse_run(f"docker run -d {options} lab").config
     for key in where:
         found = found[key]
     assert found == value
 
 
 def test_options_of_an_endpoint_go_to_its_network() -> None:
-    line = read_run("docker run --network net1 --ip 192.0.2.9 --network-alias web lab")
+    line = parse_run("docker run --network net1 --ip 192.0.2.9 --network-alias web lab")
     endpoint = line.config["NetworkingConfig"]["EndpointsConfig"]
     assert endpoint == {"net1": {"IPAMConfig": {"IPv4Address": "192.0.2.9"}, "Aliases": ["web"]}}
     assert line.network == "net1"
 
 
 def test_what_stands_behind_the_image_is_the_command_even_if_it_looks_like_an_option() -> None:
-    line = read_run("docker run -d --name one lab sh -c 'sleep 5'")
+    line = parse_run("docker run -d --name one lab sh -c 'sleep 5'")
     assert (line.image, line.name, line.config["Cmd"]) == ("lab", "one", ["sh", "-c", "sleep 5"])
-    assert "Cmd" not in read_run("lab").config
+    assert "Cmd" not in parse_run("lab").config
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_what_stands_behind_the_image_is_the_command_even_if_it_looks_like_an_op
 )
 def test_what_cannot_be_read_is_said(line: str, part: str) -> None:
     with pytest.raises(ValueError, match=part):
-        read_run(line)
+        parse_run(line)
 
 
 ARM = ArmSpec("a", Mode.HOST, image="lab", publish=(Publish(80, 8080),), dns=("192.0.2.1",), user="7", command=("x",))
@@ -72,7 +72,7 @@ ARM = ArmSpec("a", Mode.HOST, image="lab", publish=(Publish(80, 8080),), dns=("1
 
 def test_the_line_shown_for_an_arm_asks_for_what_the_arm_asks_for() -> None:
     asked = container_config(ARM, name="a", labels={})
-    read = read_run(run_line(ARM)).labelled({})
+    read = parse_run(run_line(ARM)).labelled({})
     for part in ("Image", "User", "ExposedPorts", "Cmd", "Env"):
         assert read[part] == asked[part]
     for part in ("NetworkMode", "PortBindings", "Dns", "PidsLimit", "Memory", "SecurityOpt", "LogConfig"):
@@ -82,7 +82,7 @@ def test_the_line_shown_for_an_arm_asks_for_what_the_arm_asks_for() -> None:
 @given(st.lists(st.text(st.characters(blacklist_categories=["Cs"]), min_size=1), max_size=6))
 def test_any_words_are_read_or_refused_with_a_sentence(words: list[str]) -> None:
     try:
-        assert read_run(words).image
+        assert parse_run(words).image
     except ValueError as error:
         said = str(error)
     else:
@@ -92,7 +92,7 @@ def test_any_words_are_read_or_refused_with_a_sentence(words: list[str]) -> None
 
 def test_a_network_is_read_with_its_driver_and_options() -> None:
     line = "docker network create -d macvlan --subnet 192.0.2.0/24 -o parent=eth0 --internal lab"
-    read = read_network(line)
+    read = parse_network_create(line)
     assert (read.name, read.driver) == ("lab", "macvlan")
     assert read.options == {"subnet": "192.0.2.0/24", "parent": "eth0", "internal": True}
 
@@ -108,4 +108,4 @@ def test_a_network_is_read_with_its_driver_and_options() -> None:
 )
 def test_a_network_that_cannot_be_read_is_said(line: str, part: str) -> None:
     with pytest.raises(ValueError, match=part):
-        read_network(line)
+        parse_network_create(line)

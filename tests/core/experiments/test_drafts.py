@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dashboard.core.experiments.drafts import ARM_FIELDS, FIELDS, Draft, parse_mode, parse_port, read_draft
+from dashboard.core.experiments.drafts import ARM_FIELDS, FIELDS, Draft, parse_mode, parse_port, parse_draft
 from dashboard.core.experiments.messages import encode
 from dashboard.core.experiments.validation import MAX_ARMS
 from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode, Publish
@@ -17,24 +17,24 @@ from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode, Publish
 
 def arms_of(**said: Any) -> tuple[ArmSpec, ...]:
     """The arms of a draft that has no problems."""
-    draft = read_draft(said)
+    draft = parse_draft(said)
     assert draft.problems == ()
     return draft.spec.arms
 
 
 def problems_of(**said: Any) -> list[tuple[str | None, str]]:
     """Which arm and field each problem is about."""
-    return [(problem.arm, problem.field) for problem in read_draft(said).problems]
+    return [(problem.arm, problem.field) for problem in parse_draft(said).problems]
 
 
 def sentence_of(**said: Any) -> str:
     """The one problem that there is."""
-    (problem,) = read_draft(said).problems
+    (problem,) = parse_draft(said).problems
     return problem.sentence
 
 
 def test_two_ticks_are_an_experiment() -> None:
-    draft = read_draft({"image": "", "port": "", "publish": "", "names": "", "modes": ["host", "bridge"], "arms": []})
+    draft = parse_draft({"image": "", "port": "", "publish": "", "names": "", "modes": ["host", "bridge"], "arms": []})
     assert draft.problems == ()
     assert draft.spec == ExperimentSpec(
         "nginx on port 80", "nginx", 80, (ArmSpec("host", Mode.HOST), ArmSpec("bridge", Mode.BRIDGE))
@@ -92,9 +92,9 @@ JSON: dict[str, Any] = {
 
 
 def test_a_form_and_json_say_the_same_experiment() -> None:
-    draft = read_draft(FORM)
+    draft = parse_draft(FORM)
     assert draft.problems == ()
-    assert draft == read_draft(JSON)
+    assert draft == parse_draft(JSON)
     assert draft.spec.names == ("db", "web.example")
     _, _, web, joined = draft.spec.arms
     assert web == ArmSpec(
@@ -207,7 +207,7 @@ def test_what_is_no_port_is_refused(value: object) -> None:
 
 @pytest.mark.parametrize("port", [0, 65536, "eighty", "80 81", {"a": 1}])
 def test_a_wrong_port_is_told_once_and_the_rest_is_read(port: object) -> None:
-    draft = read_draft({"port": port, "modes": ["host", "bridge"]})
+    draft = parse_draft({"port": port, "modes": ["host", "bridge"]})
     assert [(problem.arm, problem.field) for problem in draft.problems] == [(None, "port")]
     assert len(draft.spec.arms) == 2
 
@@ -298,7 +298,7 @@ def test_unknown_fields_are_told_with_those_that_there_are() -> None:
     ],
 )
 def test_a_wrong_option_is_told_where_it_stands(field: str, value: object) -> None:
-    draft = read_draft({"modes": ["bridge"], "arms": [{"mode": "host", field: value}]})
+    draft = parse_draft({"modes": ["bridge"], "arms": [{"mode": "host", field: value}]})
     assert [(problem.arm, problem.field) for problem in draft.problems] == [("host", field)]
     assert draft.problems[0].sentence.endswith((".", "!"))
     assert [arm.mode for arm in draft.spec.arms] == [Mode.BRIDGE, Mode.HOST]
@@ -372,7 +372,7 @@ said = st.one_of(
 @example({"modes": {"host": 1}, "publish": 5, "names": [None], "title": ["a"]})
 @example({"port": float("nan"), "modes": 5, "arms": [[]]})
 def test_whatever_is_said_is_read_and_never_raises(data: dict[str, Any]) -> None:
-    draft = read_draft(data)
+    draft = parse_draft(data)
     assert isinstance(draft, Draft)
     assert len(draft.spec.arms) <= MAX_ARMS
     for problem in draft.problems:
@@ -387,4 +387,4 @@ def test_whatever_is_said_is_read_and_never_raises(data: dict[str, Any]) -> None
 
 @given(said)
 def test_the_same_is_read_twice_the_same(data: dict[str, Any]) -> None:
-    assert read_draft(data) == read_draft(data)
+    assert parse_draft(data) == parse_draft(data)

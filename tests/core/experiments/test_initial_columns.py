@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.core.experiments.initial_columns import first_columns
+from dashboard.core.experiments.initial_columns import initial_columns
 from dashboard.core.experiments.messages import ArmStatus
 from dashboard.core.modes import ArmSpec, Mode, Publish
 from tests.core.builders import make_arm
 
 
 def commands(*arms: ArmSpec) -> list[str]:
-    return [column.command for column in first_columns("7f2a9c", arms)[1:]]
+    return [column.command for column in initial_columns("7f2a9c", arms)[1:]]
 
 
 def test_the_machine_comes_first_and_then_every_arm_in_order_waiting() -> None:
     arms = (make_arm("host", port=8000), make_arm("bridge"), make_arm("container", target="host"))
-    machine, *others = first_columns("7f2a9c", arms)
+    machine, *others = initial_columns("7f2a9c", arms)
     assert (machine.key, machine.mode, machine.title, machine.container, machine.command) == (
         "machine",
         "machine",

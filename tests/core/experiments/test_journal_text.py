@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from dashboard.core.experiments.journal_text import actor, narrate
+from dashboard.core.experiments.journal_text import actor, describe_changes
 from dashboard.core.namespaces.delta import delta
 from dashboard.core.namespaces.state import HostsEntry, Interface, Lookup, NamespaceState, Protocol, Resolver
 from tests.core.builders import make_address, make_interface, make_listener, make_route, make_state, states
@@ -18,7 +18,7 @@ HERE = ("this machine",)
 
 def told(before: NamespaceState, titles: tuple[str, ...] = HERE, **after: Any) -> str:
     """The sentence for a change of these fields."""
-    return narrate(before, delta(before, replace(before, **after)), titles)
+    return describe_changes(before, delta(before, replace(before, **after)), titles)
 
 
 def with_link(*more: Interface) -> dict[str, Any]:
@@ -138,10 +138,10 @@ def test_many_changes_at_once_stay_one_short_sentence() -> None:
 
 @given(states, states)
 def test_any_change_can_be_told(before: NamespaceState, after: NamespaceState) -> None:
-    text = narrate(before, delta(before, after), HERE)
+    text = describe_changes(before, delta(before, after), HERE)
     assert text == "" or text.endswith(" on this machine")
     assert len(text) < 700
-    assert narrate(before, delta(before, before), HERE) == ""
+    assert describe_changes(before, delta(before, before), HERE) == ""
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from dashboard.core.experiments.launch import (
     Hardening,
     container_config,
     free_subnet,
+    network_line,
     network_request,
     run_line,
     warnings_about_the_arm,
@@ -269,3 +270,25 @@ def test_warnings_about_limits_that_nobody_asked_for_are_left_out() -> None:
     ours = "Your kernel does not support swap limit capabilities or the cgroup is not mounted."
     theirs = "Published ports are discarded when using host network mode"
     assert warnings_about_the_arm([ours, theirs]) == (theirs,)
+
+
+@pytest.mark.parametrize(
+    ("mode", "options", "line"),
+    [
+        (Mode.USER_BRIDGE, {}, "docker network create lab"),
+        (Mode.USER_BRIDGE, {"subnet": "10.213.0.0/24"}, "docker network create --subnet 10.213.0.0/24 lab"),
+        (Mode.OVERLAY, {}, "docker network create -d overlay --attachable lab"),
+        (
+            Mode.MACVLAN,
+            {"parent": "eth0", "subnet": "10.213.0.0/24"},
+            "docker network create -d macvlan --subnet 10.213.0.0/24 -o parent=eth0 lab",
+        ),
+    ],
+)
+def test_the_line_of_a_network_has_its_driver_and_options(mode: Mode, options: dict[str, str], line: str) -> None:
+    assert network_line("lab", network_request(mode, **options)) == line
+
+
+def test_a_network_keeps_the_gateway_that_was_asked_for() -> None:
+    request = network_request(Mode.USER_BRIDGE, subnet="10.213.0.0/24", gateway="10.213.0.1")
+    assert request.options == {"subnet": "10.213.0.0/24", "gateway": "10.213.0.1"}

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from dashboard.core.experiments.lifecycle import (
     Action,
     Adopt,
-    Bury,
+    CollectExited,
     Create,
-    Lose,
-    Real,
+    MarkRemoved,
+    ObservedContainer,
     Remove,
     Start,
     Wanted,
@@ -30,8 +30,8 @@ from tests.core.builders import make_arm
 HOST, BRIDGE = make_arm("host"), make_arm("bridge")
 
 
-def made(arm: str, *, running: bool = True, started: bool = True) -> Real:
-    return Real(f"id-{arm}", arm, running, started)
+def made(arm: str, *, running: bool = True, started: bool = True) -> ObservedContainer:
+    return ObservedContainer(f"id-{arm}", arm, running, started)
 
 
 @pytest.mark.parametrize(
@@ -40,11 +40,11 @@ def made(arm: str, *, running: bool = True, started: bool = True) -> Real:
         ((), {}, (Create("host"), Create("bridge"))),
         ((made("host"),), {}, (Adopt("host", "id-host"), Create("bridge"))),
         ((made("host"),), {"host": "id-host"}, (Adopt("host", "id-host"), Create("bridge"))),
-        ((), {"host": "id-host"}, (Lose("host"), Create("bridge"))),
+        ((), {"host": "id-host"}, (MarkRemoved("host"), Create("bridge"))),
         (
             (made("host", running=False), made("bridge")),
             {"host": "id-host"},
-            (Bury("host", "id-host"), Adopt("bridge", "id-bridge")),
+            (CollectExited("host", "id-host"), Adopt("bridge", "id-bridge")),
         ),
         (
             (made("host", running=False, started=False),),
@@ -56,11 +56,11 @@ def made(arm: str, *, running: bool = True, started: bool = True) -> Real:
             {},
             (Remove("id-macvlan"), Adopt("host", "id-host"), Adopt("bridge", "id-bridge")),
         ),
-        ((made(""),), {"host": "a", "bridge": "b"}, (Remove("id-"), Lose("host"), Lose("bridge"))),
+        ((made(""),), {"host": "a", "bridge": "b"}, (Remove("id-"), MarkRemoved("host"), MarkRemoved("bridge"))),
     ],
 )
 def test_it_leads_from_what_is_real_to_running(
-    real: tuple[Real, ...], launched: dict[str, str], actions: tuple[Action, ...]
+    real: tuple[ObservedContainer, ...], launched: dict[str, str], actions: tuple[Action, ...]
 ) -> None:
     assert plan(Wanted.RUNNING, (HOST, BRIDGE), real, launched) == actions
 
@@ -88,7 +88,7 @@ real_lists = st.lists(
 launched_maps = st.dictionaries(arm_keys, st.just("id"), max_size=4)
 
 
-def carried_out(real: tuple[Real, ...], launched: dict[str, str], actions: tuple[Action, ...]) -> tuple[Real, ...]:
+def carried_out(real: tuple[ObservedContainer, ...], launched: dict[str, str], actions: tuple[Action, ...]) -> tuple[ObservedContainer, ...]:
     """The engine after the actions, when none of them fails; a buried container is removed as ``--rm`` would."""
     world = {one.id: one for one in real}
     for action in actions:
@@ -101,27 +101,27 @@ def carried_out(real: tuple[Real, ...], launched: dict[str, str], actions: tuple
                 launched[action.arm] = action.container
             case Adopt():
                 launched[action.arm] = action.container
-            case Bury() | Remove():
+            case CollectExited() | Remove():
                 world.pop(action.container)
-            case Lose():
+            case MarkRemoved():
                 pass
     return tuple(world.values())
 
 
 @given(arms_lists, real_lists, launched_maps)
 def test_a_pass_that_was_carried_out_creates_nothing_when_repeated(
-    arms: tuple[ArmSpec, ...], real: tuple[Real, ...], launched: dict[str, str]
+    arms: tuple[ArmSpec, ...], real: tuple[ObservedContainer, ...], launched: dict[str, str]
 ) -> None:
     launched = launched | {one.arm: one.id for one in real if one.started_before}
     after = carried_out(real, launched, plan(Wanted.RUNNING, arms, real, launched))
     again = plan(Wanted.RUNNING, arms, after, launched)
-    assert not [action for action in again if isinstance(action, Create | Start | Remove | Bury)]
+    assert not [action for action in again if isinstance(action, Create | Start | Remove | CollectExited)]
     assert carried_out(after, launched, again) == after
 
 
 @given(arms_lists, real_lists, launched_maps, st.data())
 def test_a_pass_that_was_cut_short_is_finished_by_the_next_and_nothing_leaks(
-    arms: tuple[ArmSpec, ...], real: tuple[Real, ...], launched: dict[str, str], data: st.DataObject
+    arms: tuple[ArmSpec, ...], real: tuple[ObservedContainer, ...], launched: dict[str, str], data: st.DataObject
 ) -> None:
     actions = plan(Wanted.RUNNING, arms, real, launched)
     cut = actions[: data.draw(st.integers(0, len(actions)))]
@@ -134,18 +134,18 @@ def test_a_pass_that_was_cut_short_is_finished_by_the_next_and_nothing_leaks(
 
 @given(arms_lists, real_lists, launched_maps)
 def test_every_arm_and_every_container_has_exactly_one_action(
-    arms: tuple[ArmSpec, ...], real: tuple[Real, ...], launched: dict[str, str]
+    arms: tuple[ArmSpec, ...], real: tuple[ObservedContainer, ...], launched: dict[str, str]
 ) -> None:
     actions = plan(Wanted.RUNNING, arms, real, launched)
     named = [action.arm for action in actions if not isinstance(action, Remove)]
     assert named == [arm.key for arm in arms]
-    handled = [action.container for action in actions if not isinstance(action, Create | Lose)]
+    handled = [action.container for action in actions if not isinstance(action, Create | MarkRemoved)]
     assert sorted(handled) == sorted(one.id for one in real)
 
 
 @given(arms_lists, real_lists, launched_maps)
 def test_an_arm_that_was_launched_before_is_never_made_again(
-    arms: tuple[ArmSpec, ...], real: tuple[Real, ...], launched: dict[str, str]
+    arms: tuple[ArmSpec, ...], real: tuple[ObservedContainer, ...], launched: dict[str, str]
 ) -> None:
     created = {action.arm for action in plan(Wanted.RUNNING, arms, real, launched) if isinstance(action, Create)}
     assert not created & set(launched)

@@ -14,7 +14,7 @@ from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.engine.protocol import ContainerFacts, EngineError
 from dashboard.lab import reconciler
-from dashboard.lab.experiments.observer import Observer, Subject
+from dashboard.lab.experiments.observer import Observer, ObservationTarget
 from dashboard.netns.namespace_ids import namespaces
 from tests.benches import Bench
 from tests.fakes import FakeEngine
@@ -164,7 +164,7 @@ async def test_a_namespace_that_cannot_be_entered_for_want_of_descriptors_is_sai
     add = Observer.add
     left = iter(range(3))
 
-    async def exhausted(observer: Observer, subject: Subject) -> NamespaceState:
+    async def exhausted(observer: Observer, subject: ObservationTarget) -> NamespaceState:
         if subject.key == "host" and next(left, None) is not None:
             raise OSError(errno.EMFILE, "Too many open files")
         return await add(observer, subject)

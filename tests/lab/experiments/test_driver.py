@@ -9,8 +9,8 @@ from dashboard.core.experiments.lifecycle import Wanted, container_name, network
 from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.core.modes import Mode
 from dashboard.core.namespaces.state import Origin
-from dashboard.core.reports.replay.recording import build_track, encode_track
-from dashboard.lab.experiments.driver import Run
+from dashboard.core.reports.replay.recording import build_recording, encode_recording
+from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.store import experiments as experiment_store
 from tests import engine_api
 from tests.benches import Bench
@@ -75,7 +75,7 @@ async def test_every_mode_of_the_workshop_runs_side_by_side_and_leaves_nothing(
 
 async def test_the_journal_replayed_is_what_was_seen_live(bench: Bench, engine_host: PrivateEngine) -> None:
     identity = await bench.running("host", "bridge", "none")
-    run = bench.lab.run_of(identity)
+    run = bench.lab.driver_of(identity)
     assert run is not None
     engine_host.on_machine("ip", "address", "add", "192.0.2.77/32", "dev", "eth0")
     inside = engine_host.inspect(container_name(identity, "bridge"), "{{.State.Pid}}")
@@ -128,7 +128,7 @@ async def test_a_restart_while_it_runs_observes_the_new_containers_and_the_machi
     assert after is not None
     assert before.id != after.id
     assert any(one.name == "eth0" for one in states["bridge"].interfaces)
-    run = bench.lab.run_of(identity)
+    run = bench.lab.driver_of(identity)
     assert run is not None
     inside = engine_host.inspect(container_name(identity, "bridge"), "{{.State.Pid}}")
     add_link(engine_host, inside, "e-second")
@@ -269,7 +269,7 @@ async def test_a_network_that_is_taken_away_is_seen_and_the_rest_goes_on(
 ) -> None:
     identity = await bench.running("user-bridge", "bridge")
     network, container = network_name(identity, Mode.USER_BRIDGE), container_name(identity, "user-bridge")
-    run = bench.lab.run_of(identity)
+    run = bench.lab.driver_of(identity)
     assert run is not None
     engine_host.docker("network", "disconnect", "-f", network, container)
     engine_host.docker("network", "rm", network)
@@ -301,7 +301,7 @@ async def test_an_experiment_that_is_removed_is_forgotten_with_everything(
     await eventually(forgotten, 15)
     assert names(engine_host) == set()
     assert await bench.entries(identity) == ()
-    assert bench.lab.run_of(identity) is None
+    assert bench.lab.driver_of(identity) is None
 
 
 async def test_a_stop_during_a_launch_ends_it(bench: Bench, engine_host: PrivateEngine) -> None:
@@ -325,13 +325,13 @@ async def test_a_stop_before_the_launch_begins_makes_nothing(bench: Bench, engin
     assert names(engine_host) == set()
 
 
-def _listens(run: Run, key: str, port: int) -> bool:
+def _listens(run: ExperimentDriver, key: str, port: int) -> bool:
     return any(one.port == port for one in run.view.states[key].listeners)
 
 
 async def test_the_machine_s_changes_are_seen_while_it_runs(bench: Bench, engine_host: PrivateEngine) -> None:
     identity = await bench.running("host", "bridge")
-    run = bench.lab.run_of(identity)
+    run = bench.lab.driver_of(identity)
     assert run is not None
     engine_host.docker("run", "-d", "--name", "e-other", "-p", "18091:80", "nginx")
     try:
@@ -353,7 +353,7 @@ async def test_every_moment_that_was_recorded_can_be_shown_again(bench: Bench, e
     await eventually(listens)
     await bench.stop(identity)
     entries = await bench.entries(identity)
-    track = Reader(encode_track(build_track(entries)))
+    track = Reader(encode_recording(build_recording(entries)))
     assert len(track) == len(entries) > 10
     for position, entry in enumerate(entries):
         assert_shows(track, position, shown(replay(entries[: position + 1]), entry, entries[0].at))

@@ -12,7 +12,7 @@ import pytest
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState, Origin
 from dashboard.lab.experiments import observer as module
-from dashboard.lab.experiments.observer import Observer, Subject
+from dashboard.lab.experiments.observer import Observer, ObservationTarget
 from dashboard.lab.watch_pool import WatchPool
 from dashboard.netns.namespace import NamespaceGone
 from dashboard.netns.namespace_ids import namespaces
@@ -53,9 +53,9 @@ async def observer(pool: WatchPool, changes: Changes) -> AsyncIterator[Observer]
     await made.close()
 
 
-def subject(zoo: Zoo, key: str = "bridge", folder: Path | None = None) -> Subject:
+def subject(zoo: Zoo, key: str = "bridge", folder: Path | None = None) -> ObservationTarget:
     files = (str(folder / "resolv.conf"), str(folder / "hosts")) if folder else ("", "")
-    return Subject(key, zoo.pid, "bridge", *files)
+    return ObservationTarget(key, zoo.pid, "bridge", *files)
 
 
 def inode_of(zoo: Zoo) -> int:
@@ -206,7 +206,7 @@ async def test_a_lookup_that_is_cancelled_ends_whole(
 
 
 async def test_the_machine_s_resolver_is_its_own(observer: Observer) -> None:
-    state = await observer.add(Subject(MACHINE, os.getpid(), MACHINE, "/etc/resolv.conf", "/etc/hosts"))
+    state = await observer.add(ObservationTarget(MACHINE, os.getpid(), MACHINE, "/etc/resolv.conf", "/etc/hosts"))
     assert state.resolver is not None
     assert state.resolver.origin in {Origin.MACHINE, Origin.UNREADABLE}
     assert observer.inode(MACHINE) == state.netns

@@ -47,7 +47,7 @@ async def arms_with_a_free_port(bench: Bench) -> str:
 
 async def test_each_path_of_host_and_bridge_is_measured_and_named(bench: Bench) -> None:
     experiment = await arms_with_a_free_port(bench)
-    run = bench.lab.run_of(experiment)
+    run = bench.lab.driver_of(experiment)
     assert run is not None
     asked = await ask(bench, experiment, Probe.TCP_RR, Options(seconds=3.0))
     await measure_paths(bench.context, run, asked)
@@ -69,7 +69,7 @@ async def test_each_path_of_host_and_bridge_is_measured_and_named(bench: Bench) 
 
 async def test_http_asks_the_programs_own_server(bench: Bench) -> None:
     experiment = await bench.running("host", "bridge", publish="18300:80")
-    run = bench.lab.run_of(experiment)
+    run = bench.lab.driver_of(experiment)
     assert run is not None
     await eventually(lambda: any(one.port == 80 for one in run.view.states["bridge"].listeners), 20)
     asked = await ask(bench, experiment, Probe.HTTP, Options(seconds=1.5))
@@ -81,7 +81,7 @@ async def test_http_asks_the_programs_own_server(bench: Bench) -> None:
 
 async def test_a_container_that_stops_in_the_middle_ends_its_series_and_the_rest_goes_on(bench: Bench) -> None:
     experiment = await bench.running("host", "bridge")
-    run = bench.lab.run_of(experiment)
+    run = bench.lab.driver_of(experiment)
     assert run is not None
     asked = await ask(bench, experiment, Probe.HTTP, Options(seconds=9.0, timeout_s=0.2))
     work = asyncio.create_task(measure_paths(bench.context, run, asked))
@@ -102,7 +102,7 @@ async def test_a_container_that_stops_in_the_middle_ends_its_series_and_the_rest
 
 async def test_somebody_who_cancels_keeps_what_was_measured(bench: Bench) -> None:
     experiment = await arms_with_a_free_port(bench)
-    run = bench.lab.run_of(experiment)
+    run = bench.lab.driver_of(experiment)
     assert run is not None
     asked = await ask(bench, experiment, Probe.TCP_RR, Options(seconds=60.0))
     work = asyncio.create_task(measure_paths(bench.context, run, asked))
@@ -122,7 +122,7 @@ async def test_somebody_who_cancels_keeps_what_was_measured(bench: Bench) -> Non
 
 async def test_a_path_that_does_not_exist_is_named_with_its_reason(bench: Bench) -> None:
     experiment = await bench.running("none")
-    run = bench.lab.run_of(experiment)
+    run = bench.lab.driver_of(experiment)
     assert run is not None
     plan = plan_series(run, (Probe.TCP_RR,))
     assert plan.series == ()

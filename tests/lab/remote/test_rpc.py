@@ -13,7 +13,7 @@ from dashboard.lab.experiments import actions
 from dashboard.lab.remote import experiment_calls, workshop_calls
 from dashboard.lab.remote.rpc import QUESTIONS, LabFailedError, decode_error, encode_error, question_of
 from dashboard.lab.remote.workshop_calls import Came, Deed, Desk
-from dashboard.lab.supervisor import LabAwayError
+from dashboard.lab.supervisor import LabUnavailableError
 from dashboard.lab.workshops.commands import Done
 from dashboard.store.reports.snapshot import NotSavedError
 
@@ -26,7 +26,7 @@ def test_arguments_and_answer_of_each_are_what_msgspec_takes(name: str) -> None:
     msgspec.json.Decoder(question._arguments)
     if not question.streams:
         msgspec.json.Decoder(question._hints["return"])
-    assert question.of.__name__ in {"Lab", "ClassHosts", "Keeper"}
+    assert question.of.__name__ in {"Lab", "ClassHosts", "Supervisor"}
 
 
 def test_arguments_come_back_with_their_defaults() -> None:
@@ -48,7 +48,7 @@ def test_arguments_come_back_with_their_defaults() -> None:
         (EngineError("no such image", 404), EngineError),
         (EngineUnreachable("nobody answers", 503), EngineUnreachable),
         (actions.NotRunningError("It does not run."), actions.NotRunningError),
-        (LabAwayError("gone"), LabAwayError),
+        (LabUnavailableError("gone"), LabUnavailableError),
         (NotSavedError("a ValueError of its own"), ValueError),
         (KeyError("a mistake of ours"), LabFailedError),
     ],

@@ -14,7 +14,7 @@ from dashboard.core.terminal.limits import Piece, Place, TerminalError
 from dashboard.lab.remote import terminal_relay
 from dashboard.lab.remote.rpc import Question
 from dashboard.lab.remote.terminal_relay import FarTerminals, TerminalServer
-from dashboard.lab.supervisor import Keeper, LabAwayError
+from dashboard.lab.supervisor import Supervisor, LabUnavailableError
 from tests.benches import Told
 
 PARTICIPANT = Place("participant", "class", "class-1", "launch", record=True)
@@ -51,7 +51,7 @@ def redis() -> Iterator[Redis]:
 @pytest.fixture
 async def shells(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Shells]:
     monkeypatch.setattr(settings, "REDIS_URL", redis.url)
-    keeper, made = Keeper(Told()), Shells()
+    keeper, made = Supervisor(Told()), Shells()
     keeper._terminals = made  # type: ignore[assignment]
     methods = {name: Question(terminal_relay._METHODS[name].function) for name in terminal_relay._METHODS}
     for name, method in methods.items():
@@ -80,7 +80,7 @@ async def _attached(far: FarTerminals) -> Piece:
         try:
             async with asyncio.timeout(0.5):
                 return await far.attach(PARTICIPANT, "tab", 100, 30)
-        except (TimeoutError, LabAwayError):
+        except (TimeoutError, LabUnavailableError):
             continue
     raise AssertionError("nobody answers")
 
@@ -104,11 +104,11 @@ async def test_without_a_lab_or_a_redis_it_says_so(
     redis: Redis, far: FarTerminals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(terminal_relay, "SLOW_S", 0.2)
-    with pytest.raises(LabAwayError, match="does not answer just now"):
+    with pytest.raises(LabUnavailableError, match="does not answer just now"):
         await far.attach(PARTICIPANT, "tab", 80, 24)
     monkeypatch.setattr(settings, "REDIS_URL", "")
     alone = FarTerminals()
     alone.open()
-    with pytest.raises(LabAwayError, match="set REDIS_URL"):
+    with pytest.raises(LabUnavailableError, match="set REDIS_URL"):
         await alone.attach(PARTICIPANT, "tab", 80, 24)
     await alone.close()

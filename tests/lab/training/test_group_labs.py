@@ -54,8 +54,8 @@ async def test_an_experiment_runs_on_its_host_and_on_no_other(quick: Bench, labs
     assert len(await there.engine.containers({})) == 1
     assert await elsewhere.engine.containers({}) == ()
     assert await quick.context.engine.containers({}) == ()
-    assert (await labs.lab_of("abc")).run_of(identity) is not None
-    assert quick.lab.run_of(identity) is None
+    assert (await labs.lab_of("abc")).driver_of(identity) is not None
+    assert quick.lab.driver_of(identity) is None
 
     await labs.forget("abc", "The host is gone.")
     assert await phase(quick, identity) is Phase.STOPPED

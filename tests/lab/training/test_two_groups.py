@@ -61,7 +61,7 @@ async def test_two_groups_at_once_each_on_port_80_and_each_sees_its_own(place: S
         there = await training_calls.containers(lab)
         assert {one.experiment for one in there if one.running} == {experiment}
         assert {one.mode for one in there} == {"host", "bridge"}
-        assert lab.run_of(other) is None
+        assert lab.driver_of(other) is None
         offered = await surroundings(lab)
         assert "nginx:latest" in offered.images
         assert any(str(one.mode) == "host" and one.available for one in offered.modes)

@@ -12,7 +12,7 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dashboard.core.experiments.drafts import ARM_FIELDS, read_draft
+from dashboard.core.experiments.drafts import ARM_FIELDS, parse_draft
 from dashboard.models import Arm, Experiment
 from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments.forms import EXPERIMENT_FIELDS, draft_of, typed_values
@@ -39,7 +39,7 @@ def test_a_form_is_read_as_the_api_would_read_it() -> None:
     post = query(image="nginx", port="81", publish="8080:80", names="db.example", mode=["host", "bridge"])
     post["arm-2-mode"], post["arm-2-command"] = "none", "sleep 1000"
     post["arm-1-mode"], post["arm-1-environment"] = "bridge", "A=1\nB=2"
-    draft = read_draft(draft_of(typed_values(post)))
+    draft = parse_draft(draft_of(typed_values(post)))
     assert draft.problems == ()
     assert [arm.key for arm in draft.spec.arms] == ["host", "bridge", "bridge-2", "none"]
     assert draft.spec.arms[2].environment == {"A": "1", "B": "2"}
@@ -49,7 +49,7 @@ def test_a_form_is_read_as_the_api_would_read_it() -> None:
 
 def test_arms_without_a_mode_are_not_used() -> None:
     post = query(mode="host", arm__1__mode="", arm__2__mode="  ", arm__1__command="")
-    assert [arm.key for arm in read_draft(draft_of(typed_values(post))).spec.arms] == ["host"]
+    assert [arm.key for arm in parse_draft(draft_of(typed_values(post))).spec.arms] == ["host"]
 
 
 def test_an_arm_with_options_and_no_mode_is_said_at_its_mode_and_nothing_is_launched(client: Client) -> None:

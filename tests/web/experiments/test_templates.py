@@ -370,7 +370,7 @@ def test_cells_boxes_and_ports_are_those_of_the_browser() -> None:
         numbers = picture_presenter.number_hops(boxes, msgspec.convert(one["path"], DrawnPath))
         assert json.loads(msgspec.json.encode(numbers)) == one["expected"]
     for port, text in VECTORS["published"]:
-        assert table_presenter.say_published(msgspec.convert(port, PublishedPort)) == text
+        assert table_presenter.format_published(msgspec.convert(port, PublishedPort)) == text
     for text, inode in VECTORS["inode"]:
         assert table_presenter.namespace_inode(text) == inode
 

@@ -269,7 +269,7 @@ async def test_our_own_mistake_is_a_page_too_and_says_nothing_of_the_inside(
     def fail(*_: object) -> None:
         raise RuntimeError("the canary of a secret")
 
-    monkeypatch.setattr(experiment_views, "snapshot_of", fail)
+    monkeypatch.setattr(experiment_views, "load_snapshot", fail)
     answer = await http("GET", f"/experiments/{identity}/", who=me)
     assert answer.status == 500
     assert is_strict(answer)

@@ -17,7 +17,7 @@ from dashboard.lab.remote import experiment_calls, rpc
 from dashboard.lab.remote.rpc import Question
 from dashboard.lab.remote.rpc_server import TeamLab
 from dashboard.lab.remote.wakeups import Wakes
-from dashboard.lab.supervisor import Keeper, LabAwayError
+from dashboard.lab.supervisor import Supervisor, LabUnavailableError
 from dashboard.store.operations import rpc_queue
 from dashboard.web.operations.remote_lab import FarLab, in_database
 from tests.benches import Bench, close_bench, open_bench
@@ -34,7 +34,7 @@ async def bench(tmp_path: Path, transactional_db: None) -> AsyncIterator[Bench]:
 
 @pytest.fixture
 async def team(bench: Bench) -> AsyncIterator[TeamLab]:
-    keeper = Keeper(bench.told)
+    keeper = Supervisor(bench.told)
     keeper._lab, keeper._loop = bench.lab, asyncio.get_running_loop()
     made = TeamLab(keeper, Wakes(), lambda: None)
     await made.start()
@@ -57,7 +57,7 @@ def question(function: Any) -> Question:
 
 
 async def test_without_a_lab_every_question_is_refused_at_once(far: FarLab) -> None:
-    with pytest.raises(LabAwayError, match="No lab has been here yet"):
+    with pytest.raises(LabUnavailableError, match="No lab has been here yet"):
         await far.ask(question(experiment_calls.doctor), "")
     assert far.facts.engine is None
     assert far.heart() is None
@@ -73,7 +73,7 @@ async def test_facts_and_answers_come_from_afar(team: TeamLab, far: FarLab, benc
     assert {mode.mode for mode in found.modes} >= {"host", "bridge"}
     with pytest.raises(NotRunningError, match="launch it again"):
         await far.ask(question(actions.try_ways), "", "nothing")
-    with pytest.raises(LabAwayError):
+    with pytest.raises(LabUnavailableError):
         await far.ask(question(experiment_calls.capacity), "")
     with pytest.raises(NotRunningError):
         await far.ask(question(actions.inspect), "", "nothing", "machine", "hosts")
@@ -126,7 +126,7 @@ async def test_a_lab_that_falls_silent_is_away_and_its_questions_end(
     await eventually(lambda: far.facts.engine)
     for task in team._loops:
         task.cancel()  # as if it had been killed
-    with pytest.raises(LabAwayError, match="does not answer"):
+    with pytest.raises(LabUnavailableError, match="does not answer"):
         await far.ask(question(experiment_calls.doctor), "")
     assert far.facts.engine is None
 

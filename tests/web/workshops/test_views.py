@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from channels.db import database_sync_to_async
 
-from dashboard.core.experiments.docker_run import read_run
+from dashboard.core.experiments.docker_run import parse_run
 from dashboard.lab.remote import workshop_calls
 from dashboard.lab.workshops.files import Library
 from dashboard.store import workshops as store
@@ -57,7 +57,7 @@ def text_of(answer: Answer) -> str:
 
 def typed_config() -> dict[str, object]:
     """What a shell would ask for: no label of ours."""
-    return read_run("docker run -d --name typed nginx").labelled({})
+    return parse_run("docker run -d --name typed nginx").labelled({})
 
 
 async def test_the_list_tells_what_there_is_and_where_one_was(bench: Bench, me: Person) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from dashboard.core.comparison.cells import Scene
+from dashboard.core.comparison.cells import ObservedColumns
 from dashboard.core.experiments.messages import Column
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.addresses import primary_addresses
@@ -21,7 +21,7 @@ _DERIVED = ("primary", "links", "ways")
 
 
 @dataclass(frozen=True)
-class Look:
+class Frame:
     """Columns and states of one position. ``common`` stands for the columns and for which of them share a namespace;
     ``of`` has a number for each field of each state, and for what follows from it:
     ``primary`` addresses of the machine, ``links`` without their addresses, ``ways`` out."""
@@ -32,9 +32,9 @@ class Look:
     of: Mapping[str, Mapping[str, int]]
 
     @cached_property
-    def scene(self) -> Scene:
+    def observed(self) -> ObservedColumns:
         """The same for whoever makes rows of it."""
-        return Scene(self.columns, self.states)
+        return ObservedColumns(self.columns, self.states)
 
     @cached_property
     def links(self) -> tuple[int, ...]:
@@ -49,11 +49,11 @@ class Inputs:
         self._numbers = {name: Numbers() for name in ("place", *FIELDS, *_DERIVED)}
         self._known: dict[str, tuple[NamespaceState, dict[str, int]]] = {}
 
-    def look(self, columns: Sequence[Column], columns_number: int, states: Mapping[str, NamespaceState]) -> Look:
+    def look(self, columns: Sequence[Column], columns_number: int, states: Mapping[str, NamespaceState]) -> Frame:
         """The next position's. A field that was not touched is the same object as before."""
         of = {key: self._of(key, state) for key, state in states.items()}
         place = self._numbers["place"].number(tuple((key, state.netns) for key, state in states.items()))
-        return Look(columns, states, (columns_number, place), of)
+        return Frame(columns, states, (columns_number, place), of)
 
     def _of(self, key: str, state: NamespaceState) -> dict[str, int]:
         before, known = self._known.get(key, (None, {}))

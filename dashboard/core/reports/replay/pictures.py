@@ -10,20 +10,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dashboard.core.diagram.drawn_namespaces import (
-    Stack,
-    doors_of,
+    DrawnNamespace,
+    mapping_items,
     interface_items,
     listener_items,
     own_listeners,
-    stacks_of,
+    group_by_namespace,
 )
-from dashboard.core.diagram.path_overlay import draw_path, drawing_of
+from dashboard.core.diagram.path_overlay import draw_path, index_pictures
 from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.picture import Box, Edge, Item, Picture, clip
 from dashboard.core.modes import MACHINE
 from dashboard.core.paths.finder import find_paths
 from dashboard.core.paths.model import Path
-from dashboard.core.reports.replay.inputs import Look
+from dashboard.core.reports.replay.inputs import Frame
 from dashboard.core.reports.replay.interning import NONE, Chains, Numbers, Table
 
 _TABLES = ("things", "places", "boxes", "edges", "summaries", "pictures", "paths")
@@ -41,7 +41,7 @@ class _Shown:
     shape: int
 
 
-class TrackPictures:
+class RecordedPictures:
     """All pictures that were ever shown. ``made`` counts how many were drawn."""
 
     def __init__(self) -> None:
@@ -65,9 +65,9 @@ class TrackPictures:
         self._edges: dict[Edge, int] = {}
         self._items, self._shapes = Numbers(), Numbers()
 
-    def advance(self, look: Look) -> Iterator[tuple[str, int]]:
+    def advance(self, look: Frame) -> Iterator[tuple[str, int]]:
         """``wide``, ``narrow`` and ``paths`` with their numbers, where they may be others now."""
-        shown = [self._show(look, stack) for stack in stacks_of(look.columns, look.states)]
+        shown = [self._show(look, stack) for stack in group_by_namespace(look.columns, look.states)]
         about = (look.common, look.links, *(numbers["ways"] for numbers in look.of.values()))
         drawn_from = (about, *(one.items for one in shown))
         if drawn_from != self._drawn_from:
@@ -97,7 +97,7 @@ class TrackPictures:
             self._now["paths"] = self._mark(look, marked_from[1:], paths)
             yield "paths", self._now["paths"]
 
-    def _held(self, look: Look) -> _Key:
+    def _held(self, look: Frame) -> _Key:
         """Who listens on the machine's published ports."""
         machine = look.states.get(MACHINE)
         if machine is None:
@@ -109,7 +109,7 @@ class TrackPictures:
             held = self._held_by[made_from] = tuple(one for one in machine.listeners if one.port in ports)
         return held
 
-    def _show(self, look: Look, stack: Stack) -> _Shown:
+    def _show(self, look: Frame, stack: DrawnNamespace) -> _Shown:
         """What has room in the pictures of one stack."""
         machine = look.states.get(MACHINE)
         of_machine = look.of[MACHINE]["listeners"] if machine is not None else NONE
@@ -123,7 +123,7 @@ class TrackPictures:
                 if column.key != MACHINE:
                     inside += listener_items(column.key, column.mode, own_listeners(column, stack.state))
                 if machine is not None and stack.key != MACHINE:
-                    inside += doors_of(column, machine)
+                    inside += mapping_items(column, machine)
             narrow = [*interface_items(stack, mode), *inside]
             wide = narrow
             if stack.key == MACHINE:
@@ -136,7 +136,7 @@ class TrackPictures:
             )
         return shown
 
-    def _draw(self, look: Look, layout_from: _Key, shown: Sequence[_Shown]) -> tuple[Picture, Picture]:
+    def _draw(self, look: Frame, layout_from: _Key, shown: Sequence[_Shown]) -> tuple[Picture, Picture]:
         layout = self._layouts.get(layout_from)
         if layout is None:
             self.made += 1
@@ -147,7 +147,7 @@ class TrackPictures:
             _retold(layout[1], {identity: lines for one in shown for identity, lines in one.narrow.items()}),
         )
 
-    def _mark(self, look: Look, about: _Key, paths: tuple[Path, ...]) -> int:
+    def _mark(self, look: Frame, about: _Key, paths: tuple[Path, ...]) -> int:
         """The paths that there are, as they are marked in the pictures."""
         drawing = None
         numbers = []
@@ -156,7 +156,7 @@ class TrackPictures:
             number = self._paths.get(made_from)
             if number is None:
                 pictures = self._values[self._now["wide"]], self._values[self._now["narrow"]]
-                drawing = drawing or drawing_of(look.columns, look.states, pictures)
+                drawing = drawing or index_pictures(look.columns, look.states, pictures)
                 number = self._paths[made_from] = self.tables["paths"].number(draw_path(drawing, path))
             numbers.append(number)
         return self.chains["paths"].number(tuple(numbers), self._now["paths"])

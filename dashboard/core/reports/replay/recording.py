@@ -13,21 +13,21 @@ import msgspec
 
 from dashboard.core.comparison.rows import SECTIONS
 from dashboard.core.experiments.journal import Entry, View, advance
-from dashboard.core.experiments.timeline import cause_of
+from dashboard.core.experiments.timeline import format_cause
 from dashboard.core.reports.replay.inputs import Inputs
 from dashboard.core.reports.replay.interning import NONE, Table, differences
-from dashboard.core.reports.replay.pictures import TrackPictures
-from dashboard.core.reports.replay.rows import TrackRows
+from dashboard.core.reports.replay.pictures import RecordedPictures
+from dashboard.core.reports.replay.rows import RecordedRows
 
-TRACK_VERSION = 1
+RECORDING_VERSION = 1
 #: What a position shows, besides its line of the timeline.
 FIELDS = ("head", "columns", *(section.key for section in SECTIONS), "wide", "narrow", "paths")
 #: The most rows and pictures that are made for one track, about a minute of work. What comes after is left out, and
 #: that is said.
-MOST_MADE = 1_000_000
+MAX_MADE = 1_000_000
 
 
-class Track:
+class ReplayRecording:
     """A track that ``extend`` goes on with.
 
     ``start`` is what was there before the first entry, ``first_at`` the time from which offsets count, if it is not
@@ -48,8 +48,8 @@ class Track:
         self._now = dict.fromkeys(FIELDS, NONE)
         self._tables = {name: Table() for name in ("heads", "columns", "causes", "abouts")}
         self._inputs = Inputs()
-        self._rows = TrackRows()
-        self._pictures = TrackPictures()
+        self._rows = RecordedRows()
+        self._pictures = RecordedPictures()
 
     def __len__(self) -> int:
         return len(self._seqs)
@@ -75,9 +75,9 @@ class Track:
         self._seqs.append(entry.seq)
         self._times.append(round((entry.at - self.first_at) * 1000))
         self._texts.append(entry.text)
-        self._causes.append(self._tables["causes"].number(cause_of(entry)))
+        self._causes.append(self._tables["causes"].number(format_cause(entry)))
         self._abouts.append(self._tables["abouts"].number(entry.about))
-        self.truncated = self._rows.made + self._pictures.made > MOST_MADE
+        self.truncated = self._rows.made + self._pictures.made > MAX_MADE
 
     def _set(self, name: str, number: int) -> None:
         if self._now[name] != number:
@@ -91,7 +91,7 @@ class Track:
         tables = {**self._tables, **self._pictures.tables, "rows": self._rows.table}
         chains = {**self._pictures.chains, "rows": self._rows.chains}
         return {
-            "v": TRACK_VERSION,
+            "v": RECORDING_VERSION,
             "first_at": self.first_at,
             "truncated": self.truncated,
             "seqs": differences(self._seqs),
@@ -105,7 +105,7 @@ class Track:
         }
 
 
-def extend(track: Track, entries: Iterable[Entry]) -> Track:
+def extend(track: ReplayRecording, entries: Iterable[Entry]) -> ReplayRecording:
     """The same track, gone on with: a live page's grows."""
     for entry in entries:
         if track.truncated:
@@ -114,11 +114,11 @@ def extend(track: Track, entries: Iterable[Entry]) -> Track:
     return track
 
 
-def build_track(entries: Iterable[Entry], start: View | None = None, first_at: float | None = None) -> Track:
+def build_recording(entries: Iterable[Entry], start: View | None = None, first_at: float | None = None) -> ReplayRecording:
     """The track of a journal, or of its later part with what was there before it."""
-    return extend(Track(start, first_at), entries)
+    return extend(ReplayRecording(start, first_at), entries)
 
 
-def encode_track(track: Track) -> bytes:
+def encode_recording(track: ReplayRecording) -> bytes:
     """JSON, not compressed; it is made to be compressed with deflate."""
     return msgspec.json.encode(track.written())

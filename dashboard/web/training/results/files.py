@@ -18,9 +18,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from dashboard.core.experiments.messages import encode
 from dashboard.core.training.results.anonymous import anonymous
 from dashboard.core.training.results.csv_tables import people_csv, steps_csv
-from dashboard.core.training.results.events import names_of
+from dashboard.core.training.results.events import display_names
 from dashboard.core.training.results.model import SessionReport
-from dashboard.core.training.results.replay import build_class_track
+from dashboard.core.training.results.replay import build_replay
 from dashboard.core.training.results.report import build_report
 from dashboard.export.session_file import replay_file, shared_file
 from dashboard.models import TrainingSession
@@ -72,10 +72,10 @@ def _replay(row: TrainingSession, *, nameless: bool, compared: bool) -> bytes:
     workshop = workshop_in(row)
     facts = session_results.load_facts(row, workshop, time.time())
     report = build_report(facts, workshop)
-    names = names_of(facts, anonymous=nameless)
+    names = display_names(facts, anonymous=nameless)
     people = tuple(replace(one, name=name) for one, name in zip(report.people, names, strict=True))
     mirrors = session_results.mirrors_of(facts, included=compared)
-    track = build_class_track(facts, workshop, mirrors, anonymous=nameless)
+    track = build_replay(facts, workshop, mirrors, anonymous=nameless)
     return replay_file(replace(report, people=people), track, anonymous=nameless)
 
 

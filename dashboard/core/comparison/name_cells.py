@@ -1,0 +1,62 @@
+"""Cells of name resolution: the resolver, lookups, and the hosts file."""
+
+from __future__ import annotations
+
+from dashboard.core.comparison.cells import Cell, Cells, ObservedColumns, RowKey
+from dashboard.core.experiments.messages import Column
+from dashboard.core.modes import MACHINE
+from dashboard.core.namespaces.state import Lookup, NamespaceState, Origin
+
+ORIGIN_NOTES = {
+    Origin.MACHINE: "the machine's own file",
+    Origin.COPY: "copied from the machine",
+    Origin.STRIPPED: "the machine's, loopback servers removed",
+    Origin.FALLBACK: "public servers: nothing else was left",
+    Origin.DOCKER: "Docker's own resolver",
+    Origin.GIVEN: "given with --dns",
+    Origin.OTHER: "written by something else",
+    Origin.UNREADABLE: "could not be read",
+}
+
+
+def dns_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
+    """The resolver, and what names resolve to from inside."""
+    resolver = state.resolver
+    if resolver is not None:
+        note = ORIGIN_NOTES[resolver.origin]
+        yield (
+            RowKey("dns", "resolver", "nameservers", "Name servers", (0, 0)),
+            Cell("\n".join(resolver.nameservers) or None, note=note, absent="none"),
+        )
+        yield (
+            RowKey("dns", "resolver", "search", "Search domains", (0, 1)),
+            Cell(" ".join(resolver.search) or None, absent="none"),
+        )
+        yield (
+            RowKey("dns", "resolver", "options", "Resolver options", (0, 2)),
+            Cell(" ".join(resolver.options) or None, absent="none"),
+        )
+    for number, one in enumerate(state.lookups):
+        key = RowKey("dns", f"lookup {one.name}", "", f"lookup “{one.name}”", (1, number, one.name))
+        yield key, _lookup_cell(one)
+
+
+def _lookup_cell(one: Lookup) -> Cell:
+    note = f"by {one.server}" if one.server else ""
+    if one.time_us is not None:
+        note = f"{note}, {one.time_us / 1000:.1f} ms".removeprefix(", ")
+    if not one.answers:
+        return Cell(None, note=note, absent=one.outcome)
+    return Cell("\n".join(one.answers), note=note)
+
+
+def hosts_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
+    """The hosts file, name by name; the container's own name is one row."""
+    grouped: dict[str, list[str]] = {}
+    for entry in state.hosts:
+        for name in entry.names:
+            own = name == state.hostname and column.key != MACHINE and not observed.shares_machine(column.key)
+            grouped.setdefault("own host name" if own else name, []).append(entry.address)
+    for name, addresses in grouped.items():
+        rank = (0 if name == "own host name" else 1, name)
+        yield RowKey("hosts", name, "", name, rank), Cell("\n".join(addresses))

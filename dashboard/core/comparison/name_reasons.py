@@ -1,0 +1,76 @@
+"""Why resolvers, lookups and hosts files differ."""
+
+from __future__ import annotations
+
+from dashboard.core.comparison.cells import ObservedColumns, RowKey
+from dashboard.core.comparison.phrases import (
+    RowCells,
+    agree,
+    arms_of,
+    columns_with_value,
+    if_host_mode,
+    join_clauses,
+    join_titles,
+    make_sentence,
+)
+from dashboard.core.namespaces.state import Origin
+
+_ORIGINS: tuple[tuple[Origin, str, str, str], ...] = (
+    (Origin.DOCKER, "has", "have", "Docker's own resolver, as on every user-defined network"),
+    (Origin.COPY, "has", "have", "an unchanged copy of the machine's file"),
+    (Origin.STRIPPED, "gets", "get", "the machine's servers except loopback addresses"),
+    (Origin.FALLBACK, "gets", "get", "public servers, because all of the machine's are loopback addresses"),
+    (Origin.GIVEN, "has", "have", "the servers given with --dns"),
+    (Origin.OTHER, "has", "have", "a file that another program wrote"),
+)
+
+
+def explain_dns(observed: ObservedColumns, key: RowKey, cells: RowCells) -> str:
+    """The reason for a difference in resolvers and lookups."""
+    if key.key == "resolver":
+        return _explain_resolver(observed)
+    answered = [cell for cell in cells.values() if cell.text is not None]
+    if not answered:
+        return "No column gets an address: each asks its own servers, and their answers differ."
+    if key.key.endswith(" localhost"):
+        return "localhost is answered by each column's own hosts file."
+    if key.key.endswith(" host.docker.internal") and any(cell.note.startswith("by hosts file") for cell in answered):
+        return "The hosts file has the name where --add-host host.docker.internal:host-gateway added it."
+    container_names = {
+        name for c in observed.columns if c.container for name in (c.key, c.container.name, c.container.id[:12])
+    }
+    if key.key.removeprefix("lookup ") in container_names and any(
+        cell.note.startswith("by 127.0.0.11") for cell in answered
+    ):
+        return "Container names resolve only on user-defined networks, through Docker's resolver at 127.0.0.11."
+    return "Each column asks its own hosts file and its own servers."
+
+
+def _explain_resolver(observed: ObservedColumns) -> str:
+    parts = []
+    for origin, singular, plural, source in _ORIGINS:
+        columns = [
+            c for c in arms_of(observed) if (found := observed.states[c.key].resolver) and found.origin is origin
+        ]
+        if columns:
+            parts.append(f"{join_titles(columns)} {agree(columns, singular, plural)} {source}")
+    return join_clauses(*parts) or "Each container has its own resolv.conf, written when it starts."
+
+
+def explain_hosts(observed: ObservedColumns, key: RowKey, cells: RowCells) -> str:
+    """The reason for a difference in the hosts file."""
+    if key.key == "own host name":
+        return make_sentence(
+            "Docker writes a container's own name and address into its hosts file",
+            if_host_mode(observed, "host mode has the machine's file"),
+        )
+    added = [c for c in columns_with_value(observed, cells) if f" --add-host {key.key}:" in c.command]
+    if added:
+        return f"--add-host put the name into the hosts file of {join_titles(added)}."
+    return (
+        if_host_mode(
+            observed,
+            "Host mode starts from a copy of the machine's hosts file (--add-host discards it); others start with a new file.",
+        )
+        or "Each container has its own hosts file, written when it starts."
+    )

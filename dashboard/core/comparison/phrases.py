@@ -1,0 +1,51 @@
+"""Helpers for the sentences that give reasons: which columns they are about, and how the parts are joined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from dashboard.core.comparison.cells import Cell, ObservedColumns
+from dashboard.core.experiments.messages import Column
+from dashboard.core.modes import MACHINE, Mode
+
+BRIDGED = (Mode.BRIDGE, Mode.USER_BRIDGE, Mode.OVERLAY)
+RowCells = Mapping[str, Cell]
+
+
+def arms_of(observed: ObservedColumns, *modes: str) -> list[Column]:
+    """The observed arms: all, or those in one of these modes."""
+    arms = [column for column in observed.columns if column.key != MACHINE and column.key in observed.states]
+    return [column for column in arms if not modes or column.mode in modes]
+
+
+def columns_with_value(observed: ObservedColumns, cells: RowCells) -> list[Column]:
+    """The columns that have a value in this row."""
+    return [column for column in observed.columns if cells[column.key].text is not None]
+
+
+def join_titles(columns: Iterable[Column]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    titles = list(dict.fromkeys(column.title for column in columns))
+    return " and ".join([*([", ".join(titles[:-1])] if titles[1:] else []), *titles[-1:]])
+
+
+def agree(columns: Sequence[Column], one: str, many: str) -> str:
+    """The form of a verb that agrees with the number of columns."""
+    return one if len(columns) == 1 else many
+
+
+def if_host_mode(observed: ObservedColumns, text: str) -> str:
+    """The text if a container in host mode is observed, else empty."""
+    return text if arms_of(observed, Mode.HOST) else ""
+
+
+def join_clauses(*parts: str) -> str:
+    """The non-empty parts, joined by semicolons. The first may begin with a lower-case name."""
+    text = "; ".join(part for part in parts if part)
+    return f"{text}." if text else ""
+
+
+def make_sentence(*parts: str) -> str:
+    """The same, capitalised."""
+    text = join_clauses(*parts)
+    return f"{text[:1].upper()}{text[1:]}"

@@ -1,0 +1,94 @@
+"""Cells of listeners and published ports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dashboard.core.comparison.cells import Cell, Cells, ObservedColumns, RowKey
+from dashboard.core.experiments.messages import ArmStatus, Column, PublishedPort
+from dashboard.core.modes import MACHINE
+from dashboard.core.namespaces.addresses import bracket
+from dashboard.core.namespaces.state import Listener, NamespaceState
+
+EMBEDDED_RESOLVER = "127.0.0.11"
+
+
+def _port_order(protocol: str, port: int) -> tuple[int | str, ...]:
+    return (port, protocol)
+
+
+def _where(one: Listener) -> str:
+    if one.address in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+        text = "all IPv4" if one.family == "inet" else ("all IPv6" if one.v6only else "all IPv4 and IPv6")
+    else:
+        text = bracket(one.address)
+    return f"{text}%{one.interface}" if one.interface else text
+
+
+def listener_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
+    """Who listens on which port, by protocol and port."""
+    grouped: dict[tuple[str, int], list[Listener]] = {}
+    apart = column.key != MACHINE and not observed.shares_machine(column.key)
+    for one in state.listeners:
+        if apart and one.address == EMBEDDED_RESOLVER and one.container is None:
+            key = RowKey(
+                "listeners",
+                f"{one.protocol} resolver",
+                "",
+                f"{one.protocol} {EMBEDDED_RESOLVER}",
+                (99999, one.protocol),
+            )
+            yield (
+                key,
+                Cell(f"{one.process or 'dockerd'} :{one.port}", "Docker's resolver", note="random port"),
+            )
+        else:
+            grouped.setdefault((one.protocol, one.port), []).append(one)
+    for (protocol, port), listeners in grouped.items():
+        key = RowKey("listeners", f"{protocol} :{port}", "", f"{protocol} :{port}", _port_order(protocol, port))
+        yield key, _listener_cell(observed, column, listeners)
+
+
+def _listener_cell(observed: ObservedColumns, column: Column, listeners: Iterable[Listener]) -> Cell:
+    owners: dict[tuple[str, int | None, str], list[str]] = {}
+    normalised = set()
+    for one in listeners:
+        owner = observed.owner_title(one.container)
+        foreign = f" ({owner})" if owner is not None and owner != column.title else ""
+        name = one.process or "a process that cannot be seen"
+        owners.setdefault((name, one.pid, foreign), []).append(_where(one))
+        holder = "the machine" if one.container is None else "a container"
+        normalised.add(f"{name}{foreign} of {holder} at {_where(one)}")
+    lines = [f"{name}{f' {pid}' if pid else ''}{foreign}" for name, pid, foreign in owners]
+    places = dict.fromkeys(", ".join(dict.fromkeys(where)) for where in owners.values())
+    return Cell("\n".join(lines), "\n".join(sorted(normalised)), note="; ".join(places))
+
+
+def _published_text(ports: Iterable[PublishedPort]) -> str:
+    parts = []
+    for one in ports:
+        port = f":{one.host_port}" if one.host_port else ":any free port"
+        parts.append(f"{bracket(one.host_address)}{port}" if one.host_address or one.host_port else port[1:])
+    return "\n".join(dict.fromkeys(parts))
+
+
+def published_cells(observed: ObservedColumns, column: Column, state: NamespaceState | None) -> Cells:
+    """Published ports, as asked and as the Engine really did it."""
+    ports = {(one.container_port, one.protocol) for one in (*column.asked, *column.published)}
+    for port, protocol in sorted(ports):
+        asked = [one for one in column.asked if (one.container_port, one.protocol) == (port, protocol)]
+        real = [one for one in column.published if (one.container_port, one.protocol) == (port, protocol)]
+        key = f"{port}/{protocol}"
+        rank = _port_order(protocol, port)
+        text = _published_text(asked)
+        yield (
+            RowKey("published", key, "asked", f"{key} asked", (*rank, 0)),
+            Cell(text or None, absent="not asked"),
+        )
+        text = _published_text(real)
+        running = column.status is ArmStatus.RUNNING
+        word = "discarded" if running else "nothing: it does not run"
+        yield (
+            RowKey("published", key, "published", f"{key} published", (*rank, 1)),
+            Cell(text or None, absent=word),
+        )

@@ -1,0 +1,90 @@
+"""Why published ports and listeners differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dashboard.core.comparison.cells import ObservedColumns, RowKey
+from dashboard.core.comparison.phrases import (
+    BRIDGED,
+    RowCells,
+    arms_of,
+    columns_with_value,
+    if_host_mode,
+    join_clauses,
+    join_titles,
+    make_sentence,
+)
+from dashboard.core.modes import MACHINE, Mode
+from dashboard.core.namespaces.state import Listener
+
+
+def explain_published(observed: ObservedColumns, key: RowKey, cells: RowCells) -> str:
+    """The reason for a difference in published ports."""
+    texts = {cell.text for cell in cells.values() if cell.text is not None}
+    if key.field == "asked":
+        if len(texts) > 1:
+            return "The arms were asked to publish different ports: a port of the machine leads to one container only."
+        silent = [c for c in observed.columns if c.mode == Mode.CONTAINER and cells[c.key].text is None]
+        if silent:
+            return "An arm that joins a stack takes no -p: ports belong to the arm that owns the stack."
+        return "Not every arm was asked to publish this port."
+    discarding = [c for c in observed.columns if cells[c.key].text is None and cells[c.key].absent == "discarded"]
+    if any(column.mode == Mode.HOST for column in discarding):
+        return (
+            "The Engine discards -p in host mode: the program listens on the machine itself, nothing is forwarded. "
+            "HostConfig still lists the mapping."
+        )
+    if discarding:
+        bridges = all(column.mode not in BRIDGED for column in discarding)
+        return f"Nothing is forwarded to {join_titles(discarding)}{': only bridges forward ports' if bridges else ''}."
+    if len(texts) > 1:
+        return "Each mapping needs its own port of the machine."
+    return "The Engine publishes a port only where it was asked to, and only for containers that run."
+
+
+def _on_port(listeners: Iterable[Listener], key: RowKey) -> list[Listener]:
+    return [one for one in listeners if key.key == f"{one.protocol} :{one.port}"]
+
+
+def explain_listeners(observed: ObservedColumns, key: RowKey, cells: RowCells) -> str:
+    """The reason for a difference in listeners."""
+    if key.key.endswith(" resolver"):
+        return "Only a user-defined network has Docker's own resolver inside the container's namespace."
+    on_machine = _on_port(observed.machine.listeners, key) if observed.machine is not None else []
+    if any(one.process == "docker-proxy" for one in on_machine):
+        return join_clauses(
+            f"docker-proxy holds the published port on the machine{if_host_mode(observed, ', and host mode sees it there')}",
+            "the program itself listens only inside its container",
+        )
+    published = {(p.protocol, p.host_port) for column in observed.columns for p in column.published}
+    if any(one.process == "dockerd" and (one.protocol, one.port) in published for one in on_machine):
+        return "The Engine itself holds the published port: it runs without docker-proxy."
+    separate = [
+        c for c in columns_with_value(observed, cells) if c.key != MACHINE and not observed.shares_machine(c.key)
+    ]
+    arms = [
+        c
+        for c in arms_of(observed, Mode.HOST)
+        if c.container and any(x.container == c.container.id for x in on_machine)
+    ]
+    if arms and separate:
+        return (
+            "In host mode the program takes the machine's own port; in its own stack it takes that port "
+            "only inside the container."
+        )
+    if arms:
+        return "In host mode the program listens on the machine itself: both have the socket."
+    if on_machine and separate:
+        return "The machine and the container each have a socket on that port: separate stacks do not conflict."
+    inside = [c for c in columns_with_value(observed, cells) if c.key != MACHINE and observed.shares_machine(c.key)]
+    if inside and not arms_of(observed, Mode.HOST):
+        return f"{join_titles(inside)} shares the machine's stack, and so its sockets."
+    if on_machine and inside:
+        return "Host mode shares the machine's ports: sockets of the machine appear there too."
+    if on_machine:
+        return "Only the machine has it: separate stacks share no sockets."
+    return make_sentence(
+        "the socket belongs to the container's own stack",
+        "the same port of the machine is free" if observed.machine is not None else "",
+    )

@@ -1,0 +1,133 @@
+"""Cells of the sections that show a network stack: identity, interfaces, routes and sysctls."""
+
+from __future__ import annotations
+
+from dashboard.core.comparison.cells import Cell, Cells, ObservedColumns, RowKey
+from dashboard.core.experiments.messages import Column
+from dashboard.core.modes import MACHINE, Mode
+from dashboard.core.namespaces.addresses import primary_addresses
+from dashboard.core.namespaces.links import is_cable, lower_link
+from dashboard.core.namespaces.state import Interface, NamespaceState, Route
+
+NAMESPACE_TITLES = {
+    "mnt": "Mounts (mnt)",
+    "pid": "Processes (pid)",
+    "ipc": "System V IPC (ipc)",
+    "uts": "Host name (uts)",
+    "cgroup": "Control groups (cgroup)",
+    "user": "Users (user)",
+}
+
+
+def identity_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
+    """Which namespaces, which host name, which address."""
+    yield RowKey("identity", "netns", "", "Network namespace", (0,)), Cell(str(state.netns))
+    own = tuple(address for address in column.networks.values() if address)
+    key = RowKey("identity", "address", "", "Own address", (1,))
+    if column.key == MACHINE:
+        addresses = primary_addresses(state)
+        yield key, Cell(", ".join(addresses) or None, absent="none")
+    elif own:
+        yield key, Cell(", ".join(own))
+    else:
+        shared = observed.shares_machine(column.key)
+        absent = "none: uses the machine's" if shared else "none"
+        if column.mode == Mode.CONTAINER and not shared:
+            absent = f"none: uses that of {column.target or 'its target'}"
+        yield key, Cell(None, absent=absent)
+    yield (
+        RowKey("identity", "hostname", "", "Host name", (2,)),
+        Cell(state.hostname or None, _normalised_hostname(column, state), absent="unknown"),
+    )
+    machine = observed.machine
+    for number, (name, title) in enumerate(NAMESPACE_TITLES.items()):
+        inode = state.namespaces.get(name)
+        if inode is None:
+            continue
+        shared = machine is not None and machine.namespaces.get(name) == inode
+        text = "the machine's" if shared else "its own"
+        yield (
+            RowKey("identity", f"namespace {name}", "", title, (3, number)),
+            Cell(text, note=str(inode)),
+        )
+
+
+def _normalised_hostname(column: Column, state: NamespaceState) -> str | None:
+    """A host name that Docker made from the container's id is noise."""
+    generated = column.container is not None and state.hostname and column.container.id.startswith(state.hostname)
+    return "the container id" if generated else None
+
+
+def _interface_key(
+    observed: ObservedColumns, state: NamespaceState, one: Interface
+) -> tuple[str, tuple[int | str, ...]]:
+    if one.kind == "veth" and observed.machine is not None and state.netns == observed.machine.netns:
+        owner = observed.veth_owner(one.index)
+        if owner is not None:
+            return f"veth to {owner}", (3, owner)
+        if is_cable(one):
+            return one.name, (4, one.name)
+    order = {"loopback": 0, "bridge": 2}.get(one.kind, 1)
+    return one.name, (order, one.name)
+
+
+def interface_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
+    """Links with their addresses, MTU and what they are joined to."""
+    for one in state.interfaces:
+        key, rank = _interface_key(observed, state, one)
+        renamed = key != one.name
+
+        def row(field: str, label: str, order: int, key: str = key, rank: tuple[int | str, ...] = rank) -> RowKey:
+            return RowKey("interfaces", key, field, f"{key} {label}", (*rank, order))
+
+        state_text = f"{one.kind}, {'up' if one.up else 'down'}"
+        yield row("link", "link", 0), Cell(state_text, note=one.name if renamed else "")
+        addresses = [f"{a.address}/{a.prefix}" for a in one.addresses]
+        meaningful = [f"{a.address}/{a.prefix}" for a in one.addresses if a.scope != "link"]
+        yield (
+            row("addresses", "addresses", 1),
+            Cell("\n".join(addresses) or None, "\n".join(meaningful) or "link-local only", absent="no address"),
+        )
+        yield row("mtu", "MTU", 2), Cell(str(one.mtu))
+        if one.kind != "loopback" and one.mac:
+            yield row("mac", "MAC", 3), Cell(one.mac, "a MAC address")
+        if one.master or one.peer:
+            yield row("joined", "joined to", 4), _joined(observed, state, one)
+
+
+def _joined(observed: ObservedColumns, state: NamespaceState, one: Interface) -> Cell:
+    parts = [f"bridge {one.master}"] if one.master else []
+    normalised = list(parts)
+    if one.peer and one.kind == "veth":
+        parts.append(f"veth peer {observed.veth_peer(state, one) or one.peer}")
+        normalised.append("veth")
+    elif one.peer:
+        lower = lower_link(observed.machine, state, one) if observed.machine is not None else None
+        parts.append(f"on {lower.name} of this machine" if lower is not None else f"on {one.peer}")
+        normalised.append(f"on {one.peer if lower is None else lower.name}")
+    return Cell(", ".join(parts), ", ".join(normalised))
+
+
+def _route_text(route: Route) -> str:
+    parts = [f"via {route.gateway}"] if route.gateway else []
+    parts += [f"dev {route.interface}"] if route.interface else []
+    parts += [f"src {route.source}"] if route.source else []
+    parts += [f"metric {route.metric}"] if route.metric else []
+    return " ".join(parts) or "unreachable"
+
+
+def route_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
+    """Routes by destination; several to one destination stand under each other."""
+    grouped: dict[tuple[str, str], list[Route]] = {}
+    for route in state.routes:
+        grouped.setdefault((route.family, route.destination), []).append(route)
+    for (family, destination), routes in grouped.items():
+        label = f"{'IPv6 ' if family == 'inet6' else ''}{destination}"
+        rank = (0 if family == "inet" else 1, 0 if destination == "default" else 1, destination)
+        yield RowKey("routes", destination, str(family), label, rank), Cell("\n".join(map(_route_text, routes)))
+
+
+def sysctl_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
+    """Network sysctls, each namespace's own."""
+    for name, value in state.sysctls.items():
+        yield RowKey("sysctls", name, "", name.removeprefix("net."), (name,)), Cell(" ".join(value.split()))

@@ -1,0 +1,177 @@
+"""Why identity, interfaces, routes and sysctls differ."""
+
+from __future__ import annotations
+
+from dashboard.core.comparison.cells import ObservedColumns, RowKey
+from dashboard.core.comparison.phrases import (
+    BRIDGED,
+    RowCells,
+    agree,
+    arms_of,
+    columns_with_value,
+    if_host_mode,
+    join_titles,
+    make_sentence,
+)
+from dashboard.core.experiments.messages import Column
+from dashboard.core.modes import MACHINE, Mode
+
+NO_INTERFACE = "no such interface"
+MACHINES = "; host mode uses the machine's"
+SUB_INTERFACES = (Mode.MACVLAN, Mode.IPVLAN)
+
+
+def explain_identity(observed: ObservedColumns, key: RowKey, cells: RowCells) -> str:
+    """The reason for a difference in identity."""
+    if key.key == "netns":
+        return _explain_netns(observed)
+    if key.key == "address":
+        sharing = [one for one in arms_of(observed, Mode.CONTAINER) if not observed.shares_machine(one.key)]
+        return (
+            make_sentence(
+                if_host_mode(observed, "host mode has no address of its own: it uses the machine's"),
+                "each network assigns addresses from its own subnet"
+                if any(c.networks.values() for c in arms_of(observed))
+                else "",
+                "mode none has only loopback addresses" if arms_of(observed, Mode.NONE) else "",
+                f"{join_titles(sharing)} {agree(sharing, 'uses', 'use')} the address of the stack it joined"
+                if sharing
+                else "",
+            )
+            or "Each network stack has its own addresses."
+        )
+    if key.key == "hostname":
+        return _explain_hostname(observed)
+    if all(cells[one.key].text == "its own" for one in arms_of(observed) if cells[one.key].text is not None):
+        return (
+            if_host_mode(observed, "Host mode shares only the network: this namespace is still the container's own.")
+            or "The network mode does not affect this namespace: each container has its own."
+        )
+    return "Some containers share this namespace with the machine, others have their own."
+
+
+def _explain_netns(observed: ObservedColumns) -> str:
+    shared = []
+    for column in arms_of(observed, Mode.CONTAINER):
+        state = observed.states[column.key]
+        owners = [
+            o for o in arms_of(observed) if o.mode != Mode.CONTAINER and observed.states[o.key].netns == state.netns
+        ]
+        if owners:
+            shared.append(f"{column.title} shares the stack of {owners[0].title}")
+    text = "; ".join(part for part in (if_host_mode(observed, "host mode has no stack of its own"), *shared) if part)
+    if text:
+        return f"The same number means the same network stack: {text}."
+    if observed.machine is None or any(observed.shares_machine(one.key) for one in arms_of(observed)):
+        return "The same number means the same network stack."
+    return "Every container here has its own network stack; none shares the machine's."
+
+
+def _explain_hostname(observed: ObservedColumns) -> str:
+    own = [c for c in arms_of(observed) if c.container and _is_container_id(observed, c, c.container.id)]
+    ids = [c.container.id for c in arms_of(observed) if c.container]
+    joined = [
+        c
+        for c in arms_of(observed, Mode.CONTAINER)
+        if c not in own and any(_is_container_id(observed, c, one) for one in ids)
+    ]
+    copied = [
+        c
+        for c in arms_of(observed, Mode.HOST)
+        if observed.machine and observed.states[c.key].hostname == observed.machine.hostname
+    ]
+    given = [c for c in arms_of(observed) if c not in (*own, *joined, *copied)]
+    parts = (
+        "in host mode Docker copies the machine's name" if copied else "",
+        "Docker names a container by its id" if own else "",
+        f"{join_titles(joined)} {agree(joined, 'takes', 'take')} the name of the container it joined" if joined else "",
+        f"{join_titles(given)} {agree(given, 'was', 'were')} given another name" if given and (own or copied) else "",
+    )
+    text = "; ".join(part for part in parts if part)
+    return f"The host name lives in the UTS namespace, which is not shared{f': {text}' if text else ''}."
+
+
+def _is_container_id(observed: ObservedColumns, column: Column, container: str) -> bool:
+    name = observed.states[column.key].hostname
+    return bool(name) and container.startswith(name)
+
+
+def _owners(observed: ObservedColumns, cells: RowCells) -> list[Column]:
+    """The columns that have the interface of this row, with or without a value in the row."""
+    return [c for c in observed.columns if c.key in observed.states and cells[c.key].absent != NO_INTERFACE]
+
+
+def explain_interfaces(observed: ObservedColumns, key: RowKey, cells: RowCells) -> str:
+    """The reason for a difference in interfaces."""
+    owners = _owners(observed, cells)
+    if len({observed.states[column.key].netns for column in owners}) > 1:
+        return {
+            "link": "Same name, different interface: every network stack has its own interfaces.",
+            "addresses": "Same name, different interface: each network stack has its own addresses.",
+            "mtu": "The MTU belongs to the interface: a container gets the MTU of its Docker network.",
+            "mac": "Each interface has its own MAC address.",
+            "joined": _explain_joined(cells),
+        }.get(key.field, "Each network stack has its own interfaces.")
+    if not any(column.key == MACHINE or observed.shares_machine(column.key) for column in owners):
+        return (
+            f"Only {join_titles(owners)} {agree(owners, 'has', 'have')} it: an interface belongs to one network stack."
+        )
+    seen = if_host_mode(observed, "; host mode sees all of the machine's interfaces")
+    if key.key.startswith("veth to "):
+        what = f"The machine's end of the veth pair to {key.key.removeprefix('veth to ')}"
+    elif key.key == "docker0":
+        what = "The default bridge lives on the machine"
+    elif key.key.startswith("br-"):
+        what = "The Linux bridge of a user-defined network lives on the machine"
+    else:
+        what = f"{key.key} is the machine's: an interface belongs to one network stack"
+    return f"{what}{seen}."
+
+
+def _explain_joined(cells: RowCells) -> str:
+    texts = [cell.text or "" for cell in cells.values()]
+    return (
+        make_sentence(
+            "each veth pair connects one container" if any("veth peer" in text for text in texts) else "",
+            "a sub-interface sits on a link of the machine" if any(text.startswith("on ") for text in texts) else "",
+        )
+        or "Each interface is joined to something else."
+    )
+
+
+def explain_routes(observed: ObservedColumns, key: RowKey, cells: RowCells) -> str:
+    """The reason for a difference in routes."""
+    if key.key == "default":
+        holders = columns_with_value(observed, cells)
+        bridged = any(column.mode in BRIDGED for column in holders)
+        beside = [column for column in holders if column.mode in SUB_INTERFACES]
+        text = make_sentence(
+            "the machine uses its own gateway" if any(c.key == MACHINE for c in holders) else "",
+            "a bridged container uses the bridge's address" if bridged else "",
+            f"{join_titles(beside)} {agree(beside, 'uses', 'use')} the gateway of the parent's network"
+            if beside
+            else "",
+            "mode none has no default route"
+            if arms_of(observed, Mode.NONE) and Mode.NONE not in {c.mode for c in holders}
+            else "",
+        )
+        if text:
+            return text
+    return f"Each network stack has its own routing table{if_host_mode(observed, MACHINES)}."
+
+
+def explain_sysctls(observed: ObservedColumns, key: RowKey, cells: RowCells) -> str:
+    """The reason for a difference in sysctls."""
+    given = [c for c in columns_with_value(observed, cells) if f" --sysctl {key.key}=" in c.command]
+    if given:
+        return f"--sysctl set it for {join_titles(given)}."
+    apart = [cells[c.key].text for c in arms_of(observed) if not observed.shares_machine(c.key)]
+    stays = if_host_mode(observed, "; host mode keeps the machine's value")
+    if key.key.endswith("ip_unprivileged_port_start") and "0" in apart:
+        return f"Docker lets every user bind low ports in a separate namespace{stays}."
+    if key.key.endswith("ping_group_range") and "0 2147483647" in apart:
+        return f"Docker lets every group ping in a separate namespace{stays}."
+    machine = cells[MACHINE].text if MACHINE in cells else None
+    if "forward" in key.key and machine == "1" and "1" not in apart:
+        return "Docker enables forwarding on the machine to route for its bridges; a container does not need it."
+    return f"A network sysctl belongs to the namespace, and a new namespace starts with defaults{if_host_mode(observed, MACHINES)}."

@@ -1,0 +1,25 @@
+"""The reason of one row, and scenes with one thing changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from dashboard.core.comparison.rows import compare
+from dashboard.core.namespaces.state import sorted_state
+from tests.core.builders import (
+    Columns,
+    States,
+)
+
+
+def why(scene: tuple[Columns, States], section: str, key: str, field: str = "") -> str:
+    """The sentence of one row."""
+    rows = compare(*scene)
+    return next(one.why for one in rows if (one.section, one.key, one.field) == (section, key, field))
+
+
+def change(scene: tuple[Columns, States], key: str, **fields: Any) -> tuple[Columns, States]:
+    """The scene with another state of one column."""
+    columns, states = scene
+    return columns, states | {key: sorted_state(replace(states[key], **fields))}

@@ -1,0 +1,78 @@
+"""Why resolvers, lookups and hosts files differ."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dashboard.core.namespaces.state import HostsEntry, Lookup, Origin, Resolver
+from tests.core.builders import (
+    Columns,
+    States,
+    make_scene,
+    with_column,
+)
+from tests.core.comparison.reason_helpers import change, why
+
+
+def test_the_resolvers_are_told_by_where_they_came_from() -> None:
+    assert why(make_scene(("host", "bridge", "user-bridge", "none")), "dns", "resolver", "nameservers") == (
+        "user-bridge has Docker's own resolver, as on every user-defined network; host has an unchanged copy of "
+        "the machine's file; bridge and none get the machine's servers except loopback addresses."
+    )
+
+
+@pytest.mark.parametrize(
+    ("origin", "words"),
+    [
+        (Origin.FALLBACK, "bridge gets public servers"),
+        (Origin.GIVEN, "bridge has the servers given with --dns"),
+        (Origin.OTHER, "bridge has a file that another program wrote"),
+    ],
+)
+def test_every_origin_of_servers_has_its_words(origin: Origin, words: str) -> None:
+    scene = change(make_scene(("bridge", "none")), "bridge", resolver=Resolver(("9.9.9.9",), origin=origin))
+    assert words in why(scene, "dns", "resolver", "nameservers")
+
+
+def looked_up(scene: tuple[Columns, States], name: str, **answers: Lookup) -> str:
+    for key in scene[1]:
+        found = answers.get(key.replace("-", "_"), Lookup(name, "no such name", (), "192.0.2.53", 900))
+        scene = change(scene, key, lookups=(found,))
+    return why(scene, "dns", f"lookup {name}")
+
+
+def test_names_of_containers_resolve_on_user_defined_networks_only() -> None:
+    scene = make_scene(("bridge", "user-bridge"))
+    answer = Lookup("user-bridge", "answer", ("172.19.0.2",), "127.0.0.11", 400)
+    assert "only on user-defined networks" in looked_up(scene, "user-bridge", user_bridge=answer)
+    public = replace(answer, name="www.example")
+    assert looked_up(scene, "www.example", user_bridge=public) == (
+        "Each column asks its own hosts file and its own servers."
+    )
+
+
+def test_a_name_that_nobody_knows_is_not_explained_by_who_knows_it() -> None:
+    scene = make_scene(("bridge", "user-bridge"))
+    silent = Lookup("host.docker.internal", "no answer")
+    assert looked_up(scene, "host.docker.internal", bridge=silent).startswith("No column gets an address")
+
+
+def test_the_name_of_the_host_is_where_add_host_put_it() -> None:
+    scene = make_scene(("bridge", "user-bridge"))
+    found = Lookup("host.docker.internal", "answer", ("172.17.0.1",), "hosts file")
+    assert "--add-host host.docker.internal:host-gateway" in looked_up(scene, "host.docker.internal", bridge=found)
+
+
+def test_an_added_host_is_told_where_it_was_added() -> None:
+    columns, states = make_scene(("host", "bridge"))
+    columns = with_column(columns, "bridge", command="docker run --add-host db:192.0.2.9 nginx")
+    hosts = (*states["bridge"].hosts, HostsEntry("192.0.2.9", ("db",)))
+    scene = change((columns, states), "bridge", hosts=hosts)
+    assert why(scene, "hosts", "db") == "--add-host put the name into the hosts file of bridge."
+
+
+def test_a_hosts_file_is_a_copy_in_host_mode_only() -> None:
+    assert "Host mode starts from a copy" in why(make_scene(("host", "bridge")), "hosts", "lab-1")
+    assert why(make_scene(("bridge", "none")), "hosts", "lab-1").startswith("Each container has its own hosts file")

@@ -1,0 +1,78 @@
+"""Why published ports and listeners differ."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.core.builders import (
+    MACHINE,
+    make_listener,
+    make_scene,
+    with_column,
+    without,
+)
+from tests.core.comparison.reason_helpers import change, why
+
+
+def test_what_forwards_nothing_is_named() -> None:
+    text = why(make_scene(("bridge", "none", "macvlan")), "published", "80/tcp", "published")
+    assert text == "Nothing is forwarded to none and macvlan: only bridges forward ports."
+
+
+def test_a_bridge_that_lost_its_mapping_is_not_explained_by_its_mode() -> None:
+    columns, states = make_scene(("bridge", "user-bridge"))
+    scene = with_column(columns, "bridge", published=()), states
+    assert why(scene, "published", "80/tcp", "published") == "Nothing is forwarded to bridge."
+
+
+def test_ports_of_one_machine_are_told_apart() -> None:
+    scene = make_scene(("bridge", "user-bridge"))
+    assert "Each mapping needs its own port" in why(scene, "published", "80/tcp", "published")
+    assert "different ports" in why(scene, "published", "80/tcp", "asked")
+
+
+def test_a_port_that_one_arm_publishes_and_another_was_not_asked_for_is_the_engine_s_way() -> None:
+    columns, states = make_scene(("bridge", "user-bridge"))
+    scene = with_column(columns, "bridge", asked=(), published=()), states
+    assert why(scene, "published", "80/tcp", "published").startswith("The Engine publishes a port only where")
+
+
+def test_an_arm_that_was_not_asked_is_the_difference() -> None:
+    columns, states = make_scene(("bridge", "user-bridge"))
+    scene = with_column(columns, "bridge", asked=(), published=()), states
+    assert why(scene, "published", "80/tcp", "asked") == "Not every arm was asked to publish this port."
+
+
+def test_a_port_that_the_machine_holds_too_is_not_called_free() -> None:
+    scene = make_scene(("bridge", "none"))
+    opened = (*scene[1]["bridge"].listeners, make_listener(22, "sshd", 12, container="f0" * 32))
+    assert why(change(scene, "bridge", listeners=opened), "listeners", "tcp :22") == (
+        "The machine and the container each have a socket on that port: separate stacks do not conflict."
+    )
+
+
+def test_what_a_host_mode_program_opens_is_the_machine_s() -> None:
+    scene = make_scene(("host", "none"))
+    scene = change(scene, "none", listeners=())
+    assert why(scene, "listeners", "tcp :80") == (
+        "In host mode the program listens on the machine itself: both have the socket."
+    )
+
+
+def test_what_the_machine_opened_is_seen_in_host_mode() -> None:
+    assert "sockets of the machine appear there too" in why(make_scene(("host", "none")), "listeners", "tcp :22")
+    assert "Only the machine has it" in why(make_scene(("bridge", "none")), "listeners", "tcp :22")
+
+
+def test_an_engine_without_docker_proxy_holds_the_port_itself() -> None:
+    scene = make_scene(("bridge", "none"))
+    held = [replace(one, process="dockerd") if one.port == 8080 else one for one in scene[1][MACHINE].listeners]
+    text = why(change(scene, MACHINE, listeners=tuple(held)), "listeners", "tcp :8080")
+    assert text == "The Engine itself holds the published port: it runs without docker-proxy."
+
+
+def test_without_the_machine_nothing_is_said_of_its_ports() -> None:
+    columns, states = make_scene(("bridge", "none"))
+    opened = (*states["bridge"].listeners, make_listener(9000, "python3", 12))
+    states = without(states, MACHINE) | {"bridge": replace(states["bridge"], listeners=opened)}
+    assert why((columns, states), "listeners", "tcp :9000") == "The socket belongs to the container's own stack."

@@ -1,0 +1,118 @@
+"""Why identity, interfaces, routes and sysctls differ."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dashboard.core.experiments.messages import ContainerRef
+from tests.core.builders import (
+    MACHINE,
+    make_interface,
+    make_scene,
+    with_column,
+)
+from tests.core.comparison.reason_helpers import change, why
+
+
+@pytest.mark.parametrize(
+    ("modes", "sentence"),
+    [
+        (("host", "none"), "The same number means the same network stack: host mode has no stack of its own."),
+        (("bridge", "none"), "Every container here has its own network stack; none shares the machine's."),
+        (("bridge", "container"), "The same number means the same network stack: container shares the stack of bridge."),
+    ],
+)
+def test_it_says_who_shares_a_stack(modes: tuple[str, ...], sentence: str) -> None:
+    assert why(make_scene(modes), "identity", "netns") == sentence
+
+
+def test_it_says_who_joined_a_container_in_host_mode() -> None:
+    assert why(make_scene(("host", "container", "none")), "identity", "netns") == (
+        "The same number means the same network stack: host mode has no stack of its own; container shares the stack of host."
+    )
+
+
+def test_a_container_that_shares_the_machine_s_stack_by_mistake_is_no_stack_of_its_own() -> None:
+    columns, states = make_scene(("bridge", "none"))
+    broken = states | {"bridge": replace(states["bridge"], netns=states[MACHINE].netns)}
+    assert "none shares" not in why((columns, broken), "identity", "netns")
+
+
+def test_a_given_host_name_is_told() -> None:
+    scene = change(make_scene(("bridge", "user-bridge")), "user-bridge", hostname="web")
+    assert "user-bridge was given another name" in why(scene, "identity", "hostname")
+    scene = change(make_scene(("host", "bridge")), "host", hostname="web")
+    assert "copies the machine's name" not in why(scene, "identity", "hostname")
+
+
+def test_a_namespace_that_is_shared_with_the_machine_is_not_called_its_own() -> None:
+    columns, states = make_scene(("bridge", "none"))
+    shared = states[MACHINE].namespaces
+    assert "whatever" not in why(change((columns, states), "bridge", namespaces=shared), "identity", "namespace pid")
+    assert why(change((columns, states), "bridge", namespaces=shared), "identity", "namespace pid").startswith("Some")
+
+
+@pytest.mark.parametrize(
+    ("modes", "key", "sentence"),
+    [
+        (("bridge", "none"), "docker0", "The default bridge lives on the machine."),
+        (
+            ("host", "none"),
+            "docker0",
+            "The default bridge lives on the machine; host mode sees all of the machine's interfaces.",
+        ),
+        (
+            ("user-bridge", "none"),
+            "br-user-bridge",
+            "The Linux bridge of a user-defined network lives on the machine.",
+        ),
+        (("bridge", "none"), "veth to bridge", "The machine's end of the veth pair to bridge."),
+        (("bridge", "none"), "eth0", "Same name, different interface: every network stack has its own interfaces."),
+        (("none",), "eth0", "eth0 is the machine's: an interface belongs to one network stack."),
+    ],
+)
+def test_it_says_where_an_interface_lives(modes: tuple[str, ...], key: str, sentence: str) -> None:
+    assert why(make_scene(modes), "interfaces", key, "link") == sentence
+
+
+def test_an_interface_of_one_container_is_not_called_the_machine_s() -> None:
+    scene = make_scene(("bridge", "container", "none"))
+    wg0 = (*scene[1]["bridge"].interfaces, make_interface("wg0", 90, "wireguard"))
+    scene = change(change(scene, "bridge", interfaces=wg0), "container", interfaces=wg0)
+    assert why(scene, "interfaces", "wg0", "link") == (
+        "Only bridge and container have it: an interface belongs to one network stack."
+    )
+
+
+def test_ways_out_are_told_of_the_modes_that_are_there() -> None:
+    assert why(make_scene(("bridge", "none")), "routes", "default", "inet") == (
+        "The machine uses its own gateway; a bridged container uses the bridge's address; "
+        "mode none has no default route."
+    )
+    assert "macvlan uses the gateway of the parent's network" in why(
+        make_scene(("macvlan", "bridge")), "routes", "default", "inet"
+    )
+
+
+def test_a_given_sysctl_is_told() -> None:
+    columns, states = make_scene(("bridge", "none"))
+    columns = with_column(columns, "bridge", command="docker run --sysctl net.core.somaxconn=9 nginx")
+    sysctls = states["bridge"].sysctls | {"net.core.somaxconn": "9"}
+    scene = change((columns, states), "bridge", sysctls=sysctls)
+    assert why(scene, "sysctls", "net.core.somaxconn") == "--sysctl set it for bridge."
+
+
+def test_an_unusual_sysctl_is_not_put_down_to_docker() -> None:
+    scene = make_scene(("bridge", "none"))
+    name = "net.ipv4.ip_unprivileged_port_start"
+    for key in ("bridge", "none"):
+        scene = change(scene, key, sysctls=scene[1][key].sysctls | {name: "80"})
+    assert why(scene, "sysctls", name).startswith("A network sysctl belongs to the namespace")
+
+
+def test_a_title_is_used_as_it_is() -> None:
+    columns, states = make_scene(("user-bridge", "container"))
+    columns = with_column(columns, "user-bridge", title="web", container=ContainerRef("ab" * 32, "nm-web", "nginx"))
+    assert "shares the stack of web" in why((columns, states), "identity", "netns")
