@@ -20,7 +20,7 @@ def machine() -> Iterator[Machine]:
 
 
 @pytest.fixture
-def desk() -> Iterator[Machine]:
+def user_machine() -> Iterator[Machine]:
     """The same machine for an ordinary user."""
     with tempfile.TemporaryDirectory(prefix="nm") as folder:
         yield Machine(Path(folder), uid=1000)

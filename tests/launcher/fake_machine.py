@@ -1,7 +1,7 @@
-"""A machine to try the launcher on: a checkout of its own and a PATH that holds only what a test puts there.
+"""A fake machine for the launcher: a private checkout, and a PATH that holds only what a test puts there.
 
 The real launcher runs, with the few absolute paths that it names moved below the test's folder. Programs that
-would change a machine (apt-get, pip, systemctl) are small shell scripts which write down what was asked.
+would change a machine (apt-get, pip, systemctl) are small shell scripts that log their arguments.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 ORDINARY = ["cat", "chmod", "cp", "grep", "mkdir", "readlink", "sed", "sh", "tail"]
 TOOLS = ["ip", "ss", "netstat", "busybox"]
-#: What the tests of the team shape run; nothing else asks for it.
+#: What only the tests of the team shape need.
 SERVICES = ["initdb", "redis-server"]
 
-# Does what the launcher asks of an interpreter. The launcher itself runs in the real one.
+# An interpreter as far as the launcher needs it; the launcher itself runs in the real one.
 PYTHON = """#!/bin/sh
 case "$*" in
     '-I -S '*) exec {real} "$@" ;;
@@ -120,7 +120,7 @@ class Machine:
         (self.checkout / "templates" / "page.html").touch()
 
     def _copy_launcher(self, uid: int) -> None:
-        """The launcher, with what it knows of the real machine replaced by what the test's folder has."""
+        """Copies the launcher, with the paths of the real machine replaced by paths in the test's folder."""
         replaced = {
             ":/usr/local/sbin:/usr/sbin:/sbin": "",
             "/usr/bin/python3": f"{self.bin}/python3",
@@ -137,14 +137,14 @@ class Machine:
         (self.checkout / "dashboard/__init__.py").touch()
         shutil.copy(REPOSITORY / "netmodes", self.checkout)
         files = [self.checkout / "netmodes", *(self.checkout / "dashboard/launcher").iterdir()]
-        for real, ours in replaced.items():
+        for real, fake in replaced.items():
             naming = [path for path in files if real in path.read_text()]
             assert naming, f"the launcher names {real} no more"
             for path in naming:
-                path.write_text(path.read_text().replace(real, ours))
+                path.write_text(path.read_text().replace(real, fake))
 
     def python(self, suitable: bool = True, failing: str = "nothing-fails") -> str:
-        """The text of an interpreter; ``failing`` is a word in the arguments of the tools that shall fail."""
+        """The script of an interpreter; tools with the word ``failing`` in their arguments fail."""
         return PYTHON.format(
             real=sys.executable,
             suitable="true" if suitable else "false",
@@ -161,12 +161,12 @@ class Machine:
         path.chmod(0o755)
 
     def remove(self, *names: str) -> None:
-        """Takes programs away again."""
+        """Removes programs from PATH."""
         for name in names:
             (self.bin / name).unlink()
 
     def environment(self, **more: str) -> dict[str, str]:
-        """What the launcher sees; no HOME and no variable of the person who runs the tests."""
+        """The environment of the launcher, without HOME and the variables of the user who runs the tests."""
         return {"PATH": str(self.bin), **more}
 
     def run(
@@ -178,7 +178,7 @@ class Machine:
         umask: int = 0o022,
         **environment: str,
     ) -> subprocess.CompletedProcess[str]:
-        """The launcher, run to its end."""
+        """Runs the launcher until it ends."""
         return subprocess.run(
             [*(interpreter or []), script or str(self.checkout / "netmodes"), *arguments],
             cwd=cwd or self.folder,
@@ -192,7 +192,7 @@ class Machine:
         )
 
     def start(self, *arguments: str, stderr: Path) -> subprocess.Popen[str]:
-        """The launcher, left running; its messages go to a file."""
+        """Starts the launcher; its messages go to a file."""
         with stderr.open("w") as file:
             return subprocess.Popen(
                 [str(self.checkout / "netmodes"), *arguments],
@@ -205,16 +205,16 @@ class Machine:
             )
 
     def asked(self, program: Literal["python", "apt-get", "systemctl", "npm", ""] = "") -> list[str]:
-        """What the programs that change a machine were asked for, in order."""
+        """The logged calls of programs that change a machine, in order."""
         lines = self._log.read_text().splitlines() if self._log.exists() else []
         return [line for line in lines if line.startswith(program)]
 
     def forget(self) -> None:
-        """Forgets what was asked so far."""
+        """Clears the log."""
         self._log.unlink(missing_ok=True)
 
     def commands(self) -> list[list[str]]:
-        """For each command that ran: its pid, its data folder and its NETMODES_NO_INSTALL."""
+        """The pid, the data folder and NETMODES_NO_INSTALL of each command that ran."""
         path = Path(f"{self._log}.command")
         return [line.split(" ") for line in path.read_text().splitlines()] if path.exists() else []
 
@@ -233,7 +233,7 @@ class _Ping(BaseHTTPRequestHandler):
 
 @contextmanager
 def engine(socket: Path) -> Iterator[None]:
-    """Something that answers at ``socket`` as a Docker Engine does to ``GET /_ping``."""
+    """A server that answers ``GET /_ping`` at ``socket`` as a Docker Engine does."""
     with UnixStreamServer(os.fspath(socket), _Ping) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

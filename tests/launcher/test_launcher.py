@@ -85,7 +85,7 @@ def test_the_second_start_asks_neither_pip_nor_the_distribution(machine: Machine
     assert machine.asked() == []
 
 
-def test_a_changed_lock_is_installed_into_the_environment_that_is_there(machine: Machine) -> None:
+def test_a_changed_lock_is_installed_into_the_existing_environment(machine: Machine) -> None:
     machine.run("doctor")
     machine.forget()
     with (machine.checkout / "requirements.txt").open("a") as lock:
@@ -123,7 +123,7 @@ def test_a_failed_installation_of_the_test_packages_leaves_the_other_commands_us
     assert machine.asked() == []
 
 
-def test_two_first_starts_at_once_install_once(machine: Machine) -> None:
+def test_two_concurrent_first_starts_install_once(machine: Machine) -> None:
     os.mkfifo(machine.gate)
     second_says = machine.folder / "second"
     with machine.start("doctor", stderr=machine.folder / "first") as first:
@@ -141,7 +141,7 @@ def test_two_first_starts_at_once_install_once(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("shell", [["dash"], ["busybox", "sh"], ["bash"], ["sh"]], ids=" ".join)
-def test_every_shell_runs_it_through_a_symlink_from_anywhere(machine: Machine, shell: list[str]) -> None:
+def test_every_shell_runs_the_launcher_through_symlinks(machine: Machine, shell: list[str]) -> None:
     path = shutil.which(shell[0])
     if path is None:
         pytest.fail(f"{shell[0]} is not here: ./netmodes test installs it")
@@ -155,7 +155,7 @@ def test_every_shell_runs_it_through_a_symlink_from_anywhere(machine: Machine, s
     assert done.stdout == f"ran {machine.checkout}/manage.py doctor\n"
 
 
-def test_a_search_path_for_cd_leads_nowhere_else(machine: Machine) -> None:
+def test_cdpath_is_ignored(machine: Machine) -> None:
     decoys = machine.folder / "decoys"
     for name in ("a check out", "kept"):
         (decoys / name).mkdir(parents=True)
@@ -171,7 +171,7 @@ def test_the_data_folder_is_closed_to_others(machine: Machine) -> None:
     assert stat.S_IMODE(machine.data.stat().st_mode) == 0o700
 
 
-def test_a_chosen_data_folder_is_made_and_passed_on(machine: Machine) -> None:
+def test_a_chosen_data_folder_is_made_and_exported(machine: Machine) -> None:
     assert machine.run("doctor", NETMODES_DATA_DIR="kept here/deep").returncode == 0
     kept = machine.folder / "kept here" / "deep"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o700
@@ -179,7 +179,7 @@ def test_a_chosen_data_folder_is_made_and_passed_on(machine: Machine) -> None:
     assert not machine.data.exists()
 
 
-def test_a_data_folder_that_cannot_be_made_is_said_in_one_sentence(machine: Machine) -> None:
+def test_a_data_folder_that_cannot_be_made_is_one_line_of_error(machine: Machine) -> None:
     (machine.folder / "file").touch()
     done = machine.run("doctor", NETMODES_DATA_DIR=f"{machine.folder}/file/var")
     assert done.returncode == 1
@@ -188,7 +188,7 @@ def test_a_data_folder_that_cannot_be_made_is_said_in_one_sentence(machine: Mach
     )
 
 
-def test_a_folder_with_other_things_in_it_keeps_its_mode(machine: Machine) -> None:
+def test_a_folder_with_other_files_keeps_its_mode(machine: Machine) -> None:
     shared = machine.folder / "shared"
     shared.mkdir()
     shared.chmod(0o755)
@@ -204,7 +204,7 @@ def test_the_command_takes_the_place_of_the_launcher_so_that_ctrl_c_reaches_it(m
     assert machine.commands()[-1][0] == str(launcher.pid)
 
 
-def test_root_without_python_installs_it_after_saying_why(machine: Machine) -> None:
+def test_root_without_python_installs_it_and_prints_the_reason(machine: Machine) -> None:
     machine.remove("python3")
     done = machine.run("doctor", "--json")
     assert done.returncode == 0, done.stderr
@@ -215,7 +215,7 @@ def test_root_without_python_installs_it_after_saying_why(machine: Machine) -> N
     assert line.endswith("--no-install-recommends -y install python3 python3-venv")
 
 
-def test_an_old_python_first_on_the_path_is_passed_over(machine: Machine) -> None:
+def test_an_unsuitable_python_first_on_path_is_skipped(machine: Machine) -> None:
     machine.install("python3.12", machine.python(suitable=False))
     machine.install("python3.14", "#!/bin/sh\necho 'pyenv: python3.14: command not found' >&2; exit 127\n")
     done = machine.run("doctor")
@@ -224,7 +224,7 @@ def test_an_old_python_first_on_the_path_is_passed_over(machine: Machine) -> Non
     assert machine.asked("apt-get") == []
 
 
-def test_a_system_whose_python_is_too_old_is_told_what_would_do(machine: Machine) -> None:
+def test_a_system_with_an_old_python_only_gets_a_hint(machine: Machine) -> None:
     machine.install("python3", machine.python(suitable=False))
     (machine.folder / "python3").write_text(machine.python(suitable=False))
     done = machine.run("doctor")
@@ -233,19 +233,19 @@ def test_a_system_whose_python_is_too_old_is_told_what_would_do(machine: Machine
 
 
 @pytest.mark.parametrize("sudo", [True, False])
-def test_without_root_it_says_what_to_type_and_installs_nothing(desk: Machine, sudo: bool) -> None:
-    desk.remove("python3")
+def test_an_ordinary_user_gets_the_lines_to_type_and_nothing_is_installed(user_machine: Machine, sudo: bool) -> None:
+    user_machine.remove("python3")
     if sudo:
-        desk.install("sudo")
-    done = desk.run("doctor", "--json")
+        user_machine.install("sudo")
+    done = user_machine.run("doctor", "--json")
     assert done.returncode == 1
     assert done.stdout == ""
     install = "apt-get install --no-install-recommends python3 python3-venv"
     assert (f"  sudo {install}\n" if sudo else f"  su -c '{install}'\n") in done.stderr
-    assert desk.asked() == []
+    assert user_machine.asked() == []
 
 
-def test_without_apt_it_names_the_packages(machine: Machine) -> None:
+def test_without_apt_the_error_names_the_packages(machine: Machine) -> None:
     machine.remove("python3", "apt-get")
     done = machine.run("doctor")
     assert done.returncode == 1
@@ -262,7 +262,7 @@ def test_without_apt_it_names_the_packages(machine: Machine) -> None:
         (["up"], "1"),
     ],
 )
-def test_no_install_forbids_the_engine_and_says_what_to_type(
+def test_no_install_prints_what_to_type_instead_of_installing_an_engine(
     machine: Machine, arguments: list[str], variable: str
 ) -> None:
     done = machine.run(*arguments, NETMODES_NO_INSTALL=variable)
@@ -273,7 +273,7 @@ def test_no_install_forbids_the_engine_and_says_what_to_type(
     assert machine.commands() == []
 
 
-def test_all_that_is_missing_is_said_at_once(machine: Machine) -> None:
+def test_all_missing_packages_are_named_at_once(machine: Machine) -> None:
     machine.remove("python3", "netstat")
     done = machine.run("up", "--no-install")
     assert done.returncode == 1
@@ -325,14 +325,14 @@ def test_no_install_is_passed_on_to_the_command_as_a_variable_only(machine: Mach
     assert machine.commands()[0][-1] == "1"
 
 
-def test_an_engine_that_answers_is_used_as_it_is(machine: Machine) -> None:
+def test_an_engine_that_answers_is_used(machine: Machine) -> None:
     with engine(machine.socket):
         done = machine.run("compare", "host", "bridge")
     assert done.returncode == 0, done.stderr
     assert machine.asked("apt-get") == []
 
 
-def test_root_without_an_engine_gets_one_after_hearing_why(machine: Machine) -> None:
+def test_root_without_an_engine_installs_one_and_prints_the_reason(machine: Machine) -> None:
     machine.remove("docker")
     done = machine.run("up")
     assert done.returncode == 0, done.stderr
@@ -362,7 +362,7 @@ def test_a_new_engine_is_started_where_systemd_runs(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "unix:///nowhere.sock"])
-def test_an_engine_that_was_named_is_never_replaced(machine: Machine, address: str) -> None:
+def test_an_engine_named_by_docker_host_is_never_replaced(machine: Machine, address: str) -> None:
     done = machine.run("up", DOCKER_HOST=address)
     assert done.returncode == 0
     assert machine.asked("apt-get") == []
@@ -370,7 +370,7 @@ def test_an_engine_that_was_named_is_never_replaced(machine: Machine, address: s
 
 
 @pytest.mark.parametrize("command", ["doctor", "link", "reap", "check"])
-def test_commands_that_only_look_install_no_engine(machine: Machine, command: str) -> None:
+def test_commands_without_containers_install_no_engine(machine: Machine, command: str) -> None:
     machine.remove("ip", "netstat", "busybox", "docker")
     machine.run(command)
     assert machine.asked("apt-get") == []
@@ -396,7 +396,7 @@ def test_the_package_lists_are_read_only_when_they_are_needed(machine: Machine) 
     assert sum(line.endswith(" update") for line in machine.asked()) == 1
 
 
-def test_what_apt_said_is_shown_only_when_it_failed(machine: Machine) -> None:
+def test_the_output_of_apt_is_shown_only_when_it_failed(machine: Machine) -> None:
     machine.remove("ss")
     with engine(machine.socket):
         assert "noise of apt-get" not in machine.run("up").stderr
@@ -409,26 +409,28 @@ def test_what_apt_said_is_shown_only_when_it_failed(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("command", ["up", "compare", "hosts", "bench"])
-def test_entering_namespaces_needs_root_and_the_docker_group_is_not_enough(desk: Machine, command: str) -> None:
-    desk.install("sudo")
-    with engine(desk.socket):
-        done = desk.run(command, "host", "it's", NETMODES_DATA_DIR=str(desk.folder / "d"), DOCKER_HOST="unix:///e.sock")
+def test_entering_namespaces_needs_root_and_the_docker_group_is_not_enough(user_machine: Machine, command: str) -> None:
+    user_machine.install("sudo")
+    with engine(user_machine.socket):
+        done = user_machine.run(
+            command, "host", "it's", NETMODES_DATA_DIR=str(user_machine.folder / "d"), DOCKER_HOST="unix:///e.sock"
+        )
     assert done.returncode == 1
     assert "docker group" in done.stderr
     typed = next(line for line in done.stderr.splitlines() if line.startswith("  sudo"))
     assert typed == (
-        f"  sudo NETMODES_DATA_DIR={desk.folder}/d DOCKER_HOST=unix:///e.sock '{desk.checkout}/netmodes' {command} host"
-        " 'it'\\''s'"
+        f"  sudo NETMODES_DATA_DIR={user_machine.folder}/d DOCKER_HOST=unix:///e.sock"
+        f" '{user_machine.checkout}/netmodes' {command} host 'it'\\''s'"
     )
-    assert desk.asked() == []
-    assert not desk.data.exists()
+    assert user_machine.asked() == []
+    assert not user_machine.data.exists()
 
 
-def test_the_help_of_a_command_needs_no_root(desk: Machine) -> None:
-    assert desk.run("up", "--help").stdout == f"ran {desk.checkout}/manage.py up --help\n"
+def test_the_help_of_a_command_needs_no_root(user_machine: Machine) -> None:
+    assert user_machine.run("up", "--help").stdout == f"ran {user_machine.checkout}/manage.py up --help\n"
 
 
-def test_the_check_runs_every_tool_though_the_first_fails(machine: Machine) -> None:
+def test_the_check_runs_every_tool_even_if_the_first_fails(machine: Machine) -> None:
     machine.install("python3", machine.python(failing="format"))
     done = machine.run("check")
     assert done.returncode == 1
@@ -457,7 +459,7 @@ def with_modules(machine: Machine) -> Machine:
     return machine
 
 
-def test_the_tests_end_with_pytest_and_pass_it_the_arguments(with_modules: Machine) -> None:
+def test_pytest_runs_last_and_gets_the_arguments(with_modules: Machine) -> None:
     done = with_modules.run("test", "-k", "two words")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
@@ -471,7 +473,7 @@ def test_the_tests_end_with_pytest_and_pass_it_the_arguments(with_modules: Machi
 @pytest.mark.parametrize(
     ("words", "given"), [(["-n0"], "-n auto -m not slow -n0"), (["-p", "no:xdist", "-x"], "-m not slow -p no:xdist -x")]
 )
-def test_who_wants_one_process_or_another_number_says_so(machine: Machine, words: list[str], given: str) -> None:
+def test_the_user_can_choose_the_number_of_workers(machine: Machine, words: list[str], given: str) -> None:
     done = machine.run("test", *words)
     assert done.stdout == f"python -m pytest -o cache_dir={machine.data}/cache/pytest {given}\n"
 
@@ -483,14 +485,14 @@ def test_a_failing_browser_module_fails_the_tests_and_pytest_still_runs_last(wit
     assert done.stdout.splitlines()[-1].startswith("python -m pytest ")
 
 
-def test_the_engine_tests_need_root_and_the_others_do_not(desk: Machine) -> None:
-    refused = desk.run("test")
+def test_the_engine_tests_need_root_and_the_others_do_not(user_machine: Machine) -> None:
+    refused = user_machine.run("test")
     assert refused.returncode == 1
     assert refused.stdout == ""
     assert "-m 'not engine and not browser'" in refused.stderr
-    allowed = desk.run("test", "-m", "not engine and not browser")
+    allowed = user_machine.run("test", "-m", "not engine and not browser")
     assert "python -m pytest " in allowed.stdout
-    assert desk.asked("apt-get") == []
+    assert user_machine.asked("apt-get") == []
 
 
 def test_the_npm_packages_are_installed_once_and_run_no_scripts(machine: Machine) -> None:
@@ -504,7 +506,7 @@ def test_the_npm_packages_are_installed_once_and_run_no_scripts(machine: Machine
     assert [" ci " in f" {line} " and "--ignore-scripts" in line for line in machine.asked("npm")] == [True]
 
 
-def test_the_charts_library_is_served_from_the_checkout_and_fetched_once(machine: Machine) -> None:
+def test_the_browser_libraries_are_served_from_the_checkout_and_fetched_once(machine: Machine) -> None:
     served = machine.checkout / "static/vendor/uplot"
     with engine(machine.socket):
         assert machine.run("up").returncode == 0
@@ -525,7 +527,7 @@ def test_the_charts_library_is_served_from_the_checkout_and_fetched_once(machine
     assert len(machine.asked("npm")) == 2, "again only after the lock changed"
 
 
-def test_a_machine_without_npms_registry_serves_all_the_same_and_tries_again(machine: Machine) -> None:
+def test_a_machine_that_cannot_reach_npm_serves_and_the_next_start_retries(machine: Machine) -> None:
     with engine(machine.socket):
         machine.run("doctor")
         machine.broken.touch()
@@ -539,7 +541,7 @@ def test_a_machine_without_npms_registry_serves_all_the_same_and_tries_again(mac
     assert (machine.checkout / "static/vendor/uplot/.stamp").exists()
 
 
-def test_node_is_taken_by_itself_where_only_what_runs_is_installed(machine: Machine) -> None:
+def test_node_alone_is_installed_beside_the_run_lock(machine: Machine) -> None:
     machine.run("doctor")
     shutil.rmtree(machine.data / "venv/lib")
     machine.forget()
@@ -549,7 +551,7 @@ def test_node_is_taken_by_itself_where_only_what_runs_is_installed(machine: Mach
     assert f"--require-hashes --only-binary :all: --retries 1 --timeout 15 --target {machine.data}/vendor/tool" in pip
 
 
-def test_lighthouse_comes_once_and_only_for_its_benchmark(machine: Machine) -> None:
+def test_lighthouse_is_installed_once_and_only_for_its_benchmark(machine: Machine) -> None:
     with engine(machine.socket):
         machine.run("bench", "launch")
         machine.run("bench", "pages", "--help")
@@ -587,7 +589,7 @@ def test_the_locks_hold_hashes_and_no_addresses() -> None:
         assert all("integrity" in package and "resolved" not in package for package in packages)
 
 
-def test_what_is_tested_is_what_runs() -> None:
+def test_the_dev_lock_contains_the_run_lock_in_the_same_versions() -> None:
     run, dev = pins(REPOSITORY / "requirements.txt"), pins(REPOSITORY / "requirements-dev.txt")
     assert run.items() <= dev.items()
     assert "django" in run

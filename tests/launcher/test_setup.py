@@ -1,4 +1,4 @@
-"""``./netmodes setup``: the same preparation as for ``up``, and a service of systemd."""
+"""``./netmodes setup``: the same preparation as for ``up``, and a systemd service."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests.launcher.fake_machine import Machine, engine
 
-#: Knows what it was told: enabled and active are files.
+#: Keeps its state in two files, enabled and active.
 SYSTEMCTL = """#!/bin/sh
 case "$*" in
     '-q is-enabled '*) [ -e '{folder}/enabled' ]; exit ;;
@@ -43,7 +43,7 @@ def settings(unit: Path) -> list[str]:
     return [line for line in unit.read_text().splitlines() if line.startswith(("ExecStart=", "Environment="))]
 
 
-def test_it_prepares_what_up_needs_and_starts_the_service(booted: Machine) -> None:
+def test_setup_prepares_what_up_needs_and_starts_the_service(booted: Machine) -> None:
     done = setup(booted, "--host", "0.0.0.0", "--port", "8001", NETMODES_DATA_DIR=f"{booted.folder}/kept here")
     assert done.returncode == 0, done.stderr
     assert settings(booted.unit) == [
@@ -61,7 +61,7 @@ def test_it_prepares_what_up_needs_and_starts_the_service(booted: Machine) -> No
     assert booted.commands() == [], "the service runs it, not the launcher"
 
 
-def test_the_second_time_changes_nothing(booted: Machine) -> None:
+def test_a_second_setup_changes_nothing(booted: Machine) -> None:
     setup(booted)
     booted.forget()
     before = booted.unit.stat().st_mtime_ns
@@ -71,14 +71,14 @@ def test_the_second_time_changes_nothing(booted: Machine) -> None:
     assert booted.unit.stat().st_mtime_ns == before
 
 
-def test_other_options_are_a_new_unit_and_a_restart(booted: Machine) -> None:
+def test_other_options_write_a_new_unit_and_restart_the_service(booted: Machine) -> None:
     setup(booted)
     booted.forget()
     assert setup(booted, "--port", "8001").returncode == 0
     assert booted.asked() == ["systemctl daemon-reload", "systemctl restart netmodes"]
 
 
-def test_a_service_that_was_stopped_is_started_again(booted: Machine) -> None:
+def test_a_stopped_service_is_started_again(booted: Machine) -> None:
     setup(booted)
     (booted.folder / "active").unlink()
     booted.forget()
@@ -86,7 +86,7 @@ def test_a_service_that_was_stopped_is_started_again(booted: Machine) -> None:
     assert booted.asked() == ["systemctl start netmodes"]
 
 
-def test_where_systemd_does_not_run_the_next_boot_starts_it(machine: Machine) -> None:
+def test_without_a_running_systemd_the_next_boot_starts_the_service(machine: Machine) -> None:
     machine.install("systemctl", SYSTEMCTL.format(folder=machine.folder))
     done = setup(machine)
     assert done.returncode == 0, done.stderr
@@ -99,7 +99,7 @@ def test_where_systemd_does_not_run_the_next_boot_starts_it(machine: Machine) ->
 
 
 @pytest.mark.parametrize("word", ["8001%n", "a\nExecStartPre=/bin/x", '"', "$HOME", "a|b", "a\\b"])
-def test_a_word_that_systemd_would_read_otherwise_is_refused(booted: Machine, word: str) -> None:
+def test_a_character_with_a_meaning_in_units_is_refused(booted: Machine, word: str) -> None:
     done = setup(booted, "--host", word)
     assert done.returncode == 1
     assert "each argument must be made of letters" in done.stderr
@@ -107,25 +107,24 @@ def test_a_word_that_systemd_would_read_otherwise_is_refused(booted: Machine, wo
     assert not booted.unit.exists()
 
 
-def test_it_needs_root_and_says_what_to_type(desk: Machine) -> None:
-    desk.install("sudo")
-    done = desk.run("setup", "--port", "8001")
+def test_setup_needs_root_and_prints_what_to_type(user_machine: Machine) -> None:
+    user_machine.install("sudo")
+    done = user_machine.run("setup", "--port", "8001")
     assert done.returncode == 1
-    assert f"  sudo '{desk.checkout}/netmodes' setup --port 8001\n" in done.stderr
-    assert not desk.data.exists()
+    assert f"  sudo '{user_machine.checkout}/netmodes' setup --port 8001\n" in done.stderr
+    assert not user_machine.data.exists()
 
 
-def test_an_engine_that_was_named_is_named_to_the_service(booted: Machine) -> None:
+def test_the_service_gets_docker_host(booted: Machine) -> None:
     assert setup(booted, DOCKER_HOST=f"unix://{booted.socket}").returncode == 0
     assert settings(booted.unit)[-1] == f'Environment="DOCKER_HOST=unix://{booted.socket}"'
 
 
-def test_systemd_takes_the_unit_without_a_word(booted: Machine) -> None:
+def test_systemd_verifies_the_unit(booted: Machine) -> None:
     analyze = shutil.which("systemd-analyze")
     if analyze is None:
-        pytest.skip("no systemd here: tests/vagrant_root.sh asks the one of an untouched Debian")
+        pytest.skip("no systemd here: tests/vagrant_root.sh verifies the unit with Debian's")
     setup(booted, "--port", "8001")
     done = subprocess.run([analyze, "verify", booted.unit], capture_output=True, text=True, check=False, timeout=60)
-    # What it says about the machine's other units does not count.
-    said = [line for line in done.stderr.splitlines() if "netmodes" in line]
-    assert said == []
+    # Warnings about other units of the machine do not count.
+    assert [line for line in done.stderr.splitlines() if "netmodes" in line] == []

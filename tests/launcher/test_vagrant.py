@@ -1,4 +1,4 @@
-"""The virtual machine's files, as far as they can be judged without one."""
+"""The files of the virtual machine, checked without starting one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_the_vagrantfile_is_ruby() -> None:
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
 
 
-def test_vagrant_takes_the_vagrantfile(tmp_path: Path) -> None:
+def test_vagrant_validates_the_vagrantfile(tmp_path: Path) -> None:
     vagrant = shutil.which("vagrant")
     if vagrant is None:
         pytest.skip("no vagrant here: its package brings a hypervisor's tools along")
@@ -39,7 +39,7 @@ def test_vagrant_takes_the_vagrantfile(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_page_is_forwarded_to_this_machine_alone_and_tests_never_run_by_themselves() -> None:
+def test_the_page_is_forwarded_to_loopback_only_and_tests_run_on_demand_only() -> None:
     text = (VAGRANT / "Vagrantfile").read_text()
     forwarded = re.findall(r'"forwarded_port".*', text)
     assert len(forwarded) == 1
@@ -56,7 +56,7 @@ def test_the_page_is_forwarded_to_this_machine_alone_and_tests_never_run_by_them
         (["tests"], "test"),
     ],
 )
-def test_provisioning_is_the_launcher_s_own_work(tmp_path: Path, arguments: list[str], asked: str) -> None:
+def test_provisioning_calls_the_launcher(tmp_path: Path, arguments: list[str], asked: str) -> None:
     for name, said in (("netmodes", 'echo "$NETMODES_DATA_DIR: $*"'), ("systemctl", ":"), ("python3", ":")):
         (tmp_path / name).write_text(f"#!/bin/sh\n{said}\n")
         (tmp_path / name).chmod(0o755)
