@@ -150,3 +150,25 @@ def test_an_arm_of_the_same_key_and_another_mode_is_another_arm() -> None:
     other = tuple(replace(column, mode="macvlan") if column.key == "bridge" else column for column in columns)
     found = match_arms([show((columns, states)), show((other, states))])
     assert keys(found)[-2:] == [("bridge", None), (None, "bridge")]
+
+
+def test_columns_of_one_mode_with_different_keys_match_where_each_report_has_one() -> None:
+    one, other = show(make_scene(("host", "bridge"))), show(make_scene(("host", "bridge")))
+    renamed = replace(other, columns=tuple(replace(c, key="web") if c.key == "bridge" else c for c in other.columns))
+    assert ArmMatch("bridge", "bridge", ("bridge", "web")) in match_arms([one, renamed])
+    assert ArmMatch("host", "host", ("host", "host")) in match_arms([one, renamed])
+
+
+def test_columns_of_one_mode_have_no_match_where_a_report_has_several() -> None:
+    one = show(make_scene(("bridge",)))
+    (bridge,) = [column for column in one.columns if column.key == "bridge"]
+    left = replace(one, columns=(replace(bridge, key="a"), replace(bridge, key="b")))
+    right = replace(one, columns=(replace(bridge, key="c"),))
+    assert match_arms([left, right]) == (
+        ArmMatch("a", "bridge", ("a", None)),
+        ArmMatch("b", "bridge", ("b", None)),
+        ArmMatch("c", "bridge", (None, "c")),
+    )
+    assert [arm.everywhere for arm in match_arms([left, right])] == [False] * 3
+    assert match_arms([left, left]) == (ArmMatch("a", "bridge", ("a", "a")), ArmMatch("b", "bridge", ("b", "b")))
+    assert match_arms([right]) == (ArmMatch("c", "bridge", ("c",)),)

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from dashboard.core.workshops.checks.check_types import Check
-from dashboard.core.workshops.model import Prediction, Problem, Step, WrongTurn, judge_step, right_choice
+from dashboard.core.workshops.commands import LABELS, Launch, read_command
+from dashboard.core.workshops.model import (
+    Command,
+    Prediction,
+    Problem,
+    Step,
+    Workshop,
+    WrongTurn,
+    judge_step,
+    right_choice,
+)
 from dashboard.core.workshops.truth_readings import Reading
 from tests.core.observations import make_contact, make_container, make_sight
 
@@ -62,3 +72,34 @@ def test_a_step_without_checks_is_done_when_it_was_read() -> None:
 def test_a_problem_says_where() -> None:
     assert str(Problem("a.md", 3, "wrong.")) == "a.md:3: wrong."
     assert str(Problem("a.md", 0, "wrong.")) == "a.md: wrong."
+
+
+def test_a_workshop_knows_its_steps_and_the_images_that_it_launches() -> None:
+    lines = (
+        "docker run --rm -d nginx",
+        "curl http://127.0.0.1/",
+        "docker run --rm -d nginx",
+        "docker run --rm -d httpd",
+    )
+    commands = tuple(Command(line, read_command(line)) for line in lines)
+    workshop = Workshop("w", "W", "About.", (STEP, Step("b", "B", "Text.", run=commands)))
+    assert [workshop.index(slug) for slug in ("launch", "b", "c")] == [0, 1, None]
+    assert workshop.images == ("nginx", "httpd")
+    assert commands[0].label == LABELS[Launch]
+    assert commands[0].label != commands[1].label
+
+
+def test_only_readings_of_clients_name_ports() -> None:
+    other = Prediction("Which?", ("a", "b"), None, Reading("listener", {"port": 8080}), ("1", "2"))
+    state = Check("listener", {"port": 81})
+    wrong = WrongTurn(Check("requested", {"port": 82}), "no")
+    assert Step("a", "A", "Text.", checks=(state, ASKED), predict=other, wrong=(wrong,)).ports == (80, 82)
+    name = Prediction("Which?", ("a", "b"), None, Reading("name-resolves", {"lookup": "web"}), ("1", "2"))
+    assert Step("a", "A", "Text.", predict=name).lookups == ("web",)
+    assert Step("a", "A", "Text.", predict=Prediction("?", ("a", "b"), 1)).lookups == ()
+
+
+def test_an_event_is_noted_anew_whenever_it_is_seen() -> None:
+    sight = make_sight(make_container("web", "host"), contacts=(make_contact(client="192.0.2.9:1"),))
+    assert judge_step(STEP, sight, {"1": "earlier"}).noted == {"1": "a connection from 192.0.2.9:1"}
+    assert judge_step(STEP, sight, {}).failing is None

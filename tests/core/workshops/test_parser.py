@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard.core.workshops.model import Problem
-from dashboard.core.workshops.parser import HEAD, MOST_WORDS, load, unfit, words
+from dashboard.core.workshops.parser import HEAD, MOST_PROBLEMS, MOST_STEPS, MOST_WORDS, load, unfit, words
 
 GOOD_HEAD = 'format = 1\ntitle = "A workshop"\nsummary = "What it is about."\nminutes = 5\norder = 3\n'
 GOOD_STEP = """+++
@@ -219,3 +219,119 @@ def test_words_are_counted_as_a_reader_would() -> None:
 def test_arguments_have_a_form(form: str, good: tuple[object, ...], bad: tuple[object, ...]) -> None:
     assert [unfit(one, form) for one in good] == [""] * len(good)
     assert all(unfit(one, form) for one in bad)
+
+
+@pytest.mark.parametrize(
+    ("files", "at", "said"),
+    [
+        (changed('title = "Launch"', f'title = "{"x" * 101}"'), "01-launch.md:2", "101 characters"),
+        (changed('title = "Launch"', 'title = "a\\u0007b"'), "01-launch.md:2", "cannot be printed"),
+        (changed('title = "Launch"', 'title = "a\\nb"'), "01-launch.md:2", "cannot be printed"),
+        (changed('title = "Launch"', 'title = " "'), "01-launch.md:2", "must be a text"),
+        (changed('["Look at docker ps."]', f'["{"x" * 501}"]'), "01-launch.md:4", "longer than 500"),
+        (changed('["Look at docker ps."]', '["a\\u0007b"]'), "01-launch.md:4", "cannot be printed"),
+        (changed('["Look at docker ps."]', '[" "]'), "01-launch.md:4", "list of texts"),
+        (changed('["Look at docker ps."]', '"a"'), "01-launch.md:4", "list of texts"),
+        (changed("hints = [", "wrong = 3\nhints = [").copy(), "01-launch.md", "TOML"),
+        (
+            changed('[[wrong]]\nwhen = {kind = "container-running", mode = "bridge"}\nsay', "[wrong]\nsay"),
+            "01-launch.md",
+            "[[wrong]]",
+        ),
+        (
+            changed("+++\nLaunch", '[[check]]\nkind = "removed"\n' * 11 + "+++\nLaunch"),
+            "01-launch.md",
+            "13 of [[check]]",
+        ),
+        (
+            changed('reading = {kind = "namespace", mode = "host"}', 'reading = "namespace"'),
+            "01-launch.md:10",
+            "as a table",
+        ),
+        (changed('reading = {kind = "namespace", mode = "host"}', "answer = 1"), "01-launch.md:9", "“values”"),
+        (changed('values = ["machine", "own"]', 'answer = 1\nvalues = ["machine", "own"]'), "01-launch.md", "either"),
+        (changed('reading = {kind = "namespace", mode = "host"}', "answer = true"), "01-launch.md:10", "from 1 to 2"),
+        (changed('reading = {kind = "namespace", mode = "host"}', "answer = 0"), "01-launch.md:10", "from 1 to 2"),
+        (changed('choices = ["The machine\'s", "Its own"]', 'choices = ["x", "x"]'), "01-launch.md:8", "different"),
+        (changed('["machine", "own"]', '["own", "own"]'), "01-launch.md:9", "different"),
+        (changed('otherwise = "Launch it."', "otherwise = 3"), "01-launch.md:15", "must be a text"),
+        (changed('say = "This', 'otherwise = "x"\nsay = "This'), "01-launch.md:23", "not known"),
+        (changed('say = "This is the bridge."', ""), "01-launch.md", "“say”"),
+        (changed('mode = "bridge"}', 'mode = "bridge", otherwise = "x"}'), "01-launch.md", "not known"),
+        (
+            changed("Launch *nginx* with `--network host`. See [measurements](/measurements/).", ""),
+            "01-launch.md",
+            "no text",
+        ),
+        (changed("](/measurements/)", "](http://example.com/)"), "01-launch.md:25", "no link that is shown"),
+        (changed("format = 1", "format = true", HEAD), "workshop.toml:1", "must be 1"),
+        (changed("order = 3", "order = true", HEAD), "workshop.toml:5", "from 0 to 1000"),
+        (changed("order = 3", "order = 1001", HEAD), "workshop.toml:5", "from 0 to 1000"),
+        (changed('summary = "What it is about."', "", HEAD), "workshop.toml", "“summary”"),
+        (
+            {HEAD: GOOD_HEAD, **{f"{n:02}-step-{n}.md": GOOD_STEP for n in range(MOST_STEPS + 1)}},
+            "workshop.toml",
+            "steps",
+        ),
+    ],
+)
+def test_each_value_that_is_wrong_is_named_where_it_stands(files: dict[str, str], at: str, said: str) -> None:
+    loaded = load("mine", files)
+    assert loaded.workshop is None
+    texts = [str(one) for one in loaded.problems]
+    assert any(text.startswith(f"{at}:") and said in text for text in texts), texts
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        changed('title = "Launch"', f'title = "{"x" * 100}"'),
+        changed('["Look at docker ps."]', f'["{"x" * 500}", "2", "3", "4", "5", "6"]'),
+        changed('["Look at docker ps."]', "[]"),
+        changed("+++\nLaunch", '[[check]]\nkind = "removed"\n' * 10 + "+++\nLaunch"),
+        changed("minutes = 5", "minutes = 1000", HEAD),
+        changed("minutes = 5", "minutes = 0", HEAD),
+        changed("It shares the network.", "word " * (MOST_WORDS - 7)),
+        changed("](/measurements/)", "](https://example.com/)"),
+        changed("](/measurements/)", "](#top)"),
+        changed("---\n\nIt shares", "It\tshares"),
+        {**GOOD, HEAD: GOOD_HEAD + f'slug = "{"x" * 40}"\n'},
+    ],
+)
+def test_values_at_their_limits_are_allowed(files: dict[str, str]) -> None:
+    assert load("mine", files).problems == ()
+
+
+def test_an_answer_is_counted_from_1_in_the_file_and_from_0_in_the_step() -> None:
+    files = changed('values = ["machine", "own"]\nreading = {kind = "namespace", mode = "host"}', "answer = 2")
+    workshop = load("mine", files).workshop
+    assert workshop is not None
+    prediction = workshop.steps[0].predict
+    assert prediction is not None
+    assert (prediction.answer, prediction.reading, prediction.values) == (1, None, ())
+
+
+def test_a_step_may_leave_out_everything_but_its_title_and_text() -> None:
+    workshop = load("mine", {HEAD: GOOD_HEAD, "01-a.md": '+++\ntitle = "A"\nfolded = true\n+++\nText.\n'}).workshop
+    assert workshop is not None
+    (step,) = workshop.steps
+    assert (step.run, step.checks, step.hints, step.wrong, step.predict) == ((), (), (), (), None)
+    assert (step.text, step.reveal, step.folded) == ("Text.", "", True)
+    bare = load("mine", {HEAD: 'format = 1\ntitle = "T"\nsummary = "S"\n', "01-a.md": GOOD_STEP}).workshop
+    assert bare is not None
+    assert (bare.minutes, bare.order, bare.steps[0].folded) == (0, 1000, False)
+
+
+@pytest.mark.parametrize(("name", "fits"), [("x" * 40, True), ("x" * 41, False), ("Mine", False)])
+def test_the_name_of_a_folder_is_its_slug_if_it_fits_an_address(name: str, fits: bool) -> None:
+    workshop = load(name, GOOD).workshop
+    assert (workshop.slug if workshop else "") == (name if fits else "")
+
+
+def test_steps_are_in_the_order_of_their_numbers_and_problems_are_limited() -> None:
+    files = {HEAD: GOOD_HEAD, "02-b.md": GOOD_STEP, "01-c.md": GOOD_STEP}
+    workshop = load("mine", files).workshop
+    assert workshop is not None
+    assert [step.slug for step in workshop.steps] == ["c", "b"]
+    many = load("mine", {f"file {number}": "x" for number in range(200)})
+    assert len(many.problems) == MOST_PROBLEMS
