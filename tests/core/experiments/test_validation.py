@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dashboard.core.experiments.launch import published
 from dashboard.core.experiments.validation import (
     MAX_ARMS,
+    MAX_ITEMS,
     parse_add_host,
     parse_command,
     parse_environment,
@@ -257,3 +258,84 @@ def test_whatever_is_typed_ends_in_sentences(arms: tuple[ArmSpec, ...], name: st
     for problem in problems(ExperimentSpec("t", "nginx", 80, arms, (name,))):
         assert problem.sentence
         assert len(problem.sentence) < 400
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"port": 1},
+        {"port": 65535},
+        {"publish": (Publish(1, 0), Publish(65535, 65535))},
+        {"hostname": "a" * 63},
+        {"key": "x" * 63},
+        {"image": "a" * 512},
+        {"environment": {f"A{n}": "" for n in range(100)}},
+        {"environment": {"A": "x" * 4096}},
+        {"command": tuple("x" for _ in range(100))},
+        {"user": "1000"},
+        {"user": "www-data:www-data"},
+        {"sysctls": {"net/ipv4/ip_forward": "1"}},
+    ],
+)
+def test_values_at_their_limits_have_no_problems(changes: dict[str, Any]) -> None:
+    assert problems(experiment(replace(WEB, **changes))) == ()
+
+
+def test_an_experiment_at_its_limits_has_no_problems() -> None:
+    arms = tuple(ArmSpec(f"a{n}", Mode.NONE) for n in range(MAX_ARMS))
+    names = tuple(f"host{n}.example." for n in range(MAX_ITEMS))
+    for port in (1, 65535):
+        assert problems(experiment(*arms, title="x" * 200, port=port, names=names)) == ()
+
+
+@pytest.mark.parametrize(
+    ("arm", "field"),
+    [
+        (replace(WEB, image="a" * 513), "image"),
+        (replace(WEB, environment={"A": "x" * 4097}), "environment"),
+        (replace(WEB, hostname="\ud800"), "hostname"),
+        (replace(WEB, command=("\udfff",)), "command"),
+        (replace(WEB, publish=(Publish(65536),)), "publish"),
+        (replace(WEB, publish=(Publish(-1),)), "publish"),
+        (replace(WEB, publish=tuple(Publish(80) for _ in range(101))), "publish"),
+        (replace(WEB, dns=("192.0.2.1",) * 101), "dns"),
+        (replace(WEB, add_host=("a:192.0.2.1",) * 101), "add_host"),
+        (replace(WEB, sysctls={f"net.a{n}": "1" for n in range(101)}), "sysctls"),
+        (replace(WEB, command=("x",) * 101), "command"),
+        (replace(WEB, target="x"), "target"),
+        (ArmSpec("guest", Mode.CONTAINER, target=None), "target"),
+        (ArmSpec("guest", Mode.CONTAINER, target="guest"), "target"),
+        (ArmSpec("guest", Mode.CONTAINER, target="nobody"), "target"),
+    ],
+)
+def test_a_value_beyond_its_limit_is_a_problem_at_its_field(arm: ArmSpec, field: str) -> None:
+    assert field in [name for key, name in fields(arm) if key == arm.key]
+
+
+def test_names_of_an_experiment_are_limited_in_number_and_length() -> None:
+    assert fields(names=tuple(f"host{n}" for n in range(MAX_ITEMS + 1))) == [(None, "names")]
+    label = "a" * 63
+    assert fields(names=(f"{label}.{label}.{label}.{'a' * 61}",)) == []
+    assert fields(names=(f"{label}.{label}.{label}.{'a' * 62}",)) == [(None, "names")]
+    assert fields(title="\ud83d") == [(None, "title")]
+
+
+def test_no_more_than_twice_as_many_arms_as_are_allowed_are_checked() -> None:
+    arms = tuple(ArmSpec(f"a{n}", Mode.NONE, port=0) for n in range(3 * MAX_ARMS))
+    assert [field for _arm, field in fields(*arms)] == ["arms", *["port"] * (2 * MAX_ARMS)]
+
+
+@pytest.mark.parametrize("text", ["80", "1", "65535", "8080:65535/UDP", "[::1]:1:1"])
+def test_ports_from_1_to_65535_are_parsed(text: str) -> None:
+    assert parse_publish(text).container_port > 0
+
+
+@pytest.mark.parametrize("text", ["0", "65536", "0000080", "8080:0", "0:80", "127.0.0.1:65536:80", "²", "80/", ":x:80"])
+def test_other_ports_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"must be|protocol|IP address"):
+        parse_publish(text)
+
+
+def test_a_host_port_may_be_left_to_docker() -> None:
+    assert parse_publish("127.0.0.1::80") == Publish(80, 0, "tcp", "127.0.0.1")
+    assert parse_publish("000080") == Publish(80, 0, "tcp")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from dashboard.core.operations.backup_manifest import FIRST, Manifest, say_size, why_not
+from dashboard.core.operations.backup_manifest import FIRST, BackedUp, Manifest, say_size, why_not
 
 KNOWN = (FIRST, "dashboard.0002_more")
 GOOD = Manifest("0.1.0", "2026-01-01T00:00:00+00:00", "sqlite", (FIRST,), ())
@@ -34,3 +34,12 @@ def test_what_cannot_be_restored_is_said(changed: dict[str, object], said: str) 
 
 def test_sizes_in_words() -> None:
     assert [say_size(size) for size in (0, 999, 812_345, 4_100_000)] == ["1 kB", "1 kB", "812 kB", "4.1 MB"]
+
+
+def test_a_backup_is_as_large_as_its_files() -> None:
+    files = (BackedUp("db.sqlite3", 1000, "a" * 64), BackedUp("settings", 24, "b" * 64))
+    assert (replace(GOOD, files=files).size, GOOD.size) == (1024, 0)
+
+
+def test_a_megabyte_is_a_million_bytes() -> None:
+    assert [say_size(size) for size in (1500, 999_499, 1_000_000)] == ["2 kB", "999 kB", "1.0 MB"]

@@ -212,3 +212,48 @@ def test_on_a_machine_without_a_way_out_the_bridges_own_address_is_translated_to
     )
     why = found(columns, states)["bridge/published-dnat"].unavailable
     assert why == "the machine has no address besides loopback"
+
+
+def between(kind: PathKind, *hops: str) -> Path:
+    return Path(kind, "", "a", "b", hops=hops)
+
+
+def test_a_path_between_containers_is_longer_than_one_over_loopback_alone() -> None:
+    other = between(PathKind.CONTAINER_TO_CONTAINER, "eth0", "veth1", "br0")
+    for kind in (PathKind.LOOPBACK, PathKind.SHARED_NAMESPACE):
+        assert "eth0, veth1, br0" in cause_between(between(kind, "lo"), other)
+    assert cause_between(between(PathKind.BRIDGE_ADDRESS), other) == ""
+    assert cause_between(other, between(PathKind.LOOPBACK)) == ""
+    assert cause_between(between(PathKind.SHARED_NAMESPACE), between(PathKind.LOOPBACK)) == ""
+
+
+def test_from_loopback_to_a_published_port_both_causes_are_named() -> None:
+    hops = ("DNAT 192.0.2.2:80", "docker0", "veth1", "eth0")
+    cause = cause_between(between(PathKind.LOOPBACK), between(PathKind.PUBLISHED_DNAT, *hops))
+    assert "docker0, veth1, eth0" in cause
+    assert "DNAT 192" not in cause
+    assert "DNAT" in cause
+    assert cause_between(between(PathKind.PUBLISHED_DNAT), between(PathKind.PUBLISHED_DNAT)) == ""
+    assert cause_between(between(PathKind.PUBLISHED_PROXY), between(PathKind.PUBLISHED_PROXY)) == ""
+    back = cause_between(between(PathKind.BRIDGE_ADDRESS, *hops[1:]), between(PathKind.LOOPBACK))
+    assert "docker0, veth1, eth0" in back
+
+
+def test_links_on_one_parent_meet_there_without_a_bridge() -> None:
+    columns, states = make_scene(("macvlan", "ipvlan"))
+    columns = tuple(replace(one, networks={"lan": address}) for one in columns for address in one.networks.values())
+    assert found(columns, states)["ipvlan/container-to-container"].hops == ("eth0 (macvlan)", "eth0", "eth0 (ipvlan)")
+    states.pop(MACHINE)
+    hops = found(columns, states)["ipvlan/container-to-container"].hops
+    assert (hops[0], hops[2]) == ("eth0 (macvlan)", "eth0 (ipvlan)")
+    assert hops[1] != "eth0"
+
+
+def test_without_the_machine_only_the_ends_of_a_path_are_known() -> None:
+    columns, states = make_scene(("bridge", "user-bridge"))
+    columns = tuple(replace(one, networks={"lan": address}) for one in columns for address in one.networks.values())
+    path = found(columns, states)["bridge/container-to-container"]
+    assert path.hops == ("eth0", "veth0000021", "br-user-bridge", "veth000001f", "eth0")
+    assert (path.client, path.host_name) == ("user-bridge", "nm-7f2a9c-bridge")
+    states.pop(MACHINE)
+    assert found(columns, states)["bridge/container-to-container"].hops == ("eth0", "eth0")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.core.terminal.scrollback import Scrollback
+from dashboard.core.terminal.scrollback import NEAR, Scrollback
 
 
 @given(st.lists(st.binary(max_size=60), max_size=60), st.integers(8, 200), st.integers(1, 50))
@@ -45,3 +45,40 @@ def test_an_offset_in_the_future_gets_nothing() -> None:
     back = Scrollback(100)
     back.append(b"abc")
     assert back.read(50, 10) == (3, b"")
+
+
+def test_it_is_cut_only_once_a_quarter_too_much_was_printed() -> None:
+    back = Scrollback(8)
+    back.append(b"0123456789")
+    assert (back.start, back.end) == (0, 10)
+    back.append(b"a")
+    assert (back.start, back.end, back.read(0, 100)) == (3, 11, (3, b"3456789a"))
+
+
+def test_it_is_cut_behind_the_next_line_that_is_near() -> None:
+    back = Scrollback(8)
+    back.append(b"0123\n56789a")
+    assert back.read(0, 100) == (5, b"56789a")
+    far = Scrollback(10_000)
+    far.append(b"x" * (2501 + NEAR) + b"\n" + b"y" * (9999 - NEAR))
+    assert far.start == 2501
+    near = Scrollback(10_000)
+    near.append(b"x" * (2500 + NEAR) + b"\n" + b"y" * (10_000 - NEAR))
+    assert near.start == 2501 + NEAR
+
+
+def test_bytes_that_are_no_text_are_cut_where_it_must_be() -> None:
+    back = Scrollback(8)
+    back.append(b"\x80" * 20)
+    assert (back.start, back.end) == (12, 20)
+    letters = Scrollback(8)
+    letters.append("a漢漢漢漢".encode())
+    assert letters.read(0, 100) == (7, "漢漢".encode())
+
+
+def test_what_was_cut_is_not_read_again() -> None:
+    back = Scrollback(8)
+    back.append(b"0123456789abcdef")
+    assert back.read(-5, 3) == (8, b"89a")
+    assert back.read(9, 100) == (9, b"9abcdef")
+    assert back.read(16, 5) == (16, b"")
