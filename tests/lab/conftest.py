@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from dashboard.engine.docker_engine import DockerEngine
-from tests.benches import Bench, close_bench, open_bench
 from tests.fakes import FakeEngine
+from tests.lab_harness import LabHarness, close_lab_harness, open_lab_harness
 from tests.private_engine import PrivateEngine
 
 
 @pytest.fixture
-async def bench(engine_host: PrivateEngine, tmp_path: Path, transactional_db: None) -> AsyncIterator[Bench]:
+async def lab_harness(engine_host: PrivateEngine, tmp_path: Path, transactional_db: None) -> AsyncIterator[LabHarness]:
     """A lab that runs on the suite's engine; stopped and cleaned up at the end."""
-    made = await open_bench(DockerEngine(engine_host.endpoint), tmp_path)
+    made = await open_lab_harness(DockerEngine(engine_host.endpoint), tmp_path)
     yield made
-    await close_bench(made)
+    await close_lab_harness(made)
 
 
 @pytest.fixture
@@ -28,11 +28,11 @@ def fake() -> FakeEngine:
 
 
 @pytest.fixture
-async def quick(fake: FakeEngine, tmp_path: Path, transactional_db: None) -> AsyncIterator[Bench]:
+async def quick(fake: FakeEngine, tmp_path: Path, transactional_db: None) -> AsyncIterator[LabHarness]:
     """A lab that runs on ``fake``."""
-    made = await open_bench(fake, tmp_path)
+    made = await open_lab_harness(fake, tmp_path)
     yield made
-    await close_bench(made)
+    await close_lab_harness(made)
 
 
 @pytest.fixture(autouse=True)

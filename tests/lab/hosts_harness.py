@@ -20,9 +20,9 @@ from dashboard.lab.training.group_labs import Labs
 from dashboard.lab.training.hosts import ClassHosts, HostState
 from dashboard.models import TrainingSession
 from dashboard.store import experiments as experiment_store
-from tests.benches import Told, close_context, make_context
 from tests.fakes import FakeEngine
 from tests.lab.training_builders import session
+from tests.lab_harness import RecordingPublisher, close_context, make_context
 from tests.polling import eventually
 
 ROOMY = Machine(24_000, 32_768, 2)
@@ -83,7 +83,7 @@ class School:
 async def school(data_dir: Path, **wanted: Any) -> AsyncIterator[School]:
     """An open session with hosts, everything gone at the end."""
     engine = FakeEngine()
-    context = make_context(engine, await engine.info(), data_dir, Told(), "")
+    context = make_context(engine, await engine.info(), data_dir, RecordingPublisher(), "")
     context.installation = await context.database.run(experiment_store.installation_id)
 
     def made() -> TrainingSession:

@@ -24,8 +24,8 @@ from dashboard.engine.protocol import EngineUnreachable
 from dashboard.lab import reconciler
 from dashboard.lab.experiments import journal_writer
 from dashboard.store import experiments as experiment_store
-from tests.benches import Bench, close_bench, open_bench
 from tests.fakes import FakeEngine
+from tests.lab_harness import LabHarness, close_lab_harness, open_lab_harness
 from tests.polling import eventually, until
 from tests.private_engine import PrivateEngine, private_engine
 from tests.specs import make_spec
@@ -41,34 +41,34 @@ def own_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateEngine
 
 
 @pytest.fixture
-async def bench(
+async def lab_harness(
     own_host: PrivateEngine, tmp_path: Path, transactional_db: None, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Bench]:
+) -> AsyncIterator[LabHarness]:
     """A lab that is impatient with its engine."""
     monkeypatch.setattr(reconciler, "RETRY_S", 0.1)
-    made = await open_bench(DockerEngine(own_host.endpoint, timeout_s=DEADLINE_S), tmp_path)
+    made = await open_lab_harness(DockerEngine(own_host.endpoint, timeout_s=DEADLINE_S), tmp_path)
     yield made
-    await close_bench(made)
+    await close_lab_harness(made)
     assert own_host.docker("ps", "-aq") == ""
     assert own_host.docker("network", "ls", "-q", "--filter", "type=custom") == ""
 
 
-async def troubled(bench: Bench, identity: str, deadline_s: float = 15.0) -> ExperimentHead:
+async def troubled(lab_harness: LabHarness, identity: str, deadline_s: float = 15.0) -> ExperimentHead:
     """The head once it says that something is wrong."""
 
     async def head() -> ExperimentHead | None:
-        found = (await bench.view(identity)).head
+        found = (await lab_harness.view(identity)).head
         return found if found is not None and found.problem else None
 
     found: ExperimentHead = await eventually(head, deadline_s)
     return found
 
 
-async def healed(bench: Bench, identity: str, deadline_s: float = 15.0) -> ExperimentHead:
+async def healed(lab_harness: LabHarness, identity: str, deadline_s: float = 15.0) -> ExperimentHead:
     """The head once nothing is wrong any more."""
 
     async def head() -> ExperimentHead | None:
-        found = (await bench.view(identity)).head
+        found = (await lab_harness.view(identity)).head
         return found if found is not None and not found.problem else None
 
     found: ExperimentHead = await eventually(head, deadline_s)
@@ -94,65 +94,69 @@ class Hang:
 
 
 async def test_an_engine_that_hangs_during_a_launch_is_said_and_the_launch_is_finished_later(
-    bench: Bench, own_host: PrivateEngine
+    lab_harness: LabHarness, own_host: PrivateEngine
 ) -> None:
-    before = bench.context.clock()
-    identity = await bench.launch(*["bridge"] * 6, "user-bridge")
-    await bench.reaches(identity, Phase.LAUNCHING, Phase.RUNNING)
+    before = lab_harness.context.clock()
+    identity = await lab_harness.launch(*["bridge"] * 6, "user-bridge")
+    await lab_harness.reaches(identity, Phase.LAUNCHING, Phase.RUNNING)
     with Hang(own_host):
-        bench.lab.wake()
-        head = await troubled(bench, identity)
+        lab_harness.lab.wake()
+        head = await troubled(lab_harness, identity)
         assert "did not answer within" in head.problem
         assert head.problem_since is not None
         assert head.problem_since >= before
         since = head.problem_since
-        assert (await troubled(bench, identity)).problem_since == since
-    await bench.reaches(identity, Phase.RUNNING)
-    await healed(bench, identity)
-    columns = (await bench.view(identity)).columns
+        assert (await troubled(lab_harness, identity)).problem_since == since
+    await lab_harness.reaches(identity, Phase.RUNNING)
+    await healed(lab_harness, identity)
+    columns = (await lab_harness.view(identity)).columns
     assert {one.status for one in columns} == {ArmStatus.RUNNING}, [one.error for one in columns]
     assert len(own_host.docker("ps", "-q").split()) == 7
-    assert any(entry.text == "The Engine answers again" for entry in await bench.entries(identity))
+    assert any(entry.text == "The Engine answers again" for entry in await lab_harness.entries(identity))
 
 
-async def test_an_engine_that_hangs_while_it_is_stopped_is_waited_for(bench: Bench, own_host: PrivateEngine) -> None:
-    identity = await bench.running("bridge", "none")
+async def test_an_engine_that_hangs_while_it_is_stopped_is_waited_for(
+    lab_harness: LabHarness, own_host: PrivateEngine
+) -> None:
+    identity = await lab_harness.running("bridge", "none")
     with Hang(own_host):
-        await bench.want(identity, Wanted.STOPPED)
-        assert (await troubled(bench, identity)).phase is Phase.STOPPING
-    head = await bench.reaches(identity, Phase.STOPPED)
+        await lab_harness.want(identity, Wanted.STOPPED)
+        assert (await troubled(lab_harness, identity)).phase is Phase.STOPPING
+    head = await lab_harness.reaches(identity, Phase.STOPPED)
     assert all(check.ok for check in head.proof)
     assert head.problem == ""
 
 
-async def test_a_removal_that_cannot_be_done_yet_is_not_forgotten(bench: Bench, own_host: PrivateEngine) -> None:
-    identity = await bench.running("bridge")
+async def test_a_removal_that_cannot_be_done_yet_is_not_forgotten(
+    lab_harness: LabHarness, own_host: PrivateEngine
+) -> None:
+    identity = await lab_harness.running("bridge")
     with Hang(own_host):
-        await bench.want(identity, Wanted.REMOVED)
-        await troubled(bench, identity)
-        assert await bench.database.run(experiment_store.load, identity) is not None
+        await lab_harness.want(identity, Wanted.REMOVED)
+        await troubled(lab_harness, identity)
+        assert await lab_harness.database.run(experiment_store.load, identity) is not None
 
     async def forgotten() -> bool:
-        return await bench.database.run(experiment_store.load, identity) is None
+        return await lab_harness.database.run(experiment_store.load, identity) is None
 
     await eventually(forgotten, 15)
 
 
-async def test_a_socket_that_is_taken_away_and_put_back(bench: Bench, own_host: PrivateEngine) -> None:
-    identity = await bench.running("bridge", "none")
+async def test_a_socket_that_is_taken_away_and_put_back(lab_harness: LabHarness, own_host: PrivateEngine) -> None:
+    identity = await lab_harness.running("bridge", "none")
     path, away = Path(own_host.socket), Path(f"{own_host.socket}.away")
-    engine = bench.context.engine
+    engine = lab_harness.context.engine
     assert isinstance(engine, DockerEngine)
     await asyncio.to_thread(path.rename, away)
     try:
         engine._forget()  # connections that are open go on; as if they had been idle for too long
-        bench.lab.wake()
-        head = await troubled(bench, identity)
+        lab_harness.lab.wake()
+        head = await troubled(lab_harness, identity)
         assert "No Docker Engine answers" in head.problem
     finally:
         await asyncio.to_thread(away.rename, path)
-    assert (await healed(bench, identity)).phase is Phase.RUNNING
-    assert {one.status for one in (await bench.view(identity)).columns} == {ArmStatus.RUNNING}
+    assert (await healed(lab_harness, identity)).phase is Phase.RUNNING
+    assert {one.status for one in (await lab_harness.view(identity)).columns} == {ArmStatus.RUNNING}
 
 
 class Daemon:
@@ -205,14 +209,16 @@ def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PrivateEn
 @pytest.fixture
 async def doomed(
     mortal: tuple[PrivateEngine, Daemon], tmp_path: Path, transactional_db: None, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Bench]:
+) -> AsyncIterator[LabHarness]:
     monkeypatch.setattr(reconciler, "RETRY_S", 0.1)
-    made = await open_bench(DockerEngine(mortal[0].endpoint, timeout_s=DEADLINE_S), tmp_path)
+    made = await open_lab_harness(DockerEngine(mortal[0].endpoint, timeout_s=DEADLINE_S), tmp_path)
     yield made
-    await close_bench(made)
+    await close_lab_harness(made)
 
 
-async def test_an_engine_that_is_killed_and_started_again(doomed: Bench, mortal: tuple[PrivateEngine, Daemon]) -> None:
+async def test_an_engine_that_is_killed_and_started_again(
+    doomed: LabHarness, mortal: tuple[PrivateEngine, Daemon]
+) -> None:
     host, process = mortal
     identity = await doomed.running("host", "bridge", "user-bridge")
     process.kill()
@@ -254,7 +260,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     "call",
     ["containers", "networks", "image", "create_container", "start_container", "inspect_container", "create_network"],
 )
-async def test_every_kind_of_call_may_find_nobody_there(quick: Bench, fake: FakeEngine, call: str) -> None:
+async def test_every_kind_of_call_may_find_nobody_there(quick: LabHarness, fake: FakeEngine, call: str) -> None:
     fake.refuse[call] = EngineUnreachable(f"nobody answers {call}", 503)
     identity = await quick.launch("host", "user-bridge")
     head = await troubled(quick, identity)
@@ -269,7 +275,7 @@ async def test_every_kind_of_call_may_find_nobody_there(quick: Bench, fake: Fake
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("call", ["containers", "networks", "remove_container", "remove_network"])
-async def test_a_stop_that_finds_nobody_is_done_later(quick: Bench, fake: FakeEngine, call: str) -> None:
+async def test_a_stop_that_finds_nobody_is_done_later(quick: LabHarness, fake: FakeEngine, call: str) -> None:
     identity = await quick.running("host", "user-bridge")
     fake.refuse[call] = EngineUnreachable("gone", 503)
     await quick.want(identity, Wanted.STOPPED)
@@ -282,7 +288,7 @@ async def test_a_stop_that_finds_nobody_is_done_later(quick: Bench, fake: FakeEn
 
 @pytest.mark.usefixtures("impatient")
 async def test_a_lost_stream_of_events_is_said_at_once_and_what_was_missed_is_found(
-    quick: Bench, fake: FakeEngine
+    quick: LabHarness, fake: FakeEngine
 ) -> None:
     identity = await quick.running("host", "host")
     fake.lose("The Docker Engine closed its event stream.")
@@ -296,7 +302,7 @@ async def test_a_lost_stream_of_events_is_said_at_once_and_what_was_missed_is_fo
 
 @pytest.mark.usefixtures("impatient")
 async def test_an_event_that_cannot_be_followed_does_not_make_the_lab_deaf(
-    quick: Bench, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     identity = await quick.running("host")
     run = quick.lab.driver_of(identity)
@@ -328,7 +334,7 @@ class Stubborn:
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("sentence", ["database is locked", "database or disk is full", "disk I/O error"])
 async def test_a_journal_that_cannot_be_written_is_said_and_nothing_of_it_is_lost(
-    quick: Bench, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, sentence: str
+    quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, sentence: str
 ) -> None:
     stubborn = Stubborn(7, sentence)
     monkeypatch.setattr(experiment_store, "append", stubborn.append)
@@ -337,8 +343,8 @@ async def test_a_journal_that_cannot_be_written_is_said_and_nothing_of_it_is_los
     assert run is not None
     await run.settled()
     assert stubborn.left == 0
-    assert f"The journal cannot be written: {sentence}. It is tried again." in quick.told.troubles
-    assert quick.told.troubles[-1] == ""
+    assert f"The journal cannot be written: {sentence}. It is tried again." in quick.publisher.troubles
+    assert quick.publisher.troubles[-1] == ""
     entries = await quick.entries(identity)
     assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
     assert replay(entries) == run.view
@@ -347,7 +353,7 @@ async def test_a_journal_that_cannot_be_written_is_said_and_nothing_of_it_is_los
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("function", ["save_head", "remember_container", "load_unsettled", "view", "load"])
 async def test_a_locked_database_delays_and_nothing_more(
-    quick: Bench, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, function: str
+    quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, function: str
 ) -> None:
     real = getattr(experiment_store, function)
     left = iter(range(4))

@@ -11,8 +11,8 @@ from dashboard.engine.protocol import EngineUnreachable
 from dashboard.lab import bootstrap, one_shot
 from dashboard.lab.one_shot import compare_once
 from dashboard.store import experiments as experiment_store
-from tests.benches import Bench
 from tests.fakes import FakeEngine
+from tests.lab_harness import LabHarness
 from tests.specs import make_spec
 
 
@@ -40,7 +40,7 @@ async def test_everything_is_removed_at_the_end(engine: FakeEngine, tmp_path: Pa
 
 
 @pytest.mark.usefixtures("transactional_db")
-async def test_what_is_kept_is_nobody_s_any_more(engine: FakeEngine, tmp_path: Path, quick: Bench) -> None:
+async def test_what_is_kept_is_nobody_s_any_more(engine: FakeEngine, tmp_path: Path, quick: LabHarness) -> None:
     await quick.lab.close()
     await compare_once(tmp_path, make_spec("host"), silent, keep=True)
     assert len(engine.made) == 1

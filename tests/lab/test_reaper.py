@@ -19,13 +19,13 @@ from dashboard.lab.reconciler import LabLock
 from dashboard.models import Report
 from dashboard.store import experiments as experiment_store
 from dashboard.store.reports.saved import delete, import_file
-from tests.benches import Bench
 from tests.fakes import FakeEngine
+from tests.lab_harness import LabHarness
 from tests.reports import make_file
 from tests.specs import make_spec
 
 
-async def test_what_a_dead_server_left_is_removed_and_marked_stopped(quick: Bench, fake: FakeEngine) -> None:
+async def test_what_a_dead_server_left_is_removed_and_marked_stopped(quick: LabHarness, fake: FakeEngine) -> None:
     identity = await quick.running("host", "user-bridge")
     await quick.lab.close()
     reaped = await reap(quick.context)
@@ -40,7 +40,7 @@ async def test_what_a_dead_server_left_is_removed_and_marked_stopped(quick: Benc
     assert (await reap(quick.context)).removed == ()
 
 
-async def test_what_a_living_server_drives_is_left_alone(quick: Bench, fake: FakeEngine) -> None:
+async def test_what_a_living_server_drives_is_left_alone(quick: LabHarness, fake: FakeEngine) -> None:
     identity = await quick.running("host")
     lock = LabLock(quick.context.data_dir)
     lock.acquire()
@@ -51,7 +51,7 @@ async def test_what_a_living_server_drives_is_left_alone(quick: Bench, fake: Fak
     assert len(fake.made) == 1
 
 
-async def test_what_a_living_command_drives_is_left_alone(quick: Bench, fake: FakeEngine) -> None:
+async def test_what_a_living_command_drives_is_left_alone(quick: LabHarness, fake: FakeEngine) -> None:
     await quick.lab.close()
     mine = await quick.database.run(
         experiment_store.create_experiment, make_spec("host"), None, experiment_store.this_process()
@@ -66,7 +66,7 @@ async def test_what_a_living_command_drives_is_left_alone(quick: Bench, fake: Fa
     await quick.database.run(experiment_store.set_wanted, mine, Wanted.STOPPED)
 
 
-async def test_what_cannot_be_removed_is_said(quick: Bench, fake: FakeEngine) -> None:
+async def test_what_cannot_be_removed_is_said(quick: LabHarness, fake: FakeEngine) -> None:
     await quick.running("host")
     await quick.lab.close()
     fake.refuse["remove_container"] = EngineError("removal in progress elsewhere", 409)
@@ -83,7 +83,7 @@ async def test_dead_private_hosts_are_cleared_away(tmp_path: Path) -> None:
     assert await reap_hosts(tmp_path) == ()
 
 
-async def test_reports_deleted_long_ago_are_purged_and_said(quick: Bench) -> None:
+async def test_reports_deleted_long_ago_are_purged_and_said(quick: LabHarness) -> None:
     await quick.lab.close()
     old, new = [await quick.database.run(import_file, make_file()) for _ in range(2)]
     await quick.database.run(delete, old)

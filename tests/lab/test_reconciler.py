@@ -23,8 +23,8 @@ from dashboard.lab.reconciler import LabBusyError, LabLock, remove_orphans
 from dashboard.models import Report
 from dashboard.store import experiments as experiment_store
 from dashboard.store.reports import saved as saved_reports
-from tests.benches import Bench
 from tests.fakes import FakeEngine
+from tests.lab_harness import LabHarness
 from tests.polling import eventually, others_run
 from tests.private_engine import PrivateEngine
 from tests.reports import make_file
@@ -37,93 +37,101 @@ def ids(host: PrivateEngine) -> dict[str, str]:
     return dict(line.split() for line in lines)
 
 
-async def test_a_new_lab_adopts_what_runs(bench: Bench, engine_host: PrivateEngine) -> None:
+async def test_a_new_lab_adopts_what_runs(lab_harness: LabHarness, engine_host: PrivateEngine) -> None:
     shares = {"mode": "container", "target": "bridge", "command": "sleep 1000"}
-    identity = await bench.running("host", "bridge", "user-bridge", publish="18100:80", arms=[shares])
-    before, states = ids(engine_host), (await bench.view(identity)).states
-    entries = len(await bench.entries(identity))
-    await bench.restart()
-    await eventually(lambda: bench.lab.driver_of(identity))
-    run = bench.lab.driver_of(identity)
+    identity = await lab_harness.running("host", "bridge", "user-bridge", publish="18100:80", arms=[shares])
+    before, states = ids(engine_host), (await lab_harness.view(identity)).states
+    entries = len(await lab_harness.entries(identity))
+    await lab_harness.restart()
+    await eventually(lambda: lab_harness.lab.driver_of(identity))
+    run = lab_harness.lab.driver_of(identity)
     assert run is not None
     await eventually(lambda: set(run.observer.keys) == set(states), 10)
-    await bench.reaches(identity, Phase.RUNNING)
+    await lab_harness.reaches(identity, Phase.RUNNING)
     assert ids(engine_host) == before
-    view = await bench.view(identity)
+    view = await lab_harness.view(identity)
     assert {one.status for one in view.columns} == {ArmStatus.RUNNING}
     assert {key: state.netns for key, state in view.states.items()} == {
         key: state.netns for key, state in states.items()
     }
     column = next(one for one in view.columns if one.key == "host")
     assert column.warnings == ("Published ports are discarded when using host network mode",)
-    assert [entry.seq for entry in await bench.entries(identity)][:entries] == list(range(1, entries + 1))
-    head = await bench.stop(identity)
+    assert [entry.seq for entry in await lab_harness.entries(identity)][:entries] == list(range(1, entries + 1))
+    head = await lab_harness.stop(identity)
     assert all(check.ok for check in head.proof)
     assert "port 18100" in {check.name for check in head.proof}
 
 
-async def test_a_new_lab_finishes_a_launch_that_was_cut_short(bench: Bench, engine_host: PrivateEngine) -> None:
-    identity = await bench.launch(*["bridge"] * 5, "user-bridge")
-    await bench.reaches(identity, Phase.LAUNCHING, Phase.RUNNING)
-    await bench.restart()
+async def test_a_new_lab_finishes_a_launch_that_was_cut_short(
+    lab_harness: LabHarness, engine_host: PrivateEngine
+) -> None:
+    identity = await lab_harness.launch(*["bridge"] * 5, "user-bridge")
+    await lab_harness.reaches(identity, Phase.LAUNCHING, Phase.RUNNING)
+    await lab_harness.restart()
 
     async def all_run() -> bool:
-        columns = (await bench.view(identity)).columns
+        columns = (await lab_harness.view(identity)).columns
         return {one.status for one in columns} == {ArmStatus.RUNNING}
 
     await eventually(all_run, 20)
-    await bench.reaches(identity, Phase.RUNNING)
+    await lab_harness.reaches(identity, Phase.RUNNING)
     assert len(ids(engine_host)) == 6
 
 
-async def test_what_became_of_an_arm_stays_so_for_a_new_lab(bench: Bench, engine_host: PrivateEngine) -> None:
+async def test_what_became_of_an_arm_stays_so_for_a_new_lab(
+    lab_harness: LabHarness, engine_host: PrivateEngine
+) -> None:
     arms = [{"mode": "none"}, {"mode": "bridge", "command": "false"}, {"mode": "overlay"}, {"mode": "host"}]
-    identity = await bench.running(arms=arms)
-    await bench.ends_as(identity, "bridge", ArmStatus.EXITED)
+    identity = await lab_harness.running(arms=arms)
+    await lab_harness.ends_as(identity, "bridge", ArmStatus.EXITED)
     engine_host.docker("rm", "-f", container_name(identity, "host"))
-    await bench.ends_as(identity, "host", ArmStatus.LOST)
-    before = {one.key: (one.status, one.error, one.exit_code) for one in (await bench.view(identity)).columns}
-    await bench.restart()
-    run = await eventually(lambda: bench.lab.driver_of(identity))
+    await lab_harness.ends_as(identity, "host", ArmStatus.LOST)
+    before = {one.key: (one.status, one.error, one.exit_code) for one in (await lab_harness.view(identity)).columns}
+    await lab_harness.restart()
+    run = await eventually(lambda: lab_harness.lab.driver_of(identity))
     await eventually(lambda: "none" in run.observer.keys, 10)
-    await bench.reaches(identity, Phase.RUNNING)
-    after = {one.key: (one.status, one.error, one.exit_code) for one in (await bench.view(identity)).columns}
+    await lab_harness.reaches(identity, Phase.RUNNING)
+    after = {one.key: (one.status, one.error, one.exit_code) for one in (await lab_harness.view(identity)).columns}
     assert after == before
     assert set(ids(engine_host)) == {container_name(identity, "none")}
 
 
-async def test_what_somebody_removed_while_no_lab_ran_is_lost(bench: Bench, engine_host: PrivateEngine) -> None:
-    identity = await bench.running("bridge", "none")
-    await bench.lab.close()
+async def test_what_somebody_removed_while_no_lab_ran_is_lost(
+    lab_harness: LabHarness, engine_host: PrivateEngine
+) -> None:
+    identity = await lab_harness.running("bridge", "none")
+    await lab_harness.lab.close()
     engine_host.docker("rm", "-f", container_name(identity, "none"))
-    await bench.restart()
-    assert (await bench.ends_as(identity, "none", ArmStatus.LOST)).status is ArmStatus.LOST
-    assert (await bench.column(identity, "bridge")).status is ArmStatus.RUNNING
+    await lab_harness.restart()
+    assert (await lab_harness.ends_as(identity, "none", ArmStatus.LOST)).status is ArmStatus.LOST
+    assert (await lab_harness.column(identity, "bridge")).status is ArmStatus.RUNNING
 
 
-async def test_a_stop_that_was_asked_for_while_no_lab_ran_is_done(bench: Bench, engine_host: PrivateEngine) -> None:
-    identity = await bench.running("bridge", "user-bridge")
-    await bench.lab.close()
-    assert await bench.database.run(experiment_store.set_wanted, identity, Wanted.STOPPED)
-    await bench.restart()
-    head = await bench.reaches(identity, Phase.STOPPED)
+async def test_a_stop_that_was_asked_for_while_no_lab_ran_is_done(
+    lab_harness: LabHarness, engine_host: PrivateEngine
+) -> None:
+    identity = await lab_harness.running("bridge", "user-bridge")
+    await lab_harness.lab.close()
+    assert await lab_harness.database.run(experiment_store.set_wanted, identity, Wanted.STOPPED)
+    await lab_harness.restart()
+    head = await lab_harness.reaches(identity, Phase.STOPPED)
     assert all(check.ok for check in head.proof)
     assert ids(engine_host) == {}
 
 
-async def test_another_round_that_was_asked_for_while_no_lab_ran_is_launched(bench: Bench) -> None:
-    identity = await bench.running("none")
-    await bench.stop(identity)
-    await bench.lab.close()
-    assert await bench.database.run(experiment_store.set_wanted, identity, Wanted.RUNNING, again=True)
-    await bench.restart()
-    assert (await bench.reaches(identity, Phase.RUNNING)).round == 2
+async def test_another_round_that_was_asked_for_while_no_lab_ran_is_launched(lab_harness: LabHarness) -> None:
+    identity = await lab_harness.running("none")
+    await lab_harness.stop(identity)
+    await lab_harness.lab.close()
+    assert await lab_harness.database.run(experiment_store.set_wanted, identity, Wanted.RUNNING, again=True)
+    await lab_harness.restart()
+    assert (await lab_harness.reaches(identity, Phase.RUNNING)).round == 2
 
 
 async def test_orphans_of_ours_go_and_nothing_that_only_looks_like_them(
-    bench: Bench, engine_host: PrivateEngine
+    lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
-    ours = bench.context.installation
+    ours = lab_harness.context.installation
     run = ("run", "-d", "--network", "none")
     engine_host.docker(*run, "--label", f"{LABEL}={ours}", "--label", f"{LABEL_EXPERIMENT}=gone", "nginx")
     engine_host.docker("network", "create", "--label", f"{LABEL}={ours}", "e-orphan")
@@ -141,7 +149,7 @@ async def test_orphans_of_ours_go_and_nothing_that_only_looks_like_them(
         engine_host.docker("network", "create", "nm-foreign"),
     ]
     try:
-        await bench.restart()
+        await lab_harness.restart()
         await eventually(lambda: len(ids(engine_host)) == len(foreign), 10)
         gone = ("network", "ls", "-q", "--filter", "name=e-orphan")
         await eventually(lambda: engine_host.docker(*gone) == "", 10)
@@ -153,22 +161,24 @@ async def test_orphans_of_ours_go_and_nothing_that_only_looks_like_them(
         engine_host.docker("network", "rm", *networks)
 
 
-async def test_a_network_that_others_use_stays_and_the_stop_says_so(bench: Bench, engine_host: PrivateEngine) -> None:
-    identity = await bench.running("user-bridge", "none")
+async def test_a_network_that_others_use_stays_and_the_stop_says_so(
+    lab_harness: LabHarness, engine_host: PrivateEngine
+) -> None:
+    identity = await lab_harness.running("user-bridge", "none")
     network = network_name(identity, Mode.USER_BRIDGE)
     guest = engine_host.docker("run", "-d", "--network", network, "nginx")
     try:
-        head = await bench.stop(identity)
+        head = await lab_harness.stop(identity)
         assert {check.name: check.ok for check in head.proof} == {"containers": True, "networks": False}
         assert set(ids(engine_host).values()) == {guest}
     finally:
         engine_host.docker("rm", "-f", guest)
-    await bench.restart()
+    await lab_harness.restart()
     await eventually(lambda: engine_host.docker("network", "ls", "-q", "--filter", f"name={network}") == "", 10)
 
 
 async def test_what_is_made_while_orphans_are_looked_for_is_none(
-    quick: Bench, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A command of another process launches between the two looks: its row is there before its container."""
     await fake.create_container("old", _config(quick, "gone"))
@@ -195,7 +205,7 @@ async def test_what_is_made_while_orphans_are_looked_for_is_none(
     assert [one.name for one in fake.made.values()] == ["new"]
 
 
-async def test_an_orphan_that_cannot_be_removed_does_not_keep_the_others(quick: Bench, fake: FakeEngine) -> None:
+async def test_an_orphan_that_cannot_be_removed_does_not_keep_the_others(quick: LabHarness, fake: FakeEngine) -> None:
     await fake.create_container("stuck", _config(quick, "gone"))
     await fake.create_network("net", "bridge", quick.context.labels("gone"), {})
     fake.refuse["remove_container"] = EngineError("container is paused", 409)
@@ -209,17 +219,17 @@ async def test_an_orphan_that_cannot_be_removed_does_not_keep_the_others(quick: 
     del fake.refuse["remove_container"]
 
 
-def _config(bench: Bench, experiment: str) -> dict[str, object]:
+def _config(lab_harness: LabHarness, experiment: str) -> dict[str, object]:
     return {
         "Image": "nginx",
-        "Labels": bench.context.labels(experiment, "one"),
+        "Labels": lab_harness.context.labels(experiment, "one"),
         "Hostname": "",
         "HostConfig": {"NetworkMode": "none", "PortBindings": {}},
     }
 
 
 async def test_a_missed_event_is_made_good_by_the_next_pass(
-    quick: Bench, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciler, "PASS_S", 0.1)
     identity = await quick.running("host", "host")
@@ -228,7 +238,7 @@ async def test_a_missed_event_is_made_good_by_the_next_pass(
     await quick.ends_as(identity, "host-2", ArmStatus.LOST)
 
 
-async def test_many_passes_change_nothing(quick: Bench, fake: FakeEngine) -> None:
+async def test_many_passes_change_nothing(quick: LabHarness, fake: FakeEngine) -> None:
     identity = await quick.running("host")
     run = quick.lab.driver_of(identity)
     assert run is not None
@@ -242,7 +252,7 @@ async def test_many_passes_change_nothing(quick: Bench, fake: FakeEngine) -> Non
     assert fake.made == made
 
 
-async def test_an_experiment_of_a_living_command_is_left_to_it(quick: Bench, fake: FakeEngine) -> None:
+async def test_an_experiment_of_a_living_command_is_left_to_it(quick: LabHarness, fake: FakeEngine) -> None:
     mine = experiment_store.this_process()
     identity = await quick.database.run(experiment_store.create_experiment, make_spec("host"), None, mine)
     other = await quick.running("host")
@@ -254,7 +264,7 @@ async def test_an_experiment_of_a_living_command_is_left_to_it(quick: Bench, fak
     assert record.wanted is Wanted.RUNNING
 
 
-async def test_an_experiment_of_a_command_that_died_is_taken_over(quick: Bench) -> None:
+async def test_an_experiment_of_a_command_that_died_is_taken_over(quick: LabHarness) -> None:
     child = await asyncio.create_subprocess_exec(sys.executable, "-c", "pass")
     await child.wait()
     for driver in (f"{child.pid}:1.00", "1:1.00", "nonsense", ":"):
@@ -263,7 +273,7 @@ async def test_an_experiment_of_a_command_that_died_is_taken_over(quick: Bench) 
         await quick.reaches(identity, Phase.RUNNING)
 
 
-async def test_a_launch_that_hangs_can_be_stopped(quick: Bench, fake: FakeEngine) -> None:
+async def test_a_launch_that_hangs_can_be_stopped(quick: LabHarness, fake: FakeEngine) -> None:
     fake.hold["create_container"] = asyncio.Event()
     identity = await quick.launch("host", "host", "host")
     await eventually(lambda: fake.calls.count("create_container") == 3)
@@ -274,7 +284,7 @@ async def test_a_launch_that_hangs_can_be_stopped(quick: Bench, fake: FakeEngine
     assert fake.made == {}
 
 
-async def test_no_container_is_made_after_a_stop(quick: Bench, fake: FakeEngine) -> None:
+async def test_no_container_is_made_after_a_stop(quick: LabHarness, fake: FakeEngine) -> None:
     fake.hold["image"] = asyncio.Event()
     identity = await quick.launch("host", "host")
     await eventually(lambda: "image" in fake.calls)
@@ -287,7 +297,7 @@ async def test_no_container_is_made_after_a_stop(quick: Bench, fake: FakeEngine)
     assert "create_container" not in fake.calls
 
 
-async def test_stop_and_again_in_one_breath_is_another_round(quick: Bench, fake: FakeEngine) -> None:
+async def test_stop_and_again_in_one_breath_is_another_round(quick: LabHarness, fake: FakeEngine) -> None:
     identity = await quick.running("host")
     first = next(iter(fake.made))
     await quick.want(identity, Wanted.STOPPED)
@@ -303,7 +313,7 @@ async def test_stop_and_again_in_one_breath_is_another_round(quick: Bench, fake:
     assert first not in fake.made
 
 
-async def test_stop_all_counts_and_is_bounded_in_time(quick: Bench, fake: FakeEngine) -> None:
+async def test_stop_all_counts_and_is_bounded_in_time(quick: LabHarness, fake: FakeEngine) -> None:
     for _ in range(3):
         await quick.running("host")
     fake.hold["remove_container"] = asyncio.Event()
@@ -315,7 +325,7 @@ async def test_stop_all_counts_and_is_bounded_in_time(quick: Bench, fake: FakeEn
 
 
 async def test_passes_that_come_while_it_is_removed_do_not_bring_it_back(
-    quick: Bench, fake: FakeEngine, caplog: pytest.LogCaptureFixture
+    quick: LabHarness, fake: FakeEngine, caplog: pytest.LogCaptureFixture
 ) -> None:
     identity = await quick.running("host", "none")
     fake.hold["remove_container"] = asyncio.Event()
@@ -335,7 +345,7 @@ async def test_passes_that_come_while_it_is_removed_do_not_bring_it_back(
     assert caplog.records == []
 
 
-async def test_closing_does_not_wait_for_a_disk_that_is_full(quick: Bench) -> None:
+async def test_closing_does_not_wait_for_a_disk_that_is_full(quick: LabHarness) -> None:
     identity = await quick.running("host")
 
     def append(*_: object) -> None:
@@ -346,7 +356,7 @@ async def test_closing_does_not_wait_for_a_disk_that_is_full(quick: Bench) -> No
         full.setattr(reconciler, "CANCEL_S", 0.2)
         full.setattr(experiment, "FLUSH_TIMEOUT_S", 0.2)
         await quick.want(identity, Wanted.STOPPED)
-        await eventually(lambda: any("disk is full" in one for one in quick.told.troubles))
+        await eventually(lambda: any("disk is full" in one for one in quick.publisher.troubles))
         async with asyncio.timeout(5):
             await quick.lab.close()
 
@@ -370,7 +380,7 @@ def _others_may_take(folder: Path) -> bool:
     return subprocess.run(["flock", "-n", folder / "lab.lock", "true"], check=False).returncode == 0
 
 
-async def test_every_pass_purges_reports_that_were_deleted_long_ago(quick: Bench) -> None:
+async def test_every_pass_purges_reports_that_were_deleted_long_ago(quick: LabHarness) -> None:
     report = await quick.database.run(saved_reports.import_file, make_file())
     await quick.database.run(saved_reports.delete, report)
     await quick.database.run(Report.objects.update, deleted_at=timezone.now() - timedelta(days=31))

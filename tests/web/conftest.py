@@ -9,8 +9,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from tests.benches import Bench
 from tests.fakes import FakeEngine
+from tests.lab_harness import LabHarness
 from tests.web.asgi_client import Person, person
 from tests.web.own_host import lab_here
 
@@ -44,7 +44,7 @@ def engine() -> FakeEngine:
 
 
 @pytest.fixture
-async def bench(engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
+async def lab_harness(engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LabHarness]:
     """A lab behind the pages, on ``engine``."""
     async with lab_here(engine, tmp_path, monkeypatch) as made:
         yield made

@@ -11,18 +11,18 @@ import pytest
 
 from dashboard.engine.protocol import Engine
 from dashboard.web.service import HubPublisher, service
-from tests.benches import Bench, close_bench, open_bench
+from tests.lab_harness import LabHarness, close_lab_harness, open_lab_harness
 
 
 @asynccontextmanager
-async def lab_here(engine: Engine, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
+async def lab_here(engine: Engine, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LabHarness]:
     """``service`` with a lab on ``engine`` until the block ends."""
-    bench = await open_bench(engine, data_dir)
-    bench.context.publisher = HubPublisher()
+    lab_harness = await open_lab_harness(engine, data_dir)
+    lab_harness.context.publisher = HubPublisher()
     try:
         with monkeypatch.context() as patch:
-            patch.setattr(service, "_lab", bench.lab)
+            patch.setattr(service, "_lab", lab_harness.lab)
             patch.setattr(service, "_loop", asyncio.get_running_loop())
-            yield bench
+            yield lab_harness
     finally:
-        await close_bench(bench)
+        await close_lab_harness(lab_harness)

@@ -25,8 +25,8 @@ from dashboard.lab.claims.executor import Grounds, Runner, open_grounds
 from dashboard.lab.claims.testbed_timing import Timings
 from dashboard.lab.context import LABEL
 from dashboard.lab.watch_pool import WatchPool
-from tests.benches import Bench
 from tests.fakes import FakeEngine
+from tests.lab_harness import LabHarness
 from tests.private_engine import CACHE, PrivateEngine
 
 pytestmark = pytest.mark.engine
@@ -221,20 +221,20 @@ async def test_what_the_engine_refuses_to_remove_is_told(ground: Ground, fake: F
     assert found.left == ("container nm-run-one-1: it hangs",)
 
 
-async def test_harmless_claims_need_no_private_host(bench: Bench, tmp_path: Path) -> None:
+async def test_harmless_claims_need_no_private_host(lab_harness: LabHarness, tmp_path: Path) -> None:
     async def observe(stage: Stage) -> None:
         """Nothing to see."""
 
     async with AsyncExitStack() as stack:
-        found = await open_grounds(stack, bench.context, [claim_of(observe)])
+        found = await open_grounds(stack, lab_harness.context, [claim_of(observe)])
         assert (found.shared, found.alone, found.why_not) == (None, None, "")
-        mine = await open_grounds(stack, bench.context, [claim_of(observe, frozenset({Need.PRIVATE}))], mine=True)
+        mine = await open_grounds(stack, lab_harness.context, [claim_of(observe, frozenset({Need.PRIVATE}))], mine=True)
         assert mine.shared is mine.own
         assert mine.own.machine == "192.0.2.2"
 
 
 async def test_where_no_private_host_can_be_had_the_reason_is_kept(
-    quick: Bench, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refuse(*_: object) -> Ground:
         raise PrivateHostError("A private host needs root.")

@@ -15,8 +15,8 @@ from dashboard.lab.claims import worker as claim_worker
 from dashboard.lab.reaper import reap
 from dashboard.store import claim_runs
 from dashboard.store.claim_runs import Described
-from tests.benches import Bench
 from tests.fakes import FakeEngine
+from tests.lab_harness import LabHarness
 from tests.polling import eventually
 
 
@@ -47,22 +47,22 @@ def _claims(monkeypatch: pytest.MonkeyPatch, held: asyncio.Event, fake: FakeEngi
     monkeypatch.setattr(claim_worker, "all_claims", lambda: (claim_of("quick", quick), claim_of("waits", waits)))
 
 
-async def want(bench: Bench, *claims: str) -> str:
-    run = await bench.database.run(claim_runs.create_run, claims)
-    bench.lab.wake()
+async def want(lab_harness: LabHarness, *claims: str) -> str:
+    run = await lab_harness.database.run(claim_runs.create_run, claims)
+    lab_harness.lab.wake()
     return run
 
 
-async def reaches(bench: Bench, run: str, state: str) -> Described:
+async def reaches(lab_harness: LabHarness, run: str, state: str) -> Described:
     async def found() -> Described | None:
-        now = await bench.database.run(claim_runs.describe, run)
+        now = await lab_harness.database.run(claim_runs.describe, run)
         return now if now is not None and now.state == state else None
 
     reached: Described = await eventually(found, 10)
     return reached
 
 
-async def test_a_run_that_is_wanted_is_executed_and_leaves_nothing(quick: Bench, fake: FakeEngine) -> None:
+async def test_a_run_that_is_wanted_is_executed_and_leaves_nothing(quick: LabHarness, fake: FakeEngine) -> None:
     first, second = await want(quick, "quick"), await want(quick, "quick", "no-such-any-more")
     found = await reaches(quick, first, "finished")
     assert (found.count.holds, found.engines) == (1, ("Docker Engine 26.1.5 (fake)",))
@@ -73,7 +73,7 @@ async def test_a_run_that_is_wanted_is_executed_and_leaves_nothing(quick: Bench,
 
 
 async def test_a_run_is_ended_when_somebody_asks_and_what_it_found_is_kept(
-    quick: Bench, fake: FakeEngine, held: asyncio.Event
+    quick: LabHarness, fake: FakeEngine, held: asyncio.Event
 ) -> None:
     run = await want(quick, "quick", "waits")
     await held.wait()
@@ -87,7 +87,7 @@ async def test_a_run_is_ended_when_somebody_asks_and_what_it_found_is_kept(
 
 
 async def test_containers_of_a_run_are_nobodys_to_remove_while_it_lives(
-    quick: Bench, fake: FakeEngine, held: asyncio.Event
+    quick: LabHarness, fake: FakeEngine, held: asyncio.Event
 ) -> None:
     await want(quick, "waits")
     await held.wait()
@@ -95,7 +95,7 @@ async def test_containers_of_a_run_are_nobodys_to_remove_while_it_lives(
     assert len(fake.made) == 1
 
 
-async def test_a_server_that_stops_ends_its_run(quick: Bench, fake: FakeEngine, held: asyncio.Event) -> None:
+async def test_a_server_that_stops_ends_its_run(quick: LabHarness, fake: FakeEngine, held: asyncio.Event) -> None:
     run = await want(quick, "waits")
     await held.wait()
     await quick.lab.stop_all()
@@ -103,7 +103,9 @@ async def test_a_server_that_stops_ends_its_run(quick: Bench, fake: FakeEngine, 
     assert fake.made == {}
 
 
-async def test_an_engine_that_does_not_answer_fails_the_run_with_its_sentence(quick: Bench, fake: FakeEngine) -> None:
+async def test_an_engine_that_does_not_answer_fails_the_run_with_its_sentence(
+    quick: LabHarness, fake: FakeEngine
+) -> None:
     fake.refuse["image"] = EngineUnreachable("It hangs.", 503)
     run = await want(quick, "quick")
     assert (await reaches(quick, run, "failed")).problem == "It hangs."

@@ -10,25 +10,25 @@ import pytest
 from dashboard.core.experiments.inspect_commands import COMMANDS
 from dashboard.core.experiments.lifecycle import container_name
 from dashboard.lab.experiments.actions import NotRunningError, inspect, try_ways
-from tests.benches import Bench
 from tests.fakes import FakeEngine
+from tests.lab_harness import LabHarness
 from tests.polling import eventually
 from tests.private_engine import PrivateEngine
 
 
-async def output(bench: Bench, identity: str, column: str, command: str, name: str = "") -> str:
-    async with aclosing(await inspect(bench.lab, identity, column, command, name)) as pieces:
+async def output(lab_harness: LabHarness, identity: str, column: str, command: str, name: str = "") -> str:
+    async with aclosing(await inspect(lab_harness.lab, identity, column, command, name)) as pieces:
         return "".join([text async for text in pieces])
 
 
-async def test_every_path_answers_and_says_who_asked(bench: Bench) -> None:
-    identity = await bench.running("host", "bridge", publish="18300:80")
+async def test_every_path_answers_and_says_who_asked(lab_harness: LabHarness) -> None:
+    identity = await lab_harness.running("host", "bridge", publish="18300:80")
 
     async def all_answer() -> bool:
-        return all(one.status == 200 for one in await try_ways(bench.lab, identity) if not one.unavailable)
+        return all(one.status == 200 for one in await try_ways(lab_harness.lab, identity) if not one.unavailable)
 
     await eventually(all_answer, 15)
-    attempts = await try_ways(bench.lab, identity)
+    attempts = await try_ways(lab_harness.lab, identity)
     paths = {(one.path, one.server): one for one in attempts}
     assert paths["loopback", "host"].client_seen.startswith("127.0.0.1")
     assert "discarded" in paths["published-dnat", "host"].unavailable
@@ -38,20 +38,20 @@ async def test_every_path_answers_and_says_who_asked(bench: Bench) -> None:
     assert all(one.curl for one in attempts if not one.unavailable)
 
 
-async def test_every_command_of_the_workshop_runs_in_every_column(bench: Bench) -> None:
-    identity = await bench.running("bridge", "none")
+async def test_every_command_of_the_workshop_runs_in_every_column(lab_harness: LabHarness) -> None:
+    identity = await lab_harness.running("bridge", "none")
     for key, command in COMMANDS.items():
         for column in ("machine", "bridge", "none"):
-            text = await output(bench, identity, column, key, "localhost" if command.needs_name else "")
+            text = await output(lab_harness, identity, column, key, "localhost" if command.needs_name else "")
             assert "not found" not in text, (key, column, text)
-    assert "eth0" in await output(bench, identity, "bridge", "ip-addr")
-    assert "eth0" not in await output(bench, identity, "none", "ip-addr")
-    assert "172.17." in await output(bench, identity, "bridge", "ip-route")
-    machine, bridge = [await output(bench, identity, one, "hosts") for one in ("machine", "bridge")]
+    assert "eth0" in await output(lab_harness, identity, "bridge", "ip-addr")
+    assert "eth0" not in await output(lab_harness, identity, "none", "ip-addr")
+    assert "172.17." in await output(lab_harness, identity, "bridge", "ip-route")
+    machine, bridge = [await output(lab_harness, identity, one, "hosts") for one in ("machine", "bridge")]
     assert machine != bridge, "each column has its own files"
 
 
-async def test_what_does_not_run_cannot_be_asked(quick: Bench, fake: FakeEngine) -> None:
+async def test_what_does_not_run_cannot_be_asked(quick: LabHarness, fake: FakeEngine) -> None:
     with pytest.raises(NotRunningError, match="launch it again"):
         await try_ways(quick.lab, "nobody")
     identity = await quick.running("host")
@@ -63,7 +63,7 @@ async def test_what_does_not_run_cannot_be_asked(quick: Bench, fake: FakeEngine)
 
 
 async def test_a_column_that_goes_before_its_command_begins_is_said_in_its_place(
-    quick: Bench, fake: FakeEngine
+    quick: LabHarness, fake: FakeEngine
 ) -> None:
     identity = await quick.running("host")
     pieces = await inspect(quick.lab, identity, "host", "ss")
@@ -72,12 +72,12 @@ async def test_a_column_that_goes_before_its_command_begins_is_said_in_its_place
 
 
 async def test_a_container_that_is_killed_in_the_middle_of_a_command_ends_it(
-    bench: Bench, engine_host: PrivateEngine
+    lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
-    identity = await bench.running("bridge", "none")
-    pieces = await inspect(bench.lab, identity, "bridge", "nslookup", "nowhere.example")
+    identity = await lab_harness.running("bridge", "none")
+    pieces = await inspect(lab_harness.lab, identity, "bridge", "nslookup", "nowhere.example")
     await asyncio.to_thread(engine_host.docker, "rm", "-f", container_name(identity, "bridge"))
     async with aclosing(pieces):
         assert "".join([text async for text in pieces]), "it says that the column has gone, or what the tool saw last"
-    attempts = await try_ways(bench.lab, identity)
+    attempts = await try_ways(lab_harness.lab, identity)
     assert all(one.server != "bridge" or one.error or one.unavailable for one in attempts), attempts

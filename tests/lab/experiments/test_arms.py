@@ -14,15 +14,15 @@ from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.engine.protocol import ContainerFacts, EngineError
 from dashboard.lab import reconciler
-from dashboard.lab.experiments.observer import Observer, ObservationTarget
+from dashboard.lab.experiments.observer import ObservationTarget, Observer
 from dashboard.netns.namespace_ids import namespaces
-from tests.benches import Bench
 from tests.fakes import FakeEngine
+from tests.lab_harness import LabHarness
 from tests.netns.namespaces import Zoo
 from tests.polling import eventually, others_run
 
 
-async def test_a_missing_image_concerns_its_own_arms_only(quick: Bench, fake: FakeEngine) -> None:
+async def test_a_missing_image_concerns_its_own_arms_only(quick: LabHarness, fake: FakeEngine) -> None:
     arms = [{"mode": "host", "image": "no/such:1"}, {"mode": "host"}]
     identity = await quick.running(arms=arms)
     column = await quick.column(identity, "host")
@@ -31,7 +31,7 @@ async def test_a_missing_image_concerns_its_own_arms_only(quick: Bench, fake: Fa
     assert (await quick.column(identity, "host-2")).status is ArmStatus.RUNNING
 
 
-async def test_warnings_stand_in_the_column_without_those_about_limits(quick: Bench, fake: FakeEngine) -> None:
+async def test_warnings_stand_in_the_column_without_those_about_limits(quick: LabHarness, fake: FakeEngine) -> None:
     fake.warnings = (
         "Published ports are discarded when using host network mode",
         "Your kernel does not support swap limit capabilities or the cgroup is not mounted.",
@@ -40,7 +40,7 @@ async def test_warnings_stand_in_the_column_without_those_about_limits(quick: Be
     assert (await quick.column(identity, "host")).warnings == fake.warnings[:1]
 
 
-async def test_a_name_that_somebody_else_holds_is_docker_s_refusal(quick: Bench, fake: FakeEngine) -> None:
+async def test_a_name_that_somebody_else_holds_is_docker_s_refusal(quick: LabHarness, fake: FakeEngine) -> None:
     await quick.lab.close()
     identity = await quick.launch("host", "none")
     name = container_name(identity, "host")
@@ -56,7 +56,7 @@ async def test_a_name_that_somebody_else_holds_is_docker_s_refusal(quick: Bench,
     assert list(fake.made) == [foreign.id]
 
 
-async def test_a_start_that_is_refused_leaves_no_container(quick: Bench, fake: FakeEngine) -> None:
+async def test_a_start_that_is_refused_leaves_no_container(quick: LabHarness, fake: FakeEngine) -> None:
     fake.refuse["start_container"] = EngineError("driver failed programming external connectivity", 500)
     identity = await quick.launch("host")
     await quick.reaches(identity, Phase.FAILED)
@@ -68,14 +68,14 @@ async def test_a_start_that_is_refused_leaves_no_container(quick: Bench, fake: F
     assert fake.made == {}
 
 
-async def test_a_network_that_is_refused_concerns_its_own_arms_only(quick: Bench, fake: FakeEngine) -> None:
+async def test_a_network_that_is_refused_concerns_its_own_arms_only(quick: LabHarness, fake: FakeEngine) -> None:
     fake.refuse["create_network"] = EngineError("all predefined address pools have been fully subnetted", 500)
     identity = await quick.running("user-bridge", "host")
     assert "fully subnetted" in ((await quick.column(identity, "user-bridge")).error or "")
     assert (await quick.column(identity, "host")).status is ArmStatus.RUNNING
 
 
-async def test_an_arm_that_ends_at_once_is_buried(quick: Bench, fake: FakeEngine) -> None:
+async def test_an_arm_that_ends_at_once_is_buried(quick: LabHarness, fake: FakeEngine) -> None:
     fake.add_image("short")
     fake.exits["short"] = (3, ("one", "\x1b[31mtwo"))
     identity = await quick.running(arms=[{"mode": "host", "image": "short"}, {"mode": "host"}])
@@ -85,7 +85,7 @@ async def test_an_arm_that_ends_at_once_is_buried(quick: Bench, fake: FakeEngine
 
 
 async def test_an_arm_that_ends_while_others_are_still_being_launched_is_not_missed(
-    quick: Bench, fake: FakeEngine
+    quick: LabHarness, fake: FakeEngine
 ) -> None:
     fake.hold["create_network"] = asyncio.Event()
     identity = await quick.launch("host", "user-bridge")
@@ -101,7 +101,7 @@ async def test_an_arm_that_ends_while_others_are_still_being_launched_is_not_mis
     assert column.exit_code == 9
 
 
-async def test_an_arm_that_somebody_is_just_removing_is_lost(quick: Bench, fake: FakeEngine) -> None:
+async def test_an_arm_that_somebody_is_just_removing_is_lost(quick: LabHarness, fake: FakeEngine) -> None:
     identity = await quick.running("host", "host")
     facts = next(one for one in fake.made.values() if one.name == container_name(identity, "host"))
     fake.made[facts.id] = replace(facts, running=False, status="removing", pid=0, exit_code=None)
@@ -126,7 +126,7 @@ class Middle:
 
 
 async def test_one_that_is_removed_in_the_middle_of_the_reading_is_lost(
-    quick: Bench, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def remove(facts: ContainerFacts) -> None:
         del fake.made[facts.id]
@@ -139,7 +139,7 @@ async def test_one_that_is_removed_in_the_middle_of_the_reading_is_lost(
 
 
 async def test_one_whose_pid_is_another_s_by_then_is_read_again(
-    quick: Bench, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciler, "RETRY_S", 0.05)
     zoo = Zoo()
@@ -158,7 +158,7 @@ async def test_one_whose_pid_is_another_s_by_then_is_read_again(
 
 
 async def test_a_namespace_that_cannot_be_entered_for_want_of_descriptors_is_said_and_entered_later(
-    quick: Bench, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciler, "RETRY_S", 0.05)
     add = Observer.add
@@ -175,14 +175,14 @@ async def test_a_namespace_that_cannot_be_entered_for_want_of_descriptors_is_sai
     assert len(fake.made) == 1
 
 
-async def test_a_column_that_is_not_isolated_is_not_to_be_trusted(quick: Bench, fake: FakeEngine) -> None:
+async def test_a_column_that_is_not_isolated_is_not_to_be_trusted(quick: LabHarness, fake: FakeEngine) -> None:
     identity = await quick.running("bridge", "host")
     assert "do not trust" in ((await quick.column(identity, "bridge")).error or "")
     assert (await quick.column(identity, "host")).error is None
 
 
 @pytest.mark.parametrize("call", ["containers", "networks"])
-async def test_what_remains_is_said_in_the_proof(quick: Bench, fake: FakeEngine, call: str) -> None:
+async def test_what_remains_is_said_in_the_proof(quick: LabHarness, fake: FakeEngine, call: str) -> None:
     identity = await quick.running("host", "user-bridge")
     method = "remove_container" if call == "containers" else "remove_network"
     fake.refuse[method] = EngineError("it is in use", 409)

@@ -13,10 +13,10 @@ from dashboard.core.reports.replay.recording import build_recording, encode_reco
 from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.store import experiments as experiment_store
 from tests import engine_api
-from tests.benches import Bench
 from tests.core.replay_reader import Reader
 from tests.core.replay_vectors import shown
 from tests.core.reports.replay.test_recording import assert_shows
+from tests.lab_harness import LabHarness
 from tests.polling import eventually
 from tests.private_engine import PrivateEngine
 
@@ -34,12 +34,12 @@ def add_link(host: PrivateEngine, pid: str, name: str) -> None:
 
 
 async def test_every_mode_of_the_workshop_runs_side_by_side_and_leaves_nothing(
-    bench: Bench, engine_host: PrivateEngine
+    lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
     shares = {"mode": "container", "target": "bridge", "command": "sleep 1000"}
     modes = ("host", "bridge", "user-bridge", "none")
-    identity = await bench.running(*modes, publish="18080:80", arms=[shares])
-    view = await bench.view(identity)
+    identity = await lab_harness.running(*modes, publish="18080:80", arms=[shares])
+    view = await lab_harness.view(identity)
     assert {column.key for column in view.columns} == ALL
     assert {column.status for column in view.columns} == {ArmStatus.RUNNING}
     assert set(view.states) == ALL
@@ -61,21 +61,23 @@ async def test_every_mode_of_the_workshop_runs_side_by_side_and_leaves_nothing(
     assert resolvers["user-bridge"] is Origin.DOCKER
 
     async def serve() -> bool:
-        listening = (await bench.view(identity)).states
+        listening = (await lab_harness.view(identity)).states
         return all(any(one.port == 80 and one.process for one in listening[key].listeners) for key in ALL - {"machine"})
 
     await eventually(serve, 10)
-    head = await bench.stop(identity)
+    head = await lab_harness.stop(identity)
     assert [check.name for check in head.proof] == ["containers", "networks", "port 18080", "port 18081"]
     assert all(check.ok for check in head.proof), head.proof
     assert names(engine_host) == set()
     assert engine_api.networks(engine_host.endpoint) == []
-    assert {one.status for one in (await bench.view(identity)).columns if one.key != "machine"} == {ArmStatus.GONE}
+    assert {one.status for one in (await lab_harness.view(identity)).columns if one.key != "machine"} == {
+        ArmStatus.GONE
+    }
 
 
-async def test_the_journal_replayed_is_what_was_seen_live(bench: Bench, engine_host: PrivateEngine) -> None:
-    identity = await bench.running("host", "bridge", "none")
-    run = bench.lab.driver_of(identity)
+async def test_the_journal_replayed_is_what_was_seen_live(lab_harness: LabHarness, engine_host: PrivateEngine) -> None:
+    identity = await lab_harness.running("host", "bridge", "none")
+    run = lab_harness.lab.driver_of(identity)
     assert run is not None
     engine_host.on_machine("ip", "address", "add", "192.0.2.77/32", "dev", "eth0")
     inside = engine_host.inspect(container_name(identity, "bridge"), "{{.State.Pid}}")
@@ -84,25 +86,25 @@ async def test_the_journal_replayed_is_what_was_seen_live(bench: Bench, engine_h
     engine_host.on_machine("ip", "address", "del", "192.0.2.77/32", "dev", "eth0")
     await run.settled()
     live = run.view
-    entries = await bench.database.run(experiment_store.entries, identity, until=live.seq)
+    entries = await lab_harness.database.run(experiment_store.entries, identity, until=live.seq)
     assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
     assert replay(entries) == live
-    await bench.stop(identity)
-    assert replay(await bench.database.run(experiment_store.entries, identity, until=live.seq)) == live
+    await lab_harness.stop(identity)
+    assert replay(await lab_harness.database.run(experiment_store.entries, identity, until=live.seq)) == live
     assert any(entry.cause.source is Source.KERNEL and "bridge" in entry.facts.changes for entry in entries)
-    record = await bench.database.run(experiment_store.load, identity)
+    record = await lab_harness.database.run(experiment_store.load, identity)
     assert record is not None
     assert record.phase is Phase.STOPPED
 
 
-async def test_another_round_is_a_fresh_launch(bench: Bench, engine_host: PrivateEngine) -> None:
-    identity = await bench.running("host", "bridge", "user-bridge")
-    first = (await bench.column(identity, "bridge")).container
-    await bench.stop(identity)
-    await bench.want(identity, Wanted.RUNNING, again=True)
-    head = await bench.reaches(identity, Phase.RUNNING)
+async def test_another_round_is_a_fresh_launch(lab_harness: LabHarness, engine_host: PrivateEngine) -> None:
+    identity = await lab_harness.running("host", "bridge", "user-bridge")
+    first = (await lab_harness.column(identity, "bridge")).container
+    await lab_harness.stop(identity)
+    await lab_harness.want(identity, Wanted.RUNNING, again=True)
+    head = await lab_harness.reaches(identity, Phase.RUNNING)
     assert (head.round, head.proof, head.stopped_at) == (2, (), None)
-    second = (await bench.column(identity, "bridge")).container
+    second = (await lab_harness.column(identity, "bridge")).container
     assert first is not None
     assert second is not None
     assert first.id != second.id
@@ -110,25 +112,25 @@ async def test_another_round_is_a_fresh_launch(bench: Bench, engine_host: Privat
 
 
 async def test_a_restart_while_it_runs_observes_the_new_containers_and_the_machine(
-    bench: Bench, engine_host: PrivateEngine
+    lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
-    identity = await bench.running("host", "bridge")
-    before = (await bench.column(identity, "bridge")).container
-    await bench.want(identity, Wanted.RUNNING, again=True)
+    identity = await lab_harness.running("host", "bridge")
+    before = (await lab_harness.column(identity, "bridge")).container
+    await lab_harness.want(identity, Wanted.RUNNING, again=True)
 
     async def second() -> bool:
-        view = await bench.view(identity)
+        view = await lab_harness.view(identity)
         return view.head is not None and (view.head.round, view.head.phase) == (2, Phase.RUNNING)
 
     await eventually(second, 20)
-    states = (await bench.view(identity)).states
+    states = (await lab_harness.view(identity)).states
     assert set(states) == {"machine", "host", "bridge"}
-    after = (await bench.column(identity, "bridge")).container
+    after = (await lab_harness.column(identity, "bridge")).container
     assert before is not None
     assert after is not None
     assert before.id != after.id
     assert any(one.name == "eth0" for one in states["bridge"].interfaces)
-    run = bench.lab.driver_of(identity)
+    run = lab_harness.lab.driver_of(identity)
     assert run is not None
     inside = engine_host.inspect(container_name(identity, "bridge"), "{{.State.Pid}}")
     add_link(engine_host, inside, "e-second")
@@ -137,7 +139,7 @@ async def test_a_restart_while_it_runs_observes_the_new_containers_and_the_machi
 
 
 async def test_what_docker_refuses_stands_in_its_words_and_the_others_run(
-    bench: Bench, engine_host: PrivateEngine
+    lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
     arms = [
         {"mode": "host", "sysctls": "net.ipv4.ip_forward=1"},
@@ -146,8 +148,8 @@ async def test_what_docker_refuses_stands_in_its_words_and_the_others_run(
         {"mode": "overlay"},
         {"mode": "none", "image": "no/such-image:1"},
     ]
-    identity = await bench.running(arms=arms)
-    columns = {one.key: one for one in (await bench.view(identity)).columns}
+    identity = await lab_harness.running(arms=arms)
+    columns = {one.key: one for one in (await lab_harness.view(identity)).columns}
     assert columns["bridge"].status is ArmStatus.RUNNING
     for key, words in (
         ("host", "net.ipv4.ip_forward"),
@@ -161,166 +163,170 @@ async def test_what_docker_refuses_stands_in_its_words_and_the_others_run(
 
 
 async def test_where_nothing_can_run_it_has_failed_and_nothing_is_left(
-    bench: Bench, engine_host: PrivateEngine
+    lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
-    identity = await bench.launch("overlay")
-    head = await bench.reaches(identity, Phase.FAILED)
+    identity = await lab_harness.launch("overlay")
+    head = await lab_harness.reaches(identity, Phase.FAILED)
     assert "No arm is running" in head.notice
     assert names(engine_host) == set()
-    await bench.want(identity, Wanted.RUNNING, again=True)
-    assert (await bench.reaches(identity, Phase.FAILED)).round in {1, 2}
+    await lab_harness.want(identity, Wanted.RUNNING, again=True)
+    assert (await lab_harness.reaches(identity, Phase.FAILED)).round in {1, 2}
 
 
 async def test_an_image_that_ends_at_once_shows_its_exit_code_and_last_words(
-    bench: Bench, engine_host: PrivateEngine
+    lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
     words = 'sh -c \'echo first; printf "not \\377\\376 text\\n"; printf "\\033[31mred\\n" >&2; exit 7\''
-    identity = await bench.running(arms=[{"mode": "bridge", "command": words}, {"mode": "none"}])
-    column = await bench.ends_as(identity, "bridge", ArmStatus.EXITED)
+    identity = await lab_harness.running(arms=[{"mode": "bridge", "command": words}, {"mode": "none"}])
+    column = await lab_harness.ends_as(identity, "bridge", ArmStatus.EXITED)
     assert column.exit_code == 7
     assert {"first", "not \ufffd\ufffd text"} <= set(column.logs)
     assert any("red" in line for line in column.logs), column.logs
-    assert "bridge" not in (await bench.view(identity)).states
+    assert "bridge" not in (await lab_harness.view(identity)).states
     assert names(engine_host) == {container_name(identity, "none")}
-    assert any("exited with code 7" in entry.text for entry in await bench.entries(identity))
+    assert any("exited with code 7" in entry.text for entry in await lab_harness.entries(identity))
 
 
-async def test_one_that_ends_while_others_are_still_being_launched_is_not_missed(bench: Bench) -> None:
+async def test_one_that_ends_while_others_are_still_being_launched_is_not_missed(lab_harness: LabHarness) -> None:
     arms = [{"mode": "none", "command": "sh -c 'sleep 0.3; exit 3'"}, *[{"mode": "bridge"} for _ in range(6)]]
-    identity = await bench.running(arms=arms)
-    column = await bench.ends_as(identity, "none", ArmStatus.EXITED)
+    identity = await lab_harness.running(arms=arms)
+    column = await lab_harness.ends_as(identity, "none", ArmStatus.EXITED)
     assert column.exit_code == 3
 
 
-async def test_a_port_that_somebody_holds_is_docker_s_refusal(bench: Bench, engine_host: PrivateEngine) -> None:
+async def test_a_port_that_somebody_holds_is_docker_s_refusal(
+    lab_harness: LabHarness, engine_host: PrivateEngine
+) -> None:
     holder = engine_host.docker("run", "-d", "--name", "e-holder", "-p", "18090:80", "nginx")
     try:
-        identity = await bench.running("bridge", "none", publish="18090:80")
-        column = await bench.ends_as(identity, "bridge", ArmStatus.REFUSED)
+        identity = await lab_harness.running("bridge", "none", publish="18090:80")
+        column = await lab_harness.ends_as(identity, "bridge", ArmStatus.REFUSED)
         assert "port is already allocated" in (column.error or "")
-        head = await bench.stop(identity)
+        head = await lab_harness.stop(identity)
         assert all(check.ok for check in head.proof)
     finally:
         engine_host.docker("rm", "-f", holder)
 
 
-async def test_two_servers_of_host_mode_on_one_port_end_with_the_program_s_own_words(bench: Bench) -> None:
-    identity = await bench.running(arms=[{"mode": "host"}, {"mode": "host"}])
+async def test_two_servers_of_host_mode_on_one_port_end_with_the_program_s_own_words(lab_harness: LabHarness) -> None:
+    identity = await lab_harness.running(arms=[{"mode": "host"}, {"mode": "host"}])
 
     async def one_has_ended() -> bool:
-        columns = (await bench.view(identity)).columns
+        columns = (await lab_harness.view(identity)).columns
         return sorted(str(one.status) for one in columns if one.key != "machine") == ["exited", "running"]
 
     await eventually(one_has_ended, 15)
-    ended = next(one for one in (await bench.view(identity)).columns if one.status is ArmStatus.EXITED)
+    ended = next(one for one in (await lab_harness.view(identity)).columns if one.status is ArmStatus.EXITED)
     assert ended.exit_code == 1
     assert any("Address already in use" in line for line in ended.logs), ended.logs
 
 
 async def test_a_container_that_somebody_else_removes_is_lost_and_the_others_go_on(
-    bench: Bench, engine_host: PrivateEngine
+    lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
-    identity = await bench.running("host", "bridge", "none")
+    identity = await lab_harness.running("host", "bridge", "none")
     for key in ("bridge", "none"):
         engine_host.docker("rm", "-f", container_name(identity, key))
-        column = await bench.ends_as(identity, key, ArmStatus.LOST)
+        column = await lab_harness.ends_as(identity, key, ArmStatus.LOST)
         assert "somebody else removed it" in (column.error or "")
-        assert key not in (await bench.view(identity)).states
-    assert (await bench.column(identity, "host")).status is ArmStatus.RUNNING
-    assert "host" in (await bench.view(identity)).states
-    head = await bench.stop(identity)
+        assert key not in (await lab_harness.view(identity)).states
+    assert (await lab_harness.column(identity, "host")).status is ArmStatus.RUNNING
+    assert "host" in (await lab_harness.view(identity)).states
+    head = await lab_harness.stop(identity)
     assert all(check.ok for check in head.proof)
 
 
-async def test_one_that_somebody_kills_has_exited(bench: Bench, engine_host: PrivateEngine) -> None:
-    identity = await bench.running("bridge", "none")
+async def test_one_that_somebody_kills_has_exited(lab_harness: LabHarness, engine_host: PrivateEngine) -> None:
+    identity = await lab_harness.running("bridge", "none")
     engine_host.docker("kill", container_name(identity, "bridge"))
-    column = await bench.ends_as(identity, "bridge", ArmStatus.EXITED)
+    column = await lab_harness.ends_as(identity, "bridge", ArmStatus.EXITED)
     assert column.exit_code == 137
 
 
-async def test_one_that_somebody_restarts_is_observed_anew(bench: Bench, engine_host: PrivateEngine) -> None:
-    identity = await bench.running("bridge", "none")
-    seen = (await bench.view(identity)).seq
+async def test_one_that_somebody_restarts_is_observed_anew(lab_harness: LabHarness, engine_host: PrivateEngine) -> None:
+    identity = await lab_harness.running("bridge", "none")
+    seen = (await lab_harness.view(identity)).seq
     engine_host.docker("restart", "-t", "0", container_name(identity, "bridge"))
 
     async def told() -> bool:
-        texts = [entry.text for entry in await bench.entries(identity) if entry.seq > seen]
+        texts = [entry.text for entry in await lab_harness.entries(identity) if entry.seq > seen]
         return any("bridge started" in text or "bridge exited" in text for text in texts)
 
     await eventually(told, 15)
-    column = await bench.column(identity, "bridge")
+    column = await lab_harness.column(identity, "bridge")
     if column.status is ArmStatus.RUNNING:  # it was up again before it was asked about
-        assert "bridge" in (await bench.view(identity)).states
+        assert "bridge" in (await lab_harness.view(identity)).states
     else:
         assert column.status is ArmStatus.EXITED
 
 
-async def test_the_last_one_that_ends_ends_the_experiment(bench: Bench, engine_host: PrivateEngine) -> None:
-    identity = await bench.running("bridge", "user-bridge")
+async def test_the_last_one_that_ends_ends_the_experiment(lab_harness: LabHarness, engine_host: PrivateEngine) -> None:
+    identity = await lab_harness.running("bridge", "user-bridge")
     engine_host.docker("rm", "-f", *names(engine_host))
-    head = await bench.reaches(identity, Phase.FAILED)
+    head = await lab_harness.reaches(identity, Phase.FAILED)
     assert "any more" in head.notice
     assert engine_api.networks(engine_host.endpoint) == []
 
 
 async def test_a_network_that_is_taken_away_is_seen_and_the_rest_goes_on(
-    bench: Bench, engine_host: PrivateEngine
+    lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
-    identity = await bench.running("user-bridge", "bridge")
+    identity = await lab_harness.running("user-bridge", "bridge")
     network, container = network_name(identity, Mode.USER_BRIDGE), container_name(identity, "user-bridge")
-    run = bench.lab.driver_of(identity)
+    run = lab_harness.lab.driver_of(identity)
     assert run is not None
     engine_host.docker("network", "disconnect", "-f", network, container)
     engine_host.docker("network", "rm", network)
     await eventually(lambda: all(one.name == "lo" for one in run.view.states["user-bridge"].interfaces), 10)
 
     async def told() -> bool:
-        return any("leaves network" in entry.text for entry in await bench.entries(identity))
+        return any("leaves network" in entry.text for entry in await lab_harness.entries(identity))
 
     await eventually(told, 10)
 
     async def left() -> bool:
-        return network not in (await bench.column(identity, "user-bridge")).networks
+        return network not in (await lab_harness.column(identity, "user-bridge")).networks
 
     await eventually(left, 10)
-    assert (await bench.column(identity, "bridge")).status is ArmStatus.RUNNING
-    head = await bench.stop(identity)
+    assert (await lab_harness.column(identity, "bridge")).status is ArmStatus.RUNNING
+    head = await lab_harness.stop(identity)
     assert all(check.ok for check in head.proof), head.proof
 
 
 async def test_an_experiment_that_is_removed_is_forgotten_with_everything(
-    bench: Bench, engine_host: PrivateEngine
+    lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
-    identity = await bench.running("bridge", "user-bridge")
-    await bench.want(identity, Wanted.REMOVED)
+    identity = await lab_harness.running("bridge", "user-bridge")
+    await lab_harness.want(identity, Wanted.REMOVED)
 
     async def forgotten() -> bool:
-        return await bench.database.run(experiment_store.load, identity) is None
+        return await lab_harness.database.run(experiment_store.load, identity) is None
 
     await eventually(forgotten, 15)
     assert names(engine_host) == set()
-    assert await bench.entries(identity) == ()
-    assert bench.lab.driver_of(identity) is None
+    assert await lab_harness.entries(identity) == ()
+    assert lab_harness.lab.driver_of(identity) is None
 
 
-async def test_a_stop_during_a_launch_ends_it(bench: Bench, engine_host: PrivateEngine) -> None:
-    identity = await bench.launch(*["bridge"] * 8)
-    await bench.reaches(identity, Phase.LAUNCHING, Phase.RUNNING)
-    head = await bench.stop(identity)
+async def test_a_stop_during_a_launch_ends_it(lab_harness: LabHarness, engine_host: PrivateEngine) -> None:
+    identity = await lab_harness.launch(*["bridge"] * 8)
+    await lab_harness.reaches(identity, Phase.LAUNCHING, Phase.RUNNING)
+    head = await lab_harness.stop(identity)
     assert all(check.ok for check in head.proof), head.proof
     assert names(engine_host) == set()
-    record = await bench.database.run(experiment_store.load, identity)
+    record = await lab_harness.database.run(experiment_store.load, identity)
     assert record is not None
     assert record.phase is Phase.STOPPED
 
 
-async def test_a_stop_before_the_launch_begins_makes_nothing(bench: Bench, engine_host: PrivateEngine) -> None:
-    await bench.lab.close()
-    identity = await bench.launch("bridge")
-    assert await bench.database.run(experiment_store.set_wanted, identity, Wanted.STOPPED)
-    await bench.restart()
-    head = await bench.reaches(identity, Phase.STOPPED)
+async def test_a_stop_before_the_launch_begins_makes_nothing(
+    lab_harness: LabHarness, engine_host: PrivateEngine
+) -> None:
+    await lab_harness.lab.close()
+    identity = await lab_harness.launch("bridge")
+    assert await lab_harness.database.run(experiment_store.set_wanted, identity, Wanted.STOPPED)
+    await lab_harness.restart()
+    head = await lab_harness.reaches(identity, Phase.STOPPED)
     assert all(check.ok for check in head.proof)
     assert names(engine_host) == set()
 
@@ -329,9 +335,11 @@ def _listens(run: ExperimentDriver, key: str, port: int) -> bool:
     return any(one.port == port for one in run.view.states[key].listeners)
 
 
-async def test_the_machine_s_changes_are_seen_while_it_runs(bench: Bench, engine_host: PrivateEngine) -> None:
-    identity = await bench.running("host", "bridge")
-    run = bench.lab.driver_of(identity)
+async def test_the_machine_s_changes_are_seen_while_it_runs(
+    lab_harness: LabHarness, engine_host: PrivateEngine
+) -> None:
+    identity = await lab_harness.running("host", "bridge")
+    run = lab_harness.lab.driver_of(identity)
     assert run is not None
     engine_host.docker("run", "-d", "--name", "e-other", "-p", "18091:80", "nginx")
     try:
@@ -343,16 +351,18 @@ async def test_the_machine_s_changes_are_seen_while_it_runs(bench: Bench, engine
     await eventually(lambda: not _listens(run, "machine", 18091), 10)
 
 
-async def test_every_moment_that_was_recorded_can_be_shown_again(bench: Bench, engine_host: PrivateEngine) -> None:
-    identity = await bench.running("host", "bridge", publish="18080:80")
+async def test_every_moment_that_was_recorded_can_be_shown_again(
+    lab_harness: LabHarness, engine_host: PrivateEngine
+) -> None:
+    identity = await lab_harness.running("host", "bridge", publish="18080:80")
     engine_host.docker("exec", "-d", container_name(identity, "bridge"), "nc", "-l", "-p", "9007")
 
     async def listens() -> bool:
-        return any(one.port == 9007 for one in (await bench.view(identity)).states["bridge"].listeners)
+        return any(one.port == 9007 for one in (await lab_harness.view(identity)).states["bridge"].listeners)
 
     await eventually(listens)
-    await bench.stop(identity)
-    entries = await bench.entries(identity)
+    await lab_harness.stop(identity)
+    entries = await lab_harness.entries(identity)
     track = Reader(encode_recording(build_recording(entries)))
     assert len(track) == len(entries) > 10
     for position, entry in enumerate(entries):

@@ -14,7 +14,7 @@ from dashboard.lab.experiments import journal_writer as module
 from dashboard.lab.experiments.journal_writer import JournalWriter
 from dashboard.store import experiments as experiment_store
 from dashboard.store.experiments import Database
-from tests.benches import Told
+from tests.lab_harness import RecordingPublisher
 from tests.polling import others_run
 from tests.specs import make_spec
 from tests.web.sample import make_head
@@ -30,15 +30,15 @@ async def database(transactional_db: None) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def publisher() -> RecordingPublisher:
+    return RecordingPublisher()
 
 
 @pytest.fixture
-async def writer(database: Database, told: Told, monkeypatch: pytest.MonkeyPatch) -> JournalWriter:
+async def writer(database: Database, publisher: RecordingPublisher, monkeypatch: pytest.MonkeyPatch) -> JournalWriter:
     monkeypatch.setattr(module, "RETRY_S", (0.01, 0.02))
     identity = await database.run(experiment_store.create_experiment, make_spec("host"))
-    return JournalWriter(identity, View(), database, told, lambda: 1000.0)
+    return JournalWriter(identity, View(), database, publisher, lambda: 1000.0)
 
 
 async def test_entries_are_numbered_and_the_view_runs_ahead(writer: JournalWriter, database: Database) -> None:
@@ -54,13 +54,13 @@ async def test_entries_are_numbered_and_the_view_runs_ahead(writer: JournalWrite
 
 
 async def test_what_comes_together_is_one_batch_and_told_after_the_commit(
-    writer: JournalWriter, told: Told, monkeypatch: pytest.MonkeyPatch
+    writer: JournalWriter, publisher: RecordingPublisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches: list[int] = []
     append = experiment_store.append
 
     def counted(experiment: str, entries: Sequence[Entry]) -> None:
-        assert not told.woken
+        assert not publisher.woken
         append(experiment, entries)
         batches.append(len(entries))
 
@@ -69,7 +69,7 @@ async def test_what_comes_together_is_one_batch_and_told_after_the_commit(
         writer.append(CAUSE, Facts(), f"entry {number}")
     await writer.flush()
     assert batches == [50]
-    assert told.woken == [writer.experiment]
+    assert publisher.woken == [writer.experiment]
 
 
 async def test_what_comes_while_a_batch_is_written_is_the_next_one(writer: JournalWriter, database: Database) -> None:
@@ -83,14 +83,14 @@ async def test_what_comes_while_a_batch_is_written_is_the_next_one(writer: Journ
 
 
 async def test_a_write_that_fails_is_tried_again_and_said_until_it_works(
-    writer: JournalWriter, told: Told, database: Database, monkeypatch: pytest.MonkeyPatch
+    writer: JournalWriter, publisher: RecordingPublisher, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append = experiment_store.append
     left = iter(range(3))
 
     def fail(experiment: str, entries: Sequence[Entry]) -> None:
         if next(left, None) is not None:
-            assert not told.woken
+            assert not publisher.woken
             raise OperationalError("database or disk is full")
         append(experiment, entries)
 
@@ -101,24 +101,26 @@ async def test_a_write_that_fails_is_tried_again_and_said_until_it_works(
     writer.append(CAUSE, Facts(), "two")
     await flushed
     said = "The journal cannot be written: database or disk is full. It is tried again."
-    assert told.troubles == [said, said, said, ""]
+    assert publisher.troubles == [said, said, said, ""]
     assert [entry.text for entry in await database.run(experiment_store.entries, writer.experiment)] == ["one", "two"]
 
 
-async def test_it_goes_on_from_where_the_last_one_ended(writer: JournalWriter, database: Database, told: Told) -> None:
+async def test_it_goes_on_from_where_the_last_one_ended(
+    writer: JournalWriter, database: Database, publisher: RecordingPublisher
+) -> None:
     writer.append(CAUSE, Facts(head=make_head()), "one")
     await writer.flush()
     view = await database.run(experiment_store.view, writer.experiment)
-    second = JournalWriter(writer.experiment, view, database, told, lambda: 2000.0)
+    second = JournalWriter(writer.experiment, view, database, publisher, lambda: 2000.0)
     assert second.append(CAUSE, Facts(), "two").seq == 2
     await second.flush()
     assert [entry.at for entry in await database.run(experiment_store.entries, writer.experiment)] == [1000.0, 2000.0]
 
 
-async def test_a_clock_that_is_set_back_changes_no_order(database: Database, told: Told) -> None:
+async def test_a_clock_that_is_set_back_changes_no_order(database: Database, publisher: RecordingPublisher) -> None:
     identity = await database.run(experiment_store.create_experiment, make_spec("host"))
     moments = iter([5000.0, 1400.0, 9000.0])
-    writer = JournalWriter(identity, View(), database, told, lambda: next(moments))
+    writer = JournalWriter(identity, View(), database, publisher, lambda: next(moments))
     for number in range(3):
         writer.append(CAUSE, Facts(), f"entry {number}")
     await writer.flush()
@@ -128,7 +130,7 @@ async def test_a_clock_that_is_set_back_changes_no_order(database: Database, tol
 
 
 async def test_what_is_told_of_an_experiment_that_is_gone_is_dropped(
-    writer: JournalWriter, database: Database, told: Told
+    writer: JournalWriter, database: Database, publisher: RecordingPublisher
 ) -> None:
     writer.append(CAUSE, Facts(), "one")
     await writer.flush()
@@ -136,4 +138,4 @@ async def test_what_is_told_of_an_experiment_that_is_gone_is_dropped(
     writer.append(CAUSE, Facts(), "nobody asks")
     async with asyncio.timeout(5):
         await writer.flush()
-    assert told.troubles == []
+    assert publisher.troubles == []

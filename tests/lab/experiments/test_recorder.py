@@ -14,7 +14,7 @@ from dashboard.core.modes import MACHINE
 from dashboard.lab.context import Context
 from dashboard.lab.experiments.recorder import Recorder
 from dashboard.store import experiments as experiment_store
-from tests.benches import Bench
+from tests.lab_harness import LabHarness
 from tests.polling import others_run
 from tests.specs import make_spec
 from tests.web.sample import make_columns, make_head, make_listener, make_states
@@ -23,7 +23,7 @@ CAUSE = Cause(Source.LAB, "test")
 
 
 @pytest.fixture
-async def recorder(quick: Bench) -> AsyncIterator[Recorder]:
+async def recorder(quick: LabHarness) -> AsyncIterator[Recorder]:
     context: Context = quick.context
     await quick.lab.close()
     identity = await quick.database.run(experiment_store.create_experiment, make_spec("host", "bridge", "user-bridge"))
@@ -63,12 +63,12 @@ async def test_one_change_that_two_columns_see_is_one_entry(recorder: Recorder) 
     states = make_states(make_listener(9000, "python3", 41402))
     both = {key: states[key] for key in (MACHINE, "host")}
     seq = recorder.view.seq
-    recorder.states_changed(both, "listener")
+    recorder.states_changed(both)
     assert recorder.view.seq == seq + 1
     assert {key: recorder.view.states[key] for key in both} == both
-    recorder.states_changed(both, "listener")
+    recorder.states_changed(both)
     assert recorder.view.seq == seq + 1, "nothing changed"
-    recorder.states_changed({"nobody": states["host"]}, "listener")
+    recorder.states_changed({"nobody": states["host"]})
     assert recorder.view.seq == seq + 1, "a column that is not shown"
 
 

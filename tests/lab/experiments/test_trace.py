@@ -16,8 +16,8 @@ from dashboard.lab.experiments import trace as tracing
 from dashboard.lab.experiments.actions import NotRunningError, try_ways
 from dashboard.lab.experiments.trace import trace, traceable
 from dashboard.netns.namespace import Namespace
-from tests.benches import Bench
 from tests.fakes import FakeEngine
+from tests.lab_harness import LabHarness
 from tests.polling import eventually
 from tests.private_engine import PrivateEngine
 
@@ -85,12 +85,12 @@ def capture(engine_host: PrivateEngine) -> Iterator[Capture]:
         yield opened
 
 
-async def serving(bench: Bench) -> str:
+async def serving(lab_harness: LabHarness) -> str:
     """Host and bridge, both with an answer on every path."""
-    identity = await bench.running("host", "bridge", publish=f"{PORT}:80")
+    identity = await lab_harness.running("host", "bridge", publish=f"{PORT}:80")
 
     async def all_answer() -> bool:
-        return all(one.status == 200 for one in await try_ways(bench.lab, identity) if not one.unavailable)
+        return all(one.status == 200 for one in await try_ways(lab_harness.lab, identity) if not one.unavailable)
 
     await eventually(all_answer, 15)
     return identity
@@ -107,16 +107,16 @@ EXPECTED = (
 
 @pytest.mark.engine
 async def test_traces_agree_with_the_tables_and_a_capture_on_docker0(
-    bench: Bench, engine_host: PrivateEngine, capture: Capture
+    lab_harness: LabHarness, engine_host: PrivateEngine, capture: Capture
 ) -> None:
-    identity = await serving(bench)
-    keys = {one.key.rpartition("/")[0]: one.key for one in traceable(bench.lab, identity)}
+    identity = await serving(lab_harness)
+    keys = {one.key.rpartition("/")[0]: one.key for one in traceable(lab_harness.lab, identity)}
     tracked = "src=" in engine_host.on_machine("cat", "/proc/self/net/nf_conntrack")
     for path, hops, packets in EXPECTED:
         capture.frames()
         before = dnat_packets(engine_host)
         # The same twice beside itself is traced once: nothing else is counted.
-        (found,) = await trace(bench.lab, identity, keys[path], keys[path])
+        (found,) = await trace(lab_harness.lab, identity, keys[path], keys[path])
         frames = capture.frames()
         assert found.answer.startswith("HTTP 200"), found
         shown = ["conntrack"] if tracked else []
@@ -143,40 +143,40 @@ async def test_traces_agree_with_the_tables_and_a_capture_on_docker0(
 
 
 @pytest.mark.engine
-async def test_the_way_beside_is_another_mode_s_and_what_is_not_there_is_said(bench: Bench) -> None:
-    identity = await serving(bench)
-    keys = {one.key.rpartition("/")[0]: one.key for one in traceable(bench.lab, identity)}
-    first, second = await trace(bench.lab, identity, keys["host/loopback"])
+async def test_the_way_beside_is_another_mode_s_and_what_is_not_there_is_said(lab_harness: LabHarness) -> None:
+    identity = await serving(lab_harness)
+    keys = {one.key.rpartition("/")[0]: one.key for one in traceable(lab_harness.lab, identity)}
+    first, second = await trace(lab_harness.lab, identity, keys["host/loopback"])
     assert (first.server, second.key) == ("host", keys["bridge/published-proxy"])
     assert second.client_seen.startswith("172.17.0.1:")
-    inside, chosen = await trace(bench.lab, identity, keys["bridge/inside"], keys["host/machine-address"])
+    inside, chosen = await trace(lab_harness.lab, identity, keys["bridge/inside"], keys["host/machine-address"])
     assert hop(inside, HopKind.LOOPBACK).seen is Seen.TAKEN
     assert hop(chosen, HopKind.LOOPBACK).seen is Seen.TAKEN
     assert hop(chosen, HopKind.BRIDGE).seen is Seen.NOT_SEEN
     for key, beside in (("nobody/loopback", ""), (keys["host/loopback"], "nobody/loopback"), ("", "")):
         with pytest.raises(ValueError, match="choose one of host/loopback"):
-            await trace(bench.lab, identity, key, beside)
+            await trace(lab_harness.lab, identity, key, beside)
 
 
 @pytest.mark.engine
 async def test_rules_and_entries_that_cannot_be_read_are_unknown_and_the_rest_is_still_proved(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    lab_harness: LabHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    identity = await serving(bench)
-    key = next(one.key for one in traceable(bench.lab, identity) if one.path == "published-dnat")
+    identity = await serving(lab_harness)
+    key = next(one.key for one in traceable(lab_harness.lab, identity) if one.path == "published-dnat")
     monkeypatch.setattr(tracing, "read_tracked", lambda *_: None)
     monkeypatch.setattr("shutil.which", lambda _: None)
-    (found,) = await trace(bench.lab, identity, key, key)
+    (found,) = await trace(lab_harness.lab, identity, key, key)
     assert hop(found, HopKind.CONNTRACK).seen is Seen.UNKNOWN
     assert hop(found, HopKind.DNAT).seen is Seen.TAKEN, "by the rule's counter alone"
-    bench.context.info = replace(bench.context.info, firewall_backend="nftables")
+    lab_harness.context.info = replace(lab_harness.context.info, firewall_backend="nftables")
     monkeypatch.setattr(tracing, "NFT", ("no-such-tool",))
-    (found,) = await trace(bench.lab, identity, key, key)
+    (found,) = await trace(lab_harness.lab, identity, key, key)
     assert hop(found, HopKind.DNAT).seen is Seen.UNKNOWN
     assert "cannot be read" in hop(found, HopKind.DNAT).reason
     assert hop(found, HopKind.BRIDGE).seen is Seen.TAKEN
 
 
-async def test_what_does_not_run_cannot_be_traced(quick: Bench, fake: FakeEngine) -> None:
+async def test_what_does_not_run_cannot_be_traced(quick: LabHarness, fake: FakeEngine) -> None:
     with pytest.raises(NotRunningError, match="launch it again"):
         await trace(quick.lab, "nobody", "host/loopback")

@@ -12,7 +12,7 @@ from dashboard.lab.measurements.run import measure_paths, plan_series
 from dashboard.lab.measurements.worker import Measurer
 from dashboard.store import measurements as measurement_store
 from dashboard.store.measurements import Asked
-from tests.benches import Bench
+from tests.lab_harness import LabHarness
 from tests.polling import eventually
 
 SLEEP = "sleep 1000"
@@ -28,30 +28,30 @@ def _nobody_else_measures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Measurer, "look", look)
 
 
-async def ask(bench: Bench, experiment: str, probe: Probe, options: Options) -> Asked:
+async def ask(lab_harness: LabHarness, experiment: str, probe: Probe, options: Options) -> Asked:
     """Writes the run without waking the lab: the test measures itself."""
-    identity = await bench.database.run(measurement_store.create_run, experiment, "t", [probe], options, 7)
+    identity = await lab_harness.database.run(measurement_store.create_run, experiment, "t", [probe], options, 7)
     return Asked(identity, experiment, (probe,), options, 7, twin=False)
 
 
-async def result(bench: Bench, run: str) -> Measurement:
-    found = await bench.database.run(measurement_store.load_measurement, run)
+async def result(lab_harness: LabHarness, run: str) -> Measurement:
+    found = await lab_harness.database.run(measurement_store.load_measurement, run)
     assert found is not None
     return found
 
 
-async def arms_with_a_free_port(bench: Bench) -> str:
+async def arms_with_a_free_port(lab_harness: LabHarness) -> str:
     arms = [{"mode": mode, "command": SLEEP, "port": 8080, "publish": ["8080/tcp"]} for mode in ("host", "bridge")]
-    return await bench.running(arms=arms)
+    return await lab_harness.running(arms=arms)
 
 
-async def test_each_path_of_host_and_bridge_is_measured_and_named(bench: Bench) -> None:
-    experiment = await arms_with_a_free_port(bench)
-    run = bench.lab.driver_of(experiment)
+async def test_each_path_of_host_and_bridge_is_measured_and_named(lab_harness: LabHarness) -> None:
+    experiment = await arms_with_a_free_port(lab_harness)
+    run = lab_harness.lab.driver_of(experiment)
     assert run is not None
-    asked = await ask(bench, experiment, Probe.TCP_RR, Options(seconds=3.0))
-    await measure_paths(bench.context, run, asked)
-    found = await result(bench, asked.id)
+    asked = await ask(lab_harness, experiment, Probe.TCP_RR, Options(seconds=3.0))
+    await measure_paths(lab_harness.context, run, asked)
+    found = await result(lab_harness, asked.id)
     by_key = {one.key: one for one in found.series}
     for key in ("host/loopback", "bridge/bridge-address", "bridge/published-proxy", "bridge/published-dnat"):
         assert by_key[key].n > 0, by_key[key]
@@ -64,80 +64,82 @@ async def test_each_path_of_host_and_bridge_is_measured_and_named(bench: Bench) 
     assert proxy.baseline == "host/loopback"
     assert proxy.delta_us is not None
     assert proxy.delta_us > 0
-    await bench.stop(experiment)
+    await lab_harness.stop(experiment)
 
 
-async def test_http_asks_the_programs_own_server(bench: Bench) -> None:
-    experiment = await bench.running("host", "bridge", publish="18300:80")
-    run = bench.lab.driver_of(experiment)
+async def test_http_asks_the_programs_own_server(lab_harness: LabHarness) -> None:
+    experiment = await lab_harness.running("host", "bridge", publish="18300:80")
+    run = lab_harness.lab.driver_of(experiment)
     assert run is not None
     await eventually(lambda: any(one.port == 80 for one in run.view.states["bridge"].listeners), 20)
-    asked = await ask(bench, experiment, Probe.HTTP, Options(seconds=1.5))
-    await measure_paths(bench.context, run, asked)
-    measured = {one.key for one in (await result(bench, asked.id)).series if one.n > 0}
+    asked = await ask(lab_harness, experiment, Probe.HTTP, Options(seconds=1.5))
+    await measure_paths(lab_harness.context, run, asked)
+    measured = {one.key for one in (await result(lab_harness, asked.id)).series if one.n > 0}
     assert {"host/loopback", "bridge/bridge-address", "bridge/published-proxy"} <= measured
-    await bench.stop(experiment)
+    await lab_harness.stop(experiment)
 
 
-async def test_a_container_that_stops_in_the_middle_ends_its_series_and_the_rest_goes_on(bench: Bench) -> None:
-    experiment = await bench.running("host", "bridge")
-    run = bench.lab.driver_of(experiment)
+async def test_a_container_that_stops_in_the_middle_ends_its_series_and_the_rest_goes_on(
+    lab_harness: LabHarness,
+) -> None:
+    experiment = await lab_harness.running("host", "bridge")
+    run = lab_harness.lab.driver_of(experiment)
     assert run is not None
-    asked = await ask(bench, experiment, Probe.HTTP, Options(seconds=9.0, timeout_s=0.2))
-    work = asyncio.create_task(measure_paths(bench.context, run, asked))
+    asked = await ask(lab_harness, experiment, Probe.HTTP, Options(seconds=9.0, timeout_s=0.2))
+    work = asyncio.create_task(measure_paths(lab_harness.context, run, asked))
 
     async def begun() -> bool:
-        return len((await bench.database.run(measurement_store.light_blocks, asked.id))[0]) >= 6
+        return len((await lab_harness.database.run(measurement_store.light_blocks, asked.id))[0]) >= 6
 
     await eventually(begun, 20)
     container = next(one.container for one in run.view.columns if one.key == "bridge")
     assert container is not None
-    await bench.context.engine.remove_container(container.id)
+    await lab_harness.context.engine.remove_container(container.id)
     await work
-    by_key = {one.key: one for one in (await result(bench, asked.id)).series}
+    by_key = {one.key: one for one in (await result(lab_harness, asked.id)).series}
     assert by_key["bridge/bridge-address"].errors
     assert by_key["host/loopback"].n > by_key["bridge/bridge-address"].n
-    await bench.stop(experiment)
+    await lab_harness.stop(experiment)
 
 
-async def test_somebody_who_cancels_keeps_what_was_measured(bench: Bench) -> None:
-    experiment = await arms_with_a_free_port(bench)
-    run = bench.lab.driver_of(experiment)
+async def test_somebody_who_cancels_keeps_what_was_measured(lab_harness: LabHarness) -> None:
+    experiment = await arms_with_a_free_port(lab_harness)
+    run = lab_harness.lab.driver_of(experiment)
     assert run is not None
-    asked = await ask(bench, experiment, Probe.TCP_RR, Options(seconds=60.0))
-    work = asyncio.create_task(measure_paths(bench.context, run, asked))
+    asked = await ask(lab_harness, experiment, Probe.TCP_RR, Options(seconds=60.0))
+    work = asyncio.create_task(measure_paths(lab_harness.context, run, asked))
 
     async def begun() -> bool:
-        return bool((await bench.database.run(measurement_store.light_blocks, asked.id))[0])
+        return bool((await lab_harness.database.run(measurement_store.light_blocks, asked.id))[0])
 
     await eventually(begun, 20)
-    assert await bench.database.run(measurement_store.want_cancelled, asked.id)
+    assert await lab_harness.database.run(measurement_store.want_cancelled, asked.id)
     await asyncio.wait_for(work, 20)
-    found = await result(bench, asked.id)
+    found = await result(lab_harness, asked.id)
     assert found.stopped is Stop.CANCELLED
     assert not found.complete
     assert sum(one.n for one in found.series) > 0
-    await bench.stop(experiment)
+    await lab_harness.stop(experiment)
 
 
-async def test_a_path_that_does_not_exist_is_named_with_its_reason(bench: Bench) -> None:
-    experiment = await bench.running("none")
-    run = bench.lab.driver_of(experiment)
+async def test_a_path_that_does_not_exist_is_named_with_its_reason(lab_harness: LabHarness) -> None:
+    experiment = await lab_harness.running("none")
+    run = lab_harness.lab.driver_of(experiment)
     assert run is not None
     plan = plan_series(run, (Probe.TCP_RR,))
     assert plan.series == ()
     assert any("loopback only" in reason for _, _, reason in plan.missing)
-    asked = await ask(bench, experiment, Probe.TCP_RR, Options(seconds=60.0))
-    await measure_paths(bench.context, run, asked)
-    found = await result(bench, asked.id)
+    asked = await ask(lab_harness, experiment, Probe.TCP_RR, Options(seconds=60.0))
+    await measure_paths(lab_harness.context, run, asked)
+    found = await result(lab_harness, asked.id)
     assert found.stopped is Stop.FAILED
     assert found.stop_reason == (
         "There is no path to measure: none has loopback only: no interface leads to it. "
         "Add an arm in host or bridge mode."
     )
     assert [one.unavailable for one in found.series] == ["none has loopback only: no interface leads to it"]
-    await bench.reaches(experiment, Phase.RUNNING)
-    await bench.stop(experiment)
+    await lab_harness.reaches(experiment, Phase.RUNNING)
+    await lab_harness.stop(experiment)
 
 
 def test_a_block_says_whether_it_counts() -> None:

@@ -8,7 +8,7 @@ from dashboard.core.measurements.responder_experiment import twin_of
 from dashboard.models import MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
-from tests.benches import Bench
+from tests.lab_harness import LabHarness
 from tests.polling import eventually
 from tests.specs import make_spec
 
@@ -18,50 +18,59 @@ def state_of(run: str) -> tuple[str, str]:
     return row.state, row.stop_reason
 
 
-async def ends(bench: Bench, run: str, deadline_s: float = 30.0) -> tuple[str, str]:
+async def ends(lab_harness: LabHarness, run: str, deadline_s: float = 30.0) -> tuple[str, str]:
     async def ended() -> tuple[str, str] | None:
-        found = await bench.database.run(state_of, run)
+        found = await lab_harness.database.run(state_of, run)
         return None if found[0] in {measurement_store.WAITING, measurement_store.RUNNING} else found
 
     found: tuple[str, str] = await eventually(ended, deadline_s)
     return found
 
 
-async def test_a_run_with_a_twin_launches_measures_and_ends_it(bench: Bench) -> None:
-    twin = await bench.database.run(experiment_store.create_experiment, twin_of(make_spec("host", "bridge")))
+async def test_a_run_with_a_twin_launches_measures_and_ends_it(lab_harness: LabHarness) -> None:
+    twin = await lab_harness.database.run(experiment_store.create_experiment, twin_of(make_spec("host", "bridge")))
     options = Options(seconds=1.5)
-    run = await bench.database.run(measurement_store.create_run, twin, "t", [Probe.TCP_RR], options, 3, twin=True)
-    bench.lab.wake()
-    assert (await ends(bench, run))[0] == measurement_store.FINISHED
-    await bench.reaches(twin, Phase.STOPPED)
-    found = await bench.database.run(measurement_store.load_measurement, run)
+    run = await lab_harness.database.run(measurement_store.create_run, twin, "t", [Probe.TCP_RR], options, 3, twin=True)
+    lab_harness.lab.wake()
+    assert (await ends(lab_harness, run))[0] == measurement_store.FINISHED
+    await lab_harness.reaches(twin, Phase.STOPPED)
+    found = await lab_harness.database.run(measurement_store.load_measurement, run)
     assert found is not None
     assert {one.path for one in found.series if one.n} >= {"loopback", "bridge-address", "published-proxy"}
 
 
-async def test_a_run_of_an_experiment_that_does_not_run_is_given_up_with_a_sentence(bench: Bench) -> None:
-    experiment = await bench.running("none")
-    await bench.stop(experiment)
-    run = await bench.database.run(measurement_store.create_run, experiment, "t", [Probe.HTTP], Options(seconds=1.0), 3)
-    bench.lab.wake()
-    assert await ends(bench, run) == (measurement_store.FAILED, "The experiment does not run: launch it again first.")
+async def test_a_run_of_an_experiment_that_does_not_run_is_given_up_with_a_sentence(lab_harness: LabHarness) -> None:
+    experiment = await lab_harness.running("none")
+    await lab_harness.stop(experiment)
+    run = await lab_harness.database.run(
+        measurement_store.create_run, experiment, "t", [Probe.HTTP], Options(seconds=1.0), 3
+    )
+    lab_harness.lab.wake()
+    assert await ends(lab_harness, run) == (
+        measurement_store.FAILED,
+        "The experiment does not run: launch it again first.",
+    )
 
 
-async def test_a_run_whose_experiment_was_removed_before_it_began_says_so(bench: Bench) -> None:
-    experiment = await bench.database.run(experiment_store.create_experiment, make_spec("none"))
-    run = await bench.database.run(measurement_store.create_run, experiment, "t", [Probe.HTTP], Options(seconds=1.0), 3)
-    await bench.database.run(experiment_store.delete, experiment)
-    bench.lab.wake()
-    assert await ends(bench, run) == (
+async def test_a_run_whose_experiment_was_removed_before_it_began_says_so(lab_harness: LabHarness) -> None:
+    experiment = await lab_harness.database.run(experiment_store.create_experiment, make_spec("none"))
+    run = await lab_harness.database.run(
+        measurement_store.create_run, experiment, "t", [Probe.HTTP], Options(seconds=1.0), 3
+    )
+    await lab_harness.database.run(experiment_store.delete, experiment)
+    lab_harness.lab.wake()
+    assert await ends(lab_harness, run) == (
         measurement_store.FAILED,
         "The experiment was removed before it could be measured: launch it anew.",
     )
 
 
-async def test_a_run_that_is_cancelled_before_it_begins_says_so(bench: Bench) -> None:
-    experiment = await bench.running("none")
-    run = await bench.database.run(measurement_store.create_run, experiment, "t", [Probe.HTTP], Options(seconds=1.0), 3)
-    assert await bench.database.run(measurement_store.want_cancelled, run)
-    bench.lab.wake()
-    assert (await ends(bench, run))[0] == measurement_store.CANCELLED
-    await bench.stop(experiment)
+async def test_a_run_that_is_cancelled_before_it_begins_says_so(lab_harness: LabHarness) -> None:
+    experiment = await lab_harness.running("none")
+    run = await lab_harness.database.run(
+        measurement_store.create_run, experiment, "t", [Probe.HTTP], Options(seconds=1.0), 3
+    )
+    assert await lab_harness.database.run(measurement_store.want_cancelled, run)
+    lab_harness.lab.wake()
+    assert (await ends(lab_harness, run))[0] == measurement_store.CANCELLED
+    await lab_harness.stop(experiment)

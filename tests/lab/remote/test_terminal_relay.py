@@ -14,8 +14,8 @@ from dashboard.core.terminal.limits import Piece, Place, TerminalError
 from dashboard.lab.remote import terminal_relay
 from dashboard.lab.remote.rpc import Question
 from dashboard.lab.remote.terminal_relay import FarTerminals, TerminalServer
-from dashboard.lab.supervisor import Supervisor, LabUnavailableError
-from tests.benches import Told
+from dashboard.lab.supervisor import LabUnavailableError, Supervisor
+from tests.lab_harness import RecordingPublisher
 
 PARTICIPANT = Place("participant", "class", "class-1", "launch", record=True)
 
@@ -51,7 +51,7 @@ def redis() -> Iterator[Redis]:
 @pytest.fixture
 async def shells(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Shells]:
     monkeypatch.setattr(settings, "REDIS_URL", redis.url)
-    keeper, made = Supervisor(Told()), Shells()
+    keeper, made = Supervisor(RecordingPublisher()), Shells()
     keeper._terminals = made  # type: ignore[assignment]
     methods = {name: Question(terminal_relay._METHODS[name].function) for name in terminal_relay._METHODS}
     for name, method in methods.items():

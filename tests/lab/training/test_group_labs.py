@@ -13,14 +13,14 @@ from dashboard.lab.reconciler import Turns
 from dashboard.lab.training import group_labs as module
 from dashboard.lab.training.group_labs import HostAwayError, Labs
 from dashboard.store import experiments as experiment_store
-from tests.benches import Bench
 from tests.fakes import FakeEngine
+from tests.lab_harness import LabHarness
 from tests.polling import eventually
 from tests.specs import make_spec
 
 
 @pytest.fixture
-async def labs(quick: Bench, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Labs]:
+async def labs(quick: LabHarness, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Labs]:
     """Labs beside the server's own; every host's engine is a fake of its own."""
     engines: dict[str, FakeEngine] = {}
     monkeypatch.setattr(module, "DockerEngine", lambda endpoint: engines.setdefault(endpoint, FakeEngine()))
@@ -33,13 +33,13 @@ def host(identity: str = "abc") -> PrivateHost:
     return PrivateHost(identity, 1, 1, f"/run/{identity}", 1.0, Path("/nowhere"), 1, f"s-{identity}")
 
 
-async def phase(quick: Bench, identity: str) -> Phase:
+async def phase(quick: LabHarness, identity: str) -> Phase:
     record = await quick.database.run(experiment_store.load, identity)
     assert record is not None
     return record.phase
 
 
-async def test_an_experiment_runs_on_its_host_and_on_no_other(quick: Bench, labs: Labs) -> None:
+async def test_an_experiment_runs_on_its_host_and_on_no_other(quick: LabHarness, labs: Labs) -> None:
     identity = await quick.database.run(experiment_store.create_experiment, make_spec("none"), None, "", "abc")
     for one in ("abc", "other"):
         labs.add(host(one))
@@ -66,13 +66,13 @@ async def test_an_experiment_runs_on_its_host_and_on_no_other(quick: Bench, labs
         await labs.lab_of("abc")
 
 
-async def test_what_runs_on_the_server_s_own_engine_is_never_marked_with_a_host(quick: Bench, labs: Labs) -> None:
+async def test_what_runs_on_the_server_s_own_engine_is_never_marked_with_a_host(quick: LabHarness, labs: Labs) -> None:
     identity = await quick.running("none")
     await labs.mark_over("", "Nothing is meant.")
     assert await phase(quick, identity) is Phase.RUNNING
 
 
-async def test_work_of_a_workshop_stays_when_a_lab_opens(quick: Bench, labs: Labs) -> None:
+async def test_work_of_a_workshop_stays_when_a_lab_opens(quick: LabHarness, labs: Labs) -> None:
     labs.add(host())
     context = await labs.context_of("abc")
     config = {"Image": "nginx", "HostConfig": {"PortBindings": {}, "NetworkMode": "none"}}

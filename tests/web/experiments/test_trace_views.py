@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.benches import Bench
+from tests.lab_harness import LabHarness
 from tests.web.asgi_client import Answer, Person, http
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,8 +27,8 @@ async def by_api(identity: str, who: Person, body: object) -> Answer:
     return await http("POST", f"/api/experiments/{identity}/trace", who=who, headers=headers, body=data, token=True)
 
 
-async def test_a_request_that_nobody_answers_is_traced_as_such(me: Person, bench: Bench) -> None:
-    identity = await bench.running("host", port=1)
+async def test_a_request_that_nobody_answers_is_traced_as_such(me: Person, lab_harness: LabHarness) -> None:
+    identity = await lab_harness.running("host", port=1)
     tried = await http("POST", f"/experiments/{identity}/try/", who=me, token=True)
     assert f'name="way" value="{KEY}"' in tried.text
     page = await by_page(identity, me, f"way={KEY}&beside={KEY}")
@@ -43,8 +43,10 @@ async def test_a_request_that_nobody_answers_is_traced_as_such(me: Person, bench
 
 
 @pytest.mark.parametrize("way", ["", "host/loopback", "nobody/loopback/127.0.0.1:80", "<script>", "x" * 200])
-async def test_a_path_that_is_not_there_is_refused_with_those_that_are(me: Person, bench: Bench, way: str) -> None:
-    identity = await bench.running("host", port=1)
+async def test_a_path_that_is_not_there_is_refused_with_those_that_are(
+    me: Person, lab_harness: LabHarness, way: str
+) -> None:
+    identity = await lab_harness.running("host", port=1)
     page = await by_page(identity, me, f"way={way}")
     data = await by_api(identity, me, {"way": way})
     assert (page.status, data.status) == (400, 400)
@@ -53,9 +55,9 @@ async def test_a_path_that_is_not_there_is_refused_with_those_that_are(me: Perso
     assert "<script>" not in page.text.partition("<main")[2].partition("</main")[0]
 
 
-async def test_what_does_not_run_or_is_not_there_is_said(me: Person, bench: Bench) -> None:
-    identity = await bench.running("host", port=1)
-    await bench.stop(identity)
+async def test_what_does_not_run_or_is_not_there_is_said(me: Person, lab_harness: LabHarness) -> None:
+    identity = await lab_harness.running("host", port=1)
+    await lab_harness.stop(identity)
     for answer in (await by_page(identity, me, f"way={KEY}"), await by_api(identity, me, {"way": KEY})):
         assert answer.status == 409
         assert "launch it again" in answer.text

@@ -16,8 +16,8 @@ from dashboard.engine.protocol import EngineError
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
 from dashboard.web.operations import health
-from tests.benches import Bench
 from tests.fakes import FakeEngine
+from tests.lab_harness import LabHarness
 from tests.specs import make_spec
 from tests.web.asgi_client import Answer, Person, http
 from tests.web.own_host import lab_here
@@ -63,7 +63,7 @@ def row_of(identity: str) -> tuple[str, int]:
     return row.wanted, row.round
 
 
-async def test_the_start_page_knows_the_engine(me: Person, bench: Bench) -> None:
+async def test_the_start_page_knows_the_engine(me: Person, lab_harness: LabHarness) -> None:
     page = (await http("GET", "/", who=me)).text
     assert "Engine 26.1.5" in page
     assert "private host" in page
@@ -71,7 +71,9 @@ async def test_the_start_page_knows_the_engine(me: Person, bench: Bench) -> None
     assert 'value="8080:80"' in page
 
 
-async def test_the_start_page_says_what_is_wrong_with_the_engine(me: Person, bench: Bench, engine: FakeEngine) -> None:
+async def test_the_start_page_says_what_is_wrong_with_the_engine(
+    me: Person, lab_harness: LabHarness, engine: FakeEngine
+) -> None:
     engine.away = "The Docker Engine at unix:///x did not answer within 15 s: it hangs."
     answer = await http("GET", "/", who=me)
     assert answer.status == 200
@@ -192,15 +194,15 @@ async def test_nothing_can_be_tried_without_a_lab_and_it_says_why(me: Person) ->
     assert (output.status, output["content-type"]) == (409, "text/plain; charset=utf-8")
 
 
-async def test_a_past_experiment_is_not_tried(me: Person, bench: Bench) -> None:
+async def test_a_past_experiment_is_not_tried(me: Person, lab_harness: LabHarness) -> None:
     identity = await make_past()
     answer = await post(f"/experiments/{identity}/try/", me, as_json=True)
     assert answer.status == 409
     assert "launch it again" in answer.json["detail"]
 
 
-async def test_a_command_runs_in_a_column_and_nothing_else_does(me: Person, bench: Bench) -> None:
-    identity = await bench.running("host")
+async def test_a_command_runs_in_a_column_and_nothing_else_does(me: Person, lab_harness: LabHarness) -> None:
+    identity = await lab_harness.running("host")
     answer = await post(f"/experiments/{identity}/inspect/", me, "column=host&command=ip-addr")
     assert answer.status == 200
     assert "LOOPBACK" in answer.text
@@ -218,8 +220,8 @@ async def test_a_command_runs_in_a_column_and_nothing_else_does(me: Person, benc
         assert fragment in refused.text, body
 
 
-async def test_a_running_experiment_is_tried_on_every_path(me: Person, bench: Bench) -> None:
-    identity = await bench.running("host", port=1)
+async def test_a_running_experiment_is_tried_on_every_path(me: Person, lab_harness: LabHarness) -> None:
+    identity = await lab_harness.running("host", port=1)
     data = await post(f"/experiments/{identity}/try/", me, as_json=True)
     assert data.status == 200
     assert data.json["attempts"][0]["path"] == "loopback"
@@ -229,13 +231,15 @@ async def test_a_running_experiment_is_tried_on_every_path(me: Person, bench: Be
     assert "refused the connection" in page.text
 
 
-async def test_what_docker_refuses_stands_on_the_page_as_text(me: Person, bench: Bench, engine: FakeEngine) -> None:
+async def test_what_docker_refuses_stands_on_the_page_as_text(
+    me: Person, lab_harness: LabHarness, engine: FakeEngine
+) -> None:
     engine.refuse["create_container"] = EngineError("invalid <b>mount</b> config & more", 400)
-    identity = await bench.launch("host")
-    await bench.reaches(identity, Phase.FAILED)
+    identity = await lab_harness.launch("host")
+    await lab_harness.reaches(identity, Phase.FAILED)
     page = (await http("GET", f"/experiments/{identity}/", who=me)).text
     assert "invalid &lt;b&gt;mount&lt;/b&gt; config &amp; more" in page
-    assert (await bench.column(identity, "host")).status is ArmStatus.REFUSED
+    assert (await lab_harness.column(identity, "host")).status is ArmStatus.REFUSED
 
 
 async def test_the_doctor_s_page_stands_with_and_without_an_engine(
@@ -248,7 +252,7 @@ async def test_the_doctor_s_page_stands_with_and_without_an_engine(
         assert "26.1.5" in (await http("GET", "/doctor/", who=me)).text
 
 
-async def test_readiness_needs_engine_and_database(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_readiness_needs_engine_and_database(lab_harness: LabHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (await http("GET", "/readyz")).status == 200
 
     class Broken:

@@ -17,25 +17,25 @@ from dashboard.lab.remote import experiment_calls, rpc
 from dashboard.lab.remote.rpc import Question
 from dashboard.lab.remote.rpc_server import TeamLab
 from dashboard.lab.remote.wakeups import Wakes
-from dashboard.lab.supervisor import Supervisor, LabUnavailableError
+from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 from dashboard.store.operations import rpc_queue
 from dashboard.web.operations.remote_lab import FarLab, in_database
-from tests.benches import Bench, close_bench, open_bench
 from tests.fakes import FakeEngine
+from tests.lab_harness import LabHarness, close_lab_harness, open_lab_harness
 from tests.polling import eventually
 
 
 @pytest.fixture
-async def bench(tmp_path: Path, transactional_db: None) -> AsyncIterator[Bench]:
-    made = await open_bench(FakeEngine(), tmp_path)
+async def lab_harness(tmp_path: Path, transactional_db: None) -> AsyncIterator[LabHarness]:
+    made = await open_lab_harness(FakeEngine(), tmp_path)
     yield made
-    await close_bench(made)
+    await close_lab_harness(made)
 
 
 @pytest.fixture
-async def team(bench: Bench) -> AsyncIterator[TeamLab]:
-    keeper = Supervisor(bench.told)
-    keeper._lab, keeper._loop = bench.lab, asyncio.get_running_loop()
+async def team(lab_harness: LabHarness) -> AsyncIterator[TeamLab]:
+    keeper = Supervisor(lab_harness.publisher)
+    keeper._lab, keeper._loop = lab_harness.lab, asyncio.get_running_loop()
     made = TeamLab(keeper, Wakes(), lambda: None)
     await made.start()
     yield made
@@ -63,9 +63,9 @@ async def test_without_a_lab_every_question_is_refused_at_once(far: FarLab) -> N
     assert far.heart() is None
 
 
-async def test_facts_and_answers_come_from_afar(team: TeamLab, far: FarLab, bench: Bench) -> None:
+async def test_facts_and_answers_come_from_afar(team: TeamLab, far: FarLab, lab_harness: LabHarness) -> None:
     await eventually(lambda: far.facts.engine)
-    assert far.facts.engine == bench.context.ref
+    assert far.facts.engine == lab_harness.context.ref
     heart = far.heart()
     assert heart is not None
     assert heart.vitals.engine == "26.1.5"
@@ -80,7 +80,7 @@ async def test_facts_and_answers_come_from_afar(team: TeamLab, far: FarLab, benc
 
 
 async def test_an_output_comes_in_pieces_and_ends_when_nobody_reads(
-    team: TeamLab, far: FarLab, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    team: TeamLab, far: FarLab, lab_harness: LabHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended = asyncio.Event()
 
@@ -120,7 +120,7 @@ def _standing_in(question: Question, function: Any) -> Question:
 
 
 async def test_a_lab_that_falls_silent_is_away_and_its_questions_end(
-    team: TeamLab, far: FarLab, bench: Bench, monkeypatch: pytest.MonkeyPatch
+    team: TeamLab, far: FarLab, lab_harness: LabHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dashboard.core.operations.deployment.AWAY_S", 0.3)
     await eventually(lambda: far.facts.engine)

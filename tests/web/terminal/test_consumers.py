@@ -23,8 +23,8 @@ from dashboard.models import Participant, TrainingSession
 from dashboard.store.training import terminal_recordings
 from dashboard.web.service import service
 from dashboard.web.terminal import consumers as terminal_consumers
-from tests.benches import Told, close_context, make_context
 from tests.fakes import FakeEngine
+from tests.lab_harness import RecordingPublisher, close_context, make_context
 from tests.screens import READY, READY_THEN_SLEEP, local_shell
 from tests.web.asgi_client import NOBODY, ORIGIN, Person, Socket, is_strict, person, websocket
 from tests.web.http.test_guards import FOREIGN_ORIGINS
@@ -80,7 +80,7 @@ async def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     monkeypatch.setattr(terminal_consumers, "WAIT_S", 0.2)
     monkeypatch.setattr(terminal_consumers, "CHECK_S", 0.1)
     engine, hosts = FakeEngine(), Hosts()
-    context = make_context(engine, await engine.info(), tmp_path, Told(), "")
+    context = make_context(engine, await engine.info(), tmp_path, RecordingPublisher(), "")
     made = LocalTerminals(context, hosts)  # type: ignore[arg-type]
     monkeypatch.setattr(service, "_terminals", made)
     row = await new(hosts=HostsFor.PERSON, terminal=True, record_terminal=True)

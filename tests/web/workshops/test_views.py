@@ -16,9 +16,9 @@ from dashboard.store import workshops as store
 from dashboard.store.workshops import Walk
 from dashboard.templatetags.workshops import duration, markdown
 from dashboard.web.service import service
-from tests.benches import Bench
 from tests.core.workshops.test_parser import GOOD
 from tests.fakes import FakeEngine
+from tests.lab_harness import LabHarness
 from tests.web.asgi_client import Answer, Person, http, owner
 from tests.web.markup import forbidden_in
 
@@ -60,7 +60,7 @@ def typed_config() -> dict[str, object]:
     return parse_run("docker run -d --name typed nginx").labelled({})
 
 
-async def test_the_list_tells_what_there_is_and_where_one_was(bench: Bench, me: Person) -> None:
+async def test_the_list_tells_what_there_is_and_where_one_was(lab_harness: LabHarness, me: Person) -> None:
     first = text_of(await get("/workshop/", me))
     assert first.index("The host network, step by step") < first.index("Bridge networks and DNS")
     assert "16 steps · about 40 minutes" in first
@@ -71,7 +71,7 @@ async def test_the_list_tells_what_there_is_and_where_one_was(bench: Bench, me: 
     assert "Go on where you were" in again
 
 
-async def test_a_step_that_is_not_open_says_what_comes_first(bench: Bench, me: Person) -> None:
+async def test_a_step_that_is_not_open_says_what_comes_first(lab_harness: LabHarness, me: Person) -> None:
     assert (await get(f"{HOME}launch/", me))["location"] == HOME, "nothing has begun"
     assert await begin(me, HOME) == f"{HOME}prepare/"
     locked = await get(f"{HOME}request/", me)
@@ -82,7 +82,7 @@ async def test_a_step_that_is_not_open_says_what_comes_first(bench: Bench, me: P
     assert "not open yet" in text_of(await get(HOME, me))
 
 
-async def test_predict_run_and_reveal_without_a_script(bench: Bench, me: Person, engine: FakeEngine) -> None:
+async def test_predict_run_and_reveal_without_a_script(lab_harness: LabHarness, me: Person, engine: FakeEngine) -> None:
     url = await begin(me)
     assert url == f"{BRIDGES}two-containers/"
     shown = text_of(await get(url, me))
@@ -106,7 +106,7 @@ async def test_predict_run_and_reveal_without_a_script(bench: Bench, me: Person,
     assert walk.records["two-containers"].attempts == 1
     assert [one.name for one in engine.made.values()] == ["one", "two"]
     labels = next(iter(engine.made.values())).labels
-    assert labels == {"dev.netmodes.installation": bench.context.installation, "dev.netmodes.workshop": "yes"}
+    assert labels == {"dev.netmodes.installation": lab_harness.context.installation, "dev.netmodes.workshop": "yes"}
 
 
 READ = """+++
@@ -125,7 +125,7 @@ So.
 
 
 async def test_a_walk_to_the_end_has_a_result(
-    bench: Bench, me: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lab_harness: LabHarness, me: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = tmp_path / "own"
     folder = own / "mine"
@@ -152,7 +152,7 @@ async def test_a_walk_to_the_end_has_a_result(
     assert (await get("/workshop/mine/result/", me))["location"] == "/workshop/mine/"
 
 
-async def test_the_script_gets_the_step_without_its_frame(bench: Bench, me: Person) -> None:
+async def test_the_script_gets_the_step_without_its_frame(lab_harness: LabHarness, me: Person) -> None:
     url = await begin(me)
     part = await post(f"{url}predict/", me, "choice=1", part=True)
     assert part.status == 200
@@ -166,7 +166,7 @@ async def test_the_script_gets_the_step_without_its_frame(bench: Bench, me: Pers
     assert "Nothing was launched" in auto.text
 
 
-async def test_hints_are_noted(bench: Bench, me: Person) -> None:
+async def test_hints_are_noted(lab_harness: LabHarness, me: Person) -> None:
     url = await begin(me)
     assert (await post(f"{url}hint/", me, "number=1", part=True)).status == 200
     assert (await post(f"{url}hint/", me, "number=x")).status == 302
@@ -175,13 +175,15 @@ async def test_hints_are_noted(bench: Bench, me: Person) -> None:
     assert walk.records["two-containers"].hints == 1
 
 
-async def test_what_is_not_there_is_404(bench: Bench, me: Person) -> None:
+async def test_what_is_not_there_is_404(lab_harness: LabHarness, me: Person) -> None:
     for path in ("/workshop/nobody/", "/workshop/nobody/step/", f"{HOME}nobody/", "/workshop/../etc/"):
         assert (await get(path, me)).status == 404, path
     assert (await post("/workshop/nobody/start/", me)).status == 404
 
 
-async def test_an_engine_that_is_away_is_said_where_one_looks(bench: Bench, me: Person, engine: FakeEngine) -> None:
+async def test_an_engine_that_is_away_is_said_where_one_looks(
+    lab_harness: LabHarness, me: Person, engine: FakeEngine
+) -> None:
     url = await begin(me)
     await post(f"{url}predict/", me, "choice=1")
     engine.away = "The Docker Engine does not answer at nowhere."
@@ -198,7 +200,9 @@ async def test_without_a_lab_the_text_can_be_read(me: Person) -> None:
     assert (await post(f"{url}check/", me)).status == 503
 
 
-async def test_what_the_buttons_have_made_goes_with_the_server(bench: Bench, me: Person, engine: FakeEngine) -> None:
+async def test_what_the_buttons_have_made_goes_with_the_server(
+    lab_harness: LabHarness, me: Person, engine: FakeEngine
+) -> None:
     url = await begin(me)
     await post(f"{url}predict/", me, "choice=1")
     await post(f"{url}run/", me, "number=0")
@@ -208,7 +212,7 @@ async def test_what_the_buttons_have_made_goes_with_the_server(bench: Bench, me:
 
 
 async def test_a_broken_workshop_says_what_is_wrong_and_hides_no_other(
-    bench: Bench, me: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lab_harness: LabHarness, me: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "own" / "<b>").mkdir(parents=True)
     (tmp_path / "own" / "<b>" / "workshop.toml").write_text("format = ")

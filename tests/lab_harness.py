@@ -1,4 +1,4 @@
-"""A lab as a server runs it, with what a person does to it."""
+"""A lab as a server runs it, and what a user does with it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ LAUNCH_S = 20.0
 
 
 @dataclass(slots=True)
-class Told:
-    """A publisher that remembers."""
+class RecordingPublisher:
+    """A publisher that records its calls."""
 
     woken: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
@@ -34,18 +34,18 @@ class Told:
         self.woken.append(experiment)
 
     def measured(self, run: str) -> None:
-        """Nothing is measured here."""
+        """Ignored: nothing is measured."""
 
     def trouble(self, experiment: str, problem: str) -> None:
         self.troubles.append(problem)
 
 
-class Bench:
-    """A lab as a server would run it, with what a person does to it."""
+class LabHarness:
+    """A lab, and what a user does with it."""
 
-    def __init__(self, context: Context, told: Told) -> None:
+    def __init__(self, context: Context, publisher: RecordingPublisher) -> None:
         self.context = context
-        self.told = told
+        self.publisher = publisher
         self.lab = Lab(context)
 
     @property
@@ -56,13 +56,13 @@ class Bench:
         await self.lab.start()
 
     async def restart(self) -> None:
-        """As after a crash: a new lab knows only the database and the engine."""
+        """As after a crash: the new lab knows only the database and the engine."""
         await self.lab.close()
         self.lab = Lab(self.context)
         await self.lab.start()
 
     async def launch(self, *modes: str, **more: Any) -> str:
-        """Asks for an experiment."""
+        """Requests an experiment."""
         identity = await self.database.run(experiment_store.create_experiment, make_spec(*modes, **more))
         self.lab.wake()
         return identity
@@ -72,7 +72,7 @@ class Bench:
         self.lab.wake()
 
     async def stop(self, identity: str) -> ExperimentHead:
-        """Stops and waits for the proof."""
+        """Stops an experiment and waits until the cleanup is verified."""
         await self.want(identity, Wanted.STOPPED)
         return await self.reaches(identity, Phase.STOPPED)
 
@@ -94,12 +94,12 @@ class Bench:
             reached: ExperimentHead = await eventually(head, deadline_s)
         except AssertionError:
             view = await self.view(identity)
-            told = [(entry.seq, entry.text, str(entry.cause.source)) for entry in await self.entries(identity)]
-            raise AssertionError(f"{identity} is {view.head and view.head.phase}, not {phases}: {told}") from None
+            entries = [(entry.seq, entry.text, str(entry.cause.source)) for entry in await self.entries(identity)]
+            raise AssertionError(f"{identity} is {view.head and view.head.phase}, not {phases}: {entries}") from None
         return reached
 
     async def running(self, *modes: str, **more: Any) -> str:
-        """A launched experiment whose head says so."""
+        """An experiment that was launched and runs."""
         identity = await self.launch(*modes, **more)
         await self.reaches(identity, Phase.RUNNING)
         return identity
@@ -121,8 +121,10 @@ class Bench:
         return column
 
 
-def make_context(engine: Engine, info: EngineInfo, data_dir: Path, told: Told, installation: str) -> Context:
-    """Everything a lab needs, on this engine."""
+def make_context(
+    engine: Engine, info: EngineInfo, data_dir: Path, publisher: RecordingPublisher, installation: str
+) -> Context:
+    """Everything that a lab needs, on this engine."""
     return Context(
         engine=engine,
         info=info,
@@ -130,7 +132,7 @@ def make_context(engine: Engine, info: EngineInfo, data_dir: Path, told: Told, i
         installation=installation,
         data_dir=data_dir,
         database=Database(),
-        publisher=told,
+        publisher=publisher,
         watches=WatchPool(),
         clock=time.time,
     )
@@ -142,19 +144,19 @@ async def close_context(context: Context) -> None:
     await asyncio.to_thread(context.database.close)
 
 
-async def open_bench(engine: Engine, data_dir: Path) -> Bench:
-    """A lab on ``engine`` that runs, with an installation of its own."""
+async def open_lab_harness(engine: Engine, data_dir: Path) -> LabHarness:
+    """A running lab on ``engine``, with its own installation."""
     database = Database()
     installation = await database.run(experiment_store.installation_id)
     await asyncio.to_thread(database.close)
-    told = Told()
-    made = Bench(make_context(engine, await engine.info(), data_dir, told, installation), told)
-    await made.start()
-    return made
+    publisher = RecordingPublisher()
+    harness = LabHarness(make_context(engine, await engine.info(), data_dir, publisher, installation), publisher)
+    await harness.start()
+    return harness
 
 
-async def close_bench(bench: Bench) -> None:
-    """Stops everything and lets go."""
-    await bench.lab.stop_all()
-    await bench.lab.close()
-    await close_context(bench.context)
+async def close_lab_harness(harness: LabHarness) -> None:
+    """Stops everything and releases the engine and the database."""
+    await harness.lab.stop_all()
+    await harness.lab.close()
+    await close_context(harness.context)
