@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from dashboard.netns.namespace import Namespace
-from dashboard.netns.watch.kernel_view import KernelView
-from dashboard.netns.watch.namespace_watch import Watch
+from dashboard.netns.watch.namespace_watch import KernelView, Watch
 
-Subscriber = Callable[[KernelView, str], None]
+Subscriber = Callable[[KernelView], None]
 
 
 @dataclass(slots=True)
@@ -35,7 +34,7 @@ class WatchPool:
         on_change: Subscriber,
         candidates: Callable[[], Iterable[int]],
     ) -> tuple[int, KernelView]:
-        """Watches the namespace of ``pid``; returns its inode and the view as it is now."""
+        """Watches the namespace of ``pid``; returns its inode and the current view."""
         namespace = await asyncio.to_thread(Namespace.of_pid, pid)
         inode = namespace.inode
         async with self._lock:
@@ -44,18 +43,18 @@ class WatchPool:
                 namespace.close()
             else:
 
-                def tell(view: KernelView, cause: str) -> None:
+                def publish(view: KernelView) -> None:
                     current = self._shared.get(inode)
                     for subscriber in list(current.subscribers.values()) if current else ():
-                        subscriber(view, cause)
+                        subscriber(view)
 
                 def all_candidates() -> Iterable[int]:
                     current = self._shared.get(inode)
-                    for one in list(current.candidates.values()) if current else (candidates,):
-                        yield from one()
+                    for candidates_of in list(current.candidates.values()) if current else (candidates,):
+                        yield from candidates_of()
 
                 try:
-                    watch = await Watch.open(namespace, tell, candidates=all_candidates)
+                    watch = await Watch.open(namespace, publish, candidates=all_candidates)
                 except BaseException:
                     namespace.close()
                     raise
@@ -65,12 +64,12 @@ class WatchPool:
             return inode, shared.watch.view
 
     def namespace(self, inode: int) -> Namespace | None:
-        """The open namespace of an inode that is being watched."""
+        """The open namespace of a watched inode."""
         shared = self._shared.get(inode)
         return shared.namespace if shared else None
 
     def view(self, inode: int) -> KernelView | None:
-        """A watched namespace as it is now."""
+        """The current view of a watched namespace."""
         shared = self._shared.get(inode)
         return shared.watch.view if shared else None
 
@@ -88,7 +87,7 @@ class WatchPool:
                 shared.namespace.close()
 
     async def resync(self) -> None:
-        """Reads every namespace anew: after a gap in the events."""
+        """Reads every namespace again, after a gap in the events."""
         for shared in list(self._shared.values()):
             await shared.watch.resync()
 

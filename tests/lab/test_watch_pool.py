@@ -11,7 +11,7 @@ import pytest
 
 from dashboard.lab.watch_pool import WatchPool
 from dashboard.netns.namespace import Namespace, NamespaceGone
-from dashboard.netns.watch.kernel_view import KernelView
+from dashboard.netns.watch.namespace_watch import KernelView
 from dashboard.netns.watch.namespace_watch import OnChange, Watch
 from tests.netns.namespaces import Zoo
 from tests.polling import eventually
@@ -34,7 +34,7 @@ async def pool() -> AsyncIterator[WatchPool]:
 class Seen(list[KernelView]):
     """What one subscriber was told."""
 
-    def __call__(self, view: KernelView, _cause: str) -> None:
+    def __call__(self, view: KernelView) -> None:
         self.append(view)
 
     def has(self, link: str) -> bool:

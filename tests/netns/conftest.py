@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.core.experiments.journal_text import describe_cause
+from dashboard.core.namespaces.delta import delta
+from dashboard.core.namespaces.state import NamespaceState
 from dashboard.netns.namespace import Namespace
-from dashboard.netns.watch.namespace_watch import OnChange, Watch
+from dashboard.netns.watch.namespace_watch import KernelView, Watch
 from tests.netns.namespaces import Zoo
 from tests.polling import until
 
@@ -72,11 +75,20 @@ def namespace(zoo: Zoo) -> Iterator[Namespace]:
         yield opened
 
 
-class Seen(list[str]):
-    """The causes that a watch told, in order; given as its ``on_change``."""
+def _state(view: KernelView) -> NamespaceState:
+    return NamespaceState(0, "", {}, view.interfaces, view.routes, view.listeners, sysctls=view.sysctls)
 
-    def __call__(self, _view: object, cause: str) -> None:
-        self.append(cause)
+
+class Seen(list[str]):
+    """What changed with each call, described as the journal does; passed as ``on_change``. The first change is relative
+    to ``before``."""
+
+    before = KernelView()
+
+    def __call__(self, view: KernelView) -> None:
+        before, after = _state(self.before), _state(view)
+        self.before = view
+        self.append(describe_cause(before, delta(before, after)))
 
 
 @pytest.fixture
@@ -86,8 +98,9 @@ def seen() -> Seen:
 
 
 @pytest.fixture
-async def watch(namespace: Namespace, seen: OnChange) -> AsyncIterator[Watch]:
-    """The zoo, watched; causes go to ``seen``."""
+async def watch(namespace: Namespace, seen: Seen) -> AsyncIterator[Watch]:
+    """A watch of the namespace that reports to ``seen``."""
     opened = await Watch.open(namespace, seen)
+    seen.before = opened.view
     yield opened
     opened.close()

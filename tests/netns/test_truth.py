@@ -32,7 +32,7 @@ def _agree_on_links(zoo: Zoo, namespace: Namespace) -> None:
 
 
 async def _view_of(namespace: Namespace) -> tuple[Listener, ...]:
-    watch = await Watch.open(namespace, lambda _view, _cause: None)
+    watch = await Watch.open(namespace, lambda _view: None)
     watch.close()
     return watch.view.listeners
 
@@ -286,7 +286,7 @@ def test_a_namespace_that_disappears_is_reported_and_never_mixed_up(make_zoo: Ca
 
 async def test_a_watch_outlives_the_processes_of_its_namespace(zoo: Zoo, namespace: Namespace) -> None:
     zoo.ip("link", "add", "v0", "type", "veth", "peer", "name", "v1")
-    watch = await Watch.open(namespace, lambda _view, _cause: None)
+    watch = await Watch.open(namespace, lambda _view: None)
     before = watch.view
     zoo.kill()
     await watch.resync()
@@ -298,7 +298,7 @@ async def test_a_watch_outlives_the_processes_of_its_namespace(zoo: Zoo, namespa
 
 async def test_after_a_burst_the_view_equals_a_dump(zoo: Zoo, namespace: Namespace) -> None:
     zoo.batch("link add v0 type veth peer name v1", "link set v0 up", "link set v1 up")
-    watch = await Watch.open(namespace, lambda _view, _cause: None)
+    watch = await Watch.open(namespace, lambda _view: None)
     add = [f"addr add 10.{number // 200}.{number % 200}.1/24 dev v0" for number in range(300)]
     changes = [
         *add,
@@ -325,7 +325,7 @@ async def test_after_a_burst_the_view_equals_a_dump(zoo: Zoo, namespace: Namespa
 
 
 async def test_listeners_that_come_and_go_are_followed_exactly(zoo: Zoo, namespace: Namespace) -> None:
-    watch = await Watch.open(namespace, lambda _view, _cause: None)
+    watch = await Watch.open(namespace, lambda _view: None)
     base = [wanted("tcp", "inet", "127.0.0.1", 3000 + number) for number in range(400)]
     first = zoo.hold(base[:200])
     second = zoo.hold(base[200:], name=b"second")

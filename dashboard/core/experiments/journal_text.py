@@ -1,102 +1,132 @@
-"""What happened, in words: one short sentence for the timeline."""
+"""Describes changes of a namespace for the journal: a sentence for the timeline, and the cause in a few words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from dashboard.core.namespaces.delta import Changes
 from dashboard.core.namespaces.links import is_cable
 from dashboard.core.namespaces.state import Interface, Listener, NamespaceState, interface_key
 
-SHOWN = 3
+MAX_PARTS = 3
 
 
-def _list(parts: Sequence[str]) -> str:
-    if len(parts) > SHOWN:
-        return f"{', '.join(parts[:SHOWN])} and {len(parts) - SHOWN} more"
+def _join(parts: Sequence[str]) -> str:
+    if len(parts) > MAX_PARTS:
+        return f"{', '.join(parts[:MAX_PARTS])} and {len(parts) - MAX_PARTS} more"
     return ", ".join(parts)
 
 
-def _interface(before: Interface | None, after: Interface) -> str:
+def _describe_interface(before: Interface | None, after: Interface) -> str:
+    name = after.name
     if before is None:
-        text = f"interface {after.name} appears"
         addresses = [f"{a.address}/{a.prefix}" for a in after.addresses if a.scope != "link"]
-        return f"{text} with {_list(addresses)}" if addresses else text
-    new = [f"{a.address}/{a.prefix}" for a in after.addresses if a not in before.addresses]
-    gone = [f"{a.address}/{a.prefix}" for a in before.addresses if a not in after.addresses]
+        return f"interface {name} appears" + (f" with {_join(addresses)}" if addresses else "")
+    added = [f"{a.address}/{a.prefix}" for a in after.addresses if a not in before.addresses]
+    removed = [f"{a.address}/{a.prefix}" for a in before.addresses if a not in after.addresses]
     parts = []
-    if new:
-        parts.append(f"{after.name} gets {_list(new)}")
-    if gone:
-        parts.append(f"{after.name} loses {_list(gone)}")
+    if added:
+        parts.append(f"{name} gets {_join(added)}")
+    if removed:
+        parts.append(f"{name} loses {_join(removed)}")
     if before.up != after.up:
-        parts.append(f"{after.name} goes {'up' if after.up else 'down'}")
+        parts.append(f"{name} goes {'up' if after.up else 'down'}")
     if before.mtu != after.mtu:
-        parts.append(f"{after.name}: MTU {before.mtu} becomes {after.mtu}")
+        parts.append(f"{name}: MTU changes from {before.mtu} to {after.mtu}")
     if before.master != after.master:
-        parts.append(f"{after.name} joins bridge {after.master}" if after.master else f"{after.name} leaves its bridge")
-    return ", ".join(parts) or f"{after.name} changes"
+        parts.append(f"{name} joins bridge {after.master}" if after.master else f"{name} leaves its bridge")
+    return ", ".join(parts) or f"{name} changes"
 
 
-def _ports(listeners: Iterable[Listener], verb: str) -> list[str]:
-    seen: dict[tuple[str, str, int], None] = {}
-    for one in listeners:
-        seen.setdefault((one.process or "a process", one.protocol, one.port))
-    return [
-        f"{process} {verb} {'' if protocol == 'tcp' else protocol + ' '}:{port}" for process, protocol, port in seen
-    ]
+def _describe_listeners(listeners: Iterable[Listener], verb: str) -> list[str]:
+    sockets = dict.fromkeys(
+        (x.process or "a process", "" if x.protocol == "tcp" else f"{x.protocol} ", x.port) for x in listeners
+    )
+    return [f"{process} {verb} {protocol}:{port}" for process, protocol, port in sockets]
 
 
-def _places(titles: Sequence[str]) -> str:
+def _describe_place(titles: Sequence[str]) -> str:
     arms = [title for title in titles if title != "this machine"]
-    if not arms:
-        return "on this machine"
-    text = f"in {' and '.join(arms)}"
-    return f"{text}, and so on this machine" if len(arms) != len(titles) else text
+    if len(arms) == len(titles):
+        return f"in {' and '.join(arms)}"
+    return "on this machine" + (f" (shared by {' and '.join(arms)})" if arms else "")
 
 
 def describe_changes(before: NamespaceState, changes: Changes, titles: Sequence[str]) -> str:
-    """The changes of one namespace as a sentence; empty where they mean nothing to a person.
+    """The changes of one namespace as a sentence; empty if they mean nothing to a reader.
 
-    ``titles`` are the columns that live in it. A listener whose owner was found a moment later,
-    and routes that come with an address, are not told.
+    ``titles`` are the columns that share the namespace. Left out: a listener whose owner was found later, and routes
+    that come with an address.
     """
-    known = {interface_key(one): one for one in before.interfaces}
+    known = {interface_key(link): link for link in before.interfaces}
     parts: list[str] = []
-    for one in changes.interfaces_set:
-        old = known.get(interface_key(one))
-        if is_cable(one):
-            # Docker makes a veth under one name, renames an end and moves it: only the plug into a bridge is news.
-            plugged = one.master and (old is None or old.master != one.master)
-            parts += [f"{one.name} joins bridge {one.master}"] if plugged else []
+    for link in changes.interfaces_set:
+        old = known.get(interface_key(link))
+        if is_cable(link):
+            # Docker creates a veth pair, renames one end and moves it: only joining a bridge is worth a line.
+            joined = link.master and (old is None or old.master != link.master)
+            parts += [f"{link.name} joins bridge {link.master}"] if joined else []
         else:
-            parts.append(_interface(old, one))
-    gone = [one.name for one in changes.interfaces_removed if not is_cable(one)]
-    if gone:
-        parts.append(f"interface {_list(gone)} disappears")
+            parts.append(_describe_interface(old, link))
+    removed_links = [link.name for link in changes.interfaces_removed if not is_cable(link)]
+    if removed_links:
+        parts.append(f"interface {_join(removed_links)} disappears")
     opened = {(x.protocol, x.port) for x in changes.listeners_added}
     closed = {(x.protocol, x.port) for x in changes.listeners_removed}
-    parts += _ports((x for x in changes.listeners_added if (x.protocol, x.port) not in closed), "opens")
-    parts += _ports((x for x in changes.listeners_removed if (x.protocol, x.port) not in opened), "closes")
+    parts += _describe_listeners((x for x in changes.listeners_added if (x.protocol, x.port) not in closed), "opens")
+    parts += _describe_listeners((x for x in changes.listeners_removed if (x.protocol, x.port) not in opened), "closes")
     if not parts and (changes.routes_added or changes.routes_removed):
         added = [route.destination for route in changes.routes_added]
         removed = [route.destination for route in changes.routes_removed if route.destination not in added]
-        parts += [f"route to {_list(added)} appears"] if added else []
-        parts += [f"route to {_list(removed)} disappears"] if removed else []
-    if changes.sysctls_set:
-        parts += [f"{name} becomes {value}" for name, value in changes.sysctls_set.items()]
+        parts += [f"route to {_join(added)} appears"] if added else []
+        parts += [f"route to {_join(removed)} disappears"] if removed else []
+    parts += [f"{name} is now {value}" for name, value in (changes.sysctls_set or {}).items()]
     if changes.resolver is not None:
         parts.append("the resolver changes")
     if changes.hosts is not None:
         parts.append("the hosts file changes")
     if changes.hostname is not None:
-        parts.append(f"the host name becomes {changes.hostname}")
-    return f"{_list(parts)} {_places(titles)}" if parts else ""
+        parts.append(f"the host name is now {changes.hostname}")
+    return f"{_join(parts)} {_describe_place(titles)}" if parts else ""
 
 
-def actor(changes: Changes) -> str:
-    """The process behind new listeners, as ``nginx 4711``; empty where none is known."""
-    for one in changes.listeners_added:
-        if one.process:
-            return f"{one.process} {one.pid}" if one.pid else one.process
+def describe_cause(before: NamespaceState, changes: Changes) -> str:
+    """What changed, most important first, at most three: ``link eth0``, ``address eth0, route``, ``listener tcp :80``."""
+    causes = list(dict.fromkeys(_causes(before, changes)))
+    return ", ".join([*causes[:MAX_PARTS], "…"] if len(causes) > MAX_PARTS else causes)
+
+
+def _causes(before: NamespaceState, changes: Changes) -> Iterator[str]:
+    known = {link.index: link for link in before.interfaces}
+    links = {link.index: link for link in (*changes.interfaces_removed, *changes.interfaces_set)}
+    kept = {link.index for link in changes.interfaces_set}
+    addresses: list[str] = []
+    for index, link in sorted(links.items()):
+        old = known.get(index)
+        if index in kept and old is not None and replace(old, addresses=()) == replace(link, addresses=()):
+            addresses.append(f"address {link.name}")
+        else:
+            yield f"link {link.name}"
+    yield from addresses
+    if changes.routes_added or changes.routes_removed:
+        yield "route"
+    sockets = {(str(x.protocol), x.port) for x in (*changes.listeners_added, *changes.listeners_removed)}
+    for protocol, port in sorted(sockets):
+        yield f"listener {protocol} :{port}"
+    if changes.sysctls_set or changes.sysctls_removed:
+        yield "sysctl"
+    if changes.resolver is not None or changes.resolver_gone:
+        yield "resolver"
+    if changes.hosts is not None:
+        yield "hosts file"
+    if changes.lookups is not None:
+        yield "lookups"
+
+
+def listening_process(changes: Changes) -> str:
+    """The process of the first new listener, as ``nginx 4711``; empty if it is unknown."""
+    for listener in changes.listeners_added:
+        if listener.process:
+            return f"{listener.process} {listener.pid}" if listener.pid else listener.process
     return ""

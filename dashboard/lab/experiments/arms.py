@@ -35,7 +35,7 @@ from dashboard.core.modes import MACHINE, NETWORK_DRIVERS, ArmSpec, Mode
 from dashboard.engine.images import ImageChoice, ensure_image
 from dashboard.engine.protocol import Created, EngineError, EngineUnreachable
 from dashboard.lab.context import LABEL_ROUND, Context
-from dashboard.lab.experiments.observer import Observer, ObservationTarget
+from dashboard.lab.experiments.observer import ObservationTarget, Observer
 from dashboard.lab.experiments.recorder import Recorder
 from dashboard.netns.namespace import NamespaceGone
 from dashboard.store import experiments as experiment_store

@@ -15,7 +15,7 @@ from dashboard.core.modes import MACHINE
 from dashboard.engine.protocol import EngineEvent, EngineUnreachable
 from dashboard.lab.context import LABEL_ARM, LABEL_ROUND, Context
 from dashboard.lab.experiments.arms import Arms
-from dashboard.lab.experiments.observer import Observer, ObservationTarget
+from dashboard.lab.experiments.observer import ObservationTarget, Observer
 from dashboard.lab.experiments.recorder import Recorder
 from dashboard.store import experiments as experiment_store
 from dashboard.store.experiments import Record

@@ -15,7 +15,7 @@ from dashboard.lab.watch_pool import WatchPool
 from dashboard.netns.files import read_inside
 from dashboard.netns.lookup import lookup
 from dashboard.netns.namespace_ids import hostname, namespaces
-from dashboard.netns.watch.kernel_view import KernelView
+from dashboard.netns.watch.namespace_watch import KernelView
 
 log = logging.getLogger(__name__)
 #: Where Docker looks when the machine's own file names only systemd-resolved's stub (Moby, resolvconf.Path).
@@ -47,7 +47,7 @@ class Observed:
     token: object = field(default_factory=object)
 
 
-OnChange = Callable[[dict[str, NamespaceState], str], None]
+OnChange = Callable[[dict[str, NamespaceState]], None]
 
 
 class Observer:
@@ -84,8 +84,8 @@ class Observer:
         """Begins to observe; raises NamespaceGone if the process is no more."""
         observed_token = object()
 
-        def changed(view: KernelView, cause: str) -> None:
-            self._kernel_changed(subject.key, view, cause)
+        def changed(view: KernelView) -> None:
+            self._on_kernel_change(subject.key, view)
 
         def candidates() -> Iterable[int]:
             # In a container of a user-defined network the resolver's sockets are the engine's own.
@@ -152,7 +152,7 @@ class Observer:
                 observed.state = state
                 changed[key] = state
         if changed:
-            self._on_change(changed, "files of the resolver")
+            self._on_change(changed)
 
     async def look_up(self, names: Sequence[str]) -> None:
         """Looks the names up from inside every column, all at once."""
@@ -169,7 +169,7 @@ class Observer:
                 observed.state = replace(observed.state, lookups=answers)
                 changed[key] = observed.state
             if changed:
-                self._on_change(changed, "lookups")
+                self._on_change(changed)
 
     async def _lookup(self, observed: Observed, name: str) -> Lookup:
         namespace = self._pool.namespace(observed.inode)
@@ -177,7 +177,7 @@ class Observer:
             return Lookup(name, "namespace gone")
         return await lookup(namespace, name, observed.state.resolver or Resolver(), observed.state.hosts)
 
-    def _kernel_changed(self, key: str, view: KernelView, cause: str) -> None:
+    def _on_kernel_change(self, key: str, view: KernelView) -> None:
         observed = self._observed.get(key)
         if observed is None:
             return
@@ -187,12 +187,12 @@ class Observer:
         observed.state = state
         # Several columns of one namespace hear of the same change: they are told of together.
         if not self._batch:
-            asyncio.get_running_loop().call_soon(self._tell, cause)
+            asyncio.get_running_loop().call_soon(self._publish)
         self._batch[key] = state
 
-    def _tell(self, cause: str) -> None:
+    def _publish(self) -> None:
         batch, self._batch = self._batch, {}
-        self._on_change({key: state for key, state in batch.items() if key in self._observed}, cause)
+        self._on_change({key: state for key, state in batch.items() if key in self._observed})
 
 
 def _with_view(state: NamespaceState, view: KernelView) -> NamespaceState:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from dashboard.core.experiments.journal import Cause, Facts, Source, View
-from dashboard.core.experiments.journal_text import actor, describe_changes
+from dashboard.core.experiments.journal_text import describe_cause, describe_changes, listening_process
 from dashboard.core.experiments.messages import ArmStatus, Column, ExperimentHead, Phase
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.delta import delta
@@ -69,7 +69,7 @@ class Recorder:
         """Something to tell that changes no state."""
         self.journal.append(cause, Facts(), text, about)
 
-    def states_changed(self, states: dict[str, NamespaceState], cause: str) -> None:
+    def states_changed(self, states: dict[str, NamespaceState]) -> None:
         """New states of columns that share a namespace: one entry, told once."""
         known = self.view.states
         changes = {key: delta(known[key], state) for key, state in states.items() if key in known}
@@ -79,8 +79,8 @@ class Recorder:
         first = next(iter(sorted(changes, key=lambda key: (key != MACHINE, key))))
         titles = [column.title for column in self.view.columns if column.key in changes]
         text = describe_changes(known[first], changes[first], titles)
-        source = Cause(Source.KERNEL, cause, actor(changes[first]))
-        self.journal.append(source, Facts(changes=changes), text, tuple(sorted(changes)))
+        cause = Cause(Source.KERNEL, describe_cause(known[first], changes[first]), listening_process(changes[first]))
+        self.journal.append(cause, Facts(changes=changes), text, tuple(sorted(changes)))
 
     def lost(self, key: str) -> None:
         """A container that somebody else removed."""

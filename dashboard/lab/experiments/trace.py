@@ -80,7 +80,9 @@ async def _trace(lab: Lab, run: ExperimentDriver, way: Way) -> Trace:
 class _Traced:
     """The looks around one request."""
 
-    def __init__(self, lab: Lab, run: ExperimentDriver, way: Way, target: str, client: Namespace, server: Namespace) -> None:
+    def __init__(
+        self, lab: Lab, run: ExperimentDriver, way: Way, target: str, client: Namespace, server: Namespace
+    ) -> None:
         self._nftables = lab.context.info.firewall_backend == "nftables"
         self._way = way
         self._client, self._server = client, server

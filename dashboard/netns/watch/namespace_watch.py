@@ -10,22 +10,34 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Self
 
+from dashboard.core.namespaces.state import Interface, Listener, Route
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.netlink.framing import MalformedMessage
 from dashboard.netns.netlink.interfaces import LinkTable, open_route_socket
 from dashboard.netns.netlink.listeners import ListenerTable, open_diag_socket
 from dashboard.netns.netlink.rtnetlink import EVENT_GROUPS
 from dashboard.netns.sysctls import read_sysctls_here
-from dashboard.netns.watch.kernel_view import KernelView, say_cause
 from dashboard.netns.watch.link_feed import LinkFeed
 from dashboard.netns.watch.listener_feed import Candidates, ListenerFeed, search_owners
 from dashboard.netns.watch.poll_timer import Pulse, next_turn
 
 _log = logging.getLogger(__name__)
 
-OnChange = Callable[[KernelView, str], None]
+
+@dataclass(frozen=True, slots=True)
+class KernelView:
+    """Interfaces, routes, listeners and sysctls at one instant, in canonical order."""
+
+    interfaces: tuple[Interface, ...] = ()
+    routes: tuple[Route, ...] = ()
+    listeners: tuple[Listener, ...] = ()
+    sysctls: dict[str, str] = field(default_factory=dict)
+
+
+OnChange = Callable[[KernelView], None]
 
 _EVENT_BUFFER_BYTES = 4 * 1024 * 1024
 _CHECK_PERIOD_S = 1.0
@@ -69,9 +81,9 @@ class _Inside:
 class Watch:
     """Keeps ``view`` equal to the namespace. Make it with ``open``, end it with ``close``.
 
-    ``on_change`` is called on the loop, only when the view differs from the last one, with the new view
-    and the cause in words (``say_cause``): a few milliseconds after a change of links, addresses or
-    routes, ``poll_s`` and the search for its owner after a new listener, 5 s after a sysctl.
+    ``on_change`` is called on the loop, only when the view differs from the last one, with the new view: a few
+    milliseconds after a change of links, addresses or routes; ``poll_s`` and the search for its owner after a new
+    listener; 5 s after a sysctl.
     """
 
     def __init__(
@@ -227,11 +239,11 @@ class Watch:
     def _publish(self) -> None:
         if self._closed:
             return
-        before, after = self.view, self._assemble()
-        if before == after:
+        after = self._assemble()
+        if self.view == after:
             return
         self.view = after
         try:
-            self._on_change(after, say_cause(before, after))
+            self._on_change(after)
         except Exception:  # noqa: BLE001 - a fault of the listener must not blind the watch
             _log.exception("on_change for %r failed", self._namespace)

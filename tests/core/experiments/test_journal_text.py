@@ -1,4 +1,4 @@
-"""What happened, in words."""
+"""Changes of a namespace, described for the journal."""
 
 from __future__ import annotations
 
@@ -8,9 +8,20 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from dashboard.core.experiments.journal_text import actor, describe_changes
+from dashboard.core.experiments.journal_text import describe_cause, describe_changes, listening_process
 from dashboard.core.namespaces.delta import delta
-from dashboard.core.namespaces.state import HostsEntry, Interface, Lookup, NamespaceState, Protocol, Resolver
+from dashboard.core.namespaces.state import (
+    Address,
+    Family,
+    HostsEntry,
+    Interface,
+    Listener,
+    Lookup,
+    NamespaceState,
+    Protocol,
+    Resolver,
+    Route,
+)
 from tests.core.builders import make_address, make_interface, make_listener, make_route, make_state, states
 
 HERE = ("this machine",)
@@ -52,7 +63,7 @@ def opened(*listeners: Any) -> dict[str, Any]:
         ),
         ({"interfaces": make_state().interfaces[:1]}, "interface eth0 disappears on this machine"),
         (with_eth0(up=False), "eth0 goes down on this machine"),
-        (with_eth0(mtu=1400), "eth0: MTU 1500 becomes 1400 on this machine"),
+        (with_eth0(mtu=1400), "eth0: MTU changes from 1500 to 1400 on this machine"),
         (with_eth0(master="br0"), "eth0 joins bridge br0 on this machine"),
         (with_eth0(mac="02:42:00:00:00:99"), "eth0 changes on this machine"),
         (
@@ -64,10 +75,10 @@ def opened(*listeners: Any) -> dict[str, Any]:
             "route to 10.0.0.0/8 appears on this machine",
         ),
         ({"routes": make_state().routes[:1]}, "route to default disappears on this machine"),
-        ({"sysctls": {"net.ipv4.ip_forward": "0"}}, "net.ipv4.ip_forward becomes 0 on this machine"),
+        ({"sysctls": {"net.ipv4.ip_forward": "0"}}, "net.ipv4.ip_forward is now 0 on this machine"),
         ({"resolver": Resolver(("9.9.9.9",))}, "the resolver changes on this machine"),
         ({"hosts": (HostsEntry("127.0.0.1", ("x",)),)}, "the hosts file changes on this machine"),
-        ({"hostname": "web"}, "the host name becomes web on this machine"),
+        ({"hostname": "web"}, "the host name is now web on this machine"),
         ({"lookups": (Lookup("web", "no answer"),)}, ""),
         ({"namespaces": {"mnt": 5}}, ""),
         ({}, ""),
@@ -121,12 +132,12 @@ def test_the_making_of_a_cable_is_told_once_when_it_is_plugged_in() -> None:
         (("this machine",), "on this machine"),
         (("bridge",), "in bridge"),
         (("bridge", "container"), "in bridge and container"),
-        (("this machine", "host"), "in host, and so on this machine"),
-        (("this machine", "host", "host-2"), "in host and host-2, and so on this machine"),
+        (("this machine", "host"), "on this machine (shared by host)"),
+        (("this machine", "host", "host-2"), "on this machine (shared by host and host-2)"),
     ],
 )
 def test_it_says_where(titles: tuple[str, ...], place: str) -> None:
-    assert told(make_state(), titles, hostname="web") == f"the host name becomes web {place}"
+    assert told(make_state(), titles, hostname="web") == f"the host name is now web {place}"
 
 
 def test_many_changes_at_once_stay_one_short_sentence() -> None:
@@ -155,4 +166,52 @@ def test_any_change_can_be_told(before: NamespaceState, after: NamespaceState) -
 )
 def test_the_process_behind_a_change_is_named(listeners: tuple[Any, ...], process: str) -> None:
     before = make_state(listeners=())
-    assert actor(delta(before, replace(before, listeners=listeners))) == process
+    assert listening_process(delta(before, replace(before, listeners=listeners))) == process
+
+
+LO = Interface("lo", 1, "loopback")
+ETH = Interface("eth0", 2, "veth")
+ADDRESS = Address("10.0.0.1", 24, Family.INET)
+WEB = Listener(Protocol.TCP, Family.INET, "0.0.0.0", 80)
+BASE = NamespaceState(7, interfaces=(LO, ETH), listeners=(WEB,), sysctls={"net.x": "1"})
+
+
+@pytest.mark.parametrize(
+    ("after", "cause"),
+    [
+        (BASE, ""),
+        (replace(BASE, interfaces=(LO,)), "link eth0"),
+        (replace(BASE, interfaces=(LO, ETH, Interface("eth1", 3, "veth"))), "link eth1"),
+        (replace(BASE, interfaces=(LO, replace(ETH, mtu=9000))), "link eth0"),
+        (replace(BASE, interfaces=(LO, replace(ETH, name="w0"))), "link w0"),
+        (replace(BASE, interfaces=(LO, replace(ETH, addresses=(ADDRESS,)))), "address eth0"),
+        (replace(BASE, interfaces=(LO, replace(ETH, addresses=(ADDRESS,), up=False))), "link eth0"),
+        (
+            replace(BASE, interfaces=(replace(LO, addresses=(ADDRESS,)), replace(ETH, up=False))),
+            "link eth0, address lo",
+        ),
+        (replace(BASE, routes=(Route(Family.INET, "default"),)), "route"),
+        (
+            replace(
+                BASE, interfaces=(LO, replace(ETH, addresses=(ADDRESS,))), routes=(Route(Family.INET, "10.0.0.0/24"),)
+            ),
+            "address eth0, route",
+        ),
+        (replace(BASE, listeners=()), "listener tcp :80"),
+        (replace(BASE, listeners=(replace(WEB, pid=7),)), "listener tcp :80"),
+        (replace(BASE, listeners=(WEB, replace(WEB, protocol=Protocol.UDP, port=53))), "listener udp :53"),
+        (
+            replace(BASE, listeners=tuple(replace(WEB, port=port) for port in (80, 1, 2, 3, 4))),
+            "listener tcp :1, listener tcp :2, listener tcp :3, …",
+        ),
+        (replace(BASE, sysctls={"net.x": "2"}), "sysctl"),
+        (replace(BASE, resolver=Resolver()), "resolver"),
+        (
+            replace(BASE, hosts=(HostsEntry("127.0.0.1", ("x",)),), lookups=(Lookup("x", "no answer"),)),
+            "hosts file, lookups",
+        ),
+    ],
+)
+def test_a_cause_names_the_most_important_change_first(after: NamespaceState, cause: str) -> None:
+    assert describe_cause(BASE, delta(BASE, after)) == cause
+    assert bool(describe_cause(after, delta(after, BASE))) == bool(cause)

@@ -14,9 +14,8 @@ import pytest
 from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.netlink.listeners import ListenerTable
 from dashboard.netns.watch import namespace_watch as watching
-from dashboard.netns.watch.kernel_view import KernelView
 from dashboard.netns.watch.link_feed import LinkFeed
-from dashboard.netns.watch.namespace_watch import Watch
+from dashboard.netns.watch.namespace_watch import KernelView, Watch
 from tests.netns.conftest import Seen
 from tests.netns.namespaces import Zoo, wanted
 from tests.polling import eventually, others_run
@@ -86,6 +85,7 @@ async def test_sysctls_are_read_again_by_themselves(
     monkeypatch.setattr(watching, "_CHECK_PERIOD_S", 0.05)
     monkeypatch.setattr(watching, "_SYSCTL_PERIOD_S", 0.05)
     watch = await Watch.open(namespace, seen, extra_sysctls=("net.ipv4.conf.lo.accept_local",))
+    seen.before = watch.view
     await asyncio.to_thread(zoo.run, "sysctl", "-qw", "net.ipv4.conf.lo.accept_local=1")
     await eventually(lambda: seen == ["sysctl"])
     assert watch.view.sysctls["net.ipv4.conf.lo.accept_local"] == "1"
@@ -99,6 +99,7 @@ async def test_everything_is_read_again_now_and_then(
     monkeypatch.setattr(watching, "_RESYNC_PERIOD_S", 0.05)
     monkeypatch.setattr(LinkFeed, "_read", lambda self: self._events.recv(65536))  # deaf to events
     watch = await Watch.open(namespace, seen)
+    seen.before = watch.view
     await _ip(zoo, "link", "set", "lo", "mtu", "1400")
     await eventually(lambda: seen == ["link lo"])
     watch.close()
@@ -128,7 +129,7 @@ async def test_a_listener_that_fails_does_not_blind_the_watch(
 ) -> None:
     views: list[KernelView] = []
 
-    def fail(view: KernelView, _cause: str) -> None:
+    def fail(view: KernelView) -> None:
         views.append(view)
         raise ValueError("made up")
 
@@ -141,7 +142,7 @@ async def test_a_listener_that_fails_does_not_blind_the_watch(
 
 
 async def test_several_watches_share_one_namespace_and_one_timer(zoo: Zoo, namespace: Namespace) -> None:
-    watches = [await Watch.open(namespace, lambda _view, _cause: None) for _ in range(5)]
+    watches = [await Watch.open(namespace, lambda _view: None) for _ in range(5)]
     namespace.close()
     zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
     await eventually(lambda: all(len(watch.view.listeners) == 1 for watch in watches))
@@ -160,21 +161,21 @@ async def test_after_close_nothing_is_told(zoo: Zoo, watch: Watch, seen: Seen) -
 
 
 async def test_a_watch_may_be_closed_by_what_it_tells(zoo: Zoo, namespace: Namespace) -> None:
-    told: list[str] = []
+    views: list[KernelView] = []
 
-    def close(_view: KernelView, cause: str) -> None:
-        told.append(cause)
+    def close(view: KernelView) -> None:
+        views.append(view)
         watch.close()
 
     watch = await Watch.open(namespace, close)
     await _ip(zoo, "link", "set", "lo", "mtu", "1400")
-    await eventually(lambda: told)
+    await eventually(lambda: views)
     await _ip(zoo, "link", "set", "lo", "mtu", "1401")
-    assert told == ["link lo"]
+    assert [view.interfaces[0].mtu for view in views] == [1400]
 
 
 async def test_closing_in_the_middle_of_a_resync_leaves_nothing_open(zoo: Zoo, namespace: Namespace) -> None:
-    watch = await Watch.open(namespace, lambda _view, _cause: None)
+    watch = await Watch.open(namespace, lambda _view: None)
     task = asyncio.ensure_future(watch.resync())
     await others_run()
     watch.close()
@@ -183,7 +184,7 @@ async def test_closing_in_the_middle_of_a_resync_leaves_nothing_open(zoo: Zoo, n
 
 
 async def test_opening_that_is_given_up_leaves_nothing_open(zoo: Zoo, namespace: Namespace) -> None:
-    task = asyncio.ensure_future(Watch.open(namespace, lambda _view, _cause: None))
+    task = asyncio.ensure_future(Watch.open(namespace, lambda _view: None))
     await others_run()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -194,7 +195,7 @@ async def test_opening_that_is_given_up_leaves_nothing_open(zoo: Zoo, namespace:
 async def test_opening_a_closed_namespace_says_that_it_is_gone(namespace: Namespace) -> None:
     namespace.close()
     with pytest.raises(NamespaceGone):
-        await Watch.open(namespace, lambda _view, _cause: None)
+        await Watch.open(namespace, lambda _view: None)
 
 
 async def test_a_kernel_that_refuses_is_reported_and_leaves_nothing_open(
@@ -205,7 +206,7 @@ async def test_a_kernel_that_refuses_is_reported_and_leaves_nothing_open(
 
     monkeypatch.setattr(ListenerTable, "poll", refuse)
     with pytest.raises(OSError, match="made up"):
-        await Watch.open(namespace, lambda _view, _cause: None)
+        await Watch.open(namespace, lambda _view: None)
 
 
 async def test_owners_are_searched_among_the_candidates_given(
@@ -218,7 +219,7 @@ async def test_owners_are_searched_among_the_candidates_given(
         asked.append(1)
         return [process.pid]
 
-    watch = await Watch.open(namespace, lambda _view, _cause: None, candidates=candidates)
+    watch = await Watch.open(namespace, lambda _view: None, candidates=candidates)
     assert [one.pid for one in watch.view.listeners] == [process.pid]
     assert asked
     watch.close()
