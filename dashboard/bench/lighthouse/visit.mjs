@@ -11,14 +11,14 @@ const CATEGORIES = ["performance", "accessibility", "best-practices"];
 function command(address, method, params) {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(address);
-    socket.onerror = () => reject(new Error("the browser does not answer"));
+    socket.onerror = () => reject(new Error("Chromium does not answer"));
     socket.onopen = () => socket.send(JSON.stringify({ id: 1, method, params }));
     socket.onmessage = ({ data }) => {
-      const said = JSON.parse(data);
-      if (said.id !== 1) return;
+      const answer = JSON.parse(data);
+      if (answer.id !== 1) return;
       socket.close();
-      if (said.error) reject(new Error(said.error.message));
-      else resolve(said.result);
+      if (answer.error) reject(new Error(answer.error.message));
+      else resolve(answer.result);
     };
   });
 }
@@ -31,7 +31,7 @@ function findings(lhr) {
   );
 }
 
-/** Lighthouse's report; a trace that did not come about on a busy machine is taken once more. */
+/** Lighthouse's report. A trace that fails, as on a busy machine, is taken again, at most twice. */
 async function visit(lighthouse, url, port) {
   for (let left = 2; ; left -= 1) {
     // Lighthouse empties the cache and the storage of the origin before each run; cookies stay.
@@ -42,17 +42,18 @@ async function visit(lighthouse, url, port) {
   }
 }
 
-const asked = JSON.parse(await text(process.stdin));
-const { default: lighthouse } = await import(pathToFileURL(join(asked.modules, "lighthouse/core/index.js")));
-const { webSocketDebuggerUrl } = await (await fetch(`http://127.0.0.1:${asked.port}/json/version`)).json();
-for (const page of asked.pages) {
+const request = JSON.parse(await text(process.stdin));
+const { default: lighthouse } = await import(pathToFileURL(join(request.modules, "lighthouse/core/index.js")));
+const { webSocketDebuggerUrl } = await (await fetch(`http://127.0.0.1:${request.port}/json/version`)).json();
+for (const page of request.pages) {
   await command(webSocketDebuggerUrl, "Storage.clearCookies", {});
-  const cookies = page.cookies.map((one) => ({ ...one, url: page.url, httpOnly: true }));
+  const cookies = page.cookies.map((cookie) => ({ ...cookie, url: page.url, httpOnly: true }));
   await command(webSocketDebuggerUrl, "Storage.setCookies", { cookies });
-  const lhr = await visit(lighthouse, page.url, asked.port);
-  if (new URL(lhr.finalDisplayedUrl).pathname !== new URL(page.url).pathname) throw new Error(`${page.name} led to ${lhr.finalDisplayedUrl}`);
+  const lhr = await visit(lighthouse, page.url, request.port);
+  const { pathname } = new URL(lhr.finalDisplayedUrl);
+  if (pathname !== new URL(page.url).pathname) throw new Error(`${page.name} redirected to ${pathname}`);
   const requests = lhr.audits["network-requests"].details.items.filter(({ url }) => url.startsWith("http"));
-  const scores = Object.fromEntries(CATEGORIES.map((one) => [one, Math.round((lhr.categories[one].score ?? 0) * 100)]));
-  const bytes = requests.reduce((sum, one) => sum + (one.transferSize ?? 0), 0);
+  const scores = Object.fromEntries(CATEGORIES.map((name) => [name, Math.round((lhr.categories[name].score ?? 0) * 100)]));
+  const bytes = requests.reduce((sum, { transferSize }) => sum + (transferSize ?? 0), 0);
   process.stdout.write(`${JSON.stringify({ name: page.name, scores, requests: requests.length, bytes, findings: findings(lhr) })}\n`);
 }

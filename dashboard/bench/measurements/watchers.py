@@ -89,8 +89,9 @@ async def benchmark(run: BenchmarkRun) -> Result:
                     messages.append((await browsers.ask("take"))["messages"])
                 windows.append((watched, alone or await take_window(measurement)))
             await asyncio.to_thread(server.post, f"/measurements/{measurement}/cancel/")
-            both = [[await asyncio.to_thread(medians, measurement, window) for window in turn] for turn in windows]
-            pairs = pairs_of([(watched_by, alone_by) for watched_by, alone_by in both])
+            pairs = await asyncio.to_thread(
+                lambda: pairs_of([(medians(measurement, one), medians(measurement, other)) for one, other in windows])
+            )
     if not pairs:
         raise BenchmarkError("no block was measured in any window")
     return Result(
