@@ -24,9 +24,9 @@ LOOP = (
 )
 
 
-def cpu_s(who: int) -> float:
+def cpu_s(processes: int) -> float:
     """Processor time of this process, or of its children that have ended: user and system (getrusage(2))."""
-    used = resource.getrusage(who)
+    used = resource.getrusage(processes)
     return used.ru_utime + used.ru_stime
 
 

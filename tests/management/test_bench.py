@@ -1,4 +1,4 @@
-"""dashboard.management.commands.bench: the exit code tells whether every promise is kept."""
+"""``./netmodes bench``: the exit code tells whether every promise is kept."""
 
 from __future__ import annotations
 
