@@ -44,7 +44,7 @@ class Block:
 
 def pages() -> dict[str, str]:
     """Every document by its path."""
-    found = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "vagrant").glob("*.md")]
+    found = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "vagrant").glob("*.md")]
     return {str(path.relative_to(ROOT)): path.read_text() for path in sorted(found)}
 
 
