@@ -67,18 +67,17 @@ class Subject:
 
 
 def subjects(root: Path, pattern: str) -> list[Subject]:
-    """The modules of core that have tests of their own, or a test file that tests/test_layout.py names for them."""
+    """The modules of core, each with its own test file or the one that tests/test_layout.py names instead."""
     tables = _layout_tables(root)
     found = []
     for path in sorted((root / "dashboard" / "core").rglob("*.py")):
-        inside = path.relative_to(root / "dashboard")
-        folder = root / "tests" / inside.parent
-        reason = tables.get("NO_TEST_OF_ITS_OWN", {}).get(str(inside), "")
-        names = [f"test_{path.stem}", *re.findall(r"\btest_\w+", reason)]
-        tests = [test for name in names for test in sorted(folder.glob(f"{name}.py"))]
-        catalogue = inside.parent.name in tables.get("TESTED_AS_ONE", {})
-        if tests and not catalogue and path.name != "__init__.py" and fnmatch(str(inside), f"core/{pattern}"):
-            found.append(Subject(".".join(("dashboard", *inside.with_suffix("").parts)), path, tests[0]))
+        name = path.relative_to(root / "dashboard")
+        own = root / "tests" / name.parent / f"test_{name.name}"
+        named = re.findall(r"tests/\S+\.py", tables.get("NO_OWN_TEST", {}).get(str(name), ""))
+        tests = [test for test in (own, *(root / one for one in named)) if test.exists()]
+        together = name.name == "__init__.py" or name.parent.name in tables.get("TESTED_TOGETHER", {})
+        if tests and not together and fnmatch(str(name), f"core/{pattern}"):
+            found.append(Subject(".".join(("dashboard", *name.with_suffix("").parts)), path, tests[0]))
     return found
 
 
@@ -149,7 +148,7 @@ class _Forks(_WithoutShrinking):
             with self.results.open("a") as file:
                 file.write(f"{number} {os.waitstatus_to_exitcode(status)}\n")
             if number == 0:
-                limit_s = 10 + 5 * int(usage.ru_utime + usage.ru_stime)
+                limit_s = 5 + 3 * int(usage.ru_utime + usage.ru_stime)
                 if status:
                     break
         os._exit(0)
@@ -208,12 +207,10 @@ class Job:
         os._exit(status)
 
     def outcomes(self) -> list[int]:
-        """The exit codes of the forks, that of the unchanged module first. Ends the program if its tests fail."""
+        """The exit codes of the forks, that of the unchanged module first. Empty if its tests fail."""
         results = self.folder / "results"
         codes = [int(line.split()[1]) for line in results.read_text().splitlines()] if results.exists() else []
-        if not codes or codes[0]:
-            sys.exit(f"{self.subject.test} fails without a mutation:\n{(self.folder / 'output').read_text()}")
-        return codes
+        return codes if codes[:1] == [0] else []
 
 
 def run_all(jobs: deque[partial[Job]], at_once: int, finished: Callable[[Job], None]) -> None:
@@ -283,22 +280,33 @@ def print_mutants(root: Path, found: Sequence[Subject], at_once: int, count: int
     changes: dict[Subject, list[Mutation]] = {}
     for subject, mutation in sample:
         changes.setdefault(subject, []).append(mutation)
+    killed = 0
     survivors: list[str] = []
+    failing: list[str] = []
     jobs = deque(partial(Job, root, subject, trees[subject], own) for subject, own in changes.items())
 
     def finished(job: Job) -> None:
-        codes = [job.process.exitcode] if job.imported else job.outcomes()[1:]
-        for mutation, code in zip(job.changes, codes, strict=True):
+        nonlocal killed
+        codes = [0, job.process.exitcode] if job.imported else job.outcomes()
+        if not codes:
+            failing.append(f"{job.subject.test} fails without a mutation:\n{(job.folder / 'output').read_text()}")
+            return
+        for mutation, code in zip(job.changes, codes[1:], strict=True):
             if code == NEEDS_IMPORT:
                 jobs.append(partial(Job, root, job.subject, job.tree, [mutation], imported=True))
                 continue
             text = f"{job.subject.path.relative_to(root)}:{mutation}"
-            if code == 0:
+            if code:
+                killed += 1
+                _print(f"killed    {text}")
+            else:
                 survivors.append(text)
-            _print(f"{'killed' if code else 'survived'}  {text}")
+                _print(f"survived  {text}")
 
     run_all(jobs, at_once, finished)
-    _print(f"{len(sample) - len(survivors)} of {len(sample)} killed", *(f"survived  {text}" for text in survivors))
+    _print(*(f"survived  {text}" for text in survivors), f"{killed} of {killed + len(survivors)} killed")
+    if failing:
+        sys.exit("\n".join(failing))
 
 
 def _print(*lines: str) -> None:
