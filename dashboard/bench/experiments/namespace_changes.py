@@ -18,19 +18,10 @@ from typing import Self, TextIO
 
 from dashboard.bench.processes import Program, program
 from dashboard.netns.namespace import Namespace
-from dashboard.netns.netlink.framing import (
-    NLM_F_ACK,
-    NLM_F_REQUEST,
-    NLMSG_ERROR,
-    pack_attribute,
-    pack_message,
-    raise_refusal,
-    receive,
-    split_messages,
-)
+from dashboard.netns.netlink.framing import pack_attribute, request
 from dashboard.netns.netlink.interfaces import open_route_socket
+from dashboard.netns.netlink.rtnetlink import RTM_DELADDR, RTM_NEWADDR
 
-_RTM_NEWADDR, _RTM_DELADDR = 20, 21
 _NLM_F_CREATE_EXCL = 0x400 | 0x200
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 PREFIX = 24
@@ -56,9 +47,9 @@ class Changer:
         """Makes one change; returns when the kernel was asked. OSError where the kernel refuses."""
         match command:
             case "add":
-                return self._change_address(_RTM_NEWADDR, _NLM_F_CREATE_EXCL, argument)
+                return self._change_address(RTM_NEWADDR, _NLM_F_CREATE_EXCL, argument)
             case "remove":
-                return self._change_address(_RTM_DELADDR, 0, argument)
+                return self._change_address(RTM_DELADDR, 0, argument)
             case "listen":
                 return self._listen(int(argument))
             case "close":
@@ -73,12 +64,8 @@ class Changer:
         raw = socket.inet_aton(address)
         body = struct.pack("=BBBBI", socket.AF_INET, PREFIX, 0, 0, self._index)
         body += pack_attribute(_IFA_LOCAL, raw) + pack_attribute(_IFA_ADDRESS, raw)
-        message = pack_message(kind, NLM_F_REQUEST | NLM_F_ACK | flags, 1, body)
         started = time.monotonic_ns()
-        self._route.sendto(message, (0, 0))
-        for answer in split_messages(receive(self._route)):
-            if answer.type == NLMSG_ERROR:
-                raise_refusal(answer.body)
+        request(self._route, kind, flags, body)
         return started
 
     def _listen(self, port: int) -> int:

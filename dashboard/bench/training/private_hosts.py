@@ -10,6 +10,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.models import GroupHost, TrainingSession
 from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.request import request
-from dashboard.store.experiments import Database
+from dashboard.store.database import DatabaseThread
 from dashboard.store.training import hosts as group_host_store
 
 LIMIT_S = 900.0
@@ -48,7 +49,7 @@ CONTAINER = "web"
 class SessionHosts:
     """A training session and its hosts by group, as they were when they last were ready."""
 
-    database: Database
+    database: DatabaseThread
     session: str
     groups: tuple[str, ...]
     hosts: dict[str, PrivateHost] = field(default_factory=dict)
@@ -127,12 +128,9 @@ def pss_mb(host: PrivateHost) -> float:
     """Proportional set size of all processes of a host, its containers' included (proc(5), smaps_rollup)."""
     total = 0
     for pid in processes(host.name):
-        try:
-            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        except OSError:
-            continue
-        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return total / 1024
+        with suppress(psutil.NoSuchProcess):
+            total += psutil.Process(pid).memory_full_info().pss
+    return total / 2**20
 
 
 def leftovers(hosts: list[PrivateHost]) -> list[str]:
@@ -162,7 +160,7 @@ async def until_prepared() -> float:
 
 
 async def measure_session(
-    run: BenchmarkRun, database: Database, number: int, limit_s: float, notes: list[str]
+    run: BenchmarkRun, database: DatabaseThread, number: int, limit_s: float, notes: list[str]
 ) -> list[Figure]:
     """A session with so many hosts, from its creation to its end."""
     async with serving() as server:
@@ -210,7 +208,7 @@ async def measure_session(
 
 async def benchmark(run: BenchmarkRun) -> Result:
     """Sessions of all sizes, one after the other."""
-    database = Database()
+    database = DatabaseThread()
     figures: list[Figure] = []
     notes = ["Every host has its limits: 512 MB, 512 processes, 1 core."]
     try:
