@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -110,3 +111,55 @@ def test_too_few_blocks_decide_nothing() -> None:
     assert compare_blocks(blocks_of([20.0] * 12), blocks_of([20.0] * 12)).ci95_us is not None, "no variance at all"
     assert drift_of([20.0] * 39) is None
     assert drift_of([20.0] * 30 + [23.0] * 10) == 3
+
+
+def test_a_difference_that_is_not_larger_than_the_drift_is_not_decided() -> None:
+    def drifting(middle: float, drift: float) -> list[Block]:
+        return blocks_of([middle + drift * (number // 10) / 3 for number in range(40)])
+
+    still, moved = drifting(20.0, 0.0), drifting(22.0, 0.0)
+    assert (name_of(compare_blocks(still, moved).verdict), compare_blocks(still, moved).drift_us) == ("slower", 0)
+    for runs in ((drifting(20.0, 2.0), drifting(22.0, 0.0)), (drifting(20.0, 0.0), drifting(22.0, 2.0))):
+        found = compare_blocks(*runs)
+        assert found.drift_us == pytest.approx(2.0)
+        assert found.delta_us is not None
+        assert abs(found.delta_us) in {1.0, 3.0}
+    found = compare_blocks(drifting(20.0, 3.0), drifting(23.0, 3.0))
+    assert (found.delta_us, found.drift_us) == (pytest.approx(3.0), pytest.approx(3.0))
+    assert name_of(found.verdict) == "inconclusive"
+    found = compare_blocks(drifting(20.0, 3.0), drifting(24.0, 3.0))
+    assert name_of(found.verdict) == "slower"
+
+
+def test_a_difference_within_the_margin_stays_the_same_however_much_a_run_moved() -> None:
+    values = [20.0 + 0.001 * (number % 7) for number in range(40)]
+    found = compare_blocks(blocks_of(values), blocks_of(values), margin_us=5.0)
+    assert name_of(found.verdict) == "same"
+
+
+def test_blocks_that_do_not_count_are_left_out() -> None:
+    failed = [replace(one, error="reset") for one in blocks_of([99.0] * 5)]
+    found = compare_blocks(blocks_of([20.0] * 12) + failed, blocks_of([21.0] * 10))
+    assert (found.blocks, found.delta_us) == ((12, 10), 1.0)
+    assert found.ci95_us is not None
+    assert compare_blocks(blocks_of([20.0] * 9), blocks_of([21.0] * 10)).ci95_us is None
+    assert compare_blocks(blocks_of([20.0] * 10), []).blocks == (10, 0)
+
+
+def test_tails_need_ten_blocks_of_200_requests_in_each_run() -> None:
+    def tail(before: int, after: int, n: int = 200) -> float | None:
+        runs = [
+            blocks_of([20.0] * count, n) + [replace(one, round=one.round + count) for one in blocks_of([20.0] * 12, 5)]
+            for count in (before, after)
+        ]
+        return compare_blocks(*runs).p99_delta_us
+
+    assert (tail(10, 10), tail(9, 10), tail(10, 9), tail(10, 10, 199)) == (0.0, None, None, None)
+
+
+def test_the_stretches_of_a_run_are_in_the_order_of_its_rounds() -> None:
+    blocks = blocks_of([20.0] * 20 + [24.0] * 20)
+    shuffled = random.Random(1).sample(blocks, len(blocks))
+    assert compare_blocks(shuffled, blocks_of([20.0] * 40)).drift_us == 4.0
+    assert compare_blocks(blocks_of([20.0] * 39), blocks_of([20.0] * 39)).drift_us is None
+    assert drift_of([20.0] * 10 + [21.0] * 10 + [26.0] * 10 + [22.0] * 13) == 6

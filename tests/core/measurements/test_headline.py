@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dashboard.core.measurements.headline import Headline, write_headline
@@ -139,3 +141,79 @@ def test_of_several_probes_the_first_that_proves_something_speaks() -> None:
     measurement = Measurement(Environment(), tuple(series), (open_one, slow), stopped=Stop.TIME)
     assert write_headline(measurement).sentence == "b/x is slower than a/x by 1.0 to 2.0 µs."
     assert not write_headline(measurement, Probe.TCP_RR).decided
+
+
+@pytest.mark.parametrize(
+    ("baseline", "others", "named"),
+    [
+        (LOOPBACK, {ADDRESS: (1.0, 2.0), PROXY: (4.1, 5.0)}, True),
+        (LOOPBACK, {ADDRESS: (1.0, 2.0), PROXY: (4.0, 5.0)}, False),
+        (LOOPBACK, {DNAT: (1.0, 2.0), PROXY: (9.0, 9.5)}, False),
+        (ADDRESS, {PROXY: (0.1, 9.5)}, True),
+        (DNAT, {PROXY: (9.0, 9.5)}, True),
+        (DNAT, {ADDRESS: (-3.0, -2.0), PROXY: (9.0, 9.5)}, True),
+        (ADDRESS, {DNAT: (-3.0, -2.0), PROXY: (9.0, 9.5)}, True),
+    ],
+)
+def test_docker_proxy_is_the_cost_only_where_both_ends_prove_it(
+    baseline: str, others: dict[str, Interval | None], named: bool
+) -> None:
+    found = write_headline(make_measurement(baseline, others))
+    assert ("docker-proxy is the cost" in found.sentence) is named
+    assert found.decided
+
+
+def test_the_bridge_has_a_price_only_if_every_path_to_it_is_slower() -> None:
+    second = "user-bridge/bridge-address"
+    for others in ({ADDRESS: (1.4, 1.6), second: (-0.1, 1.9)}, {ADDRESS: (1.4, 1.6), DNAT: (1.2, 1.9)}):
+        assert "bridge costs" not in write_headline(make_measurement(LOOPBACK, others)).sentence
+    assert "bridge costs" not in write_headline(make_measurement(DNAT, {ADDRESS: (1.4, 1.6)})).sentence
+    ipv6 = {"host/loopback-ipv6": (-0.1, 0.1), "bridge/bridge-address-ipv6": (1.0, 2.0)}
+    assert "bridge costs 1.0 to 2.0" in write_headline(make_measurement(LOOPBACK, ipv6)).sentence
+
+
+def test_one_path_that_does_not_differ_is_named() -> None:
+    found = write_headline(make_measurement(LOOPBACK, {"a/x": (-0.3, 0.1)}, a="same"))
+    assert "a/x" in found.sentence
+    assert "0.3 µs" in found.sentence
+    assert found.decided
+
+
+def test_the_slowest_path_is_named_only_if_no_other_interval_reaches_it() -> None:
+    def evidence(**others: Interval) -> str:
+        return write_headline(make_measurement("a/x", {f"{name}/x": ends for name, ends in others.items()})).evidence
+
+    assert "c/x" in evidence(b=(1.0, 4.9), c=(5.0, 6.0))
+    assert evidence(b=(1.0, 5.0), c=(5.0, 6.0)) == ""
+    assert evidence(b=(-4.0, -3.0), c=(-2.0, -1.0)) == "", "none is slower"
+
+
+def test_paths_are_counted_by_their_verdict() -> None:
+    others: dict[str, Interval | None] = {
+        "b/x": (1.0, 2.0),
+        "c/x": (-5.0, -4.0),
+        "d/x": (-0.1, 0.1),
+        "e/x": (-1.0, 1.0),
+    }
+    sentence = write_headline(make_measurement("a/x", others, d="same")).sentence
+    assert sentence.startswith("Of 4 paths against a/x: 1 slower, 1 faster, 1 same, 1 ")
+    decided = write_headline(make_measurement("a/x", {"b/x": (1.0, 2.0), "c/x": (-5.0, -4.0)})).sentence
+    assert decided == "Of 2 paths against a/x: 1 slower, 1 faster."
+
+
+def test_comparisons_with_a_series_without_figures_are_left_out() -> None:
+    measurement = make_measurement("a/x", {"b/x": (1.0, 2.0), "c/x": (5.0, 6.0)})
+    empty = replace(
+        measurement, series=tuple(replace(one, n=0 if one.column == "c" else 9) for one in measurement.series)
+    )
+    assert "b/x is slower than a/x" in write_headline(empty).sentence
+    lost = replace(
+        measurement, series=tuple(replace(one, n=0 if one.column == "a" else 9) for one in measurement.series)
+    )
+    assert not write_headline(lost).decided
+
+
+@pytest.mark.parametrize(("stopped", "reason"), [(Stop.FAILED, ""), (None, "It was cancelled.")])
+def test_a_run_that_is_over_is_not_awaited(stopped: Stop | None, reason: str) -> None:
+    over = Measurement(Environment(), (), (), stopped=stopped, stop_reason=reason)
+    assert write_headline(over) != write_headline(Measurement(Environment(), (), ()))

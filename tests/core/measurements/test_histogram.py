@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from dashboard.core.measurements.histogram import (
     HIGHEST_NS,
     BadHistogram,
+    Summary,
     check_histogram,
     cumulative_shares,
     encode_times,
     merge_histograms,
+    recorded_counts,
     summarise_histograms,
 )
 
@@ -110,3 +112,21 @@ def test_a_run_of_zeros_beyond_the_table_is_refused() -> None:
     packed = zlib.compress(zlib.decompress(good[8:])[:40] + b"\xff" * 8 + b"\x7f")
     with pytest.raises(BadHistogram):
         check_histogram(good[:4] + len(packed).to_bytes(4) + packed)
+
+
+def test_counts_are_listed_with_the_highest_time_of_their_bucket() -> None:
+    counts = recorded_counts(encode_times([1000, 1000, 2047, 5000]))
+    assert counts == ((1.0, 2), (2.047, 1), (5.003, 1))
+    assert recorded_counts(encode_times([])) == ()
+
+
+def test_a_curve_is_thinned_out_only_beyond_its_points() -> None:
+    encoded = encode_times(range(1000, 1010))
+    assert [round(time * 1000) for time, _share in cumulative_shares(encoded, 10)] == list(range(1000, 1010))
+    assert [round(share, 3) for _time, share in cumulative_shares(encoded, 10)] == [n / 10 for n in range(1, 11)]
+    assert [round(time * 1000) for time, _share in cumulative_shares(encoded, 4)] == [1000, 1003, 1006, 1009]
+
+
+def test_a_percentile_and_the_mean_are_in_microseconds() -> None:
+    found = summarise_histograms([encode_times([1000] * 9), b"", encode_times([2000])])
+    assert found == Summary(10, 1.0, 1.0, 2.0, 2.0, 2.0, 1.1)

@@ -11,7 +11,7 @@ import pytest
 import scipy.stats
 
 from dashboard.core.measurements.measurement import Block, Options, Stop
-from dashboard.core.measurements.statistics import median
+from dashboard.core.measurements.statistics import Interval, median
 from dashboard.core.measurements.verdicts import (
     LEAST_ROUNDS,
     LEAST_ROUNDS_TO_STOP,
@@ -19,6 +19,7 @@ from dashboard.core.measurements.verdicts import (
     Inconclusive,
     Same,
     Slower,
+    decide,
     decide_stop,
     default_margin,
     judge_blocks,
@@ -221,3 +222,90 @@ def test_looks_are_few() -> None:
     due = [rounds for rounds in range(1001) if looks_due(rounds)]
     assert due[:3] == [20, 22, 24]
     assert len(due) < 45
+
+
+@pytest.mark.parametrize(
+    ("delta", "interval", "strict", "verdict"),
+    [
+        (0.0, (-0.5, 0.5), (-0.6, 0.6), Same(0.5)),
+        (0.0, (-0.5, 0.2), (-0.6, 0.6), Same(0.5)),
+        (0.5, (0.4, 0.51), (0.1, 0.6), Slower(0.5)),
+        (-0.5, (-0.51, -0.4), (-0.6, -0.1), Faster(0.5)),
+        (0.6, (0.1, 0.8), (0.01, 0.9), Slower(0.6)),
+        (-0.6, (-0.8, -0.1), (-0.9, -0.01), Faster(0.6)),
+    ],
+)
+def test_a_verdict_follows_from_both_intervals_and_the_margin(
+    delta: float, interval: tuple[float, float], strict: tuple[float, float], verdict: object
+) -> None:
+    assert decide(delta, Interval(*interval), Interval(*strict), 0.5) == verdict
+
+
+@pytest.mark.parametrize(
+    ("delta", "interval", "strict"),
+    [
+        (0.6, (0.1, 0.8), (0.0, 0.9)),
+        (-0.6, (-0.8, -0.1), (-0.9, 0.0)),
+        (0.49, (0.1, 0.8), (0.01, 0.9)),
+        (-0.49, (-0.8, -0.1), (-0.9, -0.01)),
+        (0.0, (-0.51, 0.5), (-0.6, 0.6)),
+        (0.0, (-0.5, 0.51), (-0.6, 0.6)),
+        (0.6, (0.0, 0.8), (-0.1, 0.9)),
+    ],
+)
+def test_everything_else_is_inconclusive(
+    delta: float, interval: tuple[float, float], strict: tuple[float, float]
+) -> None:
+    assert isinstance(decide(delta, Interval(*interval), Interval(*strict), 0.5), Inconclusive)
+
+
+def test_a_given_margin_replaces_the_one_of_the_baseline() -> None:
+    a = [make_block("a", number, 18.0 + number % 3 * 0.1) for number in range(20)]
+    b = [make_block("b", number, 19.0 + number % 3 * 0.1) for number in range(20)]
+    assert isinstance(judge_blocks(a, b, margin_us=2.0).verdict, Same)
+    assert isinstance(judge_blocks(a, b).verdict, Slower)
+    slow = [make_block("a", number, 180.0) for number in range(20)], [make_block("b", n, 181.0) for n in range(20)]
+    assert isinstance(judge_blocks(*slow).verdict, Same), "1 % of 180 µs"
+
+
+def test_tails_are_compared_from_200_requests_and_have_an_interval_from_10_blocks() -> None:
+    def judged(count: int, n: int) -> tuple[float | None, bool]:
+        a = [make_block("a", number, 18.0, n=n) for number in range(12)]
+        b = [make_block("b", number, 20.0, n=n if number < count else 5) for number in range(12)]
+        found = judge_blocks(a, b)
+        return found.p99_delta_us, found.p99_ci95_us is not None
+
+    assert judged(12, 199) == (None, False)
+    assert judged(9, 200) == (4.0, False)
+    assert judged(10, 200) == (4.0, True)
+
+
+@pytest.mark.parametrize(("seconds", "stop"), [(9.99, None), (10.0, Stop.TIME)])
+def test_a_run_ends_when_its_time_is_up(seconds: float, stop: Stop | None) -> None:
+    assert decide_stop({}, {}, Options(seconds=10.0), rounds=1, elapsed_s=seconds) is stop
+
+
+def test_every_series_must_be_narrow_before_a_run_ends() -> None:
+    count = LEAST_ROUNDS_TO_STOP
+    blocks = {
+        "a": rounds_of(lambda number: 18.0, count, "a"),
+        "narrow": rounds_of(lambda number: 19.0 + number % 2 * 0.1, count, "narrow"),
+        "wide": rounds_of(lambda number: 19.0 + number % 2 * 9, count, "wide"),
+    }
+
+    def stop(*keys: str) -> Stop | None:
+        own = {key: blocks[key] for key in keys}
+        options = Options(seconds=10.0, width_us=1.0)
+        return decide_stop(own, dict.fromkeys(own, "a"), options, rounds=count, elapsed_s=1.0)
+
+    assert stop("a", "narrow") is Stop.NARROW
+    assert stop("a", "narrow", "wide") is None
+    assert stop("a", "wide", "narrow") is None
+    assert stop("a") is None, "nothing to compare"
+    blocks["late"] = rounds_of(lambda number: 19.0, count - 1, "late")
+    assert stop("a", "narrow", "late") is None
+
+
+def test_looks_follow_each_other_a_tenth_apart() -> None:
+    due = [rounds for rounds in range(60) if looks_due(rounds)]
+    assert due == [20, 22, 24, 26, 28, 30, 33, 36, 39, 42, 46, 50, 55]
