@@ -1,4 +1,4 @@
-"""Puts a lab together: finds the engine, or starts a private host where there is none."""
+"""Opens what a lab needs: finds the engine, or starts a private host if there is none."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ from dashboard.lab.context import Context
 from dashboard.lab.experiments.journal_writer import Publisher
 from dashboard.lab.watch_pool import WatchPool
 from dashboard.store import experiments as experiment_store
-from dashboard.store.experiments import Database
+from dashboard.store.database import DatabaseThread
 
 DEFAULT_ENDPOINT = "unix:///var/run/docker.sock"
 
 
 class NullPublisher:
-    """A publisher for commands: nobody is watching."""
+    """A publisher for commands, which have no browsers."""
 
     def wake(self, experiment: str) -> None:
-        """Nobody to wake."""
+        """Does nothing."""
 
     def measured(self, run: str) -> None:
-        """Nobody to wake."""
+        """Does nothing."""
 
     def trouble(self, experiment: str, problem: str) -> None:
-        """Nobody to tell."""
+        """Does nothing."""
 
 
 def endpoint() -> str:
-    """Where the engine is expected: DOCKER_HOST or the usual socket."""
+    """The endpoint of the engine: DOCKER_HOST, or the default socket."""
     return os.environ.get("DOCKER_HOST") or DEFAULT_ENDPOINT
 
 
 async def open_engine(
     stack: AsyncExitStack, data_dir: Path, say: Callable[[str], None], *, may_start_private: bool = True
 ) -> tuple[DockerEngine, bool]:
-    """An engine that answers and whether it was started for this process; EngineUnreachable with what to do.
+    """An engine that answers, and whether it was started for this process; EngineUnreachable if there is none.
 
-    An engine that answers is used as it is. Without one, and as root, a private host is started as a child
-    and stopped when ``stack`` closes.
+    If no engine answers and the process is root, a private host is started as a child, and stopped when ``stack``
+    closes.
     """
     engine = DockerEngine(endpoint())
     try:
@@ -59,8 +59,8 @@ async def open_engine(
             or shutil.which("dockerd") is None
         ):
             raise
-        say(f"No Docker Engine answers at {endpoint()} and none can be started as a service here:")
-        say("starting a private host: an engine of its own, in its own network namespace.")
+        say(f"No Docker Engine answers at {endpoint()}, and none can be started as a service here.")
+        say("Starting a private host: a separate engine in its own network namespace.")
         await private_host.adopt(data_dir)
         host = await private_host.start(data_dir, die_with_parent=True)
         stack.push_async_callback(private_host.stop, host)
@@ -80,15 +80,15 @@ async def open_context(
     *,
     may_start_private: bool = True,
 ) -> Context:
-    """Everything a lab needs, closed with ``stack``."""
-    database = Database()
+    """The context of a lab, closed with ``stack``."""
+    database = DatabaseThread()
     stack.callback(database.close)
-    engine, passing = await open_engine(stack, data_dir, say, may_start_private=may_start_private)
+    engine, temporary = await open_engine(stack, data_dir, say, may_start_private=may_start_private)
     info = await engine.info()
     watches = WatchPool()
     stack.push_async_callback(watches.close)
     hosts = private_host.list_hosts(data_dir)
-    private = passing or any(f"unix://{host.socket}" == info.endpoint for host in hosts)
+    private = temporary or any(f"unix://{host.socket}" == info.endpoint for host in hosts)
     return Context(
         engine=engine,
         info=info,
@@ -99,5 +99,5 @@ async def open_context(
         publisher=publisher or NullPublisher(),
         watches=watches,
         clock=time.time,
-        passing=passing,
+        temporary=temporary,
     )

@@ -1,4 +1,4 @@
-"""What every part of the lab is given."""
+"""The engine, database and publisher that every part of a lab uses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dashboard.core.experiments.messages import EngineRef
 from dashboard.engine.protocol import Engine, EngineInfo
 from dashboard.lab.experiments.journal_writer import Publisher
 from dashboard.lab.watch_pool import WatchPool
-from dashboard.store.experiments import Database
+from dashboard.store.database import DatabaseThread
 
 LABEL = "dev.netmodes.installation"
 LABEL_EXPERIMENT = "dev.netmodes.experiment"
@@ -20,10 +20,11 @@ LABEL_ROUND = "dev.netmodes.round"
 
 @dataclass(slots=True)
 class Context:
-    """The engine with what is known of it, the database, and the ways out.
+    """What a lab works with.
 
-    ``passing``: the engine is a private host that ends with this process. ``host``: the id of the private host of a
-    class that it is, empty for the server's own engine; only what is wanted there is driven.
+    ``temporary``: the engine is a private host that ends with this process. ``host``: the id of the private host of
+    a training session that the engine is, empty for the server's own engine; the lab drives only experiments of that
+    host.
     """
 
     engine: Engine
@@ -31,16 +32,16 @@ class Context:
     private: bool
     installation: str
     data_dir: Path
-    database: Database
+    database: DatabaseThread
     publisher: Publisher
     watches: WatchPool
     clock: Callable[[], float]
-    passing: bool = False
+    temporary: bool = False
     host: str = ""
 
     @property
     def ref(self) -> EngineRef:
-        """The engine as it stands in messages."""
+        """The engine as messages name it."""
         return EngineRef(
             version=self.info.version,
             api=self.info.api,
@@ -52,7 +53,7 @@ class Context:
         )
 
     def labels(self, experiment: str | None = None, arm: str | None = None) -> dict[str, str]:
-        """The labels that make an object ours."""
+        """The labels of this installation's objects."""
         labels = {LABEL: self.installation}
         if experiment is not None:
             labels[LABEL_EXPERIMENT] = experiment

@@ -80,7 +80,7 @@ def _tools() -> list[Check]:
     ]
 
 
-def unexamined(problem: str, checks: Sequence[Check] = ()) -> Doctor:
+def unavailable_report(problem: str, checks: Sequence[Check] = ()) -> Doctor:
     """What there is to say where nobody could ask an engine."""
     reports = tuple(ModeReport(mode, available=False, reason="No Docker Engine answers.") for mode in Mode)
     return Doctor(None, reports, (Check("engine", ok=False, detail=problem), *checks))
@@ -104,7 +104,7 @@ async def examine(engine: Engine, *, private: bool) -> Doctor:
         info = await engine.info()
         modes = await modes_of(engine, info)
     except EngineError as error:
-        return unexamined(str(error), checks)
+        return unavailable_report(str(error), checks)
     checks.insert(0, Check("engine", ok=True, detail=f"Docker Engine {info.version} at {info.endpoint}"))
     machine = info.pid is not None
     checks.append(

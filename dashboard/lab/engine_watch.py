@@ -1,4 +1,4 @@
-"""Whether an engine answers, and since when: its event stream tells at once, a question finds one that hangs."""
+"""Whether an engine answers, and since when: the event stream shows a lost one at once, a ping one that hangs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 class EngineWatch:
-    """What is known now. ``since``: since when it answers, or does not; ``problem`` says why not."""
+    """The current state: ``answers``, ``since`` when, and the ``problem`` if it does not."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -14,16 +14,16 @@ class EngineWatch:
         self.since = clock()
         self.problem = ""
 
-    def lost(self, why: str) -> bool:
-        """It does not answer. True if that is news."""
-        news = self.answers
-        if news:
+    def lost(self, reason: str) -> bool:
+        """Notes that it does not answer. True if it did before."""
+        changed = self.answers
+        if changed:
             self.since = self._clock()
-        self.answers, self.problem = False, why
-        return news
+        self.answers, self.problem = False, reason
+        return changed
 
     def back(self) -> None:
-        """It answers."""
+        """Notes that it answers."""
         if not self.answers:
             self.since = self._clock()
         self.answers, self.problem = True, ""

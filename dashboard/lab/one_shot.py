@@ -73,7 +73,7 @@ async def launched(
         kept = False
         try:
             yield context, await _launched(lab, identity)
-            kept = keep and not context.passing
+            kept = keep and not context.temporary
         finally:
             if kept:
                 await database.run(experiment_store.release, identity)

@@ -13,7 +13,8 @@ from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.registry import class_hosts
 from dashboard.lab.context import Context
 from dashboard.lab.experiments.journal_writer import JournalWriter
-from dashboard.lab.reconciler import LabBusyError, LabLock, remove_orphans
+from dashboard.lab.lab_lock import LabBusyError, LabLock
+from dashboard.lab.orphans import remove_orphans
 from dashboard.store import claim_runs
 from dashboard.store import experiments as experiment_store
 from dashboard.store.experiments import Record

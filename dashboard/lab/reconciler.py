@@ -1,26 +1,22 @@
-"""The lab: compares what is wanted with what is real, and acts. A restart is just another pass."""
+"""The lab: compares the wanted state of experiments with the real one, and acts. A restart is one more pass."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import logging
-import os
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
 
 from dashboard.core.experiments.journal import View
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.operations.heartbeat import Heartbeat, Vitals
-from dashboard.engine.protocol import EngineError, EngineEvent, EngineUnreachable
+from dashboard.engine.protocol import EngineError, EngineEvent
 from dashboard.lab.claims.worker import Claimer
 from dashboard.lab.context import LABEL_EXPERIMENT, Context
 from dashboard.lab.engine_watch import EngineWatch
 from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.measurements.worker import Measurer
+from dashboard.lab.orphans import remove_orphans
 from dashboard.store import claim_runs
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
@@ -30,64 +26,32 @@ from dashboard.store.telemetry import counted
 
 log = logging.getLogger(__name__)
 PASS_S = 30.0
-#: An engine that hangs closes nothing: it is asked so often.
-ASK_S = 5.0
+#: Seconds between two pings: an engine that hangs keeps its connections open.
+PING_S = 5.0
 CANCELS = 3
 CANCEL_S = 2.0
 RETRY_S = 2.0
 LAST_PASSES = 3
 
 
-class LabBusyError(Exception):
-    """Another process already drives the experiments of this data folder."""
-
-
-class LabLock:
-    """Held while a lab drives the experiments of a data folder; the kernel frees it when the process ends."""
-
-    def __init__(self, data_dir: Path) -> None:
-        self._path = data_dir / "lab.lock"
-        self._descriptor: int | None = None
-
-    def acquire(self) -> None:
-        """Takes the lock or raises LabBusyError."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(descriptor)
-            raise LabBusyError(
-                f"Another Netmodes already serves from {self._path.parent}: use it, stop it, "
-                "or set NETMODES_DATA_DIR to another folder."
-            ) from None
-        self._descriptor = descriptor
-
-    def release(self) -> None:
-        """Frees the lock."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-
-
 @dataclass(frozen=True, slots=True)
-class Turns:
-    """Whose turn it is to measure and to execute claims, of all labs of a process: two would disturb each other."""
+class WorkLocks:
+    """Locks that all labs of a process share: two measurements, or two runs of claims, would disturb each other."""
 
     measuring: asyncio.Lock = field(default_factory=asyncio.Lock)
     claims: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Lab:
-    """Drives the experiments of its context's host. ``only`` limits it to one: a command drives its own and nothing
-    else."""
+    """Drives the experiments of its context's host; with ``only``, that experiment of a command."""
 
-    def __init__(self, context: Context, only: str | None = None, turns: Turns | None = None) -> None:
+    def __init__(self, context: Context, only: str | None = None, locks: WorkLocks | None = None) -> None:
         self.context = context
         self._only = only
-        self._runs: dict[str, ExperimentDriver] = {}
-        turns = turns or Turns()
-        self._measurer = Measurer(context, self.driver_of, self.wake, turns.measuring) if only is None else None
-        self._claimer = Claimer(context, self.wake, turns.claims) if only is None else None
+        self._drivers: dict[str, ExperimentDriver] = {}
+        locks = locks or WorkLocks()
+        self._measurer = Measurer(context, self.driver_of, self.wake, locks.measuring) if only is None else None
+        self._claimer = Claimer(context, self.wake, locks.claims) if only is None else None
         self._awake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
@@ -95,15 +59,15 @@ class Lab:
         self._passed_at = context.clock()
 
     def driver_of(self, experiment: str) -> ExperimentDriver | None:
-        """The run of an experiment, while this lab has it in hand."""
-        return self._runs.get(experiment)
+        """The driver of an experiment, if this lab has one."""
+        return self._drivers.get(experiment)
 
     def wake(self) -> None:
-        """Something is wanted: look now."""
+        """Starts a pass now. In the lab's loop."""
         self._awake.set()
 
     def heartbeat(self) -> Heartbeat:
-        """How this lab is, and what the labs of this process have counted. May be asked from any thread."""
+        """The state of this lab and the counters of this process. From any thread."""
         info, engine = self.context.info, self._engine
         vitals = Vitals(
             engine=info.version,
@@ -117,18 +81,18 @@ class Lab:
         return Heartbeat(self.context.clock(), vitals, counted.figures())
 
     async def start(self) -> None:
-        """Begins to listen and to act; returns after the first pass was started."""
+        """Starts the event stream and the passes."""
         loop = asyncio.get_running_loop()
         self._loops = [
             loop.create_task(self._listen(), name="lab-events"),
             loop.create_task(self._work(), name="lab-passes"),
         ]
         if self._only is None and not self.context.host:
-            self._loops.append(loop.create_task(self._ask(), name="lab-asks"))
+            self._loops.append(loop.create_task(self._ping(), name="lab-pings"))
         self.wake()
 
     async def close(self) -> None:
-        """Ends listening and lets go of all runs; containers stay as they are."""
+        """Stops listening and closes all drivers; containers stay as they are."""
         for task in self._loops:
             task.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
@@ -136,39 +100,39 @@ class Lab:
             await self._measurer.close()
         if self._claimer is not None:
             await self._claimer.close()
-        # A pass that is cancelled still waits for its journal, which may never be written: it is cancelled again.
+        # A cancelled pass still waits for its journal, which may never be written: cancel it again.
         for _ in range(CANCELS):
             if self._tasks:
                 for task in list(self._tasks):
                     task.cancel()
                 await asyncio.wait(self._tasks, timeout=CANCEL_S)
-        await asyncio.gather(*(run.close() for run in self._runs.values()), return_exceptions=True)
-        self._runs.clear()
+        await asyncio.gather(*(driver.close() for driver in self._drivers.values()), return_exceptions=True)
+        self._drivers.clear()
 
     async def stop_all(self, deadline_s: float = 20.0) -> int:
-        """Stops every experiment that this lab drives, as Ctrl-C does; returns how many there were."""
+        """Stops every experiment that this lab drives, as Ctrl-C does; returns their number."""
         database = self.context.database
         if self._measurer is not None:
             await self._measurer.close()
         if self._claimer is not None:
             await self._claimer.close()
         mine = {record.id for record in await self._load() if self._is_mine(record)}
-        for identity in mine:
-            await database.run(experiment_store.set_wanted, identity, Wanted.STOPPED)
+        for experiment in mine:
+            await database.run(experiment_store.set_wanted, experiment, Wanted.STOPPED)
         records = [record for record in await self._load() if record.id in mine]
         try:
             async with asyncio.timeout(deadline_s):
-                await asyncio.gather(*(self._settle_surely(record) for record in records))
+                await asyncio.gather(*(self._settle_repeatedly(record) for record in records))
         except TimeoutError:
-            log.warning("not everything could be stopped in %s s: ./netmodes reap removes the rest", deadline_s)
+            log.warning("not everything was stopped within %s s: ./netmodes reap removes the rest", deadline_s)
         return len(mine)
 
-    async def _settle_surely(self, record: Record) -> None:
-        """More than one pass where an engine is slow: there will be no later one."""
+    async def _settle_repeatedly(self, record: Record) -> None:
+        """Several passes, because there is no later one to finish what a slow engine has not done."""
         for _ in range(LAST_PASSES):
             await self._settle(record)
-            run = self._runs.get(record.id)
-            if run is None or not run.troubled:
+            driver = self._drivers.get(record.id)
+            if driver is None or not driver.troubled:
                 return
             await asyncio.sleep(RETRY_S)
 
@@ -184,14 +148,14 @@ class Lab:
                 first = False
                 self._passed_at = self.context.clock()
             except Exception:
-                log.exception("a pass of the lab failed; the next one tries again")
+                log.exception("a pass of the lab failed; trying again")
                 asyncio.get_running_loop().call_later(RETRY_S, self.wake)
 
     async def _pass(self, *, first: bool, woken: bool) -> None:
         mine = [record for record in await self._load() if self._is_mine(record)]
         if woken:
             counted.wakeups["woken"] += 1
-        elif any(record.id not in self._runs for record in mine):
+        elif any(record.id not in self._drivers for record in mine):
             counted.wakeups["missed"] += 1
         for record in mine:
             self._spawn(record)
@@ -224,30 +188,29 @@ class Lab:
 
     async def _settle(self, record: Record) -> None:
         try:
-            found = await self._run_for(record.id)
+            found = await self._driver_for(record.id)
             if found is None:
                 return
-            run, record = found
-            await run.settle(record)
+            driver, record = found
+            await driver.settle(record)
             if self._measurer is not None:
                 await self._measurer.look()
-            if run.troubled and not run.ended:
+            if driver.troubled and not driver.ended:
                 asyncio.get_running_loop().call_later(RETRY_S, self.wake)
-            if record.wanted is Wanted.REMOVED and run.ended:
-                await run.close()
-                self._runs.pop(record.id, None)
+            removed = record.wanted is Wanted.REMOVED
+            if driver.ended and (removed or self._only is None):
+                await driver.close()
+                self._drivers.pop(record.id, None)
+            if driver.ended and removed:
                 await self.context.database.run(experiment_store.delete, record.id)
                 self.context.publisher.wake(record.id)
-            elif run.ended and self._only is None:
-                await run.close()
-                self._runs.pop(record.id, None)
         except Exception:
-            log.exception("experiment %s could not be settled; the next pass tries again", record.id)
+            log.exception("a pass of experiment %s failed; trying again", record.id)
             asyncio.get_running_loop().call_later(RETRY_S, self.wake)
 
-    async def _run_for(self, experiment: str) -> tuple[ExperimentDriver, Record] | None:
-        """The run and the newest record, read at once; None if another pass has removed the experiment meanwhile."""
-        known = experiment in self._runs
+    async def _driver_for(self, experiment: str) -> tuple[ExperimentDriver, Record] | None:
+        """The driver and the newest record, read together; None if another pass has removed the experiment."""
+        known = experiment in self._drivers
 
         def read() -> tuple[Record, View | None] | None:
             record = experiment_store.load(experiment)
@@ -257,65 +220,65 @@ class Lab:
         if found is None:
             return None
         record, view = found
-        run = self._runs.get(experiment)
-        if run is None:
+        driver = self._drivers.get(experiment)
+        if driver is None:
             if view is None:
-                return await self._run_for(experiment)
-            run = self._runs[experiment] = ExperimentDriver(self.context, record, view)
-        return run, record
+                return await self._driver_for(experiment)
+            driver = self._drivers[experiment] = ExperimentDriver(self.context, record, view)
+        return driver, record
 
     async def _listen(self) -> None:
-        """The Engine's events. They are no history: after every (re)connect everything is looked at again."""
+        """Follows the Engine's events. They are no history: after each connect a full pass follows."""
         while True:
             try:
                 async for event in self.context.engine.events():
-                    await self._event(event)
+                    await self._on_event(event)
             except EngineError as error:
-                log.warning("the engine's events ended: %s", error)
+                log.warning("the engine's event stream ended: %s", error)
             except Exception:
-                log.exception("an event of the engine could not be followed; it is listened to again")
+                log.exception("an event of the engine could not be handled; listening again")
             await asyncio.sleep(RETRY_S)
 
-    async def _event(self, event: EngineEvent) -> None:
+    async def _on_event(self, event: EngineEvent) -> None:
         if event.kind == "stream":
             if event.action == "connected":
-                await self._engine_back()
+                await self._on_engine_back()
             else:
-                why = (
+                reason = (
                     event.attributes.get("reason")
                     or f"The Docker Engine does not answer at {self.context.info.endpoint}."
                 )
-                self._engine_gone(why)
+                self._on_engine_lost(reason)
             return
         if event.kind == "network":
-            for run in list(self._runs.values()):
-                run.engine_event(event)
+            for driver in list(self._drivers.values()):
+                driver.on_engine_event(event)
             return
-        found = self._runs.get(event.labels.get(LABEL_EXPERIMENT, ""))
-        if found is not None:
-            found.engine_event(event)
+        driver = self._drivers.get(event.labels.get(LABEL_EXPERIMENT, ""))
+        if driver is not None:
+            driver.on_engine_event(event)
 
-    def _engine_gone(self, why: str) -> None:
-        self._engine.lost(why)
-        for run in list(self._runs.values()):
-            run.engine_gone(why)
+    def _on_engine_lost(self, reason: str) -> None:
+        self._engine.lost(reason)
+        for driver in list(self._drivers.values()):
+            driver.on_engine_lost(reason)
 
-    async def _ask(self) -> None:
-        """An engine that hangs keeps its event stream open and says nothing."""
+    async def _ping(self) -> None:
+        """Pings the engine: one that hangs keeps its event stream open."""
         while True:
-            await asyncio.sleep(ASK_S)
+            await asyncio.sleep(PING_S)
             try:
                 await self.context.engine.ping()
                 if not self._engine.answers:
-                    await self._engine_back()
+                    await self._on_engine_back()
             except EngineError as error:
                 if self._engine.answers:
-                    self._engine_gone(str(error))
+                    self._on_engine_lost(str(error))
             except Exception:
-                log.exception("the engine could not be asked; it is asked again")
+                log.exception("the engine could not be pinged; trying again")
 
-    async def _engine_back(self) -> None:
-        """After a (re)connect: the daemon may be another process now."""
+    async def _on_engine_back(self) -> None:
+        """After a connect the daemon may be another process."""
         try:
             info = await self.context.engine.info()
         except EngineError:
@@ -323,42 +286,6 @@ class Lab:
         self._engine.back()
         before, self.context.info = self.context.info.pid, info
         if info.pid != before:
-            for run in list(self._runs.values()):
-                await run.observer.close()
+            for driver in list(self._drivers.values()):
+                await driver.observer.close()
         self.wake()
-
-
-async def remove_orphans(
-    context: Context, wanted: Callable[[], Awaitable[set[str]]]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Removes what carries our label and belongs to no experiment in ``wanted``.
-
-    ``wanted`` is asked after the Engine: whatever is made meanwhile had its row before. On the host of a class what
-    belongs to no experiment is a person's work of a workshop, and stays. Returns what was removed, and what the
-    Engine refused to remove, in its words.
-    """
-    engine, labels = context.engine, context.labels()
-    containers, networks = await engine.containers(labels), await engine.networks(labels)
-    keep: set[str | None] = {*await wanted(), *({None} if context.host else ())}
-    removed: list[str] = []
-    refused: list[str] = []
-    jobs: list[tuple[str, Callable[[], Awaitable[None]]]] = [
-        (f"container {one.name}", partial(engine.remove_container, one.id))
-        for one in containers
-        if one.labels.get(LABEL_EXPERIMENT) not in keep
-    ]
-    jobs += [
-        (f"network {one.name}", partial(engine.remove_network, one.id))
-        for one in networks
-        if one.labels.get(LABEL_EXPERIMENT) not in keep
-    ]
-    for name, remove in jobs:
-        try:
-            await remove()
-            removed.append(name)
-        except EngineUnreachable:
-            raise
-        except EngineError as error:
-            log.warning("%s could not be removed: %s", name, error)
-            refused.append(f"{name}: {error}")
-    return tuple(removed), tuple(refused)

@@ -1,4 +1,4 @@
-"""Opens the lab of this process and keeps it open: an engine that does not answer is asked until it does."""
+"""Opens the lab of this process, retries until an engine answers, and closes it."""
 
 from __future__ import annotations
 
@@ -16,50 +16,51 @@ from dashboard.engine.protocol import EngineError
 from dashboard.lab.bootstrap import open_context
 from dashboard.lab.context import Context
 from dashboard.lab.experiments.journal_writer import Publisher
-from dashboard.lab.reconciler import Lab, LabBusyError, LabLock, Turns
+from dashboard.lab.lab_lock import LabBusyError, LabLock
+from dashboard.lab.reconciler import Lab, WorkLocks
 from dashboard.lab.terminal.terminals import Terminals
-from dashboard.lab.training.group_labs import HostAwayError, Labs
-from dashboard.lab.training.hosts import ClassHosts
+from dashboard.lab.training.group_labs import GroupLabs, HostUnavailableError
+from dashboard.lab.training.hosts import GroupHosts
 from dashboard.lab.workshops.commands import clean_up, workshop_host
 from dashboard.store.operations import advisory_lock
 from dashboard.store.operations.advisory_lock import Advisory
 
 log = logging.getLogger(__name__)
 RETRY_S = 3.0
-#: How long the end waits for what the buttons of a workshop have made; the next start removes the rest.
+#: How long ``close_lab`` waits for the removal of workshop objects; the next start removes the rest.
 CLEAN_UP_S = 10.0
-#: What a lab may lack: an engine, the means to start one, a database, or the right to be the one lab of it.
-AWAY = (EngineError, PrivateHostError, LabBusyError, DatabaseError)
+#: Why a lab cannot open now: no engine, no private host, no database, or another lab.
+UNAVAILABLE = (EngineError, PrivateHostError, LabBusyError, DatabaseError)
 
 
 class LabUnavailableError(Exception):
-    """There is no lab: no engine answered when Netmodes started, or none does now."""
+    """There is no lab: no engine answers."""
 
 
 class Supervisor:
-    """Starts the lab with the process and stops it with it."""
+    """The lab of this process, from start to end."""
 
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
         self._stack: AsyncExitStack | None = None
         self._terminals: Terminals | None = None
         self._lab: Lab | None = None
-        self._labs: Labs | None = None
-        self._hosts: ClassHosts | None = None
+        self._labs: GroupLabs | None = None
+        self._hosts: GroupHosts | None = None
         self._lock: Advisory | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._trying: asyncio.Task[None] | None = None
+        self._retry: asyncio.Task[None] | None = None
         self.problem = ""
-        #: Another lab is the one of this database, or of this data folder.
+        #: Whether another lab has this database or data folder.
         self.waits = False
 
     @property
     def context(self) -> Context | None:
-        """What is known of the engine, if there is one."""
+        """The context of the lab, if there is one."""
         return self._lab.context if self._lab else None
 
     def beat(self) -> Heartbeat | None:
-        """How the lab is and what it has counted, None if there is none. May be asked from any thread."""
+        """The state and counters of the lab, None if there is none. From any thread."""
         lab = self._lab
         return lab.heartbeat() if lab is not None else None
 
@@ -71,7 +72,7 @@ class Supervisor:
         return self._lab
 
     @property
-    def class_hosts(self) -> ClassHosts:
+    def class_hosts(self) -> GroupHosts:
         """The private hosts of classes, or LabUnavailableError with what to do. In the lab's loop only."""
         if self._hosts is None:
             raise LabUnavailableError(self.problem or "No Docker Engine answers.")
@@ -85,14 +86,14 @@ class Supervisor:
         return self._terminals
 
     async def open_lab(self, data_dir: Path, say: Callable[[str], None]) -> None:
-        """Opens the engine and begins; without an engine it is looked for until it answers."""
+        """Opens the lab; without an engine, retries in the background until one answers."""
         self._loop = asyncio.get_running_loop()
         try:
             await self._open(data_dir, say, may_start_private=True)
-        except AWAY as error:
-            self._is_away(error)
+        except UNAVAILABLE as error:
+            self._note_problem(error)
             say(self.problem)
-            self._trying = self._loop.create_task(self._keep_trying(data_dir, say))
+            self._retry = self._loop.create_task(self._retry_open(data_dir, say))
 
     async def _open(self, data_dir: Path, say: Callable[[str], None], *, may_start_private: bool) -> None:
         async with AsyncExitStack() as stack:
@@ -101,12 +102,12 @@ class Supervisor:
             stack.callback(lock.release)
             shared = await self._lock_database(stack)
             context = await open_context(stack, data_dir, say, self._publisher, may_start_private=may_start_private)
-            turns = Turns()
-            lab, labs = Lab(context, turns=turns), Labs(context, turns)
+            locks = WorkLocks()
+            lab, labs = Lab(context, locks=locks), GroupLabs(context, locks)
             stack.push_async_callback(lab.close)
             stack.push_async_callback(labs.close)
             await lab.start()
-            hosts = ClassHosts(context, labs)
+            hosts = GroupHosts(context, labs)
             await hosts.open()
             self._stack, self._lab, self._labs, self._hosts, self.problem = stack.pop_all(), lab, labs, hosts, ""
             self._terminals = Terminals(context, hosts)
@@ -114,23 +115,21 @@ class Supervisor:
             self._lock = shared
             self.waits = False
 
-    def _is_away(self, error: Exception) -> None:
+    def _note_problem(self, error: Exception) -> None:
         self.problem, self.waits = str(error), isinstance(error, LabBusyError)
 
     async def _lock_database(self, stack: AsyncExitStack) -> Advisory | None:
-        """A database that several machines use has one lab all the same."""
+        """A database that several machines share has one lab."""
         if not advisory_lock.is_shared():
             return None
         shared = Advisory(advisory_lock.LAB)
         if not await asyncio.to_thread(shared.acquire):
-            raise LabBusyError(
-                "Another lab drives the experiments of this database: this one waits until that one ends."
-            )
+            raise LabBusyError("Another lab drives the experiments of this database: this one waits until it ends.")
         stack.push_async_callback(asyncio.to_thread, shared.release)
         return shared
 
-    async def is_still_ours(self) -> bool:
-        """Whether this is the one lab of its database; True while the database is away and nobody can tell."""
+    async def holds_database(self) -> bool:
+        """Whether this lab still has its database; True while the database does not answer."""
         if self._lock is None:
             return True
         try:
@@ -138,27 +137,27 @@ class Supervisor:
         except DatabaseError:
             return True
 
-    async def _keep_trying(self, data_dir: Path, say: Callable[[str], None]) -> None:
+    async def _retry_open(self, data_dir: Path, say: Callable[[str], None]) -> None:
         while self._lab is None:
             await asyncio.sleep(RETRY_S)
             try:
                 await self._open(data_dir, say, may_start_private=False)
                 say("The Docker Engine answers now.")
-            except AWAY as error:
-                self._is_away(error)
+            except UNAVAILABLE as error:
+                self._note_problem(error)
 
     async def close_lab(self, say: Callable[[str], None], *, leave: bool = False) -> None:
-        """Stops what was started, bounded in time; with ``leave`` everything runs on for the next lab to adopt."""
-        if self._trying is not None:
-            self._trying.cancel()
-            await asyncio.gather(self._trying, return_exceptions=True)
-            self._trying = None
+        """Stops everything, within a time limit; with ``leave`` everything keeps running for the next lab to adopt."""
+        if self._retry is not None:
+            self._retry.cancel()
+            await asyncio.gather(self._retry, return_exceptions=True)
+            self._retry = None
         hosts, self._hosts, self._labs = self._hosts, None, None
         terminals, self._terminals = self._terminals, None
         if terminals is not None:
             await terminals.close()
         lab, self._lab = self._lab, None
-        leave = leave and not (lab is not None and lab.context.passing)
+        leave = leave and not (lab is not None and lab.context.temporary)
         if hosts is not None:
             await hosts.close(stop_hosts=not leave)
         if lab is not None and not leave:
@@ -174,11 +173,11 @@ class Supervisor:
         self._lock = None
 
     def wake(self) -> None:
-        """Something is wanted; may be called from any thread."""
+        """Starts a pass of every lab. From any thread."""
         if self._loop is not None:
-            for one in (self._lab, self._labs, self._hosts):
-                if one is not None:
-                    self._loop.call_soon_threadsafe(one.wake)
+            for part in (self._lab, self._labs, self._hosts):
+                if part is not None:
+                    self._loop.call_soon_threadsafe(part.wake)
 
     async def lab_of(self, host: str) -> Lab:
         """The lab of a class's host, or the server's own where none is named. LabUnavailableError or EngineError."""
@@ -186,5 +185,5 @@ class Supervisor:
             return self.lab
         try:
             return await self._labs.lab_of(host)
-        except HostAwayError as error:
+        except HostUnavailableError as error:
             raise LabUnavailableError(str(error)) from error

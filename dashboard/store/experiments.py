@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 import psutil
-from django.db import close_old_connections, connection, connections, transaction
+from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from dashboard.core.experiments.initial_columns import initial_columns
@@ -21,7 +18,6 @@ from dashboard.core.experiments.lifecycle import Wanted, container_name
 from dashboard.core.experiments.messages import ExperimentHead, Phase
 from dashboard.core.modes import ExperimentSpec
 from dashboard.models import Arm, Experiment, Installation, JournalEntry
-from dashboard.store.telemetry import counted
 
 RING = 512
 
@@ -240,30 +236,3 @@ def last_seq(experiment: str) -> int:
 def view(experiment: str, until: int | None = None) -> View:
     """The experiment after ``until``, or as it is now."""
     return replay(entries(experiment, until=until))
-
-
-class Database:
-    """Runs the functions above, one at a time, in a thread of its own."""
-
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lab-database")
-
-    async def run[**P, T](self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The result of ``function``; database errors propagate."""
-
-        def call() -> T:
-            # Between calls a server may have gone away; a file does not, and opening it anew costs a millisecond.
-            if connection.vendor != "sqlite":
-                close_old_connections()
-            return function(*args, **kwargs)
-
-        began = time.monotonic()
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, call)
-        finally:
-            counted.database_s.add(time.monotonic() - began)
-
-    def close(self) -> None:
-        """Closes the thread and its connection."""
-        self._pool.submit(connections.close_all).result(5)
-        self._pool.shutdown()

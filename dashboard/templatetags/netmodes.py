@@ -67,7 +67,7 @@ def status_word(status: str) -> str:
             ArmStatus.REFUSED: _("refused"),
             ArmStatus.EXITED: _("exited"),
             ArmStatus.GONE: _("removed"),
-            ArmStatus.LOST: _("removed by somebody else"),
+            ArmStatus.LOST: _("removed outside Netmodes"),
         }.get(ArmStatus(status), status)
         if status
         else ""

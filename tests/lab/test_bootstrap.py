@@ -30,7 +30,7 @@ async def test_an_engine_that_answers_is_used_as_it_is(
     monkeypatch.setenv("DOCKER_HOST", engine_host.endpoint)
     async with AsyncExitStack() as stack:
         context = await open_context(stack, tmp_path, said.append)
-        assert (context.private, context.passing) == (False, False)
+        assert (context.private, context.temporary) == (False, False)
         assert context.info.pid == engine_host.pid
         assert context.ref.endpoint == engine_host.endpoint
         assert context.installation
@@ -38,7 +38,7 @@ async def test_an_engine_that_answers_is_used_as_it_is(
         NullPublisher().trouble("x", "y")
     async with AsyncExitStack() as stack:
         context = await open_context(stack, engine_host.data_dir, said.append)
-        assert (context.private, context.passing) == (True, False), "a host of ours, but not this process's"
+        assert (context.private, context.temporary) == (True, False), "a host of ours, but not this process's"
 
 
 async def test_a_named_engine_that_does_not_answer_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

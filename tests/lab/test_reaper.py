@@ -14,8 +14,8 @@ from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts import registry as records
 from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.engine.protocol import EngineError
+from dashboard.lab.lab_lock import LabLock
 from dashboard.lab.reaper import reap, reap_hosts
-from dashboard.lab.reconciler import LabLock
 from dashboard.models import Report
 from dashboard.store import experiments as experiment_store
 from dashboard.store.reports.saved import delete, import_file

@@ -15,11 +15,9 @@ from django.utils import timezone
 from dashboard.core.experiments.lifecycle import Wanted, container_name, network_name
 from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.core.modes import Mode
-from dashboard.engine.protocol import ContainerFacts, EngineError
 from dashboard.lab import reconciler
 from dashboard.lab.context import LABEL, LABEL_EXPERIMENT
 from dashboard.lab.experiments import driver as experiment
-from dashboard.lab.reconciler import LabBusyError, LabLock, remove_orphans
 from dashboard.models import Report
 from dashboard.store import experiments as experiment_store
 from dashboard.store.reports import saved as saved_reports
@@ -177,48 +175,6 @@ async def test_a_network_that_others_use_stays_and_the_stop_says_so(
     await eventually(lambda: engine_host.docker("network", "ls", "-q", "--filter", f"name={network}") == "", 10)
 
 
-async def test_what_is_made_while_orphans_are_looked_for_is_none(
-    quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A command of another process launches between the two looks: its row is there before its container."""
-    await fake.create_container("old", _config(quick, "gone"))
-    rows: set[str] = set()
-    listed = fake.containers
-
-    async def launch() -> None:
-        if not rows:
-            rows.add("young")
-            await fake.create_container("new", _config(quick, "young"))
-
-    async def containers(labels: dict[str, str]) -> tuple[ContainerFacts, ...]:
-        found = await listed(labels)
-        await launch()
-        return found
-
-    async def wanted() -> set[str]:
-        found = set(rows)
-        await launch()
-        return found
-
-    monkeypatch.setattr(fake, "containers", containers)
-    assert await remove_orphans(quick.context, wanted) == (("container old",), ())
-    assert [one.name for one in fake.made.values()] == ["new"]
-
-
-async def test_an_orphan_that_cannot_be_removed_does_not_keep_the_others(quick: LabHarness, fake: FakeEngine) -> None:
-    await fake.create_container("stuck", _config(quick, "gone"))
-    await fake.create_network("net", "bridge", quick.context.labels("gone"), {})
-    fake.refuse["remove_container"] = EngineError("container is paused", 409)
-
-    async def wanted() -> set[str]:
-        return set()
-
-    removed, refused = await remove_orphans(quick.context, wanted)
-    assert removed == ("network net",)
-    assert refused == ("container stuck: container is paused",)
-    del fake.refuse["remove_container"]
-
-
 def _config(lab_harness: LabHarness, experiment: str) -> dict[str, object]:
     return {
         "Image": "nginx",
@@ -359,21 +315,6 @@ async def test_closing_does_not_wait_for_a_disk_that_is_full(quick: LabHarness) 
         await eventually(lambda: any("disk is full" in one for one in quick.publisher.troubles))
         async with asyncio.timeout(5):
             await quick.lab.close()
-
-
-def test_one_lab_at_a_time_drives_a_folder(tmp_path: Path) -> None:
-    lock = LabLock(tmp_path)
-    lock.acquire()
-    with pytest.raises(LabBusyError, match="Another Netmodes already serves"):
-        LabLock(tmp_path).acquire()
-    lock.release()
-    lock.release()
-    again = LabLock(tmp_path)
-    again.acquire()
-    assert _others_may_take(tmp_path) is False
-    again.release()
-    assert _others_may_take(tmp_path) is True
-    assert (tmp_path / "lab.lock").stat().st_mode & 0o777 == 0o600
 
 
 def _others_may_take(folder: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,6 @@ from dashboard.core.experiments.lifecycle import Wanted, container_name
 from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.models import Arm, Experiment, Installation
 from dashboard.store import experiments as experiment_store
-from dashboard.store.experiments import Database
 from tests.specs import make_spec
 from tests.web.sample import make_columns, make_head, make_states
 
@@ -183,22 +181,3 @@ def test_many_who_read_and_write_at_once_find_no_lock(identity: str) -> None:
     record = experiment_store.load(identity)
     assert record is not None
     assert record.round == 61
-
-
-async def test_the_lab_s_writes_never_meet_one_another(identity: str) -> None:
-    database = Database()
-    running = 0
-    most = 0
-
-    def work() -> None:
-        nonlocal running, most
-        running += 1
-        most = max(most, running)
-        experiment_store.last_seq(identity)
-        running -= 1
-
-    await asyncio.gather(*(database.run(work) for _ in range(30)))
-    assert most == 1
-    with pytest.raises(ZeroDivisionError):
-        await database.run(lambda: 1 / 0)
-    await asyncio.to_thread(database.close)

@@ -81,7 +81,7 @@ _NO_STATE = {
     ArmStatus.REFUSED: "refused",
     ArmStatus.EXITED: "exited",
     ArmStatus.GONE: "removed",
-    ArmStatus.LOST: "removed by somebody else",
+    ArmStatus.LOST: "removed outside Netmodes",
     ArmStatus.RUNNING: "not read yet",
 }
 

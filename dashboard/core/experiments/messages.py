@@ -31,7 +31,7 @@ class ArmStatus(StrEnum):
     REFUSED = "refused"  # the Engine said no; ``error`` holds its words
     EXITED = "exited"
     GONE = "gone"  # stopped and removed by us
-    LOST = "lost"  # removed by somebody else
+    LOST = "lost"  # removed outside Netmodes
 
 
 @dataclass(frozen=True, slots=True)

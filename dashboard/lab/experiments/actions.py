@@ -69,7 +69,7 @@ async def inspect(lab: Lab, experiment: str, column: str, command: str, name: st
     Checked before anything runs: NotRunningError, or ValueError with a sentence.
     """
     run = running_run(lab, experiment)
-    subject = run.observer.subject(column)
+    subject = run.observer.target(column)
     if subject is None:
         raise ValueError(f"There is no running column “{column[:40]}”: choose one of {', '.join(run.observer.keys)}.")
     argv = argv_for(command, name)

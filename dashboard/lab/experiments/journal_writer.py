@@ -14,7 +14,7 @@ from django.db import IntegrityError
 
 from dashboard.core.experiments.journal import Cause, Entry, Facts, View, advance
 from dashboard.store import experiments as experiment_store
-from dashboard.store.experiments import Database
+from dashboard.store.database import DatabaseThread
 from dashboard.store.telemetry import counted
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class JournalWriter:
     """The only writer of one experiment's entries. ``view`` runs ahead of the database by at most one batch."""
 
     def __init__(
-        self, experiment: str, view: View, database: Database, publisher: Publisher, clock: Callable[[], float]
+        self, experiment: str, view: View, database: DatabaseThread, publisher: Publisher, clock: Callable[[], float]
     ) -> None:
         self.experiment = experiment
         self.view = view

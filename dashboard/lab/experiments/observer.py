@@ -1,4 +1,4 @@
-"""Observes the columns of one experiment and reports each change of a namespace once."""
+"""Observes the columns of one experiment; each change of a namespace is reported once."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from dashboard.netns.namespace_ids import hostname, namespaces
 from dashboard.netns.watch.namespace_watch import KernelView
 
 log = logging.getLogger(__name__)
-#: Where Docker looks when the machine's own file names only systemd-resolved's stub (Moby, resolvconf.Path).
+#: Docker reads this file if the machine's own names only systemd-resolved's stub (Moby, resolvconf.Path).
 UPSTREAM = "/run/systemd/resolve/resolv.conf"
 
 
 @dataclass(frozen=True, slots=True)
 class ObservationTarget:
-    """What is to be observed: a process whose namespace it is, and where its resolver's files lie.
+    """A process in the namespace to observe, and the paths of its resolver files.
 
-    The files are read as the engine's process sees them: a private host has its own mounts.
+    The files are read through the Engine's process: a private host has its own mounts.
     """
 
     key: str
@@ -38,10 +38,10 @@ class ObservationTarget:
 
 
 @dataclass(slots=True)
-class Observed:
-    """What is known of a subject besides the kernel's view of its namespace."""
+class Observation:
+    """The current state of a target."""
 
-    subject: ObservationTarget
+    target: ObservationTarget
     inode: int
     state: NamespaceState
     token: object = field(default_factory=object)
@@ -57,9 +57,10 @@ class Observer:
         self._pool = pool
         self._pid_of_engine = engine_pid
         self._on_change = on_change
-        self._observed: dict[str, Observed] = {}
+        self._observed: dict[str, Observation] = {}
         self._batch: dict[str, NamespaceState] = {}
-        self._looking: asyncio.Lock = asyncio.Lock()
+        self._lookup_lock = asyncio.Lock()
+        self._lookups: asyncio.Task[None] | None = None
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -70,41 +71,41 @@ class Observer:
         """The newest state of a column."""
         return self._observed[key].state
 
-    def subject(self, key: str) -> ObservationTarget | None:
-        """What is observed under this key."""
+    def target(self, key: str) -> ObservationTarget | None:
+        """What is observed as this column."""
         found = self._observed.get(key)
-        return found.subject if found else None
+        return found.target if found else None
 
     def inode(self, key: str) -> int | None:
         """The network namespace in which a column lives."""
         found = self._observed.get(key)
         return found.inode if found else None
 
-    async def add(self, subject: ObservationTarget) -> NamespaceState:
-        """Begins to observe; raises NamespaceGone if the process is no more."""
-        observed_token = object()
+    async def add(self, target: ObservationTarget) -> NamespaceState:
+        """Starts to observe; NamespaceGone if the process has ended."""
+        token = object()
 
         def changed(view: KernelView) -> None:
-            self._on_kernel_change(subject.key, view)
+            self._on_kernel_change(target.key, view)
 
         def candidates() -> Iterable[int]:
-            # In a container of a user-defined network the resolver's sockets are the engine's own.
-            return (subject.pid, self._engine_pid)
+            # On a user-defined network the resolver's sockets belong to the Engine.
+            return (target.pid, self._engine_pid)
 
-        inode, view = await self._pool.subscribe(observed_token, subject.pid, changed, candidates)
+        inode, view = await self._pool.subscribe(token, target.pid, changed, candidates)
         try:
             (resolver, hosts), names, host = await asyncio.gather(
-                asyncio.to_thread(self._files, subject),
-                asyncio.to_thread(namespaces, subject.pid),
-                asyncio.to_thread(hostname, subject.pid),
+                asyncio.to_thread(self._files, target),
+                asyncio.to_thread(namespaces, target.pid),
+                asyncio.to_thread(hostname, target.pid),
             )
-            view = self._pool.view(inode) or view  # nobody was told of what happened meanwhile
-            await self.remove(subject.key)
+            view = self._pool.view(inode) or view  # changes in the meantime were not reported
+            await self.remove(target.key)
         except BaseException:
-            await self._pool.unsubscribe(observed_token, inode)
+            await self._pool.unsubscribe(token, inode)
             raise
         state = _with_view(NamespaceState(inode, hostname=host, namespaces=names, resolver=resolver, hosts=hosts), view)
-        self._observed[subject.key] = Observed(subject, inode, state, observed_token)
+        self._observed[target.key] = Observation(target, inode, state, token)
         return state
 
     async def remove(self, key: str) -> None:
@@ -114,7 +115,9 @@ class Observer:
             await self._pool.unsubscribe(observed.token, observed.inode)
 
     async def close(self) -> None:
-        """Ends all observations."""
+        """Ends all observations and lookups."""
+        if self._lookups is not None:
+            self._lookups.cancel()
         for key in self.keys:
             await self.remove(key)
 
@@ -122,18 +125,18 @@ class Observer:
     def _engine_pid(self) -> int:
         return self._pid_of_engine() or 1
 
-    def _files(self, subject: ObservationTarget) -> tuple[Resolver | None, tuple[HostsEntry, ...]]:
-        text = read_inside(self._engine_pid, subject.resolv_conf) if subject.resolv_conf else None
-        hosts = read_inside(self._engine_pid, subject.hosts) if subject.hosts else None
+    def _files(self, target: ObservationTarget) -> tuple[Resolver | None, tuple[HostsEntry, ...]]:
+        text = read_inside(self._engine_pid, target.resolv_conf) if target.resolv_conf else None
+        hosts = read_inside(self._engine_pid, target.hosts) if target.hosts else None
         parsed_hosts = parse_hosts(hosts.decode(errors="replace")) if hosts is not None else ()
         if text is None:
             return Resolver(origin=Origin.UNREADABLE), parsed_hosts
         resolver = parse_resolv_conf(text.decode(errors="replace"))
-        if subject.key == MACHINE:
+        if target.key == MACHINE:
             return replace(resolver, origin=Origin.MACHINE), parsed_hosts
         machine = self._resolver_of_engine("/etc/resolv.conf") or Resolver()
         upstream = self._resolver_of_engine(UPSTREAM)
-        origin = classify(resolver, machine, Mode(subject.mode), subject.dns, upstream)
+        origin = classify(resolver, machine, Mode(target.mode), target.dns, upstream)
         return replace(resolver, origin=origin), parsed_hosts
 
     def _resolver_of_engine(self, path: str) -> Resolver | None:
@@ -141,10 +144,10 @@ class Observer:
         return None if text is None else parse_resolv_conf(text.decode(errors="replace"))
 
     async def reread_files(self) -> None:
-        """Reads the resolver's files and host names again: the kernel tells nothing of them."""
+        """Reads the resolver and hosts files again: the kernel reports no changes of files."""
         changed: dict[str, NamespaceState] = {}
         for key, observed in list(self._observed.items()):
-            resolver, hosts = await asyncio.to_thread(self._files, observed.subject)
+            resolver, hosts = await asyncio.to_thread(self._files, observed.target)
             if key not in self._observed:
                 continue
             state = replace(observed.state, resolver=resolver, hosts=hosts)
@@ -154,9 +157,20 @@ class Observer:
         if changed:
             self._on_change(changed)
 
+    def start_lookups(self, names: Sequence[str]) -> None:
+        """Starts ``look_up`` in the background, in place of one that has not finished."""
+        if self._lookups is not None:
+            self._lookups.cancel()
+        self._lookups = asyncio.get_running_loop().create_task(self.look_up(names))
+
+    async def wait_for_lookups(self) -> None:
+        """Waits for lookups that were started."""
+        if self._lookups is not None:
+            await asyncio.wait([self._lookups])
+
     async def look_up(self, names: Sequence[str]) -> None:
-        """Looks the names up from inside every column, all at once."""
-        async with self._looking:
+        """Looks up the names from inside every column, all at once."""
+        async with self._lookup_lock:
             asked = list(self._observed.items())
             found = await asyncio.gather(
                 *(asyncio.gather(*(self._lookup(observed, name) for name in names)) for _, observed in asked)
@@ -171,7 +185,7 @@ class Observer:
             if changed:
                 self._on_change(changed)
 
-    async def _lookup(self, observed: Observed, name: str) -> Lookup:
+    async def _lookup(self, observed: Observation, name: str) -> Lookup:
         namespace = self._pool.namespace(observed.inode)
         if namespace is None:
             return Lookup(name, "namespace gone")
@@ -185,7 +199,7 @@ class Observer:
         if state == observed.state:
             return
         observed.state = state
-        # Several columns of one namespace hear of the same change: they are told of together.
+        # Columns that share a namespace get the same change: it is reported once, for all of them.
         if not self._batch:
             asyncio.get_running_loop().call_soon(self._publish)
         self._batch[key] = state
@@ -208,5 +222,5 @@ def _with_view(state: NamespaceState, view: KernelView) -> NamespaceState:
 
 
 def _same_answers(before: Sequence[Lookup], after: Sequence[Lookup]) -> bool:
-    """The time that a lookup took is no change."""
+    """Whether only the duration differs."""
     return [replace(one, time_us=None) for one in before] == [replace(one, time_us=None) for one in after]

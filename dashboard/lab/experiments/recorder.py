@@ -1,4 +1,4 @@
-"""Writes what becomes of one experiment into its journal, in terms of heads, columns and states."""
+"""Records what happens to one experiment: heads, columns and states as journal entries."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ENDED = frozenset({Phase.STOPPED, Phase.FAILED})
 
 
 class Recorder:
-    """The voice of one run. Nothing here asks the Engine or the kernel."""
+    """Writes the journal of one experiment. It queries neither the Engine nor the kernel."""
 
     def __init__(self, context: Context, record: Record, view: View) -> None:
         self._context = context
@@ -33,7 +33,7 @@ class Recorder:
 
     @property
     def head(self) -> ExperimentHead:
-        """The head as it is now, also before the first entry."""
+        """The current head, also before the first entry."""
         spec = self._record.spec
         return self.view.head or ExperimentHead(
             self._record.id, self._record.title, spec.image, spec.port, Phase.WAITING, self._record.created_at
@@ -45,11 +45,11 @@ class Recorder:
         return self.head.phase in ENDED
 
     def column(self, key: str) -> Column:
-        """The head of one column."""
+        """One column."""
         return next(column for column in self.view.columns if column.key == key)
 
     def arms(self, *statuses: ArmStatus) -> tuple[Column, ...]:
-        """The arms' columns, all or those with one of these statuses."""
+        """The columns of arms: all, or those with one of these statuses."""
         return tuple(c for c in self.view.columns if c.key != MACHINE and (not statuses or c.status in statuses))
 
     def set_head(self, cause: Cause, text: str = "", **fields: Any) -> None:
@@ -57,20 +57,20 @@ class Recorder:
         self.journal.append(cause, Facts(head=replace(self.head, **fields)), text)
 
     def set_column(self, key: str, cause: Cause, text: str = "", *, forget: bool = False, **fields: Any) -> None:
-        """Changes the head of a column; ``forget`` drops the state that was observed."""
+        """Changes a column; ``forget`` drops its observed state."""
         facts = Facts(columns=(replace(self.column(key), **fields),), forgotten=(key,) if forget else ())
         self.journal.append(cause, facts, text, (key,))
 
     def observed(self, column: Column, state: NamespaceState, cause: Cause, text: str = "") -> None:
-        """A first look at a column."""
+        """Records the first state of a column."""
         self.journal.append(cause, Facts(columns=(column,), states={column.key: state}), text, (column.key,))
 
-    def say(self, cause: Cause, text: str, *about: str) -> None:
-        """Something to tell that changes no state."""
+    def note(self, cause: Cause, text: str, *about: str) -> None:
+        """Records an event that changes no state."""
         self.journal.append(cause, Facts(), text, about)
 
     def states_changed(self, states: dict[str, NamespaceState]) -> None:
-        """New states of columns that share a namespace: one entry, told once."""
+        """Records new states of columns that share a namespace, in one entry."""
         known = self.view.states
         changes = {key: delta(known[key], state) for key, state in states.items() if key in known}
         changes = {key: change for key, change in changes.items() if change}
@@ -82,9 +82,9 @@ class Recorder:
         cause = Cause(Source.KERNEL, describe_cause(known[first], changes[first]), listening_process(changes[first]))
         self.journal.append(cause, Facts(changes=changes), text, tuple(sorted(changes)))
 
-    def lost(self, key: str) -> None:
-        """A container that somebody else removed."""
-        text = f"The container of {key} is gone: somebody else removed it"
+    def mark_removed(self, key: str) -> None:
+        """Records that a container was removed, but not by Netmodes."""
+        text = f"The container of {key} was removed outside Netmodes"
         self.set_column(
             key,
             Cause(Source.ENGINE, "destroy"),
@@ -96,7 +96,7 @@ class Recorder:
         )
 
     def trouble(self, problem: str) -> None:
-        """What is wrong now, said once, with since when; empty text: it is over."""
+        """Records the current problem, once, with its start; an empty text ends it."""
         if problem and self.head.problem != problem:
             since = self.head.problem_since or self._context.clock()
             self.set_head(Cause(Source.ENGINE, "trouble"), problem, problem=problem, problem_since=since)

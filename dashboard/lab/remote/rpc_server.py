@@ -17,8 +17,8 @@ from dashboard.lab import liveness
 from dashboard.lab.remote import rpc
 from dashboard.lab.remote.terminal_relay import TerminalServer
 from dashboard.lab.remote.wakeups import WEB, Wake, Wakes
-from dashboard.lab.supervisor import Supervisor, LabUnavailableError
-from dashboard.store.experiments import Database
+from dashboard.lab.supervisor import LabUnavailableError, Supervisor
+from dashboard.store.database import DatabaseThread
 from dashboard.store.log_once import Outage
 from dashboard.store.operations import rpc_queue
 from dashboard.store.operations.rpc_queue import Asked
@@ -37,7 +37,7 @@ class TeamLab:
         self._keeper = keeper
         self._wakes = wakes
         self._lost = lost
-        self._database = Database()
+        self._database = DatabaseThread()
         self._asked = asyncio.Event()
         self._looked = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
@@ -97,7 +97,7 @@ class TeamLab:
         return LabFacts(context.ref if context is not None else None, self._keeper.problem, self._keeper.beat())
 
     async def _beat(self) -> None:
-        if not await self._keeper.is_still_ours():
+        if not await self._keeper.holds_database():
             log.error("another lab drives the experiments of this database now: this one ends")
             self._lost()
             return

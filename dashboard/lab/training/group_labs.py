@@ -1,4 +1,4 @@
-"""A lab for each host of a class, opened when somebody works there, closed with the host."""
+"""The labs of private hosts: opened when a group starts something, closed with the host."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.context import Context
 from dashboard.lab.reaper import mark_stopped
-from dashboard.lab.reconciler import Lab, Turns
+from dashboard.lab.reconciler import Lab, WorkLocks
 from dashboard.lab.watch_pool import WatchPool
 from dashboard.store import claim_runs
 from dashboard.store import experiments as experiment_store
@@ -23,12 +23,12 @@ from dashboard.store.training import group_runs
 log = logging.getLogger(__name__)
 
 
-class HostAwayError(Exception):
-    """The host is not there; ``str()`` is a sentence."""
+class HostUnavailableError(Exception):
+    """A private host does not run; ``str()`` is a sentence."""
 
 
 @dataclass(slots=True)
-class _Open:
+class _OpenHost:
     """What is open for one host. ``lock`` is held while that changes."""
 
     host: PrivateHost
@@ -38,123 +38,120 @@ class _Open:
     lab: Lab | None = None
 
 
-class Labs:
-    """The contexts and labs of the hosts that are there. All in the loop of the server."""
+class GroupLabs:
+    """The contexts and labs of the running private hosts. All methods run in the server's event loop."""
 
-    def __init__(self, base: Context, turns: Turns) -> None:
+    def __init__(self, base: Context, locks: WorkLocks) -> None:
         self._base = base
-        self._turns = turns
-        self._open: dict[str, _Open] = {}
-        self._looking: asyncio.Task[None] | None = None
-        self._again = False
+        self._locks = locks
+        self._open: dict[str, _OpenHost] = {}
+        self._waking: asyncio.Task[None] | None = None
+        self._wake_again = False
 
     def add(self, host: PrivateHost) -> None:
-        """The host is there and ready; again after its engine was started anew."""
+        """Adds a ready host, or updates it after its engine was restarted."""
         known = self._open.get(host.id)
         if known is None:
-            self._open[host.id] = _Open(host, asyncio.Lock())
+            self._open[host.id] = _OpenHost(host, asyncio.Lock())
         else:
             known.host = host
         self.wake()
 
     async def context_of(self, host: str) -> Context:
-        """What works on this host need; HostAwayError, or EngineError if its engine does not answer."""
-        one = self._known(host)
-        async with one.lock:
-            return await self._context(one)
+        """The context of a host; HostUnavailableError, or EngineError if its engine does not answer."""
+        opened = self._known(host)
+        async with opened.lock:
+            return await self._context(opened)
 
     async def lab_of(self, host: str) -> Lab:
-        """The lab that drives experiments there; HostAwayError or EngineError."""
-        one = self._known(host)
-        async with one.lock:
-            if one.lab is None:
-                context = await self._context(one)
-                if one.stack is None:
-                    raise HostAwayError("This host is gone.")
-                one.lab = Lab(context, turns=self._turns)
-                one.stack.push_async_callback(one.lab.close)
-                await one.lab.start()
-            return one.lab
+        """The lab that drives experiments on a host; HostUnavailableError or EngineError."""
+        opened = self._known(host)
+        async with opened.lock:
+            if opened.lab is None:
+                context = await self._context(opened)
+                if opened.stack is None:
+                    raise HostUnavailableError("This private host is gone.")
+                opened.lab = Lab(context, locks=self._locks)
+                opened.stack.push_async_callback(opened.lab.close)
+                await opened.lab.start()
+            return opened.lab
 
-    def _known(self, host: str) -> _Open:
-        one = self._open.get(host)
-        if one is None:
-            raise HostAwayError("The private host does not run: start it first.")
-        return one
+    def _known(self, host: str) -> _OpenHost:
+        try:
+            return self._open[host]
+        except KeyError:
+            raise HostUnavailableError("The private host is not running. Start it first.") from None
 
-    async def _context(self, one: _Open) -> Context:
-        if one.context is None:
+    async def _context(self, opened: _OpenHost) -> Context:
+        if opened.context is None:
             async with AsyncExitStack() as stack:
-                engine = DockerEngine(one.host.endpoint)
+                engine = DockerEngine(opened.host.endpoint)
                 stack.push_async_callback(engine.close)
                 watches = WatchPool()
                 stack.push_async_callback(watches.close)
-                info = await engine.info()
-                one.context = replace(
+                opened.context = replace(
                     self._base,
                     engine=engine,
-                    info=info,
+                    info=await engine.info(),
                     private=True,
                     watches=watches,
-                    passing=False,
-                    host=one.host.id,
+                    temporary=False,
+                    host=opened.host.id,
                 )
-                one.stack = stack.pop_all()
-        elif one.lab is None and one.context.info.pid != one.host.pid:
-            # A lab finds that out by itself, from the engine's events.
-            one.context.info = await one.context.engine.info()
-        return one.context
+                opened.stack = stack.pop_all()
+        elif opened.lab is None and opened.context.info.pid != opened.host.pid:
+            # A lab notices a restarted engine by itself, from the engine's events.
+            opened.context.info = await opened.context.engine.info()
+        return opened.context
 
     def wake(self) -> None:
-        """Something is wanted: the labs of the hosts concerned look now."""
-        self._again = True
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.get_running_loop().create_task(self._look(), name="labs-look")
+        """Wakes the labs of the hosts on which something waits, and opens them if necessary."""
+        self._wake_again = True
+        if self._waking is None or self._waking.done():
+            self._waking = asyncio.get_running_loop().create_task(self._wake_labs(), name="wake-group-labs")
 
-    async def _look(self) -> None:
-        while self._again:
-            self._again = False
+    async def _wake_labs(self) -> None:
+        while self._wake_again:
+            self._wake_again = False
             try:
-                database = self._base.database
-                wanted = await database.run(_hosts_wanted)
+                wanted = await self._base.database.run(_hosts_with_work)
                 for host in wanted & self._open.keys():
-                    with contextlib.suppress(HostAwayError):
+                    with contextlib.suppress(HostUnavailableError):
                         (await self.lab_of(host)).wake()
             except EngineError as error:
-                log.warning("the lab of a class's host could not be opened: %s", error)
+                log.warning("the lab of a private host could not be opened: %s", error)
             except Exception:
-                log.exception("the labs of classes could not look; the next wake tries again")
+                log.exception("the labs of private hosts could not be woken; the next wake-up tries again")
 
-    async def forget(self, host: str, why: str) -> None:
-        """The host goes: its lab is closed, and what ran there is marked as over."""
+    async def forget(self, host: str, reason: str) -> None:
+        """Closes the lab of a host that goes away, and marks what ran there as stopped."""
         await self._close(host)
-        await self.mark_over(host, why)
+        await self.mark_stopped(host, reason)
 
-    async def mark_over(self, host: str, why: str) -> None:
-        """Writes down that nothing runs on this host any more."""
+    async def mark_stopped(self, host: str, reason: str) -> None:
+        """Records that nothing runs on this host any more."""
         if not host:
             return
         for record in await self._base.database.run(experiment_store.load_unsettled, host):
-            await mark_stopped(self._base, record, why)
-        for run in await self._base.database.run(group_runs.end_of_host, host, why):
+            await mark_stopped(self._base, record, reason)
+        for run in await self._base.database.run(group_runs.end_host, host, reason):
             self._base.publisher.measured(run)
 
     async def _close(self, host: str) -> None:
-        one = self._open.pop(host, None)
-        if one is not None:
-            async with one.lock:
-                if one.stack is not None:
-                    await one.stack.aclose()
-                    one.stack = one.context = one.lab = None
+        opened = self._open.pop(host, None)
+        if opened is not None:
+            async with opened.lock:
+                if opened.stack is not None:
+                    await opened.stack.aclose()
+                    opened.stack = opened.context = opened.lab = None
 
     async def close(self) -> None:
-        """Closes all; what runs on the hosts stays."""
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
+        """Closes all labs; what runs on the hosts goes on."""
+        if self._waking is not None:
+            self._waking.cancel()
+            await asyncio.gather(self._waking, return_exceptions=True)
         await asyncio.gather(*(self._close(host) for host in list(self._open)))
 
 
-def _hosts_wanted() -> frozenset[str]:
-    """The hosts on which somebody wants something."""
+def _hosts_with_work() -> frozenset[str]:
     return experiment_store.hosts_unsettled() | claim_runs.hosts_waiting() | measurement_store.hosts_waiting()

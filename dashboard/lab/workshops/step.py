@@ -18,7 +18,7 @@ from dashboard.engine.protocol import EngineError
 from dashboard.lab.workshops.commands import Done, do
 from dashboard.lab.workshops.snapshot import WorkshopHost, look
 from dashboard.store import workshops as store
-from dashboard.store.experiments import Database
+from dashboard.store.database import DatabaseThread
 from dashboard.store.workshops import Event
 
 Heard = Callable[[str, Event], None]
@@ -47,7 +47,7 @@ class Play:
     what is open does not depend on what was done before."""
 
     host: WorkshopHost
-    database: Database
+    database: DatabaseThread
     clock: Callable[[], float]
     person: str
     workshop: Workshop

@@ -1,4 +1,4 @@
-"""What terminals have shown, kept for the instructor if the session says so: by participant and step, bounded."""
+"""Recordings of terminals for the instructor, in sessions that record them: by participant and step, bounded."""
 
 from __future__ import annotations
 
@@ -13,54 +13,50 @@ from django.db.models import Count, Max, Min, Sum
 from django.db.models.functions import Length
 
 from dashboard.core.terminal.ansi_text import plain_text, width_after
-from dashboard.core.terminal.limits import RECORD_BYTES, RECORD_PIECES, why_not
+from dashboard.core.terminal.limits import RECORD_BYTES, RECORD_PIECES, refuse_terminal
 from dashboard.core.training.session import HostsFor
 from dashboard.models import Participant, TerminalRecord
-from dashboard.store.experiments import Database
+from dashboard.store.database import DatabaseThread
+from dashboard.store.training.hosts import is_over
 from dashboard.store.write_lock import writing
 
 log = logging.getLogger(__name__)
-GATHER_S = 2.0
-GATHER_BYTES = 32 << 10
-#: No piece becomes larger than this again, whatever stands in the database.
-LARGEST = 1 << 20
-FULL = b"\r\n[The recording of this step ends here: it is as long as it may be.]\r\n"
+FLUSH_S = 2.0
+BUFFER_BYTES = 32 << 10
+#: Limit of a decompressed piece, whatever the database contains.
+MAX_PIECE_BYTES = 1 << 20
+FULL = b"\r\n[The recording of this step ends here: it has reached the maximum size.]\r\n"
 
 
-def why_over(participants: Sequence[str], now: float) -> dict[str, str]:
-    """Of these participants those that have no terminal (any more), with the reason."""
-    rows = {one.id: one for one in Participant.objects.filter(pk__in=participants).select_related("session")}
-    found = {}
-    for participant in participants:
-        row = rows.get(participant)
-        reason = why_not_of(row, now) if row is not None else "This session was deleted."
-        if reason:
-            found[participant] = reason
-    return found
+def refusals(participants: Sequence[str], now: float) -> dict[str, str]:
+    """Those of these participants that may have no terminal (any more), with the reason."""
+    rows = {row.id: row for row in Participant.objects.filter(pk__in=participants).select_related("session")}
+    reasons = {key: refusal_of(rows[key], now) if key in rows else "This session was deleted." for key in participants}
+    return {key: reason for key, reason in reasons.items() if reason}
 
 
-def why_not_of(row: Participant, now: float) -> str:
-    """Why this participant has no terminal now; empty if it has."""
+def refusal_of(row: Participant, now: float) -> str | None:
+    """Why this participant may have no terminal now; None if it may."""
     session = row.session
-    return why_not(
+    return refuse_terminal(
         terminal=session.terminal,
         hosts=session.hosts != HostsFor.NONE,
-        over=bool(session.closed_at) or now >= session.expires_at,
+        over=is_over(session, now),
         admitted=bool(row.admitted_at),
         removed=bool(row.removed_at),
     )
 
 
-def keep(participant: str, step: str, at: float, data: bytes) -> bool:
-    """Writes down what was shown; False once a participant has as much in this step as is kept."""
+def store(participant: str, step: str, at: float, data: bytes) -> bool:
+    """Stores output of a terminal; False once the recording of this step has its maximum size."""
     with writing():
-        kept = TerminalRecord.objects.filter(participant_id=participant, step=step).aggregate(
-            count=Count("pk"), size=Sum(Length("data"))
+        size = TerminalRecord.objects.filter(participant_id=participant, step=step).aggregate(
+            pieces=Count("pk"), bytes=Sum(Length("data"), default=0)
         )
-        if kept["count"] >= RECORD_PIECES or (kept["size"] or 0) >= RECORD_BYTES:
+        if size["pieces"] >= RECORD_PIECES or size["bytes"] >= RECORD_BYTES:
             return False
         packed = zlib.compress(data)
-        if kept["count"] + 1 >= RECORD_PIECES or (kept["size"] or 0) + len(packed) >= RECORD_BYTES:
+        if size["pieces"] + 1 >= RECORD_PIECES or size["bytes"] + len(packed) >= RECORD_BYTES:
             packed = zlib.compress(data + FULL)
         TerminalRecord.objects.create(participant_id=participant, step=step, at=at, data=packed)
         return True
@@ -68,7 +64,7 @@ def keep(participant: str, step: str, at: float, data: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What is kept of one participant in one step."""
+    """The recording of one participant in one step."""
 
     step: str
     began_at: float
@@ -77,80 +73,77 @@ class Recording:
 
 
 def recordings(participant: str) -> tuple[Recording, ...]:
-    """The steps in which something was recorded, in their order."""
+    """The recordings of a participant, in the order of the steps' first output."""
     rows = TerminalRecord.objects.filter(participant_id=participant).order_by().values("step")
-    found = rows.annotate(began=Min("at"), ended=Max("at"), count=Count("pk")).order_by("began")
-    return tuple(Recording(one["step"], one["began"], one["ended"], one["count"]) for one in found)
+    steps = rows.annotate(began=Min("at"), ended=Max("at"), count=Count("pk")).order_by("began")
+    return tuple(Recording(row["step"], row["began"], row["ended"], row["count"]) for row in steps)
 
 
 def pieces_of(participant: str, step: str) -> tuple[tuple[float, bytes], ...]:
-    """(when, what was shown) in one step, in order. A piece that is damaged is left out."""
-    rows = TerminalRecord.objects.filter(participant_id=participant, step=step).values_list("at", "data")[
-        :RECORD_PIECES
-    ]
-    found = []
-    for at, data in rows:
+    """The recorded pieces of one step with their times, in order. Damaged pieces are left out."""
+    rows = TerminalRecord.objects.filter(participant_id=participant, step=step).values_list("at", "data")
+    pieces = []
+    for at, data in rows[:RECORD_PIECES]:
         try:
-            found.append((at, zlib.decompressobj().decompress(bytes(data), LARGEST)))
+            pieces.append((at, zlib.decompressobj().decompress(bytes(data), MAX_PIECE_BYTES)))
         except zlib.error:
-            log.warning("a piece of the terminal of %s is damaged", participant)
-    return tuple(found)
+            log.warning("a recorded piece of the terminal of %s is damaged", participant)
+    return tuple(pieces)
 
 
 def lines_of(participant: str, step: str) -> tuple[tuple[float, str], ...]:
-    """The same as text: (when, the lines that were finished since)."""
-    found: list[tuple[float, str]] = []
-    before, last, width = b"", 0.0, 0
+    """A recording as text: (time, lines that were completed since the previous time)."""
+    lines: list[tuple[float, str]] = []
+    unfinished, last_at, width = b"", 0.0, 0
     for at, data in pieces_of(participant, step):
-        whole, newline, rest = (before + data).rpartition(b"\n")
+        complete, newline, rest = (unfinished + data).rpartition(b"\n")
         if newline:
-            found.append((at, plain_text(whole + newline, width)))
-            width = width_after(whole, width)
-        before, last = rest[-LARGEST:], at
-    if before and (text := plain_text(before, width)):
-        found.append((last, text))
-    return tuple(found)
+            lines.append((at, plain_text(complete + newline, width)))
+            width = width_after(complete, width)
+        unfinished, last_at = rest[-MAX_PIECE_BYTES:], at
+    if unfinished and (text := plain_text(unfinished, width)):
+        lines.append((last_at, text))
+    return tuple(lines)
 
 
 class Recorder:
-    """Gathers what terminals show and writes it now and then."""
+    """Buffers output of terminals and stores it every ``FLUSH_S``."""
 
-    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
+    def __init__(self, database: DatabaseThread, clock: Callable[[], float]) -> None:
         self._database = database
         self._clock = clock
-        self._waiting: dict[tuple[str, str], bytearray] = defaultdict(bytearray)
+        self._buffers: dict[tuple[str, str], bytearray] = defaultdict(bytearray)
         self._full: set[tuple[str, str]] = set()
         self._task: asyncio.Task[None] | None = None
 
     def add(self, participant: str, step: str, data: bytes) -> None:
-        """Something was shown."""
+        """Buffers output. Drops it while the buffer is full: a slow database never slows down a terminal."""
         key = (participant, step)
-        # What nobody could read is not kept: only the database slows this down, never the terminal.
-        if key in self._full or len(self._waiting[key]) > 4 * GATHER_BYTES:
+        if key in self._full or len(self._buffers[key]) > 4 * BUFFER_BYTES:
             return
-        self._waiting[key] += data
+        self._buffers[key] += data
         if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._write_later(), name="terminal-records")
+            self._task = asyncio.get_running_loop().create_task(self._flush_later(), name="terminal-records")
 
-    async def _write_later(self) -> None:
-        while self._waiting:
-            await asyncio.sleep(GATHER_S)
+    async def _flush_later(self) -> None:
+        while self._buffers:
+            await asyncio.sleep(FLUSH_S)
             await self.flush()
 
     async def flush(self) -> None:
-        """Writes what waits."""
-        waiting, self._waiting = self._waiting, defaultdict(bytearray)
-        for (participant, step), data in waiting.items():
+        """Stores what is buffered."""
+        buffers, self._buffers = self._buffers, defaultdict(bytearray)
+        for (participant, step), data in buffers.items():
             if not data:
                 continue
             try:
-                if not await self._database.run(keep, participant, step, self._clock(), bytes(data)):
+                if not await self._database.run(store, participant, step, self._clock(), bytes(data)):
                     self._full.add((participant, step))
             except Exception:
-                log.exception("what a terminal showed could not be written")
+                log.exception("output of a terminal could not be stored")
 
     async def close(self) -> None:
-        """Writes the rest."""
+        """Stores the rest and ends."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

@@ -92,7 +92,7 @@ def test_again_restart_and_remove(server: Server, show: Show, engine_host: Priva
     assert _networks(engine_host, identity) == [f"nm-{identity}"]
 
     shown.press("Restart")
-    expect(shown.happened("Launch asked for")).to_have_count(2)
+    expect(shown.happened("Launch requested")).to_have_count(2)
     shown.wait_for("running")
     second = engine_host.inspect(f"nm-{identity}-none", "{{.Id}}")
     assert second != first
@@ -167,7 +167,7 @@ def test_a_container_that_somebody_else_removed_is_said_to_be_gone(
     identity = server.launch(modes=["none", "bridge"])
     shown = show(identity)
     engine_host.docker("rm", "-f", f"nm-{identity}-bridge")
-    expect(shown.head("bridge")).to_contain_text("removed by somebody else")
+    expect(shown.head("bridge")).to_contain_text("removed outside Netmodes")
     expect(shown.head("none")).to_contain_text("running")
     expect(shown.cell("identity/netns/", "bridge").locator(".absent")).to_be_attached()
     expect(shown.page.locator("svg.picture.wide .box.stack")).to_have_count(1)
@@ -194,7 +194,7 @@ def test_a_killed_server_is_said_and_afterwards_everything_is_right_again(
     expect(chip).to_have_text("live")
     expect(shown.page.locator("[data-slot=stale]")).to_be_hidden()
     expect(shown.cell("listeners/tcp :9000/", "bridge")).to_contain_text("nc")
-    expect(shown.head("none")).to_contain_text("removed by somebody else")
+    expect(shown.head("none")).to_contain_text("removed outside Netmodes")
     expect(shown.head("bridge")).to_contain_text("running")
     assert _containers(engine_host, identity) == [f"nm-{identity}-bridge"]
     # It is live, not only drawn again.
@@ -240,7 +240,7 @@ def test_without_javascript_it_is_complete_and_can_be_stopped(
         expect(shown.row(row)).to_be_visible()
     expect(page.locator("svg.picture.wide")).to_be_visible()
     expect(page.locator("noscript .chip")).to_be_visible()
-    expect(shown.happened("Launch asked for")).to_be_visible()
+    expect(shown.happened("Launch requested")).to_be_visible()
     same = page.locator("tr[data-relation=same]").first
     expect(same).to_be_hidden()
     page.get_by_label("Differences only").uncheck()

@@ -440,7 +440,7 @@ def test_a_command_that_takes_long_can_be_cancelled(running: str, show: Show, en
 
 def test_a_line_of_the_timeline_leads_to_the_state_at_that_moment(running: str, show: Show) -> None:
     page = show(running)
-    page.happened("Launch asked for").first.locator("a").click()
+    page.happened("Launch requested").first.locator("a").click()
     expect(page.page.locator("[data-connection]")).to_contain_text("not live")
     expect(page.page.get_by_text("As it was at")).to_be_visible()
     expect(page.head("bridge")).to_contain_text("waiting")

@@ -22,15 +22,6 @@ from tests.netns.namespaces import Zoo
 from tests.polling import eventually, others_run
 
 
-async def test_a_missing_image_concerns_its_own_arms_only(quick: LabHarness, fake: FakeEngine) -> None:
-    arms = [{"mode": "host", "image": "no/such:1"}, {"mode": "host"}]
-    identity = await quick.running(arms=arms)
-    column = await quick.column(identity, "host")
-    assert column.status is ArmStatus.REFUSED
-    assert "no/such:1" in (column.error or "")
-    assert (await quick.column(identity, "host-2")).status is ArmStatus.RUNNING
-
-
 async def test_warnings_stand_in_the_column_without_those_about_limits(quick: LabHarness, fake: FakeEngine) -> None:
     fake.warnings = (
         "Published ports are discarded when using host network mode",
@@ -66,13 +57,6 @@ async def test_a_start_that_is_refused_leaves_no_container(quick: LabHarness, fa
         "driver failed programming external connectivity",
     )
     assert fake.made == {}
-
-
-async def test_a_network_that_is_refused_concerns_its_own_arms_only(quick: LabHarness, fake: FakeEngine) -> None:
-    fake.refuse["create_network"] = EngineError("all predefined address pools have been fully subnetted", 500)
-    identity = await quick.running("user-bridge", "host")
-    assert "fully subnetted" in ((await quick.column(identity, "user-bridge")).error or "")
-    assert (await quick.column(identity, "host")).status is ArmStatus.RUNNING
 
 
 async def test_an_arm_that_ends_at_once_is_buried(quick: LabHarness, fake: FakeEngine) -> None:
@@ -179,16 +163,3 @@ async def test_a_column_that_is_not_isolated_is_not_to_be_trusted(quick: LabHarn
     identity = await quick.running("bridge", "host")
     assert "do not trust" in ((await quick.column(identity, "bridge")).error or "")
     assert (await quick.column(identity, "host")).error is None
-
-
-@pytest.mark.parametrize("call", ["containers", "networks"])
-async def test_what_remains_is_said_in_the_proof(quick: LabHarness, fake: FakeEngine, call: str) -> None:
-    identity = await quick.running("host", "user-bridge")
-    method = "remove_container" if call == "containers" else "remove_network"
-    fake.refuse[method] = EngineError("it is in use", 409)
-    head = await quick.stop(identity)
-    assert {check.name: check.ok for check in head.proof} == {
-        "containers": call != "containers",
-        "networks": call != "networks",
-    }
-    del fake.refuse[method]

@@ -228,7 +228,7 @@ async def test_a_container_that_somebody_else_removes_is_lost_and_the_others_go_
     for key in ("bridge", "none"):
         engine_host.docker("rm", "-f", container_name(identity, key))
         column = await lab_harness.ends_as(identity, key, ArmStatus.LOST)
-        assert "somebody else removed it" in (column.error or "")
+        assert "removed outside Netmodes" in (column.error or "")
         assert key not in (await lab_harness.view(identity)).states
     assert (await lab_harness.column(identity, "host")).status is ArmStatus.RUNNING
     assert "host" in (await lab_harness.view(identity)).states

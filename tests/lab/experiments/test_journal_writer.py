@@ -13,7 +13,7 @@ from dashboard.core.experiments.messages import Phase
 from dashboard.lab.experiments import journal_writer as module
 from dashboard.lab.experiments.journal_writer import JournalWriter
 from dashboard.store import experiments as experiment_store
-from dashboard.store.experiments import Database
+from dashboard.store.database import DatabaseThread
 from tests.lab_harness import RecordingPublisher
 from tests.polling import others_run
 from tests.specs import make_spec
@@ -23,8 +23,8 @@ CAUSE = Cause(Source.LAB, "test")
 
 
 @pytest.fixture
-async def database(transactional_db: None) -> AsyncIterator[Database]:
-    made = Database()
+async def database(transactional_db: None) -> AsyncIterator[DatabaseThread]:
+    made = DatabaseThread()
     yield made
     await asyncio.to_thread(made.close)
 
@@ -35,13 +35,13 @@ def publisher() -> RecordingPublisher:
 
 
 @pytest.fixture
-async def writer(database: Database, publisher: RecordingPublisher, monkeypatch: pytest.MonkeyPatch) -> JournalWriter:
+async def writer(database: DatabaseThread, publisher: RecordingPublisher, monkeypatch: pytest.MonkeyPatch) -> JournalWriter:
     monkeypatch.setattr(module, "RETRY_S", (0.01, 0.02))
     identity = await database.run(experiment_store.create_experiment, make_spec("host"))
     return JournalWriter(identity, View(), database, publisher, lambda: 1000.0)
 
 
-async def test_entries_are_numbered_and_the_view_runs_ahead(writer: JournalWriter, database: Database) -> None:
+async def test_entries_are_numbered_and_the_view_runs_ahead(writer: JournalWriter, database: DatabaseThread) -> None:
     first = writer.append(CAUSE, Facts(head=make_head(Phase.PREPARING)), "one")
     second = writer.append(CAUSE, Facts(head=make_head(Phase.RUNNING)), "two", ("host", "machine"))
     assert (first.seq, second.seq, writer.view.seq) == (1, 2, 2)
@@ -72,7 +72,7 @@ async def test_what_comes_together_is_one_batch_and_told_after_the_commit(
     assert publisher.woken == [writer.experiment]
 
 
-async def test_what_comes_while_a_batch_is_written_is_the_next_one(writer: JournalWriter, database: Database) -> None:
+async def test_what_comes_while_a_batch_is_written_is_the_next_one(writer: JournalWriter, database: DatabaseThread) -> None:
     for number in range(20):
         writer.append(CAUSE, Facts(), f"entry {number}")
         await others_run()
@@ -83,7 +83,7 @@ async def test_what_comes_while_a_batch_is_written_is_the_next_one(writer: Journ
 
 
 async def test_a_write_that_fails_is_tried_again_and_said_until_it_works(
-    writer: JournalWriter, publisher: RecordingPublisher, database: Database, monkeypatch: pytest.MonkeyPatch
+    writer: JournalWriter, publisher: RecordingPublisher, database: DatabaseThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append = experiment_store.append
     left = iter(range(3))
@@ -106,7 +106,7 @@ async def test_a_write_that_fails_is_tried_again_and_said_until_it_works(
 
 
 async def test_it_goes_on_from_where_the_last_one_ended(
-    writer: JournalWriter, database: Database, publisher: RecordingPublisher
+    writer: JournalWriter, database: DatabaseThread, publisher: RecordingPublisher
 ) -> None:
     writer.append(CAUSE, Facts(head=make_head()), "one")
     await writer.flush()
@@ -117,7 +117,7 @@ async def test_it_goes_on_from_where_the_last_one_ended(
     assert [entry.at for entry in await database.run(experiment_store.entries, writer.experiment)] == [1000.0, 2000.0]
 
 
-async def test_a_clock_that_is_set_back_changes_no_order(database: Database, publisher: RecordingPublisher) -> None:
+async def test_a_clock_that_is_set_back_changes_no_order(database: DatabaseThread, publisher: RecordingPublisher) -> None:
     identity = await database.run(experiment_store.create_experiment, make_spec("host"))
     moments = iter([5000.0, 1400.0, 9000.0])
     writer = JournalWriter(identity, View(), database, publisher, lambda: next(moments))
@@ -130,7 +130,7 @@ async def test_a_clock_that_is_set_back_changes_no_order(database: Database, pub
 
 
 async def test_what_is_told_of_an_experiment_that_is_gone_is_dropped(
-    writer: JournalWriter, database: Database, publisher: RecordingPublisher
+    writer: JournalWriter, database: DatabaseThread, publisher: RecordingPublisher
 ) -> None:
     writer.append(CAUSE, Facts(), "one")
     await writer.flush()

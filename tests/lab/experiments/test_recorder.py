@@ -51,10 +51,10 @@ async def test_trouble_is_said_once_with_since_when_and_taken_back(recorder: Rec
 
 
 async def test_a_lost_arm_has_no_state_and_no_ports(recorder: Recorder) -> None:
-    recorder.lost("bridge")
+    recorder.mark_removed("bridge")
     column = recorder.column("bridge")
     assert (column.status, column.published) == (ArmStatus.LOST, ())
-    assert "somebody else removed it" in (column.error or "")
+    assert "removed outside Netmodes" in (column.error or "")
     assert "bridge" not in recorder.view.states
     assert "host" in recorder.view.states
 
@@ -91,6 +91,6 @@ async def test_a_first_look_replaces_what_was_known(recorder: Recorder) -> None:
     recorder.observed(column, state, CAUSE, "seen")
     assert recorder.column("bridge") == column
     assert recorder.view.states["bridge"] == state
-    recorder.say(CAUSE, "only words", "bridge")
+    recorder.note(CAUSE, "only words", "bridge")
     assert recorder.view.states["bridge"] == state
     await others_run()

@@ -1,0 +1,37 @@
+"""Checks what is left of an experiment after it was stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dashboard.core.experiments.messages import Check
+from dashboard.core.modes import MACHINE
+from dashboard.lab.context import Context
+from dashboard.lab.experiments.observer import Observer
+
+
+async def has_leftovers(context: Context, experiment: str) -> bool:
+    """Whether the Engine still has containers or networks of the experiment."""
+    labels = context.labels(experiment)
+    return bool(await context.engine.containers(labels) or await context.engine.networks(labels))
+
+
+async def verify_cleanup(
+    context: Context, experiment: str, observer: Observer, count: int, ports: Sequence[int]
+) -> tuple[Check, ...]:
+    """Checks with the Engine and the kernel what is left of ``count`` containers, networks and the machine's
+    ``ports``."""
+    labels = context.labels(experiment)
+    left = len(await context.engine.containers(labels))
+    networks = len(await context.engine.networks(labels))
+    checks = [
+        Check("containers", not left, f"{left} of {count} containers left"),
+        Check("networks", not networks, f"{networks} networks left" if networks else "no network left"),
+    ]
+    if ports and MACHINE in observer.keys:
+        await context.watches.resync()
+        used = {listener.port for listener in observer.state(MACHINE).listeners}
+        for port in ports:
+            text = f"port {port} of the machine is {'still in use' if port in used else 'free again'}"
+            checks.append(Check(f"port {port}", port not in used, text))
+    return tuple(checks)

@@ -1,0 +1,55 @@
+"""Creates and removes containers whatever state an interrupted launch has left."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from dashboard.engine.protocol import Created, Engine, EngineError, EngineUnreachable
+
+log = logging.getLogger(__name__)
+CONFLICT_PAUSES_S = (0.1, 0.2, 0.4, 0.8)
+CONFLICT = 409
+
+
+async def create_container(engine: Engine, name: str, config: dict[str, Any]) -> Created:
+    """Creates a container; if one with the same labels already has the name, removes that first.
+
+    An Engine that hung may have created it after the request timed out, or a lab that ended during a launch asked for
+    it: the name is taken at once, but the container is listed later.
+    """
+    for pause_s in CONFLICT_PAUSES_S:
+        try:
+            return await engine.create_container(name, config)
+        except EngineError as error:
+            if error.status != CONFLICT:
+                raise
+        holders = [container for container in await engine.containers(config["Labels"]) if container.name == name]
+        for holder in holders:
+            await engine.remove_container(holder.id)
+        if not holders:
+            await asyncio.sleep(pause_s)
+    return await engine.create_container(name, config)
+
+
+async def remove_container(engine: Engine, container: str) -> None:
+    """Removes a container; a refusal is logged, and the next pass tries again."""
+    try:
+        await engine.remove_container(container)
+    except EngineUnreachable:
+        raise
+    except EngineError as error:
+        log.warning("container %s could not be removed: %s", container[:12], error)
+
+
+async def remove_all(engine: Engine, labels: dict[str, str]) -> None:
+    """Removes every container, then every network with these labels; refusals are logged."""
+    await asyncio.gather(*(remove_container(engine, container.id) for container in await engine.containers(labels)))
+    for network in await engine.networks(labels):
+        try:
+            await engine.remove_network(network.id)
+        except EngineUnreachable:
+            raise
+        except EngineError as error:
+            log.warning("network %s could not be removed: %s", network.name, error)

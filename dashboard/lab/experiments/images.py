@@ -1,0 +1,31 @@
+"""Gets the images of an experiment before its launch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from dashboard.core.modes import ArmSpec
+from dashboard.engine.images import ImageChoice, ensure_image
+from dashboard.engine.protocol import EngineError, EngineUnreachable
+from dashboard.lab.context import Context
+
+Images = dict[str, ImageChoice | EngineError]
+
+
+async def prepare_images(
+    context: Context, arms: Iterable[ArmSpec], progress: Callable[[str, float | None], None]
+) -> tuple[Images, str]:
+    """The image, or the error, for each reference; and a notice for the reader. A missing image concerns only its own
+    arms. EngineUnreachable if the Engine does not answer."""
+    images: Images = {}
+    for reference in dict.fromkeys(arm.image for arm in arms):
+        try:
+            images[reference] = await ensure_image(
+                context.engine, reference, context.data_dir, progress, private=context.private
+            )
+        except EngineUnreachable:
+            raise
+        except EngineError as error:
+            images[reference] = error
+    notices = dict.fromkeys(image.sentence for image in images.values() if not isinstance(image, EngineError))
+    return images, " ".join(filter(None, notices))

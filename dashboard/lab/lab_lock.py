@@ -1,0 +1,38 @@
+"""A lock on a data folder: one lab at a time drives its experiments."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+
+class LabBusyError(Exception):
+    """Another process drives the experiments of this data folder."""
+
+
+class LabLock:
+    """A lock that a lab holds on its data folder; the kernel releases it when the process ends."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._path = data_dir / "lab.lock"
+        self._descriptor: int | None = None
+
+    def acquire(self) -> None:
+        """Acquires the lock, or raises LabBusyError."""
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            raise LabBusyError(
+                f"Another Netmodes process uses {self._path.parent}: use it, stop it, "
+                "or set NETMODES_DATA_DIR to another folder."
+            ) from None
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Releases the lock."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

@@ -1,0 +1,48 @@
+"""Removes containers and networks that no experiment needs any more."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from dashboard.engine.protocol import EngineError, EngineUnreachable
+from dashboard.lab.context import LABEL_EXPERIMENT, Context
+
+log = logging.getLogger(__name__)
+
+
+async def remove_orphans(
+    context: Context, wanted: Callable[[], Awaitable[set[str]]]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Removes objects with this installation's label that belong to no experiment in ``wanted``.
+
+    ``wanted`` is called after the Engine was asked: an object that is created in between has a row already. On the
+    host of a training session, objects without an experiment belong to a participant's workshop and stay. Returns
+    what was removed, and what the Engine refused to remove, with its message.
+    """
+    engine, labels = context.engine, context.labels()
+    containers, networks = await engine.containers(labels), await engine.networks(labels)
+    keep: set[str | None] = {*await wanted(), *({None} if context.host else ())}
+    removed: list[str] = []
+    refused: list[str] = []
+    jobs: list[tuple[str, Callable[[], Awaitable[None]]]] = [
+        (f"container {container.name}", partial(engine.remove_container, container.id))
+        for container in containers
+        if container.labels.get(LABEL_EXPERIMENT) not in keep
+    ]
+    jobs += [
+        (f"network {network.name}", partial(engine.remove_network, network.id))
+        for network in networks
+        if network.labels.get(LABEL_EXPERIMENT) not in keep
+    ]
+    for name, remove in jobs:
+        try:
+            await remove()
+            removed.append(name)
+        except EngineUnreachable:
+            raise
+        except EngineError as error:
+            log.warning("%s could not be removed: %s", name, error)
+            refused.append(f"{name}: {error}")
+    return tuple(removed), tuple(refused)

@@ -1,0 +1,15 @@
+"""Networks that the arms of an experiment need."""
+
+from __future__ import annotations
+
+from dashboard.core.experiments.messages import ArmStatus
+from dashboard.engine.protocol import EngineError
+from tests.fakes import FakeEngine
+from tests.lab_harness import LabHarness
+
+
+async def test_a_network_that_is_refused_concerns_its_own_arms_only(quick: LabHarness, fake: FakeEngine) -> None:
+    fake.refuse["create_network"] = EngineError("all predefined address pools have been fully subnetted", 500)
+    identity = await quick.running("user-bridge", "host")
+    assert "fully subnetted" in ((await quick.column(identity, "user-bridge")).error or "")
+    assert (await quick.column(identity, "host")).status is ArmStatus.RUNNING

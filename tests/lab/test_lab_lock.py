@@ -1,0 +1,25 @@
+"""A data folder has one lab at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dashboard.lab.lab_lock import LabBusyError, LabLock
+from tests.lab.test_reconciler import _others_may_take
+
+
+def test_one_lab_at_a_time_drives_a_folder(tmp_path: Path) -> None:
+    lock = LabLock(tmp_path)
+    lock.acquire()
+    with pytest.raises(LabBusyError, match="Another Netmodes already serves"):
+        LabLock(tmp_path).acquire()
+    lock.release()
+    lock.release()
+    again = LabLock(tmp_path)
+    again.acquire()
+    assert _others_may_take(tmp_path) is False
+    again.release()
+    assert _others_may_take(tmp_path) is True
+    assert (tmp_path / "lab.lock").stat().st_mode & 0o777 == 0o600

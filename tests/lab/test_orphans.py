@@ -1,0 +1,53 @@
+"""Only objects with this installation's label that no experiment needs are removed."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.engine.protocol import ContainerFacts, EngineError
+from dashboard.lab.orphans import remove_orphans
+from tests.fakes import FakeEngine
+from tests.lab.test_reconciler import _config
+from tests.lab_harness import LabHarness
+
+
+async def test_what_is_made_while_orphans_are_looked_for_is_none(
+    quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command of another process launches between the two looks: its row is there before its container."""
+    await fake.create_container("old", _config(quick, "gone"))
+    rows: set[str] = set()
+    listed = fake.containers
+
+    async def launch() -> None:
+        if not rows:
+            rows.add("young")
+            await fake.create_container("new", _config(quick, "young"))
+
+    async def containers(labels: dict[str, str]) -> tuple[ContainerFacts, ...]:
+        found = await listed(labels)
+        await launch()
+        return found
+
+    async def wanted() -> set[str]:
+        found = set(rows)
+        await launch()
+        return found
+
+    monkeypatch.setattr(fake, "containers", containers)
+    assert await remove_orphans(quick.context, wanted) == (("container old",), ())
+    assert [one.name for one in fake.made.values()] == ["new"]
+
+
+async def test_an_orphan_that_cannot_be_removed_does_not_keep_the_others(quick: LabHarness, fake: FakeEngine) -> None:
+    await fake.create_container("stuck", _config(quick, "gone"))
+    await fake.create_network("net", "bridge", quick.context.labels("gone"), {})
+    fake.refuse["remove_container"] = EngineError("container is paused", 409)
+
+    async def wanted() -> set[str]:
+        return set()
+
+    removed, refused = await remove_orphans(quick.context, wanted)
+    assert removed == ("network net",)
+    assert refused == ("container stuck: container is paused",)
+    del fake.refuse["remove_container"]
