@@ -210,3 +210,94 @@ def test_what_was_taken_has_evidence_and_all_else_a_reason(sight: Sight) -> None
     hops = read_trace(WAY, sight).hops
     assert [one.kind for one in hops] == [one for one in HopKind if one in {hop.kind for hop in hops}]
     assert all(one.evidence if one.seen is Seen.TAKEN else one.reason for one in hops)
+
+
+@pytest.mark.parametrize(
+    ("name", "received", "sent", "kind", "found"),
+    [
+        ("lo", 5, 5, "loopback", Seen.TAKEN),
+        ("lo", 4, 5, "loopback", Seen.NOT_SEEN),
+        ("lo", 5, 4, "loopback", Seen.NOT_SEEN),
+        ("docker0", 2, 3, "bridge", Seen.TAKEN),
+        ("docker0", 1, 3, "bridge", Seen.NOT_SEEN),
+        ("docker0", 2, 2, "bridge", Seen.NOT_SEEN),
+        ("veth1", 2, 3, "veth", Seen.TAKEN),
+        ("veth1", 2, 2, "veth", Seen.NOT_SEEN),
+        ("eth0", 3, 2, "link", Seen.TAKEN),
+        ("eth0", 2, 2, "link", Seen.NOT_SEEN),
+        ("eth0", 3, 1, "link", Seen.NOT_SEEN),
+    ],
+)
+def test_a_link_carried_a_request_with_its_fewest_packets(
+    name: str, received: int, sent: int, kind: str, found: Seen
+) -> None:
+    base = THROUGH_PROXY if kind == "loopback" else DNAT
+    new = {**base.before.links, name: Counts(100 + received, 200 + sent)}
+    hops = read_trace(WAY, replace(base, after=replace(base.after, links=new, inside=new))).hops
+    (hop,) = [one for one in hops if str(one.kind) == kind]
+    assert hop.seen is found
+    assert hop.evidence[0].startswith(f"{name}: {received} received, {sent} sent")
+
+
+def test_a_single_packet_without_an_answer_leaves_a_link_unknown() -> None:
+    for received, sent, found in ((1, 0, Seen.UNKNOWN), (0, 1, Seen.UNKNOWN), (0, 0, Seen.NOT_SEEN)):
+        new = {**DNAT.before.links, "docker0": Counts(100 + received, 200 + sent)}
+        hops = read_trace(WAY, replace(DNAT, answer="", after=replace(DNAT.after, links=new))).hops
+        assert next(one for one in hops if one.kind is HopKind.BRIDGE).seen is found
+
+
+def test_the_cable_is_the_one_that_holds_the_address_to_which_packets_went() -> None:
+    other = Cable(
+        make_interface("br0", 4, "bridge"),
+        make_interface("veth2", 8, "veth", master="br0", peer="if3"),
+        make_interface("eth1", 3, "veth", peer="if8", addresses=("172.18.0.2/16",)),
+    )
+    for cables in ((other, CABLE), (CABLE, other)):
+        titles = [one.title for one in read_trace(WAY, replace(DNAT, cables=cables)).hops]
+        assert any("docker0" in title for title in titles)
+        assert not any("br0" in title for title in titles)
+    titles = [one.title for one in read_trace(WAY, replace(THROUGH_PROXY, cables=(other, CABLE))).hops]
+    assert any("docker0" in title for title in titles)
+    assert any("br0" in one.title for one in read_trace(WAY, replace(DNAT, cables=(other,))).hops), "else the first"
+
+
+def test_packets_to_an_address_of_the_own_stack_pass_loopback() -> None:
+    for target, own in (
+        ("192.0.2.2:8080", True),
+        ("[::1]:8080", True),
+        ("127.1.2.3:80", True),
+        ("192.0.2.9:80", False),
+    ):
+        sight = replace(HOST, target=target, held=(), entries=())
+        assert ("loopback" in seen(sight)) is own
+
+
+def test_a_rule_counts_only_for_the_port_that_was_asked() -> None:
+    others = replace(DNAT, target="192.0.2.2:8081", entries=None)
+    assert "dnat" not in seen(others)
+    assert "dnat" not in seen(replace(DNAT, entries=None, after=replace(DNAT.after, rules=DNAT.before.rules)))
+
+
+def test_two_packets_are_counted_in_the_plural() -> None:
+    after = risen(IPTABLES, "[7:420]", "[9:540]")
+    hops = read_trace(WAY, replace(DNAT, after=replace(DNAT.after, rules=tuple(after)))).hops
+    evidence = next(one for one in hops if one.kind is HopKind.DNAT).evidence
+    assert evidence[1].startswith("+2 packets: ")
+
+
+def test_without_tracking_a_source_rule_that_counted_may_belong_to_others() -> None:
+    after = tuple(risen(IPTABLES, "[3:180]", "[4:240]"))
+    unknown = replace(DNAT, entries=None, client_seen="", after=replace(DNAT.after, rules=after))
+    assert "masquerade" in seen(unknown, Seen.UNKNOWN)
+    assert "masquerade" in seen(replace(unknown, after=DNAT.before), Seen.NOT_SEEN)
+    assert "masquerade" in seen(replace(unknown, client_seen=CLIENT), Seen.NOT_SEEN)
+
+
+def test_a_process_that_answers_for_itself_is_no_proxy() -> None:
+    answered = replace(HOST, client_seen="")
+    assert "proxy" in seen(answered, Seen.NOT_SEEN)
+    assert "proxy" in seen(replace(THROUGH_PROXY, client_seen=""))
+    nameless = replace(HOST, held=(replace(HOST.held[0], process=""),))
+    hop = next(one for one in read_trace(WAY, nameless).hops if one.kind is HopKind.PROXY)
+    assert "nginx" not in hop.reason
+    assert "()" not in hop.reason
