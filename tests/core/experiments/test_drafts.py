@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dashboard.core.experiments.drafts import ARM_FIELDS, FIELDS, Draft, parse_mode, parse_port, parse_draft
+from dashboard.core.experiments.drafts import ARM_FIELDS, FIELDS, Draft, parse_draft, parse_mode, parse_port
 from dashboard.core.experiments.messages import encode
 from dashboard.core.experiments.validation import MAX_ARMS
 from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode, Publish
@@ -388,3 +388,43 @@ def test_whatever_is_said_is_read_and_never_raises(data: dict[str, Any]) -> None
 @given(said)
 def test_the_same_is_read_twice_the_same(data: dict[str, Any]) -> None:
     assert parse_draft(data) == parse_draft(data)
+
+
+def test_the_number_of_a_target_may_have_leading_zeros_up_to_four_digits() -> None:
+    assert arms_of(modes=["host", "container:0001"])[1].target == "host"
+    assert problems_of(modes=["host", "container:00001"]) == [("container", "target")]
+
+
+def test_a_name_that_is_no_text_is_left_out() -> None:
+    draft = parse_draft({"arms": [{"mode": "host", "key": ["web"]}, {"mode": "container", "target": {"a": 1}}]})
+    assert [arm.key for arm in draft.spec.arms] == ["host", "container"]
+    assert draft.spec.arms[1].target == "host"
+
+
+def test_ports_move_past_those_that_are_taken_up_to_the_last_one() -> None:
+    own = [{"mode": "user-bridge", "publish": f"{port}:80"} for port in (8081, 8082)]
+    assert host_ports(publish="8080:80", modes=["bridge", "bridge"], arms=own) == {
+        "bridge": [8080],
+        "bridge-2": [8083],
+        "user-bridge": [8081],
+        "user-bridge-2": [8082],
+    }
+    assert host_ports(publish="65534:80", modes=["bridge", "bridge"]) == {"bridge": [65534], "bridge-2": [65535]}
+    assert host_ports(publish="8080:80 8080:81", modes=["bridge"]) == {"bridge": [8080, 8081]}
+
+
+def test_an_experiment_may_have_as_many_arms_as_are_allowed() -> None:
+    assert problems_of(modes=["none"] * MAX_ARMS) == []
+    assert (None, "arms") in problems_of(modes=["none"] * (MAX_ARMS + 1))
+
+
+def test_the_title_names_image_and_port_unless_it_is_given() -> None:
+    assert parse_draft({"modes": ["host"], "image": "httpd", "port": 81}).spec.title == "httpd on port 81"
+    assert parse_draft({"modes": ["host"], "title": " Mine "}).spec.title == "Mine"
+    assert parse_draft({"modes": ["host"], "image": "a" * 300}).spec.title == f"{'a' * 180} on port 80"
+
+
+@pytest.mark.parametrize("value", [True, 1.5, 7])
+def test_only_texts_and_numbers_are_words(value: object) -> None:
+    draft = parse_draft({"modes": ["host"], "names": [value]})
+    assert draft.spec.names == (() if value is True else (str(value),))

@@ -235,3 +235,153 @@ def test_the_line_that_is_told_makes_what_is_asked_for() -> None:
         assert f"Type {lines[number]}." in advised(later, before), "what an earlier step has launched may be gone"
         assert "Type" not in advised(Step("c", "C", "T", run=run, checks=(check,), folded=True)), "a challenge"
     assert "Type" not in advised(Step("s", "S", "T", run=run, checks=(Check("container-running", {"name": "four"}),)))
+
+
+def running_check(**arguments: str | int) -> Check:
+    return Check("container-running", arguments)
+
+
+@pytest.mark.parametrize(
+    ("check", "sight", "parts", "absent"),
+    [
+        # The line to type is offered with its button only where the step has it.
+        (HOST_RUNS, EMPTY, (LAUNCH,), ()),
+        (running_check(mode="none"), EMPTY, (), ("docker run",)),
+        # One container too many is removed; exactly as many as asked for are left alone.
+        (
+            running_check(mode="host", count=1, publish=8080),
+            make_sight(make_container("a", "host")),
+            ("8080",),
+            ("docker rm -f",),
+        ),
+        # A container that runs comes before one that ended.
+        (
+            running_check(mode="bridge", publish=8080),
+            make_sight(make_container("old", running=False), make_container("new", publish=8081)),
+            ("new", "8081", "docker stop new"),
+            ("old",),
+        ),
+        # The image decides which container is meant, and the name too.
+        (
+            running_check(mode="host", image="nginx"),
+            make_sight(make_container("db", "bridge", image="postgres"), make_container("web", "bridge")),
+            ("web", "docker stop web", "--network host"),
+            ("db",),
+        ),
+        (
+            running_check(mode="host", name="web"),
+            make_sight(make_container("db", "bridge"), make_container("web", "bridge")),
+            ("docker stop web",),
+            ("db in mode",),
+        ),
+        (running_check(mode="macvlan"), BRIDGE, ("mode macvlan",), ("image's name", "--network")),
+        (running_check(mode="container"), BRIDGE, ("--network container:",), ()),
+        (running_check(name="shop", image="nginx"), HOST, ("web", "--name shop"), ()),
+        (running_check(name="shop"), HOST, (), ("--name shop",)),
+        # What is known of a container that ended.
+        (
+            HOST_RUNS,
+            make_sight(make_container("web", "host", running=False, exit_code=3)),
+            ("code 3", "docker rm web"),
+            (": .",),
+        ),
+        (
+            HOST_RUNS,
+            make_sight(make_container("web", "host", running=False, exit_code=3, last_words=("first.", "last."))),
+            ("last.", "docker rm web"),
+            ("first", "last..", "port"),
+        ),
+        (
+            HOST_RUNS,
+            make_sight(make_container("web", "host", running=False, exit_code=1, last_words=(TAKEN, "bye"))),
+            ("bye", "port"),
+            ("docker stop", "held by"),
+        ),
+        (
+            running_check(name="web"),
+            make_sight(
+                make_container("web", running=False, error=ALLOCATED, asked=(PublishedPort(80, "tcp", "", 8080),)),
+                make_container("old", "host", port=80),
+                make_container("holder", publish=8080),
+            ),
+            ("docker-proxy", "docker stop holder"),
+            ("docker stop old",),
+        ),
+        # A listener that is missing.
+        (
+            Check("listener", {"port": 80, "mode": "container"}),
+            make_sight(make_container("web", "container", port=None)),
+            ("docker logs web",),
+            ("publishes",),
+        ),
+        (
+            Check("listener", {"port": 80, "image": "nginx"}),
+            make_sight(make_container("web", port=None, publish=8081)),
+            ("8081", "port 80"),
+            ("nothing",),
+        ),
+        # Requests.
+        (
+            Check("requested", {"port": 81}),
+            make_sight(make_container("web", "host", port=81)),
+            ("81", "curl http://127.0.0.1/"),
+            (),
+        ),
+        # What is left over.
+        (
+            Check("removed", {"image": "nginx"}),
+            make_sight(make_container("a"), make_container("b"), make_container("c", running=False)),
+            ("a, b", "docker stop a b"),
+            ("docker rm", "c:"),
+        ),
+        (
+            Check("removed", {"image": "nginx"}),
+            make_sight(make_container("a", running=False), make_container("b", running=False)),
+            ("docker rm a b",),
+            ("docker stop",),
+        ),
+        (
+            Check("container-status", {"name": "web", "status": "running"}),
+            make_sight(make_container("web", running=False)),
+            ("web is exited", "running"),
+            (),
+        ),
+        (Check("container-status", {"name": "x", "status": "created"}), EMPTY, ("--rm",), ()),
+        (Check("container-status", {"name": "x", "status": "running"}), EMPTY, (), ("--rm out",)),
+        (
+            Check("network-absent", {"name": "lab"}),
+            make_sight(make_container("a", "user-bridge"), make_container("b", "bridge"), networks={"lab": "bridge"}),
+            ("docker stop a.", "docker network rm lab"),
+            (" b",),
+        ),
+    ],
+)
+def test_the_message_names_what_to_type_and_nothing_else(
+    check: Check, sight: Observation, parts: tuple[str, ...], absent: tuple[str, ...]
+) -> None:
+    message = said(check, sight)
+    assert message
+    assert [part for part in parts if part not in message] == [], message
+    assert [part for part in absent if part in message] == [], message
+
+
+def test_the_button_is_mentioned_only_where_the_step_has_the_line() -> None:
+    line = "docker run --rm -d --network host nginx"
+    launch = Command(line, read_command(line))
+    other = Command("curl http://127.0.0.1/", read_command("curl http://127.0.0.1/"))
+    own = Step("a", "A", "Text.", run=(launch,), checks=(HOST_RUNS,))
+    later = Step("b", "B", "Text.", run=(other,), checks=(HOST_RUNS,))
+    assert line in advised(own)
+    assert line in advised(later, own)
+    assert "button" in advised(own)
+    assert "button" not in advised(later, own)
+
+
+def test_the_newest_line_of_earlier_steps_is_offered() -> None:
+    def step(*lines: str) -> Step:
+        return Step("s", "S", "Text.", run=tuple(Command(line, read_command(line)) for line in lines))
+
+    lines = [f"docker run --rm -d --name {name} --network host nginx" for name in ("one", "two", "three")]
+    check = Step("c", "C", "Text.", checks=(HOST_RUNS,))
+    assert lines[1] in advised(check, step(lines[2]), step(lines[0], lines[1]))
+    assert lines[2] in advised(check, step(lines[0], lines[2]), step("curl http://127.0.0.1/"))
