@@ -300,6 +300,24 @@ async def test_a_lost_stream_of_events_is_said_at_once_and_what_was_missed_is_fo
     assert (await healed(quick, identity)).phase is Phase.RUNNING
 
 
+async def test_an_event_stream_lost_during_a_pass_is_shown_after_the_pass(
+    quick: LabHarness, fake: FakeEngine
+) -> None:
+    identity = await quick.running("host")
+    fake.hold["containers"] = asyncio.Event()
+    asked = fake.calls.count("containers")
+    quick.lab.wake()
+    await eventually(lambda: fake.calls.count("containers") > asked)
+    fake.emit("stream", "lost", reason="The Docker Engine closed its event stream.")
+    await troubled(quick, identity)
+    fake.hold.pop("containers").set()
+    driver = quick.lab.driver_of(identity)
+    assert driver is not None
+    await driver.settled()
+    assert driver.troubled, "the pass that was under way does not say that the Engine is back"
+    await healed(quick, identity)
+
+
 @pytest.mark.usefixtures("impatient")
 async def test_an_event_that_cannot_be_followed_does_not_make_the_lab_deaf(
     quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch

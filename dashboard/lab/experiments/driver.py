@@ -43,6 +43,8 @@ class ExperimentDriver:
         self._round = view.head.round if view.head is not None else 0
         self._launched = False
         self._stopping = False
+        #: The reason if the Engine's event stream ended during the current pass.
+        self._engine_lost = ""
         self._event_tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -82,7 +84,7 @@ class ExperimentDriver:
                     await self._check()
                 else:
                     await self._launch()
-                self._recorder.trouble(self._engine_lost)
+                self._recorder.trouble("" if self._recorder.ended else self._engine_lost)
             except EngineUnreachable as error:
                 self._recorder.trouble(str(error))
             except OSError as error:
