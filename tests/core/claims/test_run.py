@@ -6,7 +6,18 @@ import pytest
 
 from dashboard.core.claims.catalogue import all_claims
 from dashboard.core.claims.model import Need, Topic, differs, holds, not_testable
-from dashboard.core.claims.run import ClaimsRun, Count, choose, count, executed, in_order, make_plan, ports_of, run_text
+from dashboard.core.claims.run import (
+    ClaimsRun,
+    Count,
+    Plan,
+    choose,
+    count,
+    executed,
+    in_order,
+    make_plan,
+    ports_of,
+    run_text,
+)
 from dashboard.core.reports.model import ClaimVerdict
 
 ALL = all_claims()
@@ -71,3 +82,34 @@ def test_a_run_is_said_by_statement_with_reasons_and_the_evidence_of_what_differ
     assert "on Docker Engine 26, 1.2 s; source: " in everything
     assert run.results[0].result.id == one.id
     assert run.results[0].lines == one.shown_lines
+
+
+def test_a_plan_needs_a_private_host_for_any_claim_that_is_not_harmless() -> None:
+    claim = ALL[0]
+    assert not Plan(harmless=(claim,)).needs_private
+    assert Plan(shared=(claim,)).needs_private
+    assert Plan(alone=(claim,)).needs_private
+    assert Plan(quiet=(claim,)).needs_private
+
+
+def test_a_claim_stands_below_its_topic_and_topics_without_one_are_left_out() -> None:
+    first, second = (next(claim for claim in ALL if claim.topic is topic) for topic in list(Topic)[1:3])
+    results = tuple(executed(claim, holds("seen")) for claim in (second, first))
+    lines = run_text(ClaimsRun(results, 1.0, ())).splitlines()
+    assert lines[0] == str(first.topic)
+    assert first.id in lines[1]
+    assert lines[2:4] == ["", str(second.topic)]
+    assert second.id in lines[4]
+    assert len([line for line in lines if line in {str(topic) for topic in Topic}]) == 2
+
+
+def test_what_was_executed_keeps_where_and_how_long() -> None:
+    done = executed(ALL[0], not_testable("Busy."), engine="26", seconds=1.23456, left=["a", "b"])
+    assert (done.engine, done.seconds, done.left, done.reason) == ("26", 1.235, ("a", "b"), "Busy.")
+    assert run_text(ClaimsRun((done,), 0.04, ("26", "27"))).splitlines()[-5:] == [
+        "0 hold, 1 cannot be tested here, in 0.0 s.",
+        "On 26.",
+        "On 27.",
+        "Left over: a",
+        "Left over: b",
+    ]

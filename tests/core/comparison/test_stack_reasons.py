@@ -21,7 +21,10 @@ from tests.core.comparison.reason_helpers import change, why
     [
         (("host", "none"), "The same number means the same network stack: host mode has no stack of its own."),
         (("bridge", "none"), "Every container here has its own network stack; none shares the machine's."),
-        (("bridge", "container"), "The same number means the same network stack: container shares the stack of bridge."),
+        (
+            ("bridge", "container"),
+            "The same number means the same network stack: container shares the stack of bridge.",
+        ),
     ],
 )
 def test_it_says_who_shares_a_stack(modes: tuple[str, ...], sentence: str) -> None:
@@ -116,3 +119,43 @@ def test_a_title_is_used_as_it_is() -> None:
     columns, states = make_scene(("user-bridge", "container"))
     columns = with_column(columns, "user-bridge", title="web", container=ContainerRef("ab" * 32, "nm-web", "nginx"))
     assert "shares the stack of web" in why((columns, states), "identity", "netns")
+
+
+@pytest.mark.parametrize(
+    ("modes", "key", "words"),
+    [
+        (("bridge", "none"), "net.ipv4.ip_unprivileged_port_start", "bind low ports"),
+        (("bridge", "none"), "net.ipv4.ping_group_range", "ping"),
+        (("bridge", "none"), "net.ipv4.ip_forward", "route"),
+    ],
+)
+def test_sysctls_that_docker_sets_have_their_own_reason(modes: tuple[str, ...], key: str, words: str) -> None:
+    assert words in why(make_scene(modes), "sysctls", key)
+    assert "host mode" not in why(make_scene(modes), "sysctls", key)
+
+
+@pytest.mark.parametrize(
+    ("key", "machine", "inside"),
+    [
+        ("net.ipv4.ping_group_range", "1 0", "0 100"),
+        ("net.ipv4.ip_unprivileged_port_start", "1024", "80"),
+        ("net.ipv4.ip_forward", "0", "1"),
+        ("net.core.somaxconn", "0 2147483647", "0"),
+        ("net.core.somaxconn", "1", "0"),
+    ],
+)
+def test_other_values_of_sysctls_are_those_of_the_namespace(key: str, machine: str, inside: str) -> None:
+    scene = make_scene(("bridge", "none"))
+    for column, value in ((MACHINE, machine), ("bridge", inside), ("none", inside)):
+        scene = change(scene, column, sysctls={key: value})
+    general = why(scene, "sysctls", key)
+    scene = change(scene, MACHINE, sysctls={"net.core.other": "1"} | scene[1][MACHINE].sysctls)
+    for column in ("bridge", "none"):
+        scene = change(scene, column, sysctls={"net.core.other": "2"} | scene[1][column].sysctls)
+    assert why(scene, "sysctls", "net.core.other") == general
+
+
+def test_forwarding_in_one_container_is_not_put_down_to_docker() -> None:
+    scene = make_scene(("bridge", "none"))
+    one = change(scene, "bridge", sysctls={"net.ipv4.ip_forward": "1"})
+    assert why(one, "sysctls", "net.ipv4.ip_forward") != why(scene, "sysctls", "net.ipv4.ip_forward")

@@ -122,3 +122,10 @@ def test_a_namespace_that_could_not_be_read_is_not_taken_for_another_one() -> No
     assert not judge(differs, make_sight(unread)).ok
     assert not judge(differs, make_sight(web, machine=make_machine(namespaces={}))).ok
     assert judge(differs, make_sight(web)).ok
+
+
+@pytest.mark.parametrize(("ago", "counts"), [(10.0, True), (11.5, True), (11.6, False)])
+def test_a_request_counts_from_shortly_before_the_container_was_started(ago: float, counts: bool) -> None:
+    sight = make_sight(make_container("web", "host"), contacts=(make_contact(ago=ago),))
+    assert judge(Check("requested", {"port": 80, "mode": "host"}), sight).ok is counts
+    assert judge(Check("requested", {"port": 80}), sight).ok, "without a container any request of the last minute"
