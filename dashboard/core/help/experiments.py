@@ -226,7 +226,7 @@ HELP: tuple[Help, ...] = (
             "with its own docker0, firewall rules and ports. It keeps people out of each other's way; it is no "
             "security boundary."
         ),
-        "docs/class-hosts.md",
+        "docs/sessions.md",
         "docker info",
     ),
     Help(

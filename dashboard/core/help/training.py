@@ -32,7 +32,7 @@ HELP: tuple[Help, ...] = (
             "keeps people out of each other's way. It is no security boundary: whoever may run containers as root can "
             "get through."
         ),
-        "docs/class-hosts.md",
+        "docs/sessions.md",
         "./netmodes hosts list",
     ),
     Help(
@@ -164,13 +164,13 @@ HELP: tuple[Help, ...] = (
             "A Docker host of your own or of your team, beside the steps: launch, compare, measure and execute "
             "claims. Only your group and your instructor see it, and nothing on it touches anybody else's."
         ),
-        "docs/class-hosts.md",
+        "docs/sessions.md",
     ),
     Help(
         "session-works",
         _("what runs on the host"),
         _("What this person or team launched at will on their private host, with what became of it."),
-        "docs/class-hosts.md",
+        "docs/sessions.md",
     ),
     Help(
         "class-answers",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboard.core.help.entry import Help
 from dashboard.core.help.entry import mark as _
 
-_PAGE = "docs/session-report.md"
+_PAGE = "docs/sessions.md"
 
 HELP: tuple[Help, ...] = (
     Help(

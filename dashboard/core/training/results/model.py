@@ -1,7 +1,7 @@
-"""``session-report/1``: what became of a class, as types. ``docs/session-report.md`` explains it.
+"""The types of ``session-report/1``, explained in ``docs/sessions.md``.
 
-Times are seconds; moments seconds since the epoch, 0 for never. A figure is None where there is none, or where it was
-withheld (``core.training.results.anonymous``).
+Durations are seconds; times are seconds since the epoch, 0 for never. A figure is None where there is none, or where it
+was withheld (``core.training.results.anonymous``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ChoiceReport:
-    """One answer: how many gave it, and their share of all who answered. ``right`` None: the truth is not known."""
+    """One answer: how many gave it, and their share of all answers. ``right`` None: the truth is unknown."""
 
     text: str
     count: int | None
@@ -21,8 +21,8 @@ class ChoiceReport:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What looks at kernels said: the word that was read, the answer that says the same (empty where none does), and
-    how many looks said it."""
+    """A reading of kernels: what was read, the answer with the same meaning (empty if there is none), and how many
+    observations (``looks``) read it."""
 
     reading: str
     words: str
@@ -31,7 +31,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class FailingCheck:
-    """What a check expected when it failed, how often it did, and with how many people."""
+    """What a failed check expected, how often it failed, and for how many participants."""
 
     sentence: str
     count: int | None
@@ -40,9 +40,10 @@ class FailingCheck:
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """One step. ``answered`` predicted; of ``known`` of them the truth is known, and ``right`` were right. ``source``
-    is ``kernel``, ``workshop`` or empty; ``about`` says what was read. ``attempts`` are checks that failed; ``hints``
-    those that were unfolded; ``hands`` and ``questions`` are asking for help. ``failing``: what failed most."""
+    """One step. ``answered`` counts predictions, ``known`` those with a known truth, ``right`` the right ones.
+    ``source`` of the truth is ``kernel``, ``workshop`` or empty; ``about`` describes what was read. ``attempts`` counts
+    failed checks, ``hints`` opened hints, ``hands`` and ``questions`` requests for help. ``failing``: the most frequent
+    failures."""
 
     slug: str
     number: int
@@ -71,8 +72,8 @@ class StepReport:
 
 @dataclass(frozen=True, slots=True)
 class CellReport:
-    """One person in one step. ``state``: locked (never opened), predict, run or done; ``seconds`` from when it was
-    opened until it was done. ``truth`` is what was read on this person's host, else what the class read."""
+    """One participant in one step. ``state``: locked (never opened), predict, run or done; ``seconds`` from opening to
+    finishing it. ``truth`` is what was read on this participant's host, else what most participants read."""
 
     step: str
     state: str
@@ -89,7 +90,7 @@ class CellReport:
 
 @dataclass(frozen=True, slots=True)
 class PersonReport:
-    """One person."""
+    """One participant; ``seat`` is the id."""
 
     seat: str
     name: str
@@ -109,8 +110,8 @@ class PersonReport:
 
 @dataclass(frozen=True, slots=True)
 class SessionReport:
-    """``session-report/1``. ``took_s`` runs from the first who joined to the end. ``anonymous``: nobody is in it, and
-    figures are rounded."""
+    """``session-report/1``. ``took_s`` runs from the first joining to the end. ``anonymous``: without participants,
+    with rounded figures."""
 
     id: str
     title: str
