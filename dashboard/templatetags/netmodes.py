@@ -27,7 +27,7 @@ from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.measurements import formatting
 from dashboard.core.modes import Mode
 from dashboard.templatetags.training import session_words
-from dashboard.web.experiments import launch_presenter, picture_presenter, table_presenter
+from dashboard.web.experiments import picture_presenter, table_presenter
 
 register = template.Library()
 
@@ -79,6 +79,21 @@ register.filter("offset", formatting.say_offset)
 register.filter("micros", formatting.say_micros)
 register.filter("phase_word", phase_word)
 register.filter("status_word", status_word)
+
+
+@register.filter
+def mode_summary(mode: str) -> str:
+    """What the mode does, beside its checkbox."""
+    return {
+        Mode.HOST: _("the machine's own network stack, no isolation"),
+        Mode.BRIDGE: _("a separate stack behind docker0, the default"),
+        Mode.USER_BRIDGE: _("a user-defined bridge, with Docker's DNS"),
+        Mode.NONE: _("a stack with only loopback"),
+        Mode.CONTAINER: _("shares the stack of another arm"),
+        Mode.MACVLAN: _("its own MAC address on a link of the machine"),
+        Mode.IPVLAN: _("its own address on a link of the machine, same MAC"),
+        Mode.OVERLAY: _("a network across machines, needs a swarm"),
+    }[Mode(mode)]
 
 
 @register.filter
@@ -158,12 +173,6 @@ def older_count(items: tuple[TimelineItem, ...]) -> int:
 
 
 @register.simple_tag
-def list_modes() -> tuple[str, ...]:
-    """All modes, in their order."""
-    return tuple(Mode)
-
-
-@register.simple_tag
 def list_sections(snapshot: Snapshot) -> tuple[table_presenter.SectionView, ...]:
     """The comparison in sections."""
     return table_presenter.list_sections(snapshot.columns, snapshot.rows)
@@ -205,12 +214,6 @@ def path_query(key: str, shown: str = "", at: str = "") -> str:
     """Where a path's link leads: the same page with this path in the picture, or without if it is ``shown``."""
     wanted = {"at": at or "", "path": "" if key == shown else key or ""}
     return f"?{urlencode({name: value for name, value in wanted.items() if value})}"
-
-
-@register.simple_tag
-def launch_form(defaults: Any, values: Any, problems: Any, modes: Any) -> launch_presenter.LaunchView:
-    """The launch form; what the view did not give counts as empty."""
-    return launch_presenter.build_form(defaults or {}, values or None, problems or (), modes or ())
 
 
 @register.simple_tag

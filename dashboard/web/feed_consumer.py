@@ -8,7 +8,7 @@ from typing import Any
 from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
 
-from dashboard.core.training.group_quota import WorkKind
+from dashboard.core.training.group_quota import RunKind
 from dashboard.web.feed_hub import GONE, Client, FeedHub
 from dashboard.web.http.database import in_database
 from dashboard.web.http.session_connections import add_connection, remove_connection
@@ -26,7 +26,7 @@ class FeedConsumer(AsyncConsumer):
     client: Client | None = None
     hub: FeedHub[Any]
     exists: Callable[[str], bool]
-    kind: WorkKind
+    kind: RunKind
     participant = ""
 
     @property
@@ -51,7 +51,7 @@ class FeedConsumer(AsyncConsumer):
         write_now = self.scope.get("extensions", {}).get(EXTENSION, {}).get("write")
         self.client = await self.hub.join(self.key, self.base_send, write_now)
         if self.participant:
-            sessions.watch_work(self.participant, self.client, self.hub)
+            sessions.link(self.participant, self.client, self.hub)
         add_connection(self)
 
     async def websocket_receive(self, _message: dict[str, Any]) -> None:
@@ -62,6 +62,6 @@ class FeedConsumer(AsyncConsumer):
         """Leaves the feed."""
         if self.client is not None:
             self.hub.leave(self.key, self.client)
-            sessions.unwatch_work(self.participant, self.client)
+            sessions.unlink(self.participant, self.client)
             remove_connection(self)
         raise StopConsumer

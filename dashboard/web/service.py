@@ -1,4 +1,4 @@
-"""The lab, as the web side reaches it: in this process, or through the database where it is another's."""
+"""The web side's access to the lab: in this process, or through the database if it runs in another."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dashboard.lab.remote.rpc import handed, question_of
 from dashboard.lab.remote.rpc_server import TeamLab
 from dashboard.lab.remote.terminal_relay import FarTerminals
 from dashboard.lab.remote.wakeups import LAB, WEB, Wake, WakePublisher, Wakes, is_set_up
-from dashboard.lab.supervisor import Supervisor, LabUnavailableError
+from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 from dashboard.lab.terminal.terminals import Terminals
 from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments.hub import hub
@@ -31,19 +31,19 @@ log = logging.getLogger(__name__)
 
 
 class HubPublisher:
-    """Wakes the hubs of this process, and the other processes if there are any."""
+    """Wakes the hubs of this process and of other processes."""
 
     def __init__(self, wakes: Wakes | None = None) -> None:
         self._others = WakePublisher(wakes) if wakes is not None else None
 
     def wake(self, experiment: str) -> None:
-        """There are new entries."""
+        """An experiment has new entries."""
         hub.wake(experiment)
         if self._others is not None:
             self._others.wake(experiment)
 
     def measured(self, run: str) -> None:
-        """There is something new of a measurement."""
+        """A measurement has new results."""
         measuring_hub.wake(run)
         if self._others is not None:
             self._others.measured(run)
@@ -56,7 +56,7 @@ class HubPublisher:
 
 
 class Service(Supervisor):
-    """Starts the lab with the server and stops it with it; or, in a process of pages only, knows another's."""
+    """The lab of this server from start to end; in a process without a lab, access to the remote one."""
 
     def __init__(self) -> None:
         self.wakes = Wakes()
@@ -65,8 +65,8 @@ class Service(Supervisor):
         self._far: FarLab | None = None
         self._windows: FarTerminals | None = None
         self._team: TeamLab | None = None
-        #: Who hears what other processes tell; set by ``web.operations.peer_sync``.
-        self.hears: Callable[[Wake], None] | None = None
+        #: Called with wake-ups of other processes; set by ``web.operations.peer_sync``.
+        self.on_wakeup: Callable[[Wake], None] | None = None
 
     @property
     def is_team(self) -> bool:
@@ -75,7 +75,7 @@ class Service(Supervisor):
 
     @property
     def facts(self) -> LabFacts:
-        """What the pages show of the lab. From any thread."""
+        """The facts about the lab that pages show. From any thread."""
         if self._far is not None:
             return self._far.facts
         context = self.context
@@ -83,33 +83,33 @@ class Service(Supervisor):
 
     @property
     def engine(self) -> EngineRef | None:
-        """Which engine it is, if there is one. From any thread."""
+        """The engine, if there is one. From any thread."""
         return self.facts.engine
 
     def beat(self) -> Heartbeat | None:
-        """How the lab is and what it has counted, None if there is none. From any thread."""
+        """The state and counters of the lab, None if there is none. From any thread."""
         return self._far.heart() if self._far is not None else super().beat()
 
     @property
     def terminals(self) -> Terminals:
-        """The terminals of classes, or LabUnavailableError with what to do. In the server's loop only."""
-        # What stands for them in a process of pages only can do the same.
+        """The terminals of training sessions, or LabUnavailableError. In the server's loop only."""
+        # The relay of a process without a lab has the same methods.
         return cast("Terminals", self._windows) if self._windows is not None else super().terminals
 
     def missing(self) -> str:
-        """Why nothing can be driven now; empty if it can."""
+        """Why nothing can be launched now; empty if it can."""
         if self._far is None:
             return "" if self._lab is not None else self.problem or UNHEARD
         facts = self._far.facts
         return "" if facts.engine is not None else facts.problem or UNHEARD
 
     def require(self) -> None:
-        """LabUnavailableError with what to do where nothing can be driven now."""
+        """LabUnavailableError if nothing can be launched now."""
         if problem := self.missing():
             raise LabUnavailableError(problem)
 
     async def start(self, data_dir: Path, say: Callable[[str], None]) -> None:
-        """Begins. Without an engine, or without a lab, the pages still work and say what is wrong."""
+        """Starts. Without an engine or a lab the pages still work and show the problem."""
         self.role = role_of(configuration.value("NETMODES_ROLE", "all"))
         self._loop = asyncio.get_running_loop()
         if self.role.drives:
@@ -125,7 +125,7 @@ class Service(Supervisor):
         await self.wakes.open((WEB, LAB) if self.role.drives else (WEB,), self._heard)
 
     async def stop(self, say: Callable[[str], None]) -> None:
-        """Stops what was started, bounded in time."""
+        """Stops what was started, within a time limit."""
         if self._windows is not None:
             await self._windows.close()
             self._windows = None
@@ -149,30 +149,30 @@ class Service(Supervisor):
                     self._far.answered(request)
                 case ("beat",) | ("all",):
                     self._far.beaten()
-        if self.hears is not None:
-            self.hears(wake)
+        if self.on_wakeup is not None:
+            self.on_wakeup(wake)
 
     def wake(self) -> None:
-        """Something is wanted; may be called from any thread."""
+        """Starts a pass of the lab. From any thread."""
         if self._far is not None:
             self.wakes.send(LAB, "look")
         else:
             super().wake()
 
     def tell(self, *wake: str) -> None:
-        """Something that the other processes of pages hear; from any thread."""
+        """Sends a wake-up to the other web processes. From any thread."""
         self.wakes.send(WEB, *wake)
 
     async def ask[**P, T](
         self, question: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """The lab's answer to one of ``lab.remote.rpc``. LabUnavailableError, EngineError, or what the question says."""
+        """The result of a function of ``lab.remote``. LabUnavailableError, EngineError, or what the function raises."""
         return await self.ask_of("", question, *args, **kwargs)
 
     async def ask_about[**P, T](
         self, experiment: str, question: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """The answer of the lab that drives this experiment."""
+        """The result from the lab that drives this experiment."""
         if self._far is None:
             _ = self.lab
         record = await in_database(experiment_store.load, experiment)
@@ -181,7 +181,7 @@ class Service(Supervisor):
     async def ask_of[**P, T](
         self, host: str, question: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """The answer of the lab of a class's ``host``; of the server's own where that is empty."""
+        """The result from the lab of a session's ``host``; from the server's own if that is empty."""
         known = question_of(question)
         if self._far is not None:
             if known is None:
@@ -196,9 +196,9 @@ class Service(Supervisor):
         return await self.on_lab(call)
 
     async def on_lab[T](self, work: Callable[[], Awaitable[T]]) -> T:
-        """What ``work`` returns, done in the lab's own loop whichever loop asks. Only where the lab is here."""
+        """The result of ``work`` in the lab's loop, from any loop. Only if the lab runs in this process."""
         if self._far is not None:
-            raise LabUnavailableError("The lab is another process: this cannot be asked of it.")
+            raise LabUnavailableError("The lab runs in another process, which does not support this call.")
         if self._loop is None or self._loop is asyncio.get_running_loop():
             return await work()
 

@@ -40,6 +40,7 @@ from dashboard.core.namespaces.state import (
     Route,
     sorted_state,
 )
+from dashboard.web.experiments.forms import LaunchForm
 
 STARTED_AT = 1_780_000_000.0
 HOST_ID, BRIDGE_ID, USER_ID = "a1" * 32, "b2" * 32, "c3" * 32
@@ -224,7 +225,7 @@ def make_states(*more: Listener) -> dict[str, NamespaceState]:
 def make_timeline() -> tuple[TimelineItem, ...]:
     """What happened during a launch."""
     lines = (
-        (0.0, "Launch asked for, 3 arms", "a person", ()),
+        (0.0, "Launch requested, 3 arms", "a person", ()),
         (0.081, "host created; the Engine warns: published ports discarded", "create", ("host",)),
         (0.214, "bridge eth0 gets 172.17.0.2", "network attach", ("bridge",)),
         (0.231, "docker-proxy opens :8080 on this machine", "process 41271", ("machine", "host")),
@@ -442,7 +443,7 @@ def home_context(**more: Any) -> dict[str, Any]:
         "modes": list(make_doctor().modes),
         "engine_problem": "",
         "images": ["nginx", "nginx:1.28", "busybox:latest"],
-        "defaults": {"image": "nginx", "port": 80, "publish": "8080:80", "names": ""},
+        "form": LaunchForm(publish="8080:80"),
     }
     return base_context(**(fields | more))
 

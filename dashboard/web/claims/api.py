@@ -13,17 +13,12 @@ from dashboard.core.experiments.messages import encode
 from dashboard.store import claim_runs
 from dashboard.web.claims.presenters import show_catalogue
 from dashboard.web.claims.views import start_misconception, start_run
+from dashboard.web.http.refusal import Refusal
 from dashboard.web.service import LabUnavailableError, service
-from dashboard.web.training.group_access import groups_of
+from dashboard.web.training.group_access import group_filter
 
 router = Router(tags=["claims"])
 NO_RUN = "There is no run of claims with this number."
-
-
-class Refusal(Schema):
-    """Why something was not done."""
-
-    detail: str
 
 
 class RunIn(Schema):
@@ -61,7 +56,7 @@ def listing(request: HttpRequest) -> HttpResponse:
 def runs(request: HttpRequest, session: str = "") -> HttpResponse:
     """Without their outcomes. On the server's own engine, or with ``session`` those of a class of yours."""
     if session:
-        groups_of(session, request.user)
+        group_filter(session, request.user)
         return _json([run for _group, _claim, run in claim_runs.of_session(session)])
     return _json(claim_runs.history(100))
 

@@ -1,11 +1,10 @@
-"""The HTTP API: the same functions as the pages, with OpenAPI and offline docs under /api/docs."""
+"""The HTTP API: the functions of the pages as JSON, with OpenAPI documents at /api/docs."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import msgspec
-from channels.db import database_sync_to_async
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI, Schema, Status
 from ninja.errors import HttpError, ValidationError
@@ -24,19 +23,21 @@ from dashboard.store import experiments as experiment_store
 from dashboard.store.reports.listing import ReportNotFoundError
 from dashboard.web.claims.api import router as claims
 from dashboard.web.experiments.trace_views import traced
-from dashboard.web.experiments.views import run_doctor, listed, require_experiment, load_snapshot
+from dashboard.web.experiments.views import experiment_item, load_snapshot, require_experiment, run_doctor
+from dashboard.web.http.database import in_database
+from dashboard.web.http.refusal import Refusal
 from dashboard.web.measurements.api import router as measuring
 from dashboard.web.operations.api_docs import Documentation
 from dashboard.web.reports.api import router as reporting
 from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.training.api import router as sessions
-from dashboard.web.training.group_access import groups_of
+from dashboard.web.training.group_access import group_filter
 
 
-class Session(APIKeyCookie):
-    """The session cookie of the page; writing also needs the X-CSRFToken header and JSON.
+class SessionCookie(APIKeyCookie):
+    """The session cookie of the pages; writing also needs the X-CSRFToken header and a JSON body.
 
-    A form of another site can send neither: its content types are the three of HTML forms.
+    A form of another site can send neither: it is limited to the three content types of HTML forms.
     """
 
     param_name = "sessionid"
@@ -44,28 +45,27 @@ class Session(APIKeyCookie):
     def __call__(self, request: HttpRequest) -> Any:
         """HttpError 403 without the token, 415 for anything but JSON."""
         try:
-            person = super().__call__(request)
+            user = super().__call__(request)
         except HttpError:
-            sentence = "Writing needs the value of the csrftoken cookie in the header X-CSRFToken."
-            raise HttpError(403, sentence) from None
-        if request.method not in {"GET", "HEAD"} and not _speaks_json(request):
-            raise HttpError(415, "Send JSON, and say so: Content-Type: application/json.")
-        return person
+            raise HttpError(403, "Send the value of the csrftoken cookie in the header X-CSRFToken.") from None
+        if request.method not in {"GET", "HEAD"} and not _has_json_body(request):
+            raise HttpError(415, "Send JSON with Content-Type: application/json.")
+        return user
 
     def authenticate(self, request: HttpRequest, key: str | None) -> Any:
-        """The signed-in person or None."""
+        """The signed-in user, or None."""
         return request.user if request.user.is_authenticated else None
 
 
-def _speaks_json(request: HttpRequest) -> bool:
-    """JSON, or nothing at all with no word on what it is."""
+def _has_json_body(request: HttpRequest) -> bool:
+    """Whether the body is JSON, or there is neither a body nor a content type."""
     return request.content_type == "application/json" or not (request.content_type or request.body)
 
 
 api = NinjaAPI(
     title="Netmodes",
     version=__version__,
-    auth=Session(),
+    auth=SessionCookie(),
     urls_namespace="api",
     docs=Documentation(),
 )
@@ -78,23 +78,22 @@ api.add_router("", sessions)
 
 
 class Problem(Schema):
-    """One thing to put right."""
+    """One thing to correct."""
 
     arm: str | None = None
     field: str
     sentence: str
 
 
-class Refusal(Schema):
-    """Why something was not done."""
+class InvalidExperiment(Refusal):
+    """Why an experiment was refused, field by field."""
 
-    detail: str
     problems: list[Problem] = Field(default_factory=list)
 
 
 @api.exception_handler(ValidationError)
 def unreadable(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    """Parameters and bodies of the wrong shape, in the words of every other refusal."""
+    """Parameters and bodies with the wrong structure, answered like every other refusal."""
     problems = [
         {"arm": None, "field": str(one["loc"][-1])[:60], "sentence": f"{str(one['loc'][-1])[:60]}: {one['msg']}."}
         for one in error.errors
@@ -104,12 +103,12 @@ def unreadable(request: HttpRequest, error: ValidationError) -> HttpResponse:
 
 @api.exception_handler(ReportNotFoundError)
 def no_report(request: HttpRequest, error: ReportNotFoundError) -> HttpResponse:
-    """A report that is not there, or deleted."""
+    """A report that does not exist or was deleted."""
     return api.create_response(request, {"detail": str(error)}, status=404)
 
 
 class ExperimentIn(BaseModel):
-    """What shall be launched. ``modes`` are arms without options of their own, ``arms`` come behind them."""
+    """An experiment to launch. ``modes`` are arms with shared options; ``arms`` follow them."""
 
     model_config = ConfigDict(extra="allow")
     title: Any = None
@@ -139,10 +138,10 @@ def _json(value: object, status: int = 200) -> HttpResponse:
 
 
 def _out(row: Experiment) -> dict[str, Any]:
-    return {**listed(row), "created_at": row.created_at.isoformat()}
+    return {**experiment_item(row), "created_at": row.created_at.isoformat()}
 
 
-@api.get("/doctor", tags=["engine"], summary="What this engine and kernel can do (doctor/1)")
+@api.get("/doctor", tags=["engine"], summary="What this engine and kernel support (doctor/1)")
 async def doctor(request: HttpRequest) -> HttpResponse:
     """The table of modes and the checks."""
     return _json(await run_doctor())
@@ -164,16 +163,19 @@ def schemas(request: HttpRequest, name: str, version: str) -> Any:
 
 @api.get("/experiments", tags=["experiments"], response=list[ExperimentOut], summary="Running and past experiments")
 def experiments(request: HttpRequest, session: str = "") -> Any:
-    """The newest 200: of the server's own engine, or with ``session`` what the groups of a class of yours ran."""
-    rows = Experiment.objects.filter(**groups_of(session, request.user)).exclude(wanted=Wanted.REMOVED)
+    """The newest 200 of the server's own engine; with ``session``, those of the groups of your training session."""
+    rows = Experiment.objects.filter(**group_filter(session, request.user)).exclude(wanted=Wanted.REMOVED)
     return [_out(row) for row in rows.order_by("-created_at")[:200]]
 
 
 @api.post(
-    "/experiments", tags=["experiments"], response={201: ExperimentOut, 400: Refusal}, summary="Launch an experiment"
+    "/experiments",
+    tags=["experiments"],
+    response={201: ExperimentOut, 400: InvalidExperiment},
+    summary="Launch an experiment",
 )
 def create(request: HttpRequest, body: ExperimentIn) -> Any:
-    """Answers at once; follow it at ``/api/experiments/ID`` or over the websocket."""
+    """Returns at once. Follow the launch at ``/api/experiments/ID`` or over the websocket."""
     given = {name: getattr(body, name) for name in ExperimentIn.model_fields} | (body.model_extra or {})
     draft = parse_draft({name: value for name, value in given.items() if value is not None})
     if draft.problems:
@@ -191,7 +193,7 @@ def _comparison(identity: str, at: int | None) -> Comparison:
     return Comparison(engine, shot.columns, view.states, compare(shot.columns, view.states))
 
 
-@api.get("/experiments/{identity}", tags=["experiments"], summary="Head, columns and rows, as the page gets them")
+@api.get("/experiments/{identity}", tags=["experiments"], summary="Head, columns and rows, as the page receives them")
 def experiment(request: HttpRequest, identity: str, at: int | None = None) -> HttpResponse:
     """A snapshot, now or after journal entry ``at``."""
     return _json(load_snapshot(identity, at))
@@ -203,15 +205,16 @@ def comparison(request: HttpRequest, identity: str, at: int | None = None) -> Ht
     return _json(_comparison(identity, at))
 
 
-@api.get("/experiments/{identity}/journal", tags=["experiments"], summary="The journal behind entry ``after``")
+@api.get("/experiments/{identity}/journal", tags=["experiments"], summary="The journal after entry ``after``")
 def journal(request: HttpRequest, identity: str, after: int = 0) -> HttpResponse:
     """Numbered entries with cause and facts."""
     load_snapshot(identity)
     return _json(experiment_store.entries(identity, after))
 
 
-class Traced(Schema):
-    """Which request to trace: the ``key`` of an attempt; ``beside`` another one, else that of another mode."""
+class TraceIn(Schema):
+    """The request to trace: ``way`` is the key of a path, ``beside`` that of a path to compare with; default: one of
+    another mode."""
 
     way: str = Field(max_length=200)
     beside: str = Field("", max_length=200)
@@ -221,10 +224,10 @@ class Traced(Schema):
     "/experiments/{identity}/trace",
     tags=["experiments"],
     response={200: dict, 400: Refusal, 404: Refusal, 409: Refusal},
-    summary="The hops really taken by one request",
+    summary="The observed hops of one request",
 )
-async def trace(request: HttpRequest, identity: str, body: Traced) -> Any:
-    """Makes the request, and that of another mode, each with the evidence for every hop."""
+async def trace(request: HttpRequest, identity: str, body: TraceIn) -> Any:
+    """Makes the request, and one to compare with, and returns the evidence for every hop."""
     await require_experiment(identity)
     try:
         traces, _ = await traced(identity, body.way, body.beside)
@@ -242,7 +245,7 @@ async def trace(request: HttpRequest, identity: str, body: Traced) -> Any:
     summary="stop, again, remove or try",
 )
 async def act(request: HttpRequest, identity: str, action: str) -> Any:
-    """``stop`` and ``remove`` clean up; ``again`` starts a new round; ``try`` requests the service on every path."""
+    """``stop`` and ``remove`` clean up, ``again`` starts a new round, ``try`` sends a request over every path."""
     await require_experiment(identity)
     if action == "try":
         try:
@@ -250,11 +253,10 @@ async def act(request: HttpRequest, identity: str, action: str) -> Any:
         except (LabUnavailableError, actions.NotRunningError) as error:
             return Status(409, {"detail": str(error)})
         return Status(200, {"attempts": msgspec.to_builtins(attempts)})
-    wishes = {"stop": Wanted.STOPPED, "again": Wanted.RUNNING, "remove": Wanted.REMOVED}
-    if action not in wishes:
+    wanted = {"stop": Wanted.STOPPED, "again": Wanted.RUNNING, "remove": Wanted.REMOVED}
+    if action not in wanted:
         return Status(400, {"detail": f"There is no action “{action[:40]}”: choose stop, again, remove or try."})
-    wish = database_sync_to_async(experiment_store.set_wanted, thread_sensitive=False)
-    if not await wish(identity, wishes[action], again=action == "again"):
-        return Status(404, {"detail": "There is no experiment with this number."})
+    if not await in_database(experiment_store.set_wanted, identity, wanted[action], again=action == "again"):
+        return Status(404, {"detail": "No experiment has this id."})
     service.wake()
-    return Status(202, {"wanted": str(wishes[action])})
+    return Status(202, {"wanted": str(wanted[action])})

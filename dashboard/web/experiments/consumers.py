@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.training.group_quota import WorkKind
+from dashboard.core.training.group_quota import RunKind
 from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments.hub import hub
 from dashboard.web.feed_consumer import FeedConsumer
@@ -13,4 +13,4 @@ class ExperimentConsumer(FeedConsumer):
 
     hub = hub
     exists = staticmethod(experiment_store.exists)
-    kind = WorkKind.EXPERIMENT
+    kind = RunKind.EXPERIMENT

@@ -1,45 +1,133 @@
-"""The launch form's fields, as the plain data that ``core.experiments.drafts`` reads. Nothing that was typed is lost."""
+"""The form that launches an experiment: shared options, ticked modes, and arms with their own options.
+
+Django keeps what was typed and shows errors at the fields; the rules are in ``core.experiments.drafts``.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
+from django import forms
 from django.http import QueryDict
-from django.utils.translation import gettext as _
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
-from dashboard.core.experiments.validation import Problem
+from dashboard.core.experiments.drafts import DEFAULT_IMAGE, DEFAULT_PORT, parse_draft
+from dashboard.core.experiments.validation import MAX_ARMS, Problem
+from dashboard.core.modes import ExperimentSpec, Mode
 
-_ARM = re.compile(r"arm-(\d{1,4})-([a-z_]{1,20})")
-EXPERIMENT_FIELDS = ("image", "port", "publish", "names")
-
-
-def typed_values(post: QueryDict) -> dict[str, Any]:
-    """What stands in the form, to be shown again: texts, ``mode`` a list, ``arms`` a list of mappings."""
-    arms: dict[int, dict[str, str]] = {}
-    for name, value in post.items():
-        found = _ARM.fullmatch(name)
-        if found:
-            arms.setdefault(int(found[1]), {})[found[2]] = str(value)
-    values: dict[str, Any] = {name: post.get(name, "") for name in EXPERIMENT_FIELDS}
-    values["mode"] = post.getlist("mode")
-    values["arms"] = [arms[number] for number in sorted(arms)]
-    return values
+SHARED_FIELDS = ("image", "port", "publish", "names")
+#: Arms that the page shows without JavaScript.
+BLANK_ARMS = 2
 
 
-def draft_of(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same for ``parse_draft``: arms whose mode was not chosen are not used (see ``aimless_arms``)."""
-    said: dict[str, Any] = {name: values.get(name, "") for name in EXPERIMENT_FIELDS}
-    said["modes"] = list(values.get("mode", ()))
-    said["arms"] = [dict(arm) for arm in values.get("arms", ()) if arm.get("mode", "").strip()]
-    return said
+class OptionField(forms.CharField):
+    """A text that ``core.experiments.drafts`` parses."""
+
+    def __init__(self, label: Promise, help_text: Promise | str = "", placeholder: str = "", **attrs: str) -> None:
+        widget = forms.Textarea if "rows" in attrs else forms.TextInput
+        attrs = {"placeholder": placeholder, "autocomplete": "off", "spellcheck": "false", **attrs}
+        super().__init__(label=label, help_text=help_text, required=False, strip=False, widget=widget(attrs=attrs))
 
 
-def aimless_arms(values: Mapping[str, Any]) -> tuple[Problem, ...]:
-    """Groups of fields in which something was typed and no mode was chosen: nothing of it would be launched."""
-    return tuple(
-        Problem(None, f"group-{number}-mode", _("Arm %d has options and no mode: choose one, or empty it.") % number)
-        for number, arm in enumerate(values.get("arms", ()), start=1)
-        if not arm.get("mode", "").strip() and any(value.strip() for value in arm.values())
+class ModesField(forms.MultipleChoiceField):
+    """Ticked modes; ``core.experiments.drafts`` says which exist."""
+
+    def validate(self, value: Any) -> None:
+        """Accepts everything."""
+
+
+class ArmForm(forms.Form):
+    """One arm with its own options; without a mode it is not used."""
+
+    mode = forms.CharField(
+        label=_("Mode"),
+        required=False,
+        widget=forms.Select(choices=[("", _("— not used")), *((str(mode), str(mode)) for mode in Mode)]),
     )
+    image = OptionField(_("Image"), _("defaults to the image above"), list="images")
+    command = OptionField(_("Command"), _("defaults to the image's command"), "nginx -g 'daemon off;'")
+    port = OptionField(_("Port it listens on"), _("defaults to the port above"), inputmode="numeric")
+    publish = OptionField(_("Publish (-p)"), _("defaults to the mapping above"), "127.0.0.1:8080:80")
+    hostname = OptionField(_("Host name (--hostname)"), placeholder="web")
+    dns = OptionField(_("DNS servers (--dns)"), placeholder="192.0.2.53")
+    user = OptionField(_("User (--user)"), placeholder="1000:1000")
+    target = OptionField(_("Shares the stack of"), _("only for mode container: the name of another arm"), "bridge")
+    add_host = OptionField(_("Extra hosts (--add-host)"), _("one per line"), "db:192.0.2.7", rows="2")
+    environment = OptionField(_("Environment (-e)"), _("one per line"), "NAME=value", rows="2")
+    sysctls = OptionField(_("Kernel settings (--sysctl)"), _("one per line"), "net.core.somaxconn=1024", rows="2")
+    publish_all = forms.BooleanField(label=_("Publish all exposed ports (-P)"), required=False)
+
+    def options(self) -> dict[str, Any]:
+        """What was filled in."""
+        values = self.cleaned_data if self.is_bound and self.errors is not None else {}
+        return {name: value for name, value in values.items() if value is True or (value and value.strip())}
+
+
+ArmFormSet = forms.formset_factory(ArmForm, extra=BLANK_ARMS, max_num=MAX_ARMS, absolute_max=MAX_ARMS)
+
+
+class LaunchForm(forms.Form):
+    """The whole form. ``arms`` is the formset of arms with their own options."""
+
+    image = OptionField(_("Image"), _("any tag or digest; local images are suggested"), "nginx", list="images")
+    port = OptionField(_("Port it listens on"), _("inside the container"), "80", inputmode="numeric")
+    publish = OptionField(_("Publish (-p)"), _("host:container; separate several with spaces"), "8080:80")
+    names = OptionField(_("Names to look up"), _("separate with spaces; in addition to the defaults"), "db.internal")
+    mode = ModesField(required=False)
+
+    def __init__(self, data: QueryDict | None = None, **initial: Any) -> None:
+        initial = {"image": DEFAULT_IMAGE, "port": DEFAULT_PORT, "mode": [Mode.HOST, Mode.BRIDGE], **initial}
+        super().__init__(data, auto_id="field-%s", initial=initial)
+        has_arms = data is not None and "arms-TOTAL_FORMS" in data
+        self.arms = ArmFormSet(data if has_arms else None, prefix="arms", auto_id="%s")
+        self._ticked: list[str] = []
+        self._used: list[ArmForm] = []
+
+    def parse(self) -> ExperimentSpec | None:
+        """The experiment, or None with errors at the fields."""
+        self.full_clean()
+        self._ticked = self.cleaned_data["mode"]
+        options = [(arm, arm.options()) for arm in self.arms]
+        self._used = [arm for arm, values in options if "mode" in values]
+        shared = {name: self.cleaned_data.get(name, "") for name in SHARED_FIELDS}
+        arms = [values for _arm, values in options if "mode" in values]
+        draft = parse_draft({**shared, "modes": self._ticked, "arms": arms})
+        self.add_problems(draft.problems, draft.spec)
+        for number, (arm, values) in enumerate(options, start=1):
+            if values and "mode" not in values:
+                sentence = _("Arm %d has options but no mode: choose a mode or clear the options.") % number
+                arm.add_error("mode", sentence)
+        return None if self.problems else draft.spec
+
+    def add_problems(self, problems: Iterable[Problem], spec: ExperimentSpec) -> None:
+        """Adds errors at the fields that they are about; a problem without a field is shown at the modes."""
+        keys = [arm.key for arm in spec.arms]
+        for problem in problems:
+            field, position = problem.field, keys.index(problem.arm) if problem.arm in keys else -1
+            if match := re.fullmatch(r"arm-(\d+)-(\w+)", field):  # an arm that has no key yet
+                position, field = int(match[1]) - 1, match[2]
+            number = position - len(self._ticked)  # ticked modes come before the arms of the formset
+            form: forms.Form = self._used[number] if 0 <= number < len(self._used) else self
+            if field in SHARED_FIELDS and not form[field].value():
+                form = self  # the arm inherits the value
+            field = field if field in form.fields else "mode"
+            if problem.sentence not in form.errors.get(field, ()):
+                form.add_error(field, problem.sentence)
+
+    @property
+    def problems(self) -> list[dict[str, str]]:
+        """Every error with the id of its input, in the order of the page."""
+        return [
+            {"target": form[name].auto_id, "sentence": sentence}
+            for form in (self, *self.arms)
+            for name in form.fields
+            for sentence in form.errors.get(name, ())
+        ]
+
+    @property
+    def has_options(self) -> bool:
+        """Whether the options of arms are shown unfolded."""
+        return any(arm.errors or arm["mode"].value() for arm in self.arms)

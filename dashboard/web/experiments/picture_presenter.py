@@ -1,7 +1,7 @@
-"""Where the texts and shapes of a picture's boxes stand, in the picture's units.
+"""Positions of the texts and icons in a diagram's boxes, in the units of the diagram.
 
 The browser computes the same (``js/core/diagram/drawing.js``); ``tests/js/vectors.json`` holds both to it.
-Numbers are text here, so that no locale can put a comma into an SVG attribute.
+Numbers are text, so that no locale puts a comma into an SVG attribute.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dashboard.core.measurements.formatting import fixed
 
 FRAMES = frozenset({"machine", "stack", "host-stack"})
 LINE = 17
-#: Numbers at one corner stand this far apart; one on a cable this far before its end.
+#: Distance between numbers at one corner; distance of a number from the end of its edge.
 NUMBERS_APART, BEFORE_END = 20, 12
 
 
@@ -31,7 +31,7 @@ class TextView:
 
 @dataclass(frozen=True, slots=True)
 class BoxView:
-    """A rectangle, the mode's shape (its left upper corner) if it has one, and its texts."""
+    """A rectangle, the position of the mode's icon if it has one, and its texts."""
 
     id: str
     kind: str
@@ -69,8 +69,8 @@ class NumberView:
 
 @dataclass(frozen=True, slots=True)
 class PictureView:
-    """What the template draws: the machine's frame, then edges, then everything that they may pass behind; of the path
-    that somebody chose the ids of what it passes, and its numbers."""
+    """What the template draws: the machine's frame, then edges, then the boxes in front of them; for the chosen
+    path, the ids of what it passes and the numbers of its hops."""
 
     box: str
     summary: str
@@ -126,16 +126,16 @@ def lay_out_edge(edge: Edge) -> EdgeView:
 
 
 def number_hops(boxes: Sequence[Box], path: DrawnPath) -> tuple[NumberView, ...]:
-    """Where the numbers of the path's hops stand; a hop that is not drawn has none."""
+    """Positions of the numbers of the path's hops; a hop that is not drawn has none."""
     known = {box.id: box for box in boxes}
-    found = []
+    numbers = []
     for place, hop in enumerate(path.hops, 1):
         box = next((known[one] for one in hop.spots if one in known), None)
         if box is None:
             continue
         x, y = (box.x - BEFORE_END, box.y + box.h / 2) if hop.cable else (box.x, box.y)
-        found.append(NumberView(str(place), number(x + NUMBERS_APART * hop.shift), number(y)))
-    return tuple(found)
+        numbers.append(NumberView(str(place), number(x + NUMBERS_APART * hop.shift), number(y)))
+    return tuple(numbers)
 
 
 def lay_out(picture: Picture, chosen: DrawnPath | None = None) -> PictureView:

@@ -1,4 +1,4 @@
-"""What a browser needs to replay an experiment that may still run; kept per process, so that only the new is made."""
+"""The recording that a browser replays; cached per process, so that only new entries are added."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from django.views.decorators.http import require_GET
 
 from dashboard.core.experiments.journal import replay
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.reports.replay.recording import Track, build_track, encode_track, extend
+from dashboard.core.reports.replay.recording import ReplayRecording, build_recording, encode_recording
 from dashboard.store import experiments as experiment_store
 
-#: A replay goes back so many entries; what was there before them is its beginning.
-MOST_ENTRIES = 20_000
+#: A recording has at most so many entries; it begins with the state before them.
+MAX_ENTRIES = 20_000
 KEPT = 4
 
 
 @dataclass(slots=True)
 class _Kept:
     lock: Lock = field(default_factory=Lock)
-    track: Track | None = None
+    recording: ReplayRecording | None = None
     encoded: bytes = b""
 
 
@@ -42,25 +42,26 @@ def _place(identity: str) -> _Kept:
 
 
 def encoded_track(identity: str) -> bytes:
-    """The track up to the newest entry, as JSON; Http404 if there is no such experiment. Takes its time."""
+    """The track up to the newest entry, as JSON; Http404 if there is no such experiment. Slow: call it in a thread."""
     record = experiment_store.load(identity)
     if record is None or record.wanted is Wanted.REMOVED:
-        raise Http404(_("There is no experiment with this number."))
+        raise Http404(_("No experiment has this id."))
     kept = _place(identity)
     with kept.lock:
-        if kept.track is None:
+        if kept.recording is None:
             entries = experiment_store.entries(identity)
-            before, shown = entries[:-MOST_ENTRIES], entries[-MOST_ENTRIES:]
+            before, shown = entries[:-MAX_ENTRIES], entries[-MAX_ENTRIES:]
             first_at = entries[0].at if entries else None
-            kept.track = build_track(shown, replay(before, experiment_store.waiting_view(record)), first_at)
-            kept.encoded = encode_track(kept.track)
-        elif new := experiment_store.entries(identity, kept.track.view.seq):
-            kept.encoded = encode_track(extend(kept.track, new))
+            kept.recording = build_recording(shown, replay(before, experiment_store.waiting_view(record)), first_at)
+            kept.encoded = encode_recording(kept.recording)
+        elif new := experiment_store.entries(identity, kept.recording.view.seq):
+            kept.recording.extend(new)
+            kept.encoded = encode_recording(kept.recording)
         return kept.encoded
 
 
 @require_GET
 async def track(_request: HttpRequest, identity: str) -> HttpResponse:
-    """JSON for ``replay.js``. It is made in a thread of its own: others need not wait for it."""
+    """JSON for ``replay.js``, made in a worker thread."""
     encoded = await database_sync_to_async(encoded_track, thread_sensitive=False)(identity)
     return HttpResponse(encoded, content_type="application/json", headers={"Cache-Control": "no-store"})

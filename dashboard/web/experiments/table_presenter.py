@@ -16,8 +16,9 @@ from django.utils.translation import gettext
 from dashboard.core.comparison.rows import SECTIONS
 from dashboard.core.experiments.messages import Column, PublishedPort, Relation, Row
 from dashboard.core.experiments.stream import row_id
+from dashboard.core.namespaces.addresses import bracket
 
-#: Rows of one section that are shown before "show all".
+#: Rows of a section that are shown before "show all".
 FOLD_AFTER = 40
 
 #: Namespace inodes: the fixed ones and those from PROC_DYNAMIC_FIRST (0xF0000000) on
@@ -27,7 +28,7 @@ _FIRST_INODE = 0xEFFFFFF8
 
 
 class CellKind(StrEnum):
-    """How a cell is drawn."""
+    """How a cell is rendered."""
 
     VALUE = "value"
     ABSENT = "absent"
@@ -36,8 +37,7 @@ class CellKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CellView:
-    """One cell. ``badge`` is the mode whose shape the namespace carries: that of the first
-    column in which the same namespace stands."""
+    """One cell. ``badge`` is the mode of the first column with the same namespace."""
 
     column: str
     title: str
@@ -50,8 +50,8 @@ class CellView:
 
 @dataclass(frozen=True, slots=True)
 class RowView:
-    """One row with its cells in the order of the columns; ``over`` when it begins folded,
-    ``again`` when the row above it (differences only) has the same reason."""
+    """One row with its cells in the order of the columns. ``over``: folded at first. ``again``: the differing row above
+    it has the same reason."""
 
     id: str
     row: Row
@@ -61,7 +61,7 @@ class RowView:
 
     @property
     def label(self) -> str:
-        """What the row is about, in words."""
+        """The text of the row's header."""
         return self.row.label or self.row.key
 
     @property
@@ -72,7 +72,7 @@ class RowView:
 
 @dataclass(frozen=True, slots=True)
 class SectionView:
-    """A section with its title and what it is about."""
+    """A section with its title and an explanation."""
 
     key: str
     title: str
@@ -81,24 +81,24 @@ class SectionView:
 
     @property
     def differ(self) -> int:
-        """How many rows differ."""
-        return sum(one.differs for one in self.rows)
+        """The number of rows that differ."""
+        return sum(row.differs for row in self.rows)
 
     @property
     def same(self) -> int:
-        """How many rows are the same everywhere."""
+        """The number of rows that are the same in all columns."""
         return len(self.rows) - self.differ
 
     @property
     def folds(self) -> bool:
-        """Whether some rows begin folded."""
-        return any(one.over for one in self.rows)
+        """Whether some rows are folded at first."""
+        return any(row.over for row in self.rows)
 
 
 def namespace_inode(text: str | None) -> str | None:
-    """The inode if the text names a namespace, else None."""
-    found = _INODE.match(text or "")
-    return found[1] if found and int(found[1]) >= _FIRST_INODE else None
+    """The inode if the text identifies a namespace, else None."""
+    match = _INODE.match(text or "")
+    return match[1] if match and int(match[1]) >= _FIRST_INODE else None
 
 
 def list_cells(row: Row, columns: Sequence[Column]) -> tuple[CellView, ...]:
@@ -121,8 +121,8 @@ def list_cells(row: Row, columns: Sequence[Column]) -> tuple[CellView, ...]:
 
 
 def list_sections(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[SectionView, ...]:
-    """Every known section, empty ones too, then unknown ones in the order in which rows bring them."""
-    grouped: dict[str, list[RowView]] = {one.key: [] for one in SECTIONS}
+    """Every known section, also empty ones, then unknown ones in the order of their rows."""
+    grouped: dict[str, list[RowView]] = {section.key: [] for section in SECTIONS}
     differing: dict[str, list[str]] = {}
     for row in rows:
         members = grouped.setdefault(row.section, [])
@@ -133,14 +133,14 @@ def list_sections(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[Secti
         if differs:
             reasons.append(row.why)
         members.append(RowView(row_id(row), row, list_cells(row, columns), over, again))
-    known = {one.key: (gettext(one.title), gettext(one.about)) for one in SECTIONS}
+    known = {section.key: (gettext(section.title), gettext(section.about)) for section in SECTIONS}
     return tuple(
         SectionView(key, *known.get(key, (key.capitalize(), "")), tuple(members)) for key, members in grouped.items()
     )
 
 
 def format_published(port: PublishedPort) -> str:
-    """``0.0.0.0:8080 → 80/tcp``; a port left open is "any port"."""
-    address = f"[{port.host_address}]" if ":" in port.host_address else port.host_address
+    """``0.0.0.0:8080 → 80/tcp``; ``*`` for a port that the Engine chooses."""
+    address = bracket(port.host_address)
     outside = str(port.host_port) if port.host_port else "*"
     return f"{address + ':' if address else ''}{outside} → {port.container_port}/{port.protocol}"

@@ -16,7 +16,7 @@ from dashboard.core.paths.trace import Trace
 from dashboard.core.paths.try_paths import Way
 from dashboard.lab.experiments.actions import NotRunningError
 from dashboard.lab.remote import experiment_calls
-from dashboard.web.experiments.views import refuse, require_experiment, load_snapshot
+from dashboard.web.experiments.views import load_snapshot, refuse, require_experiment
 from dashboard.web.http.url_scope import HERE, Where
 from dashboard.web.service import LabUnavailableError, service
 

@@ -1,4 +1,4 @@
-"""The pages. Commands are POSTs that write what is wanted and wake the lab."""
+"""The pages of experiments. Commands are POSTs that write the wanted state and wake the lab."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 from asgiref.sync import sync_to_async
-from channels.db import database_sync_to_async
 from django.http import (
     Http404,
     HttpRequest,
@@ -25,7 +24,6 @@ from django.views.decorators.http import require_GET, require_POST
 from dashboard.core.comparison.rows import compare
 from dashboard.core.diagram.path_overlay import draw_paths
 from dashboard.core.diagram.topology import draw
-from dashboard.core.experiments.drafts import parse_draft
 from dashboard.core.experiments.initial_columns import initial_columns
 from dashboard.core.experiments.inspect_commands import COMMANDS
 from dashboard.core.experiments.journal import replay
@@ -44,8 +42,9 @@ from dashboard.lab.experiments import actions
 from dashboard.lab.remote import experiment_calls
 from dashboard.models import Experiment, Report
 from dashboard.store import experiments as experiment_store
-from dashboard.web.experiments.forms import aimless_arms, draft_of, typed_values
+from dashboard.web.experiments.forms import LaunchForm
 from dashboard.web.experiments.hub import SHOWN_ITEMS
+from dashboard.web.http.database import in_database
 from dashboard.web.http.url_scope import HERE, Where
 from dashboard.web.service import LabUnavailableError, service
 
@@ -56,13 +55,13 @@ PAST = 20
 def refuse(
     request: HttpRequest, status: int, title: str, sentence: str, what_to_do: str = "", back: str = ""
 ) -> HttpResponse:
-    """A refusal that says what to do, and where to go ``back`` to: the start page, unless it is said."""
+    """An error page: what failed, what to do, and a link ``back`` (default: the start page)."""
     context = {"status": status, "title": title, "sentence": sentence, "what_to_do": what_to_do, "back": back}
     return render(request, "error.html", context, status=status)
 
 
-def listed(row: Experiment, where: Where = HERE) -> dict[str, Any]:
-    """An experiment as a line of a list."""
+def experiment_item(row: Experiment, where: Where = HERE) -> dict[str, Any]:
+    """An experiment in a list."""
     spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
     return {
         "id": row.id,
@@ -77,44 +76,40 @@ def listed(row: Experiment, where: Where = HERE) -> dict[str, Any]:
 
 
 async def _surroundings() -> tuple[tuple[ModeReport, ...], tuple[str, ...], int, str]:
-    """Modes, local images, a free port to publish, and what is wrong with the engine."""
+    """Modes, local images, a free port to publish, and the engine's problem."""
     try:
-        found = await service.ask(experiment_calls.surroundings)
+        surroundings = await service.ask(experiment_calls.surroundings)
     except (LabUnavailableError, EngineError) as error:
         return (), (), 8080, str(error)
-    return found.modes, found.images, found.port, ""
+    return surroundings.modes, surroundings.images, surroundings.port, ""
 
 
 def _example() -> ReportView | None:
-    """The report that comes with Netmodes, for who has nothing of their own yet."""
+    """The example report that is shown before the first experiment."""
     return example_report.view() if example_report.is_there() else None
 
 
-async def _home(request: HttpRequest, status: int = 200, **extra: Any) -> HttpResponse:
+async def _home(request: HttpRequest, form: LaunchForm | None = None, status: int = 200) -> HttpResponse:
     modes, images, port, problem = await _surroundings()
 
     def page() -> HttpResponse:
         rows = Experiment.objects.filter(host="").exclude(wanted=Wanted.REMOVED).order_by("-created_at")
         shown = rows.exclude(measurements__twin=True)
         running = shown.exclude(phase__in=[str(phase) for phase in ENDED])[:PAST]
-        # What was launched beside an experiment to measure it is over with the measurement, which has a page.
+        # Experiments that were launched only for a measurement are shown on its page.
         past = shown.filter(phase__in=[str(phase) for phase in ENDED])[:PAST]
         context = {
-            "running": [listed(row) for row in running],
-            "past": [listed(row) for row in past],
+            "running": [experiment_item(row) for row in running],
+            "past": [experiment_item(row) for row in past],
             "modes": modes,
             "images": images,
             "engine_problem": problem,
-            "defaults": {"image": "nginx", "port": "80", "publish": f"{port}:80", "names": ""},
-            "problems": (),
-            "values": None,
+            "form": form or LaunchForm(publish=f"{port}:80"),
             "example": None if running or past or Report.objects.exists() else _example(),
-            **extra,
         }
         return render(request, "experiments/home.html", context, status=status)
 
-    response: HttpResponse = await database_sync_to_async(page, thread_sensitive=False)()
-    return response
+    return await in_database(page)
 
 
 @require_GET
@@ -125,34 +120,30 @@ async def home(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 async def launch(request: HttpRequest) -> HttpResponse:
-    """Writes a new experiment; what cannot be launched comes back with everything that was typed."""
-    values = typed_values(request.POST)
-    draft = parse_draft(draft_of(values))
-    if problems := (*draft.problems, *aimless_arms(values)):
-        return await _home(request, 400, values=values, problems=problems)
+    """Writes a new experiment; a form with errors comes back with everything that was typed."""
+    form = LaunchForm(request.POST)
+    spec = form.parse()
+    if spec is None:
+        return await _home(request, form, 400)
     user = await request.auser()
-    identity = await database_sync_to_async(experiment_store.create_experiment, thread_sensitive=False)(
-        draft.spec, user.pk
-    )
+    identity = await in_database(experiment_store.create_experiment, spec, user.pk)
     service.wake()
     return redirect(f"/experiments/{identity}/")
 
 
 def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
-    """The experiment as it is, or as it was after entry ``at``; a stopped one as it was before the stop.
-
-    Http404 if there is none.
-    """
+    """The experiment now, or after journal entry ``at``; a stopped one as it was before the stop. Http404 if it does
+    not exist."""
     row = Experiment.objects.exclude(wanted=Wanted.REMOVED).filter(pk=identity).first()
     if row is None:
-        raise Http404(_("There is no experiment with this number."))
+        raise Http404(_("No experiment has this id."))
     entries = experiment_store.entries(identity)
     view = replay(entries)
     spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
     waiting = ExperimentHead(row.id, row.title, spec.image, spec.port, Phase(row.phase), row.created_at.timestamp())
     head = view.head or waiting
     if 0 < head.round < row.round:
-        # Another round is asked for, and the lab has not begun it yet: what follows is live.
+        # The lab has not started the requested round yet: what follows is live.
         head = replace(head, phase=Phase.WAITING, stopped_at=None, proof=())
     shown = view if entries else replace(view, columns=initial_columns(row.id, spec.arms))
     until = at if at is not None else (row.shown_seq or None)
@@ -170,13 +161,11 @@ def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
 
 @require_GET
 def experiment(request: HttpRequest, identity: str, where: Where = HERE) -> HttpResponse:
-    """One experiment, complete at first paint."""
+    """One experiment, complete without JavaScript."""
     at = request.GET.get("at", "")
     if at and not (at.isascii() and at.isdigit() and len(at) < 10):
-        sentence = _("“at” must be the number of a journal entry.")
-        return refuse(
-            request, 400, _("That moment cannot be shown"), sentence, _("Leave it out to see the newest state.")
-        )
+        title, sentence = _("Invalid journal entry"), _("“at” must be the number of a journal entry.")
+        return refuse(request, 400, title, sentence, _("Omit it to see the current state."))
     snapshot = load_snapshot(identity, int(at) if at else None)
     frozen = snapshot.experiment.as_it_was is not None
     context = {
@@ -190,29 +179,29 @@ def experiment(request: HttpRequest, identity: str, where: Where = HERE) -> Http
     return render(request, "experiments/experiment.html", context)
 
 
-def _wish(request: HttpRequest, identity: str, wanted: Wanted, *, again: bool = False) -> HttpResponse:
+def _set_wanted(request: HttpRequest, identity: str, wanted: Wanted, *, again: bool = False) -> HttpResponse:
     if not experiment_store.set_wanted(identity, wanted, again=again):
-        raise Http404(_("There is no experiment with this number."))
+        raise Http404(_("No experiment has this id."))
     service.wake()
     return redirect("/" if wanted is Wanted.REMOVED else f"/experiments/{identity}/")
 
 
 @require_POST
 def stop(request: HttpRequest, identity: str) -> HttpResponse:
-    """Wants the experiment stopped and cleaned up."""
-    return _wish(request, identity, Wanted.STOPPED)
+    """Stops the experiment and removes its containers and networks."""
+    return _set_wanted(request, identity, Wanted.STOPPED)
 
 
 @require_POST
-def again(request: HttpRequest, identity: str) -> HttpResponse:
-    """Wants a new round: the same arms, fresh containers. Also serves as restart."""
-    return _wish(request, identity, Wanted.RUNNING, again=True)
+def launch_again(request: HttpRequest, identity: str) -> HttpResponse:
+    """Launches the same arms again in new containers; also restarts a running experiment."""
+    return _set_wanted(request, identity, Wanted.RUNNING, again=True)
 
 
 @require_POST
 def remove(request: HttpRequest, identity: str) -> HttpResponse:
-    """Wants the experiment stopped and forgotten."""
-    return _wish(request, identity, Wanted.REMOVED)
+    """Stops the experiment and deletes it."""
+    return _set_wanted(request, identity, Wanted.REMOVED)
 
 
 def _wants_json(request: HttpRequest) -> bool:
@@ -220,21 +209,21 @@ def _wants_json(request: HttpRequest) -> bool:
 
 
 async def require_experiment(identity: str) -> None:
-    """Http404 if there is none."""
-    if not await database_sync_to_async(experiment_store.exists, thread_sensitive=False)(identity):
-        raise Http404(_("There is no experiment with this number."))
+    """Http404 if the experiment does not exist."""
+    if not await in_database(experiment_store.exists, identity):
+        raise Http404(_("No experiment has this id."))
 
 
 @require_POST
 async def try_it(request: HttpRequest, identity: str, where: Where = HERE) -> HttpResponse:
-    """Requests the service on every path."""
+    """Sends a request over every path."""
     await require_experiment(identity)
     try:
         attempts = await service.ask_about(identity, actions.try_ways, identity)
     except (LabUnavailableError, actions.NotRunningError) as error:
         if _wants_json(request):
             return JsonResponse({"detail": str(error)}, status=409)
-        title = _("It cannot be tried now")
+        title = _("The request cannot be sent now")
         return await sync_to_async(refuse)(request, 409, title, str(error), back=where.experiment(identity))
     answers = [{**asdict(one), "from": one.origin} for one in attempts]
     if _wants_json(request):
@@ -250,7 +239,7 @@ async def try_it(request: HttpRequest, identity: str, where: Where = HERE) -> Ht
 
 @require_POST
 async def inspect(request: HttpRequest, identity: str) -> HttpResponseBase:
-    """Runs one of the workshop's commands in a column; the answer is its output as it prints."""
+    """Runs a command in a column; the response streams its output."""
     column, command, name = (request.POST.get(key, "") for key in ("column", "command", "name"))
     await require_experiment(identity)
     try:
@@ -274,13 +263,12 @@ async def inspect(request: HttpRequest, identity: str) -> HttpResponseBase:
 
 @require_GET
 async def doctor(request: HttpRequest) -> HttpResponse:
-    """What works here, mode by mode."""
-    found = await run_doctor()
-    return await sync_to_async(render)(request, "operations/doctor.html", {"doctor": found})
+    """What this engine and kernel support."""
+    return await sync_to_async(render)(request, "operations/doctor.html", {"doctor": await run_doctor()})
 
 
 async def run_doctor() -> Any:
-    """``doctor/1``, also where no lab could be started."""
+    """``doctor/1``, also if there is no lab."""
     try:
         return await service.ask(experiment_calls.doctor)
     except LabUnavailableError as error:

@@ -10,23 +10,23 @@ from pydantic import ConfigDict, Field
 
 from dashboard.core.experiments.messages import encode
 from dashboard.core.measurements.histogram import cumulative_shares, merge_histograms
-from dashboard.core.training.group_quota import WorkKind
+from dashboard.core.training.group_quota import RunKind
 from dashboard.models import MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
+from dashboard.web.http.refusal import Refusal
 from dashboard.web.measurements.serializers import describe_run, show_run
 from dashboard.web.measurements.views import AskedWronglyError, start_run
 from dashboard.web.service import service
-from dashboard.web.training.group_access import groups_of, may_open
+from dashboard.web.training.group_access import group_filter, may_open
 
 router = Router(tags=["measurements"])
 POINTS = 200
 
 
-class Refusal(Schema):
-    """Why something was not done."""
+class InvalidMeasurement(Refusal):
+    """Why a measurement was refused."""
 
-    detail: str
     problems: list[str] = Field(default_factory=list)
 
 
@@ -58,17 +58,17 @@ def _json(value: object) -> HttpResponse:
 @router.get("/measurements", summary="The newest 200 runs")
 def listing(request: HttpRequest, session: str = "") -> HttpResponse:
     """Running and past runs: on the server's own engine, or with ``session`` those of a class of yours."""
-    rows = MeasurementRun.objects.filter(**groups_of(session, request.user)).order_by("-created_at")
+    rows = MeasurementRun.objects.filter(**group_filter(session, request.user)).order_by("-created_at")
     return _json([describe_run(row) for row in rows[:200]])
 
 
 @router.post(
-    "/measurements", response={201: Started, 400: Refusal, 404: Refusal}, summary="Measure an experiment's paths"
+    "/measurements", response={201: Started, 400: InvalidMeasurement, 404: Refusal}, summary="Measure an experiment's paths"
 )
 def create(request: HttpRequest, body: MeasurementIn) -> Any:
     """Answers at once; follow it at ``/api/measurements/ID`` or over the websocket."""
-    if not experiment_store.exists(body.experiment) or not may_open(WorkKind.EXPERIMENT, body.experiment, request.user):
-        return Status(404, {"detail": "There is no experiment with this number."})
+    if not experiment_store.exists(body.experiment) or not may_open(RunKind.EXPERIMENT, body.experiment, request.user):
+        return Status(404, {"detail": "No experiment has this id."})
     try:
         run = start_run(body.experiment, body.model_dump(exclude={"experiment"}), request.user.pk)
     except AskedWronglyError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.training.group_quota import WorkKind
+from dashboard.core.training.group_quota import RunKind
 from dashboard.store import measurements as measurement_store
 from dashboard.web.feed_consumer import FeedConsumer
 from dashboard.web.measurements.hub import hub
@@ -13,4 +13,4 @@ class MeasurementConsumer(FeedConsumer):
 
     hub = hub
     exists = staticmethod(measurement_store.exists)
-    kind = WorkKind.MEASUREMENT
+    kind = RunKind.MEASUREMENT

@@ -26,7 +26,7 @@ from dashboard.web.measurements.hub import MeasurementHub
 from dashboard.web.measurements.hub import hub as runs
 from dashboard.web.operations.peer_processes import Elsewhere, in_loop
 from dashboard.web.service import Service, service
-from dashboard.web.training.hub import INSTRUCTOR, ClassFeed, ClassHub
+from dashboard.web.training.hub import INSTRUCTOR, SessionFeed, SessionHub
 from dashboard.web.training.hub import hub as classes
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ PRESENCE_COUNTS_S = 10.0
 class Team:
     """One web process among several. All in the server's loop."""
 
-    def __init__(self, served: Service, experiments: ExperimentHub, runs: MeasurementHub, classes: ClassHub) -> None:
+    def __init__(self, served: Service, experiments: ExperimentHub, runs: MeasurementHub, classes: SessionHub) -> None:
         self._service = served
         self._experiments, self._runs, self._classes = experiments, runs, classes
         self._me = secrets.token_hex(8)
@@ -59,7 +59,7 @@ class Team:
         if not self._service.is_team:
             return
         self._now = asyncio.Event()
-        self._service.hears = self.heard
+        self._service.on_wakeup = self.heard
         self._classes.elsewhere = Elsewhere(self._service.tell, self._ask)
         loop = asyncio.get_running_loop()
         jobs: list[tuple[Callable[[], Coroutine[Any, Any, None]], Callable[[], float]]] = [
@@ -71,7 +71,7 @@ class Team:
 
     async def close(self) -> None:
         """Ends, and says that nobody is here any more."""
-        self._service.hears = None
+        self._service.on_wakeup = None
         self._classes.elsewhere = Elsewhere()
         tasks, self._tasks = self._tasks, []
         for task in tasks:
@@ -103,11 +103,11 @@ class Team:
             case ("trouble", experiment, problem):
                 self._experiments.trouble(experiment, problem)
             case ("class", session):
-                self._classes.heard(session)
+                self._classes.mark(session)
             case ("class-now", session, *participants):
-                self._classes.heard(session, *participants, urgent=True)
+                self._classes.mark(session, *participants, urgent=True)
             case ("class-out", session, participant):
-                self._classes.dismiss_participant_here(session, participant)
+                self._classes.disconnect_here(session, participant)
             case ("class-mirrors", session):
                 self._classes.end_mirrors_here(session)
             case ("all",):
@@ -133,23 +133,23 @@ class Team:
         loop = asyncio.get_running_loop()
         for feed in self._classes.feeds():
             before, feed.version = feed.version, await in_database(version_of, feed.key)
-            before_at, feed.marked_at = feed.marked_at, loop.time()
+            before_at, feed.version_at = feed.version_at, loop.time()
             if before != feed.version:
                 self._changed(feed, before, before_at)
 
-    def _changed(self, feed: ClassFeed, before: SessionVersion, before_at: float) -> None:
+    def _changed(self, feed: SessionFeed, before: SessionVersion, before_at: float) -> None:
         old, new = before.participants or {}, feed.version.participants or {}
         participants = [
             participant
             for participant in feed.connections
             if participant != INSTRUCTOR and old.get(participant) != new.get(participant)
         ]
-        self._classes.heard(feed.key, *participants)
+        self._classes.mark(feed.key, *participants)
         tokens = feed.version.tokens or {}
         for participant, token in (before.tokens or {}).items():
             if tokens.get(participant, "") != token:
                 # The participant is on another device now: what was open before, on the old one, ends.
-                self._classes.dismiss_participant_here(feed.key, participant, before=before_at)
+                self._classes.disconnect_here(feed.key, participant, before=before_at)
 
     # Who is here.
 
@@ -173,7 +173,7 @@ class Team:
         )
         for session, participants in self._classes.elsewhere.known.items():
             if before.get(session, frozenset()) != participants:
-                self._classes.heard(session)
+                self._classes.mark(session)
 
     def _ask(self, session: str) -> frozenset[str]:
         """For a view in a thread, about a class that nobody follows here."""

@@ -1,4 +1,4 @@
-"""Reports over HTTP: find, save, read, export, import, write beside, put away, share, follow over time."""
+"""Reports over HTTP: search, save, read, export, import, annotate, archive, delete, share, trends."""
 
 from __future__ import annotations
 
@@ -14,15 +14,19 @@ from pydantic import ConfigDict, Field
 
 from dashboard.core.experiments.messages import encode
 from dashboard.core.reports.model import frame
-from dashboard.core.reports.parse import MOST_BYTES
-from dashboard.core.training.group_quota import WorkKind
-from dashboard.export.formats import Format, write
+from dashboard.core.reports.parse import MAX_BYTES, InvalidReportError
+from dashboard.core.training.group_quota import RunKind
+from dashboard.export.formats import Format, export_report
 from dashboard.export.pdf import NoPdfError
 from dashboard.latency.environment import read_machine
+from dashboard.store.reports import listing as report_listing
+from dashboard.store.reports import reading as report_reading
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports import shares as report_shares
-from dashboard.store.reports.listing import Listed
-from dashboard.web.reports.documents import document_of, removals_of
+from dashboard.store.reports.listing import ListedReport
+from dashboard.store.reports.snapshot import NotSavedError
+from dashboard.web.http.refusal import Refusal
+from dashboard.web.reports.documents import list_replacements, render_report
 from dashboard.web.service import service
 from dashboard.web.training.group_access import may_open
 
@@ -33,19 +37,13 @@ ACTIONS = {
     "delete": saved_reports.delete,
     "undelete": saved_reports.undelete,
 }
-MOST_TREND = 100
-MOST_DAYS = 3650
-
-
-class Refusal(Schema):
-    """Why something was not done."""
-
-    detail: str
+MAX_TREND = 100
+MAX_DAYS = 3650
 
 
 class SaveIn(Schema):
-    """What shall be saved: an experiment or a measurement, by its id. ``runs`` are the measurements of the experiment
-    that go along; left out: all that are over."""
+    """The id of the experiment or measurement to save. ``runs`` are the measurements to include with an experiment;
+    default: all that have ended."""
 
     model_config = ConfigDict(extra="forbid")
     experiment: str = ""
@@ -57,7 +55,7 @@ class SaveIn(Schema):
 
 
 class Saved(Schema):
-    """A report that is there now."""
+    """A saved report."""
 
     id: str
     url: str
@@ -74,16 +72,16 @@ class RemarkIn(Schema):
 
 
 class ShareIn(Schema):
-    """A link that ends after so many days (null: never), of the report without the machine's details unless
+    """A link that expires after ``days`` (null: never) and shows the report without details of the machine unless
     ``scrub`` is false."""
 
     model_config = ConfigDict(extra="forbid")
-    days: int | None = Field(default=30, ge=1, le=MOST_DAYS)
+    days: int | None = Field(default=30, ge=1, le=MAX_DAYS)
     scrub: bool = True
 
 
-class Asked(Schema):
-    """What is looked for: every word of ``query``, every ``tag``."""
+class ReportQuery(Schema):
+    """A search for every word of ``query`` and every ``tag``."""
 
     query: str = Field(default="", max_length=1000)
     tag: list[str] = Field(default_factory=list, max_length=12)
@@ -98,90 +96,91 @@ def _json(value: object, status: int = 200) -> HttpResponse:
     return HttpResponse(encode(value), status=status, content_type="application/json")
 
 
-def _saved(row: Listed) -> dict[str, str]:
+def _saved(row: ListedReport) -> dict[str, str]:
     return {name: getattr(row, name) for name in ("id", "url", "title", "digest", "imported_from")}
 
 
-@router.get("/reports", summary="Saved reports, newest first, fifty on a page")
-def listing(request: HttpRequest, asked: Query[Asked]) -> HttpResponse:
-    """Found reports, how many there are, and every tag in use."""
-    owner = request.user.pk if asked.mine else None
-    found = saved_reports.find(
-        asked.query,
-        asked.tag,
-        asked.origin,
+@router.get("/reports", summary="List saved reports, newest first, 50 per page")
+def listing(request: HttpRequest, search: Query[ReportQuery]) -> HttpResponse:
+    """The reports of a page, their total number, and every tag in use."""
+    owner = request.user.pk if search.mine else None
+    page = report_listing.find_reports(
+        search.query,
+        search.tag,
+        search.origin,
         owner,
-        archived=asked.archived,
-        signature=asked.signature,
-        page=asked.page,
+        archived=search.archived,
+        signature=search.signature,
+        page=search.page,
     )
-    return _json(found)
+    return _json(page)
 
 
 @router.post("/reports", response={201: Saved, 400: Refusal}, summary="Save an experiment or a measurement")
 def save(request: HttpRequest, body: SaveIn) -> Any:
-    """Freezes it as it is now. It does not change any more."""
+    """Freezes it as it is now. The report never changes."""
     if bool(body.experiment) == bool(body.measurement):
-        return Status(400, {"detail": "Name one thing to save: either experiment or measurement."})
+        return Status(400, {"detail": "Give either experiment or measurement."})
     runs = (body.measurement, *(body.runs or ()))
-    named = ((WorkKind.EXPERIMENT, body.experiment), *((WorkKind.MEASUREMENT, one) for one in runs))
+    named = ((RunKind.EXPERIMENT, body.experiment), *((RunKind.MEASUREMENT, one) for one in runs))
     if not all(may_open(kind, one, request.user) for kind, one in named if one):
-        return Status(400, {"detail": "There is nothing of yours with this number."})
-    said = body.model_dump(include={"title", "notes", "tags"}) | {"owner_id": request.user.pk}
+        return Status(400, {"detail": "You have no experiment or measurement with this id."})
+    details = saved_reports.ReportDetails(body.title, body.notes, tuple(body.tags), owner_id=request.user.pk)
     engine = service.engine
     try:
         if body.experiment:
+            machine = read_machine() if engine else None
             report = saved_reports.save_experiment(
-                body.experiment, runs=body.runs, engine=engine, machine=read_machine() if engine else None, **said
+                body.experiment, details, runs=body.runs, engine=engine, machine=machine
             )
         else:
-            report = saved_reports.save_measurement(body.measurement, engine=engine, **said)
-    except saved_reports.NotSavedError as error:
+            report = saved_reports.save_measurement(body.measurement, details, engine=engine)
+    except NotSavedError as error:
         return Status(400, {"detail": str(error)})
-    return Status(201, _saved(saved_reports.describe(report)))
+    return Status(201, _saved(report_listing.get_report(report)))
 
 
 @router.post(
     "/reports/import",
     response={201: Saved, 400: Refusal, 413: Refusal},
-    summary="Take a report of another installation (report/1 as the body)",
+    summary="Import a report (report/1 as the body)",
 )
-async def take(request: HttpRequest) -> Any:
-    """Verified before anything is written: form, hash, limits, meaning."""
-    data = request.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        return Status(413, {"detail": f"A report has at most {MOST_BYTES:,} bytes: save a smaller one."})
+async def import_report(request: HttpRequest) -> Any:
+    """Validates format, hash, limits and content before anything is exported."""
+    data = request.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        return Status(413, {"detail": f"A report has at most {MAX_BYTES:,} bytes. Save a smaller one."})
 
-    def keep() -> dict[str, str]:
-        return _saved(saved_reports.describe(saved_reports.import_file(data, request.user.pk)))
+    def store() -> dict[str, str]:
+        return _saved(report_listing.get_report(saved_reports.import_file(data, request.user.pk)))
 
     try:
-        # Not in the one thread of the pages: a large report takes a while.
-        return Status(201, await database_sync_to_async(keep, thread_sensitive=False)())
-    except saved_reports.NotAReportError as error:
+        # Not in the thread that all pages share: a large report takes seconds.
+        return Status(201, await database_sync_to_async(store, thread_sensitive=False)())
+    except InvalidReportError as error:
         return Status(400, {"detail": str(error)})
 
 
 @router.get(
     "/reports/trends/{signature}",
     response={404: Refusal},
-    summary="The figures of the same experiment over time, oldest first",
+    summary="The figures of one experiment over time, oldest first",
 )
 def trend(request: HttpRequest, signature: str) -> Any:
-    """The newest 100 reports of one signature, with what each path cost and the verdicts."""
-    found = saved_reports.find(signature=signature) if signature else None
-    if found is None or not found.total:
-        return Status(404, {"detail": "There is no report of such an experiment."})
-    rows = list(found.reports)
-    if found.pages > 1:
-        rows += saved_reports.find(signature=signature, page=2).reports
+    """The newest 100 reports with one signature, with their latency and verdicts."""
+    page = report_listing.find_reports(signature=signature) if signature else None
+    if page is None or not page.total:
+        return Status(404, {"detail": "There is no report of this experiment."})
+    rows = list(page.reports)
+    if page.pages > 1:
+        rows += report_listing.find_reports(signature=signature, page=2).reports
     return _json(
-        {"signature": signature, "total": found.total, "reports": [_point(one) for one in rows[:MOST_TREND]][::-1]}
+        {"signature": signature, "total": page.total, "reports": [_point(one) for one in rows[:MAX_TREND]][::-1]}
     )
 
 
-def _point(row: Listed) -> dict[str, object]:
-    view = saved_reports.derived(row.id).view
+def _point(row: ListedReport) -> dict[str, object]:
+    view = report_reading.load_derived(row.id).view
     return {
         "id": row.id,
         "url": row.url,
@@ -194,18 +193,18 @@ def _point(row: Listed) -> dict[str, object]:
     }
 
 
-@router.get("/reports/{identity}", response={404: Refusal}, summary="The report (report/1), as it was saved")
+@router.get("/reports/{identity}", response={404: Refusal}, summary="The report as it was saved (report/1)")
 def report(request: HttpRequest, identity: str) -> HttpResponse:
-    """The canonical bytes: what an import takes."""
-    response = HttpResponse(frame(saved_reports.content_bytes(identity)), content_type="application/json")
+    """The canonical bytes, which can be imported."""
+    response = HttpResponse(frame(report_reading.content_bytes(identity)), content_type="application/json")
     response["Cache-Control"] = "private, no-cache"
     return response
 
 
-@router.get("/reports/{identity}/about", response={404: Refusal}, summary="What stands in the list, and the remarks")
+@router.get("/reports/{identity}/about", response={404: Refusal}, summary="A report as in the list, with its remarks")
 def about(request: HttpRequest, identity: str) -> HttpResponse:
-    """Title, author, tags, hash, and what was written beside."""
-    row = saved_reports.describe(identity)
+    """Title, author, tags, hash and remarks."""
+    row = report_listing.get_report(identity)
     remarks = [
         {"id": one.pk, "author": one.author, "at": one.at, "text": one.text} for one in saved_reports.remarks(identity)
     ]
@@ -218,80 +217,80 @@ def about(request: HttpRequest, identity: str) -> HttpResponse:
     summary="html, pdf, json, csv, md or histograms.csv",
 )
 def export(request: HttpRequest, identity: str, ending: str) -> Any:
-    """One document."""
+    """The report as a download."""
     if ending not in set(Format):
-        return Status(404, {"detail": f"A report is not written as “{ending[:20]}”: choose from {', '.join(Format)}."})
+        return Status(404, {"detail": f"There is no export as “{ending[:20]}”. Choose from {', '.join(Format)}."})
     try:
-        written = write(identity, Format(ending))
+        exported = export_report(identity, Format(ending))
     except NoPdfError as error:
         return Status(501, {"detail": str(error)})
-    response = HttpResponse(b"".join(written.parts), content_type=written.content_type)
+    response = HttpResponse(b"".join(exported.parts), content_type=exported.content_type)
     response["Content-Disposition"] = f'attachment; filename="report-{identity}.{ending}"'
     response["Content-Security-Policy"] = "sandbox; default-src 'none'; frame-ancestors 'none'"
     return response
 
 
-@router.get("/reports/{identity}/removed", response={404: Refusal}, summary="What a shared report would leave out")
+@router.get("/reports/{identity}/removed", response={404: Refusal}, summary="What anonymising a report replaces")
 def removed(request: HttpRequest, identity: str) -> HttpResponse:
-    """Each detail of the machine with what would stand there."""
-    return _json({"removed": removals_of(identity)})
+    """Each detail of the machine with its pseudonym."""
+    return _json({"removed": list_replacements(identity)})
 
 
 @router.post(
-    "/reports/{identity}/remarks", response={201: dict, 400: Refusal, 404: Refusal}, summary="Write beside a report"
+    "/reports/{identity}/remarks", response={201: dict, 400: Refusal, 404: Refusal}, summary="Add a remark to a report"
 )
 def annotate(request: HttpRequest, identity: str, body: RemarkIn) -> Any:
-    """It does not change the report, nor its hash."""
+    """It changes neither the report nor its hash."""
     try:
         return Status(201, {"id": saved_reports.annotate(identity, body.text, owner_id=request.user.pk)})
-    except saved_reports.NotSavedError as error:
+    except NotSavedError as error:
         return Status(400, {"detail": str(error)})
 
 
-@router.get("/reports/{identity}/shares", response={404: Refusal}, summary="The links to a report")
+@router.get("/reports/{identity}/shares", response={404: Refusal}, summary="List the share links of a report")
 def shares(request: HttpRequest, identity: str) -> HttpResponse:
-    """Without their tokens: these were said once."""
-    saved_reports.describe(identity)
+    """Without their tokens, which are shown only once."""
+    report_listing.get_report(identity)
     return _json({"shares": report_shares.shares_of(identity)})
 
 
 @router.post(
     "/reports/{identity}/shares",
     response={201: dict, 404: Refusal},
-    summary="A link that shows a report without sign-in",
+    summary="Create a link that shows a report without sign-in",
 )
 async def share(request: HttpRequest, identity: str, body: ShareIn) -> Any:
-    """``url`` is said now and never again."""
-    ends = None if body.days is None else timezone.now() + timedelta(days=body.days)
+    """``url`` is shown only once."""
+    expires_at = None if body.days is None else timezone.now() + timedelta(days=body.days)
 
     def make() -> str:
-        document = document_of(identity, scrubbed=body.scrub)
-        return report_shares.create(identity, document, expires_at=ends, scrubbed=body.scrub)
+        document = render_report(identity, anonymised=body.scrub)
+        return report_shares.create(identity, document, expires_at=expires_at, scrubbed=body.scrub)
 
     token = await database_sync_to_async(make, thread_sensitive=False)()
     url = await sync_to_async(request.build_absolute_uri)(f"/r/{token}/")
-    return Status(201, {"url": url, "expires_at": None if ends is None else ends.isoformat(), "scrubbed": body.scrub})
+    return Status(201, {"url": url, "expires_at": None if expires_at is None else expires_at.isoformat(), "scrubbed": body.scrub})
 
 
 @router.post(
-    "/reports/{identity}/shares/{number}/revoke", response={200: dict, 404: Refusal}, summary="End a link for good"
+    "/reports/{identity}/shares/{number}/revoke", response={200: dict, 404: Refusal}, summary="Revoke a link"
 )
 def revoke(request: HttpRequest, identity: str, number: int) -> Any:
-    """404 where there is no such link of this report that lives."""
-    saved_reports.describe(identity)
+    """404 if the report has no such live link."""
+    report_listing.get_report(identity)
     if not 0 <= number < 2**63 or not report_shares.revoke(number, identity):
-        return Status(404, {"detail": "There is no such link, or it was revoked already."})
+        return Status(404, {"detail": "There is no such link, or it is revoked already."})
     return Status(200, {"revoked": True})
 
 
 @router.post(
     "/reports/{identity}/{action}",
     response={200: dict, 400: Refusal, 404: Refusal},
-    summary="archive, unarchive, delete or undelete",
+    summary="Archive, unarchive, delete or undelete a report",
 )
-def put(request: HttpRequest, identity: str, action: str) -> Any:
-    """A deleted report can be undeleted for 30 days."""
+def change(request: HttpRequest, identity: str, action: str) -> Any:
+    """A deleted report can be restored for 30 days."""
     if action not in ACTIONS:
-        return Status(400, {"detail": f"There is no action “{action[:40]}”: choose from {', '.join(ACTIONS)}."})
+        return Status(400, {"detail": f"There is no action “{action[:40]}”. Choose from {', '.join(ACTIONS)}."})
     ACTIONS[action](identity)
     return Status(200, {"done": action})

@@ -1,4 +1,4 @@
-"""Sessions over HTTP: what an instructor's classes came to."""
+"""Sessions over HTTP: an instructor's sessions and their reports."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema, Status
 
 from dashboard.core.experiments.messages import encode
-from dashboard.core.training.results.anonymous import anonymous as without_anybody
+from dashboard.core.training.results.anonymous import anonymous as anonymous_report
 from dashboard.store.training import results as session_results
 from dashboard.store.training import sessions as training_sessions
 from dashboard.web.training.step_context import workshop_in
 
 router = Router(tags=["sessions"])
-NO_SESSION = "There is no session of yours with this number."
+NO_SESSION = "You have no session with this number."
 
 
 class Refusal(Schema):
@@ -25,7 +25,7 @@ class Refusal(Schema):
 
 
 class SessionOut(Schema):
-    """One session of yours; moments in seconds since 1970-01-01 UTC, 0 for never."""
+    """One of your sessions; times in seconds since 1970-01-01 UTC, 0 for never."""
 
     id: str
     title: str
@@ -36,7 +36,7 @@ class SessionOut(Schema):
     results: str
 
 
-@router.get("/sessions", response=list[SessionOut], summary="Your sessions, the newest first")
+@router.get("/sessions", response=list[SessionOut], summary="Your sessions, newest first")
 def listing(request: HttpRequest) -> Any:
     """At most 100."""
     return [
@@ -56,14 +56,15 @@ def listing(request: HttpRequest) -> Any:
 @router.get(
     "/sessions/{identity}/report",
     response={200: dict, 404: Refusal, 409: Refusal},
-    summary="What a session came to (session-report/1)",
+    summary="The results of a session (session-report/1)",
 )
 def report(request: HttpRequest, identity: str, anonymous: bool = False) -> Any:
-    """Everything, for its instructor; with ``anonymous=true`` what others may see of a closed one."""
+    """The whole report for the instructor; with ``anonymous=true`` the anonymous one of a closed session."""
     row = training_sessions.owned(identity, int(request.user.pk or 0))
     if row is None:
         return Status(404, {"detail": NO_SESSION})
     if anonymous and not row.closed_at:
-        return Status(409, {"detail": "Close the session first: figures that still move tell who has just answered."})
-    found = session_results.report_of(row, workshop_in(row), time.time())
-    return HttpResponse(encode(without_anybody(found) if anonymous else found), content_type="application/json")
+        detail = "Close the session first: figures that still change reveal who has just answered."
+        return Status(409, {"detail": detail})
+    whole = session_results.report_of(row, workshop_in(row), time.time())
+    return HttpResponse(encode(anonymous_report(whole) if anonymous else whole), content_type="application/json")

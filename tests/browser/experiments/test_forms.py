@@ -27,11 +27,11 @@ def _arm(page: Page, number: int, **fields: str) -> None:
     fold = page.locator("details.options")
     if fold.get_attribute("open") is None:
         fold.locator("summary").first.click()
-    while page.locator(f"#arm-{number}-mode").count() == 0:
+    while page.locator(f"#arms-{number - 1}-mode").count() == 0:
         page.get_by_role("button", name="Add an arm").click()
-    page.locator(f"#arm-{number}-mode").select_option(fields.pop("mode"))
+    page.locator(f"#arms-{number - 1}-mode").select_option(fields.pop("mode"))
     for name, value in fields.items():
-        page.locator(f"#arm-{number}-{name}").fill(value)
+        page.locator(f"#arms-{number - 1}-{name}").fill(value)
 
 
 def test_a_wrong_port_is_said_at_the_field_and_nothing_is_lost(visitor: Visitor, server: Server) -> None:
@@ -52,7 +52,7 @@ def test_a_wrong_port_is_said_at_the_field_and_nothing_is_lost(visitor: Visitor,
     expect(port).to_have_value("eighty")
     expect(port).to_have_attribute("aria-invalid", "true")
     expect(port).to_have_accessible_description(
-        "The port must be a number from 1 to 65535, not “eighty”. inside the container"
+        "inside the container The port must be a number from 1 to 65535, not “eighty”."
     )
     expect(page.locator("#field-image")).to_have_value("nginx:1.27")
     expect(page.locator("#field-names")).to_have_value("db.internal")
@@ -79,7 +79,7 @@ def test_every_problem_leads_to_its_field_also_in_an_arm(visitor: Visitor, serve
         target = (link.get_attribute("href") or "").removeprefix("#")
         link.click()
         expect(page.locator(f"#{target}")).to_be_focused()
-        expect(page.locator(f"#{target}-problem")).to_have_text(link.inner_text())
+        expect(page.locator(f"#{target}_error")).to_have_text(link.inner_text())
 
 
 def test_every_option_of_an_arm_reaches_docker_and_stands_in_its_line(

@@ -113,7 +113,7 @@ def test_again_restart_and_remove(server: Server, show: Show, engine_host: Priva
     shown.wait_for("stopped")
     shown.press("Remove")
     shown.page.wait_for_url(f"{server.url}/")
-    until(lambda: server.phase(identity) == "gone", 10)
+    until(lambda: server.phase(identity) == "gone")
     shown.page.reload()
     expect(shown.page.locator("main")).not_to_contain_text(identity)
     assert shown.page.locator(f"a[href='/experiments/{identity}/']").count() == 0
@@ -125,7 +125,7 @@ def test_the_start_page_lists_what_runs_and_what_is_over(visitor: Visitor, serve
     running = page.get_by_role("region", name="Running")
     expect(running.get_by_role("listitem")).to_contain_text("Nobody's network")
     server.api(f"experiments/{identity}/stop", {})
-    until(lambda: server.phase(identity) == "stopped", 10)
+    until(lambda: server.phase(identity) == "stopped")
     page.reload()
     expect(running).to_contain_text("Nothing runs at the moment.")
     page.get_by_role("region", name="Past").get_by_role("link", name="Nobody's network").click()
@@ -230,10 +230,10 @@ def test_without_javascript_it_is_complete_and_can_be_stopped(
 ) -> None:
     page = visit(java_script_enabled=False).open(server.url)
     page.locator("#mode-host").uncheck()
-    page.locator("#arm-1-mode").select_option("none", force=True)
+    page.locator("#arms-0-mode").select_option("none", force=True)
     page.get_by_role("button", name="Launch", exact=True).click()
     shown = ExperimentPage(page)
-    until(lambda: server.phase(shown.identity) == "running", 15)
+    until(lambda: server.phase(shown.identity) == "running")
     page.reload()
     assert shown.columns() == ["machine", "bridge", "none"]
     for row in ("identity/netns/", "listeners/tcp :80/"):
@@ -260,7 +260,7 @@ def test_without_javascript_it_is_complete_and_can_be_stopped(
     page.go_back()
 
     shown.press("Stop")
-    until(lambda: server.phase(shown.identity) == "stopped", 15)
+    until(lambda: server.phase(shown.identity) == "stopped")
     page.reload()
     expect(page.locator("[data-slot=proof]")).to_contain_text("0 of 2 containers left")
     assert _containers(engine_host, shown.identity) == []

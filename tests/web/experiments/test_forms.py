@@ -1,4 +1,4 @@
-"""The launch form: nothing that was typed is lost, everything that is wrong has its sentence."""
+"""The launch form keeps what was typed, and shows each error at its field."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dashboard.core.experiments.drafts import ARM_FIELDS, parse_draft
+from dashboard.core.experiments.drafts import ARM_FIELDS
 from dashboard.models import Arm, Experiment
 from dashboard.store import experiments as experiment_store
-from dashboard.web.experiments.forms import EXPERIMENT_FIELDS, draft_of, typed_values
+from dashboard.web.experiments.forms import SHARED_FIELDS, LaunchForm
 from tests.web.asgi_client import HOST, owner
 from tests.web.markup import forbidden_in
 
@@ -35,45 +35,71 @@ def query(**fields: str | list[str]) -> QueryDict:
     return found
 
 
+def arms(*options: Mapping[str, str]) -> dict[str, str]:
+    """The fields of the formset."""
+    fields = {f"arms-{number}-{name}": value for number, arm in enumerate(options) for name, value in arm.items()}
+    return {"arms-TOTAL_FORMS": str(len(options)), "arms-INITIAL_FORMS": "0", **fields}
+
+
 def test_a_form_is_read_as_the_api_would_read_it() -> None:
-    post = query(image="nginx", port="81", publish="8080:80", names="db.example", mode=["host", "bridge"])
-    post["arm-2-mode"], post["arm-2-command"] = "none", "sleep 1000"
-    post["arm-1-mode"], post["arm-1-environment"] = "bridge", "A=1\nB=2"
-    draft = parse_draft(draft_of(typed_values(post)))
-    assert draft.problems == ()
-    assert [arm.key for arm in draft.spec.arms] == ["host", "bridge", "bridge-2", "none"]
-    assert draft.spec.arms[2].environment == {"A": "1", "B": "2"}
-    assert draft.spec.arms[3].command == ("sleep", "1000")
-    assert draft.spec.port == 81
+    options = arms({"mode": "bridge", "environment": "A=1\nB=2"}, {"mode": "none", "command": "sleep 1000"})
+    post = query(image="nginx", port="81", publish="8080:80", names="db.example", mode=["host", "bridge"], **options)
+    spec = LaunchForm(post).parse()
+    assert spec is not None
+    assert [arm.key for arm in spec.arms] == ["host", "bridge", "bridge-2", "none"]
+    assert spec.arms[2].environment == {"A": "1", "B": "2"}
+    assert spec.arms[3].command == ("sleep", "1000")
+    assert spec.port == 81
 
 
 def test_arms_without_a_mode_are_not_used() -> None:
-    post = query(mode="host", arm__1__mode="", arm__2__mode="  ", arm__1__command="")
-    assert [arm.key for arm in parse_draft(draft_of(typed_values(post))).spec.arms] == ["host"]
+    spec = LaunchForm(query(mode="host", **arms({"mode": "", "command": ""}, {"mode": "  "}))).parse()
+    assert spec is not None
+    assert [arm.key for arm in spec.arms] == ["host"]
 
 
-def test_an_arm_with_options_and_no_mode_is_said_at_its_mode_and_nothing_is_launched(client: Client) -> None:
-    typed = {"mode": "host", "image": "nginx", "port": "80", "arm-1-mode": "", "arm-2-mode": "", "arm-2-hostname": "w"}
-    answer = client.post("/experiments/", typed)
+def test_an_arm_with_options_and_no_mode_is_an_error_at_its_mode_and_nothing_is_launched(client: Client) -> None:
+    options = arms({"mode": ""}, {"mode": "", "hostname": "w"})
+    answer = client.post("/experiments/", {"mode": "host", "image": "nginx", "port": "80", **options})
     assert answer.status_code == 400
     page = answer.content.decode()
-    assert "Arm 2 has options and no mode: choose one, or empty it." in page
-    assert '<a href="#arm-2-mode">' in page
+    assert "Arm 2 has options but no mode: choose a mode or clear the options." in page
+    assert '<a href="#arms-1-mode">' in page
     assert 'value="w"' in page
     assert Experiment.objects.count() == 0
 
 
-def test_fields_that_the_form_does_not_have_are_not_read() -> None:
-    post = query(mode="host", surprise="1", csrfmiddlewaretoken="x")
-    assert set(draft_of(typed_values(post))) == {*EXPERIMENT_FIELDS, "modes", "arms"}
+def test_fields_that_the_form_does_not_have_are_ignored() -> None:
+    form = LaunchForm(query(mode="host", surprise="1", csrfmiddlewaretoken="x", **arms({"key": "x", "surprise": "1"})))
+    assert form.parse() is not None
+    assert form.problems == []
 
 
-@pytest.mark.parametrize("name", ["arm-1-", "arm--mode", "arm-x-mode", "arm-99999-mode", "arm-1-MODE", "xarm-1-mode"])
-def test_a_name_that_is_no_field_of_an_arm_is_passed_over(name: str) -> None:
-    assert typed_values(query(**{name: "host"}))["arms"] == []
+@pytest.mark.parametrize("name", ["arms-0-", "arms--mode", "arms-x-mode", "arms-9-mode", "arms-0-MODE", "xarms-0-mode"])
+def test_a_name_that_is_not_a_field_of_an_arm_is_ignored(name: str) -> None:
+    spec = LaunchForm(query(mode="none", **{**arms({}), name: "host"})).parse()
+    assert spec is not None
+    assert [arm.key for arm in spec.arms] == ["none"]
 
 
-ARM = "arm-1-"
+def test_an_error_is_shown_at_the_field_that_it_is_about() -> None:
+    options = arms({"mode": "bridge", "publish": "99999:80"}, {}, {"mode": "bridge"}, {"mode": "nonsense", "dns": "x"})
+    form = LaunchForm(query(mode=["host", "bridge"], port="0", names="a/b", **options))
+    assert form.parse() is None
+    assert [problem["target"] for problem in form.problems] == [
+        "field-port",
+        "field-names",
+        "arms-0-publish",
+        "arms-3-mode",
+        "arms-3-dns",
+    ]
+    assert [problem["target"] for problem in LaunchForm(query(mode=["hots"])).problems] == []
+    unknown = LaunchForm(query(mode=["hots"]))
+    assert unknown.parse() is None
+    assert {problem["target"] for problem in unknown.problems} == {"field-mode"}
+
+
+ARM = "arms-0-"
 BAD: tuple[tuple[dict[str, Any], str], ...] = (
     ({"mode": []}, "Choose at least one mode"),
     ({"mode": ["hots"]}, "hots"),
@@ -88,7 +114,7 @@ BAD: tuple[tuple[dict[str, Any], str], ...] = (
     ({"names": "a/b"}, "a/b"),
     ({ARM + "mode": "container", "mode": []}, "own namespace"),
     ({ARM + "mode": "container", ARM + "target": "nobody"}, "nobody"),
-    ({ARM + "mode": "bridge", ARM + "key": "a/b"}, "cannot be a name"),
+    ({ARM + "mode": "bridge", ARM + "image": "a b"}, "name of an image"),
     ({ARM + "mode": "bridge", ARM + "hostname": "-"}, "host name"),
     ({ARM + "mode": "bridge", ARM + "environment": "=x"}, "NAME=value"),
     ({ARM + "mode": "bridge", ARM + "add_host": "x"}, "name:address"),
@@ -96,8 +122,8 @@ BAD: tuple[tuple[dict[str, Any], str], ...] = (
     ({ARM + "mode": "bridge", ARM + "command": "'"}, "quotation mark"),
     ({ARM + "mode": "bridge", ARM + "dns": "x"}, "name server"),
     ({ARM + "mode": "bridge", ARM + "user": "a b"}, "user"),
-    ({ARM + "mode": "bridge", ARM + "surprise": "1"}, "surprise"),
-    ({f"arm-{number}-mode": "bridge" for number in range(50)}, "51 arms"),
+    ({ARM + "mode": "", ARM + "command": "id"}, "options but no mode"),
+    ({f"arms-{number}-mode": "bridge" for number in range(50)}, "51 arms"),
 )
 
 
@@ -106,7 +132,8 @@ def test_what_is_wrong_comes_back_with_its_sentence_and_everything_typed(
     client: Client, wrong: Mapping[str, Any], fragment: str
 ) -> None:
     typed = {"image": "nginx:1.27", "port": "81", "publish": "8081:81", "names": "db.example", "mode": ["bridge"]}
-    answer = client.post("/experiments/", {**typed, **wrong})
+    management = {"arms-TOTAL_FORMS": "50", "arms-INITIAL_FORMS": "0"}
+    answer = client.post("/experiments/", {**typed, **management, **wrong})
     assert answer.status_code == 400
     page = answer.content.decode()
     shown = html.unescape(page)
@@ -114,7 +141,7 @@ def test_what_is_wrong_comes_back_with_its_sentence_and_everything_typed(
     assert forbidden_in(page) == []
     for name, value in {**typed, **wrong}.items():
         for one in value if isinstance(value, list) else [value]:
-            if name not in {ARM + "surprise", ARM + "key"} and one != "hots":
+            if one != "hots":
                 assert one in shown, (name, one)
     assert Experiment.objects.count() == 0
     assert Arm.objects.count() == 0
@@ -165,12 +192,13 @@ def posts(draw: st.DrawFn) -> dict[str, list[str]]:
     words = ["host", "bridge", "container", "container:1", "80", "8080:80", "nginx", "A=1", "x:127.0.0.1", "\x00", "'"]
     text = st.text(max_size=12) | st.sampled_from(words)
     values = st.lists(text, max_size=2)
-    shared = st.fixed_dictionaries({}, optional=dict.fromkeys((*EXPERIMENT_FIELDS, "mode"), values))
+    shared = st.fixed_dictionaries({}, optional=dict.fromkeys((*SHARED_FIELDS, "mode"), values))
     names = st.builds(
-        "arm-{}-{}".format, st.integers(0, 10_000), st.sampled_from(sorted(ARM_FIELDS)) | st.text(max_size=5)
+        "arms-{}-{}".format, st.integers(0, 60), st.sampled_from(sorted(ARM_FIELDS)) | st.text(max_size=5)
     )
     found: dict[str, list[str]] = draw(shared)
-    return found | draw(st.dictionaries(names, values, max_size=8))
+    total = draw(st.sampled_from([[], ["x"], ["-1"], ["3"], ["70"], ["100000"]]))
+    return found | {"arms-TOTAL_FORMS": total} | draw(st.dictionaries(names, values, max_size=8))
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -44,17 +44,17 @@ async def test_it_shows_every_moment_and_grows_with_the_journal() -> None:
     me, entries = await person(), repeating(6)
     identity = await write(entries[:4])
     assert len(await fetch(identity, me)) == 4
-    made = replay_views._kept[identity].track
+    made = replay_views._kept[identity].recording
     await write(entries[4:], identity)
     reader = await fetch(identity, me)
-    assert replay_views._kept[identity].track is made
+    assert replay_views._kept[identity].recording is made
     assert len(reader) == 6
     for position, entry in enumerate(entries):
         assert_shows(reader, position, shown(replay(entries[: position + 1]), entry, entries[0].at))
 
 
 async def test_a_long_journal_is_replayed_from_where_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replay_views, "MOST_ENTRIES", 3)
+    monkeypatch.setattr(replay_views, "MAX_ENTRIES", 3)
     entries = repeating(7)
     reader = await fetch(await write(entries), await person())
     assert reader.seqs == [5, 6, 7]

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from django.http import QueryDict
 from django.template.loader import render_to_string
 from django.test import RequestFactory
 
@@ -23,11 +24,11 @@ from dashboard.core.experiments.messages import Column, Phase, PublishedPort, Ro
 from dashboard.core.experiments.picture import DrawnPath
 from dashboard.core.experiments.stream import PlacedRow as Placed
 from dashboard.core.experiments.stream import RowPatch, apply_rows, row_id
-from dashboard.core.experiments.validation import Problem
 from dashboard.core.measurements import formatting
 from dashboard.core.modes import Mode
 from dashboard.templatetags import netmodes
-from dashboard.web.experiments import launch_presenter, picture_presenter, table_presenter
+from dashboard.web.experiments import picture_presenter, table_presenter
+from dashboard.web.experiments.forms import LaunchForm
 from tests.web import sample
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -97,28 +98,38 @@ def hostile_snapshot() -> Any:
     )
 
 
-PROBLEMS = (
-    Problem(None, "image", "No spaces."),
-    Problem(None, "arms", "Choose at least one mode."),
-    Problem("bridge-2", "publish", "Not a port."),
-)
 TYPED = {
     "image": 'ngi "nx"',
-    "port": "eighty",
+    "port": "80",
     "publish": "8080:80",
-    "names": "a b",
-    "mode": ["none", "bridge"],
-    "arms": [
-        {"mode": "", "image": "kept"},
-        {"mode": "bridge", "publish": "99999:80", "environment": "A=1\nB=2", "publish_all": "on"},
-        {"mode": "host"},
-    ],
+    "names": "ab",
+    "mode": ["none", "bridge", "hots"],
+    "arms-TOTAL_FORMS": "3",
+    "arms-INITIAL_FORMS": "0",
+    "arms-0-mode": "host",
+    "arms-0-image": "kept",
+    "arms-1-mode": "bridge",
+    "arms-1-publish": "99999:80",
+    "arms-1-environment": "A=1\nB=2",
+    "arms-1-publish_all": "on",
+    "arms-2-mode": "host",
 }
+
+
+def refused_form() -> LaunchForm:
+    """The form with everything that was typed and its errors."""
+    data = QueryDict(mutable=True)
+    for name, value in TYPED.items():
+        data.setlist(name, value if isinstance(value, list) else [value])
+    form = LaunchForm(data)
+    assert form.parse() is None
+    return form
+
 
 PAGES: dict[str, Callable[[], Page]] = {
     "home": lambda: draw_page("experiments/home.html", sample.home_context()),
     "home, first visit": lambda: draw_page("experiments/home.html", sample.home_context(running=[], past=[])),
-    "home, refused": lambda: draw_page("experiments/home.html", sample.home_context(problems=PROBLEMS, values=TYPED)),
+    "home, refused": lambda: draw_page("experiments/home.html", sample.home_context(form=refused_form())),
     "home, no engine": lambda: draw_page(
         "experiments/home.html", sample.home_context(modes=(), engine_problem="No socket.")
     ),
@@ -285,14 +296,14 @@ def test_a_refused_launch_loses_nothing_and_points_at_every_field() -> None:
     (image,) = page.find("input", name="image")
     assert image["value"] == TYPED["image"]
     assert image["aria-invalid"] == "true"
-    assert page.find("input", name="arm-1-image")[0]["value"] == "kept"
-    publish = page.find("input", name="arm-2-publish")[0]
+    assert page.find("input", name="arms-0-image")[0]["value"] == "kept"
+    publish = page.find("input", name="arms-1-publish")[0]
     assert publish["value"] == "99999:80"
     assert publish["aria-invalid"] == "true"
-    assert "checked" in page.find("input", name="arm-2-publish_all")[0]
+    assert "checked" in page.find("input", name="arms-1-publish_all")[0]
     assert "A=1\nB=2" in page.texts["textarea"]
-    targets = [link["href"] for link in page.find("a") if link["href"].startswith(("#field", "#arm"))]
-    assert targets == ["#field-image", "#field-mode", "#arm-2-publish"]
+    targets = [link["href"] for link in page.find("a") if link["href"].startswith(("#field", "#arms"))]
+    assert targets == ["#field-image", "#field-mode", "#arms-1-publish"]
     ticked = [found["value"] for found in page.find("input", name="mode") if "checked" in found]
     assert ticked == ["bridge", "none"]
 
@@ -317,17 +328,6 @@ def test_host_and_bridge_are_ticked_at_first_and_what_is_not_available_cannot_be
 )
 def test_what_stands_between_backticks_is_code_and_nothing_else_is_markup(text: str, html: str) -> None:
     assert netmodes.with_code(text) == html
-
-
-def test_an_arms_key_leads_to_its_group_of_fields() -> None:
-    ticked, modes = ["host", "bridge"], ["bridge", "", "bridge", "none"]
-    assert launch_presenter.number_arms(ticked, modes) == {"bridge-2": 1, "bridge-3": 3, "none": 4}
-    assert launch_presenter.find_target("publish", "bridge-3", ticked, modes) == "arm-3-publish"
-    assert launch_presenter.find_target("key", "none", ticked, modes) == "arm-4-mode"
-    assert launch_presenter.find_target("arm-4-mode", "", ticked, modes) == "arm-3-mode"
-    assert launch_presenter.find_target("arm-9-mode", "", ticked, modes) == "field-mode"
-    assert launch_presenter.find_target("publish", "host", ticked, modes) == "field-publish"
-    assert launch_presenter.find_target("title", "", ticked, modes) == "field-mode"
 
 
 @pytest.mark.parametrize("name", ["duration", "offset", "micros"])

@@ -1,0 +1,11 @@
+"""The response body of a request that the API refuses."""
+
+from __future__ import annotations
+
+from ninja import Schema
+
+
+class Refusal(Schema):
+    """Why a request was refused."""
+
+    detail: str
