@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -123,3 +124,16 @@ def test_a_port_left_to_the_engine_is_any_free_port() -> None:
 def test_each_port_of_the_container_has_its_rows() -> None:
     cells = published(asked=(*make_ports(8080, 80, ""), PublishedPort(53, "udp", "", 53)))
     assert list(cells) == [(key, field) for key in ("53/udp", "80/tcp") for field in ("asked", "published")]
+
+
+def test_docker_s_resolver_is_known_only_inside_of_a_container() -> None:
+    socket = make_listener(40_000, None, None, address="127.0.0.11")
+    assert ("tcp resolver", "") not in alone(listener_cells, listeners=(socket,))
+    observed = scene_of("host", "user-bridge")
+    states = {key: replace(state, listeners=(socket,)) for key, state in observed.states.items()}
+    changed = ObservedColumns(observed.columns, states)
+    assert ("tcp resolver", "") in say(listener_cells, "user-bridge", changed)
+    assert ("tcp resolver", "") not in say(listener_cells, "host", changed)
+    held = replace(socket, container="f0" * 32)
+    other = ObservedColumns(observed.columns, {key: replace(s, listeners=(held,)) for key, s in states.items()})
+    assert ("tcp resolver", "") not in say(listener_cells, "user-bridge", other)

@@ -257,3 +257,35 @@ def test_without_the_machine_only_the_ends_of_a_path_are_known() -> None:
     assert (path.client, path.host_name) == ("user-bridge", "nm-7f2a9c-bridge")
     states.pop(MACHINE)
     assert found(columns, states)["bridge/container-to-container"].hops == ("eth0", "eth0")
+
+
+def test_a_column_without_a_port_is_asked_on_port_80() -> None:
+    for modes in (("host", "bridge"), ("bridge", "container")):
+        columns, states = make_scene(modes, publish=None)
+        for port, asked in ((0, 80), (81, 81)):
+            changed = tuple(replace(one, port=port) for one in columns)
+            ports = {one.port for one in found(changed, states).values() if not one.unavailable}
+            assert ports == {asked}
+
+
+def test_between_containers_the_assigned_address_and_another_of_the_other_family_are_asked() -> None:
+    columns, states = make_scene(("bridge", "user-bridge"))
+    columns = tuple(replace(one, networks={"lan": address}) for one in columns for address in one.networks.values())
+    for key, number in (("bridge", 2), ("user-bridge", 3)):
+        states[key] = with_link(states[key], "veth", f"fd00:17::{number}")
+    paths = found(columns, states)
+    assert paths["bridge/container-to-container"].address == "172.17.0.2"
+    assert paths["bridge/container-to-container-ipv6"].address == "fd00:17::2"
+    states["user-bridge"] = make_scene(("bridge", "user-bridge"))[1]["user-bridge"]
+    assert "bridge/container-to-container-ipv6" not in found(columns, states), "the other one has no IPv6"
+
+
+def test_another_container_must_have_a_stack_of_its_own_on_the_same_network() -> None:
+    columns, states = make_scene(("bridge", "container"))
+    same = tuple(replace(one, networks={"lan": "172.17.0.2"}) for one in columns[1:])
+    assert "second container" in found((columns[0], *same), states)["bridge/container-to-container"].unavailable
+    columns, states = make_scene(("bridge", "user-bridge"))
+    elsewhere = found(columns, states)["bridge/container-to-container"]
+    assert "second container" in elsewhere.unavailable
+    unassigned = (columns[0], replace(columns[1], networks={"lan": ""}), columns[2])
+    assert "bridge/container-to-container" not in found(unassigned, states)

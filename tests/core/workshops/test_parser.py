@@ -335,3 +335,11 @@ def test_steps_are_in_the_order_of_their_numbers_and_problems_are_limited() -> N
     assert [step.slug for step in workshop.steps] == ["c", "b"]
     many = load("mine", {f"file {number}": "x" for number in range(200)})
     assert len(many.problems) == MOST_PROBLEMS
+
+
+@pytest.mark.parametrize("value", ["3", "[1]", '"text"', "{a = 1}"])
+@pytest.mark.parametrize("key", ["check", "wrong"])
+def test_what_must_be_tables_is_nothing_else(key: str, value: str) -> None:
+    loaded = load("mine", {HEAD: GOOD_HEAD, "01-a.md": f'+++\ntitle = "A"\n{key} = {value}\n+++\nText.\n'})
+    assert [str(one).partition(" ")[0] for one in loaded.problems] == ["01-a.md:3:"]
+    assert f"[[{key}]]" in loaded.problems[0].sentence
