@@ -9,8 +9,12 @@ import time
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
+#: Long, because other tests may hold the cores; shorter than the lab's periodic pass (30 s), which would hide that an
+#: event was missed.
+DEADLINE_S = 20.0
 
-async def eventually(condition: Callable[[], Any | Awaitable[Any]], deadline_s: float = 5.0) -> Any:
+
+async def eventually(condition: Callable[[], Any | Awaitable[Any]], deadline_s: float = DEADLINE_S) -> Any:
     """The first truthy value of ``condition``; AssertionError after ``deadline_s`` seconds."""
     end = time.monotonic() + deadline_s
     while True:
@@ -34,7 +38,7 @@ async def others_run() -> None:
     await _Turn()
 
 
-def until(condition: Callable[[], Any], deadline_s: float = 5.0) -> Any:
+def until(condition: Callable[[], Any], deadline_s: float = DEADLINE_S) -> Any:
     """The same for synchronous code."""
     end = time.monotonic() + deadline_s
     while True:

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Callable
 
 from dashboard.engine.hosts.shell import HostShell, set_size
-from tests.polling import until
+from tests.polling import DEADLINE_S, until
 
 #: What surrounds the output of a command. The line that is typed shows the sums, the shell their results.
 BEGIN, END = "_$((1+1))b_", "_$((40+2))_$?_"
@@ -53,7 +53,7 @@ class Screen:
             self.text += data.decode("utf-8", "replace")
         return self.text
 
-    def sees(self, pattern: str, deadline_s: float = 10.0) -> re.Match[str]:
+    def sees(self, pattern: str, deadline_s: float = DEADLINE_S) -> re.Match[str]:
         """The first match of a pattern in what was printed since the last; AssertionError with all of it."""
         try:
             found: re.Match[str] = until(lambda: re.search(pattern, self.look()), deadline_s)

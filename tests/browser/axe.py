@@ -14,6 +14,10 @@ from tests.browser.comparison import scrolls_sideways
 Theme = Literal["light", "dark"]
 RUN = """async only => {
     const options = {resultTypes: ["violations"]};
+    // Contrast is judged after transitions have ended.
+    const finite = document.getAnimations().filter(
+        (one) => one.playState === "running" && one.effect.getComputedTiming().endTime < Infinity);
+    await Promise.allSettled(finite.map((one) => one.finished));
     if (only) options.runOnly = {type: "rule", values: [only]};
     const {violations, passes, incomplete} = await axe.run(document, options);
     if (violations.length + passes.length + incomplete.length === 0) return ["axe looked at nothing"];

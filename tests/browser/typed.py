@@ -10,7 +10,9 @@ from playwright.sync_api import Locator, Page, expect
 from tests.polling import until
 
 #: What a shell says where a container is still on its way out, or does not serve yet.
-NOT_YET = re.compile("is already in use|removal of container|ould not connect|Failed to connect|Empty reply")
+NOT_YET = re.compile(
+    "is already in use|removal of container|ould not connect|Failed to connect|Empty reply|Connection reset"
+)
 _numbers = itertools.count(101)
 
 

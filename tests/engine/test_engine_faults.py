@@ -88,7 +88,7 @@ async def test_a_hung_engine_is_noticed_by_every_call_within_its_deadline(host: 
             return bool(await engine.info())
         return False
 
-    await eventually(answers, deadline_s=10)
+    await eventually(answers)
     await engine.close()
 
 
@@ -101,7 +101,7 @@ async def test_events_say_that_a_killed_engine_is_lost_and_that_it_is_back(host:
         assert lost[0].attributes["reason"]
         await private_host.stop(host)
         await private_host.start(host.folder.parent.parent, FAULTY, die_with_parent=True)
-        await eventually(lambda: notices(seen)[-1] == "connected", deadline_s=10)
+        await eventually(lambda: notices(seen)[-1] == "connected")
         engine = DockerEngine(host.endpoint)
         network = await engine.create_network("back", "bridge", {}, {})
         await eventually(lambda: any(event.id == network and event.action == "create" for event in seen))

@@ -132,7 +132,7 @@ def test_two_servers_on_one_port_in_host_mode_start_and_the_second_exits(engine_
     run("--network", "host", "nginx")
     until(lambda: page(engine_host, "127.0.0.1"))
     second = run("--network", "host", "nginx")
-    until(lambda: engine_host.inspect(second, "{{.State.Status}}") == "exited", deadline_s=15)
+    until(lambda: engine_host.inspect(second, "{{.State.Status}}") == "exited")
     assert engine_host.inspect(second, "{{.State.ExitCode}}") == "1"
     assert "Address already in use" in engine_host.try_docker("logs", second).stderr
 

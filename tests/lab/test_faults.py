@@ -26,7 +26,7 @@ from dashboard.lab.experiments import journal_writer
 from dashboard.store import experiments as experiment_store
 from tests.fakes import FakeEngine
 from tests.lab_harness import LabHarness, close_lab_harness, open_lab_harness
-from tests.polling import eventually, until
+from tests.polling import DEADLINE_S, eventually, until
 from tests.private_engine import PrivateEngine, private_engine
 from tests.specs import make_spec
 
@@ -53,7 +53,7 @@ async def lab_harness(
     assert own_host.docker("network", "ls", "-q", "--filter", "type=custom") == ""
 
 
-async def troubled(lab_harness: LabHarness, identity: str, deadline_s: float = 15.0) -> ExperimentHead:
+async def troubled(lab_harness: LabHarness, identity: str, deadline_s: float = DEADLINE_S) -> ExperimentHead:
     """The head once it says that something is wrong."""
 
     async def head() -> ExperimentHead | None:
@@ -64,7 +64,7 @@ async def troubled(lab_harness: LabHarness, identity: str, deadline_s: float = 1
     return found
 
 
-async def healed(lab_harness: LabHarness, identity: str, deadline_s: float = 15.0) -> ExperimentHead:
+async def healed(lab_harness: LabHarness, identity: str, deadline_s: float = DEADLINE_S) -> ExperimentHead:
     """The head once nothing is wrong any more."""
 
     async def head() -> ExperimentHead | None:
@@ -139,7 +139,7 @@ async def test_a_removal_that_cannot_be_done_yet_is_not_forgotten(
     async def forgotten() -> bool:
         return await lab_harness.database.run(experiment_store.load, identity) is None
 
-    await eventually(forgotten, 15)
+    await eventually(forgotten)
 
 
 async def test_a_socket_that_is_taken_away_and_put_back(lab_harness: LabHarness, own_host: PrivateEngine) -> None:
@@ -300,9 +300,7 @@ async def test_a_lost_stream_of_events_is_said_at_once_and_what_was_missed_is_fo
     assert (await healed(quick, identity)).phase is Phase.RUNNING
 
 
-async def test_an_event_stream_lost_during_a_pass_is_shown_after_the_pass(
-    quick: LabHarness, fake: FakeEngine
-) -> None:
+async def test_an_event_stream_lost_during_a_pass_is_shown_after_the_pass(quick: LabHarness, fake: FakeEngine) -> None:
     identity = await quick.running("host")
     fake.hold["containers"] = asyncio.Event()
     asked = fake.calls.count("containers")
@@ -386,14 +384,14 @@ async def test_a_locked_database_delays_and_nothing_more(
         patch.setattr(experiment_store, function, locked)
         quick.lab.wake()
         if function in {"save_head", "remember_container"}:
-            await eventually(lambda: next(left, None) is None, 10)
+            await eventually(lambda: next(left, None) is None)
     await quick.reaches(identity, Phase.RUNNING)
 
     async def shown() -> bool:
         record = await quick.database.run(experiment_store.load, identity)
         return record is not None and record.phase is Phase.RUNNING
 
-    await eventually(shown, 10)
+    await eventually(shown)
     assert len(fake.made) == 1
     await quick.stop(identity)
     assert fake.made == {}

@@ -44,7 +44,7 @@ async def test_a_new_lab_adopts_what_runs(lab_harness: LabHarness, engine_host: 
     await eventually(lambda: lab_harness.lab.driver_of(identity))
     run = lab_harness.lab.driver_of(identity)
     assert run is not None
-    await eventually(lambda: set(run.observer.keys) == set(states), 10)
+    await eventually(lambda: set(run.observer.keys) == set(states))
     await lab_harness.reaches(identity, Phase.RUNNING)
     assert ids(engine_host) == before
     view = await lab_harness.view(identity)
@@ -87,7 +87,7 @@ async def test_what_became_of_an_arm_stays_so_for_a_new_lab(
     before = {one.key: (one.status, one.error, one.exit_code) for one in (await lab_harness.view(identity)).columns}
     await lab_harness.restart()
     run = await eventually(lambda: lab_harness.lab.driver_of(identity))
-    await eventually(lambda: "none" in run.observer.keys, 10)
+    await eventually(lambda: "none" in run.observer.keys)
     await lab_harness.reaches(identity, Phase.RUNNING)
     after = {one.key: (one.status, one.error, one.exit_code) for one in (await lab_harness.view(identity)).columns}
     assert after == before
@@ -148,9 +148,9 @@ async def test_orphans_of_ours_go_and_nothing_that_only_looks_like_them(
     ]
     try:
         await lab_harness.restart()
-        await eventually(lambda: len(ids(engine_host)) == len(foreign), 10)
+        await eventually(lambda: len(ids(engine_host)) == len(foreign))
         gone = ("network", "ls", "-q", "--filter", "name=e-orphan")
-        await eventually(lambda: engine_host.docker(*gone) == "", 10)
+        await eventually(lambda: engine_host.docker(*gone) == "")
         assert set(ids(engine_host).values()) == set(foreign)
         left = engine_host.docker("network", "ls", "-q", "--no-trunc", "--filter", "type=custom").split()
         assert set(left) == set(networks)
@@ -172,7 +172,7 @@ async def test_a_network_that_others_use_stays_and_the_stop_says_so(
     finally:
         engine_host.docker("rm", "-f", guest)
     await lab_harness.restart()
-    await eventually(lambda: engine_host.docker("network", "ls", "-q", "--filter", f"name={network}") == "", 10)
+    await eventually(lambda: engine_host.docker("network", "ls", "-q", "--filter", f"name={network}") == "")
 
 
 def _config(lab_harness: LabHarness, experiment: str) -> dict[str, object]:
@@ -264,7 +264,7 @@ async def test_stop_and_again_in_one_breath_is_another_round(quick: LabHarness, 
         head = (await quick.view(identity)).head
         return head is not None and (head.round, head.phase) == (3, Phase.RUNNING)
 
-    await eventually(third, 10)
+    await eventually(third)
     assert len(fake.made) == 1
     assert first not in fake.made
 

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from dashboard.core.workshops.commands import Launch
 from tests.browser.axe import violations
 from tests.browser.server import Server
+from tests.browser.typed import NOT_YET
 from tests.browser.visitor import Visit, Visitor
 from tests.browser.workshop import Shell, StepPage, workshop
 from tests.polling import until
@@ -107,10 +108,9 @@ def test_the_host_network_workshop_with_buttons(visitor: Visitor, server: Server
 
 def type_out(step: StepPage, shell: Shell) -> None:
     """What stands on the page, typed outside; again where a container is still on its way out, or not yet there."""
-    not_yet = re.compile(r"is already in use|removal of container|Could not connect|Failed to connect|Empty reply")
     for line in step.page.locator(".command code").all_text_contents():
         if not line.startswith("docker pull"):
-            until(lambda line=line: not_yet.search(shell.type(line)) is None, 10)  # type: ignore[misc]
+            until(lambda line=line: NOT_YET.search(shell.type(line)) is None)  # type: ignore[misc]
 
 
 def until_said(step: StepPage, *parts: str) -> None:

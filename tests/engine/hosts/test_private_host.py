@@ -152,7 +152,7 @@ def test_a_host_dies_with_the_process_that_started_it(data_dir: Path) -> None:
     (host,) = private_host.list_hosts(data_dir)
     child.kill()
     child.communicate()
-    until(lambda: not host.is_running(), deadline_s=10)
+    until(lambda: not host.is_running())
     asyncio.run(private_host.adopt(data_dir))
     assert remains(host) == []
 

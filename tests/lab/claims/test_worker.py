@@ -58,7 +58,7 @@ async def reaches(lab_harness: LabHarness, run: str, state: str) -> Described:
         now = await lab_harness.database.run(claim_runs.describe, run)
         return now if now is not None and now.state == state else None
 
-    reached: Described = await eventually(found, 10)
+    reached: Described = await eventually(found)
     return reached
 
 

@@ -64,7 +64,7 @@ async def test_every_mode_of_the_workshop_runs_side_by_side_and_leaves_nothing(
         listening = (await lab_harness.view(identity)).states
         return all(any(one.port == 80 and one.process for one in listening[key].listeners) for key in ALL - {"machine"})
 
-    await eventually(serve, 10)
+    await eventually(serve)
     head = await lab_harness.stop(identity)
     assert [check.name for check in head.proof] == ["containers", "networks", "port 18080", "port 18081"]
     assert all(check.ok for check in head.proof), head.proof
@@ -82,7 +82,7 @@ async def test_the_journal_replayed_is_what_was_seen_live(lab_harness: LabHarnes
     engine_host.on_machine("ip", "address", "add", "192.0.2.77/32", "dev", "eth0")
     inside = engine_host.inspect(container_name(identity, "bridge"), "{{.State.Pid}}")
     add_link(engine_host, inside, "e-link")
-    await eventually(lambda: any(link.name == "e-link" for link in run.view.states["bridge"].interfaces), 10)
+    await eventually(lambda: any(link.name == "e-link" for link in run.view.states["bridge"].interfaces))
     engine_host.on_machine("ip", "address", "del", "192.0.2.77/32", "dev", "eth0")
     await run.settled()
     live = run.view
@@ -134,7 +134,7 @@ async def test_a_restart_while_it_runs_observes_the_new_containers_and_the_machi
     assert run is not None
     inside = engine_host.inspect(container_name(identity, "bridge"), "{{.State.Pid}}")
     add_link(engine_host, inside, "e-second")
-    await eventually(lambda: any(link.name == "e-second" for link in run.view.states["bridge"].interfaces), 10)
+    await eventually(lambda: any(link.name == "e-second" for link in run.view.states["bridge"].interfaces))
     assert any(link.name == "eth0" for link in run.view.states["bridge"].interfaces), "the old watch still speaks"
 
 
@@ -215,7 +215,7 @@ async def test_two_servers_of_host_mode_on_one_port_end_with_the_program_s_own_w
         columns = (await lab_harness.view(identity)).columns
         return sorted(str(one.status) for one in columns if one.key != "machine") == ["exited", "running"]
 
-    await eventually(one_has_ended, 15)
+    await eventually(one_has_ended)
     ended = next(one for one in (await lab_harness.view(identity)).columns if one.status is ArmStatus.EXITED)
     assert ended.exit_code == 1
     assert any("Address already in use" in line for line in ended.logs), ended.logs
@@ -252,7 +252,7 @@ async def test_one_that_somebody_restarts_is_observed_anew(lab_harness: LabHarne
         texts = [entry.text for entry in await lab_harness.entries(identity) if entry.seq > seen]
         return any("bridge started" in text or "bridge exited" in text for text in texts)
 
-    await eventually(told, 15)
+    await eventually(told)
     column = await lab_harness.column(identity, "bridge")
     if column.status is ArmStatus.RUNNING:  # it was up again before it was asked about
         assert "bridge" in (await lab_harness.view(identity)).states
@@ -277,17 +277,17 @@ async def test_a_network_that_is_taken_away_is_seen_and_the_rest_goes_on(
     assert run is not None
     engine_host.docker("network", "disconnect", "-f", network, container)
     engine_host.docker("network", "rm", network)
-    await eventually(lambda: all(one.name == "lo" for one in run.view.states["user-bridge"].interfaces), 10)
+    await eventually(lambda: all(one.name == "lo" for one in run.view.states["user-bridge"].interfaces))
 
     async def told() -> bool:
         return any("leaves network" in entry.text for entry in await lab_harness.entries(identity))
 
-    await eventually(told, 10)
+    await eventually(told)
 
     async def left() -> bool:
         return network not in (await lab_harness.column(identity, "user-bridge")).networks
 
-    await eventually(left, 10)
+    await eventually(left)
     assert (await lab_harness.column(identity, "bridge")).status is ArmStatus.RUNNING
     head = await lab_harness.stop(identity)
     assert all(check.ok for check in head.proof), head.proof
@@ -302,7 +302,7 @@ async def test_an_experiment_that_is_removed_is_forgotten_with_everything(
     async def forgotten() -> bool:
         return await lab_harness.database.run(experiment_store.load, identity) is None
 
-    await eventually(forgotten, 15)
+    await eventually(forgotten)
     assert names(engine_host) == set()
     assert await lab_harness.entries(identity) == ()
     assert lab_harness.lab.driver_of(identity) is None
@@ -344,11 +344,11 @@ async def test_the_machine_s_changes_are_seen_while_it_runs(
     engine_host.docker("run", "-d", "--name", "e-other", "-p", "18091:80", "nginx")
     try:
         for key in ("machine", "host"):
-            await eventually(partial(_listens, run, key, 18091), 10)
+            await eventually(partial(_listens, run, key, 18091))
         assert not _listens(run, "bridge", 18091)
     finally:
         engine_host.docker("rm", "-f", "e-other")
-    await eventually(lambda: not _listens(run, "machine", 18091), 10)
+    await eventually(lambda: not _listens(run, "machine", 18091))
 
 
 async def test_every_moment_that_was_recorded_can_be_shown_again(

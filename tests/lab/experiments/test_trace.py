@@ -92,7 +92,7 @@ async def serving(lab_harness: LabHarness) -> str:
     async def all_answer() -> bool:
         return all(one.status == 200 for one in await try_ways(lab_harness.lab, identity) if not one.unavailable)
 
-    await eventually(all_answer, 15)
+    await eventually(all_answer)
     return identity
 
 

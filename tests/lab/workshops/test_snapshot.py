@@ -43,7 +43,7 @@ async def settled(host: WorkshopHost, *checks: Check, ports: tuple[int, ...] = (
         sight = await seen(host, *ports)
         return sight if all(judge(one, sight).ok for one in checks) else None
 
-    sight: Observation = await eventually(found, 10)
+    sight: Observation = await eventually(found)
     return sight
 
 

@@ -101,7 +101,7 @@ class Nginx:
             # Whatever becomes of the tests, nothing stays behind.
             command = ["setpriv", "--pdeathsig", "TERM", *self._command]
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr)
-        until(lambda: self._listens() or self._process.poll() is not None, 10)
+        until(lambda: self._listens() or self._process.poll() is not None)
         assert self._process.poll() is None, said.read_text()
 
     def _listens(self) -> bool:
