@@ -118,8 +118,8 @@ urlpatterns = [
     path("sessions/<str:identity>/lab/experiments/", host_views.launch, name="lab-launch"),
     path("sessions/<str:identity>/lab/experiments/<str:run_id>/", host_views.experiment, name="lab-experiment"),
     path("sessions/<str:identity>/lab/experiments/<str:run_id>/stop/", host_views.stop, name="lab-stop"),
-    path("sessions/<str:identity>/lab/experiments/<str:run_id>/restart/", host_views.again, name="lab-restart"),
-    path("sessions/<str:identity>/lab/experiments/<str:run_id>/again/", host_views.again, name="lab-again"),
+    path("sessions/<str:identity>/lab/experiments/<str:run_id>/restart/", host_views.launch_again, name="lab-restart"),
+    path("sessions/<str:identity>/lab/experiments/<str:run_id>/again/", host_views.launch_again, name="lab-again"),
     path("sessions/<str:identity>/lab/experiments/<str:run_id>/try/", host_views.try_it, name="lab-try"),
     path("sessions/<str:identity>/lab/experiments/<str:run_id>/trace/", host_views.trace, name="lab-trace"),
     path("sessions/<str:identity>/lab/experiments/<str:run_id>/inspect/", host_views.inspect, name="lab-inspect"),
@@ -150,7 +150,7 @@ urlpatterns = [
     path("sessions/<str:identity>/console/mirror/", console_views.mirror, name="console-mirror"),
     path("sessions/<str:identity>/console/delete/", console_views.delete, name="session-delete"),
     path("sessions/<str:identity>/console/steer/<str:what>/", console_views.steer, name="steer"),
-    path("sessions/<str:identity>/console/seats/<str:participant>/", participant_views.person, name="person"),
+    path("sessions/<str:identity>/console/seats/<str:participant>/", participant_views.overview, name="person"),
     path(
         "sessions/<str:identity>/console/seats/<str:participant>/terminal/", recording_views.recording, name="recording"
     ),

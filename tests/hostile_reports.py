@@ -115,7 +115,7 @@ def keep_hostile() -> str:
     from dashboard.store.reports import saved as saved_reports
 
     content = make_hostile()
-    number = saved_reports._keep(content, canonical(content), None, imported_from=STRINGS[1][:16])
+    number = saved_reports.insert_report(content, canonical(content), None, imported_from=STRINGS[1][:16])
     saved_reports.annotate(number, " ".join(STRINGS), author=STRINGS[0])
     return number
 

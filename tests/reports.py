@@ -1,4 +1,4 @@
-"""Reports for tests: one with a journal, a measurement and claims, built from real states."""
+"""Reports for tests, with a journal, a measurement and claims, built from recorded states."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from dataclasses import replace
 from functools import cache
 
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
-from dashboard.core.experiments.messages import ArmStatus, Column, EngineRef
-from dashboard.core.experiments.stream import ExperimentHead, Phase
+from dashboard.core.experiments.messages import ArmStatus, Column, EngineRef, ExperimentHead, Phase
 from dashboard.core.measurements.histogram import encode_times, summarise_histograms
 from dashboard.core.measurements.measurement import Block, Environment, Options, Probe, Stop
 from dashboard.core.measurements.schedule import Series
@@ -71,7 +70,7 @@ def make_run(
 
 
 def make_journal(changes: int = 20, *, stopped: bool = True) -> tuple[Entry, ...]:
-    """A launch, states, ``changes`` of a listener that comes and goes, and the stop."""
+    """A launch, states, ``changes`` of a listener that opens and closes, and the stop."""
     columns, states = recorded_scene()
     head = ExperimentHead("exp2345678", "Host or bridge", "nginx", 80, Phase.LAUNCHING, AT, engine="26.1.5", round=1)
     entries = [
@@ -125,5 +124,16 @@ def make_content(changes: int = 20, runs: Sequence[FrozenRun] | None = None, **m
 
 
 def make_file(content: ReportContent | None = None) -> bytes:
-    """What an export writes."""
+    """The bytes of an exported report."""
     return frame(canonical(content or make_content()))
+
+
+def with_scene(columns: Sequence[Column], states: dict[str, NamespaceState], **more: object) -> ReportContent:
+    """A report of an experiment with exactly these columns and states."""
+    content = make_content(0, ())
+    assert content.experiment is not None
+    first = content.experiment.journal[0]
+    head = replace(first, facts=Facts(head=content.experiment.head, columns=tuple(columns)))
+    entries = (head, Entry(2, first.at + 1, first.cause, Facts(states=states), "All arms run"))
+    experiment = replace(content.experiment, journal=entries, shown_seq=0)
+    return replace(content, experiment=experiment, **more)  # type: ignore[arg-type]

@@ -39,24 +39,24 @@ def test_a_few_lines_verify_a_report_and_find_one_that_was_changed(tmp_path: Pat
 def test_its_limits_are_those_that_hold() -> None:
     limits = DOCUMENT[DOCUMENT.index("| of | at most |") :].partition("\n\n")[0]
     known = (
-        report_parse.MOST_DEPTH,
-        report_parse.MOST_VALUES,
-        report_parse.MOST_TEXT,
-        report_validate.TITLE,
-        report_validate.AUTHOR,
-        report_validate.NOTES,
-        report_validate.MOST_ENTRIES,
-        report_validate.MOST_COLUMNS,
-        report_validate.MOST_CELLS,
-        report_validate.MOST_STEPS,
-        report_validate.MOST_RUNS,
-        report_validate.MOST_SERIES,
-        report_validate.MOST_BLOCKS,
-        report_validate.MOST_CLAIMS,
-        report_validate.MOST_LINES,
+        report_parse.MAX_DEPTH,
+        report_parse.MAX_VALUES,
+        report_parse.MAX_TEXT,
+        report_validate.MAX_TITLE,
+        report_validate.MAX_AUTHOR,
+        report_validate.MAX_NOTES,
+        report_validate.MAX_ENTRIES,
+        report_validate.MAX_COLUMNS,
+        report_validate.MAX_CELLS,
+        report_validate.MAX_STEPS,
+        report_validate.MAX_RUNS,
+        report_validate.MAX_SERIES,
+        report_validate.MAX_BLOCKS,
+        report_validate.MAX_CLAIMS,
+        report_validate.MAX_LINES,
     )
     assert [one for one in known if f"{one:,}" not in limits] == []
-    assert f"{report_parse.MOST_BYTES >> 20} MiB" in limits
+    assert f"{report_parse.MAX_BYTES >> 20} MiB" in limits
 
 
 def test_it_names_every_field_of_the_content() -> None:

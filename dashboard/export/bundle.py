@@ -1,7 +1,7 @@
-"""The served ES modules as one script, for a file that may load nothing.
+"""Bundles the served ES modules into one script, for a file that may load nothing.
 
-Each module becomes a function's scope, in the order in which they need each other; what it exports is an object.
-It knows the forms that our own modules use and refuses every other: a module that it cannot take fails the tests.
+Each module becomes the scope of a function, in the order of their imports; its exports are an object. The bundler knows
+only the forms that these modules use and raises NotBundledError for others.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class NotBundledError(ValueError):
 
 
 def _names(text: str) -> str:
-    """``a, b as c`` of an import as ``a, b: c`` of a pattern."""
+    """The names of an import (``a, b as c``) as a destructuring pattern (``a, b: c``)."""
     parts = [" ".join(part.split()) for part in text.split(",")]
     return ", ".join(part.replace(" as ", ": ") for part in parts if part)
 
@@ -42,9 +42,9 @@ def _convert(text: str, number_of: dict[Path, int], place: Path) -> str:
 
 
 def _order(entry: Path, known: list[Path], above: tuple[Path, ...] = ()) -> None:
-    """``entry`` and everything that it needs, the needed ones first."""
+    """Adds ``entry`` to ``known`` after everything that it imports."""
     if entry in above:
-        raise NotBundledError(f"{entry.name} needs itself")
+        raise NotBundledError(f"{entry.name} imports itself")
     if entry in known:
         return
     for found in _IMPORT.finditer(entry.read_text(encoding="utf-8")):
@@ -54,7 +54,7 @@ def _order(entry: Path, known: list[Path], above: tuple[Path, ...] = ()) -> None
 
 @cache
 def bundle(entry: str, root: Path = STATIC) -> str:
-    """One strict script that does what the module ``entry`` (below ``root``) does; NotBundledError."""
+    """The module ``entry`` (below ``root``) and its imports as one strict script; NotBundledError."""
     known: list[Path] = []
     _order((root / entry).resolve(), known)
     number_of = {place: number for number, place in enumerate(known)}
@@ -63,13 +63,13 @@ def bundle(entry: str, root: Path = STATIC) -> str:
         for place, number in number_of.items()
     ]
     script = '"use strict";\n(() => {\n' + "\n".join(parts) + "\n})();\n"
-    # A script element ends at the first of these, whatever the language says.
+    # These end a script element, even within a string.
     return re.sub(r"</(?=script)|<!--", lambda found: found[0].replace("<", "\\x3C"), script, flags=re.IGNORECASE)
 
 
 @cache
 def styles(*names: str, root: Path = STATIC) -> str:
-    """Style sheets one behind the other, without comments; NotBundledError for one that would load something."""
+    """Style sheets in a row, without comments; NotBundledError if one would load something."""
     text = "\n".join((root / "css" / name).read_text(encoding="utf-8") for name in names)
     text = re.sub(r"/\*.*?\*/\s*", "", text, flags=re.DOTALL)
     if re.search(r"url\(|@import|</style", text, re.IGNORECASE):

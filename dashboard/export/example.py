@@ -1,4 +1,4 @@
-"""The example report that comes with Netmodes: a real run on a private host, scrubbed (``example.json``)."""
+"""The example report that is part of Netmodes: a real run on a private host, anonymised (``example.json``)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 
 from dashboard.core.reports.model import ReportContent, digest_of
-from dashboard.core.reports.replay.recording import build_track, encode_track
-from dashboard.core.reports.validate import check_file
+from dashboard.core.reports.replay.recording import build_recording, encode_recording
+from dashboard.core.reports.validate import validate_file
 from dashboard.core.reports.view import ReportView, build_view
 
 FILE = Path(__file__).with_name("example.json")
@@ -20,7 +20,7 @@ def is_there() -> bool:
 
 @cache
 def _content() -> tuple[ReportContent, str]:
-    content, body = check_file(FILE.read_bytes())
+    content, body = validate_file(FILE.read_bytes())
     return content, digest_of(body)
 
 
@@ -31,12 +31,12 @@ def digest() -> str:
 
 @cache
 def view() -> ReportView:
-    """What is read of it, made once and kept."""
+    """Its view, computed once."""
     return build_view(_content()[0])
 
 
 @cache
-def track() -> bytes:
-    """What its replay is fed with."""
+def recording() -> bytes:
+    """The recording for its replay, as JSON."""
     experiment = _content()[0].experiment
-    return encode_track(build_track(experiment.journal)) if experiment is not None else b""
+    return encode_recording(build_recording(experiment.journal)) if experiment is not None else b""

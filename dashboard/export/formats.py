@@ -1,4 +1,4 @@
-"""What a report can be taken along as, by the ending of its file's name."""
+"""The export formats of a report, by the extension of the file."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from enum import StrEnum
 from dashboard.core.reports.csv_tables import histogram_lines, percentiles
 from dashboard.core.reports.markdown import markdown
 from dashboard.core.reports.model import frame
-from dashboard.export.html import one_file
+from dashboard.export.html import render_file
 from dashboard.export.pdf import pdf
-from dashboard.store.reports.listing import describe
-from dashboard.store.reports.reading import content_bytes, derived, load_content
+from dashboard.store.reports.listing import get_report
+from dashboard.store.reports.reading import content_bytes, load_content, load_derived
 
 
 class Format(StrEnum):
-    """The formats, by the name that a person types."""
+    """The formats by extension."""
 
     HTML = "html"
     PDF = "pdf"
@@ -27,20 +27,19 @@ class Format(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """One export, in parts."""
+class Export:
+    """An exported file in parts."""
 
     content_type: str
     parts: Iterable[bytes]
 
 
 def _html(report: str) -> Iterable[bytes]:
-    found = derived(report)
-    return (one_file(load_content(report), found.view, found.track, digest=describe(report).digest),)
+    return (render_file(load_content(report), load_derived(report), digest=get_report(report).digest),)
 
 
 def _pdf(report: str) -> Iterable[bytes]:
-    return (pdf(derived(report).view, describe(report).digest),)
+    return (pdf(load_derived(report).view, get_report(report).digest),)
 
 
 def _json(report: str) -> Iterable[bytes]:
@@ -52,7 +51,7 @@ def _csv(report: str) -> Iterable[bytes]:
 
 
 def _markdown(report: str) -> Iterable[bytes]:
-    return (markdown(derived(report).view, describe(report).digest).encode(),)
+    return (markdown(load_derived(report).view, get_report(report).digest).encode(),)
 
 
 def _histograms(report: str) -> Iterator[bytes]:
@@ -69,7 +68,7 @@ _WRITERS: dict[Format, tuple[str, Callable[[str], Iterable[bytes]]]] = {
 }
 
 
-def write(report: str, form: Format) -> Written:
-    """The report in this format; NoReportError, and NoPdfError where there is no typesetter."""
+def export_report(report: str, form: Format) -> Export:
+    """The report in a format; ReportNotFoundError, and NoPdfError if the PDF cannot be made."""
     content_type, writer = _WRITERS[form]
-    return Written(content_type, writer(report))
+    return Export(content_type, writer(report))

@@ -1,4 +1,4 @@
-"""Notes as HTML: Markdown that somebody typed, or that came with somebody else's report."""
+"""Renders notes, which are Markdown from users and from imported reports, as safe HTML."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import nh3
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 
-#: Longer notes are shown as they were typed: no Markdown is worth the time.
-MOST_TEXT = 100_000
-#: Nothing that loads anything: no images, no styles, no forms.
+#: Longer notes are shown as plain text, since rendering would take too long.
+MAX_TEXT = 100_000
+#: Nothing that loads resources: no images, styles or forms.
 TAGS = {
     *("p", "br", "hr", "em", "strong", "s", "del", "code", "pre", "blockquote", "ul", "ol", "li", "a"),
     *("h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td"),
@@ -16,10 +16,10 @@ TAGS = {
 ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
 SCHEMES = {"http", "https", "mailto"}
 
-# html off: what looks like HTML comes out as text. Images are taken out by nh3, which knows no img.
+# Without HTML: tags in notes become text. nh3 removes images, which are not in TAGS.
 _markdown = MarkdownIt("commonmark", {"html": False, "maxNesting": 20}).enable(["table", "strikethrough"])
 _markdown.disable(["image"])
-# A link leads to another site or nowhere: in a file of its own a relative one would lead to the reader's disk.
+# No relative links: in an exported file they would lead to the reader's disk.
 _cleaner = nh3.Cleaner(
     tags=TAGS,
     attributes=ATTRIBUTES,
@@ -30,9 +30,9 @@ _cleaner = nh3.Cleaner(
 
 
 def render_notes(text: str) -> SafeString:
-    """Safe HTML of Markdown; headings begin at the third level, below those of the page."""
+    """The safe HTML of Markdown; headings start at level 3, below those of the page."""
     text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    if len(text) > MOST_TEXT:
+    if len(text) > MAX_TEXT:
         return mark_safe(f"<pre>{nh3.clean_text(text)}</pre>")  # noqa: S308 - cleaned
     tokens = _markdown.parse(text)
     for token in tokens:

@@ -1,7 +1,6 @@
-"""A report as PDF: tagged (PDF/UA-1), with a title, bookmarks and alternative texts; the same report, the same bytes.
+"""A report as PDF: tagged (PDF/UA-1), with title, bookmarks and alternative texts; reproducible byte for byte.
 
-The typesetter runs as a process with a time limit. It is the extra ``pdf``: without it there is a sentence that says
-how to install it.
+The typesetter runs as a process with a time limit. It is the optional dependency ``pdf``.
 """
 
 from __future__ import annotations
@@ -18,14 +17,14 @@ from dashboard.core.measurements.formatting import moment_of
 from dashboard.core.reports.document import document_data
 from dashboard.core.reports.view import ReportView
 
-#: Two more than the process allows itself.
+#: Two seconds more than the limit of the process itself.
 SECONDS = 22
 _CHILD = Path(__file__).with_name("typeset.py")
 _KINDS = {"heading_open": "heading", "list_item_open": "item"}
 
 
 class NoPdfError(Exception):
-    """There is no PDF; the text is a sentence for a person."""
+    """The PDF cannot be made; the text is a sentence for the user."""
 
 
 def is_available() -> bool:
@@ -34,27 +33,27 @@ def is_available() -> bool:
 
 
 def read_notes(text: str) -> list[tuple[str, str]]:
-    """Markdown as (kind, plain text) of its blocks, in order; markup within a line is left out, HTML stays text."""
-    found: list[tuple[str, str]] = []
+    """The blocks of Markdown as (kind, plain text); inline markup is removed, HTML stays text."""
+    blocks: list[tuple[str, str]] = []
     kind = "paragraph"
     for token in MarkdownIt("commonmark", {"html": False}).parse(text):
         kind = _KINDS.get(token.type, kind)
         if token.type == "inline":
-            said = "".join(
+            text_of_block = "".join(
                 "\n" if one.type in {"softbreak", "hardbreak"} else one.content for one in token.children or ()
             )
-            found.append((kind, said))
+            blocks.append((kind, text_of_block))
             kind = "paragraph"
         elif token.type in {"fence", "code_block"}:
-            found.append(("code", token.content.rstrip("\n")))
-    return found
+            blocks.append(("code", token.content.rstrip("\n")))
+    return blocks
 
 
 def pdf(view: ReportView, digest: str = "") -> bytes:
-    """The report on pages; NoPdfError. ``digest``: the 64 digits of the content's hash."""
+    """The report as PDF; NoPdfError. ``digest`` is the 64 digits of the content's hash."""
     if not is_available():
         raise NoPdfError(
-            "PDF needs the typesetter typst, which is not installed: run “pip install 'netmodes[pdf]'” in the "
+            "PDF export needs the typesetter typst, which is not installed. Run “pip install 'netmodes[pdf]'” in the "
             "environment of Netmodes, or export as HTML and print that."
         )
     data = {
@@ -71,9 +70,9 @@ def pdf(view: ReportView, digest: str = "") -> bytes:
             env={},
         )
     except subprocess.TimeoutExpired:
-        raise NoPdfError(f"The PDF took longer than {SECONDS} s and was given up: export as HTML instead.") from None
+        raise NoPdfError(f"The PDF took longer than {SECONDS} s. Export as HTML instead.") from None
     if done.returncode or not done.stdout.startswith(b"%PDF-"):
         lines = done.stderr.decode(errors="replace").strip().splitlines()
-        reason = lines[-1][:300] if lines else "it needed more time or memory than it may have"
-        raise NoPdfError(f"The PDF could not be set: {reason}. Export as HTML instead.")
+        reason = lines[-1][:300] if lines else "it exceeded its limit of time or memory"
+        raise NoPdfError(f"The PDF could not be made: {reason}. Export as HTML instead.")
     return done.stdout

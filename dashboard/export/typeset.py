@@ -1,6 +1,6 @@
-"""The child that sets a report: JSON from standard input, ``report.typ`` beside it, PDF to standard output.
+"""The process that typesets a report: JSON from standard input, ``report.typ`` as source, PDF to standard output.
 
-It is a process of its own so that it can be ended, and has bounds of its own; it knows neither Django nor the network.
+It can be killed and limits its own time and memory. It imports neither Django nor anything that uses the network.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from typing import Any
 import typst
 
 SECONDS = 20
-MOST_MEMORY = 2 << 30
-#: Known to be in the fonts; every other character is tried before the document is set.
-_SURE = frozenset(map(chr, [10, *range(0x20, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100), 0x200B, 0xFFFD]))
-_MOST_TRIES = 400
+MAX_MEMORY = 2 << 30
+#: Characters that the fonts contain; others are tried before the document is set.
+_SUPPORTED = frozenset(map(chr, [10, *range(0x20, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100), 0x200B, 0xFFFD]))
+_MAX_TRIES = 400
 _PROBE = b'#set text(font: ("Libertinus Serif", "DejaVu Sans Mono", "New Computer Modern"), lang: "en")\n'
 _PROBE += b'#set document(title: "probe")\n#for one in json(bytes(sys.inputs.data)) [#one #parbreak()]'
 
 
-class Press:
-    """The typesetter with its own fonts only, in an empty folder."""
+class Typesetter:
+    """The typesetter with its own fonts, in an empty folder."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._fonts = typst.Fonts(include_system_fonts=False)
         self._tries = 0
 
-    def print(self, source: bytes, data: object, timestamp: int) -> bytes:
+    def compile(self, source: bytes, data: object, timestamp: int) -> bytes:
         """A tagged PDF; typst.TypstError."""
         compiler = typst.Compiler(
             input=source,
@@ -42,18 +42,18 @@ class Press:
             package_path=self._folder,
             package_cache_path=self._folder,
         )
-        found = compiler.compile(format="pdf", pdf_standards="ua-1", timestamp=timestamp)
-        return found if isinstance(found, bytes) else b""
+        document = compiler.compile(format="pdf", pdf_standards="ua-1", timestamp=timestamp)
+        return document if isinstance(document, bytes) else b""
 
     def unknown(self, chars: list[str]) -> set[str]:
-        """Those that no font has."""
+        """The characters that no font contains."""
         if not chars:
             return set()
         self._tries += 1
-        if self._tries > _MOST_TRIES:
+        if self._tries > _MAX_TRIES:
             return set(chars)
         try:
-            self.print(_PROBE, chars, 0)
+            self.compile(_PROBE, chars, 0)
         except typst.TypstError:
             if len(chars) == 1:
                 return set(chars)
@@ -77,33 +77,33 @@ def replace_unknown(data: Any, unknown: set[str]) -> Any:
 
 
 def set_report(data: Any, source: bytes, timestamp: int) -> bytes:
-    """The report as PDF. Characters that no font has are replaced; typst.TypstError."""
+    """The report as PDF, without characters that no font contains; typst.TypstError."""
     text = json.dumps(data, ensure_ascii=False)
     with tempfile.TemporaryDirectory() as folder:
-        press = Press(folder)
-        others = sorted(set(text) - _SURE)
-        data = replace_unknown(data, press.unknown(others))
+        typesetter = Typesetter(folder)
+        others = sorted(set(text) - _SUPPORTED)
+        data = replace_unknown(data, typesetter.unknown(others))
         try:
-            return press.print(source, data, timestamp)
+            return typesetter.compile(source, data, timestamp)
         except typst.TypstError as error:
             if "could not be displayed" not in str(error):
                 raise
-            # Shapes that characters have only together: what is not Latin goes.
-            return press.print(source, replace_unknown(data, set(others)), timestamp)
+            # Some characters can be displayed only in combination: replace all that are not Latin.
+            return typesetter.compile(source, replace_unknown(data, set(others)), timestamp)
 
 
 def main() -> int:
-    """Reads, sets, writes; 1 with a line on standard error where it cannot be set."""
+    """Returns 1, with a line on standard error, if the document cannot be set."""
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
-    said = json.load(sys.stdin.buffer)
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
+    request = json.load(sys.stdin.buffer)
     source = Path(__file__).with_name("report.typ").read_bytes()
     try:
-        found = set_report(said["data"], source, int(said["timestamp"]))
+        document = set_report(request["data"], source, int(request["timestamp"]))
     except typst.TypstError as error:
         sys.stderr.write(f"{str(error)[:400]}\n")
         return 1
-    sys.stdout.buffer.write(found)
+    sys.stdout.buffer.write(document)
     return 0
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django import template
 
 from dashboard.core.comparison.rows import SECTIONS
-from dashboard.core.reports.compare import Named, ReportComparison
+from dashboard.core.reports.compare import LetteredReport, ReportComparison
 from dashboard.core.reports.row_diff import ChangedRow
 
 register = template.Library()
@@ -59,6 +59,6 @@ def counted(found: ReportComparison) -> Counted:
 
 
 @register.filter
-def letter_at(reports: Sequence[Named], place: int) -> str:
+def letter_at(reports: Sequence[LetteredReport], place: int) -> str:
     """The letter of the report in this column."""
     return reports[place].letter

@@ -1,4 +1,4 @@
-"""Reads an encoded track position by position, as ``replay.js`` does."""
+"""Reads an encoded recording position by position, as ``replay.js`` does."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 import msgspec
 
 from dashboard.core.comparison.rows import SECTIONS
-from dashboard.core.reports.replay.recording import TRACK_VERSION
+from dashboard.core.reports.replay.recording import RECORDING_VERSION
 
 Json = dict[str, Any]
 
 
 class Reader:
-    """An encoded track."""
+    """An encoded recording."""
 
     def __init__(self, encoded: bytes) -> None:
         self.raw: Json = msgspec.json.decode(encoded)
-        assert self.raw["v"] == TRACK_VERSION
+        assert self.raw["v"] == RECORDING_VERSION
         self.seqs = list(accumulate(self.raw["seqs"]))
         self.times = list(accumulate(self.raw["times"]))
         self._chains = {name: _unroll(chain) for name, chain in self.raw["chains"].items()}
@@ -73,16 +73,16 @@ class Reader:
     def _box(self, thing: int, place: int) -> Json:
         identity, kind, mode, title, *lines = self.raw["tables"]["things"][thing]
         x, y, w, h = self.raw["tables"]["places"][place]
-        said = {"id": identity, "kind": kind, "mode": mode, "x": x, "y": y, "w": w, "h": h}
-        return {**said, "lines": lines, "title": title}
+        fields = {"id": identity, "kind": kind, "mode": mode, "x": x, "y": y, "w": w, "h": h}
+        return {**fields, "lines": lines, "title": title}
 
 
 def _unroll(chain: list[list[int]]) -> list[list[int]]:
-    found: list[list[int]] = []
+    sequences: list[list[int]] = []
     last = 0
     for back, start, removed, *steps in chain:
-        base = [] if back > len(found) else found[-back]
+        base = [] if back > len(sequences) else sequences[-back]
         inserted = list(accumulate(steps, initial=last))[1:]
         last = inserted[-1] if inserted else last
-        found.append([*base[:start], *inserted, *base[start + removed :]])
-    return found
+        sequences.append([*base[:start], *inserted, *base[start + removed :]])
+    return sequences

@@ -1,4 +1,4 @@
-"""Journals of what was observed, what they show, and a small one for ``tests/js/replay.test.mjs``:
+"""Journals of observations with what they show, and the vectors for ``tests/js/replay.test.mjs``, written by:
 
 python -m tests.core.replay_vectors
 """
@@ -20,7 +20,7 @@ from dashboard.core.experiments.messages import ArmStatus, ExperimentHead, Phase
 from dashboard.core.experiments.timeline import timeline_item
 from dashboard.core.namespaces.delta import delta
 from dashboard.core.namespaces.state import sorted_state
-from dashboard.core.reports.replay.recording import build_track, encode_track
+from dashboard.core.reports.replay.recording import build_recording, encode_recording
 from tests.core.builders import MACHINE, Columns, States, container_id, end, make_address, make_listener, make_scene
 
 VECTORS = Path(__file__).resolve().parents[1] / "js" / "track_vectors.json"
@@ -34,15 +34,15 @@ def shown(view: View, entry: Entry, first_at: float = FIRST_AT) -> dict[str, Any
     rows = compare(view.columns, view.states)
     paths = draw_paths(view.columns, view.states, (wide, narrow))
     item = timeline_item(entry, first_at) if entry.text else None
-    said = {"seq": view.seq, "experiment": view.head, "columns": view.columns, "rows": rows}
-    found: dict[str, Any] = msgspec.json.decode(
-        msgspec.json.encode({**said, "wide": wide, "narrow": narrow, "paths": paths, "item": item})
+    fields = {"seq": view.seq, "experiment": view.head, "columns": view.columns, "rows": rows}
+    value: dict[str, Any] = msgspec.json.decode(
+        msgspec.json.encode({**fields, "wide": wide, "narrow": narrow, "paths": paths, "item": item})
     )
-    return found
+    return value
 
 
 def observe(observed: Sequence[tuple[Columns, States]]) -> tuple[list[Entry], list[View]]:
-    """The journal of what was observed, one entry after the other, and the observations themselves."""
+    """The journal of a sequence of observations, and the observations."""
     view, entries, seen = View(), [], []
     for number, (columns, now) in enumerate(observed, start=1):
         before = {column.key: column for column in view.columns}
@@ -63,7 +63,7 @@ def observe(observed: Sequence[tuple[Columns, States]]) -> tuple[list[Entry], li
 
 
 def vectors() -> Any:
-    """A journal of nine entries: the encoded track, and what each position shows."""
+    """A journal of nine entries: its recording, and what each position shows."""
     columns, found = make_scene(["bridge"], sshd=False)
     bridge, machine = found["bridge"], found[MACHINE]
     own = make_listener(9000, "nc", 5000, container=container_id("bridge"))
@@ -79,7 +79,7 @@ def vectors() -> Any:
     for entry in entries:
         view = advance(view, entry)
         views.append(shown(view, entry))
-    return {"track": msgspec.json.decode(encode_track(build_track(entries))), "shown": views}
+    return {"track": msgspec.json.decode(encode_recording(build_recording(entries))), "shown": views}
 
 
 if __name__ == "__main__":

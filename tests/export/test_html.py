@@ -1,4 +1,4 @@
-"""dashboard.export.html: one file that needs nothing, loads nothing and runs nothing but its own script."""
+"""dashboard.export.html: one file that loads nothing and runs only its own script."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from html.parser import HTMLParser
 import pytest
 
 from dashboard.core.reports.model import canonical, digest_of
-from dashboard.core.reports.replay.recording import build_track, encode_track
-from dashboard.core.reports.view import build_view
-from dashboard.export.html import one_file, policy_of
+from dashboard.export.html import policy_of, render_file
+from dashboard.store.reports.reading import derive
 from tests.reports import make_content
 
 CONTENT = make_content(changes=4)
@@ -23,8 +22,7 @@ CONTENT = make_content(changes=4)
 @pytest.fixture(scope="module")
 def document() -> str:
     assert CONTENT.experiment is not None
-    track = encode_track(build_track(CONTENT.experiment.journal))
-    return one_file(CONTENT, build_view(CONTENT), track).decode()
+    return render_file(CONTENT, derive(CONTENT)).decode()
 
 
 class Elements(HTMLParser):
@@ -54,7 +52,7 @@ def hash_of(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def test_the_policy_names_exactly_the_scripts_and_the_style_that_stand_there(document: str) -> None:
+def test_the_policy_allows_exactly_the_scripts_and_the_style_of_the_file(document: str) -> None:
     policy = dict(part.strip().split(" ", 1) for part in policy_of(document.encode()).split(";"))
     inside = Elements(document).inside
     run = [text for tag, attrs, text in inside if tag == "script" and "type" not in attrs]
@@ -64,7 +62,7 @@ def test_the_policy_names_exactly_the_scripts_and_the_style_that_stand_there(doc
     assert {attrs["type"] for tag, attrs, _text in inside if "type" in attrs} == {"application/json", "text/plain"}
 
 
-def test_nothing_is_loaded_and_nothing_stands_in_attributes(document: str) -> None:
+def test_nothing_is_loaded_and_no_attribute_has_script_or_style(document: str) -> None:
     for tag, attrs in Elements(document).all:
         assert tag not in {"img", "iframe", "object", "embed", "form", "base"}
         assert not [name for name in attrs if name.startswith("on") or name == "style"]
@@ -72,27 +70,27 @@ def test_nothing_is_loaded_and_nothing_stands_in_attributes(document: str) -> No
             assert attrs[name].startswith(("#", "data:image/svg+xml;base64,")), (tag, attrs)
 
 
-def test_the_policy_comes_before_anything_that_a_person_typed(document: str) -> None:
+def test_the_policy_comes_before_text_of_the_report(document: str) -> None:
     assert document.index("Content-Security-Policy") < document.index("<title>")
 
 
-def test_what_is_replayed_is_inside(document: str) -> None:
-    packed = re.search(r'id="report-track">([^<]*)<', document)
+def test_the_file_contains_the_recording(document: str) -> None:
+    packed = re.search(r'id="report-recording">([^<]*)<', document)
     assert packed is not None
     assert json.loads(zlib.decompress(base64.b64decode(packed[1])))
 
 
-def test_it_names_the_hash_of_its_content(document: str) -> None:
+def test_the_file_shows_the_hash_of_its_content(document: str) -> None:
     assert f"sha256:{digest_of(canonical(CONTENT))}" in document
 
 
-def test_a_report_without_an_experiment_has_nothing_to_replay() -> None:
+def test_a_report_without_an_experiment_has_no_recording() -> None:
     content = make_content(experiment=None)
-    document = one_file(content, build_view(content), b"").decode()
-    assert 'id="report-track"' not in document
-    assert "What each path costs" in document
+    document = render_file(content, derive(content)).decode()
+    assert 'id="report-recording"' not in document
+    assert "Latency" in document
 
 
-def test_a_document_of_somebody_else_has_no_policy_of_ours() -> None:
+def test_another_document_has_no_policy() -> None:
     with pytest.raises(ValueError, match="not a report"):
         policy_of(b"<title>x</title>" + b" " * 3000 + b'<meta http-equiv="Content-Security-Policy" content="x">')

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.export.notes import ATTRIBUTES, MOST_TEXT, TAGS, render_notes
+from dashboard.export.notes import ATTRIBUTES, MAX_TEXT, TAGS, render_notes
 from tests.xss import STRINGS
 
 
@@ -72,7 +72,7 @@ def test_any_text_becomes_nothing_but_what_is_allowed(text: str) -> None:
     assert Reader(render_notes(text)).found == []
 
 
-@pytest.mark.parametrize("text", ["x" * (MOST_TEXT + 1), ("<b>" * MOST_TEXT)[: MOST_TEXT + 1]])
+@pytest.mark.parametrize("text", ["x" * (MAX_TEXT + 1), ("<b>" * MAX_TEXT)[: MAX_TEXT + 1]])
 def test_what_is_too_long_stays_text(text: str) -> None:
     html = render_notes(text)
     assert html.startswith("<pre>")

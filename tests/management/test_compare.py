@@ -10,7 +10,7 @@ import pytest
 from dashboard.core.experiments.journal import replay
 from dashboard.core.experiments.messages import Comparison
 from dashboard.core.operations.json_schemas import schema_of
-from dashboard.core.reports.validate import check_file
+from dashboard.core.reports.validate import validate_file
 from tests import engine_api
 from tests.json_schema import violations
 from tests.management.terminal import LONG_S, Terminal, run_here
@@ -173,7 +173,7 @@ def test_what_is_saved_can_be_exported_and_named_in_the_document(terminal: Termi
     assert f"Saved as report {report}" in done.err
     exported = terminal.run("report", "export", report)
     assert exported.code == 0, exported.err
-    content = check_file(exported.out.encode())[0]
+    content = validate_file(exported.out.encode())[0]
     assert content.title == "From cron"
     assert content.experiment is not None
     assert (content.experiment.head.phase, content.experiment.engine.version) == (

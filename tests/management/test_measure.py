@@ -7,7 +7,7 @@ import pytest
 
 from dashboard.core.measurements.measurement import Measurement
 from dashboard.core.operations.json_schemas import schema_of
-from dashboard.core.reports.validate import check_file
+from dashboard.core.reports.validate import validate_file
 from tests.json_schema import violations
 from tests.management.terminal import Terminal, run_here
 from tests.private_engine import PrivateEngine
@@ -64,7 +64,7 @@ def test_without_a_common_path_nothing_is_measured_and_exit_is_1(terminal: Termi
 def test_what_is_saved_is_named_in_the_document_and_has_every_block(terminal: Terminal) -> None:
     done = terminal.run("measure", "host", "bridge", "--seconds", "1.5", "--save", "--title", "Cost", "--json")
     assert done.code == 0, done.err
-    content = check_file(terminal.run("report", "export", done.json["report"]).out.encode())[0]
+    content = validate_file(terminal.run("report", "export", done.json["report"]).out.encode())[0]
     (run,) = content.measurements
     assert (content.title, content.origin) == ("Cost", "measurement")
     assert content.experiment is not None

@@ -9,6 +9,7 @@ from dashboard.core.claims.model import differs, holds
 from dashboard.core.claims.run import Count, Step, executed
 from dashboard.models import ClaimRun
 from dashboard.store import claim_runs
+from dashboard.store.reports import reading as report_reading
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports.snapshot import NotSavedError
 
@@ -90,9 +91,9 @@ def test_old_runs_are_forgotten_but_none_that_is_under_way(monkeypatch: pytest.M
 
 def test_a_run_is_saved_as_a_report_once_it_has_found_something() -> None:
     run = claim_runs.create_run([ONE.id, TWO.id])
-    with pytest.raises(NotSavedError, match="run claims first"):
+    with pytest.raises(NotSavedError, match="Run claims first"):
         saved_reports.save_claims(run)
     done(run)
-    content = saved_reports.load_content(saved_reports.save_claims(run, title="Claims of today"))
+    content = report_reading.load_content(saved_reports.save_claims(run, saved_reports.ReportDetails("Claims of today")))
     assert content is not None
     assert (content.title, content.origin, len(content.claims)) == ("Claims of today", "claims", 2)

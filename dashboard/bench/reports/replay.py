@@ -92,7 +92,7 @@ async def drag(file: Path, blocks: int) -> list[tuple[float, float]]:
 
 
 def write_report(file: Path, journal: tuple[Entry, ...], rounds: int) -> tuple[list[float], float]:
-    """Writes a report with the journal; the seconds of CPU to build its track each time, and the track's size in KB."""
+    """Writes a report with the journal; the seconds of CPU to build its recording, each time, and its size in KB."""
     content = make_report(rounds=2, requests=10)
     if content.experiment is not None:
         content = replace(content, experiment=replace(content.experiment, journal=journal))
@@ -101,7 +101,7 @@ def write_report(file: Path, journal: tuple[Entry, ...], rounds: int) -> tuple[l
         started = time.thread_time()
         encoded = encode_recording(build_recording(journal))
         times.append(time.thread_time() - started)
-    file.write_bytes(render_file(content, derive(content).view, encoded))
+    file.write_bytes(render_file(content, replace(derive(content), recording=encoded)))
     return times, len(zlib.compress(encoded, 9)) / KB
 
 
@@ -109,7 +109,7 @@ async def benchmark(run: BenchmarkRun) -> Result:
     """Drags over a large report, then over a busy one, which has no promise."""
     blocks, rounds = (6, 2) if run.quick else (20, 5)
     frames: list[Figure] = []
-    tracks: list[Figure] = []
+    recordings: list[Figure] = []
     sizes: list[Figure] = []
     for name, journal in (("", make_journal(ENTRIES)), ("busy", busy_journal(BUSY))):
         run.say(f"the {name or 'large'} experiment, {len(journal)} entries, {blocks} times {BLOCK} frames")
@@ -120,13 +120,13 @@ async def benchmark(run: BenchmarkRun) -> Result:
         title = f"work per frame{', busy experiment' if name else ''}"
         frames += percentiles_compared(title, "ms", pairs, REFERENCE, {50: promise, 95: promise})
         suffix = ", busy" if name else ""
-        tracks.append(figure(f"building a track of {len(journal)} entries{suffix}, CPU", "s", times))
-        sizes.append(figure(f"the {'busy ' if name else ''}track, deflated", "KB", [size]))
+        recordings.append(figure(f"building a recording of {len(journal)} entries{suffix}, CPU", "s", times))
+        sizes.append(figure(f"the {'busy ' if name else ''}recording, deflated", "KB", [size]))
     return Result(
         "replay",
         f"Replay: dragging over {ENTRIES} entries in any order",
         "the main thread works at most 16.7 ms per frame (median and p95): room for 60 frames a second",
-        (*frames, *tracks, *sizes),
+        (*frames, *recordings, *sizes),
         (
             f"Each sample is the mean of {BLOCK} frames, each with a random jump; table and picture are visible.",
             "Busy: seven columns, another port or address in each entry, so that a jump changes most of what is shown.",

@@ -1,7 +1,7 @@
-"""Two or more reports beside each other: what changed, what flipped, what became slower, and what could explain it.
+"""Compares two or more reports: facts that changed, claims that flipped, latency, and what could explain it.
 
-The first report is what the others are compared with. Times of different runs are unpaired (``core.measurements.between_runs``), and no
-verdict stands without its caveat where the processors are not known to be the same.
+The first report is the baseline. Times of different runs are unpaired (``core.measurements.between_runs``), and every
+verdict has a caveat unless the processors are known to be the same.
 """
 
 from __future__ import annotations
@@ -11,31 +11,31 @@ from dataclasses import dataclass
 
 from dashboard.core.measurements.between_runs import DRIFT_SENTENCE, Between, compare_blocks
 from dashboard.core.measurements.formatting import NOTHING, micros, say_interval, signed
-from dashboard.core.measurements.statistics import median
+from dashboard.core.measurements.statistics import Interval, median
 from dashboard.core.measurements.verdicts import Inconclusive, name_of
 from dashboard.core.reports.charts import ChartTable, IntervalChart, draw_intervals
-from dashboard.core.reports.environment import EnvironmentRow, compare_places, processor_caveat, suspects
-from dashboard.core.reports.figures import LightReport, Measured, series_of
+from dashboard.core.reports.environment import EnvironmentRow, compare_environments, list_suspects, processor_caveat
+from dashboard.core.reports.figures import ReportFigures, SeriesFigures, series_by_signature
 from dashboard.core.reports.model import Origin
 from dashboard.core.reports.row_diff import ArmMatch, ChangedRow, list_changes, match_arms
 from dashboard.core.reports.view import ReportView
 
-MOST_REPORTS = 8
+MAX_REPORTS = 8
 LETTERS = "ABCDEFGH"
 NOT_EXECUTED = "not executed"
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """A report to be compared: how it is read, and its figures."""
+class ComparedReport:
+    """A report to be compared."""
 
     view: ReportView
-    light: LightReport
+    figures: ReportFigures
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """A report by its letter."""
+class LetteredReport:
+    """A report and the letter that stands for it."""
 
     letter: str
     title: str
@@ -45,7 +45,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class ClaimRow:
-    """A claim with its verdict in each report; ``flipped`` where two that executed it disagree."""
+    """A claim with its verdict in each report; ``flipped`` if two that tested it disagree."""
 
     id: str
     statement: str
@@ -54,35 +54,35 @@ class ClaimRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Later:
-    """One report's times of a series beside those of the first. ``suspects`` are the labels of what differs and could
-    explain it; ``caveat`` must stand beside the verdict."""
+class LatencyChange:
+    """The times of a series in one report compared with the baseline. ``suspects`` are the labels of the facts that
+    could explain the difference; ``caveat`` belongs to the verdict."""
 
     letter: str
-    found: Between
+    difference: Between
     verdict: str
-    said: str
+    text: str
     suspects: tuple[str, ...]
     caveat: str
 
 
 @dataclass(frozen=True, slots=True)
 class LatencyRow:
-    """A series that two reports measured alike; ``medians`` of each report, None where it did not."""
+    """A series that at least two reports measured; ``medians`` has that of each report, None without one."""
 
     signature: str
     label: str
     mode: str
     medians: tuple[float | None, ...]
-    later: tuple[Later, ...]
+    changes: tuple[LatencyChange, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ReportComparison:
-    """Everything that the page of a comparison shows. ``same_rows`` counts facts that are the same in all;
-    ``unmatched`` the series that only one report has."""
+    """Everything that the page of a comparison shows. ``same_rows`` counts the facts that are the same in all reports;
+    ``unmatched`` are series that cannot be compared."""
 
-    reports: tuple[Named, ...]
+    reports: tuple[LetteredReport, ...]
     caveats: tuple[str, ...]
     environment: tuple[EnvironmentRow, ...]
     arms: tuple[ArmMatch, ...] = ()
@@ -94,121 +94,125 @@ class ReportComparison:
     unmatched: tuple[str, ...] = ()
 
 
-def say_between(found: Between) -> str:
-    """The difference with its interval, or why there is none."""
-    if isinstance(found.verdict, Inconclusive) and (found.delta_us is None or found.ci95_us is None):
-        return found.verdict.reason
-    ends = None if found.ci95_us is None else (found.ci95_us.low, found.ci95_us.high)
-    said = f"{signed(found.delta_us or 0.0)} µs, 95 % interval {say_interval(ends)}"
-    return f"{said}: {found.verdict.reason}" if isinstance(found.verdict, Inconclusive) else said
+def _ends(interval: Interval | None) -> tuple[float, float] | None:
+    return None if interval is None else (interval.low, interval.high)
 
 
-def _later(letter: str, first: Compared, other: Compared, one: Measured, two: Measured) -> Later:
-    found = compare_blocks(one.blocks, two.blocks, margin_us=one.options.same_within_us)
-    verdict = name_of(found.verdict)
-    could = (
-        suspects(first.light.place, other.light.place, one.path, one.probe) if verdict in {"slower", "faster"} else ()
-    )
-    caveat = processor_caveat(first.light.place, other.light.place)
-    return Later(letter, found, verdict, say_between(found), could, caveat)
+def describe_between(difference: Between) -> str:
+    """The difference with its interval, or the reason why there is none."""
+    if isinstance(difference.verdict, Inconclusive) and (difference.delta_us is None or difference.ci95_us is None):
+        return difference.verdict.reason
+    text = f"{signed(difference.delta_us or 0.0)} µs, 95 % interval {say_interval(_ends(difference.ci95_us))}"
+    return f"{text}: {difference.verdict.reason}" if isinstance(difference.verdict, Inconclusive) else text
 
 
-def _latency(given: Sequence[Compared]) -> tuple[tuple[LatencyRow, ...], tuple[str, ...]]:
-    measured = [series_of(one.light) for one in given]
-    rows, alone = [], []
-    for signature in dict.fromkeys(name for one in measured for name in one):
-        own = [one.get(signature) for one in measured]
-        first, present = own[0], [one for one in own if one is not None]
-        if len(present) < 2 or first is None:
-            alone.append(signature)
+def _compare_series(
+    letter: str, first: ComparedReport, other: ComparedReport, before: SeriesFigures, after: SeriesFigures
+) -> LatencyChange:
+    difference = compare_blocks(before.blocks, after.blocks, margin_us=before.options.same_within_us)
+    verdict = name_of(difference.verdict)
+    environments = first.figures.made_on, other.figures.made_on
+    suspects = list_suspects(*environments, before.path, before.probe) if verdict in {"slower", "faster"} else ()
+    caveat = processor_caveat(*environments)
+    return LatencyChange(letter, difference, verdict, describe_between(difference), suspects, caveat)
+
+
+def _compare_latency(reports: Sequence[ComparedReport]) -> tuple[tuple[LatencyRow, ...], tuple[str, ...]]:
+    """A row for each series of the first report that another has, and the signatures of all other series."""
+    series_of = [series_by_signature(report.figures) for report in reports]
+    rows, unmatched = [], []
+    for signature in dict.fromkeys(signature for series in series_of for signature in series):
+        measured = [series.get(signature) for series in series_of]
+        first = measured[0]
+        changes = tuple(
+            _compare_series(letter, reports[0], report, first, one)
+            for letter, report, one in list(zip(LETTERS, reports, measured, strict=False))[1:]
+            if first is not None and one is not None
+        )
+        if first is None or not changes:
+            unmatched.append(signature)
             continue
-        later = tuple(
-            _later(LETTERS[number], given[0], given[number], first, one)
-            for number, one in enumerate(own)
-            if number and one is not None
-        )
         medians = tuple(
-            median(block.center_us for block in one.blocks if block.counts) if one is not None else None for one in own
+            median(block.center_us for block in one.blocks if block.counts) if one is not None else None
+            for one in measured
         )
-        rows.append(LatencyRow(signature, first.label, first.mode, medians, later))
-    return tuple(rows), tuple(alone)
+        rows.append(LatencyRow(signature, first.label, first.mode, medians, changes))
+    return tuple(rows), tuple(unmatched)
 
 
 def _chart(letter: str, rows: Sequence[LatencyRow]) -> IntervalChart | None:
-    """The differences of one report to the first, on one axis."""
+    """The differences between one report and the first, on one axis."""
     drawn, lines = [], []
-    for row in rows:
-        for one in row.later:
-            if one.letter != letter:
-                continue
-            before, after = row.medians[0], row.medians[LETTERS.index(letter)]
-            found = one.found
-            ends = None if found.ci95_us is None else (found.ci95_us.low, found.ci95_us.high)
-            tail = NOTHING if found.p99_delta_us is None else signed(found.p99_delta_us)
-            tail_ends = None if found.p99_ci95_us is None else (found.p99_ci95_us.low, found.p99_ci95_us.high)
-            delta = NOTHING if found.delta_us is None else signed(found.delta_us)
-            cells = (
+    for row, change in [(row, change) for row in rows for change in row.changes if change.letter == letter]:
+        difference = change.difference
+        ends, tail_ends = _ends(difference.ci95_us), _ends(difference.p99_ci95_us)
+        lines.append(
+            (
                 row.label,
-                micros(before),
-                micros(after),
-                delta,
+                micros(row.medians[0]),
+                micros(row.medians[LETTERS.index(letter)]),
+                NOTHING if difference.delta_us is None else signed(difference.delta_us),
                 say_interval(ends) or NOTHING,
-                tail,
+                NOTHING if difference.p99_delta_us is None else signed(difference.p99_delta_us),
                 say_interval(tail_ends) or NOTHING,
+                micros(difference.drift_us),
+                change.verdict,
             )
-            lines.append((*cells, micros(found.drift_us), one.verdict))
-            if found.delta_us is not None and ends is not None:
-                drawn.append((row.signature, row.label, row.mode, found.delta_us, ends, one.verdict))
+        )
+        if difference.delta_us is not None and ends is not None:
+            drawn.append((row.signature, row.label, row.mode, difference.delta_us, ends, change.verdict))
     head = (
         "series", "A p50", f"{letter} p50", "difference", "95 % interval", "of p99", "95 % interval of p99",
-        "moved inside a run", "verdict",
+        "drift within a run", "verdict",
     )  # fmt: skip
     table = ChartTable(f"Medians of A and {letter} in microseconds, and their unpaired difference", head, tuple(lines))
-    return draw_intervals(f"Difference of the medians, {letter} against A (unpaired)", drawn, table)
+    return draw_intervals(f"Difference of the medians, {letter} to A (unpaired)", drawn, table)
 
 
-def _claims(views: Sequence[ReportView]) -> tuple[ClaimRow, ...]:
-    verdicts = [{one.id: str(one.verdict) for one in view.claims} for view in views]
-    statements = {one.id: one.statement for view in reversed(views) for one in view.claims}
+def _compare_claims(views: Sequence[ReportView]) -> tuple[ClaimRow, ...]:
+    verdicts = [{claim.id: str(claim.verdict) for claim in view.claims} for view in views]
+    statements = {claim.id: claim.statement for view in reversed(views) for claim in view.claims}
     rows = []
-    for identity in dict.fromkeys(one.id for view in views for one in view.claims):
-        said = tuple(one.get(identity, NOT_EXECUTED) for one in verdicts)
-        flipped = len({one for one in said if one != NOT_EXECUTED}) > 1
-        rows.append(ClaimRow(identity, statements[identity], said, flipped))
+    for identity in dict.fromkeys(claim.id for view in views for claim in view.claims):
+        given = tuple(of_report.get(identity, NOT_EXECUTED) for of_report in verdicts)
+        flipped = len({verdict for verdict in given if verdict != NOT_EXECUTED}) > 1
+        rows.append(ClaimRow(identity, statements[identity], given, flipped))
     return tuple(sorted(rows, key=lambda row: not row.flipped))
 
 
-def _caveats(given: Sequence[Compared], *, times: bool) -> tuple[str, ...]:
-    found = [DRIFT_SENTENCE] if times else []
-    for number, one in enumerate(given[1:], 1):
-        caveat = processor_caveat(given[0].light.place, one.light.place)
-        if caveat and times:
-            found.append(f"A and {LETTERS[number]}: {caveat}")
-    return tuple(dict.fromkeys(found))
+def _list_caveats(reports: Sequence[ComparedReport]) -> tuple[str, ...]:
+    """What applies to all times of a comparison."""
+    caveats = [DRIFT_SENTENCE]
+    for letter, report in zip(LETTERS[1:], reports[1:], strict=False):
+        caveat = processor_caveat(reports[0].figures.made_on, report.figures.made_on)
+        if caveat:
+            caveats.append(f"A and {letter}: {caveat}")
+    return tuple(caveats)
 
 
-def compare_reports(given: Sequence[Compared]) -> ReportComparison:
-    """Two to ``MOST_REPORTS`` reports; ValueError for fewer or more."""
-    if not 2 <= len(given) <= MOST_REPORTS:
-        raise ValueError(f"{len(given)} reports cannot be compared")
-    views = [one.view for one in given]
+def compare_reports(reports: Sequence[ComparedReport]) -> ReportComparison:
+    """Compares two to ``MAX_REPORTS`` reports; ValueError for another number."""
+    if not 2 <= len(reports) <= MAX_REPORTS:
+        raise ValueError(f"{len(reports)} reports cannot be compared")
+    views = [report.view for report in reports]
     snapshots = [view.snapshot for view in views if view.snapshot is not None]
-    whole = len(snapshots) == len(views)
-    arms = match_arms(snapshots) if whole else ()
-    changes, same = list_changes(snapshots, arms) if whole else ((), 0)
-    latency, alone = _latency(given)
-    charts = [_chart(LETTERS[number], latency) for number in range(1, len(given))]
+    complete = len(snapshots) == len(views)
+    arms = match_arms(snapshots) if complete else ()
+    changes, same = list_changes(snapshots, arms) if complete else ((), 0)
+    latency, unmatched = _compare_latency(reports)
+    charts = [_chart(letter, latency) for letter in LETTERS[1 : len(reports)]]
     return ReportComparison(
         tuple(
-            Named(letter, view.title, view.saved_at, view.origin) for letter, view in zip(LETTERS, views, strict=False)
+            LetteredReport(letter, view.title, view.saved_at, view.origin)
+            for letter, view in zip(LETTERS, views, strict=False)
         ),
-        _caveats(given, times=bool(latency)),
-        compare_places([one.light.place for one in given]),
+        _list_caveats(reports) if latency else (),
+        compare_environments([report.figures.made_on for report in reports]),
         arms,
         changes,
         same,
-        _claims(views),
+        _compare_claims(views),
         latency,
-        tuple(one for one in charts if one is not None),
-        alone,
+        tuple(chart for chart in charts if chart is not None),
+        unmatched,
     )

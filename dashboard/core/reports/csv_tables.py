@@ -1,7 +1,7 @@
-"""A report's figures for a spreadsheet: percentiles with their intervals, and every block's histogram.
+"""The figures of a report as CSV for spreadsheets: percentiles with their intervals, and the histogram of every block.
 
-CSV as RFC 4180 has it, UTF-8, a line of heads, a point for decimals. Times are microseconds. A text that a spreadsheet
-would take for a formula has an apostrophe before it.
+RFC 4180, UTF-8, with a header line and decimal points. Times are in microseconds. A text that a spreadsheet would
+evaluate as a formula gets an apostrophe in front.
 """
 
 from __future__ import annotations
@@ -22,70 +22,70 @@ PERCENTILES = (
     "verdict", "cause", "unavailable",
 )  # fmt: skip
 HISTOGRAMS = ("run", "series", "round", "value_us", "count")
-#: What begins a formula in spreadsheets, full width forms too (OWASP, "CSV Injection").
+#: The characters that begin a formula in spreadsheets, with their full width forms (OWASP, "CSV Injection").
 _FORMULA = frozenset("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - full width on purpose
 
 Cell = str | int | float | None
 
 
 def safe_cell(text: str) -> str:
-    """The text, with an apostrophe before what would begin a formula, blanks before it or not."""
+    """The text, with an apostrophe in front if its first character other than a blank begins a formula."""
     start = text.lstrip(" \u00a0")[:1]
     return f"'{text}" if start in _FORMULA and start else text.replace("\0", "")
 
 
 def safe_line(cells: Sequence[Cell]) -> list[Cell]:
-    """The cells of one line, texts made safe."""
+    """The cells of a line, with safe texts."""
     return [safe_cell(cell) if isinstance(cell, str) else cell for cell in cells]
 
 
-def _ends(pair: tuple[float, float] | None) -> tuple[float | None, float | None]:
+def _bounds(pair: tuple[float, float] | None) -> tuple[float | None, float | None]:
     return (None, None) if pair is None else pair
 
 
-def _compared(one: ComparisonResult | None) -> tuple[Cell, ...]:
+def _comparison_cells(one: ComparisonResult | None) -> tuple[Cell, ...]:
     if one is None:
         return ("", *(None,) * 7, "", "")
     return (
         one.baseline,
         one.delta_us,
-        *_ends(one.ci95_us),
+        *_bounds(one.ci95_us),
         one.p99_delta_us,
-        *_ends(one.p99_ci95_us),
+        *_bounds(one.p99_ci95_us),
         one.rounds,
         one.verdict,
         one.cause,
     )
 
 
-def _series(run: FrozenRun, one: SeriesResult, compared: ComparisonResult | None, mode: str) -> tuple[Cell, ...]:
+def _series_cells(run: FrozenRun, one: SeriesResult, compared: ComparisonResult | None, mode: str) -> tuple[Cell, ...]:
     return (
         run.id, run.title, one.column, mode, one.path, str(one.probe), one.client, one.target, " > ".join(one.hops),
         run.measurement.options.payload_of(one.probe), one.n, one.blocks, one.failed_blocks, one.p50_us, one.p90_us,
-        one.p99_us, one.p999_us, one.max_us, one.mean_us, one.bytes_per_s, *_compared(compared), one.unavailable,
+        one.p99_us, one.p999_us, one.max_us, one.mean_us, one.bytes_per_s, *_comparison_cells(compared), one.unavailable,
     )  # fmt: skip
 
 
 def percentiles(content: ReportContent) -> str:
-    """One line for each series of each measurement, also for those that could not be measured."""
+    """One line for each series of each measurement, unavailable ones included."""
     modes = column_modes(content)
-    found = io.StringIO(newline="")
-    writer = csv.writer(found)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
     writer.writerow(PERCENTILES)
     for run in content.measurements:
         compared = {one.other: one for one in run.measurement.comparisons}
         for one in run.measurement.series:
-            writer.writerow(safe_line(_series(run, one, compared.get(one.key), modes.get(one.column, "machine"))))
-    return found.getvalue()
+            writer.writerow(safe_line(_series_cells(run, one, compared.get(one.key), modes.get(one.column, "machine"))))
+    return text.getvalue()
 
 
 def histogram_lines(content: ReportContent, at_once: int = 5000) -> Iterator[str]:
-    """The histograms as CSV, some ``at_once`` lines at a time: a million requests make tens of megabytes. A histogram
+    """The histograms as CSV in parts of about ``at_once`` lines: a million requests need tens of megabytes. A histogram
     that cannot be read has no line."""
-    found = io.StringIO(newline="")
-    writer = csv.writer(found)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
     writer.writerow(HISTOGRAMS)
-    waiting = 0
+    pending = 0
     for run in content.measurements:
         for block in run.blocks:
             try:
@@ -94,15 +94,15 @@ def histogram_lines(content: ReportContent, at_once: int = 5000) -> Iterator[str
                 continue
             names = (safe_cell(run.id), safe_cell(block.series), block.round)
             writer.writerows((*names, *one) for one in counted)
-            waiting += len(counted)
-            if waiting >= at_once:
-                yield found.getvalue()
-                found.seek(0)
-                found.truncate()
-                waiting = 0
-    yield found.getvalue()
+            pending += len(counted)
+            if pending >= at_once:
+                yield text.getvalue()
+                text.seek(0)
+                text.truncate()
+                pending = 0
+    yield text.getvalue()
 
 
 def histograms(content: ReportContent) -> str:
-    """All of ``histogram_lines``."""
+    """The histograms as one text."""
     return "".join(histogram_lines(content))

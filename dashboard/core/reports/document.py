@@ -1,7 +1,7 @@
-"""A report as a paged document: texts, tables and drawings in the order of the pages, as plain data.
+"""A report as data for the typesetter: texts, tables and charts in the order of the pages.
 
-The typesetter gets nothing else. Long lists are cut with a count; what cannot be printed is a replacement character,
-and a long word has places where it may be broken.
+Long lists are cut and the rest is counted. Characters that cannot be printed become a replacement character, and long
+words get places where they may be broken.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from dashboard.core.reports.charts import (
 )
 from dashboard.core.reports.view import ReportView, RunView
 
-MOST_TEXT = 600
-MOST_NOTES = 12_000
-MOST_ROWS = 150
-MOST_LINES_FIRST, MOST_LINES_LAST = 60, 40
-MOST_ITEMS = 60
-#: A word that is longer may be broken behind every so many characters.
+MAX_TEXT = 600
+MAX_NOTES = 12_000
+MAX_ROWS = 150
+MAX_LINES_FIRST, MAX_LINES_LAST = 60, 40
+MAX_ITEMS = 60
+#: A longer word may be broken after each group of so many characters.
 LONG_WORD = 16
 BREAK = "\u200b"
 UNKNOWN = "\ufffd"
@@ -42,15 +42,15 @@ _PATH_PART = re.compile(r"([MLHVC])([^MLHVC]*)")
 Data = dict[str, Any]
 
 
-def clean(text: str, most: int = MOST_TEXT) -> str:
-    """The text as it can be set: shortened, without control or formatting characters, long words made breakable."""
+def clean(text: str, most: int = MAX_TEXT) -> str:
+    """The text for typesetting: shortened, without control or formatting characters, with breakable long words."""
     short = text if len(text) <= most else f"{text[: most - 1]}…"
-    seen = "".join(char if char.isprintable() or char == "\n" else UNKNOWN for char in short)
-    return _WORD.sub(lambda found: found[0] + BREAK, seen)
+    visible = "".join(char if char.isprintable() or char == "\n" else UNKNOWN for char in short)
+    return _WORD.sub(lambda match: match[0] + BREAK, visible)
 
 
 def spoken(text: str, most: int = 2000) -> str:
-    """The same for what is read aloud or stands in a list of bookmarks: without places to break."""
+    """The text for alternative texts and bookmarks: as ``clean``, without places to break words."""
     return clean(text, most).replace(BREAK, "")
 
 
@@ -58,12 +58,12 @@ def _share(place: str) -> float:
     return round(float(place.removesuffix("%")) / 100, 5)
 
 
-def _spots(points: str) -> list[list[float]]:
-    return [[float(value) / 1000 for value in spot.split(",")] for spot in points.split()]
+def _points(points: str) -> list[list[float]]:
+    return [[float(value) / 1000 for value in point.split(",")] for point in points.split()]
 
 
 def table_data(table: ChartTable, figures: int) -> Data:
-    """``figures``: how many columns, behind the first, hold numbers."""
+    """A table; ``figures`` is the number of columns after the first that hold numbers."""
     return {
         "caption": clean(table.caption),
         "head": [clean(one) for one in table.head],
@@ -73,10 +73,10 @@ def table_data(table: ChartTable, figures: int) -> Data:
 
 
 def intervals_data(chart: IntervalChart) -> Data:
-    """Differences on one axis; places as shares of it."""
+    """Differences on one axis; positions are shares of it."""
     return {
         "title": clean(chart.title),
-        "said": spoken(chart.said),
+        "description": spoken(chart.description),
         "zero": _share(chart.zero),
         "ticks": [[_share(tick.at), clean(tick.text)] for tick in chart.ticks],
         "rows": [
@@ -93,11 +93,11 @@ def intervals_data(chart: IntervalChart) -> Data:
 
 
 def lines_data(chart: LineChart) -> Data:
-    """Lines over an axis; places as shares of the drawing, from its upper left corner."""
+    """Lines over an axis; positions are shares of the chart, from its upper left corner."""
     drawn = chart.drawing
     return {
         "title": clean(chart.title),
-        "said": spoken(chart.said),
+        "description": spoken(chart.description),
         "across_name": chart.across,
         "unit": drawn.unit,
         "across": [[_share(tick.at), tick.text] for tick in drawn.across],
@@ -107,8 +107,8 @@ def lines_data(chart: LineChart) -> Data:
                 "label": clean(one.label),
                 "mode": one.mode,
                 "dash": one.dash,
-                "points": _spots(one.points),
-                "band": _spots(one.band),
+                "points": _points(one.points),
+                "band": _points(one.band),
                 "marks": [[_share(x), _share(y)] for x, y in one.marks],
             }
             for one in drawn.lines
@@ -117,30 +117,30 @@ def lines_data(chart: LineChart) -> Data:
 
 
 def _path_data(path: str) -> list[list[float]]:
-    """An SVG path of absolute M, L, H, V and C as points: two numbers a line, six a curve."""
-    found: list[list[float]] = []
+    """The points of an SVG path of absolute M, L, H, V and C: two numbers for a line, six for a curve."""
+    points: list[list[float]] = []
     x = y = 0.0
     for letter, rest in _PATH_PART.findall(path):
-        numbers = [float(one) for one in rest.replace(",", " ").split()]
+        numbers = [float(number) for number in rest.replace(",", " ").split()]
         if letter in "HV":
-            for one in numbers:
-                x, y = (one, y) if letter == "H" else (x, one)
-                found.append([x, y])
+            for number in numbers:
+                x, y = (number, y) if letter == "H" else (x, number)
+                points.append([x, y])
             continue
         width = 6 if letter == "C" else 2
         for start in range(0, len(numbers) - width + 1, width):
             part = numbers[start : start + width]
             x, y = part[-2:]
-            found.append(part)
-    return found
+            points.append(part)
+    return points
 
 
 def picture_data(picture: Picture) -> Data:
-    """The topology in its own units."""
+    """The topology in its own units of length."""
     return {
         "width": picture.width,
         "height": picture.height,
-        "said": spoken(picture.summary),
+        "description": spoken(picture.summary),
         "boxes": [
             {
                 "kind": one.kind,
@@ -166,37 +166,37 @@ def _columns(columns: Sequence[Column]) -> ChartTable:
         line = "\n".join(part for part in (one.setup, one.command) if part)
         body.append((one.title, one.mode, str(one.status), line or "–", ports or "–", addresses or "–"))  # noqa: RUF001
     head = ("column", "mode", "status", "command", "published", "address")
-    return ChartTable("What was launched, and what the Engine published", head, tuple(body))
+    return ChartTable("Launched containers and published ports", head, tuple(body))
 
 
 def _rows(snapshot: Snapshot) -> Data:
-    """The rows that differ as a table, each with its reason; how many were left out, and how many are the same."""
-    moved = [row for row in snapshot.rows if row.relation is not Relation.SAME]
+    """The rows that differ as a table, each with its reason; how many are left out, and how many are the same."""
+    differing = [row for row in snapshot.rows if row.relation is not Relation.SAME]
     body = []
-    for row in moved[:MOST_ROWS]:
+    for row in differing[:MAX_ROWS]:
         texts = []
         for one in snapshot.columns:
             text = row.cells.get(one.key)
             texts.append(f"({row.absent.get(one.key, 'none')})" if text is None else text)
         body.append((row.label or row.key, *texts))
     table = ChartTable(
-        "A line for each fact, the reason below it", ("fact", *(one.title for one in snapshot.columns)), tuple(body)
+        "One line per fact, with the reason below", ("fact", *(one.title for one in snapshot.columns)), tuple(body)
     )
     return {
         "rows": table_data(table, 0),
-        "whys": [clean(row.why) for row in moved[:MOST_ROWS]],
-        "left": len(moved) - len(body),
-        "same": len(snapshot.rows) - len(moved),
+        "whys": [clean(row.why) for row in differing[:MAX_ROWS]],
+        "left": len(differing) - len(body),
+        "same": len(snapshot.rows) - len(differing),
     }
 
 
 def _timeline(items: Sequence[TimelineItem]) -> Data:
-    left = len(items) - MOST_LINES_FIRST - MOST_LINES_LAST
-    parts = [items] if left <= 0 else [items[:MOST_LINES_FIRST], items[-MOST_LINES_LAST:]]
-    head = ("seconds", "what happened", "cause")
+    left = len(items) - MAX_LINES_FIRST - MAX_LINES_LAST
+    parts = [items] if left <= 0 else [items[:MAX_LINES_FIRST], items[-MAX_LINES_LAST:]]
+    head = ("seconds", "event", "cause")
     tables = [
         ChartTable(
-            "What happened, in order",
+            "Events in order",
             head,
             tuple((say_offset(one.offset_s), one.text, one.cause) for one in part),
         )
@@ -226,24 +226,24 @@ def _probe(run: RunView, probe: Probe, modes: dict[str, str]) -> Data:
 
 
 def _run(run: RunView, modes: dict[str, str]) -> Data:
-    found = run.measurement
-    ended = found.stop_reason or ("" if found.stopped is not None else "Not finished.")
+    measurement = run.measurement
+    ended = measurement.stop_reason or ("" if measurement.stopped is not None else "Not finished.")
     return {
         "title": clean(run.title or "Measurement"),
-        "said": clean(f"{ended} Seed {found.seed}, {found.elapsed_s:.1f} s.".strip()),
-        "probes": [_probe(run, probe, modes) for probe in probes_of(found)],
+        "about": clean(f"{ended} Seed {measurement.seed}, {measurement.elapsed_s:.1f} s.".strip()),
+        "probes": [_probe(run, probe, modes) for probe in probes_of(measurement)],
     }
 
 
 def _cut(texts: Iterable[str]) -> list[str]:
-    found = list(texts)
-    more = [f"{len(found) - MOST_ITEMS} more stand in the report."] if len(found) > MOST_ITEMS else []
-    return [clean(one) for one in found[:MOST_ITEMS]] + more
+    items = list(texts)
+    more = [f"The report lists {len(items) - MAX_ITEMS} more."] if len(items) > MAX_ITEMS else []
+    return [clean(text) for text in items[:MAX_ITEMS]] + more
 
 
 def document_data(view: ReportView, notes: Sequence[tuple[str, str]] = (), digest: str = "") -> Data:
-    """Everything that stands on the pages. ``notes`` are (kind, text): ``heading``, ``item``, ``code`` or
-    ``paragraph``; ``digest`` are the 64 digits of the content's hash."""
+    """The content of all pages. ``notes`` are pairs of a kind (``heading``, ``item``, ``code`` or ``paragraph``) and a
+    text; ``digest`` is the 64 digits of the content's hash."""
     saved = moment_of(view.saved_at)
     snapshot = view.snapshot
     facts = [
@@ -254,7 +254,7 @@ def document_data(view: ReportView, notes: Sequence[tuple[str, str]] = (), diges
         ("installation", view.installation),
         ("content hash", f"sha256:{digest}" if digest else ""),
     ]
-    found: Data = {
+    document: Data = {
         "title": clean(view.title, 200) or "Report",
         "name": spoken(view.title, 200) or "Report",
         "author": spoken(view.author, 150),
@@ -264,7 +264,7 @@ def document_data(view: ReportView, notes: Sequence[tuple[str, str]] = (), diges
         "differences": [[clean(one.sentence), clean(one.why)] for one in view.summary.differences],
         "verdicts": _cut(one.sentence for one in view.summary.verdicts),
         "warnings": _cut(view.summary.warnings),
-        "notes": [[kind, clean(text, MOST_NOTES)] for kind, text in notes],
+        "notes": [[kind, clean(text, MAX_NOTES)] for kind, text in notes],
         "runs": [_run(run, view.modes) for run in view.runs],
         "claims": [
             {
@@ -281,10 +281,10 @@ def document_data(view: ReportView, notes: Sequence[tuple[str, str]] = (), diges
         "experiment": None,
     }
     if snapshot is not None:
-        found["experiment"] = {
+        document["experiment"] = {
             "picture": picture_data(snapshot.wide),
             "columns": table_data(_columns(snapshot.columns), 0),
             **_rows(snapshot),
             "timeline": _timeline(snapshot.timeline),
         }
-    return found
+    return document

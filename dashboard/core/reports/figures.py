@@ -1,8 +1,8 @@
-"""A report's figures without its journal and its histograms: what comparing and trends need, read in a moment."""
+"""The figures of a report without its journal and histograms, for comparisons and trends: decoded in milliseconds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import msgspec
@@ -13,13 +13,13 @@ from dashboard.core.measurements.measurement import Environment, Measurement, Op
 from dashboard.core.measurements.schedule import Series
 from dashboard.core.measurements.series_key import series_signature
 from dashboard.core.modes import ExperimentSpec
-from dashboard.core.reports.environment import Place
+from dashboard.core.reports.environment import ReportEnvironment
 from dashboard.core.reports.model import ClaimResult
 
 
 @dataclass(frozen=True, slots=True)
-class LightBlock:
-    """A block's figures, as in ``core.measurements.measurement``."""
+class BlockFigures:
+    """The figures of a block, as in ``core.measurements.measurement``."""
 
     series: str
     round: int
@@ -30,58 +30,58 @@ class LightBlock:
 
     @property
     def counts(self) -> bool:
-        """Whether it takes part in comparisons."""
+        """Whether comparisons include it."""
         return not self.error and self.n > 0
 
 
 @dataclass(frozen=True, slots=True)
-class LightRun:
-    """A measurement with its blocks."""
+class RunFigures:
+    """A measurement with the figures of its blocks."""
 
     measurement: Measurement
     series: tuple[Series, ...]
-    blocks: tuple[LightBlock, ...]
+    blocks: tuple[BlockFigures, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class LightExperiment:
-    """What was asked for, and of which Engine."""
+class ExperimentFigures:
+    """What was requested, and on which Engine."""
 
     spec: ExperimentSpec
     engine: EngineRef
 
 
 @dataclass(frozen=True, slots=True)
-class LightReport:
-    """A report's content as far as it is needed; the names are those of ``core.reports.model``."""
+class ReportFigures:
+    """The part of a report's content that is needed, with the names of ``core.reports.model``."""
 
     title: str
     saved_at: float
-    experiment: LightExperiment | None = None
-    measurements: tuple[LightRun, ...] = ()
+    experiment: ExperimentFigures | None = None
+    measurements: tuple[RunFigures, ...] = ()
     claims: tuple[ClaimResult, ...] = ()
     environment: Environment = field(default_factory=Environment)
     version: str = ""
 
     @property
-    def place(self) -> Place:
-        """Where it was made: the first measurement knows more of the machine than an experiment without one."""
+    def made_on(self) -> ReportEnvironment:
+        """Where the report was made. The environment of a measurement is the most complete one."""
         environment = self.environment
         if not environment.cpu_model and self.measurements:
             environment = self.measurements[0].measurement.environment
-        return Place(environment, self.experiment.engine if self.experiment is not None else None, self.version)
+        return ReportEnvironment(environment, self.experiment.engine if self.experiment is not None else None, self.version)
 
     @property
     def modes(self) -> dict[str, str]:
-        """The mode of each column as the experiment asked for it."""
+        """The requested mode of each column."""
         if self.experiment is None:
             return {}
         return {arm.key: str(arm.mode) for arm in self.experiment.spec.arms}
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """One series of one report."""
+class SeriesFigures:
+    """One measured series of a report."""
 
     key: str
     column: str
@@ -89,7 +89,7 @@ class Measured:
     probe: Probe
     mode: str
     options: Options
-    blocks: tuple[LightBlock, ...]
+    blocks: tuple[BlockFigures, ...]
 
     @property
     def label(self) -> str:
@@ -97,35 +97,38 @@ class Measured:
         return f"{self.column}/{self.path} {self.probe}"
 
 
-_decoder = msgspec.json.Decoder(LightReport)
+_decoder = msgspec.json.Decoder(ReportFigures)
 
 
-def decode_light(content: bytes) -> LightReport:
+def decode_figures(content: bytes) -> ReportFigures:
     """The figures of a content's JSON; msgspec.ValidationError or msgspec.DecodeError if it is malformed."""
     return _decoder.decode(content)
 
 
-def _measured(report: LightReport, modes: Mapping[str, str]) -> Iterator[tuple[str, Measured]]:
+def _list_series(report: ReportFigures) -> Iterator[tuple[str, SeriesFigures]]:
     for run in report.measurements:
-        own: dict[str, list[LightBlock]] = {}
+        blocks_of: dict[str, list[BlockFigures]] = {}
         for block in run.blocks:
-            own.setdefault(block.series, []).append(block)
+            blocks_of.setdefault(block.series, []).append(block)
         options = run.measurement.options
         for one in run.series:
-            blocks = tuple(own.get(one.key, ()))
+            blocks = tuple(blocks_of.get(one.key, ()))
             if any(block.counts for block in blocks):
                 column = one.path.server
-                mode = modes.get(column) or mode_of(column)
-                name = series_signature(one, {column: mode}, options)
-                yield name, Measured(one.key, column, one.path.name, one.probe, mode, options, blocks)
+                mode = report.modes.get(column) or mode_of(column)
+                signature = series_signature(one, {column: mode}, options)
+                yield signature, SeriesFigures(one.key, column, one.path.name, one.probe, mode, options, blocks)
 
 
-def series_of(report: LightReport) -> dict[str, Measured]:
-    """The series that were measured, by signature; where columns of one mode share it, with the column's key behind
-    it. Of several runs the last one counts."""
-    found: dict[tuple[str, str], Measured] = {}
+def series_by_signature(report: ReportFigures) -> dict[str, SeriesFigures]:
+    """The measured series by signature; where columns of one mode have the same, the key of the column is appended. Of
+    several runs the last one counts."""
+    series: dict[tuple[str, str], SeriesFigures] = {}
     columns: dict[str, set[str]] = {}
-    for name, one in _measured(report, report.modes):
-        found[name, one.column] = one
-        columns.setdefault(name, set()).add(one.column)
-    return {name if len(columns[name]) == 1 else f"{name} ({column})": one for (name, column), one in found.items()}
+    for signature, one in _list_series(report):
+        series[signature, one.column] = one
+        columns.setdefault(signature, set()).add(one.column)
+    return {
+        signature if len(columns[signature]) == 1 else f"{signature} ({column})": one
+        for (signature, column), one in series.items()
+    }

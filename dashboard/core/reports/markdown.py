@@ -1,7 +1,7 @@
-"""A report as Markdown for a pull request (GitHub Flavored Markdown): what counts, with its intervals.
+"""A report as Markdown for a pull request (GitHub Flavored Markdown): its summary and figures with their intervals.
 
-Every text comes from a report that anybody may have made: what Markdown or HTML would read in it is escaped, and it
-stays on one line. What the author wrote as notes is Markdown and is left out: its place is the report.
+Texts may come from anyone, so what Markdown or HTML would interpret is escaped, and each text stays on one line. The
+notes are Markdown themselves and are left out.
 """
 
 from __future__ import annotations
@@ -16,38 +16,38 @@ from dashboard.core.measurements.measurement import Measurement
 from dashboard.core.reports.charts import latency_table
 from dashboard.core.reports.view import ReportView
 
-MOST_ROWS = 30
-MOST_CELL = 200
-#: What means something to Markdown within a line, or to a forge: a mention, an issue, an address that becomes a link.
+MAX_ROWS = 30
+MAX_CELL = 200
+#: Characters with a meaning in Markdown within a line, or to a forge: mentions, issues, links.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~<>&@$^=-])")
-#: At the beginning of a line it would be one of an ordered list.
+#: At the beginning of a line this is an item of an ordered list.
 _NUMBERED = re.compile(r"^(\d+)(?=\.)")
 _SCHEME = re.compile(r"(?i)\b(https?|ftp|mailto|www)(?=[:.])")
 
 
-def escape(text: str, most: int = MOST_CELL) -> str:
-    """The text as Markdown shows it, on one line, shortened."""
+def escape(text: str, most: int = MAX_CELL) -> str:
+    """The text as Markdown, on one line, shortened."""
     flat = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     short = flat if len(flat) <= most else f"{flat[: most - 1]}…"
-    said = _NUMBERED.sub(r"\1\\", _SPECIAL.sub(_escaped, short))
-    return _SCHEME.sub(lambda found: f"{found[0]}\u200b", said)
+    escaped = _NUMBERED.sub(r"\1\\", _SPECIAL.sub(_escape_character, short))
+    return _SCHEME.sub(lambda match: f"{match[0]}\u200b", escaped)
 
 
-def _escaped(found: re.Match[str]) -> str:
+def _escape_character(match: re.Match[str]) -> str:
     entity = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "|": "&#124;", "@": "&#64;", "`": "&#96;"}
-    return entity.get(found[0], f"\\{found[0]}")
+    return entity.get(match[0], f"\\{match[0]}")
 
 
 def _table(head: Sequence[str], body: Iterable[Sequence[str]], figures: int = 0) -> list[str]:
-    """The last ``figures`` columns are aligned to the right. Cells are escaped here."""
+    """The lines of a table. The last ``figures`` columns are aligned to the right; cells are escaped."""
     marks = ["---"] * (len(head) - figures) + ["---:"] * figures
     lines = [f"| {' | '.join(escape(cell) for cell in line)} |" for line in body]
     return [f"| {' | '.join(escape(cell) for cell in head)} |", f"| {' | '.join(marks)} |", *lines]
 
 
 def _differences(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
-    moved = [row for row in rows if row.relation is not Relation.SAME]
-    if not moved:
+    differing = [row for row in rows if row.relation is not Relation.SAME]
+    if not differing:
         return []
     body = [
         (
@@ -57,27 +57,27 @@ def _differences(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
                 for one in columns
             ),
         )
-        for row in moved[:MOST_ROWS]
+        for row in differing[:MAX_ROWS]
     ]
-    more = len(moved) - len(body)
+    more = len(differing) - len(body)
     tail = ["", f"{more} more rows differ: see the report."] if more > 0 else []
-    return ["### What differs", "", *_table(["fact", *(one.title for one in columns)], body), *tail, ""]
+    return ["### Differences", "", *_table(["fact", *(one.title for one in columns)], body), *tail, ""]
 
 
 def _latency(title: str, measurement: Measurement) -> list[str]:
     lines: list[str] = []
     for probe in probes_of(measurement):
-        found = latency_table(measurement, probe)
-        if not found.body:
+        table = latency_table(measurement, probe)
+        if not table.body:
             continue
-        cells = [(*line[:1], line[2], line[4], *line[7:10], line[1]) for line in found.body]
+        cells = [(*line[:1], line[2], line[4], *line[7:10], line[1]) for line in table.body]
         head = ("path", "p50 µs", "p99 µs", "difference µs", "95 % interval", "verdict", "n")
         lines += [f"### {escape(title)}: {escape(str(probe))}", "", *_table(head, cells), ""]
     return lines
 
 
 def markdown(view: ReportView, digest: str = "") -> str:
-    """The summary, the rows that differ, latency with intervals, the environment, and the hash (64 digits)."""
+    """The summary, the rows that differ, latency, claims, the environment, and the hash (``digest``, 64 digits)."""
     saved = moment_of(view.saved_at).strftime("%Y-%m-%d %H:%M UTC")
     lines = [f"## {escape(view.title)}", "", escape(view.summary.compared, 1000), ""]
     lines += [f"- {escape(one.sentence, 500)}" for one in view.summary.differences]

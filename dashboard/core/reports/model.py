@@ -1,8 +1,9 @@
-"""A report: one experiment, its measurements and claims, frozen with all that is needed to show, check and replay it.
+"""The model of a report: one experiment, its measurements and claims, frozen with what is needed to show, check and
+replay it.
 
 The file is ``{"content": …, "hash": "sha256:…", "schema": "report/1"}`` in canonical JSON: UTF-8, keys sorted by code
-point, no white space. The hash is that of the content's canonical bytes, so that a file that was only laid out anew is
-still the same report. Fields are added to, never changed: ones that this version does not know are kept and hashed.
+point, no white space. The hash is that of the content's canonical bytes, so a reformatted file is still the same report.
+Fields may be added and are never changed; unknown fields are kept and hashed.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ SCHEMA = "report/1"
 
 
 class Origin(StrEnum):
-    """What a report was saved from."""
+    """What a report was made from."""
 
     EXPERIMENT = "experiment"
     MEASUREMENT = "measurement"
@@ -33,7 +34,7 @@ class Origin(StrEnum):
 
 
 class ClaimVerdict(StrEnum):
-    """How a claim came out."""
+    """The result of a claim."""
 
     HOLDS = "holds"
     DIFFERS = "differs"
@@ -42,7 +43,7 @@ class ClaimVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClaimResult:
-    """One claim as it was executed: a line of ``claims/1``."""
+    """One tested claim: a line of ``claims/1``."""
 
     id: str
     statement: str
@@ -54,8 +55,8 @@ class ClaimResult:
 
 @dataclass(frozen=True, slots=True)
 class FrozenExperiment:
-    """An experiment up to its newest entry. ``shown_seq`` is the last entry before it was stopped, 0 while it runs:
-    what a reader sees first."""
+    """An experiment up to its newest entry. ``shown_seq`` is the entry that readers see first: the last one before the
+    stop, 0 while the experiment runs."""
 
     spec: ExperimentSpec
     head: ExperimentHead
@@ -66,7 +67,7 @@ class FrozenExperiment:
 
 @dataclass(frozen=True, slots=True)
 class FrozenRun:
-    """A measurement with every block, from which ``measurement`` can be computed again."""
+    """A measurement with every block; ``measurement`` can be computed from them."""
 
     id: str
     title: str
@@ -77,8 +78,8 @@ class FrozenRun:
 
 @dataclass(frozen=True, slots=True)
 class ReportContent:
-    """What is frozen. ``saved_at`` in seconds since the epoch; ``notes`` is Markdown as it was typed;
-    ``installation`` and ``version`` say which Netmodes saved it."""
+    """The content of a report. ``saved_at`` is in seconds since the epoch, ``notes`` is Markdown, ``installation`` and
+    ``version`` identify the Netmodes that saved the report."""
 
     title: str
     saved_at: float
@@ -96,7 +97,7 @@ class ReportContent:
 
 @dataclass(frozen=True, slots=True)
 class ReportFile:
-    """``report/1``, as it is exported: for the schema; ``frame`` writes it."""
+    """``report/1``, the exported file, for its JSON Schema; ``frame`` writes it."""
 
     content: ReportContent
     hash: str
@@ -108,33 +109,33 @@ _decoder = msgspec.json.Decoder(ReportContent)
 
 
 def canonical(value: object) -> bytes:
-    """Canonical JSON of a content, or of anything decoded from JSON."""
+    """Canonical JSON of a content or of any value decoded from JSON."""
     return _encoder.encode(value)
 
 
 def digest_of(content: bytes) -> str:
-    """SHA-256 of canonical bytes, 64 hexadecimal digits."""
+    """The SHA-256 of canonical bytes, 64 hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()
 
 
 def decode_content(content: bytes) -> ReportContent:
-    """The content back from its JSON; msgspec.ValidationError or msgspec.DecodeError if it is malformed."""
+    """The content from its JSON; msgspec.ValidationError or msgspec.DecodeError if it is malformed."""
     return _decoder.decode(content)
 
 
 def frame(content: bytes) -> bytes:
-    """The file around canonical content: what is exported."""
+    """The bytes of the exported file for canonical content."""
     return b'{"content":%b,"hash":"sha256:%b","schema":"%b"}' % (content, digest_of(content).encode(), SCHEMA.encode())
 
 
-def signature_of(spec: ExperimentSpec) -> str:
-    """Names experiments that ask for the same, whatever their title: repeated ones make a trend."""
-    said: dict[str, Any] = msgspec.to_builtins(spec)
-    said.pop("title")
-    return digest_of(canonical(said))[:16]
+def experiment_signature(spec: ExperimentSpec) -> str:
+    """The same for experiments that differ in their title only; their reports make a trend."""
+    fields: dict[str, Any] = msgspec.to_builtins(spec)
+    fields.pop("title")
+    return digest_of(canonical(fields))[:16]
 
 
-def clean_tags(texts: Sequence[str]) -> tuple[str, ...]:
-    """Tags as they are kept: words in lower case, each once, at most 12 of 40 characters."""
-    words = (" ".join(text.split()).lower()[:40] for text in texts)
-    return tuple(dict.fromkeys(word for word in words if word))[:12]
+def normalise_tags(texts: Sequence[str]) -> tuple[str, ...]:
+    """Tags as they are stored: in lower case, each once, at most 12 of at most 40 characters."""
+    tags = (" ".join(text.split()).lower()[:40] for text in texts)
+    return tuple(dict.fromkeys(tag for tag in tags if tag))[:12]

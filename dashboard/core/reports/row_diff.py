@@ -1,8 +1,7 @@
-"""Rows of two or more reports beside each other: what each arm says now that it did not say then.
+"""Facts that changed between reports: rows that are not the same in all of them, arm by arm.
 
-Reports keep rows as they are read. What changes from launch to launch and means nothing is levelled out before two of
-them are compared: inodes, process ids, MAC addresses, names of veth pairs and of bridges, container ids, and the names
-that carry the experiment's own number.
+Cells are compared by their normalised values, so that MAC addresses and process ids do not count. Names that Docker or
+Netmodes generated for one launch (of containers, veth pairs and bridges) are replaced before the comparison, too.
 """
 
 from __future__ import annotations
@@ -12,15 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dashboard.core.comparison.rows import SECTIONS
-from dashboard.core.experiments.messages import Row
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.modes import MACHINE
 
-_MAC = re.compile(r"\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b")
 _VETH = re.compile(r"\bveth[0-9a-f]{5,}\b")
 _BRIDGE = re.compile(r"\bbr-[0-9a-f]{12}\b")
-_PID = re.compile(r"(?<=\S) \d+(?=$| \()", re.MULTILINE)
-_LINK_LOCAL = re.compile(r"^fe80:[^\n]*\n?", re.MULTILINE)
+_NO_ROW = "–"  # noqa: RUF001 - a dash, as everywhere on the pages
+
+type RowId = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,7 @@ class ArmMatch:
 
     @property
     def everywhere(self) -> bool:
-        """Whether each report has it."""
+        """Whether every report has the arm."""
         return None not in self.columns
 
 
@@ -48,94 +46,84 @@ class ChangedRow:
 
 
 def match_arms(snapshots: Sequence[Snapshot]) -> tuple[ArmMatch, ...]:
-    """Columns of the same key and mode, else of the same mode where one of it is left in each; others stand alone."""
-    left = [{one.key: one.mode for one in snapshot.columns} for snapshot in snapshots]
-    found = []
-    for key, mode in [item for one in left for item in one.items()]:
-        columns = tuple(key if one.get(key) == mode else None for one in left)
-        if sum(one is not None for one in columns) > 1:
-            found.append(ArmMatch(key, mode, columns))
-            for one, column in zip(left, columns, strict=True):
+    """Matches columns of the same key and mode, then columns of the same mode where each report has at most one left.
+    Other columns have no match."""
+    unmatched = [{column.key: column.mode for column in snapshot.columns} for snapshot in snapshots]
+    matches = []
+    for key, mode in [item for modes in unmatched for item in modes.items()]:
+        columns = tuple(key if modes.get(key) == mode else None for modes in unmatched)
+        if sum(column is not None for column in columns) > 1:
+            matches.append(ArmMatch(key, mode, columns))
+            for modes, column in zip(unmatched, columns, strict=True):
                 if column is not None:
-                    del one[column]
-    for mode in dict.fromkeys(mode for one in left for mode in one.values()):
-        keys = [[key for key, other in one.items() if other == mode] for one in left]
-        if all(len(one) <= 1 for one in keys):
-            matched = tuple(one[0] if one else None for one in keys)
-            found.append(ArmMatch(next(one for one in matched if one), mode, matched))
+                    del modes[column]
+    for mode in dict.fromkeys(mode for modes in unmatched for mode in modes.values()):
+        keys = [[key for key, other in modes.items() if other == mode] for modes in unmatched]
+        if all(len(own) <= 1 for own in keys):
+            columns = tuple(own[0] if own else None for own in keys)
+            matches.append(ArmMatch(next(column for column in columns if column), mode, columns))
         else:
-            found += [
-                ArmMatch(key, mode, tuple(key if number == place else None for place in range(len(left))))
-                for number, one in enumerate(keys)
-                for key in one
+            matches += [
+                ArmMatch(key, mode, tuple(key if number == report else None for report in range(len(unmatched))))
+                for number, own in enumerate(keys)
+                for key in own
             ]
-    return tuple(found)
+    return tuple(matches)
 
 
-class _Levelled:
-    """The rows of one report, by what they are about."""
+class _ComparableRows:
+    """The rows of one report without the names of its launch."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        names = [(one.container.name, one.key) for one in snapshot.columns if one.container is not None]
-        names += [(one.container.id[:12], one.key) for one in snapshot.columns if one.container is not None]
-        names.append((snapshot.experiment.id, "experiment"))
+        names = {snapshot.experiment.id: "experiment"}
+        for column in snapshot.columns:
+            if column.container is not None:
+                names |= {column.container.name: column.key, column.container.id[:12]: column.key}
         #: Longest first: one name may begin with another.
-        self._names = sorted(((old, new) for old, new in names if len(old) > 3), key=lambda pair: -len(pair[0]))
-        self.rows = {self.identity(row): row for row in snapshot.rows}
+        self._names = sorted((item for item in names.items() if len(item[0]) > 3), key=lambda item: -len(item[0]))
+        self.rows = {(row.section, self._without_names(row.key), row.field): row for row in snapshot.rows}
 
-    def level(self, text: str) -> str:
-        for old, new in self._names:
-            text = text.replace(old, f"«{new}»")
+    def _without_names(self, text: str) -> str:
+        for name, label in self._names:
+            text = text.replace(name, f"«{label}»")
         return _BRIDGE.sub("br-…", _VETH.sub("veth…", text))
 
-    def identity(self, row: Row) -> tuple[str, str, str]:
-        return row.section, self.level(row.key), row.field
-
-    def said(self, row: Row | None, column: str) -> tuple[object, str]:
-        """What is compared, and what is shown, of a column."""
+    def cell(self, identity: RowId, column: str) -> tuple[object, str]:
+        """The value of a cell that is compared, None without such a row, and the text that is shown."""
+        row = self.rows.get(identity)
         if row is None:
-            return None, "–"  # noqa: RUF001 - a dash for nothing, as everywhere on the pages
+            return None, _NO_ROW
         text = row.cells.get(column)
         if text is None:
             word = row.absent.get(column, "none")
-            return ("absent", self.level(word)), f"({word})"
-        return self._norm(row, column, text), text
-
-    def _norm(self, row: Row, column: str, text: str) -> object:
-        if row.section == "identity" and row.key == "netns":
-            return "the machine's" if text == row.cells.get(MACHINE) else "its own"
-        if row.section == "listeners":
-            if row.key.endswith(" resolver"):
-                return "Docker's resolver"
-            return self.level(_PID.sub("", text)), row.notes.get(column, "")
-        if row.section == "interfaces" and row.field == "addresses":
-            text = _LINK_LOCAL.sub("", text)
-        return self.level(_MAC.sub("a MAC address", text)).strip()
+            return ("absent", self._without_names(word)), f"({word})"
+        if (row.section, row.key) == ("identity", "netns"):  # the inode is another one in each launch
+            return ("shared" if text == row.cells.get(MACHINE) else "separate"), text
+        return self._without_names(row.normalised.get(column, text)), text
 
 
-def _nothing(norm: object) -> bool:
-    return norm is None or (isinstance(norm, tuple) and norm[0] == "absent")
+def _is_nothing(value: object) -> bool:
+    return value is None or isinstance(value, tuple)
 
 
 def list_changes(snapshots: Sequence[Snapshot], arms: Sequence[ArmMatch]) -> tuple[tuple[ChangedRow, ...], int]:
-    """Rows that are not the same in all reports, by section, and how many are. Arms that change alike, as all in the
-    machine's namespace do, share one row. Only arms that every report has are looked at."""
-    levelled = [_Levelled(snapshot) for snapshot in snapshots]
+    """The rows that are not the same in all reports, by section, and the number of those that are. Arms with the same
+    change share a row. Arms that are not in every report are left out."""
+    reports = [_ComparableRows(snapshot) for snapshot in snapshots]
     compared = [arm for arm in arms if arm.everywhere]
-    found: dict[tuple[tuple[str, str, str], tuple[str, ...]], ChangedRow] = {}
+    changes: dict[tuple[RowId, tuple[str, ...]], ChangedRow] = {}
     same = 0
-    for identity in dict.fromkeys(identity for one in levelled for identity in one.rows):
-        rows = [one.rows.get(identity) for one in levelled]
-        label = next(row.label or row.key for row in rows if row is not None)
+    for identity in dict.fromkeys(identity for report in reports for identity in report.rows):
+        label = next(row.label or row.key for report in reports if (row := report.rows.get(identity)) is not None)
         for arm in compared:
-            said = [one.said(row, str(key)) for one, row, key in zip(levelled, rows, arm.columns, strict=True)]
-            norms = [norm for norm, _text in said]
-            if all(norm == norms[0] for norm in norms):
+            cells = [report.cell(identity, str(key)) for report, key in zip(reports, arm.columns, strict=True)]
+            values = [value for value, _text in cells]
+            if all(value == values[0] for value in values):
                 same += 1
-            elif None not in norms or not all(_nothing(norm) for norm in norms):
-                texts = tuple(text for _norm, text in said)
-                known = found.get((identity, texts))
+            elif None not in values or not all(map(_is_nothing, values)):
+                texts = tuple(text for _value, text in cells)
+                known = changes.get((identity, texts))
                 names = (*known.arms, arm.label) if known is not None else (arm.label,)
-                found[identity, texts] = ChangedRow(identity[0], label, names, texts)
+                changes[identity, texts] = ChangedRow(identity[0], label, names, texts)
     ranks = {section.key: rank for rank, section in enumerate(SECTIONS)}
-    return tuple(sorted(found.values(), key=lambda row: ranks.get(row.section, len(ranks)))), same
+    return tuple(sorted(changes.values(), key=lambda row: ranks.get(row.section, len(ranks)))), same

@@ -1,13 +1,13 @@
-"""The same experiment repeated: its series over time, with what changed between one report and the next.
+"""The trend of an experiment that was repeated: its series over time, with what changed between reports.
 
 Each point is the median of a report's blocks with its 95 % interval by ranks. Points of different reports are unpaired:
-what changed between them stands at their moments.
+changes of the environment are marked on the axis.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dashboard.core.measurements.axes import Tick, log_ticks, place
@@ -17,27 +17,27 @@ from dashboard.core.measurements.measurement import Probe
 from dashboard.core.measurements.series_key import series_signature
 from dashboard.core.measurements.statistics import median, rank_interval
 from dashboard.core.reports.charts import ChartTable, LineChart
-from dashboard.core.reports.environment import compare_places
-from dashboard.core.reports.figures import LightReport, Measured, series_of
+from dashboard.core.reports.environment import compare_environments
+from dashboard.core.reports.figures import ReportFigures, SeriesFigures, series_by_signature
 
-MOST_REPORTS = 100
+MAX_REPORTS = 100
 DAY_S = 86_400
-#: Texts below the axis stand this share of it apart.
-_APART = 0.4
+#: The least distance of two texts below the axis, as a share of it.
+_MIN_DISTANCE = 0.4
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A report with its number and when it was saved, in seconds since the epoch."""
+class TrendReport:
+    """A report with its id."""
 
     id: str
-    light: LightReport
+    figures: ReportFigures
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """A report in its place. ``environment`` and ``verdicts`` are sentences on what is not as in the one before;
-    ``mark`` numbers a changed environment on the axis, empty without one."""
+class TrendEntry:
+    """A report in a trend. ``environment`` and ``verdicts`` list what changed since the report before; ``mark`` is the
+    number of a changed environment on the axis, empty without one. ``saved_at`` is in seconds since the epoch."""
 
     id: str
     title: str
@@ -49,155 +49,153 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """Oldest first; a chart for each probe."""
+    """The reports, oldest first, and a chart for each probe."""
 
-    moments: tuple[Moment, ...]
+    entries: tuple[TrendEntry, ...]
     charts: tuple[LineChart, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Point:
-    at: float
-    middle: float
+    saved_at: float
+    median: float
     low: float
     high: float
 
 
-def _point(at: float, one: Measured) -> _Point | None:
-    values = [block.center_us for block in one.blocks if block.counts]
+type _Points = dict[int, tuple[SeriesFigures, _Point]]  # by the position of the report
+
+
+def _point(saved_at: float, series: SeriesFigures) -> _Point | None:
+    values = [block.center_us for block in series.blocks if block.counts]
     middle = median(values)
     if middle <= 0:
         return None
-    ends = rank_interval(values)
-    return _Point(at, middle, *((middle, middle) if ends is None else (max(ends.low, 0.001), ends.high)))
+    interval = rank_interval(values)
+    low, high = (middle, middle) if interval is None else (max(interval.low, 0.001), interval.high)
+    return _Point(saved_at, middle, low, high)
 
 
-def _verdicts(light: LightReport) -> dict[str, str]:
-    """Every verdict of a report, by what it is about."""
-    found = {f"the claim {one.id}": str(one.verdict) for one in light.claims}
-    for run in light.measurements:
-        options, modes = run.measurement.options, light.modes
-        named = {one.key: f"{one.path.server}: {series_signature(one, modes, options)}" for one in run.series}
+def _list_verdicts(figures: ReportFigures) -> dict[str, str]:
+    """Every verdict of a report by what it is about."""
+    verdicts = {f"the claim {claim.id}": str(claim.verdict) for claim in figures.claims}
+    for run in figures.measurements:
+        options, modes = run.measurement.options, figures.modes
+        names = {one.key: f"{one.path.server}: {series_signature(one, modes, options)}" for one in run.series}
         for one in run.measurement.comparisons:
-            name = f"{named.get(one.other, one.other)} against {named.get(one.baseline, one.baseline)}"
-            found[name] = one.verdict
-    return found
+            verdicts[f"{names.get(one.other, one.other)} to {names.get(one.baseline, one.baseline)}"] = one.verdict
+    return verdicts
 
 
-def _changed(before: dict[str, str], now: dict[str, str]) -> tuple[str, ...]:
-    return tuple(f"{name}: {before[name]} → {said}" for name, said in now.items() if before.get(name, said) != said)
-
-
-def list_moments(reports: Sequence[Kept]) -> tuple[Moment, ...]:
-    """What each report has that the one before it had not. A verdict that one report lacks is compared with the last
-    that was given."""
-    found: list[Moment] = []
+def list_entries(reports: Sequence[TrendReport]) -> tuple[TrendEntry, ...]:
+    """What changed from each report to the next. A verdict is compared with the last one before it, which may be from
+    an earlier report."""
+    entries: list[TrendEntry] = []
     known: dict[str, str] = {}
     mark = 0
-    for number, one in enumerate(reports):
+    for number, report in enumerate(reports):
+        figures = report.figures
         environment: tuple[str, ...] = ()
         if number:
-            rows = compare_places((reports[number - 1].light.place, one.light.place))
+            rows = compare_environments((reports[number - 1].figures.made_on, figures.made_on))
             environment = tuple(f"{row.label}: {row.texts[0]} → {row.texts[1]}" for row in rows if row.differs)
         mark += bool(environment)
-        now = _verdicts(one.light)
-        said = str(mark) if environment else ""
-        found.append(Moment(one.id, one.light.title, one.light.saved_at, said, environment, _changed(known, now)))
-        known |= now
-    return tuple(found)
+        verdicts = _list_verdicts(figures)
+        changed = tuple(
+            f"{name}: {known[name]} → {verdict}" for name, verdict in verdicts.items() if known.get(name, verdict) != verdict
+        )
+        label = str(mark) if environment else ""
+        entries.append(TrendEntry(report.id, figures.title, figures.saved_at, label, environment, changed))
+        known |= verdicts
+    return tuple(entries)
 
 
-def date_ticks(moments: Sequence[float]) -> tuple[Tick, ...]:
-    """Dates of some moments as shares of the whole time, in UTC; hours too where it is short."""
-    first, width = moments[0], (moments[-1] - moments[0]) or 1.0
-    form = "%Y-%m-%d" if width > 2 * DAY_S else "%m-%d %H:%M"
-    found: list[Tick] = []
-    before = -1.0
-    for moment in moments:
-        at = (moment - first) / width
-        if not found or at - before > _APART:
-            found.append(Tick(place(at), moment_of(moment).strftime(form)))
-            before = at
-    return tuple(found)
-
-
-def _said(point: _Point | None) -> str:
-    return NOTHING if point is None else f"{micros(point.middle)} [{micros(point.low)}, {micros(point.high)}]"
-
-
-def _chart(probe: Probe, moments: Sequence[Moment], series: dict[str, dict[int, tuple[Measured, _Point]]]) -> LineChart:
-    times = [one.saved_at for one in moments]
+def date_ticks(times: Sequence[float]) -> tuple[Tick, ...]:
+    """Dates of some times at their share of the whole period, in UTC; with hours where the period is short."""
     first, width = times[0], (times[-1] - times[0]) or 1.0
-    points = [point for own in series.values() for _measured, point in own.values()]
-    up = log_ticks(min(one.low for one in points), max(one.high for one in points))
-    scale = _Scale(up)
+    form = "%Y-%m-%d" if width > 2 * DAY_S else "%m-%d %H:%M"
+    ticks: list[Tick] = []
+    before = -1.0
+    for time in times:
+        at = (time - first) / width
+        if not ticks or at - before > _MIN_DISTANCE:
+            ticks.append(Tick(place(at), moment_of(time).strftime(form)))
+            before = at
+    return tuple(ticks)
+
+
+def _format_point(point: _Point) -> str:
+    return f"{micros(point.median)} [{micros(point.low)}, {micros(point.high)}]"
+
+
+def _format_points(points: Iterable[tuple[float, float]]) -> str:
+    return " ".join(f"{x * 1000:.1f},{y * 1000:.1f}" for x, y in points)
+
+
+def _chart(probe: Probe, entries: Sequence[TrendEntry], series: dict[str, _Points]) -> LineChart:
+    times = [entry.saved_at for entry in entries]
+    first, width = times[0], (times[-1] - times[0]) or 1.0
+    points = [point for own in series.values() for _figures, point in own.values()]
+    ticks = log_ticks(min(point.low for point in points), max(point.high for point in points))
+    bottom, top = math.log10(ticks[0]), math.log10(ticks[-1])
+
+    def x_of(saved_at: float) -> float:
+        return (saved_at - first) / width
+
+    def y_of(value: float) -> float:
+        return 1 - (math.log10(value) - bottom) / (top - bottom)
+
     lines = []
     for key, own in series.items():
-        one = next(iter(own.values()))[0]
-        chosen = [point for _measured, point in own.values()]
-        across = [(point.at - first) / width for point in chosen]
-        middles = [scale.at(point.middle) for point in chosen]
-        band = [(x, scale.at(point.low)) for x, point in zip(across, chosen, strict=True)]
-        band += [(x, scale.at(point.high)) for x, point in reversed(list(zip(across, chosen, strict=True)))]
-        spots = list(zip(across, middles, strict=True))
+        figures = next(iter(own.values()))[0]
+        own_points = [point for _figures, point in own.values()]
+        medians = [(x_of(point.saved_at), y_of(point.median)) for point in own_points]
+        band = [(x_of(point.saved_at), y_of(point.low)) for point in own_points]
+        band += [(x_of(point.saved_at), y_of(point.high)) for point in reversed(own_points)]
         lines.append(
             LineView(
                 key,
-                one.label,
-                one.mode,
-                dash_of(one.path),
-                _spots(spots),
-                _spots(band) if len(chosen) > 1 else "",
-                tuple((place(x), place(y)) for x, y in spots),
+                figures.label,
+                figures.mode,
+                dash_of(figures.path),
+                _format_points(medians),
+                _format_points(band) if len(own_points) > 1 else "",
+                tuple((place(x), place(y)) for x, y in medians),
             )
         )
-    labels = tuple(line.label for line in lines)
     body = tuple(
         (
-            moment_of(moment.saved_at).strftime("%Y-%m-%d %H:%M"),
-            *(_said(own[number][1] if number in own else None) for own in series.values()),
+            moment_of(entry.saved_at).strftime("%Y-%m-%d %H:%M"),
+            *(_format_point(own[number][1]) if number in own else NOTHING for own in series.values()),
         )
-        for number, moment in enumerate(moments)
+        for number, entry in enumerate(entries)
     )
     title = f"Medians over time ({probe})"
     return LineChart(
         title,
         f"{title}: the median of each series in each report with its 95 % interval, in microseconds. Numbers on the "
-        "axis are moments at which the environment changed. The table has the figures.",
+        "axis mark changes of the environment. The table has the figures.",
         ChartView(
             tuple(lines),
             date_ticks(times),
-            tuple(Tick(place(scale.at(value)), f"{value:g}") for value in up),
-            moments=tuple(Tick(place((one.saved_at - first) / width), one.mark) for one in moments if one.mark),
+            tuple(Tick(place(y_of(value)), f"{value:g}") for value in ticks),
+            moments=tuple(Tick(place(x_of(entry.saved_at)), entry.mark) for entry in entries if entry.mark),
         ),
         "when the report was saved (UTC)",
-        ChartTable("Median and its 95 % interval in microseconds", ("saved (UTC)", *labels), body),
+        ChartTable(
+            "Median and its 95 % interval in microseconds", ("saved (UTC)", *(line.label for line in lines)), body
+        ),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    """A logarithmic axis from the bottom up, as shares from the top down."""
-
-    ticks: tuple[float, ...]
-
-    def at(self, value: float) -> float:
-        low, high = math.log10(self.ticks[0]), math.log10(self.ticks[-1])
-        return 1 - (math.log10(value) - low) / (high - low)
-
-
-def _spots(points: Sequence[tuple[float, float]]) -> str:
-    return " ".join(f"{x * 1000:.1f},{y * 1000:.1f}" for x, y in points)
-
-
-def build_trend(reports: Sequence[Kept]) -> Trend:
-    """The reports of one experiment, in the order in which they were saved; the newest ``MOST_REPORTS``."""
-    ordered = sorted(reports, key=lambda one: one.light.saved_at)[-MOST_REPORTS:]
-    moments = list_moments(ordered)
-    found: dict[Probe, dict[str, dict[int, tuple[Measured, _Point]]]] = {}
-    for number, one in enumerate(ordered):
-        for signature, measured in series_of(one.light).items():
-            point = _point(one.light.saved_at, measured)
+def build_trend(reports: Sequence[TrendReport]) -> Trend:
+    """The trend of the newest ``MAX_REPORTS`` reports of one experiment."""
+    ordered = sorted(reports, key=lambda report: report.figures.saved_at)[-MAX_REPORTS:]
+    entries = list_entries(ordered)
+    points: dict[Probe, dict[str, _Points]] = {}
+    for number, report in enumerate(ordered):
+        for signature, series in series_by_signature(report.figures).items():
+            point = _point(report.figures.saved_at, series)
             if point is not None:
-                found.setdefault(measured.probe, {}).setdefault(signature, {})[number] = (measured, point)
-    return Trend(moments, tuple(_chart(probe, moments, series) for probe, series in found.items()))
+                points.setdefault(series.probe, {}).setdefault(signature, {})[number] = (series, point)
+    return Trend(entries, tuple(_chart(probe, entries, series) for probe, series in points.items()))

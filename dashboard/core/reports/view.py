@@ -122,7 +122,7 @@ def build_snapshot(frozen: FrozenExperiment) -> tuple[Snapshot, NamespaceState |
         shown_entries = tuple(entry for entry in frozen.journal if entry.seq <= frozen.shown_seq)
         head = replace(head, as_it_was=shown_entries[-1].at if shown_entries else None)
     shown = replay(shown_entries)
-    columns = shown.columns if shown_entries else first_columns(head.id, frozen.spec.arms)
+    columns = shown.columns if shown_entries else initial_columns(head.id, frozen.spec.arms)
     started_at = frozen.journal[0].at if frozen.journal else 0.0
     timeline = tuple(timeline_item(entry, started_at) for entry in frozen.journal if entry.text)
     seq = frozen.journal[-1].seq if frozen.journal else 0

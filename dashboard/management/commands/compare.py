@@ -63,7 +63,7 @@ class Command(NetmodesCommand):
             report = self.save(
                 saved_reports.save_experiment,
                 launched[0],
-                title=options["title"],
+                details=saved_reports.ReportDetails(options["title"]),
                 engine=found.engine,
                 machine=read_machine(),
             )

@@ -61,7 +61,7 @@ class Command(NetmodesCommand):
         found, run, engine = self.run(lambda: self._measure(folder, spec, probes, how, seed))
         report = None
         if options["save"]:
-            report = self.save(saved_reports.save_measurement, run, title=options["title"], engine=engine)
+            report = self.save(saved_reports.save_measurement, run, details=saved_reports.ReportDetails(options["title"]), engine=engine)
         if options["json"]:
             self.print_json({**msgspec.to_builtins(found), "report": report} if options["save"] else found)
         else:

@@ -12,12 +12,13 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from dashboard.core.comparison.text_table import printable
-from dashboard.core.reports.parse import MOST_BYTES, NotAReportError
-from dashboard.export.formats import Format, write
+from dashboard.core.reports.parse import MAX_BYTES, InvalidReportError
+from dashboard.export.formats import Format, export_report
 from dashboard.export.pdf import NoPdfError
 from dashboard.management.commanding import FAILED, NetmodesCommand
+from dashboard.store.reports import listing as report_listing
 from dashboard.store.reports import saved as saved_reports
-from dashboard.store.reports.listing import Found, Listed, NoReportError
+from dashboard.store.reports.listing import ListedReport, ReportNotFoundError, ReportPage
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Command(NetmodesCommand):
 
     def _list(self, options: dict[str, Any]) -> None:
         query = " ".join(options["words"])
-        found = saved_reports.find(query, options["tag"], archived=options["archived"], page=options["page"])
+        found = report_listing.find_reports(query, options["tag"], archived=options["archived"], page=options["page"])
         if options["json"]:
             self.print_json(found)
         else:
@@ -68,9 +69,9 @@ class Command(NetmodesCommand):
 
     def _export(self, options: dict[str, Any]) -> None:
         try:
-            parts = write(options["report"], Format(options["format"])).parts
+            parts = export_report(options["report"], Format(options["format"])).parts
             document = b"".join(parts)
-        except NoReportError:
+        except ReportNotFoundError:
             sentence = f"There is no report “{options['report'][:40]}”: ./netmodes report list names them."
             raise CommandError(sentence, returncode=FAILED) from None
         except NoPdfError as error:
@@ -85,8 +86,8 @@ class Command(NetmodesCommand):
     def _import(self, options: dict[str, Any]) -> None:
         data = _read(options["file"])
         try:
-            row = saved_reports.describe(saved_reports.import_file(data))
-        except NotAReportError as error:
+            row = report_listing.get_report(saved_reports.import_file(data))
+        except InvalidReportError as error:
             raise CommandError(f"Nothing was imported. {error}", returncode=FAILED) from None
         if options["json"]:
             self.print_json(Imported(row.id, row.title, row.digest, row.imported_from, row.url))
@@ -98,15 +99,15 @@ def _read(name: str) -> bytes:
     """At most one byte more than is taken; CommandError."""
     try:
         if name == "-":
-            return sys.stdin.buffer.read(MOST_BYTES + 1)
+            return sys.stdin.buffer.read(MAX_BYTES + 1)
         with Path(name).open("rb") as file:
-            return file.read(MOST_BYTES + 1)
+            return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise CommandError(f"{name} cannot be read: {error.strerror}.", returncode=FAILED) from None
 
 
 def _write_whole(path: Path, document: bytes) -> None:
-    """The whole file or nothing of it; a pipe or a device is written to as it is. CommandError."""
+    """The whole file or nothing of it; a pipe or a device is exported to as it is. CommandError."""
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(document)
@@ -118,10 +119,10 @@ def _write_whole(path: Path, document: bytes) -> None:
         Path(file.name).chmod(0o666 & ~umask)
         Path(file.name).replace(path)
     except OSError as error:
-        raise CommandError(f"{path} cannot be written: {error.strerror}.", returncode=FAILED) from None
+        raise CommandError(f"{path} cannot be exported: {error.strerror}.", returncode=FAILED) from None
 
 
-def _listed(found: Found) -> str:
+def _listed(found: ReportPage) -> str:
     if not found.reports:
         return "No report was found."
     lines = [line for one in found.reports for line in _lines(one)]
@@ -130,6 +131,6 @@ def _listed(found: Found) -> str:
     return "\n".join(lines)
 
 
-def _lines(one: Listed) -> tuple[str, ...]:
+def _lines(one: ListedReport) -> tuple[str, ...]:
     said = [f"#{tag}" for tag in one.tags] + ([f"imported from {one.imported_from}"] if one.imported_from else [])
     return (f"{one.id}  {printable(one.title)}  {' '.join(said)}".rstrip(), f"            {printable(one.line)}")

@@ -1,19 +1,19 @@
-"""Reports read together: two or more beside each other, or all of one experiment over time."""
+"""Compares saved reports."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dashboard.core.reports.compare import Compared, ReportComparison, compare_reports
-from dashboard.core.reports.figures import LightReport, decode_light
-from dashboard.store.reports.reading import content_bytes, derived
+from dashboard.core.reports.compare import ComparedReport, ReportComparison, compare_reports
+from dashboard.core.reports.figures import ReportFigures, decode_figures
+from dashboard.store.reports.reading import content_bytes, load_derived
 
 
-def light(report: str) -> LightReport:
-    """The figures of a report; NoReportError."""
-    return decode_light(content_bytes(report))
+def load_figures(report: str) -> ReportFigures:
+    """The figures of a report; ReportNotFoundError."""
+    return decode_figures(content_bytes(report))
 
 
 def compare(reports: Sequence[str]) -> ReportComparison:
-    """Two to eight reports, the first against each other one; NoReportError, and ValueError for another number."""
-    return compare_reports([Compared(derived(one).view, light(one)) for one in reports])
+    """Compares two to eight reports, the first with each of the others; ReportNotFoundError, ValueError for another number."""
+    return compare_reports([ComparedReport(load_derived(report).view, load_figures(report)) for report in reports])

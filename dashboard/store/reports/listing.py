@@ -1,4 +1,4 @@
-"""Reports as lists show them: searched, filtered, a page at a time."""
+"""Lists reports: search, filters and pages."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from dataclasses import dataclass
 
 from django.db.models import Count
 
-from dashboard.core.reports.model import clean_tags
+from dashboard.core.reports.model import normalise_tags
 from dashboard.models import Report, ReportTag
 
 PAGE = 50
-MOST_WORDS = 12
-#: What a list need not read.
-_HEAVY = ("body", "view", "track", "words")
+MAX_WORDS = 12
+NOT_FOUND = "There is no report with this id."
+#: Large columns that lists do not read.
+_LARGE = ("body", "view", "track", "words")
 
 
-class NoReportError(LookupError):
+class ReportNotFoundError(LookupError):
     """There is no such report, or it is deleted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """A report as a line of a list. ``saved_at`` in seconds since the epoch; ``imported_from`` names the other
-    installation, empty for ours."""
+class ListedReport:
+    """A report in a list. ``saved_at`` is in seconds since the epoch; ``imported_from`` is the other installation, empty
+    for a report of this one."""
 
     id: str
     title: str
@@ -44,27 +45,28 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """One page of a search; ``total`` counts all pages, ``tags`` every tag in use with how often."""
+class ReportPage:
+    """One page of a search. ``total`` is the number of reports on all pages; ``tags`` has every tag in use with the
+    number of its reports."""
 
-    reports: tuple[Listed, ...]
+    reports: tuple[ListedReport, ...]
     total: int
     page: int
     pages: int
     tags: tuple[tuple[str, int], ...] = ()
 
 
-def describe(report: str, *, deleted: bool = False) -> Listed:
-    """A report as lists show it; with ``deleted`` one that can still be undeleted. NoReportError."""
+def get_report(report: str, *, deleted: bool = False) -> ListedReport:
+    """A report as in lists, with ``deleted`` also one that can be restored; ReportNotFoundError."""
     rows = Report.objects.filter(pk=report)
-    row = (rows if deleted else rows.filter(deleted_at=None)).prefetch_related("tag_rows").defer(*_HEAVY).first()
+    row = (rows if deleted else rows.filter(deleted_at=None)).prefetch_related("tag_rows").defer(*_LARGE).first()
     if row is None:
-        raise NoReportError("There is no report with this number.")
-    return _listed(row)
+        raise ReportNotFoundError(NOT_FOUND)
+    return _to_listed(row)
 
 
-def _listed(row: Report) -> Listed:
-    return Listed(
+def _to_listed(row: Report) -> ListedReport:
+    return ListedReport(
         row.pk,
         row.title,
         row.author,
@@ -84,7 +86,7 @@ def _listed(row: Report) -> Listed:
     )
 
 
-def find(
+def find_reports(
     query: str = "",
     tags: Sequence[str] = (),
     origin: str = "",
@@ -93,12 +95,12 @@ def find(
     archived: bool = False,
     signature: str = "",
     page: int = 1,
-) -> Found:
-    """Reports with every word of ``query`` in them and every tag, newest first; deleted ones never."""
+) -> ReportPage:
+    """A page of the reports that contain every word of ``query`` and have every tag, newest first, without deleted ones."""
     rows = Report.objects.filter(deleted_at=None, archived_at__isnull=not archived)
-    for word in query.casefold().replace("\0", "").split()[:MOST_WORDS]:
+    for word in query.casefold().replace("\0", "").split()[:MAX_WORDS]:
         rows = rows.filter(words__contains=word)
-    for tag in clean_tags(tags):
+    for tag in normalise_tags(tags):
         rows = rows.filter(tag_rows__tag=tag)
     for name, value in (("origin", origin), ("owner_id", owner), ("signature", signature)):
         if value:
@@ -106,13 +108,13 @@ def find(
     total = rows.count()
     pages = max(1, -(-total // PAGE))
     page = min(max(1, page), pages)
-    shown = rows.order_by("-saved_at", "-created_at", "pk").defer(*_HEAVY).prefetch_related("tag_rows")
-    return Found(
-        tuple(_listed(row) for row in shown[(page - 1) * PAGE : page * PAGE]), total, page, pages, tags_in_use()
+    shown = rows.order_by("-saved_at", "-created_at", "pk").defer(*_LARGE).prefetch_related("tag_rows")
+    return ReportPage(
+        tuple(_to_listed(row) for row in shown[(page - 1) * PAGE : page * PAGE]), total, page, pages, tags_in_use()
     )
 
 
 def tags_in_use() -> tuple[tuple[str, int], ...]:
-    """Every tag with how many reports have it, the most used first."""
+    """Every tag with the number of its reports, the most used first."""
     counted = ReportTag.objects.filter(report__deleted_at=None).values_list("tag").annotate(times=Count("id"))
     return tuple((str(tag), int(count)) for tag, count in counted.order_by("-times", "tag"))

@@ -1,4 +1,4 @@
-"""What a report says, and what was derived from it for reading: its view and the track of its replay."""
+"""Reads reports: their content, and the view and the replay recording that are derived from it."""
 
 from __future__ import annotations
 
@@ -6,64 +6,63 @@ import zlib
 from dataclasses import dataclass
 
 from dashboard.core.reports.model import ReportContent, decode_content
-from dashboard.core.reports.parse import NotAReportError
-from dashboard.core.reports.replay.recording import TRACK_VERSION, build_track, encode_track
+from dashboard.core.reports.parse import InvalidReportError
+from dashboard.core.reports.replay.recording import RECORDING_VERSION, build_recording, encode_recording
 from dashboard.core.reports.view import VERSION, ReportView, build_view, decode_view, encode_view
 from dashboard.models import Report
-from dashboard.store.reports.listing import NoReportError
+from dashboard.store.reports.listing import NOT_FOUND, ReportNotFoundError
 
-#: Made anew where either of the two is.
-DERIVED_VERSION = 100 * VERSION + TRACK_VERSION
+#: Changes with either of the two.
+DERIVED_VERSION = 100 * VERSION + RECORDING_VERSION
 
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """What is made once from a report. ``track`` is JSON, empty without a journal."""
+    """What is computed once from a report. ``recording`` is JSON, empty without a journal."""
 
     view: ReportView
-    track: bytes
+    recording: bytes
 
 
 def content_bytes(report: str) -> bytes:
-    """The canonical content as it was saved; ``core.reports.model.frame`` makes the file of it. NoReportError."""
+    """The canonical bytes of the content, which ``core.reports.model.frame`` makes a file; ReportNotFoundError."""
     return zlib.decompress(_row(report, "body").body)
 
 
 def load_content(report: str) -> ReportContent:
-    """The content of a report; NoReportError."""
+    """The content of a report; ReportNotFoundError."""
     return decode_content(content_bytes(report))
 
 
-def derived(report: str) -> Derived:
-    """The view and the track, made anew where another version made them; NoReportError."""
+def load_derived(report: str) -> Derived:
+    """The view and the recording, computed again if another version derived them; ReportNotFoundError."""
     row = _row(report, "view", "track", "derived")
     if row.derived == DERIVED_VERSION:
         return Derived(decode_view(zlib.decompress(row.view)), zlib.decompress(row.track))
-    made = derive(load_content(report))
-    Report.objects.filter(pk=report).update(**stored(made))
-    return made
+    derived = derive(load_content(report))
+    Report.objects.filter(pk=report).update(**derived_columns(derived))
+    return derived
 
 
 def derive(content: ReportContent) -> Derived:
-    """The view and the track of a content; NotAReportError where it cannot be shown."""
+    """The view and the recording of a content; InvalidReportError if they cannot be computed."""
     journal = content.experiment.journal if content.experiment is not None else ()
     try:
-        return Derived(build_view(content), encode_track(build_track(journal)) if journal else b"")
+        return Derived(build_view(content), encode_recording(build_recording(journal)) if journal else b"")
     except Exception as error:
-        sentence = (
-            f"What the report says cannot be shown ({type(error).__name__}: {str(error)[:100]}): export it again."
-        )
-        raise NotAReportError(sentence) from error
+        raise InvalidReportError(
+            f"The report cannot be shown ({type(error).__name__}: {str(error)[:100]}). Export it again."
+        ) from error
 
 
-def stored(made: Derived) -> dict[str, bytes | int]:
-    """As the row keeps it."""
-    view = zlib.compress(encode_view(made.view), 6)
-    return {"view": view, "track": zlib.compress(made.track, 6), "derived": DERIVED_VERSION}
+def derived_columns(derived: Derived) -> dict[str, bytes | int]:
+    """The columns of the report's row that hold it."""
+    view = zlib.compress(encode_view(derived.view), 6)
+    return {"view": view, "track": zlib.compress(derived.recording, 6), "derived": DERIVED_VERSION}
 
 
 def _row(report: str, *fields: str) -> Report:
     row = Report.objects.filter(pk=report, deleted_at=None).only("pk", *fields).first()
     if row is None:
-        raise NoReportError("There is no report with this number.")
+        raise ReportNotFoundError(NOT_FOUND)
     return row

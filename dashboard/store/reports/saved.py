@@ -1,11 +1,11 @@
-"""Reports in the database: saved, imported, found, put away. What a report says never changes."""
+"""Saves and imports reports, archives and deletes them, and keeps remarks. The content of a report never changes."""
 
 from __future__ import annotations
 
 import time
 import zlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from django.contrib.auth import get_user_model
@@ -16,160 +16,129 @@ from dashboard import __version__
 from dashboard.core.experiments.messages import EngineRef
 from dashboard.core.measurements.measurement import Environment
 from dashboard.core.reports.model import (
-    FrozenExperiment,
-    FrozenRun,
     Origin,
     ReportContent,
     canonical,
-    clean_tags,
     digest_of,
+    experiment_signature,
     frame,
-    signature_of,
+    normalise_tags,
 )
-from dashboard.core.reports.parse import NotAReportError
-from dashboard.core.reports.validate import AUTHOR, TITLE, check_file
+from dashboard.core.reports.parse import InvalidReportError
+from dashboard.core.reports.validate import MAX_AUTHOR, MAX_TITLE, validate_file
 from dashboard.models import Annotation, Report, ReportTag
 from dashboard.store import claim_runs
 from dashboard.store.experiments import installation_id
 from dashboard.store.reports import snapshot as report_snapshot
-from dashboard.store.reports.listing import Found, Listed, NoReportError, describe, find, tags_in_use
-from dashboard.store.reports.reading import Derived, content_bytes, derive, derived, load_content, stored
+from dashboard.store.reports.listing import NOT_FOUND, ReportNotFoundError, get_report
+from dashboard.store.reports.reading import derive, derived_columns
 from dashboard.store.reports.snapshot import NotSavedError
 
-__all__ = [
-    "Derived",
-    "Found",
-    "Listed",
-    "NoReportError",
-    "NotAReportError",
-    "NotSavedError",
-    "content_bytes",
-    "derived",
-    "describe",
-    "find",
-    "load_content",
-    "tags_in_use",
-]
-
 UNDO_DAYS = 30
-AT_ONCE = 500
-MOST_ANNOTATION = 20_000
+#: Reports that are purged at a time.
+PURGE_BATCH = 500
+MAX_REMARK = 20_000
 
 
-# Saving.
+@dataclass(frozen=True, slots=True)
+class ReportDetails:
+    """What a user enters to save a report. The title defaults to that of the source, the author to the owner's name;
+    ``owner_id`` is the id of a user, None from the command line."""
+
+    title: str = ""
+    notes: str = ""
+    tags: tuple[str, ...] = ()
+    author: str = ""
+    owner_id: int | None = None
+
+
+NO_DETAILS = ReportDetails()
 
 
 def save_experiment(
     experiment: str,
+    details: ReportDetails = NO_DETAILS,
     *,
-    title: str = "",
-    notes: str = "",
-    tags: Sequence[str] = (),
-    owner_id: int | None = None,
-    author: str = "",
     runs: Sequence[str] | None = None,
     engine: EngineRef | None = None,
     machine: Environment | None = None,
 ) -> str:
-    """Save a report of an experiment up to its newest entry, with the measurements ``runs`` (default: all that have
-    ended). ``engine`` is the engine that answers now, ``machine`` the environment that it runs in. Returns the report's
-    id; raises NotSavedError."""
+    """Saves an experiment up to its newest entry, with the measurements ``runs`` (default: all that have ended).
+    ``engine`` is the engine that answers now, ``machine`` the environment that it runs in. Returns the report's id;
+    raises NotSavedError."""
     frozen = report_snapshot.freeze_experiment(experiment, engine)
-    kept = report_snapshot.freeze_runs(report_snapshot.runs_of(experiment) if runs is None else runs)
-    title = title or frozen.spec.title
-    content = _content(title, notes, tags, _author(author, owner_id), frozen, kept, machine=machine)
-    return _keep_own(content, owner_id, experiment)
+    frozen_runs = report_snapshot.freeze_runs(report_snapshot.runs_of(experiment) if runs is None else runs)
+    environment = report_snapshot.environment_of(frozen_runs, frozen.engine, machine)
+    content = _new_content(details, Origin.EXPERIMENT, frozen.spec.title)
+    content = replace(content, experiment=frozen, measurements=frozen_runs, environment=environment)
+    return _save(content, details.owner_id, experiment)
 
 
-def save_measurement(
-    run: str,
-    *,
-    title: str = "",
-    notes: str = "",
-    tags: Sequence[str] = (),
-    owner_id: int | None = None,
-    author: str = "",
-    engine: EngineRef | None = None,
-) -> str:
-    """Freezes one measurement, with the experiment that it belongs to where that is still there; NotSavedError."""
-    kept = report_snapshot.freeze_runs([run])
+def save_measurement(run: str, details: ReportDetails = NO_DETAILS, *, engine: EngineRef | None = None) -> str:
+    """Saves one measurement, with its experiment unless that was removed. Returns the report's id; raises
+    NotSavedError."""
+    frozen_runs = report_snapshot.freeze_runs([run])
     experiment = report_snapshot.experiment_of(run)
     frozen = report_snapshot.freeze_experiment(experiment, engine) if experiment else None
-    content = _content(title or kept[0].title, notes, tags, _author(author, owner_id), frozen, kept, alone=True)
-    return _keep_own(content, owner_id, run)
+    environment = report_snapshot.environment_of(frozen_runs, frozen.engine if frozen is not None else None)
+    content = _new_content(details, Origin.MEASUREMENT, frozen_runs[0].title)
+    content = replace(content, experiment=frozen, measurements=frozen_runs, environment=environment)
+    return _save(content, details.owner_id, run)
 
 
-def save_claims(
-    run: str,
-    *,
-    title: str = "",
-    notes: str = "",
-    tags: Sequence[str] = (),
-    owner_id: int | None = None,
-    author: str = "",
-) -> str:
-    """Freezes what a run of claims has found; NotSavedError where it has found nothing."""
-    found = claim_runs.results(run)
-    if not found:
-        raise NotSavedError("This run has executed no claim: run claims first.")
-    title = title or f"{len(found)} claims, executed"
-    content = _content(title, notes, tags, _author(author, owner_id), None, ())
-    return _keep_own(replace(content, origin=Origin.CLAIMS, claims=found), owner_id, run)
+def save_claims(run: str, details: ReportDetails = NO_DETAILS) -> str:
+    """Saves the results of a run of claims. Returns the report's id; raises NotSavedError if it has none."""
+    results = claim_runs.results(run)
+    if not results:
+        raise NotSavedError("This run has no results yet. Run claims first.")
+    content = _new_content(details, Origin.CLAIMS, f"{len(results)} tested claims")
+    return _save(replace(content, claims=results), details.owner_id, run)
 
 
-def _author(given: str, owner_id: int | None) -> str:
-    if given or owner_id is None:
-        return given
-    person = get_user_model().objects.filter(pk=owner_id).first()
-    return "" if person is None else str(person.get_full_name() or person.get_username())
+def _author_name(author: str, owner_id: int | None) -> str:
+    """In one line; the owner's name if no author is given."""
+    if not author and owner_id is not None:
+        user = get_user_model().objects.filter(pk=owner_id).first()
+        author = "" if user is None else str(user.get_full_name() or user.get_username())
+    return " ".join(author.split())[:MAX_AUTHOR]
 
 
-def _content(
-    title: str,
-    notes: str,
-    tags: Sequence[str],
-    author: str,
-    experiment: FrozenExperiment | None,
-    runs: tuple[FrozenRun, ...],
-    *,
-    machine: Environment | None = None,
-    alone: bool = False,
-) -> ReportContent:
+def _new_content(details: ReportDetails, origin: Origin, title: str) -> ReportContent:
     return ReportContent(
-        " ".join(title.split())[:TITLE],
+        " ".join((details.title or title).split())[:MAX_TITLE],
         time.time(),
-        Origin.MEASUREMENT if alone else Origin.EXPERIMENT,
-        experiment,
-        runs,
-        environment=report_snapshot.environment_of(runs, experiment.engine if experiment else None, machine),
-        notes=notes.replace("\r\n", "\n").strip(),
-        tags=clean_tags(tags),
-        author=" ".join(author.split())[:AUTHOR],
+        origin,
+        notes=details.notes.replace("\r\n", "\n").strip(),
+        tags=normalise_tags(details.tags),
+        author=_author_name(details.author, details.owner_id),
         installation=installation_id(),
         version=__version__,
     )
 
 
-def _keep_own(content: ReportContent, owner_id: int | None, source: str) -> str:
-    """Held to the rules of an import, so that what is exported can be imported; NotSavedError."""
+def _save(content: ReportContent, owner_id: int | None, source: str) -> str:
+    """Stores a report of this installation, under the rules of an import, so that its export can be imported."""
     try:
-        kept, body = check_file(frame(canonical(content)))
-        return _keep(kept, body, owner_id, source=source)
-    except NotAReportError as error:
+        content, body = validate_file(frame(canonical(content)))
+        return insert_report(content, body, owner_id, source=source)
+    except InvalidReportError as error:
         raise NotSavedError(str(error)) from None
 
 
 def import_file(data: bytes, owner_id: int | None = None) -> str:
-    """Verifies an exported file and keeps it, marked as imported unless it is our own; NotAReportError, and then
-    nothing is written. The same content twice is two reports."""
-    content, body = check_file(data)
-    ours = content.installation == installation_id()
-    return _keep(content, body, owner_id, imported_from="" if ours else content.installation or "unknown")
+    """Validates an exported file and stores it, marked as imported if it is from another installation. Returns the
+    report's id; raises InvalidReportError and writes nothing if the file is not valid. The same content twice makes two
+    reports."""
+    content, body = validate_file(data)
+    own = content.installation == installation_id()
+    return insert_report(content, body, owner_id, imported_from="" if own else content.installation or "unknown")
 
 
-def _keep(content: ReportContent, body: bytes, owner_id: int | None, source: str = "", imported_from: str = "") -> str:
-    experiment = content.experiment
-    made = derive(content)
+def insert_report(
+    content: ReportContent, body: bytes, owner_id: int | None, source: str = "", imported_from: str = ""
+) -> str:
+    """Stores a validated content with what is derived from it; ``body`` is its canonical bytes."""
+    derived = derive(content)
     with transaction.atomic():
         row = Report.objects.create(
             owner_id=owner_id,
@@ -177,81 +146,76 @@ def _keep(content: ReportContent, body: bytes, owner_id: int | None, source: str
             author=content.author,
             origin=str(content.origin),
             source=source,
-            signature=signature_of(experiment.spec) if experiment else "",
+            signature=experiment_signature(content.experiment.spec) if content.experiment else "",
             digest=digest_of(body),
             size=len(frame(body)),
             body=zlib.compress(body, 6),
-            line=made.view.summary.compared.replace("\0", "")[:500],
-            words=words_of(content),
+            line=derived.view.summary.compared.replace("\0", "")[:500],
+            words=_searched_text(content),
             imported_from=imported_from,
             saved_at=content.saved_at,
-            **stored(made),
+            **derived_columns(derived),
         )
         ReportTag.objects.bulk_create(ReportTag(report=row, tag=tag) for tag in content.tags)
     return row.pk
 
 
-def words_of(content: ReportContent) -> str:
-    """What is searched, case-folded: title, author, notes, tags, modes and images."""
+def _searched_text(content: ReportContent) -> str:
+    """Title, author, notes, tags, modes and images, case-folded."""
     arms = content.experiment.spec.arms if content.experiment else ()
     words = [content.title, content.author, content.notes, *content.tags]
     words += [text for arm in arms for text in (str(arm.mode), arm.image)]
     return "\n".join(dict.fromkeys(words)).casefold().replace("\0", "")
 
 
-# Putting away, and writing beside.
-
-
 def archive(report: str) -> None:
-    """Out of the list, not out of the way; NoReportError."""
-    _put(report, deleted=False, archived_at=timezone.now())
+    """Hides a report from the list; ReportNotFoundError."""
+    _update(report, deleted=False, archived_at=timezone.now())
 
 
 def unarchive(report: str) -> None:
-    """Back into the list; NoReportError."""
-    _put(report, deleted=False, archived_at=None)
+    """Shows an archived report in the list again; ReportNotFoundError."""
+    _update(report, deleted=False, archived_at=None)
 
 
 def delete(report: str) -> None:
-    """Gone for everybody, its shares too, until ``undelete`` or for good after 30 days; NoReportError."""
-    _put(report, deleted=False, deleted_at=timezone.now())
+    """Deletes a report and its shares; ``undelete`` restores them for 30 days. ReportNotFoundError."""
+    _update(report, deleted=False, deleted_at=timezone.now())
 
 
 def undelete(report: str) -> None:
-    """Back again; NoReportError if it is not deleted, or was purged."""
-    _put(report, deleted=True, deleted_at=None)
+    """Restores a deleted report; ReportNotFoundError if it is not deleted, or was purged."""
+    _update(report, deleted=True, deleted_at=None)
 
 
-def _put(report: str, *, deleted: bool, **values: datetime | None) -> None:
+def _update(report: str, *, deleted: bool, **values: datetime | None) -> None:
     if not Report.objects.filter(pk=report, deleted_at__isnull=not deleted).update(**values):
-        raise NoReportError("There is no report with this number.")
+        raise ReportNotFoundError(NOT_FOUND)
 
 
 def purge_deleted(now: float) -> int:
-    """Forgets reports that were deleted more than 30 days before ``now`` (seconds since the epoch); how many, at most
-    ``AT_ONCE``."""
+    """Removes up to ``PURGE_BATCH`` reports that were deleted more than 30 days before ``now`` (seconds since the
+    epoch); returns their number."""
     limit = datetime.fromtimestamp(now, UTC) - timedelta(days=UNDO_DAYS)
-    old = list(Report.objects.filter(deleted_at__lt=limit).values_list("pk", flat=True)[:AT_ONCE])
-    if not old:  # the usual case, at every pass of the lab: no writing then
+    old = list(Report.objects.filter(deleted_at__lt=limit).values_list("pk", flat=True)[:PURGE_BATCH])
+    if not old:  # the usual case in each pass of the lab: no write
         return 0
     return Report.objects.filter(pk__in=old).delete()[1].get("dashboard.Report", 0)
 
 
 def annotate(report: str, text: str, *, owner_id: int | None = None, author: str = "") -> int:
-    """Writes a remark beside a report and returns its number; NotSavedError for an empty or too long one,
-    NoReportError."""
+    """Adds a remark to a report and returns its number; NotSavedError if it is empty or too long,
+    ReportNotFoundError."""
     text = text.replace("\r\n", "\n").replace("\0", "").strip()
     if not text:
-        raise NotSavedError("The remark is empty: write something.")
-    if len(text) > MOST_ANNOTATION:
-        raise NotSavedError(
-            f"The remark has {len(text):,} characters; at most {MOST_ANNOTATION:,} are taken: shorten it."
-        )
-    describe(report)
-    name = " ".join(_author(author, owner_id).split())[:AUTHOR]
+        raise NotSavedError("The remark is empty. Enter a text.")
+    if len(text) > MAX_REMARK:
+        raise NotSavedError(f"The remark has {len(text):,} characters; the limit is {MAX_REMARK:,}. Shorten it.")
+    get_report(report)
+    name = _author_name(author, owner_id)
     return Annotation.objects.create(report_id=report, owner_id=owner_id, author=name, text=text).pk
 
 
 def remarks(report: str) -> tuple[Annotation, ...]:
-    """What was written beside a report, oldest first."""
+    """The remarks on a report, oldest first."""
     return tuple(Annotation.objects.filter(report_id=report, report__deleted_at=None))

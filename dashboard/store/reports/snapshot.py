@@ -1,4 +1,4 @@
-"""From the rows of an experiment and its measurements to what a report keeps of them."""
+"""Freezes experiments and measurements for a report."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
 
-#: Where nothing more comes.
-_OVER = (
+#: States of a run that has ended.
+_ENDED = (
     measurement_store.FINISHED,
     measurement_store.CANCELLED,
     measurement_store.FAILED,
@@ -28,20 +28,20 @@ _OVER = (
 
 
 class NotSavedError(ValueError):
-    """No report can be made of this; the text is a sentence for a person."""
+    """A report cannot be saved; the text is a sentence for the user."""
 
 
 def freeze_experiment(experiment: str, engine: EngineRef | None = None) -> FrozenExperiment:
-    """An experiment up to its newest committed entry. ``engine`` is the one that answers now: it stands in the report
-    if the experiment ran on this version. NotSavedError if there is no such experiment."""
+    """An experiment up to its newest committed entry. ``engine`` is the one that answers now; the report describes it if
+    the experiment ran on its version. NotSavedError if there is no such experiment."""
     row = Experiment.objects.exclude(wanted=Wanted.REMOVED).filter(pk=experiment).first()
     record = experiment_store.load(experiment) if row is not None else None
     if row is None or record is None:
-        raise NotSavedError("There is no experiment with this number: reload the page.")
+        raise NotSavedError("There is no experiment with this id. Reload the page.")
     journal = experiment_store.entries(experiment)
     head = replay(journal).head or experiment_store.waiting_view(record).head
     if head is None:
-        raise NotSavedError("The experiment has not begun: wait until it is launched.")
+        raise NotSavedError("The experiment has not started. Wait until it is launched.")
     ended = head.phase in {Phase.STOPPED, Phase.FAILED}
     shown = min(row.shown_seq, journal[-1].seq) if ended and journal else 0
     if engine is None or (head.engine and engine.version != head.engine):
@@ -51,22 +51,22 @@ def freeze_experiment(experiment: str, engine: EngineRef | None = None) -> Froze
 
 
 def runs_of(experiment: str) -> tuple[str, ...]:
-    """The measurements of an experiment (or of its twins) that are over and have blocks, oldest first."""
+    """The measurements of an experiment (or of its twins) that have ended and have blocks, oldest first."""
     own = Q(experiment_id=experiment) | Q(source_id=experiment)
-    rows = MeasurementRun.objects.filter(own, state__in=_OVER, series__blocks__isnull=False)
+    rows = MeasurementRun.objects.filter(own, state__in=_ENDED, series__blocks__isnull=False)
     return tuple(rows.order_by("created_at").distinct().values_list("pk", flat=True))
 
 
 def freeze_runs(runs: Sequence[str]) -> tuple[FrozenRun, ...]:
-    """Measurements with every block; NotSavedError for one that is not there, or not over."""
+    """Measurements with every block; NotSavedError for one that does not exist or has not ended."""
     frozen = []
     for run in runs:
         row = MeasurementRun.objects.filter(pk=run).first()
         measurement = measurement_store.load_measurement(run)
         if row is None or measurement is None:
-            raise NotSavedError("There is no measurement with this number: reload the page.")
-        if row.state not in _OVER:
-            raise NotSavedError("The measurement still runs: wait for its end or end it, then save it.")
+            raise NotSavedError("There is no measurement with this id. Reload the page.")
+        if row.state not in _ENDED:
+            raise NotSavedError("The measurement is still running. Wait for its end or end it, then save it.")
         series, blocks = measurement_store.load_blocks(run)
         flat = tuple(block for one in series for block in blocks.get(one.key, ()))
         frozen.append(FrozenRun(run, row.title, measurement, series, flat))
@@ -74,7 +74,7 @@ def freeze_runs(runs: Sequence[str]) -> tuple[FrozenRun, ...]:
 
 
 def experiment_of(run: str) -> str:
-    """The experiment that was measured, empty where it is no more: a run outlives it."""
+    """The experiment that was measured, empty if it was removed."""
     found = MeasurementRun.objects.filter(pk=run).exclude(experiment__wanted=Wanted.REMOVED)
     return found.values_list("experiment_id", flat=True).first() or ""
 
@@ -82,7 +82,7 @@ def experiment_of(run: str) -> str:
 def environment_of(
     runs: Sequence[FrozenRun], engine: EngineRef | None, machine: Environment | None = None
 ) -> Environment:
-    """The environment of the newest measurement; without one, what is known of the engine and of ``machine``."""
+    """The environment of the newest measurement; without one, what is known about the engine and ``machine``."""
     if runs:
         return runs[-1].measurement.environment
     found = machine or Environment()

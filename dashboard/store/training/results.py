@@ -1,4 +1,4 @@
-"""A class that met, read from the database as ``core.training.results.facts`` has it, and its report."""
+"""Everything recorded about a session, as ``core.training.results.facts`` defines it, and its report."""
 
 from __future__ import annotations
 
@@ -6,80 +6,80 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from dashboard.core.reports.replay.recording import build_track, encode_track
-from dashboard.core.training.results.facts import Deed, Looked, PersonFacts, SessionFacts
+from dashboard.core.training.results.facts import Event, ParticipantFacts, Reading, SessionFacts
 from dashboard.core.training.results.model import SessionReport
-from dashboard.core.training.results.replay import Mirror
+from dashboard.core.training.results.replay import MirroredExperiment
 from dashboard.core.training.results.report import build_report
 from dashboard.core.workshops.model import Workshop
-from dashboard.models import (
-    Experiment,
-    Message,
-    Participant,
-    TrainingSession,
-    WorkshopEvent,
-    WorkshopProgress,
-)
+from dashboard.models import Experiment, Message, Participant, TrainingSession, WorkshopEvent, WorkshopProgress
 from dashboard.store import experiments as experiment_store
 from dashboard.store import workshops as workshop_store
-from dashboard.store.training import participants, session_state
+from dashboard.store.training import session_state
+from dashboard.store.training.participants import person_of
 
-#: A comparison with a longer journal, or a larger track, is left out of a replay.
-MOST_JOURNAL = 4000
-MOST_TRACK = 6_000_000
-MOST_MIRRORS = 20
+#: A comparison with a longer journal is left out of a replay; so is one that would exceed the size of all tracks.
+MAX_JOURNAL = 4000
+MAX_TRACKS_BYTES = 6_000_000
+MAX_MIRRORS = 20
 
 
-def _deeds(progress: Iterable[str]) -> dict[str, list[Deed]]:
-    found: dict[str, list[Deed]] = defaultdict(list)
+def _events_by_progress(progress: Iterable[str]) -> dict[str, list[Event]]:
+    by_progress: dict[str, list[Event]] = defaultdict(list)
     rows = WorkshopEvent.objects.filter(progress__in=list(progress)).order_by("pk")
     for key, at, kind, step, detail in rows.values_list("progress_id", "at", "kind", "step", "detail"):
-        found[key].append(Deed(at, kind, step, detail))
-    return found
+        by_progress[key].append(Event(at, kind, step, detail))
+    return by_progress
 
 
-def _messages(session: str) -> tuple[dict[str, list[Deed]], list[Deed]]:
-    """What was written by and to each participant, and to all."""
-    whose: dict[str, list[Deed]] = defaultdict(list)
-    to_all: list[Deed] = []
-    for one in Message.objects.filter(session_id=session):
-        deed = Deed(one.at, "told" if one.from_instructor else "asked", one.step, one.text)
-        (to_all if one.participant_id is None else whose[one.participant_id]).append(deed)
-    return whose, to_all
+def _messages(session: str) -> tuple[dict[str, list[Event]], list[Event]]:
+    """The messages from and to each participant, and those to all."""
+    by_participant: dict[str, list[Event]] = defaultdict(list)
+    to_all: list[Event] = []
+    for row in Message.objects.filter(session_id=session):
+        event = Event(row.at, "told" if row.from_instructor else "asked", row.step, row.text)
+        (to_all if row.participant_id is None else by_participant[row.participant_id]).append(event)
+    return by_participant, to_all
 
 
-def _people(row: TrainingSession, said: dict[str, list[Deed]]) -> tuple[PersonFacts, ...]:
-    """Everybody who was let in, also those who were removed since: what they answered stays."""
-    admitted_rows = list(Participant.objects.filter(session=row).exclude(admitted_at=0.0))
-    names = {participants.person_of(one.id): one for one in admitted_rows}
-    walks = WorkshopProgress.objects.filter(person__in=names, workshop=row.workshop).prefetch_related("steps")
-    by_person = {one.person: one for one in walks}
-    deeds = _deeds(one.pk for one in by_person.values())
-    found = []
-    for person, participant in names.items():
-        walk = by_person.get(person)
-        done = [*(deeds.get(walk.pk, []) if walk else []), *said.get(participant.id, [])]
-        found.append(
-            PersonFacts(
+def _participants(row: TrainingSession, messages: dict[str, list[Event]]) -> tuple[ParticipantFacts, ...]:
+    """All admitted participants, with those that were removed later: their answers count."""
+    by_person = {
+        person_of(participant.id): participant
+        for participant in Participant.objects.filter(session=row).exclude(admitted_at=0.0)
+    }
+    walks = {
+        walk.person: walk
+        for walk in WorkshopProgress.objects.filter(person__in=by_person, workshop=row.workshop).prefetch_related(
+            "steps"
+        )
+    }
+    events = _events_by_progress(walk.pk for walk in walks.values())
+    facts = []
+    for person, participant in by_person.items():
+        walk = walks.get(person)
+        own = [*(events.get(walk.pk, []) if walk else []), *messages.get(participant.id, [])]
+        facts.append(
+            ParticipantFacts(
                 id=participant.id,
                 name=participant.name,
                 group=participant.group,
                 joined_at=max(participant.joined_at, participant.admitted_at),
                 left_at=participant.removed_at,
                 records=workshop_store.walk_from(walk).records if walk else {},
-                deeds=tuple(sorted(done, key=lambda one: one.at)),
+                events=tuple(sorted(own, key=lambda event: event.at)),
             )
         )
-    return tuple(sorted(found, key=lambda one: (one.joined_at, one.id)))
+    return tuple(sorted(facts, key=lambda one: (one.joined_at, one.id)))
 
 
 def load_facts(row: TrainingSession, workshop: Workshop, now: float) -> SessionFacts:
-    """Everything that is known of a session; ``now`` is when one looks at one that is still open."""
-    said, to_all = _messages(row.id)
-    events = [Deed(one.at, one.kind, "", one.detail) for one in row.events.all()]
-    revealed = {one.detail: one.at for one in reversed(events) if one.kind == "revealed"}
-    looks = {
-        step: tuple(Looked(at or revealed.get(step, row.created_at), reading) for at, reading in found)
-        for step, found in session_state.readings(row, [one.slug for one in workshop.steps]).items()
+    """Everything recorded about a session; ``now`` is the end of one that is still open."""
+    messages, to_all = _messages(row.id)
+    events = [Event(one.at, one.kind, "", one.detail) for one in row.events.all()]
+    revealed_at = dict(row.revealed_steps.values_list("step", "at"))
+    readings = {
+        step: tuple(Reading(at or revealed_at.get(step, row.created_at), reading) for at, reading in read)
+        for step, read in session_state.readings(row, [step.slug for step in workshop.steps]).items()
     }
     return SessionFacts(
         id=row.id,
@@ -91,9 +91,9 @@ def load_facts(row: TrainingSession, workshop: Workshop, now: float) -> SessionF
         pace=row.pace,
         hosts=row.hosts,
         team_size=row.team_size,
-        events=tuple(sorted((*events, *to_all), key=lambda one: one.at)),
-        people=_people(row, said),
-        looks=looks,
+        events=tuple(sorted((*events, *to_all), key=lambda event: event.at)),
+        participants=_participants(row, messages),
+        readings=readings,
     )
 
 
@@ -102,24 +102,26 @@ def report_of(row: TrainingSession, workshop: Workshop, now: float) -> SessionRe
     return build_report(load_facts(row, workshop, now), workshop)
 
 
-def mirrors_of(facts: SessionFacts, *, included: bool) -> dict[str, Mirror]:
-    """The experiments that were shown to all, as a replay shows them; bounded."""
-    shown = list(dict.fromkeys(one.detail for one in facts.events if one.kind == "mirror" and one.detail))
-    found: dict[str, Mirror] = {}
-    left = MOST_TRACK
-    for key in shown:
+def mirrors_of(facts: SessionFacts, *, included: bool) -> dict[str, MirroredExperiment]:
+    """The experiments that were shown to all, with their tracks up to the limits if ``included``."""
+    mirrored = dict.fromkeys(event.detail for event in facts.events if event.kind == "mirror" and event.detail)
+    mirrors: dict[str, MirroredExperiment] = {}
+    free_bytes = MAX_TRACKS_BYTES
+    for key in mirrored:
         row = Experiment.objects.filter(pk=key).only("title").first()
-        title = row.title if row is not None else key
+        track, reason = b"", ""
         if not included:
-            found[key] = Mirror(title, why="It was left out of this file.")
+            reason = "It was left out of this file."
         elif row is None:
-            found[key] = Mirror(title, why="The experiment is not there any more.")
-        elif experiment_store.last_seq(key) > MOST_JOURNAL or len(found) >= MOST_MIRRORS:
-            found[key] = Mirror(title, why="It is too long for this file: save it as a report.")
+            reason = "The experiment was deleted."
+        elif experiment_store.last_seq(key) > MAX_JOURNAL or len(mirrors) >= MAX_MIRRORS:
+            reason = "It is too long for this file. Save it as a report."
         else:
-            track = encode_track(build_track(one for one in experiment_store.entries(key) if one.at <= facts.ends_at))
-            left -= len(track)
-            found[key] = (
-                Mirror(title, track) if left >= 0 else Mirror(title, why="There was no more room in this file.")
+            track = encode_track(
+                build_track(entry for entry in experiment_store.entries(key) if entry.at <= facts.ends_at)
             )
-    return found
+            free_bytes -= len(track)
+            if free_bytes < 0:
+                track, reason = b"", "It does not fit into this file."
+        mirrors[key] = MirroredExperiment(row.title if row is not None else key, track, reason)
+    return mirrors

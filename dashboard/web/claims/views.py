@@ -117,7 +117,7 @@ def save(request: HttpRequest, identity: str) -> HttpResponse:
     """Saves a run as a report."""
     require_run(identity)
     try:
-        report = saved_reports.save_claims(identity, owner_id=request.user.pk)
+        report = saved_reports.save_claims(identity, saved_reports.ReportDetails(owner_id=request.user.pk))
     except NotSavedError as error:
         return refuse(request, 409, _("It cannot be saved"), str(error))
     return redirect(f"/reports/{report}/")

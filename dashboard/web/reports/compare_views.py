@@ -1,4 +1,4 @@
-"""Pages on several reports: beside each other, and over time."""
+"""Pages about several reports: comparison and trend."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from dashboard.core.reports.compare import LETTERS, MOST_REPORTS
+from dashboard.core.reports.compare import LETTERS, MAX_REPORTS
 from dashboard.store.reports import comparing as report_comparing
 from dashboard.store.reports import trends as report_trends
-from dashboard.store.reports.listing import Listed, NoReportError, describe
+from dashboard.store.reports.listing import ListedReport, ReportNotFoundError, get_report
 
 
-def _chosen(request: HttpRequest) -> list[Listed]:
-    """The reports that were asked for, each once: the baseline first, then by when they were saved. NoReportError."""
-    asked = dict.fromkeys(one for one in request.GET.getlist("report")[: 4 * MOST_REPORTS] if one)
-    rows = [describe(identity) for identity in asked]
+def _selected(request: HttpRequest) -> list[ListedReport]:
+    """The selected reports, each once: the baseline first, then by the time of saving; ReportNotFoundError."""
+    selected = dict.fromkeys(identity for identity in request.GET.getlist("report")[: 4 * MAX_REPORTS] if identity)
+    rows = [get_report(identity) for identity in selected]
     baseline = request.GET.get("baseline", "")
     return sorted(rows, key=lambda row: (row.id != baseline, row.saved_at))
 
 
-def _with_baseline(rows: list[Listed], baseline: str) -> str:
+def _baseline_url(rows: list[ListedReport], baseline: str) -> str:
     pairs = [("report", row.id) for row in rows] + [("baseline", baseline)]
     return f"/reports/compare/?{urlencode(pairs)}"
 
 
 @require_GET
 def compare(request: HttpRequest) -> HttpResponse:
-    """Two reports or more beside each other; with fewer or more a page that says how to choose."""
+    """Compares the selected reports, or explains how many to select."""
     try:
-        rows = _chosen(request)
-    except NoReportError:
-        problem = _("One of these reports is not here, or was deleted: tick others.")
+        rows = _selected(request)
+    except ReportNotFoundError:
+        problem = _("One of these reports does not exist or was deleted. Select others.")
         return render(request, "reports/compare.html", {"problem": problem}, status=404)
-    if not 2 <= len(rows) <= MOST_REPORTS:
-        problem = _("%(count)d reports are ticked: tick two to %(most)d.") % {"count": len(rows), "most": MOST_REPORTS}
+    if not 2 <= len(rows) <= MAX_REPORTS:
+        problem = _("%(count)d reports are selected. Select two to %(most)d.") % {"count": len(rows), "most": MAX_REPORTS}
         return render(request, "reports/compare.html", {"problem": problem}, status=400)
     shown = [
-        {"letter": letter, "row": row, "baseline_url": _with_baseline(rows, row.id)}
+        {"letter": letter, "row": row, "baseline_url": _baseline_url(rows, row.id)}
         for letter, row in zip(LETTERS, rows, strict=False)
     ]
     comparison = report_comparing.compare([row.id for row in rows])
@@ -49,14 +49,14 @@ def compare(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def trend(request: HttpRequest, signature: str) -> HttpResponse:
-    """All reports of one experiment over time."""
-    found = report_trends.load_trend(signature)
-    if found is None:
-        raise Http404(_("No report of this experiment was saved."))
-    newest = found.moments[-1]
-    pair = [("report", one.id) for one in found.moments[-2:]]
+    """The reports of one experiment over time."""
+    loaded = report_trends.load_trend(signature)
+    if loaded is None:
+        raise Http404(_("There is no report of this experiment."))
+    newest = loaded.entries[-1]
+    pair = [("report", one.id) for one in loaded.entries[-2:]]
     context = {
-        "trend": found,
+        "trend": loaded,
         "title": newest.title,
         "compare_url": f"/reports/compare/?{urlencode(pair)}" if len(pair) == 2 else "",
     }

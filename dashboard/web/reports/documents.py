@@ -1,25 +1,23 @@
-"""A report's file, with or without the details of the machine that stand in it."""
+"""Renders a report as one file, complete or anonymised."""
 
 from __future__ import annotations
 
-from dashboard.core.reports.anonymisation.anonymise import Removal, scrub
+from dashboard.core.reports.anonymisation.anonymise import Replacement, anonymise
 from dashboard.core.reports.model import canonical, digest_of
-from dashboard.export.html import one_file
-from dashboard.store.reports.listing import describe
-from dashboard.store.reports.reading import derive, derived, load_content
+from dashboard.export.html import render_file
+from dashboard.store.reports.listing import get_report
+from dashboard.store.reports.reading import derive, load_content, load_derived
 
 
-def document_of(identity: str, *, scrubbed: bool = False) -> bytes:
-    """The one file of a report; NoReportError. A scrubbed one is another content with a hash of its own."""
+def render_report(identity: str, *, anonymised: bool = False) -> bytes:
+    """The HTML file of a report; ReportNotFoundError. An anonymised report is another content with another hash."""
     content = load_content(identity)
-    if not scrubbed:
-        found = derived(identity)
-        return one_file(content, found.view, found.track, digest=describe(identity).digest)
-    content, _removed = scrub(content)
-    made = derive(content)
-    return one_file(content, made.view, made.track, digest=digest_of(canonical(content)), scrubbed=True)
+    if not anonymised:
+        return render_file(content, load_derived(identity), digest=get_report(identity).digest)
+    content, _replacements = anonymise(content)
+    return render_file(content, derive(content), digest=digest_of(canonical(content)), anonymised=True)
 
 
-def removals_of(identity: str) -> tuple[Removal, ...]:
-    """What a scrubbed report leaves out; NoReportError."""
-    return scrub(load_content(identity))[1]
+def list_replacements(identity: str) -> tuple[Replacement, ...]:
+    """What anonymising a report replaces; ReportNotFoundError."""
+    return anonymise(load_content(identity))[1]

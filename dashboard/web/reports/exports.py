@@ -1,4 +1,4 @@
-"""A report to take along: a file for each format."""
+"""Exports a report as a file, in one of several formats."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from dashboard.export.formats import Format, write
+from dashboard.export.formats import Format, export_report
 from dashboard.export.pdf import NoPdfError
 from dashboard.web.experiments.views import refuse
 from dashboard.web.http.threaded_views import aside
-from dashboard.web.reports.views import found_report
+from dashboard.web.reports.report_views import get_report_or_404
 
 
-async def _in_pieces(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Tens of megabytes, none of which waits for the last."""
+async def _stream(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Parts of a large file, sent as they are computed."""
     take = sync_to_async(lambda: next(parts, None), thread_sensitive=False)
     while (part := await take()) is not None:
         yield part
@@ -27,20 +27,20 @@ async def _in_pieces(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
 @require_safe
 @aside
 def export(request: HttpRequest, identity: str, ending: str) -> HttpResponseBase:
-    """The file, to be kept and not to be shown: what stands in it came from elsewhere."""
-    row = found_report(identity)
+    """The file as a download, never shown as a page: its content may come from elsewhere."""
+    row = get_report_or_404(identity)
     if ending not in set(Format):
-        raise Http404(_("A report is not written in this format."))
+        raise Http404(_("Reports have no export in this format."))
     form = Format(ending)
     try:
-        written = write(identity, form)
+        exported = export_report(identity, form)
     except NoPdfError as error:
-        return refuse(request, 501, _("There is no PDF here"), str(error))
+        return refuse(request, 501, _("PDF export is not available"), str(error))
     response: HttpResponse | StreamingHttpResponse
     if form is Format.HISTOGRAMS:
-        response = StreamingHttpResponse(_in_pieces(iter(written.parts)), content_type=written.content_type)
+        response = StreamingHttpResponse(_stream(iter(exported.parts)), content_type=exported.content_type)
     else:
-        response = HttpResponse(b"".join(written.parts), content_type=written.content_type)
+        response = HttpResponse(b"".join(exported.parts), content_type=exported.content_type)
     name = slugify(row.title)[:60] or "report"
     response["Content-Disposition"] = f'attachment; filename="{name}-{identity}.{ending}"'
     response["Content-Security-Policy"] = "sandbox; default-src 'none'; frame-ancestors 'none'"

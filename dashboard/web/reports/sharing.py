@@ -1,4 +1,4 @@
-"""Links that show one report to whoever has them, and what they show."""
+"""Share links of a report: their page, and the file that a link opens."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from dashboard.export.bundle import styles
 from dashboard.export.html import plain_policy, policy_of
 from dashboard.store.reports import shares as report_shares
 from dashboard.web.http.threaded_views import aside
-from dashboard.web.reports.documents import document_of, removals_of
-from dashboard.web.reports.views import found_report, there_is_none
+from dashboard.web.reports.documents import list_replacements, render_report
+from dashboard.web.reports.report_views import get_report_or_404
 
 DAYS = (1, 7, 30, 90, 365)
 DEFAULT_DAYS = 30
-SHOWN_REMOVED = 200
+SHOWN_REPLACEMENTS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """How long a link lives; ``days`` 0: until it is revoked."""
+    """How long a link is valid; ``days`` 0: until it is revoked."""
 
     days: int
     text: str
 
 
 def durations() -> list[Duration]:
-    """What is offered."""
-    said = [Duration(days, _("%(count)d days") % {"count": days} if days > 1 else _("one day")) for days in DAYS]
-    return [*said, Duration(0, _("never"))]
+    """The durations that can be chosen."""
+    limited = [Duration(days, _("%(count)d days") % {"count": days} if days > 1 else _("1 day")) for days in DAYS]
+    return [*limited, Duration(0, _("never"))]
 
 
 def _page(request: HttpRequest, identity: str, status: int = 200, **extra: Any) -> HttpResponse:
-    row = found_report(identity)
-    removed = removals_of(identity)
+    row = get_report_or_404(identity)
+    replacements = list_replacements(identity)
     context = {
         "row": row,
-        "removed": removed[:SHOWN_REMOVED],
-        "removed_count": len(removed),
-        "removed_more": max(0, len(removed) - SHOWN_REMOVED),
+        "replacements": replacements[:SHOWN_REPLACEMENTS],
+        "replacement_count": len(replacements),
+        "more_replacements": max(0, len(replacements) - SHOWN_REPLACEMENTS),
         "shares": report_shares.shares_of(identity),
         "durations": durations(),
         "typed": {"days": DEFAULT_DAYS, "scrub": True},
@@ -60,40 +60,37 @@ def _page(request: HttpRequest, identity: str, status: int = 200, **extra: Any) 
 @require_http_methods(["GET", "HEAD", "POST"])
 @aside
 def share(request: HttpRequest, identity: str) -> HttpResponse:
-    """The links of a report, what a scrubbed one would leave out, and a new one: said once, kept as a digest."""
+    """Shows the links of a report and what anonymising would replace; POST creates a link and shows it once."""
     if request.method != "POST":
         return _page(request, identity)
-    found_report(identity)
-    scrubbed = request.POST.get("scrub") == "on"
-    said = request.POST.get("days", "")
-    if said not in {str(one.days) for one in durations()}:
-        problem = _("Choose from the list after how many days the link ends.")
-        return _page(request, identity, 400, problem=problem, typed={"days": DEFAULT_DAYS, "scrub": scrubbed})
-    days = int(said)
-    ends = timezone.now() + timedelta(days=days) if days else None
-    document = document_of(identity, scrubbed=scrubbed)
-    try:
-        token = report_shares.create(identity, document, expires_at=ends, scrubbed=scrubbed)
-    except LookupError:
-        raise there_is_none() from None
+    get_report_or_404(identity)
+    anonymised = request.POST.get("scrub") == "on"
+    choice = request.POST.get("days", "")
+    if choice not in {str(one.days) for one in durations()}:
+        problem = _("Choose one of the listed durations.")
+        return _page(request, identity, 400, problem=problem, typed={"days": DEFAULT_DAYS, "scrub": anonymised})
+    days = int(choice)
+    expires_at = timezone.now() + timedelta(days=days) if days else None
+    document = render_report(identity, anonymised=anonymised)
+    token = report_shares.create(identity, document, expires_at=expires_at, scrubbed=anonymised)
     link = request.build_absolute_uri(f"/r/{token}/")
-    return _page(request, identity, 201, link=link, typed={"days": days, "scrub": scrubbed})
+    return _page(request, identity, 201, link=link, typed={"days": days, "scrub": anonymised})
 
 
 @require_POST
 def revoke(_request: HttpRequest, identity: str, number: str) -> HttpResponse:
     """Ends a link for good."""
-    found_report(identity)
+    get_report_or_404(identity)
     known = {str(one.id): one.id for one in report_shares.shares_of(identity)}
     if number not in known or not report_shares.revoke(known[number], identity):
-        raise Http404(_("There is no such link, or it was revoked already."))
+        raise Http404(_("There is no such link, or it is revoked already."))
     return redirect(f"/reports/{identity}/share/")
 
 
 def _guarded(document: bytes, policy: str, status: int) -> HttpResponse:
-    """An answer that loads nothing, tells nobody where it was and is kept nowhere."""
+    """A response that loads nothing, sends no referrer and is not cached."""
     response = HttpResponse(document, status=status)
-    # Without allow-same-origin the page has an origin of its own: no cookie, no storage, no request in our name.
+    # Without allow-same-origin the page has an opaque origin: no cookies, no storage, no authenticated requests.
     response["Content-Security-Policy"] = f"sandbox allow-scripts; {policy}"
     response["Referrer-Policy"] = "no-referrer"
     response["X-Robots-Tag"] = "noindex"
@@ -103,22 +100,22 @@ def _guarded(document: bytes, policy: str, status: int) -> HttpResponse:
 
 
 def guarded_file(document: bytes) -> HttpResponse:
-    """A file of ``dashboard.export`` as others see it, with the policy that it carries."""
+    """Serves a file of ``dashboard.export`` with the policy that it contains."""
     return _guarded(document, f"{policy_of(document)}; frame-ancestors 'none'", 200)
 
 
-def _nothing_here() -> HttpResponse:
-    """The same for every token that opens nothing."""
+def _invalid_link() -> HttpResponse:
+    """The same response for every token that opens nothing."""
     style = styles("base.css")
     page = render_to_string("reports/gone.html", {"style": style})
     response = _guarded(page.encode(), plain_policy(style), 404)
-    # Django writes the address of a refusal into the log, and this one may still hold a token that works elsewhere.
+    # Django logs the path of a 404, which may contain a token that is valid elsewhere.
     response._has_been_logged = True  # type: ignore[attr-defined]  # django.utils.log.log_response
     return response
 
 
 @require_safe
 def shared(request: HttpRequest, token: str) -> HttpResponse:
-    """What a link shows: one file, made when the link was. Only GET counts as a view."""
+    """The file of a link, rendered when the link was created. Only GET counts as a view."""
     document = report_shares.open_share(token, count=request.method == "GET")
-    return _nothing_here() if document is None else guarded_file(document)
+    return _invalid_link() if document is None else guarded_file(document)

@@ -224,7 +224,7 @@ def test_nothing_asked_and_nothing_published_is_no_row() -> None:
         (ArmStatus.REFUSED, "refused"),
         (ArmStatus.EXITED, "exited"),
         (ArmStatus.GONE, "removed"),
-        (ArmStatus.LOST, "removed by somebody else"),
+        (ArmStatus.LOST, "removed outside Netmodes"),
         (ArmStatus.RUNNING, "not read yet"),
     ],
 )

@@ -13,7 +13,7 @@ from dashboard.core.measurements.measurement import Probe
 from dashboard.core.reports.charts import (
     ChartTable,
     LineChart,
-    difference_said,
+    describe_difference,
     draw_intervals,
     ecdf_chart,
     interval_chart,
@@ -21,7 +21,7 @@ from dashboard.core.reports.charts import (
     time_at,
     times_chart,
 )
-from dashboard.core.reports.view import RunView, SeriesShape, build_view
+from dashboard.core.reports.view import RunView, SeriesSummary, build_view
 from tests.core.report_builders import make_content, make_run
 
 
@@ -42,8 +42,8 @@ def test_differences_stand_on_one_axis_with_zero() -> None:
     assert (chart.rows[0].label, chart.rows[0].at, chart.rows[0].mode) == ("host/loopback", chart.zero, "host")
     for row in chart.rows[1:]:
         assert 0 <= at(row.low) <= at(row.at) <= at(row.high) <= 100
-        assert row.label in chart.said
-        assert row.said in chart.said
+        assert row.label in chart.description
+        assert row.said in chart.description
     proxy = next(row for row in chart.rows if row.label == "bridge/published-proxy")
     assert at(proxy.low) > at(chart.zero) + 50
     assert proxy.verdict == "slower"
@@ -93,9 +93,9 @@ def test_curves_rise_to_the_whole() -> None:
 
 def test_many_series_have_no_bands() -> None:
     run = run_view()
-    assert len(run.shapes) > 4
+    assert len(run.series) > 4
     assert not any(one.band for one in times_chart(run, Probe.TCP_RR).drawing.lines)
-    few = replace(run, shapes=run.shapes[:3])
+    few = replace(run, series=run.series[:3])
     assert all(one.band for one in times_chart(few, Probe.TCP_RR).drawing.lines)
 
 
@@ -105,12 +105,12 @@ def test_a_run_without_blocks_is_an_empty_drawing() -> None:
     assert ecdf_chart(run, Probe.TCP_RR).drawing.lines == ()
 
 
-def shape(key: str = "a", **fields: Any) -> SeriesShape:
-    return SeriesShape(key, key.title(), "bridge", "published-dnat", Probe.TCP_RR, "bridge", **fields)
+def shape(key: str = "a", **fields: Any) -> SeriesSummary:
+    return SeriesSummary(key, key.title(), "bridge", "published-dnat", Probe.TCP_RR, "bridge", **fields)
 
 
-def run_of(*shapes: SeriesShape) -> RunView:
-    return replace(run_view(), shapes=shapes)
+def run_of(*shapes: SeriesSummary) -> RunView:
+    return replace(run_view(), series=shapes)
 
 
 def test_a_distribution_is_a_curve_over_a_logarithmic_axis_of_time() -> None:
@@ -158,7 +158,7 @@ def test_the_time_of_a_share_is_the_first_that_reaches_it() -> None:
 
 
 def test_blocks_of_several_series_are_drawn_over_their_common_moments() -> None:
-    first = shape(blocks=3, failed=1, lowest_us=10.0, middle_us=20.0, highest_us=1000.4, tail_us=None)
+    first = shape(blocks=3, failed=1, lowest_us=10.0, median_us=20.0, highest_us=1000.4, median_p99_us=None)
     first = replace(first, at_s=(0.0, 2.0), p50_us=(10.0, 100.0), p99_us=(100.0, 1000.0))
     second = shape("b", at_s=(1.0, 2.0), p50_us=(10.0, 10.0), p99_us=(10.0, 10.0))
     chart = times_chart(run_of(first, second), Probe.TCP_RR)
@@ -170,7 +170,7 @@ def test_blocks_of_several_series_are_drawn_over_their_common_moments() -> None:
         ("A", "3", "1", "10.0", "20.0", "1000", NOTHING),
         ("B", "0", "0", NOTHING, NOTHING, NOTHING, NOTHING),
     )
-    assert "with a band up to its p99" in chart.said
+    assert "with a band up to its p99" in chart.description
 
 
 @pytest.mark.parametrize(("count", "banded"), [(4, True), (5, False)])
@@ -178,7 +178,7 @@ def test_bands_are_drawn_for_at_most_four_series(count: int, banded: bool) -> No
     shapes = [shape(str(number), at_s=(0.0, 1.0), p50_us=(1.0, 1.0), p99_us=(2.0, 2.0)) for number in range(count)]
     chart = times_chart(run_of(*shapes), Probe.TCP_RR)
     assert [bool(line.band) for line in chart.drawing.lines] == [banded] * count
-    assert ("band" in chart.said) is banded
+    assert ("band" in chart.description) is banded
 
 
 @pytest.mark.parametrize(
@@ -201,14 +201,14 @@ def test_marks_of_a_line_are_further_on_than_those_of_the_line_before(
 
 
 def test_an_interval_is_described_with_signs() -> None:
-    assert difference_said(1.5, (-1.4, 1.6)) == "+1.5 µs, 95 % interval [\N{MINUS SIGN}1.4, +1.6]"
+    assert describe_difference(1.5, (-1.4, 1.6)) == "+1.5 µs, 95 % interval [\N{MINUS SIGN}1.4, +1.6]"
 
 
 def test_differences_without_a_baseline_have_no_row_for_it() -> None:
     table = ChartTable("", (), ())
     chart = draw_intervals("Title", [("a", "A", "host", 1.0, (0.5, 2.0), "slower")], table)
     assert chart is not None
-    assert chart.said == "Title: A +1.0 µs, 95 % interval [+0.5, +2.0]."
+    assert chart.description == "Title: A +1.0 µs, 95 % interval [+0.5, +2.0]."
     assert [(row.low, row.at, row.high, row.verdict) for row in chart.rows] == [
         ("25.00%", "50.00%", "100.00%", "slower")
     ]

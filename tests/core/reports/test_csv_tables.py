@@ -1,4 +1,4 @@
-"""Figures for a spreadsheet: all of them, exact, and no formula."""
+"""dashboard.core.reports.csv_tables: all figures, exact, and no formulas."""
 
 from __future__ import annotations
 
@@ -88,11 +88,11 @@ def test_a_broken_histogram_has_no_lines() -> None:
         ("a\0b", "ab"),
     ],
 )
-def test_no_text_is_a_formula(text: str, safe: str) -> None:
+def test_no_text_becomes_a_formula(text: str, safe: str) -> None:
     assert safe_cell(text) == safe
 
 
-def test_formulas_quotes_and_newlines_stay_texts_of_one_cell() -> None:
+def test_formulas_quotes_and_newlines_stay_in_one_cell() -> None:
     nasty = '=HYPERLINK("http://192.0.2.1";"x"),\n"|cmd'
     run = make_run(count=3)
     series = tuple(replace(one, column=nasty, target=nasty, unavailable=nasty) for one in run.measurement.series)

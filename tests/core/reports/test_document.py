@@ -1,4 +1,4 @@
-"""A report as data for pages: everything in order, long lists cut with a count, no text that cannot be set."""
+"""dashboard.core.reports.document: content in order, long lists cut with a count, only printable texts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_texts_are_short_printable_and_breakable(text: str, cleaned: str | None)
     assert max(len(word) for line in found.split() for word in line.split(BREAK)) <= LONG_WORD
 
 
-def test_it_is_json_and_has_every_chapter() -> None:
+def test_the_document_is_json_and_has_every_chapter() -> None:
     data = document_data(view(), [("paragraph", "A note.")], "ab" * 32)
     assert json.loads(json.dumps(data)) == data
     assert ["content hash", clean("sha256:" + "ab" * 32)] in data["facts"]
@@ -59,7 +59,7 @@ def test_it_is_json_and_has_every_chapter() -> None:
     assert {row["mode"] for row in probe["intervals"]["rows"]} == {"host", "bridge"}
 
 
-def test_drawings_stay_in_their_frame() -> None:
+def test_charts_and_pictures_stay_within_their_bounds() -> None:
     data = document_data(view())
     for chart in data["runs"][0]["probes"][0]["lines"]:
         for line in chart["chart"]["lines"]:
@@ -109,7 +109,7 @@ def test_a_text_is_cut_and_broken_only_beyond_its_limits(text: str, most: int, c
     assert clean(text, most) == cleaned
 
 
-def test_what_is_read_aloud_has_no_places_to_break() -> None:
+def test_alternative_texts_have_no_places_to_break() -> None:
     assert spoken("net.ipv4.ip_unprivileged_port_start\0") == f"net.ipv4.ip_unprivileged_port_start{UNKNOWN}"
     assert spoken("abcdef", 5) == "abcd…"
 
@@ -130,7 +130,7 @@ def test_the_path_of_an_edge_becomes_points(path: str, points: list[list[float]]
     assert picture_data(picture)["edges"] == [{"kind": "cable", "mode": "host", "points": points}]
 
 
-def test_facts_that_are_known_are_listed_with_their_labels() -> None:
+def test_known_facts_are_listed_with_their_labels() -> None:
     data = document_data(view())
     assert data["facts"] == [
         ["saved", "2026-05-28 20:26:40 UTC"],
@@ -184,29 +184,29 @@ def test_a_timeline_is_cut_beyond_a_hundred_items(count: int, parts: list[int], 
     assert data["tables"][0]["body"][0] == ["0.000", "entry 0", "kernel"]
 
 
-@pytest.mark.parametrize(("count", "more"), [(60, []), (61, ["1 more stand in the report."])])
+@pytest.mark.parametrize(("count", "more"), [(60, []), (61, ["The report lists 1 more."])])
 def test_a_list_is_cut_beyond_sixty_items(count: int, more: list[str]) -> None:
     summary = replace(view().summary, warnings=tuple(f"warning {number}" for number in range(count)))
     warnings = document_data(replace(view(), summary=summary))["warnings"]
     assert warnings == [*(f"warning {number}" for number in range(60)), *more]
 
 
-def test_a_run_says_how_it_ended_and_its_tables_have_their_columns_of_figures() -> None:
+def test_a_run_has_the_reason_of_its_end_and_tables_of_figures() -> None:
     run = document_data(view())["runs"][0]
-    assert (run["title"], run["said"]) == ("nginx on port 80", "The time of 10 s is up. Seed 7, 10.0 s.")
+    assert (run["title"], run["about"]) == ("nginx on port 80", "The time of 10 s is up. Seed 7, 10.0 s.")
     probe = run["probes"][0]
     assert (probe["table"]["figures"], [one["table"]["figures"] for one in probe["lines"]]) == (8, [7, 6])
     assert len(probe["missing"]) == 3
     assert probe["missing"][2].startswith(f"none/bridge-addr{BREAK}ess: none has loopback only")
     open_run = view().runs[0]
-    for stopped, said in ((None, "Not finished. Seed 7, 10.0 s."), (Stop.CANCELLED, "Seed 7, 10.0 s.")):
+    for stopped, about in ((None, "Not finished. Seed 7, 10.0 s."), (Stop.CANCELLED, "Seed 7, 10.0 s.")):
         measurement = replace(open_run.measurement, stopped=stopped, stop_reason="")
         changed = replace(open_run, measurement=measurement, title="")
         (run,) = document_data(replace(view(), runs=(changed,)))["runs"]
-        assert (run["title"], run["said"]) == ("Measurement", said)
+        assert (run["title"], run["about"]) == ("Measurement", about)
 
 
-def test_shares_of_a_drawing_are_between_0_and_1() -> None:
+def test_positions_in_a_chart_are_between_0_and_1() -> None:
     intervals = document_data(view())["runs"][0]["probes"][0]["intervals"]
     assert intervals["zero"] in [at for at, _text in intervals["ticks"]]
     assert (intervals["ticks"][0][0], intervals["ticks"][-1][0]) == (0, 1)

@@ -1,4 +1,4 @@
-"""Where reports were made: what differs, and what a difference could explain."""
+"""dashboard.core.reports.environment: what differs, and what a difference could explain."""
 
 from __future__ import annotations
 
@@ -8,21 +8,27 @@ from typing import Any
 import pytest
 
 from dashboard.core.measurements.measurement import Probe
-from dashboard.core.reports.environment import FACTS, Place, compare_places, processor_caveat, suspects
+from dashboard.core.reports.environment import (
+    FACTS,
+    ReportEnvironment,
+    compare_environments,
+    list_suspects,
+    processor_caveat,
+)
 from tests.core.report_builders import ENGINE, ENVIRONMENT
 
-HERE = Place(ENVIRONMENT, ENGINE, "0.1.0")
+HERE = ReportEnvironment(ENVIRONMENT, ENGINE, "0.1.0")
 
 
-def there(**changed: Any) -> Place:
+def there(**changed: Any) -> ReportEnvironment:
     return replace(HERE, environment=replace(ENVIRONMENT, **changed))
 
 
-def test_the_same_place_differs_in_nothing() -> None:
-    rows = compare_places([HERE, HERE])
+def test_an_environment_does_not_differ_from_itself() -> None:
+    rows = compare_environments([HERE, HERE])
     assert {row.key for row in rows} == {rule.key for rule in FACTS}
     assert not any(row.differs for row in rows)
-    assert suspects(HERE, HERE, "published-proxy", Probe.TCP_RR) == ()
+    assert list_suspects(HERE, HERE, "published-proxy", Probe.TCP_RR) == ()
 
 
 @pytest.mark.parametrize(
@@ -48,33 +54,33 @@ def test_the_same_place_differs_in_nothing() -> None:
         ({"cpu_model": ""}, "loopback", Probe.TCP_RR, ()),
     ],
 )
-def test_a_difference_is_suspected_only_of_what_it_can_change(
+def test_a_fact_is_suspected_only_on_paths_that_it_affects(
     changed: dict[str, Any], path: str, probe: Probe, found: tuple[str, ...]
 ) -> None:
-    assert suspects(HERE, there(**changed), path, probe) == found
+    assert list_suspects(HERE, there(**changed), path, probe) == found
 
 
-def test_another_engine_is_suspected_behind_its_rules_only() -> None:
+def test_another_engine_is_suspected_only_on_paths_through_its_rules() -> None:
     other = replace(HERE, engine=replace(ENGINE, version="29.0"))
-    assert suspects(HERE, other, "published-dnat", Probe.TCP_RR) == ("Docker Engine",)
-    assert suspects(HERE, other, "loopback", Probe.TCP_RR) == ()
+    assert list_suspects(HERE, other, "published-dnat", Probe.TCP_RR) == ("Docker Engine",)
+    assert list_suspects(HERE, other, "loopback", Probe.TCP_RR) == ()
 
 
-def test_what_only_one_knows_is_shown_and_does_not_differ() -> None:
-    rows = {row.key: row for row in compare_places([HERE, there(governor="")])}
+def test_a_fact_that_one_environment_lacks_is_shown_and_does_not_differ() -> None:
+    rows = {row.key: row for row in compare_environments([HERE, there(governor="")])}
     assert rows["governor"].texts == ("performance", "")
     assert not rows["governor"].differs
 
 
 @pytest.mark.parametrize(
-    ("other", "said"),
+    ("other", "start"),
     [
         (HERE, ""),
         (there(cpu_model="Xeon"), "The processors differ (AMD EPYC; Xeon)"),
-        (there(cpu_model=""), "It is not known"),
+        (there(cpu_model=""), "The processors may differ"),
     ],
 )
-def test_the_processors_caveat(other: Place, said: str) -> None:
+def test_a_caveat_states_that_processors_differ_or_may_differ(other: ReportEnvironment, start: str) -> None:
     found = processor_caveat(HERE, other)
-    assert found.startswith(said)
-    assert bool(found) == bool(said)
+    assert found.startswith(start)
+    assert bool(found) == bool(start)

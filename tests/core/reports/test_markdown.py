@@ -1,4 +1,4 @@
-"""Markdown for a pull request: what counts is there, and no text of a report becomes markup."""
+"""dashboard.core.reports.markdown: the figures are included, and no text of a report becomes markup."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from dashboard.core.experiments.messages import Relation, Row
 from dashboard.core.reports.markdown import escape, markdown
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict
 from dashboard.core.reports.view import Fact, ReportView, build_view
@@ -29,12 +30,12 @@ def tokens(text: str) -> list[Token]:
     return [*found, *(child for one in found for child in one.children or ())]
 
 
-def test_it_has_the_summary_the_rows_the_times_the_environment_and_the_hash() -> None:
+def test_markdown_has_the_summary_rows_latency_environment_and_hash() -> None:
     view = plain_view()
     text = markdown(view, DIGEST)
     heads = [token.content for token in tokens(text) if token.type == "inline" and not token.content.startswith("|")]
     assert heads[0] == escape(view.title)
-    assert {"What differs", "Environment"} <= set(heads)
+    assert {"Differences", "Environment"} <= set(heads)
     assert any("tcp" in head and "rr" in head for head in heads)
     assert f"`sha256:{DIGEST}`" in text
     assert "AMD EPYC" in text
@@ -46,7 +47,7 @@ def test_it_has_the_summary_the_rows_the_times_the_environment_and_the_hash() ->
 
 
 @pytest.mark.parametrize("nasty", NASTY)
-def test_a_text_of_a_report_is_never_markup(nasty: str) -> None:
+def test_a_text_of_a_report_never_becomes_markup(nasty: str) -> None:
     assert shape_of(markdown(hostile_view(nasty), DIGEST)) == shape_of(markdown(hostile_view("plain"), DIGEST))
 
 
@@ -86,7 +87,7 @@ def plain_view() -> ReportView:
     return build_view(make_content(measurements=(make_run(("host", "bridge"), count=10),)))
 
 
-def test_a_bare_address_becomes_no_link_and_nobody_is_called() -> None:
+def test_a_url_becomes_no_link_and_a_mention_notifies_no_one() -> None:
     said = escape("see https://192.0.2.1 and @octocat")
     assert "https:" not in said
     assert "@" not in said
@@ -98,3 +99,73 @@ def test_many_rows_are_cut_with_a_count() -> None:
     text = markdown(build_view(make_content(experiment=experiment, measurements=())))
     assert "more rows differ" in text
     assert "Content hash" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "escaped"),
+    [
+        ("abc", 3, "abc"),
+        ("abcd", 3, "ab…"),
+        (" a\n b\t", 9, "a b"),
+        ("1. one", 9, "1\\. one"),
+        ("1 one", 9, "1 one"),
+        ("a|b", 9, "a&#124;b"),
+    ],
+)
+def test_a_text_is_flattened_shortened_and_escaped(text: str, most: int, escaped: str) -> None:
+    assert escape(text, most) == escaped
+
+
+def test_the_last_lines_name_the_author_and_the_version_if_they_are_known() -> None:
+    view = plain_view()
+    last = markdown(view).splitlines()[-1]
+    assert " by Ada with " in last
+    unknown = markdown(replace(view, author="", netmodes_version="")).splitlines()[-1]
+    assert " by " not in unknown
+    assert "unknown" in unknown
+    assert markdown(view, "sha256:zzab12").splitlines()[-1].endswith("`sha256:a256ab12`")
+
+
+def test_parts_without_content_are_left_out() -> None:
+    view = plain_view()
+    bare = replace(view, snapshot=None, runs=(), claims=(), environment=(), summary=replace(view.summary, warnings=()))
+    text = markdown(bare)
+    assert "###" not in text
+    assert "**" not in text
+    full = markdown(view)
+    assert "### Environment" in full
+    assert full.count("**Warnings**") == 1
+    assert "### Claims" not in full
+    claimed = replace(view, claims=(ClaimResult("dns", "Names resolve.", "FACTS", ClaimVerdict.HOLDS),))
+    assert "### Claims" in markdown(claimed)
+
+
+def test_rows_that_are_the_same_are_left_out_and_absent_cells_have_their_word() -> None:
+    view = plain_view()
+    assert view.snapshot is not None
+    keys = [one.key for one in view.snapshot.columns]
+    cells = {keys[0]: "a", **dict.fromkeys(keys[1:])}
+    row = Row("ports", "80", "asked", cells, Relation.ONLY, "", "Because.", absent={keys[1]: "discarded"})
+    same = replace(row, relation=Relation.SAME)
+
+    def table(*rows: Row) -> list[str]:
+        assert view.snapshot is not None
+        text = markdown(replace(view, snapshot=replace(view.snapshot, rows=rows), runs=(), environment=()))
+        return [line for line in text.splitlines() if line.startswith("| ")][2:]
+
+    assert table(row, same) == ["| 80 asked | a | \\(discarded\\) | \\(none\\) | \\(none\\) |"]
+    assert table(replace(row, label="Port")) == ["| Port | a | \\(discarded\\) | \\(none\\) | \\(none\\) |"]
+    assert table(same) == []
+    assert len(table(*[row] * 31)) == 30
+    assert "more rows differ" not in markdown(replace(view, snapshot=replace(view.snapshot, rows=(row,) * 30)))
+    assert "1 more rows differ" in markdown(replace(view, snapshot=replace(view.snapshot, rows=(row,) * 31)))
+
+
+def test_figures_of_a_latency_table_are_aligned_to_the_right() -> None:
+    view = plain_view()
+    lines = markdown(view).splitlines()
+    (number,) = [number for number, line in enumerate(lines) if line.startswith("| path |")]
+    assert lines[number + 1] == "| --- | --- | --- | --- | --- | --- | --- |"
+    first = view.runs[0].measurement.series[0]
+    assert lines[number + 2].split(" | ")[0] == f"| {escape(f'{first.column}/{first.path}')}"
+    assert lines[number + 2].endswith(f" {first.n} |")

@@ -18,11 +18,11 @@ from dashboard.core.reports.model import (
     Origin,
     ReportContent,
     canonical,
-    clean_tags,
     decode_content,
     digest_of,
+    experiment_signature,
     frame,
-    signature_of,
+    normalise_tags,
 )
 
 SPEC = ExperimentSpec("nginx", "nginx", 80, (ArmSpec("host", Mode.HOST), ArmSpec("bridge", Mode.BRIDGE)))
@@ -70,8 +70,8 @@ def test_the_frame_is_itself_canonical_and_names_the_contents_hash() -> None:
 
 
 def test_the_same_experiment_under_another_title_has_the_same_signature() -> None:
-    assert signature_of(SPEC) == signature_of(replace(SPEC, title="once more"))
-    assert signature_of(SPEC) != signature_of(replace(SPEC, port=8080))
+    assert experiment_signature(SPEC) == experiment_signature(replace(SPEC, title="once more"))
+    assert experiment_signature(SPEC) != experiment_signature(replace(SPEC, port=8080))
 
 
 @pytest.mark.parametrize(
@@ -84,4 +84,4 @@ def test_the_same_experiment_under_another_title_has_the_same_signature() -> Non
     ],
 )
 def test_tags_are_few_short_and_different(typed: list[str], kept: tuple[str, ...]) -> None:
-    assert clean_tags(typed) == kept
+    assert normalise_tags(typed) == kept

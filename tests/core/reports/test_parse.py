@@ -1,4 +1,4 @@
-"""What comes from elsewhere is counted before it is believed; every refusal is one sentence."""
+"""dashboard.core.reports.parse: the size of a file is checked before it is parsed, and every error is one sentence."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from dashboard.core.reports import parse as report_parse
 from dashboard.core.reports.model import canonical, digest_of, frame
-from dashboard.core.reports.parse import MOST_BYTES, MOST_DEPTH, NotAReportError, open_bytes
-from dashboard.core.reports.validate import check_file
+from dashboard.core.reports.parse import MAX_BYTES, MAX_DEPTH, InvalidReportError, parse_report
+from dashboard.core.reports.validate import validate_file
 from dashboard.store.reports.reading import derive
 from tests.reports import make_content, make_file, make_run
 
@@ -34,8 +34,8 @@ def nested(depth: int) -> bytes:
     return with_field("later", json.loads("[" * depth + "]" * depth))
 
 
-def test_what_was_exported_is_opened_and_its_canonical_bytes_come_back() -> None:
-    content, body = open_bytes(FILE)
+def test_an_exported_file_is_parsed_to_the_same_content_and_bytes() -> None:
+    content, body = parse_report(FILE)
     assert content == make_content(4, [make_run(rounds=2)])
     assert frame(body) == FILE
 
@@ -49,12 +49,12 @@ def test_what_was_exported_is_opened_and_its_canonical_bytes_come_back() -> None
 )
 def test_fields_of_another_version_are_kept_and_hashed(more: dict[str, int | str]) -> None:
     file = framed({**CONTENT, **more})
-    assert frame(open_bytes(file)[1]) == file
+    assert frame(parse_report(file)[1]) == file
 
 
-def test_a_file_that_was_laid_out_anew_is_the_same_report() -> None:
+def test_a_reformatted_file_is_the_same_report() -> None:
     laid_out = json.dumps(json.loads(FILE), indent=2).encode()
-    assert open_bytes(laid_out) == open_bytes(FILE)
+    assert parse_report(laid_out) == parse_report(FILE)
 
 
 @pytest.mark.parametrize(
@@ -68,9 +68,9 @@ def test_a_file_that_was_laid_out_anew_is_the_same_report() -> None:
         (b'{"schema":"report/1"}', "no content or no hash"),
         (b'{"schema":"report/1","content":[],"hash":"sha256:0"}', "no content or no hash"),
         (b'{"schema":"report/1","content":{},"hash":7}', "no content or no hash"),
-        (b'{"schema":"report/1","content":{},"hash":"sha256:0"}', "hash does not fit"),
-        (FILE.replace(b"Ada", b"Eve"), "hash does not fit"),
-        (FILE[:-1] + b',"more":1}', "“more”, which no hash covers"),
+        (b'{"schema":"report/1","content":{},"hash":"sha256:0"}', "hash does not match"),
+        (FILE.replace(b"Ada", b"Eve"), "hash does not match"),
+        (FILE[:-1] + b',"more":1}', "no hash covers: “more”"),
         (framed({}), "missing required field title"),
         (with_field("title", 7), "Expected str, got int"),
         (with_field("saved_at", "now"), "Expected float"),
@@ -89,60 +89,60 @@ def test_a_file_that_was_laid_out_anew_is_the_same_report() -> None:
         (FILE.replace(b'"Ada"', b'"\\ud800"'), "not JSON"),
         (b"\xff\xfe" + FILE.decode().encode("utf-16-le"), "not UTF-8"),
         (b"\xef\xbb\xbf" + FILE, "not JSON"),
-        (nested(MOST_DEPTH), "nested deeper"),
-        (b"[" * 1_000_000, "nested deeper"),
-        (b'{"a":' * 1_000_000, "nested deeper"),
+        (nested(MAX_DEPTH), "nested levels"),
+        (b"[" * 1_000_000, "nested levels"),
+        (b'{"a":' * 1_000_000, "nested levels"),
         (b"PK\x03\x04" + b"\0" * 30, "not JSON"),
     ],
 )
-def test_what_is_no_report_is_refused_in_one_sentence(data: bytes, words: str) -> None:
-    with pytest.raises(NotAReportError, match=words) as refused:
-        open_bytes(data)
-    said = str(refused.value)
-    assert len(said) < 600
-    assert said.endswith(".")
-    assert "\n" not in said
+def test_an_invalid_file_is_refused_in_one_sentence(data: bytes, words: str) -> None:
+    with pytest.raises(InvalidReportError, match=words) as refused:
+        parse_report(data)
+    message = str(refused.value)
+    assert len(message) < 600
+    assert message.endswith(".")
+    assert "\n" not in message
 
 
-def test_the_deepest_nesting_that_is_taken_is_taken() -> None:
-    assert open_bytes(nested(MOST_DEPTH - 2))
+def test_nesting_up_to_the_limit_is_accepted() -> None:
+    assert parse_report(nested(MAX_DEPTH - 2))
 
 
-def test_brackets_inside_of_texts_are_not_nesting() -> None:
-    assert open_bytes(with_field("notes", '[{"' * 10_000 + "\\"))
+def test_brackets_in_texts_are_not_nesting() -> None:
+    assert parse_report(with_field("notes", '[{"' * 10_000 + "\\"))
 
 
 TOO_MUCH: dict[str, Callable[[], bytes]] = {
-    "a text of more than the limit": lambda: b'"' + b"x" * MOST_BYTES + b'"',
-    "many empty lists": lambda: b"[" + b"[]," * (MOST_BYTES // 3 - 2) + b"[]]",
-    "many numbers": lambda: b"[" + b"1," * (MOST_BYTES // 2 - 2) + b"1]",
-    "quotes that are never closed": lambda: b'"' + b'\\"' * (MOST_BYTES // 2 - 1),
-    "quotes and backslashes": lambda: b'"\\' * (MOST_BYTES // 2),
-    "lone quotes": lambda: b'"' * MOST_BYTES,
-    "one number": lambda: b"1" * MOST_BYTES,
-    "brackets that close": lambda: b"]" * MOST_BYTES,
-    "empty texts": lambda: b'["' + b'","' * (MOST_BYTES // 3 - 2) + b'"]',
+    "a text of more than the limit": lambda: b'"' + b"x" * MAX_BYTES + b'"',
+    "many empty lists": lambda: b"[" + b"[]," * (MAX_BYTES // 3 - 2) + b"[]]",
+    "many numbers": lambda: b"[" + b"1," * (MAX_BYTES // 2 - 2) + b"1]",
+    "quotes that are never closed": lambda: b'"' + b'\\"' * (MAX_BYTES // 2 - 1),
+    "quotes and backslashes": lambda: b'"\\' * (MAX_BYTES // 2),
+    "lone quotes": lambda: b'"' * MAX_BYTES,
+    "one number": lambda: b"1" * MAX_BYTES,
+    "brackets that close": lambda: b"]" * MAX_BYTES,
+    "empty texts": lambda: b'["' + b'","' * (MAX_BYTES // 3 - 2) + b'"]',
 }
 
 
 @pytest.mark.parametrize("name", TOO_MUCH)
-def test_what_is_large_on_purpose_is_refused_within_seconds(name: str) -> None:
+def test_an_oversized_file_is_refused_within_seconds(name: str) -> None:
     data = TOO_MUCH[name]()
-    begun = time.process_time()
-    with pytest.raises(NotAReportError):
-        open_bytes(data)
-    assert time.process_time() - begun < 20
+    started = time.process_time()
+    with pytest.raises(InvalidReportError):
+        parse_report(data)
+    assert time.process_time() - started < 20
 
 
-def test_the_largest_file_that_is_taken_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report_parse, "MOST_BYTES", len(FILE))
-    assert open_bytes(FILE)
-    with pytest.raises(NotAReportError, match="at most"):
-        open_bytes(FILE + b" ")
+def test_a_file_up_to_the_size_limit_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_parse, "MAX_BYTES", len(FILE))
+    assert parse_report(FILE)
+    with pytest.raises(InvalidReportError, match="the limit is"):
+        parse_report(FILE + b" ")
 
 
 def mutated(source: random.Random) -> bytes:
-    """A valid file with a few changes: bytes, pieces, or values of another type (then with a hash that fits)."""
+    """A valid file with a few changed bytes, pieces, or values; changed values get a matching hash."""
     data = bytearray(FILE)
     kind = source.randrange(4)
     if kind == 0:
@@ -178,7 +178,7 @@ ODD += [[], {}, [[]], {"a": 1}, "127.0.0.999", "::1%eth0", "if999999999999999999
 
 
 def _spoil(content: object, source: random.Random) -> None:
-    """Walks down to a random place and puts something odd there, drops it or doubles it."""
+    """Replaces, removes or doubles a random value."""
     at: object = content
     while True:
         keys: list[object] = list(at) if isinstance(at, dict) else list(range(len(at))) if isinstance(at, list) else []
@@ -200,25 +200,54 @@ def _spoil(content: object, source: random.Random) -> None:
 
 
 def verdict_on(data: bytes, *, read: bool) -> str:
-    """Why a file is refused, empty where it is taken; anything but a refusal fails the test. With ``read`` what was
-    taken is made ready for reading, too."""
+    """Why a file is refused, empty if it is accepted; every other error fails the test. With ``read``, the view of an
+    accepted file is computed, too."""
     try:
-        content, body = check_file(data)
-    except NotAReportError as error:
+        content, body = validate_file(data)
+    except InvalidReportError as error:
         return str(error)
     assert digest_of(body) in data.decode()
     assert not read or derive(content).view.title == content.title
     return ""
 
 
-def test_of_two_thousand_mutations_each_is_refused_in_a_sentence_or_is_a_report() -> None:
+def test_each_of_two_thousand_mutated_files_is_refused_in_a_sentence_or_is_a_valid_report() -> None:
     source = random.Random(4)
-    taken = 0
-    begun = time.process_time()
+    accepted = 0
+    started = time.process_time()
     for number in range(2000):
-        said = verdict_on(mutated(source), read=number % 4 == 0)
-        assert len(said) < 600
-        assert "\n" not in said
-        taken += not said
-    assert 20 < taken < 1500
-    assert time.process_time() - begun < 240
+        reason = verdict_on(mutated(source), read=number % 4 == 0)
+        assert len(reason) < 600
+        assert "\n" not in reason
+        accepted += not reason
+    assert 20 < accepted < 1500
+    assert time.process_time() - started < 240
+
+
+def test_values_at_their_limits_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert parse_report(with_field("notes", "x" * 100_000))
+    assert parse_report(with_field("x" * 1000, 1))
+    assert parse_report(with_field("later", [2**63 - 1, -(2**63)]))
+    assert parse_report(with_field("later", {"histogram": "x" * 1_000_000}))
+    with pytest.raises(InvalidReportError):
+        parse_report(with_field("later", {"histogram": ["x" * 100_001]}))
+    values = [1] * 10
+    file = with_field("later", values)
+    for limit in range(len(file)):
+        monkeypatch.setattr(report_parse, "MAX_VALUES", limit)
+        try:
+            parse_report(file)
+        except InvalidReportError:
+            continue
+        break
+    monkeypatch.setattr(report_parse, "MAX_VALUES", limit - 1)
+    with pytest.raises(InvalidReportError, match="more than"):
+        parse_report(file)
+
+
+def test_quotes_are_counted_before_texts_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_parse, "MAX_VALUES", 2)
+    with pytest.raises(InvalidReportError, match="not a report"):
+        parse_report(b'"' + b'\\"' * 6 + b'"')
+    with pytest.raises(InvalidReportError, match="more than"):
+        parse_report(b'"' + b'\\"' * 7 + b'"')

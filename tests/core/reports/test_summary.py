@@ -11,18 +11,18 @@ from dashboard.core.experiments.messages import ArmStatus
 from dashboard.core.measurements.measurement import ComparisonResult, Environment, Measurement, Probe, SeriesResult
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict, FrozenRun, Origin, ReportContent
 from dashboard.core.reports.summary import (
-    MOST_WARNINGS,
+    MAX_WARNINGS,
     claim_warnings,
     column_warnings,
+    describe_comparison,
+    describe_verdict,
     environment_warnings,
     list_verdicts,
     list_warnings,
     run_warnings,
-    say_compared,
-    say_verdict,
     summarise,
 )
-from dashboard.core.reports.view import show_experiment
+from dashboard.core.reports.view import build_snapshot
 from tests.core.builders import make_column
 from tests.core.report_builders import make_content, make_experiment, make_run
 
@@ -44,13 +44,13 @@ def make_comparison(**more: Any) -> ComparisonResult:
     return ComparisonResult(**(fields | more))
 
 
-def a_run(*comparisons: ComparisonResult, **more: Any) -> FrozenRun:
+def make_bare_run(*comparisons: ComparisonResult, **more: Any) -> FrozenRun:
     measurement = Measurement(Environment(), more.pop("series", ()), comparisons, **more)
     return FrozenRun("r1", "nginx", measurement, (), ())
 
 
 @pytest.mark.parametrize(
-    ("one", "said"),
+    ("one", "expected"),
     [
         (
             make_comparison(),
@@ -64,7 +64,7 @@ def a_run(*comparisons: ComparisonResult, **more: Any) -> FrozenRun:
             (
                 "bridge/published-proxy is faster than host/loopback by 3.0 µs at the median "
                 f"(95 % interval {MINUS}3.5 to {MINUS}2.5 µs; tcp-rr, 60 paired blocks). "
-                "The reason: it skips the bridge."
+                "Reason: it skips the bridge."
             ),
         ),
         (
@@ -77,24 +77,24 @@ def a_run(*comparisons: ComparisonResult, **more: Any) -> FrozenRun:
         (
             make_comparison(ci95_us=(-1.0, 2.0), verdict="inconclusive", reason="it spans zero", rounds=1),
             (
-                "bridge/published-proxy against host/loopback is not decided "
+                "bridge/published-proxy against host/loopback is inconclusive "
                 f"(95 % interval {MINUS}1.0 to +2.0 µs; tcp-rr, 1 paired block): it spans zero."
             ),
         ),
         (
             make_comparison(ci95_us=None, verdict="inconclusive", reason="only 3 paired blocks", rounds=3),
             (
-                "bridge/published-proxy against host/loopback is not decided (tcp-rr, 3 paired blocks): "
+                "bridge/published-proxy against host/loopback is inconclusive (tcp-rr, 3 paired blocks): "
                 "only 3 paired blocks."
             ),
         ),
     ],
 )
-def test_a_verdict_never_comes_without_its_interval(one: ComparisonResult, said: str) -> None:
-    assert say_verdict(a_run(one), one) == said
+def test_a_verdict_never_comes_without_its_interval(one: ComparisonResult, expected: str) -> None:
+    assert describe_verdict(make_bare_run(one), one) == expected
 
 
-def test_every_comparison_of_every_run_has_its_verdict() -> None:
+def test_every_comparison_of_every_run_has_a_verdict() -> None:
     run = make_run()
     found = list_verdicts((run, replace(run, id="r2")))
     assert [(one.run, one.other) for one in found] == [
@@ -103,7 +103,7 @@ def test_every_comparison_of_every_run_has_its_verdict() -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "said"),
+    ("environment", "expected"),
     [
         (Environment(), []),
         (Environment(governor="performance", virtualisation="none", cores=4, load_before=(1.9, 3, 3)), []),
@@ -113,31 +113,31 @@ def test_every_comparison_of_every_run_has_its_verdict() -> None:
         (Environment(cores=0, load_before=(2.1, 0, 0)), []),
     ],
 )
-def test_what_makes_times_less_sure_is_said(environment: Environment, said: list[str]) -> None:
+def test_properties_that_make_times_less_reliable_are_warnings(environment: Environment, expected: list[str]) -> None:
     found = environment_warnings(environment)
-    assert len(found) == len(said)
-    assert all(word in text for word, text in zip(said, found, strict=True))
+    assert len(found) == len(expected)
+    assert all(word in text for word, text in zip(expected, found, strict=True))
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "expected"),
     [
         ({}, []),
         (
             {"warnings": ("Published ports are discarded",)},
-            ["bridge: the Engine warned: Published ports are discarded."],
+            ["bridge: warning of the Engine: Published ports are discarded."],
         ),
-        ({"status": ArmStatus.REFUSED, "error": "no swarm."}, ["bridge was refused. Docker said: no swarm."]),
+        ({"status": ArmStatus.REFUSED, "error": "no swarm."}, ["bridge: the Engine refused it: no swarm."]),
         ({"status": ArmStatus.EXITED, "exit_code": 1}, ["bridge: the program exited with code 1."]),
         ({"status": ArmStatus.EXITED}, ["bridge: the program exited."]),
-        ({"status": ArmStatus.LOST}, ["bridge was removed by somebody else."]),
+        ({"status": ArmStatus.LOST}, ["bridge: the container was removed outside of Netmodes."]),
     ],
 )
-def test_what_became_of_an_arm_is_said(more: dict[str, Any], said: list[str]) -> None:
-    assert column_warnings([make_column("bridge", **more)]) == said
+def test_a_container_that_did_not_run_or_has_warnings_is_a_warning(more: dict[str, Any], expected: list[str]) -> None:
+    assert column_warnings([make_column("bridge", **more)]) == expected
 
 
-def test_blocks_that_failed_and_runs_that_were_cut_short_are_said() -> None:
+def test_failed_blocks_and_incomplete_runs_are_warnings() -> None:
     one = SeriesResult("bridge", "loopback", Probe.TCP_RR, 9, *(1.0,) * 6, blocks=5, failed_blocks=2, errors=("gone",))
     dead = SeriesResult("none", "loopback", Probe.TCP_RR, 0, *(None,) * 6, errors=("refused",))
     found = Measurement(Environment(), (one, dead), (), complete=False, stop_reason="Somebody ended it")
@@ -149,32 +149,32 @@ def test_blocks_that_failed_and_runs_that_were_cut_short_are_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("verdict", "said"),
+    ("verdict", "expected"),
     [
         (ClaimVerdict.HOLDS, []),
         (ClaimVerdict.DIFFERS, ["The claim “Names resolve.” does not hold here: why."]),
         (ClaimVerdict.NOT_TESTABLE, ["The claim “Names resolve.” could not be tested: why."]),
     ],
 )
-def test_claims_that_did_not_come_out_as_stated_are_said(verdict: ClaimVerdict, said: list[str]) -> None:
-    assert claim_warnings([replace(CLAIM, verdict=verdict, reason="why")]) == said
+def test_claims_that_were_not_confirmed_are_warnings(verdict: ClaimVerdict, expected: list[str]) -> None:
+    assert claim_warnings([replace(CLAIM, verdict=verdict, reason="why")]) == expected
 
 
-def test_warnings_are_said_once_and_bounded() -> None:
-    run = a_run(
+def test_warnings_appear_once_and_their_number_is_bounded() -> None:
+    run = make_bare_run(
         series=tuple(SeriesResult(f"c{n}", "p", Probe.TCP_RR, 0, *(None,) * 6, errors=("e",)) for n in range(90))
     )
     content = ReportContent("t", 1.0, Origin.MEASUREMENT, measurements=(run, run))
     found = list_warnings(content, ())
-    assert len(found) == MOST_WARNINGS + 1
+    assert len(found) == MAX_WARNINGS + 1
     assert found[-1].startswith("50 more")
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         (ReportContent("t", 1.0, Origin.CLAIMS), "Nothing was compared."),
-        (ReportContent("t", 1.0, Origin.CLAIMS, claims=(CLAIM,)), "1 claim executed."),
+        (ReportContent("t", 1.0, Origin.CLAIMS, claims=(CLAIM,)), "1 tested claim."),
         (
             ReportContent("t", 1.0, Origin.EXPERIMENT, experiment=make_experiment(("host", "bridge"))),
             (
@@ -186,19 +186,19 @@ def test_warnings_are_said_once_and_bounded() -> None:
             make_content(),
             (
                 "nginx (port 80) side by side in the network modes host, bridge and none; "
-                "what 6 paths of it cost (tcp-rr), on Docker Engine 26.1.5, kernel 6.18.1."
+                "latency of 6 paths (tcp-rr), on Docker Engine 26.1.5, kernel 6.18.1."
             ),
         ),
     ],
 )
-def test_one_sentence_says_what_was_compared(content: ReportContent, said: str) -> None:
-    assert say_compared(content) == said
+def test_one_sentence_describes_what_was_compared(content: ReportContent, expected: str) -> None:
+    assert describe_comparison(content) == expected
 
 
 def test_the_summary_of_a_whole_report_has_all_parts() -> None:
     content = make_content()
     assert content.experiment is not None
-    found = summarise(content, show_experiment(content.experiment))
+    found = summarise(content, *build_snapshot(content.experiment))
     assert len(found.differences) == 5
     assert len(found.verdicts) == len(content.measurements[0].measurement.comparisons)
     assert any("The Engine discarded" in one.sentence for one in found.differences)

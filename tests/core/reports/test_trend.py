@@ -1,4 +1,4 @@
-"""Reports of one experiment over time: points with intervals, and what changed when."""
+"""dashboard.core.reports.trend: points with intervals, and what changed between reports."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from dashboard.core.reports.figures import decode_light
+from dashboard.core.reports.figures import decode_figures
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict, FrozenRun, canonical
-from dashboard.core.reports.trend import DAY_S, MOST_REPORTS, Kept, build_trend, date_ticks, list_moments
+from dashboard.core.reports.trend import DAY_S, MAX_REPORTS, TrendReport, build_trend, date_ticks, list_entries
 from tests.core.report_builders import SAVED_AT, make_content, make_experiment, make_run, with_environment
 
 MODES = ("host", "bridge")
@@ -17,17 +17,17 @@ EXPERIMENT = replace(make_experiment(MODES), journal=())
 RUNS = [make_run(MODES, count=12, seed=number, shift_us=number) for number in range(3)]
 
 
-def kept(day: int, run: FrozenRun | None = None, claims: tuple[ClaimResult, ...] = (), **environment: Any) -> Kept:
+def make_trend_report(day: int, run: FrozenRun | None = None, claims: tuple[ClaimResult, ...] = (), **environment: Any) -> TrendReport:
     content = make_content(
         f"day {day}", experiment=EXPERIMENT, measurements=(run,) if run is not None else (), claims=claims
     )
     content = replace(with_environment(content, **environment), saved_at=SAVED_AT + day * DAY_S)
-    return Kept(f"r{day}", decode_light(canonical(content)))
+    return TrendReport(f"r{day}", decode_figures(canonical(content)))
 
 
-def test_points_stand_in_time_with_their_intervals() -> None:
-    trend = build_trend([kept(8, RUNS[2]), kept(0, RUNS[0]), kept(2, RUNS[1])])
-    assert [one.title for one in trend.moments] == ["day 0", "day 2", "day 8"]
+def test_points_are_placed_by_time_with_their_intervals() -> None:
+    trend = build_trend([make_trend_report(8, RUNS[2]), make_trend_report(0, RUNS[0]), make_trend_report(2, RUNS[1])])
+    assert [one.title for one in trend.entries] == ["day 0", "day 2", "day 8"]
     (chart,) = trend.charts
     assert "tcp-rr" in chart.title
     for line in chart.drawing.lines:
@@ -47,46 +47,46 @@ def test_points_stand_in_time_with_their_intervals() -> None:
     assert all("[" in cell for line in chart.table.body for cell in line[1:])
 
 
-def test_a_changed_environment_is_marked_on_the_axis_and_said() -> None:
+def test_a_changed_environment_is_marked_on_the_axis_and_listed() -> None:
     trend = build_trend(
-        [kept(0, RUNS[0]), kept(1, RUNS[0]), kept(2, RUNS[0], kernel="7.0"), kept(3, RUNS[0], kernel="7.0")]
+        [make_trend_report(0, RUNS[0]), make_trend_report(1, RUNS[0]), make_trend_report(2, RUNS[0], kernel="7.0"), make_trend_report(3, RUNS[0], kernel="7.0")]
     )
-    assert [one.mark for one in trend.moments] == ["", "", "1", ""]
-    assert trend.moments[2].environment == ("kernel: 6.18.1 → 7.0",)
+    assert [one.mark for one in trend.entries] == ["", "", "1", ""]
+    assert trend.entries[2].environment == ("kernel: 6.18.1 → 7.0",)
     (mark,) = trend.charts[0].drawing.moments
     assert (mark.at, mark.text) == ("66.67%", "1")
 
 
-def test_verdicts_that_change_are_said_also_after_a_report_without_them() -> None:
+def test_changed_verdicts_are_listed_even_after_a_report_without_them() -> None:
     faster = make_run(MODES, count=12)
     comparisons = tuple(replace(one, verdict="same") for one in faster.measurement.comparisons)
     changed = replace(faster, measurement=replace(faster.measurement, comparisons=comparisons))
     claim = ClaimResult("dns", "It holds.", "FACTS", ClaimVerdict.HOLDS)
     flipped = replace(claim, verdict=ClaimVerdict.DIFFERS)
-    moments = list_moments([kept(0, faster, (claim,)), kept(1), kept(2, changed, (flipped,))])
-    assert [len(one.verdicts) for one in moments[:2]] == [0, 0]
-    assert "the claim dns: holds → differs" in moments[2].verdicts
-    assert any("published-proxy" in text and text.endswith("slower → same") for text in moments[2].verdicts)
+    entries = list_entries([make_trend_report(0, faster, (claim,)), make_trend_report(1), make_trend_report(2, changed, (flipped,))])
+    assert [len(one.verdicts) for one in entries[:2]] == [0, 0]
+    assert "the claim dns: holds → differs" in entries[2].verdicts
+    assert any("published-proxy" in text and text.endswith("slower → same") for text in entries[2].verdicts)
 
 
 def test_a_series_that_one_report_lacks_has_a_gap_in_the_table() -> None:
-    trend = build_trend([kept(0, RUNS[0]), kept(1, make_run(("host",), count=12)), kept(2, RUNS[1])])
+    trend = build_trend([make_trend_report(0, RUNS[0]), make_trend_report(1, make_run(("host",), count=12)), make_trend_report(2, RUNS[1])])
     column = trend.charts[0].table.head.index("bridge/published-proxy tcp-rr")
     assert [("[" in line[column]) for line in trend.charts[0].table.body] == [True, False, True]
 
 
-def test_one_report_or_none_that_measured_is_no_fault() -> None:
-    alone = build_trend([kept(0, RUNS[0])])
+def test_a_trend_may_have_one_report_or_no_measurement() -> None:
+    alone = build_trend([make_trend_report(0, RUNS[0])])
     assert len(alone.charts[0].drawing.lines[0].points.split()) == 1
-    assert build_trend([kept(0), kept(1)]).charts == ()
-    assert build_trend([]).moments == ()
+    assert build_trend([make_trend_report(0), make_trend_report(1)]).charts == ()
+    assert build_trend([]).entries == ()
 
 
-def test_the_newest_hundred_are_shown() -> None:
-    light = kept(0).light
-    trend = build_trend([Kept(f"r{at}", replace(light, saved_at=float(at))) for at in range(MOST_REPORTS + 5)])
-    assert len(trend.moments) == MOST_REPORTS
-    assert trend.moments[-1].id == f"r{MOST_REPORTS + 4}"
+def test_a_trend_shows_the_newest_hundred_reports() -> None:
+    figures = make_trend_report(0).figures
+    trend = build_trend([TrendReport(f"r{at}", replace(figures, saved_at=float(at))) for at in range(MAX_REPORTS + 5)])
+    assert len(trend.entries) == MAX_REPORTS
+    assert trend.entries[-1].id == f"r{MAX_REPORTS + 4}"
 
 
 @pytest.mark.parametrize(

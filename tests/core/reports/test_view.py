@@ -12,28 +12,28 @@ from dashboard.core.measurements.statistics import median
 from dashboard.core.reports.model import Origin, ReportContent
 from dashboard.core.reports.view import (
     ECDF_POINTS,
-    MOST_ROUNDS,
+    MAX_ROUNDS,
+    build_snapshot,
     build_view,
     column_modes,
     decode_view,
     encode_view,
     environment_facts,
-    shape_run,
-    show_experiment,
+    summarise_run,
 )
 from tests.core.builders import make_scene
 from tests.core.report_builders import ENGINE, ENVIRONMENT, SAVED_AT, make_content, make_experiment, make_run
 
 
-def test_a_view_comes_back_equal_from_its_json() -> None:
+def test_a_view_survives_encoding_and_decoding() -> None:
     view = build_view(make_content())
     assert decode_view(encode_view(view)) == view
 
 
-def test_the_newest_entry_is_shown_and_every_line_of_the_timeline() -> None:
+def test_a_running_experiment_is_shown_at_its_newest_entry_with_the_whole_timeline() -> None:
     columns, _states = make_scene(("host", "bridge", "none"))
     frozen = make_experiment(columns=(replace(columns[-1], status=ArmStatus.EXITED),))
-    shown = show_experiment(frozen)
+    shown , _machine = build_snapshot(frozen)
     assert shown.seq == 3
     assert [one.status for one in shown.columns][-1] is ArmStatus.EXITED
     assert [one.seq for one in shown.timeline] == [1, 2, 3]
@@ -44,7 +44,7 @@ def test_the_newest_entry_is_shown_and_every_line_of_the_timeline() -> None:
 def test_a_stopped_experiment_is_shown_as_it_was_before_the_stop() -> None:
     frozen = make_experiment(removed=("host", "bridge", "none"))
     stopped = replace(frozen, head=replace(frozen.head, phase=Phase.STOPPED), shown_seq=2)
-    shown = show_experiment(stopped)
+    shown , _machine = build_snapshot(stopped)
     columns, states = make_scene(("host", "bridge", "none"))
     assert shown.rows == compare(columns, states)
     assert shown.experiment.as_it_was == SAVED_AT - 50
@@ -53,39 +53,39 @@ def test_a_stopped_experiment_is_shown_as_it_was_before_the_stop() -> None:
 
 def test_an_experiment_without_entries_shows_its_columns_waiting() -> None:
     frozen = replace(make_experiment(), journal=())
-    assert [one.status for one in show_experiment(frozen).columns][1:] == [ArmStatus.WAITING] * 3
+    assert [one.status for one in build_snapshot(frozen)[0].columns][1:] == [ArmStatus.WAITING] * 3
     assert build_view(make_content(experiment=frozen)).shown_at is None
 
 
 def test_entries_without_a_text_are_not_in_the_timeline() -> None:
     frozen = make_experiment()
     silent = Entry(3, SAVED_AT, Cause(Source.KERNEL), Facts())
-    assert len(show_experiment(replace(frozen, journal=(*frozen.journal, silent))).timeline) == 2
+    assert len(build_snapshot(replace(frozen, journal=(*frozen.journal, silent)))[0].timeline) == 2
 
 
-def test_shapes_have_the_figures_of_all_blocks_and_draw_no_more_than_a_screen_shows() -> None:
+def test_a_series_has_figures_of_all_blocks_and_lines_of_at_most_max_rounds() -> None:
     run = make_run(("host", "bridge"), count=30)
     key = run.series[0].key
     own = [block for block in run.blocks if block.series == key]
-    many = [replace(own[n % 30], round=n, started_s=n / 8, p50_us=10.0 + n) for n in range(MOST_ROUNDS + 100)]
+    many = [replace(own[n % 30], round=n, started_s=n / 8, p50_us=10.0 + n) for n in range(MAX_ROUNDS + 100)]
     many[7] = replace(many[7], error="gone")
-    shape = shape_run(replace(run, blocks=tuple(many)), {"host": "host"})[0]
-    assert (shape.blocks, shape.failed, len(shape.at_s)) == (len(many), 1, MOST_ROUNDS)
-    assert (shape.at_s[0], shape.at_s[-1]) == (0.0, many[-1].started_s)
-    assert shape.middle_us == median([one.p50_us for one in many if not one.error])
-    assert 1 < len(shape.ecdf) <= ECDF_POINTS
-    assert shape.ecdf[-1][1] == 1.0
+    summary = summarise_run(replace(run, blocks=tuple(many)), {"host": "host"})[0]
+    assert (summary.blocks, summary.failed, len(summary.at_s)) == (len(many), 1, MAX_ROUNDS)
+    assert (summary.at_s[0], summary.at_s[-1]) == (0.0, many[-1].started_s)
+    assert summary.median_us == median([one.p50_us for one in many if not one.error])
+    assert 1 < len(summary.ecdf) <= ECDF_POINTS
+    assert summary.ecdf[-1][1] == 1.0
 
 
-def test_a_series_without_a_good_block_or_with_a_broken_histogram_has_no_curve() -> None:
+def test_a_series_without_a_counted_block_or_with_a_broken_histogram_has_no_ecdf() -> None:
     run = make_run(("host",), count=12)
     failed = replace(run, blocks=tuple(replace(block, error="no") for block in run.blocks))
     broken = replace(run, blocks=tuple(replace(block, histogram=b"x") for block in run.blocks))
-    assert {(one.failed, one.middle_us, one.ecdf) for one in shape_run(failed, {})} == {(12, None, ())}
-    assert {(one.failed, one.ecdf) for one in shape_run(broken, {})} == {(0, ())}
+    assert {(one.failed, one.median_us, one.ecdf) for one in summarise_run(failed, {})} == {(12, None, ())}
+    assert {(one.failed, one.ecdf) for one in summarise_run(broken, {})} == {(0, ())}
 
 
-def test_modes_are_those_that_were_asked_for_else_what_the_key_says() -> None:
+def test_modes_are_the_requested_ones_or_those_that_keys_name() -> None:
     run = make_run(("host", "bridge"))
     renamed = tuple(
         replace(one, column={"host": "bridge-2", "bridge": "odd"}[one.column]) for one in run.measurement.series
@@ -97,14 +97,14 @@ def test_modes_are_those_that_were_asked_for_else_what_the_key_says() -> None:
     assert column_modes(make_content())["none"] == "none"
 
 
-def test_what_is_not_known_of_the_environment_is_left_out() -> None:
+def test_unknown_facts_about_the_environment_are_left_out() -> None:
     assert environment_facts(Environment()) == ()
-    told = {one.label: one.text for one in environment_facts(ENVIRONMENT, ENGINE)}
-    assert told["kernel"] == "6.18.1 x86_64"
-    assert told["Docker Engine"] == "26.1.5 (API 1.45)"
-    assert told["load average"] == "before 0.10 0.20 0.30\nafter 0.40 0.50 0.60"
-    assert told["docker-proxy"] == "on"
-    assert "private host" not in told
+    facts = {one.label: one.text for one in environment_facts(ENVIRONMENT, ENGINE)}
+    assert facts["kernel"] == "6.18.1 x86_64"
+    assert facts["Docker Engine"] == "26.1.5 (API 1.45)"
+    assert facts["load average"] == "before 0.10 0.20 0.30\nafter 0.40 0.50 0.60"
+    assert facts["docker-proxy"] == "on"
+    assert "private host" not in facts
 
 
 def test_a_report_of_claims_alone_has_a_view() -> None:

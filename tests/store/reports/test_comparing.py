@@ -1,4 +1,4 @@
-"""Saved reports beside each other."""
+"""dashboard.store.reports.comparing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from dashboard.core.reports.model import canonical, frame
 from dashboard.store.reports import comparing as report_comparing
 from dashboard.store.reports import saved as saved_reports
-from dashboard.store.reports.listing import NoReportError
+from dashboard.store.reports.listing import ReportNotFoundError
 from tests.reports import make_content, make_run
 
 pytestmark = pytest.mark.django_db
@@ -26,19 +26,19 @@ def test_two_saved_reports_are_compared() -> None:
     found = report_comparing.compare([save("before"), save("after", (20.0, 24.0, 60.0), environment=slower)])
     assert [one.title for one in found.reports] == ["before", "after"]
     assert len(found.latency) == 3
-    assert {one.verdict for row in found.latency for one in row.later} == {"slower"}
-    assert {one.suspects for row in found.latency for one in row.later} == {("kernel",)}
+    assert {one.verdict for row in found.latency for one in row.changes} == {"slower"}
+    assert {one.suspects for row in found.latency for one in row.changes} == {("kernel",)}
     assert [row.key for row in found.environment if row.differs] == ["kernel"]
     assert found.changes == ()
     assert found.same_rows > 20
 
 
-def test_a_report_that_is_not_there_is_named_as_such() -> None:
-    with pytest.raises(NoReportError):
+def test_a_missing_report_cannot_be_compared() -> None:
+    with pytest.raises(ReportNotFoundError):
         report_comparing.compare([save("one"), "nobody"])
 
 
 def test_figures_are_read_without_the_journal() -> None:
-    light = report_comparing.light(save("one", changes=6))
-    assert light.title == "one"
-    assert len(light.measurements[0].blocks) == 36
+    figures = report_comparing.load_figures(save("one", changes=6))
+    assert figures.title == "one"
+    assert len(figures.measurements[0].blocks) == 36

@@ -1,4 +1,4 @@
-"""What a list of reports costs: it never reads what is in them. What it finds is in test_reports."""
+"""dashboard.store.reports.listing: the cost of a list. tests/store/reports/test_saved.py covers the search."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tests.reports import make_content, make_file
 
 
 @pytest.mark.django_db
-def test_a_list_reads_no_bodies_and_asks_as_often_for_many_as_for_one() -> None:
-    asked = []
+def test_a_list_reads_no_contents_and_needs_the_same_queries_for_one_report_and_many() -> None:
+    counts = []
     for _ in range(2):
         saved_reports.import_file(make_file(make_content(runs=())))
         with CaptureQueriesContext(
             connection,
         ) as queries:
-            report_listing.find("bridge")
-        asked.append(len(queries))
+            report_listing.find_reports("bridge")
+        counts.append(len(queries))
         assert not [one["sql"] for one in queries if '"body"' in one["sql"] or '"track"' in one["sql"]]
-    assert asked[0] == asked[1]
+    assert counts[0] == counts[1]

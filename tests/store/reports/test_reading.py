@@ -1,4 +1,4 @@
-"""What is derived from a report is made once, and again when another version made it."""
+"""dashboard.store.reports.reading: views and recordings are derived once, and again for another version."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from dashboard.core.measurements.measurement import Block
 from dashboard.core.reports.model import Origin
+from dashboard.core.reports.parse import InvalidReportError
 from dashboard.core.reports.view import build_view
 from dashboard.models import Report
 from dashboard.store.reports import reading as report_reading
@@ -18,43 +19,43 @@ from tests.reports import make_content, make_file, make_run
 pytestmark = pytest.mark.django_db
 
 
-def test_the_view_and_the_track_are_made_when_a_report_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_view_and_the_recording_are_computed_when_a_report_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     report = saved_reports.import_file(make_file())
     monkeypatch.setattr(report_reading, "build_view", None)
-    monkeypatch.setattr(report_reading, "build_track", None)
-    found = saved_reports.derived(report)
+    monkeypatch.setattr(report_reading, "build_recording", None)
+    found = report_reading.load_derived(report)
     assert found.view == build_view(make_content())
-    assert json.loads(found.track)
+    assert json.loads(found.recording)
 
 
-def test_what_another_version_derived_is_made_anew_and_kept() -> None:
+def test_what_another_version_derived_is_computed_again_and_stored() -> None:
     report = saved_reports.import_file(make_file())
-    wanted = saved_reports.derived(report)
+    wanted = report_reading.load_derived(report)
     Report.objects.update(view=b"old", track=b"old", derived=report_reading.DERIVED_VERSION - 1)
-    assert saved_reports.derived(report) == wanted
+    assert report_reading.load_derived(report) == wanted
     row = Report.objects.get()
     assert row.derived == report_reading.DERIVED_VERSION
     assert bytes(row.view) != b"old"
 
 
-def test_without_a_journal_there_is_no_track() -> None:
+def test_a_report_without_a_journal_has_no_recording() -> None:
     alone = make_content(experiment=None, origin=Origin.MEASUREMENT)
-    assert saved_reports.derived(saved_reports.import_file(make_file(alone))).track == b""
+    assert report_reading.load_derived(saved_reports.import_file(make_file(alone))).recording == b""
 
 
-def test_what_cannot_be_shown_is_refused_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_report_that_cannot_be_shown_is_refused_and_not_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(content: object) -> None:
         raise ValueError("no such address")
 
     monkeypatch.setattr(report_reading, "build_view", fails)
-    with pytest.raises(saved_reports.NotAReportError, match="no such address"):
+    with pytest.raises(InvalidReportError, match="no such address"):
         saved_reports.import_file(make_file())
     assert Report.objects.count() == 0
 
 
-def test_blocks_without_histograms_are_read_too() -> None:
+def test_blocks_may_have_no_histogram() -> None:
     run = make_run()
     bare: tuple[Block, ...] = tuple(replace(block, histogram=b"") for block in run.blocks)
     report = saved_reports.import_file(make_file(make_content(runs=[replace(run, blocks=bare)])))
-    assert saved_reports.load_content(report).measurements[0].blocks == bare
-    assert saved_reports.derived(report).view.runs
+    assert report_reading.load_content(report).measurements[0].blocks == bare
+    assert report_reading.load_derived(report).view.runs

@@ -1,4 +1,4 @@
-"""Links to a report: whoever has one reads, until it ends; the database holds nothing that opens."""
+"""dashboard.store.reports.shares: a link opens its document until it ends; the database holds no token."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.utils import timezone
 from dashboard.models import Share
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports import shares as report_shares
+from dashboard.store.reports.listing import ReportNotFoundError
 from tests.reports import make_file
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +29,7 @@ def test_a_token_opens_its_document_and_is_counted(report: str) -> None:
     assert (link.views, link.scrubbed, link.live) == (3, True, True)
 
 
-def test_a_token_has_128_bits_and_only_its_hash_is_kept(report: str) -> None:
+def test_a_token_has_128_bits_and_only_its_hash_is_stored(report: str) -> None:
     tokens = {report_shares.create(report, b"x", expires_at=None, scrubbed=False) for _ in range(20)}
     assert len(tokens) == 20
     assert {len(token) for token in tokens} == {22}
@@ -37,7 +38,7 @@ def test_a_token_has_128_bits_and_only_its_hash_is_kept(report: str) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["", "x" * 22, "x" * 10_000, "\0" * 22, "ü" * 22])
-def test_what_was_never_given_opens_nothing(report: str, wrong: str) -> None:
+def test_an_unknown_token_opens_nothing(report: str, wrong: str) -> None:
     report_shares.create(report, DOCUMENT, expires_at=None, scrubbed=False)
     assert report_shares.open_share(wrong) is None
 
@@ -50,7 +51,7 @@ def test_a_link_ends_by_expiry_by_revocation_and_with_its_report(report: str) ->
     assert report_shares.open_share(ahead) == DOCUMENT
     saved_reports.delete(report)
     assert report_shares.open_share(ahead) is None
-    with pytest.raises(saved_reports.NoReportError):
+    with pytest.raises(ReportNotFoundError):
         report_shares.create(report, DOCUMENT, expires_at=None, scrubbed=False)
     saved_reports.undelete(report)
     assert report_shares.open_share(ahead) == DOCUMENT
@@ -62,7 +63,7 @@ def test_a_link_ends_by_expiry_by_revocation_and_with_its_report(report: str) ->
     assert bytes(Share.objects.get(pk=link.id).document) == b""
 
 
-def test_links_are_listed_newest_first_and_only_their_reports(report: str) -> None:
+def test_the_links_of_a_report_are_listed_newest_first(report: str) -> None:
     report_shares.create(report, b"1", expires_at=None, scrubbed=False)
     report_shares.create(report, b"2", expires_at=None, scrubbed=True)
     assert [one.scrubbed for one in report_shares.shares_of(report)] == [True, False]

@@ -1,4 +1,4 @@
-"""What a report keeps of an experiment and of its measurements."""
+"""dashboard.store.reports.snapshot."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 
 def launched(*, stopped: bool = True, changes: int = 4) -> str:
-    """An experiment with a journal, as the lab leaves it."""
+    """An experiment with a journal, as the lab writes it."""
     experiment = experiment_store.create_experiment(make_spec("host", "bridge", "user-bridge", title="Host or bridge"))
     journal = make_journal(changes, stopped=stopped)
     experiment_store.append(experiment, journal)
@@ -57,17 +57,17 @@ def test_an_experiment_is_frozen_up_to_its_newest_entry() -> None:
     assert frozen.spec.title == "Host or bridge"
 
 
-def test_one_that_runs_shows_its_newest_entry() -> None:
+def test_a_running_experiment_shows_its_newest_entry() -> None:
     assert report_snapshot.freeze_experiment(launched(stopped=False)).shown_seq == 0
 
 
-def test_one_that_has_not_begun_is_frozen_as_it_waits() -> None:
+def test_an_experiment_that_has_not_started_is_frozen_as_waiting() -> None:
     experiment = experiment_store.create_experiment(make_spec("host", "bridge"))
     frozen = report_snapshot.freeze_experiment(experiment)
     assert (frozen.journal, frozen.head.phase) == ((), "waiting")
 
 
-def test_the_engine_that_answers_stands_in_it_only_if_the_experiment_ran_on_it() -> None:
+def test_the_answering_engine_is_described_only_if_the_experiment_ran_on_its_version() -> None:
     experiment = launched()
     assert report_snapshot.freeze_experiment(experiment, ENGINE).engine == ENGINE
     newer = report_snapshot.freeze_experiment(experiment, EngineRef("29.0.0", "1.52"))
@@ -75,14 +75,14 @@ def test_the_engine_that_answers_stands_in_it_only_if_the_experiment_ran_on_it()
 
 
 @pytest.mark.parametrize("removed", [False, True])
-def test_what_is_not_there_or_being_removed_is_not_saved(*, removed: bool) -> None:
+def test_a_missing_or_removed_experiment_is_not_frozen(*, removed: bool) -> None:
     experiment = launched() if removed else "nothing"
     Experiment.objects.update(wanted=Wanted.REMOVED)
     with pytest.raises(report_snapshot.NotSavedError, match="no experiment"):
         report_snapshot.freeze_experiment(experiment)
 
 
-def test_runs_that_are_over_and_measured_something_are_part_of_an_experiment() -> None:
+def test_ended_runs_with_blocks_are_part_of_an_experiment() -> None:
     experiment = launched()
     over = [
         measurement_store.FINISHED,
@@ -97,14 +97,14 @@ def test_runs_that_are_over_and_measured_something_are_part_of_an_experiment() -
     assert report_snapshot.runs_of(experiment) == tuple(wanted)
 
 
-def test_a_run_on_a_twin_is_part_of_the_experiment_that_asked_for_it() -> None:
+def test_a_run_on_a_twin_belongs_to_the_experiment_that_requested_it() -> None:
     experiment, twin = launched(), launched()
     run = measured(twin)
     MeasurementRun.objects.filter(pk=run).update(twin=True, source=experiment)
     assert report_snapshot.runs_of(experiment) == report_snapshot.runs_of(twin) == (run,)
 
 
-def test_a_run_is_frozen_with_the_blocks_from_which_its_figures_follow() -> None:
+def test_a_run_is_frozen_with_the_blocks_that_give_its_figures() -> None:
     run = measured(launched())
     (frozen,) = report_snapshot.freeze_runs([run])
     assert frozen.measurement == measurement_store.load_measurement(run)
@@ -114,24 +114,24 @@ def test_a_run_is_frozen_with_the_blocks_from_which_its_figures_follow() -> None
 
 def again(frozen: FrozenRun) -> object:
     """The measurement, computed from what was frozen."""
-    said = frozen.measurement
+    measurement = frozen.measurement
     blocks = {one.key: [block for block in frozen.blocks if block.series == one.key] for one in frozen.series}
-    found = build_measurement(frozen.series, blocks, said.environment, said.options, seed=said.seed)
+    found = build_measurement(frozen.series, blocks, measurement.environment, measurement.options, seed=measurement.seed)
     kept = ("started_at", "elapsed_s", "stopped", "stop_reason", "complete")
-    return replace(found, **{name: getattr(said, name) for name in kept})
+    return replace(found, **{name: getattr(measurement, name) for name in kept})
 
 
 @pytest.mark.parametrize(
     ("state", "words"),
-    [(measurement_store.RUNNING, "still runs"), (measurement_store.WAITING, "still runs"), ("", "no measure")],
+    [(measurement_store.RUNNING, "still running"), (measurement_store.WAITING, "still running"), ("", "no measure")],
 )
-def test_a_run_that_is_not_over_or_not_there_is_not_saved(state: str, words: str) -> None:
+def test_a_running_or_missing_run_is_not_frozen(state: str, words: str) -> None:
     run = measured(launched(), state) if state else "nothing"
     with pytest.raises(report_snapshot.NotSavedError, match=words):
         report_snapshot.freeze_runs([run])
 
 
-def test_the_experiment_of_a_run_is_none_once_it_is_removed() -> None:
+def test_a_run_of_a_removed_experiment_has_none() -> None:
     experiment = launched()
     run = measured(experiment)
     assert report_snapshot.experiment_of(run) == experiment
@@ -141,7 +141,7 @@ def test_the_experiment_of_a_run_is_none_once_it_is_removed() -> None:
     assert report_snapshot.experiment_of(run) == ""
 
 
-def test_the_environment_is_that_of_the_newest_measurement_else_the_engines_and_this_machines() -> None:
+def test_the_environment_is_that_of_the_newest_measurement_else_of_the_engine_and_machine() -> None:
     runs = report_snapshot.freeze_runs([measured(launched())])
     assert report_snapshot.environment_of(runs, ENGINE, read_machine()) == ENVIRONMENT
     known = Environment(kernel=ENGINE.kernel, engine=ENGINE.version, engine_api=ENGINE.api)

@@ -1,4 +1,4 @@
-"""Saved reports of one experiment over time."""
+"""dashboard.store.reports.trends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from dashboard.core.reports.model import canonical, frame, signature_of
+from dashboard.core.reports.model import canonical, experiment_signature, frame
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports.trends import load_trend
 from tests.reports import AT, make_content, make_run
@@ -16,7 +16,7 @@ from tests.reports import AT, make_content, make_run
 pytestmark = pytest.mark.django_db
 CONTENT = make_content(2, runs=[make_run(rounds=8)])
 assert CONTENT.experiment is not None
-SIGNATURE = signature_of(CONTENT.experiment.spec)
+SIGNATURE = experiment_signature(CONTENT.experiment.spec)
 
 
 def save(day: int, port: int = 80) -> str:
@@ -28,7 +28,7 @@ def save(day: int, port: int = 80) -> str:
     return saved_reports.import_file(frame(canonical(content)))
 
 
-def test_reports_of_the_same_experiment_are_a_series() -> None:
+def test_a_trend_has_the_reports_of_one_experiment() -> None:
     later, first = save(5), save(1)
     save(2, port=8080)
     gone = save(3)
@@ -39,11 +39,11 @@ def test_reports_of_the_same_experiment_are_a_series() -> None:
         trend = load_trend(SIGNATURE)
     assert len(queries) == 1
     assert trend is not None
-    assert [one.id for one in trend.moments] == [first, archived, later]
+    assert [one.id for one in trend.entries] == [first, archived, later]
     assert [line.points.count(",") for line in trend.charts[0].drawing.lines] == [3, 3, 3]
 
 
 @pytest.mark.parametrize("signature", ["", "0" * 16, "'; --"])
-def test_what_nobody_saved_has_no_trend(signature: str) -> None:
+def test_a_signature_without_reports_has_no_trend(signature: str) -> None:
     save(1)
     assert load_trend(signature) is None

@@ -10,7 +10,7 @@ import pytest
 from channels.db import database_sync_to_async
 
 from dashboard.core.operations.json_schemas import schema_of
-from dashboard.core.reports.parse import MOST_BYTES
+from dashboard.core.reports.parse import MAX_BYTES
 from dashboard.export.formats import Format
 from dashboard.models import Report, Share
 from dashboard.store.reports import saved as saved_reports
@@ -122,7 +122,7 @@ async def test_a_format_that_is_none_is_named_with_those_that_are(me: Person, re
         (b"{}", 400, "not a report"),
         (b"[" * 1_000_000, 400, "nested deeper"),
         (FILE.replace(b"Ada", b"Eve"), 400, "hash does not fit"),
-        (b" " * (MOST_BYTES + 1), 413, "at most"),
+        (b" " * (MAX_BYTES + 1), 413, "at most"),
     ],
 )
 async def test_what_is_no_report_is_refused_and_nothing_is_kept(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from dashboard.core.reports.model import ClaimVerdict, ReportContent, canonical, frame, signature_of
+from dashboard.core.reports.model import ClaimVerdict, ReportContent, canonical, experiment_signature, frame
 from dashboard.store.reports import saved as saved_reports
 from tests.reports import AT, make_content, make_run
 from tests.web.markup import forbidden_in
@@ -97,7 +97,7 @@ def test_what_a_report_says_is_text(owner: Client) -> None:
 
 def signature(content: ReportContent) -> str:
     assert content.experiment is not None
-    return signature_of(content.experiment.spec)
+    return experiment_signature(content.experiment.spec)
 
 
 def test_a_trend_has_points_marks_and_a_table(owner: Client) -> None:

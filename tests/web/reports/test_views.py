@@ -15,17 +15,18 @@ from django.test import Client
 from django.utils import timezone
 
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.reports.anonymisation.identifiers import strings_of
+from dashboard.core.reports.anonymisation.identifiers import collect_texts
 from dashboard.core.reports.csv_tables import histograms
-from dashboard.core.reports.model import canonical, decode_content, frame, signature_of
-from dashboard.core.reports.parse import MOST_BYTES
+from dashboard.core.reports.model import canonical, decode_content, experiment_signature, frame
+from dashboard.core.reports.parse import MAX_BYTES
 from dashboard.export import example
-from dashboard.export.html import BEFORE, BEHIND, check_command
+from dashboard.export.html import BEFORE, BEHIND, hash_command
 from dashboard.models import Annotation, Report, Share
 from dashboard.store import experiments as experiment_store
+from dashboard.store.reports import reading as report_reading
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports import shares as report_shares
-from dashboard.store.reports.listing import describe, find
+from dashboard.store.reports.listing import find_reports, get_report
 from tests.reports import make_content, make_file
 from tests.specs import make_spec
 from tests.web.asgi_client import http, person
@@ -47,11 +48,11 @@ def report() -> str:
 def test_an_experiment_of_a_report_runs_again_under_the_same_signature(owner: Client, report: str) -> None:
     assert f'action="/reports/{report}/repeat/"' in get(owner, f"/reports/{report}/")
     answer = owner.post(f"/reports/{report}/repeat/", **HERE)
-    frozen = saved_reports.load_content(report).experiment
+    frozen = report_reading.load_content(report).experiment
     assert frozen is not None
     made = experiment_store.load(answer["Location"].split("/")[2])
     assert made is not None
-    assert signature_of(made.spec) == signature_of(frozen.spec)
+    assert experiment_signature(made.spec) == experiment_signature(frozen.spec)
 
 
 def test_what_could_not_be_launched_is_not_launched_from_a_report_either(owner: Client) -> None:
@@ -129,7 +130,7 @@ def test_a_report_is_complete_at_first_paint_and_says_what_matters_first(owner: 
     assert "is slower than host/loopback by" in read
     assert "Names resolve." in read
     assert "<strong>Markdown</strong>" in page
-    assert describe(report).digest in read
+    assert get_report(report).digest in read
     assert "imported" in read
 
 
@@ -152,8 +153,8 @@ def test_no_id_stands_twice_even_with_two_runs_of_one_probe(owner: Client) -> No
 
 def test_the_command_that_is_shown_computes_the_hash_that_is_shown(report: str) -> None:
     file = make_file()
-    assert f"+{BEFORE + 1} " in check_command(report)
-    assert f"-{BEHIND} " in check_command(report)
+    assert f"+{BEFORE + 1} " in hash_command(report)
+    assert f"-{BEHIND} " in hash_command(report)
     content = file[BEFORE:-BEHIND]
     assert frame(content) == file
     assert canonical(make_content()) == content
@@ -208,12 +209,12 @@ async def test_the_histograms_come_in_pieces_and_whole() -> None:
 
 
 def test_a_remark_stands_beside_the_report_and_does_not_change_it(owner: Client, report: str) -> None:
-    before = describe(report).digest
+    before = get_report(report).digest
     answer = owner.post(f"/reports/{report}/annotate/", {"text": "Seen **again**.\n\n<b>x</b>"}, follow=True, **HERE)
     page = answer.content.decode()
     assert "Seen <strong>again</strong>." in page
     assert "&lt;b&gt;x&lt;/b&gt;" in page
-    assert describe(report).digest == before
+    assert get_report(report).digest == before
 
 
 @pytest.mark.parametrize("text", ["", "  \n ", "x" * 20_001])
@@ -241,10 +242,10 @@ def test_the_undo_is_offered_for_deleted_reports_alone(owner: Client, report: st
 
 def test_the_archive_takes_a_report_out_of_the_list_and_gives_it_back(owner: Client, report: str) -> None:
     owner.post(f"/reports/{report}/archive/", {"archived": "yes"}, **HERE)
-    assert find().total == 0
+    assert find_reports().total == 0
     assert "archived" in text_of(get(owner, f"/reports/{report}/"))
     owner.post(f"/reports/{report}/archive/", {"archived": "no"}, **HERE)
-    assert find().total == 1
+    assert find_reports().total == 1
 
 
 # Saving and importing.
@@ -274,13 +275,13 @@ def test_an_exported_file_can_be_imported(owner: Client) -> None:
     file = SimpleUploadedFile("r.json", make_file(), content_type="application/json")
     answer = owner.post("/reports/import/", {"file": file}, **HERE)
     assert answer.status_code == 302
-    assert find().total == 1
+    assert find_reports().total == 1
 
 
 @pytest.mark.parametrize(
     "given",
     [None, b"", b"[]", b"{", make_file()[:-30], make_file().replace(b"Host or bridge", b"Host or fridge"),
-     b" " * (MOST_BYTES + 1)],
+     b" " * (MAX_BYTES + 1)],
     ids=["none", "empty", "a list", "cut", "cut short", "another hash", "too large"],
 )  # fmt: skip
 def test_what_is_no_report_is_refused_with_a_sentence_at_the_form(owner: Client, given: bytes | None) -> None:
@@ -432,7 +433,7 @@ def test_the_example_is_a_whole_report_that_passes_every_check_and_names_no_mach
     assert 'action="/reports/' not in page
     assert owner.get("/reports/example/track/", **HERE).json()["seqs"]
     content = decode_content(example.FILE.read_bytes()[BEFORE:-BEHIND])
-    texts = "\n".join(strings_of(content))
+    texts = "\n".join(collect_texts(content))
     for address in re.findall(r"\b\d+\.\d+\.\d+\.\d+\b", texts):
         assert any(ip_address(address) in network for network in DOCUMENTED), address
     assert {mac[:14] for mac in re.findall(r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b", texts)} <= {

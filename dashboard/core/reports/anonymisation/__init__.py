@@ -1,1 +1,1 @@
-"""A report without the details of the machine that it was made on."""
+"""Anonymises a report: replaces the details of the machine on which it was made."""

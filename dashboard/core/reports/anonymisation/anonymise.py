@@ -1,9 +1,9 @@
-"""A report without the details of the machine: each is replaced by a stand-in, the same one wherever it occurs.
+"""Anonymises a report: each detail of the machine is replaced by a pseudonym, the same one wherever it occurs.
 
-What is same, different or only in one column stays so. Replaced are host names, addresses (``core.reports.anonymisation.pseudonyms``), MAC
-addresses, ids of containers, arguments of commands, values of environment variables, paths of people's files, the
-engine's address, the installation and the author. Kernel, processor, versions, images, ports and names of programs
-stay: without them the figures mean nothing.
+So what is the same, different or only in one column stays so. Replaced are host names, addresses
+(``core.reports.anonymisation.pseudonyms``), MAC addresses, container ids, arguments of commands, values of environment
+variables, paths of user files, the engine's address, the installation and the author. Kernel, processor, versions,
+images, ports and names of programs stay: without them the figures mean nothing.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Any
 from dashboard.core.experiments.messages import EngineRef
 from dashboard.core.measurements.measurement import Block, Environment
 from dashboard.core.modes import ArmSpec
-from dashboard.core.reports.anonymisation.identifiers import NAMES, Secrets, find_secrets, strings_of
+from dashboard.core.reports.anonymisation.identifiers import NAMES, Identifiers, collect_texts, find_identifiers
 from dashboard.core.reports.anonymisation.pseudonyms import Pseudonyms
 from dashboard.core.reports.model import ReportContent
 
 REMOVED = "[removed]"
-#: A shorter name is replaced only where a name stands: in a text it may be any word.
-SHORTEST = 3
-#: A longer secret is replaced inside of longer words, too.
+#: A shorter name is replaced in fields for names only; in a text it may be any word.
+MIN_LITERAL = 3
+#: A text of at least this length is also replaced within longer words.
 LONG = 8
 
 _IPV4 = r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?!\w|\.\d)"
@@ -36,8 +36,8 @@ _PATH = r"(?<![\w:/.])/(?:home|root|Users|srv|opt|mnt|media|data|tmp|var/lib|var
 
 
 @dataclass(frozen=True, slots=True)
-class Removal:
-    """One detail that was replaced, as it stood there and what stands there now, ``count`` times."""
+class Replacement:
+    """One detail with its pseudonym; ``count`` is how often it was replaced."""
 
     kind: str
     before: str
@@ -45,55 +45,53 @@ class Removal:
     count: int
 
 
-def scrub(content: ReportContent) -> tuple[ReportContent, tuple[Removal, ...]]:
-    """The content without the machine's details, and what was removed. Fields of a later version are left out."""
-    scrubber = _Scrubber(content)
-    return scrubber.content(content), scrubber.removals()
+def anonymise(content: ReportContent) -> tuple[ReportContent, tuple[Replacement, ...]]:
+    """The content without the details of the machine, and what was replaced. Unknown fields are left out."""
+    anonymiser = _Anonymiser(content)
+    return anonymiser.content(content), anonymiser.replacements()
 
 
-class _Scrubber:
+class _Anonymiser:
     def __init__(self, content: ReportContent) -> None:
-        secrets = find_secrets(content)
-        texts = strings_of(content)
+        identifiers = find_identifiers(content)
+        texts = collect_texts(content)
         self._counts: Counter[tuple[str, str, str]] = Counter()
         self._known: dict[str, tuple[str, Counter[tuple[str, str, str]]]] = {}
-        self._addresses = Pseudonyms(secrets.networks, secrets.addresses)
+        self._addresses = Pseudonyms(identifiers.networks, identifiers.addresses)
         self._ids: dict[str, str] = {}
-        for identity in sorted(secrets.ids):
+        for identity in sorted(identifiers.ids):
             self._ids.setdefault(identity[:12], f"{len(self._ids) + 1:012x}".ljust(64, "0"))
         self._paths: dict[str, str] = {}
         self._fields: dict[type[Any], tuple[str, ...]] = {}
-        self._names = self._name_all(secrets, texts)
-        self._literal = self._literals(secrets)
-        self._pattern = self._compile(secrets, texts)
+        self._names = self._name_all(identifiers, texts)
+        self._literal = self._literals(identifiers)
+        self._pattern = self._compile(identifiers, texts)
 
-    # What stands for what.
-
-    def _name_all(self, secrets: Secrets, texts: Iterable[str]) -> dict[str, str]:
-        """Host names and domains, by the whole text of a name's field."""
+    def _name_all(self, identifiers: Identifiers, texts: Iterable[str]) -> dict[str, str]:
+        """The pseudonyms of host names and domains."""
         used = set(texts)
         numbers = (number for number in range(1, 1 << 30) if f"host{number}.example" not in used)
         named = {}
-        for name in sorted(secrets.names):
+        for name in sorted(identifiers.names):
             is_id = len(name) >= 12 and name[:12] in self._ids
             named[name] = self._ids[name[:12]][: len(name)] if is_id else f"host{next(numbers)}.example"
         return named
 
-    def _literals(self, secrets: Secrets) -> dict[str, tuple[str, str]]:
-        """Kind and stand-in of each literal that is looked for in every text."""
-        found = {text: ("command", after) for text, after in secrets.commands.items()}
-        found |= {text: ("environment", after) for text, after in secrets.settings.items()}
-        found |= dict.fromkeys(secrets.people, ("author", "somebody"))
-        found |= dict.fromkeys(secrets.installations, ("installation", REMOVED))
-        found |= dict.fromkeys(secrets.endpoints, ("engine", REMOVED))
-        found |= {text: ("host name", after) for text, after in self._names.items() if text not in secrets.words}
-        for mac in secrets.macs:
+    def _literals(self, identifiers: Identifiers) -> dict[str, tuple[str, str]]:
+        """The kind and the pseudonym of each literal that is searched in every text."""
+        literals = {text: ("command", after) for text, after in identifiers.commands.items()}
+        literals |= {text: ("environment", after) for text, after in identifiers.settings.items()}
+        literals |= dict.fromkeys(identifiers.authors, ("author", "anonymous"))
+        literals |= dict.fromkeys(identifiers.installations, ("installation", REMOVED))
+        literals |= dict.fromkeys(identifiers.endpoints, ("engine", REMOVED))
+        literals |= {text: ("host name", after) for text, after in self._names.items() if text not in identifiers.words}
+        for mac in identifiers.macs:
             bare = mac.replace(":", "")
-            found[bare] = ("MAC address", self._addresses.mac(mac).replace(":", ""))
-        return {text: said for text, said in found.items() if len(text) >= SHORTEST}
+            literals[bare] = ("MAC address", self._addresses.mac(mac).replace(":", ""))
+        return {text: pseudonym for text, pseudonym in literals.items() if len(text) >= MIN_LITERAL}
 
-    def _compile(self, secrets: Secrets, texts: Iterable[str]) -> re.Pattern[str]:
-        """One pass over a text. A literal that is nowhere but the whole of a text needs no place in the pattern."""
+    def _compile(self, identifiers: Identifiers, texts: Iterable[str]) -> re.Pattern[str]:
+        """One pattern for a single pass over a text. It leaves out literals that only occur as a whole text."""
         joined = "\0".join(text for text in texts if text not in self._literal)
         inside = sorted((text for text in self._literal if text in joined), key=lambda text: (-len(text), text))
         words = [_bounded(text) for text in inside]
@@ -101,10 +99,8 @@ class _Scrubber:
         rest = f"(?P<mac>{_MAC})|(?P<inet6>{_IPV6})|(?P<inet>{_IPV4})|(?P<id>{_ID})|(?P<path>{_PATH})"
         return re.compile(literal + rest)
 
-    # Replacing.
-
     def text(self, text: str) -> str:
-        """The text with a stand-in for each detail in it."""
+        """The text with a pseudonym for each detail."""
         found = self._known.get(text)
         if found is None:
             found = self._known[text] = self._replace(text)
@@ -117,16 +113,16 @@ class _Scrubber:
             kind, after = self._literal[text]
             return after, Counter({(kind, text, after): 1})
 
-        def stand_in(match: re.Match[str]) -> str:
+        def replace_match(match: re.Match[str]) -> str:
             before = match.group()
-            kind, after = self._stand_in(match.lastgroup or "", before)
+            kind, after = self._pseudonym(match.lastgroup or "", before)
             if after != before:
                 counts[kind, before, after] += 1
             return after
 
-        return self._pattern.sub(stand_in, text), counts
+        return self._pattern.sub(replace_match, text), counts
 
-    def _stand_in(self, group: str, before: str) -> tuple[str, str]:
+    def _pseudonym(self, group: str, before: str) -> tuple[str, str]:
         if group == "literal":
             return self._literal[before]
         if group == "mac":
@@ -139,7 +135,7 @@ class _Scrubber:
         return "container id", before if known is None else known[: len(before)]
 
     def name(self, text: str) -> str:
-        """A field that holds nothing but a name."""
+        """The pseudonym for a field that holds a name."""
         after = self._names.get(text)
         if after is None:
             return self.text(text)
@@ -147,7 +143,7 @@ class _Scrubber:
         return after
 
     def value(self, value: Any) -> Any:
-        """The same value without the details."""
+        """The value without the details."""
         if isinstance(value, Enum) or value is None:
             return value
         if isinstance(value, str):
@@ -173,11 +169,11 @@ class _Scrubber:
         names = NAMES.get(kind, ())
         if kind not in self._fields:
             self._fields[kind] = tuple(one.name for one in fields(kind))
-        said = {name: self._field(getattr(value, name), named=name in names) for name in self._fields[kind]}
+        values = {name: self._field(getattr(value, name), named=name in names) for name in self._fields[kind]}
         if isinstance(value, ArmSpec):
-            said["environment"] = {self.text(key): REMOVED for key in value.environment}
-            said["command"] = shortened(value.command)
-        return kind(**said)
+            values["environment"] = {self.text(key): REMOVED for key in value.environment}
+            values["command"] = shortened(value.command)
+        return kind(**values)
 
     def _field(self, value: Any, *, named: bool) -> Any:
         if not named or value is None:
@@ -185,18 +181,18 @@ class _Scrubber:
         return self.name(value) if isinstance(value, str) else tuple(self.name(one) for one in value)
 
     def content(self, content: ReportContent) -> ReportContent:
-        """The whole content, without author and installation."""
-        found: ReportContent = self._record(replace(content, author="", installation="", version=""))
-        return replace(found, version=content.version, saved_at=content.saved_at)
+        """The content without author and installation."""
+        anonymous: ReportContent = self._record(replace(content, author="", installation="", version=""))
+        return replace(anonymous, version=content.version, saved_at=content.saved_at)
 
-    def removals(self) -> tuple[Removal, ...]:
-        """What was replaced, the most frequent first within each kind."""
+    def replacements(self) -> tuple[Replacement, ...]:
+        """What was replaced, by kind and then by frequency."""
         ordered = sorted(self._counts.items(), key=lambda item: (item[0][0], -item[1], item[0][1]))
-        return tuple(Removal(kind, before, after, times) for (kind, before, after), times in ordered)
+        return tuple(Replacement(kind, before, after, times) for (kind, before, after), times in ordered)
 
 
 def shortened(command: tuple[str, ...]) -> tuple[str, ...]:
-    """The program without its folder, and that there were arguments."""
+    """The name of the program, and a mark if it had arguments."""
     if not command:
         return ()
     program = command[0].rsplit("/", 1)[-1] or REMOVED
@@ -204,7 +200,7 @@ def shortened(command: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _bounded(text: str) -> str:
-    """A short literal is a word of its own: it must not be found inside of another."""
+    """The pattern of a literal; a short one must not match within a word."""
     if len(text) >= LONG:
         return re.escape(text)
     return rf"(?<![\w-]){re.escape(text)}(?![\w-])"

@@ -1,6 +1,6 @@
-"""What a report says of the machine that it was made on: found before anything is replaced.
+"""Finds what identifies the machine on which a report was made.
 
-Keys and titles of columns, names of our containers and images are ours: they are no secrets, whatever they are like.
+Keys and titles of columns and the names of Netmodes' containers and images are never treated as identifiers.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from dashboard.core.paths.model import Path
 from dashboard.core.reports.anonymisation.pseudonyms import Address, Network
 from dashboard.core.reports.model import ReportContent
 
-#: Names that are the same on every machine.
+#: Names that many machines have in common.
 KNOWN_NAMES = frozenset(
     """localhost localhost.localdomain localhost4 localhost6 localhost4.localdomain4 localhost6.localdomain6
     broadcasthost ip6-localhost ip6-loopback ip6-localnet ip6-mcastprefix ip6-allnodes ip6-allrouters ip6-allhosts
     host.docker.internal gateway.docker.internal kubernetes.docker.internal example.com example.org example.net
     docker.io index.docker.io registry-1.docker.io ghcr.io quay.io""".split()  # noqa: SIM905 - read as one list
 )
-#: Words of Docker and of Netmodes: a host of this name is renamed where its name stands, not where the word does.
-WORDS = frozenset(
+#: Words of Docker and Netmodes. A host of such a name is replaced in fields for names only.
+COMMON_WORDS = frozenset(
     """machine docker dockerd containerd nginx busybox linux debian ubuntu server client loopback resolver published
     address listener network container running stopped engine kernel person netmodes lab owner root host port
     """.split()  # noqa: SIM905 - read as one list
 ) | {str(mode) for mode in Mode}
-#: Fields that hold nothing but names.
+#: Fields that hold names.
 NAMES: dict[type[Any], tuple[str, ...]] = {
     NamespaceState: ("hostname",),
     Changes: ("hostname",),
@@ -48,7 +48,8 @@ NAMES: dict[type[Any], tuple[str, ...]] = {
     Options: ("lookup_name",),
     Path: ("host_name",),
 }
-SHORT_ARGUMENT = 8
+#: Shorter arguments and values are not replaced in other texts.
+MIN_ARGUMENT = 8
 REMOVED = "[removed]"
 _LONG_ID = re.compile(r"(?<![0-9a-f])(?<!sha256:)[0-9a-f]{64}(?![0-9a-f])")
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}")
@@ -56,15 +57,15 @@ _MAC = re.compile(r"(?<![0-9A-Fa-f:])(?:[0-9a-f]{2}:){5}[0-9a-f]{2}(?![0-9A-Fa-f
 
 
 @dataclass(slots=True)
-class Secrets:
-    """What was found. ``commands`` and ``settings`` map what stands there to what shall; ``words`` are names that are
-    replaced only where a name stands."""
+class Identifiers:
+    """The identifiers of a machine. ``commands`` and ``settings`` map texts to their replacements; ``words`` are names
+    that are replaced in fields for names only."""
 
     names: set[str] = field(default_factory=set)
     words: set[str] = field(default_factory=set)
     ids: set[str] = field(default_factory=set)
     macs: set[str] = field(default_factory=set)
-    people: set[str] = field(default_factory=set)
+    authors: set[str] = field(default_factory=set)
     installations: set[str] = field(default_factory=set)
     endpoints: set[str] = field(default_factory=set)
     commands: dict[str, str] = field(default_factory=dict)
@@ -73,7 +74,7 @@ class Secrets:
     addresses: set[Address] = field(default_factory=set)
 
 
-def records_of(value: Any) -> Iterator[Any]:
+def iterate_records(value: Any) -> Iterator[Any]:
     """Every dataclass in a value, the value itself first."""
     stack = [value]
     while stack:
@@ -89,44 +90,44 @@ def records_of(value: Any) -> Iterator[Any]:
             stack.extend(getattr(one, part.name) for part in fields(one))
 
 
-def strings_of(value: Any) -> set[str]:
-    """Every different text in a value, keys of mappings too."""
-    found: set[str] = set()
+def collect_texts(value: Any) -> set[str]:
+    """Every different text in a value, including the keys of mappings."""
+    texts: set[str] = set()
     stack = [value]
     while stack:
         one = stack.pop()
         if isinstance(one, Enum) or one is None:
             continue
         if isinstance(one, str):
-            found.add(one)
+            texts.add(one)
         elif isinstance(one, tuple):
             stack.extend(one)
         elif isinstance(one, Mapping):
             stack.extend((*one, *one.values()))
         elif is_dataclass(one) and not isinstance(one, Environment):
             stack.extend(getattr(one, part.name) for part in fields(one))
-    return found
+    return texts
 
 
-def find_secrets(content: ReportContent) -> Secrets:
-    """Everything of the machine's in a content."""
-    found = Secrets()
-    ours: set[str] = set()
-    for one in records_of(content):
-        _look(one, found, ours)
+def find_identifiers(content: ReportContent) -> Identifiers:
+    """The identifiers in a content."""
+    identifiers = Identifiers()
+    own: set[str] = set()
+    for one in iterate_records(content):
+        _collect(one, identifiers, own)
     if content.author:
-        found.people.add(content.author)
+        identifiers.authors.add(content.author)
     if content.installation:
-        found.installations.add(content.installation)
-    known = KNOWN_NAMES | ours | {""}
-    found.names = {name for name in found.names if name.lower() not in known and not _is_address(name)}
-    found.people -= WORDS | ours
-    found.words = {name for name in found.names if name.lower() in WORDS}
-    for text in strings_of(content):
-        found.ids.update(_LONG_ID.findall(text))
-        found.macs.update(_MAC.findall(text))
-        found.addresses.update(_addresses(text))
-    return found
+        identifiers.installations.add(content.installation)
+    known = KNOWN_NAMES | own | {""}
+    identifiers.names = {name for name in identifiers.names if name.lower() not in known and not _is_address(name)}
+    identifiers.authors -= COMMON_WORDS | own
+    identifiers.words = {name for name in identifiers.names if name.lower() in COMMON_WORDS}
+    for text in collect_texts(content):
+        identifiers.ids.update(_LONG_ID.findall(text))
+        identifiers.macs.update(_MAC.findall(text))
+        identifiers.addresses.update(_addresses(text))
+    return identifiers
 
 
 def _addresses(text: str) -> Iterator[Address]:
@@ -145,29 +146,29 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _look(one: Any, found: Secrets, ours: set[str]) -> None:
+def _collect(one: Any, identifiers: Identifiers, own: set[str]) -> None:
     for name in NAMES.get(type(one), ()):
         value = getattr(one, name)
-        found.names.update((value,) if isinstance(value, str) else value or ())
+        identifiers.names.update((value,) if isinstance(value, str) else value or ())
     if isinstance(one, EngineRef):
-        found.names.add(one.name)
-        found.endpoints.update({one.endpoint} - {""})
+        identifiers.names.add(one.name)
+        identifiers.endpoints.update({one.endpoint} - {""})
     elif isinstance(one, (ContainerRef, Listener)):
         identity = one.id if isinstance(one, ContainerRef) else one.container
         if identity:
-            found.ids.add(identity)
+            identifiers.ids.add(identity)
         if isinstance(one, ContainerRef):
-            ours.update({one.name.lower(), one.image.lower()})
+            own.update({one.name.lower(), one.image.lower()})
     elif isinstance(one, Column):
-        ours.update({one.key.lower(), one.title.lower()})
+        own.update({one.key.lower(), one.title.lower()})
     elif isinstance(one, ArmSpec):
-        _look_at_arm(one, found, ours)
+        _collect_arm(one, identifiers, own)
     elif isinstance(one, Cause) and one.source is Source.PERSON and one.actor:
-        found.people.add(one.actor)
+        identifiers.authors.add(one.actor)
     elif isinstance(one, Interface):
-        found.networks.update(_networks(f"{a.address}/{a.prefix}" for a in one.addresses))
+        identifiers.networks.update(_networks(f"{a.address}/{a.prefix}" for a in one.addresses))
     elif isinstance(one, Route):
-        found.networks.update(_networks([one.destination]))
+        identifiers.networks.update(_networks([one.destination]))
 
 
 def _networks(texts: Any) -> Iterator[Network]:
@@ -180,21 +181,21 @@ def _networks(texts: Any) -> Iterator[Network]:
             yield network
 
 
-def _look_at_arm(arm: ArmSpec, found: Secrets, ours: set[str]) -> None:
-    ours.update({arm.key.lower(), arm.image.lower()})
+def _collect_arm(arm: ArmSpec, identifiers: Identifiers, own: set[str]) -> None:
+    own.update({arm.key.lower(), arm.image.lower()})
     host, _, rest = arm.image.partition("/")
     if rest and ("." in host or ":" in host):
-        found.names.add(host.partition(":")[0])
-    found.names.update(one.partition(":")[0] for one in arm.add_host)
+        identifiers.names.add(host.partition(":")[0])
+    identifiers.names.update(one.partition(":")[0] for one in arm.add_host)
     if arm.command:
         program = arm.command[0].rsplit("/", 1)[-1] or REMOVED
         after = f"{program} {REMOVED}" if len(arm.command) > 1 else program
         for text in (shlex.join(arm.command), " ".join(arm.command)):
             if text != after:
-                found.commands[text] = after
-        found.commands.update({one: REMOVED for one in arm.command[1:] if len(one) >= SHORT_ARGUMENT})
+                identifiers.commands[text] = after
+        identifiers.commands.update({one: REMOVED for one in arm.command[1:] if len(one) >= MIN_ARGUMENT})
     for key, value in arm.environment.items():
         for text in (f"{key}={value}", shlex.quote(f"{key}={value}")):
-            found.settings[text] = f"{key}={REMOVED}"
-        if len(value) >= SHORT_ARGUMENT:
-            found.settings[value] = REMOVED
+            identifiers.settings[text] = f"{key}={REMOVED}"
+        if len(value) >= MIN_ARGUMENT:
+            identifiers.settings[value] = REMOVED

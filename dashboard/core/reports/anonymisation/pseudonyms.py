@@ -1,11 +1,11 @@
-"""Stand-ins for addresses: the same one for the same address, of the same kind, in ranges kept for documentation.
+"""Pseudonyms for addresses: the same one for the same address, of the same kind, from ranges for documentation.
 
 Docker's private range (172.16.0.0/12) becomes 198.51.100.0/24, other private addresses 192.0.2.0/24, public ones
-203.0.113.0/24 (RFC 5737). What finds no room there becomes 198.18.0.0/15 (RFC 2544), and in the end 240.0.0.0/4
+203.0.113.0/24 (RFC 5737). What does not fit there becomes 198.18.0.0/15 (RFC 2544), and finally 240.0.0.0/4
 (reserved). IPv6 becomes 2001:db8::/32 (RFC 3849); link-local addresses stay link-local; MAC addresses become
 00:00:5e:00:53:00 and following (RFC 7042).
-Addresses of one network stay beside each other, and low host numbers stay as they are: a gateway is still ``.1``.
-Prefix lengths are kept. Loopback, unspecified, broadcast and multicast addresses tell nothing and stay.
+Addresses of one network stay together, and low host numbers are kept: a gateway is still ``.1``. Prefix lengths are
+kept. Loopback, unspecified, broadcast and multicast addresses identify nothing and are kept.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ def _kind(address: ipaddress.IPv4Address) -> str:
     return "private" if address.is_private or address in _CARRIER else "public"
 
 
-def tells_nothing(address: Address) -> bool:
-    """The same on every machine: loopback, unspecified, broadcast and masks, multicast, the link-local prefix."""
+def identifies_nothing(address: Address) -> bool:
+    """Whether machines have it in common: loopback, unspecified, broadcast, masks, multicast, the link-local prefix."""
     if isinstance(address, ipaddress.IPv4Address):
         return address.is_loopback or address.is_unspecified or int(address) >> 28 >= 14
     return address.is_loopback or address.is_unspecified or address.is_multicast or int(address) == _LINK
 
 
 class Pseudonyms:
-    """Hands out stand-ins. ``networks`` are known subnets, ``known`` every address that must not be handed out."""
+    """Assigns pseudonyms. ``networks`` are known subnets; addresses in ``known`` are never used as pseudonyms."""
 
     def __init__(self, networks: Iterable[Network], known: Iterable[Address]) -> None:
         self._networks = sorted(set(networks), key=lambda one: (-one.prefixlen, str(one)))
-        self._taken = {one for one in known if not tells_nothing(one)}
+        self._taken = {one for one in known if not identifies_nothing(one)}
         self._given: dict[str, str] = {}
         self._macs: dict[str, str] = {}
         self._blocks: dict[Network, int] = {}
@@ -57,13 +57,13 @@ class Pseudonyms:
         self._subnets = count(1)
 
     def _starts(self, network: ipaddress.IPv4Network) -> Iterator[int]:
-        """Blocks of the range in which no address is known."""
+        """The starts of the blocks of a range that contain no known address."""
         first, last = int(network.network_address), int(network.broadcast_address)
         known = {(int(one) - first) // BLOCK for one in self._taken if one in network}
         return (start for start in range(first, last, BLOCK) if (start - first) // BLOCK not in known)
 
     def address(self, text: str) -> str:
-        """The stand-in for an address as it was written; the text itself if it is none, or tells nothing."""
+        """The pseudonym for an address; the text itself if it is no address, or identifies nothing."""
         given = self._given.get(text)
         if given is None:
             given = self._given[text] = self._new(text)
@@ -76,7 +76,7 @@ class Pseudonyms:
             return text
         if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
             return f"::ffff:{self.address(str(address.ipv4_mapped))}"
-        if tells_nothing(address):
+        if identifies_nothing(address):
             return text
         if isinstance(address, ipaddress.IPv4Address):
             return self._inet(address)
@@ -92,7 +92,7 @@ class Pseudonyms:
             if address not in self._taken:
                 self._taken.add(address)
                 return str(address)
-        raise ValueError("more addresses than there are stand-ins")
+        raise ValueError("there are no pseudonyms left")
 
     def _inet(self, address: ipaddress.IPv4Address) -> str:
         network = self._network_of(address, 24)
@@ -119,7 +119,7 @@ class Pseudonyms:
         return self._take((*wanted, *range(start + (1 << 16), start + (1 << 18))), ipaddress.IPv6Address)
 
     def mac(self, text: str) -> str:
-        """The stand-in for a MAC address of 6 octets (or 20), in the same letters as it was written."""
+        """The pseudonym for a MAC address of 6 octets (or 20), in the same case."""
         low = text.lower()
         if low in _KEPT_MACS:
             return text

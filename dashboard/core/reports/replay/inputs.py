@@ -1,4 +1,4 @@
-"""What rows and pictures are made from, as numbers: equal numbers mean that nothing need be made anew."""
+"""Numbers for the inputs of rows and pictures: what has equal numbers need not be computed again."""
 
 from __future__ import annotations
 
@@ -15,47 +15,47 @@ from dashboard.core.namespaces.links import is_cable
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.reports.replay.interning import Numbers
 
-#: Fields of a state that are shown.
+#: The fields of a state that are shown.
 FIELDS = ("hostname", "namespaces", "interfaces", "routes", "listeners", "resolver", "hosts", "sysctls", "lookups")
-_DERIVED = ("primary", "links", "ways")
+_DERIVED = ("primary", "links", "exits")
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Columns and states of one position. ``common`` stands for the columns and for which of them share a namespace;
-    ``of`` has a number for each field of each state, and for what follows from it:
-    ``primary`` addresses of the machine, ``links`` without their addresses, ``ways`` out."""
+    """Columns and states of one position. ``common`` is a number for the columns and one for the namespaces that they
+    share; ``numbers`` has one for each field of each state and for what is derived from it: ``primary`` addresses of the
+    machine, ``links`` without their addresses, ``exits`` (interfaces of default routes)."""
 
     columns: Sequence[Column]
     states: Mapping[str, NamespaceState]
     common: tuple[int, int]
-    of: Mapping[str, Mapping[str, int]]
+    numbers: Mapping[str, Mapping[str, int]]
 
     @cached_property
     def observed(self) -> ObservedColumns:
-        """The same for whoever makes rows of it."""
+        """The position as rows are computed from it."""
         return ObservedColumns(self.columns, self.states)
 
     @cached_property
     def links(self) -> tuple[int, ...]:
-        """What all links are and how they are joined."""
-        return tuple(numbers["links"] for numbers in self.of.values())
+        """The numbers of the links of all states."""
+        return tuple(numbers["links"] for numbers in self.numbers.values())
 
 
 class Inputs:
-    """The numbers of one track."""
+    """The numbers of one recording."""
 
     def __init__(self) -> None:
         self._numbers = {name: Numbers() for name in ("place", *FIELDS, *_DERIVED)}
         self._known: dict[str, tuple[NamespaceState, dict[str, int]]] = {}
 
-    def look(self, columns: Sequence[Column], columns_number: int, states: Mapping[str, NamespaceState]) -> Frame:
-        """The next position's. A field that was not touched is the same object as before."""
-        of = {key: self._of(key, state) for key, state in states.items()}
+    def next_frame(self, columns: Sequence[Column], columns_number: int, states: Mapping[str, NamespaceState]) -> Frame:
+        """The frame of the next position. A field that did not change must be the same object as before."""
+        numbers = {key: self._numbers_of(key, state) for key, state in states.items()}
         place = self._numbers["place"].number(tuple((key, state.netns) for key, state in states.items()))
-        return Frame(columns, states, (columns_number, place), of)
+        return Frame(columns, states, (columns_number, place), numbers)
 
-    def _of(self, key: str, state: NamespaceState) -> dict[str, int]:
+    def _numbers_of(self, key: str, state: NamespaceState) -> dict[str, int]:
         before, known = self._known.get(key, (None, {}))
         if state is before:
             return known
@@ -65,8 +65,8 @@ class Inputs:
             numbers[name] = (
                 known[name] if before is not None and value is getattr(before, name) else self._number(name, value)
             )
-        moved = [name for name in ("interfaces", "routes") if numbers[name] != known.get(name)]
-        if moved:
+        changed = [name for name in ("interfaces", "routes") if numbers[name] != known.get(name)]
+        if changed:
             numbers["primary"] = self._number("primary", primary_addresses(state) if key == MACHINE else ())
             numbers["links"] = self._number(
                 "links",
@@ -75,8 +75,8 @@ class Inputs:
                     for one in state.interfaces
                 ),
             )
-            out = frozenset(route.interface for route in state.routes if route.destination == "default")
-            numbers["ways"] = self._number("ways", out)
+            exits = frozenset(route.interface for route in state.routes if route.destination == "default")
+            numbers["exits"] = self._number("exits", exits)
         else:
             numbers |= {name: known[name] for name in _DERIVED}
         self._known[key] = (state, numbers)

@@ -1,7 +1,7 @@
-"""The pictures of a track, and the paths in them: drawn again only where something is to be seen of what changed.
+"""The pictures of a recording and the paths in them, drawn again only where a visible input changed.
 
-Where boxes and edges stand follows from which there are and how many lines each box has. Another address or process is
-another line in a box that stands where it stood.
+The layout follows from the boxes, the edges and the number of lines in each box. A changed address or process is another
+line in a box that stays where it is.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 from dashboard.core.diagram.drawn_namespaces import (
     DrawnNamespace,
-    mapping_items,
+    group_by_namespace,
     interface_items,
     listener_items,
+    mapping_items,
     own_listeners,
-    group_by_namespace,
 )
 from dashboard.core.diagram.path_overlay import draw_path, index_pictures
 from dashboard.core.diagram.topology import draw
@@ -31,9 +31,9 @@ _Key = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
-    """The small boxes of a stack: their lines by their ids in each picture, and numbers of what they say and of what
-    room they take."""
+class _Items:
+    """The small boxes of a namespace: their lines by id in each picture, and numbers for their texts and for the room
+    that they take."""
 
     wide: Mapping[str, tuple[str, ...]]
     narrow: Mapping[str, tuple[str, ...]]
@@ -42,15 +42,15 @@ class _Shown:
 
 
 class RecordedPictures:
-    """All pictures that were ever shown. ``made`` counts how many were drawn."""
+    """All pictures that were ever shown. ``computed`` is the number of layouts."""
 
     def __init__(self) -> None:
         self.tables = {name: Table() for name in _TABLES}
         self.chains = {name: Chains() for name in ("boxes", "edges", "paths")}
-        self.made = 0
-        self._now: dict[str, int] = {"wide": NONE, "narrow": NONE, "paths": NONE}
-        self._drawn_from: _Key = ()
-        self._marked_from: _Key = ()
+        self.computed = 0
+        self._current: dict[str, int] = {"wide": NONE, "narrow": NONE, "paths": NONE}
+        self._drawing_key: _Key = ()
+        self._paths_key: _Key = ()
         self._pictures: dict[_Key, tuple[int, int]] = {}
         self._values: dict[int, Picture] = {}
         self._lists: dict[int, tuple[int, int]] = {NONE: (NONE, NONE)}
@@ -58,108 +58,110 @@ class RecordedPictures:
         self._ids_of: dict[int, int] = {}
         self._found: dict[_Key, tuple[Path, ...]] = {}
         self._paths: dict[_Key, int] = {}
-        self._held_by: dict[_Key, _Key] = {}
-        self._shown_of: dict[_Key, _Shown] = {}
+        self._published_listeners_of: dict[_Key, _Key] = {}
+        self._items_of: dict[_Key, _Items] = {}
         self._layouts: dict[_Key, tuple[Picture, Picture]] = {}
         self._boxes: dict[Box, int] = {}
         self._edges: dict[Edge, int] = {}
         self._items, self._shapes = Numbers(), Numbers()
 
-    def advance(self, look: Frame) -> Iterator[tuple[str, int]]:
-        """``wide``, ``narrow`` and ``paths`` with their numbers, where they may be others now."""
-        shown = [self._show(look, stack) for stack in group_by_namespace(look.columns, look.states)]
-        about = (look.common, look.links, *(numbers["ways"] for numbers in look.of.values()))
-        drawn_from = (about, *(one.items for one in shown))
-        if drawn_from != self._drawn_from:
-            self._drawn_from = drawn_from
-            numbers = self._pictures.get(drawn_from)
+    def advance(self, frame: Frame) -> Iterator[tuple[str, int]]:
+        """``wide``, ``narrow`` and ``paths``, each with its number, if its inputs changed."""
+        shown = [self._list_items(frame, namespace) for namespace in group_by_namespace(frame.columns, frame.states)]
+        about = (frame.common, frame.links, *(numbers["exits"] for numbers in frame.numbers.values()))
+        drawing_key = (about, *(one.items for one in shown))
+        if drawing_key != self._drawing_key:
+            self._drawing_key = drawing_key
+            numbers = self._pictures.get(drawing_key)
             if numbers is None:
-                wide, narrow = self._draw(look, (about, *(one.shape for one in shown)), shown)
-                numbers = self._pictures[drawn_from] = (
-                    self._number(wide, self._now["wide"]),
-                    self._number(narrow, self._now["narrow"]),
+                wide, narrow = self._draw(frame, (about, *(one.shape for one in shown)), shown)
+                numbers = self._pictures[drawing_key] = (
+                    self._number(wide, self._current["wide"]),
+                    self._number(narrow, self._current["narrow"]),
                 )
-            self._now["wide"], self._now["narrow"] = numbers
+            self._current["wide"], self._current["narrow"] = numbers
             yield "wide", numbers[0]
             yield "narrow", numbers[1]
-        found_from = (
-            look.common,
-            *(numbers["interfaces"] for numbers in look.of.values()),
-            look.of[MACHINE]["primary"] if MACHINE in look.of else NONE,
-            self._held(look),
+        search_key = (
+            frame.common,
+            *(numbers["interfaces"] for numbers in frame.numbers.values()),
+            frame.numbers[MACHINE]["primary"] if MACHINE in frame.numbers else NONE,
+            self._published_listeners(frame),
         )
-        marked_from = (found_from, look.links, *(self._ids_of[self._now[size]] for size in ("wide", "narrow")))
-        if marked_from != self._marked_from:
-            self._marked_from = marked_from
-            paths = self._found.get(found_from)
+        paths_key = (search_key, frame.links, *(self._ids_of[self._current[size]] for size in ("wide", "narrow")))
+        if paths_key != self._paths_key:
+            self._paths_key = paths_key
+            paths = self._found.get(search_key)
             if paths is None:
-                paths = self._found[found_from] = find_paths(look.columns, look.states)
-            self._now["paths"] = self._mark(look, marked_from[1:], paths)
-            yield "paths", self._now["paths"]
+                paths = self._found[search_key] = find_paths(frame.columns, frame.states)
+            self._current["paths"] = self._number_paths(frame, paths_key[1:], paths)
+            yield "paths", self._current["paths"]
 
-    def _held(self, look: Frame) -> _Key:
-        """Who listens on the machine's published ports."""
-        machine = look.states.get(MACHINE)
+    def _published_listeners(self, frame: Frame) -> _Key:
+        """The listeners on the machine's published ports."""
+        machine = frame.states.get(MACHINE)
         if machine is None:
             return ()
-        made_from = (look.common, look.of[MACHINE]["listeners"])
-        held = self._held_by.get(made_from)
-        if held is None:
-            ports = {one.host_port for column in look.columns for one in column.published}
-            held = self._held_by[made_from] = tuple(one for one in machine.listeners if one.port in ports)
-        return held
+        inputs_key = (frame.common, frame.numbers[MACHINE]["listeners"])
+        listeners = self._published_listeners_of.get(inputs_key)
+        if listeners is None:
+            ports = {one.host_port for column in frame.columns for one in column.published}
+            listeners = self._published_listeners_of[inputs_key] = tuple(
+                listener for listener in machine.listeners if listener.port in ports
+            )
+        return listeners
 
-    def _show(self, look: Frame, stack: DrawnNamespace) -> _Shown:
-        """What has room in the pictures of one stack."""
-        machine = look.states.get(MACHINE)
-        of_machine = look.of[MACHINE]["listeners"] if machine is not None else NONE
-        numbers = look.of[stack.key]
-        made_from = (look.common, stack.key, numbers["interfaces"], numbers["listeners"], of_machine)
-        shown = self._shown_of.get(made_from)
+    def _list_items(self, frame: Frame, namespace: DrawnNamespace) -> _Items:
+        """The items in the pictures of one namespace."""
+        machine = frame.states.get(MACHINE)
+        of_machine = frame.numbers[MACHINE]["listeners"] if machine is not None else NONE
+        numbers = frame.numbers[namespace.key]
+        inputs_key = (frame.common, namespace.key, numbers["interfaces"], numbers["listeners"], of_machine)
+        shown = self._items_of.get(inputs_key)
         if shown is None:
-            mode = stack.columns[0].mode
+            mode = namespace.columns[0].mode
             inside: list[Item] = []
-            for column in stack.columns:
+            for column in namespace.columns:
                 if column.key != MACHINE:
-                    inside += listener_items(column.key, column.mode, own_listeners(column, stack.state))
-                if machine is not None and stack.key != MACHINE:
+                    inside += listener_items(column.key, column.mode, own_listeners(column, namespace.state))
+                if machine is not None and namespace.key != MACHINE:
                     inside += mapping_items(column, machine)
-            narrow = [*interface_items(stack, mode), *inside]
+            narrow = [*interface_items(namespace, mode), *inside]
             wide = narrow
-            if stack.key == MACHINE:
-                wide = [item for bridges in (False, True) for item in interface_items(stack, mode, bridges=bridges)]
+            if namespace.key == MACHINE:
+                wide = [item for bridges in (False, True) for item in interface_items(namespace, mode, bridges=bridges)]
                 wide += inside
-            said = tuple(tuple((item.id, item.lines) for item in items) for items in (wide, narrow))
+            texts = tuple(tuple((item.id, item.lines) for item in items) for items in (wide, narrow))
             room = tuple(tuple((item.id, len(item.lines)) for item in items) for items in (wide, narrow))
-            shown = self._shown_of[made_from] = _Shown(
-                dict(said[0]), dict(said[1]), self._items.number(said), self._shapes.number(room)
+            shown = self._items_of[inputs_key] = _Items(
+                dict(texts[0]), dict(texts[1]), self._items.number(texts), self._shapes.number(room)
             )
         return shown
 
-    def _draw(self, look: Frame, layout_from: _Key, shown: Sequence[_Shown]) -> tuple[Picture, Picture]:
-        layout = self._layouts.get(layout_from)
+    def _draw(self, frame: Frame, layout_key: _Key, shown: Sequence[_Items]) -> tuple[Picture, Picture]:
+        layout = self._layouts.get(layout_key)
         if layout is None:
-            self.made += 1
-            layout = self._layouts[layout_from] = draw(look.columns, look.states)
+            self.computed += 1
+            layout = self._layouts[layout_key] = draw(frame.columns, frame.states)
             return layout
         return (
-            _retold(layout[0], {identity: lines for one in shown for identity, lines in one.wide.items()}),
-            _retold(layout[1], {identity: lines for one in shown for identity, lines in one.narrow.items()}),
+            _with_lines(layout[0], {identity: lines for one in shown for identity, lines in one.wide.items()}),
+            _with_lines(layout[1], {identity: lines for one in shown for identity, lines in one.narrow.items()}),
         )
 
-    def _mark(self, look: Frame, about: _Key, paths: tuple[Path, ...]) -> int:
-        """The paths that there are, as they are marked in the pictures."""
+    def _number_paths(self, frame: Frame, about: _Key, paths: tuple[Path, ...]) -> int:
+        """The number of the paths as the pictures show them."""
         drawing = None
         numbers = []
         for path in paths:
-            made_from = (look.common, about, path)
-            number = self._paths.get(made_from)
+            inputs_key = (frame.common, about, path)
+            number = self._paths.get(inputs_key)
             if number is None:
-                pictures = self._values[self._now["wide"]], self._values[self._now["narrow"]]
-                drawing = drawing or index_pictures(look.columns, look.states, pictures)
-                number = self._paths[made_from] = self.tables["paths"].number(draw_path(drawing, path))
+                pictures = self._values[self._current["wide"]], self._values[self._current["narrow"]]
+                drawing = drawing or index_pictures(frame.columns, frame.states, pictures)
+                number = self._paths[inputs_key] = self.tables["paths"].number(draw_path(drawing, path))
             numbers.append(number)
-        return self.chains["paths"].number(tuple(numbers), self._now["paths"])
+        return self.chains["paths"].number(tuple(numbers), self._current["paths"])
 
     def _number(self, picture: Picture, like: int) -> int:
         tables, old = self.tables, self._lists[like]
@@ -189,11 +191,10 @@ class RecordedPictures:
         return number
 
 
-def _retold(picture: Picture, said: Mapping[str, tuple[str, ...]]) -> Picture:
+def _with_lines(picture: Picture, lines_of: Mapping[str, tuple[str, ...]]) -> Picture:
     """The same layout with other lines in the small boxes."""
     boxes = []
     for box in picture.boxes:
-        lines = said.get(box.id)
-        told = box.lines if lines is None else tuple(clip(line, box.w) for line in lines)
-        boxes.append(box if told == box.lines else replace(box, lines=told))
+        lines = tuple(clip(line, box.w) for line in lines_of[box.id]) if box.id in lines_of else box.lines
+        boxes.append(box if lines == box.lines else replace(box, lines=lines))
     return replace(picture, boxes=tuple(boxes))

@@ -1,7 +1,7 @@
-"""The way of an experiment, entry by entry, as a browser replays it.
+"""The recording of an experiment, entry by entry, for replay in a browser.
 
-Rows and pictures are computed here, once: every row, head and picture that was ever shown stands in a table, each once,
-and for each entry it is written which of them took another's place. What was made from the same is not made again.
+Rows and pictures are computed here. Every row, head and picture that was ever shown is in a table once, and each entry
+lists which of them replaced another. Equal inputs are not computed twice.
 ``static/dashboard/js/core/reports/replay.js`` reads it.
 """
 
@@ -20,19 +20,18 @@ from dashboard.core.reports.replay.pictures import RecordedPictures
 from dashboard.core.reports.replay.rows import RecordedRows
 
 RECORDING_VERSION = 1
-#: What a position shows, besides its line of the timeline.
+#: What a position shows in addition to its line of the timeline.
 FIELDS = ("head", "columns", *(section.key for section in SECTIONS), "wide", "narrow", "paths")
-#: The most rows and pictures that are made for one track, about a minute of work. What comes after is left out, and
-#: that is said.
-MAX_MADE = 1_000_000
+#: The limit of computed rows and pictures in a recording, about a minute of work. Later entries are left out, and the
+#: recording is marked as truncated.
+MAX_COMPUTED = 1_000_000
 
 
 class ReplayRecording:
-    """A track that ``extend`` goes on with.
+    """A recording to which entries can be added.
 
-    ``start`` is what was there before the first entry, ``first_at`` the time from which offsets count, if it is not
-    that of the first entry. The n-th position is what was shown after the n-th entry. ``truncated``: there were more
-    entries than could be worked off.
+    ``start`` is the view before the first entry, ``first_at`` the time from which offsets count (default: that of the
+    first entry). Position n is what was shown after entry n. ``truncated``: there were more entries than the limit.
     """
 
     def __init__(self, start: View | None = None, first_at: float | None = None) -> None:
@@ -45,7 +44,7 @@ class ReplayRecording:
         self._causes: list[int] = []
         self._abouts: list[int] = []
         self._changes: dict[str, tuple[list[int], list[int]]] = {name: ([], []) for name in FIELDS}
-        self._now = dict.fromkeys(FIELDS, NONE)
+        self._current = dict.fromkeys(FIELDS, NONE)
         self._tables = {name: Table() for name in ("heads", "columns", "causes", "abouts")}
         self._inputs = Inputs()
         self._rows = RecordedRows()
@@ -55,7 +54,7 @@ class ReplayRecording:
         return len(self._seqs)
 
     def add(self, entry: Entry) -> None:
-        """The next position. An entry that is known already changes nothing."""
+        """Adds a position. A known entry is ignored."""
         before, self.view = self.view, advance(self.view, entry)
         view = self.view
         if view is before:
@@ -67,8 +66,8 @@ class ReplayRecording:
         if new_columns:
             self._set("columns", self._tables["columns"].number(view.columns))
         if new_columns or view.states is not before.states:
-            look = self._inputs.look(view.columns, self._now["columns"], view.states)
-            for name, number in (*self._rows.advance(look), *self._pictures.advance(look)):
+            frame = self._inputs.next_frame(view.columns, self._current["columns"], view.states)
+            for name, number in (*self._rows.advance(frame), *self._pictures.advance(frame)):
                 self._set(name, number)
         if self.first_at is None:
             self.first_at = entry.at
@@ -77,17 +76,24 @@ class ReplayRecording:
         self._texts.append(entry.text)
         self._causes.append(self._tables["causes"].number(format_cause(entry)))
         self._abouts.append(self._tables["abouts"].number(entry.about))
-        self.truncated = self._rows.made + self._pictures.made > MAX_MADE
+        self.truncated = self._rows.computed + self._pictures.computed > MAX_COMPUTED
 
     def _set(self, name: str, number: int) -> None:
-        if self._now[name] != number:
-            self._now[name] = number
+        if self._current[name] != number:
+            self._current[name] = number
             positions, numbers = self._changes[name]
             positions.append(len(self))
             numbers.append(number)
 
-    def written(self) -> dict[str, object]:
-        """All of it, ready to be encoded."""
+    def extend(self, entries: Iterable[Entry]) -> None:
+        """Adds entries up to the limit."""
+        for entry in entries:
+            if self.truncated:
+                break
+            self.add(entry)
+
+    def dump(self) -> dict[str, object]:
+        """The recording as a value for JSON."""
         tables = {**self._tables, **self._pictures.tables, "rows": self._rows.table}
         chains = {**self._pictures.chains, "rows": self._rows.chains}
         return {
@@ -99,26 +105,21 @@ class ReplayRecording:
             "texts": self._texts,
             "causes": self._causes,
             "abouts": self._abouts,
-            "tables": {name: table.written() for name, table in tables.items()},
-            "chains": {name: chain.written() for name, chain in chains.items()},
+            "tables": {name: table.dump() for name, table in tables.items()},
+            "chains": {name: chain.dump() for name, chain in chains.items()},
             "changes": {name: [differences(one) for one in changes] for name, changes in self._changes.items()},
         }
 
 
-def extend(track: ReplayRecording, entries: Iterable[Entry]) -> ReplayRecording:
-    """The same track, gone on with: a live page's grows."""
-    for entry in entries:
-        if track.truncated:
-            break
-        track.add(entry)
-    return track
+def build_recording(
+    entries: Iterable[Entry], start: View | None = None, first_at: float | None = None
+) -> ReplayRecording:
+    """The recording of a journal, or of its later part with the view before it."""
+    recording = ReplayRecording(start, first_at)
+    recording.extend(entries)
+    return recording
 
 
-def build_recording(entries: Iterable[Entry], start: View | None = None, first_at: float | None = None) -> ReplayRecording:
-    """The track of a journal, or of its later part with what was there before it."""
-    return extend(ReplayRecording(start, first_at), entries)
-
-
-def encode_recording(track: ReplayRecording) -> bytes:
-    """JSON, not compressed; it is made to be compressed with deflate."""
-    return msgspec.json.encode(track.written())
+def encode_recording(recording: ReplayRecording) -> bytes:
+    """JSON, which deflate compresses well."""
+    return msgspec.json.encode(recording.dump())

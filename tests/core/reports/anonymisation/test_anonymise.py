@@ -1,4 +1,4 @@
-"""A scrubbed report says nothing of its machine, and everything of what was compared."""
+"""dashboard.core.reports.anonymisation.anonymise: no identifier is left, and comparisons stay the same."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source, replay
 from dashboard.core.experiments.messages import EngineRef
 from dashboard.core.namespaces.state import HostsEntry, Lookup
-from dashboard.core.reports.anonymisation.anonymise import Removal, scrub
+from dashboard.core.reports.anonymisation.anonymise import Replacement, anonymise
 from dashboard.core.reports.model import ReportContent, canonical
-from dashboard.core.reports.validate import check_content
+from dashboard.core.reports.validate import validate_content
 from tests.core.builders import container_id, make_arm, make_interface, make_scene, recorded_scene, with_column
-from tests.reports import AT, make_content
-from tests.scrubbed import with_scene
+from tests.reports import AT, make_content, with_scene
 
-SECRETS = {
+IDENTIFIERS = {
     "host name": "payroll-db.corp.internal",
     "machine": "zephyr-lab-07",
     "IPv4": "10.99.3.77",
@@ -42,25 +41,29 @@ SECRETS = {
 }
 
 
-def told() -> ReportContent:
-    """A report in which each secret stands in every text that there is."""
-    everything = " | ".join([*SECRETS.values(), SECRETS["MAC"].replace(":", ""), SECRETS["container"][:12]])
+def identifying_content() -> ReportContent:
+    """A report with every identifier in every text."""
+    everything = " | ".join([*IDENTIFIERS.values(), IDENTIFIERS["MAC"].replace(":", ""), IDENTIFIERS["container"][:12]])
     columns, states = make_scene(("host", "bridge", "user-bridge"))
     machine = replace(
         states["machine"],
-        hostname=SECRETS["machine"],
+        hostname=IDENTIFIERS["machine"],
         interfaces=(
             *states["machine"].interfaces,
             make_interface(
-                f"enx{SECRETS['MAC'].replace(':', '')}",
+                f"enx{IDENTIFIERS['MAC'].replace(':', '')}",
                 90,
-                mac=SECRETS["MAC"],
-                addresses=(f"{SECRETS['IPv4']}/24", f"{SECRETS['IPv6']}/64", f"{SECRETS['link-local']}/64"),
+                mac=IDENTIFIERS["MAC"],
+                addresses=(f"{IDENTIFIERS['IPv4']}/24", f"{IDENTIFIERS['IPv6']}/64", f"{IDENTIFIERS['link-local']}/64"),
             ),
         ),
-        hosts=(HostsEntry(SECRETS["IPv4"], (SECRETS["host name"], SECRETS["machine"])),),
-        lookups=(Lookup(SECRETS["host name"], "answer", (SECRETS["public address"],), SECRETS["IPv4"], 20),),
-        resolver=replace(states["machine"].resolver, search=(SECRETS["search"],), nameservers=(SECRETS["IPv4"],)),  # type: ignore[type-var]
+        hosts=(HostsEntry(IDENTIFIERS["IPv4"], (IDENTIFIERS["host name"], IDENTIFIERS["machine"])),),
+        lookups=(
+            Lookup(IDENTIFIERS["host name"], "answer", (IDENTIFIERS["public address"],), IDENTIFIERS["IPv4"], 20),
+        ),
+        resolver=replace(
+            states["machine"].resolver, search=(IDENTIFIERS["search"],), nameservers=(IDENTIFIERS["IPv4"],)
+        ),  # type: ignore[type-var]
     )
     columns = with_column(
         columns, "bridge", logs=(everything,), error=everything, warnings=(everything,), command=everything
@@ -69,18 +72,18 @@ def told() -> ReportContent:
     assert content.experiment is not None
     arm = make_arm(
         "bridge",
-        image=f"{SECRETS['registry']}/app:1",
-        command=("serve", SECRETS["argument"]),
-        environment={"TOKEN": SECRETS["variable"]},
-        hostname=SECRETS["machine"],
-        add_host=(f"{SECRETS['host name']}:{SECRETS['IPv4']}",),
+        image=f"{IDENTIFIERS['registry']}/app:1",
+        command=("serve", IDENTIFIERS["argument"]),
+        environment={"TOKEN": IDENTIFIERS["variable"]},
+        hostname=IDENTIFIERS["machine"],
+        add_host=(f"{IDENTIFIERS['host name']}:{IDENTIFIERS['IPv4']}",),
     )
-    said = Entry(3, AT + 2, Cause(Source.ENGINE, everything, everything), Facts(), everything, ("bridge",))
+    entry = Entry(3, AT + 2, Cause(Source.ENGINE, everything, everything), Facts(), everything, ("bridge",))
     experiment = replace(
         content.experiment,
-        spec=replace(content.experiment.spec, arms=(arm,), names=(SECRETS["host name"],), title=everything),
-        engine=EngineRef("26.1.5", "1.45", SECRETS["machine"], endpoint=SECRETS["endpoint"]),
-        journal=(*content.experiment.journal, said),
+        spec=replace(content.experiment.spec, arms=(arm,), names=(IDENTIFIERS["host name"],), title=everything),
+        engine=EngineRef("26.1.5", "1.45", IDENTIFIERS["machine"], endpoint=IDENTIFIERS["endpoint"]),
+        journal=(*content.experiment.journal, entry),
         head=replace(content.experiment.head, problem=everything),
     )
     run = make_content(0).measurements[0]
@@ -91,28 +94,28 @@ def told() -> ReportContent:
         notes=everything,
         experiment=experiment,
         measurements=(run,),
-        author=SECRETS["author"],
-        installation=SECRETS["installation"],
+        author=IDENTIFIERS["author"],
+        installation=IDENTIFIERS["installation"],
     )
 
 
-TOLD = told()
+IDENTIFYING = identifying_content()
 
 
-@pytest.mark.parametrize("name", SECRETS)
-def test_no_secret_is_left_anywhere(name: str) -> None:
-    assert SECRETS[name] in json.loads(canonical(TOLD))["notes"]
-    scrubbed, _ = scrub(TOLD)
-    left = canonical(scrubbed).decode()
-    assert SECRETS[name] not in left
-    assert SECRETS["MAC"].replace(":", "") not in left
-    assert SECRETS["container"][:12] not in left
-    check_content(scrubbed)
+@pytest.mark.parametrize("name", IDENTIFIERS)
+def test_no_identifier_is_left(name: str) -> None:
+    assert IDENTIFIERS[name] in json.loads(canonical(IDENTIFYING))["notes"]
+    anonymous, _ = anonymise(IDENTIFYING)
+    left = canonical(anonymous).decode()
+    assert IDENTIFIERS[name] not in left
+    assert IDENTIFIERS["MAC"].replace(":", "") not in left
+    assert IDENTIFIERS["container"][:12] not in left
+    validate_content(anonymous)
 
 
-def test_what_was_removed_is_listed_with_what_stands_there_and_how_often() -> None:
-    _, removed = scrub(TOLD)
-    kinds = {one.kind for one in removed}
+def test_replacements_are_listed_with_their_pseudonyms_and_counts() -> None:
+    _, replaced = anonymise(IDENTIFYING)
+    kinds = {one.kind for one in replaced}
     assert kinds == {
         "host name",
         "address",
@@ -125,38 +128,38 @@ def test_what_was_removed_is_listed_with_what_stands_there_and_how_often() -> No
         "installation",
         "engine",
     }
-    found = {one.before: one for one in removed}
-    assert found[SECRETS["path"]].after == "/removed/path1"
-    assert found[SECRETS["machine"]].after.endswith(".example")
-    assert found[SECRETS["machine"]].count > 5
-    assert scrub(make_content(0, ()))[1] != ()
+    found = {one.before: one for one in replaced}
+    assert found[IDENTIFIERS["path"]].after == "/removed/path1"
+    assert found[IDENTIFIERS["machine"]].after.endswith(".example")
+    assert found[IDENTIFIERS["machine"]].count > 5
+    assert anonymise(make_content(0, ()))[1] != ()
 
 
-def test_figures_programs_ports_and_versions_stay() -> None:
-    scrubbed, _ = scrub(make_content())
+def test_figures_programs_ports_and_versions_are_kept() -> None:
+    anonymous, _ = anonymise(make_content())
     before = make_content()
-    assert scrubbed.environment == before.environment
-    assert [run.blocks for run in scrubbed.measurements] == [run.blocks for run in before.measurements]
-    assert scrubbed.claims == before.claims
-    assert scrubbed.experiment is not None
+    assert anonymous.environment == before.environment
+    assert [run.blocks for run in anonymous.measurements] == [run.blocks for run in before.measurements]
+    assert anonymous.claims == before.claims
+    assert anonymous.experiment is not None
     assert before.experiment is not None
-    assert scrubbed.experiment.spec == before.experiment.spec
-    assert len(scrubbed.experiment.journal) == len(before.experiment.journal)
-    assert [entry.text for entry in scrubbed.experiment.journal] == [entry.text for entry in before.experiment.journal]
+    assert anonymous.experiment.spec == before.experiment.spec
+    assert len(anonymous.experiment.journal) == len(before.experiment.journal)
+    assert [entry.text for entry in anonymous.experiment.journal] == [entry.text for entry in before.experiment.journal]
 
 
 def relations(content: ReportContent) -> Counter[tuple[str, str, str]]:
-    """How many rows of each section and kind say same, differs and only."""
+    """The number of rows of each section and field by their relation."""
     assert content.experiment is not None
     view = replay(content.experiment.journal)
     return Counter((row.section, row.field, str(row.relation)) for row in compare(view.columns, view.states))
 
 
-def test_what_is_same_and_what_differs_stays_so_in_what_an_engine_did() -> None:
+def test_relations_of_rows_stay_the_same_for_a_recorded_engine() -> None:
     columns, states = recorded_scene()
     content = with_scene(columns, dict(states))
-    assert relations(scrub(content)[0]) == relations(content)
-    assert relations(scrub(TOLD)[0]) == relations(TOLD)
+    assert relations(anonymise(content)[0]) == relations(content)
+    assert relations(anonymise(IDENTIFYING)[0]) == relations(IDENTIFYING)
 
 
 hosts = st.sampled_from(["10.0.0.1", "10.0.0.2", "172.17.0.1", "8.8.8.8", "127.0.0.1", "fe80::5", "2001:db8::7", "::1"])
@@ -164,7 +167,7 @@ words = st.sampled_from(["web", "web1", "Web1", "web1.corp", "localhost", "nginx
 
 
 @given(st.data())
-def test_what_is_same_and_what_differs_stays_so_whatever_the_machine_is_called(data: st.DataObject) -> None:
+def test_relations_of_rows_stay_the_same_for_any_names_and_addresses(data: st.DataObject) -> None:
     columns, states = make_scene(("host", "bridge", "user-bridge", "none"))
     entries = st.lists(st.builds(HostsEntry, hosts, st.lists(words, min_size=1, max_size=2).map(tuple)), max_size=4)
     changed = {
@@ -179,14 +182,14 @@ def test_what_is_same_and_what_differs_stays_so_whatever_the_machine_is_called(d
         for key, state in states.items()
     }
     content = with_scene(columns, changed)
-    assert relations(scrub(content)[0]) == relations(content)
+    assert relations(anonymise(content)[0]) == relations(content)
 
 
-def test_a_container_is_still_known_by_the_start_of_its_id() -> None:
+def test_a_container_keeps_the_relation_of_its_host_name_to_its_id() -> None:
     columns, states = make_scene(("bridge",))
-    scrubbed, _ = scrub(with_scene(columns, states))
-    assert scrubbed.experiment is not None
-    view = replay(scrubbed.experiment.journal)
+    anonymous, _ = anonymise(with_scene(columns, states))
+    assert anonymous.experiment is not None
+    view = replay(anonymous.experiment.journal)
     container = view.columns[1].container
     assert container is not None
     assert container.id != container_id("bridge")
@@ -194,27 +197,105 @@ def test_a_container_is_still_known_by_the_start_of_its_id() -> None:
     assert view.states["bridge"].listeners[0].container == container.id
 
 
-def test_scrubbing_again_changes_nothing_that_matters() -> None:
-    once, _ = scrub(make_content())
-    twice, removed = scrub(once)
+def test_anonymising_twice_changes_no_relation() -> None:
+    once, _ = anonymise(make_content())
+    twice, replaced = anonymise(once)
     assert relations(twice) == relations(once)
-    assert {one.kind for one in removed} <= {"host name", "address", "MAC address", "container id"}
+    assert {one.kind for one in replaced} <= {"host name", "address", "MAC address", "container id"}
 
 
-def test_a_host_called_like_a_word_of_ours_leaves_the_words_alone() -> None:
+def test_a_host_with_a_common_word_as_name_leaves_the_word_in_texts() -> None:
     columns, states = make_scene(("host", "bridge"))
     named = {key: replace(state, hostname="docker") for key, state in states.items() if key != "bridge"}
     content = with_scene(columns, states | named)
-    scrubbed, removed = scrub(content)
-    assert scrubbed.experiment is not None
-    view = replay(scrubbed.experiment.journal)
+    anonymous, replaced = anonymise(content)
+    assert anonymous.experiment is not None
+    view = replay(anonymous.experiment.journal)
     assert view.states["machine"].hostname == "host1.example"
     assert view.columns[1].command.startswith("docker run")
-    assert any(one.before == "docker" for one in removed)
+    assert any(one.before == "docker" for one in replaced)
 
 
-def test_a_long_journal_is_scrubbed_in_seconds() -> None:
+def test_a_long_journal_is_anonymised_within_seconds() -> None:
     content = make_content(10_000, ())
-    begun = time.process_time()
-    assert isinstance(scrub(content)[1][0], Removal)
-    assert time.process_time() - begun < 20
+    started = time.process_time()
+    assert isinstance(anonymise(content)[1][0], Replacement)
+    assert time.process_time() - started < 20
+
+
+@pytest.mark.parametrize(
+    ("command", "after"),
+    [
+        ((), ()),
+        (("/opt/x/serve",), ("serve",)),
+        (("serve", "-v"), ("serve", "[removed]")),
+        (("/opt/x/", "-v"), ("[removed]", "[removed]")),
+    ],
+)
+def test_a_command_keeps_only_its_program(command: tuple[str, ...], after: tuple[str, ...]) -> None:
+    content = make_content(0, ())
+    assert content.experiment is not None
+    spec = replace(content.experiment.spec, arms=(make_arm("bridge", command=command),))
+    changed, _ = anonymise(replace(content, experiment=replace(content.experiment, spec=spec)))
+    assert changed.experiment is not None
+    assert changed.experiment.spec.arms[0].command == after
+
+
+def anonymous_notes(notes: str, **more: object) -> str:
+    return anonymise(make_content(0, (), notes=notes, **more))[0].notes
+
+
+def test_a_short_name_is_replaced_only_as_a_whole_word() -> None:
+    notes = anonymous_notes("Eve, Eve's, Evening, Eve-1 and steve", author="Eve")
+    assert notes == "anonymous, anonymous's, Evening, Eve-1 and steve"
+
+
+def test_a_long_name_is_replaced_within_words() -> None:
+    assert anonymous_notes("xAlicesomx Alicesom", author="Alicesom") == "xanonymousx anonymous"
+    assert anonymous_notes("xAliceso Aliceso", author="Aliceso") == "xAliceso anonymous"
+
+
+def test_a_name_of_two_letters_is_not_replaced_in_a_text() -> None:
+    assert anonymous_notes("Al met Bob", author="Al") == "Al met Bob"
+    assert anonymous_notes("Ali met Bob", author="Ali") == "anonymous met Bob"
+
+
+def test_the_same_path_has_the_same_stand_in() -> None:
+    notes = "/home/a/x /srv/b /home/a/x /usr/bin/env /etc/hosts"
+    assert anonymous_notes(notes) == "/removed/path1 /removed/path2 /removed/path1 /usr/bin/env /etc/hosts"
+
+
+def test_replacements_are_sorted_by_kind_and_then_by_how_often_they_occur() -> None:
+    replaced = anonymise(make_content(0, (), notes="/home/a /home/b /home/b /home/c"))[1]
+    paths = [(one.before, one.after, one.count) for one in replaced if one.kind == "path"]
+    assert paths == [
+        ("/home/b", "/removed/path2", 2),
+        ("/home/a", "/removed/path1", 1),
+        ("/home/c", "/removed/path3", 1),
+    ]
+    assert [one.kind for one in replaced] == sorted(one.kind for one in replaced)
+
+
+def test_an_id_is_replaced_at_any_length_and_an_unknown_one_stays() -> None:
+    identity = "0123456789abcdef" * 4
+    unknown = "fedcba987654"
+    whole, short, other, digest = anonymous_notes(f"{identity} {identity[:12]} {unknown} sha256:{identity}").split()
+    assert whole != identity
+    assert whole.startswith(short)
+    assert (len(whole), len(short), other, digest) == (64, 12, unknown, f"sha256:{identity}")
+
+
+def test_the_version_and_the_time_of_a_report_stay() -> None:
+    content = make_content(0, ())
+    changed, _ = anonymise(content)
+    assert (changed.version, changed.saved_at) == (content.version, content.saved_at)
+    assert (changed.author, changed.installation) == ("", "")
+
+
+def test_a_name_that_begins_with_another_is_replaced_as_a_whole() -> None:
+    columns, states = make_scene(("host",))
+    machine = replace(states["machine"], hostname="zephyr", lookups=(Lookup("zephyr.corp", "answer"),))
+    content = with_scene(columns, {"machine": machine, "host": machine}, notes="zephyr.corp and zephyr")
+    first, second = anonymise(content)[0].notes.split(" and ")
+    assert first != second
+    assert ".corp" not in first

@@ -1,4 +1,4 @@
-"""Stand-ins are the same for the same, different for different, of the same kind, and never somebody's address."""
+"""dashboard.core.reports.anonymisation.pseudonyms: unique, of the same kind, and never a known address."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.core.reports.anonymisation.pseudonyms import Pseudonyms, tells_nothing
+from dashboard.core.reports.anonymisation.pseudonyms import Pseudonyms, identifies_nothing
 
 NETWORKS = tuple(ipaddress.ip_network(text) for text in ("172.17.0.0/16", "10.1.0.0/16", "fd00:1::/64"))
 
@@ -43,11 +43,11 @@ def make(*known: str) -> Pseudonyms:
         ("12:34:56", "12:34:56"),
     ],
 )
-def test_an_address_becomes_one_of_its_kind_or_stays(text: str, after: str) -> None:
+def test_an_address_becomes_one_of_its_kind_or_is_kept(text: str, after: str) -> None:
     assert make(text if ":" not in text and "999" not in text else "::1").address(text) == after
 
 
-def test_networks_of_one_kind_stand_apart_and_their_gateways_stay_gateways() -> None:
+def test_networks_get_separate_blocks_and_gateways_keep_their_host_number() -> None:
     made = Pseudonyms([ipaddress.ip_network(f"172.{n}.0.0/16") for n in range(17, 24)], [])
     gateways = [made.address(f"172.{n}.0.1") for n in range(17, 24)]
     assert gateways[:4] == ["198.51.100.1", "198.51.100.65", "198.51.100.129", "198.51.100.193"]
@@ -55,7 +55,7 @@ def test_networks_of_one_kind_stand_apart_and_their_gateways_stay_gateways() -> 
     assert made.address("172.17.0.1") == gateways[0]
 
 
-def test_a_stand_in_is_never_an_address_that_is_known() -> None:
+def test_a_pseudonym_is_never_a_known_address() -> None:
     made = make("192.0.2.1", "10.1.0.1", "2001:db8:0:1::5", "fd00:1::5", "fe80::1", "fe80::9")
     assert made.address("10.1.0.1") == "192.0.2.65"
     assert made.address("fd00:1::5") not in {"2001:db8:0:1::5", "fd00:1::5"}
@@ -63,17 +63,19 @@ def test_a_stand_in_is_never_an_address_that_is_known() -> None:
 
 
 @given(st.sets(st.ip_addresses(), max_size=200))
-def test_different_addresses_stay_different_and_tell_nothing_of_themselves(
+def test_different_addresses_get_different_pseudonyms_that_are_none_of_them(
     addresses: set[ipaddress.IPv4Address],
 ) -> None:
     made = Pseudonyms(NETWORKS, addresses)
     after = {str(one): made.address(str(one)) for one in addresses}
     assert len(set(after.values())) == len(addresses)
-    changed = {str(one) for one in addresses if not tells_nothing(one) and getattr(one, "ipv4_mapped", None) is None}
+    changed = {
+        str(one) for one in addresses if not identifies_nothing(one) and getattr(one, "ipv4_mapped", None) is None
+    }
     assert not changed & set(after.values())
 
 
-def test_more_networks_than_there_is_room_for_get_addresses_all_the_same() -> None:
+def test_networks_beyond_the_documented_ranges_get_pseudonyms_too() -> None:
     made = Pseudonyms([], [])
     texts = [f"{first}.{second}.1.1" for first in (11, 12, 13) for second in range(1000) if second < 256 for _ in "x"]
     texts += [f"20.{second}.{third}.1" for second in range(10) for third in range(256)]
@@ -129,12 +131,12 @@ def test_mac_addresses_beyond_the_documented_ones_are_locally_administered(numbe
         ("fd00::/64", "fd00::9:9", "2001:db8:0:1:0:0:1:0"),
     ],
 )
-def test_a_host_number_stays_if_the_block_has_room_for_it(network: str, address: str, after: str) -> None:
+def test_a_host_number_is_kept_if_it_fits_into_the_block(network: str, address: str, after: str) -> None:
     made = Pseudonyms([ipaddress.ip_network(network)], [ipaddress.ip_address(address)])
     assert ipaddress.ip_address(made.address(address)) == ipaddress.ip_address(after)
 
 
-def test_the_smallest_network_that_holds_an_address_decides() -> None:
+def test_the_smallest_network_of_an_address_counts() -> None:
     networks = [ipaddress.ip_network(text) for text in ("10.0.0.0/8", "10.1.2.0/24", "10.1.0.0/16")]
     made = Pseudonyms(networks, [])
     assert [made.address(text) for text in ("10.1.2.3", "10.1.0.3", "10.0.0.3", "10.1.2.4")] == [
@@ -145,7 +147,7 @@ def test_the_smallest_network_that_holds_an_address_decides() -> None:
     ]
 
 
-def test_a_block_that_holds_a_known_address_is_not_handed_out() -> None:
+def test_a_block_with_a_known_address_is_not_used() -> None:
     made = Pseudonyms([], [ipaddress.ip_address(text) for text in ("192.0.2.0", "192.0.2.127", "203.0.113.128")])
     assert made.address("10.1.0.1") == "192.0.2.129"
     assert [made.address(f"8.8.{number}.1") for number in range(4)] == [
@@ -156,7 +158,7 @@ def test_a_block_that_holds_a_known_address_is_not_handed_out() -> None:
     ]
 
 
-def test_networks_without_an_own_subnet_are_told_apart_by_24_or_64_bits() -> None:
+def test_addresses_without_a_known_network_are_grouped_by_24_or_64_bits() -> None:
     made = Pseudonyms([], [])
     assert [made.address(text) for text in ("10.0.0.1", "10.0.0.2", "10.0.1.1")] == [
         "192.0.2.1",
@@ -174,5 +176,5 @@ def test_networks_without_an_own_subnet_are_told_apart_by_24_or_64_bits() -> Non
     ("text", "nothing"),
     [("223.255.255.255", False), ("224.0.0.0", True), ("fe80::1", False), ("fe80::", True), ("126.0.0.1", False)],
 )
-def test_multicast_and_reserved_addresses_tell_nothing(text: str, nothing: bool) -> None:
-    assert tells_nothing(ipaddress.ip_address(text)) is nothing
+def test_multicast_and_reserved_addresses_identify_nothing(text: str, nothing: bool) -> None:
+    assert identifies_nothing(ipaddress.ip_address(text)) is nothing

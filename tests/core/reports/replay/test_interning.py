@@ -19,7 +19,7 @@ def test_equal_values_have_equal_numbers() -> None:
 def test_a_table_is_written_in_the_order_of_its_numbers() -> None:
     table = Table()
     assert [table.number(one) for one in ({"a": [1]}, "text", {"a": [1]})] == [0, 1, 0]
-    assert msgspec.json.encode(table.written()) == b'[{"a":[1]},"text"]'
+    assert msgspec.json.encode(table.dump()) == b'[{"a":[1]},"text"]'
     assert len(table) == 2
 
 
@@ -31,7 +31,7 @@ def test_a_chain_leads_back_to_every_sequence(given: list[tuple[tuple[int, ...],
         numbers.append(chains.number(items, like % (max(numbers) + 1) if numbers and like % 3 else NONE))
     found: list[list[int]] = []
     last = 0
-    for back, start, removed, *steps in chains.written():
+    for back, start, removed, *steps in chains.dump():
         base = found[len(found) - back] if back <= len(found) else []
         inserted = []
         for step in steps:
@@ -46,7 +46,7 @@ def test_a_sequence_that_is_like_another_is_written_as_the_difference() -> None:
     first = chains.number((1, 2, 3, 4))
     assert chains.number((1, 2, 9, 4), first) == 1
     assert chains.number((1, 2, 3, 4), 1) == first
-    assert chains.written() == [[1, 0, 0, 1, 1, 1, 1], [1, 2, 1, 5]]
+    assert chains.dump() == [[1, 0, 0, 1, 1, 1, 1], [1, 2, 1, 5]]
 
 
 def test_differences_add_up_again() -> None:
@@ -55,7 +55,7 @@ def test_differences_add_up_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "written"),
+    ("before", "after", "dumped"),
     [
         ((1, 2, 3), (1, 2, 3, 4), [1, 3, 0, 1]),
         ((1, 2, 3), (1, 2), [1, 2, 1]),
@@ -70,13 +70,13 @@ def test_differences_add_up_again() -> None:
     ],
 )
 def test_a_difference_leaves_out_what_both_ends_have_in_common(
-    before: tuple[int, ...], after: tuple[int, ...], written: list[int]
+    before: tuple[int, ...], after: tuple[int, ...], dumped: list[int]
 ) -> None:
     chains = Chains()
     first = chains.number(before)
     second = chains.number(after, first)
     assert (first, second, chains.items(second)) == (0, 1, after)
-    assert chains.written()[1] == written
+    assert chains.dump()[1] == dumped
 
 
 def test_a_sequence_names_how_many_numbers_back_the_one_is_that_it_is_like() -> None:
@@ -85,7 +85,7 @@ def test_a_sequence_names_how_many_numbers_back_the_one_is_that_it_is_like() -> 
     chains.number((8, 9))
     chains.number((1, 2, 3), 0)
     chains.number((5,))
-    assert [one[0] for one in chains.written()] == [1, 2, 2, 4]
+    assert [one[0] for one in chains.dump()] == [1, 2, 2, 4]
 
 
 def test_dictionaries_are_compared_with_their_order() -> None:

@@ -1,12 +1,16 @@
-"""Pictures are those that ``draw`` makes, drawn anew only where boxes come, go or grow."""
+"""dashboard.core.reports.replay.pictures: a layout is computed only if boxes are added, removed or resized."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
+import msgspec
+
+from dashboard.core.diagram.topology import draw
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.reports.replay.inputs import Inputs
-from dashboard.core.reports.replay.pictures import TrackPictures
+from dashboard.core.reports.replay.pictures import RecordedPictures
 from tests.core.builders import (
     MACHINE,
     States,
@@ -14,6 +18,7 @@ from tests.core.builders import (
     make_address,
     make_interface,
     make_listener,
+    make_ports,
     make_route,
     make_scene,
 )
@@ -30,9 +35,9 @@ def with_address(state: NamespaceState, number: int) -> NamespaceState:
     return replace(state, interfaces=(*reversed(rest), replace(one, addresses=(make_address(f"10.0.0.{number}"),))))
 
 
-def test_only_another_layout_is_drawn_anew() -> None:
+def test_only_a_new_layout_is_computed() -> None:
     columns, states = make_scene()
-    inputs, pictures = Inputs(), TrackPictures()
+    inputs, pictures = Inputs(), RecordedPictures()
     machine, bridge = states[MACHINE], states["bridge"]
     unseen = replace(machine, listeners=(*machine.listeners, make_listener(9000, "nc", 1)))
     second = make_interface("eth1", 99, "veth", addresses=("10.1.0.2/16",))
@@ -40,15 +45,48 @@ def test_only_another_layout_is_drawn_anew() -> None:
     other_way = replace(two, routes=(make_route(interface="eth1"),))
     steps: list[tuple[str, States, set[str], int]] = [
         ("the first", states, {"wide", "narrow", "paths"}, 1),
-        ("what is not shown", {**states, "bridge": replace(bridge, hostname="other"), MACHINE: unseen}, set(), 1),
-        ("a box more", {**states, "bridge": with_listener(bridge, 1)}, {"wide", "narrow", "paths"}, 2),
+        ("an invisible change", {**states, "bridge": replace(bridge, hostname="other"), MACHINE: unseen}, set(), 1),
+        ("an added box", {**states, "bridge": with_listener(bridge, 1)}, {"wide", "narrow", "paths"}, 2),
         ("another text", {**states, "bridge": with_listener(bridge, 2)}, {"wide", "narrow"}, 2),
         ("the first again", states, {"wide", "narrow", "paths"}, 2),
-        ("a link more", {**states, "bridge": two}, {"wide", "narrow", "paths"}, 3),
-        ("another way out", {**states, "bridge": other_way}, {"wide", "narrow", "paths"}, 4),
+        ("an added link", {**states, "bridge": two}, {"wide", "narrow", "paths"}, 3),
+        ("another default route", {**states, "bridge": other_way}, {"wide", "narrow", "paths"}, 4),
         ("the first once more", states, {"wide", "narrow", "paths"}, 4),
         ("another address", {**states, "bridge": with_address(bridge, 9)}, {"wide", "narrow", "paths"}, 4),
     ]
     for what, now, changed, drawn in steps:
-        assert {name for name, _ in pictures.advance(inputs.look(columns, 0, now))} == changed, what
-        assert pictures.made == drawn, what
+        assert {name for name, _ in pictures.advance(inputs.next_frame(columns, 0, now))} == changed, what
+        assert pictures.computed == drawn, what
+
+
+def shown(encoded: RecordedPictures, size: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The lines of every box of the newest picture, and the ends of its edges, as the tables hold them."""
+    tables = {name: json.loads(msgspec.json.encode(table.dump())) for name, table in encoded.tables.items()}
+    _width, _height, _summary, boxes, edges = tables["pictures"][encoded._current[size]]
+    things = (tables["things"][tables["boxes"][number][0]] for number in encoded.chains["boxes"].items(boxes))
+    ends = (tables["edges"][number]["path"] for number in encoded.chains["edges"].items(edges))
+    return tuple(" ".join(thing[3:]) for thing in things), tuple(ends)
+
+
+def test_the_tables_hold_the_picture_of_each_state() -> None:
+    columns, states = make_scene(("bridge", "none"))
+    bridge = states["bridge"]
+    inputs, pictures = Inputs(), RecordedPictures()
+    for now in (states, {**states, "bridge": with_listener(bridge, 1)}, {**states, "bridge": with_listener(bridge, 2)}):
+        list(pictures.advance(inputs.next_frame(columns, 0, now)))
+        for size, picture in zip(("wide", "narrow"), draw(columns, now), strict=True):
+            boxes, edges = shown(pictures, size)
+            assert list(boxes) == [" ".join((box.title, *box.lines)) for box in picture.boxes]
+            assert list(edges) == [edge.path for edge in picture.edges]
+
+
+def test_a_published_port_of_the_machine_has_no_box_among_its_own() -> None:
+    columns, states = make_scene(("host", "bridge"))
+    inputs, pictures = Inputs(), RecordedPictures()
+    list(pictures.advance(inputs.next_frame(columns, 0, states)))
+    mapped = tuple(replace(one, published=make_ports(8090)) if one.key == "host" else one for one in columns)
+    list(pictures.advance(inputs.next_frame(mapped, 1, states)))
+    assert pictures.computed == 2
+    assert shown(pictures, "wide")[0] == tuple(
+        " ".join((box.title, *box.lines)) for box in draw(mapped, states)[0].boxes
+    )

@@ -18,7 +18,7 @@ from dashboard.core.experiments.picture import Picture
 from dashboard.core.namespaces.state import NamespaceState, sorted_state
 from dashboard.core.reports.replay import pictures as replay_pictures
 from dashboard.core.reports.replay import recording as tracks
-from dashboard.core.reports.replay.recording import MOST_MADE, build_track, encode_track, extend
+from dashboard.core.reports.replay.recording import MAX_COMPUTED, build_recording, encode_recording
 from tests.core.builders import (
     Columns,
     States,
@@ -118,9 +118,9 @@ def histories(draw: st.DrawFn) -> History:
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(histories())
-def test_every_position_shows_what_was_seen_then(observed: History) -> None:
+def test_every_position_shows_what_was_observed(observed: History) -> None:
     entries, seen = observe(observed)
-    reader = Reader(encode_track(build_track(entries)))
+    reader = Reader(encode_recording(build_recording(entries)))
     assert len(reader) == len(entries)
     for position, (entry, then) in enumerate(zip(entries, seen, strict=True)):
         view = replay(entries[: position + 1])
@@ -131,41 +131,42 @@ def test_every_position_shows_what_was_seen_then(observed: History) -> None:
 
 @settings(max_examples=20)
 @given(histories(), st.data())
-def test_a_track_that_grew_is_the_one_that_is_made_at_once(observed: History, data: st.DataObject) -> None:
+def test_an_extended_recording_equals_one_that_was_built_at_once(observed: History, data: st.DataObject) -> None:
     entries, _ = observe(observed)
     cut = data.draw(st.integers(0, len(entries)))
-    grown = extend(build_track(entries[:cut]), entries)
-    assert encode_track(grown) == encode_track(build_track(entries))
+    grown = build_recording(entries[:cut])
+    grown.extend(entries)
+    assert encode_recording(grown) == encode_recording(build_recording(entries))
 
 
 @settings(max_examples=20)
 @given(histories(), st.data())
-def test_a_track_can_begin_later(observed: History, data: st.DataObject) -> None:
+def test_a_recording_can_begin_at_a_later_entry(observed: History, data: st.DataObject) -> None:
     entries, _ = observe(observed)
     cut = data.draw(st.integers(0, len(entries) - 1))
-    reader = Reader(encode_track(build_track(entries[cut:], replay(entries[:cut]), entries[0].at)))
+    reader = Reader(encode_recording(build_recording(entries[cut:], replay(entries[:cut]), entries[0].at)))
     assert len(reader) == len(entries) - cut
     for position, entry in enumerate(entries[cut:]):
         assert_shows(reader, position, shown(replay(entries[: cut + position + 1]), entry, entries[0].at))
 
 
-def test_nothing_has_no_positions() -> None:
-    reader = Reader(encode_track(build_track([])))
+def test_an_empty_journal_has_no_positions() -> None:
+    reader = Reader(encode_recording(build_recording([])))
     assert len(reader) == 0
     assert reader.raw["first_at"] is None
 
 
 def test_a_journal_without_a_head_shows_none() -> None:
-    reader = Reader(encode_track(build_track([Entry(4, FIRST_AT, Cause(Source.LAB), Facts(), "")])))
+    reader = Reader(encode_recording(build_recording([Entry(4, FIRST_AT, Cause(Source.LAB), Facts(), "")])))
     assert reader.at(0)["experiment"] is None
     assert reader.at(0)["columns"] == []
     assert reader.at(0)["item"] is None
     assert reader.seqs == [4]
 
 
-def test_a_clock_that_was_set_back_is_told_as_it_was() -> None:
+def test_times_may_go_backwards_after_the_clock_was_set() -> None:
     entries = [Entry(n, FIRST_AT + at, Cause(Source.LAB), Facts(), "x") for n, at in enumerate((0, 5, -3), start=1)]
-    assert Reader(encode_track(build_track(entries))).times == [0, 5000, -3000]
+    assert Reader(encode_recording(build_recording(entries))).times == [0, 5000, -3000]
 
 
 def repeating(count: int) -> list[Entry]:
@@ -179,7 +180,7 @@ def repeating(count: int) -> list[Entry]:
     return observe(scenes)[0]
 
 
-def test_what_comes_again_is_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repeated_values_are_stored_once(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Columns] = []
 
     def counted(columns: Columns, found: States) -> tuple[Picture, Picture]:
@@ -187,22 +188,22 @@ def test_what_comes_again_is_written_once(monkeypatch: pytest.MonkeyPatch) -> No
         return draw(columns, found)
 
     monkeypatch.setattr(replay_pictures, "draw", counted)
-    short, long = (zlib.compress(encode_track(build_track(repeating(count)))) for count in (10, 500))
+    short, long = (zlib.compress(encode_recording(build_recording(repeating(count)))) for count in (10, 500))
     assert len(long) < len(short) + 2500
-    assert len(drawn) == 2  # the listener has no room in the picture: one for each track
+    assert len(drawn) == 2  # the listener has no room in the picture: one for each recording
 
 
-def test_what_would_take_too_long_ends_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not build_track(repeating(3)).truncated
-    monkeypatch.setattr(tracks, "MOST_MADE", 0)
-    track = build_track(repeating(9))
-    assert track.truncated
-    assert len(track) == 1
-    assert Reader(encode_track(extend(track, repeating(9)))).raw["truncated"] is True
-    assert len(track) == 1
-    assert MOST_MADE > 10 * 10_000
+def test_a_recording_beyond_the_limit_is_truncated_and_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not build_recording(repeating(3)).truncated
+    monkeypatch.setattr(tracks, "MAX_COMPUTED", 0)
+    recording = build_recording(repeating(9))
+    recording.extend(repeating(9))
+    assert recording.truncated
+    assert Reader(encode_recording(recording)).raw["truncated"] is True
+    assert len(recording) == 1
+    assert MAX_COMPUTED > 10 * 10_000
 
 
-def test_the_browser_is_tested_with_what_is_made_here() -> None:
+def test_the_vectors_of_the_script_tests_are_up_to_date() -> None:
     kept = msgspec.json.decode(VECTORS.read_bytes())
     assert kept == vectors(), "python -m tests.core.replay_vectors"

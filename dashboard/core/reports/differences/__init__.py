@@ -1,0 +1,1 @@
+"""The most important differences between the columns of a report, in sentences."""

@@ -1,0 +1,98 @@
+"""The comparison that a report shows, with the lookups that rules about differences need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from dashboard.core.experiments.messages import ArmStatus, Column, Relation, Row
+from dashboard.core.experiments.stream import row_id
+from dashboard.core.modes import MACHINE
+from dashboard.core.namespaces.state import NamespaceState
+
+
+@dataclass(frozen=True)
+class ComparisonTable:
+    """Columns with their rows; ``machine`` is the machine's state, if it is known."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    machine: NamespaceState | None = None
+
+    @cached_property
+    def _by_id(self) -> dict[str, Row]:
+        return {row_id(row): row for row in self.rows}
+
+    @property
+    def arms(self) -> list[Column]:
+        """The columns that are containers."""
+        return [column for column in self.columns if column.key != MACHINE]
+
+    def row(self, identity: str) -> Row | None:
+        """The row with this id, if there is one."""
+        return self._by_id.get(identity)
+
+    def differing_row(self, identity: str) -> Row | None:
+        """The row with this id, if there is one and its columns differ."""
+        row = self.row(identity)
+        return row if row is not None and row.relation is not Relation.SAME else None
+
+    def differing_rows(self, section: str) -> list[Row]:
+        """The rows of a section in which columns differ, in reading order."""
+        return [row for row in self.rows if row.section == section and row.relation is not Relation.SAME]
+
+    @cached_property
+    def sharing_machine(self) -> list[Column]:
+        """The arms in the machine's network namespace."""
+        row = self.row("identity/netns/")
+        machine = row.cells.get(MACHINE) if row is not None else None
+        if row is None or machine is None:
+            return []
+        return [column for column in self.arms if row.cells.get(column.key) == machine]
+
+    def by_text(self, row: Row, *, machine: bool = False) -> list[tuple[str, list[Column]]]:
+        """The arms (with ``machine`` the machine too) grouped by their text in a row; arms without one are left out."""
+        groups: dict[str, list[Column]] = {}
+        for column in self.columns if machine else self.arms:
+            text = row.cells.get(column.key)
+            if text is not None:
+                groups.setdefault(text, []).append(column)
+        return list(groups.items())
+
+    def with_text(self, row: Row) -> list[Column]:
+        """The arms that have a text in a row."""
+        return [column for column in self.arms if row.cells.get(column.key) is not None]
+
+    def running_without_text(self, row: Row) -> list[Column]:
+        """The arms that run and have no text in a row."""
+        return [
+            column for column in self.arms if row.cells.get(column.key) is None and column.status is ArmStatus.RUNNING
+        ]
+
+
+def join_names(names: Iterable[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``; each name once."""
+    unique = list(dict.fromkeys(names))
+    return " and ".join([*([", ".join(unique[:-1])] if unique[1:] else []), *unique[-1:]])
+
+
+def join_titles(columns: Iterable[Column]) -> str:
+    """The titles of columns, as ``join_names``."""
+    return join_names(column.title for column in columns)
+
+
+def join_parts(parts: Iterable[str]) -> str:
+    """The parts that are not empty, joined by semicolons, with a full stop; empty if there are none."""
+    text = "; ".join(part for part in parts if part)
+    return f"{text}." if text else ""
+
+
+def one_line(text: str) -> str:
+    """The lines of a cell, separated by commas."""
+    return ", ".join(text.split("\n"))
+
+
+def verb_for(columns: Sequence[Column], singular: str, plural: str) -> str:
+    """The form of a verb that fits the number of columns."""
+    return singular if len(columns) == 1 else plural

@@ -1,0 +1,63 @@
+"""The most important differences between columns, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dashboard.core.experiments.messages import Column, Relation, Row
+from dashboard.core.experiments.stream import row_id
+from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.reports.differences.comparison_table import ComparisonTable, join_parts, join_titles, one_line
+from dashboard.core.reports.differences.rules import RULES
+
+MAX_DIFFERENCES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One difference. ``sentence`` states it, ``why`` is the reason that the row gives; ``row`` is the id of the row
+    that proves it, ``rule`` the name of the rule that found it, or ``section``."""
+
+    rule: str
+    sentence: str
+    why: str
+    row: str
+
+
+def _capitalise(text: str, columns: Sequence[Column]) -> str:
+    """With a capital letter, unless it begins with a column's title."""
+    titled = any(text.startswith(column.title) for column in columns)
+    return text if titled else f"{text[:1].upper()}{text[1:]}"
+
+
+def _describe_row(table: ComparisonTable, row: Row) -> str:
+    """What each column says in a row for which there is no rule; empty if they say nothing."""
+    parts = [f"{join_titles(columns)} {one_line(text)}" for text, columns in table.by_text(row)]
+    absent: dict[str, list[Column]] = {}
+    for column in table.running_without_text(row):
+        absent.setdefault(row.absent.get(column.key) or "none", []).append(column)
+    parts += [f"{join_titles(columns)} {word}" for word, columns in absent.items()]
+    return f"{row.label or row.key}: {join_parts(parts)}" if parts else ""
+
+
+def list_differences(
+    columns: Sequence[Column], rows: Sequence[Row], machine: NamespaceState | None = None
+) -> tuple[Difference, ...]:
+    """At most ``MAX_DIFFERENCES``: those that a rule states, then the first differing row of each other section.
+    ``machine`` is the machine's state, if it is known."""
+    table = ComparisonTable(columns, rows, machine)
+    differences = []
+    for name, rule in RULES:
+        match rule(table):
+            case row, sentence if sentence:
+                differences.append(Difference(name, _capitalise(sentence, columns), row.why, row_id(row)))
+    proven = {one.row for one in differences}
+    sections = {one.row.partition("/")[0] for one in differences}
+    for row in rows:
+        if row.relation is Relation.SAME or row_id(row) in proven or row.section in sections:
+            continue
+        sections.add(row.section)
+        if sentence := _describe_row(table, row):
+            differences.append(Difference("section", sentence, row.why, row_id(row)))
+    return tuple(differences[:MAX_DIFFERENCES])

@@ -1,0 +1,189 @@
+"""Rules that state a difference between columns in a sentence, the most important first.
+
+Each sentence follows from a row of the comparison. A rule returns None where no row proves what it would state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dashboard.core.experiments.messages import ArmStatus, Column, Relation, Row
+from dashboard.core.modes import MACHINE, Mode
+from dashboard.core.namespaces.resolver import is_loopback
+from dashboard.core.reports.differences.comparison_table import (
+    ComparisonTable,
+    join_names,
+    join_parts,
+    join_titles,
+    one_line,
+    verb_for,
+)
+
+Rule = Callable[[ComparisonTable], tuple[Row, str] | None]
+
+
+def _namespace(table: ComparisonTable) -> tuple[Row, str] | None:
+    row = table.differing_row("identity/netns/")
+    if row is None:
+        return None
+    sharing = table.sharing_machine
+    separate = [columns for _text, columns in table.by_text(row) if not any(one in sharing for one in columns)]
+    alone = [columns[0] for columns in separate if len(columns) == 1]
+    parts = []
+    if sharing:
+        parts.append(f"{join_titles(sharing)} {verb_for(sharing, 'uses', 'use')} this machine's network namespace")
+    if alone:
+        parts.append(f"{join_titles(alone)} {verb_for(alone, 'has its own', 'each have their own')}")
+    parts += [f"{join_titles(columns)} share one" for columns in separate if len(columns) > 1]
+    sentence = join_parts(parts)
+    if sentence and not sharing:
+        sentence = f"Network namespaces: {sentence}"
+    return (row, sentence) if sentence else None
+
+
+def _discarded(table: ComparisonTable) -> tuple[Row, str] | None:
+    same = [row for row in table.rows if row.relation is Relation.SAME]
+    for row in table.differing_rows("published") + same:
+        requested = table.row(f"published/{row.key}/asked")
+        if row.section != "published" or row.field != "published" or requested is None:
+            continue
+        discarded = [one for one in table.running_without_text(row) if requested.cells.get(one.key) is not None]
+        if discarded:
+            where = join_names(one_line(requested.cells[one.key] or "") for one in discarded)
+            titles = join_titles(discarded)
+            return row, f"The Engine discarded -p for {titles}: {row.key} was requested at {where} and is not published."
+    return None
+
+
+def _published(table: ComparisonTable) -> tuple[Row, str] | None:
+    first: Row | None = None
+    ports: dict[tuple[str, str], list[str]] = {}
+    for row in table.differing_rows("published"):
+        for column in table.with_text(row) if row.field == "published" else ():
+            first = first or row
+            ports.setdefault((column.title, row.cells[column.key] or ""), []).append(row.key)
+    if first is None:
+        return None
+    parts = [f"{title} publishes {join_names(keys)} at {one_line(text)}" for (title, text), keys in ports.items()]
+    for column in table.sharing_machine:
+        listening = table.row(f"listeners/tcp :{column.port}/") if column.port else None
+        if listening is not None and listening.cells.get(column.key) is not None:
+            parts.append(f"{column.title} listens on the machine's port {column.port}, without forwarding")
+    return first, join_parts(parts)
+
+
+def _address(table: ComparisonTable) -> tuple[Row, str] | None:
+    row = table.differing_row("identity/address/")
+    if row is None:
+        return None
+    parts = [f"{join_titles(columns)} {verb_for(columns, 'has', 'have')} {text}" for text, columns in table.by_text(row)]
+    without: dict[str, list[Column]] = {}
+    for column in table.running_without_text(row):
+        if column in table.sharing_machine:
+            source = "the machine's"
+        else:
+            source = f"that of {column.target or 'its target'}" if column.mode == Mode.CONTAINER else ""
+        without.setdefault(source, []).append(column)
+    for source, columns in without.items():
+        uses = f" and {verb_for(columns, 'uses', 'use')} {source}" if source else ""
+        parts.append(f"{join_titles(columns)} {verb_for(columns, 'has', 'have')} no separate address{uses}")
+    return row, join_parts(parts)
+
+
+def _resolver(table: ComparisonTable) -> tuple[Row, str] | None:
+    row = table.differing_row("dns/resolver/nameservers")
+    if row is None:
+        return None
+    groups: dict[tuple[str, str], list[Column]] = {}
+    for column in table.with_text(row):
+        groups.setdefault((row.cells[column.key] or "", row.notes.get(column.key, "")), []).append(column)
+    parts = [
+        f"{join_titles(columns)} {verb_for(columns, 'uses', 'use')} {one_line(text)}{f' ({note})' if note else ''}"
+        for (text, note), columns in groups.items()
+    ]
+    return (row, f"Name servers: {join_parts(parts)}") if parts else None
+
+
+def _lookup(table: ComparisonTable) -> tuple[Row, str] | None:
+    names = {name for one in table.arms if one.container for name in (one.key, one.container.name)}
+    for row in table.differing_rows("dns"):
+        name = row.key.removeprefix("lookup ")
+        if not row.key.startswith("lookup ") or name not in names:
+            continue
+        resolving, missing = table.with_text(row), table.running_without_text(row)
+        if resolving and missing:
+            sentence = f"The container's name “{name}” resolves in {join_titles(resolving)}, not in {join_titles(missing)}."
+            return row, sentence
+    return None
+
+
+def _hosts(table: ComparisonTable) -> tuple[Row, str] | None:
+    common = ("own host name", "localhost", "ip6-")
+    for row in sorted(table.differing_rows("hosts"), key=lambda row: row.key.startswith(common)):
+        having, missing = table.with_text(row), table.running_without_text(row)
+        name = "its host name" if row.key == "own host name" else f"“{row.key}”"
+        if having and missing:
+            sentence = f"The hosts file of {join_titles(having)} lists {name}; that of {join_titles(missing)} does not."
+            return row, sentence
+    return None
+
+
+def _open_ports(table: ComparisonTable) -> tuple[Row, str] | None:
+    rows = [row for row in table.rows if row.section == "listeners" and not row.key.endswith(" resolver")]
+    sharing = table.sharing_machine
+    machine = [row for row in rows if row.cells.get(MACHINE) is not None]
+    separate = [one for one in table.arms if one not in sharing and one.status is ArmStatus.RUNNING]
+    proof = next((row for row in machine if row.relation is not Relation.SAME), None)
+    if not sharing or not separate or proof is None or table.machine is None:
+        return None
+    listeners = table.machine.listeners
+    reachable = len({(one.protocol, one.port) for one in listeners if not is_loopback(one.address)})
+    most = max(sum(row.cells.get(one.key) is not None for row in rows) for one in separate)
+    ports = f"{len(machine)} listening port{'s' if len(machine) > 1 else ''}"
+    which = "all" if reachable == len(machine) else str(reachable)
+    count = "none" if most == 0 else f"only {most}" if len(separate) == 1 else f"at most {most}"
+    sentence = (
+        f"{join_titles(sharing)} {verb_for(sharing, 'shares', 'share')} this machine's {ports}, {which} of them "
+        f"reachable from the network; {join_titles(separate)} {verb_for(separate, 'has', 'have')} {count}."
+    )
+    return proof, sentence
+
+
+def _low_ports(table: ComparisonTable) -> tuple[Row, str] | None:
+    row = table.differing_row("sysctls/net.ipv4.ip_unprivileged_port_start/")
+    if row is None:
+        return None
+    parts = [f"from {text} in {join_titles(columns)}" for text, columns in table.by_text(row, machine=True)]
+    return (row, f"Without root a program may bind ports {join_parts(parts)}") if parts else None
+
+
+def _default_route(table: ComparisonTable) -> tuple[Row, str] | None:
+    row = next((row for row in table.differing_rows("routes") if row.key == "default"), None)
+    if row is None:
+        return None
+    parts = [f"{join_titles(columns)} {one_line(text)}" for text, columns in table.by_text(row)]
+    missing = table.running_without_text(row)
+    parts += [f"{join_titles(missing)} {verb_for(missing, 'has', 'have')} none"] if missing else []
+    return row, f"Default route: {join_parts(parts)}"
+
+
+def _hostname(table: ComparisonTable) -> tuple[Row, str] | None:
+    row = table.differing_row("identity/hostname/")
+    parts = [f"{text} in {join_titles(columns)}" for text, columns in table.by_text(row)] if row is not None else []
+    return (row, f"The host name is {join_parts(parts)}") if row is not None and parts else None
+
+
+#: By importance.
+RULES: tuple[tuple[str, Rule], ...] = (
+    ("namespace", _namespace),
+    ("discarded", _discarded),
+    ("published", _published),
+    ("address", _address),
+    ("resolver", _resolver),
+    ("lookup", _lookup),
+    ("hosts", _hosts),
+    ("open-ports", _open_ports),
+    ("low-ports", _low_ports),
+    ("route", _default_route),
+    ("hostname", _hostname),
+)

@@ -1,0 +1,161 @@
+"""The page of one report and its actions; and the example report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from dashboard.core.experiments.validation import problems
+from dashboard.export import example as example_report
+from dashboard.export.html import hash_command
+from dashboard.models import Experiment, MeasurementRun
+from dashboard.store import experiments as experiment_store
+from dashboard.store.reports import saved as saved_reports
+from dashboard.store.reports.listing import NOT_FOUND, ListedReport, ReportNotFoundError, get_report
+from dashboard.store.reports.reading import load_content, load_derived
+from dashboard.store.reports.snapshot import NotSavedError
+from dashboard.web.http.threaded_views import aside
+from dashboard.web.service import service
+
+
+def get_report_or_404(identity: str) -> ListedReport:
+    """The report as in lists; Http404."""
+    try:
+        return get_report(identity)
+    except ReportNotFoundError:
+        raise Http404(_(NOT_FOUND)) from None
+
+
+def _source(report: ListedReport) -> dict[str, str]:
+    """A link to what the report was saved from, if it still exists."""
+    if report.imported_from or not report.source:
+        return {}
+    if MeasurementRun.objects.filter(pk=report.source).exists():
+        return {"source_url": f"/measurements/{report.source}/", "source_word": _("Measurement")}
+    if Experiment.objects.filter(pk=report.source).exists():
+        return {"source_url": f"/experiments/{report.source}/", "source_word": _("Experiment")}
+    return {}
+
+
+def _render_report(request: HttpRequest, identity: str, status: int = 200, **extra: Any) -> HttpResponse:
+    row = get_report_or_404(identity)
+    view = load_derived(identity).view
+    context = {
+        "row": row,
+        "view": view,
+        "digest": row.digest,
+        "check_command": hash_command(identity),
+        "remarks": saved_reports.remarks(identity),
+        "all_lines": request.GET.get("lines") == "all",
+        "track_url": f"{row.url}track/",
+        "replay": view.snapshot is not None,
+        **_source(row),
+        **extra,
+    }
+    return render(request, "reports/report.html", context, status=status)
+
+
+@require_GET
+def report(request: HttpRequest, identity: str) -> HttpResponse:
+    """One report, complete at first paint."""
+    return _render_report(request, identity)
+
+
+@require_GET
+def recording(_request: HttpRequest, identity: str) -> HttpResponse:
+    """The recording for the replay of a report, as JSON."""
+    get_report_or_404(identity)
+    return HttpResponse(load_derived(identity).recording or b"{}", content_type="application/json")
+
+
+@require_POST
+def annotate(request: HttpRequest, identity: str) -> HttpResponse:
+    """Adds a remark; an invalid one comes back with the entered text."""
+    get_report_or_404(identity)
+    text = request.POST.get("text", "")
+    try:
+        number = saved_reports.annotate(identity, text, owner_id=request.user.pk)
+    except NotSavedError as error:
+        return _render_report(request, identity, 400, remark_problem=str(error), typed_remark=text)
+    return redirect(f"/reports/{identity}/#remark-{number}")
+
+
+def _change(identity: str, change: Callable[[str], None]) -> HttpResponse:
+    try:
+        change(identity)
+    except ReportNotFoundError:
+        raise Http404(_(NOT_FOUND)) from None
+    return redirect(f"/reports/{identity}/")
+
+
+@require_POST
+def archive(request: HttpRequest, identity: str) -> HttpResponse:
+    """Hides a report from the list, or shows it again."""
+    return _change(
+        identity, saved_reports.unarchive if request.POST.get("archived") == "no" else saved_reports.archive
+    )
+
+
+@require_POST
+def delete(_request: HttpRequest, identity: str) -> HttpResponse:
+    """Deletes a report; the next page offers to restore it."""
+    _change(identity, saved_reports.delete)
+    return redirect(f"/reports/?{urlencode({'deleted': identity})}")
+
+
+@require_POST
+def undelete(_request: HttpRequest, identity: str) -> HttpResponse:
+    """Restores a deleted report."""
+    return _change(identity, saved_reports.undelete)
+
+
+@require_POST
+@aside
+def repeat(request: HttpRequest, identity: str) -> HttpResponse:
+    """Launches the experiment of a report on the current engine; its report makes a trend."""
+    get_report_or_404(identity)
+    frozen = load_content(identity).experiment
+    if frozen is None:
+        return _render_report(request, identity, 400, repeat_problem=_("This report contains no experiment."))
+    found = problems(frozen.spec)
+    if found:
+        return _render_report(request, identity, 400, repeat_problem=found[0].sentence)
+    experiment = experiment_store.create_experiment(frozen.spec, request.user.pk)
+    service.wake()
+    return redirect(f"/experiments/{experiment}/")
+
+
+def _require_example() -> None:
+    if not example_report.is_there():
+        raise Http404(_("This installation has no example."))
+
+
+@require_GET
+def example(request: HttpRequest) -> HttpResponse:
+    """The report that is part of Netmodes; it can be read without Docker."""
+    _require_example()
+    view = example_report.view()
+    context = {
+        "row": None,
+        "view": view,
+        "digest": example_report.digest(),
+        "check_command": hash_command("example"),
+        "all_lines": False,
+        "track_url": "/reports/example/track/",
+        "replay": view.snapshot is not None,
+        "example": True,
+    }
+    return render(request, "reports/report.html", context)
+
+
+@require_GET
+def example_recording(_request: HttpRequest) -> HttpResponse:
+    """The recording for the replay of the example, as JSON."""
+    _require_example()
+    return HttpResponse(example_report.recording(), content_type="application/json")

@@ -1,0 +1,53 @@
+"""Saves experiments and measurements as reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from dashboard.core.experiments.messages import EngineRef
+from dashboard.store.reports import saved as saved_reports
+from dashboard.store.reports.saved import ReportDetails
+from dashboard.store.reports.snapshot import NotSavedError
+from dashboard.web.http.threaded_views import aside
+from dashboard.web.service import service
+
+
+def _save(
+    request: HttpRequest, back_url: str, save: Callable[[ReportDetails, EngineRef | None], str]
+) -> HttpResponse:
+    """Redirects to the new report, or shows the reason and the entered values."""
+    values = {name: request.POST.get(name, "") for name in ("title", "tags", "notes")}
+    details = ReportDetails(
+        values["title"], values["notes"], tuple(values["tags"].split(",")), owner_id=request.user.pk
+    )
+    try:
+        return redirect(f"/reports/{save(details, service.engine)}/")
+    except NotSavedError as error:
+        context = {"problem": str(error), "save_values": values, "save_url": request.path, "back_url": back_url}
+        return render(request, "reports/save.html", context, status=400)
+
+
+@require_POST
+@aside
+def save_experiment(request: HttpRequest, identity: str) -> HttpResponse:
+    """Saves an experiment."""
+    return _save(
+        request,
+        f"/experiments/{identity}/",
+        lambda details, engine: saved_reports.save_experiment(identity, details, engine=engine),
+    )
+
+
+@require_POST
+@aside
+def save_measurement(request: HttpRequest, identity: str) -> HttpResponse:
+    """Saves a measurement."""
+    return _save(
+        request,
+        f"/measurements/{identity}/",
+        lambda details, engine: saved_reports.save_measurement(identity, details, engine=engine),
+    )

@@ -1,0 +1,168 @@
+"""dashboard.core.reports.differences.rules."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dashboard.core.comparison.rows import compare
+from dashboard.core.experiments.messages import ArmStatus
+from dashboard.core.modes import MACHINE
+from dashboard.core.namespaces.state import Family, HostsEntry, Lookup
+from dashboard.core.reports.differences.comparison_table import ComparisonTable
+from dashboard.core.reports.differences.rules import RULES
+from tests.core.builders import Columns, States, end, make_listener, make_scene, with_column, without
+
+THREE = ("host", "bridge", "user-bridge")
+
+
+def sentences(columns: Columns, states: States) -> dict[str, str]:
+    """What each rule states about a scene, rules that state nothing left out."""
+    table = ComparisonTable(columns, compare(columns, states), states.get(MACHINE))
+    return {name: stated[1] for name, rule in RULES if (stated := rule(table)) is not None}
+
+
+def of_modes(*modes: str, publish: int | None = 8080) -> dict[str, str]:
+    return sentences(*make_scene(modes, publish=publish))
+
+
+def with_lookup(modes: tuple[str, ...], name: str, *finding: str) -> dict[str, str]:
+    columns, states = make_scene(modes)
+    answer = {True: Lookup(name, "answer", ("172.18.0.2",), "127.0.0.11"), False: Lookup(name, "no such name")}
+    looked = {key: replace(state, lookups=(answer[key in finding],)) for key, state in states.items()}
+    return sentences(columns, looked)
+
+
+CASES = [
+    (
+        "namespace",
+        of_modes(*THREE),
+        "host uses this machine's network namespace; bridge and user-bridge each have their own.",
+    ),
+    ("namespace", of_modes("host"), None),
+    ("namespace", of_modes("bridge", "none"), "Network namespaces: bridge and none each have their own."),
+    (
+        "namespace",
+        of_modes("bridge", "none", "container"),
+        "Network namespaces: none has its own; bridge and container share one.",
+    ),
+    (
+        "discarded",
+        of_modes(*THREE),
+        "The Engine discarded -p for host: 80/tcp was requested at :8080 and is not published.",
+    ),
+    ("discarded", of_modes("bridge", "user-bridge"), None),
+    ("discarded", of_modes(*THREE, publish=None), None),
+    (
+        "published",
+        of_modes("host", "bridge"),
+        (
+            "bridge publishes 80/tcp at 0.0.0.0:8081, [::]:8081; "
+            "host listens on the machine's port 80, without forwarding."
+        ),
+    ),
+    ("published", of_modes("host", "none", publish=None), None),
+    (
+        "address",
+        of_modes("host", "bridge"),
+        "bridge has 172.17.0.2; host has no separate address and uses the machine's.",
+    ),
+    (
+        "resolver",
+        of_modes("host", "user-bridge"),
+        (
+            "Name servers: host uses 127.0.0.53, 192.0.2.53 (copied from the machine); "
+            "user-bridge uses 127.0.0.11 (Docker's own resolver)."
+        ),
+    ),
+    (
+        "lookup",
+        with_lookup(THREE, "bridge", "user-bridge"),
+        "The container's name “bridge” resolves in user-bridge, not in host and bridge.",
+    ),
+    ("lookup", with_lookup(THREE, "example.org", "user-bridge"), None),
+    ("lookup", with_lookup(THREE, "bridge", *THREE, MACHINE), None),
+    ("hosts", of_modes("host", "bridge"), "The hosts file of host lists “lab-1”; that of bridge does not."),
+    (
+        "open-ports",
+        of_modes("host", "bridge"),
+        (
+            "host shares this machine's 3 listening ports, all of them reachable from the network; "
+            "bridge has only 1."
+        ),
+    ),
+    ("open-ports", of_modes("bridge", "user-bridge"), None),
+    (
+        "low-ports",
+        of_modes("host", "bridge"),
+        "Without root a program may bind ports from 1024 in this machine and host; from 0 in bridge.",
+    ),
+    (
+        "route",
+        of_modes("host", "none"),
+        "Default route: host via 192.0.2.1 dev eth0; none has none.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("rule", "stated", "sentence"), CASES)
+def test_each_rule_states_what_rows_prove_and_nothing_else(
+    rule: str, stated: dict[str, str], sentence: str | None
+) -> None:
+    assert stated.get(rule) == sentence
+
+
+def test_no_rule_states_that_a_stopped_container_lacks_something() -> None:
+    columns, states = make_scene(THREE)
+    columns, states = end(columns, "bridge", ArmStatus.EXITED), without(states, "bridge")
+    for sentence in sentences(columns, states).values():
+        assert "not in bridge" not in sentence
+        assert "bridge has no " not in sentence
+
+
+@pytest.mark.parametrize(
+    ("addresses", "reachable"),
+    [
+        (("0.0.0.0",), "all"),
+        (("127.0.0.1",), "0"),
+        (("::1",), "0"),
+        (("127.0.0.53", "127.0.0.54"), "0"),
+        (("127.0.0.1", "::"), "all"),
+        (("192.0.2.2",), "all"),
+    ],
+)
+def test_a_port_on_loopback_addresses_alone_is_not_reachable_from_the_network(
+    addresses: tuple[str, ...], reachable: str
+) -> None:
+    columns, states = make_scene(("host", "bridge"), publish=None)
+    listeners = tuple(
+        make_listener(family=Family.INET6 if ":" in address else Family.INET, address=address) for address in addresses
+    )
+    machine = {key: replace(states[key], listeners=listeners) for key in (MACHINE, "host")}
+    sentence = sentences(columns, states | machine)["open-ports"]
+    assert sentence.startswith(f"host shares this machine's 1 listening port, {reachable} of them reachable")
+
+
+@pytest.mark.parametrize(
+    ("joined", "source"), [(("bridge", "container"), "that of bridge"), (("host", "none", "container"), "the machine's")]
+)
+def test_a_container_without_a_separate_address_uses_that_of_its_network_namespace(
+    joined: tuple[str, ...], source: str
+) -> None:
+    assert f"no separate address and uses {source}" in of_modes(*joined)["address"].replace("use ", "uses ")
+
+
+def test_a_row_counts_when_the_container_runs_not_by_the_word_in_its_cell() -> None:
+    columns, states = make_scene(THREE)
+    rows = [replace(row, absent={key: "–" for key in row.absent}) for row in compare(columns, states)]  # noqa: RUF001
+    table = ComparisonTable(columns, rows, states[MACHINE])
+    stated = {name: found[1] for name, rule in RULES if (found := rule(table)) is not None}
+    assert stated == of_modes(*THREE)
+
+
+def test_a_title_is_not_changed() -> None:
+    columns, states = make_scene(("host", "bridge"))
+    columns = with_column(columns, "host", title="<b>host</b>")
+    states = states | {"host": replace(states["host"], hosts=(HostsEntry("192.0.2.9", ("db",)),))}
+    assert sentences(columns, states)["namespace"].startswith("<b>host</b> uses this machine's ")
