@@ -1,4 +1,4 @@
-"""Filters and tags: ``{% load netmodes %}``. Each is a few lines around a pure function."""
+"""Filters and tags of all pages: ``{% load netmodes %}``."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ACTIONS = {
 
 
 def phase_word(phase: str) -> str:
-    """The phase in the reader's language."""
+    """The translated name of a phase."""
     return {
         Phase.WAITING: _("waiting"),
         Phase.PREPARING: _("preparing"),
@@ -58,7 +58,7 @@ def phase_word(phase: str) -> str:
 
 
 def status_word(status: str) -> str:
-    """What became of an arm, in the reader's language; empty for the column that is cloned."""
+    """The translated status of an arm; empty in the template for JavaScript."""
     return (
         {
             ArmStatus.WAITING: _("waiting"),
@@ -98,38 +98,38 @@ def mode_summary(mode: str) -> str:
 
 @register.filter
 def arguments(command: str) -> list[str]:
-    """The command between its spaces, so that a line breaks there and not behind a hyphen."""
+    """The words of a command, so that lines break at spaces and not after hyphens."""
     return command.split(" ") if command else []
 
 
 @register.filter
 def symbol(relation: Relation) -> str:
-    """The sign of a relation; empty for the row that is cloned."""
+    """The symbol of a relation; empty in the template for JavaScript."""
     return SYMBOLS.get(relation, "")
 
 
 @register.filter
 def relation_word(relation: Relation) -> str:
-    """The relation for those who do not see the sign."""
+    """The relation as text, for screen readers."""
     words = {Relation.SAME: _("same"), Relation.DIFFERS: _("differs"), Relation.ONLY: _("only in some")}
     return words.get(relation, "")
 
 
 @register.filter
 def published(ports: Iterable[PublishedPort]) -> str:
-    """Mappings in words, one per line, in their order."""
+    """Port mappings, one per line."""
     return "\n".join(table_presenter.format_published(one) for one in ports)
 
 
 @register.filter
 def offered(phase: str, action: str) -> bool:
-    """Whether the button for ``action`` is shown in this phase."""
+    """Whether the button of ``action`` is shown in this phase."""
     return phase in ACTIONS[action]
 
 
 @register.filter
 def phases_of(action: str) -> str:
-    """The phases in which the button is shown, for the browser."""
+    """The phases in which the button is shown, for JavaScript."""
     return " ".join(ACTIONS[action])
 
 
@@ -211,14 +211,14 @@ def with_code(text: str) -> SafeString:
 
 @register.simple_tag
 def path_query(key: str, shown: str = "", at: str = "") -> str:
-    """Where a path's link leads: the same page with this path in the picture, or without if it is ``shown``."""
+    """The query of a path's link: this path on the diagram, or none if it is ``shown``."""
     wanted = {"at": at or "", "path": "" if key == shown else key or ""}
     return f"?{urlencode({name: value for name, value in wanted.items() if value})}"
 
 
 @register.simple_tag
 def interface_words() -> dict[str, Any]:
-    """What the browser itself has to say, in the reader's language. ``{…}`` are filled in there."""
+    """Translated texts for JavaScript, which fills in ``{…}``."""
     return {
         "phases": {phase.value: phase_word(phase) for phase in Phase},
         "statuses": {status.value: status_word(status) for status in ArmStatus},
@@ -231,42 +231,42 @@ def interface_words() -> dict[str, Any]:
         "connecting": _("connecting"),
         "live": _("live"),
         "reconnecting": _("reconnecting since {time}"),
-        "stale": _("Not live since {time}: what you see may be out of date."),
-        "stopped": _("stopped"),
+        "stale": _("Not live since {time}: this page may be out of date."),
+        "disconnected": _("disconnected"),
         "signedOut": _("signed out: sign in again"),
-        "gone": _("this experiment is no longer here"),
+        "gone": _("this experiment no longer exists"),
         "copied": _("Copied"),
         "copyByHand": _("Selected: press Ctrl+C"),
         "changedOne": _("one fact changed"),
         "changedMany": _("{count} facts changed"),
         "otherVersion": _("this page is out of date: reload it"),
-        "pathShown": _("Shown in the picture: {hops}"),
-        "pathHidden": _("No path is shown in the picture."),
+        "pathShown": _("Shown on the diagram: {hops}"),
+        "pathHidden": _("No path is shown on the diagram."),
         "since": _("since {time}"),
-        "asItWas": _("As it was at {time}."),
+        "asItWas": _("State at {time}."),
         "from": _("from {from}"),
         "trying": _("Trying every path…"),
         "tried": _("{count} paths tried at {time}"),
-        "failed": _("It did not work: {reason}"),
+        "failed": _("Failed: {reason}"),
         "printing": _("Printing…"),
         "finished": _("Finished at {time}"),
         "cancelled": _("Cancelled"),
-        "cut": _("The beginning was left out: the output is too long."),
+        "cut": _("The output is too long: its beginning was cut."),
         "nothing": _("nothing"),
         "replay": {
-            "loading": _("Reading what happened…"),
-            "empty": _("Nothing has happened yet: there is nothing to replay."),
+            "loading": _("Loading the journal…"),
+            "empty": _("Nothing to replay yet."),
             "play": _("Play"),
             "pause": _("Pause"),
-            "end": _("The end of the journal."),
-            "when": _("{time} · {offset} after the beginning"),
-            "moment": _("{time}, {offset} after the beginning: {text}"),
+            "end": _("End of the journal"),
+            "when": _("{time} · {offset} after the start"),
+            "moment": _("{time}, {offset} after the start: {text}"),
             "count": _("entry {number} of {count}"),
-            "nothing": _("nothing was said yet"),
+            "nothing": _("no entry yet"),
         },
         "exit": _("exit code {code}"),
-        "asking": _("Looking…"),
-        "stepDone": _("Done: what is true is shown below."),
+        "asking": _("Checking…"),
+        "stepDone": _("Done: see the facts below."),
         "themes": {"auto": _("auto"), "light": _("light"), "dark": _("dark")},
         "theme": _("Theme: {name}"),
     }

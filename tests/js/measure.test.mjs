@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 
-import { chooseTicks, createBlocks, isRoundTick, joinCurves, layOutAxis, logRange, median, receive, sayMicrosPlain, saySigned } from "../../static/dashboard/js/core/measurements/measurement.js";
+import { chooseTicks, createBlocks, isRoundTick, joinCurves, layOutAxis, logRange, median, receive, formatMicrosPlain, formatSigned } from "../../static/dashboard/js/core/measurements/measurement.js";
 
 const vectors = JSON.parse(readFileSync(new URL("./measure_vectors.json", import.meta.url), "utf8"));
 
@@ -12,8 +12,8 @@ function makeBlock(series, round, more = {}) {
 
 test("axes and figures are those of the templates", () => {
   for (const { low, high, expected } of vectors.ticks) assert.deepEqual(chooseTicks(low, high).map((one) => Number(one.toPrecision(9))), expected);
-  for (const [value, text] of vectors.micros) assert.equal(sayMicrosPlain(value), text);
-  for (const [value, text] of vectors.signed) assert.equal(saySigned(value), text);
+  for (const [value, text] of vectors.micros) assert.equal(formatMicrosPlain(value), text);
+  for (const [value, text] of vectors.signed) assert.equal(formatSigned(value), text);
   for (const { values, zero, ticks } of vectors.axes) {
     const axis = layOutAxis(values);
     assert.equal(axis.zero, zero);

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { CEILING_MS, finalReason, FIRST_MS, isSilent, retryDelay, SILENCE_MS } from "../../static/dashboard/js/core/backoff.js";
+import { MAX_DELAY_MS, finalReason, FIRST_MS, isSilent, retryDelay, SILENCE_MS } from "../../static/dashboard/js/core/backoff.js";
 import { listCells, namespaceInode } from "../../static/dashboard/js/core/comparison/cells.js";
 import { layOut, layOutBox, numberHops } from "../../static/dashboard/js/core/diagram/drawing.js";
-import { haystackOf, parseQuery, selectRows, totals } from "../../static/dashboard/js/core/comparison/filter.js";
-import { fill, sayClock, sayDuration, sayMicros, sayOffset, sayPublished, visibleText } from "../../static/dashboard/js/core/format.js";
+import { makeSearchText, parseQuery, selectRows, totals } from "../../static/dashboard/js/core/comparison/filter.js";
+import { fill, formatClock, formatDuration, formatMicros, formatOffset, formatPublished, visibleText } from "../../static/dashboard/js/core/format.js";
 import { makeRow, vectors } from "./vectors.mjs";
 
-const SAID = { duration: sayDuration, offset: sayOffset, micros: sayMicros, published: sayPublished, inode: namespaceInode };
+const SAID = { duration: formatDuration, offset: formatOffset, micros: formatMicros, published: formatPublished, inode: namespaceInode };
 for (const [name, say] of Object.entries(SAID)) {
   test(`${name} is said as the templates say it`, () => {
     for (const [value, expected] of vectors[name]) assert.equal(say(value), expected);
@@ -43,7 +43,7 @@ test("the numbers of a path stand where the templates put them", () => {
 });
 
 test("a clock has two digits everywhere", () => {
-  assert.equal(sayClock(new Date(2026, 0, 2, 3, 4, 5)), "03:04:05");
+  assert.equal(formatClock(new Date(2026, 0, 2, 3, 4, 5)), "03:04:05");
 });
 
 test("a sentence is filled, and what is not known stays", () => {
@@ -65,7 +65,7 @@ test("retries come twice as late each time, up to a ceiling, never all at once",
   for (const attempt of [0, 1, 5, 20, 10_000]) {
     const low = retryDelay(attempt, 0);
     const high = retryDelay(attempt, 0.999999);
-    assert.ok(low > 0 && high > low && high <= CEILING_MS);
+    assert.ok(low > 0 && high > low && high <= MAX_DELAY_MS);
   }
 });
 
@@ -82,7 +82,7 @@ test("silence is only noticed where pings are known to come", () => {
 });
 
 function makeRows(count, more = {}) {
-  return Array.from({ length: count }, (_, n) => ({ id: `s/${n}`, section: "s", relation: "differs", why: "", haystack: () => `row ${n} nginx`, ...more }));
+  return Array.from({ length: count }, (_, n) => ({ id: `s/${n}`, section: "s", relation: "differs", why: "", searchText: () => `row ${n} nginx`, ...more }));
 }
 
 test("differences only leaves out what is the same, and counts it", () => {
@@ -116,6 +116,6 @@ test("a reason is repeated only where the row above has another", () => {
 
 test("a search looks at everything that stands in the row", () => {
   const row = makeRow("dns/resolver/", { machine: "127.0.0.53", host: null }, { label: "Name Servers", why: "Because", absent: { host: "Discarded" }, notes: { machine: "Copied" } });
-  const haystack = haystackOf(row, [{ key: "machine" }, { key: "host" }]);
-  for (const word of ["name servers", "because", "discarded", "copied", "127.0.0.53", "dns"]) assert.ok(haystack.includes(word), word);
+  const text = makeSearchText(row, [{ key: "machine" }, { key: "host" }]);
+  for (const word of ["name servers", "because", "discarded", "copied", "127.0.0.53", "dns"]) assert.ok(text.includes(word), word);
 });

@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { followTo, isOutdated, sayLeft, share, spread } from "../../static/dashboard/js/core/training/session.js";
+import { followTo, isOutdated, formatLeft, share, spread } from "../../static/dashboard/js/core/training/session.js";
 
 test("a timer is read as minutes and seconds, and ends at nought", () => {
   const table = [[245, "4:05"], [60, "1:00"], [0.2, "0:01"], [0, "0:00"], [-90, "0:00"], [3661, "1:01:01"]];
-  for (const [left, text] of table) assert.equal(sayLeft(1000 + left, 1000), text);
+  for (const [left, text] of table) assert.equal(formatLeft(1000 + left, 1000), text);
 });
 
 test("two hundred pages do not ask in the same instant", () => {

@@ -1,24 +1,24 @@
-// Puts the page together. State enters through data attributes and messages, markup only through templates. What one
-// page alone needs is loaded by that page alone; its template names it (templatetags/modules.py).
+// Starts the parts of a page. State enters through data attributes and messages, markup only through templates. Modules
+// that only one page needs are loaded by that page; its template names them (templatetags/modules.py).
 
-import { createCopying, createLocalTimes, createMenu, createTheme } from "./ui/site_header.js";
+import { createCopyButtons, createLocalTimes, createMenu, createThemeButton } from "./ui/site_header.js";
 
-async function trackOfPage() {
+async function loadRecording() {
   const { getJson } = await import("./io/http.js");
   return getJson(document.querySelector("[data-track]").dataset.track);
 }
 
 const main = document.getElementById("main");
-createTheme();
+createThemeButton();
 createMenu();
-createCopying();
+createCopyButtons();
 createLocalTimes();
-if (main.querySelector("[data-launch]")) (await import("./ui/experiments/launch_form.js")).createLaunch(main);
+if (main.querySelector("[data-launch]")) (await import("./ui/experiments/launch_form.js")).createLaunchForm(main);
 if (main.dataset.page === "experiment") (await import("./ui/experiments/experiment.js")).createExperiment(main);
 if (main.dataset.page === "step") (await import("./ui/workshops/workshop.js")).createWorkshopStep(main);
 if (main.dataset.page === "result") (await import("./ui/workshops/workshop.js")).createPrinting(main);
 if (main.dataset.page === "claims") (await import("./ui/claims/claims.js")).createClaims(main);
-if (main.dataset.page === "report") (await import("./ui/reports/report.js")).createReport(main, trackOfPage);
+if (main.dataset.page === "report") (await import("./ui/reports/report.js")).createReport(main, loadRecording);
 if (main.dataset.page === "measurement") (await import("./ui/measurements/measurement.js")).createMeasurement(main);
 if (main.querySelector("[data-session]")) (await import("./ui/training/session.js")).createSession(main);
 if (main.querySelector("[data-terminal]")) (await import("./ui/terminal/terminal.js")).createTerminal(main);

@@ -1,4 +1,4 @@
-// Runs before the first paint, so that the theme does not flash. Everything else is in main.js.
+// Sets the theme before the first paint, so that the page does not flash.
 (function () {
   const root = document.documentElement;
   root.classList.add("js");
@@ -6,6 +6,6 @@
     const theme = localStorage.getItem("netmodes.theme");
     if (theme === "light" || theme === "dark") root.dataset.theme = theme;
   } catch {
-    // Storage may be forbidden: then the theme follows the system.
+    // Without storage the theme follows the system.
   }
 })();

@@ -1,6 +1,6 @@
-// Numbers in words; the same as the template filters. tests/js/vectors.json holds both to it.
+// Formats numbers like the template filters; tests/js/vectors.json tests both.
 
-export function sayDuration(seconds) {
+export function formatDuration(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
   if (whole < 60) return `${whole} s`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
@@ -8,7 +8,7 @@ export function sayDuration(seconds) {
   return `${Math.floor(whole / 86_400)} d ${Math.floor((whole % 86_400) / 3600)} h`;
 }
 
-export function sayOffset(seconds) {
+export function formatOffset(seconds) {
   if (seconds < 10) return Math.max(0, seconds).toFixed(3);
   if (seconds < 600) return seconds.toFixed(1);
   const whole = Math.floor(seconds);
@@ -18,31 +18,31 @@ export function sayOffset(seconds) {
   return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${rest}`;
 }
 
-export function sayMicros(value) {
+export function formatMicros(value) {
   if (value === null || value === undefined) return "";
   if (value < 1000) return `${value.toFixed(0)} µs`;
   if (value < 1_000_000) return `${(value / 1000).toFixed(1)} ms`;
   return `${(value / 1_000_000).toFixed(2)} s`;
 }
 
-export function sayClock(date) {
+export function formatClock(date) {
   return [date.getHours(), date.getMinutes(), date.getSeconds()].map((n) => String(n).padStart(2, "0")).join(":");
 }
 
-/** Fills `{name}` in a translated sentence. */
+/** Replaces `{name}` in a translated sentence. */
 export function fill(sentence, values) {
   return sentence.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 
-export function sayPublished(port) {
+export function formatPublished(port) {
   const address = port.host_address.includes(":") ? `[${port.host_address}]` : port.host_address;
   const outside = port.host_port ? String(port.host_port) : "*";
   return `${address ? `${address}:` : ""}${outside} → ${port.container_port}/${port.protocol}`;
 }
 
 /**
- * What a program printed, safe to look at: control characters and those that turn the direction of
- * writing are shown as what they are, instead of doing what they do.
+ * Output of a program, safe to display: control characters and characters that change the writing direction are shown
+ * as symbols.
  */
 export function visibleText(text) {
   return text

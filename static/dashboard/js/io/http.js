@@ -1,16 +1,16 @@
-// Commands are POSTs of a form, with its CSRF token.
+// Requests of pages. Commands are POSTs of a form, with its CSRF token.
 
 export class Refused extends Error {}
 
-async function sentenceOf(response) {
+async function errorText(response) {
   const type = response.headers.get("content-type") ?? "";
   if (type.includes("application/json")) {
     const answer = await response.json().catch(() => ({}));
-    const said = answer.sentence ?? answer.error ?? answer.detail;
-    if (typeof said === "string") return said;
+    const detail = answer.sentence ?? answer.error ?? answer.detail;
+    if (typeof detail === "string") return detail;
   } else if (type.startsWith("text/plain")) {
-    const said = (await response.text()).trim();
-    if (said) return said.slice(0, 500);
+    const text = (await response.text()).trim();
+    if (text) return text.slice(0, 500);
   }
   return `${response.status} ${response.statusText}`.trim();
 }
@@ -24,7 +24,7 @@ async function post(form, accept, signal) {
     redirect: "error",
     signal,
   });
-  if (!response.ok) throw new Refused(await sentenceOf(response));
+  if (!response.ok) throw new Refused(await errorText(response));
   return response;
 }
 
@@ -32,7 +32,7 @@ export async function postForJson(form, signal) {
   return (await post(form, "application/json", signal)).json();
 }
 
-/** A command whose answer is not shown; what is refused says why. */
+/** A command whose response is not shown; a refusal throws its reason. */
 export async function postQuietly(form, submitter) {
   const response = await fetch(form.action, {
     method: "POST",
@@ -40,10 +40,10 @@ export async function postQuietly(form, submitter) {
     headers: { "X-Netmodes-Part": "1" },
     credentials: "same-origin",
   });
-  if (!response.ok) throw new Refused(await sentenceOf(response));
+  if (!response.ok) throw new Refused(await errorText(response));
 }
 
-/** Calls `onText` with each piece as it arrives; text that is not UTF-8 is replaced. */
+/** Calls `onText` with each chunk as it arrives; bytes that are not UTF-8 are replaced. */
 export async function postForText(form, signal, onText) {
   const response = await post(form, "text/plain", signal);
   const reader = response.body.getReader();
@@ -56,7 +56,7 @@ export async function postForText(form, signal, onText) {
   }
 }
 
-/** The page that a form answers with, also where it is a refusal; it must hold `selector`. Scripts do not run. */
+/** The page in the response, also of a refusal, if it contains `selector`. Its scripts do not run. */
 export async function postForPage(form, signal, extra, selector) {
   const body = new FormData(form);
   for (const [name, value] of Object.entries(extra)) body.set(name, value);
@@ -72,12 +72,12 @@ export async function postForPage(form, signal, extra, selector) {
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     if (page.querySelector(selector)) return page;
   }
-  throw new Refused(await sentenceOf(response));
+  throw new Refused(await errorText(response));
 }
 
-async function get(address, accept, more = {}) {
-  const response = await fetch(address, { headers: { Accept: accept, ...more }, credentials: "same-origin" });
-  if (!response.ok) throw new Refused(await sentenceOf(response));
+async function get(address, accept, headers = {}) {
+  const response = await fetch(address, { headers: { Accept: accept, ...headers }, credentials: "same-origin" });
+  if (!response.ok) throw new Refused(await errorText(response));
   return response;
 }
 
@@ -85,12 +85,12 @@ export async function getJson(address) {
   return (await get(address, "application/json")).json();
 }
 
-/** A page of this site as a document. Its scripts do not run. */
+/** A page as a document. Its scripts do not run. */
 export async function getPage(address) {
   return new DOMParser().parseFromString(await (await get(address, "text/html")).text(), "text/html");
 }
 
-/** The page without its frame. */
+/** The main part of a page. */
 export async function getPart(address) {
   const response = await get(address, "text/html", { "X-Netmodes-Part": "1" });
   return new DOMParser().parseFromString(await response.text(), "text/html");

@@ -1,8 +1,8 @@
-// A websocket that comes back. It only reads; everything asked for goes by POST.
+// A read-only websocket that reconnects; commands go by POST.
 
 import { finalReason, isSilent, retryDelay } from "../core/backoff.js";
 
-const WATCH_MS = 5000;
+const CHECK_MS = 5000;
 
 /** handlers: opened(), message(object), lost(), ended(reason). Returns {resync, stop}. */
 export function connect(path, handlers) {
@@ -16,69 +16,69 @@ export function connect(path, handlers) {
 
   function open() {
     timer = null;
-    const mine = new WebSocket(address);
-    socket = mine;
+    const current = new WebSocket(address);
+    socket = current;
     lastPingAt = null;
-    mine.addEventListener("open", () => {
+    current.addEventListener("open", () => {
       lastMessageAt = performance.now();
-      if (mine === socket) handlers.opened();
+      if (current === socket) handlers.opened();
     });
-    mine.addEventListener("message", (event) => {
-      if (mine !== socket) return;
+    current.addEventListener("message", (event) => {
+      if (current !== socket) return;
       lastMessageAt = performance.now();
       let message;
       try {
         message = JSON.parse(event.data);
       } catch {
-        again();
+        resync();
         return;
       }
       if (message?.type === "ping") lastPingAt = lastMessageAt;
       if (["snapshot", "measurement", "session", "participant"].includes(message?.type)) attempt = 0;
       handlers.message(message);
     });
-    mine.addEventListener("close", (event) => {
-      if (mine !== socket || stopped) return;
+    current.addEventListener("close", (event) => {
+      if (current !== socket || stopped) return;
       const reason = finalReason(event.code);
       if (reason) {
         stopped = true;
         handlers.ended(reason);
       } else {
-        later();
+        reconnectLater();
       }
     });
   }
 
-  function later() {
+  function reconnectLater() {
     socket = null;
     handlers.lost();
     timer = setTimeout(open, retryDelay(attempt, Math.random()));
     attempt += 1;
   }
 
-  function again() {
+  function resync() {
     const old = socket;
     socket = null;
     old?.close(4000);
-    if (timer === null && !stopped) later();
+    if (timer === null && !stopped) reconnectLater();
   }
 
-  function now() {
+  function reconnectNow() {
     if (timer === null || stopped) return;
     clearTimeout(timer);
     open();
   }
 
-  addEventListener("online", now);
+  addEventListener("online", reconnectNow);
   document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "visible") now();
+    if (document.visibilityState === "visible") reconnectNow();
   });
   setInterval(() => {
-    if (socket && isSilent(lastPingAt, lastMessageAt, performance.now())) again();
-  }, WATCH_MS);
+    if (socket && isSilent(lastPingAt, lastMessageAt, performance.now())) resync();
+  }, CHECK_MS);
   open();
   return {
-    resync: again,
+    resync,
     stop() {
       stopped = true;
       clearTimeout(timer);

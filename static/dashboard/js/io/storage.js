@@ -1,4 +1,4 @@
-// What the page remembers in this browser. Storage may be forbidden: then nothing is remembered.
+// Values that the page keeps in this browser. Where storage is forbidden, nothing is kept.
 
 export function recall(name) {
   try {

@@ -1,9 +1,9 @@
-// A library that writes <style> elements and style attributes is made to keep the page's policy (style-src 'self'):
-// elements become sheets that scripts make (CSSStyleSheet), attributes become properties. Both are what the policy allows
-// to a script that it lets run, and nothing that comes from elsewhere gains anything by it.
+// Makes a library that writes <style> elements and style attributes comply with the page's policy (style-src 'self'):
+// elements become constructed style sheets, attributes become properties. The policy allows both to scripts that it lets
+// run; content from elsewhere gains nothing.
 
-/** Stands where a <style> would; what is written into it goes into a sheet. A <style> asks the policy even while it is empty. */
-function adopted(element) {
+/** A replacement for <style>: its text becomes a constructed sheet. The policy applies even to an empty <style>. */
+function withSheet(element) {
   const sheet = new CSSStyleSheet();
   document.adoptedStyleSheets.push(sheet);
   let text = "";
@@ -17,13 +17,13 @@ function adopted(element) {
   return element;
 }
 
-/** From now on, on this page. */
+/** Applies to this page from now on. */
 export function keepStylesStrict() {
   if (Object.hasOwn(document, "createElement")) return;
   const { createElement } = Document.prototype;
   const { setAttribute } = Element.prototype;
   document.createElement = (name, options) =>
-    name === "style" ? adopted(createElement.call(document, "template")) : createElement.call(document, name, options);
+    name === "style" ? withSheet(createElement.call(document, "template")) : createElement.call(document, name, options);
   HTMLElement.prototype.setAttribute = function (name, value) {
     if (name === "style") this.style.cssText = value;
     else setAttribute.call(this, name, value);

@@ -1,11 +1,11 @@
-// The websocket of a terminal: the one over which something is sent. It comes back, and goes on where it stopped.
+// The websocket of a terminal, which also sends. It reconnects and continues where it stopped.
 
 import { retryDelay } from "../core/backoff.js";
 import { readOutput } from "../core/terminal/terminal.js";
 
 const FINAL = { 4400: "refused", 4401: "gone", 4403: "gone", 4404: "gone", 4409: "many", 4429: "refused" };
 
-/** `address()` is asked at each try. handlers: opened(), output(frame), said(object), lost(), ended(why). */
+/** Calls `address()` at each attempt. handlers: opened(), output(frame), message(object), lost(), ended(reason). */
 export function connectTerminal(address, handlers) {
   const front = `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}`;
   let socket = null;
@@ -14,22 +14,22 @@ export function connectTerminal(address, handlers) {
 
   function open() {
     timer = null;
-    const mine = new WebSocket(front + address());
-    mine.binaryType = "arraybuffer";
-    socket = mine;
-    mine.addEventListener("open", () => mine === socket && handlers.opened());
-    mine.addEventListener("message", (event) => {
-      if (mine !== socket) return;
+    const current = new WebSocket(front + address());
+    current.binaryType = "arraybuffer";
+    socket = current;
+    current.addEventListener("open", () => current === socket && handlers.opened());
+    current.addEventListener("message", (event) => {
+      if (current !== socket) return;
       attempt = 0;
-      if (typeof event.data === "string") handlers.said(JSON.parse(event.data));
+      if (typeof event.data === "string") handlers.message(JSON.parse(event.data));
       else handlers.output(readOutput(event.data));
     });
-    mine.addEventListener("close", (event) => {
-      if (mine !== socket) return;
+    current.addEventListener("close", (event) => {
+      if (current !== socket) return;
       socket = null;
-      const why = FINAL[event.code];
-      if (why) {
-        handlers.ended(why);
+      const reason = FINAL[event.code];
+      if (reason) {
+        handlers.ended(reason);
         return;
       }
       handlers.lost();
@@ -38,24 +38,24 @@ export function connectTerminal(address, handlers) {
     });
   }
 
-  function now() {
+  function reconnectNow() {
     if (timer === null) return;
     clearTimeout(timer);
     open();
   }
 
-  addEventListener("online", now);
-  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && now());
+  addEventListener("online", reconnectNow);
+  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && reconnectNow());
   open();
   return {
     send(data) {
       if (socket?.readyState === WebSocket.OPEN) socket.send(data);
     },
-    say(message) {
+    sendJson(message) {
       this.send(JSON.stringify(message));
     },
-    /** After an end that was final: somebody wants to try it all the same. */
-    again() {
+    /** Reconnects after a final close. */
+    reopen() {
       if (socket === null && timer === null) open();
     },
   };

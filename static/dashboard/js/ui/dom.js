@@ -1,4 +1,4 @@
-// Small pieces of the page that all others use. Text enters as text, never as markup.
+// Helpers for the DOM. Text is inserted as text, never as markup.
 
 const wordsElement = document.getElementById("words");
 export const words = wordsElement ? JSON.parse(wordsElement.textContent) : {};
@@ -7,7 +7,7 @@ export function slot(root, name) {
   return root.querySelector(`[data-slot="${name}"]`);
 }
 
-/** Sets text only where it differs, so that selections and screen readers are not disturbed. */
+/** Sets the text only if it differs, so that selections and screen readers are not disturbed. */
 export function setText(element, text) {
   if (element && element.textContent !== text) element.textContent = text;
 }
@@ -28,19 +28,19 @@ export function svgElement(name, attributes) {
   return element;
 }
 
-export function shapeOf(mode) {
+export function modeIcon(mode) {
   const svg = svgElement("svg", { class: "shape", "aria-hidden": "true" });
   svg.append(svgElement("use", { href: `#shape-${mode}` }));
   return svg;
 }
 
-/** Said once to those who listen instead of look. */
+/** Announces a sentence to screen readers. */
 export function announce(sentence) {
   setText(document.getElementById("announcements"), sentence);
 }
 
-/** An answer to “What is this?” that somebody has unfolded stays so when its region is put in place anew. */
-export function keepUnfolded(old, fresh) {
+/** Keeps “What is this?” answers open when their region is replaced. */
+export function keepDetailsOpen(old, fresh) {
   for (const one of old.querySelectorAll("details.what[open]")) {
     fresh.querySelector(`details.what[data-what="${one.dataset.what}"]`)?.setAttribute("open", "");
   }

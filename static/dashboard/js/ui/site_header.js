@@ -1,4 +1,4 @@
-// What every page has: theme, folded navigation, copy buttons, local times.
+// Parts of every page: theme button, menu, copy buttons, local times.
 
 import { fill } from "../core/format.js";
 import { remember } from "../io/storage.js";
@@ -6,7 +6,7 @@ import { announce, setText, words } from "./dom.js";
 
 const THEMES = ["auto", "light", "dark"];
 
-export function createTheme() {
+export function createThemeButton() {
   const root = document.documentElement;
   const button = document.querySelector("[data-theme-button]");
   if (!button) return;
@@ -31,8 +31,8 @@ export function createMenu() {
   });
 }
 
-/** Buttons that stand beside a <code>. Where the clipboard is forbidden the text is selected instead. */
-export function createCopying() {
+/** Buttons beside a <code>. Without access to the clipboard the text is selected instead. */
+export function createCopyButtons() {
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
     if (button === null) return;

@@ -1,12 +1,12 @@
-// One cell per column, as the templates draw it; the same rules as dashboard/web/experiments/table_presenter.py.
+// One cell per column; the same rules as dashboard/web/experiments/table_presenter.py.
 
 // Namespace inodes: the fixed ones and those from PROC_DYNAMIC_FIRST (0xF0000000) on (include/linux/proc_ns.h).
 const INODE = /^(?:[a-z_]+:\[)?(4[0-2]\d{8})\]?$/;
 const FIRST_INODE = 0xeffffff8;
 
 export function namespaceInode(text) {
-  const found = INODE.exec(text ?? "");
-  return found && Number(found[1]) >= FIRST_INODE ? found[1] : null;
+  const match = INODE.exec(text ?? "");
+  return match && Number(match[1]) >= FIRST_INODE ? match[1] : null;
 }
 
 /** [{column, title, mode, kind: value|absent|namespace, text, note, badge}] in the order of the columns. */

@@ -1,4 +1,4 @@
-// Which rows are shown: differences only, a search, and the fold of long sections.
+// Selects the rows to show: differences only, a search, and folding of long sections.
 
 export const FOLD_AFTER = 40;
 
@@ -7,12 +7,12 @@ export function parseQuery(text) {
   return text.toLowerCase().split(/\s+/).filter(Boolean);
 }
 
-export function matches(haystack, words) {
-  return words.every((word) => haystack.includes(word));
+export function matches(text, words) {
+  return words.every((word) => text.includes(word));
 }
 
-/** What a search looks through: everything that stands in the row. */
-export function haystackOf(row, columns) {
+/** The text that a search looks at: everything in the row. */
+export function makeSearchText(row, columns) {
   const parts = [row.label, row.key, row.field, row.why, row.section];
   for (const column of columns) {
     parts.push(row.cells[column.key] ?? row.absent?.[column.key] ?? "", row.notes?.[column.key] ?? "");
@@ -21,9 +21,8 @@ export function haystackOf(row, columns) {
 }
 
 /**
- * rows: [{id, section, relation, why, haystack()}] in order. Returns the ids that are shown, those of them
- * whose reason is that of the row above, and, per section, how many differ, are the same, match, and are
- * folded away.
+ * rows: [{id, section, relation, why, searchText()}] in order. Returns the ids to show, those of them with the same reason as
+ * the row above, and, per section, how many differ, are the same, match, and are folded.
  */
 export function selectRows(rows, { words = [], onlyDifferences = true, expanded = new Set(), limit = FOLD_AFTER } = {}) {
   const shown = new Set();
@@ -39,7 +38,7 @@ export function selectRows(rows, { words = [], onlyDifferences = true, expanded 
     if (differs) section.differ += 1;
     else section.same += 1;
     if (onlyDifferences && !differs) continue;
-    if (words.length > 0 && !matches(row.haystack(), words)) continue;
+    if (words.length > 0 && !matches(row.searchText(), words)) continue;
     section.matching += 1;
     if (section.matching > limit && !expanded.has(row.section)) section.folded += 1;
     else {
@@ -55,10 +54,10 @@ export function totals(sections) {
   let differ = 0;
   let same = 0;
   let matching = 0;
-  for (const one of sections.values()) {
-    differ += one.differ;
-    same += one.same;
-    matching += one.matching;
+  for (const section of sections.values()) {
+    differ += section.differ;
+    same += section.same;
+    matching += section.matching;
   }
   return { differ, same, matching };
 }

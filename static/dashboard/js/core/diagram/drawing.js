@@ -1,4 +1,4 @@
-// Where the texts and shapes of a picture's boxes stand; the same as dashboard/web/experiments/picture_presenter.py.
+// Positions of the texts and icons in a diagram's boxes; the same as dashboard/web/experiments/picture_presenter.py.
 
 export const FRAMES = new Set(["machine", "stack", "host-stack"]);
 const LINE = 17;
@@ -13,7 +13,7 @@ function textAt(x, y, text, style, anchor = "start") {
   return { x: number(x), y: number(y), text, style, anchor };
 }
 
-const laidOut = new WeakMap(); // Replayed pictures share their boxes and edges.
+const laidOut = new WeakMap(); // Pictures of a replay share boxes and edges.
 
 function once(layOutOne, item) {
   if (!laidOut.has(item)) laidOut.set(item, layOutOne(item));
@@ -62,17 +62,17 @@ export function layOutEdge(edge) {
   };
 }
 
-/** Where the numbers of a path's hops stand; a hop that is not drawn has none. */
+/** Positions of the numbers of a path's hops; a hop that is not drawn has none. */
 export function numberHops(boxes, path) {
   const known = new Map(boxes.map((box) => [box.id, box]));
-  const found = [];
+  const numbers = [];
   path.hops.forEach((hop, place) => {
     const box = known.get(hop.spots.find((id) => known.has(id)));
     if (box === undefined) return;
     const [x, y] = hop.cable ? [box.x - BEFORE_END, box.y + box.h / 2] : [box.x, box.y];
-    found.push({ text: String(place + 1), x: number(x + NUMBERS_APART * hop.shift), y: number(y) });
+    numbers.push({ text: String(place + 1), x: number(x + NUMBERS_APART * hop.shift), y: number(y) });
   });
-  return found;
+  return numbers;
 }
 
 export function layOut(picture, chosen = null) {

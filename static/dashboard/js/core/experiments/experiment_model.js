@@ -1,10 +1,9 @@
-// What a browser does with the messages of /ws/experiments/<id>/: a snapshot, then numbered patches.
-// Pure: takes a model and a message, returns the next model and what must be drawn again.
-// The same rules as dashboard/core/experiments/stream.py.
+// Applies the messages of /ws/experiments/<id>/: a snapshot, then numbered patches. Pure functions: model and message in,
+// next model and what to redraw out. The same rules as dashboard/core/experiments/stream.py.
 
 export const PROTOCOL_VERSION = 1;
 
-/** What must be drawn again. `cells` maps a row's id to the columns that changed. */
+/** What to redraw. `cells` maps a row's id to the columns that changed. */
 export function nothingDirty() {
   return {
     everything: false,
@@ -25,7 +24,7 @@ export function isClean(dirty) {
   );
 }
 
-/** `later` happened after `earlier`; both are kept, so that one frame can draw many patches. */
+/** Combines two changes, so that one frame draws many patches. */
 export function mergeDirty(earlier, later) {
   if (later.everything) return later;
   const merged = {
@@ -44,7 +43,7 @@ export function mergeDirty(earlier, later) {
     merged.removed.add(id);
   }
   for (const id of later.rows) {
-    // A row that went and came back is a new row at a new place: both are remembered.
+    // A row that was removed and added again is a new row at a new position: keep both.
     merged.rows.add(id);
   }
   for (const [id, columns] of later.cells) {
@@ -57,7 +56,7 @@ export function rowId(row) {
   return `${row.section}/${row.key}/${row.field}`;
 }
 
-/** The columns whose cell (text, note or word for nothing) is not the same in both rows. */
+/** The columns in which the cell (text, note or word for no value) differs. */
 export function changedCells(before, after) {
   const changed = new Set();
   for (const column of Object.keys(after.cells)) {
@@ -91,7 +90,7 @@ function fromSnapshot(message) {
   };
 }
 
-/** After a reconnect: everything is drawn, and what changed meanwhile is marked. */
+/** After a reconnect everything is redrawn, and cells that changed in the meantime are highlighted. */
 function dirtyAfterSnapshot(model, next) {
   const dirty = nothingDirty();
   dirty.everything = true;
@@ -130,8 +129,8 @@ function applyRows(model, patch, dirty) {
 }
 
 /**
- * The next model. `effect` is `draw`, `resync` (something is missing: reconnect, the server
- * answers with a snapshot), `reload` (the server speaks a version that this page does not) or `ignore`.
+ * The next model. `effect` is `draw`, `resync` (a patch is missing: reconnect to get a snapshot), `reload` (the server has
+ * another protocol version) or `ignore`.
  */
 export function receive(model, message) {
   const ignored = { model, effect: "ignore", dirty: nothingDirty() };

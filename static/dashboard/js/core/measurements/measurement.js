@@ -87,12 +87,12 @@ export function chooseTicks(low, high, wanted = 4) {
   return Array.from({ length: last - first + 1 }, (_, number) => (first + number) * step);
 }
 
-export function sayMicrosPlain(value) {
+export function formatMicrosPlain(value) {
   if (value === null || value === undefined) return "–";
   return value.toFixed(Math.abs(value) < 1000 ? 1 : 0);
 }
 
-export function saySigned(value, digits = Math.abs(value) < 1000 ? 1 : 0) {
+export function formatSigned(value, digits = Math.abs(value) < 1000 ? 1 : 0) {
   const text = Math.abs(value).toFixed(digits);
   if (Number(text) === 0) return text;
   return `${value > 0 ? "+" : "−"}${text}`;
@@ -105,7 +105,7 @@ export function layOutAxis(values) {
   const width = ticks[ticks.length - 1] - ticks[0];
   const at = (value) => `${(((value - ticks[0]) / width) * 100).toFixed(2)}%`;
   const digits = Math.max(0, -Math.floor(Math.log10(ticks[1] - ticks[0]) + 1e-9));
-  return { zero: at(0), at, ticks: ticks.map((value) => ({ at: at(value), text: saySigned(value, digits) })) };
+  return { zero: at(0), at, ticks: ticks.map((value) => ({ at: at(value), text: formatSigned(value, digits) })) };
 }
 
 /** A logarithmic axis around low to high: from and to 1, 2 or 5 times a power of ten. */

@@ -1,7 +1,7 @@
 // What a page of a class does with the messages of /ws/sessions/<id>/. Pure.
 
 /** How long a timer still runs, as it is read: 4:05, and 0:00 once it is over. */
-export function sayLeft(endsAt, now) {
+export function formatLeft(endsAt, now) {
   const left = Math.max(0, Math.ceil(endsAt - now));
   const hours = Math.floor(left / 3600);
   const minutes = Math.floor((left % 3600) / 60);

@@ -1,6 +1,15 @@
 // One cell of the comparison; the same markup as templates/comparison/_cell.html.
 
-import { shapeOf } from "../dom.js";
+import { modeIcon } from "../dom.js";
+
+const CLASSES = { absent: "absent", namespace: "ns", value: "value" };
+
+function makeElement(name, className, text) {
+  const element = document.createElement(name);
+  element.className = className;
+  element.textContent = text;
+  return element;
+}
 
 export function makeCell(cell) {
   const td = document.createElement("td");
@@ -13,37 +22,18 @@ export function makeCell(cell) {
 }
 
 export function fillCell(td, cell) {
-  // Most changes are of the text alone: then nothing is made anew.
+  // Usually only the text changes: then the element is kept.
   const first = td.firstElementChild;
   if (cell.kind === "value" && !cell.note && first !== null && first.className === "value" && td.childElementCount === 1) {
     first.textContent = cell.text;
     return;
   }
-  const parts = [];
-  if (cell.kind === "absent") {
-    const word = document.createElement("em");
-    word.className = "absent";
-    word.textContent = cell.text;
-    parts.push(word);
-  } else if (cell.kind === "namespace") {
-    const badge = document.createElement("span");
-    badge.className = "ns";
-    badge.dataset.mode = cell.badge;
-    badge.append(shapeOf(cell.badge), cell.text);
-    parts.push(badge);
-  } else {
-    const value = document.createElement("span");
-    value.className = "value";
-    value.append(cell.text);
-    parts.push(value);
+  const value = makeElement(cell.kind === "absent" ? "em" : "span", CLASSES[cell.kind], cell.text);
+  if (cell.kind === "namespace") {
+    value.dataset.mode = cell.badge;
+    value.prepend(modeIcon(cell.badge));
   }
-  if (cell.note) {
-    const note = document.createElement("small");
-    note.className = "note";
-    note.textContent = cell.note;
-    parts.push(" ", note);
-  }
-  td.replaceChildren(...parts);
+  td.replaceChildren(value, ...(cell.note ? [" ", makeElement("small", "note", cell.note)] : []));
 }
 
 /** Equal for cells that look the same. */

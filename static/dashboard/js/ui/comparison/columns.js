@@ -1,6 +1,6 @@
-// The heads of the columns: badge and status, and how each was launched.
+// Column heads: badge, status, and how each arm was launched.
 
-import { fill, sayPublished, visibleText } from "../../core/format.js";
+import { fill, formatPublished, visibleText } from "../../core/format.js";
 import { cloneTemplate, setHidden, setText, slot, words } from "../dom.js";
 
 function fillHead(th, column) {
@@ -26,7 +26,7 @@ function fillList(list, lines) {
   setHidden(list, lines.length === 0);
 }
 
-/** One element between two spaces: a line breaks there and not behind a hyphen. */
+/** One element per word, so that lines break at spaces and not after hyphens. */
 function fillCommand(code, command) {
   if (code.textContent === command) return;
   const parts = command ? command.split(" ").flatMap((text, place) => {
@@ -57,20 +57,20 @@ function fillDetail(td, column) {
   const logs = slot(td, "logs");
   setText(logs, column.logs.map((line) => `${visibleText(line)}\n`).join(""));
   setHidden(logs, !exited || column.logs.length === 0);
-  setText(slot(td, "asked"), column.asked.map(sayPublished).join("\n") || words.nothing);
-  setText(slot(td, "published"), column.published.map(sayPublished).join("\n") || words.nothing);
+  setText(slot(td, "asked"), column.asked.map(formatPublished).join("\n") || words.nothing);
+  setText(slot(td, "published"), column.published.map(formatPublished).join("\n") || words.nothing);
   setHidden(slot(td, "ports"), column.asked.length === 0 && column.published.length === 0);
 }
 
-function arrange(row, columns, selector, fillOne) {
-  const have = new Map([...row.querySelectorAll("[data-column]")].map((one) => [one.dataset.column, one]));
+function arrange(row, columns, selector, fillColumn) {
+  const existing = new Map([...row.querySelectorAll("[data-column]")].map((element) => [element.dataset.column, element]));
   const wanted = columns.map((column) => {
-    const element = have.get(column.key) ?? cloneTemplate("template-column").querySelector(selector);
-    fillOne(element, column);
+    const element = existing.get(column.key) ?? cloneTemplate("template-column").querySelector(selector);
+    fillColumn(element, column);
     return element;
   });
-  const now = [...row.children].slice(1);
-  if (now.length !== wanted.length || wanted.some((one, n) => one !== now[n])) {
+  const current = [...row.children].slice(1);
+  if (current.length !== wanted.length || wanted.some((element, n) => element !== current[n])) {
     row.replaceChildren(row.firstElementChild, ...wanted);
   }
 }

@@ -1,22 +1,24 @@
-// The comparison table: rows are cloned from <template>, kept by id, and only touched where they changed.
+// The comparison table: rows are cloned from <template>, kept by id, and updated only where they changed.
 
 import { listCells, SYMBOLS } from "../../core/comparison/cells.js";
-import { haystackOf, parseQuery, selectRows, totals } from "../../core/comparison/filter.js";
+import { makeSearchText, parseQuery, selectRows, totals } from "../../core/comparison/filter.js";
 import { fill } from "../../core/format.js";
 import { recall, remember } from "../../io/storage.js";
 import { fillCell, makeCell, signature } from "./cell.js";
-import { createMarks } from "./highlight.js";
+import { createHighlight } from "./highlight.js";
 import { cloneTemplate, setHidden, setText, slot, words } from "../dom.js";
+
+const identify = (columns) => columns.map(({ key, mode, title }) => `${key} ${mode} ${title}`).join("\n");
 
 export function createTable(root) {
   const table = root.querySelector("[data-table]");
   const search = root.querySelector("#search");
   const only = root.querySelector("#only-differences");
   const rowTemplate = document.getElementById("template-row").content.querySelector("tr");
-  const entries = new Map(); // id -> what is known of its <tr>
+  const entries = new Map(); // id -> its <tr>, with what it shows
   const sections = new Map(); // key -> tbody
   const expanded = new Set();
-  const marks = createMarks();
+  const highlight = createHighlight();
   let order = [];
   let columns = [];
   let blank = null; // a row with one empty cell per column, to be cloned
@@ -61,9 +63,9 @@ export function createTable(root) {
       labelSlot: slot(head, "label"),
       whySlot: slot(head, "why"),
       text: null,
-      /** Everything that stands in the row, in lower case; made when a search first asks for it. */
-      haystack() {
-        this.text ??= this.row === null ? `${tr.textContent}\n${id}`.toLowerCase() : haystackOf(this.row, columns);
+      /** The text of the row in lower case; made at the first search. */
+      searchText() {
+        this.text ??= this.row === null ? `${tr.textContent}\n${id}`.toLowerCase() : makeSearchText(this.row, columns);
         return this.text;
       },
     };
@@ -133,7 +135,7 @@ export function createTable(root) {
     for (const [id, changed] of cells) {
       const entry = entries.get(id);
       if (entry === undefined) continue;
-      marks.mark([...entry.tr.children].filter((td) => changed.has(td.dataset.column)));
+      highlight.mark([...entry.tr.children].filter((td) => changed.has(td.dataset.column)));
     }
   }
 
@@ -167,10 +169,8 @@ export function createTable(root) {
   }
 
   function draw(model, dirty) {
-    const newColumns = model.columns;
-    const keys = newColumns.map((one) => `${one.key} ${one.mode} ${one.title}`).join("\n");
-    const columnsChanged = keys !== columns.map((one) => `${one.key} ${one.mode} ${one.title}`).join("\n");
-    columns = newColumns;
+    const columnsChanged = identify(model.columns) !== identify(columns);
+    columns = model.columns;
     if (columnsChanged) {
       blank = null;
       table.className = table.className.replace(/columns-\d+/, `columns-${columns.length}`);
@@ -196,8 +196,8 @@ export function createTable(root) {
 
   adopt();
   if (recall("differences") === "all") only.checked = false;
-  const asked = new URLSearchParams(location.hash.slice(1)).get("find");
-  if (asked) search.value = asked;
+  const query = new URLSearchParams(location.hash.slice(1)).get("find");
+  if (query) search.value = query;
   only.addEventListener("change", () => {
     remember("differences", only.checked ? null : "all");
     select();
@@ -226,14 +226,15 @@ export function createTable(root) {
 
   return {
     draw,
-    /** Label and text of every row of a section in one column, as they stand in the table. */
+    /** Label and text of every row of a section in one column. */
     factsOf(section, column) {
       const facts = [];
       for (const id of order) {
         const entry = entries.get(id);
         if (entry === undefined || entry.section !== section) continue;
         const td = [...entry.tr.children].find((one) => one.dataset.column === column);
-        if (td) facts.push({ label: slot(entry.tr, "label").textContent, text: td.firstElementChild.textContent, absent: td.firstElementChild.className === "absent" });
+        const value = td?.firstElementChild;
+        if (value) facts.push({ label: slot(entry.tr, "label").textContent, text: value.textContent, absent: value.className === "absent" });
       }
       return facts;
     },

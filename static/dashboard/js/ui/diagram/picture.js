@@ -1,4 +1,4 @@
-// The picture of where each container lives. Nodes are kept by id, so that nothing flickers.
+// The diagram of where each container lives. Nodes are kept by id, so that nothing flickers.
 
 import { layOut } from "../../core/diagram/drawing.js";
 import { setHidden, setText, slot, svgElement } from "../dom.js";
@@ -9,12 +9,12 @@ function setAttributes(element, now, before = {}) {
 
 const rectOf = (box) => ({ x: box.x, y: box.y, width: box.w, height: box.h, rx: box.radius });
 const useOf = (box) => ({ href: `#shape-${box.mode}`, x: box.shape[0], y: box.shape[1], width: "12", height: "12" });
-const textOf = (one) => ({ x: one.x, y: one.y, "text-anchor": one.anchor, class: one.style });
+const textOf = ({ x, y, anchor, style }) => ({ x, y, "text-anchor": anchor, class: style });
 const labelOf = (edge) => ({ x: edge.x, y: edge.y, "text-anchor": "middle", class: "soft" });
 
-function makeText(attributes, said) {
+function makeText(attributes, content) {
   const text = svgElement("text", attributes);
-  text.textContent = said;
+  text.textContent = content;
   return text;
 }
 
@@ -23,10 +23,10 @@ const box = {
     const group = svgElement("g", { class: `box ${item.kind}`, "data-mode": item.mode, "data-id": item.id });
     group.append(svgElement("rect", rectOf(item)));
     if (item.shape) group.append(svgElement("use", useOf(item)));
-    group.append(...item.texts.map((one) => makeText(textOf(one), one.text)));
+    group.append(...item.texts.map((text) => makeText(textOf(text), text.text)));
     return group;
   },
-  /** Whether the node of one can show the other. */
+  /** Whether the node of the old item can show the new one. */
   fits: (before, now) =>
     before.kind === now.kind && before.mode === now.mode && !before.shape === !now.shape && before.texts.length === now.texts.length,
   change(group, before, now) {
@@ -54,7 +54,7 @@ const edge = {
   },
 };
 
-/** `known` has each item with its node by its id; one that the server drew is not known and is made anew. */
+/** `known` has each item with its node, by id; nodes that the server rendered are replaced. */
 function drawLayer(layer, items, kind, known) {
   const wanted = items.map((item) => {
     const kept = known.get(item.id);
@@ -74,14 +74,13 @@ function drawLayer(layer, items, kind, known) {
   }
 }
 
-/** Marks what the chosen path passes. The nodes are kept, so the class is set on what stands there. */
+/** Marks what the chosen path passes, on the existing nodes. */
 function drawPath(svg, drawn) {
   for (const one of svg.querySelectorAll("[data-id]")) one.classList.toggle("passed", drawn.passed.has(one.dataset.id));
   svg.querySelector('[data-layer="numbers"]').replaceChildren(...drawn.numbers.map(({ text, x, y }) => {
     const group = svgElement("g", { class: "number" });
-    const said = svgElement("text", { x, y, dy: "4", "text-anchor": "middle" });
-    said.textContent = text;
-    group.append(svgElement("circle", { cx: x, cy: y, r: "9" }), said);
+    const circle = svgElement("circle", { cx: x, cy: y, r: "9" });
+    group.append(circle, makeText({ x, y, dy: "4", "text-anchor": "middle" }, text));
     return group;
   }));
 }
@@ -90,9 +89,9 @@ export function createPictures(root) {
   const pictures = [...root.querySelectorAll("[data-picture]")].map((svg) => ({
     svg,
     size: svg.dataset.picture,
-    seen: true,
-    behind: false,
-    passed: true, // what the server drew may show a path
+    visible: true,
+    stale: false,
+    passed: true, // the server may have rendered a path
     layers: ["frames", "edges", "things"].map((name) => [name, svg.querySelector(`[data-layer="${name}"]`), new Map()]),
   }));
   let last = null; // [model, chosen]
@@ -105,20 +104,20 @@ export function createPictures(root) {
     for (const [name, layer, known] of layers) drawLayer(layer, drawn[name], name === "edges" ? edge : box, known);
     if (picture.passed || chosen !== null) drawPath(svg, drawn);
     picture.passed = chosen !== null;
-    picture.behind = false;
+    picture.stale = false;
   }
 
-  // Only one of them is in sight: the other one follows when it is.
+  // Only one size is visible: the other is drawn when it becomes visible.
   const watching = new ResizeObserver((changes) => {
     for (const { target, contentRect } of changes) {
       const picture = pictures.find((one) => one.svg === target);
-      picture.seen = contentRect.width > 0;
-      if (picture.seen && picture.behind) drawOne(picture, ...last);
+      picture.visible = contentRect.width > 0;
+      if (picture.visible && picture.stale) drawOne(picture, ...last);
     }
   });
   for (const { svg } of pictures) watching.observe(svg);
   addEventListener("beforeprint", () => {
-    for (const picture of pictures) if (picture.behind) drawOne(picture, ...last);
+    for (const picture of pictures) if (picture.stale) drawOne(picture, ...last);
   });
 
   return {
@@ -126,8 +125,8 @@ export function createPictures(root) {
     draw(model, chosen) {
       last = [model, chosen];
       for (const picture of pictures) {
-        if (picture.seen) drawOne(picture, model, chosen);
-        else picture.behind = true;
+        if (picture.visible) drawOne(picture, model, chosen);
+        else picture.stale = true;
       }
       setText(slot(root, "summary"), model.wide.summary);
       const empty = model.wide.boxes.length === 0;

@@ -1,10 +1,10 @@
-// Whether what is shown is live. Never silently stale: since when it is not stands in the chip and above the table.
+// Shows whether the page is live; while it is not, since when, in the chip and above the table.
 
-import { fill, sayClock } from "../../core/format.js";
+import { fill, formatClock } from "../../core/format.js";
 import { setHidden, setText, slot, words } from "../dom.js";
 
 export function createConnection(main) {
-  // A page of a class has another chip above, of the session.
+  // Pages of a training session have another chip for the session.
   const chip = main.querySelector(".head [data-connection]");
   const stale = slot(main, "stale");
   let since = null;
@@ -19,12 +19,12 @@ export function createConnection(main) {
     live(phase) {
       since = null;
       const over = phase === "stopped" || phase === "failed";
-      show(over ? "stopped" : "live", over ? words.stopped : words.live);
+      show(over ? "stopped" : "live", over ? words.disconnected : words.live);
       setHidden(stale, true);
     },
     lost() {
       since ??= new Date();
-      const time = sayClock(since);
+      const time = formatClock(since);
       show("lost", fill(words.reconnecting, { time }));
       setText(stale, fill(words.stale, { time }));
       setHidden(stale, false);
@@ -32,7 +32,7 @@ export function createConnection(main) {
     ended(reason) {
       since ??= new Date();
       show("ended", words[reason]);
-      setText(stale, fill(words.stale, { time: sayClock(since) }));
+      setText(stale, fill(words.stale, { time: formatClock(since) }));
       setHidden(stale, false);
     },
   };

@@ -1,4 +1,4 @@
-// The experiment page: one model, one frame per burst of messages, every part draws what is dirty.
+// The experiment page: one model, one frame per burst of messages; each part draws what is dirty.
 
 import { isClean, mergeDirty, nothingDirty, receive } from "../../core/experiments/experiment_model.js";
 import { fill } from "../../core/format.js";
@@ -6,10 +6,10 @@ import { getJson } from "../../io/http.js";
 import { connect } from "../../io/socket.js";
 import { createColumns } from "../comparison/columns.js";
 import { createConnection } from "./connection.js";
-import { createHead } from "./experiment_header.js";
+import { createExperimentHeader } from "./experiment_header.js";
 import { createInspect } from "./inspect.js";
 import { announce, words } from "../dom.js";
-import { createPaths } from "../paths/paths.js";
+import { createPathList } from "../paths/paths.js";
 import { createPictures } from "../diagram/picture.js";
 import { offerReplay } from "../reports/replay.js";
 import { createTable } from "../comparison/table.js";
@@ -19,10 +19,10 @@ import { createTryIt } from "../paths/try_it.js";
 const ANNOUNCE_MS = 4000;
 
 export function createExperiment(main) {
-  const head = createHead(main);
+  const head = createExperimentHeader(main);
   const columns = createColumns(main);
   const pictures = createPictures(main);
-  const paths = createPaths(main, () => drawPictures());
+  const paths = createPathList(main, () => drawPictures());
   const table = createTable(main.querySelector("#comparison"));
   const timeline = createTimeline(main);
   const connection = createConnection(main);
@@ -33,19 +33,19 @@ export function createExperiment(main) {
     openPanels(main);
   }
 
-  let model = null; // what is true now
-  let shown = null; // what is drawn: the same, or a moment of the past
+  let model = null; // the current state
+  let shown = null; // what is drawn: the current state or a past one
   let past = false;
   let pending = nothingDirty();
   let scheduled = false;
-  let heard = 0;
+  let changes = 0;
   let announcing = null;
 
-  function say(count) {
-    heard += count;
+  function announceChanges(count) {
+    changes += count;
     announcing ??= setTimeout(() => {
-      announce(fill(heard === 1 ? words.changedOne : words.changedMany, { count: heard }));
-      heard = 0;
+      announce(fill(changes === 1 ? words.changedOne : words.changedMany, { count: changes }));
+      changes = 0;
       announcing = null;
     }, ANNOUNCE_MS);
   }
@@ -55,7 +55,7 @@ export function createExperiment(main) {
     pictures.draw(shown, paths.chosen(shown));
   }
 
-  /** Draws all but the head and the timeline. */
+  /** Draws everything except the head and the timeline. */
   function drawFacts(next, dirty) {
     shown = next;
     if (dirty.everything || dirty.columns) columns.draw(shown.columns);
@@ -65,7 +65,7 @@ export function createExperiment(main) {
 
   function draw() {
     scheduled = false;
-    if (past) return; // It is drawn as a whole when somebody comes back.
+    if (past) return; // Drawn as a whole when the replay is left.
     const dirty = pending;
     pending = nothingDirty();
     if (isClean(dirty)) return;
@@ -75,14 +75,14 @@ export function createExperiment(main) {
     }
     drawFacts(model, dirty);
     timeline.draw(model, dirty);
-    if (dirty.cells.size > 0) say(dirty.cells.size);
+    if (dirty.cells.size > 0) announceChanges(dirty.cells.size);
   }
 
   function schedule(dirty) {
     pending = mergeDirty(pending, dirty);
     if (scheduled) return;
     scheduled = true;
-    // A page in the background gets no frames: draw anyway, so that nothing piles up.
+    // A page in the background gets no frames: draw at once, so that nothing accumulates.
     if (document.visibilityState === "hidden") queueMicrotask(draw);
     else requestAnimationFrame(draw);
   }
@@ -96,7 +96,7 @@ export function createExperiment(main) {
     },
     draw(moment, dirty, { at }) {
       const now = model?.experiment;
-      // What is wrong now concerns the buttons, which act on what runs now.
+      // The current problem is shown, because the buttons act on the running experiment.
       const { problem = "", problem_since = null } = now ?? {};
       if (moment.experiment) {
         head.draw({ ...moment.experiment, problem, problem_since }, { phase: now?.phase ?? main.dataset.phase, at });
@@ -109,7 +109,7 @@ export function createExperiment(main) {
       else if (model !== null) schedule({ ...nothingDirty(), everything: true });
     },
   });
-  if (!live) return; // A moment of the past: complete as it stands, nothing follows.
+  if (!live) return; // A past state: nothing follows.
   const socket = connect(main.dataset.ws, {
     opened() {},
     message(message) {

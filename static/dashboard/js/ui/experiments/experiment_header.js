@@ -1,16 +1,16 @@
-// What stands above the columns: title, phase, running time, notices, and the buttons that fit the phase.
+// The header of an experiment: title, phase, running time, notices, and the buttons of the phase.
 
-import { fill, sayClock, sayDuration } from "../../core/format.js";
+import { fill, formatClock, formatDuration } from "../../core/format.js";
 import { setHidden, setText, slot, words } from "../dom.js";
 
-export function createHead(main) {
+export function createExperimentHeader(main) {
   let head = null;
-  let then = null; // the moment that is shown, null for now
+  let then = null; // the past moment that is shown, or null
 
   function tick() {
     if (head === null || head.started_at === null) return;
     const end = Math.min(head.stopped_at ?? Infinity, then ?? Date.now() / 1000);
-    setText(main.querySelector("[data-elapsed]"), sayDuration(end - head.started_at));
+    setText(main.querySelector("[data-elapsed]"), formatDuration(end - head.started_at));
   }
 
   function drawProof(checks) {
@@ -29,7 +29,7 @@ export function createHead(main) {
 
   setInterval(tick, 1000);
   return {
-    /** `phase` decides which buttons there are: that of now, also where `next` is of the past, as it was `at`. */
+    /** `phase` decides which buttons are shown: the current one, also if `next` is a past state, of the time `at`. */
     draw(next, { phase = next.phase, at = null } = {}) {
       head = next;
       then = at;
@@ -47,7 +47,7 @@ export function createHead(main) {
       setHidden(slot(main, "notice"), !head.notice);
       const problem = slot(main, "problem");
       setText(slot(problem, "problem-text"), head.problem ?? "");
-      const since = head.problem_since ? fill(words.since, { time: sayClock(new Date(head.problem_since * 1000)) }) : "";
+      const since = head.problem_since ? fill(words.since, { time: formatClock(new Date(head.problem_since * 1000)) }) : "";
       setText(slot(problem, "problem-since"), since);
       setHidden(problem, !head.problem);
       const past = slot(main, "as-it-was");

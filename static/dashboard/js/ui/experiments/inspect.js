@@ -1,10 +1,10 @@
-// "Inspect": runs one command inside a column's namespace and shows what it prints, as it prints it.
+// "Inspect": runs a command inside a column's namespace and streams its output.
 
-import { fill, sayClock, visibleText } from "../../core/format.js";
+import { fill, formatClock, visibleText } from "../../core/format.js";
 import { postForText } from "../../io/http.js";
 import { setHidden, setText, slot, words } from "../dom.js";
 
-const LONGEST = 200_000;
+const MAX_OUTPUT = 200_000;
 
 export function createInspect(main, table) {
   const form = main.querySelector("[data-inspect]");
@@ -22,10 +22,10 @@ export function createInspect(main, table) {
     name.required = needs;
   }
 
-  /** The rows that tell the same, next to what the command prints. */
+  /** Shows the rows with the same facts beside the output. */
   function showBeside(section, column) {
     const all = section ? table.factsOf(section, column) : [];
-    // What only other columns have says nothing about what this one prints.
+    // Leave out facts that only other columns have.
     const facts = all.some((fact) => !fact.absent) ? all.filter((fact) => !fact.absent) : all;
     setHidden(slot(main, "beside"), facts.length === 0);
     if (facts.length === 0) return;
@@ -44,11 +44,11 @@ export function createInspect(main, table) {
   }
 
   function append(text) {
-    // One reads from the beginning; whoever has gone to the end is kept there.
+    // Reading starts at the beginning; follow the output only if it was scrolled to the end.
     const follow = output.scrollTop > 0 && output.scrollHeight - output.scrollTop - output.clientHeight < 30;
     output.append(visibleText(text));
-    if (output.textContent.length > LONGEST) {
-      output.textContent = `${words.cut}\n${output.textContent.slice(-LONGEST / 2)}`;
+    if (output.textContent.length > MAX_OUTPUT) {
+      output.textContent = `${words.cut}\n${output.textContent.slice(-MAX_OUTPUT / 2)}`;
     }
     if (follow) output.scrollTop = output.scrollHeight;
   }
@@ -56,24 +56,24 @@ export function createInspect(main, table) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     running?.abort();
-    const mine = new AbortController();
-    running = mine;
+    const request = new AbortController();
+    running = request;
     output.replaceChildren();
     setHidden(slot(main, "inspection"), false);
     setHidden(cancel, false);
     setText(state, words.printing);
     showBeside(command.selectedOptions[0]?.dataset.section, form.elements.column.value);
     try {
-      await postForText(form, mine.signal, (text) => {
-        if (running === mine) append(text);
+      await postForText(form, request.signal, (text) => {
+        if (running === request) append(text);
       });
-      if (running === mine) setText(state, fill(words.finished, { time: sayClock(new Date()) }));
+      if (running === request) setText(state, fill(words.finished, { time: formatClock(new Date()) }));
     } catch (error) {
-      if (running === mine) {
+      if (running === request) {
         setText(state, error.name === "AbortError" ? words.cancelled : fill(words.failed, { reason: error.message }));
       }
     } finally {
-      if (running === mine) {
+      if (running === request) {
         running = null;
         if (document.activeElement === cancel) run.focus();
         setHidden(cancel, true);

@@ -1,6 +1,6 @@
 // The launch form: adds arms to the formset, and brings problems into view.
 
-export function createLaunch(main) {
+export function createLaunchForm(main) {
   const form = main.querySelector("[data-launch]");
   if (!form) return;
   const arms = form.querySelector("[data-arms]");

@@ -1,15 +1,15 @@
-// What happened, newest last. The last 200 lines stand in the page; older ones come when asked for.
+// The timeline, newest last. The page has the last 200 entries; a button shows older ones.
 
-import { fill, sayOffset, visibleText } from "../../core/format.js";
-import { cloneTemplate, setHidden, setText, shapeOf, slot, words } from "../dom.js";
+import { fill, formatOffset, visibleText } from "../../core/format.js";
+import { cloneTemplate, setHidden, setText, modeIcon, slot, words } from "../dom.js";
 
 const SHOWN = 200;
 const MOMENT = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "medium" });
 
-/** One line; `li` may have shown another one before. */
+/** Fills one entry; `li` may have shown another one before. */
 export function fillMoment(li, item, modes) {
   li.dataset.seq = item.seq;
-  setText(slot(li, "offset"), sayOffset(item.offset_s));
+  setText(slot(li, "offset"), formatOffset(item.offset_s));
   const moment = slot(li, "moment");
   if (moment.localName === "a") moment.setAttribute("href", `?at=${item.seq}`);
   moment.title = MOMENT.format(item.at * 1000);
@@ -19,7 +19,7 @@ export function fillMoment(li, item, modes) {
     const mark = document.createElement("span");
     mark.dataset.mode = modes.get(key);
     mark.title = key;
-    mark.append(shapeOf(modes.get(key)));
+    mark.append(modeIcon(modes.get(key)));
     return mark;
   });
   slot(li, "marks").replaceChildren(...marks);
@@ -63,7 +63,7 @@ export function createTimeline(root) {
       modes = new Map(model.columns.map((column) => [column.key, column.mode]));
       items = model.timeline;
       if (!dirty.everything && dirty.timeline.length === 0) return;
-      // Asks for the layout, so only when there is something to append.
+      // Reads the layout, so only if there is something to append.
       const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
       if (dirty.everything) {
         redraw();

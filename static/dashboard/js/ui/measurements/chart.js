@@ -68,7 +68,7 @@ function axes(texts) {
 
 const LOG = { distr: 3, log: 10, range: (u, low, high) => logRange(low, high) };
 const ROUND = { filter: (u, splits) => splits.map((value) => (isRoundTick(value) ? value : null)) };
-const sayTicks = (u, values) => values.map((value) => (value === null ? "" : String(Number(value.toPrecision(6)))));
+const formatTicks = (u, values) => values.map((value) => (value === null ? "" : String(Number(value.toPrecision(6)))));
 
 function plot(box, options, data) {
   const chart = new globalThis.uPlot({
@@ -142,7 +142,7 @@ export function createTimeChart(box, { lines, columns, shown, banded, said, name
       series,
       bands: banded() ? bands : [],
       scales: { x: { time: false }, y: LOG },
-      axes: axes([{ label: said.seconds }, { label: said.micros, size: 58, log: true, values: sayTicks }]),
+      axes: axes([{ label: said.seconds }, { label: said.micros, size: 58, log: true, values: formatTicks }]),
     }, data());
     chart.root.setAttribute("aria-label", name);
     return chart;
@@ -168,7 +168,7 @@ export function createDistributionChart(box, { curves, said, name }) {
     const chart = plot(box, {
       series: [{ label: said.micros }, ...curves.map(({ label, mode, dash }) => ({ label, stroke: colourOf(mode), width: 1.8, dash: DASHES[dash], spanGaps: true, points: { show: false } }))],
       scales: { x: { time: false, ...LOG }, y: { range: [0, 1] } },
-      axes: axes([{ label: said.micros, log: true, values: sayTicks }, { label: said.share, size: 58 }]),
+      axes: axes([{ label: said.micros, log: true, values: formatTicks }, { label: said.share, size: 58 }]),
     }, [x, ...y]);
     chart.root.setAttribute("aria-label", name);
     return chart;

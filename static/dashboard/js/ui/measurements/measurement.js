@@ -1,14 +1,14 @@
 // The page of a measurement: progress and figures so far from the blocks; when the run begins or ends the server's
 // own page is read again, because figures that count come with intervals and verdicts.
 
-import { createBlocks, layOutAxis, receive, sayMicrosPlain, saySigned } from "../../core/measurements/measurement.js";
+import { createBlocks, layOutAxis, receive, formatMicrosPlain, formatSigned } from "../../core/measurements/measurement.js";
 import { fill } from "../../core/format.js";
 import { getJson, getPage } from "../../io/http.js";
 import { connect } from "../../io/socket.js";
 import { createConnection } from "../experiments/connection.js";
 import { createLocalTimes } from "../site_header.js";
 import { createDistributionChart, createTimeChart, hasLibrary } from "./chart.js";
-import { announce, keepUnfolded, setText, shapeOf, slot, svgElement } from "../dom.js";
+import { announce, keepDetailsOpen, setText, modeIcon, slot, svgElement } from "../dom.js";
 
 const LIVE = new Set(["waiting", "running"]);
 const TICK_MS = 250;
@@ -81,13 +81,13 @@ function drawSoFar(main, blocks, said) {
     for (const row of rows) {
       const key = row.dataset.series;
       const { n, middle, tail } = blocks.progress(key);
-      setText(slot(row, "p50"), sayMicrosPlain(middle));
-      setText(slot(row, "p99"), sayMicrosPlain(tail));
+      setText(slot(row, "p50"), formatMicrosPlain(middle));
+      setText(slot(row, "p99"), formatMicrosPlain(tail));
       setText(slot(row, "n"), n ? String(n) : "–");
       const delta = row === baseline ? 0 : blocks.difference(baseline.dataset.series, key);
       found.set(key, delta);
       if (row !== baseline && delta !== null) {
-        setText(slot(row, "against"), saySigned(delta));
+        setText(slot(row, "against"), formatSigned(delta));
         setText(slot(row, "verdict"), said.soFar);
       }
     }
@@ -97,7 +97,7 @@ function drawSoFar(main, blocks, said) {
     const now = blocks.progress(row.dataset.blocks);
     setText(slot(row, "count"), String(now.count));
     setText(slot(row, "failed"), String(now.failed));
-    for (const name of ["lowest", "middle", "highest", "tail"]) setText(slot(row, name), sayMicrosPlain(now[name]));
+    for (const name of ["lowest", "middle", "highest", "tail"]) setText(slot(row, name), formatMicrosPlain(now[name]));
   }
 }
 
@@ -115,11 +115,11 @@ function drawDots(group, differences) {
     const drawn = [grid, lineAt(axis.zero, "zero")];
     if (delta !== null) {
       const spot = svgElement("svg", { class: "dot-mark", x: axis.at(delta), y: "50%", width: 1, height: 1 });
-      const use = shapeOf(strip.dataset.mode).firstElementChild;
+      const use = modeIcon(strip.dataset.mode).firstElementChild;
       for (const [name, value] of Object.entries({ x: -6, y: -6, width: 12, height: 12 })) use.setAttribute(name, value);
       spot.append(use);
       drawn.push(spot);
-      strip.setAttribute("aria-label", `${item.dataset.series}: ${saySigned(delta)} µs`);
+      strip.setAttribute("aria-label", `${item.dataset.series}: ${formatSigned(delta)} µs`);
     }
     strip.replaceChildren(...drawn);
   }
@@ -194,7 +194,7 @@ export function createMeasurement(main) {
     for (const part of main.querySelectorAll("[data-part]")) {
       const fresh = page.querySelector(`[data-part="${part.dataset.part}"]`);
       if (fresh === null) continue;
-      keepUnfolded(part, fresh);
+      keepDetailsOpen(part, fresh);
       part.replaceWith(document.adoptNode(fresh));
     }
     if (focused !== document.body && !focused.isConnected) main.focus({ preventScroll: true });

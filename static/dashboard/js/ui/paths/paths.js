@@ -43,7 +43,7 @@ function fillIn(item, path, chosen) {
 }
 
 /** `changed` is called when somebody chose another path. */
-export function createPaths(main, changed) {
+export function createPathList(main, changed) {
   const list = slot(main, "paths");
   let key = main.dataset.path;
   let paths = null;

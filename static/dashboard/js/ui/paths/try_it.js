@@ -1,6 +1,6 @@
 // "Try it": asks the program over every path and shows what came back.
 
-import { fill, sayClock, sayMicros, visibleText } from "../../core/format.js";
+import { fill, formatClock, formatMicros, visibleText } from "../../core/format.js";
 import { postForJson } from "../../io/http.js";
 import { cloneTemplate, setHidden, setText, slot, words } from "../dom.js";
 
@@ -21,7 +21,7 @@ function makeAttempt(one) {
   const answered = one.status !== null && one.status !== undefined;
   setHidden(slot(li, "answer"), !answered);
   setText(slot(li, "status"), answered ? `${one.status} ${one.reason ?? ""}`.trim() : "");
-  setText(slot(li, "time"), sayMicros(one.time_us));
+  setText(slot(li, "time"), formatMicros(one.time_us));
   setText(slot(li, "client"), one.client_seen || "–");
   put(li, "body", visibleText(one.body_start ?? ""));
   put(li, "failure", one.error ?? "");
@@ -46,7 +46,7 @@ export function createTryIt(main) {
     try {
       const { attempts } = await postForJson(form);
       slot(main, "attempts").replaceChildren(...attempts.map(makeAttempt));
-      setText(state, fill(words.tried, { count: attempts.length, time: sayClock(new Date()) }));
+      setText(state, fill(words.tried, { count: attempts.length, time: formatClock(new Date()) }));
     } catch (error) {
       setText(state, fill(words.failed, { reason: error.message }));
     } finally {

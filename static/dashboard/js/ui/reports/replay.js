@@ -1,7 +1,7 @@
 // The scrubber: moves a page to any moment of a track. It needs no server: the track and the drawing are given to it.
 
 import { dirtyBetween, readTrack, SPEEDS } from "../../core/reports/replay.js";
-import { fill, sayClock, sayDuration, sayOffset } from "../../core/format.js";
+import { fill, formatClock, formatDuration, formatOffset } from "../../core/format.js";
 import { createMoments } from "./replay_timeline.js";
 import { announce, setHidden, setText, slot, words } from "../dom.js";
 
@@ -13,8 +13,8 @@ function part(bar, name) {
   return bar.querySelector(`[data-replay-${name}]`);
 }
 
-function sayAfter(seconds) {
-  return seconds < 60 ? `${sayOffset(seconds)} s` : sayDuration(seconds);
+function formatAfter(seconds) {
+  return seconds < 60 ? `${formatOffset(seconds)} s` : formatDuration(seconds);
 }
 
 /**
@@ -48,7 +48,7 @@ export function createReplay(root, raw, { draw, left, start = null, more = null,
     const item = track.item(place);
     const told = track.toldAt(place);
     const text = told < 0 ? says.nothing : track.item(track.told[told]).text;
-    return { at: item.at, time: sayClock(new Date(item.at * 1000)), offset: sayAfter(item.offset_s), text };
+    return { at: item.at, time: formatClock(new Date(item.at * 1000)), offset: formatAfter(item.offset_s), text };
   }
 
   /** Said once things have settled, and now and then while it plays. */

@@ -140,10 +140,10 @@ export function createTerminal(main) {
         terminal.write(data, () => {
           if (follows && !atEnd()) terminal.scrollToBottom();
           if (at >= replayed) goLive();
-          socket.say({ type: "seen", at });
+          socket.sendJson({ type: "seen", at });
         });
       },
-      said(message) {
+      message(message) {
         if (message.type === "hello") hello(message);
         else if (message.type === "size") resizeTo(message);
         else if (message.type === "taken") outbox.took(message.bytes);
@@ -206,8 +206,8 @@ export function createTerminal(main) {
       fail("");
       setHidden(againButton, true);
       state("connecting", words.connecting);
-      socket.again();
-      socket.say({ type: "start" });
+      socket.reopen();
+      socket.sendJson({ type: "start" });
       terminal.focus();
     }
 
@@ -243,7 +243,7 @@ export function createTerminal(main) {
         const size = wanted();
         if (size.cols === mine.cols && size.rows === mine.rows) return;
         mine = size;
-        socket.say({ type: "resize", ...size });
+        socket.sendJson({ type: "resize", ...size });
       }, FIT_MS);
     }).observe(place);
 

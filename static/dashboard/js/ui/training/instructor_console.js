@@ -3,7 +3,7 @@
 
 import { getPart, postQuietly } from "../../io/http.js";
 import { connect } from "../../io/socket.js";
-import { announce, keepUnfolded, setHidden, setText, slot, words } from "../dom.js";
+import { announce, keepDetailsOpen, setHidden, setText, slot, words } from "../dom.js";
 import { createTimers } from "./timer.js";
 
 const REST_MS = 800;
@@ -44,7 +44,7 @@ export function createConsole(main) {
       const focused = old.contains(document.activeElement) ? document.activeElement : null;
       const place = focused ? [...old.querySelectorAll("a, button, summary")].indexOf(focused) : -1;
       const scrolled = old.querySelector(".scroll")?.scrollLeft ?? 0;
-      keepUnfolded(old, now);
+      keepDetailsOpen(old, now);
       old.replaceWith(now);
       const scroll = now.querySelector(".scroll");
       if (scroll) scroll.scrollLeft = scrolled;

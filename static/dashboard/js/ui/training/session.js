@@ -4,7 +4,7 @@ import { followTo, isOutdated, spread } from "../../core/training/session.js";
 import { getPage } from "../../io/http.js";
 import { connect } from "../../io/socket.js";
 import { drawHistogram } from "../measurements/histogram.js";
-import { announce, keepUnfolded, setHidden, setText, slot, words } from "../dom.js";
+import { announce, keepDetailsOpen, setHidden, setText, slot, words } from "../dom.js";
 import { createTimers } from "./timer.js";
 
 const STEP_PARTS = ["problem", "predict", "run", "reveal", "steps"];
@@ -35,7 +35,7 @@ export function createSession(main) {
       const old = main.querySelector(`[data-region="${name}"]`);
       const now = fresh.querySelector(`[data-region="${name}"]`);
       if (!old || !now || old.querySelector("form :checked")) continue;
-      keepUnfolded(old, now);
+      keepDetailsOpen(old, now);
       old.replaceChildren(...now.childNodes);
     }
   }

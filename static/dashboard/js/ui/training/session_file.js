@@ -2,7 +2,7 @@
 
 import { readClassTrack } from "../../core/training/session_track.js";
 import { unpackTrack } from "../../core/reports/replay.js";
-import { createCopying, createTheme } from "../site_header.js";
+import { createCopyButtons, createThemeButton } from "../site_header.js";
 import { createStage } from "./session_replay.js";
 import { offerReplay } from "../reports/replay.js";
 
@@ -16,8 +16,8 @@ async function load() {
   return unpacked;
 }
 
-createTheme();
-createCopying();
+createThemeButton();
+createCopyButtons();
 offerReplay(main, {
   load,
   read: readClassTrack,

@@ -4,7 +4,7 @@ import { histogramOf, readClassTrack } from "../../core/training/session_track.j
 import { nothingDirty } from "../../core/experiments/experiment_model.js";
 import { readTrack } from "../../core/reports/replay.js";
 import { fill } from "../../core/format.js";
-import { sayLeft } from "../../core/training/session.js";
+import { formatLeft } from "../../core/training/session.js";
 import { createColumns } from "../comparison/columns.js";
 import { drawHistogram } from "../measurements/histogram.js";
 import { setHidden, setText, slot, words } from "../dom.js";
@@ -118,7 +118,7 @@ export function createStage(root, raw) {
     setHidden(slot(stage, "closed"), !head.closed);
     const left = slot(stage, "timer");
     setHidden(left, !head.timer);
-    setText(left, head.timer ? fill(says.timer, { left: sayLeft(head.timer, at) }) : "");
+    setText(left, head.timer ? fill(says.timer, { left: formatLeft(head.timer, at) }) : "");
   }
 
   function drawAnswers(answers) {

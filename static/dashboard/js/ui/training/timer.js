@@ -1,6 +1,6 @@
 // Timers that run down, wherever they stand in the page.
 
-import { sayLeft } from "../../core/training/session.js";
+import { formatLeft } from "../../core/training/session.js";
 import { setText } from "../dom.js";
 
 export function createTimers() {
@@ -8,7 +8,7 @@ export function createTimers() {
     for (const timer of document.querySelectorAll("[data-ends]")) {
       const ends = Number(timer.dataset.ends);
       if (!ends) continue;
-      setText(timer, sayLeft(ends, Date.now() / 1000));
+      setText(timer, formatLeft(ends, Date.now() / 1000));
       timer.classList.toggle("over", ends <= Date.now() / 1000);
     }
   }

@@ -2,7 +2,7 @@
 // the step is not done the page asks by itself whether anything has changed.
 
 import { postForPage } from "../../io/http.js";
-import { announce, keepUnfolded, setHidden, words } from "../dom.js";
+import { announce, keepDetailsOpen, setHidden, words } from "../dom.js";
 
 const FIRST_MS = 300;
 const SOON_MS = 1000;
@@ -50,7 +50,7 @@ export function createWorkshopStep(main) {
         if (place && place.childElementCount === 0) place.replaceChildren(...outcome.childNodes);
       }
       const unfolded = old.querySelector("details.folded[open]") !== null;
-      keepUnfolded(old, now);
+      keepDetailsOpen(old, now);
       old.replaceChildren(...now.childNodes);
       if (unfolded) old.querySelector("details.folded")?.setAttribute("open", "");
       if (focused) old.querySelector('h2[tabindex="-1"], a[href]')?.focus();
