@@ -15,11 +15,14 @@ from dashboard.core.measurements.schedule import (
     LEAST_REQUESTS,
     LONGEST_BLOCK_S,
     MOST_CONNECTIONS,
+    OVERHEAD_S,
+    ROUNDS_WANTED,
     SHORTEST_BLOCK_S,
     choose_baselines,
     choose_cores,
     make_series,
     missing_paths,
+    needs_responder,
     order_of_rounds,
     plan_blocks,
     remaining_s,
@@ -122,3 +125,38 @@ def test_client_and_responder_get_cores_that_share_nothing_if_it_can_be_helped(
 def test_the_remaining_time_is_never_negative() -> None:
     assert remaining_s(Options(seconds=3), 1) == 2
     assert remaining_s(Options(seconds=3), 9) == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "count", "rate", "block", "warmup"),
+    [
+        (3.0, 2, None, 0.05 - OVERHEAD_S, (0.05 - OVERHEAD_S) / 10),
+        (0.5, 64, None, SHORTEST_BLOCK_S, 0.002),
+        (3600.0, 1, None, LONGEST_BLOCK_S, LONGEST_BLOCK_S / 10),
+        (3600.0, 1, 1.0, LEAST_REQUESTS, 0.02),
+        (3.0, 2, 100_000.0, 0.05 - OVERHEAD_S, (0.05 - OVERHEAD_S) / 10),
+    ],
+)
+def test_a_plan_divides_the_time_by_series_and_rounds(
+    seconds: float, count: int, rate: float | None, block: float, warmup: float
+) -> None:
+    series = [replace(make_series(PATHS, [Probe.TCP_RR])[0], key=str(number)) for number in range(count)]
+    for plan in plan_blocks(series, Options(seconds=seconds, rate=rate)).values():
+        assert plan.seconds == pytest.approx(block)
+        assert plan.warmup_s == pytest.approx(max(0.002, min(0.02, warmup)))
+
+
+def test_connections_are_shared_among_the_series_that_open_them() -> None:
+    base = make_series(PATHS, [Probe.TCP_CRR])[0]
+    closed = replace(make_series(PATHS, [Probe.TCP_RR])[0], key="closed")
+    for count in (1, 3):
+        series = [*(replace(base, key=str(number)) for number in range(count)), closed]
+        plans = plan_blocks(series, Options(seconds=60))
+        assert plans["0"].most == max(LEAST_REQUESTS, MOST_CONNECTIONS // (count * ROUNDS_WANTED))
+        assert plans["closed"].most > MOST_CONNECTIONS
+    crowd = [replace(base, key=str(number)) for number in range(10_000)]
+    assert plan_blocks(crowd, Options(seconds=60))["0"].most == LEAST_REQUESTS
+
+
+def test_dns_and_http_need_no_responder() -> None:
+    assert {probe for probe in Probe if not needs_responder(probe)} == {Probe.DNS, Probe.HTTP}

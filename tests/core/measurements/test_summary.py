@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import msgspec
 
@@ -92,3 +93,51 @@ def test_failed_blocks_are_counted_and_quoted_but_not_in_the_figures() -> None:
     found = build_measurement(SERIES, {one.key: make_blocks(one) + bad}, Environment(), Options(), seed=1).series[0]
     assert (found.n, found.blocks, found.failed_blocks) == (9000, 33, 3)
     assert found.errors == ("It was reset. (3 times)",)
+
+
+def test_sentences_are_listed_by_how_often_they_occur() -> None:
+    one = SERIES[0]
+    texts = ["once", *["twice"] * 2, *["three times"] * 3, "fourth", "fifth", "sixth"]
+    blocks = [Block(one.key, n, 0.0, 0.1, n=3, error=text, note=text) for n, text in enumerate(texts)]
+    found = build_measurement(SERIES, {one.key: blocks}, Environment(), Options(), seed=1).series[0]
+    assert found.errors[:3] == ("three times (3 times)", "twice (2 times)", "once")
+    assert found.notes == found.errors
+    assert len(found.errors) == 5
+    refused = build_measurement(SERIES, {one.key: blocks}, Environment(), Options(), seed=1, refused={one.key: "No."})
+    assert refused.series[0].errors[:2] == ("No.", "three times (3 times)")
+
+
+def test_the_rate_of_a_stream_is_the_median_of_its_blocks() -> None:
+    one = SERIES[0]
+    blocks = [
+        replace(block, bytes_per_s=rate) for block, rate in zip(make_blocks(one, 4), (1e9, 3e9, 2e9, None), strict=True)
+    ]
+    found = build_measurement(SERIES, {one.key: blocks}, Environment(), Options(), seed=1)
+    assert found.series[0].bytes_per_s == 2e9
+    assert make_measurement().series[0].bytes_per_s is None
+
+
+def test_the_margin_of_a_comparison_is_the_given_one_or_follows_from_the_baseline() -> None:
+    blocks = {one.key: make_blocks(one) for one in SERIES}
+
+    def within(options: Options, count: int = 30) -> set[float | None]:
+        own = {key: found[:count] for key, found in blocks.items()}
+        comparisons = build_measurement(SERIES, own, Environment(), options, seed=7).comparisons
+        return {one.within_us for one in comparisons if one.verdict != "same"}
+
+    assert within(Options(same_within_us=0.7)) == {0.7}
+    assert within(Options()) == {0.2}
+    assert within(Options(), 0) == {None}
+    same = build_measurement(SERIES, blocks, Environment(), Options(same_within_us=99.0), seed=7).comparisons
+    assert {one.verdict for one in same} == {"same"}
+    assert all(one.within_us is not None and one.within_us < 30 for one in same)
+
+
+def test_series_keep_what_is_known_of_their_path() -> None:
+    series = make_measurement().series
+    paths = {path.key: path for path in PATHS}
+    for one in series:
+        path = paths[one.key]
+        assert (one.title, one.client, one.hops) == (path.title, path.client, path.hops)
+        assert one.target == path.target
+    assert series[0].target == "127.0.0.1:80"

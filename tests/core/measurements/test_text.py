@@ -77,3 +77,37 @@ def test_a_verdict_without_an_interval_says_only_its_reason() -> None:
 
 def test_what_a_container_says_does_not_steer_the_terminal() -> None:
     assert "\x1b" not in say_comparison(verdict(cause="", reason="\x1b[2J"))
+
+
+def test_the_table_is_as_wide_as_its_longest_name() -> None:
+    found = Measurement(
+        Environment(), (series("a", "b", 10.0), series("bridge", "published-dnat", 20.0, key="")), (), seed=1
+    )
+    head, first, second, *_ = measurement_text(found).splitlines()
+    width = len("bridge/published-dnat") + 1
+    assert head.index("p50") == width + 4
+    assert first.index("10.0") == second.index("20.0") == width + 6
+    assert (first.count("█"), second.count("█")) == (12, 24)
+    assert first.split()[:6] == ["a/b", "10.0", "10.0", "10.0", "10.0", "100"]
+
+
+def test_a_run_that_is_not_over_is_described_as_such() -> None:
+    last = measurement_text(Measurement(Environment(), (), (), seed=3, elapsed_s=1.26)).splitlines()[-1]
+    assert last.endswith("Seed 3, 1.3 s.")
+    assert last != "Seed 3, 1.3 s."
+    over = measurement_text(Measurement(Environment(), (), (), seed=3, elapsed_s=1.26, stop_reason="Over."))
+    assert over.endswith("Over. Seed 3, 1.3 s.")
+
+
+def test_a_comparison_has_its_cause_or_its_reason_or_neither() -> None:
+    assert say_comparison(verdict(cause="because")).endswith("slower; because.")
+    assert say_comparison(verdict()).endswith("slower; it is.")
+    assert say_comparison(verdict(reason="")).endswith("slower.")
+    assert say_comparison(verdict(delta_us=1.0, ci95_us=None)).endswith("slower, it is.")
+    assert say_comparison(verdict(delta_us=None)).endswith("slower, it is.")
+
+
+def test_a_bar_never_leaves_its_cells() -> None:
+    assert bar(-1.0, 10, 4) == ""
+    assert bar(1.0, -1.0, 4) == ""
+    assert bar(10.0, 10.0) == "█" * 24
