@@ -17,7 +17,7 @@ from dashboard.core.paths.finder import find_paths
 from dashboard.core.paths.model import Path, PathKind
 from dashboard.lab.one_shot import launched
 from dashboard.latency.runner import Outcome, run_measurement
-from dashboard.store.experiments import Database
+from dashboard.store.database import DatabaseThread
 
 #: From the shortest path to the longest.
 KINDS = (PathKind.LOOPBACK, PathKind.BRIDGE_ADDRESS, PathKind.PUBLISHED_DNAT, PathKind.PUBLISHED_PROXY)
@@ -38,7 +38,7 @@ class Testbed:
     experiment: str
     paths: Mapping[PathKind, Path]
     namespaces: Mapping[str, int]
-    database: Database
+    database: DatabaseThread
 
     def series(self, kinds: Sequence[PathKind], probes: Sequence[Probe] = (Probe.TCP_RR,)) -> tuple[Series, ...]:
         """Each probe on each path."""
