@@ -5,13 +5,17 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import pytest
 
-from dashboard.core.measurements.between_runs import DRIFT_SENTENCE
+from dashboard.core.measurements.between_runs import DRIFT_SENTENCE, Between
+from dashboard.core.measurements.formatting import micros
 from dashboard.core.measurements.measurement import Options, Probe
+from dashboard.core.measurements.statistics import Interval
+from dashboard.core.measurements.verdicts import Inconclusive, Slower
 from dashboard.core.reports.charts import interval_chart
-from dashboard.core.reports.compare import ComparedReport, compare_reports
+from dashboard.core.reports.compare import ComparedReport, compare_reports, describe_between
 from dashboard.core.reports.figures import decode_figures
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict, ReportContent, canonical
 from dashboard.core.reports.trend import TrendReport, build_trend
@@ -137,10 +141,66 @@ def test_forged_figures_break_no_page(seed: int) -> None:
     measurement = AFTER.measurement
     comparisons = tuple(replace(one, delta_us=odd(), ci95_us=(odd(), odd())) for one in measurement.comparisons)
     environment = replace(measurement.environment, load_before=(odd(), odd(), odd()), cores=source.choice((-1, 0, 4)))
-    run = replace(AFTER, blocks=blocks, measurement=replace(measurement, comparisons=comparisons, environment=environment))
+    run = replace(
+        AFTER, blocks=blocks, measurement=replace(measurement, comparisons=comparisons, environment=environment)
+    )
     content = make_content("odd", measurements=(run,), environment=environment)
     compare_reports(two(CONTENTS[0], content))
     compare_reports(two(content, content))
     figures = decode_figures(canonical(replace(content, saved_at=odd())))
     build_trend([TrendReport("odd", figures), TrendReport("one", decode_figures(canonical(CONTENTS[0])))])
     interval_chart(run.measurement, Probe.TCP_RR)
+
+
+def described(**fields: Any) -> str:
+    return describe_between(Between(**{"verdict": Slower(2.0), "blocks": (12, 12)} | fields))
+
+
+def test_a_difference_is_described_with_its_interval_or_by_its_reason() -> None:
+    interval = Interval(1.0, 3.0)
+    assert described(delta_us=2.0, ci95_us=interval) == "+2.0 µs, 95 % interval [+1.0, +3.0]"
+    undecided = Inconclusive("too few")
+    assert described(verdict=undecided) == "too few"
+    assert described(verdict=undecided, delta_us=2.0) == "too few"
+    assert described(verdict=undecided, delta_us=2.0, ci95_us=interval) == (
+        "+2.0 µs, 95 % interval [+1.0, +3.0]: too few"
+    )
+
+
+def test_a_series_with_few_blocks_is_in_the_table_and_not_in_the_chart() -> None:
+    short = make_content("after", measurements=(make_run(MODES, seed=2, count=5),))
+    comparison = compare_reports(two(CONTENTS[0], short))
+    assert comparison.latency
+    assert comparison.charts == ()
+    mixed = compare_reports([compared(CONTENTS[0]), compared(short), compared(CONTENTS[1])])
+    (chart,) = mixed.charts
+    assert "C to A" in chart.title
+    assert len(chart.rows) == len(mixed.latency)
+    (lines,) = {len(line) for line in chart.table.body}
+    assert lines == 9
+    assert [line[2] for line in chart.table.body] == [micros(row.medians[2]) for row in mixed.latency]
+
+
+def test_a_series_that_only_one_report_has_is_unmatched() -> None:
+    alone = make_content("host alone", measurements=(make_run(("host",), seed=3),))
+    for order in ((CONTENTS[0], alone), (alone, CONTENTS[0])):
+        comparison = compare_reports(two(*order))
+        assert {row.label for row in comparison.latency} == {"host/loopback tcp-rr", "host/loopback-ipv6 tcp-rr"}
+        assert comparison.unmatched
+        assert all(text.startswith("bridge ") for text in comparison.unmatched)
+    three = compare_reports([compared(one) for one in (CONTENTS[0], alone, CONTENTS[1])])
+    row = next(row for row in three.latency if row.label.startswith("bridge/"))
+    assert [change.letter for change in row.changes] == ["C"]
+    assert (row.medians[0] is None, row.medians[1] is None, row.medians[2] is None) == (False, True, False)
+
+
+def test_a_claim_that_was_not_executed_everywhere_is_not_flipped() -> None:
+    contents = [make_content(measurements=(), claims=(claim(ClaimVerdict.HOLDS),) * number) for number in (1, 0, 1)]
+    (row,) = compare_reports([compared(one) for one in contents]).claims
+    assert (row.verdicts, row.flipped) == (("holds", "not executed", "holds"), False)
+
+
+def test_facts_that_could_explain_a_difference_belong_to_one_that_was_decided() -> None:
+    other = with_environment(CONTENTS[0], kernel="7.0")
+    for row in compare_reports(two(CONTENTS[0], other)).latency:
+        assert row.changes[0].suspects == ()
