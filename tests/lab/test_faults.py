@@ -30,7 +30,7 @@ from tests.polling import DEADLINE_S, eventually, until
 from tests.private_engine import PrivateEngine, private_engine
 from tests.specs import make_spec
 
-DEADLINE_S = 2.0
+ENGINE_TIMEOUT_S = 2.0
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ async def lab_harness(
 ) -> AsyncIterator[LabHarness]:
     """A lab that is impatient with its engine."""
     monkeypatch.setattr(reconciler, "RETRY_S", 0.1)
-    made = await open_lab_harness(DockerEngine(own_host.endpoint, timeout_s=DEADLINE_S), tmp_path)
+    made = await open_lab_harness(DockerEngine(own_host.endpoint, timeout_s=ENGINE_TIMEOUT_S), tmp_path)
     yield made
     await close_lab_harness(made)
     assert own_host.docker("ps", "-aq") == ""
@@ -211,7 +211,7 @@ async def doomed(
     mortal: tuple[PrivateEngine, Daemon], tmp_path: Path, transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[LabHarness]:
     monkeypatch.setattr(reconciler, "RETRY_S", 0.1)
-    made = await open_lab_harness(DockerEngine(mortal[0].endpoint, timeout_s=DEADLINE_S), tmp_path)
+    made = await open_lab_harness(DockerEngine(mortal[0].endpoint, timeout_s=ENGINE_TIMEOUT_S), tmp_path)
     yield made
     await close_lab_harness(made)
 
@@ -324,7 +324,7 @@ async def test_an_event_that_cannot_be_followed_does_not_make_the_lab_deaf(
     run = quick.lab.driver_of(identity)
     assert run is not None
     with monkeypatch.context() as patch:
-        patch.setattr(type(run), "engine_event", lambda *_: 1 / 0)
+        patch.setattr(type(run), "on_engine_event", lambda *_: 1 / 0)
         fake.emit("network", "connect", container="x")
         await eventually(lambda: len(fake._subscribers) == 0 or fake.calls.count("info") > 2)
     await eventually(lambda: len(fake._subscribers) == 1)
