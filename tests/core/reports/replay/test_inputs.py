@@ -15,9 +15,9 @@ def test_equal_inputs_have_equal_numbers_and_others_do_not() -> None:
     more = replace(states["bridge"], listeners=(*states["bridge"].listeners, make_listener(9000)))
     second = inputs.next_frame(columns, 0, {**states, "bridge": more})
     again = inputs.next_frame(columns, 0, {**states, "bridge": replace(states["bridge"])})
-    assert {name for name in first.numbers["bridge"] if first.numbers["bridge"][name] != second.numbers["bridge"][name]} == {
-        "listeners"
-    }
+    assert {
+        name for name in first.numbers["bridge"] if first.numbers["bridge"][name] != second.numbers["bridge"][name]
+    } == {"listeners"}
     assert second.numbers[MACHINE] == first.numbers[MACHINE]
     assert again.numbers == first.numbers
     assert {first.common, second.common, again.common} == {first.common}

@@ -8,7 +8,7 @@ from dataclasses import replace
 import msgspec
 
 from dashboard.core.diagram.topology import draw
-from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.namespaces.state import Listener, NamespaceState
 from dashboard.core.reports.replay.inputs import Inputs
 from dashboard.core.reports.replay.pictures import RecordedPictures
 from tests.core.builders import (
@@ -90,3 +90,20 @@ def test_a_published_port_of_the_machine_has_no_box_among_its_own() -> None:
     assert shown(pictures, "wide")[0] == tuple(
         " ".join((box.title, *box.lines)) for box in draw(mapped, states)[0].boxes
     )
+
+
+def test_paths_are_found_again_only_if_a_listener_on_a_published_port_changes() -> None:
+    columns, states = make_scene(("bridge",))
+    machine = states[MACHINE]
+    inputs, pictures = Inputs(), RecordedPictures()
+
+    def changed(*listeners: Listener) -> set[str]:
+        now = {**states, MACHINE: replace(machine, listeners=listeners)}
+        return {name for name, _ in pictures.advance(inputs.next_frame(columns, 0, now))}
+
+    proxies = tuple(one for one in machine.listeners if one.process == "docker-proxy")
+    others = tuple(one for one in machine.listeners if one.process != "docker-proxy")
+    assert "paths" in changed(*others, *proxies)
+    assert "paths" not in changed(*proxies)
+    assert "paths" in changed(*others)
+    assert "paths" in changed(*others, *proxies)

@@ -207,3 +207,20 @@ def test_a_recording_beyond_the_limit_is_truncated_and_marked(monkeypatch: pytes
 def test_the_vectors_of_the_script_tests_are_up_to_date() -> None:
     kept = msgspec.json.decode(VECTORS.read_bytes())
     assert kept == vectors(), "python -m tests.core.replay_vectors"
+
+
+def test_a_recording_at_the_limit_is_not_truncated(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = repeating(3)
+    whole = build_recording(entries)
+    computed = whole._rows.computed + whole._pictures.computed
+    monkeypatch.setattr(tracks, "MAX_COMPUTED", computed)
+    assert not build_recording(entries).truncated
+    monkeypatch.setattr(tracks, "MAX_COMPUTED", computed - 1)
+    assert build_recording(entries).truncated
+
+
+def test_an_entry_that_is_known_is_ignored() -> None:
+    entries = repeating(3)
+    recording = build_recording([*entries, entries[0], entries[2]])
+    assert len(recording) == 3
+    assert encode_recording(recording) == encode_recording(build_recording(entries))
