@@ -114,8 +114,8 @@ class Environment:
 
     def _create(self) -> None:
         launch = self.launch
-        if os.path.realpath(os.path.dirname(launch.interpreter)) == os.path.realpath(f"{launch.venv}/bin"):
-            # The launcher runs in the environment that has to be replaced: the shell looks for another interpreter.
+        if os.path.basename(launch.interpreter) == "python":
+            # This is the interpreter of the environment, which has to be replaced; the shell looks for another one.
             remove(launch.python)
             os.execv("/bin/sh", ["sh", f"{launch.root}/netmodes", launch.command, *launch.arguments])
         say(f"Making a Python environment in {launch.venv}")
