@@ -203,3 +203,29 @@ def test_the_summary_of_a_whole_report_has_all_parts() -> None:
     assert len(found.verdicts) == len(content.measurements[0].measurement.comparisons)
     assert any("The Engine discarded" in one.sentence for one in found.differences)
     assert any("virtual (kvm)" in one for one in found.warnings)
+
+
+@pytest.mark.parametrize(("more", "last"), [(0, f"c{MAX_WARNINGS - 1}/p"), (1, "1 more ")])
+def test_as_many_warnings_as_are_allowed_are_all_listed(more: int, last: str) -> None:
+    series = tuple(
+        SeriesResult(f"c{n}", "p", Probe.TCP_RR, 0, *(None,) * 6, errors=("e",)) for n in range(MAX_WARNINGS + more)
+    )
+    content = ReportContent("t", 1.0, Origin.MEASUREMENT, measurements=(make_bare_run(series=series),))
+    warnings = list_warnings(content, ())
+    assert len(warnings) == MAX_WARNINGS + more
+    assert warnings[-1].startswith(last)
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.04, "0.0"), (0.06, "+0.1"), (-0.06, f"{MINUS}0.1")])
+def test_ends_of_an_interval_have_signs_unless_they_round_to_nothing(value: float, text: str) -> None:
+    run = make_bare_run(make_comparison(ci95_us=(value, 9.0)))
+    assert f"95 % interval {text} to +9.0 µs" in describe_verdict(run, run.measurement.comparisons[0])
+
+
+def test_a_verdict_of_no_difference_without_a_margin_states_the_larger_end() -> None:
+    run = make_bare_run(make_comparison(verdict="same", ci95_us=(-0.3, 0.1), within_us=None))
+    assert "0.3 µs" in describe_verdict(run, run.measurement.comparisons[0]).partition("(")[0]
+    for missing in ({"delta_us": None}, {"ci95_us": None}):
+        run = make_bare_run(make_comparison(**missing))
+        assert "interval (" not in describe_verdict(run, run.measurement.comparisons[0])
+        assert "inconclusive" in describe_verdict(run, run.measurement.comparisons[0])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
-from dashboard.core.experiments.messages import ArmStatus, Phase
+from dashboard.core.experiments.messages import ArmStatus, EngineRef, Phase
 from dashboard.core.measurements.measurement import Environment
 from dashboard.core.measurements.statistics import median
-from dashboard.core.reports.model import Origin, ReportContent
+from dashboard.core.reports.model import ClaimResult, ClaimVerdict, Origin, ReportContent
 from dashboard.core.reports.view import (
     ECDF_POINTS,
     MAX_ROUNDS,
@@ -33,7 +36,7 @@ def test_a_view_survives_encoding_and_decoding() -> None:
 def test_a_running_experiment_is_shown_at_its_newest_entry_with_the_whole_timeline() -> None:
     columns, _states = make_scene(("host", "bridge", "none"))
     frozen = make_experiment(columns=(replace(columns[-1], status=ArmStatus.EXITED),))
-    shown , _machine = build_snapshot(frozen)
+    shown, _machine = build_snapshot(frozen)
     assert shown.seq == 3
     assert [one.status for one in shown.columns][-1] is ArmStatus.EXITED
     assert [one.seq for one in shown.timeline] == [1, 2, 3]
@@ -44,7 +47,7 @@ def test_a_running_experiment_is_shown_at_its_newest_entry_with_the_whole_timeli
 def test_a_stopped_experiment_is_shown_as_it_was_before_the_stop() -> None:
     frozen = make_experiment(removed=("host", "bridge", "none"))
     stopped = replace(frozen, head=replace(frozen.head, phase=Phase.STOPPED), shown_seq=2)
-    shown , _machine = build_snapshot(stopped)
+    shown, _machine = build_snapshot(stopped)
     columns, states = make_scene(("host", "bridge", "none"))
     assert shown.rows == compare(columns, states)
     assert shown.experiment.as_it_was == SAVED_AT - 50
@@ -110,3 +113,64 @@ def test_unknown_facts_about_the_environment_are_left_out() -> None:
 def test_a_report_of_claims_alone_has_a_view() -> None:
     view = build_view(ReportContent("t", 1.0, Origin.CLAIMS))
     assert (view.snapshot, view.runs, view.evidence) == (None, (), ())
+
+
+def facts_of(environment: Environment, **engine: Any) -> dict[str, str]:
+    reference = EngineRef(**engine) if engine else None
+    return {fact.label: fact.text for fact in environment_facts(environment, reference)}
+
+
+def test_the_engine_s_own_facts_fill_in_or_replace_those_of_the_environment() -> None:
+    assert facts_of(Environment(), version="27", api="1.46", kernel="6.1")["kernel"] == "6.1"
+    assert facts_of(Environment(kernel="6.18"), version="27", api="1.46", kernel="6.1")["kernel"] == "6.18"
+    both = facts_of(Environment(engine="26", engine_api="1.45"), version="27", api="1.46")
+    assert both["Docker Engine"] == "27 (API 1.46)"
+    assert facts_of(Environment(engine="26", engine_api="1.45"))["Docker Engine"] == "26 (API 1.45)"
+    assert "Docker Engine" not in facts_of(Environment(), version="", api="1.46")
+
+
+def test_cores_are_listed_only_if_both_are_known() -> None:
+    label = next(label for label in facts_of(Environment(client_core=0, responder_core=1)) if "responder" in label)
+    assert facts_of(Environment(client_core=0, responder_core=1))[label] == "0 and 1"
+    assert label not in facts_of(Environment(client_core=0))
+    assert label not in facts_of(Environment(responder_core=1))
+    assert facts_of(Environment(cores=4))["cores"] == "4"
+
+
+@pytest.mark.parametrize(("proxy", "text"), [(True, "on"), (False, "off"), (None, None)])
+def test_docker_proxy_is_on_off_or_unknown(proxy: bool | None, text: str | None) -> None:
+    assert facts_of(Environment(userland_proxy=proxy)).get("docker-proxy") == text
+
+
+def test_maps_of_the_environment_have_a_line_for_each_interface() -> None:
+    facts = facts_of(Environment(mtu={"lo": 65536, "eth0": 1500}, offloads={"lo": ("sg", "tso"), "eth0": ()}))
+    assert facts["MTU"] == "lo 65536\neth0 1500"
+    assert facts["offloads"] == "lo: sg, tso\neth0: "
+    private = facts_of(Environment(), version="27", api="1.46", private=True)
+    assert private["private host"]
+
+
+def test_the_evidence_counts_entries_rows_blocks_and_claims() -> None:
+    run = make_run(("host", "bridge"), count=2)
+    claims = (ClaimResult("dns", "It holds.", "FACTS", ClaimVerdict.HOLDS),)
+    view = build_view(make_content(measurements=(run,), claims=claims))
+    texts = [fact.text for fact in view.evidence]
+    assert view.snapshot is not None
+    samples = sum(block.n for block in run.blocks)
+    assert texts[:3] == ["2", "7f2a9c", str(len(view.snapshot.rows))]
+    assert texts[3].startswith(f"{len(run.blocks)} blocks, {samples} ")
+    assert texts[3].endswith(", seed 7, 10.0 s")
+    assert texts[4] == "1"
+
+
+def test_a_series_has_as_many_points_as_blocks_up_to_the_limit() -> None:
+    run = make_run(("host",), count=3)
+    own = [block for block in run.blocks if block.series == run.series[0].key]
+    for count in (MAX_ROUNDS, MAX_ROUNDS + 1):
+        blocks = tuple(replace(own[n % 3], round=n, started_s=float(count - n)) for n in range(count))
+        (summary,) = summarise_run(replace(run, blocks=blocks), {})
+        assert len(summary.rounds) == MAX_ROUNDS
+        assert (summary.rounds[0], summary.rounds[-1]) == (count - 1, 0)
+        assert (summary.lowest_us, summary.highest_us) == (min(b.p50_us for b in own), max(b.p50_us for b in own))
+        assert summary.median_p99_us == median([block.p99_us for block in blocks])
+        assert summary.mode == "machine"
