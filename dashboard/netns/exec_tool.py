@@ -1,4 +1,4 @@
-"""A tool of the machine, run inside a namespace, its output in pieces of text."""
+"""Runs a program of the machine inside a network namespace and yields its output."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _ENVIRONMENT = {
     "LC_ALL": "C.UTF-8",
     "TERM": "dumb",
 }
-#: A constant program: what it is given are positional parameters, never text of the script. Each pair is
-#: a file and where it shall be seen; what follows ``--`` is the command.
-_SEE_FILES = """
+#: A constant script: its input are positional parameters, never script text. Each pair is a file and its mount
+#: point; the command follows ``--``.
+_BIND_FILES = """
 while [ "$1" != -- ]; do
     mount --bind "$1" "$2" && mount -o remount,bind,ro "$2" || exit 125
     shift 2
@@ -44,13 +44,12 @@ async def run_inside(
     limit_bytes: int = 200_000,
     on_exit: Callable[[int | None], None] | None = None,
 ) -> AsyncGenerator[str]:
-    """Runs ``argv`` with the machine's files and the namespace's network, and yields its output (stdout
-    and stderr together) as it comes.
+    """Run ``argv`` with the machine's files and the namespace's network; yields stdout and stderr together.
 
-    ``resolv_conf`` and ``hosts``, a file or its contents, are what the tool sees in ``/etc``, read-only
-    and in a mount namespace of its own. Ends, and kills everything started, after ``timeout_s`` seconds,
-    after ``limit_bytes`` (a last line says so) or when the caller stops: use ``contextlib.aclosing``.
-    ``on_exit`` gets the exit status, None if it was killed. NamespaceGone if ``namespace`` is closed.
+    ``resolv_conf`` and ``hosts``, a file or its contents, appear in the program's ``/etc``, read-only and in a mount
+    namespace of its own. Everything is killed after ``timeout_s`` seconds, after ``limit_bytes`` (a last line reports
+    it) or when the caller stops: use ``contextlib.aclosing``. ``on_exit`` receives the exit status, None if it was
+    killed. Raises NamespaceGone if ``namespace`` is closed.
     """
     if namespace.fd < 0:
         raise NamespaceGone("the namespace was closed")
@@ -86,11 +85,11 @@ def _write(path: Path, contents: bytes) -> Path:
 
 
 def _command(fd: int, pairs: list[str]) -> list[str]:
-    """What enters the namespace before the tool runs. /sys stays the machine's: it is not remounted."""
+    """The command that enters the namespace before the program runs. /sys is not remounted: it stays the machine's."""
     enter = ["nsenter", f"--net=/proc/self/fd/{fd}", "--"]
     if not pairs:
         return enter
-    return [*enter, "unshare", "--mount", "--propagation", "private", "--", "sh", "-c", _SEE_FILES, "sh", *pairs, "--"]
+    return [*enter, "unshare", "--mount", "--propagation", "private", "--", "sh", "-c", _BIND_FILES, "sh", *pairs, "--"]
 
 
 async def _run(
@@ -130,11 +129,11 @@ async def _run(
 
 
 class _Session:
-    """A command that leads a session of its own. Its pid is not given away before all of the session was
-    killed: only then it is reaped.
+    """A command that leads its own session. It is reaped only after the whole session was killed, so its pid cannot be
+    reused before.
 
-    Its pipe is read here and not by the loop: uvloop closes a pipe's descriptor and lets the file object close that
-    number once more, which may be another thread's by then (``UVSocketHandle._close``).
+    Its pipe is read here and not by the loop: uvloop closes a pipe's descriptor and lets the file object close the same
+    number again, which may belong to another thread by then (``UVSocketHandle._close``).
     """
 
     def __init__(self, command: list[str], fd: int) -> None:
@@ -153,11 +152,11 @@ class _Session:
         self.ended = asyncio.Event()
 
     def watch(self) -> None:
-        """Its output ends when the command does: whoever it left behind is killed."""
+        """Kill the rest of the session when the command exits, so that its output ends."""
         asyncio.get_running_loop().add_reader(self._pidfd, self._kill)
 
     async def read(self, most: int) -> bytes:
-        """What it prints next; empty at the end."""
+        """The next output; empty at the end."""
         while True:
             try:
                 return os.read(self._out.fileno(), most)
@@ -183,11 +182,11 @@ class _Session:
             os.killpg(self._process.pid, signal.SIGKILL)
 
     def forget(self) -> None:
-        """Lets go of the loop."""
+        """Unregister from the loop."""
         asyncio.get_running_loop().remove_reader(self._pidfd)
 
     def end(self) -> int | None:
-        """Kills what still lives and returns the exit status, None if that was by our hand."""
+        """Kill what is still running; returns the exit status, None if the command was killed."""
         self._kill_all()
         status = self._process.wait()
         os.close(self._pidfd)

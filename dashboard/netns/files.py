@@ -1,4 +1,4 @@
-"""Small files as another process sees them, without ever following one of its links into our own tree."""
+"""Small files as another process sees them; its symbolic links never resolve against our own root."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def open_inside(pid: int, path: str, flags: int = os.O_RDONLY) -> int | None:
-    """A descriptor of ``path`` as process ``pid`` sees it, None where it cannot be had.
+    """A descriptor of ``path`` as process ``pid`` sees it; None if it cannot be opened.
 
-    openat2(2) with RESOLVE_IN_ROOT on ``/proc/PID/root``: absolute links and ``..`` stay inside the
-    process's root and mounts, whatever they point at. Needs Linux 5.6.
+    Uses openat2(2) with RESOLVE_IN_ROOT on ``/proc/PID/root``: absolute links and ``..`` stay inside the process's root
+    and mounts. Needs Linux 5.6.
     """
     if "\0" in path:
         return None
@@ -30,7 +30,7 @@ def open_inside(pid: int, path: str, flags: int = os.O_RDONLY) -> int | None:
         root = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:
         return None
-    flags |= os.O_CLOEXEC if flags & os.O_PATH else os.O_CLOEXEC | os.O_NOCTTY  # O_PATH takes few others
+    flags |= os.O_CLOEXEC if flags & os.O_PATH else os.O_CLOEXEC | os.O_NOCTTY  # O_PATH accepts few other flags
     how = _OPEN_HOW.pack(flags, 0, _RESOLVE_IN_ROOT | _RESOLVE_NO_MAGICLINKS)
     try:
         for _ in range(_ATTEMPTS):
@@ -52,9 +52,9 @@ def open_inside(pid: int, path: str, flags: int = os.O_RDONLY) -> int | None:
 
 
 def read_inside(pid: int, path: str) -> bytes | None:
-    """A regular file of at most 1 MiB as process ``pid`` sees it; None if it is none, larger or gone.
+    """The contents of a regular file of at most 1 MiB as process ``pid`` sees it; None for anything else.
 
-    The file is looked at before it is opened for reading, so that no device or pipe is touched.
+    The type is checked before the file is opened for reading, so that no device or pipe is opened.
     """
     found = open_inside(pid, path, os.O_PATH)
     if found is None:

@@ -1,4 +1,4 @@
-"""What this kernel can do, found by asking it in a namespace that exists only for the question."""
+"""What this kernel supports, tried in a temporary namespace."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _PARENT = b"parent0"
 
 
 def link_kinds() -> dict[str, bool]:
-    """For each of ``KINDS``: can this kernel make such a link, and may we? All False where no
-    namespace can be made (without CAP_SYS_ADMIN).
+    """For each of ``KINDS``, whether this process can create such a link. All are False where no namespace can be
+    created (without CAP_SYS_ADMIN).
 
-    Each is made in a scratch namespace that ends with the call (a few milliseconds). The kernel loads
-    the module of a kind where it has one, as it does for Docker. Call it in a thread.
+    Each is created in a temporary namespace that ends with the call (a few milliseconds). The kernel loads the module
+    of a kind if it exists, as for Docker. Call it in a thread.
     """
     try:
         return in_thread(_try_all)
@@ -69,7 +69,7 @@ def _make(opened: socket.socket, kind: str, name: bytes, lower: int = 0) -> bool
 
 
 def can_enter_namespaces() -> bool:
-    """Whether setns(2) into a network namespace is permitted (CAP_SYS_ADMIN), tried on our own."""
+    """Whether setns(2) into a network namespace is permitted (CAP_SYS_ADMIN), tried on our own namespace."""
     try:
         descriptor = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -85,7 +85,7 @@ def can_enter_namespaces() -> bool:
 
 
 def can_list_sockets() -> dict[str, bool]:
-    """Per protocol: has the kernel the sock_diag module that tells who listens? Call it in a thread."""
+    """For each protocol, whether the kernel has the sock_diag module that lists its sockets. Call it in a thread."""
 
     def ask() -> frozenset[Protocol]:
         with open_diag_socket() as opened:

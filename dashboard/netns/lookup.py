@@ -1,4 +1,4 @@
-"""Looking a name up as a program inside a namespace would: hosts file first, then its servers."""
+"""Name lookups as a program in a namespace does them: the hosts file first, then the name servers."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ HOSTS_FILE = "hosts file"
 _PORT = 53
 _TYPES = (dns.rdatatype.A, dns.rdatatype.AAAA)
 _DATAGRAM_BYTES = 4096
-_MOST_DATAGRAMS = 16  # answers that are not ours are thrown away, but not without end
-_MOST_ANSWERS = 32
-#: Which outcome is told when several names of the search list were tried: as getaddrinfo(3) ranks them.
+_MAX_DATAGRAMS = 16  # limit for discarding answers to other queries
+_MAX_ANSWERS = 32
+#: Which outcome is reported when several names of the search list were tried, in getaddrinfo(3)'s order.
 _RANK = ("answer", "no address", "refused", "servfail", "no such name", "no answer")
 
 
@@ -36,11 +36,11 @@ async def lookup(
     hosts: Sequence[HostsEntry],
     timeout_s: float = 1.0,
 ) -> Lookup:
-    """Looks ``name`` up with the files given, from sockets made inside ``namespace``. Never raises for a
-    failing network: then the outcome is ``no answer``.
+    """Look ``name`` up with the given files, from sockets created inside ``namespace``. Never raises for network
+    failures: the outcome is then ``no answer``.
 
-    A and AAAA are asked at once, over UDP and over TCP where the answer was cut. ``timeout_s`` is for
-    everything together. ``time_us`` runs from the first question to the answer that decided.
+    A and AAAA are queried concurrently, over UDP, and over TCP where the answer was truncated. ``timeout_s`` covers
+    everything. ``time_us`` runs from the first query to the deciding answer.
     """
     plan = lookup_plan(name, hosts, resolver)
     if plan.answers:
@@ -65,7 +65,7 @@ async def lookup(
             found = Lookup(name, outcome, answers, server if sent or outcome != "no answer" else None, spent)
             best = min(best, found, key=_rank) if best.time_us is not None else found
             if outcome in {"answer", "no such name", "no address"}:
-                break  # this server knows; others are asked only when one fails
+                break  # this server answered; others are queried only after a failure
             if outcome == "no answer":
                 servers.remove(server)
         if best.outcome == "answer" or not servers:
@@ -78,11 +78,11 @@ def _rank(found: Lookup) -> int:
 
 
 async def _ask(namespace: Namespace, name: str, server: str, timeout_s: float) -> tuple[str, tuple[str, ...], bool]:
-    """Outcome, addresses, and whether a question left at all."""
+    """The outcome, the addresses, and whether any query was sent."""
     try:
         questions = [dns.message.make_query(name, kind) for kind in _TYPES]
     except (dns.exception.DNSException, UnicodeError, ValueError):
-        return "no such name", (), False  # not a name that DNS could carry
+        return "no such name", (), False  # not a valid DNS name
     sent = False
     answers: dict[int, dns.message.Message] = {}
     try:
@@ -106,9 +106,9 @@ async def _ask(namespace: Namespace, name: str, server: str, timeout_s: float) -
 async def _collect(
     opened: socket.socket, questions: Sequence[dns.message.Message], answers: dict[int, dns.message.Message]
 ) -> None:
-    """Fills ``answers`` by the questions' ids until each has one."""
+    """Fill ``answers`` by the queries' ids until each has one."""
     loop = asyncio.get_running_loop()
-    for _ in range(_MOST_DATAGRAMS):
+    for _ in range(_MAX_DATAGRAMS):
         wire = await loop.sock_recv(opened, _DATAGRAM_BYTES)
         if (answer := _parse(wire)) is None:
             continue
@@ -152,8 +152,8 @@ async def _receive_exactly(opened: socket.socket, count: int) -> bytes:
 
 
 def _open(server: str, kind: int) -> tuple[socket.socket, tuple[str, int] | tuple[str, int, int, int]]:
-    """A socket in the namespace of the calling thread, and the server's address for it: the index of a
-    ``%zone`` is that of an interface in there."""
+    """A socket in the namespace of the calling thread, and the server's address: the index of a ``%zone`` is that of an
+    interface in this namespace."""
     host, _, zone = server.partition("%")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     opened = socket.socket(family, kind | socket.SOCK_CLOEXEC)
@@ -173,7 +173,7 @@ def _close(pair: tuple[socket.socket, object]) -> None:
 
 
 def _decide(answers: Iterable[dns.message.Message]) -> tuple[str, tuple[str, ...]]:
-    """The outcome of what came back for A and AAAA, and the addresses."""
+    """The outcome of the answers for A and AAAA, and the addresses."""
     addresses: dict[str, None] = {}
     outcomes: list[str] = []
     for answer in sorted(answers, key=_kind):
@@ -188,12 +188,12 @@ def _decide(answers: Iterable[dns.message.Message]) -> tuple[str, tuple[str, ...
         else:
             outcomes.append(dns.rcode.to_text(code).lower())
     if addresses:
-        return "answer", tuple(sorted(addresses, key=_in_order))[:_MOST_ANSWERS]
+        return "answer", tuple(sorted(addresses, key=_in_order))[:_MAX_ANSWERS]
     return (outcomes[0], ()) if outcomes else ("no answer", ())
 
 
 def _in_order(address: str) -> tuple[bool, bytes]:
-    """IPv4 first, then by number: servers shuffle their answers, which is no difference between columns."""
+    """IPv4 first, then by number: servers shuffle their answers, and the order must not look like a difference."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     return (family == socket.AF_INET6, socket.inet_pton(family, address))
 

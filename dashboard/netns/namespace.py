@@ -1,6 +1,6 @@
-"""Entering network namespaces: every visit is a thread of its own that ends afterwards.
+"""Network namespaces: opened by descriptor, entered by a thread that ends afterwards.
 
-setns(2) moves the calling thread alone, so a thread that has been elsewhere is never reused.
+setns(2) moves only the calling thread, so a thread that has entered a namespace is never reused.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from typing import Self
 _NS_GET_NSTYPE = 0xB703
 
 
-class NamespaceGone(Exception):  # noqa: N818 - a state of the world, named as the callers speak of it
-    """The process or the namespace does not exist (any more)."""
+class NamespaceGone(Exception):  # noqa: N818 - names the state, not a fault
+    """The process or the namespace does not exist."""
 
 
 @contextmanager
 def living(pid: int) -> Iterator[None]:
-    """Proves that ``pid`` meant one and the same process during the whole block.
+    """Guarantee that ``pid`` names the same process throughout the block.
 
-    Raises NamespaceGone if there is no such process or if it ended before the block did: a number
-    is not given to another process while the first one lives (pidfd_open(2)).
+    Raises NamespaceGone if there is no such process or if it ends before the block does: the kernel does not reuse a
+    pid while its process is held by a pidfd and alive (pidfd_open(2)).
     """
     try:
         pidfd = os.pidfd_open(pid)
@@ -53,7 +53,7 @@ def living(pid: int) -> Iterator[None]:
 
 
 def open_namespace_of(pid: int, kind: str) -> int:
-    """A descriptor of ``/proc/PID/ns/KIND``; NamespaceGone, or PermissionError without the right to look."""
+    """A descriptor of ``/proc/PID/ns/KIND``; NamespaceGone, or PermissionError without the privilege."""
     descriptor = -1
     try:
         with living(pid):
@@ -66,7 +66,7 @@ def open_namespace_of(pid: int, kind: str) -> int:
 
 
 def in_thread[T](fn: Callable[[], T]) -> T:
-    """Runs ``fn`` in a thread made for it, waits, and returns or raises what it did."""
+    """Run ``fn`` in a new thread, wait, and return or raise its result."""
     outcome = _Outcome(fn)
     thread = threading.Thread(target=outcome.run, name="netns visit", daemon=True)
     thread.start()
@@ -75,8 +75,8 @@ def in_thread[T](fn: Callable[[], T]) -> T:
 
 
 async def in_own_thread[T](fn: Callable[[], T], discard: Callable[[T], object] | None = None) -> T:
-    """``in_thread`` without blocking the loop. The loop's own pool is not used: it fills up with calls
-    to an engine that hangs. If the caller was cancelled meanwhile, ``discard`` gets the result."""
+    """``in_thread`` without blocking the loop. The loop's thread pool is not used, because calls to an engine that
+    hangs can fill it. If the caller is cancelled meanwhile, ``discard`` receives the result."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
     outcome = _Outcome(fn)
@@ -94,7 +94,7 @@ async def in_own_thread[T](fn: Callable[[], T], discard: Callable[[T], object] |
         outcome.run()
         try:
             loop.call_soon_threadsafe(settle)
-        except RuntimeError:  # the loop was closed while we were away
+        except RuntimeError:  # the loop was closed meanwhile
             if outcome.error is None and discard is not None:
                 discard(outcome.get())
 
@@ -103,7 +103,7 @@ async def in_own_thread[T](fn: Callable[[], T], discard: Callable[[T], object] |
 
 
 class _Outcome[T]:
-    """What a function returned or raised in another thread."""
+    """The result or exception of a function that ran in another thread."""
 
     def __init__(self, fn: Callable[[], T]) -> None:
         self._fn = fn
@@ -113,7 +113,7 @@ class _Outcome[T]:
     def run(self) -> None:
         try:
             self._results.append(self._fn())
-        except BaseException as error:  # noqa: BLE001 - raised again in the thread that asked
+        except BaseException as error:  # noqa: BLE001 - raised again in the calling thread
             self.error = error
 
     def get(self) -> T:
@@ -126,37 +126,37 @@ class _Outcome[T]:
 
 
 class Namespace:
-    """An open network namespace; it stays alive while this is open, even without processes.
+    """An open network namespace, kept alive by a descriptor even without processes.
 
-    ``inode`` is that of ``/proc/PID/ns/net``. Close it, or use it as a context manager.
+    ``inode`` is the inode of ``/proc/PID/ns/net``. Close it, or use it as a context manager.
     """
 
     __slots__ = ("_fd", "inode")
 
     def __init__(self, fd: int) -> None:
-        """Takes over ``fd``, which must refer to a network namespace (else NamespaceGone)."""
+        """Take ownership of ``fd``; raises NamespaceGone if it does not refer to a network namespace."""
         self._fd = fd
         try:
             kind = fcntl.ioctl(fd, _NS_GET_NSTYPE)
             self.inode: int = os.fstat(fd).st_ino
         except OSError as error:  # ENOTTY: the empty file that remains when a sandbox is unmounted
             self.close()
-            raise NamespaceGone(f"not a namespace (any more): {error.strerror}") from error
+            raise NamespaceGone(f"not a namespace: {error.strerror}") from error
         if kind != os.CLONE_NEWNET:
             self.close()
             raise NamespaceGone("this is a namespace of another type")
 
     @classmethod
     def of_pid(cls, pid: int) -> Self:
-        """The namespace of a living process. NamespaceGone, or PermissionError without the right to look."""
+        """The namespace of a living process. Raises NamespaceGone, or PermissionError without the privilege."""
         return cls(open_namespace_of(pid, "net"))
 
     @classmethod
     def of_path(cls, path: str | os.PathLike[str]) -> Self:
-        """The namespace bound to a file, as Docker's SandboxKey or ``ip netns`` do it. NamespaceGone if not.
+        """The namespace bound to a file, such as Docker's SandboxKey or a file of ``ip netns``. Raises NamespaceGone.
 
-        The path is ours; a sandbox of an engine with its own mounts is opened by ``of_path_inside``.
-        """
+        The path is resolved in this process's mount namespace; for an engine with its own mounts use
+        ``of_path_inside``."""
         try:
             return cls(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
@@ -164,7 +164,7 @@ class Namespace:
 
     @classmethod
     def of_path_inside(cls, pid: int, path: str) -> Self:
-        """``of_path`` for a path as the living process ``pid`` sees it (its mount namespace and root)."""
+        """``of_path`` for a path in the mount namespace and root of the living process ``pid``."""
         from dashboard.netns.files import open_inside
 
         fd = open_inside(pid, path, os.O_RDONLY | os.O_NONBLOCK)
@@ -178,13 +178,13 @@ class Namespace:
         return self._fd
 
     def duplicate(self) -> Namespace:
-        """A second, independent handle of the same namespace."""
+        """A second, independent handle on the same namespace."""
         if self._fd < 0:
             raise NamespaceGone("the namespace was closed")
         return Namespace(fcntl.fcntl(self._fd, fcntl.F_DUPFD_CLOEXEC, 3))
 
     def close(self) -> None:
-        """Lets go. Harmless when repeated."""
+        """Close the descriptor. Idempotent."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
@@ -215,13 +215,13 @@ class Namespace:
         return visit
 
     def run[T](self, fn: Callable[[], T]) -> T:
-        """Runs ``fn`` in a thread that has entered the namespace and ends afterwards (about 0.1 ms).
+        """Run ``fn`` in a thread that enters the namespace and ends afterwards (about 0.1 ms).
 
-        Sockets that ``fn`` makes stay in the namespace for good. Never read ``/proc/net`` there: it
-        follows the process's first thread; ``/proc/thread-self/net`` and ``/proc/sys/net`` do not.
+        Sockets that ``fn`` creates belong to the namespace permanently. Never read ``/proc/net`` there: it follows the
+        process's first thread; ``/proc/thread-self/net`` and ``/proc/sys/net`` do not.
         """
         return in_thread(self._entered(fn))
 
     async def arun[T](self, fn: Callable[[], T], discard: Callable[[T], object] | None = None) -> T:
-        """``run`` for a coroutine. If it is cancelled meanwhile, ``discard`` gets the result to close."""
+        """``run`` for coroutines. If the caller is cancelled meanwhile, ``discard`` receives the result to close it."""
         return await in_own_thread(self._entered(fn), discard)

@@ -1,4 +1,4 @@
-"""Which namespaces a process lives in, and what it is called there."""
+"""The namespaces of a process, and its host name there."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ KINDS = ("mnt", "pid", "ipc", "uts", "net", "user", "cgroup")
 
 
 def namespaces(pid: int) -> dict[str, int]:
-    """Inodes of the seven namespaces of a living process (namespaces(7)). NamespaceGone if it has ended.
+    """Inodes of the namespaces of a living process, by kind (namespaces(7)). Raises NamespaceGone if it has ended.
 
-    A kind that the kernel lacks is left out.
+    Kinds that the kernel lacks are omitted.
     """
     found: dict[str, int] = {}
     with living(pid):
@@ -26,7 +26,7 @@ def namespaces(pid: int) -> dict[str, int]:
 
 
 def hostname(pid: int) -> str:
-    """The host name that the process sees, read in its UTS namespace. NamespaceGone if it has ended."""
+    """The host name in the process's UTS namespace. Raises NamespaceGone if it has ended."""
     descriptor = open_namespace_of(pid, "uts")
 
     def ask() -> str:

@@ -1,4 +1,4 @@
-"""Whom a server sees as its client: the other end of the connection that it really has (sock_diag(7))."""
+"""The client address that a server sees: the peer of its own connection (sock_diag(7))."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from dashboard.netns.netlink.listeners import Connection, ListenerTable, read_co
 
 
 class ServerEnd:
-    """Finds the server's end of one connection, by comparing what is there with what was there before.
+    """Finds the server's end of one connection by comparing its connections with those that existed before.
 
-    ``diag`` is a sock_diag socket of the server's namespace and stays the caller's to close. ``port`` is
-    the program's own port there; None where it is not known: then every port that is listened on counts,
-    so that connections which a program opens itself are not taken for ours.
-    """
+    ``diag`` is a sock_diag socket of the server's namespace; the caller closes it. ``port`` is the program's port
+    there; None if it is unknown: then every listening port counts, so that the program's own outgoing connections do
+    not."""
 
     def __init__(self, diag: socket.socket, port: int | None) -> None:
         self._diag = diag
@@ -32,16 +31,16 @@ class ServerEnd:
 
     def _connections(self, peer_port: int = 0) -> list[Connection]:
         try:
-            there = read_connections(self._diag, self._filter, peer_port)
+            connections = read_connections(self._diag, self._filter, peer_port)
         except (OSError, MalformedMessage):
             return []
-        return [one for one in there if one.local_port in self._ports]
+        return [one for one in connections if one.local_port in self._ports]
 
     def find(self, client: str, client_port: int) -> str | None:
-        """The peer as the server sees it; None if it is not there (yet) or cannot be told from others.
+        """The peer as the server sees it; None if there is none yet or several candidates.
 
-        ``client`` itself where the server has a new connection with it (NAT changes only the other
-        address), else the peer of the only new connection: behind docker-proxy that is the proxy.
+        This is ``client`` if the server has a new connection with it (NAT rewrites only the other address), otherwise
+        the peer of the only new connection: behind docker-proxy, the proxy.
         """
         if any(one.peer == client for one in self._connections(client_port) if one not in self._before):
             return client

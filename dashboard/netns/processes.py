@@ -1,4 +1,4 @@
-"""Which process holds a socket, and which container a process belongs to (proc(5), cgroups(7))."""
+"""The process that holds a socket, and the container of a process (proc(5), cgroups(7))."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _CONTAINER_ID = re.compile(rb"(?:[a-z][a-z-]*-)?([0-9a-f]{64})(?:\.scope)?")
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The process to name for a socket. ``started`` is its start in clock ticks since boot, which with
-    the pid identifies it for good. ``container`` is the full id, None for the machine's processes."""
+    """The process that owns a socket. ``started`` is its start in clock ticks since boot; together with the pid it
+    identifies the process. ``container`` is the full id, None for the machine's own processes."""
 
     pid: int
     process: str
@@ -25,17 +25,17 @@ class Owner:
 
 
 def all_pids() -> tuple[int, ...]:
-    """Every process of the machine."""
+    """The pids of all processes of the machine."""
     with os.scandir("/proc") as entries:
         return tuple(int(entry.name) for entry in entries if entry.name.isdigit())
 
 
 def owners(inodes: Collection[int], pids: Iterable[int]) -> dict[int, tuple[tuple[int, str], ...]]:
-    r"""For each socket inode that one of ``pids`` has open: the (pid, process name) pairs, oldest first.
+    r"""For each socket inode that one of ``pids`` has open, the (pid, process name) pairs, oldest process first.
 
-    The oldest is the one to show: of a server that forked after binding it is the master. Names are
-    those of ``/proc/PID/comm``; bytes that are not UTF-8 appear as ``\xff``. Processes that end
-    meanwhile are left out. Reads every descriptor of every process given: call it in a thread.
+    The oldest is the one to show: for a server that forks after binding it is the master process. Names are those of
+    ``/proc/PID/comm``; bytes that are not UTF-8 appear as ``\xff``. Processes that end meanwhile are omitted. Reads
+    every descriptor of every given process: call it in a thread.
     """
     wanted = frozenset(inodes)
     holders: dict[int, list[tuple[int, int]]] = {}
@@ -63,9 +63,9 @@ def owners(inodes: Collection[int], pids: Iterable[int]) -> dict[int, tuple[tupl
 
 
 def find_owners(inodes: Collection[int], candidates: Iterable[int] = ()) -> dict[int, Owner]:
-    """The owner of each socket: searched among ``candidates`` first, then in all of ``/proc``.
+    """The owner of each socket, searched among the pids ``candidates`` first and then in all of ``/proc``.
 
-    Inode 0 is a socket of the kernel itself, which nobody owns. Call it in a thread.
+    Inode 0 is a socket of the kernel, which has no owner. Call it in a thread.
     """
     missing = {inode for inode in inodes if inode}
     found: dict[int, Owner] = {}
@@ -88,12 +88,12 @@ def find_owners(inodes: Collection[int], candidates: Iterable[int] = ()) -> dict
 
 
 def is_current(owner: Owner) -> bool:
-    """Whether the process still lives under that name."""
+    """Whether the process is still alive and has the same name."""
     return start_of(owner.pid) == owner.started and name_of(owner.pid) == owner.process
 
 
 def _socket_inodes(pid: int) -> set[int]:
-    """Inodes of the sockets that a process has open; empty if it ended or may not be looked at."""
+    """Inodes of the sockets that a process has open; empty if it has ended or cannot be read."""
     found: set[int] = set()
     folder = b"/proc/%d/fd/" % pid
     try:
@@ -111,15 +111,15 @@ def _socket_inodes(pid: int) -> set[int]:
 
 
 def name_of(pid: int) -> str | None:
-    """The process's name (at most 15 bytes), None if it has ended."""
+    """The process's name (at most 15 bytes); None if it has ended."""
     raw = _read(f"/proc/{pid}/comm")
     return None if raw is None else decode_name(raw.removesuffix(b"\n"))
 
 
 def start_of(pid: int) -> int | None:
-    """When the process started, in clock ticks since boot; None if it has ended or is a zombie.
+    """The start of a process in clock ticks since boot; None if it has ended or is a zombie.
 
-    The name in ``/proc/PID/stat`` may hold spaces and parentheses: fields count from the last one.
+    The name in ``/proc/PID/stat`` may contain spaces and parentheses: fields are counted from the last parenthesis.
     """
     raw = _read(f"/proc/{pid}/stat")
     if raw is None:
@@ -147,10 +147,10 @@ def _read(path: str) -> bytes | None:
 
 
 def container_in(cgroup: bytes) -> str | None:
-    """The innermost container id in the text of ``/proc/PID/cgroup``, None if there is none.
+    """The innermost container id in the text of ``/proc/PID/cgroup``; None without one.
 
-    Both hierarchies (v1 has a line per controller, v2 the line ``0::``) and both drivers:
-    ``/docker/<id>`` by cgroupfs and ``/system.slice/docker-<id>.scope`` by systemd.
+    Covers both hierarchies (v1 has a line per controller, v2 the line ``0::``) and both drivers: ``/docker/<id>`` of
+    cgroupfs and ``/system.slice/docker-<id>.scope`` of systemd.
     """
     for line in cgroup.splitlines():
         for segment in reversed(line.split(b":", 2)[-1].split(b"/")):
@@ -160,15 +160,15 @@ def container_in(cgroup: bytes) -> str | None:
 
 
 def container_of(pid: int) -> str | None:
-    """The full 64-digit id of the container that a process runs in; None for the machine's own."""
+    """The full 64-digit id of the container of a process; None for the machine's own processes."""
     raw = _read(f"/proc/{pid}/cgroup")
     return None if raw is None else container_in(raw)
 
 
 def pids_of_container(pid: int) -> tuple[int, ...]:
-    """All processes in the container of ``pid``, its sub-cgroups included; only itself outside of one.
+    """All processes in the container of ``pid``, including sub-cgroups; only ``pid`` itself outside a container.
 
-    Reads ``cgroup.procs`` where the hierarchy is mounted, else every ``/proc/PID/cgroup``.
+    Reads ``cgroup.procs`` where the hierarchy is mounted, otherwise every ``/proc/PID/cgroup``.
     """
     raw = _read(f"/proc/{pid}/cgroup")
     container = None if raw is None else container_in(raw)
@@ -182,7 +182,7 @@ def pids_of_container(pid: int) -> tuple[int, ...]:
 
 
 def _cgroup_folders(cgroup: bytes, container: str) -> Iterator[Path]:
-    """Where the container's cgroup is mounted: the folder that bears its id, in each hierarchy."""
+    """The folders named by the container's id, in each mounted hierarchy."""
     mounts = _cgroup_mounts()
     for line in cgroup.splitlines():
         _, _, rest = line.partition(b":")
@@ -201,7 +201,7 @@ def _cgroup_folders(cgroup: bytes, container: str) -> Iterator[Path]:
 
 
 def _cgroup_mounts() -> dict[bytes, tuple[str, str]]:
-    """(root, mount point) by what ``/proc/PID/cgroup`` calls the hierarchy; empty name for version 2."""
+    """(root, mount point) by the name of the hierarchy in ``/proc/PID/cgroup``; version 2 has the empty name."""
     found: dict[bytes, tuple[str, str]] = {}
     for line in (_read("/proc/self/mountinfo") or b"").splitlines():
         before, _, after = line.partition(b" - ")

@@ -1,4 +1,4 @@
-"""One HTTP request from inside a namespace, and whom its server saw as the client."""
+"""One HTTP request from inside a namespace, and the client address that its server saw."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from dashboard.core.namespaces.addresses import format_endpoint
 from dashboard.netns.namespace import Namespace, NamespaceGone
-from dashboard.netns.netlink.listeners import open_diag_socket, say_endpoint
+from dashboard.netns.netlink.listeners import open_diag_socket
 from dashboard.netns.peer_lookup import ServerEnd
 
 _BODY_CHARACTERS = 400
-_MOST_BYTES = 64 * 1024
-_MOST_HEADERS = 12
-_WATCH_S = 0.15  # docker-proxy dials the container only after it has accepted us
+_MAX_BYTES = 64 * 1024
+_MAX_HEADERS = 12
+_WATCH_S = 0.15  # docker-proxy connects to the container only after accepting the client
 _WATCH_STEP_S = 0.002
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: ([^\r\n]*))?\r?\n")
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back. ``status`` None and ``error``, a sentence, where there was no HTTP answer.
+    """The response. Without an HTTP response ``status`` is None and ``error`` a sentence.
 
-    ``time_us`` is from the connect to the end of the answer's head, without the time spent on watching.
-    ``client`` is our own end as ``address:port``, ``client_seen`` the other end of the connection that
-    the server really has: the same, unless NAT or a proxy is between; None if it was not found.
+    ``time_us`` runs from the connect to the end of the response head, without the time spent on observation.
+    ``client`` is our own end as ``address:port``, ``client_seen`` the peer of the server's connection: the same unless
+    NAT or a proxy is between; None if it was not found.
     """
 
     status: int | None
@@ -54,12 +55,11 @@ async def request(
     timeout_s: float = 3.0,
     on_connected: Callable[[str], Awaitable[None]] | None = None,
 ) -> Reply:
-    """GETs ``path`` from ``client``'s namespace; never raises for a failing network.
+    """GET ``path`` from the namespace ``client``; never raises for network failures.
 
-    ``server`` is the namespace in which the program listens, to find ``client_seen`` there (sock_diag);
-    ``server_port`` the program's own port there, where it is known. ``host`` is the Host header.
-    ``on_connected`` is given our own end, ``address:port``, while the connection stands and nothing was asked yet.
-    Reads at most 64 KiB.
+    ``server`` is the namespace in which the program listens, to find ``client_seen`` there (sock_diag), and
+    ``server_port`` its port there, if known. ``host`` is the Host header. ``on_connected`` receives our own end,
+    ``address:port``, while the connection is open and before the request is sent. Reads at most 64 KiB.
     """
     watcher: socket.socket | None = None
     try:
@@ -88,7 +88,7 @@ def _open(family: int) -> socket.socket:
 
 
 def _pack(host: str, port: int, path: str) -> bytes:
-    """The request; whatever is in ``host`` and ``path``, it stays one line each."""
+    """The request as bytes; ``host`` and ``path`` cannot add lines."""
     target = quote(path if path.startswith("/") else f"/{path}", safe="/?&=%:@!$'()*+,;~-._")[:2000]
     name = re.sub(r"[^A-Za-z0-9.:\[\]_%-]", "", host)[:255]
     if ":" in name and not name.startswith("[") and name.count(":") > 1:
@@ -100,7 +100,7 @@ def _pack(host: str, port: int, path: str) -> bytes:
 
 
 class _Exchange:
-    """One connection: connect, look who the server sees, ask, read."""
+    """One connection: connect, find the client that the server sees, send the request, read."""
 
     def __init__(
         self,
@@ -127,27 +127,27 @@ class _Exchange:
                 await self._loop.sock_connect(self._opened, (address, port))
                 self._spent_s = time.perf_counter() - started
                 name = self._opened.getsockname()
-                self._client = say_endpoint(name[0], name[1])
+                self._client = format_endpoint(name[0], name[1])
                 data = await self._read_body(await self._ask(name[1]))
         except TimeoutError:
-            error = f"No answer from {say_endpoint(address, port)} within {timeout_s:g} s."
+            error = f"No answer from {format_endpoint(address, port)} within {timeout_s:g} s."
         except OSError as failure:
             error = _say(failure, address, port, timeout_s)
-        return self._reply(data, error, say_endpoint(address, port))
+        return self._reply(data, error, format_endpoint(address, port))
 
     async def _ask(self, own_port: int) -> bytes:
-        """Sends the request as soon as the server has its end, or after a while; returns the answer's head."""
-        looking = asyncio.ensure_future(self._look(own_port))
+        """Send the request once the server has its end, or after ``_WATCH_S``; returns the response head."""
+        search = asyncio.ensure_future(self._await_peer(own_port))
         try:
-            await asyncio.wait({looking}, timeout=_WATCH_S)
+            await asyncio.wait({search}, timeout=_WATCH_S)
             if self._on_connected is not None and self._client is not None:
                 await self._on_connected(self._client)
             started = time.perf_counter()
             await self._loop.sock_sendall(self._opened, self._wanted)
             data = await self._read_head(started)
-            self._look_once(own_port)
+            self._find_peer(own_port)
         finally:
-            looking.cancel()
+            search.cancel()
         return data
 
     def _reply(self, data: bytes, error: str | None, where: str) -> Reply:
@@ -168,7 +168,7 @@ class _Exchange:
         return Reply(
             status=int(found.group(1)),
             reason=(found.group(2) or b"").decode("latin-1")[:100],
-            headers=headers[:_MOST_HEADERS],
+            headers=headers[:_MAX_HEADERS],
             body_start=body[: 4 * _BODY_CHARACTERS].decode("utf-8", "replace")[:_BODY_CHARACTERS],
             time_us=int(self._spent_s * 1e6),
             client=self._client,
@@ -177,7 +177,7 @@ class _Exchange:
 
     async def _read_head(self, started: float) -> bytes:
         data = b""
-        while len(data) < _MOST_BYTES:
+        while len(data) < _MAX_BYTES:
             part = await self._loop.sock_recv(self._opened, 16384)
             data += part
             if not part or _split_head(data)[1]:
@@ -186,7 +186,7 @@ class _Exchange:
         return data
 
     async def _read_body(self, data: bytes) -> bytes:
-        """As much as is shown, or as there is."""
+        """Read as much of the body as is shown."""
         head, separator, body = _split_head(data)
         length = next((int(v) for n, v in _headers(head) if n == "content-length" and v.isdigit()), None)
         enough = 8 * _BODY_CHARACTERS if length is None else min(length, 8 * _BODY_CHARACTERS)
@@ -197,15 +197,15 @@ class _Exchange:
             body += part
         return head + separator + body
 
-    async def _look(self, own_port: int) -> None:
-        """Waits until the server has its end of the connection."""
+    async def _await_peer(self, own_port: int) -> None:
+        """Wait until the server has its end of the connection."""
         step_s = _WATCH_STEP_S
-        while not self._look_once(own_port):
+        while not self._find_peer(own_port):
             await asyncio.sleep(step_s)
             step_s = min(1.5 * step_s, _WATCH_S)
 
-    def _look_once(self, own_port: int) -> bool:
-        """Whether nothing is left to be found."""
+    def _find_peer(self, own_port: int) -> bool:
+        """Whether the search is complete."""
         if self._server_end is not None and self._seen is None and self._client is not None:
             self._seen = self._server_end.find(self._client, own_port)
         return self._server_end is None or self._seen is not None
@@ -229,7 +229,7 @@ def _headers(head: bytes) -> list[tuple[str, str]]:
 
 
 def _unchunk(data: bytes) -> bytes:
-    """The beginning of a chunked body, as far as it was read."""
+    """The start of a chunked body, as far as it was read."""
     body = b""
     while data and len(body) < 8 * _BODY_CHARACTERS:
         size, found, data = data.partition(b"\r\n")
@@ -242,8 +242,8 @@ def _unchunk(data: bytes) -> bytes:
 
 
 def _say(error: OSError, address: str, port: int, timeout_s: float) -> str:
-    """A plain sentence."""
-    where = say_endpoint(address, port)
+    """The error as a sentence."""
+    where = format_endpoint(address, port)
     known = {
         errno.ECONNREFUSED: f"{where} refused the connection: nothing listens there.",
         errno.ECONNRESET: f"The connection to {where} was reset.",

@@ -1,4 +1,4 @@
-"""Network sysctls of one namespace, as the thread that stands in it reads them.
+"""Network sysctls of one namespace, read by a thread that has entered it.
 
 ``/proc/sys/net`` shows the namespace of the calling thread (``net_ctl_header_lookup`` in
 net/sysctl_net.c), unlike ``/proc/net``, which shows that of the process's first thread.
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from dashboard.netns.namespace import Namespace
 
-#: What Docker changes in a namespace that it makes, and what decides whether its ports work.
+#: What Docker changes in the namespaces that it creates, and what decides whether ports work.
 NAMES = (
     "net.core.somaxconn",
     "net.ipv4.conf.all.forwarding",
@@ -36,12 +36,12 @@ _LIMIT_BYTES = 4096
 
 
 def read_sysctls(namespace: Namespace, extra: Iterable[str] = ()) -> dict[str, str]:
-    """The sysctls in ``NAMES`` and ``extra`` by name, white space collapsed; missing ones are left out."""
+    """The sysctls in ``NAMES`` and ``extra`` by name, whitespace collapsed; missing ones are omitted."""
     return namespace.run(lambda: read_sysctls_here(extra))
 
 
 def read_sysctls_here(extra: Iterable[str] = ()) -> dict[str, str]:
-    """The same for the namespace of the calling thread."""
+    """``read_sysctls`` for the namespace of the calling thread."""
     found: dict[str, str] = {}
     for name in sorted({*NAMES, *extra}):
         if (value := _read_one(name)) is not None:
@@ -50,9 +50,9 @@ def read_sysctls_here(extra: Iterable[str] = ()) -> dict[str, str]:
 
 
 def _read_one(name: str) -> str | None:
-    """One value; None if it does not exist, cannot be read or is no network sysctl.
+    """One value; None if it does not exist, cannot be read or is not a network sysctl.
 
-    As with sysctl(8), dots separate and a slash stands for a dot inside a name (``eth0/100``).
+    As in sysctl(8), dots separate and a slash stands for a dot inside a name (``eth0/100``).
     """
     if not _NAME.fullmatch(name) or len(name) > 200:
         return None

@@ -1,4 +1,4 @@
-"""What passed: packet counters of links, connections with their processes, entries of connection tracking."""
+"""Evidence of traffic: packet counters of links, connections with their processes, connection tracking entries."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from dashboard.netns.processes import find_owners
 _LINK_BYTES = 16  # struct ifinfomsg
 _IFLA_STATS64 = 23
 _STATS = struct.Struct("=QQ")  # struct rtnl_link_stats64 begins with received and sent packets
-#: Of the visiting thread: ``/proc/net`` is that of the process.
+#: Of the calling thread; ``/proc/net`` is that of the process.
 TRACKED = Path("/proc/thread-self/net/nf_conntrack")
-_MOST_ENTRIES = 300_000  # nf_conntrack_max is 262144 where nobody raised it
+_MAX_ENTRIES = 300_000  # nf_conntrack_max defaults to 262144
 
 
 def decode_counts(body: bytes) -> Counts:
-    """Packets of a link from the body of RTM_NEWLINK."""
+    """The packet counters in the body of an RTM_NEWLINK message."""
     raw = split_attributes(body, _LINK_BYTES).get(_IFLA_STATS64, b"")
     if len(raw) < _STATS.size:
         raise MalformedMessage("a link without its counters")
@@ -32,7 +32,7 @@ def decode_counts(body: bytes) -> Counts:
 
 
 def read_counts(namespace: Namespace) -> dict[str, Counts]:
-    """Packets of each link by its name. Call it in a thread."""
+    """The packet counters of each link by name. Call it in a thread."""
     found: dict[str, Counts] = {}
     with namespace.run(open_route_socket) as opened:
         for message in dump(opened, RTM_GETLINK, bytes(_LINK_BYTES)):
@@ -43,8 +43,8 @@ def read_counts(namespace: Namespace) -> dict[str, Counts]:
 
 
 def read_held(namespace: Namespace, ports: Collection[int], candidates: Collection[int] = ()) -> tuple[Held, ...]:
-    """Established TCP connections with one of ``ports`` at either end, each with the process that has it: none for one
-    that waits to be accepted. ``candidates`` are asked first. Call it in a thread."""
+    """Established TCP connections with one of ``ports`` at either end, with the process that holds each; a connection
+    that waits to be accepted has none. The pids ``candidates`` are searched first. Call it in a thread."""
     with namespace.run(open_diag_socket) as opened:
         there = [
             one
@@ -60,7 +60,7 @@ def read_held(namespace: Namespace, ports: Collection[int], candidates: Collecti
 
 
 def read_tracked(namespace: Namespace, ports: Collection[int]) -> tuple[str, ...] | None:
-    """The lines of ``/proc/net/nf_conntrack`` that name one of ``ports``; None if this kernel does not show it.
+    """The lines of ``/proc/net/nf_conntrack`` that contain one of ``ports``; None if the kernel does not provide it.
 
     Call it in a thread."""
     marks = {f"port={one}" for one in ports}
@@ -70,7 +70,7 @@ def read_tracked(namespace: Namespace, ports: Collection[int]) -> tuple[str, ...
             with TRACKED.open(encoding="ascii", errors="replace") as table:
                 return tuple(
                     line.strip()
-                    for line in islice(table, _MOST_ENTRIES)
+                    for line in islice(table, _MAX_ENTRIES)
                     if any(word[1:] in marks for word in line.split() if word[1:5] == "port")
                 )
         except OSError:

@@ -79,7 +79,7 @@ async def test_a_tool_sees_the_files_of_the_container_and_cannot_change_them(
     assert _folders_left() == []
 
 
-async def test_a_file_that_is_missing_is_said(namespace: Namespace) -> None:
+async def test_a_missing_file_is_reported(namespace: Namespace) -> None:
     text, status = await _output(namespace, "true", hosts=Path("/nowhere"))
     assert "/nowhere" in text
     assert status == 125
@@ -91,7 +91,7 @@ async def test_arguments_are_never_read_by_a_shell(namespace: Namespace, word: s
     assert await _output(namespace, "printf", "%s", word) == (word, 0)
 
 
-async def test_the_exit_status_is_told(namespace: Namespace) -> None:
+async def test_the_exit_status_is_reported(namespace: Namespace) -> None:
     assert await _output(namespace, "sh", "-c", "echo out; echo err >&2; exit 7") == ("out\nerr\n", 7)
     text, status = await _output(namespace, "no-such-tool")
     assert "no-such-tool" in text
@@ -103,7 +103,7 @@ async def test_bytes_that_are_not_text_are_replaced(namespace: Namespace) -> Non
     assert text == "café \ufffd\ufffd"
 
 
-async def test_too_much_output_is_cut_and_the_tool_killed(namespace: Namespace) -> None:
+async def test_excess_output_is_cut_and_the_tool_killed(namespace: Namespace) -> None:
     text, status = await _output(namespace, "yes", "netns-terminal", limit_bytes=10_000)
     assert text.endswith("\n[cut after 10000 bytes]\n")
     assert len(text) < 10_100
@@ -111,19 +111,19 @@ async def test_too_much_output_is_cut_and_the_tool_killed(namespace: Namespace) 
     assert _running("yes", "netns-terminal") == []
 
 
-async def test_too_much_time_is_cut_and_everything_killed(namespace: Namespace) -> None:
+async def test_at_the_time_limit_everything_is_killed(namespace: Namespace) -> None:
     text, status = await _output(namespace, "sh", "-c", "echo begun; sleep 4711 & sleep 4711", timeout_s=0.4)
     assert text == "begun\n\n[stopped after 0.4 s]\n"
     assert status is None
     await eventually(lambda: not _running("sleep", "4711"))
 
 
-async def test_what_a_tool_leaves_behind_is_killed(namespace: Namespace) -> None:
+async def test_processes_left_behind_by_a_tool_are_killed(namespace: Namespace) -> None:
     assert await _output(namespace, "sh", "-c", "sleep 4712 & echo done") == ("done\n", 0)
     await eventually(lambda: not _running("sleep", "4712"))
 
 
-async def test_a_caller_that_goes_away_ends_the_tool(namespace: Namespace) -> None:
+async def test_a_tool_ends_when_its_caller_stops(namespace: Namespace) -> None:
     begun = asyncio.Event()
 
     async def listen() -> None:
@@ -141,16 +141,14 @@ async def test_a_caller_that_goes_away_ends_the_tool(namespace: Namespace) -> No
     assert _folders_left() == []
 
 
-async def test_the_environment_of_the_tool_holds_nothing_of_ours(
-    namespace: Namespace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_environment_of_the_tool_is_clean(namespace: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NETMODES_SECRET_KEY", "canary")
     text, _ = await _output(namespace, "env")
     assert "canary" not in text
     assert {line.split("=")[0] for line in text.splitlines()} == {"PATH", "LC_ALL", "TERM"}
 
 
-async def test_a_closed_namespace_is_said(namespace: Namespace) -> None:
+async def test_a_closed_namespace_is_reported(namespace: Namespace) -> None:
     namespace.close()
     with pytest.raises(NamespaceGone):
         await _output(namespace, "true")

@@ -37,7 +37,7 @@ def test_it_reads_a_file_as_the_process_sees_it(jailed: tuple[int, Path]) -> Non
     assert read_inside(os.getpid(), "/etc/hosts") == Path("/etc/hosts").read_bytes()
 
 
-def test_links_lead_nowhere_but_inside(jailed: tuple[int, Path], tmp_path: Path) -> None:
+def test_links_resolve_inside_the_process_s_root(jailed: tuple[int, Path], tmp_path: Path) -> None:
     pid, root = jailed
     secret = tmp_path / "secret"
     secret.write_text("ours")
@@ -60,7 +60,7 @@ def test_it_follows_no_magic_link() -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/etc", "/dev/null", "/dev/zero", "/nowhere", "", "/etc/hosts\0x", "/" + "x" * 5000]
 )
-def test_what_is_no_regular_file_is_not_read(path: str) -> None:
+def test_only_regular_files_are_read(path: str) -> None:
     assert read_inside(os.getpid(), path) is None
 
 
@@ -77,11 +77,11 @@ def test_one_mebibyte_is_the_limit(tmp_path: Path) -> None:
     assert read_inside(os.getpid(), str(path)) is None
 
 
-def test_a_process_that_is_gone_has_no_files() -> None:
+def test_an_ended_process_has_no_files() -> None:
     assert read_inside(2**22 + 5, "/etc/hosts") is None
 
 
-def test_a_folder_that_is_renamed_meanwhile_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_renamed_meanwhile_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     class Libc:
         calls = 0
 

@@ -28,13 +28,13 @@ def test_each_kind_of_link_is_tried_and_ip_agrees(zoo: Zoo) -> None:
         subprocess.run([*enter, "link", "del", "try"], capture_output=True, check=False)
 
 
-def test_asking_leaves_no_link_behind() -> None:
+def test_trying_leaves_no_link_behind() -> None:
     before = subprocess.run(["ip", "-br", "link"], capture_output=True, check=True).stdout
     link_kinds()
     assert subprocess.run(["ip", "-br", "link"], capture_output=True, check=True).stdout == before
 
 
-def test_where_no_namespace_can_be_made_nothing_can(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_namespaces_no_kind_is_supported(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_flags: int) -> None:
         raise PermissionError
 

@@ -123,7 +123,7 @@ async def server(namespace: Namespace) -> AsyncIterator[Server]:
 OURS = Resolver(("127.0.0.11",))
 
 
-async def test_an_address_answers_itself(namespace: Namespace) -> None:
+async def test_an_address_resolves_to_itself(namespace: Namespace) -> None:
     assert await lookup(namespace, "192.0.2.1", OURS, HOSTS) == Lookup("192.0.2.1", "answer", ("192.0.2.1",))
 
 
@@ -145,7 +145,7 @@ async def test_the_hosts_file_comes_first(namespace: Namespace, server: Server) 
         ("servfail", "servfail", ()),
     ],
 )
-async def test_a_server_s_answer_is_told(
+async def test_a_server_s_answer_is_returned(
     namespace: Namespace, server: Server, name: str, outcome: str, answers: tuple[str, ...]
 ) -> None:
     found = await lookup(namespace, name, OURS, HOSTS)
@@ -154,7 +154,7 @@ async def test_a_server_s_answer_is_told(
     assert 0 < found.time_us < 1_000_000
 
 
-async def test_an_answer_that_was_cut_is_fetched_over_tcp(namespace: Namespace, server: Server) -> None:
+async def test_a_truncated_answer_is_fetched_over_tcp(namespace: Namespace, server: Server) -> None:
     found = await lookup(namespace, "large", OURS, HOSTS)
     assert found.outcome == "answer"
     assert found.answers[0] == "10.1.0.0"
@@ -208,12 +208,12 @@ def unrouted(zoo: Zoo) -> None:
 
 @pytest.mark.usefixtures("unrouted")
 @pytest.mark.parametrize("server", ["192.0.2.53", "2001:db8::53", "fe80::1%nowhere", "fe80::1%7", "127.0.0.53"])
-async def test_where_no_network_is_nothing_is_sent_and_nothing_raised(namespace: Namespace, server: str) -> None:
+async def test_without_a_network_nothing_is_sent_and_nothing_raised(namespace: Namespace, server: str) -> None:
     found = await lookup(namespace, "web", Resolver((server,)), (), timeout_s=0.3)
     assert (found.outcome, found.answers) == ("no answer", ())
 
 
-async def test_a_server_behind_a_zone_is_asked(zoo: Zoo, namespace: Namespace) -> None:
+async def test_a_server_with_a_zone_is_queried(zoo: Zoo, namespace: Namespace) -> None:
     zoo.batch("addr add fe80::53/64 dev lo nodad")
     index = zoo.json("link", "show", "lo")[0]["ifindex"]
     found = await lookup(namespace, "web", Resolver(("fe80::53%lo", f"fe80::53%{index}")), (), timeout_s=0.5)
@@ -222,23 +222,23 @@ async def test_a_server_behind_a_zone_is_asked(zoo: Zoo, namespace: Namespace) -
 
 
 @pytest.mark.parametrize("name", ["", ".", "a..b", "x" * 64, "x." * 200, "\udcff", "a\0b", "-" * 300, "b\u00fccher"])
-async def test_strange_names_are_answered_too(namespace: Namespace, server: Server, name: str) -> None:
+async def test_strange_names_get_an_outcome(namespace: Namespace, server: Server, name: str) -> None:
     found = await lookup(namespace, name, OURS, ())
     assert found.outcome == "no such name"
 
 
-async def test_answers_that_are_not_ours_are_ignored(namespace: Namespace, server: Server) -> None:
+async def test_answers_to_other_queries_are_ignored(namespace: Namespace, server: Server) -> None:
     server.mangle = lambda wire: [b"", b"junk", bytes([wire[0] ^ 1, *wire[1:]]), wire[:20], wire]
     found = await lookup(namespace, "four", OURS, ())
     assert found.answers == ("10.0.0.4",)
 
 
-async def test_a_flood_of_wrong_answers_is_no_answer(namespace: Namespace, server: Server) -> None:
+async def test_a_flood_of_wrong_answers_ends_without_an_answer(namespace: Namespace, server: Server) -> None:
     server.mangle = lambda _wire: [b"junk"] * 40
     found = await lookup(namespace, "four", OURS, ())
     assert found.outcome == "no answer"
 
 
-async def test_a_namespace_that_was_closed_is_no_answer(namespace: Namespace) -> None:
+async def test_a_closed_namespace_gives_no_answer(namespace: Namespace) -> None:
     namespace.close()
     assert (await lookup(namespace, "web", OURS, ())).outcome == "no answer"

@@ -24,27 +24,27 @@ def _inode_here() -> int:
     return Path("/proc/thread-self/ns/net").stat().st_ino
 
 
-def test_a_visit_is_inside_and_we_stay_outside(zoo: Zoo, namespace: Namespace) -> None:
+def test_a_function_runs_inside_while_the_caller_stays_outside(zoo: Zoo, namespace: Namespace) -> None:
     before = _inode_here()
     assert namespace.run(_inode_here) == namespace.inode != before
     assert _inode_here() == before
 
 
-async def test_an_asynchronous_visit_is_inside_too(zoo: Zoo, namespace: Namespace) -> None:
+async def test_an_asynchronous_function_runs_inside(zoo: Zoo, namespace: Namespace) -> None:
     assert await namespace.arun(_inode_here) == namespace.inode
 
 
-def test_what_a_visit_raises_is_raised_here(namespace: Namespace) -> None:
+def test_an_exception_inside_is_raised_to_the_caller(namespace: Namespace) -> None:
     with pytest.raises(ZeroDivisionError):
         namespace.run(lambda: 1 // 0)
 
 
-async def test_what_an_asynchronous_visit_raises_is_raised_here(namespace: Namespace) -> None:
+async def test_an_exception_of_an_asynchronous_function_is_raised_to_the_caller(namespace: Namespace) -> None:
     with pytest.raises(ZeroDivisionError):
         await namespace.arun(lambda: 1 // 0)
 
 
-async def test_a_result_that_nobody_waits_for_any_more_is_given_back() -> None:
+async def test_a_result_of_a_cancelled_call_is_discarded() -> None:
     begun, go_on = threading.Event(), threading.Event()
     given_back: list[int] = []
 
@@ -62,7 +62,7 @@ async def test_a_result_that_nobody_waits_for_any_more_is_given_back() -> None:
     await eventually(lambda: given_back == [7])
 
 
-def test_a_result_that_comes_after_the_loop_is_closed_is_given_back() -> None:
+def test_a_result_after_the_loop_is_closed_is_discarded() -> None:
     begun, go_on = threading.Event(), threading.Event()
     given_back: list[int] = []
 
@@ -100,7 +100,7 @@ def test_a_duplicate_is_independent(namespace: Namespace) -> None:
         assert other.run(_inode_here) == other.inode
 
 
-def test_a_closed_handle_says_so(namespace: Namespace) -> None:
+def test_a_closed_handle_shows_that_it_is_closed(namespace: Namespace) -> None:
     namespace.close()
     namespace.close()
     assert namespace.fd == -1
@@ -112,7 +112,7 @@ def test_a_closed_handle_says_so(namespace: Namespace) -> None:
 
 
 @pytest.mark.parametrize("pid", [0, -1, 2**22 + 1, 2**31 - 1, 2**70])
-def test_a_pid_that_means_nobody_is_gone(pid: int) -> None:
+def test_an_unused_pid_raises_namespace_gone(pid: int) -> None:
     with pytest.raises(NamespaceGone):
         Namespace.of_pid(pid)
 
@@ -125,7 +125,7 @@ def test_a_zombie_is_gone() -> None:
     process.wait()
 
 
-def test_a_process_that_ends_while_it_is_looked_at_is_gone(zoo: Zoo) -> None:
+def test_a_process_that_ends_meanwhile_raises_namespace_gone(zoo: Zoo) -> None:
     def look() -> None:
         with living(zoo.pid):
             zoo.kill()
@@ -149,12 +149,12 @@ def test_a_namespace_is_opened_by_the_file_that_it_is_bound_to(zoo: Zoo, tmp_pat
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/", "/etc/passwd/x", "/proc/self/ns/uts", "/dev/null"])
-def test_a_path_without_a_network_namespace_is_gone(path: str) -> None:
+def test_a_path_without_a_network_namespace_raises(path: str) -> None:
     with pytest.raises(NamespaceGone):
         Namespace.of_path(path)
 
 
-def test_each_namespace_is_its_own(make_zoo: Callable[[], Zoo]) -> None:
+def test_each_namespace_is_separate(make_zoo: Callable[[], Zoo]) -> None:
     inodes = set()
     for _ in range(3):
         with Namespace.of_pid(make_zoo().pid) as opened:
@@ -162,14 +162,14 @@ def test_each_namespace_is_its_own(make_zoo: Callable[[], Zoo]) -> None:
     assert len(inodes) == 3
 
 
-def test_a_forgotten_handle_is_closed_and_reported(zoo: Zoo) -> None:
+def test_an_unclosed_handle_is_closed_and_reported(zoo: Zoo) -> None:
     opened = Namespace.of_pid(zoo.pid)
     with pytest.warns(ResourceWarning, match="unclosed"):
         opened.__del__()
     assert opened.fd == -1
 
 
-def test_an_error_that_came_back_from_a_thread_is_not_kept_alive() -> None:
+def test_an_error_raised_in_a_thread_is_not_kept_alive() -> None:
     class Witness(Exception):  # noqa: N818
         pass
 

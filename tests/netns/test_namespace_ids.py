@@ -25,7 +25,7 @@ def test_the_host_name_is_the_one_that_the_process_sees(zoo: Zoo) -> None:
     assert hostname(os.getpid()) == platform.node() != "lab-7"
 
 
-def test_a_process_that_is_gone_has_neither(zoo: Zoo) -> None:
+def test_an_ended_process_has_no_namespaces_and_no_host_name(zoo: Zoo) -> None:
     zoo.kill()
     for ask in (namespaces, hostname):
         with pytest.raises(NamespaceGone):

@@ -58,7 +58,7 @@ def test_two_new_connections_cannot_be_told_apart(namespace: Namespace, diag: so
         assert end.find("192.0.2.1:5", 5) is None
 
 
-def test_a_connection_that_was_there_before_is_not_ours(namespace: Namespace, diag: socket.socket) -> None:
+def test_an_earlier_connection_is_not_ours(namespace: Namespace, diag: socket.socket) -> None:
     """Two namespaces have the same loopback addresses: the same address and port proves nothing alone."""
     with _connect(namespace, 80) as other:
         assert ServerEnd(diag, 80).find(*_name(other)) is None
@@ -70,7 +70,7 @@ def test_other_ports_do_not_count_where_the_port_is_known(namespace: Namespace, 
         assert end.find("192.0.2.1:5", 5) is None
 
 
-def test_a_kernel_that_refuses_knows_nobody(
+def test_a_kernel_that_refuses_yields_no_peer(
     namespace: Namespace, diag: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_arguments: object) -> None:

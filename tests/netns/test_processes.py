@@ -88,7 +88,7 @@ def test_an_owner_is_searched_among_the_candidates_first(
     assert not is_current(owner)
 
 
-def test_nobody_owns_what_nobody_holds() -> None:
+def test_a_socket_without_a_process_has_no_owner() -> None:
     assert find_owners([0, 999_999_999]) == {}
     assert owners([1], [2**22 + 5]) == {}
 
@@ -108,7 +108,7 @@ def test_a_zombie_has_no_start() -> None:
     process.wait()
 
 
-def test_a_process_of_the_machine_is_alone() -> None:
+def test_a_process_outside_containers_is_its_only_process() -> None:
     assert container_of(os.getpid()) is None
     assert pids_of_container(os.getpid()) == (os.getpid(),)
 

@@ -58,7 +58,7 @@ async def _ask(namespace: Namespace, answer: Answer, **options: object) -> Reply
         return await request(namespace, "127.0.0.1", 80, server=namespace, **options)  # type: ignore[arg-type]
 
 
-async def test_an_answer_is_told(namespace: Namespace) -> None:
+async def test_a_response_is_returned(namespace: Namespace) -> None:
     reply = await _ask(namespace, _says(OK))
     assert (reply.status, reply.reason, reply.body_start, reply.error) == (200, "OK", "hello", None)
     assert reply.headers == (("server", "fake"), ("content-length", "5"))
@@ -73,7 +73,7 @@ async def test_without_a_proxy_the_server_sees_the_client_itself(namespace: Name
     assert reply.client_seen == reply.client
 
 
-async def test_ipv6_is_told_in_brackets(namespace: Namespace) -> None:
+async def test_ipv6_is_shown_in_brackets(namespace: Namespace) -> None:
     async with _listening(namespace, _says(OK), "::1", 8080):
         reply = await request(namespace, "::1", 8080, server=namespace)
     assert reply.status == 200
@@ -129,7 +129,7 @@ async def test_a_large_answer_is_cut(namespace: Namespace) -> None:
     assert max(len(value) for _, value in reply.headers) == 200
 
 
-async def test_a_chunked_answer_is_put_together(namespace: Namespace) -> None:
+async def test_a_chunked_response_is_joined(namespace: Namespace) -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     reply = await _ask(namespace, _says(head, b"5\r\nhello\r\n", b"6;x=y\r\n world\r\n", b"0\r\n\r\n"))
     assert reply.body_start == "hello world"
@@ -148,19 +148,19 @@ async def test_a_chunked_answer_is_put_together(namespace: Namespace) -> None:
         ((b"H",), None, "127.0.0.1:80 answered, but not with HTTP."),
     ],
 )
-async def test_odd_answers_are_told_as_they_are(
+async def test_odd_responses_are_returned_unchanged(
     namespace: Namespace, pieces: tuple[bytes, ...], status: int | None, error: str | None
 ) -> None:
     reply = await _ask(namespace, _says(*pieces))
     assert (reply.status, reply.error) == (status, error)
 
 
-async def test_nobody_listening_is_refused(namespace: Namespace) -> None:
+async def test_a_port_without_a_listener_refuses(namespace: Namespace) -> None:
     reply = await request(namespace, "127.0.0.1", 80, server=namespace)
     assert reply.error == "127.0.0.1:80 refused the connection: nothing listens there."
 
 
-async def test_no_route_is_said(namespace: Namespace) -> None:
+async def test_a_missing_route_is_reported(namespace: Namespace) -> None:
     reply = await request(namespace, "192.0.2.1", 80)
     assert reply.error == "No route to 192.0.2.1 from here: the network is unreachable."
 
@@ -173,7 +173,7 @@ async def test_a_server_that_never_answers_ends_in_time(namespace: Namespace) ->
     assert reply.error == "No answer from 127.0.0.1:80 within 0.3 s."
 
 
-async def test_a_reset_is_said(namespace: Namespace) -> None:
+async def test_a_reset_is_reported(namespace: Namespace) -> None:
     async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         opened = writer.get_extra_info("socket")
@@ -207,13 +207,13 @@ async def test_host_and_path_stay_one_line_each(
     assert len(heard) == 7
 
 
-async def test_a_closed_namespace_is_said(namespace: Namespace) -> None:
+async def test_a_closed_namespace_is_reported(namespace: Namespace) -> None:
     namespace.close()
     assert (await request(namespace, "127.0.0.1", 80)).error == "The namespace is gone."
 
 
 @pytest.mark.engine
-async def test_docker_s_paths_show_the_client_that_nginx_really_saw(engine_host: PrivateEngine) -> None:
+async def test_docker_s_paths_show_the_client_that_nginx_saw(engine_host: PrivateEngine) -> None:
     identity = engine_host.docker("run", "-d", "-p", "8093:80", "nginx")
     try:
         pid = int(engine_host.inspect(identity, "{{.State.Pid}}"))

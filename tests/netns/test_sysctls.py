@@ -33,7 +33,7 @@ def test_it_reads_what_docker_changes(zoo: Zoo, namespace: Namespace) -> None:
         "net." + "x" * 500,
     ],
 )
-def test_what_is_no_readable_network_sysctl_is_left_out(name: str) -> None:
+def test_unreadable_names_and_other_sysctls_are_omitted(name: str) -> None:
     assert name not in read_sysctls_here((name,))
 
 

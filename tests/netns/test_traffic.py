@@ -17,7 +17,7 @@ from dashboard.netns.traffic import decode_counts, read_counts, read_held, read_
 from tests.netns.namespaces import Zoo, wanted
 
 
-def test_a_connection_over_lo_is_counted_and_its_holders_are_named(zoo: Zoo, namespace: Namespace) -> None:
+def test_a_connection_over_lo_is_counted_and_its_processes_are_named(zoo: Zoo, namespace: Namespace) -> None:
     zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
     before = read_counts(namespace)["lo"]
     with namespace.run(lambda: socket.create_connection(("127.0.0.1", 80))) as ours:

@@ -227,7 +227,7 @@ def test_it_tells_sockets_that_share_a_port_apart(zoo: Zoo, namespace: Namespace
     assert {one.address for one in read if one.protocol is Protocol.UDP} == {"127.0.0.1", "127.0.0.2"}
 
 
-def test_it_reads_the_sysctls_of_the_namespace_and_not_ours(zoo: Zoo, namespace: Namespace) -> None:
+def test_it_reads_the_sysctls_of_the_namespace_and_not_the_caller_s(zoo: Zoo, namespace: Namespace) -> None:
     zoo.run("sysctl", "-qw", "net.ipv4.ip_unprivileged_port_start=0", "net.ipv4.ping_group_range=0 2147483647")
     zoo.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.core.somaxconn=77")
     extra = ("net.ipv4.conf.lo.rp_filter", "net.ipv4.no_such_thing", "kernel.hostname", "net.../../etc/passwd")
@@ -324,7 +324,7 @@ async def test_after_a_burst_the_view_equals_a_dump(zoo: Zoo, namespace: Namespa
     watch.close()
 
 
-async def test_listeners_that_come_and_go_are_followed_exactly(zoo: Zoo, namespace: Namespace) -> None:
+async def test_opened_and_closed_listeners_are_followed_exactly(zoo: Zoo, namespace: Namespace) -> None:
     watch = await Watch.open(namespace, lambda _view: None)
     base = [wanted("tcp", "inet", "127.0.0.1", 3000 + number) for number in range(400)]
     first = zoo.hold(base[:200])

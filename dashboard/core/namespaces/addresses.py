@@ -10,6 +10,11 @@ def bracket(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
+def format_endpoint(address: str, port: int) -> str:
+    """``192.0.2.1:80`` or ``[2001:db8::1]:80``; an IPv4 address mapped into IPv6 is shown as IPv4."""
+    return f"{bracket(address.removeprefix('::ffff:') if '.' in address else address)}:{port}"
+
+
 def primary_addresses(state: NamespaceState) -> tuple[str, ...]:
     """The global addresses of the interface that holds the default route, else of all real ones."""
     default = next((r.interface for r in state.routes if r.destination == "default" and r.interface), None)

@@ -27,8 +27,8 @@ _RECEIVE_BYTES = 65536  # the kernel fills at most 32 KiB of a dump into one dat
 _DUMP_ATTEMPTS = 20
 
 
-class MalformedMessage(Exception):  # noqa: N818 - says what it is
-    """Bytes that are not what the kernel sends; nothing of the message was used."""
+class MalformedMessage(Exception):  # noqa: N818 - names the state, not a fault
+    """Bytes that the kernel does not send; the whole message was ignored."""
 
 
 class Message(NamedTuple):
@@ -41,11 +41,11 @@ class Message(NamedTuple):
 
 
 def split_messages(data: bytes) -> Iterator[Message]:
-    """The messages of one datagram; MalformedMessage where a length leads out of it."""
+    """The messages of one datagram; MalformedMessage if a length exceeds it."""
     offset, end = 0, len(data)
     while offset < end:
         if end - offset < HEADER.size:
-            raise MalformedMessage(f"{end - offset} bytes are no header")
+            raise MalformedMessage(f"{end - offset} bytes are too short for a header")
         length, kind, flags, sequence, _ = HEADER.unpack_from(data, offset)
         if length < HEADER.size or offset + length > end:
             raise MalformedMessage(f"length {length} of {end - offset} bytes")
@@ -54,7 +54,7 @@ def split_messages(data: bytes) -> Iterator[Message]:
 
 
 def split_attributes(data: bytes, offset: int = 0) -> dict[int, bytes]:
-    """Attributes by type, from ``offset`` on; MalformedMessage where a length leads out of ``data``."""
+    """Attributes by type, from ``offset`` on; MalformedMessage if a length exceeds ``data``."""
     found: dict[int, bytes] = {}
     unpack = _ATTRIBUTE.unpack_from
     end = len(data)
@@ -80,10 +80,10 @@ def pack_message(kind: int, flags: int, sequence: int, body: bytes) -> bytes:
 
 
 def open_socket(protocol: int, groups: int = 0, receive_bytes: int = 0) -> socket.socket:
-    """A non-blocking netlink socket in the namespace of the calling thread, where it stays.
+    """A non-blocking netlink socket that belongs to the namespace of the calling thread.
 
-    ``groups`` is the bit mask of multicast groups, ``receive_bytes`` the buffer to ask for: with
-    CAP_NET_ADMIN beyond ``net.core.rmem_max``.
+    ``groups`` is the bit mask of multicast groups, ``receive_bytes`` the requested buffer size: with CAP_NET_ADMIN it
+    may exceed ``net.core.rmem_max``.
     """
     opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
     try:
@@ -103,9 +103,9 @@ def open_socket(protocol: int, groups: int = 0, receive_bytes: int = 0) -> socke
 
 
 def receive(opened: socket.socket) -> bytes:
-    """The next datagram that the kernel itself sent; BlockingIOError when there is none.
+    """The next datagram from the kernel; BlockingIOError if none is queued.
 
-    A process with CAP_NET_ADMIN in the namespace can send to us too; that is dropped here.
+    A process with CAP_NET_ADMIN in the namespace can send to this socket too; such datagrams are dropped.
     """
     while True:
         data, sender = opened.recvfrom(_RECEIVE_BYTES)
@@ -114,7 +114,7 @@ def receive(opened: socket.socket) -> bytes:
 
 
 def drain(opened: socket.socket) -> None:
-    """Throws away what an interrupted exchange has left in the socket."""
+    """Discard what an interrupted exchange left in the socket."""
     while True:
         try:
             opened.recv(_RECEIVE_BYTES)
@@ -126,7 +126,7 @@ def drain(opened: socket.socket) -> None:
 
 
 def raise_refusal(body: bytes) -> None:
-    """Raises the OSError that an NLMSG_ERROR or NLMSG_DONE body carries; returns if it says 0."""
+    """Raise the OSError in the body of an NLMSG_ERROR or NLMSG_DONE; return if the code is 0."""
     if len(body) < 4:
         raise MalformedMessage("an error without a number")
     code: int = _INT.unpack_from(body)[0]
@@ -135,9 +135,9 @@ def raise_refusal(body: bytes) -> None:
 
 
 def dump(opened: socket.socket, kind: int, body: bytes) -> list[Message]:
-    """All answers to one dump request. OSError if the kernel refuses.
+    """All answers to a dump request. Raises OSError if the kernel refuses.
 
-    The table may change under a dump; the kernel then says NLM_F_DUMP_INTR and it is repeated.
+    If the table changes during a dump, the kernel sets NLM_F_DUMP_INTR and the dump is repeated.
     """
     messages: list[Message] = []
     for attempt in range(1, _DUMP_ATTEMPTS + 1):
@@ -167,7 +167,7 @@ def _collect(opened: socket.socket, sequence: int) -> tuple[list[Message], bool]
 
 
 def query(opened: socket.socket, kind: int, body: bytes) -> list[Message]:
-    """The answer to a request for one thing. OSError if the kernel refuses or does not know it."""
+    """The answer to a request for one object. Raises OSError if the kernel refuses or the object does not exist."""
     opened.send(pack_message(kind, NLM_F_REQUEST | NLM_F_ACK, 1, body))
     try:
         return _collect(opened, 1)[0]
@@ -177,7 +177,7 @@ def query(opened: socket.socket, kind: int, body: bytes) -> list[Message]:
 
 
 def request(opened: socket.socket, kind: int, flags: int, body: bytes) -> None:
-    """One request with its acknowledgement. OSError with the kernel's error number if it refuses."""
+    """Send one request and wait for its acknowledgement. Raises OSError with the kernel's error number."""
     opened.send(pack_message(kind, NLM_F_REQUEST | NLM_F_ACK | flags, 1, body))
     while True:
         for message in split_messages(receive(opened)):

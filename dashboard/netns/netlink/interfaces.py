@@ -1,4 +1,4 @@
-"""Interfaces, addresses and routes of one namespace: dumped whole, or kept current by events."""
+"""Interfaces, addresses and routes of one namespace: dumped, or kept current by events."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dashboard.netns.netlink.rtnetlink import LinkRecord, RouteRecord
 
 
 class Touched(Flag):
-    """What a message was about."""
+    """What a message may have changed."""
 
     NOTHING = 0
     LINKS = auto()
@@ -24,7 +24,7 @@ class Touched(Flag):
 
 
 def open_route_socket(groups: int = 0, receive_bytes: int = 0) -> socket.socket:
-    """A non-blocking rtnetlink socket of the calling thread's namespace (``Namespace.run`` it)."""
+    """A non-blocking rtnetlink socket of the calling thread's namespace ; call it with ``Namespace.run``."""
     return open_socket(socket.NETLINK_ROUTE, groups, receive_bytes)
 
 
@@ -46,9 +46,9 @@ def read_routes(namespace: Namespace) -> tuple[Route, ...]:
 
 
 class LinkTable:
-    """Links, addresses and routes of one namespace, as the kernel last told them.
+    """Links, addresses and routes of one namespace, as last reported by the kernel.
 
-    Values that did not change stay the same objects, so that comparing two views is cheap.
+    Unchanged values remain the same objects, so that comparing two views is cheap.
     """
 
     def __init__(self) -> None:
@@ -57,37 +57,37 @@ class LinkTable:
         self._hops: dict[Family, tuple[RouteRecord, ...]] = {}
         self._built: dict[int, Interface] = {}
         self._routes: tuple[Route, ...] | None = None
-        #: Links that may have another peer than their last event said: to be asked for (``read_links``).
-        self.doubts: set[int] = set()
-        #: Counts changes of names: whoever shows a name must look again when it differs.
+        #: Links whose peer may differ from their last event; read them again with ``read_links``.
+        self.stale_peers: set[int] = set()
+        #: Incremented when a name changes; callers that show names must refresh them then.
         self.names_version = 0
 
     def load(self, opened: socket.socket) -> None:
-        """Reads everything."""
+        """Read everything."""
         self.load_links(opened)
         self.load_routes(opened)
 
     def load_links(self, opened: socket.socket) -> None:
-        """Reads links and addresses. A link that comes and goes in between is settled by its events."""
+        """Read links and addresses. Links that appear or disappear meanwhile are handled by their events."""
         for message in dump(opened, rtnetlink.RTM_GETLINK, rtnetlink.LINKS_REQUEST):
             self.apply(message)
         for message in dump(opened, rtnetlink.RTM_GETADDR, rtnetlink.ADDRESSES_REQUEST):
             self.apply(message)
-        self.doubts.clear()
+        self.stale_peers.clear()
 
     def load_routes(self, opened: socket.socket) -> None:
-        """Reads the routes anew."""
+        """Read the routes again."""
         self.replace_routes(read_hops(opened))
 
     def replace_routes(self, hops: dict[Family, tuple[RouteRecord, ...]]) -> None:
-        """Takes over what ``read_hops`` found."""
+        """Replace the routes by the result of ``read_hops``."""
         if hops != self._hops:
             self._hops = hops
             self._routes = None
 
     def apply(self, message: Message) -> Touched:
-        """Takes over one message. Routes are only reported as touched: the kernel is silent about IPv4
-        routes that vanish with their link or source address (fib_flush), so they are read again."""
+        """Apply one message. Routes are only reported as touched: the kernel sends no event for IPv4 routes that
+        disappear with their link or source address (fib_flush), so they are read again."""
         if message.type in {rtnetlink.RTM_NEWLINK, rtnetlink.RTM_DELLINK}:
             return self._apply_link(message)
         if message.type in {rtnetlink.RTM_NEWADDR, rtnetlink.RTM_DELADDR}:
@@ -103,32 +103,32 @@ class LinkTable:
         before = self._links.get(link.index)
         if message.type == rtnetlink.RTM_DELLINK:
             self._links.pop(link.index, None)
-            self._doubt_peer_of(before)
+            self._mark_stale_peer(before)
             self._addresses.pop(link.index, None)
             self._rename()
             return Touched.LINKS | Touched.ROUTES
         if before == link:
             return Touched.NOTHING
         self._links[link.index] = link
-        self._doubt_peer_of(link)
+        self._mark_stale_peer(link)
         if before is None or before.name != link.name:
             self._rename()
         else:
             self._built.pop(link.index, None)
         return Touched.LINKS | Touched.ROUTES
 
-    def _doubt_peer_of(self, link: LinkRecord | None) -> None:
-        """The kernel tells of the first end of a new veth pair before there is a second one, and nothing
-        of an end that stays when the other one moves to another namespace."""
+    def _mark_stale_peer(self, link: LinkRecord | None) -> None:
+        """The kernel reports the first end of a new veth pair before the second one exists, and sends no event for an
+        end whose peer moves to another namespace."""
         if link is None or link.kind != "veth" or link.lower_elsewhere:
             return
         if link.lower == 0:
-            self.doubts.add(link.index)
+            self.stale_peers.add(link.index)
         elif (peer := self._links.get(link.lower)) and (peer.lower != link.index or link.index not in self._links):
-            self.doubts.add(peer.index)
+            self.stale_peers.add(peer.index)
 
     def _rename(self) -> None:
-        """A name came, went or changed: other links show it as their master or lower link, routes too."""
+        """A name was added, removed or changed: other links show it as master or lower link, and so do routes."""
         self._built.clear()
         self._routes = None
         self.names_version += 1
@@ -146,7 +146,7 @@ class LinkTable:
         return Touched.ADDRESSES | Touched.ROUTES
 
     def name_of(self, index: int) -> str | None:
-        """The name of a link; None for 0, ``if7`` for one that is not known here."""
+        """The name of a link; None for index 0, ``if7`` for an unknown link."""
         if index == 0:
             return None
         link = self._links.get(index)
@@ -197,7 +197,7 @@ def _in_order(addresses: Iterable[Address]) -> tuple[Address, ...]:
 
 
 def read_links(opened: socket.socket, indexes: Iterable[int]) -> list[Message]:
-    """What the kernel says now of single links, to be applied; nothing of those that are gone."""
+    """The current messages for single links, to be applied; links that no longer exist are omitted."""
     found: list[Message] = []
     for index in indexes:
         try:
@@ -209,7 +209,7 @@ def read_links(opened: socket.socket, indexes: Iterable[int]) -> list[Message]:
 
 
 def read_hops(opened: socket.socket) -> dict[Family, tuple[RouteRecord, ...]]:
-    """The routes of the main table, per family. A namespace may have no such table yet: no routes."""
+    """The routes of the main table by family. A namespace without that table has no routes."""
     found: dict[Family, tuple[RouteRecord, ...]] = {}
     for family, body in rtnetlink.ROUTES_REQUESTS.items():
         hops: list[RouteRecord] = []

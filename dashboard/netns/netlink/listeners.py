@@ -1,8 +1,7 @@
-"""Who listens: sock_diag(7) dumps of TCP sockets in LISTEN and UDP sockets without a peer.
+"""Listening sockets: sock_diag(7) dumps of TCP sockets in LISTEN and UDP sockets without a peer.
 
-The kernel sends no event for a new listener, so this is polled. Four dumps that bring the same
-bytes as before are compared without being decoded.
-"""
+The kernel sends no event for a new listener, so the four dumps are polled. A dump equal to the previous one is compared
+as bytes and not decoded."""
 
 from __future__ import annotations
 
@@ -11,6 +10,7 @@ import socket
 import struct
 from dataclasses import dataclass, field
 
+from dashboard.core.namespaces.addresses import format_endpoint
 from dashboard.core.namespaces.state import Family, Protocol
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.netlink.framing import (
@@ -45,7 +45,7 @@ _NUMBERS = {Family.INET: socket.AF_INET, Family.INET6: socket.AF_INET6}
 _PROTOCOLS = {Protocol.TCP: socket.IPPROTO_TCP, Protocol.UDP: socket.IPPROTO_UDP}
 _STATES = {Protocol.TCP: _TCP_LISTEN, Protocol.UDP: _TCP_CLOSE}
 _NO_COOKIE = 0xFFFFFFFF
-#: TCP_TIMEWAIT_LEN (tcp.h): for how long the kernel remembers a connection that this end closed.
+#: TCP_TIMEWAIT_LEN (tcp.h): how long the kernel keeps a connection that this end closed.
 REMEMBERED_MS = 60_000
 #: Every state of a connection that was accepted.
 _ACCEPTED = (1 << 12) - 2 - sum(1 << one for one in (_TCP_SYN_SENT, _TCP_SYN_RECV, _TCP_CLOSE, _TCP_LISTEN))
@@ -81,7 +81,7 @@ _SLOTS = tuple(
 @dataclass(frozen=True, slots=True)
 class ListeningSocket:
     """One listening socket. ``interface`` is the index of the device it is bound to, 0 for none;
-    ``inode`` is 0 for a socket of the kernel itself. ``v6only`` is None for IPv4."""
+    ``inode`` is 0 for a socket of the kernel. ``v6only`` is None for IPv4."""
 
     protocol: Protocol
     family: Family
@@ -94,9 +94,9 @@ class ListeningSocket:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """One established TCP connection: addresses as ``address:port``, IPv4 also where IPv6 carries it.
+    """One established TCP connection: addresses as ``address:port``, IPv4-mapped ones as IPv4.
 
-    ``inode`` is the socket's, 0 while no program has accepted it: that is no other connection."""
+    ``inode`` is the socket's inode, 0 until a program accepts it; it is not part of the identity."""
 
     local: str
     local_port: int
@@ -106,7 +106,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class PastConnection:
-    """A TCP connection that is open or ended lately; ``ended_ms`` ago, 0 while it is open. Addresses without port."""
+    """A TCP connection that is open or ended recently: ``ended_ms`` ago, 0 while it is open."""
 
     local: str
     local_port: int
@@ -116,7 +116,7 @@ class PastConnection:
 
 
 def open_diag_socket() -> socket.socket:
-    """A non-blocking sock_diag socket of the calling thread's namespace (``Namespace.run`` it)."""
+    """A non-blocking sock_diag socket of the calling thread's namespace ; call it with ``Namespace.run``."""
     return open_socket(_NETLINK_SOCK_DIAG)
 
 
@@ -137,14 +137,14 @@ def read_connections(opened: socket.socket, source_port: int = 0, peer_port: int
             for start, _ in _answers(chunk):
                 _, _, _, _, sport, dport, src, dst, *_, inode = _ANSWER.unpack_from(chunk, start)
                 near, far = int.from_bytes(sport, "big"), int.from_bytes(dport, "big")
-                local, peer = say_endpoint(_text(family, src), near), say_endpoint(_text(family, dst), far)
+                local, peer = format_endpoint(_text(family, src), near), format_endpoint(_text(family, dst), far)
                 found.append(Connection(local, near, peer, inode))
     return tuple(found)
 
 
 def read_past_connections(opened: socket.socket, port: int) -> tuple[PastConnection, ...]:
-    """Connections at whose local or far end ``port`` is: open ones, and those of the last minute that were closed at
-    this end (TIME_WAIT). What the other end closed is remembered there."""
+    """Connections with ``port`` at either end: open ones, and those of the last minute that this end closed
+    (TIME-WAIT). The peer keeps the ones that it closed."""
     found: list[PastConnection] = []
     for family in Family:
         for ends in ((port, 0), (0, port)):
@@ -160,12 +160,6 @@ def _past(family: Family, chunk: bytes, start: int) -> PastConnection:
     return PastConnection(near, int.from_bytes(sport, "big"), far, int.from_bytes(dport, "big"), ended)
 
 
-def say_endpoint(address: str, port: int) -> str:
-    """``192.0.2.1:80`` or ``[2001:db8::1]:80``; an IPv4 address mapped into IPv6 is shown as IPv4."""
-    address = address.removeprefix("::ffff:") if "." in address else address
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-
-
 def _text(family: Family, raw: bytes) -> str:
     if family is Family.INET:
         return socket.inet_ntop(socket.AF_INET, raw[:4])
@@ -173,9 +167,8 @@ def _text(family: Family, raw: bytes) -> str:
 
 
 def _exchange(opened: socket.socket, wanted: bytes) -> list[bytes]:
-    """The datagrams that answer one request, without the final one; OSError if the kernel refuses.
-
-    A kernel without the module for a protocol answers ENOENT: nothing can be listed then.
+    """The datagrams that answer one request, without the final one. Raises OSError if the kernel refuses; ENOENT means
+    that it lacks the module for the protocol.
     """
     chunks: list[bytes] = []
     try:
@@ -194,7 +187,7 @@ def _exchange(opened: socket.socket, wanted: bytes) -> list[bytes]:
 
 
 def _is_last(chunk: bytes) -> bool:
-    """Whether a datagram ends the dump. Raises the OSError that it may carry instead of an answer."""
+    """Whether a datagram ends the dump. Raises the OSError that it carries, if any."""
     size = len(chunk)
     if size < _DONE_BYTES:
         raise MalformedMessage(f"{size} bytes")
@@ -209,12 +202,12 @@ def _is_last(chunk: bytes) -> bool:
 
 
 def _answers(chunk: bytes) -> list[tuple[int, int]]:
-    """Start and end of the body of every answer in a datagram."""
+    """Start and end of each answer's body in a datagram."""
     found: list[tuple[int, int]] = []
     offset, end = 0, len(chunk)
     while offset < end:
         if end - offset < HEADER.size:
-            raise MalformedMessage(f"{end - offset} bytes are no header")
+            raise MalformedMessage(f"{end - offset} bytes are too short for a header")
         length, kind, _, _, _ = HEADER.unpack_from(chunk, offset)
         if length < HEADER.size or offset + length > end:
             raise MalformedMessage(f"length {length} of {end - offset} bytes")
@@ -240,11 +233,11 @@ def decode_socket(protocol: Protocol, family: Family, body: bytes) -> ListeningS
 class ListenerTable:
     """The listening sockets of one namespace, polled.
 
-    ``unreadable`` names what this kernel cannot list, e.g. ``udp`` without its diag module.
+    ``unreadable`` holds the protocols that this kernel cannot list, such as ``udp`` without its diag module.
     """
 
     def __init__(self, opened: socket.socket) -> None:
-        """Uses ``opened`` (``open_diag_socket``), which stays the caller's to close."""
+        """Use ``opened`` (``open_diag_socket``), which the caller closes."""
         self._opened = opened
         self._chunks: list[list[bytes]] = [[] for _ in _SLOTS]
         self._decoded: list[dict[bytes, ListeningSocket]] = [{} for _ in _SLOTS]
@@ -252,7 +245,7 @@ class ListenerTable:
         self.sockets: tuple[ListeningSocket, ...] = ()
 
     def poll(self) -> bool:
-        """Asks the kernel (about 0.1 ms); True if ``sockets`` is another set than before."""
+        """Query the kernel (about 0.1 ms); True if ``sockets`` changed."""
         changed = False
         for slot, (protocol, family, wanted) in enumerate(_SLOTS):
             if protocol in self.unreadable:
@@ -271,8 +264,8 @@ class ListenerTable:
         return changed
 
     def _take(self, slot: int, protocol: Protocol, family: Family, chunks: list[bytes]) -> bool:
-        """Decodes what is new. A dump of several datagrams is no snapshot: sockets that come or go between
-        two of them make the kernel skip or repeat others, so it is repeated until two agree."""
+        """Decode what is new. A dump of several datagrams is not atomic: sockets that are opened or closed between two
+        of them make the kernel skip or repeat others, so the dump is repeated until two agree."""
         before = self._decoded[slot]
         decoded = self._decode(protocol, family, chunks, before)
         for _ in range(_AGREEING_DUMPS if len(chunks) > 1 or len(self._chunks[slot]) > 1 else 0):
@@ -291,8 +284,8 @@ class ListenerTable:
     def _decode(
         protocol: Protocol, family: Family, chunks: list[bytes], known: dict[bytes, ListeningSocket]
     ) -> dict[bytes, ListeningSocket]:
-        """Sockets by what identifies them: port, address, device, inode and attributes. The rest of an
-        answer (queues, timers) changes all the time."""
+        """Sockets by identity: port, address, device, inode and attributes. The rest of an answer (queues, timers)
+        changes constantly."""
         decoded: dict[bytes, ListeningSocket] = {}
         for chunk in chunks:
             for start, end in _answers(chunk):

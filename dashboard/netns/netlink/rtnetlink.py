@@ -1,7 +1,7 @@
-"""What rtnetlink(7) says of links, addresses and routes, decoded by hand.
+"""Decodes rtnetlink(7) messages of links, addresses and routes.
 
-A machine with 200 veths is read in a few milliseconds this way, and any name that the kernel
-accepts is read: up to 15 bytes, of whatever encoding.
+Decoding by hand reads a machine with 200 veths in a few milliseconds, and reads any name that the kernel accepts: up to
+15 bytes in any encoding.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ _RTEXT_FILTER_SKIP_STATS = 1 << 3
 _FAMILIES: dict[int, Family] = {socket.AF_INET: Family.INET, socket.AF_INET6: Family.INET6}
 _ADDRESS_FAMILIES: dict[Family, int] = {Family.INET: socket.AF_INET, Family.INET6: socket.AF_INET6}
 _ADDRESS_BYTES: dict[int, int] = {socket.AF_INET: 4, socket.AF_INET6: 16}
-#: /etc/iproute2/rt_scopes as it is shipped; other numbers are shown as numbers.
+#: The default /etc/iproute2/rt_scopes; other numbers are shown as numbers.
 _SCOPES = {0: "global", 200: "site", 253: "link", 254: "host", 255: "nowhere"}
 
-#: Bodies of the dump requests. The kernel leaves out counters, and routes of other tables and types.
-_ONLY_WHAT_WE_NEED = struct.pack("=HHI", 8, _IFLA_EXT_MASK, _RTEXT_FILTER_SKIP_STATS)
-LINKS_REQUEST = _LINK.pack(0, 0, 0, 0, 0) + _ONLY_WHAT_WE_NEED
+#: Bodies of the dump requests. The kernel omits counters, and routes of other tables and types.
+_WITHOUT_STATISTICS = struct.pack("=HHI", 8, _IFLA_EXT_MASK, _RTEXT_FILTER_SKIP_STATS)
+LINKS_REQUEST = _LINK.pack(0, 0, 0, 0, 0) + _WITHOUT_STATISTICS
 ADDRESSES_REQUEST = _ADDRESS.pack(0, 0, 0, 0, 0)
 ROUTES_REQUESTS = {
     family: _ROUTE.pack(number, 0, 0, 0, _RT_TABLE_MAIN, 0, 0, _RTN_UNICAST, 0)
@@ -61,13 +61,13 @@ ROUTES_REQUESTS = {
 
 def pack_link_request(index: int) -> bytes:
     """The body of a request for one link."""
-    return _LINK.pack(0, 0, index, 0, 0) + _ONLY_WHAT_WE_NEED
+    return _LINK.pack(0, 0, index, 0, 0) + _WITHOUT_STATISTICS
 
 
 @dataclass(frozen=True, slots=True)
 class LinkRecord:
-    """One link as the kernel tells it: relations are indexes. ``lower_elsewhere`` says that ``lower``
-    counts in another namespace."""
+    """One link as reported by the kernel; relations are indexes. If ``lower_elsewhere`` is true, ``lower`` is an index
+    in another namespace."""
 
     index: int
     name: str
@@ -82,7 +82,7 @@ class LinkRecord:
 
 @dataclass(frozen=True, slots=True)
 class AddressRecord:
-    """One address with the link it belongs to; ``key`` is its identity on that link."""
+    """One address and the index of its link; ``key`` identifies it on that link."""
 
     index: int
     key: bytes
@@ -102,12 +102,12 @@ class RouteRecord:
 
 
 def decode_name(raw: bytes) -> str:
-    r"""A name as text: bytes that are not UTF-8 appear as ``\xff``, nothing is lost."""
+    r"""A name as text: bytes that are not UTF-8 appear as ``\xff``."""
     return raw.split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
 
 
 def _u32(attributes: dict[int, bytes], kind: int) -> int:
-    """A number, 0 where it is missing."""
+    """A 32-bit number; 0 if the attribute is missing."""
     raw = attributes.get(kind)
     if raw is None:
         return 0
@@ -124,7 +124,7 @@ def _text_of_address(family: int, raw: bytes) -> str:
 
 
 def _hardware_address(kind: int, raw: bytes) -> str:
-    """As iproute2's ll_addr_n2a prints it."""
+    """The hardware address as iproute2's ll_addr_n2a prints it."""
     if kind in _ARPHRD_OF_IPV4 and len(raw) == 4:
         return socket.inet_ntop(socket.AF_INET, raw)
     if kind in _ARPHRD_OF_IPV6 and len(raw) == 16:
@@ -135,8 +135,8 @@ def _hardware_address(kind: int, raw: bytes) -> str:
 def decode_link(body: bytes) -> LinkRecord | None:
     """A link from RTM_NEWLINK or RTM_DELLINK; None for a message that is not about the link itself.
 
-    Such are the bridge's words on its port (family AF_BRIDGE, also as RTM_DELLINK when the port
-    leaves the bridge) and the partial messages of wireless drivers.
+    Such messages are those of a bridge about its port (family AF_BRIDGE, also RTM_DELLINK when the port leaves the
+    bridge) and partial messages of wireless drivers.
     """
     if len(body) < _LINK.size:
         raise MalformedMessage("a link without its fixed part")
@@ -148,8 +148,8 @@ def decode_link(body: bytes) -> LinkRecord | None:
     if name is None or index <= 0:
         raise MalformedMessage("a link without a name or an index")
     kind = "loopback" if hardware == _ARPHRD_LOOPBACK else "physical"
-    if (info := attributes.get(_IFLA_LINKINFO)) and (told := split_attributes(info).get(_IFLA_INFO_KIND)):
-        kind = decode_name(told)
+    if (info := attributes.get(_IFLA_LINKINFO)) and (info_kind := split_attributes(info).get(_IFLA_INFO_KIND)):
+        kind = decode_name(info_kind)
     lower = _u32(attributes, _IFLA_LINK)
     return LinkRecord(
         index=index,
@@ -167,7 +167,7 @@ def decode_link(body: bytes) -> LinkRecord | None:
 def decode_address(body: bytes) -> AddressRecord | None:
     """An address from RTM_NEWADDR or RTM_DELADDR; None for families other than IP.
 
-    Where the link is point to point, it is our end (IFA_LOCAL) with the prefix of the other one.
+    On a point-to-point link it is the local end (IFA_LOCAL) with the prefix of the peer.
     """
     if len(body) < _ADDRESS.size:
         raise MalformedMessage("an address without its fixed part")

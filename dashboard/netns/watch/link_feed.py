@@ -15,20 +15,19 @@ from dashboard.netns.netlink.interfaces import LinkTable, Touched, read_hops, re
 
 _log = logging.getLogger(__name__)
 
-_FIRST_WAIT_S = 0.001  # an added address is an event of its own and one per route that comes with it
+_FIRST_WAIT_S = 0.001  # adding an address sends one event for it and one for each of its routes
 _BURST_WAIT_S = 0.005
-_LONGEST_WAIT_S = 0.1
+_MAX_WAIT_S = 0.1
 _BURST_GAP_S = 0.02
 _SLICE_S = 0.0015
 
 
 class LinkFeed:
-    """Applies events to ``table`` and calls ``changed`` when it may differ: soon after the first event of
-    a burst, then every few milliseconds.
+    """Applies events to ``table`` and calls ``changed`` when it may differ: shortly after the first event of a burst,
+    then every few milliseconds.
 
-    ``events`` is subscribed to rtnetlink's groups, ``dumps`` is for requests; both stay the caller's to
-    close after ``stop``. What is missed is made good by a whole new dump: overrun (ENOBUFS), a message
-    that is not understood, a refused request.
+    ``events`` is subscribed to rtnetlink's groups, ``dumps`` is for requests; the caller closes both after ``stop``. A
+    complete dump repairs lost events: overrun (ENOBUFS), a malformed message, a refused request.
     """
 
     def __init__(
@@ -51,7 +50,7 @@ class LinkFeed:
         self._loop.add_reader(events.fileno(), self._read)
 
     def stop(self) -> None:
-        """No further call of ``changed``."""
+        """Stop calling ``changed``."""
         self._stopped = True
         with suppress(RuntimeError):  # the loop may be closed already
             self._loop.remove_reader(self._events.fileno())
@@ -62,11 +61,11 @@ class LinkFeed:
 
     @property
     def lost(self) -> bool:
-        """Whether something was missed that a dump has not made good yet."""
+        """Whether events were lost and no dump has repaired it yet."""
         return self._lost
 
     async def reload(self) -> None:
-        """Dumps everything anew, in a thread. OSError where the kernel refuses."""
+        """Dump everything again, in a thread. Raises OSError if the kernel refuses."""
         async with self._lock:
             self._lost = False
             self._backlog = []
@@ -77,8 +76,8 @@ class LinkFeed:
                 raise
             finally:
                 backlog, self._backlog = self._backlog, None
-            # Events that were read during the dump may be older than it; but the last word on every link
-            # and address is either in the dump or in the backlog, so the outcome is right.
+            # Events read during the dump may be older than it, but the latest state of every link and address is either
+            # in the dump or in the backlog, so the result is correct.
             for message in backlog:
                 table.apply(message)
             table.names_version = self.table.names_version + 1
@@ -116,7 +115,7 @@ class LinkFeed:
                     self._backlog.append(message)
                 touched |= self.table.apply(message)
         except MalformedMessage as error:
-            _log.warning("an rtnetlink event was not understood: %s", error)
+            _log.warning("malformed rtnetlink event: %s", error)
             self._lost = True
         return touched
 
@@ -127,41 +126,41 @@ class LinkFeed:
 
     def _flush(self) -> None:
         self._timer = None
-        if self._stale_routes or self._lost or self.table.doubts:
-            self._refresh = self._loop.create_task(self._read_again())
+        if self._stale_routes or self._lost or self.table.stale_peers:
+            self._refresh = self._loop.create_task(self._refresh_stale())
         else:
             self._flushed_at = self._loop.time()
             self._changed()
 
-    async def _read_again(self) -> None:
+    async def _refresh_stale(self) -> None:
         started = self._loop.time()
         try:
             if self._lost:
                 await self.reload()
-            while self._stale_routes or self.table.doubts:
-                await self._ask_again()
+            while self._stale_routes or self.table.stale_peers:
+                await self._read_stale()
             self._changed()
             self._flushed_at = self._loop.time()
-            self._wait_s = min(max(_BURST_WAIT_S, self._flushed_at - started), _LONGEST_WAIT_S)
+            self._wait_s = min(max(_BURST_WAIT_S, self._flushed_at - started), _MAX_WAIT_S)
         except (OSError, MalformedMessage) as error:
-            self._lost = True  # whoever owns the feed asks for ``reload`` by and by
+            self._lost = True  # the owner of the feed calls ``reload`` later
             _log.warning("reading links and routes: %s", error)
         finally:
             self._refresh = None
         if self._stale_routes:
             self._flush_later()
 
-    async def _ask_again(self) -> None:
-        """Asks for what events do not tell: routes that went silently, peers of veths."""
+    async def _read_stale(self) -> None:
+        """Read what events do not report: routes that disappeared silently, peers of veths."""
         async with self._lock:
             routes, self._stale_routes = self._stale_routes, False
-            doubts = frozenset(self.table.doubts)
+            stale = frozenset(self.table.stale_peers)
             hops, links = await in_own_thread(
-                lambda: (read_hops(self._dumps) if routes else None, read_links(self._dumps, doubts))
+                lambda: (read_hops(self._dumps) if routes else None, read_links(self._dumps, stale))
             )
-            self.table.doubts -= doubts
+            self.table.stale_peers -= stale
             if hops is not None:
                 self.table.replace_routes(hops)
             for message in links:
                 self.table.apply(message)
-                self.table.doubts -= doubts
+                self.table.stale_peers -= stale

@@ -1,4 +1,4 @@
-"""Listening sockets of one namespace with their owners: polled, owners searched when a socket is new."""
+"""Listening sockets of one namespace with their owners: sockets are polled, owners searched for new sockets."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _log = logging.getLogger(__name__)
 
 Candidates = Callable[[], Iterable[int]]
 
-_PATIENCE_S = 0.04
+_OWNER_WAIT_S = 0.04
 _ATTEMPTS = 3
 
 
 def search_owners(inodes: Iterable[int], candidates: Candidates | None) -> dict[int, Owner | None]:
-    """The owner of every socket inode, None where none was found. Call it in a thread."""
+    """The owner of every socket inode; None if it was not found. Call it in a thread."""
     wanted = frozenset(inodes)
     found = find_owners(wanted, candidates() if candidates is not None else ())
     return {inode: found.get(inode) for inode in wanted}
 
 
 class ListenerFeed:
-    """Listeners as shown. A new socket is held back until its owner is known, for 40 ms at most; then it
-    is shown without one. ``changed`` is called when the listeners may differ."""
+    """Listeners to show. A new socket is held back until its owner is known, for at most 40 ms; then it is shown
+    without one. ``changed`` is called when the listeners may differ."""
 
     def __init__(
         self,
@@ -52,17 +52,17 @@ class ListenerFeed:
         self._shown_names = -1
 
     def stop(self) -> None:
-        """No further call of ``changed``."""
+        """Stop calling ``changed``."""
         if self._search is not None:
             self._search.cancel()
 
     @property
     def count(self) -> int:
-        """How many sockets have been looked at for their owner."""
+        """The number of sockets whose owner was searched."""
         return len(self._owners)
 
     def poll(self) -> bool:
-        """Asks the kernel; about 0.1 ms. True if something had changed. OSError or MalformedMessage if that fails."""
+        """Query the kernel (about 0.1 ms); True if something changed. Raises OSError or MalformedMessage."""
         if not self._table.poll():
             return False
         now = self._loop.time()
@@ -72,23 +72,23 @@ class ListenerFeed:
             self._attempts.pop(gone, None)
         self._waiting = {inode: self._waiting.get(inode, now) for inode in inodes - self._owners.keys()}
         if self._waiting and self._search is None:
-            self._search = self._loop.create_task(self._learn())
-        self._say_changed()
+            self._search = self._loop.create_task(self._search_owners())
+        self._notify()
         return True
 
-    def _say_changed(self) -> None:
+    def _notify(self) -> None:
         self._shown = None
         self._changed()
 
-    async def _learn(self) -> None:
+    async def _search_owners(self) -> None:
         try:
             while self._waiting:
                 wanted = frozenset(self._waiting)
                 search = asyncio.ensure_future(in_own_thread(lambda: search_owners(wanted, self._candidates)))  # noqa: B023
                 while not search.done():
-                    await asyncio.wait({search}, timeout=_PATIENCE_S)
+                    await asyncio.wait({search}, timeout=_OWNER_WAIT_S)
                     if not search.done():
-                        self._say_changed()
+                        self._notify()
                 self._take(search.result())
         except OSError as error:
             _log.warning("searching the owners of sockets: %s", error)
@@ -97,40 +97,40 @@ class ListenerFeed:
             self._search = None
 
     def _take(self, found: dict[int, Owner | None]) -> None:
-        """Takes over owners, of sockets that still exist."""
+        """Store the owners of sockets that still exist."""
         inodes = {one.inode for one in self._table.sockets}
         for inode, owner in found.items():
             self._waiting.pop(inode, None)
             if inode in inodes:
                 self._owners[inode] = owner
                 self._attempts[inode] = 0 if owner is not None else self._attempts.get(inode, 0) + 1
-        self._say_changed()
+        self._notify()
 
     async def check_owners(self, *, everything: bool = False) -> None:
-        """Searches anew the owners that ended or changed their name, and a few times those never found:
-        a server that forks and lets its parent end keeps the socket. ``everything`` searches all."""
+        """Search again the owners that ended or were renamed, and a few times those never found: a server that forks
+        and exits in the parent keeps the socket. ``everything`` searches all."""
         owners = dict(self._owners)
         attempts = dict(self._attempts)
 
         def look() -> dict[int, Owner | None]:
             ended = {owner for owner in set(owners.values()) if owner is not None and not is_current(owner)}
-            again = [
+            stale = [
                 inode
                 for inode, owner in owners.items()
                 if everything or owner in ended or (owner is None and inode and attempts.get(inode, 0) < _ATTEMPTS)
             ]
-            return search_owners(again, self._candidates) if again else {}
+            return search_owners(stale, self._candidates) if stale else {}
 
         if owners and (found := await in_own_thread(look)):
             self._take(found)
 
     def listeners(self, names_version: int, name_of: Callable[[int], str | None]) -> tuple[Listener, ...]:
-        """The listeners in canonical order; ``name_of`` gives the name of a device by its index."""
+        """The listeners in canonical order; ``name_of`` returns the name of a device by index."""
         if self._shown is None or names_version != self._shown_names:
-            ripe = self._loop.time() - _PATIENCE_S
+            deadline = self._loop.time() - _OWNER_WAIT_S
             built: dict[tuple[ListeningSocket, Owner | None, str | None], tuple[Any, Listener]] = {}
             for one in self._table.sockets:
-                if self._waiting.get(one.inode, ripe) <= ripe:
+                if self._waiting.get(one.inode, deadline) <= deadline:
                     what = (one, self._owners.get(one.inode), name_of(one.interface))
                     built[what] = self._built.get(what) or _keyed(*what)
             self._built = built

@@ -1,6 +1,6 @@
-"""One namespace, watched: links, addresses and routes by events, listeners by a poll, sysctls now and then.
+"""Watches one namespace: links, addresses and routes by events, listeners by polling, sysctls periodically.
 
-Sockets that were made inside keep working, and keep the namespace alive, until ``close``.
+The sockets opened inside keep the namespace alive until ``close``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dashboard.netns.netlink.rtnetlink import EVENT_GROUPS
 from dashboard.netns.sysctls import read_sysctls_here
 from dashboard.netns.watch.link_feed import LinkFeed
 from dashboard.netns.watch.listener_feed import Candidates, ListenerFeed, search_owners
-from dashboard.netns.watch.poll_timer import Pulse, next_turn
+from dashboard.netns.watch.poll_timer import PollTimer, next_turn
 
 _log = logging.getLogger(__name__)
 
@@ -41,21 +41,21 @@ OnChange = Callable[[KernelView], None]
 
 _EVENT_BUFFER_BYTES = 4 * 1024 * 1024
 _CHECK_PERIOD_S = 1.0
-_CHECK_PER_SOCKET_S = 0.02  # so that looking whether owners still live costs 0.2 % of one core at most
+_CHECK_PER_SOCKET_S = 0.02  # bounds the check of owners to 0.2 % of one core
 _SYSCTL_PERIOD_S = 5.0
 _RESYNC_PERIOD_S = 30.0
 _POLL_SHARE = 0.004  # of one core, for the listener polls of one watch
-_POLL_COST_WEIGHT = 0.125  # of the newest poll in the average of what one costs
+_POLL_COST_WEIGHT = 0.125  # weight of the latest poll in the average cost
 _ERROR_PAUSE_S = 1.0
 
 
 class _Inside:
-    """Everything that is opened in the namespace, and what a first look brought. Made in a thread there."""
+    """The sockets opened in the namespace and the first results. Created in a thread that has entered it."""
 
     def __init__(self, candidates: Candidates | None, extra_sysctls: tuple[str, ...]) -> None:
         self._sockets: list[socket.socket] = []
         try:
-            # subscribed before the first look, so that nothing falls in between
+            # subscribe before the first dump, so that no event is missed
             self.events = self._keep(open_route_socket(EVENT_GROUPS, _EVENT_BUFFER_BYTES))
             self.dumps = self._keep(open_route_socket())
             self.listeners = ListenerTable(self._keep(open_diag_socket()))
@@ -73,18 +73,17 @@ class _Inside:
         return opened
 
     def close(self) -> None:
-        """Lets go of all sockets."""
+        """Close all sockets."""
         for opened in self._sockets:
             opened.close()
 
 
 class Watch:
-    """Keeps ``view`` equal to the namespace. Make it with ``open``, end it with ``close``.
+    """Keeps ``view`` equal to the namespace. Create it with ``open``, end it with ``close``.
 
-    ``on_change`` is called on the loop, only when the view differs from the last one, with the new view: a few
-    milliseconds after a change of links, addresses or routes; ``poll_s`` and the search for its owner after a new
-    listener; 5 s after a sysctl.
-    """
+    ``on_change`` is called on the loop with the new view, only when it differs from the previous one: a few
+    milliseconds after a change of links, addresses or routes; ``poll_s`` plus the search for the owner after a new
+    listener; up to 5 s after a sysctl."""
 
     def __init__(
         self,
@@ -95,7 +94,7 @@ class Watch:
         candidates: Candidates | None,
         extra_sysctls: tuple[str, ...],
     ) -> None:
-        """Use ``open``. Takes over ``namespace`` and ``inside``."""
+        """Use ``open``. Takes ownership of ``namespace`` and ``inside``."""
         self._loop = asyncio.get_running_loop()
         self._namespace = namespace
         self._inside = inside
@@ -114,8 +113,8 @@ class Watch:
         self._resync_due = now + _RESYNC_PERIOD_S
         self._listeners = ListenerFeed(inside.listeners, inside.owners, candidates, self._publish)
         self._links = LinkFeed(inside.events, inside.dumps, inside.links, self._publish)
-        self._pulse = Pulse.of_loop()
-        self._pulse.add(self)
+        self._poll_timer = PollTimer.of_loop()
+        self._poll_timer.add(self)
         self.view = self._assemble()
 
     @classmethod
@@ -127,12 +126,11 @@ class Watch:
         candidates: Candidates | None = None,
         extra_sysctls: Iterable[str] = (),
     ) -> Self:
-        """Enters the namespace once, reads everything (a few milliseconds) and watches from then on.
+        """Enter the namespace once, read everything (a few milliseconds) and watch it from then on.
 
-        ``namespace`` stays the caller's. ``candidates`` gives the pids among which an owner is searched
-        first and is called in threads; then all of ``/proc`` is. NamespaceGone if ``namespace`` is closed,
-        OSError where the kernel refuses.
-        """
+        The caller keeps ``namespace``. ``candidates`` returns the pids among which owners are searched first, before
+        all of ``/proc``; it is called in threads. Raises NamespaceGone if ``namespace`` is closed, OSError if the
+        kernel refuses."""
         extra = tuple(extra_sysctls)
         own = namespace.duplicate()
         inside: _Inside | None = None
@@ -147,20 +145,20 @@ class Watch:
 
     @property
     def inode(self) -> int:
-        """The inode of the namespace that is watched."""
+        """The inode of the watched namespace."""
         return self._namespace.inode
 
     @property
     def unreadable(self) -> frozenset[str]:
-        """Protocols whose sockets this kernel cannot list, e.g. ``udp``."""
+        """Protocols whose sockets this kernel cannot list, such as ``udp``."""
         return frozenset(self._inside.listeners.unreadable)
 
     def close(self) -> None:
-        """Stops and lets go of the namespace; ``on_change`` is not called any more. Harmless when repeated."""
+        """Stop watching and release the namespace; ``on_change`` is no longer called. Idempotent."""
         if self._closed:
             return
         self._closed = True
-        self._pulse.remove(self)
+        self._poll_timer.remove(self)
         self._links.stop()
         self._listeners.stop()
         if self._check is not None:
@@ -169,9 +167,9 @@ class Watch:
         self._namespace.close()
 
     async def resync(self) -> None:
-        """Reads everything anew, owners and sysctls too, and publishes what differs.
+        """Read everything again, including owners and sysctls, and publish differences.
 
-        OSError where the kernel refuses; NamespaceGone after ``close``.
+        Raises OSError if the kernel refuses, NamespaceGone after ``close``.
         """
         extra = self._extra_sysctls
         self._resync_due = self._loop.time() + _RESYNC_PERIOD_S
@@ -184,24 +182,24 @@ class Watch:
             await self._listeners.check_owners(everything=True)
             self._publish()
 
-    def beat(self, now: float) -> None:
-        """The listener poll, called by the shared timer. A kernel that is slow at it is asked less often."""
-        # The thread's own time: a poll that was interrupted on a busy machine has not become dearer.
+    def poll(self, now: float) -> None:
+        """Poll the listeners; called by the shared timer. A kernel that is slow at it is polled less often."""
+        # Thread time: a poll that was preempted on a busy machine has not become more expensive.
         started = time.thread_time()
         try:
             changed = self._listeners.poll()
         except (OSError, MalformedMessage) as error:
-            self._complain("listing sockets", error)
+            self._warn("listing sockets", error)
             self.due = now + _ERROR_PAUSE_S
         else:
-            if not changed:  # else it includes telling of the change, after which others may follow at once
+            if not changed:  # a change also includes the time to publish it, and others may follow at once
                 self._poll_cost_s += (time.thread_time() - started - self._poll_cost_s) * _POLL_COST_WEIGHT
             self.due = next_turn(now + max(0.0, self._poll_cost_s / _POLL_SHARE - self._poll_s), self._poll_s)
         if now >= self._check_due and self._check is None and not self._closed:
-            self._check = self._loop.create_task(self._look_around(now))
+            self._check = self._loop.create_task(self._check_periodically(now))
 
-    async def _look_around(self, now: float) -> None:
-        """Owners every second, sysctls every five, and everything every thirty or when events were lost."""
+    async def _check_periodically(self, now: float) -> None:
+        """Owners every second, sysctls every five seconds, everything every thirty or after lost events."""
         try:
             if self._links.lost or now >= self._resync_due:
                 await self.resync()
@@ -214,18 +212,18 @@ class Watch:
                     self._publish()
             self._failing = ""
         except (OSError, MalformedMessage) as error:
-            self._complain("looking around", error)
+            self._warn("checking owners and sysctls", error)
         finally:
             wanted = max(_CHECK_PERIOD_S, _CHECK_PER_SOCKET_S * self._listeners.count)
             self._check_due = self._loop.time() + min(wanted, max(_CHECK_PERIOD_S, _SYSCTL_PERIOD_S))
             self._check = None
 
-    def _complain(self, doing: str, error: Exception) -> None:
-        """Says it once, until it works again."""
-        said = f"{doing}: {error}"
-        if not self._closed and said != self._failing:
-            self._failing = said
-            _log.warning("%r: %s", self._namespace, said)
+    def _warn(self, doing: str, error: Exception) -> None:
+        """Log a failure once, until it works again."""
+        message = f"{doing}: {error}"
+        if not self._closed and message != self._failing:
+            self._failing = message
+            _log.warning("%r: %s", self._namespace, message)
 
     def _assemble(self) -> KernelView:
         table = self._links.table
@@ -245,5 +243,5 @@ class Watch:
         self.view = after
         try:
             self._on_change(after)
-        except Exception:  # noqa: BLE001 - a fault of the listener must not blind the watch
+        except Exception:  # noqa: BLE001 - a failing callback must not stop the watch
             _log.exception("on_change for %r failed", self._namespace)

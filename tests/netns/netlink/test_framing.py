@@ -48,13 +48,13 @@ def test_attributes_are_padded_and_split() -> None:
 @pytest.mark.parametrize(
     "data", [b"x", b"\x10\0\0\0" * 3, b"\0" * 16, b"\xff" * 20, pack_message(1, 0, 0, b"abcd")[:-1]]
 )
-def test_a_length_that_leads_out_of_the_datagram_is_refused(data: bytes) -> None:
+def test_a_length_beyond_the_datagram_is_refused(data: bytes) -> None:
     with pytest.raises(MalformedMessage):
         list(split_messages(data))
 
 
 @pytest.mark.parametrize("data", [b"\3\0\1\0", b"\0\0\0\0", b"\x09\0\1\0abcd"])
-def test_an_attribute_that_leads_out_of_its_message_is_refused(data: bytes) -> None:
+def test_an_attribute_beyond_its_message_is_refused(data: bytes) -> None:
     with pytest.raises(MalformedMessage):
         split_attributes(data)
 
@@ -116,7 +116,7 @@ def test_a_refused_request_leaves_the_socket_usable(zoo: Zoo, namespace: Namespa
             receive(opened)
 
 
-def test_what_a_process_sends_us_is_dropped() -> None:
+def test_messages_from_processes_are_dropped() -> None:
     with open_socket(socket.NETLINK_ROUTE) as ours, open_socket(socket.NETLINK_ROUTE) as theirs:
         port = ours.getsockname()[0]
         try:

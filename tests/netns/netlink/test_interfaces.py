@@ -46,9 +46,9 @@ def _follow(zoo_namespace: Namespace, table: LinkTable, events: socket.socket, d
     def follow() -> bool:
         for message in _events(events):
             table.apply(message)
-        for message in read_links(dumps, tuple(table.doubts)):
+        for message in read_links(dumps, tuple(table.stale_peers)):
             table.apply(message)
-        table.doubts.clear()
+        table.stale_peers.clear()
         return table.interfaces() == read_interfaces(zoo_namespace)
 
     until(follow)
@@ -68,7 +68,7 @@ def test_events_alone_bring_the_table_up_to_date(zoo: Zoo, namespace: Namespace,
         assert {one.name for one in table.interfaces()} == {"lo", "br0"}
 
 
-def test_an_end_that_stays_when_its_peer_moves_is_asked_for(
+def test_the_end_that_stays_when_its_peer_moves_is_read_again(
     zoo: Zoo, make_zoo: Callable[[], Zoo], namespace: Namespace, table: LinkTable
 ) -> None:
     """The kernel says nothing of it until the carrier changes."""
@@ -79,7 +79,7 @@ def test_an_end_that_stays_when_its_peer_moves_is_asked_for(
         zoo.ip("link", "set", "v1", "netns", str(other.pid))
         for message in _events(events):
             table.apply(message)
-        assert len(table.doubts) == 1
+        assert len(table.stale_peers) == 1
         _follow(namespace, table, events, dumps)
 
 
@@ -97,7 +97,7 @@ def test_a_port_that_leaves_its_bridge_stays_a_link(zoo: Zoo, namespace: Namespa
     assert "v0" in {one.name for one in table.interfaces()}
 
 
-def test_an_event_that_says_nothing_new_touches_nothing(zoo: Zoo, namespace: Namespace, table: LinkTable) -> None:
+def test_an_event_without_news_touches_nothing(zoo: Zoo, namespace: Namespace, table: LinkTable) -> None:
     with namespace.run(open_route_socket) as dumps:
         table.load(dumps)
         for message in read_links(dumps, (1,)):
@@ -127,7 +127,7 @@ def test_routes_of_other_tables_touch_nothing(zoo: Zoo, namespace: Namespace, ta
         assert [table.apply(message) for message in _events(events)] == [Touched.ROUTES]
 
 
-def test_a_link_that_is_gone_is_not_asked_for_twice(zoo: Zoo, namespace: Namespace) -> None:
+def test_a_removed_link_is_requested_only_once(zoo: Zoo, namespace: Namespace) -> None:
     with namespace.run(open_route_socket) as dumps:
         assert read_links(dumps, (4711,)) == []
         assert len(read_links(dumps, (4711, 1))) == 1

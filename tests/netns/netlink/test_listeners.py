@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard.core.namespaces.addresses import format_endpoint
 from dashboard.core.namespaces.state import Family, Protocol
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.netlink import listeners
@@ -23,7 +24,6 @@ from dashboard.netns.netlink.listeners import (
     read_connections,
     read_listeners,
     read_past_connections,
-    say_endpoint,
 )
 from tests.netns.namespaces import Zoo, wanted
 from tests.polling import until
@@ -49,7 +49,7 @@ def test_a_poll_tells_whether_anything_changed(zoo: Zoo, diag: socket.socket) ->
     assert table.sockets == ()
 
 
-def test_a_queue_that_fills_is_no_change(zoo: Zoo, namespace: Namespace, diag: socket.socket) -> None:
+def test_a_growing_queue_is_not_a_change(zoo: Zoo, namespace: Namespace, diag: socket.socket) -> None:
     """The backlog is part of the kernel's answer, so its bytes differ; the set of listeners does not."""
     zoo.hold([wanted("tcp", "inet", "127.0.0.1", 80)])
     table = ListenerTable(diag)
@@ -132,8 +132,8 @@ def test_connections_are_found_by_port_on_either_side(zoo: Zoo, namespace: Names
     ("address", "expected"),
     [("192.0.2.1", "192.0.2.1:80"), ("::1", "[::1]:80"), ("::ffff:192.0.2.1", "192.0.2.1:80")],
 )
-def test_an_endpoint_is_said_in_one_way(address: str, expected: str) -> None:
-    assert say_endpoint(address, 80) == expected
+def test_an_endpoint_has_one_format(address: str, expected: str) -> None:
+    assert format_endpoint(address, 80) == expected
 
 
 @given(st.binary(max_size=120), st.sampled_from(Protocol), st.sampled_from(Family))
@@ -155,13 +155,11 @@ def test_any_datagram_is_split_or_refused(chunk: bytes) -> None:
         pass
 
 
-def test_a_namespace_that_nobody_listens_in_has_no_listeners(namespace: Namespace) -> None:
+def test_a_namespace_without_servers_has_no_listeners(namespace: Namespace) -> None:
     assert read_listeners(namespace) == ()
 
 
-def test_a_connection_that_is_over_is_remembered_at_the_end_that_closed_it(
-    namespace: Namespace, diag: socket.socket
-) -> None:
+def test_a_closed_connection_remains_at_the_end_that_closed_it(namespace: Namespace, diag: socket.socket) -> None:
     """TIME_WAIT is what is left of a request: ``read_connections`` sees open ones alone."""
     with namespace.run(lambda: socket.create_server(("127.0.0.1", 80))) as server:
         with namespace.run(lambda: socket.create_connection(("127.0.0.1", 80))) as client:

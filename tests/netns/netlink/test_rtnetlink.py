@@ -77,12 +77,12 @@ def test_a_link_that_is_its_own_lower_link_has_none() -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"\0" * 15, _link(), _link(NAME, index=0), _link(NAME, (4, b"\1")), _link(NAME) + b"\2\0\0\0"]
 )
-def test_a_link_that_makes_no_sense_is_refused(body: bytes) -> None:
+def test_a_malformed_link_is_refused(body: bytes) -> None:
     with pytest.raises(MalformedMessage):
         decode_link(body)
 
 
-def test_an_address_of_a_point_to_point_link_is_our_end() -> None:
+def test_an_address_of_a_point_to_point_link_is_the_local_end() -> None:
     body = struct.pack("=BBBBI", 2, 30, 0, 0, 5)
     body += pack_attribute(1, socket.inet_aton("10.0.0.9")) + pack_attribute(2, socket.inet_aton("10.0.0.1"))
     record = decode_address(body)
@@ -96,7 +96,7 @@ def test_an_unknown_scope_is_a_number() -> None:
     assert record.address.scope == "99"
 
 
-def test_addresses_of_other_families_are_none_of_ours() -> None:
+def test_addresses_of_other_families_are_ignored() -> None:
     assert decode_address(struct.pack("=BBBBI", 45, 0, 0, 0, 1)) is None
 
 
@@ -133,7 +133,7 @@ def test_it_reads_routes_of_the_main_table(body: bytes, expected: list[RouteReco
         _route((18, struct.pack("=H", 10) + b"\1\2\3\4")),
     ],
 )
-def test_a_route_that_makes_no_sense_is_refused(body: bytes) -> None:
+def test_a_malformed_route_is_refused(body: bytes) -> None:
     with pytest.raises(MalformedMessage):
         decode_route(body)
 

@@ -65,14 +65,16 @@ async def _current(feed: LinkFeed, namespace: Namespace) -> None:
     await eventually(equal)
 
 
-async def test_a_change_is_applied_and_told(zoo: Zoo, namespace: Namespace, feed: LinkFeed, changed: Counted) -> None:
+async def test_a_change_is_applied_and_reported(
+    zoo: Zoo, namespace: Namespace, feed: LinkFeed, changed: Counted
+) -> None:
     await asyncio.to_thread(zoo.ip, "addr", "add", "10.0.0.1/24", "dev", "lo")
     await eventually(lambda: changed.calls)
     assert "10.0.0.1" in {one.address for one in feed.table.interfaces()[0].addresses}
     await _current(feed, namespace)
 
 
-async def test_lost_events_are_made_good_by_a_dump(
+async def test_lost_events_are_repaired_by_a_dump(
     zoo: Zoo, namespace: Namespace, feed: LinkFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     overruns: list[int] = []
@@ -92,7 +94,7 @@ async def test_lost_events_are_made_good_by_a_dump(
     await _current(feed, namespace)
 
 
-async def test_an_event_that_is_not_understood_is_made_good_by_a_dump(
+async def test_a_malformed_event_is_repaired_by_a_dump(
     zoo: Zoo, namespace: Namespace, feed: LinkFeed, changed: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_self: LinkTable, _message: object) -> None:
@@ -106,7 +108,7 @@ async def test_an_event_that_is_not_understood_is_made_good_by_a_dump(
     assert not feed.lost
 
 
-async def test_a_dump_that_fails_is_remembered_and_the_next_one_heals(
+async def test_a_failed_dump_is_repaired_by_the_next_one(
     zoo: Zoo, namespace: Namespace, feed: LinkFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_arguments: object) -> None:
@@ -151,7 +153,7 @@ async def test_routes_that_vanish_silently_are_noticed(zoo: Zoo, namespace: Name
     await eventually(lambda: feed.table.routes() == ())
 
 
-async def test_after_stop_nothing_is_told(zoo: Zoo, feed: LinkFeed, changed: Counted) -> None:
+async def test_after_stop_nothing_is_reported(zoo: Zoo, feed: LinkFeed, changed: Counted) -> None:
     await asyncio.to_thread(zoo.ip, "link", "set", "lo", "mtu", "1400")
     await eventually(lambda: changed.calls)
     feed.stop()

@@ -91,7 +91,7 @@ async def test_a_search_that_fails_shows_the_socket_without_an_owner(
     assert recorded.shown[-1][0].pid == process.pid
 
 
-async def test_an_owner_that_ended_is_replaced_by_who_still_holds_the_socket(
+async def test_an_ended_owner_is_replaced_by_the_process_that_holds_the_socket(
     zoo: Zoo, feed: ListenerFeed, recorded: Recorded
 ) -> None:
     """So do servers that fork and let their parent end."""
@@ -115,7 +115,7 @@ async def test_a_bound_device_is_named(zoo: Zoo, feed: ListenerFeed, recorded: R
     assert feed.listeners(1, lambda _index: "renamed")[0].interface == "renamed"
 
 
-async def test_a_socket_that_is_gone_before_its_owner_is_found_is_forgotten(
+async def test_a_socket_that_closes_before_its_owner_is_found_is_dropped(
     zoo: Zoo, feed: ListenerFeed, recorded: Recorded
 ) -> None:
     process = zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
@@ -127,7 +127,7 @@ async def test_a_socket_that_is_gone_before_its_owner_is_found_is_forgotten(
     assert feed._owners == {}
 
 
-async def test_who_is_never_found_is_not_searched_for_ever(
+async def test_an_owner_that_is_never_found_is_not_searched_forever(
     zoo: Zoo, feed: ListenerFeed, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     searches: list[int] = []

@@ -25,7 +25,7 @@ async def _ip(zoo: Zoo, *arguments: str) -> None:
     await asyncio.to_thread(zoo.ip, *arguments)
 
 
-async def test_the_first_view_is_there_at_once_and_not_told(zoo: Zoo, watch: Watch, seen: Seen) -> None:
+async def test_the_first_view_is_available_at_once_and_not_reported(zoo: Zoo, watch: Watch, seen: Seen) -> None:
     assert [one.name for one in watch.view.interfaces] == ["lo"]
     assert watch.view.sysctls["net.ipv4.ip_unprivileged_port_start"] == "1024"
     assert watch.inode != os.stat("/proc/self/ns/net").st_ino  # noqa: PTH116
@@ -34,7 +34,7 @@ async def test_the_first_view_is_there_at_once_and_not_told(zoo: Zoo, watch: Wat
     assert seen == []
 
 
-async def test_changes_are_told_with_their_cause(zoo: Zoo, watch: Watch, seen: Seen) -> None:
+async def test_changes_are_reported_with_their_cause(zoo: Zoo, watch: Watch, seen: Seen) -> None:
     await _ip(zoo, "link", "set", "lo", "mtu", "1400")
     await eventually(lambda: seen == ["link lo"])
     await _ip(zoo, "addr", "add", "10.0.0.1/24", "dev", "lo")
@@ -52,13 +52,13 @@ async def test_changes_are_told_with_their_cause(zoo: Zoo, watch: Watch, seen: S
     assert watch.view.sysctls["net.core.somaxconn"] == "77"
 
 
-async def test_what_ends_as_it_was_is_not_told(zoo: Zoo, watch: Watch, seen: Seen) -> None:
+async def test_a_change_that_is_undone_is_not_reported(zoo: Zoo, watch: Watch, seen: Seen) -> None:
     zoo.batch("addr add 10.0.0.1/24 dev lo", "addr del 10.0.0.1/24 dev lo", "link set lo mtu 1400")
     await eventually(lambda: seen)
     assert seen == ["link lo"]
 
 
-async def test_a_change_is_told_within_milliseconds(zoo: Zoo, watch: Watch, seen: Seen) -> None:
+async def test_a_change_is_reported_within_milliseconds(zoo: Zoo, watch: Watch, seen: Seen) -> None:
     loop = asyncio.get_running_loop()
     waits: list[float] = []
     for number in range(10):
@@ -92,7 +92,7 @@ async def test_sysctls_are_read_again_by_themselves(
     watch.close()
 
 
-async def test_everything_is_read_again_now_and_then(
+async def test_everything_is_read_again_periodically(
     zoo: Zoo, namespace: Namespace, seen: Seen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watching, "_CHECK_PERIOD_S", 0.05)
@@ -105,7 +105,7 @@ async def test_everything_is_read_again_now_and_then(
     watch.close()
 
 
-async def test_a_poll_that_fails_is_reported_once_and_goes_on(
+async def test_a_failing_poll_is_logged_once_and_continues(
     zoo: Zoo, watch: Watch, seen: Seen, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     calls: list[int] = []
@@ -124,7 +124,7 @@ async def test_a_poll_that_fails_is_reported_once_and_goes_on(
     await eventually(lambda: seen == ["listener tcp :80"])
 
 
-async def test_a_listener_that_fails_does_not_blind_the_watch(
+async def test_a_failing_callback_does_not_stop_the_watch(
     zoo: Zoo, namespace: Namespace, caplog: pytest.LogCaptureFixture
 ) -> None:
     views: list[KernelView] = []
@@ -146,12 +146,12 @@ async def test_several_watches_share_one_namespace_and_one_timer(zoo: Zoo, names
     namespace.close()
     zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
     await eventually(lambda: all(len(watch.view.listeners) == 1 for watch in watches))
-    assert len({watch._pulse for watch in watches}) == 1
+    assert len({watch._poll_timer for watch in watches}) == 1
     for watch in watches:
         watch.close()
 
 
-async def test_after_close_nothing_is_told(zoo: Zoo, watch: Watch, seen: Seen) -> None:
+async def test_after_close_nothing_is_reported(zoo: Zoo, watch: Watch, seen: Seen) -> None:
     watch.close()
     watch.close()
     await _ip(zoo, "link", "set", "lo", "mtu", "1400")
@@ -160,7 +160,7 @@ async def test_after_close_nothing_is_told(zoo: Zoo, watch: Watch, seen: Seen) -
         await watch.resync()
 
 
-async def test_a_watch_may_be_closed_by_what_it_tells(zoo: Zoo, namespace: Namespace) -> None:
+async def test_a_watch_may_be_closed_by_its_callback(zoo: Zoo, namespace: Namespace) -> None:
     views: list[KernelView] = []
 
     def close(view: KernelView) -> None:
@@ -183,7 +183,7 @@ async def test_closing_in_the_middle_of_a_resync_leaves_nothing_open(zoo: Zoo, n
         await task
 
 
-async def test_opening_that_is_given_up_leaves_nothing_open(zoo: Zoo, namespace: Namespace) -> None:
+async def test_a_cancelled_opening_leaves_nothing_open(zoo: Zoo, namespace: Namespace) -> None:
     task = asyncio.ensure_future(Watch.open(namespace, lambda _view: None))
     await others_run()
     task.cancel()

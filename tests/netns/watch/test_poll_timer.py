@@ -7,7 +7,7 @@ import itertools
 
 import pytest
 
-from dashboard.netns.watch.poll_timer import Pulse, next_turn
+from dashboard.netns.watch.poll_timer import PollTimer, next_turn
 from tests.polling import eventually
 
 
@@ -18,7 +18,7 @@ class Member:
         self._period_s = period_s
         self._busy_s = busy_s
 
-    def beat(self, now: float) -> None:
+    def poll(self, now: float) -> None:
         self.turns.append(now)
         loop = asyncio.get_running_loop()
         while loop.time() < now + self._busy_s:
@@ -26,24 +26,24 @@ class Member:
         self.due = next_turn(now, self._period_s)
 
 
-async def test_all_members_are_polled_in_one_wake_up_and_forgotten_when_removed() -> None:
-    pulse = Pulse.of_loop()
-    assert Pulse.of_loop() is pulse
+async def test_all_members_are_polled_in_one_wake_up_until_they_are_removed() -> None:
+    timer = PollTimer.of_loop()
+    assert PollTimer.of_loop() is timer
     members = [Member(), Member()]
     for member in members:
-        pulse.add(member)
+        timer.add(member)
     await eventually(lambda: min(len(member.turns) for member in members) >= 3)
-    pulse.remove(members[0])
+    timer.remove(members[0])
     turns, other = len(members[0].turns), len(members[1].turns)
     await eventually(lambda: len(members[1].turns) > other + 1)
     assert len(members[0].turns) == turns
-    pulse.remove(members[1])
-    pulse.remove(members[1])
-    assert pulse._timer is None
+    timer.remove(members[1])
+    timer.remove(members[1])
+    assert timer._timer is None
 
 
-async def test_a_crowd_lets_other_callbacks_have_their_turn() -> None:
-    pulse = Pulse.of_loop()
+async def test_many_members_yield_to_other_callbacks() -> None:
+    timer = PollTimer.of_loop()
     members = [Member(busy_s=0.002) for _ in range(10)]
     turns_between: list[int] = []
 
@@ -53,31 +53,31 @@ async def test_a_crowd_lets_other_callbacks_have_their_turn() -> None:
             asyncio.get_running_loop().call_soon(look)
 
     for member in members:
-        pulse.add(member)
+        timer.add(member)
     look()
     await eventually(lambda: turns_between[-1] >= 10)
     assert max(after - before for before, after in itertools.pairwise(turns_between)) <= 2
     for member in members:
-        pulse.remove(member)
+        timer.remove(member)
 
 
-async def test_a_member_may_leave_during_its_turn() -> None:
-    pulse = Pulse.of_loop()
+async def test_a_member_may_be_removed_during_its_poll() -> None:
+    timer = PollTimer.of_loop()
 
     class Leaver(Member):
-        def beat(self, now: float) -> None:
-            super().beat(now)
-            pulse.remove(self)
-            pulse.remove(other)
+        def poll(self, now: float) -> None:
+            super().poll(now)
+            timer.remove(self)
+            timer.remove(other)
 
     leaver, other = Leaver(), Member()
-    pulse.add(leaver)
-    pulse.add(other)
+    timer.add(leaver)
+    timer.add(other)
     await eventually(lambda: leaver.turns)
-    assert pulse._timer is None
+    assert timer._timer is None
     assert other.turns == []
 
 
 @pytest.mark.parametrize(("now", "expected"), [(0.0, 0.5), (0.49, 0.5), (0.5, 1.0), (7.2, 7.5)])
-def test_equal_periods_share_their_turns(now: float, expected: float) -> None:
+def test_equal_periods_share_wake_ups(now: float, expected: float) -> None:
     assert next_turn(now, 0.5) == expected
