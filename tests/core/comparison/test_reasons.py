@@ -18,10 +18,15 @@ from tests.core.builders import (
     end,
     engine_scenes,
     generated_scenes,
+    make_interface,
+    make_listener,
+    make_ports,
     make_scene,
     recorded_scene,
+    with_column,
     without,
 )
+from tests.core.comparison.reason_helpers import change
 
 MODES = ("host", "bridge", "user-bridge", "none", "macvlan", "overlay", "container")
 
@@ -110,3 +115,28 @@ def test_no_reason_contradicts_its_scene(scene: tuple[Columns, States]) -> None:
 def test_a_reason_is_found_or_left_out_whatever_was_observed(scene: tuple[Columns, States]) -> None:
     for row in compare(*scene):
         assert "None" not in row.why
+
+
+def test_a_published_port_leads_to_the_port_of_its_own_mapping() -> None:
+    columns, states = make_scene(("bridge", "none"))
+    ports = (*make_ports(8080, 80), *make_ports(9090, 81))
+    columns = with_column(columns, "bridge", published=ports)
+    machine = states[MACHINE]
+    extra = tuple(make_listener(port, "docker-proxy", 1) for port in (8080, 9090))
+    scene = change((columns, states), MACHINE, listeners=(*machine.listeners, *extra))
+    absent = {row.key: row.absent for row in compare(*scene) if row.section == "listeners"}
+    assert ":80 " in absent["tcp :8080"]["bridge"]
+    assert ":81 " in absent["tcp :9090"]["bridge"]
+    assert absent["tcp :22"]["bridge"] == absent["tcp :8080"]["none"]
+    assert ":" not in absent["tcp :22"]["bridge"]
+
+
+def test_an_interface_that_is_there_lacks_only_what_the_row_is_about() -> None:
+    columns, states = make_scene(("bridge", "none"))
+    links = (*states["bridge"].interfaces, make_interface("eth7", 70, mac=None), make_interface("eth8", 80, "bridge"))
+    rows = compare(*change((columns, states), "bridge", interfaces=links))
+    words = {(row.key, row.field): row.absent for row in rows if row.section == "interfaces"}
+    gone = words["eth7", "link"]["none"]
+    assert all(absent.get("none", gone) == gone for (name, _field), absent in words.items() if name in {"eth7", "eth8"})
+    own = {absent["bridge"] for (name, _field), absent in words.items() if name == "eth7" and "bridge" in absent}
+    assert gone not in own
