@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from django import template
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from dashboard.core.experiments.messages import (
@@ -33,7 +33,7 @@ register = template.Library()
 
 SHOWN_TIMELINE = 200
 SYMBOLS = {Relation.SAME: "=", Relation.DIFFERS: "≠", Relation.ONLY: "◐"}
-#: In which phases each button is offered.
+#: The phases in which each button or panel is shown.
 ACTIONS = {
     "stop": (Phase.WAITING, Phase.PREPARING, Phase.LAUNCHING, Phase.RUNNING),
     "restart": (Phase.RUNNING,),
@@ -121,16 +121,11 @@ def published(ports: Iterable[PublishedPort]) -> str:
     return "\n".join(table_presenter.format_published(one) for one in ports)
 
 
-@register.filter
-def offered(phase: str, action: str) -> bool:
-    """Whether the button of ``action`` is shown in this phase."""
-    return phase in ACTIONS[action]
-
-
-@register.filter
-def phases_of(action: str) -> str:
-    """The phases in which the button is shown, for JavaScript."""
-    return " ".join(ACTIONS[action])
+@register.simple_tag
+def shown_in(action: str, phase: str) -> SafeString:
+    """The attributes of an element that is shown only in the phases of ``action``."""
+    phases = ACTIONS[action]
+    return format_html('data-phases="{}"{}', " ".join(phases), "" if phase in phases else mark_safe(" hidden"))
 
 
 @register.filter
@@ -141,7 +136,7 @@ def moment(seconds: float | None) -> datetime | None:
 
 @register.filter
 def running_time(head: ExperimentHead) -> str:
-    """How long the experiment runs or ran; empty before it started."""
+    """How long the experiment has run; empty before it started."""
     if head.started_at is None:
         return ""
     end = head.stopped_at if head.stopped_at is not None else timezone.now().timestamp()
@@ -162,45 +157,45 @@ def lookup(mapping: Mapping[str, Any], key: str) -> Any:
 
 @register.filter
 def newest(items: tuple[TimelineItem, ...]) -> tuple[TimelineItem, ...]:
-    """The last lines of a timeline."""
+    """The last entries of a timeline."""
     return items[-SHOWN_TIMELINE:]
 
 
 @register.filter
 def older_count(items: tuple[TimelineItem, ...]) -> int:
-    """How many lines come before the newest."""
+    """The number of entries before ``newest``."""
     return max(0, len(items) - SHOWN_TIMELINE)
 
 
 @register.simple_tag
 def list_sections(snapshot: Snapshot) -> tuple[table_presenter.SectionView, ...]:
-    """The comparison in sections."""
+    """The sections of the comparison."""
     return table_presenter.list_sections(snapshot.columns, snapshot.rows)
 
 
 @register.simple_tag
-def count_rows(sections: Iterable[table_presenter.SectionView]) -> str:
-    """``31 differ · 58 same``."""
-    members = tuple(sections)
-    differ, same = sum(one.differ for one in members), sum(one.same for one in members)
-    return _("%(differ)d differ · %(same)d same") % {"differ": differ, "same": same}
+def count_rows(sections: Iterable[table_presenter.SectionView] | table_presenter.SectionView) -> str:
+    """``31 differ · 58 same``, of one section or several."""
+    members = (sections,) if isinstance(sections, table_presenter.SectionView) else tuple(sections)
+    counts = {"differ": sum(one.differ for one in members), "same": sum(one.same for one in members)}
+    return _("%(differ)d differ · %(same)d same") % counts
 
 
 @register.simple_tag
 def lay_out(picture: Picture, chosen: DrawnPath | None = None) -> picture_presenter.PictureView:
-    """The picture with its texts in place, and the path that was chosen."""
+    """The diagram with the positions of its texts, and the chosen path."""
     return picture_presenter.lay_out(picture, chosen)
 
 
 @register.simple_tag
 def path_named(paths: Iterable[DrawnPath], key: str = "") -> DrawnPath | None:
-    """The path with this key, if it is here."""
+    """The path with this key, if there is one."""
     return next((one for one in paths or () if one.key == key and one.hops), None)
 
 
 @register.filter
 def with_code(text: str) -> SafeString:
-    """What stands between backticks as code, everything else as text."""
+    """Text with <code> for what is between backticks."""
     parts = str(text).split("`")
     if len(parts) % 2 == 0:
         return format_html("{}", text)

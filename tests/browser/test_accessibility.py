@@ -39,7 +39,7 @@ def unfold_answers(page: Page) -> None:
 def test_a_running_experiment_with_everything_open(running: str, show: Show) -> None:
     shown = show(running)
     shown.open_panel("try")
-    shown.page.get_by_role("button", name="Ask over every path").click()
+    shown.page.get_by_role("button", name="Request over every path").click()
     expect(shown.page.locator("[data-slot=try-state]")).to_contain_text("paths tried at")
     shown.open_panel("inspect")
     shown.page.get_by_role("button", name="Run", exact=True).click()

@@ -24,7 +24,7 @@ def test_the_link_lets_in_once_and_leaves_no_token_in_the_address(visit: Visit, 
     late = visit(signed_in=False)
     late.expect(r"Failed to load resource: .* 401 .*/sign-in/")
     used = late.open(link)
-    expect(used.get_by_role("heading", level=1)).to_have_text("This link is used up or too old")
+    expect(used.get_by_role("heading", level=1)).to_have_text("This link was used or has expired")
     expect(used.locator("main")).to_contain_text("type ./netmodes up again for a new one")
 
 
@@ -36,7 +36,7 @@ def test_nothing_is_shown_without_the_link(visit: Visit, server: Server) -> None
         if path.startswith("/api/"):
             expect(page.locator("body")).to_contain_text("Sign in first")
         else:
-            expect(page.get_by_role("heading", level=1)).to_have_text("You need the sign-in link")
+            expect(page.get_by_role("heading", level=1)).to_have_text("Sign-in link required")
 
 
 def test_signing_out_closes_the_door(visit: Visit, server: Server) -> None:
@@ -46,14 +46,14 @@ def test_signing_out_closes_the_door(visit: Visit, server: Server) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("You are signed out")
     visitor.expect(r"Failed to load resource: .* 401 ")
     page.goto(server.url)
-    expect(page.get_by_role("heading", level=1)).to_have_text("You need the sign-in link")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign-in link required")
 
 
 def test_an_address_where_nothing_is_says_where_to_go(visitor: Visitor, server: Server) -> None:
     visitor.expect(r"Failed to load resource: .* 404 ")
     page = visitor.open(f"{server.url}/experiments/nobody/")
-    expect(page.get_by_role("heading", level=1)).to_have_text("There is nothing here")
-    page.get_by_role("link", name="To the start page").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Not found")
+    page.get_by_role("link", name="Start page").click()
     assert page.url == f"{server.url}/"
 
 

@@ -41,7 +41,7 @@ NO_SECTIONS = {
 }
 #: Headings that need none: by template, and what stands in them.
 NONE_NEEDED = {
-    ("experiments/_launch_problems.html", "to change before this can be launched"): "a list of problems",
+    ("experiments/_launch_problems.html", "to fix before launch"): "a list of problems",
     ("measurements/measure.html", "to change before this can be measured"): "a list of problems",
     ("reports/save.html", "It was not saved"): "a problem",
     ("claims/claims.html", "topic_title"): "a group of claims; the page's heading says what they are",

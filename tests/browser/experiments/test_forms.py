@@ -47,7 +47,7 @@ def test_a_wrong_port_is_said_at_the_field_and_nothing_is_lost(visitor: Visitor,
         page.get_by_role("button", name="Launch").click()
     assert answer.value.status == 400
     expect(page.locator("#problems")).to_be_focused()
-    expect(page.locator("#problems")).to_contain_text("1 thing to change before this can be launched")
+    expect(page.locator("#problems")).to_contain_text("1 problem to fix before launch")
     port = page.locator("#field-port")
     expect(port).to_have_value("eighty")
     expect(port).to_have_attribute("aria-invalid", "true")

@@ -67,7 +67,7 @@ def test_from_launch_to_the_proof_that_nothing_is_left(
     _nothing_can_be_asked(page)
 
     page.reload()
-    expect(page.get_by_text("As it was at")).to_be_visible()
+    expect(page.get_by_text("State at")).to_be_visible()
     expect(page.locator("[data-connection]")).to_contain_text("not live")
     assert "nginx" in shown.text("listeners/tcp :80/", "bridge")
     assert shown.page.locator("svg.picture.wide .edge.veth").count() == 1
@@ -79,9 +79,9 @@ def _nothing_can_be_asked(page: Page) -> None:
     for name in ("Try it", "Inspect"):
         expect(page.locator(".actions").get_by_role("link", name=name)).to_be_hidden()
     page.evaluate("document.querySelectorAll('details.panel').forEach(one => { one.open = true; })")
-    expect(page.get_by_text("Nothing runs at the moment: there is nobody to ask.")).to_be_visible()
+    expect(page.locator("#try").get_by_text("No container is running.")).to_be_visible()
     expect(page.get_by_text("Nothing runs at the moment: there is nothing to look into.")).to_be_visible()
-    expect(page.get_by_role("button", name="Ask over every path")).to_be_hidden()
+    expect(page.get_by_role("button", name="Request over every path")).to_be_hidden()
     expect(page.get_by_role("button", name="Run", exact=True)).to_be_hidden()
 
 
@@ -127,7 +127,7 @@ def test_the_start_page_lists_what_runs_and_what_is_over(visitor: Visitor, serve
     server.api(f"experiments/{identity}/stop", {})
     until(lambda: server.phase(identity) == "stopped")
     page.reload()
-    expect(running).to_contain_text("Nothing runs at the moment.")
+    expect(running).to_contain_text("No experiment is running.")
     page.get_by_role("region", name="Past").get_by_role("link", name="Nobody's network").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Nobody's network")
 
@@ -186,7 +186,7 @@ def test_a_killed_server_is_said_and_afterwards_everything_is_right_again(
     chip = shown.page.locator("[data-connection]")
     server.kill()
     expect(chip).to_have_text(re.compile(r"reconnecting since \d\d:\d\d:\d\d"))
-    expect(shown.page.locator("[data-slot=stale]")).to_contain_text("what you see may be out of date")
+    expect(shown.page.locator("[data-slot=stale]")).to_contain_text("this page may be out of date")
     # What happens while nobody looks:
     engine_host.docker("exec", "-d", f"nm-{identity}-bridge", "nc", "-l", "-p", "9000")
     engine_host.docker("rm", "-f", f"nm-{identity}-none")
@@ -210,7 +210,7 @@ def test_the_keyboard_alone_launches_and_stops(visitor: Visitor, server: Server)
     page.locator("#mode-host").uncheck()
     page.evaluate("document.activeElement.blur(); getSelection().removeAllRanges()")
     page.reload()
-    assert walk_to(page, "Skip to the content") == ["Skip to the content"]
+    assert walk_to(page, "Skip to content") == ["Skip to content"]
     page.keyboard.press("Enter")
     expect(page.locator("main")).to_be_focused()
     stops = walk_to(page, "Launch")
@@ -248,7 +248,7 @@ def test_without_javascript_it_is_complete_and_can_be_stopped(
     expect(page.locator(".needs-js:visible")).to_have_count(0)
 
     shown.open_panel("try")
-    page.get_by_role("button", name="Ask over every path").click()
+    page.get_by_role("button", name="Request over every path").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Asked over every path")
     expect(page.locator(".attempt", has_text="The machine to bridge's address")).to_contain_text("200 OK")
     expect(page.locator(".attempt.off", has_text="none has no address")).to_have_count(1)

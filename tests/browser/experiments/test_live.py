@@ -92,7 +92,7 @@ def test_in_the_picture_a_cable_leads_from_docker0_to_the_bridge_container(runni
 
 def test_the_picture_is_told_in_words_too(running: str, show: Show) -> None:
     page = show(running)
-    page.page.get_by_text("The picture in words").click()
+    page.page.get_by_text("The diagram as text").click()
     words = page.page.locator("[data-slot=summary]")
     expect(words).to_be_visible()
     assert words.inner_text() == page.page.locator("svg.picture.wide").get_attribute("aria-label")
@@ -257,7 +257,7 @@ def test_a_section_folds_and_unfolds(running: str, show: Show) -> None:
 def test_copy_puts_the_command_on_the_clipboard(running: str, show: Show, visitor: Visitor, server: Server) -> None:
     visitor.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
     page = show(running)
-    page.detail("host").get_by_role("button", name="Copy the command of host").click()
+    page.detail("host").get_by_role("button", name="Copy host command").click()
     expect(page.page.locator("#announcements")).to_have_text("Copied")
     copied = page.page.evaluate("navigator.clipboard.readText()")
     assert copied == f"docker run --rm -d --network host -p {PORT}:80 nginx"
@@ -285,7 +285,7 @@ def test_the_theme_is_remembered(running: str, show: Show) -> None:
 def _try(page: ExperimentPage) -> dict[str, dict[str, str]]:
     """Every attempt by its title: the texts of its parts."""
     page.open_panel("try")
-    page.page.get_by_role("button", name="Ask over every path").click()
+    page.page.get_by_role("button", name="Request over every path").click()
     expect(page.page.locator("[data-slot=try-state]")).to_contain_text(TRIED)
     found: dict[str, dict[str, str]] = {}
     for one in page.page.locator(".attempt").all():
@@ -442,9 +442,9 @@ def test_a_line_of_the_timeline_leads_to_the_state_at_that_moment(running: str, 
     page = show(running)
     page.happened("Launch requested").first.locator("a").click()
     expect(page.page.locator("[data-connection]")).to_contain_text("not live")
-    expect(page.page.get_by_text("As it was at")).to_be_visible()
+    expect(page.page.get_by_text("State at")).to_be_visible()
     expect(page.head("bridge")).to_contain_text("waiting")
-    page.page.get_by_role("link", name="Show the newest state").click()
+    page.page.get_by_role("link", name="Show the current state").click()
     page.wait_until_live()
     expect(page.head("bridge")).to_contain_text("running")
 

@@ -69,7 +69,7 @@ def test_the_keyboard_leads_to_any_moment_and_back_to_now(running: str, show: Sh
     # What happens meanwhile is there when one comes back; the buttons are those of now.
     listen(engine_host, running, 9006)
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
-    expect(page.get_by_text("The past", exact=True)).to_be_visible()
+    expect(page.get_by_text("Past state", exact=True)).to_be_visible()
     leave(page)
     expect(page.get_by_role("button", name="Replay", exact=True)).to_be_focused()
     expect(shown.row("listeners/tcp :9006/")).to_have_count(1)
@@ -100,7 +100,7 @@ def test_one_can_tell_the_past_from_now_whoever_looks(running: str, show: Show) 
     shown = show(running)
     open_replay(shown.page)
     shown.page.keyboard.press("Home")
-    expect(shown.page.get_by_text("The past", exact=True)).to_be_visible()
+    expect(shown.page.get_by_text("Past state", exact=True)).to_be_visible()
     assert violations(shown.page) == []
 
 
@@ -108,7 +108,7 @@ def test_without_a_script_the_timeline_leads_to_the_moments(running: str, visit:
     page = visit(java_script_enabled=False).open(f"{server.url}/experiments/{running}/")
     expect(page.get_by_role("button", name="Replay", exact=True)).to_be_hidden()
     page.locator(".log a.moment").first.click()
-    expect(page.get_by_text("As it was at")).to_be_visible()
+    expect(page.get_by_text("State at")).to_be_visible()
     expect(ExperimentPage(page).head("bridge")).to_contain_text("waiting")
 
 
@@ -118,11 +118,11 @@ def test_a_stopped_experiment_is_replayed_from_what_it_shows(server: Server, sho
     shown = show(identity, live=False)
     shown.wait_for("stopped")
     shown.page.reload()
-    expect(shown.page.get_by_text("As it was at")).to_be_visible()
+    expect(shown.page.get_by_text("State at")).to_be_visible()
     slider = open_replay(shown.page)
     expect(shown.head("bridge")).to_contain_text("running")
     assert int(slider.input_value()) < int(slider.get_attribute("max") or 0)
     shown.page.keyboard.press("End")
     expect(shown.head("bridge")).to_contain_text("removed")
     leave(shown.page)
-    expect(shown.page.get_by_text("As it was at")).to_be_visible()
+    expect(shown.page.get_by_text("State at")).to_be_visible()

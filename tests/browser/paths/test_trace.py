@@ -24,7 +24,7 @@ def test_two_modes_paths_stand_beside_each_other_with_their_evidence(server: Ser
     shown = show(server.launch(modes=["host", "bridge"], publish="8080:80"))
     page = shown.page
     shown.open_panel("try")
-    page.get_by_role("button", name="Ask over every path").click()
+    page.get_by_role("button", name="Request over every path").click()
     page.get_by_role("button", name="Trace The machine's address to the published port of bridge").click()
     ours, other = page.locator(".traced").all()
     expect(ours.get_by_role("heading")).to_contain_text("published port of bridge")

@@ -42,7 +42,7 @@ def test_a_participant_works_at_will_on_its_own_host(visitor: Visitor, visit: Vi
     hers, his = launched(ada), launched(bob)
     page = ada.page
     page.locator("#try > summary").click()
-    page.get_by_role("button", name="Ask over every path").click()
+    page.get_by_role("button", name="Request over every path").click()
     expect(page.locator("[data-slot=attempts] [data-slot=status]").first).to_have_text("200 OK")
     assert page.get_by_role("link", name="Save report").count() == 0
     page.reload()  # what changed is lit for a moment
@@ -52,7 +52,7 @@ def test_a_participant_works_at_will_on_its_own_host(visitor: Visitor, visit: Vi
 
     bob.who.expect("404")
     bob.page.goto(hers)
-    expect(bob.page.get_by_role("heading", name="There is nothing here")).to_be_visible()
+    expect(bob.page.get_by_role("heading", name="Not found")).to_be_visible()
     bob.page.goto(his)
 
     helping = console.page

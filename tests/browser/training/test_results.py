@@ -120,7 +120,7 @@ def plays_from_the_file(page: Page, row: str) -> None:
     page.keyboard.press("Home")
     expect(page.locator("#comparison")).to_be_hidden()
     expect(page.locator(".log li[aria-current=step]")).to_contain_text("The session is made")
-    page.get_by_role("button", name="Leave the replay").click()
+    page.get_by_role("button", name="Close replay").click()
     expect(page.get_by_role("region", name="Replay")).to_be_hidden()
     page.get_by_role("button", name="Replay", exact=True).click()
     expect(slider).to_be_focused()

@@ -99,12 +99,12 @@ def test_one_claim_is_run_from_its_own_line(owner: Client) -> None:
     [
         ("/claims/run/", {"claim": "nonsense"}, 400, "There is no claim nonsense: choose among"),
         ("/claims/run/", {}, 409, "No Docker Engine answers."),
-        ("/claims/runs/nobody/cancel/", {}, 404, "There is nothing here"),
-        ("/claims/runs/nobody/save/", {}, 404, "There is nothing here"),
+        ("/claims/runs/nobody/cancel/", {}, 404, "Not found"),
+        ("/claims/runs/nobody/save/", {}, 404, "Not found"),
         (f"/misconceptions/{BROKEN.id}/run/", {}, 400, "Choose one of the answers first"),
         (f"/misconceptions/{BROKEN.id}/run/", {"prediction": "7"}, 400, "Choose one of the answers first"),
         (f"/misconceptions/{BROKEN.id}/run/", {"prediction": "0"}, 409, "No Docker Engine answers."),
-        ("/misconceptions/nonsense/run/", {"prediction": "0"}, 404, "There is nothing here"),
+        ("/misconceptions/nonsense/run/", {"prediction": "0"}, 404, "Not found"),
     ],
 )
 def test_what_cannot_be_done_is_a_sentence(

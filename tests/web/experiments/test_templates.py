@@ -279,8 +279,8 @@ def test_the_head_shows_the_command_the_warning_and_dockers_words() -> None:
 def test_a_moment_of_the_past_does_not_pretend_to_be_live() -> None:
     page = PAGES["experiment, a moment"]()
     assert page.find("main", data_ws="")
-    assert "not live: a moment of the past" in page.html
-    assert "Show the newest state" in page.html
+    assert "not live: a past state" in page.html
+    assert "Show the current state" in page.html
 
 
 def test_rows_beyond_forty_begin_folded() -> None:

@@ -117,7 +117,7 @@ async def test_a_past_experiment_is_shown_as_it_was_and_not_followed(me: Person)
     identity = await make_past()
     page = (await http("GET", f"/experiments/{identity}/", who=me)).text
     assert 'data-ws=""' in page
-    assert "As it was at" in page
+    assert "State at" in page
     assert "4026532561" in page, "the bridge container's namespace was read before the stop"
 
 
@@ -128,7 +128,7 @@ async def test_any_moment_can_be_shown(me: Person) -> None:
     assert "4026532561" not in first
     assert "4026532561" in second
     assert 'data-ws=""' in first
-    assert "Show the newest state" in second
+    assert "Show the current state" in second
 
 
 @pytest.mark.parametrize("at", ["x", "-1", "1.5", "1e3", "0x1", "9999999999", "1 ", "%00", "\u0661"])

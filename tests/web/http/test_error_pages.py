@@ -10,9 +10,9 @@ from tests.web.asgi_client import Person, http
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FAILURES = [
-    (OperationalError("server closed the connection unexpectedly"), 503, "The database does not answer"),
-    (InterfaceError("connection already closed"), 503, "The database does not answer"),
-    (ZeroDivisionError("division by zero"), 500, "Netmodes made a mistake"),
+    (OperationalError("server closed the connection unexpectedly"), 503, "Database unavailable"),
+    (InterfaceError("connection already closed"), 503, "Database unavailable"),
+    (ZeroDivisionError("division by zero"), 500, "Server error"),
 ]
 
 

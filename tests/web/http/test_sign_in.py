@@ -51,7 +51,7 @@ def test_it_works_once(browser: Client) -> None:
     other = Client(HTTP_HOST=HOST)
     answer = other.get(address)
     assert answer.status_code == 401
-    assert "used up or too old" in answer.content.decode()
+    assert "was used or has expired" in answer.content.decode()
     assert "sessionid" not in other.cookies
     assert other.get("/").status_code == 401
 
