@@ -1,4 +1,4 @@
-"""Addresses as text, and the addresses that a network stack is reached by."""
+"""Addresses as text, and the primary addresses of a network stack."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dashboard.core.namespaces.state import NamespaceState
 
 
 def bracket(address: str) -> str:
-    """The address as it stands before a port."""
+    """The address as it is written before a port: IPv6 in brackets."""
     return f"[{address}]" if ":" in address else address
 
 
@@ -16,7 +16,8 @@ def format_endpoint(address: str, port: int) -> str:
 
 
 def primary_addresses(state: NamespaceState) -> tuple[str, ...]:
-    """The global addresses of the interface that holds the default route, else of all real ones."""
+    """The global addresses of the interface that holds the default route; without one, of all links that are not
+    loopback, bridge or veth."""
     default = next((r.interface for r in state.routes if r.destination == "default" and r.interface), None)
     links = (
         [one for one in state.interfaces if one.name == default]

@@ -1,7 +1,7 @@
-"""The difference of two observations of one column, and the way back.
+"""The difference between two states of a column, and its application.
 
-``apply(old, delta(old, new)) == new`` for any two observations in canonical order: this is what
-makes a replay equal to what was seen.
+``apply(old, delta(old, new)) == new`` for any two states in canonical order; this makes a replay equal to what was
+observed.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from dashboard.core.namespaces.state import (
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What changed between two observations; None and empty mean "as before".
+    """What changed between two states; None and empty mean "unchanged".
 
-    A changed interface stands in ``interfaces_set`` under its old identity.
+    A changed interface is in ``interfaces_set`` and keeps its identity.
     """
 
     netns: int | None = None
@@ -68,7 +68,7 @@ def _changed[T](before: T, after: T) -> T | None:
 
 
 def delta(before: NamespaceState, after: NamespaceState) -> Changes:
-    """What leads from ``before`` to ``after``; falsy when they are equal."""
+    """The changes from ``before`` to ``after``; falsy if they are equal."""
     kept = {interface_key(one) for one in after.interfaces}
     sysctls = {name: value for name, value in after.sysctls.items() if before.sysctls.get(name) != value}
     return Changes(
@@ -90,36 +90,39 @@ def delta(before: NamespaceState, after: NamespaceState) -> Changes:
     )
 
 
-def _with[T](items: tuple[T, ...], gone: tuple[T, ...], new: tuple[T, ...], key: Callable[[T], Any]) -> tuple[T, ...]:
-    dropped = {key(one) for one in gone} | {key(one) for one in new}
+def _replace[T](
+    items: tuple[T, ...], removed: tuple[T, ...], new: tuple[T, ...], key: Callable[[T], Any]
+) -> tuple[T, ...]:
+    dropped = {key(one) for one in removed} | {key(one) for one in new}
     return tuple(one for one in items if key(one) not in dropped) + new
 
 
 def apply(state: NamespaceState, changes: Changes) -> NamespaceState:
-    """The observation after ``changes``, in canonical order if ``state`` is. What is not touched stays the same
-    object."""
-    now: dict[str, Any] = {
+    """The state after ``changes``, in canonical order if ``state`` is. Unchanged parts remain the same objects."""
+    updates: dict[str, Any] = {
         name: value
         for name in ("netns", "hostname", "resolver", "hosts", "lookups")
         if (value := getattr(changes, name)) is not None
     }
     if changes.resolver_gone:
-        now["resolver"] = None
+        updates["resolver"] = None
     if changes.namespaces is not None:
-        now["namespaces"] = dict(sorted(changes.namespaces.items()))
+        updates["namespaces"] = dict(sorted(changes.namespaces.items()))
     if changes.interfaces_set or changes.interfaces_removed:
-        links = _with(state.interfaces, changes.interfaces_removed, changes.interfaces_set, interface_key)
-        now["interfaces"] = sorted_interfaces(links)
+        links = _replace(state.interfaces, changes.interfaces_removed, changes.interfaces_set, interface_key)
+        updates["interfaces"] = sorted_interfaces(links)
     if changes.routes_added or changes.routes_removed:
-        now["routes"] = sorted_routes(_with(state.routes, changes.routes_removed, changes.routes_added, route_key))
+        updates["routes"] = sorted_routes(
+            _replace(state.routes, changes.routes_removed, changes.routes_added, route_key)
+        )
     if changes.listeners_added or changes.listeners_removed:
-        held = _with(state.listeners, changes.listeners_removed, changes.listeners_added, _whole_listener)
-        now["listeners"] = sorted_listeners(held)
+        listeners = _replace(state.listeners, changes.listeners_removed, changes.listeners_added, _listener_identity)
+        updates["listeners"] = sorted_listeners(listeners)
     if changes.sysctls_set or changes.sysctls_removed:
         kept = {name: value for name, value in state.sysctls.items() if name not in changes.sysctls_removed}
-        now["sysctls"] = dict(sorted({**kept, **(changes.sysctls_set or {})}.items()))
-    return replace(state, **now)
+        updates["sysctls"] = dict(sorted({**kept, **(changes.sysctls_set or {})}.items()))
+    return replace(state, **updates)
 
 
-def _whole_listener(item: Listener) -> Any:
+def _listener_identity(item: Listener) -> Any:
     return (listener_key(item), item.process, item.container)

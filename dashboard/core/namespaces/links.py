@@ -1,6 +1,6 @@
-"""Which links belong together: the two ends of a veth, a sub-interface and the link below it.
+"""Relations between links: the two ends of a veth pair, a sub-interface and the link below it.
 
-Source: IFLA_LINK and IFLA_LINK_NETNSID in rtnetlink(7): across namespaces a link is named by its index.
+Source: IFLA_LINK and IFLA_LINK_NETNSID in rtnetlink(7): a link in another namespace is identified by its index.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ SUB_INTERFACES = frozenset({"macvlan", "ipvlan"})
 
 
 def veth_ends(machine: NamespaceState, inside: NamespaceState) -> tuple[tuple[Interface, Interface], ...]:
-    """Pairs (end on the machine, end inside) whose peer indexes name each other."""
+    """Pairs (end on the machine, end inside) whose peer indexes refer to each other."""
     by_index = {one.index: one for one in machine.interfaces}
     pairs = []
     for end in inside.interfaces:
@@ -24,12 +24,12 @@ def veth_ends(machine: NamespaceState, inside: NamespaceState) -> tuple[tuple[In
 
 
 def is_cable(one: Interface) -> bool:
-    """A veth end without an address of its own: drawn as an edge, not as a box."""
+    """Whether a link is a veth end without an address; it is drawn as an edge, not as a box."""
     return one.kind == "veth" and all(address.scope == "link" for address in one.addresses)
 
 
 def lower_link(machine: NamespaceState, inside: NamespaceState, one: Interface) -> Interface | None:
-    """The machine's link on which a sub-interface sits: named in its own namespace, by index from another."""
+    """The machine's link below a sub-interface: identified by name in the same namespace, by index from another."""
     if one.kind not in SUB_INTERFACES or not one.peer:
         return None
     number = one.peer.removeprefix("if")

@@ -1,4 +1,4 @@
-"""resolv.conf: what it says, where it came from, and whom a name is asked.
+"""resolv.conf: its contents, its origin, and how a name is looked up with it.
 
 Sources: resolv.conf(5), resolver(3); Moby ``daemon/container_operations_unix.go`` and
 ``libnetwork/internal/resolvconf`` for what Docker writes into a container.
@@ -16,18 +16,18 @@ from dashboard.core.namespaces.state import HostsEntry, Origin, Resolver
 
 #: Docker's own resolver inside a namespace on a user-defined network.
 DOCKER_SERVER = "127.0.0.11"
-#: What Docker writes where the machine has no server that a container could reach.
+#: What Docker writes if the machine has no name server that a container can reach.
 PUBLIC_SERVERS = frozenset({"8.8.8.8", "8.8.4.4", "2001:4860:4860::8888", "2001:4860:4860::8844"})
 
-_ASKED_SERVERS = 3  # MAXNS of resolver(3): further servers are in the file and never asked
-_MOST_VALUES = 64
-_MOST_NDOTS = 15
+_MAX_SERVERS = 3  # MAXNS of resolver(3): further servers in the file are never queried
+_MAX_VALUES = 64
+_MAX_NDOTS = 15
 
 
 def parse_resolv_conf(text: str, origin: Origin = Origin.OTHER) -> Resolver:
-    """The file as resolver(3) reads it: a keyword starts its line, ``;`` and ``#`` begin comments,
-    ``domain`` and ``search`` exclude each other and the last one wins, options add up, a server that
-    is no address is ignored. All servers are kept, though only the first three are ever asked."""
+    """Parse the file like resolver(3): a keyword starts its line, ``;`` and ``#`` start comments, the last of
+    ``domain`` and ``search`` wins, options accumulate, a server that is not an address is ignored. All servers are
+    kept, although only the first three are ever queried."""
     servers: list[str] = []
     search: tuple[str, ...] = ()
     options: list[str] = []
@@ -41,12 +41,12 @@ def parse_resolv_conf(text: str, origin: Origin = Origin.OTHER) -> Resolver:
             case "domain" if values:
                 search = (values[0],)
             case "search":
-                search = tuple(values[:_MOST_VALUES])
+                search = tuple(values[:_MAX_VALUES])
             case "options":
                 options.extend(values)
             case _:
                 pass
-    return Resolver(tuple(servers[:_MOST_VALUES]), search, tuple(options[:_MOST_VALUES]), origin)
+    return Resolver(tuple(servers[:_MAX_VALUES]), search, tuple(options[:_MAX_VALUES]), origin)
 
 
 def _without_comment(fields: list[str]) -> list[str]:
@@ -57,7 +57,7 @@ def _without_comment(fields: list[str]) -> list[str]:
 
 
 def is_loopback(server: str) -> bool:
-    """Whether a server's address is one of the loopback interface."""
+    """Whether a server has a loopback address."""
     try:
         return ipaddress.ip_address(server).is_loopback
     except ValueError:
@@ -71,12 +71,11 @@ def classify(
     given_dns: Sequence[str] = (),
     upstream: Resolver | None = None,
 ) -> Origin:
-    """Where a column's resolv.conf came from, judged by its servers.
+    """The origin of a column's resolv.conf, determined from its servers.
 
-    ``mode`` None is the machine itself. For a ``container`` arm give the mode of the arm whose
-    namespace (and file) it shares where it is known. ``upstream`` is what
-    ``/run/systemd/resolve/resolv.conf`` says on a machine whose own file names only 127.0.0.53:
-    that is the file which Docker starts from on the default bridge and in mode none.
+    ``mode`` None is the machine itself. For a ``container`` arm pass the mode of the arm whose namespace (and file) it
+    shares, if known. ``upstream`` is the content of ``/run/systemd/resolve/resolv.conf`` on a machine whose own file
+    names only 127.0.0.53: Docker starts from that file on the default bridge and in mode none.
     """
     if mode is None:
         return Origin.MACHINE
@@ -92,11 +91,11 @@ def classify(
         return Origin.COPY
     if mode is Mode.HOST:
         return Origin.OTHER
-    return _classify_bridge(servers, _starting_point(machine, upstream))
+    return _classify_bridge(servers, _docker_source(machine, upstream))
 
 
-def _starting_point(machine: Resolver, upstream: Resolver | None) -> Resolver:
-    """Docker reads systemd-resolved's list of servers where the machine's file only names its stub."""
+def _docker_source(machine: Resolver, upstream: Resolver | None) -> Resolver:
+    """The file that Docker reads: systemd-resolved's list if the machine's file names only its stub."""
     return upstream if upstream is not None and machine.nameservers == ("127.0.0.53",) else machine
 
 
@@ -112,8 +111,8 @@ def _classify_bridge(servers: tuple[str, ...], machine: Resolver) -> Origin:
 
 @dataclass(frozen=True, slots=True)
 class LookupPlan:
-    """How a name is looked up: ``answers`` known without asking (``from_hosts`` tells whether the hosts
-    file gave them), else ``candidates`` to ask ``servers`` for, both in order."""
+    """How a name is looked up: ``answers`` that need no query (``from_hosts``: from the hosts file), otherwise the
+    ``candidates`` to query at ``servers``, both in order."""
 
     answers: tuple[str, ...] = ()
     from_hosts: bool = False
@@ -122,9 +121,9 @@ class LookupPlan:
 
 
 def lookup_plan(name: str, hosts: Sequence[HostsEntry], resolver: Resolver) -> LookupPlan:
-    """What the C library does with a name: an address is its own answer, the hosts file comes first, then
-    DNS with the search list. A name with at least ``ndots`` dots is tried as it is first, others last;
-    a final dot switches the search list off. Without any server the local one is asked."""
+    """How the C library looks up a name: an address is its own answer, the hosts file comes first, then DNS with the
+    search list. A name with at least ``ndots`` dots is tried unmodified first, others last; a trailing dot disables the
+    search list. Without any server the local one is queried."""
     name = name.strip()
     if is_address(name):
         return LookupPlan(answers=(name,))
@@ -134,7 +133,7 @@ def lookup_plan(name: str, hosts: Sequence[HostsEntry], resolver: Resolver) -> L
         return LookupPlan(answers=tuple(known), from_hosts=True)
     if not name.strip("."):
         return LookupPlan()
-    servers = tuple(dict.fromkeys(resolver.nameservers))[:_ASKED_SERVERS] or ("127.0.0.1",)
+    servers = tuple(dict.fromkeys(resolver.nameservers))[:_MAX_SERVERS] or ("127.0.0.1",)
     return LookupPlan(candidates=_candidates(name, resolver), servers=servers)
 
 
@@ -148,10 +147,10 @@ def _candidates(name: str, resolver: Resolver) -> tuple[str, ...]:
 
 
 def _ndots(resolver: Resolver) -> int:
-    """The last ``ndots:N`` of the options, 1 by default and 15 at most."""
+    """The last ``ndots:N`` of the options, 1 by default, at most 15."""
     ndots = 1
     for option in resolver.options:
         key, _, value = option.partition(":")
         if key == "ndots" and value.isascii() and value.isdigit():
-            ndots = min(int(value[:4]), _MOST_NDOTS)
+            ndots = min(int(value[:4]), _MAX_NDOTS)
     return ndots

@@ -1,7 +1,7 @@
-"""What was observed about one column at one instant.
+"""The state of one column: everything observed at one instant.
 
-Every collection is a tuple in canonical order (``sorted_state``), so that two equal
-observations are equal values and a difference can be replayed exactly.
+Every collection is a tuple in canonical order (``sorted_state``), so that equal observations are equal values and a
+difference can be replayed exactly.
 Sources: rtnetlink(7), sock_diag(7), resolv.conf(5), namespaces(7).
 """
 
@@ -27,12 +27,12 @@ class Protocol(StrEnum):
 
 
 class Origin(StrEnum):
-    """Where a column's resolv.conf came from (FACTS: "DNS comes from the host", four cases)."""
+    """The origin of a column's resolv.conf."""
 
     MACHINE = "machine"  # the machine's own file
     COPY = "copy"  # host mode: a copy of the machine's, loopback servers included
     STRIPPED = "stripped"  # default bridge and none: loopback servers removed
-    FALLBACK = "fallback"  # nothing was left after stripping: public servers
+    FALLBACK = "fallback"  # no server was left after stripping: public servers
     DOCKER = "docker"  # user-defined network: Docker's resolver at 127.0.0.11
     GIVEN = "given"  # --dns
     OTHER = "other"  # the container or its image wrote its own
@@ -51,7 +51,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """One link. ``kind`` is IFLA_INFO_KIND, or ``loopback``/``physical`` where the kernel has none.
+    """One link. ``kind`` is IFLA_INFO_KIND, or ``loopback``/``physical`` if the kernel reports none.
 
     ``peer`` is the peer's interface index in *its* namespace for veth (IFLA_LINK), as text
     ``"if7"``, or the lower link's name for vlan, macvlan and ipvlan; ``master`` the bridge's name.
@@ -84,8 +84,8 @@ class Route:
 class Listener:
     """A TCP socket in LISTEN, or an unconnected UDP socket.
 
-    ``v6only`` is None for IPv4; False means that the socket also takes IPv4 (ss prints ``*``).
-    ``pid`` is seen from the machine; None where no process could be found.
+    ``v6only`` is None for IPv4; False means that the socket also accepts IPv4 (ss prints ``*``).
+    ``pid`` is the pid on the machine; None if no process was found.
     ``container`` is the full container id of the owner, None for a process of the machine.
     ``interface`` is the name of the device that the socket is bound to, if any.
     """
@@ -103,7 +103,7 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Resolver:
-    """A resolv.conf, parsed, with where it came from."""
+    """A parsed resolv.conf with its origin."""
 
     nameservers: tuple[str, ...] = ()
     search: tuple[str, ...] = ()
@@ -121,12 +121,11 @@ class HostsEntry:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """One name looked up from inside a column.
+    """The lookup of one name from inside a column.
 
-    ``server`` is the nameserver's address, or ``hosts file``; ``time_us`` is None when
-    nothing was sent. ``outcome`` is ``answer``, ``no such name``, ``no address``, ``no answer``
-    or ``refused`` (or another DNS response code in lower case).
-    """
+    ``server`` is the name server's address, or ``hosts file``; ``time_us`` is None if nothing was sent. ``outcome`` is
+    ``answer``, ``no such name``, ``no address``, ``no answer`` or ``refused`` (or another DNS response code in lower
+    case)."""
 
     name: str
     outcome: str
@@ -137,7 +136,7 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class NamespaceState:
-    """Everything observed about one column at one instant. Inodes are those of /proc/PID/ns."""
+    """Everything observed of one column at one instant. Inodes are those of /proc/PID/ns."""
 
     netns: int
     hostname: str = ""
@@ -156,17 +155,17 @@ def _text(value: str | None) -> str:
 
 
 def interface_key(item: Interface) -> tuple[int, str]:
-    """Identity of a link inside its namespace."""
+    """The identity of a link within its namespace."""
     return (item.index, item.name)
 
 
 def address_key(item: Address) -> tuple[str, str, int]:
-    """Identity of an address on its link."""
+    """The identity of an address on its link."""
     return (item.family, item.address, item.prefix)
 
 
 def route_key(item: Route) -> tuple[str, str, str, str, int, str]:
-    """Identity of a route inside its table."""
+    """The identity of a route within its table."""
     return (
         item.family,
         item.destination,
@@ -178,7 +177,7 @@ def route_key(item: Route) -> tuple[str, str, str, str, int, str]:
 
 
 def listener_key(item: Listener) -> tuple[str, int, str, str, str, int, str]:
-    """Identity of a listener: several sockets may share one address (SO_REUSEPORT)."""
+    """The identity of a listener: several sockets may share one address (SO_REUSEPORT)."""
     return (
         item.protocol,
         item.port,
@@ -191,12 +190,12 @@ def listener_key(item: Listener) -> tuple[str, int, str, str, str, int, str]:
 
 
 def _listener_order(item: Listener) -> tuple[tuple[str, int, str, str, str, int, str], str, str]:
-    """Total, so that the order does not depend on who was seen first: owners decide between equal sockets."""
+    """A total order that does not depend on which socket was seen first: owners decide between equal sockets."""
     return (listener_key(item), _text(item.process), _text(item.container))
 
 
 def sorted_interfaces(items: Iterable[Interface]) -> tuple[Interface, ...]:
-    """Links and their addresses in canonical order, each once."""
+    """Links and their addresses in canonical order, without duplicates."""
     return tuple(
         replace(one, addresses=tuple(sorted(dict.fromkeys(one.addresses), key=address_key)))
         for one in sorted(dict.fromkeys(items), key=interface_key)
@@ -204,17 +203,17 @@ def sorted_interfaces(items: Iterable[Interface]) -> tuple[Interface, ...]:
 
 
 def sorted_routes(items: Iterable[Route]) -> tuple[Route, ...]:
-    """Routes in canonical order, each once."""
+    """Routes in canonical order, without duplicates."""
     return tuple(sorted(dict.fromkeys(items), key=route_key))
 
 
 def sorted_listeners(items: Iterable[Listener]) -> tuple[Listener, ...]:
-    """Listeners in canonical order, each once."""
+    """Listeners in canonical order, without duplicates."""
     return tuple(sorted(dict.fromkeys(items), key=_listener_order))
 
 
 def sorted_state(state: NamespaceState) -> NamespaceState:
-    """The same observation in canonical order, duplicates removed."""
+    """The same state in canonical order, without duplicates."""
     return replace(
         state,
         namespaces=dict(sorted(state.namespaces.items())),
