@@ -13,7 +13,7 @@ from dashboard.engine.hosts.private_host import MACHINE_ADDRESS
 from tests.polling import until
 from tests.private_engine import PrivateEngine
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 Run = Callable[..., str]
 

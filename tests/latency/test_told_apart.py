@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from dashboard.core.measurements.histogram import cumulative_shares, merge_histograms
 from dashboard.core.measurements.measurement import Block, Probe
 from dashboard.core.measurements.verdicts import Faster, Slower, judge_blocks
 from tests.latency.conftest import Lab
+
+pytestmark = pytest.mark.slow
 
 
 async def test_a_responder_that_waits_5_us_longer_is_told_apart(lab: Lab) -> None:

@@ -73,7 +73,15 @@ def test_a_second_ctrl_c_does_not_cut_the_first_one_short(terminal: Terminal, en
     assert names(engine_host) == []
 
 
-@pytest.mark.parametrize("moment", ["wished", "first container", "running", "stopping"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param("wished", marks=pytest.mark.slow),
+        pytest.param("first container", marks=pytest.mark.slow),
+        "running",
+        "stopping",
+    ],
+)
 def test_kill_9_is_just_a_restart(terminal: Terminal, engine_host: PrivateEngine, moment: str) -> None:
     foreign = engine_host.docker("run", "-d", "--network", "none", "--label", f"{LABEL}=other", "nginx")
     try:

@@ -184,6 +184,7 @@ def test_guesses_of_a_code_are_counted_together(one: Server, two: Server) -> Non
     assert statuses[-1] == 429
 
 
+@pytest.mark.slow
 async def test_a_lab_that_is_killed_is_away_and_adopts_what_ran(
     deployment: TeamDeployment, one: Server, two: Server
 ) -> None:
@@ -205,6 +206,7 @@ async def test_a_lab_that_is_killed_is_away_and_adopts_what_ran(
         await reaches(frames, "stopped")
 
 
+@pytest.mark.slow
 async def test_without_redis_everything_still_comes(deployment: TeamDeployment, one: Server, two: Server) -> None:
     deployment.redis.stop()
     try:
@@ -224,6 +226,7 @@ async def test_without_redis_everything_still_comes(deployment: TeamDeployment, 
             deployment.redis.start()
 
 
+@pytest.mark.slow
 async def test_a_database_that_is_restarted_loses_nothing(deployment: TeamDeployment, one: Server, two: Server) -> None:
     identity = await ask(lambda: running(one))
     before = await ask(lambda: containers(one, identity))
@@ -236,6 +239,7 @@ async def test_a_database_that_is_restarted_loses_nothing(deployment: TeamDeploy
         await reaches(frames, "stopped")
 
 
+@pytest.mark.slow
 async def test_who_hung_on_a_web_process_that_is_killed_goes_on_at_the_other(
     deployment: TeamDeployment, one: Server, two: Server
 ) -> None:

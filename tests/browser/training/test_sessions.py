@@ -95,6 +95,7 @@ def type_together(lines: list[tuple[StepPage, str]]) -> None:
         assert time.monotonic() < deadline, shown
 
 
+@pytest.mark.slow
 def test_a_class_of_six_with_hosts_of_their_own(visitor: Visitor, visit: Visit, server: Server) -> None:
     console = new_class(visitor, server, "Monday", hosts="person", max_participants="6", scores="on", terminal="on")
     link = console.link

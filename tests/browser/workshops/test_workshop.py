@@ -119,6 +119,7 @@ def until_said(step: StepPage, *parts: str) -> None:
         expect(step.advice).to_contain_text(part)
 
 
+@pytest.mark.slow
 def test_the_host_network_workshop_typed_in_a_shell_with_wrong_turns(
     visitor: Visitor, server: Server, shell: Shell
 ) -> None:
