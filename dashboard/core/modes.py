@@ -1,4 +1,4 @@
-"""The network modes, what each does, and what may be asked of one arm.
+"""Docker's network modes, and the specification of experiments and arms.
 
 Source of the facts: Docker's documentation on network drivers, and ``docs/modes.md``.
 """
@@ -13,7 +13,7 @@ MACHINE = "machine"
 
 
 class Mode(StrEnum):
-    """Docker's network modes, by the name that Netmodes gives them."""
+    """Docker's network modes, with the names that Netmodes uses."""
 
     HOST = "host"
     BRIDGE = "bridge"
@@ -25,7 +25,7 @@ class Mode(StrEnum):
     OVERLAY = "overlay"
 
 
-#: Modes for which the Engine needs a network that Netmodes makes for the experiment.
+#: Modes that need a network; Netmodes creates it for the experiment.
 NETWORK_DRIVERS = {
     Mode.USER_BRIDGE: "bridge",
     Mode.MACVLAN: "macvlan",
@@ -41,7 +41,7 @@ class Available:
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """The mode cannot work here; ``reason`` is one sentence for a person."""
+    """The mode does not work on this engine; ``reason`` is one sentence."""
 
     reason: str
 
@@ -51,7 +51,7 @@ Availability = Available | Unavailable
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """A port as asked with ``-p``. ``host_port`` 0 lets the Engine choose."""
+    """A port requested with ``-p``. With ``host_port`` 0 the Engine chooses."""
 
     container_port: int
     host_port: int = 0
@@ -61,8 +61,8 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class ArmSpec:
-    """One container in one mode, as wanted. ``target`` is the key of the arm whose
-    namespace a ``container`` arm shares. ``command`` empty means the image's own."""
+    """One container to launch in one mode. ``target`` is the key of the arm with the namespace that a ``container`` arm
+    shares. An empty ``command`` means the image's command."""
 
     key: str
     mode: Mode
@@ -82,8 +82,8 @@ class ArmSpec:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentSpec:
-    """One comparison: an image, a port, and two or more arms. ``names`` are looked up
-    from inside every column besides the standard ones."""
+    """One comparison: an image, a port, and arms. ``names`` are looked up in every column, in addition to the standard
+    ones."""
 
     title: str
     image: str

@@ -107,7 +107,7 @@ def test_wrong_usage_is_the_same_for_a_whole_process(nowhere: Terminal) -> None:
     done = nowhere.run("compare", "hots", "--json")
     assert (done.code, done.out) == (2, "")
     assert done.err.splitlines() == [
-        "There is no mode “hots”: choose one of host, bridge, user-bridge, none, container, macvlan, ipvlan, overlay."
+        "Unknown mode “hots”: choose one of host, bridge, user-bridge, none, container, macvlan, ipvlan, overlay."
     ]
 
 

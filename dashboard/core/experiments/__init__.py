@@ -1,1 +1,1 @@
-"""An experiment: what may be asked, how arms are launched, its lifecycle, journal and live stream."""
+"""Experiments: validation, launch, lifecycle, journal and live stream."""

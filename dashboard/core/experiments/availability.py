@@ -1,4 +1,4 @@
-"""Which modes an engine on this kernel can run, and why not: one sentence that says what to do.
+"""Which modes an engine supports on this kernel, and why not, in a sentence with what to do.
 
 Sources: Docker's documentation on the host, macvlan, ipvlan and overlay drivers, on Docker Desktop, on
 rootless mode and on user-namespace remapping.
@@ -18,10 +18,10 @@ ROOTLESS_HOST_SINCE = (29, 5)
 
 @dataclass(frozen=True, slots=True)
 class EngineTraits:
-    """What decides about modes, of everything that an engine says about itself.
+    """The facts about an engine that decide which modes it supports.
 
-    ``network_plugins`` as in /info; empty means that the engine did not say. ``default_bridge`` is false
-    where the daemon runs with ``--bridge=none``.
+    ``network_plugins`` as in /info; empty means unknown. ``default_bridge`` is false if the daemon runs with
+    ``--bridge=none``.
     """
 
     version: str
@@ -34,16 +34,16 @@ class EngineTraits:
 
 
 def parse_version(text: str) -> tuple[int, int]:
-    """Major and minor of ``26.1.5+dfsg1``; (0, 0) if the text has none."""
-    found = re.match(r"v?(\d{1,6})\.(\d{1,6})", text)
-    return (int(found[1]), int(found[2])) if found else (0, 0)
+    """Major and minor version of ``26.1.5+dfsg1``; (0, 0) if the text has none."""
+    match = re.match(r"v?(\d{1,6})\.(\d{1,6})", text)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
 
 
 def _host(engine: EngineTraits) -> Availability:
     if engine.desktop:
         return Unavailable(
-            "On Docker Desktop host mode shares the network of Docker's virtual machine, not this computer's: "
-            "use Docker Engine on Linux (since 4.34 Desktop can be told to forward TCP and UDP ports, no more)."
+            "On Docker Desktop host mode shares the network of Docker's virtual machine, not of this computer: "
+            "use Docker Engine on Linux (since 4.34 Desktop can forward TCP and UDP ports, but no more)."
         )
     if engine.rootless and parse_version(engine.version) < ROOTLESS_HOST_SINCE:
         return Unavailable(
@@ -52,13 +52,12 @@ def _host(engine: EngineTraits) -> Availability:
         )
     if engine.userns_remap:
         return Unavailable(
-            "The engine remaps user namespaces and then refuses host mode: "
-            "remove userns-remap from its configuration, or use a private host."
+            "With userns-remap the engine refuses host mode: remove it from the configuration, or use a private host."
         )
     return Available()
 
 
-def _on_a_parent(
+def _parent_mode(
     mode: Mode, engine: EngineTraits, link_kinds: Mapping[str, bool], parents: Sequence[str]
 ) -> Availability:
     if engine.desktop:
@@ -68,12 +67,12 @@ def _on_a_parent(
     if engine.rootless:
         return Unavailable(f"A rootless engine cannot make {mode} links: use an engine that runs as root.")
     if not link_kinds.get(mode, True):
-        return Unavailable(f"This kernel has no {mode}: load it (sudo modprobe {mode}) or use a kernel that has it.")
+        return Unavailable(f"This kernel has no {mode} module: load it (sudo modprobe {mode}) or use another kernel.")
     if engine.network_plugins and mode not in engine.network_plugins:
         return Unavailable(f"This engine has no {mode} driver: update it.")
     if not parents:
         return Unavailable(
-            f"{mode} needs an Ethernet link of the machine as its parent and there is none: use a private host."
+            f"{mode} needs an Ethernet link of the machine as parent, and there is none: use a private host."
         )
     return Available()
 
@@ -82,7 +81,7 @@ def _overlay(engine: EngineTraits, link_kinds: Mapping[str, bool]) -> Availabili
     if engine.network_plugins and "overlay" not in engine.network_plugins:
         return Unavailable("This engine has no overlay driver: update it.")
     if not link_kinds.get("vxlan", True):
-        return Unavailable("This kernel has no vxlan, which overlay is made of: load it (sudo modprobe vxlan).")
+        return Unavailable("This kernel has no vxlan module, which overlay needs: load it (sudo modprobe vxlan).")
     if not engine.swarm_active:
         return Unavailable("Overlay networks need swarm mode: run `docker swarm init` on this engine first.")
     return Available()
@@ -91,11 +90,10 @@ def _overlay(engine: EngineTraits, link_kinds: Mapping[str, bool]) -> Availabili
 def availability(
     engine: EngineTraits, link_kinds: Mapping[str, bool], parents: Sequence[str] = ()
 ) -> dict[Mode, Availability]:
-    """Every mode, available or not.
+    """The availability of every mode.
 
-    ``link_kinds`` says of kernel link kinds (macvlan, ipvlan, vxlan) whether they can be made; a kind that
-    is not in it was not tried and counts as there. ``parents`` are the machine's links that could carry
-    macvlan and ipvlan.
+    ``link_kinds`` tells which kernel link kinds (macvlan, ipvlan, vxlan) can be created; a missing kind was not
+    tested and counts as supported. ``parents`` are links of the machine that macvlan and ipvlan can use.
     """
     bridge: Availability = Available()
     if not engine.default_bridge:
@@ -106,7 +104,7 @@ def availability(
         Mode.USER_BRIDGE: Available(),
         Mode.NONE: Available(),
         Mode.CONTAINER: Available(),
-        Mode.MACVLAN: _on_a_parent(Mode.MACVLAN, engine, link_kinds, parents),
-        Mode.IPVLAN: _on_a_parent(Mode.IPVLAN, engine, link_kinds, parents),
+        Mode.MACVLAN: _parent_mode(Mode.MACVLAN, engine, link_kinds, parents),
+        Mode.IPVLAN: _parent_mode(Mode.IPVLAN, engine, link_kinds, parents),
         Mode.OVERLAY: _overlay(engine, link_kinds),
     }

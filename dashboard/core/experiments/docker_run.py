@@ -1,7 +1,7 @@
-"""A ``docker run`` line as the body of ``POST /containers/create``: what claims and exercises launch.
+"""Parses ``docker run`` and ``docker network create``, which claims and exercises execute as they are shown.
 
-The line that is shown is the line that is done. Only options that network modes are about; limits as in
-``core.experiments.launch``. Sources: docker-run(1), Docker Engine API reference, docker/cli ``cli/command/container/opts.go``.
+Only options that concern network modes are supported; limits as in ``core.experiments.launch``. Sources: docker-run(1),
+Docker Engine API reference, docker/cli ``cli/command/container/opts.go``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from dashboard.core.experiments.validation import parse_publish
 
 @dataclass(frozen=True, slots=True)
 class RunCommand:
-    """A line, read. ``name`` is empty where the Engine shall choose; ``config`` is the body, without labels."""
+    """A parsed ``docker run``. ``name`` is empty if the Engine chooses; ``config`` is the body of ``POST
+    /containers/create``, without labels."""
 
     line: str
     image: str
@@ -26,15 +27,15 @@ class RunCommand:
 
     @property
     def network(self) -> str:
-        """What ``--network`` says; ``bridge`` without it."""
+        """The value of ``--network``; default ``bridge``."""
         return str(self.config["HostConfig"]["NetworkMode"])
 
     def labelled(self, labels: Mapping[str, str]) -> dict[str, Any]:
-        """The body with labels."""
+        """``config`` with labels."""
         return {**self.config, "Labels": dict(labels)}
 
 
-#: Options with a value, under the names by which they are known, and where each value goes.
+#: Options with a value, and the fields that they set.
 _LISTS = {
     "--dns": "Dns",
     "--dns-search": "DnsSearch",
@@ -43,14 +44,14 @@ _LISTS = {
     "--cap-drop": "CapDrop",
     "--link": "Links",
 }
-_HOST_WORDS = {"--uts": "UTSMode", "--pid": "PidMode", "--ipc": "IpcMode", "--userns": "UsernsMode"}
-_CONFIG_WORDS = {"--hostname": "Hostname", "-h": "Hostname", "--user": "User", "-u": "User"}
+_HOST_FIELDS = {"--uts": "UTSMode", "--pid": "PidMode", "--ipc": "IpcMode", "--userns": "UsernsMode"}
+_CONFIG_FIELDS = {"--hostname": "Hostname", "-h": "Hostname", "--user": "User", "-u": "User"}
 _SWITCHES = {"-d": None, "--detach": None, "--rm": "AutoRemove", "-P": "PublishAllPorts", "--init": "Init"}
 _ALIASES = {"--net": "--network", "--publish": "-p", "--env": "-e", "--publish-all": "-P"}
 
 
-class _Reader:
-    """Collects what the options say."""
+class _Options:
+    """Collects the values of options."""
 
     def __init__(self) -> None:
         self.config: dict[str, Any] = {"Env": [], "ExposedPorts": {}}
@@ -58,8 +59,8 @@ class _Reader:
         self.endpoint: dict[str, Any] = {}
         self.name = ""
 
-    def take(self, option: str, value: str) -> None:
-        """One option with its value; ValueError if nobody knows it."""
+    def add(self, option: str, value: str) -> None:
+        """Adds an option with its value; ValueError if it is not supported."""
         special: dict[str, Callable[[str], None]] = {
             "--name": self._name,
             "--network": self._network,
@@ -76,12 +77,12 @@ class _Reader:
             special[option](value)
         elif option in _LISTS:
             self.host.setdefault(_LISTS[option], []).append(value)
-        elif option in _HOST_WORDS:
-            self.host[_HOST_WORDS[option]] = value
-        elif option in _CONFIG_WORDS:
-            self.config[_CONFIG_WORDS[option]] = value
+        elif option in _HOST_FIELDS:
+            self.host[_HOST_FIELDS[option]] = value
+        elif option in _CONFIG_FIELDS:
+            self.config[_CONFIG_FIELDS[option]] = value
         else:
-            raise ValueError(f"docker run is read without {option}: leave it out.")
+            raise ValueError(f"docker run: {option} is not supported, omit it.")
 
     def _name(self, value: str) -> None:
         self.name = value
@@ -90,15 +91,15 @@ class _Reader:
         self.host["NetworkMode"] = value
 
     def _publish(self, value: str) -> None:
-        one = parse_publish(value)
-        port = f"{one.container_port}/{one.protocol}"
+        publish = parse_publish(value)
+        port = f"{publish.container_port}/{publish.protocol}"
         self.config["ExposedPorts"][port] = {}
-        binding = {"HostIp": one.host_address, "HostPort": str(one.host_port or "")}
+        binding = {"HostIp": publish.host_address, "HostPort": str(publish.host_port or "")}
         self.host["PortBindings"].setdefault(port, []).append(binding)
 
     def _sysctl(self, value: str) -> None:
-        key, _, said = value.partition("=")
-        self.host["Sysctls"][key] = said
+        key, _, setting = value.partition("=")
+        self.host["Sysctls"][key] = setting
 
     def _mac(self, value: str) -> None:
         self.config["MacAddress"] = value
@@ -111,36 +112,36 @@ def _words(line: str | Sequence[str]) -> list[str]:
 
 
 def parse_run(line: str | Sequence[str]) -> RunCommand:
-    """Reads ``docker run [options] IMAGE [command]``, with or without the first two words; ValueError with a
-    sentence for what cannot be read."""
+    """Parses ``docker run [options] IMAGE [command]``, with or without the first two words; ValueError with a
+    sentence."""
     words = _words(line)
-    reader, rest = _Reader(), list(words)
+    options, rest = _Options(), list(words)
     while rest and rest[0].startswith("-"):
         option, sign, value = rest.pop(0).partition("=") if rest[0].startswith("--") else (rest.pop(0), "", "")
         option = _ALIASES.get(option, option)
         if option in _SWITCHES:
             if (key := _SWITCHES[option]) is not None:
-                reader.host[key] = True
+                options.host[key] = True
             continue
         if not sign:
             if not rest:
                 raise ValueError(f"{option} needs a value.")
             value = rest.pop(0)
-        reader.take(option, value)
+        options.add(option, value)
     if not rest:
         raise ValueError("The image is missing: docker run [options] IMAGE [command].")
     image, *command = rest
-    config = {"Image": image, **reader.config, "HostConfig": reader.host}
+    config = {"Image": image, **options.config, "HostConfig": options.host}
     if command:
         config["Cmd"] = command
-    if reader.endpoint:
-        config["NetworkingConfig"] = {"EndpointsConfig": {reader.host["NetworkMode"]: reader.endpoint}}
-    return RunCommand(shlex.join(["docker", "run", *words]), image, reader.name, config)
+    if options.endpoint:
+        config["NetworkingConfig"] = {"EndpointsConfig": {options.host["NetworkMode"]: options.endpoint}}
+    return RunCommand(shlex.join(["docker", "run", *words]), image, options.name, config)
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkCommand:
-    """``docker network create``, read. ``options`` as ``Engine.create_network`` takes them."""
+    """A parsed ``docker network create``. ``options`` as for ``Engine.create_network``."""
 
     line: str
     name: str
@@ -153,7 +154,7 @@ _NETWORK_SWITCHES = {"--internal": "internal", "--ipv6": "ipv6", "--attachable":
 
 
 def parse_network_create(line: str) -> NetworkCommand:
-    """Reads ``docker network create [options] NAME``; ValueError with a sentence for what cannot be read."""
+    """Parses ``docker network create [options] NAME``; ValueError with a sentence."""
     words = shlex.split(line)
     rest = words[3:] if words[:3] == ["docker", "network", "create"] else words
     driver, options = "bridge", dict[str, Any]()
@@ -168,12 +169,12 @@ def parse_network_create(line: str) -> NetworkCommand:
         if option in {"-d", "--driver"}:
             driver = value
         elif option in {"-o", "--opt"}:
-            key, _, said = value.partition("=")
-            options[key] = said
+            key, _, setting = value.partition("=")
+            options[key] = setting
         elif option in _NETWORK_VALUES:
             options[_NETWORK_VALUES[option]] = value
         else:
-            raise ValueError(f"docker network create is read without {option}: leave it out.")
+            raise ValueError(f"docker network create: {option} is not supported, omit it.")
     if len(rest) != 1:
-        raise ValueError("One network's name is needed: docker network create [options] NAME.")
+        raise ValueError("Give one network name: docker network create [options] NAME.")
     return NetworkCommand(line, rest[0], driver, options)

@@ -1,6 +1,6 @@
-"""What a form, the API or the command line said, as an experiment: one reading for all three.
+"""Parses an experiment from the data of a form, the API or the command line.
 
-Texts and lists are both taken; every problem is a sentence that names the field, and nothing is lost.
+Values may be texts or lists. Every problem names its field and is one sentence.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode, Publish
 
 DEFAULT_IMAGE = "nginx"
 DEFAULT_PORT = 80
-#: Modes in which ``-p`` forwards: two arms cannot hold the same port of the machine.
+#: Modes in which ``-p`` forwards: two arms cannot use the same port of the machine.
 FORWARDING = frozenset({Mode.BRIDGE, Mode.USER_BRIDGE, Mode.OVERLAY})
 ARM_FIELDS = frozenset(
     {
@@ -36,7 +36,7 @@ FIELDS = frozenset({"title", "image", "port", "modes", "publish", "names", "arms
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The experiment as far as it could be read, and what is wrong with it. No problems: it may be launched."""
+    """The experiment as far as it could be parsed, and its problems. Without problems it can be launched."""
 
     spec: ExperimentSpec
     problems: tuple[Problem, ...]
@@ -48,9 +48,9 @@ def parse_mode(text: str) -> tuple[Mode, str | None]:
     try:
         mode = Mode(name)
     except ValueError:
-        raise ValueError(f"There is no mode “{name[:40]}”: choose one of {', '.join(Mode)}.") from None
+        raise ValueError(f"Unknown mode “{name[:40]}”: choose one of {', '.join(Mode)}.") from None
     if colon and mode is not Mode.CONTAINER:
-        raise ValueError(f"Only container takes an arm behind the colon, not {mode}: write for example container:1.")
+        raise ValueError(f"Only container takes an arm after the colon, not {mode}: write for example container:1.")
     if mode is Mode.CONTAINER:
         return mode, target or "1"
     return mode, None
@@ -74,7 +74,7 @@ def _strings(value: object) -> tuple[str, ...]:
 
 
 def _word(value: object) -> str:
-    """A text, or a number in digits; true and false are neither."""
+    """A text, or a number in digits; booleans are neither."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError("Write a text here.")
     return str(value)
@@ -90,7 +90,7 @@ def _command(value: object) -> tuple[str, ...]:
 
 def _pairs(parse: Callable[[str], dict[str, str]]) -> Callable[[object], dict[str, str]]:
     def read(value: object) -> dict[str, str]:
-        if isinstance(value, Mapping):  # values may have lines of their own
+        if isinstance(value, Mapping):  # values may contain line breaks
             return {str(name).strip(): _word(text) for name, text in value.items()}
         return parse(value if isinstance(value, str) else "\n".join(_strings(value)))
 
@@ -132,32 +132,32 @@ def _is_empty(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip()) or value in ([], {}, ())
 
 
-def _read_arm(number: int, said: Mapping[str, Any], base: ArmSpec, taken: set[str]) -> tuple[ArmSpec, list[Problem]]:
-    """One arm; ``base`` holds what the experiment says for all. ``number`` counts from 1."""
+def _parse_arm(number: int, data: Mapping[str, Any], base: ArmSpec, taken: set[str]) -> tuple[ArmSpec, list[Problem]]:
+    """Parses one arm; ``base`` has the values that all arms share. ``number`` counts from 1."""
     found: list[Problem] = []
     mode, target = base.mode, None
     try:
-        mode, target = parse_mode(str(said.get("mode", "")))
+        mode, target = parse_mode(str(data.get("mode", "")))
     except ValueError as error:
         found.append(Problem(None, f"arm-{number}-mode", str(error)))
 
-    def word(name: str) -> str:
-        value = said.get(name)
+    def text_of(name: str) -> str:
+        value = data.get(name)
         try:
             return "" if _is_empty(value) else _text(value)
         except ValueError as error:
             found.append(Problem(None, f"arm-{number}-{name}", str(error)))
             return ""
 
-    key = word("key") or _free_key(mode, taken)
+    key = text_of("key") or _free_key(mode, taken)
     taken.add(key)
-    fields: dict[str, Any] = {"key": key, "mode": mode, "target": word("target") or target}
+    fields: dict[str, Any] = {"key": key, "mode": mode, "target": text_of("target") or target}
     if mode is Mode.CONTAINER:
         fields["publish"] = ()
-    for name, value in said.items():
+    for name, value in data.items():
         if name not in ARM_FIELDS:
             known = ", ".join(sorted(ARM_FIELDS))
-            found.append(Problem(key, name, f"An arm has no “{str(name)[:40]}”: choose from {known}."))
+            found.append(Problem(key, name, f"An arm has no field “{str(name)[:40]}”: choose from {known}."))
         elif name in _READERS and not _is_empty(value):
             try:
                 fields[name] = _READERS[name](value)
@@ -184,40 +184,40 @@ def _resolve_target(arm: ArmSpec, arms: list[ArmSpec]) -> ArmSpec:
     return arm
 
 
-def _spread(arms: list[ArmSpec], shared: tuple[Publish, ...]) -> list[ArmSpec]:
-    """A port of the machine that was given for all goes to the first arm that forwards; others get the next ones."""
+def _spread_ports(arms: list[ArmSpec], shared: tuple[Publish, ...]) -> list[ArmSpec]:
+    """Gives a shared port of the machine to the first arm that forwards, and the following ports to the others."""
     given = {(p.host_port, p.protocol) for arm in arms for p in arm.publish if arm.publish is not shared}
     held = {(port, protocol) for port, protocol in given if port}
     spread = []
     for arm in arms:
         if arm.publish is shared and arm.mode in FORWARDING:
-            moved = []
-            for one in shared:
-                port = one.host_port
-                while port and (port, one.protocol) in held and port < 65535:
+            ports = []
+            for mapping in shared:
+                port = mapping.host_port
+                while port and (port, mapping.protocol) in held and port < 65535:
                     port += 1
-                held.add((port, one.protocol))
-                moved.append(replace(one, host_port=port))
-            spread.append(replace(arm, publish=tuple(moved)))
+                held.add((port, mapping.protocol))
+                ports.append(replace(mapping, host_port=port))
+            spread.append(replace(arm, publish=tuple(ports)))
         else:
             spread.append(arm)
     return spread
 
 
-def parse_draft(said: Mapping[str, Any]) -> Draft:
+def parse_draft(data: Mapping[str, Any]) -> Draft:
     """An experiment from plain data; unknown fields and wrong types are problems, never exceptions.
 
-    ``modes`` are arms without options of their own; ``arms`` come behind them, each a mapping of ``ARM_FIELDS``.
-    ``image``, ``port`` and ``publish`` hold for every arm that does not say otherwise.
+    ``modes`` are arms without their own options; ``arms`` follow them, each a mapping of ``ARM_FIELDS``. ``image``,
+    ``port`` and ``publish`` are the defaults of all arms.
     """
     found = [
-        Problem(None, str(name)[:40], f"There is no field “{str(name)[:40]}”: choose from {', '.join(sorted(FIELDS))}.")
-        for name in said
+        Problem(None, str(name)[:40], f"Unknown field “{str(name)[:40]}”: choose from {', '.join(sorted(FIELDS))}.")
+        for name in data
         if name not in FIELDS
     ]
 
     def read[T](name: str, reader: Callable[[Any], T], default: T) -> T:
-        value = said.get(name)
+        value = data.get(name)
         if _is_empty(value):
             return default
         try:
@@ -232,8 +232,8 @@ def parse_draft(said: Mapping[str, Any]) -> Draft:
     names: tuple[str, ...] = read("names", _strings, ())
     modes: tuple[str, ...] = read("modes", _strings, ())
     wanted: list[Mapping[str, Any]] = [{"mode": mode} for mode in modes]
-    given = said.get("arms") or ()
-    if not isinstance(given, list | tuple) or not all(isinstance(one, Mapping) for one in given):
+    given = data.get("arms") or ()
+    if not isinstance(given, list | tuple) or not all(isinstance(arm, Mapping) for arm in given):
         found.append(Problem(None, "arms", "Write the arms as a list of objects, each with a mode."))
         given = ()
     wanted += list(given)
@@ -243,13 +243,13 @@ def parse_draft(said: Mapping[str, Any]) -> Draft:
     base = ArmSpec("", Mode.BRIDGE, image=image, port=port, publish=publish)
     taken: set[str] = set()
     arms: list[ArmSpec] = []
-    for number, one in enumerate(wanted, start=1):
-        arm, wrong = _read_arm(number, one, base, taken)
+    for number, options in enumerate(wanted, start=1):
+        arm, arm_problems = _parse_arm(number, options, base, taken)
         arms.append(arm)
-        found += wrong
-    arms = [_resolve_target(arm, arms) for arm in _spread(arms, publish)]
+        found += arm_problems
+    arms = [_resolve_target(arm, arms) for arm in _spread_ports(arms, publish)]
     title = read("title", _text, "") or f"{image[:180]} on port {port}"
     spec = ExperimentSpec(title, image, port, tuple(arms), names)
-    told = {(problem.arm, problem.field) for problem in found}
-    found += [problem for problem in problems(spec) if (problem.arm, problem.field) not in told]
+    reported = {(problem.arm, problem.field) for problem in found}
+    found += [problem for problem in problems(spec) if (problem.arm, problem.field) not in reported]
     return Draft(spec, tuple(found))

@@ -1,4 +1,4 @@
-"""The heads of the columns before anything runs: known from what is wanted."""
+"""The columns of an experiment before anything runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dashboard.core.modes import MACHINE, NETWORK_DRIVERS, ArmSpec
 
 
 def run_command(experiment: str, arm: ArmSpec, arms: Sequence[ArmSpec]) -> str:
-    """The ``docker run`` line of an arm; a name stands in it only where something refers to it."""
+    """The ``docker run`` line of an arm; with a name only if another arm or a network needs it."""
     shared = any(other.target == arm.key for other in arms)
     return run_line(
         arm,
@@ -22,7 +22,7 @@ def run_command(experiment: str, arm: ArmSpec, arms: Sequence[ArmSpec]) -> str:
 
 
 def initial_columns(experiment: str, arms: Sequence[ArmSpec]) -> tuple[Column, ...]:
-    """The machine's column, then one for each arm, waiting."""
+    """The machine's column, then one waiting column for each arm."""
     return (
         Column(MACHINE, MACHINE, "this machine"),
         *(

@@ -1,4 +1,4 @@
-"""The workshop's commands: what may be run in a column, and with which arguments."""
+"""The commands that can be run in a column, with their arguments."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?")
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
-    """One command. ``section`` is the section of rows that tells the same."""
+class InspectCommand:
+    """One command. ``section`` is the table section with the same facts."""
 
     key: str
     argv: tuple[str, ...]
@@ -19,35 +19,35 @@ class Command:
 
     @property
     def text(self) -> str:
-        """The command as it is typed."""
+        """The command line."""
         return " ".join(f"'{word}'" if " " in word else word for word in self.argv)
 
 
-COMMANDS: dict[str, Command] = {
+COMMANDS: dict[str, InspectCommand] = {
     command.key: command
     for command in (
-        Command("ip-addr", ("ip", "addr", "show"), "interfaces"),
-        Command("ip-route", ("ip", "route", "show"), "routes"),
-        Command("ip-route6", ("ip", "-6", "route", "show"), "routes"),
-        Command("ss", ("ss", "-tulpn"), "listeners"),
-        Command("netstat", ("netstat", "-tulpn"), "listeners"),
-        Command("ss-80", ("ss", "-Hltnp", "sport = :80"), "listeners"),
-        Command("resolv-conf", ("cat", "/etc/resolv.conf"), "dns"),
-        Command("hosts", ("cat", "/etc/hosts"), "hosts"),
-        Command("nslookup", ("nslookup", "NAME"), "dns", needs_name=True),
+        InspectCommand("ip-addr", ("ip", "addr", "show"), "interfaces"),
+        InspectCommand("ip-route", ("ip", "route", "show"), "routes"),
+        InspectCommand("ip-route6", ("ip", "-6", "route", "show"), "routes"),
+        InspectCommand("ss", ("ss", "-tulpn"), "listeners"),
+        InspectCommand("netstat", ("netstat", "-tulpn"), "listeners"),
+        InspectCommand("ss-80", ("ss", "-Hltnp", "sport = :80"), "listeners"),
+        InspectCommand("resolv-conf", ("cat", "/etc/resolv.conf"), "dns"),
+        InspectCommand("hosts", ("cat", "/etc/hosts"), "hosts"),
+        InspectCommand("nslookup", ("nslookup", "NAME"), "dns", needs_name=True),
     )
 }
 
 
 def argv_for(key: str, name: str = "") -> tuple[str, ...]:
-    """The words to run; ValueError with a sentence if the command or the name will not do."""
+    """The arguments to execute; ValueError with a sentence for an unknown command or an invalid name."""
     command = COMMANDS.get(key)
     if command is None:
-        raise ValueError(f"There is no command “{key[:40]}”: choose one of {', '.join(COMMANDS)}.")
+        raise ValueError(f"Unknown command “{key[:40]}”: choose one of {', '.join(COMMANDS)}.")
     if not command.needs_name:
         return command.argv
     if not _NAME.fullmatch(name):
         raise ValueError(
-            f"“{name[:60]}” is no name to look up: type letters, digits, dots and hyphens, e.g. localhost."
+            f"“{name[:60]}” is not a host name: use letters, digits, dots and hyphens, for example localhost."
         )
     return tuple(name if word == "NAME" else word for word in command.argv)

@@ -1,6 +1,6 @@
-"""The append-only record of an experiment, and the view that follows from it.
+"""The append-only journal of an experiment, and the view that results from it.
 
-The live view is this fold at the head; a replay is the same fold stopped earlier.
+The live view applies all entries; a replay applies only the first ones.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dashboard.core.namespaces.state import NamespaceState
 
 
 class Source(StrEnum):
-    """Who or what caused an entry."""
+    """What caused an entry."""
 
     PERSON = "person"
     LAB = "lab"
@@ -27,11 +27,8 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why an entry was written.
-
-    ``detail`` names the event (``network connect``, ``address eth0``); ``actor`` the process
-    or person, where known.
-    """
+    """Why an entry was written: ``detail`` names the event (``network connect``, ``address eth0``), ``actor`` the
+    process or person, if known."""
 
     source: Source
     detail: str = ""
@@ -40,11 +37,10 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What an entry says. None and empty mean "nothing of the kind".
+    """The changes that an entry makes; None and empty mean none.
 
-    ``states`` replaces what is known of columns (a first look, or a fresh one after a gap);
-    ``changes`` goes on from it; ``forgotten`` columns stay, but their state is no more.
-    ``columns`` sets heads; ``removed`` ends columns.
+    ``states`` replaces the states of columns, ``changes`` updates them, ``forgotten`` columns lose theirs. ``columns``
+    sets columns; ``removed`` removes them.
     """
 
     head: ExperimentHead | None = None
@@ -57,7 +53,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One numbered entry; ``at`` in seconds since the epoch, ``text`` for a person ('' : not shown)."""
+    """One numbered entry; ``at`` in seconds since the epoch; an empty ``text`` is not shown in the timeline."""
 
     seq: int
     at: float
@@ -69,7 +65,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """An experiment as it is after the entry ``seq``."""
+    """An experiment after the entry ``seq``."""
 
     seq: int = 0
     head: ExperimentHead | None = None
@@ -78,7 +74,7 @@ class View:
 
 
 def advance(view: View, entry: Entry) -> View:
-    """The view after one more entry. Entries come in order; one already known changes nothing."""
+    """The view after one more entry. Entries come in order; one that was applied already changes nothing."""
     if entry.seq <= view.seq:
         return view
     facts = entry.facts
@@ -99,7 +95,7 @@ def advance(view: View, entry: Entry) -> View:
 
 
 def replay(entries: Iterable[Entry], view: View | None = None) -> View:
-    """The view after all ``entries``, from ``view`` on."""
+    """The view after all ``entries``, starting from ``view``."""
     view = view or View()
     for entry in entries:
         view = advance(view, entry)
@@ -116,5 +112,5 @@ def encode_facts(facts: Facts) -> str:
 
 
 def decode_facts(text: str | bytes) -> Facts:
-    """The facts back from JSON text; msgspec.ValidationError if they are malformed."""
+    """The facts from JSON text; msgspec.ValidationError if they are malformed."""
     return _decoder.decode(text)

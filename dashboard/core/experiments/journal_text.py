@@ -92,7 +92,8 @@ def describe_changes(before: NamespaceState, changes: Changes, titles: Sequence[
 
 
 def describe_cause(before: NamespaceState, changes: Changes) -> str:
-    """What changed, most important first, at most three: ``link eth0``, ``address eth0, route``, ``listener tcp :80``."""
+    """What changed, most important first, at most three: ``link eth0``, ``address eth0, route``, ``listener tcp
+    :80``."""
     causes = list(dict.fromkeys(_causes(before, changes)))
     return ", ".join([*causes[:MAX_PARTS], "…"] if len(causes) > MAX_PARTS else causes)
 

@@ -1,4 +1,4 @@
-"""How an arm becomes a container: the create body, and the ``docker run`` line that does the same.
+"""How an arm becomes a container: the body of the create request, and the equivalent ``docker run`` line.
 
 Sources: Docker Engine API reference (``POST /containers/create``, ``POST /networks/create``), docker-run(1).
 """
@@ -12,42 +12,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from dashboard.core.experiments.validation import (
-    MAX_ARMS,
-    Problem,
-    parse_add_host,
-    parse_command,
-    parse_environment,
-    parse_publish,
-    parse_sysctls,
-    problems,
-)
 from dashboard.core.modes import NETWORK_DRIVERS, ArmSpec, Mode, Publish
-
-__all__ = [
-    "MAX_ARMS",
-    "Hardening",
-    "NetworkRequest",
-    "Problem",
-    "container_config",
-    "free_subnet",
-    "network_line",
-    "network_request",
-    "parse_add_host",
-    "parse_command",
-    "parse_environment",
-    "parse_publish",
-    "parse_sysctls",
-    "problems",
-    "run_line",
-    "warnings_about_the_arm",
-]
+from dashboard.core.namespaces.addresses import bracket
 
 MEGABYTE = 1 << 20
 
 
 class Hardening(StrEnum):
-    """Who launches: the owner of the machine, or a participant whom the owner lets in."""
+    """Who launches: the owner of the machine, or a participant of a training session."""
 
     OWNER = "owner"
     PARTICIPANT = "participant"
@@ -55,27 +27,27 @@ class Hardening(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NetworkRequest:
-    """What the Engine is asked for when an experiment needs a network of its own."""
+    """A network that an experiment needs."""
 
     driver: str
     options: dict[str, Any] = field(default_factory=dict)
 
 
 def network_mode(arm: ArmSpec, network: str | None, target: str | None) -> str:
-    """The value of ``--network``; ValueError if the mode lacks its network or its target."""
+    """The value of ``--network``; ValueError if the network or the target is missing."""
     if arm.mode is Mode.CONTAINER:
         if not target:
-            raise ValueError(f"Arm {arm.key} shares a container's namespace: name the container.")
+            raise ValueError(f"Arm {arm.key} shares a container's namespace: set the container.")
         return f"container:{target}"
     if arm.mode in NETWORK_DRIVERS:
         if not network:
-            raise ValueError(f"Arm {arm.key} ({arm.mode}) needs the experiment's own network.")
+            raise ValueError(f"Arm {arm.key} ({arm.mode}) needs the experiment's network.")
         return network
     return str(arm.mode)
 
 
 def limits(hardening: Hardening = Hardening.OWNER) -> dict[str, Any]:
-    """The part of the HostConfig that keeps a container from taking the machine down."""
+    """The part of the HostConfig that limits a container's resources and rights."""
     always: dict[str, Any] = {
         "AutoRemove": False,
         "SecurityOpt": ["no-new-privileges"],
@@ -102,18 +74,15 @@ def limits(hardening: Hardening = Hardening.OWNER) -> dict[str, Any]:
 
 def _bindings(publish: Iterable[Publish], default_address: str) -> dict[str, list[dict[str, str]]]:
     bindings: dict[str, list[dict[str, str]]] = {}
-    for one in publish:
-        bindings.setdefault(f"{one.container_port}/{one.protocol}", []).append(
-            {
-                "HostIp": one.host_address or default_address,
-                "HostPort": str(one.host_port) if one.host_port else "",
-            }
+    for port in publish:
+        bindings.setdefault(f"{port.container_port}/{port.protocol}", []).append(
+            {"HostIp": port.host_address or default_address, "HostPort": str(port.host_port or "")}
         )
     return bindings
 
 
 def extra_host(entry: str) -> str:
-    """``name=[::1]`` as the command line sends it: ``name:::1`` (docker/cli, ``opts/hosts.go``)."""
+    """``name=[::1]`` as the Docker CLI sends it: ``name:::1`` (docker/cli, ``opts/hosts.go``)."""
     name, _, address = entry.partition("=" if "=" in entry else ":")
     if address.startswith("[") and address.endswith("]"):
         address = address[1:-1]
@@ -130,23 +99,23 @@ def container_config(
     hardening: Hardening = Hardening.OWNER,
     capabilities: tuple[str, ...] = (),
 ) -> dict[str, Any]:
-    """The body of ``POST /containers/create``: the one place where a HostConfig is made.
+    """The body of ``POST /containers/create``; the only function that makes a HostConfig.
 
-    Nothing is left out because a mode discards or refuses it: what the Engine says about it is the lesson.
-    AutoRemove stays off, so that the exit code can be read before we remove the container ourselves.
-    ``capabilities`` are given back to a participant's container. ``name`` is the container's own name; its
-    arm's key becomes an alias on a network of ours, so that arms find each other by key.
+    Options that a mode discards or refuses are included: the Engine's response is what the page shows. AutoRemove is
+    off, so that the exit code can be read before the container is removed. ``capabilities`` are added back to a
+    participant's container. On a network of the experiment the arm's key is an alias, so that arms find each other
+    by key.
     """
     participant = hardening is Hardening.PARTICIPANT
     mode = network_mode(arm, network, target_container)
     host: dict[str, Any] = {
         **limits(hardening),
         "NetworkMode": mode,
-        # Lab pages are linked on 127.0.0.2: cookies are not separated by port (RFC 6265, section 8.5).
+        # Pages of participants are linked on 127.0.0.2: cookies are not separated by port (RFC 6265, section 8.5).
         "PortBindings": _bindings(arm.publish, "127.0.0.2" if participant else ""),
         "PublishAllPorts": arm.publish_all,
         "Dns": list(arm.dns),
-        "ExtraHosts": [extra_host(one) for one in arm.add_host],
+        "ExtraHosts": [extra_host(entry) for entry in arm.add_host],
         "Sysctls": dict(arm.sysctls),
     }
     if participant and capabilities:
@@ -156,7 +125,7 @@ def container_config(
         "Env": [f"{key}={value}" for key, value in arm.environment.items()],
         "Hostname": arm.hostname,
         "User": arm.user,
-        "ExposedPorts": {f"{one.container_port}/{one.protocol}": {} for one in arm.publish},
+        "ExposedPorts": {f"{port.container_port}/{port.protocol}": {} for port in arm.publish},
         "Labels": dict(labels),
         "HostConfig": host,
     }
@@ -168,27 +137,27 @@ def container_config(
     return config
 
 
-def published(one: Publish) -> str:
-    """A mapping as ``-p`` takes it: ``[address:][host port:]port[/udp]``."""
-    address = f"[{one.host_address}]" if ":" in one.host_address else one.host_address
-    host_port = str(one.host_port) if one.host_port else ""
+def format_publish(publish: Publish) -> str:
+    """The argument of ``-p``: ``[address:][host port:]port[/udp]``."""
+    address = bracket(publish.host_address)
+    host_port = str(publish.host_port or "")
     front = f"{address}:{host_port}:" if address else (f"{host_port}:" if host_port else "")
-    protocol = "" if one.protocol == "tcp" else f"/{one.protocol}"
-    return f"{front}{one.container_port}{protocol}"
+    protocol = "" if publish.protocol == "tcp" else f"/{publish.protocol}"
+    return f"{front}{publish.container_port}{protocol}"
 
 
 def run_arguments(
     arm: ArmSpec, *, name: str | None = None, network: str | None = None, target_name: str | None = None
 ) -> tuple[str, ...]:
-    """What follows ``docker run --rm -d`` (or ``docker create``): options, image, command."""
+    """The arguments after ``docker run --rm -d`` (or ``docker create``): options, image, command."""
     mode = network_mode(arm, network, target_name)
     words: list[str] = []
     if name:
         words += ["--name", name]
     if arm.mode is not Mode.BRIDGE:
         words += ["--network", mode]
-    for one in arm.publish:
-        words += ["-p", published(one)]
+    for publish in arm.publish:
+        words += ["-p", format_publish(publish)]
     if arm.publish_all:
         words.append("-P")
     for key, value in arm.environment.items():
@@ -206,10 +175,10 @@ def run_arguments(
 def run_line(
     arm: ArmSpec, *, name: str | None = None, network: str | None = None, target_name: str | None = None
 ) -> str:
-    """The line that a person would type for this arm, quoted for a POSIX shell.
+    """The ``docker run`` line of this arm, quoted for a POSIX shell.
 
-    ``name`` only where another arm refers to it. The line does what ``container_config`` asks for, except
-    for what nobody would type: our labels, the alias, and the limits on memory, processes, cpu and logs.
+    ``name`` only if another arm refers to it. The line is equivalent to ``container_config``, without labels, the
+    alias, and the limits on memory, processes, CPU and logs.
     """
     arguments = run_arguments(arm, name=name, network=network, target_name=target_name)
     return shlex.join(["docker", "run", "--rm", "-d", *arguments])
@@ -218,11 +187,10 @@ def run_line(
 def network_request(
     mode: Mode, *, parent: str | None = None, subnet: str | None = None, gateway: str | None = None
 ) -> NetworkRequest:
-    """The network that arms of this mode share; ValueError if the mode has none, or lacks its parent.
+    """The network that arms of this mode share; ValueError if the mode has none, or the parent is missing.
 
-    ``parent`` is the machine's link that macvlan and ipvlan use, and their ``subnet`` is needed with it:
-    left to choose, Docker takes one of its own pool, which may be in use on that link.
-    An overlay must be attachable, else only services may use it.
+    macvlan and ipvlan need a ``parent`` link of the machine and a ``subnet``: otherwise Docker would take one from
+    its own pool, which may be in use on that link. An overlay must be attachable, else only services can use it.
     """
     driver = NETWORK_DRIVERS.get(mode)
     if driver is None:
@@ -238,7 +206,7 @@ def network_request(
 
 
 def network_line(name: str, request: NetworkRequest) -> str:
-    """The ``docker network create`` line that makes the same network, but for our labels."""
+    """The equivalent ``docker network create`` line, without labels."""
     words = ["docker", "network", "create"]
     words += ["-d", request.driver] if request.driver != "bridge" else []
     words += ["--subnet", request.options["subnet"]] if "subnet" in request.options else []
@@ -248,26 +216,26 @@ def network_line(name: str, request: NetworkRequest) -> str:
 
 
 def free_subnet(taken: Iterable[str]) -> str:
-    """A private /24 that overlaps none of ``taken`` (CIDR texts; malformed ones are passed over).
+    """A private /24 that overlaps none of ``taken`` (CIDR texts; malformed ones are ignored).
 
-    From 10.213.0.0/16, which is neither in Docker's default pools nor in common home routers.
+    From 10.213.0.0/16, which neither Docker's default pools nor common home routers use.
     """
     used = []
-    for one in taken:
+    for subnet in taken:
         try:
-            used.append(ipaddress.ip_network(one, strict=False))
+            used.append(ipaddress.ip_network(subnet, strict=False))
         except ValueError:
             continue
     for candidate in ipaddress.IPv4Network("10.213.0.0/16").subnets(new_prefix=24):
-        if not any(candidate.version == one.version and candidate.overlaps(one) for one in used):
+        if not any(candidate.version == network.version and candidate.overlaps(network) for network in used):
             return str(candidate)
-    raise ValueError("No free subnet is left in 10.213.0.0/16: remove networks that are not used any more.")
+    raise ValueError("No free subnet is left in 10.213.0.0/16: remove unused networks.")
 
 
-#: Moby, ``daemon/daemon_unix.go``: what is said when the kernel cannot enforce a limit.
+#: Moby, ``daemon/daemon_unix.go``: warnings about limits that the kernel cannot enforce.
 _LIMIT_WARNINGS = ("swap limit", "memory limit", "pids limit", "cpu cfs", "memory swap", "cpu shares", "cgroup")
 
 
 def warnings_about_the_arm(warnings: Iterable[str]) -> tuple[str, ...]:
-    """The Engine's warnings without those about limits, which Netmodes added and the person did not ask for."""
-    return tuple(one for one in warnings if not any(sign in one.lower() for sign in _LIMIT_WARNINGS))
+    """The Engine's warnings without those about the limits that Netmodes adds."""
+    return tuple(text for text in warnings if not any(part in text.lower() for part in _LIMIT_WARNINGS))

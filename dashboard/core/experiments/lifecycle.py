@@ -1,7 +1,6 @@
-"""What to do next for an experiment: wanted against real, as a pure function.
+"""What to do next for an experiment: compares the wanted state with the containers of the Engine.
 
-The same pass serves a launch, a restart after ``kill -9`` and a stop: it looks at what is wanted
-and at what the Engine has with our labels, and answers with actions.
+The same function serves a launch, a restart after ``kill -9`` and a stop.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from dashboard.core.modes import NETWORK_DRIVERS, ArmSpec, Mode
 
 
 class Wanted(StrEnum):
-    """What somebody asked for."""
+    """The wanted state of an experiment."""
 
     RUNNING = "running"
     STOPPED = "stopped"
@@ -23,7 +22,7 @@ class Wanted(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ObservedContainer:
-    """One of our containers as the Engine has it. ``known`` is true when it was adopted before."""
+    """A container of the experiment as the Engine reports it."""
 
     id: str
     arm: str
@@ -33,14 +32,14 @@ class ObservedContainer:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Make and start the container of this arm."""
+    """Create and start the container of this arm."""
 
     arm: str
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The container was made, but never started: a launch was cut short."""
+    """Start a container that was created by an interrupted launch."""
 
     arm: str
     container: str
@@ -48,7 +47,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Adopt:
-    """The container runs and is ours: observe it."""
+    """Observe a running container."""
 
     arm: str
     container: str
@@ -56,7 +55,7 @@ class Adopt:
 
 @dataclass(frozen=True, slots=True)
 class CollectExited:
-    """The container has exited: say with which code and what it printed last."""
+    """Record the exit code and last log lines of a container that has exited."""
 
     arm: str
     container: str
@@ -64,14 +63,14 @@ class CollectExited:
 
 @dataclass(frozen=True, slots=True)
 class MarkRemoved:
-    """The container was there and is gone, and it was not us."""
+    """Record that a container was removed outside Netmodes."""
 
     arm: str
 
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """The container is ours and not wanted."""
+    """Remove a container that is not wanted."""
 
     container: str
 
@@ -80,40 +79,40 @@ Action = Create | Start | Adopt | CollectExited | MarkRemoved | Remove
 
 
 def plan(
-    wanted: Wanted, arms: Sequence[ArmSpec], real: Sequence[ObservedContainer], launched: Mapping[str, str]
+    wanted: Wanted, arms: Sequence[ArmSpec], observed: Sequence[ObservedContainer], launched: Mapping[str, str]
 ) -> tuple[Action, ...]:
-    """Actions that lead from ``real`` to ``wanted``, arms in order.
+    """The actions that lead from the ``observed`` containers to the ``wanted`` state, in the order of the arms.
 
-    ``launched`` maps the arms that once had a container to its id: an arm in it that is not in
-    ``real`` was removed by somebody else and is not made again unasked.
+    ``launched`` has the container ids of arms that were launched: if such an arm has no container any more, it was
+    removed outside Netmodes, and is not launched again.
     """
     if wanted is not Wanted.RUNNING:
-        return tuple(Remove(one.id) for one in real)
-    by_arm = {one.arm: one for one in real}
+        return tuple(Remove(container.id) for container in observed)
+    by_arm = {container.arm: container for container in observed}
     known = {arm.key for arm in arms}
-    actions: list[Action] = [Remove(one.id) for one in real if one.arm not in known]
+    actions: list[Action] = [Remove(container.id) for container in observed if container.arm not in known]
     for arm in arms:
-        one = by_arm.get(arm.key)
-        if one is None:
+        container = by_arm.get(arm.key)
+        if container is None:
             actions.append(MarkRemoved(arm.key) if arm.key in launched else Create(arm.key))
-        elif one.running:
-            actions.append(Adopt(arm.key, one.id))
-        elif one.started_before:
-            actions.append(CollectExited(arm.key, one.id))
+        elif container.running:
+            actions.append(Adopt(arm.key, container.id))
+        elif container.started_before:
+            actions.append(CollectExited(arm.key, container.id))
         else:
-            actions.append(Start(arm.key, one.id))
+            actions.append(Start(arm.key, container.id))
     return tuple(actions)
 
 
 def needed_networks(arms: Sequence[ArmSpec]) -> tuple[Mode, ...]:
-    """The modes among ``arms`` for which the experiment needs a network of its own, each once."""
+    """The modes of ``arms`` that need a network, each once."""
     return tuple(dict.fromkeys(arm.mode for arm in arms if arm.mode in NETWORK_DRIVERS))
 
 
 def launch_order(arms: Sequence[ArmSpec]) -> tuple[tuple[ArmSpec, ...], ...]:
-    """Arms in waves that can start in parallel: those that share a namespace wait for its owner.
+    """Arms in waves that can start in parallel: arms that share a namespace wait for its owner.
 
-    An arm whose target is missing comes in the last wave: the Engine then says why it cannot be.
+    An arm with a missing target is in the last wave: the Engine then refuses it.
     """
     waves: list[tuple[ArmSpec, ...]] = []
     done: set[str] = set()
@@ -129,10 +128,10 @@ def launch_order(arms: Sequence[ArmSpec]) -> tuple[tuple[ArmSpec, ...], ...]:
 
 
 def container_name(experiment: str, arm: str) -> str:
-    """The name of an arm's container: unique on the engine, readable in ``docker ps``."""
+    """The name of an arm's container, unique on the engine."""
     return f"nm-{experiment}-{arm}"
 
 
 def network_name(experiment: str, mode: Mode) -> str:
-    """The name of the network that an experiment makes for a mode."""
+    """The name of an experiment's network for a mode."""
     return f"nm-{experiment}" if mode is Mode.USER_BRIDGE else f"nm-{experiment}-{mode}"

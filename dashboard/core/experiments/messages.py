@@ -1,6 +1,6 @@
-"""The shapes that leave the program, as types; ``core.operations.json_schemas`` exports their JSON Schemas.
+"""The JSON shapes that the program publishes; ``core.operations.json_schemas`` exports their JSON Schemas.
 
-Field names and meanings are contracts (docs/api.md): they are added to, never changed.
+Field names and meanings are contracts (docs/api.md): fields are added, never changed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dashboard.core.namespaces.state import NamespaceState
 
 
 class Relation(StrEnum):
-    """How the cells of one row relate, after noise is normalised."""
+    """How the cells of a row relate, after normalisation."""
 
     SAME = "same"
     DIFFERS = "differs"
@@ -23,20 +23,20 @@ class Relation(StrEnum):
 
 
 class ArmStatus(StrEnum):
-    """What became of one arm."""
+    """The status of an arm."""
 
     WAITING = "waiting"
     CREATED = "created"
     RUNNING = "running"
-    REFUSED = "refused"  # the Engine said no; ``error`` holds its words
+    REFUSED = "refused"  # by the Engine; ``error`` has its message
     EXITED = "exited"
-    GONE = "gone"  # stopped and removed by us
+    GONE = "gone"  # stopped and removed by Netmodes
     LOST = "lost"  # removed outside Netmodes
 
 
 @dataclass(frozen=True, slots=True)
 class EngineRef:
-    """Which engine this is. ``private`` is true for a host that Netmodes started itself."""
+    """An engine. ``private`` is true for a host that Netmodes started."""
 
     version: str
     api: str
@@ -49,7 +49,7 @@ class EngineRef:
 
 @dataclass(frozen=True, slots=True)
 class ContainerRef:
-    """A container as the Engine names it."""
+    """A container, as the Engine identifies it."""
 
     id: str
     name: str
@@ -58,8 +58,8 @@ class ContainerRef:
 
 @dataclass(frozen=True, slots=True)
 class PublishedPort:
-    """One mapping. In ``published``: what the Engine really did (NetworkSettings.Ports);
-    in ``asked``: what was asked (HostConfig.PortBindings), host_port 0 when left open."""
+    """A port mapping: in ``published`` the actual one (NetworkSettings.Ports), in ``asked`` the requested one
+    (HostConfig.PortBindings), with host_port 0 if the Engine chooses."""
 
     container_port: int
     protocol: str
@@ -69,9 +69,9 @@ class PublishedPort:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The head of one column. The machine's column has key ``machine``, no container.
+    """A column, without its state. The machine's column has the key ``machine`` and no container.
 
-    ``command`` is the line that a person would type, ``setup`` the one before it where the mode needs a network.
+    ``command`` is the ``docker run`` line; ``setup`` the ``docker network create`` line before it, if there is one.
     """
 
     key: str
@@ -125,7 +125,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class ModeReport:
-    """One line of the doctor's table."""
+    """The availability of one mode."""
 
     mode: str
     available: bool
@@ -134,7 +134,7 @@ class ModeReport:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that the doctor looked at."""
+    """The result of one check."""
 
     name: str
     ok: bool
@@ -152,14 +152,14 @@ class Doctor:
 
 
 def encode(value: object) -> bytes:
-    """JSON of any shape, keys in the order of the types, UTF-8."""
+    """A value as JSON, with keys in the order of its type, in UTF-8."""
     return msgspec.json.encode(value)
 
 
 class Phase(StrEnum):
-    """Where an experiment stands."""
+    """The phase of an experiment."""
 
-    WAITING = "waiting"  # asked for, the lab has not begun
+    WAITING = "waiting"  # requested, not started by the lab
     PREPARING = "preparing"  # image or networks
     LAUNCHING = "launching"
     RUNNING = "running"
@@ -170,11 +170,10 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExperimentHead:
-    """What stands above the columns. Times in seconds since the epoch.
+    """The experiment as a whole. Times in seconds since the epoch.
 
-    ``problem`` says what is wrong now (engine away, disk full) and since when; ``proof`` what was
-    looked at after the cleanup; ``as_it_was`` is set where a stopped experiment is shown as it was then.
-    ``round`` counts the launches asked for, from 1 on.
+    ``problem`` is the current problem (engine unavailable, disk full); ``proof`` the cleanup check; ``as_it_was`` is
+    set if a stopped experiment is shown in an earlier state. ``round`` counts the requested launches from 1.
     """
 
     id: str
@@ -199,7 +198,7 @@ class ExperimentHead:
 
 @dataclass(frozen=True, slots=True)
 class TimelineItem:
-    """One line of what happened. ``offset_s`` counts from the first entry."""
+    """One item of the timeline. ``offset_s`` counts from the first entry."""
 
     seq: int
     at: float

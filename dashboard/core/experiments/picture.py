@@ -1,6 +1,6 @@
-"""Boxes and edges of a picture, and how they are placed, in user units of SVG.
+"""Boxes and edges of a diagram and their layout, in SVG user units.
 
-Plain values, so that the template and the browser draw the same thing.
+Plain values, so that the template and the browser draw the same diagram.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ WIDE_LANE = 770.0
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle with lines of text. ``title`` is drawn bold, with the mode's shape on stacks."""
+    """A rectangle with lines of text. ``title`` is bold; a stack also has the icon of its mode."""
 
     id: str
     kind: str
@@ -43,9 +43,9 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class DrawnHop:
-    """One station of a path. ``ids`` are the boxes and edges that it passes, in pictures of any size. Its number
-    stands at the first box of ``spots`` that is drawn: at the corner, or with ``cable`` where the cable arrives;
-    ``shift`` numbers stand there already. Without ``spots`` it is not drawn."""
+    """One hop of a path. ``ids`` are the boxes and edges that it passes, in both sizes of the diagram. Its number is
+    drawn at the first existing box of ``spots``: at its corner, or with ``cable`` where the edge arrives, after
+    ``shift`` other numbers. Without ``spots`` it has no number."""
 
     text: str
     ids: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ class DrawnHop:
 
 @dataclass(frozen=True, slots=True)
 class DrawnPath:
-    """How a request travels, from the asking stack to the program; without hops where there is no such path."""
+    """How a request travels from the client's stack to the program; without hops if there is no such path."""
 
     key: str
     mode: str
@@ -68,7 +68,7 @@ class DrawnPath:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """Everything to draw, in drawing order, and the same in words."""
+    """A diagram in drawing order, and the same as text."""
 
     width: float
     height: float
@@ -100,7 +100,7 @@ def height_of(item: Item) -> float:
 
 
 def place(items: Sequence[Item], x: float, y: float, w: float, gap: float = 10) -> tuple[list[Box], float]:
-    """Items under each other; returns the boxes and the lower edge."""
+    """Stacks items vertically; returns the boxes and the bottom edge."""
     boxes = []
     for item in items:
         boxes.append(
@@ -121,7 +121,7 @@ def place(items: Sequence[Item], x: float, y: float, w: float, gap: float = 10) 
 
 
 def curve(x1: float, y1: float, x2: float, y2: float) -> str:
-    """Straight through the machine's box, then a curve in the gap to the other stacks."""
+    """A straight line through the machine's box, then a curve in the gap to the other stacks."""
     start = f"M{x1:g} {y1:g}"
     if x1 < WIDE_LANE < x2:
         start, x1 = f"{start} H{WIDE_LANE - 12:g}", WIDE_LANE - 12
@@ -130,7 +130,7 @@ def curve(x1: float, y1: float, x2: float, y2: float) -> str:
 
 
 def around(x1: float, y1: float, aisle: float, x2: float, y2: float) -> str:
-    """Out to the left, down to an aisle where no box stands, along it, then a curve in the gap to the other stacks."""
+    """A line to the left, down to a free aisle, along it, then a curve in the gap to the other stacks."""
     lane = WIDE_LANE - 12
     bend = max(24.0, abs(x2 - lane) / 2)
     walk = f"M{x1:g} {y1:g} H{x1 - 10:g} V{aisle:g} H{lane:g}"

@@ -1,7 +1,7 @@
-"""What a browser is told: a snapshot, then numbered patches. Rows are computed here, once.
+"""Messages to browsers: a snapshot, then numbered patches.
 
-A row's id is ``section/key/field``. A patch carries only what changed; ``base`` is the
-sequence number that it applies to: a browser that is elsewhere asks again by reconnecting.
+A row's id is ``section/key/field``. A patch has only what changed; ``base`` is the sequence number that it applies
+to. A browser with another one reconnects.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PROTOCOL_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything, as it is at ``seq``."""
+    """The experiment after the entry ``seq``."""
 
     seq: int
     experiment: ExperimentHead
@@ -35,7 +35,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class PlacedRow:
-    """A row to set, behind the row ``after`` (empty: first)."""
+    """A row to set, after the row ``after`` (empty: first)."""
 
     id: str
     after: str
@@ -52,7 +52,7 @@ class RowPatch:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """The way from ``base`` to ``seq``. None: not changed."""
+    """The changes from ``base`` to ``seq``; None means unchanged."""
 
     base: int
     seq: int
@@ -68,15 +68,15 @@ class Patch:
 
 
 def row_id(row: Row) -> str:
-    """The row's id in patches and in the page."""
+    """The row's id in patches and pages."""
     return f"{row.section}/{row.key}/{row.field}"
 
 
 def diff_rows(before: tuple[Row, ...], after: tuple[Row, ...]) -> RowPatch:
     """The patch that turns ``before`` into ``after``; ids are unique in each.
 
-    A row whose predecessor changed only because others came or went is not sent again; one whose place
-    among the others changed is removed and set anew.
+    A row is not sent again because its predecessor was added or removed; a row that moved among the others is
+    removed and set again.
     """
     old = {row_id(row): row for row in before}
     new_ids = [row_id(row) for row in after]
@@ -92,8 +92,8 @@ def diff_rows(before: tuple[Row, ...], after: tuple[Row, ...]) -> RowPatch:
 
 
 def _moved(before: Iterable[str], after: Iterable[str]) -> set[str]:
-    """The fewest ids of both that must move, so that all others are in order: those outside a longest
-    increasing subsequence (patience sorting)."""
+    """The smallest set of common ids that must move: those outside a longest increasing subsequence (patience
+    sorting)."""
     place = {identity: number for number, identity in enumerate(before)}
     common = [identity for identity in after if identity in place]
     ends: list[int] = []
@@ -113,7 +113,7 @@ def _moved(before: Iterable[str], after: Iterable[str]) -> set[str]:
 
 
 def apply_rows(rows: tuple[Row, ...], patch: RowPatch) -> tuple[Row, ...]:
-    """What a browser does with a patch; the property test holds it against ``diff_rows``."""
+    """Applies a patch as the browser does; a property test compares it with ``diff_rows``."""
     gone = set(patch.remove)
     result = [row for row in rows if row_id(row) not in gone]
     for placed in patch.set:

@@ -1,4 +1,4 @@
-"""Journal entries as lines of the timeline."""
+"""Journal entries as items of the timeline."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dashboard.core.experiments.messages import TimelineItem
 
 
 def format_cause(entry: Entry) -> str:
-    """Who or what caused it, in one line."""
+    """The cause in one line."""
     return " · ".join(part for part in (str(entry.cause.source), entry.cause.detail, entry.cause.actor) if part)
 
 
 def timeline_item(entry: Entry, first_at: float) -> TimelineItem:
-    """One line; its offset counts from ``first_at``, the time of the first entry."""
+    """One entry; its offset counts from ``first_at``, the time of the first entry."""
     offset = round(max(0.0, entry.at - first_at), 3)
     return TimelineItem(entry.seq, entry.at, offset, entry.text, format_cause(entry), entry.about)

@@ -1,7 +1,7 @@
-"""What a person typed: parsed, and checked for what can be wrong whatever engine runs it.
+"""Parses options of arms, and checks what no engine accepts.
 
-What Docker itself refuses (``-p`` with a shared namespace, ``net.*`` sysctls in host mode …) passes on
-purpose: Docker's own words stand next to the arm.
+What Docker refuses (``-p`` with a shared namespace, ``net.*`` sysctls in host mode …) is valid on purpose: the page
+shows Docker's message.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _IMAGE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing to put right: the arm's key (None for the experiment), its field, one sentence."""
+    """One problem: the arm's key (None for the experiment), the field, and a sentence."""
 
     arm: str | None
     field: str
@@ -53,21 +53,21 @@ def parse_publish(text: str) -> Publish:
     if protocol not in PROTOCOLS:
         raise ValueError(f"The protocol of a port is tcp, udp or sctp, not “{protocol[:40]}”.")
     front, _, container = mapping.rpartition(":")
-    container_port = _port(container, "The container's port")
+    container_port = _port(container, "The container port")
     if not front:
         return Publish(container_port, 0, protocol)
     address, colon, host = front.rpartition(":")
-    host_port = _port(host, "The machine's port") if host else 0
+    host_port = _port(host, "The host port") if host else 0
     if not colon:
         return Publish(container_port, host_port, protocol)
     address = address.removeprefix("[").removesuffix("]")
     if not _is_address(address):
-        raise ValueError(f"“{address[:60]}” is not an IP address of this machine: write for example 127.0.0.1:8080:80.")
+        raise ValueError(f"“{address[:60]}” is not an IP address: write for example 127.0.0.1:8080:80.")
     return Publish(container_port, host_port, protocol, address)
 
 
 def parse_environment(text: str) -> dict[str, str]:
-    """One ``NAME=value`` per line; empty lines are passed over."""
+    """One ``NAME=value`` per line; empty lines are ignored."""
     found: dict[str, str] = {}
     for line in text.splitlines():
         if not line.strip():
@@ -140,7 +140,7 @@ def _is_label(text: str) -> bool:
 
 
 def _is_unicode(text: str) -> bool:
-    """Whether it can be written as UTF-8: JSON may hold halves of surrogate pairs (RFC 8259, section 8.2)."""
+    """Whether the text can be encoded as UTF-8: JSON may contain unpaired surrogates (RFC 8259, section 8.2)."""
     return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
@@ -148,14 +148,14 @@ Check = Callable[[ArmSpec], Iterator[tuple[str, str]]]
 
 
 def _check_words(arm: ArmSpec) -> Iterator[tuple[str, str]]:
-    """Sizes and NUL characters of everything that is text: they would reach execve(2)."""
+    """Checks sizes and NUL characters of all texts, which reach execve(2)."""
     texts: list[tuple[str, str]] = [
         ("image", arm.image),
         ("hostname", arm.hostname),
         ("user", arm.user),
-        *(("command", one) for one in arm.command),
-        *(("dns", one) for one in arm.dns),
-        *(("add_host", one) for one in arm.add_host),
+        *(("command", word) for word in arm.command),
+        *(("dns", server) for server in arm.dns),
+        *(("add_host", entry) for entry in arm.add_host),
         *(("environment", part) for pair in arm.environment.items() for part in pair),
         *(("sysctls", part) for pair in arm.sysctls.items() for part in pair),
     ]
@@ -163,7 +163,7 @@ def _check_words(arm: ArmSpec) -> Iterator[tuple[str, str]]:
         if "\0" in value:
             yield field, f"The {field} contains a NUL character: remove it."
         if not _is_unicode(value):
-            yield field, f"The {field} contains half a character: type it again."
+            yield field, f"The {field} contains an invalid character: type it again."
         if len(value) > MAX_TEXT:
             yield field, f"The {field} is longer than {MAX_TEXT} characters: shorten it."
     counts = (
@@ -181,16 +181,16 @@ def _check_words(arm: ArmSpec) -> Iterator[tuple[str, str]]:
 
 def _check_shape(arm: ArmSpec) -> Iterator[tuple[str, str]]:
     if len(arm.key) > 63 or not _NAME.fullmatch(arm.key):
-        yield "key", f"“{arm.key[:60]}” cannot be a name: use up to 63 letters, digits, “.”, “_” and “-”."
+        yield "key", f"“{arm.key[:60]}” is not a valid name: use up to 63 letters, digits, “.”, “_” and “-”."
     if len(arm.image) > 512 or not _IMAGE.fullmatch(arm.image):
         yield "image", f"“{arm.image[:60]}” is not the name of an image: write for example nginx or nginx:1.27."
     if arm.hostname and not _is_host_name(arm.hostname):
         yield (
             "hostname",
-            "A host name has parts of 1 to 63 letters, digits and “-”, joined by “.”: shorten or change it.",
+            "A host name consists of parts of 1 to 63 letters, digits and “-”, joined by “.”: change it.",
         )
     elif len(arm.hostname) > 63:
-        yield "hostname", "The kernel takes a host name of at most 63 characters: shorten it."
+        yield "hostname", "The kernel allows host names of at most 63 characters: shorten it."
     if arm.user and not re.fullmatch(r"[a-zA-Z0-9_][a-zA-Z0-9_.-]*(:[a-zA-Z0-9_][a-zA-Z0-9_.-]*)?", arm.user, re.ASCII):
         yield "user", "Write a user as name, number, or user:group."
 
@@ -198,15 +198,15 @@ def _check_shape(arm: ArmSpec) -> Iterator[tuple[str, str]]:
 def _check_ports(arm: ArmSpec) -> Iterator[tuple[str, str]]:
     if not 0 < arm.port < 65536:
         yield "port", f"The port must be from 1 to 65535, not {arm.port}."
-    for one in arm.publish:
-        if not 0 < one.container_port < 65536:
-            yield "publish", f"The container's port must be from 1 to 65535, not {one.container_port}."
-        if not 0 <= one.host_port < 65536:
-            yield "publish", f"The machine's port must be from 1 to 65535, not {one.host_port}."
-        if one.protocol not in PROTOCOLS:
-            yield "publish", f"The protocol of a port is tcp, udp or sctp, not “{one.protocol[:40]}”."
-        if one.host_address and not _is_address(one.host_address):
-            yield "publish", f"“{one.host_address[:60]}” is not an IP address: leave it empty for all addresses."
+    for publish in arm.publish:
+        if not 0 < publish.container_port < 65536:
+            yield "publish", f"The container port must be from 1 to 65535, not {publish.container_port}."
+        if not 0 <= publish.host_port < 65536:
+            yield "publish", f"The host port must be from 1 to 65535, not {publish.host_port}."
+        if publish.protocol not in PROTOCOLS:
+            yield "publish", f"The protocol of a port is tcp, udp or sctp, not “{publish.protocol[:40]}”."
+        if publish.host_address and not _is_address(publish.host_address):
+            yield "publish", f"“{publish.host_address[:60]}” is not an IP address: leave it empty for all addresses."
 
 
 def _check_names(arm: ArmSpec) -> Iterator[tuple[str, str]]:
@@ -219,7 +219,7 @@ def _check_names(arm: ArmSpec) -> Iterator[tuple[str, str]]:
             yield "add_host", sentence
     for name in arm.environment:
         if not _VARIABLE.fullmatch(name):
-            yield "environment", f"“{name[:60]}” cannot be the name of a variable: it is empty or has “=” or spaces."
+            yield "environment", f"“{name[:60]}” is not a valid variable name: it is empty, or contains “=” or spaces."
     for name in arm.sysctls:
         if not _SYSCTL.fullmatch(name):
             yield "sysctls", f"“{name[:60]}” is not the name of a sysctl: write for example net.ipv4.ip_forward."
@@ -232,22 +232,22 @@ def _check_target(arm: ArmSpec, arms: dict[str, ArmSpec]) -> str | None:
     if arm.mode is not Mode.CONTAINER:
         return f"Only mode container has a target: remove “{arm.target[:60]}”." if arm.target else None
     if not arm.target:
-        return "Say whose namespace this arm shares: name another arm."
+        return "Name the arm that has the namespace to share."
     if arm.target == arm.key:
         return "An arm cannot share its own namespace: name another arm."
     target = arms.get(arm.target)
     if target is None:
-        return f"There is no arm “{arm.target[:60]}”: name one of {', '.join(sorted(arms))[:200]}."
+        return f"No arm is called “{arm.target[:60]}”: name one of {', '.join(sorted(arms))[:200]}."
     if target.mode is Mode.CONTAINER:
-        return f"“{target.key}” shares a namespace itself: name the arm that owns it."
+        return f"“{target.key}” also shares a namespace: name the arm that owns it."
     return None
 
 
 def problems(experiment: ExperimentSpec) -> tuple[Problem, ...]:
-    """Everything that must be put right before an engine is asked, in the order of the form."""
+    """All problems that must be fixed before a launch, in the order of the form."""
     found: list[Problem] = []
     if len(experiment.title) > 200 or "\0" in experiment.title or not _is_unicode(experiment.title):
-        found.append(Problem(None, "title", "The title must be at most 200 whole characters without NUL."))
+        found.append(Problem(None, "title", "The title must have at most 200 valid characters without NUL."))
     if not 0 < experiment.port < 65536:
         found.append(Problem(None, "port", f"The port must be from 1 to 65535, not {experiment.port}."))
     if not experiment.arms:
@@ -255,10 +255,10 @@ def problems(experiment: ExperimentSpec) -> tuple[Problem, ...]:
     if len(experiment.arms) > MAX_ARMS:
         found.append(Problem(None, "arms", f"There are {len(experiment.arms)} arms: at most {MAX_ARMS} are allowed."))
     if len(experiment.names) > MAX_ITEMS:
-        sentence = f"There are {len(experiment.names)} names: at most {MAX_ITEMS} are looked up."
+        sentence = f"There are {len(experiment.names)} names: at most {MAX_ITEMS} are allowed."
         found.append(Problem(None, "names", sentence))
     found += [
-        Problem(None, "names", f"“{name[:60]}” cannot be looked up: it is not a host name.")
+        Problem(None, "names", f"“{name[:60]}” is not a host name.")
         for name in experiment.names
         if not _is_host_name(name.removesuffix("."))
     ]

@@ -97,9 +97,7 @@ def _change(identity: str, change: Callable[[str], None]) -> HttpResponse:
 @require_POST
 def archive(request: HttpRequest, identity: str) -> HttpResponse:
     """Hides a report from the list, or shows it again."""
-    return _change(
-        identity, saved_reports.unarchive if request.POST.get("archived") == "no" else saved_reports.archive
-    )
+    return _change(identity, saved_reports.unarchive if request.POST.get("archived") == "no" else saved_reports.archive)
 
 
 @require_POST

@@ -412,7 +412,7 @@ def test_a_name_that_is_none_is_refused_with_a_sentence(running: str, show: Show
     page.page.get_by_label("Command", exact=True).select_option(label="nslookup NAME")
     page.page.get_by_label("Name to look up").fill("-x; id")
     page.page.get_by_role("button", name="Run").click()
-    expect(page.page.locator("[data-slot=inspect-state]")).to_contain_text("is no name to look up")
+    expect(page.page.locator("[data-slot=inspect-state]")).to_contain_text("is not a host name")
 
 
 def test_a_command_that_takes_long_can_be_cancelled(running: str, show: Show, engine_host: PrivateEngine) -> None:

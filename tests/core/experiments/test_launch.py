@@ -134,8 +134,8 @@ def test_an_empty_command_is_left_to_the_image() -> None:
     ("mode", "words"),
     [
         (Mode.CONTAINER, "shares a container's namespace"),
-        (Mode.USER_BRIDGE, "needs the experiment's own network"),
-        (Mode.MACVLAN, "needs the experiment's own network"),
+        (Mode.USER_BRIDGE, "needs the experiment's network"),
+        (Mode.MACVLAN, "needs the experiment's network"),
     ],
 )
 def test_a_mode_without_its_network_or_target_is_an_error(mode: Mode, words: str) -> None:
@@ -255,7 +255,7 @@ def test_macvlan_needs_a_parent_and_a_subnet(options: dict[str, str]) -> None:
 def test_a_free_subnet_avoids_what_is_taken_and_passes_over_nonsense() -> None:
     assert free_subnet([]) == "10.213.0.0/24"
     assert free_subnet(["10.213.0.7/23", "nonsense", "2001:db8::/32", ""]) == "10.213.2.0/24"
-    with pytest.raises(ValueError, match="remove networks"):
+    with pytest.raises(ValueError, match="remove unused networks"):
         free_subnet(["10.0.0.0/8"])
 
 

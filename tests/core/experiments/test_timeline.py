@@ -1,4 +1,4 @@
-"""Journal entries as lines of the timeline."""
+"""Journal entries as items of the timeline."""
 
 from __future__ import annotations
 

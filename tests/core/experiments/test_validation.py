@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.core.experiments.launch import published
+from dashboard.core.experiments.launch import format_publish
 from dashboard.core.experiments.validation import (
     MAX_ARMS,
     MAX_ITEMS,
@@ -129,16 +129,16 @@ def test_a_problem_of_the_whole_experiment_has_no_arm(changes: dict[str, Any], f
 @pytest.mark.parametrize(
     ("arms", "words"),
     [
-        ((ArmSpec("a", Mode.CONTAINER),), "name another arm"),
+        ((ArmSpec("a", Mode.CONTAINER),), "Name the arm"),
         ((ArmSpec("a", Mode.CONTAINER, target="a"),), "cannot share its own"),
-        ((ArmSpec("a", Mode.CONTAINER, target="b"),), "There is no arm “b”"),
+        ((ArmSpec("a", Mode.CONTAINER, target="b"),), "No arm is called “b”"),
         (
             (
                 ArmSpec("a", Mode.CONTAINER, target="b"),
                 ArmSpec("b", Mode.CONTAINER, target="c"),
                 ArmSpec("c", Mode.NONE),
             ),
-            "shares a namespace itself",
+            "also shares a namespace",
         ),
         ((ArmSpec("a", Mode.HOST, target="b"), ArmSpec("b", Mode.HOST)), "Only mode container has a target"),
     ],
@@ -193,7 +193,7 @@ def test_a_port_that_is_none_is_refused_with_a_sentence(text: str) -> None:
     )
 )
 def test_every_mapping_survives_being_written_and_read(publish: Publish) -> None:
-    assert parse_publish(published(publish)) == publish
+    assert parse_publish(format_publish(publish)) == publish
 
 
 def test_environment_sysctls_and_hosts_are_one_per_line() -> None:

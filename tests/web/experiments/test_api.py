@@ -163,7 +163,7 @@ BAD: tuple[tuple[dict[str, Any], str], ...] = (
     ({"modes": ["container:1", "host"]}, "own namespace"),
     ({"modes": ["container:9"]}, "no arm"),
     ({"modes": ["host", "container:" + "9" * 5000]}, "no arm"),
-    ({"modes": ["host", "container:1", "container:2"]}, "shares a namespace itself"),
+    ({"modes": ["host", "container:1", "container:2"]}, "also shares a namespace"),
     ({"modes": ["host"], "image": "NGINX/"}, "name of an image"),
     ({"modes": ["host"], "image": "a" * 600}, "name of an image"),
     ({"modes": ["host"], "image": ["nginx"]}, "text"),

@@ -207,8 +207,8 @@ async def test_a_command_runs_in_a_column_and_nothing_else_does(me: Person, lab_
     assert answer.status == 200
     assert "LOOPBACK" in answer.text
     for body, fragment in (
-        ("column=host&command=rm", "There is no command"),
-        ("column=host&command=ip-addr%3Bid", "There is no command"),
+        ("column=host&command=rm", "Unknown command"),
+        ("column=host&command=ip-addr%3Bid", "Unknown command"),
         ("column=nobody&command=ip-addr", "There is no running column"),
         ("column=host&command=nslookup&name=a%3Bid", "no name to look up"),
         ("column=host&command=nslookup&name=-version", "no name to look up"),
