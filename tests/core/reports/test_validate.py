@@ -148,7 +148,7 @@ def growing() -> ReportContent:
     """Each entry adds a hundred links."""
     links = [
         tuple(make_interface(f"e{n}", n, addresses=("10.0.0.1/8",)) for n in range(at, at + 100))
-        for at in range(0, 50_000, 100)
+        for at in range(0, 10_000, 100)
     ]
     more = (
         Entry(2 + n, AT, CAUSE, Facts(changes={"column0": Changes(interfaces_set=new)})) for n, new in enumerate(links)
@@ -169,7 +169,7 @@ TOO_MUCH: dict[str, Callable[[], ReportContent]] = {
 
 @pytest.mark.parametrize("name", TOO_MUCH)
 def test_too_much_work_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report_validate, "MAX_STEPS", 1_000_000)
+    monkeypatch.setattr(report_validate, "MAX_STEPS", 200_000)
     content = TOO_MUCH[name]()
     started = time.process_time()
     with pytest.raises(InvalidReportError, match="smaller report"):
@@ -213,7 +213,7 @@ def test_script_in_any_text_is_ordinary_data() -> None:
             taken += 1
         except InvalidReportError:
             continue
-        if number % 20 == 0:
+        if number % 60 == 0:
             derive(content)
     assert taken > 50
 
