@@ -1,4 +1,4 @@
-"""Saved reports, what was written beside them, and the links that show them to others."""
+"""Saved reports, remarks on them, and share links."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db import models
 
 from dashboard.models.experiments import new_id
 
-#: What a report was saved as. It may be put away, deleted and written about; these fields never change.
+#: Fields that never change. A report can be archived, deleted and annotated.
 FROZEN = frozenset(
     {
         "id",
@@ -30,16 +30,16 @@ FROZEN = frozenset(
 
 
 class FrozenError(TypeError):
-    """Somebody tried to change what a report was saved as."""
+    """An attempt to change a frozen field of a report."""
 
 
 def _refuse_frozen(fields: Iterable[str]) -> None:
     if touched := FROZEN & set(fields):
-        raise FrozenError(f"A report does not change: {', '.join(sorted(touched))} cannot be written again.")
+        raise FrozenError(f"Frozen fields of a report cannot be changed: {', '.join(sorted(touched))}.")
 
 
 class ReportQuerySet(models.QuerySet["Report"]):
-    """Reports; none of their frozen fields can be updated."""
+    """Reports; frozen fields cannot be updated."""
 
     def update(self, **values: Any) -> int:
         """FrozenError for a frozen field."""
@@ -48,13 +48,13 @@ class ReportQuerySet(models.QuerySet["Report"]):
 
 
 class Report(models.Model):
-    """A frozen report. ``body`` is the canonical content (``core.reports.model``), zlib-compressed; it never changes.
+    """A report. ``body`` is the canonical content (``core.reports.model``), zlib-compressed; it never changes.
 
-    ``view`` (``core.reports.view``) and ``track`` (``core.reports.replay.recording``) are derived from it, compressed too, and made anew
-    where their version is not ``derived``. ``line`` sums it up in a list, ``words`` is what is searched, case-folded.
-    ``signature`` is the same for reports of the same experiment.
-    ``imported_from`` names the other installation, empty for ours. A deleted report stays until the reaper comes, so
-    that deleting can be undone.
+    ``view`` (``core.reports.view``) and ``track`` (the recording of ``core.reports.replay.recording``) are derived from it
+    and compressed, too; they are computed again if ``derived`` is not the current version. ``line`` is the summary in a
+    list, ``words`` the searched text, case-folded. ``signature`` is the same for reports of the same experiment.
+    ``imported_from`` is the other installation, empty for a report of this one. A deleted report is purged after 30
+    days.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
@@ -84,14 +84,14 @@ class Report(models.Model):
         return f"{self.id} {self.title}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Writes a new report, or ``update_fields`` of one that is there; FrozenError for a frozen one."""
+        """Writes a new report, or ``update_fields`` of an existing one; FrozenError for a frozen field."""
         if not self._state.adding:
             _refuse_frozen(kwargs.get("update_fields") or FROZEN)
         super().save(*args, **kwargs)
 
 
 class ReportTag(models.Model):
-    """One tag of a report, for searching."""
+    """One tag of a report, for the search."""
 
     report = models.ForeignKey(Report, on_delete=models.CASCADE, related_name="tag_rows")
     tag = models.CharField(max_length=40, db_index=True)
@@ -104,7 +104,7 @@ class ReportTag(models.Model):
 
 
 class Annotation(models.Model):
-    """A remark beside a report: Markdown, never part of what is hashed."""
+    """A remark on a report: Markdown, never part of its hash."""
 
     report = models.ForeignKey(Report, on_delete=models.CASCADE, related_name="annotations")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
@@ -120,11 +120,11 @@ class Annotation(models.Model):
 
 
 class Share(models.Model):
-    """A link that shows one report, or what a class came to, to whoever has it. Only the SHA-256 of its 128 random bits
-    is kept.
+    """A link that shows one report, or the results of a training session, to anyone who has it. Only the SHA-256 of its
+    128 random bits is stored.
 
-    ``document`` is the page that it shows, made when the link was, zlib-compressed; ``scrubbed`` tells that
-    details of the machine were taken out of it, or whatever tells of people.
+    ``document`` is the page, rendered when the link was created and zlib-compressed; ``scrubbed``: it has no details of
+    the machine, or of participants.
     """
 
     report = models.ForeignKey(Report, null=True, on_delete=models.CASCADE, related_name="shares")

@@ -1,36 +1,27 @@
-"""Filters and tags of the report pages: ``{% load reports %}``. Each is a few lines around a pure function."""
+"""Filters and tags of the report pages: ``{% load reports %}``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 from django import template
-from django.utils.safestring import SafeString
+from django.utils.dateformat import format as format_date
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from dashboard.core.experiments.messages import TimelineItem
 from dashboard.core.measurements.charts import LineView
-from dashboard.core.measurements.formatting import say_offset
-from dashboard.core.measurements.measurement import Probe
-from dashboard.core.reports.charts import LineChart, ecdf_chart, times_chart
-from dashboard.core.reports.view import Fact, RunView
+from dashboard.core.measurements.formatting import moment_of, say_offset
+from dashboard.core.reports.charts import LineChart
+from dashboard.core.reports.view import Fact
 from dashboard.export.notes import render_notes
-from dashboard.web.measurements import presenters as measurement_presenters
+from dashboard.web.reports.presenters import present_run
 
 register = template.Library()
 
 SHOWN_LINES = 200
 CLAIM_SIGNS = {"holds": "✓", "differs": "✗", "not-testable": "–"}  # noqa: RUF001 - a dash for neither
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeShown:
-    """One probe of a run: its figures, and its drawings with their tables."""
-
-    group: measurement_presenters.GroupView
-    times: LineChart
-    curve: LineChart
 
 
 @register.filter
@@ -40,13 +31,16 @@ def notes(text: str) -> SafeString:
 
 
 @register.simple_tag
-def show_run(run: RunView, modes: Mapping[str, str] | None = None) -> tuple[ProbeShown, ...]:
-    """The figures of a run as the measurement's own page has them, from what the report keeps."""
-    view = measurement_presenters.view_measurement(run.measurement, modes)
-    return tuple(
-        ProbeShown(group, times_chart(run, Probe(group.probe)), ecdf_chart(run, Probe(group.probe)))
-        for group in view.groups
+def time_element(seconds: float, form: str = "") -> SafeString:
+    """A moment in seconds since the epoch as an HTML element, in the reader's time zone unless ``form`` is given."""
+    moment = moment_of(seconds)
+    local = "" if form else mark_safe(" data-local-time")
+    return format_html(
+        '<time datetime="{}"{}>{}</time>', moment.isoformat(), local, format_date(moment, form or "Y-m-d H:i e")
     )
+
+
+register.simple_tag(present_run, name="show_run")
 
 
 @register.filter
@@ -57,56 +51,56 @@ def unlike(facts: Sequence[Fact], others: Sequence[Fact]) -> list[Fact]:
 
 @register.simple_tag
 def legend_of(chart: LineChart, row: Sequence[str]) -> LineView | None:
-    """The line that belongs to a row of the table, None where it is not drawn."""
+    """The line of a row of the table, None if it is not drawn."""
     return next((one for one in chart.drawing.lines if one.label == row[0]), None)
 
 
 @register.filter
 def at(texts: Sequence[str], place: int) -> str:
-    """The text at this place."""
+    """The text at this position."""
     return texts[place]
 
 
 @register.filter
 def last_lines(items: Sequence[TimelineItem]) -> Sequence[TimelineItem]:
-    """What a page shows of a timeline."""
+    """The entries of a timeline that a page shows."""
     return items[-SHOWN_LINES:]
 
 
 @register.filter
 def has_more_lines(items: Sequence[TimelineItem]) -> bool:
-    """Whether there is more than that."""
+    """Whether a timeline has more entries."""
     return len(items) > SHOWN_LINES
 
 
 @register.filter
 def as_lines(items: Iterable[TimelineItem]) -> str:
-    """A whole timeline as text, one entry a line: ten thousand of them are written in a moment."""
+    """A whole timeline as text, one line per entry, which is fast even for ten thousand."""
     return "\n".join(f"{say_offset(one.offset_s):>9}  {one.text} ({one.cause})" for one in items)
 
 
 @register.filter
 def section_of(row: str) -> str:
-    """The section in which a row stands, by the row's id."""
+    """The section of a row by its id."""
     return row.partition("/")[0]
 
 
 @register.filter
 def claim_word(verdict: str) -> str:
-    """How a claim came out."""
+    """The verdict on a claim in words."""
     words = {"holds": _("holds"), "differs": _("differs"), "not-testable": _("not testable")}
     return words.get(verdict, verdict)
 
 
 @register.filter
 def claim_sign(verdict: str) -> str:
-    """The same as a sign beside the word."""
+    """The verdict on a claim as a sign."""
     return CLAIM_SIGNS.get(verdict, "")
 
 
 @register.filter
 def origin_word(origin: str) -> str:
-    """What a report was saved from."""
+    """The origin of a report in words."""
     words = {"experiment": _("experiment"), "measurement": _("measurement"), "claims": _("claims")}
     return words.get(origin, origin)
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { histogramOf, readClassTrack } from "../../static/dashboard/js/core/training/session_track.js";
-import { NotATrack } from "../../static/dashboard/js/core/reports/replay.js";
+import { InvalidRecording } from "../../static/dashboard/js/core/reports/replay.js";
 
 /** 700 entries, two slots; every third says something; a quiet minute in the middle. */
 const LENGTH = 700;
@@ -36,7 +36,7 @@ test("changes are entries that say something", () => {
   assert.equal(track.previousChange(3), 0);
   assert.equal(track.previousChange(5), 3);
   assert.equal(track.nextChange(699), 699);
-  assert.equal(track.toldAt(5), 1);
+  assert.equal(track.lineAt(5), 1);
 });
 
 test("times lead to positions and back, and quiet time is skipped", () => {
@@ -48,7 +48,7 @@ test("times lead to positions and back, and quiet time is skipped", () => {
 });
 
 test("another kind or version is not read", () => {
-  for (const one of [null, {}, { ...raw, v: 2 }, { ...raw, kind: "x" }]) assert.throws(() => readClassTrack(one), NotATrack);
+  for (const one of [null, {}, { ...raw, v: 2 }, { ...raw, kind: "x" }]) assert.throws(() => readClassTrack(one), InvalidRecording);
 });
 
 test("answers are drawn with what is known of them", () => {

@@ -30,7 +30,7 @@ def test_reports_are_listed_for_a_person_and_for_a_program(capsys: Capture, repo
     assert done.out.splitlines()[0] == f"{report}  Host or bridge  #lab #november imported from inst234567"
     found = run_here(capsys, "report", "list", "BRIDGE", "--tag", "lab", "--json").json
     assert [one["id"] for one in found["reports"]] == [report]
-    assert run_here(capsys, "report", "list", "paris").out.strip() == "No report was found."
+    assert run_here(capsys, "report", "list", "paris").out.strip() == "No reports found."
     assert run_here(capsys, "report", "list", "--archived", "--json").json["reports"] == []
 
 
@@ -98,15 +98,15 @@ def test_what_is_no_report_is_exit_1_and_nothing_is_kept(
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("export", "nothing"), 1, "There is no report “nothing”: ./netmodes report list names them."),
+        (("export", "nothing"), 1, "There is no report “nothing”. Run ./netmodes report list."),
         (("export", "nothing", "--format", "docx"), 2, "invalid choice: 'docx'"),
         (("export",), 2, "ID"),
         ((), 2, "list | export | import"),
-        (("import", "/nowhere/at/all.json"), 1, "/nowhere/at/all.json cannot be read: No such file or directory."),
-        (("import", "/"), 1, "/ cannot be read: Is a directory."),
+        (("import", "/nowhere/at/all.json"), 1, "Cannot read /nowhere/at/all.json: No such file or directory."),
+        (("import", "/"), 1, "Cannot read /: Is a directory."),
     ],
 )
-def test_what_cannot_be_done_is_a_sentence_and_no_document(
+def test_an_error_is_a_sentence_without_a_document(
     capsys: Capture, arguments: tuple[str, ...], code: int, words: str
 ) -> None:
     done = run_here(capsys, "report", *arguments)
@@ -115,10 +115,10 @@ def test_what_cannot_be_done_is_a_sentence_and_no_document(
     assert "Traceback" not in done.err
 
 
-def test_a_file_that_cannot_be_written_is_said_and_a_device_can_be(capsys: Capture, report: str) -> None:
+def test_an_unwritable_file_is_an_error_and_a_device_is_written(capsys: Capture, report: str) -> None:
     done = run_here(capsys, "report", "export", report, "--output", "/nowhere/report.json")
     assert (done.code, done.out) == (1, "")
-    assert "/nowhere/report.json cannot be written: No such file or directory." in done.err
+    assert "Cannot write /nowhere/report.json: No such file or directory." in done.err
     assert run_here(capsys, "report", "export", report, "--output", "/dev/null").code == 0
     assert Path("/dev/null").is_char_device()
 

@@ -1,4 +1,4 @@
-"""Reports: one, several beside each other, over time, shared."""
+"""Help texts on reports: one report, sharing, comparison, trend."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ HELP: tuple[Help, ...] = (
         "save",
         _("saving a report"),
         _(
-            "Freezes the journal, the measurements and the environment as they are, with a hash. A saved report never "
-            "changes; it can be read, replayed, checked and compared later, elsewhere and without a network."
+            "Freezes the journal, the measurements and the environment, with a hash. A saved report never changes; it can "
+            "be read, replayed, verified and compared later, on another machine and without a network."
         ),
         "docs/report-format.md",
     ),
@@ -19,29 +19,29 @@ HELP: tuple[Help, ...] = (
         "summary",
         _("the summary"),
         _(
-            "The differences that matter most, each with a link to the row that shows it, and the verdict on each "
-            "path. It is computed from what was frozen, not typed by anybody."
+            "The most important differences, each with a link to the row that proves it, and the verdict on each path. "
+            "It is computed from the content of the report."
         ),
         "docs/report-format.md",
     ),
     Help(
         "notes",
         _("the notes"),
-        _("Written by whoever saved the report, and part of its content: they are in the hash."),
+        _("Written when the report was saved, and part of its content: the hash covers them."),
         "docs/report-format.md",
     ),
     Help(
         "remarks",
         _("remarks"),
-        _("Written later, beside the report. They are neither in its hash nor in its exports."),
+        _("Written after the report was saved. They are neither in its hash nor in its exports."),
         "docs/report-format.md",
     ),
     Help(
         "evidence",
-        _("what the report rests on"),
+        _("the evidence"),
         _(
-            "The hash is the SHA-256 of the content's bytes, and the line below computes it with coreutils alone. It "
-            "proves that nothing was changed since the report was saved. It does not prove who saved it."
+            "The hash is the SHA-256 of the content's bytes; the command below computes it with coreutils. It proves that "
+            "the report has not changed since it was saved. It does not prove who saved it."
         ),
         "sha256sum(1); docs/report-format.md",
     ),
@@ -49,8 +49,8 @@ HELP: tuple[Help, ...] = (
         "reports",
         _("saved reports"),
         _(
-            "A report is one frozen experiment, measurement or run of claims. Two of the same experiment make a "
-            "trend. Ticked ones can be put beside each other. A deleted one is kept for 30 days."
+            "A report is a frozen experiment, measurement or run of claims. Reports of the same experiment make a trend. "
+            "Select some to compare them. A deleted report can be restored for 30 days."
         ),
         "docs/report-format.md",
         "./netmodes report list",
@@ -59,8 +59,8 @@ HELP: tuple[Help, ...] = (
         "import",
         _("importing"),
         _(
-            "Form, limits and hash are checked, and the journal is replayed, before anything is kept. What an "
-            "imported report says was measured elsewhere, and it is marked so."
+            "Format, limits and hash are checked and the journal is replayed before the report is stored. An imported "
+            "report is marked, since its data comes from another machine."
         ),
         "docs/report-format.md",
         "./netmodes report import FILE",
@@ -69,79 +69,79 @@ HELP: tuple[Help, ...] = (
         "share",
         _("sharing"),
         _(
-            "Whoever has the link sees this report and nothing else, without signing in, and can change nothing. The "
-            "link ends by itself after the time that you choose."
+            "Anyone with the link can read this report without signing in, and nothing else. The link expires after the "
+            "time that you choose."
         ),
         "docs/report-format.md",
     ),
     Help(
         "share-link",
         _("the link"),
-        _("Only the SHA-256 of its token is kept, so it can be shown this once. If it is lost, make a new one."),
+        _("Shown only once, since only the SHA-256 of its token is stored. If you lose it, create a new one."),
         "docs/report-format.md",
     ),
     Help(
         "share-links",
         _("the links"),
-        _("Every link to this report, how often it was opened, and when it ends. An ended link opens nothing."),
+        _("Every link to this report, with its number of views and its end. An expired or revoked link opens nothing."),
         "docs/report-format.md",
     ),
     Help(
         "removed",
-        _("what would be removed"),
+        _("replacements"),
         _(
-            "Each detail of the machine gets one stand-in wherever it occurs, so that same, different and only in one "
-            "column stay so. Addresses become those set aside for documents and tests. Text that a program printed is "
-            "searched for the same details and for nothing else: read it before you share it."
+            "Each detail of the machine gets one replacement wherever it occurs, so comparisons stay the same. Addresses "
+            "become those that are reserved for documentation and tests. Output of programs is searched for the same "
+            "details and nothing else: read it before you share it."
         ),
         "RFC 5737; RFC 3849; RFC 2544; docs/report-format.md",
     ),
     Help(
         "beside",
-        _("reports beside each other"),
-        _("The first report is what the others are compared with. They are two to eight, from any installation."),
+        _("comparing reports"),
+        _("Compares two to eight reports from any installation. The first report is the baseline."),
         "docs/report-format.md",
     ),
     Help(
         "unpaired",
-        _("time in different reports"),
+        _("latency in different reports"),
         _(
-            "Two reports are two runs, and no block of one is the partner of a block of the other. The interval draws "
-            "the blocks of each run for themselves and is wider for it. What else changed between them, such as load "
-            "or clock speed, is in the difference."
+            "Different reports come from different runs, so their blocks are not paired. The interval samples the blocks "
+            "of each run separately and is therefore wider. Other changes between the runs, such as load or clock speed, "
+            "are part of the difference."
         ),
         "docs/measuring.md",
     ),
     Help(
         "environments",
-        _("environments that differ"),
+        _("differing environments"),
         _(
-            "What differs is marked, with what it could explain. It is a suspicion, not a proof: change one thing at "
+            "Differences are marked, with what they could explain. This is a suspicion, not a proof: change one thing at "
             "a time."
         ),
         "docs/measuring.md",
     ),
     Help(
         "changes",
-        _("facts that changed"),
+        _("changed facts"),
         _(
-            "Rows of the table that are not the same in every report. What changes with each launch is left out: "
-            "inodes, process ids, MAC addresses, names of veth pairs, ids of containers."
+            "Rows of the table that are not the same in every report. What changes with each launch is not compared: "
+            "inodes, process ids, MAC addresses, names of veth pairs, container ids."
         ),
         "docs/report-format.md",
     ),
     Help(
         "flipped",
         _("claims in different reports"),
-        _("A claim flipped where its verdict is not the same in every report. Its evidence stands in each of them."),
+        _("A claim flipped if reports have different verdicts on it. Each report has its evidence."),
         "docs/claims.md",
     ),
     Help(
         "trend",
         _("a trend"),
         _(
-            "Reports whose experiments ask for the same, in the order of their dates. A number on the axis is a "
-            "moment at which the environment was not that of the report before."
+            "Reports of the same experiment by date. A number on the axis marks that the environment changed since the "
+            "report before."
         ),
         "docs/measuring.md",
     ),

@@ -69,7 +69,9 @@ class ReportFigures:
         environment = self.environment
         if not environment.cpu_model and self.measurements:
             environment = self.measurements[0].measurement.environment
-        return ReportEnvironment(environment, self.experiment.engine if self.experiment is not None else None, self.version)
+        return ReportEnvironment(
+            environment, self.experiment.engine if self.experiment is not None else None, self.version
+        )
 
     @property
     def modes(self) -> dict[str, str]:

@@ -38,7 +38,9 @@ def parse_report(data: bytes) -> tuple[ReportContent, bytes]:
     _check_size(data)
     document = _parse_json(data)
     if not isinstance(document, dict) or "schema" not in document:
-        raise InvalidReportError("The file is not a report. Export a report as JSON from Netmodes and import that file.")
+        raise InvalidReportError(
+            "The file is not a report. Export a report as JSON from Netmodes and import that file."
+        )
     schema = document["schema"]
     if schema != SCHEMA:
         text = schema[:60] if isinstance(schema, str) else type(schema).__name__
@@ -60,7 +62,9 @@ def parse_report(data: bytes) -> tuple[ReportContent, bytes]:
 def _check_size(data: bytes) -> None:
     """Counts bytes, values and levels without parsing."""
     if len(data) > MAX_BYTES:
-        raise InvalidReportError(f"The file has {len(data):,} bytes; the limit is {MAX_BYTES:,}. Save a smaller report.")
+        raise InvalidReportError(
+            f"The file has {len(data):,} bytes; the limit is {MAX_BYTES:,}. Save a smaller report."
+        )
     try:
         data.decode()
     except UnicodeDecodeError as error:
@@ -90,7 +94,9 @@ def _check_values(content: Any) -> None:
         value = stack.pop()
         if isinstance(value, str):
             if len(value) > MAX_TEXT:
-                raise InvalidReportError(f"A text has {len(value):,} characters; the limit is {MAX_TEXT:,}. Shorten it.")
+                raise InvalidReportError(
+                    f"A text has {len(value):,} characters; the limit is {MAX_TEXT:,}. Shorten it."
+                )
         elif isinstance(value, list):
             stack.extend(value)
         elif isinstance(value, dict):
@@ -105,7 +111,9 @@ def _check_keys(value: dict[str, Any]) -> None:
         raise InvalidReportError(f"A name has more than {MAX_KEY:,} characters. Export the report again.")
     histogram = value.get("histogram")
     if isinstance(histogram, str) and len(histogram) > MAX_HISTOGRAM_TEXT:
-        raise InvalidReportError(f"A histogram has more than {MAX_HISTOGRAM_TEXT:,} characters. Export the report again.")
+        raise InvalidReportError(
+            f"A histogram has more than {MAX_HISTOGRAM_TEXT:,} characters. Export the report again."
+        )
 
 
 def _encode(content: Any) -> bytes:

@@ -102,7 +102,9 @@ def list_entries(reports: Sequence[TrendReport]) -> tuple[TrendEntry, ...]:
         mark += bool(environment)
         verdicts = _list_verdicts(figures)
         changed = tuple(
-            f"{name}: {known[name]} → {verdict}" for name, verdict in verdicts.items() if known.get(name, verdict) != verdict
+            f"{name}: {known[name]} → {verdict}"
+            for name, verdict in verdicts.items()
+            if known.get(name, verdict) != verdict
         )
         label = str(mark) if environment else ""
         entries.append(TrendEntry(report.id, figures.title, figures.saved_at, label, environment, changed))

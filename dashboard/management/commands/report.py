@@ -1,4 +1,4 @@
-"""``./netmodes report``: saved reports listed, exported, imported."""
+"""``./netmodes report``: lists, exports and imports saved reports."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from dashboard.store.reports.listing import ListedReport, ReportNotFoundError, R
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import made: ``report`` is its number here, ``digest`` the SHA-256 of its content."""
+    """An imported report: ``report`` is its id, ``digest`` the SHA-256 of its content."""
 
     report: str
     title: str
@@ -38,41 +38,41 @@ class Command(NetmodesCommand):
     help = "Lists, exports and imports saved reports."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """One word says what to do."""
+        """Adds one parser per action."""
         actions = parser.add_subparsers(dest="action", required=True, metavar="list | export | import")
-        found = actions.add_parser("list", help="saved reports, newest first")
-        found.add_argument("words", nargs="*", metavar="WORD", help="only those in which every word occurs")
-        found.add_argument("--tag", action="append", default=[], help="only those with this tag")
-        found.add_argument("--archived", action="store_true", help="those that were put away")
-        found.add_argument("--page", type=int, default=1, metavar="N", help="fifty stand on a page")
-        found.add_argument("--json", action="store_true", help="print one JSON document")
-        taken = actions.add_parser("export", help="one report as a document, on stdout")
-        taken.add_argument("report", metavar="ID", help="its number, as the list names it")
-        taken.add_argument("--format", choices=[str(one) for one in Format], default="json", help="default json")
-        taken.add_argument("--output", metavar="FILE", help="write it there instead")
-        brought = actions.add_parser("import", help="takes the JSON export of another installation")
-        brought.add_argument("file", metavar="FILE", help="the file, - for stdin")
-        brought.add_argument("--json", action="store_true", help="print one JSON document")
+        lister = actions.add_parser("list", help="list saved reports, newest first")
+        lister.add_argument("words", nargs="*", metavar="WORD", help="only reports that contain every word")
+        lister.add_argument("--tag", action="append", default=[], help="only reports with this tag")
+        lister.add_argument("--archived", action="store_true", help="archived reports")
+        lister.add_argument("--page", type=int, default=1, metavar="N", help="page N, 50 reports each")
+        lister.add_argument("--json", action="store_true", help="print one JSON document")
+        exporter = actions.add_parser("export", help="write a report to stdout")
+        exporter.add_argument("report", metavar="ID", help="the report's id, as the list shows it")
+        exporter.add_argument("--format", choices=[str(one) for one in Format], default="json", help="default json")
+        exporter.add_argument("--output", metavar="FILE", help="write to this file")
+        importer = actions.add_parser("import", help="import the JSON export of another installation")
+        importer.add_argument("file", metavar="FILE", help="the file, - for stdin")
+        importer.add_argument("--json", action="store_true", help="print one JSON document")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Exit 0; 1 where there is no such report or the file is none; 2 for wrong usage."""
+        """Exits with 0; 1 if there is no such report or the file is invalid; 2 for wrong usage."""
         self.migrate()
         {"list": self._list, "export": self._export, "import": self._import}[options["action"]](options)
 
     def _list(self, options: dict[str, Any]) -> None:
         query = " ".join(options["words"])
-        found = report_listing.find_reports(query, options["tag"], archived=options["archived"], page=options["page"])
+        page = report_listing.find_reports(query, options["tag"], archived=options["archived"], page=options["page"])
         if options["json"]:
-            self.print_json(found)
+            self.print_json(page)
         else:
-            self.stdout.write(_listed(found))
+            self.stdout.write(_format_page(page))
 
     def _export(self, options: dict[str, Any]) -> None:
         try:
             parts = export_report(options["report"], Format(options["format"])).parts
             document = b"".join(parts)
         except ReportNotFoundError:
-            sentence = f"There is no report “{options['report'][:40]}”: ./netmodes report list names them."
+            sentence = f"There is no report “{options['report'][:40]}”. Run ./netmodes report list."
             raise CommandError(sentence, returncode=FAILED) from None
         except NoPdfError as error:
             raise CommandError(str(error), returncode=FAILED) from None
@@ -96,18 +96,18 @@ class Command(NetmodesCommand):
 
 
 def _read(name: str) -> bytes:
-    """At most one byte more than is taken; CommandError."""
+    """The file, up to one byte beyond the limit; CommandError."""
     try:
         if name == "-":
             return sys.stdin.buffer.read(MAX_BYTES + 1)
         with Path(name).open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise CommandError(f"{name} cannot be read: {error.strerror}.", returncode=FAILED) from None
+        raise CommandError(f"Cannot read {name}: {error.strerror}.", returncode=FAILED) from None
 
 
 def _write_whole(path: Path, document: bytes) -> None:
-    """The whole file or nothing of it; a pipe or a device is exported to as it is. CommandError."""
+    """Writes a file atomically; a pipe or a device directly. CommandError."""
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(document)
@@ -119,18 +119,20 @@ def _write_whole(path: Path, document: bytes) -> None:
         Path(file.name).chmod(0o666 & ~umask)
         Path(file.name).replace(path)
     except OSError as error:
-        raise CommandError(f"{path} cannot be exported: {error.strerror}.", returncode=FAILED) from None
+        raise CommandError(f"Cannot write {path}: {error.strerror}.", returncode=FAILED) from None
 
 
-def _listed(found: ReportPage) -> str:
-    if not found.reports:
-        return "No report was found."
-    lines = [line for one in found.reports for line in _lines(one)]
-    if found.pages > 1:
-        lines.append(f"Page {found.page} of {found.pages}; {found.total} reports. --page N shows another.")
+def _format_page(page: ReportPage) -> str:
+    if not page.reports:
+        return "No reports found."
+    lines = [line for report in page.reports for line in _format_report(report)]
+    if page.pages > 1:
+        lines.append(f"Page {page.page} of {page.pages}; {page.total} reports. --page N shows another one.")
     return "\n".join(lines)
 
 
-def _lines(one: ListedReport) -> tuple[str, ...]:
-    said = [f"#{tag}" for tag in one.tags] + ([f"imported from {one.imported_from}"] if one.imported_from else [])
-    return (f"{one.id}  {printable(one.title)}  {' '.join(said)}".rstrip(), f"            {printable(one.line)}")
+def _format_report(report: ListedReport) -> tuple[str, ...]:
+    marks = [f"#{tag}" for tag in report.tags]
+    marks += [f"imported from {report.imported_from}"] if report.imported_from else []
+    title = f"{report.id}  {printable(report.title)}  {' '.join(marks)}".rstrip()
+    return title, f"            {printable(report.line)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from dashboard.core.reports.replay.recording import build_track, encode_track
+from dashboard.core.reports.replay.recording import build_recording, encode_recording
 from dashboard.core.training.results.facts import Event, ParticipantFacts, Reading, SessionFacts
 from dashboard.core.training.results.model import SessionReport
 from dashboard.core.training.results.replay import MirroredExperiment
@@ -117,8 +117,8 @@ def mirrors_of(facts: SessionFacts, *, included: bool) -> dict[str, MirroredExpe
         elif experiment_store.last_seq(key) > MAX_JOURNAL or len(mirrors) >= MAX_MIRRORS:
             reason = "It is too long for this file. Save it as a report."
         else:
-            track = encode_track(
-                build_track(entry for entry in experiment_store.entries(key) if entry.at <= facts.ends_at)
+            track = encode_recording(
+                build_recording(entry for entry in experiment_store.entries(key) if entry.at <= facts.ends_at)
             )
             free_bytes -= len(track)
             if free_bytes < 0:

@@ -146,7 +146,7 @@ def save(request: HttpRequest, body: SaveIn) -> Any:
     summary="Import a report (report/1 as the body)",
 )
 async def import_report(request: HttpRequest) -> Any:
-    """Validates format, hash, limits and content before anything is exported."""
+    """Validates format, hash, limits and content before anything is stored."""
     data = request.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         return Status(413, {"detail": f"A report has at most {MAX_BYTES:,} bytes. Save a smaller one."})
@@ -269,12 +269,12 @@ async def share(request: HttpRequest, identity: str, body: ShareIn) -> Any:
 
     token = await database_sync_to_async(make, thread_sensitive=False)()
     url = await sync_to_async(request.build_absolute_uri)(f"/r/{token}/")
-    return Status(201, {"url": url, "expires_at": None if expires_at is None else expires_at.isoformat(), "scrubbed": body.scrub})
+    return Status(
+        201, {"url": url, "expires_at": None if expires_at is None else expires_at.isoformat(), "scrubbed": body.scrub}
+    )
 
 
-@router.post(
-    "/reports/{identity}/shares/{number}/revoke", response={200: dict, 404: Refusal}, summary="Revoke a link"
-)
+@router.post("/reports/{identity}/shares/{number}/revoke", response={200: dict, 404: Refusal}, summary="Revoke a link")
 def revoke(request: HttpRequest, identity: str, number: int) -> Any:
     """404 if the report has no such live link."""
     report_listing.get_report(identity)

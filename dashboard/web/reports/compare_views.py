@@ -13,6 +13,7 @@ from dashboard.core.reports.compare import LETTERS, MAX_REPORTS
 from dashboard.store.reports import comparing as report_comparing
 from dashboard.store.reports import trends as report_trends
 from dashboard.store.reports.listing import ListedReport, ReportNotFoundError, get_report
+from dashboard.web.reports.presenters import count_changes, group_by_section
 
 
 def _selected(request: HttpRequest) -> list[ListedReport]:
@@ -37,14 +38,24 @@ def compare(request: HttpRequest) -> HttpResponse:
         problem = _("One of these reports does not exist or was deleted. Select others.")
         return render(request, "reports/compare.html", {"problem": problem}, status=404)
     if not 2 <= len(rows) <= MAX_REPORTS:
-        problem = _("%(count)d reports are selected. Select two to %(most)d.") % {"count": len(rows), "most": MAX_REPORTS}
+        problem = _("%(count)d reports are selected. Select two to %(most)d.") % {
+            "count": len(rows),
+            "most": MAX_REPORTS,
+        }
         return render(request, "reports/compare.html", {"problem": problem}, status=400)
     shown = [
         {"letter": letter, "row": row, "baseline_url": _baseline_url(rows, row.id)}
         for letter, row in zip(LETTERS, rows, strict=False)
     ]
     comparison = report_comparing.compare([row.id for row in rows])
-    return render(request, "reports/compare.html", {"comparison": comparison, "rows": shown})
+    context = {
+        "comparison": comparison,
+        "rows": shown,
+        "letters": [report.letter for report in comparison.reports],
+        "counts": count_changes(comparison),
+        "sections": group_by_section(comparison),
+    }
+    return render(request, "reports/compare.html", context)
 
 
 @require_GET

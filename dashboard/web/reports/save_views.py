@@ -16,9 +16,7 @@ from dashboard.web.http.threaded_views import aside
 from dashboard.web.service import service
 
 
-def _save(
-    request: HttpRequest, back_url: str, save: Callable[[ReportDetails, EngineRef | None], str]
-) -> HttpResponse:
+def _save(request: HttpRequest, back_url: str, save: Callable[[ReportDetails, EngineRef | None], str]) -> HttpResponse:
     """Redirects to the new report, or shows the reason and the entered values."""
     values = {name: request.POST.get(name, "") for name in ("title", "tags", "notes")}
     details = ReportDetails(

@@ -1,4 +1,4 @@
-"""Several reports in a browser: imported, ticked, compared, followed over time; axe finds nothing."""
+"""Several reports in a browser: imported, selected, compared, shown as a trend; axe finds nothing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from dashboard.core.measurements.between_runs import DRIFT_SENTENCE
 from dashboard.core.reports.model import ReportContent, canonical, frame
 from tests.browser.axe import violations
 from tests.browser.server import Server
@@ -19,7 +20,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
 
 def week(number: int) -> ReportContent:
-    """Each a week after the one before; the second on another kernel, the third on another processor."""
+    """Weekly reports; the second on another kernel, the third on another processor."""
     content = make_content(4)
     environment = replace(
         content.environment,
@@ -37,7 +38,7 @@ def week(number: int) -> ReportContent:
     )
 
 
-def bring(page: Page, server: Server, content: ReportContent, folder: Path) -> str:
+def import_report(page: Page, server: Server, content: ReportContent, folder: Path) -> str:
     """Imports a report through the page and returns its address."""
     file = folder / "report.json"
     file.write_bytes(frame(canonical(content)))
@@ -48,22 +49,22 @@ def bring(page: Page, server: Server, content: ReportContent, folder: Path) -> s
     return page.url
 
 
-def test_reports_are_compared_and_followed_over_time(server: Server, visitor: Visitor, tmp_path: Path) -> None:
+def test_reports_are_compared_and_shown_as_a_trend(server: Server, visitor: Visitor, tmp_path: Path) -> None:
     page = visitor.open(f"{server.url}/reports/")
-    addresses = [bring(page, server, week(number), tmp_path) for number in range(3)]
+    addresses = [import_report(page, server, week(number), tmp_path) for number in range(3)]
 
     page.goto(f"{server.url}/reports/")
     for title in ("Week 3", "Week 1"):
         page.get_by_role("checkbox", name=f"Compare {title}").check()
-    page.get_by_role("button", name="Compare the ticked ones").click()
-    expect(page.get_by_text("did not take turns").first).to_be_visible()
+    page.get_by_role("button", name="Compare selected").click()
+    expect(page.get_by_text(DRIFT_SENTENCE).first).to_be_visible()
     row = page.locator('tr[data-series="bridge published-proxy tcp-rr 64B closed idle"]')
     expect(row).to_contain_text("▲ slower")
     expect(row).to_contain_text("The processors differ (AMD EPYC 9B45; Xeon)")
     expect(row).to_contain_text("processor, kernel")
     expect(page.get_by_role("img", name=re.compile(r"published-proxy.*95 % interval"))).to_have_count(1)
     assert violations(page) == []
-    page.get_by_role("link", name="compare with B instead").click()
+    page.get_by_role("link", name="use B as baseline").click()
     expect(row).to_contain_text("▼ faster")
 
     page.goto(addresses[0])

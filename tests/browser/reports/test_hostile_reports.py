@@ -59,14 +59,14 @@ def hostile(server: Server) -> str:
 
 
 def look(page: Page) -> list[str]:
-    """What is wrong with a page when everything on it is done."""
+    """The problems of a loaded page."""
     expect(page.locator("h1").first).to_be_attached()
     page.wait_for_load_state("load")
     found: list[str] = page.evaluate(SCAN)
     return [f"{page.url}: {one}" for one in found]
 
 
-def test_nothing_runs_on_any_page(visitor: Visitor, server: Server, hostile: str) -> None:
+def test_no_script_of_a_hostile_report_runs_on_any_page(visitor: Visitor, server: Server, hostile: str) -> None:
     page = visitor.open(f"{server.url}/reports/")
     found = look(page)
     page.goto(f"{server.url}/reports/{hostile}/share/")
@@ -86,11 +86,11 @@ def test_nothing_runs_on_any_page(visitor: Visitor, server: Server, hostile: str
     assert found == []
 
 
-def test_nothing_runs_where_it_is_shared_and_in_its_file(
+def test_no_script_of_a_hostile_report_runs_behind_a_link_or_in_its_file(
     visitor: Visitor, visit: Visit, server: Server, hostile: str, tmp_path: Path
 ) -> None:
     page = visitor.open(f"{server.url}/reports/{hostile}/share/")
-    page.get_by_role("button", name="Make the link").click()
+    page.get_by_role("button", name="Create link").click()
     link = page.locator(".new-link code").inner_text()
     assert re.fullmatch(re.escape(server.url) + r"/r/[\w-]{22}/", link)
     with page.expect_download() as downloading:

@@ -39,7 +39,7 @@ def imported(browser: Browser, server: Server) -> tuple[str, str]:
     for title in ("Before", "After"):
         page.goto(f"{server.url}/reports/")
         file = {"name": "report.json", "mimeType": "application/json", "buffer": make_file(title)}
-        page.get_by_label("A report as JSON").set_input_files(file)  # type: ignore[arg-type]  # the keys are theirs
+        page.get_by_label("Report file (JSON)").set_input_files(file)  # type: ignore[arg-type]  # the keys are theirs
         page.get_by_role("button", name="Import", exact=True).click()
         expect(page.get_by_role("heading", level=1)).to_have_text(title)
         found.append(page.url)
@@ -52,7 +52,7 @@ def status(page: Page, column: str) -> str:
     return page.locator(f"th[data-column={column}] [data-slot=status]").inner_text()
 
 
-def test_an_experiment_is_saved_with_a_title_and_found_again(server: Server, show: Show, visitor: Visitor) -> None:
+def test_an_experiment_is_saved_with_a_title_and_found_in_the_list(server: Server, show: Show, visitor: Visitor) -> None:
     shown = show(server.launch(modes=["host", "bridge"]))
     shown.page.get_by_role("link", name="Save report").click()
     shown.page.get_by_label("Title").fill("My first report")
@@ -60,7 +60,7 @@ def test_an_experiment_is_saved_with_a_title_and_found_again(server: Server, sho
     shown.page.get_by_label("Notes").fill("It **works**.")
     shown.page.get_by_role("button", name="Save report").click()
     expect(shown.page.get_by_role("heading", level=1)).to_have_text("My first report")
-    expect(shown.page.locator("#summary")).to_contain_text("host lives in this machine's own network namespace")
+    expect(shown.page.locator("#summary")).to_contain_text("host uses this machine's network namespace")
     expect(shown.page.locator(".prose strong")).to_have_text("works")
     shown.page.get_by_label("Add a remark").fill("A remark")
     shown.page.get_by_role("button", name="Add", exact=True).click()
@@ -70,14 +70,14 @@ def test_an_experiment_is_saved_with_a_title_and_found_again(server: Server, sho
     server.forget_everything()
 
 
-def test_the_pages_of_reports_are_for_everybody(visitor: Visitor, server: Server, imported: tuple[str, str]) -> None:
+def test_the_pages_of_reports_are_accessible(visitor: Visitor, server: Server, imported: tuple[str, str]) -> None:
     one, other = imported
     page = visitor.open(f"{server.url}/reports/")
     assert violations(page) == []
     page.goto(one)
     assert violations(page) == []
     page.goto(f"{one}share/")
-    page.get_by_role("button", name="Make the link").click()
+    page.get_by_role("button", name="Create link").click()
     expect(page.locator(".new-link")).to_be_visible()
     assert violations(page) == []
     numbers = "&".join(f"report={url.rstrip('/').rpartition('/')[2]}" for url in (one, other))
@@ -85,11 +85,11 @@ def test_the_pages_of_reports_are_for_everybody(visitor: Visitor, server: Server
     assert violations(page) == []
 
 
-def test_a_link_opens_for_a_stranger_and_ends_when_it_is_revoked(
+def test_a_link_opens_without_sign_in_until_it_is_revoked(
     visitor: Visitor, visit: Visit, imported: tuple[str, str]
 ) -> None:
     page = visitor.open(f"{imported[1]}share/")
-    page.get_by_role("button", name="Make the link").click()
+    page.get_by_role("button", name="Create link").click()
     link = page.locator(".new-link code").inner_text()
     stranger = visit(signed_in=False)
     shown = stranger.open(link)
@@ -104,10 +104,10 @@ def test_a_link_opens_for_a_stranger_and_ends_when_it_is_revoked(
     expect(page.locator(".links tbody tr").first).to_contain_text("revoked")
     stranger.expect(r"Failed to load resource: .* 404 ")
     shown.reload()
-    expect(shown.get_by_role("heading", level=1)).to_have_text("This link opens nothing")
+    expect(shown.get_by_role("heading", level=1)).to_have_text("This link is not valid")
 
 
-def test_the_file_opens_without_a_network_and_replays(
+def test_the_exported_file_opens_and_replays_without_a_network(
     visitor: Visitor, visit: Visit, imported: tuple[str, str], tmp_path: Path
 ) -> None:
     page = visitor.open(imported[0])
@@ -118,7 +118,7 @@ def test_the_file_opens_without_a_network_and_replays(
 
     reader = visit(signed_in=False, java_script_enabled=False, offline=True)
     still = reader.open(file.as_uri())
-    for part in ("In short", "Side by side", "Block by block (tcp-rr)", "Claims", "What happened", "Where it was"):
+    for part in ("Summary", "Side by side", "Medians of blocks over time (tcp-rr)", "Claims", "Timeline", "Environment"):
         expect(still.get_by_role("heading", name=part, exact=True)).to_be_visible()
     expect(still.get_by_role("button", name="Replay")).to_be_hidden()
 

@@ -162,7 +162,7 @@ NOT_THERE = ("", "/about", "/export/json", "/removed", "/shares")
 @pytest.mark.parametrize("path", NOT_THERE)
 async def test_a_report_that_is_not_there_is_404_in_every_address(me: Person, path: str) -> None:
     answer = await http("GET", f"/api/reports/nothing{path}", who=me)
-    assert (answer.status, answer.json["detail"]) == (404, "There is no report with this number.")
+    assert (answer.status, answer.json["detail"]) == (404, "There is no report with this id.")
 
 
 async def test_no_write_reaches_a_report_that_is_not_there(me: Person) -> None:

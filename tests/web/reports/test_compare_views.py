@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from dashboard.core.measurements.between_runs import DRIFT_SENTENCE
 from dashboard.core.reports.model import ClaimVerdict, ReportContent, canonical, experiment_signature, frame
 from dashboard.store.reports import saved as saved_reports
 from tests.reports import AT, make_content, make_run
@@ -49,22 +50,22 @@ def compare_url(*identities: str, baseline: str = "") -> str:
     return f"/reports/compare/?{'&'.join(pairs)}"
 
 
-def test_the_older_report_is_the_baseline_whatever_the_order_of_the_ticks(owner: Client) -> None:
+def test_the_older_report_is_the_baseline_in_any_order_of_selection(owner: Client) -> None:
     old, new = save(BEFORE), save(after())
     page = get(owner, compare_url(new, old, new))
     text = text_of(page)
-    assert "of 3 differences in time 3 are slower and 0 faster" in text
+    assert "3 latencies compared: 3 slower, 0 faster" in text
     assert "1 claim flipped" in text
     assert "0 facts changed" in text
     assert text.index("A before") < text.index("B after")
-    assert "did not take turns" in text
+    assert DRIFT_SENTENCE in text
     assert len(re.findall(r'<svg class="strip"', page)) == 3
     other = text_of(get(owner, compare_url(old, new, baseline=new)))
-    assert "0 are slower and 3 faster" in other
+    assert "0 slower, 3 faster" in other
     assert other.index("A after") < other.index("B before")
 
 
-def test_another_processor_is_said_beside_every_verdict(owner: Client) -> None:
+def test_every_verdict_has_a_caveat_if_the_processors_differ(owner: Client) -> None:
     page = get(owner, compare_url(save(BEFORE), save(after(cpu_model="Xeon"))))
     caveats = [text for text in re.findall(r'<small class="remark">(.*?)</small>', page) if "processors differ" in text]
     assert len(caveats) == page.count('class="word" data-verdict="slower"><span aria-hidden="true">▲') == 3
@@ -73,18 +74,18 @@ def test_another_processor_is_said_beside_every_verdict(owner: Client) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 9])
-def test_too_few_or_too_many_are_refused_with_what_to_do(owner: Client, count: int) -> None:
+def test_too_few_or_too_many_reports_are_refused_with_instructions(owner: Client, count: int) -> None:
     identities = [save(replace(BEFORE, title=str(number))) for number in range(count)]
     page = text_of(get(owner, compare_url(*identities), 400))
-    assert f"{count} reports are ticked: tick two to 8." in page
+    assert f"{count} reports are selected. Select two to 8." in page
 
 
-def test_a_report_that_is_not_there_is_404(owner: Client) -> None:
-    assert "One of these reports is not here" in text_of(get(owner, compare_url(save(BEFORE), "nobody"), 404))
+def test_a_missing_report_is_404(owner: Client) -> None:
+    assert "One of these reports does not exist" in text_of(get(owner, compare_url(save(BEFORE), "nobody"), 404))
     get(owner, "/reports/trends/0123456789abcdef/", 404)
 
 
-def test_what_a_report_says_is_text(owner: Client) -> None:
+def test_texts_of_a_report_are_escaped(owner: Client) -> None:
     environment = replace(BEFORE.environment, kernel=HOSTILE, cpu_model=HOSTILE)
     claims = tuple(replace(one, id=HOSTILE, statement=HOSTILE) for one in BEFORE.claims)
     hostile = replace(BEFORE, title=HOSTILE, environment=environment, claims=claims, saved_at=AT + 9)
@@ -115,6 +116,6 @@ def test_a_trend_has_points_marks_and_a_table(owner: Client) -> None:
     assert "Compare the last two" in text
 
 
-def test_both_are_closed_to_strangers() -> None:
+def test_both_pages_require_sign_in() -> None:
     for path in ("/reports/compare/", "/reports/trends/0123456789abcdef/"):
         assert Client().get(path, **HERE).status_code in {302, 401, 403}

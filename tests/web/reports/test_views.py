@@ -1,4 +1,4 @@
-"""Reports on pages: saved, found, read, written about, shared; nothing typed is lost, and a link only reads."""
+"""The pages of reports: list, report, save, import, share; no entered text is lost, and a link permits only reading."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_an_experiment_of_a_report_runs_again_under_the_same_signature(owner: Cl
     assert experiment_signature(made.spec) == experiment_signature(frozen.spec)
 
 
-def test_what_could_not_be_launched_is_not_launched_from_a_report_either(owner: Client) -> None:
+def test_an_invalid_experiment_of_a_report_is_not_launched(owner: Client) -> None:
     content = make_content()
     assert content.experiment is not None
     spec = replace(content.experiment.spec, port=0)
@@ -68,7 +68,7 @@ def test_what_could_not_be_launched_is_not_launched_from_a_report_either(owner: 
 
 
 def text_of(page: str) -> str:
-    """What a reader reads, in one line."""
+    """The visible text of a page, in one line."""
     return " ".join(re.sub(r"<[^>]*>", " ", page).split())
 
 
@@ -78,15 +78,12 @@ def get(owner: Client, path: str, status: int = 200) -> str:
     return str(answer.content.decode())
 
 
-# The list.
+def test_an_empty_list_explains_how_to_save_a_report(owner: Client) -> None:
+    assert "No reports yet" in text_of(get(owner, "/reports/"))
 
 
-def test_a_list_without_reports_says_how_to_get_one(owner: Client) -> None:
-    assert "Nothing was saved yet" in text_of(get(owner, "/reports/"))
-
-
-#: What is asked for, and which titles then stand there.
-ASKED: list[tuple[str, set[str]]] = [
+#: Queries with the titles that they list.
+QUERIES: list[tuple[str, set[str]]] = [
     ("", {"Monday", "Tuesday"}),
     ("?q=monday", {"Monday"}),
     ("?q=MONDAY+nginx", {"Monday"}),
@@ -108,21 +105,18 @@ def test_the_list_is_searched_and_filtered(owner: Client) -> None:
         for title, own in tags.items()
     }
     saved_reports.archive(kept["Wednesday"])
-    for query, shown in ASKED:
+    for query, shown in QUERIES:
         page = get(owner, f"/reports/{query}")
         assert set(re.findall(r'class="title" href="[^"]*">(\w+)<', page)) == shown, query
         assert forbidden_in(page) == []
-        assert shown or "No report fits" in text_of(page)
+        assert shown or "No report matches" in text_of(page)
 
 
-# Reading.
-
-
-def test_a_report_is_complete_at_first_paint_and_says_what_matters_first(owner: Client, report: str) -> None:
+def test_a_report_is_complete_at_first_paint_with_the_summary_first(owner: Client, report: str) -> None:
     page = get(owner, f"/reports/{report}/")
     assert forbidden_in(page) == []
-    parts = ["In short", "What differs", "What each path costs", "Side by side", "Where each container lives",
-             "Block by block", "What happened", "What it rests on", "Where it was"]  # fmt: skip
+    parts = ["Summary", "Differences", "Latency", "Side by side", "Where each container lives",
+             "Medians of blocks over time", "Timeline", "Evidence", "Environment"]  # fmt: skip
     read = text_of(page)
     places = [read.index(part) for part in parts]
     assert places == sorted(places)
@@ -134,14 +128,14 @@ def test_a_report_is_complete_at_first_paint_and_says_what_matters_first(owner: 
     assert "imported" in read
 
 
-def test_every_difference_leads_to_its_evidence(owner: Client, report: str) -> None:
+def test_every_difference_links_to_its_evidence(owner: Client, report: str) -> None:
     page = get(owner, f"/reports/{report}/")
     targets = re.findall(r'href="#(section-\w+)"', page)
     assert len(targets) == 5
     assert all(f'id="{one}"' in page for one in targets)
 
 
-def test_no_id_stands_twice_even_with_two_runs_of_one_probe(owner: Client) -> None:
+def test_ids_are_unique_even_with_two_runs_of_one_probe(owner: Client) -> None:
     content = make_content()
     twice = replace(
         content, measurements=(*content.measurements, *(replace(r, id="run9") for r in content.measurements))
@@ -151,7 +145,7 @@ def test_no_id_stands_twice_even_with_two_runs_of_one_probe(owner: Client) -> No
     assert len(found) == len(set(found))
 
 
-def test_the_command_that_is_shown_computes_the_hash_that_is_shown(report: str) -> None:
+def test_the_shown_command_computes_the_shown_hash(report: str) -> None:
     file = make_file()
     assert f"+{BEFORE + 1} " in hash_command(report)
     assert f"-{BEHIND} " in hash_command(report)
@@ -160,18 +154,18 @@ def test_the_command_that_is_shown_computes_the_hash_that_is_shown(report: str) 
     assert canonical(make_content()) == content
 
 
-def test_a_long_history_shows_its_end_and_all_of_it_when_asked(owner: Client) -> None:
+def test_a_long_timeline_shows_its_end_and_on_request_all_entries(owner: Client) -> None:
     number = saved_reports.import_file(make_file(make_content(changes=300)))
     assert "Change 0 " not in text_of(get(owner, f"/reports/{number}/"))
     assert "Change 0 " in text_of(get(owner, f"/reports/{number}/?lines=all"))
 
 
 @pytest.mark.parametrize("path", ["", "track/", "share/", "export.json", "export.exe"])
-def test_a_number_that_no_report_has_is_not_found(owner: Client, path: str) -> None:
+def test_a_missing_report_is_not_found(owner: Client, path: str) -> None:
     get(owner, f"/reports/nobody/{path}", 404)
 
 
-def test_the_replay_gets_its_track(owner: Client, report: str) -> None:
+def test_the_replay_gets_its_recording(owner: Client, report: str) -> None:
     answer = owner.get(f"/reports/{report}/track/", **HERE)
     assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
     assert answer.json()
@@ -186,7 +180,7 @@ def test_the_replay_gets_its_track(owner: Client, report: str) -> None:
         ("md", "text/markdown; charset=utf-8", b"#"),
     ],
 )
-def test_an_export_is_a_file_to_keep_not_a_page(
+def test_an_export_is_a_download_and_not_a_page(
     owner: Client, report: str, ending: str, kind: str, begins: bytes
 ) -> None:
     answer = owner.get(f"/reports/{report}/export.{ending}", **HERE)
@@ -197,7 +191,7 @@ def test_an_export_is_a_file_to_keep_not_a_page(
     assert answer.content.startswith(begins)
 
 
-async def test_the_histograms_come_in_pieces_and_whole() -> None:
+async def test_histograms_are_streamed_completely() -> None:
     number = await sync_to_async(saved_reports.import_file)(make_file())
     answer = await http("GET", f"/reports/{number}/export.histograms.csv", who=await person())
     assert answer.status == 200
@@ -205,10 +199,7 @@ async def test_the_histograms_come_in_pieces_and_whole() -> None:
     assert answer.text == histograms(make_content())
 
 
-# Writing beside, putting away.
-
-
-def test_a_remark_stands_beside_the_report_and_does_not_change_it(owner: Client, report: str) -> None:
+def test_a_remark_is_shown_and_does_not_change_the_report(owner: Client, report: str) -> None:
     before = get_report(report).digest
     answer = owner.post(f"/reports/{report}/annotate/", {"text": "Seen **again**.\n\n<b>x</b>"}, follow=True, **HERE)
     page = answer.content.decode()
@@ -218,7 +209,7 @@ def test_a_remark_stands_beside_the_report_and_does_not_change_it(owner: Client,
 
 
 @pytest.mark.parametrize("text", ["", "  \n ", "x" * 20_001])
-def test_a_remark_that_cannot_be_kept_comes_back_with_what_was_typed(owner: Client, report: str, text: str) -> None:
+def test_an_invalid_remark_comes_back_with_the_entered_text(owner: Client, report: str, text: str) -> None:
     answer = owner.post(f"/reports/{report}/annotate/", {"text": text}, **HERE)
     assert answer.status_code == 400
     assert f">{text}</textarea>" in answer.content.decode()
@@ -226,7 +217,7 @@ def test_a_remark_that_cannot_be_kept_comes_back_with_what_was_typed(owner: Clie
     assert not Annotation.objects.exists()
 
 
-def test_what_was_deleted_can_be_undone_on_the_next_page(owner: Client, report: str) -> None:
+def test_a_deleted_report_can_be_restored_on_the_next_page(owner: Client, report: str) -> None:
     page = owner.post(f"/reports/{report}/delete/", follow=True, **HERE).content.decode()
     assert "was deleted" in text_of(page)
     get(owner, f"/reports/{report}/", 404)
@@ -235,12 +226,12 @@ def test_what_was_deleted_can_be_undone_on_the_next_page(owner: Client, report: 
     assert owner.post(f"/reports/{report}/undelete/", **HERE).status_code == 404
 
 
-def test_the_undo_is_offered_for_deleted_reports_alone(owner: Client, report: str) -> None:
+def test_undo_is_offered_only_for_deleted_reports(owner: Client, report: str) -> None:
     for number in (report, "nobody", "<b>"):
         assert "was deleted" not in get(owner, f"/reports/?deleted={number}")
 
 
-def test_the_archive_takes_a_report_out_of_the_list_and_gives_it_back(owner: Client, report: str) -> None:
+def test_an_archived_report_is_hidden_from_the_list_until_it_is_unarchived(owner: Client, report: str) -> None:
     owner.post(f"/reports/{report}/archive/", {"archived": "yes"}, **HERE)
     assert find_reports().total == 0
     assert "archived" in text_of(get(owner, f"/reports/{report}/"))
@@ -248,10 +239,7 @@ def test_the_archive_takes_a_report_out_of_the_list_and_gives_it_back(owner: Cli
     assert find_reports().total == 1
 
 
-# Saving and importing.
-
-
-def test_what_cannot_be_saved_comes_back_with_everything_that_was_typed(owner: Client) -> None:
+def test_a_failed_save_comes_back_with_the_entered_values(owner: Client) -> None:
     experiment = experiment_store.create_experiment(make_spec("host", "bridge"))
     experiment_store.set_wanted(experiment, Wanted.REMOVED)
     typed = {"title": "My title", "tags": "a, b", "notes": "My\nnotes <x>"}
@@ -261,11 +249,11 @@ def test_what_cannot_be_saved_comes_back_with_everything_that_was_typed(owner: C
     assert 'value="My title"' in page
     assert 'value="a, b"' in page
     assert "My\nnotes &lt;x&gt;</textarea>" in page
-    assert "It was not saved" in text_of(page)
+    assert "The report was not saved" in text_of(page)
     assert not Report.objects.exists()
 
 
-def test_a_measurement_that_is_not_there_is_a_sentence(owner: Client) -> None:
+def test_a_missing_measurement_is_refused_with_a_sentence(owner: Client) -> None:
     answer = owner.post("/measurements/nobody/save/", {"title": "x"}, **HERE)
     assert answer.status_code == 400
     assert 'value="x"' in answer.content.decode()
@@ -284,15 +272,12 @@ def test_an_exported_file_can_be_imported(owner: Client) -> None:
      b" " * (MAX_BYTES + 1)],
     ids=["none", "empty", "a list", "cut", "cut short", "another hash", "too large"],
 )  # fmt: skip
-def test_what_is_no_report_is_refused_with_a_sentence_at_the_form(owner: Client, given: bytes | None) -> None:
+def test_an_invalid_file_is_refused_with_a_sentence_at_the_form(owner: Client, given: bytes | None) -> None:
     sent = {} if given is None else {"file": SimpleUploadedFile("r.json", given)}
     answer = owner.post("/reports/import/", sent, **HERE)
     assert answer.status_code == 400
     assert re.search(r'id="file-problem" role="alert">[^<]{15,}', answer.content.decode())
     assert not Report.objects.exists()
-
-
-# Sharing.
 
 
 def make_link(owner: Client, report: str, **typed: str) -> str:
@@ -322,7 +307,7 @@ def test_a_link_is_shown_once_and_opens_without_a_session(owner: Client, report:
     assert "Cookie" not in answer.get("Vary", "")
 
 
-def test_a_scrubbed_link_shows_none_of_what_the_preview_names(owner: Client, report: str) -> None:
+def test_an_anonymised_link_shows_no_detail_of_the_preview(owner: Client, report: str) -> None:
     page = get(owner, f"/reports/{report}/share/")
     assert all(f"<code>{detail}</code>" in page for detail in ("lab-1", "172.17.0.2"))
     document = Client().get(make_link(owner, report, scrub="on"), **HERE).content.decode()
@@ -343,7 +328,7 @@ def test_only_a_get_counts_as_a_view(owner: Client, report: str) -> None:
     assert "2 views" in text_of(get(owner, f"/reports/{report}/share/"))
 
 
-def test_whatever_opens_nothing_is_answered_alike(owner: Client, report: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_every_invalid_link_gets_the_same_response(owner: Client, report: str, caplog: pytest.LogCaptureFixture) -> None:
     revoked, expired, deleted = (make_link(owner, report) for _ in range(3))
     shares = list(Share.objects.order_by("pk"))
     answer = owner.post(f"/reports/{report}/shares/{shares[0].pk}/revoke/", **HERE)
@@ -363,14 +348,14 @@ def test_whatever_opens_nothing_is_answered_alike(owner: Client, report: str, ca
 @pytest.mark.parametrize(
     "path", ["/r/", "/r", "/r/{0}", "/r/{0}/x", "/r/{0}/track/", "/r//", "/R/{0}/", "/reports/{1}/", "/r/{0}/../"]
 )
-def test_nothing_beside_the_link_opens_with_it(owner: Client, report: str, path: str) -> None:
+def test_a_token_opens_nothing_but_its_link(owner: Client, report: str, path: str) -> None:
     token = make_link(owner, report).split("/")[2]
     answer = Client().get(path.format(token, report), **HERE)
     assert answer.status_code in {301, 401, 404}
     assert "Host or bridge" not in answer.content.decode()
 
 
-def test_a_holder_of_a_link_can_do_nothing_but_read(owner: Client, report: str) -> None:
+def test_a_link_permits_nothing_but_reading(owner: Client, report: str) -> None:
     path = make_link(owner, report)
     before = (list(Report.objects.values()), list(Annotation.objects.values()), Share.objects.count())
     parts = ("", "track/", "annotate/", "archive/", "delete/", "undelete/", "share/", "shares/1/revoke/", "export.json")
@@ -386,7 +371,7 @@ def test_a_holder_of_a_link_can_do_nothing_but_read(owner: Client, report: str) 
     assert (list(Report.objects.values()), list(Annotation.objects.values()), Share.objects.count()) == before
 
 
-def test_a_link_that_ends_when_nobody_said_is_not_made(owner: Client, report: str) -> None:
+def test_a_link_needs_a_listed_duration(owner: Client, report: str) -> None:
     for days in ("", "-1", "2", "1e9", "x"):
         answer = owner.post(f"/reports/{report}/share/", {"days": days}, **HERE)
         assert answer.status_code == 400
@@ -395,7 +380,7 @@ def test_a_link_that_ends_when_nobody_said_is_not_made(owner: Client, report: st
 
 
 @pytest.mark.parametrize(("days", "ends"), [("7", True), ("0", False)])
-def test_a_link_lives_as_long_as_was_said(owner: Client, report: str, days: str, ends: bool) -> None:
+def test_a_link_expires_after_the_chosen_duration(owner: Client, report: str, days: str, ends: bool) -> None:
     make_link(owner, report, days=days)
     (link,) = report_shares.shares_of(report)
     assert (link.expires_at is not None) is ends
@@ -403,7 +388,7 @@ def test_a_link_lives_as_long_as_was_said(owner: Client, report: str, days: str,
         assert timedelta(days=6, hours=23) < link.expires_at - timezone.now() <= timedelta(days=7)
 
 
-def test_a_link_is_revoked_with_its_own_report_alone(owner: Client, report: str) -> None:
+def test_a_link_is_revoked_only_through_its_own_report(owner: Client, report: str) -> None:
     make_link(owner, report)
     other = saved_reports.import_file(make_file())
     (link,) = report_shares.shares_of(report)
@@ -414,10 +399,7 @@ def test_a_link_is_revoked_with_its_own_report_alone(owner: Client, report: str)
     assert "revoked" in text_of(get(owner, f"/reports/{report}/share/"))
 
 
-# The example.
-
-
-def test_an_empty_installation_shows_what_comes_of_it_until_there_is_something_of_its_own(owner: Client) -> None:
+def test_a_new_installation_shows_the_example_until_it_has_reports(owner: Client) -> None:
     page = get(owner, "/")
     assert "The Engine discarded -p for host" in text_of(page)
     assert 'href="/reports/example/"' in page
@@ -425,7 +407,7 @@ def test_an_empty_installation_shows_what_comes_of_it_until_there_is_something_o
     assert "/reports/example/" not in get(owner, "/")
 
 
-def test_the_example_is_a_whole_report_that_passes_every_check_and_names_no_machine(owner: Client) -> None:
+def test_the_example_is_a_complete_report_without_details_of_a_machine(owner: Client) -> None:
     page = get(owner, "/reports/example/")
     assert forbidden_in(page) == []
     assert "on a private host" in text_of(page)

@@ -51,7 +51,10 @@ def _discarded(table: ComparisonTable) -> tuple[Row, str] | None:
         if discarded:
             where = join_names(one_line(requested.cells[one.key] or "") for one in discarded)
             titles = join_titles(discarded)
-            return row, f"The Engine discarded -p for {titles}: {row.key} was requested at {where} and is not published."
+            return (
+                row,
+                f"The Engine discarded -p for {titles}: {row.key} was requested at {where} and is not published.",
+            )
     return None
 
 
@@ -76,7 +79,9 @@ def _address(table: ComparisonTable) -> tuple[Row, str] | None:
     row = table.differing_row("identity/address/")
     if row is None:
         return None
-    parts = [f"{join_titles(columns)} {verb_for(columns, 'has', 'have')} {text}" for text, columns in table.by_text(row)]
+    parts = [
+        f"{join_titles(columns)} {verb_for(columns, 'has', 'have')} {text}" for text, columns in table.by_text(row)
+    ]
     without: dict[str, list[Column]] = {}
     for column in table.running_without_text(row):
         if column in table.sharing_machine:
@@ -112,7 +117,9 @@ def _lookup(table: ComparisonTable) -> tuple[Row, str] | None:
             continue
         resolving, missing = table.with_text(row), table.running_without_text(row)
         if resolving and missing:
-            sentence = f"The container's name “{name}” resolves in {join_titles(resolving)}, not in {join_titles(missing)}."
+            sentence = (
+                f"The container's name “{name}” resolves in {join_titles(resolving)}, not in {join_titles(missing)}."
+            )
             return row, sentence
     return None
 

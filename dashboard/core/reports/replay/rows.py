@@ -51,7 +51,11 @@ class RecordedRows:
     def advance(self, frame: Frame) -> Iterator[tuple[str, int]]:
         """The sections with changed inputs, each with the number of its list of rows."""
         for section, inputs in _INPUTS.items():
-            inputs_key = (section, frame.common, *(numbers[name] for numbers in frame.numbers.values() for name in inputs))
+            inputs_key = (
+                section,
+                frame.common,
+                *(numbers[name] for numbers in frame.numbers.values() for name in inputs),
+            )
             if section == "interfaces":
                 inputs_key = (*inputs_key, frame.links)
             if self._current.get(section) == inputs_key:

@@ -1,31 +1,31 @@
-// A track (dashboard/core/reports/replay/recording.py) position by position: what was shown after each journal entry.
-// Everything that was ever shown is in a table once; a position is found without going through those before it.
+// Reads a recording (dashboard/core/reports/replay/recording.py): what was shown after each journal entry. Every value is in
+// a table once, and a position is found without replaying those before it.
 
 import { changedCells, nothingDirty, rowId } from "../experiments/experiment_model.js";
 
-export const TRACK_VERSION = 1;
+export const RECORDING_VERSION = 1;
 export const SPEEDS = [1, 2, 4, 8, 16];
-/** Playing, a gap without an entry lasts at most so long if quiet time is skipped. */
-export const QUIET_S = 1;
+/** The longest gap between entries while playing, if quiet time is skipped. */
+export const MAX_QUIET_S = 1;
 export const SHOWS = { head: 1, columns: 2, rows: 4, picture: 8 };
 const WHOLE = { head: "head", columns: "columns", wide: "picture", narrow: "picture", paths: "picture" };
 const CHECKPOINT = 32;
-const REMEMBERED = 256;
+const MAX_CACHED = 256;
 
-export class NotATrack extends Error {}
+export class InvalidRecording extends Error {}
 
-/** Sums of differences. */
+/** The cumulative sums of differences. */
 export function sums(differences, Type) {
-  const found = new Type(differences.length);
+  const values = new Type(differences.length);
   let sum = 0;
   for (let place = 0; place < differences.length; place += 1) {
     sum += differences[place];
-    found[place] = sum;
+    values[place] = sum;
   }
-  return found;
+  return values;
 }
 
-/** The last place in a sorted array whose value is not greater; -1 if there is none. */
+/** The last index in a sorted array with a value that is not greater; -1 if there is none. */
 export function lastNotAfter(sorted, value) {
   let low = 0;
   let high = sorted.length;
@@ -37,8 +37,8 @@ export function lastNotAfter(sorted, value) {
   return low - 1;
 }
 
-/** Keeps what was asked for lately. */
-function remembering(make, most = REMEMBERED) {
+/** `make` with a cache of its last results. */
+function cached(make, most = MAX_CACHED) {
   const known = new Map();
   return (key) => {
     let value = known.get(key);
@@ -52,30 +52,30 @@ function remembering(make, most = REMEMBERED) {
 }
 
 /**
- * Sequences of numbers, each written as what differs from an earlier one. Every so many of them one is kept, so that
- * none needs more steps than that.
+ * Sequences of numbers, each stored as the difference from an earlier one. Every 32nd in a chain is kept, so that none
+ * needs more steps.
  */
-function readChains(written) {
-  const bases = new Int32Array(written.length);
-  const depths = new Int32Array(written.length);
+function readChains(stored) {
+  const bases = new Int32Array(stored.length);
+  const depths = new Int32Array(stored.length);
   const inserted = [];
   let last = 0;
-  written.forEach(([back, , , ...steps], number) => {
+  stored.forEach(([back, , , ...steps], number) => {
     bases[number] = number - back;
     depths[number] = bases[number] < 0 ? 0 : depths[bases[number]] + 1;
     inserted.push(steps.map((step) => (last += step)));
   });
   const checkpoints = new Map();
-  return remembering(function find(wanted) {
-    const way = [];
+  return cached(function find(wanted) {
+    const steps = [];
     let number = wanted;
     while (number >= 0 && !checkpoints.has(number)) {
-      way.push(number);
+      steps.push(number);
       number = bases[number];
     }
     let items = number < 0 ? [] : checkpoints.get(number);
-    for (const step of way.reverse()) {
-      const [, start, removed] = written[step];
+    for (const step of steps.reverse()) {
+      const [, start, removed] = stored[step];
       items = [...items.slice(0, start), ...inserted[step], ...items.slice(start + removed)];
       if (depths[step] % CHECKPOINT === 0) checkpoints.set(step, items);
     }
@@ -83,27 +83,27 @@ function readChains(written) {
   });
 }
 
-/** For each position the number that holds there, -1 before the first. */
+/** The number at each position, -1 before the first. */
 function spread([positions, numbers], length) {
   const places = sums(positions, Int32Array);
   const values = sums(numbers, Int32Array);
-  const found = new Int32Array(length).fill(-1);
-  places.forEach((place, n) => found.fill(values[n], place, places[n + 1] ?? length));
-  return { found, places };
+  const current = new Int32Array(length).fill(-1);
+  places.forEach((place, n) => current.fill(values[n], place, places[n + 1] ?? length));
+  return { current, places };
 }
 
-/** When each entry comes while it is played: no gap lasts longer than `most` seconds. */
-export function gaps(times, most) {
-  const found = new Float64Array(times.length);
+/** The time of each entry while playing, in seconds; no gap is longer than `most`. */
+export function playTimes(times, most) {
+  const played = new Float64Array(times.length);
   for (let place = 1; place < times.length; place += 1) {
-    found[place] = found[place - 1] + Math.min(most, Math.max(0, times[place] - times[place - 1]) / 1000);
+    played[place] = played[place - 1] + Math.min(most, Math.max(0, times[place] - times[place - 1]) / 1000);
   }
-  return found;
+  return played;
 }
 
-/** A track that can be asked, from the decoded JSON. Throws NotATrack. */
-export function readTrack(raw) {
-  if (raw === null || typeof raw !== "object" || raw.v !== TRACK_VERSION) throw new NotATrack("not a track of this version");
+/** A recording from its decoded JSON. Throws InvalidRecording. */
+export function readRecording(raw) {
+  if (raw === null || typeof raw !== "object" || raw.v !== RECORDING_VERSION) throw new InvalidRecording("not a recording of this version");
   const { tables } = raw;
   const length = raw.seqs.length;
   const seqs = sums(raw.seqs, Float64Array);
@@ -113,14 +113,14 @@ export function readTrack(raw) {
   const kinds = new Uint8Array(length);
   const now = {};
   for (const [name, changes] of Object.entries(raw.changes)) {
-    const { found, places } = spread(changes, length);
-    now[name] = found;
+    const { current, places } = spread(changes, length);
+    now[name] = current;
     for (const place of places) kinds[place] |= SHOWS[WHOLE[name] ?? "rows"];
   }
   const sections = Object.keys(raw.changes).filter((name) => !(name in WHOLE));
-  const told = [];
+  const lines = [];
   raw.texts.forEach((text, place) => {
-    if (text) told.push(place);
+    if (text) lines.push(place);
   });
 
   const rowLists = readChains(raw.chains.rows);
@@ -138,7 +138,7 @@ export function readTrack(raw) {
     }
     return boxes[number];
   };
-  const pictures = remembering((number) => {
+  const pictures = cached((number) => {
     const [width, height, summary, boxList, edgeList] = tables.pictures[number];
     return {
       width,
@@ -148,18 +148,18 @@ export function readTrack(raw) {
       summary: tables.summaries[summary],
     };
   });
-  const paths = remembering((number) => pathLists(number).map((one) => tables.paths[one]));
+  const paths = cached((number) => pathLists(number).map((one) => tables.paths[one]));
   const empty = { width: 0, height: 0, boxes: [], edges: [], summary: "" };
-  const playing = { true: gaps(times, QUIET_S), false: gaps(times, Infinity) };
+  const playing = { true: playTimes(times, MAX_QUIET_S), false: playTimes(times, Infinity) };
 
   return {
     length,
     seqs,
     kinds,
-    told: Int32Array.from(told),
+    lines: Int32Array.from(lines),
     truncated: raw.truncated,
     sections,
-    /** Everything as it was shown then: the same model as protocol.js has, and the numbers of its parts. */
+    /** What was shown at a position, as a model like that of experiment_model.js. */
     at(position) {
       const rows = new Map();
       const lists = sections.map((name) => now[name][position]);
@@ -180,7 +180,7 @@ export function readTrack(raw) {
         timeline: [],
       };
     },
-    /** The entry as a line of the timeline, also one without a text. */
+    /** The entry as a timeline item; its text may be empty. */
     item(position) {
       return {
         seq: seqs[position],
@@ -191,12 +191,12 @@ export function readTrack(raw) {
         columns: tables.abouts[raw.abouts[position]],
       };
     },
-    /** The last entry that said something until then, as its place in `told`; -1 if there is none. */
-    toldAt: (position) => lastNotAfter(told, position),
-    /** The last entry that was not later than so many seconds since the epoch; the first one if all were. */
+    /** The index in `lines` of the last entry with a text up to a position; -1 if there is none. */
+    lineAt: (position) => lastNotAfter(lines, position),
+    /** The last entry up to a time in seconds since the epoch; the first one if all are later. */
     positionAt: (seconds) => Math.max(0, lastNotAfter(latest, (seconds - raw.first_at) * 1000 + 0.5)),
     positionOf: (seq) => Math.max(0, lastNotAfter(seqs, seq)),
-    /** The next position that shows something else; the last one if none does. */
+    /** The next position with a visible change; the last one if there is none. */
     nextChange(position) {
       let place = position + 1;
       while (place < length && kinds[place] === 0) place += 1;
@@ -207,15 +207,15 @@ export function readTrack(raw) {
       while (place > 0 && kinds[place] === 0) place -= 1;
       return Math.max(place, 0);
     },
-    /** When a position comes, in seconds of playing at 1×. */
+    /** The time of a position in seconds of playing at 1×. */
     playTime: (position, skipQuiet) => playing[Boolean(skipQuiet)][position],
-    /** What is shown after so many seconds of playing. */
+    /** The position after so many seconds of playing. */
     playedTo: (seconds, skipQuiet) => Math.max(0, lastNotAfter(playing[Boolean(skipQuiet)], seconds)),
   };
 }
 
-/** Base64 of what deflate (zlib) made of a track's JSON: as it stands in a report's file. */
-export async function unpackTrack(text) {
+/** Decodes the recording in a report's file: base64 of JSON that is compressed with deflate (zlib). */
+export async function unpackRecording(text) {
   const bytes = Uint8Array.from(atob(text.trim()), (one) => one.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   return JSON.parse(await new Response(stream).text());
@@ -233,8 +233,8 @@ function sameOrder(before, after) {
 }
 
 /**
- * What must be drawn again on the way from one model to another: what is the same object looks the same.
- * `marked`: also which cells changed, for who is to see them.
+ * What must be drawn again to go from one model to another; identical objects look the same.
+ * `marked`: with the cells that changed, to highlight them.
  */
 export function dirtyBetween(before, after, { marked = false } = {}) {
   const dirty = nothingDirty();

@@ -1,7 +1,7 @@
 // The track of a class (dashboard/core/training/results/replay.py) position by position. Each entry sets slots; what is shown at a
-// position is what they hold after all entries up to it. The same interface as readTrack of replay.js.
+// position is what they hold after all entries up to it. The same interface as readRecording of replay.js.
 
-import { gaps, lastNotAfter, NotATrack, QUIET_S, sums } from "../reports/replay.js";
+import { InvalidRecording, lastNotAfter, MAX_QUIET_S, playTimes, sums } from "../reports/replay.js";
 
 export const CLASS_TRACK_VERSION = 1;
 /** A copy of all slots is kept at least so often, and never more often than there are slots. */
@@ -25,19 +25,19 @@ export function histogramOf(answers, step) {
 
 export function readClassTrack(raw) {
   if (raw === null || typeof raw !== "object" || raw.kind !== "class" || raw.v !== CLASS_TRACK_VERSION) {
-    throw new NotATrack("not a class's track of this version");
+    throw new InvalidRecording("not a class's track of this version");
   }
   const length = raw.texts.length;
   const times = sums(raw.times, Float64Array);
   const latest = times.slice();
   for (let place = 1; place < length; place += 1) latest[place] = Math.max(latest[place], latest[place - 1]);
-  const told = [];
+  const lines = [];
   raw.texts.forEach((text, place) => {
-    if (text) told.push(place);
+    if (text) lines.push(place);
   });
   const every = Math.max(CHECKPOINT, 2 * raw.people.length * raw.steps.length);
   const checkpoints = [new Map()]; // after every n·every entries
-  const playing = { true: gaps(times, QUIET_S), false: gaps(times, Infinity) };
+  const playing = { true: playTimes(times, MAX_QUIET_S), false: playTimes(times, Infinity) };
   let last = { position: -1, slots: new Map() };
 
   function apply(slots, from, to) {
@@ -68,7 +68,7 @@ export function readClassTrack(raw) {
     people: raw.people,
     steps: raw.steps,
     mirrors: raw.mirrors,
-    told: Int32Array.from(told),
+    lines: Int32Array.from(lines),
     truncated: raw.truncated,
     /** `slots` is good until the next call. */
     at: (position) => ({ position, slots: slotsAt(position), columns: [] }),
@@ -80,17 +80,17 @@ export function readClassTrack(raw) {
       cause: "",
       columns: [],
     }),
-    toldAt: (position) => lastNotAfter(told, position),
+    lineAt: (position) => lastNotAfter(lines, position),
     positionAt: (seconds) => Math.max(0, lastNotAfter(latest, (seconds - raw.first_at) * 1000 + 0.5)),
     positionOf: (seq) => Math.max(0, Math.min(seq, length) - 1),
     /** The next position that says something. */
     nextChange(position) {
-      const place = lastNotAfter(told, position) + 1;
-      return place < told.length ? told[place] : Math.max(0, length - 1);
+      const place = lastNotAfter(lines, position) + 1;
+      return place < lines.length ? lines[place] : Math.max(0, length - 1);
     },
     previousChange(position) {
-      const place = lastNotAfter(told, position - 1);
-      return place < 0 ? 0 : told[place];
+      const place = lastNotAfter(lines, position - 1);
+      return place < 0 ? 0 : lines[place];
     },
     playTime: (position, skipQuiet) => playing[Boolean(skipQuiet)][position],
     playedTo: (seconds, skipQuiet) => Math.max(0, lastNotAfter(playing[Boolean(skipQuiet)], seconds)),

@@ -1,8 +1,8 @@
-// The scrubber: moves a page to any moment of a track. It needs no server: the track and the drawing are given to it.
+// The replay bar: shows any moment of a recording on a page. It needs no server.
 
-import { dirtyBetween, readTrack, SPEEDS } from "../../core/reports/replay.js";
+import { dirtyBetween, readRecording, SPEEDS } from "../../core/reports/replay.js";
 import { fill, formatClock, formatDuration, formatOffset } from "../../core/format.js";
-import { createMoments } from "./replay_timeline.js";
+import { createReplayTimeline } from "./replay_timeline.js";
 import { announce, setHidden, setText, slot, words } from "../dom.js";
 
 const SETTLED_MS = 700;
@@ -18,43 +18,42 @@ function formatAfter(seconds) {
 }
 
 /**
- * `root` holds the bar of templates/experiments/_replay.html, and a timeline if there is one. `raw` is a decoded track.
- * `draw(model, dirty, {at, position})` shows a moment. `start`, in seconds since the epoch, is the moment to begin with,
- * which `left(model)` gets at the end; without it the newest. `more`, where there may be newer entries, resolves to a
- * newer track. `read` makes a track of `raw`, `between` says what must be drawn anew: those of an experiment, unless it
- * is of another kind.
+ * `root` contains the bar of templates/experiments/_replay.html and may contain a timeline; `raw` is a decoded recording.
+ * `draw(model, dirty, {at, position})` shows a moment. `start` is the first moment to show, in seconds since the epoch
+ * (default: the newest); `left(model)` shows it again at the end. `more`, if there may be newer entries, resolves to a
+ * longer recording. `read` and `between` read a recording and compute what must be drawn; by default those of an experiment.
  */
-export function createReplay(root, raw, { draw, left, start = null, more = null, read = readTrack, between = dirtyBetween }) {
+export function createReplay(root, raw, { draw, left, start = null, more = null, read = readRecording, between = dirtyBetween }) {
   const bar = root.querySelector("[data-replay]");
   const range = part(bar, "range");
   const play = part(bar, "play");
   const speed = part(bar, "speed");
   const skip = part(bar, "skip");
-  const says = words.replay;
-  const moments = createMoments(root, (seq) => seek(track.positionOf(seq)));
+  const texts = words.replay;
+  const timeline = createReplayTimeline(root, (seq) => seek(recording.positionOf(seq)));
   const listening = new AbortController();
-  let track = read(raw);
-  const home = start === null ? track.length - 1 : track.positionAt(start);
+  let recording = read(raw);
+  const home = start === null ? recording.length - 1 : recording.positionAt(start);
   let shown = null; // the model that is drawn
   let position = -1;
   let wanted = 0;
   let marked = false;
   let frame = null;
   let playing = null; // {seconds, since}
-  let asking = false;
-  let saying = null;
+  let fetching = false;
+  let announcing = null;
 
-  function sentence(place) {
-    const item = track.item(place);
-    const told = track.toldAt(place);
-    const text = told < 0 ? says.nothing : track.item(track.told[told]).text;
+  function describe(place) {
+    const item = recording.item(place);
+    const line = recording.lineAt(place);
+    const text = line < 0 ? texts.nothing : recording.item(recording.lines[line]).text;
     return { at: item.at, time: formatClock(new Date(item.at * 1000)), offset: formatAfter(item.offset_s), text };
   }
 
-  /** Said once things have settled, and now and then while it plays. */
-  function say() {
-    saying ??= setTimeout(() => {
-      saying = null;
+  /** Announces the moment after a pause, and every few seconds while playing. */
+  function announceLater() {
+    announcing ??= setTimeout(() => {
+      announcing = null;
       if (document.activeElement !== range || playing) announce(range.getAttribute("aria-valuetext"));
     }, playing ? PLAYING_MS : SETTLED_MS);
   }
@@ -62,30 +61,30 @@ export function createReplay(root, raw, { draw, left, start = null, more = null,
   function drawFrame() {
     frame = null;
     if (wanted === position) return;
-    const model = track.at(wanted);
+    const model = recording.at(wanted);
     const dirty = between(shown, model, { marked });
-    const said = sentence(wanted);
+    const moment = describe(wanted);
     shown = model;
     position = wanted;
     range.value = String(position);
-    range.setAttribute("aria-valuetext", fill(says.moment, said));
-    setText(slot(bar, "replay-when"), fill(says.when, said));
-    setText(slot(bar, "replay-what"), said.text);
-    setText(slot(bar, "replay-count"), fill(says.count, { number: position + 1, count: track.length }));
-    draw(model, dirty, { at: said.at, position });
-    moments.show(position, model.columns);
+    range.setAttribute("aria-valuetext", fill(texts.moment, moment));
+    setText(slot(bar, "replay-when"), fill(texts.when, moment));
+    setText(slot(bar, "replay-what"), moment.text);
+    setText(slot(bar, "replay-count"), fill(texts.count, { number: position + 1, count: recording.length }));
+    draw(model, dirty, { at: moment.at, position });
+    timeline.show(position, model.columns);
   }
 
   function seek(next, { mark = false, quietly = false } = {}) {
-    wanted = Math.max(0, Math.min(next, track.length - 1));
+    wanted = Math.max(0, Math.min(next, recording.length - 1));
     marked = mark;
-    if (playing && !mark) playing.seconds = track.playTime(wanted, skip.checked);
+    if (playing && !mark) playing.seconds = recording.playTime(wanted, skip.checked);
     frame ??= requestAnimationFrame(drawFrame);
-    if (!quietly) say();
+    if (!quietly) announceLater();
   }
 
   function showPlaying() {
-    setText(slot(play, "play-word"), playing ? says.pause : says.play);
+    setText(slot(play, "play-word"), playing ? texts.pause : texts.play);
     play.dataset.playing = playing ? "yes" : "no";
   }
 
@@ -95,19 +94,19 @@ export function createReplay(root, raw, { draw, left, start = null, more = null,
   }
 
   async function fetchMore() {
-    if (more === null || asking) return false;
-    asking = true;
+    if (more === null || fetching) return false;
+    fetching = true;
     try {
       const newer = read(await more());
-      if (listening.signal.aborted || newer.length <= track.length) return false;
-      track = newer;
-      moments.enter(track);
-      range.max = String(track.length - 1);
+      if (listening.signal.aborted || newer.length <= recording.length) return false;
+      recording = newer;
+      timeline.enter(recording);
+      range.max = String(recording.length - 1);
       return true;
     } catch {
-      return false; // What is known can still be replayed.
+      return false; // The known entries can still be replayed.
     } finally {
-      asking = false;
+      fetching = false;
     }
   }
 
@@ -115,21 +114,21 @@ export function createReplay(root, raw, { draw, left, start = null, more = null,
     if (playing === null) return;
     playing.seconds += (Math.max(0, now - playing.since) / 1000) * Number(speed.value);
     playing.since = now;
-    const next = track.playedTo(playing.seconds, skip.checked);
+    const next = recording.playedTo(playing.seconds, skip.checked);
     if (next !== wanted) seek(next, { mark: true });
-    if (next < track.length - 1) {
+    if (next < recording.length - 1) {
       requestAnimationFrame(tick);
       return;
     }
     fetchMore().then((grown) => {
       if (playing === null) return;
       if (grown) {
-        playing.seconds = track.playTime(wanted, skip.checked);
+        playing.seconds = recording.playTime(wanted, skip.checked);
         playing.since = performance.now();
         requestAnimationFrame(tick);
       } else {
         pause();
-        announce(says.end);
+        announce(texts.end);
       }
     });
   }
@@ -139,16 +138,16 @@ export function createReplay(root, raw, { draw, left, start = null, more = null,
       pause();
       return;
     }
-    if (wanted >= track.length - 1) seek(0, { quietly: true });
-    playing = { seconds: track.playTime(wanted, skip.checked), since: performance.now() };
+    if (wanted >= recording.length - 1) seek(0, { quietly: true });
+    playing = { seconds: recording.playTime(wanted, skip.checked), since: performance.now() };
     showPlaying();
     requestAnimationFrame(tick);
   }
 
   const commands = {
     play: togglePlay,
-    previous: () => seek(track.previousChange(wanted), { mark: true }),
-    next: () => seek(track.nextChange(wanted), { mark: true }),
+    previous: () => seek(recording.previousChange(wanted), { mark: true }),
+    next: () => seek(recording.nextChange(wanted), { mark: true }),
     leave: () => close(),
   };
 
@@ -159,14 +158,14 @@ export function createReplay(root, raw, { draw, left, start = null, more = null,
   function close() {
     if (listening.signal.aborted) return;
     pause();
-    clearTimeout(saying);
+    clearTimeout(announcing);
     if (frame !== null) cancelAnimationFrame(frame);
     listening.abort();
-    moments.leave();
+    timeline.leave();
     setHidden(bar, true);
     root.classList.remove("is-past");
     document.documentElement.classList.remove("past");
-    left(track.at(home));
+    left(recording.at(home));
   }
 
   for (const [name, run] of Object.entries(commands)) listen(part(bar, name), "click", run);
@@ -176,28 +175,28 @@ export function createReplay(root, raw, { draw, left, start = null, more = null,
     seek(Number(range.value), { mark: step });
   });
   listen(range, "change", () => {
-    if (wanted === track.length - 1) fetchMore();
+    if (wanted === recording.length - 1) fetchMore();
   });
   listen(skip, "change", () => {
-    if (playing) playing.seconds = track.playTime(wanted, skip.checked);
+    if (playing) playing.seconds = recording.playTime(wanted, skip.checked);
   });
   listen(bar, "keydown", (event) => {
     const command = KEYS[event.key];
     if (command === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
-    // Space does what it always does on a button or in a list of choices.
+    // Space keeps its meaning on buttons and in the list of speeds.
     if (event.target !== range && (event.key === " " || event.target === speed)) return;
     event.preventDefault();
     commands[command]();
   });
 
   speed.replaceChildren(...SPEEDS.map((times) => new Option(`${times}×`, String(times))));
-  range.max = String(Math.max(0, track.length - 1));
-  setHidden(slot(bar, "replay-cut"), !track.truncated);
+  range.max = String(Math.max(0, recording.length - 1));
+  setHidden(slot(bar, "replay-cut"), !recording.truncated);
   setHidden(bar, false);
   root.classList.add("is-past");
   document.documentElement.classList.add("past");
   showPlaying();
-  moments.enter(track);
+  timeline.enter(recording);
   seek(home, { quietly: true });
   range.focus({ preventScroll: true });
 
@@ -205,8 +204,8 @@ export function createReplay(root, raw, { draw, left, start = null, more = null,
 }
 
 /**
- * Buttons with data-replay-open lead to the scrubber. `load` resolves to the track; a failure is said in the bar.
- * `opened()` comes before the first moment is drawn. A button's data-at is the moment that the page shows.
+ * Opens the replay bar by buttons with data-replay-open. `load` resolves to the recording; an error is shown in place of
+ * the bar. `opened()` is called before the first moment is drawn. A button's data-at is the moment that the page shows.
  */
 export function offerReplay(root, { load, draw, left, opened = () => {}, more = null, read, between }) {
   const buttons = [...root.querySelectorAll("[data-replay-open]")];

@@ -1,21 +1,21 @@
-// The timeline while the page shows another moment: the lines around it, with the one that is shown marked.
+// The timeline during a replay: the lines around the current one, which is marked.
 
 import { fillMoment } from "../experiments/timeline.js";
 import { cloneTemplate, setHidden, slot } from "../dom.js";
 
-// So few before the current one that it is in sight without scrolling, which would ask for the layout in each frame.
+// Few enough that the current line is visible without scrolling, which would force a layout in each frame.
 const BEFORE = 5;
 const AFTER = 12;
 
-/** `chosen` is called with an entry's number when somebody chose its line. */
-export function createMoments(root, chosen) {
+/** `chosen` is called with the number of an entry when its line is clicked. */
+export function createReplayTimeline(root, chosen) {
   const list = slot(root, "log");
   const box = slot(root, "log-box");
   const older = root.querySelector("[data-older]");
-  let kept = null; // the lines that stood there before
+  let kept = null; // the lines before the replay
   let items = [];
   let first = -1;
-  let track = null;
+  let recording = null;
 
   function line(place) {
     items[place] ??= cloneTemplate("template-timeline").querySelector("li");
@@ -32,7 +32,7 @@ export function createMoments(root, chosen) {
   return {
     enter(next) {
       if (list === null) return;
-      track = next;
+      recording = next;
       first = -1;
       if (kept !== null) return;
       kept = [...list.children];
@@ -40,24 +40,26 @@ export function createMoments(root, chosen) {
       list.replaceChildren();
       if (box !== null) box.scrollTop = 0;
       setHidden(older, true);
-      setHidden(slot(root, "no-log"), next.told.length > 0);
+      setHidden(slot(root, "no-log"), next.lines.length > 0);
     },
     show(position, columns) {
       if (list === null) return;
       const modes = new Map(columns.map((column) => [column.key, column.mode]));
-      const current = track.toldAt(position);
+      const current = recording.lineAt(position);
       const begin = Math.max(0, current - BEFORE);
-      const end = Math.min(track.told.length, begin + BEFORE + AFTER);
+      const end = Math.min(recording.lines.length, begin + BEFORE + AFTER);
       if (begin !== first) {
         first = begin;
-        for (let told = begin; told < end; told += 1) fillMoment(line(told - begin), track.item(track.told[told]), modes);
+        for (let index = begin; index < end; index += 1) {
+          fillMoment(line(index - begin), recording.item(recording.lines[index]), modes);
+        }
         const wanted = items.slice(0, end - begin);
         if (list.children.length !== wanted.length) list.replaceChildren(...wanted);
       }
-      for (let told = begin; told < end; told += 1) {
-        const li = line(told - begin);
-        li.classList.toggle("later", told > current);
-        if (told === current) li.setAttribute("aria-current", "step");
+      for (let index = begin; index < end; index += 1) {
+        const li = line(index - begin);
+        li.classList.toggle("later", index > current);
+        if (index === current) li.setAttribute("aria-current", "step");
         else li.removeAttribute("aria-current");
       }
     },

@@ -1,4 +1,4 @@
-// A report to read: the table can be searched; replay moves everything to another moment.
+// A report: its table can be filtered, and replay shows it at any moment.
 
 import { nothingDirty } from "../../core/experiments/experiment_model.js";
 import { createColumns } from "../comparison/columns.js";
@@ -6,7 +6,7 @@ import { createPictures } from "../diagram/picture.js";
 import { offerReplay } from "./replay.js";
 import { createTable } from "../comparison/table.js";
 
-/** `load` resolves to the track of the report. */
+/** `load` resolves to the recording of the report. */
 export function createReport(main, load) {
   const comparison = main.querySelector("#comparison");
   if (comparison === null) return null;

@@ -1,9 +1,9 @@
-// The script of a report's own file: what the page has, without a server.
+// The script of an exported report: the functions of its page, without a server.
 
 import { createCopyButtons, createThemeButton } from "../site_header.js";
-import { unpackTrack } from "../../core/reports/replay.js";
+import { unpackRecording } from "../../core/reports/replay.js";
 import { createReport } from "./report.js";
 
 createThemeButton();
 createCopyButtons();
-createReport(document.getElementById("main"), () => unpackTrack(document.getElementById("report-recording").textContent));
+createReport(document.getElementById("main"), () => unpackRecording(document.getElementById("report-recording").textContent));

@@ -1,7 +1,7 @@
 // The script of a class's own file: its replay, without a server.
 
 import { readClassTrack } from "../../core/training/session_track.js";
-import { unpackTrack } from "../../core/reports/replay.js";
+import { unpackRecording } from "../../core/reports/replay.js";
 import { createCopyButtons, createThemeButton } from "../site_header.js";
 import { createStage } from "./session_replay.js";
 import { offerReplay } from "../reports/replay.js";
@@ -11,7 +11,7 @@ let unpacked = null;
 let stage = null;
 
 async function load() {
-  unpacked ??= await unpackTrack(document.getElementById("class-track").textContent);
+  unpacked ??= await unpackRecording(document.getElementById("class-track").textContent);
   stage ??= createStage(main, unpacked);
   return unpacked;
 }

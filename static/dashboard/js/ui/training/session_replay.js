@@ -2,7 +2,7 @@
 
 import { histogramOf, readClassTrack } from "../../core/training/session_track.js";
 import { nothingDirty } from "../../core/experiments/experiment_model.js";
-import { readTrack } from "../../core/reports/replay.js";
+import { readRecording } from "../../core/reports/replay.js";
 import { fill } from "../../core/format.js";
 import { formatLeft } from "../../core/training/session.js";
 import { createColumns } from "../comparison/columns.js";
@@ -25,7 +25,7 @@ function createCell(td) {
   function show(stage, failed) {
     td.dataset.stage = stage;
     setText(mark, says.marks[stage]);
-    setText(word, says.opened[stage]);
+    setText(word, says.stages[stage]);
     setText(fails, failed ? fill(says.failed, { count: failed }) : "");
     setHidden(fails, !failed);
     for (const one of ended) setHidden(one, true);
@@ -52,7 +52,7 @@ function createMirror(root, track) {
   let pointed = "";
 
   function trackOf(number) {
-    if (!tracks.has(number)) tracks.set(number, readTrack(track.mirrors[number].track));
+    if (!tracks.has(number)) tracks.set(number, readRecording(track.mirrors[number].track));
     return tracks.get(number);
   }
 
