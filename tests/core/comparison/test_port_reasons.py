@@ -76,3 +76,8 @@ def test_without_the_machine_nothing_is_said_of_its_ports() -> None:
     opened = (*states["bridge"].listeners, make_listener(9000, "python3", 12))
     states = without(states, MACHINE) | {"bridge": replace(states["bridge"], listeners=opened)}
     assert why((columns, states), "listeners", "tcp :9000") == "The socket belongs to the container's own stack."
+
+
+def test_docker_s_own_resolver_is_explained_by_the_network() -> None:
+    scene = make_scene(("bridge", "user-bridge"))
+    assert "user-defined network" in why(scene, "listeners", "tcp resolver")
