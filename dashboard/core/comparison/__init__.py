@@ -1,1 +1,1 @@
-"""The comparison: cells, rows, and the reason for each difference."""
+"""The comparison table: cells, rows, and the reason for each difference."""

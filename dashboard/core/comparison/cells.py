@@ -1,4 +1,4 @@
-"""What each column says in each row, before it is compared.
+"""The cells of the comparison, before they are compared.
 
 A cell has a text for the reader. Where the text holds names, numbers or times that carry no meaning (veth names, MAC
 addresses, the resolver's random ports, process ids), the cell also has a normalised text without them, and cells are
@@ -19,7 +19,7 @@ from dashboard.core.namespaces.state import Interface, NamespaceState
 
 @dataclass(frozen=True, slots=True)
 class RowKey:
-    """Identity and reading order of a row: ``rank`` sorts within the section."""
+    """Identity and order of a row: ``rank`` sorts within the section."""
 
     section: str
     key: str
@@ -30,10 +30,10 @@ class RowKey:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What one column says. ``text`` None: nothing, then ``absent`` is the word for it. ``normalised`` is what is
+    """One column's cell of a row. If ``text`` is None, ``absent`` says why. ``normalised`` is what is
     compared, None where that is the text itself.
 
-    ``applies`` False: the row has no meaning for this column; it is left out of the relation.
+    With ``applies`` False the row does not apply to this column, and the relation ignores it.
     """
 
     text: str | None = None
@@ -48,18 +48,18 @@ Cells = Iterator[tuple[RowKey, Cell]]
 
 @dataclass(frozen=True)
 class ObservedColumns:
-    """All columns with their states, as one instant."""
+    """All columns with their states at one instant."""
 
     columns: Sequence[Column]
     states: Mapping[str, NamespaceState]
 
     @property
     def machine(self) -> NamespaceState | None:
-        """The machine's state, if it is known."""
+        """The machine's state, if known."""
         return self.states.get(MACHINE)
 
     def shares_machine(self, key: str) -> bool:
-        """Whether the column lives in the machine's network namespace."""
+        """Whether the column shares the machine's network namespace."""
         return self.machine is not None and key in self.states and self.states[key].netns == self.machine.netns
 
     @cached_property
@@ -67,17 +67,16 @@ class ObservedColumns:
         return {column.container.id: column.title for column in reversed(self.columns) if column.container}
 
     def owner_title(self, container: str | None) -> str | None:
-        """The title of the column whose container this is."""
+        """The title of the column with this container."""
         return None if container is None else self._titles.get(container)
 
     @cached_property
-    def _cables(self) -> tuple[dict[int, tuple[Column, Interface]], dict[tuple[int, int], Interface]]:
-        """The far end of each veth between the machine and a column, from both sides."""
+    def _veth_peers(self) -> tuple[dict[int, tuple[Column, Interface]], dict[tuple[int, int], Interface]]:
+        """The peers of the veth pairs between the machine and columns: by the machine's index, and by namespace and
+        index."""
         outside: dict[int, tuple[Column, Interface]] = {}
         inside: dict[tuple[int, int], Interface] = {}
-        for column in sorted(
-            self.columns, key=lambda one: one.mode == Mode.CONTAINER
-        ):  # who owns the stack comes first
+        for column in sorted(self.columns, key=lambda column: column.mode == Mode.CONTAINER):  # owners of a stack first
             state = self.states.get(column.key)
             if self.machine is None or state is None or state.netns == self.machine.netns:
                 continue
@@ -87,25 +86,25 @@ class ObservedColumns:
         return outside, inside
 
     @cached_property
-    def _twins(self) -> dict[int, Interface]:
-        """The machine's veth ends by the index of their peer: a cable with both ends on the machine."""
+    def _local_peers(self) -> dict[int, Interface]:
+        """The machine's veth interfaces by the index of their peer, for pairs with both ends on the machine."""
         ends = self.machine.interfaces if self.machine is not None else ()
         return {int(x.peer[2:]): x for x in ends if x.kind == "veth" and x.peer and x.peer[2:].isdigit()}
 
     def veth_owner(self, index: int) -> str | None:
-        """The title of the column at the other end of the machine's veth ``index``."""
-        found = self._cables[0].get(index)
-        return found[0].title if found else None
+        """The title of the column that has the peer of the machine's veth interface ``index``."""
+        peer = self._veth_peers[0].get(index)
+        return peer[0].title if peer else None
 
-    def veth_peer(self, state: NamespaceState, one: Interface) -> str | None:
-        """Where the other end of a veth is, in words; None if it is not in sight."""
+    def veth_peer(self, state: NamespaceState, link: Interface) -> str | None:
+        """Describes the peer of a veth interface; None if it is unknown."""
         if self.machine is None:
             return None
         if state.netns != self.machine.netns:
-            outer = self._cables[1].get((state.netns, one.index))
+            outer = self._veth_peers[1].get((state.netns, link.index))
             return f"{outer.name} on this machine" if outer else None
-        found = self._cables[0].get(one.index)
-        if found is not None:
-            return f"{found[1].name} in {found[0].title}"
-        twin = self._twins.get(one.index)
-        return twin.name if twin is not None and one.peer == f"if{twin.index}" else None
+        peer = self._veth_peers[0].get(link.index)
+        if peer is not None:
+            return f"{peer[1].name} in {peer[0].title}"
+        local = self._local_peers.get(link.index)
+        return local.name if local is not None and link.peer == f"if{local.index}" else None

@@ -8,19 +8,19 @@ from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import Lookup, NamespaceState, Origin
 
 ORIGIN_NOTES = {
-    Origin.MACHINE: "the machine's own file",
+    Origin.MACHINE: "the machine's file",
     Origin.COPY: "copied from the machine",
-    Origin.STRIPPED: "the machine's, loopback servers removed",
-    Origin.FALLBACK: "public servers: nothing else was left",
+    Origin.STRIPPED: "the machine's without loopback servers",
+    Origin.FALLBACK: "public servers: no other was left",
     Origin.DOCKER: "Docker's own resolver",
-    Origin.GIVEN: "given with --dns",
-    Origin.OTHER: "written by something else",
-    Origin.UNREADABLE: "could not be read",
+    Origin.GIVEN: "set with --dns",
+    Origin.OTHER: "written by another program",
+    Origin.UNREADABLE: "not readable",
 }
 
 
 def dns_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
-    """The resolver, and what names resolve to from inside."""
+    """The resolver, and the results of lookups from inside the column."""
     resolver = state.resolver
     if resolver is not None:
         note = ORIGIN_NOTES[resolver.origin]
@@ -51,7 +51,7 @@ def _lookup_cell(one: Lookup) -> Cell:
 
 
 def hosts_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
-    """The hosts file, name by name; the container's own name is one row."""
+    """The hosts file by name; the container's own name has one row."""
     grouped: dict[str, list[str]] = {}
     for entry in state.hosts:
         for name in entry.names:

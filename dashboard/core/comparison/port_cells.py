@@ -17,7 +17,7 @@ def _port_order(protocol: str, port: int) -> tuple[int | str, ...]:
     return (port, protocol)
 
 
-def _where(one: Listener) -> str:
+def _describe_address(one: Listener) -> str:
     if one.address in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
         text = "all IPv4" if one.family == "inet" else ("all IPv6" if one.v6only else "all IPv4 and IPv6")
     else:
@@ -26,7 +26,7 @@ def _where(one: Listener) -> str:
 
 
 def listener_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
-    """Who listens on which port, by protocol and port."""
+    """Listeners by protocol and port."""
     grouped: dict[tuple[str, int], list[Listener]] = {}
     apart = column.key != MACHINE and not observed.shares_machine(column.key)
     for one in state.listeners:
@@ -55,12 +55,12 @@ def _listener_cell(observed: ObservedColumns, column: Column, listeners: Iterabl
     for one in listeners:
         owner = observed.owner_title(one.container)
         foreign = f" ({owner})" if owner is not None and owner != column.title else ""
-        name = one.process or "a process that cannot be seen"
-        owners.setdefault((name, one.pid, foreign), []).append(_where(one))
+        name = one.process or "unknown process"
+        owners.setdefault((name, one.pid, foreign), []).append(_describe_address(one))
         holder = "the machine" if one.container is None else "a container"
-        normalised.add(f"{name}{foreign} of {holder} at {_where(one)}")
+        normalised.add(f"{name}{foreign} of {holder} at {_describe_address(one)}")
     lines = [f"{name}{f' {pid}' if pid else ''}{foreign}" for name, pid, foreign in owners]
-    places = dict.fromkeys(", ".join(dict.fromkeys(where)) for where in owners.values())
+    places = dict.fromkeys(", ".join(dict.fromkeys(addresses)) for addresses in owners.values())
     return Cell("\n".join(lines), "\n".join(sorted(normalised)), note="; ".join(places))
 
 
@@ -73,7 +73,7 @@ def _published_text(ports: Iterable[PublishedPort]) -> str:
 
 
 def published_cells(observed: ObservedColumns, column: Column, state: NamespaceState | None) -> Cells:
-    """Published ports, as asked and as the Engine really did it."""
+    """Published ports, as requested and as published by the Engine."""
     ports = {(one.container_port, one.protocol) for one in (*column.asked, *column.published)}
     for port, protocol in sorted(ports):
         asked = [one for one in column.asked if (one.container_port, one.protocol) == (port, protocol)]
@@ -87,7 +87,7 @@ def published_cells(observed: ObservedColumns, column: Column, state: NamespaceS
         )
         text = _published_text(real)
         running = column.status is ArmStatus.RUNNING
-        word = "discarded" if running else "nothing: it does not run"
+        word = "discarded" if running else "not running"
         yield (
             RowKey("published", key, "published", f"{key} published", (*rank, 1)),
             Cell(text or None, absent=word),

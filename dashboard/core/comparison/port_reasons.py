@@ -54,7 +54,8 @@ def explain_listeners(observed: ObservedColumns, key: RowKey, cells: RowCells) -
     on_machine = _on_port(observed.machine.listeners, key) if observed.machine is not None else []
     if any(one.process == "docker-proxy" for one in on_machine):
         return join_clauses(
-            f"docker-proxy holds the published port on the machine{if_host_mode(observed, ', and host mode sees it there')}",
+            "docker-proxy holds the published port on the machine"
+            + if_host_mode(observed, ", and host mode sees it there"),
             "the program itself listens only inside its container",
         )
     published = {(p.protocol, p.host_port) for column in observed.columns for p in column.published}

@@ -1,7 +1,7 @@
-"""States to rows: what is the same, what differs, what only one column has.
+"""Rows from states: what is the same, what differs, and what only one column has.
 
-Rows come in a stable order: sections as in ``SECTIONS``, inside them by rank. The order and the
-identity of rows do not depend on the order in which things were observed.
+Rows are in a stable order: by ``SECTIONS``, then by rank. Order and identity of rows do not depend on the order of
+observation.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dashboard.core.namespaces.state import NamespaceState
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One section of the table, with what it is and where the fact stands."""
+    """One section of the table, with an explanation and its source."""
 
     key: str
     title: str
@@ -33,35 +33,35 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         "identity",
         "Identity",
-        "A network namespace is one complete network stack. Its inode names it: the same number is the same stack "
-        "(namespaces(7)).",
+        "A network namespace is one complete network stack, identified by its inode: the same number means the same "
+        "stack (namespaces(7)).",
     ),
     Section(
         "published",
         "Published ports",
-        "What -p asked for (HostConfig.PortBindings) beside what the Engine really did (NetworkSettings.Ports).",
+        "Ports requested with -p (HostConfig.PortBindings), and ports that the Engine published (NetworkSettings.Ports).",
     ),
     Section(
         "listeners",
         "Listeners",
-        "Sockets that wait for connections or datagrams, read with sock_diag(7), and the process that holds each.",
+        "Sockets that accept connections or datagrams, read with sock_diag(7), and the process of each.",
     ),
     Section(
         "interfaces",
         "Interfaces",
-        "Links and their addresses, read with rtnetlink(7). In host mode they are the machine's own.",
+        "Interfaces and their addresses, read with rtnetlink(7). In host mode they are the machine's.",
     ),
-    Section("routes", "Routes", "The main routing table: where packets leave (ip-route(8))."),
+    Section("routes", "Routes", "The main routing table (ip-route(8))."),
     Section(
         "dns",
         "DNS",
-        "The resolver that /etc/resolv.conf names (resolv.conf(5)), and names looked up from inside each column.",
+        "The resolver in /etc/resolv.conf (resolv.conf(5)), and lookups from inside each column.",
     ),
-    Section("hosts", "Hosts file", "Names that are answered before any server is asked (hosts(5))."),
+    Section("hosts", "Hosts file", "Names that are resolved without a name server (hosts(5))."),
     Section(
         "sysctls",
         "Network sysctls",
-        "Kernel settings that belong to the network namespace, and that Docker changes for containers.",
+        "Kernel settings of the network namespace, some of which Docker changes for containers.",
     ),
 )
 
@@ -87,7 +87,7 @@ _NO_STATE = {
 
 
 def _relation(cells: Mapping[str, Cell]) -> Relation:
-    """``only``: exactly one of several columns has it. Columns to which a row does not apply are left out."""
+    """``only``: exactly one of several columns has it. Columns to which the row does not apply are ignored."""
     applying = [cell for cell in cells.values() if cell.applies]
     present = [cell for cell in applying if cell.text is not None]
     if len(present) == 1 and len(applying) > 1:
@@ -99,7 +99,7 @@ def _relation(cells: Mapping[str, Cell]) -> Relation:
 
 
 def _missing(section: str, observed: ObservedColumns, column: Column, key: RowKey) -> Cell:
-    """What a column says that says nothing about this row."""
+    """The cell of a column that has no value in this row."""
     if section == "published":
         if column.key == MACHINE:
             return Cell(absent="does not apply", applies=False)
@@ -109,7 +109,7 @@ def _missing(section: str, observed: ObservedColumns, column: Column, key: RowKe
     return Cell(absent=absent_word(observed, column, key))
 
 
-#: What each section is made from, besides the columns and which namespaces they share.
+#: The fields of a state that each section depends on, in addition to the columns and their shared namespaces.
 INPUTS: dict[str, tuple[str, ...]] = {
     "identity": ("namespaces", "hostname", "interfaces", "routes"),
     "published": (),
@@ -123,53 +123,53 @@ INPUTS: dict[str, tuple[str, ...]] = {
 
 
 class RowCache:
-    """Rows of the last comparison by section: what was made from the same is not made again."""
+    """The rows of the last comparison by section, reused while their inputs are unchanged."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[object, tuple[Row, ...]]] = {}
 
-    def get(self, section: str, made_from: object, make: Callable[[], tuple[Row, ...]]) -> tuple[Row, ...]:
-        """The section's rows, made anew only if ``made_from`` is not what it was."""
+    def get(self, section: str, inputs: object, make: Callable[[], tuple[Row, ...]]) -> tuple[Row, ...]:
+        """The section's rows; calls ``make`` only if the inputs have changed."""
         known = self._known.get(section)
-        if known is None or known[0] != made_from:
-            known = self._known[section] = (made_from, make())
+        if known is None or known[0] != inputs:
+            known = self._known[section] = (inputs, make())
         return known[1]
 
 
 def compare(
     columns: Sequence[Column], states: Mapping[str, NamespaceState], cache: RowCache | None = None
 ) -> tuple[Row, ...]:
-    """All rows of a comparison, in reading order. ``cache`` of earlier ones saves work, and changes nothing."""
+    """All rows of a comparison, in reading order. ``cache`` avoids work; it does not change the result."""
     observed = ObservedColumns(tuple(columns), states)
     cache = cache or RowCache()
-    place = (observed.columns, tuple((key, state.netns) for key, state in states.items()))
+    shared = (observed.columns, tuple((key, state.netns) for key, state in states.items()))
     rows: list[Row] = []
     for section in SECTIONS:
         values = tuple(getattr(state, name) for state in states.values() for name in INPUTS[section.key])
-        rows += cache.get(section.key, (place, values), partial(section_rows, observed, section.key))
+        rows += cache.get(section.key, (shared, values), partial(section_rows, observed, section.key))
     return tuple(rows)
 
 
 def section_rows(observed: ObservedColumns, section: str) -> tuple[Row, ...]:
-    """The rows of one section, in reading order: they follow from the columns, from which namespaces they share, and
-    from ``INPUTS``."""
-    found: dict[tuple[str, str], tuple[RowKey, dict[str, Cell]]] = {}
+    """The rows of one section, in reading order. They depend on the columns, their shared namespaces, and
+    ``INPUTS``."""
+    rows: dict[tuple[str, str], tuple[RowKey, dict[str, Cell]]] = {}
     for column in observed.columns:
         for key, cell in column_cells(observed, section, column, observed.states.get(column.key)):
-            found.setdefault((key.key, key.field), (key, {}))[1].setdefault(column.key, cell)
-    ordered = sorted(found.values(), key=lambda pair: row_order(pair[0]))
-    return tuple(make_row(observed, section, key, said) for key, said in ordered)
+            rows.setdefault((key.key, key.field), (key, {}))[1].setdefault(column.key, cell)
+    ordered = sorted(rows.values(), key=lambda pair: row_order(pair[0]))
+    return tuple(make_row(observed, section, key, cells) for key, cells in ordered)
 
 
 def column_cells(observed: ObservedColumns, section: str, column: Column, state: NamespaceState | None) -> Cells:
-    """What one column says in a section; of ``state``, which may be a part of its own."""
+    """The cells of one column in a section. ``state`` may be only a part of the column's state."""
     if section == "published":
         return published_cells(observed, column, state) if column.key != MACHINE else iter(())
     return iter(()) if state is None else _WITH_STATE[section](observed, column, state)
 
 
 def row_order(key: RowKey) -> tuple[object, ...]:
-    """Sorts the rows of a section."""
+    """The sort key of a row in its section."""
     return (_sortable(key.rank), key.key, key.field)
 
 
@@ -177,10 +177,10 @@ def _sortable(rank: tuple[int | str, ...]) -> tuple[tuple[int, int, str], ...]:
     return tuple((0, part, "") if isinstance(part, int) else (1, 0, part) for part in rank)
 
 
-def make_row(observed: ObservedColumns, section: str, key: RowKey, said: Mapping[str, Cell]) -> Row:
-    """One row, of what the columns say in it."""
+def make_row(observed: ObservedColumns, section: str, key: RowKey, present: Mapping[str, Cell]) -> Row:
+    """One row from the cells of the columns that have a value."""
     cells = {
-        column.key: said[column.key] if column.key in said else _missing(section, observed, column, key)
+        column.key: present[column.key] if column.key in present else _missing(section, observed, column, key)
         for column in observed.columns
     }
     relation = _relation(cells)

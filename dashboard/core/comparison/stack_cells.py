@@ -20,7 +20,7 @@ NAMESPACE_TITLES = {
 
 
 def identity_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
-    """Which namespaces, which host name, which address."""
+    """Namespaces, addresses and host name."""
     yield RowKey("identity", "netns", "", "Network namespace", (0,)), Cell(str(state.netns))
     own = tuple(address for address in column.networks.values() if address)
     key = RowKey("identity", "address", "", "Own address", (1,))
@@ -33,7 +33,7 @@ def identity_cells(observed: ObservedColumns, column: Column, state: NamespaceSt
         shared = observed.shares_machine(column.key)
         absent = "none: uses the machine's" if shared else "none"
         if column.mode == Mode.CONTAINER and not shared:
-            absent = f"none: uses that of {column.target or 'its target'}"
+            absent = f"none: uses the address of {column.target or 'its target'}"
         yield key, Cell(None, absent=absent)
     yield (
         RowKey("identity", "hostname", "", "Host name", (2,)),
@@ -53,7 +53,7 @@ def identity_cells(observed: ObservedColumns, column: Column, state: NamespaceSt
 
 
 def _normalised_hostname(column: Column, state: NamespaceState) -> str | None:
-    """A host name that Docker made from the container's id is noise."""
+    """Host names that Docker generates from container ids are equal."""
     generated = column.container is not None and state.hostname and column.container.id.startswith(state.hostname)
     return "the container id" if generated else None
 
@@ -72,7 +72,7 @@ def _interface_key(
 
 
 def interface_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
-    """Links with their addresses, MTU and what they are joined to."""
+    """Interfaces with their addresses, MTU, MAC address and peer."""
     for one in state.interfaces:
         key, rank = _interface_key(observed, state, one)
         renamed = key != one.name
@@ -117,7 +117,7 @@ def _route_text(route: Route) -> str:
 
 
 def route_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
-    """Routes by destination; several to one destination stand under each other."""
+    """Routes by destination; several routes to one destination share a row."""
     grouped: dict[tuple[str, str], list[Route]] = {}
     for route in state.routes:
         grouped.setdefault((route.family, route.destination), []).append(route)
@@ -128,6 +128,6 @@ def route_cells(observed: ObservedColumns, column: Column, state: NamespaceState
 
 
 def sysctl_cells(observed: ObservedColumns, column: Column, state: NamespaceState) -> Cells:
-    """Network sysctls, each namespace's own."""
+    """Network sysctls."""
     for name, value in state.sysctls.items():
         yield RowKey("sysctls", name, "", name.removeprefix("net."), (name,)), Cell(" ".join(value.split()))

@@ -1,4 +1,4 @@
-"""Network stacks as they are drawn: what stands in each, how much of it is shown, and the same in words."""
+"""Network namespaces in the diagram: the items in each, how many are shown, and a description as text."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ SHOWN_PORTS = 3
 
 @dataclass(frozen=True, slots=True)
 class DrawnNamespace:
-    """One network namespace: its state, and the columns that live in it (first one owns it)."""
+    """One network namespace: its state and the columns that share it, its owner first."""
 
     state: NamespaceState
     columns: tuple[Column, ...]
 
     @property
     def key(self) -> str:
-        """The owner's key."""
+        """The key of its owner."""
         return self.columns[0].key
 
 
 def group_by_namespace(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[DrawnNamespace, ...]:
-    """Namespaces in the order of the columns; those that share one stand together."""
-    found: dict[int, list[Column]] = {}
+    """Namespaces in the order of the columns."""
+    groups: dict[int, list[Column]] = {}
     for column in columns:
         if column.key in states:
-            found.setdefault(states[column.key].netns, []).append(column)
-    return tuple(DrawnNamespace(states[group[0].key], tuple(group)) for group in found.values())
+            groups.setdefault(states[column.key].netns, []).append(column)
+    return tuple(DrawnNamespace(states[group[0].key], tuple(group)) for group in groups.values())
 
 
-def interface_items(stack: DrawnNamespace, mode: str, *, bridges: bool | None = None) -> list[Item]:
-    """Interfaces, the ones with connections first; ``bridges`` True: only bridges, False: all others."""
+def interface_items(namespace: DrawnNamespace, mode: str, *, bridges: bool | None = None) -> list[Item]:
+    """Interfaces, loopback last; ``bridges`` True: only bridges, False: all others."""
     shown = sorted(
         (
             one
-            for one in stack.state.interfaces
+            for one in namespace.state.interfaces
             if not (mode == MACHINE and is_cable(one)) and bridges in {None, one.kind == "bridge"}
         ),
         key=lambda one: one.kind == "loopback",
@@ -57,7 +57,7 @@ def interface_items(stack: DrawnNamespace, mode: str, *, bridges: bool | None = 
         state = "" if one.up else " · down"
         items.append(
             Item(
-                f"{stack.key}:if:{one.index}",
+                f"{namespace.key}:if:{one.index}",
                 "interface",
                 mode,
                 (f"{one.name}{state}", text + (f" +{extra}" if extra > 0 else "")),
@@ -67,13 +67,13 @@ def interface_items(stack: DrawnNamespace, mode: str, *, bridges: bool | None = 
     if hidden:
         what = "bridges" if bridges else "interfaces"
         items.append(
-            Item(f"{stack.key}:if:more{'-bridges' if bridges else ''}", "more", mode, (f"{hidden} more {what}",))
+            Item(f"{namespace.key}:if:more{'-bridges' if bridges else ''}", "more", mode, (f"{hidden} more {what}",))
         )
     return items
 
 
 def listener_items(key: str, mode: str, listeners: Iterable[Listener]) -> list[Item]:
-    """Ports that are listened on, each once whatever the address; the first ones, and how many more."""
+    """Listening ports, each once for all addresses: the first ones, and the number of the others."""
     ports: dict[tuple[str, int], Listener] = {}
     for one in listeners:
         ports.setdefault((one.protocol, one.port), one)
@@ -96,14 +96,14 @@ def listener_items(key: str, mode: str, listeners: Iterable[Listener]) -> list[I
 
 
 def own_listeners(column: Column, state: NamespaceState) -> list[Listener]:
-    """What this column's container holds; in a namespace of its own, everything but Docker's resolver."""
+    """The listeners of the column's container; for the machine, those of its own processes except docker-proxy."""
     if column.container is None:
         return [one for one in state.listeners if one.container is None and one.process != "docker-proxy"]
     return [one for one in state.listeners if one.container == column.container.id]
 
 
 def published_mappings(column: Column) -> dict[tuple[int, str, int], list[str]]:
-    """Published ports as (container's port, protocol, machine's port), with the addresses each is bound to."""
+    """Published ports as (container port, protocol, host port), each with its addresses."""
     seen: dict[tuple[int, str, int], list[str]] = {}
     for one in column.published:
         seen.setdefault((one.container_port, one.protocol, one.host_port), []).append(one.host_address)
@@ -111,23 +111,25 @@ def published_mappings(column: Column) -> dict[tuple[int, str, int], list[str]]:
 
 
 def mapping_box_id(column: Column, kind: str, port: tuple[int, str, int]) -> str:
-    """The id of the box of one mapping's docker-proxy or DNAT."""
+    """The id of the box for docker-proxy or DNAT of a mapping."""
     return f"{column.key}:{kind}:{port[1]}:{port[2]}:{port[0]}"
 
 
 def mapping_items(column: Column, machine: NamespaceState) -> list[Item]:
-    """The ways in for published ports: docker-proxy where one listens, and DNAT, which is IPv4's way past it."""
+    """Items for published ports: docker-proxy if it listens, and DNAT, which IPv4 uses instead of the proxy."""
     items = []
     ports = list(published_mappings(column).items())
     for mapping, addresses in ports[:SHOWN_PORTS]:
         container_port, protocol, host_port = mapping
         port = f":{host_port}" if protocol == "tcp" else f"{protocol} :{host_port}"
-        held = [x for x in machine.listeners if x.port == host_port and x.protocol == protocol]
-        proxy = any(x.process == "docker-proxy" for x in held)
+        listeners = [x for x in machine.listeners if x.port == host_port and x.protocol == protocol]
+        proxy = any(x.process == "docker-proxy" for x in listeners)
         everywhere = bool({"", "0.0.0.0"} & set(addresses))  # noqa: S104 - compared, not bound
         bound = "for 127.0.0.1" if everywhere else f"at {addresses[0] if addresses[0] != '::' else 'all IPv6'}"
         if proxy:
-            items.append(Item(mapping_box_id(column, "proxy", mapping), "proxy", column.mode, (f"docker-proxy {port}", bound)))
+            items.append(
+                Item(mapping_box_id(column, "proxy", mapping), "proxy", column.mode, (f"docker-proxy {port}", bound))
+            )
         outside = [one for one in addresses if ":" not in one and not one.startswith("127.")]
         if outside or not proxy:
             where = f"at {outside[0]}" if outside and not everywhere else bound
@@ -140,18 +142,18 @@ def mapping_items(column: Column, machine: NamespaceState) -> list[Item]:
 
 
 def namespace_title(stack: DrawnNamespace) -> str:
-    """The titles of everybody who lives in the stack."""
+    """The titles of the columns that share the namespace."""
     return " + ".join(column.title for column in stack.columns)
 
 
 def describe_namespaces(stacks: Sequence[DrawnNamespace], machine: DrawnNamespace | None) -> str:
-    """The picture in words, for who cannot see it."""
+    """The diagram as text, for screen readers."""
     sentences = []
     for stack in stacks:
         names = " and ".join(column.title for column in stack.columns if column.key != MACHINE)
         if machine is not None and stack is machine:
             if names:
-                sentences.append(f"{names}: inside the machine's own network stack.")
+                sentences.append(f"{names}: in the machine's network stack.")
             continue
         ends = veth_ends(machine.state, stack.state) if machine is not None else ()
         joined = [f"a veth pair to {outer.master}" for outer, _ in ends if outer.master]
@@ -159,12 +161,12 @@ def describe_namespaces(stacks: Sequence[DrawnNamespace], machine: DrawnNamespac
             [(one, lower_link(machine.state, stack.state, one)) for one in stack.state.interfaces] if machine else []
         )
         joined += [f"{one.kind} on {link.name}" for one, link in lower if link is not None]
-        tail = f", joined by {' and '.join(joined)}" if joined else ", joined to nothing"
-        sentences.append(f"{names}: a network stack of its own{tail}.")
+        tail = f", connected by {' and '.join(joined)}" if joined else ", not connected"
+        sentences.append(f"{names}: a separate network stack{tail}.")
         for column in stack.columns:
             sentences += [
-                f"{'Port' if protocol == 'tcp' else f'{protocol.upper()} port'} {host_port} of the machine leads to "
+                f"{'Port' if protocol == 'tcp' else f'{protocol.upper()} port'} {host_port} of the machine forwards to "
                 f"port {container_port} of {column.title}."
                 for container_port, protocol, host_port in published_mappings(column)
             ]
-    return " ".join(sentences) or "Nothing is running yet."
+    return " ".join(sentences) or "No container is running."

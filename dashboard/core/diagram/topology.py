@@ -1,8 +1,8 @@
-"""The picture of where each container lives, laid out from what was observed.
+"""Lays out the diagram of where each container lives, from observed states.
 
-``draw`` returns plain boxes and edges in user units, so that the template and the browser
-draw the same thing. Nothing is drawn that was not read: a veth edge joins two interfaces
-whose indexes name each other, a docker-proxy box is a listener of that name.
+``draw`` returns plain boxes and edges, so that the template and the browser draw the same diagram. It shows only
+what was observed: a veth edge joins two interfaces that have each other's index as peer, a docker-proxy box is a
+listener of that process.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from dataclasses import replace
 
 from dashboard.core.diagram.drawn_namespaces import (
     DrawnNamespace,
-    mapping_box_id,
-    mapping_items,
+    describe_namespaces,
+    group_by_namespace,
     interface_items,
     listener_items,
-    published_mappings,
-    own_listeners,
-    group_by_namespace,
-    describe_namespaces,
+    mapping_box_id,
+    mapping_items,
     namespace_title,
+    own_listeners,
+    published_mappings,
 )
 from dashboard.core.diagram.edge_routing import NEAR, EdgeRouter
 from dashboard.core.experiments.messages import Column
@@ -33,7 +33,7 @@ __all__ = ["Box", "Edge", "Picture", "draw", "draw_narrow", "draw_wide"]
 
 
 def _inner(stack: DrawnNamespace, mode: str, x: float, y: float, w: float) -> tuple[list[Box], float]:
-    """Interfaces left and listeners right inside a stack of its own."""
+    """Interfaces on the left and listeners on the right of a stack."""
     half = (w - 42) / 2
     left, low = place(interface_items(stack, mode), x + 16, y, half)
     listeners: list[Item] = []
@@ -44,7 +44,7 @@ def _inner(stack: DrawnNamespace, mode: str, x: float, y: float, w: float) -> tu
 
 
 def _host_boxes(machine: DrawnNamespace, x: float, y: float, w: float) -> tuple[list[Box], float]:
-    """Host-mode containers, inside the machine's box."""
+    """Host-mode containers in the machine's box."""
     boxes: list[Box] = []
     for column in machine.columns:
         if column.key == MACHINE:
@@ -60,7 +60,7 @@ def _host_boxes(machine: DrawnNamespace, x: float, y: float, w: float) -> tuple[
                 y,
                 w,
                 (low if items else y + 44) + 14 - y,
-                (clip("no address of its own", w),),
+                (clip("shares the machine's address", w),),
                 clip(column.title, w - 20),
             )
         )
@@ -70,7 +70,7 @@ def _host_boxes(machine: DrawnNamespace, x: float, y: float, w: float) -> tuple[
 
 
 def _entrance(stack: DrawnNamespace, boxes: Mapping[str, Box]) -> Box | None:
-    """Where forwarded traffic arrives: the interface of the default route, on an overlay too."""
+    """Where forwarded traffic arrives: the interface of the default route, also on an overlay."""
     outward = {route.interface for route in stack.state.routes if route.destination == "default"}
     ends = [one for one in stack.state.interfaces if one.kind == "veth" and one.addresses]
     holder = next((one for one in ends if one.name in outward), next(iter(ends), None))
@@ -80,10 +80,10 @@ def _entrance(stack: DrawnNamespace, boxes: Mapping[str, Box]) -> Box | None:
 def _edges(
     machine: DrawnNamespace, stacks: Sequence[DrawnNamespace], boxes: Mapping[str, Box], aisle: float | None = None
 ) -> tuple[Edge, ...]:
-    """``aisle`` is the height at which nothing stands in the machine's box; None in the narrow picture."""
-    cables = EdgeRouter(boxes, aisle)
+    """``aisle`` is a free height in the machine's box; None in the narrow diagram."""
+    router = EdgeRouter(boxes, aisle)
 
-    def shown(link: Interface | None) -> Box | None:  # or the box under which it is folded
+    def shown(link: Interface | None) -> Box | None:  # or the box that stands for hidden ones
         if link is None:
             return None
         fold = f"{MACHINE}:if:more-bridges" if link.kind == "bridge" else f"{MACHINE}:if:more"
@@ -95,23 +95,39 @@ def _edges(
         own = boxes.get(f"{column.key}:stack")
         for one in machine.state.interfaces:
             if one.kind != "bridge" and not is_cable(one):
-                cables.join("shares", column.mode, boxes.get(f"{MACHINE}:if:{one.index}"), own)
+                router.connect("shares", column.mode, boxes.get(f"{MACHINE}:if:{one.index}"), own)
     for stack in stacks:
         if stack is machine:
             continue
         owner = stack.columns[0]
         for outer, inner in veth_ends(machine.state, stack.state):
             bridge = next((one for one in machine.state.interfaces if one.name == outer.master), None)
-            cables.join("veth", owner.mode, shown(bridge), boxes.get(f"{stack.key}:if:{inner.index}"), "veth pair")
+            router.connect("veth", owner.mode, shown(bridge), boxes.get(f"{stack.key}:if:{inner.index}"), "veth pair")
         for one in stack.state.interfaces:
             link = lower_link(machine.state, stack.state, one)
-            cables.join("parent", owner.mode, shown(link), boxes.get(f"{stack.key}:if:{one.index}"), one.kind)
+            router.connect("parent", owner.mode, shown(link), boxes.get(f"{stack.key}:if:{one.index}"), one.kind)
         for column in stack.columns:
             for mapping in published_mappings(column):
-                # Both ways lead through the bridge to the address that the container got from it.
+                # Both lead over the bridge to the container's address.
                 for kind in ("proxy", "dnat"):
-                    cables.join(kind, column.mode, boxes.get(mapping_box_id(column, kind, mapping)), _entrance(stack, boxes))
-    return tuple(cables.edges)
+                    router.connect(
+                        kind, column.mode, boxes.get(mapping_box_id(column, kind, mapping)), _entrance(stack, boxes)
+                    )
+    return tuple(router.edges)
+
+
+def _mapping_items(machine: DrawnNamespace, stacks: Sequence[DrawnNamespace]) -> list[Item]:
+    columns = (column for stack in stacks if stack is not machine for column in stack.columns)
+    return [item for column in columns for item in mapping_items(column, machine.state)]
+
+
+def _frame(stack: DrawnNamespace, kind: str, x: float, y: float, width: float, bottom: float) -> Box:
+    """The box around a stack."""
+    if kind == "machine":
+        mode, title = MACHINE, "this machine"
+    else:
+        mode, title = stack.columns[0].mode, clip(namespace_title(stack), width - 130)
+    return Box(f"{stack.key}:stack", kind, mode, x, y, width, bottom - y, (f"net {stack.state.netns}",), title)
 
 
 def _machine_boxes(
@@ -122,37 +138,23 @@ def _machine_boxes(
     columns_at: tuple[float, float, float],
     w: float,
 ) -> tuple[list[Box], float, float]:
-    """What stands in the machine's box: interfaces, host-mode containers, doors of published ports; its lower
-    edge; and the height between them and the bridges, where nothing stands."""
+    """The machine's box with interfaces, host-mode containers and published ports; its bottom edge; and the free height
+    above the bridges."""
     first, second, third = columns_at
     boxes, low = place(interface_items(machine, MACHINE, bridges=False), first, y + 42, 190)
     hosts, low_hosts = _host_boxes(machine, second, y + 42, 236)
-    doors: list[Item] = []
-    for stack in stacks:
-        if stack is not machine:
-            for column in stack.columns:
-                doors += mapping_items(column, machine.state)
-    placed, low_doors = place(doors, third, y + 42, 190)
+    mappings = _mapping_items(machine, stacks)
+    placed, low_doors = place(mappings, third, y + 42, 190)
     floor = max(low, low_hosts, low_doors, y + 42)
     below, low = place(interface_items(machine, MACHINE, bridges=True), first, floor + 24, 190)
     boxes += below
     height = max(low, low_hosts, low_doors, y + 120) + 16 - y
-    frame = Box(
-        f"{MACHINE}:stack",
-        "machine",
-        MACHINE,
-        x,
-        y,
-        w,
-        height,
-        (f"net {machine.state.netns}",),
-        "this machine",
-    )
+    frame = _frame(machine, "machine", x, y, w, y + height)
     return [frame, *boxes, *hosts, *placed], y + height, floor + 10
 
 
 def draw_wide(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> Picture:
-    """The picture for a wide screen: the machine on the left, other stacks on the right."""
+    """The diagram for wide screens: the machine on the left, other stacks on the right."""
     stacks = group_by_namespace(columns, states)
     machine = next((one for one in stacks if one.key == MACHINE), None)
     if machine is None:
@@ -167,18 +169,7 @@ def draw_wide(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -
         left = x + (number % 2) * (width + 24) if two else x
         mode = stack.columns[0].mode
         inner, bottom = _inner(stack, mode, left, y + 44, width)
-        frame = Box(
-            f"{stack.key}:stack",
-            "stack",
-            mode,
-            left,
-            y,
-            width,
-            bottom + 16 - y,
-            (f"net {stack.state.netns}",),
-            clip(namespace_title(stack), width - 130),
-        )
-        boxes += [frame, *inner]
+        boxes += [_frame(stack, "stack", left, y, width, bottom + 16), *inner]
         row_low = max(row_low, bottom + 16)
         if not two or number % 2:
             y = row_low + 18
@@ -189,7 +180,7 @@ def draw_wide(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -
 
 
 def draw_narrow(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> Picture:
-    """The picture for a phone: everything under each other, connections along the left edge."""
+    """The diagram for phones: stacks below each other, edges along the left side."""
     stacks = group_by_namespace(columns, states)
     machine = next((one for one in stacks if one.key == MACHINE), None)
     if machine is None:
@@ -197,45 +188,16 @@ def draw_narrow(columns: Sequence[Column], states: Mapping[str, NamespaceState])
     left, width = 26.0, 326.0
     boxes, y = place(interface_items(machine, MACHINE), left + 14, 54, width - 28, 8)
     hosts, y = _host_boxes(machine, left + 14, y + 12, width - 28)
-    doors: list[Item] = []
-    for stack in stacks:
-        if stack is not machine:
-            for column in stack.columns:
-                doors += mapping_items(column, machine.state)
-    placed, y = place(doors, left + 14, y + 12, width - 28, 8)
-    frame = Box(
-        f"{MACHINE}:stack",
-        "machine",
-        MACHINE,
-        left,
-        12,
-        width,
-        y + 14 - 12,
-        (f"net {machine.state.netns}",),
-        "this machine",
-    )
-    boxes = [frame, *boxes, *hosts, *placed]
+    mappings = _mapping_items(machine, stacks)
+    placed, y = place(mappings, left + 14, y + 12, width - 28, 8)
+    boxes = [_frame(machine, "machine", left, 12, width, y + 14), *boxes, *hosts, *placed]
     y += 34
     for stack in stacks:
         if stack is machine:
             continue
         mode = stack.columns[0].mode
         inner, bottom = _inner(stack, mode, left, y + 44, width)
-        title = clip(namespace_title(stack), width - 130)
-        boxes.append(
-            Box(
-                f"{stack.key}:stack",
-                "stack",
-                mode,
-                left,
-                y,
-                width,
-                bottom + 14 - y,
-                (f"net {stack.state.netns}",),
-                title,
-            )
-        )
-        boxes += inner
+        boxes += [_frame(stack, "stack", left, y, width, bottom + 14), *inner]
         y = bottom + 32
     index = {box.id: box for box in boxes}
     edges = _edges(machine, stacks, index)
@@ -243,6 +205,6 @@ def draw_narrow(columns: Sequence[Column], states: Mapping[str, NamespaceState])
 
 
 def draw(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Picture, Picture]:
-    """The wide and the narrow picture of the same state."""
+    """The wide and the narrow diagram of a state."""
     wide = draw_wide(columns, states)
     return wide, replace(draw_narrow(columns, states), summary=wide.summary)

@@ -52,7 +52,9 @@ def status(page: Page, column: str) -> str:
     return page.locator(f"th[data-column={column}] [data-slot=status]").inner_text()
 
 
-def test_an_experiment_is_saved_with_a_title_and_found_in_the_list(server: Server, show: Show, visitor: Visitor) -> None:
+def test_an_experiment_is_saved_with_a_title_and_found_in_the_list(
+    server: Server, show: Show, visitor: Visitor
+) -> None:
     shown = show(server.launch(modes=["host", "bridge"]))
     shown.page.get_by_role("link", name="Save report").click()
     shown.page.get_by_label("Title").fill("My first report")
@@ -118,7 +120,14 @@ def test_the_exported_file_opens_and_replays_without_a_network(
 
     reader = visit(signed_in=False, java_script_enabled=False, offline=True)
     still = reader.open(file.as_uri())
-    for part in ("Summary", "Side by side", "Medians of blocks over time (tcp-rr)", "Claims", "Timeline", "Environment"):
+    for part in (
+        "Summary",
+        "Side by side",
+        "Medians of blocks over time (tcp-rr)",
+        "Claims",
+        "Timeline",
+        "Environment",
+    ):
         expect(still.get_by_role("heading", name=part, exact=True)).to_be_visible()
     expect(still.get_by_role("button", name="Replay")).to_be_hidden()
 

@@ -66,7 +66,7 @@ def test_where_a_socket_listens_is_said_in_words(fields: dict[str, Any], place: 
 
 def test_a_process_that_cannot_be_seen_is_said_so() -> None:
     assert alone(listener_cells, listeners=(make_listener(80, None, None),))["tcp :80", ""].text == (
-        "a process that cannot be seen"
+        "unknown process"
     )
 
 
@@ -105,7 +105,7 @@ def test_a_discarded_port_stays_visible_as_asked() -> None:
 
 def test_nothing_is_called_discarded_when_the_container_does_not_run() -> None:
     cells = published(asked=make_ports(8080, 80, ""), status=ArmStatus.EXITED)
-    assert cells["80/tcp", "published"].absent == "nothing: it does not run"
+    assert cells["80/tcp", "published"].absent == "not running"
 
 
 def test_a_port_published_with_all_was_not_asked_for() -> None:

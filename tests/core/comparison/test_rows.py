@@ -240,7 +240,7 @@ def test_a_host_mode_arm_that_lost_the_port_is_an_ended_column_beside_the_machin
     columns = end(columns, "host", ArmStatus.EXITED, exit_code=1)
     rows = compare(columns, without(states, "host"))
     assert row(rows, "identity", "netns").absent["host"] == "exited"
-    assert row(rows, "published", "80/tcp", "published").absent["host"] == "nothing: it does not run"
+    assert row(rows, "published", "80/tcp", "published").absent["host"] == "not running"
 
 
 def test_without_any_state_only_what_the_engine_said_is_left() -> None:

@@ -31,7 +31,7 @@ def test_host_mode_has_no_address_and_says_whose_it_uses() -> None:
 
 def test_a_container_that_joins_a_stack_says_whose_address_it_uses() -> None:
     observed = scene_of("bridge", "container")
-    assert say(identity_cells, "container", observed)["address", ""].absent == "none: uses that of bridge"
+    assert say(identity_cells, "container", observed)["address", ""].absent == "none: uses the address of bridge"
 
 
 def test_a_host_name_made_of_the_container_s_id_is_noise() -> None:

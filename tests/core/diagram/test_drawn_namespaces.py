@@ -142,4 +142,4 @@ def test_the_summary_tells_of_udp_what_it_is() -> None:
     columns, states = make_scene(("bridge",))
     udp = make_column("bridge", published=(PublishedPort(53, "udp", "0.0.0.0", 53),))
     stacks = group_by_namespace((columns[0], udp), states)
-    assert "UDP port 53 of the machine leads to port 53 of bridge." in describe_namespaces(stacks, stacks[0])
+    assert "UDP port 53 of the machine forwards to port 53 of bridge." in describe_namespaces(stacks, stacks[0])

@@ -34,14 +34,14 @@ def _lane(path: str) -> float:
 
 def test_what_is_not_drawn_is_not_joined() -> None:
     cables = _cables()
-    cables.join("veth", "bridge", None, _end("bridge", 12))
-    cables.join("veth", "bridge", BRIDGE, None)
+    cables.connect("veth", "bridge", None, _end("bridge", 12))
+    cables.connect("veth", "bridge", BRIDGE, None)
     assert cables.edges == []
 
 
 def test_a_cable_begins_at_one_box_and_ends_at_the_other() -> None:
     cables = _cables(_stack("bridge", 12), aisle=250)
-    cables.join("veth", "bridge", BRIDGE, _end("bridge", 12), "veth pair")
+    cables.connect("veth", "bridge", BRIDGE, _end("bridge", 12), "veth pair")
     [edge] = cables.edges
     assert edge.path.startswith("M222 325 H758 C")
     assert edge.path.endswith(" 894 81")
@@ -51,7 +51,7 @@ def test_a_cable_begins_at_one_box_and_ends_at_the_other() -> None:
 def test_a_parent_s_cable_takes_the_aisle_and_each_further_one_a_place_beside_it() -> None:
     cables = _cables(_stack("a", 12), _stack("b", 180), aisle=250)
     for key, y in (("a", 12), ("b", 180)):
-        cables.join("parent", "macvlan", PARENT, _end(key, y), "macvlan")
+        cables.connect("parent", "macvlan", PARENT, _end(key, y), "macvlan")
     assert [edge.path.split(" C")[0] for edge in cables.edges] == [
         "M32 79 H22 V250 H758",
         "M32 79 H22 V254 H758",
@@ -62,7 +62,7 @@ def test_a_cable_to_the_second_column_takes_the_gap_above_its_row() -> None:
     far = NEAR + 364
     cables = _cables(_stack("far", 180, far), aisle=250)
     for kind, start in (("veth", BRIDGE), ("proxy", DOOR), ("dnat", DOOR)):
-        cables.join(kind, "bridge", start, _end("far", 180, far))
+        cables.connect(kind, "bridge", start, _end("far", 180, far))
     heights = [float(edge.path.split(" H")[-3].split()[-1]) for edge in cables.edges]
     assert heights == [173, 170, 176]
     assert all(150 < height < 180 for height in heights)
@@ -72,15 +72,15 @@ def test_a_cable_to_the_second_column_takes_the_gap_above_its_row() -> None:
 def test_in_the_narrow_picture_cables_that_meet_run_beside_each_other() -> None:
     cables = _cables()
     for n in range(len(LANES)):
-        cables.join("veth", "bridge", BRIDGE, _end(f"arm-{n}", 500 + 200 * n))
+        cables.connect("veth", "bridge", BRIDGE, _end(f"arm-{n}", 500 + 200 * n))
     assert sorted(_lane(edge.path) for edge in cables.edges) == sorted(LANES)
 
 
 def test_both_doors_of_one_container_share_a_lane_that_is_free_again_below() -> None:
     cables = _cables()
-    cables.join("proxy", "bridge", DOOR, _end("bridge", 400))
-    cables.join("dnat", "bridge", DOOR, _end("bridge", 400))
-    cables.join("veth", "user-bridge", _end("x", 800), _end("y", 1200))
+    cables.connect("proxy", "bridge", DOOR, _end("bridge", 400))
+    cables.connect("dnat", "bridge", DOOR, _end("bridge", 400))
+    cables.connect("veth", "user-bridge", _end("x", 800), _end("y", 1200))
     assert {_lane(edge.path) for edge in cables.edges} == {LANES[0]}
 
 
@@ -88,6 +88,6 @@ def test_both_doors_of_one_container_share_a_lane_that_is_free_again_below() -> 
 def test_with_more_cables_than_lanes_the_emptiest_is_taken(count: int) -> None:
     cables = _cables()
     for n in range(count):
-        cables.join("veth", "bridge", BRIDGE, _end(f"arm-{n}", 500 + 200 * n))
+        cables.connect("veth", "bridge", BRIDGE, _end(f"arm-{n}", 500 + 200 * n))
     lanes = [_lane(edge.path) for edge in cables.edges]
     assert max(lanes.count(x) for x in LANES) - min(lanes.count(x) for x in LANES) <= 1

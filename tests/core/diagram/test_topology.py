@@ -175,7 +175,7 @@ def test_a_container_that_joins_host_mode_stands_inside_the_machine() -> None:
 def test_a_macvlan_is_joined_to_its_parent_and_to_no_bridge() -> None:
     wide, _ = draw(*make_scene(("macvlan",)))
     assert [edge.id for edge in wide.edges if edge.kind in {"veth", "parent"}] == ["parent:machine:if:2>macvlan:if:20"]
-    assert "joined by macvlan on eth0" in wide.summary
+    assert "connected by macvlan on eth0" in wide.summary
 
 
 def test_a_cable_whose_far_end_is_not_on_the_machine_is_not_drawn() -> None:
@@ -184,7 +184,7 @@ def test_a_cable_whose_far_end_is_not_on_the_machine_is_not_drawn() -> None:
     far = tuple(replace(one, peer="if999") if one.kind == "veth" else one for one in machine.interfaces)
     wide, _ = draw(columns, states | {MACHINE: replace(machine, interfaces=far)})
     assert not [edge for edge in wide.edges if edge.kind == "veth"]
-    assert "joined to nothing" in wide.summary
+    assert "not connected" in wide.summary
 
 
 @pytest.mark.parametrize(
@@ -267,11 +267,11 @@ def test_the_summary_says_what_is_drawn() -> None:
     wide, narrow = draw(*make_scene(("host", "bridge", "none", "macvlan", "container")))
     assert wide.summary == narrow.summary
     for sentence in (
-        "host and container: inside the machine's own network stack.",
-        "bridge: a network stack of its own, joined by a veth pair to docker0.",
-        "Port 8081 of the machine leads to port 80 of bridge.",
-        "none: a network stack of its own, joined to nothing.",
-        "macvlan: a network stack of its own, joined by macvlan on eth0.",
+        "host and container: in the machine's network stack.",
+        "bridge: a separate network stack, connected by a veth pair to docker0.",
+        "Port 8081 of the machine forwards to port 80 of bridge.",
+        "none: a separate network stack, not connected.",
+        "macvlan: a separate network stack, connected by macvlan on eth0.",
     ):
         assert sentence in wide.summary
 
@@ -286,14 +286,14 @@ def test_an_arm_that_ended_is_not_drawn() -> None:
 def test_before_anything_is_known_the_picture_is_empty_and_says_so() -> None:
     for picture in draw((), {}):
         assert picture.boxes == ()
-        assert picture.summary == "Nothing is running yet."
+        assert picture.summary == "No container is running."
 
 
 def test_without_the_machine_the_stacks_are_told_in_words() -> None:
     columns, states = make_scene(("bridge",))
     picture = draw_narrow(columns, without(states, MACHINE))
     assert picture.boxes == ()
-    assert "bridge: a network stack of its own" in picture.summary
+    assert "bridge: a separate network stack" in picture.summary
 
 
 def test_long_names_are_clipped_to_their_box() -> None:
