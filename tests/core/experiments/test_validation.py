@@ -339,3 +339,9 @@ def test_other_ports_are_refused(text: str) -> None:
 def test_a_host_port_may_be_left_to_docker() -> None:
     assert parse_publish("127.0.0.1::80") == Publish(80, 0, "tcp", "127.0.0.1")
     assert parse_publish("000080") == Publish(80, 0, "tcp")
+
+
+@pytest.mark.parametrize("port", [-1, 0, 65536])
+def test_the_port_of_an_experiment_is_checked_as_those_of_its_arms(port: int) -> None:
+    assert fields(port=port) == [(None, "port")]
+    assert fields(replace(WEB, port=port)) == [("web", "port")]

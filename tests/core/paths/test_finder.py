@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from dashboard.core.experiments.messages import ArmStatus, PublishedPort
-from dashboard.core.namespaces.state import Interface, NamespaceState, Resolver
+from dashboard.core.namespaces.state import Family, Interface, Listener, NamespaceState, Protocol, Resolver
 from dashboard.core.paths.finder import cause_between, find_paths, resolver_paths
 from dashboard.core.paths.model import Path, PathKind
-from tests.core.builders import MACHINE, Columns, States, make_address, make_ports, make_scene
+from tests.core.builders import MACHINE, Columns, States, make_address, make_listener, make_ports, make_scene
 
 
 def found(columns: Columns, states: States) -> dict[str, Path]:
@@ -289,3 +290,79 @@ def test_another_container_must_have_a_stack_of_its_own_on_the_same_network() ->
     assert "second container" in elsewhere.unavailable
     unassigned = (columns[0], replace(columns[1], networks={"lan": ""}), columns[2])
     assert "bridge/container-to-container" not in found(unassigned, states)
+
+
+def published(*ports: PublishedPort, **machine: Any) -> dict[str, tuple[str, str]]:
+    """Target and reason of each path through these ports of a container in bridge mode."""
+    columns, states = make_scene(("bridge",))
+    columns = (columns[0], replace(columns[1], published=ports))
+    states[MACHINE] = replace(states[MACHINE], **machine)
+    paths = found(columns, states).values()
+    return {one.name: (one.target, one.unavailable) for one in paths if one.name.startswith("published")}
+
+
+def test_a_port_on_all_addresses_is_preferred_to_one_on_a_single_address() -> None:
+    single, everywhere = PublishedPort(80, "tcp", "192.0.2.2", 8080), PublishedPort(80, "tcp", "0.0.0.0", 8080)
+    for ports in ((single, everywhere), (everywhere, single), (single, replace(everywhere, host_address=""))):
+        assert published(*ports)["published-proxy"][0] == "127.0.0.1:8080"
+    assert "published-proxy" not in published(single)
+    assert published(single)["published-dnat"] == ("192.0.2.2:8080", "")
+
+
+def test_only_the_port_of_the_program_over_tcp_counts_as_published() -> None:
+    for port in (PublishedPort(81, "tcp", "0.0.0.0", 8080), PublishedPort(80, "udp", "0.0.0.0", 8080)):
+        assert [reason for _target, reason in published(port).values()] == ["port 80 is not published"] * 2
+    assert [reason for _target, reason in published().values()] == ["bridge publishes no port"] * 2
+
+
+@pytest.mark.parametrize(
+    ("listener", "proxied", "over_ipv6"),
+    [
+        (make_listener(8080, "docker-proxy"), True, False),
+        (make_listener(8080, "docker-proxy", family=Family.INET6, address="::", v6only=False), True, True),
+        (make_listener(8080, "docker-proxy", family=Family.INET6, address="::", v6only=True), False, True),
+        (make_listener(8081, "docker-proxy"), False, False),
+        (make_listener(8080, "docker-proxy", protocol=Protocol.UDP), False, False),
+        (make_listener(8080, None), False, False),
+    ],
+)
+def test_docker_proxy_must_listen_on_the_port_for_the_family(
+    listener: Listener, proxied: bool, over_ipv6: bool
+) -> None:
+    paths = published(*make_ports(8080), listeners=(listener,))
+    assert (paths["published-proxy"][0] != "") is proxied
+    assert ("published-proxy-ipv6" in paths) is over_ipv6
+
+
+def test_docker_proxy_is_found_among_other_holders_of_a_port() -> None:
+    both = (make_listener(8080, "nginx"), make_listener(8080, "docker-proxy"))
+    assert published(*make_ports(8080), listeners=both)["published-proxy"][0]
+    assert "nginx holds" in published(*make_ports(8080), listeners=both[:1])["published-proxy"][1]
+    assert (
+        "unknown process" in published(*make_ports(8080), listeners=(make_listener(8080, None),))["published-proxy"][1]
+    )
+
+
+def test_an_address_of_the_container_behind_a_bridge_is_needed_for_a_translation() -> None:
+    columns, states = make_scene(("bridge",))
+    states["bridge"] = replace(states["bridge"], interfaces=states["bridge"].interfaces[:1])
+    path = found(columns, states)["bridge/published-dnat"]
+    assert "no address of bridge" in path.unavailable
+    assert "bridge/published-dnat-ipv6" not in found(columns, states)
+
+
+def test_a_machine_without_any_address_translates_none() -> None:
+    lo = tuple(one for one in make_scene(("bridge",))[1][MACHINE].interfaces if one.kind == "loopback")
+    paths = published(*make_ports(8080), interfaces=lo, routes=())
+    assert "besides loopback" in paths["published-dnat"][1]
+    assert "published on 127.0.0.1 only" in published(*make_ports(8080, 80, "127.0.0.1"))["published-dnat"][1]
+
+
+def test_an_address_outside_of_the_bridge_s_subnets_is_not_reached() -> None:
+    columns, states = make_scene(("bridge",))
+    links = tuple(
+        replace(one, addresses=(make_address("172.18.0.1", 16),)) if one.kind == "bridge" else one
+        for one in states[MACHINE].interfaces
+    )
+    states[MACHINE] = replace(states[MACHINE], interfaces=links)
+    assert "in its subnet" in found(columns, states)["bridge/bridge-address"].unavailable
