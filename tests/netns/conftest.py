@@ -15,9 +15,10 @@ from dashboard.core.experiments.journal_text import describe_cause
 from dashboard.core.namespaces.delta import delta
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.netns.namespace import Namespace
+from dashboard.netns.watch import listener_feed
 from dashboard.netns.watch.namespace_watch import KernelView, Watch
 from tests.netns.namespaces import Zoo
-from tests.polling import until
+from tests.polling import DEADLINE_S, until
 
 
 def _held() -> Counter[str]:
@@ -98,8 +99,10 @@ def seen() -> Seen:
 
 
 @pytest.fixture
-async def watch(namespace: Namespace, seen: Seen) -> AsyncIterator[Watch]:
-    """A watch of the namespace that reports to ``seen``."""
+async def watch(namespace: Namespace, seen: Seen, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watch]:
+    """A watch of the namespace that reports to ``seen``, a listener always with its process: on a busy machine the
+    search takes longer than a listener is held back, and then it is reported twice."""
+    monkeypatch.setattr(listener_feed, "_OWNER_WAIT_S", DEADLINE_S)
     opened = await Watch.open(namespace, seen)
     seen.before = opened.view
     yield opened

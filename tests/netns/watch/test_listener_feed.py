@@ -14,7 +14,7 @@ from dashboard.netns.processes import Owner
 from dashboard.netns.watch import listener_feed
 from dashboard.netns.watch.listener_feed import ListenerFeed
 from tests.netns.namespaces import Zoo, wanted
-from tests.polling import eventually
+from tests.polling import DEADLINE_S, eventually
 
 
 class Recorded:
@@ -48,7 +48,10 @@ async def feed(table: ListenerTable, recorded: Recorded) -> AsyncIterator[Listen
     opened.stop()
 
 
-async def test_a_new_socket_is_shown_with_its_owner(zoo: Zoo, feed: ListenerFeed, recorded: Recorded) -> None:
+async def test_a_new_socket_is_shown_with_its_owner(
+    zoo: Zoo, feed: ListenerFeed, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener_feed, "_OWNER_WAIT_S", DEADLINE_S)  # the search may be slow
     process = zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)], name=b"web")
     feed.poll()
     await eventually(lambda: recorded.shown and recorded.shown[-1])

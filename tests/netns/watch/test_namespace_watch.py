@@ -76,7 +76,7 @@ async def test_a_change_is_reported_within_milliseconds(zoo: Zoo, watch: Watch, 
         told = loop.time()
         waits.append(told - await done)
         thread.join()
-    assert sorted(waits)[5] < 0.02, waits
+    assert sorted(waits)[5] < 0.2, f"not by the check that comes every second: {waits}"
 
 
 async def test_sysctls_are_read_again_by_themselves(
@@ -114,12 +114,11 @@ async def test_a_failing_poll_is_logged_once_and_continues(
         calls.append(1)
         raise OSError(errno.ENOMEM, "made up")
 
-    monkeypatch.setattr(watching, "_ERROR_PAUSE_S", 0.01)
-    monkeypatch.setattr(ListenerTable, "poll", refuse)
-    with caplog.at_level(logging.WARNING):
+    with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
+        patch.setattr(watching, "_ERROR_PAUSE_S", 0.01)
+        patch.setattr(ListenerTable, "poll", refuse)
         await eventually(lambda: len(calls) > 3)
     assert [record.getMessage().count("made up") for record in caplog.records] == [1]
-    monkeypatch.undo()
     zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)])
     await eventually(lambda: seen == ["listener tcp :80"])
 
