@@ -30,10 +30,10 @@ def _names(text: str) -> str:
 
 
 def _convert(text: str, number_of: dict[Path, int], place: Path) -> str:
-    def imported(found: re.Match[str]) -> str:
-        return f"const {{ {_names(found[1])} }} = m{number_of[(place.parent / found[2]).resolve()]};\n"
+    def imported(match: re.Match[str]) -> str:
+        return f"const {{ {_names(match[1])} }} = m{number_of[(place.parent / match[2]).resolve()]};\n"
 
-    exported = [name for found in _EXPORT.finditer(text) for name in found.groups() if name]
+    exported = [name for match in _EXPORT.finditer(text) for name in match.groups() if name]
     body = _EXPORT.sub("", _IMPORT.sub(imported, text))
     if left := _LEFT.search(body):
         line = body[left.start() :].splitlines()[0]
@@ -47,8 +47,8 @@ def _order(entry: Path, known: list[Path], above: tuple[Path, ...] = ()) -> None
         raise NotBundledError(f"{entry.name} imports itself")
     if entry in known:
         return
-    for found in _IMPORT.finditer(entry.read_text(encoding="utf-8")):
-        _order((entry.parent / found[2]).resolve(), known, (*above, entry))
+    for match in _IMPORT.finditer(entry.read_text(encoding="utf-8")):
+        _order((entry.parent / match[2]).resolve(), known, (*above, entry))
     known.append(entry)
 
 
@@ -64,7 +64,7 @@ def bundle(entry: str, root: Path = STATIC) -> str:
     ]
     script = '"use strict";\n(() => {\n' + "\n".join(parts) + "\n})();\n"
     # These end a script element, even within a string.
-    return re.sub(r"</(?=script)|<!--", lambda found: found[0].replace("<", "\\x3C"), script, flags=re.IGNORECASE)
+    return re.sub(r"</(?=script)|<!--", lambda match: match[0].replace("<", "\\x3C"), script, flags=re.IGNORECASE)
 
 
 @cache

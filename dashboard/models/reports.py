@@ -50,12 +50,11 @@ class ReportQuerySet(models.QuerySet["Report"]):
 class Report(models.Model):
     """A report. ``body`` is the canonical content (``core.reports.model``), zlib-compressed; it never changes.
 
-    ``view`` (``core.reports.view``) and ``track`` (the recording of ``core.reports.replay.recording``) are derived from it
-    and compressed, too; they are computed again if ``derived`` is not the current version. ``line`` is the summary in a
-    list, ``words`` the searched text, case-folded. ``signature`` is the same for reports of the same experiment.
+    ``view`` (``core.reports.view``) and ``track`` (the recording of ``core.reports.replay.recording``) are derived from
+    it and compressed, too; they are computed again if ``derived`` is not the current version. ``line`` is the summary
+    in a list, ``words`` the searched text, case-folded. ``signature`` is the same for reports of the same experiment.
     ``imported_from`` is the other installation, empty for a report of this one. A deleted report is purged after 30
-    days.
-    """
+    days."""
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)

@@ -1,9 +1,8 @@
 """The charts of a report as values, each with the table of its figures.
 
-Templates draw them as SVG and the PDF with its own shapes, so nothing here is markup. Positions are percentages or units
-of a square of 1000, as in ``core.measurements.charts``. Each mode has a colour and a shape, and each path of a mode a
-dash.
-"""
+Templates draw them as SVG and the PDF with its own shapes, so nothing here is markup. Positions are percentages or
+units of a square of 1000, as in ``core.measurements.charts``. Each mode has a colour and a shape, and each path of a
+mode a dash."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class ComparedReport:
 
 @dataclass(frozen=True, slots=True)
 class LetteredReport:
-    """A report and the letter that stands for it."""
+    """A report and its letter."""
 
     letter: str
     title: str
@@ -143,7 +143,8 @@ def _compare_latency(reports: Sequence[ComparedReport]) -> tuple[tuple[LatencyRo
 def _chart(letter: str, rows: Sequence[LatencyRow]) -> IntervalChart | None:
     """The differences between one report and the first, on one axis."""
     drawn, lines = [], []
-    for row, change in [(row, change) for row in rows for change in row.changes if change.letter == letter]:
+    changes = [(row, change) for row in rows for change in row.changes if change.letter == letter]
+    for row, change in changes:
         difference = change.difference
         ends, tail_ends = _ends(difference.ci95_us), _ends(difference.p99_ci95_us)
         lines.append(

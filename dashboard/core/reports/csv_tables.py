@@ -62,7 +62,8 @@ def _series_cells(run: FrozenRun, one: SeriesResult, compared: ComparisonResult 
     return (
         run.id, run.title, one.column, mode, one.path, str(one.probe), one.client, one.target, " > ".join(one.hops),
         run.measurement.options.payload_of(one.probe), one.n, one.blocks, one.failed_blocks, one.p50_us, one.p90_us,
-        one.p99_us, one.p999_us, one.max_us, one.mean_us, one.bytes_per_s, *_comparison_cells(compared), one.unavailable,
+        one.p99_us, one.p999_us, one.max_us, one.mean_us, one.bytes_per_s, *_comparison_cells(compared),
+        one.unavailable,
     )  # fmt: skip
 
 

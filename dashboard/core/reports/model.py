@@ -2,9 +2,8 @@
 replay it.
 
 The file is ``{"content": …, "hash": "sha256:…", "schema": "report/1"}`` in canonical JSON: UTF-8, keys sorted by code
-point, no white space. The hash is that of the content's canonical bytes, so a reformatted file is still the same report.
-Fields may be added and are never changed; unknown fields are kept and hashed.
-"""
+point, no white space. The hash is that of the content's canonical bytes, so a reformatted file is still the same
+report. Fields may be added and are never changed; unknown fields are kept and hashed."""
 
 from __future__ import annotations
 

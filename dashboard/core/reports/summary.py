@@ -87,8 +87,8 @@ def describe_comparison(content: ReportContent, columns: Sequence[Column] = ()) 
 
 def describe_verdict(run: FrozenRun, one: ComparisonResult) -> str:
     """A sentence with the verdict and its interval."""
-    series = {found.key: found for found in run.measurement.series}
-    other, baseline = (_label(series.get(key), key) for key in (one.other, one.baseline))
+    series_of = {series.key: series for series in run.measurement.series}
+    other, baseline = (_label(series_of.get(key), key) for key in (one.other, one.baseline))
     probe = f"{one.probe}, {_format_count(one.rounds, 'paired block')}"
     if one.delta_us is None or one.ci95_us is None:
         return _with_full_stop(f"{other} against {baseline} is inconclusive ({probe}): {one.reason}")

@@ -47,8 +47,8 @@ class Fact:
 class SeriesSummary:
     """One series in figures and as lines. ``lowest_us``, ``median_us`` and ``highest_us`` are of the medians of its
     blocks, ``median_p99_us`` of their p99; None without a block that counts. ``rounds``, ``at_s`` (seconds since the
-    run began), ``p50_us`` and ``p99_us`` are of at most ``MAX_ROUNDS`` blocks that count. ``ecdf``: time in µs, share of
-    requests that took at most that long."""
+    run began), ``p50_us`` and ``p99_us`` are of at most ``MAX_ROUNDS`` blocks that count. ``ecdf``: time in µs, share
+    of requests that took at most that long."""
 
     key: str
     label: str

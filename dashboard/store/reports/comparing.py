@@ -15,5 +15,6 @@ def load_figures(report: str) -> ReportFigures:
 
 
 def compare(reports: Sequence[str]) -> ReportComparison:
-    """Compares two to eight reports, the first with each of the others; ReportNotFoundError, ValueError for another number."""
+    """Compares two to eight reports, the first with each of the others; ReportNotFoundError, ValueError for another
+    number."""
     return compare_reports([ComparedReport(load_derived(report).view, load_figures(report)) for report in reports])

@@ -23,8 +23,8 @@ class ReportNotFoundError(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class ListedReport:
-    """A report in a list. ``saved_at`` is in seconds since the epoch; ``imported_from`` is the other installation, empty
-    for a report of this one."""
+    """A report in a list. ``saved_at`` is in seconds since the epoch; ``imported_from`` is the other installation,
+    empty for a report of this one."""
 
     id: str
     title: str
@@ -96,7 +96,8 @@ def find_reports(
     signature: str = "",
     page: int = 1,
 ) -> ReportPage:
-    """A page of the reports that contain every word of ``query`` and have every tag, newest first, without deleted ones."""
+    """A page of the reports that contain every word of ``query`` and have every tag, newest first, without deleted
+    ones."""
     rows = Report.objects.filter(deleted_at=None, archived_at__isnull=not archived)
     for word in query.casefold().replace("\0", "").split()[:MAX_WORDS]:
         rows = rows.filter(words__contains=word)

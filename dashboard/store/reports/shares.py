@@ -58,8 +58,8 @@ def _create(document: bytes, **fields: object) -> str:
 
 
 def open_share(token: str, *, count: bool = True) -> bytes | None:
-    """The document of a token, with ``count`` counted as a view; None if the token is unknown, revoked or expired, or its
-    report is deleted. The lookup is by the token's SHA-256, so its duration reveals nothing about the token."""
+    """The document of a token, with ``count`` counted as a view; None if the token is unknown, revoked or expired, or
+    its report is deleted. The lookup is by the token's SHA-256, so its duration reveals nothing about the token."""
     digest = _digest(token if len(token) == TOKEN_LENGTH else "")
     # The document is read only when it is shown, so that every other token takes the same time.
     row = Share.objects.filter(digest=digest, report__deleted_at=None).defer("document").first()
@@ -75,7 +75,8 @@ def _is_live(row: Share) -> bool:
 
 
 def revoke(share_id: int, report: str | None = None, *, session: str | None = None) -> bool:
-    """Ends a link for good (only one of ``report`` or ``session``, where given); False if there is no such live link."""
+    """Ends a link for good (only one of ``report`` or ``session``, where given); False if there is no such live
+    link."""
     rows = Share.objects.filter(pk=share_id, revoked_at=None)
     if report is not None:
         rows = rows.filter(report_id=report)

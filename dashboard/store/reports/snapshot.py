@@ -32,8 +32,8 @@ class NotSavedError(ValueError):
 
 
 def freeze_experiment(experiment: str, engine: EngineRef | None = None) -> FrozenExperiment:
-    """An experiment up to its newest committed entry. ``engine`` is the one that answers now; the report describes it if
-    the experiment ran on its version. NotSavedError if there is no such experiment."""
+    """An experiment up to its newest committed entry. ``engine`` is the one that answers now; the report describes it
+    if the experiment ran on its version. NotSavedError if there is no such experiment."""
     row = Experiment.objects.exclude(wanted=Wanted.REMOVED).filter(pk=experiment).first()
     record = experiment_store.load(experiment) if row is not None else None
     if row is None or record is None:
@@ -75,8 +75,8 @@ def freeze_runs(runs: Sequence[str]) -> tuple[FrozenRun, ...]:
 
 def experiment_of(run: str) -> str:
     """The experiment that was measured, empty if it was removed."""
-    found = MeasurementRun.objects.filter(pk=run).exclude(experiment__wanted=Wanted.REMOVED)
-    return found.values_list("experiment_id", flat=True).first() or ""
+    rows = MeasurementRun.objects.filter(pk=run).exclude(experiment__wanted=Wanted.REMOVED)
+    return rows.values_list("experiment_id", flat=True).first() or ""
 
 
 def environment_of(
@@ -85,7 +85,12 @@ def environment_of(
     """The environment of the newest measurement; without one, what is known about the engine and ``machine``."""
     if runs:
         return runs[-1].measurement.environment
-    found = machine or Environment()
+    environment = machine or Environment()
     if engine is None:
-        return found
-    return replace(found, kernel=engine.kernel or found.kernel, engine=engine.version, engine_api=engine.api)
+        return environment
+    return replace(
+        environment,
+        kernel=engine.kernel or environment.kernel,
+        engine=engine.version,
+        engine_api=engine.api,
+    )

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from dashboard.export.formats import Format, export_report
 from dashboard.export.pdf import NoPdfError
 from dashboard.web.experiments.views import refuse
-from dashboard.web.http.threaded_views import aside
+from dashboard.web.http.threaded_views import threaded
 from dashboard.web.reports.report_views import get_report_or_404
 
 
@@ -25,7 +25,7 @@ async def _stream(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
 
 
 @require_safe
-@aside
+@threaded
 def export(request: HttpRequest, identity: str, ending: str) -> HttpResponseBase:
     """The file as a download, never shown as a page: its content may come from elsewhere."""
     row = get_report_or_404(identity)

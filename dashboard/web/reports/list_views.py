@@ -17,7 +17,7 @@ from dashboard.core.reports.parse import MAX_BYTES, InvalidReportError
 from dashboard.export import example as example_report
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports.listing import ListedReport, ReportNotFoundError, ReportPage, find_reports, get_report
-from dashboard.web.http.threaded_views import aside
+from dashboard.web.http.threaded_views import threaded
 
 MAX_QUERY = 200
 SHOWN_TAGS = 40
@@ -123,7 +123,7 @@ def _read_upload(file: UploadedFile[bytes]) -> bytes:
 
 
 @require_POST
-@aside
+@threaded
 def import_report(request: HttpRequest) -> HttpResponse:
     """Imports a report; an invalid file is refused at the form."""
     file = request.FILES.get("file")

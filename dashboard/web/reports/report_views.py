@@ -20,7 +20,7 @@ from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports.listing import NOT_FOUND, ListedReport, ReportNotFoundError, get_report
 from dashboard.store.reports.reading import load_content, load_derived
 from dashboard.store.reports.snapshot import NotSavedError
-from dashboard.web.http.threaded_views import aside
+from dashboard.web.http.threaded_views import threaded
 from dashboard.web.service import service
 
 
@@ -114,16 +114,15 @@ def undelete(_request: HttpRequest, identity: str) -> HttpResponse:
 
 
 @require_POST
-@aside
+@threaded
 def repeat(request: HttpRequest, identity: str) -> HttpResponse:
     """Launches the experiment of a report on the current engine; its report makes a trend."""
     get_report_or_404(identity)
     frozen = load_content(identity).experiment
     if frozen is None:
         return _render_report(request, identity, 400, repeat_problem=_("This report contains no experiment."))
-    found = problems(frozen.spec)
-    if found:
-        return _render_report(request, identity, 400, repeat_problem=found[0].sentence)
+    if invalid := problems(frozen.spec):
+        return _render_report(request, identity, 400, repeat_problem=invalid[0].sentence)
     experiment = experiment_store.create_experiment(frozen.spec, request.user.pk)
     service.wake()
     return redirect(f"/experiments/{experiment}/")

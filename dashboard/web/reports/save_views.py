@@ -12,7 +12,7 @@ from dashboard.core.experiments.messages import EngineRef
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports.saved import ReportDetails
 from dashboard.store.reports.snapshot import NotSavedError
-from dashboard.web.http.threaded_views import aside
+from dashboard.web.http.threaded_views import threaded
 from dashboard.web.service import service
 
 
@@ -30,7 +30,7 @@ def _save(request: HttpRequest, back_url: str, save: Callable[[ReportDetails, En
 
 
 @require_POST
-@aside
+@threaded
 def save_experiment(request: HttpRequest, identity: str) -> HttpResponse:
     """Saves an experiment."""
     return _save(
@@ -41,7 +41,7 @@ def save_experiment(request: HttpRequest, identity: str) -> HttpResponse:
 
 
 @require_POST
-@aside
+@threaded
 def save_measurement(request: HttpRequest, identity: str) -> HttpResponse:
     """Saves a measurement."""
     return _save(

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from dashboard.export.bundle import styles
 from dashboard.export.html import plain_policy, policy_of
 from dashboard.store.reports import shares as report_shares
-from dashboard.web.http.threaded_views import aside
+from dashboard.web.http.threaded_views import threaded
 from dashboard.web.reports.documents import list_replacements, render_report
 from dashboard.web.reports.report_views import get_report_or_404
 
@@ -58,7 +58,7 @@ def _page(request: HttpRequest, identity: str, status: int = 200, **extra: Any) 
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@aside
+@threaded
 def share(request: HttpRequest, identity: str) -> HttpResponse:
     """Shows the links of a report and what anonymising would replace; POST creates a link and shows it once."""
     if request.method != "POST":

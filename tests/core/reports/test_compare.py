@@ -153,7 +153,8 @@ def test_forged_figures_break_no_page(seed: int) -> None:
 
 
 def described(**fields: Any) -> str:
-    return describe_between(Between(**{"verdict": Slower(2.0), "blocks": (12, 12)} | fields))
+    defaults: dict[str, Any] = {"verdict": Slower(2.0), "blocks": (12, 12)}
+    return describe_between(Between(**(defaults | fields)))
 
 
 def test_a_difference_is_described_with_its_interval_or_by_its_reason() -> None:

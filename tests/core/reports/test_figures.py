@@ -45,7 +45,9 @@ def test_columns_of_one_mode_are_distinguished() -> None:
 def test_the_last_run_counts_and_a_series_that_failed_does_not() -> None:
     later = make_run(("host", "bridge"), count=10, shift_us=5.0)
     failed = tuple(replace(one, error="Refused.") if one.series.startswith("host/") else one for one in later.blocks)
-    found = series_by_signature(decode_figures(canonical(make_content(measurements=(RUN, replace(later, blocks=failed))))))
+    found = series_by_signature(
+        decode_figures(canonical(make_content(measurements=(RUN, replace(later, blocks=failed)))))
+    )
     assert found["bridge published-proxy tcp-rr 64B closed idle"].blocks[0].center_us > 50
     assert found["host loopback tcp-rr 64B closed idle"].blocks[0].center_us < 25, "that of the first run"
 

@@ -17,7 +17,9 @@ EXPERIMENT = replace(make_experiment(MODES), journal=())
 RUNS = [make_run(MODES, count=12, seed=number, shift_us=number) for number in range(3)]
 
 
-def make_trend_report(day: int, run: FrozenRun | None = None, claims: tuple[ClaimResult, ...] = (), **environment: Any) -> TrendReport:
+def make_trend_report(
+    day: int, run: FrozenRun | None = None, claims: tuple[ClaimResult, ...] = (), **environment: Any
+) -> TrendReport:
     content = make_content(
         f"day {day}", experiment=EXPERIMENT, measurements=(run,) if run is not None else (), claims=claims
     )
@@ -49,7 +51,12 @@ def test_points_are_placed_by_time_with_their_intervals() -> None:
 
 def test_a_changed_environment_is_marked_on_the_axis_and_listed() -> None:
     trend = build_trend(
-        [make_trend_report(0, RUNS[0]), make_trend_report(1, RUNS[0]), make_trend_report(2, RUNS[0], kernel="7.0"), make_trend_report(3, RUNS[0], kernel="7.0")]
+        [
+            make_trend_report(0, RUNS[0]),
+            make_trend_report(1, RUNS[0]),
+            make_trend_report(2, RUNS[0], kernel="7.0"),
+            make_trend_report(3, RUNS[0], kernel="7.0"),
+        ]
     )
     assert [one.mark for one in trend.entries] == ["", "", "1", ""]
     assert trend.entries[2].environment == ("kernel: 6.18.1 → 7.0",)
@@ -63,14 +70,22 @@ def test_changed_verdicts_are_listed_even_after_a_report_without_them() -> None:
     changed = replace(faster, measurement=replace(faster.measurement, comparisons=comparisons))
     claim = ClaimResult("dns", "It holds.", "FACTS", ClaimVerdict.HOLDS)
     flipped = replace(claim, verdict=ClaimVerdict.DIFFERS)
-    entries = list_entries([make_trend_report(0, faster, (claim,)), make_trend_report(1), make_trend_report(2, changed, (flipped,))])
+    entries = list_entries(
+        [make_trend_report(0, faster, (claim,)), make_trend_report(1), make_trend_report(2, changed, (flipped,))]
+    )
     assert [len(one.verdicts) for one in entries[:2]] == [0, 0]
     assert "the claim dns: holds → differs" in entries[2].verdicts
     assert any("published-proxy" in text and text.endswith("slower → same") for text in entries[2].verdicts)
 
 
 def test_a_series_that_one_report_lacks_has_a_gap_in_the_table() -> None:
-    trend = build_trend([make_trend_report(0, RUNS[0]), make_trend_report(1, make_run(("host",), count=12)), make_trend_report(2, RUNS[1])])
+    trend = build_trend(
+        [
+            make_trend_report(0, RUNS[0]),
+            make_trend_report(1, make_run(("host",), count=12)),
+            make_trend_report(2, RUNS[1]),
+        ]
+    )
     column = trend.charts[0].table.head.index("bridge/published-proxy tcp-rr")
     assert [("[" in line[column]) for line in trend.charts[0].table.body] == [True, False, True]
 

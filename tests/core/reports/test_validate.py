@@ -1,4 +1,5 @@
-"""dashboard.core.reports.validate: contradictions and too much work are refused in a sentence, before the work is done."""
+"""dashboard.core.reports.validate: contradictions and too much work are refused in a sentence, before the work is
+done."""
 
 from __future__ import annotations
 
@@ -157,9 +158,7 @@ def growing() -> ReportContent:
 
 
 TOO_MUCH: dict[str, Callable[[], ReportContent]] = {
-    "a large state that is sorted repeatedly": lambda: replaced(
-        7_000, routes_added=(ROUTE,), routes_removed=(ROUTE,)
-    ),
+    "a large state that is sorted repeatedly": lambda: replaced(7_000, routes_added=(ROUTE,), routes_removed=(ROUTE,)),
     "many sysctls removed from many": lambda: replaced(9, sysctls_set=MANY, sysctls_removed=tuple(MANY)),
     "a state that grows": growing,
     "too many entries": lambda: experiment(*(Entry(n + 1, AT, CAUSE, Facts()) for n in range(100_001))),

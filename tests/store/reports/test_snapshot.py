@@ -116,7 +116,9 @@ def again(frozen: FrozenRun) -> object:
     """The measurement, computed from what was frozen."""
     measurement = frozen.measurement
     blocks = {one.key: [block for block in frozen.blocks if block.series == one.key] for one in frozen.series}
-    found = build_measurement(frozen.series, blocks, measurement.environment, measurement.options, seed=measurement.seed)
+    found = build_measurement(
+        frozen.series, blocks, measurement.environment, measurement.options, seed=measurement.seed
+    )
     kept = ("started_at", "elapsed_s", "stopped", "stop_reason", "complete")
     return replace(found, **{name: getattr(measurement, name) for name in kept})
 

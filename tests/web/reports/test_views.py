@@ -328,7 +328,9 @@ def test_only_a_get_counts_as_a_view(owner: Client, report: str) -> None:
     assert "2 views" in text_of(get(owner, f"/reports/{report}/share/"))
 
 
-def test_every_invalid_link_gets_the_same_response(owner: Client, report: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_every_invalid_link_gets_the_same_response(
+    owner: Client, report: str, caplog: pytest.LogCaptureFixture
+) -> None:
     revoked, expired, deleted = (make_link(owner, report) for _ in range(3))
     shares = list(Share.objects.order_by("pk"))
     answer = owner.post(f"/reports/{report}/shares/{shares[0].pk}/revoke/", **HERE)

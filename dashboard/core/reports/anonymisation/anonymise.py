@@ -101,11 +101,11 @@ class _Anonymiser:
 
     def text(self, text: str) -> str:
         """The text with a pseudonym for each detail."""
-        found = self._known.get(text)
-        if found is None:
-            found = self._known[text] = self._replace(text)
-        self._counts.update(found[1])
-        return found[0]
+        known = self._known.get(text)
+        if known is None:
+            known = self._known[text] = self._replace(text)
+        self._counts.update(known[1])
+        return known[0]
 
     def _replace(self, text: str) -> tuple[str, Counter[tuple[str, str, str]]]:
         counts: Counter[tuple[str, str, str]] = Counter()

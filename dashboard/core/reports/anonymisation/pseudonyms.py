@@ -83,8 +83,8 @@ class Pseudonyms:
         return self._inet6(address)
 
     def _network_of(self, address: Address, prefix: int) -> Network:
-        found = next((one for one in self._networks if address in one), None)
-        return found or ipaddress.ip_network(f"{address}/{prefix}", strict=False)
+        known = next((network for network in self._networks if address in network), None)
+        return known or ipaddress.ip_network(f"{address}/{prefix}", strict=False)
 
     def _take(self, candidates: Iterable[int], version: type[Address]) -> str:
         for number in candidates:

@@ -32,7 +32,7 @@ def _capitalise(text: str, columns: Sequence[Column]) -> str:
 
 
 def _describe_row(table: ComparisonTable, row: Row) -> str:
-    """What each column says in a row for which there is no rule; empty if they say nothing."""
+    """The texts of each column in a row that has no rule; empty without any."""
     parts = [f"{join_titles(columns)} {one_line(text)}" for text, columns in table.by_text(row)]
     absent: dict[str, list[Column]] = {}
     for column in table.running_without_text(row):

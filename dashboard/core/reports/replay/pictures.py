@@ -1,8 +1,7 @@
 """The pictures of a recording and the paths in them, drawn again only where a visible input changed.
 
-The layout follows from the boxes, the edges and the number of lines in each box. A changed address or process is another
-line in a box that stays where it is.
-"""
+The layout follows from the boxes, the edges and the number of lines in each box. A changed address or process is
+another line in a box that stays where it is."""
 
 from __future__ import annotations
 

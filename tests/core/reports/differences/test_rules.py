@@ -87,10 +87,7 @@ CASES = [
     (
         "open-ports",
         of_modes("host", "bridge"),
-        (
-            "host shares this machine's 3 listening ports, all of them reachable from the network; "
-            "bridge has only 1."
-        ),
+        ("host shares this machine's 3 listening ports, all of them reachable from the network; bridge has only 1."),
     ),
     ("open-ports", of_modes("bridge", "user-bridge"), None),
     (
@@ -145,7 +142,8 @@ def test_a_port_on_loopback_addresses_alone_is_not_reachable_from_the_network(
 
 
 @pytest.mark.parametrize(
-    ("joined", "source"), [(("bridge", "container"), "that of bridge"), (("host", "none", "container"), "the machine's")]
+    ("joined", "source"),
+    [(("bridge", "container"), "that of bridge"), (("host", "none", "container"), "the machine's")],
 )
 def test_a_container_without_a_separate_address_uses_that_of_its_network_namespace(
     joined: tuple[str, ...], source: str
@@ -155,7 +153,7 @@ def test_a_container_without_a_separate_address_uses_that_of_its_network_namespa
 
 def test_a_row_counts_when_the_container_runs_not_by_the_word_in_its_cell() -> None:
     columns, states = make_scene(THREE)
-    rows = [replace(row, absent={key: "–" for key in row.absent}) for row in compare(columns, states)]  # noqa: RUF001
+    rows = [replace(row, absent=dict.fromkeys(row.absent, "–")) for row in compare(columns, states)]  # noqa: RUF001
     table = ComparisonTable(columns, rows, states[MACHINE])
     stated = {name: found[1] for name, rule in RULES if (found := rule(table)) is not None}
     assert stated == of_modes(*THREE)
