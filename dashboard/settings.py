@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
 from dashboard import configuration
-from dashboard.core.operations.proxy_headers import proxies_of
+from dashboard.core.operations.proxy_headers import parse_proxies
 
 BASE_DIR = configuration.BASE
 DATA_DIR = configuration.data_dir()
@@ -25,7 +25,7 @@ if any("*" in host or host.startswith(".") for host in ALLOWED_HOSTS):
 CSRF_TRUSTED_ORIGINS = configuration.words("NETMODES_TRUSTED_ORIGINS")
 #: Whose word about the client counts (``core.operations.proxy_headers``).
 try:
-    TRUSTED_PROXIES = proxies_of(configuration.words("NETMODES_TRUSTED_PROXIES"))
+    TRUSTED_PROXIES = parse_proxies(configuration.words("NETMODES_TRUSTED_PROXIES"))
 except ValueError as error:
     raise ImproperlyConfigured(str(error)) from None
 #: What opens /metrics to who has no session; empty: nothing does.
@@ -54,10 +54,10 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "dashboard.web.http.guards.SignInRequiredMiddleware",
-    "dashboard.web.training.group_access.ClassDoorMiddleware",
+    "dashboard.web.training.group_access.GroupAccessMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.gzip.GZipMiddleware",
-    "dashboard.web.http.release_connection.LendingMiddleware",
+    "dashboard.web.http.release_connection.ReleaseConnectionMiddleware",
 ]
 ROOT_URLCONF = "dashboard.urls"
 ASGI_APPLICATION = "dashboard.asgi.application"
@@ -143,7 +143,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "filters": {"tokens": {"()": "dashboard.web.http.redaction.WithoutTokens"}},
+    "filters": {"tokens": {"()": "dashboard.web.http.redaction.RedactTokens"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["tokens"]}},
     "loggers": {
         **{name: {"filters": ["tokens"]} for name in ("django.request", "django.security.csrf")},

@@ -1,4 +1,4 @@
-"""A class that met as one HTML file: its replay, for whoever was there; and its anonymous results, for others."""
+"""A session as one HTML file: its replay, or its anonymous results."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ SHEETS = (
 )
 SHARED_SHEETS = ("base.css", "workshops.css", "training.css", "training_results.css")
 ENTRY = "js/ui/training/session_file.js"
-#: A page with more lines would be slow to lay out; the replay has them all.
-MOST_LINES = 1500
+#: Lines of the log without JavaScript: more would be slow to lay out.
+MAX_LINES = 1500
 
 
 def _lines(track: dict[str, object]) -> list[tuple[str, str]]:
-    """The sentences of a track with their offsets."""
+    """The texts of a replay with their offsets."""
     texts, times = track["texts"], track["times"]
-    assert isinstance(texts, list)  # noqa: S101  as core.session_track makes them
+    assert isinstance(texts, list)  # noqa: S101 - as core.training.results.replay builds them
     assert isinstance(times, list)  # noqa: S101
-    found: list[tuple[str, str]] = []
+    lines: list[tuple[str, str]] = []
     at = 0
     for text, step in zip(texts, times, strict=True):
         at += step
         if text:
-            found.append((say_offset(at / 1000), text))
-    return found
+            lines.append((say_offset(at / 1000), text))
+    return lines
 
 
 def replay_file(report: SessionReport, track: dict[str, object], *, anonymous: bool) -> bytes:
@@ -50,13 +50,13 @@ def replay_file(report: SessionReport, track: dict[str, object], *, anonymous: b
         "anonymous": anonymous,
         "track": base64.b64encode(zlib.compress(msgspec.json.encode(track), 9)).decode(),
         "first_at": track["first_at"],
-        "lines": lines[:MOST_LINES],
-        "more_lines": max(0, len(lines) - MOST_LINES),
+        "lines": lines[:MAX_LINES],
+        "more_lines": max(0, len(lines) - MAX_LINES),
         "truncated": track["truncated"],
     }
     return render_to_string("training/results/replay_file.html", context).encode()
 
 
 def shared_file(report: SessionReport) -> bytes:
-    """The page that a link shows: without a script, and with nothing but what ``report``, an anonymous one, says."""
+    """The page that a shared link shows: an anonymous ``report``, without scripts."""
     return render_to_string("training/results/shared_file.html", frame(SHARED_SHEETS) | {"report": report}).encode()

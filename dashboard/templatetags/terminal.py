@@ -1,4 +1,4 @@
-"""Tags of pages with a terminal: ``{% load terminal %}``."""
+"""Tags for pages with a terminal: ``{% load terminal %}``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LIBRARY = {
 
 @register.simple_tag
 def terminal_library() -> dict[str, str]:
-    """Where the terminal's library is served, empty where it was not installed."""
+    """The URLs of the terminal library, empty if it is not installed."""
     if any(finders.find(name) is None for name in LIBRARY.values()):
         return {}
     return {key: static(name) for key, name in LIBRARY.items()}
@@ -26,17 +26,17 @@ def terminal_library() -> dict[str, str]:
 
 @register.simple_tag
 def terminal_words() -> dict[str, str]:
-    """What the browser itself says at a terminal. Only pages that have one carry it."""
+    """The texts of the terminal's script, for pages with a terminal."""
     return {
-        "input": _("Terminal: what you type goes to the shell on your host"),
+        "input": _("Terminal: input goes to the shell on your host"),
         "closed": _("closed"),
         "ended": _("no shell"),
         "again": _("Press Enter for a new shell"),
-        "notLoaded": _("The terminal could not be loaded: reload the page to try again."),
+        "notLoaded": _("The terminal could not be loaded. Reload the page to try again."),
         "gone": _(
             "This terminal is closed: the session is over, or your participant is on another device or taken away."
         ),
-        "many": _("Your terminal is open in too many windows: close one, then try again."),
-        "refused": _("The connection was ended, because too much was sent at once. Try again."),
-        "tooMuch": _("That is too much to paste at once: at most 64 kB."),
+        "many": _("Your terminal is open in too many windows. Close one, then try again."),
+        "refused": _("The connection was closed because of too much input. Try again."),
+        "tooMuch": _("Too much text: paste at most 64 kB at once."),
     }

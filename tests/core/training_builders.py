@@ -1,10 +1,10 @@
-"""Classes that met, made up: by hand, or at random but consistent."""
+"""Facts of sessions: one written by hand, and random consistent ones."""
 
 from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from dashboard.core.training.results.facts import Deed, Looked, PersonFacts, SessionFacts
+from dashboard.core.training.results.facts import Event, ParticipantFacts, Reading, SessionFacts
 from dashboard.core.workshops.progress import StepRecord
 from tests.core.workshops.test_progress import WORKSHOP
 
@@ -33,37 +33,37 @@ def record(
     )
 
 
-def deeds_of(records: dict[str, StepRecord]) -> tuple[Deed, ...]:
-    """What the records came from."""
+def events_of(records: dict[str, StepRecord]) -> tuple[Event, ...]:
+    """The events that lead to these records."""
     found = []
     for slug, one in records.items():
         asked = next(step for step in WORKSHOP.steps if step.slug == slug).predict
         if one.prediction is not None and asked is not None:
-            found.append(Deed(one.predicted_at, "predicted", slug, asked.choices[one.prediction]))
-        found += [Deed(one.opened_at + 1 + n, "checked", slug, f"check {n % 2}") for n in range(one.attempts)]
-        found += [Deed(one.opened_at + 2, "hint", slug, str(n + 1)) for n in range(one.hints)]
+            found.append(Event(one.predicted_at, "predicted", slug, asked.choices[one.prediction]))
+        found += [Event(one.opened_at + 1 + n, "checked", slug, f"check {n % 2}") for n in range(one.attempts)]
+        found += [Event(one.opened_at + 2, "hint", slug, str(n + 1)) for n in range(one.hints)]
         if one.passed_at:
-            found.append(Deed(one.passed_at, "passed", slug, one.truth))
-    return tuple(sorted(found, key=lambda deed: deed.at))
+            found.append(Event(one.passed_at, "passed", slug, one.truth))
+    return tuple(sorted(found, key=lambda event: event.at))
 
 
 def person(
-    name: str, records: dict[str, StepRecord], *more: Deed, joined: float = START, left: float = 0.0
-) -> PersonFacts:
-    deeds = tuple(sorted((*deeds_of(records), *more), key=lambda deed: deed.at))
-    return PersonFacts(f"participant-of-{name}", name, 1, joined, left, records, deeds)
+    name: str, records: dict[str, StepRecord], *more: Event, joined: float = START, left: float = 0.0
+) -> ParticipantFacts:
+    events = tuple(sorted((*events_of(records), *more), key=lambda event: event.at))
+    return ParticipantFacts(f"participant-of-{name}", name, 1, joined, left, records, events)
 
 
 def facts_of(
-    *people: PersonFacts, events: tuple[Deed, ...] = (), hosts: str = "person", closed: float = END
+    *people: ParticipantFacts, events: tuple[Event, ...] = (), hosts: str = "person", closed: float = END
 ) -> SessionFacts:
-    looks: dict[str, list[Looked]] = {}
+    readings: dict[str, list[Reading]] = {}
     for one in people:
         for slug, seen in one.records.items():
             if seen.truth and not one.left_at:
-                looks.setdefault(slug, []).append(Looked(seen.passed_at, seen.truth))
-    made = Deed(START - 10, "created", "", WORKSHOP.slug)
-    ended = (Deed(closed, "closed"),) if closed else ()
+                readings.setdefault(slug, []).append(Reading(seen.passed_at, seen.truth))
+    made = Event(START - 10, "created", "", WORKSHOP.slug)
+    ended = (Event(closed, "closed"),) if closed else ()
     return SessionFacts(
         id="s1",
         title="Monday",
@@ -73,13 +73,13 @@ def facts_of(
         until=END,
         hosts=hosts,
         events=(made, *events, *ended),
-        people=people,
-        looks={slug: tuple(seen) for slug, seen in looks.items()},
+        participants=people,
+        readings={slug: tuple(seen) for slug, seen in readings.items()},
     )
 
 
-#: Ada is right where Bob is wrong; Cleo was taken away in the middle; Dan never opened anything.
-CLASS = facts_of(
+#: Ada is right where Bob is wrong; Cleo was removed in the middle; Dan never opened a step.
+SESSION = facts_of(
     person(
         "Ada",
         {
@@ -91,18 +91,18 @@ CLASS = facts_of(
     person(
         "Bob",
         {A: record(1100, passed=1200, attempts=3, hints=2), B: record(1250, 0, 1350), C: record(1400, 0, attempts=1)},
-        Deed(1420, "hand", C),
-        Deed(1420, "asked", C, "Why me, Bob?"),
+        Event(1420, "hand", C),
+        Event(1420, "asked", C, "Why me, Bob?"),
     ),
     person("Cleo", {A: record(1110, passed=1230), B: record(1240, 1)}, left=2000),
     person("Dan", {}, joined=1500),
-    events=(Deed(1190, "step", "", B), Deed(1500, "revealed", "", B), Deed(1600, "told", "", "Well done, Ada!")),
+    events=(Event(1190, "step", "", B), Event(1500, "revealed", "", B), Event(1600, "told", "", "Well done, Ada!")),
 )
 
 
 @st.composite
-def classes(draw: st.DrawFn) -> SessionFacts:
-    """Any class of up to eight, with hosts or without, going on or over."""
+def sessions(draw: st.DrawFn) -> SessionFacts:
+    """Any session of up to eight participants, with or without hosts, open or closed."""
     people = []
     for number in range(draw(st.integers(0, 8))):
         records: dict[str, StepRecord] = {}
@@ -120,14 +120,14 @@ def classes(draw: st.DrawFn) -> SessionFacts:
                 at, asked, passed, attempts=attempts, truth=truth, hints=draw(st.integers(0, 2))
             )
         left = draw(st.sampled_from([0.0, 0.0, 5000.0]))
-        hand = (Deed(at + 5, "hand", B),) if draw(st.booleans()) else ()
+        hand = (Event(at + 5, "hand", B),) if draw(st.booleans()) else ()
         people.append(person(f"N{number}", records, *hand, joined=joined, left=left))
     revealed = draw(st.lists(st.sampled_from([A, B, C]), unique=True))
-    events = tuple(Deed(START + 200 + 10 * n, "revealed", "", slug) for n, slug in enumerate(revealed))
+    events = tuple(Event(START + 200 + 10 * n, "revealed", "", slug) for n, slug in enumerate(revealed))
     steps = draw(st.lists(st.sampled_from([A, B, C]), max_size=3))
-    events += tuple(Deed(START + 205 + 10 * n, "step", "", slug) for n, slug in enumerate(steps))
+    events += tuple(Event(START + 205 + 10 * n, "step", "", slug) for n, slug in enumerate(steps))
     hosts = draw(st.sampled_from(["none", "person"]))
-    if hosts == "none":  # nobody runs anything: what is done was revealed
+    if hosts == "none":  # nobody runs anything: a step is done when it is revealed
         people = [
             person(
                 one.name,

@@ -1,4 +1,4 @@
-"""Hosts of classes as a server drives them, with a clock and a machine that tests set."""
+"""Private hosts of groups as a server drives them, with a clock and a machine that tests set."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from dashboard.core.training.capacity import Machine
 from dashboard.core.training.host_plan import HostStage
 from dashboard.core.training.session import HostsFor
 from dashboard.lab.context import Context
-from dashboard.lab.reconciler import Turns
-from dashboard.lab.training.group_labs import Labs
-from dashboard.lab.training.hosts import ClassHosts, HostState
+from dashboard.lab.reconciler import WorkLocks
+from dashboard.lab.training.group_labs import GroupLabs
+from dashboard.lab.training.hosts import GroupHosts, HostState
 from dashboard.models import TrainingSession
 from dashboard.store import experiments as experiment_store
 from tests.fakes import FakeEngine
@@ -29,25 +29,25 @@ ROOMY = Machine(24_000, 32_768, 2)
 
 
 @dataclass(slots=True)
-class School:
-    """``row`` is the session; ``later`` what is added to the clock; ``machine`` what is said of the machine."""
+class HostsHarness:
+    """``row`` is the session, ``later`` is added to the clock, ``machine`` are the machine's resources."""
 
     context: Context
     row: TrainingSession
     machine: Machine = ROOMY
     later: float = 0.0
-    labs: Labs = field(init=False)
-    hosts: ClassHosts = field(init=False)
+    labs: GroupLabs = field(init=False)
+    hosts: GroupHosts = field(init=False)
 
     async def open(self) -> None:
-        """As a server that starts."""
+        """Starts as a server does."""
         self.context.clock = lambda: time.time() + self.later
-        self.labs = Labs(self.context, Turns())
-        self.hosts = ClassHosts(self.context, self.labs, lambda: self.machine)
+        self.labs = GroupLabs(self.context, WorkLocks())
+        self.hosts = GroupHosts(self.context, self.labs, lambda: self.machine)
         await self.hosts.open()
 
     async def close(self, *, stop_hosts: bool) -> None:
-        """As a server that ends; without ``stop_hosts`` as one that was killed."""
+        """Ends as a server does; without ``stop_hosts`` as if it were killed."""
         await self.hosts.close(stop_hosts=stop_hosts)
         await self.labs.close()
 
@@ -56,7 +56,7 @@ class School:
         return f"{self.row.id}-{number}"
 
     async def reaches(self, number: int, stage: HostStage, words: str = "", deadline_s: float = 40.0) -> HostState:
-        """The state of a group's host once it is in this stage and says these words."""
+        """Waits until a group's host has this stage and these words in its message."""
 
         async def found() -> HostState | None:
             state = await self.hosts.state_of(self.group(number))
@@ -69,7 +69,7 @@ class School:
         return reached
 
     async def ready(self, number: int) -> HostState:
-        """Asks for a host and waits until it is there."""
+        """Requests a host and waits until it is ready."""
         await self.hosts.host_for(self.group(number))
         return await self.reaches(number, HostStage.READY)
 
@@ -80,18 +80,18 @@ class School:
 
 
 @asynccontextmanager
-async def school(data_dir: Path, **wanted: Any) -> AsyncIterator[School]:
-    """An open session with hosts, everything gone at the end."""
+async def hosts_harness(data_dir: Path, **settings: Any) -> AsyncIterator[HostsHarness]:
+    """An open session with hosts; everything is removed at the end."""
     engine = FakeEngine()
     context = make_context(engine, await engine.info(), data_dir, RecordingPublisher(), "")
     context.installation = await context.database.run(experiment_store.installation_id)
 
     def made() -> TrainingSession:
-        row = session(hosts=HostsFor.PERSON, **wanted)
+        row = session(hosts=HostsFor.PERSON, **settings)
         TrainingSession.objects.filter(pk=row.pk).update(expires_at=time.time() + 3600, memory_mb=256, pids=256)
         return row
 
-    found = School(context, await database_sync_to_async(made)())
+    found = HostsHarness(context, await database_sync_to_async(made)())
     await found.open()
     try:
         yield found

@@ -1,4 +1,4 @@
-"""A class in the database, for tests of what goes on in it."""
+"""Sessions and participants in the database."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ def workshop(slug: str = "host-network") -> Workshop:
 
 
 def instructor(name: str = "owner") -> int:
-    """The id of somebody who may sign in."""
+    """The id of a user."""
     return int(User.objects.get_or_create(username=name)[0].pk)
 
 
-def session(owner: str = "owner", **wanted: object) -> TrainingSession:
+def session(owner: str = "owner", **settings: object) -> TrainingSession:
     """A new session of the host-network workshop."""
-    asked = NewSession(**{"title": "Monday", "workshop": "host-network", **wanted})  # type: ignore[arg-type]
-    return training_sessions.create(instructor(owner), asked, workshop(), NOW)
+    chosen = NewSession(**{"title": "Monday", "workshop": "host-network", **settings})  # type: ignore[arg-type]
+    return training_sessions.create(instructor(owner), chosen, workshop(), NOW)
 
 
 def again(row: TrainingSession) -> TrainingSession:
-    """The session as it is now."""
+    """The session as stored now."""
     found = training_sessions.get(row.id)
     assert found is not None
     return found
 
 
 def participant(row: TrainingSession, name: str = "Ada", now: float = NOW) -> tuple[ParticipantRef, str]:
-    """Somebody who has joined, and the token."""
+    """A new participant and its token."""
     return participants.join(row.id, name, now)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.lab.reconciler import Lab, Turns
+from dashboard.lab.reconciler import Lab, WorkLocks
 from dashboard.lab.training import group_labs as labs_module
-from dashboard.lab.training.group_labs import Labs
+from dashboard.lab.training.group_labs import GroupLabs
 from dashboard.store import experiments as experiment_store
 from dashboard.web.service import LabUnavailableError, service
 from tests.fakes import FakeEngine
@@ -27,7 +27,7 @@ async def test_an_experiment_is_asked_about_where_it_runs(
 ) -> None:
     monkeypatch.setattr(labs_module, "DockerEngine", lambda _endpoint: FakeEngine())
     async with lab_here(FakeEngine(), tmp_path, monkeypatch) as bench:
-        labs = Labs(bench.context, Turns())
+        labs = GroupLabs(bench.context, WorkLocks())
         monkeypatch.setattr(service, "_labs", labs)
         labs.add(host("abc"))
         here = await bench.database.run(experiment_store.create_experiment, make_spec("none"))

@@ -1,190 +1,183 @@
-"""Training sessions: the instructor's pages and those of a seat."""
+"""Training sessions: the pages of the instructor and of participants."""
 
 from __future__ import annotations
 
 from dashboard.core.help.entry import Help
 from dashboard.core.help.entry import mark as _
 
+_PAGE = "docs/sessions.md"
+
 HELP: tuple[Help, ...] = (
     Help(
         "sessions",
         _("training sessions"),
         _(
-            "A class walks through a workshop together. People join with a code and need no account. Each predicts, "
-            "runs it on a private host, and sees what is true; you see who is where and who needs help."
+            "Participants do a workshop together. They join with a code and need no account. Each one predicts, runs "
+            "it on a private host, and sees the truth; you see everybody's progress and who needs help."
         ),
-        "docs/sessions.md",
+        _PAGE,
     ),
     Help(
         "session-new",
         _("a new session"),
         _(
-            "The code lives for the hours that you say. Follow me: everybody is at your step. Self-paced: each step "
-            "opens the next, up to a gate that you set."
+            "The code expires after the chosen hours. Follow me: everybody is at your step. Self-paced: each finished "
+            "step opens the next one, up to a gate that you set."
         ),
-        "docs/sessions.md",
+        _PAGE,
     ),
     Help(
         "session-hosts",
         _("private hosts"),
         _(
-            "A Docker host for each person or team, with its own port 80, so that host mode works for all at once. It "
-            "keeps people out of each other's way. It is no security boundary: whoever may run containers as root can "
-            "get through."
+            "A Docker host for each participant or team, with its own port 80, so that host mode works for all at the "
+            "same time. It isolates participants from each other, but is not a security boundary: root in a container "
+            "can break out."
         ),
-        "docs/sessions.md",
+        _PAGE,
         "./netmodes hosts list",
     ),
     Help(
         "session-step",
         _("the step"),
         _(
-            "Where the class is. Locked: nobody predicts or runs in it. Reveal shows everybody the class's answers "
-            "and what is true, as it was read on most of the hosts."
+            "The current step of the session. Locked: nobody predicts or runs anything in it. Reveal shows all answers "
+            "and the truth, as read on most of the hosts."
         ),
-        "docs/sessions.md",
+        _PAGE,
     ),
     Help(
         "session-answers",
         _("the predictions"),
         _(
-            "How often each answer was chosen in this step. First answers count, each once. The class sees it at the "
-            "reveal."
+            "How often each answer was chosen in this step. Only first answers count. Participants see this when you "
+            "reveal it."
         ),
-        "docs/sessions.md",
+        _PAGE,
     ),
     Help(
         "session-help",
         _("who needs help"),
         _(
-            "A raised hand, or so many failed checks in a step, or so many minutes in it. Hands come first, then who "
-            "has waited longest."
+            "A raised hand, several failed checks in a step, or a long time in it. Hands come first, then the longest "
+            "wait."
         ),
-        "docs/sessions.md",
+        _PAGE,
     ),
     Help(
-        "session-door",
-        _("the door"),
-        _("Who comes after you shut the doors waits here until you let them in."),
-        "docs/sessions.md",
+        "session-admission",
+        _("admission"),
+        _("While admission is required, newcomers wait here until you admit them."),
+        _PAGE,
     ),
     Help(
         "session-code",
-        _("the way in"),
+        _("how to join"),
         _(
-            "Eight of 32 symbols that nobody mistakes: 40 bits. Wrong codes are throttled, by address and overall. "
-            "The link and the QR code also hold a signature and are not throttled."
+            "Eight of 32 symbols without look-alikes: 40 bits. Wrong codes are rate limited by address and overall. "
+            "The link and the QR code also contain a signature and are not limited."
         ),
-        "docs/sessions.md",
+        _PAGE,
     ),
     Help(
         "session-say",
         _("a hint to all"),
-        _("It appears on every page of the class, and stays with the seats' messages."),
-        "docs/sessions.md",
+        _("It appears on every participant's page, among their messages."),
+        _PAGE,
     ),
     Help(
         "session-mirror",
         _("the comparison for all"),
-        _(
-            "Everybody sees this experiment live and can press nothing. A row that you point at is marked and brought "
-            "into view."
-        ),
-        "docs/sessions.md",
+        _("Everybody sees this experiment live and read-only. The row that you point at is highlighted."),
+        _PAGE,
     ),
     Help(
         "session-notes",
         _("your notes"),
-        _("They are kept with the session and are sent to nobody, nor shown on the wall."),
-        "docs/sessions.md",
+        _("They are stored with the session, and shown neither to participants nor on the projector."),
+        _PAGE,
     ),
     Help(
         "session-grid",
-        _("everybody"),
+        _("the progress"),
         _(
-            "A row is a person, a column is a step: ✓ done, ▶ at running, ? at predicting, with failed checks and "
-            "time. Who has not been heard of for 12 seconds counts as away."
+            "A row is a participant, a column is a step: ✓ done, ▶ running, ? predicting, with failed checks and time. "
+            "Participants count as away 12 seconds after their last connection."
         ),
-        "docs/sessions.md",
+        _PAGE,
     ),
     Help(
         "session-people",
         _("who is here"),
-        _("Names and presence are all that people of a class see of each other."),
-        "docs/sessions.md",
+        _("Participants see only names and presence of each other."),
+        _PAGE,
     ),
     Help(
-        "session-seat",
-        _("a seat"),
+        "session-participant",
+        _("a participant"),
         _(
-            "A place in the session, held by one device at a time. A link moves it to another device; it works once, "
-            "and a new link voids the one before. Only its SHA-256 is kept."
+            "Takes part on one device at a time. A personal link moves the participant to another device; it works "
+            "once, and a new link voids the previous one. Only its SHA-256 is stored."
         ),
-        "docs/sessions.md",
+        _PAGE,
     ),
     Help(
         "session-talk",
         _("questions and hints"),
-        _(
-            "What this person asked and what they were told. Nobody else in the class sees it; hints to all stand "
-            "among them."
-        ),
-        "docs/sessions.md",
+        _("Questions of this participant and your hints, which other participants do not see, and your hints to all."),
+        _PAGE,
     ),
     Help(
         "session-events",
-        _("what somebody did"),
-        _("Every prediction, attempt and result of this seat in the order in which the server wrote it down."),
-        "docs/sessions.md",
+        _("the events"),
+        _("All predictions, attempts and results of this participant, in the order in which they were stored."),
+        _PAGE,
     ),
     Help(
         "terminal",
         _("the terminal"),
         _(
             "A shell in your host's network: its interfaces, its port 80, its engine. Of the machine it sees tools, "
-            "and none of its data, processes and other hosts. It is a classroom boundary: whoever may use an engine "
-            "that runs as root can get through."
+            "but no data, processes or other hosts. It isolates a classroom, but is not a security boundary: root in an "
+            "engine can break out."
         ),
-        "docs/sessions.md",
+        _PAGE,
         "docker ps",
     ),
     Help(
         "terminal-recording",
         _("a recorded terminal"),
         _(
-            "What the terminal showed in each step, until 256 kB of a step were kept. Only sessions record that say "
-            "so when they are made; the lobby and the terminal tell everybody before."
+            "The output of the terminal in each step, up to 256 kB per step. Only sessions with recording switched on "
+            "record; the lobby and the terminal say so beforehand."
         ),
-        "docs/sessions.md",
+        _PAGE,
     ),
     Help(
         "session-lab",
-        _("a host to work on at will"),
+        _("a host of your own"),
         _(
-            "A Docker host of your own or of your team, beside the steps: launch, compare, measure and execute "
-            "claims. Only your group and your instructor see it, and nothing on it touches anybody else's."
+            "A Docker host for you or your team, in addition to the steps: launch, compare, measure and run claims. "
+            "Only your group and your instructor see it, and it affects nobody else."
         ),
-        "docs/sessions.md",
+        _PAGE,
     ),
     Help(
-        "session-works",
-        _("what runs on the host"),
-        _("What this person or team launched at will on their private host, with what became of it."),
-        "docs/sessions.md",
+        "session-runs",
+        _("runs on the host"),
+        _("What this participant or team launched on their private host in addition to the steps, with the results."),
+        _PAGE,
     ),
     Help(
-        "class-answers",
-        _("what the class expected"),
-        _("All first answers, and what is true. Nothing is shown until your instructor reveals it."),
-        "docs/sessions.md",
+        "session-predictions",
+        _("the predictions of all"),
+        _("All first answers, and the truth. Shown after your instructor has revealed the answer."),
+        _PAGE,
     ),
     Help(
         "join",
         _("joining"),
-        _(
-            "Your seat is a secret in this browser. The others of the class see the name that you type, and nothing "
-            "else."
-        ),
-        "docs/sessions.md",
+        _("This browser stores a secret that identifies you. Other participants see your name and nothing else."),
+        _PAGE,
     ),
 )

@@ -1,4 +1,4 @@
-"""What a class came to: the results, the link to one's own, what others are shown, the replay."""
+"""Results of a training session: tables, links, the anonymous page, the replay."""
 
 from __future__ import annotations
 
@@ -12,59 +12,56 @@ HELP: tuple[Help, ...] = (
         "results-steps",
         _("the steps"),
         _(
-            "Times run from when a step was before somebody until its check passed; of those who finished, half were "
-            "faster than the median, nine of ten faster than the last figure. Failed checks count presses of Check."
+            "Times run from opening a step to its passed check, over those who finished: median and 90th percentile. "
+            "Failed checks count presses of Check."
         ),
         _PAGE,
     ),
     Help(
         "results-answers",
-        _("predictions against the truth"),
+        _("predictions and truth"),
         _(
-            "First answers, each once. True is what was read most often on the hosts of the class, with every reading "
-            "counted; where a question has a fixed answer, the workshop says it."
+            "First answers only. The truth is the most frequent reading on the hosts of the session, shown with all "
+            "readings; for some questions the workshop defines it."
         ),
         _PAGE,
     ),
     Help(
         "results-people",
-        _("everybody's results"),
+        _("the participants' results"),
         _(
-            "A row is a person, a column is a step. P is the prediction: held against what this person's own host "
-            "said, else against what the class read. Only you see this table."
+            "A row is a participant, a column is a step. P is the prediction, judged by the reading on the "
+            "participant's own host, or by that of the session. Only you see this table."
         ),
         _PAGE,
     ),
     Help(
         "results-own",
         _("your results"),
-        _("What you predicted, what was true, how often a check failed, and how long each step took you."),
+        _("Your predictions, the truth, failed checks, and your time in each step."),
         _PAGE,
     ),
     Help(
         "results-link",
         _("the link to your results"),
         _(
-            "128 random bits, of which only the SHA-256 is kept. It opens your results and nothing else, also when "
-            "the session is over, until the instructor forgets the session. A new link voids the one before."
+            "128 random bits, stored as SHA-256 only. It opens your results and nothing else, also after the session, "
+            "until the instructor deletes the session. A new link voids the previous one."
         ),
         _PAGE,
     ),
     Help(
         "results-take",
-        _("taking it along"),
-        _(
-            "Tables for a spreadsheet, the report as JSON, and the whole session as one HTML file that replays "
-            "without a network."
-        ),
+        _("the exports"),
+        _("CSV tables, the report as JSON, and the whole session as one HTML file that replays offline."),
         _PAGE,
     ),
     Help(
         "results-share",
         _("the anonymous results"),
         _(
-            "Nobody is named, counted by themselves or timed. Each count is rounded to the nearest 5, shares are told "
-            "from 23 people on, averages from 8 on: nobody can tell what one person answered."
+            "Without names, single participants or their times. Counts are rounded to the nearest 5, shares are shown "
+            "from 23 participants, averages from 8: nobody can infer what one participant answered."
         ),
         _PAGE,
     ),

@@ -1,7 +1,7 @@
-"""What goes over a terminal's websocket. What is printed and typed are bytes: a letter may come in two frames.
+"""Frames of a terminal's websocket. Input and output are bytes: a character may be split between two frames.
 
-A browser sends binary frames (what is typed, at most ``TYPED_BYTES``) and small JSON texts; it gets binary frames
-(where the bytes begin, eight bytes, then the bytes) and JSON texts. ``docs/api.md`` lists them.
+A browser sends binary frames (input, at most ``TYPED_BYTES``) and small JSON texts; it receives binary frames (the
+offset in eight bytes, then the output) and JSON texts. ``docs/api.md`` lists them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 from dashboard.core.experiments.stream import PROTOCOL_VERSION
 from dashboard.core.terminal.limits import TYPED_BYTES
 
-CONTROL_CHARACTERS = 200
+MAX_CONTROL = 200
 INTERRUPT = b"\x03"
 _OFFSET = struct.Struct(">Q")
 
@@ -24,31 +24,31 @@ Size = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 
 
 class FrameError(ValueError):
-    """A browser has sent what no page of ours sends; ``str()`` is a sentence."""
+    """A frame that no page of Netmodes sends; ``str()`` is a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """Keys or a piece of what was pasted."""
+    """Keys, or a piece of pasted text."""
 
     data: bytes
 
 
 class Resize(msgspec.Struct, frozen=True, tag="resize", forbid_unknown_fields=True):
-    """How much this window shows."""
+    """The size of this window."""
 
     cols: Size
     rows: Size
 
 
 class Seen(msgspec.Struct, frozen=True, tag="seen", forbid_unknown_fields=True):
-    """Up to where the window has drawn."""
+    """The window has drawn the output up to this offset."""
 
     at: Count
 
 
 class Start(msgspec.Struct, frozen=True, tag="start", forbid_unknown_fields=True):
-    """A new shell after the last one has ended."""
+    """Starts a new shell after the previous one has ended."""
 
 
 Control = Resize | Seen | Start
@@ -56,38 +56,38 @@ _decoder = msgspec.json.Decoder(Control)
 
 
 def read_frame(text: str | None, data: bytes | None) -> Typed | Control:
-    """What a browser says. FrameError for anything else."""
+    """Parses a frame of a browser. FrameError for anything else."""
     if data is not None:
         if not 0 < len(data) <= TYPED_BYTES:
-            raise FrameError(f"A terminal takes at most {TYPED_BYTES} bytes at once, and not none.")
+            raise FrameError(f"Input must have from 1 to {TYPED_BYTES} bytes.")
         return Typed(data)
-    if text is None or len(text) > CONTROL_CHARACTERS:
-        raise FrameError("A message to a terminal is short.")
+    if text is None or len(text) > MAX_CONTROL:
+        raise FrameError(f"A text message must have at most {MAX_CONTROL} characters.")
     try:
-        found: Control = _decoder.decode(text)
+        control: Control = _decoder.decode(text)
     except msgspec.MsgspecError as error:
-        raise FrameError("A terminal does not know this message.") from error
-    except UnicodeEncodeError as error:  # half a surrogate
-        raise FrameError("A message to a terminal is text.") from error
-    return found
+        raise FrameError("This message is unknown.") from error
+    except UnicodeEncodeError as error:  # a lone surrogate
+        raise FrameError("A text message must be valid Unicode.") from error
+    return control
 
 
 def output(offset: int, data: bytes) -> bytes:
-    """A frame of output, which begins at this byte of all that the shell has printed."""
+    """A frame with output that begins at this offset of everything the shell has printed."""
     return _OFFSET.pack(offset) + data
 
 
 def read_output(frame: bytes) -> tuple[int, bytes]:
-    """The same, the other way round. FrameError for what is none."""
+    """Offset and output of a frame. FrameError if it is too short."""
     if len(frame) < _OFFSET.size:
-        raise FrameError("A frame of output begins with eight bytes.")
+        raise FrameError("A frame of output begins with an offset of eight bytes.")
     return _OFFSET.unpack_from(frame)[0], frame[_OFFSET.size :]
 
 
 @dataclass(frozen=True, slots=True)
 class TerminalHello:
-    """A shell from its beginning or from where the window stopped: output begins at ``start``, and up to ``live`` it is
-    what was printed before. ``run`` names the shell."""
+    """The shell ``run``, from its beginning or from where the window stopped: output begins at ``start``; up to
+    ``live`` it was printed earlier."""
 
     run: str
     start: int
@@ -101,7 +101,7 @@ class TerminalHello:
 
 @dataclass(frozen=True, slots=True)
 class TerminalSize:
-    """The size that all windows of the shell have agreed on."""
+    """The common size of all windows of the shell."""
 
     cols: int
     rows: int
@@ -111,7 +111,7 @@ class TerminalSize:
 
 @dataclass(frozen=True, slots=True)
 class TerminalTaken:
-    """So many bytes that this window has sent were given to the shell."""
+    """How many bytes from this window the shell has taken."""
 
     bytes: int
     type: Literal["taken"] = "taken"
@@ -120,7 +120,7 @@ class TerminalTaken:
 
 @dataclass(frozen=True, slots=True)
 class TerminalEnded:
-    """There is no shell: why. ``again`` tells whether a new one can be had."""
+    """Why there is no shell. ``again``: a new one can be started."""
 
     reason: str
     again: bool

@@ -1,8 +1,7 @@
-"""How many private hosts a machine holds, what each may use, and whose turn it is. No clock.
+"""How many private hosts a machine holds, the limits of each, and the queue for them. No clock.
 
-A host's limits are what it can take at most; a machine holds more of them than would fit if all took everything:
-each is counted with a quarter of its limit, and with what an idle engine needs at least. The kernel enforces the
-limits themselves, so that one host that takes all of its own never takes another's.
+Hosts are overcommitted: limits are maximums, so each host counts with a quarter of its limits, and with at least what
+an idle engine needs. The kernel enforces the limits: a host that uses all of its memory takes none from another.
 """
 
 from __future__ import annotations
@@ -10,63 +9,50 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-#: The engine's own part of a host, measured: dockerd and containerd idle at 43 MB, each shim at 4 MB.
+#: The engine's share of a host, measured: dockerd and containerd use 43 MB when idle, each shim 4 MB.
 ENGINE_MB = 96
 #: Threads count as pids: 12 in each of dockerd, containerd and every shim, 6 in a docker-proxy.
 ENGINE_PIDS = 512
 IDLE_MB = 80
 IDLE_PIDS = 96
 OVERCOMMIT = 4
-#: Left to the machine and to Netmodes itself.
+#: Reserved for the machine and for Netmodes.
 RESERVED_MB = 1024
 RESERVED_PIDS = 4096
-MOST_HOSTS = 200
+MAX_HOSTS = 200
 
 MEMORY_MB = (192, 8192)
 PIDS = (64, 4096)
 CPUS = (0.25, 16.0)
 
-#: What a group may have on its host at once.
-MOST_EXPERIMENTS = 3
-MOST_CONTAINERS = 12
+#: What a group may run on its host at once.
+MAX_EXPERIMENTS = 3
+MAX_CONTAINERS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class HostLimits:
-    """``memory_mb`` and ``cpus`` (cores) of the whole host with its engine; ``pids`` (processes and threads) of what
-    people run in it."""
+    """``memory_mb`` and ``cpus`` (cores) of the whole host with its engine; ``pids`` (processes and threads) of
+    containers and shells."""
 
     memory_mb: int = 512
     pids: int = 512
     cpus: float = 1.0
 
     @property
-    def people_mb(self) -> int:
-        """What containers and shells may take: the engine keeps its own, so that it answers whatever they do."""
+    def workload_mb(self) -> int:
+        """Memory of containers and shells. The engine keeps its own share, so it always answers."""
         return self.memory_mb - ENGINE_MB
 
     @property
-    def whole_pids(self) -> int:
-        """Of people and engine together."""
+    def total_pids(self) -> int:
+        """Processes and threads of containers, shells and engine."""
         return self.pids + ENGINE_PIDS
-
-
-def limits_of(memory_mb: int, pids: int, cpus: float) -> HostLimits:
-    """The limits as asked for. ValueError with a sentence if a host could not live in them."""
-    for name, unit, value, (least, most) in (
-        ("memory", " MB", memory_mb, MEMORY_MB),
-        ("processes", "", pids, PIDS),
-        ("processors", "", cpus, CPUS),
-    ):
-        if not least <= value <= most:
-            raise ValueError(f"The {name} of a host must be from {least:g} to {most:g}{unit}, not {value:g}.")
-    return HostLimits(memory_mb, pids, cpus)
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """``memory_mb`` that is free now, after what the running hosts have taken; ``pids`` that the kernel allows;
-    ``cores``."""
+    """``memory_mb`` available now, with the running hosts; ``pids`` that the kernel allows; ``cores``."""
 
     memory_mb: int
     pids: int
@@ -75,7 +61,8 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How many hosts run and how many more fit, with what limits them in words; ``problem`` is why none can be had."""
+    """How many hosts run and how many more fit; ``limited_by`` names the scarcest resource, ``problem`` says why this
+    machine can run none."""
 
     running: int
     more: int
@@ -84,45 +71,36 @@ class Capacity:
 
     @property
     def total(self) -> int:
-        """Running and possible."""
+        """Hosts that run and hosts that still fit."""
         return self.running + self.more
 
     @property
     def sentence(self) -> str:
-        """For whoever plans a class."""
+        """The capacity, for an instructor who plans a session."""
         if self.problem:
             return self.problem
-        so_far = f" {self.running} run now." if self.running else ""
-        return f"This machine holds about {self.total} hosts with these limits ({self.limited_by} is scarce).{so_far}"
-
-    def enough_for(self, people: int) -> str:
-        """Empty if so many get a host at once, else what will happen."""
-        if self.problem or people <= self.more:
-            return self.problem
-        return (
-            f"Only {self.more} of {people} get a host at once; the others wait in a queue until one is free. "
-            "Let teams share a host, or give each less memory."
-        )
+        running = f" {self.running} running now." if self.running else ""
+        return f"This machine holds about {self.total} hosts with these limits (limited by {self.limited_by}).{running}"
 
 
 def capacity(machine: Machine, limits: HostLimits, running: int, problem: str = "") -> Capacity:
-    """How many more hosts with these limits fit beside the ``running`` ones."""
+    """How many more hosts with these limits fit in addition to the ``running`` ones."""
     if problem:
         return Capacity(running, 0, problem=problem)
     memory_mb = machine.memory_mb - RESERVED_MB + running * IDLE_MB
-    rooms = {
+    pids = machine.pids - RESERVED_PIDS
+    fits = {
         "memory": memory_mb // max(IDLE_MB, limits.memory_mb // OVERCOMMIT) - running,
-        "the number of processes": (machine.pids - RESERVED_PIDS) // max(IDLE_PIDS, limits.whole_pids // OVERCOMMIT)
-        - running,
-        "what Netmodes allows": MOST_HOSTS - running,
+        "process count": pids // max(IDLE_PIDS, limits.total_pids // OVERCOMMIT) - running,
+        "the maximum of Netmodes": MAX_HOSTS - running,
     }
-    scarce = min(rooms, key=lambda name: rooms[name])
-    return Capacity(running, max(0, rooms[scarce]), scarce)
+    scarcest = min(fits, key=lambda name: fits[name])
+    return Capacity(running, max(0, fits[scarcest]), scarcest)
 
 
-def starters(cores: int) -> int:
-    """How many hosts are started at the same time. Of the 1.4 s that a start takes dockerd waits one second until it
-    asks its containerd again, and computes 0.25 s: four per core keep the cores busy, more only delay each other."""
+def parallel_starts(cores: int) -> int:
+    """How many hosts start at the same time. Of the 1.4 s of a start, dockerd waits one second for its containerd and
+    computes 0.25 s: four per core keep the cores busy, more only delay each other."""
     return 4 * max(1, cores)
 
 
@@ -137,24 +115,24 @@ def ordinal(number: int) -> str:
     return f"{number}{ending}"
 
 
-def queue_sentence(place: int, running: int, *, full: bool) -> str:
-    """What somebody is told who waits; ``place`` counts from 1."""
-    where = f"You are {ordinal(place)} in the queue; "
+def describe_queue(position: int, running: int, *, full: bool) -> str:
+    """The position in the queue, which counts from 1, and when the host will start."""
+    queued = f"You are {ordinal(position)} in the queue; "
     if not full:
-        return where + "your host starts in a few seconds."
+        return queued + "your host starts in a few seconds."
     if not running:
-        return where + "this machine has no room for a host now. Yours starts when it has."
-    taken = "the one host that this machine holds is" if running == 1 else f"all {running} hosts are"
-    return f"{where}{taken} in use. Yours starts when one is stopped."
+        return queued + "this machine has no capacity for a host now. Yours starts when it has."
+    taken = "the only host that this machine holds is" if running == 1 else f"all {running} hosts are"
+    return f"{queued}{taken} in use. Yours starts when one is stopped."
 
 
 def queue(waiting: Sequence[tuple[float, str]]) -> tuple[str, ...]:
-    """The groups that wait, (since, group), first come first served."""
+    """The waiting groups, given as (since, group), in order of arrival."""
     return tuple(group for _, group in sorted(waiting))
 
 
-def too_many(what: str, there: int, more: int, most: int) -> str:
-    """Empty if ``more`` fit beside those that are ``there``, else what to do."""
-    if there + more <= most:
-        return ""
-    return f"A host of a class has at most {most} {what}, and {there} are there: remove one first."
+def refuse_more(what: str, current: int, more: int, maximum: int) -> str | None:
+    """Why ``more`` do not fit in addition to the ``current`` ones; None if they do."""
+    if current + more <= maximum:
+        return None
+    return f"A group's host has at most {maximum} {what}, and {current} exist. Remove one first."

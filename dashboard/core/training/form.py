@@ -1,4 +1,4 @@
-"""What an instructor asks for in a new session, read from a form: every field with its limits and its sentence."""
+"""The form of a new session: its fields, their limits, and a sentence for each mistake."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 
 from dashboard.core.training.capacity import CPUS, MEMORY_MB, PIDS
 from dashboard.core.training.pacing import Pace
-from dashboard.core.training.session import HOURS, MAX_PARTICIPANTS, TEAMS_MOST, HostsFor
+from dashboard.core.training.session import HOURS, MAX_PARTICIPANTS, MAX_TEAM_SIZE, HostsFor
 
-TITLE_MOST = 120
+MAX_TITLE = 120
 
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """A session as it is asked for. ``memory_mb``, ``pids`` and ``cpus`` limit each private host."""
+    """The settings of a new session. ``memory_mb``, ``pids`` and ``cpus`` limit each private host."""
 
     title: str = ""
     workshop: str = ""
@@ -33,10 +33,8 @@ class NewSession:
 
     @property
     def hosts_needed(self) -> int:
-        """How many private hosts a full class has."""
-        if self.hosts is HostsFor.NONE:
-            return 0
-        return -(-self.max_participants // self.team_size)
+        """How many private hosts a full session has."""
+        return 0 if self.hosts is HostsFor.NONE else -(-self.max_participants // self.team_size)
 
 
 @dataclass(slots=True)
@@ -44,50 +42,50 @@ class _Reader:
     values: Mapping[str, str]
     problems: dict[str, str] = field(default_factory=dict)
 
-    def number(self, name: str, least: int, most: int, default: int) -> int:
+    def number(self, name: str, minimum: int, maximum: int, default: int) -> int:
         text = self.values.get(name, "").strip()
         if not text:
             return default
         number = int(text) if text.isascii() and text.isdigit() and len(text) < 7 else -1
-        if not least <= number <= most:
-            self.problems[name] = f"A whole number from {least} to {most}."
+        if not minimum <= number <= maximum:
+            self.problems[name] = f"Enter a whole number from {minimum} to {maximum}."
             return default
         return number
 
     def choice(self, name: str, offered: tuple[str, ...], default: str) -> str:
         text = self.values.get(name, default)
         if text not in offered:
-            self.problems[name] = "Choose one of those that are offered."
+            self.problems[name] = "Choose one of the options."
             return default
         return text
 
-    def tick(self, name: str) -> bool:
+    def checkbox(self, name: str) -> bool:
         return self.values.get(name, "") == "on"
 
 
-def read_new(values: Mapping[str, str], workshops: tuple[str, ...]) -> tuple[NewSession, dict[str, str]]:
-    """The session, and by field what is wrong with it."""
+def read_form(values: Mapping[str, str], workshops: tuple[str, ...]) -> tuple[NewSession, dict[str, str]]:
+    """The settings, and a sentence for each field that is wrong."""
     reader = _Reader(values)
     title = " ".join(values.get("title", "").split())
-    if not 0 < len(title) <= TITLE_MOST or not title.isprintable():
-        reader.problems["title"] = f"A title, with at most {TITLE_MOST} characters."
+    if not 0 < len(title) <= MAX_TITLE or not title.isprintable():
+        reader.problems["title"] = f"Enter a title with at most {MAX_TITLE} characters."
     hosts = HostsFor(reader.choice("hosts", tuple(HostsFor), HostsFor.NONE))
-    team_size = reader.number("team_size", 2, TEAMS_MOST, 2) if hosts is HostsFor.TEAM else 1
-    terminal = hosts is not HostsFor.NONE and reader.tick("terminal")
-    found = NewSession(
-        title=title[:TITLE_MOST],
+    team_size = reader.number("team_size", 2, MAX_TEAM_SIZE, 2) if hosts is HostsFor.TEAM else 1
+    terminal = hosts is not HostsFor.NONE and reader.checkbox("terminal")
+    settings = NewSession(
+        title=title[:MAX_TITLE],
         workshop=reader.choice("workshop", workshops, workshops[0] if workshops else ""),
-        hours=int(reader.choice("hours", tuple(str(one) for one in HOURS), "4")),
+        hours=int(reader.choice("hours", tuple(map(str, HOURS)), "4")),
         max_participants=reader.number("max_participants", 1, MAX_PARTICIPANTS, 30),
         pace=Pace(reader.choice("pace", tuple(Pace), Pace.TOGETHER)),
-        scores=reader.tick("scores"),
+        scores=reader.checkbox("scores"),
         hosts=hosts,
         team_size=team_size,
         terminal=terminal,
-        record_terminal=terminal and reader.tick("record_terminal"),
+        record_terminal=terminal and reader.checkbox("record_terminal"),
         memory_mb=reader.number("memory_mb", *MEMORY_MB, 512),
         pids=reader.number("pids", *PIDS, 512),
         cpus=reader.number("cpu_percent", int(CPUS[0] * 100), int(CPUS[1] * 100), 100) / 100,
         idle_minutes=reader.number("idle_minutes", 1, 240, 30),
     )
-    return found, reader.problems
+    return settings, reader.problems

@@ -1,4 +1,4 @@
-"""What is to be done about the hosts of classes: wanted and real compared. No clock, nothing is done here."""
+"""Plans the actions on private hosts of groups from their desired and observed state. No clock, no side effects."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from enum import StrEnum
 
 from dashboard.core.training.capacity import HostLimits, queue
 
-#: An engine that ends so often within ``DEATHS_S`` is not started again.
-DEATHS_MOST = 3
-DEATHS_S = 120.0
+#: An engine that exits this often within ``ENGINE_EXITS_S`` is not started again.
+MAX_ENGINE_EXITS = 3
+ENGINE_EXITS_S = 120.0
 
 
-class Wish(StrEnum):
-    """What somebody wants of a group's host."""
+class DesiredState(StrEnum):
+    """What a group or the instructor wants of a host."""
 
     RUNNING = "running"
     STOPPED = "stopped"
@@ -22,7 +22,7 @@ class Wish(StrEnum):
 
 
 class HostStage(StrEnum):
-    """How far it is."""
+    """The recorded state of a host."""
 
     QUEUED = "queued"
     STARTING = "starting"
@@ -32,12 +32,12 @@ class HostStage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A group's host as it is wanted and as it was last noted. ``host`` is its id, empty without one; ``over``: its
-    session is closed or has expired. Times in seconds of the epoch, ``ttl_s`` and ``idle_s`` in seconds."""
+class HostRecord:
+    """A group's host as recorded. ``host`` is its id, empty without one; ``over``: its session is closed or expired.
+    Times in seconds since the epoch, ``ttl_s`` and ``idle_s`` in seconds, 0 for no limit."""
 
     group: str
-    wish: Wish
+    desired: DesiredState
     stage: HostStage
     host: str
     since: float
@@ -47,20 +47,25 @@ class Wanted:
     over: bool
     limits: HostLimits
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the group is in the queue for a host."""
+        return self.stage is HostStage.QUEUED and self.desired is DesiredState.RUNNING and not self.over
+
 
 @dataclass(frozen=True, slots=True)
-class Real:
-    """A host that is there: its engine runs, or only what it left."""
+class ObservedHost:
+    """A host with files on this machine: whether its engine runs, and when it was started."""
 
     running: bool
     started: float
 
 
-class Act(StrEnum):
-    """What is done."""
+class ActionKind(StrEnum):
+    """What can be done about a host."""
 
     START = "start"
-    AGAIN = "again"  # its engine has ended: the same host anew
+    RESTART = "restart"  # its engine exited: the same host with a new engine
     ADOPT = "adopt"
     STOP = "stop"
     RESET = "reset"
@@ -68,80 +73,76 @@ class Act(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
-    """One thing to do for one group, with what people are told of it."""
+class HostAction:
+    """One action for one group; participants are shown the ``reason``."""
 
     group: str
-    act: Act
+    kind: ActionKind
     reason: str = ""
 
 
-def hours_or_minutes(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """``4 hours``, ``30 minutes``."""
     number, unit = (seconds / 3600, "hour") if seconds >= 3600 else (seconds / 60, "minute")
     return f"{number:.3g} {unit}{'' if number == 1 else 's'}"
 
 
-def deeds(
-    wanted: Sequence[Wanted],
-    real: Mapping[str, Real],
+def plan_actions(
+    records: Sequence[HostRecord],
+    observed: Mapping[str, ObservedHost],
     busy: Collection[str],
-    deaths: Mapping[str, Sequence[float]],
+    engine_exits: Mapping[str, Sequence[float]],
     now: float,
     *,
-    room: int,
+    capacity: int,
     slots: int,
-) -> tuple[Deed, ...]:
-    """What to do now. ``busy`` groups have something under way; ``room`` hosts more fit, ``slots`` may be started at
-    this moment."""
-    found: list[Deed] = []
+) -> tuple[HostAction, ...]:
+    """The actions to take now. ``busy`` groups are skipped; ``capacity`` more hosts fit, ``slots`` may start now.
+    Restarts come before new hosts."""
+    actions: list[HostAction] = []
+    restarts: list[HostAction] = []
     waiting: list[tuple[float, str]] = []
-    for one in wanted:
-        if one.group in busy:
+    for record in records:
+        if record.group in busy:
             continue
-        there = real.get(one.host) if one.host else None
-        if one.wish is Wish.RESET and not one.over:
-            found.append(Deed(one.group, Act.RESET))
-        elif reason := _ends(one, there, now):
-            if one.stage is not HostStage.STOPPED or one.host:
-                found.append(Deed(one.group, Act.STOP, reason))
-        elif one.stage in {HostStage.FAILED, HostStage.STOPPED}:
-            continue  # until somebody asks for it again
-        elif there is None:
-            waiting.append((one.since, one.group))
-        elif not there.running:
-            often = [at for at in deaths.get(one.group, ()) if now - at <= DEATHS_S]
-            gives_up = len(often) >= DEATHS_MOST
-            why = f"Its engine ended {len(often)} times within {hours_or_minutes(DEATHS_S)}: reset the host."
-            found.append(Deed(one.group, Act.GIVE_UP if gives_up else Act.AGAIN, why if gives_up else ""))
-        elif one.stage is not HostStage.READY:
-            found.append(Deed(one.group, Act.ADOPT))
-    again = [one for one in found if one.act is Act.AGAIN]
-    allowed = {one.group for one in again[: max(0, slots)]}
-    found = [one for one in found if one.act is not Act.AGAIN or one.group in allowed]
-    most = max(0, min(room, slots - len(allowed)))
-    return (*found, *(Deed(group, Act.START) for group in queue(waiting)[:most]))
+        host = observed.get(record.host) if record.host else None
+        if record.desired is DesiredState.RESET and not record.over:
+            actions.append(HostAction(record.group, ActionKind.RESET))
+        elif reason := _stop_reason(record, host, now):
+            if record.stage is not HostStage.STOPPED or record.host:
+                actions.append(HostAction(record.group, ActionKind.STOP, reason))
+        elif record.stage in {HostStage.FAILED, HostStage.STOPPED}:
+            continue  # until it is requested again
+        elif host is None:
+            waiting.append((record.since, record.group))
+        elif not host.running:
+            exits = sum(1 for at in engine_exits.get(record.group, ()) if now - at <= ENGINE_EXITS_S)
+            if exits < MAX_ENGINE_EXITS:
+                restarts.append(HostAction(record.group, ActionKind.RESTART))
+            else:
+                reason = f"Its engine exited {exits} times within {format_duration(ENGINE_EXITS_S)}. Reset the host."
+                actions.append(HostAction(record.group, ActionKind.GIVE_UP, reason))
+        elif record.stage is not HostStage.READY:
+            actions.append(HostAction(record.group, ActionKind.ADOPT))
+    restarts = restarts[: max(0, slots)]
+    starts = queue(waiting)[: max(0, min(capacity, slots - len(restarts)))]
+    return (*actions, *restarts, *(HostAction(group, ActionKind.START) for group in starts))
 
 
-def _ends(one: Wanted, there: Real | None, now: float) -> str:
-    """Why it is to be stopped, empty if it is not."""
-    if one.over:
+def _stop_reason(record: HostRecord, host: ObservedHost | None, now: float) -> str:
+    """Why the host is to be stopped, empty if it is not."""
+    if record.over:
         return "The session is over."
-    if one.wish is Wish.STOPPED:
+    if record.desired is DesiredState.STOPPED:
         return "It was stopped."
-    if there is not None and one.ttl_s and now - there.started > one.ttl_s:
-        return f"It was stopped after {hours_or_minutes(one.ttl_s)}, as the instructor has set it."
-    if there is not None and one.idle_s and now - max(one.used_at, there.started) > one.idle_s:
-        return f"It was stopped because nobody used it for {hours_or_minutes(one.idle_s)}."
+    if host is not None and record.ttl_s and now - host.started > record.ttl_s:
+        return f"It was stopped after {format_duration(record.ttl_s)}, the time limit that the instructor set."
+    if host is not None and record.idle_s and now - max(record.used_at, host.started) > record.idle_s:
+        return f"It was stopped after {format_duration(record.idle_s)} without use."
     return ""
 
 
-def place_of(group: str, wanted: Sequence[Wanted]) -> int:
-    """Whose turn it is: 1 is next; 0 for a group that does not wait."""
-    waiting = [
-        (one.since, one.group)
-        for one in wanted
-        if one.stage is HostStage.QUEUED and one.wish is Wish.RUNNING and not one.over
-    ]
-    order = queue(waiting)
+def queue_position(group: str, records: Sequence[HostRecord]) -> int:
+    """The position of a group in the queue: 1 is next, 0 is not waiting."""
+    order = queue([(record.since, record.group) for record in records if record.is_waiting])
     return order.index(group) + 1 if group in order else 0

@@ -1,6 +1,6 @@
-"""What the websocket of a session tells: one text for everybody, and a small one for each participant.
+"""Messages of a session's websocket: one for all participants, and a small one for each. ``docs/api.md`` lists them.
 
-``docs/api.md`` lists them. Times are seconds of the epoch, 0 for never.
+Times are seconds since the epoch, 0 for never.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dashboard.core.training.predictions import Histogram
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """Something that was written to somebody."""
+class SessionMessage:
+    """A hint or a question."""
 
     at: float
     text: str
@@ -24,9 +24,9 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class SessionState:
-    """What everybody may know, as it is now. ``step`` and ``gate`` are slugs; ``open_until`` counts the steps that are
-    open; ``histogram`` is that of ``step``, once it was revealed; ``mirror`` tells whether a comparison is shown, and
-    ``pointer`` which of its rows is talked about."""
+    """What all participants may know. ``step`` and ``gate`` are slugs; ``open_until`` counts the open steps;
+    ``histogram`` is that of ``step``, once revealed; ``mirror``: the instructor shows a comparison; ``pointer`` is the
+    row of it that the instructor points at."""
 
     title: str
     step: str
@@ -47,19 +47,19 @@ class SessionState:
     hosts: bool = False
     revealed: tuple[str, ...] = ()
     histogram: Histogram | None = None
-    hint: Said | None = None
+    hint: SessionMessage | None = None
     type: Literal["session"] = "session"
     v: int = PROTOCOL_VERSION
 
 
 @dataclass(frozen=True, slots=True)
 class ParticipantState:
-    """What only one participant is told. ``host`` is the stage of its group's private host, empty where there are none."""
+    """What only one participant may know. ``host`` is the stage of the group's private host, empty without hosts."""
 
     name: str
     admitted: bool
     hand: bool
-    said: tuple[Said, ...] = ()
+    messages: tuple[SessionMessage, ...] = ()
     host: str = ""
     host_text: str = ""
     type: Literal["participant"] = "participant"
@@ -67,9 +67,9 @@ class ParticipantState:
 
 
 @dataclass(frozen=True, slots=True)
-class ClassChanged:
-    """Something in the class is new: the instructor's page asks for it."""
+class ProgressChanged:
+    """The progress of the session has changed: the instructor's page fetches it."""
 
     number: int
-    type: Literal["class"] = "class"
+    type: Literal["progress"] = "progress"
     v: int = PROTOCOL_VERSION

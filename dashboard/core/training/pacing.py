@@ -1,4 +1,4 @@
-"""Who may do what in which step of a class: together with the instructor, or at one's own pace up to a gate."""
+"""Which steps of a session are open: together with the instructor, or at the participants' own pace up to a gate."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from enum import StrEnum
 from dashboard.core.workshops.model import Workshop
 from dashboard.core.workshops.progress import EMPTY, Records, StepRecord
 
-LONGEST_TIMER_S = 4 * 3600.0
+MAX_TIMER_S = 4 * 3600.0
 
 
 class Pace(StrEnum):
-    """``together``: the instructor's step and those before it are open. ``gated``: each step opens the next one, up
-    to the gate."""
+    """``together``: the instructor's step and those before it are open. ``gated``: each finished step opens the next
+    one, up to the gate."""
 
     TOGETHER = "together"
     GATED = "gated"
@@ -22,8 +22,7 @@ class Pace(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pacing:
-    """How far people may go now. ``until`` is the number of the first step that is closed; ``free``: what is open
-    does not depend on what was done before."""
+    """``until`` is the number of the first step that is closed; ``free``: open steps can be done in any order."""
 
     until: int
     free: bool
@@ -31,30 +30,30 @@ class Pacing:
 
 
 def pacing_of(workshop: Workshop, pace: str, step: str, gate: str, *, locked: bool) -> Pacing:
-    """From the session's row. A step or gate that is not there any more is the first step."""
+    """The pacing of a session. A step or gate that no longer exists counts as the first step."""
     together = pace == Pace.TOGETHER
     last = workshop.index(step if together else gate)
     return Pacing(until=(0 if last is None else last) + 1, free=together, locked=locked)
 
 
-def step_beside(workshop: Workshop, step: str, by: int) -> str:
-    """The slug of the step so many further on, or back; the first and the last are the ends."""
-    at = workshop.index(step) or 0
-    return workshop.steps[min(max(at + by, 0), len(workshop.steps) - 1)].slug
+def step_at_offset(workshop: Workshop, step: str, offset: int) -> str:
+    """The slug of the step that many steps further on or back, limited to the first and the last step."""
+    number = (workshop.index(step) or 0) + offset
+    return workshop.steps[min(max(number, 0), len(workshop.steps) - 1)].slug
 
 
 def with_revealed(records: Records, revealed: Collection[str], truths: Mapping[str, str], at: float) -> Records:
-    """What somebody has done, where nobody has a host: a step is done once its answer was shown."""
-    seen = dict(records)
+    """The records of a participant without a host: a step counts as done once its answer is revealed."""
+    counted = dict(records)
     for slug in revealed:
-        record: StepRecord = seen.get(slug, EMPTY)
+        record: StepRecord = counted.get(slug, EMPTY)
         if not record.passed_at:
-            seen[slug] = replace(record, passed_at=at, truth=record.truth or truths.get(slug, ""))
-    return seen
+            counted[slug] = replace(record, passed_at=at, truth=record.truth or truths.get(slug, ""))
+    return counted
 
 
 def timer_ends(minutes: float, now: float) -> float:
-    """When a timer ends; 0 for none. ValueError for one that is too long or no number."""
-    if not 0 <= minutes * 60 <= LONGEST_TIMER_S:  # not a number is in no interval
-        raise ValueError(f"A timer runs for at most {LONGEST_TIMER_S / 60:g} minutes.")
+    """When a timer ends; 0 for none. ValueError if it is too long or not a number."""
+    if not 0 <= minutes * 60 <= MAX_TIMER_S:  # false for NaN
+        raise ValueError(f"A timer runs for at most {MAX_TIMER_S / 60:g} minutes.")
     return now + minutes * 60 if minutes else 0.0

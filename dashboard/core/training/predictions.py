@@ -1,4 +1,4 @@
-"""What a class has predicted, what is true by the kernel's evidence, and who was right."""
+"""Predictions of a session's participants: their distribution, the observed truth, and scores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dashboard.core.workshops.progress import Records
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One answer and how many gave it. ``right`` is None as long as nothing is revealed or known."""
+    """One answer and how many participants gave it. ``right`` is None until the truth is revealed and known."""
 
     text: str
     count: int
@@ -21,8 +21,8 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """The answers of a class to one question. ``truth`` in words, empty where it is not known or not yet shown;
-    ``read`` tells that the kernel said it, and not the workshop."""
+    """The answers to the question of one step. ``truth`` in words, empty where it is unknown or not revealed; ``read``:
+    it was read from the kernel and is not fixed by the workshop."""
 
     step: str
     question: str
@@ -34,44 +34,44 @@ class Histogram:
 
 
 def histogram(step: Step, answers: Iterable[int], truth: str, *, revealed: bool) -> Histogram | None:
-    """What was predicted; None where nothing is asked. ``truth`` is what was read (see ``class_truth``)."""
+    """The distribution of the predictions; None if the step asks nothing. ``truth`` is what was read from the kernel
+    (see ``session_truth``)."""
     if step.predict is None:
         return None
-    counts = Counter(one for one in answers if 0 <= one < len(step.predict.choices))
+    counts = Counter(answer for answer in answers if 0 <= answer < len(step.predict.choices))
     right = right_choice(step.predict, truth) if revealed else None
     known = revealed and (right is not None or bool(truth))
     choices = tuple(
         Choice(text, counts[number], number == right if known else None)
         for number, text in enumerate(step.predict.choices)
     )
-    said = (step.predict.choices[right] if right is not None else truth) if known else ""
+    shown_truth = (step.predict.choices[right] if right is not None else truth) if known else ""
     read = known and step.predict.answer is None
-    return Histogram(step.slug, step.predict.question, choices, counts.total(), said, read, revealed)
+    return Histogram(step.slug, step.predict.question, choices, counts.total(), shown_truth, read, revealed)
 
 
-def class_truth(truths: Iterable[str]) -> str:
-    """What the kernel said, from the looks of everybody who ran it: what was read most often, and of these what was
-    read first; empty if nobody has run it."""
-    counts = Counter(one for one in truths if one)
+def session_truth(readings: Iterable[str]) -> str:
+    """The most frequent reading of the kernel, the earliest of equally frequent ones; empty if there is none."""
+    counts = Counter(reading for reading in readings if reading)
     return counts.most_common(1)[0][0] if counts else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How many predictions were right, of how many whose truth is known."""
+    """How many predictions were right, of how many with a known truth."""
 
     right: int
     of: int
 
 
-def score_of(steps: Iterable[Step], records: Records, shown: frozenset[str]) -> Score:
-    """Of the steps that are done or whose answer was ``shown``."""
+def score_of(steps: Iterable[Step], records: Records, revealed: frozenset[str]) -> Score:
+    """The score over the steps that are done or revealed."""
     right = of = 0
     for step in steps:
         record = records.get(step.slug)
         if step.predict is None or record is None or record.prediction is None:
             continue
-        if not record.passed_at and step.slug not in shown:
+        if not record.passed_at and step.slug not in revealed:
             continue
         truth = right_choice(step.predict, record.truth)
         if truth is None and not record.truth:

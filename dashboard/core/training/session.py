@@ -1,4 +1,4 @@
-"""A class: how long its door is open, who sits in which group, who is there, and who needs help. No clock."""
+"""Training sessions: who may join, groups, presence, the progress of participants, and who needs help. No clock."""
 
 from __future__ import annotations
 
@@ -10,85 +10,95 @@ from enum import StrEnum
 from dashboard.core.workshops.model import Workshop
 from dashboard.core.workshops.progress import EMPTY, Records, Stage, StepRecord, stage
 
-NAME_MOST = 40
-TEXT_MOST = 500
-#: Somebody is there until this long after the last connection was lost: a phone that is put down for a moment stays.
+MAX_NAME = 40
+MAX_TEXT = 500
+#: A participant stays present this long after the last connection was lost: a phone may sleep for a moment.
 GRACE_S = 12.0
-#: Stuck: so many failed checks in a step, or so long in it.
+#: A participant is stuck after this many failed checks in a step, or this long in it.
 STUCK_FAILURES = 2
 STUCK_S = 5 * 60.0
 HOURS = (1, 2, 4, 8, 24, 72)
 MAX_PARTICIPANTS = 500
-TEAMS_MOST = 10
+MAX_TEAM_SIZE = 10
 
 
 class HostsFor(StrEnum):
-    """Who gets a private host."""
+    """Which groups get a private host: none, each participant, or each team."""
 
     NONE = "none"
     PERSON = "person"
     TEAM = "team"
 
 
-class Door(StrEnum):
-    """Whether somebody can come in with the code."""
+class JoinStatus(StrEnum):
+    """Whether the join code admits newcomers."""
 
     OPEN = "open"
-    SHUT = "shut"  # knocking: the instructor admits
+    ADMISSION = "admission"  # newcomers wait until the instructor admits them
     EXPIRED = "expired"
     CLOSED = "closed"
 
 
-def door(closed_at: float, expires_at: float, now: float, *, shut: bool) -> Door:
-    """Where a session's door stands."""
+def join_status(closed_at: float, expires_at: float, now: float, *, admission_required: bool) -> JoinStatus:
+    """The status of a session for newcomers."""
     if closed_at:
-        return Door.CLOSED
+        return JoinStatus.CLOSED
     if now >= expires_at:
-        return Door.EXPIRED
-    return Door.SHUT if shut else Door.OPEN
+        return JoinStatus.EXPIRED
+    return JoinStatus.ADMISSION if admission_required else JoinStatus.OPEN
 
 
-def name_of(typed: str) -> str:
-    """A name as it is shown. ValueError with a sentence if it is none."""
+def parse_name(typed: str) -> str:
+    """A participant's name without extra blanks. ValueError with a sentence if it cannot be one."""
     name = " ".join(typed.split())
     if not name or not name.isprintable():
-        raise ValueError("Type the name by which the others know you.")
-    if len(name) > NAME_MOST:
-        raise ValueError(f"A name has at most {NAME_MOST} characters.")
+        raise ValueError("Enter the name by which the others know you.")
+    if len(name) > MAX_NAME:
+        raise ValueError(f"A name has at most {MAX_NAME} characters.")
     return name
 
 
-def text_of(typed: str) -> str:
-    """What somebody writes to somebody. ValueError if it is nothing, or too much."""
-    text = " ".join("".join(one if one.isprintable() else " " for one in typed).split())
+def parse_text(typed: str) -> str:
+    """A hint or a question as one line. ValueError with a sentence if it is empty or too long."""
+    text = " ".join("".join(letter if letter.isprintable() else " " for letter in typed).split())
     if not text:
         raise ValueError("Write something first.")
-    if len(text) > TEXT_MOST:
-        raise ValueError(f"Write at most {TEXT_MOST} characters: this has {len(text)}.")
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"Write at most {MAX_TEXT} characters: this has {len(text)}.")
     return text
 
 
-def group_for(groups: Iterable[int], size: int) -> int:
-    """The group of who comes next: the first with a free place, counted from 1 on."""
-    taken = Counter(groups)
+def next_group(groups: Iterable[int], size: int) -> int:
+    """The group of the next participant: the first that is not full, counted from 1."""
+    members = Counter(groups)
     number = 1
-    while taken[number] >= size:
+    while members[number] >= size:
         number += 1
     return number
 
 
 def group_key(session: str, group: int) -> str:
-    """How a group's host is called."""
+    """The key of a group and its host, ``SESSION-N``."""
     return f"{session}-{group}"
 
 
+def session_of_group(key: str) -> str:
+    """The session of a group's key."""
+    return key.rpartition("-")[0]
+
+
+def number_of_group(key: str) -> int:
+    """The number of a group within its session."""
+    return int(key.rpartition("-")[2])
+
+
 def is_present(connections: int, left_at: float, now: float) -> bool:
-    """Whether somebody counts as being there; ``left_at`` is when the last connection was lost."""
+    """Whether a participant counts as present; ``left_at`` is when the last connection was lost."""
     return connections > 0 or (left_at > 0 and now - left_at <= GRACE_S)
 
 
-class Need(StrEnum):
-    """Why somebody needs help."""
+class HelpReason(StrEnum):
+    """Why a participant needs help."""
 
     HAND = "hand"
     FAILS = "fails"
@@ -96,8 +106,8 @@ class Need(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """One person in one step. ``seconds`` in it so far, or until it was done; None if it was not opened."""
+class StepCell:
+    """One participant in one step. ``seconds`` since it was opened, or until it was done; None if it was not opened."""
 
     step: str
     stage: Stage
@@ -109,13 +119,14 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One person in the grid. ``need`` and ``since`` tell why help is needed, and for how many seconds."""
+class ProgressRow:
+    """One participant in the instructor's grid. ``current`` is the number of the last opened step, ``done`` counts
+    steps; ``needs`` are the reasons to help, ``waits_s`` for how many seconds."""
 
-    cells: tuple[Cell, ...]
-    at: int
+    cells: tuple[StepCell, ...]
+    current: int
     done: int
-    needs: tuple[Need, ...]
+    needs: tuple[HelpReason, ...]
     waits_s: float
 
 
@@ -125,7 +136,7 @@ def _seconds(record: StepRecord, now: float) -> float | None:
     return max(0.0, (record.passed_at or now) - record.opened_at)
 
 
-def line_of(
+def progress_row(
     workshop: Workshop,
     records: Records,
     now: float,
@@ -133,36 +144,42 @@ def line_of(
     hand_raised_at: float = 0.0,
     until: int | None = None,
     free: bool = False,
-) -> Line:
-    """Somebody's line in the grid, and whether help is needed: a raised hand, or ``STUCK_FAILURES`` failed checks or
-    ``STUCK_S`` in a step that is not done."""
-    cells, needs, waits = [], [], [0.0]
+) -> ProgressRow:
+    """The progress of a participant. Reasons to help: a raised hand, or in a step that is not done ``STUCK_FAILURES``
+    failed checks or ``STUCK_S``."""
+    cells = []
     for number, step in enumerate(workshop.steps):
         record = records.get(step.slug, EMPTY)
-        where = stage(workshop, records, number, until, free=free)
-        seconds = _seconds(record, now)
-        failing = record.failing if where is not Stage.DONE else ""
+        reached = stage(workshop, records, number, until, free=free)
+        failing = record.failing if reached is not Stage.DONE else ""
         predicted = record.prediction is not None
-        cells.append(Cell(step.slug, where, record.attempts, seconds, failing, predicted, record.hints))
+        seconds = _seconds(record, now)
+        cells.append(StepCell(step.slug, reached, record.attempts, seconds, failing, predicted, record.hints))
+    waits: dict[HelpReason, float] = {}
     if hand_raised_at:
-        needs.append(Need.HAND)
-        waits.append(now - hand_raised_at)
-    working = [one for one in cells if one.stage in {Stage.PREDICT, Stage.RUN} and one.seconds is not None]
-    failed = [one.seconds or 0.0 for one in working if one.attempts >= STUCK_FAILURES]
-    if failed:
-        needs.append(Need.FAILS)
-        waits += failed
-    # Where all steps are open somebody may have left one undone long ago: only the newest counts.
-    slow = [one.seconds for one in working[-1:] if one.seconds is not None and one.seconds >= STUCK_S]
-    if slow:
-        needs.append(Need.SLOW)
-        waits += slow
-    done = sum(1 for one in cells if one.stage is Stage.DONE)
-    opened = [number for number, one in enumerate(cells) if one.seconds is not None]
-    return Line(tuple(cells), max(opened, default=0), done, tuple(needs), max(waits))
+        waits[HelpReason.HAND] = now - hand_raised_at
+    working = [
+        (cell.attempts, cell.seconds)
+        for cell in cells
+        if cell.stage in {Stage.PREDICT, Stage.RUN} and cell.seconds is not None
+    ]
+    if failed := [seconds for attempts, seconds in working if attempts >= STUCK_FAILURES]:
+        waits[HelpReason.FAILS] = max(failed)
+    # Where all steps are open, one may have been left undone long ago: only the newest counts.
+    if working and working[-1][1] >= STUCK_S:
+        waits[HelpReason.SLOW] = working[-1][1]
+    return ProgressRow(
+        cells=tuple(cells),
+        current=max((number for number, cell in enumerate(cells) if cell.seconds is not None), default=0),
+        done=sum(1 for cell in cells if cell.stage is Stage.DONE),
+        needs=tuple(waits),
+        waits_s=max(waits.values(), default=0.0),
+    )
 
 
-def in_order(lines: Mapping[str, Line]) -> tuple[str, ...]:
-    """Who needs help: raised hands first, then who has waited longest."""
-    asking = [(key, one) for key, one in lines.items() if one.needs]
-    return tuple(key for key, _ in sorted(asking, key=lambda one: (Need.HAND not in one[1].needs, -one[1].waits_s)))
+def by_urgency(rows: Mapping[str, ProgressRow]) -> tuple[str, ...]:
+    """The participants who need help: raised hands first, then the longest wait."""
+    asking = [(key, row) for key, row in rows.items() if row.needs]
+    return tuple(
+        key for key, _ in sorted(asking, key=lambda item: (HelpReason.HAND not in item[1].needs, -item[1].waits_s))
+    )

@@ -1,11 +1,11 @@
-"""The cgroups of a private host, with limits: its engine and what people run in it are two parts of one whole.
+"""The cgroups of a private host with their limits.
 
     NAME              everything: memory, pids, cpu
     NAME/engine       dockerd, containerd, shims, proxies
-    NAME/containers   what people run, with less than the whole: whatever they do, the engine still answers
-    NAME/containers/shell   programs that Netmodes runs for a person on the machine itself
+    NAME/containers   what users run, with lower limits, so that the engine always answers
+    NAME/containers/shell   programs that Netmodes runs for a user on the machine itself
 
-Blocking. Sources: cgroups(7), the kernel's cgroup-v1/{memory,pids} and cgroup-v2 documentation.
+All functions block. Sources: cgroups(7), the kernel's cgroup-v1/{memory,pids} and cgroup-v2 documentation.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ def is_unified(root: Path = CGROUPS) -> bool:
 
 
 def make_cgroups(name: str, limits: HostLimits | None, root: Path = CGROUPS) -> tuple[str, ...]:
-    """Makes the host's cgroups, writes the limits, and returns the files into which its dockerd writes its pid.
+    """Create the host's cgroups, write the limits, and return the files into which its dockerd writes its pid.
 
-    A controller that the machine lacks is left out; OSError if a limit cannot be written.
+    Controllers that the machine lacks are omitted. Raises OSError if a limit cannot be written.
     """
     tops = _tops(name, root)
     for controller, top in tops:
@@ -44,19 +44,19 @@ def make_cgroups(name: str, limits: HostLimits | None, root: Path = CGROUPS) -> 
                 _delegate(top / part)
         if limits is not None:
             for place, value in _values(controller, top, limits):
-                # Memory and swap together can be limited only where the kernel counts swap.
+                # The sum of memory and swap can be limited only if the kernel accounts for swap.
                 if place.exists():
                     place.write_text(value)
     return tuple(str(top / "engine" / "cgroup.procs") for _, top in tops)
 
 
 def shell_files(name: str, root: Path = CGROUPS) -> tuple[str, ...]:
-    """Where a program that is run for a person on the host writes its pid, to be within the person's limits."""
+    """The files into which a program that runs for a user on the host writes its pid, to get the user's limits."""
     return tuple(str(top / "containers/shell/cgroup.procs") for _, top in _tops(name, root) if top.is_dir())
 
 
 def processes(name: str, part: str = "", root: Path = CGROUPS) -> list[int]:
-    """The processes in the host's cgroups, or in one part of them, by the pids hierarchy or the only one."""
+    """The processes in the host's cgroups or in one part of them, from the pids hierarchy or the unified one."""
     tops = [top for controller, top in _tops(name, root) if controller in {"", "pids"}]
     found: list[int] = []
     for top in tops:
@@ -67,14 +67,14 @@ def processes(name: str, part: str = "", root: Path = CGROUPS) -> list[int]:
 
 
 def _tops(name: str, root: Path) -> list[tuple[str, Path]]:
-    """(controller, the host's folder) in every hierarchy; the controller is empty in the unified one."""
+    """(controller, the host's folder) for every hierarchy; the controller is empty in the unified one."""
     if is_unified(root):
         return [("", root / name)]
     return [(one, root / one / name) for one in CONTROLLERS if (root / one).is_dir()]
 
 
 def _delegate(folder: Path) -> None:
-    """Lets the children have the controllers, each that there is (cgroup.subtree_control)."""
+    """Enable every available controller for the children (cgroup.subtree_control)."""
     for controller in CONTROLLERS:
         with suppress(OSError):
             (folder / "cgroup.subtree_control").write_text(f"+{controller}")
@@ -83,7 +83,7 @@ def _delegate(folder: Path) -> None:
 def _values(controller: str, top: Path, limits: HostLimits) -> Iterator[tuple[Path, str]]:
     """(file, value) of every limit in one hierarchy."""
     people = top / "containers"
-    whole_bytes, people_bytes = str(limits.memory_mb << 20), str(limits.people_mb << 20)
+    whole_bytes, people_bytes = str(limits.memory_mb << 20), str(limits.workload_mb << 20)
     quota = int(limits.cpus * PERIOD_US)
     match controller:
         case "":
@@ -99,5 +99,5 @@ def _values(controller: str, top: Path, limits: HostLimits) -> Iterator[tuple[Pa
                 yield folder / "memory.limit_in_bytes", size
                 yield folder / "memory.memsw.limit_in_bytes", size
     if controller in {"", "pids"}:
-        yield top / "pids.max", str(limits.whole_pids)
+        yield top / "pids.max", str(limits.total_pids)
         yield people / "pids.max", str(limits.pids)

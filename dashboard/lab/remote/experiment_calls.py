@@ -12,11 +12,11 @@ from dashboard.core.training.capacity import Capacity, HostLimits
 from dashboard.lab.doctor import examine, free_port, modes_of
 from dashboard.lab.experiments import trace
 from dashboard.lab.reconciler import Lab
-from dashboard.lab.training.hosts import ClassHosts, HostState
+from dashboard.lab.training.hosts import GroupHosts, HostState
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class LaunchOptions:
     """What the form of a new experiment shows: modes, local images, a port to publish at which nobody listens."""
 
     modes: tuple[ModeReport, ...]
@@ -24,12 +24,12 @@ class Surroundings:
     port: int
 
 
-async def surroundings(lab: Lab) -> Surroundings:
+async def surroundings(lab: Lab) -> LaunchOptions:
     """What there is now. EngineError if the engine does not answer."""
     context = lab.context
     modes = await modes_of(context.engine, context.info)
     tags = sorted({tag for image in await context.engine.images() for tag in image.tags})
-    return Surroundings(modes, tuple(tags), await asyncio.to_thread(free_port, context.info.pid))
+    return LaunchOptions(modes, tuple(tags), await asyncio.to_thread(free_port, context.info.pid))
 
 
 async def doctor(lab: Lab) -> Doctor:
@@ -45,12 +45,12 @@ async def trace_ways(
     return await trace.trace(lab, experiment, way, beside), trace.traceable(lab, experiment)
 
 
-async def host_state(hosts: ClassHosts, group: str) -> HostState:
+async def host_state(hosts: GroupHosts, group: str) -> HostState:
     """The host of a group in a class as it is."""
     return await hosts.state_of(group)
 
 
-async def want_host(hosts: ClassHosts, group: str, again: bool = False) -> HostState:
+async def want_host(hosts: GroupHosts, group: str, again: bool = False) -> HostState:
     """The host of a group, asked for, or thrown away and made anew. NoHostError if it can have none."""
     if again:
         await hosts.reset(group)
@@ -58,6 +58,6 @@ async def want_host(hosts: ClassHosts, group: str, again: bool = False) -> HostS
     return await hosts.host_for(group)
 
 
-async def capacity(hosts: ClassHosts, limits: HostLimits | None = None) -> Capacity:
+async def capacity(hosts: GroupHosts, limits: HostLimits | None = None) -> Capacity:
     """How many hosts run and how many more fit."""
     return hosts.capacity(limits)

@@ -2,7 +2,7 @@
 
 In one process they are called as they are. From a web process elsewhere the name and the arguments go through the
 database (``web.operations.remote_lab``, ``lab.remote.rpc_server``); so whatever goes in or comes out must be something that msgspec encodes.
-The first argument is what the lab hands to it: a ``Lab``, the ``ClassHosts``, or the ``Supervisor`` of both.
+The first argument is what the lab hands to it: a ``Lab``, the ``GroupHosts``, or the ``Supervisor`` of both.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from dashboard.lab.experiments import actions
 from dashboard.lab.experiments.actions import NotRunningError
 from dashboard.lab.reconciler import Lab
 from dashboard.lab.remote import experiment_calls, training_calls, workshop_calls
-from dashboard.lab.supervisor import Supervisor, LabUnavailableError
-from dashboard.lab.training.group_labs import HostAwayError
-from dashboard.lab.training.hosts import ClassHosts
+from dashboard.lab.supervisor import LabUnavailableError, Supervisor
+from dashboard.lab.training.group_labs import HostUnavailableError
+from dashboard.lab.training.hosts import GroupHosts
 from dashboard.lab.workshops.step import NotOpenError
-from dashboard.store.training.hosts import NoHostError, RoomError
+from dashboard.store.training.hosts import NoHostError, QuotaError
 
 type Asking = Callable[..., Any]
 
@@ -42,14 +42,14 @@ ERRORS: dict[str, type[Exception]] = {
     for one in (
         EngineError,
         EngineUnreachable,
-        HostAwayError,
+        HostUnavailableError,
         LabUnavailableError,
         LabFailedError,
         NoHostError,
         NotOpenError,
         NotRunningError,
         PrivateHostError,
-        RoomError,
+        QuotaError,
         TerminalError,
         TimeoutError,
         ValueError,
@@ -66,7 +66,7 @@ class Refusal(msgspec.Struct, frozen=True, array_like=True):
 
 
 @dataclass(frozen=True)
-class Question:
+class RemoteCall:
     """One of them. ``function``'s signature says what travels."""
 
     function: Asking
@@ -151,21 +151,21 @@ _ALL = (
     workshop_calls.prepare_images,
     workshop_calls.truth,
 )
-_BY_FUNCTION: dict[Asking, Question] = {one: Question(one) for one in _ALL}
-QUESTIONS: dict[str, Question] = {one.name: one for one in _BY_FUNCTION.values()}
+_BY_FUNCTION: dict[Asking, RemoteCall] = {one: RemoteCall(one) for one in _ALL}
+REMOTE_CALLS: dict[str, RemoteCall] = {one.name: one for one in _BY_FUNCTION.values()}
 
 
-def question_of(function: Asking) -> Question | None:
+def find_call(function: Asking) -> RemoteCall | None:
     """The question that this function answers, if it is one."""
     return _BY_FUNCTION.get(function)
 
 
-async def handed(keeper: Supervisor, question: Question, host: str = "") -> Any:
+async def call_target(supervisor: Supervisor, question: RemoteCall, host: str = "") -> Any:
     """What the question is asked of. LabUnavailableError or EngineError."""
     if question.of is Supervisor:
-        return keeper
-    if question.of is ClassHosts:
-        return keeper.class_hosts
+        return supervisor
+    if question.of is GroupHosts:
+        return supervisor.class_hosts
     if question.of is Lab:
-        return await keeper.lab_of(host)
+        return await supervisor.lab_of(host)
     raise TypeError(f"nobody is a {question.of}")

@@ -12,14 +12,14 @@ from dataclasses import replace
 from typing import Any
 
 from dashboard import configuration
-from dashboard.core.operations.deployment import BEAT_S, KEPT_S, LabFacts
+from dashboard.core.operations.deployment import HEARTBEAT_S, KEPT_S, LabFacts
 from dashboard.lab import liveness
 from dashboard.lab.remote import rpc
 from dashboard.lab.remote.terminal_relay import TerminalServer
-from dashboard.lab.remote.wakeups import WEB, Wake, Wakes
+from dashboard.lab.remote.wakeups import WEB, Wakeup, WakeupChannel
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 from dashboard.store.database import DatabaseThread
-from dashboard.store.log_once import Outage
+from dashboard.store.log_once import LogOnce
 from dashboard.store.operations import rpc_queue
 from dashboard.store.operations.rpc_queue import Asked
 
@@ -30,11 +30,11 @@ RETRY_S = 1.0
 PIECES_S = 0.1
 
 
-class TeamLab:
-    """The side of a keeper that is turned to the database. ``lost`` is called when another lab has taken over."""
+class RpcServer:
+    """The side of a supervisor that is turned to the database. ``lost`` is called when another lab has taken over."""
 
-    def __init__(self, keeper: Supervisor, wakes: Wakes, lost: Callable[[], None]) -> None:
-        self._keeper = keeper
+    def __init__(self, supervisor: Supervisor, wakes: WakeupChannel, lost: Callable[[], None]) -> None:
+        self._supervisor = supervisor
         self._wakes = wakes
         self._lost = lost
         self._database = DatabaseThread()
@@ -42,24 +42,24 @@ class TeamLab:
         self._looked = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
         self._answers: set[asyncio.Task[None]] = set()
-        self._terminals = TerminalServer(keeper)
+        self._terminals = TerminalServer(supervisor)
         self._number = 0
         self._facts: LabFacts | None = None
         self._seen: object = None
 
-    def heard(self, wake: Wake) -> None:
+    def heard(self, wake: Wakeup) -> None:
         """A wake-up for the lab."""
         if wake[0] in {"ask", "all"}:
             self._asked.set()
         if wake[0] in {"look", "all"}:
-            self._keeper.wake()
+            self._supervisor.wake()
 
     async def start(self) -> None:
         """Begins."""
         self._number = int(time.time() * 1000)  # greater than that of whoever was here before
         loop = asyncio.get_running_loop()
         jobs: list[tuple[str, Callable[[], Coroutine[Any, Any, None]], float]] = [
-            ("beat", self._beat, BEAT_S),
+            ("beat", self._beat, HEARTBEAT_S),
             ("wants", self._wants, WANTS_S),
             ("forget", self._forget, KEPT_S / 10),
         ]
@@ -84,24 +84,24 @@ class TeamLab:
         await asyncio.to_thread(self._database.close)
 
     async def _every(self, job: Callable[[], Coroutine[Any, Any, None]], pause_s: float) -> None:
-        outage = Outage(log, "the lab could not reach its database")
+        log_once = LogOnce(log, "the lab could not reach its database")
         while True:
-            await outage.tried(job)
+            await log_once.run(job)
             await asyncio.sleep(pause_s)
 
     # Beats.
 
     def facts(self) -> LabFacts:
         """What the pages show."""
-        context = self._keeper.context
-        return LabFacts(context.ref if context is not None else None, self._keeper.problem, self._keeper.beat())
+        context = self._supervisor.context
+        return LabFacts(context.ref if context is not None else None, self._supervisor.problem, self._supervisor.beat())
 
     async def _beat(self) -> None:
-        if not await self._keeper.holds_database():
+        if not await self._supervisor.holds_database():
             log.error("another lab drives the experiments of this database now: this one ends")
             self._lost()
             return
-        if self._keeper.waits:
+        if self._supervisor.waits:
             return  # another lab beats
         if self._facts is None:
             await self._database.run(rpc_queue.let_lapse)
@@ -115,7 +115,7 @@ class TeamLab:
             self._wakes.send(WEB, "beat")
 
     async def _forget(self) -> None:
-        if not self._keeper.waits:
+        if not self._supervisor.waits:
             await self._database.run(rpc_queue.forget_old, time.time())
 
     async def _wants(self) -> None:
@@ -123,7 +123,7 @@ class TeamLab:
         seen = await self._database.run(rpc_queue.wants)
         if seen != self._seen:
             self._seen = seen
-            self._keeper.wake()
+            self._supervisor.wake()
 
     # Answers.
 
@@ -134,7 +134,7 @@ class TeamLab:
                 await asyncio.wait_for(self._asked.wait(), ASKED_S)
             self._asked.clear()
             try:
-                found = () if self._keeper.waits else await self._database.run(rpc_queue.take, time.time())
+                found = () if self._supervisor.waits else await self._database.run(rpc_queue.take, time.time())
                 failed = False
             except Exception as error:  # noqa: BLE001 - the database may be away: it is tried again
                 if not failed:
@@ -152,12 +152,12 @@ class TeamLab:
     async def _answer(self, one: Asked) -> None:
         state, text = rpc_queue.ANSWERED, ""
         try:
-            question = rpc.QUESTIONS.get(one.name)
+            question = rpc.REMOTE_CALLS.get(one.name)
             if question is None:
                 raise LabUnavailableError("The lab is of another version than these pages: bring both to the same.")  # noqa: TRY301
             arguments = question.decode_arguments(one.arguments)
             async with asyncio.timeout(max(0.1, one.deadline - time.time())):
-                answer = await question.function(await rpc.handed(self._keeper, question, one.host), *arguments)
+                answer = await question.function(await rpc.call_target(self._supervisor, question, one.host), *arguments)
                 if question.streams:
                     await self._print(one.id, answer)
                 else:

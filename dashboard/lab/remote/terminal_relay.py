@@ -17,9 +17,9 @@ from typing import Any
 from django.conf import settings
 
 from dashboard.core.operations.deployment import AWAY
-from dashboard.core.terminal.limits import Piece, Place
-from dashboard.lab.remote.rpc import Question, decode_error, encode_error
-from dashboard.lab.supervisor import Supervisor, LabUnavailableError
+from dashboard.core.terminal.limits import OutputChunk, TerminalOwner
+from dashboard.lab.remote.rpc import RemoteCall, decode_error, encode_error
+from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 from dashboard.lab.terminal.terminals import Terminals
 
 log = logging.getLogger(__name__)
@@ -35,8 +35,8 @@ SLOW_S = 6.0
 FORGET_S = 60
 NO_LINE = "Terminals need Redis between the pages and the lab: set REDIS_URL for both."
 
-_METHODS: dict[str, Question] = {
-    method.__name__: Question(method)
+_METHODS: dict[str, RemoteCall] = {
+    method.__name__: RemoteCall(method)
     for method in (
         Terminals.attach,
         Terminals.start,
@@ -73,8 +73,8 @@ async def _entries(client: Any, stream: str, heard: Callable[[dict[bytes, bytes]
 class TerminalServer:
     """The lab's end."""
 
-    def __init__(self, keeper: Supervisor) -> None:
-        self._keeper = keeper
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
         self._client: Any = None
         self._reading: asyncio.Task[None] | None = None
         self._calls: set[asyncio.Task[None]] = set()
@@ -110,7 +110,7 @@ class TerminalServer:
         try:
             method = _METHODS[fields[b"method"].decode()]
             arguments = method.decode_arguments(fields[b"arguments"].decode())
-            found = await method.function(self._keeper.terminals, *arguments)
+            found = await method.function(self._supervisor.terminals, *arguments)
             said["answer"] = method.encode_answer(found)
         except Exception as error:
             said["error"] = encode_error(error)
@@ -120,7 +120,7 @@ class TerminalServer:
             await self._client.xadd(ANSWERS + by, said, maxlen=ANSWERS_MOST, approximate=True)
 
 
-class FarTerminals:
+class RemoteTerminals:
     """The pages' end: what ``Terminals`` can do, done by the lab elsewhere. LabUnavailableError if nobody answers."""
 
     def __init__(self) -> None:
@@ -174,35 +174,39 @@ class FarTerminals:
             raise decode_error(fields[b"error"].decode())
         return method.decode_answer(fields[b"answer"].decode())
 
-    async def attach(self, place: Place, tab: str, cols: int, rows: int) -> Piece:
-        """A window shows the terminal of a participant from now on. TerminalError."""
-        found: Piece = await self._call("attach", place, tab, cols, rows)
+    async def attach(self, owner: TerminalOwner, window: str, cols: int, rows: int) -> OutputChunk:
+        """Opens a window on a participant's terminal. TerminalError."""
+        found: OutputChunk = await self._call("attach", owner, window, cols, rows)
         return found
 
     async def start(self, participant: str) -> None:
-        """A new shell, if the last one has ended."""
+        """Starts a new shell, if the last one has ended."""
         with suppress(LabUnavailableError):  # the window is told by its next question
             await self._call("start", participant)
 
-    async def read_from(self, participant: str, tab: str, run: str, offset: int, change: int, wait_s: float) -> Piece:
-        """What follows, waited for."""
-        found: Piece = await self._call("read_from", participant, tab, run, offset, change, wait_s, wait_s=wait_s)
+    async def read_from(
+        self, participant: str, window: str, run: str, offset: int, change: int, wait_s: float
+    ) -> OutputChunk:
+        """The output after ``offset``; waits for it."""
+        found: OutputChunk = await self._call(
+            "read_from", participant, window, run, offset, change, wait_s, wait_s=wait_s
+        )
         return found
 
-    async def write(self, participant: str, tab: str, data: bytes) -> None:
-        """Types it; returns once the shell has taken it."""
-        await self._call("write", participant, tab, data, wait_s=60.0)
+    async def write(self, participant: str, window: str, data: bytes) -> None:
+        """Sends input; returns when the shell has taken it."""
+        await self._call("write", participant, window, data, wait_s=60.0)
 
-    async def interrupt(self, participant: str, tab: str) -> None:
-        """Ctrl-C."""
+    async def interrupt(self, participant: str, window: str) -> None:
+        """Sends Ctrl-C."""
         with suppress(LabUnavailableError):
-            await self._call("interrupt", participant, tab)
+            await self._call("interrupt", participant, window)
 
-    async def resize(self, participant: str, tab: str, cols: int, rows: int) -> None:
-        """A window has another size."""
+    async def resize(self, participant: str, window: str, cols: int, rows: int) -> None:
+        """Changes the size of a window."""
         with suppress(LabUnavailableError):
-            await self._call("resize", participant, tab, cols, rows)
+            await self._call("resize", participant, window, cols, rows)
 
-    async def detach(self, participant: str, tab: str) -> None:
-        """A window is closed."""
-        await self._call("detach", participant, tab)
+    async def detach(self, participant: str, window: str) -> None:
+        """Closes a window."""
+        await self._call("detach", participant, window)

@@ -13,7 +13,7 @@ MOST = 40
 
 
 @dataclass(frozen=True, slots=True)
-class ContainerThere:
+class HostContainer:
     """A container on a group's host, whoever made it. ``experiment`` and ``arm`` name what it belongs to; empty: it
     was typed or made by a step's button; ``since`` in seconds of the epoch, 0 if it never ran."""
 
@@ -27,12 +27,12 @@ class ContainerThere:
     arm: str = ""
 
 
-async def containers(lab: Lab) -> tuple[ContainerThere, ...]:
+async def containers(lab: Lab) -> tuple[HostContainer, ...]:
     """The containers of the host, running ones first. EngineError."""
     engine = lab.context.engine
     drivers = {one.name: one.driver for one in await engine.networks({})}
     found = [
-        ContainerThere(
+        HostContainer(
             one.name,
             one.image,
             str(mode_of(one.network_mode, drivers)),

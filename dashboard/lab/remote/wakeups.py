@@ -15,7 +15,7 @@ from typing import Any
 from channels.layers import get_channel_layer
 from django.conf import settings
 
-from dashboard.store.telemetry import counted
+from dashboard.store.telemetry import telemetry
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ RETRY_S = 1.0
 REJOIN_S = 5.0
 MOST_WAITING = 5000
 
-Wake = tuple[str, ...]
+Wakeup = tuple[str, ...]
 
 
 def is_set_up() -> bool:
@@ -39,20 +39,20 @@ def is_set_up() -> bool:
     return bool(settings.REDIS_URL)
 
 
-class Wakes:
+class WakeupChannel:
     """Sends and hears. Without Redis it does neither."""
 
     def __init__(self) -> None:
         self._me = secrets.token_hex(6)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._waiting: dict[str, dict[Wake, None]] = {}
+        self._waiting: dict[str, dict[Wakeup, None]] = {}
         self._some = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.problem = ""
         #: How many could not be handed on.
         self.dropped = 0
 
-    async def open(self, own: Collection[str], heard: Callable[[Wake], None]) -> None:
+    async def open(self, own: Collection[str], heard: Callable[[Wakeup], None]) -> None:
         """Begins to listen to these groups, and to send."""
         self._loop = asyncio.get_running_loop()
         if not is_set_up():
@@ -74,11 +74,11 @@ class Wakes:
         self._loop = None
 
     def send(self, group: str, *wake: str) -> None:
-        """Wakes everybody else in a group; from any thread, and never waits."""
+        """WakeupChannel everybody else in a group; from any thread, and never waits."""
         if self._loop is not None and self._tasks and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._put, group, wake)
 
-    def _put(self, group: str, wake: Wake) -> None:
+    def _put(self, group: str, wake: Wakeup) -> None:
         waiting = self._waiting.setdefault(group, {})
         if len(waiting) >= MOST_WAITING:
             waiting.clear()
@@ -99,10 +99,10 @@ class Wakes:
                         await layer.group_send(f"netmodes-{group}", message)
                 except Exception as error:  # noqa: BLE001 - whatever the client raises: wake-ups may be lost
                     self.dropped += len(wakes)
-                    counted.wakeups["dropped"] += len(wakes)
+                    telemetry.wakeups["dropped"] += len(wakes)
                     self._trouble(error)
 
-    async def _listen(self, own: tuple[str, ...], heard: Callable[[Wake], None]) -> None:
+    async def _listen(self, own: tuple[str, ...], heard: Callable[[Wakeup], None]) -> None:
         layer: Any = get_channel_layer(LAYER)  # type: ignore[no-untyped-call]  # channels ships no types
         while True:
             staying = None
@@ -141,7 +141,7 @@ class Wakes:
         for group in own:
             await layer.group_add(f"netmodes-{group}", channel)
 
-    def _hear(self, heard: Callable[[Wake], None], wake: Wake) -> None:
+    def _hear(self, heard: Callable[[Wakeup], None], wake: Wakeup) -> None:
         try:
             heard(wake)
         except Exception:
@@ -158,10 +158,10 @@ class Wakes:
         self.problem = ""
 
 
-class WakePublisher:
+class WakeupPublisher:
     """What the journal and measurements say, told to the web processes."""
 
-    def __init__(self, wakes: Wakes) -> None:
+    def __init__(self, wakes: WakeupChannel) -> None:
         self._wakes = wakes
 
     def wake(self, experiment: str) -> None:

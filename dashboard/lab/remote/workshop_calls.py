@@ -12,7 +12,7 @@ from dashboard import configuration
 from dashboard.core.workshops.model import Workshop, judge_step
 from dashboard.lab.reconciler import Lab
 from dashboard.lab.supervisor import Supervisor
-from dashboard.lab.training.group_labs import HostAwayError
+from dashboard.lab.training.group_labs import HostUnavailableError
 from dashboard.lab.workshops.commands import Done, prepare, workshop_host
 from dashboard.lab.workshops.files import Library
 from dashboard.lab.workshops.snapshot import WorkshopHost, look
@@ -30,7 +30,7 @@ def library() -> Library:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class StepAccess:
     """Who works, in which workshop, how far they may go, and where: on the host of a ``group`` of a class, or on the
     server's own engine where that is empty. ``digest`` is that of the workshop as the page shows it."""
 
@@ -42,7 +42,7 @@ class Desk:
     free: bool = False
 
 
-class Deed(StrEnum):
+class StepAction(StrEnum):
     """What somebody does in a step."""
 
     PREDICT = "predict"
@@ -52,7 +52,7 @@ class Deed(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Came:
+class ActionResult:
     """What came of a deed. ``ran`` is the number of the command that was carried out."""
 
     checked: Checked | None = None
@@ -71,48 +71,48 @@ async def _workshop(slug: str, digest: str) -> Workshop:
     return found
 
 
-async def _host(keeper: Supervisor, group: str) -> WorkshopHost:
+async def _host(supervisor: Supervisor, group: str) -> WorkshopHost:
     if not group:
-        return workshop_host(keeper.lab.context)
+        return workshop_host(supervisor.lab.context)
     try:
-        return await keeper.class_hosts.workshop_host_of(group)
-    except HostAwayError as error:
+        return await supervisor.class_hosts.workshop_host_of(group)
+    except HostUnavailableError as error:
         raise NotOpenError(str(error)) from error
 
 
 async def act(
-    keeper: Supervisor,
-    desk: Desk,
-    deed: Deed,
+    supervisor: Supervisor,
+    desk: StepAccess,
+    deed: StepAction,
     step: str,
     number: int = 0,
     pressed: bool = False,
-) -> Came:
+) -> ActionResult:
     """Does it. NotOpenError with what to do first, ValueError with a sentence, EngineError."""
-    context = keeper.lab.context
-    host = await _host(keeper, desk.group)
+    context = supervisor.lab.context
+    host = await _host(supervisor, desk.group)
     workshop = await _workshop(desk.workshop, desk.digest)
     play = Play(
         host, context.database, context.clock, desk.person, workshop, until=desk.until, looks=looks, free=desk.free
     )
     match deed:
-        case Deed.PREDICT:
+        case StepAction.PREDICT:
             await play.predict(step, number)
-            return Came()
-        case Deed.RUN:
+            return ActionResult()
+        case StepAction.RUN:
             done = await play.run(step, number)
-            return Came(await play.check(step, pressed=False, fresh=True), done, number)
-        case Deed.CHECK:
-            return Came(await play.check(step, pressed=pressed), pressed=pressed)
-        case Deed.HINT:
+            return ActionResult(await play.check(step, pressed=False, fresh=True), done, number)
+        case StepAction.CHECK:
+            return ActionResult(await play.check(step, pressed=pressed), pressed=pressed)
+        case StepAction.HINT:
             await play.hint(step, number)
-            return Came()
+            return ActionResult()
 
 
-async def images(keeper: Supervisor, group: str = "") -> tuple[str, ...]:
+async def images(supervisor: Supervisor, group: str = "") -> tuple[str, ...]:
     """The images of the engine on which somebody works. TimeoutError where that takes long."""
     async with asyncio.timeout(IMAGES_S):
-        host = await _host(keeper, group)
+        host = await _host(supervisor, group)
         return tuple(sorted({tag for image in await host.engine.images() for tag in image.tags}))
 
 

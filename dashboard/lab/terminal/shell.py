@@ -1,7 +1,7 @@
-"""One terminal: a shell that comes and goes, what it has printed, and the windows that show it.
+"""One terminal: its shell, the latest output, and the windows that show it.
 
-Everything runs in the lab's loop; a shell is started and ended in a thread. Nobody is waited for: while no window keeps
-up, or more is printed than anybody can read, nothing is read from the shell, and so the program waits that prints it.
+All methods run in the lab's event loop; a shell is started and ended in a thread. Flow control: while no window keeps
+up, or the output exceeds its rate, nothing is read from the shell, so that the printing program blocks.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from dashboard.core.terminal.limits import (
+    CHUNK_BYTES,
     LOST_S,
-    PIECE_BYTES,
     PRINTED,
     SCROLLBACK_BYTES,
     WINDOW_BYTES,
-    Bucket,
-    Piece,
-    Place,
-    agreed,
-    end_words,
-    held,
+    OutputChunk,
+    TerminalOwner,
+    clamp_size,
+    common_size,
+    describe_exit,
 )
 from dashboard.core.terminal.scrollback import Scrollback
+from dashboard.core.token_bucket import TokenBucket
 from dashboard.engine.hosts.shell import HostShell
 
 READ_BYTES = 4096
-READS = 4
+READS_PER_EVENT = 4
 
 
 @dataclass(slots=True)
-class Tab:
-    """One window. ``read_to`` is up to where it has asked for the output of ``run``; ``asked_at`` when it last did, by
-    the loop's clock."""
+class Window:
+    """One window. ``read_to`` is the offset up to which it has read the output; ``asked_at`` is when it last asked for
+    output, on the loop's clock."""
 
     size: tuple[int, int]
     step: str = ""
@@ -45,171 +45,183 @@ class Tab:
 
 @dataclass(eq=False, slots=True)
 class Terminal:
-    """The terminal of one participant. ``printed`` is called with what is shown, ``over`` once a shell has ended."""
+    """The terminal of one participant. Calls ``on_output`` with the output, and ``on_exit`` when the shell has ended.
 
-    place: Place
-    printed: Callable[[bytes], None]
-    over: Callable[[], None]
-    tabs: dict[str, Tab] = field(default_factory=dict)
+    ``run`` identifies the shell; ``ended`` and ``can_restart`` are those of ``OutputChunk``. ``step`` is the step in
+    which the latest input was typed."""
+
+    owner: TerminalOwner
+    on_output: Callable[[bytes], None]
+    on_exit: Callable[[], None]
+    windows: dict[str, Window] = field(default_factory=dict)
     run: str = ""
     shell: HostShell | None = None
-    back: Scrollback = field(default_factory=lambda: Scrollback(SCROLLBACK_BYTES))
+    scrollback: Scrollback = field(default_factory=lambda: Scrollback(SCROLLBACK_BYTES))
     ended: str = "It has not been started yet."
-    again: bool = True
+    can_restart: bool = True
     change: int = 0
     step: str = ""
     typed_at: float = 0.0
     seen_at: float = 0.0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
-    _rate: Bucket = field(default_factory=lambda: Bucket(PRINTED))
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _output_rate: TokenBucket = field(default_factory=lambda: TokenBucket.full(PRINTED))
     _reading: bool = False
-    _later: asyncio.TimerHandle | None = None
-    _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _resume_timer: asyncio.TimerHandle | None = None
+    _write_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _writable: asyncio.Future[None] | None = None
 
     @property
     def size(self) -> tuple[int, int]:
-        """The size on which all windows have agreed."""
-        return agreed([tab.size for tab in self.tabs.values()])
+        """The common size of all windows."""
+        return common_size([window.size for window in self.windows.values()])
 
-    def tell(self) -> None:
-        """Something is new: whoever waits looks."""
-        self._news.set()
-        self._news = asyncio.Event()
+    def _wake_readers(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
 
-    def changed(self) -> None:
-        """Something is new that is not output."""
+    def _count_change(self) -> None:
         self.change += 1
-        self.tell()
+        self._wake_readers()
 
     # The shell.
 
     def begin(self, shell: HostShell) -> None:
-        """A shell is there: it is read from now on."""
-        self.shell, self.run, self.ended, self.again = shell, secrets.token_hex(4), "", True
-        self.back, self._rate = Scrollback(SCROLLBACK_BYTES), Bucket(PRINTED)
-        for tab in self.tabs.values():
-            tab.read_to = 0
+        """Starts to read a new shell."""
+        self.shell, self.run, self.ended, self.can_restart = shell, secrets.token_hex(4), "", True
+        self.scrollback, self._output_rate = Scrollback(SCROLLBACK_BYTES), TokenBucket.full(PRINTED)
+        for window in self.windows.values():
+            window.read_to = 0
         self._resume()
-        self.changed()
+        self._count_change()
 
     async def finish(
-        self, reason: str = "", *, again: bool = True, why: Callable[[int | None], Awaitable[str]] | None = None
+        self,
+        reason: str = "",
+        *,
+        can_restart: bool = True,
+        describe: Callable[[int | None], Awaitable[str]] | None = None,
     ) -> None:
-        """The shell is ended, if it runs. ``reason`` is what people are told; where it is empty, what ``why`` makes of
-        the exit status."""
+        """Ends the shell, if it runs. Participants see the ``reason``; without one, what ``describe`` returns for the
+        exit status."""
         shell = self.shell
         if shell is None:
-            if reason and (reason != self.ended or again != self.again):
-                self.ended, self.again = reason, again
-                self.changed()
+            if reason and (reason != self.ended or can_restart != self.can_restart):
+                self.ended, self.can_restart = reason, can_restart
+                self._count_change()
             return
+        loop = asyncio.get_running_loop()
         self._pause()
-        asyncio.get_running_loop().remove_writer(shell.fd)
+        loop.remove_writer(shell.fd)
         self.shell = None
         if self._writable is not None and not self._writable.done():
             self._writable.set_result(None)
-        status = await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, shell.end))
+        status = await asyncio.shield(loop.run_in_executor(None, shell.end))
         if not reason:
-            reason = await why(status) if why is not None else end_words(status)
-        self.ended, self.again = reason, again
-        self.changed()
+            reason = await describe(status) if describe is not None else describe_exit(status)
+        self.ended, self.can_restart = reason, can_restart
+        self._count_change()
+
+    def _cancel_timer(self) -> None:
+        if self._resume_timer is not None:
+            self._resume_timer.cancel()
+            self._resume_timer = None
 
     def _resume(self) -> None:
-        if self._later is not None:
-            self._later.cancel()
-            self._later = None
+        self._cancel_timer()
         if self.shell is not None and not self._reading:
             self._reading = True
-            asyncio.get_running_loop().add_reader(self.shell.fd, self._readable)
+            asyncio.get_running_loop().add_reader(self.shell.fd, self._on_readable)
 
     def _pause(self) -> None:
-        if self._later is not None:
-            self._later.cancel()
-            self._later = None
+        self._cancel_timer()
         if self._reading and self.shell is not None:
             asyncio.get_running_loop().remove_reader(self.shell.fd)
         self._reading = False
 
     def _is_ahead(self) -> bool:
-        """Whether no window keeps up; where there is none, what is kept moves on."""
-        return bool(self.tabs) and self.back.end - max(tab.read_to for tab in self.tabs.values()) > WINDOW_BYTES
+        """Whether no window keeps up with the output. Without windows, old output is dropped instead."""
+        if not self.windows:
+            return False
+        return self.scrollback.end - max(window.read_to for window in self.windows.values()) > WINDOW_BYTES
 
-    def _readable(self) -> None:
+    def _resume_if_read(self) -> None:
+        if not self._reading and self._resume_timer is None and not self._is_ahead():
+            self._resume()
+
+    def _on_readable(self) -> None:
         shell, loop = self.shell, asyncio.get_running_loop()
         if shell is None:
             return
-        for _ in range(READS):
+        for _ in range(READS_PER_EVENT):
             data = shell.read(READ_BYTES)
             if data is None:
                 return
             if not data:
                 self._pause()
-                self.over()
+                self.on_exit()
                 return
-            self.back.append(data)
-            self.printed(data)
-            self.tell()
-            wait_s = self._rate.take(len(data), loop.time())
+            self.scrollback.append(data)
+            self.on_output(data)
+            self._wake_readers()
+            wait_s = self._output_rate.take(len(data), loop.time())
             if self._is_ahead():
                 self._pause()
                 return
             if wait_s > 0:
                 self._pause()
-                self._later = loop.call_later(wait_s, self._resume)
+                self._resume_timer = loop.call_later(wait_s, self._resume)
                 return
 
     # The windows.
 
-    def add(self, tab: str, cols: int, rows: int, step: str) -> None:
-        """A window is opened."""
-        self.tabs[tab] = Tab(held(cols, rows), step, asked_at=asyncio.get_running_loop().time())
+    def open_window(self, key: str, cols: int, rows: int, step: str) -> None:
+        """Adds a window."""
+        self.windows[key] = Window(clamp_size(cols, rows), step, asked_at=asyncio.get_running_loop().time())
         self.step = step
         self.fit()
 
-    def drop(self, tab: str, now: float) -> None:
-        """It is closed."""
-        if self.tabs.pop(tab, None) is not None:
+    def close_window(self, key: str, now: float) -> None:
+        """Removes a window."""
+        if self.windows.pop(key, None) is not None:
             self.seen_at = now
             self.fit()
-            if not self._is_ahead() and self._later is None:
-                self._resume()
+            self._resume_if_read()
 
-    def drop_lost(self, now: float) -> None:
-        """Windows that do not ask any more are closed: the process of pages that had them was killed."""
-        moment = asyncio.get_running_loop().time()
-        for tab in [key for key, one in self.tabs.items() if moment - one.asked_at > LOST_S]:
-            self.drop(tab, now)
+    def close_lost(self, now: float) -> None:
+        """Removes windows that no longer ask for output: their web process was killed."""
+        loop_time = asyncio.get_running_loop().time()
+        for key in [key for key, window in self.windows.items() if loop_time - window.asked_at > LOST_S]:
+            self.close_window(key, now)
 
     def fit(self) -> None:
-        """The shell gets the size of its windows."""
-        if self.tabs and self.shell is not None:
+        """Gives the shell the common size of its windows."""
+        if self.windows and self.shell is not None:
             self.shell.resize(*self.size)
-        self.changed()
+        self._count_change()
 
-    async def read_from(self, tab: str, run: str, offset: int, change: int, wait_s: float) -> Piece:
-        """What follows, as soon as there is something that this window does not know; with no data once ``wait_s`` are
-        over."""
-        if tab in self.tabs:
-            self.tabs[tab].asked_at = asyncio.get_running_loop().time()
+    async def read_from(self, key: str, run: str, offset: int, change: int, wait_s: float) -> OutputChunk:
+        """The output after ``offset``, as soon as there is something that this window does not know; without data after
+        ``wait_s``."""
+        if key in self.windows:
+            self.windows[key].asked_at = asyncio.get_running_loop().time()
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
-                while self.run == run and self.change == change and self.back.end <= offset:
-                    await self._news.wait()
-        begin, data = self.back.read(offset if self.run == run else 0, PIECE_BYTES)
-        window = self.tabs.get(tab)
+                while self.run == run and self.change == change and self.scrollback.end <= offset:
+                    await self._changed.wait()
+        begin, data = self.scrollback.read(offset if self.run == run else 0, CHUNK_BYTES)
+        window = self.windows.get(key)
         if window is not None:
             window.read_to = begin + len(data)
-            if not self._reading and self._later is None and not self._is_ahead():
-                self._resume()
-        return Piece(self.run, begin, data, self.back.end, *self.size, self.change, self.ended, self.again)
+            self._resume_if_read()
+        end = self.scrollback.end
+        return OutputChunk(self.run, begin, data, end, *self.size, self.change, self.ended, self.can_restart)
 
-    # What is typed.
+    # Input.
 
     async def write(self, data: bytes) -> None:
-        """Types it; returns once the shell has taken everything, or is gone."""
-        async with self._writing:
+        """Sends input; returns when the shell has taken all of it or has ended."""
+        async with self._write_lock:
             run = self.run
             while data and self.shell is not None and self.run == run:
                 try:
@@ -218,18 +230,18 @@ class Terminal:
                     return
                 data = data[taken:]
                 if data and not taken:
-                    await self._until_writable(self.shell)
+                    await self._wait_until_writable(self.shell)
 
-    async def _until_writable(self, shell: HostShell) -> None:
+    async def _wait_until_writable(self, shell: HostShell) -> None:
         loop = asyncio.get_running_loop()
         self._writable = loop.create_future()
         ready, fd = self._writable, shell.fd
 
-        def can() -> None:
+        def on_writable() -> None:
             if not ready.done():
                 ready.set_result(None)
 
-        loop.add_writer(fd, can)
+        loop.add_writer(fd, on_writable)
         try:
             await ready
         finally:
@@ -238,6 +250,6 @@ class Terminal:
                 loop.remove_writer(fd)
 
     def interrupt(self) -> None:
-        """Ctrl-C."""
+        """Sends Ctrl-C."""
         if self.shell is not None:
             self.shell.interrupt()

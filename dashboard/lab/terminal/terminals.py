@@ -1,7 +1,7 @@
-"""The terminals of a class: one for each participant, on its group's private host, whatever many windows show it.
+"""The terminals of participants: one each, on the private host of the group, shown in any number of windows.
 
-Everything that is asked takes and returns plain values and is asked in the lab's loop. A terminal ends with its host,
-its session and its participant, and where nobody looks or types.
+The methods for the web processes take and return plain values and run in the lab's event loop. A terminal ends with its
+host, its session and its participant, and when it is idle.
 """
 
 from __future__ import annotations
@@ -13,47 +13,48 @@ from pathlib import Path
 
 from dashboard.core.terminal.ansi_text import size_mark
 from dashboard.core.terminal.limits import (
-    NOWHERE,
-    SHELLS_MOST,
-    TABS_MOST,
-    Piece,
-    Place,
+    MAX_SHELLS,
+    MAX_WINDOWS,
+    NO_TERMINAL,
+    OutputChunk,
     TerminalError,
-    end_words,
-    held,
-    why_ends,
+    TerminalOwner,
+    clamp_size,
+    describe_exit,
+    end_reason,
 )
 from dashboard.engine.hosts.cleanup import kill
 from dashboard.engine.hosts.limits import processes
-from dashboard.engine.hosts.registry import PrivateHost, class_hosts
+from dashboard.engine.hosts.registry import PrivateHost, group_hosts
 from dashboard.engine.hosts.shell import HostShellError, open_shell
 from dashboard.lab.context import Context
-from dashboard.lab.terminal.process_names import Names
+from dashboard.lab.terminal.process_names import SocketToolServer
 from dashboard.lab.terminal.shell import Terminal
-from dashboard.lab.training.group_labs import HostAwayError
-from dashboard.lab.training.hosts import ClassHosts
+from dashboard.lab.training.group_labs import HostUnavailableError
+from dashboard.lab.training.hosts import GroupHosts
 from dashboard.store.training import terminal_recordings
 from dashboard.store.training.terminal_recordings import Recorder
 
 log = logging.getLogger(__name__)
 SWEEP_S = 2.0
-TOGETHER_S = 5.0
-FULL = "All terminals that this server holds are open. Wait until one is closed."
+#: How long after a killed shell its host may turn out to be stopped, too.
+HOST_STOP_S = 5.0
+FULL = "This server has no free terminals. Wait until one is closed."
 GREETING = (
-    "You are root on your own Docker host. docker, curl, ip, ss and netstat are here; exit ends the shell.\n"
-    "It is a classroom boundary, not a security boundary."
+    "You are root on your own Docker host. docker, curl, ip, ss and netstat are available; exit ends the shell.\n"
+    "The host isolates a classroom; it is not a security boundary."
 )
-RECORDED = "What this terminal shows is recorded: your instructor can read it."
+RECORDED = "The output of this terminal is recorded: your instructor can read it."
 
 
 class Terminals:
-    """All terminals of this lab."""
+    """All terminals of this lab, by participant."""
 
-    def __init__(self, context: Context, hosts: ClassHosts) -> None:
+    def __init__(self, context: Context, hosts: GroupHosts) -> None:
         self._context = context
         self._hosts = hosts
         self._terminals: dict[str, Terminal] = {}
-        self._names: dict[str, Names] = {}
+        self._socket_tools: dict[str, SocketToolServer] = {}
         self._host_of: dict[str, PrivateHost] = {}
         self._recorder = Recorder(context.database, context.clock)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -61,198 +62,197 @@ class Terminals:
 
     @property
     def running(self) -> int:
-        """How many shells run."""
-        return sum(1 for one in self._terminals.values() if one.shell is not None)
+        """The number of running shells."""
+        return sum(terminal.shell is not None for terminal in self._terminals.values())
 
     async def open(self) -> None:
-        """Ends what an earlier server has left at the terminals of hosts that outlived it."""
+        """Ends the shells that an earlier server left on hosts."""
 
         def end() -> None:
-            for host in class_hosts(self._context.data_dir):
+            for host in group_hosts(self._context.data_dir):
                 kill(processes(host.name, "containers/shell"))
 
         await asyncio.to_thread(end)
 
-    # What the web side asks.
+    # Requests of the web processes.
 
-    async def attach(self, place: Place, tab: str, cols: int, rows: int) -> Piece:
-        """A window shows the terminal of a participant from now on; a shell is started if there never was one. TerminalError
-        if the participant has too many windows."""
-        found = self._terminals.get(place.participant)
-        if found is None:
-            found = self._terminals[place.participant] = self._made(place)
-        if tab not in found.tabs and len(found.tabs) >= TABS_MOST:
-            raise TerminalError(f"Your terminal is open in {TABS_MOST} windows already: close one.")
-        found.place = place
-        found.add(tab, cols, rows, place.step)
+    async def attach(self, owner: TerminalOwner, window: str, cols: int, rows: int) -> OutputChunk:
+        """Opens a window on a participant's terminal; starts a shell if there never was one. TerminalError if the
+        participant has too many windows."""
+        terminal = self._terminals.get(owner.participant)
+        if terminal is None:
+            terminal = self._terminals[owner.participant] = self._create(owner)
+        if window not in terminal.windows and len(terminal.windows) >= MAX_WINDOWS:
+            raise TerminalError(f"Your terminal is already open in {MAX_WINDOWS} windows. Close one of them.")
+        terminal.owner = owner
+        terminal.open_window(window, cols, rows, owner.step)
         if self._sweeping is None or self._sweeping.done():
             self._sweeping = asyncio.get_running_loop().create_task(self._sweep(), name="terminals")
-        if not found.run:
-            await self._start(found)
-        return await found.read_from(tab, found.run, found.back.end, found.change, 0.0)
+        if not terminal.run:
+            await self._start(terminal)
+        return await terminal.read_from(window, terminal.run, terminal.scrollback.end, terminal.change, 0.0)
 
     async def start(self, participant: str) -> None:
-        """A new shell, if the last one has ended."""
-        found = self._terminals.get(participant)
-        if found is not None and found.again:
-            await self._start(found)
+        """Starts a new shell, if the last one has ended."""
+        terminal = self._terminals.get(participant)
+        if terminal is not None and terminal.can_restart:
+            await self._start(terminal)
 
-    async def read_from(self, participant: str, tab: str, run: str, offset: int, change: int, wait_s: float) -> Piece:
-        """What follows this byte of what the shell ``run`` has printed, or what is new besides; waits for it."""
-        found = self._terminals.get(participant)
-        return NOWHERE if found is None else await found.read_from(tab, run, offset, change, wait_s)
+    async def read_from(
+        self, participant: str, window: str, run: str, offset: int, change: int, wait_s: float
+    ) -> OutputChunk:
+        """The output of the shell ``run`` after ``offset``, or another change; waits for it up to ``wait_s``."""
+        terminal = self._terminals.get(participant)
+        return NO_TERMINAL if terminal is None else await terminal.read_from(window, run, offset, change, wait_s)
 
-    async def write(self, participant: str, tab: str, data: bytes) -> None:
-        """Types it; returns once the shell has taken it."""
-        found = self._terminals.get(participant)
-        if found is not None:
-            self._used(found, tab)
-            await found.write(data)
+    async def write(self, participant: str, window: str, data: bytes) -> None:
+        """Sends input; returns when the shell has taken it."""
+        if (terminal := self._terminals.get(participant)) is not None:
+            self._note_input(terminal, window)
+            await terminal.write(data)
 
-    async def interrupt(self, participant: str, tab: str) -> None:
-        """Ctrl-C."""
-        found = self._terminals.get(participant)
-        if found is not None:
-            self._used(found, tab)
-            found.interrupt()
+    async def interrupt(self, participant: str, window: str) -> None:
+        """Sends Ctrl-C."""
+        if (terminal := self._terminals.get(participant)) is not None:
+            self._note_input(terminal, window)
+            terminal.interrupt()
 
-    async def resize(self, participant: str, tab: str, cols: int, rows: int) -> None:
-        """A window has another size."""
-        found = self._terminals.get(participant)
-        if found is not None and tab in found.tabs:
-            found.tabs[tab].size = held(cols, rows)
-            found.fit()
+    async def resize(self, participant: str, window: str, cols: int, rows: int) -> None:
+        """Changes the size of a window."""
+        terminal = self._terminals.get(participant)
+        if terminal is not None and window in terminal.windows:
+            terminal.windows[window].size = clamp_size(cols, rows)
+            terminal.fit()
 
-    async def detach(self, participant: str, tab: str) -> None:
-        """A window is closed; the shell goes on for a while."""
-        found = self._terminals.get(participant)
-        if found is not None:
-            found.drop(tab, self._context.clock())
+    async def detach(self, participant: str, window: str) -> None:
+        """Closes a window; the shell goes on for ``DETACHED_S``."""
+        if (terminal := self._terminals.get(participant)) is not None:
+            terminal.close_window(window, self._context.clock())
 
-    async def end(self, participant: str, reason: str, *, again: bool = False) -> None:
+    async def end(self, participant: str, reason: str, *, can_restart: bool = False) -> None:
         """Ends the participant's shell."""
-        found = self._terminals.get(participant)
-        if found is not None:
-            async with found.lock:
-                await found.finish(reason, again=again)
+        if (terminal := self._terminals.get(participant)) is not None:
+            async with terminal.lock:
+                await terminal.finish(reason, can_restart=can_restart)
 
     async def close(self) -> None:
-        """Ends all of them."""
+        """Ends all shells."""
         if self._sweeping is not None:
             self._sweeping.cancel()
             await asyncio.gather(self._sweeping, return_exceptions=True)
-        await asyncio.gather(
-            *(self.end(participant, "The server was stopped.") for participant in list(self._terminals))
-        )
+        await asyncio.gather(*(self.end(key, "The server was stopped.") for key in list(self._terminals)))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for participant in list(self._names):
-            await self._forget_names(participant)
+        for participant in list(self._socket_tools):
+            await self._close_socket_tools(participant)
         await self._recorder.close()
         self._terminals.clear()
 
-    # From here on: acting.
+    # Shells.
 
-    def _made(self, place: Place) -> Terminal:
+    def _create(self, owner: TerminalOwner) -> Terminal:
         marked: tuple[str, tuple[int, int]] | None = None
 
-        def printed(data: bytes) -> None:
+        def on_output(data: bytes) -> None:
             nonlocal marked
-            if found.place.record:
-                mark = found.step, found.size
+            if terminal.owner.record:
+                mark = terminal.step, terminal.size
                 changed, marked = mark != marked, mark
-                self._recorder.add(place.participant, found.step, size_mark(*found.size) + data if changed else data)
+                recorded = size_mark(*terminal.size) + data if changed else data
+                self._recorder.add(owner.participant, terminal.step, recorded)
 
-        def over() -> None:
-            task = asyncio.get_running_loop().create_task(self._over(found), name="terminal-over")
+        def on_exit() -> None:
+            task = asyncio.get_running_loop().create_task(self._on_exit(terminal), name="terminal-exit")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-        found = Terminal(place, printed, over)
-        found.typed_at = found.seen_at = self._context.clock()
-        return found
+        terminal = Terminal(owner, on_output, on_exit)
+        terminal.typed_at = terminal.seen_at = self._context.clock()
+        return terminal
 
-    def _used(self, found: Terminal, tab: str) -> None:
-        found.typed_at = self._context.clock()
-        if tab in found.tabs:
-            found.step = found.tabs[tab].step
-        self._hosts.touch(found.place.group)
+    def _note_input(self, terminal: Terminal, window: str) -> None:
+        terminal.typed_at = self._context.clock()
+        if window in terminal.windows:
+            terminal.step = terminal.windows[window].step
+        self._hosts.touch(terminal.owner.group)
 
-    async def _start(self, found: Terminal) -> None:
-        async with found.lock:
-            if found.shell is not None:
+    async def _start(self, terminal: Terminal) -> None:
+        owner = terminal.owner
+        async with terminal.lock:
+            if terminal.shell is not None:
                 return
-            if self.running >= SHELLS_MOST:
-                await found.finish(FULL)
+            if self.running >= MAX_SHELLS:
+                await terminal.finish(FULL)
                 return
             try:
-                host = await self._hosts.private_host_of(found.place.group)
-                names = await self._open_names(found.place.participant, host)
-                greeting = f"{GREETING}\n{RECORDED}" if found.place.record else GREETING
+                host = await self._hosts.private_host_of(owner.group)
+                names = await self._open_socket_tools(owner.participant, host)
+                greeting = f"{GREETING}\n{RECORDED}" if owner.record else GREETING
                 shell = await asyncio.to_thread(
-                    open_shell, host, *found.size, greeting=greeting, names=names, hidden=self._context.data_dir
+                    open_shell, host, *terminal.size, greeting=greeting, names=names, hidden=self._context.data_dir
                 )
-            except (HostAwayError, HostShellError) as error:
-                await found.finish(str(error))
+            except (HostUnavailableError, HostShellError) as error:
+                await terminal.finish(str(error))
                 return
-            if self._terminals.get(found.place.participant) is not found:  # it was closed meanwhile
+            if self._terminals.get(owner.participant) is not terminal:  # it was closed meanwhile
                 await asyncio.to_thread(shell.end)
                 return
-            self._host_of[found.place.participant] = host
-            found.typed_at = self._context.clock()
-            found.begin(shell)
+            self._host_of[owner.participant] = host
+            terminal.typed_at = self._context.clock()
+            terminal.begin(shell)
 
-    async def _open_names(self, participant: str, host: PrivateHost) -> Path | None:
-        await self._forget_names(participant)
-        names = Names(host)
+    async def _open_socket_tools(self, participant: str, host: PrivateHost) -> Path | None:
+        await self._close_socket_tools(participant)
+        server = self._socket_tools[participant] = SocketToolServer(host)
         try:
-            self._names[participant] = names
-            return await names.open()
+            return await server.open()
         except OSError as error:
-            log.warning("netstat and ss of a terminal on %s name no processes: %s", host.id, error)
+            log.warning("netstat and ss in a terminal on %s cannot name processes: %s", host.id, error)
             return None
 
-    async def _forget_names(self, participant: str) -> None:
-        names = self._names.pop(participant, None)
-        if names is not None:
-            await names.close()
+    async def _close_socket_tools(self, participant: str) -> None:
+        if (server := self._socket_tools.pop(participant, None)) is not None:
+            await server.close()
 
-    async def _over(self, found: Terminal) -> None:
-        """A shell has ended by itself, or with its host."""
-        async with found.lock:
-            await found.finish(why=partial(self._why, self._host_of.get(found.place.participant)))
-        await self._forget_names(found.place.participant)
+    async def _on_exit(self, terminal: Terminal) -> None:
+        participant = terminal.owner.participant
+        async with terminal.lock:
+            await terminal.finish(describe=partial(self._describe_exit, self._host_of.get(participant)))
+        await self._close_socket_tools(participant)
 
-    async def _why(self, host: PrivateHost | None, status: int | None) -> str:
-        """How a shell has ended: what is killed with a host may be gone a moment before its engine is."""
-        end = asyncio.get_running_loop().time() + TOGETHER_S
-        while status is None and host is not None and asyncio.get_running_loop().time() < end:
+    async def _describe_exit(self, host: PrivateHost | None, status: int | None) -> str:
+        """How a shell has ended. One that is killed with its host may end a moment before the host's engine."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + HOST_STOP_S
+        while status is None and host is not None and loop.time() < deadline:
             if not host.is_running():
-                return "Your private host was stopped, and your shell with it."
+                return "It ended because your private host was stopped."
             await asyncio.sleep(0.05)
-        return end_words(status)
+        return describe_exit(status)
 
     async def _sweep(self) -> None:
         while self._terminals:
             await asyncio.sleep(SWEEP_S)
             try:
-                await self._look()
+                await self._end_refused_and_idle()
             except Exception:
-                log.exception("terminals could not be looked at; the next look tries again")
+                log.exception("terminals could not be checked; the next check tries again")
 
-    async def _look(self) -> None:
-        """Ends what is over: by the database, which knows of participants and sessions, and by the clock."""
-        now, there = self._context.clock(), self._terminals
-        over = await self._context.database.run(terminal_recordings.why_over, tuple(there), now)
-        for participant, found in list(there.items()):
-            found.drop_lost(now)
-            idle = why_ends(tabs=len(found.tabs), seen_at=found.seen_at, typed_at=found.typed_at, now=now)
-            if participant in over:
-                await self.end(participant, over[participant])
-            elif idle and found.shell is not None:
-                await self.end(participant, idle, again=True)
-            if found.shell is None and not found.tabs and (participant in over or idle):
-                await self._forget_names(participant)
+    async def _end_refused_and_idle(self) -> None:
+        """Ends shells of participants that may have no terminal any more, and idle shells."""
+        now = self._context.clock()
+        refused = await self._context.database.run(terminal_recordings.refusals, tuple(self._terminals), now)
+        for participant, terminal in list(self._terminals.items()):
+            terminal.close_lost(now)
+            idle = end_reason(
+                windows=len(terminal.windows), seen_at=terminal.seen_at, typed_at=terminal.typed_at, now=now
+            )
+            if participant in refused:
+                await self.end(participant, refused[participant])
+            elif idle and terminal.shell is not None:
+                await self.end(participant, idle, can_restart=True)
+            if terminal.shell is None and not terminal.windows and (participant in refused or idle):
+                await self._close_socket_tools(participant)
                 self._host_of.pop(participant, None)
-                del there[participant]
+                del self._terminals[participant]

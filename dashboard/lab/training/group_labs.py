@@ -105,7 +105,7 @@ class GroupLabs:
         return opened.context
 
     def wake(self) -> None:
-        """Wakes the labs of the hosts on which something waits, and opens them if necessary."""
+        """WakeupChannel the labs of the hosts on which something waits, and opens them if necessary."""
         self._wake_again = True
         if self._waking is None or self._waking.done():
             self._waking = asyncio.get_running_loop().create_task(self._wake_labs(), name="wake-group-labs")
@@ -154,4 +154,4 @@ class GroupLabs:
 
 
 def _hosts_with_work() -> frozenset[str]:
-    return experiment_store.hosts_unsettled() | claim_runs.hosts_waiting() | measurement_store.hosts_waiting()
+    return experiment_store.hosts_unsettled() | claim_runs.hosts_with_queued_runs() | measurement_store.hosts_waiting()

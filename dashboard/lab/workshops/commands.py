@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from dashboard.core.comparison.text_table import printable
-from dashboard.core.training.capacity import too_many
+from dashboard.core.training.capacity import refuse_more
 from dashboard.core.workshops.commands import (
     Action,
     Ask,
@@ -121,7 +121,7 @@ async def _launch(host: WorkshopHost, line: str, action: Launch) -> Done:
     run = action.run
     if host.most_containers:
         there = len(await host.engine.containers({}))
-        if problem := too_many("containers", there, 1, host.most_containers):
+        if problem := refuse_more("containers", there, 1, host.most_containers):
             return Done(line, failed=problem)
     choice = await ensure_image(host.engine, run.image, host.data_dir, _quietly, private=host.private)
     config = {**run.labelled(host.labels), "Image": choice.reference}

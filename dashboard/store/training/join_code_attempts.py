@@ -1,36 +1,35 @@
-"""Wrong guesses of join codes, counted for all web processes together (``core.training.rate_limit``)."""
+"""Wrong join codes in the database: one rate limit for all web processes (``core.training.rate_limit``)."""
 
 from __future__ import annotations
 
 from django.db import transaction
 
-from dashboard.core.training.rate_limit import OVERALL, PER_ADDRESS, Bucket, Rate, place_of
+from dashboard.core.token_bucket import Rate, TokenBucket
+from dashboard.core.training.rate_limit import OVERALL, PER_CLIENT, charge, client_key
 from dashboard.models import GuessBucket
 
-EVERYBODY = ""
+ALL_CLIENTS = ""
 
 
 def _rates(address: str) -> dict[str, Rate]:
-    return {EVERYBODY: OVERALL, place_of(address)[:64]: PER_ADDRESS}
+    return {ALL_CLIENTS: OVERALL, client_key(address)[:64]: PER_CLIENT}
 
 
 def wait_s(address: str, now: float) -> float:
-    """How long this address must wait until a code is looked at; 0: it is looked at now."""
-    rates, waits = _rates(address), [0.0]
-    for row in GuessBucket.objects.filter(key__in=list(rates)):
-        bucket, rate = Bucket(row.remaining, row.at), rates[row.key]
-        bucket.fill(rate, now)
-        waits.append((1.0 - bucket.left) * rate.every_s if bucket.left < 1.0 else 0.0)
-    return max(waits)
+    """Seconds until this address may try a code again; 0 if it may now."""
+    rates = _rates(address)
+    rows = GuessBucket.objects.filter(key__in=list(rates))
+    waits = (TokenBucket(rates[row.key], row.remaining, row.at).wait_s(1.0, now) for row in rows)
+    return max(waits, default=0.0)
 
 
-def wrong(address: str, now: float) -> None:
-    """A code that was looked at was wrong."""
+def record_failure(address: str, now: float) -> None:
+    """Counts a wrong code."""
     with transaction.atomic():
         for key, rate in _rates(address).items():
-            fresh = {"remaining": float(rate.burst), "at": now}
-            row, _ = GuessBucket.objects.select_for_update().get_or_create(key=key, defaults=fresh)
-            bucket = Bucket(row.remaining, row.at)
-            bucket.fill(rate, now)
-            row.remaining, row.at = max(0.0, bucket.left - 1.0), bucket.at
+            defaults = {"remaining": rate.burst, "at": now}
+            row, _ = GuessBucket.objects.select_for_update().get_or_create(key=key, defaults=defaults)
+            bucket = TokenBucket(rate, row.remaining, row.at)
+            charge(bucket, now)
+            row.remaining, row.at = bucket.tokens, bucket.at
             row.save()

@@ -16,8 +16,8 @@ FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class SessionVersion:
-    """``shared`` covers what everybody sees; ``participants`` what each participant is sent alone, ``tokens`` the digest
-    of each one's token, both by participant."""
+    """``shared`` covers what everybody sees; by participant, ``participants`` covers what only that one is sent, and
+    ``tokens`` is the digest of its token."""
 
     shared: object = None
     participants: dict[str, object] | None = None

@@ -16,7 +16,7 @@ from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.drafts import parse_draft
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import Comparison, EngineRef, encode
-from dashboard.core.operations.json_schemas import SHAPES, schema_of
+from dashboard.core.operations.json_schemas import DOCUMENT_TYPES, schema_of
 from dashboard.lab.experiments import actions
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
@@ -156,8 +156,8 @@ async def doctor(request: HttpRequest) -> HttpResponse:
 def schemas(request: HttpRequest, name: str, version: str) -> Any:
     """For example ``/api/schemas/comparison/1``."""
     shape = f"{name}/{version}"
-    if shape not in SHAPES:
-        return Status(404, {"detail": f"There is no shape “{shape[:60]}”: choose one of {', '.join(SHAPES)}."})
+    if shape not in DOCUMENT_TYPES:
+        return Status(404, {"detail": f"There is no shape “{shape[:60]}”: choose one of {', '.join(DOCUMENT_TYPES)}."})
     return Status(200, schema_of(shape))
 
 

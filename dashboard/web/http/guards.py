@@ -27,7 +27,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 #: same for everybody.
 OPEN_PATHS = ("/sign-in/", "/join/", "/healthz", "/readyz")
 #: What has a door of its own: a token, or a session.
-OWN_DOOR = ("/metrics",)
+OWN_CHECK = ("/metrics",)
 OPEN_PREFIXES = ("/static/",)
 #: The page of a shared report, and nothing beside or below it: the token in it is what opens the door.
 SHARED_PATH = re.compile(r"/r/[^/]+/")
@@ -238,14 +238,14 @@ class SignInRequiredMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """401 with a page, or with JSON under /api/."""
         path = request.path_info
-        if path in OPEN_PATHS or path in OWN_DOOR or path.startswith(OPEN_PREFIXES):
+        if path in OPEN_PATHS or path in OWN_CHECK or path.startswith(OPEN_PREFIXES):
             return self.get_response(request)
         if any(one.fullmatch(path) for one in LINK_PATHS) or request.user.is_authenticated:
             return self.get_response(request)
         if tokens := tokens_of(request.session):
             participant = participant_in(request.session, path)
             if participant is not None:
-                request.participant = participant  # type: ignore[attr-defined]  # for ``participants.for_participant``, which would ask again
+                request.participant = participant  # type: ignore[attr-defined]  # for ``roles.for_participant``, which would ask again
                 return self.get_response(request)
             if session_in(path) not in tokens:
                 return self._elsewhere(request, list(tokens)[-1])

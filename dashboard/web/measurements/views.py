@@ -18,8 +18,8 @@ from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
 from dashboard.store.training import group_runs
-from dashboard.store.training.hosts import NoHostError, RoomError
-from dashboard.web.http.url_scope import HERE, Where
+from dashboard.store.training.hosts import NoHostError, QuotaError
+from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
 from dashboard.web.measurements.serializers import describe_run, show_run
 from dashboard.web.service import service
 
@@ -91,12 +91,12 @@ def start_run(identity: str, said: dict[str, Any], owner_id: int | None) -> str:
     """Writes what is wanted and wakes the lab; returns the run's id. Http404, or AskedWronglyError."""
     row = Experiment.objects.filter(pk=identity).first()
     if row is None:
-        raise Http404(_("There is no experiment with this number."))
+        raise Http404(_("No experiment has this id."))
     probes, options = read_options(said)
     if row.group:
         try:
             run = group_runs.measure(identity, row.group, probes, options, owner_id)
-        except (NoHostError, RoomError) as error:
+        except (NoHostError, QuotaError) as error:
             raise AskedWronglyError((str(error),)) from error
         service.wake()
         return run
@@ -120,49 +120,49 @@ def _typed(post: QueryDict) -> dict[str, Any]:
 
 
 @require_POST
-def start(request: HttpRequest, identity: str, where: Where = HERE) -> HttpResponse:
+def start(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
     """Wants a measurement; what cannot be measured comes back with what was typed."""
     said = _typed(request.POST)
     try:
         run = start_run(identity, said, request.user.pk)
     except AskedWronglyError as error:
-        context = {"problems": error.sentences, "values": said, "experiment_url": where.experiment(identity)}
-        return render(request, "measurements/measure.html", {**context, **where.context}, status=400)
-    return redirect(where.measurement(run))
+        context = {"problems": error.sentences, "values": said, "experiment_url": scope.experiment(identity)}
+        return render(request, "measurements/measure.html", {**context, **scope.context}, status=400)
+    return redirect(scope.measurement(run))
 
 
 @require_GET
-def measurement(request: HttpRequest, identity: str, where: Where = HERE) -> HttpResponse:
+def measurement(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
     """One run, complete at first paint."""
     shown = show_run(identity)
     if shown is None or shown.measurement is None:
         raise Http404(_("There is no measurement with this number."))
     blocks, _newest = measurement_store.light_blocks(identity)
     live, run = shown.run["state"] in measurement_store.LIVE, shown.run
-    if where.group:
+    if scope.group:
         source = run["experiment_id"]
-        run = {**run, "experiment_url": where.experiment(source) if source else None}
+        run = {**run, "experiment_url": scope.experiment(source) if source else None}
     context = {
         "run": run,
         "measurement": shown.measurement,
         "blocks": blocks,
         "column_modes": measurement_store.column_modes(identity),
         "ws_path": f"/ws/measurements/{identity}/" if live else "",
-        "cancel_url": f"{where.measurement(identity)}cancel/",
-        "distribution_url": f"{where.front if where.group else '/api/'}measurements/{identity}/distribution",
-        **where.context,
+        "cancel_url": f"{scope.measurement(identity)}cancel/",
+        "distribution_url": f"{scope.front if scope.group else '/api/'}measurements/{identity}/distribution",
+        **scope.context,
     }
     return render(request, "measurements/measurement.html", context)
 
 
 @require_POST
-def cancel(request: HttpRequest, identity: str, where: Where = HERE) -> HttpResponse:
+def cancel(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
     """Wants the end of a run; what was measured is kept."""
     if not measurement_store.exists(identity):
         raise Http404(_("There is no measurement with this number."))
     measurement_store.want_cancelled(identity)
     service.wake()
-    return redirect(where.measurement(identity))
+    return redirect(scope.measurement(identity))
 
 
 @require_GET

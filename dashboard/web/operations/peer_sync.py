@@ -14,9 +14,9 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
-from dashboard.lab.remote.wakeups import Wake, is_set_up
+from dashboard.lab.remote.wakeups import Wakeup, is_set_up
 from dashboard.store import experiments as experiment_store
-from dashboard.store.log_once import Outage
+from dashboard.store.log_once import LogOnce
 from dashboard.store.operations import rpc_queue
 from dashboard.store.training.session_versions import SessionVersion, version_of
 from dashboard.web.experiments.hub import ExperimentHub
@@ -24,7 +24,7 @@ from dashboard.web.experiments.hub import hub as experiments
 from dashboard.web.http.database import in_database
 from dashboard.web.measurements.hub import MeasurementHub
 from dashboard.web.measurements.hub import hub as runs
-from dashboard.web.operations.peer_processes import Elsewhere, in_loop
+from dashboard.web.operations.peer_processes import PeerProcesses, in_loop
 from dashboard.web.service import Service, service
 from dashboard.web.training.hub import INSTRUCTOR, SessionFeed, SessionHub
 from dashboard.web.training.hub import hub as classes
@@ -60,19 +60,19 @@ class Team:
             return
         self._now = asyncio.Event()
         self._service.on_wakeup = self.heard
-        self._classes.elsewhere = Elsewhere(self._service.tell, self._ask)
+        self._classes.elsewhere = PeerProcesses(self._service.tell, self._ask)
         loop = asyncio.get_running_loop()
         jobs: list[tuple[Callable[[], Coroutine[Any, Any, None]], Callable[[], float]]] = [
             (self.look, lambda: LOOK_S),
-            (self.look_at_classes, self._classes_s),
-            (self.look_who_is_here, lambda: LOOK_S),
+            (self.check_sessions, self._classes_s),
+            (self.sync_presence, lambda: LOOK_S),
         ]
         self._tasks = [loop.create_task(self._every(job, pause), name=f"team-{job.__name__}") for job, pause in jobs]
 
     async def close(self) -> None:
         """Ends, and says that nobody is here any more."""
         self._service.on_wakeup = None
-        self._classes.elsewhere = Elsewhere()
+        self._classes.elsewhere = PeerProcesses()
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
@@ -86,14 +86,14 @@ class Team:
         return CLASSES_WELL_S if is_set_up() and not self._service.wakes.problem else CLASSES_S
 
     async def _every(self, job: Callable[[], Coroutine[Any, Any, None]], pause_s: Callable[[], float]) -> None:
-        outage = Outage(log, "what is followed could not be looked at")
+        log_once = LogOnce(log, "what is followed could not be looked at")
         while True:
-            await outage.tried(job)
+            await log_once.run(job)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._now.wait(), pause_s())
             await asyncio.sleep(GATHER_S)
 
-    def heard(self, wake: Wake) -> None:
+    def heard(self, wake: Wakeup) -> None:
         """A wake-up of another process."""
         match wake:
             case ("experiment", experiment):
@@ -128,7 +128,7 @@ class Team:
                 self._experiments.wake_missed(experiment)
         self._runs.look()
 
-    async def look_at_classes(self) -> None:
+    async def check_sessions(self) -> None:
         """What its people are told, in a glance."""
         loop = asyncio.get_running_loop()
         for feed in self._classes.feeds():
@@ -153,7 +153,7 @@ class Team:
 
     # Who is here.
 
-    async def look_who_is_here(self) -> None:
+    async def sync_presence(self) -> None:
         """Writes down whose browsers hang on this process, and reads whose hang on others."""
         now = time.time()
         here = {feed.key: " ".join(sorted(feed.present(now))) for feed in self._classes.feeds()}

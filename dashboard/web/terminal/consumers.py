@@ -1,7 +1,7 @@
-"""The websocket of a terminal: the only one that reads. For the participant whose terminal it is, and for nobody else.
+"""The websocket of a terminal, for the participant that owns it. It is the only websocket that reads.
 
-Both ways are held back: nothing more is sent to a window that does not draw, and no more is taken from one than the
-shell takes. Who may have the terminal is asked again every few seconds, since a participant may go in another process.
+Flow control in both directions: a window that does not acknowledge drawing gets no more output, and input waits until
+the shell takes it. Permission is checked again every ``CHECK_S``: a participant may be removed in another process.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from channels.consumer import AsyncConsumer
-from channels.db import database_sync_to_async
 from channels.exceptions import StopConsumer
 
 from dashboard.core.experiments.messages import encode
@@ -35,21 +34,22 @@ from dashboard.core.terminal.frames import (
     read_frame,
 )
 from dashboard.core.terminal.limits import (
+    DEFAULT_SIZE,
     MESSAGES,
     STUCK_S,
     TYPED,
     TYPED_WINDOW_BYTES,
-    USUAL,
     WINDOW_BYTES,
-    Bucket,
-    Place,
     TerminalError,
+    TerminalOwner,
 )
+from dashboard.core.token_bucket import TokenBucket
 from dashboard.core.training.session import group_key
 from dashboard.lab.terminal.terminals import Terminals
 from dashboard.models import Participant
 from dashboard.store.training import participants, terminal_recordings
 from dashboard.web.feed_hub import GONE, TRY_LATER, Client
+from dashboard.web.http.database import in_database
 from dashboard.web.http.session_connections import add_connection, remove_connection
 from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.training.hub import hub
@@ -60,31 +60,31 @@ log = logging.getLogger(__name__)
 REFUSED = 4400
 TOO_MANY = 4409
 TOO_FAST = 4429
-#: How long a question for output waits, and how old the answer to who this is may be.
+#: How long a read waits for output, and how old the permission may be.
 WAIT_S = 3.0
 CHECK_S = 3.0
-#: How long an interrupt waits for what was typed before it.
-OVERTAKE_S = 0.3
-NO_PARTICIPANT = "You have no participant in this session on this device."
+#: How long Ctrl-C waits for the input before it.
+INTERRUPT_WAIT_S = 0.3
+NO_PARTICIPANT = "This device is not a participant of this session."
 
 
-def place_in(scope: Any, session: str, step: str) -> Place | str:
-    """Whose terminal a browser asks for; or why it gets none. Asks the database."""
+def owner_of(scope: Any, session: str, step: str) -> TerminalOwner | str:
+    """The participant of a browser as owner of a terminal, or why it may have none. Queries the database."""
     token = tokens_of(scope.get("session")).get(session, "")
     ref = participants.by_token(session, str(token))
     row = Participant.objects.select_related("session").filter(pk=ref.id).first() if ref is not None else None
     if row is None:
         return NO_PARTICIPANT
-    if reason := terminal_recordings.why_not_of(row, time.time()):
-        return reason
+    if refusal := terminal_recordings.refusal_of(row, time.time()):
+        return refusal
     workshop = library().get(row.session.workshop)
     known = workshop is not None and workshop.index(step) is not None
     key = group_key(session, row.group)
-    return Place(row.id, session, key, step if known else "", row.session.record_terminal)
+    return TerminalOwner(row.id, session, key, step if known else "", row.session.record_terminal)
 
 
-def _number(text: str, usual: int) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else usual
+def _number(text: str, default: int) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else default
 
 
 class TerminalConsumer(AsyncConsumer):
@@ -92,66 +92,59 @@ class TerminalConsumer(AsyncConsumer):
 
     client: Client | None = None
     hub = hub
-    place: Place | None = None
+    owner: TerminalOwner | None = None
     terminals: Terminals
-    showing: asyncio.Task[None]
-    typing: asyncio.Task[None]
-    tab = ""
+    show_task: asyncio.Task[None]
+    type_task: asyncio.Task[None]
+    window = ""
     step = ""
-    looked_at = 0.0
-    #: Bytes that were typed and not taken yet, that were taken; up to where was sent, and drawn.
+    checked_at = 0.0
+    #: Input bytes that wait for the shell and that it has taken; offsets up to which output was sent and drawn.
     queued = taken = sent = seen = 0
 
     @property
     def identity(self) -> str:
-        """The session in the address."""
+        """The session in the URL."""
         return str(self.scope["url_route"]["kwargs"]["identity"])
 
     async def websocket_connect(self, _message: dict[str, Any]) -> None:
-        """Shows the terminal, or says why there is none."""
-        asked = {
-            key: found[-1] for key, found in parse_qs(self.scope.get("query_string", b"").decode("latin-1")).items()
-        }
-        self.step = asked.get("step", "")[:60]
-        found = await self._look()
+        """Attaches a window to the terminal, or says why there is none."""
+        parsed = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
+        query = {key: values[-1] for key, values in parsed.items()}
+        self.step = query.get("step", "")[:60]
+        owner = await self._authorise()
         await self.send({"type": "websocket.accept"})
-        if isinstance(found, str):
-            await self._end(found, GONE)
+        if isinstance(owner, str):
+            await self._end(owner, GONE)
             return
-        size = _number(asked.get("cols", ""), USUAL[0]), _number(asked.get("rows", ""), USUAL[1])
-        self.tab, self.looked_at = secrets.token_hex(8), time.monotonic()
+        size = _number(query.get("cols", ""), DEFAULT_SIZE[0]), _number(query.get("rows", ""), DEFAULT_SIZE[1])
+        self.window, self.checked_at = secrets.token_hex(8), time.monotonic()
         try:
             self.terminals = service.terminals
-            await self.terminals.attach(found, self.tab, *size)
+            await self.terminals.attach(owner, self.window, *size)
         except TerminalError as error:
             await self._end(str(error), TOO_MANY)
             return
         except LabUnavailableError as error:
             await self._end(str(error), TRY_LATER, again=True)
             return
-        self.place = found
+        self.owner = owner
         self.client = Client(self.base_send)
         add_connection(self)
-        for until in (
-            found.participant,
-            self.identity,
-        ):  # its participant is taken away or moved; the session is closed
-            hub.watch_work(until, self.client, hub)
-        self.typed: asyncio.Queue[bytes] = asyncio.Queue()
+        for key in (owner.participant, self.identity):  # until the participant is removed or the session is closed
+            hub.link(key, self.client, hub)
+        self.input: asyncio.Queue[bytes] = asyncio.Queue()
         self.drawn = asyncio.Event()
-        self.rate, self.messages = Bucket(TYPED), Bucket(MESSAGES)
-        run, start = asked.get("run", "")[:16], _number(asked.get("from", ""), 0)
-        self.showing = self._task(self._show(found.participant, run, start))
-        self.typing = self._task(self._type(found.participant))
+        self.input_rate, self.message_rate = TokenBucket.full(TYPED), TokenBucket.full(MESSAGES)
+        run, start = query.get("run", "")[:16], _number(query.get("from", ""), 0)
+        self.show_task = self._task(self._show(owner.participant, run, start))
+        self.type_task = self._task(self._type(owner.participant))
 
-    def _look(self) -> Coroutine[Any, Any, Place | str]:
-        look: Coroutine[Any, Any, Place | str] = database_sync_to_async(place_in, thread_sensitive=False)(
-            self.scope, self.identity, self.step
-        )
-        return look
+    async def _authorise(self) -> TerminalOwner | str:
+        return await in_database(owner_of, self.scope, self.identity, self.step)
 
     def _task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        async def surely() -> None:
+        async def guarded() -> None:
             try:
                 await work
             except (LabUnavailableError, OSError, RuntimeError) as error:
@@ -161,79 +154,79 @@ class TerminalConsumer(AsyncConsumer):
                 log.exception("a window of a terminal failed")
                 self._close(TRY_LATER)
 
-        return asyncio.get_running_loop().create_task(surely(), name=f"terminal-{self.tab}")
+        return asyncio.get_running_loop().create_task(guarded(), name=f"terminal-{self.window}")
 
     def _close(self, code: int) -> None:
         if self.client is not None and not self.client.closing:
             hub.disconnect(self.client, code)
 
-    async def _say(self, message: object) -> None:
+    async def _send_message(self, message: object) -> None:
         await self.send({"type": "websocket.send", "text": encode(message).decode()})
 
     async def _end(self, reason: str, code: int, *, again: bool = False) -> None:
-        await self._say(TerminalEnded(reason, again))
+        await self._send_message(TerminalEnded(reason, again))
         await self.send({"type": "websocket.close", "code": code})
 
-    # What the shell prints.
+    # Output.
 
     async def _show(self, participant: str, run: str, offset: int) -> None:
-        """Sends what is new, and waits for the window to draw it."""
+        """Sends new output, and waits until the window has drawn it."""
         known, change, size, ended = "?", -1, (0, 0), ""
         while True:
-            piece = await self.terminals.read_from(participant, self.tab, run, offset, change, WAIT_S)
-            if piece.run != known or piece.offset != offset:
-                recorded = self.place is not None and self.place.record
-                size, ended = (piece.cols, piece.rows), ""
-                await self._say(TerminalHello(piece.run, piece.offset, piece.end, *size, recorded))
-                self.seen = self.sent = piece.offset
-            known = run = piece.run
-            change, offset = piece.change, piece.offset + len(piece.data)
-            if (piece.cols, piece.rows) != size:
-                size = (piece.cols, piece.rows)
-                await self._say(TerminalSize(*size))
-            if piece.data:
-                await self._until_drawn(piece.offset)
+            chunk = await self.terminals.read_from(participant, self.window, run, offset, change, WAIT_S)
+            if chunk.run != known or chunk.offset != offset:
+                recorded = self.owner is not None and self.owner.record
+                size, ended = (chunk.cols, chunk.rows), ""
+                await self._send_message(TerminalHello(chunk.run, chunk.offset, chunk.end, *size, recorded))
+                self.seen = self.sent = chunk.offset
+            known = run = chunk.run
+            change, offset = chunk.change, chunk.offset + len(chunk.data)
+            if (chunk.cols, chunk.rows) != size:
+                size = (chunk.cols, chunk.rows)
+                await self._send_message(TerminalSize(*size))
+            if chunk.data:
+                await self._wait_until_drawn(chunk.offset)
                 self.sent = offset
-                await self.send({"type": "websocket.send", "bytes": output(piece.offset, piece.data)})
-            if piece.ended != ended and offset >= piece.end:
-                ended = piece.ended
+                await self.send({"type": "websocket.send", "bytes": output(chunk.offset, chunk.data)})
+            if chunk.ended != ended and offset >= chunk.end:
+                ended = chunk.ended
                 if ended:
-                    await self._say(TerminalEnded(ended, piece.again))
-            if ended and not piece.again:
+                    await self._send_message(TerminalEnded(ended, chunk.again))
+            if ended and not chunk.again:
                 self._close(GONE)
                 return
-            if await self._is_over():
+            if await self._is_refused():
                 return
 
-    async def _until_drawn(self, offset: int) -> None:
+    async def _wait_until_drawn(self, offset: int) -> None:
         try:
             async with asyncio.timeout(STUCK_S):
                 while offset - self.seen > WINDOW_BYTES:
                     self.drawn.clear()
                     await self.drawn.wait()
         except TimeoutError:
-            raise OSError("it draws nothing") from None
+            raise OSError("the browser does not draw") from None
 
-    async def _is_over(self) -> bool:
-        """Whether the participant has the terminal no longer; then the window has been told."""
-        if time.monotonic() - self.looked_at < CHECK_S:
+    async def _is_refused(self) -> bool:
+        """Whether the participant may no longer have the terminal; the window is told why."""
+        if time.monotonic() - self.checked_at < CHECK_S:
             return False
-        found = await self._look()
-        self.looked_at = time.monotonic()
-        if isinstance(found, str):
-            await self._say(TerminalEnded(found, again=False))
+        owner = await self._authorise()
+        self.checked_at = time.monotonic()
+        if isinstance(owner, str):
+            await self._send_message(TerminalEnded(owner, again=False))
             self._close(GONE)
             return True
         return False
 
-    # What is typed.
+    # Input.
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
-        """Keys, sizes, and up to where the window has drawn."""
-        place = self.place
-        if place is None or self.client is None or self.client.closing:
+        """Handles input, new sizes, and acknowledgements of drawn output."""
+        owner = self.owner
+        if owner is None or self.client is None or self.client.closing:
             return
-        if self.messages.take(1, time.monotonic()) > 0:
+        if self.message_rate.take(1, time.monotonic()) > 0:
             self._close(TOO_FAST)
             return
         try:
@@ -243,64 +236,65 @@ class TerminalConsumer(AsyncConsumer):
             return
         match frame:
             case Typed(data):
-                self._typed(place.participant, data)
+                self._queue_input(owner.participant, data)
             case Resize(cols, rows):
-                await self.terminals.resize(place.participant, self.tab, cols, rows)
+                await self.terminals.resize(owner.participant, self.window, cols, rows)
             case Seen(at):
-                if self.seen < at <= self.sent:  # not of a shell that has ended since
+                if self.seen < at <= self.sent:  # not an offset of a shell that has ended since
                     self.seen = at
                     self.drawn.set()
             case Start():
-                await self.terminals.start(place.participant)
+                await self.terminals.start(owner.participant)
 
-    def _typed(self, participant: str, data: bytes) -> None:
+    def _queue_input(self, participant: str, data: bytes) -> None:
         self.queued += len(data)
         if self.queued > TYPED_WINDOW_BYTES:
             self._close(TOO_FAST)
             return
-        self.typed.put_nowait(data)
+        self.input.put_nowait(data)
         if data == INTERRUPT:
-            asyncio.get_running_loop().call_later(OVERTAKE_S, self._overtake, participant, self.taken + self.queued)
+            loop = asyncio.get_running_loop()
+            loop.call_later(INTERRUPT_WAIT_S, self._interrupt_first, participant, self.taken + self.queued)
 
-    def _overtake(self, participant: str, until: int) -> None:
-        """An interrupt that does not come through goes before what was typed and nobody reads, which is gone then."""
+    def _interrupt_first(self, participant: str, until: int) -> None:
+        """Sends a waiting Ctrl-C before the input that the program does not read; that input is dropped."""
         if self.taken >= until or self.client is None or self.client.closing:
             return
-        self.typing.cancel()
-        self.typed = asyncio.Queue()
+        self.type_task.cancel()
+        self.input = asyncio.Queue()
         self.taken, self.queued = self.taken + self.queued, 0
-        self.typed.put_nowait(INTERRUPT)
+        self.input.put_nowait(INTERRUPT)
         self.queued += len(INTERRUPT)
         self.taken -= len(INTERRUPT)
-        self.typing = self._task(self._type(participant))
+        self.type_task = self._task(self._type(participant))
 
     async def _type(self, participant: str) -> None:
-        """Hands over what was typed as fast as the shell takes it."""
-        typed = self.typed
+        """Passes input on as fast as the shell takes it."""
+        pending = self.input
         while True:
-            data = await typed.get()
-            wait_s = self.rate.take(len(data), time.monotonic())
+            data = await pending.get()
+            wait_s = self.input_rate.take(len(data), time.monotonic())
             if wait_s > 0:
                 await asyncio.sleep(wait_s)
             if data == INTERRUPT:
-                await self.terminals.interrupt(participant, self.tab)
+                await self.terminals.interrupt(participant, self.window)
             else:
-                await self.terminals.write(participant, self.tab, data)
+                await self.terminals.write(participant, self.window, data)
             self.queued -= len(data)
             self.taken += len(data)
-            await self._say(TerminalTaken(self.taken))
+            await self._send_message(TerminalTaken(self.taken))
 
     async def websocket_disconnect(self, _message: dict[str, Any]) -> None:
-        """The window has gone."""
-        place, client = self.place, self.client
-        if place is not None and client is not None:
+        """Detaches the window."""
+        owner, client = self.owner, self.client
+        if owner is not None and client is not None:
             client.closing = True
-            for task in (self.showing, self.typing):
+            for task in (self.show_task, self.type_task):
                 task.cancel()
-            await asyncio.gather(self.showing, self.typing, return_exceptions=True)
-            for until in (place.participant, self.identity):
-                hub.unwatch_work(until, client)
+            await asyncio.gather(self.show_task, self.type_task, return_exceptions=True)
+            for key in (owner.participant, self.identity):
+                hub.unlink(key, client)
             remove_connection(self)
             with suppress(LabUnavailableError):
-                await self.terminals.detach(place.participant, self.tab)
+                await self.terminals.detach(owner.participant, self.window)
         raise StopConsumer

@@ -1,4 +1,4 @@
-"""How many private hosts this machine holds, as the form of a new session and the console show it."""
+"""How many private hosts this machine holds, for the form of a new session and the console."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dashboard.web.service import LabUnavailableError, service
 
 
 async def capacity(limits: HostLimits | None = None) -> Capacity:
-    """What there is now; ``problem`` says why there is nothing."""
+    """The capacity now; ``problem`` says why there is none."""
     try:
         return await service.ask(experiment_calls.capacity, limits)
     except LabUnavailableError as error:
         return Capacity(0, 0, problem=str(error))
 
 
-def refusal(found: Capacity, needed: int) -> str:
-    """Why a session with so many hosts is not made; empty if it is. That more are needed than fit at once is no
-    reason: the others wait in a queue, and are told so."""
-    if not needed or (not found.problem and found.total):
-        return ""
-    return found.problem or found.sentence
+def refuse_hosts(available: Capacity, needed: int) -> str | None:
+    """Why a session with this many hosts cannot be created; None if it can. More hosts than fit at once are no reason:
+    the others wait in a queue."""
+    if not needed or (not available.problem and available.total):
+        return None
+    return available.problem or available.sentence

@@ -1,11 +1,10 @@
-"""Websockets of a class: read-only; for its instructor and its own participants."""
+"""Read-only websockets of a session, for its instructor and its participants."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from channels.consumer import AsyncConsumer
-from channels.db import database_sync_to_async
 from channels.exceptions import StopConsumer
 
 from dashboard.store.training import participants
@@ -13,91 +12,91 @@ from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.participants import ParticipantRef
 from dashboard.web.experiments.hub import hub as experiments
 from dashboard.web.feed_consumer import READ_ONLY
-from dashboard.web.feed_hub import GONE, Client
+from dashboard.web.feed_hub import GONE, Client, FeedHub
+from dashboard.web.http.database import in_database
 from dashboard.web.http.session_connections import add_connection, remove_connection
 from dashboard.web.http.shared_frames import EXTENSION
-from dashboard.web.training.hub import INSTRUCTOR, hub
+from dashboard.web.training.hub import INSTRUCTOR, hub, mirror_key
 from dashboard.web.training.roles import tokens_of
 
 
-def _who(scope: Any, identity: str) -> tuple[str, bool, str] | None:
-    """The participant that asks (or ``INSTRUCTOR``), whether it is admitted, and what is mirrored; None for nobody of this
-    class. Asks the database."""
+def _authorise(scope: Any, identity: str) -> tuple[str, bool, str] | None:
+    """The participant (or ``INSTRUCTOR``) of a websocket, whether it is admitted, and the mirrored experiment; None for
+    anybody else. Queries the database."""
     user = scope.get("user")
-    if user is not None and user.is_authenticated:
-        row = training_sessions.owned(identity, int(user.pk))
-        if row is not None:
-            return INSTRUCTOR, True, row.mirror_id or ""
+    row = training_sessions.get(identity)
+    if row is None:
+        return None
+    if user is not None and user.is_authenticated and row.owner_id == user.pk:
+        return INSTRUCTOR, True, row.mirror_id or ""
     participant: ParticipantRef | None = scope.get("participant")
-    if participant is None:  # somebody who is signed in and has a participant in another's class
-        token = tokens_of(scope.get("session")).get(identity, "")
-        participant = participants.by_token(identity, str(token))
+    if participant is None:  # a signed-in user who is also a participant
+        participant = participants.by_token(identity, str(tokens_of(scope.get("session")).get(identity, "")))
     if participant is None or participant.session != identity:
         return None
-    row = training_sessions.get(identity)
-    return None if row is None else (participant.id, participant.admitted, row.mirror_id or "")
+    return participant.id, participant.admitted, row.mirror_id or ""
 
 
-class ClassConsumer(AsyncConsumer):
-    """What everybody may know of a class, and what is told to this participant alone."""
+class SessionConsumer(AsyncConsumer):
+    """The state of a session for all participants, and the own state of this one."""
 
     client: Client | None = None
     participant = INSTRUCTOR
-    hub = hub
+    hub: FeedHub[Any] = hub
 
     @property
     def identity(self) -> str:
-        """The session in the address."""
+        """The session in the URL."""
         return str(self.scope["url_route"]["kwargs"]["identity"])
 
     async def websocket_connect(self, _message: dict[str, Any]) -> None:
-        """Joins, or says that there is nothing here."""
-        found = await database_sync_to_async(_who, thread_sensitive=False)(self.scope, self.identity)
+        """Joins the feed, or closes with ``GONE``."""
+        found = await in_database(_authorise, self.scope, self.identity)
         await self.send({"type": "websocket.accept"})
         if found is None:
             await self.send({"type": "websocket.close", "code": GONE})
             return
         self.participant, admitted, mirrored = found
-        quick = self.scope.get("extensions", {}).get(EXTENSION, {}).get("write")
-        await self.enter(quick, mirrored, admitted=admitted)
+        write_now = self.scope.get("extensions", {}).get(EXTENSION, {}).get("write")
+        await self.enter(write_now, mirrored, admitted=admitted)
         add_connection(self)
 
-    async def enter(self, quick: Any, _mirrored: str, *, admitted: bool) -> None:
-        """Begins to listen."""
-        self.client = await hub.enter(self.identity, self.participant, self.base_send, quick, admitted=admitted)
+    async def enter(self, write_now: Any, _mirrored: str, *, admitted: bool) -> None:
+        """Joins the feed."""
+        self.client = await hub.enter(self.identity, self.participant, self.base_send, write_now, admitted=admitted)
 
     async def websocket_receive(self, _message: dict[str, Any]) -> None:
-        """Commands are POSTs: nothing is read here."""
+        """Closes the connection: commands are POSTs."""
         await self.send({"type": "websocket.close", "code": READ_ONLY})
 
     async def websocket_disconnect(self, _message: dict[str, Any]) -> None:
-        """The browser has gone."""
+        """Leaves the feed."""
         if self.client is not None:
-            self.left(self.client)
+            self.exit(self.client)
             remove_connection(self)
         raise StopConsumer
 
-    def left(self, client: Client) -> None:
-        """Ends to listen."""
-        hub.go(self.identity, self.participant, client)
+    def exit(self, client: Client) -> None:
+        """Leaves the feed."""
+        hub.exit(self.identity, self.participant, client)
 
 
-class MirrorConsumer(ClassConsumer):
-    """The experiment that the instructor shows to the class, and no other."""
+class MirrorConsumer(SessionConsumer):
+    """The experiment that the instructor shows to all participants."""
 
-    hub = experiments  # type: ignore[assignment]  # who dismisses this client
-    shown = ""
+    hub = experiments
+    mirrored = ""
 
-    async def enter(self, quick: Any, mirrored: str, *, admitted: bool) -> None:
-        """Begins to look."""
+    async def enter(self, write_now: Any, mirrored: str, *, admitted: bool) -> None:
+        """Joins the feed of the mirrored experiment."""
         if not mirrored or not admitted:
             await self.send({"type": "websocket.close", "code": GONE})
             return
-        self.shown = mirrored
-        self.client = await experiments.join(mirrored, self.base_send, quick)
-        hub.watch_mirror(self.identity, self.client, experiments)
+        self.mirrored = mirrored
+        self.client = await experiments.join(mirrored, self.base_send, write_now)
+        hub.link(mirror_key(self.identity), self.client, experiments)
 
-    def left(self, client: Client) -> None:
-        """Ends to look."""
-        hub.unwatch_mirror(self.identity, client)
-        experiments.leave(self.shown, client)
+    def exit(self, client: Client) -> None:
+        """Leaves the feed."""
+        hub.unlink(mirror_key(self.identity), client)
+        experiments.leave(self.mirrored, client)

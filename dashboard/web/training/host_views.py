@@ -1,8 +1,12 @@
-"""A participant's own host: experiments and measurements at the participant's choice. The pages are those of the server's own engine;
-what runs, runs on the host of the participant's group, and is shared by the group."""
+"""Experiments and measurements of a participant on the host of the group, which the group shares.
+
+The pages are those of the server's own engine, at the URLs of the group.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from inspect import iscoroutinefunction
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -13,7 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.training.group_quota import RunKind, missing_images
 from dashboard.engine.protocol import EngineError
-from dashboard.lab.remote.experiment_calls import Surroundings, surroundings
+from dashboard.lab.remote.experiment_calls import LaunchOptions, surroundings
 from dashboard.store import claim_runs
 from dashboard.store import experiments as experiment_store
 from dashboard.store.training import group_runs
@@ -26,12 +30,13 @@ from dashboard.web.measurements import api as measurement_api
 from dashboard.web.measurements import views as measurement_views
 from dashboard.web.measurements.serializers import describe_run
 from dashboard.web.service import LabUnavailableError, service
-from dashboard.web.training.participant_host import Inside, in_lab, refused
+from dashboard.web.training.participant_host import ParticipantHostContext, on_group_host
+from dashboard.web.training.responses import refused
 
 SHOWN = 20
 
 
-async def _offered(group: str) -> tuple[Surroundings | None, str]:
+async def _surroundings(group: str) -> tuple[LaunchOptions | None, str]:
     """What can be launched on the group's host, or why nothing can."""
     try:
         host = await in_database(group_runs.ready_host, group)
@@ -41,30 +46,34 @@ async def _offered(group: str) -> tuple[Surroundings | None, str]:
 
 
 async def _home(
-    request: HttpRequest, inside: Inside, there: Surroundings | None, problem: str, status: int = 200, **more: Any
+    request: HttpRequest,
+    host: ParticipantHostContext,
+    available: LaunchOptions | None,
+    problem: str,
+    status: int = 200,
+    **extra: Any,
 ) -> HttpResponse:
-    state = inside.where.extra.get("host")
+    state, scope = host.scope.extra.get("host"), host.scope
 
     def show() -> HttpResponse:
-        rows = group_runs.experiments_of(inside.group, 2 * SHOWN)
+        rows = group_runs.experiments_of(host.group, 2 * SHOWN)
         ended = experiment_views.ENDED
-        runs = group_runs.measurements_of(inside.group, SHOWN)
         context = {
-            **inside.where.context,
-            "running": [experiment_views.experiment_item(row, inside.where) for row in rows if row.phase not in ended],
-            "past": [experiment_views.experiment_item(row, inside.where) for row in rows if row.phase in ended][:SHOWN],
+            **scope.context,
+            "running": [experiment_views.experiment_item(row, scope) for row in rows if row.phase not in ended],
+            "past": [experiment_views.experiment_item(row, scope) for row in rows if row.phase in ended][:SHOWN],
             "runs": [
-                {**describe_run(run), "url": inside.where.measurement(run.pk), "verdict_line": run.headline}
-                for run in runs
+                {**describe_run(run), "url": scope.measurement(run.pk), "verdict_line": run.headline}
+                for run in group_runs.measurements_of(host.group, SHOWN)
             ],
-            "claims_history": claim_runs.history(5, group=inside.group),
-            "there": there,
-            "away": "" if there is not None else (getattr(state, "message", "") or problem),
-            "modes": there.modes if there is not None else (),
-            "images": there.images if there is not None else (),
-            "form": LaunchForm(publish=f"{there.port if there is not None else 8080}:80"),
-            "launch_url": f"{inside.where.front}experiments/",
-            **more,
+            "claims_history": claim_runs.list_runs(5, group=host.group),
+            "available": available,
+            "unavailable": "" if available is not None else (getattr(state, "message", "") or problem),
+            "modes": available.modes if available is not None else (),
+            "images": available.images if available is not None else (),
+            "form": LaunchForm(publish=f"{available.port if available is not None else 8080}:80"),
+            "launch_url": f"{scope.front}experiments/",
+            **extra,
         }
         return render(request, "training/host.html", context, status=status)
 
@@ -72,114 +81,73 @@ async def _home(
 
 
 @require_GET
-@in_lab()
-async def home(request: HttpRequest, inside: Inside) -> HttpResponse:
-    """What runs and ran on the group's host, and the form for more."""
-    return await _home(request, inside, *await _offered(inside.group))
+@on_group_host()
+async def home(request: HttpRequest, host: ParticipantHostContext) -> HttpResponse:
+    """What runs and ran on the group's host, and the form for an experiment."""
+    return await _home(request, host, *await _surroundings(host.group))
 
 
 @require_POST
-@in_lab()
-async def launch(request: HttpRequest, inside: Inside) -> HttpResponse:
-    """An experiment; what cannot be launched comes back with everything that was typed."""
+@on_group_host()
+async def launch(request: HttpRequest, host: ParticipantHostContext) -> HttpResponse:
+    """Launches an experiment; a refused form comes back with what was entered."""
     form = LaunchForm(request.POST)
     spec = form.parse()
-    there, problem = await _offered(inside.group)
-    if there is None:
-        return await _home(request, inside, None, problem, 409, refused=problem)
+    available, problem = await _surroundings(host.group)
+    if available is None:
+        return await _home(request, host, None, problem, 409, refused=problem)
     if spec is not None:
-        form.add_problems(missing_images(spec, there.images), spec)
+        form.add_problems(missing_images(spec, available.images), spec)
     if spec is None or form.problems:
-        return await _home(request, inside, there, "", 400, form=form)
+        return await _home(request, host, available, "", 400, form=form)
     try:
-        identity = await in_database(group_runs.launch, spec, inside.row.owner_id, inside.group)
+        identity = await in_database(group_runs.launch, spec, host.row.owner_id, host.group)
     except (NoHostError, QuotaError) as error:
-        return await _home(request, inside, there, "", 409, form=form, refused=str(error))
+        return await _home(request, host, available, "", 409, form=form, refused=str(error))
     service.wake()
-    return redirect(inside.where.experiment(identity))
-
-
-@require_GET
-@in_lab(RunKind.EXPERIMENT)
-async def experiment(request: HttpRequest, inside: Inside, work: str) -> HttpResponse:
-    """One of the group's experiments, live."""
-    return await in_database(experiment_views.experiment, request, work, inside.where)
+    return redirect(host.scope.experiment(identity))
 
 
 @require_POST
-@in_lab(RunKind.EXPERIMENT)
-async def stop(_request: HttpRequest, inside: Inside, work: str) -> HttpResponse:
-    """Wants it stopped and cleaned up."""
-    await in_database(experiment_store.set_wanted, work, Wanted.STOPPED)
+@on_group_host(RunKind.EXPERIMENT)
+async def stop(_request: HttpRequest, host: ParticipantHostContext, run_id: str) -> HttpResponse:
+    """Stops an experiment."""
+    await in_database(experiment_store.set_wanted, run_id, Wanted.STOPPED)
     service.wake()
-    return redirect(inside.where.experiment(work))
+    return redirect(host.scope.experiment(run_id))
 
 
 @require_POST
-@in_lab(RunKind.EXPERIMENT)
-async def again(request: HttpRequest, inside: Inside, work: str) -> HttpResponse:
-    """Wants a new round of it, on the host that the group has now. Also serves as restart."""
-    back = inside.where.experiment(work)
+@on_group_host(RunKind.EXPERIMENT)
+async def launch_again(request: HttpRequest, host: ParticipantHostContext, run_id: str) -> HttpResponse:
+    """Launches an experiment again, on the group's current host. Also restarts one."""
+    url = host.scope.experiment(run_id)
     try:
-        await in_database(group_runs.launch_again, work, inside.group)
+        await in_database(group_runs.launch_again, run_id, host.group)
     except (NoHostError, QuotaError) as error:
-        return await refused(request, 409, _("It cannot be launched now"), str(error), back)
+        return await refused(request, 409, _("Cannot launch it now"), str(error), url)
     service.wake()
-    return redirect(back)
+    return redirect(url)
 
 
-@require_POST
-@in_lab(RunKind.EXPERIMENT)
-async def try_it(request: HttpRequest, inside: Inside, work: str) -> HttpResponseBase:
-    """Requests the service on every path."""
-    return await experiment_views.try_it(request, work, inside.where)
+def _shared(kind: RunKind, view: Callable[..., Any], *, with_scope: bool = True) -> Callable[..., Any]:
+    """A view of the server's own engine, for the group's own runs. ``with_scope``: it takes the URLs of its pages."""
+
+    @on_group_host(kind)
+    async def shared(request: HttpRequest, host: ParticipantHostContext, run_id: str) -> HttpResponseBase:
+        args = (request, run_id, host.scope) if with_scope else (request, run_id)
+        response: HttpResponseBase = await (view(*args) if iscoroutinefunction(view) else in_database(view, *args))
+        return response
+
+    return shared
 
 
-@require_POST
-@in_lab(RunKind.EXPERIMENT)
-async def trace(request: HttpRequest, inside: Inside, work: str) -> HttpResponseBase:
-    """The hops really taken by one request."""
-    return await trace_views.trace(request, work, inside.where)
-
-
-@require_POST
-@in_lab(RunKind.EXPERIMENT)
-async def inspect(request: HttpRequest, _inside: Inside, work: str) -> HttpResponseBase:
-    """One of the workshop's commands in a column."""
-    return await experiment_views.inspect(request, work)
-
-
-@require_GET
-@in_lab(RunKind.EXPERIMENT)
-async def track(request: HttpRequest, _inside: Inside, work: str) -> HttpResponseBase:
-    """What the page needs to replay it."""
-    return await replay_views.track(request, work)
-
-
-@require_POST
-@in_lab(RunKind.EXPERIMENT)
-async def measure(request: HttpRequest, inside: Inside, work: str) -> HttpResponse:
-    """Wants its paths measured."""
-    return await in_database(measurement_views.start, request, work, inside.where)
-
-
-@require_GET
-@in_lab(RunKind.MEASUREMENT)
-async def measurement(request: HttpRequest, inside: Inside, work: str) -> HttpResponse:
-    """One of the group's measurements, live."""
-    return await in_database(measurement_views.measurement, request, work, inside.where)
-
-
-@require_POST
-@in_lab(RunKind.MEASUREMENT)
-async def cancel_measurement(request: HttpRequest, inside: Inside, work: str) -> HttpResponse:
-    """Wants its end; what was measured is kept."""
-    return await in_database(measurement_views.cancel, request, work, inside.where)
-
-
-@require_GET
-@in_lab(RunKind.MEASUREMENT)
-async def distribution(request: HttpRequest, _inside: Inside, work: str) -> HttpResponse:
-    """The distribution of each of its series, as JSON."""
-    found: HttpResponse = await in_database(measurement_api.distribution, request, work)
-    return found
+experiment = _shared(RunKind.EXPERIMENT, experiment_views.experiment)
+try_it = _shared(RunKind.EXPERIMENT, experiment_views.try_it)
+trace = _shared(RunKind.EXPERIMENT, trace_views.trace)
+inspect = _shared(RunKind.EXPERIMENT, experiment_views.inspect, with_scope=False)
+track = _shared(RunKind.EXPERIMENT, replay_views.track, with_scope=False)
+measure = _shared(RunKind.EXPERIMENT, measurement_views.start)
+measurement = _shared(RunKind.MEASUREMENT, measurement_views.measurement)
+cancel_measurement = _shared(RunKind.MEASUREMENT, measurement_views.cancel)
+distribution = require_GET(_shared(RunKind.MEASUREMENT, measurement_api.distribution, with_scope=False))

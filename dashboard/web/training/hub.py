@@ -1,6 +1,6 @@
-"""Who listens to a class: everybody gets the same text, encoded once; each participant a small one of its own.
+"""Websocket clients of sessions: one message for all participants, encoded once, and a small one for each.
 
-What the instructor does is told at once; who comes and goes, and what is answered, is gathered.
+Actions of the instructor are sent at once; presence and answers are collected for ``COLLECT_S``.
 """
 
 from __future__ import annotations
@@ -15,286 +15,261 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dashboard.core.experiments.messages import encode
-from dashboard.core.training.messages import ClassChanged, SessionState
-from dashboard.core.training.session import GRACE_S, is_present
+from dashboard.core.training.messages import ProgressChanged, SessionState
+from dashboard.core.training.session import GRACE_S, is_present, number_of_group
+from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.session_versions import SessionVersion
 from dashboard.web.feed_hub import GONE, RETRY_S, Client, Feed, FeedHub, Send, WriteNow
 from dashboard.web.http.database import in_database
-from dashboard.web.operations.peer_processes import Elsewhere
+from dashboard.web.operations.peer_processes import PeerProcesses
 from dashboard.web.workshops.views import library
 
 log = logging.getLogger(__name__)
-GATHER_S = 0.5
-HOSTS_S = 1.0
-#: The instructor's name among the participants.
+COLLECT_S = 0.5
+HOST_CHECK_S = 1.0
+#: The key of the instructor among the participants.
 INSTRUCTOR = ""
 
 
 @dataclass(slots=True)
-class ClassFeed(Feed):
-    """One class. ``connections`` are the connections of each participant; ``left_at`` is when the last one was lost; ``door`` are
-    those who wait to be admitted, which are told nothing but that."""
+class SessionFeed(Feed):
+    """One session. ``connections`` are the clients of each participant, ``left_at`` is when the last one was lost;
+    ``waiting`` are the clients of participants that are not admitted, which are sent nothing else."""
 
     state: SessionState | None = None
     connections: dict[str, set[Client]] = field(default_factory=dict)
     left_at: dict[str, float] = field(default_factory=dict)
-    door: set[Client] = field(default_factory=set)
+    waiting: set[Client] = field(default_factory=set)
     urgent: asyncio.Event = field(default_factory=asyncio.Event)
-    unseen: set[str] = field(default_factory=set)
-    private: set[str] = field(default_factory=set)
+    #: Participants that connected, and participants that must be sent their own state, since the last pass.
+    arrived: set[str] = field(default_factory=set)
+    outdated: set[str] = field(default_factory=set)
+    #: The number of the last ``ProgressChanged``.
     number: int = 0
-    #: The participants of which it is written down that they are here.
-    noted: set[str] = field(default_factory=set)
-    #: When each connection began, by the loop's clock.
-    entered: dict[Client, float] = field(default_factory=dict)
-    #: The class as it was seen last by who looks for lost wake-ups, and when.
+    #: The participants that are recorded as present.
+    recorded: set[str] = field(default_factory=set)
+    #: When each client connected, on the loop's clock.
+    connected_at: dict[Client, float] = field(default_factory=dict)
+    #: What a search for lost wake-ups saw last, and when.
     version: SessionVersion = field(default_factory=SessionVersion)
-    marked_at: float = 0.0
-    #: By group, where there are private hosts.
-    hosts: dict[int, tuple[str, str]] | None = None
+    version_at: float = 0.0
+    #: State and reason of each group's host, None without hosts.
+    hosts: dict[str, tuple[str, str]] | None = None
 
     def present(self, now: float) -> set[str]:
-        """The participants that are there."""
-        known = self.connections.keys() | self.left_at.keys()
-        return {
-            participant
-            for participant in known
-            if participant != INSTRUCTOR
-            and is_present(len(self.connections.get(participant, ())), self.left_at.get(participant, 0.0), now)
-        }
+        """The participants that are present."""
+        known = (self.connections.keys() | self.left_at.keys()) - {INSTRUCTOR}
+        return {key for key in known if is_present(len(self.connections.get(key, ())), self.left_at.get(key, 0.0), now)}
 
 
-def _read(session: str, present: int) -> SessionState | None:
+def _read_state(session: str, present: int) -> SessionState | None:
     row = training_sessions.get(session)
     workshop = library().get(row.workshop) if row is not None else None
     return session_state.state_of(row, workshop, present) if row is not None and workshop is not None else None
 
 
-class ClassHub(FeedHub[ClassFeed]):
-    """Feeds by session."""
+class SessionHub(FeedHub[SessionFeed]):
+    """Feeds by session. ``elsewhere`` are the other web processes."""
 
     def __init__(self) -> None:
         super().__init__()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._mirrors: dict[str, dict[Client, FeedHub[Any]]] = {}
-        self._works: dict[str, dict[Client, FeedHub[Any]]] = {}
-        self.elsewhere = Elsewhere()
+        self._linked: dict[str, dict[Client, FeedHub[Any]]] = {}
+        self.elsewhere = PeerProcesses()
 
-    def _new_feed(self, key: str) -> ClassFeed:
-        return ClassFeed(key)
+    def _new_feed(self, key: str) -> SessionFeed:
+        return SessionFeed(key)
 
-    def _soon(self, call: Callable[[], None]) -> None:
-        """In the loop of the connections, whoever asks."""
-        if self._loop is None or self._loop.is_closed():
-            return
-        self._loop.call_soon_threadsafe(call)
+    def _in_loop(self, call: Callable[[], None]) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call)
 
     def wake(self, key: str) -> None:
-        """Something is new that can wait for what else is."""
+        """Something has changed: clients are sent it within ``COLLECT_S``."""
         self.elsewhere.tell("class", key)
-        self._soon(lambda: self._mark(key))
+        self._in_loop(lambda: self.mark(key))
 
-    def tell(self, session: str, *participants_of: str) -> None:
-        """Something is new that is told at once; these participants are also told what is theirs."""
-        self.elsewhere.tell("class-now", session, *participants_of)
-        self._soon(lambda: self._mark(session, *participants_of, urgent=True))
+    def tell(self, session: str, *changed: str) -> None:
+        """Something has changed: clients are sent it at once, and the ``changed`` participants their own state."""
+        self.elsewhere.tell("class-now", session, *changed)
+        self._in_loop(lambda: self.mark(session, *changed, urgent=True))
 
-    def heard(self, session: str, *participants_of: str, urgent: bool = False) -> None:
-        """The same, said by another process. In the loop of the connections."""
-        self._mark(session, *participants_of, urgent=urgent)
-
-    def feeds(self) -> list[ClassFeed]:
-        """The classes that browsers follow."""
-        return list(self._feeds.values())
-
-    def _mark(self, session: str, *participants_of: str, urgent: bool = False) -> None:
+    def mark(self, session: str, *changed: str, urgent: bool = False) -> None:
+        """A wake-up in this process, in the event loop."""
         feed = self._feeds.get(session)
         if feed is not None:
-            feed.private.update(participants_of)
+            feed.outdated.update(changed)
             feed.dirty.set()
             if urgent:
                 feed.urgent.set()
 
-    def present(self, session: str) -> dict[str, bool]:
-        """Who is there now."""
+    def feeds(self) -> list[SessionFeed]:
+        """The sessions with clients in this process."""
+        return list(self._feeds.values())
+
+    def present(self, session: str) -> set[str]:
+        """The participants of a session that are present."""
         feed = self._feeds.get(session)
         here = feed.present(time.time()) if feed is not None else set()
-        return dict.fromkeys(here | self.elsewhere.participants(session), True)
+        return here | self.elsewhere.participants(session)
 
     def number_present(self, now: float) -> int:
-        """How many participants of all classes are there."""
+        """The number of participants of all sessions that are present in this process."""
         return sum(len(feed.present(now)) for feed in self._feeds.values())
 
     async def enter(
         self, session: str, participant: str, send: Send, write: WriteNow | None, *, admitted: bool
     ) -> Client:
-        """A browser of a participant, or of the instructor (``INSTRUCTOR``)."""
+        """Adds a client of a participant, or of the ``INSTRUCTOR``."""
         self._loop = asyncio.get_running_loop()
         feed = self._open_feed(session)
         if admitted:
             client = await self.join(session, send, write)
         else:
             client = Client(send, write)
-            feed.door.add(client)
+            feed.waiting.add(client)
         feed.connections.setdefault(participant, set()).add(client)
-        feed.entered[client] = self._loop.time()
+        feed.connected_at[client] = self._loop.time()
         feed.left_at.pop(participant, None)
         if participant != INSTRUCTOR:
-            feed.unseen.add(participant)
-            await self._tell_participant(feed, participant, client)
+            feed.arrived.add(participant)
+            await self._send_own_state(feed, participant, client)
         feed.dirty.set()
         return client
 
-    def go(self, session: str, participant: str, client: Client) -> None:
-        """A browser has gone; its participant is there for a moment yet."""
+    def exit(self, session: str, participant: str, client: Client) -> None:
+        """Removes a client; its participant stays present for ``GRACE_S``."""
         feed = self._feeds.get(session)
         if feed is not None:
-            feed.door.discard(client)
-            feed.entered.pop(client, None)
+            feed.waiting.discard(client)
+            feed.connected_at.pop(client, None)
             connections = feed.connections.get(participant, set())
             connections.discard(client)
             if not connections:
                 feed.connections.pop(participant, None)
                 feed.left_at[participant] = time.time()
-                asyncio.get_running_loop().call_later(GRACE_S + 0.1, self._mark, session)
+                asyncio.get_running_loop().call_later(GRACE_S + 0.1, self.mark, session)
         self.leave(session, client)
 
     def leave(self, key: str, client: Client) -> None:
-        """As for any feed, but one with people at the door goes on."""
+        """Removes a client; without clients a feed ends, unless participants wait for admission."""
         feed = self._feeds.get(key)
-        if feed is not None and feed.door:
+        if feed is not None and feed.waiting:
             if client.pending is not None:
                 client.pending.cancel()
             feed.clients.discard(client)
             return
         super().leave(key, client)
 
-    def dismiss_participant(self, session: str, participant: str, code: int = GONE) -> None:
-        """Ends whatever a participant has open, also at other processes: it was removed, or moved to another device."""
+    def link(self, key: str, client: Client, hub: FeedHub[Any]) -> None:
+        """Links a client of another hub to a participant, a session or a mirror: it is disconnected with that."""
+        self._loop = asyncio.get_running_loop()
+        self._linked.setdefault(key, {})[client] = hub
+
+    def unlink(self, key: str, client: Client) -> None:
+        """Forgets a linked client."""
+        linked = self._linked.get(key, {})
+        linked.pop(client, None)
+        if not linked:
+            self._linked.pop(key, None)
+
+    def _disconnect_linked(self, key: str, code: int) -> None:
+        for client, hub in tuple(self._linked.get(key, {}).items()):
+            hub.disconnect(client, code)
+
+    def disconnect_participant(self, session: str, participant: str) -> None:
+        """Closes all connections of a participant in all processes: it was removed, or moved to another device."""
         self.elsewhere.tell("class-out", session, participant)
-        self.dismiss_participant_here(session, participant, code)
+        self.disconnect_here(session, participant)
 
-    def dismiss_participant_here(
-        self, session: str, participant: str, code: int = GONE, before: float = math.inf
-    ) -> None:
-        """Ends what a participant has open in this process, since before a moment of the loop's clock."""
+    def disconnect_here(self, session: str, participant: str, before: float = math.inf) -> None:
+        """Closes the connections of a participant in this process that were opened before a time on the loop's
+        clock."""
 
-        def end() -> None:
+        def disconnect() -> None:
+            self._disconnect_linked(participant, GONE)
             feed = self._feeds.get(session)
-            for client, shown in tuple(self._works.get(participant, {}).items()):
-                shown.disconnect(client, code)
             for client in tuple(feed.connections.get(participant, ())) if feed is not None else ():
-                if feed is not None and feed.entered.get(client, 0.0) < before:
-                    self.disconnect(client, code)
+                if feed is not None and feed.connected_at.get(client, 0.0) < before:
+                    self.disconnect(client, GONE)
 
-        self._soon(end)
-
-    def watch_work(self, participant: str, client: Client, shown: FeedHub[Any]) -> None:
-        """A browser of a participant that looks at what its group runs: it is sent away with the participant."""
-        self._loop = asyncio.get_running_loop()
-        self._works.setdefault(participant, {})[client] = shown
-
-    def unwatch_work(self, participant: str, client: Client) -> None:
-        """It has gone."""
-        looking = self._works.get(participant, {})
-        looking.pop(client, None)
-        if not looking:
-            self._works.pop(participant, None)
-
-    def watch_mirror(self, session: str, client: Client, shown: FeedHub[Any]) -> None:
-        """A browser that looks at the mirrored comparison."""
-        self._loop = asyncio.get_running_loop()
-        self._mirrors.setdefault(session, {})[client] = shown
-
-    def unwatch_mirror(self, session: str, client: Client) -> None:
-        """It has gone."""
-        looking = self._mirrors.get(session, {})
-        looking.pop(client, None)
-        if not looking:
-            self._mirrors.pop(session, None)
+        self._in_loop(disconnect)
 
     def end_mirrors(self, session: str) -> None:
-        """Something else is shown now, or nothing: who looks at what was shown is sent away, at every process."""
+        """Closes the connections to the mirrored comparison in all processes: another one is shown, or none."""
         self.elsewhere.tell("class-mirrors", session)
         self.end_mirrors_here(session)
 
     def end_mirrors_here(self, session: str) -> None:
-        """Who looks at this process."""
+        """Closes the connections to the mirrored comparison in this process."""
+        self._in_loop(lambda: self._disconnect_linked(mirror_key(session), GONE))
 
-        def end() -> None:
-            for client, shown in tuple(self._mirrors.get(session, {}).items()):
-                shown.disconnect(client, GONE)
-
-        self._soon(end)
-
-    async def _run_feed(self, feed: ClassFeed) -> None:
+    async def _run_feed(self, feed: SessionFeed) -> None:
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(feed.dirty.wait(), HOSTS_S if feed.hosts is not None else None)
+                await asyncio.wait_for(feed.dirty.wait(), HOST_CHECK_S if feed.hosts is not None else None)
             try:
                 if feed.hosts is not None:
-                    await self._look_at_hosts(feed)
+                    await self._check_hosts(feed)
                 if feed.dirty.is_set():
                     feed.dirty.clear()
                     feed.urgent.clear()
                     await self._pass(feed)
             except Exception:
-                log.exception("session %s could not be read", feed.key)
+                log.exception("session %s could not be read; trying again", feed.key)
                 asyncio.get_running_loop().call_later(RETRY_S, feed.dirty.set)
             with suppress(TimeoutError):
-                await asyncio.wait_for(feed.urgent.wait(), GATHER_S)
+                await asyncio.wait_for(feed.urgent.wait(), COLLECT_S)
 
-    async def _look_at_hosts(self, feed: ClassFeed) -> None:
-        """A host starts and ends without a command: whose it is is told."""
-        before, feed.hosts = feed.hosts or {}, await in_database(session_state.hosts_of, feed.key)
-        changed = {group for group, state in feed.hosts.items() if before.get(group) != state}
-        if changed:
-            feed.private.update(await in_database(session_state.participants_in_groups, feed.key, changed))
+    async def _check_hosts(self, feed: SessionFeed) -> None:
+        """Hosts start and stop without a command: finds the participants of those that have changed."""
+        before, feed.hosts = feed.hosts or {}, await in_database(group_host_store.states_of, feed.key)
+        groups = {number_of_group(group) for group, state in feed.hosts.items() if before.get(group) != state}
+        if groups:
+            feed.outdated.update(await in_database(session_state.participants_in_groups, feed.key, groups))
             feed.dirty.set()
 
-    async def _pass(self, feed: ClassFeed) -> None:
+    async def _pass(self, feed: SessionFeed) -> None:
         now = time.time()
-        unseen, feed.unseen = feed.unseen, set()
-        private, feed.private = feed.private, set()
+        arrived, feed.arrived = feed.arrived, set()
+        outdated, feed.outdated = feed.outdated, set()
         elsewhere = self.elsewhere.known.get(feed.key, frozenset())
-        state = await in_database(_read, feed.key, len(feed.present(now) | elsewhere))
+        state = await in_database(_read_state, feed.key, len(feed.present(now) | elsewhere))
         if state is None:
             self._close_feed(feed)
             return
         if state.hosts and feed.hosts is None:
             feed.hosts = {}
-        if state.closed:  # what was open until then: terminals
-            self.dismiss_participant(feed.key, feed.key)
+        if state.closed:
+            self.disconnect_participant(feed.key, feed.key)  # the terminals, which are linked to the session
         if state != feed.state:
             feed.state, feed.snapshot, feed.loaded = state, "", True
             self.encoded += 1
             self._broadcast(feed, self._snapshot(feed))
-        for participant in private & feed.connections.keys():
-            await self._tell_participant(feed, participant)
+        for participant in outdated & feed.connections.keys():
+            await self._send_own_state(feed, participant)
         feed.number += 1
-        changed = encode(ClassChanged(feed.number)).decode()
+        changed = encode(ProgressChanged(feed.number)).decode()
         for client in feed.connections.get(INSTRUCTOR, ()):
             self._send_if_ready(client, changed)
-        if unseen:
-            await in_database(participants.seen, feed.key, unseen, now)
-        await self._note_presence(feed, feed.present(now), elsewhere)
+        if arrived:
+            await in_database(participants.mark_seen, feed.key, arrived, now)
+        await self._record_presence(feed, feed.present(now), elsewhere)
 
-    async def _note_presence(self, feed: ClassFeed, here: set[str], elsewhere: frozenset[str]) -> None:
-        """Writes down who has gone and who is back, so that the session can be told and replayed."""
-        came = here - feed.noted
-        left = {
-            participant: feed.left_at.get(participant, time.time()) for participant in feed.noted - here - elsewhere
-        }
-        feed.noted = here
+    async def _record_presence(self, feed: SessionFeed, here: set[str], elsewhere: frozenset[str]) -> None:
+        """Stores who has left and who is back, for results and replay."""
+        came = here - feed.recorded
+        left = {key: feed.left_at.get(key, time.time()) for key in feed.recorded - here - elsewhere}
+        feed.recorded = here
         if came or left:
             await in_database(participants.note_presence, feed.key, came, left, time.time())
 
-    async def _tell_participant(self, feed: ClassFeed, participant: str, only: Client | None = None) -> None:
+    async def _send_own_state(self, feed: SessionFeed, participant: str, only: Client | None = None) -> None:
         state = await in_database(session_state.participant_state, feed.key, participant)
         if state is None:
-            self.dismiss_participant_here(feed.key, participant)
+            self.disconnect_here(feed.key, participant)
             return
         text = encode(state).decode()
         for client in (only,) if only is not None else tuple(feed.connections.get(participant, ())):
@@ -303,7 +278,7 @@ class ClassHub(FeedHub[ClassFeed]):
             else:
                 client.needs_snapshot = True
 
-    def _encode_snapshot(self, feed: ClassFeed) -> str:
+    def _encode_snapshot(self, feed: SessionFeed) -> str:
         return encode(feed.state).decode()
 
     def _on_sent(self, client: Client) -> None:
@@ -311,10 +286,13 @@ class ClassHub(FeedHub[ClassFeed]):
         super()._on_sent(client)
         if missed:
             for feed in self._feeds.values():
-                feed.private.update(
-                    participant for participant, clients in feed.connections.items() if client in clients
-                )
+                feed.outdated.update(key for key, clients in feed.connections.items() if client in clients)
                 feed.dirty.set()
 
 
-hub = ClassHub()
+def mirror_key(session: str) -> str:
+    """The key of the clients that follow the mirrored comparison of a session."""
+    return f"mirror:{session}"
+
+
+hub = SessionHub()

@@ -1,4 +1,4 @@
-"""The way to a participant's own host: who may, and what stands around every page there."""
+"""Views of a participant on the host of the group: who may use them, and the URLs and context of their pages."""
 
 from __future__ import annotations
 
@@ -7,78 +7,50 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, cast
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.shortcuts import redirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
 
-from dashboard.core.training.group_quota import WorkKind
+from dashboard.core.training.group_quota import RunKind
 from dashboard.core.training.session import HostsFor, group_key
 from dashboard.models import TrainingSession
 from dashboard.store.training import group_runs
 from dashboard.store.training.participants import ParticipantRef
-from dashboard.web.experiments.views import refuse
 from dashboard.web.http.database import in_database
-from dashboard.web.http.url_scope import Where
+from dashboard.web.http.url_scope import UrlScope
 from dashboard.web.training.hub import hub
-from dashboard.web.training.roles import for_participant
-from dashboard.web.training.step_context import around, closed_because, workshop_in
+from dashboard.web.training.responses import refused
+from dashboard.web.training.roles import for_admitted
+from dashboard.web.training.step_context import BASE, closed_reason, page_context
 from dashboard.web.workshops.views import page
 
 
 @dataclass(frozen=True, slots=True)
-class Inside:
-    """Who is there: ``where`` are the pages of the participant's group."""
+class ParticipantHostContext:
+    """A participant on the host of the group. ``scope`` holds the URLs of the group's pages."""
 
     row: TrainingSession
     participant: ParticipantRef
-    where: Where
+    scope: UrlScope
 
     @property
     def group(self) -> str:
         """The key of the group."""
-        return self.where.group
+        return self.scope.group
 
 
-type Answered = Coroutine[Any, Any, HttpResponseBase]
-type View[**P] = Callable[Concatenate[HttpRequest, Inside, P], Answered]
-type Outer = Callable[..., Answered]
+type Answer = Coroutine[Any, Any, HttpResponseBase]
+type HostView[**P] = Callable[Concatenate[HttpRequest, ParticipantHostContext, P], Answer]
+type View = Callable[..., Answer]
 
 
-def front_of(session: str) -> str:
-    """The address of a participant's own host."""
-    return f"/sessions/{session}/lab/"
+def on_group_host[**P](kind: RunKind | None = None) -> Callable[[HostView[P]], View]:
+    """A view for an admitted participant. With ``kind`` the URL names a run of that kind as ``run_id``; 404 unless it
+    is the group's own. POSTs are refused once the session is over."""
 
-
-async def refused(request: HttpRequest, status: int, title: str, sentence: str, back: str) -> HttpResponse:
-    """A refusal in the form in which it is read: a page, JSON, or a line of text."""
-    accepted = request.headers.get("Accept", "")
-    if "application/json" in accepted:
-        return JsonResponse({"detail": sentence}, status=status)
-    if accepted.startswith("text/plain"):
-        return HttpResponse(f"{sentence}\n", status=status, content_type="text/plain; charset=utf-8")
-
-    def answer() -> HttpResponse:
-        return refuse(request, status, title, sentence, back=back)
-
-    return await in_database(answer)
-
-
-async def _without(request: HttpRequest, row: TrainingSession, participant: ParticipantRef) -> HttpResponse:
-    """Where nobody has a host there is a sentence, and nothing to press."""
-    extra = await around(row, participant, await in_database(workshop_in, row))
-    context = {**extra, "base": "training/participant_base.html", "no_hosts": True}
-    return await page(request, "training/host.html", context, 409 if request.method == "POST" else 200)
-
-
-def in_lab[**P](kind: WorkKind | None = None) -> Callable[[View[P]], Outer]:
-    """A view for an admitted participant, which is told where it is. ``kind``: the address names as ``work`` something of that
-    kind, which must be the group's own; 404 for anything else. What changes something is refused once the session is
-    over."""
-
-    def decorate(view: View[P]) -> Outer:
+    def decorate(view: HostView[P]) -> View:
+        @for_admitted
         @wraps(view)
-        @for_participant
-        async def asked(
+        async def wrapped(
             request: HttpRequest,
             row: TrainingSession,
             participant: ParticipantRef,
@@ -86,26 +58,25 @@ def in_lab[**P](kind: WorkKind | None = None) -> Callable[[View[P]], Outer]:
             *args: P.args,
             **kwargs: P.kwargs,
         ) -> HttpResponse:
-            if not participant.admitted:
-                return redirect(f"/sessions/{row.id}/")
+            post = request.method == "POST"
             if row.hosts == HostsFor.NONE:
-                return await _without(request, row, participant)
+                context = {**await page_context(row, participant), "no_hosts": True}
+                return await page(request, "training/host.html", context, 409 if post else 200)
             group = group_key(row.id, participant.group)
-            if kind is not None and await in_database(group_runs.group_of, kind, str(kwargs["work"])) != group:
+            if kind is not None and await in_database(group_runs.group_of, kind, str(kwargs["run_id"])) != group:
                 raise Http404(_("Your group has nothing with this number."))
-            front = front_of(row.id)
-            if request.method == "POST":
+            front = f"/sessions/{row.id}/lab/"
+            if post:
                 if row.closed_at:
-                    title = _("Nothing can be done now")
-                    return await refused(request, 409, title, closed_because(row), front)
-                await in_database(group_runs.used, group)
-            extra = await around(row, participant, await in_database(workshop_in, row))
-            where = Where(front, "training/participant_base.html", extra, group)
-            answer = cast("HttpResponse", await view(request, Inside(row, participant, where), *args, **kwargs))
-            if request.method == "POST":
-                hub.wake(row.id)  # the instructor sees what is there now
+                    return await refused(request, 409, _("This session is over"), closed_reason(row), front)
+                await in_database(group_runs.mark_used, group)
+            scope = UrlScope(front, BASE, await page_context(row, participant), group)
+            context = ParticipantHostContext(row, participant, scope)
+            answer = cast("HttpResponse", await view(request, context, *args, **kwargs))
+            if post:
+                hub.wake(row.id)  # the instructor sees what runs now
             return answer
 
-        return asked
+        return wrapped
 
     return decorate

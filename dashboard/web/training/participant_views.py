@@ -1,4 +1,4 @@
-"""One person of a class, as the instructor sees and helps them."""
+"""The instructor's page about one participant: progress, messages, and what the group runs."""
 
 from __future__ import annotations
 
@@ -11,182 +11,178 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from dashboard.core.training.group_quota import WorkKind
-from dashboard.core.training.session import HostsFor, group_key, line_of, name_of, text_of
+from dashboard.core.training.group_quota import RunKind
+from dashboard.core.training.session import HostsFor, group_key, parse_name, parse_text, progress_row
 from dashboard.core.workshops.progress import summarise
 from dashboard.engine.protocol import EngineError
-from dashboard.lab.remote.training_calls import ContainerThere, containers
+from dashboard.lab.remote.training_calls import HostContainer, containers
 from dashboard.models import Participant, TrainingSession
 from dashboard.store import claim_runs
-from dashboard.store import workshops as store
+from dashboard.store import workshops as workshop_store
 from dashboard.store.training import group_runs, participants, session_state
 from dashboard.store.training.hosts import NoHostError
 from dashboard.store.training.participants import JoinRefusedError
-from dashboard.web.experiments.views import listed, load_snapshot
+from dashboard.web.experiments.views import experiment_item, load_snapshot
 from dashboard.web.http.database import in_database
-from dashboard.web.http.url_scope import Where
+from dashboard.web.http.url_scope import UrlScope
 from dashboard.web.measurements.serializers import describe_run
 from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.training.hub import hub
-from dashboard.web.training.join_views import qr_code
+from dashboard.web.training.responses import private_page, qr_code
 from dashboard.web.training.roles import for_instructor
 from dashboard.web.training.step_context import workshop_in
-from dashboard.web.workshops.step_context import PART
-from dashboard.web.workshops.views import page
 
 SHOWN_EVENTS = 60
-SHOWN_WORKS = 10
-CONTAINERS_S = 2.0
+SHOWN_RUNS = 10
+CONTAINERS_TIMEOUT_S = 2.0
 
 
-def _participant(row: TrainingSession, participant: str) -> Participant:
+def _url(row: TrainingSession, participant: str) -> str:
+    return f"/sessions/{row.id}/console/seats/{participant}/"
+
+
+def find_participant(row: TrainingSession, participant: str) -> Participant:
+    """A participant of the session that was not removed; Http404 if there is none."""
     found = participants.get(row.id, participant)
     if found is None or found.removed_at:
-        raise Http404(_("There is nobody with this number in this session."))
+        raise Http404(_("This session has no participant with this number."))
     return found
 
 
-def _person(row: TrainingSession, participant: str) -> dict[str, Any]:
-    found, workshop, now = _participant(row, participant), workshop_in(row), time.time()
-    person = participants.person_of(found.id)
-    walk = store.walk_of(person, row.workshop)
-    records = session_state.records_of(row, walk, now)
-    keeps = session_state.pacing(row, workshop)
-    line = line_of(workshop, records, now, hand_raised_at=found.hand_raised_at, until=keeps.until, free=keeps.free)
-    lines = summarise(workshop, records).lines
+def _context(row: TrainingSession, key: str) -> dict[str, Any]:
+    participant, workshop = find_participant(row, key), workshop_in(row)
+    person, now = participants.person_of(participant.id), time.time()
+    records = session_state.records_of(row, workshop_store.walk_of(person, row.workshop), now)
+    pacing = session_state.pacing(row, workshop)
+    progress = progress_row(
+        workshop, records, now, hand_raised_at=participant.hand_raised_at, until=pacing.until, free=pacing.free
+    )
     return {
         "session": row,
         "workshop": workshop,
-        "participant": found,
-        "here": hub.present(row.id).get(found.id, False),
-        "line": line,
-        "steps": list(zip(lines, line.cells, strict=True)),
-        "said": session_state.said_to(row.id, found.id),
-        "events": store.events(person, row.workshop)[-SHOWN_EVENTS:][::-1],
-        "url": f"/sessions/{row.id}/console/seats/{found.id}/",
-        "class_ws": f"/ws/sessions/{row.id}/",
-        **_works(row, found),
+        "participant": participant,
+        "here": participant.id in hub.present(row.id),
+        "row": progress,
+        "steps": list(zip(summarise(workshop, records).lines, progress.cells, strict=True)),
+        "messages": session_state.messages_of(row.id, participant.id),
+        "events": workshop_store.events(person, row.workshop)[-SHOWN_EVENTS:][::-1],
+        "url": _url(row, participant.id),
+        "session_ws": f"/ws/sessions/{row.id}/",
+        **_runs(row, participant),
     }
 
 
-def _works(row: TrainingSession, participant: Participant) -> dict[str, Any]:
-    """What the person's group runs and ran besides the steps."""
+def _runs(row: TrainingSession, participant: Participant) -> dict[str, Any]:
+    """What the participant's group runs and ran in addition to the steps."""
     if row.hosts == HostsFor.NONE:
-        return {"group": "", "works": False}
-    group = group_key(row.id, participant.group)
-    here = Where(f"/sessions/{row.id}/console/seats/{participant.id}/")
+        return {"group": ""}
+    group, scope = group_key(row.id, participant.group), UrlScope(_url(row, participant.id))
     return {
         "group": group,
-        "works": True,
-        "experiments": [listed(one, here) for one in group_runs.experiments_of(group, SHOWN_WORKS)],
+        "experiments": [experiment_item(run, scope) for run in group_runs.experiments_of(group, SHOWN_RUNS)],
         "runs": [
-            {**describe_run(one), "verdict_line": one.headline or one.stop_reason}
-            for one in group_runs.measurements_of(group, SHOWN_WORKS)
+            {**describe_run(run), "verdict_line": run.headline or run.stop_reason}
+            for run in group_runs.measurements_of(group, SHOWN_RUNS)
         ],
-        "claim_runs": claim_runs.history(SHOWN_WORKS, group=group),
+        "claim_runs": claim_runs.list_runs(SHOWN_RUNS, group=group),
     }
 
 
-async def _there(row: TrainingSession, group: str) -> dict[str, Any]:
-    """The containers on the host of the group, or why they cannot be told."""
+async def _containers(row: TrainingSession, group: str) -> dict[str, Any]:
+    """The containers on the group's host, or why they are unknown."""
     if not group or row.closed_at:
         return {}
     try:
         host = await in_database(group_runs.ready_host, group)
-        async with asyncio.timeout(CONTAINERS_S):
-            found: tuple[ContainerThere, ...] = await service.ask_of(host, containers)
+        async with asyncio.timeout(CONTAINERS_TIMEOUT_S):
+            listed_containers: tuple[HostContainer, ...] = await service.ask_of(host, containers)
     except TimeoutError:
-        return {"containers": (), "containers_away": _("The host does not answer now.")}
-    except (NoHostError, LabUnavailableError, EngineError) as error:
-        away = _("The host does not run now.") if isinstance(error, NoHostError) else str(error)
-        return {"containers": (), "containers_away": away}
-    return {"containers": found}
+        return {"containers": (), "containers_problem": _("The host does not respond.")}
+    except NoHostError:
+        return {"containers": (), "containers_problem": _("The host is not running.")}
+    except (LabUnavailableError, EngineError) as error:
+        return {"containers": (), "containers_problem": str(error)}
+    return {"containers": listed_containers}
 
 
-def _is_theirs(row: TrainingSession, participant: Participant, work: str) -> bool:
-    return group_runs.group_of(WorkKind.EXPERIMENT, work) == group_key(row.id, participant.group)
+def _is_own_run(row: TrainingSession, participant: Participant, run_id: str) -> bool:
+    return group_runs.group_of(RunKind.EXPERIMENT, run_id) == group_key(row.id, participant.group)
 
 
-async def _show(
-    request: HttpRequest, row: TrainingSession, participant: str, status: int = 200, **more: Any
+async def _page(
+    request: HttpRequest, row: TrainingSession, participant: str, status: int = 200, **extra: Any
 ) -> HttpResponse:
-    context = await in_database(_person, row, participant)
-    context |= await _there(row, context["group"])
-    context |= {"base": "fragment_base.html" if PART in request.headers else "base.html", **more}
-    response = await page(request, "training/participant.html", context, status)
-    response["Cache-Control"] = "no-store"
-    return response
+    context = await in_database(_context, row, participant)
+    context |= {**await _containers(row, context["group"]), **extra}
+    return await private_page(request, "training/participant.html", context, status)
 
 
 @require_GET
 @for_instructor
-async def person(request: HttpRequest, row: TrainingSession, participant: str) -> HttpResponse:
-    """How far somebody has come, what they did last, and what was written."""
-    return await _show(request, row, participant)
+async def overview(request: HttpRequest, row: TrainingSession, participant: str) -> HttpResponse:
+    """The page."""
+    return await _page(request, row, participant)
 
 
 @require_GET
 @for_instructor
-async def live(request: HttpRequest, row: TrainingSession, participant: str, work: str) -> HttpResponse:
-    """One of the experiments of somebody's group, live and to be read, with a hint to be written beside it."""
+async def live(request: HttpRequest, row: TrainingSession, participant: str, run_id: str) -> HttpResponse:
+    """An experiment of the participant's group, live and read-only, with a form for a hint."""
 
     def read() -> dict[str, Any]:
-        found = _participant(row, participant)
-        if not _is_theirs(row, found, work):
-            raise Http404(_("This person's group has no experiment with this number."))
-        snapshot = load_snapshot(work)
-        over = snapshot.experiment.as_it_was is not None
+        found = find_participant(row, participant)
+        if not _is_own_run(row, found, run_id):
+            raise Http404(_("This participant's group has no experiment with this number."))
+        snapshot, url = load_snapshot(run_id), _url(row, found.id)
         return {
             "session": row,
             "person": found,
-            "person_url": f"/sessions/{row.id}/console/seats/{found.id}/",
+            "person_url": url,
             "snapshot": snapshot,
             "read_only": True,
-            "base": "base.html",
-            "experiment_url": f"/sessions/{row.id}/console/seats/{found.id}/experiments/{work}/",
-            "ws_path": "" if over else f"/ws/experiments/{work}/",
+            "experiment_url": f"{url}experiments/{run_id}/",
+            "ws_path": "" if snapshot.experiment.as_it_was is not None else f"/ws/experiments/{run_id}/",
             "path_key": request.GET.get("path", "")[:200],
         }
 
-    response = await page(request, "experiments/experiment.html", await in_database(read))
-    response["Cache-Control"] = "no-store"
-    return response
+    return await private_page(request, "experiments/experiment.html", await in_database(read))
 
 
 @require_POST
 @for_instructor
 async def change(request: HttpRequest, row: TrainingSession, participant: str, what: str) -> HttpResponse:
-    """Renames, removes, admits, answers, takes a hand down, or makes the link to another device."""
-    found, now = await in_database(_participant, row, participant), time.time()
+    """Renames, removes, admits or answers a participant, lowers the hand, or creates the link to another device."""
+    found, now = await in_database(find_participant, row, participant), time.time()
     try:
         match what:
             case "rename":
-                await in_database(participants.rename, row.id, found.id, name_of(request.POST.get("name", "")))
+                await in_database(participants.rename, row.id, found.id, parse_name(request.POST.get("name", "")))
             case "remove":
                 await in_database(participants.remove, row.id, found.id, now)
-                hub.dismiss_participant(row.id, found.id)
+                hub.disconnect_participant(row.id, found.id)
             case "admit":
                 await in_database(participants.admit, row.id, found.id, now)
             case "lower":
                 await in_database(participants.raise_hand, row.id, found.id, now, up=False)
             case "say":
-                text = text_of(request.POST.get("text", ""))
-                await in_database(session_state.say, row.id, found.id, row.step, text, now, from_instructor=True)
+                text = parse_text(request.POST.get("text", ""))
+                await in_database(
+                    session_state.add_message, row.id, found.id, row.step, text, now, from_instructor=True
+                )
                 await in_database(participants.raise_hand, row.id, found.id, now, up=False)
             case "link":
                 token = await in_database(participants.make_link, row.id, found.id)
                 link = request.build_absolute_uri(f"/seat/{token}/")
-                qr = qr_code(link, _("This person's link as a QR code"))
-                return await _show(request, row, participant, 201, link=link, qr=qr)
+                qr = qr_code(link, _("This participant's link as a QR code"))
+                return await _page(request, row, participant, 201, link=link, qr=qr)
             case _:
-                raise Http404(_("There is nothing of this name that can be done."))
+                raise Http404(_("There is no such command."))
     except (ValueError, JoinRefusedError) as error:
         status = 400 if isinstance(error, ValueError) else 409
-        return await _show(request, row, participant, status, problem=str(error))
+        return await _page(request, row, participant, status, problem=str(error))
     hub.tell(row.id, found.id)
-    home = f"/sessions/{row.id}/console/"
-    work = request.POST.get("from", "")[:16]
-    if what == "say" and work and await in_database(_is_theirs, row, found, work):
-        return redirect(f"{home}seats/{found.id}/experiments/{work}/")
-    gone = what in {"remove", "admit"} or work == "console"
-    return redirect(home if gone else f"{home}seats/{found.id}/")
+    source = request.POST.get("from", "")[:16]
+    if what == "say" and source and await in_database(_is_own_run, row, found, source):
+        return redirect(f"{_url(row, found.id)}experiments/{source}/")
+    to_console = what in {"remove", "admit"} or source == "console"
+    return redirect(f"/sessions/{row.id}/console/" if to_console else _url(row, found.id))

@@ -1,4 +1,4 @@
-"""An instructor's sessions: the list, and a new one with what this machine can carry."""
+"""An instructor's sessions: the list, and the form of a new one."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_http_methods
 
-from dashboard.core.training.capacity import Capacity, HostLimits
-from dashboard.core.training.form import NewSession, read_new
-from dashboard.core.training.join_codes import shown
-from dashboard.core.training.session import HOURS, MAX_PARTICIPANTS, TEAMS_MOST, door
-from dashboard.core.workshops.model import Workshop
+from dashboard.core.training.capacity import HostLimits
+from dashboard.core.training.form import NewSession, read_form
+from dashboard.core.training.join_codes import format_code
+from dashboard.core.training.session import HOURS, MAX_PARTICIPANTS, MAX_TEAM_SIZE, JoinStatus, join_status
 from dashboard.models import TrainingSession
 from dashboard.store.training import sessions as training_sessions
 from dashboard.web.http.database import in_database
-from dashboard.web.training.capacity import capacity, refusal
+from dashboard.web.training.capacity import capacity, refuse_hosts
 from dashboard.web.workshops.views import library, page
 
 
@@ -25,13 +24,9 @@ async def _owner(request: HttpRequest) -> int:
     return int((await request.auser()).pk or 0)
 
 
-def _listed(row: TrainingSession, now: float) -> dict[str, Any]:
-    return {
-        "session": row,
-        "code": shown(row.code),
-        "door": str(door(row.closed_at, row.expires_at, now, shut=row.admission_required)),
-        "participants": row.participants.filter(removed_at=0.0).count(),
-    }
+def status_of(row: TrainingSession, now: float) -> JoinStatus:
+    """Whether a session can be joined."""
+    return join_status(row.closed_at, row.expires_at, now, admission_required=row.admission_required)
 
 
 @require_GET
@@ -40,44 +35,44 @@ async def listing(request: HttpRequest) -> HttpResponse:
     owner, now = await _owner(request), time.time()
 
     def rows() -> list[dict[str, Any]]:
-        return [_listed(row, now) for row in training_sessions.of_owner(owner)]
+        return [
+            {
+                "session": row,
+                "code": format_code(row.code),
+                "status": status_of(row, now),
+                "participants": row.participants.filter(removed_at=0.0).count(),
+            }
+            for row in training_sessions.of_owner(owner)
+        ]
 
     return await page(request, "training/sessions.html", {"sessions": await in_database(rows)})
 
 
-def _workshops() -> tuple[Workshop, ...]:
-    return tuple(one.workshop for one in library().all() if one.workshop is not None)
-
-
-def _form(
-    wanted: NewSession, typed: dict[str, str], shelf: tuple[Workshop, ...], can: Capacity, problems: dict[str, str]
-) -> dict[str, Any]:
-    return {
-        "wanted": wanted,
-        "typed": typed,
-        "workshops": shelf,
-        "hours": HOURS,
-        "participants_limit": MAX_PARTICIPANTS,
-        "team_limit": TEAMS_MOST,
-        "capacity": can,
-        "problems": problems,
-    }
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 async def new(request: HttpRequest) -> HttpResponse:
-    """The form, with how many private hosts there can be; and the session that it makes."""
-    shelf, can = await in_database(_workshops), await capacity()
-    typed = {key: str(value)[:200] for key, value in request.POST.items()} if request.method == "POST" else {}
-    if request.method != "POST":
-        wanted = NewSession(workshop=request.GET.get("workshop", "")[:40])
-        return await page(request, "training/new.html", _form(wanted, {}, shelf, can, {}))
-    wanted, problems = read_new(typed, tuple(one.slug for one in shelf))
-    can = await capacity(HostLimits(wanted.memory_mb, wanted.pids, wanted.cpus))
-    if not problems and (sentence := refusal(can, wanted.hosts_needed)):
-        problems = {"hosts": sentence}
-    if problems:
-        return await page(request, "training/new.html", _form(wanted, typed, shelf, can, problems), 400)
-    workshop = next(one for one in shelf if one.slug == wanted.workshop)
-    row = await in_database(training_sessions.create, await _owner(request), wanted, workshop, time.time())
-    return redirect(f"/sessions/{row.id}/console/")
+    """The form with the capacity for private hosts; a valid one creates a session."""
+    shelved = await in_database(library().all)
+    workshops = {found.workshop.slug: found.workshop for found in shelved if found.workshop is not None}
+    settings, typed, problems = NewSession(workshop=request.GET.get("workshop", "")[:40]), {}, {}
+    available = await capacity()
+    if request.method == "POST":
+        typed = {key: str(value)[:200] for key, value in request.POST.items()}
+        settings, problems = read_form(typed, tuple(workshops))
+        available = await capacity(HostLimits(settings.memory_mb, settings.pids, settings.cpus))
+        if not problems and (refusal := refuse_hosts(available, settings.hosts_needed)):
+            problems = {"hosts": refusal}
+        if not problems:
+            workshop = workshops[settings.workshop]
+            row = await in_database(training_sessions.create, await _owner(request), settings, workshop, time.time())
+            return redirect(f"/sessions/{row.id}/console/")
+    context = {
+        "settings": settings,
+        "typed": typed,
+        "workshops": workshops.values(),
+        "hours": HOURS,
+        "max_participants": MAX_PARTICIPANTS,
+        "max_team_size": MAX_TEAM_SIZE,
+        "capacity": available,
+        "problems": problems,
+    }
+    return await page(request, "training/new.html", context, 400 if problems else 200)

@@ -245,7 +245,7 @@ def the_class_is_told(console: Console, people: dict[str, Participanted]) -> Non
     console.press("Open the step")
     expect(finn.page.locator("[data-slot=locked]")).to_be_hidden()
     console.press("Reveal to all")
-    shown = finn.page.locator("[data-class-answers]")
+    shown = finn.page.locator("[data-session-predictions]")
     expect(shown).to_contain_text(EXPECTED["launch"][1])
     expect(shown.locator('.bar[data-right="yes"] .bar-count')).to_have_text("6")
     expect(shown.locator(".verdict")).to_contain_text("The kernel says:")
@@ -280,7 +280,7 @@ def test_where_nobody_has_a_host_all_look_on(visitor: Visitor, visit: Visit, ser
     console.press("Reveal to all")
     expect(console.page.locator("[data-region=step]").get_by_text("revealed")).to_be_visible()
     plain.page.reload()
-    expect(plain.page.locator("[data-class-answers] .bar").first).to_be_visible()
+    expect(plain.page.locator("[data-session-predictions] .bar").first).to_be_visible()
     found = []
     for path in ("", "steps/launch/", "device/"):
         ada.page.goto(ada.home + path)

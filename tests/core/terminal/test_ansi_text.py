@@ -1,4 +1,4 @@
-"""A recording, read without a terminal."""
+"""Terminal output as lines of text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.core.terminal.ansi_text import LEFT_OUT, LONGEST_LINE, plain_text, size_mark, width_after
+from dashboard.core.terminal.ansi_text import FULL_SCREEN, MAX_LINE, plain_text, size_mark, width_after
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from dashboard.core.terminal.ansi_text import LEFT_OUT, LONGEST_LINE, plain_text
         (b"a\tb", "a       b\n"),
         ("grün 漢字".encode(), "grün 漢字\n"),
         (b"bad \xff\xc3", "bad \ufffd\ufffd\n"),
-        (b"$ vim x\r\n\x1b[?1049hhello\x1b[H\x1b[2Jworld\r\n\x1b[?1049l$ ", f"$ vim x\n{LEFT_OUT}\n$\n"),
+        (b"$ vim x\r\n\x1b[?1049hhello\x1b[H\x1b[2Jworld\r\n\x1b[?1049l$ ", f"$ vim x\n{FULL_SCREEN}\n$\n"),
         (b"a\x00\x07\x1b7b\x1b(Bc\x1b=d", "abcd\n"),
         (b"\x1b[?2004h$ \x1b[?2004l\r", "$\n"),
         (b"cut \x1b[3", "cut 3\n"),
@@ -35,7 +35,7 @@ from dashboard.core.terminal.ansi_text import LEFT_OUT, LONGEST_LINE, plain_text
         (b"\x1b[8;24;10t0123456789\r\nab", "0123456789\nab\n"),
     ],
 )
-def test_lines_read_as_they_were_seen(shown: bytes, read: str) -> None:
+def test_text_is_what_the_terminal_showed(shown: bytes, read: str) -> None:
     assert plain_text(shown) == read
 
 
@@ -46,14 +46,14 @@ def test_lines_read_as_they_were_seen(shown: bytes, read: str) -> None:
         )
     )
 )
-def test_whatever_was_shown_lines_stay_short_and_hold_nothing_that_acts(parts: list[bytes]) -> None:
+def test_any_output_becomes_bounded_lines_without_control_characters(parts: list[bytes]) -> None:
     text = plain_text(b"".join(parts))
-    assert all(len(line) <= LONGEST_LINE for line in text.splitlines())
+    assert all(len(line) <= MAX_LINE for line in text.splitlines())
     assert "\x1b" not in text
     assert all(one.isprintable() or one == "\n" for one in text)
 
 
-def test_a_size_is_marked_and_found_again() -> None:
+def test_a_size_mark_is_read_back() -> None:
     assert width_after(b"x" + size_mark(80, 24) + b"y" + size_mark(100, 30), 0) == 100
     assert width_after(b"nothing", 80) == 80
     assert plain_text(size_mark(80, 24)) == ""
@@ -90,14 +90,14 @@ def test_a_line_is_edited_as_a_terminal_edits_it(shown: bytes, read: str) -> Non
 
 
 @pytest.mark.parametrize("mode", [b"47", b"1047", b"1049"])
-def test_a_program_that_takes_the_whole_screen_is_named_once(mode: bytes) -> None:
+def test_a_full_screen_program_is_shown_as_one_line(mode: bytes) -> None:
     shown = b"$ vi" + b"\x1b[?%sh" % mode + b"text\n\x1b[?%sh" % mode + b"more\x1b[Dx" + b"\x1b[?%sl" % mode + b"$ ls"
-    assert plain_text(shown) == f"$ vi\n{LEFT_OUT}\n$ ls\n"
-    assert plain_text(b"\x1b[?%sh" % mode) == f"{LEFT_OUT}\n"
+    assert plain_text(shown) == f"$ vi\n{FULL_SCREEN}\n$ ls\n"
+    assert plain_text(b"\x1b[?%sh" % mode) == f"{FULL_SCREEN}\n"
     assert plain_text(b"a\x1b[?25h\x1b[?25lb") == "ab\n"
 
 
-def test_a_line_in_a_window_takes_as_many_rows_as_it_needs() -> None:
+def test_a_long_line_wraps_at_the_width_of_the_window() -> None:
     ten = size_mark(10, 24)
     assert plain_text(ten + b"0123456789abcdefghijABC\x1b[A\rx") == "0123456789xbcdefghijABC\n"
     assert plain_text(ten + b"0123456789abcdefghijABC\x1b[2A\rx") == "x123456789abcdefghijABC\n"
@@ -109,8 +109,8 @@ def test_a_line_in_a_window_takes_as_many_rows_as_it_needs() -> None:
     assert plain_text(b"0123456789abc\rx") == "x123456789abc\n"
 
 
-def test_a_line_ends_at_its_greatest_length() -> None:
-    assert plain_text(b"a" * (LONGEST_LINE + 5)) == "a" * LONGEST_LINE + "\n"
-    assert plain_text(b"\x1b[99999Gxy") == " " * (LONGEST_LINE - 1) + "x\n"
-    assert plain_text(b"\x1b[2000Gxy") == " " * (LONGEST_LINE - 1) + "x\n"
-    assert plain_text(b"a" * LONGEST_LINE + b"\r\x1b[5@b") == "b    " + "a" * (LONGEST_LINE - 5) + "\n"
+def test_a_line_is_cut_at_its_maximum_length() -> None:
+    assert plain_text(b"a" * (MAX_LINE + 5)) == "a" * MAX_LINE + "\n"
+    assert plain_text(b"\x1b[99999Gxy") == " " * (MAX_LINE - 1) + "x\n"
+    assert plain_text(b"\x1b[2000Gxy") == " " * (MAX_LINE - 1) + "x\n"
+    assert plain_text(b"a" * MAX_LINE + b"\r\x1b[5@b") == "b    " + "a" * (MAX_LINE - 5) + "\n"

@@ -1,4 +1,4 @@
-"""What a terminal's websocket takes and gives."""
+"""Frames of a terminal's websocket."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.core.terminal.frames import (
-    CONTROL_CHARACTERS,
+    MAX_CONTROL,
     FrameError,
     Resize,
     Seen,
@@ -30,7 +30,7 @@ from dashboard.core.terminal.limits import TYPED_BYTES
         ('{"type":"start"}', Start()),
     ],
 )
-def test_what_a_page_says_is_understood(text: str, meant: object) -> None:
+def test_control_messages_of_a_page_are_parsed(text: str, meant: object) -> None:
     assert read_frame(text, None) == meant
 
 
@@ -51,17 +51,17 @@ def test_what_a_page_says_is_understood(text: str, meant: object) -> None:
         '{"type":"seen","at":99999999999999999999}',
         '{"type":"start","command":"rm"}',
         '{"type":"write","data":"x"}',
-        '{"type":"start"}' + " " * CONTROL_CHARACTERS,
+        '{"type":"start"}' + " " * MAX_CONTROL,
         '{"type":"\ud800"}',
     ],
 )
-def test_everything_else_is_refused(text: str | None) -> None:
-    with pytest.raises(FrameError, match="terminal"):
+def test_other_text_messages_are_refused(text: str | None) -> None:
+    with pytest.raises(FrameError, match="message"):
         read_frame(text, None)
 
 
 @given(st.binary(max_size=2 * TYPED_BYTES))
-def test_bytes_are_typed_as_they_are_up_to_a_limit(data: bytes) -> None:
+def test_input_bytes_are_unchanged_up_to_a_limit(data: bytes) -> None:
     if 0 < len(data) <= TYPED_BYTES:
         assert read_frame(None, data) == Typed(data)
     else:
@@ -81,7 +81,7 @@ def test_bytes_are_typed_as_they_are_up_to_a_limit(data: bytes) -> None:
         ).map(json.dumps),
     )
 )
-def test_whatever_comes_is_a_message_or_a_sentence(text: str) -> None:
+def test_any_text_is_a_message_or_raises_a_sentence(text: str) -> None:
     found: object = ""
     try:
         found = read_frame(text, None)
@@ -91,10 +91,10 @@ def test_whatever_comes_is_a_message_or_a_sentence(text: str) -> None:
 
 
 @given(st.integers(0, 2**64 - 1), st.binary(max_size=100))
-def test_output_says_where_it_begins(offset: int, data: bytes) -> None:
+def test_an_output_frame_holds_its_offset(offset: int, data: bytes) -> None:
     assert read_output(output(offset, data)) == (offset, data)
 
 
-def test_half_a_frame_is_none() -> None:
+def test_an_output_frame_without_an_offset_is_refused() -> None:
     with pytest.raises(FrameError, match="eight bytes"):
         read_output(b"1234567")

@@ -1,23 +1,32 @@
-"""Who may have a terminal, how large it is, how much may go through it, when it ends."""
+"""Who may have a terminal, its size, and when it ends."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dashboard.core.terminal.limits import (
+    CHUNK_BYTES,
     COLS,
+    DEFAULT_SIZE,
     DETACHED_S,
     IDLE_S,
+    MAX_WINDOWS,
+    MESSAGES,
+    NO_TERMINAL,
+    PRINTED,
+    RECORD_BYTES,
+    RECORD_PIECES,
     ROWS,
-    USUAL,
-    Bucket,
-    Rate,
-    agreed,
-    end_words,
-    why_ends,
-    why_not,
+    SCROLLBACK_BYTES,
+    TYPED,
+    TYPED_BYTES,
+    TYPED_WINDOW_BYTES,
+    WINDOW_BYTES,
+    clamp_size,
+    common_size,
+    describe_exit,
+    end_reason,
+    refuse_terminal,
 )
 
 MAY = {"terminal": True, "hosts": True, "over": False, "admitted": True, "removed": False}
@@ -30,59 +39,71 @@ MAY = {"terminal": True, "hosts": True, "over": False, "admitted": True, "remove
         ({"terminal": False}, "has no terminals"),
         ({"hosts": False}, "has no terminals"),
         ({"over": True}, "is over"),
-        ({"admitted": False}, "not let you in"),
-        ({"removed": True}, "no participant"),
-        ({"removed": True, "over": True, "terminal": False}, "no participant"),
+        ({"admitted": False}, "not admitted you"),
+        ({"removed": True}, "no longer a participant"),
+        ({"removed": True, "over": True, "terminal": False}, "no longer a participant"),
     ],
 )
 def test_only_an_admitted_participant_of_an_open_session_with_terminals_has_one(
     but: dict[str, bool], words: str
 ) -> None:
-    said = why_not(**{**MAY, **but})
-    assert words in said
-    assert bool(said) is bool(words)
+    reason = refuse_terminal(**{**MAY, **but})
+    assert words in (reason or "")
+    assert bool(reason) is bool(words)
 
 
-def test_windows_agree_on_what_fits_into_each_of_them() -> None:
-    assert agreed([]) == USUAL
-    assert agreed([(120, 40), (90, 50)]) == (90, 40)
-    assert agreed([(1, 10_000)]) == (COLS[0], ROWS[1])
+def test_the_common_size_fits_into_every_window() -> None:
+    assert common_size([]) == DEFAULT_SIZE
+    assert common_size([(120, 40), (90, 50)]) == (90, 40)
+    assert common_size([(1, 10_000)]) == (COLS[0], ROWS[1])
 
 
 @pytest.mark.parametrize(
-    ("tabs", "seen", "typed", "words"),
+    ("windows", "seen", "typed", "words"),
     [
         (1, 0, 0, ""),
         (0, DETACHED_S, 0, ""),
-        (0, DETACHED_S + 1, 0, "nobody looked at it for 15 minutes"),
+        (0, DETACHED_S + 1, 0, "after 15 minutes without an open window"),
         (1, DETACHED_S + 1, 0, ""),
-        (1, 0, IDLE_S + 1, "nothing was typed for 45 minutes"),
+        (1, 0, IDLE_S + 1, "after 45 minutes without input"),
     ],
 )
-def test_a_shell_ends_where_nobody_looks_or_types(tabs: int, seen: float, typed: float, words: str) -> None:
-    said = why_ends(tabs=tabs, seen_at=1e6 - seen, typed_at=1e6 - typed, now=1e6)
-    assert words in said
-    assert bool(said) is bool(words)
+def test_a_shell_ends_without_a_window_or_without_input(windows: int, seen: float, typed: float, words: str) -> None:
+    reason = end_reason(windows=windows, seen_at=1e6 - seen, typed_at=1e6 - typed, now=1e6)
+    assert words in (reason or "")
+    assert bool(reason) is bool(words)
 
 
-def test_how_a_shell_ended_is_said() -> None:
-    assert [end_words(one) for one in (0, 3, None)] == [
+def test_the_exit_of_a_shell_is_described() -> None:
+    assert [describe_exit(one) for one in (0, 3, None)] == [
         "It has ended.",
         "It has ended with status 3.",
         "It was killed.",
     ]
 
 
-@given(st.lists(st.tuples(st.floats(0, 1000), st.floats(0, 100)), max_size=60))
-def test_whoever_waits_as_told_stays_below_the_rate(steps: list[tuple[float, float]]) -> None:
-    bucket, now, passed = Bucket(Rate(500, 50)), 100.0, 0.0
-    for amount, pause in steps:
-        now += pause + bucket.take(amount, now)
-        passed += amount
-        assert passed <= 500 + 50 * (now - 100.0) + 1e-6
+def test_a_terminal_that_no_longer_exists_cannot_be_started_again() -> None:
+    assert (NO_TERMINAL.again, NO_TERMINAL.offset, NO_TERMINAL.end, NO_TERMINAL.data) == (False, 0, 0, b"")
+    assert bool(NO_TERMINAL.ended)
+    assert (NO_TERMINAL.cols, NO_TERMINAL.rows) == DEFAULT_SIZE
 
 
-def test_a_clock_that_goes_back_gives_nothing() -> None:
-    bucket = Bucket(Rate(10, 1))
-    assert bucket.take(10, 100.0) == 0.0
-    assert bucket.take(1, 50.0) == 1.0
+def test_buffers_hold_several_pieces_each() -> None:
+    """A piece that does not fit into the window behind it would never be sent."""
+    assert SCROLLBACK_BYTES >= WINDOW_BYTES >= 4 * CHUNK_BYTES >= 4096
+    assert TYPED_WINDOW_BYTES >= 4 * TYPED_BYTES >= 4096
+    assert RECORD_BYTES > 2 * RECORD_PIECES
+    assert (TYPED.burst, PRINTED.burst, MESSAGES.burst) >= (TYPED_WINDOW_BYTES, WINDOW_BYTES, MAX_WINDOWS)
+
+
+def test_a_shell_ends_only_after_its_whole_time() -> None:
+    assert end_reason(windows=1, seen_at=0.0, typed_at=0.0, now=IDLE_S) is None
+    assert end_reason(windows=0, seen_at=0.0, typed_at=0.0, now=DETACHED_S) is None
+    assert end_reason(windows=0, seen_at=0.0, typed_at=0.0, now=DETACHED_S + 0.1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "size"), [((19, 4), (20, 5)), ((20, 5), (20, 5)), ((400, 200), (400, 200)), ((401, 201), (400, 200))]
+)
+def test_a_size_is_limited_at_both_ends(asked: tuple[int, int], size: tuple[int, int]) -> None:
+    assert clamp_size(*asked) == size

@@ -1,23 +1,23 @@
-"""The last that a terminal has printed."""
+"""The latest output of a terminal."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.core.terminal.scrollback import NEAR, Scrollback
+from dashboard.core.terminal.scrollback import LINE_SEARCH_BYTES, Scrollback
 
 
 @given(st.lists(st.binary(max_size=60), max_size=60), st.integers(8, 200), st.integers(1, 50))
-def test_who_asks_on_and_on_gets_everything_or_is_told_where_it_goes_on(
-    printed: list[bytes], most: int, at_once: int
+def test_consecutive_reads_return_all_output_or_the_offset_where_it_continues(
+    printed: list[bytes], size: int, at_once: int
 ) -> None:
-    back, said, offset, everything = Scrollback(most), b"", 0, b""
+    back, said, offset, everything = Scrollback(size), b"", 0, b""
     for data in printed:
         back.append(data)
         everything += data
         assert len(everything) == back.end
-        assert back.end - back.start <= most + most // 4
+        assert back.end - back.start <= size + size // 4
         begin, part = back.read(offset, at_once)
         assert part == everything[begin : begin + len(part)]
         assert begin == max(offset, back.start)
@@ -31,7 +31,7 @@ def test_who_asks_on_and_on_gets_everything_or_is_told_where_it_goes_on(
     assert everything.endswith(rest)
 
 
-def test_what_is_left_begins_with_a_line_or_at_least_with_a_letter() -> None:
+def test_the_rest_begins_with_a_line_or_at_least_with_a_character() -> None:
     back = Scrollback(100)
     for number in range(40):
         back.append(f"line {number}\n".encode())
@@ -41,13 +41,13 @@ def test_what_is_left_begins_with_a_line_or_at_least_with_a_letter() -> None:
     assert back.read(0, 1000)[1].decode().strip("é") == "x"
 
 
-def test_an_offset_in_the_future_gets_nothing() -> None:
+def test_an_offset_in_the_future_returns_no_bytes() -> None:
     back = Scrollback(100)
     back.append(b"abc")
     assert back.read(50, 10) == (3, b"")
 
 
-def test_it_is_cut_only_once_a_quarter_too_much_was_printed() -> None:
+def test_it_is_cut_when_a_quarter_more_than_its_size_was_appended() -> None:
     back = Scrollback(8)
     back.append(b"0123456789")
     assert (back.start, back.end) == (0, 10)
@@ -55,19 +55,19 @@ def test_it_is_cut_only_once_a_quarter_too_much_was_printed() -> None:
     assert (back.start, back.end, back.read(0, 100)) == (3, 11, (3, b"3456789a"))
 
 
-def test_it_is_cut_behind_the_next_line_that_is_near() -> None:
+def test_it_is_cut_after_the_next_line_within_the_search_distance() -> None:
     back = Scrollback(8)
     back.append(b"0123\n56789a")
     assert back.read(0, 100) == (5, b"56789a")
     far = Scrollback(10_000)
-    far.append(b"x" * (2501 + NEAR) + b"\n" + b"y" * (9999 - NEAR))
+    far.append(b"x" * (2501 + LINE_SEARCH_BYTES) + b"\n" + b"y" * (9999 - LINE_SEARCH_BYTES))
     assert far.start == 2501
     near = Scrollback(10_000)
-    near.append(b"x" * (2500 + NEAR) + b"\n" + b"y" * (10_000 - NEAR))
-    assert near.start == 2501 + NEAR
+    near.append(b"x" * (2500 + LINE_SEARCH_BYTES) + b"\n" + b"y" * (10_000 - LINE_SEARCH_BYTES))
+    assert near.start == 2501 + LINE_SEARCH_BYTES
 
 
-def test_bytes_that_are_no_text_are_cut_where_it_must_be() -> None:
+def test_bytes_that_are_not_text_are_cut_at_the_exact_size() -> None:
     back = Scrollback(8)
     back.append(b"\x80" * 20)
     assert (back.start, back.end) == (12, 20)
@@ -76,7 +76,7 @@ def test_bytes_that_are_no_text_are_cut_where_it_must_be() -> None:
     assert letters.read(0, 100) == (7, "漢漢".encode())
 
 
-def test_what_was_cut_is_not_read_again() -> None:
+def test_cut_output_is_not_returned() -> None:
     back = Scrollback(8)
     back.append(b"0123456789abcdef")
     assert back.read(-5, 3) == (8, b"89a")

@@ -1,22 +1,22 @@
-"""How many hosts fit, whose turn it is, and what people are told."""
+"""How many hosts fit, and the queue for them."""
 
 from __future__ import annotations
 
 import pytest
 
 from dashboard.core.training.capacity import (
-    MOST_HOSTS,
+    MAX_HOSTS,
     Capacity,
     HostLimits,
     Machine,
     capacity,
-    limits_of,
+    describe_queue,
     ordinal,
+    parallel_starts,
     queue,
-    queue_sentence,
-    starters,
-    too_many,
+    refuse_more,
 )
+from dashboard.core.training.form import read_form
 
 SMALL = Machine(24_000, 32_768, 2)
 
@@ -24,15 +24,15 @@ SMALL = Machine(24_000, 32_768, 2)
 @pytest.mark.parametrize(
     ("machine", "limits", "running", "more", "scarce"),
     [
-        (SMALL, HostLimits(512, 512, 1.0), 0, 112, "the number of processes"),
+        (SMALL, HostLimits(512, 512, 1.0), 0, 112, "process count"),
         (SMALL, HostLimits(512, 128, 1.0), 0, 179, "memory"),
-        (Machine(24_000, 65_536, 2), HostLimits(192, 64, 1.0), 20, 180, "what Netmodes allows"),
+        (Machine(24_000, 65_536, 2), HostLimits(192, 64, 1.0), 20, 180, "the maximum of Netmodes"),
         (SMALL, HostLimits(4096, 64, 1.0), 0, 22, "memory"),
         (Machine(900, 32_768, 2), HostLimits(), 3, 0, "memory"),
-        (Machine(10**6, 10**7, 64), HostLimits(), 0, MOST_HOSTS, "what Netmodes allows"),
+        (Machine(10**6, 10**7, 64), HostLimits(), 0, MAX_HOSTS, "the maximum of Netmodes"),
     ],
 )
-def test_what_fits_is_what_the_scarcest_allows(
+def test_the_scarcest_resource_limits_the_number_of_hosts(
     machine: Machine, limits: HostLimits, running: int, more: int, scarce: str
 ) -> None:
     found = capacity(machine, limits, running)
@@ -42,27 +42,25 @@ def test_what_fits_is_what_the_scarcest_allows(
 
 
 def test_a_hundred_fit_on_the_machine_of_the_benchmarks() -> None:
-    assert capacity(SMALL, HostLimits(), 0).enough_for(100) == ""
+    assert capacity(SMALL, HostLimits(), 0).more >= 100
 
 
-def test_who_plans_too_large_a_class_is_told() -> None:
-    assert "Only 10 of 30" in Capacity(5, 10, "memory").enough_for(30)
-    assert capacity(SMALL, HostLimits(), 0, "No root.").enough_for(1) == "No root."
+def test_a_machine_that_can_run_no_host_says_why() -> None:
     assert capacity(SMALL, HostLimits(), 0, "No root.").sentence == "No root."
 
 
 @pytest.mark.parametrize(
-    "asked", [(100, 512, 1.0), (512, 10, 1.0), (512, 512, 0.0), (512, 512, 99.0), (10**6, 64, 1.0)]
+    ("field", "value"),
+    [("memory_mb", 191), ("memory_mb", 8193), ("pids", 63), ("pids", 4097), ("cpu_percent", 24), ("cpu_percent", 1601)],
 )
-def test_limits_in_which_no_host_lives_are_refused(asked: tuple[int, int, float]) -> None:
-    with pytest.raises(ValueError, match="must be from"):
-        limits_of(*asked)
+def test_limits_in_which_no_host_runs_are_refused(field: str, value: int) -> None:
+    _, problems = read_form({"title": "Monday", field: str(value)}, ("w",))
+    assert list(problems) == [field]
 
 
-def test_the_engine_keeps_its_own_part() -> None:
-    limits = limits_of(512, 256, 1.0)
-    assert limits.people_mb < limits.memory_mb
-    assert limits.whole_pids > limits.pids
+def test_the_engine_keeps_its_own_share() -> None:
+    limits = HostLimits(512, 256, 1.0)
+    assert (limits.workload_mb, limits.total_pids) == (416, 768)
 
 
 @pytest.mark.parametrize(
@@ -70,28 +68,28 @@ def test_the_engine_keeps_its_own_part() -> None:
     [
         (3, 10, False, "You are third in the queue; your host starts in a few seconds."),
         (1, 40, True, "You are first in the queue; all 40 hosts are in use. Yours starts when one is stopped."),
-        (2, 1, True, "the one host that this machine holds is in use"),
-        (12, 0, True, "You are 12th in the queue; this machine has no room"),
+        (2, 1, True, "the only host that this machine holds is in use"),
+        (12, 0, True, "You are 12th in the queue; this machine has no capacity"),
     ],
 )
-def test_what_somebody_is_told_who_waits(place: int, running: int, full: bool, words: str) -> None:
-    assert words in queue_sentence(place, running, full=full)
+def test_the_position_in_the_queue_is_described(place: int, running: int, full: bool, words: str) -> None:
+    assert words in describe_queue(place, running, full=full)
 
 
 @pytest.mark.parametrize(
     ("number", "word"), [(1, "first"), (10, "tenth"), (11, "11th"), (21, "21st"), (22, "22nd"), (113, "113th")]
 )
-def test_places_are_said_as_people_say_them(number: int, word: str) -> None:
+def test_ordinals_are_words_up_to_ten(number: int, word: str) -> None:
     assert ordinal(number) == word
 
 
-def test_as_many_start_at_once_as_keep_the_cores_busy() -> None:
-    assert (starters(0), starters(1), starters(2)) == (4, 4, 8)
+def test_four_hosts_per_core_start_at_once() -> None:
+    assert (parallel_starts(0), parallel_starts(1), parallel_starts(2)) == (4, 4, 8)
 
 
-def test_a_group_may_have_so_many_and_no_more() -> None:
-    assert too_many("containers", 10, 2, 12) == ""
-    assert "at most 12 containers, and 11 are there" in too_many("containers", 11, 2, 12)
+def test_more_than_the_maximum_is_refused() -> None:
+    assert refuse_more("containers", 10, 2, 12) is None
+    assert "at most 12 containers, and 11 exist" in (refuse_more("containers", 11, 2, 12) or "")
 
 
 @pytest.mark.parametrize(
@@ -114,19 +112,18 @@ def test_each_host_counts_with_a_quarter_of_its_limits(
     assert capacity(machine, limits, running).more == more
 
 
-def test_limits_include_their_own_ends() -> None:
-    assert limits_of(192, 64, 0.25) == HostLimits(192, 64, 0.25)
-    assert limits_of(8192, 4096, 16.0) == HostLimits(8192, 4096, 16.0)
-    limits = HostLimits(512, 256)
-    assert (limits.people_mb, limits.whole_pids) == (416, 768)
+def test_limits_include_their_bounds() -> None:
+    for memory_mb, pids, percent in ((192, 64, 25), (8192, 4096, 1600)):
+        typed = {"title": "Monday", "memory_mb": memory_mb, "pids": pids, "cpu_percent": percent}
+        settings, problems = read_form({name: str(value) for name, value in typed.items()}, ("w",))
+        assert not problems
+        assert (settings.memory_mb, settings.pids, settings.cpus) == (memory_mb, pids, percent / 100)
 
 
-def test_a_session_that_just_fits_gets_no_warning() -> None:
-    assert Capacity(5, 10, "memory").enough_for(10) == ""
-    assert "Only 10 of 11" in Capacity(5, 10, "memory").enough_for(11)
+def test_the_capacity_names_the_hosts_that_run() -> None:
     assert Capacity(5, 10).total == 15
-    assert "5 run" in Capacity(5, 10, "memory").sentence
-    assert "run now" not in Capacity(0, 10, "memory").sentence
+    assert "5 running" in Capacity(5, 10, "memory").sentence
+    assert "running now" not in Capacity(0, 10, "memory").sentence
     refused = capacity(SMALL, HostLimits(), 3, "No root.")
     assert (refused.running, refused.more, refused.limited_by) == (3, 0, "")
 
@@ -135,11 +132,11 @@ def test_a_session_that_just_fits_gets_no_warning() -> None:
     ("number", "word"),
     [(0, "0th"), (2, "second"), (12, "12th"), (13, "13th"), (14, "14th"), (23, "23rd"), (101, "101st"), (111, "111th")],
 )
-def test_ordinals_end_as_they_are_spoken(number: int, word: str) -> None:
+def test_ordinals_have_the_right_ending(number: int, word: str) -> None:
     assert ordinal(number) == word
 
 
-def test_groups_wait_in_the_order_in_which_they_came() -> None:
+def test_groups_wait_in_the_order_of_arrival() -> None:
     assert queue([(3.0, "c"), (1.0, "b"), (1.0, "a")]) == ("a", "b", "c")
-    assert too_many("containers", 12, 0, 12) == ""
-    assert too_many("containers", 12, 1, 12)
+    assert refuse_more("containers", 12, 0, 12) is None
+    assert refuse_more("containers", 12, 1, 12)

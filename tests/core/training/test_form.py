@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.core.training.form import NewSession, read_new
+from dashboard.core.training.form import NewSession, read_form
 from dashboard.core.training.session import HostsFor
 
 SHELF = ("host-network", "bridge-and-dns")
@@ -14,22 +14,22 @@ GOOD = {"title": " Monday  class ", "workshop": "bridge-and-dns"}
 
 
 def test_what_is_left_out_has_a_default() -> None:
-    assert read_new(GOOD, SHELF) == (NewSession("Monday class", "bridge-and-dns"), {})
+    assert read_form(GOOD, SHELF) == (NewSession("Monday class", "bridge-and-dns"), {})
 
 
 def test_everything_that_can_be_asked_for() -> None:
     asked = {**GOOD, "hours": "8", "max_participants": "25", "pace": "gated", "scores": "on", "hosts": "team"}
     asked |= {"team_size": "4", "terminal": "on", "record_terminal": "on", "memory_mb": "256", "cpu_percent": "50"}
-    found, problems = read_new(asked, SHELF)
+    found, problems = read_form(asked, SHELF)
     assert not problems
     assert (found.hosts, found.team_size, found.hosts_needed) == (HostsFor.TEAM, 4, 7)
     assert (found.terminal, found.record_terminal, found.cpus, found.hours) == (True, True, 0.5, 8)
 
 
 def test_without_hosts_there_is_no_terminal_and_without_a_terminal_no_recording() -> None:
-    found, _ = read_new({**GOOD, "terminal": "on", "record_terminal": "on"}, SHELF)
+    found, _ = read_form({**GOOD, "terminal": "on", "record_terminal": "on"}, SHELF)
     assert (found.terminal, found.record_terminal, found.hosts_needed) == (False, False, 0)
-    found, _ = read_new({**GOOD, "hosts": "person", "record_terminal": "on"}, SHELF)
+    found, _ = read_form({**GOOD, "hosts": "person", "record_terminal": "on"}, SHELF)
     assert (found.record_terminal, found.team_size, found.hosts_needed) == (False, 1, 30)
 
 
@@ -49,13 +49,13 @@ def test_without_hosts_there_is_no_terminal_and_without_a_terminal_no_recording(
     ],
 )
 def test_each_mistake_is_named_at_its_field(name: str, value: str) -> None:
-    _, problems = read_new({**GOOD, name: value}, SHELF)
+    _, problems = read_form({**GOOD, name: value}, SHELF)
     assert list(problems) == [name]
 
 
 @given(st.dictionaries(st.sampled_from([*NewSession.__slots__, "cpu_percent"]), st.text(max_size=20)))
 def test_whatever_is_typed_the_limits_hold(values: dict[str, str]) -> None:
-    found, _ = read_new(values, SHELF)
+    found, _ = read_form(values, SHELF)
     assert 1 <= found.max_participants <= 500
     assert 192 <= found.memory_mb <= 8192
     assert 0.25 <= found.cpus <= 16

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.core.training.pacing import Pacing, pacing_of, step_beside, timer_ends, with_revealed
+from dashboard.core.training.pacing import Pacing, pacing_of, step_at_offset, timer_ends, with_revealed
 from dashboard.core.workshops.progress import StepRecord, stage
 from tests.core.workshops.test_progress import DONE, WORKSHOP
 
@@ -31,8 +31,8 @@ def test_with_the_instructor_a_step_is_open_whatever_was_done_before() -> None:
 
 
 def test_the_steps_have_two_ends() -> None:
-    assert [step_beside(WORKSHOP, "b", by) for by in (-5, -1, 0, 1, 5)] == ["a", "a", "b", "c", "c"]
-    assert step_beside(WORKSHOP, "gone", 1) == "b"
+    assert [step_at_offset(WORKSHOP, "b", by) for by in (-5, -1, 0, 1, 5)] == ["a", "a", "b", "c", "c"]
+    assert step_at_offset(WORKSHOP, "gone", 1) == "b"
 
 
 def test_where_nobody_has_a_host_a_step_is_done_once_its_answer_was_shown() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.core.training.predictions import Score, class_truth, histogram, score_of
+from dashboard.core.training.predictions import Score, histogram, score_of, session_truth
 from dashboard.core.workshops.progress import StepRecord
 from tests.core.workshops.test_progress import WORKSHOP
 
@@ -37,9 +37,9 @@ def test_what_nobody_has_run_is_not_known_and_what_no_choice_says_is_told() -> N
 
 
 def test_the_truth_of_a_class_is_what_was_read_most() -> None:
-    assert class_truth(["", "own", "machine", "own", ""]) == "own"
-    assert class_truth(["machine", "own"]) == "machine"
-    assert class_truth(["", ""]) == ""
+    assert session_truth(["", "own", "machine", "own", ""]) == "own"
+    assert session_truth(["machine", "own"]) == "machine"
+    assert session_truth(["", ""]) == ""
 
 
 def test_scores_count_what_is_known() -> None:

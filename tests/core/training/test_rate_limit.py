@@ -1,59 +1,60 @@
-"""How many wrong guesses are listened to."""
+"""The rate limit of wrong join codes."""
 
 from __future__ import annotations
 
 import pytest
 
 from dashboard.core.training import rate_limit
-from dashboard.core.training.rate_limit import OVERALL, PER_ADDRESS, Rate, Throttle, place_of
+from dashboard.core.token_bucket import Rate, TokenBucket
+from dashboard.core.training.rate_limit import OVERALL, PER_CLIENT, JoinRateLimit, client_key
 
 
-def guess(door: Throttle, address: str, now: float) -> bool:
-    """Whether the guess was listened to; it is wrong."""
-    if door.wait_s(address, now) > 0:
+def guess(limit: JoinRateLimit, address: str, now: float) -> bool:
+    """Tries a wrong code; whether it was checked."""
+    if limit.wait_s(address, now) > 0:
         return False
-    door.wrong(address, now)
+    limit.record_failure(address, now)
     return True
 
 
-def test_a_thousand_guesses_from_one_address_are_not_listened_to() -> None:
-    door = Throttle()
-    heard = sum(guess(door, "192.0.2.1", number * 0.01) for number in range(1000))
-    assert PER_ADDRESS.burst <= heard <= PER_ADDRESS.burst + 1
-    assert 0 < door.wait_s("192.0.2.1", 9.99) <= PER_ADDRESS.every_s
-    assert door.wait_s("192.0.2.2", 9.99) == 0, "the others come in"
+def test_a_thousand_guesses_from_one_address_are_limited() -> None:
+    limit = JoinRateLimit()
+    checked = sum(guess(limit, "192.0.2.1", number * 0.01) for number in range(1000))
+    assert PER_CLIENT.burst <= checked <= PER_CLIENT.burst + 1
+    assert 0 < limit.wait_s("192.0.2.1", 9.99) <= 1 / PER_CLIENT.per_s
+    assert limit.wait_s("192.0.2.2", 9.99) == 0, "other clients are not limited"
 
 
-def test_a_thousand_addresses_do_not_help() -> None:
-    door = Throttle()
-    heard = sum(guess(door, f"192.0.{number // 250}.{number % 250}", number * 0.01) for number in range(1000))
-    assert OVERALL.burst <= heard <= OVERALL.burst + 6
+def test_a_thousand_addresses_are_limited_together() -> None:
+    limit = JoinRateLimit()
+    checked = sum(guess(limit, f"192.0.{number // 250}.{number % 250}", number * 0.01) for number in range(1000))
+    assert OVERALL.burst <= checked <= OVERALL.burst + 6
 
 
-def test_who_waits_is_listened_to_again() -> None:
-    door = Throttle(Rate(2, 10.0), Rate(100, 1.0))
-    assert [guess(door, "a", 0.0) for _ in range(3)] == [True, True, False]
-    assert not guess(door, "a", 9.9)
-    assert guess(door, "a", 10.1)
-    assert not guess(door, "a", 5.0), "a clock that goes back gives nothing"
-    assert [guess(door, "a", 1000.0) for _ in range(3)] == [True, True, False]
+def test_a_client_that_waits_may_try_again() -> None:
+    limit = JoinRateLimit(Rate(2, 0.1), Rate(100, 1.0))
+    assert [guess(limit, "a", 0.0) for _ in range(3)] == [True, True, False]
+    assert not guess(limit, "a", 9.9)
+    assert guess(limit, "a", 10.1)
+    assert not guess(limit, "a", 5.0), "a clock that goes backwards adds nothing"
+    assert [guess(limit, "a", 1000.0) for _ in range(3)] == [True, True, False]
 
 
-def test_thirty_people_behind_one_address_mistype_once_each_and_come_in() -> None:
-    door = Throttle()
-    assert all(guess(door, "198.51.100.7", 0.0) for _ in range(30))
-    assert door.wait_s("198.51.100.7", 0.0) == 0
+def test_thirty_participants_behind_one_address_may_mistype_once_each() -> None:
+    limit = JoinRateLimit()
+    assert all(guess(limit, "198.51.100.7", 0.0) for _ in range(30))
+    assert limit.wait_s("198.51.100.7", 0.0) == 0
 
 
-def test_what_is_kept_of_addresses_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rate_limit, "MOST_ADDRESSES", 10)
-    door = Throttle(Rate(3, 10.0), Rate(10_000, 0.001))
+def test_the_number_of_stored_clients_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit, "MAX_CLIENTS", 10)
+    limit = JoinRateLimit(Rate(3, 0.1), Rate(10_000, 1000.0))
     for _ in range(3):
-        guess(door, "attacker", 0.0)
+        guess(limit, "attacker", 0.0)
     for number in range(200):
-        guess(door, f"a{number}", 0.0)
-    assert len(door._addresses) <= 10
-    assert door.wait_s("attacker", 0.0) > 0, "who has guessed most is not forgotten"
+        guess(limit, f"a{number}", 0.0)
+    assert len(limit._clients) <= 10
+    assert limit.wait_s("attacker", 0.0) > 0, "the client with the most guesses is kept"
 
 
 @pytest.mark.parametrize(
@@ -66,59 +67,57 @@ def test_what_is_kept_of_addresses_is_bounded(monkeypatch: pytest.MonkeyPatch) -
         ("unix", "", False),
     ],
 )
-def test_who_shares_a_bucket(one: str, other: str, same: bool) -> None:
-    assert (place_of(one) == place_of(other)) is same
+def test_which_addresses_share_a_bucket(one: str, other: str, same: bool) -> None:
+    assert (client_key(one) == client_key(other)) is same
 
 
-def test_the_wait_ends_when_one_guess_has_come_back() -> None:
-    door = Throttle(Rate(2, 10.0), Rate(3, 4.0))
-    assert door.wait_s("a", 0.0) == 0.0
-    door.wrong("a", 0.0)
-    assert door.wait_s("a", 0.0) == 0.0
-    door.wrong("a", 0.0)
-    assert door.wait_s("a", 0.0) == 10.0
-    assert door.wait_s("a", 4.0) == pytest.approx(6.0)
-    assert door.wait_s("a", 10.0) == 0.0
-    assert door.wait_s("b", 10.0) == 0.0
+def test_the_wait_ends_when_one_token_is_available() -> None:
+    limit = JoinRateLimit(Rate(2, 0.1), Rate(3, 0.25))
+    assert limit.wait_s("a", 0.0) == 0.0
+    limit.record_failure("a", 0.0)
+    assert limit.wait_s("a", 0.0) == 0.0
+    limit.record_failure("a", 0.0)
+    assert limit.wait_s("a", 0.0) == 10.0
+    assert limit.wait_s("a", 4.0) == pytest.approx(6.0)
+    assert limit.wait_s("a", 10.0) == 0.0
+    assert limit.wait_s("b", 10.0) == 0.0
 
 
 def test_the_longer_of_both_waits_counts() -> None:
-    door = Throttle(Rate(2, 10.0), Rate(3, 4.0))
+    limit = JoinRateLimit(Rate(2, 0.1), Rate(3, 0.25))
     for address in ("a", "b", "c"):
-        door.wrong(address, 0.0)
-    assert door.wait_s("a", 0.0) == 4.0, "overall"
-    assert door.wait_s("new", 1.0) == pytest.approx(3.0)
-    door.wrong("a", 1.0)
-    assert door.wait_s("a", 1.0) == pytest.approx(9.0), "its own bucket has 0.1 left"
+        limit.record_failure(address, 0.0)
+    assert limit.wait_s("a", 0.0) == 4.0, "overall"
+    assert limit.wait_s("new", 1.0) == pytest.approx(3.0)
+    limit.record_failure("a", 1.0)
+    assert limit.wait_s("a", 1.0) == pytest.approx(9.0), "its own bucket has 0.1 tokens"
 
 
-def test_a_bucket_does_not_fill_beyond_its_burst_and_a_guess_costs_one() -> None:
-    bucket = rate_limit.Bucket(1.5, 100.0)
-    bucket.fill(Rate(4, 10.0), 105.0)
-    assert (bucket.left, bucket.at) == (2.0, 105.0)
-    bucket.fill(Rate(4, 10.0), 95.0)
-    assert (bucket.left, bucket.at) == (2.0, 95.0)
-    bucket.fill(Rate(4, 10.0), 1000.0)
-    assert bucket.left == 4.0
+def test_a_wrong_code_costs_one_token_but_never_more_than_there_are() -> None:
+    bucket = TokenBucket(Rate(4, 0.1), 1.5, 100.0)
+    rate_limit.charge(bucket, 100.0)
+    assert bucket.tokens == 0.5
+    rate_limit.charge(bucket, 100.0)
+    assert bucket.tokens == 0.0
 
 
-def test_addresses_with_the_most_left_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rate_limit, "MOST_ADDRESSES", 4)
-    door = Throttle(Rate(3, 10.0), Rate(10_000, 0.001))
+def test_clients_with_the_most_tokens_are_dropped_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit, "MAX_CLIENTS", 4)
+    limit = JoinRateLimit(Rate(3, 0.1), Rate(10_000, 1000.0))
     for address, count in (("once", 1), ("thrice", 3), ("twice", 2), ("again", 1)):
         for _ in range(count):
-            door.wrong(address, 0.0)
-    assert set(door._addresses) == {"once", "thrice", "twice", "again"}
-    door.wrong("fifth", 0.0)
-    assert set(door._addresses) == {"thrice", "twice"}
+            limit.record_failure(address, 0.0)
+    assert set(limit._clients) == {"once", "thrice", "twice", "again"}
+    limit.record_failure("fifth", 0.0)
+    assert set(limit._clients) == {"thrice", "twice"}
     for address in ("x", "y"):
-        door.wrong(address, 100.0)
-    door.wrong("z", 100.0)
-    assert set(door._addresses) == {"x", "y"}, "those that have waited long enough are forgotten"
+        limit.record_failure(address, 100.0)
+    limit.record_failure("z", 100.0)
+    assert set(limit._clients) == {"x", "y"}, "full buckets are dropped"
 
 
 @pytest.mark.parametrize(
-    ("address", "place"),
+    ("address", "key"),
     [
         ("192.0.2.1", "192.0.2.1"),
         ("::ffff:192.0.2.1", "192.0.2.1"),
@@ -126,5 +125,5 @@ def test_addresses_with_the_most_left_are_forgotten_first(monkeypatch: pytest.Mo
         ("x" * 70, "x" * 60),
     ],
 )
-def test_a_bucket_is_named_by_the_address_or_its_network(address: str, place: str) -> None:
-    assert place_of(address) == place
+def test_a_bucket_is_named_by_the_address_or_its_network(address: str, key: str) -> None:
+    assert client_key(address) == key

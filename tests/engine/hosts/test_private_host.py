@@ -158,7 +158,7 @@ def test_a_host_dies_with_the_process_that_started_it(data_dir: Path) -> None:
 
 
 def test_a_start_that_fails_says_why_and_leaves_nothing(data_dir: Path) -> None:
-    with pytest.raises(PrivateHostError, match=r"ended at once\. It said: .*nonsense"):
+    with pytest.raises(PrivateHostError, match=r"exited at once\. Its last message: .*nonsense"):
         asyncio.run(private_host.start(data_dir, "broken", daemon={"storage-driver": "nonsense"}))
     assert not (data_dir / "hosts" / "broken").exists()
     assert not (RUN / "broken").exists()

@@ -37,7 +37,7 @@ def test_a_host_of_a_class_is_known_after_its_engine_has_ended(tmp_path: Path) -
     for host in (dead, host_in(tmp_path, "other", ticks=1)):
         records.remember(host, ready=True)
     assert records.list_hosts(tmp_path) == ()
-    assert records.class_hosts(tmp_path) == (dead,)
+    assert records.group_hosts(tmp_path) == (dead,)
 
 
 def test_it_is_starting_while_its_starter_lives(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""netstat and ss of a terminal name processes, asked from outside; nothing else can be asked."""
+"""netstat and ss of a terminal name processes; nothing else can be run."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from dashboard.engine.hosts.registry import PrivateHost
-from dashboard.lab.terminal.process_names import Names
+from dashboard.lab.terminal.process_names import SocketToolServer
 
 
 @pytest.fixture
-def here() -> int:
+def own_netns() -> int:
     """This machine's network namespace."""
     return Path("/proc/self/ns/net").stat().st_ino
 
@@ -24,19 +24,19 @@ def left(folder: Path) -> list[Path]:
 
 
 @pytest.fixture
-async def door(tmp_path: Path, here: int) -> AsyncIterator[Path]:
+async def socket(tmp_path: Path, own_netns: int) -> AsyncIterator[Path]:
     """The socket of a terminal on a host whose network is this machine's."""
-    netns = here
+    netns = own_netns
     host = PrivateHost("host", os.getpid(), netns, str(tmp_path / "docker.sock"), 1.0, tmp_path, 1)
-    names = Names(host)
+    names = SocketToolServer(host)
     yield await names.open()
     await names.close()
     assert not left(tmp_path)
 
 
-async def ask(door: Path, *line: str, raw: bytes = b"") -> tuple[int, str]:
+async def ask(socket: Path, *line: str, raw: bytes = b"") -> tuple[int, str]:
     """The status and what was printed."""
-    reader, writer = await asyncio.open_unix_connection(door)
+    reader, writer = await asyncio.open_unix_connection(socket)
     body = "\0".join(line).encode()
     writer.write(raw or b"POST / HTTP/1.1\r\nHost: names\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
     head, _, text = (await asyncio.wait_for(reader.read(), 15)).decode().partition("\r\n\r\n")
@@ -45,11 +45,11 @@ async def ask(door: Path, *line: str, raw: bytes = b"") -> tuple[int, str]:
     return (int(head.split()[1]) if head else 0), text
 
 
-async def test_the_process_behind_a_port_is_named(door: Path) -> None:
+async def test_the_process_behind_a_port_is_named(socket: Path) -> None:
     server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     for line in (("ss", "-Hltnp", f"sport = :{port}"), ("netstat", "-tlnp")):
-        status, text = await ask(door, *line)
+        status, text = await ask(socket, *line)
         assert status == 200, text
         assert str(os.getpid()) in next(one for one in text.splitlines() if f":{port} " in one)
     server.close()
@@ -57,8 +57,8 @@ async def test_the_process_behind_a_port_is_named(door: Path) -> None:
 
 
 @pytest.mark.parametrize("line", [("sh", "-c", "id"), ("ss", "-K"), ("ss", "-D", "/tmp/x"), ("netstat", "-c")])
-async def test_nothing_else_is_run(door: Path, line: tuple[str, ...]) -> None:
-    assert await ask(door, *line) == (403, "")
+async def test_nothing_else_is_run(socket: Path, line: tuple[str, ...]) -> None:
+    assert await ask(socket, *line) == (403, "")
 
 
 @pytest.mark.parametrize(
@@ -72,5 +72,5 @@ async def test_nothing_else_is_run(door: Path, line: tuple[str, ...]) -> None:
         b"x" * 70_000 + b"\r\n\r\n",
     ],
 )
-async def test_nonsense_is_not_answered(door: Path, raw: bytes) -> None:
-    assert await ask(door, raw=raw) == (0, "")
+async def test_invalid_requests_are_not_answered(socket: Path, raw: bytes) -> None:
+    assert await ask(socket, raw=raw) == (0, "")

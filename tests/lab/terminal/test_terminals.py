@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from channels.db import database_sync_to_async
 
-from dashboard.core.terminal.limits import NOWHERE, TABS_MOST, Piece, Place, TerminalError
+from dashboard.core.terminal.limits import MAX_WINDOWS, NO_TERMINAL, OutputChunk, TerminalError, TerminalOwner
 from dashboard.core.training.host_plan import HostStage
 from dashboard.engine.hosts.limits import processes
 from dashboard.lab.terminal import terminals
@@ -21,7 +21,7 @@ from dashboard.models import TrainingSession
 from dashboard.store.training import participants
 from dashboard.store.training.participants import ParticipantRef
 from dashboard.store.training.terminal_recordings import lines_of, recordings
-from tests.lab.hosts_harness import School, school
+from tests.lab.hosts_harness import HostsHarness, hosts_harness
 from tests.lab.training_builders import participant
 from tests.polling import eventually
 
@@ -31,30 +31,30 @@ COLOUR = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]\r?")
 
 @dataclass
 class Window:
-    """One window of somebody's terminal."""
+    """One window of a terminal."""
 
     terminals: Terminals
-    place: Place
-    tab: str
+    owner: TerminalOwner
+    key: str
     run: str = ""
     at: int = 0
     change: int = -1
     text: str = ""
-    last: Piece = field(default=NOWHERE)
+    last: OutputChunk = field(default=NO_TERMINAL)
 
     async def open(self, cols: int = 100, rows: int = 30) -> Window:
-        await self.terminals.attach(self.place, self.tab, cols, rows)
+        await self.terminals.attach(self.owner, self.key, cols, rows)
         return self
 
     async def type(self, text: str) -> None:
-        await self.terminals.write(self.place.participant, self.tab, text.encode())
+        await self.terminals.write(self.owner.participant, self.key, text.encode())
 
     async def look(self, wait_s: float = 0.0) -> str:
-        piece = await self.terminals.read_from(self.place.participant, self.tab, self.run, self.at, self.change, wait_s)
-        if piece.run != self.run:
+        chunk = await self.terminals.read_from(self.owner.participant, self.key, self.run, self.at, self.change, wait_s)
+        if chunk.run != self.run:
             self.text = ""
-        self.last, self.run, self.change, self.at = piece, piece.run, piece.change, piece.offset + len(piece.data)
-        self.text = COLOUR.sub("", self.text + piece.data.decode("utf-8", "replace"))
+        self.last, self.run, self.change, self.at = chunk, chunk.run, chunk.change, chunk.offset + len(chunk.data)
+        self.text = COLOUR.sub("", self.text + chunk.data.decode("utf-8", "replace"))
         return self.text
 
     async def sees(self, pattern: str, deadline_s: float = 20.0) -> re.Match[str]:
@@ -68,7 +68,7 @@ class Window:
         self.text = self.text[match.end() :]
         return match
 
-    async def is_told(self, words: str, deadline_s: float = 20.0) -> Piece:
+    async def is_told(self, words: str, deadline_s: float = 20.0) -> OutputChunk:
         async def told() -> bool:
             await self.look(0.2)
             return words in self.last.ended and bool(words or not self.last.ended)
@@ -81,34 +81,36 @@ class Window:
 
 
 @pytest.fixture
-async def place(class_folder: Path, transactional_db: None) -> AsyncIterator[School]:
-    async with school(class_folder, terminal=True, record_terminal=True) as made:
+async def harness(class_folder: Path, transactional_db: None) -> AsyncIterator[HostsHarness]:
+    async with hosts_harness(class_folder, terminal=True, record_terminal=True) as made:
         yield made
 
 
 @pytest.fixture
-async def open_terminals(place: School, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Terminals]:
+async def open_terminals(harness: HostsHarness, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Terminals]:
     monkeypatch.setattr(terminals, "SWEEP_S", 0.05)
-    made = Terminals(place.context, place.hosts)
+    made = Terminals(harness.context, harness.hosts)
     await made.open()
     yield made
     await made.close()
     assert made.running == 0
 
 
-async def sit(place: School, name: str) -> tuple[ParticipantRef, Place]:
-    found: ParticipantRef = (await database_sync_to_async(participant)(place.row, name))[0]
-    return found, Place(found.id, place.row.id, place.group(found.group), "launch", record=True)
+async def join(harness: HostsHarness, name: str) -> tuple[ParticipantRef, TerminalOwner]:
+    found: ParticipantRef = (await database_sync_to_async(participant)(harness.row, name))[0]
+    return found, TerminalOwner(found.id, harness.row.id, harness.group(found.group), "launch", record=True)
 
 
-async def test_a_terminal_from_the_first_key_to_the_end_of_its_host(place: School, open_terminals: Terminals) -> None:
-    (ada, hers), (_, his) = await sit(place, "Ada"), await sit(place, "Bob")
+async def test_a_terminal_from_the_first_input_to_the_end_of_its_host(
+    harness: HostsHarness, open_terminals: Terminals
+) -> None:
+    (ada, hers), (_, his) = await join(harness, "Ada"), await join(harness, "Bob")
     window = await Window(open_terminals, hers, "a").open()
-    piece = await window.is_told("does not run")
-    assert piece.again
-    states = await asyncio.gather(place.ready(1), place.ready(2))
+    chunk = await window.is_told("not running")
+    assert chunk.again
+    states = await asyncio.gather(harness.ready(1), harness.ready(2))
     await open_terminals.start(hers.participant)
-    await window.sees("What this terminal shows is recorded")
+    await window.sees("The output of this terminal is recorded")
     await window.sees(rf"netmodes-{states[0].host}.*:~# ")
 
     # Each has a host of their own, and port 80 on it.
@@ -147,18 +149,18 @@ async def test_a_terminal_from_the_first_key_to_the_end_of_its_host(place: Schoo
     await open_terminals.start(hers.participant)
     await window.is_told("")
     assert window.run != first
-    await place.hosts.reset(place.group(1))
-    await window.is_told("Your private host was stopped")
+    await harness.hosts.reset(harness.group(1))
+    await window.is_told("your private host was stopped")
 
     async def is_another() -> bool:
-        state = await place.hosts.state_of(place.group(1))
+        state = await harness.hosts.state_of(harness.group(1))
         return state.stage is HostStage.READY and state.host != states[0].host
 
     await eventually(is_another, 30)
     await open_terminals.start(hers.participant)
     await window.type("docker ps -aq | wc -l\r")
     await window.sees(r"\n0\r\n")
-    assert processes(f"netmodes-{(await place.hosts.state_of(place.group(1))).host}", "containers/shell")
+    assert processes(f"netmodes-{(await harness.hosts.state_of(harness.group(1))).host}", "containers/shell")
 
     # What was shown is kept, by participant and step.
     await open_terminals._recorder.flush()
@@ -170,32 +172,34 @@ async def test_a_terminal_from_the_first_key_to_the_end_of_its_host(place: Schoo
     assert [one.step for one in await database_sync_to_async(recordings)(ada.id)] == ["launch"]
 
 
-async def test_it_ends_with_its_participant_its_session_and_idleness(place: School, open_terminals: Terminals) -> None:
-    (ada, hers), (_, his) = await sit(place, "Ada"), await sit(place, "Bob")
-    await asyncio.gather(place.ready(1), place.ready(2))
+async def test_it_ends_with_its_participant_its_session_or_when_idle(
+    harness: HostsHarness, open_terminals: Terminals
+) -> None:
+    (ada, hers), (_, his) = await join(harness, "Ada"), await join(harness, "Bob")
+    await asyncio.gather(harness.ready(1), harness.ready(2))
     window = await Window(open_terminals, hers, "a").open()
     other = await Window(open_terminals, his, "b").open()
     assert open_terminals.running == 2
-    for number in range(TABS_MOST - 1):
+    for number in range(MAX_WINDOWS - 1):
         await open_terminals.attach(hers, f"more-{number}", 80, 24)
-    with pytest.raises(TerminalError, match="windows already"):
+    with pytest.raises(TerminalError, match="already open in"):
         await open_terminals.attach(hers, "one too many", 80, 24)
-    await database_sync_to_async(participants.remove)(place.row.id, ada.id, 1.0)
-    piece = await window.is_told("no participant")
-    assert not piece.again
+    await database_sync_to_async(participants.remove)(harness.row.id, ada.id, 1.0)
+    chunk = await window.is_told("no longer a participant")
+    assert not chunk.again
     await open_terminals.start(hers.participant)
-    assert open_terminals.running == 1, "it does not begin again"
+    assert open_terminals.running == 1, "it does not start again"
 
-    await place.change(idle_s=0, expires_at=time.time() + 1e5)
-    place.later = 46 * 60.0
-    piece = await other.is_told("nothing was typed for 45 minutes")
-    assert piece.again
+    await harness.change(idle_s=0, expires_at=time.time() + 1e5)
+    harness.later = 46 * 60.0
+    chunk = await other.is_told("after 45 minutes without input")
+    assert chunk.again
     await open_terminals.start(his.participant)
     await open_terminals.detach(his.participant, "b")
-    place.later += 16 * 60.0
+    harness.later += 16 * 60.0
 
     async def is_gone() -> bool:
-        return (await open_terminals.read_from(his.participant, "b", "", 0, -1, 0.0)) == NOWHERE
+        return (await open_terminals.read_from(his.participant, "b", "", 0, -1, 0.0)) == NO_TERMINAL
 
     await eventually(is_gone)
     assert open_terminals.running == 0
@@ -203,10 +207,10 @@ async def test_it_ends_with_its_participant_its_session_and_idleness(place: Scho
     third = await Window(open_terminals, his, "b").open()
     await third.sees(r":~# ")  # it is in its cgroup by then
     # A server that starts ends what another one has left at terminals.
-    await Terminals(place.context, place.hosts).open()
+    await Terminals(harness.context, harness.hosts).open()
     await third.is_told("It was killed.")
     await open_terminals.start(his.participant)
     await third.is_told("")
-    await database_sync_to_async(TrainingSession.objects.filter(pk=place.row.pk).update)(closed_at=1.0)
-    piece = await third.is_told("is over")
-    assert not piece.again
+    await database_sync_to_async(TrainingSession.objects.filter(pk=harness.row.pk).update)(closed_at=1.0)
+    chunk = await third.is_told("is over")
+    assert not chunk.again

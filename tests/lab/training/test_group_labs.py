@@ -1,4 +1,4 @@
-"""Labs of class hosts: opened on demand, gone with the host, what ran there marked as over."""
+"""Labs of private hosts: opened on demand, closed with the host, which stops what ran there."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 
 from dashboard.core.experiments.messages import Phase
 from dashboard.engine.hosts.registry import PrivateHost
-from dashboard.lab.reconciler import Turns
+from dashboard.lab.reconciler import WorkLocks
 from dashboard.lab.training import group_labs as module
-from dashboard.lab.training.group_labs import HostAwayError, Labs
+from dashboard.lab.training.group_labs import GroupLabs, HostUnavailableError
 from dashboard.store import experiments as experiment_store
 from tests.fakes import FakeEngine
 from tests.lab_harness import LabHarness
@@ -20,11 +20,11 @@ from tests.specs import make_spec
 
 
 @pytest.fixture
-async def labs(quick: LabHarness, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Labs]:
-    """Labs beside the server's own; every host's engine is a fake of its own."""
+async def labs(quick: LabHarness, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[GroupLabs]:
+    """GroupLabs beside the server's own; every host's engine is a fake of its own."""
     engines: dict[str, FakeEngine] = {}
     monkeypatch.setattr(module, "DockerEngine", lambda endpoint: engines.setdefault(endpoint, FakeEngine()))
-    made = Labs(quick.context, Turns())
+    made = GroupLabs(quick.context, WorkLocks())
     yield made
     await made.close()
 
@@ -39,7 +39,7 @@ async def phase(quick: LabHarness, identity: str) -> Phase:
     return record.phase
 
 
-async def test_an_experiment_runs_on_its_host_and_on_no_other(quick: LabHarness, labs: Labs) -> None:
+async def test_an_experiment_runs_on_its_host_and_on_no_other(quick: LabHarness, labs: GroupLabs) -> None:
     identity = await quick.database.run(experiment_store.create_experiment, make_spec("none"), None, "", "abc")
     for one in ("abc", "other"):
         labs.add(host(one))
@@ -47,7 +47,7 @@ async def test_an_experiment_runs_on_its_host_and_on_no_other(quick: LabHarness,
     async def runs() -> bool:
         return await phase(quick, identity) is Phase.RUNNING
 
-    await eventually(runs, 10)
+    await eventually(runs)
     there = await labs.context_of("abc")
     elsewhere = await labs.context_of("other")
     assert (there.host, there.private) == ("abc", True)
@@ -62,17 +62,19 @@ async def test_an_experiment_runs_on_its_host_and_on_no_other(quick: LabHarness,
     head = (await quick.view(identity)).head
     assert head is not None
     assert head.notice == "The host is gone."
-    with pytest.raises(HostAwayError, match="start it first"):
+    with pytest.raises(HostUnavailableError, match="Start it first"):
         await labs.lab_of("abc")
 
 
-async def test_what_runs_on_the_server_s_own_engine_is_never_marked_with_a_host(quick: LabHarness, labs: Labs) -> None:
+async def test_what_runs_on_the_server_s_own_engine_is_never_marked_with_a_host(
+    quick: LabHarness, labs: GroupLabs
+) -> None:
     identity = await quick.running("none")
-    await labs.mark_over("", "Nothing is meant.")
+    await labs.mark_stopped("", "Nothing is meant.")
     assert await phase(quick, identity) is Phase.RUNNING
 
 
-async def test_work_of_a_workshop_stays_when_a_lab_opens(quick: LabHarness, labs: Labs) -> None:
+async def test_work_of_a_workshop_stays_when_a_lab_opens(quick: LabHarness, labs: GroupLabs) -> None:
     labs.add(host())
     context = await labs.context_of("abc")
     config = {"Image": "nginx", "HostConfig": {"PortBindings": {}, "NetworkMode": "none"}}

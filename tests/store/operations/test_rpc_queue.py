@@ -11,7 +11,7 @@ from django.db import connections
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import EngineRef
 from dashboard.core.operations.deployment import KEPT_S, LabFacts
-from dashboard.core.training.rate_limit import PER_ADDRESS
+from dashboard.core.training.rate_limit import PER_CLIENT
 from dashboard.models import LabRequest, Presence
 from dashboard.store import experiments as experiment_store
 from dashboard.store.operations import rpc_queue
@@ -23,14 +23,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_the_newest_beat_counts() -> None:
-    assert rpc_queue.newest_beat() is None
+    assert rpc_queue.newest_heartbeat() is None
     facts = LabFacts(EngineRef("26.1.5", "1.45"), "")
     rpc_queue.beat(3, facts, NOW)
     rpc_queue.beat(4, facts, NOW + 2)
-    found = rpc_queue.newest_beat()
+    found = rpc_queue.newest_heartbeat()
     assert found is not None
     assert (found.number, found.at, found.facts) == (4, NOW + 2, facts)
-    assert rpc_queue.newest_beat("another machine") is None
+    assert rpc_queue.newest_heartbeat("another machine") is None
 
 
 def test_a_question_is_given_to_one_asker_alone() -> None:
@@ -91,12 +91,12 @@ def test_who_is_there_is_the_sum_of_all_processes_but_ones_own() -> None:
 
 
 def test_wrong_guesses_are_counted_and_come_back_with_time() -> None:
-    for _ in range(PER_ADDRESS.burst):
+    for _ in range(int(PER_CLIENT.burst)):
         assert join_code_attempts.wait_s("192.0.2.1", NOW) == 0.0
-        join_code_attempts.wrong("192.0.2.1", NOW)
-    assert 0 < join_code_attempts.wait_s("192.0.2.1", NOW) <= PER_ADDRESS.every_s
+        join_code_attempts.record_failure("192.0.2.1", NOW)
+    assert 0 < join_code_attempts.wait_s("192.0.2.1", NOW) <= 1 / PER_CLIENT.per_s
     assert join_code_attempts.wait_s("192.0.2.2", NOW) == 0.0
-    assert join_code_attempts.wait_s("192.0.2.1", NOW + PER_ADDRESS.every_s) == 0.0
+    assert join_code_attempts.wait_s("192.0.2.1", NOW + 1 / PER_CLIENT.per_s) == 0.0
 
 
 def test_the_newest_entries_of_all_in_one_look(django_assert_num_queries: Any) -> None:

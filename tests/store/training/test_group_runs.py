@@ -1,4 +1,4 @@
-"""What a group runs on its host: begun within limits, marked when the host is gone, forgotten with the session."""
+"""Runs of groups on their hosts: within the quota, ended with the host, deleted with the session."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import Phase
 from dashboard.core.measurements.measurement import Options, Probe
-from dashboard.core.training.group_quota import WorkKind
+from dashboard.core.training.group_quota import RunKind
 from dashboard.core.training.session import HostsFor
 from dashboard.models import ClaimRun, Experiment, GroupHost, MeasurementRun, TrainingSession
 from dashboard.store import claim_runs
@@ -16,7 +16,7 @@ from dashboard.store import measurements as measurement_store
 from dashboard.store.training import group_runs
 from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training import sessions as training_sessions
-from dashboard.store.training.hosts import NoHostError, RoomError, works_of
+from dashboard.store.training.hosts import NoHostError, QuotaError
 from tests.lab.training_builders import NOW, again, session
 from tests.specs import make_spec
 
@@ -26,22 +26,22 @@ RR = (Probe.TCP_RR,)
 
 @pytest.fixture
 def row() -> TrainingSession:
-    """An open session with a host for everybody."""
+    """An open session with a host for each participant."""
     return session(hosts=HostsFor.PERSON)
 
 
 def host_of(row: TrainingSession, number: int = 1, host: str = "abc") -> str:
     """The key of a group whose host is ready."""
     group = f"{row.id}-{number}"
-    group_host_store.ask_for(group, NOW)
+    group_host_store.request(group, NOW)
     group_host_store.note(group, state="ready", host=host)
     return group
 
 
-def test_a_group_has_so_many_experiments_and_containers_and_no_more(row: TrainingSession) -> None:
+def test_a_group_has_a_maximum_of_experiments_and_containers(row: TrainingSession) -> None:
     group, other = host_of(row), host_of(row, 2, "other")
     made = [group_runs.launch(make_spec("host", "bridge"), None, group) for _ in range(3)]
-    with pytest.raises(RoomError, match="at most 3 experiments"):
+    with pytest.raises(QuotaError, match="at most 3 experiments"):
         group_runs.launch(make_spec("host", "bridge"), None, group)
     group_runs.launch(make_spec("host", "bridge"), None, other)
     assert len(experiment_store.load_unsettled("abc")) == 3
@@ -49,111 +49,107 @@ def test_a_group_has_so_many_experiments_and_containers_and_no_more(row: Trainin
     assert experiment_store.hosts_unsettled() == {"abc", "other"}
     Experiment.objects.filter(group=group).update(wanted="stopped", phase="stopped")
     group_runs.launch(make_spec(*["bridge"] * 8), None, group)
-    with pytest.raises(RoomError, match="at most 12 containers, and 8"):
+    with pytest.raises(QuotaError, match="at most 12 containers, and 8"):
         group_runs.launch(make_spec(*["bridge"] * 5), None, group)
-    assert group_runs.launch_again(made[0], group), "one that ended is launched again"
+    assert group_runs.launch_again(made[0], group), "a stopped one is launched again"
     assert group_runs.launch_again(made[1], group)
-    with pytest.raises(RoomError, match="at most 3 experiments"):
+    with pytest.raises(QuotaError, match="at most 3 experiments"):
         group_runs.launch_again(made[2], group)
-    assert group_runs.launch_again(made[0], group), "a restart is not one more"
-    assert not group_runs.launch_again(made[0], other), "nobody launches what is another's"
+    assert group_runs.launch_again(made[0], group), "a restart does not count twice"
+    assert not group_runs.launch_again(made[0], other), "not an experiment of another group"
 
 
-def test_without_a_ready_host_nothing_begins(row: TrainingSession) -> None:
+def test_without_a_ready_host_nothing_starts(row: TrainingSession) -> None:
     group = f"{row.id}-1"
-    for words in ("start it first", "being started"):
+    for words in ("Start it first", "is starting"):
         with pytest.raises(NoHostError, match=words):
             group_runs.launch(make_spec("none", "host"), None, group)
         with pytest.raises(NoHostError, match=words):
-            group_runs.execute([], group, None)
-        group_host_store.ask_for(group, NOW)
-    group_host_store.note(group, reason="It was stopped because nobody used it.")
-    with pytest.raises(NoHostError, match="nobody used it"):
+            group_runs.run_claims([], group, None)
+        group_host_store.request(group, NOW)
+    group_host_store.note(group, reason="It was stopped after 30 minutes without use.")
+    with pytest.raises(NoHostError, match="without use"):
         group_runs.launch(make_spec("none", "host"), None, group)
     assert not Experiment.objects.exists()
 
 
-def test_a_measurement_takes_its_turn_its_time_and_its_room(row: TrainingSession) -> None:
+def test_one_short_measurement_at_a_time_on_the_current_host(row: TrainingSession) -> None:
     group = host_of(row)
     experiment = group_runs.launch(make_spec("host", "bridge"), None, group)
-    with pytest.raises(RoomError, match="at most 60 s"):
+    with pytest.raises(QuotaError, match="at most 60 s"):
         group_runs.measure(experiment, group, RR, Options(seconds=61), None)
     run = group_runs.measure(experiment, group, RR, Options(seconds=1), None)
-    with pytest.raises(RoomError, match="one at a time"):
+    with pytest.raises(QuotaError, match="waits or runs"):
         group_runs.measure(experiment, group, RR, Options(seconds=1), None)
     made = MeasurementRun.objects.get(pk=run)
     assert (made.host, made.group, made.twin, made.source_id) == ("abc", group, True, experiment)
     twin = Experiment.objects.get(pk=made.experiment_id)
     assert (twin.host, twin.group) == ("abc", group)
-    assert [one.id for one in group_runs.experiments_of(group, 9)] == [experiment], "a twin is nobody's experiment"
+    assert [one.id for one in group_runs.experiments_of(group, 9)] == [experiment], "twins are not listed"
     assert [one.id for one in measurement_store.load_waiting("abc")] == [run]
     assert measurement_store.load_waiting() == ()
     assert measurement_store.hosts_waiting() == {"abc"}
     measurement_store.fail_run(run, "Enough.")
     group_host_store.note(group, host="new")
-    with pytest.raises(RoomError, match="host on which it ran is gone"):
+    with pytest.raises(QuotaError, match="host on which the experiment ran is gone"):
         group_runs.measure(experiment, group, RR, Options(seconds=1), None)
 
 
-def test_claims_are_executed_one_run_at_a_time_and_kept_apart(row: TrainingSession) -> None:
+def test_one_claim_run_at_a_time_and_only_in_the_group_s_history(row: TrainingSession) -> None:
     group = host_of(row)
-    run = group_runs.execute(["host-shares-netns"], group, None)
-    with pytest.raises(RoomError, match="one at a time"):
-        group_runs.execute([], group, None)
+    run = group_runs.run_claims(["host-shares-netns"], group, None)
+    with pytest.raises(QuotaError, match="waits or runs"):
+        group_runs.run_claims([], group, None)
     with pytest.raises(ValueError, match="not quiet"):
-        group_runs.execute(["proxy-costs"], group, None)
-    assert claim_runs.hosts_waiting() == {"abc"}
-    assert (claim_runs.live_run(), claim_runs.history(), claim_runs.newest_outcomes()) == (None, (), {})
+        group_runs.run_claims(["proxy-costs"], group, None)
+    assert claim_runs.hosts_with_queued_runs() == {"abc"}
+    assert (claim_runs.live_run(), claim_runs.list_runs(), claim_runs.newest_outcomes()) == (None, (), {})
     live = claim_runs.live_run(group)
     assert live is not None
     assert live.id == run
     assert set(claim_runs.newest_outcomes(group)) == {"host-shares-netns"}
 
 
-def test_what_waits_ends_with_its_host_and_all_of_it_is_told_and_forgotten(row: TrainingSession) -> None:
+def test_waiting_runs_end_with_their_host_and_all_runs_are_deleted_with_the_session(row: TrainingSession) -> None:
     group, other = host_of(row), host_of(row, 2, "other")
     experiment = group_runs.launch(make_spec("host", "bridge"), None, group)
     run = group_runs.measure(experiment, group, RR, Options(seconds=1), None)
-    claims = group_runs.execute(["host-shares-netns"], group, None)
+    claims = group_runs.run_claims(["host-shares-netns"], group, None)
     theirs = group_runs.launch(make_spec("none", "host"), None, other)
     mine = experiment_store.create_experiment(make_spec("none", "host"))
     Experiment.objects.filter(host="abc").update(wanted="stopped")
-    assert group_runs.end_of_host("abc", "The host is gone.") == (run,)
-    told = {one.id: one for one in works_of(row.id)}
-    assert set(told) == {experiment, run, claims, theirs}
-    assert {(one.group, str(one.kind), one.state, one.ended > 0) for one in told.values()} == {
-        (1, "experiment", "stopped", True),
-        (1, "measurement", "cancelled", True),
-        (1, "claims", "cancelled", True),
-        (2, "experiment", "waiting", False),
+    assert group_runs.end_host("abc", "The host is gone.") == (run,)
+    assert {one.pk: one.phase for one in Experiment.objects.filter(pk__in=(experiment, theirs))} == {
+        experiment: "stopped",
+        theirs: "waiting",
     }
-    assert told[experiment].modes == ("host", "bridge") == told[run].modes
-    assert told[run].summary == told[claims].summary == "The host is gone."
-    assert told[claims].title == "host-shares-netns"
+    measurement = MeasurementRun.objects.get(pk=run)
+    assert (measurement.state, measurement.stop_reason) == ("cancelled", "The host is gone.")
+    claim_run = ClaimRun.objects.get(pk=claims)
+    assert (claim_run.state, claim_run.problem) == ("cancelled", "The host is gone.")
     training_sessions.close(row.id, row.owner_id, NOW)
     GroupHost.objects.all().delete()
     assert training_sessions.delete(row.id, row.owner_id)
-    assert works_of(row.id) == ()
     assert list(Experiment.objects.values_list("pk", flat=True)) == [mine]
     assert not MeasurementRun.objects.exists()
     assert not ClaimRun.objects.exists()
 
 
-def test_what_was_never_taken_up_is_over_when_its_host_is(row: TrainingSession) -> None:
+def test_an_experiment_that_never_started_ends_with_its_host(row: TrainingSession) -> None:
     group = host_of(row)
     experiment = group_runs.launch(make_spec("none", "host"), None, group)
     experiment_store.set_wanted(experiment, Wanted.STOPPED)
-    group_runs.end_of_host("abc", "Gone.")
+    group_runs.end_host("abc", "Gone.")
     assert Experiment.objects.get(pk=experiment).phase == Phase.STOPPED
     assert experiment_store.hosts_unsettled() == frozenset()
     group_host_store.note(group, host="new")
-    assert group_runs.launch_again(experiment, group), "on the host that there is now"
+    assert group_runs.launch_again(experiment, group), "on the current host"
     assert [one.id for one in experiment_store.load_unsettled("new")] == [experiment]
 
 
-def test_nobody_shows_to_all_what_is_a_group_s(row: TrainingSession) -> None:
+def test_a_group_s_experiment_cannot_be_mirrored(row: TrainingSession) -> None:
     experiment = group_runs.launch(make_spec("none", "host"), row.owner_id, host_of(row))
-    assert not training_sessions.show(row.id, row.owner_id, NOW, experiment)
+    assert not training_sessions.mirror(row.id, row.owner_id, NOW, experiment)
     assert again(row).mirror_id is None
-    assert group_runs.group_of(WorkKind.EXPERIMENT, experiment) == f"{row.id}-1"
-    assert group_runs.group_of(WorkKind.EXPERIMENT, "nobody") is None
+    assert group_runs.group_of(RunKind.EXPERIMENT, experiment) == f"{row.id}-1"
+    assert group_runs.group_of(RunKind.EXPERIMENT, "nobody") is None

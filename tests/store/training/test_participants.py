@@ -33,14 +33,14 @@ def test_teams_fill_up_and_a_participant_that_was_taken_away_is_free() -> None:
     row = session(hosts="team", team_size=2, max_participants=3)
     people = [participant(row, name)[0] for name in ("a", "b", "c")]
     assert [one.group for one in people] == [1, 1, 2]
-    with pytest.raises(JoinRefusedError, match="All 3 participants"):
+    with pytest.raises(JoinRefusedError, match="All 3 places"):
         participant(row, "d")
     assert participants.remove(row.id, people[0].id, NOW)
     assert participant(row, "d")[0].group == 1
 
 
 @pytest.mark.parametrize(("name", "taken"), [("ADA", True), ("Ada ", True), ("Ad", False)])
-def test_a_name_is_somebody_s_once(name: str, taken: bool) -> None:
+def test_a_name_is_unique_within_a_session(name: str, taken: bool) -> None:
     row = session()
     participant(row, "Ada")
     participant(session(), "Ada")
@@ -51,7 +51,7 @@ def test_a_name_is_somebody_s_once(name: str, taken: bool) -> None:
         participant(row, name)
 
 
-def test_closed_and_expired_codes_say_so() -> None:
+def test_closed_and_expired_sessions_refuse_newcomers() -> None:
     row = session(hours=1)
     with pytest.raises(JoinRefusedError, match="expired"):
         participant(row, now=NOW + 3601)
@@ -62,9 +62,9 @@ def test_closed_and_expired_codes_say_so() -> None:
         participants.join("nothing", "Ada", NOW)
 
 
-def test_who_comes_late_waits_at_the_door() -> None:
+def test_newcomers_wait_where_admission_is_required() -> None:
     row = session()
-    training_sessions.steer(row.id, instructor(), NOW, admission_required=True)
+    training_sessions.change(row.id, instructor(), NOW, admission_required=True)
     late, token = participant(again(row), "Late")
     assert not late.admitted
     assert not participants.admit("another", late.id, NOW)
@@ -76,14 +76,14 @@ def test_who_comes_late_waits_at_the_door() -> None:
     assert len(participants.admit_all(row.id, NOW)) == 1
 
 
-def test_a_link_moves_the_participant_once() -> None:
+def test_a_link_moves_a_participant_once() -> None:
     row = session()
     ada, token = participant(row)
     first = participants.make_link(row.id, ada.id)
     second = participants.make_link(row.id, ada.id)
     assert first is not None
     assert second is not None
-    assert participants.resume(first, NOW) is None, "a new link voids the one before"
+    assert participants.resume(first, NOW) is None, "a new link voids the previous one"
     assert participants.by_link(second) == ada
     moved = participants.resume(second, NOW)
     assert moved is not None
@@ -96,7 +96,7 @@ def test_a_link_moves_the_participant_once() -> None:
     assert participants.by_link("x" * 22) is None
 
 
-def test_who_was_removed_is_out_by_every_way() -> None:
+def test_a_removed_participant_has_no_valid_token_or_link() -> None:
     row = session()
     ada, token = participant(row)
     link = participants.make_link(row.id, ada.id)
@@ -108,7 +108,7 @@ def test_who_was_removed_is_out_by_every_way() -> None:
     assert participants.make_link(row.id, ada.id) is None
 
 
-def test_the_instructor_gives_another_name() -> None:
+def test_a_participant_can_be_renamed_to_a_free_name() -> None:
     row = session()
     ada, token = participant(row)
     participant(row, "Bob")
@@ -116,11 +116,11 @@ def test_the_instructor_gives_another_name() -> None:
     found = participants.by_token(row.id, token)
     assert found is not None
     assert found.name == "Ada L."
-    with pytest.raises(JoinRefusedError, match="already"):
+    with pytest.raises(JoinRefusedError, match="is taken"):
         participants.rename(row.id, ada.id, "BOB")
 
 
-def test_a_raised_hand_stays_up_since_then() -> None:
+def test_a_raised_hand_keeps_its_time() -> None:
     row = session()
     ada, _ = participant(row)
     for now in (5.0, 9.0):
@@ -130,5 +130,5 @@ def test_a_raised_hand_stays_up_since_then() -> None:
     assert Participant.objects.get().hand_raised_at == 5.0
     participants.raise_hand(row.id, ada.id, 10.0, up=False)
     assert Participant.objects.get().hand_raised_at == 0.0
-    participants.seen(row.id, {ada.id}, 77.0)
+    participants.mark_seen(row.id, {ada.id}, 77.0)
     assert Participant.objects.get().seen_at == 77.0

@@ -1,4 +1,4 @@
-"""A class as the database holds it becomes facts, a report and a replay; links to results are for one participant."""
+"""Facts, report and replay of a session in the database; links to the results of one participant."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from dashboard.core.training.results.replay import build_class_track
+from dashboard.core.training.results.replay import build_replay
 from dashboard.core.training.results.report import build_report
 from dashboard.models import Experiment, Participant, Share, TrainingSession
 from dashboard.store import experiments as experiment_store
@@ -35,12 +35,12 @@ END = NOW + 3600
 
 @pytest.fixture
 def row() -> TrainingSession:
-    """Ada is done with the second step, Bob failed twice and asks, Cleo was taken away, Dan knocks."""
+    """Ada has done the second step, Bob failed twice and asks, Cleo was removed, Dan waits for admission."""
     made = session(hosts="person")
     ada, bob, cleo = (participant(made, name, NOW + number)[0] for number, name in enumerate(("Ada", "Bob", "Cleo")))
     training_sessions.go_to(made.id, instructor(), NOW + 10, LAUNCH.slug)
     for number, one in enumerate((ada, bob, cleo)):
-        session_state.opened(made, one.id, LAUNCH.slug, NOW + 20)
+        session_state.mark_opened(made, one.id, LAUNCH.slug, NOW + 20)
         session_state.answer(made, one.id, LAUNCH.slug, number % 2, "said", NOW + 30 + number)
     passed = Event(NOW + 80, "passed", LAUNCH.slug, "machine")
     workshop_store.update(
@@ -56,20 +56,20 @@ def row() -> TrainingSession:
         )
     participants.raise_hand(made.id, bob.id, NOW + 95, up=True, step=LAUNCH.slug)
     participants.raise_hand(made.id, bob.id, NOW + 96, up=True, step=LAUNCH.slug)
-    session_state.say(made.id, bob.id, LAUNCH.slug, "Why?", NOW + 95, from_instructor=False)
-    session_state.say(made.id, None, LAUNCH.slug, "Read the text", NOW + 99, from_instructor=True)
+    session_state.add_message(made.id, bob.id, LAUNCH.slug, "Why?", NOW + 95, from_instructor=False)
+    session_state.add_message(made.id, None, LAUNCH.slug, "Read the text", NOW + 99, from_instructor=True)
     participants.raise_hand(made.id, bob.id, NOW + 98, up=False)
     participants.remove(made.id, cleo.id, NOW + 100)
-    training_sessions.steer(made.id, instructor(), NOW + 101, admission_required=True)
+    training_sessions.change(made.id, instructor(), NOW + 101, admission_required=True)
     participant(again(made), "Dan", NOW + 102)
     training_sessions.reveal(made.id, instructor(), NOW + 110, LAUNCH.slug)
     training_sessions.close(made.id, instructor(), END)
     return again(made)
 
 
-def test_the_report_is_right_in_every_cell(row: TrainingSession) -> None:
+def test_every_cell_of_the_report(row: TrainingSession) -> None:
     report = session_results.report_of(row, SHOP, END)
-    assert [one.name for one in report.people] == ["Ada", "Bob", "Cleo"], "who only knocked was never in it"
+    assert [one.name for one in report.people] == ["Ada", "Bob", "Cleo"], "only admitted participants are included"
     ada, bob, cleo = (one.cells[1] for one in report.people)
     assert LAUNCH.predict is not None
     said = LAUNCH.predict.choices
@@ -88,51 +88,49 @@ def test_the_report_is_right_in_every_cell(row: TrainingSession) -> None:
     assert shown is not None
     assert [(choice.text, choice.count, choice.right) for choice in one.choices] == [
         (choice.text, choice.count, choice.right) for choice in shown.choices
-    ], "as the class saw it"
+    ], "as the session saw it"
     assert report.took_s == END - NOW
 
 
-def test_the_replay_is_made_from_the_same_rows(row: TrainingSession) -> None:
+def test_the_replay_contains_events_and_comparisons(row: TrainingSession) -> None:
     experiment = experiment_store.create_experiment(make_spec("host", "none"))
     Experiment.objects.filter(pk=experiment).update(title="Side by side")
     TrainingSession.objects.filter(pk=row.id).update(closed_at=0.0)
-    training_sessions.show(row.id, instructor(), NOW + 50, experiment)
+    training_sessions.mirror(row.id, instructor(), NOW + 50, experiment)
     training_sessions.close(row.id, instructor(), END)
     facts = session_results.load_facts(again(row), SHOP, END)
     mirrors = session_results.mirrors_of(facts, included=True)
     assert [one.title for one in mirrors.values()] == ["Side by side"]
     assert json.loads(mirrors[experiment].track)["v"] == 1
-    track = build_class_track(facts, SHOP, mirrors, anonymous=False)
+    track = build_replay(facts, SHOP, mirrors, anonymous=False)
     texts = track["texts"]
     assert isinstance(texts, list)
     for told in ("Ada joins", "Bob raises a hand", "Bob asks: Why?", "To all: Read the text", "Cleo leaves"):
         assert told in texts
     left_out = session_results.mirrors_of(facts, included=False)[experiment]
-    assert (left_out.track, bool(left_out.why)) == (b"", True)
+    assert (left_out.track, bool(left_out.reason)) == (b"", True)
 
 
-def test_a_link_to_results_opens_those_of_one_participant_until_a_newer_one(row: TrainingSession) -> None:
+def test_a_results_link_shows_one_participant_until_a_newer_link(row: TrainingSession) -> None:
     ada = Participant.objects.get(name="Ada")
     first = participants.make_results_link(row.id, ada.pk) or ""
     found = participants.by_results_link(first)
     assert found is not None
-    assert (found.id, participants.by_results_link(first)) == (ada.pk, found), "again and again"
+    assert (found.id, participants.by_results_link(first)) == (ada.pk, found), "it is not used up"
     second = participants.make_results_link(row.id, ada.pk) or ""
     assert (participants.by_results_link(first), len(second)) == (None, 22)
     assert first not in repr(list(Participant.objects.values()))
     assert second not in repr(list(Participant.objects.values()))
-    assert participants.by_link(second) is None, "it moves no participant"
+    assert participants.by_link(second) is None, "it does not move the participant"
     for wrong in ("", "x" * 22, "x" * 1000):
         assert participants.by_results_link(wrong) is None
-    assert participants.make_results_link(row.id, Participant.objects.get(name="Cleo").pk) is None, (
-        "her participant was taken away"
-    )
-    assert participants.make_results_link(row.id, Participant.objects.get(name="Dan").pk) is None, "he was never let in"
+    assert participants.make_results_link(row.id, Participant.objects.get(name="Cleo").pk) is None, "she was removed"
+    assert participants.make_results_link(row.id, Participant.objects.get(name="Dan").pk) is None, "he was not admitted"
     participants.remove(row.id, ada.pk, END)
     assert participants.by_results_link(second) is None
 
 
-def test_a_class_s_link_is_one_of_its_own_and_goes_with_it(row: TrainingSession) -> None:
+def test_a_shared_link_belongs_to_one_session_and_is_deleted_with_it(row: TrainingSession) -> None:
     token = report_shares.create_for_session(row.id, b"<!doctype html>", expires_at=None)
     other = report_shares.create_for_session(session("rival").id, b"other", expires_at=None)
     assert report_shares.open_share(token) == b"<!doctype html>"
@@ -146,14 +144,14 @@ def test_a_class_s_link_is_one_of_its_own_and_goes_with_it(row: TrainingSession)
     assert [one.pk for one in Share.objects.all()] == [link.id + 1]
 
 
-def test_a_report_of_somebody_who_never_began_is_there(row: TrainingSession) -> None:
+def test_a_participant_without_progress_is_in_the_report(row: TrainingSession) -> None:
     ada = Participant.objects.get(name="Ada")
     workshop_store.forget(participants.person_of(ada.pk), row.workshop)
     facts = session_results.load_facts(row, SHOP, END)
     assert build_report(facts, SHOP).people[0].done == 0
 
 
-def test_who_goes_and_comes_back_is_written_down_once() -> None:
+def test_absences_and_returns_are_recorded_once() -> None:
     made = session()
     ada, bob = (participant(made, name)[0] for name in ("Ada", "Bob"))
     participants.note_presence(made.id, {ada.id, bob.id}, {}, NOW + 1)
@@ -162,13 +160,16 @@ def test_who_goes_and_comes_back_is_written_down_once() -> None:
     participants.note_presence(made.id, {ada.id, bob.id}, {}, NOW + 60)
     participants.note_presence("another", set(), {ada.id: NOW + 70}, NOW + 82)
     facts = session_results.load_facts(made, SHOP, END)
-    told = {one.name: [(deed.kind, deed.at) for deed in one.deeds if deed.kind != "started"] for one in facts.people}
+    told = {
+        one.name: [(event.kind, event.at) for event in one.events if event.kind != "started"]
+        for one in facts.participants
+    }
     assert told == {"Ada": [("away", NOW + 20), ("back", NOW + 60)], "Bob": []}
     participants.remove(made.id, bob.id, NOW + 90)
     participants.note_presence(made.id, set(), {bob.id: NOW + 90}, NOW + 102)
     training_sessions.close(made.id, instructor(), END)
     participants.note_presence(made.id, set(), {ada.id: END}, END)
-    assert sum(len(one.deeds) for one in session_results.load_facts(again(made), SHOP, END).people) == 4
-    texts = build_class_track(facts, SHOP, {}, anonymous=False)["texts"]
+    assert sum(len(one.events) for one in session_results.load_facts(again(made), SHOP, END).participants) == 4
+    texts = build_replay(facts, SHOP, {}, anonymous=False)["texts"]
     assert isinstance(texts, list)
     assert [one for one in texts if one.startswith("Ada")] == ["Ada joins", "Ada is away", "Ada is back"]

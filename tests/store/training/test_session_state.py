@@ -1,4 +1,4 @@
-"""What goes on in a class: each answer once, what everybody may know, and the grid."""
+"""The state of a session: answers, what participants may know, messages, and the progress grid."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dashboard.core.experiments.messages import encode
-from dashboard.core.training.session import Need
+from dashboard.core.training.session import HelpReason
 from dashboard.models import Answer, WorkshopStep
 from dashboard.store import workshops as workshop_store
 from dashboard.store.training import participants, session_state
@@ -19,7 +19,7 @@ SHOP = workshop()
 LAUNCH = SHOP.steps[1]
 
 
-def test_the_first_answer_counts_and_stands_in_the_walk() -> None:
+def test_only_the_first_answer_counts_and_is_in_the_progress() -> None:
     row = session()
     ada, _ = participant(row)
     assert session_state.answer(row, ada.id, "launch", 1, "one", NOW) == 1
@@ -31,25 +31,25 @@ def test_the_first_answer_counts_and_stands_in_the_walk() -> None:
     assert [one.kind for one in workshop_store.events(ada.person, row.workshop)] == ["started", "predicted"]
 
 
-def test_what_everybody_may_know_holds_nothing_of_anybody() -> None:
+def test_the_shared_state_contains_nothing_about_single_participants() -> None:
     row = session()
     ada, _ = participant(row, "Ada-the-secret")
     training_sessions.write_notes(row.id, instructor(), "notes-that-nobody-sees")
     training_sessions.go_to(row.id, instructor(), NOW, "launch")
     session_state.answer(row, ada.id, "launch", 1, "x", NOW)
-    session_state.say(row.id, ada.id, "", "question-of-one", NOW, from_instructor=False)
-    session_state.say(row.id, None, "", "to everybody", NOW, from_instructor=True)
+    session_state.add_message(row.id, ada.id, "", "question-of-one", NOW, from_instructor=False)
+    session_state.add_message(row.id, None, "", "to everybody", NOW, from_instructor=True)
     state = session_state.state_of(again(row), SHOP, 1)
     text = encode(state).decode()
     for secret in ("secret", "notes-that", "question-of", row.code, row.id, ada.id):
         assert secret not in text
     assert (state.step, state.number, state.answered, state.participants, state.present) == ("launch", 2, 1, 1, 1)
-    assert state.histogram is None, "nothing is told before the reveal"
+    assert state.histogram is None, "nothing is shown before the reveal"
     assert state.hint is not None
     assert state.hint.text == "to everybody"
 
 
-def test_the_reveal_is_told_by_the_kernel_s_evidence() -> None:
+def test_the_revealed_truth_is_the_reading_of_the_kernel() -> None:
     row = session(hosts="person")
     people = [participant(row, name)[0] for name in "abc"]
     training_sessions.go_to(row.id, instructor(), NOW, "launch")
@@ -68,7 +68,7 @@ def test_the_reveal_is_told_by_the_kernel_s_evidence() -> None:
     assert session_state.histogram_of(row, SHOP, "gone") is None
 
 
-def test_where_nobody_has_a_host_the_reveal_ends_the_step_for_everybody() -> None:
+def test_without_hosts_a_reveal_completes_the_step_for_all() -> None:
     row = session(scores=True)
     ada, _ = participant(row)
     session_state.answer(row, ada.id, "launch", 0, "x", NOW)
@@ -77,62 +77,62 @@ def test_where_nobody_has_a_host_the_reveal_ends_the_step_for_everybody() -> Non
     records = session_state.records_of(again(row), walk, NOW)
     assert records["launch"].passed_at == NOW
     assert LAUNCH.predict is not None
-    found = session_state.class_of(again(row), SHOP, NOW, {})
-    assert found.people[0].line.done == 1
+    found = session_state.progress_grid(again(row), SHOP, NOW, ())
+    assert found.people[0].row.done == 1
     score = found.people[0].score
     assert score is not None
     assert (score.right, score.of) == (1, 1)
     with_hosts = session(hosts="person")
     training_sessions.reveal(with_hosts.id, instructor(), NOW, "launch", "machine")
-    assert session_state.records_of(again(with_hosts), None, NOW) == {}, "with a host everybody runs it"
+    assert session_state.records_of(again(with_hosts), None, NOW) == {}, "with hosts everybody runs it"
 
 
-def test_the_grid_flags_who_needs_help_and_forgets_who_was_removed() -> None:
+def test_the_grid_shows_who_needs_help_and_no_removed_participants() -> None:
     row = session(hosts="person")
     names = ("fine", "stuck", "hand", "gone")
     people = {name: participant(row, name, NOW + number)[0] for number, name in enumerate(names)}
-    training_sessions.steer(row.id, instructor(), NOW, admission_required=True)
+    training_sessions.change(row.id, instructor(), NOW, admission_required=True)
     participant(again(row), "late")
     participants.remove(row.id, people["gone"].id, NOW)
     participants.raise_hand(row.id, people["hand"].id, NOW, up=True)
     for one in people.values():
-        session_state.opened(row, one.id, "prepare", NOW)
-    session_state.opened(row, people["fine"].id, "prepare", NOW + 50)
+        session_state.mark_opened(row, one.id, "prepare", NOW)
+    session_state.mark_opened(row, people["fine"].id, "prepare", NOW + 50)
     workshop_store.update(
         people["stuck"].person,
         row.workshop,
         "prepare",
         lambda record: replace(record, attempts=2, failing="a container named web"),
     )
-    found = session_state.class_of(again(row), SHOP, NOW + 60, {people["fine"].id: True})
+    found = session_state.progress_grid(again(row), SHOP, NOW + 60, {people["fine"].id})
     assert [(one.participant.name, one.present) for one in found.people] == [
         ("fine", True),
         ("stuck", False),
         ("hand", False),
     ]
-    assert [(one.participant.name, one.line.needs) for one in found.asking] == [
-        ("hand", (Need.HAND,)),
-        ("stuck", (Need.FAILS,)),
+    assert [(one.participant.name, one.row.needs) for one in found.asking] == [
+        ("hand", (HelpReason.HAND,)),
+        ("stuck", (HelpReason.FAILS,)),
     ]
     assert [one.name for one in found.waiting] == ["late"]
-    cell = found.people[1].line.cells[0]
+    cell = found.people[1].row.cells[0]
     assert (cell.attempts, cell.failing, cell.seconds) == (2, "a container named web", 60.0)
     assert found.people[0].score is None
     assert WorkshopStep.objects.get(progress__person=people["fine"].person).opened_at == NOW
 
 
-def test_messages_reach_whom_they_are_meant_for_and_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_reach_their_participants_and_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     row = session()
     ada, bob = participant(row, "Ada")[0], participant(row, "Bob")[0]
-    session_state.say(row.id, ada.id, "launch", "why?", NOW, from_instructor=False)
-    session_state.say(row.id, ada.id, "launch", "because", NOW + 1, from_instructor=True)
-    session_state.say(row.id, None, "", "break", NOW + 2, from_instructor=True)
-    assert [one.text for one in session_state.said_to(row.id, ada.id)] == ["why?", "because", "break"]
-    assert [one.text for one in session_state.said_to(row.id, bob.id)] == ["break"]
-    monkeypatch.setattr(session_state, "MESSAGES_MOST", 2)
-    assert not session_state.say(row.id, ada.id, "", "again", NOW, from_instructor=False)
+    session_state.add_message(row.id, ada.id, "launch", "why?", NOW, from_instructor=False)
+    session_state.add_message(row.id, ada.id, "launch", "because", NOW + 1, from_instructor=True)
+    session_state.add_message(row.id, None, "", "break", NOW + 2, from_instructor=True)
+    assert [one.text for one in session_state.messages_of(row.id, ada.id)] == ["why?", "because", "break"]
+    assert [one.text for one in session_state.messages_of(row.id, bob.id)] == ["break"]
+    monkeypatch.setattr(session_state, "MAX_MESSAGES", 2)
+    assert not session_state.add_message(row.id, ada.id, "", "again", NOW, from_instructor=False)
     state = session_state.participant_state(row.id, bob.id)
     assert state is not None
-    assert (state.name, state.hand, len(state.said)) == ("Bob", False, 1)
+    assert (state.name, state.hand, len(state.messages)) == ("Bob", False, 1)
     participants.remove(row.id, bob.id, NOW)
     assert session_state.participant_state(row.id, bob.id) is None

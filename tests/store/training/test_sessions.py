@@ -1,10 +1,10 @@
-"""Sessions: made, found by code, steered by their owner alone, closed."""
+"""Sessions: created, found by code, controlled by their owner only, closed, deleted."""
 
 from __future__ import annotations
 
 import pytest
 
-from dashboard.core.training.join_codes import digest_of, normalised
+from dashboard.core.training.join_codes import digest_of, parse_code
 from dashboard.core.training.pacing import Pace
 from dashboard.models import GroupHost, Participant, SessionEvent, TrainingSession, WorkshopProgress
 from dashboard.store import experiments as experiment_store
@@ -21,19 +21,19 @@ def kinds(row: TrainingSession) -> list[tuple[str, str]]:
     return list(SessionEvent.objects.filter(session=row).values_list("kind", "detail"))
 
 
-def test_a_session_begins_at_the_first_step_with_a_code_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_starts_at_the_first_step_with_a_unique_code(monkeypatch: pytest.MonkeyPatch) -> None:
     row = session(hours=2)
     assert (row.step, row.gate, row.expires_at) == ("prepare", "prepare", NOW + 7200)
-    assert normalised(row.code) == row.code
+    assert parse_code(row.code) == row.code
     assert row.code_digest == digest_of(row.code)
     drawn = iter([row.code, row.code, "00000000"])
     monkeypatch.setattr(training_sessions, "code_from", lambda _: next(drawn))
-    assert session().code == "00000000", "a code that was drawn before is drawn again"
+    assert session().code == "00000000", "a code that exists is replaced by another"
     assert training_sessions.by_code(row.code) == row
     assert training_sessions.by_code("ZZZZZZZZ") is None
 
 
-def test_a_session_is_its_owner_s_alone() -> None:
+def test_only_the_owner_controls_a_session() -> None:
     row, me, other = session(), instructor(), instructor("other")
     assert training_sessions.owned(row.id, me) == row
     assert training_sessions.owned(row.id, other) is None
@@ -41,45 +41,45 @@ def test_a_session_is_its_owner_s_alone() -> None:
     assert not training_sessions.go_to(row.id, other, NOW, "launch")
     assert not training_sessions.reveal(row.id, other, NOW, "launch")
     assert not training_sessions.write_notes(row.id, other, "x")
-    assert not training_sessions.show(row.id, other, NOW, "")
+    assert not training_sessions.mirror(row.id, other, NOW, "")
     assert not training_sessions.close(row.id, other, NOW)
     assert not training_sessions.extend(row.id, other, NOW, 8)
     assert not training_sessions.delete(row.id, other)
     assert again(row).step == "prepare"
 
 
-def test_what_the_instructor_does_stands_in_the_history() -> None:
+def test_actions_of_the_instructor_are_recorded_as_events() -> None:
     row, me = session(), instructor()
-    assert training_sessions.steer(row.id, me, NOW, timer_ends_at=NOW + 60)
+    assert training_sessions.change(row.id, me, NOW, timer_ends_at=NOW + 60)
     assert training_sessions.go_to(row.id, me, NOW + 1, "launch")
     assert training_sessions.set_pace(row.id, me, NOW + 2, Pace.GATED, "stop")
     assert training_sessions.reveal(row.id, me, NOW + 3, "launch")
-    assert training_sessions.reveal(row.id, me, NOW + 4, "launch"), "twice is once"
+    assert training_sessions.reveal(row.id, me, NOW + 4, "launch"), "the second time changes nothing"
     found = again(row)
     assert (found.step, found.timer_ends_at, found.pace, found.gate) == ("launch", 0.0, "gated", "stop")
     assert found.revealed() == ("launch",)
     names = [kind for kind, _ in kinds(row)]
     assert names == ["created", "timer", "step", "timer", "pace", "gate", "revealed"]
     with pytest.raises(ValueError, match="code"):
-        training_sessions.steer(row.id, me, NOW, code="x")
+        training_sessions.change(row.id, me, NOW, code="x")
 
 
-def test_only_what_there_is_can_be_mirrored() -> None:
+def test_only_own_or_ownerless_experiments_can_be_mirrored() -> None:
     row, me = session(), instructor()
     mine = experiment_store.create_experiment(make_spec("host"), me)
     of_another = experiment_store.create_experiment(make_spec("host"), instructor("other"))
     of_a_command = experiment_store.create_experiment(make_spec("host"))
-    assert training_sessions.steer(row.id, me, NOW, pointed_row="interfaces/eth0/mtu")
-    assert training_sessions.show(row.id, me, NOW, mine)
+    assert training_sessions.change(row.id, me, NOW, pointed_row="interfaces/eth0/mtu")
+    assert training_sessions.mirror(row.id, me, NOW, mine)
     assert (again(row).mirror_id, again(row).pointed_row) == (mine, "")
-    assert not training_sessions.show(row.id, me, NOW, of_another)
-    assert not training_sessions.show(row.id, me, NOW, "nothing")
-    assert training_sessions.show(row.id, me, NOW, of_a_command)
-    assert training_sessions.show(row.id, me, NOW, "")
+    assert not training_sessions.mirror(row.id, me, NOW, of_another)
+    assert not training_sessions.mirror(row.id, me, NOW, "nothing")
+    assert training_sessions.mirror(row.id, me, NOW, of_a_command)
+    assert training_sessions.mirror(row.id, me, NOW, "")
     assert again(row).mirror_id is None
 
 
-def test_a_closed_session_cannot_be_steered_and_its_hosts_are_wanted_stopped() -> None:
+def test_a_closed_session_cannot_be_changed_and_its_hosts_are_stopped() -> None:
     row, me = session(hosts="person"), instructor()
     GroupHost.objects.create(group=f"{row.id}-1", session=row)
     assert training_sessions.close(row.id, me, NOW + 5)
@@ -89,7 +89,7 @@ def test_a_closed_session_cannot_be_steered_and_its_hosts_are_wanted_stopped() -
     assert GroupHost.objects.get().wanted == "stopped"
 
 
-def test_a_deleted_session_takes_everything_along() -> None:
+def test_deleting_a_session_deletes_its_participants_and_their_progress() -> None:
     row, me = session(), instructor()
     participant(row)
     assert training_sessions.reveal(row.id, me, NOW, "launch", "machine")
@@ -101,7 +101,7 @@ def test_a_deleted_session_takes_everything_along() -> None:
     assert list(WorkshopProgress.objects.values_list("person", flat=True)) == ["user:1"]
 
 
-def test_the_reveal_keeps_what_was_read_just_then() -> None:
+def test_a_reveal_stores_the_reading() -> None:
     row, me = session(), instructor()
     assert training_sessions.reveal(row.id, me, NOW, "launch", "machine")
     found = session_state.histogram_of(again(row), workshop(), "launch")

@@ -1,4 +1,4 @@
-"""What terminals have shown: kept by participant and step, bounded, read as text; and who has a terminal at all."""
+"""Recordings of terminals by participant and step, and who may have a terminal."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import pytest
 from dashboard.core.terminal.limits import RECORD_BYTES
 from dashboard.core.training.session import HostsFor
 from dashboard.models import TerminalRecord, TrainingSession
-from dashboard.store.experiments import Database
+from dashboard.store.database import DatabaseThread
 from dashboard.store.training import participants, terminal_recordings
-from dashboard.store.training.terminal_recordings import Recorder, keep, lines_of, pieces_of, recordings, why_over
+from dashboard.store.training.terminal_recordings import Recorder, lines_of, pieces_of, recordings, refusals, store
 from tests.lab.training_builders import NOW, participant, session
 
 
 @pytest.mark.django_db
-def test_each_step_has_its_own_and_reads_as_lines() -> None:
+def test_each_step_has_its_own_recording_that_reads_as_lines() -> None:
     ada = participant(session())[0].id
     bob = participant(session("rival"), "Bob")[0].id
-    assert keep(ada, "launch", 10.0, b"$ docker \x1b[1mps\x1b[0m\r\nCONT")
-    assert keep(ada, "launch", 12.0, b"AINER\r\n$ ")
-    assert keep(ada, "prepare", 5.0, b"x\r\n")
-    assert keep(bob, "launch", 11.0, b"secret\r\n")
+    assert store(ada, "launch", 10.0, b"$ docker \x1b[1mps\x1b[0m\r\nCONT")
+    assert store(ada, "launch", 12.0, b"AINER\r\n$ ")
+    assert store(ada, "prepare", 5.0, b"x\r\n")
+    assert store(bob, "launch", 11.0, b"secret\r\n")
     assert [(one.step, one.began_at, one.ended_at, one.pieces) for one in recordings(ada)] == [
         ("prepare", 5.0, 5.0, 1),
         ("launch", 10.0, 12.0, 2),
@@ -34,40 +34,40 @@ def test_each_step_has_its_own_and_reads_as_lines() -> None:
 
 
 @pytest.mark.django_db
-def test_a_recording_is_as_long_as_it_may_be_and_says_so() -> None:
+def test_a_recording_ends_at_its_maximum_size_and_says_so() -> None:
     ada = participant(session())[0].id
     noise = os.urandom(64 << 10).hex().encode()
     count = 0
-    while keep(ada, "launch", float(count), noise):
+    while store(ada, "launch", float(count), noise):
         count += 1
         assert count < 20
-    kept = sum(len(one) for one in TerminalRecord.objects.values_list("data", flat=True))
-    assert RECORD_BYTES <= kept < RECORD_BYTES + len(noise)
-    assert lines_of(ada, "launch")[-1][1].endswith("it is as long as it may be.]\n")
-    assert keep(ada, "next", 1.0, b"x"), "the next step has room"
+    stored = sum(len(one) for one in TerminalRecord.objects.values_list("data", flat=True))
+    assert RECORD_BYTES <= stored < RECORD_BYTES + len(noise)
+    assert lines_of(ada, "launch")[-1][1].endswith("it has reached the maximum size.]\n")
+    assert store(ada, "next", 1.0, b"x"), "the next step has its own limit"
 
 
 @pytest.mark.django_db
-def test_who_has_no_terminal_any_more_is_told_why() -> None:
+def test_the_reason_why_a_participant_may_have_no_terminal() -> None:
     row = session(hosts=HostsFor.PERSON, terminal=True)
     ada, bob = participant(row)[0].id, participant(row, "Bob")[0].id
-    assert why_over([ada, bob], NOW) == {}
+    assert refusals([ada, bob], NOW) == {}
     participants.remove(row.id, ada, NOW)
-    found = why_over([ada, bob, "nobody"], NOW)
-    assert "no participant" in found.pop(ada)
+    found = refusals([ada, bob, "nobody"], NOW)
+    assert "no longer a participant" in found.pop(ada)
     assert "deleted" in found.pop("nobody")
     assert found == {}
-    assert "is over" in why_over([bob], NOW + 1e6)[bob], "expired"
+    assert "is over" in refusals([bob], NOW + 1e6)[bob], "expired"
     TrainingSession.objects.filter(pk=row.id).update(closed_at=NOW)
-    assert "is over" in why_over([bob], NOW)[bob]
+    assert "is over" in refusals([bob], NOW)[bob]
     TrainingSession.objects.filter(pk=row.id).update(terminal=False)
-    assert "no terminals" in why_over([bob], NOW)[bob]
+    assert "no terminals" in refusals([bob], NOW)[bob]
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_what_is_shown_is_gathered_and_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(terminal_recordings, "GATHER_S", 60.0)
-    database = Database()
+async def test_output_is_buffered_and_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terminal_recordings, "FLUSH_S", 60.0)
+    database = DatabaseThread()
     ada = (await database.run(participant, await database.run(session)))[0].id
     recorder = Recorder(database, lambda: NOW)
     for letter in "abc":
@@ -77,9 +77,9 @@ async def test_what_is_shown_is_gathered_and_written(monkeypatch: pytest.MonkeyP
     await recorder.close()
     assert [(one.step, one.pieces) for one in await database.run(recordings, ada)] == [("launch", 1), ("next", 1)]
     assert await database.run(pieces_of, ada, "launch") == ((NOW, b"abc"),)
-    monkeypatch.setattr(terminal_recordings, "keep", lambda *_: False)
+    monkeypatch.setattr(terminal_recordings, "store", lambda *_: False)
     recorder.add(ada, "launch", b"x")
     await recorder.close()
     recorder.add(ada, "launch", b"y")
-    assert not recorder._waiting.get((ada, "launch")), "what is full is not gathered"
+    assert not recorder._buffers.get((ada, "launch")), "a full recording is not buffered"
     database.close()

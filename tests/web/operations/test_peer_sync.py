@@ -9,7 +9,7 @@ from channels.db import database_sync_to_async
 
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.operations.deployment import Role
-from dashboard.lab.remote.wakeups import Wake
+from dashboard.lab.remote.wakeups import Wakeup
 from dashboard.models import TrainingSession
 from dashboard.store import experiments as experiment_store
 from dashboard.store.training import participants, session_state
@@ -20,7 +20,7 @@ from dashboard.web.measurements.hub import MeasurementHub
 from dashboard.web.operations import peer_sync
 from dashboard.web.operations.peer_sync import Team
 from dashboard.web.service import Service
-from dashboard.web.training.hub import INSTRUCTOR, ClassHub
+from dashboard.web.training.hub import INSTRUCTOR, SessionHub
 from tests.lab.training_builders import NOW, session
 from tests.polling import eventually, others_run
 from tests.specs import make_spec
@@ -33,11 +33,11 @@ class Process:
     """One of them: ``told`` is what it tells the others."""
 
     def __init__(self) -> None:
-        self.told: list[Wake] = []
+        self.told: list[Wakeup] = []
         service = Service()
         service.role = Role.WEB
         service.tell = lambda *wake: self.told.append(wake)  # type: ignore[method-assign]
-        self.experiments, self.runs, self.classes = ExperimentHub(), MeasurementHub(), ClassHub()
+        self.experiments, self.runs, self.classes = ExperimentHub(), MeasurementHub(), SessionHub()
         self.team = Team(service, self.experiments, self.runs, self.classes)
 
     async def close(self) -> None:
@@ -112,10 +112,10 @@ async def test_what_an_instructor_does_at_one_is_told_or_found_at_the_other(
     await eventually(lambda: hers.of("session")[-1]["step"] == "launch", 1.0)
     # Now without a word.
     await eventually(lambda: there.classes.feeds()[0].version.shared)
-    told = len(teacher.of("class"))
-    await database_sync_to_async(session_state.say)(row.id, ada.id, "", "for Ada", NOW, from_instructor=True)
-    await eventually(lambda: hers.of("participant")[-1]["said"])
-    assert len(teacher.of("class")) > told
+    told = len(teacher.of("progress"))
+    await database_sync_to_async(session_state.add_message)(row.id, ada.id, "", "for Ada", NOW, from_instructor=True)
+    await eventually(lambda: hers.of("participant")[-1]["messages"])
+    assert len(teacher.of("progress")) > told
     await database_sync_to_async(participants.remove)(row.id, ada.id, NOW)
     await eventually(lambda: hers.code == GONE)
 

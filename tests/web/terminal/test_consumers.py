@@ -1,4 +1,4 @@
-"""A terminal on the web: who may open it, what goes through, and when it is closed."""
+"""The websocket of a terminal: permissions, input and output, and when it is closed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OWN = (("origin", ORIGIN),)
 
 
 class Hosts:
-    """Nobody's hosts: the shells of these tests are this machine's."""
+    """Stands in for the hosts: shells run on this machine."""
 
     def __init__(self) -> None:
         self.touched: list[str] = []
@@ -46,15 +46,15 @@ class Hosts:
 
 
 class LocalTerminals(Terminals):
-    """Terminals whose shells are this machine's."""
+    """Terminals with shells on this machine."""
 
-    async def _start(self, found: Terminal) -> None:
-        found.begin(await asyncio.to_thread(local_shell, *found.size))
+    async def _start(self, terminal: Terminal) -> None:
+        terminal.begin(await asyncio.to_thread(local_shell, *terminal.size))
 
 
 @dataclass
-class Class:
-    """A session with terminals, its people, and what is behind."""
+class TerminalSession:
+    """A session with terminals, its clients, and its terminals in the lab."""
 
     row: TrainingSession
     owner: Person
@@ -74,7 +74,7 @@ def _participant_id(name: str) -> str:
 
 
 @pytest.fixture
-async def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Class]:
+async def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TerminalSession]:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
     monkeypatch.setattr(lab_terminals, "SWEEP_S", 0.05)
     monkeypatch.setattr(terminal_consumers, "WAIT_S", 0.2)
@@ -86,13 +86,13 @@ async def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     row = await new(hosts=HostsFor.PERSON, terminal=True, record_terminal=True)
     ada, bob = (await join(row.code, "Ada"))[1], (await join(row.code, "Bob"))[1]
     identity = await database_sync_to_async(_participant_id)("Ada")
-    yield Class(row, await person(), ada, bob, identity, made, hosts)
+    yield TerminalSession(row, await person(), ada, bob, identity, made, hosts)
     await made.close()
     await close_context(context)
 
 
 class Window:
-    """What one window has got."""
+    """What one window received."""
 
     def __init__(self, socket: Socket) -> None:
         self.socket = socket
@@ -129,7 +129,7 @@ class Window:
 
 
 async def refused(path: str, who: Person) -> tuple[str, int]:
-    """What somebody is told who gets no terminal, and the code."""
+    """The reason of a refusal, and the close code."""
     async with websocket(path, who=who, headers=OWN) as socket:
         assert socket.is_open
         message = await socket.message()
@@ -137,26 +137,26 @@ async def refused(path: str, who: Person) -> tuple[str, int]:
         return message["reason"], await socket.closed()
 
 
-async def test_only_the_participant_itself_opens_its_terminal(room: Class) -> None:
-    pupil = (await join((await new("rival", hosts=HostsFor.PERSON, terminal=True)).code, "Pupil"))[1]
-    for who in (NOBODY, await stranger(), pupil):
-        async with websocket(room.path, who=who, headers=OWN) as socket:
+async def test_only_the_participant_opens_the_terminal(place: TerminalSession) -> None:
+    outsider = (await join((await new("rival", hosts=HostsFor.PERSON, terminal=True)).code, "Outsider"))[1]
+    for who in (NOBODY, await stranger(), outsider):
+        async with websocket(place.path, who=who, headers=OWN) as socket:
             assert not socket.is_open
-    for who in (room.owner, await sign_in_as("rival")):  # an instructor has no participant; not even in the own class
-        assert await refused(room.path, who) == (terminal_consumers.NO_PARTICIPANT, 4404)
+    for who in (place.owner, await sign_in_as("rival")):  # an instructor has no participant; not even in the own class
+        assert await refused(place.path, who) == (terminal_consumers.NO_PARTICIPANT, 4404)
     for origin in FOREIGN_ORIGINS:
         headers = (("origin", origin),) if origin else ()
-        async with websocket(room.path, who=room.ada, headers=headers) as socket:
+        async with websocket(place.path, who=place.ada, headers=headers) as socket:
             assert not socket.is_open, origin
-    assert room.terminals.running == 0
-    async with websocket(room.path, who=room.ada, headers=OWN) as socket:
+    assert place.terminals.running == 0
+    async with websocket(place.path, who=place.ada, headers=OWN) as socket:
         hello = await Window(socket).hears("hello")
         assert (hello["start"], hello["recorded"]) == (0, True)
-        assert room.terminals.running == 1
+        assert place.terminals.running == 1
 
 
-async def test_without_a_terminal_in_the_session_or_a_way_in_there_is_none(room: Class) -> None:
-    change = database_sync_to_async(TrainingSession.objects.filter(pk=room.row.id).update)
+async def test_terminals_are_refused_with_a_reason(place: TerminalSession) -> None:
+    change = database_sync_to_async(TrainingSession.objects.filter(pk=place.row.id).update)
     for fields, words in (
         ({"terminal": False}, "no terminals"),
         ({"terminal": True, "hosts": "none"}, "no terminals"),
@@ -164,16 +164,16 @@ async def test_without_a_terminal_in_the_session_or_a_way_in_there_is_none(room:
         ({"expires_at": 4e9, "closed_at": 1.0}, "is over"),
     ):
         await change(**fields)
-        reason, code = await refused(room.path, room.ada)
+        reason, code = await refused(place.path, place.ada)
         assert (words in reason, code) == (True, 4404), fields
     await change(closed_at=0.0, admission_required=True)
-    _, late = await join(room.row.code, "Late")
-    assert "not let you in" in (await refused(room.path, late))[0]
-    assert room.terminals.running == 0
+    _, late = await join(place.row.code, "Late")
+    assert "not admitted you" in (await refused(place.path, late))[0]
+    assert place.terminals.running == 0
 
 
-async def test_keys_letters_sizes_and_coming_back(room: Class) -> None:
-    async with websocket(f"{room.path}?cols=90&rows=33&step=launch", who=room.ada, headers=OWN) as socket:
+async def test_input_sizes_interrupts_and_reconnecting(place: TerminalSession) -> None:
+    async with websocket(f"{place.path}?cols=90&rows=33&step=launch", who=place.ada, headers=OWN) as socket:
         window = Window(socket)
         hello = await window.hears("hello")
         assert (hello["cols"], hello["rows"]) == (90, 33)
@@ -192,13 +192,13 @@ async def test_keys_letters_sizes_and_coming_back(room: Class) -> None:
         await window.sees("^C")
         window.type("echo after-$((2+2))\r")
         await window.sees("after-4\r\n")
-        assert room.hosts.touched[-1] == f"{room.row.id}-1"
-        async with websocket(room.path, who=room.ada, headers=OWN) as second:
+        assert place.hosts.touched[-1] == f"{place.row.id}-1"
+        async with websocket(place.path, who=place.ada, headers=OWN) as second:
             other = Window(second)
             assert (await other.hears("hello"))["live"] > 0
             await other.sees("after-4\r\n")
         known, run = window.at, hello["run"]
-    async with websocket(f"{room.path}?run={run}&from={known}", who=room.ada, headers=OWN) as socket:
+    async with websocket(f"{place.path}?run={run}&from={known}", who=place.ada, headers=OWN) as socket:
         window = Window(socket)
         assert (await window.hears("hello"))["start"] == known
         window.type("exit 4\r")
@@ -207,15 +207,15 @@ async def test_keys_letters_sizes_and_coming_back(room: Class) -> None:
         window.say(type="start")
         assert (await window.hears("hello"))["run"] != run
     # Somebody else's keys go into a shell of their own.
-    async with websocket(room.path, who=room.bob, headers=OWN) as socket:
+    async with websocket(place.path, who=place.bob, headers=OWN) as socket:
         window = Window(socket)
         window.type("echo $$\r")
         await window.sees("echo $$\r\n")
         assert b"after" not in window.text
 
 
-async def test_nothing_is_sent_to_a_window_that_draws_nothing(room: Class) -> None:
-    async with websocket(room.path, who=room.ada, headers=OWN) as socket:
+async def test_a_window_that_does_not_draw_gets_no_more_output(place: TerminalSession) -> None:
+    async with websocket(place.path, who=place.ada, headers=OWN) as socket:
         window = Window(socket)
         await window.hears("hello")
         window.type("yes netmodes\r")
@@ -240,15 +240,15 @@ async def test_nothing_is_sent_to_a_window_that_draws_nothing(room: Class) -> No
         ({"bytes": b""}, 4400),
     ],
 )
-async def test_what_no_page_sends_ends_the_connection(room: Class, sent: dict[str, Any], code: int) -> None:
-    async with websocket(room.path, who=room.ada, headers=OWN) as socket:
+async def test_invalid_frames_close_the_connection(place: TerminalSession, sent: dict[str, Any], code: int) -> None:
+    async with websocket(place.path, who=place.ada, headers=OWN) as socket:
         await Window(socket).hears("hello")
         socket.incoming.put_nowait({"type": "websocket.receive", **sent})
         assert await socket.closed() == code
 
 
-async def test_who_sends_more_than_a_shell_takes_is_sent_away(room: Class) -> None:
-    async with websocket(room.path, who=room.ada, headers=OWN) as socket:
+async def test_a_client_that_sends_too_much_is_disconnected(place: TerminalSession) -> None:
+    async with websocket(place.path, who=place.ada, headers=OWN) as socket:
         window = Window(socket)
         await window.hears("hello")
         window.type("sleep 1006\r")
@@ -256,7 +256,7 @@ async def test_who_sends_more_than_a_shell_takes_is_sent_away(room: Class) -> No
         for _ in range(40):
             window.type(b"x\r" * (TYPED_BYTES // 2))
         assert await socket.closed() == 4429
-    async with websocket(room.path, who=room.bob, headers=OWN) as socket:
+    async with websocket(place.path, who=place.bob, headers=OWN) as socket:
         await Window(socket).hears("hello")
         for number in range(1500):
             socket.incoming.put_nowait(
@@ -265,12 +265,12 @@ async def test_who_sends_more_than_a_shell_takes_is_sent_away(room: Class) -> No
         assert await socket.closed() == 4429
 
 
-async def test_it_is_closed_with_the_participant_the_device_and_the_session(room: Class) -> None:
-    home = f"/sessions/{room.row.id}/"
+async def test_it_is_closed_when_the_participant_moves_or_the_session_closes(place: TerminalSession) -> None:
+    home = f"/sessions/{place.row.id}/"
     # Another device takes the participant along, and the shell with it.
-    made = await post(f"{home}device/", room.ada)
+    made = await post(f"{home}device/", place.ada)
     link = made.text.partition("/seat/")[2][:22]
-    async with websocket(room.path, who=room.ada, headers=OWN) as socket:
+    async with websocket(place.path, who=place.ada, headers=OWN) as socket:
         window = Window(socket)
         run = (await window.hears("hello"))["run"]
         window.type("echo mine-$((3+3))\r")
@@ -280,64 +280,64 @@ async def test_it_is_closed_with_the_participant_the_device_and_the_session(room
         assert await socket.closed() == 4404
     held = next(value for key, value in moved.headers if key == "set-cookie" and value.startswith("sessionid="))
     there = Person({**laptop.cookies, "sessionid": held.partition("=")[2].partition(";")[0]})
-    async with websocket(room.path, who=room.ada, headers=OWN) as socket:
+    async with websocket(place.path, who=place.ada, headers=OWN) as socket:
         assert not socket.is_open
-    async with websocket(room.path, who=there, headers=OWN) as socket:
+    async with websocket(place.path, who=there, headers=OWN) as socket:
         window = Window(socket)
         assert (await window.hears("hello"))["run"] == run
         await window.sees("mine-6\r\n")
         # A token that was changed elsewhere is found by the next look.
-        await database_sync_to_async(Participant.objects.filter(pk=room.ada_id).update)(token_digest="0" * 64)
+        await database_sync_to_async(Participant.objects.filter(pk=place.ada_id).update)(token_digest="0" * 64)
         assert (await window.hears("ended"))["reason"] == terminal_consumers.NO_PARTICIPANT
         assert await socket.closed() == 4404
-    async with websocket(room.path, who=room.bob, headers=OWN) as socket:
+    async with websocket(place.path, who=place.bob, headers=OWN) as socket:
         window = Window(socket)
         await window.hears("hello")
-        await post(f"{home}console/steer/close/", room.owner)
+        await post(f"{home}console/steer/close/", place.owner)
         assert "is over" in (await window.hears("ended"))["reason"]
         assert await socket.closed() == 4404
 
 
-async def test_a_participant_that_is_given_back_or_taken_away_closes_it(room: Class) -> None:
-    home = f"/sessions/{room.row.id}/"
-    async with websocket(room.path, who=room.ada, headers=OWN) as socket:
+async def test_it_is_closed_when_the_participant_leaves_or_is_removed(place: TerminalSession) -> None:
+    home = f"/sessions/{place.row.id}/"
+    async with websocket(place.path, who=place.ada, headers=OWN) as socket:
         await Window(socket).hears("hello")
-        await post(f"{home}leave/", room.ada)
+        await post(f"{home}leave/", place.ada)
         assert await socket.closed() in {4403, 4404}
-    async with websocket(room.path, who=room.bob, headers=OWN) as socket:
+    async with websocket(place.path, who=place.bob, headers=OWN) as socket:
         await Window(socket).hears("hello")
         bob = await database_sync_to_async(_participant_id)("Bob")
-        await post(f"{home}console/seats/{bob}/remove/", room.owner)
+        await post(f"{home}console/seats/{bob}/remove/", place.owner)
         assert await socket.closed() == 4404
 
 
-async def test_everybody_is_told_and_the_instructor_alone_reads(room: Class) -> None:
-    home = f"/sessions/{room.row.id}/"
-    lobby = (await get(home, room.ada)).text
-    assert "What it shows is recorded" in lobby
-    step = await get(f"{home}steps/prepare/", room.ada)
-    assert f'data-terminal="{room.path}"' in step.text
-    assert "It is recorded:" in step.text
-    assert "classroom boundary, not a security boundary" in step.text
-    assert f'data-terminal="{room.path}"' in (await get(f"{home}lab/", room.ada)).text
+async def test_recording_is_announced_and_only_the_instructor_reads_it(place: TerminalSession) -> None:
+    home = f"/sessions/{place.row.id}/"
+    lobby = (await get(home, place.ada)).text
+    assert "Its output is recorded" in lobby
+    step = await get(f"{home}steps/prepare/", place.ada)
+    assert f'data-terminal="{place.path}"' in step.text
+    assert "This terminal is recorded:" in step.text
+    assert "not a security boundary" in step.text
+    assert f'data-terminal="{place.path}"' in (await get(f"{home}lab/", place.ada)).text
     assert is_strict(step)
     assert forbidden_in(step.text) == []
-    keep = database_sync_to_async(terminal_recordings.keep)
-    await keep(room.ada_id, "launch", 10.0, b"$ docker ps <b>\r\n\x1b[31mred\x1b[0m \x1b]0;x\x07\r\n")
-    await keep(room.ada_id, "", 5.0, b"early\r\n")
-    page = f"{home}console/seats/{room.ada_id}/terminal/"
-    read = await get(f"{page}?step=launch", room.owner)
+    store = database_sync_to_async(terminal_recordings.store)
+    await store(place.ada_id, "launch", 10.0, b"$ docker ps <b>\r\n\x1b[31mred\x1b[0m \x1b]0;x\x07\r\n")
+    await store(place.ada_id, "", 5.0, b"early\r\n")
+    page = f"{home}console/seats/{place.ada_id}/terminal/"
+    read = await get(f"{page}?step=launch", place.owner)
     assert "$ docker ps &lt;b&gt;\nred\n" in read.text
     assert is_strict(read)
     assert forbidden_in(read.text) == []
-    assert "early" in (await get(page, room.owner)).text
-    assert f'href="{page}"' in (await get(f"{home}console/seats/{room.ada_id}/", room.owner)).text
-    assert (await get(f"{page}?step=gone", room.owner)).status == 404
-    assert (await get(f"{home}console/seats/nobody/terminal/", room.owner)).status == 404
-    for who in (room.ada, room.bob, await sign_in_as("rival"), NOBODY):
+    assert "early" in (await get(page, place.owner)).text
+    assert f'href="{page}"' in (await get(f"{home}console/seats/{place.ada_id}/", place.owner)).text
+    assert (await get(f"{page}?step=gone", place.owner)).status == 404
+    assert (await get(f"{home}console/seats/nobody/terminal/", place.owner)).status == 404
+    for who in (place.ada, place.bob, await sign_in_as("rival"), NOBODY):
         assert (await get(page, who)).status in {401, 403, 404}
-    await database_sync_to_async(TrainingSession.objects.filter(pk=room.row.id).update)(record_terminal=False)
-    assert "It is not recorded" in (await get(home, room.ada)).text
-    assert "It is recorded:" not in (await get(f"{home}steps/prepare/", room.ada)).text
-    await database_sync_to_async(TrainingSession.objects.filter(pk=room.row.id).update)(terminal=False)
-    assert "data-terminal" not in (await get(f"{home}steps/prepare/", room.ada)).text
+    await database_sync_to_async(TrainingSession.objects.filter(pk=place.row.id).update)(record_terminal=False)
+    assert "It is not recorded" in (await get(home, place.ada)).text
+    assert "This terminal is recorded:" not in (await get(f"{home}steps/prepare/", place.ada)).text
+    await database_sync_to_async(TrainingSession.objects.filter(pk=place.row.id).update)(terminal=False)
+    assert "data-terminal" not in (await get(f"{home}steps/prepare/", place.ada)).text

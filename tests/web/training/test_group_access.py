@@ -1,5 +1,4 @@
-"""Whose is what: every address there is, http and websocket, for everybody who may ask. One that is not in the table
-fails here: say first who may come in."""
+"""Permissions of every URL and websocket for every kind of client. A URL that is not in the table fails the test."""
 
 from __future__ import annotations
 
@@ -27,26 +26,26 @@ pytestmark = pytest.mark.django_db(transaction=True)
 OWN = (("origin", ORIGIN),)
 REFUSED = {401, 403, 404, 405}
 
-#: ``ada`` and ``bea`` share a host, ``bob`` has another in the same class, ``pupil`` sits in another class.
-#: ``owner`` is the instructor of the class, ``rival`` of the other.
-PARTICIPANTED = {"ada", "bea", "bob"}
-EVERYBODY = {"stranger", "ada", "bea", "bob", "pupil", "owner", "rival"}
+#: ``ada`` and ``bea`` share a host, ``bob`` has another in the same session, ``outsider`` is in another session.
+#: ``owner`` is the instructor of the session, ``rival`` of the other.
+PARTICIPANTS = {"ada", "bea", "bob"}
+EVERYBODY = {"stranger", "ada", "bea", "bob", "outsider", "owner", "rival"}
 MAY = {
     "anybody": EVERYBODY,
-    "whoever is signed in": {"owner", "rival"},
-    "the class": PARTICIPANTED | {"owner"},
-    "participants of the class": PARTICIPANTED,
+    "signed-in users": {"owner", "rival"},
+    "the session": PARTICIPANTS | {"owner"},
+    "participants of the session": PARTICIPANTS,
     "the group": {"ada", "bea"},
     "the instructor": {"owner"},
-    # At the server's own addresses: of the server's own engine for whoever is signed in, of a group for its instructor.
-    "whose it is": {"owner"},
+    # At the URLs of the server's own engine: a run of a group, for its instructor.
+    "the owner of the run": {"owner"},
 }
 
 EXPERIMENT = "/experiments/<identity>/"
 LAB = "/sessions/<identity>/lab/"
 CONSOLE = "/sessions/<identity>/console/"
 API = "/api/"
-DEEDS = ("try", "trace", "inspect", "track", "measure", "save", "again", "restart", "stop", "remove")
+ACTIONS = ("try", "trace", "inspect", "track", "measure", "save", "again", "restart", "stop", "remove")
 
 TABLE: dict[str, tuple[str, ...]] = {
     "anybody": (
@@ -58,7 +57,7 @@ TABLE: dict[str, tuple[str, ...]] = {
         "/healthz",
         "/readyz",
     ),
-    "whoever is signed in": (
+    "signed-in users": (
         "/",
         "/experiments/",
         "/measurements/",
@@ -124,8 +123,8 @@ TABLE: dict[str, tuple[str, ...]] = {
         f"{API}reports/<identity>/<action>",
         "/sign-out/",
     ),
-    "the class": ("/sessions/<identity>/", "/sessions/<identity>/results/"),
-    "participants of the class": (
+    "the session": ("/sessions/<identity>/", "/sessions/<identity>/results/"),
+    "participants of the session": (
         "/sessions/<identity>/hand/",
         "/sessions/<identity>/host/",
         "/sessions/<identity>/device/",
@@ -140,11 +139,11 @@ TABLE: dict[str, tuple[str, ...]] = {
     ),
     "the group": (
         *(
-            f"{LAB}experiments/<work>/{one}"
+            f"{LAB}experiments/<run_id>/{one}"
             for one in ("", "try/", "trace/", "inspect/", "track/", "measure/", "again/", "restart/", "stop/")
         ),
-        *(f"{LAB}measurements/<work>/{one}" for one in ("", "cancel/", "distribution")),
-        *(f"{LAB}claims/runs/<work>/{one}" for one in ("", "cancel/")),
+        *(f"{LAB}measurements/<run_id>/{one}" for one in ("", "cancel/", "distribution")),
+        *(f"{LAB}claims/runs/<run_id>/{one}" for one in ("", "cancel/")),
     ),
     "the instructor": (
         CONSOLE,
@@ -152,7 +151,7 @@ TABLE: dict[str, tuple[str, ...]] = {
         f"{CONSOLE}mirror/",
         f"{CONSOLE}steer/<what>/",
         f"{CONSOLE}seats/<participant>/",
-        f"{CONSOLE}seats/<participant>/experiments/<work>/",
+        f"{CONSOLE}seats/<participant>/experiments/<run_id>/",
         f"{CONSOLE}seats/<participant>/terminal/",
         f"{CONSOLE}seats/<participant>/<what>/",
         *(f"{CONSOLE}results/{one}" for one in ("export.<ending>", "replay.html", "share/", "anonymous/")),
@@ -160,9 +159,9 @@ TABLE: dict[str, tuple[str, ...]] = {
         f"{API}sessions/<identity>/report",
         f"{CONSOLE}delete/",
     ),
-    "whose it is": (
+    "the owner of the run": (
         EXPERIMENT,
-        *(f"{EXPERIMENT}{one}/" for one in DEEDS),
+        *(f"{EXPERIMENT}{one}/" for one in ACTIONS),
         *(f"/measurements/<identity>/{one}" for one in ("", "save/", "cancel/")),
         *(f"/claims/runs/<identity>/{one}" for one in ("", "save/", "cancel/")),
         *(f"{API}experiments/<identity>{one}" for one in ("", "/comparison", "/journal", "/trace", "/<action>")),
@@ -173,14 +172,14 @@ TABLE: dict[str, tuple[str, ...]] = {
 SOCKETS = {
     "ws/experiments/<identity>/": "the group and its instructor",
     "ws/measurements/<identity>/": "the group and its instructor",
-    "ws/sessions/<identity>/": "the class",
-    "ws/sessions/<identity>/mirror/": "the class",
-    "ws/sessions/<identity>/terminal/": "nobody: this class has no terminals",
+    "ws/sessions/<identity>/": "the session",
+    "ws/sessions/<identity>/mirror/": "the session",
+    "ws/sessions/<identity>/terminal/": "nobody: this session has no terminals",
     "": "nobody",
 }
-#: What is filled in here is nobody's, so that also who may ask finds nothing.
-NOWHERE = (f"{CONSOLE}results/shares/<number>/revoke/", f"{CONSOLE}results/anonymous/")
-#: After these nobody can be asked again.
+#: The ids filled in here do not exist, so permitted clients get a 404, too.
+NOT_FOUND_FOR_ALL = (f"{CONSOLE}results/shares/<number>/revoke/", f"{CONSOLE}results/anonymous/")
+#: After these a client has no access any more.
 LAST = ("/sign-out/", "/sessions/<identity>/leave/", f"{EXPERIMENT}remove/")
 
 
@@ -191,8 +190,8 @@ def addresses() -> Iterator[str]:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Two classes, what a group of the first ran, and who asks."""
+class Site:
+    """Two sessions, the runs of a group of the first, and the clients."""
 
     row: TrainingSession
     who: dict[str, Person]
@@ -201,52 +200,52 @@ class Place:
     own: str
 
     def fill(self, pattern: str, own: str = "") -> str:
-        """The address of something in the class: of a work at the server's own addresses, or ``own``."""
+        """The URL of a pattern, with the ids of the session and its runs, or of the run ``own``."""
         kind = next((one for one in self.works if f"{one}/" in pattern.replace("runs/", "")), "")
         work = own or self.works.get(kind, "")
         identity = self.row.pk if "/sessions/<identity>" in pattern else work or "0" * 10
         filled = pattern
         for name, value in (
-            FILLED | {"identity": identity, "work": work, "participant": self.participant, "what": "say"}
+            FILLED | {"identity": identity, "run_id": work, "participant": self.participant, "what": "say"}
         ).items():
             filled = filled.replace(f"<{name}>", value)
-        assert "<" not in filled, f"say in FILLED what {pattern} shall be tried with"
+        assert "<" not in filled, f"{pattern} needs a value in FILLED"
         return filled
 
 
 @database_sync_to_async
 def ran(row: TrainingSession) -> tuple[dict[str, str], str]:
-    """An experiment, a measurement and a run of claims of the first group; an experiment of nobody's class."""
+    """An experiment, a measurement and a claim run of the first group; an experiment of no group."""
     group = f"{row.pk}-1"
-    group_host_store.ask_for(group, row.created_at)
+    group_host_store.request(group, row.created_at)
     group_host_store.note(group, state="ready", host="abc")
     experiment = group_runs.launch(make_spec("host", "none"), row.owner_id, group)
     works = {
         "experiments": experiment,
         "measurements": group_runs.measure(experiment, group, (Probe.HTTP,), Options(seconds=1), None),
-        "claims": group_runs.execute(["host-shares-netns"], group, None),
+        "claims": group_runs.run_claims(["host-shares-netns"], group, None),
     }
     shown = experiment_store.create_experiment(make_spec("host", "none"))
-    training_sessions.show(row.pk, row.owner_id, 1.0, shown)
+    training_sessions.mirror(row.pk, row.owner_id, 1.0, shown)
     GroupHost.objects.filter(pk=group).update(state="stopped", host="")
     return works, shown
 
 
 @pytest.fixture
-async def place(monkeypatch: pytest.MonkeyPatch) -> Place:
+async def place(monkeypatch: pytest.MonkeyPatch) -> Site:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
     row, other = await new(hosts=HostsFor.TEAM, team_size=2), await new("rival")
     who = {"stranger": await stranger(), "owner": await person(), "rival": await sign_in_as("rival")}
     for name in ("ada", "bea", "bob"):
         who[name] = (await join(row.code, name))[1]
-    who["pupil"] = (await join(other.code, "pupil"))[1]
+    who["outsider"] = (await join(other.code, "outsider"))[1]
     participant = await database_sync_to_async(_participant_id)("ada")
     works, own = await ran(row)
-    return Place(row, who, participant, works, own)
+    return Site(row, who, participant, works, own)
 
 
 async def statuses(path: str, who: Person) -> tuple[int, int]:
-    """What reading and what writing answer."""
+    """The statuses of GET and POST."""
     kind = ("content-type", "application/json") if path.startswith(API) else FORM
     read = await http("GET", path, who=who)
     written = await http(
@@ -255,9 +254,9 @@ async def statuses(path: str, who: Person) -> tuple[int, int]:
     return read.status, written.status
 
 
-async def test_every_address_is_for_those_whose_it_is_and_for_nobody_else(place: Place) -> None:
+async def test_every_url_answers_only_those_who_may_use_it(place: Site) -> None:
     known = {pattern: kind for kind, patterns in TABLE.items() for pattern in patterns}
-    assert set(addresses()) == known.keys(), "every address has its line in the table, and no line is without one"
+    assert set(addresses()) == known.keys(), "every URL has a line in the table, and every line a URL"
     before = await everything()
     for pattern, kind in known.items():
         path = place.fill(pattern)
@@ -265,24 +264,24 @@ async def test_every_address_is_for_those_whose_it_is_and_for_nobody_else(place:
             read, written = await statuses(path, place.who[name])
             assert {read, written} <= REFUSED, (pattern, name, read, written)
             assert {read, written} != {405}, (pattern, name)
-    assert await everything() == before, "nothing was changed by those who may not"
+    assert await everything() == before, "refused clients changed nothing"
     for pattern in sorted(known, key=lambda one: (one in LAST, one)):
         kind, path = known[pattern], place.fill(pattern)
-        closed = {401, 403} if kind == "whoever is signed in" or pattern in NOWHERE else REFUSED
+        closed = {401, 403} if kind == "signed-in users" or pattern in NOT_FOUND_FOR_ALL else REFUSED
         for name in sorted(MAY[kind]) if kind != "anybody" else ():
             read, written = await statuses(path, place.who[name])
             assert read not in closed or written not in closed, (pattern, name, read, written)
             assert max(read, written) < 500 or path.startswith(API), (pattern, name, read, written)
 
 
-async def test_what_runs_on_the_server_s_own_engine_is_for_all_who_are_signed_in(place: Place) -> None:
+async def test_runs_of_the_server_s_own_engine_are_for_all_signed_in_users(place: Site) -> None:
     for pattern in (EXPERIMENT, f"{API}experiments/<identity>", f"{API}experiments/<identity>/journal"):
         path = place.fill(pattern, place.own)
         found = {name: (await http("GET", path, who=who)).status for name, who in place.who.items()}
         assert {name for name, status in found.items() if status == 200} == {"owner", "rival"}, pattern
 
 
-async def test_lists_hold_what_a_class_ran_only_where_its_instructor_asks_for_it(place: Place) -> None:
+async def test_lists_contain_runs_of_groups_only_for_the_instructor_s_session(place: Site) -> None:
     owner, rival = place.who["owner"], place.who["rival"]
     ran_there = set(place.works.values())
     pages = ("/", "/measurements/", "/claims/", f"/sessions/{place.row.pk}/console/", "/reports/")
@@ -300,18 +299,18 @@ async def test_lists_hold_what_a_class_ran_only_where_its_instructor_asks_for_it
         assert answer.status == status, path
 
 
-async def test_every_websocket_is_for_those_whose_it_is(place: Place) -> None:
+async def test_every_websocket_answers_only_those_who_may_use_it(place: Site) -> None:
     known = {str(one.pattern).replace("<str:", "<") for one in websocket_urlpatterns}
-    assert known == set(SOCKETS), "every websocket has its line in the table"
+    assert known == set(SOCKETS), "every websocket has a line in the table"
     works = {
         "ws/experiments/<identity>/": place.works["experiments"],
         "ws/measurements/<identity>/": place.works["measurements"],
     }
     for pattern, kind in SOCKETS.items():
-        if kind == "nobody":  # whatever else
+        if kind == "nobody":
             continue
         path = "/" + pattern.replace("<identity>", works.get(pattern, place.row.pk))
-        may = {"the class": PARTICIPANTED | {"owner"}, "the group and its instructor": {"ada", "bea", "owner"}}.get(
+        may = {"the session": PARTICIPANTS | {"owner"}, "the group and its instructor": {"ada", "bea", "owner"}}.get(
             kind, set()
         )
         for name, who in place.who.items():
@@ -333,7 +332,7 @@ async def test_every_websocket_is_for_those_whose_it_is(place: Place) -> None:
         assert await socket.closed() == 4404, "a participant sees nothing of the server's own engine"
 
 
-async def test_a_participant_that_is_taken_away_hears_nothing_more(place: Place) -> None:
+async def test_a_participant_that_is_taken_away_hears_nothing_more(place: Site) -> None:
     path = f"/ws/experiments/{place.works['experiments']}/"
     async with websocket(path, who=place.who["ada"], headers=OWN) as socket:
         assert (await socket.message())["type"] == "snapshot"

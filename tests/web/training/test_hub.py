@@ -1,4 +1,4 @@
-"""Who listens to a class: one text for all, a small one for each participant, presence with a moment of grace."""
+"""Websocket clients of sessions: shared and own messages, presence, admission, removal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dashboard.store import workshops as workshop_store
 from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.participants import ParticipantRef
-from dashboard.web.training.hub import INSTRUCTOR, ClassHub
+from dashboard.web.training.hub import INSTRUCTOR, SessionHub
 from tests.lab.training_builders import NOW, participant, session
 from tests.polling import eventually
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Browser:
-    """What one connection has got."""
+    """The messages that one connection received."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -42,8 +42,8 @@ class Browser:
 
 
 @pytest.fixture
-async def hub() -> AsyncIterator[ClassHub]:
-    made = ClassHub()
+async def hub() -> AsyncIterator[SessionHub]:
+    made = SessionHub()
     yield made
     await made.close()
 
@@ -54,13 +54,13 @@ async def row() -> TrainingSession:
     return made
 
 
-async def sit(row: TrainingSession, name: str) -> ParticipantRef:
+async def join(row: TrainingSession, name: str) -> ParticipantRef:
     found: tuple[ParticipantRef, str] = await database_sync_to_async(participant)(row, name)
     return found[0]
 
 
-async def test_everybody_gets_the_same_object(hub: ClassHub, row: TrainingSession) -> None:
-    people = [(await sit(row, name), Browser()) for name in "abc"]
+async def test_all_clients_get_the_same_encoded_message(hub: SessionHub, row: TrainingSession) -> None:
+    people = [(await join(row, name), Browser()) for name in "abc"]
     for one, browser in people:
         await hub.enter(row.id, one.id, browser.send, None, admitted=True)
     await eventually(lambda: all(browser.of("session") for _, browser in people))
@@ -71,42 +71,42 @@ async def test_everybody_gets_the_same_object(hub: ClassHub, row: TrainingSessio
     assert last[0] is last[1] is last[2], "encoded once"
 
 
-async def test_what_is_somebody_s_own_reaches_nobody_else(hub: ClassHub, row: TrainingSession) -> None:
-    ada, bob, teacher = await sit(row, "Ada"), await sit(row, "Bob"), Browser()
+async def test_own_state_is_sent_only_to_its_participant(hub: SessionHub, row: TrainingSession) -> None:
+    ada, bob, teacher = await join(row, "Ada"), await join(row, "Bob"), Browser()
     hers, his = Browser(), Browser()
     await hub.enter(row.id, ada.id, hers.send, None, admitted=True)
     await hub.enter(row.id, bob.id, his.send, None, admitted=True)
     await hub.enter(row.id, INSTRUCTOR, teacher.send, None, admitted=True)
-    await database_sync_to_async(session_state.say)(row.id, ada.id, "", "for Ada", NOW, from_instructor=True)
+    await database_sync_to_async(session_state.add_message)(row.id, ada.id, "", "for Ada", NOW, from_instructor=True)
     hub.tell(row.id, ada.id)
-    await eventually(lambda: hers.of("participant")[-1]["said"])
-    await eventually(lambda: teacher.of("class"))
+    await eventually(lambda: hers.of("participant")[-1]["messages"])
+    await eventually(lambda: teacher.of("progress"))
     assert "for Ada" not in "".join(his.texts + teacher.texts)
-    assert not hers.of("class")
+    assert not hers.of("progress")
 
 
-async def test_who_waits_at_the_door_is_told_that_and_nothing_else(hub: ClassHub, row: TrainingSession) -> None:
-    await database_sync_to_async(training_sessions.steer)(row.id, row.owner_id, NOW, admission_required=True)
-    late, browser, other = await sit(row, "Late"), Browser(), Browser()
+async def test_a_participant_that_waits_is_sent_only_the_own_state(hub: SessionHub, row: TrainingSession) -> None:
+    await database_sync_to_async(training_sessions.change)(row.id, row.owner_id, NOW, admission_required=True)
+    late, browser, other = await join(row, "Late"), Browser(), Browser()
     client = await hub.enter(row.id, late.id, browser.send, None, admitted=False)
     inside = await hub.enter(row.id, INSTRUCTOR, other.send, None, admitted=True)
     await eventually(lambda: other.of("session"))
-    hub.go(row.id, INSTRUCTOR, inside)
+    hub.exit(row.id, INSTRUCTOR, inside)
     await database_sync_to_async(participants.admit)(row.id, late.id, NOW)
     hub.tell(row.id, late.id)
     await eventually(lambda: len(browser.of("participant")) == 2)
     assert [one["admitted"] for one in browser.of("participant")] == [False, True]
     assert browser.of("session") == []
-    hub.go(row.id, late.id, client)
+    hub.exit(row.id, late.id, client)
     assert hub.browsers == 0
 
 
-async def test_presence_has_a_moment_of_grace(
-    hub: ClassHub, row: TrainingSession, monkeypatch: pytest.MonkeyPatch
+async def test_a_participant_stays_present_for_the_grace_period(
+    hub: SessionHub, row: TrainingSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1e9
     monkeypatch.setattr(time, "time", lambda: now)
-    ada, bob = await sit(row, "Ada"), await sit(row, "Bob")
+    ada, bob = await join(row, "Ada"), await join(row, "Bob")
     phone, laptop, watching = Browser(), Browser(), Browser()
     one = await hub.enter(row.id, ada.id, phone.send, None, admitted=True)
     two = await hub.enter(row.id, ada.id, laptop.send, None, admitted=True)
@@ -117,11 +117,11 @@ async def test_presence_has_a_moment_of_grace(
         return found.seen_at == 1e9
 
     await eventually(seen)
-    hub.go(row.id, ada.id, one)
-    hub.go(row.id, ada.id, two)
-    assert hub.present(row.id) == {ada.id: True, bob.id: True}
+    hub.exit(row.id, ada.id, one)
+    hub.exit(row.id, ada.id, two)
+    assert hub.present(row.id) == {ada.id, bob.id}
     now += GRACE_S + 1
-    assert hub.present(row.id) == {bob.id: True}
+    assert hub.present(row.id) == {bob.id}
     hub.wake(row.id)
     await eventually(lambda: [one["present"] for one in watching.of("session")][-1:] == [1])
 
@@ -132,10 +132,10 @@ async def test_presence_has_a_moment_of_grace(
     await eventually(noted)
 
 
-async def test_a_participant_that_is_taken_away_is_sent_away_and_a_session_that_is_gone_ends(
-    hub: ClassHub, row: TrainingSession
+async def test_removed_participants_and_deleted_sessions_are_disconnected(
+    hub: SessionHub, row: TrainingSession
 ) -> None:
-    ada, bob = await sit(row, "Ada"), await sit(row, "Bob")
+    ada, bob = await join(row, "Ada"), await join(row, "Bob")
     hers, his = Browser(), Browser()
     await hub.enter(row.id, ada.id, hers.send, None, admitted=True)
     await hub.enter(row.id, bob.id, his.send, None, admitted=True)
@@ -148,10 +148,8 @@ async def test_a_participant_that_is_taken_away_is_sent_away_and_a_session_that_
     await eventually(lambda: his.code == 4404)
 
 
-async def test_a_browser_that_takes_nothing_gets_the_newest_and_its_own_once_it_does(
-    hub: ClassHub, row: TrainingSession
-) -> None:
-    ada = await sit(row, "Ada")
+async def test_a_slow_client_gets_the_newest_state_when_it_reads_again(hub: SessionHub, row: TrainingSession) -> None:
+    ada = await join(row, "Ada")
     gate, slow = asyncio.Event(), Browser()
 
     async def send(message: MutableMapping[str, Any]) -> None:
@@ -161,9 +159,9 @@ async def test_a_browser_that_takes_nothing_gets_the_newest_and_its_own_once_it_
     await hub.enter(row.id, ada.id, send, None, admitted=True)
     for number, step in enumerate(("launch", "request")):
         await database_sync_to_async(training_sessions.go_to)(row.id, row.owner_id, NOW + number, step)
-        await database_sync_to_async(session_state.say)(row.id, ada.id, "", step, NOW, from_instructor=True)
+        await database_sync_to_async(session_state.add_message)(row.id, ada.id, "", step, NOW, from_instructor=True)
         hub.tell(row.id, ada.id)
         await eventually(lambda number=number: hub._feeds[row.id].number > number)  # type: ignore[misc]
     gate.set()
     await eventually(lambda: slow.of("session") and slow.of("session")[-1]["step"] == "request")
-    await eventually(lambda: len(slow.of("participant")[-1]["said"]) == 2)
+    await eventually(lambda: len(slow.of("participant")[-1]["messages"]) == 2)

@@ -38,7 +38,7 @@ class Met:
     rival: Person
     ada: Person
     bob: Person
-    pupil: Person
+    outsider: Person
 
     @property
     def page(self) -> str:
@@ -54,7 +54,7 @@ def _predicted(row: TrainingSession) -> None:
     Participant.objects.filter(session=row).update(joined_at=1000.0, admitted_at=1000.0)
     training_sessions.go_to(row.id, row.owner_id, 1010.0, "launch")
     for number, one in enumerate(Participant.objects.filter(session=row).order_by("name")):
-        session_state.opened(row, one.pk, "launch", 1020.0)
+        session_state.mark_opened(row, one.pk, "launch", 1020.0)
         session_state.answer(row, one.pk, "launch", min(number, 1), "said", 1030.0 + number)
     training_sessions.reveal(row.id, row.owner_id, 1100.0, "launch", "machine")
 
@@ -64,10 +64,10 @@ async def met() -> Met:
     row, other = await new(), await new("rival")
     ada, bob = (await join(row.code, "Ada"))[1], (await join(row.code, "=Bob"))[1]
     await join(row.code, "Cleo")
-    pupil = (await join(other.code, "Pupil"))[1]
+    outsider = (await join(other.code, "Outsider"))[1]
     await _predicted(row)
     found = await database_sync_to_async(again)(row)
-    return Met(found, await person(), await sign_in_as("rival"), ada, bob, pupil)
+    return Met(found, await person(), await sign_in_as("rival"), ada, bob, outsider)
 
 
 @database_sync_to_async
@@ -78,7 +78,7 @@ def close(row: TrainingSession) -> None:
 FILES = ("export.people.csv", "export.steps.csv", "export.json", "replay.html", "share/", "anonymous/")
 
 
-async def test_the_whole_is_for_the_instructor_and_everybody_has_their_own(met: Met) -> None:
+async def test_the_instructor_sees_all_results_and_each_participant_their_own(met: Met) -> None:
     whole = await get(met.page, met.owner)
     assert (whole.status, whole["cache-control"], is_strict(whole), forbidden_in(whole.text)) == (
         200,
@@ -86,7 +86,7 @@ async def test_the_whole_is_for_the_instructor_and_everybody_has_their_own(met: 
         True,
         [],
     )
-    for shown in ("Ada", "=Bob", "Cleo", "Predictions against the truth", "The kernel says:", "1 look"):
+    for shown in ("Ada", "=Bob", "Cleo", "Predictions and truth", "The kernel says:", "1 reading"):
         assert shown in whole.text
     ada = await database_sync_to_async(Participant.objects.get)(name="Ada")
     one = await get(f"{met.page}?person={ada.pk}", met.owner)
@@ -98,21 +98,21 @@ async def test_the_whole_is_for_the_instructor_and_everybody_has_their_own(met: 
     assert "Ada" in own.text
     for others in ("=Bob", "Cleo", ada.pk):
         assert others not in own.text
-    assert "What the class" not in own.text
-    assert (await get(met.page, met.pupil)).status == 403
+    assert "Predictions of all participants" not in own.text
+    assert (await get(met.page, met.outsider)).status == 403
     for who in (NOBODY, await stranger()):
         assert (await get(met.page, who)).status == 401
     assert (await get(met.page, met.rival)).status == 404
     for name in FILES:
-        for who in (NOBODY, met.ada, met.pupil, met.rival):
+        for who in (NOBODY, met.ada, met.outsider, met.rival):
             assert (await get(met.mine + name, who)).status in {401, 403, 404}, name
     assert (await post(f"{met.mine}share/", met.ada, days="7")).status == 403
     assert (await post(f"{met.mine}share/", met.rival, days="7")).status == 404
-    assert (await post(f"{met.page}link/", met.pupil)).status == 403
-    assert (await post(f"{met.page}link/", met.owner)).status == 404, "an instructor has no participant"
+    assert (await post(f"{met.page}link/", met.outsider)).status == 403
+    assert (await post(f"{met.page}link/", met.owner)).status == 404, "an instructor is not a participant"
 
 
-async def test_a_personal_link_shows_one_s_own_results_also_when_all_is_over(met: Met) -> None:
+async def test_a_results_link_works_also_after_the_session(met: Met) -> None:
     made = await post(f"{met.page}link/", met.ada)
     found = re.search(r"/results/[\w-]{22}/", made.text)
     assert (made.status, made["cache-control"]) == (201, "no-store")
@@ -127,15 +127,15 @@ async def test_a_personal_link_shows_one_s_own_results_also_when_all_is_over(met
     assert (await get(met.page, elsewhere)).status == 401, "it opens nothing else"
     await close(met.row)
     after = await get(link, NOBODY)
-    assert (after.status, "The session goes on" in after.text) == (200, False)
+    assert (after.status, "The session is still open" in after.text) == (200, False)
     assert (await post(link, elsewhere)).status in {403, 405}
     again_made = await post(f"{met.page}link/", met.ada)
     assert again_made.status == 201
     gone = await get(link, NOBODY)
-    assert (gone.status, "opens nothing" in gone.text, gone["referrer-policy"]) == (404, True, "no-referrer")
+    assert (gone.status, "is not valid" in gone.text, gone["referrer-policy"]) == (404, True, "no-referrer")
 
 
-async def test_after_the_end_a_participant_is_led_to_its_results(met: Met) -> None:
+async def test_after_the_session_pages_link_to_the_results(met: Met) -> None:
     await close(met.row)
     home = f"/sessions/{met.row.id}/"
     for path in (home, f"{home}steps/launch/"):
@@ -148,7 +148,7 @@ def _lines(answer: Answer) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(answer.text, newline=""), strict=True))
 
 
-async def test_what_is_taken_along_says_the_same(met: Met) -> None:
+async def test_all_exports_contain_the_same_figures(met: Met) -> None:
     people, steps, report = [await get(met.mine + name, met.owner) for name in FILES[:3]]
     for answer in (people, steps, report):
         assert answer.status == 200
@@ -178,7 +178,7 @@ async def test_what_is_taken_along_says_the_same(met: Met) -> None:
     assert [one["id"] for one in (await get("/api/sessions", met.owner)).json] == [met.row.id]
 
 
-async def test_the_replay_is_one_file_with_names_or_without(met: Met) -> None:
+async def test_the_replay_is_one_file_with_or_without_names(met: Met) -> None:
     named = await get(f"{met.mine}replay.html", met.owner)
     numbered = await get(f"{met.mine}replay.html?names=no", met.owner)
     for answer in (named, numbered):
@@ -195,7 +195,7 @@ def _everything(model: Any) -> list[Any]:
     return list(model.objects.all())
 
 
-async def test_others_see_a_closed_class_without_anybody_until_the_link_ends(met: Met) -> None:
+async def test_a_shared_link_shows_anonymous_results_until_it_is_revoked(met: Met) -> None:
     early = await post(f"{met.mine}share/", met.owner, days="7")
     assert (early.status, "Close the session first" in early.text) == (409, True)
     assert (await get(f"{met.mine}anonymous/", met.owner)).status == 404
@@ -212,7 +212,7 @@ async def test_others_see_a_closed_class_without_anybody_until_the_link_ends(met
     participants = await _everything(Participant)
     for nobody in ("Ada", "Bob", "Cleo", met.row.id, *(one.pk for one in participants), "<script"):
         assert nobody not in shown.text
-    assert "Predictions against the truth" in shown.text
+    assert "Predictions and truth" in shown.text
     assert (await get(f"{met.mine}anonymous/", met.owner)).body == shown.body
     (share,) = await _everything(Share)
     assert (share.session_id, share.views) == (met.row.id, 1)
@@ -223,7 +223,7 @@ async def test_others_see_a_closed_class_without_anybody_until_the_link_ends(met
     assert (await get(f"/api/sessions/{met.row.id}/report?anonymous=true", met.owner)).json["people"] == []
 
 
-async def test_a_hand_is_remembered_with_its_step(met: Met) -> None:
+async def test_a_raised_hand_is_recorded_with_its_step(met: Met) -> None:
     await post(f"/sessions/{met.row.id}/hand/", met.ada, up="yes", step="launch", text="Why?")
     report = (await get(f"{met.mine}export.json", met.owner)).json
     assert (report["steps"][1]["hands"], report["steps"][1]["questions"]) == (1, 1)

@@ -1,4 +1,4 @@
-"""A class on the web: who reaches what, how one gets in, and what everybody sees."""
+"""Sessions on the web: permissions, joining, predictions, and what participants and instructor see."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from channels.db import database_sync_to_async
 from django.contrib.auth.models import User
 from django.test import Client
 
-from dashboard.core.training.rate_limit import PER_ADDRESS, Throttle
+from dashboard.core.training.rate_limit import PER_CLIENT, JoinRateLimit
 from dashboard.models import Answer, Experiment, Participant, SessionEvent, TrainingSession
 from dashboard.store import experiments as experiment_store
 from dashboard.store.training import session_state
@@ -35,7 +35,7 @@ FAR = 4e9
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
-    monkeypatch.setattr(join_views, "throttle", Throttle())
+    monkeypatch.setattr(join_views, "rate_limit", JoinRateLimit())
 
 
 async def post(path: str, who: Person, **fields: str) -> Got:
@@ -80,8 +80,8 @@ def sign_in_as(name: str) -> Person:
 
 
 @dataclass
-class School:
-    """Two instructors, a class of each, and two people in the first."""
+class TwoSessions:
+    """Two instructors with a session each, two participants in the first and one in the other."""
 
     row: TrainingSession
     other: TrainingSession
@@ -89,7 +89,7 @@ class School:
     rival: Person
     ada: Person
     bob: Person
-    pupil: Person
+    outsider: Person
     ada_id: str
 
 
@@ -98,12 +98,12 @@ def _participant_id(name: str) -> str:
 
 
 @pytest.fixture
-async def school() -> School:
+async def sessions() -> TwoSessions:
     row, other = await new(), await new("rival")
     ada, bob = (await join(row.code, "Ada"))[1], (await join(row.code, "Bob"))[1]
-    pupil = (await join(other.code, "Pupil"))[1]
+    outsider = (await join(other.code, "Outsider"))[1]
     ada_id = await database_sync_to_async(_participant_id)("Ada")
-    return School(row, other, await person(), await sign_in_as("rival"), ada, bob, pupil, ada_id)
+    return TwoSessions(row, other, await person(), await sign_in_as("rival"), ada, bob, outsider, ada_id)
 
 
 PARTICIPANT_GETS = ("", "device/", "steps/prepare/")
@@ -115,10 +115,10 @@ PARTICIPANT_POSTS = (
     *(f"steps/prepare/{one}/" for one in ("opened", "predict", "run", "check", "hint")),
 )
 CONSOLE_GETS = ("console/", "console/projector/", "console/seats/PARTICIPANT/")
-STEER = ("step", "pace", "lock", "doors", "timer", "reveal", "mirror", "pointer", "notes", "say", "extend", "close")
+COMMANDS = ("step", "pace", "lock", "doors", "timer", "reveal", "mirror", "pointer", "notes", "say", "extend", "close")
 CONSOLE_POSTS = (
     "console/delete/",
-    *(f"console/steer/{one}/" for one in STEER),
+    *(f"console/steer/{one}/" for one in COMMANDS),
     *(f"console/seats/PARTICIPANT/{one}/" for one in ("rename", "remove", "admit", "lower", "say", "link")),
 )
 ELSEWHERE = (
@@ -146,71 +146,71 @@ def everything(row: TrainingSession) -> tuple[object, ...]:
         list(Participant.objects.filter(session=row).order_by("pk").values()),
         list(Answer.objects.values()),
         list(SessionEvent.objects.filter(session=row).values()),
-        session_state.asked(row.id),
+        session_state.questions(row.id),
     )
 
 
-async def test_nobody_reaches_what_is_not_theirs(school: School) -> None:
-    mine, theirs = f"/sessions/{school.row.id}/", f"/sessions/{school.other.id}/"
-    before = await everything(school.row)
-    outside = {"stranger": await stranger(), "rival": school.rival, "pupil": school.pupil}
+async def test_nobody_reaches_pages_of_other_sessions(sessions: TwoSessions) -> None:
+    mine, theirs = f"/sessions/{sessions.row.id}/", f"/sessions/{sessions.other.id}/"
+    before = await everything(sessions.row)
+    outside = {"stranger": await stranger(), "rival": sessions.rival, "outsider": sessions.outsider}
     for name, who in outside.items():
         for path in (*PARTICIPANT_GETS, "mirror/", *CONSOLE_GETS, "console/mirror/"):
-            answer = await get(mine + path.replace("PARTICIPANT", school.ada_id), who)
+            answer = await get(mine + path.replace("PARTICIPANT", sessions.ada_id), who)
             assert answer.status in {401, 403, 404}, (name, path)
-            assert "Monday" not in answer.text or name == "pupil", (name, path)
+            assert "Monday" not in answer.text or name == "outsider", (name, path)
         for path in (*PARTICIPANT_POSTS, *CONSOLE_POSTS):
             answer = await post(
-                mine + path.replace("PARTICIPANT", school.ada_id), who, step="launch", choice="0", text="x"
+                mine + path.replace("PARTICIPANT", sessions.ada_id), who, step="launch", choice="0", text="x"
             )
             assert answer.status in {401, 403, 404}, (name, path)
     for path in CONSOLE_GETS:
-        assert (await get(mine + path.replace("PARTICIPANT", school.ada_id), school.ada)).status == 403, path
+        assert (await get(mine + path.replace("PARTICIPANT", sessions.ada_id), sessions.ada)).status == 403, path
     for path in CONSOLE_POSTS:
         assert (
-            await post(mine + path.replace("PARTICIPANT", school.ada_id), school.ada, step="launch")
+            await post(mine + path.replace("PARTICIPANT", sessions.ada_id), sessions.ada, step="launch")
         ).status == 403, path
-    # An instructor's own console does not open somebody else's participants.
+    # The console of one session does not open participants of another.
     for what in ("rename", "remove", "admit", "lower", "say", "link"):
-        path = f"{theirs}console/seats/{school.ada_id}/{what}/"
-        assert (await post(path, school.rival, name="Eve", text="x")).status == 404, what
-    assert await everything(school.row) == before
+        path = f"{theirs}console/seats/{sessions.ada_id}/{what}/"
+        assert (await post(path, sessions.rival, name="Eve", text="x")).status == 404, what
+    assert await everything(sessions.row) == before
 
 
-async def test_a_participant_reaches_its_own_session_and_nothing_else(school: School) -> None:
-    mine = f"/sessions/{school.row.id}/"
+async def test_a_participant_reaches_only_the_own_session(sessions: TwoSessions) -> None:
+    mine = f"/sessions/{sessions.row.id}/"
     for path in PARTICIPANT_GETS:
-        answer = await get(mine + path, school.ada)
+        answer = await get(mine + path, sessions.ada)
         assert answer.status == 200, path
         assert is_strict(answer)
         assert forbidden_in(answer.text) == []
     for path in ELSEWHERE:
-        for answer in (await get(path, school.ada), await post(path, school.ada)):
+        for answer in (await get(path, sessions.ada), await post(path, sessions.ada)):
             assert answer.status == 403, path
-    shown = (await get("/doctor/", school.ada)).text
-    assert f'href="{mine}"' in shown, "the way back"
-    assert (await get("/static/dashboard/css/training.css", school.ada)).status == 200
-    assert (await get(mine, school.owner))["location"] == f"{mine}console/"
+    shown = (await get("/doctor/", sessions.ada)).text
+    assert f'href="{mine}"' in shown, "a link to the session"
+    assert (await get("/static/dashboard/css/training.css", sessions.ada)).status == 200
+    assert (await get(mine, sessions.owner))["location"] == f"{mine}console/"
 
 
-async def test_websockets_are_for_the_participants_of_the_session_and_its_instructor(school: School) -> None:
+async def test_websockets_are_for_the_participants_and_the_instructor(sessions: TwoSessions) -> None:
     @database_sync_to_async
     def shown() -> str:
         experiment = experiment_store.create_experiment(make_spec("host", "none"))
-        training_sessions.show(school.row.id, school.row.owner_id, 1.0, experiment)
+        training_sessions.mirror(sessions.row.id, sessions.row.owner_id, 1.0, experiment)
         return experiment
 
     await shown()
-    own = f"/ws/sessions/{school.row.id}/"
+    own = f"/ws/sessions/{sessions.row.id}/"
     table = (
-        (own, school.ada, True),
-        (own, school.owner, True),
-        (own, school.pupil, False),
+        (own, sessions.ada, True),
+        (own, sessions.owner, True),
+        (own, sessions.outsider, False),
         (own, NOBODY, False),
-        (f"{own}mirror/", school.ada, True),
-        (f"{own}mirror/", school.pupil, False),
-        (f"/ws/sessions/{school.other.id}/", school.ada, False),
-        (f"{own}console/", school.ada, False),
+        (f"{own}mirror/", sessions.ada, True),
+        (f"{own}mirror/", sessions.outsider, False),
+        (f"/ws/sessions/{sessions.other.id}/", sessions.ada, False),
+        (f"{own}console/", sessions.ada, False),
     )
     for path, who, opens in table:
         async with websocket(path, who=who, headers=OWN) as socket:
@@ -219,92 +219,96 @@ async def test_websockets_are_for_the_participants_of_the_session_and_its_instru
                 assert (await socket.next())["type"] == "websocket.send", path
         async with websocket(path, who=who, headers=(("origin", "http://evil.example"),)) as socket:
             assert not socket.is_open, path
-    for path in (own, f"{own}mirror/"):  # signed in, but somebody else's class
-        async with websocket(path, who=school.rival, headers=OWN) as socket:
+    for path in (own, f"{own}mirror/"):  # signed in, but the session of another instructor
+        async with websocket(path, who=sessions.rival, headers=OWN) as socket:
             assert await socket.closed() == 4404
-    async with websocket(own, who=school.ada, headers=OWN) as socket:
+    async with websocket(own, who=sessions.ada, headers=OWN) as socket:
         socket.incoming.put_nowait({"type": "websocket.receive", "text": "{}"})
         assert await socket.closed() == 4405
 
 
-async def test_the_mirror_shows_one_experiment_and_nothing_to_press(school: School) -> None:
-    page = f"/sessions/{school.row.id}/mirror/"
-    assert (await get(page, school.ada)).status == 404, "nothing is shown"
+async def test_the_mirror_shows_one_experiment_read_only(sessions: TwoSessions) -> None:
+    page = f"/sessions/{sessions.row.id}/mirror/"
+    assert (await get(page, sessions.ada)).status == 404, "no comparison is shown"
     experiment = await database_sync_to_async(experiment_store.create_experiment)(make_spec("host", "none"))
-    steer = f"/sessions/{school.row.id}/console/steer"
-    assert (await post(f"{steer}/mirror/", school.owner, experiment="nothing")).status == 400
-    assert (await post(f"{steer}/mirror/", school.owner, experiment=experiment)).status == 302
-    shown = (await get(page, school.ada)).text
+    steer = f"/sessions/{sessions.row.id}/console/steer"
+    assert (await post(f"{steer}/mirror/", sessions.owner, experiment="nothing")).status == 400
+    assert (await post(f"{steer}/mirror/", sessions.owner, experiment=experiment)).status == 302
+    shown = (await get(page, sessions.ada)).text
     assert 'action="/experiments/' not in shown
     assert "Launch again" not in shown
-    assert f'data-ws="/ws/sessions/{school.row.id}/mirror/"' in shown
-    async with websocket(f"/ws/sessions/{school.row.id}/mirror/", who=school.ada, headers=OWN) as socket:
+    assert f'data-ws="/ws/sessions/{sessions.row.id}/mirror/"' in shown
+    async with websocket(f"/ws/sessions/{sessions.row.id}/mirror/", who=sessions.ada, headers=OWN) as socket:
         assert (await socket.message())["type"] == "snapshot"
-        await post(f"{steer}/mirror/", school.owner, experiment="")
+        await post(f"{steer}/mirror/", sessions.owner, experiment="")
         assert await socket.closed() == 4404
 
 
-async def test_the_form_says_what_is_wrong(school: School) -> None:
-    code = school.row.code
+async def test_the_join_form_explains_mistakes(sessions: TwoSessions) -> None:
+    code = sessions.row.code
     for typed, status, sentence in (
         ("", 400, "8 letters and digits"),
         ("7K3M", 400, "8 letters and digits"),
-        ("0000-0000", 404, "no session with this code"),
+        ("0000-0000", 404, "No session has this code"),
     ):
         answer, _ = await join(typed, "Zoe")
         assert (answer.status, sentence in answer.text) == (status, True), typed
-    for name, status, sentence in (("", 400, "Type the name"), ("x" * 41, 400, "at most 40"), ("ADA", 409, "already")):
+    for name, status, sentence in (
+        ("", 400, "Enter the name"),
+        ("x" * 41, 400, "at most 40"),
+        ("ADA", 409, "is taken"),
+    ):
         answer, _ = await join(code, name)
         assert (answer.status, sentence in answer.text) == (status, True), name
     answer, me = await join(f"{code[:4].lower()} {code[4:].lower()}", "<b>Zoe</b>")
-    assert answer["location"] == f"/sessions/{school.row.id}/"
+    assert answer["location"] == f"/sessions/{sessions.row.id}/"
     assert "&lt;b&gt;Zoe" in (await get(answer["location"], me)).text
     answer, _ = await join(code, "Zoe2", me)
-    assert answer.status == 302, "who has a participant comes back to it"
-    assert await database_sync_to_async(Participant.objects.filter(session=school.row).count)() == 3
+    assert answer.status == 302, "a participant that joins again is redirected"
+    assert await database_sync_to_async(Participant.objects.filter(session=sessions.row).count)() == 3
 
 
-async def test_closed_and_expired_codes_say_so(school: School) -> None:
-    await database_sync_to_async(TrainingSession.objects.filter(pk=school.other.id).update)(expires_at=1.0)
-    answer, _ = await join(school.other.code, "Late")
+async def test_closed_and_expired_sessions_refuse_newcomers(sessions: TwoSessions) -> None:
+    await database_sync_to_async(TrainingSession.objects.filter(pk=sessions.other.id).update)(expires_at=1.0)
+    answer, _ = await join(sessions.other.code, "Late")
     assert (answer.status, "expired" in answer.text) == (410, True)
-    await post(f"/sessions/{school.row.id}/console/steer/close/", school.owner)
-    answer, _ = await join(school.row.code, "Late")
+    await post(f"/sessions/{sessions.row.id}/console/steer/close/", sessions.owner)
+    answer, _ = await join(sessions.row.code, "Late")
     assert (answer.status, "is over" in answer.text) == (410, True)
-    step = f"/sessions/{school.row.id}/steps/prepare/"
-    assert (await get(step, school.ada)).status == 200, "what was done can still be read"
-    assert (await post(f"{step}predict/", school.ada, choice="0")).status in {400, 409}
+    step = f"/sessions/{sessions.row.id}/steps/prepare/"
+    assert (await get(step, sessions.ada)).status == 200, "results can still be read"
+    assert (await post(f"{step}predict/", sessions.ada, choice="0")).status in {400, 409}
 
 
-async def test_a_thousand_guesses_find_nothing_while_thirty_people_come_in(school: School) -> None:
+async def test_a_thousand_guesses_are_limited_while_thirty_participants_join_by_link(sessions: TwoSessions) -> None:
     guesser = await stranger()
     statuses, began = [], time.monotonic()
     for number in range(1000):
         code = f"{number:08d}".replace("1", "Z")
         statuses.append((await post("/join/", guesser, code=code, name="x")).status)
-    later = (time.monotonic() - began) / PER_ADDRESS.every_s
-    assert statuses.count(404) <= PER_ADDRESS.burst + 1 + later
+    later = (time.monotonic() - began) * PER_CLIENT.per_s
+    assert statuses.count(404) <= PER_CLIENT.burst + 1 + later
     assert set(statuses) == {404, 429}
-    refused = await post("/join/", guesser, code=school.row.code, name="Typed")
-    assert (refused.status, bool(refused["retry-after"])) == (429, True), "also the right one: nothing can be tried out"
+    refused = await post("/join/", guesser, code=sessions.row.code, name="Typed")
+    assert (refused.status, bool(refused["retry-after"])) == (429, True), "even with the correct code"
     assert "the QR code" in refused.text
     for number in range(28):  # behind the same address, with the link
-        answer, _ = await join(school.row.code, f"P{number}", key=key_of(school.row.code))
+        answer, _ = await join(sessions.row.code, f"P{number}", key=key_of(sessions.row.code))
         assert answer.status == 302
-    assert (await join("00000000", "Forged", key=key_of(school.row.code)))[0].status == 429
-    answer, _ = await join(school.row.code, "One more", key=key_of(school.row.code))
-    assert (answer.status, "All 30 participants are taken" in answer.text) == (409, True)
+    assert (await join("00000000", "Forged", key=key_of(sessions.row.code)))[0].status == 429
+    answer, _ = await join(sessions.row.code, "One more", key=key_of(sessions.row.code))
+    assert (answer.status, "All 30 places are taken" in answer.text) == (409, True)
 
 
-async def test_thirty_people_who_type_behind_one_address_come_in() -> None:
+async def test_thirty_participants_behind_one_address_may_mistype_once() -> None:
     row = await new()
     for number in range(30):
         assert (await join("00000000", "oops"))[0].status == 404
         assert (await join(row.code, f"P{number}"))[0].status == 302
 
 
-async def test_the_participant_moves_to_another_device_once(school: School) -> None:
-    made = await post(f"/sessions/{school.row.id}/device/", school.ada)
+async def test_a_participant_moves_to_another_device_once(sessions: TwoSessions) -> None:
+    made = await post(f"/sessions/{sessions.row.id}/device/", sessions.ada)
     assert (made.status, made["cache-control"]) == (201, "no-store")
     found = re.search(r"/seat/[\w-]{22}/", made.text)
     assert found is not None
@@ -313,52 +317,52 @@ async def test_the_participant_moves_to_another_device_once(school: School) -> N
     for _ in range(2):
         looked = await get(found[0], laptop)
         assert (looked.status, looked["referrer-policy"]) == (200, "no-referrer")
-    async with websocket(f"/ws/sessions/{school.row.id}/", who=school.ada, headers=OWN) as socket:
+    async with websocket(f"/ws/sessions/{sessions.row.id}/", who=sessions.ada, headers=OWN) as socket:
         assert {(await socket.message())["type"] for _ in range(2)} == {"participant", "session"}
         moved = await post(found[0], laptop)
         assert await socket.closed() == 4404, "the old device is out"
-    assert moved["location"] == f"/sessions/{school.row.id}/"
+    assert moved["location"] == f"/sessions/{sessions.row.id}/"
     there = Person({**laptop.cookies, "sessionid": _cookie(moved, "sessionid")})
     assert (await get(moved["location"], there)).status == 200
-    assert (await get(moved["location"], school.ada)).status == 401
+    assert (await get(moved["location"], sessions.ada)).status == 401
     assert (await post(found[0], await stranger())).status == 404
-    left = await post(f"/sessions/{school.row.id}/leave/", there)
+    left = await post(f"/sessions/{sessions.row.id}/leave/", there)
     assert left["location"] == "/join/"
     assert (await get(moved["location"], there)).status == 401
 
 
-async def test_a_prediction_counts_once_and_is_revealed_to_all(school: School) -> None:
-    home = f"/sessions/{school.row.id}/"
+async def test_a_prediction_counts_once_and_is_revealed_to_all(sessions: TwoSessions) -> None:
+    home = f"/sessions/{sessions.row.id}/"
     launch = f"{home}steps/launch/"
-    assert (await post(f"{launch}predict/", school.ada, choice="0")).status == 409, "not open yet"
-    assert (await post(f"{home}console/steer/step/", school.owner, by="next")).status == 302
-    assert (await post(f"{launch}predict/", school.ada, choice="7")).status == 400
-    assert (await post(f"{launch}predict/", school.ada, choice="1"))["location"] == launch
-    await post(f"{launch}predict/", school.ada, choice="0")
+    assert (await post(f"{launch}predict/", sessions.ada, choice="0")).status == 409, "not open yet"
+    assert (await post(f"{home}console/steer/step/", sessions.owner, by="next")).status == 302
+    assert (await post(f"{launch}predict/", sessions.ada, choice="7")).status == 400
+    assert (await post(f"{launch}predict/", sessions.ada, choice="1"))["location"] == launch
+    await post(f"{launch}predict/", sessions.ada, choice="0")
     assert [one.choice for one in await database_sync_to_async(list)(Answer.objects.all())] == [1]
-    await post(f"{home}console/steer/lock/", school.owner, locked="yes")
-    locked = await post(f"{launch}predict/", school.bob, choice="1")
+    await post(f"{home}console/steer/lock/", sessions.owner, locked="yes")
+    locked = await post(f"{launch}predict/", sessions.bob, choice="1")
     assert (locked.status, "locked the step" in locked.text) == (409, True)
-    await post(f"{home}console/steer/lock/", school.owner, locked="no")
-    assert "What the class expected" in (await get(launch, school.bob)).text
-    assert "data-class-answers hidden" in (await get(launch, school.bob)).text
-    assert (await post(f"{launch}run/", school.bob, number="0")).status == 409, "nobody has a host here"
-    assert (await post(f"{home}console/steer/reveal/", school.owner, step="launch")).status == 302
-    shown = (await get(launch, school.bob)).text
-    assert "data-class-answers>" in shown
-    assert (await post(f"{launch}predict/", school.bob, choice="1")).status == 409, "the answer was shown"
+    await post(f"{home}console/steer/lock/", sessions.owner, locked="no")
+    assert "Predictions of all participants" in (await get(launch, sessions.bob)).text
+    assert "data-session-predictions hidden" in (await get(launch, sessions.bob)).text
+    assert (await post(f"{launch}run/", sessions.bob, number="0")).status == 409, "the session has no hosts"
+    assert (await post(f"{home}console/steer/reveal/", sessions.owner, step="launch")).status == 302
+    shown = (await get(launch, sessions.bob)).text
+    assert "data-session-predictions>" in shown
+    assert (await post(f"{launch}predict/", sessions.bob, choice="1")).status == 409, "the answer is revealed"
     assert await database_sync_to_async(Answer.objects.count)() == 1
 
 
-async def test_what_the_instructor_does_is_told_at_once_and_to_whom_it_concerns(school: School) -> None:
-    home = f"/sessions/{school.row.id}/"
-    person_page = f"{home}console/seats/{school.ada_id}/"
+async def test_actions_of_the_instructor_reach_the_participants_concerned(sessions: TwoSessions) -> None:
+    home = f"/sessions/{sessions.row.id}/"
+    person_page = f"{home}console/seats/{sessions.ada_id}/"
     ws = f"/ws{home}"
-    async with websocket(ws, who=school.ada, headers=OWN) as ada, websocket(ws, who=school.bob, headers=OWN) as bob:
+    async with websocket(ws, who=sessions.ada, headers=OWN) as ada, websocket(ws, who=sessions.bob, headers=OWN) as bob:
         for one in (ada, bob):
             kinds = [(await one.message())["type"], (await one.message())["type"]]
             assert sorted(kinds) == ["participant", "session"]
-        await post(f"{home}console/steer/step/", school.owner, by="next")
+        await post(f"{home}console/steer/step/", sessions.owner, by="next")
 
         async def until(socket: object, kind: str, is_it: object) -> dict[str, object]:
             while True:
@@ -368,61 +372,61 @@ async def test_what_the_instructor_does_is_told_at_once_and_to_whom_it_concerns(
 
         for one in (ada, bob):
             await until(one, "session", lambda message: message["step"] == "launch")
-        await post(f"{person_page}say/", school.owner, text="for Ada alone")
-        told = await until(ada, "participant", lambda message: message["said"])
+        await post(f"{person_page}say/", sessions.owner, text="for Ada alone")
+        told = await until(ada, "participant", lambda message: message["messages"])
         assert "for Ada alone" in str(told)
-        await post(f"{home}console/steer/say/", school.owner, text="for all")
+        await post(f"{home}console/steer/say/", sessions.owner, text="for all")
         heard = await until(bob, "session", lambda message: message["hint"])
         assert "for Ada alone" not in str(heard)
-        await post(f"{person_page}rename/", school.owner, name="Ada L.")
+        await post(f"{person_page}rename/", sessions.owner, name="Ada L.")
         await until(ada, "participant", lambda message: message["name"] == "Ada L.")
-        await post(f"{person_page}remove/", school.owner)
+        await post(f"{person_page}remove/", sessions.owner)
         assert await ada.closed() == 4404
-    assert (await get(home, school.ada)).status == 401
+    assert (await get(home, sessions.ada)).status == 401
 
 
-async def test_who_comes_late_waits_and_is_let_in(school: School) -> None:
-    home = f"/sessions/{school.row.id}/"
-    await post(f"{home}console/steer/doors/", school.owner, shut="yes")
-    _, late = await join(school.row.code, "Late")
-    assert "You knock, Late" in (await get(home, late)).text
+async def test_a_newcomer_waits_and_is_admitted(sessions: TwoSessions) -> None:
+    home = f"/sessions/{sessions.row.id}/"
+    await post(f"{home}console/steer/doors/", sessions.owner, shut="yes")
+    _, late = await join(sessions.row.code, "Late")
+    assert "Please wait, Late" in (await get(home, late)).text
     assert (await get(f"{home}steps/prepare/", late))["location"] == home
     assert (await get(f"{home}mirror/", late)).status in {302, 404}
     async with websocket(f"/ws{home}", who=late, headers=OWN) as socket:
         first = await socket.message()
         assert (first["type"], first["admitted"]) == ("participant", False)
-        await post(f"{home}console/steer/step/", school.owner, by="next")
-        await post(f"{home}console/steer/doors/", school.owner, shut="no")
+        await post(f"{home}console/steer/step/", sessions.owner, by="next")
+        await post(f"{home}console/steer/doors/", sessions.owner, shut="no")
         second = await socket.message()
-        assert (second["type"], second["admitted"]) == ("participant", True), "nothing was told before"
+        assert (second["type"], second["admitted"]) == ("participant", True), "nothing was sent before"
     assert (await get(f"{home}steps/prepare/", late)).status == 200
 
 
-async def test_the_console_shows_who_needs_help_and_who_is_there(school: School) -> None:
-    home = f"/sessions/{school.row.id}/"
-    await post(f"{home}hand/", school.ada, up="yes", text="Why?", step="prepare")
-    async with websocket(f"/ws{home}", who=school.bob, headers=OWN) as socket:
+async def test_the_console_shows_requests_for_help_and_presence(sessions: TwoSessions) -> None:
+    home = f"/sessions/{sessions.row.id}/"
+    await post(f"{home}hand/", sessions.ada, up="yes", text="Why?", step="prepare")
+    async with websocket(f"/ws{home}", who=sessions.bob, headers=OWN) as socket:
         await socket.message()
 
         async def console() -> str:
-            return (await get(f"{home}console/", school.owner)).text
+            return (await get(f"{home}console/", sessions.owner)).text
 
         shown = await console()
         assert "hand raised" in shown
         assert "Why?" in shown
         await eventually(lambda: _says(console, "1 of 2 here"))
-    assert (await post(f"{home}hand/", school.ada, up="yes", text="x" * 501)).status == 400
-    await post(f"{home}hand/", school.ada, up="no")
+    assert (await post(f"{home}hand/", sessions.ada, up="yes", text="x" * 501)).status == 400
+    await post(f"{home}hand/", sessions.ada, up="no")
     assert "hand raised" not in await console()
-    assert "Why?" not in (await get(f"{home}console/projector/", school.owner)).text
+    assert "Why?" not in (await get(f"{home}console/projector/", sessions.owner)).text
 
 
 async def _says(page: object, text: str) -> bool:
     return text in await page()  # type: ignore[operator]
 
 
-async def test_bad_input_of_the_instructor_gets_a_sentence(school: School) -> None:
-    steer = f"/sessions/{school.row.id}/console/steer"
+async def test_invalid_commands_are_refused_with_a_sentence(sessions: TwoSessions) -> None:
+    steer = f"/sessions/{sessions.row.id}/console/steer"
     table: tuple[tuple[str, dict[str, str], int], ...] = (
         ("step", {"step": "gone"}, 400),
         ("pace", {"pace": "fast", "step": "launch"}, 400),
@@ -437,23 +441,23 @@ async def test_bad_input_of_the_instructor_gets_a_sentence(school: School) -> No
         ("notes", {"notes": "mine"}, 302),
     )
     for what, fields, status in table:
-        assert (await post(f"{steer}/{what}/", school.owner, **fields)).status == status, (what, fields)
-    assert (await post(f"/sessions/{school.row.id}/console/delete/", school.owner)).status == 409
-    await post(f"{steer}/close/", school.owner)
-    assert (await post(f"{steer}/step/", school.owner, by="next")).status == 409
-    assert (await post(f"/sessions/{school.row.id}/console/delete/", school.owner))["location"] == "/sessions/"
+        assert (await post(f"{steer}/{what}/", sessions.owner, **fields)).status == status, (what, fields)
+    assert (await post(f"/sessions/{sessions.row.id}/console/delete/", sessions.owner)).status == 409
+    await post(f"{steer}/close/", sessions.owner)
+    assert (await post(f"{steer}/step/", sessions.owner, by="next")).status == 409
+    assert (await post(f"/sessions/{sessions.row.id}/console/delete/", sessions.owner))["location"] == "/sessions/"
 
 
-async def test_a_session_is_made_with_a_form(school: School) -> None:
-    shown = await get("/sessions/new/", school.owner)
-    assert "No Docker Engine answers" in shown.text, "capacity is said before"
-    bad = await post("/sessions/new/", school.owner, title="", workshop="host-network")
-    assert (bad.status, "A title" in bad.text) == (400, True)
-    hosts = await post("/sessions/new/", school.owner, title="T", workshop="host-network", hosts="person")
+async def test_the_form_creates_a_session(sessions: TwoSessions) -> None:
+    shown = await get("/sessions/new/", sessions.owner)
+    assert "No Docker Engine answers" in shown.text, "the capacity is shown"
+    bad = await post("/sessions/new/", sessions.owner, title="", workshop="host-network")
+    assert (bad.status, "Enter a title" in bad.text) == (400, True)
+    hosts = await post("/sessions/new/", sessions.owner, title="T", workshop="host-network", hosts="person")
     assert hosts.status == 400
-    made = await post("/sessions/new/", school.owner, title="Tuesday", workshop="bridge-and-dns", hours="8")
-    page = await get(made["location"], school.owner)
+    made = await post("/sessions/new/", sessions.owner, title="Tuesday", workshop="bridge-and-dns", hours="8")
+    page = await get(made["location"], sessions.owner)
     assert "Tuesday" in page.text
-    assert "Tuesday" in (await get("/sessions/", school.owner)).text
-    assert "Tuesday" not in (await get("/sessions/", school.rival)).text
+    assert "Tuesday" in (await get("/sessions/", sessions.owner)).text
+    assert "Tuesday" not in (await get("/sessions/", sessions.rival)).text
     assert not await database_sync_to_async(Experiment.objects.exists)()

@@ -1,6 +1,6 @@
-"""A session's report for a spreadsheet: a line for each person in each step, or a line for each step.
+"""CSV tables of a session's report: one line per participant and step, or one line per step.
 
-CSV as ``core.reports.csv_tables`` writes it: no text is a formula. Times are seconds, moments ISO 8601 in UTC.
+Written as ``core.reports.csv_tables`` does: no cell is a formula. Durations are seconds, times ISO 8601 in UTC.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ STEPS = (
 )  # fmt: skip
 
 
-def _moment(seconds: float) -> str:
+def _time(seconds: float) -> str:
     return moment_of(seconds).isoformat(timespec="seconds") if seconds else ""
 
 
-def _said(right: bool | None) -> str:
+def _yes_no(right: bool | None) -> str:
     return "" if right is None else "yes" if right else "no"
 
 
@@ -35,41 +35,39 @@ def _seconds(value: float | None) -> float | None:
 
 
 def people_csv(report: SessionReport) -> str:
-    """One line for each person and step, in the order of joining."""
-    found = io.StringIO(newline="")
-    writer = csv.writer(found)
+    """One line per participant and step, in the order of joining."""
+    table = io.StringIO(newline="")
+    writer = csv.writer(table)
     writer.writerow(PEOPLE)
     for person in report.people:
-        head = (person.name, person.group, _moment(person.joined_at), _moment(person.left_at))
-        for step, one in zip(report.steps, person.cells, strict=True):
+        head = (person.name, person.group, _time(person.joined_at), _time(person.left_at))
+        for step, cell in zip(report.steps, person.cells, strict=True):
             cells: tuple[Cell, ...] = (
-                *head, step.number, step.slug, step.title, one.state, _seconds(one.seconds), one.attempts,
-                one.predicted, one.truth, _said(one.right), one.hints, one.hands, one.questions, one.failing,
+                *head, step.number, step.slug, step.title, cell.state, _seconds(cell.seconds), cell.attempts,
+                cell.predicted, cell.truth, _yes_no(cell.right), cell.hints, cell.hands, cell.questions, cell.failing,
             )  # fmt: skip
             writer.writerow(safe_line(cells))
-    return found.getvalue()
+    return table.getvalue()
 
 
-def _choices(step: StepReport, most: int) -> tuple[Cell, ...]:
-    cells: list[Cell] = []
-    for one in step.choices:
-        cells += [one.text, one.count]
-    return (*cells, *[None] * (2 * most - len(cells)))
+def _choices(step: StepReport, columns: int) -> tuple[Cell, ...]:
+    cells: list[Cell] = [cell for choice in step.choices for cell in (choice.text, choice.count)]
+    return (*cells, *[None] * (2 * columns - len(cells)))
 
 
 def steps_csv(report: SessionReport) -> str:
-    """One line for each step; behind the figures each answer with how many gave it."""
-    most = max((len(one.choices) for one in report.steps), default=0)
-    numbered = [name for number in range(1, most + 1) for name in (f"choice_{number}", f"count_{number}")]
-    found = io.StringIO(newline="")
-    writer = csv.writer(found)
+    """One line per step; after the figures each answer and how many gave it."""
+    columns = max((len(step.choices) for step in report.steps), default=0)
+    numbered = [name for number in range(1, columns + 1) for name in (f"choice_{number}", f"count_{number}")]
+    table = io.StringIO(newline="")
+    writer = csv.writer(table)
     writer.writerow((*STEPS, *numbered))
-    for one in report.steps:
-        share = None if one.share_right is None else round(one.share_right, 4)
+    for step in report.steps:
+        share = None if step.share_right is None else round(step.share_right, 4)
         cells: tuple[Cell, ...] = (
-            one.number, one.slug, one.title, one.question, one.answered, one.known, one.right, share, one.truth,
-            one.source, one.opened, one.done, _seconds(one.median_s), _seconds(one.p90_s), one.attempts, one.hints,
-            one.hands, one.questions,
+            step.number, step.slug, step.title, step.question, step.answered, step.known, step.right, share,
+            step.truth, step.source, step.opened, step.done, _seconds(step.median_s), _seconds(step.p90_s),
+            step.attempts, step.hints, step.hands, step.questions,
         )  # fmt: skip
-        writer.writerow(safe_line((*cells, *_choices(one, most))))
-    return found.getvalue()
+        writer.writerow(safe_line((*cells, *_choices(step, columns))))
+    return table.getvalue()

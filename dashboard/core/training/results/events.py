@@ -1,44 +1,45 @@
-"""What happened in a class, all of it in one order."""
+"""All events of a session in one order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dashboard.core.training.results.facts import Deed, PersonFacts, SessionFacts
+from dashboard.core.training.results.facts import Event, ParticipantFacts, SessionFacts
 
-NOBODY = -1
+INSTRUCTOR = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
-    """A deed of somebody, or (``who`` NOBODY) of the instructor. ``rank`` orders what happened at once."""
+class TimelineEntry:
+    """An event of the participant with the index ``who``, or of the ``INSTRUCTOR``. ``rank`` orders simultaneous
+    events."""
 
     at: float
     rank: int
     who: int
-    deed: Deed
+    event: Event
 
 
-def names_of(facts: SessionFacts, *, anonymous: bool) -> tuple[str, ...]:
-    """How people are called: by their names, or by numbers in the order of joining."""
-    return tuple(f"Person {n}" if anonymous else one.name for n, one in enumerate(facts.people, 1))
+def display_names(facts: SessionFacts, *, anonymous: bool) -> tuple[str, ...]:
+    """The participants' names, or numbers in the order of joining."""
+    return tuple(f"Person {n}" if anonymous else one.name for n, one in enumerate(facts.participants, 1))
 
 
-def _of_person(who: int, person: PersonFacts) -> Iterator[Happening]:
-    yield Happening(person.joined_at, 0, who, Deed(person.joined_at, "joined"))
-    for step, record in person.records.items():
+def _of_participant(who: int, participant: ParticipantFacts) -> Iterator[TimelineEntry]:
+    yield TimelineEntry(participant.joined_at, 0, who, Event(participant.joined_at, "joined"))
+    for step, record in participant.records.items():
         if record.opened_at:
-            yield Happening(record.opened_at, 2, who, Deed(record.opened_at, "opened", step))
-    for deed in person.deeds:
-        yield Happening(deed.at, 3, who, deed)
-    if person.left_at:
-        yield Happening(person.left_at, 4, who, Deed(person.left_at, "left"))
+            yield TimelineEntry(record.opened_at, 2, who, Event(record.opened_at, "opened", step))
+    for event in participant.events:
+        yield TimelineEntry(event.at, 3, who, event)
+    if participant.left_at:
+        yield TimelineEntry(participant.left_at, 4, who, Event(participant.left_at, "left"))
 
 
-def happenings(facts: SessionFacts) -> list[Happening]:
-    """Everything that happened until the end, in its order."""
-    found = [Happening(one.at, 1, NOBODY, one) for one in facts.events]
-    for who, person in enumerate(facts.people):
-        found += _of_person(who, person)
-    return sorted(found, key=lambda one: (one.at, one.rank))
+def timeline(facts: SessionFacts) -> list[TimelineEntry]:
+    """All events in order."""
+    entries = [TimelineEntry(event.at, 1, INSTRUCTOR, event) for event in facts.events]
+    for who, participant in enumerate(facts.participants):
+        entries += _of_participant(who, participant)
+    return sorted(entries, key=lambda entry: (entry.at, entry.rank))

@@ -1,20 +1,21 @@
-"""What is known of a class that met: its report and its replay are made from this. No clock: times are in it."""
+"""Everything recorded about a session: its report and its replay are built from this. No clock."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from dashboard.core.training.predictions import class_truth
+from dashboard.core.training.predictions import session_truth
 from dashboard.core.training.session import HostsFor
 from dashboard.core.workshops.model import Step
 from dashboard.core.workshops.progress import EMPTY, Records, Stage, StepRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
-    """Something that happened. ``kind`` of a person's: started, predicted, did, checked, hint, passed, finished, hand,
-    asked (a question), told (the instructor to this person); of the session's: those of ``SessionEvent``, and told."""
+class Event:
+    """Something that happened. ``kind`` of a participant: started, predicted, did, checked, hint, passed, finished,
+    hand, lowered, away, back, asked (a question), told (a hint to this participant); of the session: the kinds of the
+    model ``SessionEvent``, and told (a hint to all)."""
 
     at: float
     kind: str
@@ -23,8 +24,8 @@ class Deed:
 
 
 @dataclass(frozen=True, slots=True)
-class PersonFacts:
-    """One participant. ``left_at`` is when it was taken away, 0 for never."""
+class ParticipantFacts:
+    """One participant. ``left_at`` is when it was removed, 0 for never."""
 
     id: str
     name: str
@@ -32,12 +33,12 @@ class PersonFacts:
     joined_at: float
     left_at: float = 0.0
     records: Records = field(default_factory=dict)
-    deeds: tuple[Deed, ...] = ()
+    events: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """What a look at a kernel said in a step, and when."""
+class Reading:
+    """What was read from a kernel in a step, and when."""
 
     at: float
     reading: str
@@ -45,8 +46,8 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class SessionFacts:
-    """A whole session. ``events`` are the instructor's, in order; ``looks`` what was read in each step.
-    ``until`` is when one looks."""
+    """A whole session. ``events`` are the instructor's, in order; ``readings`` those of each step. ``until`` is the
+    time of the query, for a session that is still open."""
 
     id: str
     title: str
@@ -57,49 +58,49 @@ class SessionFacts:
     pace: str = "together"
     hosts: str = HostsFor.NONE
     team_size: int = 1
-    events: tuple[Deed, ...] = ()
-    people: tuple[PersonFacts, ...] = ()
-    looks: Mapping[str, tuple[Looked, ...]] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+    participants: tuple[ParticipantFacts, ...] = ()
+    readings: Mapping[str, tuple[Reading, ...]] = field(default_factory=dict)
 
     @property
     def ends_at(self) -> float:
-        """When it was closed, or when one looks."""
+        """When it was closed, or the time of the query."""
         return self.closed_at or self.until
 
     def reveals(self) -> dict[str, float]:
-        """When the answer of each step was shown to all."""
-        found: dict[str, float] = {}
-        for one in self.events:
-            if one.kind == "revealed":
-                found.setdefault(one.detail, one.at)
-        return found
+        """When the answer of each step was revealed."""
+        revealed: dict[str, float] = {}
+        for event in self.events:
+            if event.kind == "revealed":
+                revealed.setdefault(event.detail, event.at)
+        return revealed
 
     def truth(self, step: str, until: float | None = None) -> str:
-        """What the kernel said in a step, by all looks (``until`` then)."""
-        looks = self.looks.get(step, ())
-        return class_truth(one.reading for one in looks if until is None or one.at <= until)
+        """The truth of a step by the readings up to ``until``, or by all."""
+        readings = self.readings.get(step, ())
+        return session_truth(reading.reading for reading in readings if until is None or reading.at <= until)
 
     def truths(self) -> dict[str, str]:
-        """What the kernel said, by step."""
-        return {step: self.truth(step) for step in self.looks}
+        """The truth of each step."""
+        return {step: self.truth(step) for step in self.readings}
 
 
-def as_counted(facts: SessionFacts, person: PersonFacts, truths: Mapping[str, str]) -> Records:
-    """What somebody has done, as the session counts it: where nobody has a host, a step is done for all who are there
-    once its answer was shown."""
+def counted_records(facts: SessionFacts, participant: ParticipantFacts, truths: Mapping[str, str]) -> Records:
+    """A participant's records as the session counts them: without hosts, a step is done for all present participants
+    once its answer is revealed."""
     if facts.hosts != HostsFor.NONE:
-        return person.records
-    counted: dict[str, StepRecord] = dict(person.records)
+        return participant.records
+    counted: dict[str, StepRecord] = dict(participant.records)
     for step, at in facts.reveals().items():
         record = counted.get(step, EMPTY)
-        if not record.passed_at and not 0 < person.left_at < at:
+        if not record.passed_at and not 0 < participant.left_at < at:
             truth = record.truth or truths.get(step, "")
-            counted[step] = replace(record, passed_at=max(at, person.joined_at), truth=truth)
+            counted[step] = replace(record, passed_at=max(at, participant.joined_at), truth=truth)
     return counted
 
 
 def stage_of(step: Step, record: StepRecord) -> Stage:
-    """How far somebody came in a step; ``locked`` is one that was never before them."""
+    """How far a participant came in a step; ``locked`` if it was never opened."""
     if record.passed_at:
         return Stage.DONE
     if not record.opened_at and record.prediction is None:

@@ -1,18 +1,18 @@
-"""The way of a class, entry by entry, as a browser replays it.
+"""The replay of a session: entries that a browser plays one by one.
 
-Each entry is a moment, a sentence, and what is different since: values of slots. What was shown at a position is what
-the slots hold after all entries up to it (``static/dashboard/js/core/training/session_track.js``). What they hold is said by the
-same functions that said it live.
+Each entry has a time, a sentence, and the slots that it sets. What is shown at a position is what the slots hold after
+all entries up to it (``static/dashboard/js/core/training/session_track.js``). Histograms and stages are computed by the
+functions of the live session.
 
-Slots: ``head`` (step, gate, pace, locked, doors, timer, closed), ``answers`` (those to the question of the step),
-``said`` (the last hint to all), ``mirror`` (the comparison that is shown, and the row pointed at), ``p3`` (the fourth
-person: here, hand), ``c3.1`` (the fourth person in the second step: stage, failed checks).
+Slots: ``head`` (step, gate, pace, locked, doors, timer, closed), ``answers`` (to the question of the step), ``said``
+(the last hint to all), ``mirror`` (the comparison that is shown, and the row pointed at), ``p3`` (the fourth
+participant: present, hand), ``c3.1`` (the fourth participant in the second step: stage, failed checks).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -20,262 +20,263 @@ import msgspec
 from dashboard.core.reports.replay.interning import differences
 from dashboard.core.training.pacing import Pace
 from dashboard.core.training.predictions import histogram
-from dashboard.core.training.results.events import NOBODY, Happening, happenings, names_of
-from dashboard.core.training.results.facts import Deed, SessionFacts, stage_of
+from dashboard.core.training.results.events import INSTRUCTOR, TimelineEntry, display_names, timeline
+from dashboard.core.training.results.facts import Event, SessionFacts, stage_of
 from dashboard.core.training.results.report import predicted_in
 from dashboard.core.training.session import HostsFor
 from dashboard.core.workshops.model import Workshop
 from dashboard.core.workshops.progress import EMPTY, StepRecord
 
 TRACK_VERSION = 1
-#: More than a class of 500 makes in a day; what comes after is left out, and that is said.
-MOST_ENTRIES = 100_000
+#: More than a session of 500 produces in a day. Later entries are left out, and the file says so.
+MAX_ENTRIES = 100_000
 
-Patch = list[tuple[str, object]]
+Slot = tuple[str, object]
+Patch = list[Slot]
 
 
 @dataclass(frozen=True, slots=True)
-class Mirror:
-    """An experiment that was shown to all: its ``track`` as ``core.reports.replay.recording`` encodes it; empty, and ``why``, where it is
-    left out."""
+class MirroredExperiment:
+    """An experiment that was shown to all: its ``track`` as ``core.reports.replay.recording`` encodes it, or the
+    ``reason`` why it was left out."""
 
     title: str
     track: bytes = b""
-    why: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """One entry of the track."""
+class ReplayEntry:
+    """One entry of the replay."""
 
     at: float
-    who: int
     text: str
     patch: Patch
 
 
-class Fold:
-    """What was shown, going from one happening to the next."""
+class ReplayBuilder:
+    """The state of a session while its timeline is read entry by entry."""
 
-    def __init__(self, facts: SessionFacts, workshop: Workshop, mirrors: Mapping[str, Mirror], names: Sequence[str]):
-        self.facts, self.workshop, self.names = facts, workshop, names
-        self.mirrors = list(mirrors)
-        self.titles = {key: one.title for key, one in mirrors.items()}
+    def __init__(
+        self, facts: SessionFacts, workshop: Workshop, mirrors: Mapping[str, MirroredExperiment], names: Sequence[str]
+    ) -> None:
+        self._facts, self._workshop, self._names = facts, workshop, names
+        self._mirrors = list(mirrors)
+        self._titles = {key: mirror.title for key, mirror in mirrors.items()}
         self._index = {step.slug: number for number, step in enumerate(workshop.steps)}
-        self._records: list[dict[str, StepRecord]] = [{} for _ in facts.people]
-        self._here = [False] * len(facts.people)
-        self._hand = [False] * len(facts.people)
+        self._records: list[dict[str, StepRecord]] = [{} for _ in facts.participants]
+        self._present = [False] * len(facts.participants)
+        self._hand = [False] * len(facts.participants)
         self._revealed: list[str] = []
-        changed = any(one.kind == "pace" for one in facts.events)
+        pace_changed = any(event.kind == "pace" for event in facts.events)
         self._head: dict[str, object] = {
             "step": 0,
             "gate": 0,
-            "pace": str(Pace.TOGETHER) if changed else facts.pace,
+            "pace": str(Pace.TOGETHER) if pace_changed else facts.pace,
             "locked": False,
             "doors": False,
             "timer": 0.0,
             "closed": False,
         }
-        self._now = 0  # the instructor's step
+        self._step = 0  # the number of the instructor's step
         self._mirror: tuple[str, str] = ("", "")
-        self._hides = dict(zip((one.name for one in facts.people), names, strict=True))
-        longest = sorted(self._hides, key=len, reverse=True)
-        self._names = re.compile(rf"(?<!\w)(?:{'|'.join(re.escape(one) for one in longest)})(?!\w)")
+        self._renamed = {one.name: name for one, name in zip(facts.participants, names, strict=True)}
+        longest_first = sorted(self._renamed, key=len, reverse=True)
+        self._any_name = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
 
-    def step(self, one: Happening) -> Moment:
-        """One entry."""
-        act: Callable[[Happening], tuple[str, Patch]] = self._instructor if one.who == NOBODY else self._person
-        text, patch = act(one)
-        return Moment(one.at, one.who, text, patch)
+    def apply(self, entry: TimelineEntry) -> ReplayEntry:
+        """The entry of the replay for the next entry of the timeline."""
+        if entry.who == INSTRUCTOR:
+            text, patch = self._on_session_event(entry.event)
+        else:
+            text, patch = self._on_participant_event(entry.who, entry.event)
+        return ReplayEntry(entry.at, text, patch)
 
-    def hidden(self, text: str) -> str:
-        """A text that the instructor wrote, with people called as they are called here."""
-        if all(name == shown for name, shown in self._hides.items()):
+    def _with_names(self, text: str) -> str:
+        """A text of the instructor with the names that this replay uses."""
+        if all(name == renamed for name, renamed in self._renamed.items()):
             return text
-        return self._names.sub(lambda found: self._hides[found[0]], text)
+        return self._any_name.sub(lambda found: self._renamed[found[0]], text)
 
     def _title(self, slug: str) -> str:
         number = self._index.get(slug)
-        return self.workshop.steps[number].title if number is not None else slug
+        return self._workshop.steps[number].title if number is not None else slug
 
-    def _answers(self, at: float) -> tuple[str, object]:
-        step = self.workshop.steps[self._now]
-        given = [one[step.slug].prediction for one in self._records if step.slug in one]
+    def _answers(self, at: float) -> Slot:
+        step = self._workshop.steps[self._step]
+        predictions = [records[step.slug].prediction for records in self._records if step.slug in records]
         revealed = step.slug in self._revealed
-        truth = self.facts.truth(step.slug, at) if revealed else ""
-        found = histogram(step, (one for one in given if one is not None), truth, revealed=revealed)
-        if found is None:
+        truth = self._facts.truth(step.slug, at) if revealed else ""
+        given = (prediction for prediction in predictions if prediction is not None)
+        shown = histogram(step, given, truth, revealed=revealed)
+        if shown is None:
             return "answers", None
-        right = next((number for number, one in enumerate(found.choices) if one.right), None)
-        known = any(one.right is not None for one in found.choices)
         return "answers", {
-            "step": self._now,
-            "counts": [one.count for one in found.choices],
-            "answered": found.answered,
-            "revealed": found.revealed,
-            "known": known,
-            "right": right,
-            "truth": found.truth,
-            "read": found.read,
+            "step": self._step,
+            "counts": [choice.count for choice in shown.choices],
+            "answered": shown.answered,
+            "revealed": shown.revealed,
+            "known": any(choice.right is not None for choice in shown.choices),
+            "right": next((number for number, choice in enumerate(shown.choices) if choice.right), None),
+            "truth": shown.truth,
+            "read": shown.read,
         }
 
     def _set_head(self, **values: object) -> Patch:
         self._head = {**self._head, **values}
         return [("head", self._head)]
 
-    def _number(self, slug: str) -> int:
-        return self._index.get(slug, 0)
-
-    def _instructor(self, one: Happening) -> tuple[str, Patch]:
-        deed = one.deed
-        yes = deed.detail == "True"
-        match deed.kind:
+    def _on_session_event(self, event: Event) -> tuple[str, Patch]:
+        yes, detail = event.detail == "True", event.detail
+        match event.kind:
             case "created":
-                return "The session is made", [*self._set_head(), self._answers(one.at)]
+                return "Session created", [*self._set_head(), self._answers(event.at)]
             case "step":
-                self._now = self._number(deed.detail)
-                patch = self._set_head(step=self._now)
-                return f"Step {self._now + 1}: {self._title(deed.detail)}", [*patch, self._answers(one.at)]
+                self._step = self._index.get(detail, 0)
+                patch = self._set_head(step=self._step)
+                return f"Step {self._step + 1}: {self._title(detail)}", [*patch, self._answers(event.at)]
             case "gate":
-                text = f"Open up to: {self._title(deed.detail)}" if self._head["pace"] == "gated" else ""
-                return text, self._set_head(gate=self._number(deed.detail))
+                text = f"Open up to: {self._title(detail)}" if self._head["pace"] == Pace.GATED else ""
+                return text, self._set_head(gate=self._index.get(detail, 0))
             case "pace":
-                text = "Everybody at their own pace" if deed.detail == "gated" else "All follow the instructor"
-                return text, self._set_head(pace=deed.detail)
+                text = "Everybody at their own pace" if detail == Pace.GATED else "All follow the instructor"
+                return text, self._set_head(pace=detail)
             case "locked":
-                return "The step is locked" if yes else "The step is open", self._set_head(locked=yes)
+                return "Step locked" if yes else "Step unlocked", self._set_head(locked=yes)
             case "doors":
-                return "The doors are shut" if yes else "The doors are open", self._set_head(doors=yes)
+                return "Newcomers must be admitted" if yes else "Joining is open", self._set_head(doors=yes)
             case "timer":
-                return self._timer(one)
+                return self._on_timer(event)
             case "revealed":
-                return self._reveal(one)
+                return self._on_reveal(event)
             case "mirror":
-                self._mirror = (deed.detail, "")
-                title = self.titles.get(deed.detail, deed.detail)
-                return f"Shown to all: {title}" if deed.detail else "No comparison is shown any more", [self._shown()]
+                self._mirror = (detail, "")
+                text = f"Shown to all: {self._titles.get(detail, detail)}" if detail else "Comparison hidden"
+                return text, [self._mirror_slot()]
             case "pointer":
-                self._mirror = (self._mirror[0], deed.detail)
-                return f"Pointed at: {deed.detail.replace('/', ' ')}" if deed.detail else "", [self._shown()]
+                self._mirror = (self._mirror[0], detail)
+                return f"Pointed at: {detail.replace('/', ' ')}" if detail else "", [self._mirror_slot()]
             case "told":
-                return f"To all: {self.hidden(deed.detail)}", [("said", self.hidden(deed.detail))]
+                text = self._with_names(detail)
+                return f"To all: {text}", [("said", text)]
             case "closed":
-                return "The session is closed", self._set_head(closed=True)
+                return "Session closed", self._set_head(closed=True)
         return "", []
 
-    def _timer(self, one: Happening) -> tuple[str, Patch]:
+    def _on_timer(self, event: Event) -> tuple[str, Patch]:
         try:
-            ends = float(one.deed.detail)
+            ends = float(event.detail)
         except ValueError:
             ends = 0.0
         if not ends and not self._head["timer"]:
             return "", []
-        text = f"A timer: {max(0.0, ends - one.at) / 60:.3g} minutes" if ends else "The timer is off"
+        text = f"Timer: {max(0.0, ends - event.at) / 60:.3g} minutes" if ends else "Timer stopped"
         return text, self._set_head(timer=ends)
 
-    def _shown(self) -> tuple[str, object]:
+    def _mirror_slot(self) -> Slot:
         experiment, pointer = self._mirror
-        if experiment not in self.mirrors:
+        if experiment not in self._mirrors:
             return "mirror", None
-        return "mirror", {"track": self.mirrors.index(experiment), "pointer": pointer}
+        return "mirror", {"track": self._mirrors.index(experiment), "pointer": pointer}
 
-    def _reveal(self, one: Happening) -> tuple[str, Patch]:
-        slug = one.deed.detail
+    def _on_reveal(self, event: Event) -> tuple[str, Patch]:
+        slug = event.detail
         if slug in self._revealed or slug not in self._index:
             return "", []
         self._revealed.append(slug)
-        patch = [self._answers(one.at)]
-        if self.facts.hosts == HostsFor.NONE:
-            patch += [self._pass(who, slug, one.at) for who, here in enumerate(self._here) if here]
-        return f"The answer is shown: {self._title(slug)}", patch
+        patch = [self._answers(event.at)]
+        if self._facts.hosts == HostsFor.NONE:
+            patch += [self._pass(who, slug, event.at) for who, present in enumerate(self._present) if present]
+        return f"Answer revealed: {self._title(slug)}", patch
 
-    def _cell(self, who: int, slug: str) -> tuple[str, object]:
+    def _cell(self, who: int, slug: str) -> Slot:
         number = self._index[slug]
         record = self._records[who].get(slug, EMPTY)
-        return f"c{who}.{number}", [str(stage_of(self.workshop.steps[number], record)), record.attempts]
+        return f"c{who}.{number}", [str(stage_of(self._workshop.steps[number], record)), record.attempts]
 
-    def _pass(self, who: int, slug: str, at: float) -> tuple[str, object]:
+    def _pass(self, who: int, slug: str, at: float) -> Slot:
         record = self._records[who].get(slug, EMPTY)
         self._records[who][slug] = replace(record, passed_at=record.passed_at or at)
         return self._cell(who, slug)
 
-    def _present(self, who: int) -> tuple[str, object]:
-        return f"p{who}", [self._here[who], self._hand[who]]
+    def _presence(self, who: int) -> Slot:
+        return f"p{who}", [self._present[who], self._hand[who]]
 
-    def _person(self, one: Happening) -> tuple[str, Patch]:
-        who, deed = one.who, one.deed
-        name, slug = self.names[who], deed.step
-        match deed.kind:
+    def _on_participant_event(self, who: int, event: Event) -> tuple[str, Patch]:
+        name = self._names[who]
+        match event.kind:
             case "joined" | "back":
-                self._here[who] = True
-                revealed = self._revealed if self.facts.hosts == HostsFor.NONE and deed.kind == "joined" else []
-                text = f"{name} joins" if deed.kind == "joined" else f"{name} is back"
-                return text, [self._present(who), *(self._pass(who, step, one.at) for step in revealed)]
+                self._present[who] = True
+                done = self._revealed if self._facts.hosts == HostsFor.NONE and event.kind == "joined" else []
+                text = f"{name} joins" if event.kind == "joined" else f"{name} is back"
+                return text, [self._presence(who), *(self._pass(who, step, event.at) for step in done)]
             case "left" | "away":
-                self._here[who] = self._hand[who] = False
-                return f"{name} leaves" if deed.kind == "left" else f"{name} is away", [self._present(who)]
+                self._present[who] = self._hand[who] = False
+                return f"{name} leaves" if event.kind == "left" else f"{name} is away", [self._presence(who)]
             case "hand":
                 self._hand[who] = True
-                return f"{name} raises a hand", [self._present(who)]
+                return f"{name} raises a hand", [self._presence(who)]
             case "lowered":
                 self._hand[who] = False
-                return "", [self._present(who)]
+                return "", [self._presence(who)]
             case "asked":
-                return f"{name} asks: {deed.detail}" if name == self.facts.people[who].name else f"{name} asks", []
+                named = name == self._facts.participants[who].name
+                return f"{name} asks: {event.detail}" if named else f"{name} asks", []
             case "told":
-                return f"To {name}: {self.hidden(deed.detail)}", []
-        return self._in_step(who, name, deed, one.at) if slug in self._index else ("", [])
+                return f"To {name}: {self._with_names(event.detail)}", []
+        return self._on_step_event(who, name, event) if event.step in self._index else ("", [])
 
-    def _in_step(self, who: int, name: str, deed: Deed, at: float) -> tuple[str, Patch]:
-        slug = deed.step
+    def _on_step_event(self, who: int, name: str, event: Event) -> tuple[str, Patch]:
+        slug, at = event.step, event.at
         title, records = self._title(slug), self._records[who]
-        record = records.get(slug, EMPTY)
-        match deed.kind:
+        record, is_current = records.get(slug, EMPTY), self._step == self._index[slug]
+        match event.kind:
             case "opened":
                 records[slug] = replace(record, opened_at=at)
                 return "", [self._cell(who, slug)]
             case "predicted":
-                kept = self.facts.people[who].records.get(slug, EMPTY).prediction
-                records[slug] = replace(record, prediction=kept, opened_at=record.opened_at or at)
-                step = self.workshop.steps[self._index[slug]]
-                now = [self._answers(at)] if self._now == self._index[slug] else []
-                return f"{name} expects: {predicted_in(step, records[slug])} ({title})", [self._cell(who, slug), *now]
+                stored = self._facts.participants[who].records.get(slug, EMPTY).prediction
+                records[slug] = replace(record, prediction=stored, opened_at=record.opened_at or at)
+                words = predicted_in(self._workshop.steps[self._index[slug]], records[slug])
+                answers = [self._answers(at)] if is_current else []
+                return f"{name} predicts: {words} ({title})", [self._cell(who, slug), *answers]
             case "did":
-                return f"{name} runs: {deed.detail}", []
+                return f"{name} runs: {event.detail}", []
             case "checked":
                 records[slug] = replace(record, attempts=record.attempts + 1)
-                return f"{name}: not yet ({title}): {deed.detail}", [self._cell(who, slug)]
+                return f"{name}: not yet ({title}): {event.detail}", [self._cell(who, slug)]
             case "hint":
-                return f"{name} unfolds a hint ({title})", []
+                return f"{name} opens a hint ({title})", []
             case "passed":
-                now = [self._answers(at)] if slug in self._revealed and self._now == self._index[slug] else []
-                return f"{name} is done: {title}", [self._pass(who, slug, at), *now]
+                answers = [self._answers(at)] if slug in self._revealed and is_current else []
+                return f"{name} is done: {title}", [self._pass(who, slug, at), *answers]
         return "", []
 
 
-def moments(
-    facts: SessionFacts, workshop: Workshop, mirrors: Mapping[str, Mirror], names: Sequence[str]
-) -> Iterator[Moment]:
-    """Every entry that says or shows something."""
-    fold = Fold(facts, workshop, mirrors, names)
-    for one in happenings(facts):
-        moment = fold.step(one)
-        if moment.text or moment.patch:
-            yield moment
+def replay_entries(
+    facts: SessionFacts, workshop: Workshop, mirrors: Mapping[str, MirroredExperiment], names: Sequence[str]
+) -> Iterator[ReplayEntry]:
+    """The entries with a text or a change."""
+    builder = ReplayBuilder(facts, workshop, mirrors, names)
+    for recorded in timeline(facts):
+        entry = builder.apply(recorded)
+        if entry.text or entry.patch:
+            yield entry
 
 
-def build_class_track(
-    facts: SessionFacts, workshop: Workshop, mirrors: Mapping[str, Mirror], *, anonymous: bool
+def build_replay(
+    facts: SessionFacts, workshop: Workshop, mirrors: Mapping[str, MirroredExperiment], *, anonymous: bool
 ) -> dict[str, object]:
-    """The whole track, ready to be encoded. ``anonymous``: people are numbers, and nobody's questions are in it."""
-    names = names_of(facts, anonymous=anonymous)
-    found: list[Moment] = []
+    """The whole replay, ready to be encoded. ``anonymous``: participants are numbers, and their questions are left
+    out."""
+    names = display_names(facts, anonymous=anonymous)
+    entries: list[ReplayEntry] = []
     truncated = False
-    for moment in moments(facts, workshop, mirrors, names):
-        if truncated := len(found) >= MOST_ENTRIES:
+    for entry in replay_entries(facts, workshop, mirrors, names):
+        if truncated := len(entries) >= MAX_ENTRIES:
             break
-        found.append(moment)
-    first_at = found[0].at if found else facts.created_at
+        entries.append(entry)
+    first_at = entries[0].at if entries else facts.created_at
     return {
         "v": TRACK_VERSION,
         "kind": "class",
@@ -290,11 +291,15 @@ def build_class_track(
             }
             for step in workshop.steps
         ],
-        "times": differences([round((one.at - first_at) * 1000) for one in found]),
-        "texts": [one.text for one in found],
-        "patches": [one.patch for one in found],
+        "times": differences([round((entry.at - first_at) * 1000) for entry in entries]),
+        "texts": [entry.text for entry in entries],
+        "patches": [entry.patch for entry in entries],
         "mirrors": [
-            {"title": one.title, "why": one.why, "track": msgspec.Raw(one.track) if one.track else None}
-            for one in mirrors.values()
+            {
+                "title": mirror.title,
+                "why": mirror.reason,
+                "track": msgspec.Raw(mirror.track) if mirror.track else None,
+            }
+            for mirror in mirrors.values()
         ],
     }

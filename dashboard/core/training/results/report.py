@@ -1,4 +1,4 @@
-"""What became of a class: each step's predictions against the truth, times, failed checks, help; and each person."""
+"""The report of a session: per step predictions, truth, times, failed checks and help; and each participant's own."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from dashboard.core.measurements.statistics import percentile
-from dashboard.core.training.predictions import histogram
-from dashboard.core.training.results.facts import PersonFacts, SessionFacts, as_counted, stage_of
+from dashboard.core.training.predictions import Histogram, histogram
+from dashboard.core.training.results.facts import ParticipantFacts, SessionFacts, counted_records, stage_of
 from dashboard.core.training.results.model import (
     CellReport,
     ChoiceReport,
@@ -21,22 +21,30 @@ from dashboard.core.workshops.model import Step, Workshop, right_choice
 from dashboard.core.workshops.progress import EMPTY, Records, Stage, StepRecord, truth_in_words
 from dashboard.core.workshops.truth_readings import READINGS
 
-MOST_FAILING = 5
+MAX_FAILING = 5
 KERNEL, WORKSHOP = "kernel", "workshop"
+NO_QUESTION = Histogram("", "", (), 0)
 
 
 def build_report(facts: SessionFacts, workshop: Workshop) -> SessionReport:
-    """The whole report. Steps that the workshop has lost since are not in it."""
+    """The whole report. Steps that the workshop no longer has are not in it."""
     truths = facts.truths()
-    records = [as_counted(facts, one, truths) for one in facts.people]
-    people = tuple(_person(workshop, one, counted, truths) for one, counted in zip(facts.people, records, strict=True))
+    records = [counted_records(facts, participant, truths) for participant in facts.participants]
+    people = tuple(
+        _participant(workshop, participant, counted, truths)
+        for participant, counted in zip(facts.participants, records, strict=True)
+    )
     steps = tuple(
         _step(
-            facts, step, number, [one.cells[number] for one in people], [one.get(step.slug, EMPTY) for one in records]
+            facts,
+            step,
+            number,
+            [person.cells[number] for person in people],
+            [counted[step.slug].prediction for counted in records if step.slug in counted],
         )
         for number, step in enumerate(workshop.steps)
     )
-    began = min((one.joined_at for one in facts.people), default=facts.ends_at)
+    began = min((one.joined_at for one in facts.participants), default=facts.ends_at)
     return SessionReport(
         id=facts.id,
         title=facts.title,
@@ -54,9 +62,11 @@ def build_report(facts: SessionFacts, workshop: Workshop) -> SessionReport:
     )
 
 
-def _person(workshop: Workshop, person: PersonFacts, records: Records, truths: Mapping[str, str]) -> PersonReport:
-    counts = Counter((one.kind, one.step) for one in person.deeds)
-    failing = {one.step: one.detail for one in person.deeds if one.kind == "checked" and one.detail}
+def _participant(
+    workshop: Workshop, facts: ParticipantFacts, records: Records, truths: Mapping[str, str]
+) -> PersonReport:
+    counts = Counter((event.kind, event.step) for event in facts.events)
+    failing = {event.step: event.detail for event in facts.events if event.kind == "checked" and event.detail}
     cells = tuple(
         _cell(
             step,
@@ -69,31 +79,31 @@ def _person(workshop: Workshop, person: PersonFacts, records: Records, truths: M
         for step in workshop.steps
     )
     return PersonReport(
-        seat=person.id,
-        name=person.name,
-        group=person.group,
-        joined_at=person.joined_at,
-        left_at=person.left_at,
-        done=sum(1 for one in cells if one.state == Stage.DONE),
-        answered=sum(1 for one in cells if one.predicted),
-        known=sum(1 for one in cells if one.right is not None),
-        right=sum(1 for one in cells if one.right),
-        attempts=sum(one.attempts for one in cells),
-        hints=sum(one.hints for one in cells),
-        hands=sum(one.hands for one in cells),
-        questions=sum(one.questions for one in cells),
+        seat=facts.id,
+        name=facts.name,
+        group=facts.group,
+        joined_at=facts.joined_at,
+        left_at=facts.left_at,
+        done=sum(cell.state == Stage.DONE for cell in cells),
+        answered=sum(bool(cell.predicted) for cell in cells),
+        known=sum(cell.right is not None for cell in cells),
+        right=sum(bool(cell.right) for cell in cells),
+        attempts=sum(cell.attempts for cell in cells),
+        hints=sum(cell.hints for cell in cells),
+        hands=sum(cell.hands for cell in cells),
+        questions=sum(cell.questions for cell in cells),
         cells=cells,
     )
 
 
 def predicted_in(step: Step, record: StepRecord) -> str:
-    """What somebody predicted, in words; empty for nothing."""
+    """The prediction in words; empty if there is none."""
     asked, number = step.predict, record.prediction
     return asked.choices[number] if asked is not None and number is not None and number < len(asked.choices) else ""
 
 
 def _took(record: StepRecord) -> float | None:
-    """From when a step was opened until it was done; None where either is not known."""
+    """Seconds from opening a step to finishing it; None if either time is unknown."""
     return record.passed_at - record.opened_at if 0 < record.opened_at <= record.passed_at else None
 
 
@@ -119,74 +129,76 @@ def _cell(step: Step, record: StepRecord, truth: str, *, failing: str, hands: in
 
 
 def _failing(facts: SessionFacts, step: str) -> tuple[FailingCheck, ...]:
-    often: Counter[str] = Counter()
-    whose: Counter[str] = Counter()
-    for person in facts.people:
-        failed = [one.detail for one in person.deeds if one.kind == "checked" and one.step == step and one.detail]
-        often.update(failed)
-        whose.update(set(failed))
-    return tuple(FailingCheck(text, count, whose[text]) for text, count in often.most_common(MOST_FAILING))
+    failures: Counter[str] = Counter()
+    people: Counter[str] = Counter()
+    for participant in facts.participants:
+        failed = [
+            event.detail
+            for event in participant.events
+            if event.kind == "checked" and event.step == step and event.detail
+        ]
+        failures.update(failed)
+        people.update(set(failed))
+    return tuple(FailingCheck(text, count, people[text]) for text, count in failures.most_common(MAX_FAILING))
 
 
 def _evidence(facts: SessionFacts, step: Step) -> tuple[Evidence, ...]:
     if step.predict is None or step.predict.reading is None:
         return ()
-    counts = Counter(one.reading for one in facts.looks.get(step.slug, ()) if one.reading)
-    found = []
-    for reading, looks in counts.most_common():
+    counts = Counter(one.reading for one in facts.readings.get(step.slug, ()) if one.reading)
+    evidence = []
+    for reading, count in counts.most_common():
         index = right_choice(step.predict, reading)
-        found.append(Evidence(reading, step.predict.choices[index] if index is not None else "", looks))
-    return tuple(found)
+        evidence.append(Evidence(reading, step.predict.choices[index] if index is not None else "", count))
+    return tuple(evidence)
 
 
 def _about(step: Step) -> str:
     reading = step.predict.reading if step.predict is not None else None
     if reading is None or reading.kind not in READINGS:
         return ""
-    asked = ", ".join(f"{name} {value}" for name, value in reading.arguments.items())
-    return READINGS[reading.kind].about + (f" ({asked})" if asked else "")
+    arguments = ", ".join(f"{name} {value}" for name, value in reading.arguments.items())
+    return READINGS[reading.kind].about + (f" ({arguments})" if arguments else "")
 
 
 def share_of(part: int, whole: int) -> float | None:
-    """A share from 0 to 1; None of nothing."""
+    """A share from 0 to 1; None if ``whole`` is 0."""
     return part / whole if whole else None
 
 
 def _step(
-    facts: SessionFacts, step: Step, number: int, cells: Sequence[CellReport], records: Sequence[StepRecord]
+    facts: SessionFacts, step: Step, number: int, cells: Sequence[CellReport], predictions: Sequence[int | None]
 ) -> StepReport:
-    asked = [one.prediction for one in records if one.prediction is not None]
-    found = histogram(step, asked, facts.truth(step.slug), revealed=True)
-    known = sum(1 for one in cells if one.right is not None)
-    right = sum(1 for one in cells if one.right)
-    times = [one.seconds for one in cells if one.seconds is not None]
-    source = "" if found is None or not found.truth else KERNEL if found.read else WORKSHOP
+    given = (prediction for prediction in predictions if prediction is not None)
+    answers = histogram(step, given, facts.truth(step.slug), revealed=True) or NO_QUESTION
+    known = sum(cell.right is not None for cell in cells)
+    right = sum(bool(cell.right) for cell in cells)
+    times = [cell.seconds for cell in cells if cell.seconds is not None]
     return StepReport(
         slug=step.slug,
         number=number + 1,
         title=step.title,
-        question=found.question if found is not None else "",
+        question=answers.question,
         choices=tuple(
-            ChoiceReport(one.text, one.count, share_of(one.count, found.answered), one.right) for one in found.choices
-        )
-        if found is not None
-        else (),
-        answered=found.answered if found is not None else 0,
+            ChoiceReport(choice.text, choice.count, share_of(choice.count, answers.answered), choice.right)
+            for choice in answers.choices
+        ),
+        answered=answers.answered,
         known=known,
         right=right,
         share_right=share_of(right, known),
-        truth=found.truth if found is not None else "",
-        source=source,
+        truth=answers.truth,
+        source="" if not answers.truth else KERNEL if answers.read else WORKSHOP,
         about=_about(step),
         evidence=_evidence(facts, step),
         revealed_at=facts.reveals().get(step.slug, 0.0),
-        opened=sum(1 for one in cells if one.state != Stage.LOCKED),
-        done=sum(1 for one in cells if one.state == Stage.DONE),
+        opened=sum(cell.state != Stage.LOCKED for cell in cells),
+        done=sum(cell.state == Stage.DONE for cell in cells),
         median_s=percentile(times, 50) if times else None,
         p90_s=percentile(times, 90) if times else None,
-        attempts=sum(one.attempts for one in cells),
+        attempts=sum(cell.attempts for cell in cells),
         failing=_failing(facts, step.slug),
-        hints=sum(one.hints for one in cells),
-        hands=sum(one.hands for one in cells),
-        questions=sum(one.questions for one in cells),
+        hints=sum(cell.hints for cell in cells),
+        hands=sum(cell.hands for cell in cells),
+        questions=sum(cell.questions for cell in cells),
     )

@@ -1,4 +1,4 @@
-"""Addresses of what a class came to. What stands below ``console/`` is the instructor's alone."""
+"""URLs of the results of a session. Those below ``console/`` are for the instructor only."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from django.urls import path
 from dashboard.web.training.results import files as results_files
 from dashboard.web.training.results import views as results_views
 
-_MINE = "sessions/<str:identity>/console/results/"
+_CONSOLE = "sessions/<str:identity>/console/results/"
 
 urlpatterns = [
     path("results/<str:token>/", results_views.by_link, name="results-link"),
     path("sessions/<str:identity>/results/", results_views.results, name="session-results"),
     path("sessions/<str:identity>/results/link/", results_views.make_link, name="session-results-link"),
-    path(f"{_MINE}export.<str:ending>", results_files.export, name="session-export"),
-    path(f"{_MINE}replay.html", results_files.replay, name="session-replay"),
-    path(f"{_MINE}share/", results_files.share, name="session-share"),
-    path(f"{_MINE}anonymous/", results_files.preview, name="session-preview"),
-    path(f"{_MINE}shares/<str:number>/revoke/", results_files.revoke, name="session-revoke"),
+    path(f"{_CONSOLE}export.<str:ending>", results_files.export, name="session-export"),
+    path(f"{_CONSOLE}replay.html", results_files.replay, name="session-replay"),
+    path(f"{_CONSOLE}share/", results_files.share, name="session-share"),
+    path(f"{_CONSOLE}anonymous/", results_files.preview, name="session-preview"),
+    path(f"{_CONSOLE}shares/<str:number>/revoke/", results_files.revoke, name="session-revoke"),
 ]

@@ -11,10 +11,10 @@ from dashboard.core.training.results.anonymous import BASE, NO_CHOICE, anonymous
 from dashboard.core.training.results.facts import SessionFacts
 from dashboard.core.training.results.model import SessionReport, StepReport
 from dashboard.core.training.results.report import build_report
-from tests.core.training_builders import CLASS, B, C, classes, facts_of, person, record
+from tests.core.training_builders import SESSION, B, C, facts_of, person, record, sessions
 from tests.core.workshops.test_progress import WORKSHOP
 
-REPORT = build_report(CLASS, WORKSHOP)
+REPORT = build_report(SESSION, WORKSHOP)
 
 
 def step(report: SessionReport, slug: str) -> StepReport:
@@ -29,11 +29,11 @@ def _figures(value: object) -> list[int]:
     return [value] if isinstance(value, int) and not isinstance(value, bool) else []
 
 
-@given(classes())
+@given(sessions())
 def test_an_anonymous_report_has_nobody_in_it_and_no_exact_count(facts: SessionFacts) -> None:
     told = anonymous(build_report(facts, WORKSHOP))
     text = encode(told).decode()
-    for one in facts.people:
+    for one in facts.participants:
         assert f'"{one.name}"' not in text
         assert one.id not in text
     assert facts.id not in text.replace("session", "")
@@ -79,7 +79,7 @@ def test_what_was_read_and_no_choice_says_is_not_told_to_others() -> None:
 
 
 def test_a_participant_knows_all_of_itself_and_of_the_others_what_was_shown() -> None:
-    going = build_report(replace(CLASS, closed_at=0.0), WORKSHOP)
+    going = build_report(replace(SESSION, closed_at=0.0), WORKSHOP)
     told = report_for_participant(going, "participant-of-Ada", [B])
     assert [one.name for one in told.people] == ["Ada"]
     assert [one.count for one in step(told, B).choices] == [1, 2], "as it was shown to everybody"

@@ -7,10 +7,10 @@ import io
 
 from dashboard.core.training.results.csv_tables import PEOPLE, STEPS, people_csv, steps_csv
 from dashboard.core.training.results.report import build_report
-from tests.core.training_builders import CLASS, facts_of, person
+from tests.core.training_builders import SESSION, facts_of, person
 from tests.core.workshops.test_progress import WORKSHOP
 
-REPORT = build_report(CLASS, WORKSHOP)
+REPORT = build_report(SESSION, WORKSHOP)
 
 
 def read(text: str) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""What a class came to: every cell, and that the totals agree."""
+"""The report of a session: every cell, and that totals agree."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from dashboard.core.training.results.facts import SessionFacts
+from dashboard.core.training.results.facts import Event, SessionFacts
 from dashboard.core.training.results.model import SessionReport, StepReport
-from dashboard.core.training.results.report import build_report
-from tests.core.training_builders import CLASS, START, A, B, C, classes, facts_of, person, record
+from dashboard.core.training.results.report import build_report, predicted_in, share_of
+from tests.core.training_builders import SESSION, START, A, B, C, facts_of, person, record, sessions
 from tests.core.workshops.test_progress import WORKSHOP
 
-REPORT = build_report(CLASS, WORKSHOP)
+REPORT = build_report(SESSION, WORKSHOP)
 
 
 def step(report: SessionReport, slug: str) -> StepReport:
@@ -38,7 +38,7 @@ def test_every_cell(name: str, cells: list[tuple[object, ...]]) -> None:
     assert [(one.state, one.seconds, one.attempts, one.predicted, one.right) for one in found.cells] == cells
 
 
-def test_a_person_s_help_and_last_failing_check() -> None:
+def test_requests_for_help_and_the_last_failed_check_of_a_participant() -> None:
     bob = REPORT.people[1]
     assert (bob.cells[0].failing, bob.cells[0].hints, bob.cells[2].hands, bob.cells[2].questions) == (
         "check 0",
@@ -68,20 +68,20 @@ def test_every_figure_of_a_step() -> None:
     assert [(seen.reading, seen.words, seen.looks) for seen in three.evidence] == [("own", "its own", 1)]
 
 
-def test_whose_host_says_otherwise_is_held_against_that() -> None:
+def test_a_prediction_is_judged_by_the_reading_of_the_own_host() -> None:
     odd = person("Odd", {C: record(1300, 0, 1340, truth="machine")})
-    found = build_report(facts_of(*CLASS.people, odd, odd), WORKSHOP)
+    found = build_report(facts_of(*SESSION.participants, odd, odd), WORKSHOP)
     assert step(found, C).truth == "the machine's"
     assert (found.people[0].cells[2].right, found.people[-1].cells[2].right) == (True, True)
 
 
-def test_where_nobody_has_a_host_a_step_is_done_once_it_was_revealed_to_who_was_there() -> None:
+def test_without_hosts_a_revealed_step_is_done_for_those_who_were_present() -> None:
     people = (
         person("Ada", {B: record(1200, 1)}),
         person("Gone", {B: record(1200, 0)}, left=1300),
         person("Late", {}, joined=1700),
     )
-    found = build_report(replace(facts_of(*people, events=CLASS.events[1:3]), hosts="none"), WORKSHOP)
+    found = build_report(replace(facts_of(*people, events=SESSION.events[1:3]), hosts="none"), WORKSHOP)
     assert [(one.cells[1].state, one.cells[1].seconds) for one in found.people] == [
         ("done", 300.0),
         ("run", None),
@@ -89,10 +89,10 @@ def test_where_nobody_has_a_host_a_step_is_done_once_it_was_revealed_to_who_was_
     ]
 
 
-@given(classes())
+@given(sessions())
 def test_totals_agree(facts: SessionFacts) -> None:
     report = build_report(facts, WORKSHOP)
-    assert report.joined == len(facts.people)
+    assert report.joined == len(facts.participants)
     for name in ("answered", "known", "right", "done", "attempts", "hints", "hands", "questions"):
         by_step = [getattr(one, name) for one in report.steps]
         assert sum(by_step) == sum(getattr(one, name) for one in report.people), name
@@ -113,8 +113,47 @@ def test_totals_agree(facts: SessionFacts) -> None:
             assert 0 <= one.share_right <= 1
 
 
-def test_an_empty_class_has_a_report_and_tables() -> None:
+def test_an_empty_session_has_a_report() -> None:
     empty: Any = build_report(facts_of(closed=0.0), WORKSHOP)
     assert (empty.joined, empty.took_s, empty.people, len(empty.steps)) == (0, 0.0, (), 3)
     assert {field.name for field in fields(empty)} >= {"schema", "steps", "people"}
     assert empty.created_at == START - 10
+
+
+@pytest.mark.parametrize(("prediction", "words"), [(None, ""), (0, "one"), (1, "two"), (2, ""), (99, "")])
+def test_a_prediction_beyond_the_choices_is_none(prediction: int | None, words: str) -> None:
+    two = next(one for one in WORKSHOP.steps if one.slug == B)
+    assert predicted_in(two, record(1100, prediction)) == words
+    first = next(one for one in WORKSHOP.steps if one.slug == A)
+    assert predicted_in(first, record(1100, 0)) == ""
+
+
+@pytest.mark.parametrize(
+    ("opened", "passed", "seconds"), [(1100, 1160, 60.0), (1100, 1100, 0.0), (0, 1160, None), (1200, 1160, None)]
+)
+def test_the_time_of_a_step_needs_both_its_ends_in_order(opened: float, passed: float, seconds: float | None) -> None:
+    found = build_report(facts_of(person("Ada", {A: record(opened, passed=passed)})), WORKSHOP)
+    assert found.people[0].cells[0].seconds == seconds
+
+
+def test_a_session_took_from_the_first_participant_to_its_end() -> None:
+    people = (person("Ada", {}, joined=START + 50), person("Bob", {}, joined=START + 20))
+    assert build_report(facts_of(*people, closed=START + 100), WORKSHOP).took_s == 80.0
+    assert build_report(facts_of(*people, closed=START), WORKSHOP).took_s == 0.0
+
+
+def test_a_share_of_nothing_is_unknown() -> None:
+    assert (share_of(0, 0), share_of(0, 2), share_of(1, 2)) == (None, 0.0, 0.5)
+
+
+def test_only_the_most_frequent_failed_checks_are_listed() -> None:
+    events = tuple(
+        Event(1200 + number, "checked", A, f"check {number}") for number in range(7) for _ in range(number + 1)
+    )
+    found = step(build_report(facts_of(person("Ada", {A: record(1100)}, *events)), WORKSHOP), A)
+    assert [(one.sentence, one.count, one.people) for one in found.failing] == [
+        (f"check {number}", number + 1, 1) for number in (6, 5, 4, 3, 2)
+    ]
+    silent = (Event(1200, "checked", A, ""), Event(1300, "hint", A, "x"), Event(1400, "checked", B, "other"))
+    found = step(build_report(facts_of(person("Ada", {A: record(1100)}, *silent)), WORKSHOP), A)
+    assert found.failing == ()

@@ -1,4 +1,4 @@
-// What goes over a terminal's websocket, and which keys lead out of it. No page, no clock.
+// Frames of a terminal's websocket, its input queue, and its keys. No page, no clock.
 
 export const TYPED_BYTES = 4096;
 export const WINDOW_BYTES = 16 * 1024;
@@ -6,13 +6,13 @@ export const PASTE_BYTES = 64 * 1024;
 export const INTERRUPT = 3;
 const OFFSET_BYTES = 8;
 
-/** A frame of output: where its bytes begin, and the bytes. */
+/** Parses a frame of output: the offset of its bytes, and the bytes. */
 export function readOutput(buffer) {
   const view = new DataView(buffer);
   return { offset: Number(view.getBigUint64(0)), data: new Uint8Array(buffer, OFFSET_BYTES) };
 }
 
-/** Bytes in pieces that one message holds. */
+/** Splits bytes into pieces that fit into one message. */
 export function split(bytes, most = TYPED_BYTES) {
   const found = [];
   for (let at = 0; at < bytes.length; at += most) found.push(bytes.subarray(at, at + most));
@@ -20,8 +20,8 @@ export function split(bytes, most = TYPED_BYTES) {
 }
 
 /**
- * What is typed, on its way to the shell: so much is sent as the shell may not have taken yet, the rest waits here.
- * Ctrl-C overtakes what waits, which then is not sent any more. `send(bytes)` sends one message.
+ * The queue of input: at most WINDOW_BYTES are sent before the shell acknowledges them, the rest waits. Ctrl-C drops what
+ * waits. `send(bytes)` sends one message.
  */
 export function createOutbox(send) {
   let waiting = [];
@@ -37,7 +37,7 @@ export function createOutbox(send) {
   }
 
   return {
-    /** Returns whether there is room for it: what is too much is not begun. */
+    /** Queues input; returns false, without queueing any of it, if it is too much. */
     push(bytes) {
       if (bytes.length === 1 && bytes[0] === INTERRUPT) {
         waiting = [];
@@ -54,7 +54,7 @@ export function createOutbox(send) {
       taken = total;
       flow();
     },
-    /** A new connection: what was on its way is lost, what waits is not typed into something else. */
+    /** Clears the queue for a new connection: what was sent may be lost, and the rest was meant for the old one. */
     reset() {
       waiting = [];
       sent = 0;
@@ -64,8 +64,8 @@ export function createOutbox(send) {
 }
 
 /**
- * What a key does: "after" and "before" lead out of the terminal (F6, Shift+F6), "browser" is left to the browser (Ctrl+V
- * pastes; Ctrl+C copies while something is marked), "" is the shell's.
+ * The role of a key: "after" and "before" leave the terminal (F6, Shift+F6), "browser" is handled by the browser (Ctrl+V
+ * pastes; Ctrl+C copies a selection), "" goes to the shell.
  */
 export function roleOf(event, isMarked) {
   const plain = !event.altKey && !event.metaKey;
@@ -75,17 +75,17 @@ export function roleOf(event, isMarked) {
   return "";
 }
 
-/** Whether a terminal says this by itself: an answer to a question (cursor, colours, size), not what somebody types. */
+/** Whether this is a report that the terminal sends by itself (cursor, colours, size), and not typed input. */
 export function isReport(text) {
   return /^\x1b(?:\[[?>=]?[\d;]*(?:[Rcnxty]|\$y)|\[[IO]|[P\]])/.test(text);
 }
 
-/** Whether what begins at `start` follows what a window has of the shell `run`; else its screen begins anew. */
+/** Whether the output from `start` continues what the window has of the shell `run`; otherwise the screen is reset. */
 export function goesOn(known, hello) {
   return known.run === hello.run && known.at === hello.start;
 }
 
-/** The address of the websocket with what this window knows. */
+/** The URL of the websocket with the state of this window. */
 export function addressOf(path, known, size) {
   const asked = new URLSearchParams({ cols: size.cols, rows: size.rows, step: known.step });
   if (known.run) {

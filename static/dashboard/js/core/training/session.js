@@ -1,6 +1,6 @@
-// What a page of a class does with the messages of /ws/sessions/<id>/. Pure.
+// Decisions of pages about messages of /ws/sessions/<id>/. Pure.
 
-/** How long a timer still runs, as it is read: 4:05, and 0:00 once it is over. */
+/** The remaining time of a timer: 4:05, and 0:00 when it is over. */
 export function formatLeft(endsAt, now) {
   const left = Math.max(0, Math.ceil(endsAt - now));
   const hours = Math.floor(left / 3600);
@@ -9,21 +9,21 @@ export function formatLeft(endsAt, now) {
   return hours > 0 ? `${hours}:${String(minutes).padStart(2, "0")}:${seconds}` : `${minutes}:${seconds}`;
 }
 
-/** When a page of two hundred goes to ask for something: not all in the same instant. `random` is in [0, 1). */
+/** The delay in ms before a page fetches something, so that not all do at the same time. `random` is in [0, 1). */
 export function spread(people, random) {
   return Math.round(Math.min(4000, people * 15) * random);
 }
 
 /**
- * Where a page goes on by itself: to the instructor's step, if it shows the step where the instructor was, and nobody
- * is in the middle of an answer. Null: it stays.
+ * The step to which a page moves by itself: the instructor's, if it shows the instructor's previous step and no answer
+ * is being entered. Null: it stays.
  */
 export function followTo(before, state, page) {
   if (!before || before.step === state.step || state.pace !== "together" || page.busy) return null;
   return page.step === before.step ? state.step : null;
 }
 
-/** Whether the page must be fetched anew: what it shows of its step, or of the door, is no longer so. */
+/** Whether the page must be fetched again: the state of its step or of the session has changed. */
 export function isOutdated(before, state, step) {
   if (!before || !step) return false;
   if (before.closed !== state.closed || before.locked !== state.locked) return true;

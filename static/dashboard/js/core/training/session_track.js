@@ -1,13 +1,13 @@
-// The track of a class (dashboard/core/training/results/replay.py) position by position. Each entry sets slots; what is shown at a
-// position is what they hold after all entries up to it. The same interface as readRecording of replay.js.
+// The replay of a session (dashboard/core/training/results/replay.py) by position. Each entry sets slots; a position shows
+// what the slots hold after all entries up to it.
 
 import { InvalidRecording, lastNotAfter, MAX_QUIET_S, playTimes, sums } from "../reports/replay.js";
 
-export const CLASS_TRACK_VERSION = 1;
-/** A copy of all slots is kept at least so often, and never more often than there are slots. */
+export const SESSION_TRACK_VERSION = 1;
+/** The minimum number of entries between two stored copies of all slots. */
 const CHECKPOINT = 256;
 
-/** What the browser draws as a histogram, from a slot `answers` and the step that it belongs to. */
+/** The histogram of a slot `answers` and its step. */
 export function histogramOf(answers, step) {
   return {
     question: step.question,
@@ -23,9 +23,9 @@ export function histogramOf(answers, step) {
   };
 }
 
-export function readClassTrack(raw) {
-  if (raw === null || typeof raw !== "object" || raw.kind !== "class" || raw.v !== CLASS_TRACK_VERSION) {
-    throw new InvalidRecording("not a class's track of this version");
+export function readSessionTrack(raw) {
+  if (raw === null || typeof raw !== "object" || raw.kind !== "class" || raw.v !== SESSION_TRACK_VERSION) {
+    throw new InvalidRecording("not a session's track of this version");
   }
   const length = raw.texts.length;
   const times = sums(raw.times, Float64Array);
@@ -70,7 +70,7 @@ export function readClassTrack(raw) {
     mirrors: raw.mirrors,
     lines: Int32Array.from(lines),
     truncated: raw.truncated,
-    /** `slots` is good until the next call. */
+    /** `slots` is valid until the next call. */
     at: (position) => ({ position, slots: slotsAt(position), columns: [] }),
     item: (position) => ({
       seq: position + 1,
@@ -83,7 +83,7 @@ export function readClassTrack(raw) {
     lineAt: (position) => lastNotAfter(lines, position),
     positionAt: (seconds) => Math.max(0, lastNotAfter(latest, (seconds - raw.first_at) * 1000 + 0.5)),
     positionOf: (seq) => Math.max(0, Math.min(seq, length) - 1),
-    /** The next position that says something. */
+    /** The next position with a text. */
     nextChange(position) {
       const place = lastNotAfter(lines, position) + 1;
       return place < lines.length ? lines[place] : Math.max(0, length - 1);

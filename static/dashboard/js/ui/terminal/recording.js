@@ -1,8 +1,8 @@
-// What a terminal has shown, part by part as it came: at once, up to a moment, or played. Without this all of it is there.
+// Plays a recording part by part. Without this script all of it is shown.
 
 import { setText } from "../dom.js";
 
-const LONGEST_MS = 2000;
+const MAX_WAIT_MS = 2000;
 
 export function createRecording(main) {
   const tools = main.querySelector("[data-recording]");
@@ -37,7 +37,7 @@ export function createRecording(main) {
       show(count + 1);
       parts[count].scrollIntoView({ block: "nearest" });
       next();
-    }, Math.min(LONGEST_MS, Math.max(0, wait)));
+    }, Math.min(MAX_WAIT_MS, Math.max(0, wait)));
   }
 
   button.addEventListener("click", () => {

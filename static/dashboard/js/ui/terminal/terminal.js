@@ -1,4 +1,4 @@
-// A terminal beside a step. The library is loaded when somebody opens it; then it opens by itself on the next steps.
+// The terminal next to a step. Its library is loaded when it is first opened; then it opens by itself on the next steps.
 
 import { addressOf, createOutbox, goesOn, isReport, roleOf, TYPED_BYTES } from "../../core/terminal/terminal.js";
 import { keepStylesStrict } from "../../io/strict_styles.js";
@@ -16,7 +16,7 @@ function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-/** The page's own colours. What a custom property holds may be light-dark(…): an element says what it is at the moment. */
+/** The page's colours. Custom properties may contain light-dark(…): an element resolves them. */
 function themeOf(card) {
   const probe = document.createElement("i");
   card.append(probe);
@@ -103,20 +103,20 @@ export function createTerminal(main) {
     terminal.textarea?.setAttribute("aria-label", says.input);
     terminal.textarea?.setAttribute("aria-describedby", "terminal-keys");
 
-    // xterm.js 6.0 at times goes on as if somebody had scrolled up, and shows nothing new: whether anybody has is known here.
+    // xterm.js 6.0 sometimes behaves as if the user had scrolled up, and shows no new output: this tracks real scrolling.
     let follows = true;
     const atEnd = () => terminal.buffer.active.viewportY >= terminal.buffer.active.baseY;
     const look = () => setTimeout(() => (follows = atEnd()));
     for (const kind of LOOKS) place.addEventListener(kind, look, { capture: true, passive: true });
     terminal.parser.registerCsiHandler({ final: "J" }, ([kind]) => {
-      follows ||= kind === ERASE_ABOVE; // what was looked at is gone
+      follows ||= kind === ERASE_ABOVE; // the scrolled-to lines are erased
       return false;
     });
 
     const known = { run: "", at: 0, step: card.dataset.ofStep };
     const encoder = new TextEncoder();
-    let live = false; // what is drawn now was not printed before this window was there
-    let held = ""; // what was typed meanwhile
+    let live = false; // drawn output is newer than this window
+    let held = ""; // input typed while not live
     let holds = true;
     let ended = "";
     let replayed = 0;
@@ -150,7 +150,7 @@ export function createTerminal(main) {
         else if (message.type === "ended") over(message);
       },
       lost() {
-        // What is typed now is not typed into whatever is there later.
+        // Input while disconnected is not sent to a later shell.
         live = holds = false;
         held = "";
         state("lost", words.session.lost);
@@ -169,7 +169,7 @@ export function createTerminal(main) {
         known.run = message.run;
         known.at = message.start;
       }
-      // What was printed before may hold questions to a terminal: they were answered then.
+      // Earlier output may contain queries to a terminal, which were answered then.
       replayed = message.live;
       live = false;
       ended = "";
@@ -231,7 +231,7 @@ export function createTerminal(main) {
         event.preventDefault();
         if (event.type === "keydown") (role === "after" ? card.querySelector("#terminal-keys") : reader).focus();
       }
-      // Once it is copied nothing is marked: the next Ctrl+C interrupts.
+      // Copying clears the selection, so the next Ctrl+C interrupts.
       if (role === "browser" && event.type === "keydown") setTimeout(() => terminal.clearSelection());
       return role === "";
     });
@@ -260,7 +260,7 @@ export function createTerminal(main) {
     });
     againButton.addEventListener("click", again);
 
-    // A host that was not there yet: the shell starts with it.
+    // Starts the shell when the host becomes ready.
     const host = slot(main, "host");
     if (host) {
       new MutationObserver(() => {

@@ -1,15 +1,16 @@
-// The instructor's pages: whenever something in the class is new they are asked for anew, and put in place region by
-// region. Nothing that somebody is typing in is touched.
+// The instructor's pages: after a change the page is fetched and replaced region by region. A region with focused input
+// is not replaced.
 
 import { getPart, postQuietly } from "../../io/http.js";
 import { connect } from "../../io/socket.js";
 import { announce, keepDetailsOpen, setHidden, setText, slot, words } from "../dom.js";
 import { createTimers } from "./timer.js";
 
-const REST_MS = 800;
-const AGE_MS = 15_000;
+const FETCH_DELAY_MS = 800;
+const MAX_AGE_MS = 15_000;
 
-function bare(region) {
+/** The HTML of a region without what differs on every fetch. */
+function comparable(region) {
   const copy = region.cloneNode(true);
   for (const token of copy.querySelectorAll('[name="csrfmiddlewaretoken"]')) token.remove();
   for (const timer of copy.querySelectorAll("[data-ends]")) timer.textContent = "";
@@ -18,8 +19,8 @@ function bare(region) {
 }
 
 export function createConsole(main) {
-  const asked = main.querySelectorAll(".asking li[data-participant]");
-  let helped = new Set([...asked].map((one) => one.dataset.participant));
+  const asking = () => [...main.querySelectorAll(".asking li[data-participant]")];
+  let helped = new Set(asking().map((item) => item.dataset.participant));
   let timer = null;
   let fetching = false;
   let again = false;
@@ -37,10 +38,10 @@ export function createConsole(main) {
     return region.querySelector("details[open]:not(.what)") !== null;
   }
 
-  function put(fresh) {
+  function replaceRegions(fresh) {
     for (const now of fresh.querySelectorAll("[data-region]")) {
       const old = main.querySelector(`[data-region="${now.dataset.region}"]`);
-      if (!old || bare(old) === bare(now) || isInUse(old)) continue;
+      if (!old || comparable(old) === comparable(now) || isInUse(old)) continue;
       const focused = old.contains(document.activeElement) ? document.activeElement : null;
       const place = focused ? [...old.querySelectorAll("a, button, summary")].indexOf(focused) : -1;
       const scrolled = old.querySelector(".scroll")?.scrollLeft ?? 0;
@@ -50,13 +51,12 @@ export function createConsole(main) {
       if (scroll) scroll.scrollLeft = scrolled;
       if (place >= 0) now.querySelectorAll("a, button, summary")[place]?.focus();
     }
-    const participants = [...main.querySelectorAll(".asking li[data-participant]")];
-    const fresher = participants.filter((one) => !helped.has(one.dataset.participant));
-    if (fresher.length > 0) announce(`${words.session.needsHelp} ${fresher.map((one) => one.querySelector("b").textContent).join(", ")}`);
-    helped = new Set(participants.map((one) => one.dataset.participant));
+    const added = asking().filter((item) => !helped.has(item.dataset.participant));
+    if (added.length > 0) announce(`${words.session.needsHelp} ${added.map((item) => item.querySelector("b").textContent).join(", ")}`);
+    helped = new Set(asking().map((item) => item.dataset.participant));
   }
 
-  async function renew() {
+  async function refresh() {
     timer = null;
     if (fetching) {
       again = true;
@@ -64,9 +64,9 @@ export function createConsole(main) {
     }
     fetching = true;
     try {
-      put(await getPart(main.dataset.url));
+      replaceRegions(await getPart(main.dataset.url));
     } catch {
-      later(AGE_MS);
+      later(MAX_AGE_MS);
     } finally {
       fetching = false;
       if (again) later();
@@ -74,8 +74,8 @@ export function createConsole(main) {
     }
   }
 
-  function later(pause = REST_MS) {
-    timer ??= setTimeout(renew, pause);
+  function later(pause = FETCH_DELAY_MS) {
+    timer ??= setTimeout(refresh, pause);
   }
 
   main.addEventListener("submit", async (event) => {
@@ -87,11 +87,11 @@ export function createConsole(main) {
       await postQuietly(form, event.submitter);
       setHidden(refused, true);
       if (form.dataset.act === "clear") form.reset();
-      if (form.dataset.act === "quiet") announce(words.session.kept);
+      if (form.dataset.act === "quiet") announce(words.session.saved);
       document.activeElement?.blur?.();
       event.submitter?.focus();
       clearTimeout(timer);
-      renew();
+      refresh();
     } catch (error) {
       setText(refused, error.message);
       setHidden(refused, false);
@@ -99,12 +99,12 @@ export function createConsole(main) {
   });
 
   createTimers();
-  // Who is stuck changes with time alone.
-  setInterval(() => later(), AGE_MS);
+  // Who is stuck changes with time, without a message.
+  setInterval(() => later(), MAX_AGE_MS);
   connect(main.dataset.session, {
     opened: () => connection("live"),
     message(message) {
-      if (message.type === "class" || message.type === "session") {
+      if (message.type === "progress" || message.type === "session") {
         connection("live");
         later();
       }
@@ -114,7 +114,7 @@ export function createConsole(main) {
   });
 }
 
-/** On the instructor's own view of the comparison a row that is pressed is pointed at. */
+/** On the instructor's view of the comparison, a click on a row points at it. */
 export function createPointing(main) {
   const form = main.querySelector("[data-point]");
   if (!form) return;

@@ -1,4 +1,4 @@
-// Every page of a participant: the bar above it follows the class. What people do goes by forms; this only listens.
+// All pages of a participant: the bar at the top follows the session. Actions are forms; this only listens.
 
 import { followTo, isOutdated, spread } from "../../core/training/session.js";
 import { getPage } from "../../io/http.js";
@@ -24,7 +24,7 @@ export function createSession(main) {
     setText(slot(chip, "connection-text"), kind === "live" ? words.live : kind === "lost" ? says.lost : words.connecting);
   }
 
-  /** The page of the step anew, in place; a step that is played puts its own regions in place itself. */
+  /** Fetches the step and replaces its regions; a step with commands replaces its own. */
   async function fetchStep() {
     if (main.dataset.page === "step") {
       main.dispatchEvent(new CustomEvent("look-again"));
@@ -65,17 +65,17 @@ export function createSession(main) {
     setText(slot(main, "participants"), String(next.participants));
     const go = slot(main, "go");
     if (go) go.href = now.href;
-    const card = main.querySelector("[data-class-answers]");
+    const card = main.querySelector("[data-session-predictions]");
     if (card && next.histogram && next.histogram.step === step) {
       drawHistogram(card.querySelector("[data-histogram]"), next.histogram);
       if (card.hidden) announce(says.revealed);
       setHidden(card, false);
     }
-    if (before && before.hint?.at !== next.hint?.at && next.hint) heardHint(next.hint);
+    if (before && before.hint?.at !== next.hint?.at && next.hint) addHint(next.hint);
     if (before?.mirror === false && next.mirror) announce(says.mirrorShown);
     point(next.pointer);
     const busy = main.querySelector('form:not(.help-form) input[type="radio"]:checked, .help-form input:focus') !== null;
-    const target = followTo(before, next, { step: step || (main.dataset.page === "room" ? before?.step : ""), busy });
+    const target = followTo(before, next, { step: step || (main.dataset.page === "lobby" ? before?.step : ""), busy });
     const moved = slot(bar, "moved");
     if (target) later(async () => location.assign(`${bar.dataset.home}steps/${target}/`));
     else if (before && before.step !== next.step && step && next.pace === "together") {
@@ -93,18 +93,18 @@ export function createSession(main) {
     markPointed(main);
   }
 
-  function say(one) {
+  function messageItem(message) {
     const line = document.createElement("li");
-    line.className = one.from_instructor ? "theirs" : "mine";
+    line.className = message.from_instructor ? "theirs" : "mine";
     const who = document.createElement("b");
-    who.textContent = !one.from_instructor ? says.you : one.to_all ? says.toAll : says.toYou;
-    line.append(who, " ", one.text);
+    who.textContent = !message.from_instructor ? says.you : message.to_all ? says.toAll : says.toYou;
+    line.append(who, " ", message.text);
     return line;
   }
 
-  function heardHint(hint) {
+  function addHint(hint) {
     const list = slot(bar, "said");
-    list.append(say(hint));
+    list.append(messageItem(hint));
     while (list.childElementCount > 3) list.firstElementChild.remove();
   }
 
@@ -116,7 +116,7 @@ export function createSession(main) {
     own = next;
     setText(slot(document, "my-name"), next.name);
     const list = slot(bar, "said");
-    list?.replaceChildren(...next.said.slice(-3).map(say));
+    list?.replaceChildren(...next.messages.slice(-3).map(messageItem));
     const hand = slot(bar, "hand-word");
     if (hand) setText(hand, next.hand ? says.handUp : says.askHelp);
     const host = slot(bar, "host");
@@ -159,7 +159,7 @@ export function createSession(main) {
   });
 }
 
-/** Where nobody has a host a prediction is an ordinary form; what is chosen is kept while the page is renewed. */
+/** Without hosts a prediction is an ordinary form: a second submit is prevented. */
 function createWatched(main) {
   main.addEventListener("submit", (event) => {
     const button = event.submitter;
@@ -168,7 +168,7 @@ function createWatched(main) {
   });
 }
 
-/** The row that the instructor talks about, marked and brought into view. */
+/** Highlights the row that the instructor points at, and scrolls to it. */
 export function markPointed(main) {
   const pointer = main.dataset.pointer ?? "";
   const pointed = slot(main, "pointed");
@@ -183,7 +183,7 @@ export function markPointed(main) {
   row.scrollIntoView({ block: "center" });
 }
 
-/** Rows come and go while one looks: the mark stays with its row. */
+/** Keeps the highlight on its row while rows are added and removed. */
 export function createPointed(main) {
   const table = main.querySelector("[data-table]");
   const all = main.querySelector("#only-differences");

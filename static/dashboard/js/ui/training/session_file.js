@@ -1,6 +1,6 @@
-// The script of a class's own file: its replay, without a server.
+// The script of the exported session file: its replay, without a server.
 
-import { readClassTrack } from "../../core/training/session_track.js";
+import { readSessionTrack } from "../../core/training/session_track.js";
 import { unpackRecording } from "../../core/reports/replay.js";
 import { createCopyButtons, createThemeButton } from "../site_header.js";
 import { createStage } from "./session_replay.js";
@@ -11,7 +11,7 @@ let unpacked = null;
 let stage = null;
 
 async function load() {
-  unpacked ??= await unpackRecording(document.getElementById("class-track").textContent);
+  unpacked ??= await unpackRecording(document.getElementById("session-track").textContent);
   stage ??= createStage(main, unpacked);
   return unpacked;
 }
@@ -20,7 +20,7 @@ createThemeButton();
 createCopyButtons();
 offerReplay(main, {
   load,
-  read: readClassTrack,
+  read: readSessionTrack,
   between: () => null,
   draw: (model, _dirty, { at }) => stage.draw(model, at),
   left: () => stage.end(),

@@ -1,6 +1,6 @@
-// What a class looked like at one moment: the step, its answers, everybody, what was said, the comparison that was shown.
+// Draws a session at one position of its replay: step, answers, participants, hint, comparison.
 
-import { histogramOf, readClassTrack } from "../../core/training/session_track.js";
+import { histogramOf, readSessionTrack } from "../../core/training/session_track.js";
 import { nothingDirty } from "../../core/experiments/experiment_model.js";
 import { readRecording } from "../../core/reports/replay.js";
 import { fill } from "../../core/format.js";
@@ -10,7 +10,7 @@ import { drawHistogram } from "../measurements/histogram.js";
 import { setHidden, setText, slot, words } from "../dom.js";
 import { createTable } from "../comparison/table.js";
 
-/** One cell of the grid, as templates/training/results/_grid.html has it; the figures of the end are hidden meanwhile. */
+/** One cell of the grid of templates/training/results/_grid.html. Final figures are hidden during the replay. */
 function createCell(td) {
   const ended = [...td.querySelectorAll("small")];
   const fails = document.createElement("small");
@@ -33,7 +33,7 @@ function createCell(td) {
 
   return {
     show,
-    /** As it ended. */
+    /** Shows the final state. */
     leave() {
       show(end, 0);
       for (const one of ended) setHidden(one, false);
@@ -41,7 +41,7 @@ function createCell(td) {
   };
 }
 
-/** The comparison of one moment; each experiment's track is read when it is first shown. */
+/** The comparison at one position; the track of an experiment is read when it is first shown. */
 function createMirror(root, track) {
   const section = root.querySelector("#comparison");
   const table = createTable(section);
@@ -98,9 +98,9 @@ function createMirror(root, track) {
   };
 }
 
-/** Draws moments of the track `raw` into `root`. */
+/** Draws positions of the track `raw` into `root`. */
 export function createStage(root, raw) {
-  const track = readClassTrack(raw);
+  const track = readSessionTrack(raw);
   const says = words.session;
   const stage = root.querySelector("[data-stage-now]");
   const mirror = createMirror(root, track);
@@ -156,7 +156,7 @@ export function createStage(root, raw) {
       }
       mirror(slots.get("mirror"), at);
     },
-    /** Everything as it ended. */
+    /** Shows the final state of everything. */
     end() {
       this.draw(track.at(track.length - 1), track.item(track.length - 1).at);
       for (const cell of cells.values()) cell.leave();

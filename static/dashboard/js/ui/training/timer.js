@@ -1,4 +1,4 @@
-// Timers that run down, wherever they stand in the page.
+// Counts down all timers of the page.
 
 import { formatLeft } from "../../core/training/session.js";
 import { setText } from "../dom.js";

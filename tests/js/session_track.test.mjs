@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { histogramOf, readClassTrack } from "../../static/dashboard/js/core/training/session_track.js";
+import { histogramOf, readSessionTrack } from "../../static/dashboard/js/core/training/session_track.js";
 import { InvalidRecording } from "../../static/dashboard/js/core/reports/replay.js";
 
 /** 700 entries, two slots; every third says something; a quiet minute in the middle. */
@@ -18,7 +18,7 @@ const raw = {
   patches: Array.from({ length: LENGTH }, (_, n) => (n % 2 ? [["p0", [true, n]]] : [["c0.0", ["run", n]]])),
   mirrors: [],
 };
-const track = readClassTrack(raw);
+const track = readSessionTrack(raw);
 
 test("slots hold what was set last, in whatever order one asks", () => {
   for (const position of [699, 0, 511, 512, 1, 513, 255, 256, 257, 698, 2]) {
@@ -48,7 +48,7 @@ test("times lead to positions and back, and quiet time is skipped", () => {
 });
 
 test("another kind or version is not read", () => {
-  for (const one of [null, {}, { ...raw, v: 2 }, { ...raw, kind: "x" }]) assert.throws(() => readClassTrack(one), InvalidRecording);
+  for (const one of [null, {}, { ...raw, v: 2 }, { ...raw, kind: "x" }]) assert.throws(() => readSessionTrack(one), InvalidRecording);
 });
 
 test("answers are drawn with what is known of them", () => {

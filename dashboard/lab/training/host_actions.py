@@ -1,0 +1,182 @@
+"""Actions on private hosts of groups: start, restart, adopt, stop and reset, with the records that follow them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections import defaultdict
+from dataclasses import replace
+from typing import Any
+
+from dashboard.core.training.capacity import parallel_starts
+from dashboard.core.training.host_plan import (
+    ActionKind,
+    DesiredState,
+    HostAction,
+    HostRecord,
+    HostStage,
+    ObservedHost,
+)
+from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.private_host import PrivateHostError
+from dashboard.engine.hosts.registry import PrivateHost, class_hosts, left_running
+from dashboard.engine.hosts.template import HostTemplate, host_template
+from dashboard.engine.protocol import EngineError
+from dashboard.lab.context import Context
+from dashboard.lab.training.group_labs import GroupLabs
+from dashboard.store.training import hosts as group_host_store
+
+log = logging.getLogger(__name__)
+READY_S = 60.0
+#: Bounds the logs of containers: nobody cleans up the disk during a session.
+DAEMON: dict[str, Any] = {"log-driver": "json-file", "log-opts": {"max-size": "1m", "max-file": "2"}}
+RESTARTED = "Its engine exited and was restarted with its containers. Those that were running were started again."
+SERVER_STOPPED = "The server was stopped."
+
+
+class HostActions:
+    """The private hosts of groups on this machine, by id, and what can be done with them. ``engine_exits`` holds the
+    times of each group's engine exits."""
+
+    def __init__(self, context: Context, labs: GroupLabs, cores: int) -> None:
+        self._context = context
+        self._labs = labs
+        self._slots = asyncio.Semaphore(parallel_starts(cores))
+        self._template: HostTemplate | None = None
+        self._template_lock = asyncio.Lock()
+        self.hosts: dict[str, PrivateHost] = {}
+        self.engine_exits: dict[str, list[float]] = defaultdict(list)
+
+    @property
+    def has_template(self) -> bool:
+        """Whether hosts can be started without preparing their template first."""
+        return self._template is not None
+
+    async def adopt_all(self, recorded: set[str]) -> None:
+        """Takes over the ``recorded`` hosts that an earlier server left, and removes the others."""
+        await private_host.adopt(self._context.data_dir)
+        unknown = []
+        for host in await asyncio.to_thread(class_hosts, self._context.data_dir):
+            if host.id not in recorded:
+                unknown.append(host)
+                continue
+            self.hosts[host.id] = host
+            if host.is_running():
+                self._labs.add(host)
+        await asyncio.gather(*map(self.remove, unknown))
+
+    async def stop_all(self) -> None:
+        """Stops all hosts and requests them again for the next server."""
+        records = await self._context.database.run(group_host_store.load_all, self._context.clock())
+        await asyncio.gather(*map(self.remove, list(self.hosts.values())))
+        for record in records:
+            if record.host:
+                stage = HostStage.QUEUED if record.desired is not DesiredState.STOPPED else HostStage.STOPPED
+                await self._note_end(record, stage, record.desired, SERVER_STOPPED)
+
+    def observe(self) -> dict[str, ObservedHost]:
+        """The hosts that still have files, by id."""
+        self.hosts = {key: host for key, host in self.hosts.items() if host.folder.exists()}
+        return {host.id: ObservedHost(host.is_running(), host.started) for host in self.hosts.values()}
+
+    async def prepare_template(self) -> None:
+        """Prepares the template of all hosts, if that is possible."""
+        with contextlib.suppress(PrivateHostError, EngineError):
+            await self._get_template()
+
+    async def perform(self, action: HostAction, record: HostRecord) -> None:
+        """Performs one action; a failure is recorded as the host's state."""
+        try:
+            match action.kind:
+                case ActionKind.START:
+                    await self._start(record)
+                case ActionKind.RESTART:
+                    await self._restart(record)
+                case ActionKind.ADOPT:
+                    await self._note_ready(self.hosts[record.host], record)
+                case ActionKind.STOP:
+                    await self._stop(record, HostStage.STOPPED, DesiredState.STOPPED, action.reason)
+                case ActionKind.GIVE_UP:
+                    await self._stop(record, HostStage.FAILED, record.desired, action.reason)
+                case ActionKind.RESET:
+                    await self._stop(record, HostStage.QUEUED, DesiredState.RUNNING, "It was reset.")
+                    await self._start(replace(record, host=""))
+        except (PrivateHostError, EngineError) as error:
+            log.warning("the host of %s: %s", record.group, error)
+            await self._stop(record, HostStage.FAILED, record.desired, str(error)[:400])
+        except Exception as error:
+            log.exception("an action on the host of %s failed", record.group)
+            await self._note(record.group, state=HostStage.FAILED, reason=f"Internal error: {error}."[:400])
+
+    async def remove(self, host: PrivateHost) -> None:
+        """Stops a host and removes its files."""
+        await self._labs.forget(host.id, "Its private host was stopped.")
+        await private_host.stop(host)
+        self.hosts.pop(host.id, None)
+
+    async def _get_template(self) -> HostTemplate:
+        async with self._template_lock:
+            if self._template is None:
+                self._template = await host_template(self._context.data_dir)
+            return self._template
+
+    async def _note(self, group: str, **fields: Any) -> None:
+        fields = {name: str(value) if isinstance(value, HostStage) else value for name, value in fields.items()}
+        await self._context.database.run(group_host_store.note, group, since=self._context.clock(), **fields)
+
+    async def _note_end(self, record: HostRecord, stage: HostStage, desired: DesiredState, reason: str) -> None:
+        await self._labs.mark_stopped(record.host, f"Its private host is gone. {reason}")
+        changes = (record.desired, stage, desired, reason, self._context.clock())
+        await self._context.database.run(group_host_store.note_end, record.group, *changes)
+
+    async def _start(self, record: HostRecord) -> None:
+        await self._labs.mark_stopped(record.host, "Its private host is gone.")
+        template = await self._get_template()
+        async with self._slots:
+            identity = secrets.token_hex(4)
+            # Recorded before the start: after a crash, what is left belongs to this record or is removed.
+            await self._note(record.group, state=HostStage.STARTING, host=identity, reason="")
+            host = await private_host.start(
+                self._context.data_dir,
+                identity,
+                daemon=DAEMON,
+                limits=record.limits,
+                template=template,
+                group=record.group,
+                ready_s=READY_S,
+            )
+        await self._note_ready(host, record)
+
+    async def _note_ready(self, host: PrivateHost, record: HostRecord, reason: str = "") -> None:
+        self.hosts[host.id] = host
+        self._labs.add(host)
+        await self._note(record.group, state=HostStage.READY, socket=host.socket, reason=reason)
+
+    async def _restart(self, record: HostRecord) -> None:
+        exited = self.hosts[record.host]
+        self.engine_exits[record.group] = [*self.engine_exits[record.group][-9:], self._context.clock()]
+        await self._note(record.group, state=HostStage.STARTING, reason="Its engine exited and is being restarted.")
+        async with self._slots:
+            containers = await asyncio.to_thread(left_running, exited)
+            host = await private_host.start_again(exited, record.limits, READY_S)
+        self.hosts[host.id] = host
+        engine = DockerEngine(host.endpoint)
+        try:
+            for container in containers:
+                try:
+                    await engine.start_container(container)
+                except EngineError as error:
+                    log.warning("%s does not start again on %s: %s", container[:12], host.id, error)
+        finally:
+            await engine.close()
+        await self._note_ready(host, record, RESTARTED)
+
+    async def _stop(self, record: HostRecord, stage: HostStage, desired: DesiredState, reason: str) -> None:
+        host = self.hosts.get(record.host)
+        if host is not None:
+            await self.remove(host)
+        self.engine_exits.pop(record.group, None)
+        await self._note_end(record, stage, desired, reason)

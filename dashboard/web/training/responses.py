@@ -1,0 +1,40 @@
+"""Responses that several views of sessions share: private pages, refusals, QR codes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.safestring import SafeString
+from segno import make
+
+from dashboard.web.experiments.views import refuse
+from dashboard.web.http.database import in_database
+from dashboard.web.workshops.step_context import PART
+from dashboard.web.workshops.views import page
+
+
+async def private_page(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
+    """A page that no cache stores; only its content where a script asks for that."""
+    base = {"base": "fragment_base.html" if PART in request.headers else "base.html"}
+    response = await page(request, template, base | context, status)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+async def refused(request: HttpRequest, status: int, title: str, sentence: str, back: str) -> HttpResponse:
+    """A refusal in the format that the client accepts: a page, JSON, or a line of text."""
+    accepted = request.headers.get("Accept", "")
+    if "application/json" in accepted:
+        return JsonResponse({"detail": sentence}, status=status)
+    if PART in request.headers or accepted.startswith("text/plain"):
+        return HttpResponse(f"{sentence}\n", status=status, content_type="text/plain; charset=utf-8")
+    return await in_database(lambda: refuse(request, status, title, sentence, back=back))
+
+
+def qr_code(text: str, title: str) -> SafeString:
+    """A QR code as inline SVG with an accessible name."""
+    svg = make(text, error="m", micro=False).svg_inline(
+        omitsize=True, dark="#000", light="#fff", title=title, svgclass="qr", lineclass=None, border=3
+    )
+    return SafeString(svg.replace("<svg ", '<svg role="img" ', 1))  # encodes our own link; the title is escaped
