@@ -1,4 +1,4 @@
-"""What this engine and this kernel can do, mode by mode, and why not."""
+"""What this engine and kernel support, mode by mode, and why not."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ PARENT_KINDS = {"physical", "veth", "vlan", "bond", "bridge"}
 
 
 def reference(info: EngineInfo, *, private: bool) -> EngineRef:
-    """The engine as it stands in messages."""
+    """The engine as messages name it."""
     return EngineRef(info.version, info.api, info.name, info.kernel, info.system, private, info.endpoint)
 
 
 def _parents(pid: int) -> tuple[str, ...]:
-    """Links of the machine that could carry macvlan and ipvlan: up, with an address, not a bridge's port."""
+    """Links of the machine that can be parents of macvlan and ipvlan: up, with an address, not a port of a bridge."""
     with Namespace.of_pid(pid) as namespace:
         return tuple(
-            one.name
-            for one in read_interfaces(namespace)
-            if one.kind in PARENT_KINDS - {"bridge"} and one.up and one.addresses and one.master is None
+            link.name
+            for link in read_interfaces(namespace)
+            if link.kind in PARENT_KINDS - {"bridge"} and link.up and link.addresses and link.master is None
         )
 
 
 def free_port(pid: int | None, first: int = 8080) -> int:
-    """The first port from ``first`` on at which nobody on the machine listens."""
+    """The first port from ``first`` on without a listener on the machine."""
     try:
         if pid is None:
             return first
         with Namespace.of_pid(pid) as namespace:
-            taken = {one.port for one in read_listeners(namespace)}
+            taken = {listener.port for listener in read_listeners(namespace)}
     except (OSError, NamespaceGone):
         return first
     return next(port for port in range(first, 65536) if port not in taken)
 
 
 async def modes_of(engine: Engine, info: EngineInfo) -> tuple[ModeReport, ...]:
-    """The table of modes, found by asking the engine and the kernel."""
+    """The availability of every mode, from the engine and the kernel."""
     kinds = await asyncio.to_thread(link_kinds)
     parents: tuple[str, ...] = ()
     if info.pid is not None:
@@ -66,9 +66,10 @@ async def modes_of(engine: Engine, info: EngineInfo) -> tuple[ModeReport, ...]:
         network_plugins=info.network_plugins,
         default_bridge=any(network.name == "bridge" for network in networks),
     )
-    found = availability(traits, kinds, parents)
+    modes = availability(traits, kinds, parents)
     return tuple(
-        ModeReport(mode, not isinstance(found[mode], Unavailable), getattr(found[mode], "reason", "")) for mode in Mode
+        ModeReport(mode, not isinstance(result, Unavailable), getattr(result, "reason", ""))
+        for mode, result in modes.items()
     )
 
 
@@ -81,22 +82,22 @@ def _tools() -> list[Check]:
 
 
 def unavailable_report(problem: str, checks: Sequence[Check] = ()) -> Doctor:
-    """What there is to say where nobody could ask an engine."""
+    """The report if no engine answers."""
     reports = tuple(ModeReport(mode, available=False, reason="No Docker Engine answers.") for mode in Mode)
     return Doctor(None, reports, (Check("engine", ok=False, detail=problem), *checks))
 
 
 async def examine(engine: Engine, *, private: bool) -> Doctor:
-    """``doctor/1``; an engine that does not answer is a finding, not an error."""
+    """``doctor/1``; an engine that does not answer is a result, not an error."""
     may_enter = await asyncio.to_thread(can_enter_namespaces)
     checks = [
-        Check("root", os.geteuid() == 0, "runs as root" if os.geteuid() == 0 else "not root: type sudo ./netmodes up"),
+        Check("root", os.geteuid() == 0, "runs as root" if os.geteuid() == 0 else "not root: run sudo ./netmodes up"),
         Check(
             "namespaces",
             may_enter,
             "namespaces can be entered"
             if may_enter
-            else "entering network namespaces needs root: type sudo ./netmodes up",
+            else "entering network namespaces requires root: run sudo ./netmodes up",
         ),
         *_tools(),
     ]
@@ -113,7 +114,7 @@ async def examine(engine: Engine, *, private: bool) -> Doctor:
             machine,
             f"the engine is process {info.pid} of this machine"
             if machine
-            else "the engine is not a process of this machine: its network stack cannot be read",
+            else "the engine is not a process of this machine: its network stack is not readable",
         )
     )
     return Doctor(reference(info, private=private), modes, tuple(checks))

@@ -1,5 +1,5 @@
-"""How a health check learns whether the process of a data folder is well: without Django and the database, because it
-is asked every few seconds, beside what is measured. Blocking."""
+"""Checks whether the process of a data folder is healthy. It uses neither Django nor the database, because it runs
+every few seconds, also during measurements. Blocking."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
-#: A lab that was heard of so lately is well, seconds; and how long pages may take.
+#: Seconds since the last heartbeat of a healthy lab; and the timeout of pages.
 HEALTHY_S = 15.0
 TIMEOUT_S = 5.0
 
 
-def beat(folder: Path) -> None:
-    """The lab has just written into the database that it is here."""
+def note_heartbeat(folder: Path) -> None:
+    """Notes that the lab has just written its heartbeat to the database."""
     (folder / "beat").touch()
 
 
-def end(folder: Path) -> None:
-    """It goes."""
+def remove_heartbeat(folder: Path) -> None:
+    """Notes that the lab has ended."""
     (folder / "beat").unlink(missing_ok=True)
 
 
 def address_file(folder: Path, *, apart: bool) -> Path:
-    """Holds the address while something serves; ``apart``: of each web process of the team shape, where several
-    machines share a data folder."""
+    """The file that holds the address of a running server; ``apart``: one for each web process of a team deployment, in
+    which several machines share a data folder."""
     return folder / (f"serving.{socket.gethostname()}" if apart else "serving")
 
 
 def lab_problem(folder: Path) -> str:
-    """What is wrong with the lab of this folder, in a sentence; empty if nothing is."""
+    """The problem of the lab of this folder, as a sentence; empty if it is healthy."""
     try:
         silent_s = time.time() - (folder / "beat").stat().st_mtime
     except FileNotFoundError:
         return f"No lab runs from {folder}."
-    return f"The lab was last heard of {silent_s:.0f} s ago." if silent_s > HEALTHY_S else ""
+    return f"The lab's last heartbeat was {silent_s:.0f} s ago." if silent_s > HEALTHY_S else ""
 
 
 def web_problem(folder: Path, port: int = 0, *, apart: bool) -> str:
-    """The same for the pages: on ``port`` of this machine, or where whoever serves has said so."""
+    """The problem of the pages on ``port`` of this machine, or at the address in ``address_file``."""
     host = f"127.0.0.1:{port}"
     if not port:
         try:
@@ -59,5 +59,5 @@ def web_problem(folder: Path, port: int = 0, *, apart: bool) -> str:
 
 
 def problem(folder: Path, role: str, port: int = 0) -> str:
-    """Of the process that plays this role."""
+    """The problem of the process with this role."""
     return lab_problem(folder) if role == "lab" else web_problem(folder, port, apart=role == "web")

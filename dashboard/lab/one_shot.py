@@ -1,4 +1,4 @@
-"""One experiment from the command line: launched, observed, compared, cleaned up."""
+"""One experiment from the command line: launched, observed, compared and cleaned up."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from dashboard.lab.reconciler import Lab
 from dashboard.store import experiments as experiment_store
 
 SETTLE_S = 3.0
-LOOK_S = 0.02
+POLL_S = 0.02
 
 
 def _is_serving(column: Column, states: dict[str, NamespaceState]) -> bool:
-    """Whether the program behind the column has opened its port (or does not run)."""
+    """Whether the column's program has opened its port, or does not run."""
     if column.container is None or column.status is not ArmStatus.RUNNING:
         return column.status is not ArmStatus.WAITING
     state = states.get(column.key)
@@ -36,22 +36,22 @@ async def compare_once(
     say: Callable[[str], None],
     *,
     keep: bool = False,
-    launching: Callable[[str], None] | None = None,
+    on_launch: Callable[[str], None] | None = None,
 ) -> Comparison:
     """Launches, waits until every arm serves or has failed, compares, and removes everything unless ``keep``.
 
-    A program that opens no port is waited for ``SETTLE_S`` seconds. EngineError if no engine answers, or no more.
-    On a private host that ends with this process nothing can be kept. ``launching`` is told the experiment's id.
+    Waits at most ``SETTLE_S`` seconds for programs to open their ports. EngineError if the engine does not answer. On a
+    private host that ends with this process nothing is kept. ``on_launch`` is called with the experiment's id.
     """
-    async with launched(data_dir, spec, say, keep=keep) as (context, run):
-        if launching is not None:
-            launching(run.id)
+    async with launched(data_dir, spec, say, keep=keep) as (context, driver):
+        if on_launch is not None:
+            on_launch(driver.id)
         loop = asyncio.get_running_loop()
         end = loop.time() + SETTLE_S
-        while loop.time() < end and not all(_is_serving(c, run.view.states) for c in run.view.columns):
-            await asyncio.sleep(LOOK_S)
-        await run.settled()
-        view = run.view
+        while loop.time() < end and not all(_is_serving(c, driver.view.states) for c in driver.view.columns):
+            await asyncio.sleep(POLL_S)
+        await driver.settled()
+        view = driver.view
         return Comparison(context.ref, view.columns, view.states, compare(view.columns, view.states))
 
 
@@ -59,10 +59,8 @@ async def compare_once(
 async def launched(
     data_dir: Path, spec: ExperimentSpec, say: Callable[[str], None], *, keep: bool = False
 ) -> AsyncIterator[tuple[Context, ExperimentDriver]]:
-    """One experiment, launched and observed, driven by this process.
-
-    Removed at the end; with ``keep`` only if something went wrong.
-    """
+    """One experiment that this process launches and drives. It is removed at the end; with ``keep`` only after an
+    error."""
     async with AsyncExitStack() as stack:
         context = await open_context(stack, data_dir, say)
         database = context.database
@@ -87,15 +85,15 @@ async def _clean_up(lab: Lab, identity: str) -> None:
 
 
 async def _launched(lab: Lab, identity: str) -> ExperimentDriver:
-    run = await _run_of(lab, identity)
-    while (run.view.head is None) or run.view.head.phase in {Phase.WAITING, Phase.PREPARING, Phase.LAUNCHING}:
-        if run.view.head is not None and run.view.head.problem:
-            raise EngineUnreachable(run.view.head.problem, 503)
-        await asyncio.sleep(LOOK_S)
-    return run
+    driver = await _driver_of(lab, identity)
+    while (driver.view.head is None) or driver.view.head.phase in {Phase.WAITING, Phase.PREPARING, Phase.LAUNCHING}:
+        if driver.view.head is not None and driver.view.head.problem:
+            raise EngineUnreachable(driver.view.head.problem, 503)
+        await asyncio.sleep(POLL_S)
+    return driver
 
 
-async def _run_of(lab: Lab, identity: str) -> ExperimentDriver:
-    while (run := lab.driver_of(identity)) is None:
-        await asyncio.sleep(LOOK_S)
-    return run
+async def _driver_of(lab: Lab, identity: str) -> ExperimentDriver:
+    while (driver := lab.driver_of(identity)) is None:
+        await asyncio.sleep(POLL_S)
+    return driver

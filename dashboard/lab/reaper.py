@@ -1,4 +1,4 @@
-"""Removes what is ours on an engine and driven by nobody."""
+"""Removes this installation's objects that no living process drives."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dashboard.core.experiments.journal import Cause, Facts, Source
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.engine.hosts import private_host
-from dashboard.engine.hosts.registry import class_hosts
+from dashboard.engine.hosts.registry import group_hosts
 from dashboard.lab.context import Context
 from dashboard.lab.experiments.journal_writer import JournalWriter
 from dashboard.lab.lab_lock import LabBusyError, LabLock
@@ -24,8 +24,8 @@ from dashboard.store.reports.saved import UNDO_DAYS
 
 @dataclass(frozen=True, slots=True)
 class Reaped:
-    """What was removed, what was left alone because a living process drives it, and what the Engine
-    refused to remove, in its words."""
+    """What was removed, what was kept because a living process drives it, and what the Engine refused to remove,
+    with its message."""
 
     removed: tuple[str, ...]
     kept: tuple[str, ...]
@@ -34,11 +34,10 @@ class Reaped:
 
 
 async def reap(context: Context) -> Reaped:
-    """Removes containers and networks with exactly our label that no living process drives, and reports that were
-    deleted long ago.
+    """Removes containers and networks with this installation's label that no living process drives, and reports that
+    were deleted more than ``UNDO_DAYS`` ago.
 
-    Experiments that were driven by a process that died are marked stopped, so that the next start
-    does not look for them.
+    Experiments of processes that died are marked as stopped.
     """
     purged = await context.database.run(saved_reports.purge_deleted, context.clock())
     lock = LabLock(context.data_dir)
@@ -50,41 +49,42 @@ async def reap(context: Context) -> Reaped:
     driven: list[Record] = []
     left: list[Record] = []
 
-    async def look() -> set[str]:
-        for one in await context.database.run(experiment_store.load_unsettled, context.host):
-            (driven if (experiment_store.is_alive(one.driver) if one.driver else server) else left).append(one)
-        return {one.id for one in driven} | await context.database.run(claim_runs.living)
+    async def driven_ids() -> set[str]:
+        for record in await context.database.run(experiment_store.load_unsettled, context.host):
+            alive = experiment_store.is_alive(record.driver) if record.driver else server
+            (driven if alive else left).append(record)
+        return {record.id for record in driven} | await context.database.run(claim_runs.driven_runs)
 
     try:
-        removed, refused = await remove_orphans(context, look)
+        removed, refused = await remove_orphans(context, driven_ids)
         for record in left:
             await mark_stopped(context, record, "Removed by reap.")
     finally:
         lock.release()
     if purged:
         removed = (*removed, f"{purged} report{'' if purged == 1 else 's'} deleted more than {UNDO_DAYS} days ago")
-    return Reaped(removed, tuple(f"experiment {one.id} ({one.title})" for one in driven), refused)
+    return Reaped(removed, tuple(f"experiment {record.id} ({record.title})" for record in driven), refused)
 
 
 async def reap_hosts(data_dir: Path) -> tuple[str, ...]:
-    """Removes what is left of private hosts that died, and the hosts of classes if no server drives them; others
-    that run or are being started stay."""
+    """Removes the remains of private hosts that died, and the hosts of training sessions if no server drives them.
+    Other hosts that run or are starting stay."""
     folder = data_dir / "hosts"
-    before = {one.name for one in folder.glob("*")}
+    before = {path.name for path in folder.glob("*")}
     lock = LabLock(data_dir)
     try:
         lock.acquire()
-        await asyncio.gather(*(private_host.stop(host) for host in class_hosts(data_dir)))
+        await asyncio.gather(*(private_host.stop(host) for host in group_hosts(data_dir)))
     except LabBusyError:
         pass
     finally:
         lock.release()
     await private_host.adopt(data_dir)
-    return tuple(f"private host {name}" for name in sorted(before - {one.name for one in folder.glob("*")}))
+    return tuple(f"private host {name}" for name in sorted(before - {path.name for path in folder.glob("*")}))
 
 
 async def mark_stopped(context: Context, record: Record, notice: str) -> None:
-    """Writes down that an experiment is over whose containers are gone, and why."""
+    """Records that an experiment without containers has stopped, and why."""
     view = await context.database.run(experiment_store.view, record.id)
     await context.database.run(experiment_store.set_wanted, record.id, Wanted.STOPPED)
     await context.database.run(experiment_store.release, record.id)

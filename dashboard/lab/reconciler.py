@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from dashboard.core.experiments.journal import View
 from dashboard.core.experiments.lifecycle import Wanted
-from dashboard.core.operations.heartbeat import Heartbeat, Vitals
+from dashboard.core.operations.heartbeat import Heartbeat, LabStatus
 from dashboard.engine.protocol import EngineError, EngineEvent
-from dashboard.lab.claims.worker import Claimer
+from dashboard.lab.claims.worker import ClaimWorker
 from dashboard.lab.context import LABEL_EXPERIMENT, Context
 from dashboard.lab.engine_watch import EngineWatch
 from dashboard.lab.experiments.driver import ExperimentDriver
@@ -22,7 +22,7 @@ from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
 from dashboard.store.experiments import Record
 from dashboard.store.reports import saved as saved_reports
-from dashboard.store.telemetry import counted
+from dashboard.store.telemetry import telemetry
 
 log = logging.getLogger(__name__)
 PASS_S = 30.0
@@ -51,7 +51,7 @@ class Lab:
         self._drivers: dict[str, ExperimentDriver] = {}
         locks = locks or WorkLocks()
         self._measurer = Measurer(context, self.driver_of, self.wake, locks.measuring) if only is None else None
-        self._claimer = Claimer(context, self.wake, locks.claims) if only is None else None
+        self._claim_worker = ClaimWorker(context, self.wake, locks.claims) if only is None else None
         self._awake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loops: list[asyncio.Task[None]] = []
@@ -69,7 +69,7 @@ class Lab:
     def heartbeat(self) -> Heartbeat:
         """The state of this lab and the counters of this process. From any thread."""
         info, engine = self.context.info, self._engine
-        vitals = Vitals(
+        vitals = LabStatus(
             engine=info.version,
             private=self.context.private,
             engine_answers=engine.answers,
@@ -78,7 +78,7 @@ class Lab:
             engine_problem=engine.problem,
             ended=next((one.get_name() for one in self._loops if one.done()), ""),
         )
-        return Heartbeat(self.context.clock(), vitals, counted.figures())
+        return Heartbeat(self.context.clock(), vitals, telemetry.figures())
 
     async def start(self) -> None:
         """Starts the event stream and the passes."""
@@ -98,8 +98,8 @@ class Lab:
         await asyncio.gather(*self._loops, return_exceptions=True)
         if self._measurer is not None:
             await self._measurer.close()
-        if self._claimer is not None:
-            await self._claimer.close()
+        if self._claim_worker is not None:
+            await self._claim_worker.close()
         # A cancelled pass still waits for its journal, which may never be written: cancel it again.
         for _ in range(CANCELS):
             if self._tasks:
@@ -114,8 +114,8 @@ class Lab:
         database = self.context.database
         if self._measurer is not None:
             await self._measurer.close()
-        if self._claimer is not None:
-            await self._claimer.close()
+        if self._claim_worker is not None:
+            await self._claim_worker.close()
         mine = {record.id for record in await self._load() if self._is_mine(record)}
         for experiment in mine:
             await database.run(experiment_store.set_wanted, experiment, Wanted.STOPPED)
@@ -154,16 +154,16 @@ class Lab:
     async def _pass(self, *, first: bool, woken: bool) -> None:
         mine = [record for record in await self._load() if self._is_mine(record)]
         if woken:
-            counted.wakeups["woken"] += 1
+            telemetry.wakeups["woken"] += 1
         elif any(record.id not in self._drivers for record in mine):
-            counted.wakeups["missed"] += 1
+            telemetry.wakeups["missed"] += 1
         for record in mine:
             self._spawn(record)
         if self._measurer is not None:
             await self.context.database.run(measurement_store.mark_incomplete)
             await self._measurer.look()
-        if self._claimer is not None:
-            await self._claimer.look()
+        if self._claim_worker is not None:
+            await self._claim_worker.start_next()
         if self._only is None and not self.context.host:
             await self.context.database.run(saved_reports.purge_deleted, self.context.clock())
         if first and self._only is None:
@@ -174,7 +174,7 @@ class Lab:
 
     async def _unsettled(self) -> set[str]:
         unsettled = {record.id for record in await self._load()}
-        return unsettled | await self.context.database.run(claim_runs.living)
+        return unsettled | await self.context.database.run(claim_runs.driven_runs)
 
     def _is_mine(self, record: Record) -> bool:
         if self._only is not None:

@@ -1,4 +1,4 @@
-"""One kernel watch per network namespace, shared by every column that lives in it."""
+"""One kernel watch per network namespace, shared by all its columns."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _Shared:
 
 
 class WatchPool:
-    """Opens a watch at the first subscription and closes it after the last."""
+    """Opens a watch at the first subscription, and closes it after the last one."""
 
     def __init__(self) -> None:
         self._shared: dict[int, _Shared] = {}

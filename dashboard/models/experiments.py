@@ -1,4 +1,4 @@
-"""Experiments as wanted, and what happened in them."""
+"""Experiments, their arms and journals."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 
 
 def new_id() -> str:
-    """Ten unambiguous symbols, about 49 random bits: names containers and stands in addresses."""
+    """Ten unambiguous characters, about 49 random bits: used in container names and URLs."""
     return "".join(secrets.choice(ALPHABET) for _ in range(10))
 
 
 class Installation(models.Model):
-    """This installation; its id stands in the labels of everything that is ours on an engine."""
+    """This installation; its id is in the labels of all objects that it creates on an engine."""
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -26,12 +26,12 @@ class Installation(models.Model):
 
 
 class Experiment(models.Model):
-    """One comparison as somebody wants it. ``wanted`` is written by people, ``phase`` by the lab.
+    """One comparison. Users write ``wanted``, the lab writes ``phase``.
 
-    ``host`` is the id of the private host of a class that it runs on; empty: the server's own engine. ``group`` is then
-    the key of the group whose it is (``SESSION-N``), which stays when the host is gone.
-    ``driver`` names a command that drives the experiment itself (``pid:start``); empty: the server does.
-    ``spec`` and ``head`` are JSON of ``core.modes.ExperimentSpec`` and ``core.experiments.stream.ExperimentHead``.
+    ``host`` is the id of the private host of a training session on which it runs; empty: the server's own engine.
+    ``group`` is then the key of its group (``SESSION-N``), which stays when the host is removed.
+    ``driver`` is the command that drives the experiment (``pid:start``); empty: the server does.
+    ``spec`` and ``head`` are JSON of ``core.modes.ExperimentSpec`` and ``core.experiments.messages.ExperimentHead``.
     ``shown_seq`` is the last entry before it was stopped: what a past experiment shows.
     """
 
@@ -54,7 +54,7 @@ class Experiment(models.Model):
 
 
 class Arm(models.Model):
-    """The intent to make one container, written before it is made."""
+    """The intent to create one container, written before it is created."""
 
     experiment = models.ForeignKey(Experiment, on_delete=models.CASCADE, related_name="arms")
     key = models.CharField(max_length=40)

@@ -1,4 +1,4 @@
-"""The lab's way to the database: one thread, so that its writes never meet one another."""
+"""Queries of experiments and their journals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RING = 512
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A row of Experiment, as a value."""
+    """A row of Experiment as a value."""
 
     id: str
     title: str
@@ -39,12 +39,12 @@ class Record:
 
 
 def this_process() -> str:
-    """Names this process: pid and start time, so that a reused pid is not taken for it."""
+    """Identifies this process by pid and start time, because pids are reused."""
     return f"{os.getpid()}:{psutil.Process().create_time():.2f}"
 
 
 def is_alive(driver: str) -> bool:
-    """Whether the process that ``this_process`` named still runs."""
+    """Whether the process that ``this_process`` identified still runs."""
     pid, _, started = driver.partition(":")
     try:
         return f"{psutil.Process(int(pid)).create_time():.2f}" == started
@@ -53,7 +53,7 @@ def is_alive(driver: str) -> bool:
 
 
 def installation_id() -> str:
-    """The id of this installation, made on first use."""
+    """The id of this installation, created at first use."""
     first = Installation.objects.order_by("created_at").first()
     return (first or Installation.objects.create()).id
 
@@ -76,7 +76,7 @@ def _record(row: Experiment) -> Record:
 def create_experiment(
     spec: ExperimentSpec, owner_id: int | None = None, driver: str = "", host: str = "", group: str = ""
 ) -> str:
-    """Writes what is wanted, with the intent of every arm, and returns the new id."""
+    """Writes the wanted experiment with its arms, and returns its id."""
     with transaction.atomic():
         row = Experiment(
             title=spec.title[:200],
@@ -95,10 +95,8 @@ def create_experiment(
 
 
 def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
-    """Writes what is wanted now; False if there is no such experiment, or it is being removed.
-
-    ``again`` starts a new round.
-    """
+    """Writes the wanted state; ``again`` starts a new round. False if the experiment does not exist or is being
+    removed."""
     with transaction.atomic():
         rows = Experiment.objects.select_for_update().exclude(wanted=Wanted.REMOVED)
         row = rows.filter(pk=experiment).first()
@@ -113,7 +111,7 @@ def set_wanted(experiment: str, wanted: Wanted, *, again: bool = False) -> bool:
 
 
 def exists(experiment: str) -> bool:
-    """Whether there is such an experiment, and nobody has asked for its removal."""
+    """Whether the experiment exists and is not being removed."""
     return Experiment.objects.filter(pk=experiment).exclude(wanted=Wanted.REMOVED).exists()
 
 
@@ -124,7 +122,7 @@ def load(experiment: str) -> Record | None:
 
 
 def waiting_view(record: Record) -> View:
-    """What is shown before the first entry."""
+    """The view before the first entry."""
     spec = record.spec
     head = ExperimentHead(record.id, record.title, spec.image, spec.port, Phase.WAITING, record.created_at)
     return View(0, head, initial_columns(record.id, spec.arms))
@@ -135,22 +133,22 @@ def _unsettled() -> QuerySet[Experiment]:
 
 
 def load_unsettled(host: str = "") -> tuple[Record, ...]:
-    """Experiments of one host that run or should, and those that should not and still have something."""
+    """Experiments of one host that run, should run, or are not cleaned up yet."""
     return tuple(_record(row) for row in _unsettled().filter(host=host).prefetch_related("arms"))
 
 
 def hosts_unsettled() -> frozenset[str]:
-    """The hosts of classes on which experiments run or should."""
+    """The hosts of training sessions with such experiments."""
     return frozenset(_unsettled().exclude(host="").values_list("host", flat=True))
 
 
 def remember_container(experiment: str, arm: str, container: str) -> None:
-    """Notes which container an arm got."""
+    """Stores the container of an arm."""
     Arm.objects.filter(experiment_id=experiment, key=arm).update(container_id=container)
 
 
 def save_head(experiment: str, head: ExperimentHead, shown_seq: int | None = None) -> None:
-    """Keeps the head beside the row, so that lists need no replay."""
+    """Stores the head in the row, so that lists need no replay."""
     fields: dict[str, object] = {"head": msgspec.json.encode(head).decode(), "phase": str(head.phase)}
     if shown_seq is not None:
         fields["shown_seq"] = shown_seq
@@ -158,12 +156,12 @@ def save_head(experiment: str, head: ExperimentHead, shown_seq: int | None = Non
 
 
 def release(experiment: str) -> None:
-    """The experiment is no longer driven by a command."""
+    """Notes that no command drives the experiment any more."""
     Experiment.objects.filter(pk=experiment).update(driver="")
 
 
 def delete(experiment: str) -> None:
-    """Forgets an experiment and its journal."""
+    """Deletes an experiment and its journal."""
     Experiment.objects.filter(pk=experiment).delete()
     _recent.pop(experiment, None)
 
@@ -179,12 +177,12 @@ def _entry(row: JournalEntry) -> Entry:
     )
 
 
-#: The newest committed entries of experiments driven by this process: saves the way through the database.
+#: The newest committed entries of experiments that this process drives, so that readers need no query.
 _recent: dict[str, deque[Entry]] = {}
 
 
 def append(experiment: str, entries: Sequence[Entry]) -> None:
-    """Writes entries in one transaction; afterwards they are acknowledged."""
+    """Writes entries in one transaction."""
     JournalEntry.objects.bulk_create(
         JournalEntry(
             experiment_id=experiment,
@@ -203,7 +201,7 @@ def append(experiment: str, entries: Sequence[Entry]) -> None:
 
 
 def recent(experiment: str, after: int) -> tuple[Entry, ...] | None:
-    """Entries behind ``after`` if this process wrote them all lately, else None: then ask ``entries``."""
+    """Entries after ``after`` if this process still has all of them, else None: then use ``entries``."""
     ring = _recent.get(experiment)
     if not ring or ring[0].seq > after + 1:
         return None
@@ -219,7 +217,7 @@ def entries(experiment: str, after: int = 0, until: int | None = None) -> tuple[
 
 
 def newest(experiments: Sequence[str]) -> dict[str, int]:
-    """The number of the newest entry of each of these experiments that are there, 0 if there is none: in one query."""
+    """The number of the newest entry (0 if none) of each of these experiments that exists, in one query."""
     last = JournalEntry.objects.filter(experiment=OuterRef("pk")).order_by("-seq").values("seq")[:1]
     rows = Experiment.objects.filter(pk__in=experiments).annotate(newest=Subquery(last))
     return {key: seq or 0 for key, seq in rows.values_list("pk", "newest").order_by()}
@@ -234,5 +232,5 @@ def last_seq(experiment: str) -> int:
 
 
 def view(experiment: str, until: int | None = None) -> View:
-    """The experiment after ``until``, or as it is now."""
+    """The view after entry ``until``; default: the newest."""
     return replay(entries(experiment, until=until))

@@ -44,15 +44,15 @@ def port() -> Iterator[int]:
 
 def test_a_lab_is_well_as_long_as_it_beats(tmp_path: Path) -> None:
     assert "No lab runs" in liveness.problem(tmp_path, "lab")
-    liveness.beat(tmp_path)
+    liveness.note_heartbeat(tmp_path)
     assert liveness.problem(tmp_path, "lab") == ""
     past = time.time() - deployment.HEALTHY_S - 5
     os.utime(tmp_path / "beat", (past, past))
     assert liveness.problem(tmp_path, "lab") == "The lab was last heard of 20 s ago."
-    liveness.beat(tmp_path)
+    liveness.note_heartbeat(tmp_path)
     assert liveness.problem(tmp_path, "lab") == ""
-    liveness.end(tmp_path)
-    liveness.end(tmp_path)
+    liveness.remove_heartbeat(tmp_path)
+    liveness.remove_heartbeat(tmp_path)
     assert "No lab runs" in liveness.problem(tmp_path, "lab")
     assert liveness.HEALTHY_S == deployment.HEALTHY_S
 
@@ -72,8 +72,8 @@ def test_pages_that_do_not_answer_are_not_well(tmp_path: Path) -> None:
 def test_the_command_asks_without_loading_django(tmp_path: Path) -> None:
     environment = {"PATH": os.defpath, "NETMODES_DATA_DIR": str(tmp_path), "NETMODES_ROLE": "lab"}
     command = [sys.executable, "-c", f"{ASKED}; sys.exit('django' in sys.modules)"]
-    liveness.beat(tmp_path)
+    liveness.note_heartbeat(tmp_path)
     for expected in ((0, "ok\n", ""), (1, "", f"No lab runs from {tmp_path}.\n")):
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode, done.stdout, done.stderr) == expected
-        liveness.end(tmp_path)
+        liveness.remove_heartbeat(tmp_path)

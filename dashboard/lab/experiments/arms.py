@@ -34,7 +34,7 @@ from dashboard.lab.experiments.recorder import Recorder
 from dashboard.netns.namespace import NamespaceGone
 from dashboard.store import experiments as experiment_store
 from dashboard.store.experiments import Record
-from dashboard.store.telemetry import counted
+from dashboard.store.telemetry import telemetry
 
 LOG_LINES = 20
 EXIT_PAUSES_S = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 0.0)
@@ -94,7 +94,7 @@ class Arms:
             outcome = str(self._recorder.column(arm.key).status)
         finally:
             if isinstance(action, Create | Start):
-                counted.launched(str(arm.mode), outcome, time.monotonic() - began)
+                telemetry.launched(str(arm.mode), outcome, time.monotonic() - began)
 
     async def _apply(self, arm: ArmSpec, action: Action) -> None:
         try:

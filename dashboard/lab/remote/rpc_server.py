@@ -80,7 +80,7 @@ class RpcServer:
             async with asyncio.timeout(2.0):
                 await self._database.run(rpc_queue.beat, 0, LabFacts(None, "The lab was stopped."), time.time())
                 self._wakes.send(WEB, "beat")
-        await asyncio.to_thread(liveness.end, configuration.data_dir())
+        await asyncio.to_thread(liveness.remove_heartbeat, configuration.data_dir())
         await asyncio.to_thread(self._database.close)
 
     async def _every(self, job: Callable[[], Coroutine[Any, Any, None]], pause_s: float) -> None:
@@ -108,7 +108,7 @@ class RpcServer:
         self._number += 1
         facts = self.facts()
         await self._database.run(rpc_queue.beat, self._number, facts, time.time())
-        await asyncio.to_thread(liveness.beat, configuration.data_dir())
+        await asyncio.to_thread(liveness.note_heartbeat, configuration.data_dir())
         said, before = replace(facts, heart=None), self._facts
         self._facts = said
         if said != before:

@@ -58,7 +58,7 @@ class Command(NetmodesCommand):
         folder = configuration.data_dir()
         launched: list[str] = []
         keep = options["keep"]
-        found = self.run(lambda: compare_once(folder, draft.spec, self.say, keep=keep, launching=launched.append))
+        found = self.run(lambda: compare_once(folder, draft.spec, self.say, keep=keep, on_launch=launched.append))
         if options["save"]:
             report = self.save(
                 saved_reports.save_experiment,
