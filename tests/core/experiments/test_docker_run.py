@@ -109,3 +109,24 @@ def test_a_network_is_read_with_its_driver_and_options() -> None:
 def test_a_network_that_cannot_be_read_is_said(line: str, part: str) -> None:
     with pytest.raises(ValueError, match=part):
         parse_network_create(line)
+
+
+def test_a_host_port_that_is_left_to_docker_is_empty() -> None:
+    config: Any = parse_run("docker run -p 80 -p 81:80 lab").config
+    assert config["HostConfig"]["PortBindings"] == {
+        "80/tcp": [{"HostIp": "", "HostPort": ""}, {"HostIp": "", "HostPort": "81"}]
+    }
+
+
+@pytest.mark.parametrize("line", ["docker run -d lab", "-d lab", "--detach lab"])
+def test_the_first_two_words_may_be_left_out(line: str) -> None:
+    read = parse_run(line)
+    assert (read.image, read.line.split()[:2]) == ("lab", ["docker", "run"])
+    assert read.config["HostConfig"]["AutoRemove"] is False
+
+
+def test_a_network_may_be_given_without_the_first_three_words() -> None:
+    read = parse_network_create("--driver ipvlan --opt mode=l3 --gateway 192.0.2.1 --ipv6 --attachable lab")
+    assert (read.name, read.driver) == ("lab", "ipvlan")
+    assert read.options == {"mode": "l3", "gateway": "192.0.2.1", "ipv6": True, "attachable": True}
+    assert parse_network_create("lab").driver == "bridge"

@@ -65,9 +65,9 @@ def test_a_launch_is_the_whole_line() -> None:
     [
         ("", "empty"),
         ("docker run nginx", "needs -d"),
-        ("docker run -d --mount /:/x nginx", "without --mount"),
-        ("docker run -d -v /:/host nginx", "without -v"),
-        ("docker run -d --privileged nginx", "without --privileged"),
+        ("docker run -d --mount /:/x nginx", "--mount is not supported"),
+        ("docker run -d -v /:/host nginx", "-v is not supported"),
+        ("docker run -d --privileged nginx", "--privileged is not supported"),
         ("docker exec web rm -rf /", "only commands that read"),
         ("docker exec web sh -c id", "only commands that read"),
         ("docker system prune -f", "no button"),
@@ -116,3 +116,61 @@ def test_the_line_that_is_shown_works_on_an_engine_with_the_lab_image_alone() ->
     assert with_image(line, frozenset({"netmodes-lab:1", "nginx:latest"})) == line
     assert with_image(line, frozenset()) == line
     assert with_image("docker pull nginx", frozenset({"netmodes-lab:1"})) == "docker pull nginx"
+
+
+@pytest.mark.parametrize(
+    ("line", "action"),
+    [
+        ("docker rm --force web", Remove(("web",), force=True)),
+        ("docker stop a b c d e f g h i j", Stop(tuple("abcdefghij"))),
+        (
+            "docker network create --subnet 10.9.0.0/24 --gateway=10.9.0.1 lab",
+            MakeNetwork("lab", {"subnet": "10.9.0.0/24", "gateway": "10.9.0.1"}),
+        ),
+        ("curl -sS http://127.0.0.1", Ask("127.0.0.1", 80, "/")),
+        ("curl 192.0.2.1:8080", Ask("192.0.2.1", 8080, "/")),
+        ("docker exec web ip addr", Look(("ip", "addr"), "web")),
+        (f"docker stop {'x' * 63}", Stop(("x" * 63,))),
+    ],
+)
+def test_a_line_at_its_limits_has_a_button(line: str, action: object) -> None:
+    assert read_command(line) == action
+
+
+def test_a_line_may_have_400_characters() -> None:
+    words = " ".join(["docker stop", *(["x" * 38] * 9), "x" * 37])
+    assert len(words) == 400
+    assert isinstance(read_command(words), Stop)
+    with pytest.raises(ValueError, match="at most 400"):
+        read_command(f"{words}x")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "docker stop a b c d e f g h i j k",
+        f"docker stop {'x' * 64}",
+        "docker network create --gateway lab",
+        "docker network create --subnet=1 --gateway",
+        "curl",
+        "curl http://127.0.0.1/ http://127.0.0.1/",
+        "netstat -tulpn | grep a b",
+        "netstat -tulpn | grep",
+        "netstat -tulpn | wc tcp",
+        "docker exec web",
+        "docker ps -q",
+        "docker stop a\tb",
+    ],
+)
+def test_a_line_beyond_its_limits_has_none(line: str) -> None:
+    with pytest.raises(ValueError, match=r"\.$"):
+        read_command(line)
+
+
+def test_the_lab_image_stands_in_for_the_image_alone() -> None:
+    images = frozenset({"netmodes-lab:1"})
+    assert with_image("docker run -d --name nginx-1 nginx nginx -t", images) == (
+        "docker run -d --name nginx-1 netmodes-lab:1 netmodes-lab:1 -t"
+    )
+    assert with_image("docker run -d my-nginx", images) == "docker run -d my-nginx"
+    assert with_image("docker run -d nginx", frozenset({"httpd:2", "nginx-like:1"})) == "docker run -d nginx"

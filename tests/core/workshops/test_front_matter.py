@@ -73,3 +73,51 @@ def test_what_cannot_be_read_is_said_with_its_line(text: str, line: int, said: s
 def test_toml_that_is_nested_without_end_is_refused() -> None:
     with pytest.raises(SourceError, match="not TOML"):
         read_toml("x = " + "[" * 100_000)
+
+
+TABLES = """top = 1
+
+[a]
+x = 1
+
+[a.b]
+y = 2
+
+[[c]]
+x = 1
+
+[[c]]
+x = 2
+[c.d]
+z = 3
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        (("top",), 1),
+        (("a",), 3),
+        (("a", "x"), 4),
+        (("a", "b", "y"), 7),
+        (("a", "b"), 6),
+        (("a", "top"), 3),
+        (("x",), 1),
+        (("c", 0), 9),
+        (("c", 0, "x"), 10),
+        (("c", 1), 12),
+        (("c", 1, "x"), 13),
+        (("c", 1, "d", "z"), 15),
+        (("c", 0, "d"), 9),
+        (("c", 5, "x"), 1),
+    ],
+)
+def test_a_key_belongs_to_its_own_table(path: tuple[str | int, ...], line: int) -> None:
+    assert read_toml(TABLES).line(*path) == line
+    assert read_toml(TABLES, 10).line(*path) == (line + 10 if path not in {("x",), ("c", 5, "x")} else 1)
+
+
+def test_an_error_at_the_end_is_on_the_last_line() -> None:
+    with pytest.raises(SourceError) as caught:
+        read_toml("a = 1\nb = [", 3)
+    assert caught.value.line == 5
