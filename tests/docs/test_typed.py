@@ -20,6 +20,8 @@ pytestmark = pytest.mark.engine
 LIMIT_S = 120
 BLOCKS = {page: blocks(page, text) for page, text in pages().items()}
 TYPED = {page: found for page, found in BLOCKS.items() if any(one.is_run for one in found)}
+#: Pages with commands that take longest.
+SLOW = {"docs/adding-a-claim.md", "docs/measuring-well.md"}
 #: A saved report is named by a number that nobody knows before.
 SAVED = re.compile(r"^Saved as report (\w+):", re.MULTILINE)
 
@@ -125,7 +127,7 @@ def desk(room: Desk, engine_host: PrivateEngine) -> Iterator[Desk]:
     assert not left, "the page leaves containers behind"
 
 
-@pytest.mark.parametrize("page", TYPED)
+@pytest.mark.parametrize("page", [pytest.param(page, marks=[pytest.mark.slow] * (page in SLOW)) for page in TYPED])
 def test_what_a_page_says_to_type_works(desk: Desk, page: str) -> None:
     printed = ""
     for block in TYPED[page]:
