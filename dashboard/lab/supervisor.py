@@ -23,7 +23,7 @@ from dashboard.lab.training.group_labs import GroupLabs, HostUnavailableError
 from dashboard.lab.training.hosts import GroupHosts
 from dashboard.lab.workshops.commands import clean_up, workshop_host
 from dashboard.store.operations import advisory_lock
-from dashboard.store.operations.advisory_lock import Advisory
+from dashboard.store.operations.advisory_lock import AdvisoryLock
 
 log = logging.getLogger(__name__)
 RETRY_S = 3.0
@@ -47,7 +47,7 @@ class Supervisor:
         self._lab: Lab | None = None
         self._labs: GroupLabs | None = None
         self._hosts: GroupHosts | None = None
-        self._lock: Advisory | None = None
+        self._lock: AdvisoryLock | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._retry: asyncio.Task[None] | None = None
         self.problem = ""
@@ -118,11 +118,11 @@ class Supervisor:
     def _note_problem(self, error: Exception) -> None:
         self.problem, self.waits = str(error), isinstance(error, LabBusyError)
 
-    async def _lock_database(self, stack: AsyncExitStack) -> Advisory | None:
+    async def _lock_database(self, stack: AsyncExitStack) -> AdvisoryLock | None:
         """A database that several machines share has one lab."""
         if not advisory_lock.is_shared():
             return None
-        shared = Advisory(advisory_lock.LAB)
+        shared = AdvisoryLock(advisory_lock.LAB)
         if not await asyncio.to_thread(shared.acquire):
             raise LabBusyError("Another lab drives the experiments of this database: this one waits until it ends.")
         stack.push_async_callback(asyncio.to_thread, shared.release)

@@ -1,4 +1,4 @@
-"""``{% what_is "KEY" %}``: the “What is this?” beside a heading. It needs no script and is left out of files."""
+"""``{% what_is "KEY" %}``: the “What is this?” beside a heading. It needs no JavaScript; exported files omit it."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def what_is(context: dict[str, Any], key: str) -> str:
-    """The disclosure, closed; nothing in a file, and for a section without a key (one to be cloned, an unknown one)."""
+    """The closed disclosure; nothing in an exported file, or for a section without a key (templates for JavaScript)."""
     if context.get("one_file") or key not in HELP:
         return ""
-    return _drawn(key, get_language() or "")
+    return _render(key, get_language() or "")
 
 
 @lru_cache(maxsize=512)
-def _drawn(key: str, _language: str) -> SafeString:
-    one = HELP[key]
-    see = format_html("<p>{} <code>{}</code></p>", gettext("See it yourself:"), one.see) if one.see else ""
+def _render(key: str, _language: str) -> SafeString:
+    entry = HELP[key]
+    see = format_html("<p>{} <code>{}</code></p>", gettext("See it yourself:"), entry.see) if entry.see else ""
     return format_html(
         '<details class="what" data-what="{}"><summary><span aria-hidden="true">?</span>'
         '<span class="unseen">{} {}</span></summary><div><p>{}</p>{}<p class="soft">{} {}</p></div></details>',
-        one.key,
+        entry.key,
         gettext("What is this:"),
-        gettext(one.title),
-        gettext(one.fact),
+        gettext(entry.title),
+        gettext(entry.fact),
         see,
         gettext("Source:"),
-        "; ".join(one.sources),
+        "; ".join(entry.sources),
     )

@@ -1,4 +1,4 @@
-"""``{% modules "ui/experiments/experiment.js" %}``: a page names the modules that it will run, so that they come all at once."""
+"""``{% modules "ui/experiments/experiment.js" %}``: preloads the modules of a page, so that they load in parallel."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ _IMPORT = re.compile(r'^import \{[^}]*\} from "(\.{1,2}/[^"]+)";', re.MULTILINE)
 
 @cache
 def needed_by(name: str) -> tuple[str, ...]:
-    """The module (below ``FOLDER``) and all that it imports at its head, without those that it may load later."""
+    """The module (below ``FOLDER``) and all its static imports, without dynamic ones."""
     found: dict[Path, None] = {}
     waiting = [_ROOT / name]
     while waiting:
-        one = waiting.pop(0)
-        if one not in found:
-            found[one] = None
-            text = one.read_text(encoding="utf-8")
-            waiting += [(one.parent / other).resolve() for other in _IMPORT.findall(text)]
-    return tuple(str(one.relative_to(_ROOT)) for one in found)
+        path = waiting.pop(0)
+        if path not in found:
+            found[path] = None
+            text = path.read_text(encoding="utf-8")
+            waiting += [(path.parent / other).resolve() for other in _IMPORT.findall(text)]
+    return tuple(str(path.relative_to(_ROOT)) for path in found)
 
 
 @register.simple_tag
 def modules(*names: str) -> SafeString:
-    """Links that let a browser fetch the modules before it knows why, without those that every page has anyhow."""
+    """Links that preload the modules, without those that every page loads."""
     always = needed_by(MAIN) if names != (MAIN,) else (MAIN,)
-    wanted = dict.fromkeys(one for name in names for one in needed_by(name) if one not in always)
+    wanted = dict.fromkeys(path for name in names for path in needed_by(name) if path not in always)
     return format_html_join(
-        "", '<link rel="modulepreload" href="{}">', ((static(f"{FOLDER}/{one}"),) for one in wanted)
+        "", '<link rel="modulepreload" href="{}">', ((static(f"{FOLDER}/{path}"),) for path in wanted)
     )

@@ -15,7 +15,7 @@ from typing import Any
 
 from dashboard.core.experiments.messages import encode
 from dashboard.core.experiments.stream import PROTOCOL_VERSION
-from dashboard.store.telemetry import Buckets
+from dashboard.store.telemetry import Histogram
 
 log = logging.getLogger(__name__)
 BLOCKED_S = 5.0
@@ -68,7 +68,7 @@ class FeedHub[F: Feed](ABC):
         self._check: asyncio.Task[None] | None = None
         self._closings: set[asyncio.Task[None]] = set()
         self.delivered = self.characters = self.encoded = self.slow = self.woken = self.missed = 0
-        self.lag = Buckets()
+        self.lag = Histogram()
 
     @abstractmethod
     def _new_feed(self, key: str) -> F:

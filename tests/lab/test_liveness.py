@@ -48,7 +48,7 @@ def test_a_lab_is_well_as_long_as_it_beats(tmp_path: Path) -> None:
     assert liveness.problem(tmp_path, "lab") == ""
     past = time.time() - deployment.HEALTHY_S - 5
     os.utime(tmp_path / "beat", (past, past))
-    assert liveness.problem(tmp_path, "lab") == "The lab was last heard of 20 s ago."
+    assert liveness.problem(tmp_path, "lab") == "The lab's last heartbeat was 20 s ago."
     liveness.note_heartbeat(tmp_path)
     assert liveness.problem(tmp_path, "lab") == ""
     liveness.remove_heartbeat(tmp_path)

@@ -1,6 +1,6 @@
-"""What each section of the pages is: the fact and its source, in one place.
+"""Help texts for the sections of pages, each with its source.
 
-A heading shows its answer with ``{% what_is "KEY" %}``; tests/web/test_help_text.py finds a heading without one.
+A heading shows its text with ``{% what_is "KEY" %}``; tests/web/test_help_text.py finds headings without one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What one section of the pages is, with its source."""
+"""A help text of a section, with its source."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 class Help:
     """The answer to “What is this?” beside a heading.
 
-    ``title`` completes the question for those who hear it. ``source`` is where the fact stands: manual pages with their
-    section, documents of Docker, the kernel and Moby by name, pages of ours by path; several are divided by “; ”.
-    ``see`` is a command with which a reader sees it, if there is one.
+    ``title`` completes the question for screen readers. ``source`` is where the fact is documented: manual pages with
+    their section, documents of Docker, the kernel and Moby by name, our documents by path, separated by “; ”. ``see`` is
+    a command that shows it, if there is one.
     """
 
     key: str
@@ -22,10 +22,10 @@ class Help:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Each source by itself."""
+        """The sources, separated."""
         return tuple(self.source.split("; "))
 
 
 def mark(text: str) -> str:
-    """Marks a text for translation; it is translated when it is shown."""
+    """Marks a text for translation when it is shown."""
     return text

@@ -1,4 +1,4 @@
-"""The start page, the page of an experiment and the sections of its table, and the doctor."""
+"""Help for the start page, the experiment page with the sections of its table, and the doctor."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ HELP: tuple[Help, ...] = (
         "launch",
         _("a new experiment"),
         _(
-            "One image and one port, launched in every mode that is ticked, all at once. Each container is an arm. "
-            "The line above its column on the next page is the docker run line that does the same. A mode that this "
-            "engine or kernel cannot do says why."
+            "One image and one port, launched in all selected modes at the same time. Each container is an arm; its column "
+            "shows the equivalent docker run line. A mode that this engine or kernel does not support shows the reason."
         ),
         "Docker documentation, “Network drivers”; docs/modes.md",
     ),
@@ -20,8 +19,8 @@ HELP: tuple[Help, ...] = (
         "running",
         _("the running experiments"),
         _(
-            "An experiment runs until somebody stops it. What is wanted stands in the database, so a server that was "
-            "killed finds its containers again by their label, and goes on with them or removes them."
+            "An experiment runs until it is stopped. Its wanted state is in the database: a server that was killed finds "
+            "its containers by their labels after a restart, and adopts or removes them."
         ),
         "docs/architecture.md",
         "docker ps",
@@ -29,15 +28,15 @@ HELP: tuple[Help, ...] = (
     Help(
         "example",
         _("the example"),
-        _("A real run that was saved as a report and is kept with Netmodes. Its figures are those of another machine."),
+        _("A real experiment, saved as a report that comes with Netmodes. Its figures are from another machine."),
         "docs/report-format.md",
     ),
     Help(
         "past",
         _("the past experiments"),
         _(
-            "Containers and networks of a stopped experiment are gone. Its journal is kept: the page shows how it "
-            "was, and Launch again makes the same arms anew."
+            "Containers and networks of a stopped experiment are removed. Its journal is kept: the page shows its last "
+            "state, and Launch again creates the same arms."
         ),
         "docs/architecture.md",
     ),
@@ -45,9 +44,9 @@ HELP: tuple[Help, ...] = (
         "comparison",
         _("the table"),
         _(
-            "A row is a fact, a column is a network stack as one container sees it. The first column is the machine, "
-            "whose stack host mode shares. = is the same everywhere, ≠ differs, ◐ stands in one column only. Every "
-            "cell was read; none follows from the name of the mode."
+            "Each row is a fact, each column a network stack as one container sees it. The first column is the machine; "
+            "host mode shares its stack. = is the same in all columns, ≠ differs, ◐ exists in one column only. Every cell "
+            "was read from the kernel or the Engine; none is derived from the mode."
         ),
         "docs/reading-a-comparison.md",
     ),
@@ -55,8 +54,8 @@ HELP: tuple[Help, ...] = (
         "launched",
         _("how each arm was launched"),
         _(
-            "The docker run line, then what the Engine warned of, then the ports as asked and as really published. A "
-            "warning is in the Engine's answer to create and nowhere else: docker inspect never shows it."
+            "The docker run line, the Engine's warnings, and the requested and published ports. A warning is only in the "
+            "Engine's response to create: docker inspect does not show it."
         ),
         "Docker Engine API, ContainerCreate: Warnings; docs/modes.md",
     ),
@@ -64,9 +63,9 @@ HELP: tuple[Help, ...] = (
         "identity",
         _("identity"),
         _(
-            "A network namespace is one complete network stack: links, addresses, routes, ports, firewall. Its inode "
-            "names it: the same number is the same stack. Host mode carries the machine's number. Processes, files "
-            "and host name have namespaces of their own, which stay the container's in every mode."
+            "A network namespace is one complete network stack: interfaces, addresses, routes, ports, firewall. Its inode "
+            "identifies it: the same number means the same stack. In host mode it is the machine's. Processes, files and "
+            "host name have other namespaces, which belong to the container in every mode."
         ),
         "namespaces(7); network_namespaces(7)",
         "readlink /proc/self/ns/net",
@@ -75,9 +74,9 @@ HELP: tuple[Help, ...] = (
         "published",
         _("published ports"),
         _(
-            "-p asks for a port of the machine. What the Engine did stands in NetworkSettings.Ports; "
-            "HostConfig.PortBindings keeps what was asked, even where it was discarded. Host mode discards -p with a "
-            "warning, and -P without one."
+            "-p requests a port of the machine. NetworkSettings.Ports has what the Engine published; "
+            "HostConfig.PortBindings keeps the request, even if it was discarded. Host mode discards -p with a warning, "
+            "and -P without one."
         ),
         "Docker documentation, “Port publishing and mapping”; docs/modes.md",
         "docker port NAME",
@@ -87,8 +86,8 @@ HELP: tuple[Help, ...] = (
         _("listeners"),
         _(
             "A port belongs to a network namespace: two bridge containers can both listen on 80, two in host mode "
-            "cannot. In bridge mode the machine's port is held by docker-proxy, one process for each address family; "
-            "in host mode by the program itself."
+            "cannot. In bridge mode docker-proxy listens on the machine's port, one process per address family; in host "
+            "mode the program itself does."
         ),
         "sock_diag(7); ip(7); Moby, cmd/docker-proxy",
         "ss -Hltnp 'sport = :80'",
@@ -98,8 +97,8 @@ HELP: tuple[Help, ...] = (
         _("interfaces"),
         _(
             "A bridge container has lo and one end of a veth pair; the other end is a port of docker0 or br-… on the "
-            "machine. Host mode adds no link and gives no address: the container sees the machine's, with the veth "
-            "ends of all others. Mode none has lo alone."
+            "machine. Host mode adds neither an interface nor an address: the container sees the machine's, including "
+            "the veth ends of other containers. Mode none has only lo."
         ),
         "veth(4); rtnetlink(7); Docker documentation, “Bridge network driver”",
         "ip -brief address",
@@ -108,8 +107,8 @@ HELP: tuple[Help, ...] = (
         "routes",
         _("routes"),
         _(
-            "A bridge container sends what is not for its own subnet to the bridge's address on the machine, where "
-            "MASQUERADE gives it the machine's address. In host mode the table is the machine's own."
+            "A bridge container sends traffic for other subnets to the bridge's address on the machine, where MASQUERADE "
+            "replaces the source address with the machine's. In host mode the table is the machine's."
         ),
         "ip-route(8); Docker documentation, “Packet filtering and firewalls”",
         "ip route show",
@@ -118,9 +117,9 @@ HELP: tuple[Help, ...] = (
         "dns",
         _("DNS"),
         _(
-            "Host mode gets a copy of the machine's resolv.conf, 127.0.0.53 included. The default bridge gets its "
-            "servers without loopback ones, and public ones if none is left. Only networks that somebody made have "
-            "Docker's own resolver at 127.0.0.11, which knows containers by name."
+            "Host mode gets a copy of the machine's resolv.conf, including 127.0.0.53. The default bridge gets its servers "
+            "without loopback addresses, and public ones if none is left. Only user-defined networks have Docker's "
+            "resolver at 127.0.0.11, which resolves container names."
         ),
         "resolv.conf(5); Docker documentation, “Networking overview”: DNS services",
         "docker exec NAME cat /etc/resolv.conf",
@@ -129,8 +128,8 @@ HELP: tuple[Help, ...] = (
         "hosts",
         _("the hosts file"),
         _(
-            "It is asked before any server. Docker writes a fresh one for each container. Host mode copies the "
-            "machine's, unless --add-host is given: then the copied lines are gone."
+            "It is used before any name server. Docker writes a new one for each container. Host mode copies the "
+            "machine's, except with --add-host: then the copied lines are missing."
         ),
         "hosts(5); docs/modes.md",
         "docker exec NAME cat /etc/hosts",
@@ -139,19 +138,19 @@ HELP: tuple[Help, ...] = (
         "sysctls",
         _("network sysctls"),
         _(
-            "net.* settings belong to the network namespace. In one of its own Docker lets everybody bind low ports "
-            "(ip_unprivileged_port_start=0) and ping. Host mode keeps the machine's, and --sysctl net.* is refused."
+            "net.* settings belong to the network namespace. In a separate one Docker lets every user bind low ports "
+            "(ip_unprivileged_port_start=0) and ping. Host mode keeps the machine's, and refuses --sysctl net.*."
         ),
         "Linux, Documentation/networking/ip-sysctl.rst; Moby, daemon/oci_linux.go",
         "sysctl net.ipv4.ip_unprivileged_port_start",
     ),
     Help(
         "picture",
-        _("the picture"),
+        _("the diagram"),
         _(
-            "Drawn from what was observed. A host-mode container sits inside the machine's box, since it shares its "
-            "namespace. A bridge container hangs on a veth pair: two links, each of which names the other's index. "
-            "docker-proxy and DNAT are the two doors of a published port."
+            "Drawn from observed facts. A host-mode container is inside the machine's box, because it shares its namespace. "
+            "A bridge container is connected by a veth pair: two interfaces that refer to each other's index. A published "
+            "port is reached through docker-proxy or DNAT."
         ),
         "veth(4); docs/architecture.md",
         "ip -details link show type veth",
@@ -160,39 +159,39 @@ HELP: tuple[Help, ...] = (
         "paths",
         _("paths"),
         _(
-            "A path is how one request travels. At a published port 127.0.0.1 goes through docker-proxy, because the "
-            "nat OUTPUT rule leaves 127.0.0.0/8 out; every other address of the machine is translated by the kernel "
-            "(DNAT). A path is named only where what was observed proves it."
+            "A path is the way of one request. To a published port, 127.0.0.1 uses docker-proxy, because the nat OUTPUT "
+            "rule excludes 127.0.0.0/8; for every other address of the machine the kernel translates the destination "
+            "(DNAT). A path is listed only if observed facts prove it."
         ),
         "iptables-extensions(8): DNAT; Moby, cmd/docker-proxy; docs/measuring.md",
         "iptables-save -c -t nat",
     ),
     Help(
         "timeline",
-        _("what happened"),
+        _("the timeline"),
         _(
-            "The journal: numbered entries, each with its cause, which is an event of the kernel or of the Engine, or "
-            "a process. It is the only history there is. Press a time and the page shows the state at that entry."
+            "The journal: numbered entries, each with its cause, such as an event of the kernel or the Engine, or a "
+            "process. Select a time to see the state at that entry."
         ),
         "rtnetlink(7); Docker documentation, “docker system events”; docs/architecture.md",
         "ip monitor",
     ),
     Help(
         "proof",
-        _("what was looked at after the cleanup"),
+        _("the cleanup check"),
         _(
-            "After a stop everything that was made is looked for again, so that “removed” is an observation. Only "
-            "what carries the label of this installation is ever removed."
+            "After a stop Netmodes checks that every object it created is gone, so that “removed” is an observation. It "
+            "removes only objects with the label of this installation."
         ),
         "docs/architecture.md",
         "docker ps --all",
     ),
     Help(
         "try",
-        _("trying every path"),
+        _("requests over every path"),
         _(
-            "One real request on each path. Whom the server had as its client is read from the server's own socket: "
-            "behind docker-proxy it is the bridge's gateway, in host mode 127.0.0.1."
+            "One real request over each path. The client address is read from the server's socket: behind docker-proxy it "
+            "is the bridge's gateway, in host mode 127.0.0.1."
         ),
         "sock_diag(7); Moby, cmd/docker-proxy",
         "curl -i http://127.0.0.1:8080/",
@@ -201,8 +200,8 @@ HELP: tuple[Help, ...] = (
         "inspect",
         _("inspecting a column"),
         _(
-            "The commands of the workshop, run for real in the column's network namespace and with its resolver "
-            "files. The programs are the machine's: an image without tools can be looked into as well."
+            "The commands of the workshop, executed in the column's network namespace with its resolver files. The "
+            "programs are the machine's, so images without tools can be inspected too."
         ),
         "setns(2); nsenter(1)",
         "nsenter --net=/proc/PID/ns/net ip address show",
@@ -211,9 +210,9 @@ HELP: tuple[Help, ...] = (
         "trace",
         _("a trace"),
         _(
-            "One request, and what was read right before, during and after it: counters of nat rules, connection "
-            "tracking, accepted sockets, packet counters of links. A hop is “taken” or “not seen” only where one of "
-            "them proves it; otherwise it is “unknown”."
+            "One request, with facts read before, during and after it: counters of nat rules, connection tracking, accepted "
+            "sockets, and packet counters of interfaces. A hop is “taken” or “not seen” only if one of them proves it; "
+            "otherwise it is “unknown”."
         ),
         "iptables-save(8); conntrack(8); sock_diag(7); docs/modes.md",
         "iptables-save -c -t nat",
@@ -222,9 +221,8 @@ HELP: tuple[Help, ...] = (
         "engine",
         _("the Docker Engine"),
         _(
-            "The engine that answers at the socket. A private host is an engine in a network namespace of its own, "
-            "with its own docker0, firewall rules and ports. It keeps people out of each other's way; it is no "
-            "security boundary."
+            "The engine at the socket. A private host is an engine in a separate network namespace, with its own docker0, "
+            "firewall rules and ports. It separates users from each other, but is not a security boundary."
         ),
         "docs/sessions.md",
         "docker info",
@@ -233,9 +231,9 @@ HELP: tuple[Help, ...] = (
         "modes",
         _("modes"),
         _(
-            "host shares the machine's network stack, bridge and user-bridge hang on a bridge, none has loopback "
-            "only, container shares another container's stack, macvlan and ipvlan sit on a link of the machine, "
-            "overlay spans machines. What is missing here is said with the reason."
+            "host shares the machine's network stack, bridge and user-bridge are connected to a bridge, none has only "
+            "loopback, container shares another container's stack, macvlan and ipvlan use a link of the machine, overlay "
+            "spans machines. For an unavailable mode the table has the reason."
         ),
         "Docker documentation, “Network drivers”; docs/modes.md",
         "./netmodes doctor",
@@ -244,8 +242,8 @@ HELP: tuple[Help, ...] = (
         "checks",
         _("checks"),
         _(
-            "What Netmodes needs of this machine: a right, a program, a file of the kernel. What is missing switches "
-            "off what needs it, and nothing else."
+            "What Netmodes needs on this machine: permissions, programs, files of the kernel. A missing one disables only "
+            "the functions that need it."
         ),
         "docs/installing.md",
         "./netmodes doctor",
