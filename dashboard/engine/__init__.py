@@ -1,1 +1,1 @@
-"""The Docker Engine: what is asked of it, in our words; one file imports the SDK."""
+"""The Docker Engine: a protocol in our terms and its implementation; one file imports the SDK."""

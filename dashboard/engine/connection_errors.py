@@ -1,16 +1,16 @@
-"""Why no answer came from the Engine, in a sentence that says what to do."""
+"""Connection errors of the Engine as sentences that tell what to do."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-#: Of requests, urllib3 and http.client, by name: this module needs none of them.
+#: Exceptions of requests, urllib3 and http.client, by name, so that this module does not import them.
 TIMEOUTS = frozenset({"ReadTimeout", "ConnectTimeout", "ReadTimeoutError", "ConnectTimeoutError"})
 BROKEN = frozenset({"ConnectionError", "ProtocolError", "ChunkedEncodingError", "RemoteDisconnected", "IncompleteRead"})
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, what it was raised from, and the errors wrapped in its arguments, each once."""
+    """The error, its causes, and the errors in its arguments, each once."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting and len(seen) < 50:
@@ -25,21 +25,21 @@ def causes(error: BaseException) -> Iterator[BaseException]:
         waiting.append(reason if isinstance(reason, BaseException) else None)
 
 
-def hung(endpoint: str, deadline_s: float) -> str:
-    """What to say when the deadline passed."""
+def describe_timeout(endpoint: str, deadline_s: float) -> str:
+    """The sentence for a call that exceeded its deadline."""
     return (
         f"The Docker Engine at {endpoint} did not answer within {deadline_s:g} s: it hangs or is overloaded. "
-        "Look at its log (journalctl -u docker) or restart it (sudo systemctl restart docker)."
+        "Read its log (journalctl -u docker) or restart it (sudo systemctl restart docker)."
     )
 
 
 def is_timeout(error: BaseException) -> bool:
-    """Whether a deadline of ours or of the socket passed."""
+    """Whether our deadline or the socket's passed."""
     return any(isinstance(one, TimeoutError) or type(one).__name__ in TIMEOUTS for one in causes(error))
 
 
 def explain(error: BaseException, endpoint: str, deadline_s: float) -> str | None:
-    """The sentence for a connection that failed; None if the error says nothing about a connection."""
+    """The sentence for a failed connection; None for other errors."""
     chain = list(causes(error))
     if any(isinstance(one, PermissionError) for one in chain):
         return (
@@ -52,7 +52,7 @@ def explain(error: BaseException, endpoint: str, deadline_s: float) -> str | Non
             "or name another one in DOCKER_HOST."
         )
     if is_timeout(error):
-        return hung(endpoint, deadline_s)
+        return describe_timeout(endpoint, deadline_s)
     if any(isinstance(one, OSError) or type(one).__name__ in BROKEN for one in chain):
         return (
             f"The connection to the Docker Engine at {endpoint} broke: it stopped or was restarted. "
@@ -61,7 +61,7 @@ def explain(error: BaseException, endpoint: str, deadline_s: float) -> str | Non
     return None
 
 
-#: What the Engine says when no registry answers (Go's net and net/http packages).
+#: The Engine's messages when no registry answers (from Go's net and net/http packages).
 NO_REGISTRY = (
     "dial tcp",
     "dial udp",
@@ -79,5 +79,5 @@ NO_REGISTRY = (
 
 
 def is_silent_registry(words: str) -> bool:
-    """Whether the Engine's words mean that no registry answers (and not that it has no such image)."""
+    """Whether the Engine's message means that no registry answers, rather than that the image does not exist."""
     return any(sign in words.lower() for sign in NO_REGISTRY)

@@ -1,4 +1,4 @@
-"""Which process of this machine is the Engine: the owner of the namespace that host mode shares."""
+"""The process of the Engine on this machine; host mode shares its network namespace."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 DAEMONS = frozenset({"dockerd", "balenad"})
 PROC = Path("/proc")
-#: Where a dockerd of the system notes its pid: as the machine's first process sees it (from a container that shares the
-#: machine's pids, that is the machine's /run), and as we do.
+#: Pid files of the system's dockerd: as seen by the machine's first process (from a container that shares the machine's
+#: pids, this is the machine's /run), and as seen by this process.
 PID_FILES = (Path("/proc/1/root/run/docker.pid"), Path("/run/docker.pid"))
 
 
@@ -20,8 +20,8 @@ def _comm(pid: int) -> str:
         return ""
 
 
-def _noted() -> int:
-    """The pid in the first file that can be read; 0 if none says one."""
+def _pid_from_file() -> int:
+    """The pid in the first readable file; 0 if there is none."""
     for file in PID_FILES:
         try:
             return int(file.read_text())
@@ -31,8 +31,8 @@ def _noted() -> int:
 
 
 def running_daemon() -> int | None:
-    """The machine's dockerd: by its pid file, else the only process of that name."""
-    pid = _noted()
+    """The pid of the machine's dockerd: from its pid file, otherwise the only process of that name."""
+    pid = _pid_from_file()
     if pid > 0 and _comm(pid) in DAEMONS:
         return pid
     found = [int(one.name) for one in PROC.iterdir() if one.name.isdigit() and _comm(int(one.name)) in DAEMONS]
@@ -40,11 +40,11 @@ def running_daemon() -> int | None:
 
 
 def find_daemon(endpoint: str, timeout_s: float = 2.0) -> int | None:
-    """The pid of the daemon behind a unix socket, with SO_PEERCRED (unix(7)); None if it is not a
-    process of this machine. Blocking.
+    """The pid of the daemon behind a unix socket (SO_PEERCRED, unix(7)); None if it is not a process of this machine.
+    Blocks.
 
-    The credentials are those of the process that called listen(2): with systemd's socket activation
-    that is pid 1, and the daemon is looked for by name instead.
+    The credentials are those of the process that called listen(2): with systemd's socket activation this is pid 1, and
+    the daemon is searched by name instead.
     """
     if not endpoint.startswith("unix://"):
         return None

@@ -1,5 +1,5 @@
-"""The Engine's JSON answers, decoded into values. Nothing is trusted: missing, odd or huge
-fields become empty, zero or cut. Shapes: Docker Engine API reference, 1.44 to 1.52."""
+"""Decodes the Engine's JSON answers into values. Nothing is trusted: missing, invalid or huge fields become empty, zero
+or truncated. Source of the shapes: Docker Engine API reference, 1.44 to 1.52."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from dashboard.engine.protocol import (
     PullProgress,
 )
 
-TEXT_LIMIT = 4096
-ITEM_LIMIT = 1024
+MAX_TEXT = 4096
+MAX_ITEMS = 1024
 
 
-def text(value: object, limit: int = TEXT_LIMIT) -> str:
-    """The value if it is text, at most ``limit`` characters, without NUL; else empty."""
+def text(value: object, limit: int = MAX_TEXT) -> str:
+    """A string without NUL, cut at ``limit`` characters; empty for other values."""
     if not isinstance(value, str):
         return ""
     return value[:limit].replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def mapping(value: object) -> dict[str, Any]:
-    """The value if it is an object, at most ITEM_LIMIT members; else empty."""
+    """An object, cut at MAX_ITEMS members; empty for other values."""
     if not isinstance(value, dict):
         return {}
-    return {text(key): value[key] for key in list(value)[:ITEM_LIMIT]}
+    return {text(key): value[key] for key in list(value)[:MAX_ITEMS]}
 
 
 def sequence(value: object) -> list[Any]:
-    """The value if it is an array, at most ITEM_LIMIT items; else empty."""
-    return value[:ITEM_LIMIT] if isinstance(value, list) else []
+    """An array, cut at MAX_ITEMS items; empty for other values."""
+    return value[:MAX_ITEMS] if isinstance(value, list) else []
 
 
 def integer(value: object, default: int = 0) -> int:
-    """The value as a number that fits in 64 bits; else ``default``."""
+    """A number that fits in 64 bits; ``default`` for other values."""
     if isinstance(value, bool):
         return default
     if isinstance(value, str) and len(value) <= 20 and value.isascii():
@@ -53,19 +53,19 @@ def integer(value: object, default: int = 0) -> int:
 
 
 def texts(value: object) -> tuple[str, ...]:
-    """The texts of an array."""
+    """The strings of an array."""
     return tuple(text(one) for one in sequence(value) if isinstance(one, str))
 
 
 def labels(value: object) -> dict[str, str]:
-    """An object of text to text; other values are left out."""
+    """An object of strings; other values are omitted."""
     return {key: text(one) for key, one in mapping(value).items() if isinstance(one, str)}
 
 
 def ports(value: object) -> tuple[PublishedPort, ...]:
     """``NetworkSettings.Ports`` or ``HostConfig.PortBindings``: ``{"80/tcp": [{HostIp, HostPort}]}``.
 
-    Bindings without a container port between 1 and 65535 are left out.
+    Bindings without a container port between 1 and 65535 are omitted.
     """
     found: list[PublishedPort] = []
     for key, bindings in mapping(value).items():
@@ -121,8 +121,8 @@ def container_facts(answer: object) -> ContainerFacts:
 
 
 def network_facts(answer: object) -> NetworkFacts:
-    """One member of ``GET /networks``. The bridge's Linux name is Docker's rule:
-    ``com.docker.network.bridge.name``, else ``br-`` and 12 digits of the id."""
+    """One member of ``GET /networks``. The bridge's Linux name follows Docker's rule:
+    ``com.docker.network.bridge.name``, otherwise ``br-`` and the first 12 digits of the id."""
     top = mapping(answer)
     identity, driver = text(top.get("Id"), 128), text(top.get("Driver"), 64)
     pools = sequence(mapping(top.get("IPAM")).get("Config"))
@@ -157,8 +157,8 @@ def image_facts(answer: object) -> ImageFacts:
 
 
 def engine_info(version: object, info: object, *, api: str, pid: int | None, endpoint: str) -> EngineInfo:
-    """``GET /version`` and ``GET /info`` together. Engines before 29 do not name their firewall
-    backend: it was always iptables."""
+    """``GET /version`` and ``GET /info`` together. Engines that do not name a firewall
+    backend use iptables."""
     one, two = mapping(version), mapping(info)
     options = texts(two.get("SecurityOptions"))
     names = {part for option in options for part in option.split(",") if part.startswith("name=")}
@@ -206,7 +206,7 @@ def engine_event(line: bytes) -> EngineEvent | None:
 
 
 def progress_step(line: bytes) -> PullProgress | None:
-    """One line of a pull or import; None if it is no step; EngineError with Docker's words if it says so."""
+    """One line of a pull or import; None if it is not a step. Raises EngineError with Docker's message."""
     try:
         top = mapping(json.loads(line))
     except (ValueError, RecursionError):
@@ -223,7 +223,7 @@ def progress_step(line: bytes) -> PullProgress | None:
 
 
 def log_lines(data: bytes, lines: int, limit: int = 500) -> tuple[str, ...]:
-    """The last ``lines`` lines of a container's output, decoded with replacement, each at most
+    """The last ``lines`` lines of a container's output, decoded with replacement, each cut at
     ``limit`` characters."""
     rows = data.decode("utf-8", "replace").replace("\r\n", "\n").split("\n")
     if rows and not rows[-1]:
@@ -232,7 +232,7 @@ def log_lines(data: bytes, lines: int, limit: int = 500) -> tuple[str, ...]:
 
 
 def refusal(status: int, body: bytes) -> EngineError:
-    """An answer with an error status as an error: Docker's sentence, nothing around it."""
+    """The error for an answer with an error status, with Docker's message unchanged."""
     try:
         words = text(mapping(json.loads(body)).get("message")).strip()
     except (ValueError, RecursionError):

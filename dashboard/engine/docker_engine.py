@@ -20,7 +20,7 @@ import docker.utils
 import requests
 
 from dashboard.engine import decoding
-from dashboard.engine.connection_errors import explain, hung, is_silent_registry, is_timeout
+from dashboard.engine.connection_errors import describe_timeout, explain, is_silent_registry, is_timeout
 from dashboard.engine.daemon_process import find_daemon
 from dashboard.engine.event_stream import EventStream
 from dashboard.engine.protocol import (
@@ -42,16 +42,16 @@ Answer = TypeVar("Answer")
 DEFAULT_SOCKET = "/var/run/docker.sock"
 BODY_LIMIT_BYTES = 32 << 20
 THREADS = 16
-#: Connections that stay open beside the calls: events, pulls.
+#: Connections in addition to those of calls: events and pulls.
 STREAMS = 4
-#: Between two lines of a pull: the Engine says nothing while it unpacks a large layer.
+#: Timeout between two lines of a pull: the Engine sends nothing while it unpacks a large layer.
 PULL_SILENCE_S = 120.0
-#: A question that costs the Engine nothing is answered by then, or the Engine hangs.
+#: Deadline of a request that costs the Engine nothing; without an answer by then it hangs.
 PING_DEADLINE_S = 5.0
 
 
 def default_endpoint() -> str:
-    """DOCKER_HOST, else the machine's socket, else a rootless engine's, as Docker's documentation names it."""
+    """DOCKER_HOST, otherwise the machine's socket, otherwise that of a rootless engine (Docker's documentation)."""
     given = os.environ.get("DOCKER_HOST")
     if given:
         return given
@@ -62,13 +62,13 @@ def default_endpoint() -> str:
 
 
 class _Client(docker.APIClient):
-    """The SDK's client with bodies bounded in size and time, and no redirects.
+    """The SDK's client with bodies limited in size and time, and without redirects.
 
-    requests bounds neither: its timeout is per read, so an engine that dribbles would hold a thread for ever.
+    requests limits neither: its timeout is per read, so an engine that sends slowly would block a thread forever.
     """
 
     def get_adapter(self, url: str) -> requests.adapters.BaseAdapter:
-        """Ours in place of the SDK's for unix sockets, from the first request on."""
+        """Our adapter for unix sockets instead of the SDK's."""
         adapter = super().get_adapter(url)
         if isinstance(adapter, docker.transport.UnixHTTPAdapter):
             adapter.close()
@@ -93,15 +93,15 @@ class _Client(docker.APIClient):
             if time.monotonic() > end:
                 response.close()
                 raise TimeoutError
-        response._content = bytes(body)  # requests offers no other way to bound a body
+        response._content = bytes(body)  # requests has no public way to limit a body
         return response
 
 
 class DockerEngine:
-    """``protocol.Engine`` on the engine at ``endpoint`` (default: ``default_endpoint()``).
+    """``protocol.Engine`` for the engine at ``endpoint`` (default: ``default_endpoint()``).
 
-    Nothing is sent before the first call. Every call runs in one of the engine's own threads and ends
-    within ``timeout_s`` (plus the grace of a stop) with an answer, EngineError or EngineUnreachable.
+    Nothing is sent before the first call. Every call runs in one of this object's threads and ends within ``timeout_s``
+    (plus the grace period of a stop) with a result, EngineError or EngineUnreachable.
     """
 
     def __init__(self, endpoint: str | None = None, timeout_s: float = 15.0) -> None:
@@ -114,7 +114,7 @@ class DockerEngine:
         self._streams: set[EventStream] = set()
         self._pulls: set[StreamedAnswer] = set()
 
-    # -- one way in ---------------------------------------------------------------------------
+    # -- calls ---------------------------------------------------------------------------------
 
     def _connected(self) -> _Client:
         """The client, its API version negotiated once per connection to an engine. Blocking."""
@@ -129,26 +129,26 @@ class DockerEngine:
             max_pool_size=THREADS + STREAMS,
             **options,
         )
-        fresh.trust_env = False  # else requests reads proxies and .netrc anew for every call
+        fresh.trust_env = False  # otherwise requests reads proxies and .netrc for every call
         with self._lock:
             if self._client is None and not self._closed:
                 self._client = fresh
             current = self._client
-        if current is not fresh:  # another call was faster, or the connection was closed meanwhile
+        if current is not fresh:  # another call connected first, or the connection was closed
             fresh.close()
         if current is None:
             raise EngineUnreachable("This connection to the Docker Engine is closed.", 503)
         return current
 
     def _forget(self) -> None:
-        """After a lost connection the next engine may speak another version: negotiate again."""
+        """Drop the client after a lost connection: the next engine may have another API version."""
         with self._lock:
             client, self._client = self._client, None
         if client is not None:
             client.close()
 
     def _translated(self, error: Exception) -> EngineError:
-        """Docker's own sentence, or why there was no answer."""
+        """Docker's message, or the reason why there was no answer."""
         if isinstance(error, EngineError):
             return error
         if isinstance(error, docker.errors.APIError):
@@ -168,7 +168,7 @@ class DockerEngine:
         return EngineError(f"What answers at {self.endpoint} does not speak Docker's API ({type(error).__name__}).")
 
     def _ask(self, ask: Callable[[_Client], Answer]) -> Answer:
-        """One call, blocking; errors in our words."""
+        """Make one blocking call and translate its errors."""
         client: _Client | None = None
         try:
             client = self._connected()
@@ -176,25 +176,25 @@ class DockerEngine:
         except Exception as error:
             raise self._translated(error) from error
         finally:
-            # A client that was forgotten during the call has opened its pool anew: nobody else would close it.
+            # A client dropped during the call has reopened its pool; close it here.
             if client is not None and client is not self._client:
                 client.close()
 
     async def _call(self, ask: Callable[[_Client], Answer], deadline_s: float | None = None) -> Answer:
-        """The one helper: runs ``ask`` in a thread, with a deadline and with errors in our words."""
+        """Run ``ask`` in a thread with a deadline, and translate its errors."""
         limit = self._timeout_s if deadline_s is None else deadline_s
         try:
             future = asyncio.get_running_loop().run_in_executor(self._threads, self._ask, ask)
         except RuntimeError as error:
             raise EngineUnreachable("This connection to the Docker Engine is closed.", 503) from error
         try:
-            # A little more than the socket's own deadline, so that the more exact sentence wins.
+            # Slightly longer than the socket's deadline, whose error is more precise.
             return await asyncio.wait_for(future, limit + 0.25)
         except TimeoutError:
-            raise EngineUnreachable(hung(self.endpoint, limit), 503) from None
+            raise EngineUnreachable(describe_timeout(self.endpoint, limit), 503) from None
 
     async def close(self) -> None:
-        """Ends event streams, drops queued calls and closes the connections. May be called twice."""
+        """End event streams, drop queued calls and close the connections. Idempotent."""
         self._closed = True
         for stream in list(self._streams):
             stream.stop()
@@ -206,7 +206,7 @@ class DockerEngine:
     # -- the engine ---------------------------------------------------------------------------
 
     async def info(self) -> EngineInfo:
-        """What the engine is."""
+        """The engine's version, configuration and process."""
 
         def ask(client: _Client) -> EngineInfo:
             return decoding.engine_info(
@@ -220,11 +220,11 @@ class DockerEngine:
         return await self._call(ask)
 
     async def ping(self) -> None:
-        """Returns if the Engine answers at all."""
+        """Return if the Engine answers."""
         await self._call(lambda client: client.ping(), deadline_s=PING_DEADLINE_S)
 
     def events(self) -> AsyncIterator[EngineEvent]:
-        """Container and network events; ``stream`` events say ``connected`` and ``lost`` (with its reason)."""
+        """Container and network events; ``stream`` events are ``connected`` and ``lost`` (with a reason)."""
         return self._events()
 
     async def _events(self) -> AsyncIterator[EngineEvent]:
@@ -257,25 +257,25 @@ class DockerEngine:
     # -- containers ---------------------------------------------------------------------------
 
     async def create_container(self, name: str, config: dict[str, Any]) -> Created:
-        """Creates, from the create body as it is; the SDK's own HostConfig builder refuses host mode with ports."""
+        """Create from the unmodified body; the SDK's HostConfig builder refuses host mode with ports."""
         answer = decoding.mapping(
             await self._call(lambda client: _untyped(client).create_container_from_config(config, name=name))
         )
         identity = decoding.text(answer.get("Id"), 128)
         if not identity:
-            raise EngineError("The Engine created a container but gave no id.")
+            raise EngineError("The Engine created a container but returned no id.")
         return Created(identity, decoding.texts(answer.get("Warnings")))
 
     async def start_container(self, container: str) -> None:
-        """Starts; EngineError in Docker's words when it refuses."""
+        """Start a container. Raises EngineError with Docker's message if it refuses."""
         await self._call(lambda client: client.start(container))
 
     async def inspect_container(self, container: str) -> ContainerFacts:
-        """What the engine knows of it now; EngineError with status 404 if there is none."""
+        """The current facts of a container. Raises EngineError with status 404 if it does not exist."""
         return decoding.container_facts(await self._call(lambda client: client.inspect_container(container)))
 
     async def inspect(self, container: str) -> dict[str, Any]:
-        """The whole inspect answer as JSON values."""
+        """The complete inspect answer as JSON values."""
         return decoding.mapping(await self._call(lambda client: client.inspect_container(container)))
 
     async def execute(self, container: str, argv: Sequence[str]) -> tuple[int, str]:
@@ -291,17 +291,17 @@ class DockerEngine:
         return decoding.integer(code, -1), text
 
     async def statistics(self, container: str) -> dict[str, Any]:
-        """One answer of ``GET /containers/ID/stats``, as JSON values."""
+        """One answer of ``GET /containers/ID/stats`` as JSON values."""
         return decoding.mapping(
             await self._call(lambda client: _untyped(client).stats(container, stream=False, one_shot=True))
         )
 
     async def stop_container(self, container: str, grace_s: int = 1) -> None:
-        """Stops: the image's stop signal, then SIGKILL after ``grace_s``; silent if it does not run."""
+        """Send the image's stop signal, then SIGKILL after ``grace_s``; no error if it does not run."""
         await self._call(lambda client: client.stop(container, timeout=grace_s), deadline_s=self._timeout_s + grace_s)
 
     async def remove_container(self, container: str) -> None:
-        """Kills and removes, volumes too; silent if it is gone or just going."""
+        """Kill and remove a container with its volumes; no error if it is gone or being removed."""
         try:
             await self._call(lambda client: client.remove_container(container, v=True, force=True))
         except EngineError as error:
@@ -316,7 +316,7 @@ class DockerEngine:
         return decoding.log_lines(data if isinstance(data, bytes) else b"", lines)
 
     async def containers(self, labels: dict[str, str]) -> tuple[ContainerFacts, ...]:
-        """All containers, stopped ones too, that carry exactly these labels; one that goes meanwhile is left out."""
+        """All containers with these labels, including stopped ones; those removed meanwhile are omitted."""
         found = await self._call(lambda client: client.containers(all=True, filters={"label": _label_filter(labels)}))
         names = [decoding.text(decoding.mapping(one).get("Id"), 128) for one in decoding.sequence(found)]
         facts = await asyncio.gather(*(self._inspected(name) for name in names if name))
@@ -333,7 +333,7 @@ class DockerEngine:
     # -- networks -----------------------------------------------------------------------------
 
     async def create_network(self, name: str, driver: str, labels: dict[str, str], options: dict[str, Any]) -> str:
-        """Makes a network and returns its id. ``options``: parent, subnet, gateway, attachable, ipv6,
+        """Create a network and return its id. ``options``: parent, subnet, gateway, attachable, ipv6,
         internal; names with a dot are passed on as driver options."""
         driver_options = {key: str(value) for key, value in options.items() if "." in key or key == "parent"}
         pool = {
@@ -354,15 +354,15 @@ class DockerEngine:
 
         identity = decoding.text(decoding.mapping(await self._call(ask)).get("Id"), 128)
         if not identity:
-            raise EngineError("The Engine created a network but gave no id.")
+            raise EngineError("The Engine created a network but returned no id.")
         return identity
 
     async def connect_network(self, network: str, container: str) -> None:
-        """``docker network connect``; EngineError in Docker's words when it refuses."""
+        """``docker network connect``. Raises EngineError with Docker's message if it refuses."""
         await self._call(lambda client: client.connect_container_to_network(container, network))
 
     async def remove_network(self, network: str) -> None:
-        """Removes; silent if it is already gone."""
+        """Remove a network; no error if it does not exist."""
         try:
             await self._call(lambda client: client.remove_network(network))
         except EngineError as error:
@@ -370,7 +370,7 @@ class DockerEngine:
                 raise
 
     async def networks(self, labels: dict[str, str]) -> tuple[NetworkFacts, ...]:
-        """All networks that carry exactly these labels."""
+        """All networks with these labels."""
         found = await self._call(lambda client: client.networks(filters={"label": _label_filter(labels)}))
         return tuple(decoding.network_facts(one) for one in decoding.sequence(found))
 
@@ -388,7 +388,7 @@ class DockerEngine:
         return tuple(one for one in facts if one is not None)
 
     async def image(self, reference: str) -> ImageFacts | None:
-        """A local image, or None."""
+        """A local image, or None if it does not exist."""
         try:
             return decoding.image_facts(await self._call(lambda client: _untyped(client).inspect_image(reference)))
         except EngineError as error:
@@ -397,12 +397,12 @@ class DockerEngine:
             raise
 
     async def tag_image(self, image: str, reference: str) -> None:
-        """Gives a local image another name."""
+        """Give a local image another name."""
         repository, tag = _split_reference(reference)
         await self._call(lambda client: client.tag(image, repository, tag))
 
     async def import_image(self, archive: str, reference: str, changes: tuple[str, ...]) -> str:
-        """``docker import FILE``: a root file system archive becomes an image; returns its id."""
+        """``docker import FILE``: create an image from the archive of a root file system; returns its id."""
         repository, tag = _split_reference(reference)
 
         def ask(client: _Client) -> str:
@@ -424,8 +424,9 @@ class DockerEngine:
 
         return await self._call(ask, deadline_s=150.0)
 
-    async def pull(self, reference: str, patience_s: float = 8.0) -> AsyncIterator[PullProgress]:
-        """Pulls. EngineUnreachable where no registry answers within ``patience_s``, EngineError where it refuses."""
+    async def pull(self, reference: str, wait_s: float = 8.0) -> AsyncIterator[PullProgress]:
+        """Pull an image. Raises EngineUnreachable if no registry answers within ``wait_s``, EngineError if one
+        refuses."""
         repository, tag = _split_reference(reference)
 
         def begin(client: _Client) -> StreamedAnswer:
@@ -437,10 +438,10 @@ class DockerEngine:
                     params={"fromImage": repository, "tag": tag},
                     headers={"X-Registry-Auth": header} if header else {},
                     stream=True,
-                    timeout=patience_s,
+                    timeout=wait_s,
                 )
             except requests.exceptions.ReadTimeout:
-                raise EngineUnreachable(f"No registry answered within {patience_s:g} s.", 504) from None
+                raise EngineUnreachable(f"No registry answered within {wait_s:g} s.", 504) from None
             if response.status_code >= 400:
                 raise decoding.refusal(response.status_code, response.content)
             stream = StreamedAnswer(response, self._translated)
@@ -451,7 +452,7 @@ class DockerEngine:
         loop = asyncio.get_running_loop()
         stream: StreamedAnswer | None = None
         try:
-            stream = await self._call(begin, deadline_s=patience_s + 2)
+            stream = await self._call(begin, deadline_s=wait_s + 2)
             lines = stream.lines()
             while (line := await loop.run_in_executor(self._threads, next, lines, None)) is not None:
                 step = decoding.progress_step(line)
@@ -474,11 +475,11 @@ def _label_filter(labels: dict[str, str]) -> list[str]:
 
 
 def _split_reference(reference: str) -> tuple[str, str]:
-    """``host:5000/name:tag`` → repository and tag; the tag is ``latest`` if none is given, as with docker."""
+    """``host:5000/name:tag`` → repository and tag; the default tag is ``latest``, as with docker."""
     repository, tag = docker.utils.parse_repository_tag(reference)
     return repository, tag or "latest"
 
 
 def _untyped(client: _Client) -> Any:
-    """The client for the methods that its stubs leave without types."""
+    """The client, for methods without types in its stubs."""
     return client

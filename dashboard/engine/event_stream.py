@@ -1,4 +1,4 @@
-"""The Engine's event stream: read in a thread of its own, reconnected for ever, handed to asyncio."""
+"""The Engine's event stream: read in a thread, reconnected indefinitely, delivered to asyncio."""
 
 from __future__ import annotations
 
@@ -20,24 +20,23 @@ WAITING_LIMIT = 10_000
 
 
 class OpenStream(Protocol):
-    """A connected stream: ``chunks`` blocks in its thread, ``shutdown`` wakes it from any other."""
+    """A connected stream: ``chunks`` blocks its thread, ``shutdown`` wakes it from any other thread."""
 
     def chunks(self) -> Iterator[bytes]:
-        """What arrives, until the end; EngineError if the connection breaks."""
+        """The received bytes, until the end. Raises EngineError if the connection breaks."""
         ...
 
     def shutdown(self) -> None:
-        """Ends ``chunks``, wherever it waits."""
+        """End ``chunks`` while it waits."""
         ...
 
 
 class EventStream:
-    """One subscription. ``connect`` blocks until the Engine has accepted it, or raises EngineError.
+    """One subscription. ``connect`` blocks until the Engine accepts it, or raises EngineError.
 
-    The Engine skips a reader that stalls (Moby, ``daemon/events``: 100 ms), so the thread only reads; what
-    waits for a slow consumer is bounded, and when it overflows the consumer gets a fresh ``connected``,
-    which tells it to list again.
-    """
+    The Engine drops events for a reader that stalls (Moby, ``daemon/events``: 100 ms), so the thread only reads. The
+    queue for a slow consumer is bounded; when it overflows, the consumer receives another ``connected`` and must list
+    again."""
 
     def __init__(self, connect: Callable[[], OpenStream]) -> None:
         self._connect = connect
@@ -50,7 +49,7 @@ class EventStream:
         self._thread = threading.Thread(target=self._run, name="netmodes-engine-events", daemon=True)
 
     async def events(self) -> AsyncIterator[EngineEvent]:
-        """Runs until cancelled or stopped."""
+        """Yield events until cancelled or stopped."""
         self._thread.start()
         try:
             while not self._stopped.is_set():
@@ -62,7 +61,7 @@ class EventStream:
             self.stop()
 
     def stop(self) -> None:
-        """Ends the stream at once; may be called from any thread, more than once."""
+        """End the stream at once; may be called from any thread, repeatedly."""
         self._stopped.set()
         with self._lock:
             stream = self._open
@@ -83,7 +82,7 @@ class EventStream:
                     stream.shutdown()
                     return
                 pause = FIRST_PAUSE_S
-                self._hand_over(_notice("connected"))
+                self._deliver(_notice("connected"))
                 self._read(stream)
             except EngineError as error:
                 reason = str(error)
@@ -92,7 +91,7 @@ class EventStream:
                     self._open = None
             if self._stopped.is_set():
                 return
-            self._hand_over(_notice("lost", reason))
+            self._deliver(_notice("lost", reason))
             self._stopped.wait(pause)
             pause = min(pause * 2, LONGEST_PAUSE_S)
 
@@ -105,16 +104,16 @@ class EventStream:
             for line in lines:
                 event = engine_event(line) if len(line) <= LINE_LIMIT_BYTES else None
                 if event is not None:
-                    self._hand_over(event)
+                    self._deliver(event)
 
-    def _hand_over(self, event: EngineEvent) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+    def _deliver(self, event: EngineEvent) -> None:
+        with suppress(RuntimeError):  # the loop is closed: there is no consumer
             self._loop.call_soon_threadsafe(self._accept, event)
 
     def _accept(self, event: EngineEvent) -> None:
         if len(self._waiting) >= WAITING_LIMIT:
             self._waiting.clear()
-            event = _notice("connected", "more events than could be read: list again")
+            event = _notice("connected", "more events than the consumer read: list again")
         self._waiting.append(event)
         self._ready.set()
 

@@ -1,4 +1,4 @@
-"""Getting the image that an arm asks for: local, from a registry, or our own lab image."""
+"""Provides the image that an arm requests: local, from a registry, or the lab image."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LAB_NAMES = frozenset({"netmodes-lab", "netmodes-lab:latest", LAB_REFERENCE})
 NGINX_NAMES = frozenset({"nginx", "nginx:latest"})
 REGISTRY_SILENT = 504
 
-#: A registry that did not answer is not asked again for so many seconds: a launch should not wait for it each time.
+#: Seconds during which an unreachable registry is not tried again, so that not every launch waits for it.
 SILENT_S = 600.0
 _silent: WeakKeyDictionary[Engine, float] = WeakKeyDictionary()
 
@@ -35,7 +35,7 @@ Progress = Callable[[str, float | None], None]
 
 @dataclass(frozen=True, slots=True)
 class ImageChoice:
-    """Which reference to run, what it is, and one sentence if it is not simply what was asked for."""
+    """The reference to run, its facts, and a sentence if it is not the requested image."""
 
     reference: str
     facts: ImageFacts
@@ -45,12 +45,11 @@ class ImageChoice:
 async def ensure_image(
     engine: Engine, reference: str, data_dir: Path, progress: Progress, *, private: bool = False
 ) -> ImageChoice:
-    """The image, whatever it takes: some milliseconds if it is local, else a pull, else the lab image.
+    """The image for ``reference``: local (milliseconds), otherwise pulled, otherwise the lab image.
 
-    The lab image stands in for ``nginx`` only. On a private host (``private``) it is tagged ``nginx`` as
-    well and no registry is asked: a private host reaches none. On any other engine only ``netmodes-lab`` is
-    tagged, and the choice says so. EngineError with a sentence if there is no way; EngineUnreachable if the
-    engine itself does not answer.
+    The lab image replaces ``nginx`` only. On a private host (``private``), which reaches no registry, it is tagged
+    ``nginx`` as well. On any other engine it is only tagged ``netmodes-lab``, and the choice reports it. Raises
+    EngineError with a sentence if there is no image, EngineUnreachable if the engine does not answer.
     """
     facts = await engine.image(reference)
     if facts is not None and facts.labels.get(RECIPE_LABEL, recipe()) == recipe():
@@ -66,7 +65,7 @@ async def ensure_image(
             404,
         )
     if reference in NGINX_NAMES and time.monotonic() < _silent.get(engine, 0.0):
-        return await _stand_in(engine, reference, data_dir, progress)
+        return await _replacement(engine, reference, data_dir, progress)
     try:
         return ImageChoice(reference, await _pulled(engine, reference, progress))
     except EngineError as error:
@@ -76,11 +75,11 @@ async def ensure_image(
             raise EngineError(f"{reference} is not on this engine and cannot be pulled: {error}", 404) from error
         _silent[engine] = time.monotonic() + SILENT_S
         log.info("%s cannot be pulled: %s", reference, error)
-    return await _stand_in(engine, reference, data_dir, progress)
+    return await _replacement(engine, reference, data_dir, progress)
 
 
-async def _stand_in(engine: Engine, reference: str, data_dir: Path, progress: Progress) -> ImageChoice:
-    """The lab image under its own name: a person's engine keeps the tags that the person gave."""
+async def _replacement(engine: Engine, reference: str, data_dir: Path, progress: Progress) -> ImageChoice:
+    """The lab image under its own name: the user's engine keeps the user's tags."""
     lab = await _lab_image(engine, LAB_REFERENCE, data_dir, progress)
     sentence = (
         f"{reference} cannot be pulled here, so the lab image {LAB_REFERENCE} runs instead: "
@@ -95,12 +94,12 @@ async def _pulled(engine: Engine, reference: str, progress: Progress) -> ImageFa
         progress(step.text, step.fraction)
     facts = await engine.image(reference)
     if facts is None:
-        raise EngineError(f"{reference} was pulled, but the engine does not have it.", 404)
+        raise EngineError(f"{reference} was pulled, but the engine does not list it.", 404)
     return facts
 
 
 async def _lab_image(engine: Engine, reference: str, data_dir: Path, progress: Progress) -> ImageFacts:
-    """The lab image under LAB_REFERENCE and ``reference``, imported if the engine has none of this recipe."""
+    """The lab image under LAB_REFERENCE and ``reference``, imported unless the engine has one of this recipe."""
     facts = await engine.image(LAB_REFERENCE)
     if facts is None or facts.labels.get(RECIPE_LABEL) != recipe():
         loop = asyncio.get_running_loop()
@@ -118,6 +117,6 @@ async def _lab_image(engine: Engine, reference: str, data_dir: Path, progress: P
         await engine.tag_image(LAB_REFERENCE, reference)
     facts = await engine.image(reference)
     if facts is None:
-        raise EngineError(f"The lab image was imported, but the engine does not know {reference}.", 404)
+        raise EngineError(f"The lab image was imported, but the engine does not list {reference}.", 404)
     progress("The lab image is ready", 1.0)
     return facts

@@ -1,8 +1,7 @@
-"""The lab image: real nginx and busybox from the distribution's packages, FROM scratch, without a registry.
+"""The lab image: nginx and busybox from the distribution's packages, FROM scratch, without a registry.
 
-Needs apt and dpkg-deb, but neither root nor an installation: packages are downloaded and read, nothing
-is unpacked onto the machine.
-"""
+Building it needs apt and dpkg-deb, but neither root nor an installation: packages are downloaded and read, and nothing
+is unpacked onto the machine."""
 
 from __future__ import annotations
 
@@ -33,27 +32,27 @@ CHANGES = (
     "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "STOPSIGNAL SIGQUIT",
 )
-#: nginx, busybox, and libraries that lie directly in a library folder; no modules, documents, locales.
+#: nginx, busybox, and libraries directly in a library folder; no modules, documents, locales.
 WANTED = re.compile(
     r"(usr/)?(s?bin/(nginx|busybox)|lib(32|64)?/([^/]+-linux-[^/]+/)?[^/]+\.so(\.[0-9][0-9.]*)?)", re.ASCII
 )
-#: Merged /usr, as in the distributions the packages come from: both spellings of a path must work.
+#: Merged /usr, as in the distributions: both forms of a path must work.
 LINKS = {"bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64"}
 FOLDERS = {"tmp": 0o1777, "root": 0o700, "var/log": 0o755, "usr/share": 0o755}
 COMMAND_LIMIT_S = 180.0
-#: Netmodes' own container images carry the archive of their recipe here.
+#: Netmodes' container images contain the archive of their recipe here.
 CARRIED = Path("/usr/share/netmodes")
 
 _building = Lock()
 
 
 class LabImageUnavailableError(Exception):
-    """The lab image cannot be built here; ``str()`` says why and what to do."""
+    """The lab image cannot be built here; ``str()`` tells why and what to do."""
 
 
 @cache
 def recipe() -> str:
-    """Twelve hexadecimal digits that change with anything that is ours in the image."""
+    """Twelve hexadecimal digits that identify our own content of the image."""
     digest = hashlib.sha256("\n".join((platform.machine(), WANTED.pattern, *SEEDS, *CHANGES)).encode())
     for path in sorted(one for one in ROOT.rglob("*") if one.is_file()):
         digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
@@ -61,14 +60,15 @@ def recipe() -> str:
 
 
 def changes() -> tuple[str, ...]:
-    """What ``docker import --change`` gets."""
+    """The arguments of ``docker import --change``."""
     return (*CHANGES, f"LABEL {RECIPE_LABEL}={recipe()}")
 
 
 def lab_image_archive(data_dir: Path, progress: Callable[[str, float | None], None] | None = None) -> Path:
-    """The root file system as a tar archive, built once per recipe and kept in ``data_dir/cache``, or carried along.
+    """The root file system as a tar archive: shipped with Netmodes' images, or built once per recipe and kept in
+    ``data_dir/cache``.
 
-    Blocking: some seconds the first time. LabImageUnavailableError where it cannot be built.
+    Blocks for some seconds the first time. Raises LabImageUnavailableError if it cannot be built.
     """
     cache = data_dir / "cache"
     archive = cache / f"lab-image-{recipe()}.tar"
@@ -77,14 +77,14 @@ def lab_image_archive(data_dir: Path, progress: Callable[[str, float | None], No
     if archive.exists():
         return archive
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _one_at_a_time(cache):
+    with _build_lock(cache):
         if archive.exists():
             return archive
         for tool in ("apt-get", "apt-cache", "dpkg-deb"):
             if shutil.which(tool) is None:
                 raise LabImageUnavailableError(
-                    f"The lab image is made from the packages of Debian or Ubuntu, and {tool} is not here: "
-                    "load an image of your own with `docker load`, or connect this machine to a registry."
+                    f"The lab image is made from the packages of Debian or Ubuntu, but {tool} is not installed: "
+                    "load your own image with `docker load`, or connect this machine to a registry."
                 )
         with tempfile.TemporaryDirectory(prefix="lab-image-", dir=cache) as folder:
             said = progress or (lambda _text, _fraction: None)
@@ -98,15 +98,15 @@ def lab_image_archive(data_dir: Path, progress: Callable[[str, float | None], No
 
 
 @contextmanager
-def _one_at_a_time(cache: Path) -> Iterator[None]:
-    """One build at a time, of all threads and processes that share the folder: package lists have one place."""
+def _build_lock(cache: Path) -> Iterator[None]:
+    """Allow one build at a time among all threads and processes that share the folder and its package lists."""
     with _building, (cache / ".lab-image.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _run(command: list[str], folder: Path) -> str:
-    """Stdout of a command; LabImageUnavailableError with its last words if it fails."""
+    """The stdout of a command. Raises LabImageUnavailableError with its last line if it fails."""
     environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
     try:
         done = subprocess.run(
@@ -121,7 +121,7 @@ def _run(command: list[str], folder: Path) -> str:
 
 
 def _download(folder: Path, cache: Path, progress: Callable[[str, float | None], None]) -> list[Path]:
-    """The packages, by the machine's own package lists, or by fresh ones of ours if those are missing or old."""
+    """Download the packages, with the machine's package lists or, if these are missing or old, with fresh ones."""
     options = ["-o", "APT::Sandbox::User=root"] if os.geteuid() == 0 else []
     progress("Finding nginx and its libraries among the distribution's packages", 0.05)
     try:
@@ -140,7 +140,7 @@ def _download(folder: Path, cache: Path, progress: Callable[[str, float | None],
         return _fetch(folder, options, progress)
     except LabImageUnavailableError as error:
         raise LabImageUnavailableError(
-            f"The lab image cannot be built: the distribution's packages do not answer ({error}). "
+            f"The lab image cannot be built: the package archive does not answer ({error}). "
             "Check the network and run `apt-get update`, or load an image with `docker load`."
         ) from error
 
@@ -153,7 +153,7 @@ def _fetch(folder: Path, options: list[str], progress: Callable[[str, float | No
 
 
 def _closure(folder: Path, options: list[str]) -> list[str]:
-    """The seeds and every library package that they need, by the distribution's own dependencies."""
+    """The seeds and every library package that they depend on."""
     quiet = [f"--no-{kind}" for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")]
     listing = _run(["apt-cache", *options, "depends", "--recurse", *quiet, *SEEDS], folder)
     needs = parse_depends(listing)
@@ -163,7 +163,7 @@ def _closure(folder: Path, options: list[str]) -> list[str]:
 
 
 def parse_depends(listing: str) -> dict[str, list[str]]:
-    """``apt-cache depends --recurse``: package → what it depends on."""
+    """``apt-cache depends --recurse``: package → its dependencies."""
     needs: dict[str, list[str]] = {}
     current: list[str] = []
     for line in listing.splitlines():
@@ -189,7 +189,7 @@ def parse_sections(listing: str) -> dict[str, str]:
 
 
 def library_closure(seeds: Iterable[str], needs: dict[str, list[str]], sections: dict[str, str]) -> list[str]:
-    """What is reached from the seeds through packages of section ``libs`` only."""
+    """The packages reachable from the seeds through packages of section ``libs``."""
     found: list[str] = []
     waiting = list(seeds)
     while waiting:
@@ -212,7 +212,7 @@ def _write(archive: Path, packages: list[Path]) -> None:
             _copy(target, package, taken)
         missing = {"usr/sbin/nginx", "usr/bin/busybox"} - taken
         if missing:
-            raise LabImageUnavailableError(f"The distribution's packages lack {', '.join(sorted(missing))}.")
+            raise LabImageUnavailableError(f"The distribution's packages do not contain {', '.join(sorted(missing))}.")
         for path in sorted(one for one in ROOT.rglob("*") if one.is_file()):
             name = _merged(path.relative_to(ROOT).as_posix())
             _add(target, name, tarfile.REGTYPE, mode=0o755 if "/bin/" in f"/{name}" else 0o644, data=path.read_bytes())
@@ -227,7 +227,7 @@ def _merged(name: str) -> str:
 
 
 def _copy(target: tarfile.TarFile, package: Path, taken: set[str]) -> None:
-    """The wanted files of one package, straight from its archive into ours, owned by root."""
+    """Copy the wanted files of one package from its archive into ours, owned by root."""
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE) as reader:
         with tarfile.open(fileobj=reader.stdout, mode="r|") as source:
             for member in source:
@@ -257,7 +257,7 @@ def _add(
 
 
 def _applets(packages: list[Path]) -> list[str]:
-    """What this busybox can do, by running it: it is static and for this machine."""
+    """The applets of this busybox, listed by running it: it is static and built for this machine."""
     package = next(one for one in packages if one.name.startswith("busybox"))
     with tempfile.TemporaryDirectory(prefix="busybox-", dir=package.parent) as folder:
         _run(["dpkg-deb", "-x", str(package), folder], package.parent)

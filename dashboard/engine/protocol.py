@@ -1,4 +1,4 @@
-"""What Netmodes asks of a Docker Engine, in its own words. ``docker_engine`` implements it."""
+"""The operations that Netmodes needs of a Docker Engine. ``docker_engine`` implements them."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from dashboard.core.experiments.messages import PublishedPort
 
 
 class EngineError(Exception):
-    """The Engine refused; ``str()`` is Docker's own sentence. ``status`` is its HTTP status."""
+    """The Engine refused; ``str()`` is Docker's message, ``status`` the HTTP status."""
 
     def __init__(self, message: str, status: int = 500) -> None:
         super().__init__(message)
         self.status = status
 
 
-class EngineUnreachable(EngineError):  # noqa: N818  says what is the matter
-    """No answer: no socket, no permission, stopped, or past the deadline."""
+class EngineUnreachable(EngineError):  # noqa: N818 - names the state, not a fault
+    """The Engine did not answer: no socket, no permission, stopped, or deadline exceeded."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """From /version, /info and the socket's peer. ``pid`` is the daemon's, found with SO_PEERCRED,
-    None where the daemon is not a process of this machine (Docker Desktop, TCP)."""
+    """The engine, from /version, /info and the socket's peer. ``pid`` is the daemon's (SO_PEERCRED), None if the daemon
+    is not a process of this machine (Docker Desktop, TCP)."""
 
     version: str
     api: str
@@ -45,7 +45,7 @@ class EngineInfo:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """The answer to a create: ``warnings`` appear here and nowhere else."""
+    """The answer to a create request, the only one that contains ``warnings``."""
 
     id: str
     warnings: tuple[str, ...]
@@ -53,8 +53,8 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class ContainerFacts:
-    """What inspect says. ``pid`` is 0 when it does not run. Ports as published and as asked.
-    ``networks`` maps a network's name to the address the Engine assigned (may be empty text)."""
+    """A container as inspected. ``pid`` is 0 if it does not run. Ports as published and as requested. ``networks`` maps
+    network names to the addresses that the Engine assigned (may be empty)."""
 
     id: str
     name: str
@@ -79,8 +79,8 @@ class ContainerFacts:
 
 @dataclass(frozen=True, slots=True)
 class NetworkFacts:
-    """A network, with its labels and its first IPAM subnet and gateway if any.
-    ``bridge`` is the Linux name of its bridge (docker0, br-<id>), None for other drivers."""
+    """A network with its labels and its first IPAM subnet and gateway, if any. ``bridge`` is the Linux name of its
+    bridge (docker0, br-<id>), None for other drivers."""
 
     id: str
     name: str
@@ -105,7 +105,7 @@ class ImageFacts:
 
 @dataclass(frozen=True, slots=True)
 class PullProgress:
-    """One step of a pull; ``fraction`` is None where the size is not known."""
+    """One step of a pull; ``fraction`` is None if the size is unknown."""
 
     text: str
     fraction: float | None
@@ -113,10 +113,9 @@ class PullProgress:
 
 @dataclass(frozen=True, slots=True)
 class EngineEvent:
-    """One event: ``kind`` is container, network or ``daemon``; ``labels`` of the object; ``at`` in seconds.
-    A stream begins with kind ``stream`` action ``connected`` after every (re)connect:
-    what happened in between must then be listed. When the connection is lost, kind ``stream`` action
-    ``lost`` says so, with the sentence in ``attributes["reason"]``; it may come again for every failed try."""
+    """One event: ``kind`` is container, network or ``daemon``; ``labels`` of the object; ``at`` in seconds. After every
+    connect a stream starts with kind ``stream``, action ``connected``: list again then. When the connection is lost,
+    kind ``stream``, action ``lost`` has the reason in ``attributes["reason"]``; it repeats for failed retries."""
 
     kind: str
     action: str
@@ -130,27 +129,27 @@ class Engine(Protocol):
     """One Docker Engine. Every call has a deadline and raises EngineError or EngineUnreachable."""
 
     async def info(self) -> EngineInfo:
-        """Which engine this is and what it can do."""
+        """The engine's version and capabilities."""
         ...
 
     async def ping(self) -> None:
-        """Returns if it answers at all: the cheapest question there is."""
+        """Return if the engine answers: the cheapest request."""
         ...
 
     async def create_container(self, name: str, config: dict[str, Any]) -> Created:
-        """Creates from the body of POST /containers/create (``core.experiments.launch.container_config``)."""
+        """Create from the body of POST /containers/create (``core.experiments.launch.container_config``)."""
         ...
 
     async def start_container(self, container: str) -> None:
-        """Starts; refusals that Docker finds only now (a taken port, a sysctl) are raised here."""
+        """Start a container; refusals that occur only at start (a port in use, a sysctl) are raised here."""
         ...
 
     async def inspect_container(self, container: str) -> ContainerFacts:
-        """What is known of it now; EngineError with status 404 if there is none."""
+        """The current facts of a container. Raises EngineError with status 404 if it does not exist."""
         ...
 
     async def inspect(self, container: str) -> dict[str, Any]:
-        """The whole inspect answer as JSON values: for who shows what the Engine says, word for word."""
+        """The complete inspect answer as JSON values."""
         ...
 
     async def execute(self, container: str, argv: Sequence[str]) -> tuple[int, str]:
@@ -158,15 +157,15 @@ class Engine(Protocol):
         ...
 
     async def statistics(self, container: str) -> dict[str, Any]:
-        """One answer of ``GET /containers/ID/stats``, as JSON values."""
+        """One answer of ``GET /containers/ID/stats`` as JSON values."""
         ...
 
     async def stop_container(self, container: str, grace_s: int = 1) -> None:
-        """Stops, kills after ``grace_s``; silent if it does not run."""
+        """Stop, kill after ``grace_s``; no error if it does not run."""
         ...
 
     async def remove_container(self, container: str) -> None:
-        """Kills and removes, volumes too; silent if it is already gone."""
+        """Kill and remove with volumes; no error if it does not exist."""
         ...
 
     async def container_logs(self, container: str, lines: int = 20) -> tuple[str, ...]:
@@ -174,23 +173,23 @@ class Engine(Protocol):
         ...
 
     async def containers(self, labels: dict[str, str]) -> tuple[ContainerFacts, ...]:
-        """All containers, stopped ones too, that carry exactly these labels."""
+        """All containers with these labels, including stopped ones."""
         ...
 
     async def create_network(self, name: str, driver: str, labels: dict[str, str], options: dict[str, Any]) -> str:
-        """Makes a network and returns its id. ``options``: parent, subnet, gateway, attachable, ipv6."""
+        """Create a network and return its id. ``options``: parent, subnet, gateway, attachable, ipv6."""
         ...
 
     async def connect_network(self, network: str, container: str) -> None:
-        """``docker network connect``; EngineError in Docker's words when it refuses."""
+        """``docker network connect``; raises EngineError with Docker's message if it refuses."""
         ...
 
     async def remove_network(self, network: str) -> None:
-        """Removes; silent if it is already gone."""
+        """Remove a network; no error if it does not exist."""
         ...
 
     async def networks(self, labels: dict[str, str]) -> tuple[NetworkFacts, ...]:
-        """All networks that carry exactly these labels."""
+        """All networks with these labels."""
         ...
 
     async def images(self) -> tuple[ImageFacts, ...]:
@@ -198,25 +197,25 @@ class Engine(Protocol):
         ...
 
     async def image(self, reference: str) -> ImageFacts | None:
-        """A local image, or None."""
+        """A local image, or None if it does not exist."""
         ...
 
     async def tag_image(self, image: str, reference: str) -> None:
-        """Gives a local image another name."""
+        """Give a local image another name."""
         ...
 
     def pull(self, reference: str) -> AsyncIterator[PullProgress]:
-        """Pulls; EngineUnreachable where no registry answers."""
+        """Pull an image; raises EngineUnreachable if no registry answers."""
         ...
 
     async def import_image(self, archive: str, reference: str, changes: tuple[str, ...]) -> str:
-        """``docker import FILE``: a root file system archive becomes an image; returns its id."""
+        """``docker import FILE``: create an image from the archive of a root file system; returns its id."""
         ...
 
     def events(self) -> AsyncIterator[EngineEvent]:
-        """Runs until cancelled: reconnects with a back-off of at most 5 s."""
+        """Yield events until cancelled; reconnects with a back-off of at most 5 s."""
         ...
 
     async def close(self) -> None:
-        """Ends streams and connections."""
+        """Close streams and connections."""
         ...

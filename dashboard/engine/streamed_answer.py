@@ -1,4 +1,4 @@
-"""An answer that arrives over time: read in one thread, shut down from any."""
+"""A streamed response: read in one thread, shut down from any."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ LINE_LIMIT_BYTES = 1 << 20
 
 
 class StreamedAnswer:
-    """A response of requests, sent with ``stream=True``; ``translate`` puts its errors into our words."""
+    """A response of requests, sent with ``stream=True``; ``translate`` converts its errors."""
 
     def __init__(self, response: requests.Response, translate: Callable[[Exception], EngineError]) -> None:
         self._response = response
         self._translate = translate
 
     def wait_at_most(self, seconds: float | None) -> None:
-        """From now on a read may take so long; None for ever: an event stream is silent as long as it likes."""
+        """Set the timeout of each read; None waits forever, as an event stream may be silent for any time."""
         connection = self._response.raw.connection
         if connection is not None and connection.sock is not None:
             connection.sock.settimeout(seconds)
 
     def chunks(self) -> Iterator[bytes]:
-        """What arrives, as it arrives, until the end."""
+        """The received bytes as they arrive, until the end."""
         try:
             yield from self._response.raw.stream(1 << 16, decode_content=True)
         except Exception as error:
@@ -35,7 +35,7 @@ class StreamedAnswer:
             self._response.close()
 
     def lines(self) -> Iterator[bytes]:
-        """The same, cut into lines of at most 1 MB."""
+        """The received bytes as lines of at most 1 MB."""
         rest = b""
         for chunk in self.chunks():
             *lines, rest = (rest + chunk).split(b"\n")
@@ -46,6 +46,6 @@ class StreamedAnswer:
             yield rest
 
     def shutdown(self) -> None:
-        """Ends a read, wherever it waits; nothing happens if the answer is complete."""
+        """End a waiting read; no effect if the response is complete."""
         with suppress(ValueError, RuntimeError, OSError):
             self._response.raw.shutdown()

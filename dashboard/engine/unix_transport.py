@@ -1,6 +1,6 @@
-"""HTTP over a unix socket for requests, in place of the SDK's transport.
+"""HTTP over a unix socket for requests, replacing the SDK's transport.
 
-docker/transport/unixconn.py (7.2) does not close its socket when connect fails. Delete this when it does.
+docker/transport/unixconn.py (7.2) does not close its socket when connect fails. Delete this module once it does.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class UnixConnection(urllib3.connection.HTTPConnection):
         self._path = path
 
     def connect(self) -> None:
-        """Connects, or raises the OSError that says why not."""
+        """Connect; raises OSError."""
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             sock.settimeout(self.timeout if isinstance(self.timeout, int | float) else None)
@@ -34,7 +34,7 @@ class UnixConnection(urllib3.connection.HTTPConnection):
 
 
 class UnixPool(urllib3.HTTPConnectionPool):
-    """Connections to one socket, kept open."""
+    """A pool of connections to one socket."""
 
     def __init__(self, path: str, timeout_s: float, size: int) -> None:
         super().__init__("localhost", timeout=timeout_s, maxsize=size)
@@ -47,21 +47,21 @@ class UnixPool(urllib3.HTTPConnectionPool):
 
 
 class UnixAdapter(requests.adapters.HTTPAdapter):
-    """What a session of requests mounts for one socket; up to ``size`` connections stay open."""
+    """The adapter that a requests session mounts for one socket; keeps up to ``size`` connections open."""
 
     def __init__(self, path: str, timeout_s: float, size: int) -> None:
         super().__init__(pool_connections=1, pool_maxsize=1)
         self._pool = UnixPool(path, timeout_s, size)
 
     def get_connection_with_tls_context(self, *_arguments: Any, **_options: Any) -> urllib3.HTTPConnectionPool:
-        """The pool, whatever the address in the request."""
+        """The pool, regardless of the address in the request."""
         return self._pool
 
     def request_url(self, request: requests.PreparedRequest, proxies: Mapping[str, str] | None) -> str:
-        """The path alone: there is no proxy in front of a socket."""
+        """The path only: there is no proxy in front of a socket."""
         return request.path_url
 
     def close(self) -> None:
-        """Closes what is idle; connections in use close when they come back."""
+        """Close idle connections; connections in use close when they are returned."""
         self._pool.close()
         super().close()

@@ -6,7 +6,7 @@ import pytest
 import requests
 import urllib3
 
-from dashboard.engine.connection_errors import causes, explain, hung, is_silent_registry, is_timeout
+from dashboard.engine.connection_errors import causes, describe_timeout, explain, is_silent_registry, is_timeout
 
 
 def wrapped(cause: BaseException) -> BaseException:
@@ -50,7 +50,7 @@ def test_errors_that_contain_each_other_are_looked_at_once() -> None:
 
 
 def test_a_hung_engine_has_its_deadline_in_the_sentence() -> None:
-    assert "within 0.5 s" in hung("unix:///x", 0.5)
+    assert "within 0.5 s" in describe_timeout("unix:///x", 0.5)
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,7 @@ async def test_a_registry_that_does_not_answer_is_given_up_after_its_patience(tm
         engine = DockerEngine(fake.endpoint)
         begun = time.monotonic()
         with pytest.raises(EngineUnreachable, match=r"No registry answered within 0\.3 s"):
-            async for _step in engine.pull("nginx", patience_s=0.3):
+            async for _step in engine.pull("nginx", wait_s=0.3):
                 pass
         assert time.monotonic() - begun < 2
         await engine.close()

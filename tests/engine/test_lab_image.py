@@ -111,7 +111,7 @@ def test_without_the_distributions_tools_a_sentence_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "which", lambda _name: None)
-    with pytest.raises(LabImageUnavailableError, match=r"apt-get is not here: .*docker load"):
+    with pytest.raises(LabImageUnavailableError, match=r"apt-get is not installed: .*docker load"):
         lab_image_archive(tmp_path)
 
 
@@ -122,7 +122,7 @@ def test_a_failed_build_leaves_no_archive_and_nothing_unfinished(
         raise LabImageUnavailableError(f"{command[0]} failed: no network")
 
     monkeypatch.setattr(lab_image, "_run", fail)
-    with pytest.raises(LabImageUnavailableError, match=r"do not answer .*no network"):
+    with pytest.raises(LabImageUnavailableError, match=r"does not answer .*no network"):
         lab_image_archive(tmp_path)
     assert list((tmp_path / "cache").glob("lab-image*")) == []
 

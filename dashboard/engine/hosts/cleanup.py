@@ -1,6 +1,6 @@
-"""What belongs to one private host on this machine: processes, cgroups, mounts, files; and removing it all.
+"""Finds and removes everything that belongs to a private host: processes, cgroups, mounts, files.
 
-Blocking. Sources: proc(5), cgroups(7), mount_namespaces(7).
+All functions block. Sources: proc(5), cgroups(7), mount_namespaces(7).
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from threading import Lock
 
 from dashboard.engine.hosts import limits as host_limits
 
-#: In the environment of dockerd, and so of containerd, of every shim and of every docker-proxy.
+#: In the environment of dockerd, which containerd, every shim and every docker-proxy inherit.
 MARKER = "NETMODES_PRIVATE_HOST"
 PROC = Path("/proc")
 CGROUPS = Path("/sys/fs/cgroup")
 
 
 def start_ticks(pid: int) -> int | None:
-    """When a process started, in clock ticks after boot; None if it is gone or a zombie.
+    """The start of a process in clock ticks after boot; None if it has ended or is a zombie.
 
-    A pid together with this names one process for ever (proc(5), field 22 of stat).
+    Together with the pid this identifies the process (proc(5), field 22 of stat).
     """
     try:
         fields = (PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()
@@ -35,12 +35,12 @@ def start_ticks(pid: int) -> int | None:
 
 
 def is_running(pid: int, ticks: int) -> bool:
-    """Whether this very process still runs."""
+    """Whether the process with this pid and start still runs."""
     return pid > 0 and start_ticks(pid) == ticks
 
 
 def reap(pid: int) -> None:
-    """Collects the exit of a child of ours, if it is one and has ended."""
+    """Collect the exit status of ``pid`` if it is an ended child of this process."""
     with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
 
@@ -53,8 +53,8 @@ def _read(path: Path) -> bytes:
 
 
 class _Marked:
-    """All processes with the marker, by host. Who asks while others look shares the next look: a hundred hosts that
-    are stopped at once would read every environment a hundred times."""
+    """All processes with the marker, by host. Concurrent callers share one scan: otherwise a hundred hosts that stop at
+    once would read every environment a hundred times."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -62,16 +62,16 @@ class _Marked:
         self._found: dict[bytes, list[int]] = {}
 
     def of(self, name: str) -> list[int]:
-        """Those of one host, by a look that began after the call."""
+        """The processes of one host, from a scan that started after the call."""
         asked = time.monotonic()
         with self._lock:
             if self._began < asked:
                 self._began = time.monotonic()
-                self._found = self._look()
+                self._found = self._scan()
             return list(self._found.get(name.encode(), ()))
 
     @staticmethod
-    def _look() -> dict[bytes, list[int]]:
+    def _scan() -> dict[bytes, list[int]]:
         mark = f"{MARKER}=".encode()
         found: dict[bytes, list[int]] = {}
         for one in PROC.glob("[0-9]*"):
@@ -85,32 +85,32 @@ _marked = _Marked()
 
 
 def engine_processes(name: str) -> list[int]:
-    """dockerd, containerd, shims and proxies of the host, by the marker that they inherited."""
+    """dockerd, containerd, shims and proxies of the host, by the inherited marker."""
     return _marked.of(name)
 
 
 def container_processes(name: str) -> list[int]:
-    """What runs in the host's containers, whatever environment its image gave it."""
+    """The processes in the host's containers, whatever their environment."""
     return host_limits.processes(name, "containers")
 
 
 def kill(pids: list[int]) -> None:
-    """SIGKILL to each that still is there."""
+    """Send SIGKILL to each process that still exists."""
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 
 
 def kill_everything(name: str, deadline_s: float = 10.0) -> None:
-    """Kills until nothing of the host runs: a process may fork while we look. Reading every environment is slow
-    where there are many processes: it is done only when the cgroups are empty."""
+    """Kill until no process of the host remains: a process may fork during a scan. Reading every environment is slow
+    with many processes, so it is done only when the cgroups are empty."""
     end = time.monotonic() + deadline_s
     while left := host_limits.processes(name) or engine_processes(name):
         kill(left)
         for pid in left:
             reap(pid)
         if time.monotonic() > end:
-            raise OSError(f"processes of {name} do not die: {left[:10]}")
+            raise OSError(f"processes of {name} cannot be killed: {left[:10]}")
         time.sleep(0.01)
 
 
@@ -121,7 +121,7 @@ def cgroup_folders(name: str) -> list[Path]:
 
 
 def remove_cgroups(name: str, deadline_s: float = 5.0) -> None:
-    """Removes them from the leaves up; a cgroup is busy until the kernel has let go of its last process."""
+    """Remove the host's cgroups from the leaves up; a cgroup is busy until the kernel has released its last process."""
     end = time.monotonic() + deadline_s
     while True:
         for top in cgroup_folders(name):
@@ -133,12 +133,12 @@ def remove_cgroups(name: str, deadline_s: float = 5.0) -> None:
         if not cgroup_folders(name):
             return
         if time.monotonic() > end:
-            raise OSError(f"cgroups of {name} stay busy")
+            raise OSError(f"cgroups of {name} remain busy")
         time.sleep(0.01)
 
 
 def mounts_below(folders: list[Path]) -> list[str]:
-    """Mount points of this namespace that lie in the folders, deepest first."""
+    """The mount points of this namespace below the folders, deepest first."""
     tops = [f"{one}/" for one in folders]
     found = []
     for line in (PROC / "self/mountinfo").read_text(errors="replace").splitlines():
@@ -149,10 +149,10 @@ def mounts_below(folders: list[Path]) -> list[str]:
 
 
 def remove_everything(name: str, folders: list[Path]) -> None:
-    """Kills what runs, then removes cgroups, mounts and files. OSError if something stays."""
+    """Kill all processes, then remove cgroups, mounts and files. Raises OSError if something remains."""
     kill_everything(name)
     remove_cgroups(name)
-    # The host's mounts live in its own namespace and went with it: this is for one whose machine shares mounts.
+    # The host's mounts are in its own namespace and end with it; this is for machines that share mounts.
     for point in mounts_below(folders):
         subprocess.run(["umount", "--lazy", point], check=False, capture_output=True)
     for folder in folders:

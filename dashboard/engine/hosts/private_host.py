@@ -1,8 +1,7 @@
-"""Private hosts: Docker Engines that Netmodes starts itself, each in its own network, mount and UTS namespaces.
+"""Private hosts: Docker Engines that Netmodes starts, each in network, mount and UTS namespaces of its own.
 
-A private host is a whole Docker machine to practise on, with its own ports, firewall rules, resolver and
-host name. It is a classroom boundary, not a security boundary. Needs root, dockerd and iproute2.
-"""
+A private host is a whole Docker machine to practise on, with its own ports, firewall rules, resolver and host name. It
+is a boundary for a classroom, not for security. Needs root, dockerd and iproute2."""
 
 from __future__ import annotations
 
@@ -40,18 +39,18 @@ if TYPE_CHECKING:
 
 __all__ = ["PrivateHost", "PrivateHostError", "list_hosts"]
 
-#: Short, because the path of a unix socket has at most 107 bytes (unix(7)).
+#: Short, because the path of a unix socket is limited to 107 bytes (unix(7)).
 RUN = Path("/run/netmodes")
 SCRIPT = Path(__file__).with_name("private_host.sh")
 TOOLS = ("dockerd", "containerd", "ip", "unshare", "nsenter", "setpriv", "mount")
-#: What the host has on its LAN (documentation ranges, RFC 5737 and RFC 3849).
+#: The host's addresses on its LAN (documentation ranges, RFC 5737 and RFC 3849).
 MACHINE_ADDRESS = "192.0.2.2"
 PARENT_LINK = "eth0"
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class PrivateHostError(Exception):
-    """A private host cannot be started; ``str()`` says why and what to do."""
+    """A private host cannot be started; ``str()`` tells why and what to do."""
 
 
 async def start(
@@ -66,17 +65,16 @@ async def start(
     template: HostTemplate | None = None,
     group: str = "",
 ) -> PrivateHost:
-    """Starts a private host and returns when its engine answers, in one to two seconds.
+    """Start a private host; returns when its engine answers, in one to two seconds.
 
-    ``daemon`` is merged into its daemon.json; ``resolv_conf`` replaces the machine's as its resolver's file.
-    With ``die_with_parent`` its dockerd gets SIGTERM when the calling *thread* ends, however that happens
-    (PR_SET_PDEATHSIG, prctl(2)): call from the main thread. ``template``: what is on it from the beginning;
-    ``group``: whose it is in a class. PrivateHostError with a sentence if it fails; then nothing is left behind.
-    """
+    ``daemon`` is merged into its daemon.json; ``resolv_conf`` replaces the machine's resolv.conf. With
+    ``die_with_parent`` its dockerd receives SIGTERM when the calling *thread* ends for any reason (PR_SET_PDEATHSIG,
+    prctl(2)): call from the main thread. ``template`` is its initial content; ``group`` its owner in a training
+    session. Raises PrivateHostError with a sentence and leaves nothing behind if it fails."""
     await asyncio.to_thread(_check_tools)
     identity = secrets.token_hex(3) if id is None else id
     if not re.fullmatch(r"[a-z0-9]{1,12}", identity):
-        raise PrivateHostError("The id of a private host has 1 to 12 lower-case letters and digits.")
+        raise PrivateHostError("The id of a private host must have 1 to 12 lower-case letters and digits.")
     folder, run = await asyncio.to_thread(_places, data_dir, identity)
     host = PrivateHost(identity, 0, 0, str(run / "docker.sock"), time.time(), folder, 0, group)
     try:
@@ -90,9 +88,9 @@ async def start(
 
 
 async def start_again(host: PrivateHost, limits: HostLimits | None = None, ready_s: float = 30.0) -> PrivateHost:
-    """The same host anew after its engine has ended: images, containers and networks as they were, nothing running.
+    """Start a host again after its engine ended, with its images, containers and networks; nothing is running.
 
-    What was left running is killed first. PrivateHostError if it does not start; its files stay then.
+    Remaining processes are killed first. Raises PrivateHostError if it does not start; its files are kept.
     """
     run = RUN / host.id
 
@@ -114,7 +112,7 @@ async def start_again(host: PrivateHost, limits: HostLimits | None = None, ready
 async def _launch(
     host: PrivateHost, limits: HostLimits | None, ready_s: float, *, die_with_parent: bool
 ) -> PrivateHost:
-    """Makes the cgroups, starts the engine in them and waits until it answers."""
+    """Create the cgroups, start the engine in them and wait until it answers."""
     cgroups = await asyncio.to_thread(make_cgroups, host.name, limits)
     (host.folder / "cgroups").write_text("".join(f"{one}\n" for one in cgroups))
     pid = _spawn(host.id, host.folder, RUN / host.id, die_with_parent=die_with_parent)
@@ -132,11 +130,11 @@ async def _launch(
 
 
 async def adopt(data_dir: Path) -> tuple[PrivateHost, ...]:
-    """After a restart: the hosts that still run; what is left of the others is removed.
+    """The hosts that still run after a restart; leftovers of others are removed.
 
-    A host whose starter is still at work is left alone, and so is one of a class: the server starts it again.
+    Hosts that another process is starting, and hosts of training sessions, which the server starts again, are skipped.
     """
-    kept = {host.folder for host in (*list_hosts(data_dir), *records.class_hosts(data_dir))}
+    kept = {host.folder for host in (*list_hosts(data_dir), *records.group_hosts(data_dir))}
     for folder in records.folders(data_dir):
         if folder not in kept and not records.is_starting(folder):
             await _remove(folder)
@@ -144,16 +142,16 @@ async def adopt(data_dir: Path) -> tuple[PrivateHost, ...]:
 
 
 async def stop(host: PrivateHost) -> None:
-    """Ends the engine and everything that it started; removes processes, cgroups, mounts and files.
+    """End the engine and everything that it started; remove processes, cgroups, mounts and files.
 
-    Without grace: its state goes anyway, and dockerd would wait 10 s for each container.
+    There is no grace period: the state is deleted anyway, and dockerd would wait 10 s for each container.
     """
     await _remove(host.folder)
     reap(host.pid)
 
 
 async def end_engine(host: PrivateHost) -> None:
-    """Ends the engine with what runs on it, in order, and leaves its files."""
+    """End the engine and its containers cleanly, and keep its files."""
 
     def end() -> None:
         kill(container_processes(host.name))
@@ -170,8 +168,8 @@ async def end_engine(host: PrivateHost) -> None:
 
 
 async def stop_all(data_dir: Path) -> None:
-    """Stops every private host of this data folder and removes what is left of dead ones."""
-    hosts = (*list_hosts(data_dir), *records.class_hosts(data_dir))
+    """Stop every private host of this data folder and remove leftovers of ended ones."""
+    hosts = (*list_hosts(data_dir), *records.group_hosts(data_dir))
     await asyncio.gather(*(stop(host) for host in {host.folder: host for host in hosts}.values()))
     await adopt(data_dir)
 
@@ -182,17 +180,17 @@ async def _remove(folder: Path) -> None:
 
 
 def _places(data_dir: Path, identity: str) -> tuple[Path, Path]:
-    """Where it keeps its data and where its sockets; PrivateHostError if it exists."""
+    """The folders of its data and of its sockets. Raises PrivateHostError if it exists."""
     folder, run = data_dir.absolute() / "hosts" / identity, RUN / identity
     if folder.exists() or run.exists():
-        raise PrivateHostError(f"There is a private host {identity} already: remove it first.")
+        raise PrivateHostError(f"A private host {identity} exists: remove it first.")
     return folder, run
 
 
-def why_not() -> str:
-    """Why no private host can be started here, empty if one can."""
+def missing_requirement() -> str:
+    """Why no private host can be started here; empty if one can."""
     if os.geteuid() != 0:
-        return "A private host needs root, to make namespaces: run Netmodes with sudo."
+        return "A private host needs root to create namespaces: run Netmodes with sudo."
     missing = [tool for tool in TOOLS if shutil.which(tool, path=SEARCH_PATH) is None]
     if missing:
         return (
@@ -203,7 +201,7 @@ def why_not() -> str:
 
 
 def _check_tools() -> None:
-    if problem := why_not():
+    if problem := missing_requirement():
         raise PrivateHostError(problem)
 
 
@@ -232,7 +230,7 @@ def _prepare(host: PrivateHost, daemon: dict[str, Any], resolv_conf: str | None,
 
 
 def _note_starter(host: PrivateHost, template: str | None = None) -> None:
-    """Written before anything is made: another process then leaves it alone."""
+    """Record the starting process before anything is created, so that other processes skip the host."""
     starter = {"pid": os.getpid(), "ticks": start_ticks(os.getpid())}
     more = {} if template is None else {"template": template}
     record = records.read(host.folder) | {"id": host.id, "pid": 0, "starter": starter, "ready": False}
@@ -240,7 +238,7 @@ def _note_starter(host: PrivateHost, template: str | None = None) -> None:
 
 
 def _spawn(identity: str, folder: Path, run: Path, *, die_with_parent: bool) -> int:
-    """Every program of the chain executes the next: the pid stays the same up to dockerd."""
+    """Start the chain of programs; each executes the next, so that dockerd has the returned pid."""
     tie = ["setpriv", "--pdeathsig", "TERM", "--"] if die_with_parent else []
     spaces = ["unshare", "--net", "--mount", "--uts", "--propagation", "private", "--"]
     command = ["env", "--", *tie, *spaces, "/bin/sh", str(SCRIPT), f"netmodes-{identity}", str(folder), str(run)]
@@ -263,10 +261,10 @@ async def _wait_until_ready(host: PrivateHost, limit_s: float) -> None:
     while not await _answers(host.socket):
         reap(host.pid)
         if not host.is_running():
-            raise PrivateHostError(f"The private host's engine ended at once. {_last_words(host.log)}")
+            raise PrivateHostError(f"The private host's engine exited at once. {_last_message(host.log)}")
         if time.monotonic() > end:
             raise PrivateHostError(
-                f"The private host's engine was not ready within {limit_s:g} s. {_last_words(host.log)}"
+                f"The private host's engine was not ready within {limit_s:g} s. {_last_message(host.log)}"
             )
         await asyncio.sleep(0.02)
 
@@ -286,12 +284,12 @@ async def _answers(socket: str) -> bool:
             writer.close()
 
 
-def _last_words(log: Path) -> str:
+def _last_message(log: Path) -> str:
     try:
         lines = log.read_bytes()[-4000:].decode("utf-8", "replace").strip().splitlines()
     except OSError:
         lines = []
-    return f"It said: {lines[-1][:500]}" if lines else "It said nothing."
+    return f"Its last message: {lines[-1][:500]}" if lines else "It printed nothing."
 
 
 def _with_namespace(host: PrivateHost) -> PrivateHost:

@@ -8,15 +8,15 @@ folder=$2
 run=$3
 shift 3
 
-# First of all: whatever is started from here on is in the host's cgroup.
+# First, so that everything started from here on is in the host's cgroup.
 while read -r file; do
     echo $$ > "$file"
 done < "$folder/cgroups"
 
 echo "$name" > /proc/sys/kernel/hostname
 
-# The layers of a template, unless the image was removed from this host. Docker would bind its data-root to itself and
-# so hide what is mounted below, unless it is a shared mount already (moby, daemon/daemon_linux.go).
+# Mount the layers of the template, unless the image was removed from this host. Docker bind-mounts its data-root onto
+# itself, hiding what is mounted below, unless it is a shared mount already (moby, daemon/daemon_linux.go).
 if [ -s "$folder/layers" ]; then
     mount --bind "$folder/data" "$folder/data"
     mount --make-shared "$folder/data"
@@ -25,8 +25,8 @@ while read -r layer place; do
     [ ! -d "$folder/data/$place" ] || mount -o bind,ro "$layer" "$folder/data/$place"
 done < "$folder/layers"
 
-# With the machine's containerd in sight dockerd would use that one (moby, cmd/dockerd/daemon_unix.go); and the
-# sockets of shims lie in this folder, whatever --exec-root says.
+# dockerd would use the machine's containerd if it could see it (moby, cmd/dockerd/daemon_unix.go), and the sockets of
+# shims are in this folder regardless of --exec-root.
 mkdir -p /run/containerd
 mount -t tmpfs -o mode=0711 netmodes-containerd /run/containerd
 
@@ -34,10 +34,10 @@ for file in resolv.conf hosts; do
     [ ! -e "/etc/$file" ] || mount --bind "$folder/etc/$file" "/etc/$file"
 done
 
-# A LAN in a namespace of its own, so that the host looks like a machine: eth0 with an address, and a router that
-# answers and rejects the rest. By a firewall rule: the kernel limits the rate of ICMP from routing errors
-# (net.ipv4.route.error_cost), and every name lookup would then take seconds to fail. The namespace lives as long
-# as this mount, hence as long as the host.
+# A LAN in a namespace of its own, so that the host looks like a machine: eth0 with an address, and a router that rejects
+# everything else. It rejects with a firewall rule because the kernel limits the rate of ICMP for routing errors
+# (net.ipv4.route.error_cost), and every name lookup would take seconds to fail. The namespace lives as long as this
+# mount, and so as long as the host.
 : > "$run/lan"
 unshare --net="$run/lan" true
 ip -batch - <<BATCH

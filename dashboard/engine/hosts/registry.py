@@ -1,4 +1,4 @@
-"""What is written down about a private host in its own folder, so that any process finds it again."""
+"""The record of a private host in its folder, from which any process finds it again."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ RECORD = "host.json"
 @dataclass(frozen=True, slots=True)
 class PrivateHost:
     """One running private host. ``pid`` is its dockerd's; ``netns`` the inode of its machine's network
-    namespace; ``socket`` the path of its engine's socket; ``started`` in seconds since the epoch; ``group`` whose
-    it is in a class, empty for one that nobody shares."""
+    namespace; ``socket`` the path of its engine's socket; ``started`` in seconds since the epoch; ``group`` its
+    group in a training session, empty for other hosts."""
 
     id: str
     pid: int
@@ -34,17 +34,17 @@ class PrivateHost:
 
     @property
     def endpoint(self) -> str:
-        """What DOCKER_HOST would be."""
+        """Its engine's endpoint, as for DOCKER_HOST."""
         return f"unix://{self.socket}"
 
     @property
     def resolv_conf(self) -> Path:
-        """The file that is its machine's /etc/resolv.conf: write it in place, do not replace it."""
+        """The file mounted as its machine's /etc/resolv.conf: write it in place, do not replace it."""
         return self.folder / "etc" / "resolv.conf"
 
     @property
     def hosts_file(self) -> Path:
-        """The file that is its machine's /etc/hosts: write it in place, do not replace it."""
+        """The file mounted as its machine's /etc/hosts: write it in place, do not replace it."""
         return self.folder / "etc" / "hosts"
 
     @property
@@ -54,7 +54,7 @@ class PrivateHost:
 
     @property
     def log(self) -> Path:
-        """What its dockerd printed."""
+        """The output of its dockerd."""
         return self.folder / "dockerd.log"
 
     def is_running(self) -> bool:
@@ -63,12 +63,12 @@ class PrivateHost:
 
 
 def folders(data_dir: Path) -> list[Path]:
-    """The folders of all hosts, whatever became of them."""
+    """The folders of all hosts, whatever their state."""
     return sorted(one for one in (data_dir.absolute() / "hosts").glob("*") if one.is_dir())
 
 
 def write(folder: Path, record: dict[str, Any]) -> None:
-    """Whole or not at all: a reader never sees half a record."""
+    """Write the record atomically."""
     unfinished = folder / f"{RECORD}.new"
     unfinished.write_text(json.dumps(record))
     unfinished.chmod(0o600)
@@ -76,7 +76,7 @@ def write(folder: Path, record: dict[str, Any]) -> None:
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """The record; empty if there is none or it is damaged."""
+    """The record; empty if it is missing or damaged."""
     try:
         record = json.loads((folder / RECORD).read_text())
     except (OSError, ValueError):
@@ -85,14 +85,14 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def remember(host: PrivateHost, *, ready: bool) -> None:
-    """Writes down what is known of the host now."""
+    """Write the current record of the host."""
     record = read(host.folder)
     record |= {"pid": host.pid, "ticks": host.ticks, "netns": host.netns, "socket": host.socket}
     write(host.folder, record | {"started": host.started, "group": host.group, "ready": ready})
 
 
 def recall(folder: Path) -> PrivateHost | None:
-    """The host of a folder as it was written down, None if that cannot be read. ``netns`` is 0 before it was ready."""
+    """The recorded host of a folder, None if the record cannot be read. ``netns`` is 0 until the host is ready."""
     record = read(folder)
     try:
         return PrivateHost(
@@ -110,7 +110,7 @@ def recall(folder: Path) -> PrivateHost | None:
 
 
 def is_starting(folder: Path) -> bool:
-    """Whether a living process is just starting it."""
+    """Whether a running process is starting it."""
     record = read(folder)
     starter = record.get("starter")
     if record.get("ready") or not isinstance(starter, dict):
@@ -119,20 +119,20 @@ def is_starting(folder: Path) -> bool:
 
 
 def list_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
-    """The private hosts that run and are ready, oldest first."""
+    """The private hosts that are ready, oldest first."""
     found = [recall(folder) for folder in folders(data_dir)]
     running = [host for host in found if host is not None and host.netns and host.is_running()]
     return tuple(sorted(running, key=lambda host: (host.started, host.id)))
 
 
-def class_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
-    """The hosts of classes that once were ready, whether their engines still run or not."""
+def group_hosts(data_dir: Path) -> tuple[PrivateHost, ...]:
+    """The hosts of groups that have been ready, whether their engines still run or not."""
     found = [recall(folder) for folder in folders(data_dir)]
     return tuple(host for host in found if host is not None and host.group and host.netns)
 
 
 def left_running(host: PrivateHost) -> tuple[str, ...]:
-    """The containers that ran when the engine ended, by what it noted of each on disk, in the order of their start."""
+    """The containers that ran when the engine ended, from its files on disk, in the order of their start."""
     found = []
     for file in host.data.glob("containers/*/config.v2.json"):
         try:

@@ -1,10 +1,10 @@
-"""A shell on a private host: a terminal's device on this side, a program in the host's namespaces on the other.
+"""A shell on a private host: a pty here, a program in the host's namespaces at its other end.
 
-What it sees is a file system of its own (``host_shell.sh``): tools, the socket of its own host's engine, an empty
-home. It has the host's network and name, process ids, mounts and IPC of its own, the host's limits, few capabilities.
-That keeps people out of each other's way; whoever may use an engine that runs as root is root on the machine.
+The shell has a file system of its own (``shell.sh``) with tools, the socket of its host's engine and an empty home; the
+host's network and name; process ids, mounts and IPC of its own; the host's limits and few capabilities. This keeps
+users out of each other's way; root on an engine that runs as root is still root on the machine.
 
-Blocking, but for reading and writing, which never wait. Sources: pty(7), tty_ioctl(4), pid_namespaces(7).
+All functions block, except reading and writing. Sources: pty(7), tty_ioctl(4), pid_namespaces(7).
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from dashboard.engine.hosts.private_host import SEARCH_PATH
 from dashboard.engine.hosts.registry import PrivateHost
 
 SCRIPT = Path(__file__).with_name("shell.sh")
-#: Opens the other side of the device (ioctl_tty(2)); Python has no name for it.
+#: Opens the other end of the pty (ioctl_tty(2)); Python has no name for it.
 TIOCGPTPEER = 0x5441
 INTERRUPT = b"\x03"
-#: A line discipline keeps 4,096 bytes; what comes after waits before it, an interrupt too.
+#: The line discipline holds 4,096 bytes; later bytes, even an interrupt, wait in front of it.
 UNREAD_BYTES = 2048
 END_S = 5.0
 OVER_S = 1.0
 
 
 class HostShellError(Exception):
-    """No shell can be had there; ``str()`` says why."""
+    """No shell can be started there; ``str()`` tells why."""
 
 
 class HostShell:
-    """One shell. ``fd`` is this side of the device, which does not block; -1 after the end."""
+    """One shell. ``fd`` is our end of the pty, non-blocking; -1 after the end."""
 
     def __init__(self, process: subprocess.Popen[bytes], fd: int) -> None:
         self._process = process
@@ -48,39 +48,42 @@ class HostShell:
 
     @property
     def pid(self) -> int:
-        """The process by which it was started; with it everything ends."""
+        """The process that started it; when it ends, everything ends."""
         return self._process.pid
 
     def read(self, most: int) -> bytes | None:
-        """What it prints; None if that is nothing just now, empty once it is over."""
+        """Its output; None if nothing is available, empty after the end."""
         try:
             return os.read(self.fd, most)
         except BlockingIOError:
             return None
-        except OSError:  # EIO: nobody has the other side any more
+        except OSError:  # EIO: the other end is closed
             self._is_over = True
             return b""
 
     def write(self, data: bytes) -> int:
-        """Types it; how many bytes of it were taken, 0 if none is taken just now. OSError once it is over."""
+        """Write input; returns the number of accepted bytes, 0 if none is accepted now. Raises OSError after the
+        end."""
         try:
             return os.write(self.fd, data)
         except BlockingIOError:
             return 0
 
     def resize(self, cols: int, rows: int) -> None:
-        """The window has another size: whoever is in front is told."""
+        """Set the window size; the foreground process receives SIGWINCH."""
         with suppress(OSError):
             set_size(self.fd, cols, rows)
 
     def interrupt(self) -> None:
-        """Ctrl-C. What is on its way to the line discipline is dropped, and what a program has left unread, if that is
-        much: behind it no key would come through."""
+        """Send Ctrl-C. Input that waits in front of the line discipline is dropped, and so is unread input if there is
+        much of it, because the interrupt would wait behind it."""
         with suppress(OSError):
             other = fcntl.ioctl(self.fd, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
             try:
                 if termios.tcgetattr(self.fd)[3] & termios.ISIG:
-                    termios.tcflush(self.fd, termios.TCOFLUSH)  # first: what it holds would fill what is emptied next
+                    termios.tcflush(
+                        self.fd, termios.TCOFLUSH
+                    )  # first, or it refills the next queue
                     if _unread(other) > UNREAD_BYTES:
                         termios.tcflush(other, termios.TCIFLUSH)
             finally:
@@ -88,12 +91,12 @@ class HostShell:
             self.write(INTERRUPT)
 
     def end(self) -> int | None:
-        """Kills what still runs and returns the exit status; None if that was by somebody's hand."""
+        """Kill what still runs; returns the exit status, None if it was killed."""
         if self.fd < 0:
             return None
-        status = self._status(OVER_S if self._is_over else 0.0)  # it let go of the device a moment before it is gone
+        status = self._status(OVER_S if self._is_over else 0.0)  # it closes the device just before it ends
         if self._process.poll() is None:
-            self._process.kill()  # its child is process 1 of its namespace, and dies with it (unshare --kill-child)
+            self._process.kill()  # its child is process 1 of a pid namespace and dies with it (--kill-child)
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(END_S)
         os.close(self.fd)
@@ -101,8 +104,8 @@ class HostShell:
         return status
 
     def _status(self, within_s: float) -> int | None:
-        """None where it was killed, where it still runs, and where whoever ends the host has collected it: then Popen
-        would say 0."""
+        """The exit status; None if it was killed, still runs, or was reaped when the host was stopped (Popen would then
+        report 0)."""
         end = time.monotonic() + within_s
         while True:
             try:
@@ -118,7 +121,7 @@ class HostShell:
 
 
 def _unread(fd: int) -> int:
-    """How much was typed that nobody has read, seen from the program's side (TIOCINQ)."""
+    """The number of unread input bytes on the program's side (TIOCINQ)."""
     return int(struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, bytes(4)))[0])
 
 
@@ -136,8 +139,8 @@ def open_shell(
     names: Path | None = None,
     hidden: Path | None = None,
 ) -> HostShell:
-    """A new shell. ``names`` is the socket that answers ``netstat -p``; ``hidden`` a folder that nobody shall see.
-    HostShellError if the host is not there."""
+    """Start a shell. ``names`` is the socket that answers ``netstat -p``; ``hidden`` a folder that the shell must not
+    see. Raises HostShellError if the host does not run."""
     with ExitStack() as stack:
         try:
             spaces = [os.open(f"/proc/{host.pid}/ns/{one}", os.O_RDONLY | os.O_CLOEXEC) for one in ("net", "uts")]
@@ -146,7 +149,7 @@ def open_shell(
         for fd in spaces:
             stack.callback(os.close, fd)
         files = shell_files(host.name)
-        if not host.is_running() or not files:  # asked after they were opened: they are this very process's
+        if not host.is_running() or not files:  # checked after opening: the descriptors are this process's
             raise HostShellError("The private host does not run: start it first.")
         root = host.folder / "shell"
         root.mkdir(exist_ok=True)

@@ -1,8 +1,8 @@
 #!/bin/sh
-# A shell on a private host, for one person, in three stages; the last becomes the shell.
-# enter: into the host's cgroup and its network and UTS namespaces, and into new ones for everything else.
-# build: a file system of its own, in which there is nothing but tools, the host's socket and an empty home.
-# serve: without privileges that nobody needs; it is process 1, and everything ends with it.
+# A shell on a private host for one user, in two stages; the last one becomes the shell.
+# enter: enters the host's cgroup and its network and UTS namespaces, and new namespaces for everything else.
+# build: builds a file system with tools, the host's socket and an empty home, drops privileges and executes the shell;
+#        as process 1 of its namespace it ends everything when it ends.
 set -eu
 
 stage=$1
@@ -10,10 +10,10 @@ shift
 
 case $stage in
 enter)
-    # $1 descriptor of the network namespace, $2 of the UTS namespace, $3 and on: what build gets, then -- and the cgroup's files.
+    # $1 descriptor of the network namespace, $2 of the UTS namespace, $3 and on: the arguments of build, then -- and the cgroup's files.
     net=$1 uts=$2
     shift 2
-    # All before -- goes on to build.
+    # Everything before -- is passed to build.
     count=$#
     while [ "$count" -gt 0 ]; do
         word=$1
@@ -33,26 +33,26 @@ enter)
 
 build)
     # $1 an empty folder, $2 the socket of the host's engine, $3 the folder with its resolv.conf and hosts, $4 the
-    # terminal's device, $5 the socket that answers netstat and ss or nothing, $6 what is hidden, $7 the greeting.
+    # terminal's device, $5 the socket that answers netstat and ss, or empty, $6 the folder to hide, $7 the greeting.
     root=$1 socket=$2 etc=$3 device=$4 ask=$5 hidden=$6 greeting=$7
     umask 022
     mount -t tmpfs -o mode=0755,size=2m netmodes-shell "$root"
     cd "$root"
     mkdir usr etc dev proc sys tmp root run var old opt opt/bin
-    see() { # a file or folder of the machine, to be read
+    bind_readonly() { # a file or folder of the machine
         mount --bind "$1" "$2"
         mount -o "remount,bind,ro,nosuid,nodev" "$2"
     }
-    see /usr usr
+    bind_readonly /usr usr
     for name in bin sbin lib lib32 lib64 libx32; do
         if [ -L "/$name" ]; then
             ln -s "$(readlink "/$name")" "$name"
         elif [ -d "/$name" ]; then
             mkdir "$name"
-            see "/$name" "$name"
+            bind_readonly "/$name" "$name"
         fi
     done
-    # Should somebody keep the data folder below one of these, it is empty here.
+    # If the data folder is below one of these, it appears empty here.
     case $hidden in
         /usr/*) [ ! -d "$root$hidden" ] || mount -t tmpfs -o ro,size=4k netmodes-hidden "$root$hidden" ;;
     esac
@@ -60,7 +60,7 @@ build)
     for name in alternatives terminfo iproute2 ssl/certs ld.so.conf.d; do
         if [ -d "/etc/$name" ]; then
             mkdir -p "etc/$name"
-            see "/etc/$name" "etc/$name"
+            bind_readonly "/etc/$name" "etc/$name"
         fi
     done
     for name in ld.so.cache ld.so.conf services protocols inputrc localtime; do
@@ -71,7 +71,7 @@ build)
     echo 'root:x:0:' > etc/group
     echo 'tty:x:5:' >> etc/group
     echo 'nogroup:x:65534:' >> etc/group
-    # tcpdump becomes this user, where it is installed.
+    # tcpdump switches to this user, if it is installed.
     grep '^tcpdump:' /etc/passwd >> etc/passwd || :
     grep '^tcpdump:' /etc/group >> etc/group || :
     printf 'passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n' > etc/nsswitch.conf
@@ -108,7 +108,7 @@ build)
     for name in bus fs irq sys; do
         [ ! -d "proc/$name" ] || { mount --bind "proc/$name" "proc/$name"; mount -o remount,bind,ro "proc/$name"; }
     done
-    # What belongs to the network is the host's own.
+    # Network sysctls are the host's own.
     mount --bind proc/sys/net proc/sys/net
     mount -o remount,bind,rw proc/sys/net
     mount -t sysfs -o ro,nosuid,nodev,noexec sysfs sys
@@ -129,7 +129,7 @@ build)
         mount --bind "$ask" run/names.sock
     fi
 
-    # There is no process of the host in sight: netstat and ss are asked from outside when they shall name some.
+    # The host's processes are not visible here: the lab answers netstat and ss when they are to name processes.
     cat > opt/bin/netstat <<'TOOL'
 #!/bin/sh
 tool=${0##*/}
@@ -145,7 +145,7 @@ esac
 exec "$real" "$@"
 TOOL
     cp opt/bin/netstat opt/bin/ss
-    # Everybody is root here already.
+    # Every user is root here.
     printf '#!/bin/sh\nexec "$@"\n' > opt/bin/sudo
     chmod 0755 opt/bin/*
     cat > etc/bash.bashrc <<'RC'
@@ -167,7 +167,7 @@ RC
     # its programs, and Ctrl-C does nothing. The option is there from coreutils 8.31.
     default_signals=
     ! env --default-signal=INT,QUIT true 2>/dev/null || default_signals=--default-signal=INT,QUIT
-    # shellcheck disable=SC2086 # no word where it is empty
+    # shellcheck disable=SC2086 # no word if it is empty
     exec env -i $default_signals PATH=/opt/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root USER=root LOGNAME=root \
         SHELL=/bin/bash TERM=xterm-256color LANG=C.UTF-8 DOCKER_HOST=unix:///run/docker.sock DOCKER_CLI_HINTS=false \
         setpriv --no-new-privs --inh-caps=-all \

@@ -1,8 +1,7 @@
-"""A prepared data-root, made once and shared by many private hosts: they start with the lab image on them.
+"""A data-root with the lab image, prepared once and shared by many private hosts.
 
-What is small is copied for each host; the layers of the image are mounted into each, read-only, and exist once on
-disk and once in the page cache. A host that removes the image takes its own mount away and nothing else.
-"""
+Small files are copied for each host; the image's layers are mounted read-only into each and exist once on disk and once
+in the page cache. A host that removes the image removes only its own mount."""
 
 from __future__ import annotations
 
@@ -23,19 +22,19 @@ from dashboard.engine.lab_image import recipe
 
 IMAGES = ("netmodes-lab:1", "nginx")
 LAYERS = "overlay2"
-#: What must differ between engines, or is about one that is gone.
+#: Files that must differ between engines or describe the engine that prepared the template.
 NOT_SHARED = ("engine-id", "network", "containers", "volumes", "tmp", "runtimes", "swarm", "plugins")
 
 
 @dataclass(frozen=True, slots=True)
 class HostTemplate:
-    """A finished template; ``layers`` are the folders that are mounted, relative to a data-root."""
+    """A finished template; ``layers`` are the folders to mount, relative to a data-root."""
 
     folder: Path
     layers: tuple[str, ...]
 
     def copy_to(self, data: Path) -> None:
-        """Makes a data-root of its own with the layers' folders empty. Blocking."""
+        """Create a data-root with empty folders for the layers. Blocks."""
         skipped = {str(self.folder / one) for one in self.layers}
 
         def ignore(folder: str, names: list[str]) -> set[str]:
@@ -45,14 +44,14 @@ class HostTemplate:
 
     @property
     def mounts(self) -> str:
-        """A line for each layer: what is mounted, and where below the data-root."""
+        """One line per layer: its source, and its mount point below the data-root."""
         return "".join(f"{self.folder / one} {one}\n" for one in self.layers)
 
 
 async def host_template(data_dir: Path) -> HostTemplate:
-    """The template of this recipe and engine, made if there is none, in some seconds; call it once at a time.
+    """The template for this recipe and engine, created in some seconds if it is missing. Do not call it concurrently.
 
-    PrivateHostError or EngineError where it cannot be made. Templates that nobody needs any more are removed.
+    Raises PrivateHostError or EngineError if it cannot be created. Unused templates are removed.
     """
     folder = await asyncio.to_thread(_place, data_dir)
     template = await asyncio.to_thread(_read, folder)
@@ -61,7 +60,7 @@ async def host_template(data_dir: Path) -> HostTemplate:
         await asyncio.to_thread(_prune, data_dir, folder)
         template = await asyncio.to_thread(_read, folder)
     if template is None:
-        raise private_host.PrivateHostError(f"The template of private hosts is not in {folder}: start one again.")
+        raise private_host.PrivateHostError(f"The template of private hosts in {folder} is incomplete: try again.")
     return template
 
 

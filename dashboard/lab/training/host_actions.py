@@ -22,7 +22,7 @@ from dashboard.core.training.host_plan import (
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.private_host import PrivateHostError
-from dashboard.engine.hosts.registry import PrivateHost, class_hosts, left_running
+from dashboard.engine.hosts.registry import PrivateHost, group_hosts, left_running
 from dashboard.engine.hosts.template import HostTemplate, host_template
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.context import Context
@@ -59,7 +59,7 @@ class HostActions:
         """Takes over the ``recorded`` hosts that an earlier server left, and removes the others."""
         await private_host.adopt(self._context.data_dir)
         unknown = []
-        for host in await asyncio.to_thread(class_hosts, self._context.data_dir):
+        for host in await asyncio.to_thread(group_hosts, self._context.data_dir):
             if host.id not in recorded:
                 unknown.append(host)
                 continue

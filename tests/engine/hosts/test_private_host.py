@@ -141,7 +141,7 @@ def test_a_host_that_somebody_is_just_starting_is_left_alone(data_dir: Path) -> 
 def test_a_host_dies_with_the_process_that_started_it(data_dir: Path) -> None:
     program = f"""
         import asyncio, pathlib, signal
-        from dashboard.engine import private_host
+        from dashboard.engine.hosts import private_host
         host = asyncio.run(private_host.start(pathlib.Path({str(data_dir)!r}), "tied", die_with_parent=True))
         print("ready", flush=True)
         signal.pause()
@@ -187,7 +187,7 @@ def test_an_id_that_is_no_id_is_refused(data_dir: Path, identity: str) -> None:
 
 def test_an_id_that_is_taken_is_refused_and_the_host_keeps_running(data_dir: Path) -> None:
     host = asyncio.run(private_host.start(data_dir, "taken"))
-    with pytest.raises(PrivateHostError, match="already"):
+    with pytest.raises(PrivateHostError, match="exists"):
         asyncio.run(private_host.start(data_dir, "taken"))
     assert host.is_running()
 
