@@ -69,7 +69,7 @@ class Lab:
     def heartbeat(self) -> Heartbeat:
         """The state of this lab and the counters of this process. From any thread."""
         info, engine = self.context.info, self._engine
-        vitals = LabStatus(
+        status = LabStatus(
             engine=info.version,
             private=self.context.private,
             engine_answers=engine.answers,
@@ -78,7 +78,7 @@ class Lab:
             engine_problem=engine.problem,
             ended=next((one.get_name() for one in self._loops if one.done()), ""),
         )
-        return Heartbeat(self.context.clock(), vitals, telemetry.figures())
+        return Heartbeat(self.context.clock(), status, telemetry.metrics())
 
     async def start(self) -> None:
         """Starts the event stream and the passes."""

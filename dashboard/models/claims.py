@@ -1,4 +1,4 @@
-"""Runs of claims, and what became of each claim."""
+"""Runs of claims, and the outcome of each claim."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from dashboard.models.experiments import new_id
 
 class ClaimRun(models.Model):
     """One run. ``state`` is waiting, running, finished, cancelled, failed or incomplete (its process has died);
-    ``wanted`` is running or cancelled and is written by people.
+    ``wanted`` is running or cancelled, as requested by a user.
 
-    ``misconception`` names the one that it shows, with the ``prediction`` that was made, a choice's number; empty for
-    a run of claims. ``host`` and ``group`` are a class's, as those of an experiment. ``engines`` is a JSON list.
+    ``misconception`` is the id of the misconception that it tests, with the ``prediction``, a choice's index; both are
+    empty for a run of claims. ``host`` and ``group`` belong to a training session, as in an experiment. ``engines`` is
+    a JSON list.
     """
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
@@ -35,7 +36,7 @@ class ClaimRun(models.Model):
 
 
 class ClaimOutcome(models.Model):
-    """One claim in one run. ``executed`` is JSON of ``core.claims.run.Executed`` once it is done."""
+    """One claim in one run. ``executed`` is JSON of ``core.claims.run.ExecutedClaim`` once it is done."""
 
     run = models.ForeignKey(ClaimRun, on_delete=models.CASCADE, related_name="outcomes")
     claim = models.CharField(max_length=60, db_index=True)

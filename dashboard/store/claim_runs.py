@@ -1,4 +1,4 @@
-"""Runs of claims in the database: wanted, followed, kept."""
+"""Runs of claims in the database: queued, running, kept."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import Any
 
 import msgspec
 from django.db import transaction
-from django.db.models import Count as Number
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 
-from dashboard.core.claims.run import Count, Executed, Step
+from dashboard.core.claims.run import ClaimState, ExecutedClaim, VerdictCount
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict
 from dashboard.models import ClaimOutcome, ClaimRun
 from dashboard.store.experiments import is_alive, this_process
@@ -20,13 +19,13 @@ from dashboard.store.experiments import is_alive, this_process
 WAITING, RUNNING = "waiting", "running"
 FINISHED, CANCELLED, FAILED, INCOMPLETE = "finished", "cancelled", "failed", "incomplete"
 LIVE = (WAITING, RUNNING)
-#: Older runs are forgotten when a new one is asked for.
-KEPT = 200
+#: Creating a run deletes older ones.
+MAX_KEPT = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A run as it is wanted: the claims' ids in order."""
+class QueuedRun:
+    """A run that waits: the claims' ids in order."""
 
     id: str
     claims: tuple[str, ...]
@@ -35,19 +34,19 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How far a claim is in a run, and what became of it. ``at`` is when the run was asked for; ``live`` tells that the
-    run waits or runs, so that what is not done will be."""
+    """A claim in a run, with its result once it is done. ``at`` is when the run was created; ``live``: the run waits
+    or runs, so a claim that is not done will be."""
 
     claim: str
     run: str
-    step: Step
+    step: ClaimState
     at: datetime
-    executed: Executed | None = None
+    executed: ExecutedClaim | None = None
     live: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class RunSummary:
     """A run without its outcomes, for a list."""
 
     id: str
@@ -57,7 +56,7 @@ class Described:
     elapsed_s: float
     asked: int
     done: int
-    count: Count
+    count: VerdictCount
     engines: tuple[str, ...]
     misconception: str = ""
     prediction: str = ""
@@ -79,12 +78,12 @@ def create_run(
     host: str = "",
     group: str = "",
 ) -> str:
-    """Writes that somebody wants these claims executed. ``driven``: by this process; ``host``, ``group``: of a class.
-    Returns the run's id."""
+    """Queues a run of these claims and returns its id. ``driven``: this process executes it; ``host``, ``group``: those
+    of a training session."""
     with transaction.atomic():
-        # What a class ran stays as long as its session.
+        # Runs of a training session live as long as the session.
         over = ClaimRun.objects.filter(group="").exclude(state__in=LIVE)
-        old = over.order_by("-created_at").values_list("pk", flat=True)[KEPT:]
+        old = over.order_by("-created_at").values_list("pk", flat=True)[MAX_KEPT:]
         ClaimRun.objects.filter(pk__in=list(old)).delete()
         row = ClaimRun.objects.create(
             owner_id=owner_id,
@@ -100,35 +99,37 @@ def create_run(
     return str(row.pk)
 
 
-def hosts_waiting() -> frozenset[str]:
-    """The hosts of classes on which a run waits."""
-    return frozenset(ClaimRun.objects.filter(state=WAITING, driver="").exclude(host="").values_list("host", flat=True))
+def hosts_with_queued_runs() -> frozenset[str]:
+    """The hosts of training sessions on which a run waits."""
+    rows = ClaimRun.objects.filter(state=WAITING, driver="").exclude(host="")
+    return frozenset(rows.values_list("host", flat=True))
 
 
-def load_waiting(host: str = "") -> tuple[Asked, ...]:
-    """Runs of one host that nobody drives yet, oldest first."""
-    rows = (
-        ClaimRun.objects.filter(state=WAITING, driver="", host=host).order_by("created_at").prefetch_related("outcomes")
+def load_queued(host: str = "") -> tuple[QueuedRun, ...]:
+    """The runs of one host that no process drives yet, oldest first."""
+    rows = ClaimRun.objects.filter(state=WAITING, driver="", host=host).order_by("created_at")
+    return tuple(
+        QueuedRun(str(row.pk), tuple(outcome.claim for outcome in row.outcomes.all()), row.misconception)
+        for row in rows.prefetch_related("outcomes")
     )
-    return tuple(Asked(str(row.pk), tuple(one.claim for one in row.outcomes.all()), row.misconception) for row in rows)
 
 
-def begin(run: str) -> None:
-    """This process drives it now."""
+def mark_running(run: str) -> None:
+    """Records that this process drives the run."""
     ClaimRun.objects.filter(pk=run).update(state=RUNNING, driver=this_process())
 
 
-def note(run: str, claim: str, step: Step, executed: Executed | None) -> None:
-    """How far a claim is."""
+def record_state(run: str, claim: str, state: ClaimState, executed: ExecutedClaim | None) -> None:
+    """Records the state of a claim, with its result once it is done."""
     ClaimOutcome.objects.filter(run_id=run, claim=claim).update(
-        step=str(step),
+        step=str(state),
         verdict=str(executed.verdict) if executed is not None else "",
         executed=msgspec.json.encode(executed).decode() if executed is not None else "",
     )
 
 
 def finish(run: str, state: str, elapsed_s: float, engines: Sequence[str] = (), problem: str = "") -> None:
-    """Writes how a run ended; claims that never ran stay as they were."""
+    """Records how a run ended; claims that never ran keep their state."""
     ClaimRun.objects.filter(pk=run).update(
         state=state,
         driver="",
@@ -138,13 +139,13 @@ def finish(run: str, state: str, elapsed_s: float, engines: Sequence[str] = (), 
     )
 
 
-def want_cancelled(run: str) -> bool:
-    """Asks for the end of a run; False if it neither waits nor runs."""
+def request_cancel(run: str) -> bool:
+    """Requests that a run be cancelled; False if it neither waits nor runs."""
     return ClaimRun.objects.filter(pk=run, state__in=LIVE).update(wanted=CANCELLED) == 1
 
 
 def is_cancelled(run: str) -> bool:
-    """Whether somebody asked for the end."""
+    """Whether cancelling was requested."""
     return ClaimRun.objects.filter(pk=run, wanted=CANCELLED).exists()
 
 
@@ -154,63 +155,66 @@ def exists(run: str) -> bool:
 
 
 def mark_incomplete() -> int:
-    """Runs whose process has died are kept and marked; returns how many there were."""
+    """Marks runs whose process has died; returns how many there were."""
     driven = ClaimRun.objects.filter(state__in=LIVE).exclude(driver="")
     dead = [row.pk for row in driven if not is_alive(row.driver)]
-    problem = "The process that executed it ended before its time."
+    problem = "The process that executed it ended too early."
     return ClaimRun.objects.filter(pk__in=dead).update(state=INCOMPLETE, driver="", problem=problem)
 
 
-def living() -> set[str]:
-    """Runs that a living process drives: their containers are nobody's to remove."""
+def driven_runs() -> set[str]:
+    """Runs that a living process drives: their containers must not be removed."""
     driven = ClaimRun.objects.filter(state__in=LIVE).exclude(driver="")
     return {str(row.pk) for row in driven if is_alive(row.driver)}
 
 
 def _outcome(row: ClaimOutcome) -> Outcome:
-    executed = msgspec.json.decode(row.executed, type=Executed) if row.executed else None
-    return Outcome(row.claim, str(row.run_id), Step(row.step), row.run.created_at, executed, row.run.state in LIVE)
+    executed = msgspec.json.decode(row.executed, type=ExecutedClaim) if row.executed else None
+    run = row.run
+    return Outcome(row.claim, str(row.run_id), ClaimState(row.step), run.created_at, executed, run.state in LIVE)
 
 
 def outcomes(run: str) -> tuple[Outcome, ...]:
-    """What became of each claim of a run, in the order asked for."""
+    """The outcome of each claim of a run, in the order requested."""
     return tuple(_outcome(row) for row in ClaimOutcome.objects.filter(run_id=run).select_related("run"))
 
 
 def newest_outcomes(group: str = "") -> dict[str, Outcome]:
-    """The newest outcome of every claim that was executed or soon will be, misconceptions left out; of a class's
+    """The newest outcome of every claim that has run or soon will, without misconceptions: of a training session's
     ``group``, or on the server's own engine."""
-    there = ClaimOutcome.objects.filter(run__group=group, run__misconception="")
-    counted = there.filter(Q(step=Step.DONE) | Q(run__state__in=LIVE))
-    newest = counted.values("claim").annotate(last=Max("pk"))
-    rows = ClaimOutcome.objects.filter(pk__in=[one["last"] for one in newest]).select_related("run")
+    candidates = ClaimOutcome.objects.filter(run__group=group, run__misconception="")
+    relevant = candidates.filter(Q(step=ClaimState.DONE) | Q(run__state__in=LIVE))
+    newest = relevant.values("claim").annotate(last=Max("pk"))
+    rows = ClaimOutcome.objects.filter(pk__in=[row["last"] for row in newest]).select_related("run")
     return {row.claim: _outcome(row) for row in rows}
 
 
 def results(run: str) -> tuple[ClaimResult, ...]:
-    """What a run found, as it stands in a report."""
-    return tuple(one.executed.result for one in outcomes(run) if one.executed is not None)
+    """The results of a run as a report stores them."""
+    return tuple(outcome.executed.result for outcome in outcomes(run) if outcome.executed is not None)
 
 
-def describe(run: str) -> Described | None:
-    """One run for a list, None if there is none."""
-    row = _counted().filter(pk=run).first()
-    return None if row is None else _described(row)
+def load_run(run: str) -> RunSummary | None:
+    """One run, None if there is none."""
+    row = _with_counts().filter(pk=run).first()
+    return None if row is None else _summary(row)
 
 
-def _counted() -> QuerySet[ClaimRun]:
-    """Runs with the numbers of their outcomes: what was found is not read for a list."""
-    verdicts = {one.name.lower(): Number("outcomes", filter=Q(outcomes__verdict=one)) for one in ClaimVerdict}
-    done = Number("outcomes", filter=Q(outcomes__step=Step.DONE))
-    return ClaimRun.objects.annotate(asked=Number("outcomes"), done=done, **verdicts)
+def _with_counts() -> QuerySet[ClaimRun]:
+    """Runs with the counts of their outcomes: a list does not read the results themselves."""
+    verdicts = {
+        verdict.name.lower(): Count("outcomes", filter=Q(outcomes__verdict=verdict)) for verdict in ClaimVerdict
+    }
+    done = Count("outcomes", filter=Q(outcomes__step=ClaimState.DONE))
+    return ClaimRun.objects.annotate(asked=Count("outcomes"), done=done, **verdicts)
 
 
-def history(most: int = 20, misconception: str | None = "", group: str = "") -> tuple[Described, ...]:
-    """The newest runs of claims, or of one misconception; of everything with None. ``group``: of a class."""
-    rows = _counted().filter(group=group).order_by("-created_at")
+def list_runs(limit: int = 20, misconception: str | None = "", group: str = "") -> tuple[RunSummary, ...]:
+    """The newest runs of claims, or of one misconception; of everything with None. ``group``: of a training session."""
+    rows = _with_counts().filter(group=group).order_by("-created_at")
     if misconception is not None:
         rows = rows.filter(misconception=misconception)
-    return tuple(_described(row) for row in rows[:most])
+    return tuple(_summary(row) for row in rows[:limit])
 
 
 def misconceptions_tried() -> set[str]:
@@ -218,32 +222,33 @@ def misconceptions_tried() -> set[str]:
     return set(ClaimRun.objects.exclude(misconception="").values_list("misconception", flat=True))
 
 
-def live_run(group: str = "") -> Described | None:
-    """The run of claims that waits or runs, the oldest of them. ``group``: of a class."""
-    row = _counted().filter(state__in=LIVE, misconception="", group=group).order_by("created_at").first()
-    return None if row is None else _described(row)
+def live_run(group: str = "") -> RunSummary | None:
+    """The oldest run of claims that waits or runs. ``group``: of a training session."""
+    row = _with_counts().filter(state__in=LIVE, misconception="", group=group).order_by("created_at").first()
+    return None if row is None else _summary(row)
 
 
-def of_session(session: str) -> tuple[tuple[str, str, Described], ...]:
-    """The runs of a session's groups with the group's key and the claim where it was one alone, the oldest first."""
-    rows: list[Any] = list(_counted().filter(group__startswith=f"{session}-").order_by("created_at"))
-    alone = [row.pk for row in rows if row.asked == 1]
-    claims = dict(ClaimOutcome.objects.filter(run_id__in=alone).values_list("run_id", "claim"))
-    return tuple((row.group, claims.get(row.pk, ""), _described(row)) for row in rows)
+def session_runs(session: str) -> tuple[tuple[str, str, RunSummary], ...]:
+    """The runs of a training session's groups, oldest first: the group's key, the claim if it was the only one, and
+    the run."""
+    rows: list[Any] = list(_with_counts().filter(group__startswith=f"{session}-").order_by("created_at"))
+    single = [row.pk for row in rows if row.asked == 1]
+    claims = dict(ClaimOutcome.objects.filter(run_id__in=single).values_list("run_id", "claim"))
+    return tuple((row.group, claims.get(row.pk, ""), _summary(row)) for row in rows)
 
 
-def _described(row: Any) -> Described:
-    return Described(
-        str(row.pk),
-        row.state,
-        row.wanted,
-        row.created_at,
-        row.elapsed_s,
-        row.asked,
-        row.done,
-        Count(row.holds, row.differs, row.not_testable),
-        tuple(msgspec.json.decode(row.engines, type=list[str])),
-        row.misconception,
-        row.prediction,
-        row.problem,
+def _summary(row: Any) -> RunSummary:
+    return RunSummary(
+        id=str(row.pk),
+        state=row.state,
+        wanted=row.wanted,
+        created_at=row.created_at,
+        elapsed_s=row.elapsed_s,
+        asked=row.asked,
+        done=row.done,
+        count=VerdictCount(row.holds, row.differs, row.not_testable),
+        engines=tuple(msgspec.json.decode(row.engines, type=list[str])),
+        misconception=row.misconception,
+        prediction=row.prediction,
+        problem=row.problem,
     )

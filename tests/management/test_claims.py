@@ -13,7 +13,7 @@ from tests.private_engine import PrivateEngine
 CHOSEN = ("host-shares-netns", "discarded-publish", "sysctl-refused")
 
 
-def test_the_answer_is_one_document_and_nothing_is_left(terminal: Terminal, engine_host: PrivateEngine) -> None:
+def test_json_is_one_document_and_nothing_is_left(terminal: Terminal, engine_host: PrivateEngine) -> None:
     done = terminal.run("claims", *CHOSEN, "--json")
     assert done.code == 0, done.err
     assert [one["id"] for one in done.json] == sorted(CHOSEN, key=[claim.id for claim in all_claims()].index)
@@ -24,12 +24,12 @@ def test_the_answer_is_one_document_and_nothing_is_left(terminal: Terminal, engi
     assert engine_host.docker("ps", "-aq") == ""
 
 
-def test_a_person_gets_statements_evidence_and_a_count(terminal: Terminal) -> None:
+def test_text_has_statements_evidence_and_a_count(terminal: Terminal) -> None:
     done = terminal.run("claims", "host-no-address")
     assert done.code == 0, done.err
     assert "✓ holds        host-no-address: In host mode" in done.out
     assert "NetworkSettings.Networks.host.IPAddress: empty" in done.out
-    assert "1 holds, in " in done.out
+    assert "1 confirmed, in " in done.out
     assert "1/1 holds: host-no-address" in done.err
 
 
@@ -39,14 +39,14 @@ def test_claims_are_listed_without_an_engine(capsys: pytest.CaptureFixture[str])
     assert len(done.out.splitlines()) == len(all_claims())
 
 
-def test_an_unknown_claim_is_a_sentence_and_exit_2(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_claim_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     done = run_here(capsys, "claims", "nonsense")
     assert done.code == 2
-    assert "There is no claim nonsense: choose among" in done.err
+    assert "There is no claim nonsense: choose from" in done.err
     assert done.out == ""
 
 
-def test_without_an_engine_it_fails_with_what_to_do(nowhere: Terminal) -> None:
+def test_without_an_engine_it_fails_with_advice(nowhere: Terminal) -> None:
     done = nowhere.run("claims", "host-shares-netns", "--json")
     assert done.code == 1
     assert "No Docker Engine answers" in done.err

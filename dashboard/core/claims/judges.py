@@ -1,28 +1,46 @@
-"""Judgements that several claims share: the same question, asked of other modes and paths."""
+"""Judgements that several claims share: the same question about other modes, options and paths."""
 
 from __future__ import annotations
 
-from dashboard.core.claims.extract import say_lines, servers_in
-from dashboard.core.claims.model import Judgement, Timing, not_testable, proves
-from dashboard.core.namespaces.state import Lookup
+from dashboard.core.claims.extract import nameservers, on_one_line
+from dashboard.core.claims.model import Judgement, holds_if, not_testable
+from dashboard.core.claims.observers import AddressedLookup, Files
+from dashboard.core.claims.testbed import Container, Timing
 
 
-def judge_slower(seen: Timing) -> Judgement:
-    """Slower, by an interval that leaves zero out."""
-    if seen.verdict == "inconclusive":
-        return not_testable(f"The blocks do not decide: {seen.reason}.", seen.said)
-    return proves(seen.verdict == "slower", f"It is {seen.verdict}.", seen.said)
+def judge_slower(timing: Timing) -> Judgement:
+    """Holds if the interval of the difference lies above zero."""
+    if timing.verdict == "inconclusive":
+        return not_testable(f"The blocks are inconclusive: {timing.reason}.", timing.summary)
+    return holds_if(timing.verdict == "slower", f"It is {timing.verdict}.", timing.summary)
 
 
-def judge_stripped(seen: tuple[str, str]) -> Judgement:
-    """The machine's resolv.conf and the container's: what is not loopback stays."""
-    machine, inside = seen
-    evidence = (f"resolv.conf of the machine: {say_lines(machine)}", f"in the container: {say_lines(inside)}")
-    left = tuple(one for one in servers_in(machine) if not one.startswith("127."))
-    return proves(servers_in(inside) == left, "The servers are others.", *evidence)
+def judge_refused(container: Container) -> Judgement:
+    """Holds if the Engine refused the container."""
+    return holds_if(bool(container.refused), "It was accepted.", f"docker run: {container.summary}")
 
 
-def judge_not_found(seen: Lookup) -> Judgement:
-    """No answer of any kind."""
-    evidence = f"lookup of the name: {seen.outcome} {', '.join(seen.answers)} (asked {seen.server or 'nobody'})"
-    return proves(not seen.answers, "The name is found.", evidence)
+def judge_stripped(files: Files) -> Judgement:
+    """Holds if the container has the machine's name servers without the loopback ones."""
+    machine, inside = files
+    evidence = (f"resolv.conf of the machine: {on_one_line(machine)}", f"in the container: {on_one_line(inside)}")
+    expected = tuple(server for server in nameservers(machine) if not server.startswith("127."))
+    return holds_if(nameservers(inside) == expected, "It has other servers.", *evidence)
+
+
+def judge_not_found(observed: AddressedLookup) -> Judgement:
+    """Holds if the name has no address."""
+    return holds_if(not observed[0].answers, "The name resolves.", _evidence(observed))
+
+
+def judge_resolved(observed: AddressedLookup) -> Judgement:
+    """Holds if the name has the address that the Engine gave."""
+    lookup, address = observed
+    return holds_if(address in lookup.answers, "The name does not resolve to it.", _evidence(observed))
+
+
+def _evidence(observed: AddressedLookup) -> str:
+    lookup, address = observed
+    answers = ", ".join(lookup.answers) or "no address"
+    server = lookup.server or "no server"
+    return f"lookup of {lookup.name}: {lookup.outcome}, {answers} (asked {server}); the container has {address}"

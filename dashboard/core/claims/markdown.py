@@ -1,29 +1,29 @@
-"""The table of all claims as Markdown: what stands in docs/claims.md."""
+"""The table of all claims as Markdown: the list in docs/claims.md."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from dashboard.core.claims.misconception import Misconception
-from dashboard.core.claims.model import Claim, by_statement
+from dashboard.core.claims.model import Claim, by_topic
 from dashboard.core.claims.run import NOT_HARMLESS
 
 BEGIN, END = "<!-- the list: made by ./netmodes claims --list --markdown -->", "<!-- end of the list -->"
 
 
-def catalogue(claims: Sequence[Claim], misconceptions: Sequence[Misconception]) -> str:
-    """Claims by statement, then the misconceptions; the marks around it included."""
+def catalogue_markdown(claims: Sequence[Claim], misconceptions: Sequence[Misconception]) -> str:
+    """Claims by topic, then the misconceptions, between ``BEGIN`` and ``END``. ◦ marks harmless claims."""
     lines = [BEGIN, ""]
-    for topic, found in by_statement(claims).items():
+    for topic, group in by_topic(claims).items():
         lines += [f"### {topic}", "", "| claim | says | exactly |", "|---|---|---|"]
-        for one in found:
-            where = "" if one.needs & NOT_HARMLESS else " ◦"
-            lines.append(f"| `{one.id}`{where} | {_cell(one.statement)} | {_cell(one.exact)} |")
+        for claim in group:
+            mark = "" if claim.needs & NOT_HARMLESS else " ◦"
+            lines.append(f"| `{claim.id}`{mark} | {_escape(claim.statement)} | {_escape(claim.exact)} |")
         lines.append("")
     lines += ["### Misconceptions", "", "| name | what people expect | claim |", "|---|---|---|"]
-    lines += [f"| `{one.id}` | {_cell(one.expected)} | `{one.claim.id}` |" for one in misconceptions]
+    lines += [f"| `{each.id}` | {_escape(each.expected)} | `{each.claim.id}` |" for each in misconceptions]
     return "\n".join([*lines, "", END])
 
 
-def _cell(text: str) -> str:
+def _escape(text: str) -> str:
     return text.replace("|", "\\|").replace("*", "\\*")

@@ -1,4 +1,4 @@
-"""A misconception: a set-up that does not do what people expect, executed as a claim, with reason and remedy."""
+"""A misconception: a setup that does not do what people expect, executed as a claim, with cause and fix."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from dashboard.core.reports.model import ClaimVerdict
 
 @dataclass(frozen=True, slots=True)
 class Misconception:
-    """One broken set-up. ``expected`` is what people think; ``question`` with ``choices`` asks for a prediction, and
-    ``right`` is the number of the choice that comes true where ``claim`` holds.
+    """One surprising setup. ``expected`` is what people think; ``question`` with ``choices`` asks for a prediction;
+    ``right`` is the index of the choice that is true where ``claim`` holds.
 
-    ``happened`` says what it was, ``why`` the reason, ``remedy`` how to do it right, ``remedy_lines`` what to type.
+    ``happened`` is the actual behaviour, ``why`` the cause, ``remedy`` the fix, ``remedy_lines`` what to type.
     """
 
     id: str
@@ -28,26 +28,26 @@ class Misconception:
     remedy: str
     remedy_lines: tuple[str, ...] = ()
 
-    def choice(self, text: str) -> int:
-        """The number of a choice as a form sends it; ValueError with a sentence if it is none."""
+    def parse_choice(self, text: str) -> int:
+        """The index of a choice as a form sends it; ValueError with a sentence if there is no such choice."""
         if not (text.isascii() and text.isdigit() and int(text) < len(self.choices)):
-            raise ValueError("Choose one of the answers first: a prediction is what makes the result stay in mind.")
+            raise ValueError("Choose one of the answers first: a prediction makes the result memorable.")
         return int(text)
 
 
 @dataclass(frozen=True, slots=True)
-class Revealed:
-    """What is shown after the run. ``predicted_right`` is None where this engine did something else: then nobody was
-    right or wrong."""
+class PredictionResult:
+    """What is shown after the run. ``correct`` is None if this engine behaved differently: then no prediction is right
+    or wrong."""
 
     predicted: str
     outcome: str
-    predicted_right: bool | None
+    correct: bool | None
 
 
-def reveal(one: Misconception, prediction: int, verdict: ClaimVerdict) -> Revealed:
-    """The prediction against what happened."""
-    predicted = one.choices[prediction]
+def compare_prediction(misconception: Misconception, prediction: int, verdict: ClaimVerdict) -> PredictionResult:
+    """The prediction against the outcome."""
+    predicted = misconception.choices[prediction]
     if verdict is not ClaimVerdict.HOLDS:
-        return Revealed(predicted, "", None)
-    return Revealed(predicted, one.choices[one.right], prediction == one.right)
+        return PredictionResult(predicted, "", None)
+    return PredictionResult(predicted, misconception.choices[misconception.right], prediction == misconception.right)

@@ -1,21 +1,23 @@
-"""A run of claims: which claim needs what ground, what became of each, and how that is said on a terminal."""
+"""A run of claims: which claim runs where, the result of each, and the run as text for a terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
-from dashboard.core.claims.model import Claim, Judgement, Need, Topic, by_statement
+from dashboard.core.claims.model import Claim, Judgement, Need, Topic
 from dashboard.core.comparison.text_table import printable
 from dashboard.core.reports.model import ClaimResult, ClaimVerdict
 
-#: What makes a claim one for a private host: it takes ports that a reader's own programs may hold, or changes files.
+#: Needs that require a private host: the claim uses ports that the reader's own programs may hold, or changes files.
 NOT_HARMLESS = frozenset({Need.ALONE, Need.PORT_80, Need.PRIVATE, Need.MEASURE})
+#: A symbol for each verdict: neither colour nor the word alone carries it.
+SYMBOLS = {ClaimVerdict.HOLDS: "✓", ClaimVerdict.DIFFERS: "≠", ClaimVerdict.NOT_TESTABLE: "?"}
 
 
-class Step(StrEnum):
-    """How far a claim is."""
+class ClaimState(StrEnum):
+    """The progress of a claim in a run."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -23,9 +25,9 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Executed:
-    """One claim as it was executed: ``claims/1`` is a list of these. ``engine`` says on which engine it ran;
-    ``lines`` are what was typed; ``left`` what could not be removed, in the Engine's words."""
+class ExecutedClaim:
+    """One executed claim with everything needed to read it later: ``claims/1`` is a list of these. ``engine`` is the
+    engine on which it ran; ``lines`` are the commands; ``left`` is what could not be removed, in the Engine's words."""
 
     id: str
     topic: Topic
@@ -40,44 +42,59 @@ class Executed:
     seconds: float = 0.0
     left: tuple[str, ...] = ()
 
+    @classmethod
+    def from_judgement(
+        cls, claim: Claim, judgement: Judgement, *, engine: str = "", seconds: float = 0.0, left: Sequence[str] = ()
+    ) -> ExecutedClaim:
+        """The claim with its judgement."""
+        return cls(
+            id=claim.id,
+            topic=claim.topic,
+            statement=claim.statement,
+            source=claim.source,
+            verdict=judgement.verdict,
+            evidence=judgement.evidence,
+            reason=judgement.reason,
+            exact=claim.exact,
+            lines=claim.shown_lines,
+            engine=engine,
+            seconds=round(seconds, 3),
+            left=tuple(left),
+        )
+
     @property
     def result(self) -> ClaimResult:
-        """As it stands in a report."""
+        """The result as reports store it."""
         return ClaimResult(self.id, self.statement, self.source, self.verdict, self.evidence, self.reason)
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimsRun:
-    """Everything that one run found, in the order of the statements."""
+    """The results of one run, in the order of the statements."""
 
-    results: tuple[Executed, ...]
+    results: tuple[ExecutedClaim, ...]
     seconds: float = 0.0
     engines: tuple[str, ...] = ()
 
     @property
     def left(self) -> tuple[str, ...]:
-        """What is left over, of all."""
-        return tuple(one for result in self.results for one in result.left)
+        """Everything that could not be removed."""
+        return tuple(left for result in self.results for left in result.left)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What runs where: ``harmless`` on any engine; ``shared`` beside others, ``alone`` and ``quiet`` on a private host.
-    Timings come last."""
+    """Where each claim runs: ``harmless`` on any engine; ``shared`` concurrently, ``alone`` and ``quiet`` exclusively
+    on a private host. ``quiet`` claims measure and run last."""
 
     harmless: tuple[Claim, ...] = ()
     shared: tuple[Claim, ...] = ()
     alone: tuple[Claim, ...] = ()
     quiet: tuple[Claim, ...] = ()
 
-    @property
-    def needs_private(self) -> bool:
-        """Whether there is anything that runs on private hosts only."""
-        return bool(self.shared or self.alone or self.quiet)
-
 
 def make_plan(claims: Iterable[Claim]) -> Plan:
-    """Sorts claims by what they need."""
+    """Groups claims by their needs."""
     groups: dict[str, list[Claim]] = {"harmless": [], "shared": [], "alone": [], "quiet": []}
     for claim in claims:
         if Need.MEASURE in claim.needs:
@@ -86,46 +103,27 @@ def make_plan(claims: Iterable[Claim]) -> Plan:
             groups["alone"].append(claim)
         else:
             groups["shared" if claim.needs & NOT_HARMLESS else "harmless"].append(claim)
-    return Plan(**{name: tuple(found) for name, found in groups.items()})
+    return Plan(**{name: tuple(group) for name, group in groups.items()})
 
 
-def ports_of(claim: Claim) -> tuple[int, ...]:
+def exclusive_ports(claim: Claim) -> tuple[int, ...]:
     """Ports of the machine that no other claim may use at the same time."""
     return (80,) if Need.PORT_80 in claim.needs else ()
 
 
 def choose(claims: Sequence[Claim], ids: Sequence[str]) -> tuple[Claim, ...]:
-    """The claims of these ids, all where none is given; ValueError with what there is."""
-    known = {claim.id: claim for claim in claims}
-    unknown = [one for one in ids if one not in known]
+    """The claims with these ids, all if none is given; ValueError that lists the ids for an unknown one."""
+    known = {claim.id for claim in claims}
+    unknown = [identity for identity in ids if identity not in known]
     if unknown:
-        raise ValueError(f"There is no claim {', '.join(unknown)}: choose among {', '.join(known)}.")
+        choices = ", ".join(claim.id for claim in claims)
+        raise ValueError(f"There is no claim {', '.join(unknown)}: choose from {choices}.")
     return tuple(claim for claim in claims if not ids or claim.id in ids)
 
 
-def executed(
-    claim: Claim, judgement: Judgement, *, engine: str = "", seconds: float = 0.0, left: Sequence[str] = ()
-) -> Executed:
-    """What became of a claim, with everything needed to read it later."""
-    return Executed(
-        claim.id,
-        claim.topic,
-        claim.statement,
-        claim.source,
-        judgement.verdict,
-        judgement.evidence,
-        judgement.reason,
-        claim.exact,
-        claim.shown_lines,
-        engine,
-        round(seconds, 3),
-        tuple(left),
-    )
-
-
 @dataclass(frozen=True, slots=True)
-class Count:
-    """How many came out how."""
+class VerdictCount:
+    """The number of claims with each verdict."""
 
     holds: int = 0
     differs: int = 0
@@ -133,57 +131,44 @@ class Count:
 
     @property
     def sentence(self) -> str:
-        """``70 hold, 1 differs, 2 cannot be tested here``."""
-        words = [f"{self.holds} hold{'s' if self.holds == 1 else ''}"]
-        words += [f"{self.differs} differ{'s' if self.differs == 1 else ''}"] if self.differs else []
-        words += [f"{self.not_testable} cannot be tested here"] if self.not_testable else []
-        return ", ".join(words)
+        """``70 confirmed, 1 differs, 2 not testable here``."""
+        parts = [f"{self.holds} confirmed"]
+        parts += [f"{self.differs} differ{'s' if self.differs == 1 else ''}"] if self.differs else []
+        parts += [f"{self.not_testable} not testable here"] if self.not_testable else []
+        return ", ".join(parts)
 
 
-def count(verdicts: Iterable[ClaimVerdict]) -> Count:
+def count_verdicts(verdicts: Iterable[ClaimVerdict]) -> VerdictCount:
     """Counts verdicts."""
-    found = list(verdicts)
-    return Count(*(found.count(one) for one in (ClaimVerdict.HOLDS, ClaimVerdict.DIFFERS, ClaimVerdict.NOT_TESTABLE)))
-
-
-#: A letter shape beside each word, so that neither colour nor the word alone tells.
-MARKS = {ClaimVerdict.HOLDS: "✓", ClaimVerdict.DIFFERS: "≠", ClaimVerdict.NOT_TESTABLE: "?"}
-
-
-@dataclass(slots=True)
-class _Text:
-    lines: list[str] = field(default_factory=list)
-
-    def add(self, line: str, indent: int = 0) -> None:
-        self.lines.append(" " * indent + printable(line))
+    given = list(verdicts)
+    return VerdictCount(
+        holds=given.count(ClaimVerdict.HOLDS),
+        differs=given.count(ClaimVerdict.DIFFERS),
+        not_testable=given.count(ClaimVerdict.NOT_TESTABLE),
+    )
 
 
 def run_text(run: ClaimsRun, *, everything: bool = False) -> str:
-    """For a terminal: by statement; evidence of those that differ, or of all."""
-    text = _Text()
-    topics = {topic: [one for one in run.results if one.topic is topic] for topic in Topic}
-    for topic, found in topics.items():
-        if not found:
+    """The run for a terminal, by topic; with the evidence of claims that differ, or of all."""
+    return "\n".join(printable(line) for line in _text_lines(run, everything)) + "\n"
+
+
+def _text_lines(run: ClaimsRun, everything: bool) -> Iterator[str]:
+    detail = " " * 17
+    for topic in Topic:
+        results = [result for result in run.results if result.topic is topic]
+        if not results:
             continue
-        text.add(str(topic))
-        for one in found:
-            text.add(f"{MARKS[one.verdict]} {one.verdict:<12} {one.id}: {one.statement}", 2)
-            if one.reason:
-                text.add(one.reason, 17)
-            if everything or one.verdict is ClaimVerdict.DIFFERS:
-                for line in one.evidence:
-                    text.add(line, 17)
+        yield str(topic)
+        for result in results:
+            yield f"  {SYMBOLS[result.verdict]} {result.verdict:<12} {result.id}: {result.statement}"
+            if result.reason:
+                yield detail + result.reason
+            if everything or result.verdict is ClaimVerdict.DIFFERS:
+                yield from (detail + line for line in result.evidence)
             if everything:
-                text.add(f"on {one.engine}, {one.seconds:.1f} s; source: {one.source}", 17)
-        text.add("")
-    text.add(f"{count(one.verdict for one in run.results).sentence}, in {run.seconds:.1f} s.")
-    for engine in run.engines:
-        text.add(f"On {engine}.")
-    for line in run.left:
-        text.add(f"Left over: {line}")
-    return "\n".join(text.lines) + "\n"
-
-
-def in_order(claims: Sequence[Claim]) -> tuple[Claim, ...]:
-    """By statement, as they are shown."""
-    return tuple(claim for found in by_statement(claims).values() for claim in found)
+                yield f"{detail}on {result.engine}, {result.seconds:.1f} s; source: {result.source}"
+        yield ""
+    yield f"{count_verdicts(result.verdict for result in run.results).sentence}, in {run.seconds:.1f} s."
+    yield from (f"On {engine}." for engine in run.engines)
+    yield from (f"Left over: {left}" for left in run.left)

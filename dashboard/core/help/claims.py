@@ -10,9 +10,9 @@ HELP: tuple[Help, ...] = (
         "claims",
         _("claims"),
         _(
-            "A claim is a sentence about a network mode that is executed: containers are launched, kernel and Engine "
-            "are read, a pure function judges. It holds, differs, or cannot be tested here, with the evidence. Claims "
-            "that need ports or files of a machine run on a private host, not on yours."
+            "A claim is a statement about a network mode that is tested: Netmodes launches containers, reads the "
+            "kernel and the Engine, and judges. The result is confirmed, differs, or not testable here, with the evidence. "
+            "Claims that need a machine's ports or files run on a private host, not on yours."
         ),
         "docs/claims.md",
         "./netmodes claims --list",
@@ -20,15 +20,15 @@ HELP: tuple[Help, ...] = (
     Help(
         "claim-runs",
         _("runs of claims"),
-        _("Every run is kept with its verdicts and evidence, and can be saved as a report."),
+        _("Runs are kept with verdicts and evidence, and can be saved as reports."),
         "docs/claims.md",
     ),
     Help(
         "misconceptions",
         _("misconceptions"),
         _(
-            "Set-ups that surprise most people. Each is a claim with a question in front of it: who has predicted "
-            "remembers what happened. It runs on a private host and is removed again."
+            "Setups that surprise most people. Each is a claim with a question: a prediction makes the result "
+            "memorable. It runs on a private host and is removed afterwards."
         ),
         "docs/claims.md",
     ),
@@ -36,8 +36,8 @@ HELP: tuple[Help, ...] = (
         "happened",
         _("what happened"),
         _(
-            "Read from the kernel and the Engine after the set-up was launched; the evidence is what was read, as it "
-            "was."
+            "The outcome, read from the kernel and the Engine after the setup was launched. The evidence shows what "
+            "was read, unchanged."
         ),
         "docs/claims.md",
     ),
@@ -45,8 +45,8 @@ HELP: tuple[Help, ...] = (
         "workshops",
         _("workshops"),
         _(
-            "Steps to predict, run and understand. What is checked is the state of the kernel and of the Engine, "
-            "whoever launched it and how: a command that was typed counts like a button that was pressed."
+            "Steps to predict, run and understand. Checks read the state of the kernel and the Engine, so a typed "
+            "command counts the same as a button."
         ),
         "docs/workshops.md",
         "./netmodes workshop list",
@@ -54,15 +54,15 @@ HELP: tuple[Help, ...] = (
     Help(
         "steps",
         _("the steps"),
-        _("The first time through, a step opens when the one before it is done. Going back is always possible."),
+        _("A step unlocks when the previous one is done. You can always go back."),
         "docs/workshops.md",
     ),
     Help(
         "predict",
         _("predicting"),
         _(
-            "Say what you expect before you see it. The first answer counts. What is true is read from the kernel "
-            "where it can be, and stands in the workshop where the answer is fixed."
+            "Predict the outcome before you see it. The first answer counts. The truth is read from the kernel if "
+            "possible, else it is part of the workshop."
         ),
         "docs/workshops.md",
     ),
@@ -70,8 +70,8 @@ HELP: tuple[Help, ...] = (
         "run",
         _("running"),
         _(
-            "Type the line in a terminal of this machine, or press the button that does the same. Nothing goes "
-            "through a shell: the line is read, and what it asks for is done."
+            "Type the command in a terminal on this machine, or press the button that does the same. Buttons use no "
+            "shell: Netmodes parses the command and performs it."
         ),
         "docs/workshops.md",
     ),
@@ -79,15 +79,15 @@ HELP: tuple[Help, ...] = (
         "check",
         _("the check"),
         _(
-            "Compares what is expected with what is observed: namespaces by inode, sockets with sock_diag, resolver "
-            "files, sysctls, the Engine's answers. What a command printed is never looked at."
+            "Compares expected and observed: namespaces by inode, sockets with sock_diag, resolver files, sysctls, the "
+            "Engine's responses. The output of a command is never used."
         ),
         "sock_diag(7); docs/workshops.md",
     ),
     Help(
         "result",
         _("the result"),
-        _("Your predictions against the truth, how often a check failed first, and how long each step took."),
+        _("Your predictions and the truth, failed attempts, and the time of each step."),
         "docs/workshops.md",
     ),
 )

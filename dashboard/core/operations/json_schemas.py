@@ -1,4 +1,4 @@
-"""The JSON Schemas of every shape that leaves the program, made from its type."""
+"""The JSON Schemas of the documents that Netmodes writes, generated from their types."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from typing import Any
 
 import msgspec
 
-from dashboard.core.claims.run import Executed
+from dashboard.core.claims.run import ExecutedClaim
 from dashboard.core.experiments.messages import Comparison, Doctor
 from dashboard.core.measurements.measurement import Measurement
 from dashboard.core.reports.model import ReportFile
 from dashboard.core.training.results.model import SessionReport
 
-SHAPES: dict[str, Any] = {
+DOCUMENT_TYPES: dict[str, Any] = {
     "comparison/1": Comparison,
     "doctor/1": Doctor,
     "measurement/1": Measurement,
-    "claims/1": list[Executed],
+    "claims/1": list[ExecutedClaim],
     "report/1": ReportFile,
     "session-report/1": SessionReport,
 }
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """The JSON Schema of a shape by its name, e.g. ``comparison/1``; KeyError if unknown."""
-    return msgspec.json.schema(SHAPES[name])
+    """The JSON Schema of a document by its name, for example ``comparison/1``; KeyError if unknown."""
+    return msgspec.json.schema(DOCUMENT_TYPES[name])

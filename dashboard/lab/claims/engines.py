@@ -1,4 +1,4 @@
-"""The engines that claims run on, and whose turn it is on each."""
+"""The engines that claims run on, and the lock that decides which claims run on one at the same time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dashboard.core.claims.model import Need, NotTestableError
+from dashboard.core.claims.model import Need
+from dashboard.core.claims.testbed import NotTestableError
 from dashboard.core.namespaces.addresses import primary_addresses
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.engine.docker_engine import DockerEngine
@@ -23,49 +24,49 @@ from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.netlink.interfaces import read_interfaces, read_routes
 
 
-class Turns:
-    """Who may work on a ground: many at once, or one alone; and of the many only one at port 80."""
+class EngineLock:
+    """Shared by many claims, or exclusive to one; of the claims that share it only one may use a port."""
 
     def __init__(self) -> None:
         self._changed = asyncio.Condition()
-        self._working = 0
-        self._alone = False
-        self._taken: set[int] = set()
+        self._sharing = 0
+        self._exclusive = False
+        self._ports: set[int] = set()
 
     @asynccontextmanager
-    async def among_others(self, ports: Sequence[int] = ()) -> AsyncIterator[None]:
-        """Beside others, with these ports of the machine to oneself."""
+    async def shared(self, ports: Sequence[int] = ()) -> AsyncIterator[None]:
+        """Together with others, with exclusive use of these ports of the machine."""
         async with self._changed:
-            await self._changed.wait_for(lambda: not self._alone and not self._taken & set(ports))
-            self._working += 1
-            self._taken |= set(ports)
+            await self._changed.wait_for(lambda: not self._exclusive and not self._ports & set(ports))
+            self._sharing += 1
+            self._ports |= set(ports)
         try:
             yield
         finally:
             async with self._changed:
-                self._working -= 1
-                self._taken -= set(ports)
+                self._sharing -= 1
+                self._ports -= set(ports)
                 self._changed.notify_all()
 
     @asynccontextmanager
-    async def alone(self) -> AsyncIterator[None]:
-        """With nobody beside."""
+    async def exclusive(self) -> AsyncIterator[None]:
+        """Without any other claim."""
         async with self._changed:
-            await self._changed.wait_for(lambda: not self._alone and self._working == 0)
-            self._alone = True
+            await self._changed.wait_for(lambda: not self._exclusive and self._sharing == 0)
+            self._exclusive = True
         try:
             yield
         finally:
             async with self._changed:
-                self._alone = False
+                self._exclusive = False
                 self._changed.notify_all()
 
 
 @dataclass(slots=True)
-class Ground:
-    """An engine to run claims on. ``host`` is the private host that it is, None for a reader's own engine;
-    ``image`` what ``IMAGE`` stands for; ``machine`` the machine's address besides loopback, empty without one;
-    ``lacks`` what it cannot do, with the reason."""
+class ClaimEngine:
+    """An engine to run claims on. ``host`` is its private host, None for the reader's own engine; ``image`` replaces
+    ``IMAGE``; ``machine`` is the machine's address other than loopback, empty without one; ``lacks`` has what it
+    cannot do, with the reason."""
 
     engine: Engine
     info: EngineInfo
@@ -74,24 +75,24 @@ class Ground:
     host: PrivateHost | None = None
     machine: str = ""
     lacks: Mapping[Need, str] = field(default_factory=dict)
-    turns: Turns = field(default_factory=Turns)
+    lock: EngineLock = field(default_factory=EngineLock)
 
     @property
     def title(self) -> str:
-        """Which engine this is, for a person."""
-        whose = f"private host {self.host.id}" if self.host is not None else self.info.name or self.info.endpoint
-        return f"Docker Engine {self.info.version} ({whose})"
+        """The engine for a person: version, and private host or name."""
+        name = f"private host {self.host.id}" if self.host is not None else self.info.name or self.info.endpoint
+        return f"Docker Engine {self.info.version} ({name})"
 
     @property
     def pid(self) -> int:
-        """The daemon's process, which lives in the machine's namespaces; NotTestableError if it is not one of ours."""
+        """The daemon's process, in the machine's namespaces; NotTestableError if it is not a local process."""
         if self.info.pid is None:
-            raise NotTestableError("The engine is no process of this machine: its network stack cannot be read.")
+            raise NotTestableError("The engine is not a process of this machine: its network stack cannot be read.")
         return self.info.pid
 
 
-def look_at_machine(pid: int | None) -> tuple[str, dict[Need, str]]:
-    """The address of the machine's way out, empty where it has none or cannot be read; and what the machine lacks."""
+def inspect_machine(pid: int | None) -> tuple[str, dict[Need, str]]:
+    """The machine's primary IPv4 address, empty if it has none or cannot be read; and what the machine lacks."""
     lacks = {} if link_kinds().get("macvlan", True) else {Need.MACVLAN: "This kernel has no macvlan."}
     if pid is None:
         return "", lacks
@@ -100,27 +101,29 @@ def look_at_machine(pid: int | None) -> tuple[str, dict[Need, str]]:
             state = NamespaceState(0, interfaces=read_interfaces(namespace), routes=read_routes(namespace))
     except (OSError, NamespaceGone):
         return "", lacks
-    if not any(a.address == "::1" for link in state.interfaces for a in link.addresses):
+    if not any(address.address == "::1" for link in state.interfaces for address in link.addresses):
         lacks[Need.IPV6] = "This machine has no IPv6."
-    return next((one for one in primary_addresses(state) if ":" not in one), ""), lacks
+    return next((address for address in primary_addresses(state) if ":" not in address), ""), lacks
 
 
-async def open_ground(engine: Engine, data_dir: Path, watches: WatchPool, host: PrivateHost | None = None) -> Ground:
-    """The engine with the lab image on it; EngineError where that cannot be had."""
+async def open_engine(
+    engine: Engine, data_dir: Path, watches: WatchPool, host: PrivateHost | None = None
+) -> ClaimEngine:
+    """The engine with the lab image on it; EngineError if the image is unavailable."""
     info = await engine.info()
     image = await ensure_image(engine, LAB_REFERENCE, data_dir, lambda _text, _fraction: None, private=host is not None)
-    machine, lacks = await asyncio.to_thread(look_at_machine, info.pid)
-    return Ground(engine, info, image.reference, watches, host, machine, lacks)
+    machine, lacks = await asyncio.to_thread(inspect_machine, info.pid)
+    return ClaimEngine(engine, info, image.reference, watches, host, machine, lacks)
 
 
-async def start_ground(stack: AsyncExitStack, data_dir: Path, watches: WatchPool) -> Ground:
-    """A private host for this run, gone when ``stack`` closes. PrivateHostError or EngineError if it cannot be."""
+async def start_private_engine(stack: AsyncExitStack, data_dir: Path, watches: WatchPool) -> ClaimEngine:
+    """A private host for this run, removed when ``stack`` closes. PrivateHostError or EngineError if it fails."""
     host = await private_host.start(data_dir, die_with_parent=True)
     stack.push_async_callback(private_host.stop, host)
     engine = DockerEngine(host.endpoint, timeout_s=30)
     stack.push_async_callback(engine.close)
-    return await open_ground(engine, data_dir, watches, host)
+    return await open_engine(engine, data_dir, watches, host)
 
 
-#: What a private host may lack.
+#: Raised if a private host cannot start.
 UNAVAILABLE = (private_host.PrivateHostError, EngineError)

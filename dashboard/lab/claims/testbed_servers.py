@@ -5,92 +5,92 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from dashboard.core.claims.model import Answer
+from dashboard.core.claims.testbed import Response
 from dashboard.netns.namespace import Namespace
 
 _BODY = "a service of the machine itself\n"
-_LIMIT_S = 3.0
+_TIMEOUT_S = 3.0
 
 
 class MachineServers:
-    """Servers that end with the claim that started them. Their sockets belong to the namespace, not the process."""
+    """Servers that live as long as the claim that started them. Their sockets belong to the namespace."""
 
     def __init__(self) -> None:
         self._servers: list[asyncio.Server] = []
-        self._answering: set[asyncio.StreamWriter] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
 
     async def serve(self, namespace: Namespace, address: str, port: int) -> str:
-        """Begins to listen; empty, or the kernel's refusal."""
+        """Starts to listen; empty, or the kernel's refusal."""
 
         def bind() -> socket.socket:
             family = (
                 socket.AF_UNIX if address.startswith("@") else socket.AF_INET6 if ":" in address else socket.AF_INET
             )
-            opened = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+            sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
             try:
-                opened.setblocking(False)
+                sock.setblocking(False)
                 if family == socket.AF_UNIX:
-                    opened.bind(f"\0{address[1:]}")
+                    sock.bind(f"\0{address[1:]}")
                 else:
-                    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    opened.bind((address, port))
-                opened.listen(16)
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    sock.bind((address, port))
+                sock.listen(16)
             except OSError:
-                opened.close()
+                sock.close()
                 raise
-            return opened
+            return sock
 
         try:
-            opened = await namespace.arun(bind, discard=socket.socket.close)
+            sock = await namespace.arun(bind, discard=socket.socket.close)
         except OSError as error:
             return f"{address}:{port}: {error.strerror}" if port else f"{address}: {error.strerror}"
-        if opened.family == socket.AF_UNIX:
-            self._servers.append(await asyncio.start_unix_server(self._answer, sock=opened))
+        if sock.family == socket.AF_UNIX:
+            self._servers.append(await asyncio.start_unix_server(self._answer, sock=sock))
         else:
-            self._servers.append(await asyncio.start_server(self._answer, sock=opened))
+            self._servers.append(await asyncio.start_server(self._answer, sock=sock))
         return ""
 
     async def close(self) -> None:
-        """Ends all of them, and connections that are open."""
+        """Stops all servers and closes open connections."""
         for server in self._servers:
             server.close()
-        for writer in list(self._answering):
+        for writer in list(self._writers):
             writer.close()
         for server in self._servers:
             await server.wait_closed()
         self._servers.clear()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One request, one answer."""
-        self._answering.add(writer)
+        """Handles one request."""
+        self._writers.add(writer)
         try:
-            async with asyncio.timeout(_LIMIT_S):
+            async with asyncio.timeout(_TIMEOUT_S):
                 await reader.readline()
                 peer = writer.get_extra_info("peername")
-                seen = peer[0] if isinstance(peer, tuple) else "a unix socket"
-                head = f"HTTP/1.1 200 OK\r\nX-Client-Address: {seen}\r\nContent-Length: {len(_BODY)}\r\n"
+                client = peer[0] if isinstance(peer, tuple) else "a unix socket"
+                head = f"HTTP/1.1 200 OK\r\nX-Client-Address: {client}\r\nContent-Length: {len(_BODY)}\r\n"
                 writer.write(f"{head}Connection: close\r\n\r\n{_BODY}".encode())
                 await writer.drain()
         except (OSError, TimeoutError, ValueError):
             return
         finally:
-            self._answering.discard(writer)
+            self._writers.discard(writer)
             writer.close()
 
 
-async def ask_abstract(namespace: Namespace, name: str) -> Answer:
-    """GET / over an abstract unix socket, from inside a network namespace: that is what it belongs to (unix(7))."""
+async def request_abstract(namespace: Namespace, name: str) -> Response:
+    """GET / over an abstract unix socket from inside the network namespace that it belongs to (unix(7))."""
 
-    def ask() -> bytes:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as opened:
-            opened.settimeout(_LIMIT_S)
-            opened.connect(f"\0{name.removeprefix('@')}")
-            opened.sendall(b"GET / HTTP/1.0\r\n\r\n")
-            return opened.recv(4096)
+    def send() -> bytes:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC) as sock:
+            sock.settimeout(_TIMEOUT_S)
+            sock.connect(f"\0{name.removeprefix('@')}")
+            sock.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            return sock.recv(4096)
 
     try:
-        data = await namespace.arun(ask)
+        data = await namespace.arun(send)
     except OSError as error:
-        return Answer(None, error=f"{name}: {error.strerror or error}")
+        return Response(None, error=f"{name}: {error.strerror or error}")
     head, _, body = data.decode("utf-8", "replace").partition("\r\n\r\n")
-    return Answer(200 if " 200 " in head else None, body, connected=True)
+    return Response(200 if " 200 " in head else None, body, connected=True)

@@ -1,4 +1,4 @@
-"""``./netmodes claims``: what is said about network modes, executed here."""
+"""``./netmodes claims``: runs statements about network modes here."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration
 from dashboard.core.claims.catalogue import all_claims
-from dashboard.core.claims.markdown import catalogue
+from dashboard.core.claims.markdown import catalogue_markdown
 from dashboard.core.claims.misconceptions import all_misconceptions
 from dashboard.core.claims.model import Claim
-from dashboard.core.claims.run import ClaimsRun, Executed, Step, choose, run_text
+from dashboard.core.claims.run import ClaimsRun, ClaimState, ExecutedClaim, choose, run_text
 from dashboard.core.comparison.text_table import printable
 from dashboard.core.reports.model import ClaimVerdict
 from dashboard.lab.bootstrap import open_context
@@ -26,15 +26,15 @@ from dashboard.store import claim_runs
 
 
 class Command(NetmodesCommand):
-    """Executes claims on this engine, and on private hosts those that need a machine to themselves."""
+    """Runs claims on this engine, or on private hosts if they need a machine to themselves."""
 
-    help = "Executes what is said about network modes and says what holds, with the evidence."
+    help = "Runs claims about network modes and prints which hold, with the evidence."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Which, and how to show them."""
-        parser.add_argument("ids", nargs="*", metavar="ID", help="which claims (default: all; --list names them)")
-        parser.add_argument("--list", action="store_true", help="say which claims there are, and execute none")
-        parser.add_argument("--markdown", action="store_true", help="with --list: as it stands in docs/claims.md")
+        """Adds the claims and the output format."""
+        parser.add_argument("ids", nargs="*", metavar="ID", help="claims to run (default: all; see --list)")
+        parser.add_argument("--list", action="store_true", help="list the claims without running them")
+        parser.add_argument("--markdown", action="store_true", help="with --list: the table of docs/claims.md")
         parser.add_argument("--all", action="store_true", help="show the evidence of every claim")
         parser.add_argument("--json", action="store_true", help="print claims/1, a list")
 
@@ -47,34 +47,34 @@ class Command(NetmodesCommand):
             raise CommandError(str(error), returncode=WRONG_USAGE) from None
         if options["list"]:
             if options["markdown"]:
-                self.stdout.write(catalogue(claims, all_misconceptions()))
+                self.stdout.write(catalogue_markdown(claims, all_misconceptions()))
                 return
             self._list(claims, as_json=options["json"])
             return
         require_root("Reading network namespaces")
         self.migrate()
         try:
-            found = self.run(lambda: self._execute(configuration.data_dir(), claims, quiet=options["json"]))
+            run = self.run(lambda: self._execute(configuration.data_dir(), claims, quiet=options["json"]))
         except asyncio.CancelledError:
             raise SystemExit(128 + signal.SIGTERM) from None
         if options["json"]:
-            self.print_json(found.results)
+            self.print_json(run.results)
         else:
-            self.stdout.write(run_text(found, everything=options["all"] or bool(options["ids"])))
-        for line in found.left:
+            self.stdout.write(run_text(run, everything=options["all"] or bool(options["ids"])))
+        for line in run.left:
             self.say(f"Left over: {line}")
-        if found.left or any(one.verdict is ClaimVerdict.DIFFERS for one in found.results):
+        if run.left or any(result.verdict is ClaimVerdict.DIFFERS for result in run.results):
             raise SystemExit(FAILED)
 
     def _list(self, claims: Sequence[Claim], *, as_json: bool) -> None:
         if as_json:
             names = ("id", "topic", "statement", "exact", "source")
             self.print_json(
-                [{name: getattr(one, name) for name in names} | {"lines": one.shown_lines} for one in claims]
+                [{name: getattr(claim, name) for name in names} | {"lines": claim.shown_lines} for claim in claims]
             )
             return
-        for one in claims:
-            self.stdout.write(f"{one.id:<26} {one.topic:<13} {one.statement}")
+        for claim in claims:
+            self.stdout.write(f"{claim.id:<26} {claim.topic:<13} {claim.statement}")
 
     async def _execute(self, folder: Path, claims: Sequence[Claim], *, quiet: bool) -> ClaimsRun:
         task = asyncio.current_task()
@@ -82,17 +82,19 @@ class Command(NetmodesCommand):
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         done = 0
 
-        def tell(_claim: str, step: Step, found: Executed | None) -> None:
+        def on_progress(_claim: str, state: ClaimState, result: ExecutedClaim | None) -> None:
             nonlocal done
-            if step is Step.DONE and found is not None and not quiet:
+            if state is ClaimState.DONE and result is not None and not quiet:
                 done += 1
-                self.say(f"{done}/{len(claims)} {found.verdict}: {printable(found.id)}")
+                self.say(f"{done}/{len(claims)} {result.verdict}: {printable(result.id)}")
 
         async with AsyncExitStack() as stack:
             context = await open_context(stack, folder, self.say)
             ids = [claim.id for claim in claims]
-            run = await context.database.run(lambda: claim_runs.create_run(ids, driven=True))
-            found = await execute_run(context, run, claims, tell=tell, say=self.say, mine=context.passing)
-        if found is None:
-            raise CommandError("Somebody ended it before its time.", returncode=FAILED)
-        return found
+            run_id = await context.database.run(lambda: claim_runs.create_run(ids, driven=True))
+            run = await execute_run(
+                context, run_id, claims, on_progress=on_progress, say=self.say, exclusive_host=context.temporary
+            )
+        if run is None:
+            raise CommandError("The run was cancelled.", returncode=FAILED)
+        return run

@@ -1,4 +1,4 @@
-"""Claims as their pages and the API show them."""
+"""Claims as the pages and the API show them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from datetime import datetime
 
 from dashboard.core.claims.catalogue import all_claims
 from dashboard.core.claims.model import Claim, Topic
-from dashboard.core.claims.run import NOT_HARMLESS, Step
+from dashboard.core.claims.run import NOT_HARMLESS, ClaimState
 from dashboard.store.claim_runs import Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class ShownClaim:
-    """A claim with what became of it. ``stamp`` changes whenever there is something new to show; ``private`` tells that
-    it runs on a private host; ``unavailable`` is why it cannot be run from this page."""
+    """A claim with its outcome. ``stamp`` changes whenever there is something new to show; ``private``: it runs on a
+    private host; ``unavailable`` is why it cannot be run from this page."""
 
     id: str
     topic: Topic
@@ -41,13 +41,13 @@ class ShownClaim:
 
     @property
     def working(self) -> bool:
-        """Whether its outcome is still to come."""
-        return self.step in {Step.WAITING, Step.RUNNING}
+        """Whether it waits or runs."""
+        return self.step in {ClaimState.WAITING, ClaimState.RUNNING}
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The claims of one statement."""
+    """The claims of one topic."""
 
     topic: Topic
     claims: tuple[ShownClaim, ...]
@@ -67,24 +67,24 @@ def _shown(claim: Claim, outcome: Outcome | None) -> ShownClaim:
 
 
 def _with_outcome(shown: ShownClaim, outcome: Outcome) -> ShownClaim:
-    step = str(outcome.step) if outcome.live or outcome.step is Step.DONE else ""
+    step = str(outcome.step) if outcome.live or outcome.step is ClaimState.DONE else ""
     shown = replace(shown, step=step, run=outcome.run, at=outcome.at)
-    found = outcome.executed
-    if found is None:
+    executed = outcome.executed
+    if executed is None:
         return shown
     return replace(
         shown,
-        verdict=str(found.verdict),
-        reason=found.reason,
-        evidence=found.evidence,
-        engine=found.engine,
-        seconds=found.seconds,
+        verdict=str(executed.verdict),
+        reason=executed.reason,
+        evidence=executed.evidence,
+        engine=executed.engine,
+        seconds=executed.seconds,
     )
 
 
-def grouped(shown: list[ShownClaim]) -> tuple[Group, ...]:
-    """By statement, in their order."""
-    groups = [Group(topic, tuple(one for one in shown if one.topic is topic)) for topic in Topic]
+def group_by_topic(shown: list[ShownClaim]) -> tuple[Group, ...]:
+    """The claims of each topic that has any, in the order of the topics."""
+    groups = [Group(topic, tuple(claim for claim in shown if claim.topic is topic)) for topic in Topic]
     return tuple(group for group in groups if group.claims)
 
 
@@ -94,14 +94,14 @@ def show_catalogue(newest: Mapping[str, Outcome]) -> list[ShownClaim]:
 
 
 def show_run(outcomes: tuple[Outcome, ...]) -> list[ShownClaim]:
-    """The claims of one run as they were then; ones that this version does not know as far as the run kept them."""
+    """The claims of one run with their outcomes; a claim that this version does not know as the run recorded it."""
     known = {claim.id: claim for claim in all_claims()}
     shown = []
     for outcome in outcomes:
-        claim, found = known.get(outcome.claim), outcome.executed
+        claim, executed = known.get(outcome.claim), outcome.executed
         if claim is not None:
             shown.append(_shown(claim, outcome))
-        elif found is not None:
-            kept = (found.id, found.topic, found.statement, found.exact, found.source, found.lines)
-            shown.append(_with_outcome(ShownClaim(*kept), outcome))
+        elif executed is not None:
+            fields = (executed.id, executed.topic, executed.statement, executed.exact, executed.source, executed.lines)
+            shown.append(_with_outcome(ShownClaim(*fields), outcome))
     return shown

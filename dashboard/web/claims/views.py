@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -10,15 +11,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from dashboard.core.claims.catalogue import all_claims
-from dashboard.core.claims.misconception import Misconception, reveal
-from dashboard.core.claims.misconceptions import all_misconceptions, misconception
+from dashboard.core.claims.misconception import Misconception, compare_prediction
+from dashboard.core.claims.misconceptions import all_misconceptions, find_misconception
 from dashboard.core.claims.run import choose
 from dashboard.core.reports.model import ClaimVerdict
 from dashboard.store import claim_runs
-from dashboard.store.claim_runs import Described
+from dashboard.store.claim_runs import RunSummary
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports.snapshot import NotSavedError
-from dashboard.web.claims.presenters import grouped, show_catalogue, show_run
+from dashboard.web.claims.presenters import ShownClaim, group_by_topic, show_catalogue, show_run
 from dashboard.web.experiments.views import refuse
 from dashboard.web.service import LabUnavailableError, service
 
@@ -26,86 +27,95 @@ HISTORY = 20
 
 
 def start_run(ids: Sequence[str], owner_id: int | None) -> str:
-    """Writes that these claims shall be executed, all of them where none is named; ValueError with a sentence for an
+    """Queues a run of these claims, of all if none is named, and returns its id; ValueError with a sentence for an
     unknown one, LabUnavailableError without an engine."""
     claims = choose(all_claims(), ids)
     service.require()
-    run = claim_runs.create_run([claim.id for claim in claims], owner_id)
+    run_id = claim_runs.create_run([claim.id for claim in claims], owner_id)
     service.wake()
-    return run
+    return run_id
 
 
-def start_misconception(one: Misconception, prediction: str, owner_id: int | None) -> str:
-    """Writes that a misconception shall be executed; ValueError without a prediction, LabUnavailableError without engine."""
-    number = one.choice(prediction)
+def start_misconception(misconception: Misconception, prediction: str, owner_id: int | None) -> str:
+    """Queues a run of a misconception and returns its id; ValueError without a valid prediction, LabUnavailableError
+    without an engine."""
+    choice = misconception.parse_choice(prediction)
     service.require()
-    run = claim_runs.create_run([one.claim.id], owner_id, misconception=one.id, prediction=str(number))
+    run_id = claim_runs.create_run(
+        [misconception.claim.id], owner_id, misconception=misconception.id, prediction=str(choice)
+    )
     service.wake()
-    return run
+    return run_id
 
 
-def require_run(identity: str) -> Described:
+def require_run(identity: str) -> RunSummary:
     """The run, or Http404."""
-    found = claim_runs.describe(identity)
+    found = claim_runs.load_run(identity)
     if found is None:
-        raise Http404(_("There is no run of claims with this number."))
+        raise Http404(_("There is no such run of claims."))
     return found
 
 
 def require_misconception(name: str) -> Misconception:
     """The misconception, or Http404."""
-    found = misconception(name)
+    found = find_misconception(name)
     if found is None:
         raise Http404(_("There is no misconception with this name."))
     return found
 
 
-@require_GET
-def listing(request: HttpRequest) -> HttpResponse:
-    """Every claim with its newest outcome; while a run is under way, how far it is."""
-    shown = show_catalogue(claim_runs.newest_outcomes())
-    live = claim_runs.live_run()
-    context = {
-        "groups": grouped(shown),
+def catalogue_context(shown: list[ShownClaim], group: str = "") -> dict[str, Any]:
+    """The context of the page that lists all claims. ``group``: of a training session."""
+    live = claim_runs.live_run(group)
+    return {
+        "groups": group_by_topic(shown),
         "total": len(shown),
         "run": live,
         "live": live is not None,
-        "history": claim_runs.history(HISTORY),
-        "engine_problem": service.missing(),
+        "history": claim_runs.list_runs(HISTORY, group=group),
     }
-    return render(request, "claims/claims.html", context)
+
+
+def run_context(run: RunSummary) -> dict[str, Any]:
+    """The context of the page of one run."""
+    shown = show_run(claim_runs.outcomes(run.id))
+    return {"groups": group_by_topic(shown), "total": len(shown), "run": run, "live": run.live, "past": True}
+
+
+@require_GET
+def listing(request: HttpRequest) -> HttpResponse:
+    """Every claim with its newest outcome, and the progress of a current run."""
+    context = catalogue_context(show_catalogue(claim_runs.newest_outcomes()))
+    return render(request, "claims/claims.html", {**context, "engine_problem": service.missing()})
 
 
 @require_GET
 def one_run(request: HttpRequest, identity: str) -> HttpResponse:
-    """One run as it is, or was."""
+    """One run."""
     found = require_run(identity)
     if found.misconception:
         return redirect(f"/misconceptions/{found.misconception}/?run={found.id}")
-    shown = show_run(claim_runs.outcomes(identity))
-    context = {"groups": grouped(shown), "total": len(shown), "run": found, "live": found.live, "past": True}
-    return render(request, "claims/claims.html", context)
+    return render(request, "claims/claims.html", run_context(found))
 
 
 @require_POST
 def run(request: HttpRequest) -> HttpResponse:
-    """Wants claims executed: those named, or all."""
+    """Queues a run of the named claims, or of all."""
+    ids = request.POST.getlist("claim")[:1000]
     try:
-        identity = start_run(request.POST.getlist("claim")[:1000], request.user.pk)
+        identity = start_run(ids, request.user.pk)
     except ValueError as error:
         return refuse(request, 400, _("That claim does not exist"), str(error))
     except LabUnavailableError as error:
-        return refuse(request, 409, _("Nothing can be executed now"), str(error))
-    ids = request.POST.getlist("claim")
-    anchor = f"#claim-{ids[0]}" if len(ids) == 1 else ""
-    return redirect(f"/claims/{anchor}" if anchor else f"/claims/runs/{identity}/")
+        return refuse(request, 409, _("Claims cannot run now"), str(error))
+    return redirect(f"/claims/#claim-{ids[0]}" if len(ids) == 1 else f"/claims/runs/{identity}/")
 
 
 @require_POST
 def cancel(request: HttpRequest, identity: str) -> HttpResponse:
-    """Wants the end of a run; what it found is kept."""
+    """Cancels a run; its results are kept."""
     found = require_run(identity)
-    claim_runs.want_cancelled(identity)
+    claim_runs.request_cancel(identity)
     service.wake()
     if found.misconception:
         return redirect(f"/misconceptions/{found.misconception}/?run={identity}")
@@ -132,45 +142,40 @@ def gallery(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def one_misconception(request: HttpRequest, name: str) -> HttpResponse:
-    """What people expect, the prediction, and once it was run: what happened, why, and how to do it right."""
-    return _misconception(request, require_misconception(name), request.GET.get("run", ""))
+    """What people expect and the prediction form; after the run what happened, why, and the fix."""
+    return _show_misconception(request, require_misconception(name), request.GET.get("run", ""))
 
 
-def _misconception(
-    request: HttpRequest, one: Misconception, run_id: str, *, problem: str = "", status: int = 200
+def _show_misconception(
+    request: HttpRequest, misconception: Misconception, run_id: str, *, problem: str = "", status: int = 200
 ) -> HttpResponse:
-    found = claim_runs.describe(run_id) if run_id else None
-    if found is not None and found.misconception != one.id:
-        found = None
-    if run_id and found is None:
-        raise Http404(_("There is no run of this misconception with this number."))
-    shown = show_run(claim_runs.outcomes(found.id))[0] if found is not None else None
-    revealed = None
-    if found is not None and shown is not None and shown.verdict:
-        revealed = reveal(one, int(found.prediction or 0), ClaimVerdict(shown.verdict))
+    run_found = claim_runs.load_run(run_id) if run_id else None
+    if run_id and (run_found is None or run_found.misconception != misconception.id):
+        raise Http404(_("There is no such run of this misconception."))
     others = all_misconceptions()
-    place = others.index(one)
     context = {
-        "one": one,
-        "run": found,
-        "claim": shown,
-        "live": found is not None and found.live,
-        "revealed": revealed,
+        "misconception": misconception,
+        "run": run_found,
+        "live": run_found is not None and run_found.live,
         "problem": problem,
-        "predicted": one.choices[int(found.prediction)] if found is not None and found.prediction else "",
-        "next": others[(place + 1) % len(others)],
+        "next": others[(others.index(misconception) + 1) % len(others)],
     }
+    if run_found is not None:
+        claim, prediction = show_run(claim_runs.outcomes(run_found.id))[0], int(run_found.prediction or 0)
+        context |= {"claim": claim, "predicted": misconception.choices[prediction]}
+        if claim.verdict:
+            context["result"] = compare_prediction(misconception, prediction, ClaimVerdict(claim.verdict))
     return render(request, "claims/misconception.html", context, status=status)
 
 
 @require_POST
 def run_misconception(request: HttpRequest, name: str) -> HttpResponse:
-    """Wants a misconception executed, with the prediction that was made."""
-    one = require_misconception(name)
+    """Queues a run of a misconception with the prediction."""
+    misconception = require_misconception(name)
     try:
-        identity = start_misconception(one, request.POST.get("prediction", ""), request.user.pk)
+        identity = start_misconception(misconception, request.POST.get("prediction", ""), request.user.pk)
     except ValueError as error:
-        return _misconception(request, one, "", problem=str(error), status=400)
+        return _show_misconception(request, misconception, "", problem=str(error), status=400)
     except LabUnavailableError as error:
-        return _misconception(request, one, "", problem=str(error), status=409)
-    return redirect(f"/misconceptions/{one.id}/?run={identity}")
+        return _show_misconception(request, misconception, "", problem=str(error), status=409)
+    return redirect(f"/misconceptions/{misconception.id}/?run={identity}")

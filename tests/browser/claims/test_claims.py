@@ -1,4 +1,4 @@
-"""Claims in a real browser: run from their line, followed live, read with the evidence; a misconception; axe."""
+"""Claims in a real browser: run, followed live, with evidence; a misconception; axe."""
 
 from __future__ import annotations
 
@@ -12,44 +12,44 @@ from tests.browser.visitor import Visit, Visitor
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
 
-def test_a_claim_is_run_from_its_line_and_shows_its_evidence(server: Server, visitor: Visitor) -> None:
+def test_a_claim_is_run_and_shows_its_evidence(server: Server, visitor: Visitor) -> None:
     page = visitor.open(f"{server.url}/claims/")
     assert violations(page) == []
     page.set_viewport_size({"width": 1280, "height": 900})
     claim = page.locator("#claim-host-no-address")
-    expect(claim.locator(".verdict")).to_contain_text("not executed yet")
+    expect(claim.locator(".verdict")).to_contain_text("not run yet")
     claim.locator("summary").click()
     claim.get_by_role("button", name="Run").click()
     expect(page.locator("#main")).to_have_attribute("data-live", "no", timeout=30_000)
-    expect(claim.locator(".verdict")).to_have_text("✓holds")
+    expect(claim.locator(".verdict")).to_have_text("✓confirmed")
     claim.locator("summary").click()
     expect(claim.locator(".evidence")).to_contain_text("NetworkSettings.Networks.host.IPAddress: empty")
     runs = page.get_by_role("region", name="Runs").get_by_role("listitem")
     expect(runs).to_have_count(1)
-    expect(runs).to_contain_text("1 holds")
-    expect(page.get_by_role("status")).to_have_text("The claims were executed.")
+    expect(runs).to_contain_text("1 confirmed")
+    expect(page.get_by_role("status")).to_have_text("The run has finished.")
     assert violations(page) == []
 
 
-def test_a_misconception_is_predicted_run_and_revealed(server: Server, visitor: Visitor) -> None:
+def test_a_misconception_is_predicted_run_and_explained(server: Server, visitor: Visitor) -> None:
     page = visitor.open(f"{server.url}/misconceptions/")
     page.get_by_role("link", name="A network sysctl in host mode").click()
     page.get_by_label("It is ignored").check()
-    page.get_by_role("button", name="Run it").click()
+    page.get_by_role("button", name="Run").click()
     expect(page.get_by_role("heading", name="What happened")).to_be_visible(timeout=30_000)
-    expect(page.get_by_text("not as you said")).to_be_visible()
+    expect(page.get_by_text("incorrect", exact=True)).to_be_visible()
     expect(page.locator(".evidence")).to_contain_text("refused at start")
     expect(page.locator("#main")).to_have_attribute("data-live", "no")
     assert violations(page) == []
 
 
-def test_without_scripts_a_run_is_followed_by_reloading(server: Server, visit: Visit) -> None:
+def test_without_javascript_a_run_is_followed_by_reloading(server: Server, visit: Visit) -> None:
     page = visit(java_script_enabled=False).open(f"{server.url}/misconceptions/sysctl-refused/")
     page.get_by_label("It is refused when the container starts").check()
-    page.get_by_role("button", name="Run it").click()
+    page.get_by_role("button", name="Run").click()
     for _ in range(60):
         if page.get_by_role("heading", name="What happened").is_visible():
             break
         page.wait_for_timeout(250)
         page.reload()
-    expect(page.get_by_text("as you said", exact=True)).to_be_visible()
+    expect(page.get_by_text("correct", exact=True)).to_be_visible()

@@ -1,22 +1,28 @@
-"""Judgements that claims share, each the one way, the other, and where there is one, undecided."""
+"""Judgements that claims share: holds, differs, and inconclusive where that exists."""
 
 from __future__ import annotations
 
 import pytest
 
-from dashboard.core.claims.judges import judge_not_found, judge_slower, judge_stripped
-from dashboard.core.claims.model import Timing
+from dashboard.core.claims.judges import (
+    judge_not_found,
+    judge_refused,
+    judge_resolved,
+    judge_slower,
+    judge_stripped,
+)
+from dashboard.core.claims.testbed import Container, Timing
 from dashboard.core.namespaces.state import Lookup
 from dashboard.core.reports.model import ClaimVerdict
 
-HOLDS, DIFFERS, OPEN = ClaimVerdict.HOLDS, ClaimVerdict.DIFFERS, ClaimVerdict.NOT_TESTABLE
+HOLDS, DIFFERS, NOT_TESTABLE = ClaimVerdict.HOLDS, ClaimVerdict.DIFFERS, ClaimVerdict.NOT_TESTABLE
 
 
 @pytest.mark.parametrize(
-    ("said", "verdict"), [("slower", HOLDS), ("faster", DIFFERS), ("same", DIFFERS), ("inconclusive", OPEN)]
+    ("given", "verdict"), [("slower", HOLDS), ("faster", DIFFERS), ("same", DIFFERS), ("inconclusive", NOT_TESTABLE)]
 )
-def test_only_slower_is_slower_and_what_is_open_stays_open(said: str, verdict: ClaimVerdict) -> None:
-    found = judge_slower(Timing("a", "b", said, "zero is in it", 1.0, (0.5, 1.5), 20.0, 30))
+def test_only_slower_holds_and_inconclusive_is_not_testable(given: str, verdict: ClaimVerdict) -> None:
+    found = judge_slower(Timing("a", "b", given, "zero is in it", 1.0, (0.5, 1.5), 20.0, 30))
     assert found.verdict is verdict
     assert found.evidence
 
@@ -25,11 +31,24 @@ def test_only_slower_is_slower_and_what_is_open_stays_open(said: str, verdict: C
     ("inside", "verdict"),
     [("nameserver 192.0.2.53\n", HOLDS), ("nameserver 127.0.0.53\nnameserver 192.0.2.53\n", DIFFERS), ("", DIFFERS)],
 )
-def test_the_servers_are_the_machines_without_loopback(inside: str, verdict: ClaimVerdict) -> None:
+def test_the_servers_must_be_the_machines_without_loopback(inside: str, verdict: ClaimVerdict) -> None:
     machine = "nameserver 127.0.0.53\nnameserver 192.0.2.53\n"
     assert judge_stripped((machine, inside)).verdict is verdict
 
 
-@pytest.mark.parametrize(("answers", "verdict"), [((), HOLDS), (("172.18.0.2",), DIFFERS)])
-def test_a_name_is_not_found_where_nothing_answers(answers: tuple[str, ...], verdict: ClaimVerdict) -> None:
-    assert judge_not_found(Lookup("web", "no such name", answers)).verdict is verdict
+@pytest.mark.parametrize(
+    ("answers", "not_found", "resolved"),
+    [((), HOLDS, DIFFERS), (("172.18.0.2",), DIFFERS, HOLDS), (("172.18.0.3",), DIFFERS, DIFFERS)],
+)
+def test_a_name_resolves_only_to_the_containers_address(
+    answers: tuple[str, ...], not_found: ClaimVerdict, resolved: ClaimVerdict
+) -> None:
+    observed = (Lookup("web", "no such name", answers), "172.18.0.2")
+    assert judge_not_found(observed).verdict is not_found
+    assert judge_resolved(observed).verdict is resolved
+    assert "the container has 172.18.0.2" in judge_resolved(observed).evidence[0]
+
+
+@pytest.mark.parametrize(("refused", "verdict"), [("conflicting options", HOLDS), ("", DIFFERS)])
+def test_a_container_must_be_refused(refused: str, verdict: ClaimVerdict) -> None:
+    assert judge_refused(Container("", status="running", refused=refused, refused_at="create")).verdict is verdict

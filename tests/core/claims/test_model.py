@@ -1,4 +1,4 @@
-"""Claims as values: whole sentences, unique ids, a way to fail, judgements that are pure; and misconceptions."""
+"""Claims as values: whole sentences, unique ids, a mutation, pure judgements."""
 
 from __future__ import annotations
 
@@ -24,18 +24,9 @@ from dashboard.core.claims.catalogue import (
     resolv_bridge_stripped,
     stats_counted_twice,
 )
-from dashboard.core.claims.model import (
-    Answer,
-    Claim,
-    Container,
-    Need,
-    Timing,
-    Topic,
-    by_statement,
-    fill,
-    show_line,
-    turn,
-)
+from dashboard.core.claims.lines import fill, mutate, show_line
+from dashboard.core.claims.model import Claim, Need, Topic, by_topic
+from dashboard.core.claims.testbed import Container, Response, Timing
 from dashboard.core.experiments.docker_run import parse_network_create, parse_run
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import Family, Listener, Lookup, NamespaceState, Protocol
@@ -46,27 +37,27 @@ CLAIMS = pytest.mark.parametrize("claim", all_claims(), ids=lambda claim: claim.
 
 
 @CLAIMS
-def test_a_claim_says_what_it_claims_from_where_and_can_fail(claim: Claim) -> None:
+def test_a_claim_has_a_statement_a_source_and_a_mutation(claim: Claim) -> None:
     assert claim.statement.endswith(".")
     assert claim.source
     assert claim.exact == "" or claim.exact.endswith(".")
     assert claim.lines
-    assert claim.counter, "without a counter nobody knows whether it can fail"
-    assert all(any(word in line for line in claim.lines) for word in set(claim.counter) - set_up_words(claim))
+    assert claim.mutation, "only a mutation proves that it can fail"
+    assert all(any(word in line for line in claim.lines) for word in set(claim.mutation) - setup_words(claim))
     assert all("{" not in line.replace("{{", "") for line in claim.shown_lines)
 
 
-def set_up_words(claim: Claim) -> set[str]:
-    """Words of a counter that stand in a line which prepares the counter's own world."""
-    return {word for word in claim.counter if word.startswith("docker network create")}
+def setup_words(claim: Claim) -> set[str]:
+    """Words of a mutation that occur only in a line that creates a network."""
+    return {word for word in claim.mutation if word.startswith("docker network create")}
 
 
 @CLAIMS
-def test_its_lines_are_ones_that_can_be_read(claim: Claim) -> None:
-    """What is shown is what is done: both ways round."""
-    for counter in ({}, claim.counter):
+def test_its_lines_can_be_parsed(claim: Claim) -> None:
+    """Original and mutated."""
+    for mutation in ({}, claim.mutation):
         for raw in claim.lines:
-            line = turn(raw, counter)
+            line = mutate(raw, mutation)
             if line.startswith("docker network create"):
                 assert parse_network_create(line).name
             elif line.startswith("docker run"):
@@ -76,8 +67,8 @@ def test_its_lines_are_ones_that_can_be_read(claim: Claim) -> None:
 
 
 @CLAIMS
-def test_ports_of_the_machine_are_for_private_hosts_only(claim: Claim) -> None:
-    """On a reader's own engine nothing takes a port that a program of theirs may hold."""
+def test_ports_of_the_machine_are_used_on_private_hosts_only(claim: Claim) -> None:
+    """On the reader's own engine no claim uses a port that their programs may hold."""
     taken = claim.needs & {Need.ALONE, Need.PORT_80, Need.PRIVATE, Need.MEASURE}
     for line in (line for line in claim.lines if line.startswith("docker run")):
         read = parse_run(line.replace("{", "").replace("}", ""))
@@ -89,11 +80,11 @@ def test_ports_of_the_machine_are_for_private_hosts_only(claim: Claim) -> None:
 def test_ids_are_unique_and_there_are_enough_for_every_statement() -> None:
     ids = [claim.id for claim in all_claims()]
     assert len(ids) == len(set(ids)) >= 40
-    assert set(by_statement(all_claims())) == set(Topic)
+    assert set(by_topic(all_claims())) == set(Topic)
 
 
 @pytest.mark.parametrize(
-    ("text", "counter", "found"),
+    ("text", "mutation", "result"),
     [
         ("--network host", {}, "--network host"),
         ("--network host -p 1", {"--network host": "--network bridge"}, "--network bridge -p 1"),
@@ -103,8 +94,8 @@ def test_ids_are_unique_and_there_are_enough_for_every_statement() -> None:
         ("ab", {"a": "1", "ab": "2"}, "2"),
     ],
 )
-def test_a_counter_turns_all_its_words_at_once(text: str, counter: Mapping[str, str], found: str) -> None:
-    assert turn(text, counter) == found
+def test_a_mutation_replaces_all_its_words_at_once(text: str, mutation: Mapping[str, str], result: str) -> None:
+    assert mutate(text, mutation) == result
 
 
 def test_names_are_filled_in_and_shown_without_braces() -> None:
@@ -116,16 +107,16 @@ def test_names_are_filled_in_and_shown_without_braces() -> None:
     assert show_line("curl http://{machine}/") == "curl http://MACHINE/"
 
 
-def test_a_container_says_its_addresses_and_what_became_of_it() -> None:
+def test_a_container_has_addresses_and_a_summary() -> None:
     networks = {"host": {"IPAddress": "invalid IP"}, "lab": {"IPAddress": "10.0.0.2", "Gateway": "10.0.0.1"}}
     one = Container("", inspected={"NetworkSettings": {"Networks": networks}}, status="running")
     assert (one.addresses, one.address, one.gateway) == ({"host": "", "lab": "10.0.0.2"}, "10.0.0.2", "10.0.0.1")
     assert one.setting("No", "Such") is None
-    assert one.said == "running"
-    assert replace(one, exit_code=1, logs=("boom",)).said == "exited with code 1: boom"
-    assert replace(one, refused="no", refused_at="start").said == "refused at start: no"
-    assert Answer(200, client_seen="10.0.0.1").said == "HTTP 200, the server saw 10.0.0.1"
-    assert Answer(None, error="refused").said == "refused"
+    assert one.summary == "running"
+    assert replace(one, exit_code=1, logs=("boom",)).summary == "exited with code 1: boom"
+    assert replace(one, refused="no", refused_at="start").summary == "refused at start: no"
+    assert Response(200, client_seen="10.0.0.1").summary == "HTTP 200, the server saw 10.0.0.1"
+    assert Response(None, error="refused").summary == "refused"
 
 
 def container(**more: Any) -> Container:
@@ -151,7 +142,7 @@ BYTES = {"eth0": {"rx_bytes": 70}}
 
 
 @pytest.mark.parametrize(
-    ("module", "seen", "verdict"),
+    ("module", "observed", "verdict"),
     [
         (discarded_publish, WARNED, HOLDS),
         (discarded_publish, replace(WARNED, warnings=()), DIFFERS),
@@ -162,10 +153,10 @@ BYTES = {"eth0": {"rx_bytes": 70}}
         (proxy_listens, replace(BOTH, listeners=BOTH.listeners[:1]), DIFFERS),
         (proxy_listens, replace(BOTH, listeners=(listening(8103, "dockerd"),)), DIFFERS),
         (proxy_listens, NamespaceState(1), DIFFERS),
-        (loopback_through_proxy, (3, 3, Answer(200, client_seen="10.0.0.1"), "10.0.0.1"), HOLDS),
-        (loopback_through_proxy, (3, 4, Answer(200, client_seen="10.0.0.1"), "10.0.0.1"), DIFFERS),
-        (loopback_through_proxy, (3, 3, Answer(200, client_seen="10.0.0.9"), "10.0.0.1"), DIFFERS),
-        (loopback_through_proxy, (3, 3, Answer(None, error="refused"), "10.0.0.1"), DIFFERS),
+        (loopback_through_proxy, (3, 3, Response(200, client_seen="10.0.0.1"), "10.0.0.1"), HOLDS),
+        (loopback_through_proxy, (3, 4, Response(200, client_seen="10.0.0.1"), "10.0.0.1"), DIFFERS),
+        (loopback_through_proxy, (3, 3, Response(200, client_seen="10.0.0.9"), "10.0.0.1"), DIFFERS),
+        (loopback_through_proxy, (3, 3, Response(None, error="refused"), "10.0.0.1"), DIFFERS),
         (host_conflict_exits, container(status="exited", exit_code=1, logs=IN_USE), HOLDS),
         (host_conflict_exits, container(status="running"), DIFFERS),
         (host_conflict_exits, container(refused="port is already allocated", refused_at="start"), DIFFERS),
@@ -190,9 +181,9 @@ BYTES = {"eth0": {"rx_bytes": 70}}
         (proxy_costs_most, (Timing("a", "b", "inconclusive", "too few"), timing("slower", 2, 4)), NOT_TESTABLE),
     ],
 )
-def test_what_was_seen_decides(module: Any, seen: Any, verdict: ClaimVerdict) -> None:
-    found = module.CLAIM.judge(seen)
-    assert found.verdict is verdict
-    assert found.evidence
-    assert all(found.evidence)
-    assert bool(found.reason) is (verdict is not HOLDS)
+def test_the_observation_decides(module: Any, observed: Any, verdict: ClaimVerdict) -> None:
+    result = module.CLAIM.judge(observed)
+    assert result.verdict is verdict
+    assert result.evidence
+    assert all(result.evidence)
+    assert bool(result.reason) is (verdict is not HOLDS)

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Answer, Claim, Judgement, Stage, Topic, proves
+from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
+from dashboard.core.claims.observers import observe_machine_server
+from dashboard.core.claims.testbed import Response
 
 LINE = "docker run -d --network host IMAGE sleep 60"
 NAME = "@netmodes-claim-host"
 
 
-async def observe(stage: Stage) -> Answer:
-    """A request over an abstract socket of the machine."""
-    await stage.serve_on_machine(NAME)
-    return await stage.request(await stage.run(LINE), NAME)
-
-
-def judge(seen: Answer) -> Judgement:
-    """An answer."""
-    evidence = f"connect to {NAME} from the container: {'answered' if seen.connected else seen.error}"
-    return proves(seen.connected, "The socket is not there.", evidence)
+def judge(response: Response) -> Judgement:
+    """Holds if the machine's server answers."""
+    evidence = f"connect to {NAME} from the container: {'answered' if response.connected else response.error}"
+    return holds_if(response.connected, "The socket is unreachable.", evidence)
 
 
 CLAIM = Claim(
     id="abstract-from-host",
     topic=Topic.INTERFERENCE,
-    statement="Abstract unix sockets of the machine are reached from a container in host mode, without any mount.",
+    statement="A container in host mode reaches the machine's abstract unix sockets, without any mount.",
     source="unix(7), abstract sockets; network_namespaces(7)",
     exact="Rarely mentioned: older containerd shims could be taken over this way (CVE-2020-15257).",
-    observe=observe,
+    observe=observe_machine_server(LINE, NAME),
     judge=judge,
     lines=(LINE, "docker exec ID grep @ /proc/net/unix"),
-    counter={"--network host": "--network bridge"},
+    mutation={"--network host": "--network bridge"},
 )

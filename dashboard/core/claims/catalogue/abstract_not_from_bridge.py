@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Answer, Claim, Judgement, Stage, Topic, proves
+from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
+from dashboard.core.claims.observers import observe_machine_server
+from dashboard.core.claims.testbed import Response
 
 LINE = "docker run -d --network bridge IMAGE sleep 60"
 NAME = "@netmodes-claim-bridge"
 
 
-async def observe(stage: Stage) -> Answer:
-    """A request over an abstract socket of the machine."""
-    await stage.serve_on_machine(NAME)
-    return await stage.request(await stage.run(LINE), NAME)
-
-
-def judge(seen: Answer) -> Judgement:
-    """Refused."""
-    evidence = f"connect to {NAME} from the container: {'answered' if seen.connected else seen.error}"
-    return proves(not seen.connected, "The socket is reached.", evidence)
+def judge(response: Response) -> Judgement:
+    """Holds if the connection is refused."""
+    evidence = f"connect to {NAME} from the container: {'answered' if response.connected else response.error}"
+    return holds_if(not response.connected, "The socket is reachable.", evidence)
 
 
 CLAIM = Claim(
     id="abstract-not-from-bridge",
     topic=Topic.INTERFERENCE,
-    statement="From a container in bridge mode the machine's abstract unix sockets are not reached.",
+    statement="A container in bridge mode cannot reach the machine's abstract unix sockets.",
     source="unix(7), abstract sockets; network_namespaces(7)",
-    observe=observe,
+    observe=observe_machine_server(LINE, NAME),
     judge=judge,
     lines=(LINE,),
-    counter={"--network bridge": "--network host"},
+    mutation={"--network bridge": "--network host"},
 )

@@ -1,41 +1,34 @@
-"""--add-host in host mode throws the machine's entries away."""
+"""--add-host in host mode discards the machine's entries."""
 
 from __future__ import annotations
 
-from dashboard.core.claims.extract import names_in
-from dashboard.core.claims.model import Claim, Judgement, Need, Stage, Topic, differs, proves
-from dashboard.core.modes import MACHINE
+from dashboard.core.claims.extract import host_entries
+from dashboard.core.claims.model import Claim, Judgement, Need, Topic, differs, holds_if
+from dashboard.core.claims.observers import Files, observe_files
 
 LINE = "docker run -d --network host --add-host other:192.0.2.7 IMAGE sleep 60"
 HOSTS = "127.0.0.1 localhost\n192.0.2.77 database.lab.example database\n"
 
 
-async def observe(stage: Stage) -> tuple[str, str]:
-    """Both files."""
-    await stage.set_file("/etc/hosts", HOSTS)
-    one = await stage.run(LINE)
-    return await stage.file(MACHINE, "/etc/hosts"), await stage.file(one, "/etc/hosts")
-
-
-def judge(seen: tuple[str, str]) -> Judgement:
-    """The new name is there, those of the machine are not."""
-    machine, inside = (names_in(text) for text in seen)
+def judge(files: Files) -> Judgement:
+    """Holds if the new name is there and the machine's names are not."""
+    machine, inside = (host_entries(text) for text in files)
     evidence = (f"names of the machine: {machine}", f"names in the container: {inside}")
     kept = sorted(machine.keys() & inside.keys())
     if kept:
         return differs(f"The machine's names are still there: {', '.join(kept)}.", *evidence)
-    return proves("other" in inside, "The added name is missing.", *evidence)
+    return holds_if("other" in inside, "The added name is missing.", *evidence)
 
 
 CLAIM = Claim(
     id="add-host-discards",
     topic=Topic.DNS,
-    statement="In host mode any --add-host discards the machine's /etc/hosts: the container starts from a fresh file.",
+    statement="In host mode any --add-host discards the machine's /etc/hosts: the container starts from a new file.",
     source="Moby, daemon/container_operations_unix.go",
-    exact="“Adds an entry” is what the option says and does in the other modes. Add the entries you need as well.",
-    observe=observe,
+    exact="In the other modes the option only adds an entry, as its name says. Add every entry you need.",
+    observe=observe_files("/etc/hosts", HOSTS, LINE),
     judge=judge,
     lines=(LINE, "docker exec ID cat /etc/hosts"),
     needs=frozenset({Need.ALONE}),
-    counter={" --add-host other:192.0.2.7": ""},
+    mutation={" --add-host other:192.0.2.7": ""},
 )

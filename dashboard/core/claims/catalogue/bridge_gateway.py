@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.extract import link_of
-from dashboard.core.claims.model import Claim, Judgement, Stage, Topic, proves
-from dashboard.core.modes import MACHINE
-from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.claims.extract import find_interface
+from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
+from dashboard.core.claims.observers import States, observe_states
 
 LINE = "docker run -d --network bridge IMAGE sleep 60"
 
-States = tuple[NamespaceState, NamespaceState]
 
-
-async def observe(stage: Stage) -> States:
-    """Machine and container."""
-    one = await stage.run(LINE)
-    return await stage.state(MACHINE), await stage.state(one)
-
-
-def judge(seen: States) -> Judgement:
-    """The gateway is an address of docker0."""
-    machine, inside = seen
-    gateways = [one.gateway for one in inside.routes if one.destination == "default" and one.gateway]
-    bridge = link_of(machine, "docker0")
-    own = [one.address for one in bridge.addresses] if bridge else []
+def judge(states: States) -> Judgement:
+    """Holds if the gateway is an address of docker0."""
+    machine, inside = states
+    gateways = [route.gateway for route in inside.routes if route.destination == "default" and route.gateway]
+    bridge = find_interface(machine, "docker0")
+    own = [address.address for address in bridge.addresses] if bridge else []
     evidence = (
         f"default route of the container: via {', '.join(gateways) or 'nothing'}",
         f"docker0 has {', '.join(own)}",
     )
-    return proves(bool(gateways) and set(gateways) <= set(own), "The way out is another.", *evidence)
+    return holds_if(bool(gateways) and set(gateways) <= set(own), "The gateway is not docker0.", *evidence)
 
 
 CLAIM = Claim(
     id="bridge-gateway",
     topic=Topic.BRIDGE,
-    statement="On the default bridge the container's way out is docker0: its address is the default gateway.",
+    statement="On the default bridge, docker0's address is the container's default gateway.",
     source="Docker documentation, “Bridge network driver”",
-    observe=observe,
+    observe=observe_states(LINE),
     judge=judge,
     lines=(LINE, "docker exec ID ip route"),
-    counter={"--network bridge": "--network none"},
+    mutation={"--network bridge": "--network none"},
 )

@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.extract import link_of
-from dashboard.core.claims.model import Claim, Judgement, Stage, Topic, differs, proves
-from dashboard.core.modes import MACHINE
-from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.claims.extract import find_interface
+from dashboard.core.claims.model import Claim, Judgement, Topic, differs, holds_if
+from dashboard.core.claims.observers import States, observe_states
 
 NETWORK = "docker network create -o com.docker.network.driver.mtu=1400 lab"
 LINE = "docker run -d --network bridge IMAGE sleep 60"
 
-States = tuple[NamespaceState, NamespaceState]
 
-
-async def observe(stage: Stage) -> States:
-    """Machine and container, beside a network with another MTU."""
-    await stage.network(NETWORK)
-    one = await stage.run(LINE)
-    return await stage.state(MACHINE), await stage.state(one)
-
-
-def judge(seen: States) -> Judgement:
-    """Equal numbers."""
-    outer, inner = link_of(seen[0], "docker0"), link_of(seen[1], "eth0")
+def judge(states: States) -> Judgement:
+    """Holds if docker0 and eth0 have the same MTU."""
+    machine, inside = states
+    outer, inner = find_interface(machine, "docker0"), find_interface(inside, "eth0")
     if outer is None or inner is None:
-        return differs("There is no docker0, or no eth0.", f"interfaces in the container: {len(seen[1].interfaces)}")
+        return differs("There is no docker0, or no eth0.", f"interfaces in the container: {len(inside.interfaces)}")
     evidence = f"MTU of docker0: {outer.mtu}, of eth0 in the container: {inner.mtu}"
-    return proves(outer.mtu == inner.mtu, "They differ.", evidence)
+    return holds_if(outer.mtu == inner.mtu, "They differ.", evidence)
 
 
 CLAIM = Claim(
     id="bridge-mtu",
     topic=Topic.BRIDGE,
-    statement="A container on the default bridge has docker0's MTU, whatever the MTU of the machine's way out is.",
+    statement="A container on the default bridge has docker0's MTU, whatever the MTU of the machine's uplink.",
     source="Docker documentation, “Bridge network driver”, com.docker.network.driver.mtu; dockerd(8), --mtu",
-    exact="Where the machine's link carries less (VPN, cloud), large packets vanish until the MTU is set by hand. "
-    "In host mode there is nothing to set.",
-    observe=observe,
+    exact="Where the machine's link has a smaller MTU (VPN, cloud), large packets vanish until you set the MTU by "
+    "hand. In host mode there is nothing to set.",
+    observe=observe_states(NETWORK, LINE),
     judge=judge,
     lines=(LINE, "docker exec ID ip link show eth0"),
-    counter={"--network bridge": "--network {lab}"},
+    mutation={"--network bridge": "--network {lab}"},
 )

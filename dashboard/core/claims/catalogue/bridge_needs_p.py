@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.extract import holders, say_holders
-from dashboard.core.claims.model import Answer, Claim, Judgement, Need, Stage, Topic, differs, proves
+from dashboard.core.claims.extract import describe_listeners, listeners_on
+from dashboard.core.claims.model import Claim, Judgement, Need, Topic, differs, holds_if
+from dashboard.core.claims.testbed import Response, Testbed
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
 
 LINE = "docker run -d --network bridge IMAGE"
 
-Seen = tuple[NamespaceState, Answer]
+Observed = tuple[NamespaceState, Response]
 
 
-async def observe(stage: Stage) -> Seen:
-    """Nginx in bridge mode; the machine's port 80 and the container's own."""
-    one = await stage.run(LINE)
-    await stage.serving(one, 80)
-    return await stage.state(MACHINE), await stage.request(MACHINE, one.address, 80)
+async def observe(testbed: Testbed) -> Observed:
+    """The machine's sockets, and a request to the container's own address."""
+    container = await testbed.run(LINE)
+    await testbed.wait_listening(container, 80)
+    return await testbed.state(MACHINE), await testbed.request(MACHINE, container.address, 80)
 
 
-def judge(seen: Seen) -> Judgement:
-    """Nobody on the machine's port, an answer at the container's address."""
-    machine, answer = seen
-    found = holders(machine, 80)
-    evidence = (f"the machine's port 80: {say_holders(found)}", f"GET at the container's address: {answer.said}")
-    if found:
-        return differs("Somebody listens on the machine's port 80.", *evidence)
-    return proves(answer.status == 200, "The container's own address does not answer.", *evidence)
+def judge(observed: Observed) -> Judgement:
+    """Holds if the machine's port is free and the container's address answers."""
+    machine, response = observed
+    listeners = listeners_on(machine, 80)
+    evidence = (
+        f"the machine's port 80: {describe_listeners(listeners)}",
+        f"GET at the container's address: {response.summary}",
+    )
+    if listeners:
+        return differs("A process listens on the machine's port 80.", *evidence)
+    return holds_if(response.status == 200, "The container's own address does not answer.", *evidence)
 
 
 CLAIM = Claim(
     id="bridge-needs-p",
     topic=Topic.PUBLISHING,
-    statement="In bridge mode a server without -p is not on the machine's ports, but answers at the container's "
+    statement="Without -p a server in bridge mode is not on the machine's ports, but answers at the container's "
     "address.",
     source="Docker documentation, “Port publishing and mapping”",
-    exact="“Not reachable” is said of others: from the machine itself the container's address always answers.",
+    exact="“Not reachable” means from other machines: from the machine itself the container's address always answers.",
     observe=observe,
     judge=judge,
     lines=(LINE,),
     needs=frozenset({Need.PORT_80}),
-    counter={"--network bridge": "--network bridge -p 80:80"},
+    mutation={"--network bridge": "--network bridge -p 80:80"},
 )

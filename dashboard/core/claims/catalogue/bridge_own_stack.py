@@ -1,41 +1,32 @@
-"""In bridge mode the container has a network stack of its own."""
+"""In bridge mode the container has its own network stack."""
 
 from __future__ import annotations
 
-from dashboard.core.claims.extract import names_of
-from dashboard.core.claims.model import Claim, Judgement, Stage, Topic, proves
-from dashboard.core.modes import MACHINE
-from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.claims.extract import interface_names
+from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
+from dashboard.core.claims.observers import States, observe_states
 
 LINE = "docker run -d --network bridge IMAGE sleep 60"
 
-States = tuple[NamespaceState, NamespaceState]
 
-
-async def observe(stage: Stage) -> States:
-    """Machine and container."""
-    one = await stage.run(LINE)
-    return await stage.state(MACHINE), await stage.state(one)
-
-
-def judge(seen: States) -> Judgement:
-    """Another inode, loopback and eth0."""
-    machine, inside = seen
+def judge(states: States) -> Judgement:
+    """Holds if the inode differs and the interfaces are lo and eth0."""
+    machine, inside = states
     evidence = (
         f"net namespaces: machine {machine.netns}, container {inside.netns}",
-        f"interfaces in the container: {', '.join(names_of(inside))}",
+        f"interfaces in the container: {', '.join(interface_names(inside))}",
     )
-    proved = machine.netns != inside.netns and names_of(inside) == ("lo", "eth0")
-    return proves(proved, "It has not a stack of its own with lo and eth0.", *evidence)
+    proved = machine.netns != inside.netns and interface_names(inside) == ("lo", "eth0")
+    return holds_if(proved, "It does not have its own stack with lo and eth0.", *evidence)
 
 
 CLAIM = Claim(
     id="bridge-own-stack",
     topic=Topic.BRIDGE,
-    statement="In bridge mode the container has a network namespace of its own, with lo and eth0.",
+    statement="In bridge mode the container has its own network namespace, with lo and eth0.",
     source="Docker documentation, “Bridge network driver”; network_namespaces(7)",
-    observe=observe,
+    observe=observe_states(LINE),
     judge=judge,
     lines=(LINE,),
-    counter={"--network bridge": "--network host"},
+    mutation={"--network bridge": "--network host"},
 )

@@ -1,38 +1,35 @@
-"""The default bridge has no IPv6 unless it was switched on."""
+"""The default bridge has no IPv6 unless it is enabled."""
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Judgement, Need, Stage, Topic, proves
+from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
+from dashboard.core.claims.observers import observe_state
 from dashboard.core.namespaces.state import NamespaceState
 
 LINE = "docker run -d --network bridge IMAGE sleep 60"
 
 
-async def observe(stage: Stage) -> NamespaceState:
-    """The container."""
-    return await stage.state(await stage.run(LINE))
-
-
-def judge(seen: NamespaceState) -> Judgement:
-    """No global IPv6 address."""
-    found = [
-        f"{link.name} {one.address}"
-        for link in seen.interfaces
-        for one in link.addresses
-        if one.family == "inet6" and one.scope == "global"
+def judge(inside: NamespaceState) -> Judgement:
+    """Holds if no interface has a global IPv6 address."""
+    addresses = [
+        f"{link.name} {address.address}"
+        for link in inside.interfaces
+        for address in link.addresses
+        if address.family == "inet6" and address.scope == "global"
     ]
-    return proves(not found, "It has one.", f"global IPv6 addresses in the container: {', '.join(found) or 'none'}")
+    evidence = f"global IPv6 addresses in the container: {', '.join(addresses) or 'none'}"
+    return holds_if(not addresses, "It has one.", evidence)
 
 
 CLAIM = Claim(
     id="bridge-without-ipv6",
     topic=Topic.BRIDGE,
-    statement="On the default bridge a container has no global IPv6 address, unless the Engine was told to; in host "
-    "mode it has all of the machine's.",
+    statement="On the default bridge a container has no global IPv6 address unless the Engine is configured for it; in "
+    "host mode it has all of the machine's.",
     source="Docker documentation, “Use IPv6 networking”",
-    observe=observe,
+    observe=observe_state(LINE),
     judge=judge,
     lines=(LINE,),
     needs=frozenset({Need.PRIVATE, Need.IPV6}),
-    counter={"--network bridge": "--network host"},
+    mutation={"--network bridge": "--network host"},
 )

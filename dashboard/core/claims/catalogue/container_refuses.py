@@ -1,29 +1,28 @@
-"""A container that shares another's network may set nothing of it."""
+"""A container that shares another container's network cannot configure it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dashboard.core.claims.model import Claim, Container, Judgement, Need, Stage, Topic, proves
+from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
+from dashboard.core.claims.testbed import Container, Testbed
 
 FIRST = "docker run -d --name owner IMAGE sleep 60"
 OPTIONS = ("-p 8119:80", "--dns 192.0.2.53", "--hostname mine", "--add-host a:192.0.2.1", "--expose 81")
 LINE = "docker run -d --network container:{owner} OPTION IMAGE sleep 60"
 
-Seen = Mapping[str, Container]
+
+async def observe(testbed: Testbed) -> Mapping[str, Container]:
+    """One container for each option."""
+    await testbed.run(FIRST)
+    return {option: await testbed.run(LINE.replace("OPTION", option)) for option in OPTIONS}
 
 
-async def observe(stage: Stage) -> Seen:
-    """Each option by itself."""
-    await stage.run(FIRST)
-    return {option: await stage.run(LINE.replace("OPTION", option)) for option in OPTIONS}
-
-
-def judge(seen: Seen) -> Judgement:
-    """All refused."""
-    evidence = [f"{option}: {one.said}" for option, one in seen.items()]
-    accepted = [option for option, one in seen.items() if not one.refused]
-    return proves(not accepted, f"Accepted: {', '.join(accepted)}.", *evidence)
+def judge(containers: Mapping[str, Container]) -> Judgement:
+    """Holds if all are refused."""
+    evidence = [f"{option}: {container.summary}" for option, container in containers.items()]
+    accepted = [option for option, container in containers.items() if not container.refused]
+    return holds_if(not accepted, f"Accepted: {', '.join(accepted)}.", *evidence)
 
 
 CLAIM = Claim(
@@ -36,5 +35,5 @@ CLAIM = Claim(
     judge=judge,
     lines=(FIRST, *(LINE.replace("OPTION", option) for option in OPTIONS)),
     needs=frozenset({Need.PRIVATE}),
-    counter={"--network container:{owner}": "--network bridge"},
+    mutation={"--network container:{owner}": "--network bridge"},
 )

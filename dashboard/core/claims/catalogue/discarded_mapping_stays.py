@@ -1,24 +1,24 @@
-"""The discarded mapping is still in HostConfig."""
+"""The discarded mapping stays in HostConfig."""
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Container, Judgement, Stage, Topic, differs, proves
+from dashboard.core.claims.model import Claim, Judgement, Topic, differs, holds_if
+from dashboard.core.claims.observers import observe_container
+from dashboard.core.claims.testbed import Container
 
 LINE = "docker run -d --network host -p 8080:80 IMAGE sleep 60"
 
 
-async def observe(stage: Stage) -> Container:
-    """One container in host mode with a port to publish."""
-    return await stage.run(LINE)
-
-
-def judge(seen: Container) -> Judgement:
-    """Asked in one place, absent in the other."""
-    asked, published = seen.setting("HostConfig", "PortBindings"), seen.setting("NetworkSettings", "Ports")
-    evidence = (f"HostConfig.PortBindings: {asked}", f"NetworkSettings.Ports: {published}")
+def judge(container: Container) -> Judgement:
+    """Holds if HostConfig has the mapping and NetworkSettings does not."""
+    requested, published = (
+        container.setting("HostConfig", "PortBindings"),
+        container.setting("NetworkSettings", "Ports"),
+    )
+    evidence = (f"HostConfig.PortBindings: {requested}", f"NetworkSettings.Ports: {published}")
     if published:
         return differs("The port is published.", *evidence)
-    return proves(bool(asked), "The mapping is gone from HostConfig.", *evidence)
+    return holds_if(bool(requested), "The mapping is gone from HostConfig.", *evidence)
 
 
 CLAIM = Claim(
@@ -26,9 +26,9 @@ CLAIM = Claim(
     topic=Topic.PUBLISHING,
     statement="A mapping that host mode discards stays in HostConfig.PortBindings; NetworkSettings.Ports is empty.",
     source="docker inspect; Moby, daemon/create.go",
-    exact="Scripts that read HostConfig believe in a port that nobody published: read NetworkSettings.Ports.",
-    observe=observe,
+    exact="Scripts that read HostConfig report a port that is not published: read NetworkSettings.Ports.",
+    observe=observe_container(LINE),
     judge=judge,
     lines=(LINE, "docker inspect --format '{{json .HostConfig.PortBindings}}' ID"),
-    counter={" -p 8080:80": ""},
+    mutation={" -p 8080:80": ""},
 )

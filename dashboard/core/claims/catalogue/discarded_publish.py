@@ -1,32 +1,26 @@
-"""``-p`` in host mode: discarded, and said once."""
+"""``-p`` in host mode is discarded, with one warning."""
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Container, Judgement, Stage, Topic, differs, holds
+from dashboard.core.claims.model import Claim, Judgement, Topic, differs, holds_if
+from dashboard.core.claims.observers import observe_container
+from dashboard.core.claims.testbed import Container
 
 LINE = "docker run -d --network host -p 8080:80 IMAGE sleep 30"
 WARNING = "Published ports are discarded when using host network mode"
 
 
-async def observe(stage: Stage) -> Container:
-    """One container in host mode with a port to publish."""
-    return await stage.run(LINE)
-
-
-def judge(seen: Container) -> Judgement:
-    """The warning is in the create answer; the mapping stays in HostConfig and is nowhere in NetworkSettings."""
-    asked = seen.inspected.get("HostConfig", {}).get("PortBindings")
-    published = seen.inspected.get("NetworkSettings", {}).get("Ports")
+def judge(container: Container) -> Judgement:
+    """Holds if the create response has the warning and NetworkSettings has no port."""
+    published = container.setting("NetworkSettings", "Ports")
     evidence = (
-        f"create answer, Warnings: {list(seen.warnings)}",
-        f"HostConfig.PortBindings: {asked}",
+        f"create response, Warnings: {list(container.warnings)}",
+        f"HostConfig.PortBindings: {container.setting('HostConfig', 'PortBindings')}",
         f"NetworkSettings.Ports: {published}",
     )
     if published:
         return differs("The Engine published the port.", *evidence)
-    if WARNING not in seen.warnings:
-        return differs("The Engine discarded the port without the warning.", *evidence)
-    return holds(*evidence)
+    return holds_if(WARNING in container.warnings, "The Engine discarded the port without the warning.", *evidence)
 
 
 CLAIM = Claim(
@@ -34,10 +28,10 @@ CLAIM = Claim(
     topic=Topic.PUBLISHING,
     statement="With --network host, -p is discarded with a warning.",
     source="Docker documentation, “Host network driver”; Moby, daemon/create.go",
-    exact="The warning is in the answer to create and nowhere else: docker inspect never shows it, and HostConfig "
-    "keeps the mapping that was discarded.",
-    observe=observe,
+    exact="Only the response to create has the warning: docker inspect never shows it, and HostConfig keeps the "
+    "discarded mapping.",
+    observe=observe_container(LINE),
     judge=judge,
     lines=(LINE,),
-    counter={"--network host": "--network bridge"},
+    mutation={"--network host": "--network bridge"},
 )

@@ -1,19 +1,14 @@
-"""A published port at the machine's own address costs more than loopback."""
+"""A round trip to a published port at the machine's own address takes longer than one over loopback."""
 
 from __future__ import annotations
 
 from dashboard.core.claims.judges import judge_slower
-from dashboard.core.claims.model import Claim, Need, Stage, Timing, Topic
+from dashboard.core.claims.model import Claim, Need, Topic
+from dashboard.core.claims.observers import observe_timing
 
 HOST = "docker run -d --name one --network host IMAGE sleep 60"
 BRIDGE = "docker run -d --name two -p 8130:8080 IMAGE sleep 60"
 QUESTION = "two/published-dnat against one/loopback"
-
-
-async def observe(stage: Stage) -> Timing:
-    """Both measured."""
-    return await stage.measure(HOST, BRIDGE, QUESTION)
-
 
 CLAIM = Claim(
     id="dnat-costs",
@@ -21,10 +16,10 @@ CLAIM = Claim(
     statement="Host mode is faster than a published port at the machine's own address, where the kernel translates each"
     " packet (DNAT).",
     source="Docker documentation, “Host network driver”: no NAT; docs/measuring.md",
-    exact="Typically it is a few microseconds, not “twice as slow”.",
-    observe=observe,
+    exact="Typically by a few microseconds; it is not “twice as slow”.",
+    observe=observe_timing(HOST, BRIDGE, QUESTION),
     judge=judge_slower,
     lines=(HOST, BRIDGE, f"# {QUESTION}"),
     needs=frozenset({Need.MEASURE}),
-    counter={"two/published-dnat against one/loopback": "one/loopback against two/published-dnat"},
+    mutation={"two/published-dnat against one/loopback": "one/loopback against two/published-dnat"},
 )

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.extract import say_lines, servers_in
-from dashboard.core.claims.model import Claim, Judgement, Stage, Topic, proves
+from dashboard.core.claims.extract import nameservers, on_one_line
+from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
+from dashboard.core.claims.observers import observe_file
 
 LINE = "docker run -d --network host --dns 192.0.2.99 IMAGE sleep 60"
 
 
-async def observe(stage: Stage) -> str:
-    """The container's file."""
-    return await stage.file(await stage.run(LINE), "/etc/resolv.conf")
-
-
-def judge(seen: str) -> Judgement:
-    """The server that was given."""
-    evidence = f"resolv.conf in the container: {say_lines(seen)}"
-    return proves(servers_in(seen) == ("192.0.2.99",), "The option had no effect.", evidence)
+def judge(resolv_conf: str) -> Judgement:
+    """Holds if the file names the given server only."""
+    evidence = f"resolv.conf in the container: {on_one_line(resolv_conf)}"
+    return holds_if(nameservers(resolv_conf) == ("192.0.2.99",), "The option had no effect.", evidence)
 
 
 CLAIM = Claim(
     id="dns-option-in-host-mode",
     topic=Topic.DNS,
-    statement="--dns works in host mode as elsewhere.",
+    statement="--dns works in host mode as in the other modes.",
     source="docker-run(1), --dns",
-    exact="Some tutorials say that it is ignored. It is refused with container: only.",
-    observe=observe,
+    exact="Some tutorials say that it is ignored. Only --network container: refuses it.",
+    observe=observe_file("/etc/resolv.conf", LINE),
     judge=judge,
     lines=(LINE,),
-    counter={" --dns 192.0.2.99": ""},
+    mutation={" --dns 192.0.2.99": ""},
 )

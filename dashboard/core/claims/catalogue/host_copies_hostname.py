@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Judgement, Stage, Topic, differs, proves
-from dashboard.core.modes import MACHINE
-from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.claims.model import Claim, Judgement, Topic, differs, holds_if
+from dashboard.core.claims.observers import States, observe_states
 
 LINE = "docker run -d --network host IMAGE sleep 60"
 
-States = tuple[NamespaceState, NamespaceState]
 
-
-async def observe(stage: Stage) -> States:
-    """Machine and container."""
-    one = await stage.run(LINE)
-    return await stage.state(MACHINE), await stage.state(one)
-
-
-def judge(seen: States) -> Judgement:
-    """The same name in another namespace."""
-    machine, inside = seen
+def judge(states: States) -> Judgement:
+    """Holds if the name is the same in another uts namespace."""
+    machine, inside = states
     evidence = tuple(
-        f"{place}: host name {one.hostname}, uts namespace {one.namespaces.get('uts')}"
-        for place, one in (("machine", machine), ("container", inside))
+        f"{place}: host name {state.hostname}, uts namespace {state.namespaces.get('uts')}"
+        for place, state in (("machine", machine), ("container", inside))
     )
     if machine.namespaces.get("uts") == inside.namespaces.get("uts"):
         return differs("The uts namespace is shared.", *evidence)
-    return proves(machine.hostname == inside.hostname, "The container has a name of its own.", *evidence)
+    return holds_if(machine.hostname == inside.hostname, "The container has another name.", *evidence)
 
 
 CLAIM = Claim(
     id="host-copies-hostname",
     topic=Topic.ISOLATION,
-    statement="In host mode the container has the machine's host name: a copy of it, in a uts namespace of its own.",
+    statement="In host mode the container has the machine's host name: a copy, in its own uts namespace.",
     source="Moby, daemon/container_operations.go",
-    exact="Often said as “the host name is shared”. It is copied at the start: a later change of either is not seen"
-    " by the other.",
-    observe=observe,
+    exact="Often described as “the host name is shared”. It is copied at start: neither sees a later change of the "
+    "other.",
+    observe=observe_states(LINE),
     judge=judge,
     lines=(LINE,),
-    counter={"--network host": "--network host --uts host"},
+    mutation={"--network host": "--network host --uts host"},
 )

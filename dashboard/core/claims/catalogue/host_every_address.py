@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Answer, Claim, Judgement, Need, Stage, Topic, proves
-from dashboard.core.modes import MACHINE
+from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
+from dashboard.core.claims.observers import Responses, observe_machine_addresses
 
 LINE = "docker run -d --network host -e NETMODES_PORT=8101 IMAGE"
 
-Seen = tuple[Answer, Answer]
 
-
-async def observe(stage: Stage) -> Seen:
-    """At loopback and at the machine's address on its network."""
-    one = await stage.run(LINE)
-    await stage.serving(one, 8101)
-    return await stage.request(MACHINE, "127.0.0.1", 8101), await stage.request(MACHINE, "{machine}", 8101)
-
-
-def judge(seen: Seen) -> Judgement:
-    """Both answer."""
-    here, outside = seen
-    evidence = (f"GET http://127.0.0.1:8101/: {here.said}", f"GET at the machine's own address: {outside.said}")
-    return proves(here.status == outside.status == 200, "It does not answer everywhere.", *evidence)
+def judge(responses: Responses) -> Judgement:
+    """Holds if both addresses answer."""
+    loopback, outside = responses
+    evidence = (
+        f"GET http://127.0.0.1:8101/: {loopback.summary}",
+        f"GET at the machine's own address: {outside.summary}",
+    )
+    return holds_if(loopback.status == outside.status == 200, "It does not answer at every address.", *evidence)
 
 
 CLAIM = Claim(
@@ -30,10 +24,10 @@ CLAIM = Claim(
     statement="A server in host mode that binds to all addresses is reachable at every address of the machine, also "
     "from outside.",
     source="Docker documentation, “Host network driver”",
-    exact="-p 127.0.0.1:8080:80 has no counterpart in host mode: the program itself must bind to 127.0.0.1.",
-    observe=observe,
+    exact="Host mode has no equivalent of -p 127.0.0.1:8080:80: the program itself must bind to 127.0.0.1.",
+    observe=observe_machine_addresses(LINE, 8101, 8101),
     judge=judge,
     lines=(LINE,),
     needs=frozenset({Need.PRIVATE}),
-    counter={"-e NETMODES_PORT=8101": "-e NETMODES_PORT=8101 -e NETMODES_ADDRESS=127.0.0.1"},
+    mutation={"-e NETMODES_PORT=8101": "-e NETMODES_PORT=8101 -e NETMODES_ADDRESS=127.0.0.1"},
 )

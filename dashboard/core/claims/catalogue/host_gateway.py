@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.extract import names_in
-from dashboard.core.claims.model import Claim, Judgement, Stage, Topic, proves
+from dashboard.core.claims.extract import host_entries
+from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
+from dashboard.core.claims.observers import run_lines
+from dashboard.core.claims.testbed import Testbed
 
 FIRST = "docker run -d --network bridge IMAGE sleep 60"
 LINE = "docker run -d --network host --add-host host.docker.internal:host-gateway IMAGE sleep 60"
 
-Seen = tuple[str, str]
+Observed = tuple[str, str]
 
 
-async def observe(stage: Stage) -> Seen:
+async def observe(testbed: Testbed) -> Observed:
     """The default bridge's gateway, and the hosts file."""
-    neighbour = await stage.run(FIRST)
-    return neighbour.gateway, await stage.file(await stage.run(LINE), "/etc/hosts")
+    neighbour, container = await run_lines(testbed, FIRST, LINE)
+    return neighbour.gateway, await testbed.read_file(container, "/etc/hosts")
 
 
-def judge(seen: Seen) -> Judgement:
-    """The name has the gateway's address."""
-    gateway, hosts = seen
-    found = names_in(hosts).get("host.docker.internal", "nothing")
-    evidence = f"host.docker.internal is {found}; the default bridge's gateway is {gateway}"
-    return proves(found == gateway, "It is another address.", evidence)
+def judge(observed: Observed) -> Judgement:
+    """Holds if the name has the gateway's address."""
+    gateway, hosts = observed
+    address = host_entries(hosts).get("host.docker.internal", "nothing")
+    evidence = f"host.docker.internal is {address}; the default bridge's gateway is {gateway}"
+    return holds_if(address == gateway, "It is another address.", evidence)
 
 
 CLAIM = Claim(
@@ -30,9 +32,9 @@ CLAIM = Claim(
     topic=Topic.DNS,
     statement="host.docker.internal:host-gateway is the address of the default bridge, in host mode too.",
     source="docker-run(1), --add-host; dockerd(8), --host-gateway-ip",
-    exact="It is not 127.0.0.1: a service of the machine that listens on loopback only is not behind it.",
+    exact="It is not 127.0.0.1: a service of the machine that listens on loopback only is unreachable there.",
     observe=observe,
     judge=judge,
     lines=(LINE, "docker exec ID cat /etc/hosts"),
-    counter={"host-gateway": "192.0.2.7"},
+    mutation={"host-gateway": "192.0.2.7"},
 )

@@ -1,23 +1,21 @@
-"""Host mode gives the container no address of its own."""
+"""In host mode the container has no IP address of its own."""
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Container, Judgement, Stage, Topic, proves
+from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
+from dashboard.core.claims.observers import observe_container
+from dashboard.core.claims.testbed import Container
 
 LINE = "docker run -d --network host IMAGE sleep 60"
 
 
-async def observe(stage: Stage) -> Container:
-    """One container in host mode."""
-    return await stage.run(LINE)
-
-
-def judge(seen: Container) -> Judgement:
-    """No network of the container has an address."""
+def judge(container: Container) -> Judgement:
+    """Holds if no network of the container has an address."""
     evidence = [
-        f"NetworkSettings.Networks.{name}.IPAddress: {text or 'empty'}" for name, text in seen.addresses.items()
+        f"NetworkSettings.Networks.{name}.IPAddress: {address or 'empty'}"
+        for name, address in container.addresses.items()
     ]
-    return proves(not seen.address, f"The Engine gave it {seen.address}.", *evidence)
+    return holds_if(not container.address, f"The Engine gave it {container.address}.", *evidence)
 
 
 CLAIM = Claim(
@@ -25,8 +23,8 @@ CLAIM = Claim(
     topic=Topic.ISOLATION,
     statement="In host mode the container gets no IP address of its own.",
     source="Docker documentation, “Host network driver”",
-    observe=observe,
+    observe=observe_container(LINE),
     judge=judge,
     lines=(LINE,),
-    counter={"--network host": "--network bridge"},
+    mutation={"--network host": "--network bridge"},
 )

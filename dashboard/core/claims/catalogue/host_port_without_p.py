@@ -1,32 +1,37 @@
-"""A server in host mode is on the machine's port at once."""
+"""A server in host mode listens on the machine's port at once."""
 
 from __future__ import annotations
 
-from dashboard.core.claims.extract import holders, say_holders
-from dashboard.core.claims.model import Answer, Claim, Judgement, Need, Stage, Topic, differs, proves
+from dashboard.core.claims.extract import describe_listeners, listeners_on
+from dashboard.core.claims.model import Claim, Judgement, Need, Topic, differs, holds_if
+from dashboard.core.claims.testbed import Response, Testbed
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
 
 LINE = "docker run -d --network host IMAGE"
 
-Seen = tuple[NamespaceState, Answer]
+Observed = tuple[NamespaceState, Response]
 
 
-async def observe(stage: Stage) -> Seen:
-    """Nginx in host mode; who listens on port 80, and what it answers."""
-    await stage.run(LINE)
-    await stage.serving(MACHINE, 80)
-    return await stage.state(MACHINE), await stage.request(MACHINE, "127.0.0.1", 80)
+async def observe(testbed: Testbed) -> Observed:
+    """The machine's sockets, and a request to its port 80."""
+    await testbed.run(LINE)
+    await testbed.wait_listening(MACHINE, 80)
+    return await testbed.state(MACHINE), await testbed.request(MACHINE, "127.0.0.1", 80)
 
 
-def judge(seen: Seen) -> Judgement:
-    """The program itself listens and answers."""
-    machine, answer = seen
-    found = holders(machine, 80)
-    evidence = (f"the machine's port 80: {say_holders(found)}", f"GET http://127.0.0.1/: {answer.said}")
-    if answer.status != 200:
+def judge(observed: Observed) -> Judgement:
+    """Holds if nginx itself listens and answers."""
+    machine, response = observed
+    listeners = listeners_on(machine, 80)
+    evidence = (
+        f"the machine's port 80: {describe_listeners(listeners)}",
+        f"GET http://127.0.0.1/: {response.summary}",
+    )
+    if response.status != 200:
         return differs("Nothing answers on the machine's port 80.", *evidence)
-    return proves(any(one.process == "nginx" for one in found), "It is not the program itself that listens.", *evidence)
+    proved = any(listener.process == "nginx" for listener in listeners)
+    return holds_if(proved, "Another process listens.", *evidence)
 
 
 CLAIM = Claim(
@@ -38,5 +43,5 @@ CLAIM = Claim(
     judge=judge,
     lines=(LINE, "curl http://127.0.0.1/", "ss -Hltnp 'sport = :80'"),
     needs=frozenset({Need.PORT_80}),
-    counter={"--network host": "--network bridge"},
+    mutation={"--network host": "--network bridge"},
 )

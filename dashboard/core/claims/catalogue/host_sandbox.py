@@ -1,31 +1,28 @@
-"""Where the Engine says that the namespace lies."""
+"""The sandbox key of host mode names the default namespace."""
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Container, Judgement, Stage, Topic, proves
+from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
+from dashboard.core.claims.observers import observe_container
+from dashboard.core.claims.testbed import Container
 
 LINE = "docker run -d --network host IMAGE sleep 60"
 
 
-async def observe(stage: Stage) -> Container:
-    """One container in host mode."""
-    return await stage.run(LINE)
-
-
-def judge(seen: Container) -> Judgement:
-    """``SandboxKey`` names the default namespace."""
-    key = str(seen.setting("NetworkSettings", "SandboxKey") or "")
+def judge(container: Container) -> Judgement:
+    """Holds if ``SandboxKey`` names the default namespace."""
+    key = str(container.setting("NetworkSettings", "SandboxKey") or "")
     evidence = f"NetworkSettings.SandboxKey: {key or 'empty'}"
-    return proves(key.endswith("/netns/default"), "The Engine made a sandbox of its own.", evidence)
+    return holds_if(key.endswith("/netns/default"), "The Engine created a sandbox.", evidence)
 
 
 CLAIM = Claim(
     id="host-sandbox",
     topic=Topic.ISOLATION,
-    statement="In host mode the Engine makes no sandbox: SandboxKey ends in /netns/default.",
+    statement="In host mode the Engine creates no sandbox: SandboxKey ends in /netns/default.",
     source="Moby, libnetwork/sandbox.go; docker inspect",
-    observe=observe,
+    observe=observe_container(LINE),
     judge=judge,
     lines=(LINE,),
-    counter={"--network host": "--network none"},
+    mutation={"--network host": "--network none"},
 )

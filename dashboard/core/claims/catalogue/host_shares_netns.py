@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from dashboard.core.claims.extract import say_inodes
-from dashboard.core.claims.model import Claim, Judgement, Stage, Topic, proves
-from dashboard.core.modes import MACHINE
+from dashboard.core.claims.extract import describe_inodes
+from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
+from dashboard.core.claims.observers import Namespaces, observe_namespaces
 
 LINE = "docker run -d --network host IMAGE sleep 60"
 
-Inodes = Mapping[str, int]
 
-
-async def observe(stage: Stage) -> tuple[Inodes, Inodes]:
-    """The namespaces of the machine and of the container."""
-    one = await stage.run(LINE)
-    return await stage.inodes(MACHINE), await stage.inodes(one)
-
-
-def judge(seen: tuple[Inodes, Inodes]) -> Judgement:
-    """The same inode is the same namespace."""
-    machine, inside = seen
-    evidence = say_inodes("net", {"the machine": machine, "the container": inside})
-    return proves(machine["net"] == inside["net"], "The container has a network namespace of its own.", *evidence)
+def judge(namespaces: Namespaces) -> Judgement:
+    """Holds if both inodes are equal: the same inode is the same namespace."""
+    machine, inside = namespaces
+    evidence = describe_inodes("net", {"the machine": machine, "the container": inside})
+    return holds_if(machine["net"] == inside["net"], "The container has its own network namespace.", *evidence)
 
 
 CLAIM = Claim(
@@ -33,8 +23,8 @@ CLAIM = Claim(
     source="Docker documentation, “Networking using the host network”; network_namespaces(7)",
     exact="“The machine” is where the Engine runs: on Docker Desktop that is its virtual machine, with a rootless "
     "engine before 29.5 RootlessKit's namespace.",
-    observe=observe,
+    observe=observe_namespaces(LINE),
     judge=judge,
     lines=(LINE,),
-    counter={"--network host": "--network bridge"},
+    mutation={"--network host": "--network bridge"},
 )

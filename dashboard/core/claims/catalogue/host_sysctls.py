@@ -1,43 +1,34 @@
-"""Network sysctls in host mode are the machine's own."""
+"""Network sysctls in host mode are the machine's."""
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Judgement, Stage, Topic, proves
-from dashboard.core.modes import MACHINE
-from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
+from dashboard.core.claims.observers import States, observe_states
 
 LINE = "docker run -d --network host IMAGE sleep 60"
 NAMES = ("net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range")
 
-States = tuple[NamespaceState, NamespaceState]
 
-
-async def observe(stage: Stage) -> States:
-    """Machine and container."""
-    one = await stage.run(LINE)
-    return await stage.state(MACHINE), await stage.state(one)
-
-
-def judge(seen: States) -> Judgement:
-    """The same values."""
-    machine, inside = seen
+def judge(states: States) -> Judgement:
+    """Holds if the values are the same."""
+    machine, inside = states
     evidence = tuple(
         f"{name}: machine {machine.sysctls.get(name)}, container {inside.sysctls.get(name)}" for name in NAMES
     )
     same = all(machine.sysctls.get(name) == inside.sysctls.get(name) for name in NAMES)
-    return proves(same, "The container has values of its own.", *evidence)
+    return holds_if(same, "The container has other values.", *evidence)
 
 
 CLAIM = Claim(
     id="host-sysctls",
     topic=Topic.ISOLATION,
-    statement="In host mode network sysctls are the machine's: low ports stay privileged and ping stays "
-    "as it is there.",
+    statement="In host mode network sysctls are the machine's: low ports stay privileged and ping works as it does "
+    "there.",
     source="Docker documentation, “Host network driver”; Moby, daemon/daemon_unix.go",
     exact="A bridge container gets ip_unprivileged_port_start=0 and an open ping_group_range, so a program that "
-    "works there may lack rights in host mode.",
-    observe=observe,
+    "works there may lack privileges in host mode.",
+    observe=observe_states(LINE),
     judge=judge,
     lines=(LINE,),
-    counter={"--network host": "--network bridge"},
+    mutation={"--network host": "--network bridge"},
 )

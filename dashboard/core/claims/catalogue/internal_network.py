@@ -1,25 +1,25 @@
-"""An internal network has no way out."""
+"""An internal network has no default route."""
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Judgement, Stage, Topic, proves
+from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
+from dashboard.core.claims.observers import observe_state
 from dashboard.core.namespaces.state import NamespaceState
 
 NETWORK = "docker network create --internal lab"
 LINE = "docker run -d --network {lab} IMAGE sleep 60"
 
 
-async def observe(stage: Stage) -> NamespaceState:
-    """The container's routes."""
-    await stage.network(NETWORK)
-    return await stage.state(await stage.run(LINE))
-
-
-def judge(seen: NamespaceState) -> Judgement:
-    """No default route."""
-    routes = [f"{one.destination} via {one.gateway or one.interface}" for one in seen.routes if one.family == "inet"]
+def judge(inside: NamespaceState) -> Judgement:
+    """Holds if there is no default route."""
+    routes = [
+        f"{route.destination} via {route.gateway or route.interface}"
+        for route in inside.routes
+        if route.family == "inet"
+    ]
     evidence = f"routes of the container: {', '.join(routes) or 'none'}"
-    return proves(not any(one.destination == "default" for one in seen.routes), "There is a default route.", evidence)
+    has_default = any(route.destination == "default" for route in inside.routes)
+    return holds_if(not has_default, "There is a default route.", evidence)
 
 
 CLAIM = Claim(
@@ -27,8 +27,8 @@ CLAIM = Claim(
     topic=Topic.BRIDGE,
     statement="A container on an --internal network has no default route.",
     source="docker-network-create(1), --internal",
-    observe=observe,
+    observe=observe_state(NETWORK, LINE),
     judge=judge,
     lines=(NETWORK, LINE, "docker exec ID ip route"),
-    counter={" --internal": ""},
+    mutation={" --internal": ""},
 )

@@ -4,44 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dashboard.core.claims.extract import say_inodes
-from dashboard.core.claims.model import Claim, Judgement, Stage, Topic, differs, proves
+from dashboard.core.claims.extract import describe_inodes
+from dashboard.core.claims.model import Claim, Judgement, Topic, differs, holds_if
+from dashboard.core.claims.testbed import Testbed
 from dashboard.core.modes import MACHINE
 
 LINE = "docker run -d --network host IMAGE sleep 60"
 
-Seen = tuple[Mapping[str, int], Mapping[str, int], str]
+Observed = tuple[Mapping[str, int], Mapping[str, int], str]
 
 
-async def observe(stage: Stage) -> Seen:
+async def observe(testbed: Testbed) -> Observed:
     """The namespaces of the Engine and of the container, and the kernel's name."""
-    one = await stage.run(LINE)
-    _, kernel = await stage.inside(one, "uname -sr")
-    return await stage.inodes(MACHINE), await stage.inodes(one), kernel.strip()
+    container = await testbed.run(LINE)
+    _, kernel = await testbed.execute(container, "uname -sr")
+    return await testbed.namespaces(MACHINE), await testbed.namespaces(container), kernel.strip()
 
 
-def judge(seen: Seen) -> Judgement:
-    """The Engine's own namespace, on Linux."""
-    engine, inside, kernel = seen
+def judge(observed: Observed) -> Judgement:
+    """Holds if the namespace is the Engine's, on Linux."""
+    engine, inside, kernel = observed
     evidence = (
         f"kernel of the container: {kernel}",
-        *say_inodes("net", {"the Engine": engine, "the container": inside}),
+        *describe_inodes("net", {"the Engine": engine, "the container": inside}),
     )
     if not kernel.startswith("Linux"):
         return differs("It is not Linux.", *evidence)
-    return proves(engine["net"] == inside["net"], "The namespace is not the Engine's.", *evidence)
+    return holds_if(engine["net"] == inside["net"], "The namespace is not the Engine's.", *evidence)
 
 
 CLAIM = Claim(
     id="linux-kernel",
     topic=Topic.WHEN,
-    statement="Host mode works where the Engine runs on Linux itself: what is shared is the network namespace of the "
-    "Engine's process.",
+    statement="Host mode works where the Engine runs on Linux itself: it shares the network namespace of the Engine's "
+    "process.",
     source="Docker documentation, “Host network driver”",
-    exact="“Works on Linux only” is out of date: Docker Desktop 4.34 has it to opt in, for TCP and UDP, and shares "
-    "its virtual machine's interfaces, not your computer's.",
+    exact="“Works on Linux only” is out of date: Docker Desktop 4.34 offers it as an option, for TCP and UDP, and "
+    "shares its virtual machine's interfaces, not your computer's.",
     observe=observe,
     judge=judge,
     lines=(LINE, "docker exec ID uname -sr"),
-    counter={"--network host": "--network none"},
+    mutation={"--network host": "--network none"},
 )

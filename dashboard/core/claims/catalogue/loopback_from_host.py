@@ -1,34 +1,29 @@
-"""A service bound to 127.0.0.1 on the machine is reached from host mode."""
+"""Host mode reaches a service that the machine binds to 127.0.0.1."""
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Answer, Claim, Judgement, Need, Stage, Topic, proves
+from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
+from dashboard.core.claims.observers import observe_machine_server
+from dashboard.core.claims.testbed import Response
 
 LINE = "docker run -d --network host IMAGE sleep 60"
 
 
-async def observe(stage: Stage) -> Answer:
-    """A request from the container to the machine's loopback."""
-    await stage.serve_on_machine("127.0.0.1", 8115)
-    return await stage.request(await stage.run(LINE), "127.0.0.1", 8115)
-
-
-def judge(seen: Answer) -> Judgement:
-    """An answer."""
-    evidence = f"GET http://127.0.0.1:8115/ from the container: {seen.said}"
-    return proves(seen.status == 200, "The machine's loopback is not reached.", evidence)
+def judge(response: Response) -> Judgement:
+    """Holds if the machine's service answers."""
+    evidence = f"GET http://127.0.0.1:8115/ from the container: {response.summary}"
+    return holds_if(response.status == 200, "The machine's loopback is unreachable.", evidence)
 
 
 CLAIM = Claim(
     id="loopback-from-host",
     topic=Topic.INTERFERENCE,
-    statement="A service that the machine binds to 127.0.0.1, such as a database, is reached from a container in host "
-    "mode.",
+    statement="A container in host mode reaches services that the machine binds to 127.0.0.1, such as a database.",
     source="Docker documentation, “Host network driver”; network_namespaces(7)",
-    exact="“Bound to loopback, so nobody gets at it” does not hold for containers in host mode.",
-    observe=observe,
+    exact="“Bound to loopback, so it is safe” does not apply to containers in host mode.",
+    observe=observe_machine_server(LINE, "127.0.0.1", 8115),
     judge=judge,
     lines=(LINE, "docker exec ID wget -qO- http://127.0.0.1:8115/"),
     needs=frozenset({Need.PRIVATE}),
-    counter={"--network host": "--network bridge"},
+    mutation={"--network host": "--network bridge"},
 )

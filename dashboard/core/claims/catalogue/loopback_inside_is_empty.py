@@ -1,46 +1,47 @@
-"""A program bound to 127.0.0.1 in a bridge container: connected, then nothing."""
+"""A program bound to 127.0.0.1 in a bridge container: a connection, then an empty response."""
 
 from __future__ import annotations
 
-from dashboard.core.claims.extract import holders, say_holders
-from dashboard.core.claims.model import Answer, Claim, Judgement, Need, Stage, Topic, differs, proves
+from dashboard.core.claims.extract import describe_listeners, listeners_on
+from dashboard.core.claims.model import Claim, Judgement, Need, Topic, differs, holds_if
+from dashboard.core.claims.testbed import Response, Testbed
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
 
 LINE = "docker run -d -p 8109:80 -e NETMODES_ADDRESS=127.0.0.1 IMAGE"
 
-Seen = tuple[Answer, NamespaceState]
+Observed = tuple[Response, NamespaceState]
 
 
-async def observe(stage: Stage) -> Seen:
-    """A request at the published port; who listens in the container."""
-    one = await stage.run(LINE)
-    await stage.serving(one, 80)
-    return await stage.request(MACHINE, "127.0.0.1", 8109), await stage.state(one)
+async def observe(testbed: Testbed) -> Observed:
+    """A request to the published port, and the container's sockets."""
+    container = await testbed.run(LINE)
+    await testbed.wait_listening(container, 80)
+    return await testbed.request(MACHINE, "127.0.0.1", 8109), await testbed.state(container)
 
 
-def judge(seen: Seen) -> Judgement:
-    """docker-proxy accepts, the program is not reached."""
-    answer, inside = seen
+def judge(observed: Observed) -> Judgement:
+    """Holds if docker-proxy accepts and the program does not answer."""
+    response, inside = observed
     evidence = (
-        f"the container's port 80: {say_holders(holders(inside, 80))}",
-        f"GET http://127.0.0.1:8109/: {answer.said}",
+        f"the container's port 80: {describe_listeners(listeners_on(inside, 80))}",
+        f"GET http://127.0.0.1:8109/: {response.summary}",
     )
-    if not answer.connected:
-        return differs("Nobody accepts the connection.", *evidence)
-    return proves(answer.status is None, "The server answers.", *evidence)
+    if not response.connected:
+        return differs("The connection is refused.", *evidence)
+    return holds_if(response.status is None, "The server answers.", *evidence)
 
 
 CLAIM = Claim(
     id="loopback-inside-is-empty",
     topic=Topic.PUBLISHING,
-    statement="A program that binds to 127.0.0.1 inside a bridge container is not reached through -p: the connection is"
-    " accepted by docker-proxy, and the answer is empty.",
+    statement="A program that binds to 127.0.0.1 inside a bridge container is unreachable through -p: docker-proxy "
+    "accepts the connection, and the response is empty.",
     source="Docker documentation, “Port publishing and mapping”; Moby, cmd/docker-proxy",
-    exact="127.0.0.1 inside is the container's own loopback. It looks like a crash of the server and is none.",
+    exact="127.0.0.1 inside is the container's own loopback. It looks as if the server crashed, but it did not.",
     observe=observe,
     judge=judge,
     lines=(LINE, "curl http://127.0.0.1:8109/"),
     needs=frozenset({Need.PRIVATE}),
-    counter={" -e NETMODES_ADDRESS=127.0.0.1": ""},
+    mutation={" -e NETMODES_ADDRESS=127.0.0.1": ""},
 )

@@ -1,36 +1,37 @@
-"""In bridge mode a program without rights binds a low port."""
+"""In bridge mode an unprivileged program can bind a low port."""
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Container, Judgement, Need, Stage, Topic, proves
+from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
+from dashboard.core.claims.testbed import Container, Testbed
 
 LINE = "docker run -d --network bridge --user 1000:1000 --cap-drop ALL IMAGE httpd -f -p 81"
 
-Seen = tuple[bool, Container]
+Observed = tuple[bool, Container]
 
 
-async def observe(stage: Stage) -> Seen:
-    """Whether it listens, and what became of it."""
-    one = await stage.run(LINE)
-    return await stage.serving(one, 81), await stage.again(one)
+async def observe(testbed: Testbed) -> Observed:
+    """Whether the program listens, and the container's state."""
+    container = await testbed.run(LINE)
+    return await testbed.wait_listening(container, 81), await testbed.inspect(container)
 
 
-def judge(seen: Seen) -> Judgement:
-    """It listens."""
-    listens, one = seen
-    evidence = (f"port 81 is listened on: {'yes' if listens else 'no'}", f"the container: {one.said}")
-    return proves(listens and one.status == "running", "It could not bind the port.", *evidence)
+def judge(observed: Observed) -> Judgement:
+    """Holds if the program listens."""
+    listens, container = observed
+    evidence = (f"port 81: {'listening' if listens else 'not listening'}", f"the container: {container.summary}")
+    return holds_if(listens and container.status == "running", "It could not bind the port.", *evidence)
 
 
 CLAIM = Claim(
     id="low-port-in-bridge",
     topic=Topic.WHEN,
-    statement="In bridge mode a program without root and capabilities binds port 81: the Engine sets "
+    statement="In bridge mode a program without root and capabilities can bind port 81: the Engine sets "
     "ip_unprivileged_port_start=0 there.",
     source="Moby, daemon/daemon_unix.go (since 20.10); ip(7)",
     observe=observe,
     judge=judge,
     lines=(LINE,),
     needs=frozenset({Need.PRIVATE}),
-    counter={"--network bridge": "--network host"},
+    mutation={"--network bridge": "--network host"},
 )

@@ -1,22 +1,22 @@
-"""In host mode a program without rights may not bind a low port."""
+"""In host mode an unprivileged program cannot bind a low port."""
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Container, Judgement, Need, Stage, Topic, proves
+from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if
+from dashboard.core.claims.testbed import Container, Testbed
 
 LINE = "docker run -d --network host --user 1000:1000 --cap-drop ALL IMAGE httpd -f -p 81"
 
 
-async def observe(stage: Stage) -> Container:
-    """What became of it."""
-    return await stage.ended(await stage.run(LINE), within_s=2)
+async def observe(testbed: Testbed) -> Container:
+    """The container once it has exited."""
+    return await testbed.wait_exited(await testbed.run(LINE), within_s=2)
 
 
-def judge(seen: Container) -> Judgement:
-    """Ended with the kernel's refusal."""
-    evidence = f"the container: {seen.said}"
-    proved = seen.status == "exited" and any("denied" in line.lower() for line in seen.logs)
-    return proves(proved, "It bound the port.", evidence)
+def judge(container: Container) -> Judgement:
+    """Holds if the program exited with the kernel's refusal."""
+    proved = container.status == "exited" and any("denied" in line.lower() for line in container.logs)
+    return holds_if(proved, "It bound the port.", f"the container: {container.summary}")
 
 
 CLAIM = Claim(
@@ -26,10 +26,10 @@ CLAIM = Claim(
     "ports below 1024 are privileged.",
     source="ip(7), ip_unprivileged_port_start",
     exact="An image that runs as another user works in bridge mode and fails in host mode, unless it listens on a "
-    "high port. --cap-add NET_BIND_SERVICE is no remedy: Docker gives it to root only.",
+    "high port. --cap-add NET_BIND_SERVICE does not help: Docker gives it to root only.",
     observe=observe,
     judge=judge,
     lines=(LINE, "docker logs ID"),
     needs=frozenset({Need.PRIVATE}),
-    counter={"--network host": "--network bridge"},
+    mutation={"--network host": "--network bridge"},
 )

@@ -1,37 +1,39 @@
-"""--mac-address in host mode is accepted and does nothing."""
+"""--mac-address in host mode is accepted and has no effect."""
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Container, Judgement, Stage, Topic, differs, proves
+from dashboard.core.claims.model import Claim, Judgement, Topic, differs, holds_if
+from dashboard.core.claims.testbed import Container, Testbed
 
 LINE = "docker run -d --network host --mac-address 02:42:ac:11:00:99 IMAGE sleep 60"
 
-Seen = tuple[Container, tuple[str, ...]]
+Observed = tuple[Container, tuple[str, ...]]
 
 
-async def observe(stage: Stage) -> Seen:
-    """What becomes of it, and the addresses of its interfaces."""
-    one = await stage.run(LINE)
-    macs = () if one.refused else tuple(link.mac for link in (await stage.state(one)).interfaces if link.mac)
-    return one, macs
+async def observe(testbed: Testbed) -> Observed:
+    """The container, and the hardware addresses of its interfaces."""
+    container = await testbed.run(LINE)
+    if container.refused:
+        return container, ()
+    return container, tuple(link.mac for link in (await testbed.state(container)).interfaces if link.mac)
 
 
-def judge(seen: Seen) -> Judgement:
-    """Accepted, and nowhere to be found."""
-    one, macs = seen
-    evidence = (f"docker run: {one.said}", f"hardware addresses: {', '.join(macs) or 'none'}")
-    if one.refused:
+def judge(observed: Observed) -> Judgement:
+    """Holds if the option is accepted and no interface has the address."""
+    container, macs = observed
+    evidence = (f"docker run: {container.summary}", f"hardware addresses: {', '.join(macs) or 'none'}")
+    if container.refused:
         return differs("The Engine refused it.", *evidence)
-    return proves("02:42:ac:11:00:99" not in macs, "An interface has the address.", *evidence)
+    return holds_if("02:42:ac:11:00:99" not in macs, "An interface has the address.", *evidence)
 
 
 CLAIM = Claim(
     id="mac-ignored",
     topic=Topic.WHEN,
-    statement="--mac-address in host mode is accepted without a word and has no effect.",
+    statement="--mac-address in host mode is silently accepted and has no effect.",
     source="Moby, daemon/container_operations.go",
     observe=observe,
     judge=judge,
     lines=(LINE,),
-    counter={"--network host": "--network bridge"},
+    mutation={"--network host": "--network bridge"},
 )

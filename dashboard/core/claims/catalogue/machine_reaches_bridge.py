@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Answer, Claim, Judgement, Stage, Topic, proves
+from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
+from dashboard.core.claims.testbed import Response, Testbed
 from dashboard.core.modes import MACHINE
 
 LINE = "docker run -d --network bridge IMAGE"
 
-Seen = tuple[Answer, str, str]
+Observed = tuple[Response, str, str]
 
 
-async def observe(stage: Stage) -> Seen:
+async def observe(testbed: Testbed) -> Observed:
     """A request to the container's address."""
-    one = await stage.run(LINE)
-    await stage.serving(one, 80)
-    if not one.address:
-        return Answer(None, error="it has no address"), "", ""
-    return await stage.request(MACHINE, one.address, 80), one.address, one.gateway
+    container = await testbed.run(LINE)
+    await testbed.wait_listening(container, 80)
+    if not container.address:
+        return Response(None, error="it has no address"), "", ""
+    return await testbed.request(MACHINE, container.address, 80), container.address, container.gateway
 
 
-def judge(seen: Seen) -> Judgement:
-    """An answer; the server sees the bridge."""
-    answer, address, gateway = seen
-    evidence = f"GET http://{address}/: {answer.said}"
-    return proves(answer.status == 200 and answer.client_seen == gateway, "It is not reached that way.", evidence)
+def judge(observed: Observed) -> Judgement:
+    """Holds if the container answers and sees the bridge."""
+    response, address, gateway = observed
+    evidence = f"GET http://{address}/: {response.summary}"
+    proved = response.status == 200 and response.client_seen == gateway
+    return holds_if(proved, "It is not reachable that way.", evidence)
 
 
 CLAIM = Claim(
@@ -35,5 +37,5 @@ CLAIM = Claim(
     observe=observe,
     judge=judge,
     lines=(LINE, "curl http://ADDRESS/"),
-    counter={"--network bridge": "--network none"},
+    mutation={"--network bridge": "--network none"},
 )

@@ -2,41 +2,41 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Judgement, Stage, Topic, proves
+from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
+from dashboard.core.claims.observers import run_lines
+from dashboard.core.claims.testbed import Testbed
 from dashboard.core.paths.nat_rules import read_masquerades
 
 NETWORK = "docker network create lab"
 LINE = "docker run -d --network {lab} IMAGE sleep 60"
 
-Seen = tuple[str, tuple[str, ...]]
+Observed = tuple[str, tuple[str, ...]]
 
 
-async def observe(stage: Stage) -> Seen:
-    """A container's address, and the nat rules."""
-    await stage.network(NETWORK)
-    one = await stage.run(LINE)
-    return one.address, await stage.rules()
+async def observe(testbed: Testbed) -> Observed:
+    """The container's address, and the nat rules."""
+    (container,) = await run_lines(testbed, NETWORK, LINE)
+    return container.address, await testbed.nat_rules()
 
 
-def judge(seen: Seen) -> Judgement:
-    """A masquerade rule for its subnet."""
-    address, rules = seen
-    front = address.rpartition(".")[0]
-    found = [one.text for one in read_masquerades(rules) if front and one.source.rpartition(".")[0] == front]
-    evidence = (f"address of the container: {address}", *(f"rule: {text}" for text in found))
-    return proves(bool(found), "No rule masquerades its subnet.", *evidence)
+def judge(observed: Observed) -> Judgement:
+    """Holds if a rule masquerades the container's subnet."""
+    address, rules = observed
+    subnet = address.rpartition(".")[0]
+    matching = [rule.text for rule in read_masquerades(rules) if subnet and rule.source.rpartition(".")[0] == subnet]
+    evidence = (f"address of the container: {address}", *(f"rule: {text}" for text in matching))
+    return holds_if(bool(matching), "No rule masquerades its subnet.", *evidence)
 
 
 CLAIM = Claim(
     id="masquerade",
     topic=Topic.BRIDGE,
-    statement="What leaves a bridge network for the outside gets the machine's address: a masquerade rule for its "
-    "subnet.",
+    statement="Packets that leave a bridge network get the machine's address: a masquerade rule covers its subnet.",
     source="Docker documentation, “Packet filtering and firewalls”; iptables-extensions(8), MASQUERADE",
     observe=observe,
     judge=judge,
     lines=(NETWORK, LINE, "iptables-save -t nat"),
-    counter={
+    mutation={
         "docker network create lab": "docker network create -o com.docker.network.bridge.enable_ip_masquerade=false lab"
     },
 )

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.extract import link_of
-from dashboard.core.claims.model import Claim, Judgement, Stage, Topic, proves
+from dashboard.core.claims.extract import find_interface
+from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
+from dashboard.core.claims.observers import observe_state
 from dashboard.core.namespaces.state import NamespaceState
 
 NETWORK = "docker network create -o com.docker.network.driver.mtu=1400 lab"
 LINE = "docker run -d --network {lab} IMAGE sleep 60"
 
 
-async def observe(stage: Stage) -> NamespaceState:
-    """The container."""
-    await stage.network(NETWORK)
-    return await stage.state(await stage.run(LINE))
-
-
-def judge(seen: NamespaceState) -> Judgement:
-    """What was asked for."""
-    inner = link_of(seen, "eth0")
-    evidence = f"MTU of eth0 in the container: {inner.mtu if inner else 'no eth0'}"
-    return proves(inner is not None and inner.mtu == 1400, "It is another.", evidence)
+def judge(inside: NamespaceState) -> Judgement:
+    """Holds if eth0 has the configured MTU."""
+    eth0 = find_interface(inside, "eth0")
+    evidence = f"MTU of eth0 in the container: {eth0.mtu if eth0 else 'no eth0'}"
+    return holds_if(eth0 is not None and eth0.mtu == 1400, "It has another MTU.", evidence)
 
 
 CLAIM = Claim(
     id="network-mtu",
     topic=Topic.BRIDGE,
-    statement="On a user-defined bridge the MTU is an option of the network and reaches every container on it.",
+    statement="On a user-defined bridge the MTU is an option of the network and applies to every container on it.",
     source="Docker documentation, “Bridge network driver”, com.docker.network.driver.mtu",
-    observe=observe,
+    observe=observe_state(NETWORK, LINE),
     judge=judge,
     lines=(NETWORK, LINE),
-    counter={" -o com.docker.network.driver.mtu=1400": ""},
+    mutation={" -o com.docker.network.driver.mtu=1400": ""},
 )

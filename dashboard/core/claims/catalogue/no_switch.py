@@ -1,23 +1,24 @@
-"""A running container is not switched from host mode."""
+"""A container in host mode cannot be connected to another network."""
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Judgement, Stage, Topic, proves
+from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
+from dashboard.core.claims.observers import run_lines
+from dashboard.core.claims.testbed import Testbed
 
 NETWORK = "docker network create lab"
 LINE = "docker run -d --network host IMAGE sleep 60"
 
 
-async def observe(stage: Stage) -> str:
-    """What the Engine says to docker network connect."""
-    await stage.network(NETWORK)
-    return await stage.connect("{lab}", await stage.run(LINE))
+async def observe(testbed: Testbed) -> str:
+    """The Engine's refusal of docker network connect."""
+    (container,) = await run_lines(testbed, NETWORK, LINE)
+    return await testbed.connect_network("{lab}", container)
 
 
-def judge(seen: str) -> Judgement:
-    """Refused."""
-    evidence = f"docker network connect: {seen or 'done'}"
-    return proves(bool(seen), "It was connected.", evidence)
+def judge(refusal: str) -> Judgement:
+    """Holds if the Engine refuses."""
+    return holds_if(bool(refusal), "It was connected.", f"docker network connect: {refusal or 'done'}")
 
 
 CLAIM = Claim(
@@ -28,5 +29,5 @@ CLAIM = Claim(
     observe=observe,
     judge=judge,
     lines=(NETWORK, LINE, "docker network connect {lab} ID"),
-    counter={"--network host": "--network bridge"},
+    mutation={"--network host": "--network bridge"},
 )

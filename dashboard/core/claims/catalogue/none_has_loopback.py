@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from dashboard.core.claims.extract import names_of
-from dashboard.core.claims.model import Claim, Judgement, Stage, Topic, proves
+from dashboard.core.claims.extract import interface_names
+from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
+from dashboard.core.claims.observers import observe_state
 from dashboard.core.namespaces.state import NamespaceState
 
 LINE = "docker run -d --network none IMAGE sleep 60"
 
 
-async def observe(stage: Stage) -> NamespaceState:
-    """The container."""
-    return await stage.state(await stage.run(LINE))
-
-
-def judge(seen: NamespaceState) -> Judgement:
-    """One interface, no route."""
-    routes = [one for one in seen.routes if one.destination == "default"]
-    evidence = (f"interfaces: {', '.join(names_of(seen))}", f"default routes: {len(routes)}")
-    return proves(names_of(seen) == ("lo",) and not routes, "There is more than loopback.", *evidence)
+def judge(inside: NamespaceState) -> Judgement:
+    """Holds if lo is the only interface and there is no default route."""
+    routes = [route for route in inside.routes if route.destination == "default"]
+    evidence = (f"interfaces: {', '.join(interface_names(inside))}", f"default routes: {len(routes)}")
+    return holds_if(interface_names(inside) == ("lo",) and not routes, "There is more than loopback.", *evidence)
 
 
 CLAIM = Claim(
@@ -26,8 +22,8 @@ CLAIM = Claim(
     topic=Topic.BRIDGE,
     statement="With --network none the container has loopback and nothing else.",
     source="Docker documentation, “None network driver”",
-    observe=observe,
+    observe=observe_state(LINE),
     judge=judge,
     lines=(LINE, "docker exec ID ip link"),
-    counter={"--network none": "--network bridge"},
+    mutation={"--network none": "--network bridge"},
 )

@@ -1,43 +1,34 @@
-"""Any other address of the machine is translated in the kernel."""
+"""The kernel translates requests to any other address of the machine."""
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Answer, Claim, Judgement, Need, Stage, Topic, differs, proves
-from dashboard.core.modes import MACHINE
-from dashboard.core.paths.nat_rules import packets_to
+from dashboard.core.claims.model import Claim, Judgement, Need, Topic, differs, holds_if
+from dashboard.core.claims.observers import DnatRequest, observe_dnat
 
 LINE = "docker run -d -p 8105:80 IMAGE"
 
-Seen = tuple[int, int, Answer]
 
-
-async def observe(stage: Stage) -> Seen:
-    """The rule's counter before and after a request, and whom the server saw."""
-    one = await stage.run(LINE)
-    await stage.serving(one, 80)
-    before = packets_to(await stage.rules(), 8105)
-    answer = await stage.request(MACHINE, "{machine}", 8105)
-    return before, packets_to(await stage.rules(), 8105), answer
-
-
-def judge(seen: Seen) -> Judgement:
-    """An answer, and the rule has counted."""
-    before, after, answer = seen
-    evidence = (f"packets that the DNAT rule of port 8105 took: {before} before, {after} after", f"GET: {answer.said}")
-    if answer.status != 200:
+def judge(observed: DnatRequest) -> Judgement:
+    """Holds if the container answers and the rule counts packets."""
+    before, after, response, _gateway = observed
+    evidence = (
+        f"packets matched by the DNAT rule of port 8105: {before} before, {after} after",
+        f"GET: {response.summary}",
+    )
+    if response.status != 200:
         return differs("Nothing answers there.", *evidence)
-    return proves(after > before, "No DNAT rule took the packets.", *evidence)
+    return holds_if(after > before, "No DNAT rule matched the packets.", *evidence)
 
 
 CLAIM = Claim(
     id="other-address-dnat",
     topic=Topic.PUBLISHING,
-    statement="A request to a published port at any other address of the machine is translated by the kernel (DNAT): "
-    "the rule's counter goes up.",
+    statement="The kernel translates (DNAT) a request to a published port at any other address of the machine: the "
+    "rule's counter increases.",
     source="Moby, libnetwork/drivers/bridge/setup_ip_tables_linux.go; iptables-save(8)",
-    observe=observe,
+    observe=observe_dnat(LINE, "{machine}", 8105),
     judge=judge,
     lines=(LINE, "iptables-save -c -t nat", "curl http://{machine}:8105/", "iptables-save -c -t nat"),
     needs=frozenset({Need.PRIVATE}),
-    counter={"{machine}": "127.0.0.1"},
+    mutation={"{machine}": "127.0.0.1"},
 )

@@ -1,29 +1,30 @@
-"""docker-proxy costs far more than anything else on the way."""
+"""docker-proxy costs more than everything else on the path."""
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Judgement, Need, Stage, Timing, Topic, not_testable, proves
+from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds_if, not_testable
+from dashboard.core.claims.testbed import Testbed, Timing
 
 HOST = "docker run -d --name one --network host IMAGE sleep 60"
 BRIDGE = "docker run -d --name two -p 8130:8080 IMAGE sleep 60"
 PROXY = "two/published-proxy against two/published-dnat"
 DNAT = "two/published-dnat against one/loopback"
 
-Seen = tuple[Timing, Timing]
+Timings = tuple[Timing, Timing]
 
 
-async def observe(stage: Stage) -> Seen:
-    """What docker-proxy adds, and what everything else adds."""
-    return await stage.measure(HOST, BRIDGE, PROXY), await stage.measure(HOST, BRIDGE, DNAT)
+async def observe(testbed: Testbed) -> Timings:
+    """The cost of docker-proxy, and of everything else."""
+    return await testbed.measure(HOST, BRIDGE, PROXY), await testbed.measure(HOST, BRIDGE, DNAT)
 
 
-def judge(seen: Seen) -> Judgement:
-    """Its least is more than the most of the rest."""
-    proxy, rest = seen
-    evidence = (proxy.said, rest.said)
+def judge(timings: Timings) -> Judgement:
+    """Holds if the lower bound of docker-proxy exceeds the upper bound of the rest."""
+    proxy, rest = timings
+    evidence = (proxy.summary, rest.summary)
     if proxy.ci95_us is None or rest.ci95_us is None:
         return not_testable("There are too few blocks.", *evidence)
-    return proves(proxy.ci95_us[0] > rest.ci95_us[1], "docker-proxy does not cost the most.", *evidence)
+    return holds_if(proxy.ci95_us[0] > rest.ci95_us[1], "docker-proxy does not cost the most.", *evidence)
 
 
 CLAIM = Claim(
@@ -38,5 +39,5 @@ CLAIM = Claim(
     judge=judge,
     lines=(HOST, BRIDGE, f"# {PROXY}", f"# {DNAT}"),
     needs=frozenset({Need.MEASURE}),
-    counter={"two/published-proxy against two/published-dnat": "two/published-dnat against two/published-proxy"},
+    mutation={"two/published-proxy against two/published-dnat": "two/published-dnat against two/published-proxy"},
 )

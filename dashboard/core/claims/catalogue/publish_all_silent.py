@@ -1,24 +1,21 @@
-"""-P in host mode is ignored without a word."""
+"""-P in host mode is silently ignored."""
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Claim, Container, Judgement, Stage, Topic, differs, proves
+from dashboard.core.claims.model import Claim, Judgement, Topic, differs, holds_if
+from dashboard.core.claims.observers import observe_container
+from dashboard.core.claims.testbed import Container
 
 LINE = "docker run -d --network host -P IMAGE sleep 60"
 
 
-async def observe(stage: Stage) -> Container:
-    """One container in host mode with -P."""
-    return await stage.run(LINE)
-
-
-def judge(seen: Container) -> Judgement:
-    """No port and no warning."""
-    published = seen.setting("NetworkSettings", "Ports")
-    evidence = (f"create answer, Warnings: {list(seen.warnings)}", f"NetworkSettings.Ports: {published}")
+def judge(container: Container) -> Judgement:
+    """Holds if there is no port and no warning."""
+    published = container.setting("NetworkSettings", "Ports")
+    evidence = (f"create response, Warnings: {list(container.warnings)}", f"NetworkSettings.Ports: {published}")
     if published:
         return differs("The Engine published ports.", *evidence)
-    return proves(not seen.warnings, "The Engine warned.", *evidence)
+    return holds_if(not container.warnings, "The Engine warned.", *evidence)
 
 
 CLAIM = Claim(
@@ -26,9 +23,9 @@ CLAIM = Claim(
     topic=Topic.PUBLISHING,
     statement="In host mode -P is ignored, without any warning.",
     source="Docker documentation, “Host network driver”; Moby, daemon/create.go",
-    exact="The usual sentence says “-p and -P are ignored with a warning”: only -p warns.",
-    observe=observe,
+    exact="Commonly stated as “-p and -P are ignored with a warning”: only -p warns.",
+    observe=observe_container(LINE),
     judge=judge,
     lines=(LINE,),
-    counter={"--network host": "--network bridge"},
+    mutation={"--network host": "--network bridge"},
 )

@@ -1,29 +1,23 @@
-"""-p 127.0.0.1:… keeps a published port on the machine."""
+"""-p 127.0.0.1:… publishes on the machine's loopback only."""
 
 from __future__ import annotations
 
-from dashboard.core.claims.model import Answer, Claim, Judgement, Need, Stage, Topic, differs, proves
-from dashboard.core.modes import MACHINE
+from dashboard.core.claims.model import Claim, Judgement, Need, Topic, differs, holds_if
+from dashboard.core.claims.observers import Responses, observe_machine_addresses
 
 LINE = "docker run -d -p 127.0.0.1:8110:80 IMAGE"
 
-Seen = tuple[Answer, Answer]
 
-
-async def observe(stage: Stage) -> Seen:
-    """At loopback, and at the machine's address on its network."""
-    one = await stage.run(LINE)
-    await stage.serving(one, 80)
-    return await stage.request(MACHINE, "127.0.0.1", 8110), await stage.request(MACHINE, "{machine}", 8110)
-
-
-def judge(seen: Seen) -> Judgement:
-    """Here only."""
-    here, outside = seen
-    evidence = (f"GET http://127.0.0.1:8110/: {here.said}", f"GET at the machine's own address: {outside.said}")
-    if here.status != 200:
+def judge(responses: Responses) -> Judgement:
+    """Holds if only loopback answers."""
+    loopback, outside = responses
+    evidence = (
+        f"GET http://127.0.0.1:8110/: {loopback.summary}",
+        f"GET at the machine's own address: {outside.summary}",
+    )
+    if loopback.status != 200:
         return differs("It does not answer at loopback.", *evidence)
-    return proves(not outside.connected, "It answers at the machine's address too.", *evidence)
+    return holds_if(not outside.connected, "It answers at the machine's address too.", *evidence)
 
 
 CLAIM = Claim(
@@ -32,9 +26,9 @@ CLAIM = Claim(
     statement="-p 127.0.0.1:8110:80 publishes on the machine's loopback only.",
     source="Docker documentation, “Port publishing and mapping”",
     exact="Before 28.0 neighbours on the same network could reach such ports by routing to 127.0.0.1.",
-    observe=observe,
+    observe=observe_machine_addresses(LINE, 80, 8110),
     judge=judge,
     lines=(LINE,),
     needs=frozenset({Need.PRIVATE}),
-    counter={"-p 127.0.0.1:8110:80": "-p 8110:80"},
+    mutation={"-p 127.0.0.1:8110:80": "-p 8110:80"},
 )

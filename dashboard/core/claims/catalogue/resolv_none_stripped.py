@@ -1,30 +1,22 @@
-"""none has a resolv.conf as on the default bridge, and no way to use it."""
+"""none has a resolv.conf as on the default bridge, and no network to use it."""
 
 from __future__ import annotations
 
 from dashboard.core.claims.judges import judge_stripped
-from dashboard.core.claims.model import Claim, Need, Stage, Topic
-from dashboard.core.modes import MACHINE
+from dashboard.core.claims.model import Claim, Need, Topic
+from dashboard.core.claims.observers import observe_files
 
 LINE = "docker run -d --network none IMAGE sleep 60"
 MIXED = "nameserver 127.0.0.53\nnameserver 192.0.2.53\n"
 
-
-async def observe(stage: Stage) -> tuple[str, str]:
-    """Both files."""
-    await stage.set_file("/etc/resolv.conf", MIXED)
-    one = await stage.run(LINE)
-    return await stage.file(MACHINE, "/etc/resolv.conf"), await stage.file(one, "/etc/resolv.conf")
-
-
 CLAIM = Claim(
     id="resolv-none-stripped",
     topic=Topic.DNS,
-    statement="With --network none resolv.conf is made as on the default bridge, although nothing can be asked.",
+    statement="With --network none resolv.conf is written as on the default bridge, although no server is reachable.",
     source="Moby, libnetwork/sandbox_dns_unix.go",
-    observe=observe,
+    observe=observe_files("/etc/resolv.conf", MIXED, LINE),
     judge=judge_stripped,
     lines=(LINE, "docker exec ID cat /etc/resolv.conf"),
     needs=frozenset({Need.ALONE}),
-    counter={"--network none": "--network host"},
+    mutation={"--network none": "--network host"},
 )

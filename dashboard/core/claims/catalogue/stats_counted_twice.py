@@ -5,40 +5,41 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dashboard.core.claims.model import Claim, Judgement, Stage, Topic, proves
+from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
+from dashboard.core.claims.observers import run_lines
+from dashboard.core.claims.testbed import Testbed
 from dashboard.core.modes import MACHINE
 
 FIRST = "docker run -d --name owner IMAGE"
 LINE = "docker run -d --network container:{owner} IMAGE sleep 60"
 TRIES = 10
 
-Seen = tuple[Mapping[str, Any], Mapping[str, Any]]
+Networks = tuple[Mapping[str, Any], Mapping[str, Any]]
 
 
-async def observe(stage: Stage) -> Seen:
-    """The figures of both after some traffic; read again if they moved in between."""
-    owner = await stage.run(FIRST)
-    guest = await stage.run(LINE)
-    await stage.serving(owner, 80)
-    await stage.request(MACHINE, owner.address, 80)
-    one: Mapping[str, Any] = {}
-    two: Mapping[str, Any] = {}
+async def observe(testbed: Testbed) -> Networks:
+    """The counters of both after some traffic; read again if they changed in between."""
+    owner, guest = await run_lines(testbed, FIRST, LINE)
+    await testbed.wait_listening(owner, 80)
+    await testbed.request(MACHINE, owner.address, 80)
+    first: Mapping[str, Any] = {}
+    second: Mapping[str, Any] = {}
     for _ in range(TRIES):
-        one = (await stage.stats(owner)).get("networks") or {}
-        two = (await stage.stats(guest)).get("networks") or {}
-        if one == two:
+        first = (await testbed.stats(owner)).get("networks") or {}
+        second = (await testbed.stats(guest)).get("networks") or {}
+        if first == second:
             break
-    return one, two
+    return first, second
 
 
-def judge(seen: Seen) -> Judgement:
-    """The same bytes."""
-    owner, guest = seen
-    said = [
-        f"{name}: {one.get('eth0', {}).get('rx_bytes')} bytes received"
-        for name, one in (("owner", owner), ("guest", guest))
+def judge(networks: Networks) -> Judgement:
+    """Holds if both count the same bytes."""
+    owner, guest = networks
+    evidence = [
+        f"{name}: {counters.get('eth0', {}).get('rx_bytes')} bytes received"
+        for name, counters in (("owner", owner), ("guest", guest))
     ]
-    return proves(bool(owner) and owner == guest, "They count apart.", *said)
+    return holds_if(bool(owner) and owner == guest, "Their counters differ.", *evidence)
 
 
 CLAIM = Claim(
@@ -50,5 +51,5 @@ CLAIM = Claim(
     observe=observe,
     judge=judge,
     lines=(FIRST, LINE, "docker stats --no-stream"),
-    counter={"--network container:{owner}": "--network bridge"},
+    mutation={"--network container:{owner}": "--network bridge"},
 )

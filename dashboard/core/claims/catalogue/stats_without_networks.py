@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dashboard.core.claims.model import Claim, Judgement, Stage, Topic, proves
+from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
+from dashboard.core.claims.testbed import Testbed
 
 LINE = "docker run -d --network host IMAGE sleep 60"
 
 
-async def observe(stage: Stage) -> Mapping[str, Any]:
-    """One answer of docker stats."""
-    return await stage.stats(await stage.run(LINE))
+async def observe(testbed: Testbed) -> Mapping[str, Any]:
+    """One response of docker stats."""
+    return await testbed.stats(await testbed.run(LINE))
 
 
-def judge(seen: Mapping[str, Any]) -> Judgement:
-    """No networks in it."""
-    networks = seen.get("networks")
+def judge(stats: Mapping[str, Any]) -> Judgement:
+    """Holds if it has no networks."""
+    networks = stats.get("networks")
     evidence = f"stats, networks: {sorted(networks) if networks else 'absent'}"
-    return proves(not networks, "There are network statistics.", evidence)
+    return holds_if(not networks, "There are network statistics.", evidence)
 
 
 CLAIM = Claim(
@@ -31,5 +32,5 @@ CLAIM = Claim(
     observe=observe,
     judge=judge,
     lines=(LINE, "docker stats --no-stream ID"),
-    counter={"--network host": "--network bridge"},
+    mutation={"--network host": "--network bridge"},
 )

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from dashboard.core.claims.extract import say_inodes
-from dashboard.core.claims.model import Claim, Judgement, Stage, Topic, proves
-from dashboard.core.modes import MACHINE
+from dashboard.core.claims.extract import describe_inodes
+from dashboard.core.claims.model import Claim, Judgement, Topic, holds_if
+from dashboard.core.claims.observers import Namespaces, observe_namespaces
 
 LINE = "docker run -d --network host --uts host IMAGE sleep 60"
 
-Inodes = Mapping[str, int]
 
-
-async def observe(stage: Stage) -> tuple[Inodes, Inodes]:
-    """The namespaces of the machine and of the container."""
-    one = await stage.run(LINE)
-    return await stage.inodes(MACHINE), await stage.inodes(one)
-
-
-def judge(seen: tuple[Inodes, Inodes]) -> Judgement:
-    """The same uts inode."""
-    machine, inside = seen
-    evidence = say_inodes("uts", {"the machine": machine, "the container": inside})
-    return proves(machine["uts"] == inside["uts"], "The uts namespace is the container's own.", *evidence)
+def judge(namespaces: Namespaces) -> Judgement:
+    """Holds if the uts inode is the same."""
+    machine, inside = namespaces
+    evidence = describe_inodes("uts", {"the machine": machine, "the container": inside})
+    return holds_if(machine["uts"] == inside["uts"], "The container has its own uts namespace.", *evidence)
 
 
 CLAIM = Claim(
@@ -31,8 +21,8 @@ CLAIM = Claim(
     topic=Topic.ISOLATION,
     statement="Only --uts host shares the machine's host name; --network host alone does not.",
     source="docker-run(1), --uts",
-    observe=observe,
+    observe=observe_namespaces(LINE),
     judge=judge,
     lines=(LINE,),
-    counter={" --uts host": ""},
+    mutation={" --uts host": ""},
 )

@@ -1,38 +1,35 @@
-"""The warning of host mode is said once."""
+"""Host mode's warning appears only in the create response."""
 
 from __future__ import annotations
 
 import json
 
-from dashboard.core.claims.model import Claim, Container, Judgement, Stage, Topic, differs, proves
+from dashboard.core.claims.model import Claim, Judgement, Topic, differs, holds_if
+from dashboard.core.claims.observers import observe_container
+from dashboard.core.claims.testbed import Container
 
 LINE = "docker run -d --network host -p 8080:80 IMAGE sleep 60"
 WORDS = "Published ports are discarded"
 
 
-async def observe(stage: Stage) -> Container:
-    """One container in host mode with a port to publish."""
-    return await stage.run(LINE)
-
-
-def judge(seen: Container) -> Judgement:
-    """In the create answer, and nowhere in what inspect says."""
-    said = any(WORDS in one for one in seen.warnings)
-    later = WORDS in json.dumps(dict(seen.inspected), default=str)
-    evidence = (f"create answer, Warnings: {list(seen.warnings)}", f"the words stand in docker inspect: {later}")
-    if later:
+def judge(container: Container) -> Judgement:
+    """Holds if the create response has the warning and inspect does not."""
+    inspected = WORDS in json.dumps(dict(container.inspected), default=str)
+    evidence = (f"create response, Warnings: {list(container.warnings)}", f"docker inspect shows it: {inspected}")
+    if inspected:
         return differs("docker inspect shows the warning.", *evidence)
-    return proves(said, "There was no warning.", *evidence)
+    warned = any(WORDS in warning for warning in container.warnings)
+    return holds_if(warned, "There was no warning.", *evidence)
 
 
 CLAIM = Claim(
     id="warning-only-at-create",
     topic=Topic.PUBLISHING,
-    statement="The warning about a discarded port is in the create answer only: docker inspect never shows it.",
+    statement="Only the create response has the warning about a discarded port: docker inspect never shows it.",
     source="Docker Engine API, POST /containers/create, Warnings",
-    exact="Who starts containers with a tool that drops warnings never learns of it.",
-    observe=observe,
+    exact="If you start containers with a tool that drops warnings, you never see it.",
+    observe=observe_container(LINE),
     judge=judge,
     lines=(LINE, "docker inspect ID | grep -i discarded"),
-    counter={"--network host": "--network bridge"},
+    mutation={"--network host": "--network bridge"},
 )

@@ -1,4 +1,4 @@
-"""The misconceptions, one a file. A new file with a ``MISCONCEPTION`` in it is one more: nothing else changes."""
+"""The misconceptions, one per file. A new file with a ``MISCONCEPTION`` adds one: nothing else changes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from dashboard.core.claims.misconception import Misconception
 @cache
 def all_misconceptions() -> tuple[Misconception, ...]:
     """Every misconception, by title; ids are unique."""
-    found = [import_module(f"{__name__}.{one.name}").MISCONCEPTION for one in pkgutil.iter_modules(__path__)]
-    return tuple(sorted(found, key=lambda one: one.title))
+    modules = [import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
+    return tuple(sorted((module.MISCONCEPTION for module in modules), key=lambda each: each.title))
 
 
-def misconception(identity: str) -> Misconception | None:
-    """The one of this id, if there is one."""
-    return next((one for one in all_misconceptions() if one.id == identity), None)
+def find_misconception(identity: str) -> Misconception | None:
+    """The misconception with this id, None if there is none."""
+    return next((each for each in all_misconceptions() if each.id == identity), None)

@@ -10,15 +10,12 @@ MISCONCEPTION = Misconception(
     title="A program without root on a low port",
     expected="It ran as user 1000 on port 81 in bridge mode, so it will in host mode.",
     question="docker run -d --network host --user 1000 …: does the program get port 81?",
-    choices=(
-        "Yes",
-        "No: permission denied, and it exits",
-        "The Engine refuses to start it",
-    ),
+    choices=("Yes", "No: permission denied, and it exits", "The Engine refuses to start it"),
     right=1,
     claim=CLAIM,
-    happened="The program ended with “Permission denied”.",
-    why="For bridge containers the Engine sets ip_unprivileged_port_start=0. In host mode the machine's 1024 holds.",
-    remedy="Let the program listen on a port from 1024 on, or lower ip_unprivileged_port_start on the machine.",
+    happened="The program exited with “Permission denied”.",
+    why="For bridge containers the Engine sets ip_unprivileged_port_start=0. In host mode the machine's value applies:"
+    " 1024.",
+    remedy="Use a port of 1024 or above, or lower ip_unprivileged_port_start on the machine.",
     remedy_lines=("docker run -d --network host --user 1000 -e NETMODES_PORT=8081 netmodes-lab:1",),
 )

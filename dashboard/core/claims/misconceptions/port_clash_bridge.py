@@ -18,13 +18,9 @@ MISCONCEPTION = Misconception(
     ),
     right=0,
     claim=CLAIM,
-    happened="The Engine refused at start: “port is already allocated”. The container was created before and is still "
-    "there.",
-    why="A published port is the Engine's: it takes the port on the machine itself before it starts the program.",
-    remedy="Remove the container that stayed behind, and publish on another port, or let the Engine choose one.",
-    remedy_lines=(
-        "docker rm ID",
-        "docker run -d -p 80 nginx",
-        "docker port ID",
-    ),
+    happened="The Engine refused at start: “port is already allocated”. The container was created before and still "
+    "exists.",
+    why="The Engine owns published ports: it takes the port on the machine itself before it starts the program.",
+    remedy="Remove the container that stayed behind, and publish on another port or let the Engine choose one.",
+    remedy_lines=("docker rm ID", "docker run -d -p 80 nginx", "docker port ID"),
 )

@@ -1,4 +1,4 @@
-"""Two servers on one port, in host mode."""
+"""Two servers on one port in host mode."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dashboard.core.claims.misconception import Misconception
 MISCONCEPTION = Misconception(
     id="port-clash-host",
     title="Two servers on one port, in host mode",
-    expected="If the port is taken, docker run fails and says so.",
+    expected="If the port is taken, docker run fails with an error.",
     question="The second docker run -d --network host on the same port: what happens?",
     choices=(
         "docker run fails: port is already allocated",
@@ -18,13 +18,11 @@ MISCONCEPTION = Misconception(
     ),
     right=1,
     claim=CLAIM,
-    happened="docker run printed an id and returned 0. A moment later the program ended with “Address already in use”.",
-    why="In host mode the Engine gives no ports, so it checks none. Only the kernel knows, and it tells the "
+    happened="docker run printed an id and returned 0. A moment later the program exited with “Address already in "
+    "use”.",
+    why="In host mode the Engine manages no ports, so it checks none. Only the kernel knows, and it refuses the "
     "program, not the Engine.",
-    remedy="Look at docker ps -a and docker logs after a start in host mode, give each server a port of its own, or "
-    "publish with -p in bridge mode.",
-    remedy_lines=(
-        "docker ps -a",
-        "docker logs ID",
-    ),
+    remedy="Check docker ps -a and docker logs after a start in host mode, give each server its own port, or publish "
+    "with -p in bridge mode.",
+    remedy_lines=("docker ps -a", "docker logs ID"),
 )

@@ -1,0 +1,143 @@
+"""Observations that several claims share: each returns an ``observe`` that runs lines, then reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dashboard.core.claims.testbed import Container, Observe, Response, Testbed, Timing
+from dashboard.core.modes import MACHINE
+from dashboard.core.namespaces.state import Lookup, NamespaceState
+from dashboard.core.paths.nat_rules import packets_to
+
+#: Of the machine and of the container.
+States = tuple[NamespaceState, NamespaceState]
+Namespaces = tuple[Mapping[str, int], Mapping[str, int]]
+Files = tuple[str, str]
+#: At loopback, and at the machine's address on its network.
+Responses = tuple[Response, Response]
+#: A lookup, and the address of the container that has the name.
+AddressedLookup = tuple[Lookup, str]
+#: The packets that the DNAT rule counted before and after a request, the response, and the container's gateway.
+DnatRequest = tuple[int, int, Response, str]
+
+
+async def run_lines(testbed: Testbed, *lines: str) -> list[Container]:
+    """Executes ``docker network create`` and ``docker run`` lines in order; returns the containers."""
+    containers = []
+    for line in lines:
+        if line.startswith("docker network create"):
+            await testbed.create_network(line)
+        else:
+            containers.append(await testbed.run(line))
+    return containers
+
+
+def observe_container(*lines: str) -> Observe:
+    """The container of the last line."""
+
+    async def observe(testbed: Testbed) -> Container:
+        return (await run_lines(testbed, *lines))[-1]
+
+    return observe
+
+
+def observe_state(*lines: str) -> Observe:
+    """The network state of the last container."""
+
+    async def observe(testbed: Testbed) -> NamespaceState:
+        return await testbed.state((await run_lines(testbed, *lines))[-1])
+
+    return observe
+
+
+def observe_states(*lines: str) -> Observe:
+    """The network states of the machine and of the last container."""
+
+    async def observe(testbed: Testbed) -> States:
+        container = (await run_lines(testbed, *lines))[-1]
+        return await testbed.state(MACHINE), await testbed.state(container)
+
+    return observe
+
+
+def observe_namespaces(line: str) -> Observe:
+    """The namespaces of the machine and of the container."""
+
+    async def observe(testbed: Testbed) -> Namespaces:
+        container = await testbed.run(line)
+        return await testbed.namespaces(MACHINE), await testbed.namespaces(container)
+
+    return observe
+
+
+def observe_file(path: str, *lines: str) -> Observe:
+    """A file of the last container."""
+
+    async def observe(testbed: Testbed) -> str:
+        return await testbed.read_file((await run_lines(testbed, *lines))[-1], path)
+
+    return observe
+
+
+def observe_files(path: str, text: str, line: str) -> Observe:
+    """The machine's file, replaced by ``text``, and the file of a container launched after that."""
+
+    async def observe(testbed: Testbed) -> Files:
+        await testbed.write_file(path, text)
+        container = await testbed.run(line)
+        return await testbed.read_file(MACHINE, path), await testbed.read_file(container, path)
+
+    return observe
+
+
+def observe_lookup(name: str, *lines: str) -> Observe:
+    """A lookup of ``name`` in the second of two containers, and the address of the first."""
+
+    async def observe(testbed: Testbed) -> AddressedLookup:
+        first, second = await run_lines(testbed, *lines)
+        return await testbed.lookup(second, name), first.address
+
+    return observe
+
+
+def observe_machine_server(line: str, address: str, port: int = 0) -> Observe:
+    """A request from the container to a server of the machine at this address."""
+
+    async def observe(testbed: Testbed) -> Response:
+        await testbed.serve_on_machine(address, port)
+        return await testbed.request(await testbed.run(line), address, port)
+
+    return observe
+
+
+def observe_machine_addresses(line: str, container_port: int, machine_port: int) -> Observe:
+    """Requests to the container's server at the machine's loopback and at the machine's own address."""
+
+    async def observe(testbed: Testbed) -> Responses:
+        await testbed.wait_listening(await testbed.run(line), container_port)
+        loopback = await testbed.request(MACHINE, "127.0.0.1", machine_port)
+        return loopback, await testbed.request(MACHINE, "{machine}", machine_port)
+
+    return observe
+
+
+def observe_dnat(line: str, address: str, port: int) -> Observe:
+    """A request to a published port, with the counter of its DNAT rule before and after."""
+
+    async def observe(testbed: Testbed) -> DnatRequest:
+        container = await testbed.run(line)
+        await testbed.wait_listening(container, 80)
+        before = packets_to(await testbed.nat_rules(), port)
+        response = await testbed.request(MACHINE, address, port)
+        return before, packets_to(await testbed.nat_rules(), port), response, container.gateway
+
+    return observe
+
+
+def observe_timing(line_a: str, line_b: str, question: str) -> Observe:
+    """Two paths measured against each other."""
+
+    async def observe(testbed: Testbed) -> Timing:
+        return await testbed.measure(line_a, line_b, question)
+
+    return observe

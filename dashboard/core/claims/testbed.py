@@ -1,0 +1,208 @@
+"""What a claim may do on an engine (``Testbed``), and the values that it gets back.
+
+``lab.claims.testbed`` implements the protocol on a real engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from dashboard.core.namespaces.state import Lookup, NamespaceState
+
+
+class NotTestableError(Exception):
+    """A testbed cannot do what a claim asks; ``str()`` is the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One HTTP request: the status, or None with ``error``; the client address that the server saw; whether the
+    connection was accepted."""
+
+    status: int | None
+    body: str = ""
+    client_seen: str = ""
+    error: str = ""
+    connected: bool = False
+
+    @property
+    def summary(self) -> str:
+        """In a few words, as evidence."""
+        if self.status is None:
+            return self.error
+        return f"HTTP {self.status}" + (f", the server saw {self.client_seen}" if self.client_seen else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container as the Engine describes it. ``warnings`` are those of the create response.
+
+    ``refused`` is the Engine's message if it refused the container, at ``create`` or at ``start`` (``refused_at``);
+    ``inspected`` is the whole inspect response, as JSON values.
+    """
+
+    line: str
+    id: str = ""
+    name: str = ""
+    warnings: tuple[str, ...] = ()
+    refused: str = ""
+    refused_at: str = ""
+    status: str = ""
+    exit_code: int | None = None
+    logs: tuple[str, ...] = ()
+    inspected: Mapping[str, Any] = field(default_factory=dict)
+
+    def setting(self, *path: str) -> Any:
+        """A member of the inspect response by its path, None if it is missing."""
+        value: Any = self.inspected
+        for key in path:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        return value
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Network to the IPv4 address that the Engine gave; ``invalid IP`` of some versions counts as none."""
+        networks = self.setting("NetworkSettings", "Networks") or {}
+        given = {name: str((network or {}).get("IPAddress") or "") for name, network in networks.items()}
+        return {name: "" if address == "invalid IP" else address for name, address in given.items()}
+
+    @property
+    def address(self) -> str:
+        """The first of ``addresses``, empty if there is none."""
+        return next((address for address in self.addresses.values() if address), "")
+
+    @property
+    def gateway(self) -> str:
+        """The gateway of the first network that has one."""
+        networks = (self.setting("NetworkSettings", "Networks") or {}).values()
+        return next((str(network["Gateway"]) for network in networks if network and network.get("Gateway")), "")
+
+    @property
+    def summary(self) -> str:
+        """Its state in a few words, as evidence."""
+        if self.refused:
+            return f"refused at {self.refused_at}: {self.refused}"
+        if self.exit_code is not None:
+            return f"exited with code {self.exit_code}" + (f": {self.logs[-1]}" if self.logs else "")
+        return self.status
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Two paths compared, blocks paired: ``slow`` minus ``fast`` in microseconds per round trip, its 95 % interval,
+    and the verdict slower, faster, same or inconclusive on ``slow``."""
+
+    slow: str
+    fast: str
+    verdict: str
+    reason: str
+    delta_us: float | None = None
+    ci95_us: tuple[float, float] | None = None
+    fast_us: float | None = None
+    rounds: int = 0
+
+    @property
+    def summary(self) -> str:
+        """The figures, as evidence."""
+        if self.delta_us is None or self.ci95_us is None:
+            return f"{self.slow} against {self.fast}: {self.reason}"
+        low, high = self.ci95_us
+        base = f", {self.fast} takes {self.fast_us:.1f} µs" if self.fast_us is not None else ""
+        return (
+            f"{self.slow} minus {self.fast}: {self.delta_us:+.1f} µs per round trip of 64 bytes "
+            f"(95 % interval {low:+.1f} to {high:+.1f}, {self.rounds} pairs of blocks){base}"
+        )
+
+
+#: A container, or ``MACHINE``: the namespaces that the engine itself runs in.
+Place = Container | str
+
+
+class Testbed(Protocol):
+    """What a claim may do. Everything it creates is removed when the claim ends.
+
+    In every text ``IMAGE`` is the lab image, ``{web}`` the real name of an earlier container or network that a line
+    calls ``web``, ``{machine}`` the machine's own address. Each call may raise NotTestableError; if the engine stops
+    answering, the claim ends as not testable.
+    """
+
+    async def run(self, line: str) -> Container:
+        """``docker run -d …`` (``core.experiments.docker_run``). Returns once it started or was refused."""
+        ...
+
+    async def create_network(self, line: str) -> str:
+        """``docker network create …``; returns the network's real name."""
+        ...
+
+    async def connect_network(self, network: str, container: Container) -> str:
+        """``docker network connect``; empty, or the Engine's refusal."""
+        ...
+
+    async def inspect(self, container: Container) -> Container:
+        """The container as it is now (``docker inspect``, last log lines)."""
+        ...
+
+    async def wait_exited(self, container: Container, within_s: float = 5.0) -> Container:
+        """The container once it has exited, or as it is after ``within_s`` seconds."""
+        ...
+
+    async def stop(self, container: Container) -> Container:
+        """``docker stop``; status ``gone`` if ``--rm`` removed it."""
+        ...
+
+    async def wait_listening(self, place: Place, port: int) -> bool:
+        """Whether a process listens on the port within three seconds; False at once if the container has exited."""
+        ...
+
+    async def state(self, place: Place) -> NamespaceState:
+        """Everything observed in a network namespace, with the owners of its sockets."""
+        ...
+
+    async def namespaces(self, place: Place) -> Mapping[str, int]:
+        """/proc/PID/ns: ``net``, ``mnt``, ``pid``, ``ipc``, ``uts``, ``user``, ``cgroup`` to inode."""
+        ...
+
+    async def read_file(self, place: Place, path: str) -> str:
+        """/etc/resolv.conf or /etc/hosts as a program there reads it."""
+        ...
+
+    async def request(self, place: Place, address: str, port: int = 0) -> Response:
+        """GET / from there. ``@name`` is an abstract unix socket."""
+        ...
+
+    async def lookup(self, place: Place, name: str) -> Lookup:
+        """Resolves a name with the hosts file and the resolver of that place."""
+        ...
+
+    async def execute(self, place: Place, command: str) -> tuple[int, str]:
+        """Runs a command as a process of the container (``docker exec``) or in the machine's network namespace; returns
+        exit code and output. For facts without a structured source. The lab image has busybox."""
+        ...
+
+    async def nat_rules(self) -> tuple[str, ...]:
+        """The machine's nat rules with their counters, as ``iptables-save -c`` or ``nft list`` prints them
+        (``core.paths.nat_rules`` reads them)."""
+        ...
+
+    async def stats(self, container: Container) -> Mapping[str, Any]:
+        """One response of ``GET /containers/ID/stats``."""
+        ...
+
+    async def serve_on_machine(self, address: str, port: int = 0) -> str:
+        """Starts a small HTTP server of the machine itself, until the claim ends; ``@name`` is an abstract unix socket.
+        Returns an empty text, or the kernel's refusal."""
+        ...
+
+    async def write_file(self, path: str, text: str) -> None:
+        """Replaces the machine's /etc/resolv.conf or /etc/hosts until the claim ends; private hosts only."""
+        ...
+
+    async def measure(self, line_a: str, line_b: str, question: str) -> Timing:
+        """Launches two containers and measures every path to them. ``question`` is ``PATH against PATH``, each path
+        ``NAME/KIND`` with the container's name in its line: ``two/published-proxy against one/loopback``."""
+        ...
+
+
+Observe = Callable[[Testbed], Awaitable[Any]]
