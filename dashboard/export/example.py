@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from dashboard.core.reports.model import ReportContent, digest_of
-from dashboard.core.reports.replay.recording import build_recording, encode_recording
+from dashboard.core.reports.model import digest_of
 from dashboard.core.reports.validate import validate_file
-from dashboard.core.reports.view import ReportView, build_view
+from dashboard.store.reports.reading import Derived, derive
 
 FILE = Path(__file__).with_name("example.json")
 
@@ -19,24 +18,7 @@ def is_there() -> bool:
 
 
 @cache
-def _content() -> tuple[ReportContent, str]:
+def load() -> tuple[Derived, str]:
+    """Its view and recording, and the digest of its content."""
     content, body = validate_file(FILE.read_bytes())
-    return content, digest_of(body)
-
-
-def digest() -> str:
-    """The digest of its content."""
-    return _content()[1]
-
-
-@cache
-def view() -> ReportView:
-    """Its view, computed once."""
-    return build_view(_content()[0])
-
-
-@cache
-def recording() -> bytes:
-    """The recording for its replay, as JSON."""
-    experiment = _content()[0].experiment
-    return encode_recording(build_recording(experiment.journal)) if experiment is not None else b""
+    return derive(content), digest_of(body)

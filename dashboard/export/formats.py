@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -34,37 +34,22 @@ class Export:
     parts: Iterable[bytes]
 
 
-def _html(report: str) -> Iterable[bytes]:
-    return (render_file(load_content(report), load_derived(report), digest=get_report(report).digest),)
-
-
-def _pdf(report: str) -> Iterable[bytes]:
-    return (pdf(load_derived(report).view, get_report(report).digest),)
-
-
-def _json(report: str) -> Iterable[bytes]:
-    return (frame(content_bytes(report)),)
-
-
-def _csv(report: str) -> Iterable[bytes]:
-    return (percentiles(load_content(report)).encode(),)
-
-
-def _markdown(report: str) -> Iterable[bytes]:
-    return (markdown(load_derived(report).view, get_report(report).digest).encode(),)
-
-
-def _histograms(report: str) -> Iterator[bytes]:
-    return (lines.encode() for lines in histogram_lines(load_content(report)))
-
-
 _WRITERS: dict[Format, tuple[str, Callable[[str], Iterable[bytes]]]] = {
-    Format.HTML: ("text/html; charset=utf-8", _html),
-    Format.PDF: ("application/pdf", _pdf),
-    Format.JSON: ("application/json", _json),
-    Format.CSV: ("text/csv; charset=utf-8", _csv),
-    Format.MARKDOWN: ("text/markdown; charset=utf-8", _markdown),
-    Format.HISTOGRAMS: ("text/csv; charset=utf-8", _histograms),
+    Format.HTML: (
+        "text/html; charset=utf-8",
+        lambda report: (render_file(load_content(report), load_derived(report), digest=get_report(report).digest),),
+    ),
+    Format.PDF: ("application/pdf", lambda report: (pdf(load_derived(report).view, get_report(report).digest),)),
+    Format.JSON: ("application/json", lambda report: (frame(content_bytes(report)),)),
+    Format.CSV: ("text/csv; charset=utf-8", lambda report: (percentiles(load_content(report)).encode(),)),
+    Format.MARKDOWN: (
+        "text/markdown; charset=utf-8",
+        lambda report: (markdown(load_derived(report).view, get_report(report).digest).encode(),),
+    ),
+    Format.HISTOGRAMS: (
+        "text/csv; charset=utf-8",
+        lambda report: (lines.encode() for lines in histogram_lines(load_content(report))),
+    ),
 }
 
 

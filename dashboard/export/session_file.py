@@ -42,8 +42,8 @@ def _lines(track: dict[str, object]) -> list[tuple[str, str]]:
 
 
 def replay_file(report: SessionReport, track: dict[str, object], *, anonymous: bool) -> bytes:
-    """The replay as one file that needs no network. ``track`` is that of ``core.training.results.replay``;
-    ``anonymous``: its people are numbers, and so are those of ``report``."""
+    """The replay as one file that works offline. ``track`` is built by ``core.training.results.replay``; ``anonymous``:
+    its participants are numbers, and so are those of ``report``."""
     lines = _lines(track)
     context = frame(SHEETS, ENTRY) | {
         "report": report,

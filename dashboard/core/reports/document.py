@@ -80,13 +80,8 @@ def intervals_data(chart: IntervalChart) -> Data:
         "zero": _share(chart.zero),
         "ticks": [[_share(tick.at), clean(tick.text)] for tick in chart.ticks],
         "rows": [
-            {
-                "label": clean(row.label),
-                "mode": row.mode,
-                "low": _share(row.low),
-                "at": _share(row.at),
-                "high": _share(row.high),
-            }
+            {"label": clean(row.label), "mode": row.mode}
+            | {name: _share(getattr(row, name)) for name in ("low", "at", "high")}
             for row in chart.rows
         ],
     }
@@ -142,17 +137,9 @@ def picture_data(picture: Picture) -> Data:
         "height": picture.height,
         "description": spoken(picture.summary),
         "boxes": [
-            {
-                "kind": one.kind,
-                "mode": one.mode,
-                "x": one.x,
-                "y": one.y,
-                "w": one.w,
-                "h": one.h,
-                "title": clean(one.title, 60),
-                "lines": [clean(line, 60) for line in one.lines],
-            }
-            for one in picture.boxes
+            {name: getattr(box, name) for name in ("kind", "mode", "x", "y", "w", "h")}
+            | {"title": clean(box.title, 60), "lines": [clean(line, 60) for line in box.lines]}
+            for box in picture.boxes
         ],
         "edges": [{"kind": one.kind, "mode": one.mode, "points": _path_data(one.path)} for one in picture.edges],
     }

@@ -14,10 +14,6 @@ from dashboard.core.paths.model import PathKind, kind_of
 
 Affects = Callable[[str, Probe], bool]
 
-_BEHIND_RULES = frozenset(
-    {PathKind.BRIDGE_ADDRESS, PathKind.PUBLISHED_DNAT, PathKind.PUBLISHED_PROXY, PathKind.CONTAINER_TO_CONTAINER}
-)
-_PUBLISHED = frozenset({PathKind.PUBLISHED_DNAT, PathKind.PUBLISHED_PROXY})
 #: Loads that differ by less per core are the same.
 LOAD_PER_CORE = 0.5
 
@@ -31,15 +27,32 @@ class ReportEnvironment:
     netmodes: str = ""
 
 
+def _any(_path: str, _probe: Probe) -> bool:
+    return True
+
+
+def _on(*kinds: PathKind) -> Affects:
+    return lambda path, _probe: kind_of(path) in kinds
+
+
+def _of(*probes: Probe) -> Affects:
+    return lambda _path, probe: probe in probes
+
+
 @dataclass(frozen=True, slots=True)
 class FactRule:
-    """One fact: how it is read, why it may matter, and which series it may affect."""
+    """One fact: why it may matter, which series it may affect, and how it is read (default: the field ``key`` of the
+    environment)."""
 
     key: str
     label: str
-    read: Callable[[ReportEnvironment], str]
     why: str
-    affects: Affects
+    affects: Affects = _any
+    read: Callable[[ReportEnvironment], str] | None = None
+
+    def text(self, where: ReportEnvironment) -> str:
+        """The fact in words, empty if it is unknown."""
+        return self.read(where) if self.read is not None else str(getattr(where.environment, self.key) or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +67,10 @@ class EnvironmentRow:
     why: str
 
 
-def _any(_path: str, _probe: Probe) -> bool:
-    return True
-
-
-def _on(kinds: frozenset[PathKind]) -> Affects:
-    return lambda path, _probe: kind_of(path) in kinds
+_PUBLISHED = _on(PathKind.PUBLISHED_DNAT, PathKind.PUBLISHED_PROXY)
+_BEHIND_RULES = _on(
+    PathKind.BRIDGE_ADDRESS, PathKind.PUBLISHED_DNAT, PathKind.PUBLISHED_PROXY, PathKind.CONTAINER_TO_CONTAINER
+)
 
 
 def _engine(where: ReportEnvironment) -> str:
@@ -99,82 +110,44 @@ def _private(where: ReportEnvironment) -> str:
 
 
 FACTS: tuple[FactRule, ...] = (
-    FactRule(
-        "cpu_model",
-        "processor",
-        lambda where: where.environment.cpu_model,
-        "clock, caches and the cost of system calls differ: every time differs",
-        _any,
-    ),
-    FactRule(
-        "cores",
-        "cores",
-        lambda where: str(where.environment.cores or ""),
-        "client, responder and docker-proxy share the cores",
-        _any,
-    ),
-    FactRule("pinned", "client and responder on cores", _pinned, "the two may share caches or not", _any),
-    FactRule(
-        "governor",
-        "frequency governor",
-        lambda where: where.environment.governor,
-        "a processor that reduces its clock between requests answers later",
-        _any,
-    ),
-    FactRule(
-        "virtualisation",
-        "virtualisation",
-        lambda where: where.environment.virtualisation,
-        "a hypervisor takes processor time, which shows mostly at p99",
-        _any,
-    ),
-    FactRule("kernel", "kernel", _kernel, "the network stack itself differs", _any),
-    FactRule("machine", "architecture", lambda where: where.environment.machine, "the kind of processor differs", _any),
-    FactRule(
-        "engine",
-        "Docker Engine",
-        _engine,
-        "docker-proxy and the firewall rules differ",
-        _on(_BEHIND_RULES),
-    ),
+    FactRule("cpu_model", "processor", "clock, caches and the cost of system calls differ: every time differs"),
+    FactRule("cores", "cores", "client, responder and docker-proxy share the cores"),
+    FactRule("pinned", "client and responder on cores", "the two may share caches or not", read=_pinned),
+    FactRule("governor", "frequency governor", "a processor that reduces its clock between requests answers later"),
+    FactRule("virtualisation", "virtualisation", "a hypervisor takes processor time, which shows mostly at p99"),
+    FactRule("kernel", "kernel", "the network stack itself differs", read=_kernel),
+    FactRule("machine", "architecture", "the kind of processor differs"),
+    FactRule("engine", "Docker Engine", "docker-proxy and the firewall rules differ", _BEHIND_RULES, _engine),
     FactRule(
         "userland_proxy",
         "docker-proxy",
-        _proxy,
         "with it, requests to 127.0.0.1 on a published port go through a process; without it, through NAT",
-        _on(_PUBLISHED),
+        _PUBLISHED,
+        _proxy,
     ),
     FactRule(
         "firewall_backend",
         "firewall backend",
-        lambda where: where.environment.firewall_backend,
         "iptables evaluates rules one by one, nftables has maps",
-        _on(_BEHIND_RULES),
+        _BEHIND_RULES,
     ),
     FactRule(
         "mtu",
         "MTU",
-        _mtu,
         "a payload that does not fit into one packet takes more or fewer packets",
-        lambda _path, probe: probe in {Probe.TCP_STREAM, Probe.HTTP},
+        _of(Probe.TCP_STREAM, Probe.HTTP),
+        _mtu,
     ),
-    FactRule(
-        "offloads",
-        "offloads",
-        _offloads,
-        "the kernel or the link segments packets",
-        lambda _path, probe: probe is Probe.TCP_STREAM,
-    ),
-    FactRule("load", "load before", _load, "other programs used the cores", _any),
+    FactRule("offloads", "offloads", "the kernel or the link segments packets", _of(Probe.TCP_STREAM), _offloads),
+    FactRule("load", "load before", "other programs used the cores", read=_load),
     FactRule(
         "python",
         "Python",
-        lambda where: where.environment.python,
         "client and responder take about a microsecond, which may differ",
-        lambda _path, probe: probe in ANSWERED_BY_US,
+        _of(*ANSWERED_BY_US),
     ),
-    FactRule("private", "private host", _private, "the Engine has a separate network namespace", _on(_BEHIND_RULES)),
-    FactRule("netmodes", "Netmodes", lambda where: where.netmodes, "the method of measurement may differ", _any),
+    FactRule("private", "private host", "the Engine has a separate network namespace", _BEHIND_RULES, _private),
+    FactRule("netmodes", "Netmodes", "the method of measurement may differ", read=lambda where: where.netmodes),
 )
 
 
@@ -201,7 +174,7 @@ def compare_environments(environments: Sequence[ReportEnvironment]) -> tuple[Env
     compared = _with_common_links(environments)
     rows = []
     for rule in FACTS:
-        texts = tuple(rule.read(one) for one in compared)
+        texts = tuple(rule.text(one) for one in compared)
         known = {text for text in texts if text}
         if known:
             differs = len(known) > 1 and not (rule.key == "load" and _same_load(environments))

@@ -1,11 +1,14 @@
-"""Compares saved reports."""
+"""Compares saved reports: some of them, or those of one experiment over time."""
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 
 from dashboard.core.reports.compare import ComparedReport, ReportComparison, compare_reports
 from dashboard.core.reports.figures import ReportFigures, decode_figures
+from dashboard.core.reports.trend import MAX_REPORTS, Trend, TrendReport, build_trend
+from dashboard.models import Report
 from dashboard.store.reports.reading import content_bytes, load_derived
 
 
@@ -18,3 +21,12 @@ def compare(reports: Sequence[str]) -> ReportComparison:
     """Compares two to eight reports, the first with each of the others; ReportNotFoundError, ValueError for another
     number."""
     return compare_reports([ComparedReport(load_derived(report).view, load_figures(report)) for report in reports])
+
+
+def load_trend(signature: str) -> Trend | None:
+    """The newest reports with this signature (``core.reports.model.experiment_signature``), archived ones included;
+    None without one."""
+    rows = Report.objects.filter(signature=signature, deleted_at=None).exclude(signature="").order_by("-saved_at", "pk")
+    bodies = rows.values_list("pk", "body")[:MAX_REPORTS]
+    reports = [TrendReport(str(pk), decode_figures(zlib.decompress(body))) for pk, body in bodies]
+    return build_trend(reports) if reports else None

@@ -45,7 +45,7 @@ from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments.forms import LaunchForm
 from dashboard.web.experiments.hub import SHOWN_ITEMS
 from dashboard.web.http.database import in_database
-from dashboard.web.http.url_scope import HERE, Where
+from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
 from dashboard.web.service import LabUnavailableError, service
 
 ENDED = {Phase.STOPPED, Phase.FAILED}
@@ -60,7 +60,7 @@ def refuse(
     return render(request, "error.html", context, status=status)
 
 
-def experiment_item(row: Experiment, where: Where = HERE) -> dict[str, Any]:
+def experiment_item(row: Experiment, scope: UrlScope = SERVER_SCOPE) -> dict[str, Any]:
     """An experiment in a list."""
     spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
     return {
@@ -71,26 +71,26 @@ def experiment_item(row: Experiment, where: Where = HERE) -> dict[str, Any]:
         "phase": row.phase,
         "modes": list(dict.fromkeys(str(arm.mode) for arm in spec.arms)),
         "created_at": row.created_at,
-        "url": where.experiment(row.id),
+        "url": scope.experiment(row.id),
     }
 
 
-async def _surroundings() -> tuple[tuple[ModeReport, ...], tuple[str, ...], int, str]:
+async def _launch_options() -> tuple[tuple[ModeReport, ...], tuple[str, ...], int, str]:
     """Modes, local images, a free port to publish, and the engine's problem."""
     try:
-        surroundings = await service.ask(experiment_calls.surroundings)
+        options = await service.ask(experiment_calls.launch_options)
     except (LabUnavailableError, EngineError) as error:
         return (), (), 8080, str(error)
-    return surroundings.modes, surroundings.images, surroundings.port, ""
+    return options.modes, options.images, options.port, ""
 
 
 def _example() -> ReportView | None:
     """The example report that is shown before the first experiment."""
-    return example_report.view() if example_report.is_there() else None
+    return example_report.load()[0].view if example_report.is_there() else None
 
 
 async def _home(request: HttpRequest, form: LaunchForm | None = None, status: int = 200) -> HttpResponse:
-    modes, images, port, problem = await _surroundings()
+    modes, images, port, problem = await _launch_options()
 
     def page() -> HttpResponse:
         rows = Experiment.objects.filter(host="").exclude(wanted=Wanted.REMOVED).order_by("-created_at")
@@ -160,7 +160,7 @@ def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
 
 
 @require_GET
-def experiment(request: HttpRequest, identity: str, where: Where = HERE) -> HttpResponse:
+def experiment(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
     """One experiment, complete without JavaScript."""
     at = request.GET.get("at", "")
     if at and not (at.isascii() and at.isdigit() and len(at) < 10):
@@ -170,11 +170,11 @@ def experiment(request: HttpRequest, identity: str, where: Where = HERE) -> Http
     frozen = snapshot.experiment.as_it_was is not None
     context = {
         "snapshot": snapshot,
-        "experiment_url": where.experiment(identity),
+        "experiment_url": scope.experiment(identity),
         "ws_path": "" if frozen else f"/ws/experiments/{identity}/",
         "inspect_commands": list(COMMANDS.values()),
         "path_key": request.GET.get("path", "")[:200],
-        **where.context,
+        **scope.context,
     }
     return render(request, "experiments/experiment.html", context)
 
@@ -215,7 +215,7 @@ async def require_experiment(identity: str) -> None:
 
 
 @require_POST
-async def try_it(request: HttpRequest, identity: str, where: Where = HERE) -> HttpResponse:
+async def try_it(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
     """Sends a request over every path."""
     await require_experiment(identity)
     try:
@@ -224,15 +224,15 @@ async def try_it(request: HttpRequest, identity: str, where: Where = HERE) -> Ht
         if _wants_json(request):
             return JsonResponse({"detail": str(error)}, status=409)
         title = _("The request cannot be sent now")
-        return await sync_to_async(refuse)(request, 409, title, str(error), back=where.experiment(identity))
+        return await sync_to_async(refuse)(request, 409, title, str(error), back=scope.experiment(identity))
     answers = [{**asdict(one), "from": one.origin} for one in attempts]
     if _wants_json(request):
         return JsonResponse({"attempts": answers})
     context = {
         "attempts": answers,
-        "experiment_url": where.experiment(identity),
-        "trace_url": f"{where.experiment(identity)}trace/",
-        **where.context,
+        "experiment_url": scope.experiment(identity),
+        "trace_url": f"{scope.experiment(identity)}trace/",
+        **scope.context,
     }
     return await sync_to_async(render)(request, "paths/try_result.html", context)
 

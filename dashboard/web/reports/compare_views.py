@@ -11,7 +11,6 @@ from django.views.decorators.http import require_GET
 
 from dashboard.core.reports.compare import LETTERS, MAX_REPORTS
 from dashboard.store.reports import comparing as report_comparing
-from dashboard.store.reports import trends as report_trends
 from dashboard.store.reports.listing import ListedReport, ReportNotFoundError, get_report
 from dashboard.web.reports.presenters import count_changes, group_by_section
 
@@ -61,7 +60,7 @@ def compare(request: HttpRequest) -> HttpResponse:
 @require_GET
 def trend(request: HttpRequest, signature: str) -> HttpResponse:
     """The reports of one experiment over time."""
-    loaded = report_trends.load_trend(signature)
+    loaded = report_comparing.load_trend(signature)
     if loaded is None:
         raise Http404(_("There is no report of this experiment."))
     newest = loaded.entries[-1]

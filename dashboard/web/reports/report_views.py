@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from dashboard.core.experiments.validation import problems
+from dashboard.core.reports.view import ReportView
 from dashboard.export import example as example_report
 from dashboard.export.html import hash_command
 from dashboard.models import Experiment, MeasurementRun
@@ -43,21 +44,23 @@ def _source(report: ListedReport) -> dict[str, str]:
     return {}
 
 
+def _report_context(view: ReportView, digest: str, name: str, *, all_lines: bool = False) -> dict[str, Any]:
+    """The context of ``reports/report.html`` for a report or the example; ``name`` is its part of the address."""
+    return {
+        "view": view,
+        "digest": digest,
+        "check_command": hash_command(name),
+        "all_lines": all_lines,
+        "track_url": f"/reports/{name}/track/",
+        "replay": view.snapshot is not None,
+    }
+
+
 def _render_report(request: HttpRequest, identity: str, status: int = 200, **extra: Any) -> HttpResponse:
     row = get_report_or_404(identity)
-    view = load_derived(identity).view
-    context = {
-        "row": row,
-        "view": view,
-        "digest": row.digest,
-        "check_command": hash_command(identity),
-        "remarks": saved_reports.remarks(identity),
-        "all_lines": request.GET.get("lines") == "all",
-        "track_url": f"{row.url}track/",
-        "replay": view.snapshot is not None,
-        **_source(row),
-        **extra,
-    }
+    all_lines = request.GET.get("lines") == "all"
+    context = _report_context(load_derived(identity).view, row.digest, identity, all_lines=all_lines)
+    context |= {"row": row, "remarks": saved_reports.remarks(identity), **_source(row), **extra}
     return render(request, "reports/report.html", context, status=status)
 
 
@@ -137,17 +140,8 @@ def _require_example() -> None:
 def example(request: HttpRequest) -> HttpResponse:
     """The report that is part of Netmodes; it can be read without Docker."""
     _require_example()
-    view = example_report.view()
-    context = {
-        "row": None,
-        "view": view,
-        "digest": example_report.digest(),
-        "check_command": hash_command("example"),
-        "all_lines": False,
-        "track_url": "/reports/example/track/",
-        "replay": view.snapshot is not None,
-        "example": True,
-    }
+    derived, digest = example_report.load()
+    context = _report_context(derived.view, digest, "example") | {"example": True}
     return render(request, "reports/report.html", context)
 
 
@@ -155,4 +149,4 @@ def example(request: HttpRequest) -> HttpResponse:
 def example_recording(_request: HttpRequest) -> HttpResponse:
     """The recording for the replay of the example, as JSON."""
     _require_example()
-    return HttpResponse(example_report.recording(), content_type="application/json")
+    return HttpResponse(example_report.load()[0].recording, content_type="application/json")

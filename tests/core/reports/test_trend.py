@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -114,3 +115,66 @@ def test_a_trend_shows_the_newest_hundred_reports() -> None:
 )
 def test_dates_below_the_axis_do_not_overlap(moments: list[float], texts: list[str]) -> None:
     assert [tick.text for tick in date_ticks(moments)] == texts
+
+
+@pytest.mark.parametrize(
+    ("moments", "places"),
+    [
+        ([0.0, 40.0, 41.0, 100.0], ["0.00%", "41.00%", "100.00%"]),
+        ([0.0, 1.0, 2.0], ["0.00%", "50.00%", "100.00%"]),
+        ([0.0, 90.0, 100.0], ["0.00%", "90.00%"]),
+        ([5.0, 5.0], ["0.00%"]),
+    ],
+)
+def test_a_date_is_left_out_unless_it_is_far_enough_from_the_one_before(
+    moments: list[float], places: list[str]
+) -> None:
+    assert [tick.at for tick in date_ticks(moments)] == places
+
+
+def test_a_period_of_two_days_has_hours_below_its_axis() -> None:
+    assert date_ticks([0.0, 2.0 * DAY_S])[1].text == "01-03 00:00"
+    assert date_ticks([0.0, 2.0 * DAY_S + 1])[1].text == "1970-01-03"
+
+
+def test_points_lie_on_a_logarithmic_axis_that_holds_their_intervals() -> None:
+    (chart,) = build_trend([make_trend_report(0, RUNS[0]), make_trend_report(4, RUNS[2])]).charts
+    drawing = chart.drawing
+    ticks = [float(tick.text) for tick in drawing.up]
+    assert (drawing.up[0].at, drawing.up[-1].at) == ("100.00%", "0.00%")
+    assert (drawing.across[0].at, drawing.across[-1].at) == ("0.00%", "100.00%")
+    bottom, height = math.log10(ticks[0]), math.log10(ticks[-1] / ticks[0])
+    for number, line in enumerate(drawing.lines, start=1):
+        for row, spot in zip(chart.table.body, line.points.split(), strict=True):
+            middle = float(row[number].partition(" ")[0])
+            low, high = (float(text) for text in row[number].partition("[")[2].rstrip("]").split(", "))
+            assert low <= middle <= high
+            assert ticks[0] <= low <= high <= ticks[-1]
+            share = 1 - (math.log10(middle) - bottom) / height
+            assert float(spot.partition(",")[2]) == pytest.approx(share * 1000, abs=3)
+        marks = [(x, y) for x, y in line.marks]
+        assert [x for x, _y in marks] == ["0.00%", "100.00%"]
+    assert [row[0] for row in chart.table.body] == ["2026-05-28 20:26", "2026-06-01 20:26"]
+
+
+def test_a_report_with_few_blocks_is_a_point_without_an_interval() -> None:
+    (chart,) = build_trend([make_trend_report(0, make_run(MODES, count=3))]).charts
+    for line in chart.drawing.lines:
+        assert line.band == ""
+    for cell in chart.table.body[0][1:]:
+        middle, ends = cell.split(" ", maxsplit=1)
+        assert ends == f"[{middle}, {middle}]"
+
+
+def test_a_verdict_that_is_new_or_the_same_is_no_change() -> None:
+    claim = ClaimResult("dns", "It holds.", "FACTS", ClaimVerdict.HOLDS)
+    entries = list_entries(
+        [make_trend_report(day, None, claims) for day, claims in enumerate(((), (claim,), (claim,)))]
+    )
+    assert [entry.verdicts for entry in entries] == [(), (), ()]
+
+
+def test_every_changed_environment_has_the_next_number() -> None:
+    kernels = ("1", "2", "2", "3", "1")
+    entries = list_entries([make_trend_report(day, RUNS[0], kernel=kernel) for day, kernel in enumerate(kernels)])
+    assert [entry.mark for entry in entries] == ["", "1", "", "2", "3"]

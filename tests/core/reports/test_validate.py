@@ -243,3 +243,57 @@ def test_a_decompression_bomb_in_a_histogram_is_refused_at_once() -> None:
     with pytest.raises(InvalidReportError):
         validate_content(with_block(histogram=bomb))
     assert time.process_time() - started < 2
+
+
+LINK = make_interface("e9", 9, addresses=("10.0.0.1/8", "10.0.0.2/8"))
+STATE = make_state()
+
+
+@pytest.mark.parametrize(
+    ("changes", "cost"),
+    [
+        (Changes(), 1),
+        (Changes(hostname="other"), 1),
+        (Changes(interfaces_set=(LINK,)), 1 + len(STATE.interfaces) + 3),
+        (Changes(interfaces_removed=(2,)), 1 + len(STATE.interfaces) + 1),
+        (Changes(routes_added=(ROUTE,)), 1 + len(STATE.routes) + 1),
+        (Changes(routes_removed=(ROUTE, ROUTE)), 1 + len(STATE.routes) + 2),
+        (Changes(listeners_added=STATE.listeners), 1 + 2 * len(STATE.listeners)),
+        (Changes(listeners_removed=STATE.listeners), 1 + 2 * len(STATE.listeners)),
+        (Changes(sysctls_set={"a": "1", "b": "2"}), 1 + len(STATE.sysctls) + 2),
+        (Changes(sysctls_removed=("a",)), 1 + 2 * len(STATE.sysctls)),
+    ],
+)
+def test_a_change_costs_the_items_of_the_lists_that_it_sorts(changes: Changes, cost: int) -> None:
+    assert report_validate._cost(STATE, changes) == cost
+
+
+def limits_of(content: ReportContent, name: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The smallest limit with which a content is accepted."""
+    low, high = 0, 1 << 20
+    while low < high:
+        middle = (low + high) // 2
+        monkeypatch.setattr(report_validate, name, middle)
+        try:
+            validate_content(content)
+        except InvalidReportError:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def test_the_work_of_a_replay_is_counted_entry_by_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before each entry: one step, one for each column and state, and the cost of its changes."""
+    start = first(3, columns=2)
+    assert limits_of(experiment(start), "MAX_STEPS", monkeypatch) == 1
+    silent = Entry(2, AT, CAUSE, Facts())
+    assert limits_of(experiment(start, silent), "MAX_STEPS", monkeypatch) == 1 + 5
+    changed = Entry(2, AT, CAUSE, Facts(changes={"column0": Changes(routes_added=(ROUTE,)), "gone": Changes()}))
+    assert limits_of(experiment(start, changed), "MAX_STEPS", monkeypatch) == 1 + 5 + 5
+
+
+def test_columns_and_cells_up_to_the_limits_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert limits_of(experiment(first(3, columns=4)), "MAX_COLUMNS", monkeypatch) == 4
+    one, two = (limits_of(experiment(first(3, columns=count)), "MAX_CELLS", monkeypatch) for count in (1, 2))
+    assert two == 4 * one

@@ -74,39 +74,33 @@ class Identifiers:
     addresses: set[Address] = field(default_factory=set)
 
 
-def iterate_records(value: Any) -> Iterator[Any]:
-    """Every dataclass in a value, the value itself first."""
+def _walk(value: Any) -> Iterator[Any]:
+    """Every text and every dataclass in a value, with the keys of mappings and without the fields of environments."""
     stack = [value]
     while stack:
         one = stack.pop()
-        if isinstance(one, (str, bytes, int, float, Enum)) or one is None:
-            continue
-        if isinstance(one, tuple):
-            stack.extend(one)
-        elif isinstance(one, Mapping):
-            stack.extend(one.values())
-        elif is_dataclass(one):
-            yield one
-            stack.extend(getattr(one, part.name) for part in fields(one))
-
-
-def collect_texts(value: Any) -> set[str]:
-    """Every different text in a value, including the keys of mappings."""
-    texts: set[str] = set()
-    stack = [value]
-    while stack:
-        one = stack.pop()
-        if isinstance(one, Enum) or one is None:
+        if isinstance(one, Enum):
             continue
         if isinstance(one, str):
-            texts.add(one)
+            yield one
         elif isinstance(one, tuple):
             stack.extend(one)
         elif isinstance(one, Mapping):
             stack.extend((*one, *one.values()))
-        elif is_dataclass(one) and not isinstance(one, Environment):
-            stack.extend(getattr(one, part.name) for part in fields(one))
-    return texts
+        elif is_dataclass(one):
+            yield one
+            if not isinstance(one, Environment):
+                stack.extend(getattr(one, part.name) for part in fields(one))
+
+
+def iterate_records(value: Any) -> Iterator[Any]:
+    """Every dataclass in a value."""
+    return (one for one in _walk(value) if not isinstance(one, str))
+
+
+def collect_texts(value: Any) -> set[str]:
+    """Every different text in a value, including the keys of mappings."""
+    return {one for one in _walk(value) if isinstance(one, str)}
 
 
 def find_identifiers(content: ReportContent) -> Identifiers:

@@ -22,10 +22,7 @@ from dashboard.core.reports.differences.comparison_table import (
 Rule = Callable[[ComparisonTable], tuple[Row, str] | None]
 
 
-def _namespace(table: ComparisonTable) -> tuple[Row, str] | None:
-    row = table.differing_row("identity/netns/")
-    if row is None:
-        return None
+def _namespace(table: ComparisonTable, row: Row) -> str:
     sharing = table.sharing_machine
     separate = [columns for _text, columns in table.by_text(row) if not any(one in sharing for one in columns)]
     alone = [columns[0] for columns in separate if len(columns) == 1]
@@ -36,9 +33,7 @@ def _namespace(table: ComparisonTable) -> tuple[Row, str] | None:
         parts.append(f"{join_titles(alone)} {verb_for(alone, 'has its own', 'each have their own')}")
     parts += [f"{join_titles(columns)} share one" for columns in separate if len(columns) > 1]
     sentence = join_parts(parts)
-    if sentence and not sharing:
-        sentence = f"Network namespaces: {sentence}"
-    return (row, sentence) if sentence else None
+    return sentence if sharing or not sentence else f"Network namespaces: {sentence}"
 
 
 def _discarded(table: ComparisonTable) -> tuple[Row, str] | None:
@@ -75,10 +70,7 @@ def _published(table: ComparisonTable) -> tuple[Row, str] | None:
     return first, join_parts(parts)
 
 
-def _address(table: ComparisonTable) -> tuple[Row, str] | None:
-    row = table.differing_row("identity/address/")
-    if row is None:
-        return None
+def _address(table: ComparisonTable, row: Row) -> str:
     parts = [
         f"{join_titles(columns)} {verb_for(columns, 'has', 'have')} {text}" for text, columns in table.by_text(row)
     ]
@@ -92,13 +84,10 @@ def _address(table: ComparisonTable) -> tuple[Row, str] | None:
     for source, columns in without.items():
         uses = f" and {verb_for(columns, 'uses', 'use')} {source}" if source else ""
         parts.append(f"{join_titles(columns)} {verb_for(columns, 'has', 'have')} no separate address{uses}")
-    return row, join_parts(parts)
+    return join_parts(parts)
 
 
-def _resolver(table: ComparisonTable) -> tuple[Row, str] | None:
-    row = table.differing_row("dns/resolver/nameservers")
-    if row is None:
-        return None
+def _resolver(table: ComparisonTable, row: Row) -> str:
     groups: dict[tuple[str, str], list[Column]] = {}
     for column in table.with_text(row):
         groups.setdefault((row.cells[column.key] or "", row.notes.get(column.key, "")), []).append(column)
@@ -106,7 +95,7 @@ def _resolver(table: ComparisonTable) -> tuple[Row, str] | None:
         f"{join_titles(columns)} {verb_for(columns, 'uses', 'use')} {one_line(text)}{f' ({note})' if note else ''}"
         for (text, note), columns in groups.items()
     ]
-    return (row, f"Name servers: {join_parts(parts)}") if parts else None
+    return f"Name servers: {join_parts(parts)}" if parts else ""
 
 
 def _lookup(table: ComparisonTable) -> tuple[Row, str] | None:
@@ -156,12 +145,9 @@ def _open_ports(table: ComparisonTable) -> tuple[Row, str] | None:
     return proof, sentence
 
 
-def _low_ports(table: ComparisonTable) -> tuple[Row, str] | None:
-    row = table.differing_row("sysctls/net.ipv4.ip_unprivileged_port_start/")
-    if row is None:
-        return None
+def _low_ports(table: ComparisonTable, row: Row) -> str:
     parts = [f"from {text} in {join_titles(columns)}" for text, columns in table.by_text(row, machine=True)]
-    return (row, f"Without root a program may bind ports {join_parts(parts)}") if parts else None
+    return f"Without root a program may bind ports {join_parts(parts)}" if parts else ""
 
 
 def _default_route(table: ComparisonTable) -> tuple[Row, str] | None:
@@ -174,23 +160,33 @@ def _default_route(table: ComparisonTable) -> tuple[Row, str] | None:
     return row, f"Default route: {join_parts(parts)}"
 
 
-def _hostname(table: ComparisonTable) -> tuple[Row, str] | None:
-    row = table.differing_row("identity/hostname/")
-    parts = [f"{text} in {join_titles(columns)}" for text, columns in table.by_text(row)] if row is not None else []
-    return (row, f"The host name is {join_parts(parts)}") if row is not None and parts else None
+def _hostname(table: ComparisonTable, row: Row) -> str:
+    parts = [f"{text} in {join_titles(columns)}" for text, columns in table.by_text(row)]
+    return f"The host name is {join_parts(parts)}" if parts else ""
+
+
+def _on_row(identity: str, describe: Callable[[ComparisonTable, Row], str]) -> Rule:
+    """A rule that describes the row with this id, if its columns differ."""
+
+    def rule(table: ComparisonTable) -> tuple[Row, str] | None:
+        row = table.differing_row(identity)
+        sentence = describe(table, row) if row is not None else ""
+        return (row, sentence) if row is not None and sentence else None
+
+    return rule
 
 
 #: By importance.
 RULES: tuple[tuple[str, Rule], ...] = (
-    ("namespace", _namespace),
+    ("namespace", _on_row("identity/netns/", _namespace)),
     ("discarded", _discarded),
     ("published", _published),
-    ("address", _address),
-    ("resolver", _resolver),
+    ("address", _on_row("identity/address/", _address)),
+    ("resolver", _on_row("dns/resolver/nameservers", _resolver)),
     ("lookup", _lookup),
     ("hosts", _hosts),
     ("open-ports", _open_ports),
-    ("low-ports", _low_ports),
+    ("low-ports", _on_row("sysctls/net.ipv4.ip_unprivileged_port_start/", _low_ports)),
     ("route", _default_route),
-    ("hostname", _hostname),
+    ("hostname", _on_row("identity/hostname/", _hostname)),
 )
