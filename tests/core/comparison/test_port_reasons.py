@@ -81,3 +81,10 @@ def test_without_the_machine_nothing_is_said_of_its_ports() -> None:
 def test_docker_s_own_resolver_is_explained_by_the_network() -> None:
     scene = make_scene(("bridge", "user-bridge"))
     assert "user-defined network" in why(scene, "listeners", "tcp resolver")
+
+
+def test_a_published_port_on_the_machine_is_held_by_docker_proxy() -> None:
+    reason = why(make_scene(("bridge", "none")), "listeners", "tcp :8080")
+    assert "docker-proxy holds the published port" in reason
+    assert "host mode" not in reason
+    assert "host mode" in why(make_scene(("host", "bridge")), "listeners", "tcp :8081")

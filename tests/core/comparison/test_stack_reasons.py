@@ -33,7 +33,8 @@ def test_it_says_who_shares_a_stack(modes: tuple[str, ...], sentence: str) -> No
 
 def test_it_says_who_joined_a_container_in_host_mode() -> None:
     assert why(make_scene(("host", "container", "none")), "identity", "netns") == (
-        "The same number means the same network stack: host mode has no stack of its own; container shares the stack of host."
+        "The same number means the same network stack: "
+        "host mode has no stack of its own; container shares the stack of host."
     )
 
 
@@ -159,3 +160,24 @@ def test_forwarding_in_one_container_is_not_put_down_to_docker() -> None:
     scene = make_scene(("bridge", "none"))
     one = change(scene, "bridge", sysctls={"net.ipv4.ip_forward": "1"})
     assert why(one, "sysctls", "net.ipv4.ip_forward") != why(scene, "sysctls", "net.ipv4.ip_forward")
+
+
+@pytest.mark.parametrize(
+    ("modes", "words", "absent"),
+    [
+        (("host", "bridge"), ("host mode", "subnet"), ("loopback", "joined")),
+        (("bridge", "none"), ("subnet", "loopback"), ("host mode", "joined")),
+        (("bridge", "none", "container"), ("subnet", "loopback", "joined"), ("host mode",)),
+    ],
+)
+def test_the_reason_for_addresses_mentions_the_modes_that_are_there(
+    modes: tuple[str, ...], words: tuple[str, ...], absent: tuple[str, ...]
+) -> None:
+    reason = why(make_scene(modes), "identity", "address").lower()
+    assert [word for word in words if word not in reason] == []
+    assert [word for word in absent if word in reason] == []
+
+
+def test_an_address_without_a_network_belongs_to_its_stack() -> None:
+    columns, states = make_scene(("bridge",))
+    assert why((with_column(columns, "bridge", networks={}), states), "identity", "address")

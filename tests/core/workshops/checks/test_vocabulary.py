@@ -10,7 +10,7 @@ from dashboard.core.workshops.checks.check_types import Check
 from dashboard.core.workshops.checks.vocabulary import EVENTS, VOCABULARY, judge
 from dashboard.core.workshops.observation import Observation
 from tests.core.builders import make_listener
-from tests.core.observations import answered, make_contact, make_container, make_machine, make_sight
+from tests.core.observations import NOW, answered, make_contact, make_container, make_machine, make_sight
 
 EMPTY = make_sight()
 HOST = make_sight(make_container("web", "host"))
@@ -129,3 +129,19 @@ def test_a_request_counts_from_shortly_before_the_container_was_started(ago: flo
     sight = make_sight(make_container("web", "host"), contacts=(make_contact(ago=ago),))
     assert judge(Check("requested", {"port": 80, "mode": "host"}), sight).ok is counts
     assert judge(Check("requested", {"port": 80}), sight).ok, "without a container any request of the last minute"
+
+
+def test_without_the_machine_no_namespace_is_told_apart() -> None:
+    web = make_container("web", "host")
+    sight = Observation(NOW, None, (web,))
+    shared = judge(Check("namespace-is-machine", {"name": "web"}), sight)
+    assert not shared.ok
+    assert "[" not in shared.expected
+    assert web.state is not None
+    assert str(web.state.netns) in shared.observed
+    differs = judge(Check("namespace-differs", {"name": "web"}), sight)
+    assert not differs.ok
+    assert "[0]" in differs.expected
+    known = judge(Check("namespace-is-machine", {"name": "web"}), make_sight(web))
+    assert known.ok
+    assert str(web.state.netns) in known.expected
