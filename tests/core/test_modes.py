@@ -9,7 +9,7 @@ from dashboard.core.experiments.messages import encode
 from dashboard.core.modes import NETWORK_DRIVERS, ArmSpec, ExperimentSpec, Mode, Publish, Unavailable
 
 
-def test_the_modes_are_these_by_these_names() -> None:
+def test_the_modes_have_these_names() -> None:
     assert [str(mode) for mode in Mode] == [
         "host",
         "bridge",
@@ -22,7 +22,7 @@ def test_the_modes_are_these_by_these_names() -> None:
     ]
 
 
-def test_four_modes_need_a_network_of_ours_and_its_driver() -> None:
+def test_four_modes_need_a_network_with_their_driver() -> None:
     assert NETWORK_DRIVERS == {
         Mode.USER_BRIDGE: "bridge",
         Mode.MACVLAN: "macvlan",
@@ -31,11 +31,11 @@ def test_four_modes_need_a_network_of_ours_and_its_driver() -> None:
     }
 
 
-def test_an_unavailable_mode_carries_its_reason() -> None:
+def test_an_unavailable_mode_has_a_reason() -> None:
     assert Unavailable("no swarm").reason == "no swarm"
 
 
-def test_an_experiment_comes_back_from_the_database_as_it_was() -> None:
+def test_an_experiment_is_unchanged_after_the_database() -> None:
     arms = (
         ArmSpec("host", Mode.HOST),
         ArmSpec(
@@ -59,6 +59,6 @@ def test_an_experiment_comes_back_from_the_database_as_it_was() -> None:
     assert msgspec.json.decode(encode(spec), type=ExperimentSpec) == spec
 
 
-def test_a_mode_that_is_none_does_not_come_back() -> None:
+def test_an_unknown_mode_cannot_be_decoded() -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode(b'{"key": "a", "mode": "wifi"}', type=ArmSpec)

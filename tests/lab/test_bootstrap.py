@@ -17,7 +17,7 @@ from tests.private_engine import PrivateEngine
 said: list[str] = []
 
 
-def test_the_endpoint_is_docker_host_or_the_usual_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_endpoint_is_docker_host_or_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///x/docker.sock")
     assert endpoint() == "unix:///x/docker.sock"
     monkeypatch.setenv("DOCKER_HOST", "")
@@ -48,7 +48,7 @@ async def test_a_named_engine_that_does_not_answer_is_an_error(tmp_path: Path, m
             await open_engine(stack, tmp_path, said.append)
 
 
-async def test_where_none_is_named_and_none_answers_a_private_host_is_started_and_ended(
+async def test_without_an_engine_a_private_host_is_started_and_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DOCKER_HOST", raising=False)

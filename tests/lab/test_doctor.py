@@ -30,7 +30,7 @@ async def test_a_real_engine_is_described(engine_host: PrivateEngine) -> None:
     assert checks["machine"]
 
 
-async def test_an_engine_that_does_not_answer_is_a_finding() -> None:
+async def test_an_engine_that_does_not_answer_is_a_result() -> None:
     engine = FakeEngine()
     engine.away = "it hangs"
     found = await examine(engine, private=False)
@@ -65,7 +65,7 @@ async def test_an_engine_without_a_default_bridge_has_no_bridge_mode() -> None:
     assert found[Mode.BRIDGE].reason
 
 
-def test_a_free_port_is_one_at_which_nobody_listens() -> None:
+def test_a_free_port_has_no_listener() -> None:
     zoo = Zoo()
     try:
         zoo.ip("link", "set", "lo", "up")

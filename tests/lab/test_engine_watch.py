@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboard.lab.engine_watch import EngineWatch
 
 
-def test_it_tells_since_when_and_only_news_is_news() -> None:
+def test_only_a_change_is_reported_and_has_its_time() -> None:
     now = [100.0]
     watch = EngineWatch(lambda: now[0])
     assert (watch.answers, watch.since, watch.problem) == (True, 100.0, "")

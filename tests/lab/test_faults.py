@@ -93,7 +93,7 @@ class Hang:
         os.kill(self._pid, signal.SIGCONT)
 
 
-async def test_an_engine_that_hangs_during_a_launch_is_said_and_the_launch_is_finished_later(
+async def test_an_engine_that_hangs_during_a_launch_is_shown_and_the_launch_finishes_later(
     lab_harness: LabHarness, own_host: PrivateEngine
 ) -> None:
     before = lab_harness.context.clock()
@@ -260,7 +260,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     "call",
     ["containers", "networks", "image", "create_container", "start_container", "inspect_container", "create_network"],
 )
-async def test_every_kind_of_call_may_find_nobody_there(quick: LabHarness, fake: FakeEngine, call: str) -> None:
+async def test_every_kind_of_call_may_fail(quick: LabHarness, fake: FakeEngine, call: str) -> None:
     fake.refuse[call] = EngineUnreachable(f"nobody answers {call}", 503)
     identity = await quick.launch("host", "user-bridge")
     head = await troubled(quick, identity)
@@ -275,7 +275,7 @@ async def test_every_kind_of_call_may_find_nobody_there(quick: LabHarness, fake:
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("call", ["containers", "networks", "remove_container", "remove_network"])
-async def test_a_stop_that_finds_nobody_is_done_later(quick: LabHarness, fake: FakeEngine, call: str) -> None:
+async def test_a_stop_without_an_engine_is_done_later(quick: LabHarness, fake: FakeEngine, call: str) -> None:
     identity = await quick.running("host", "user-bridge")
     fake.refuse[call] = EngineUnreachable("gone", 503)
     await quick.want(identity, Wanted.STOPPED)
@@ -287,7 +287,7 @@ async def test_a_stop_that_finds_nobody_is_done_later(quick: LabHarness, fake: F
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_lost_stream_of_events_is_said_at_once_and_what_was_missed_is_found(
+async def test_a_lost_event_stream_is_shown_at_once_and_missed_events_are_found(
     quick: LabHarness, fake: FakeEngine
 ) -> None:
     identity = await quick.running("host", "host")
@@ -317,7 +317,7 @@ async def test_an_event_stream_lost_during_a_pass_is_shown_after_the_pass(quick:
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_an_event_that_cannot_be_followed_does_not_make_the_lab_deaf(
+async def test_an_event_that_fails_does_not_stop_the_event_stream(
     quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     identity = await quick.running("host")
@@ -349,7 +349,7 @@ class Stubborn:
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("sentence", ["database is locked", "database or disk is full", "disk I/O error"])
-async def test_a_journal_that_cannot_be_written_is_said_and_nothing_of_it_is_lost(
+async def test_a_journal_that_cannot_be_written_is_shown_and_loses_nothing(
     quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, sentence: str
 ) -> None:
     stubborn = Stubborn(7, sentence)

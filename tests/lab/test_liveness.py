@@ -42,7 +42,7 @@ def port() -> Iterator[int]:
         thread.join()
 
 
-def test_a_lab_is_well_as_long_as_it_beats(tmp_path: Path) -> None:
+def test_a_lab_is_healthy_while_its_heartbeat_is_recent(tmp_path: Path) -> None:
     assert "No lab runs" in liveness.problem(tmp_path, "lab")
     liveness.note_heartbeat(tmp_path)
     assert liveness.problem(tmp_path, "lab") == ""
@@ -58,14 +58,14 @@ def test_a_lab_is_well_as_long_as_it_beats(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("role", ["all", "web"])
-def test_pages_are_well_when_they_say_so_themselves(tmp_path: Path, port: int, role: str) -> None:
+def test_pages_are_healthy_if_healthz_answers_200(tmp_path: Path, port: int, role: str) -> None:
     assert "Nothing serves" in liveness.problem(tmp_path, role)
     liveness.address_file(tmp_path, apart=role == "web").write_text(f"http://127.0.0.1:{port}")
     assert liveness.problem(tmp_path, role) == ""
     assert liveness.problem(tmp_path, role) == f"http://127.0.0.1:{port}/healthz answers 503."
 
 
-def test_pages_that_do_not_answer_are_not_well(tmp_path: Path) -> None:
+def test_pages_that_do_not_answer_are_unhealthy(tmp_path: Path) -> None:
     assert "does not answer" in liveness.problem(tmp_path, "web", 1)
 
 

@@ -40,7 +40,7 @@ async def test_everything_is_removed_at_the_end(engine: FakeEngine, tmp_path: Pa
 
 
 @pytest.mark.usefixtures("transactional_db")
-async def test_what_is_kept_is_nobody_s_any_more(engine: FakeEngine, tmp_path: Path, quick: LabHarness) -> None:
+async def test_a_kept_experiment_has_no_driver(engine: FakeEngine, tmp_path: Path, quick: LabHarness) -> None:
     await quick.lab.close()
     await compare_once(tmp_path, make_spec("host"), silent, keep=True)
     assert len(engine.made) == 1
@@ -61,7 +61,7 @@ async def test_on_a_host_that_ends_with_the_command_nothing_is_kept(
 
 
 @pytest.mark.usefixtures("transactional_db")
-async def test_an_engine_that_goes_away_is_not_waited_for(engine: FakeEngine, tmp_path: Path) -> None:
+async def test_an_engine_that_disappears_is_an_error_at_once(engine: FakeEngine, tmp_path: Path) -> None:
     engine.refuse["start_container"] = EngineUnreachable("it hangs", 503)
     with pytest.raises(EngineUnreachable, match="it hangs"):
         await compare_once(tmp_path, make_spec("host"), silent, keep=True)

@@ -11,7 +11,7 @@ from tests.lab.test_reconciler import _config
 from tests.lab_harness import LabHarness
 
 
-async def test_what_is_made_while_orphans_are_looked_for_is_none(
+async def test_an_object_that_is_created_during_the_search_is_not_an_orphan(
     quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A command of another process launches between the two looks: its row is there before its container."""

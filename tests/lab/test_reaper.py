@@ -40,7 +40,7 @@ async def test_what_a_dead_server_left_is_removed_and_marked_stopped(quick: LabH
     assert (await reap(quick.context)).removed == ()
 
 
-async def test_what_a_living_server_drives_is_left_alone(quick: LabHarness, fake: FakeEngine) -> None:
+async def test_experiments_of_a_living_server_are_kept(quick: LabHarness, fake: FakeEngine) -> None:
     identity = await quick.running("host")
     lock = LabLock(quick.context.data_dir)
     lock.acquire()
@@ -51,7 +51,7 @@ async def test_what_a_living_server_drives_is_left_alone(quick: LabHarness, fake
     assert len(fake.made) == 1
 
 
-async def test_what_a_living_command_drives_is_left_alone(quick: LabHarness, fake: FakeEngine) -> None:
+async def test_experiments_of_a_living_command_are_kept(quick: LabHarness, fake: FakeEngine) -> None:
     await quick.lab.close()
     mine = await quick.database.run(
         experiment_store.create_experiment, make_spec("host"), None, experiment_store.this_process()
@@ -66,7 +66,7 @@ async def test_what_a_living_command_drives_is_left_alone(quick: LabHarness, fak
     await quick.database.run(experiment_store.set_wanted, mine, Wanted.STOPPED)
 
 
-async def test_what_cannot_be_removed_is_said(quick: LabHarness, fake: FakeEngine) -> None:
+async def test_what_cannot_be_removed_is_reported(quick: LabHarness, fake: FakeEngine) -> None:
     await quick.running("host")
     await quick.lab.close()
     fake.refuse["remove_container"] = EngineError("removal in progress elsewhere", 409)
@@ -77,13 +77,13 @@ async def test_what_cannot_be_removed_is_said(quick: LabHarness, fake: FakeEngin
     assert len((await reap(quick.context)).removed) == 1
 
 
-async def test_dead_private_hosts_are_cleared_away(tmp_path: Path) -> None:
+async def test_dead_private_hosts_are_removed(tmp_path: Path) -> None:
     (tmp_path / "hosts" / "dead1").mkdir(parents=True)
     assert await reap_hosts(tmp_path) == ("private host dead1",)
     assert await reap_hosts(tmp_path) == ()
 
 
-async def test_reports_deleted_long_ago_are_purged_and_said(quick: LabHarness) -> None:
+async def test_reports_deleted_long_ago_are_purged_and_reported(quick: LabHarness) -> None:
     await quick.lab.close()
     old, new = [await quick.database.run(import_file, make_file()) for _ in range(2)]
     await quick.database.run(delete, old)
@@ -94,7 +94,7 @@ async def test_reports_deleted_long_ago_are_purged_and_said(quick: LabHarness) -
     assert (await reap(quick.context)).removed == ()
 
 
-async def test_hosts_of_a_class_are_removed_unless_a_server_drives_them(
+async def test_hosts_of_a_session_are_removed_unless_a_server_drives_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone: list[str] = []

@@ -60,7 +60,7 @@ async def test_a_new_lab_adopts_what_runs(lab_harness: LabHarness, engine_host: 
     assert "port 18100" in {check.name for check in head.proof}
 
 
-async def test_a_new_lab_finishes_a_launch_that_was_cut_short(
+async def test_a_new_lab_finishes_an_interrupted_launch(
     lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
     identity = await lab_harness.launch(*["bridge"] * 5, "user-bridge")
@@ -76,7 +76,7 @@ async def test_a_new_lab_finishes_a_launch_that_was_cut_short(
     assert len(ids(engine_host)) == 6
 
 
-async def test_what_became_of_an_arm_stays_so_for_a_new_lab(
+async def test_a_new_lab_keeps_the_status_of_ended_arms(
     lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
     arms = [{"mode": "none"}, {"mode": "bridge", "command": "false"}, {"mode": "overlay"}, {"mode": "host"}]
@@ -94,7 +94,7 @@ async def test_what_became_of_an_arm_stays_so_for_a_new_lab(
     assert set(ids(engine_host)) == {container_name(identity, "none")}
 
 
-async def test_what_somebody_removed_while_no_lab_ran_is_lost(
+async def test_a_container_that_was_removed_while_no_lab_ran_is_lost(
     lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
     identity = await lab_harness.running("bridge", "none")
@@ -126,7 +126,7 @@ async def test_another_round_that_was_asked_for_while_no_lab_ran_is_launched(lab
     assert (await lab_harness.reaches(identity, Phase.RUNNING)).round == 2
 
 
-async def test_orphans_of_ours_go_and_nothing_that_only_looks_like_them(
+async def test_only_orphans_with_the_exact_label_are_removed(
     lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
     ours = lab_harness.context.installation
@@ -159,7 +159,7 @@ async def test_orphans_of_ours_go_and_nothing_that_only_looks_like_them(
         engine_host.docker("network", "rm", *networks)
 
 
-async def test_a_network_that_others_use_stays_and_the_stop_says_so(
+async def test_a_network_in_use_stays_and_the_cleanup_check_shows_it(
     lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
     identity = await lab_harness.running("user-bridge", "none")
@@ -184,7 +184,7 @@ def _config(lab_harness: LabHarness, experiment: str) -> dict[str, object]:
     }
 
 
-async def test_a_missed_event_is_made_good_by_the_next_pass(
+async def test_the_next_pass_handles_a_missed_event(
     quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciler, "PASS_S", 0.1)
@@ -253,7 +253,7 @@ async def test_no_container_is_made_after_a_stop(quick: LabHarness, fake: FakeEn
     assert "create_container" not in fake.calls
 
 
-async def test_stop_and_again_in_one_breath_is_another_round(quick: LabHarness, fake: FakeEngine) -> None:
+async def test_stop_and_launch_again_at_once_is_a_new_round(quick: LabHarness, fake: FakeEngine) -> None:
     identity = await quick.running("host")
     first = next(iter(fake.made))
     await quick.want(identity, Wanted.STOPPED)

@@ -11,8 +11,7 @@ import pytest
 
 from dashboard.lab.watch_pool import WatchPool
 from dashboard.netns.namespace import Namespace, NamespaceGone
-from dashboard.netns.watch.namespace_watch import KernelView
-from dashboard.netns.watch.namespace_watch import OnChange, Watch
+from dashboard.netns.watch.namespace_watch import KernelView, OnChange, Watch
 from tests.netns.namespaces import Zoo
 from tests.polling import eventually
 
@@ -49,7 +48,7 @@ def nobody() -> tuple[int, ...]:
     return ()
 
 
-async def test_two_who_look_at_one_namespace_share_a_watch(
+async def test_two_subscribers_of_one_namespace_share_a_watch(
     pool: WatchPool, zoo: Zoo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[object] = []
@@ -76,7 +75,7 @@ async def test_two_who_look_at_one_namespace_share_a_watch(
     assert not first.has("second")
 
 
-async def test_the_last_one_that_leaves_closes_the_watch(pool: WatchPool, zoo: Zoo) -> None:
+async def test_the_last_unsubscription_closes_the_watch(pool: WatchPool, zoo: Zoo) -> None:
     before = open_files()
     inode, _ = await pool.subscribe("one", zoo.pid, Seen(), nobody)
     assert pool.namespace(inode) is not None
@@ -88,7 +87,7 @@ async def test_the_last_one_that_leaves_closes_the_watch(pool: WatchPool, zoo: Z
     assert open_files() <= before
 
 
-async def test_a_process_that_is_gone_is_said_and_nothing_is_held(pool: WatchPool) -> None:
+async def test_a_process_that_has_ended_is_an_error_and_leaves_nothing_open(pool: WatchPool) -> None:
     gone = Zoo()
     gone.close()
     before = open_files()

@@ -32,7 +32,7 @@ def entry(seq: int, text: str = "", **facts: object) -> Entry:
     return Entry(seq, 1000.0 + seq, CAUSE, Facts(**facts), text, ("host", "bridge"))  # type: ignore[arg-type]
 
 
-def test_the_intent_of_every_arm_is_written_with_the_wish(identity: str) -> None:
+def test_every_arm_is_written_with_the_experiment(identity: str) -> None:
     record = experiment_store.load(identity)
     assert record is not None
     assert (record.title, record.wanted, record.round, record.phase) == ("One", Wanted.RUNNING, 1, Phase.WAITING)
@@ -42,7 +42,7 @@ def test_the_intent_of_every_arm_is_written_with_the_wish(identity: str) -> None
     assert arms == [(key, container_name(identity, key), n) for n, key in enumerate(("host", "bridge"))]
 
 
-def test_nothing_is_written_where_an_arm_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_written_if_an_arm_is_invalid(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise IntegrityError("no")
 
@@ -52,7 +52,7 @@ def test_nothing_is_written_where_an_arm_cannot_be(monkeypatch: pytest.MonkeyPat
     assert Experiment.objects.count() == 0
 
 
-def test_a_wish_is_written_for_what_is_there(identity: str) -> None:
+def test_a_wanted_state_is_written_for_existing_experiments_only(identity: str) -> None:
     assert experiment_store.set_wanted(identity, Wanted.STOPPED)
     assert not experiment_store.set_wanted("nobody", Wanted.STOPPED)
     record = experiment_store.load(identity)
@@ -60,7 +60,7 @@ def test_a_wish_is_written_for_what_is_there(identity: str) -> None:
     assert record.wanted is Wanted.STOPPED
 
 
-def test_another_round_forgets_the_containers_of_the_last_one(identity: str) -> None:
+def test_a_new_round_forgets_the_containers_of_the_last_one(identity: str) -> None:
     experiment_store.remember_container(identity, "host", "abc")
     record = experiment_store.load(identity)
     assert record is not None
@@ -71,7 +71,7 @@ def test_another_round_forgets_the_containers_of_the_last_one(identity: str) -> 
     assert (record.round, record.launched) == (2, {})
 
 
-def test_what_is_being_removed_is_not_wanted_back(identity: str) -> None:
+def test_a_removal_cannot_be_undone(identity: str) -> None:
     assert experiment_store.exists(identity)
     assert experiment_store.set_wanted(identity, Wanted.REMOVED)
     assert not experiment_store.exists(identity)
@@ -92,13 +92,13 @@ def test_what_is_being_removed_is_not_wanted_back(identity: str) -> None:
         (Wanted.REMOVED, Phase.WAITING, True),
     ],
 )
-def test_unsettled_is_what_still_needs_a_lab(identity: str, wanted: Wanted, phase: Phase, is_unsettled: bool) -> None:
+def test_unsettled_experiments_are_those_that_need_a_lab(identity: str, wanted: Wanted, phase: Phase, is_unsettled: bool) -> None:
     experiment_store.save_head(identity, make_head(phase))
     experiment_store.set_wanted(identity, wanted)
     assert [one.id for one in experiment_store.load_unsettled()] == ([identity] if is_unsettled else [])
 
 
-def test_entries_come_back_as_they_were_written(identity: str) -> None:
+def test_entries_are_read_as_they_were_written(identity: str) -> None:
     written = (
         entry(1, "one", head=make_head(), columns=make_columns(), states=make_states()),
         entry(2, "zwei \u2260 \U0001f433 \x1b[31m"),
@@ -113,7 +113,7 @@ def test_entries_come_back_as_they_were_written(identity: str) -> None:
     assert "bridge" not in experiment_store.view(identity).states
 
 
-def test_a_number_is_given_once_and_a_batch_is_all_or_nothing(identity: str) -> None:
+def test_an_entry_number_is_unique_and_a_batch_is_atomic(identity: str) -> None:
     experiment_store.append(identity, [entry(1)])
     with pytest.raises(IntegrityError):
         experiment_store.append(identity, [entry(2), entry(1)])
@@ -121,7 +121,7 @@ def test_a_number_is_given_once_and_a_batch_is_all_or_nothing(identity: str) -> 
     assert [one.seq for one in experiment_store.recent(identity, 0) or ()] == [1]
 
 
-def test_the_newest_entries_are_at_hand_unless_some_are_missing(identity: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recent_entries_need_no_query_unless_some_are_missing(identity: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(experiment_store, "RING", 3)
     assert experiment_store.recent(identity, 0) is None
     experiment_store.append(identity, [entry(number) for number in range(1, 6)])
@@ -153,20 +153,20 @@ def test_before_the_first_entry_the_columns_wait(identity: str) -> None:
     ]
 
 
-def test_the_installation_has_one_id_for_ever() -> None:
+def test_the_installation_keeps_its_id() -> None:
     first = experiment_store.installation_id()
     assert experiment_store.installation_id() == first
     assert Installation.objects.count() == 1
 
 
-def test_a_process_is_known_by_pid_and_start() -> None:
+def test_a_process_is_identified_by_pid_and_start_time() -> None:
     assert experiment_store.is_alive(experiment_store.this_process())
     pid = os.getpid()
     for driver in (f"{pid}:1.00", f"{pid}", "", "x:y", "999999999:1", f"{pid}:"):
         assert not experiment_store.is_alive(driver), driver
 
 
-def test_many_who_read_and_write_at_once_find_no_lock(identity: str) -> None:
+def test_concurrent_readers_and_writers_never_find_the_database_locked(identity: str) -> None:
     def work(number: int) -> None:
         try:
             for _ in range(10):

@@ -103,7 +103,7 @@ def test_every_answer_is_shown_somewhere() -> None:
 
 
 @pytest.mark.parametrize("one", HELP.values(), ids=lambda one: one.key)
-def test_an_answer_is_short_and_has_a_source_that_is_there(one: Help) -> None:
+def test_a_help_text_is_short_and_its_sources_exist(one: Help) -> None:
     assert one.title
     assert one.title[0].islower() or one.title == "DNS"
     assert 6 <= len(one.fact.split()) <= 70
@@ -120,7 +120,7 @@ def render(key: str, **context: object) -> str:
     return Template(f'{{% load help_text %}}{{% what_is "{key}" %}}').render(Context(context))
 
 
-def test_it_is_a_disclosure_that_needs_no_script() -> None:
+def test_a_help_text_is_a_disclosure_without_javascript() -> None:
     html = render("listeners")
     assert html.startswith('<details class="what" data-what="listeners"><summary>')
     assert "What is this: listeners</span></summary>" in html
@@ -130,6 +130,6 @@ def test_it_is_a_disclosure_that_needs_no_script() -> None:
     assert not re.search(r"<script|style=|\son\w+=", html)
 
 
-def test_it_is_left_out_of_files_and_of_sections_without_a_key() -> None:
+def test_exported_files_and_sections_without_a_key_have_no_help_text() -> None:
     assert render("listeners", one_file=True) == ""
     assert Template("{% load help_text %}{% what_is section.key %}").render(Context({"section": None})) == ""

@@ -22,7 +22,7 @@ async def own(lab: Lab) -> str:
     return lab.context.host
 
 
-async def test_an_experiment_is_asked_about_where_it_runs(
+async def test_calls_about_an_experiment_go_to_the_lab_that_runs_it(
     tmp_path: Path, transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(labs_module, "DockerEngine", lambda _endpoint: FakeEngine())

@@ -34,7 +34,7 @@ def _arm(page: Page, number: int, **fields: str) -> None:
         page.locator(f"#arms-{number - 1}-{name}").fill(value)
 
 
-def test_a_wrong_port_is_said_at_the_field_and_nothing_is_lost(visitor: Visitor, server: Server) -> None:
+def test_an_invalid_port_is_shown_at_its_field_and_all_input_is_kept(visitor: Visitor, server: Server) -> None:
     visitor.expect(r"Failed to load resource: .* 400 .*/experiments/")
     page = visitor.open(server.url)
     page.get_by_label("Image", exact=True).first.fill("nginx:1.27")
@@ -66,7 +66,7 @@ def test_a_wrong_port_is_said_at_the_field_and_nothing_is_lost(visitor: Visitor,
     assert server.api("experiments") == []
 
 
-def test_every_problem_leads_to_its_field_also_in_an_arm(visitor: Visitor, server: Server) -> None:
+def test_every_error_links_to_its_field_also_in_an_arm(visitor: Visitor, server: Server) -> None:
     visitor.expect(r"Failed to load resource: .* 400 .*/experiments/")
     page = visitor.open(server.url)
     _arm(page, 2, mode="bridge", dns="nobody", environment="no value", command="sh -c 'open")
@@ -82,7 +82,7 @@ def test_every_problem_leads_to_its_field_also_in_an_arm(visitor: Visitor, serve
         expect(page.locator(f"#{target}_error")).to_have_text(link.inner_text())
 
 
-def test_every_option_of_an_arm_reaches_docker_and_stands_in_its_line(
+def test_every_option_of_an_arm_reaches_docker_and_is_in_its_line(
     visitor: Visitor, server: Server, engine_host: PrivateEngine
 ) -> None:
     page = visitor.open(server.url)

@@ -34,7 +34,7 @@ def _networks(engine: PrivateEngine, identity: str) -> list[str]:
     return engine.docker("network", "ls", "--filter", f"name=^nm-{identity}", "--format", "{{.Name}}").split()
 
 
-def test_from_launch_to_the_proof_that_nothing_is_left(
+def test_a_launch_ends_with_the_cleanup_check(
     visitor: Visitor,
     server: Server,
     engine_host: PrivateEngine,
@@ -132,7 +132,7 @@ def test_the_start_page_lists_what_runs_and_what_is_over(visitor: Visitor, serve
     expect(page.get_by_role("heading", level=1)).to_have_text("Nobody's network")
 
 
-def test_each_refusal_and_each_end_is_told_in_its_column(
+def test_each_column_shows_refusal_or_exit(
     server: Server, show: Show, engine_host: PrivateEngine
 ) -> None:
     holder = engine_host.docker("run", "-d", "-p", "8090:80", "nginx")
@@ -161,7 +161,7 @@ def test_each_refusal_and_each_end_is_told_in_its_column(
     expect(shown.happened("exit").first).to_be_visible()
 
 
-def test_a_container_that_somebody_else_removed_is_said_to_be_gone(
+def test_a_container_removed_outside_netmodes_is_shown_as_such(
     server: Server, show: Show, engine_host: PrivateEngine
 ) -> None:
     identity = server.launch(modes=["none", "bridge"])
@@ -177,7 +177,7 @@ def test_a_container_that_somebody_else_removed_is_said_to_be_gone(
     expect(shown.page.locator(".actions").get_by_role("button", name="Launch again")).to_be_visible()
 
 
-def test_a_killed_server_is_said_and_afterwards_everything_is_right_again(
+def test_a_killed_server_is_shown_and_the_page_recovers(
     server: Server, show: Show, visitor: Visitor, engine_host: PrivateEngine
 ) -> None:
     visitor.expect(r"WebSocket connection to .* failed")

@@ -37,7 +37,7 @@ def _inside(engine: PrivateEngine, identity: str, arm: str, *command: str) -> st
 # What is shown.
 
 
-def test_every_arm_stands_beside_the_machine_with_the_line_that_ran(running: str, show: Show) -> None:
+def test_every_arm_is_beside_the_machine_with_its_command(running: str, show: Show) -> None:
     page = show(running)
     assert page.columns() == ["machine", "host", "bridge", "user-bridge"]
     for column in ("host", "bridge", "user-bridge"):
@@ -49,7 +49,7 @@ def test_every_arm_stands_beside_the_machine_with_the_line_that_ran(running: str
     assert page.command("user-bridge") == f"docker run --rm -d {named} -p {PORT + 1}:80 nginx"
 
 
-def test_host_mode_carries_the_machine_s_badge_and_bridge_its_own(running: str, show: Show) -> None:
+def test_host_mode_has_the_machine_s_badge_and_bridge_its_own(running: str, show: Show) -> None:
     page = show(running)
     badges = [page.cell("identity/netns/", column).locator(".ns") for column in page.columns()]
     machine, host, *others = [one.inner_text() for one in badges]
@@ -58,7 +58,7 @@ def test_host_mode_carries_the_machine_s_badge_and_bridge_its_own(running: str, 
     assert [one.get_attribute("data-mode") for one in badges] == ["machine", "machine", "bridge", "user-bridge"]
 
 
-def test_the_discarded_port_is_told_in_the_engine_s_own_words(running: str, show: Show) -> None:
+def test_a_discarded_port_shows_the_engine_s_warning(running: str, show: Show) -> None:
     page = show(running)
     expect(page.detail("host")).to_contain_text("Published ports are discarded when using host network mode")
     expect(page.detail("host").locator("[data-slot=published]")).to_have_text("nothing")
@@ -67,21 +67,21 @@ def test_the_discarded_port_is_told_in_the_engine_s_own_words(running: str, show
     assert f"0.0.0.0:{PORT}" in page.text("published/80/tcp/published", "bridge")
 
 
-def test_what_differs_says_why(running: str, show: Show) -> None:
+def test_every_difference_has_a_reason(running: str, show: Show) -> None:
     page = show(running)
     whys = page.page.locator("tr[data-relation=differs] [data-slot=why]")
     assert whys.count() > 10
     assert all(whys.all_text_contents())
 
 
-def test_in_the_picture_the_host_container_is_inside_the_machine(running: str, show: Show) -> None:
+def test_the_diagram_shows_the_host_container_inside_the_machine(running: str, show: Show) -> None:
     page = show(running)
     machine = page.box("machine:stack")
     assert machine.holds(page.box("host:stack"))
     assert machine.left < machine.right < page.box("bridge:stack").left
 
 
-def test_in_the_picture_a_cable_leads_from_docker0_to_the_bridge_container(running: str, show: Show) -> None:
+def test_the_diagram_shows_a_veth_pair_from_docker0_to_the_bridge_container(running: str, show: Show) -> None:
     page = show(running)
     docker0 = page.page.locator("svg.picture.wide .box.interface", has_text="docker0").get_attribute("data-id") or ""
     cables = page.edges("veth")
@@ -90,7 +90,7 @@ def test_in_the_picture_a_cable_leads_from_docker0_to_the_bridge_container(runni
     assert any(page.box("user-bridge:stack").touches(*end) for _, end in cables)
 
 
-def test_the_picture_is_told_in_words_too(running: str, show: Show) -> None:
+def test_the_diagram_is_also_described_as_text(running: str, show: Show) -> None:
     page = show(running)
     page.page.get_by_text("The diagram as text").click()
     words = page.page.locator("[data-slot=summary]")
@@ -102,7 +102,7 @@ def test_the_picture_is_told_in_words_too(running: str, show: Show) -> None:
 # What happens while one watches.
 
 
-def test_a_listener_appears_is_marked_and_goes_again(running: str, show: Show, engine_host: PrivateEngine) -> None:
+def test_a_new_listener_appears_highlighted_and_disappears(running: str, show: Show, engine_host: PrivateEngine) -> None:
     page = show(running)
     page.page.evaluate("window.sameDocument = true")
     row = page.row("listeners/tcp :9000/")
@@ -145,7 +145,7 @@ def test_an_address_added_to_a_container_appears_and_goes(running: str, show: Sh
     expect(cell).not_to_contain_text("203.0.113.7/24")
 
 
-def test_two_people_see_the_same(running: str, show: Show, visit: Visit, engine_host: PrivateEngine) -> None:
+def test_two_browsers_show_the_same(running: str, show: Show, visit: Visit, engine_host: PrivateEngine) -> None:
     one, other = show(running), show(running, who=visit())
     engine_host.docker("exec", "-d", f"nm-{running}-bridge", "nc", "-l", "-p", "9002")
     for page in (one, other):
@@ -176,7 +176,7 @@ def test_what_the_server_draws_is_what_the_browser_draws(running: str, show: Sho
     until(same)
 
 
-def test_a_dropped_connection_comes_back_with_what_was_missed(
+def test_a_dropped_connection_reconnects_and_catches_up(
     running: str, visitor: Visitor, show: Show, engine_host: PrivateEngine
 ) -> None:
     lines: list[WebSocketRoute] = []
@@ -226,7 +226,7 @@ def test_differences_only_hides_what_is_the_same_and_is_remembered(running: str,
     expect(same.first).to_be_hidden()
 
 
-def test_a_search_finds_rows_and_stays_in_the_address(running: str, show: Show) -> None:
+def test_a_search_filters_rows_and_is_kept_in_the_url(running: str, show: Show) -> None:
     page = show(running)
     page.page.get_by_label("Filter rows").fill("docker0 MTU")
     expect(page.row("identity/netns/")).to_be_hidden()
@@ -308,7 +308,7 @@ def _ways_to_user_bridge(engine: PrivateEngine, identity: str, own: str) -> dict
     }
 
 
-def test_try_it_asks_on_every_path_and_tells_whom_the_server_saw(
+def test_try_it_requests_every_path_and_shows_the_client_ip(
     running: str, show: Show, engine_host: PrivateEngine
 ) -> None:
     page = show(running)
@@ -339,7 +339,7 @@ def test_try_it_asks_on_every_path_and_tells_whom_the_server_saw(
     assert found[title]["status"] == ""
 
 
-def test_a_path_that_fails_says_how(running: str, show: Show, engine_host: PrivateEngine) -> None:
+def test_a_failed_path_shows_its_error(running: str, show: Show, engine_host: PrivateEngine) -> None:
     page = show(running)
     rule = ("INPUT", "-p", "tcp", "--dport", "80", "-j", "REJECT", "--reject-with", "tcp-reset")
     _inside(engine_host, running, "bridge", "iptables", "-A", *rule)
@@ -405,7 +405,7 @@ def test_inspect_asks_docker_s_resolver_for_a_name(running: str, show: Show) -> 
     assert page.text("identity/address/", "user-bridge") in printed
 
 
-def test_a_name_that_is_none_is_refused_with_a_sentence(running: str, show: Show, visitor: Visitor) -> None:
+def test_an_invalid_name_is_refused_with_a_sentence(running: str, show: Show, visitor: Visitor) -> None:
     visitor.expect(r"Failed to load resource: .* 400 .*/inspect/")
     page = show(running)
     page.open_panel("inspect")
@@ -438,7 +438,7 @@ def test_a_command_that_takes_long_can_be_cancelled(running: str, show: Show, en
 # A moment of the past.
 
 
-def test_a_line_of_the_timeline_leads_to_the_state_at_that_moment(running: str, show: Show) -> None:
+def test_a_timeline_item_links_to_the_state_at_that_entry(running: str, show: Show) -> None:
     page = show(running)
     page.happened("Launch requested").first.locator("a").click()
     expect(page.page.locator("[data-connection]")).to_contain_text("not live")
@@ -487,7 +487,7 @@ def test_on_a_phone_every_column_is_named_in_every_row(running: str, show: Show,
     expect(page.page.get_by_role("link", name="Doctor")).to_be_visible()
 
 
-def test_nothing_moves_for_those_who_asked_for_that(
+def test_reduced_motion_is_respected(
     running: str, show: Show, visit: Visit, engine_host: PrivateEngine
 ) -> None:
     page = show(running, who=visit(reduced_motion="reduce"))

@@ -44,7 +44,7 @@ def leave(page: Page) -> None:
     expect(page.get_by_role("region", name="Replay")).to_be_hidden()
 
 
-def test_the_keyboard_leads_to_any_moment_and_back_to_now(running: str, show: Show, engine_host: PrivateEngine) -> None:
+def test_the_keyboard_selects_any_entry_and_returns_to_now(running: str, show: Show, engine_host: PrivateEngine) -> None:
     shown = show(running)
     listen(engine_host, running, 9005)
     expect(shown.row(LISTENER)).to_have_count(1)
@@ -77,7 +77,7 @@ def test_the_keyboard_leads_to_any_moment_and_back_to_now(running: str, show: Sh
     expect(shown.head("bridge")).to_contain_text("running")
 
 
-def test_it_plays_to_the_end_and_a_line_of_the_timeline_leads_to_its_moment(running: str, show: Show) -> None:
+def test_a_replay_plays_to_the_end_and_a_timeline_item_selects_its_entry(running: str, show: Show) -> None:
     page = show(running).page
     slider = open_replay(page)
     page.get_by_label("Speed").select_option("16")
@@ -96,7 +96,7 @@ def test_it_plays_to_the_end_and_a_line_of_the_timeline_leads_to_its_moment(runn
     assert page.url.endswith(f"/{running}/")
 
 
-def test_one_can_tell_the_past_from_now_whoever_looks(running: str, show: Show) -> None:
+def test_a_past_state_is_recognisable_for_everybody(running: str, show: Show) -> None:
     shown = show(running)
     open_replay(shown.page)
     shown.page.keyboard.press("Home")
@@ -104,7 +104,7 @@ def test_one_can_tell_the_past_from_now_whoever_looks(running: str, show: Show) 
     assert violations(shown.page) == []
 
 
-def test_without_a_script_the_timeline_leads_to_the_moments(running: str, visit: Visit, server: Server) -> None:
+def test_without_javascript_timeline_items_link_to_past_states(running: str, visit: Visit, server: Server) -> None:
     page = visit(java_script_enabled=False).open(f"{server.url}/experiments/{running}/")
     expect(page.get_by_role("button", name="Replay", exact=True)).to_be_hidden()
     page.locator(".log a.moment").first.click()
@@ -112,7 +112,7 @@ def test_without_a_script_the_timeline_leads_to_the_moments(running: str, visit:
     expect(ExperimentPage(page).head("bridge")).to_contain_text("waiting")
 
 
-def test_a_stopped_experiment_is_replayed_from_what_it_shows(server: Server, show: Show) -> None:
+def test_the_replay_of_a_stopped_experiment_starts_at_its_shown_state(server: Server, show: Show) -> None:
     identity = server.launch(modes=["host", "bridge"])
     server.api(f"experiments/{identity}/stop", {})
     shown = show(identity, live=False)

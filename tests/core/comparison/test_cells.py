@@ -36,7 +36,7 @@ def test_both_ends_of_a_veth_pair_know_each_other() -> None:
     assert observed.veth_peer(machine, link(observed, MACHINE, "eth0")) is None
 
 
-def test_without_the_machine_no_other_end_is_in_sight() -> None:
+def test_without_the_machine_no_peer_is_known() -> None:
     observed = scene_of("bridge")
     alone = ObservedColumns(observed.columns, {"bridge": observed.states["bridge"]})
     outer = next(one for one in observed.states[MACHINE].interfaces if one.kind == "veth")

@@ -10,7 +10,7 @@ from tests.core.builders import (
 from tests.core.comparison.cell_helpers import alone, say, scene_of
 
 
-def test_a_lookup_says_who_answered_and_how_long_it_took() -> None:
+def test_a_lookup_shows_its_server_and_duration() -> None:
     lookups = (
         Lookup("web", "answer", ("172.18.0.2",), "127.0.0.11", 404),
         Lookup("db", "answer", ("192.0.2.9",), "hosts file"),
@@ -24,7 +24,7 @@ def test_a_lookup_says_who_answered_and_how_long_it_took() -> None:
     assert (cells["lookup y", ""].note, cells["lookup y", ""].absent) == ("", "no answer")
 
 
-def test_the_time_of_a_lookup_is_noise() -> None:
+def test_the_duration_of_a_lookup_is_not_compared() -> None:
     one, other = (
         alone(dns_cells, lookups=(Lookup("web", "answer", ("192.0.2.9",), "192.0.2.53", time),))["lookup web", ""]
         for time in (1, 2000)
@@ -32,7 +32,7 @@ def test_the_time_of_a_lookup_is_noise() -> None:
     assert (one.text, one.normalised) == (other.text, other.normalised)
 
 
-def test_a_resolver_that_names_no_server_says_so() -> None:
+def test_a_resolver_without_servers_is_shown_as_such() -> None:
     cells = alone(dns_cells, resolver=Resolver())
     assert {cell.absent for cell in cells.values()} == {"none"}
     assert alone(dns_cells, resolver=None) == {}

@@ -16,7 +16,7 @@ from tests.core.builders import (
 from tests.core.comparison.reason_helpers import change, why
 
 
-def test_the_resolvers_are_told_by_where_they_came_from() -> None:
+def test_resolvers_are_explained_by_their_origin() -> None:
     assert why(make_scene(("host", "bridge", "user-bridge", "none")), "dns", "resolver", "nameservers") == (
         "user-bridge has Docker's own resolver, as on every user-defined network; host has an unchanged copy of "
         "the machine's file; bridge and none get the machine's servers except loopback addresses."
@@ -31,7 +31,7 @@ def test_the_resolvers_are_told_by_where_they_came_from() -> None:
         (Origin.OTHER, "bridge has a file that another program wrote"),
     ],
 )
-def test_every_origin_of_servers_has_its_words(origin: Origin, words: str) -> None:
+def test_every_origin_of_servers_has_a_reason(origin: Origin, words: str) -> None:
     scene = change(make_scene(("bridge", "none")), "bridge", resolver=Resolver(("9.9.9.9",), origin=origin))
     assert words in why(scene, "dns", "resolver", "nameservers")
 
@@ -53,19 +53,19 @@ def test_names_of_containers_resolve_on_user_defined_networks_only() -> None:
     )
 
 
-def test_a_name_that_nobody_knows_is_not_explained_by_who_knows_it() -> None:
+def test_a_name_without_an_answer_is_not_explained_by_a_resolver() -> None:
     scene = make_scene(("bridge", "user-bridge"))
     silent = Lookup("host.docker.internal", "no answer")
     assert looked_up(scene, "host.docker.internal", bridge=silent).startswith("No column gets an address")
 
 
-def test_the_name_of_the_host_is_where_add_host_put_it() -> None:
+def test_host_docker_internal_is_explained_by_add_host() -> None:
     scene = make_scene(("bridge", "user-bridge"))
     found = Lookup("host.docker.internal", "answer", ("172.17.0.1",), "hosts file")
     assert "--add-host host.docker.internal:host-gateway" in looked_up(scene, "host.docker.internal", bridge=found)
 
 
-def test_an_added_host_is_told_where_it_was_added() -> None:
+def test_an_added_host_is_explained_by_its_option() -> None:
     columns, states = make_scene(("host", "bridge"))
     columns = with_column(columns, "bridge", command="docker run --add-host db:192.0.2.9 nginx")
     hosts = (*states["bridge"].hosts, HostsEntry("192.0.2.9", ("db",)))

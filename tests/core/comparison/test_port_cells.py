@@ -29,13 +29,13 @@ def test_a_listener_names_its_process_its_owner_and_where_it_listens() -> None:
     assert machine["tcp :22", ""].text == "sshd 811"
 
 
-def test_process_ids_are_noise() -> None:
+def test_process_ids_are_normalised() -> None:
     one, other = (alone(listener_cells, listeners=(make_listener(80, "nginx", pid),)) for pid in (1, 2))
     assert one["tcp :80", ""].text != other["tcp :80", ""].text
     assert one["tcp :80", ""].normalised == other["tcp :80", ""].normalised
 
 
-def test_who_listens_and_where_is_no_noise() -> None:
+def test_process_and_address_of_a_listener_are_compared() -> None:
     listeners = (
         make_listener(),
         make_listener(process="apache2"),
@@ -60,17 +60,17 @@ def test_who_listens_and_where_is_no_noise() -> None:
         ({"interface": "eth0"}, "all IPv4%eth0"),
     ],
 )
-def test_where_a_socket_listens_is_said_in_words(fields: dict[str, Any], place: str) -> None:
+def test_the_address_of_a_listener_is_described(fields: dict[str, Any], place: str) -> None:
     assert alone(listener_cells, listeners=(make_listener(**fields),))["tcp :80", ""].note == place
 
 
-def test_a_process_that_cannot_be_seen_is_said_so() -> None:
+def test_an_unknown_process_is_shown_as_such() -> None:
     assert alone(listener_cells, listeners=(make_listener(80, None, None),))["tcp :80", ""].text == (
         "unknown process"
     )
 
 
-def test_the_random_ports_of_docker_s_resolver_are_noise() -> None:
+def test_the_random_ports_of_docker_s_resolver_are_normalised() -> None:
     observed = scene_of("user-bridge", "macvlan")
     one, other = (say(listener_cells, key, observed) for key in ("user-bridge", "macvlan"))
     for protocol in ("tcp", "udp"):
@@ -79,7 +79,7 @@ def test_the_random_ports_of_docker_s_resolver_are_noise() -> None:
         assert cells[0].normalised == cells[1].normalised
 
 
-def test_a_server_of_the_machine_at_the_resolver_s_address_is_a_server_like_others() -> None:
+def test_a_server_of_the_machine_at_127_0_0_11_is_an_ordinary_listener() -> None:
     listeners = (
         make_listener(53, "dnsmasq", 5, address="127.0.0.11"),
         make_listener(5353, "other", 6, address="127.0.0.11"),

@@ -14,7 +14,7 @@ from tests.core.builders import (
 from tests.core.comparison.reason_helpers import change, why
 
 
-def test_what_forwards_nothing_is_named() -> None:
+def test_modes_that_forward_nothing_are_named() -> None:
     text = why(make_scene(("bridge", "none", "macvlan")), "published", "80/tcp", "published")
     assert text == "Nothing is forwarded to none and macvlan: only bridges forward ports."
 
@@ -25,25 +25,25 @@ def test_a_bridge_that_lost_its_mapping_is_not_explained_by_its_mode() -> None:
     assert why(scene, "published", "80/tcp", "published") == "Nothing is forwarded to bridge."
 
 
-def test_ports_of_one_machine_are_told_apart() -> None:
+def test_two_ports_of_the_machine_are_explained() -> None:
     scene = make_scene(("bridge", "user-bridge"))
     assert "Each mapping needs its own port" in why(scene, "published", "80/tcp", "published")
     assert "different ports" in why(scene, "published", "80/tcp", "asked")
 
 
-def test_a_port_that_one_arm_publishes_and_another_was_not_asked_for_is_the_engine_s_way() -> None:
+def test_a_port_that_only_one_arm_was_asked_to_publish_is_explained() -> None:
     columns, states = make_scene(("bridge", "user-bridge"))
     scene = with_column(columns, "bridge", asked=(), published=()), states
     assert why(scene, "published", "80/tcp", "published").startswith("The Engine publishes a port only where")
 
 
-def test_an_arm_that_was_not_asked_is_the_difference() -> None:
+def test_an_arm_that_was_not_asked_to_publish_is_explained() -> None:
     columns, states = make_scene(("bridge", "user-bridge"))
     scene = with_column(columns, "bridge", asked=(), published=()), states
     assert why(scene, "published", "80/tcp", "asked") == "Not every arm was asked to publish this port."
 
 
-def test_a_port_that_the_machine_holds_too_is_not_called_free() -> None:
+def test_a_port_that_the_machine_also_uses_is_not_called_free() -> None:
     scene = make_scene(("bridge", "none"))
     opened = (*scene[1]["bridge"].listeners, make_listener(22, "sshd", 12, container="f0" * 32))
     assert why(change(scene, "bridge", listeners=opened), "listeners", "tcp :22") == (
@@ -71,7 +71,7 @@ def test_an_engine_without_docker_proxy_holds_the_port_itself() -> None:
     assert text == "The Engine itself holds the published port: it runs without docker-proxy."
 
 
-def test_without_the_machine_nothing_is_said_of_its_ports() -> None:
+def test_without_the_machine_no_reason_mentions_its_ports() -> None:
     columns, states = make_scene(("bridge", "none"))
     opened = (*states["bridge"].listeners, make_listener(9000, "python3", 12))
     states = without(states, MACHINE) | {"bridge": replace(states["bridge"], listeners=opened)}

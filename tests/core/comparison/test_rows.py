@@ -70,7 +70,7 @@ def _cell(one: Row, column: str) -> str:
     return f"{shown}  [{note}]" if note else shown
 
 
-def test_what_an_engine_did_in_six_modes_reads_as_recorded() -> None:
+def test_rows_of_six_modes_on_an_engine_are_as_recorded() -> None:
     """On purpose as a whole: whatever changes a word, a relation or an order shows here.
 
     ``NETMODES_RECORD=1`` writes the text anew; read the difference before committing it.
@@ -90,7 +90,7 @@ def test_rows_do_not_depend_on_the_order_of_observation(observed: tuple[Columns,
 
 
 @given(st.one_of(generated_scenes(), engine_scenes()))
-def test_every_row_says_something_for_every_column(observed: tuple[Columns, States]) -> None:
+def test_every_row_has_a_text_for_every_column(observed: tuple[Columns, States]) -> None:
     columns, states = observed
     keys = [column.key for column in columns]
     titles = [section.key for section in SECTIONS]
@@ -107,7 +107,7 @@ def test_every_row_says_something_for_every_column(observed: tuple[Columns, Stat
 
 @settings(max_examples=30)
 @given(st.lists(st.one_of(generated_scenes(), engine_scenes()), min_size=2, max_size=4), st.data())
-def test_a_memory_saves_work_and_changes_nothing(scenes: list[tuple[Columns, States]], data: st.DataObject) -> None:
+def test_a_cache_does_not_change_the_rows(scenes: list[tuple[Columns, States]], data: st.DataObject) -> None:
     cache = RowCache()
     for columns, states in scenes:
         assert compare(columns, states, cache) == compare(columns, states)
@@ -118,7 +118,7 @@ def test_a_memory_saves_work_and_changes_nothing(scenes: list[tuple[Columns, Sta
             assert compare(columns, later, cache) == compare(columns, later)
 
 
-def test_a_memory_keeps_the_rows_of_what_did_not_change() -> None:
+def test_a_cache_keeps_the_rows_of_unchanged_sections() -> None:
     columns, states = make_scene()
     cache = RowCache()
     before = compare(columns, states, cache)
@@ -153,7 +153,7 @@ def relation_of(*texts: str | None) -> Relation:
         (("1", "2"), Relation.DIFFERS),
     ],
 )
-def test_rows_are_the_same_or_differ_or_only_one_has_it(texts: tuple[str | None, ...], relation: Relation) -> None:
+def test_rows_have_the_right_relation(texts: tuple[str | None, ...], relation: Relation) -> None:
     assert relation_of(*texts) is relation
 
 
@@ -163,7 +163,7 @@ def test_a_column_without_a_state_is_left_out_of_the_relation() -> None:
     assert {one.relation for one in rows} == {Relation.SAME}
 
 
-def test_noise_makes_no_difference() -> None:
+def test_normalised_values_do_not_differ() -> None:
     """Two arms that differ in nothing but names of cables, addresses of cards, ids and random ports."""
     columns, states = make_scene(("user-bridge",), publish=None)
     one = states["user-bridge"]
@@ -196,7 +196,7 @@ def test_it_keeps_the_discarded_port_visible() -> None:
     assert "discards -p in host mode" in published.why
 
 
-def test_a_discarded_port_is_a_difference_when_nobody_else_was_asked() -> None:
+def test_a_discarded_port_is_a_difference_if_no_other_arm_was_asked() -> None:
     columns, states = make_scene(("host", "bridge"), publish=None)
     rows = compare(with_column(columns, "host", asked=make_ports(8080, 80, "")), states)
     assert row(rows, "published", "80/tcp", "published").relation is Relation.DIFFERS
@@ -204,12 +204,12 @@ def test_a_discarded_port_is_a_difference_when_nobody_else_was_asked() -> None:
     assert row(rows, "published", "80/tcp", "asked").relation is Relation.ONLY
 
 
-def test_published_ports_are_no_question_to_the_machine() -> None:
+def test_published_ports_do_not_apply_to_the_machine() -> None:
     rows = compare(*make_scene(("bridge", "none")))
     assert row(rows, "published", "80/tcp", "asked").absent[MACHINE] == "does not apply"
 
 
-def test_nothing_asked_and_nothing_published_is_no_row() -> None:
+def test_without_requested_or_published_ports_there_is_no_row() -> None:
     assert not has(compare(*make_scene(("host", "bridge"), publish=None)), "published", "80/tcp")
 
 
@@ -228,7 +228,7 @@ def test_nothing_asked_and_nothing_published_is_no_row() -> None:
         (ArmStatus.RUNNING, "not read yet"),
     ],
 )
-def test_an_arm_without_a_state_says_in_a_word_why(status: ArmStatus, word: str) -> None:
+def test_an_arm_without_a_state_shows_its_status(status: ArmStatus, word: str) -> None:
     columns, states = make_scene(("host", "bridge"))
     rows = compare(end(columns, "bridge", status), without(states, "bridge"))
     assert {one.absent["bridge"] for one in rows if one.section != "published"} == {word}
@@ -243,7 +243,7 @@ def test_a_host_mode_arm_that_lost_the_port_is_an_ended_column_beside_the_machin
     assert row(rows, "published", "80/tcp", "published").absent["host"] == "not running"
 
 
-def test_without_any_state_only_what_the_engine_said_is_left() -> None:
+def test_without_any_state_only_published_ports_have_rows() -> None:
     columns, _ = make_scene(("host", "bridge"))
     assert {one.section for one in compare(columns, {})} == {"published"}
     assert compare((), {}) == ()
@@ -270,25 +270,25 @@ def test_rows_come_in_reading_order() -> None:
     assert [field for _, field in routes] == sorted((field for _, field in routes), key=["inet", "inet6"].index)
 
 
-def test_ports_stand_in_the_order_of_their_numbers() -> None:
+def test_ports_are_in_numerical_order() -> None:
     listeners = tuple(make_listener(port) for port in (8080, 9, 80, 443))
     rows = compare((machine_column(),), {MACHINE: make_state(listeners=listeners)})
     assert [one.key for one in rows if one.section == "listeners"] == ["tcp :9", "tcp :80", "tcp :443", "tcp :8080"]
 
 
-def test_lookups_stand_in_the_order_in_which_they_were_asked() -> None:
+def test_lookups_are_in_the_order_of_their_queries() -> None:
     lookups = tuple(Lookup(name, "no such name") for name in ("web", "localhost", "db"))
     rows = compare((machine_column(),), {MACHINE: make_state(lookups=lookups)})
     assert [one.key for one in rows if one.key.startswith("lookup")] == ["lookup web", "lookup localhost", "lookup db"]
 
 
-def test_a_state_that_nobody_has_a_column_for_is_passed_over() -> None:
+def test_a_state_without_a_column_is_ignored() -> None:
     stranger: dict[str, NamespaceState] = {"stranger": make_state(5)}
     columns, states = make_scene(("bridge",))
     assert compare(columns, states | stranger) == compare(columns, states)
 
 
-def test_words_for_nothing_say_what_is_missing() -> None:
+def test_a_missing_value_shows_what_is_missing() -> None:
     rows = compare(*make_scene(("host", "bridge", "none")))
     assert row(rows, "listeners", "tcp :8081").absent["bridge"] == "the machine's :8081 leads to :80 here"
     assert row(rows, "listeners", "tcp :8081").absent["none"] == "no listener"

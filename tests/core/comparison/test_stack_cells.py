@@ -19,7 +19,7 @@ from tests.core.builders import (
 from tests.core.comparison.cell_helpers import alone, say, scene_of
 
 
-def test_host_mode_has_no_address_and_says_whose_it_uses() -> None:
+def test_host_mode_has_no_address_and_names_the_one_it_uses() -> None:
     observed = scene_of("host", "bridge", "none", "container")
     assert say(identity_cells, MACHINE, observed)["address", ""].text == "192.0.2.2, 2001:db8::2"
     host = say(identity_cells, "host", observed)["address", ""]
@@ -29,26 +29,26 @@ def test_host_mode_has_no_address_and_says_whose_it_uses() -> None:
     assert say(identity_cells, "container", observed)["address", ""].absent == "none: uses the machine's"
 
 
-def test_a_container_that_joins_a_stack_says_whose_address_it_uses() -> None:
+def test_a_container_that_shares_a_stack_names_the_address_it_uses() -> None:
     observed = scene_of("bridge", "container")
     assert say(identity_cells, "container", observed)["address", ""].absent == "none: uses the address of bridge"
 
 
-def test_a_host_name_made_of_the_container_s_id_is_noise() -> None:
+def test_a_host_name_generated_from_the_container_id_is_normalised() -> None:
     observed = scene_of("bridge", "user-bridge")
     one, other = (say(identity_cells, key, observed)["hostname", ""] for key in ("bridge", "user-bridge"))
     assert one.text != other.text
     assert one.normalised == other.normalised
 
 
-def test_a_given_host_name_is_none() -> None:
+def test_a_given_host_name_is_not_normalised() -> None:
     columns, states = make_scene(("bridge", "user-bridge"))
     observed = ObservedColumns(columns, states | {"bridge": replace(states["bridge"], hostname="web")})
     cell = say(identity_cells, "bridge", observed)["hostname", ""]
     assert (cell.text, cell.normalised) == ("web", None)
 
 
-def test_a_name_that_is_not_known_is_a_word() -> None:
+def test_an_unknown_host_name_is_shown_as_unknown() -> None:
     cell = alone(identity_cells, hostname="")["hostname", ""]
     assert (cell.text, cell.absent) == (None, "unknown")
 
@@ -60,7 +60,7 @@ def test_other_namespaces_are_the_machine_s_or_its_own() -> None:
     assert ("namespace cgroup", "") not in say(identity_cells, "host", observed)
 
 
-def test_the_machine_s_end_of_a_cable_is_named_after_who_hangs_on_it() -> None:
+def test_the_machine_s_end_of_a_veth_pair_is_named_after_its_container() -> None:
     observed = scene_of("bridge")
     cells = say(interface_cells, MACHINE, observed)
     assert cells["veth to bridge", "link"].note == "veth000001f"
@@ -68,11 +68,11 @@ def test_the_machine_s_end_of_a_cable_is_named_after_who_hangs_on_it() -> None:
     assert say(interface_cells, "bridge", observed)["eth0", "joined"].text == "veth peer veth000001f on this machine"
 
 
-def test_the_cable_is_named_after_the_owner_of_the_stack_whoever_stands_first() -> None:
+def test_a_veth_pair_is_named_after_the_owner_of_the_stack_in_any_order() -> None:
     assert ("veth to bridge", "link") in say(interface_cells, MACHINE, scene_of("container", "bridge"))
 
 
-def test_names_of_cables_and_hardware_addresses_are_noise() -> None:
+def test_names_of_veth_interfaces_and_mac_addresses_are_normalised() -> None:
     observed = scene_of("bridge", "user-bridge")
     one, other = (say(interface_cells, key, observed) for key in ("bridge", "user-bridge"))
     for field in ("joined", "mac"):
@@ -89,7 +89,7 @@ def test_link_local_addresses_are_shown_and_not_compared() -> None:
     assert first.normalised == later.normalised
 
 
-def test_a_cable_with_both_ends_on_the_machine_names_its_other_end() -> None:
+def test_a_veth_interface_names_a_peer_on_the_same_machine() -> None:
     ends = (make_interface("a", 5, "veth", peer="if6"), make_interface("b", 6, "veth", peer="if5"))
     assert alone(interface_cells, interfaces=ends)["a", "joined"].text == "veth peer b"
     assert alone(interface_cells, interfaces=ends[:1])["a", "joined"].text == "veth peer if6"
@@ -105,11 +105,11 @@ def test_a_vlan_names_the_link_it_sits_on() -> None:
     assert alone(interface_cells, interfaces=links)["eth0.7", "joined"].text == "on eth0"
 
 
-def test_loopback_has_no_hardware_address_worth_a_row() -> None:
+def test_loopback_has_no_row_for_a_mac_address() -> None:
     assert ("lo", "mac") not in alone(interface_cells)
 
 
-def test_a_link_without_an_address_says_so() -> None:
+def test_an_interface_without_an_address_is_shown_as_such() -> None:
     cell = alone(interface_cells, interfaces=(make_interface(up=False),))["eth0", "addresses"]
     assert (cell.text, cell.absent) == (None, "no address")
 
@@ -124,23 +124,23 @@ def test_a_link_without_an_address_says_so() -> None:
         (make_route("192.0.2.0/24", None, interface=None), "unreachable"),
     ],
 )
-def test_a_route_reads_as_ip_route_prints_it(route: Any, text: str) -> None:
+def test_a_route_is_formatted_as_ip_route_prints_it(route: Any, text: str) -> None:
     (cell,) = alone(route_cells, routes=(route,)).values()
     assert cell.text == text
 
 
-def test_several_routes_to_one_destination_stand_under_each_other() -> None:
+def test_several_routes_to_one_destination_share_a_cell() -> None:
     routes = (make_route(), make_route(gateway="192.0.2.9", metric=100))
     cells = alone(route_cells, routes=routes)
     assert cells["default", "inet"].text == "via 192.0.2.1 dev eth0\nvia 192.0.2.9 dev eth0 metric 100"
 
 
-def test_both_families_have_a_default_route_of_their_own() -> None:
+def test_each_address_family_has_its_own_default_route() -> None:
     inet6 = make_route(gateway="2001:db8::1", family=Family.INET6)
     assert set(alone(route_cells, routes=(make_route(), inet6))) == {("default", "inet"), ("default", "inet6")}
 
 
-def test_white_space_in_a_sysctl_is_noise() -> None:
+def test_white_space_in_a_sysctl_is_normalised() -> None:
     one, other = (
         alone(sysctl_cells, sysctls={"net.ipv4.ping_group_range": value})["net.ipv4.ping_group_range", ""]
         for value in ("1\t0", "1 0")

@@ -27,24 +27,24 @@ from tests.core.comparison.reason_helpers import change, why
         ),
     ],
 )
-def test_it_says_who_shares_a_stack(modes: tuple[str, ...], sentence: str) -> None:
+def test_shared_stacks_are_explained(modes: tuple[str, ...], sentence: str) -> None:
     assert why(make_scene(modes), "identity", "netns") == sentence
 
 
-def test_it_says_who_joined_a_container_in_host_mode() -> None:
+def test_a_container_that_shares_the_stack_of_host_mode_is_explained() -> None:
     assert why(make_scene(("host", "container", "none")), "identity", "netns") == (
         "The same number means the same network stack: "
         "host mode has no stack of its own; container shares the stack of host."
     )
 
 
-def test_a_container_that_shares_the_machine_s_stack_by_mistake_is_no_stack_of_its_own() -> None:
+def test_a_container_that_wrongly_shares_the_machine_s_stack_is_not_called_separate() -> None:
     columns, states = make_scene(("bridge", "none"))
     broken = states | {"bridge": replace(states["bridge"], netns=states[MACHINE].netns)}
     assert "none shares" not in why((columns, broken), "identity", "netns")
 
 
-def test_a_given_host_name_is_told() -> None:
+def test_a_given_host_name_is_explained() -> None:
     scene = change(make_scene(("bridge", "user-bridge")), "user-bridge", hostname="web")
     assert "user-bridge was given another name" in why(scene, "identity", "hostname")
     scene = change(make_scene(("host", "bridge")), "host", hostname="web")
@@ -77,7 +77,7 @@ def test_a_namespace_that_is_shared_with_the_machine_is_not_called_its_own() -> 
         (("none",), "eth0", "eth0 is the machine's: an interface belongs to one network stack."),
     ],
 )
-def test_it_says_where_an_interface_lives(modes: tuple[str, ...], key: str, sentence: str) -> None:
+def test_the_owner_of_an_interface_is_explained(modes: tuple[str, ...], key: str, sentence: str) -> None:
     assert why(make_scene(modes), "interfaces", key, "link") == sentence
 
 
@@ -90,7 +90,7 @@ def test_an_interface_of_one_container_is_not_called_the_machine_s() -> None:
     )
 
 
-def test_ways_out_are_told_of_the_modes_that_are_there() -> None:
+def test_default_routes_are_explained_for_the_modes_that_are_present() -> None:
     assert why(make_scene(("bridge", "none")), "routes", "default", "inet") == (
         "The machine uses its own gateway; a bridged container uses the bridge's address; "
         "mode none has no default route."
@@ -100,7 +100,7 @@ def test_ways_out_are_told_of_the_modes_that_are_there() -> None:
     )
 
 
-def test_a_given_sysctl_is_told() -> None:
+def test_a_given_sysctl_is_explained() -> None:
     columns, states = make_scene(("bridge", "none"))
     columns = with_column(columns, "bridge", command="docker run --sysctl net.core.somaxconn=9 nginx")
     sysctls = states["bridge"].sysctls | {"net.core.somaxconn": "9"}
@@ -108,7 +108,7 @@ def test_a_given_sysctl_is_told() -> None:
     assert why(scene, "sysctls", "net.core.somaxconn") == "--sysctl set it for bridge."
 
 
-def test_an_unusual_sysctl_is_not_put_down_to_docker() -> None:
+def test_an_unusual_sysctl_is_not_attributed_to_docker() -> None:
     scene = make_scene(("bridge", "none"))
     name = "net.ipv4.ip_unprivileged_port_start"
     for key in ("bridge", "none"):
@@ -156,7 +156,7 @@ def test_other_values_of_sysctls_are_those_of_the_namespace(key: str, machine: s
     assert why(scene, "sysctls", "net.core.other") == general
 
 
-def test_forwarding_in_one_container_is_not_put_down_to_docker() -> None:
+def test_forwarding_in_one_container_is_not_attributed_to_docker() -> None:
     scene = make_scene(("bridge", "none"))
     one = change(scene, "bridge", sysctls={"net.ipv4.ip_forward": "1"})
     assert why(one, "sysctls", "net.ipv4.ip_forward") != why(scene, "sysctls", "net.ipv4.ip_forward")

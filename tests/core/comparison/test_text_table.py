@@ -45,7 +45,7 @@ def test_no_control_character_is_printable(text: str) -> None:
     assert printable(shown) == shown
 
 
-def test_what_can_be_read_is_kept() -> None:
+def test_printable_text_is_kept() -> None:
     assert printable("nginx: größer → 日本 “ok”\nsecond line") == "nginx: größer → 日本 “ok”\nsecond line"
     assert printable("\x1b[2J") == "�[2J"
 
@@ -126,7 +126,7 @@ def test_lines_are_no_longer_than_the_terminal() -> None:
         ({"setup": "docker network create web"}, "bridge: docker network create web"),
     ],
 )
-def test_it_says_what_became_of_an_arm(fields: dict[str, Any], sentence: str) -> None:
+def test_the_status_of_an_arm_is_shown(fields: dict[str, Any], sentence: str) -> None:
     columns = with_column(make_scene(("bridge",))[0], "bridge", **fields)
     assert sentence in comparison_text(make_comparison(columns)).splitlines()
 

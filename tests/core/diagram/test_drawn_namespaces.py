@@ -57,7 +57,7 @@ def test_a_column_without_a_state_is_in_no_stack() -> None:
     assert group_by_namespace(columns, {}) == ()
 
 
-def test_loopback_stands_last() -> None:
+def test_loopback_is_last() -> None:
     items = interface_items(make_stack(make_loopback(), make_interface("eth0", 2)), "bridge")
     assert [item.lines[0] for item in items] == ["eth0", "lo"]
 
@@ -86,7 +86,7 @@ def test_every_link_is_shown_or_counted(count: int) -> None:
     assert shown + sum(int(item.lines[0].split()[0]) for item in more) == count
 
 
-def test_the_machine_s_cables_are_no_boxes_and_bridges_can_be_taken_apart() -> None:
+def test_the_machine_s_veth_interfaces_have_no_boxes_and_bridges_can_be_selected() -> None:
     stack = group_by_namespace(*make_scene(("bridge", "user-bridge")))[0]
     assert [item.lines[0] for item in interface_items(stack, MACHINE, bridges=False)] == ["eth0", "lo"]
     assert [item.lines[0] for item in interface_items(stack, MACHINE, bridges=True)] == ["docker0", "br-user-bridge"]
@@ -94,7 +94,7 @@ def test_the_machine_s_cables_are_no_boxes_and_bridges_can_be_taken_apart() -> N
 
 
 @pytest.mark.parametrize("count", [0, 1, SHOWN_LISTENERS, SHOWN_LISTENERS + 1, 100])
-def test_every_port_that_is_listened_on_is_shown_or_counted(count: int) -> None:
+def test_every_listening_port_is_shown_or_counted(count: int) -> None:
     listeners = [make_listener(1000 + number) for number in range(count)]
     items = listener_items("host", "host", listeners * 2)
     more = [item for item in items if item.kind == "more"]
@@ -131,14 +131,14 @@ def test_every_mapping_is_shown_or_counted() -> None:
     assert items[-1].lines == ("7 more ports",)
 
 
-def test_doors_of_one_port_on_two_addresses_are_told_apart() -> None:
+def test_one_port_on_two_addresses_has_one_set_of_boxes() -> None:
     column = make_column("bridge", published=(*make_ports(80, 80, "127.0.0.1"), *make_ports(80, 81, "192.0.2.2")))
     ids = [item.id for item in mapping_items(column, make_state(listeners=()))]
     assert len(set(ids)) == len(ids) == 2
     assert set(ids) == {mapping_box_id(column, "dnat", mapping) for mapping in published_mappings(column)}
 
 
-def test_the_summary_tells_of_udp_what_it_is() -> None:
+def test_the_summary_names_udp_ports() -> None:
     columns, states = make_scene(("bridge",))
     udp = make_column("bridge", published=(PublishedPort(53, "udp", "0.0.0.0", 53),))
     stacks = group_by_namespace((columns[0], udp), states)

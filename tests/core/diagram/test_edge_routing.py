@@ -32,14 +32,14 @@ def _lane(path: str) -> float:
     return float(found[1])
 
 
-def test_what_is_not_drawn_is_not_joined() -> None:
+def test_a_missing_box_has_no_edge() -> None:
     cables = _cables()
     cables.connect("veth", "bridge", None, _end("bridge", 12))
     cables.connect("veth", "bridge", BRIDGE, None)
     assert cables.edges == []
 
 
-def test_a_cable_begins_at_one_box_and_ends_at_the_other() -> None:
+def test_an_edge_begins_at_one_box_and_ends_at_the_other() -> None:
     cables = _cables(_stack("bridge", 12), aisle=250)
     cables.connect("veth", "bridge", BRIDGE, _end("bridge", 12), "veth pair")
     [edge] = cables.edges
@@ -48,7 +48,7 @@ def test_a_cable_begins_at_one_box_and_ends_at_the_other() -> None:
     assert (edge.label, edge.label_x, edge.label_y) == ("veth pair", 270, 319)
 
 
-def test_a_parent_s_cable_takes_the_aisle_and_each_further_one_a_place_beside_it() -> None:
+def test_edges_from_a_parent_use_the_aisle_side_by_side() -> None:
     cables = _cables(_stack("a", 12), _stack("b", 180), aisle=250)
     for key, y in (("a", 12), ("b", 180)):
         cables.connect("parent", "macvlan", PARENT, _end(key, y), "macvlan")
@@ -58,7 +58,7 @@ def test_a_parent_s_cable_takes_the_aisle_and_each_further_one_a_place_beside_it
     ]
 
 
-def test_a_cable_to_the_second_column_takes_the_gap_above_its_row() -> None:
+def test_an_edge_to_the_second_column_uses_the_gap_above_its_row() -> None:
     far = NEAR + 364
     cables = _cables(_stack("far", 180, far), aisle=250)
     for kind, start in (("veth", BRIDGE), ("proxy", DOOR), ("dnat", DOOR)):
@@ -69,14 +69,14 @@ def test_a_cable_to_the_second_column_takes_the_gap_above_its_row() -> None:
     assert all(edge.path.endswith(f" V249 H{far + 14:g}") for edge in cables.edges)
 
 
-def test_in_the_narrow_picture_cables_that_meet_run_beside_each_other() -> None:
+def test_overlapping_edges_of_the_narrow_diagram_use_different_lanes() -> None:
     cables = _cables()
     for n in range(len(LANES)):
         cables.connect("veth", "bridge", BRIDGE, _end(f"arm-{n}", 500 + 200 * n))
     assert sorted(_lane(edge.path) for edge in cables.edges) == sorted(LANES)
 
 
-def test_both_doors_of_one_container_share_a_lane_that_is_free_again_below() -> None:
+def test_proxy_and_dnat_of_one_container_share_a_lane() -> None:
     cables = _cables()
     cables.connect("proxy", "bridge", DOOR, _end("bridge", 400))
     cables.connect("dnat", "bridge", DOOR, _end("bridge", 400))
@@ -85,7 +85,7 @@ def test_both_doors_of_one_container_share_a_lane_that_is_free_again_below() -> 
 
 
 @pytest.mark.parametrize("count", [6, 40])
-def test_with_more_cables_than_lanes_the_emptiest_is_taken(count: int) -> None:
+def test_with_more_edges_than_lanes_the_emptiest_is_used(count: int) -> None:
     cables = _cables()
     for n in range(count):
         cables.connect("veth", "bridge", BRIDGE, _end(f"arm-{n}", 500 + 200 * n))

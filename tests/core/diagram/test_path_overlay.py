@@ -74,12 +74,12 @@ PROGRAM = ("bridge:stack", "bridge:listen:tcp:80")
         ("published-dnat", [(f"bridge:dnat:{PUBLISHED}", f"dnat:bridge:dnat:{PUBLISHED}>bridge:if:32")]),
     ],
 )
-def test_ways_to_a_bridge_differ_before_its_veth_pair_only(key: str, hops: list[tuple[str, ...]]) -> None:
+def test_paths_to_a_bridge_container_differ_only_before_its_veth_pair(key: str, hops: list[tuple[str, ...]]) -> None:
     path = drawn(*make_scene(("host", "bridge")))[f"bridge/{key}"]
     assert passed(path) == [("machine:stack",), *hops, *INNER, PROGRAM]
 
 
-def test_a_veth_pair_has_its_number_on_the_cable_before_the_inner_end() -> None:
+def test_the_number_of_a_veth_pair_is_before_its_inner_end() -> None:
     hops = drawn(*make_scene(("bridge",)))["bridge/bridge-address"].hops
     assert [(hop.spots, hop.cable, hop.shift) for hop in hops[2:4]] == [
         (("bridge:if:30",), True, 0),
@@ -87,13 +87,13 @@ def test_a_veth_pair_has_its_number_on_the_cable_before_the_inner_end() -> None:
     ]
 
 
-def test_a_path_that_does_not_exist_is_words_only() -> None:
+def test_a_path_that_does_not_exist_is_not_drawn() -> None:
     path = drawn(*make_scene(("none",)))["none/bridge-address"]
     assert path.hops == ()
     assert "loopback only" in path.unavailable
 
 
-def test_within_one_stack_the_numbers_stand_beside_each_other() -> None:
+def test_numbers_within_one_stack_are_side_by_side() -> None:
     hops = drawn(*make_scene(("bridge", "container")))["container/shared-namespace"].hops
     assert [(hop.text, hop.spots, hop.shift) for hop in hops] == [
         ("bridge", ("bridge:stack",), 0),
@@ -117,7 +117,7 @@ def two_on_one_bridge() -> tuple[Columns, States]:
     }
 
 
-def test_between_two_containers_both_cables_are_passed() -> None:
+def test_a_path_between_two_containers_passes_both_veth_pairs() -> None:
     path = drawn(*two_on_one_bridge())["bridge/container-to-container"]
     assert passed(path) == [
         ("user-bridge:stack",),
@@ -130,7 +130,7 @@ def test_between_two_containers_both_cables_are_passed() -> None:
     ]
 
 
-def test_between_two_macvlans_the_parent_on_the_machine_is_passed() -> None:
+def test_a_path_between_two_macvlans_passes_the_parent() -> None:
     columns, states = make_scene(("macvlan", "bridge"))
     columns = with_column(columns, "bridge", networks=next(one for one in columns if one.key == "macvlan").networks)
     states["bridge"] = replace(states["macvlan"], netns=states["bridge"].netns)
@@ -142,7 +142,7 @@ def test_between_two_macvlans_the_parent_on_the_machine_is_passed() -> None:
     ]
 
 
-def test_what_is_folded_away_is_passed_under_its_fold() -> None:
+def test_a_path_passes_the_box_for_hidden_ones() -> None:
     columns, states = make_scene(("bridge",))
     machine = states[MACHINE]
     crowd = tuple(make_interface(f"br-{n}", 40 + n, "bridge") for n in range(9))

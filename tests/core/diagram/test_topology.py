@@ -152,7 +152,7 @@ def test_what_was_recorded_from_an_engine_is_drawn_with_all_its_connections() ->
         }
 
 
-def test_host_mode_containers_stand_inside_the_machine_and_others_outside() -> None:
+def test_host_mode_containers_are_drawn_inside_the_machine_and_others_outside() -> None:
     for picture in draw(*make_scene()):
         machine = find(picture, "machine:stack")
         assert inside(find(picture, "host:stack"), machine)
@@ -160,14 +160,14 @@ def test_host_mode_containers_stand_inside_the_machine_and_others_outside() -> N
             assert not overlap(find(picture, f"{key}:stack"), machine)
 
 
-def test_a_container_that_joins_a_stack_stands_in_it() -> None:
+def test_a_container_that_shares_a_stack_is_drawn_in_it() -> None:
     columns, states = make_scene(("bridge", "container"))
     for picture in draw(columns, states):
         assert "bridge + container" in texts(picture)
         assert "container:stack" not in {box.id for box in picture.boxes}
 
 
-def test_a_container_that_joins_host_mode_stands_inside_the_machine() -> None:
+def test_a_container_that_shares_host_mode_is_drawn_inside_the_machine() -> None:
     for picture in draw(*make_scene(("host", "container"))):
         assert inside(find(picture, "container:stack"), find(picture, "machine:stack"))
 
@@ -178,7 +178,7 @@ def test_a_macvlan_is_joined_to_its_parent_and_to_no_bridge() -> None:
     assert "connected by macvlan on eth0" in wide.summary
 
 
-def test_a_cable_whose_far_end_is_not_on_the_machine_is_not_drawn() -> None:
+def test_a_veth_pair_without_an_end_on_the_machine_is_not_drawn() -> None:
     columns, states = make_scene(("bridge",))
     machine = states[MACHINE]
     far = tuple(replace(one, peer="if999") if one.kind == "veth" else one for one in machine.interfaces)
@@ -198,7 +198,7 @@ def test_a_cable_whose_far_end_is_not_on_the_machine_is_not_drawn() -> None:
         (("::",), {"docker-proxy :8080": "at all IPv6"}),
     ],
 )
-def test_the_doors_of_a_published_port_are_as_it_is_bound(addresses: tuple[str, ...], doors: dict[str, str]) -> None:
+def test_a_published_port_is_drawn_for_the_addresses_that_it_is_bound_to(addresses: tuple[str, ...], doors: dict[str, str]) -> None:
     columns, states = make_scene(("bridge",))
     columns = with_column(columns, "bridge", published=make_ports(8080, 80, *addresses))
     for picture in draw(columns, states):
@@ -206,7 +206,7 @@ def test_the_doors_of_a_published_port_are_as_it_is_bound(addresses: tuple[str, 
         assert dict(drawn) == doors  # type: ignore[arg-type]
 
 
-def test_without_docker_proxy_there_is_one_door() -> None:
+def test_without_docker_proxy_only_dnat_is_drawn() -> None:
     columns, states = make_scene(("bridge",))
     machine = states[MACHINE]
     held = tuple(replace(one, process="dockerd") if one.port == 8080 else one for one in machine.listeners)
@@ -214,7 +214,7 @@ def test_without_docker_proxy_there_is_one_door() -> None:
     assert [box.lines for box in wide.boxes if box.kind in {"proxy", "dnat"}] == [("DNAT :8080 → :80", "all addresses")]
 
 
-def test_tcp_and_udp_on_one_port_are_two_doors() -> None:
+def test_tcp_and_udp_on_one_port_are_two_boxes() -> None:
     columns, states = make_scene(("bridge",))
     both = tuple(PublishedPort(53, protocol, "0.0.0.0", 53) for protocol in ("tcp", "udp"))
     wide, narrow = draw(with_column(columns, "bridge", published=both), states)
@@ -243,7 +243,7 @@ def test_many_links_and_sockets_fold_with_a_count() -> None:
     assert "37 more listeners" in texts(draw_wide(columns, states))
 
 
-def test_a_cable_to_a_folded_bridge_ends_at_the_fold() -> None:
+def test_an_edge_to_a_hidden_bridge_ends_at_the_box_for_hidden_ones() -> None:
     columns, states = make_scene(("bridge",))
     machine = states[MACHINE]
     bridges = tuple(make_interface(f"br-{number}", 50 + number, "bridge") for number in range(30))
@@ -263,7 +263,7 @@ def test_one_link_more_than_are_shown_is_shown_rather_than_folded() -> None:
     assert "more" not in {box.kind for box in wide.boxes}
 
 
-def test_the_summary_says_what_is_drawn() -> None:
+def test_the_summary_describes_the_diagram() -> None:
     wide, narrow = draw(*make_scene(("host", "bridge", "none", "macvlan", "container")))
     assert wide.summary == narrow.summary
     for sentence in (
@@ -283,13 +283,13 @@ def test_an_arm_that_ended_is_not_drawn() -> None:
     assert "bridge" not in wide.summary
 
 
-def test_before_anything_is_known_the_picture_is_empty_and_says_so() -> None:
+def test_without_states_the_diagram_is_empty() -> None:
     for picture in draw((), {}):
         assert picture.boxes == ()
         assert picture.summary == "No container is running."
 
 
-def test_without_the_machine_the_stacks_are_told_in_words() -> None:
+def test_without_the_machine_the_stacks_are_described_as_text() -> None:
     columns, states = make_scene(("bridge",))
     picture = draw_narrow(columns, without(states, MACHINE))
     assert picture.boxes == ()

@@ -15,7 +15,7 @@ PLAIN = EngineTraits(version="26.1.5+dfsg1", network_plugins=PLUGINS)
 KINDS = {"macvlan": True, "ipvlan": True, "vxlan": True}
 
 
-def test_a_plain_engine_has_every_mode_but_overlay() -> None:
+def test_a_default_engine_supports_every_mode_except_overlay() -> None:
     found = availability(PLAIN, KINDS, ("eth0",))
     assert set(found) == set(Mode)
     assert {mode for mode, one in found.items() if one == Available()} == set(Mode) - {Mode.OVERLAY}
@@ -42,7 +42,7 @@ def test_a_plain_engine_has_every_mode_but_overlay() -> None:
         ({"default_bridge": False}, {}, ["eth0"], Mode.BRIDGE, "user-bridge"),
     ],
 )
-def test_what_is_missing_is_said_in_one_sentence_that_says_what_to_do(
+def test_an_unavailable_mode_has_one_sentence_with_a_remedy(
     changes: dict[str, Any], kinds: dict[str, bool], parents: list[str], mode: Mode, words: str
 ) -> None:
     found = availability(replace(PLAIN, **changes), KINDS | kinds, parents)[mode]
@@ -65,11 +65,11 @@ def test_what_is_missing_is_said_in_one_sentence_that_says_what_to_do(
         ({"userns_remap": True}, Mode.NONE),
     ],
 )
-def test_what_is_not_missing_is_available(changes: dict[str, Any], mode: Mode) -> None:
+def test_a_mode_without_a_missing_requirement_is_available(changes: dict[str, Any], mode: Mode) -> None:
     assert availability(replace(PLAIN, **changes), KINDS, ("eth0",))[mode] == Available()
 
 
-def test_a_link_kind_that_was_not_tried_counts_as_there() -> None:
+def test_a_link_kind_that_was_not_tested_counts_as_supported() -> None:
     assert availability(PLAIN, {}, ("eth0",))[Mode.MACVLAN] == Available()
 
 
@@ -84,5 +84,5 @@ def test_a_link_kind_that_was_not_tried_counts_as_there() -> None:
         ("9" * 50 + ".1", (0, 0)),
     ],
 )
-def test_a_version_is_read_from_its_front(text: str, version: tuple[int, int]) -> None:
+def test_a_version_is_parsed_from_the_start_of_the_text(text: str, version: tuple[int, int]) -> None:
     assert parse_version(text) == version

@@ -33,7 +33,7 @@ from dashboard.core.modes import ArmSpec, Mode, Publish
         ("--mac-address 02:42:ac:11:00:02", ("MacAddress",), "02:42:ac:11:00:02"),
     ],
 )
-def test_an_option_goes_where_the_engine_reads_it(options: str, where: tuple[str, ...], value: Any) -> None:
+def test_an_option_sets_the_field_that_the_engine_reads(options: str, where: tuple[str, ...], value: Any) -> None:
     found: Any = parse_run(f"docker run -d {options} lab").config
     for key in where:
         found = found[key]
@@ -47,7 +47,7 @@ def test_options_of_an_endpoint_go_to_its_network() -> None:
     assert line.network == "net1"
 
 
-def test_what_stands_behind_the_image_is_the_command_even_if_it_looks_like_an_option() -> None:
+def test_words_after_the_image_are_the_command_even_if_they_look_like_options() -> None:
     line = parse_run("docker run -d --name one lab sh -c 'sleep 5'")
     assert (line.image, line.name, line.config["Cmd"]) == ("lab", "one", ["sh", "-c", "sleep 5"])
     assert "Cmd" not in parse_run("lab").config
@@ -62,7 +62,7 @@ def test_what_stands_behind_the_image_is_the_command_even_if_it_looks_like_an_op
         ("docker run -p nonsense lab", "port"),
     ],
 )
-def test_what_cannot_be_read_is_said(line: str, part: str) -> None:
+def test_an_unsupported_line_is_refused_with_a_sentence(line: str, part: str) -> None:
     with pytest.raises(ValueError, match=part):
         parse_run(line)
 
@@ -80,7 +80,7 @@ def test_the_line_shown_for_an_arm_asks_for_what_the_arm_asks_for() -> None:
 
 
 @given(st.lists(st.text(st.characters(blacklist_categories=["Cs"]), min_size=1), max_size=6))
-def test_any_words_are_read_or_refused_with_a_sentence(words: list[str]) -> None:
+def test_any_words_are_parsed_or_refused_with_a_sentence(words: list[str]) -> None:
     try:
         assert parse_run(words).image
     except ValueError as error:
@@ -90,7 +90,7 @@ def test_any_words_are_read_or_refused_with_a_sentence(words: list[str]) -> None
     assert said
 
 
-def test_a_network_is_read_with_its_driver_and_options() -> None:
+def test_a_network_is_parsed_with_its_driver_and_options() -> None:
     line = "docker network create -d macvlan --subnet 192.0.2.0/24 -o parent=eth0 --internal lab"
     read = parse_network_create(line)
     assert (read.name, read.driver) == ("lab", "macvlan")
@@ -106,7 +106,7 @@ def test_a_network_is_read_with_its_driver_and_options() -> None:
         ("docker network create --scope global lab", "--scope"),
     ],
 )
-def test_a_network_that_cannot_be_read_is_said(line: str, part: str) -> None:
+def test_an_unsupported_network_is_refused_with_a_sentence(line: str, part: str) -> None:
     with pytest.raises(ValueError, match=part):
         parse_network_create(line)
 

@@ -33,7 +33,7 @@ def sentence_of(**said: Any) -> str:
     return problem.sentence
 
 
-def test_two_ticks_are_an_experiment() -> None:
+def test_two_ticked_modes_are_an_experiment() -> None:
     draft = parse_draft({"image": "", "port": "", "publish": "", "names": "", "modes": ["host", "bridge"], "arms": []})
     assert draft.problems == ()
     assert draft.spec == ExperimentSpec(
@@ -91,7 +91,7 @@ JSON: dict[str, Any] = {
 }
 
 
-def test_a_form_and_json_say_the_same_experiment() -> None:
+def test_a_form_and_json_give_the_same_experiment() -> None:
     draft = parse_draft(FORM)
     assert draft.problems == ()
     assert draft == parse_draft(JSON)
@@ -134,12 +134,12 @@ def test_a_value_of_several_lines_stays_one_value() -> None:
         ("container:", (Mode.CONTAINER, "1")),
     ],
 )
-def test_a_mode_may_carry_its_target(text: str, expected: tuple[Mode, str | None]) -> None:
+def test_a_mode_may_include_its_target(text: str, expected: tuple[Mode, str | None]) -> None:
     assert parse_mode(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "HOST", "bridge:1", "host:", "tcp", "container1", "x" * 500])
-def test_what_is_no_mode_is_refused_with_those_that_there_are(text: str) -> None:
+def test_an_unknown_mode_is_refused_with_a_list_of_modes(text: str) -> None:
     with pytest.raises(ValueError, match=r"Unknown mode|Only container") as caught:
         parse_mode(text)
     assert len(str(caught.value)) < 200
@@ -149,7 +149,7 @@ def test_a_wrong_mode_names_its_arm_by_number() -> None:
     assert problems_of(modes=["host"], arms=[{"mode": "bridge"}, {"mode": "brigde"}]) == [(None, "arm-3-mode")]
 
 
-def test_arms_of_one_mode_get_names_of_their_own() -> None:
+def test_arms_of_the_same_mode_get_different_names() -> None:
     assert [arm.key for arm in arms_of(modes=["host", "host", "bridge", "host"])] == [
         "host",
         "host-2",
@@ -159,7 +159,7 @@ def test_arms_of_one_mode_get_names_of_their_own() -> None:
     assert [arm.key for arm in arms_of(arms=[{"mode": "host", "key": "web"}, {"mode": "host"}])] == ["web", "host"]
 
 
-def test_two_arms_of_one_name_are_told() -> None:
+def test_two_arms_with_the_same_name_are_a_problem() -> None:
     assert problems_of(arms=[{"mode": "host", "key": "web"}, {"mode": "bridge", "key": "web"}]) == [("web", "key")]
 
 
@@ -177,15 +177,15 @@ def test_a_container_cannot_share_its_own_stack(mode: str) -> None:
 
 
 @pytest.mark.parametrize("target", ["0", "3", "99999999999999999999", "-1", "missing", "²"])
-def test_a_target_that_is_not_there_is_told(target: str) -> None:
+def test_a_missing_target_is_a_problem(target: str) -> None:
     assert problems_of(modes=["host", f"container:{target}"]) == [("container", "target")]
 
 
-def test_a_target_that_shares_a_stack_itself_is_told() -> None:
+def test_a_target_that_also_shares_a_stack_is_a_problem() -> None:
     assert problems_of(modes=["host", "container:1", "container:2"]) == [("container-2", "target")]
 
 
-def test_a_target_means_nothing_for_other_modes() -> None:
+def test_other_modes_ignore_a_target() -> None:
     assert arms_of(arms=[{"mode": "host", "target": "bridge"}])[0].target is None
 
 
@@ -200,13 +200,13 @@ def test_a_port_is_a_number_or_digits(value: object, port: int) -> None:
 @pytest.mark.parametrize(
     "value", [0, 65536, "0", "65536", "eighty", "", "-1", "8 0", "80.0", 80.0, True, None, [80], "٨٠", "1e3", 10**30]
 )
-def test_what_is_no_port_is_refused(value: object) -> None:
+def test_an_invalid_port_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="The port must be a number from 1 to 65535"):
         parse_port(value)
 
 
 @pytest.mark.parametrize("port", [0, 65536, "eighty", "80 81", {"a": 1}])
-def test_a_wrong_port_is_told_once_and_the_rest_is_read(port: object) -> None:
+def test_an_invalid_port_is_reported_once_and_the_rest_is_parsed(port: object) -> None:
     draft = parse_draft({"port": port, "modes": ["host", "bridge"]})
     assert [(problem.arm, problem.field) for problem in draft.problems] == [(None, "port")]
     assert len(draft.spec.arms) == 2
@@ -216,7 +216,7 @@ def host_ports(**said: Any) -> dict[str, list[int]]:
     return {arm.key: [one.host_port for one in arm.publish] for arm in arms_of(**said)}
 
 
-def test_a_port_for_all_goes_to_the_first_that_forwards_and_the_next_ones_to_others() -> None:
+def test_a_shared_port_goes_to_the_first_arm_that_forwards_and_the_next_ports_to_others() -> None:
     modes = ["host", "bridge", "none", "user-bridge", "macvlan", "bridge", "container:2"]
     assert host_ports(publish="8080:80", modes=modes) == {
         "host": [8080],
@@ -229,25 +229,25 @@ def test_a_port_for_all_goes_to_the_first_that_forwards_and_the_next_ones_to_oth
     }
 
 
-def test_a_port_that_an_arm_asked_for_itself_is_left_to_it() -> None:
+def test_a_port_that_an_arm_requests_itself_is_kept() -> None:
     arms = [{"mode": "bridge"}, {"mode": "user-bridge", "publish": "8080:80"}]
     assert host_ports(publish="8080:80", arms=arms) == {"bridge": [8081], "user-bridge": [8080]}
 
 
-def test_a_port_left_to_the_engine_stays_so() -> None:
+def test_a_port_that_the_engine_chooses_stays_unset() -> None:
     assert host_ports(publish="80", modes=["bridge", "user-bridge"]) == {"bridge": [0], "user-bridge": [0]}
 
 
-def test_tcp_and_udp_do_not_stand_in_each_other_s_way() -> None:
+def test_tcp_and_udp_may_use_the_same_port() -> None:
     arms = [{"mode": "bridge"}, {"mode": "user-bridge", "publish": "53:53/udp"}]
     assert host_ports(publish="53:53/tcp 53:53/udp", arms=arms) == {"bridge": [53, 54], "user-bridge": [53]}
 
 
-def test_at_the_last_port_there_is_no_next_one() -> None:
+def test_the_last_port_has_no_next_one() -> None:
     assert host_ports(publish="65535:80", modes=["bridge", "bridge"]) == {"bridge": [65535], "bridge-2": [65535]}
 
 
-def test_what_docker_refuses_itself_passes() -> None:
+def test_what_docker_refuses_is_valid_here() -> None:
     arm = {"mode": "container", "target": "host", "publish": "8080:80", "dns": "9.9.9.9", "hostname": "web"}
     assert arms_of(modes=["host"], arms=[arm])[1].publish == (Publish(80, 8080),)
     assert arms_of(arms=[{"mode": "host", "sysctls": "net.ipv4.ip_forward=1"}])[0].sysctls
@@ -259,11 +259,11 @@ def test_what_docker_refuses_itself_passes() -> None:
 @pytest.mark.parametrize(
     ("said_so", "flag"), [(True, True), ("on", True), ("yes", True), (False, False), ("off", False), ("0", False)]
 )
-def test_a_flag_is_said_in_many_ways(said_so: object, flag: bool) -> None:
+def test_a_flag_accepts_several_spellings(said_so: object, flag: bool) -> None:
     assert arms_of(arms=[{"mode": "bridge", "publish_all": said_so}])[0].publish_all is flag
 
 
-def test_unknown_fields_are_told_with_those_that_there_are() -> None:
+def test_unknown_fields_are_reported_with_the_known_ones() -> None:
     assert sentence_of(modes=["host"], netwrok="x").startswith("Unknown field “netwrok”: choose from arms, image,")
     assert sentence_of(arms=[{"mode": "host", "prot": 1}]).startswith("An arm has no field “prot”: choose from add_host")
 
@@ -297,7 +297,7 @@ def test_unknown_fields_are_told_with_those_that_there_are() -> None:
         ("user", {"id": 0}),
     ],
 )
-def test_a_wrong_option_is_told_where_it_stands(field: str, value: object) -> None:
+def test_an_invalid_option_is_reported_at_its_field(field: str, value: object) -> None:
     draft = parse_draft({"modes": ["bridge"], "arms": [{"mode": "host", field: value}]})
     assert [(problem.arm, problem.field) for problem in draft.problems] == [("host", field)]
     assert draft.problems[0].sentence.endswith((".", "!"))
@@ -305,20 +305,20 @@ def test_a_wrong_option_is_told_where_it_stands(field: str, value: object) -> No
 
 
 @pytest.mark.parametrize("field", ["key", "target"])
-def test_a_name_that_is_no_text_is_told_by_the_arm_s_number(field: str) -> None:
+def test_a_name_that_is_not_text_is_reported_by_the_number_of_its_arm(field: str) -> None:
     assert (None, f"arm-1-{field}") in problems_of(arms=[{"mode": "container", field: ["a"]}])
 
 
 @pytest.mark.parametrize("arms", ["host", 5, {"mode": "host"}, ["host"], [None]])
-def test_arms_that_are_no_list_of_objects_are_told(arms: object) -> None:
+def test_arms_that_are_not_a_list_of_objects_are_a_problem(arms: object) -> None:
     assert (None, "arms") in problems_of(modes=["host"], arms=arms)
 
 
-def test_an_experiment_without_arms_is_told() -> None:
+def test_an_experiment_without_arms_is_a_problem() -> None:
     assert sentence_of() == "Choose at least one mode."
 
 
-def test_there_is_a_most_of_arms() -> None:
+def test_the_number_of_arms_is_limited() -> None:
     assert len(arms_of(modes=["none"] * MAX_ARMS)) == MAX_ARMS
     assert sentence_of(modes=["none"] * (MAX_ARMS + 1)) == "There are 51 arms: at most 50 are allowed."
     assert sentence_of(arms=[{"mode": "none"}] * 60) == "There are 60 arms: at most 50 are allowed."
@@ -371,7 +371,7 @@ said = st.one_of(
 @example({"arms": [{"mode": {}, "key": {}, "target": {}}]})
 @example({"modes": {"host": 1}, "publish": 5, "names": [None], "title": ["a"]})
 @example({"port": float("nan"), "modes": 5, "arms": [[]]})
-def test_whatever_is_said_is_read_and_never_raises(data: dict[str, Any]) -> None:
+def test_no_input_raises(data: dict[str, Any]) -> None:
     draft = parse_draft(data)
     assert isinstance(draft, Draft)
     assert len(draft.spec.arms) <= MAX_ARMS
@@ -386,7 +386,7 @@ def test_whatever_is_said_is_read_and_never_raises(data: dict[str, Any]) -> None
 
 
 @given(said)
-def test_the_same_is_read_twice_the_same(data: dict[str, Any]) -> None:
+def test_parsing_is_deterministic(data: dict[str, Any]) -> None:
     assert parse_draft(data) == parse_draft(data)
 
 
@@ -395,7 +395,7 @@ def test_the_number_of_a_target_may_have_leading_zeros_up_to_four_digits() -> No
     assert problems_of(modes=["host", "container:00001"]) == [("container", "target")]
 
 
-def test_a_name_that_is_no_text_is_left_out() -> None:
+def test_a_name_that_is_not_text_is_omitted() -> None:
     draft = parse_draft({"arms": [{"mode": "host", "key": ["web"]}, {"mode": "container", "target": {"a": 1}}]})
     assert [arm.key for arm in draft.spec.arms] == ["host", "container"]
     assert draft.spec.arms[1].target == "host"
@@ -425,6 +425,6 @@ def test_the_title_names_image_and_port_unless_it_is_given() -> None:
 
 
 @pytest.mark.parametrize("value", [True, 1.5, 7])
-def test_only_texts_and_numbers_are_words(value: object) -> None:
+def test_only_texts_and_numbers_are_accepted_as_text(value: object) -> None:
     draft = parse_draft({"modes": ["host"], "names": [value]})
     assert draft.spec.names == (() if value is True else (str(value),))

@@ -48,11 +48,11 @@ def test_the_machine_comes_first_and_then_every_arm_in_order_waiting() -> None:
         ),
     ],
 )
-def test_the_line_is_the_one_that_a_person_would_type(arm: ArmSpec, command: str) -> None:
+def test_the_line_is_a_docker_run_command(arm: ArmSpec, command: str) -> None:
     assert commands(arm) == [command]
 
 
-def test_a_name_stands_in_the_line_only_where_something_refers_to_it() -> None:
+def test_the_line_has_a_name_only_if_something_refers_to_it() -> None:
     assert commands(make_arm("host"), make_arm("bridge"), make_arm("container", Mode.CONTAINER, target="host")) == [
         "docker run --rm -d --name nm-7f2a9c-host --network host nginx",
         "docker run --rm -d nginx",

@@ -98,7 +98,7 @@ def stored(entries: list[Entry]) -> list[Entry]:
 
 @settings(max_examples=40)
 @given(recordings())
-def test_a_replay_stopped_anywhere_shows_what_was_seen_then(recording: Recording) -> None:
+def test_a_replay_stopped_at_any_entry_shows_the_view_after_it(recording: Recording) -> None:
     read = stored(recording.entries)
     for number, seen in enumerate(recording.seen, start=1):
         assert replay(read[:number]) == seen
@@ -106,21 +106,21 @@ def test_a_replay_stopped_anywhere_shows_what_was_seen_then(recording: Recording
 
 @settings(max_examples=40)
 @given(recordings(), st.data())
-def test_a_replay_goes_on_from_any_view(recording: Recording, data: st.DataObject) -> None:
+def test_a_replay_continues_from_any_view(recording: Recording, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(recording.entries)))
     view = replay(recording.entries[:start])
     assert replay(recording.entries[start:], view) == replay(recording.entries) == recording.view
 
 
 @given(recordings(), st.data())
-def test_entries_that_are_known_already_change_nothing(recording: Recording, data: st.DataObject) -> None:
+def test_entries_that_were_applied_change_nothing(recording: Recording, data: st.DataObject) -> None:
     entry = data.draw(st.sampled_from(recording.entries))
     assert advance(recording.view, entry) is recording.view
     assert replay([*recording.entries, *recording.entries]) == recording.view
 
 
 @given(recordings())
-def test_facts_come_back_from_the_database_as_they_were(recording: Recording) -> None:
+def test_facts_are_unchanged_after_encoding_and_decoding(recording: Recording) -> None:
     for entry in recording.entries:
         assert decode_facts(encode_facts(entry.facts)) == entry.facts
         assert decode_facts(encode_facts(entry.facts).encode()) == entry.facts
@@ -132,7 +132,7 @@ def test_malformed_facts_are_refused(text: str) -> None:
         decode_facts(text)
 
 
-def test_facts_of_a_later_version_are_read_without_what_is_unknown() -> None:
+def test_unknown_fields_of_a_later_version_are_ignored() -> None:
     assert decode_facts('{"weather": "fine"}') == Facts()
 
 
@@ -152,13 +152,13 @@ def test_a_forgotten_column_keeps_its_head() -> None:
     assert after.states == {}
 
 
-def test_changes_of_a_column_that_is_not_known_are_passed_over() -> None:
+def test_changes_of_an_unknown_column_are_ignored() -> None:
     changes = {"bridge": delta(make_state(), make_state(hostname="other"))}
     after = advance(View(), Entry(1, 0.0, CAUSE, Facts(changes=changes)))
     assert after == View(1)
 
 
-def test_a_state_and_a_change_in_one_entry_are_taken_in_that_order() -> None:
+def test_a_state_and_a_change_in_one_entry_are_applied_in_that_order() -> None:
     first, later = make_state(), make_state(hostname="other")
     facts = Facts(states={"bridge": first}, changes={"bridge": delta(first, later)}, forgotten=("bridge",))
     assert advance(View(), Entry(1, 0.0, CAUSE, facts)).states == {"bridge": later}

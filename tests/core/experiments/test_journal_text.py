@@ -84,37 +84,37 @@ def opened(*listeners: Any) -> dict[str, Any]:
         ({}, ""),
     ],
 )
-def test_a_change_is_told_in_one_sentence(after: dict[str, Any], sentence: str) -> None:
+def test_a_change_is_described_in_one_sentence(after: dict[str, Any], sentence: str) -> None:
     assert told(make_state(), **after) == sentence
 
 
-def test_a_link_that_leaves_its_bridge_says_so() -> None:
+def test_leaving_a_bridge_is_described() -> None:
     before = replace(make_state(), **with_eth0(master="br0"))
     assert told(before, **with_eth0()) == "eth0 leaves its bridge on this machine"
 
 
-def test_a_route_that_changes_is_not_told_as_gone() -> None:
+def test_a_changed_route_is_not_described_as_removed() -> None:
     routes = (make_route(gateway="192.0.2.9"), make_state().routes[0])
     assert told(make_state(), routes=routes) == "route to default appears on this machine"
 
 
-def test_routes_that_come_with_an_address_are_not_told() -> None:
+def test_routes_that_come_with_an_address_are_left_out() -> None:
     after = with_eth0(addresses=(make_address("192.0.2.2"), make_address("10.0.0.2")))
     text = told(make_state(), **after, routes=(*make_state().routes, make_route("10.0.0.0/24", None)))
     assert text == "eth0 gets 10.0.0.2/24 on this machine"
 
 
-def test_both_sockets_of_a_server_are_one_piece_of_news() -> None:
+def test_both_sockets_of_a_server_are_described_once() -> None:
     both = (make_listener(80), make_listener(80, family="inet6", address="::", v6only=True))
     assert told(make_state(), **opened(*both)) == "nginx opens :80 on this machine"
 
 
-def test_an_owner_that_was_found_later_is_no_news() -> None:
+def test_an_owner_that_was_found_later_is_left_out() -> None:
     before = make_state(listeners=(make_listener(80, None, None),))
     assert told(before, listeners=(make_listener(80, "nginx", 4),)) == ""
 
 
-def test_the_making_of_a_cable_is_told_once_when_it_is_plugged_in() -> None:
+def test_a_veth_pair_is_described_once_when_it_joins_a_bridge() -> None:
     cable = make_interface("veth1a2b3c4", 9, "veth", peer="if8")
     before = make_state()
     assert told(before, **with_link(cable)) == ""
@@ -136,11 +136,11 @@ def test_the_making_of_a_cable_is_told_once_when_it_is_plugged_in() -> None:
         (("this machine", "host", "host-2"), "on this machine (shared by host and host-2)"),
     ],
 )
-def test_it_says_where(titles: tuple[str, ...], place: str) -> None:
+def test_the_place_of_a_change_is_described(titles: tuple[str, ...], place: str) -> None:
     assert told(make_state(), titles, hostname="web") == f"the host name is now web {place}"
 
 
-def test_many_changes_at_once_stay_one_short_sentence() -> None:
+def test_many_changes_are_one_short_sentence() -> None:
     crowd = tuple(make_listener(9000 + number, "worker", number) for number in range(50))
     assert told(make_state(), **opened(*crowd)) == (
         "worker opens :9000, worker opens :9001, worker opens :9002 and 47 more on this machine"
@@ -148,7 +148,7 @@ def test_many_changes_at_once_stay_one_short_sentence() -> None:
 
 
 @given(states, states)
-def test_any_change_can_be_told(before: NamespaceState, after: NamespaceState) -> None:
+def test_any_change_can_be_described(before: NamespaceState, after: NamespaceState) -> None:
     text = describe_changes(before, delta(before, after), HERE)
     assert text == "" or text.endswith(" on this machine")
     assert len(text) < 700

@@ -121,7 +121,7 @@ def test_an_arm_answers_to_its_key_on_the_experiments_network() -> None:
     assert "NetworkingConfig" not in config(ArmSpec("web", Mode.BRIDGE))
 
 
-def test_a_port_asked_for_in_host_mode_stays_in_the_body() -> None:
+def test_a_port_requested_in_host_mode_stays_in_the_body() -> None:
     body = config(ArmSpec("web", Mode.HOST, publish=(Publish(80, 8080),)))
     assert body["HostConfig"]["PortBindings"] == {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}
 
@@ -178,7 +178,7 @@ def test_a_mode_without_its_network_or_target_is_an_error(mode: Mode, words: str
         ),
     ],
 )
-def test_the_line_is_what_a_person_would_type(arm: ArmSpec, options: dict[str, str], line: str) -> None:
+def test_the_line_is_equivalent_to_the_create_body(arm: ArmSpec, options: dict[str, str], line: str) -> None:
     assert run_line(arm, **options) == line
 
 
@@ -203,7 +203,7 @@ arms = st.builds(
 
 
 @given(arms)
-def test_a_shell_reads_the_line_as_the_words_that_were_meant(arm: ArmSpec) -> None:
+def test_a_shell_splits_the_line_into_the_intended_words(arm: ArmSpec) -> None:
     words = shlex.split(run_line(arm, network="n", target_name="t"))
     assert words[:4] == ["docker", "run", "--rm", "-d"]
     tail = [arm.image, *arm.command]
@@ -218,7 +218,7 @@ DANGEROUS = {
 
 
 @given(arms, st.sampled_from(list(Hardening)))
-def test_no_arm_whatever_is_typed_gets_anything_of_the_machine(arm: ArmSpec, hardening: Hardening) -> None:
+def test_no_arm_gets_access_to_the_machine(arm: ArmSpec, hardening: Hardening) -> None:
     body = container_config(arm, name="x", labels={}, network="n", target_container="t", hardening=hardening)
     json.dumps(body)
     host = body["HostConfig"]
@@ -241,7 +241,7 @@ def test_each_network_has_its_driver_and_options() -> None:
 
 
 @pytest.mark.parametrize("mode", [Mode.HOST, Mode.BRIDGE, Mode.NONE, Mode.CONTAINER])
-def test_a_mode_without_a_network_asks_for_none(mode: Mode) -> None:
+def test_a_mode_without_a_network_requests_none(mode: Mode) -> None:
     with pytest.raises(ValueError, match="no network of its own"):
         network_request(mode)
 
@@ -252,7 +252,7 @@ def test_macvlan_needs_a_parent_and_a_subnet(options: dict[str, str]) -> None:
         network_request(Mode.MACVLAN, **options)
 
 
-def test_a_free_subnet_avoids_what_is_taken_and_passes_over_nonsense() -> None:
+def test_a_free_subnet_avoids_taken_ones_and_ignores_malformed_ones() -> None:
     assert free_subnet([]) == "10.213.0.0/24"
     assert free_subnet(["10.213.0.7/23", "nonsense", "2001:db8::/32", ""]) == "10.213.2.0/24"
     with pytest.raises(ValueError, match="remove unused networks"):
@@ -266,7 +266,7 @@ def test_a_free_subnet_never_overlaps(third: list[int]) -> None:
     assert not any(free.overlaps(ipaddress.ip_network(one)) for one in taken)
 
 
-def test_warnings_about_limits_that_nobody_asked_for_are_left_out() -> None:
+def test_warnings_about_limits_of_netmodes_are_left_out() -> None:
     ours = "Your kernel does not support swap limit capabilities or the cgroup is not mounted."
     theirs = "Published ports are discarded when using host network mode"
     assert warnings_about_the_arm([ours, theirs]) == (theirs,)
@@ -289,6 +289,6 @@ def test_the_line_of_a_network_has_its_driver_and_options(mode: Mode, options: d
     assert network_line("lab", network_request(mode, **options)) == line
 
 
-def test_a_network_keeps_the_gateway_that_was_asked_for() -> None:
+def test_a_network_keeps_the_requested_gateway() -> None:
     request = network_request(Mode.USER_BRIDGE, subnet="10.213.0.0/24", gateway="10.213.0.1")
     assert request.options == {"subnet": "10.213.0.0/24", "gateway": "10.213.0.1"}

@@ -59,14 +59,14 @@ def made(arm: str, *, running: bool = True, started: bool = True) -> ObservedCon
         ((made(""),), {"host": "a", "bridge": "b"}, (Remove("id-"), MarkRemoved("host"), MarkRemoved("bridge"))),
     ],
 )
-def test_it_leads_from_what_is_real_to_running(
+def test_actions_lead_from_observed_containers_to_running(
     real: tuple[ObservedContainer, ...], launched: dict[str, str], actions: tuple[Action, ...]
 ) -> None:
     assert plan(Wanted.RUNNING, (HOST, BRIDGE), real, launched) == actions
 
 
 @pytest.mark.parametrize("wanted", [Wanted.STOPPED, Wanted.REMOVED])
-def test_what_is_not_wanted_is_removed_and_nothing_is_made(wanted: Wanted) -> None:
+def test_unwanted_containers_are_removed_and_none_is_created(wanted: Wanted) -> None:
     real = (made("host"), made("bridge", running=False), made("stranger", running=False, started=False))
     assert plan(wanted, (HOST, BRIDGE), real, {"host": "id-host"}) == tuple(Remove(one.id) for one in real)
     assert plan(wanted, (HOST, BRIDGE), (), {"host": "id-host"}) == ()
@@ -109,7 +109,7 @@ def carried_out(real: tuple[ObservedContainer, ...], launched: dict[str, str], a
 
 
 @given(arms_lists, real_lists, launched_maps)
-def test_a_pass_that_was_carried_out_creates_nothing_when_repeated(
+def test_a_repeated_pass_creates_nothing(
     arms: tuple[ArmSpec, ...], real: tuple[ObservedContainer, ...], launched: dict[str, str]
 ) -> None:
     launched = launched | {one.arm: one.id for one in real if one.started_before}
@@ -120,7 +120,7 @@ def test_a_pass_that_was_carried_out_creates_nothing_when_repeated(
 
 
 @given(arms_lists, real_lists, launched_maps, st.data())
-def test_a_pass_that_was_cut_short_is_finished_by_the_next_and_nothing_leaks(
+def test_an_interrupted_pass_is_finished_by_the_next_one(
     arms: tuple[ArmSpec, ...], real: tuple[ObservedContainer, ...], launched: dict[str, str], data: st.DataObject
 ) -> None:
     actions = plan(Wanted.RUNNING, arms, real, launched)
@@ -144,7 +144,7 @@ def test_every_arm_and_every_container_has_exactly_one_action(
 
 
 @given(arms_lists, real_lists, launched_maps)
-def test_an_arm_that_was_launched_before_is_never_made_again(
+def test_a_launched_arm_is_never_created_again(
     arms: tuple[ArmSpec, ...], real: tuple[ObservedContainer, ...], launched: dict[str, str]
 ) -> None:
     created = {action.arm for action in plan(Wanted.RUNNING, arms, real, launched) if isinstance(action, Create)}
@@ -154,7 +154,7 @@ def test_an_arm_that_was_launched_before_is_never_made_again(
 # Networks.
 
 
-def test_each_mode_that_needs_a_network_of_ours_is_named_once() -> None:
+def test_each_mode_that_needs_a_network_is_listed_once() -> None:
     arms = [make_arm(key) for key in ("host", "user-bridge", "bridge", "user-bridge-2", "macvlan", "none", "overlay")]
     assert needed_networks(arms) == (Mode.USER_BRIDGE, Mode.MACVLAN, Mode.OVERLAY)
     assert needed_networks([HOST, BRIDGE]) == ()
@@ -187,7 +187,7 @@ def waves(*arms: ArmSpec) -> list[list[str]]:
         ((joining("c1", "c2"), joining("c2", "c1"), HOST), [["host"], ["c1", "c2"]]),
     ],
 )
-def test_who_shares_a_stack_waits_for_its_owner(arms: tuple[ArmSpec, ...], order: list[list[str]]) -> None:
+def test_an_arm_that_shares_a_stack_waits_for_its_owner(arms: tuple[ArmSpec, ...], order: list[list[str]]) -> None:
     assert waves(*arms) == order
 
 
@@ -204,7 +204,7 @@ any_arms = st.lists(
 
 
 @given(any_arms)
-def test_every_arm_is_launched_once_and_behind_its_target(arms: list[ArmSpec]) -> None:
+def test_every_arm_is_launched_once_and_after_its_target(arms: list[ArmSpec]) -> None:
     order = launch_order(arms)
     assert sorted(arm.key for wave in order for arm in wave) == sorted(arm.key for arm in arms)
     assert all(order)

@@ -92,7 +92,7 @@ def test_a_shape_has_the_names_of_its_contract(shape: type[Any]) -> None:
     assert names == CONTRACTS.get(shape, ALSO.get(shape, set())) | ADDED.get(shape, set())
 
 
-def test_the_shapes_have_these_names_and_say_them() -> None:
+def test_every_shape_contains_its_name() -> None:
     comparison = json.loads(encode(make_comparison(make_scene())))
     assert comparison["schema"] == "comparison/1"
     assert set(comparison) == CONTRACTS[Comparison] | {"report"}
@@ -108,22 +108,22 @@ def test_the_schema_of_a_comparison_reaches_every_part_of_it() -> None:
 
 
 @given(generated_scenes())
-def test_a_comparison_comes_back_from_json_as_it_was(scene: tuple[Columns, States]) -> None:
+def test_a_comparison_is_unchanged_after_json(scene: tuple[Columns, States]) -> None:
     comparison = make_comparison(scene)
     assert msgspec.json.decode(encode(comparison), type=Comparison) == comparison
 
 
-def test_what_was_recorded_comes_back_from_json_as_it_was() -> None:
+def test_a_recorded_comparison_is_unchanged_after_json() -> None:
     comparison = make_comparison(recorded_scene())
     assert msgspec.json.decode(encode(comparison), type=Comparison) == comparison
 
 
-def test_words_of_closed_sets_are_contracts_too() -> None:
+def test_values_of_enumerations_are_contracts() -> None:
     assert [str(one) for one in Relation] == ["same", "differs", "only"]
     assert [str(one) for one in ArmStatus] == ["waiting", "created", "running", "refused", "exited", "gone", "lost"]
 
 
-def test_absence_is_null_and_not_left_out() -> None:
+def test_a_missing_value_is_null_and_not_omitted() -> None:
     comparison = json.loads(encode(make_comparison(make_scene(("none",)))))
     assert comparison["columns"][0]["container"] is None
     route = next(one for one in comparison["rows"] if one["section"] == "routes")

@@ -39,7 +39,7 @@ def test_a_text_that_is_too_long_ends_in_an_ellipsis(text: str, width: float) ->
 
 
 @given(items, st.floats(0, 500), st.floats(0, 30))
-def test_items_stand_under_each_other_with_a_gap(found: list[Item], y: float, gap: float) -> None:
+def test_items_are_stacked_with_a_gap(found: list[Item], y: float, gap: float) -> None:
     boxes, low = place(found, 10, y, 200, gap)
     assert len(boxes) == len(found)
     for upper, lower in pairwise(boxes):

@@ -87,7 +87,7 @@ def test_a_new_row_does_not_send_its_neighbours_again() -> None:
     assert diff_rows(before, after) == RowPatch((PlacedRow("listeners/b/", "listeners/a/", after[1]),))
 
 
-def test_the_first_row_stands_behind_nothing() -> None:
+def test_the_first_row_has_no_predecessor() -> None:
     patch = diff_rows((make_row("b"),), (make_row("a"), make_row("b")))
     assert patch.set[0].after == ""
 
@@ -99,7 +99,7 @@ def test_only_the_row_that_moved_is_sent() -> None:
     assert patch == RowPatch((PlacedRow("listeners/a/", "listeners/f/", before[0]),), ("listeners/a/",))
 
 
-def test_a_cable_that_gets_its_link_local_address_keeps_its_place() -> None:
+def test_a_veth_interface_keeps_its_row_when_it_gets_a_link_local_address() -> None:
     def rows(*addresses: str) -> Rows:
         cable = make_interface("veth9", 9, "veth", peer="if1", addresses=addresses)
         wlan = make_interface("wlan0", 8, addresses=("192.0.2.9/24",))

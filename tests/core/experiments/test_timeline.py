@@ -14,7 +14,7 @@ def make_entry(cause: Cause = CAUSE, at: float = 1002.5) -> Entry:
     return Entry(7, at, cause, Facts(), "nginx opens :80 in host", ("host", "machine"))
 
 
-def test_a_line_has_number_time_text_and_the_columns_that_it_is_about() -> None:
+def test_an_item_has_number_time_text_and_columns() -> None:
     item = timeline_item(make_entry(), 1000.0)
     assert (item.seq, item.at, item.offset_s) == (7, 1002.5, 2.5)
     assert (item.text, item.columns) == ("nginx opens :80 in host", ("host", "machine"))
@@ -29,7 +29,7 @@ def test_a_line_has_number_time_text_and_the_columns_that_it_is_about() -> None:
         (CAUSE, "kernel · address eth0 · nginx 4711"),
     ],
 )
-def test_a_cause_is_told_as_far_as_it_is_known(cause: Cause, text: str) -> None:
+def test_a_cause_has_the_parts_that_are_known(cause: Cause, text: str) -> None:
     assert timeline_item(make_entry(cause), 1000.0).cause == text
 
 

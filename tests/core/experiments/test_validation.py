@@ -33,7 +33,7 @@ def fields(*arms: ArmSpec, **changes: Any) -> list[tuple[str | None, str]]:
     return [(one.arm, one.field) for one in problems(experiment(*arms, **changes))]
 
 
-def test_a_sensible_experiment_has_no_problems() -> None:
+def test_a_valid_experiment_has_no_problems() -> None:
     arms = (
         ArmSpec("host", Mode.HOST, publish=(Publish(80, 8080),)),
         ArmSpec("bridge", Mode.BRIDGE, image="ghcr.example:5000/team/nginx:1.27", publish_all=True),
@@ -53,7 +53,7 @@ def test_a_sensible_experiment_has_no_problems() -> None:
         ArmSpec("image", Mode.BRIDGE, image="no-such-image:0"),
     ],
 )
-def test_what_docker_itself_refuses_or_discards_is_left_to_docker(arm: ArmSpec) -> None:
+def test_what_docker_refuses_or_discards_is_left_to_docker(arm: ArmSpec) -> None:
     assert problems(experiment(WEB, arm)) == ()
 
 
@@ -143,7 +143,7 @@ def test_a_problem_of_the_whole_experiment_has_no_arm(changes: dict[str, Any], f
         ((ArmSpec("a", Mode.HOST, target="b"), ArmSpec("b", Mode.HOST)), "Only mode container has a target"),
     ],
 )
-def test_whose_namespace_is_shared_must_be_clear(arms: tuple[ArmSpec, ...], words: str) -> None:
+def test_the_target_of_a_shared_namespace_must_be_valid(arms: tuple[ArmSpec, ...], words: str) -> None:
     (problem,) = problems(experiment(*arms))
     assert (problem.arm, problem.field) == ("a", "target")
     assert words in problem.sentence
@@ -154,7 +154,7 @@ def test_two_arms_that_share_each_others_namespace_are_both_problems() -> None:
     assert fields(*arms) == [("a", "target"), ("b", "target")]
 
 
-def test_two_arms_of_one_name_are_told_apart_by_nobody() -> None:
+def test_two_arms_with_one_name_are_a_problem() -> None:
     assert fields(WEB, WEB) == [("web", "key")]
 
 
@@ -170,7 +170,7 @@ def test_two_arms_of_one_name_are_told_apart_by_nobody() -> None:
         ("[::1]:8080:80", Publish(80, 8080, "tcp", "::1")),
     ],
 )
-def test_a_port_is_read_as_docker_reads_it(text: str, publish: Publish) -> None:
+def test_a_mapping_is_parsed_as_docker_parses_it(text: str, publish: Publish) -> None:
     assert parse_publish(text) == publish
 
 
@@ -178,7 +178,7 @@ def test_a_port_is_read_as_docker_reads_it(text: str, publish: Publish) -> None:
     "text",
     ["", "0", "65536", "a", "80:", ":", "80:0", "0:80", "80/", "80/icmp", "example.org:80:80", "1:2:3:4", "٨٠", "8 0"],
 )
-def test_a_port_that_is_none_is_refused_with_a_sentence(text: str) -> None:
+def test_an_invalid_mapping_is_refused_with_a_sentence(text: str) -> None:
     with pytest.raises(ValueError, match=r"\.$"):
         parse_publish(text)
 
@@ -192,7 +192,7 @@ def test_a_port_that_is_none_is_refused_with_a_sentence(text: str) -> None:
         st.one_of(st.just(""), st.ip_addresses().map(str).filter(lambda text: "%" not in text)),
     )
 )
-def test_every_mapping_survives_being_written_and_read(publish: Publish) -> None:
+def test_every_mapping_is_unchanged_after_formatting_and_parsing(publish: Publish) -> None:
     assert parse_publish(format_publish(publish)) == publish
 
 
@@ -216,7 +216,7 @@ def test_environment_sysctls_and_hosts_are_one_per_line() -> None:
         (parse_command, "a\0b"),
     ],
 )
-def test_a_line_that_cannot_be_read_is_refused_with_a_sentence(parse: Any, text: str) -> None:
+def test_an_invalid_line_is_refused_with_a_sentence(parse: Any, text: str) -> None:
     with pytest.raises(ValueError, match=r"\.$"):
         parse(text)
 
@@ -254,7 +254,7 @@ words = st.text(max_size=40)
     ).map(tuple),
     words,
 )
-def test_whatever_is_typed_ends_in_sentences(arms: tuple[ArmSpec, ...], name: str) -> None:
+def test_every_input_gives_sentences(arms: tuple[ArmSpec, ...], name: str) -> None:
     for problem in problems(ExperimentSpec("t", "nginx", 80, arms, (name,))):
         assert problem.sentence
         assert len(problem.sentence) < 400

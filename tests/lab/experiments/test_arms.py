@@ -22,7 +22,7 @@ from tests.netns.namespaces import Zoo
 from tests.polling import eventually, others_run
 
 
-async def test_warnings_stand_in_the_column_without_those_about_limits(quick: LabHarness, fake: FakeEngine) -> None:
+async def test_a_column_has_the_warnings_except_those_about_limits(quick: LabHarness, fake: FakeEngine) -> None:
     fake.warnings = (
         "Published ports are discarded when using host network mode",
         "Your kernel does not support swap limit capabilities or the cgroup is not mounted.",
@@ -31,7 +31,7 @@ async def test_warnings_stand_in_the_column_without_those_about_limits(quick: La
     assert (await quick.column(identity, "host")).warnings == fake.warnings[:1]
 
 
-async def test_a_name_that_somebody_else_holds_is_docker_s_refusal(quick: LabHarness, fake: FakeEngine) -> None:
+async def test_a_name_in_use_is_refused_by_docker(quick: LabHarness, fake: FakeEngine) -> None:
     await quick.lab.close()
     identity = await quick.launch("host", "none")
     name = container_name(identity, "host")
@@ -59,7 +59,7 @@ async def test_a_start_that_is_refused_leaves_no_container(quick: LabHarness, fa
     assert fake.made == {}
 
 
-async def test_an_arm_that_ends_at_once_is_buried(quick: LabHarness, fake: FakeEngine) -> None:
+async def test_the_exit_code_of_an_arm_that_ends_at_once_is_collected(quick: LabHarness, fake: FakeEngine) -> None:
     fake.add_image("short")
     fake.exits["short"] = (3, ("one", "\x1b[31mtwo"))
     identity = await quick.running(arms=[{"mode": "host", "image": "short"}, {"mode": "host"}])
@@ -85,7 +85,7 @@ async def test_an_arm_that_ends_while_others_are_still_being_launched_is_not_mis
     assert column.exit_code == 9
 
 
-async def test_an_arm_that_somebody_is_just_removing_is_lost(quick: LabHarness, fake: FakeEngine) -> None:
+async def test_an_arm_that_is_being_removed_is_lost(quick: LabHarness, fake: FakeEngine) -> None:
     identity = await quick.running("host", "host")
     facts = next(one for one in fake.made.values() if one.name == container_name(identity, "host"))
     fake.made[facts.id] = replace(facts, running=False, status="removing", pid=0, exit_code=None)
@@ -109,7 +109,7 @@ class Middle:
         return await self._inspect(container)
 
 
-async def test_one_that_is_removed_in_the_middle_of_the_reading_is_lost(
+async def test_a_container_that_is_removed_while_it_is_read_is_lost(
     quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def remove(facts: ContainerFacts) -> None:
@@ -122,7 +122,7 @@ async def test_one_that_is_removed_in_the_middle_of_the_reading_is_lost(
     assert "host" not in (await quick.view(identity)).states
 
 
-async def test_one_whose_pid_is_another_s_by_then_is_read_again(
+async def test_a_container_with_a_reused_pid_is_read_again(
     quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciler, "RETRY_S", 0.05)
@@ -141,7 +141,7 @@ async def test_one_whose_pid_is_another_s_by_then_is_read_again(
         zoo.close()
 
 
-async def test_a_namespace_that_cannot_be_entered_for_want_of_descriptors_is_said_and_entered_later(
+async def test_a_lack_of_file_descriptors_is_shown_and_the_namespace_is_entered_later(
     quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciler, "RETRY_S", 0.05)
@@ -159,7 +159,7 @@ async def test_a_namespace_that_cannot_be_entered_for_want_of_descriptors_is_sai
     assert len(fake.made) == 1
 
 
-async def test_a_column_that_is_not_isolated_is_not_to_be_trusted(quick: LabHarness, fake: FakeEngine) -> None:
+async def test_a_column_that_is_not_isolated_has_an_error(quick: LabHarness, fake: FakeEngine) -> None:
     identity = await quick.running("bridge", "host")
     assert "do not trust" in ((await quick.column(identity, "bridge")).error or "")
     assert (await quick.column(identity, "host")).error is None

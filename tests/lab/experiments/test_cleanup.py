@@ -10,7 +10,7 @@ from tests.lab_harness import LabHarness
 
 
 @pytest.mark.parametrize("call", ["containers", "networks"])
-async def test_what_remains_is_said_in_the_proof(quick: LabHarness, fake: FakeEngine, call: str) -> None:
+async def test_the_cleanup_check_shows_what_is_left(quick: LabHarness, fake: FakeEngine, call: str) -> None:
     identity = await quick.running("host", "user-bridge")
     method = "remove_container" if call == "containers" else "remove_network"
     fake.refuse[method] = EngineError("it is in use", 409)

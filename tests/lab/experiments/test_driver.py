@@ -138,7 +138,7 @@ async def test_a_restart_while_it_runs_observes_the_new_containers_and_the_machi
     assert any(link.name == "eth0" for link in run.view.states["bridge"].interfaces), "the old watch still speaks"
 
 
-async def test_what_docker_refuses_stands_in_its_words_and_the_others_run(
+async def test_a_refusal_shows_docker_s_message_and_the_other_arms_run(
     lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
     arms = [
@@ -162,7 +162,7 @@ async def test_what_docker_refuses_stands_in_its_words_and_the_others_run(
     assert names(engine_host) == {container_name(identity, "bridge")}
 
 
-async def test_where_nothing_can_run_it_has_failed_and_nothing_is_left(
+async def test_an_experiment_without_a_running_arm_fails_and_leaves_nothing(
     lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
     identity = await lab_harness.launch("overlay")
@@ -173,7 +173,7 @@ async def test_where_nothing_can_run_it_has_failed_and_nothing_is_left(
     assert (await lab_harness.reaches(identity, Phase.FAILED)).round in {1, 2}
 
 
-async def test_an_image_that_ends_at_once_shows_its_exit_code_and_last_words(
+async def test_an_image_that_ends_at_once_shows_its_exit_code_and_last_log_lines(
     lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
     words = 'sh -c \'echo first; printf "not \\377\\376 text\\n"; printf "\\033[31mred\\n" >&2; exit 7\''
@@ -187,14 +187,14 @@ async def test_an_image_that_ends_at_once_shows_its_exit_code_and_last_words(
     assert any("exited with code 7" in entry.text for entry in await lab_harness.entries(identity))
 
 
-async def test_one_that_ends_while_others_are_still_being_launched_is_not_missed(lab_harness: LabHarness) -> None:
+async def test_an_exit_during_the_launch_of_others_is_not_missed(lab_harness: LabHarness) -> None:
     arms = [{"mode": "none", "command": "sh -c 'sleep 0.3; exit 3'"}, *[{"mode": "bridge"} for _ in range(6)]]
     identity = await lab_harness.running(arms=arms)
     column = await lab_harness.ends_as(identity, "none", ArmStatus.EXITED)
     assert column.exit_code == 3
 
 
-async def test_a_port_that_somebody_holds_is_docker_s_refusal(
+async def test_a_port_in_use_is_refused_by_docker(
     lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
     holder = engine_host.docker("run", "-d", "--name", "e-holder", "-p", "18090:80", "nginx")
@@ -208,7 +208,7 @@ async def test_a_port_that_somebody_holds_is_docker_s_refusal(
         engine_host.docker("rm", "-f", holder)
 
 
-async def test_two_servers_of_host_mode_on_one_port_end_with_the_program_s_own_words(lab_harness: LabHarness) -> None:
+async def test_two_host_mode_servers_on_one_port_end_with_the_program_s_error(lab_harness: LabHarness) -> None:
     identity = await lab_harness.running(arms=[{"mode": "host"}, {"mode": "host"}])
 
     async def one_has_ended() -> bool:
@@ -221,7 +221,7 @@ async def test_two_servers_of_host_mode_on_one_port_end_with_the_program_s_own_w
     assert any("Address already in use" in line for line in ended.logs), ended.logs
 
 
-async def test_a_container_that_somebody_else_removes_is_lost_and_the_others_go_on(
+async def test_a_container_removed_outside_netmodes_is_lost_and_the_others_run_on(
     lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
     identity = await lab_harness.running("host", "bridge", "none")
@@ -236,14 +236,14 @@ async def test_a_container_that_somebody_else_removes_is_lost_and_the_others_go_
     assert all(check.ok for check in head.proof)
 
 
-async def test_one_that_somebody_kills_has_exited(lab_harness: LabHarness, engine_host: PrivateEngine) -> None:
+async def test_a_killed_container_has_exited(lab_harness: LabHarness, engine_host: PrivateEngine) -> None:
     identity = await lab_harness.running("bridge", "none")
     engine_host.docker("kill", container_name(identity, "bridge"))
     column = await lab_harness.ends_as(identity, "bridge", ArmStatus.EXITED)
     assert column.exit_code == 137
 
 
-async def test_one_that_somebody_restarts_is_observed_anew(lab_harness: LabHarness, engine_host: PrivateEngine) -> None:
+async def test_a_restarted_container_is_observed_again(lab_harness: LabHarness, engine_host: PrivateEngine) -> None:
     identity = await lab_harness.running("bridge", "none")
     seen = (await lab_harness.view(identity)).seq
     engine_host.docker("restart", "-t", "0", container_name(identity, "bridge"))
@@ -260,7 +260,7 @@ async def test_one_that_somebody_restarts_is_observed_anew(lab_harness: LabHarne
         assert column.status is ArmStatus.EXITED
 
 
-async def test_the_last_one_that_ends_ends_the_experiment(lab_harness: LabHarness, engine_host: PrivateEngine) -> None:
+async def test_the_experiment_fails_when_the_last_arm_ends(lab_harness: LabHarness, engine_host: PrivateEngine) -> None:
     identity = await lab_harness.running("bridge", "user-bridge")
     engine_host.docker("rm", "-f", *names(engine_host))
     head = await lab_harness.reaches(identity, Phase.FAILED)
@@ -268,7 +268,7 @@ async def test_the_last_one_that_ends_ends_the_experiment(lab_harness: LabHarnes
     assert engine_api.networks(engine_host.endpoint) == []
 
 
-async def test_a_network_that_is_taken_away_is_seen_and_the_rest_goes_on(
+async def test_a_removed_network_is_recorded_and_the_arm_runs_on(
     lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
     identity = await lab_harness.running("user-bridge", "bridge")
@@ -319,7 +319,7 @@ async def test_a_stop_during_a_launch_ends_it(lab_harness: LabHarness, engine_ho
     assert record.phase is Phase.STOPPED
 
 
-async def test_a_stop_before_the_launch_begins_makes_nothing(
+async def test_a_stop_before_the_launch_creates_nothing(
     lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
     await lab_harness.lab.close()
@@ -351,7 +351,7 @@ async def test_the_machine_s_changes_are_seen_while_it_runs(
     await eventually(lambda: not _listens(run, "machine", 18091))
 
 
-async def test_every_moment_that_was_recorded_can_be_shown_again(
+async def test_every_recorded_entry_can_be_replayed(
     lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
     identity = await lab_harness.running("host", "bridge", publish="18080:80")

@@ -41,7 +41,7 @@ async def writer(database: DatabaseThread, publisher: RecordingPublisher, monkey
     return JournalWriter(identity, View(), database, publisher, lambda: 1000.0)
 
 
-async def test_entries_are_numbered_and_the_view_runs_ahead(writer: JournalWriter, database: DatabaseThread) -> None:
+async def test_entries_are_numbered_and_the_view_is_ahead_of_the_database(writer: JournalWriter, database: DatabaseThread) -> None:
     first = writer.append(CAUSE, Facts(head=make_head(Phase.PREPARING)), "one")
     second = writer.append(CAUSE, Facts(head=make_head(Phase.RUNNING)), "two", ("host", "machine"))
     assert (first.seq, second.seq, writer.view.seq) == (1, 2, 2)
@@ -53,7 +53,7 @@ async def test_entries_are_numbered_and_the_view_runs_ahead(writer: JournalWrite
     assert await database.run(experiment_store.last_seq, writer.experiment) == 2
 
 
-async def test_what_comes_together_is_one_batch_and_told_after_the_commit(
+async def test_entries_appended_together_are_one_batch_and_published_after_the_commit(
     writer: JournalWriter, publisher: RecordingPublisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches: list[int] = []
@@ -72,7 +72,7 @@ async def test_what_comes_together_is_one_batch_and_told_after_the_commit(
     assert publisher.woken == [writer.experiment]
 
 
-async def test_what_comes_while_a_batch_is_written_is_the_next_one(writer: JournalWriter, database: DatabaseThread) -> None:
+async def test_entries_appended_during_a_write_are_the_next_batch(writer: JournalWriter, database: DatabaseThread) -> None:
     for number in range(20):
         writer.append(CAUSE, Facts(), f"entry {number}")
         await others_run()
@@ -82,7 +82,7 @@ async def test_what_comes_while_a_batch_is_written_is_the_next_one(writer: Journ
     await writer.flush()
 
 
-async def test_a_write_that_fails_is_tried_again_and_said_until_it_works(
+async def test_a_failed_write_is_repeated_and_published_as_trouble(
     writer: JournalWriter, publisher: RecordingPublisher, database: DatabaseThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append = experiment_store.append
@@ -105,7 +105,7 @@ async def test_a_write_that_fails_is_tried_again_and_said_until_it_works(
     assert [entry.text for entry in await database.run(experiment_store.entries, writer.experiment)] == ["one", "two"]
 
 
-async def test_it_goes_on_from_where_the_last_one_ended(
+async def test_a_new_writer_continues_the_numbers(
     writer: JournalWriter, database: DatabaseThread, publisher: RecordingPublisher
 ) -> None:
     writer.append(CAUSE, Facts(head=make_head()), "one")
@@ -117,7 +117,7 @@ async def test_it_goes_on_from_where_the_last_one_ended(
     assert [entry.at for entry in await database.run(experiment_store.entries, writer.experiment)] == [1000.0, 2000.0]
 
 
-async def test_a_clock_that_is_set_back_changes_no_order(database: DatabaseThread, publisher: RecordingPublisher) -> None:
+async def test_a_clock_that_is_set_back_does_not_change_the_order(database: DatabaseThread, publisher: RecordingPublisher) -> None:
     identity = await database.run(experiment_store.create_experiment, make_spec("host"))
     moments = iter([5000.0, 1400.0, 9000.0])
     writer = JournalWriter(identity, View(), database, publisher, lambda: next(moments))
@@ -129,7 +129,7 @@ async def test_a_clock_that_is_set_back_changes_no_order(database: DatabaseThrea
     assert [entry.seq for entry in entries] == [1, 2, 3]
 
 
-async def test_what_is_told_of_an_experiment_that_is_gone_is_dropped(
+async def test_entries_of_a_removed_experiment_are_dropped(
     writer: JournalWriter, database: DatabaseThread, publisher: RecordingPublisher
 ) -> None:
     writer.append(CAUSE, Facts(), "one")

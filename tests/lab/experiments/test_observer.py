@@ -66,7 +66,7 @@ def links(state: NamespaceState) -> list[str]:
     return [one.name for one in state.interfaces]
 
 
-async def test_a_first_look_is_complete(observer: Observer, zoo: Zoo, tmp_path: Path) -> None:
+async def test_a_first_observation_is_complete(observer: Observer, zoo: Zoo, tmp_path: Path) -> None:
     (tmp_path / "resolv.conf").write_text("nameserver 192.0.2.53\nsearch example\n")
     (tmp_path / "hosts").write_text("192.0.2.7 db\n")
     zoo.rename_host("zoo-one")
@@ -81,14 +81,14 @@ async def test_a_first_look_is_complete(observer: Observer, zoo: Zoo, tmp_path: 
     assert observer.state("bridge") == state
 
 
-async def test_files_that_cannot_be_read_are_said_to_be_so(observer: Observer, zoo: Zoo, tmp_path: Path) -> None:
+async def test_unreadable_files_are_marked(observer: Observer, zoo: Zoo, tmp_path: Path) -> None:
     state = await observer.add(subject(zoo, folder=tmp_path))
     assert state.resolver is not None
     assert state.resolver.origin is Origin.UNREADABLE
     assert state.hosts == ()
 
 
-async def test_files_that_are_no_text_are_no_error(observer: Observer, zoo: Zoo, tmp_path: Path) -> None:
+async def test_binary_files_are_no_error(observer: Observer, zoo: Zoo, tmp_path: Path) -> None:
     (tmp_path / "resolv.conf").write_bytes(b"\xff\xfe\x00nameserver 192.0.2.53\nnameserver 192.0.2.54\n")
     (tmp_path / "hosts").write_bytes(b"192.0.2.7 \xff\xfe\n" + b"x" * 100_000)
     state = await observer.add(subject(zoo, folder=tmp_path))
@@ -96,7 +96,7 @@ async def test_files_that_are_no_text_are_no_error(observer: Observer, zoo: Zoo,
     assert "192.0.2.54" in state.resolver.nameservers
 
 
-async def test_columns_that_share_a_namespace_are_told_of_together(
+async def test_columns_that_share_a_namespace_are_reported_together(
     observer: Observer, zoo: Zoo, changes: Changes
 ) -> None:
     await observer.add(subject(zoo, "one"))
@@ -107,7 +107,7 @@ async def test_columns_that_share_a_namespace_are_told_of_together(
     assert observer.state("one") == observer.state("two")
 
 
-async def test_what_happens_during_the_first_look_is_not_missed(
+async def test_changes_during_the_first_observation_are_not_missed(
     observer: Observer, zoo: Zoo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slow(pid: int) -> dict[str, int]:
@@ -124,7 +124,7 @@ async def test_what_happens_during_the_first_look_is_not_missed(
     assert "meanwhile" in links(await observer.add(subject(zoo)))
 
 
-async def test_one_that_is_added_again_is_watched_once(observer: Observer, pool: WatchPool, changes: Changes) -> None:
+async def test_a_column_that_is_added_again_is_watched_once(observer: Observer, pool: WatchPool, changes: Changes) -> None:
     first, second = Zoo(), Zoo()
     try:
         old = (await observer.add(subject(first))).netns
@@ -140,7 +140,7 @@ async def test_one_that_is_added_again_is_watched_once(observer: Observer, pool:
         second.close()
 
 
-async def test_one_that_ends_while_it_is_read_leaves_nothing_open(
+async def test_a_process_that_ends_while_it_is_read_leaves_nothing_open(
     observer: Observer, zoo: Zoo, pool: WatchPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gone(_pid: int) -> str:
@@ -178,7 +178,7 @@ async def test_names_are_looked_up_from_inside(observer: Observer, zoo: Zoo, tmp
     assert len(changes) == 1, "the time that a lookup takes is no change"
 
 
-async def test_a_lookup_that_is_cancelled_ends_whole(
+async def test_a_cancelled_lookup_changes_nothing(
     observer: Observer, zoo: Zoo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[str] = []

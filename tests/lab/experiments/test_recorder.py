@@ -35,7 +35,7 @@ async def recorder(quick: LabHarness) -> AsyncIterator[Recorder]:
     await made.journal.flush()
 
 
-async def test_trouble_is_said_once_with_since_when_and_taken_back(recorder: Recorder) -> None:
+async def test_trouble_is_recorded_once_with_its_start_and_ended(recorder: Recorder) -> None:
     recorder.trouble("it hangs")
     since = recorder.head.problem_since
     seq = recorder.view.seq
@@ -79,13 +79,13 @@ async def test_arms_are_the_columns_without_the_machine(recorder: Recorder) -> N
     assert [one.key for one in recorder.arms(ArmStatus.RUNNING)] == ["bridge", "user-bridge"]
 
 
-async def test_it_is_over_when_the_head_says_so(recorder: Recorder) -> None:
+async def test_a_final_phase_ends_the_round(recorder: Recorder) -> None:
     for phase in Phase:
         recorder.set_head(CAUSE, phase=phase)
         assert recorder.ended is (phase in {Phase.STOPPED, Phase.FAILED})
 
 
-async def test_a_first_look_replaces_what_was_known(recorder: Recorder) -> None:
+async def test_a_first_observation_replaces_the_state(recorder: Recorder) -> None:
     column = replace(recorder.column("bridge"), networks={"bridge": "172.17.0.9"})
     state = make_states()["user-bridge"]
     recorder.observed(column, state, CAUSE, "seen")

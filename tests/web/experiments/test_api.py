@@ -30,7 +30,7 @@ def count() -> tuple[int, int]:
     return Experiment.objects.count(), Arm.objects.count()
 
 
-async def test_an_experiment_is_written_down_and_followed(me: Person) -> None:
+async def test_an_experiment_can_be_created_and_read(me: Person) -> None:
     made = await post_json("/api/experiments", me, {"modes": ["host", "bridge"], "title": "Two", "port": 81})
     assert made.status == 201
     one = made.json
@@ -77,12 +77,12 @@ async def test_without_a_lab_nothing_can_be_tried_and_it_says_why(me: Person) ->
         "/api/nothing",
     ],
 )
-async def test_what_is_not_there_is_404(me: Person, path: str) -> None:
+async def test_an_unknown_object_is_404(me: Person, path: str) -> None:
     assert (await http("GET", path, who=me)).status == 404
 
 
 @pytest.mark.parametrize("action", ["stop", "again", "remove", "try"])
-async def test_nothing_can_be_done_to_an_experiment_that_is_not_there(me: Person, action: str) -> None:
+async def test_an_action_on_an_unknown_experiment_is_404(me: Person, action: str) -> None:
     assert (await post_json(f"/api/experiments/nobody/{action}", me, {})).status == 404
 
 
@@ -95,7 +95,7 @@ async def test_an_unknown_action_is_named_with_the_known_ones(me: Person) -> Non
 
 
 @pytest.mark.parametrize("at", ["x", "1.5", "", "1e3", "0x1", "null", "[]"])
-async def test_a_moment_that_is_no_number_is_refused_with_a_sentence(me: Person, at: str) -> None:
+async def test_an_entry_that_is_not_a_number_is_refused_with_a_sentence(me: Person, at: str) -> None:
     identity = (await post_json("/api/experiments", me, {"modes": ["host"]})).json["id"]
     for tail in ("", "/comparison"):
         answer = await http("GET", f"/api/experiments/{identity}{tail}?at={at}", who=me)
@@ -106,7 +106,7 @@ async def test_a_moment_that_is_no_number_is_refused_with_a_sentence(me: Person,
 
 
 @pytest.mark.parametrize("at", [-1, 0, 1, 2**31, 2**63, 2**64, 10**30, -(2**63) - 1])
-async def test_any_number_is_a_moment(me: Person, at: int) -> None:
+async def test_any_number_is_accepted_as_an_entry(me: Person, at: int) -> None:
     identity = (await post_json("/api/experiments", me, {"modes": ["host"]})).json["id"]
     for tail in (f"?at={at}", f"/comparison?at={at}", f"/journal?after={at}"):
         assert (await http("GET", f"/api/experiments/{identity}{tail}", who=me)).status in {200, 422}, tail
@@ -230,7 +230,7 @@ MALFORMED = (
 
 
 @pytest.mark.parametrize("body", MALFORMED, ids=[repr(body[:24]) for body in MALFORMED])
-async def test_what_is_no_json_object_is_refused(me: Person, body: bytes) -> None:
+async def test_a_body_that_is_not_a_json_object_is_refused(me: Person, body: bytes) -> None:
     headers = (("content-type", "application/json"),)
     answer = await http("POST", "/api/experiments", who=me, headers=headers, body=body, token=True)
     assert 400 <= answer.status < 500
@@ -239,7 +239,7 @@ async def test_what_is_no_json_object_is_refused(me: Person, body: bytes) -> Non
 
 
 @pytest.mark.parametrize("depth", [10, 100, 250, 300, 1000, 3000, 10_000, 30_000])
-async def test_deep_values_are_no_error_of_ours(me: Person, depth: int) -> None:
+async def test_deeply_nested_values_are_not_a_server_error(me: Person, depth: int) -> None:
     headers = (("content-type", "application/json"),)
     for front, back in ((b"[", b"]"), (b'{"mode":', b"}")):
         deep = front * depth + b'"host"' + back * depth
@@ -263,7 +263,7 @@ async def test_the_schema_of_every_shape_is_served(me: Person) -> None:
         assert "$defs" in answer.json
 
 
-async def test_the_description_names_every_address_and_the_page_of_it_is_ours(me: Person) -> None:
+async def test_the_openapi_document_lists_every_path_and_its_page_is_local(me: Person) -> None:
     description = (await http("GET", "/api/openapi.json", who=me)).json
     assert "/api/experiments" in description["paths"]
     page = await http("GET", "/api/docs", who=me)
@@ -319,7 +319,7 @@ def client() -> Iterator[Client]:
 @given(body=bodies | anything)
 @example(body={"arms": [{"mode": "host", "publish_all": {}}]})
 @example(body={"modes": ["host"], "title": "\x00"})
-def test_no_body_is_an_error_of_ours(client: Client, body: object) -> None:
+def test_no_body_is_a_server_error(client: Client, body: object) -> None:
     before = Experiment.objects.count()
     answer = client.post("/api/experiments", json.dumps(body), content_type="application/json")
     assert answer.status_code in {201, 400, 422}
@@ -337,7 +337,7 @@ def test_no_body_is_an_error_of_ours(client: Client, body: object) -> None:
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(max_size=200))
-def test_no_bytes_are_an_error_of_ours(client: Client, body: bytes) -> None:
+def test_no_bytes_are_a_server_error(client: Client, body: bytes) -> None:
     answer = client.post("/api/experiments", body, content_type="application/json")
     assert answer.status_code in {400, 422}
 

@@ -30,14 +30,14 @@ async def identity() -> str:
     return made
 
 
-async def test_it_begins_with_a_snapshot(me: Person, identity: str) -> None:
+async def test_the_first_message_is_a_snapshot(me: Person, identity: str) -> None:
     async with websocket(f"/ws/experiments/{identity}/", who=me, headers=OWN) as socket:
         first = await socket.message()
         assert (first["type"], first["v"], first["seq"]) == ("snapshot", 1, 0)
         assert first["experiment"]["id"] == identity
 
 
-async def test_whatever_a_browser_says_ends_the_connection(me: Person, identity: str) -> None:
+async def test_any_message_from_a_browser_closes_the_connection(me: Person, identity: str) -> None:
     for said in ({"text": "{}"}, {"text": '{"action": "stop"}'}, {"bytes": b"\x00"}, {"text": "x" * 60_000}):
         async with websocket(f"/ws/experiments/{identity}/", who=me, headers=OWN) as socket:
             await socket.message()
@@ -49,13 +49,13 @@ async def test_whatever_a_browser_says_ends_the_connection(me: Person, identity:
 
 
 @pytest.mark.parametrize("path", ["nobody/", "", "../", "a/b/", "%00/"])
-async def test_what_is_not_there_is_said_with_a_code_that_the_page_understands(me: Person, path: str) -> None:
+async def test_an_unknown_experiment_has_a_close_code(me: Person, path: str) -> None:
     async with websocket(f"/ws/experiments/{path}", who=me, headers=OWN) as socket:
         assert socket.is_open
         assert await socket.closed() == GONE
 
 
-async def test_signing_out_ends_what_is_open_in_the_session_and_in_no_other(me: Person, identity: str) -> None:
+async def test_signing_out_closes_the_connections_of_that_session_only(me: Person, identity: str) -> None:
     other = await person()
     async with (
         websocket(f"/ws/experiments/{identity}/", who=me, headers=OWN) as mine,
@@ -72,21 +72,21 @@ async def test_signing_out_ends_what_is_open_in_the_session_and_in_no_other(me: 
     await eventually(lambda: hub.browsers == 0)
 
 
-async def test_a_browser_that_goes_leaves_nothing_behind(me: Person, identity: str) -> None:
+async def test_a_closed_connection_leaves_no_client(me: Person, identity: str) -> None:
     async with websocket(f"/ws/experiments/{identity}/", who=me, headers=OWN) as socket:
         await socket.message()
         assert hub.browsers == 1
     await eventually(lambda: hub.browsers == 0)
 
 
-async def test_a_storm_of_reconnects_leaves_nothing_behind(me: Person, identity: str) -> None:
+async def test_many_reconnects_leave_no_client(me: Person, identity: str) -> None:
     for _ in range(40):
         async with websocket(f"/ws/experiments/{identity}/", who=me, headers=OWN):
             pass
     await eventually(lambda: hub.browsers == 0)
 
 
-async def test_a_launch_is_followed_from_the_wish_to_the_proof(
+async def test_a_launch_is_followed_from_request_to_removal(
     me: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with lab_here(FakeEngine(), tmp_path, monkeypatch) as bench:
@@ -106,7 +106,7 @@ async def test_a_launch_is_followed_from_the_wish_to_the_proof(
             assert await socket.closed() == GONE
 
 
-async def test_a_session_that_ended_elsewhere_ends_its_connections_and_no_other_s(me: Person, identity: str) -> None:
+async def test_a_session_that_ended_in_another_process_closes_its_connections_only(me: Person, identity: str) -> None:
     other = await person()
     async with (
         websocket(f"/ws/experiments/{identity}/", who=me, headers=OWN) as mine,

@@ -128,7 +128,7 @@ BAD: tuple[tuple[dict[str, Any], str], ...] = (
 
 
 @pytest.mark.parametrize(("wrong", "fragment"), BAD, ids=[str(number) for number in range(len(BAD))])
-def test_what_is_wrong_comes_back_with_its_sentence_and_everything_typed(
+def test_a_form_with_errors_keeps_everything_typed(
     client: Client, wrong: Mapping[str, Any], fragment: str
 ) -> None:
     typed = {"image": "nginx:1.27", "port": "81", "publish": "8081:81", "names": "db.example", "mode": ["bridge"]}
@@ -147,7 +147,7 @@ def test_what_is_wrong_comes_back_with_its_sentence_and_everything_typed(
     assert Arm.objects.count() == 0
 
 
-def test_what_can_be_launched_is_written_down_and_shown(client: Client) -> None:
+def test_a_valid_form_creates_an_experiment(client: Client) -> None:
     answer = client.post("/experiments/", {"image": "nginx", "port": "80", "mode": ["host", "bridge"]})
     assert answer.status_code == 302
     identity = answer["Location"].strip("/").rpartition("/")[2]
@@ -180,7 +180,7 @@ def test_more_than_a_megabyte_of_form_is_refused(client: Client) -> None:
         ("", b"mode=host"),
     ],
 )
-def test_a_body_that_is_no_form_is_refused(client: Client, kind: str, body: bytes) -> None:
+def test_a_body_that_is_not_a_form_is_refused(client: Client, kind: str, body: bytes) -> None:
     answer = client.generic("POST", "/experiments/", body, content_type=kind)
     assert 400 <= answer.status_code < 500
     assert Experiment.objects.count() == 0
@@ -203,7 +203,7 @@ def posts(draw: st.DrawFn) -> dict[str, list[str]]:
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(post=posts())
-def test_no_form_is_an_error_of_ours(client: Client, post: dict[str, list[str]]) -> None:
+def test_no_form_is_a_server_error(client: Client, post: dict[str, list[str]]) -> None:
     before = Experiment.objects.count()
     answer = client.post("/experiments/", post)
     assert answer.status_code in {302, 400}

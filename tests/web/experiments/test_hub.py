@@ -145,7 +145,7 @@ async def test_a_browser_gets_a_snapshot_and_then_patches_without_a_gap(hub: Exp
         assert after.base == before.seq < after.seq
 
 
-async def test_what_the_patches_lead_to_is_what_a_snapshot_says(hub: ExperimentHub, identity: str) -> None:
+async def test_patches_lead_to_the_same_state_as_a_snapshot(hub: ExperimentHub, identity: str) -> None:
     early, late = Browser(), Browser()
     await write(identity, first())
     await hub.join(identity, early.send)
@@ -210,7 +210,7 @@ async def test_before_the_first_entry_the_page_keeps_its_title_and_columns(hub: 
     assert len(browser.texts) == 2
 
 
-async def test_a_browser_that_takes_nothing_delays_nobody_and_holds_one_message(
+async def test_a_blocked_browser_delays_no_other_and_has_one_pending_message(
     hub: ExperimentHub, identity: str
 ) -> None:
     await write(identity, first())
@@ -234,7 +234,7 @@ async def test_a_browser_that_takes_nothing_delays_nobody_and_holds_one_message(
     assert isinstance(slow.messages[-1], Patch)
 
 
-async def test_a_browser_that_is_blocked_too_long_is_closed_and_may_come_back(
+async def test_a_browser_blocked_for_too_long_is_closed_and_may_reconnect(
     hub: ExperimentHub, identity: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed_hub, "BLOCKED_S", 0.1)
@@ -274,7 +274,7 @@ async def test_a_browser_that_fails_does_not_disturb_others(hub: ExperimentHub, 
     assert (await settled(good, 2)).seq == 2
 
 
-async def test_a_quick_way_is_used_where_the_server_has_one(hub: ExperimentHub, identity: str) -> None:
+async def test_the_server_s_fast_path_is_used(hub: ExperimentHub, identity: str) -> None:
     written: list[str] = []
     busy = False
 
@@ -293,7 +293,7 @@ async def test_a_quick_way_is_used_where_the_server_has_one(hub: ExperimentHub, 
     await eventually(lambda: len(browser.texts) == 1)
 
 
-async def test_entries_that_were_forgotten_come_from_the_database(hub: ExperimentHub, identity: str) -> None:
+async def test_entries_that_are_not_in_memory_come_from_the_database(hub: ExperimentHub, identity: str) -> None:
     await write(identity, first())
     browser = Browser()
     await hub.join(identity, browser.send)
@@ -311,7 +311,7 @@ def listeners(last: int) -> tuple[Listener, ...]:
     return tuple(make_listener(port, "server", 40000) for port in range(9000, last + 1))
 
 
-async def test_more_than_the_ring_holds_is_no_gap_either(
+async def test_more_entries_than_the_ring_holds_leave_no_gap(
     hub: ExperimentHub, identity: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(experiment_store, "RING", 4)
@@ -324,7 +324,7 @@ async def test_more_than_the_ring_holds_is_no_gap_either(
     assert len(browser.model().timeline) == 29
 
 
-async def test_a_database_that_fails_is_asked_again(
+async def test_a_failed_query_is_repeated(
     hub: ExperimentHub, identity: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(feed_hub, "RETRY_S", 0.02)
@@ -344,7 +344,7 @@ async def test_a_database_that_fails_is_asked_again(
     assert "database is locked" in caplog.text
 
 
-async def test_trouble_with_the_journal_is_shown_with_since_when_and_goes_away(
+async def test_trouble_with_the_journal_is_shown_with_its_start_and_ends(
     hub: ExperimentHub, identity: str
 ) -> None:
     await write(identity, first())
@@ -368,7 +368,7 @@ async def test_trouble_with_the_journal_is_shown_with_since_when_and_goes_away(
     assert browser.model() == late.model()
 
 
-async def test_trouble_of_an_experiment_that_nobody_looks_at_is_no_error(hub: ExperimentHub, identity: str) -> None:
+async def test_trouble_of_an_experiment_without_browsers_is_ignored(hub: ExperimentHub, identity: str) -> None:
     hub.trouble(identity, "x")
     hub.wake(identity)
     assert hub.browsers == 0
@@ -391,7 +391,7 @@ async def test_the_last_browser_ends_the_feed(hub: ExperimentHub, identity: str)
     assert one.messages[-1].seq == 1
 
 
-async def test_who_leaves_while_a_message_waits_leaves_nothing_behind(hub: ExperimentHub, identity: str) -> None:
+async def test_leaving_cancels_a_pending_message(hub: ExperimentHub, identity: str) -> None:
     await write(identity, first())
     slow = Browser()
     slow.open.clear()
@@ -402,7 +402,7 @@ async def test_who_leaves_while_a_message_waits_leaves_nothing_behind(hub: Exper
     assert slow.texts == []
 
 
-async def test_a_removed_experiment_is_said_to_be_gone(hub: ExperimentHub, identity: str) -> None:
+async def test_clients_of_a_removed_experiment_are_closed_with_gone(hub: ExperimentHub, identity: str) -> None:
     await write(identity, first())
     browser = Browser()
     await hub.join(identity, browser.send)
@@ -413,7 +413,7 @@ async def test_a_removed_experiment_is_said_to_be_gone(hub: ExperimentHub, ident
     await eventually(lambda: browser.code == GONE)
 
 
-async def test_experiments_do_not_hear_of_each_other(hub: ExperimentHub, identity: str) -> None:
+async def test_experiments_have_separate_feeds(hub: ExperimentHub, identity: str) -> None:
     other: str = await database_sync_to_async(experiment_store.create_experiment)(make_spec("host", "bridge"))
     await write(identity, first())
     one, two = Browser(), Browser()
@@ -426,7 +426,7 @@ async def test_experiments_do_not_hear_of_each_other(hub: ExperimentHub, identit
     assert len(two.texts) == 1
 
 
-async def test_a_snapshot_holds_the_newest_lines_only(hub: ExperimentHub, identity: str) -> None:
+async def test_a_snapshot_has_only_the_newest_items(hub: ExperimentHub, identity: str) -> None:
     await write(identity, first(), *(entry(seq) for seq in range(2, SHOWN_ITEMS + 50)))
     browser = Browser()
     await hub.join(identity, browser.send)

@@ -40,7 +40,7 @@ async def fetch(identity: str, who: Person) -> Reader:
     return Reader(answer.body)
 
 
-async def test_it_shows_every_moment_and_grows_with_the_journal() -> None:
+async def test_the_recording_has_every_entry_and_grows_with_the_journal() -> None:
     me, entries = await person(), repeating(6)
     identity = await write(entries[:4])
     assert len(await fetch(identity, me)) == 4
@@ -61,7 +61,7 @@ async def test_a_long_journal_is_replayed_from_where_there_is_room(monkeypatch: 
     assert_shows(reader, 0, shown(replay(entries[:5]), entries[4], entries[0].at))
 
 
-async def test_only_a_few_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_a_few_recordings_are_cached(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay_views, "KEPT", 2)
     me = await person()
     first, *others = [await write(repeating(1)) for _ in range(3)]
@@ -75,7 +75,7 @@ async def test_before_the_first_entry_there_is_nothing_to_replay() -> None:
     assert len(await fetch(identity, await person())) == 0
 
 
-async def test_who_is_not_signed_in_gets_nothing_and_what_is_not_there_is_not_found() -> None:
+async def test_a_recording_needs_a_signed_in_user_and_an_experiment() -> None:
     me = await person()
     identity = await write(repeating(1))
     assert (await http("GET", f"/experiments/{identity}/track/")).status == 401

@@ -180,7 +180,7 @@ def test_nothing_in_a_page_needs_a_weaker_policy(page: Page) -> None:
     assert "style" not in page.texts
 
 
-def test_ids_are_unique_and_references_lead_somewhere(page: Page) -> None:
+def test_ids_are_unique_and_references_exist(page: Page) -> None:
     ids = Counter(attributes["id"] for _tag, attributes in page.all if "id" in attributes)
     assert [name for name, count in ids.items() if count > 1] == []
     for tag, attributes in page.all:
@@ -232,7 +232,7 @@ def test_hostile_text_stays_text() -> None:
         (Phase.FAILED, {"again", "remove"}),
     ],
 )
-def test_the_buttons_fit_the_phase(phase: Phase, expected: set[str]) -> None:
+def test_buttons_match_the_phase(phase: Phase, expected: set[str]) -> None:
     page = draw_page("experiments/experiment.html", sample.experiment_context(sample.make_snapshot(phase)))
     shown = {
         form["action"].rstrip("/").rsplit("/", 1)[1]
@@ -242,7 +242,7 @@ def test_the_buttons_fit_the_phase(phase: Phase, expected: set[str]) -> None:
     assert shown == expected
 
 
-def test_the_first_paint_holds_every_row_and_cell() -> None:
+def test_the_page_has_every_row_and_cell() -> None:
     snapshot = sample.make_snapshot()
     page = draw_page("experiments/experiment.html", sample.experiment_context(snapshot))
     rows = [attributes["data-row"] for attributes in page.find("tr") if attributes.get("data-row")]
@@ -251,13 +251,13 @@ def test_the_first_paint_holds_every_row_and_cell() -> None:
     assert len(cells) >= len(snapshot.rows) * len(snapshot.columns)
 
 
-def test_an_empty_cell_is_a_word() -> None:
+def test_an_empty_cell_shows_why() -> None:
     page = PAGES["experiment"]()
     assert "nobody listens" in page.texts["em"]
     assert "" not in [text.strip() for text in page.texts["em"]]
 
 
-def test_the_same_namespace_is_the_same_badge() -> None:
+def test_the_same_namespace_has_the_same_badge() -> None:
     badges = re.findall(r'<span class="ns" data-mode="([\w-]+)">.*?</svg>(\d+)</span>', PAGES["experiment"]().html)
     assert badges == [
         ("machine", "4026531840"),
@@ -267,7 +267,7 @@ def test_the_same_namespace_is_the_same_badge() -> None:
     ]
 
 
-def test_the_head_shows_the_command_the_warning_and_dockers_words() -> None:
+def test_the_head_shows_the_command_the_warning_and_docker_s_message() -> None:
     html = PAGES["experiment, nine columns"]().html
     assert "docker run --rm -d --network host -p 8080:80 nginx" in re.sub(r"<[^>]*>", "", html)
     assert f"<li>{sample.DISCARDED}</li>" in html
@@ -276,14 +276,14 @@ def test_the_head_shows_the_command_the_warning_and_dockers_words() -> None:
     assert "bind() to 0.0.0.0:80 failed" in html
 
 
-def test_a_moment_of_the_past_does_not_pretend_to_be_live() -> None:
+def test_a_past_state_is_not_shown_as_live() -> None:
     page = PAGES["experiment, a moment"]()
     assert page.find("main", data_ws="")
     assert "not live: a past state" in page.html
     assert "Show the current state" in page.html
 
 
-def test_rows_beyond_forty_begin_folded() -> None:
+def test_rows_after_the_fortieth_are_folded() -> None:
     states = sample.make_states(*sample.make_crowd(60))
     sections = table_presenter.list_sections(sample.make_columns(), sample.make_snapshot(states=states).rows)
     listeners = next(one for one in sections if one.key == "listeners")
@@ -291,7 +291,7 @@ def test_rows_beyond_forty_begin_folded() -> None:
     assert listeners.folds
 
 
-def test_a_refused_launch_loses_nothing_and_points_at_every_field() -> None:
+def test_a_refused_launch_keeps_all_input_and_links_to_every_error() -> None:
     page = PAGES["home, refused"]()
     (image,) = page.find("input", name="image")
     assert image["value"] == TYPED["image"]
@@ -308,7 +308,7 @@ def test_a_refused_launch_loses_nothing_and_points_at_every_field() -> None:
     assert ticked == ["bridge", "none"]
 
 
-def test_host_and_bridge_are_ticked_at_first_and_what_is_not_available_cannot_be() -> None:
+def test_host_and_bridge_are_ticked_and_unavailable_modes_are_disabled() -> None:
     page = PAGES["home"]()
     modes = {found["value"]: found for found in page.find("input", name="mode")}
     assert set(modes) == set(Mode)
@@ -326,17 +326,17 @@ def test_host_and_bridge_are_ticked_at_first_and_what_is_not_available_cannot_be
         ("", ""),
     ],
 )
-def test_what_stands_between_backticks_is_code_and_nothing_else_is_markup(text: str, html: str) -> None:
+def test_text_between_backticks_is_code_and_the_rest_is_text(text: str, html: str) -> None:
     assert netmodes.with_code(text) == html
 
 
 @pytest.mark.parametrize("name", ["duration", "offset", "micros"])
-def test_figures_are_said_as_the_browser_says_them(name: str) -> None:
+def test_figures_are_formatted_as_in_the_browser(name: str) -> None:
     say = {"duration": formatting.say_duration, "offset": formatting.say_offset, "micros": formatting.say_micros}[name]
     assert [say(value) for value, _text in VECTORS[name]] == [text for _value, text in VECTORS[name]]
 
 
-def test_a_path_that_is_chosen_is_marked_and_numbered_in_both_pictures_and_every_path_is_in_words() -> None:
+def test_a_chosen_path_is_marked_in_both_diagrams_and_every_path_is_listed() -> None:
     snapshot = sample.make_snapshot()
     path = next(one for one in snapshot.paths if one.hops)
     page = draw_page("experiments/experiment.html", sample.experiment_context(snapshot, path_key=path.key))
@@ -350,7 +350,7 @@ def test_a_path_that_is_chosen_is_marked_and_numbered_in_both_pictures_and_every
 
 
 @pytest.mark.parametrize("key", ["", "nobody/nowhere", "<b>"])
-def test_where_no_path_is_chosen_nothing_is_marked_and_a_wrong_one_is_said(key: str) -> None:
+def test_without_a_chosen_path_nothing_is_marked_and_an_unknown_one_is_reported(key: str) -> None:
     page = draw_page("experiments/experiment.html", sample.experiment_context(path_key=key))
     assert "passed" not in {one for tag in page.find("g") for one in tag.get("class", "").split()}
     assert ("There is no path" in page.html) == bool(key)
@@ -386,13 +386,13 @@ def test_patches_are_applied_as_the_browser_applies_them() -> None:
         assert [found.key for found in after] == one["after"], one["name"]
 
 
-def test_no_locale_puts_a_comma_into_a_picture() -> None:
+def test_no_locale_puts_a_comma_into_a_diagram() -> None:
     assert picture_presenter.number(12.5) == "12.5"
     assert picture_presenter.number(-0.001) == "0"
     assert picture_presenter.lay_out(Picture(1400, 300.125)).box == "0 0 1400 300.13"
 
 
-def test_every_word_that_the_browser_says_is_there() -> None:
+def test_every_text_that_scripts_use_exists() -> None:
     said = set()
     for file in (ROOT / "static/dashboard/js/ui").rglob("*.js"):
         said |= set(re.findall(r"\bwords\.(\w+)", file.read_text()))

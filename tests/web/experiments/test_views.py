@@ -63,7 +63,7 @@ def row_of(identity: str) -> tuple[str, int]:
     return row.wanted, row.round
 
 
-async def test_the_start_page_knows_the_engine(me: Person, lab_harness: LabHarness) -> None:
+async def test_the_start_page_shows_the_engine(me: Person, lab_harness: LabHarness) -> None:
     page = (await http("GET", "/", who=me)).text
     assert "Engine 26.1.5" in page
     assert "private host" in page
@@ -71,7 +71,7 @@ async def test_the_start_page_knows_the_engine(me: Person, lab_harness: LabHarne
     assert 'value="8080:80"' in page
 
 
-async def test_the_start_page_says_what_is_wrong_with_the_engine(
+async def test_the_start_page_shows_the_engine_s_problem(
     me: Person, lab_harness: LabHarness, engine: FakeEngine
 ) -> None:
     engine.away = "The Docker Engine at unix:///x did not answer within 15 s: it hangs."
@@ -86,7 +86,7 @@ async def test_the_start_page_works_without_a_lab(me: Person) -> None:
     assert "No engine answers" in answer.text
 
 
-async def test_the_start_page_leaves_the_experiments_of_a_class_to_it(me: Person) -> None:
+async def test_the_start_page_hides_experiments_of_training_sessions(me: Person) -> None:
     make = database_sync_to_async(experiment_store.create_experiment)
     await make(make_spec("host", title="Ours"))
     await make(make_spec("host", title="Of a class"), host="abc")
@@ -113,7 +113,7 @@ async def test_an_experiment_is_complete_before_anything_runs(me: Person) -> Non
     assert f'data-ws="/ws/experiments/{identity}/"' in page
 
 
-async def test_a_past_experiment_is_shown_as_it_was_and_not_followed(me: Person) -> None:
+async def test_a_past_experiment_shows_its_last_state_and_is_not_live(me: Person) -> None:
     identity = await make_past()
     page = (await http("GET", f"/experiments/{identity}/", who=me)).text
     assert 'data-ws=""' in page
@@ -121,7 +121,7 @@ async def test_a_past_experiment_is_shown_as_it_was_and_not_followed(me: Person)
     assert "4026532561" in page, "the bridge container's namespace was read before the stop"
 
 
-async def test_any_moment_can_be_shown(me: Person) -> None:
+async def test_any_entry_can_be_shown(me: Person) -> None:
     identity = await make_past()
     first = (await http("GET", f"/experiments/{identity}/?at=1", who=me)).text
     second = (await http("GET", f"/experiments/{identity}/?at=2", who=me)).text
@@ -132,7 +132,7 @@ async def test_any_moment_can_be_shown(me: Person) -> None:
 
 
 @pytest.mark.parametrize("at", ["x", "-1", "1.5", "1e3", "0x1", "9999999999", "1 ", "%00", "\u0661"])
-async def test_a_moment_that_is_none_is_refused_with_a_sentence(me: Person, at: str) -> None:
+async def test_an_invalid_entry_is_refused_with_a_sentence(me: Person, at: str) -> None:
     identity = await make_past()
     answer = await http("GET", f"/experiments/{identity}/?at={at.encode().decode('latin-1')}", who=me)
     assert answer.status == 400
@@ -140,20 +140,20 @@ async def test_a_moment_that_is_none_is_refused_with_a_sentence(me: Person, at: 
 
 
 @pytest.mark.parametrize("at", ["0", "3", "4", "999999999"])
-async def test_a_moment_out_of_range_is_no_error(me: Person, at: str) -> None:
+async def test_an_entry_out_of_range_is_no_error(me: Person, at: str) -> None:
     identity = await make_past()
     assert (await http("GET", f"/experiments/{identity}/?at={at}", who=me)).status == 200
 
 
 @pytest.mark.parametrize("action", ["", "stop/", "restart/", "again/", "remove/", "try/", "inspect/"])
-async def test_an_experiment_that_is_not_there_is_404(me: Person, action: str) -> None:
+async def test_an_unknown_experiment_is_404(me: Person, action: str) -> None:
     path = f"/experiments/nobody/{action}"
     answer = await (post(path, me) if action else http("GET", path, who=me))
     assert answer.status == 404
     assert "start page" in answer.text
 
 
-async def test_commands_write_what_is_wanted(me: Person) -> None:
+async def test_commands_write_the_wanted_state(me: Person) -> None:
     identity = await database_sync_to_async(experiment_store.create_experiment)(make_spec("host", "bridge"))
     here = f"/experiments/{identity}/"
     for action, wanted, where in (
@@ -167,7 +167,7 @@ async def test_commands_write_what_is_wanted(me: Person) -> None:
         assert await row_of(identity) == wanted
 
 
-async def test_what_is_being_removed_cannot_be_wanted_back(me: Person) -> None:
+async def test_an_experiment_that_is_being_removed_cannot_be_launched_again(me: Person) -> None:
     identity = await make_past(Wanted.REMOVED)
     for action in ("stop", "again", "restart", "remove", "try", "inspect"):
         assert (await post(f"/experiments/{identity}/{action}/", me)).status == 404
@@ -182,7 +182,7 @@ async def test_a_command_is_a_post(me: Person, method: str) -> None:
         assert (await http(method, f"/experiments/{identity}/{action}/", who=me, token=True)).status == 405
 
 
-async def test_nothing_can_be_tried_without_a_lab_and_it_says_why(me: Person) -> None:
+async def test_without_a_lab_a_request_is_refused_with_a_reason(me: Person) -> None:
     identity = await make_past()
     page = await post(f"/experiments/{identity}/try/", me)
     assert (page.status, page["content-type"]) == (409, "text/html; charset=utf-8")
@@ -231,7 +231,7 @@ async def test_a_running_experiment_is_tried_on_every_path(me: Person, lab_harne
     assert "refused the connection" in page.text
 
 
-async def test_what_docker_refuses_stands_on_the_page_as_text(
+async def test_docker_s_message_is_shown_as_text(
     me: Person, lab_harness: LabHarness, engine: FakeEngine
 ) -> None:
     engine.refuse["create_container"] = EngineError("invalid <b>mount</b> config & more", 400)
@@ -242,7 +242,7 @@ async def test_what_docker_refuses_stands_on_the_page_as_text(
     assert (await lab_harness.column(identity, "host")).status is ArmStatus.REFUSED
 
 
-async def test_the_doctor_s_page_stands_with_and_without_an_engine(
+async def test_the_doctor_s_page_works_with_and_without_an_engine(
     me: Person, engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without = await http("GET", "/doctor/", who=me)
