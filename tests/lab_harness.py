@@ -16,8 +16,8 @@ from dashboard.lab.context import Context
 from dashboard.lab.reconciler import Lab
 from dashboard.lab.watch_pool import WatchPool
 from dashboard.store import experiments as experiment_store
-from dashboard.store.experiments import Database
-from tests.polling import eventually
+from dashboard.store.database import DatabaseThread
+from tests.polling import DEADLINE_S, eventually
 from tests.specs import make_spec
 
 LAUNCH_S = 20.0
@@ -49,7 +49,7 @@ class LabHarness:
         self.lab = Lab(context)
 
     @property
-    def database(self) -> Database:
+    def database(self) -> DatabaseThread:
         return self.context.database
 
     async def start(self) -> None:
@@ -107,7 +107,7 @@ class LabHarness:
     async def column(self, identity: str, key: str) -> Column:
         return next(one for one in (await self.view(identity)).columns if one.key == key)
 
-    async def ends_as(self, identity: str, key: str, status: ArmStatus, deadline_s: float = 10.0) -> Column:
+    async def ends_as(self, identity: str, key: str, status: ArmStatus, deadline_s: float = DEADLINE_S) -> Column:
         """The column once it has ``status``."""
 
         async def found() -> Column | None:
@@ -131,7 +131,7 @@ def make_context(
         private=True,
         installation=installation,
         data_dir=data_dir,
-        database=Database(),
+        database=DatabaseThread(),
         publisher=publisher,
         watches=WatchPool(),
         clock=time.time,
@@ -146,7 +146,7 @@ async def close_context(context: Context) -> None:
 
 async def open_lab_harness(engine: Engine, data_dir: Path) -> LabHarness:
     """A running lab on ``engine``, with its own installation."""
-    database = Database()
+    database = DatabaseThread()
     installation = await database.run(experiment_store.installation_id)
     await asyncio.to_thread(database.close)
     publisher = RecordingPublisher()

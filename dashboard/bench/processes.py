@@ -114,8 +114,8 @@ async def running(command: Sequence[str], **options: Any) -> AsyncIterator[Progr
     """The command while the block runs, then SIGTERM, and SIGKILL after ``GRACE_S``. Call it in the main thread.
     ``options`` are those of ``asyncio.create_subprocess_exec``; without others stdin and stdout are pipes."""
     pipe = asyncio.subprocess.PIPE
-    defaults = {"cwd": BASE, "env": environment_with(), "stdin": pipe, "stdout": pipe, "limit": MAX_LINE_BYTES}
-    process = await asyncio.create_subprocess_exec(*tied(command), **(defaults | options))
+    defaults: dict[str, Any] = {"cwd": BASE, "env": environment_with(), "stdin": pipe, "stdout": pipe}
+    process = await asyncio.create_subprocess_exec(*tied(command), limit=MAX_LINE_BYTES, **(defaults | options))
     try:
         yield Program(process, command[0])
     finally:

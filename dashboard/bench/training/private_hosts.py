@@ -173,7 +173,7 @@ async def measure_session(
         run.say(f"{number} participants ask for a host at the same time")
         free = psutil.virtual_memory().available
         for group in session.groups:
-            await database.run(group_host_store.ask_for, group, time.time())
+            await database.run(group_host_store.request, group, time.time())
         served = await session.on_each(launch)
         taken = (free - psutil.virtual_memory().available) / number / 2**20
         notes.append(
