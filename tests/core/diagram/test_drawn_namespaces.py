@@ -1,4 +1,4 @@
-"""What stands in a network stack, and how much of it is shown."""
+"""The items of a network namespace, and how many are shown."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from dashboard.core.diagram.drawn_namespaces import (
     SHOWN_LISTENERS,
     SHOWN_PORTS,
     DrawnNamespace,
-    mapping_box_id,
-    mapping_items,
+    describe_namespaces,
+    group_by_namespace,
     interface_items,
     listener_items,
-    published_mappings,
-    own_listeners,
-    group_by_namespace,
-    describe_namespaces,
+    mapping_box_id,
+    mapping_items,
     namespace_title,
+    own_listeners,
+    published_mappings,
 )
 from dashboard.core.experiments.messages import Column, PublishedPort
 from dashboard.core.modes import MACHINE
@@ -121,7 +121,10 @@ def test_a_container_s_listeners_are_its_own_and_the_machine_s_those_of_no_conta
 
 
 def test_mappings_gather_the_addresses_that_they_are_bound_to() -> None:
-    assert published_mappings(published(2)) == {(80, "tcp", 8000): ["0.0.0.0", "::"], (81, "tcp", 8001): ["0.0.0.0", "::"]}
+    assert published_mappings(published(2)) == {
+        (80, "tcp", 8000): ["0.0.0.0", "::"],
+        (81, "tcp", 8001): ["0.0.0.0", "::"],
+    }
 
 
 def test_every_mapping_is_shown_or_counted() -> None:
@@ -143,3 +146,50 @@ def test_the_summary_names_udp_ports() -> None:
     udp = make_column("bridge", published=(PublishedPort(53, "udp", "0.0.0.0", 53),))
     stacks = group_by_namespace((columns[0], udp), states)
     assert "UDP port 53 of the machine forwards to port 53 of bridge." in describe_namespaces(stacks, stacks[0])
+
+
+@pytest.mark.parametrize(
+    ("count", "shown", "more"),
+    [
+        (SHOWN_INTERFACES, SHOWN_INTERFACES, ""),
+        (SHOWN_INTERFACES + 1, SHOWN_INTERFACES + 1, ""),
+        (SHOWN_INTERFACES + 2, SHOWN_INTERFACES, "2 more interfaces"),
+    ],
+)
+def test_one_interface_too_many_is_shown_rather_than_counted(count: int, shown: int, more: str) -> None:
+    items = interface_items(make_stack(*(make_interface(f"x{n}", n) for n in range(1, count + 1))), "bridge")
+    assert len([item for item in items if item.kind == "interface"]) == shown
+    assert [item.lines for item in items if item.kind == "more"] == ([(more,)] if more else [])
+
+
+@pytest.mark.parametrize(
+    ("addresses", "listeners", "lines"),
+    [
+        (
+            ("0.0.0.0", "::"),
+            (8080,),
+            [("docker-proxy :8080", "for 127.0.0.1"), ("DNAT :8080 → :80", "all other addresses")],
+        ),
+        (("0.0.0.0",), (), [("DNAT :8080 → :80", "all addresses")]),
+        (("0.0.0.0",), (8081,), [("DNAT :8080 → :80", "all addresses")]),
+        (("192.0.2.2",), (8080,), [("docker-proxy :8080", "at 192.0.2.2"), ("DNAT :8080 → :80", "at 192.0.2.2")]),
+        (("127.0.0.1",), (8080,), [("docker-proxy :8080", "at 127.0.0.1")]),
+        (("127.0.0.1",), (), [("DNAT :8080 → :80", "at 127.0.0.1")]),
+        (("::",), (8080,), [("docker-proxy :8080", "at all IPv6")]),
+        (("::1",), (8080,), [("docker-proxy :8080", "at ::1")]),
+    ],
+)
+def test_a_mapping_has_a_box_for_docker_proxy_and_one_for_the_translation(
+    addresses: tuple[str, ...], listeners: tuple[int, ...], lines: list[tuple[str, ...]]
+) -> None:
+    column = make_column("bridge", published=make_ports(8080, 80, *addresses))
+    machine = make_state(listeners=tuple(make_listener(port, "docker-proxy") for port in listeners))
+    items = mapping_items(column, machine)
+    assert [item.lines for item in items] == lines
+    assert {item.kind for item in items} <= {"proxy", "dnat"}
+
+
+def test_a_listener_of_another_process_or_protocol_is_no_docker_proxy() -> None:
+    column = make_column("bridge", published=make_ports(8080, 80, "0.0.0.0"))
+    for one in (make_listener(8080, "nginx"), make_listener(8080, "docker-proxy", protocol=Protocol.UDP)):
+        assert [item.kind for item in mapping_items(column, make_state(listeners=(one,)))] == ["dnat"]

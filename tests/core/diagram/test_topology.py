@@ -1,4 +1,4 @@
-"""The picture: nothing overlaps, nothing leaves the frame, nothing is drawn that was not read."""
+"""The diagram: nothing overlaps or leaves the frame, and everything drawn was observed."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from dashboard.core.diagram.topology import draw, draw_narrow, draw_wide
 from dashboard.core.experiments.messages import PublishedPort
 from dashboard.core.experiments.picture import Box, Picture
+from dashboard.core.namespaces.state import NamespaceState
 from tests.core.builders import (
     MACHINE,
     Columns,
@@ -198,7 +199,9 @@ def test_a_veth_pair_without_an_end_on_the_machine_is_not_drawn() -> None:
         (("::",), {"docker-proxy :8080": "at all IPv6"}),
     ],
 )
-def test_a_published_port_is_drawn_for_the_addresses_that_it_is_bound_to(addresses: tuple[str, ...], doors: dict[str, str]) -> None:
+def test_a_published_port_is_drawn_for_the_addresses_that_it_is_bound_to(
+    addresses: tuple[str, ...], doors: dict[str, str]
+) -> None:
     columns, states = make_scene(("bridge",))
     columns = with_column(columns, "bridge", published=make_ports(8080, 80, *addresses))
     for picture in draw(columns, states):
@@ -304,3 +307,113 @@ def test_long_names_are_clipped_to_their_box() -> None:
         for box in picture.boxes:
             assert all(len(line) * 7.3 <= max(box.w, 60) for line in box.lines), box
             assert len(box.title) * 7.3 <= box.w, box
+
+
+#: Where each box of host, bridge and macvlan is: x, y, width, height.
+WIDE: dict[str, tuple[float, ...]] = {
+    "machine:stack": (12, 12, 746, 252),
+    "machine:if:2": (32, 54, 190, 50),
+    "machine:if:1": (32, 114, 190, 50),
+    "machine:if:3": (32, 198, 190, 50),
+    "host:stack": (272, 54, 236, 120),
+    "host:listen:tcp:80": (286, 110, 208, 50),
+    "bridge:proxy:tcp:8081:80": (548, 54, 190, 50),
+    "bridge:dnat:tcp:8081:80": (548, 114, 190, 50),
+    "bridge:stack": (880, 12, 508, 170),
+    "bridge:if:32": (896, 56, 233, 50),
+    "bridge:if:1": (896, 116, 233, 50),
+    "bridge:listen:tcp:80": (1139, 56, 233, 50),
+    "macvlan:stack": (880, 200, 508, 170),
+    "macvlan:if:22": (896, 244, 233, 50),
+    "macvlan:if:1": (896, 304, 233, 50),
+    "macvlan:listen:tcp:80": (1139, 244, 233, 50),
+}
+NARROW: dict[str, tuple[float, ...]] = {
+    "machine:stack": (26, 12, 326, 474),
+    "machine:if:2": (40, 54, 298, 50),
+    "machine:if:3": (40, 112, 298, 50),
+    "machine:if:1": (40, 170, 298, 50),
+    "host:stack": (40, 232, 298, 120),
+    "host:listen:tcp:80": (54, 288, 270, 50),
+    "bridge:proxy:tcp:8081:80": (40, 364, 298, 50),
+    "bridge:dnat:tcp:8081:80": (40, 422, 298, 50),
+    "bridge:stack": (26, 506, 326, 168),
+    "bridge:if:32": (42, 550, 142, 50),
+    "bridge:if:1": (42, 610, 142, 50),
+    "bridge:listen:tcp:80": (194, 550, 142, 50),
+    "macvlan:stack": (26, 692, 326, 168),
+    "macvlan:if:22": (42, 736, 142, 50),
+    "macvlan:if:1": (42, 796, 142, 50),
+    "macvlan:listen:tcp:80": (194, 736, 142, 50),
+}
+
+
+def test_boxes_of_three_modes_are_where_the_layout_puts_them() -> None:
+    wide, narrow = draw(*make_scene(("host", "bridge", "macvlan")))
+    for picture, places, size in ((wide, WIDE, (1400, 382)), (narrow, NARROW, (360, 878))):
+        assert (picture.width, picture.height) == size
+        assert {box.id: (box.x, box.y, box.w, box.h) for box in picture.boxes} == places
+
+
+def test_edges_of_three_modes_run_where_the_layout_puts_them() -> None:
+    wide, narrow = draw(*make_scene(("host", "bridge", "macvlan")))
+    assert {edge.id: (edge.path, edge.label, edge.label_x, edge.label_y) for edge in wide.edges} == {
+        "shares:machine:if:1>host:stack": ("M222 139 C247 139 247 114 272 114", "", 0, 133),
+        "shares:machine:if:2>host:stack": ("M222 79 C247 79 247 114 272 114", "", 0, 73),
+        "veth:machine:if:3>bridge:if:32": ("M222 223 H758 C827 223 827 81 896 81", "veth pair", 270, 217),
+        "proxy:bridge:proxy:tcp:8081:80>bridge:if:32": ("M738 79 H758 C827 79 827 81 896 81", "", 0, 73),
+        "dnat:bridge:dnat:tcp:8081:80>bridge:if:32": ("M738 139 H758 C827 139 827 81 896 81", "", 0, 133),
+        "parent:machine:if:2>macvlan:if:22": ("M32 79 H22 V184 H758 C827 184 827 269 896 269", "macvlan", 247, 179),
+    }
+    assert {edge.id: edge.path for edge in narrow.edges} == {
+        "shares:machine:if:1>host:stack": "M40 195 H21 V292 H40",
+        "shares:machine:if:2>host:stack": "M40 79 H21 V292 H40",
+        "veth:machine:if:3>bridge:if:32": "M40 137 H16.5 V575 H42",
+        "proxy:bridge:proxy:tcp:8081:80>bridge:if:32": "M40 389 H21 V575 H42",
+        "dnat:bridge:dnat:tcp:8081:80>bridge:if:32": "M40 447 H21 V575 H42",
+        "parent:machine:if:2>macvlan:if:22": "M40 79 H12 V761 H42",
+    }
+
+
+@pytest.mark.parametrize(
+    ("arms", "size", "places"),
+    [
+        (6, (1400, 698), [(880, 12, 508), (880, 200, 508), (880, 388, 508), (880, 516, 508)]),
+        (7, (1600, 570), [(880, 12, 340), (1244, 12, 340), (880, 200, 340), (1244, 200, 340), (880, 388, 340)]),
+    ],
+)
+def test_more_than_four_stacks_stand_in_two_columns(
+    arms: int, size: tuple[float, float], places: list[tuple[float, ...]]
+) -> None:
+    picture = draw_wide(*many_arms(arms))
+    assert (picture.width, picture.height) == size
+    assert [(box.x, box.y, box.w) for box in picture.boxes if box.kind == "stack"] == places
+    hosts = [(box.x, box.y, box.w, box.h) for box in picture.boxes if box.kind == "host-stack"]
+    assert hosts == [(272, 54, 236, 58), (272, 126, 236, 58)]
+
+
+def test_traffic_arrives_at_the_interface_of_the_default_route() -> None:
+    columns, states = make_scene(("bridge",))
+    bridge = states["bridge"]
+    second = make_interface("eth1", 99, "veth", addresses=("10.1.0.2/16",))
+    two = replace(bridge, interfaces=(*bridge.interfaces, second))
+
+    def arrival(state: NamespaceState) -> set[str]:
+        picture = draw_wide(columns, states | {"bridge": state})
+        return {edge.id.partition(">")[2] for edge in picture.edges if edge.kind in {"proxy", "dnat"}}
+
+    assert arrival(two) == {"bridge:if:30"}
+    moved = tuple(replace(one, interface="eth1") if one.destination == "default" else one for one in two.routes)
+    assert arrival(replace(two, routes=moved)) == {"bridge:if:99"}
+    assert arrival(replace(two, routes=())) == {"bridge:if:30"}
+    bare = tuple(replace(one, addresses=()) for one in bridge.interfaces)
+    assert arrival(replace(bridge, interfaces=bare)) == {"bridge:stack"}
+
+
+def test_without_the_machine_the_pictures_are_empty() -> None:
+    columns, states = make_scene(("bridge",))
+    wide, narrow = draw(columns, without(states, MACHINE))
+    assert [(one.width, one.height, one.boxes, one.edges) for one in (wide, narrow)] == [
+        (1400, 120, (), ()),
+        (360, 120, (), ()),
+    ]
