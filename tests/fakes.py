@@ -1,4 +1,4 @@
-"""A Docker Engine in memory, for what a real one cannot be made to do on demand. Never the only proof."""
+"""A Docker Engine in memory, for situations that a real one cannot produce on demand."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NO_REGISTRY = 504
 
 
 def make_info(**more: Any) -> EngineInfo:
-    """An ordinary engine on this machine; its daemon is said to be this process."""
+    """An ordinary engine on this machine; its daemon is this process."""
     fields: dict[str, Any] = {
         "version": "26.1.5",
         "api": "1.45",
@@ -89,24 +89,24 @@ class FakeEngine:
         self.local[tag] = ImageFacts(f"sha256:{tag}", (tag,), ("80/tcp",), 1000)
 
     def emit(self, kind: str, action: str, identity: str = "", **attributes: str) -> None:
-        """An event, to everybody who listens."""
+        """Sends an event to all listeners."""
         labels = self.made[identity].labels if identity in self.made else {}
         event = EngineEvent(kind, action, identity, dict(labels), 0.0, {**labels, **attributes})
         for queue in self._subscribers:
             queue.put_nowait(event)
 
     def lose(self, reason: str) -> None:
-        """The connection is gone and nobody answers."""
+        """Loses the connection; calls fail."""
         self.away = reason
         self.emit("stream", "lost", reason=reason)
 
     def come_back(self) -> None:
-        """It answers again."""
+        """Answers again."""
         self.away = ""
         self.emit("stream", "connected")
 
     def kill(self, name: str, exit_code: int = 137) -> None:
-        """The container's program ends."""
+        """Ends the container's program."""
         facts = self._by_name(name)
         self.made[facts.id] = replace(facts, running=False, status="exited", pid=0, exit_code=exit_code)
         self.emit("container", "die", facts.id)

@@ -32,8 +32,8 @@ WriteNow = Callable[[str], bool]
 
 @dataclass(eq=False, slots=True)
 class Client:
-    """One websocket. ``write_now`` is the server's fast path (``shared_frames``), if it has one; ``pending`` is the send
-    that has not completed, since ``pending_since`` on the loop's clock."""
+    """One websocket. ``write_now`` is the server's fast path (``shared_frames``), if it has one; ``pending`` is the
+    send that has not completed, since ``pending_since`` on the loop's clock."""
 
     send: Send
     write_now: WriteNow | None = None
@@ -58,9 +58,9 @@ class Feed:
 class FeedHub[F: Feed](ABC):
     """Feeds by key; one hub of each kind per process. All methods run in the event loop.
 
-    Counters for /metrics: messages ``encoded``, ``delivered`` to clients and the ``characters`` in them, ``slow`` clients
-    closed, wake-ups ``woken`` by and ``missed``, and ``lag``: seconds from a change that the lab has read until it was
-    sent to all clients.
+    Counters for /metrics: messages ``encoded``, ``delivered`` to clients and the ``characters`` in them, ``slow``
+    clients closed, wake-ups ``woken`` by and ``missed``, and ``lag``: seconds from a change that the lab has read
+    until it was sent to all clients.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Values for the tests of core: builders with valid defaults, scenes of any modes, and hypothesis strategies."""
+"""Builders of core values with valid defaults, scenes of any modes, and hypothesis strategies."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def container_id(key: str) -> str:
 
 
 def make_column(key: str = "bridge", mode: str = "", **more: Any) -> Column:
-    """The head of a running arm; its mode is its key without a number unless told otherwise."""
+    """The column of a running arm; its mode is its key without a number by default."""
     fields: dict[str, Any] = {
         "mode": mode or key.rstrip("-0123456789"),
         "title": key,
@@ -112,17 +112,17 @@ def make_column(key: str = "bridge", mode: str = "", **more: Any) -> Column:
 
 
 def machine_column() -> Column:
-    """The head of the machine's column."""
+    """The machine's column."""
     return Column(MACHINE, MACHINE, "this machine")
 
 
 def make_ports(host_port: int = 8080, container_port: int = 80, *addresses: str) -> tuple[PublishedPort, ...]:
-    """One published port on these addresses, all IPv4 and all IPv6 unless told otherwise."""
+    """One published port on these addresses, all IPv4 and all IPv6 by default."""
     return tuple(PublishedPort(container_port, "tcp", one, host_port) for one in addresses or ("0.0.0.0", "::"))
 
 
 def make_arm(key: str = "bridge", mode: Mode | None = None, **more: Any) -> ArmSpec:
-    """An arm as wanted; its mode is its key without a number unless told otherwise."""
+    """The specification of an arm; its mode is its key without a number by default."""
     return ArmSpec(key, mode or Mode(key.rstrip("-0123456789")), **more)
 
 
@@ -284,7 +284,7 @@ def _sysctls(first_port: str, ping: str, forward: str) -> dict[str, str]:
 
 @cache
 def recorded_scene() -> tuple[Columns, States]:
-    """What Docker 26.1.5 really did in six modes at once, as Netmodes read it (recorded, rows left out)."""
+    """The recorded observation of Docker 26.1.5 in six modes at once, without rows."""
     raw = msgspec.json.decode((RECORDED / "seven_columns.json").read_bytes())
     found = msgspec.convert(raw | {"rows": []}, Comparison)
     return found.columns, found.states
@@ -411,7 +411,7 @@ arm_keys = st.sampled_from(["host", "bridge", "user-bridge", "none", "container"
 
 
 def columns_with_key(key: str) -> st.SearchStrategy[Column]:
-    """Any head of a column that has this key."""
+    """Any column with this key."""
     return st.builds(
         make_column,
         key=st.just(key),
@@ -431,7 +431,7 @@ columns = arm_keys.flatmap(columns_with_key)
 
 @st.composite
 def generated_scenes(draw: st.DrawFn) -> tuple[Columns, States]:
-    """Any columns with any states: nothing in them need be possible."""
+    """Any columns with any states, also impossible ones."""
     keys = draw(st.lists(arm_keys, max_size=4, unique=True))
     heads = (machine_column(), *(draw(columns_with_key(key)) for key in keys))
     found = {column.key: draw(states) for column in heads if draw(st.integers(0, 4)) > 0}

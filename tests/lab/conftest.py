@@ -1,4 +1,4 @@
-"""What the lab's tests share: a lab on the suite's engine, and a check that nothing stays there."""
+"""Fixtures of the lab's tests: a lab on the suite's engine or a fake one, and a check that nothing is left."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def fake() -> FakeEngine:
 
 
 @pytest.fixture
-async def quick(fake: FakeEngine, tmp_path: Path, transactional_db: None) -> AsyncIterator[LabHarness]:
+async def fake_lab(fake: FakeEngine, tmp_path: Path, transactional_db: None) -> AsyncIterator[LabHarness]:
     """A lab that runs on ``fake``."""
     made = await open_lab_harness(fake, tmp_path)
     yield made

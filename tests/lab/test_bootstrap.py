@@ -1,4 +1,4 @@
-"""Putting a lab together: the engine that is there, or a private host where none is."""
+"""Opening a lab: an existing engine, or a private host if there is none."""
 
 from __future__ import annotations
 

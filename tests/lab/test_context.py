@@ -1,4 +1,4 @@
-"""What every part of the lab is given."""
+"""The context of a lab."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from tests.fakes import ENDPOINT
 from tests.lab_harness import LabHarness
 
 
-async def test_labels_identify_installation_experiment_and_arm(quick: LabHarness) -> None:
-    installation = quick.context.installation
-    assert quick.context.labels() == {LABEL: installation}
-    assert quick.context.labels("e", "a") == {LABEL: installation, LABEL_EXPERIMENT: "e", LABEL_ARM: "a"}
+async def test_labels_identify_installation_experiment_and_arm(fake_lab: LabHarness) -> None:
+    installation = fake_lab.context.installation
+    assert fake_lab.context.labels() == {LABEL: installation}
+    assert fake_lab.context.labels("e", "a") == {LABEL: installation, LABEL_EXPERIMENT: "e", LABEL_ARM: "a"}
 
 
-async def test_messages_describe_the_engine(quick: LabHarness) -> None:
-    ref = quick.context.ref
+async def test_messages_describe_the_engine(fake_lab: LabHarness) -> None:
+    ref = fake_lab.context.ref
     assert (ref.version, ref.api, ref.endpoint, ref.private) == ("26.1.5", "1.45", ENDPOINT, True)

@@ -1,4 +1,4 @@
-"""What works here, and why not; an engine that is missing is a finding."""
+"""Which modes are available, and why not; a missing engine is a result."""
 
 from __future__ import annotations
 

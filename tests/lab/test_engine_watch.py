@@ -1,4 +1,4 @@
-"""Since when an engine answers, or does not."""
+"""Whether an engine answers, and since when."""
 
 from __future__ import annotations
 

@@ -260,68 +260,70 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     "call",
     ["containers", "networks", "image", "create_container", "start_container", "inspect_container", "create_network"],
 )
-async def test_every_kind_of_call_may_fail(quick: LabHarness, fake: FakeEngine, call: str) -> None:
+async def test_every_kind_of_call_may_fail(fake_lab: LabHarness, fake: FakeEngine, call: str) -> None:
     fake.refuse[call] = EngineUnreachable(f"nobody answers {call}", 503)
-    identity = await quick.launch("host", "user-bridge")
-    head = await troubled(quick, identity)
+    identity = await fake_lab.launch("host", "user-bridge")
+    head = await troubled(fake_lab, identity)
     assert head.problem == f"nobody answers {call}"
     del fake.refuse[call]
-    await quick.reaches(identity, Phase.RUNNING)
-    await healed(quick, identity)
+    await fake_lab.reaches(identity, Phase.RUNNING)
+    await healed(fake_lab, identity)
     assert len(fake.made) == 2
-    await quick.stop(identity)
+    await fake_lab.stop(identity)
     assert fake.made == {}
 
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("call", ["containers", "networks", "remove_container", "remove_network"])
-async def test_a_stop_without_an_engine_is_done_later(quick: LabHarness, fake: FakeEngine, call: str) -> None:
-    identity = await quick.running("host", "user-bridge")
+async def test_a_stop_without_an_engine_is_done_later(fake_lab: LabHarness, fake: FakeEngine, call: str) -> None:
+    identity = await fake_lab.running("host", "user-bridge")
     fake.refuse[call] = EngineUnreachable("gone", 503)
-    await quick.want(identity, Wanted.STOPPED)
-    assert (await troubled(quick, identity)).problem == "gone"
+    await fake_lab.want(identity, Wanted.STOPPED)
+    assert (await troubled(fake_lab, identity)).problem == "gone"
     del fake.refuse[call]
-    head = await quick.reaches(identity, Phase.STOPPED)
+    head = await fake_lab.reaches(identity, Phase.STOPPED)
     assert all(check.ok for check in head.proof)
     assert fake.made == {}
 
 
 @pytest.mark.usefixtures("impatient")
 async def test_a_lost_event_stream_is_shown_at_once_and_missed_events_are_found(
-    quick: LabHarness, fake: FakeEngine
+    fake_lab: LabHarness, fake: FakeEngine
 ) -> None:
-    identity = await quick.running("host", "host")
+    identity = await fake_lab.running("host", "host")
     fake.lose("The Docker Engine closed its event stream.")
-    assert (await troubled(quick, identity)).problem == "The Docker Engine closed its event stream."
+    assert (await troubled(fake_lab, identity)).problem == "The Docker Engine closed its event stream."
     gone = next(one for one in fake.made.values() if one.name.endswith("-host-2"))
     del fake.made[gone.id]
     fake.come_back()
-    await quick.ends_as(identity, "host-2", ArmStatus.LOST)
-    assert (await healed(quick, identity)).phase is Phase.RUNNING
+    await fake_lab.ends_as(identity, "host-2", ArmStatus.LOST)
+    assert (await healed(fake_lab, identity)).phase is Phase.RUNNING
 
 
-async def test_an_event_stream_lost_during_a_pass_is_shown_after_the_pass(quick: LabHarness, fake: FakeEngine) -> None:
-    identity = await quick.running("host")
+async def test_an_event_stream_lost_during_a_pass_is_shown_after_the_pass(
+    fake_lab: LabHarness, fake: FakeEngine
+) -> None:
+    identity = await fake_lab.running("host")
     fake.hold["containers"] = asyncio.Event()
     asked = fake.calls.count("containers")
-    quick.lab.wake()
+    fake_lab.lab.wake()
     await eventually(lambda: fake.calls.count("containers") > asked)
     fake.emit("stream", "lost", reason="The Docker Engine closed its event stream.")
-    await troubled(quick, identity)
+    await troubled(fake_lab, identity)
     fake.hold.pop("containers").set()
-    driver = quick.lab.driver_of(identity)
+    driver = fake_lab.lab.driver_of(identity)
     assert driver is not None
     await driver.settled()
     assert driver.troubled, "the pass that was under way does not say that the Engine is back"
-    await healed(quick, identity)
+    await healed(fake_lab, identity)
 
 
 @pytest.mark.usefixtures("impatient")
 async def test_an_event_that_fails_does_not_stop_the_event_stream(
-    quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    identity = await quick.running("host")
-    run = quick.lab.driver_of(identity)
+    identity = await fake_lab.running("host")
+    run = fake_lab.lab.driver_of(identity)
     assert run is not None
     with monkeypatch.context() as patch:
         patch.setattr(type(run), "on_engine_event", lambda *_: 1 / 0)
@@ -329,7 +331,7 @@ async def test_an_event_that_fails_does_not_stop_the_event_stream(
         await eventually(lambda: len(fake._subscribers) == 0 or fake.calls.count("info") > 2)
     await eventually(lambda: len(fake._subscribers) == 1)
     fake.kill(container_name(identity, "host"), 9)
-    await quick.ends_as(identity, "host", ArmStatus.EXITED)
+    await fake_lab.ends_as(identity, "host", ArmStatus.EXITED)
 
 
 class Stubborn:
@@ -350,18 +352,18 @@ class Stubborn:
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("sentence", ["database is locked", "database or disk is full", "disk I/O error"])
 async def test_a_journal_that_cannot_be_written_is_shown_and_loses_nothing(
-    quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, sentence: str
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, sentence: str
 ) -> None:
     stubborn = Stubborn(7, sentence)
     monkeypatch.setattr(experiment_store, "append", stubborn.append)
-    identity = await quick.running("host", "host")
-    run = quick.lab.driver_of(identity)
+    identity = await fake_lab.running("host", "host")
+    run = fake_lab.lab.driver_of(identity)
     assert run is not None
     await run.settled()
     assert stubborn.left == 0
-    assert f"The journal cannot be written: {sentence}. It is tried again." in quick.publisher.troubles
-    assert quick.publisher.troubles[-1] == ""
-    entries = await quick.entries(identity)
+    assert f"The journal cannot be written: {sentence}. It is tried again." in fake_lab.publisher.troubles
+    assert fake_lab.publisher.troubles[-1] == ""
+    entries = await fake_lab.entries(identity)
     assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
     assert replay(entries) == run.view
 
@@ -369,7 +371,7 @@ async def test_a_journal_that_cannot_be_written_is_shown_and_loses_nothing(
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("function", ["save_head", "remember_container", "load_unsettled", "view", "load"])
 async def test_a_locked_database_delays_and_nothing_more(
-    quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, function: str
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch, function: str
 ) -> None:
     real = getattr(experiment_store, function)
     left = iter(range(4))
@@ -379,21 +381,21 @@ async def test_a_locked_database_delays_and_nothing_more(
             raise OperationalError("database is locked")
         return real(*arguments, **options)
 
-    identity = await quick.database.run(experiment_store.create_experiment, make_spec("host"))
+    identity = await fake_lab.database.run(experiment_store.create_experiment, make_spec("host"))
     with monkeypatch.context() as patch:
         patch.setattr(experiment_store, function, locked)
-        quick.lab.wake()
+        fake_lab.lab.wake()
         if function in {"save_head", "remember_container"}:
             await eventually(lambda: next(left, None) is None)
-    await quick.reaches(identity, Phase.RUNNING)
+    await fake_lab.reaches(identity, Phase.RUNNING)
 
     async def shown() -> bool:
-        record = await quick.database.run(experiment_store.load, identity)
+        record = await fake_lab.database.run(experiment_store.load, identity)
         return record is not None and record.phase is Phase.RUNNING
 
     await eventually(shown)
     assert len(fake.made) == 1
-    await quick.stop(identity)
+    await fake_lab.stop(identity)
     assert fake.made == {}
 
 

@@ -1,4 +1,4 @@
-"""What a health check of a container hears, without Django and the database."""
+"""Health checks without Django and the database."""
 
 from __future__ import annotations
 

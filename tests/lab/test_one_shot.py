@@ -1,4 +1,4 @@
-"""One experiment for a command: what it waits for, and what it gives up on."""
+"""One experiment of a command: what it waits for, and when it gives up."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ async def test_everything_is_removed_at_the_end(engine: FakeEngine, tmp_path: Pa
 
 
 @pytest.mark.usefixtures("transactional_db")
-async def test_a_kept_experiment_has_no_driver(engine: FakeEngine, tmp_path: Path, quick: LabHarness) -> None:
-    await quick.lab.close()
+async def test_a_kept_experiment_has_no_driver(engine: FakeEngine, tmp_path: Path, fake_lab: LabHarness) -> None:
+    await fake_lab.lab.close()
     await compare_once(tmp_path, make_spec("host"), silent, keep=True)
     assert len(engine.made) == 1
-    (record,) = await quick.database.run(experiment_store.load_unsettled)
+    (record,) = await fake_lab.database.run(experiment_store.load_unsettled)
     assert record.driver == ""
 
 

@@ -12,17 +12,17 @@ from tests.lab_harness import LabHarness
 
 
 async def test_an_object_that_is_created_during_the_search_is_not_an_orphan(
-    quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A command of another process launches between the two looks: its row is there before its container."""
-    await fake.create_container("old", _config(quick, "gone"))
+    await fake.create_container("old", _config(fake_lab, "gone"))
     rows: set[str] = set()
     listed = fake.containers
 
     async def launch() -> None:
         if not rows:
             rows.add("young")
-            await fake.create_container("new", _config(quick, "young"))
+            await fake.create_container("new", _config(fake_lab, "young"))
 
     async def containers(labels: dict[str, str]) -> tuple[ContainerFacts, ...]:
         found = await listed(labels)
@@ -35,19 +35,21 @@ async def test_an_object_that_is_created_during_the_search_is_not_an_orphan(
         return found
 
     monkeypatch.setattr(fake, "containers", containers)
-    assert await remove_orphans(quick.context, wanted) == (("container old",), ())
+    assert await remove_orphans(fake_lab.context, wanted) == (("container old",), ())
     assert [one.name for one in fake.made.values()] == ["new"]
 
 
-async def test_an_orphan_that_cannot_be_removed_does_not_keep_the_others(quick: LabHarness, fake: FakeEngine) -> None:
-    await fake.create_container("stuck", _config(quick, "gone"))
-    await fake.create_network("net", "bridge", quick.context.labels("gone"), {})
+async def test_an_orphan_that_cannot_be_removed_does_not_keep_the_others(
+    fake_lab: LabHarness, fake: FakeEngine
+) -> None:
+    await fake.create_container("stuck", _config(fake_lab, "gone"))
+    await fake.create_network("net", "bridge", fake_lab.context.labels("gone"), {})
     fake.refuse["remove_container"] = EngineError("container is paused", 409)
 
     async def wanted() -> set[str]:
         return set()
 
-    removed, refused = await remove_orphans(quick.context, wanted)
+    removed, refused = await remove_orphans(fake_lab.context, wanted)
     assert removed == ("network net",)
     assert refused == ("container stuck: container is paused",)
     del fake.refuse["remove_container"]

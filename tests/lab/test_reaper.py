@@ -1,4 +1,4 @@
-"""What is ours and driven by nobody."""
+"""Objects that no living process drives are removed."""
 
 from __future__ import annotations
 
@@ -25,56 +25,56 @@ from tests.reports import make_file
 from tests.specs import make_spec
 
 
-async def test_what_a_dead_server_left_is_removed_and_marked_stopped(quick: LabHarness, fake: FakeEngine) -> None:
-    identity = await quick.running("host", "user-bridge")
-    await quick.lab.close()
-    reaped = await reap(quick.context)
+async def test_what_a_dead_server_left_is_removed_and_marked_stopped(fake_lab: LabHarness, fake: FakeEngine) -> None:
+    identity = await fake_lab.running("host", "user-bridge")
+    await fake_lab.lab.close()
+    reaped = await reap(fake_lab.context)
     assert len(reaped.removed) == 3
     assert (reaped.kept, reaped.refused) == ((), ())
     assert fake.made == {}
-    view = await quick.view(identity)
+    view = await fake_lab.view(identity)
     assert view.head is not None
     assert (view.head.phase, view.head.notice) == (Phase.STOPPED, "Removed by reap.")
     assert {one.status for one in view.columns if one.container} == {ArmStatus.GONE}
-    assert await quick.database.run(experiment_store.load_unsettled) == ()
-    assert (await reap(quick.context)).removed == ()
+    assert await fake_lab.database.run(experiment_store.load_unsettled) == ()
+    assert (await reap(fake_lab.context)).removed == ()
 
 
-async def test_experiments_of_a_living_server_are_kept(quick: LabHarness, fake: FakeEngine) -> None:
-    identity = await quick.running("host")
-    lock = LabLock(quick.context.data_dir)
+async def test_experiments_of_a_living_server_are_kept(fake_lab: LabHarness, fake: FakeEngine) -> None:
+    identity = await fake_lab.running("host")
+    lock = LabLock(fake_lab.context.data_dir)
     lock.acquire()
-    reaped = await reap(quick.context)
+    reaped = await reap(fake_lab.context)
     lock.release()
     assert reaped.removed == ()
     assert reaped.kept == (f"experiment {identity} (nginx on port 80)",)
     assert len(fake.made) == 1
 
 
-async def test_experiments_of_a_living_command_are_kept(quick: LabHarness, fake: FakeEngine) -> None:
-    await quick.lab.close()
-    mine = await quick.database.run(
+async def test_experiments_of_a_living_command_are_kept(fake_lab: LabHarness, fake: FakeEngine) -> None:
+    await fake_lab.lab.close()
+    mine = await fake_lab.database.run(
         experiment_store.create_experiment, make_spec("host"), None, experiment_store.this_process()
     )
-    dead = await quick.database.run(experiment_store.create_experiment, make_spec("host"), None, "1:1.00")
-    reaped = await reap(quick.context)
+    dead = await fake_lab.database.run(experiment_store.create_experiment, make_spec("host"), None, "1:1.00")
+    reaped = await reap(fake_lab.context)
     assert [line.split()[1] for line in reaped.kept] == [mine]
-    assert {one.id for one in await quick.database.run(experiment_store.load_unsettled)} >= {mine}
-    record = await quick.database.run(experiment_store.load, dead)
+    assert {one.id for one in await fake_lab.database.run(experiment_store.load_unsettled)} >= {mine}
+    record = await fake_lab.database.run(experiment_store.load, dead)
     assert record is not None
     assert (record.wanted, record.driver) == (Wanted.STOPPED, "")
-    await quick.database.run(experiment_store.set_wanted, mine, Wanted.STOPPED)
+    await fake_lab.database.run(experiment_store.set_wanted, mine, Wanted.STOPPED)
 
 
-async def test_what_cannot_be_removed_is_reported(quick: LabHarness, fake: FakeEngine) -> None:
-    await quick.running("host")
-    await quick.lab.close()
+async def test_what_cannot_be_removed_is_reported(fake_lab: LabHarness, fake: FakeEngine) -> None:
+    await fake_lab.running("host")
+    await fake_lab.lab.close()
     fake.refuse["remove_container"] = EngineError("removal in progress elsewhere", 409)
-    reaped = await reap(quick.context)
+    reaped = await reap(fake_lab.context)
     assert reaped.removed == ()
     assert reaped.refused[0].endswith(": removal in progress elsewhere")
     del fake.refuse["remove_container"]
-    assert len((await reap(quick.context)).removed) == 1
+    assert len((await reap(fake_lab.context)).removed) == 1
 
 
 async def test_dead_private_hosts_are_removed(tmp_path: Path) -> None:
@@ -83,15 +83,15 @@ async def test_dead_private_hosts_are_removed(tmp_path: Path) -> None:
     assert await reap_hosts(tmp_path) == ()
 
 
-async def test_reports_deleted_long_ago_are_purged_and_reported(quick: LabHarness) -> None:
-    await quick.lab.close()
-    old, new = [await quick.database.run(import_file, make_file()) for _ in range(2)]
-    await quick.database.run(delete, old)
-    await quick.database.run(delete, new)
-    await quick.database.run(Report.objects.filter(pk=old).update, deleted_at=timezone.now() - timedelta(days=31))
-    assert (await reap(quick.context)).removed == ("1 report deleted more than 30 days ago",)
-    assert await quick.database.run(lambda: [row.pk for row in Report.objects.all()]) == [new]
-    assert (await reap(quick.context)).removed == ()
+async def test_reports_deleted_long_ago_are_purged_and_reported(fake_lab: LabHarness) -> None:
+    await fake_lab.lab.close()
+    old, new = [await fake_lab.database.run(import_file, make_file()) for _ in range(2)]
+    await fake_lab.database.run(delete, old)
+    await fake_lab.database.run(delete, new)
+    await fake_lab.database.run(Report.objects.filter(pk=old).update, deleted_at=timezone.now() - timedelta(days=31))
+    assert (await reap(fake_lab.context)).removed == ("1 report deleted more than 30 days ago",)
+    assert await fake_lab.database.run(lambda: [row.pk for row in Report.objects.all()]) == [new]
+    assert (await reap(fake_lab.context)).removed == ()
 
 
 async def test_hosts_of_a_session_are_removed_unless_a_server_drives_them(

@@ -1,4 +1,4 @@
-"""The lab: wanted against real. A restart is just another pass, and nobody else's things are touched."""
+"""The lab: wanted and real state. A restart is one more pass; foreign objects are not touched."""
 
 from __future__ import annotations
 
@@ -60,9 +60,7 @@ async def test_a_new_lab_adopts_what_runs(lab_harness: LabHarness, engine_host: 
     assert "port 18100" in {check.name for check in head.proof}
 
 
-async def test_a_new_lab_finishes_an_interrupted_launch(
-    lab_harness: LabHarness, engine_host: PrivateEngine
-) -> None:
+async def test_a_new_lab_finishes_an_interrupted_launch(lab_harness: LabHarness, engine_host: PrivateEngine) -> None:
     identity = await lab_harness.launch(*["bridge"] * 5, "user-bridge")
     await lab_harness.reaches(identity, Phase.LAUNCHING, Phase.RUNNING)
     await lab_harness.restart()
@@ -76,9 +74,7 @@ async def test_a_new_lab_finishes_an_interrupted_launch(
     assert len(ids(engine_host)) == 6
 
 
-async def test_a_new_lab_keeps_the_status_of_ended_arms(
-    lab_harness: LabHarness, engine_host: PrivateEngine
-) -> None:
+async def test_a_new_lab_keeps_the_status_of_ended_arms(lab_harness: LabHarness, engine_host: PrivateEngine) -> None:
     arms = [{"mode": "none"}, {"mode": "bridge", "command": "false"}, {"mode": "overlay"}, {"mode": "host"}]
     identity = await lab_harness.running(arms=arms)
     await lab_harness.ends_as(identity, "bridge", ArmStatus.EXITED)
@@ -185,83 +181,83 @@ def _config(lab_harness: LabHarness, experiment: str) -> dict[str, object]:
 
 
 async def test_the_next_pass_handles_a_missed_event(
-    quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciler, "PASS_S", 0.1)
-    identity = await quick.running("host", "host")
+    identity = await fake_lab.running("host", "host")
     gone = next(one for one in fake.made.values() if one.name.endswith("-host-2"))
     del fake.made[gone.id]
-    await quick.ends_as(identity, "host-2", ArmStatus.LOST)
+    await fake_lab.ends_as(identity, "host-2", ArmStatus.LOST)
 
 
-async def test_many_passes_change_nothing(quick: LabHarness, fake: FakeEngine) -> None:
-    identity = await quick.running("host")
-    run = quick.lab.driver_of(identity)
+async def test_many_passes_change_nothing(fake_lab: LabHarness, fake: FakeEngine) -> None:
+    identity = await fake_lab.running("host")
+    run = fake_lab.lab.driver_of(identity)
     assert run is not None
     await run.settled()
-    record = await quick.database.run(experiment_store.load, identity)
+    record = await fake_lab.database.run(experiment_store.load, identity)
     assert record is not None
-    before, made = await quick.entries(identity), dict(fake.made)
+    before, made = await fake_lab.entries(identity), dict(fake.made)
     for _ in range(5):
         await run.settle(record)
-    assert await quick.entries(identity) == before
+    assert await fake_lab.entries(identity) == before
     assert fake.made == made
 
 
-async def test_an_experiment_of_a_living_command_is_left_to_it(quick: LabHarness, fake: FakeEngine) -> None:
+async def test_an_experiment_of_a_living_command_is_left_to_it(fake_lab: LabHarness, fake: FakeEngine) -> None:
     mine = experiment_store.this_process()
-    identity = await quick.database.run(experiment_store.create_experiment, make_spec("host"), None, mine)
-    other = await quick.running("host")
-    assert quick.lab.driver_of(identity) is None
+    identity = await fake_lab.database.run(experiment_store.create_experiment, make_spec("host"), None, mine)
+    other = await fake_lab.running("host")
+    assert fake_lab.lab.driver_of(identity) is None
     assert [one.name for one in fake.made.values()] == [container_name(other, "host")]
-    assert await quick.lab.stop_all() == 1
-    record = await quick.database.run(experiment_store.load, identity)
+    assert await fake_lab.lab.stop_all() == 1
+    record = await fake_lab.database.run(experiment_store.load, identity)
     assert record is not None
     assert record.wanted is Wanted.RUNNING
 
 
-async def test_an_experiment_of_a_command_that_died_is_taken_over(quick: LabHarness) -> None:
+async def test_an_experiment_of_a_command_that_died_is_taken_over(fake_lab: LabHarness) -> None:
     child = await asyncio.create_subprocess_exec(sys.executable, "-c", "pass")
     await child.wait()
     for driver in (f"{child.pid}:1.00", "1:1.00", "nonsense", ":"):
-        identity = await quick.database.run(experiment_store.create_experiment, make_spec("host"), None, driver)
-        quick.lab.wake()
-        await quick.reaches(identity, Phase.RUNNING)
+        identity = await fake_lab.database.run(experiment_store.create_experiment, make_spec("host"), None, driver)
+        fake_lab.lab.wake()
+        await fake_lab.reaches(identity, Phase.RUNNING)
 
 
-async def test_a_launch_that_hangs_can_be_stopped(quick: LabHarness, fake: FakeEngine) -> None:
+async def test_a_launch_that_hangs_can_be_stopped(fake_lab: LabHarness, fake: FakeEngine) -> None:
     fake.hold["create_container"] = asyncio.Event()
-    identity = await quick.launch("host", "host", "host")
+    identity = await fake_lab.launch("host", "host", "host")
     await eventually(lambda: fake.calls.count("create_container") == 3)
-    await quick.want(identity, Wanted.STOPPED)
+    await fake_lab.want(identity, Wanted.STOPPED)
     fake.hold.pop("create_container").set()
-    head = await quick.reaches(identity, Phase.STOPPED)
+    head = await fake_lab.reaches(identity, Phase.STOPPED)
     assert all(check.ok for check in head.proof)
     assert fake.made == {}
 
 
-async def test_no_container_is_made_after_a_stop(quick: LabHarness, fake: FakeEngine) -> None:
+async def test_no_container_is_made_after_a_stop(fake_lab: LabHarness, fake: FakeEngine) -> None:
     fake.hold["image"] = asyncio.Event()
-    identity = await quick.launch("host", "host")
+    identity = await fake_lab.launch("host", "host")
     await eventually(lambda: "image" in fake.calls)
-    run = quick.lab.driver_of(identity)
+    run = fake_lab.lab.driver_of(identity)
     assert run is not None
-    await quick.want(identity, Wanted.STOPPED)
+    await fake_lab.want(identity, Wanted.STOPPED)
     await eventually(lambda: run._stopping)
     fake.hold.pop("image").set()
-    await quick.reaches(identity, Phase.STOPPED)
+    await fake_lab.reaches(identity, Phase.STOPPED)
     assert "create_container" not in fake.calls
 
 
-async def test_stop_and_launch_again_at_once_is_a_new_round(quick: LabHarness, fake: FakeEngine) -> None:
-    identity = await quick.running("host")
+async def test_stop_and_launch_again_at_once_is_a_new_round(fake_lab: LabHarness, fake: FakeEngine) -> None:
+    identity = await fake_lab.running("host")
     first = next(iter(fake.made))
-    await quick.want(identity, Wanted.STOPPED)
-    await quick.want(identity, Wanted.RUNNING, again=True)
-    await quick.want(identity, Wanted.RUNNING, again=True)
+    await fake_lab.want(identity, Wanted.STOPPED)
+    await fake_lab.want(identity, Wanted.RUNNING, again=True)
+    await fake_lab.want(identity, Wanted.RUNNING, again=True)
 
     async def third() -> bool:
-        head = (await quick.view(identity)).head
+        head = (await fake_lab.view(identity)).head
         return head is not None and (head.round, head.phase) == (3, Phase.RUNNING)
 
     await eventually(third)
@@ -269,40 +265,40 @@ async def test_stop_and_launch_again_at_once_is_a_new_round(quick: LabHarness, f
     assert first not in fake.made
 
 
-async def test_stop_all_counts_and_is_bounded_in_time(quick: LabHarness, fake: FakeEngine) -> None:
+async def test_stop_all_counts_and_is_bounded_in_time(fake_lab: LabHarness, fake: FakeEngine) -> None:
     for _ in range(3):
-        await quick.running("host")
+        await fake_lab.running("host")
     fake.hold["remove_container"] = asyncio.Event()
-    assert await quick.lab.stop_all(deadline_s=0.2) == 3
+    assert await fake_lab.lab.stop_all(deadline_s=0.2) == 3
     assert len(fake.made) == 3
     fake.hold.pop("remove_container").set()
-    assert await quick.lab.stop_all() == 3
+    assert await fake_lab.lab.stop_all() == 3
     assert fake.made == {}
 
 
 async def test_passes_that_come_while_it_is_removed_do_not_bring_it_back(
-    quick: LabHarness, fake: FakeEngine, caplog: pytest.LogCaptureFixture
+    fake_lab: LabHarness, fake: FakeEngine, caplog: pytest.LogCaptureFixture
 ) -> None:
-    identity = await quick.running("host", "none")
+    identity = await fake_lab.running("host", "none")
     fake.hold["remove_container"] = asyncio.Event()
-    await quick.want(identity, Wanted.REMOVED)
+    await fake_lab.want(identity, Wanted.REMOVED)
     for _ in range(20):
-        quick.lab.wake()
+        fake_lab.lab.wake()
         await others_run()
     fake.hold.pop("remove_container").set()
 
     async def gone() -> bool:
-        quick.lab.wake()
-        return await quick.database.run(experiment_store.load, identity) is None
+        fake_lab.lab.wake()
+        return await fake_lab.database.run(experiment_store.load, identity) is None
 
     await eventually(gone)
-    await eventually(lambda: quick.lab.driver_of(identity) is None)
+    await eventually(lambda: fake_lab.lab.driver_of(identity) is None)
     assert fake.made == {}
     assert caplog.records == []
 
 
-async def test_closing_does_not_wait_for_a_disk_that_is_full(quick: LabHarness) -> None:
-    identity = await quick.running("host")
+async def test_closing_does_not_wait_for_a_disk_that_is_full(fake_lab: LabHarness) -> None:
+    identity = await fake_lab.running("host")
 
     def append(*_: object) -> None:
         raise OperationalError("database or disk is full")
@@ -311,23 +307,23 @@ async def test_closing_does_not_wait_for_a_disk_that_is_full(quick: LabHarness) 
         full.setattr(experiment_store, "append", append)
         full.setattr(reconciler, "CANCEL_S", 0.2)
         full.setattr(experiment, "FLUSH_TIMEOUT_S", 0.2)
-        await quick.want(identity, Wanted.STOPPED)
-        await eventually(lambda: any("disk is full" in one for one in quick.publisher.troubles))
+        await fake_lab.want(identity, Wanted.STOPPED)
+        await eventually(lambda: any("disk is full" in one for one in fake_lab.publisher.troubles))
         async with asyncio.timeout(5):
-            await quick.lab.close()
+            await fake_lab.lab.close()
 
 
 def _others_may_take(folder: Path) -> bool:
     return subprocess.run(["flock", "-n", folder / "lab.lock", "true"], check=False).returncode == 0
 
 
-async def test_every_pass_purges_reports_that_were_deleted_long_ago(quick: LabHarness) -> None:
-    report = await quick.database.run(saved_reports.import_file, make_file())
-    await quick.database.run(saved_reports.delete, report)
-    await quick.database.run(Report.objects.update, deleted_at=timezone.now() - timedelta(days=31))
-    quick.lab.wake()
+async def test_every_pass_purges_reports_that_were_deleted_long_ago(fake_lab: LabHarness) -> None:
+    report = await fake_lab.database.run(saved_reports.import_file, make_file())
+    await fake_lab.database.run(saved_reports.delete, report)
+    await fake_lab.database.run(Report.objects.update, deleted_at=timezone.now() - timedelta(days=31))
+    fake_lab.lab.wake()
 
     async def is_gone() -> bool:
-        return not await quick.database.run(Report.objects.exists)
+        return not await fake_lab.database.run(Report.objects.exists)
 
     await eventually(is_gone)

@@ -1,4 +1,4 @@
-"""One watch per namespace, whoever looks at it, and none when nobody does."""
+"""One watch per namespace, for as long as it has subscribers."""
 
 from __future__ import annotations
 

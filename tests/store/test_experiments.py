@@ -1,4 +1,4 @@
-"""Rows as values: what is wanted, what is kept, and what is forgotten."""
+"""Experiments and journals in the database."""
 
 from __future__ import annotations
 
@@ -92,7 +92,9 @@ def test_a_removal_cannot_be_undone(identity: str) -> None:
         (Wanted.REMOVED, Phase.WAITING, True),
     ],
 )
-def test_unsettled_experiments_are_those_that_need_a_lab(identity: str, wanted: Wanted, phase: Phase, is_unsettled: bool) -> None:
+def test_unsettled_experiments_are_those_that_need_a_lab(
+    identity: str, wanted: Wanted, phase: Phase, is_unsettled: bool
+) -> None:
     experiment_store.save_head(identity, make_head(phase))
     experiment_store.set_wanted(identity, wanted)
     assert [one.id for one in experiment_store.load_unsettled()] == ([identity] if is_unsettled else [])

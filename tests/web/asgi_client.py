@@ -1,4 +1,4 @@
-"""The whole application as a server calls it, without a server: every layer from the outermost inwards."""
+"""Calls the whole application as an ASGI server does, through all middleware."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Headers = Iterable[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back."""
+    """A response."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
@@ -52,7 +52,7 @@ class Person:
 
     @property
     def token(self) -> str:
-        """What a page would send as X-CSRFToken."""
+        """The value of X-CSRFToken."""
         return self.cookies.get("csrftoken", "")
 
     @property
@@ -65,12 +65,12 @@ NOBODY = Person()
 
 
 def owner() -> User:
-    """The person who may come in."""
+    """The signed-in user."""
     return User.objects.get_or_create(username="owner")[0]
 
 
 def sign_in() -> Person:
-    """A session without the link, for tests of what comes behind it."""
+    """A session without a sign-in link, for tests behind the sign-in."""
     client = Client(HTTP_HOST=HOST)
     client.force_login(owner())
     client.get("/")
@@ -131,7 +131,7 @@ async def http(
 
 
 async def flood(path: str, size_bytes: int) -> Answer:
-    """A POST that never said how long it would be."""
+    """A POST without Content-Length."""
     left = size_bytes
     outgoing: list[dict[str, Any]] = []
 
@@ -149,13 +149,13 @@ async def flood(path: str, size_bytes: int) -> Answer:
 
 
 async def post_json(path: str, who: Person, value: object, *, token: bool = True) -> Answer:
-    """A POST as a program sends it."""
+    """A POST of JSON."""
     body = json.dumps(value).encode()
     return await http("POST", path, who=who, headers=(("content-type", "application/json"),), body=body, token=token)
 
 
 class Socket:
-    """A websocket from the browser's side."""
+    """The browser's side of a websocket."""
 
     def __init__(self) -> None:
         self.incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -177,7 +177,7 @@ class Socket:
         return json.loads(found["text"])
 
     async def closed(self) -> int:
-        """The code with which the server closes; what comes before is passed over."""
+        """The server's close code; earlier messages are ignored."""
         while True:
             found = await self.next()
             if found["type"] == "websocket.close":
@@ -213,7 +213,7 @@ async def websocket(
 
 
 async def _first(socket: Socket, task: asyncio.Future[Any]) -> dict[str, Any]:
-    """The first message, or what the application failed with."""
+    """The first message, or the application's error."""
     waiting: asyncio.Future[Any] = asyncio.ensure_future(socket.next())
     await asyncio.wait([waiting, task], return_when=asyncio.FIRST_COMPLETED)
     if not waiting.done() and task.done() and task.exception() is not None:
@@ -224,7 +224,7 @@ async def _first(socket: Socket, task: asyncio.Future[Any]) -> dict[str, Any]:
 
 
 def is_strict(answer: Answer) -> bool:
-    """Whether the page may run nothing but our own files, and nobody may frame it."""
+    """Whether the policy allows only files of this site, and no framing."""
     policy = dict(part.strip().partition(" ")[::2] for part in answer["content-security-policy"].split(";"))
     unsafe = any("unsafe" in value or "*" in value or "http" in value for value in policy.values())
     return not unsafe and policy.get("default-src") == "'none'" and policy.get("frame-ancestors") == "'none'"

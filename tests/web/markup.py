@@ -1,4 +1,4 @@
-"""Reads a page for what a strict policy would forbid."""
+"""Finds what a strict content policy forbids in a page."""
 
 from __future__ import annotations
 

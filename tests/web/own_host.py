@@ -1,4 +1,4 @@
-"""A lab behind the pages, as the server's own, on a fake engine."""
+"""A lab on a fake engine behind the pages."""
 
 from __future__ import annotations
 

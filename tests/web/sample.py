@@ -60,7 +60,7 @@ def make_link(name: str, index: int, kind: str, *addresses: tuple[str, int], **m
 
 
 def make_listener(port: int, process: str, pid: int, **more: Any) -> Listener:
-    """A TCP listener on all IPv4 addresses unless told otherwise."""
+    """A TCP listener on all IPv4 addresses by default."""
     fields: dict[str, Any] = {"protocol": Protocol.TCP, "family": Family.INET, "address": "0.0.0.0"}
     return Listener(port=port, process=process, pid=pid, **(fields | more))
 
@@ -132,7 +132,7 @@ def host_state(machine: NamespaceState) -> NamespaceState:
 def bridge_state(
     netns: int, address: str, peer: str, index: int, pid: int, container: str, *, docker_dns: bool = False
 ) -> NamespaceState:
-    """An arm with a stack of its own behind a bridge."""
+    """An arm with a separate stack behind a bridge."""
     gateway = address.rsplit(".", 1)[0] + ".1"
     network = address.rsplit(".", 2)[0] + ".0.0/16"
     answered = Lookup("web-bridge", "answer", ("172.18.0.3",), "127.0.0.11", 404)
@@ -170,7 +170,7 @@ def bridge_state(
 
 
 def make_column(key: str, container: str, command: str, **more: Any) -> Column:
-    """The head of an arm's column; its mode is its key unless told otherwise."""
+    """The head of an arm's column; its mode is its key by default."""
     fields: dict[str, Any] = {
         "mode": key,
         "title": key,
@@ -223,7 +223,7 @@ def make_states(*more: Listener) -> dict[str, NamespaceState]:
 
 
 def make_timeline() -> tuple[TimelineItem, ...]:
-    """What happened during a launch."""
+    """The timeline of a launch."""
     lines = (
         (0.0, "Launch requested, 3 arms", "a person", ()),
         (0.081, "host created; the Engine warns: published ports discarded", "create", ("host",)),
@@ -241,7 +241,7 @@ def make_timeline() -> tuple[TimelineItem, ...]:
 
 
 def make_head(phase: Phase = Phase.RUNNING, **more: Any) -> ExperimentHead:
-    """What stands above the columns."""
+    """The head of an experiment."""
     fields: dict[str, Any] = {
         "created_at": STARTED_AT - 1,
         "started_at": STARTED_AT,
@@ -312,7 +312,7 @@ def make_eventful_snapshot() -> Snapshot:
 
 
 def make_doctor() -> Doctor:
-    """What a doctor says on an ordinary machine."""
+    """The doctor's report of an ordinary machine."""
     missing = "This engine is not part of a swarm: run `docker swarm init` to try overlay networks."
     kernel = "This kernel has no ipvlan module."
     modes = ("host", "bridge", "user-bridge", "none", "container", "macvlan")
@@ -431,7 +431,7 @@ ENGINE_CHIP = SimpleNamespace(text="Engine 26.1.5 · lab-1", ok=True, private=Fa
 
 
 def base_context(**more: Any) -> dict[str, Any]:
-    """What every page gets."""
+    """The context of every page."""
     return {"engine_chip": ENGINE_CHIP, "signed_in": True} | more
 
 

@@ -70,7 +70,8 @@ def explain_hosts(observed: ObservedColumns, key: RowKey, cells: RowCells) -> st
     return (
         if_host_mode(
             observed,
-            "Host mode starts from a copy of the machine's hosts file (--add-host discards it); others start with a new one.",
+            "Host mode starts from a copy of the machine's hosts file (--add-host discards it); "
+            "others start with a new one.",
         )
         or "Each container has its own hosts file, written when it starts."
     )

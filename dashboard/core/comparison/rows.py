@@ -39,7 +39,8 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         "published",
         "Published ports",
-        "Ports requested with -p (HostConfig.PortBindings), and ports that the Engine published (NetworkSettings.Ports).",
+        "Ports requested with -p (HostConfig.PortBindings), and ports that the Engine published "
+        "(NetworkSettings.Ports).",
     ),
     Section(
         "listeners",

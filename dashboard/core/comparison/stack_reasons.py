@@ -174,4 +174,5 @@ def explain_sysctls(observed: ObservedColumns, key: RowKey, cells: RowCells) -> 
     machine = cells[MACHINE].text if MACHINE in cells else None
     if "forward" in key.key and machine == "1" and "1" not in apart:
         return "Docker enables forwarding on the machine to route for its bridges; a container does not need it."
-    return f"A network sysctl belongs to the namespace, and a new namespace starts with defaults{if_host_mode(observed, MACHINES)}."
+    text = "A network sysctl belongs to the namespace, and a new namespace starts with defaults"
+    return f"{text}{if_host_mode(observed, MACHINES)}."

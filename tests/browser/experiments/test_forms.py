@@ -1,4 +1,4 @@
-"""The launch form: what is wrong is said where it stands, and what is typed reaches Docker."""
+"""The launch form: errors are at their fields, and all input reaches Docker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Launch, stop, again, remove; and what the page says when something goes wrong."""
+"""Launch, stop, launch again, remove; and what the page shows when something fails."""
 
 from __future__ import annotations
 
@@ -132,9 +132,7 @@ def test_the_start_page_lists_what_runs_and_what_is_over(visitor: Visitor, serve
     expect(page.get_by_role("heading", level=1)).to_have_text("Nobody's network")
 
 
-def test_each_column_shows_refusal_or_exit(
-    server: Server, show: Show, engine_host: PrivateEngine
-) -> None:
+def test_each_column_shows_refusal_or_exit(server: Server, show: Show, engine_host: PrivateEngine) -> None:
     holder = engine_host.docker("run", "-d", "-p", "8090:80", "nginx")
     try:
         identity = server.launch(

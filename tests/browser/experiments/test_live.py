@@ -1,4 +1,4 @@
-"""One experiment that runs: what the page shows of it, and how it follows what happens."""
+"""A running experiment: what the page shows, and how it follows changes."""
 
 from __future__ import annotations
 
@@ -102,7 +102,9 @@ def test_the_diagram_is_also_described_as_text(running: str, show: Show) -> None
 # What happens while one watches.
 
 
-def test_a_new_listener_appears_highlighted_and_disappears(running: str, show: Show, engine_host: PrivateEngine) -> None:
+def test_a_new_listener_appears_highlighted_and_disappears(
+    running: str, show: Show, engine_host: PrivateEngine
+) -> None:
     page = show(running)
     page.page.evaluate("window.sameDocument = true")
     row = page.row("listeners/tcp :9000/")
@@ -487,9 +489,7 @@ def test_on_a_phone_every_column_is_named_in_every_row(running: str, show: Show,
     expect(page.page.get_by_role("link", name="Doctor")).to_be_visible()
 
 
-def test_reduced_motion_is_respected(
-    running: str, show: Show, visit: Visit, engine_host: PrivateEngine
-) -> None:
+def test_reduced_motion_is_respected(running: str, show: Show, visit: Visit, engine_host: PrivateEngine) -> None:
     page = show(running, who=visit(reduced_motion="reduce"))
     engine_host.docker("exec", "-d", f"nm-{running}-bridge", "nc", "-l", "-p", "9004")
     cell = page.cell("listeners/tcp :9004/", "bridge")

@@ -1,4 +1,4 @@
-"""Any moment of an experiment, while it goes on."""
+"""Replay of an experiment while it runs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def leave(page: Page) -> None:
     expect(page.get_by_role("region", name="Replay")).to_be_hidden()
 
 
-def test_the_keyboard_selects_any_entry_and_returns_to_now(running: str, show: Show, engine_host: PrivateEngine) -> None:
+def test_the_keyboard_selects_any_entry_and_returns_to_now(
+    running: str, show: Show, engine_host: PrivateEngine
+) -> None:
     shown = show(running)
     listen(engine_host, running, 9005)
     expect(shown.row(LISTENER)).to_have_count(1)

@@ -1,4 +1,4 @@
-"""How connections run: each can be followed from one end to the other."""
+"""Routes of edges: each can be followed from one end to the other."""
 
 from __future__ import annotations
 

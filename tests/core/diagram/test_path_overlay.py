@@ -1,4 +1,4 @@
-"""Which boxes and cables of the picture each path passes, on scenes as Docker 26 wires them."""
+"""Which boxes and edges each path passes, in scenes as Docker 26 builds them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which modes work where, as a table."""
+"""Which modes an engine supports."""
 
 from __future__ import annotations
 

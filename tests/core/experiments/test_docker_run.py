@@ -1,4 +1,4 @@
-"""``docker run`` lines, read as the Engine's create body."""
+"""``docker run`` lines, parsed into the body of a create request."""
 
 from __future__ import annotations
 

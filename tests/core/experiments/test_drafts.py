@@ -1,4 +1,4 @@
-"""One reading of forms, API and command line."""
+"""Experiments parsed from forms, the API and the command line."""
 
 from __future__ import annotations
 
@@ -265,7 +265,9 @@ def test_a_flag_accepts_several_spellings(said_so: object, flag: bool) -> None:
 
 def test_unknown_fields_are_reported_with_the_known_ones() -> None:
     assert sentence_of(modes=["host"], netwrok="x").startswith("Unknown field “netwrok”: choose from arms, image,")
-    assert sentence_of(arms=[{"mode": "host", "prot": 1}]).startswith("An arm has no field “prot”: choose from add_host")
+    assert sentence_of(arms=[{"mode": "host", "prot": 1}]).startswith(
+        "An arm has no field “prot”: choose from add_host"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The heads of the columns before anything runs."""
+"""The columns before anything runs."""
 
 from __future__ import annotations
 

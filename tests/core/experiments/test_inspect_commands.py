@@ -1,4 +1,4 @@
-"""The commands that may be run in a column."""
+"""The commands that can be run in a column."""
 
 from __future__ import annotations
 

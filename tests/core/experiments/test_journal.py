@@ -1,4 +1,4 @@
-"""The journal: what is read back is what was seen."""
+"""The journal: replaying entries gives the recorded views."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From an arm to a create body and to the line that a person would type."""
+"""From an arm to the create body and the docker run line."""
 
 from __future__ import annotations
 

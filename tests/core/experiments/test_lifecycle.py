@@ -1,4 +1,4 @@
-"""Wanted against real: what to do next."""
+"""Wanted and observed state: the next actions."""
 
 from __future__ import annotations
 
@@ -88,9 +88,12 @@ real_lists = st.lists(
 launched_maps = st.dictionaries(arm_keys, st.just("id"), max_size=4)
 
 
-def carried_out(real: tuple[ObservedContainer, ...], launched: dict[str, str], actions: tuple[Action, ...]) -> tuple[ObservedContainer, ...]:
-    """The engine after the actions, when none of them fails; a buried container is removed as ``--rm`` would."""
-    world = {one.id: one for one in real}
+Containers = tuple[ObservedContainer, ...]
+
+
+def carried_out(real: Containers, launched: dict[str, str], actions: tuple[Action, ...]) -> Containers:
+    """The containers after successful actions; one that has exited is removed as with ``--rm``."""
+    world = {container.id: container for container in real}
     for action in actions:
         match action:
             case Create():

@@ -1,4 +1,4 @@
-"""The shapes that leave the program: their names are contracts."""
+"""The published JSON shapes: their names are contracts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Boxes, edges and how they are placed."""
+"""Boxes, edges and their layout."""
 
 from __future__ import annotations
 

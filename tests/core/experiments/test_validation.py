@@ -1,4 +1,4 @@
-"""What a person may type wrong, and what is not ours to refuse."""
+"""Validation of options, and what is left to Docker."""
 
 from __future__ import annotations
 

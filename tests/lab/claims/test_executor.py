@@ -241,7 +241,7 @@ async def test_harmless_claims_need_no_private_host(lab_harness: LabHarness, tmp
 
 
 async def test_without_private_hosts_the_reason_is_kept(
-    quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refuse(*_: object) -> ClaimEngine:
         raise PrivateHostError("A private host needs root.")
@@ -253,6 +253,6 @@ async def test_without_private_hosts_the_reason_is_kept(
     monkeypatch.setattr(claims, "start_private_engine", refuse)
     needs = [claim_of(observe, frozenset({need})) for need in (Need.ALONE, Need.PORT_80)]
     async with AsyncExitStack() as stack:
-        found = await open_engines(stack, quick.context, needs)
+        found = await open_engines(stack, fake_lab.context, needs)
     assert (found.shared, found.alone) == (None, None)
     assert found.private_problem == "It needs a private host: A private host needs root."

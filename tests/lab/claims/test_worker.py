@@ -63,50 +63,50 @@ async def wait_for_state(lab_harness: LabHarness, run: str, state: str) -> RunSu
     return reached
 
 
-async def test_a_queued_run_is_executed_and_leaves_nothing(quick: LabHarness, fake: FakeEngine) -> None:
-    first, second = await queue(quick, "quick"), await queue(quick, "quick", "no-such-any-more")
-    found = await wait_for_state(quick, first, "finished")
+async def test_a_queued_run_is_executed_and_leaves_nothing(fake_lab: LabHarness, fake: FakeEngine) -> None:
+    first, second = await queue(fake_lab, "fake_lab"), await queue(fake_lab, "fake_lab", "no-such-any-more")
+    found = await wait_for_state(fake_lab, first, "finished")
     assert (found.count.holds, found.engines) == (1, ("Docker Engine 26.1.5 (fake)",))
-    await wait_for_state(quick, second, "finished")
-    outcomes = await quick.database.run(claim_runs.outcomes, second)
+    await wait_for_state(fake_lab, second, "finished")
+    outcomes = await fake_lab.database.run(claim_runs.outcomes, second)
     assert [one.executed.verdict if one.executed else None for one in outcomes] == [ClaimVerdict.HOLDS, None]
     assert fake.made == {}
 
 
 async def test_a_run_is_cancelled_on_request_and_its_results_are_kept(
-    quick: LabHarness, fake: FakeEngine, launched: asyncio.Event
+    fake_lab: LabHarness, fake: FakeEngine, launched: asyncio.Event
 ) -> None:
-    run = await queue(quick, "quick", "waits")
+    run = await queue(fake_lab, "fake_lab", "waits")
     await launched.wait()
-    other = await queue(quick, "quick")
-    assert await quick.database.run(claim_runs.request_cancel, other)
-    assert await quick.database.run(claim_runs.request_cancel, run)
-    found = await wait_for_state(quick, run, "cancelled")
+    other = await queue(fake_lab, "fake_lab")
+    assert await fake_lab.database.run(claim_runs.request_cancel, other)
+    assert await fake_lab.database.run(claim_runs.request_cancel, run)
+    found = await wait_for_state(fake_lab, run, "cancelled")
     assert fake.made == {}
     assert found.asked == 2
-    assert (await wait_for_state(quick, other, "cancelled")).done == 0
+    assert (await wait_for_state(fake_lab, other, "cancelled")).done == 0
 
 
 async def test_containers_of_a_live_run_are_not_reaped(
-    quick: LabHarness, fake: FakeEngine, launched: asyncio.Event
+    fake_lab: LabHarness, fake: FakeEngine, launched: asyncio.Event
 ) -> None:
-    await queue(quick, "waits")
+    await queue(fake_lab, "waits")
     await launched.wait()
-    assert (await reap(quick.context)).removed == ()
+    assert (await reap(fake_lab.context)).removed == ()
     assert len(fake.made) == 1
 
 
 async def test_a_server_that_stops_cancels_its_run(
-    quick: LabHarness, fake: FakeEngine, launched: asyncio.Event
+    fake_lab: LabHarness, fake: FakeEngine, launched: asyncio.Event
 ) -> None:
-    run = await queue(quick, "waits")
+    run = await queue(fake_lab, "waits")
     await launched.wait()
-    await quick.lab.stop_all()
-    await wait_for_state(quick, run, "cancelled")
+    await fake_lab.lab.stop_all()
+    await wait_for_state(fake_lab, run, "cancelled")
     assert fake.made == {}
 
 
-async def test_an_unreachable_engine_fails_the_run_with_the_reason(quick: LabHarness, fake: FakeEngine) -> None:
+async def test_an_unreachable_engine_fails_the_run_with_the_reason(fake_lab: LabHarness, fake: FakeEngine) -> None:
     fake.refuse["image"] = EngineUnreachable("It hangs.", 503)
-    run = await queue(quick, "quick")
-    assert (await wait_for_state(quick, run, "failed")).problem == "It hangs."
+    run = await queue(fake_lab, "fake_lab")
+    assert (await wait_for_state(fake_lab, run, "failed")).problem == "It hangs."

@@ -51,23 +51,23 @@ async def test_every_command_of_the_workshop_runs_in_every_column(lab_harness: L
     assert machine != bridge, "each column has its own files"
 
 
-async def test_what_does_not_run_cannot_be_asked(quick: LabHarness, fake: FakeEngine) -> None:
+async def test_what_does_not_run_cannot_be_asked(fake_lab: LabHarness, fake: FakeEngine) -> None:
     with pytest.raises(NotRunningError, match="launch it again"):
-        await try_ways(quick.lab, "nobody")
-    identity = await quick.running("host")
-    await quick.stop(identity)
+        await try_ways(fake_lab.lab, "nobody")
+    identity = await fake_lab.running("host")
+    await fake_lab.stop(identity)
     with pytest.raises(NotRunningError):
-        await inspect(quick.lab, identity, "host", "ss")
+        await inspect(fake_lab.lab, identity, "host", "ss")
     with pytest.raises(NotRunningError):
-        await try_ways(quick.lab, identity)
+        await try_ways(fake_lab.lab, identity)
 
 
 async def test_a_column_that_goes_before_its_command_begins_is_said_in_its_place(
-    quick: LabHarness, fake: FakeEngine
+    fake_lab: LabHarness, fake: FakeEngine
 ) -> None:
-    identity = await quick.running("host")
-    pieces = await inspect(quick.lab, identity, "host", "ss")
-    await quick.stop(identity)
+    identity = await fake_lab.running("host")
+    pieces = await inspect(fake_lab.lab, identity, "host", "ss")
+    await fake_lab.stop(identity)
     assert "not there any more" in "".join([text async for text in pieces])
 
 

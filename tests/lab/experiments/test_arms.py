@@ -1,4 +1,4 @@
-"""Images, networks and containers of one experiment, where only a fake can be made to say it."""
+"""Containers of one experiment, in situations that only a fake engine can produce."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ from tests.netns.namespaces import Zoo
 from tests.polling import eventually, others_run
 
 
-async def test_a_column_has_the_warnings_except_those_about_limits(quick: LabHarness, fake: FakeEngine) -> None:
+async def test_a_column_has_the_warnings_except_those_about_limits(fake_lab: LabHarness, fake: FakeEngine) -> None:
     fake.warnings = (
         "Published ports are discarded when using host network mode",
         "Your kernel does not support swap limit capabilities or the cgroup is not mounted.",
     )
-    identity = await quick.running("host")
-    assert (await quick.column(identity, "host")).warnings == fake.warnings[:1]
+    identity = await fake_lab.running("host")
+    assert (await fake_lab.column(identity, "host")).warnings == fake.warnings[:1]
 
 
-async def test_a_name_in_use_is_refused_by_docker(quick: LabHarness, fake: FakeEngine) -> None:
-    await quick.lab.close()
-    identity = await quick.launch("host", "none")
+async def test_a_name_in_use_is_refused_by_docker(fake_lab: LabHarness, fake: FakeEngine) -> None:
+    await fake_lab.lab.close()
+    identity = await fake_lab.launch("host", "none")
     name = container_name(identity, "host")
     host_config = {"NetworkMode": "none", "PortBindings": {}}
     config = {"Image": "nginx", "Labels": {}, "Hostname": "", "HostConfig": host_config}
     foreign = await fake.create_container(name, config)
-    await quick.restart()
-    await quick.reaches(identity, Phase.RUNNING)
-    column = await quick.column(identity, "host")
+    await fake_lab.restart()
+    await fake_lab.reaches(identity, Phase.RUNNING)
+    column = await fake_lab.column(identity, "host")
     assert column.status is ArmStatus.REFUSED
     assert "already in use" in (column.error or "")
-    await quick.stop(identity)
+    await fake_lab.stop(identity)
     assert list(fake.made) == [foreign.id]
 
 
-async def test_a_start_that_is_refused_leaves_no_container(quick: LabHarness, fake: FakeEngine) -> None:
+async def test_a_start_that_is_refused_leaves_no_container(fake_lab: LabHarness, fake: FakeEngine) -> None:
     fake.refuse["start_container"] = EngineError("driver failed programming external connectivity", 500)
-    identity = await quick.launch("host")
-    await quick.reaches(identity, Phase.FAILED)
-    column = await quick.column(identity, "host")
+    identity = await fake_lab.launch("host")
+    await fake_lab.reaches(identity, Phase.FAILED)
+    column = await fake_lab.column(identity, "host")
     assert (column.status, column.error) == (
         ArmStatus.REFUSED,
         "driver failed programming external connectivity",
@@ -59,38 +59,38 @@ async def test_a_start_that_is_refused_leaves_no_container(quick: LabHarness, fa
     assert fake.made == {}
 
 
-async def test_the_exit_code_of_an_arm_that_ends_at_once_is_collected(quick: LabHarness, fake: FakeEngine) -> None:
+async def test_the_exit_code_of_an_arm_that_ends_at_once_is_collected(fake_lab: LabHarness, fake: FakeEngine) -> None:
     fake.add_image("short")
     fake.exits["short"] = (3, ("one", "\x1b[31mtwo"))
-    identity = await quick.running(arms=[{"mode": "host", "image": "short"}, {"mode": "host"}])
-    column = await quick.ends_as(identity, "host", ArmStatus.EXITED)
+    identity = await fake_lab.running(arms=[{"mode": "host", "image": "short"}, {"mode": "host"}])
+    column = await fake_lab.ends_as(identity, "host", ArmStatus.EXITED)
     assert (column.exit_code, column.logs) == (3, ("one", "\x1b[31mtwo"))
     assert len(fake.made) == 1
 
 
 async def test_an_arm_that_ends_while_others_are_still_being_launched_is_not_missed(
-    quick: LabHarness, fake: FakeEngine
+    fake_lab: LabHarness, fake: FakeEngine
 ) -> None:
     fake.hold["create_network"] = asyncio.Event()
-    identity = await quick.launch("host", "user-bridge")
+    identity = await fake_lab.launch("host", "user-bridge")
 
     async def observed() -> bool:
-        return (await quick.view(identity)).states.keys() >= {"host"}
+        return (await fake_lab.view(identity)).states.keys() >= {"host"}
 
     await eventually(observed)
     fake.kill(container_name(identity, "host"), 9)
     await others_run()
     fake.hold.pop("create_network").set()
-    column = await quick.ends_as(identity, "host", ArmStatus.EXITED)
+    column = await fake_lab.ends_as(identity, "host", ArmStatus.EXITED)
     assert column.exit_code == 9
 
 
-async def test_an_arm_that_is_being_removed_is_lost(quick: LabHarness, fake: FakeEngine) -> None:
-    identity = await quick.running("host", "host")
+async def test_an_arm_that_is_being_removed_is_lost(fake_lab: LabHarness, fake: FakeEngine) -> None:
+    identity = await fake_lab.running("host", "host")
     facts = next(one for one in fake.made.values() if one.name == container_name(identity, "host"))
     fake.made[facts.id] = replace(facts, running=False, status="removing", pid=0, exit_code=None)
     fake.emit("container", "die", facts.id)
-    await quick.ends_as(identity, "host", ArmStatus.LOST)
+    await fake_lab.ends_as(identity, "host", ArmStatus.LOST)
     del fake.made[facts.id]
 
 
@@ -110,20 +110,20 @@ class Middle:
 
 
 async def test_a_container_that_is_removed_while_it_is_read_is_lost(
-    quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def remove(facts: ContainerFacts) -> None:
         del fake.made[facts.id]
 
     monkeypatch.setattr(fake, "inspect_container", Middle(fake, remove).inspect)
-    identity = await quick.launch("host")
-    await quick.reaches(identity, Phase.FAILED)
-    assert (await quick.column(identity, "host")).status is ArmStatus.LOST
-    assert "host" not in (await quick.view(identity)).states
+    identity = await fake_lab.launch("host")
+    await fake_lab.reaches(identity, Phase.FAILED)
+    assert (await fake_lab.column(identity, "host")).status is ArmStatus.LOST
+    assert "host" not in (await fake_lab.view(identity)).states
 
 
 async def test_a_container_with_a_reused_pid_is_read_again(
-    quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciler, "RETRY_S", 0.05)
     zoo = Zoo()
@@ -133,16 +133,16 @@ async def test_a_container_with_a_reused_pid_is_read_again(
 
     try:
         monkeypatch.setattr(fake, "inspect_container", Middle(fake, restart).inspect)
-        identity = await quick.running("bridge")
-        states = (await quick.view(identity)).states
+        identity = await fake_lab.running("bridge")
+        states = (await fake_lab.view(identity)).states
         assert states["bridge"].netns == namespaces(zoo.pid)["net"]
-        assert any("restarted while it was read" in entry.text for entry in await quick.entries(identity))
+        assert any("restarted while it was read" in entry.text for entry in await fake_lab.entries(identity))
     finally:
         zoo.close()
 
 
 async def test_a_lack_of_file_descriptors_is_shown_and_the_namespace_is_entered_later(
-    quick: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
+    fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciler, "RETRY_S", 0.05)
     add = Observer.add
@@ -154,12 +154,12 @@ async def test_a_lack_of_file_descriptors_is_shown_and_the_namespace_is_entered_
         return await add(observer, subject)
 
     monkeypatch.setattr(Observer, "add", exhausted)
-    identity = await quick.running("host")
-    assert any("Too many open files" in entry.text for entry in await quick.entries(identity))
+    identity = await fake_lab.running("host")
+    assert any("Too many open files" in entry.text for entry in await fake_lab.entries(identity))
     assert len(fake.made) == 1
 
 
-async def test_a_column_that_is_not_isolated_has_an_error(quick: LabHarness, fake: FakeEngine) -> None:
-    identity = await quick.running("bridge", "host")
-    assert "do not trust" in ((await quick.column(identity, "bridge")).error or "")
-    assert (await quick.column(identity, "host")).error is None
+async def test_a_column_that_is_not_isolated_has_an_error(fake_lab: LabHarness, fake: FakeEngine) -> None:
+    identity = await fake_lab.running("bridge", "host")
+    assert "do not trust" in ((await fake_lab.column(identity, "bridge")).error or "")
+    assert (await fake_lab.column(identity, "host")).error is None

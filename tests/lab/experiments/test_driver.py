@@ -1,4 +1,4 @@
-"""A launch, what becomes of it, and the end, on a real engine."""
+"""Launch, changes and end of experiments on a real engine."""
 
 from __future__ import annotations
 
@@ -194,9 +194,7 @@ async def test_an_exit_during_the_launch_of_others_is_not_missed(lab_harness: La
     assert column.exit_code == 3
 
 
-async def test_a_port_in_use_is_refused_by_docker(
-    lab_harness: LabHarness, engine_host: PrivateEngine
-) -> None:
+async def test_a_port_in_use_is_refused_by_docker(lab_harness: LabHarness, engine_host: PrivateEngine) -> None:
     holder = engine_host.docker("run", "-d", "--name", "e-holder", "-p", "18090:80", "nginx")
     try:
         identity = await lab_harness.running("bridge", "none", publish="18090:80")
@@ -319,9 +317,7 @@ async def test_a_stop_during_a_launch_ends_it(lab_harness: LabHarness, engine_ho
     assert record.phase is Phase.STOPPED
 
 
-async def test_a_stop_before_the_launch_creates_nothing(
-    lab_harness: LabHarness, engine_host: PrivateEngine
-) -> None:
+async def test_a_stop_before_the_launch_creates_nothing(lab_harness: LabHarness, engine_host: PrivateEngine) -> None:
     await lab_harness.lab.close()
     identity = await lab_harness.launch("bridge")
     assert await lab_harness.database.run(experiment_store.set_wanted, identity, Wanted.STOPPED)
@@ -351,9 +347,7 @@ async def test_the_machine_s_changes_are_seen_while_it_runs(
     await eventually(lambda: not _listens(run, "machine", 18091))
 
 
-async def test_every_recorded_entry_can_be_replayed(
-    lab_harness: LabHarness, engine_host: PrivateEngine
-) -> None:
+async def test_every_recorded_entry_can_be_replayed(lab_harness: LabHarness, engine_host: PrivateEngine) -> None:
     identity = await lab_harness.running("host", "bridge", publish="18080:80")
     engine_host.docker("exec", "-d", container_name(identity, "bridge"), "nc", "-l", "-p", "9007")
 

@@ -7,10 +7,10 @@ from tests.fakes import FakeEngine
 from tests.lab_harness import LabHarness
 
 
-async def test_a_missing_image_concerns_its_own_arms_only(quick: LabHarness, fake: FakeEngine) -> None:
+async def test_a_missing_image_concerns_its_own_arms_only(fake_lab: LabHarness, fake: FakeEngine) -> None:
     arms = [{"mode": "host", "image": "no/such:1"}, {"mode": "host"}]
-    identity = await quick.running(arms=arms)
-    column = await quick.column(identity, "host")
+    identity = await fake_lab.running(arms=arms)
+    column = await fake_lab.column(identity, "host")
     assert column.status is ArmStatus.REFUSED
     assert "no/such:1" in (column.error or "")
-    assert (await quick.column(identity, "host-2")).status is ArmStatus.RUNNING
+    assert (await fake_lab.column(identity, "host-2")).status is ArmStatus.RUNNING

@@ -1,4 +1,4 @@
-"""The only history: numbered without a gap, committed in batches, told only then."""
+"""Journal entries are numbered without gaps, committed in batches, and published after the commit."""
 
 from __future__ import annotations
 
@@ -35,13 +35,17 @@ def publisher() -> RecordingPublisher:
 
 
 @pytest.fixture
-async def writer(database: DatabaseThread, publisher: RecordingPublisher, monkeypatch: pytest.MonkeyPatch) -> JournalWriter:
+async def writer(
+    database: DatabaseThread, publisher: RecordingPublisher, monkeypatch: pytest.MonkeyPatch
+) -> JournalWriter:
     monkeypatch.setattr(module, "RETRY_S", (0.01, 0.02))
     identity = await database.run(experiment_store.create_experiment, make_spec("host"))
     return JournalWriter(identity, View(), database, publisher, lambda: 1000.0)
 
 
-async def test_entries_are_numbered_and_the_view_is_ahead_of_the_database(writer: JournalWriter, database: DatabaseThread) -> None:
+async def test_entries_are_numbered_and_the_view_is_ahead_of_the_database(
+    writer: JournalWriter, database: DatabaseThread
+) -> None:
     first = writer.append(CAUSE, Facts(head=make_head(Phase.PREPARING)), "one")
     second = writer.append(CAUSE, Facts(head=make_head(Phase.RUNNING)), "two", ("host", "machine"))
     assert (first.seq, second.seq, writer.view.seq) == (1, 2, 2)
@@ -72,7 +76,9 @@ async def test_entries_appended_together_are_one_batch_and_published_after_the_c
     assert publisher.woken == [writer.experiment]
 
 
-async def test_entries_appended_during_a_write_are_the_next_batch(writer: JournalWriter, database: DatabaseThread) -> None:
+async def test_entries_appended_during_a_write_are_the_next_batch(
+    writer: JournalWriter, database: DatabaseThread
+) -> None:
     for number in range(20):
         writer.append(CAUSE, Facts(), f"entry {number}")
         await others_run()
@@ -117,7 +123,9 @@ async def test_a_new_writer_continues_the_numbers(
     assert [entry.at for entry in await database.run(experiment_store.entries, writer.experiment)] == [1000.0, 2000.0]
 
 
-async def test_a_clock_that_is_set_back_does_not_change_the_order(database: DatabaseThread, publisher: RecordingPublisher) -> None:
+async def test_a_clock_that_is_set_back_does_not_change_the_order(
+    database: DatabaseThread, publisher: RecordingPublisher
+) -> None:
     identity = await database.run(experiment_store.create_experiment, make_spec("host"))
     moments = iter([5000.0, 1400.0, 9000.0])
     writer = JournalWriter(identity, View(), database, publisher, lambda: next(moments))

@@ -8,8 +8,8 @@ from tests.fakes import FakeEngine
 from tests.lab_harness import LabHarness
 
 
-async def test_a_network_that_is_refused_concerns_its_own_arms_only(quick: LabHarness, fake: FakeEngine) -> None:
+async def test_a_network_that_is_refused_concerns_its_own_arms_only(fake_lab: LabHarness, fake: FakeEngine) -> None:
     fake.refuse["create_network"] = EngineError("all predefined address pools have been fully subnetted", 500)
-    identity = await quick.running("user-bridge", "host")
-    assert "fully subnetted" in ((await quick.column(identity, "user-bridge")).error or "")
-    assert (await quick.column(identity, "host")).status is ArmStatus.RUNNING
+    identity = await fake_lab.running("user-bridge", "host")
+    assert "fully subnetted" in ((await fake_lab.column(identity, "user-bridge")).error or "")
+    assert (await fake_lab.column(identity, "host")).status is ArmStatus.RUNNING

@@ -1,4 +1,4 @@
-"""The state of each column: what the kernel says, with the resolver's files and names looked up."""
+"""The state of each column: kernel, resolver files and lookups."""
 
 from __future__ import annotations
 
@@ -124,7 +124,9 @@ async def test_changes_during_the_first_observation_are_not_missed(
     assert "meanwhile" in links(await observer.add(subject(zoo)))
 
 
-async def test_a_column_that_is_added_again_is_watched_once(observer: Observer, pool: WatchPool, changes: Changes) -> None:
+async def test_a_column_that_is_added_again_is_watched_once(
+    observer: Observer, pool: WatchPool, changes: Changes
+) -> None:
     first, second = Zoo(), Zoo()
     try:
         old = (await observer.add(subject(first))).netns

@@ -1,4 +1,4 @@
-"""What becomes of an experiment, in terms of heads, columns and states."""
+"""Events of an experiment as heads, columns and states."""
 
 from __future__ import annotations
 
@@ -23,13 +23,15 @@ CAUSE = Cause(Source.LAB, "test")
 
 
 @pytest.fixture
-async def recorder(quick: LabHarness) -> AsyncIterator[Recorder]:
-    context: Context = quick.context
-    await quick.lab.close()
-    identity = await quick.database.run(experiment_store.create_experiment, make_spec("host", "bridge", "user-bridge"))
-    record = await quick.database.run(experiment_store.load, identity)
+async def recorder(fake_lab: LabHarness) -> AsyncIterator[Recorder]:
+    context: Context = fake_lab.context
+    await fake_lab.lab.close()
+    identity = await fake_lab.database.run(
+        experiment_store.create_experiment, make_spec("host", "bridge", "user-bridge")
+    )
+    record = await fake_lab.database.run(experiment_store.load, identity)
     assert record is not None
-    await quick.database.run(experiment_store.set_wanted, identity, Wanted.STOPPED)
+    await fake_lab.database.run(experiment_store.set_wanted, identity, Wanted.STOPPED)
     made = Recorder(context, record, View(0, make_head(), make_columns(), make_states()))
     yield made
     await made.journal.flush()

@@ -177,6 +177,6 @@ async def test_rules_and_entries_that_cannot_be_read_are_unknown_and_the_rest_is
     assert hop(found, HopKind.BRIDGE).seen is Seen.TAKEN
 
 
-async def test_what_does_not_run_cannot_be_traced(quick: LabHarness, fake: FakeEngine) -> None:
+async def test_what_does_not_run_cannot_be_traced(fake_lab: LabHarness, fake: FakeEngine) -> None:
     with pytest.raises(NotRunningError, match="launch it again"):
-        await trace(quick.lab, "nobody", "host/loopback")
+        await trace(fake_lab.lab, "nobody", "host/loopback")

@@ -11,8 +11,8 @@ import pytest
 from dashboard.engine.protocol import EngineError, EngineUnreachable
 from dashboard.lab.experiments import actions
 from dashboard.lab.remote import experiment_calls, workshop_calls
-from dashboard.lab.remote.rpc import QUESTIONS, LabFailedError, decode_error, encode_error, question_of
-from dashboard.lab.remote.workshop_calls import Came, Deed, Desk
+from dashboard.lab.remote.rpc import REMOTE_CALLS, LabFailedError, decode_error, encode_error, find_call
+from dashboard.lab.remote.workshop_calls import ActionResult, StepAction, StepAccess
 from dashboard.lab.supervisor import LabUnavailableError
 from dashboard.lab.workshops.commands import Done
 from dashboard.store.reports.snapshot import NotSavedError
@@ -20,24 +20,24 @@ from dashboard.store.reports.snapshot import NotSavedError
 WEB = Path(experiment_calls.__file__).parents[2] / "web"
 
 
-@pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.parametrize("name", REMOTE_CALLS)
 def test_arguments_and_answer_of_each_are_what_msgspec_takes(name: str) -> None:
-    question = QUESTIONS[name]
+    question = REMOTE_CALLS[name]
     msgspec.json.Decoder(question._arguments)
     if not question.streams:
         msgspec.json.Decoder(question._hints["return"])
-    assert question.of.__name__ in {"Lab", "ClassHosts", "Supervisor"}
+    assert question.of.__name__ in {"Lab", "GroupHosts", "Supervisor"}
 
 
 def test_arguments_come_back_with_their_defaults() -> None:
-    question = question_of(workshop_calls.act)
+    question = find_call(workshop_calls.act)
     assert question is not None
-    desk = Desk("seat:a", "host-network", "d1", "s-1", 3)
-    sent = question.encode_arguments(desk, Deed.RUN, "launch", number=2)
-    assert question.decode_arguments(sent) == (desk, Deed.RUN, "launch", 2, False)
-    came = Came(done=Done("docker ps", "a\0b", ("w",)), ran=2)
+    desk = StepAccess("seat:a", "host-network", "d1", "s-1", 3)
+    sent = question.encode_arguments(desk, StepAction.RUN, "launch", number=2)
+    assert question.decode_arguments(sent) == (desk, StepAction.RUN, "launch", 2, False)
+    came = ActionResult(done=Done("docker ps", "a\0b", ("w",)), ran=2)
     assert question.decode_answer(question.encode_answer(came)) == came
-    assert question_of(actions.inspect) is not None
+    assert find_call(actions.inspect) is not None
     with pytest.raises(TypeError):
         question.encode_arguments("too", "few")
 
@@ -66,7 +66,7 @@ def test_errors_keep_their_sentence(error: Exception, expected: type[Exception])
 def test_pages_ask_nothing_that_could_not_travel() -> None:
     """The first argument of ``ask`` and its kin is always the name of one of the questions, never a function made on
     the spot; and nobody reaches for the lab itself."""
-    known = {one.function.__name__ for one in QUESTIONS.values()}
+    known = {one.function.__name__ for one in REMOTE_CALLS.values()}
     found = 0
     for path in WEB.rglob("*.py"):
         if path.name == "service.py":

@@ -20,11 +20,11 @@ from tests.specs import make_spec
 
 
 @pytest.fixture
-async def labs(quick: LabHarness, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[GroupLabs]:
+async def labs(fake_lab: LabHarness, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[GroupLabs]:
     """GroupLabs beside the server's own; every host's engine is a fake of its own."""
     engines: dict[str, FakeEngine] = {}
     monkeypatch.setattr(module, "DockerEngine", lambda endpoint: engines.setdefault(endpoint, FakeEngine()))
-    made = GroupLabs(quick.context, WorkLocks())
+    made = GroupLabs(fake_lab.context, WorkLocks())
     yield made
     await made.close()
 
@@ -33,19 +33,19 @@ def host(identity: str = "abc") -> PrivateHost:
     return PrivateHost(identity, 1, 1, f"/run/{identity}", 1.0, Path("/nowhere"), 1, f"s-{identity}")
 
 
-async def phase(quick: LabHarness, identity: str) -> Phase:
-    record = await quick.database.run(experiment_store.load, identity)
+async def phase(fake_lab: LabHarness, identity: str) -> Phase:
+    record = await fake_lab.database.run(experiment_store.load, identity)
     assert record is not None
     return record.phase
 
 
-async def test_an_experiment_runs_on_its_host_and_on_no_other(quick: LabHarness, labs: GroupLabs) -> None:
-    identity = await quick.database.run(experiment_store.create_experiment, make_spec("none"), None, "", "abc")
+async def test_an_experiment_runs_on_its_host_and_on_no_other(fake_lab: LabHarness, labs: GroupLabs) -> None:
+    identity = await fake_lab.database.run(experiment_store.create_experiment, make_spec("none"), None, "", "abc")
     for one in ("abc", "other"):
         labs.add(host(one))
 
     async def runs() -> bool:
-        return await phase(quick, identity) is Phase.RUNNING
+        return await phase(fake_lab, identity) is Phase.RUNNING
 
     await eventually(runs)
     there = await labs.context_of("abc")
@@ -53,13 +53,13 @@ async def test_an_experiment_runs_on_its_host_and_on_no_other(quick: LabHarness,
     assert (there.host, there.private) == ("abc", True)
     assert len(await there.engine.containers({})) == 1
     assert await elsewhere.engine.containers({}) == ()
-    assert await quick.context.engine.containers({}) == ()
+    assert await fake_lab.context.engine.containers({}) == ()
     assert (await labs.lab_of("abc")).driver_of(identity) is not None
-    assert quick.lab.driver_of(identity) is None
+    assert fake_lab.lab.driver_of(identity) is None
 
     await labs.forget("abc", "The host is gone.")
-    assert await phase(quick, identity) is Phase.STOPPED
-    head = (await quick.view(identity)).head
+    assert await phase(fake_lab, identity) is Phase.STOPPED
+    head = (await fake_lab.view(identity)).head
     assert head is not None
     assert head.notice == "The host is gone."
     with pytest.raises(HostUnavailableError, match="Start it first"):
@@ -67,14 +67,14 @@ async def test_an_experiment_runs_on_its_host_and_on_no_other(quick: LabHarness,
 
 
 async def test_what_runs_on_the_server_s_own_engine_is_never_marked_with_a_host(
-    quick: LabHarness, labs: GroupLabs
+    fake_lab: LabHarness, labs: GroupLabs
 ) -> None:
-    identity = await quick.running("none")
+    identity = await fake_lab.running("none")
     await labs.mark_stopped("", "Nothing is meant.")
-    assert await phase(quick, identity) is Phase.RUNNING
+    assert await phase(fake_lab, identity) is Phase.RUNNING
 
 
-async def test_work_of_a_workshop_stays_when_a_lab_opens(quick: LabHarness, labs: GroupLabs) -> None:
+async def test_work_of_a_workshop_stays_when_a_lab_opens(fake_lab: LabHarness, labs: GroupLabs) -> None:
     labs.add(host())
     context = await labs.context_of("abc")
     config = {"Image": "nginx", "HostConfig": {"PortBindings": {}, "NetworkMode": "none"}}

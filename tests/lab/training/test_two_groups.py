@@ -16,7 +16,7 @@ from dashboard.core.training.host_plan import HostStage
 from dashboard.engine.hosts.registry import group_hosts
 from dashboard.lab.experiments import actions
 from dashboard.lab.remote import training_calls
-from dashboard.lab.remote.experiment_calls import surroundings
+from dashboard.lab.remote.experiment_calls import launch_options
 from dashboard.models import Experiment
 from dashboard.store import claim_runs
 from dashboard.store import experiments as experiment_store
@@ -62,7 +62,7 @@ async def test_two_groups_at_once_each_on_port_80_and_each_sees_its_own(harness:
         assert {one.experiment for one in there if one.running} == {experiment}
         assert {one.mode for one in there} == {"host", "bridge"}
         assert lab.driver_of(other) is None
-        offered = await surroundings(lab)
+        offered = await launch_options(lab)
         assert "nginx:latest" in offered.images
         assert any(str(one.mode) == "host" and one.available for one in offered.modes)
 

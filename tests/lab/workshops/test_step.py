@@ -16,7 +16,7 @@ from dashboard.engine.protocol import EngineUnreachable
 from dashboard.lab.workshops.files import Library
 from dashboard.lab.workshops.step import Looks, NotOpenError, Play
 from dashboard.store import workshops as store
-from dashboard.store.experiments import Database
+from dashboard.store.database import DatabaseThread
 from dashboard.store.workshops import Event
 from tests.fakes import FakeEngine
 from tests.lab.hosts import host_of, private
@@ -61,7 +61,7 @@ async def heard() -> list[tuple[str, Event]]:
 @pytest.fixture
 async def play(fake: FakeEngine, tmp_path: Path, heard: list[tuple[str, Event]]) -> AsyncIterator[Play]:
     """Somebody who has begun, on an engine in memory; a clock that ticks once a call."""
-    database = Database()
+    database = DatabaseThread()
     moments = iter(range(1000, 100_000))
     made = workshop()
     await database.run(store.begin, "seat:1", made.slug, made.digest, 999.0)
@@ -182,7 +182,7 @@ async def test_an_engine_that_is_away_counts_as_no_attempt(play: Play, fake: Fak
 @pytest.mark.engine
 async def test_the_bridge_workshop_can_be_walked_by_its_commands_alone(engine_host: PrivateEngine) -> None:
     """What the buttons do ends each step, and every prediction has a choice that is true."""
-    database = Database()
+    database = DatabaseThread()
     found = Library(Path("/nonexistent")).get("bridge-and-dns")
     assert found is not None
     async with private(engine_host) as host:
@@ -208,6 +208,6 @@ async def _walk(play: Play, step: Step) -> None:
     async def is_done() -> bool:
         return (await play.check(step.slug, pressed=True)).passed
 
-    await eventually(is_done, 15)
+    await eventually(is_done)
     record = (await play.check(step.slug, pressed=True)).record
     assert step.predict is None or right_choice(step.predict, record.truth) is not None, (step.slug, record.truth)

@@ -1,4 +1,4 @@
-"""The API: the same rules as the pages, in JSON, and never an error of ours whatever is sent."""
+"""The API: the rules of the pages as JSON, and no server error for any input."""
 
 from __future__ import annotations
 

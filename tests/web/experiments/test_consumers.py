@@ -1,4 +1,4 @@
-"""The websocket of an experiment, through every layer of the application."""
+"""The websocket of an experiment, through all layers of the application."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One feed for all browsers: the same bytes for everybody, and a slow browser hurts only itself."""
+"""One feed for all browsers: the same bytes for each, and a slow browser delays no other."""
 
 from __future__ import annotations
 

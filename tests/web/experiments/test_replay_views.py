@@ -1,4 +1,4 @@
-"""The track of an experiment, as a browser fetches it."""
+"""The recording of an experiment, as a browser loads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages by themselves: complete, safe under the strictest policy, and the same as what the browser draws."""
+"""The pages: complete, safe under the strictest policy, and equal to what the browser draws."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages: what each says, and that a command is only ever a wish written down."""
+"""The pages, and commands that only write the wanted state."""
 
 from __future__ import annotations
 
