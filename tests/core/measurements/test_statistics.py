@@ -148,3 +148,36 @@ def test_five_values_have_no_interval_by_ranks_and_six_have() -> None:
     assert rank_interval([1.0, 2.0, 3.0, 4.0, 5.0]) is None
     assert rank_interval([1.0, 2.0, 3.0, 4.0, 5.0, 6.0]) == Interval(1.0, 6.0)
     assert rank_interval([]) is None
+
+
+@pytest.mark.parametrize("size", [3, 4, 5, 6, 12])
+def test_students_quantile_is_expanded_to_the_third_order(size: int) -> None:
+    """Abramowitz and Stegun, 26.7.5: coefficients of z, z^3, z^5, z^7 for each power of 1/df."""
+    z, df = scipy.stats.norm.ppf(0.975), size - 1
+    orders = ((1, 4, (1, 1, 0, 0)), (2, 96, (3, 16, 5, 0)), (3, 384, (-15, 17, 19, 3)))
+    t = z + sum(
+        sum(factor * z**power for factor, power in zip(factors, (1, 3, 5, 7), strict=True)) / (divisor * df**order)
+        for order, divisor, factors in orders
+    )
+    expected = 1 - 2 * scipy.stats.norm.cdf(-t * (size / df) ** 0.5)
+    assert small_sample_confidence(0.95, size) == pytest.approx(expected, abs=1e-12)
+
+
+def test_an_interval_by_ranks_is_wider_for_more_confidence() -> None:
+    values = [float(number) for number in range(1, 21)]
+    assert rank_interval(values) == Interval(6.0, 15.0)
+    assert rank_interval(values, 0.99) == Interval(4.0, 17.0)
+    assert rank_interval([float(number) for number in range(1, 602)]) == Interval(276.0, 326.0)
+
+
+def test_both_ends_of_an_interval_belong_to_it() -> None:
+    interval = Interval(1.0, 2.0)
+    assert [value in interval for value in (0.99, 1.0, 2.0, 2.01)] == [False, True, True, False]
+
+
+def test_a_bootstrap_interval_holds_the_given_share_of_the_middle() -> None:
+    """Of the samples 0 and 1 the mean of two draws is 0, 0.5 or 1 in 1, 2 and 1 of 4 cases."""
+    samples = [0.0, 1.0]
+    wide = bootstrap_interval(samples, statistics.fmean, random.Random(1), confidence=0.95, rounds=4000)
+    narrow = bootstrap_interval(samples, statistics.fmean, random.Random(1), confidence=0.3, rounds=4000)
+    assert (wide, narrow) == (Interval(0.0, 1.0), Interval(0.5, 0.5))
