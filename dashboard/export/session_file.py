@@ -8,7 +8,7 @@ import zlib
 import msgspec
 from django.template.loader import render_to_string
 
-from dashboard.core.measurements.formatting import say_offset
+from dashboard.core.measurements.formatting import format_offset
 from dashboard.core.training.results.model import SessionReport
 from dashboard.export.html import frame
 
@@ -37,7 +37,7 @@ def _lines(track: dict[str, object]) -> list[tuple[str, str]]:
     for text, step in zip(texts, times, strict=True):
         at += step
         if text:
-            lines.append((say_offset(at / 1000), text))
+            lines.append((format_offset(at / 1000), text))
     return lines
 
 

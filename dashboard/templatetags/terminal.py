@@ -33,9 +33,7 @@ def terminal_words() -> dict[str, str]:
         "ended": _("no shell"),
         "again": _("Press Enter for a new shell"),
         "notLoaded": _("The terminal could not be loaded. Reload the page to try again."),
-        "gone": _(
-            "This terminal is closed: the session is over, or your participant is on another device or taken away."
-        ),
+        "gone": _("This terminal is closed: the session is over, or you were removed or moved to another device."),
         "many": _("Your terminal is open in too many windows. Close one, then try again."),
         "refused": _("The connection was closed because of too much input. Try again."),
         "tooMuch": _("Too much text: paste at most 64 kB at once."),

@@ -1,4 +1,4 @@
-"""A terminal in the page: what is typed into it, and what its screen shows."""
+"""Types into a terminal of the page, and reads its screen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.polling import until
 
-#: What a shell says where a container is still on its way out, or does not serve yet.
+#: What a shell prints while a container is still stopping, or does not serve yet.
 NOT_YET = re.compile(
     "is already in use|removal of container|ould not connect|Failed to connect|Empty reply|Connection reset"
 )
@@ -17,17 +17,17 @@ _numbers = itertools.count(101)
 
 
 def rows(page: Page) -> Locator:
-    """What the terminal shows."""
+    """The lines that the terminal shows."""
     return page.locator(".xterm-rows")
 
 
 def is_live(page: Page) -> None:
-    """Until a shell is there."""
+    """Waits until a shell runs."""
     expect(page.locator("[data-slot=terminal-state]")).to_have_attribute("data-connection", "live")
 
 
 def type_line(page: Page, line: str) -> None:
-    """Types it as a person does."""
+    """Types a line with the keyboard."""
     page.locator(".xterm-helper-textarea").focus()
     page.keyboard.type(line)
     page.keyboard.press("Enter")

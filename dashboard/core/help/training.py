@@ -158,7 +158,7 @@ HELP: tuple[Help, ...] = (
         _("a host of your own"),
         _(
             "A Docker host for you or your team, in addition to the steps: launch, compare, measure and run claims. "
-            "Only your group and your instructor see it, and it affects nobody else."
+            "Only your group and your instructor see it, and it affects no other group."
         ),
         _PAGE,
     ),

@@ -82,7 +82,7 @@ def size_mark(cols: int, rows: int) -> bytes:
 
 
 def width_after(data: bytes, width: int) -> int:
-    """The last marked width in ``data``, or ``width`` if there is none."""
+    """The last marked width in ``data``, or ``width`` without a mark."""
     widths = _SIZE_MARK.findall(data)
     return int(widths[-1]) if widths else width
 

@@ -240,7 +240,7 @@ class Terminals:
                 log.exception("terminals could not be checked; the next check tries again")
 
     async def _end_refused_and_idle(self) -> None:
-        """Ends shells of participants that may have no terminal any more, and idle shells."""
+        """Ends shells of participants that may no longer have a terminal, and idle shells."""
         now = self._context.clock()
         refused = await self._context.database.run(terminal_recordings.refusals, tuple(self._terminals), now)
         for participant, terminal in list(self._terminals.items()):

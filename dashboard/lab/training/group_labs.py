@@ -129,7 +129,7 @@ class GroupLabs:
         await self.mark_stopped(host, reason)
 
     async def mark_stopped(self, host: str, reason: str) -> None:
-        """Records that nothing runs on this host any more."""
+        """Records that nothing runs on this host."""
         if not host:
             return
         for record in await self._base.database.run(experiment_store.load_unsettled, host):

@@ -80,7 +80,7 @@ class GroupHosts:
     # Requests of the web processes.
 
     async def host_for(self, group: str) -> HostState:
-        """The group's host, requested if there is none; NoHostError if it cannot have one."""
+        """The group's host, requested if it is missing; NoHostError if it cannot have one."""
         await self._database.run(group_host_store.request, group, self._context.clock())
         self.touch(group)
         self.wake()

@@ -18,7 +18,7 @@ from dashboard.core.claims.catalogue import all_claims
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import Phase
 from dashboard.core.measurements.measurement import Options, Probe
-from dashboard.core.measurements.responder_experiment import needs_twin, twin_of
+from dashboard.core.measurements.responder_experiment import needs_responder_experiment, responder_experiment
 from dashboard.core.modes import ExperimentSpec
 from dashboard.core.training.group_quota import (
     GroupLoad,
@@ -114,7 +114,7 @@ def launch(spec: ExperimentSpec, owner_id: int | None, group: str) -> str:
 
 
 def launch_again(experiment: str, group: str) -> bool:
-    """Launches an experiment again, on the group's current host; False if there is none. NoHostError or QuotaError."""
+    """Launches an experiment again, on the group's current host; False without a host. NoHostError or QuotaError."""
     with _locked_host(group) as host:
         row = Experiment.objects.filter(pk=experiment, group=group).exclude(wanted=Wanted.REMOVED).first()
         if row is None:
@@ -133,12 +133,12 @@ def measure(experiment: str, group: str, probes: Sequence[Probe], options: Optio
         row = Experiment.objects.get(pk=experiment, group=group)
         if row.host != host:
             raise QuotaError("The host on which the experiment ran is gone. Launch it again first.")
-        spec, twin = msgspec.json.decode(row.spec, type=ExperimentSpec), needs_twin(tuple(probes))
+        spec, twin = msgspec.json.decode(row.spec, type=ExperimentSpec), needs_responder_experiment(tuple(probes))
         load = _with_kept(_load(host), RunKind.MEASUREMENT, group)
         _check(refuse_measurement(load, len(spec.arms) if twin else 0, options.seconds))
         target, source = experiment, None
         if twin:
-            target = experiment_store.create_experiment(twin_of(spec), owner_id, host=host, group=group)
+            target = experiment_store.create_experiment(responder_experiment(spec), owner_id, host=host, group=group)
             source = experiment
         seed = secrets.randbits(32)
         return measurement_store.create_run(target, row.title, probes, options, seed, twin=twin, source=source)

@@ -29,7 +29,7 @@ FULL = b"\r\n[The recording of this step ends here: it has reached the maximum s
 
 
 def refusals(participants: Sequence[str], now: float) -> dict[str, str]:
-    """Those of these participants that may have no terminal (any more), with the reason."""
+    """Those of these participants that may not (or no longer) have a terminal, with the reason."""
     rows = {row.id: row for row in Participant.objects.filter(pk__in=participants).select_related("session")}
     reasons = {key: refusal_of(rows[key], now) if key in rows else "This session was deleted." for key in participants}
     return {key: reason for key, reason in reasons.items() if reason}

@@ -108,7 +108,7 @@ class TerminalConsumer(AsyncConsumer):
         return str(self.scope["url_route"]["kwargs"]["identity"])
 
     async def websocket_connect(self, _message: dict[str, Any]) -> None:
-        """Attaches a window to the terminal, or says why there is none."""
+        """Attaches a window to the terminal, or sends the reason for a refusal."""
         parsed = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
         query = {key: values[-1] for key, values in parsed.items()}
         self.step = query.get("step", "")[:60]
@@ -208,7 +208,7 @@ class TerminalConsumer(AsyncConsumer):
             raise OSError("the browser does not draw") from None
 
     async def _is_refused(self) -> bool:
-        """Whether the participant may no longer have the terminal; the window is told why."""
+        """Whether the participant may no longer have the terminal; the window receives the reason."""
         if time.monotonic() - self.checked_at < CHECK_S:
             return False
         owner = await self._authorise()

@@ -1,4 +1,4 @@
-"""Recordings of terminals, for the instructor. Participants of such a session are told that it is recorded."""
+"""Recordings of terminals, for the instructor. Participants of such a session see that it is recorded."""
 
 from __future__ import annotations
 

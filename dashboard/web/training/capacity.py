@@ -8,7 +8,7 @@ from dashboard.web.service import LabUnavailableError, service
 
 
 async def capacity(limits: HostLimits | None = None) -> Capacity:
-    """The capacity now; ``problem`` says why there is none."""
+    """The capacity now; ``problem`` is the reason if it is unknown."""
     try:
         return await service.ask(experiment_calls.capacity, limits)
     except LabUnavailableError as error:

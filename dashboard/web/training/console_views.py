@@ -136,7 +136,7 @@ class Command:
 
     @property
     def step(self) -> str:
-        """The chosen step. ValueError if there is none."""
+        """The chosen step. ValueError without one."""
         step = self.text("step")
         if self.workshop.index(step) is None:
             raise ValueError(_("Choose one of the steps."))

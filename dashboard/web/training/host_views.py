@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.training.group_quota import RunKind, missing_images
 from dashboard.engine.protocol import EngineError
-from dashboard.lab.remote.experiment_calls import LaunchOptions, surroundings
+from dashboard.lab.remote.experiment_calls import LaunchOptions, launch_options
 from dashboard.store import claim_runs
 from dashboard.store import experiments as experiment_store
 from dashboard.store.training import group_runs
@@ -36,11 +36,11 @@ from dashboard.web.training.responses import refused
 SHOWN = 20
 
 
-async def _surroundings(group: str) -> tuple[LaunchOptions | None, str]:
+async def _launch_options(group: str) -> tuple[LaunchOptions | None, str]:
     """What can be launched on the group's host, or why nothing can."""
     try:
         host = await in_database(group_runs.ready_host, group)
-        return await service.ask_of(host, surroundings), ""
+        return await service.ask_of(host, launch_options), ""
     except (NoHostError, LabUnavailableError, EngineError) as error:
         return None, str(error)
 
@@ -84,7 +84,7 @@ async def _home(
 @on_group_host()
 async def home(request: HttpRequest, host: ParticipantHostContext) -> HttpResponse:
     """What runs and ran on the group's host, and the form for an experiment."""
-    return await _home(request, host, *await _surroundings(host.group))
+    return await _home(request, host, *await _launch_options(host.group))
 
 
 @require_POST
@@ -93,7 +93,7 @@ async def launch(request: HttpRequest, host: ParticipantHostContext) -> HttpResp
     """Launches an experiment; a refused form comes back with what was entered."""
     form = LaunchForm(request.POST)
     spec = form.parse()
-    available, problem = await _surroundings(host.group)
+    available, problem = await _launch_options(host.group)
     if available is None:
         return await _home(request, host, None, problem, 409, refused=problem)
     if spec is not None:

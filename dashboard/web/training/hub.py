@@ -71,13 +71,13 @@ def _read_state(session: str, present: int) -> SessionState | None:
 
 
 class SessionHub(FeedHub[SessionFeed]):
-    """Feeds by session. ``elsewhere`` are the other web processes."""
+    """Feeds by session. ``peers`` are the other web processes."""
 
     def __init__(self) -> None:
         super().__init__()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._linked: dict[str, dict[Client, FeedHub[Any]]] = {}
-        self.elsewhere = PeerProcesses()
+        self.peers = PeerProcesses()
 
     def _new_feed(self, key: str) -> SessionFeed:
         return SessionFeed(key)
@@ -88,12 +88,12 @@ class SessionHub(FeedHub[SessionFeed]):
 
     def wake(self, key: str) -> None:
         """Something has changed: clients are sent it within ``COLLECT_S``."""
-        self.elsewhere.tell("class", key)
+        self.peers.tell("class", key)
         self._in_loop(lambda: self.mark(key))
 
     def tell(self, session: str, *changed: str) -> None:
         """Something has changed: clients are sent it at once, and the ``changed`` participants their own state."""
-        self.elsewhere.tell("class-now", session, *changed)
+        self.peers.tell("class-now", session, *changed)
         self._in_loop(lambda: self.mark(session, *changed, urgent=True))
 
     def mark(self, session: str, *changed: str, urgent: bool = False) -> None:
@@ -113,7 +113,7 @@ class SessionHub(FeedHub[SessionFeed]):
         """The participants of a session that are present."""
         feed = self._feeds.get(session)
         here = feed.present(time.time()) if feed is not None else set()
-        return here | self.elsewhere.participants(session)
+        return here | self.peers.participants(session)
 
     def number_present(self, now: float) -> int:
         """The number of participants of all sessions that are present in this process."""
@@ -181,7 +181,7 @@ class SessionHub(FeedHub[SessionFeed]):
 
     def disconnect_participant(self, session: str, participant: str) -> None:
         """Closes all connections of a participant in all processes: it was removed, or moved to another device."""
-        self.elsewhere.tell("class-out", session, participant)
+        self.peers.tell("class-out", session, participant)
         self.disconnect_here(session, participant)
 
     def disconnect_here(self, session: str, participant: str, before: float = math.inf) -> None:
@@ -199,7 +199,7 @@ class SessionHub(FeedHub[SessionFeed]):
 
     def end_mirrors(self, session: str) -> None:
         """Closes the connections to the mirrored comparison in all processes: another one is shown, or none."""
-        self.elsewhere.tell("class-mirrors", session)
+        self.peers.tell("class-mirrors", session)
         self.end_mirrors_here(session)
 
     def end_mirrors_here(self, session: str) -> None:
@@ -235,8 +235,8 @@ class SessionHub(FeedHub[SessionFeed]):
         now = time.time()
         arrived, feed.arrived = feed.arrived, set()
         outdated, feed.outdated = feed.outdated, set()
-        elsewhere = self.elsewhere.known.get(feed.key, frozenset())
-        state = await in_database(_read_state, feed.key, len(feed.present(now) | elsewhere))
+        on_peers = self.peers.known.get(feed.key, frozenset())
+        state = await in_database(_read_state, feed.key, len(feed.present(now) | on_peers))
         if state is None:
             self._close_feed(feed)
             return
@@ -256,12 +256,12 @@ class SessionHub(FeedHub[SessionFeed]):
             self._send_if_ready(client, changed)
         if arrived:
             await in_database(participants.mark_seen, feed.key, arrived, now)
-        await self._record_presence(feed, feed.present(now), elsewhere)
+        await self._record_presence(feed, feed.present(now), on_peers)
 
-    async def _record_presence(self, feed: SessionFeed, here: set[str], elsewhere: frozenset[str]) -> None:
+    async def _record_presence(self, feed: SessionFeed, here: set[str], on_peers: frozenset[str]) -> None:
         """Stores who has left and who is back, for results and replay."""
         came = here - feed.recorded
-        left = {key: feed.left_at.get(key, time.time()) for key in feed.recorded - here - elsewhere}
+        left = {key: feed.left_at.get(key, time.time()) for key in feed.recorded - here - on_peers}
         feed.recorded = here
         if came or left:
             await in_database(participants.note_presence, feed.key, came, left, time.time())

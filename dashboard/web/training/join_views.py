@@ -44,7 +44,7 @@ class _Attempts(Protocol):
 
 def _attempts() -> _Attempts:
     """The rate limit: of this process, or in the database where there are several web processes."""
-    return join_code_attempts if service.is_team else rate_limit
+    return join_code_attempts if service.has_peers else rate_limit
 
 
 def key_of(code: str) -> str:

@@ -42,7 +42,7 @@ def _url(row: TrainingSession, participant: str) -> str:
 
 
 def find_participant(row: TrainingSession, participant: str) -> Participant:
-    """A participant of the session that was not removed; Http404 if there is none."""
+    """A participant of the session that was not removed; Http404 without one."""
     found = participants.get(row.id, participant)
     if found is None or found.removed_at:
         raise Http404(_("This session has no participant with this number."))

@@ -27,7 +27,7 @@ OWN_PATH = re.compile(r"/(?:ws/)?sessions/([a-z0-9]{1,16})/(?!console/)[^?#]*")
 
 
 def session_in(path: str) -> str:
-    """The session whose participants may request this path; empty if there is none."""
+    """The session whose participants may request this path, or an empty text."""
     found = OWN_PATH.fullmatch(path)
     return found[1] if found else ""
 
@@ -47,7 +47,7 @@ def participant_in(browser_session: Any, path: str) -> ParticipantRef | None:
 
 def add_token(request: HttpRequest, identity: str, token: str) -> None:
     """Makes this browser the participant with this token. It gets a new cookie, unless signing in has just created one:
-    whoever knew the old cookie is not the participant."""
+    a client that knew the old cookie is not the participant."""
     others = {key: value for key, value in tokens_of(request.session).items() if key != identity}
     if request.session.session_key and not request.user.is_authenticated:
         request.session.cycle_key()

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import WebSocketRoute, expect
 
 from tests.browser.axe import violations
-from tests.browser.class_of_six import join, new_class
+from tests.browser.session_pages import join, new_session
 from tests.browser.comparison import scrolls_sideways
 from tests.browser.server import Server
 from tests.browser.typed import NOT_YET, is_live, rows, run_line, type_line
@@ -39,12 +39,12 @@ def walk(step: StepPage, *slugs: str) -> dict[str, str]:
 
 
 def test_a_terminal_from_the_lobby_to_the_recording(visitor: Visitor, visit: Visit, server: Server) -> None:
-    console = new_class(
+    console = new_session(
         visitor, server, "By hand", hosts="person", max_participants="2", terminal="on", record_terminal="on"
     )
     ada = join(visit, console.link, "Ada", viewport={"width": 1440, "height": 900})
     page = ada.page
-    expect(page.locator("[data-slot=terminal-told]")).to_contain_text("What it shows is recorded")
+    expect(page.locator("[data-slot=terminal-told]")).to_contain_text("Its output is recorded")
     loaded: list[str] = []
     page.on("request", lambda request: loaded.append(request.url))
     sockets: list[WebSocketRoute] = []
@@ -58,11 +58,11 @@ def test_a_terminal_from_the_lobby_to_the_recording(visitor: Visitor, visit: Vis
     console.pace_gated("stop")
     step = ada.at("prepare")
     ada.live()
-    expect(page.get_by_text("It is recorded:")).to_be_visible()
+    expect(page.get_by_text("This terminal is recorded:")).to_be_visible()
     assert not [url for url in loaded if "xterm" in url], "nothing is loaded before it is opened"
     page.get_by_role("button", name="Open the terminal").click()
     is_live(page)
-    expect(rows(page)).to_contain_text("It is a classroom boundary, not a security boundary.")
+    expect(rows(page)).to_contain_text("it is not a security boundary.")
 
     # Typed, and read on the screen; from step to step the terminal comes along.
     shown = walk(step, "prepare", "launch", "request", "interfaces", "process")
@@ -146,7 +146,7 @@ def test_a_terminal_from_the_lobby_to_the_recording(visitor: Visitor, visit: Vis
 
     # The instructor reads what was recorded.
     console.row("Ada").get_by_role("link").click()
-    console.page.get_by_role("link", name="What the terminal has shown").click()
+    console.page.get_by_role("link", name="Terminal recording").click()
     console.page.get_by_role("link", name="2. Launch").click()
     expect(console.page.locator("main")).to_contain_text("docker run --rm -d --name web --network host nginx")
     assert violations(console.page) == []

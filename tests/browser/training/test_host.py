@@ -1,4 +1,4 @@
-"""Participants of a class at will on their own hosts, and the instructor who looks on."""
+"""Participants use their own hosts freely, and the instructor watches."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.axe import violations
-from tests.browser.class_of_six import Participanted, join, new_class
+from tests.browser.session_pages import ParticipantPage, join, new_session
 from tests.browser.comparison import ExperimentPage, scrolls_sideways
 from tests.browser.server import Server
 from tests.browser.visitor import Visit, Visitor
@@ -20,12 +20,12 @@ RUN_MS = 40_000
 
 
 def is_live(page: Page) -> None:
-    """Until the websocket of what is shown has delivered, whatever the session's does."""
+    """Waits until the experiment's websocket has delivered."""
     expect(page.locator(".head [data-connection]")).to_have_attribute("data-connection", "live")
 
 
-def launched(person: Participanted) -> str:
-    """An experiment with the form as it stands; its address."""
+def launched(person: ParticipantPage) -> str:
+    """Launches an experiment with the form's defaults, and returns its URL."""
     person.page.get_by_role("link", name="Your own host", exact=True).first.click()
     person.page.get_by_role("button", name="Launch", exact=True).click()
     person.page.wait_for_url("**/lab/experiments/*/")
@@ -34,8 +34,8 @@ def launched(person: Participanted) -> str:
     return person.page.url
 
 
-def test_a_participant_works_at_will_on_its_own_host(visitor: Visitor, visit: Visit, server: Server) -> None:
-    console = new_class(visitor, server, "At will", hosts="person")
+def test_a_participant_uses_its_own_host_freely(visitor: Visitor, visit: Visit, server: Server) -> None:
+    console = new_session(visitor, server, "At will", hosts="person")
     ada, bob = join(visit, console.link, "Ada", **PHONE), join(visit, console.link, "Bob")
     for person in (ada, bob):
         person.wait_for_host()

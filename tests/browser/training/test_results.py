@@ -1,4 +1,4 @@
-"""After a class: its results in the browser, and its replay from a file, without a network."""
+"""After a session: its results in the browser, and its replay from a file without a network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.axe import violations
-from tests.browser.class_of_six import Console, Participanted, join, new_class
+from tests.browser.session_pages import Console, ParticipantPage, join, new_session
 from tests.browser.server import Server
 from tests.browser.visitor import Visit, Visitor
 from tests.browser.workshop import StepPage
@@ -18,8 +18,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.engine]
 ASKED = HOST.steps[1].predict
 
 
-def predict(person: Participanted, answer: str) -> None:
-    """In the second step."""
+def predict(person: ParticipantPage, answer: str) -> None:
+    """Predicts in the second step."""
     person.page.wait_for_url("**/steps/launch/")  # it follows the instructor by itself
     step = StepPage(person.page)
     step.page.get_by_role("radio", name=answer, exact=True).check()
@@ -27,8 +27,8 @@ def predict(person: Participanted, answer: str) -> None:
     expect(step.page.get_by_text(f"You expect: {answer}")).to_be_visible()
 
 
-def meet(console: Console, people: list[Participanted], experiment: str) -> str:
-    """They predict, a comparison is shown and pointed at, the answer is shown, all is over. The row pointed at."""
+def hold_session(console: Console, people: list[ParticipantPage], experiment: str) -> str:
+    """Predictions, a shown comparison with a pointed row, the revealed answer, and the end. Returns that row."""
     for person in people:
         person.live()
     console.press("Next step")
@@ -48,15 +48,15 @@ def meet(console: Console, people: list[Participanted], experiment: str) -> str:
     expect(console.page.locator("[data-region=step]").get_by_text("revealed")).to_be_visible()
     console.page.get_by_text("Close the session").click()
     console.page.get_by_role("button", name="Close it now").click()
-    expect(console.page.get_by_text("nothing in it changes any more")).to_be_visible()
+    expect(console.page.get_by_text("cannot be changed")).to_be_visible()
     return row
 
 
-def test_results_and_the_replay_of_a_class(visitor: Visitor, visit: Visit, server: Server, tmp_path: Path) -> None:
+def test_results_and_the_replay_of_a_session(visitor: Visitor, visit: Visit, server: Server, tmp_path: Path) -> None:
     experiment = server.launch(modes=["host", "none"], title="Shown to all")
-    console = new_class(visitor, server, "Looked back")
+    console = new_session(visitor, server, "Looked back")
     people = [join(visit, console.link, name) for name in ("Ada", "Bob")]
-    row = meet(console, people, experiment)
+    row = hold_session(console, people, experiment)
 
     console.page.get_by_role("link", name="Results").first.click()
     page = console.page
@@ -70,13 +70,13 @@ def test_results_and_the_replay_of_a_class(visitor: Visitor, visit: Visit, serve
     replay = visitor.context.request.get(f"{home}/console/results/replay.html").body()
     page.goto(f"{home}/console/results/share/")
     found += violations(page)
-    page.get_by_role("button", name="Make the link").click()
+    page.get_by_role("button", name="Create link").click()
     link = page.locator(".new-link code").inner_text()
 
     ada = people[0].page
     ada.get_by_role("link", name="Your results").first.click()
     expect(ada.get_by_role("heading", name="Your result so far")).to_be_visible()
-    ada.get_by_role("button", name="Make a link to keep").click()
+    ada.get_by_role("button", name="Create a link to your results").click()
     own = ada.locator(".new-link code").inner_text()
     found += violations(ada)
     outside = visit(signed_in=False)
@@ -96,7 +96,7 @@ def test_results_and_the_replay_of_a_class(visitor: Visitor, visit: Visit, serve
 
 
 def plays_from_the_file(page: Page, row: str) -> None:
-    """From the beginning to the end, by keyboard."""
+    """Plays from the beginning to the end by keyboard."""
     slider = page.get_by_role("slider", name="Moment")
     expect(slider).to_be_focused()
     expect(slider).to_have_value("0")
@@ -119,7 +119,7 @@ def plays_from_the_file(page: Page, row: str) -> None:
     expect(page.locator(".stage [data-slot=closed]")).to_be_visible()
     page.keyboard.press("Home")
     expect(page.locator("#comparison")).to_be_hidden()
-    expect(page.locator(".log li[aria-current=step]")).to_contain_text("The session is made")
+    expect(page.locator(".log li[aria-current=step]")).to_contain_text("Session created")
     page.get_by_role("button", name="Close replay").click()
     expect(page.get_by_role("region", name="Replay")).to_be_hidden()
     page.get_by_role("button", name="Replay", exact=True).click()

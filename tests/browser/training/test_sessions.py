@@ -1,4 +1,4 @@
-"""A class in real browsers: one instructor and six people, each with a Docker host of their own."""
+"""A session in real browsers: one instructor and six participants, each with their own Docker host."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.axe import violations
-from tests.browser.class_of_six import Console, Participanted, join, new_class
+from tests.browser.session_pages import Console, ParticipantPage, join, new_session
 from tests.browser.comparison import scrolls_sideways
 from tests.browser.server import Server
 from tests.browser.typed import NOT_YET, begin_line, end_line, is_live
@@ -34,7 +34,7 @@ def play(step: StepPage) -> None:
 
 
 def press_together(steps: list[StepPage]) -> None:
-    """Everybody presses the same button at the same time."""
+    """Every participant presses the same button at the same time."""
     (commands,) = {step.open_commands() for step in steps}
     for command in range(commands):
         for step in steps:
@@ -43,7 +43,7 @@ def press_together(steps: list[StepPage]) -> None:
             step.wait_for_outcome(command)
 
 
-def play_all_together(people: list[Participanted]) -> None:
+def play_all_together(people: list[ParticipantPage]) -> None:
     """The whole workshop, side by side, to the last step."""
     steps = [person.at(HOST.steps[0].slug) for person in people]
     for expected in HOST.steps:
@@ -61,8 +61,8 @@ def play_all_together(people: list[Participanted]) -> None:
                 finish(step)
 
 
-def type_all_together(people: list[Participanted]) -> None:
-    """From where each of them is to the last step, every command typed into the terminal beside it."""
+def type_all_together(people: list[ParticipantPage]) -> None:
+    """From the current step of each participant to the last one, with every command typed into the terminal."""
     steps = [StepPage(person.page) for person in people]
     while steps:
         for step in steps:
@@ -86,7 +86,7 @@ def typed_lines(step: StepPage) -> list[str]:
 
 
 def type_together(lines: list[tuple[StepPage, str]]) -> None:
-    """At the same time; again where a container is still on its way out, or not yet there."""
+    """Types the lines at the same time, and again where a container is still stopping or starting."""
     deadline = time.monotonic() + 20
     while lines:
         numbers = [begin_line(step.page, line) for step, line in lines]
@@ -96,8 +96,8 @@ def type_together(lines: list[tuple[StepPage, str]]) -> None:
 
 
 @pytest.mark.slow
-def test_a_class_of_six_with_hosts_of_their_own(visitor: Visitor, visit: Visit, server: Server) -> None:
-    console = new_class(visitor, server, "Monday", hosts="person", max_participants="6", scores="on", terminal="on")
+def test_a_session_pages_with_hosts_of_their_own(visitor: Visitor, visit: Visit, server: Server) -> None:
+    console = new_session(visitor, server, "Monday", hosts="person", max_participants="6", scores="on", terminal="on")
     link = console.link
     assert console.code.replace("-", "") in link
     people = {name: join(visit, link, name, **(PHONE if name in {"Bob", "Eve"} else {})) for name in NAMES}
@@ -108,37 +108,37 @@ def test_a_class_of_six_with_hosts_of_their_own(visitor: Visitor, visit: Visit, 
     full = late.open(link)
     full.get_by_label("Your name").fill("Seven")
     full.get_by_role("button", name="Join").click()
-    expect(full.locator("#name-problem")).to_contain_text("All 6 participants are taken")
+    expect(full.locator("#name-problem")).to_contain_text("All 6 places are taken")
     console.pace_gated(LAST)
     for person in people.values():
         person.wait_for_host()
 
     assert violations(people["Finn"].page) == []
 
-    three_with_buttons(console, people)
+    three_use_buttons(console, people)
     one_fails_twice_and_is_flagged(console, people["Dan"])
-    people["Eve"] = one_comes_back_on_another_device(visit, console, people["Eve"])
-    three_by_terminal(console, people)
-    the_class_is_told(console, people)
+    people["Eve"] = one_continues_on_another_device(visit, console, people["Eve"])
+    three_use_the_terminal(console, people)
+    the_session_follows(console, people)
 
     console.page.get_by_text("Close the session").click()
     console.page.get_by_role("button", name="Close it now").click()
     expect(people["Ada"].page.locator("[data-slot=closed]")).to_be_visible()
     assert not scrolls_sideways(people["Bob"].page)
-    the_report_is_right(console)
+    the_report_is_correct(console)
 
 
 NAMES = ("Ada", "Bob", "Cleo", "Dan", "Eve", "Finn")
 
 
-def three_with_buttons(console: Console, people: dict[str, Participanted]) -> None:
-    """Three walk through all of it at once; port 80 is everybody's own."""
+def three_use_buttons(console: Console, people: dict[str, ParticipantPage]) -> None:
+    """Three complete the workshop at the same time; each has port 80 to itself."""
     play_all_together([people[name] for name in NAMES[:3]])
     for name in NAMES[:3]:
         expect(console.row(name).locator('td[data-stage="done"]')).to_have_count(len(HOST.steps))
 
 
-def one_fails_twice_and_is_flagged(console: Console, person: Participanted) -> None:
+def one_fails_twice_and_is_flagged(console: Console, person: ParticipantPage) -> None:
     """Two failed checks, and the instructor's hint arrives."""
     step = person.at("prepare")
     play(step)
@@ -149,45 +149,45 @@ def one_fails_twice_and_is_flagged(console: Console, person: Participanted) -> N
         expect(step.page.locator("table.findings .no").first).to_be_visible()
         expect(console.cell("Dan", "launch").locator("small.no")).to_contain_text(count)
     flagged = console.asking().filter(has_text="Dan")
-    expect(flagged).to_contain_text("checks fail")
+    expect(flagged).to_contain_text("failed checks")
     person.page.get_by_text("Ask for help").click()
-    person.page.get_by_label("What is the matter?").fill("Nothing runs?")
+    person.page.get_by_label("What's wrong?").fill("Nothing runs?")
     person.page.get_by_role("button", name="Raise my hand").click()
     expect(flagged).to_contain_text("hand raised")
     flagged.get_by_role("link", name="Dan").click()
     helping = console.page
     expect(helping.locator("[data-region=said]")).to_contain_text("Nothing runs?")
-    helping.get_by_label("A hint").fill("Press the button beside the command.")
+    helping.get_by_label("Hint").fill("Press the button beside the command.")
     helping.get_by_role("button", name="Send").click()
     expect(person.page.locator("[data-slot=said]")).to_contain_text("Press the button beside the command.")
     helping.get_by_role("link", name="Monday").click()
     expect(console.page.get_by_role("heading", name="Who needs help")).to_be_visible()
 
 
-def one_comes_back_on_another_device(visit: Visit, console: Console, person: Participanted) -> Participanted:
-    """The phone is lost: the link brings the same participant, with what was done, to a laptop; the phone is out."""
+def one_continues_on_another_device(visit: Visit, console: Console, person: ParticipantPage) -> ParticipantPage:
+    """The link moves a participant with its progress from a phone to a laptop; the phone has no access afterwards."""
     play(person.at("prepare"))
     person.page.goto(person.home)
-    person.page.get_by_role("link", name="Go on on another device").click()
-    person.page.get_by_role("button", name="Make my link").click()
+    person.page.get_by_role("link", name="Continue on another device").click()
+    person.page.get_by_role("button", name="Create my link").click()
     link = person.page.locator(".command code").inner_text()
     person.who.expect("401|403|WebSocket")
     who = visit(signed_in=False)
     laptop = who.open(link)
-    expect(laptop.get_by_role("heading", name="Back to your participant")).to_be_visible()
-    laptop.get_by_role("button", name="Go on here").click()
+    expect(laptop.get_by_role("heading", name="Continue on this device")).to_be_visible()
+    laptop.get_by_role("button", name="Continue here").click()
     expect(laptop.locator("[data-slot=my-name]")).to_have_text("Eve")
     expect(laptop.locator('.steps li[data-stage="done"]')).to_have_count(1)
-    expect(person.page.get_by_text("You have no participant here on this device.")).to_be_visible()
+    expect(person.page.get_by_text("You have not joined on this device.")).to_be_visible()
     person.page.goto(link)
     person.who.expect("404")
-    expect(person.page.get_by_role("heading", name="This link opens nothing")).to_be_visible()
+    expect(person.page.get_by_role("heading", name="This link is not valid")).to_be_visible()
     expect(console.row("Eve").locator(".dot.away")).to_have_count(0)
-    return Participanted(laptop, who, "Eve")
+    return ParticipantPage(laptop, who, "Eve")
 
 
-def three_by_terminal(console: Console, people: dict[str, Participanted]) -> None:
-    """Three type all that is left, each into a shell on the own host."""
+def three_use_the_terminal(console: Console, people: dict[str, ParticipantPage]) -> None:
+    """Three type the remaining commands, each into a shell on its own host."""
     typing = [people[name] for name in NAMES[3:]]
     for person, slug in zip(typing, ("launch", "launch", "prepare"), strict=True):
         person.wait_for_host()
@@ -200,8 +200,8 @@ def three_by_terminal(console: Console, people: dict[str, Participanted]) -> Non
         expect(console.row(person.name).locator('td[data-stage="done"]')).to_have_count(len(HOST.steps))
 
 
-def the_report_is_right(console: Console) -> None:
-    """Every person in every step: done, the prediction judged, two checks failed and no more; and each step's sums."""
+def the_report_is_correct(console: Console) -> None:
+    """Each participant in each step: done, the prediction judged, two failed checks in total; and the sums per step."""
     page = console.page
     page.get_by_role("link", name="Results").first.click()
     rows = page.locator("table[data-grid] tbody tr")
@@ -232,8 +232,8 @@ def the_report_is_right(console: Console) -> None:
         ], figures
 
 
-def the_class_is_told(console: Console, people: dict[str, Participanted]) -> None:
-    """The instructor goes on, locks, reveals: whoever looks sees it without a reload."""
+def the_session_follows(console: Console, people: dict[str, ParticipantPage]) -> None:
+    """The instructor moves on, locks and reveals: open pages show it without a reload."""
     finn = people["Finn"]
     finn.at("launch")
     finn.live()
@@ -242,7 +242,7 @@ def the_class_is_told(console: Console, people: dict[str, Participanted]) -> Non
     expect(finn.page.locator("[data-slot=now-title]")).to_have_text(re.compile(r"^2\. "))
     console.press("Lock the step")
     expect(finn.page.locator("[data-slot=locked]")).to_be_visible()
-    console.press("Open the step")
+    console.press("Unlock the step")
     expect(finn.page.locator("[data-slot=locked]")).to_be_hidden()
     console.press("Reveal to all")
     shown = finn.page.locator("[data-session-predictions]")
@@ -251,9 +251,9 @@ def the_class_is_told(console: Console, people: dict[str, Participanted]) -> Non
     expect(shown.locator(".verdict")).to_contain_text("The kernel says:")
 
 
-def test_where_nobody_has_a_host_all_look_on(visitor: Visitor, visit: Visit, server: Server) -> None:
+def test_a_session_without_hosts_follows_the_instructor(visitor: Visitor, visit: Visit, server: Server) -> None:
     identity = server.launch(modes=["host", "none"], title="Shown to all")
-    console = new_class(visitor, server, "Look on")
+    console = new_session(visitor, server, "Look on")
     ada = join(visit, console.link, "Ada", **PHONE)
     plain = join(visit, console.link, "Plain", java_script_enabled=False)
     ada.live()
@@ -285,7 +285,7 @@ def test_where_nobody_has_a_host_all_look_on(visitor: Visitor, visit: Visit, ser
     for path in ("", "steps/launch/", "device/"):
         ada.page.goto(ada.home + path)
         found += violations(ada.page)
-    ada.page.get_by_role("button", name="Make my link").click()
+    ada.page.get_by_role("button", name="Create my link").click()
     link = ada.page.locator(".command code").inner_text()
     home = ada.home
     ada.who.expect("403")

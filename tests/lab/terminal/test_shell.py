@@ -98,7 +98,7 @@ async def test_a_shell_is_not_read_while_no_window_keeps_up(harness: TerminalHar
     assert terminal.scrollback.end == seen, "the program blocks"
     await terminal.read_from("a", terminal.run, seen - 10, terminal.change, 0.0)
     await eventually(lambda: terminal.scrollback.end > seen)
-    # A window that was left behind is told where it goes on.
+    # The other window receives where the terminal continues.
     terminal.close_window("a", 1.0)
     await eventually(lambda: terminal.scrollback.start > 0, 20)
     late = await terminal.read_from("b", terminal.run, 0, terminal.change, 0.0)

@@ -179,7 +179,7 @@ SOCKETS = {
 }
 #: The ids filled in here do not exist, so permitted clients get a 404, too.
 NOT_FOUND_FOR_ALL = (f"{CONSOLE}results/shares/<number>/revoke/", f"{CONSOLE}results/anonymous/")
-#: After these a client has no access any more.
+#: After these a client no longer has access.
 LAST = ("/sign-out/", "/sessions/<identity>/leave/", f"{EXPERIMENT}remove/")
 
 

@@ -1,6 +1,6 @@
 """The types of ``session-report/1``, explained in ``docs/sessions.md``.
 
-Durations are seconds; times are seconds since the epoch, 0 for never. A figure is None where there is none, or where it
+Durations are seconds; times are seconds since the epoch, 0 for never. A figure is None where it does not exist, or where it
 was withheld (``core.training.results.anonymous``).
 """
 
@@ -21,7 +21,7 @@ class ChoiceReport:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A reading of kernels: what was read, the answer with the same meaning (empty if there is none), and how many
+    """A reading of kernels: what was read, the answer with the same meaning (may be empty), and how many
     observations (``looks``) read it."""
 
     reading: str

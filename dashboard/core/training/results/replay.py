@@ -28,7 +28,7 @@ from dashboard.core.workshops.model import Workshop
 from dashboard.core.workshops.progress import EMPTY, StepRecord
 
 TRACK_VERSION = 1
-#: More than a session of 500 produces in a day. Later entries are left out, and the file says so.
+#: More than a session of 500 produces in a day. Later entries are left out, and the file reports it.
 MAX_ENTRIES = 100_000
 
 Slot = tuple[str, object]

@@ -97,7 +97,7 @@ def _participant(
 
 
 def predicted_in(step: Step, record: StepRecord) -> str:
-    """The prediction in words; empty if there is none."""
+    """The prediction in words; may be empty."""
     asked, number = step.predict, record.prediction
     return asked.choices[number] if asked is not None and number is not None and number < len(asked.choices) else ""
 

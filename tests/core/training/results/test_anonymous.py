@@ -82,7 +82,7 @@ def test_a_participant_knows_all_of_itself_and_of_the_others_what_was_shown() ->
     going = build_report(replace(SESSION, closed_at=0.0), WORKSHOP)
     told = report_for_participant(going, "participant-of-Ada", [B])
     assert [one.name for one in told.people] == ["Ada"]
-    assert [one.count for one in step(told, B).choices] == [1, 2], "as it was shown to everybody"
+    assert [one.count for one in step(told, B).choices] == [1, 2], "as shown to everyone"
     assert [one.count for one in step(told, C).choices] == [None, None]
     assert (step(told, C).truth, step(told, C).evidence) == ("", ())
     assert told.people[0].cells[2].right is True, "she is done with it"

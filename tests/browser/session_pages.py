@@ -1,4 +1,4 @@
-"""A class in the browser: the instructor's console, and people who join with a code."""
+"""A training session in the browser: the instructor's console, and participants who join with a code."""
 
 from __future__ import annotations
 
@@ -26,35 +26,35 @@ class Console:
 
     @property
     def link(self) -> str:
-        """The whole link."""
+        """The join link."""
         return self.page.locator("[data-region=code] .command code").inner_text()
 
     def row(self, name: str) -> Locator:
-        """Somebody's line in the grid."""
+        """A participant's row in the grid."""
         return self.page.locator("table.grid tbody tr", has=self.page.get_by_role("link", name=name, exact=True))
 
     def cell(self, name: str, step: str) -> Locator:
-        """Somebody in one step."""
+        """A participant in one step."""
         return self.row(name).locator(f'td[data-step="{step}"]')
 
     def asking(self) -> Locator:
-        """Who needs help."""
+        """The participants that need help."""
         return self.page.locator("[data-region=help] .asking li")
 
     def press(self, name: str) -> None:
-        """One of the buttons, whose effect is told to all."""
+        """Presses a button of the console."""
         self.page.get_by_role("button", name=name, exact=True).click()
 
     def pace_gated(self, gate: str) -> None:
-        """Everybody at their own pace, up to a gate."""
+        """Everyone at their own pace, up to a gate."""
         self.page.locator("#pace").select_option("gated")
         self.page.locator("#gate").select_option(gate)
         self.page.locator("#pace").locator("..").get_by_role("button", name="Set").click()
         expect(self.page.locator("#gate")).to_have_value(gate)
 
 
-class Participanted:
-    """Somebody in the class."""
+class ParticipantPage:
+    """A participant's browser."""
 
     def __init__(self, page: Page, who: Visitor, name: str) -> None:
         self.page, self.who, self.name = page, who, name
@@ -67,7 +67,7 @@ class Participanted:
         return found[0]
 
     def wait_for_host(self) -> None:
-        """Until the person's own host is ready."""
+        """Waits until the participant's own host is ready."""
         expect(self.page.locator("[data-slot=host]")).to_have_attribute("data-stage", "ready", timeout=HOST_MS)
 
     def at(self, step: str) -> StepPage:
@@ -76,12 +76,12 @@ class Participanted:
         return StepPage(self.page)
 
     def live(self) -> None:
-        """Until the page follows the class."""
+        """Waits until the page receives the session's state."""
         expect(self.page.locator("[data-slot=connection]")).to_have_attribute("data-connection", "live")
 
 
-def new_class(visitor: Visitor, server: Server, title: str, **wanted: str) -> Console:
-    """The instructor makes a session with the form. ``wanted`` are values of selects and inputs; ``on`` ticks."""
+def new_session(visitor: Visitor, server: Server, title: str, **wanted: str) -> Console:
+    """The instructor creates a session with the form. ``wanted`` are values of fields; ``on`` ticks a box."""
     page = visitor.open(f"{server.url}/sessions/new/")
     page.locator("#title").fill(title)
     for name, value in wanted.items():
@@ -92,16 +92,16 @@ def new_class(visitor: Visitor, server: Server, title: str, **wanted: str) -> Co
             field.select_option(value)
         else:
             field.fill(value)
-    page.get_by_role("button", name="Make the session").click()
+    page.get_by_role("button", name="Create session").click()
     expect(page.get_by_role("heading", name=title)).to_be_visible()
     return Console(page)
 
 
-def join(visit: Visit, link: str, name: str, **options: object) -> Participanted:
-    """Somebody without an account opens the link, types a name and is in the lobby."""
+def join(visit: Visit, link: str, name: str, **options: object) -> ParticipantPage:
+    """Opens the join link without an account, enters a name and is in the lobby."""
     who = visit(signed_in=False, **options)
     page = who.open(link)
     page.get_by_label("Your name").fill(name)
     page.get_by_role("button", name="Join").click()
     page.wait_for_url("**/sessions/*/")
-    return Participanted(page, who, name)
+    return ParticipantPage(page, who, name)
