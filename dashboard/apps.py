@@ -10,7 +10,7 @@ class DashboardConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Teaches the database's driver, if it is PostgreSQL's."""
+        """Adapts the driver of PostgreSQL."""
         from django.db import connection
 
         if connection.vendor == "postgresql":

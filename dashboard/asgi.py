@@ -1,4 +1,4 @@
-"""The composition root: what a server runs."""
+"""The ASGI application: HTTP, websockets, and the lab's lifespan."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from dashboard import configuration  # noqa: E402
 from dashboard.routing import websocket_urlpatterns  # noqa: E402
 from dashboard.web.http.guards import Application, BodyGuard, HostGuard, Receive, Scope, Send, SocketGuard  # noqa: E402
 from dashboard.web.http.proxies import ProxyGuard  # noqa: E402
-from dashboard.web.operations.peer_sync import team  # noqa: E402
+from dashboard.web.operations.peer_sync import peer_sync  # noqa: E402
 from dashboard.web.service import service  # noqa: E402
-from dashboard.web.training.hub import hub as classes  # noqa: E402
+from dashboard.web.training.hub import hub as sessions  # noqa: E402
 
-#: More than any form or import needs; what Django keeps in memory is less (``DATA_UPLOAD_MAX_MEMORY_SIZE``).
+#: More than any form or import needs. Django keeps less in memory (``DATA_UPLOAD_MAX_MEMORY_SIZE``).
 BODY_LIMIT_BYTES = 33 << 20
 
 
 def say(text: str) -> None:
-    """A line for the person at the terminal."""
+    """Prints a line on the terminal."""
     sys.stderr.write(f"{text}\n")
 
 
 class Lifespan:
-    """Starts the lab with the server and stops it with it (ASGI lifespan)."""
+    """Starts and stops the lab with the server (ASGI lifespan)."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Lifespan here, everything else below."""
+        """Handles lifespan messages and passes everything else on."""
         if scope["type"] != "lifespan":
             await self._application(scope, receive, send)
             return
@@ -48,11 +48,11 @@ class Lifespan:
             message = await receive()
             if message["type"] == "lifespan.startup":
                 await service.start(configuration.data_dir(), say)
-                await team.start()
+                await peer_sync.start()
                 await send({"type": "lifespan.startup.complete"})
             else:
-                await team.close()
-                await classes.close()
+                await peer_sync.close()
+                await sessions.close()
                 await service.stop(say)
                 await send({"type": "lifespan.shutdown.complete"})
                 return

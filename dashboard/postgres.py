@@ -1,4 +1,4 @@
-"""What PostgreSQL takes differently."""
+"""Adapts psycopg to text that PostgreSQL cannot store."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from psycopg import adapters
 from psycopg.types.string import StrDumperUnknown
 
 
-class WithoutNul(StrDumperUnknown):
-    """Text that holds a NUL: SQLite keeps it, PostgreSQL has no text with it, and no page could show it."""
+class NulReplacingDumper(StrDumperUnknown):
+    """Replaces NUL in text: SQLite stores it, PostgreSQL does not, and no page could show it."""
 
     def dump(self, obj: str) -> bytes | bytearray | memoryview | None:
-        """As psycopg does, with the character that stands for what cannot be shown."""
+        """Psycopg's dump, with U+FFFD in place of NUL."""
         return super().dump(obj.replace("\0", "\ufffd") if "\0" in obj else obj)
 
 
 def register() -> None:
-    """For all connections of this process that are opened from now on."""
-    adapters.register_dumper(str, WithoutNul)
+    """Registers the dumper for new connections of this process."""
+    adapters.register_dumper(str, NulReplacingDumper)

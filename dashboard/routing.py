@@ -1,4 +1,4 @@
-"""Addresses of websockets."""
+"""URLs of websockets."""
 
 from django.urls import path, re_path
 

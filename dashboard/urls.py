@@ -49,7 +49,7 @@ from dashboard.web.workshops import step_views as workshop_step_views
 from dashboard.web.workshops import views as workshop_views
 
 #: Django asks here for what people get when a request fails.
-handler500 = "dashboard.web.http.error_pages.failed"
+handler500 = "dashboard.web.http.error_pages.server_error"
 urlpatterns = [
     path("", experiment_views.home, name="home"),
     path("sign-in/", sign_in.sign_in, name="sign-in"),

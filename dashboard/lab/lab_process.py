@@ -25,20 +25,20 @@ async def run_lab(data_dir: Path, say: Callable[[str], None], ready: Callable[[s
         if not ended.done():
             ended.set_result(code)
 
-    wakes = WakeupChannel()
-    supervisor = Supervisor(WakeupPublisher(wakes))
-    team = RpcServer(supervisor, wakes, lambda: end(-REPLACED))
+    wakeups = WakeupChannel()
+    supervisor = Supervisor(WakeupPublisher(wakeups))
+    server = RpcServer(supervisor, wakeups, lambda: end(-REPLACED))
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, end, int(number))
-    await wakes.open((LAB,), team.heard)
+    await wakeups.open((LAB,), server.on_wakeup)
     await supervisor.open_lab(data_dir, say)
-    await team.start()
+    await server.start()
     try:
         context = supervisor.context
         ready(f"Docker Engine {context.info.version}" if context is not None else supervisor.problem)
         code = await ended
     finally:
-        await team.close()
+        await server.close()
         await supervisor.close_lab(say, leave=not ended.done() or ended.result() != signal.SIGINT)
-        await wakes.close()
+        await wakeups.close()
     return REPLACED if code == -REPLACED else 0

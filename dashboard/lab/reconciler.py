@@ -15,7 +15,7 @@ from dashboard.lab.claims.worker import ClaimWorker
 from dashboard.lab.context import LABEL_EXPERIMENT, Context
 from dashboard.lab.engine_watch import EngineWatch
 from dashboard.lab.experiments.driver import ExperimentDriver
-from dashboard.lab.measurements.worker import Measurer
+from dashboard.lab.measurements.worker import MeasurementWorker
 from dashboard.lab.orphans import remove_orphans
 from dashboard.store import claim_runs
 from dashboard.store import experiments as experiment_store
@@ -50,7 +50,9 @@ class Lab:
         self._only = only
         self._drivers: dict[str, ExperimentDriver] = {}
         locks = locks or WorkLocks()
-        self._measurer = Measurer(context, self.driver_of, self.wake, locks.measuring) if only is None else None
+        self._measurer = (
+            MeasurementWorker(context, self.driver_of, self.wake, locks.measuring) if only is None else None
+        )
         self._claim_worker = ClaimWorker(context, self.wake, locks.claims) if only is None else None
         self._awake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()

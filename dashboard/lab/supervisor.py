@@ -59,7 +59,7 @@ class Supervisor:
         """The context of the lab, if there is one."""
         return self._lab.context if self._lab else None
 
-    def beat(self) -> Heartbeat | None:
+    def heartbeat(self) -> Heartbeat | None:
         """The state and counters of the lab, None if there is none. From any thread."""
         lab = self._lab
         return lab.heartbeat() if lab is not None else None

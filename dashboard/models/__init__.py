@@ -1,11 +1,11 @@
-"""What is kept: the wanted state of experiments, their arms' intents, the journal, measurements,
-claims, reports, workshops and classes; and what the processes of the team shape leave for each other."""
+"""What the database holds: the wanted state of experiments, the intents of their arms, the journal, measurements,
+claims, reports, workshops and training sessions; and the rows that processes of a team deployment exchange."""
 
 from dashboard.models.access import SignInLink
 from dashboard.models.claims import ClaimOutcome, ClaimRun
 from dashboard.models.experiments import Arm, Experiment, Installation, JournalEntry
 from dashboard.models.measurements import MeasurementBlock, MeasurementRun, MeasurementSeries
-from dashboard.models.operations import GuessBucket, LabBeat, LabRequest, Presence
+from dashboard.models.operations import GuessBucket, LabHeartbeat, LabRequest, Presence
 from dashboard.models.reports import Annotation, Report, ReportTag, Share
 from dashboard.models.training import (
     Answer,
@@ -30,17 +30,17 @@ __all__ = [
     "GuessBucket",
     "Installation",
     "JournalEntry",
-    "LabBeat",
+    "LabHeartbeat",
     "LabRequest",
     "MeasurementBlock",
     "MeasurementRun",
     "MeasurementSeries",
     "Message",
     "Participant",
-    "RevealedStep",
     "Presence",
     "Report",
     "ReportTag",
+    "RevealedStep",
     "SessionEvent",
     "Share",
     "SignInLink",

@@ -1,4 +1,4 @@
-"""Who may come in: one-time sign-in links, made by a command and exchanged once for a session."""
+"""One-time sign-in links: a command makes them, the browser exchanges them for a session."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import time
 
 from django.db import models, transaction
 
-LIFE_S = 24 * 3600
+LIFETIME_S = 24 * 3600
 
 
 class SignInLink(models.Model):
-    """A one-time link: only the SHA-256 of its token is kept."""
+    """A one-time link; only the SHA-256 of its token is stored."""
 
     digest = models.CharField(max_length=64, unique=True)
     created_at = models.FloatField()
@@ -28,18 +28,17 @@ def _digest(token: str) -> str:
 
 
 def make_token() -> str:
-    """A new link's token, 256 random bits; only its digest is kept. Old links are forgotten."""
+    """The token of a new link, 256 random bits. Deletes expired links."""
     token = secrets.token_urlsafe(32)
     now = time.time()
     SignInLink.objects.filter(expires_at__lt=now).delete()
-    SignInLink.objects.create(digest=_digest(token), created_at=now, expires_at=now + LIFE_S)
+    SignInLink.objects.create(digest=_digest(token), created_at=now, expires_at=now + LIFETIME_S)
     return token
 
 
 def redeem(token: str) -> bool:
-    """Whether the token was good; it is not afterwards."""
+    """Uses up a token; False if it is unknown, used or expired."""
+    now = time.time()
     with transaction.atomic():
-        used = SignInLink.objects.filter(
-            digest=_digest(token), used_at__isnull=True, expires_at__gte=time.time()
-        ).update(used_at=time.time())
-    return used == 1
+        links = SignInLink.objects.filter(digest=_digest(token), used_at__isnull=True, expires_at__gte=now)
+        return links.update(used_at=now) == 1

@@ -10,13 +10,11 @@ from dashboard.models.experiments import Experiment, new_id
 class MeasurementRun(models.Model):
     """One run. ``options``, ``environment`` and ``missing`` are JSON of the types in ``core.measurements.measurement``.
 
-    ``twin`` is true where ``experiment`` was launched for this run only and ends with it; ``source`` is then the
-    experiment whose paths were asked for.
-    ``state`` is waiting, running, finished, cancelled, failed or incomplete (the process that measured has died);
-    ``wanted`` is running or cancelled and is written by people. A run outlives its experiment. ``result`` is JSON of
-    ``core.measurements.measurement.Measurement`` once the run is over: made from the blocks, which stay the truth.
-    ``host`` and ``group`` are the experiment's, which a run outlives.
-    """
+    ``twin`` is true if ``experiment`` was launched only for this run and ends with it; ``source`` is then the
+    experiment whose paths were requested. ``state`` is waiting, running, finished, cancelled, failed or incomplete (the
+    measuring process died); ``wanted`` is running or cancelled. A run outlives its experiment. ``result`` is JSON of
+    ``core.measurements.measurement.Measurement`` after the end of the run, built from the blocks. ``host`` and
+    ``group`` are copied from the experiment."""
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
     experiment = models.ForeignKey(Experiment, null=True, on_delete=models.SET_NULL, related_name="measurements")
@@ -47,7 +45,7 @@ class MeasurementRun(models.Model):
 
 
 class MeasurementSeries(models.Model):
-    """One path with one probe in one run. ``signature`` is the same for the same series in other runs."""
+    """One path with one probe in one run. ``signature`` identifies the same series in other runs."""
 
     run = models.ForeignKey(MeasurementRun, on_delete=models.CASCADE, related_name="series")
     key = models.CharField(max_length=120)
@@ -65,9 +63,9 @@ class MeasurementSeries(models.Model):
 
 
 class MeasurementBlock(models.Model):
-    """One block: acknowledged once it is here. ``histogram`` is HdrHistogram V2, compressed, in nanoseconds."""
+    """One stored block. ``histogram`` is compressed HdrHistogram V2, in nanoseconds."""
 
-    #: Without an index of its own: that of ``block_once_per_round`` begins with it.
+    #: No index of its own: the one of ``block_once_per_round`` starts with it.
     series = models.ForeignKey(MeasurementSeries, on_delete=models.CASCADE, related_name="blocks", db_index=False)
     round = models.PositiveIntegerField()
     started_s = models.FloatField()

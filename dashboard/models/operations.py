@@ -1,4 +1,4 @@
-"""What processes of the team shape leave for each other: a lab's beat, questions to it, who is there, wrong guesses.
+"""Rows that the processes of a team deployment exchange: heartbeats of labs, remote calls, presence, join rate limits.
 
 Times are seconds of the epoch.
 """
@@ -8,9 +8,9 @@ from __future__ import annotations
 from django.db import models
 
 
-class LabBeat(models.Model):
-    """A lab says that it is there. ``number`` grows with each beat, and is 0 once it has ended; ``facts`` is JSON of
-    ``core.operations.deployment.LabFacts``."""
+class LabHeartbeat(models.Model):
+    """The newest heartbeat of the lab on a machine. ``number`` grows with each heartbeat and is 0 once the lab has ended;
+    ``facts`` is JSON of ``core.operations.deployment.LabFacts``."""
 
     machine = models.CharField(primary_key=True, max_length=100)
     number = models.PositiveBigIntegerField(default=0)
@@ -22,8 +22,8 @@ class LabBeat(models.Model):
 
 
 class LabRequest(models.Model):
-    """A question to the lab (``lab.remote.rpc``). ``state`` is waiting, taken, answered, refused, or lapsed where
-    nobody waits any more. ``arguments`` and ``answer`` are JSON; ``output`` grows while a command prints."""
+    """A remote call of the lab (``lab.remote.rpc``). ``state`` is waiting, taken, answered, refused, or lapsed if its
+    caller no longer waits. ``arguments`` and ``answer`` are JSON; ``output`` grows while a command prints."""
 
     name = models.CharField(max_length=60)
     host = models.CharField(max_length=40, default="", blank=True)

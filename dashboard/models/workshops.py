@@ -1,4 +1,4 @@
-"""How far somebody has come in a workshop. ``core.workshops.progress`` says what the fields mean."""
+"""Progress in workshops. ``core.workshops.progress`` documents the fields."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dashboard.models.experiments import new_id
 
 
 class WorkshopProgress(models.Model):
-    """One person in one workshop. ``person`` is ``user:ID``, or whatever else names somebody who takes part
-    (``seat:ID`` of a session): no account is needed. ``digest`` is that of the workshop as it was begun."""
+    """One person in one workshop. ``person`` is ``user:ID``, or ``seat:ID`` for a participant of a training session, who
+    needs no account. ``digest`` is that of the workshop when it was started."""
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
     person = models.CharField(max_length=60)
@@ -27,7 +27,7 @@ class WorkshopProgress(models.Model):
 
 
 class WorkshopStep(models.Model):
-    """One step of one person. ``noted`` is JSON: what was seen of events, by the number of the check."""
+    """One step of one person. ``noted`` is JSON: the observed events, by the number of the check."""
 
     progress = models.ForeignKey(WorkshopProgress, on_delete=models.CASCADE, related_name="steps")
     step = models.CharField(max_length=60)
@@ -50,7 +50,7 @@ class WorkshopStep(models.Model):
 
 
 class WorkshopEvent(models.Model):
-    """What somebody did, in order: started, predicted, did, checked, hint, passed, finished; in a class also hand,
+    """An event, in order: started, predicted, did, checked, hint, passed, finished; in a training session also hand,
     lowered, away, back."""
 
     progress = models.ForeignKey(WorkshopProgress, on_delete=models.CASCADE, related_name="events")

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.db import close_old_connections, connection, connections
 
-from dashboard.store.telemetry import counted
+from dashboard.store.telemetry import telemetry
 
 
 class DatabaseThread:
@@ -31,7 +31,7 @@ class DatabaseThread:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, call)
         finally:
-            counted.database_s.add(time.monotonic() - began)
+            telemetry.database_s.add(time.monotonic() - began)
 
     def close(self) -> None:
         """Closes the thread and its connection."""

@@ -1,4 +1,4 @@
-"""What needs the database and is done again and again: while the database is away, that is said once."""
+"""Logs a repeated failure once, until the job succeeds again."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import logging
 from collections.abc import Awaitable, Callable
 
 
-class Outage:
-    """Tries a job; whatever it raises is logged when it was well before, and not again until it is well again."""
+class LogOnce:
+    """Runs a job again and again; of consecutive failures only the first is logged."""
 
-    def __init__(self, log: logging.Logger, complaint: str) -> None:
-        self._log, self._complaint = log, complaint
-        self._lasts = False
+    def __init__(self, log: logging.Logger, message: str) -> None:
+        self._log, self._message = log, message
+        self._failed = False
 
-    async def tried(self, job: Callable[[], Awaitable[None]]) -> None:
-        """Once. Raises nothing but what ends the task."""
+    async def run(self, job: Callable[[], Awaitable[None]]) -> bool:
+        """Runs the job once; False if it failed."""
         try:
             await job()
-            self._lasts = False
-        except Exception as error:  # noqa: BLE001 - the database may be away: it is tried again
-            if not self._lasts:
-                self._log.warning("%s: %s", self._complaint, error)
-            self._lasts = True
+        except Exception as error:  # noqa: BLE001 - for example an unavailable database; the caller tries again
+            if not self._failed:
+                self._log.warning("%s: %s", self._message, error)
+            self._failed = True
+        else:
+            self._failed = False
+        return not self._failed

@@ -11,19 +11,19 @@ from typing import Any, Concatenate, cast
 
 from dashboard import configuration
 from dashboard.core.experiments.messages import EngineRef
-from dashboard.core.operations.deployment import UNHEARD, LabFacts, Role, role_of
+from dashboard.core.operations.deployment import ENGINE_UNAVAILABLE, LabFacts, Role, parse_role
 from dashboard.core.operations.heartbeat import Heartbeat
-from dashboard.lab.remote.rpc import handed, question_of
-from dashboard.lab.remote.rpc_server import TeamLab
-from dashboard.lab.remote.terminal_relay import FarTerminals
-from dashboard.lab.remote.wakeups import LAB, WEB, Wake, WakePublisher, Wakes, is_set_up
+from dashboard.lab.remote.rpc import call_target, find_call
+from dashboard.lab.remote.rpc_server import RpcServer
+from dashboard.lab.remote.terminal_relay import RemoteTerminals
+from dashboard.lab.remote.wakeups import LAB, WEB, Wakeup, WakeupChannel, WakeupPublisher, is_set_up
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 from dashboard.lab.terminal.terminals import Terminals
 from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments.hub import hub
 from dashboard.web.http.database import in_database
 from dashboard.web.measurements.hub import hub as measuring_hub
-from dashboard.web.operations.remote_lab import FarLab
+from dashboard.web.operations.remote_lab import RemoteLab
 
 __all__ = ["HubPublisher", "LabUnavailableError", "Service", "service"]
 
@@ -31,10 +31,10 @@ log = logging.getLogger(__name__)
 
 
 class HubPublisher:
-    """Wakes the hubs of this process and of other processes."""
+    """WakeupChannel the hubs of this process and of other processes."""
 
-    def __init__(self, wakes: Wakes | None = None) -> None:
-        self._others = WakePublisher(wakes) if wakes is not None else None
+    def __init__(self, wakeups: WakeupChannel | None = None) -> None:
+        self._others = WakeupPublisher(wakeups) if wakeups is not None else None
 
     def wake(self, experiment: str) -> None:
         """An experiment has new entries."""
@@ -59,25 +59,25 @@ class Service(Supervisor):
     """The lab of this server from start to end; in a process without a lab, access to the remote one."""
 
     def __init__(self) -> None:
-        self.wakes = Wakes()
-        super().__init__(HubPublisher(self.wakes))
+        self.wakeups = WakeupChannel()
+        super().__init__(HubPublisher(self.wakeups))
         self.role = Role.ALL
-        self._far: FarLab | None = None
-        self._windows: FarTerminals | None = None
-        self._team: TeamLab | None = None
+        self._remote: RemoteLab | None = None
+        self._relay: RemoteTerminals | None = None
+        self._rpc_server: RpcServer | None = None
         #: Called with wake-ups of other processes; set by ``web.operations.peer_sync``.
-        self.on_wakeup: Callable[[Wake], None] | None = None
+        self.on_wakeup: Callable[[Wakeup], None] | None = None
 
     @property
-    def is_team(self) -> bool:
+    def has_peers(self) -> bool:
         """Whether other processes may serve the same pages."""
         return self.role is not Role.ALL or is_set_up()
 
     @property
     def facts(self) -> LabFacts:
         """The facts about the lab that pages show. From any thread."""
-        if self._far is not None:
-            return self._far.facts
+        if self._remote is not None:
+            return self._remote.facts
         context = self.context
         return LabFacts(context.ref if context is not None else None, self.problem)
 
@@ -86,22 +86,22 @@ class Service(Supervisor):
         """The engine, if there is one. From any thread."""
         return self.facts.engine
 
-    def beat(self) -> Heartbeat | None:
+    def heartbeat(self) -> Heartbeat | None:
         """The state and counters of the lab, None if there is none. From any thread."""
-        return self._far.heart() if self._far is not None else super().beat()
+        return self._remote.heartbeat() if self._remote is not None else super().heartbeat()
 
     @property
     def terminals(self) -> Terminals:
         """The terminals of training sessions, or LabUnavailableError. In the server's loop only."""
         # The relay of a process without a lab has the same methods.
-        return cast("Terminals", self._windows) if self._windows is not None else super().terminals
+        return cast("Terminals", self._relay) if self._relay is not None else super().terminals
 
     def missing(self) -> str:
         """Why nothing can be launched now; empty if it can."""
-        if self._far is None:
-            return "" if self._lab is not None else self.problem or UNHEARD
-        facts = self._far.facts
-        return "" if facts.engine is not None else facts.problem or UNHEARD
+        if self._remote is None:
+            return "" if self._lab is not None else self.problem or ENGINE_UNAVAILABLE
+        facts = self._remote.facts
+        return "" if facts.engine is not None else facts.problem or ENGINE_UNAVAILABLE
 
     def require(self) -> None:
         """LabUnavailableError if nothing can be launched now."""
@@ -110,94 +110,95 @@ class Service(Supervisor):
 
     async def start(self, data_dir: Path, say: Callable[[str], None]) -> None:
         """Starts. Without an engine or a lab the pages still work and show the problem."""
-        self.role = role_of(configuration.value("NETMODES_ROLE", "all"))
+        self.role = parse_role(configuration.value("NETMODES_ROLE", "all"))
         self._loop = asyncio.get_running_loop()
         if self.role.drives:
             await self.open_lab(data_dir, say)
-            if self.is_team:
-                self._team = TeamLab(self, self.wakes, lambda: signal.raise_signal(signal.SIGTERM))
-                await self._team.start()
+            if self.has_peers:
+                self._rpc_server = RpcServer(self, self.wakeups, lambda: signal.raise_signal(signal.SIGTERM))
+                await self._rpc_server.start()
         else:
-            self._far = FarLab(self.wakes)
-            await self._far.start()
-            self._windows = FarTerminals()
-            self._windows.open()
-        await self.wakes.open((WEB, LAB) if self.role.drives else (WEB,), self._heard)
+            self._remote = RemoteLab(self.wakeups)
+            await self._remote.start()
+            self._relay = RemoteTerminals()
+            self._relay.open()
+        await self.wakeups.open((WEB, LAB) if self.role.drives else (WEB,), self._receive)
 
     async def stop(self, say: Callable[[str], None]) -> None:
         """Stops what was started, within a time limit."""
-        if self._windows is not None:
-            await self._windows.close()
-            self._windows = None
-        if self._far is not None:
-            await self._far.close()
-            self._far = None
-        if self._team is not None:
-            await self._team.close()
-            self._team = None
+        if self._relay is not None:
+            await self._relay.close()
+            self._relay = None
+        if self._remote is not None:
+            await self._remote.close()
+            self._remote = None
+        if self._rpc_server is not None:
+            await self._rpc_server.close()
+            self._rpc_server = None
         await self.close_lab(say)
-        await self.wakes.close()
+        await self.wakeups.close()
         await hub.close()
         await measuring_hub.close()
 
-    def _heard(self, wake: Wake) -> None:
-        if self._team is not None:
-            self._team.heard(wake)
-        if self._far is not None:
-            match wake:
-                case ("answer", request):
-                    self._far.answered(request)
+    def _receive(self, wakeup: Wakeup) -> None:
+        if self._rpc_server is not None:
+            self._rpc_server.on_wakeup(wakeup)
+        if self._remote is not None:
+            match wakeup:
+                case ("answer", call):
+                    self._remote.on_result(call)
                 case ("beat",) | ("all",):
-                    self._far.beaten()
+                    self._remote.on_heartbeat()
         if self.on_wakeup is not None:
-            self.on_wakeup(wake)
+            self.on_wakeup(wakeup)
 
     def wake(self) -> None:
         """Starts a pass of the lab. From any thread."""
-        if self._far is not None:
-            self.wakes.send(LAB, "look")
+        if self._remote is not None:
+            self.wakeups.send(LAB, "look")
         else:
             super().wake()
 
-    def tell(self, *wake: str) -> None:
+    def tell(self, *wakeup: str) -> None:
         """Sends a wake-up to the other web processes. From any thread."""
-        self.wakes.send(WEB, *wake)
+        self.wakeups.send(WEB, *wakeup)
 
     async def ask[**P, T](
-        self, question: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+        self, function: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """The result of a function of ``lab.remote``. LabUnavailableError, EngineError, or what the function raises."""
-        return await self.ask_of("", question, *args, **kwargs)
+        return await self.ask_of("", function, *args, **kwargs)
 
     async def ask_about[**P, T](
-        self, experiment: str, question: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+        self, experiment: str, function: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """The result from the lab that drives this experiment."""
-        if self._far is None:
+        if self._remote is None:
             _ = self.lab
         record = await in_database(experiment_store.load, experiment)
-        return await self.ask_of(record.host if record is not None else "", question, *args, **kwargs)
+        return await self.ask_of(record.host if record is not None else "", function, *args, **kwargs)
 
     async def ask_of[**P, T](
-        self, host: str, question: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+        self, host: str, function: Callable[Concatenate[Any, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """The result from the lab of a session's ``host``; from the server's own if that is empty."""
-        known = question_of(question)
-        if self._far is not None:
-            if known is None:
-                raise TypeError(f"{question} is not one of lab.questions")
-            found: T = await self._far.ask(known, host, *args, **kwargs)
-            return found
+        remote_call = find_call(function)
+        if self._remote is not None:
+            if remote_call is None:
+                raise TypeError(f"{function} is not a remote call")
+            result: T = await self._remote.call(remote_call, host, *args, **kwargs)
+            return result
 
         async def call() -> T:
-            to = await handed(self, known, host) if known is not None else await self.lab_of(host)
-            return await question(to, *args, **kwargs)
+            if remote_call is None:
+                return await function(await self.lab_of(host), *args, **kwargs)
+            return await function(await call_target(self, remote_call, host), *args, **kwargs)
 
         return await self.on_lab(call)
 
     async def on_lab[T](self, work: Callable[[], Awaitable[T]]) -> T:
         """The result of ``work`` in the lab's loop, from any loop. Only if the lab runs in this process."""
-        if self._far is not None:
+        if self._remote is not None:
             raise LabUnavailableError("The lab runs in another process, which does not support this call.")
         if self._loop is None or self._loop is asyncio.get_running_loop():
             return await work()

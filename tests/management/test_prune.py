@@ -16,7 +16,7 @@ from tests.specs import make_spec
 
 
 @pytest.fixture
-def _an_old_run(transactional_db: None) -> None:
+def _old_run(transactional_db: None) -> None:
     run = measurement_store.create_run(
         experiment_store.create_experiment(make_spec("host")), "t", [Probe.TCP_RR], Options(), 7
     )
@@ -25,16 +25,16 @@ def _an_old_run(transactional_db: None) -> None:
 
 
 @pytest.mark.parametrize("days", ["soon", "-1", "nan", "inf", "36501", ""])
-def test_what_is_no_age_is_a_sentence_and_exit_2(capsys: pytest.CaptureFixture[str], days: str) -> None:
+def test_an_invalid_age_is_refused_with_exit_2(capsys: pytest.CaptureFixture[str], days: str) -> None:
     done = run_here(capsys, "prune", f"--days={days}")
     assert (done.code, done.out) == (2, "")
     assert done.err.strip() == f"--days must be a number from 0 to 36500, not “{days}”."
 
 
-@pytest.mark.usefixtures("_an_old_run")
-def test_it_says_what_would_go_deletes_it_and_then_finds_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("_old_run")
+def test_a_dry_run_shows_what_the_next_run_deletes(capsys: pytest.CaptureFixture[str]) -> None:
     said = run_here(capsys, "prune", "--days", "90", "--dry-run").out
-    assert said.startswith("Would delete what is from before ")
+    assert said.startswith("Would delete data from before ")
     assert said.strip().endswith(": 1 measurement with 0 blocks.")
     assert MeasurementRun.objects.count() == 1
     done = run_here(capsys, "prune", "--days", "90", "--json")
@@ -51,10 +51,10 @@ def test_it_says_what_would_go_deletes_it_and_then_finds_nothing(capsys: pytest.
         "others": {"comparisons": 0, "entries": 0, "claims": 0, "classes": 0, "links": 0, "logins": 0},
     }
     assert MeasurementRun.objects.count() == 0
-    assert run_here(capsys, "prune", "--days", "90").out.startswith("Nothing that is over is older than ")
+    assert run_here(capsys, "prune", "--days", "90").out.startswith("Nothing that has ended is older than ")
 
 
-def test_only_what_is_named_goes(capsys: pytest.CaptureFixture[str], transactional_db: None) -> None:
+def test_only_the_named_kinds_are_deleted(capsys: pytest.CaptureFixture[str], transactional_db: None) -> None:
     old = timezone.now() - timedelta(days=100)
     kept, gone = (experiment_store.create_experiment(make_spec("host")) for _ in range(2))
     for one, phase, wanted in ((kept, "stopped", "running"), (gone, "stopped", "stopped")):
@@ -62,5 +62,5 @@ def test_only_what_is_named_goes(capsys: pytest.CaptureFixture[str], transaction
     assert run_here(capsys, "prune", "--days", "90", "--only", "measurements").code == 0
     assert Experiment.objects.count() == 2
     assert run_here(capsys, "prune", "--days", "90", "--only", "experiments").code == 0
-    assert [one.pk for one in Experiment.objects.all()] == [kept], "one that is wanted again is not over"
+    assert [row.pk for row in Experiment.objects.all()] == [kept], "an experiment that is wanted again has not ended"
     assert run_here(capsys, "prune", "--days", "90", "--only", "reports").code == 2

@@ -1,4 +1,4 @@
-"""An outage is said when it begins, and once."""
+"""Consecutive failures are logged once."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import logging
 
 import pytest
 
-from dashboard.store.log_once import Outage
+from dashboard.store.log_once import LogOnce
 
 
-async def test_each_outage_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
-    outage = Outage(logging.getLogger("here"), "no database")
+async def test_of_consecutive_failures_only_the_first_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    log_once = LogOnce(logging.getLogger("here"), "no database")
     fails = iter((True, True, False, True))
 
     async def job() -> None:
         if next(fails):
             raise OSError("refused")
 
-    said = []
+    logged = []
     for _ in range(4):
-        await outage.tried(job)
-        said.append(len(caplog.records))
-    assert said == [1, 1, 1, 2]
+        await log_once.run(job)
+        logged.append(len(caplog.records))
+    assert logged == [1, 1, 1, 2]
     assert caplog.messages[0] == "no database: refused"

@@ -89,7 +89,7 @@ def test_a_finished_run_has_figures_verdicts_and_the_paths_that_are_not_there() 
 
 def test_the_sentence_of_a_run_is_kept_for_lists() -> None:
     run = measured()
-    measurement_store.write_down_headline(run)
+    measurement_store.save_headline(run)
     assert MeasurementRun.objects.get(pk=run).headline
 
 

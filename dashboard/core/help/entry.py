@@ -9,9 +9,9 @@ from dataclasses import dataclass
 class Help:
     """The answer to “What is this?” beside a heading.
 
-    ``title`` completes the question for screen readers. ``source`` is where the fact is documented: manual pages with
-    their section, documents of Docker, the kernel and Moby by name, our documents by path, separated by “; ”. ``see`` is
-    a command that shows it, if there is one.
+    ``title`` completes the question for screen readers. ``source`` is where the fact is documented: manual pages
+    with their section, documents of Docker, the kernel and Moby by name, our documents by path, separated by “; ”.
+    ``see`` is a command that shows it, if there is one.
     """
 
     key: str

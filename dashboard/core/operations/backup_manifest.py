@@ -1,4 +1,4 @@
-"""What stands in a backup about itself, and whether this Netmodes can restore it."""
+"""The manifest of a backup, and whether this version can restore it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 SCHEMA = "backup/1"
-#: Without it a database is none of ours.
-FIRST = "dashboard.0001_initial"
+#: Every database of Netmodes has this migration.
+FIRST_MIGRATION = "dashboard.0001_initial"
 
 
 @dataclass(frozen=True, slots=True)
-class BackedUp:
+class BackupFile:
     """One file of a backup, with the SHA-256 of its content in hexadecimal digits."""
 
     name: str
@@ -21,27 +21,27 @@ class BackedUp:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """``backup/1``: ``version`` of the Netmodes that made it, ``made_at`` as ISO 8601, ``database`` sqlite or
-    postgresql, and the ``migrations`` that were applied, as ``app.name``."""
+    """``backup/1``: the ``version`` of Netmodes that made it, ``made_at`` in ISO 8601, the ``database`` (sqlite or
+    postgresql), and the applied ``migrations`` as ``app.name``."""
 
     version: str
     made_at: str
     database: str
     migrations: tuple[str, ...]
-    files: tuple[BackedUp, ...]
+    files: tuple[BackupFile, ...]
     schema: str = SCHEMA
 
     @property
     def size(self) -> int:
         """Bytes of all files."""
-        return sum(one.size for one in self.files)
+        return sum(file.size for file in self.files)
 
 
-def why_not(manifest: Manifest, known: Collection[str], database: str, version: str) -> str:
-    """Why it cannot be restored here, in a sentence; empty if it can. ``known`` are the migrations of this version."""
+def restore_problem(manifest: Manifest, known: Collection[str], database: str, version: str) -> str | None:
+    """Why the backup cannot be restored here, None if it can. ``known`` are the migrations of this ``version``."""
     if manifest.schema != SCHEMA:
-        return f"The backup is in the form {manifest.schema[:40]}, which this version {version} cannot read."
-    if FIRST not in manifest.migrations:
+        return f"The backup has the format {manifest.schema[:40]}, which this version {version} cannot read."
+    if FIRST_MIGRATION not in manifest.migrations:
         return "The backup holds no database of Netmodes."
     newer = sorted(set(manifest.migrations) - set(known))
     if newer:
@@ -51,12 +51,12 @@ def why_not(manifest: Manifest, known: Collection[str], database: str, version: 
         )
     if manifest.database != database:
         return (
-            f"The backup is of a {manifest.database[:20]} database, and DATABASE_URL names a {database} one: "
-            "restore it where it came from."
+            f"The backup is of a {manifest.database[:20]} database, but DATABASE_URL names a {database} database. "
+            f"Restore it into a {manifest.database[:20]} database."
         )
-    return ""
+    return None
 
 
-def say_size(size: int) -> str:
+def format_size(size: int) -> str:
     """``812 kB`` or ``4.1 MB``."""
     return f"{size / 1e6:.1f} MB" if size >= 1_000_000 else f"{max(1, round(size / 1000))} kB"

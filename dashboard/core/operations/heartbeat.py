@@ -1,6 +1,6 @@
-"""What a lab tells of itself, and what is missing where it tells nothing, or nothing good.
+"""The state and counters that a lab reports, and the parts that are missing according to them.
 
-All of it can be encoded: a web process without a lab of its own reads it from the lab's heartbeat.
+All of it can be encoded: a web process without a lab reads it from the lab's row in the database.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-#: A lab that has said nothing for so long is away.
+#: A lab without a heartbeat for this time is missing.
 SILENT_S = 15.0
-#: A pass comes every 30 s; one that is so much overdue does not come any more.
+#: The reconciler passes every 30 s; after this time without a pass it hangs.
 PASS_OVERDUE_S = 120.0
 
 
 class Part(StrEnum):
-    """What must be there so that somebody can work."""
+    """A part that Netmodes needs to be ready."""
 
     DATABASE = "database"
     LAB = "lab"
@@ -25,7 +25,7 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """A part that is missing: one sentence that tells nothing of the machine, and since when (0: not known)."""
+    """A missing part: the reason without details of the machine, and since when (0: unknown)."""
 
     part: Part
     reason: str
@@ -33,10 +33,10 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
-class Vitals:
-    """How a lab is. ``engine_since``: since when its engine answers, or does not; ``engine_problem`` says why not, in
-    the words for people who are signed in. ``passed_at``: when it last compared all that is wanted with what is real.
-    ``ended`` names a part of the lab that has ended by itself."""
+class LabStatus:
+    """The state of a lab. ``engine_since``: since when its engine answers, or does not. ``engine_problem``: why it does
+    not, for signed-in users. ``passed_at``: the end of the reconciler's last pass. ``ended``: a task of the lab that
+    ended unexpectedly."""
 
     engine: str
     private: bool
@@ -49,8 +49,8 @@ class Vitals:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """How often a value was in each bucket: ``counts[i]`` at most ``bounds[i]`` and more than the bound before; the
-    last one counts what is more than all bounds. ``total`` is their sum."""
+    """A histogram: ``counts[i]`` values are at most ``bounds[i]`` and above the bound before; the last count is of values
+    above all bounds. ``total`` is the sum of the values."""
 
     bounds: tuple[float, ...]
     counts: tuple[int, ...]
@@ -58,13 +58,13 @@ class Distribution:
 
     @property
     def count(self) -> int:
-        """How many values."""
+        """The number of values."""
         return sum(self.counts)
 
 
 @dataclass(frozen=True, slots=True)
 class Launches:
-    """Arms of one mode with one outcome, by the seconds that it took."""
+    """Launches of arms of one mode with one outcome, by duration."""
 
     mode: str
     outcome: str
@@ -72,13 +72,12 @@ class Launches:
 
 
 @dataclass(frozen=True, slots=True)
-class LabFigures:
-    """What a lab has counted since its process began.
+class LabMetrics:
+    """Counters of a lab since its process started.
 
-    ``commit_s``: from an entry's moment until it is in the database. ``database_s``: from a call of the database until
-    its answer, with the wait for its turn. ``blocks`` by outcome, ``claims`` by verdict, ``wakeups`` by what became of
-    them: ``woken`` (a pass because of one), ``missed`` (a pass found what none had told of), ``dropped`` (one that
-    could not be handed on).
+    ``commit_s``: from an entry's time until its commit. ``database_s``: duration of database calls, including the wait
+    for the thread. ``blocks`` by outcome, ``claims`` by verdict, ``wakeups`` by outcome: ``woken`` (a pass followed),
+    ``missed`` (a pass found a change without a wake-up), ``dropped`` (could not be sent).
     """
 
     entries_appended: int
@@ -94,39 +93,39 @@ class LabFigures:
 
     @property
     def entries_waiting(self) -> int:
-        """Entries that are in memory only: nothing of them is acknowledged yet."""
+        """Journal entries in memory that are not committed yet."""
         return self.entries_appended - self.entries_written - self.entries_given_up
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """A lab at one moment, ``at`` in seconds of the epoch."""
+    """A lab at the time ``at``, in seconds of the epoch."""
 
     at: float
-    vitals: Vitals
-    figures: LabFigures
+    status: LabStatus
+    metrics: LabMetrics
 
 
-def missing_of(beat: Heartbeat | None, now: float, *, without: Part = Part.ENGINE) -> tuple[Missing, ...]:
-    """What is missing of lab and engine. ``without`` is what is missing where no lab has said anything yet: in a
-    process that has its own, that is the engine, for which it waits."""
-    if beat is None:
-        reason = "No Docker Engine has answered yet." if without is Part.ENGINE else "No lab has been heard of yet."
+def missing_parts(heartbeat: Heartbeat | None, now: float, *, without: Part = Part.ENGINE) -> tuple[Missing, ...]:
+    """The missing parts among lab and engine. ``without`` is the missing part where there was no heartbeat yet: a process
+    with its own lab waits for the engine."""
+    if heartbeat is None:
+        reason = "No Docker Engine has answered yet." if without is Part.ENGINE else "No lab has started yet."
         return (Missing(without, reason),)
-    vitals = beat.vitals
-    if now - beat.at > SILENT_S:
-        return (Missing(Part.LAB, "The lab has not been heard of.", beat.at),)
+    status = heartbeat.status
+    if now - heartbeat.at > SILENT_S:
+        return (Missing(Part.LAB, "The lab does not respond.", heartbeat.at),)
     missing: list[Missing] = []
-    if vitals.ended:
-        missing.append(Missing(Part.LAB, f"A part of the lab has ended: {vitals.ended}."))
-    elif now - vitals.passed_at > PASS_OVERDUE_S:
-        missing.append(Missing(Part.LAB, "The lab does not come to the end of its work.", vitals.passed_at))
-    if not vitals.engine_answers:
-        missing.append(Missing(Part.ENGINE, "The Docker Engine does not answer.", vitals.engine_since))
+    if status.ended:
+        missing.append(Missing(Part.LAB, f"A task of the lab ended unexpectedly: {status.ended}."))
+    elif now - status.passed_at > PASS_OVERDUE_S:
+        missing.append(Missing(Part.LAB, "The lab does not finish its pass.", status.passed_at))
+    if not status.engine_answers:
+        missing.append(Missing(Part.ENGINE, "The Docker Engine does not answer.", status.engine_since))
     return tuple(missing)
 
 
-def parts_missing(missing: Iterable[Missing]) -> tuple[Part, ...]:
-    """Their names, each once, in the order of ``Part``."""
-    names = {one.part for one in missing}
-    return tuple(part for part in Part if part in names)
+def part_names(missing: Iterable[Missing]) -> tuple[Part, ...]:
+    """The missing parts, each once, in the order of ``Part``."""
+    parts = {item.part for item in missing}
+    return tuple(part for part in Part if part in parts)

@@ -94,7 +94,7 @@ class Arms:
             outcome = str(self._recorder.column(arm.key).status)
         finally:
             if isinstance(action, Create | Start):
-                telemetry.launched(str(arm.mode), outcome, time.monotonic() - began)
+                telemetry.record_launch(str(arm.mode), outcome, time.monotonic() - began)
 
     async def _apply(self, arm: ArmSpec, action: Action) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Measures the paths of a running experiment and keeps every block."""
+"""Measures the paths of a running experiment and stores every block."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from dashboard.latency.environment import load_average, read_environment, read_o
 from dashboard.latency.runner import Outcome, Progress, run_measurement
 from dashboard.netns.namespace import Namespace
 from dashboard.store import measurements as measurement_store
-from dashboard.store.measurements import Asked
-from dashboard.store.telemetry import counted
+from dashboard.store.measurements import RequestedRun
+from dashboard.store.telemetry import telemetry
 
 CANCEL_LOOK_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What there is to measure: series, and paths that do not exist or do not suit, with the reason."""
+    """The series to measure, and the missing or unsuitable paths with reasons."""
 
     series: tuple[Series, ...]
     missing: tuple[tuple[Path, Probe, str], ...]
 
 
 def plan_series(run: ExperimentDriver, probes: Sequence[Probe]) -> Plan:
-    """Every path of the experiment as it is now, with every probe that suits it."""
+    """Every current path of the experiment with every suitable probe."""
     view = run.view
     paths = find_paths(view.columns, view.states)
-    asked = [probe for probe in probes if probe is not Probe.DNS]
+    request = [probe for probe in probes if probe is not Probe.DNS]
     resolvers = resolver_paths(view.columns, view.states) if Probe.DNS in probes else ()
-    series = (*make_series(paths, asked), *make_series(resolvers, [Probe.DNS] if resolvers else []))
-    return Plan(series, (*missing_paths(paths, asked), *missing_paths(resolvers, [Probe.DNS] if resolvers else [])))
+    series = (*make_series(paths, request), *make_series(resolvers, [Probe.DNS] if resolvers else []))
+    return Plan(series, (*missing_paths(paths, request), *missing_paths(resolvers, [Probe.DNS] if resolvers else [])))
 
 
 def _namespaces(context: Context, run: ExperimentDriver) -> dict[str, Namespace]:
@@ -75,14 +75,17 @@ async def _environment(context: Context, run: ExperimentDriver, namespaces: Mapp
 
 
 async def measure_paths(
-    context: Context, run: ExperimentDriver, asked: Asked, on_progress: Callable[[Progress], None] | None = None
+    context: Context,
+    run: ExperimentDriver,
+    request: RequestedRun,
+    on_progress: Callable[[Progress], None] | None = None,
 ) -> None:
-    """Measures until enough is known, the time is up, or the run's row says cancelled.
+    """Measure until the intervals are narrow, the time is up, or the run is cancelled in the database.
 
-    Every block is in the database before the next one begins. A cancelled task leaves the run marked as cancelled.
+    Every block is stored before the next one starts. A cancelled task marks the run as cancelled.
     """
-    plan = plan_series(run, asked.probes)
-    database, identity, options = context.database, asked.id, asked.options
+    plan = plan_series(run, request.probes)
+    database, identity, options = context.database, request.id, request.options
     namespaces = _namespaces(context, run)
     try:
         environment = await _environment(context, run, namespaces)
@@ -96,7 +99,7 @@ async def measure_paths(
 
         async def keep(block: Block) -> None:
             await database.run(measurement_store.add_block, identity, block)
-            counted.blocks["failed" if block.error else "measured"] += 1
+            telemetry.blocks["failed" if block.error else "measured"] += 1
             context.publisher.measured(identity)
 
         work = asyncio.create_task(
@@ -104,7 +107,7 @@ async def measure_paths(
                 plan.series,
                 {key: one.fd for key, one in namespaces.items()},
                 options,
-                seed=asked.seed,
+                seed=request.seed,
                 on_block=keep,
                 on_progress=on_progress,
             )
@@ -125,7 +128,7 @@ async def measure_paths(
             ended,
             outcome.refused,
         )
-        await database.run(measurement_store.write_down_headline, identity)
+        await database.run(measurement_store.save_headline, identity)
     finally:
         for one in namespaces.values():
             one.close()
@@ -135,7 +138,7 @@ async def measure_paths(
 async def _until_done(context: Context, identity: str, work: asyncio.Task[Outcome]) -> Outcome:
     loop = asyncio.get_running_loop()
     began = loop.time()
-    cancelled = Outcome(Stop.CANCELLED, "Somebody ended it before its time.", 0.0, 0)
+    cancelled = Outcome(Stop.CANCELLED, "It was cancelled.", 0.0, 0)
     try:
         while not work.done():
             await asyncio.wait({work}, timeout=CANCEL_LOOK_S)

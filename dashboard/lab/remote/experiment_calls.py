@@ -1,4 +1,4 @@
-"""Small things that the pages ask of the lab (``questions``)."""
+"""Remote calls of pages about experiments, engines and hosts."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from dashboard.lab.training.hosts import GroupHosts, HostState
 
 @dataclass(frozen=True, slots=True)
 class LaunchOptions:
-    """What the form of a new experiment shows: modes, local images, a port to publish at which nobody listens."""
+    """Choices of the launch form: modes, local images, and a free port to publish."""
 
     modes: tuple[ModeReport, ...]
     images: tuple[str, ...]
     port: int
 
 
-async def surroundings(lab: Lab) -> LaunchOptions:
-    """What there is now. EngineError if the engine does not answer."""
+async def launch_options(lab: Lab) -> LaunchOptions:
+    """The current choices of the launch form. EngineError if the engine does not answer."""
     context = lab.context
     modes = await modes_of(context.engine, context.info)
     tags = sorted({tag for image in await context.engine.images() for tag in image.tags})
@@ -40,18 +40,18 @@ async def doctor(lab: Lab) -> Doctor:
 async def trace_ways(
     lab: Lab, experiment: str, way: str, beside: str = ""
 ) -> tuple[tuple[Trace, ...], tuple[Way, ...]]:
-    """The traces of a way and of the one beside it, and the ways that could be chosen. NotRunningError, or ValueError
-    with a sentence."""
+    """The traces of a path and of the one to compare with, and all paths that can be traced. NotRunningError, or
+    ValueError with a message for the user."""
     return await trace.trace(lab, experiment, way, beside), trace.traceable(lab, experiment)
 
 
 async def host_state(hosts: GroupHosts, group: str) -> HostState:
-    """The host of a group in a class as it is."""
+    """The current state of a group's host."""
     return await hosts.state_of(group)
 
 
 async def want_host(hosts: GroupHosts, group: str, again: bool = False) -> HostState:
-    """The host of a group, asked for, or thrown away and made anew. NoHostError if it can have none."""
+    """Requests the host of a group; ``again`` resets it. NoHostError if the group cannot have one."""
     if again:
         await hosts.reset(group)
         return await hosts.state_of(group)
@@ -59,5 +59,5 @@ async def want_host(hosts: GroupHosts, group: str, again: bool = False) -> HostS
 
 
 async def capacity(hosts: GroupHosts, limits: HostLimits | None = None) -> Capacity:
-    """How many hosts run and how many more fit."""
+    """The number of running hosts and of those that can be added."""
     return hosts.capacity(limits)

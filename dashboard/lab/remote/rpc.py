@@ -1,8 +1,8 @@
-"""What the web side asks of the lab, by name: functions with plain arguments and answers.
+"""Functions of the lab that web processes call by name.
 
-In one process they are called as they are. From a web process elsewhere the name and the arguments go through the
-database (``web.operations.remote_lab``, ``lab.remote.rpc_server``); so whatever goes in or comes out must be something that msgspec encodes.
-The first argument is what the lab hands to it: a ``Lab``, the ``GroupHosts``, or the ``Supervisor`` of both.
+In one process they are called directly. From another process the name and the arguments go through the database
+(``web.operations.remote_lab``, ``lab.remote.rpc_server``), so msgspec must encode every argument and result. The lab
+supplies the first argument: a ``Lab``, the ``GroupHosts``, or the ``Supervisor`` of both.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from dashboard.lab.training.hosts import GroupHosts
 from dashboard.lab.workshops.step import NotOpenError
 from dashboard.store.training.hosts import NoHostError, QuotaError
 
-type Asking = Callable[..., Any]
+type Function = Callable[..., Any]
 
 
 class LabFailedError(RuntimeError):
-    """The lab itself failed at a question; its log says why."""
+    """The lab failed while it handled a call; its log has the traceback."""
 
 
-#: What an answer may be besides an answer; everything else is a failure.
+#: Errors that are sent to the caller; every other error becomes LabFailedError.
 ERRORS: dict[str, type[Exception]] = {
-    one.__name__: one
-    for one in (
+    error.__name__: error
+    for error in (
         EngineError,
         EngineUnreachable,
         HostUnavailableError,
@@ -57,8 +57,8 @@ ERRORS: dict[str, type[Exception]] = {
 }
 
 
-class Refusal(msgspec.Struct, frozen=True, array_like=True):
-    """An error as it travels."""
+class EncodedError(msgspec.Struct, frozen=True, array_like=True):
+    """An error in a message."""
 
     name: str
     text: str
@@ -67,13 +67,13 @@ class Refusal(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True)
 class RemoteCall:
-    """One of them. ``function``'s signature says what travels."""
+    """A function that can be called remotely; its type hints give the types in messages."""
 
-    function: Asking
+    function: Function
 
     @cached_property
     def name(self) -> str:
-        """How it is called in the database."""
+        """Its name in messages."""
         return f"{self.function.__module__.rpartition('.')[2]}.{self.function.__name__}"
 
     @cached_property
@@ -85,10 +85,10 @@ class RemoteCall:
         return tuple(inspect.signature(self.function).parameters)
 
     @cached_property
-    def of(self) -> type:
-        """What it is asked of."""
-        found: type = self._hints[self._parameters[0]]
-        return found
+    def target(self) -> type:
+        """The type of the first argument."""
+        target: type = self._hints[self._parameters[0]]
+        return target
 
     @cached_property
     def _arguments(self) -> Any:
@@ -96,51 +96,53 @@ class RemoteCall:
 
     @cached_property
     def streams(self) -> bool:
-        """Whether the answer is text that comes in pieces."""
+        """Whether the result is a stream of text."""
         return typing.get_origin(self._hints["return"]) is AsyncGenerator
 
     def encode_arguments(self, *args: Any, **kwargs: Any) -> str:
-        """As JSON, defaults filled in. TypeError if they do not fit."""
+        """JSON of the arguments with defaults. TypeError if they do not match the signature."""
         bound = inspect.signature(self.function).bind(None, *args, **kwargs)
         bound.apply_defaults()
         return msgspec.json.encode(list(bound.arguments.values())[1:]).decode()
 
     def decode_arguments(self, text: str) -> tuple[Any, ...]:
-        """Back from JSON. msgspec.ValidationError if they do not fit."""
-        found: tuple[Any, ...] = msgspec.json.decode(text, type=self._arguments)
-        return found
+        """Arguments from JSON. msgspec.ValidationError if they do not match the signature."""
+        arguments: tuple[Any, ...] = msgspec.json.decode(text, type=self._arguments)
+        return arguments
 
-    def encode_answer(self, value: object) -> str:
-        """As JSON."""
+    def encode_result(self, value: object) -> str:
+        """JSON of a result."""
         return msgspec.json.encode(value).decode()
 
-    def decode_answer(self, text: str) -> Any:
-        """Back from JSON."""
+    def decode_result(self, text: str) -> Any:
+        """A result from JSON."""
         return msgspec.json.decode(text, type=self._hints["return"])
 
 
 def encode_error(error: Exception) -> str:
-    """An error as it travels: the nearest of ``ERRORS``, or that the lab failed."""
-    for one in type(error).__mro__:
-        if one in ERRORS.values():
+    """JSON of an error as its nearest class in ``ERRORS``, or as LabFailedError."""
+    for error_type in type(error).__mro__:
+        if error_type in ERRORS.values():
             status = error.status if isinstance(error, EngineError) else 0
-            return msgspec.json.encode(Refusal(one.__name__, str(error), status)).decode()
-    said = f"The lab failed at it: {type(error).__name__}. Its log says more."
-    return msgspec.json.encode(Refusal(LabFailedError.__name__, said)).decode()
+            return msgspec.json.encode(EncodedError(error_type.__name__, str(error), status)).decode()
+    text = f"The lab failed: {type(error).__name__}. See its log."
+    return msgspec.json.encode(EncodedError(LabFailedError.__name__, text)).decode()
 
 
 def decode_error(text: str) -> Exception:
-    """The error, to be raised where the question was asked."""
-    found = msgspec.json.decode(text, type=Refusal)
-    kind = ERRORS.get(found.name, LabFailedError)
-    return kind(found.text, found.status) if issubclass(kind, EngineError) else kind(found.text)
+    """The error, to be raised in the caller's process."""
+    encoded = msgspec.json.decode(text, type=EncodedError)
+    error_type = ERRORS.get(encoded.name, LabFailedError)
+    if issubclass(error_type, EngineError):
+        return error_type(encoded.text, encoded.status)
+    return error_type(encoded.text)
 
 
-_ALL = (
+_FUNCTIONS = (
     experiment_calls.capacity,
     experiment_calls.doctor,
     experiment_calls.host_state,
-    experiment_calls.surroundings,
+    experiment_calls.launch_options,
     experiment_calls.trace_ways,
     experiment_calls.want_host,
     training_calls.containers,
@@ -151,21 +153,21 @@ _ALL = (
     workshop_calls.prepare_images,
     workshop_calls.truth,
 )
-_BY_FUNCTION: dict[Asking, RemoteCall] = {one: RemoteCall(one) for one in _ALL}
-REMOTE_CALLS: dict[str, RemoteCall] = {one.name: one for one in _BY_FUNCTION.values()}
+_BY_FUNCTION: dict[Function, RemoteCall] = {function: RemoteCall(function) for function in _FUNCTIONS}
+REMOTE_CALLS: dict[str, RemoteCall] = {call.name: call for call in _BY_FUNCTION.values()}
 
 
-def find_call(function: Asking) -> RemoteCall | None:
-    """The question that this function answers, if it is one."""
+def find_call(function: Function) -> RemoteCall | None:
+    """The remote call of a function; None if it has none."""
     return _BY_FUNCTION.get(function)
 
 
-async def call_target(supervisor: Supervisor, question: RemoteCall, host: str = "") -> Any:
-    """What the question is asked of. LabUnavailableError or EngineError."""
-    if question.of is Supervisor:
+async def call_target(supervisor: Supervisor, call: RemoteCall, host: str = "") -> Any:
+    """The first argument of a call; ``host`` names a private host's lab. LabUnavailableError or EngineError."""
+    if call.target is Supervisor:
         return supervisor
-    if question.of is GroupHosts:
+    if call.target is GroupHosts:
         return supervisor.class_hosts
-    if question.of is Lab:
+    if call.target is Lab:
         return await supervisor.lab_of(host)
-    raise TypeError(f"nobody is a {question.of}")
+    raise TypeError(f"no target of type {call.target}")

@@ -1,7 +1,7 @@
-"""The line between a terminal's window and its shell where pages and lab are different processes: two Redis streams.
+"""Relays terminals between web processes and the lab over two Redis streams.
 
-Calls of ``lab.terminal.terminals.Terminals`` go one way, what they return the other; both streams are short, and what nobody
-takes is cut off. Without Redis there are no terminals: the database is no way for keystrokes.
+Calls of ``lab.terminal.terminals.Terminals`` go over one stream, results come back over another. Both streams are short;
+unread entries are dropped. Terminals need Redis: the database is too slow for keystrokes.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ import asyncio
 import itertools
 import logging
 import secrets
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
 
-from dashboard.core.operations.deployment import AWAY
+from dashboard.core.operations.deployment import LAB_UNAVAILABLE
 from dashboard.core.terminal.limits import OutputChunk, TerminalOwner
 from dashboard.lab.remote.rpc import RemoteCall, decode_error, encode_error
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
@@ -25,15 +24,15 @@ from dashboard.lab.terminal.terminals import Terminals
 log = logging.getLogger(__name__)
 
 CALLS = "netmodes:terminal-calls"
-ANSWERS = "netmodes:terminal-answers:"
-#: Entries that a stream keeps; an entry holds at most what a terminal tells at once.
-CALLS_MOST, ANSWERS_MOST = 2000, 500
+RESULTS = "netmodes:terminal-answers:"
+#: Entries that a stream keeps; an entry holds at most one chunk of output.
+MAX_CALLS, MAX_RESULTS = 2000, 500
 BLOCK_MS = 2000
 RETRY_S = 1.0
-#: How long an answer may take beyond the time for which it was asked to wait.
-SLOW_S = 6.0
-FORGET_S = 60
-NO_LINE = "Terminals need Redis between the pages and the lab: set REDIS_URL for both."
+#: The timeout of a call, in addition to the time that the call itself waits.
+CALL_TIMEOUT_S = 6.0
+EXPIRE_S = 60
+NO_REDIS = "Terminals need Redis between the pages and the lab. Set REDIS_URL for both."
 
 _METHODS: dict[str, RemoteCall] = {
     method.__name__: RemoteCall(method)
@@ -48,150 +47,150 @@ _METHODS: dict[str, RemoteCall] = {
     )
 }
 
-
-def _client() -> Any:
-    from redis.asyncio import from_url
-
-    return from_url(settings.REDIS_URL, socket_connect_timeout=2.0, socket_timeout=12.0)
+type Fields = dict[bytes, bytes]
 
 
-async def _entries(client: Any, stream: str, heard: Callable[[dict[bytes, bytes]], None]) -> None:
-    """Hears every new entry of a stream, for ever; what comes while Redis is away is lost."""
-    last: Any = "$"
-    while True:
-        try:
-            found = await client.xread({stream: last}, count=100, block=BLOCK_MS)
-            for _, entries in found or ():
-                for last, fields in entries:  # noqa: B007 - the number of the last one is kept
-                    heard(fields)
-        except Exception as error:  # noqa: BLE001 - whatever the client raises: it is tried again
-            log.info("a stream of terminals cannot be read: %s", error)
-            last = "$"
-            await asyncio.sleep(RETRY_S)
+class _Connection:
+    """A connection to Redis that receives the new entries of one stream."""
+
+    def __init__(self) -> None:
+        self._client: Any = None
+        self._reading: asyncio.Task[None] | None = None
+
+    def _open(self, stream: str) -> None:
+        """Starts to receive, if there is a Redis."""
+        if settings.REDIS_URL:
+            from redis.asyncio import from_url
+
+            self._client = from_url(settings.REDIS_URL, socket_connect_timeout=2.0, socket_timeout=12.0)
+            self._reading = asyncio.get_running_loop().create_task(self._read(stream), name=f"redis-{stream}")
+
+    async def _close(self, *tasks: asyncio.Task[None], delete: str = "") -> None:
+        """Stops to receive, cancels these tasks, and deletes a stream."""
+        running = [*tasks, *([self._reading] if self._reading is not None else [])]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        if self._client is not None:
+            with suppress(Exception):
+                if delete:
+                    await self._client.delete(delete)
+                await self._client.aclose()
+            self._client = None
+
+    async def _read(self, stream: str) -> None:
+        """Receives entries until it is cancelled; entries sent while Redis is unavailable are lost."""
+        last: Any = "$"
+        while True:
+            try:
+                answer = await self._client.xread({stream: last}, count=100, block=BLOCK_MS)
+                for _, entries in answer or ():
+                    for last, fields in entries:  # noqa: B007 - the number of the last entry is kept
+                        self._receive(fields)
+            except Exception as error:  # noqa: BLE001 - any error of the client: try again
+                log.info("cannot read the stream %s: %s", stream, error)
+                last = "$"
+                await asyncio.sleep(RETRY_S)
+
+    def _receive(self, fields: Fields) -> None:
+        raise NotImplementedError
 
 
-class TerminalServer:
+class TerminalServer(_Connection):
     """The lab's end."""
 
     def __init__(self, supervisor: Supervisor) -> None:
+        super().__init__()
         self._supervisor = supervisor
-        self._client: Any = None
-        self._reading: asyncio.Task[None] | None = None
         self._calls: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
-        """Begins to listen, if there is a Redis."""
-        if settings.REDIS_URL:
-            self._client = _client()
-            self._reading = asyncio.get_running_loop().create_task(self._listen(), name="terminal-calls")
+        """Starts to receive calls."""
+        self._open(CALLS)
 
     async def close(self) -> None:
-        """Ends."""
-        tasks = [*self._calls, *([self._reading] if self._reading is not None else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        if self._client is not None:
-            with suppress(Exception):
-                await self._client.aclose()
-            self._client = None
+        """Stops."""
+        await self._close(*self._calls)
 
-    async def _listen(self) -> None:
-        await _entries(self._client, CALLS, self._called)
-
-    def _called(self, fields: dict[bytes, bytes]) -> None:
-        task = asyncio.get_running_loop().create_task(self._answer(fields), name="terminal-call")
+    def _receive(self, fields: Fields) -> None:
+        task = asyncio.get_running_loop().create_task(self._handle(fields), name="terminal-call")
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
 
-    async def _answer(self, fields: dict[bytes, bytes]) -> None:
-        by, call = fields[b"by"].decode(), fields[b"call"]
-        said: dict[str, str | bytes] = {"call": call}
+    async def _handle(self, fields: Fields) -> None:
+        message: dict[str, str | bytes] = {"call": fields[b"call"]}
         try:
             method = _METHODS[fields[b"method"].decode()]
             arguments = method.decode_arguments(fields[b"arguments"].decode())
-            found = await method.function(self._supervisor.terminals, *arguments)
-            said["answer"] = method.encode_answer(found)
+            message["answer"] = method.encode_result(await method.function(self._supervisor.terminals, *arguments))
         except Exception as error:
-            said["error"] = encode_error(error)
-            if "LabFailedError" in str(said["error"]):
+            message["error"] = encode_error(error)
+            if "LabFailedError" in str(message["error"]):
                 log.exception("a call of a terminal failed")
-        with suppress(Exception):  # who asked gives up in time
-            await self._client.xadd(ANSWERS + by, said, maxlen=ANSWERS_MOST, approximate=True)
+        with suppress(Exception):  # the caller times out
+            stream = RESULTS + fields[b"by"].decode()
+            await self._client.xadd(stream, message, maxlen=MAX_RESULTS, approximate=True)
 
 
-class RemoteTerminals:
-    """The pages' end: what ``Terminals`` can do, done by the lab elsewhere. LabUnavailableError if nobody answers."""
+class RemoteTerminals(_Connection):
+    """The web process's end: the methods of ``Terminals``, run by the remote lab. LabUnavailableError without one."""
 
     def __init__(self) -> None:
-        self._me = secrets.token_hex(8)
-        self._client: Any = None
-        self._reading: asyncio.Task[None] | None = None
+        super().__init__()
+        self._id = secrets.token_hex(8)
         self._numbers = itertools.count(1)
-        self._waiting: dict[bytes, asyncio.Future[dict[bytes, bytes]]] = {}
+        self._results: dict[bytes, asyncio.Future[Fields]] = {}
 
     def open(self) -> None:
-        """Begins to listen, if there is a Redis."""
-        if settings.REDIS_URL:
-            self._client = _client()
-            self._reading = asyncio.get_running_loop().create_task(
-                _entries(self._client, ANSWERS + self._me, self._answered), name="terminal-answers"
-            )
+        """Starts to receive results."""
+        self._open(RESULTS + self._id)
 
     async def close(self) -> None:
-        """Ends."""
-        if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
-        if self._client is not None:
-            with suppress(Exception):
-                await self._client.delete(ANSWERS + self._me)
-                await self._client.aclose()
-            self._client = None
+        """Stops."""
+        await self._close(delete=RESULTS + self._id)
 
-    def _answered(self, fields: dict[bytes, bytes]) -> None:
-        waiting = self._waiting.get(fields[b"call"])
-        if waiting is not None and not waiting.done():
-            waiting.set_result(fields)
+    def _receive(self, fields: Fields) -> None:
+        result = self._results.get(fields[b"call"])
+        if result is not None and not result.done():
+            result.set_result(fields)
 
     async def _call(self, name: str, *arguments: Any, wait_s: float = 0.0) -> Any:
         if self._client is None:
-            raise LabUnavailableError(NO_LINE)
+            raise LabUnavailableError(NO_REDIS)
         method, call = _METHODS[name], str(next(self._numbers)).encode()
-        said = {"by": self._me, "call": call, "method": name, "arguments": method.encode_arguments(*arguments)}
-        waiting: asyncio.Future[dict[bytes, bytes]] = asyncio.get_running_loop().create_future()
-        self._waiting[call] = waiting
+        message = {"by": self._id, "call": call, "method": name, "arguments": method.encode_arguments(*arguments)}
+        result: asyncio.Future[Fields] = asyncio.get_running_loop().create_future()
+        self._results[call] = result
         try:
-            async with asyncio.timeout(wait_s + SLOW_S):
-                await self._client.xadd(CALLS, said, maxlen=CALLS_MOST, approximate=True)
-                await self._client.expire(CALLS, FORGET_S)
-                fields = await waiting
-        except Exception as error:  # whatever the client raises, or that it took too long
-            raise LabUnavailableError(AWAY) from error
+            async with asyncio.timeout(wait_s + CALL_TIMEOUT_S):
+                await self._client.xadd(CALLS, message, maxlen=MAX_CALLS, approximate=True)
+                await self._client.expire(CALLS, EXPIRE_S)
+                fields = await result
+        except Exception as error:  # any error of the client, or the timeout
+            raise LabUnavailableError(LAB_UNAVAILABLE) from error
         finally:
-            del self._waiting[call]
+            del self._results[call]
         if b"error" in fields:
             raise decode_error(fields[b"error"].decode())
-        return method.decode_answer(fields[b"answer"].decode())
+        return method.decode_result(fields[b"answer"].decode())
 
     async def attach(self, owner: TerminalOwner, window: str, cols: int, rows: int) -> OutputChunk:
         """Opens a window on a participant's terminal. TerminalError."""
-        found: OutputChunk = await self._call("attach", owner, window, cols, rows)
-        return found
+        chunk: OutputChunk = await self._call("attach", owner, window, cols, rows)
+        return chunk
 
     async def start(self, participant: str) -> None:
         """Starts a new shell, if the last one has ended."""
-        with suppress(LabUnavailableError):  # the window is told by its next question
+        with suppress(LabUnavailableError):  # the window's next call reports it
             await self._call("start", participant)
 
     async def read_from(
         self, participant: str, window: str, run: str, offset: int, change: int, wait_s: float
     ) -> OutputChunk:
         """The output after ``offset``; waits for it."""
-        found: OutputChunk = await self._call(
-            "read_from", participant, window, run, offset, change, wait_s, wait_s=wait_s
-        )
-        return found
+        arguments = (participant, window, run, offset, change, wait_s)
+        chunk: OutputChunk = await self._call("read_from", *arguments, wait_s=wait_s)
+        return chunk
 
     async def write(self, participant: str, window: str, data: bytes) -> None:
         """Sends input; returns when the shell has taken it."""

@@ -1,4 +1,4 @@
-"""What the instructor's console asks of the lab of a group's host (``questions``)."""
+"""Remote calls of the instructor's console to the lab of a group's host."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dashboard.lab.context import LABEL_ARM, LABEL_EXPERIMENT
 from dashboard.lab.reconciler import Lab
 from dashboard.lab.workshops.snapshot import seconds_of
 
-MOST = 40
+MAX_CONTAINERS = 40
 
 
 @dataclass(frozen=True, slots=True)
 class HostContainer:
-    """A container on a group's host, whoever made it. ``experiment`` and ``arm`` name what it belongs to; empty: it
-    was typed or made by a step's button; ``since`` in seconds of the epoch, 0 if it never ran."""
+    """A container on a group's host. ``since`` is its start in seconds of the epoch, 0 if it never ran. ``experiment``
+    and ``arm`` are empty for a container from a terminal or a workshop step."""
 
     name: str
     image: str
@@ -30,18 +30,18 @@ class HostContainer:
 async def containers(lab: Lab) -> tuple[HostContainer, ...]:
     """The containers of the host, running ones first. EngineError."""
     engine = lab.context.engine
-    drivers = {one.name: one.driver for one in await engine.networks({})}
-    found = [
+    drivers = {network.name: network.driver for network in await engine.networks({})}
+    listed = [
         HostContainer(
-            one.name,
-            one.image,
-            str(mode_of(one.network_mode, drivers)),
-            one.status,
-            one.running,
-            seconds_of(one.started_at),
-            one.labels.get(LABEL_EXPERIMENT, ""),
-            one.labels.get(LABEL_ARM, ""),
+            container.name,
+            container.image,
+            str(mode_of(container.network_mode, drivers)),
+            container.status,
+            container.running,
+            seconds_of(container.started_at),
+            container.labels.get(LABEL_EXPERIMENT, ""),
+            container.labels.get(LABEL_ARM, ""),
         )
-        for one in await engine.containers({})
+        for container in await engine.containers({})
     ]
-    return tuple(sorted(found, key=lambda one: (not one.running, -one.since, one.name))[:MOST])
+    return tuple(sorted(listed, key=lambda item: (not item.running, -item.since, item.name))[:MAX_CONTAINERS])

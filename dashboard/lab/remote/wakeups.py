@@ -1,7 +1,7 @@
-"""Wake-ups between processes, over the channel layer. They may be lost: the database is the truth, and whoever hears
-them looks at it now and then anyway.
+"""Wake-ups between processes over the channel layer.
 
-A wake-up is a kind and what it is about, all texts. What is sent while another message is under way goes as one.
+They may be lost: the database has the truth, and receivers also poll it. A wake-up is a kind and its arguments, all
+strings. Wake-ups are batched while a send is in flight.
 """
 
 from __future__ import annotations
@@ -19,53 +19,52 @@ from dashboard.store.telemetry import telemetry
 
 log = logging.getLogger(__name__)
 
-#: The layer of the settings that reaches other processes. Another than that of the websockets: each of those listens to
-#: its own, and who listens to one layer waits for all others that do.
+#: A channel layer of its own, apart from that of the websockets: a slow consumer of one layer delays the others.
 LAYER = "wakes"
-#: Who listens: every web process, and the lab.
+#: The groups: all web processes, and the lab.
 WEB, LAB = "web", "lab"
-#: Wake-ups may have been lost: look at everything.
+#: Wake-ups may have been lost: check everything.
 ALL = ("all",)
-SEND_S = 2.0
+SEND_TIMEOUT_S = 2.0
 RETRY_S = 1.0
 REJOIN_S = 5.0
-MOST_WAITING = 5000
+MAX_PENDING = 5000
 
 Wakeup = tuple[str, ...]
 
 
 def is_set_up() -> bool:
-    """Whether other processes can be woken at all."""
+    """Whether other processes can be woken."""
     return bool(settings.REDIS_URL)
 
 
 class WakeupChannel:
-    """Sends and hears. Without Redis it does neither."""
+    """Sends and receives wake-ups. Without Redis it does neither."""
 
     def __init__(self) -> None:
-        self._me = secrets.token_hex(6)
+        self._sender = secrets.token_hex(6)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._waiting: dict[str, dict[Wakeup, None]] = {}
-        self._some = asyncio.Event()
+        self._pending: dict[str, dict[Wakeup, None]] = {}
+        self._has_pending = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.problem = ""
-        #: How many could not be handed on.
+        #: The number of wake-ups that could not be sent.
         self.dropped = 0
 
-    async def open(self, own: Collection[str], heard: Callable[[Wakeup], None]) -> None:
-        """Begins to listen to these groups, and to send."""
+    async def open(self, groups: Collection[str], receive: Callable[[Wakeup], None]) -> None:
+        """Starts to listen to these groups, and to send."""
         self._loop = asyncio.get_running_loop()
         if not is_set_up():
             return
-        self._some = asyncio.Event()
+        self._has_pending = asyncio.Event()
         self._tasks = [
-            self._loop.create_task(self._listen(tuple(own), heard), name="wakes-in"),
-            self._loop.create_task(self._send(), name="wakes-out"),
+            self._loop.create_task(self._listen(tuple(groups), receive), name="wakeups-in"),
+            self._loop.create_task(self._send(), name="wakeups-out"),
         ]
 
     async def close(self) -> None:
-        """Ends; what was not sent yet is sent first, if that can be done at once."""
-        if self._tasks and self._some.is_set():
+        """Stops after a moment for what is still pending."""
+        if self._tasks and self._has_pending.is_set():
             await asyncio.sleep(0.05)
         for task in self._tasks:
             task.cancel()
@@ -73,105 +72,100 @@ class WakeupChannel:
         self._tasks.clear()
         self._loop = None
 
-    def send(self, group: str, *wake: str) -> None:
-        """WakeupChannel everybody else in a group; from any thread, and never waits."""
+    def send(self, group: str, *wakeup: str) -> None:
+        """Wakes the other processes of a group. From any thread, without waiting."""
         if self._loop is not None and self._tasks and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._put, group, wake)
+            self._loop.call_soon_threadsafe(self._put, group, wakeup)
 
-    def _put(self, group: str, wake: Wakeup) -> None:
-        waiting = self._waiting.setdefault(group, {})
-        if len(waiting) >= MOST_WAITING:
-            waiting.clear()
-            wake = ALL
-        waiting[wake] = None
-        self._some.set()
+    def _put(self, group: str, wakeup: Wakeup) -> None:
+        pending = self._pending.setdefault(group, {})
+        if len(pending) >= MAX_PENDING:
+            pending.clear()
+            wakeup = ALL
+        pending[wakeup] = None
+        self._has_pending.set()
 
     async def _send(self) -> None:
         layer: Any = get_channel_layer(LAYER)  # type: ignore[no-untyped-call]  # channels ships no types
         while True:
-            await self._some.wait()
-            self._some.clear()
-            waiting, self._waiting = self._waiting, {}
-            for group, wakes in waiting.items():
-                message = {"type": "wake", "by": self._me, "wakes": [list(one) for one in wakes]}
+            await self._has_pending.wait()
+            self._has_pending.clear()
+            pending, self._pending = self._pending, {}
+            for group, wakeups in pending.items():
+                message = {"type": "wake", "by": self._sender, "wakes": [list(wakeup) for wakeup in wakeups]}
                 try:
-                    async with asyncio.timeout(SEND_S):
+                    async with asyncio.timeout(SEND_TIMEOUT_S):
                         await layer.group_send(f"netmodes-{group}", message)
-                except Exception as error:  # noqa: BLE001 - whatever the client raises: wake-ups may be lost
-                    self.dropped += len(wakes)
-                    telemetry.wakeups["dropped"] += len(wakes)
-                    self._trouble(error)
+                except Exception as error:  # noqa: BLE001 - any error of the client: wake-ups may be lost
+                    self.dropped += len(wakeups)
+                    telemetry.wakeups["dropped"] += len(wakeups)
+                    self._record_problem(error)
 
-    async def _listen(self, own: tuple[str, ...], heard: Callable[[Wakeup], None]) -> None:
+    async def _listen(self, groups: tuple[str, ...], receive: Callable[[Wakeup], None]) -> None:
         layer: Any = get_channel_layer(LAYER)  # type: ignore[no-untyped-call]  # channels ships no types
         while True:
-            staying = None
+            rejoining = None
             try:
                 channel = await layer.new_channel("netmodes")
-                async with asyncio.timeout(SEND_S):
-                    await self._join(layer, own, channel)
-                self._well()
-                heard(ALL)
-                staying = asyncio.get_running_loop().create_task(self._stay(layer, own, channel))
+                await self._join(layer, groups, channel)
+                receive(ALL)
+                rejoining = asyncio.get_running_loop().create_task(self._rejoin(layer, groups, channel))
                 while True:
                     message = await layer.receive(channel)
-                    if message.get("by") == self._me:
+                    if message.get("by") == self._sender:
                         continue
-                    for wake in message.get("wakes", ()):
-                        self._hear(heard, tuple(str(part) for part in wake))
-            except Exception as error:  # noqa: BLE001 - whatever the client raises: it is listened to again
-                self._trouble(error)
+                    for wakeup in message.get("wakes", ()):
+                        self._deliver(receive, tuple(str(part) for part in wakeup))
+            except Exception as error:  # noqa: BLE001 - any error of the client: try again
+                self._record_problem(error)
             finally:
-                if staying is not None:
-                    staying.cancel()
+                if rejoining is not None:
+                    rejoining.cancel()
             await asyncio.sleep(RETRY_S)
 
-    async def _stay(self, layer: Any, own: tuple[str, ...], channel: str) -> None:
-        """A Redis that lost its memory has lost who listens."""
+    async def _rejoin(self, layer: Any, groups: tuple[str, ...], channel: str) -> None:
+        """Joins the groups again and again: a Redis that lost its memory has lost the members."""
         while True:
             await asyncio.sleep(REJOIN_S)
             try:
-                async with asyncio.timeout(SEND_S):
-                    await self._join(layer, own, channel)
-                self._well()
+                await self._join(layer, groups, channel)
             except Exception as error:  # noqa: BLE001 - as above
-                self._trouble(error)
+                self._record_problem(error)
 
-    async def _join(self, layer: Any, own: tuple[str, ...], channel: str) -> None:
-        for group in own:
-            await layer.group_add(f"netmodes-{group}", channel)
-
-    def _hear(self, heard: Callable[[Wakeup], None], wake: Wakeup) -> None:
-        try:
-            heard(wake)
-        except Exception:
-            log.exception("a wake-up was not understood: %s", wake[:1])
-
-    def _trouble(self, error: Exception) -> None:
-        if not self.problem:
-            log.warning("Redis does not answer (%s): pages follow more slowly until it does", error or type(error))
-        self.problem = f"Redis does not answer: {error or type(error).__name__}"
-
-    def _well(self) -> None:
+    async def _join(self, layer: Any, groups: tuple[str, ...], channel: str) -> None:
+        async with asyncio.timeout(SEND_TIMEOUT_S):
+            for group in groups:
+                await layer.group_add(f"netmodes-{group}", channel)
         if self.problem:
             log.warning("Redis answers again")
         self.problem = ""
 
+    def _deliver(self, receive: Callable[[Wakeup], None], wakeup: Wakeup) -> None:
+        try:
+            receive(wakeup)
+        except Exception:
+            log.exception("cannot handle a wake-up: %s", wakeup[:1])
+
+    def _record_problem(self, error: Exception) -> None:
+        if not self.problem:
+            log.warning("Redis does not answer (%s): pages update more slowly until it does", error or type(error))
+        self.problem = f"Redis does not answer: {error or type(error).__name__}"
+
 
 class WakeupPublisher:
-    """What the journal and measurements say, told to the web processes."""
+    """Wakes web processes when the journal or a measurement has something new."""
 
-    def __init__(self, wakes: WakeupChannel) -> None:
-        self._wakes = wakes
+    def __init__(self, wakeups: WakeupChannel) -> None:
+        self._wakeups = wakeups
 
     def wake(self, experiment: str) -> None:
-        """There are new entries."""
-        self._wakes.send(WEB, "experiment", experiment)
+        """The journal of an experiment has new entries."""
+        self._wakeups.send(WEB, "experiment", experiment)
 
     def measured(self, run: str) -> None:
-        """There is something new of a measurement."""
-        self._wakes.send(WEB, "run", run)
+        """A measurement has new results."""
+        self._wakeups.send(WEB, "run", run)
 
     def trouble(self, experiment: str, problem: str) -> None:
-        """The journal cannot be written."""
-        self._wakes.send(WEB, "trouble", experiment, problem)
+        """The journal of an experiment cannot be written."""
+        self._wakeups.send(WEB, "trouble", experiment, problem)

@@ -1,4 +1,4 @@
-"""What the pages of workshops and classes ask of the lab: a deed in a step, the truth of a question (``questions``)."""
+"""Remote calls of workshop pages: actions in a step, the true answer to a question, images."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def library() -> Library:
 
 @dataclass(frozen=True, slots=True)
 class StepAccess:
-    """Who works, in which workshop, how far they may go, and where: on the host of a ``group`` of a class, or on the
-    server's own engine where that is empty. ``digest`` is that of the workshop as the page shows it."""
+    """The user, the workshop by its ``digest`` on the page, and the steps that are open: all with ``free``, otherwise up
+    to ``until``. Commands run on the host of the ``group``, or on the server's engine if it is empty."""
 
     person: str
     workshop: str
@@ -43,7 +43,7 @@ class StepAccess:
 
 
 class StepAction(StrEnum):
-    """What somebody does in a step."""
+    """What a user does in a step."""
 
     PREDICT = "predict"
     RUN = "run"
@@ -53,7 +53,7 @@ class StepAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """What came of a deed. ``ran`` is the number of the command that was carried out."""
+    """The result of an action. ``ran`` is the number of the command that was run."""
 
     checked: Checked | None = None
     done: Done | None = None
@@ -62,13 +62,13 @@ class ActionResult:
 
 
 async def _workshop(slug: str, digest: str) -> Workshop:
-    """The workshop as the page has it; NotOpenError where this lab has another."""
-    found = await asyncio.to_thread(library().get, slug)
-    if found is None or found.digest != digest:
+    """The workshop that the page shows; NotOpenError if this lab has none or another version."""
+    workshop = await asyncio.to_thread(library().get, slug)
+    if workshop is None or workshop.digest != digest:
         raise NotOpenError(
-            "The lab does not have this workshop as it is shown here: copy it to the folder “workshops” of both."
+            "The lab has no such workshop, or another version of it. Copy it to the folder “workshops” of both processes."
         )
-    return found
+    return workshop
 
 
 async def _host(supervisor: Supervisor, group: str) -> WorkshopHost:
@@ -81,21 +81,23 @@ async def _host(supervisor: Supervisor, group: str) -> WorkshopHost:
 
 
 async def act(
-    supervisor: Supervisor,
-    desk: StepAccess,
-    deed: StepAction,
-    step: str,
-    number: int = 0,
-    pressed: bool = False,
+    supervisor: Supervisor, access: StepAccess, action: StepAction, step: str, number: int = 0, pressed: bool = False
 ) -> ActionResult:
-    """Does it. NotOpenError with what to do first, ValueError with a sentence, EngineError."""
+    """Runs an action. NotOpenError with what to do first, ValueError with a message for the user, EngineError."""
     context = supervisor.lab.context
-    host = await _host(supervisor, desk.group)
-    workshop = await _workshop(desk.workshop, desk.digest)
+    host = await _host(supervisor, access.group)
+    workshop = await _workshop(access.workshop, access.digest)
     play = Play(
-        host, context.database, context.clock, desk.person, workshop, until=desk.until, looks=looks, free=desk.free
+        host,
+        context.database,
+        context.clock,
+        access.person,
+        workshop,
+        until=access.until,
+        looks=looks,
+        free=access.free,
     )
-    match deed:
+    match action:
         case StepAction.PREDICT:
             await play.predict(step, number)
             return ActionResult()
@@ -110,14 +112,14 @@ async def act(
 
 
 async def images(supervisor: Supervisor, group: str = "") -> tuple[str, ...]:
-    """The images of the engine on which somebody works. TimeoutError where that takes long."""
+    """The images of the engine that runs the commands. TimeoutError if the engine is slow."""
     async with asyncio.timeout(IMAGES_S):
         host = await _host(supervisor, group)
         return tuple(sorted({tag for image in await host.engine.images() for tag in image.tags}))
 
 
 async def prepare_images(lab: Lab, wanted: tuple[str, ...]) -> None:
-    """Begins to get these images, where that costs nobody anything."""
+    """Starts to fetch these images in the background where that needs no download."""
     task = asyncio.get_running_loop().create_task(prepare(workshop_host(lab.context), wanted))
     _preparing.add(task)
     task.add_done_callback(_prepared)
@@ -126,15 +128,15 @@ async def prepare_images(lab: Lab, wanted: tuple[str, ...]) -> None:
 def _prepared(task: asyncio.Task[str]) -> None:
     _preparing.discard(task)
     if not task.cancelled():
-        task.exception()  # the first step looks whether the image is there, and says what to do
+        task.exception()  # the first step checks for the image and says what to do
 
 
 async def truth(lab: Lab, workshop: str, digest: str, step: str) -> str:
-    """What the kernel of the server's engine says about a step's question just now; empty where nobody can say."""
-    whole = await _workshop(workshop, digest)
-    number = whole.index(step)
-    one = whole.steps[number] if number is not None else None
-    if one is None or one.predict is None or one.predict.reading is None:
+    """The true answer to a step's question, read on the server's engine now; empty if it cannot be read."""
+    loaded = await _workshop(workshop, digest)
+    number = loaded.index(step)
+    asked = loaded.steps[number] if number is not None else None
+    if asked is None or asked.predict is None or asked.predict.reading is None:
         return ""
-    observation = await look(workshop_host(lab.context), time.time(), one.lookups, one.ports)
-    return judge_step(one, observation, {}).truth
+    observation = await look(workshop_host(lab.context), time.time(), asked.lookups, asked.ports)
+    return judge_step(asked, observation, {}).truth

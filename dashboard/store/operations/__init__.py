@@ -1,1 +1,1 @@
-"""Queries for operating: retention, locks, calls between processes."""
+"""Queries for operations: retention, locks, calls between processes."""

@@ -1,4 +1,4 @@
-"""Locks that PostgreSQL keeps for as long as a connection lives: one lab per database, one migration at a time."""
+"""AdvisoryLock locks of PostgreSQL, held while a connection lives: one lab per database, one migration at a time."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 
 from django.db import DatabaseError, OperationalError, connection
 
-#: Any two numbers that nothing else in this database uses.
+#: Two arbitrary numbers that nothing else in this database uses.
 LAB, MIGRATION = 0x6E6D_0001, 0x6E6D_0002
-WAIT_STEP_S = 0.5
+RETRY_S = 0.5
 
 
 def is_shared() -> bool:
-    """Whether this database can be used by several machines."""
+    """Whether several machines can use this database."""
     return connection.vendor == "postgresql"
 
 
 def _connect() -> Any:
-    """A connection of its own, past the pool, that no time-out ends. OperationalError."""
+    """A separate connection, outside the pool and without timeouts. OperationalError."""
     import psycopg
 
     parameters = connection.get_connection_params()
@@ -31,26 +31,26 @@ def _connect() -> Any:
         raise OperationalError(str(error)) from error
 
 
-class Advisory:
-    """Held while the connection stands. The calls block: use them in a thread."""
+class AdvisoryLock:
+    """A lock that ends with its connection. Its methods block: call them in a thread."""
 
     def __init__(self, number: int) -> None:
         self._number = number
         self._connection: Any = None
 
     def acquire(self) -> bool:
-        """Whether it is ours now. OperationalError without a database."""
+        """Tries to take the lock; False if another connection holds it. OperationalError without a database."""
         self.release()
-        opened = _connect()
-        row = opened.execute("SELECT pg_try_advisory_lock(%s)", [self._number]).fetchone()
+        connected = _connect()
+        row = connected.execute("SELECT pg_try_advisory_lock(%s)", [self._number]).fetchone()
         if not row[0]:
-            opened.close()
+            connected.close()
             return False
-        self._connection = opened
+        self._connection = connected
         return True
 
     def holds(self) -> bool:
-        """Whether it is still ours, taken again after the database was away; OperationalError while it is."""
+        """Whether the lock is held, taken again after a lost connection; OperationalError without a database."""
         import psycopg
 
         if self._connection is not None:
@@ -60,48 +60,48 @@ class Advisory:
         return self.acquire()
 
     def release(self) -> None:
-        """Lets it go."""
-        opened, self._connection = self._connection, None
-        if opened is not None:
-            opened.close()
+        """Releases the lock."""
+        connected, self._connection = self._connection, None
+        if connected is not None:
+            connected.close()
 
 
 @contextmanager
-def one_at_a_time(number: int) -> Iterator[None]:
-    """Waits until nobody else on any machine is in here; does nothing where the database is a file."""
+def exclusive_lock(number: int) -> Iterator[None]:
+    """Waits for the lock and holds it; does nothing on SQLite."""
     if not is_shared():
         yield
         return
-    opened = _connect()
+    connected = _connect()
     try:
-        opened.execute("SELECT pg_advisory_lock(%s)", [number])
+        connected.execute("SELECT pg_advisory_lock(%s)", [number])
         yield
     finally:
-        opened.close()
+        connected.close()
 
 
-def wait_for_database(patience_s: float, say: Callable[[str], None]) -> None:
-    """Returns once a database of another machine answers; OperationalError if it does not in time."""
+def wait_for_database(timeout_s: float, say: Callable[[str], None]) -> None:
+    """Waits until a database server answers; OperationalError after the timeout."""
     if not is_shared():
         return
-    end, said = time.monotonic() + patience_s, False
+    end, announced = time.monotonic() + timeout_s, False
     while True:
         try:
             _connect().close()
         except OperationalError:
             if time.monotonic() > end:
                 raise
-            if not said:
+            if not announced:
                 say("Waiting for the database.")
-            said = True
-            time.sleep(WAIT_STEP_S)
+            announced = True
+            time.sleep(RETRY_S)
         else:
             return
 
 
 @contextmanager
 def without_timeout() -> Iterator[None]:
-    """Statements of this thread may take their time."""
+    """Suspends the timeouts for statements of this thread."""
     if not is_shared():
         yield
         return

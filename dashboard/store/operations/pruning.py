@@ -1,4 +1,4 @@
-"""Forgets by age what is over, and gives the room back."""
+"""Deletes old data and shrinks the database file."""
 
 from __future__ import annotations
 
@@ -14,20 +14,18 @@ from django.db import DatabaseError, connection, transaction
 from dashboard.core.experiments.messages import Phase
 from dashboard.models import Experiment, MeasurementBlock, MeasurementRun
 from dashboard.store import measurements as measurement_store
-from dashboard.store.operations.retention import FORGETTERS, Forgotten, forget
+from dashboard.store.operations.retention import BATCH, DELETERS, DeletedRows, delete_old
 
-#: SQLite takes so many parameters in one statement without being asked to take more.
-AT_ONCE = 500
 MEASUREMENTS = "measurements"
-#: What can be forgotten, by the word that a person types.
-KINDS = (MEASUREMENTS, *FORGETTERS)
+#: What can be deleted, by its name for ``--only``.
+KINDS = (MEASUREMENTS, *DELETERS)
 
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """``prune/1``: what was deleted, or with ``dry_run`` would be. ``experiments`` are those that were launched for
-    these runs only; ``others`` is what is no measurement. ``freed_bytes`` is what the file gave back, None where
-    ``room`` says why not."""
+    """``prune/1``: what was deleted, or would be with ``dry_run``. ``experiments`` were launched for these ``runs`` only;
+    ``others`` is data other than measurements. ``freed_bytes`` is by how much the file shrank; None if it did not, with
+    the reason in ``room``."""
 
     before: str
     dry_run: bool
@@ -36,26 +34,26 @@ class Pruned:
     experiments: int
     freed_bytes: int | None = None
     room: str = ""
-    others: Forgotten = field(default_factory=Forgotten)
+    others: DeletedRows = field(default_factory=DeletedRows)
     schema: str = "prune/1"
 
 
-def prune(older_than_s: float, *, dry_run: bool = False, what: Collection[str] = KINDS) -> Pruned:
-    """Deletes what is over and older: measurements by when they were asked for, with their series and blocks."""
+def prune(older_than_s: float, *, dry_run: bool = False, kinds: Collection[str] = KINDS) -> Pruned:
+    """Deletes ended data older than this; the age of measurements counts from their creation."""
     limit = datetime.fromtimestamp(time.time() - older_than_s, UTC)
-    runs, blocks, twins = _measurements(limit) if MEASUREMENTS in what else ([], 0, [])
-    if not dry_run and runs:
+    runs, blocks, twins = _measurements(limit) if MEASUREMENTS in kinds else ([], 0, [])
+    if not dry_run:
         _delete(runs, twins)
-    others = forget(limit, set(what), dry_run=dry_run)
+    others = delete_old(limit, kinds, dry_run=dry_run)
     freed, room = None, ""
     if not dry_run and (runs or others.rows):
-        freed, room = _give_back()
+        freed, room = _shrink_file()
     before = limit.isoformat(timespec="seconds")
     return Pruned(before, dry_run, len(runs), blocks, len(twins), freed, room, others)
 
 
 def _measurements(limit: datetime) -> tuple[list[str], int, list[str]]:
-    """Runs that are over and older, the number of their blocks, and the experiments launched for them alone."""
+    """Ended runs from before ``limit``, the number of their blocks, and the experiments launched for them only."""
     live = [measurement_store.WAITING, measurement_store.RUNNING]
     old = MeasurementRun.objects.filter(created_at__lt=limit).exclude(state__in=live)
     runs = list(old.values_list("pk", flat=True))
@@ -64,26 +62,27 @@ def _measurements(limit: datetime) -> tuple[list[str], int, list[str]]:
         .values_list("pk", flat=True)
         .distinct()
     )
-    blocks = sum(MeasurementBlock.objects.filter(series__run_id__in=some).count() for some in batched(runs, AT_ONCE))
+    blocks = sum(MeasurementBlock.objects.filter(series__run_id__in=some).count() for some in batched(runs, BATCH))
     return runs, blocks, twins
 
 
 def _delete(runs: Sequence[str], twins: Sequence[str]) -> None:
-    """Some at a time: the server's own writes come in between."""
-    for some in batched(runs, AT_ONCE):
-        with transaction.atomic():
-            MeasurementRun.objects.filter(pk__in=some).delete()
-    for some in batched(twins, AT_ONCE):
-        with transaction.atomic():
-            Experiment.objects.filter(pk__in=some).delete()
+    """Deletes in batches, so that the server can write in between."""
+    for rows, ids in ((MeasurementRun.objects, runs), (Experiment.objects, twins)):
+        for some in batched(ids, BATCH):
+            with transaction.atomic():
+                rows.filter(pk__in=some).delete()
 
 
-def _give_back() -> tuple[int | None, str]:
-    """Makes SQLite's file smaller; other databases do so themselves. Bytes given back, or why there are none."""
+def _shrink_file() -> tuple[int | None, str]:
+    """Rewrites SQLite's file. The bytes that it shrank by, or None with the reason."""
     if connection.vendor != "sqlite":
-        return None, "The database reuses the room by itself."
+        return None, "The database server reuses the free space."
     if MeasurementRun.objects.filter(state=measurement_store.RUNNING).exists():
-        return None, "A measurement runs, which rewriting the file would disturb: the room is kept for later runs."
+        return (
+            None,
+            "A measurement is running, and shrinking the file would disturb it. Later data uses the free space.",
+        )
     file = Path(connection.settings_dict["NAME"])
     before = _size(file)
     try:
@@ -91,9 +90,9 @@ def _give_back() -> tuple[int | None, str]:
             cursor.execute("VACUUM")
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     except DatabaseError as error:
-        return None, f"The file could not be rewritten ({error}): the room is kept for later runs."
+        return None, f"Cannot shrink the database file: {error}. Later data uses the free space."
     return max(0, before - _size(file)), ""
 
 
 def _size(file: Path) -> int:
-    return sum(one.stat().st_size for one in (file, Path(f"{file}-wal")) if one.exists())
+    return sum(part.stat().st_size for part in (file, Path(f"{file}-wal")) if part.exists())

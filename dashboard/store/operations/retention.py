@@ -1,9 +1,9 @@
-"""What is over and old besides measurements: experiments with their journals, claims, classes, links, logins."""
+"""Deletes old data other than measurements: experiments with journals, claim runs, training sessions, links, sign-ins."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import batched
 from typing import Any
@@ -28,14 +28,14 @@ from dashboard.models import (
 )
 from dashboard.store import claim_runs
 
-#: A journal may be long: the server's own writes come in between.
-FEW = 20
+#: Rows of one transaction, so that the server can write in between; a single journal may be long.
+BATCH, JOURNALS_BATCH = 500, 20
 
 
 @dataclass(frozen=True, slots=True)
-class Forgotten:
-    """How many were, or would be. ``entries`` are those of the experiments' journals; ``links`` are shared reports'
-    that have ended; ``logins`` are sessions of browsers and sign-in links that are of no use any more."""
+class DeletedRows:
+    """Numbers of deleted rows. ``entries``: of the experiments' journals; ``classes``: training sessions; ``links``:
+    ended links of shared reports; ``logins``: expired browser sessions and sign-in links."""
 
     comparisons: int = 0
     entries: int = 0
@@ -46,92 +46,86 @@ class Forgotten:
 
     @property
     def rows(self) -> int:
-        """How many in all."""
+        """The sum, without journal entries."""
         return self.comparisons + self.claims + self.classes + self.links + self.logins
 
 
-def _over(limit: datetime) -> QuerySet[Experiment]:
-    """Experiments that have ended, in whose journal nothing has been written since; one that was launched for a
-    measurement goes with it."""
+def delete_experiments(limit: datetime, *, dry_run: bool) -> DeletedRows:
+    """Deletes ended experiments and their journals if nothing was written to the journal since ``limit``.
+
+    Reports and measurements stay; an experiment launched for a measurement is deleted with it.
+    """
     ended = Q(phase=Phase.FAILED) | Q(phase=Phase.STOPPED, wanted=Wanted.STOPPED)
     rows = Experiment.objects.filter(ended, created_at__lt=limit, driver="").exclude(measurements__twin=True)
-    rows = rows.annotate(last=Max("journal__at"))
-    return rows.filter(Q(last__isnull=True) | Q(last__lt=limit.timestamp()))
-
-
-def forget_experiments(limit: datetime, *, dry_run: bool) -> Forgotten:
-    """With their journals; reports and measurements stay."""
-    found = list(_over(limit).values_list("pk", flat=True))
+    rows = rows.annotate(last=Max("journal__at")).filter(Q(last__isnull=True) | Q(last__lt=limit.timestamp()))
+    ids = list(rows.values_list("pk", flat=True))
     entries = 0
-    for some in batched(found, FEW):
-        entries += JournalEntry.objects.filter(experiment_id__in=some).count()
+    for some in batched(ids, JOURNALS_BATCH):
+        journal = JournalEntry.objects.filter(experiment_id__in=some)
+        entries += journal.count()
         if not dry_run:
             with transaction.atomic():
-                JournalEntry.objects.filter(experiment_id__in=some).delete()
+                journal.delete()
                 Experiment.objects.filter(pk__in=some).delete()
-    return Forgotten(comparisons=len(found), entries=entries)
+    return DeletedRows(comparisons=len(ids), entries=entries)
 
 
-def forget_claims(limit: datetime, *, dry_run: bool) -> Forgotten:
-    """Runs of claims and misconceptions that are over."""
+def delete_claim_runs(limit: datetime, *, dry_run: bool) -> DeletedRows:
+    """Deletes ended runs of claims and misconceptions."""
     rows = ClaimRun.objects.filter(created_at__lt=limit).exclude(state__in=claim_runs.LIVE)
-    return Forgotten(claims=_delete(rows, dry_run=dry_run))
+    return DeletedRows(claims=_delete(rows, dry_run=dry_run))
 
 
-def forget_classes(limit: datetime, *, dry_run: bool) -> Forgotten:
-    """Classes that were closed or ran out, with their participants and all that people did in them."""
+def delete_sessions(limit: datetime, *, dry_run: bool) -> DeletedRows:
+    """Deletes closed or expired training sessions without hosts, with participants and their progress."""
     end = limit.timestamp()
     over = Q(closed_at__gt=0.0, closed_at__lt=end) | Q(closed_at=0.0, expires_at__lt=end)
     with_hosts = GroupHost.objects.exclude(host="").values("session")
-    rows = TrainingSession.objects.filter(over).exclude(pk__in=with_hosts)
-    found = list(rows.values_list("pk", flat=True))
-    for some in () if dry_run else batched(found, FEW):
+    ids = list(TrainingSession.objects.filter(over).exclude(pk__in=with_hosts).values_list("pk", flat=True))
+    for some in () if dry_run else batched(ids, JOURNALS_BATCH):
         with transaction.atomic():
-            people = [
-                f"seat:{participant}"
-                for participant in Participant.objects.filter(session__in=some).values_list("pk", flat=True)
-            ]
+            participants = Participant.objects.filter(session__in=some).values_list("pk", flat=True)
+            people = [f"seat:{participant}" for participant in participants]
             WorkshopProgress.objects.filter(person__in=people).delete()
             TrainingSession.objects.filter(pk__in=some).delete()
-    return Forgotten(classes=len(found))
+    return DeletedRows(classes=len(ids))
 
 
-def forget_links(limit: datetime, *, dry_run: bool) -> Forgotten:
-    """Links of shared reports that ended longer ago."""
-    return Forgotten(
-        links=_delete(Share.objects.filter(Q(expires_at__lt=limit) | Q(revoked_at__lt=limit)), dry_run=dry_run)
-    )
+def delete_links(limit: datetime, *, dry_run: bool) -> DeletedRows:
+    """Deletes links of shared reports that expired or were revoked."""
+    rows = Share.objects.filter(Q(expires_at__lt=limit) | Q(revoked_at__lt=limit))
+    return DeletedRows(links=_delete(rows, dry_run=dry_run))
 
 
-def forget_logins(_limit: datetime, *, dry_run: bool) -> Forgotten:
-    """What nobody can use any more, whatever its age."""
+def delete_logins(_limit: datetime, *, dry_run: bool) -> DeletedRows:
+    """Deletes expired browser sessions and sign-in links of any age."""
     now = timezone.now()
-    sessions = _delete(Session.objects.filter(expire_date__lt=now), dry_run=dry_run)
-    return Forgotten(
-        logins=sessions + _delete(SignInLink.objects.filter(expires_at__lt=now.timestamp()), dry_run=dry_run)
+    expired = (
+        Session.objects.filter(expire_date__lt=now),
+        SignInLink.objects.filter(expires_at__lt=now.timestamp()),
     )
+    return DeletedRows(logins=sum(_delete(rows, dry_run=dry_run) for rows in expired))
 
 
 def _delete(rows: QuerySet[Any], *, dry_run: bool) -> int:
-    found = list(rows.values_list("pk", flat=True))
-    for some in () if dry_run else batched(found, 500):
+    ids = list(rows.values_list("pk", flat=True))
+    for some in () if dry_run else batched(ids, BATCH):
         with transaction.atomic():
             rows.model._default_manager.filter(pk__in=some).delete()
-    return len(found)
+    return len(ids)
 
 
-#: By the word that a person types.
-FORGETTERS: dict[str, Callable[..., Forgotten]] = {
-    "experiments": forget_experiments,
-    "claims": forget_claims,
-    "classes": forget_classes,
-    "links": forget_links,
-    "logins": forget_logins,
+#: By the name for ``netmodes prune --only``.
+DELETERS: dict[str, Callable[..., DeletedRows]] = {
+    "experiments": delete_experiments,
+    "claims": delete_claim_runs,
+    "classes": delete_sessions,
+    "links": delete_links,
+    "logins": delete_logins,
 }
 
 
-def forget(limit: datetime, what: set[str], *, dry_run: bool) -> Forgotten:
-    """All that is named in ``what``."""
-    parts = [work(limit, dry_run=dry_run) for name, work in FORGETTERS.items() if name in what]
-    names = ("comparisons", "entries", "claims", "classes", "links", "logins")
-    return Forgotten(**{name: sum(getattr(part, name) for part in parts) for name in names})
+def delete_old(limit: datetime, kinds: Collection[str], *, dry_run: bool) -> DeletedRows:
+    """Deletes data of these kinds from before ``limit``."""
+    parts = [asdict(delete(limit, dry_run=dry_run)) for kind, delete in DELETERS.items() if kind in kinds]
+    return DeletedRows(**{name: sum(part[name] for part in parts) for name in asdict(DeletedRows())})

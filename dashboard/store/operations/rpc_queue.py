@@ -1,4 +1,4 @@
-"""What the processes of the team shape leave for each other in the database, each function a short transaction."""
+"""Rows that the processes of a team deployment exchange: heartbeats, remote calls, presence. Short transactions."""
 
 from __future__ import annotations
 
@@ -12,51 +12,51 @@ from django.db.models.functions import Concat
 
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.experiments.messages import Phase
-from dashboard.core.operations.deployment import KEPT_S, LabFacts
-from dashboard.models import ClaimRun, Experiment, GuessBucket, LabBeat, LabRequest, MeasurementRun, Presence
+from dashboard.core.operations.deployment import RETENTION_S, LabFacts
+from dashboard.models import ClaimRun, Experiment, GuessBucket, LabHeartbeat, LabRequest, MeasurementRun, Presence
 
 WAITING, TAKEN, ANSWERED, REFUSED, LAPSED = "waiting", "taken", "answered", "refused", "lapsed"
-AT_ONCE = 20
-#: Beyond this a command's output is cut.
-MOST_OUTPUT = 1_000_000
+BATCH = 20
+#: The output of a command is cut after this many characters.
+MAX_OUTPUT = 1_000_000
 
 
 def this_machine() -> str:
-    """The name under which a lab here is known."""
+    """The name of this machine in heartbeats."""
     return socket.gethostname()[:100] or "lab"
 
 
-# A lab says that it is there.
-
-
-def beat(number: int, facts: LabFacts, now: float) -> None:
-    """One beat; ``number`` 0 is the last."""
-    said = {"number": number, "at": now, "facts": msgspec.json.encode(facts).decode()}
-    LabBeat.objects.update_or_create(machine=this_machine(), defaults=said)
+# Heartbeats.
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
-    """A lab's newest beat."""
+class ReadHeartbeat:
+    """A lab's newest heartbeat as its row has it."""
 
     number: int
     at: float
     facts: LabFacts
 
 
-def newest_beat(machine: str = "") -> Beat | None:
-    """Of the lab that was here last, or of this one."""
-    rows = LabBeat.objects.filter(machine=machine) if machine else LabBeat.objects.all()
+def record_heartbeat(number: int, facts: LabFacts, now: float) -> None:
+    """Writes the heartbeat of this machine's lab; ``number`` 0 is the last one."""
+    row = {"number": number, "at": now, "facts": msgspec.json.encode(facts).decode()}
+    LabHeartbeat.objects.update_or_create(machine=this_machine(), defaults=row)
+
+
+def newest_heartbeat(machine: str = "") -> ReadHeartbeat | None:
+    """The newest heartbeat of any machine, or of ``machine``."""
+    rows = LabHeartbeat.objects.filter(machine=machine) if machine else LabHeartbeat.objects.all()
     row = rows.order_by("-at").first()
-    return None if row is None else Beat(row.number, row.at, msgspec.json.decode(row.facts, type=LabFacts))
+    return None if row is None else ReadHeartbeat(row.number, row.at, msgspec.json.decode(row.facts, type=LabFacts))
 
 
-# Questions.
+# Remote calls.
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A question that was taken."""
+class TakenCall:
+    """A call that this lab has taken."""
 
     id: int
     name: str
@@ -66,87 +66,81 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """How a question stands."""
+class CallState:
+    """The state of a call, its result or error, and its output so far."""
 
     state: str
     answer: str
     output: str
 
 
-def ask(name: str, host: str, arguments: str, now: float, deadline: float) -> int:
-    """Writes a question down; its number."""
+def create_call(name: str, host: str, arguments: str, now: float, deadline: float) -> int:
+    """Queues a call; returns its id."""
     row = LabRequest.objects.create(name=name, host=host, arguments=arguments, made_at=now, deadline=deadline)
     return int(row.pk)
 
 
-def take(now: float, slack_s: float = 5.0) -> tuple[Asked, ...]:
-    """The questions that wait, each given to one asker alone."""
-    rows = LabRequest.objects.filter(state=WAITING, deadline__gt=now - slack_s).order_by("pk")[:AT_ONCE]
-    found = [Asked(row.pk, row.name, row.host, row.arguments, row.deadline) for row in rows]
-    return tuple(one for one in found if LabRequest.objects.filter(pk=one.id, state=WAITING).update(state=TAKEN))
+def take_calls(now: float, slack_s: float = 5.0) -> tuple[TakenCall, ...]:
+    """Takes waiting calls; of several labs only one gets each call."""
+    rows = LabRequest.objects.filter(state=WAITING, deadline__gt=now - slack_s).order_by("pk")[:BATCH]
+    calls = [TakenCall(row.pk, row.name, row.host, row.arguments, row.deadline) for row in rows]
+    return tuple(call for call in calls if LabRequest.objects.filter(pk=call.id, state=WAITING).update(state=TAKEN))
 
 
-def answer(request: int, state: str, text: str) -> None:
-    """What came of it."""
-    LabRequest.objects.filter(pk=request).exclude(state=LAPSED).update(state=state, answer=text)
+def finish_call(call: int, state: str, text: str) -> None:
+    """Writes the result or the error of a call, unless its caller no longer waits."""
+    LabRequest.objects.filter(pk=call).exclude(state=LAPSED).update(state=state, answer=text)
 
 
-def print_to(request: int, text: str) -> bool:
-    """More of a command's output; False if nobody reads it any more."""
-    rows = LabRequest.objects.filter(pk=request, state=TAKEN)
+def append_output(call: int, text: str) -> bool:
+    """Appends output of a command; False if its caller no longer waits."""
+    rows = LabRequest.objects.filter(pk=call, state=TAKEN)
     return rows.update(output=Concat(F("output"), Value(text))) == 1
 
 
-def reply(request: int) -> Reply | None:
-    """How a question stands; None if it is forgotten."""
-    row = LabRequest.objects.filter(pk=request).values_list("state", "answer", "output").first()
-    return None if row is None else Reply(*row)
+def call_state(call: int) -> CallState | None:
+    """The state of a call; None if it was deleted."""
+    row = LabRequest.objects.filter(pk=call).values_list("state", "answer", "output").first()
+    return None if row is None else CallState(*row)
 
 
-def give_up(request: int) -> None:
-    """Nobody waits for the answer any more."""
-    LabRequest.objects.filter(pk=request).update(state=LAPSED)
+def abandon_call(call: int) -> None:
+    """The caller no longer waits."""
+    LabRequest.objects.filter(pk=call).update(state=LAPSED)
 
 
-def forget(request: int) -> None:
-    """The answer has been read."""
-    LabRequest.objects.filter(pk=request).delete()
+def delete_call(call: int) -> None:
+    """Deletes a call whose result has been read."""
+    LabRequest.objects.filter(pk=call).delete()
 
 
-def forget_old(now: float) -> None:
-    """Questions that nobody will read the answer of, and what processes that have gone have left."""
-    LabRequest.objects.filter(made_at__lt=now - KEPT_S).delete()
-    Presence.objects.filter(at__lt=now - KEPT_S).delete()
-    GuessBucket.objects.filter(at__lt=now - KEPT_S).delete()
-    LabBeat.objects.exclude(machine=this_machine()).filter(at__lt=now - KEPT_S).delete()
+def delete_old(now: float) -> None:
+    """Deletes unread results and the rows of processes that have ended."""
+    LabRequest.objects.filter(made_at__lt=now - RETENTION_S).delete()
+    for old in (Presence.objects, GuessBucket.objects, LabHeartbeat.objects.exclude(machine=this_machine())):
+        old.filter(at__lt=now - RETENTION_S).delete()
 
 
-def let_lapse() -> None:
-    """A lab begins: what another has taken is nobody's any more."""
+def abandon_taken_calls() -> None:
+    """When a lab starts: calls that an earlier lab has taken get no result."""
     LabRequest.objects.filter(state=TAKEN).update(state=LAPSED)
 
 
-# What is wanted, in one glance.
-
-
-def wants() -> object:
-    """Changes whenever something is wanted of the lab: then it has to look."""
+def wanted_state() -> object:
+    """A value that changes whenever the wanted state changes, so that the lab knows when to start a pass."""
     unsettled = Experiment.objects.exclude(wanted=Wanted.STOPPED, phase__in=[Phase.STOPPED, Phase.FAILED])
-    runs = MeasurementRun.objects.filter(state__in=["waiting", "running"])
-    claims = ClaimRun.objects.filter(state__in=["waiting", "running"])
+    runs = (model.objects.filter(state__in=["waiting", "running"]) for model in (MeasurementRun, ClaimRun))
     return (
         sorted(unsettled.values_list("pk", "wanted", "round")),
-        sorted(runs.values_list("pk", "wanted")),
-        sorted(claims.values_list("pk", "wanted")),
+        *(sorted(rows.values_list("pk", "wanted")) for rows in runs),
     )
 
 
-# Who is there.
+# Presence.
 
 
-def note_presence(process: str, sessions: dict[str, str], now: float) -> None:
-    """The participants whose browsers hang on this process, by session."""
+def record_presence(process: str, sessions: dict[str, str], now: float) -> None:
+    """Writes the participants that are connected to this process, by session."""
     with transaction.atomic():
         rows = [
             Presence(process=process, session=key, participants=participants, at=now)
@@ -157,15 +151,15 @@ def note_presence(process: str, sessions: dict[str, str], now: float) -> None:
         )
 
 
-def present_elsewhere(process: str, sessions: list[str], since: float) -> dict[str, frozenset[str]]:
-    """The participants whose browsers hang on other processes, by session."""
-    found: dict[str, set[str]] = {}
+def present_on_peers(process: str, sessions: list[str], since: float) -> dict[str, frozenset[str]]:
+    """The participants that are connected to other processes, by session."""
+    present: dict[str, set[str]] = {}
     rows = Presence.objects.filter(session__in=sessions, at__gte=since).exclude(process=process)
     for session, participants in rows.values_list("session", "participants"):
-        found.setdefault(session, set()).update(participants.split())
-    return {session: frozenset(participants) for session, participants in found.items()}
+        present.setdefault(session, set()).update(participants.split())
+    return {session: frozenset(participants) for session, participants in present.items()}
 
 
-def leave(process: str) -> None:
-    """This process ends."""
+def remove_presence(process: str) -> None:
+    """Removes the rows of a process that ends."""
     Presence.objects.filter(process=process).delete()

@@ -6,7 +6,6 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from threading import Lock
 
-from channels.db import database_sync_to_async
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
@@ -15,6 +14,7 @@ from dashboard.core.experiments.journal import replay
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.reports.replay.recording import ReplayRecording, build_recording, encode_recording
 from dashboard.store import experiments as experiment_store
+from dashboard.web.http.database import in_database
 
 #: A recording has at most so many entries; it begins with the state before them.
 MAX_ENTRIES = 20_000
@@ -63,5 +63,5 @@ def encoded_track(identity: str) -> bytes:
 @require_GET
 async def track(_request: HttpRequest, identity: str) -> HttpResponse:
     """JSON for ``replay.js``, made in a worker thread."""
-    encoded = await database_sync_to_async(encoded_track, thread_sensitive=False)(identity)
+    encoded = await in_database(encoded_track, identity)
     return HttpResponse(encoded, content_type="application/json", headers={"Cache-Control": "no-store"})

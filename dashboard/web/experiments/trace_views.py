@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from asgiref.sync import sync_to_async
-from channels.db import database_sync_to_async
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -17,7 +16,8 @@ from dashboard.core.paths.try_paths import Way
 from dashboard.lab.experiments.actions import NotRunningError
 from dashboard.lab.remote import experiment_calls
 from dashboard.web.experiments.views import load_snapshot, refuse, require_experiment
-from dashboard.web.http.url_scope import HERE, Where
+from dashboard.web.http.database import in_database
+from dashboard.web.http.url_scope import SERVER_SCOPE, UrlScope
 from dashboard.web.service import LabUnavailableError, service
 
 
@@ -36,7 +36,7 @@ async def traced(identity: str, way: str, beside: str) -> tuple[tuple[Trace, ...
 
 
 @require_POST
-async def trace(request: HttpRequest, identity: str, where: Where = HERE) -> HttpResponse:
+async def trace(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
     """Makes the request ``way``, and that of ``beside`` or of another mode, and shows what each passed."""
     await require_experiment(identity)
     way, beside = request.POST.get("way", ""), request.POST.get("beside", "")
@@ -44,9 +44,9 @@ async def trace(request: HttpRequest, identity: str, where: Where = HERE) -> Htt
     try:
         traces, ways = await traced(identity, way, beside)
     except ValueError as error:
-        return await sync_to_async(refuse)(request, 400, title, str(error), back=where.experiment(identity))
+        return await sync_to_async(refuse)(request, 400, title, str(error), back=scope.experiment(identity))
     except (LabUnavailableError, NotRunningError) as error:
-        return await sync_to_async(refuse)(request, 409, title, str(error), back=where.experiment(identity))
+        return await sync_to_async(refuse)(request, 409, title, str(error), back=scope.experiment(identity))
 
     def page() -> HttpResponse:
         snapshot = load_snapshot(identity)
@@ -54,15 +54,15 @@ async def trace(request: HttpRequest, identity: str, where: Where = HERE) -> Htt
         paths = {one.key: one for one in snapshot.paths if not one.unavailable}
         context = {
             "snapshot": snapshot,
-            "experiment_url": where.experiment(identity),
+            "experiment_url": scope.experiment(identity),
             "traces": [Shown(one, modes.get(one.server, ""), paths.get(_drawn_key(one))) for one in traces],
             "ways": ways,
             "chosen": [one.key for one in traces],
-            **where.context,
+            **scope.context,
         }
         return render(request, "paths/trace.html", context)
 
-    response: HttpResponse = await database_sync_to_async(page, thread_sensitive=False)()
+    response: HttpResponse = await in_database(page)
     return response
 
 

@@ -1,4 +1,4 @@
-"""Django's handler of requests, for browsers that go away while one is worked on."""
+"""Django's request handler for browsers that disconnect during a request."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from django.http.response import HttpResponseBase
 
 
 class RequestHandler(ASGIHandler):
-    """Works on each request in a task, and so in a context, of its own.
+    """Handles each request in its own task, and so in its own context.
 
-    Who goes away cancels the request while a thread still works on it. asgiref then leaves that thread's executor in
-    the request's context, and there it refuses what Django asks for last, the end of the request ("already quit or is
-    broken"). What is left in a task's context ends with the task.
+    A disconnect cancels the request while a thread still works on it. asgiref then leaves that thread's executor in the
+    request's context, where it refuses the last call, the end of the request ("already quit or is broken"). The context
+    of a task ends with the task.
     """
 
     async def run_get_response(self, request: HttpRequest) -> HttpResponseBase:
-        """The response; CancelledError when its browser has gone."""
+        """The response; CancelledError after a disconnect."""
         response: HttpResponseBase = await asyncio.create_task(super().run_get_response(request))
         return response
 
 
 def http_application() -> RequestHandler:
-    """Django's part of the server, set up."""
+    """The ASGI application for HTTP; sets Django up."""
     django.setup(set_prefix=False)
     return RequestHandler()

@@ -1,4 +1,4 @@
-"""Django's sessions in the database, written in turn: a class of hundreds gets its cookies at once."""
+"""Django's database sessions, written one at a time, so that hundreds of participants can join at once."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dashboard.store.write_lock import writing
 
 
 class SessionStore(DatabaseStore):
-    """The same, one writer at a time."""
+    """Django's session store with a write lock."""
 
     def save(self, must_create: bool = False) -> None:
-        """As Django does."""
+        """Saves the session in ``writing()``."""
         with writing():
             super().save(must_create)

@@ -1,4 +1,4 @@
-"""What people get when a request fails with something that nobody foresaw, or because the database is away."""
+"""The response to an unexpected error, and to a request without a database."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import loader
 from django.utils.translation import gettext as _
 
-#: When to ask again; a database that restarts is back by then.
+#: Seconds until the client may try again; a database restart takes less.
 RETRY_S = 5
 
 
-def failed(request: HttpRequest) -> HttpResponse:
-    """Django's ``handler500``: 503 while the database is away, else 500. No traceback, and nothing is asked of the
-    database on the way; JSON under /api/."""
-    away = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
-    status = 503 if away else 500
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's ``handler500``: 503 without a database, otherwise 500; JSON under /api/. It shows no traceback and uses no
+    database."""
+    unavailable = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
+    status = 503 if unavailable else 500
     response: HttpResponse
     if request.path_info.startswith("/api/"):
-        sentence = (
-            _("The database does not answer: try again in a moment.")
-            if away
-            else _("Netmodes made a mistake: what you asked for was not done, or only in part; the log says why.")
+        detail = (
+            _("The database does not answer. Try again in a moment.")
+            if unavailable
+            else _("The request failed, or was only partly carried out. The log has the reason.")
         )
-        response = JsonResponse({"detail": sentence}, status=status)
+        response = JsonResponse({"detail": detail}, status=status)
     else:
         response = HttpResponse(loader.render_to_string(f"{status}.html"), status=status)
-    if away:
+    if unavailable:
         response["Retry-After"] = str(RETRY_S)
     return response

@@ -1,4 +1,4 @@
-"""The closed door: Host before everything, exact origins, sign-in for http and websocket alike."""
+"""Access control: the Host of every request, exact origins, sign-in for HTTP and websockets."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from channels.db import database_sync_to_async
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
+from dashboard.web.http.database import in_database
 from dashboard.web.training.group_access import SOCKETS, any_participant
 from dashboard.web.training.roles import participant_in, session_in, tokens_of
 
@@ -23,22 +23,15 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-#: What answers without a session: the exchange of the link and of a join code, the health checks, files that are the
-#: same for everybody.
-OPEN_PATHS = ("/sign-in/", "/join/", "/healthz", "/readyz")
-#: What has a door of its own: a token, or a session.
-OWN_CHECK = ("/metrics",)
+#: Open without a session: sign-in, joining, health checks, static files; and ``/metrics``, which checks access itself.
+OPEN_PATHS = ("/sign-in/", "/join/", "/healthz", "/readyz", "/metrics")
 OPEN_PREFIXES = ("/static/",)
-#: The page of a shared report, and nothing beside or below it: the token in it is what opens the door.
-SHARED_PATH = re.compile(r"/r/[^/]+/")
-#: A link that brings somebody back to their participant, and one that shows them their results, likewise.
-SEAT_PATH = re.compile(r"/seat/[^/]+/")
-RESULTS_PATH = re.compile(r"/results/[^/]+/")
-LINK_PATHS = (SHARED_PATH, SEAT_PATH, RESULTS_PATH)
+#: Links with a token, which the view checks: a shared report, a participant's link to resume, and one to their results.
+LINK_PATH = re.compile(r"/(?:r|seat|results)/[^/]+/")
 
 
 def header(scope: Scope, name: bytes) -> str | None:
-    """A header's value; None if it is missing, ValueError if it comes more than once."""
+    """The value of a header; None if it is missing, ValueError if it is repeated."""
     values = [value for key, value in scope.get("headers", ()) if key == name]
     if len(values) > 1:
         raise ValueError(f"more than one {name.decode()} header")
@@ -46,10 +39,7 @@ def header(scope: Scope, name: bytes) -> str | None:
 
 
 def split_host(host: str) -> tuple[str, str]:
-    """Name and port of a Host header, the name in lower case; IPv6 keeps its brackets.
-
-    What is neither comes back as a name, which then is not one of ours.
-    """
+    """Name in lower case and port of a Host header; IPv6 keeps its brackets. An invalid Host is returned as a name."""
     if host.startswith("["):
         name, bracket, rest = host.partition("]")
         if rest and not rest.startswith(":"):
@@ -60,9 +50,9 @@ def split_host(host: str) -> tuple[str, str]:
 
 
 def is_allowed_host(host: str | None, port: int | None) -> bool:
-    """Whether the Host is one of ours by name, and (served directly) names the port we listen on.
+    """Whether the Host is an allowed name; without a proxy it must also name the server's port.
 
-    Behind a proxy (``NETMODES_ALLOWED_HOSTS``) the port is the proxy's and is not compared.
+    Behind a proxy (``NETMODES_ALLOWED_HOSTS``) the port is that of the proxy and is not compared.
     """
     if not host:
         return False
@@ -74,13 +64,13 @@ def is_allowed_host(host: str | None, port: int | None) -> bool:
 
 
 class HostGuard:
-    """Outermost ASGI layer: Django looks at Host only when somebody asks, and websockets never do."""
+    """ASGI layer that checks the Host header: Django checks it only on use, and never for websockets."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Lets a request pass or answers 400; a websocket is refused before it is accepted."""
+        """Passes a request on or answers 400; a websocket is refused before its handshake."""
         if scope["type"] == "lifespan":
             await self._application(scope, receive, send)
             return
@@ -91,12 +81,12 @@ class HostGuard:
         if allowed:
             await self._application(scope, receive, send)
         else:
-            sentence = "This host name is not served here. Open the address that ./netmodes up printed."
+            sentence = "Unknown host name. Open the address that ./netmodes up printed."
             await refuse_connection(scope, receive, send, 400, sentence)
 
 
 async def refuse_connection(scope: Scope, receive: Receive, send: Send, status: int, sentence: str) -> None:
-    """An answer from outside of Django; a websocket gets it in place of its handshake."""
+    """Sends an error response without Django; for a websocket in place of its handshake."""
     prefix = "http"
     if scope["type"] == "websocket":
         await receive()
@@ -119,44 +109,43 @@ async def refuse_connection(scope: Scope, receive: Receive, send: Send, status: 
 
 
 class BodyGuard:
-    """Ends a request whose body is larger than ``limit_bytes``: Django would write all of it to disk first,
-    before it asks who is there."""
+    """Ends a request with a body larger than ``limit_bytes``: Django would write all of it to disk before it checks
+    access."""
 
     def __init__(self, application: Application, limit_bytes: int) -> None:
         self._application = application
         self._limit_bytes = limit_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes on, or answers 413."""
+        """Passes a request on or answers 413."""
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
         left = self._limit_bytes
 
-        async def counted() -> MutableMapping[str, Any]:
+        async def receive_limited() -> MutableMapping[str, Any]:
             nonlocal left
             message = await receive()
             left -= len(message.get("body", b""))
             return message if left >= 0 else {"type": "http.disconnect"}
 
-        if self._is_announced_too_large(scope):
+        if self._declares_too_much(scope):
             left = -1
         else:
-            await self._application(scope, counted, send)
+            await self._application(scope, receive_limited, send)
         if left < 0:
-            sentence = f"This is too large: at most {self._limit_bytes} bytes are taken."
+            sentence = f"The request is too large: the limit is {self._limit_bytes} bytes."
             await refuse_connection(scope, receive, send, 413, sentence)
 
-    def _is_announced_too_large(self, scope: Scope) -> bool:
+    def _declares_too_much(self, scope: Scope) -> bool:
         try:
-            announced = header(scope, b"content-length") or "0"
-            return int(announced) > self._limit_bytes
+            return int(header(scope, b"content-length") or "0") > self._limit_bytes
         except ValueError:
             return True
 
 
 def is_own_origin(scope: Scope) -> bool:
-    """Whether the Origin is exactly the page's own: scheme, host and port as in Host."""
+    """Whether the Origin matches exactly: scheme, host and port as in Host."""
     try:
         origin, host = header(scope, b"origin"), header(scope, b"host")
     except ValueError:
@@ -173,42 +162,41 @@ def is_own_origin(scope: Scope) -> bool:
 
 
 class SocketGuard:
-    """For websockets: the exact origin; and a signed-in person, a participant that asks for its own session's, or any participant
-    that asks for what groups run (behind the door ``class_doors`` looks whose that is). All that before the
-    handshake is accepted."""
+    """Checks websockets before their handshake: the origin, and a signed-in user or a participant of the session. A
+    websocket of a group's experiment or measurement accepts any participant; its consumer checks the group."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes on or refuses with 403."""
-        if is_own_origin(scope) and await self._is_known(scope):
+        """Passes a websocket on or refuses it with 403."""
+        if is_own_origin(scope) and await self._has_access(scope):
             await self._application(scope, receive, send)
         else:
-            sentence = "Only the pages of Netmodes may listen here, and only after signing in."
+            sentence = "Only pages of Netmodes may connect here, after signing in."
             await refuse_connection(scope, receive, send, 403, sentence)
 
-    async def _is_known(self, scope: Scope) -> bool:
+    async def _has_access(self, scope: Scope) -> bool:
         user = scope.get("user")
         if user is not None and user.is_authenticated:
             return True
         session = scope.get("session")
         if not tokens_of(session):
             return False
-        look = database_sync_to_async(participant_in, thread_sensitive=False)
-        scope["participant"] = await look(session, scope["path"])
-        if scope["participant"] is None and SOCKETS.fullmatch(scope["path"]):
-            scope["participant"] = await database_sync_to_async(any_participant, thread_sensitive=False)(session)
-        return scope["participant"] is not None
+        participant = await in_database(participant_in, session, scope["path"])
+        if participant is None and SOCKETS.fullmatch(scope["path"]):
+            participant = await in_database(any_participant, session)
+        scope["participant"] = participant
+        return participant is not None
 
 
 View = Callable[[HttpRequest], HttpResponse]
 
 
 class FetchSiteMiddleware:
-    """Refuses what another site or another port of this host sends: cookies are not separated by port.
+    """Refuses writes from other sites and other ports of this host: cookies are not separated by port.
 
-    Browsers set Sec-Fetch-Site and pages cannot forge it (Fetch Metadata).
+    Browsers set Sec-Fetch-Site; pages cannot forge it (Fetch Metadata).
     """
 
     sync_capable = True
@@ -218,7 +206,7 @@ class FetchSiteMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """403 for a foreign write; reading is protected by the origin policy."""
+        """Answers 403 to a foreign write; the same-origin policy protects reads."""
         site = request.headers.get("Sec-Fetch-Site")
         if request.method not in {"GET", "HEAD", "OPTIONS"} and site not in {None, "same-origin", "none"}:
             return render(request, "403.html", status=403)
@@ -226,8 +214,8 @@ class FetchSiteMiddleware:
 
 
 class SignInRequiredMiddleware:
-    """Nothing but ``OPEN_PATHS`` and ``LINK_PATHS`` answers without a session. Who has a participant in
-    a class reaches the addresses of that class, and none of its instructor's or of anybody else."""
+    """Requires a session for everything but ``OPEN_PATHS`` and ``LINK_PATH``. A participant reaches the pages of their
+    training session only, without those of the instructor."""
 
     sync_capable = True
     async_capable = False
@@ -236,29 +224,25 @@ class SignInRequiredMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """401 with a page, or with JSON under /api/."""
+        """Answers 401 with a page, or with JSON under /api/."""
         path = request.path_info
-        if path in OPEN_PATHS or path in OWN_CHECK or path.startswith(OPEN_PREFIXES):
+        if path in OPEN_PATHS or path.startswith(OPEN_PREFIXES) or LINK_PATH.fullmatch(path):
             return self.get_response(request)
-        if any(one.fullmatch(path) for one in LINK_PATHS) or request.user.is_authenticated:
+        if request.user.is_authenticated:
             return self.get_response(request)
         if tokens := tokens_of(request.session):
             participant = participant_in(request.session, path)
             if participant is not None:
-                request.participant = participant  # type: ignore[attr-defined]  # for ``roles.for_participant``, which would ask again
+                request.participant = participant  # type: ignore[attr-defined]  # for ``roles.for_participant``, which would query again
                 return self.get_response(request)
             if session_in(path) not in tokens:
-                return self._elsewhere(request, list(tokens)[-1])
+                return self._no_access(request, list(tokens)[-1])
         if path.startswith("/api/"):
-            from django.http import JsonResponse
-
             return JsonResponse({"detail": _("Sign in first: open the link that ./netmodes up printed.")}, status=401)
         return render(request, "sign_in.html", {"lost_access": bool(session_in(path))}, status=401)
 
-    def _elsewhere(self, request: HttpRequest, session: str) -> HttpResponse:
-        """For who takes part in a class and asks for something else."""
+    def _no_access(self, request: HttpRequest, session: str) -> HttpResponse:
+        """The response to a participant who requests a page outside of their session."""
         if request.path_info.startswith("/api/"):
-            from django.http import JsonResponse
-
-            return JsonResponse({"detail": _("This is for the instructor.")}, status=403)
+            return JsonResponse({"detail": _("Only the instructor has access.")}, status=403)
         return render(request, "training/no_access.html", {"home": f"/sessions/{session}/"}, status=403)

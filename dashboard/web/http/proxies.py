@@ -1,4 +1,4 @@
-"""Behind a reverse proxy: the outermost layer puts the client's own address and scheme in place of the proxy's."""
+"""Behind a reverse proxy: replaces the proxy's address and scheme by those of the client."""
 
 from __future__ import annotations
 
@@ -8,48 +8,46 @@ from typing import Any
 from dashboard.core.operations.proxy_headers import Network, client_behind, is_trusted, scheme_behind
 from dashboard.web.http.guards import Application, Receive, Scope, Send
 
-OF_SOCKETS = {"http": "ws", "https": "wss"}
-OF_PAGES = {"ws": "http", "wss": "https"}
+WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}
+HTTP_SCHEMES = {"ws": "http", "wss": "https"}
 
 
-def texts(scope: Scope, name: bytes) -> list[str]:
+def header_values(scope: Scope, name: bytes) -> list[str]:
     """Every value of a header."""
     return [value.decode("latin-1") for key, value in scope.get("headers", ()) if key == name]
 
 
 class ProxyGuard:
-    """Believes ``X-Forwarded-For`` and ``X-Forwarded-Proto`` of the given proxies and of nobody else; nothing else that
-    a proxy may say is looked at. Cookies that were set over https are never sent over http."""
+    """The outermost ASGI layer: uses ``X-Forwarded-For`` and ``X-Forwarded-Proto`` of trusted proxies only, and no other
+    forwarding header. Marks cookies of https responses as Secure."""
 
     def __init__(self, application: Application, proxies: Sequence[Network]) -> None:
         self._application = application
         self._proxies = tuple(proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes on, with ``client`` and ``scheme`` as they are in front of the proxy."""
+        """Passes the request on with the client's ``client`` and ``scheme``."""
         if scope["type"] in {"http", "websocket"}:
-            scope = self._as_in_front(scope)
+            scope = self._client_scope(scope)
             if scope["scheme"] == "https":
                 send = with_secure_cookies(send)
         await self._application(scope, receive, send)
 
-    def _as_in_front(self, scope: Scope) -> Scope:
-        peer = str((scope.get("client") or ("",))[0])
-        spoken = str(scope.get("scheme") or "http")
-        spoken = OF_PAGES.get(spoken, spoken)
-        scheme, client = spoken, scope.get("client")
+    def _client_scope(self, scope: Scope) -> Scope:
+        client, scheme = scope.get("client"), str(scope.get("scheme") or "http")
+        peer, scheme = str((client or ("",))[0]), HTTP_SCHEMES.get(scheme, scheme)
         if is_trusted(peer, self._proxies):
-            scheme = scheme_behind(peer, spoken, texts(scope, b"x-forwarded-proto"), self._proxies)
-            address = client_behind(peer, texts(scope, b"x-forwarded-for"), self._proxies)
+            scheme = scheme_behind(peer, scheme, header_values(scope, b"x-forwarded-proto"), self._proxies)
+            address = client_behind(peer, header_values(scope, b"x-forwarded-for"), self._proxies)
             client = client if address == peer else (address, 0)
-        scheme = OF_SOCKETS.get(scheme, scheme) if scope["type"] == "websocket" else scheme
+        scheme = WEBSOCKET_SCHEMES.get(scheme, scheme) if scope["type"] == "websocket" else scheme
         return {**scope, "scheme": scheme, "client": client}
 
 
 def with_secure_cookies(send: Send) -> Send:
-    """``send`` with ``Secure`` at every cookie that has it not yet (RFC 6265, 4.1.2.5)."""
+    """``send`` that adds ``Secure`` to every cookie without it (RFC 6265, 4.1.2.5)."""
 
-    async def sending(message: MutableMapping[str, Any]) -> None:
+    async def send_secure(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             headers = [
                 (name, value + b"; Secure")
@@ -60,4 +58,4 @@ def with_secure_cookies(send: Send) -> Send:
             message = {**message, "headers": headers}
         await send(message)
 
-    return sending
+    return send_secure

@@ -1,20 +1,19 @@
-"""No token of a link in a log: Django writes the address of what it refuses, and that of a shared
-report or of a participant has one in it."""
+"""Removes tokens from logs: Django logs the URL of refused requests, which may contain the token of a link."""
 
 from __future__ import annotations
 
 import logging
 import re
 
-_TOKEN = re.compile(r"(/r/|/seat/|[?&](?:token|code|key)=)[\w%-]+")
+_TOKEN = re.compile(r"(/r/|/seat/|(?<![\w/-])/results/|[?&](?:token|code|key)=)[\w%-]+")
 
 
-class WithoutTokens(logging.Filter):
-    """Puts “…” in place of the token in what is logged."""
+class RedactTokens(logging.Filter):
+    """Replaces tokens by “…”."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """True: the record is logged."""
-        said = record.getMessage()
-        if _TOKEN.search(said):
-            record.msg, record.args = _TOKEN.sub(r"\1…", said), None
+        message = record.getMessage()
+        if _TOKEN.search(message):
+            record.msg, record.args = _TOKEN.sub(r"\1…", message), None
         return True

@@ -1,8 +1,8 @@
-"""Gives a connection to PostgreSQL back before a request waits for something else.
+"""Releases the PostgreSQL connection of a request before an async view waits.
 
-A request has a thread of its own, which asks who is there; an async view asks the database in other threads, and may
-wait for the lab. If every request held its first connection meanwhile, a crowd would hold them all and nobody get a
-second.
+The middleware of a request uses a connection in its thread to find the user. An async view queries in other threads and
+may wait for the lab. If every request kept its first connection, many requests would hold the whole pool and none would
+get a second one.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
 
-class LendingMiddleware:
-    """The last one before the view."""
+class ReleaseConnectionMiddleware:
+    """The last middleware before the view."""
 
     sync_capable = True
     async_capable = False
@@ -25,10 +25,10 @@ class LendingMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Nothing yet."""
+        """Passes the request on."""
         return self.get_response(request)
 
     def process_view(self, _request: HttpRequest, view: Callable[..., Any], *_arguments: Any) -> None:
-        """Who is there is known now."""
+        """Closes the connection; the user is resolved."""
         if inspect.iscoroutinefunction(view) and connection.vendor == "postgresql" and not connection.in_atomic_block:
             connection.close()

@@ -71,8 +71,8 @@ def _missing_sessions(keys: Sequence[str]) -> set[str]:
 async def close_ended_sessions() -> None:
     """Closes the connections of sessions that no longer exist.
 
-    A signed-in user is signed out. A participant's session may only have a new key, because its browser joined as another
-    participant: its page reconnects.
+    A signed-in user is signed out. A participant's session may only have a new key, because its browser joined as
+    another participant: its page reconnects.
     """
     for key in await in_database(_missing_sessions, tuple(filter(None, _connections))):
         for connection in tuple(_connections.get(key, ())):

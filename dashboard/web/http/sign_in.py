@@ -1,4 +1,4 @@
-"""One-time sign-in links: made by a command, exchanged once for a session."""
+"""Sign-in with one-time links, and sign-out."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 @require_safe
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """Exchanges the link for a session cookie and strips the token from the address."""
+    """Exchanges a link for a session cookie and redirects to a URL without the token."""
     token = request.GET.get("token", "")
     if not token:
         return redirect("/") if request.user.is_authenticated else render(request, "sign_in.html", status=401)
     if request.method == "GET" and redeem(token):
         user, _created = get_user_model().objects.get_or_create(username=OWNER)
         login(request, user, backend=BACKEND)
+    if request.user.is_authenticated:
         response: HttpResponse = redirect("/")
-    elif request.user.is_authenticated:
-        response = redirect("/")
     else:
         response = render(request, "sign_in.html", {"expired": True}, status=401)
     response["Referrer-Policy"] = "no-referrer"
@@ -36,7 +35,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 async def sign_out(request: HttpRequest) -> HttpResponse:
-    """Ends the session, and what is open in it."""
+    """Ends the session and closes its connections."""
     key = request.session.session_key
     await alogout(request)
     end_session(key or "")

@@ -1,4 +1,4 @@
-"""Views that take seconds, in threads of their own: all other synchronous views share one thread (asgiref)."""
+"""Slow synchronous views in separate threads; asgiref runs all other synchronous views in one thread."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any
 
-from channels.db import database_sync_to_async
 from django.http import HttpRequest, HttpResponseBase
 
+from dashboard.web.http.database import in_database
 
-def aside[**P](view: Callable[P, HttpResponseBase]) -> Callable[P, Coroutine[Any, Any, HttpResponseBase]]:
-    """The same view, but nobody else waits for it."""
+
+def threaded[**P](view: Callable[P, HttpResponseBase]) -> Callable[P, Coroutine[Any, Any, HttpResponseBase]]:
+    """The view in its own thread, so that other views do not wait for it."""
 
     @wraps(view)
     async def run(*args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         request = args[0]
-        assert isinstance(request, HttpRequest)  # noqa: S101  what every view begins with
+        assert isinstance(request, HttpRequest)  # noqa: S101 - the first argument of every view
         await request.auser()
-        response: HttpResponseBase = await database_sync_to_async(view, thread_sensitive=False)(*args, **kwargs)
-        return response
+        return await in_database(view, *args, **kwargs)
 
     return run

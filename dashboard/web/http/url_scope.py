@@ -1,5 +1,5 @@
-"""Where the pages of experiments, measurements and claims stand: at the addresses of this server's own engine, or among
-those of a seat in a class, for what its group runs on its own host."""
+"""The URLs of pages about experiments, measurements and claims: those of the server's engine, or those of a group in a
+training session for its own host."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
-    """``front`` stands before ``experiments/``, ``measurements/`` and ``claims/``; ``base`` is the template around a
-    page, ``extra`` what that needs. ``group`` is the key of the group of a class whose pages they are."""
+class UrlScope:
+    """URLs that start with ``front``. ``base`` is the base template, ``extra`` its context, ``group`` the key of the group
+    in a training session."""
 
     front: str = "/"
     base: str = "base.html"
@@ -19,24 +19,24 @@ class Where:
     group: str = ""
 
     def experiment(self, identity: str) -> str:
-        """The address of an experiment."""
+        """The URL of an experiment."""
         return f"{self.front}experiments/{identity}/"
 
     def measurement(self, identity: str) -> str:
-        """The address of a measurement."""
+        """The URL of a measurement."""
         return f"{self.front}measurements/{identity}/"
 
     @property
     def claims(self) -> str:
-        """The address of the claims."""
+        """The URL of the claims."""
         return f"{self.front}claims/"
 
     @property
     def context(self) -> dict[str, Any]:
-        """What every template is given. ``lab_url`` is empty at the server's own addresses."""
+        """The context of every template. ``lab_url`` is empty for the server's engine."""
         lab_url = self.front if self.group else ""
         return {**self.extra, "base": self.base, "lab_url": lab_url, "claims_url": self.claims}
 
 
-#: The server's own engine.
-HERE = Where()
+#: The URLs of the server's own engine.
+SERVER_SCOPE = UrlScope()

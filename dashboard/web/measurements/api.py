@@ -63,7 +63,9 @@ def listing(request: HttpRequest, session: str = "") -> HttpResponse:
 
 
 @router.post(
-    "/measurements", response={201: Started, 400: InvalidMeasurement, 404: Refusal}, summary="Measure an experiment's paths"
+    "/measurements",
+    response={201: Started, 400: InvalidMeasurement, 404: Refusal},
+    summary="Measure an experiment's paths",
 )
 def create(request: HttpRequest, body: MeasurementIn) -> Any:
     """Answers at once; follow it at ``/api/measurements/ID`` or over the websocket."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from django.utils.translation import gettext as _
 
 from dashboard.core.measurements.axes import Tick, lay_out_axis
-from dashboard.core.measurements.formatting import NOTHING, micros, mode_of, say_interval, say_rate, signed
+from dashboard.core.measurements.formatting import NOTHING, format_interval, format_rate, micros, mode_of, signed
 from dashboard.core.measurements.headline import Headline, label_of, probes_of, write_headline
 from dashboard.core.measurements.measurement import ComparisonResult, Measurement, Options, Probe, SeriesResult
 
@@ -77,10 +77,10 @@ def _series_row(
     one: SeriesResult, compared: ComparisonResult | None, baseline: bool, modes: Mapping[str, str] | None
 ) -> RowView:
     delta = signed(compared.delta_us) if compared is not None and compared.delta_us is not None else ""
-    interval = say_interval(compared.ci95_us) if compared is not None else ""
+    interval = format_interval(compared.ci95_us) if compared is not None else ""
     tail = ""
     if compared is not None and compared.p99_delta_us is not None:
-        tail = f"{signed(compared.p99_delta_us)} {say_interval(compared.p99_ci95_us)}".strip()
+        tail = f"{signed(compared.p99_delta_us)} {format_interval(compared.p99_ci95_us)}".strip()
     said = _("%(delta)s µs, 95 %% interval %(interval)s") % {"delta": delta, "interval": interval} if interval else ""
     missing = one.unavailable or ("" if one.n else "; ".join(one.errors))
     return RowView(
@@ -95,7 +95,7 @@ def _series_row(
         most=micros(one.max_us),
         mean=micros(one.mean_us),
         n=f"{one.n:,}".replace(",", "\u202f") if one.n else NOTHING,
-        rate=say_rate(one.bytes_per_s),
+        rate=format_rate(one.bytes_per_s),
         against=_("baseline") if baseline else delta,
         interval=interval,
         tail=tail,

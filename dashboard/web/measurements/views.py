@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from dashboard.core.measurements.measurement import Options, Probe, check_options
-from dashboard.core.measurements.responder_experiment import needs_twin, twin_of
+from dashboard.core.measurements.responder_experiment import needs_responder_experiment, responder_experiment
 from dashboard.core.modes import ExperimentSpec
 from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
@@ -80,7 +80,7 @@ def read_options(said: dict[str, Any]) -> tuple[tuple[Probe, ...], Options]:
     )
     chosen = tuple(dict.fromkeys(probes))
     found += check_options(options, chosen)
-    if needs_twin(chosen) and set(chosen) & {Probe.HTTP}:
+    if needs_responder_experiment(chosen) and set(chosen) & {Probe.HTTP}:
         found.append("http asks the container's own program, the others a responder in its place: measure them apart.")
     if found:
         raise AskedWronglyError(tuple(found))
@@ -101,11 +101,14 @@ def start_run(identity: str, said: dict[str, Any], owner_id: int | None) -> str:
         service.wake()
         return run
     seed = random.SystemRandom().getrandbits(32)
-    twin = needs_twin(probes)
+    twin = needs_responder_experiment(probes)
     experiment, source = identity, None
     if twin:
         spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
-        experiment, source = experiment_store.create_experiment(twin_of(spec), owner_id, host=row.host), identity
+        experiment, source = (
+            experiment_store.create_experiment(responder_experiment(spec), owner_id, host=row.host),
+            identity,
+        )
     run = measurement_store.create_run(experiment, row.title, probes, options, seed, twin=twin, source=source)
     service.wake()
     return run

@@ -1,4 +1,4 @@
-"""The page of the HTTP API, drawn from its OpenAPI document: no script, no other policy than any page."""
+"""The page of the HTTP API, rendered from its OpenAPI document without scripts, under the policy of every page."""
 
 from __future__ import annotations
 
@@ -14,118 +14,126 @@ from ninja.openapi.docs import DocsBase
 Schema = Mapping[str, Any]
 METHODS = ("get", "post", "put", "patch", "delete")
 _REFERENCE = "#/components/schemas/"
+_TYPE_NAMES = {"null": "nothing", "string": "text", "boolean": "true or false"}
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A parameter, or a member of an object. ``shape`` names the schema to look at, if its type is one of ours."""
+    """A parameter, or a property of an object. ``location``: path or query; ``schema`` names the schema in its type."""
 
     name: str
-    where: str
+    location: str
     type: str
-    shape: str
+    schema: str
     required: bool
     default: str
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """One status that comes back."""
+class Response:
+    """A status that the operation answers with."""
 
     status: str
     meaning: str
     type: str
-    shape: str
+    schema: str
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One thing that can be asked."""
+    """An operation of the API; ``body`` names the schema of its body."""
 
     id: str
     method: str
     path: str
     summary: str
-    about: str
+    description: str
     parameters: tuple[Field, ...]
     body: str
-    answers: tuple[Answered, ...]
+    responses: tuple[Response, ...]
 
 
-def say_type(schema: Schema) -> tuple[str, str]:
+def describe_type(schema: Schema) -> tuple[str, str]:
     """The type in words, and the name of the schema in it, if there is one."""
     if (reference := str(schema.get("$ref", ""))).startswith(_REFERENCE):
         name = reference.removeprefix(_REFERENCE)
         return name, name
     if choices := schema.get("anyOf") or schema.get("oneOf") or schema.get("allOf"):
-        said = [say_type(one) for one in choices]
-        words = " or ".join(dict.fromkeys(text for text, _shape in said))
-        return words, next((shape for _text, shape in said if shape), "")
+        types = [describe_type(choice) for choice in choices]
+        text = " or ".join(dict.fromkeys(text for text, _name in types))
+        return text, next((name for _text, name in types if name), "")
     if schema.get("enum"):
-        return " or ".join(f"“{one}”" for one in schema["enum"]), ""
-    kind = str(schema.get("type", "anything"))
-    if kind == "array":
-        text, shape = say_type(schema.get("items", {}))
-        return f"list of {text}", shape
-    return {"null": "nothing", "string": "text", "boolean": "true or false"}.get(kind, kind), ""
+        return " or ".join(f"“{value}”" for value in schema["enum"]), ""
+    type_name = str(schema.get("type", "anything"))
+    if type_name == "array":
+        text, name = describe_type(schema.get("items", {}))
+        return f"list of {text}", name
+    return _TYPE_NAMES.get(type_name, type_name), ""
 
 
 def read_fields(schema: Schema) -> tuple[Field, ...]:
-    """The members of an object."""
+    """The properties of an object."""
     required = set(schema.get("required", ()))
     return tuple(
-        _field(name, "", one, needed=name in required) for name, one in dict(schema.get("properties", {})).items()
+        _field(name, "", value, required=name in required) for name, value in schema.get("properties", {}).items()
     )
 
 
-def _field(name: str, where: str, schema: Schema, *, needed: bool) -> Field:
-    text, shape = say_type(schema)
+def _field(name: str, location: str, schema: Schema, *, required: bool) -> Field:
+    text, schema_name = describe_type(schema)
     default = schema.get("default")
-    return Field(name, where, text, shape, needed, str(default) if default or default == 0 else "")
+    return Field(name, location, text, schema_name, required, str(default) if default or default == 0 else "")
 
 
-def _content(holder: Schema) -> Schema:
-    found: Schema = dict(holder.get("content", {})).get("application/json", {}).get("schema", {})
-    return found
+def _json_schema(content: Schema) -> Schema:
+    schema: Schema = content.get("content", {}).get("application/json", {}).get("schema", {})
+    return schema
+
+
+def _response(status: str, response: Schema) -> Response:
+    schema = _json_schema(response)
+    return Response(status, response["description"], *(describe_type(schema) if schema else ("", "")))
+
+
+def _operation(path: str, method: str, operation: Schema) -> Operation:
+    """An operation of the document; its texts mark code with one backtick."""
+    parameters = operation.get("parameters", ())
+    responses = {str(status): response for status, response in operation.get("responses", {}).items()}
+    return Operation(
+        id=f"{method}-{path.strip('/').replace('/', '-').replace('{', '').replace('}', '')}",
+        method=method.upper(),
+        path=path,
+        summary=str(operation.get("summary", "")).replace("``", "`"),
+        description=str(operation.get("description", "")).replace("``", "`"),
+        parameters=tuple(
+            _field(each["name"], each["in"], each["schema"], required=each.get("required", False))
+            for each in parameters
+        ),
+        body=describe_type(_json_schema(operation.get("requestBody", {})))[1],
+        responses=tuple(_response(status, response) for status, response in sorted(responses.items())),
+    )
 
 
 def read_operations(document: Schema) -> Iterator[tuple[str, Operation]]:
-    """Each operation with its tag, in the document's order."""
-    for path, methods in dict(document["paths"]).items():
+    """Each operation with its tag, in the order of the document."""
+    for path, methods in document["paths"].items():
         for method in METHODS:
-            if (one := methods.get(method)) is None:
-                continue
-            parameters = tuple(
-                _field(each["name"], each["in"], each["schema"], needed=each.get("required", False))
-                for each in one.get("parameters", ())
-            )
-            answers = tuple(
-                Answered(str(status), answer["description"], *(say_type(content) if content else ("", "")))
-                for status, answer in sorted(dict(one.get("responses", {})).items(), key=lambda item: str(item[0]))
-                for content in [_content(answer)]
-            )
-            about = str(one.get("description", "")).replace("``", "`")
-            body = say_type(_content(one.get("requestBody", {})))[1]
-            summary = str(one.get("summary", "")).replace("``", "`")
-            identity = f"{method}-{path.strip('/').replace('/', '-').replace('{', '').replace('}', '')}"
-            yield (
-                (one.get("tags") or ["more"])[0],
-                Operation(identity, method.upper(), path, summary, about, parameters, body, answers),
-            )
+            if operation := methods.get(method):
+                yield (operation.get("tags") or ["more"])[0], _operation(path, method, operation)
 
 
 class Documentation(DocsBase):
-    """What ``/api/docs`` shows."""
+    """The page ``/api/docs``."""
 
-    _said: dict[str, Any] | None = None
+    _context: dict[str, Any] | None = None
 
     def render_page(self, request: HttpRequest, api: NinjaAPI, **_kwargs: Any) -> HttpResponse:
-        """The whole document as one page."""
-        if self._said is None:  # The routes do not change while the server runs.
+        """The whole document on one page."""
+        if self._context is None:  # The routes do not change while the server runs.
             document = api.get_openapi_schema()
             groups: dict[str, list[Operation]] = {}
             for tag, operation in read_operations(document):
                 groups.setdefault(tag, []).append(operation)
-            shapes = {name: read_fields(one) for name, one in dict(document["components"]["schemas"]).items()}
-            self._said = {"groups": groups, "shapes": shapes, "version": api.version}
-        return render(request, "operations/api_docs.html", self._said)
+            schemas = {name: read_fields(schema) for name, schema in document["components"]["schemas"].items()}
+            self._context = {"groups": groups, "schemas": schemas, "version": api.version}
+        return render(request, "operations/api_docs.html", self._context)

@@ -1,4 +1,4 @@
-"""Is it alive, and can somebody work with it? Both answer everybody, so they tell nothing of the machine."""
+"""``/healthz`` and ``/readyz``. Both answer without sign-in, so they reveal nothing about the machine."""
 
 from __future__ import annotations
 
@@ -6,88 +6,87 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from channels.db import database_sync_to_async
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from dashboard.core.measurements.formatting import moment_of
-from dashboard.core.operations.heartbeat import Missing, Part, missing_of, parts_missing
+from dashboard.core.operations.heartbeat import Missing, Part, missing_parts, part_names
+from dashboard.web.http.database import in_database
 from dashboard.web.service import service
 
-#: A database that takes longer for one row serves nobody.
-DATABASE_S = 3.0
+#: A database that takes longer for one row is missing.
+DATABASE_TIMEOUT_S = 3.0
 
 
 @require_safe
 def healthz(_request: HttpRequest) -> HttpResponse:
-    """Alive. Asks nobody."""
+    """200 while the process runs; checks nothing else."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
-def _look_up() -> None:
+def _select() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
 
 
-async def database_answers(within_s: float = DATABASE_S) -> float | None:
+async def database_latency(timeout_s: float = DATABASE_TIMEOUT_S) -> float | None:
     """Seconds until the database answered, None if it did not."""
-    began = time.monotonic()
+    started = time.monotonic()
     try:
-        async with asyncio.timeout(within_s):
-            await database_sync_to_async(_look_up, thread_sensitive=False)()
+        async with asyncio.timeout(timeout_s):
+            await in_database(_select)
     except (DatabaseError, OSError, TimeoutError):
         return None
-    return time.monotonic() - began
+    return time.monotonic() - started
 
 
 def lab_missing() -> tuple[Missing, ...]:
-    """What is missing of lab and engine now."""
+    """The missing parts among lab and engine."""
     without = Part.ENGINE if service.role.drives else Part.LAB
-    return missing_of(service.beat(), time.time(), without=without)
+    return missing_parts(service.heartbeat(), time.time(), without=without)
 
 
 async def missing_now() -> tuple[Missing, ...]:
-    """What is missing now."""
-    found = lab_missing()
-    if await database_answers() is None:
-        return (Missing(Part.DATABASE, "The database does not answer."), *found)
-    return found
+    """The missing parts."""
+    missing = lab_missing()
+    if await database_latency() is None:
+        return (Missing(Part.DATABASE, "The database does not answer."), *missing)
+    return missing
 
 
-def _since(one: Missing) -> str | None:
-    return moment_of(one.since).isoformat(timespec="seconds") if one.since else None
+def _since(missing: Missing) -> str | None:
+    return moment_of(missing.since).isoformat(timespec="seconds") if missing.since else None
 
 
-def slower() -> str:
-    """What does not stop anybody, but slows pages down; empty if nothing does."""
-    return "Redis does not answer: pages follow about a second later." if service.wakes.problem else ""
+def degradation() -> str:
+    """What slows pages down without making them unavailable; empty if nothing does."""
+    return "Redis does not answer: pages update about a second later." if service.wakeups.problem else ""
 
 
 def _text(missing: Sequence[Missing]) -> str:
     if not missing:
-        slow = slower()
-        return f"ready\n{slow}\n" if slow else "ready\n"
-    lines = [f"missing: {', '.join(parts_missing(missing))}"]
-    lines += [f"{one.reason}{f' Since {_since(one)}.' if one.since else ''}" for one in missing]
+        return "\n".join(["ready", *filter(None, [degradation()])]) + "\n"
+    lines = [f"missing: {', '.join(part_names(missing))}"]
+    lines += [f"{item.reason}{f' Since {_since(item)}.' if item.since else ''}" for item in missing]
     return "\n".join(lines) + "\n"
 
 
 @require_safe
 async def readyz(request: HttpRequest) -> HttpResponse:
-    """200 with a database, a lab that works and an engine that answers; else 503 with what is missing and since when.
+    """200 if the database, the lab and the engine answer; otherwise 503 with what is missing and since when.
 
-    As text, or as JSON for who accepts that: ``{"ready": false, "missing": [{"part", "reason", "since"}]}``.
+    As text, or as JSON if the client accepts only that: ``{"ready": false, "missing": [{"part", "reason", "since"}]}``.
     """
     missing = await missing_now()
     status = 503 if missing else 200
     if request.accepts("text/plain"):
-        answer = HttpResponse(_text(missing), status=status, content_type="text/plain")
+        response = HttpResponse(_text(missing), status=status, content_type="text/plain")
     else:
-        slow = {"slower": slower()} if slower() else {}
-        said = [{"part": str(one.part), "reason": one.reason, "since": _since(one)} for one in missing]
-        answer = JsonResponse({"ready": not missing, "missing": said, **slow}, status=status)
-    answer["Cache-Control"] = "no-store"
-    # Health checks ask every few seconds: what is missing is in the log once, from who misses it.
-    answer._has_been_logged = True  # type: ignore[attr-defined]  # as django.utils.log marks it
-    return answer
+        slower = {"slower": degradation()} if degradation() else {}
+        items = [{"part": str(item.part), "reason": item.reason, "since": _since(item)} for item in missing]
+        response = JsonResponse({"ready": not missing, "missing": items, **slower}, status=status)
+    response["Cache-Control"] = "no-store"
+    # Health checks come every few seconds; the code that needs the missing part logs it once.
+    response._has_been_logged = True  # type: ignore[attr-defined]  # as django.utils.log marks it
+    return response

@@ -1,10 +1,11 @@
-"""The figures of ``/metrics`` by name, from what was gathered at one moment. docs/operating.md says what each means."""
+"""The metric families of ``/metrics``; docs/operating.md describes them."""
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import django
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -20,17 +21,17 @@ from prometheus_client.utils import floatToGoString
 
 from dashboard import __version__
 from dashboard.core.experiments.messages import Phase
-from dashboard.core.operations.heartbeat import Distribution, Heartbeat, LabFigures, Part
+from dashboard.core.operations.heartbeat import Distribution, Heartbeat, Part
 from dashboard.core.reports.model import ClaimVerdict
 from dashboard.core.training.host_plan import HostStage
 
 UP = "1 if the lab's Docker Engine answers."
-Labelled = Iterable[tuple[Sequence[str], float]]
+LabelledValues = Iterable[tuple[Sequence[str], float]]
 
 
 @dataclass(frozen=True, slots=True)
-class HubFigures:
-    """What one hub of this process has counted, and how many browsers hang on it now."""
+class HubMetrics:
+    """Counters of one hub of this process, and its current number of browsers."""
 
     page: str
     browsers: int
@@ -44,11 +45,11 @@ class HubFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """What the database says of itself and of what is in it. ``answer_s``: how long one row took."""
+class DatabaseMetrics:
+    """Size, rows and latency of the database; ``latency_s``: for one row."""
 
     vendor: str
-    answer_s: float
+    latency_s: float
     size_bytes: int
     experiments: Mapping[str, int] = field(default_factory=dict)
     hosts: Mapping[str, int] = field(default_factory=dict)
@@ -57,189 +58,153 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Scrape:
-    """Everything at one moment; ``beat`` None without a lab, ``stored`` None without a database."""
+    """All values at one time; ``heartbeat`` is None without a lab, ``database`` without a database."""
 
     at: float
     role: str
     missing: tuple[Part, ...]
-    beat: Heartbeat | None
-    stored: Stored | None
-    hubs: tuple[HubFigures, ...]
-    seats_present: int
+    heartbeat: Heartbeat | None
+    database: DatabaseMetrics | None
+    hubs: tuple[HubMetrics, ...]
+    participants_present: int
     wakeups_dropped: int = 0
 
 
-def _le(bound: float) -> str:
-    """A bucket's bound as Prometheus writes it."""
-    return str(floatToGoString(bound))  # type: ignore[no-untyped-call]
-
-
 def _histogram(
-    name: str, text: str, labels: Sequence[str], found: Iterable[tuple[Sequence[str], Distribution]]
+    name: str, text: str, labels: Sequence[str], values: Iterable[tuple[Sequence[str], Distribution]]
 ) -> Metric:
     family = HistogramMetricFamily(name, text, labels=labels)
-    for values, one in found:
+    for label_values, distribution in values:
         below, buckets = 0, []
-        for bound, count in zip((*one.bounds, float("inf")), one.counts, strict=True):
+        for bound, count in zip((*distribution.bounds, float("inf")), distribution.counts, strict=True):
             below += count
-            buckets.append((_le(bound), float(below)))
-        family.add_metric(values, buckets, one.total)
+            le = str(floatToGoString(bound))  # type: ignore[no-untyped-call]  # as Prometheus writes it
+            buckets.append((le, float(below)))
+        family.add_metric(label_values, buckets, distribution.total)
     return family
 
 
-def _gauge(name: str, text: str, labels: Sequence[str], found: Labelled) -> Metric:
-    family = GaugeMetricFamily(name, text, labels=labels)
-    for values, value in found:
-        family.add_metric(values, value)
+def _simple(
+    family_type: type[GaugeMetricFamily | CounterMetricFamily],
+    name: str,
+    text: str,
+    values: LabelledValues | float,
+    *labels: str,
+) -> Metric:
+    """A family with a value for each combination of label values, or with one value."""
+    family = family_type(name, text, labels=labels)
+    for label_values, value in [([], values)] if isinstance(values, int | float) else values:
+        family.add_metric(label_values, float(value))
     return family
 
 
-def _counter(name: str, text: str, labels: Sequence[str], found: Labelled) -> Metric:
-    family = CounterMetricFamily(name, text, labels=labels)
-    for values, value in found:
-        family.add_metric(values, value)
-    return family
+_gauge, _counter = partial(_simple, GaugeMetricFamily), partial(_simple, CounterMetricFamily)
 
 
-def _one(value: float) -> Labelled:
-    """A figure without labels."""
-    return [([], float(value))]
-
-
-def _each(names: Iterable[str], found: Mapping[str, int]) -> Labelled:
-    """Every name there is, also with 0: what does not exist yet cannot be watched."""
-    return [([name], found.get(name, 0)) for name in dict.fromkeys((*names, *sorted(found)))]
+def _with_zeros(names: Iterable[str], values: Mapping[str, int]) -> LabelledValues:
+    """A value for every name, 0 if it has none: alerts need existing series."""
+    return [([name], values.get(name, 0)) for name in dict.fromkeys((*names, *sorted(values)))]
 
 
 def families(scrape: Scrape) -> Iterator[Metric]:
-    """All of them, in the order in which they are read."""
-    vendor = scrape.stored.vendor if scrape.stored is not None else ""
+    """All metric families."""
     yield InfoMetricFamily(
         "netmodes_build",
-        "Which Netmodes this is.",
+        "Version of Netmodes and of what it runs on.",
         value={
             "version": __version__,
             "python": platform.python_version(),
             "django": django.get_version(),
-            "database": vendor,
+            "database": scrape.database.vendor if scrape.database is not None else "",
             "role": scrape.role,
         },
     )
     ready = [([str(part)], float(part not in scrape.missing)) for part in Part]
-    yield _gauge("netmodes_part_ready", "1 if this part is there and works, as /readyz says.", ["part"], ready)
-    if scrape.beat is not None:
-        yield from _of_lab(scrape.beat, scrape.at)
+    yield _gauge("netmodes_part_ready", "1 if this part is ready, as in /readyz.", ready, "part")
+    if scrape.heartbeat is not None:
+        yield from _lab_families(scrape.heartbeat, scrape.at)
     else:
-        yield _gauge("netmodes_engine_up", UP, [], _one(0.0))
-    yield from _of_hubs(scrape.hubs)
-    present, dropped = _one(scrape.seats_present), _one(scrape.wakeups_dropped)
-    yield _gauge("netmodes_seats_present", "Seats of classes with a browser on this process.", [], present)
-    yield _counter("netmodes_wakeups_dropped", "Wake-ups for others that could not be handed on.", [], dropped)
-    if scrape.stored is not None:
-        yield from _of_database(scrape.stored)
+        yield _gauge("netmodes_engine_up", UP, 0)
+    yield from _hub_families(scrape.hubs)
+    present, dropped = scrape.participants_present, scrape.wakeups_dropped
+    yield _gauge("netmodes_seats_present", "Participants of training sessions connected to this process.", present)
+    yield _counter("netmodes_wakeups_dropped", "Wake-ups of other processes that could not be sent.", dropped)
+    if scrape.database is not None:
+        yield from _database_families(scrape.database)
 
 
-def _of_lab(beat: Heartbeat, now: float) -> Iterator[Metric]:
-    vitals, figures = beat.vitals, beat.figures
+def _lab_families(heartbeat: Heartbeat, now: float) -> Iterator[Metric]:
+    status, metrics = heartbeat.status, heartbeat.metrics
     for name, text, value in (
-        ("netmodes_engine_up", UP, float(vitals.engine_answers)),
-        ("netmodes_engine_since_seconds", "How long it has answered, or has not.", now - vitals.engine_since),
-        ("netmodes_lab_heartbeat_age_seconds", "How long ago the lab said that it is there.", now - beat.at),
-        ("netmodes_lab_pass_age_seconds", "How long ago it last compared wanted with real.", now - vitals.passed_at),
-        ("netmodes_journal_entries_waiting", "Entries in memory, not in the database yet.", figures.entries_waiting),
+        ("netmodes_engine_up", UP, float(status.engine_answers)),
+        (
+            "netmodes_engine_since_seconds",
+            "Time since the engine began or stopped to answer.",
+            now - status.engine_since,
+        ),
+        ("netmodes_lab_heartbeat_age_seconds", "Time since the lab's last heartbeat.", now - heartbeat.at),
+        ("netmodes_lab_pass_age_seconds", "Time since the reconciler's last pass.", now - status.passed_at),
+        ("netmodes_journal_entries_waiting", "Journal entries that are not committed yet.", metrics.entries_waiting),
     ):
-        yield _gauge(name, text, [], _one(max(0.0, value)))
-    yield from _counted_by_lab(figures)
-
-
-def _counted_by_lab(figures: LabFigures) -> Iterator[Metric]:
-    for name, text, value in (
-        ("netmodes_journal_entries", "Entries written to journals.", figures.entries_written),
-        ("netmodes_journal_write_failures", "Times that a journal could not be written.", figures.write_failures),
+        yield _gauge(name, text, max(0.0, value))
+    yield _counter("netmodes_journal_entries", "Journal entries written.", metrics.entries_written)
+    yield _counter("netmodes_journal_write_failures", "Failed writes of journal entries.", metrics.write_failures)
+    for name, text, distribution in (
+        ("netmodes_journal_commit_seconds", "From an entry's time until its commit.", metrics.commit_s),
+        ("netmodes_database_call_seconds", "Duration of the lab's database calls, with queueing.", metrics.database_s),
     ):
-        yield _counter(name, text, [], _one(value))
-    yield _histogram(
-        "netmodes_journal_commit_seconds",
-        "From an entry's moment until it is in the database.",
-        [],
-        [([], figures.commit_s)],
-    )
-    yield _histogram(
-        "netmodes_database_call_seconds",
-        "The lab's calls of the database, with the wait for their turn.",
-        [],
-        [([], figures.database_s)],
-    )
-    yield _histogram(
-        "netmodes_launch_seconds",
-        "Arms launched, by mode and by what became of them.",
-        ["mode", "outcome"],
-        [([one.mode, one.outcome], one.seconds) for one in figures.launches],
-    )
-    blocks, claims, wakeups = dict(figures.blocks), dict(figures.claims), dict(figures.wakeups)
-    yield _counter(
-        "netmodes_measurement_blocks", "Blocks measured.", ["outcome"], _each(("measured", "failed"), blocks)
-    )
-    yield _counter("netmodes_claims", "Claims executed.", ["verdict"], _each(map(str, ClaimVerdict), claims))
-    yield _counter(
-        "netmodes_lab_wakeups",
-        "Wake-ups of the lab; missed: a pass found what none had told of.",
-        ["outcome"],
-        _each(("woken", "missed", "dropped"), wakeups),
-    )
+        yield _histogram(name, text, [], [([], distribution)])
+    launches = [([launch.mode, launch.outcome], launch.seconds) for launch in metrics.launches]
+    yield _histogram("netmodes_launch_seconds", "Duration of launches of arms.", ["mode", "outcome"], launches)
+    blocks = _with_zeros(("measured", "failed"), dict(metrics.blocks))
+    yield _counter("netmodes_measurement_blocks", "Measured blocks.", blocks, "outcome")
+    claims = _with_zeros(map(str, ClaimVerdict), dict(metrics.claims))
+    yield _counter("netmodes_claims", "Claims executed.", claims, "verdict")
+    wakeups = _with_zeros(("woken", "missed", "dropped"), dict(metrics.wakeups))
+    text = "Wake-ups of the lab; missed: a pass found a change without a wake-up."
+    yield _counter("netmodes_lab_wakeups", text, wakeups, "outcome")
 
 
-def _of_hubs(hubs: Sequence[HubFigures]) -> Iterator[Metric]:
-    yield _gauge("netmodes_browsers", "Browsers connected.", ["page"], [([hub.page], hub.browsers) for hub in hubs])
+def _hub_families(hubs: Sequence[HubMetrics]) -> Iterator[Metric]:
+    yield _gauge("netmodes_browsers", "Browsers connected.", [([hub.page], hub.browsers) for hub in hubs], "page")
     for name, text, values in (
         ("netmodes_patches", "Changes encoded, once for all browsers.", [hub.encoded for hub in hubs]),
-        ("netmodes_messages_delivered", "Messages given to browsers.", [hub.delivered for hub in hubs]),
-        ("netmodes_delivered_bytes", "Their size; a letter counts as one.", [hub.characters for hub in hubs]),
-        ("netmodes_slow_browsers_closed", "Browsers closed with 1013: they took nothing.", [hub.slow for hub in hubs]),
+        ("netmodes_messages_delivered", "Messages sent to browsers.", [hub.delivered for hub in hubs]),
+        ("netmodes_delivered_bytes", "Characters sent to browsers.", [hub.characters for hub in hubs]),
+        ("netmodes_slow_browsers_closed", "Connections of slow browsers closed (1013).", [hub.slow for hub in hubs]),
     ):
-        found = [([hub.page], float(value)) for hub, value in zip(hubs, values, strict=True)]
-        yield _counter(name, text, ["page"], found)
-    woken = [([hub.page, "woken"], float(hub.woken)) for hub in hubs]
-    missed = [([hub.page, "missed"], float(hub.missed)) for hub in hubs]
-    yield _counter(
-        "netmodes_page_wakeups",
-        "Wake-ups of what is shown; missed: a look found what none had told of.",
-        ["page", "outcome"],
-        [*woken, *missed],
-    )
-    yield _histogram(
-        "netmodes_watch_lag_seconds",
-        "From a change of the kernel that was read until all browsers were written to.",
-        [],
-        [([], hub.lag) for hub in hubs if hub.page == "experiment"],
-    )
+        yield _counter(name, text, [([hub.page], value) for hub, value in zip(hubs, values, strict=True)], "page")
+    wakeups = [([hub.page, "woken"], hub.woken) for hub in hubs] + [([hub.page, "missed"], hub.missed) for hub in hubs]
+    text = "Wake-ups of pages; missed: polling found a change without a wake-up."
+    yield _counter("netmodes_page_wakeups", text, wakeups, "page", "outcome")
+    lag = [([], hub.lag) for hub in hubs if hub.page == "experiment"]
+    yield _histogram("netmodes_watch_lag_seconds", "From a change in the kernel until all browsers have it.", [], lag)
 
 
-def _of_database(stored: Stored) -> Iterator[Metric]:
-    yield _gauge("netmodes_database_size_bytes", "Size of the database.", [], _one(stored.size_bytes))
-    yield _gauge("netmodes_database_answer_seconds", "How long one row took just now.", [], _one(stored.answer_s))
-    yield _gauge("netmodes_experiments", "Experiments by phase.", ["phase"], _each(map(str, Phase), stored.experiments))
-    yield _gauge(
-        "netmodes_private_hosts", "Hosts of classes by stage.", ["stage"], _each(map(str, HostStage), stored.hosts)
-    )
-    open_now = _one(stored.sessions_open)
-    yield _gauge("netmodes_sessions_open", "Classes that are not closed and not expired.", [], open_now)
+def _database_families(database: DatabaseMetrics) -> Iterator[Metric]:
+    yield _gauge("netmodes_database_size_bytes", "Size of the database.", database.size_bytes)
+    yield _gauge("netmodes_database_answer_seconds", "Duration of a query of one row.", database.latency_s)
+    experiments = _with_zeros(map(str, Phase), database.experiments)
+    yield _gauge("netmodes_experiments", "Experiments by phase.", experiments, "phase")
+    hosts = _with_zeros(map(str, HostStage), database.hosts)
+    yield _gauge("netmodes_private_hosts", "Private hosts of training sessions by stage.", hosts, "stage")
+    yield _gauge("netmodes_sessions_open", "Open training sessions.", database.sessions_open)
 
 
-class _Gathered(Collector):
-    """Families that are there already."""
+class _FamilyCollector(Collector):
+    """Collects given families."""
 
-    def __init__(self, found: Iterable[Metric]) -> None:
-        self._found = tuple(found)
+    def __init__(self, given: Iterable[Metric]) -> None:
+        self._families = tuple(given)
 
     def collect(self) -> Iterable[Metric]:
-        """All of them."""
-        return self._found
+        """The families."""
+        return self._families
 
 
 def exposition(scrape: Scrape) -> bytes:
-    """Prometheus' text, with the figures of the process (memory, processor, descriptors) beside our own."""
+    """Prometheus' text format, with the metrics of the process (memory, processor, descriptors)."""
     registry = CollectorRegistry()
-    registry.register(_Gathered(families(scrape)))
+    registry.register(_FamilyCollector(families(scrape)))
     ProcessCollector(registry=registry)
     return generate_latest(registry)

@@ -1,4 +1,4 @@
-"""``/metrics``: for Prometheus, which has the token, and for who is signed in. Nobody else."""
+"""``/metrics``: for Prometheus with the token, and for signed-in users."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.models import Count
@@ -17,23 +16,24 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from dashboard.core.operations.heartbeat import Part, parts_missing
+from dashboard.core.operations.heartbeat import Part, part_names
 from dashboard.models import Experiment, GroupHost, TrainingSession
 from dashboard.web.experiments.hub import hub as experiments
 from dashboard.web.feed_hub import FeedHub
-from dashboard.web.measurements.hub import hub as runs
-from dashboard.web.operations.health import database_answers, lab_missing
-from dashboard.web.operations.metric_families import HubFigures, Scrape, Stored, exposition
+from dashboard.web.http.database import in_database
+from dashboard.web.measurements.hub import hub as measurements
+from dashboard.web.operations.health import database_latency, lab_missing
+from dashboard.web.operations.metric_families import DatabaseMetrics, HubMetrics, Scrape, exposition
 from dashboard.web.service import service
-from dashboard.web.training.hub import hub as classes
+from dashboard.web.training.hub import hub as sessions
 from dashboard.web.training.roles import tokens_of
 
 BEARER = "Bearer "
 
 
-def _read(page: str, hub: FeedHub[Any]) -> HubFigures:
-    """In the loop of the hub: elsewhere it might change meanwhile."""
-    return HubFigures(
+def _read_hub(page: str, hub: FeedHub[Any]) -> HubMetrics:
+    """The counters of a hub. In the hub's loop, where they do not change meanwhile."""
+    return HubMetrics(
         page,
         hub.browsers,
         hub.encoded,
@@ -60,13 +60,13 @@ def _size_bytes() -> int:
     return int(row[0]) if row else 0
 
 
-def read_stored(answer_s: float, now: float) -> Stored:
-    """What stands in the database. DatabaseError."""
+def read_database(latency_s: float, now: float) -> DatabaseMetrics:
+    """Numbers of rows and the size of the database. DatabaseError."""
     phases = Experiment.objects.order_by().values_list("phase").annotate(number=Count("pk"))
     stages = GroupHost.objects.order_by().values_list("state").annotate(number=Count("pk"))
-    return Stored(
+    return DatabaseMetrics(
         vendor=connection.vendor,
-        answer_s=answer_s,
+        latency_s=latency_s,
         size_bytes=_size_bytes(),
         experiments=dict(phases),
         hosts=dict(stages),
@@ -75,23 +75,31 @@ def read_stored(answer_s: float, now: float) -> Stored:
 
 
 async def gather() -> Scrape:
-    """Everything now."""
+    """All current values."""
     now = time.time()
-    hubs = tuple(_read(page, hub) for page, hub in (("experiment", experiments), ("run", runs), ("class", classes)))
-    present = classes.number_present(now)
-    missing = parts_missing(lab_missing())
-    beat, stored = service.beat(), None
-    answer_s = await database_answers()
-    if answer_s is not None:
+    pages = (("experiment", experiments), ("run", measurements), ("class", sessions))
+    missing = part_names(lab_missing())
+    heartbeat, database = service.heartbeat(), None
+    latency_s = await database_latency()
+    if latency_s is not None:
         with suppress(DatabaseError, OSError):
-            stored = await database_sync_to_async(read_stored, thread_sensitive=False)(answer_s, now)
-    if stored is None:
+            database = await in_database(read_database, latency_s, now)
+    if database is None:
         missing = (Part.DATABASE, *missing)
-    return Scrape(now, str(service.role), missing, beat, stored, hubs, present, service.wakes.dropped)
+    return Scrape(
+        at=now,
+        role=str(service.role),
+        missing=missing,
+        heartbeat=heartbeat,
+        database=database,
+        hubs=tuple(_read_hub(page, hub) for page, hub in pages),
+        participants_present=sessions.number_present(now),
+        wakeups_dropped=service.wakeups.dropped,
+    )
 
 
 def _has_token(request: HttpRequest) -> bool:
-    """Whether it shows the token; never if there is none."""
+    """Whether the request has the token; False if none is set."""
     given = request.headers.get("Authorization", "")
     token = settings.METRICS_TOKEN
     if not token or not given.startswith(BEARER):
@@ -99,26 +107,22 @@ def _has_token(request: HttpRequest) -> bool:
     return secrets.compare_digest(given.removeprefix(BEARER).strip().encode(), token.encode())
 
 
-def _has_seat(request: HttpRequest) -> bool:
-    return bool(tokens_of(request.session))
-
-
-def _refused(status: int, sentence: str) -> HttpResponse:
-    answer = HttpResponse(f"{sentence}\n", status=status, content_type="text/plain; charset=utf-8")
+def _refuse(status: int, sentence: str) -> HttpResponse:
+    response = HttpResponse(f"{sentence}\n", status=status, content_type="text/plain; charset=utf-8")
     if status == 401:
-        answer["WWW-Authenticate"] = 'Bearer realm="netmodes"'
-    return answer
+        response["WWW-Authenticate"] = 'Bearer realm="netmodes"'
+    return response
 
 
 @require_safe
 async def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus' text form; 401 without the token or a session, 403 for a seat of a class."""
+    """Prometheus' text format; 401 without the token or a session, 403 for participants of a training session."""
     if not _has_token(request):
         user = await request.auser()
         if not user.is_authenticated:
-            if await database_sync_to_async(_has_seat)(request):
-                return _refused(403, _("The figures of this server are for who runs it."))
-            return _refused(401, _("Send the token of NETMODES_METRICS_TOKEN as a bearer token, or sign in first."))
-    answer = HttpResponse(exposition(await gather()), content_type=CONTENT_TYPE_LATEST)
-    answer["Cache-Control"] = "no-store"
-    return answer
+            if await in_database(tokens_of, request.session):
+                return _refuse(403, _("Metrics are available to the owner of this server only."))
+            return _refuse(401, _("Sign in, or send the token from NETMODES_METRICS_TOKEN as a bearer token."))
+    response = HttpResponse(exposition(await gather()), content_type=CONTENT_TYPE_LATEST)
+    response["Cache-Control"] = "no-store"
+    return response

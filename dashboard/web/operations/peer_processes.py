@@ -1,4 +1,4 @@
-"""Other web processes, as the hub of classes knows them: whom to tell, and who sits there."""
+"""Other web processes as the hub of training sessions uses them: wake-ups to them, and participants connected to them."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 
-def _nobody(*_wake: str) -> None:
-    """One process alone."""
+def _ignore(*_wakeup: str) -> None:
+    """A lone process has no peers."""
 
 
-def _none(_session: str) -> frozenset[str]:
+def _no_participants(_session: str) -> frozenset[str]:
     return frozenset()
 
 
 @dataclass(slots=True)
-class Elsewhere:
-    """One process alone knows nobody. ``known`` is what was seen last, by session; ``ask`` looks into the database,
-    for who asks in a thread about a session that nobody follows here."""
+class PeerProcesses:
+    """A lone process has no peers. ``known`` are the participants connected to peers at the last check, by session;
+    ``read`` asks the database, for threads that need a session without clients in this process."""
 
-    tell: Callable[..., None] = _nobody
-    ask: Callable[[str], frozenset[str]] = _none
+    tell: Callable[..., None] = _ignore
+    read: Callable[[str], frozenset[str]] = _no_participants
     known: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def participants(self, session: str) -> frozenset[str]:
-        """The participants whose browsers hang on other processes."""
-        found = self.known.get(session)
-        return found if found is not None else self.ask(session)
+        """The participants of a session that are connected to other processes."""
+        known = self.known.get(session)
+        return known if known is not None else self.read(session)
 
 
 def in_loop() -> bool:
-    """Whether this is an event loop's thread, where the database may not be asked."""
+    """Whether the current thread runs an event loop, which must not use the database."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -1,7 +1,7 @@
-"""Several web processes as one: what one does reaches the browsers of the others, and what Redis lost heals.
+"""Synchronises several web processes, also when wake-ups are lost.
 
-Wake-ups come over the channel layer (``lab.remote.wakeups``). Besides, whatever browsers of this process follow is looked at in
-the database now and then, and who is here is written down for the others.
+Wake-ups come over the channel layer (``lab.remote.wakeups``). In addition, every process polls the database for what its
+browsers show, and writes which participants are connected to it.
 """
 
 from __future__ import annotations
@@ -23,164 +23,152 @@ from dashboard.web.experiments.hub import ExperimentHub
 from dashboard.web.experiments.hub import hub as experiments
 from dashboard.web.http.database import in_database
 from dashboard.web.measurements.hub import MeasurementHub
-from dashboard.web.measurements.hub import hub as runs
+from dashboard.web.measurements.hub import hub as measurements
 from dashboard.web.operations.peer_processes import PeerProcesses, in_loop
 from dashboard.web.service import Service, service
 from dashboard.web.training.hub import INSTRUCTOR, SessionFeed, SessionHub
-from dashboard.web.training.hub import hub as classes
+from dashboard.web.training.hub import hub as sessions
 
 log = logging.getLogger(__name__)
 
-#: How often what is followed is looked at: experiments and measurements; classes, which cost more with every participant.
-#: While Redis answers, few wake-ups are lost.
-LOOK_S = 1.0
-CLASSES_S, CLASSES_WELL_S = 2.0, 10.0
-#: Who is woken often looks no more often than this.
-GATHER_S = 0.1
-#: How often it is written down who is here, if nobody came or went, and how long that counts.
-PRESENT_S = 3.0
-PRESENCE_COUNTS_S = 10.0
+#: Seconds between two checks of experiments and measurements, and of training sessions, which cost more with every
+#: participant; the last one while Redis answers, when few wake-ups are lost.
+CHECK_S = 1.0
+SESSIONS_S, SESSIONS_WITH_REDIS_S = 2.0, 10.0
+#: The shortest time between two checks after wake-ups.
+MIN_PAUSE_S = 0.1
+#: Seconds between two writes of unchanged presence, and for which a row counts.
+PRESENCE_S = 3.0
+PRESENCE_VALID_S = 10.0
 
 
-class Team:
-    """One web process among several. All in the server's loop."""
+class PeerSync:
+    """One web process among several. Everything runs in the server's loop."""
 
-    def __init__(self, served: Service, experiments: ExperimentHub, runs: MeasurementHub, classes: SessionHub) -> None:
+    def __init__(
+        self, served: Service, experiments: ExperimentHub, measurements: MeasurementHub, sessions: SessionHub
+    ) -> None:
         self._service = served
-        self._experiments, self._runs, self._classes = experiments, runs, classes
-        self._me = secrets.token_hex(8)
+        self._experiments, self._measurements, self._sessions = experiments, measurements, sessions
+        self._process = secrets.token_hex(8)
         self._tasks: list[asyncio.Task[None]] = []
-        self._now = asyncio.Event()
-        self._said: dict[str, str] = {}
-        self._said_at = 0.0
+        self._check_now = asyncio.Event()
+        self._written: dict[str, str] = {}
+        self._written_at = 0.0
 
     async def start(self) -> None:
-        """Begins, if there may be others."""
-        if not self._service.is_team:
+        """Starts, if there may be other processes."""
+        if not self._service.has_peers:
             return
-        self._now = asyncio.Event()
-        self._service.on_wakeup = self.heard
-        self._classes.elsewhere = PeerProcesses(self._service.tell, self._ask)
+        self._check_now = asyncio.Event()
+        self._service.on_wakeup = self.receive
+        self._sessions.peers = PeerProcesses(self._service.tell, self._read_participants)
         loop = asyncio.get_running_loop()
         jobs: list[tuple[Callable[[], Coroutine[Any, Any, None]], Callable[[], float]]] = [
-            (self.look, lambda: LOOK_S),
-            (self.check_sessions, self._classes_s),
-            (self.sync_presence, lambda: LOOK_S),
+            (self.check, lambda: CHECK_S),
+            (self.check_sessions, self._sessions_pause_s),
+            (self.sync_presence, lambda: CHECK_S),
         ]
-        self._tasks = [loop.create_task(self._every(job, pause), name=f"team-{job.__name__}") for job, pause in jobs]
+        self._tasks = [loop.create_task(self._every(job, pause), name=f"peers-{job.__name__}") for job, pause in jobs]
 
     async def close(self) -> None:
-        """Ends, and says that nobody is here any more."""
+        """Stops, and removes this process's presence."""
         self._service.on_wakeup = None
-        self._classes.elsewhere = PeerProcesses()
+        self._sessions.peers = PeerProcesses()
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if tasks:
-            with suppress(Exception):  # what is written down counts for some seconds only
+            with suppress(Exception):  # rows are valid for some seconds only
                 async with asyncio.timeout(2.0):
-                    await in_database(rpc_queue.leave, self._me)
+                    await in_database(rpc_queue.remove_presence, self._process)
 
-    def _classes_s(self) -> float:
-        return CLASSES_WELL_S if is_set_up() and not self._service.wakes.problem else CLASSES_S
+    def _sessions_pause_s(self) -> float:
+        return SESSIONS_WITH_REDIS_S if is_set_up() and not self._service.wakeups.problem else SESSIONS_S
 
     async def _every(self, job: Callable[[], Coroutine[Any, Any, None]], pause_s: Callable[[], float]) -> None:
-        log_once = LogOnce(log, "what is followed could not be looked at")
+        log_once = LogOnce(log, "cannot check the database for changes")
         while True:
             await log_once.run(job)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._now.wait(), pause_s())
-            await asyncio.sleep(GATHER_S)
+                await asyncio.wait_for(self._check_now.wait(), pause_s())
+            await asyncio.sleep(MIN_PAUSE_S)
 
-    def heard(self, wake: Wakeup) -> None:
-        """A wake-up of another process."""
-        match wake:
+    def receive(self, wakeup: Wakeup) -> None:
+        """Handles a wake-up of another process."""
+        match wakeup:
             case ("experiment", experiment):
                 self._experiments.wake(experiment)
             case ("run", run):
-                self._runs.wake(run)
+                self._measurements.wake(run)
             case ("trouble", experiment, problem):
                 self._experiments.trouble(experiment, problem)
             case ("class", session):
-                self._classes.mark(session)
+                self._sessions.mark(session)
             case ("class-now", session, *participants):
-                self._classes.mark(session, *participants, urgent=True)
+                self._sessions.mark(session, *participants, urgent=True)
             case ("class-out", session, participant):
-                self._classes.disconnect_here(session, participant)
+                self._sessions.disconnect_here(session, participant)
             case ("class-mirrors", session):
-                self._classes.end_mirrors_here(session)
+                self._sessions.end_mirrors_here(session)
             case ("all",):
-                self._look_now()
+                now, self._check_now = self._check_now, asyncio.Event()
+                now.set()
 
-    def _look_now(self) -> None:
-        now, self._now = self._now, asyncio.Event()
-        now.set()
-
-    # What is followed.
-
-    async def look(self) -> None:
-        """One question to the database for all experiments; measurements that go on are read anyway."""
-        known = self._experiments.followed()
-        newest = await in_database(experiment_store.newest, list(known)) if known else {}
-        for experiment, seq in known.items():
+    async def check(self) -> None:
+        """Checks all shown experiments with one query, and the measurements that are running."""
+        shown = self._experiments.followed()
+        newest = await in_database(experiment_store.newest, list(shown)) if shown else {}
+        for experiment, seq in shown.items():
             if newest.get(experiment, seq + 1) > seq:
                 self._experiments.wake_missed(experiment)
-        self._runs.look()
+        self._measurements.look()
 
     async def check_sessions(self) -> None:
-        """What its people are told, in a glance."""
+        """Checks the version of each session that has clients."""
         loop = asyncio.get_running_loop()
-        for feed in self._classes.feeds():
+        for feed in self._sessions.feeds():
             before, feed.version = feed.version, await in_database(version_of, feed.key)
             before_at, feed.version_at = feed.version_at, loop.time()
             if before != feed.version:
-                self._changed(feed, before, before_at)
+                self._on_change(feed, before, before_at)
 
-    def _changed(self, feed: SessionFeed, before: SessionVersion, before_at: float) -> None:
+    def _on_change(self, feed: SessionFeed, before: SessionVersion, before_at: float) -> None:
         old, new = before.participants or {}, feed.version.participants or {}
-        participants = [
-            participant
-            for participant in feed.connections
-            if participant != INSTRUCTOR and old.get(participant) != new.get(participant)
-        ]
-        self._classes.mark(feed.key, *participants)
+        changed = [key for key in feed.connections if key != INSTRUCTOR and old.get(key) != new.get(key)]
+        self._sessions.mark(feed.key, *changed)
         tokens = feed.version.tokens or {}
         for participant, token in (before.tokens or {}).items():
             if tokens.get(participant, "") != token:
-                # The participant is on another device now: what was open before, on the old one, ends.
-                self._classes.disconnect_here(feed.key, participant, before=before_at)
-
-    # Who is here.
+                # The participant has moved to another device: connections of the old one end.
+                self._sessions.disconnect_here(feed.key, participant, before=before_at)
 
     async def sync_presence(self) -> None:
-        """Writes down whose browsers hang on this process, and reads whose hang on others."""
+        """Writes which participants are connected to this process, and reads those of other processes."""
         now = time.time()
-        here = {feed.key: " ".join(sorted(feed.present(now))) for feed in self._classes.feeds()}
-        gone = {session: "" for session in self._said if session not in here}
-        changed = {
-            session for session, participants in (here | gone).items() if self._said.get(session, "") != participants
-        }
-        if changed or (here and now - self._said_at >= PRESENT_S):
-            await in_database(rpc_queue.note_presence, self._me, here | gone, now)
-            self._said, self._said_at = here, now
-        sessions = list(here)
-        since = now - PRESENCE_COUNTS_S
-        known = await in_database(rpc_queue.present_elsewhere, self._me, sessions, since) if sessions else {}
-        before, self._classes.elsewhere.known = (
-            self._classes.elsewhere.known,
-            {session: known.get(session, frozenset()) for session in sessions},
-        )
-        for session, participants in self._classes.elsewhere.known.items():
+        here = {feed.key: " ".join(sorted(feed.present(now))) for feed in self._sessions.feeds()}
+        current = {session: "" for session in self._written if session not in here} | here
+        changed = any(self._written.get(session, "") != participants for session, participants in current.items())
+        if changed or (here and now - self._written_at >= PRESENCE_S):
+            await in_database(rpc_queue.record_presence, self._process, current, now)
+            self._written, self._written_at = here, now
+        present = await self._present_on_peers(list(here), now) if here else {}
+        peers = self._sessions.peers
+        before, peers.known = peers.known, {session: present.get(session, frozenset()) for session in here}
+        for session, participants in peers.known.items():
             if before.get(session, frozenset()) != participants:
-                self._classes.mark(session)
+                self._sessions.mark(session)
 
-    def _ask(self, session: str) -> frozenset[str]:
-        """For a view in a thread, about a class that nobody follows here."""
+    async def _present_on_peers(self, keys: list[str], now: float) -> dict[str, frozenset[str]]:
+        return await in_database(rpc_queue.present_on_peers, self._process, keys, now - PRESENCE_VALID_S)
+
+    def _read_participants(self, session: str) -> frozenset[str]:
+        """For a view in a thread: the participants of a session without clients in this process."""
         if in_loop():
             return frozenset()
-        found = rpc_queue.present_elsewhere(self._me, [session], time.time() - PRESENCE_COUNTS_S)
-        return found.get(session, frozenset())
+        present = rpc_queue.present_on_peers(self._process, [session], time.time() - PRESENCE_VALID_S)
+        return present.get(session, frozenset())
 
 
-team = Team(service, experiments, runs, classes)
+peer_sync = PeerSync(service, experiments, measurements, sessions)

@@ -1,187 +1,183 @@
-"""A lab in another process, maybe on another machine: heard of by its beat, asked through the database."""
+"""A lab in another process, possibly on another machine: its heartbeats, and calls of it through the database."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any
 
 from dashboard.core.operations.deployment import (
-    ANSWER_S,
-    AWAY,
-    BEAT_S,
+    CALL_TIMED_OUT,
+    CALL_TIMEOUT_S,
     FIRST_PAUSE_S,
-    NO_ANSWER,
-    Heard,
+    HEARTBEAT_S,
+    LAB_UNAVAILABLE,
     LabFacts,
-    facts_now,
-    hear,
-    heart_of,
-    is_away,
-    longer,
+    LastHeartbeat,
+    current_facts,
+    is_unavailable,
+    local_heartbeat,
+    next_pause,
+    receive,
 )
 from dashboard.core.operations.heartbeat import Heartbeat
 from dashboard.lab.remote import rpc
-from dashboard.lab.remote.rpc import Question
-from dashboard.lab.remote.wakeups import LAB, Wakes
+from dashboard.lab.remote.rpc import RemoteCall
+from dashboard.lab.remote.wakeups import LAB, WakeupChannel
 from dashboard.lab.supervisor import LabUnavailableError
 from dashboard.store.operations import rpc_queue
+from dashboard.store.operations.rpc_queue import CallState
 from dashboard.web.http.database import in_database
 
-log = logging.getLogger(__name__)
 
+class RemoteLab:
+    """The lab as this web process knows it. ``start`` and ``on_result`` run in the server's loop."""
 
-class FarLab:
-    """What is known of it, and the way to ask it. ``start`` and ``answered`` belong to the server's loop."""
-
-    def __init__(self, wakes: Wakes) -> None:
-        self._wakes = wakes
-        self._heard: Heard | None = None
-        self._looking: asyncio.Task[None] | None = None
-        self._look_now = asyncio.Event()
+    def __init__(self, wakeups: WakeupChannel) -> None:
+        self._wakeups = wakeups
+        self._last: LastHeartbeat | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._read_now = asyncio.Event()
         self._waiting: dict[int, tuple[asyncio.AbstractEventLoop, asyncio.Event]] = {}
 
     @property
     def facts(self) -> LabFacts:
-        """What the pages show. From any thread."""
-        return facts_now(self._heard, time.monotonic())
+        """The facts for pages. From any thread."""
+        return current_facts(self._last, time.monotonic())
 
-    def heart(self) -> Heartbeat | None:
-        """How it was when it was heard of last. From any thread."""
-        return heart_of(self._heard, time.monotonic(), time.time())
+    def heartbeat(self) -> Heartbeat | None:
+        """The last heartbeat. From any thread."""
+        return local_heartbeat(self._last, time.monotonic(), time.time())
 
     async def start(self) -> None:
-        """Begins to listen for the beat."""
-        self._look_now = asyncio.Event()
-        with suppress(Exception):  # pages say that the database is away
-            await self._look()
-        self._looking = asyncio.get_running_loop().create_task(self._look_again(), name="far-lab")
+        """Starts to read heartbeats."""
+        self._read_now = asyncio.Event()
+        with suppress(Exception):  # pages report that the database is unavailable
+            await self._read_heartbeat()
+        self._reading = asyncio.get_running_loop().create_task(self._read_heartbeats(), name="remote-lab")
 
     async def close(self) -> None:
-        """Ends."""
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
-            self._looking = None
+        """Stops."""
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+            self._reading = None
 
-    def beaten(self) -> None:
-        """There is a new beat that tells something new."""
-        self._look_now.set()
+    def on_heartbeat(self) -> None:
+        """A heartbeat with new facts was written."""
+        self._read_now.set()
 
-    def answered(self, request: str) -> None:
-        """There is something new of an answer."""
-        found = self._waiting.get(int(request)) if request.isdigit() else None
-        if found is not None:
-            found[0].call_soon_threadsafe(found[1].set)
+    def on_result(self, call: str) -> None:
+        """The result or output of a call was written."""
+        waiting = self._waiting.get(int(call)) if call.isdigit() else None
+        if waiting is not None:
+            waiting[0].call_soon_threadsafe(waiting[1].set)
 
-    async def _look_again(self) -> None:
+    async def _read_heartbeats(self) -> None:
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._look_now.wait(), BEAT_S / 2)
-            self._look_now.clear()
-            with suppress(Exception):  # the silence tells
-                await self._look()
+                await asyncio.wait_for(self._read_now.wait(), HEARTBEAT_S / 2)
+            self._read_now.clear()
+            with suppress(Exception):  # without the database the lab is soon considered unavailable
+                await self._read_heartbeat()
 
-    async def _look(self) -> None:
-        beat = await in_database(rpc_queue.newest_beat)
-        if beat is not None:
-            age_s = time.time() - beat.at
-            self._heard = hear(self._heard, beat.number, age_s, beat.facts, time.monotonic())
+    async def _read_heartbeat(self) -> None:
+        newest = await in_database(rpc_queue.newest_heartbeat)
+        if newest is not None:
+            age_s = time.time() - newest.at
+            self._last = receive(self._last, newest.number, age_s, newest.facts, time.monotonic())
 
-    # Asking.
+    # Calls.
 
-    async def ask(self, question: Question, host: str, *args: Any, **kwargs: Any) -> Any:
-        """The answer, or what it was refused with. LabUnavailableError if nobody answers."""
-        if question.streams:
-            return await self._streamed(question, host, *args, **kwargs)
-        request = await self._post(question, host, *args, **kwargs)
-        reply = await self._done(request)
-        await in_database(rpc_queue.forget, request)
-        if reply.state == rpc_queue.REFUSED:
-            raise rpc.decode_error(reply.answer)
-        return question.decode_answer(reply.answer)
+    async def call(self, function: RemoteCall, host: str, *args: Any, **kwargs: Any) -> Any:
+        """The result of a call; raises the error of the lab, or LabUnavailableError."""
+        if function.streams:
+            return await self._stream(function, host, *args, **kwargs)
+        call = await self._create(function, host, *args, **kwargs)
+        state = await self._wait(call)
+        await in_database(rpc_queue.delete_call, call)
+        if state.state == rpc_queue.REFUSED:
+            raise rpc.decode_error(state.answer)
+        return function.decode_result(state.answer)
 
-    async def _post(self, question: Question, host: str, *args: Any, **kwargs: Any) -> int:
-        if is_away(self._heard, time.monotonic()):
+    async def _create(self, function: RemoteCall, host: str, *args: Any, **kwargs: Any) -> int:
+        if is_unavailable(self._last, time.monotonic()):
             raise LabUnavailableError(self.facts.problem)
-        arguments, now = question.encode_arguments(*args, **kwargs), time.time()
-        request = await in_database(rpc_queue.ask, question.name, host, arguments, now, now + ANSWER_S)
-        self._waiting[request] = (asyncio.get_running_loop(), asyncio.Event())
-        self._wakes.send(LAB, "ask")
-        return request
+        arguments, now = function.encode_arguments(*args, **kwargs), time.time()
+        call = await in_database(rpc_queue.create_call, function.name, host, arguments, now, now + CALL_TIMEOUT_S)
+        self._waiting[call] = (asyncio.get_running_loop(), asyncio.Event())
+        self._wakeups.send(LAB, "ask")
+        return call
 
-    async def _done(self, request: int) -> rpc_queue.Reply:
-        """The reply once it is there. LabUnavailableError if it does not come."""
+    async def _wait(self, call: int) -> CallState:
+        """The state of a call once it has ended. LabUnavailableError after the timeout."""
         try:
-            async with aclosing(self._looks(request)) as looks:
-                async for reply in looks:
-                    if reply.state in {rpc_queue.ANSWERED, rpc_queue.REFUSED}:
-                        return reply
+            async with aclosing(self._states(call)) as states:
+                async for state in states:
+                    if state.state in {rpc_queue.ANSWERED, rpc_queue.REFUSED}:
+                        return state
         except asyncio.CancelledError:
-            await asyncio.shield(in_database(rpc_queue.give_up, request))
+            await asyncio.shield(in_database(rpc_queue.abandon_call, call))
             raise
         finally:
-            self._waiting.pop(request, None)
-        raise LabUnavailableError(NO_ANSWER)
+            self._waiting.pop(call, None)
+        raise LabUnavailableError(CALL_TIMED_OUT)
 
-    async def _looks(self, request: int) -> AsyncGenerator[rpc_queue.Reply]:
-        """Looks at a question, at once when it is woken and else now and then. LabUnavailableError once nobody will answer."""
-        event = self._waiting[request][1]
-        end, pause_s = time.monotonic() + ANSWER_S, FIRST_PAUSE_S
+    async def _states(self, call: int) -> AsyncGenerator[CallState]:
+        """Reads the state of a call after each wake-up and at growing intervals, until the timeout. LabUnavailableError
+        once no lab will handle it."""
+        event = self._waiting[call][1]
+        end, pause_s = time.monotonic() + CALL_TIMEOUT_S, FIRST_PAUSE_S
         while time.monotonic() < end:
             with suppress(TimeoutError):
                 await asyncio.wait_for(event.wait(), pause_s)
             event.clear()
-            reply = await in_database(rpc_queue.reply, request)
-            if reply is None or reply.state == rpc_queue.LAPSED:
-                raise LabUnavailableError(AWAY)
-            yield reply
-            if is_away(self._heard, time.monotonic()):
-                await in_database(rpc_queue.give_up, request)
+            state = await in_database(rpc_queue.call_state, call)
+            if state is None or state.state == rpc_queue.LAPSED:
+                raise LabUnavailableError(LAB_UNAVAILABLE)
+            yield state
+            if is_unavailable(self._last, time.monotonic()):
+                await in_database(rpc_queue.abandon_call, call)
                 raise LabUnavailableError(self.facts.problem)
-            pause_s = longer(pause_s)
-        await in_database(rpc_queue.give_up, request)
+            pause_s = next_pause(pause_s)
+        await in_database(rpc_queue.abandon_call, call)
 
-    async def _streamed(self, question: Question, host: str, *args: Any, **kwargs: Any) -> AsyncGenerator[str]:
-        """The pieces of an output. What refuses it before it begins is raised here, not by the first piece."""
-        request = await self._post(question, host, *args, **kwargs)
-        looks = self._looks(request)
+    async def _stream(self, function: RemoteCall, host: str, *args: Any, **kwargs: Any) -> AsyncGenerator[str]:
+        """The output of a call. An error before the first output is raised here."""
+        call = await self._create(function, host, *args, **kwargs)
+        states = self._states(call)
         try:
-            first = await anext(looks)
+            first = await anext(states)
             while first.state in {rpc_queue.WAITING, rpc_queue.TAKEN} and not first.output:
-                first = await anext(looks)
+                first = await anext(states)
         except StopAsyncIteration:
-            self._waiting.pop(request, None)
-            raise LabUnavailableError(NO_ANSWER) from None
+            self._waiting.pop(call, None)
+            raise LabUnavailableError(CALL_TIMED_OUT) from None
         except BaseException:
-            self._waiting.pop(request, None)
-            await asyncio.shield(in_database(rpc_queue.give_up, request))
+            self._waiting.pop(call, None)
+            await asyncio.shield(in_database(rpc_queue.abandon_call, call))
             raise
         if first.state == rpc_queue.REFUSED and not first.output:
-            self._waiting.pop(request, None)
+            self._waiting.pop(call, None)
             raise rpc.decode_error(first.answer)
-        return self._pieces(request, first, looks)
+        return self._output(call, first, states)
 
-    async def _pieces(
-        self, request: int, first: rpc_queue.Reply, looks: AsyncGenerator[rpc_queue.Reply]
-    ) -> AsyncGenerator[str]:
-        read = len(first.output)
-        yield first.output
-        reply = first
+    async def _output(self, call: int, state: CallState, states: AsyncGenerator[CallState]) -> AsyncGenerator[str]:
+        read = len(state.output)
+        yield state.output
         try:
-            while reply.state == rpc_queue.TAKEN:
-                reply = await anext(looks)
-                if len(reply.output) > read:
-                    yield reply.output[read:]
-                    read = len(reply.output)
-            if reply.state == rpc_queue.REFUSED:
-                yield f"\n[{rpc.decode_error(reply.answer)}]\n"
+            while state.state == rpc_queue.TAKEN:
+                state = await anext(states)
+                if len(state.output) > read:
+                    yield state.output[read:]
+                    read = len(state.output)
+            if state.state == rpc_queue.REFUSED:
+                yield f"\n[{rpc.decode_error(state.answer)}]\n"
         except (StopAsyncIteration, LabUnavailableError):
-            yield "\n[the lab has gone]\n"
+            yield "\n[the lab is unavailable]\n"
         finally:
-            self._waiting.pop(request, None)
-            await looks.aclose()
-            await asyncio.shield(in_database(rpc_queue.give_up, request))
+            self._waiting.pop(call, None)
+            await states.aclose()
+            await asyncio.shield(in_database(rpc_queue.abandon_call, call))

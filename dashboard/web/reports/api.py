@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from asgiref.sync import sync_to_async
-from channels.db import database_sync_to_async
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import Query, Router, Schema, Status
@@ -25,6 +24,7 @@ from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports import shares as report_shares
 from dashboard.store.reports.listing import ListedReport
 from dashboard.store.reports.snapshot import NotSavedError
+from dashboard.web.http.database import in_database
 from dashboard.web.http.refusal import Refusal
 from dashboard.web.reports.documents import list_replacements, render_report
 from dashboard.web.service import service
@@ -156,7 +156,7 @@ async def import_report(request: HttpRequest) -> Any:
 
     try:
         # Not in the thread that all pages share: a large report takes seconds.
-        return Status(201, await database_sync_to_async(store, thread_sensitive=False)())
+        return Status(201, await in_database(store))
     except InvalidReportError as error:
         return Status(400, {"detail": str(error)})
 
@@ -267,7 +267,7 @@ async def share(request: HttpRequest, identity: str, body: ShareIn) -> Any:
         document = render_report(identity, anonymised=body.scrub)
         return report_shares.create(identity, document, expires_at=expires_at, scrubbed=body.scrub)
 
-    token = await database_sync_to_async(make, thread_sensitive=False)()
+    token = await in_database(make)
     url = await sync_to_async(request.build_absolute_uri)(f"/r/{token}/")
     return Status(
         201, {"url": url, "expires_at": None if expires_at is None else expires_at.isoformat(), "scrubbed": body.scrub}

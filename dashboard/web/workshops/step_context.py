@@ -17,7 +17,7 @@ from dashboard.core.workshops.model import Step, Workshop
 from dashboard.core.workshops.progress import EMPTY, Records, Stage, reached, stage, truth_in_words
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.remote import workshop_calls
-from dashboard.lab.remote.workshop_calls import Deed, Desk
+from dashboard.lab.remote.workshop_calls import StepAccess, StepAction
 from dashboard.lab.workshops.commands import Done
 from dashboard.lab.workshops.step import Checked, NotOpenError
 from dashboard.store import workshops as store
@@ -194,7 +194,7 @@ async def locked(request: HttpRequest, place: Place, workshop: Workshop, step: S
 class Act:
     """What somebody does in a step, with what was chosen of its answers, commands or hints."""
 
-    deed: Deed
+    deed: StepAction
     number: int = 0
     pressed: bool = False
 
@@ -212,7 +212,7 @@ async def act(request: HttpRequest, place: Place, workshop: Workshop, step: Step
         sentence = _("Nobody has a host in this session: your instructor runs it, and you look on.")
         return await show(request, place, workshop, step, problem=sentence, status=409)
 
-    desk = Desk(place.person, workshop.slug, workshop.digest, place.group, place.until, place.free)
+    desk = StepAccess(place.person, workshop.slug, workshop.digest, place.group, place.until, place.free)
     try:
         came = await service.ask(workshop_calls.act, desk, doing.deed, step.slug, doing.number, doing.pressed)
     except (LabUnavailableError, EngineError) as error:
@@ -236,19 +236,19 @@ def number_in(request: HttpRequest, name: str) -> int:
 
 def predicting(request: HttpRequest) -> Act:
     """Notes what the person expects."""
-    return Act(Deed.PREDICT, number_in(request, "choice"))
+    return Act(StepAction.PREDICT, number_in(request, "choice"))
 
 
 def running(request: HttpRequest) -> Act:
     """Does what one of the commands says."""
-    return Act(Deed.RUN, number_in(request, "number"))
+    return Act(StepAction.RUN, number_in(request, "number"))
 
 
 def checking(request: HttpRequest) -> Act:
     """Looks at the kernel and the Engine; ``auto`` is what an open page sends by itself."""
-    return Act(Deed.CHECK, pressed="auto" not in request.POST)
+    return Act(StepAction.CHECK, pressed="auto" not in request.POST)
 
 
 def hinting(request: HttpRequest) -> Act:
     """Notes that a hint was unfolded."""
-    return Act(Deed.HINT, number_in(request, "number"))
+    return Act(StepAction.HINT, number_in(request, "number"))

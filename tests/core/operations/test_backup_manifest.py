@@ -1,4 +1,4 @@
-"""What a backup says of itself decides whether it is restored."""
+"""The manifest of a backup decides whether it can be restored."""
 
 from __future__ import annotations
 
@@ -6,40 +6,45 @@ from dataclasses import replace
 
 import pytest
 
-from dashboard.core.operations.backup_manifest import FIRST, BackedUp, Manifest, say_size, why_not
+from dashboard.core.operations.backup_manifest import (
+    FIRST_MIGRATION,
+    BackupFile,
+    Manifest,
+    format_size,
+    restore_problem,
+)
 
-KNOWN = (FIRST, "dashboard.0002_more")
-GOOD = Manifest("0.1.0", "2026-01-01T00:00:00+00:00", "sqlite", (FIRST,), ())
+KNOWN = (FIRST_MIGRATION, "dashboard.0002_more")
+GOOD = Manifest("0.1.0", "2026-01-01T00:00:00+00:00", "sqlite", (FIRST_MIGRATION,), ())
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "problem"),
     [
-        ({}, ""),
-        ({"migrations": KNOWN}, ""),
+        ({}, None),
+        ({"migrations": KNOWN}, None),
         (
             {"migrations": (*KNOWN, "dashboard.0099_later")},
             "newer than this version 0.2.0: its database has dashboard.",
         ),
         ({"migrations": ()}, "holds no database of Netmodes"),
-        ({"database": "postgresql"}, "of a postgresql database, and DATABASE_URL names a sqlite one"),
-        ({"schema": "backup/2"}, "in the form backup/2, which this version 0.2.0 cannot read"),
+        ({"database": "postgresql"}, "of a postgresql database, but DATABASE_URL names a sqlite database"),
+        ({"schema": "backup/2"}, "has the format backup/2, which this version 0.2.0 cannot read"),
     ],
 )
-def test_what_cannot_be_restored_is_said(changed: dict[str, object], said: str) -> None:
-    found = why_not(replace(GOOD, **changed), KNOWN, "sqlite", "0.2.0")  # type: ignore[arg-type]
-    assert said in found
-    assert bool(found) is bool(said)
+def test_an_unsuitable_backup_is_refused_with_the_reason(changed: dict[str, object], problem: str | None) -> None:
+    found = restore_problem(replace(GOOD, **changed), KNOWN, "sqlite", "0.2.0")  # type: ignore[arg-type]
+    assert found is None if problem is None else problem in str(found)
 
 
-def test_sizes_in_words() -> None:
-    assert [say_size(size) for size in (0, 999, 812_345, 4_100_000)] == ["1 kB", "1 kB", "812 kB", "4.1 MB"]
+def test_sizes_have_a_unit() -> None:
+    assert [format_size(size) for size in (0, 999, 812_345, 4_100_000)] == ["1 kB", "1 kB", "812 kB", "4.1 MB"]
 
 
-def test_a_backup_is_as_large_as_its_files() -> None:
-    files = (BackedUp("db.sqlite3", 1000, "a" * 64), BackedUp("settings", 24, "b" * 64))
+def test_the_size_of_a_backup_is_that_of_its_files() -> None:
+    files = (BackupFile("db.sqlite3", 1000, "a" * 64), BackupFile("settings", 24, "b" * 64))
     assert (replace(GOOD, files=files).size, GOOD.size) == (1024, 0)
 
 
 def test_a_megabyte_is_a_million_bytes() -> None:
-    assert [say_size(size) for size in (1500, 999_499, 1_000_000)] == ["2 kB", "999 kB", "1.0 MB"]
+    assert [format_size(size) for size in (1500, 999_499, 1_000_000)] == ["2 kB", "999 kB", "1.0 MB"]

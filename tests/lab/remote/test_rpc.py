@@ -1,4 +1,4 @@
-"""dashboard.lab.remote.rpc: what is asked travels as text and comes back as it was."""
+"""Arguments, results and errors of remote calls survive the encoding."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dashboard.engine.protocol import EngineError, EngineUnreachable
 from dashboard.lab.experiments import actions
 from dashboard.lab.remote import experiment_calls, workshop_calls
 from dashboard.lab.remote.rpc import REMOTE_CALLS, LabFailedError, decode_error, encode_error, find_call
-from dashboard.lab.remote.workshop_calls import ActionResult, StepAction, StepAccess
+from dashboard.lab.remote.workshop_calls import ActionResult, StepAccess, StepAction
 from dashboard.lab.supervisor import LabUnavailableError
 from dashboard.lab.workshops.commands import Done
 from dashboard.store.reports.snapshot import NotSavedError
@@ -21,39 +21,39 @@ WEB = Path(experiment_calls.__file__).parents[2] / "web"
 
 
 @pytest.mark.parametrize("name", REMOTE_CALLS)
-def test_arguments_and_answer_of_each_are_what_msgspec_takes(name: str) -> None:
-    question = REMOTE_CALLS[name]
-    msgspec.json.Decoder(question._arguments)
-    if not question.streams:
-        msgspec.json.Decoder(question._hints["return"])
-    assert question.of.__name__ in {"Lab", "GroupHosts", "Supervisor"}
+def test_msgspec_encodes_arguments_and_results_of_every_call(name: str) -> None:
+    call = REMOTE_CALLS[name]
+    msgspec.json.Decoder(call._arguments)
+    if not call.streams:
+        msgspec.json.Decoder(call._hints["return"])
+    assert call.target.__name__ in {"Lab", "GroupHosts", "Supervisor"}
 
 
-def test_arguments_come_back_with_their_defaults() -> None:
-    question = find_call(workshop_calls.act)
-    assert question is not None
-    desk = StepAccess("seat:a", "host-network", "d1", "s-1", 3)
-    sent = question.encode_arguments(desk, StepAction.RUN, "launch", number=2)
-    assert question.decode_arguments(sent) == (desk, StepAction.RUN, "launch", 2, False)
-    came = ActionResult(done=Done("docker ps", "a\0b", ("w",)), ran=2)
-    assert question.decode_answer(question.encode_answer(came)) == came
+def test_arguments_are_decoded_with_their_defaults() -> None:
+    call = find_call(workshop_calls.act)
+    assert call is not None
+    access = StepAccess("seat:a", "host-network", "d1", "s-1", 3)
+    sent = call.encode_arguments(access, StepAction.RUN, "launch", number=2)
+    assert call.decode_arguments(sent) == (access, StepAction.RUN, "launch", 2, False)
+    result = ActionResult(done=Done("docker ps", "a\0b", ("w",)), ran=2)
+    assert call.decode_result(call.encode_result(result)) == result
     assert find_call(actions.inspect) is not None
     with pytest.raises(TypeError):
-        question.encode_arguments("too", "few")
+        call.encode_arguments("too", "few")
 
 
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
         (EngineError("no such image", 404), EngineError),
-        (EngineUnreachable("nobody answers", 503), EngineUnreachable),
+        (EngineUnreachable("no answer", 503), EngineUnreachable),
         (actions.NotRunningError("It does not run."), actions.NotRunningError),
         (LabUnavailableError("gone"), LabUnavailableError),
-        (NotSavedError("a ValueError of its own"), ValueError),
-        (KeyError("a mistake of ours"), LabFailedError),
+        (NotSavedError("a subclass of ValueError"), ValueError),
+        (KeyError("a bug"), LabFailedError),
     ],
 )
-def test_errors_keep_their_sentence(error: Exception, expected: type[Exception]) -> None:
+def test_errors_keep_class_message_and_status(error: Exception, expected: type[Exception]) -> None:
     back = decode_error(encode_error(error))
     assert type(back) is expected
     if expected is not LabFailedError:
@@ -63,11 +63,11 @@ def test_errors_keep_their_sentence(error: Exception, expected: type[Exception])
         assert back.status == error.status
 
 
-def test_pages_ask_nothing_that_could_not_travel() -> None:
-    """The first argument of ``ask`` and its kin is always the name of one of the questions, never a function made on
-    the spot; and nobody reaches for the lab itself."""
-    known = {one.function.__name__ for one in REMOTE_CALLS.values()}
-    found = 0
+def test_pages_call_only_registered_functions_of_the_lab() -> None:
+    """The function in ``ask``, ``ask_about`` and ``ask_of`` is always a registered one, never made on the spot; no page
+    uses the lab itself."""
+    known = {call.function.__name__ for call in REMOTE_CALLS.values()}
+    calls = 0
     for path in WEB.rglob("*.py"):
         if path.name == "service.py":
             continue
@@ -84,8 +84,8 @@ def test_pages_ask_nothing_that_could_not_travel() -> None:
             target = node.func.value
             if place is None or not (isinstance(target, ast.Name) and target.id == "service"):
                 continue
-            question = node.args[place]
-            name = question.attr if isinstance(question, ast.Attribute) else getattr(question, "id", "")
-            assert name in known, f"{path.name} asks {ast.unparse(question)}"
-            found += 1
-    assert found > 8
+            call = node.args[place]
+            name = call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "")
+            assert name in known, f"{path.name} asks {ast.unparse(call)}"
+            calls += 1
+    assert calls > 8

@@ -1,4 +1,4 @@
-"""The line between a terminal's window and its shell, on a real Redis."""
+"""Terminals through a real Redis."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ OWNER = TerminalOwner("participant", "class", "class-1", "launch", record=True)
 
 
 class Shells:
-    """What stands for the lab's terminals: it says what it was asked."""
+    """Fake terminals that record their calls."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[Any, ...]] = []
+        self.calls: list[tuple[Any, ...]] = []
 
     async def attach(self, owner: TerminalOwner, window: str, cols: int, rows: int) -> OutputChunk:
-        self.asked.append(("attach", owner, window, cols, rows))
-        if window == "one too many":
+        self.calls.append(("attach", owner, window, cols, rows))
+        if window == "too many":
             raise TerminalError("Close one.")
         return OutputChunk("run", 3, b"\x00\xff\x1b[1m", 8, cols, rows, 1)
 
@@ -39,7 +39,7 @@ class Shells:
         return OutputChunk(run, offset, b"", offset, 80, 24, change + 1, "It ended.", again=False)
 
     async def write(self, participant: str, window: str, data: bytes) -> None:
-        self.asked.append(("write", participant, window, data))
+        self.calls.append(("write", participant, window, data))
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +53,8 @@ def redis() -> Iterator[Redis]:
 @pytest.fixture
 async def shells(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Shells]:
     monkeypatch.setattr(settings, "REDIS_URL", redis.url)
-    supervisor, made = Supervisor(RecordingPublisher()), Shells()
-    supervisor._terminals = made  # type: ignore[assignment]
+    supervisor, fake = Supervisor(RecordingPublisher()), Shells()
+    supervisor._terminals = fake  # type: ignore[assignment]
     methods = {name: RemoteCall(terminal_relay._METHODS[name].function) for name in terminal_relay._METHODS}
     for name, method in methods.items():
         _ = method._arguments, method._hints
@@ -63,54 +63,56 @@ async def shells(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     monkeypatch.setattr(terminal_relay, "_METHODS", methods)
     server = TerminalServer(supervisor)
     server.start()
-    yield made
+    yield fake
     await server.close()
 
 
 @pytest.fixture
-async def far(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RemoteTerminals]:
+async def remote(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RemoteTerminals]:
     monkeypatch.setattr(settings, "REDIS_URL", redis.url)
-    made = RemoteTerminals()
-    made.open()
-    yield made
-    await made.close()
+    fake = RemoteTerminals()
+    fake.open()
+    yield fake
+    await fake.close()
 
 
-async def _attached(far: RemoteTerminals) -> OutputChunk:
-    """Both ends begin to listen in their own time: what was said before is lost, and asked again as a page does."""
+async def _attached(remote: RemoteTerminals) -> OutputChunk:
+    """Both ends start to listen at their own pace; an earlier call is lost, so it is repeated as a page does."""
     for _ in range(20):
         try:
             async with asyncio.timeout(0.5):
-                return await far.attach(OWNER, "tab", 100, 30)
+                return await remote.attach(OWNER, "tab", 100, 30)
         except (TimeoutError, LabUnavailableError):
             continue
-    raise AssertionError("nobody answers")
+    raise AssertionError("no answer")
 
 
-async def test_bytes_errors_and_waiting_come_through(shells: Shells, far: RemoteTerminals) -> None:
-    assert await _attached(far) == OutputChunk("run", 3, b"\x00\xff\x1b[1m", 8, 100, 30, 1)
-    assert shells.asked[-1] == ("attach", OWNER, "tab", 100, 30)
+async def test_bytes_and_errors_arrive_and_a_waiting_call_delays_no_other(
+    shells: Shells, remote: RemoteTerminals
+) -> None:
+    assert await _attached(remote) == OutputChunk("run", 3, b"\x00\xff\x1b[1m", 8, 100, 30, 1)
+    assert shells.calls[-1] == ("attach", OWNER, "tab", 100, 30)
     with pytest.raises(TerminalError, match="Close one"):
-        await far.attach(OWNER, "one too many", 80, 24)
-    await far.write("participant", "tab", b"\x03\xffx")
-    written: tuple[Any, ...] = shells.asked[-1]
+        await remote.attach(OWNER, "too many", 80, 24)
+    await remote.write("participant", "tab", b"\x03\xffx")
+    written: tuple[Any, ...] = shells.calls[-1]
     assert written == ("write", "participant", "tab", b"\x03\xffx")
-    slow, quick = far.read_from("participant", "tab", "run", 8, 1, 0.3), far.write("participant", "tab", b"y")
+    slow, quick = remote.read_from("participant", "tab", "run", 8, 1, 0.3), remote.write("participant", "tab", b"y")
     waiting = asyncio.ensure_future(slow)
     await quick
-    assert not waiting.done(), "a question that waits holds up no other"
+    assert not waiting.done(), "a waiting call delays no other"
     assert (await waiting).ended == "It ended."
 
 
-async def test_without_a_lab_or_a_redis_it_says_so(
-    redis: Redis, far: RemoteTerminals, monkeypatch: pytest.MonkeyPatch
+async def test_calls_without_a_lab_or_redis_are_refused_with_the_reason(
+    redis: Redis, remote: RemoteTerminals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(terminal_relay, "SLOW_S", 0.2)
-    with pytest.raises(LabUnavailableError, match="does not answer just now"):
-        await far.attach(OWNER, "tab", 80, 24)
+    monkeypatch.setattr(terminal_relay, "CALL_TIMEOUT_S", 0.2)
+    with pytest.raises(LabUnavailableError, match="does not respond"):
+        await remote.attach(OWNER, "tab", 80, 24)
     monkeypatch.setattr(settings, "REDIS_URL", "")
     alone = RemoteTerminals()
     alone.open()
-    with pytest.raises(LabUnavailableError, match="set REDIS_URL"):
+    with pytest.raises(LabUnavailableError, match="Set REDIS_URL"):
         await alone.attach(OWNER, "tab", 80, 24)
     await alone.close()

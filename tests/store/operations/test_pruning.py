@@ -1,4 +1,4 @@
-"""Measurements are forgotten by age, with all that belongs to them and nothing else."""
+"""Measurements are deleted by age, with their dependent rows and nothing else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dashboard.store.operations.pruning import prune
 from tests.specs import make_spec
 
 DAY_S = 86_400
-A_FILE = pytest.mark.skipif(connection.vendor != "sqlite", reason="other databases look after their files themselves")
+needs_sqlite = pytest.mark.skipif(connection.vendor != "sqlite", reason="database servers manage their own files")
 SERIES = Series("host/loopback", Path(PathKind.LOOPBACK, "lo", "machine", "host", address="127.0.0.1"), Probe.TCP_RR)
 
 
@@ -41,7 +41,7 @@ def measured(days_ago: float, *, state: str = measurement_store.FINISHED, twin: 
     "state",
     [measurement_store.FINISHED, measurement_store.CANCELLED, measurement_store.FAILED, measurement_store.INCOMPLETE],
 )
-def test_what_is_over_and_older_goes_whatever_became_of_it(state: str) -> None:
+def test_ended_runs_are_deleted_by_age_in_every_end_state(state: str) -> None:
     measured(91, state=state)
     new = measured(89, state=state)
     found = prune(90 * DAY_S)
@@ -52,7 +52,7 @@ def test_what_is_over_and_older_goes_whatever_became_of_it(state: str) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("state", [measurement_store.WAITING, measurement_store.RUNNING])
-def test_what_is_not_over_stays_however_old(state: str) -> None:
+def test_waiting_and_running_runs_stay_at_any_age(state: str) -> None:
     measured(1000, state=state)
     assert prune(0.0).runs == 0
     assert MeasurementBlock.objects.count() == 1
@@ -67,19 +67,19 @@ def test_a_dry_run_counts_and_deletes_nothing() -> None:
 
 
 @pytest.mark.django_db
-def test_experiments_go_only_if_they_were_launched_for_the_run_and_are_over() -> None:
+def test_experiments_are_deleted_only_if_they_were_launched_for_the_run_and_have_ended() -> None:
     measured(91, twin=True)
     kept = [measured(91), measured(91, twin=True), measured(1, twin=True)]
     still = MeasurementRun.objects.get(pk=kept[1]).experiment_id
     experiments = {MeasurementRun.objects.get(pk=run).experiment_id for run in kept}
     Experiment.objects.filter(pk=still).update(phase=Phase.RUNNING)
     assert prune(90 * DAY_S).experiments == 1
-    assert {one.pk for one in Experiment.objects.all()} == experiments
+    assert {row.pk for row in Experiment.objects.all()} == experiments
 
 
-@A_FILE
+@needs_sqlite
 @pytest.mark.django_db(transaction=True)
-def test_the_file_becomes_smaller_by_what_was_in_it() -> None:
+def test_the_file_shrinks_by_the_deleted_data() -> None:
     for _ in range(3):
         measured(91, room=400_000)
     found = prune(90 * DAY_S)
@@ -88,11 +88,11 @@ def test_the_file_becomes_smaller_by_what_was_in_it() -> None:
     assert found.freed_bytes >= 1_200_000
 
 
-@A_FILE
+@needs_sqlite
 @pytest.mark.django_db(transaction=True)
-def test_while_something_is_measured_the_file_is_not_rewritten() -> None:
+def test_the_file_is_not_rewritten_during_a_measurement() -> None:
     measured(91)
     measured(0, state=measurement_store.RUNNING)
     found = prune(90 * DAY_S)
     assert (found.runs, found.freed_bytes) == (1, None)
-    assert "A measurement runs" in found.room
+    assert "A measurement is running" in found.room

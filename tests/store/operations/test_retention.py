@@ -1,4 +1,4 @@
-"""What is over and old is forgotten, with all that belongs to it and nothing else."""
+"""Old data is deleted with its dependent rows and nothing else."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from dashboard.models import (
 )
 from dashboard.store import claim_runs
 from dashboard.store import experiments as experiment_store
-from dashboard.store.operations.retention import FORGETTERS, Forgotten, forget
+from dashboard.store.operations.retention import DELETERS, DeletedRows, delete_old
 from tests.lab import training_builders
 from tests.specs import make_spec
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()
 LIMIT = NOW - timedelta(days=90)
-ALL = set(FORGETTERS)
+ALL = set(DELETERS)
 
 
 def experiment(days_ago: float, phase: str = "stopped", wanted: str = "stopped", written_days_ago: float = 100) -> str:
@@ -41,7 +41,7 @@ def experiment(days_ago: float, phase: str = "stopped", wanted: str = "stopped",
     return identity
 
 
-def test_experiments_go_with_their_journals_if_nothing_was_written_since() -> None:
+def test_ended_experiments_are_deleted_with_their_journals_if_nothing_was_written_since() -> None:
     experiment(100)
     experiment(100, phase="failed", wanted="running")
     kept = {
@@ -51,24 +51,24 @@ def test_experiments_go_with_their_journals_if_nothing_was_written_since() -> No
         experiment(100, phase="stopping"),
         experiment(100, written_days_ago=1),
     }
-    assert forget(LIMIT, ALL, dry_run=True) == Forgotten(comparisons=2, entries=4)
+    assert delete_old(LIMIT, ALL, dry_run=True) == DeletedRows(comparisons=2, entries=4)
     assert Experiment.objects.count() == 7
-    assert forget(LIMIT, ALL, dry_run=False) == Forgotten(comparisons=2, entries=4)
-    assert {one.pk for one in Experiment.objects.all()} == kept
+    assert delete_old(LIMIT, ALL, dry_run=False) == DeletedRows(comparisons=2, entries=4)
+    assert {row.pk for row in Experiment.objects.all()} == kept
     assert JournalEntry.objects.count() == 10
-    assert forget(LIMIT, ALL, dry_run=False).rows == 0
+    assert delete_old(LIMIT, ALL, dry_run=False).rows == 0
 
 
-def test_runs_of_claims_go_once_they_are_over() -> None:
+def test_ended_claim_runs_are_deleted() -> None:
     runs = [claim_runs.create_run(["host-shares-netns"]) for _ in range(3)]
     ClaimRun.objects.update(created_at=NOW - timedelta(days=100))
     ClaimRun.objects.filter(pk__in=runs[:2]).update(state=claim_runs.FINISHED)
     ClaimRun.objects.filter(pk=runs[1]).update(created_at=NOW)
-    assert forget(LIMIT, {"claims"}, dry_run=False).claims == 1
-    assert {one.pk for one in ClaimRun.objects.all()} == set(runs[1:])
+    assert delete_old(LIMIT, {"claims"}, dry_run=False).claims == 1
+    assert {row.pk for row in ClaimRun.objects.all()} == set(runs[1:])
 
 
-def test_classes_go_with_their_people_once_they_are_closed_or_expired_and_their_hosts_gone() -> None:
+def test_closed_or_expired_sessions_without_hosts_are_deleted_with_their_participants() -> None:
     closed, expired, running, young = (training_builders.session() for _ in range(4))
     for row in (closed, young):
         training_builders.participant(row)
@@ -82,24 +82,24 @@ def test_classes_go_with_their_people_once_they_are_closed_or_expired_and_their_
     ):
         TrainingSession.objects.filter(pk=row.pk).update(**fields)
     GroupHost.objects.create(group=f"{running.pk}-1", session=running, host="still there")
-    assert forget(LIMIT, {"classes"}, dry_run=False).classes == 2
-    assert {one.pk for one in TrainingSession.objects.all()} == {running.pk, young.pk}
+    assert delete_old(LIMIT, {"classes"}, dry_run=False).classes == 2
+    assert {row.pk for row in TrainingSession.objects.all()} == {running.pk, young.pk}
     assert (Participant.objects.count(), WorkshopProgress.objects.count()) == (1, 1)
 
 
-def test_what_nobody_can_use_any_more_goes() -> None:
+def test_expired_browser_sessions_and_sign_in_links_are_deleted() -> None:
     Session.objects.create(session_key="old", session_data="", expire_date=NOW - timedelta(seconds=1))
     Session.objects.create(session_key="new", session_data="", expire_date=NOW + timedelta(days=1))
     for number, days in enumerate((-1, 1)):
         expires = (NOW + timedelta(days=days)).timestamp()
         SignInLink.objects.create(digest=f"{number}", created_at=0.0, expires_at=expires)
-    assert forget(LIMIT, {"logins"}, dry_run=False).logins == 2
-    assert [one.session_key for one in Session.objects.all()] == ["new"]
+    assert delete_old(LIMIT, {"logins"}, dry_run=False).logins == 2
+    assert [row.session_key for row in Session.objects.all()] == ["new"]
 
 
-def test_links_go_once_they_have_ended_for_so_long() -> None:
+def test_links_of_shared_reports_are_deleted_once_they_ended_before_the_limit() -> None:
     row = training_builders.session()
     for days_ago, field in ((100, "expires_at"), (80, "expires_at"), (100, "revoked_at"), (80, "revoked_at")):
         Share.objects.create(digest=f"{field}{days_ago}", session=row, **{field: NOW - timedelta(days=days_ago)})
-    assert forget(LIMIT, {"links"}, dry_run=False).links == 2
+    assert delete_old(LIMIT, {"links"}, dry_run=False).links == 2
     assert Share.objects.count() == 2

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.core.operations.proxy_headers import proxies_of
+from dashboard.core.operations.proxy_headers import parse_proxies
 from dashboard.web.http.proxies import ProxyGuard
 
 SAID = [
@@ -36,7 +36,7 @@ async def behind(peer: tuple[str, int] | None, kind: str = "http") -> tuple[dict
         sent.append(message)
 
     scope = {"type": kind, "scheme": "http" if kind == "http" else "ws", "client": peer, "headers": SAID}
-    await ProxyGuard(application, proxies_of(["127.0.0.1"]))(scope, receive, send)
+    await ProxyGuard(application, parse_proxies(["127.0.0.1"]))(scope, receive, send)
     return seen, [value for name, value in sent[0]["headers"] if name == b"set-cookie"]
 
 

@@ -12,7 +12,7 @@ import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.frames import Frame, Opcode
 
-from dashboard.web.http.shared_frames import EXTENSION, SharingProtocol, framed
+from dashboard.web.http.shared_frames import EXTENSION, SharedFrameProtocol, encode_frame
 from tests.polling import eventually, others_run
 
 Write = Callable[[str], bool]
@@ -45,7 +45,7 @@ async def serving(application: Any, **options: Any) -> AsyncIterator[str]:
         "log_level": "critical",
         "port": 0,
     } | options
-    server = uvicorn.Server(uvicorn.Config(application, ws=SharingProtocol, **settings))
+    server = uvicorn.Server(uvicorn.Config(application, ws=SharedFrameProtocol, **settings))
     task = asyncio.create_task(server._serve())
     await eventually(lambda: server.started)
     try:
@@ -76,12 +76,12 @@ async def test_everybody_gets_the_same_bytes_framed_once() -> None:
         await eventually(lambda: len(application.writes) == 2)
         assert [write(text) for write in application.writes] == [True, True]
         assert [await one.recv(), await other.recv()] == [text, text]
-    assert framed(text) is framed(text)
+    assert encode_frame(text) is encode_frame(text)
 
 
 def test_a_frame_is_that_of_the_library_and_another_text_gets_another() -> None:
     for text in ("one", "two", "one"):
-        assert framed(text) == Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
+        assert encode_frame(text) == Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
 
 
 async def test_nothing_is_written_before_the_handshake_is_accepted() -> None:

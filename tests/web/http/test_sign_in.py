@@ -14,7 +14,7 @@ from django.db import connections
 from django.test import Client
 
 from dashboard.models import SignInLink
-from dashboard.models.access import LIFE_S, make_token, redeem
+from dashboard.models.access import LIFETIME_S, make_token, redeem
 from tests.web.asgi_client import HOST
 
 CLOCK = "dashboard.models.access.time.time"
@@ -66,7 +66,7 @@ def test_who_is_signed_in_and_follows_a_used_link_stays_signed_in(browser: Clien
 def test_it_expires(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     address = link()
     made = SignInLink.objects.get()
-    monkeypatch.setattr(CLOCK, lambda: made.created_at + LIFE_S + 1)
+    monkeypatch.setattr(CLOCK, lambda: made.created_at + LIFETIME_S + 1)
     assert browser.get(address).status_code == 401
     assert SignInLink.objects.get().used_at is None
     make_token()

@@ -33,7 +33,7 @@ def get(path: str, **headers: str) -> tuple[int, str, bytes]:
 def test_an_address_holds_the_hash_and_is_kept_for_good() -> None:
     address = static("dashboard/js/main.js")
     assert re.fullmatch(r"/static/v[0-9a-f]{12}/dashboard/js/main\.js", address)
-    assert get(address) == (200, static_files.FOREVER, (MODULES / "main.js").read_bytes())
+    assert get(address) == (200, static_files.IMMUTABLE, (MODULES / "main.js").read_bytes())
 
 
 @pytest.mark.parametrize("path", [f"/static/{OTHER}/dashboard/js/main.js", "/static/dashboard/js/main.js"])

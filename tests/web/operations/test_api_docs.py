@@ -1,4 +1,4 @@
-"""dashboard.web.operations.api_docs: an OpenAPI document in words."""
+"""The page of an OpenAPI document."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from dashboard.web.operations.api_docs import Answered, Field, read_fields, read_operations, say_type
+from dashboard.web.operations.api_docs import Field, Response, describe_type, read_fields, read_operations
 
 A = "#/components/schemas/A"
 
 
 @pytest.mark.parametrize(
-    ("schema", "words", "shape"),
+    ("schema", "text", "name"),
     [
         ({"type": "string"}, "text", ""),
         ({"type": "boolean"}, "true or false", ""),
@@ -25,11 +25,11 @@ A = "#/components/schemas/A"
         ({}, "anything", ""),
     ],
 )
-def test_a_type_is_said_in_words(schema: dict[str, Any], words: str, shape: str) -> None:
-    assert say_type(schema) == (words, shape)
+def test_a_type_is_described_in_words(schema: dict[str, Any], text: str, name: str) -> None:
+    assert describe_type(schema) == (text, name)
 
 
-def test_members_say_what_happens_if_they_are_left_out() -> None:
+def test_properties_are_required_or_have_a_default() -> None:
     properties = {"a": {"type": "string"}, "b": {"type": "number", "default": 0.5}, "c": {"$ref": A, "default": []}}
     assert read_fields({"properties": properties, "required": ["a"]}) == (
         Field("a", "", "text", "", required=True, default=""),
@@ -39,15 +39,15 @@ def test_members_say_what_happens_if_they_are_left_out() -> None:
     assert read_fields({"enum": ["x"]}) == ()
 
 
-def test_an_operation_has_its_parameters_its_body_and_its_answers_in_order() -> None:
+def test_an_operation_has_parameters_body_and_responses_in_order() -> None:
     content = {"content": {"application/json": {"schema": {"$ref": A}}}}
-    one = {
+    operation = {
         "summary": "Do ``it``",
         "parameters": [{"name": "id", "in": "path", "schema": {"type": "string"}, "required": True}],
         "requestBody": content,
         "responses": {"404": {"description": "Not Found"}, "200": {"description": "OK", **content}},
     }
-    ((tag, found),) = read_operations({"paths": {"/api/x/{id}": {"post": one}}})
+    ((tag, found),) = read_operations({"paths": {"/api/x/{id}": {"post": operation}}})
     assert (tag, found.id, found.method, found.summary, found.body) == ("more", "post-api-x-id", "POST", "Do `it`", "A")
     assert found.parameters == (Field("id", "path", "text", "", required=True, default=""),)
-    assert found.answers == (Answered("200", "OK", "A", "A"), Answered("404", "Not Found", "", ""))
+    assert found.responses == (Response("200", "OK", "A", "A"), Response("404", "Not Found", "", ""))

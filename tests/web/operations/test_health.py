@@ -1,4 +1,4 @@
-"""Whether somebody can work: an engine that dies, hangs and comes back; a lab that stands still."""
+"""/healthz and /readyz: an engine that stops, hangs and returns; a lab without a task."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ async def missing() -> Answer | None:
 
 
 async def chip() -> str:
-    """What stands in the header of a page."""
+    """The chip in the header of a page."""
     page = (await http("GET", "/measurements/", who=await person())).text
     return page.partition("data-engine>")[2].partition("\n")[0]
 
 
-async def test_an_engine_that_dies_later_is_noticed_and_so_is_its_return(
+async def test_an_engine_that_stops_is_missing_until_it_returns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     engine = FakeEngine()
@@ -44,40 +44,45 @@ async def test_an_engine_that_dies_later_is_noticed_and_so_is_its_return(
         assert (await http("GET", "/readyz")).text == "ready\n"
         assert (await http("GET", "/readyz", headers=AS_JSON)).json == {"ready": True, "missing": []}
         engine.lose("The Docker Engine at unix:///secret/docker.sock is gone.")
-        (one,) = (await eventually(missing)).json["missing"]
-        assert (one["part"], one["reason"]) == ("engine", "The Docker Engine does not answer.")
-        assert abs(datetime.fromisoformat(one["since"]) - datetime.now(UTC)) < timedelta(seconds=30)
-        assert "secret" not in (await http("GET", "/readyz")).text, "it is told to everybody"
+        (item,) = (await eventually(missing)).json["missing"]
+        assert (item["part"], item["reason"]) == ("engine", "The Docker Engine does not answer.")
+        assert abs(datetime.fromisoformat(item["since"]) - datetime.now(UTC)) < timedelta(seconds=30)
+        assert "secret" not in (await http("GET", "/readyz")).text, "the answer is public"
         assert "Engine 26.1.5 does not answer" in await chip()
         assert (await http("GET", "/healthz")).status == 200
-        assert not [one for one in caplog.records if one.name == "django.request"], "health checks fill no log"
+        assert not [record for record in caplog.records if record.name == "django.request"], (
+            "health checks are not logged"
+        )
         engine.come_back()
         await eventually(ready)
         assert "does not answer" not in await chip()
 
 
-async def test_an_engine_that_hangs_is_noticed_by_asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_engine_that_hangs_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconciler, "ASK_S", 0.02)
     engine = FakeEngine()
     async with lab_here(engine, tmp_path, monkeypatch):
         assert await ready()
         engine.away = "The Docker Engine did not answer within 5 s: it hangs."
-        assert [one["part"] for one in (await eventually(missing)).json["missing"]] == ["engine"]
+        assert [item["part"] for item in (await eventually(missing)).json["missing"]] == ["engine"]
         engine.away = ""
         await eventually(ready)
 
 
-async def test_a_lab_of_which_a_part_has_ended_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with lab_here(FakeEngine(), tmp_path, monkeypatch) as bench:
-        task = next(one for one in bench.lab._loops if one.get_name() == "lab-passes")
+async def test_a_lab_with_an_ended_task_is_not_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with lab_here(FakeEngine(), tmp_path, monkeypatch) as harness:
+        task = next(task for task in harness.lab._loops if task.get_name() == "lab-passes")
         task.cancel()
         await asyncio.wait([task])
         answer = await http("GET", "/readyz")
-        assert (answer.status, answer.text) == (503, "missing: lab\nA part of the lab has ended: lab-passes.\n")
-        assert "The lab is away" in await chip()
+        assert (answer.status, answer.text) == (
+            503,
+            "missing: lab\nA task of the lab ended unexpectedly: lab-passes.\n",
+        )
+        assert "Lab unavailable" in await chip()
 
 
-def test_alive_asks_no_database() -> None:
+def test_healthz_uses_no_database() -> None:
     with CaptureQueriesContext(connection) as queries:
         assert Client(HTTP_HOST=HOST).get("/healthz").content == b"ok\n"
     assert len(queries) == 0

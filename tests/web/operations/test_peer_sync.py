@@ -1,11 +1,10 @@
-"""Two web processes played in one, without Redis: whatever one of them does is found by the other's looks."""
+"""Two web processes in one, without Redis: each finds the changes of the other by polling."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
 import pytest
-from channels.db import database_sync_to_async
 
 from dashboard.core.experiments.journal import Cause, Entry, Facts, Source
 from dashboard.core.operations.deployment import Role
@@ -16,9 +15,10 @@ from dashboard.store.training import participants, session_state
 from dashboard.store.training import sessions as training_sessions
 from dashboard.web.experiments.hub import ExperimentHub
 from dashboard.web.feed_hub import GONE
+from dashboard.web.http.database import in_database
 from dashboard.web.measurements.hub import MeasurementHub
 from dashboard.web.operations import peer_sync
-from dashboard.web.operations.peer_sync import Team
+from dashboard.web.operations.peer_sync import PeerSync
 from dashboard.web.service import Service
 from dashboard.web.training.hub import INSTRUCTOR, SessionHub
 from tests.lab.training_builders import NOW, session
@@ -30,106 +30,104 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 class Process:
-    """One of them: ``told`` is what it tells the others."""
+    """A web process; ``sent`` are its wake-ups to the others."""
 
     def __init__(self) -> None:
-        self.told: list[Wakeup] = []
+        self.sent: list[Wakeup] = []
         service = Service()
         service.role = Role.WEB
-        service.tell = lambda *wake: self.told.append(wake)  # type: ignore[method-assign]
-        self.experiments, self.runs, self.classes = ExperimentHub(), MeasurementHub(), SessionHub()
-        self.team = Team(service, self.experiments, self.runs, self.classes)
+        service.tell = lambda *wakeup: self.sent.append(wakeup)  # type: ignore[method-assign]
+        self.experiments, self.measurements, self.sessions = ExperimentHub(), MeasurementHub(), SessionHub()
+        self.sync = PeerSync(service, self.experiments, self.measurements, self.sessions)
 
     async def close(self) -> None:
-        await self.team.close()
-        for hub in (self.experiments, self.runs, self.classes):
+        await self.sync.close()
+        for hub in (self.experiments, self.measurements, self.sessions):
             await hub.close()
 
 
 @pytest.fixture
 async def two(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Process, Process]]:
-    monkeypatch.setattr(
-        peer_sync, "CLASSES_WELL_S", peer_sync.CLASSES_S
-    )  # nobody waits for less, with Redis or without
-    made = Process(), Process()
-    for one in made:
-        await one.team.start()
-    yield made
-    for one in made:
-        await one.close()
+    # Polls as often as without Redis.
+    monkeypatch.setattr(peer_sync, "SESSIONS_WITH_REDIS_S", peer_sync.SESSIONS_S)
+    processes = Process(), Process()
+    for process in processes:
+        await process.sync.start()
+    yield processes
+    for process in processes:
+        await process.close()
 
 
 @pytest.fixture
 async def row() -> TrainingSession:
-    made: TrainingSession = await database_sync_to_async(session)()
-    return made
+    return await in_database(session)
 
 
-async def test_an_entry_that_nobody_tells_of_is_found(two: tuple[Process, Process]) -> None:
+async def test_an_entry_without_a_wake_up_is_found(two: tuple[Process, Process]) -> None:
     here, _ = two
-    identity = await database_sync_to_async(experiment_store.create_experiment)(make_spec("none", "none"))
+    identity = await in_database(experiment_store.create_experiment, make_spec("none", "none"))
     browser = Browser()
     await here.experiments.join(identity, browser.send)
     await eventually(lambda: browser.of("snapshot"))
     entry = Entry(1, NOW, Cause(Source.LAB, "say"), Facts(), "it was lost", ())
-    await database_sync_to_async(experiment_store.append)(identity, [entry])
+    await in_database(experiment_store.append, identity, [entry])
     experiment_store._recent.pop(identity)  # another process wrote it
     await eventually(lambda: browser.of("patch"))
     assert here.experiments.missed == 1
-    await database_sync_to_async(experiment_store.delete)(identity)
+    await in_database(experiment_store.delete, identity)
     await eventually(lambda: browser.code == GONE)
 
 
-async def test_who_sits_elsewhere_is_there_too(two: tuple[Process, Process], row: TrainingSession) -> None:
+async def test_participants_of_other_processes_are_present(two: tuple[Process, Process], row: TrainingSession) -> None:
     here, there = two
     ada, bob = await sit(row, "Ada"), await sit(row, "Bob")
     hers, his = Browser(), Browser()
-    client = await here.classes.enter(row.id, ada.id, hers.send, None, admitted=True)
-    await there.classes.enter(row.id, bob.id, his.send, None, admitted=True)
+    client = await here.sessions.enter(row.id, ada.id, hers.send, None, admitted=True)
+    await there.sessions.enter(row.id, bob.id, his.send, None, admitted=True)
     await eventually(
         lambda: all(one.of("session")[-1:] and one.of("session")[-1]["present"] == 2 for one in (hers, his))
     )
-    assert here.classes.present(row.id) == {ada.id: True, bob.id: True}
-    here.classes.go(row.id, ada.id, client)
-    elsewhere = Process()
-    elsewhere.classes.elsewhere.ask = elsewhere.team._ask
-    asked = database_sync_to_async(elsewhere.classes.present)
-    assert bob.id in await asked(row.id), "asked of the database where nobody follows"
+    assert here.sessions.present(row.id) == {ada.id, bob.id}
+    here.sessions.exit(row.id, ada.id, client)
+    without_clients = Process()
+    without_clients.sessions.peers.read = without_clients.sync._read_participants
+    present = await in_database(without_clients.sessions.present, row.id)
+    assert bob.id in present, "read from the database by a process without clients of the session"
 
 
-async def test_what_an_instructor_does_at_one_is_told_or_found_at_the_other(
+async def test_a_change_of_the_instructor_reaches_the_other_process_with_and_without_a_wake_up(
     two: tuple[Process, Process], row: TrainingSession
 ) -> None:
     here, there = two
-    ada, hers, teacher = await sit(row, "Ada"), Browser(), Browser()
-    await there.classes.enter(row.id, ada.id, hers.send, None, admitted=True)
-    await there.classes.enter(row.id, INSTRUCTOR, teacher.send, None, admitted=True)
+    ada, hers, instructor = await sit(row, "Ada"), Browser(), Browser()
+    await there.sessions.enter(row.id, ada.id, hers.send, None, admitted=True)
+    await there.sessions.enter(row.id, INSTRUCTOR, instructor.send, None, admitted=True)
     await eventually(lambda: hers.of("session"))
-    await database_sync_to_async(training_sessions.go_to)(row.id, row.owner_id, NOW, "launch")
-    here.classes.tell(row.id, ada.id)
-    assert here.told == [("class-now", row.id, ada.id)]
-    there.team.heard(here.told[0])
+    await in_database(training_sessions.go_to, row.id, row.owner_id, NOW, "launch")
+    here.sessions.tell(row.id, ada.id)
+    assert here.sent == [("class-now", row.id, ada.id)]
+    there.sync.receive(here.sent[0])
     await eventually(lambda: hers.of("session")[-1]["step"] == "launch", 1.0)
-    # Now without a word.
-    await eventually(lambda: there.classes.feeds()[0].version.shared)
-    told = len(teacher.of("progress"))
-    await database_sync_to_async(session_state.add_message)(row.id, ada.id, "", "for Ada", NOW, from_instructor=True)
+    # Now without a wake-up.
+    await eventually(lambda: there.sessions.feeds()[0].version.shared)
+    before = len(instructor.of("progress"))
+    await in_database(session_state.add_message, row.id, ada.id, "", "for Ada", NOW, from_instructor=True)
     await eventually(lambda: hers.of("participant")[-1]["messages"])
-    assert len(teacher.of("progress")) > told
-    await database_sync_to_async(participants.remove)(row.id, ada.id, NOW)
+    assert len(instructor.of("progress")) > before
+    await in_database(participants.remove, row.id, ada.id, NOW)
     await eventually(lambda: hers.code == GONE)
 
 
-async def test_a_participant_that_moved_leaves_the_old_device_also_where_nobody_says_so(
+async def test_a_participant_who_moves_is_disconnected_on_the_old_device_without_a_wake_up(
     two: tuple[Process, Process], row: TrainingSession
 ) -> None:
     _, there = two
     ada, old, new = await sit(row, "Ada"), Browser(), Browser()
-    await there.classes.enter(row.id, ada.id, old.send, None, admitted=True)
-    await eventually(lambda: there.classes.feeds()[0].version.shared)
-    link = await database_sync_to_async(participants.make_link)(row.id, ada.id)
-    assert await database_sync_to_async(participants.resume)(str(link), NOW)
-    await there.classes.enter(row.id, ada.id, new.send, None, admitted=True)
+    await there.sessions.enter(row.id, ada.id, old.send, None, admitted=True)
+    await eventually(lambda: there.sessions.feeds()[0].version.shared)
+    link = await in_database(participants.make_link, row.id, ada.id)
+    assert await in_database(participants.resume, str(link), NOW)
+    await there.sessions.enter(row.id, ada.id, new.send, None, admitted=True)
     await eventually(lambda: old.code == GONE)
     await others_run()
     assert new.code is None

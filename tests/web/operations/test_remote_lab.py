@@ -1,4 +1,4 @@
-"""A lab asked through the database, on SQLite and without Redis: everything is found by looking."""
+"""Calls of a lab through the database, on SQLite and without Redis, by polling only."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from dashboard.lab.experiments import actions
 from dashboard.lab.experiments.actions import NotRunningError
 from dashboard.lab.reconciler import Lab
 from dashboard.lab.remote import experiment_calls, rpc
-from dashboard.lab.remote.rpc import Question
-from dashboard.lab.remote.rpc_server import TeamLab
-from dashboard.lab.remote.wakeups import Wakes
+from dashboard.lab.remote.rpc import RemoteCall
+from dashboard.lab.remote.rpc_server import RpcServer
+from dashboard.lab.remote.wakeups import WakeupChannel
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 from dashboard.store.operations import rpc_queue
-from dashboard.web.operations.remote_lab import FarLab, in_database
+from dashboard.web.http.database import in_database
+from dashboard.web.operations.remote_lab import RemoteLab
 from tests.fakes import FakeEngine
 from tests.lab_harness import LabHarness, close_lab_harness, open_lab_harness
 from tests.polling import eventually
@@ -27,60 +28,62 @@ from tests.polling import eventually
 
 @pytest.fixture
 async def lab_harness(tmp_path: Path, transactional_db: None) -> AsyncIterator[LabHarness]:
-    made = await open_lab_harness(FakeEngine(), tmp_path)
-    yield made
-    await close_lab_harness(made)
+    harness = await open_lab_harness(FakeEngine(), tmp_path)
+    yield harness
+    await close_lab_harness(harness)
 
 
 @pytest.fixture
-async def team(lab_harness: LabHarness) -> AsyncIterator[TeamLab]:
-    keeper = Supervisor(lab_harness.publisher)
-    keeper._lab, keeper._loop = lab_harness.lab, asyncio.get_running_loop()
-    made = TeamLab(keeper, Wakes(), lambda: None)
-    await made.start()
-    yield made
-    await made.close()
+async def server(lab_harness: LabHarness) -> AsyncIterator[RpcServer]:
+    supervisor = Supervisor(lab_harness.publisher)
+    supervisor._lab, supervisor._loop = lab_harness.lab, asyncio.get_running_loop()
+    started = RpcServer(supervisor, WakeupChannel(), lambda: None)
+    await started.start()
+    yield started
+    await started.close()
 
 
 @pytest.fixture
-async def far(transactional_db: None) -> AsyncIterator[FarLab]:
-    made = FarLab(Wakes())
-    await made.start()
-    yield made
-    await made.close()
+async def remote(transactional_db: None) -> AsyncIterator[RemoteLab]:
+    started = RemoteLab(WakeupChannel())
+    await started.start()
+    yield started
+    await started.close()
 
 
-def question(function: Any) -> Question:
-    found = rpc.question_of(function)
+def remote_call(function: Any) -> RemoteCall:
+    found = rpc.find_call(function)
     assert found is not None
     return found
 
 
-async def test_without_a_lab_every_question_is_refused_at_once(far: FarLab) -> None:
-    with pytest.raises(LabUnavailableError, match="No lab has been here yet"):
-        await far.ask(question(experiment_calls.doctor), "")
-    assert far.facts.engine is None
-    assert far.heart() is None
+async def test_without_a_lab_every_call_is_refused_at_once(remote: RemoteLab) -> None:
+    with pytest.raises(LabUnavailableError, match="No lab has started yet"):
+        await remote.call(remote_call(experiment_calls.doctor), "")
+    assert remote.facts.engine is None
+    assert remote.heartbeat() is None
 
 
-async def test_facts_and_answers_come_from_afar(team: TeamLab, far: FarLab, lab_harness: LabHarness) -> None:
-    await eventually(lambda: far.facts.engine)
-    assert far.facts.engine == lab_harness.context.ref
-    heart = far.heart()
-    assert heart is not None
-    assert heart.vitals.engine == "26.1.5"
-    found = await far.ask(question(experiment_calls.surroundings), "")
-    assert {mode.mode for mode in found.modes} >= {"host", "bridge"}
+async def test_facts_results_and_errors_come_from_the_remote_lab(
+    server: RpcServer, remote: RemoteLab, lab_harness: LabHarness
+) -> None:
+    await eventually(lambda: remote.facts.engine)
+    assert remote.facts.engine == lab_harness.context.ref
+    heartbeat = remote.heartbeat()
+    assert heartbeat is not None
+    assert heartbeat.status.engine == "26.1.5"
+    options = await remote.call(remote_call(experiment_calls.launch_options), "")
+    assert {mode.mode for mode in options.modes} >= {"host", "bridge"}
     with pytest.raises(NotRunningError, match="launch it again"):
-        await far.ask(question(actions.try_ways), "", "nothing")
+        await remote.call(remote_call(actions.try_ways), "", "nothing")
     with pytest.raises(LabUnavailableError):
-        await far.ask(question(experiment_calls.capacity), "")
+        await remote.call(remote_call(experiment_calls.capacity), "")
     with pytest.raises(NotRunningError):
-        await far.ask(question(actions.inspect), "", "nothing", "machine", "hosts")
+        await remote.call(remote_call(actions.inspect), "", "nothing", "machine", "hosts")
 
 
-async def test_an_output_comes_in_pieces_and_ends_when_nobody_reads(
-    team: TeamLab, far: FarLab, lab_harness: LabHarness, monkeypatch: pytest.MonkeyPatch
+async def test_output_arrives_in_pieces_and_the_command_ends_with_its_reader(
+    server: RpcServer, remote: RemoteLab, lab_harness: LabHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended = asyncio.Event()
 
@@ -97,10 +100,10 @@ async def test_an_output_comes_in_pieces_and_ends_when_nobody_reads(
 
         return pieces()
 
-    await eventually(lambda: far.facts.engine)
-    inspect = question(actions.inspect)
-    monkeypatch.setitem(rpc.QUESTIONS, inspect.name, _standing_in(inspect, endless))
-    output = await far.ask(inspect, "", "abc", "machine", "hosts")
+    await eventually(lambda: remote.facts.engine)
+    inspect = remote_call(actions.inspect)
+    monkeypatch.setitem(rpc.REMOTE_CALLS, inspect.name, _replaced(inspect, endless))
+    output = await remote.call(inspect, "", "abc", "machine", "hosts")
     read = ""
     async with aclosing(output):
         async for text in output:
@@ -111,30 +114,30 @@ async def test_an_output_comes_in_pieces_and_ends_when_nobody_reads(
     await asyncio.wait_for(ended.wait(), 5)
 
 
-def _standing_in(question: Question, function: Any) -> Question:
-    """The same question, answered by something else."""
-    made = Question(question.function)
-    _ = made.streams, made._arguments, made._hints
-    made.__dict__["function"] = function  # after what its signature says was read
-    return made
+def _replaced(call: RemoteCall, function: Any) -> RemoteCall:
+    """The same call, handled by another function."""
+    replaced = RemoteCall(call.function)
+    _ = replaced.streams, replaced._arguments, replaced._hints
+    replaced.__dict__["function"] = function  # after its signature was read
+    return replaced
 
 
-async def test_a_lab_that_falls_silent_is_away_and_its_questions_end(
-    team: TeamLab, far: FarLab, lab_harness: LabHarness, monkeypatch: pytest.MonkeyPatch
+async def test_a_silent_lab_becomes_unavailable_and_its_calls_end(
+    server: RpcServer, remote: RemoteLab, lab_harness: LabHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dashboard.core.operations.deployment.AWAY_S", 0.3)
-    await eventually(lambda: far.facts.engine)
-    for task in team._loops:
+    monkeypatch.setattr("dashboard.core.operations.deployment.UNAVAILABLE_S", 0.3)
+    await eventually(lambda: remote.facts.engine)
+    for task in server._loops:
         task.cancel()  # as if it had been killed
-    with pytest.raises(LabUnavailableError, match="does not answer"):
-        await far.ask(question(experiment_calls.doctor), "")
-    assert far.facts.engine is None
+    with pytest.raises(LabUnavailableError, match="does not respond"):
+        await remote.call(remote_call(experiment_calls.doctor), "")
+    assert remote.facts.engine is None
 
 
-async def test_the_last_word_of_a_lab_counts_at_once(team: TeamLab, far: FarLab) -> None:
-    await eventually(lambda: far.facts.engine)
-    await team.close()
-    await eventually(lambda: far.facts.engine is None)
-    beat = await in_database(rpc_queue.newest_beat)
-    assert beat is not None
-    assert beat.number == 0
+async def test_a_lab_that_stops_becomes_unavailable_at_once(server: RpcServer, remote: RemoteLab) -> None:
+    await eventually(lambda: remote.facts.engine)
+    await server.close()
+    await eventually(lambda: remote.facts.engine is None)
+    last = await in_database(rpc_queue.newest_heartbeat)
+    assert last is not None
+    assert last.number == 0
