@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from dashboard.core.experiments.messages import TimelineItem
 from dashboard.core.measurements.charts import LineView
-from dashboard.core.measurements.formatting import moment_of, say_offset
+from dashboard.core.measurements.formatting import format_offset, moment_of
 from dashboard.core.reports.charts import LineChart
 from dashboard.core.reports.view import Fact
 from dashboard.export.notes import render_notes
@@ -76,7 +76,7 @@ def has_more_lines(items: Sequence[TimelineItem]) -> bool:
 @register.filter
 def as_lines(items: Iterable[TimelineItem]) -> str:
     """A whole timeline as text, one line per entry, which is fast even for ten thousand."""
-    return "\n".join(f"{say_offset(one.offset_s):>9}  {one.text} ({one.cause})" for one in items)
+    return "\n".join(f"{format_offset(one.offset_s):>9}  {one.text} ({one.cause})" for one in items)
 
 
 @register.filter

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from dashboard.core.measurements.axes import Tick, lay_out_axis, log_ticks, place
 from dashboard.core.measurements.charts import ChartView, LineView, Times, draw_times
-from dashboard.core.measurements.formatting import NOTHING, dash_of, fixed, micros, mode_of, say_interval, signed
+from dashboard.core.measurements.formatting import NOTHING, dash_of, fixed, format_interval, micros, mode_of, signed
 from dashboard.core.measurements.headline import label_of
 from dashboard.core.measurements.measurement import ComparisonResult, Measurement, Probe, SeriesResult
 from dashboard.core.reports.view import RunView
@@ -73,7 +73,7 @@ class LineChart:
 
 def describe_difference(delta: float, interval: tuple[float, float]) -> str:
     """``+1.5 µs, 95 % interval [+1.4, +1.6]``."""
-    return f"{signed(delta)} µs, 95 % interval {say_interval(interval)}"
+    return f"{signed(delta)} µs, 95 % interval {format_interval(interval)}"
 
 
 def draw_intervals(
@@ -99,7 +99,7 @@ def draw_intervals(
 def _verdict_cells(one: ComparisonResult | None, *, baseline: bool) -> tuple[str, str, str]:
     if one is None or one.delta_us is None:
         return ("baseline" if baseline else NOTHING, "", one.verdict if one is not None else "")
-    return signed(one.delta_us), say_interval(one.ci95_us) or NOTHING, one.verdict
+    return signed(one.delta_us), format_interval(one.ci95_us) or NOTHING, one.verdict
 
 
 def _series_cells(one: SeriesResult, compared: ComparisonResult | None, *, baseline: bool) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dashboard.core.measurements.between_runs import DRIFT_SENTENCE, Between, compare_blocks
-from dashboard.core.measurements.formatting import NOTHING, micros, say_interval, signed
+from dashboard.core.measurements.formatting import NOTHING, format_interval, micros, signed
 from dashboard.core.measurements.statistics import Interval, median
 from dashboard.core.measurements.verdicts import Inconclusive, name_of
 from dashboard.core.reports.charts import ChartTable, IntervalChart, draw_intervals
@@ -102,7 +102,7 @@ def describe_between(difference: Between) -> str:
     """The difference with its interval, or the reason why there is none."""
     if isinstance(difference.verdict, Inconclusive) and (difference.delta_us is None or difference.ci95_us is None):
         return difference.verdict.reason
-    text = f"{signed(difference.delta_us or 0.0)} µs, 95 % interval {say_interval(_ends(difference.ci95_us))}"
+    text = f"{signed(difference.delta_us or 0.0)} µs, 95 % interval {format_interval(_ends(difference.ci95_us))}"
     return f"{text}: {difference.verdict.reason}" if isinstance(difference.verdict, Inconclusive) else text
 
 
@@ -153,9 +153,9 @@ def _chart(letter: str, rows: Sequence[LatencyRow]) -> IntervalChart | None:
                 micros(row.medians[0]),
                 micros(row.medians[LETTERS.index(letter)]),
                 NOTHING if difference.delta_us is None else signed(difference.delta_us),
-                say_interval(ends) or NOTHING,
+                format_interval(ends) or NOTHING,
                 NOTHING if difference.p99_delta_us is None else signed(difference.p99_delta_us),
-                say_interval(tail_ends) or NOTHING,
+                format_interval(tail_ends) or NOTHING,
                 micros(difference.drift_us),
                 change.verdict,
             )

@@ -102,8 +102,3 @@ def histogram_lines(content: ReportContent, at_once: int = 5000) -> Iterator[str
                 text.truncate()
                 pending = 0
     yield text.getvalue()
-
-
-def histograms(content: ReportContent) -> str:
-    """The histograms as one text."""
-    return "".join(histogram_lines(content))

@@ -13,7 +13,7 @@ from typing import Any
 from dashboard.core.experiments.messages import Column, Relation, TimelineItem
 from dashboard.core.experiments.picture import Picture
 from dashboard.core.experiments.stream import Snapshot
-from dashboard.core.measurements.formatting import moment_of, say_offset
+from dashboard.core.measurements.formatting import format_offset, moment_of
 from dashboard.core.measurements.headline import probes_of
 from dashboard.core.measurements.measurement import Probe
 from dashboard.core.reports.charts import (
@@ -185,7 +185,7 @@ def _timeline(items: Sequence[TimelineItem]) -> Data:
         ChartTable(
             "Events in order",
             head,
-            tuple((say_offset(one.offset_s), one.text, one.cause) for one in part),
+            tuple((format_offset(one.offset_s), one.text, one.cause) for one in part),
         )
         for part in parts
     ]

@@ -46,9 +46,9 @@ class Fact:
 @dataclass(frozen=True, slots=True)
 class SeriesSummary:
     """One series in figures and as lines. ``lowest_us``, ``median_us`` and ``highest_us`` are of the medians of its
-    blocks, ``median_p99_us`` of their p99; None without a block that counts. ``rounds``, ``at_s`` (seconds since the
-    run began), ``p50_us`` and ``p99_us`` are of at most ``MAX_ROUNDS`` blocks that count. ``ecdf``: time in µs, share
-    of requests that took at most that long."""
+    blocks, ``median_p99_us`` of their p99; None without a block that counts. ``at_s`` (seconds since the run began),
+    ``p50_us`` and ``p99_us`` are of at most ``MAX_ROUNDS`` blocks that count. ``ecdf``: time in µs, share of requests
+    that took at most that long."""
 
     key: str
     label: str
@@ -62,7 +62,6 @@ class SeriesSummary:
     median_us: float | None = None
     highest_us: float | None = None
     median_p99_us: float | None = None
-    rounds: tuple[int, ...] = ()
     at_s: tuple[float, ...] = ()
     p50_us: tuple[float, ...] = ()
     p99_us: tuple[float, ...] = ()
@@ -82,15 +81,13 @@ class RunView:
 
 @dataclass(frozen=True, slots=True)
 class ReportView:
-    """The whole report for a reader. ``shown_at`` is the time of the entry that ``snapshot`` shows; ``modes`` has the
-    mode of each column; ``evidence`` counts what the report is based on."""
+    """The whole report for a reader. ``modes`` has the mode of each column; ``evidence`` counts the data behind it."""
 
     title: str
     saved_at: float
     origin: Origin
     summary: Summary
     snapshot: Snapshot | None = None
-    shown_at: float | None = None
     engine: EngineRef | None = None
     runs: tuple[RunView, ...] = ()
     claims: tuple[ClaimResult, ...] = ()
@@ -102,7 +99,6 @@ class ReportView:
     author: str = ""
     installation: str = ""
     netmodes_version: str = ""
-    version: int = VERSION
 
 
 def column_modes(content: ReportContent) -> dict[str, str]:
@@ -174,7 +170,6 @@ def summarise_run(run: FrozenRun, modes: Mapping[str, str]) -> tuple[SeriesSumma
                 median_us=median(medians) if counted else None,
                 highest_us=max(medians, default=None),
                 median_p99_us=median([block.p99_us for block in counted]) if counted else None,
-                rounds=tuple(block.round for block in drawn),
                 at_s=tuple(round(block.started_s, 3) for block in drawn),
                 p50_us=tuple(round(block.p50_us, 3) for block in drawn),
                 p99_us=tuple(round(block.p99_us, 3) for block in drawn),
@@ -248,17 +243,12 @@ def build_view(content: ReportContent) -> ReportView:
     experiment = content.experiment
     snapshot, machine = build_snapshot(experiment) if experiment is not None else (None, None)
     modes = column_modes(content)
-    shown_at = None
-    if experiment is not None and snapshot is not None:
-        newest = experiment.journal[-1].at if experiment.journal else None
-        shown_at = snapshot.experiment.as_it_was or newest
     return ReportView(
         title=content.title,
         saved_at=content.saved_at,
         origin=content.origin,
         summary=summarise(content, snapshot, machine),
         snapshot=snapshot,
-        shown_at=shown_at,
         engine=experiment.engine if experiment is not None else None,
         runs=tuple(
             RunView(

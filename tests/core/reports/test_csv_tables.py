@@ -14,7 +14,6 @@ from dashboard.core.reports.csv_tables import (
     HISTOGRAMS,
     PERCENTILES,
     histogram_lines,
-    histograms,
     percentiles,
     safe_cell,
 )
@@ -50,7 +49,7 @@ def test_each_series_is_a_line_with_its_interval() -> None:
 def test_every_request_is_in_a_histogram() -> None:
     content = make_content(measurements=(RUN,))
     run = content.measurements[0]
-    text = histograms(content)
+    text = "".join(histogram_lines(content))
     lines = read(text)
     assert tuple(lines[0]) == HISTOGRAMS
     counted: Counter[tuple[str, int]] = Counter()
@@ -67,8 +66,8 @@ def test_every_request_is_in_a_histogram() -> None:
 def test_a_broken_histogram_has_no_lines() -> None:
     run = make_run(count=2)
     broken = replace(run, blocks=(replace(run.blocks[0], histogram=b"\x00\x01nonsense"), *run.blocks[1:]))
-    whole = read(histograms(make_content(measurements=(run,))))
-    left = read(histograms(make_content(measurements=(broken,))))
+    whole = read("".join(histogram_lines(make_content(measurements=(run,)))))
+    left = read("".join(histogram_lines(make_content(measurements=(broken,)))))
     assert sum(int(line["count"]) for line in whole) - sum(int(line["count"]) for line in left) == run.blocks[0].n
 
 
@@ -102,4 +101,4 @@ def test_formulas_quotes_and_newlines_stay_in_one_cell() -> None:
     for line in read(percentiles(content)):
         assert line["run"] == "'@x"
         assert {line["run_title"], line["column"], line["target"], line["unavailable"]} == {f"'{nasty}"}
-    assert all(line["run"] == "'@x" for line in read(histograms(content)))
+    assert all(line["run"] == "'@x" for line in read("".join(histogram_lines(content))))

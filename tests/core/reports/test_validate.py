@@ -255,7 +255,7 @@ STATE = make_state()
         (Changes(), 1),
         (Changes(hostname="other"), 1),
         (Changes(interfaces_set=(LINK,)), 1 + len(STATE.interfaces) + 3),
-        (Changes(interfaces_removed=(2,)), 1 + len(STATE.interfaces) + 1),
+        (Changes(interfaces_removed=(LINK,)), 1 + len(STATE.interfaces) + 1),
         (Changes(routes_added=(ROUTE,)), 1 + len(STATE.routes) + 1),
         (Changes(routes_removed=(ROUTE, ROUTE)), 1 + len(STATE.routes) + 2),
         (Changes(listeners_added=STATE.listeners), 1 + 2 * len(STATE.listeners)),

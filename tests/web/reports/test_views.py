@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from dashboard.core.experiments.lifecycle import Wanted
 from dashboard.core.reports.anonymisation.identifiers import collect_texts
-from dashboard.core.reports.csv_tables import histograms
+from dashboard.core.reports.csv_tables import histogram_lines
 from dashboard.core.reports.model import canonical, decode_content, experiment_signature, frame
 from dashboard.core.reports.parse import MAX_BYTES
 from dashboard.export import example
@@ -196,7 +196,7 @@ async def test_histograms_are_streamed_completely() -> None:
     answer = await http("GET", f"/reports/{number}/export.histograms.csv", who=await person())
     assert answer.status == 200
     assert answer["content-type"] == "text/csv; charset=utf-8"
-    assert answer.text == histograms(make_content())
+    assert answer.text == "".join(histogram_lines(make_content()))
 
 
 def test_a_remark_is_shown_and_does_not_change_the_report(owner: Client, report: str) -> None:
