@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import Counter
 from dataclasses import replace
@@ -283,6 +284,7 @@ def test_an_id_is_replaced_at_any_length_and_an_unknown_one_stays() -> None:
     assert whole != identity
     assert whole.startswith(short)
     assert (len(whole), len(short), other, digest) == (64, 12, unknown, f"sha256:{identity}")
+    assert re.fullmatch("[0-9a-f]{64}", whole)
 
 
 def test_the_version_and_the_time_of_a_report_stay() -> None:

@@ -7,7 +7,15 @@ from dataclasses import asdict, replace
 from hypothesis import given
 
 from dashboard.core.experiments.messages import encode
-from dashboard.core.training.results.anonymous import BASE, NO_CHOICE, anonymous, report_for_participant, rounded
+from dashboard.core.training.results.anonymous import (
+    BASE,
+    DAY_S,
+    NO_CHOICE,
+    SESSION_TIME_S,
+    anonymous,
+    report_for_participant,
+    rounded,
+)
 from dashboard.core.training.results.facts import SessionFacts
 from dashboard.core.training.results.model import SessionReport, StepReport
 from dashboard.core.training.results.report import build_report
@@ -98,3 +106,12 @@ def test_a_participant_knows_all_of_itself_and_of_the_others_what_was_shown() ->
 
 def test_an_empty_class_has_one_too() -> None:
     assert anonymous(build_report(facts_of(closed=0.0), WORKSHOP)).joined == 0
+
+
+def test_times_of_a_session_are_rounded_to_days_and_minutes() -> None:
+    told = anonymous(REPORT)
+    assert (told.created_at % DAY_S, told.closed_at % DAY_S) == (0, 0)
+    assert abs(REPORT.took_s - told.took_s) <= SESSION_TIME_S / 2
+    assert told.took_s > 0
+    assert told.took_s % SESSION_TIME_S == 0
+    assert (told.id, told.people, told.anonymous) == ("", (), True)
