@@ -172,3 +172,16 @@ def test_columns_of_one_mode_have_no_match_where_a_report_has_several() -> None:
     assert [arm.everywhere for arm in match_arms([left, right])] == [False] * 3
     assert match_arms([left, left]) == (ArmMatch("a", "bridge", ("a", "a")), ArmMatch("b", "bridge", ("b", "b")))
     assert match_arms([right]) == (ArmMatch("c", "bridge", ("c",)),)
+
+
+@pytest.mark.parametrize(("names", "count"), [(("abc", "xyz"), 1), (("abcd", "wxyz"), 0)])
+def test_names_of_a_launch_are_replaced_if_they_are_longer_than_three_letters(
+    names: tuple[str, str], count: int
+) -> None:
+    scene = make_scene(("bridge",))
+    snapshots = []
+    for name in names:
+        snapshot = show(scene, name)
+        row = replace(snapshot.rows[0], key="row", cells={"bridge": name}, normalised={}, notes={}, absent={})
+        snapshots.append(replace(snapshot, rows=(row,)))
+    assert len(changes(*snapshots)) == count
