@@ -1,1 +1,1 @@
-"""Timed requests from one network namespace to another, by processes of their own."""
+"""Timed requests from one network namespace to another, by separate processes."""

@@ -1,4 +1,4 @@
-"""Starting, asking and ending the processes that measure."""
+"""Starts, commands and ends the measuring processes."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from pathlib import Path
 from typing import Any, Self
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
-#: Isolated mode (-I) leaves out the current folder and PYTHON variables; the program's own folder is added.
+#: Isolated mode (-I) ignores the current folder and PYTHON variables; the program's folder is added.
 _BOOT = "import sys; sys.path.insert(0, {root!r}); from dashboard.latency.{module} import main; main()"
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
 _REST_S, _NUDGE_S = 5.0, 0.05
 _MOST_LINE_BYTES = 16_777_216
 
 
-class ChildEnded(Exception):  # noqa: N818 - a state of the world, named as the callers speak of it
-    """The process does not live any more, or does not answer; ``str()`` is a sentence."""
+class ChildEnded(Exception):  # noqa: N818 - names the state, not a fault
+    """The process has ended or does not answer; ``str()`` is a sentence."""
 
 
 def _launch(name: str, config: dict[str, Any]) -> subprocess.Popen[bytes]:
-    """Blocks for a few milliseconds. Not in another thread: the child ends with the thread that starts it."""
+    """Start the process; blocks for a few milliseconds. The child ends with the calling thread: do not use another
+    one."""
     return subprocess.Popen(
         [sys.executable, "-I", "-c", _BOOT.format(root=str(_ROOT), module=name), json.dumps(config)],
         stdin=subprocess.DEVNULL,
@@ -74,11 +75,11 @@ class Child:
         return cls(name, process, reader, writer)
 
     def send(self, **command: Any) -> None:
-        """Tells it something; ``receive`` gets the answer."""
+        """Send a command; ``receive`` returns the answer."""
         self._writer.write(json.dumps(command).encode() + b"\n")
 
     async def receive(self, timeout_s: float) -> dict[str, Any]:
-        """Its next answer; ChildEnded if none comes."""
+        """The next answer. Raises ChildEnded if none comes."""
         try:
             async with asyncio.timeout(timeout_s):
                 line = await self._reader.readline()
@@ -87,18 +88,18 @@ class Child:
         except OSError:  # reset: it ended with a command unread
             line = b""
         if not line.endswith(b"\n"):
-            raise ChildEnded(await self._say_end())
+            raise ChildEnded(await self._describe_end())
         answer: dict[str, Any] = json.loads(line)
         return answer
 
     async def ask(self, *, within_s: float = 5.0, **command: Any) -> dict[str, Any]:
-        """Tells it something and waits for the answer."""
+        """Send a command and return the answer."""
         self.send(**command)
         return await self.receive(within_s)
 
     async def rest(self) -> dict[str, Any]:
-        """Ends what it does at the moment. A signal that comes just before a system call that then blocks is not seen
-        by Python until that returns, so it is woken again every 50 ms until it answers."""
+        """Interrupt its current work. Python does not notice a signal that arrives just before a blocking system call
+        until the call returns, so the signal is repeated every 50 ms until the process answers."""
         self.send(do="rest")
         answer = asyncio.ensure_future(self.receive(_REST_S))
         try:
@@ -108,7 +109,7 @@ class Child:
             answer.cancel()
         return await answer
 
-    async def _say_end(self) -> str:
+    async def _describe_end(self) -> str:
         try:
             code = await asyncio.to_thread(self._process.wait, 2)
         except subprocess.TimeoutExpired:
@@ -117,8 +118,7 @@ class Child:
         return f"The {self.name} process {how}."
 
     async def end(self) -> None:
-        """Kills it and waits until it is gone. Harmless when repeated. Not to be cut short by a cancellation:
-        killing takes no time."""
+        """Kill it and wait for its end. Idempotent. Not interrupted by cancellation, since killing takes no time."""
         with suppress(ProcessLookupError):
             self._process.kill()
         self._process.wait()

@@ -1,6 +1,6 @@
-"""The process that asks and takes the time: one block for each command, answered with its histogram.
+"""The process that sends requests and times them: one block per command, answered with its histogram.
 
-During a block nothing is done but asking: times go into an array that was made before, and become a histogram after.
+During a block it only sends and receives: times go into a preallocated array and become a histogram after the block.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from dashboard.latency.exchanges import (
     SameSize,
     open_socket,
 )
-from dashboard.latency.process import Control, Overdue, Places, be_like_others, overdue_after, run_main
-from dashboard.latency.refusals import Refusal, bracketed, say_error
+from dashboard.latency.process import Control, Overdue, Places, overdue_after, reset_priority, run_main
+from dashboard.latency.refusals import Refusal, bracketed, describe_error
 
 _FASTEST_PER_S = 200_000
-_SPIN_NS = 80_000  # before a due time we no longer sleep: waking up takes tens of microseconds
+_SPIN_NS = 80_000  # spin before a due time: waking up takes tens of microseconds
 _LOAD_BYTES = 65_536
 
 
 class Taken:
-    """Times so far. ``number`` is right also when the loop was left by an exception."""
+    """The times so far. ``number`` is correct even after an exception left the loop."""
 
     def __init__(self, most: int) -> None:
         self.times: MutableSequence[int] = array.array("q", bytes(8 * most))
@@ -42,7 +42,7 @@ class Taken:
 
 
 def ask_at_once(exchange: Exchange, taken: Taken, end_ns: int) -> None:
-    """Closed loop: the next request as soon as the last one is answered."""
+    """Closed loop: send the next request when the last one is answered."""
     if isinstance(exchange, SameSize | Datagrams) and exchange.plain is not None:
         _ask_plainly(exchange.plain, taken, end_ns)
         return
@@ -65,7 +65,7 @@ def ask_at_once(exchange: Exchange, taken: Taken, end_ns: int) -> None:
 
 
 def _ask_plainly(plain: Plain, taken: Taken, end_ns: int) -> None:
-    """The same without a call for each request."""
+    """The closed loop without a function call per request."""
     clock, times, most = time.perf_counter_ns, taken.times, taken.most
     send, request, receive, room, wanted, mend = plain
     number = taken.number
@@ -77,7 +77,7 @@ def _ask_plainly(plain: Plain, taken: Taken, end_ns: int) -> None:
             send(request)
             response = receive(room)
             times[number] = clock() - start
-            if len(response) != wanted:  # looked at when the clock has been read: a length takes 25 ns
+            if len(response) != wanted:  # after reading the clock: len() takes 25 ns
                 mend(len(response))
                 times[number] = clock() - start
             number += 1
@@ -87,7 +87,7 @@ def _ask_plainly(plain: Plain, taken: Taken, end_ns: int) -> None:
 
 def ask_at_rate(exchange: Exchange, taken: Taken, first_ns: int, rate: float, total: int) -> None:
     """Open loop on one connection: ``total`` requests are due ``1 / rate`` seconds apart, and each time counts
-    from when its request was due, so that a stall is seen by all that had to wait behind it."""
+    from when its request was due, so that a stall affects every request behind it."""
     clock, times = time.perf_counter_ns, taken.times
     interval = 1e9 / rate
     ask = exchange.ask
@@ -112,7 +112,7 @@ def ask_at_rate(exchange: Exchange, taken: Taken, first_ns: int, rate: float, to
 
 
 def make_exchange(probe: Probe, command: dict[str, Any]) -> Exchange:
-    """The exchange that a command asks for; Refusal for a name that DNS cannot carry."""
+    """The exchange for a command. Raises Refusal for a name that DNS cannot carry."""
     address, port = command["address"], command["port"]
     match probe:
         case Probe.TCP_RR:
@@ -127,7 +127,7 @@ def make_exchange(probe: Probe, command: dict[str, Any]) -> Exchange:
             try:
                 return DnsLookup(address, port, command["name"])
             except (UnicodeError, ValueError) as error:
-                raise Refusal(f"{command['name']!r} is no name that can be looked up.") from error
+                raise Refusal(f"{command['name']!r} is not a valid DNS name.") from error
         case Probe.TCP_STREAM:
             raise ValueError(probe)
 
@@ -167,7 +167,7 @@ def _run_requests(command: dict[str, Any], probe: Probe) -> dict[str, Any]:
     if rate and warming.number:
         usual_s = sorted(warming.times[: warming.number])[warming.number // 2] / 1e9
         if usual_s * rate > 1 and lasted_s > seconds * 1.1:
-            said = f"{where} does not keep up with {rate:,g} requests per second: the times are those of the queue."
+            said = f"{where} does not sustain {rate:,g} requests per second: the times include the queue."
             note = f"{said} {note}".strip()
         if error and taken.number < total:
             error = f"{error} {taken.number} of {total} requests were answered."
@@ -176,7 +176,7 @@ def _run_requests(command: dict[str, Any], probe: Probe) -> dict[str, Any]:
 
 
 def _guard(work: Callable[[], None], where: str, limit_s: float) -> str:
-    """The sentence for whatever ``work`` failed with; empty if it did not."""
+    """Run ``work``; returns the sentence for its failure, empty if it succeeded."""
     try:
         with overdue_after(limit_s):
             work()
@@ -185,7 +185,7 @@ def _guard(work: Callable[[], None], where: str, limit_s: float) -> str:
     except Refusal as refusal:
         return str(refusal)
     except OSError as failure:
-        return say_error(failure, where)
+        return describe_error(failure, where)
     return ""
 
 
@@ -207,7 +207,7 @@ def describe_times(times: list[int], lasted_s: float) -> dict[str, Any]:
 
 
 def _run_stream(command: dict[str, Any]) -> dict[str, Any]:
-    """Sends for the given time; the stream has lasted until the other side has told that it read everything."""
+    """Send for the given time; the duration ends when the peer confirms that it has read everything."""
     address, port, size = command["address"], command["port"], command["payload"]
     where = bracketed(address, port)
     chunk = bytes(size)
@@ -246,19 +246,19 @@ def _run_stream(command: dict[str, Any]) -> dict[str, Any]:
 
 
 class Client:
-    """Does blocks, or makes the load while another client does them."""
+    """Runs blocks, or makes the load while another client runs them."""
 
     def __init__(self, control: Control, places: Places) -> None:
         self._control = control
         self._places = places
 
     def serve(self) -> None:
-        """Does as it is told until the other side has gone."""
+        """Execute commands until the peer closes."""
         for command in self._control.commands():
             getattr(self, f"do_{command.pop('do')}")(command)
 
     def do_block(self, command: dict[str, Any]) -> None:
-        """One block; a failing one is answered with a sentence and what it had until then."""
+        """Run one block; a failing one is answered with a sentence and its partial result."""
         probe = Probe(command["probe"])
         try:
             self._places.enter(command["place"])
@@ -268,9 +268,8 @@ class Client:
         self._control.answer(**(_run_stream(command) if probe is Probe.TCP_STREAM else _run_requests(command, probe)))
 
     def do_load(self, command: dict[str, Any]) -> None:
-        """Fills a connection until the next command comes. It yields to who measures: the path shall be full, not the
-        core."""
-        be_like_others()
+        """Fill a connection until the next command. It has a low priority: the path should be full, not the core."""
+        reset_priority()
         where = bracketed(command["address"], command["port"])
         chunk = bytes(_LOAD_BYTES)
         connected: list[socket.socket] = []
@@ -290,7 +289,7 @@ class Client:
             opened.close()
 
     def do_rest(self, _command: dict[str, Any]) -> None:
-        """Nothing: the load has ended by now."""
+        """Do nothing: the load has ended already."""
         self._control.answer()
 
 
@@ -300,7 +299,7 @@ def _send_forever(opened: socket.socket, chunk: bytes) -> None:
 
 
 def serve(control: Control, places: Places) -> None:
-    """The life of the client."""
+    """Run the client."""
     Client(control, places).serve()
 
 

@@ -1,4 +1,4 @@
-"""Where a measurement runs: kernel, processor, governor, virtualisation, load, offloads."""
+"""The environment of a measurement: kernel, processor, governor, virtualisation, load, offloads."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _read(path: Path) -> str:
 
 
 def _parse_cores(text: str) -> frozenset[int]:
-    """``0-3,8`` as sysfs writes it."""
+    """The cores in sysfs notation such as ``0-3,8``."""
     found: set[int] = set()
     for part in text.split(","):
         first, _, last = part.partition("-")
@@ -40,7 +40,7 @@ def _parse_cores(text: str) -> frozenset[int]:
 
 
 def pick_cores() -> tuple[int | None, int | None]:
-    """A core for the client and one for the responder, of those that we may use; None, None with one only."""
+    """A core for the client and one for the responder among the allowed ones; (None, None) with a single core."""
     allowed = sorted(os.sched_getaffinity(0))
     siblings = {
         core: _parse_cores(_read(_CPU / f"cpu{core}/topology/thread_siblings_list")) - {core} for core in allowed
@@ -58,7 +58,7 @@ def _cpu_model(cpuinfo: str) -> str:
 
 
 def _virtualisation(cpuinfo: str) -> str:
-    """What the firmware and the processor say: ``none`` on bare metal as far as they tell."""
+    """The virtualisation reported by firmware and processor; ``none`` if they report nothing."""
     hypervisor = _read(Path("/sys/hypervisor/type"))
     if hypervisor:
         return hypervisor
@@ -72,7 +72,7 @@ def _virtualisation(cpuinfo: str) -> str:
 
 
 def load_average() -> tuple[float, float, float] | None:
-    """1, 5 and 15 minutes; None where the kernel does not say."""
+    """1, 5 and 15 minutes; None if the kernel does not report it."""
     try:
         return os.getloadavg()
     except OSError:
@@ -80,8 +80,8 @@ def load_average() -> tuple[float, float, float] | None:
 
 
 def read_environment() -> Environment:
-    """What can be read of this machine before a run (a few milliseconds of small files). The caller adds the engine,
-    MTUs and offloads with ``dataclasses.replace``, and ``load_after`` at the end."""
+    """The environment of this machine before a run (reads small files for a few milliseconds). The caller adds the
+    engine, MTUs and offloads with ``dataclasses.replace``, and ``load_after`` at the end."""
     cpuinfo = _read(Path("/proc/cpuinfo"))
     client, responder = pick_cores()
     return Environment(
@@ -105,7 +105,7 @@ def read_machine() -> Environment:
 
 
 def read_offloads(opened: socket.socket, interfaces: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """The offloads that are on, for each link of the namespace in which the socket was opened (``Namespace.run``)."""
+    """The enabled offloads of each link in the namespace of the socket."""
     found = {}
     for name in interfaces:
         on = []

@@ -1,5 +1,5 @@
-"""One exchange of each probe. ``ask`` is what is timed; it returns True if the connection must be renewed,
-which is done between two timed requests. A failing exchange raises OSError or Refusal."""
+"""One exchange per probe. ``ask`` is timed; it returns True if the connection must be renewed, which happens between
+two timed requests. A failing exchange raises OSError or Refusal."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
 _CLOSES = re.compile(rb"\r\nconnection:[ \t]*close", re.IGNORECASE)
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")
-_MOST_ANSWER_BYTES = 8_388_608
+_MAX_ANSWER_BYTES = 8_388_608
 _PART_BYTES = 65_536
 _RCODES = {1: "format error", 2: "server failure", 3: "no such name", 4: "not implemented", 5: "refused"}
 
 
 class Exchange(Protocol):
-    """A way to ask again and again."""
+    """A repeatable request."""
 
     reconnects: int
     note: str
@@ -31,7 +31,7 @@ class Exchange(Protocol):
         ...
 
     def connect(self) -> None:
-        """Makes or renews the connection; not timed."""
+        """Open or renew the connection; not timed."""
         ...
 
     def close(self) -> None:
@@ -40,8 +40,8 @@ class Exchange(Protocol):
 
 
 class Plain(NamedTuple):
-    """A request and its response as calls that a loop can make itself: in Python, one call less is half a per cent of
-    a loopback's round trip. ``mend`` is told the length of a response that is not as long as wanted."""
+    """A request and its response as calls that a loop makes itself: in Python one call less saves half a percent of a
+    loopback round trip. ``mend`` receives the length of a response of unexpected length."""
 
     send: Callable[[bytes], int]
     request: bytes
@@ -51,7 +51,7 @@ class Plain(NamedTuple):
     mend: Callable[[int], None]
 
     def ask(self) -> bool:
-        """All of it."""
+        """Make one request."""
         self.send(self.request)
         got = len(self.receive(self.room))
         if got != self.wanted:
@@ -60,7 +60,7 @@ class Plain(NamedTuple):
 
 
 def open_socket(address: str, kind: int) -> socket.socket:
-    """A blocking socket of the address's family; TCP sends without delay."""
+    """A blocking socket of the address's family; TCP has TCP_NODELAY."""
     opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
     if kind == socket.SOCK_STREAM:
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -68,7 +68,7 @@ def open_socket(address: str, kind: int) -> socket.socket:
 
 
 class _OnOneSocket:
-    """What the exchanges on a kept socket share."""
+    """Base class of the exchanges on a kept socket."""
 
     kind = socket.SOCK_STREAM
 
@@ -125,7 +125,7 @@ class SameSize(_OnOneSocket):
 
 
 class Datagrams(_OnOneSocket):
-    """``size`` bytes each way by UDP."""
+    """``size`` bytes each way over UDP."""
 
     kind = socket.SOCK_DGRAM
 
@@ -144,7 +144,7 @@ class Datagrams(_OnOneSocket):
 
 
 class ConnectEachTime:
-    """Connect, request, response, close: the server closes first (and keeps TIME_WAIT), then we do."""
+    """Connect, request, response, close: the server closes first (and keeps TIME-WAIT), then the client."""
 
     def __init__(self, address: str, port: int, size: int) -> None:
         where = bracketed(address, port)
@@ -168,14 +168,14 @@ class ConnectEachTime:
         self.ask: Callable[[], bool] = ask
 
     def connect(self) -> None:
-        """Nothing is kept."""
+        """No connection is kept."""
 
     def close(self) -> None:
-        """Nothing is kept."""
+        """No connection is kept."""
 
 
 class HttpGet(_OnOneSocket):
-    """GET on a kept connection. A server that announces its end is connected to again, outside of the time."""
+    """GET on a kept connection. If the server announces the close, the client reconnects outside the timed part."""
 
     def __init__(self, address: str, port: int, path: str, host: str) -> None:
         super().__init__(address, port)
@@ -199,7 +199,7 @@ class HttpGet(_OnOneSocket):
         return ask
 
     def _read(self, opened: socket.socket, data: bytes) -> tuple[int, bool]:
-        """Reads the answer to its end; its length (0 where lengths tell nothing) and whether the connection ends."""
+        """Read the response to its end; returns its length (0 if unknown) and whether the connection ends."""
 
         def more() -> None:
             nonlocal data
@@ -208,8 +208,8 @@ class HttpGet(_OnOneSocket):
                 what = "in the middle of its answer" if data else "without an answer"
                 raise Refusal(f"{self.where} closed the connection {what}.")
             data += part
-            if len(data) > _MOST_ANSWER_BYTES:
-                raise Refusal(f"{self.where} answers with more than {_MOST_ANSWER_BYTES} bytes.")
+            if len(data) > _MAX_ANSWER_BYTES:
+                raise Refusal(f"{self.where} answers with more than {_MAX_ANSWER_BYTES} bytes.")
 
         if not data:
             raise Refusal(f"{self.where} closed the connection without an answer.")
@@ -238,7 +238,7 @@ class HttpGet(_OnOneSocket):
 
 
 class DnsLookup(_OnOneSocket):
-    """An A query by UDP; any answer to it ends the time (RFC 1035). ValueError for what is no name."""
+    """An A query over UDP; any answer to it ends the time (RFC 1035). Raises ValueError for an invalid name."""
 
     kind = socket.SOCK_DGRAM
 

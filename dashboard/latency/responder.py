@@ -1,6 +1,6 @@
-"""The process that answers: plain blocking sockets, one thread, in the namespaces of the servers.
+"""The process that answers requests: plain blocking sockets, one thread, in the namespaces of the servers.
 
-One responder serves all of them, so that no series has a process of its own that happens to be a little slower.
+One responder serves all series, so that none depends on a separate process that may be slower.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _BACKLOG = 128
 
 
 def open_listener(kind: str, port: int) -> socket.socket:
-    """A socket on all addresses of the namespace we are in, IPv6 and IPv4 where the kernel has both."""
+    """A socket on all addresses of the current namespace, for IPv6 and IPv4 if the kernel has both."""
     sort = socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM
     try:
         opened = socket.socket(socket.AF_INET6, sort)
@@ -32,7 +32,7 @@ def open_listener(kind: str, port: int) -> socket.socket:
             raise
         opened, where = socket.socket(socket.AF_INET, sort), "0.0.0.0"  # noqa: S104 - a namespace of a container
     try:
-        # For datagrams: so that a second socket of this process can be connected to whoever asks.
+        # For datagrams, so that a second socket of this process can connect to a client.
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR if kind == "tcp" else socket.SO_REUSEPORT, 1)
         opened.bind((where, port))
         if kind == "tcp":
@@ -44,7 +44,7 @@ def open_listener(kind: str, port: int) -> socket.socket:
 
 
 class Wait:
-    """Makes an answer later by a known time, and keeps what the clock said that it was: for tests of the method."""
+    """Delays an answer by a known time and records the measured delay, to test the method."""
 
     def __init__(self, duration_ns: int) -> None:
         self.taken_ns: list[int] = []
@@ -61,7 +61,7 @@ class Wait:
 
 
 def _read_all(opened: socket.socket, buffer: memoryview, size: int) -> bool:
-    """Whether ``size`` bytes came before the other side ended."""
+    """Whether ``size`` bytes arrived before the peer closed."""
     got = 0
     while got < size:
         more = opened.recv_into(buffer[got:size])
@@ -72,7 +72,7 @@ def _read_all(opened: socket.socket, buffer: memoryview, size: int) -> bool:
 
 
 def answer_requests(opened: socket.socket, size: int, wait: Callable[[], None] | None = None) -> None:
-    """The same number of bytes back for each request on one connection, until it ends."""
+    """Answer each request on one connection with the same number of bytes, until it ends."""
     opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     receive, send = opened.recv, opened.send
     while True:
@@ -88,7 +88,7 @@ def answer_requests(opened: socket.socket, size: int, wait: Callable[[], None] |
 
 
 def answer_once(opened: socket.socket, size: int, wait: Callable[[], None] | None = None) -> None:
-    """One request; the connection is ours to close, so that TIME_WAIT stays on this side."""
+    """Answer one request and close, so that TIME-WAIT stays on this side."""
     opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if _read_all(opened, memoryview(bytearray(size)), size):
         if wait:
@@ -97,8 +97,8 @@ def answer_once(opened: socket.socket, size: int, wait: Callable[[], None] | Non
 
 
 def answer_datagrams(opened: socket.socket, size: int, wait: Callable[[], None] | None = None) -> None:
-    """A datagram of the same size for each one. Who asks twice in a row gets a socket that is connected to it: with
-    an address for each datagram, Python takes half a microsecond more than a server in C does."""
+    """Answer each datagram with one of the same size. A client that sends two in a row gets a connected socket: an
+    address per datagram costs Python half a microsecond more than a server in C."""
     before = None
     while True:
         request, peer = opened.recvfrom(size + 1)
@@ -122,7 +122,7 @@ def answer_datagrams(opened: socket.socket, size: int, wait: Callable[[], None] 
 
 
 def _connected_beside(opened: socket.socket, peer: object) -> socket.socket:
-    """A socket on the same port that gets what comes from ``peer`` alone."""
+    """A socket on the same port that receives only from ``peer``."""
     own = socket.socket(opened.family, socket.SOCK_DGRAM)
     try:
         if opened.family == socket.AF_INET6:
@@ -137,7 +137,7 @@ def _connected_beside(opened: socket.socket, peer: object) -> socket.socket:
 
 
 def swallow_stream(opened: socket.socket) -> int:
-    """Reads until the other side ends; the number of bytes goes back as eight bytes."""
+    """Read until the peer closes, then send the number of bytes as eight bytes."""
     buffer = bytearray(_STREAM_BUFFER_BYTES)
     total = 0
     while got := opened.recv_into(buffer):
@@ -156,7 +156,7 @@ class Responder:
         self._wait: Wait | None = None
 
     def serve(self) -> None:
-        """Does as it is told until the other side has gone."""
+        """Execute commands until the peer closes."""
         for command in self._control.commands():
             try:
                 getattr(self, f"do_{command.pop('do')}")(**command)
@@ -164,18 +164,18 @@ class Responder:
                 self._control.answer(error=error.strerror or str(error), errno=error.errno)
 
     def do_open(self, place: int, kind: str, port: int) -> None:
-        """Opens a listener; port 0 takes a free one."""
+        """Open a listener; port 0 selects a free one."""
         self._places.enter(place)
         self._listeners.append(open_listener(kind, port))
         self._control.answer(listener=len(self._listeners) - 1, port=self._listeners[-1].getsockname()[1])
 
     def do_rest(self) -> None:
-        """Whatever was served has ended by now; tells the median of what it waited in nanoseconds, if it did."""
+        """Serving has ended already; report the median delay in nanoseconds, if any."""
         taken = sorted(self._wait.taken_ns) if self._wait is not None else []
         self._control.answer(**({"waited_ns": taken[len(taken) // 2]} if taken else {}))
 
     def do_serve(self, listener: int, probe: str, payload: int, wait_ns: int = 0) -> None:
-        """Serves until the next command comes."""
+        """Serve until the next command."""
         opened = self._listeners[listener]
         _drop_waiting(opened)
         self._wait = Wait(wait_ns) if wait_ns else None
@@ -195,10 +195,10 @@ class Responder:
                         swallow_stream(connection)
 
     def do_sink(self, listener: int, timeout_s: float) -> None:
-        """Takes the next connection and swallows it in a child, which ends with the connection or with us."""
+        """Accept the next connection and read it in a child, which ends with the connection or with this process."""
         opened = self._listeners[listener]
         if not select.select([opened], [], [], timeout_s)[0]:
-            self._control.answer(error="The stream that makes the load did not come through.")
+            self._control.answer(error="The load stream did not arrive.")
             return
         connection, _ = opened.accept()
         with connection:
@@ -214,7 +214,7 @@ class Responder:
 
 
 def _drop_waiting(opened: socket.socket) -> None:
-    """Lets go of what an earlier block left in the queue."""
+    """Close connections that an earlier block left in the queue."""
     opened.setblocking(False)
     try:
         for _ in range(_BACKLOG):
@@ -229,8 +229,8 @@ def _drop_waiting(opened: socket.socket) -> None:
 
 
 def serve(control: Control, places: Places) -> None:
-    """The life of the responder."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children: none stays as a zombie
+    """Run the responder."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are not waited for and must not remain as zombies
     Responder(control, places).serve()
 
 

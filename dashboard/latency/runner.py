@@ -1,4 +1,5 @@
-"""One run: blocks of all series, interleaved, until enough is known, the time is up or somebody cancels."""
+"""Runs a measurement: interleaved blocks of all series until the intervals are narrow, the time is up or it is
+cancelled."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ _FIELDS = ("n", "center_us", "p50_us", "p90_us", "p99_us", "p999_us", "max_us", 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """After each block. ``current`` is the series whose block comes next, empty at the end."""
+    """The progress after each block. ``current`` is the series of the next block, empty at the end."""
 
     rounds: int
     blocks: int
@@ -41,8 +42,8 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a run ended. ``reason`` is a sentence; ``refused`` maps a series that could not go on to its sentence;
-    ``waited_us`` a series that is answered later on purpose to what the responder waited, a median for each block."""
+    """How a run ended. ``reason`` is a sentence; ``refused`` maps abandoned series to a sentence; ``waited_us`` maps
+    delayed series to the responder's delays, a median for each block."""
 
     stopped: Stop
     reason: str
@@ -67,11 +68,11 @@ async def run_measurement(
     on_block: OnBlock,
     on_progress: OnProgress | None = None,
 ) -> Outcome:
-    """Measures; ``on_block`` is awaited for each finished block before the next one begins.
+    """Measure; ``on_block`` is awaited for each finished block before the next one starts.
 
-    ``namespaces`` maps each column's key to a descriptor of its network namespace, open for the whole run. Cancelling
-    the task ends it at once and leaves no process; what ``on_block`` was told stays true. A failing block is a block
-    with ``error``; raises only what ``on_block`` raises.
+    ``namespaces`` maps column keys to descriptors of their network namespaces, open for the whole run. Cancelling the
+    task ends it at once and leaves no process; finished blocks remain valid. A failing block is a block with ``error``;
+    raises only what ``on_block`` raises.
     """
     run = _Run(series, namespaces, options, on_block, on_progress)
     try:
@@ -129,8 +130,8 @@ class _Run:
                 else:
                     rounds += 1
                 if len(self._refused) == len(self._series):
-                    said = " ".join(dict.fromkeys(self._refused.values())) or "There is no path to measure."
-                    return self._outcome(Stop.FAILED, said, rounds)
+                    reason = " ".join(dict.fromkeys(self._refused.values())) or "There is no path to measure."
+                    return self._outcome(Stop.FAILED, reason, rounds)
                 stop = decide_stop(
                     self._blocks, self._baselines, self._options, rounds=rounds, elapsed_s=self._elapsed()
                 )
@@ -144,7 +145,7 @@ class _Run:
         raise AssertionError("the rounds do not end by themselves")
 
     async def _start(self) -> None:
-        """Starts the processes and opens a listener for each series that needs one."""
+        """Start the processes and open a listener for each series that needs one."""
         client_core, responder_core = self._cores
         names = {"client": client_core}
         if any(needs_responder(one.probe) for one in self._series.values()):
@@ -187,7 +188,7 @@ class _Run:
         return self._listeners[one.key][f"{kind} port"]
 
     async def _step(self, key: str, number: int) -> None:
-        """One block, told; a helper that ended is started anew, a series that keeps failing is given up."""
+        """Run and report one block; restart a process that ended, abandon a series that keeps failing."""
         one = self._series[key]
         started = self._elapsed()
         try:
@@ -211,14 +212,14 @@ class _Run:
         await self._on_block(block)
         self._failures[key] = self._failures[key] + 1 if block.error else 0
         if self._failures[key] >= _FAILURES_IN_A_ROW:
-            self._refused[key] = f"Given up after {_FAILURES_IN_A_ROW} failed blocks in a row: {block.error}"
+            self._refused[key] = f"Abandoned after {_FAILURES_IN_A_ROW} failed blocks in a row: {block.error}"
         if self._on_progress is not None:
             elapsed = self._elapsed()
             self._on_progress(Progress(number, self._told, elapsed, remaining_s(self._options, elapsed), key))
         if not self._children:
             self._restarts += 1
             if self._restarts > _MOST_RESTARTS:
-                raise ChildEnded(f"{block.error} That was too often.")
+                raise ChildEnded(f"{block.error} It ended too often.")
             await self._start()
 
     async def _measure(self, one: Series, plan: BlockPlan) -> dict[str, Any]:
@@ -264,7 +265,7 @@ class _Run:
         return answer
 
     async def _load(self, one: Series, responder: Child) -> str:
-        """Starts the stream that saturates the path; the sentence if it cannot."""
+        """Start the stream that saturates the path; returns a sentence if it cannot."""
         timeout = self._options.timeout_s
         responder.send(do="sink", listener=self._listeners[one.key]["tcp"], timeout_s=timeout)
         answer = await self._children["load"].ask(
@@ -285,5 +286,5 @@ class _Run:
             await one.end()
 
     async def end(self) -> None:
-        """Leaves no process, also if it is cancelled once more meanwhile."""
+        """End all processes, even if it is cancelled again meanwhile."""
         await asyncio.shield(asyncio.ensure_future(self._end_children()))

@@ -1,4 +1,4 @@
-"""Measurements in the database: a run, its series, and every block once it is acknowledged."""
+"""Queries of measurements: runs, series, and blocks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FINISHED, CANCELLED, FAILED, INCOMPLETE = "finished", "cancelled", "failed", "in
 LIVE = (WAITING, RUNNING)
 _STATES = {Stop.NARROW: FINISHED, Stop.TIME: FINISHED, Stop.CANCELLED: CANCELLED, Stop.FAILED: FAILED}
 
-#: A row keeps every field of a block but the key of its series.
+#: A row has every field of a block except the key of its series.
 BLOCK_FIELDS = tuple(one.name for one in fields(Block) if one.name != "series")
 
 Missing = tuple[tuple[Path, Probe, str], ...]
@@ -37,7 +37,7 @@ Missing = tuple[tuple[Path, Probe, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """What a series row keeps of its path."""
+    """The path of a series as stored in its row."""
 
     path: Path
     busy_wait_ns: int = 0
@@ -53,8 +53,8 @@ def create_run(
     twin: bool = False,
     source: str | None = None,
 ) -> str:
-    """Writes that somebody wants a run, on the host of the experiment; it waits until that runs. ``source``: whose
-    ``twin`` that is. Returns its id."""
+    """Request a run on the host of the experiment; it waits until the experiment runs. ``source``: the experiment that
+    a ``twin`` replaces. Returns its id."""
     of = Experiment.objects.filter(pk=experiment).only("host", "group").first()
     run = MeasurementRun.objects.create(
         experiment_id=experiment,
@@ -74,7 +74,7 @@ def create_run(
 def begin_run(
     run: str, series: Sequence[Series], missing: Missing, environment: Environment, modes: Mapping[str, str]
 ) -> None:
-    """The run begins: its series are known."""
+    """Mark the run as started, with its series."""
     with transaction.atomic():
         row = MeasurementRun.objects.get(pk=run)
         row.state = RUNNING
@@ -99,8 +99,8 @@ def begin_run(
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A run as it is wanted."""
+class RequestedRun:
+    """A requested run."""
 
     id: str
     experiment: str
@@ -111,15 +111,15 @@ class Asked:
 
 
 def hosts_waiting() -> frozenset[str]:
-    """The hosts of classes on which a run waits."""
+    """The private hosts of groups on which a run waits."""
     return frozenset(MeasurementRun.objects.filter(state=WAITING).exclude(host="").values_list("host", flat=True))
 
 
-def load_waiting(host: str = "") -> tuple[Asked, ...]:
-    """Runs of one host that have not begun, oldest first; without ``experiment`` where that was removed meanwhile."""
+def load_waiting(host: str = "") -> tuple[RequestedRun, ...]:
+    """The runs of one host that have not started, oldest first; ``experiment`` is empty if it was removed."""
     rows = MeasurementRun.objects.filter(host=host, state=WAITING).order_by("created_at")
     return tuple(
-        Asked(
+        RequestedRun(
             str(row.pk),
             row.experiment_id or "",
             tuple(Probe(probe) for probe in row.probes.split()),
@@ -132,12 +132,12 @@ def load_waiting(host: str = "") -> tuple[Asked, ...]:
 
 
 def fail_run(run: str, reason: str, state: str = FAILED) -> None:
-    """The run never began, or cannot go on."""
+    """Mark a run that cannot start or continue."""
     MeasurementRun.objects.filter(pk=run).update(state=state, driver="", stop_reason=reason)
 
 
 def column_modes(run: str) -> dict[str, str]:
-    """The mode of each column: as it was when its series began, else as the experiment asks for it."""
+    """The mode of each column: from its series, otherwise from the experiment."""
     asked = MeasurementRun.objects.filter(pk=run).values_list("experiment__spec", flat=True).first()
     spec = msgspec.json.decode(asked, type=ExperimentSpec) if asked else None
     found = {arm.key: str(arm.mode) for arm in spec.arms} if spec is not None else {}
@@ -147,12 +147,12 @@ def column_modes(run: str) -> dict[str, str]:
 
 
 def exists(run: str) -> bool:
-    """Whether there is such a run."""
+    """Whether the run exists."""
     return MeasurementRun.objects.filter(pk=run).exists()
 
 
 def add_block(run: str, block: Block) -> None:
-    """Acknowledges one block: afterwards it is never lost."""
+    """Store one block; afterwards it is never lost."""
     series = MeasurementSeries.objects.only("pk").get(run_id=run, key=block.series)
     MeasurementBlock.objects.create(series=series, **{name: getattr(block, name) for name in BLOCK_FIELDS})
 
@@ -160,7 +160,7 @@ def add_block(run: str, block: Block) -> None:
 def finish_run(
     run: str, stopped: Stop, reason: str, elapsed_s: float, environment: Environment, refused: Mapping[str, str]
 ) -> None:
-    """Writes how a run ended."""
+    """Store how a run ended."""
     MeasurementRun.objects.filter(pk=run).update(
         state=_STATES[stopped],
         stopped=str(stopped),
@@ -173,38 +173,38 @@ def finish_run(
     )
 
 
-def write_down_headline(run: str) -> None:
-    """Keeps the sentence that the intervals prove, so that a list of runs need not judge them again."""
+def save_headline(run: str) -> None:
+    """Store the headline, so that lists of runs need not compute it again."""
     found = load_measurement(run)
     if found is not None:
         MeasurementRun.objects.filter(pk=run).update(headline=write_headline(found).sentence)
 
 
 def want_cancelled(run: str) -> bool:
-    """Asks for the end of a run; False if it neither waits nor runs."""
+    """Request the cancellation of a run; False if it neither waits nor runs."""
     return MeasurementRun.objects.filter(pk=run, state__in=[WAITING, RUNNING]).update(wanted=CANCELLED) == 1
 
 
 def is_cancelled(run: str) -> bool:
-    """Whether somebody asked for the end."""
+    """Whether cancellation was requested."""
     return MeasurementRun.objects.filter(pk=run, wanted=CANCELLED).exists()
 
 
 def mark_incomplete() -> int:
-    """Runs whose process has died are kept and marked; returns how many there were."""
+    """Mark runs whose process has died; returns their number."""
     dead = [run.pk for run in MeasurementRun.objects.filter(state=RUNNING) if not is_alive(run.driver)]
-    reason = "The process that measured ended before its time."
+    reason = "The measuring process ended unexpectedly."
     return MeasurementRun.objects.filter(pk__in=dead).update(state=INCOMPLETE, driver="", stop_reason=reason)
 
 
 def load_measurement(run: str) -> Measurement | None:
-    """``measurement/1`` of a run, made from its blocks; once the run is over that is done only once. None if there is
-    no such run."""
+    """``measurement/1`` of a run, built from its blocks; once the run has ended the result is stored. None if the run
+    does not exist."""
     row = MeasurementRun.objects.filter(pk=run).first()
     if row is None:
         return None
     if row.result:
-        with contextlib.suppress(msgspec.DecodeError):  # of an older version: made anew
+        with contextlib.suppress(msgspec.DecodeError):  # stored by an older version: build again
             return msgspec.json.decode(row.result, type=Measurement)
     found = _build(row)
     if row.state not in {WAITING, RUNNING}:
@@ -252,7 +252,7 @@ def _series_of(run: str) -> tuple[tuple[Series, ...], dict[int, str]]:
 
 
 def light_blocks(run: str, after: int = 0) -> tuple[tuple[dict[str, object], ...], int]:
-    """Blocks behind number ``after`` without their histograms, for a chart, and the newest number."""
+    """The blocks after number ``after`` without histograms, for a chart, and the newest number."""
     names = ("pk", "series__key", "round", "started_s", "center_us", "p50_us", "p99_us", "n", "error")
     rows = list(MeasurementBlock.objects.filter(series__run_id=run, pk__gt=after).order_by("pk").values(*names))
     newest = max((row["pk"] for row in rows), default=after)
@@ -264,14 +264,14 @@ def light_blocks(run: str, after: int = 0) -> tuple[tuple[dict[str, object], ...
 
 
 def measured_s(run: str) -> float:
-    """Seconds of a run up to the end of its newest block, by the clock of the run itself: nobody can step it."""
+    """The seconds of a run up to the end of its newest block, on the run's monotonic clock."""
     newest = MeasurementBlock.objects.filter(series__run_id=run).order_by("-pk").values_list("started_s", "duration_s")
     return sum(newest.first() or (0.0,))
 
 
 def history(signature: str, most: int = 500) -> tuple[dict[str, object], ...]:
-    """Each run of one series over time, oldest first, with the medians of its blocks' figures. What classes measured
-    is left out: their machine is not quiet."""
+    """Each run of one series over time, oldest first, with the medians of its blocks' figures. Runs of training
+    sessions are omitted: their machine is not quiet."""
     rows = (
         MeasurementSeries.objects.filter(signature=signature, run__host="")
         .select_related("run")
@@ -302,7 +302,7 @@ def history(signature: str, most: int = 500) -> tuple[dict[str, object], ...]:
 
 
 def signatures() -> tuple[dict[str, object], ...]:
-    """Every series that was measured, with how often and the newest run's median."""
+    """Every measured series with its number of runs and the newest run's median."""
     counted = (
         MeasurementSeries.objects.filter(run__host="")
         .values("signature")

@@ -1,4 +1,4 @@
-"""Filters and tags of the measurement pages: ``{% load measurements %}``. Each is a few lines around a pure function."""
+"""Filters and tags of the measurement pages: ``{% load measurements %}``."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ SIGNS = {"slower": "▲", "faster": "▼", "same": "=", "inconclusive": "?"}
 
 ABOUT_PROBE: dict[str, Promise] = {
     Probe.TCP_RR: gettext_lazy("request and response on one TCP connection"),
-    Probe.TCP_CRR: gettext_lazy("connect, request, response, close: each time anew"),
+    Probe.TCP_CRR: gettext_lazy("connect, request, response and close for each request"),
     Probe.UDP_RR: gettext_lazy("a datagram and its answer"),
-    Probe.TCP_STREAM: gettext_lazy("throughput: as much as goes through one connection"),
+    Probe.TCP_STREAM: gettext_lazy("throughput of one connection"),
     Probe.HTTP: gettext_lazy("GET / on a kept connection, answered by the container's own server"),
     Probe.DNS: gettext_lazy("a lookup through each column's own resolver"),
 }
@@ -37,7 +37,7 @@ ABOUT_PROBE: dict[str, Promise] = {
 
 @dataclass(frozen=True, slots=True)
 class ProbeView:
-    """One probe to tick."""
+    """One selectable probe."""
 
     name: str
     about: str | Promise
@@ -47,7 +47,7 @@ class ProbeView:
 
 @dataclass(frozen=True, slots=True)
 class FormView:
-    """The form with what was typed, or its defaults."""
+    """The form with the submitted values or its defaults."""
 
     probes: tuple[ProbeView, ...]
     values: dict[str, str]
@@ -57,7 +57,7 @@ class FormView:
 
 @register.simple_tag
 def measure_form(values: Any = None) -> FormView:
-    """What was typed before, if anything was."""
+    """The form for the submitted values, if any."""
     typed: Mapping[str, Any] = values or {}
     chosen = set(typed.get("probe") or [Probe.TCP_RR])
     ranked = [one for one in Probe if one in ANSWERED_BY_US] + [one for one in Probe if one not in ANSWERED_BY_US]
@@ -73,7 +73,7 @@ def measure_form(values: Any = None) -> FormView:
 
 
 def state_words() -> dict[str, str]:
-    """What became of a run, in the reader's language."""
+    """The translated names of run states."""
     return {
         "waiting": _("waiting"),
         "running": _("running"),
@@ -85,7 +85,7 @@ def state_words() -> dict[str, str]:
 
 
 def verdict_words() -> dict[str, str]:
-    """What the blocks decide."""
+    """The translated names of verdicts."""
     return {
         "slower": _("slower"),
         "faster": _("faster"),
@@ -96,31 +96,31 @@ def verdict_words() -> dict[str, str]:
 
 @register.filter
 def run_state(state: str) -> str:
-    """The state in words."""
+    """The translated state."""
     return state_words().get(state, state)
 
 
 @register.filter
 def is_live(state: str) -> bool:
-    """Whether the run is not over yet."""
+    """Whether the run has not ended."""
     return state in LIVE
 
 
 @register.filter
 def verdict_word(verdict: str) -> str:
-    """The verdict in words."""
+    """The translated verdict."""
     return verdict_words().get(verdict, verdict)
 
 
 @register.filter
 def verdict_sign(verdict: str) -> str:
-    """The verdict as a sign, beside the word."""
+    """The symbol of a verdict."""
     return SIGNS.get(verdict, "")
 
 
 @register.filter
 def about_probe(probe: str) -> str | Promise:
-    """What the probe times."""
+    """What the probe measures."""
     return ABOUT_PROBE.get(probe, "")
 
 
@@ -132,43 +132,43 @@ def time_us(value: float | None) -> str:
 
 @register.filter
 def seconds_text(value: float | None) -> str:
-    """``3.2``; nothing where it is not known."""
+    """``3.2``; empty if unknown."""
     return "" if value is None else formatting.fixed(max(0.0, value), 1)
 
 
 @register.filter
 def dot(value: float | None) -> str:
-    """A number for an attribute, whatever the locale."""
+    """A number for an attribute, independent of the locale."""
     return "0" if value is None else f"{value:.3f}"
 
 
 @register.filter
 def mode_of(column: str, modes: Any = None) -> str:
-    """The mode of a column, by its key where it was not told."""
+    """The mode of a column, from its key if ``modes`` is missing."""
     return formatting.mode_of(column, modes or None)
 
 
 @register.simple_tag
 def view_measurement(found: Measurement, modes: Any = None) -> measurement_presenters.MeasurementView:
-    """The figures as texts and places."""
+    """The measurement prepared for the page."""
     return measurement_presenters.view_measurement(found, modes or None)
 
 
 @register.simple_tag
 def align_blocks(found: Measurement, blocks: Any, modes: Any = None) -> measurement_charts.Columns:
-    """The blocks by round, for the drawing and for the browser."""
+    """The blocks by round, for the chart and for the browser."""
     return measurement_charts.align_blocks(found, blocks or (), modes or None)
 
 
 @register.filter
 def length_is_small(series: Sequence[Any]) -> bool:
-    """Whether the bands of all series can be told apart in one drawing."""
+    """Whether the bands of all series are distinguishable in one chart."""
     return len(series) <= MOST_BANDS
 
 
 @register.filter
 def as_data(value: Any) -> dict[str, Any]:
-    """A value as JSON takes it."""
+    """A value as JSON data."""
     return asdict(value)
 
 
@@ -213,7 +213,7 @@ def draw_history(points: Sequence[Mapping[str, Any]], signature: str = "") -> me
 
 @register.filter
 def environment_rows(found: Environment) -> list[tuple[str, str]]:
-    """What is known of where it was measured, in words; what is not known is left out."""
+    """The known facts of the environment as text."""
     cores = [str(one) for one in (found.client_core, found.responder_core) if one is not None]
     yes_no = {True: _("on"), False: _("off"), None: ""}
     loads = [
@@ -242,19 +242,19 @@ def environment_rows(found: Environment) -> list[tuple[str, str]]:
 
 @register.filter
 def stop_word(stopped: Stop | None) -> str:
-    """Why the run ended, where it says no more about it."""
+    """Why the run ended, if there is no other reason."""
     words = {
-        Stop.NARROW: _("Every interval is as narrow as asked."),
-        Stop.TIME: _("The time was up."),
-        Stop.CANCELLED: _("Somebody ended it before its time."),
-        Stop.FAILED: _("It could not go on."),
+        Stop.NARROW: _("Every interval is as narrow as requested."),
+        Stop.TIME: _("The time limit was reached."),
+        Stop.CANCELLED: _("It was cancelled."),
+        Stop.FAILED: _("It could not continue."),
     }
     return words[stopped] if stopped is not None else ""
 
 
 @register.simple_tag
 def chart_library() -> dict[str, str]:
-    """Where the charts' library is served, empty where it was not installed."""
+    """The addresses of the chart library; empty if it is not installed."""
     names = {"script": "vendor/uplot/uPlot.iife.min.js", "style": "vendor/uplot/uPlot.min.css"}
     if any(finders.find(name) is None for name in names.values()):
         return {}
@@ -263,17 +263,17 @@ def chart_library() -> dict[str, str]:
 
 @register.simple_tag
 def measure_words() -> dict[str, Any]:
-    """What the browser itself has to say on these pages. ``{…}`` are filled in there."""
+    """Texts for scripts on these pages; scripts fill in ``{…}``."""
     return {
         "states": state_words(),
         "left": _("{elapsed} s of {seconds} s · at most {left} s left"),
-        "waiting": _("Waiting to begin…"),
+        "waiting": _("Waiting to start…"),
         "ending": _("Ending…"),
         "ended": _("The measurement has ended: {state}. {headline}"),
-        "begun": _("The measurement has begun."),
+        "begun": _("The measurement has started."),
         "soFar": _("so far"),
-        "measuring": _("Measuring: intervals and verdicts come when the run ends."),
-        "seconds": _("seconds since the run began"),
+        "measuring": _("Measuring: intervals and verdicts appear when the run ends."),
+        "seconds": _("seconds since the start"),
         "micros": _("µs"),
         "share": _("share of requests"),
         "loading": _("Reading the histograms…"),

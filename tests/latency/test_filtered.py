@@ -37,7 +37,7 @@ async def test_a_port_that_is_filtered_is_a_sentence_and_the_rest_goes_on(lab: L
     ended = await lab.run(bad, lab.series(Probe.TCP_RR), seconds=2.0)
     assert ended.stopped is Stop.TIME
     assert {words in one.error for one in lab.of("bad")} == {True}, lab.of("bad")[0].error
-    assert ended.refused["bad"].startswith("Given up after 3 failed blocks in a row: ")
+    assert ended.refused["bad"].startswith("Abandoned after 3 failed blocks in a row: ")
     assert {one.error for one in lab.of("a")} == {""}
     assert len(lab.of("a")) > 3
 

@@ -7,12 +7,12 @@ import os
 
 import pytest
 
-from dashboard.latency.refusals import bracketed, say_error
+from dashboard.latency.refusals import bracketed, describe_error
 
 
 @pytest.mark.parametrize("number", sorted(errno.errorcode))
 def test_every_error_is_a_sentence_that_names_where(number: int) -> None:
-    said = say_error(OSError(number, os.strerror(number)), "192.0.2.1:80")
+    said = describe_error(OSError(number, os.strerror(number)), "192.0.2.1:80")
     assert "192.0.2.1:80" in said
     assert said.endswith(".")
 

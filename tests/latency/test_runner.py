@@ -76,7 +76,7 @@ async def test_a_server_that_misbehaves_is_a_sentence_and_the_rest_goes_on(lab: 
     assert ended.stopped is Stop.TIME
     assert all(words in one.error for one in lab.of("bad"))
     assert len(lab.of("bad")) == 3
-    assert ended.refused["bad"].startswith("Given up after 3 failed blocks in a row: ")
+    assert ended.refused["bad"].startswith("Abandoned after 3 failed blocks in a row: ")
     good = lab.of("a")
     assert {one.error for one in good} == {""}
     assert len(good) > 3
@@ -104,7 +104,7 @@ async def test_a_port_that_is_taken_is_named(lab: Lab) -> None:
 async def test_a_rate_that_a_path_cannot_keep_is_said(lab: Lab) -> None:
     await lab.run(lab.series(Probe.TCP_CRR), rate=90_000.0, seconds=1.0)
     assert lab.told
-    assert all("does not keep up with 90,000 requests per second" in one.note for one in lab.told)
+    assert all("does not sustain 90,000 requests per second" in one.note for one in lab.told)
 
 
 async def test_a_server_that_closes_after_each_answer_is_noted(lab: Lab) -> None:

@@ -41,7 +41,7 @@ def test_a_person_gets_a_table_with_a_bar_and_verdicts(terminal: Terminal) -> No
         (("host", "--seconds", "86400"), "A run takes 0.5 to 3600 seconds, not 86400."),
         (("host", "--probe", "icmp"), "choose from tcp-rr"),
         (("host", "--rate", "0"), "A rate is 1 to 100,000 requests per second"),
-        (("host", "--probe", "http", "--probe", "tcp-rr"), "measure them apart"),
+        (("host", "--probe", "http", "--probe", "tcp-rr"), "measure them separately"),
         (("nowhere",), "Unknown mode “nowhere”"),
         (("host", "--port", "eighty"), "The port must be a number"),
     ],

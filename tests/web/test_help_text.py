@@ -12,10 +12,14 @@ from django.utils.html import escape
 from dashboard.core.help import HELP, Help
 
 ROOT = Path(__file__).resolve().parents[2]
-TEMPLATES = {path.name: path.read_text() for path in sorted((ROOT / "templates").rglob("*.html"))}
-HEADING = re.compile(r"<(?P<level>h[12])(?P<attributes>[^>]*)>(?P<text>.*?)</(?P=level)>(?P<behind>.*)")
+TEMPLATES = {
+    str(path.relative_to(ROOT / "templates")): path.read_text() for path in sorted((ROOT / "templates").rglob("*.html"))
+}
+HEADING = re.compile(
+    r"<(?P<level>h[12])(?P<attributes>[^>]*)>(?P<text>.*?)</(?P=level)>(?=(?P<behind>.{0,200}))", re.DOTALL
+)
 SAID = re.compile(
-    r'(?: <span class="soft">.*?</span>)?(?:</summary>)?(?:\{% if part == "times" %\})?\{% what_is "[\w-]+" %\}'
+    r'\s*(?:<span class="soft">.*?</span>)?\s*(?:</summary>)?\s*(?:\{% if part == "times" %\})?\{% what_is "[\w-]+" %\}'
 )
 USED = re.compile(r'\{% what_is (?:"([\w-]+)"|section\.key) %\}')
 
@@ -42,8 +46,8 @@ NO_SECTIONS = {
 #: Headings that need none: by template, and what stands in them.
 NONE_NEEDED = {
     ("experiments/_launch_problems.html", "to fix before launch"): "a list of problems",
-    ("measurements/measure.html", "to change before this can be measured"): "a list of problems",
-    ("reports/save.html", "It was not saved"): "a problem",
+    ("measurements/measure.html", "to fix"): "a list of problems",
+    ("reports/save.html", "The report was not saved"): "a problem",
     ("claims/claims.html", "topic_title"): "a group of claims; the page's heading says what they are",
     ("claims/misconception.html", "What people expect"): "is an explanation itself",
     ("claims/misconception.html", "Why"): "is an explanation itself",
@@ -72,8 +76,7 @@ def headings() -> list[tuple[str, str, str, bool]]:
         (name, found["level"], found["text"], SAID.match(found["behind"]) is not None)
         for name, text in TEMPLATES.items()
         if name not in NO_SECTIONS
-        for line in text.splitlines()
-        for found in HEADING.finditer(line)
+        for found in HEADING.finditer(text)
     ]
 
 

@@ -78,7 +78,7 @@ HELP: tuple[Help, ...] = (
         "history",
         _("a series over time"),
         _(
-            "A series is one mode, path and probe with the same payload, rate and load. Its runs did not take turns: "
+            "A series is one mode, path and probe with the same payload, rate and load. Its runs were not interleaved: "
             "what changed on the machine between two of them is in their difference, and in no interval."
         ),
         "docs/measuring.md",

@@ -1,4 +1,4 @@
-"""Axes of drawings: round ticks, on a linear or a logarithmic scale, and where a value stands."""
+"""Axes of charts: round ticks on a linear or logarithmic scale, and positions of values."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from dataclasses import dataclass
 
 from dashboard.core.measurements.formatting import MINUS, fixed
 
-#: Reports come from elsewhere: no axis is longer or shorter than this, either way.
+#: Bounds of an axis, since imported reports may contain any value.
 MOST, LEAST = 1e12, 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A line across the axis, with its text."""
+    """A tick with its label."""
 
     at: str
     text: str
 
 
 def place(value: float) -> str:
-    """A share of the axis as SVG takes it, whatever the locale."""
+    """A fraction of the axis as SVG text, independent of the locale."""
     return f"{value * 100:.2f}%"
 
 
 def choose_ticks(low: float, high: float, wanted: int = 4) -> tuple[float, ...]:
-    """Round numbers from below ``low`` to above ``high``, about ``wanted`` steps of 1, 2 or 5 times a power of ten."""
+    """Round numbers from below ``low`` to above ``high``, in about ``wanted`` steps of 1, 2 or 5 times a power of
+    ten."""
     width = (high - low) or 1.0
     rough = width / wanted
     power = 10.0 ** math.floor(math.log10(rough))
@@ -46,8 +47,8 @@ def _tick_text(value: float, step: float) -> str:
 
 
 def lay_out_axis(values: Sequence[float]) -> tuple[Callable[[float], str], str, tuple[Tick, ...]]:
-    """The axis of differences: where a value stands, where zero does, and its ticks. What is larger than ``MOST``
-    stands there."""
+    """The axis of differences: a function from value to position, the position of zero, and the ticks. Values beyond
+    ``MAX_VALUE`` are placed there."""
     bounded = [_bound(value) for value in values]
     numbers = choose_ticks(min(0.0, *bounded), max(0.0, *bounded))
     low, width, step = numbers[0], numbers[-1] - numbers[0], numbers[1] - numbers[0]

@@ -1,11 +1,10 @@
-"""Differences between two runs that did not take turns: before and after, this machine and that one.
+"""Differences between two separate runs: before and after, one machine and another.
 
-Blocks of one run stand in no pairs with those of another, so each run's blocks are drawn anew for themselves: a
-bootstrap of clusters, since the requests of one block share its moment (Davison and Hinkley, "Bootstrap methods and
-their application", 1997, section 3.8). Whatever differs from run to run and not from block to block, such as another
-temperature, neighbour or layout of memory, is in the difference and in no interval: ``DRIFT_SENTENCE`` says so
-wherever a figure stands, and a difference that is not larger than what moved inside one of the runs is not decided.
-"""
+Blocks of different runs cannot be paired, so each run's blocks are resampled separately: a bootstrap of clusters, since
+the requests of one block share its conditions (Davison and Hinkley, "Bootstrap methods and their application", 1997,
+section 3.8). What differs between runs but not between blocks, such as temperature, neighbours or memory layout, is in
+the difference and in no interval: ``DRIFT_SENTENCE`` accompanies every figure, and a difference that is not larger than
+the drift inside one of the runs is inconclusive."""
 
 from __future__ import annotations
 
@@ -17,8 +16,8 @@ from typing import Protocol
 from dashboard.core.measurements.statistics import Interval, median, percentile, resampled_medians
 from dashboard.core.measurements.verdicts import (
     CONFIDENCE,
-    LEAST_FOR_P99,
-    LEAST_ROUNDS,
+    MIN_FOR_P99,
+    MIN_ROUNDS,
     VERDICT_CONFIDENCE,
     Inconclusive,
     Verdict,
@@ -26,30 +25,30 @@ from dashboard.core.measurements.verdicts import (
     default_margin,
 )
 
-#: So often are the blocks drawn anew: long runs less often, since that takes longer and their intervals are narrow.
-LEAST_DRAWS, MOST_DRAWS, DRAWN_VALUES = 400, 2000, 200_000
-#: A run is cut into so many stretches to see how far its median moved.
+#: Number of resamples; fewer for long runs, which take longer and have narrow intervals.
+MIN_DRAWS, MAX_DRAWS, DRAWN_VALUES = 400, 2000, 200_000
+#: Number of stretches of a run from which the drift of its median is computed.
 STRETCHES = 4
 DRIFT_SENTENCE = (
-    "The runs did not take turns: what changed between them, such as load, clock speed or where the processes ran, is "
-    "in the difference and not in its interval."
+    "The runs were not interleaved: what changed between them, such as load, clock speed or process placement, is in "
+    "the difference but not in its interval."
 )
 
 
 class Timed(Protocol):
-    """What is needed of a block, as in ``core.measurements.measurement``."""
+    """The required fields of a block (``core.measurements.measurement``)."""
 
     @property
     def round(self) -> int:
-        """Its place in the order of the run."""
+        """Its position in the run."""
 
     @property
     def n(self) -> int:
-        """How many requests it timed."""
+        """The number of timed requests."""
 
     @property
     def center_us(self) -> float:
-        """What is compared."""
+        """The compared value."""
 
     @property
     def p99_us(self) -> float:
@@ -57,14 +56,14 @@ class Timed(Protocol):
 
     @property
     def counts(self) -> bool:
-        """Whether it takes part."""
+        """Whether it is valid for comparisons."""
 
 
 @dataclass(frozen=True, slots=True)
 class Between:
     """The difference of the medians, later minus earlier, with its 95 % interval (None with fewer than
-    ``LEAST_ROUNDS`` blocks in one of them). ``drift_us``: how far the median moved inside one run, the larger of the
-    two; None where blocks are too few to say. ``p99`` fields: the same of the blocks' p99. ``blocks`` of each."""
+    ``MIN_ROUNDS`` blocks in one of them). ``drift_us``: the larger drift of the median inside one
+    run; None with too few blocks. ``p99`` fields: the same for the blocks' p99. ``blocks``: the number in each."""
 
     verdict: Verdict
     blocks: tuple[int, int]
@@ -77,7 +76,7 @@ class Between:
 
 def _resampled(before: Sequence[float], after: Sequence[float], source: random.Random, rounds: int) -> list[float]:
     ones, others = resampled_medians(before, source, rounds), resampled_medians(after, source, rounds)
-    source.shuffle(others)  # both come sorted
+    source.shuffle(others)  # both are sorted
     return sorted(other - one for one, other in zip(ones, others, strict=True))
 
 
@@ -96,16 +95,16 @@ def difference_interval(
 ) -> Interval:
     """The percentile bootstrap interval of the difference of two medians.
 
-    Without a correction for few values: simulated from 12 values on it covers the truth in 95 to 97 of 100, with the
-    one that paired differences need it would cover it in 97 to 98.
+    It has no correction for few values: simulated from 12 values on it covers the truth in 95 to 97 of 100; with the
+    correction of paired differences it would cover it in 97 to 98.
     """
     return _ends(_resampled(before, after, source, rounds), confidence)
 
 
 def drift_of(values: Sequence[float]) -> float | None:
-    """How far the medians of a run's stretches lie apart; None with fewer than ``LEAST_ROUNDS`` in each."""
+    """The range of the medians of a run's stretches; None with fewer than ``MIN_ROUNDS`` values in each."""
     size = len(values) // STRETCHES
-    if size < LEAST_ROUNDS:
+    if size < MIN_ROUNDS:
         return None
     middles = [median(values[number * size : (number + 1) * size]) for number in range(STRETCHES)]
     return max(middles) - min(middles)
@@ -114,18 +113,18 @@ def drift_of(values: Sequence[float]) -> float | None:
 def compare_blocks(
     before: Sequence[Timed], after: Sequence[Timed], *, margin_us: float | None = None, seed: int = 1
 ) -> Between:
-    """What two runs of the same series say about each other; the same blocks and seed, the same interval."""
+    """Compare two runs of the same series; the same blocks and seed give the same interval."""
     ones = sorted((one for one in before if one.counts), key=lambda one: one.round)
     others = sorted((one for one in after if one.counts), key=lambda one: one.round)
     sizes = (len(ones), len(others))
     if not all(sizes):
-        return Between(Inconclusive("one of the runs has no block that counts"), sizes)
+        return Between(Inconclusive("one of the runs has no valid block"), sizes)
     mine, theirs = [one.center_us for one in ones], [one.center_us for one in others]
     delta = median(theirs) - median(mine)
-    if min(sizes) < LEAST_ROUNDS:
-        return Between(Inconclusive(f"only {min(sizes)} blocks in one run; {LEAST_ROUNDS} are needed"), sizes, delta)
+    if min(sizes) < MIN_ROUNDS:
+        return Between(Inconclusive(f"only {min(sizes)} blocks in one run; {MIN_ROUNDS} are needed"), sizes, delta)
     source = random.Random(seed)  # noqa: S311 - statistics
-    rounds = min(MOST_DRAWS, max(LEAST_DRAWS, DRAWN_VALUES // sum(sizes)))
+    rounds = min(MAX_DRAWS, max(MIN_DRAWS, DRAWN_VALUES // sum(sizes)))
     drawn = _resampled(mine, theirs, source, rounds)
     interval = _ends(drawn, CONFIDENCE)
     margin = margin_us or default_margin(median(mine))
@@ -133,8 +132,8 @@ def compare_blocks(
     drift = max((one for one in (drift_of(mine), drift_of(theirs)) if one is not None), default=None)
     if drift is not None and margin < abs(delta) <= drift and not isinstance(verdict, Inconclusive):
         verdict = Inconclusive(f"the median moved by {drift:.2f} µs inside one of the runs")
-    tails = [[one.p99_us for one in run if one.n >= LEAST_FOR_P99] for run in (ones, others)]
-    if min(len(one) for one in tails) < LEAST_ROUNDS:
+    tails = [[one.p99_us for one in run if one.n >= MIN_FOR_P99] for run in (ones, others)]
+    if min(len(one) for one in tails) < MIN_ROUNDS:
         return Between(verdict, sizes, delta, interval, drift)
     tail = difference_interval(tails[0], tails[1], source, rounds=rounds)
     return Between(verdict, sizes, delta, interval, drift, median(tails[1]) - median(tails[0]), tail)

@@ -1,8 +1,7 @@
-"""Times over time as they are drawn without a script: blocks of one run, runs of one series.
+"""Charts of latency over time, rendered without scripts: blocks of one run, runs of one series.
 
-An SVG of 1000 by 1000 units is stretched to its place; texts stand beside it at percentages and keep their size.
-The vertical axis is logarithmic: a tail is often a hundred medians long.
-"""
+An SVG of 1000 by 1000 units is stretched to its box; labels are positioned by percentages and keep their size. The
+vertical axis is logarithmic, because a tail is often a hundred times the median."""
 
 from __future__ import annotations
 
@@ -17,14 +16,14 @@ from dashboard.core.measurements.headline import label_of
 from dashboard.core.measurements.measurement import Measurement
 from dashboard.core.measurements.statistics import median
 
-#: More points than this are thinned out before they are drawn: a screen has no more.
-MOST_POINTS = 400
-MOST_MARKS = 120
+#: Charts with more points are thinned out: a screen cannot show more.
+MAX_POINTS = 400
+MAX_MARKS = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """One line and its band: p50 and p99 at each x, None where nothing was measured."""
+    """One line and its band: p50 and p99 at each x; None without a measurement."""
 
     key: str
     label: str
@@ -36,7 +35,7 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Blocks by round: ``x`` is when each round's first block began, in seconds since the run did."""
+    """Blocks by round: ``x`` is the start of each round's first block, in seconds since the start of the run."""
 
     rounds: tuple[int, ...]
     x: tuple[float, ...]
@@ -45,8 +44,7 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class LineView:
-    """A line of up to ``MOST_POINTS`` points, the area between p50 and p99, and a mark at each point of a line that is
-    alone and short."""
+    """A line of up to ``MAX_POINTS`` points, the area between p50 and p99, and a mark at each isolated point."""
 
     key: str
     label: str
@@ -59,8 +57,8 @@ class LineView:
 
 @dataclass(frozen=True, slots=True)
 class ChartView:
-    """The drawing, empty where nothing was measured. ``unit`` stands behind the highest tick;
-    ``moments`` are lines up and down, each with its text."""
+    """A chart, empty without measurements. ``unit`` follows the highest tick; ``moments`` are vertical lines with
+    labels."""
 
     lines: tuple[LineView, ...]
     across: tuple[Tick, ...]
@@ -71,7 +69,7 @@ class ChartView:
 
 @dataclass(frozen=True, slots=True)
 class BlocksView:
-    """A series' blocks in figures: the table beside the drawing."""
+    """The figures of a series' blocks: the table beside the chart."""
 
     key: str
     label: str
@@ -88,7 +86,7 @@ class BlocksView:
 def align_blocks(
     measurement: Measurement, blocks: Sequence[Mapping[str, Any]], modes: Mapping[str, str] | None = None
 ) -> Columns:
-    """The blocks that count, by round. ``modes`` are those of the columns."""
+    """The valid blocks by round. ``modes`` are those of the columns."""
     begun: dict[int, float] = {}
     values: dict[str, dict[int, tuple[float, float]]] = {}
     for block in blocks:
@@ -124,12 +122,12 @@ def _thinned(x: Sequence[float], one: Times) -> list[tuple[float, float, float]]
         for at, p50, p99 in zip(x, one.p50, one.p99, strict=True)
         if p50 is not None and p99 is not None and p50 > 0
     ]
-    step = max(1, math.ceil(len(points) / MOST_POINTS))
+    step = max(1, math.ceil(len(points) / MAX_POINTS))
     return points[::step]
 
 
 def _share(spot: str) -> tuple[str, str]:
-    """A spot of the 1000 by 1000 units as percentages."""
+    """A position in the 1000 by 1000 units as percentages."""
     across, up = (float(value) / 1000 for value in spot.split(","))
     return place(across), place(up)
 
@@ -137,8 +135,8 @@ def _share(spot: str) -> tuple[str, str]:
 def draw_times(
     x: Sequence[float], series: Sequence[Times], across: Sequence[Tick] = (), *, banded: bool = True
 ) -> ChartView:
-    """The drawing of all series. ``across`` are the ticks of x as shares of its range, seconds by default.
-    Without bands the axis up fits the medians alone."""
+    """The chart of all series. ``across`` are the ticks of x as fractions of its range, seconds by default. Without
+    bands the vertical axis fits the medians only."""
     drawn = {one.key: _thinned(x, one) for one in series}
     times = [
         value
@@ -163,7 +161,7 @@ def draw_times(
         middle = [spot(at, p50) for at, p50, _p99 in points]
         tail = [spot(at, max(p50, p99)) for at, p50, p99 in reversed(points)]
         band = " ".join([*middle, *tail]) if banded and len(points) > 1 else ""
-        marks = tuple(_share(spotted) for spotted in middle) if len(series) == 1 and len(points) <= MOST_MARKS else ()
+        marks = tuple(_share(spotted) for spotted in middle) if len(series) == 1 and len(points) <= MAX_MARKS else ()
         lines.append(LineView(one.key, one.label, one.mode, one.dash, " ".join(middle), band, marks))
     seconds = [Tick(place(value / width), fixed(value, 0 if ticks[1] >= 1 else 1)) for value in ticks]
     return ChartView(
@@ -176,7 +174,7 @@ def draw_times(
 def count_blocks(
     measurement: Measurement, blocks: Sequence[Mapping[str, Any]], modes: Mapping[str, str] | None = None
 ) -> tuple[BlocksView, ...]:
-    """For each series how many blocks there are, and where their medians lie."""
+    """The number of blocks of each series, and the range of their medians."""
     found = []
     for one in measurement.series:
         if one.unavailable:

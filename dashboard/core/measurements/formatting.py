@@ -1,4 +1,4 @@
-"""Figures in words. The browser says the same (``js/core/format.js``); ``tests/js/vectors.json`` holds both to it."""
+"""Figures as text. ``js/core/format.js`` formats the same way; ``tests/js/vectors.json`` tests both."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOTHING = "–"  # noqa: RUF001 - a dash for nothing, as everywhere on the pages
 MINUS = "\N{MINUS SIGN}"
 _LAST_SECOND = 253_402_300_799.0  # the end of the year 9999
 _NUMBERED = re.compile(r"-\d+$")
-#: A way that shares its column's colour and shape with others has a dash of its own.
+#: The dash pattern of a path, since the paths of a column share its colour and symbol.
 _DASHES = {
     PathKind.PUBLISHED_DNAT: "dnat",
     PathKind.PUBLISHED_PROXY: "proxy",
@@ -23,20 +23,20 @@ _DASHES = {
 
 
 def fixed(value: float, digits: int) -> str:
-    """``value`` with ``digits`` decimals, rounded as JavaScript's ``toFixed`` does: a half goes up.
+    """``value`` with ``digits`` decimals, rounded like JavaScript's ``toFixed``: halves round up.
 
-    Nothing that is measured has more than 15 digits: what has is said as a power of ten."""
+    Measured values have at most 15 digits; longer ones are written as a power of ten."""
     if not abs(value) < 1e15:
         return f"{value:.2e}"
     return str(Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
 
 
 def moment_of(seconds: float) -> datetime:
-    """Seconds since the epoch as a moment in UTC; what no calendar has is the nearest that one has."""
+    """Seconds since the epoch as a UTC time; values outside the calendar are clamped."""
     return datetime.fromtimestamp(min(max(seconds, 0.0), _LAST_SECOND), UTC)
 
 
-def say_duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """``14 s``, ``2 min 14 s``, ``3 h 5 min`` or ``2 d 4 h``."""
     whole = max(0, int(seconds))
     if whole < 60:
@@ -48,8 +48,8 @@ def say_duration(seconds: float) -> str:
     return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
 
 
-def say_offset(seconds: float) -> str:
-    """Seconds since the beginning: ``0.081``, ``132.7``, ``20:05``, ``3:20:05``."""
+def format_offset(seconds: float) -> str:
+    """Seconds since the start: ``0.081``, ``132.7``, ``20:05``, ``3:20:05``."""
     if seconds < 10:
         return fixed(max(0.0, seconds), 3)
     if seconds < 600:
@@ -61,8 +61,8 @@ def say_offset(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
-def say_micros(value: float | str | None) -> str:
-    """``18 µs``, ``1.9 ms`` or ``2.04 s``; empty when nothing was timed."""
+def format_micros(value: float | str | None) -> str:
+    """``18 µs``, ``1.9 ms`` or ``2.04 s``; empty without a time."""
     if value is None or isinstance(value, str):
         return ""
     if value < 1000:
@@ -73,13 +73,13 @@ def say_micros(value: float | str | None) -> str:
 
 
 def mode_of(column: str, modes: Mapping[str, str] | None = None) -> str:
-    """The mode of a column: as told, or as its key says (``bridge-2`` is a bridge), else the machine's mark."""
+    """The mode of a column: from ``modes``, or from its key (``bridge-2`` is a bridge), otherwise the machine."""
     known = (modes or {}).get(column) or _NUMBERED.sub("", column)
     return known if known in set(Mode) else "machine"
 
 
 def micros(value: float | None) -> str:
-    """Microseconds to three or four digits, so that a column of them can be compared."""
+    """Microseconds with three or four digits."""
     if value is None:
         return NOTHING
     digits = 1 if abs(value) < 1000 else 0
@@ -87,17 +87,17 @@ def micros(value: float | None) -> str:
 
 
 def signed(value: float) -> str:
-    """With its sign; a difference that rounds to nothing has none."""
+    """A signed number; a value that rounds to zero has no sign."""
     text = fixed(abs(value), 1 if abs(value) < 1000 else 0)
     return text if float(text) == 0 else f"{'+' if value > 0 else MINUS}{text}"
 
 
-def say_interval(ends: tuple[float, float] | None) -> str:
-    """``[1.4, 1.6]`` with signs; empty where there is none."""
+def format_interval(ends: tuple[float, float] | None) -> str:
+    """``[1.4, 1.6]`` with signs; empty without an interval."""
     return "" if ends is None else f"[{signed(ends[0])}, {signed(ends[1])}]"
 
 
-def say_rate(per_s: float | None) -> str:
+def format_rate(per_s: float | None) -> str:
     """Throughput: ``3.21 GB/s`` or ``870 MB/s``."""
     if per_s is None:
         return ""
@@ -105,5 +105,5 @@ def say_rate(per_s: float | None) -> str:
 
 
 def dash_of(path: str) -> str:
-    """The name of the line's style."""
+    """The name of a path's dash pattern."""
     return _DASHES.get(PathKind(kind_of(path)), "") if kind_of(path) in set(PathKind) else ""

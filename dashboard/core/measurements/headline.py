@@ -1,4 +1,4 @@
-"""The one sentence above a measurement: what the intervals prove, and no more than that."""
+"""The headline of a measurement: one sentence with what the intervals prove."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _CROSSES_BRIDGE = frozenset({PathKind.BRIDGE_ADDRESS, PathKind.PUBLISHED_DNAT})
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """``sentence`` with its full stop; ``evidence`` has the figures that prove it, empty where it claims nothing.
+    """``sentence`` ends with a full stop; ``evidence`` has the figures that prove it, empty if it claims nothing.
 
-    ``decided`` is False for a sentence that only says that there is nothing to say.
+    ``decided`` is False if nothing was proved.
     """
 
     sentence: str
@@ -33,7 +33,7 @@ class _Compared:
 
 
 def label_of(one: SeriesResult) -> str:
-    """``bridge/published-proxy``: what a series is called within its probe."""
+    """``bridge/published-proxy``: the name of a series within its probe."""
     return f"{one.column}/{one.path}"
 
 
@@ -43,7 +43,7 @@ def probes_of(measurement: Measurement) -> tuple[Probe, ...]:
 
 
 def write_headline(measurement: Measurement, probe: Probe | None = None) -> Headline:
-    """What the comparisons of one probe prove; without ``probe``, of the first probe that proves something."""
+    """The headline from the comparisons of one probe, by default of the first probe that proves something."""
     if probe is None:
         found = [write_headline(measurement, one) for one in probes_of(measurement)]
         return next((one for one in found if one.decided), found[0] if found else _of_nothing(measurement))
@@ -73,8 +73,8 @@ def _span(low: float, high: float) -> str:
 
 
 def _of_proxy(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline | None:
-    """docker-proxy, where what it adds to the other ways is more than what they add to the baseline, even with the
-    ends of the intervals that lie nearest to each other."""
+    """The headline about docker-proxy, if it adds more to the other paths than they add to the baseline, even at the
+    nearest ends of the intervals."""
     proxied = [one for one in compared if one.kind == PathKind.PUBLISHED_PROXY]
     others = [one for one in compared if one.kind in _CROSSES_BRIDGE]
     if not proxied or any(one.result.verdict != "slower" for one in proxied):
@@ -86,7 +86,7 @@ def _of_proxy(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline
     adds = f"docker-proxy adds at least {least:.1f} µs to the median"
     kind = kind_of(baseline.path)
     if kind == PathKind.LOOPBACK and any(one.kind == PathKind.BRIDGE_ADDRESS for one in others):
-        evidence = f"{adds}, the way over the bridge without it at most {most:.1f} µs."
+        evidence = f"{adds}, the path over the bridge without it at most {most:.1f} µs."
         return Headline("docker-proxy is the cost, not the bridge.", evidence, decided=True)
     if kind == PathKind.BRIDGE_ADDRESS and any(one.kind == PathKind.PUBLISHED_DNAT for one in others):
         evidence = f"{adds}, address translation (DNAT) at most {most:.1f} µs."
@@ -97,7 +97,7 @@ def _of_proxy(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline
 
 
 def _of_bridge(baseline: SeriesResult, compared: Sequence[_Compared]) -> Headline | None:
-    """The bridge, where nothing but ways to containers' own addresses stands against loopback."""
+    """The headline about the bridge, if only paths to containers' addresses are compared with loopback."""
     if kind_of(baseline.path) != PathKind.LOOPBACK:
         return None
     rest = [one for one in compared if one.kind != PathKind.LOOPBACK]

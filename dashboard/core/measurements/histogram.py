@@ -1,6 +1,6 @@
 """Histograms of times in HdrHistogram's compressed V2 form: 1 ns to one hour, three significant digits.
 
-A value is known to 0.1 % at least (to 16 ns at 20 µs). Other tools read the same bytes.
+The precision is 0.1 % (16 ns at 20 µs). Other tools can read the same bytes.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _FAULTS = (
 )
 
 
-class BadHistogram(ValueError):  # noqa: N818 - a state of the data, named as the callers speak of it
-    """These bytes are no histogram of ours."""
+class BadHistogram(ValueError):  # noqa: N818 - names the state, not a fault
+    """The bytes are not a histogram in this form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def _empty() -> Any:
 
 
 def encode_times(times_ns: Iterable[int]) -> bytes:
-    """The histogram of these times as bytes; times beyond 1 ns to one hour count as the nearest of them."""
+    """The histogram of these times as bytes; times outside 1 ns to one hour are clamped."""
     histogram = _empty()
     record = histogram.record_value
     for one in times_ns:
@@ -73,7 +73,7 @@ def _decode(encoded: bytes) -> Any:
 
 
 def _check_header(encoded: bytes) -> None:
-    """ValueError for what would inflate to too much or ask for a table of another size: reports come from elsewhere."""
+    """Raise ValueError for data that would inflate too much or need another table size: reports may be imported."""
     inflater = zlib.decompressobj()
     header = inflater.decompress(encoded[8:], _MOST_BYTES)
     if inflater.unconsumed_tail or _HEADER.unpack_from(header)[3:6] != (DIGITS, LOWEST_NS, HIGHEST_NS):
@@ -81,12 +81,12 @@ def _check_header(encoded: bytes) -> None:
 
 
 def check_histogram(encoded: bytes) -> None:
-    """BadHistogram unless these bytes are a histogram that can be merged with ours."""
+    """Raise BadHistogram unless the bytes are a histogram that can be merged."""
     _decode(encoded)
 
 
 def merge_histograms(parts: Iterable[bytes]) -> bytes:
-    """One histogram of everything in ``parts``; BadHistogram. Empty parts are left out."""
+    """One histogram of all ``parts``; empty parts are skipped. Raises BadHistogram."""
     whole = _empty()
     for part in parts:
         if part:
@@ -95,9 +95,9 @@ def merge_histograms(parts: Iterable[bytes]) -> bytes:
 
 
 def summarise_histograms(parts: Iterable[bytes]) -> Summary | None:
-    """The figures of everything in ``parts``, None if nothing was recorded; BadHistogram.
+    """The figures of all ``parts``, None if nothing was recorded. Raises BadHistogram.
 
-    A percentile is the highest value of its bucket (as HdrHistogram defines it), so 0.1 % too high at most.
+    A percentile is the highest value of its bucket (HdrHistogram's definition), so at most 0.1 % too high.
     """
     whole = _empty()
     for part in parts:
@@ -106,14 +106,14 @@ def summarise_histograms(parts: Iterable[bytes]) -> Summary | None:
     if not whole.get_total_count():
         return None
     p50, p90, p99, p999 = (whole.get_value_at_percentile(percent) / 1000 for percent in (50, 90, 99, 99.9))
-    # A bucket stands for its middle, as HdrHistogram has it.
+    # The mean uses the middle of each bucket, as HdrHistogram does.
     mean_ns = sum(count * ((low + high + 1) // 2) for low, high, count in _buckets(whole)) / whole.get_total_count()
     return Summary(whole.get_total_count(), p50, p90, p99, p999, whole.get_max_value() / 1000, mean_ns / 1000)
 
 
 def _buckets(histogram: Any) -> Iterator[tuple[int, int, int]]:
-    """Lowest and highest time in ns and count of each bucket with something in it, rising."""
-    # Looked up in its table: the library's own iterator takes ten times as long.
+    """Lowest and highest time in ns and count of each non-empty bucket, ascending."""
+    # Read from its table: the library's iterator takes ten times as long.
     for place, count in enumerate(histogram.counts):
         if count:
             low = histogram.get_value_from_index(place)
@@ -121,13 +121,13 @@ def _buckets(histogram: Any) -> Iterator[tuple[int, int, int]]:
 
 
 def recorded_counts(encoded: bytes) -> tuple[tuple[float, int], ...]:
-    """(time in µs, how many requests took so long), rising; a time is the highest of its bucket. BadHistogram."""
+    """(time in µs, number of requests), ascending; a time is the highest of its bucket. Raises BadHistogram."""
     return tuple((high / 1000, count) for _low, high, count in _buckets(_decode(encoded)))
 
 
 def cumulative_shares(encoded: bytes, points: int = 200) -> Sequence[tuple[float, float]]:
-    """For drawing: (time in µs, share of requests that took at most that long), rising, at most ``points`` of them
-    and the last one. BadHistogram."""
+    """For drawing: (time in µs, share of requests that took at most that long), ascending, at most ``points``
+    and the last one. Raises BadHistogram."""
     histogram = _decode(encoded)
     total = histogram.get_total_count()
     if not total:

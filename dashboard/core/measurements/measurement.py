@@ -1,6 +1,6 @@
-"""What is measured, with which options, and the shape ``measurement/1`` that leaves the program.
+"""What is measured, the options, and the public shape ``measurement/1``.
 
-Times are microseconds from ``time.perf_counter_ns`` (CLOCK_MONOTONIC), so a stepped wall clock changes nothing.
+Times are microseconds from ``time.perf_counter_ns`` (CLOCK_MONOTONIC), so a stepped wall clock has no effect.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from enum import StrEnum
 
 DEFAULT_PAYLOAD_BYTES = 64
 STREAM_PAYLOAD_BYTES = 65_536
-MOST_PAYLOAD_BYTES = 1_048_576
-MOST_DATAGRAM_BYTES = 65_507  # 65,535 less the IPv4 and UDP headers (RFC 768, RFC 791)
-LEAST_SECONDS, MOST_SECONDS = 0.5, 3600.0
-LEAST_RATE, MOST_RATE = 1.0, 100_000.0
-MOST_SERIES = 64
-MOST_REASONS = 3
+MAX_PAYLOAD_BYTES = 1_048_576
+MAX_DATAGRAM_BYTES = 65_507  # 65,535 less the IPv4 and UDP headers (RFC 768, RFC 791)
+MIN_SECONDS, MAX_SECONDS = 0.5, 3600.0
+MIN_RATE, MAX_RATE = 1.0, 100_000.0
+MAX_SERIES = 64
+MAX_REASONS = 3
 
 
 class Probe(StrEnum):
@@ -31,14 +31,14 @@ class Probe(StrEnum):
     TCP_STREAM = "tcp-stream"  # throughput; the time is that for one payload
 
 
-#: Answered by a responder of ours in the server's namespace.
+#: Probes that our responder answers in the server's namespace.
 ANSWERED_BY_US = frozenset({Probe.TCP_RR, Probe.TCP_CRR, Probe.UDP_RR, Probe.TCP_STREAM})
 
 
 class Stop(StrEnum):
     """Why a run ended."""
 
-    NARROW = "narrow"  # every interval is as narrow as asked
+    NARROW = "narrow"  # every interval is as narrow as requested
     TIME = "time"
     CANCELLED = "cancelled"
     FAILED = "failed"
@@ -46,11 +46,10 @@ class Stop(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to measure. ``payload_bytes`` each way, 0 for the probe's default; ``rate`` in requests per second
-    counts times from when a request should have been sent, None asks again as soon as it is answered;
-    ``width_us`` ends the run once every interval is that narrow; ``same_within_us`` is the size below which a
-    difference does not matter, None for ``core.measurements.verdicts.default_margin``; ``lookup_name`` is asked by ``dns``.
-    """
+    """How to measure. ``payload_bytes`` each way, 0 for the probe's default; ``rate`` in requests per second counts
+    times from when a request was due, None sends the next request after each answer; ``width_us`` ends the run once
+    every interval is that narrow; ``same_within_us`` is the size below which a difference does not matter, None for
+    ``core.measurements.verdicts.default_margin``; ``dns`` looks up ``lookup_name``."""
 
     seconds: float = 10.0
     payload_bytes: int = 0
@@ -68,40 +67,40 @@ class Options:
 
 
 def check_options(options: Options, probes: Sequence[Probe], series: int = 2) -> tuple[str, ...]:
-    """What cannot be done, a sentence each; nothing where all is well. Takes any numbers, NaN too."""
+    """The problems of the options, one sentence each. Accepts any numbers, including NaN."""
     found: list[str] = []
     asked = set(probes)
-    if not LEAST_SECONDS <= options.seconds <= MOST_SECONDS:
-        found.append(f"A run takes {LEAST_SECONDS:g} to {MOST_SECONDS:g} seconds, not {options.seconds:g}.")
-    if not 0 <= options.payload_bytes <= MOST_PAYLOAD_BYTES:
-        found.append(f"A payload has 1 to {MOST_PAYLOAD_BYTES} bytes, not {options.payload_bytes}.")
-    elif Probe.UDP_RR in asked and options.payload_bytes > MOST_DATAGRAM_BYTES:
-        found.append(f"A datagram carries at most {MOST_DATAGRAM_BYTES} bytes, not {options.payload_bytes}.")
+    if not MIN_SECONDS <= options.seconds <= MAX_SECONDS:
+        found.append(f"A run takes {MIN_SECONDS:g} to {MAX_SECONDS:g} seconds, not {options.seconds:g}.")
+    if not 0 <= options.payload_bytes <= MAX_PAYLOAD_BYTES:
+        found.append(f"A payload has 1 to {MAX_PAYLOAD_BYTES} bytes, not {options.payload_bytes}.")
+    elif Probe.UDP_RR in asked and options.payload_bytes > MAX_DATAGRAM_BYTES:
+        found.append(f"A datagram carries at most {MAX_DATAGRAM_BYTES} bytes, not {options.payload_bytes}.")
     if options.rate is not None:
         found += _check_rate(options, asked)
     if options.under_load and (beside := asked - {Probe.TCP_RR, Probe.TCP_CRR, Probe.UDP_RR}):
         names = ", ".join(sorted(beside))
         found.append(f"Under load works with tcp-rr, tcp-crr and udp-rr, not with {names}.")
-    for name, value in (("interval", options.width_us), ("limit for the same", options.same_within_us)):
+    for name, value in (("interval", options.width_us), ("margin", options.same_within_us)):
         if value is not None and not (math.isfinite(value) and value > 0):
             found.append(f"The {name} must be a positive number of microseconds, not {value:g}.")
     if not 0.05 <= options.timeout_s <= 30:
         found.append(f"A request may wait 0.05 to 30 seconds, not {options.timeout_s:g}.")
-    if not 1 <= series <= MOST_SERIES:
-        found.append("There is no path to measure." if series < 1 else f"At most {MOST_SERIES} series, not {series}.")
+    if not 1 <= series <= MAX_SERIES:
+        found.append("There is no path to measure." if series < 1 else f"At most {MAX_SERIES} series, not {series}.")
     return tuple(found)
 
 
 def no_path_sentence(reasons: Sequence[str]) -> str:
-    """Why there is nothing to measure, from the reasons of the paths that do not exist, and what helps."""
-    why = "; ".join(list(dict.fromkeys(reasons))[:MOST_REASONS]) or "no arm runs"
+    """Why there is nothing to measure, from the reasons of the missing paths, and what to do."""
+    why = "; ".join(list(dict.fromkeys(reasons))[:MAX_REASONS]) or "no arm runs"
     return f"There is no path to measure: {why}. Add an arm in host or bridge mode."
 
 
 def _check_rate(options: Options, asked: set[Probe]) -> list[str]:
     rate = options.rate or 0.0
-    if not LEAST_RATE <= rate <= MOST_RATE:
-        return [f"A rate is {LEAST_RATE:g} to {MOST_RATE:,.0f} requests per second, not {rate:,g}."]
+    if not MIN_RATE <= rate <= MAX_RATE:
+        return [f"A rate is {MIN_RATE:g} to {MAX_RATE:,.0f} requests per second, not {rate:,g}."]
     if Probe.TCP_STREAM in asked:
         return ["tcp-stream sends as fast as it can: it has no rate."]
     return []
@@ -109,11 +108,11 @@ def _check_rate(options: Options, asked: set[Probe]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One stretch of requests of one series. ``round`` pairs it with the other series' blocks.
+    """Consecutive requests of one series. ``round`` pairs it with the other series' blocks.
 
-    ``center_us`` is what is compared: the median, for tcp-stream the mean time of one payload. ``histogram`` is
-    HdrHistogram V2, compressed, in nanoseconds. ``error`` is a sentence: the block ended before its time,
-    is kept with what it has and left out of comparisons. ``note`` is a remark on a block that counts.
+    ``center_us`` is the compared value: the median, or for tcp-stream the mean time of one payload. ``histogram`` is
+    compressed HdrHistogram V2, in nanoseconds. ``error`` is a sentence: the block ended early; it is kept and excluded
+    from comparisons. ``note`` is a remark on a valid block.
     """
 
     series: str
@@ -136,14 +135,14 @@ class Block:
 
     @property
     def counts(self) -> bool:
-        """Whether it takes part in comparisons."""
+        """Whether it is valid for comparisons."""
         return not self.error and self.n > 0
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Where and when it was measured. What could not be read is empty or None. ``cores_awake``: idle cores were kept
-    from sleeping meanwhile, so that no figure contains a core's way out of it."""
+    """Where and when it was measured. Values that could not be read are empty or None. ``cores_awake``: idle cores were
+    kept from sleeping, so that no time includes the exit from an idle state."""
 
     kernel: str = ""
     machine: str = ""
@@ -167,7 +166,7 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class SeriesResult:
-    """All blocks of one path and probe. ``key`` is ``COLUMN/PATH``, with ``/PROBE`` behind it where a run has
+    """All blocks of one path and probe. ``key`` is ``COLUMN/PATH``, or ``COLUMN/PATH/PROBE`` in a run with
     several probes. A path that does not exist has ``n`` 0 and ``unavailable``."""
 
     column: str
@@ -196,7 +195,7 @@ class SeriesResult:
 @dataclass(frozen=True, slots=True)
 class ComparisonResult:
     """``other`` against ``baseline`` (keys of series), paired by round. ``verdict`` is slower, faster, same or
-    inconclusive; ``cause`` one line where the state proves it."""
+    inconclusive; ``cause`` is one line if the state proves it."""
 
     baseline: str
     other: str

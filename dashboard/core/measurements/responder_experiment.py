@@ -1,4 +1,4 @@
-"""The experiment that a measurement launches in place of the measured one where only a responder can answer a probe."""
+"""The experiment that a measurement launches instead of the measured one, for probes that only a responder answers."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ from dataclasses import replace
 from dashboard.core.measurements.measurement import ANSWERED_BY_US, Probe
 from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode, Publish
 
-TWIN_PORT = 8080
+RESPONDER_PORT = 8080
 SLEEP = ("sleep", "86400")
 
 
-def needs_twin(probes: tuple[Probe, ...]) -> bool:
-    """Whether a responder has to take the program's place, so that a published port leads to it."""
+def needs_responder_experiment(probes: tuple[Probe, ...]) -> bool:
+    """Whether a responder must replace the program, so that a published port leads to it."""
     return bool(set(probes) & ANSWERED_BY_US)
 
 
-def twin_of(spec: ExperimentSpec) -> ExperimentSpec:
-    """The same arms with a program that only waits, on a port that a responder can take."""
+def responder_experiment(spec: ExperimentSpec) -> ExperimentSpec:
+    """The same arms with a program that only waits, on a port that a responder can use."""
 
     def arm(one: ArmSpec) -> ArmSpec:
         forwards = one.mode in {Mode.BRIDGE, Mode.USER_BRIDGE, Mode.OVERLAY}
-        publish = (Publish(TWIN_PORT, 0, "tcp"), Publish(TWIN_PORT, 0, "udp")) if forwards else ()
-        return replace(one, command=SLEEP, port=TWIN_PORT, publish=publish, publish_all=False)
+        publish = (Publish(RESPONDER_PORT, 0, "tcp"), Publish(RESPONDER_PORT, 0, "udp")) if forwards else ()
+        return replace(one, command=SLEEP, port=RESPONDER_PORT, publish=publish, publish_all=False)
 
-    return ExperimentSpec(f"measure: {spec.title}"[:200], spec.image, TWIN_PORT, tuple(arm(one) for one in spec.arms))
+    return ExperimentSpec(
+        f"measure: {spec.title}"[:200], spec.image, RESPONDER_PORT, tuple(arm(one) for one in spec.arms)
+    )

@@ -1,4 +1,4 @@
-"""Which block comes when, and how long each is."""
+"""The order and length of blocks."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from dashboard.core.measurements.measurement import ANSWERED_BY_US, Options, Pro
 from dashboard.core.paths.model import Path, PathKind
 
 ROUNDS_WANTED = 30
-SHORTEST_BLOCK_S, LONGEST_BLOCK_S = 0.01, 0.25
-#: Between two blocks: connecting, the histogram, telling the caller.
+MIN_BLOCK_S, MAX_BLOCK_S = 0.01, 0.25
+#: Time between two blocks: connecting, the histogram, reporting.
 OVERHEAD_S = 0.015
-LEAST_REQUESTS = 20
-#: Each connection stays in the server's TIME_WAIT for 60 s and in connection tracking for 120 s
+MIN_REQUESTS = 20
+#: Each connection stays in the server's TIME-WAIT for 60 s and in connection tracking for 120 s
 #: (net.netfilter.nf_conntrack_tcp_timeout_time_wait): a run must not fill the machine's table.
-MOST_CONNECTIONS = 20_000
+MAX_CONNECTIONS = 20_000
 _MOST_TIMES = 400_000
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One path with one probe. ``busy_wait_ns`` makes our responder that much slower: for tests of the method."""
+    """One path with one probe. ``busy_wait_ns`` delays our responder, to test the method."""
 
     key: str
     path: Path
@@ -32,7 +32,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class BlockPlan:
-    """How long one block is; ``most`` requests at most."""
+    """The length of one block; ``most`` limits its requests."""
 
     seconds: float
     warmup_s: float
@@ -44,14 +44,14 @@ def unsuited(path: Path, probe: Probe) -> str:
     if path.unavailable:
         return path.unavailable
     if (probe is Probe.DNS) != (path.kind is PathKind.RESOLVER):
-        return "dns is asked of a resolver" if probe is Probe.DNS else "a resolver answers dns only"
+        return "dns needs a resolver" if probe is Probe.DNS else "a resolver answers dns only"
     if probe is Probe.UDP_RR and not path.udp_port:
         return f"port {path.server_port}/udp is not published, only tcp"
     return ""
 
 
 def make_series(paths: Sequence[Path], probes: Sequence[Probe]) -> tuple[Series, ...]:
-    """Every probe on every path that exists and suits it. Keys carry the probe where there are several."""
+    """Every probe on every suitable path. Keys include the probe if there are several."""
     several = len(set(probes)) > 1
     return tuple(
         Series(f"{path.key}/{probe}" if several else path.key, path, probe)
@@ -62,7 +62,7 @@ def make_series(paths: Sequence[Path], probes: Sequence[Probe]) -> tuple[Series,
 
 
 def missing_paths(paths: Sequence[Path], probes: Sequence[Probe]) -> tuple[tuple[Path, Probe, str], ...]:
-    """What ``make_series`` left out, with the reason; not the pairs that make no sense, such as dns on a bridge."""
+    """What ``make_series`` omitted, with reasons, except meaningless pairs such as dns on a bridge."""
     return tuple(
         (path, probe, reason)
         for probe in dict.fromkeys(probes)
@@ -72,7 +72,7 @@ def missing_paths(paths: Sequence[Path], probes: Sequence[Probe]) -> tuple[tuple
 
 
 def choose_baselines(series: Sequence[Series]) -> dict[str, str]:
-    """What each series is compared with: the shortest way of the same probe, itself for that one."""
+    """The baseline of each series: the shortest path of the same probe, which is its own baseline."""
     ranks = list(PathKind)
     first: dict[Probe, Series] = {}
     for one in sorted(series, key=lambda one: ranks.index(one.path.kind)):
@@ -81,17 +81,17 @@ def choose_baselines(series: Sequence[Series]) -> dict[str, str]:
 
 
 def plan_blocks(series: Sequence[Series], options: Options) -> Mapping[str, BlockPlan]:
-    """The plan for each series' key: all as long as each other, about 30 rounds in the time that there is."""
+    """The plan for each series' key: equal lengths, about 30 rounds in the available time."""
     budget = options.seconds / (max(1, len(series)) * ROUNDS_WANTED) - OVERHEAD_S
-    seconds = min(max(budget, SHORTEST_BLOCK_S), LONGEST_BLOCK_S)
+    seconds = min(max(budget, MIN_BLOCK_S), MAX_BLOCK_S)
     if options.rate is not None:
-        seconds = max(seconds, LEAST_REQUESTS / options.rate)
+        seconds = max(seconds, MIN_REQUESTS / options.rate)
     connecting = sum(one.probe is Probe.TCP_CRR for one in series)
     return {
         one.key: BlockPlan(
             seconds,
             min(0.02, max(0.002, seconds / 10)),
-            max(LEAST_REQUESTS, MOST_CONNECTIONS // (connecting * ROUNDS_WANTED))
+            max(MIN_REQUESTS, MAX_CONNECTIONS // (connecting * ROUNDS_WANTED))
             if one.probe is Probe.TCP_CRR
             else _MOST_TIMES,
         )
@@ -100,25 +100,25 @@ def plan_blocks(series: Sequence[Series], options: Options) -> Mapping[str, Bloc
 
 
 def order_of_rounds(keys: Sequence[str], seed: int) -> Iterator[tuple[str, ...]]:
-    """Without end: all keys in a new random order for each round, the same for the same seed."""
+    """All keys in a new random order for each round, endlessly; determined by the seed."""
     source = random.Random(seed)  # noqa: S311 - an order, not a secret
     while True:
         yield tuple(source.sample(keys, len(keys)))
 
 
 def remaining_s(options: Options, elapsed_s: float) -> float:
-    """The time that is left at most."""
+    """The remaining time, in seconds."""
     return max(0.0, options.seconds - elapsed_s)
 
 
 def needs_responder(probe: Probe) -> bool:
-    """Whether a responder of ours answers, in the server's namespace."""
+    """Whether our responder answers, in the server's namespace."""
     return probe in ANSWERED_BY_US
 
 
 def choose_cores(allowed: Sequence[int], siblings: Mapping[int, frozenset[int]]) -> tuple[int | None, int | None]:
-    """A core for the client and another for the responder, not two threads of one core if it can be helped, and not
-    core 0, which serves most interrupts, if there are others. None, None where there is one only."""
+    """A core for the client and another for the responder: if possible not two threads of one core, and not core 0,
+    which handles most interrupts. (None, None) with a single core."""
     cores = sorted(allowed)
     if len(cores) < 2:
         return None, None

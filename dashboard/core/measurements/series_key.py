@@ -1,4 +1,4 @@
-"""What makes series of different runs comparable."""
+"""The key by which series of different runs are compared."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dashboard.core.measurements.schedule import Series
 
 
 def series_signature(one: Series, modes: Mapping[str, str], options: Options) -> str:
-    """Mode, path, probe, payload, rate and load, in words: ``bridge published-dnat tcp-rr 64B closed idle``."""
+    """Mode, path, probe, payload, rate and load: ``bridge published-dnat tcp-rr 64B closed idle``."""
     rate = f"{options.rate:g}/s" if options.rate else "closed"
     load = "loaded" if options.under_load else "idle"
     mode = modes.get(one.path.server, one.path.server)

@@ -1,4 +1,4 @@
-"""What the figures mean: median, percentiles, and bootstrap intervals, in plain Python."""
+"""Median, percentiles and bootstrap intervals, in plain Python."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from statistics import NormalDist
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Where a statistic lies, with the confidence that was asked for; both ends belong to it."""
+    """A confidence interval, including both ends."""
 
     low: float
     high: float
@@ -24,11 +24,11 @@ def percentile(values: Iterable[float], percent: float) -> float:
 
     Of n sorted values x[0]…x[n-1] it is the value at position (n-1)·percent/100, where a position between
     two values lies proportionally between them (definition 7 of Hyndman and Fan, "Sample quantiles in
-    statistical packages", 1996; numpy's default). ValueError without values or beside 0 to 100.
+    statistical packages", 1996; numpy's default). Raises ValueError without values or outside 0 to 100.
     """
     ordered = sorted(values)
     if not ordered:
-        raise ValueError("a percentile of nothing")
+        raise ValueError("a percentile needs at least one value")
     if not 0 <= percent <= 100:
         raise ValueError(f"{percent} is not between 0 and 100")
     position = (len(ordered) - 1) * percent / 100
@@ -37,12 +37,12 @@ def percentile(values: Iterable[float], percent: float) -> float:
         return ordered[below]
     share = position - below
     low, high = ordered[below], ordered[below + 1]
-    # Not low + share * (high - low): that leaves the two values' range where the difference overflows or rounds.
+    # Not low + share * (high - low), which can leave the range of the two values by overflow or rounding.
     return low if low == high else min(max(low * (1 - share) + high * share, low), high)
 
 
 def median(values: Iterable[float]) -> float:
-    """The middle value, or the mean of the two in the middle. ValueError without values."""
+    """The middle value, or the mean of the two middle ones. Raises ValueError without values."""
     return percentile(values, 50)
 
 
@@ -56,12 +56,12 @@ def bootstrap_interval[T](
 ) -> Interval:
     """The percentile bootstrap interval of ``statistic`` (Efron, 1979).
 
-    ``samples`` are drawn anew with replacement ``rounds`` times; the interval holds the middle
-    ``confidence`` of what ``statistic`` says of them. ``source`` decides: the same seed, the same interval.
-    Samples that belong together are given as one, e.g. as a pair. ValueError without samples.
+    ``samples`` are resampled with replacement ``rounds`` times; the interval holds the middle ``confidence`` of the
+    values of ``statistic``. The same seed of ``source`` gives the same interval. Pass samples that belong together as
+    one, such as a pair. Raises ValueError without samples.
     """
     if not samples:
-        raise ValueError("an interval of nothing")
+        raise ValueError("an interval needs at least one sample")
     found = [statistic(source.choices(samples, k=len(samples))) for _ in range(rounds)]
     outside = (1 - confidence) / 2 * 100
     return Interval(percentile(found, outside), percentile(found, 100 - outside))
@@ -74,10 +74,10 @@ def ratio_of_medians(pairs: Sequence[tuple[float, float]]) -> float:
 
 
 def resampled_medians(samples: Sequence[float], source: random.Random, rounds: int = 2000) -> list[float]:
-    """The medians of ``rounds`` bootstrap resamples, sorted: what ``bootstrap_interval`` of ``median`` looks at, in a
-    tenth of the time. ValueError without samples."""
+    """The medians of ``rounds`` bootstrap resamples, sorted: the same as in ``bootstrap_interval`` with ``median``, in
+    a tenth of the time. Raises ValueError without samples."""
     if not samples:
-        raise ValueError("the median of nothing")
+        raise ValueError("a median needs at least one sample")
     size = len(samples)
     half, odd = divmod(size, 2)
     found = []
@@ -90,9 +90,9 @@ def resampled_medians(samples: Sequence[float], source: random.Random, rounds: i
 
 def rank_interval(values: Sequence[float], confidence: float = 0.95) -> Interval | None:
     """The interval of the median between two of the sorted values, whatever their distribution (the inverted sign
-    test); it covers ``confidence`` at least. None where even all of them are too few: below 6 for 95 %."""
+    test); it covers at least ``confidence``. None with too few values: below 6 for 95 %."""
     ordered, size, outside = sorted(values), len(values), (1 - confidence) / 2
-    if size > 500:  # the binomial distribution is the normal one by then
+    if size > 500:  # normal approximation of the binomial distribution
         place = int((size - NormalDist().inv_cdf(1 - outside) * size**0.5) / 2)
         return Interval(ordered[place - 1], ordered[size - place])
     below = term = 0.5**size
@@ -107,7 +107,7 @@ def rank_interval(values: Sequence[float], confidence: float = 0.95) -> Interval
 
 
 def small_sample_confidence(confidence: float, size: int) -> float:
-    """The confidence to ask of a percentile bootstrap of ``size`` samples so that it covers ``confidence``.
+    """The nominal confidence with which a percentile bootstrap of ``size`` samples covers ``confidence``.
 
     The plain percentile interval is too narrow by sqrt((n-1)/n) and by normal instead of Student quantiles
     (Hesterberg, "What teachers should know about the bootstrap", 2015, section 5.3). 1.0 for fewer than 3 samples.

@@ -1,4 +1,4 @@
-"""From blocks to ``measurement/1``: series with their figures, comparisons with their verdicts."""
+"""Builds ``measurement/1`` from blocks: series with their figures, comparisons with their verdicts."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from dashboard.core.measurements.verdicts import Same, default_margin, judge_blo
 from dashboard.core.paths.finder import cause_between
 from dashboard.core.paths.model import Path
 
-MOST_SENTENCES = 5
+MAX_SENTENCES = 5
 
 
 def _sentences(texts: Sequence[str]) -> tuple[str, ...]:
-    """Different ones, the most frequent first, with how often where it was more than once."""
-    counted = Counter(text for text in texts if text).most_common(MOST_SENTENCES)
+    """The distinct texts, most frequent first, with their count if above one."""
+    counted = Counter(text for text in texts if text).most_common(MAX_SENTENCES)
     return tuple(text if times == 1 else f"{text} ({times} times)" for text, times in counted)
 
 
 def summarise_series(one: Series, blocks: Sequence[Block], refused: str = "") -> SeriesResult:
-    """The figures of one series over all blocks that count; percentiles from the merged histograms.
+    """The figures of one series over all valid blocks; percentiles from the merged histograms.
 
-    For tcp-stream they are the times that one payload took to be handed to the kernel.
+    For tcp-stream they are the times to hand one payload to the kernel.
     """
     good = [block for block in blocks if block.counts]
     whole = summarise_histograms(block.histogram for block in good)
@@ -65,7 +65,7 @@ def summarise_series(one: Series, blocks: Sequence[Block], refused: str = "") ->
 
 
 def missing_series(path: Path, probe: Probe, reason: str) -> SeriesResult:
-    """A path that does not exist here, or does not suit the probe, named with its reason."""
+    """The series of a path that does not exist or does not suit the probe, with the reason."""
     return SeriesResult(
         path.server,
         path.name,
@@ -88,7 +88,7 @@ def _ends(interval: Interval | None) -> tuple[float, float] | None:
 def compare_series(
     baseline: Series, other: Series, blocks: Mapping[str, Sequence[Block]], options: Options, seed: int
 ) -> ComparisonResult:
-    """The verdict on ``other``, with its cause where the paths prove one and there is a difference to explain."""
+    """The verdict on ``other``, with the cause if there is a difference and the paths prove one."""
     mine, theirs = blocks.get(baseline.key, ()), blocks.get(other.key, ())
     found = judge_blocks(mine, theirs, margin_us=options.same_within_us, seed=seed)
     pairs = pair_blocks(mine, theirs)
@@ -126,8 +126,8 @@ def build_measurement(
     stopped: Stop | None = None,
     stop_reason: str = "",
 ) -> Measurement:
-    """Everything known of a run. The same blocks and seed give the same figures. ``stopped`` None: it was killed, or
-    still runs. ``missing`` are the paths that were not measured, with the probe and the reason."""
+    """The measurement of a run. The same blocks and seed give the same figures. ``stopped`` is None if it was killed or
+    still runs. ``missing`` are the paths that were not measured, with probe and reason."""
     refused = refused or {}
     by_key = {one.key: one for one in series}
     results = [summarise_series(one, blocks.get(one.key, ()), refused.get(one.key, "")) for one in series]

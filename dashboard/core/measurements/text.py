@@ -1,4 +1,4 @@
-"""A measurement as plain text for a terminal: one line per series, a small bar for its median, then the verdicts."""
+"""A measurement as plain text for a terminal: one line with a bar per series, then the verdicts."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ def bar(value: float, largest: float, width: int = BAR) -> str:
 
 
 def micros(value: float | None) -> str:
-    """Microseconds with one decimal; a dash for nothing."""
+    """Microseconds with one decimal; a dash for None."""
     return "-" if value is None else f"{value:.1f}"
 
 
 def _series_line(one: SeriesResult, width: int, largest: float) -> str:
     name = (one.key or f"{one.column}/{one.path}").ljust(width)
     if one.unavailable:
-        return f"{name}  not here: {printable(one.unavailable)}"
+        return f"{name}  unavailable: {printable(one.unavailable)}"
     if not one.n:
         return f"{name}  nothing measured: {printable('; '.join(one.errors))}"
     figures = "".join(micros(value).rjust(10) for value in (one.p50_us, one.p90_us, one.p99_us, one.p999_us))
     return f"{name}{figures}{one.n:10}  {bar(one.p50_us or 0.0, largest)}"
 
 
-def say_comparison(one: ComparisonResult) -> str:
+def describe_comparison(one: ComparisonResult) -> str:
     """The verdict as a sentence with its interval."""
     if one.delta_us is None or one.ci95_us is None:
         return f"{one.other} against {one.baseline}: {one.verdict}, {printable(one.reason)}."
@@ -46,7 +46,7 @@ def say_comparison(one: ComparisonResult) -> str:
 
 
 def measurement_text(found: Measurement) -> str:
-    """The table, the verdicts, and why it ended."""
+    """The table, the verdicts, and why the run ended."""
     names: Sequence[str] = [one.key or f"{one.column}/{one.path}" for one in found.series]
     width = max([len(name) for name in names], default=6) + 1
     largest = max([one.p50_us or 0.0 for one in found.series], default=0.0)
@@ -54,6 +54,6 @@ def measurement_text(found: Measurement) -> str:
     lines = [f"{'path'.ljust(width)}{heads}"]
     lines += [_series_line(one, width, largest) for one in found.series]
     lines.append("")
-    lines += [say_comparison(one) for one in found.comparisons]
+    lines += [describe_comparison(one) for one in found.comparisons]
     lines += ["", f"{found.stop_reason or 'Not finished.'} Seed {found.seed}, {found.elapsed_s:.1f} s."]
     return "\n".join(lines)

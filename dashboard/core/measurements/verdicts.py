@@ -1,4 +1,4 @@
-"""What the blocks say: paired differences, their intervals, a verdict, and when enough is known."""
+"""Verdicts from blocks: paired differences, their intervals, and when to stop."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from dashboard.core.measurements.statistics import (
     small_sample_confidence,
 )
 
-LEAST_ROUNDS = 10
-LEAST_ROUNDS_TO_STOP = 20
-LEAST_FOR_P99 = 200
+MIN_ROUNDS = 10
+MIN_ROUNDS_TO_STOP = 20
+MIN_FOR_P99 = 200
 CONFIDENCE = 0.95
-#: A verdict asks for more than the interval that is shown: a run has several comparisons.
+#: A verdict needs a higher confidence than the displayed interval, because a run has several comparisons.
 VERDICT_CONFIDENCE = 0.99
 _SMALLEST_MARGIN_US = 0.2
 _MARGIN_SHARE = 0.01
@@ -27,21 +27,21 @@ _MARGIN_SHARE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Slower:
-    """The other one takes ``by_us`` longer."""
+    """The other path takes ``by_us`` longer."""
 
     by_us: float
 
 
 @dataclass(frozen=True, slots=True)
 class Faster:
-    """The other one takes ``by_us`` less."""
+    """The other path takes ``by_us`` less."""
 
     by_us: float
 
 
 @dataclass(frozen=True, slots=True)
 class Same:
-    """Whatever difference there is lies within ``within_us``, and that is too little to matter."""
+    """Any difference is within the margin ``within_us``."""
 
     within_us: float
 
@@ -58,8 +58,8 @@ Verdict = Slower | Faster | Same | Inconclusive
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The median of the paired differences, its 95 % interval and what follows. ``delta_us`` is None without pairs,
-    the interval None with fewer than ``LEAST_ROUNDS``. ``p99`` fields: the same of the blocks' p99."""
+    """The median of the paired differences, its 95 % interval and the verdict. ``delta_us`` is None without pairs, the
+    interval None with fewer than ``MIN_ROUNDS`` pairs. ``p99`` fields: the same for the blocks' p99."""
 
     verdict: Verdict
     rounds: int
@@ -75,7 +75,7 @@ def default_margin(baseline_us: float) -> float:
 
 
 def pair_blocks(baseline: Sequence[Block], other: Sequence[Block]) -> list[tuple[Block, Block]]:
-    """Blocks of the same round that both count, in the order of the rounds."""
+    """Pairs of valid blocks of the same round, in the order of the rounds."""
     others = {one.round: one for one in other if one.counts}
     mine = {one.round: one for one in baseline if one.counts}
     return [(mine[number], others[number]) for number in sorted(mine.keys() & others.keys())]
@@ -89,7 +89,7 @@ def _between(medians: Sequence[float], size: int, confidence: float) -> Interval
 def median_interval(
     differences: Sequence[float], source: random.Random, *, confidence: float = CONFIDENCE, rounds: int = 2000
 ) -> Interval:
-    """The bootstrap interval of the median of paired differences, corrected for few of them."""
+    """The bootstrap interval of the median of paired differences, corrected for small samples."""
     return _between(resampled_medians(differences, source, rounds), len(differences), confidence)
 
 
@@ -99,10 +99,10 @@ def judge_differences(
     """The verdict on differences (other minus baseline, one per round)."""
     count = len(differences)
     if count == 0:
-        return Judgement(Inconclusive("no round has a block of both that counts"), 0)
+        return Judgement(Inconclusive("no round has a valid block of both"), 0)
     delta = median(differences)
-    if count < LEAST_ROUNDS:
-        reason = f"only {count} paired block{'s' if count > 1 else ''}; {LEAST_ROUNDS} are needed"
+    if count < MIN_ROUNDS:
+        reason = f"only {count} paired block{'s' if count > 1 else ''}; {MIN_ROUNDS} are needed"
         return Judgement(Inconclusive(reason), count, delta)
     medians = resampled_medians(differences, source, rounds)
     interval = _between(medians, count, CONFIDENCE)
@@ -111,19 +111,19 @@ def judge_differences(
 
 
 def decide(delta: float, interval: Interval, strict: Interval, margin: float) -> Verdict:
-    """The verdict on a difference with its 95 % and its 99 % interval; below ``margin`` it does not matter."""
+    """The verdict on a difference with its 95 % and its 99 % interval; differences below ``margin`` do not matter."""
     if -margin <= interval.low and interval.high <= margin:
         return Same(max(abs(interval.low), abs(interval.high)))
     if strict.low > 0 and delta >= margin:
         return Slower(delta)
     if strict.high < 0 and delta <= -margin:
         return Faster(-delta)
-    said = f"the interval from {interval.low:+.2f} to {interval.high:+.2f} µs"
+    text = f"the interval from {interval.low:+.2f} to {interval.high:+.2f} µs"
     if 0 in interval:
-        return Inconclusive(f"{said} spans zero and is wider than ±{margin:.2f} µs")
+        return Inconclusive(f"{text} spans zero and is wider than ±{margin:.2f} µs")
     if 0 in strict:
-        return Inconclusive(f"{said} leaves zero out by too little: at 99 % it spans zero")
-    return Inconclusive(f"{said} reaches beyond ±{margin:.2f} µs, its middle does not")
+        return Inconclusive(f"{text} is not significant at 99 %")
+    return Inconclusive(f"{text} exceeds ±{margin:.2f} µs, but its median does not")
 
 
 def judge_blocks(
@@ -139,11 +139,11 @@ def judge_blocks(
     differences = [two.center_us - one.center_us for one, two in pairs]
     margin = margin_us or default_margin(median(one.center_us for one, _ in pairs) if pairs else 0.0)
     found = judge_differences(differences, margin, random.Random(seed), rounds=rounds)  # noqa: S311 - statistics
-    tails = [two.p99_us - one.p99_us for one, two in pairs if min(one.n, two.n) >= LEAST_FOR_P99]
+    tails = [two.p99_us - one.p99_us for one, two in pairs if min(one.n, two.n) >= MIN_FOR_P99]
     if not tails:
         return found
     p99 = None
-    if len(tails) >= LEAST_ROUNDS:
+    if len(tails) >= MIN_ROUNDS:
         p99 = median_interval(tails, random.Random(seed + 1), rounds=rounds)  # noqa: S311 - statistics
     return Judgement(found.verdict, found.rounds, found.delta_us, found.ci95_us, median(tails), p99)
 
@@ -154,7 +154,7 @@ def name_of(verdict: Verdict) -> str:
 
 
 def reason_of(judgement: Judgement) -> str:
-    """The verdict in words, with its figures."""
+    """The verdict as text with its figures."""
     match judgement.verdict:
         case Slower(by_us=by):
             return f"slower by {by:.2f} µs: the interval lies above zero"
@@ -167,14 +167,13 @@ def reason_of(judgement: Judgement) -> str:
 
 
 def looks_due(rounds: int) -> bool:
-    """Whether to look at the intervals after this many rounds: at 20, then each time a tenth more were run.
+    """Whether to check the intervals after this many rounds: at 20, then after every tenth more.
 
-    Few looks, and a stop by width alone, never by sign: stopping when a difference shows would find differences
-    where there are none.
-    """
-    if rounds < LEAST_ROUNDS_TO_STOP:
+    Checks are few, and a run stops by width and never by sign: stopping when a difference appears would find
+    differences that do not exist."""
+    if rounds < MIN_ROUNDS_TO_STOP:
         return False
-    due = LEAST_ROUNDS_TO_STOP
+    due = MIN_ROUNDS_TO_STOP
     while due < rounds:
         due += max(1, due // 10)
     return due == rounds
@@ -189,9 +188,9 @@ def decide_stop(
     elapsed_s: float,
 ) -> Stop | None:
     """Whether to end after ``rounds`` whole rounds. NARROW: the 99 % interval of every series against its baseline is
-    at most ``options.width_us`` wide, so the one that is shown is narrower still; judged by the 95 % interval itself,
-    runs would end when it happens to be too narrow (simulated: it then covers the truth in 93 of 100 runs, not 95).
-    Series without a block that counts are not waited for."""
+    at most ``options.width_us`` wide, so that the displayed one is narrower. With the 95 % interval runs would end when
+    it happens to be too narrow (simulated: it then covers the truth in 93 of 100 runs, not 95). Series without a valid
+    block are ignored."""
     if elapsed_s >= options.seconds:
         return Stop.TIME
     if options.width_us is None or not looks_due(rounds):
@@ -202,7 +201,7 @@ def decide_stop(
         if key == baseline or not any(one.counts for one in own):
             continue
         pairs = pair_blocks(blocks.get(baseline, ()), own)
-        if len(pairs) < LEAST_ROUNDS_TO_STOP:
+        if len(pairs) < MIN_ROUNDS_TO_STOP:
             return None
         differences = [two.center_us - one.center_us for one, two in pairs]
         interval = median_interval(

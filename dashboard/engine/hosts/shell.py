@@ -81,9 +81,7 @@ class HostShell:
             other = fcntl.ioctl(self.fd, TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
             try:
                 if termios.tcgetattr(self.fd)[3] & termios.ISIG:
-                    termios.tcflush(
-                        self.fd, termios.TCOFLUSH
-                    )  # first, or it refills the next queue
+                    termios.tcflush(self.fd, termios.TCOFLUSH)  # first, or it refills the next queue
                     if _unread(other) > UNREAD_BYTES:
                         termios.tcflush(other, termios.TCIFLUSH)
             finally:

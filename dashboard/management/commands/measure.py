@@ -1,4 +1,4 @@
-"""``./netmodes measure``: what each path costs, measured and recorded."""
+"""``./netmodes measure``: measures the latency of each path."""
 
 from __future__ import annotations
 
@@ -20,65 +20,71 @@ from dashboard.lab.one_shot import launched
 from dashboard.latency.runner import Progress
 from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, require_root
 from dashboard.store import measurements as measurement_store
-from dashboard.store.measurements import Asked
+from dashboard.store.measurements import RequestedRun
 from dashboard.store.reports import saved as saved_reports
 
-#: The responder takes the program's place at the container's port, so that a published port leads to it.
+#: A container for our responder, which listens on the container's port in place of a program.
 SLEEP = "sleep 86400"
 
 
 class Command(NetmodesCommand):
-    """Launches arms, measures every path between them and the machine, keeps the result, cleans up."""
+    """Launches arms, measures every path between them and the machine, stores the result, cleans up."""
 
-    help = "Measures what each path of each mode costs."
+    help = "Measures the latency of each path of each mode."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Modes as for compare, then how to measure."""
+        """Modes as for compare, then options of the measurement."""
         parser.add_argument("modes", nargs="+", metavar="MODE", help="host, bridge, user-bridge, container:1 …")
         parser.add_argument("--image", default="nginx", help="image to run (default nginx)")
         parser.add_argument("--port", default="8080", help="port inside the container (default 8080; http: 80)")
         parser.add_argument("--publish", "-p", action="append", default=[], metavar="H:C", help="port to publish")
         parser.add_argument("--probe", action="append", default=[], help=f"{', '.join(Probe)} (default tcp-rr)")
-        parser.add_argument("--seconds", type=float, default=10.0, help="how long at most (default 10)")
-        parser.add_argument("--payload", type=int, default=0, help="bytes of one request (default 64)")
-        parser.add_argument("--rate", type=float, help="requests per second (default: as soon as answered)")
-        parser.add_argument("--width", type=float, help="stop once every interval is this narrow, in microseconds")
-        parser.add_argument("--under-load", action="store_true", help="while a stream saturates the same path")
-        parser.add_argument("--name", default="localhost", help="name to look up with dns (default localhost)")
-        parser.add_argument("--seed", type=int, help="seed of the order (default random, always recorded)")
+        parser.add_argument("--seconds", type=float, default=10.0, help="time limit in seconds (default 10)")
+        parser.add_argument("--payload", type=int, default=0, help="bytes per request (default 64)")
+        parser.add_argument("--rate", type=float, help="requests per second (default: the next one after each response)")
+        parser.add_argument("--width", type=float, help="stop once every confidence interval is this narrow, in microseconds")
+        parser.add_argument("--under-load", action="store_true", help="measure while a stream saturates the path")
+        parser.add_argument("--name", default="localhost", help="name to resolve with the dns probe (default localhost)")
+        parser.add_argument("--seed", type=int, help="seed of the order (default: random; recorded with the result)")
         parser.add_argument("--title", default="", help="title of the run, and of the report")
-        parser.add_argument("--save", action="store_true", help="make a report of it")
+        parser.add_argument("--save", action="store_true", help="save a report")
         parser.add_argument("--json", action="store_true", help="print measurement/1")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Exit 0 if something was measured, 1 if not, 2 if it cannot be measured as written."""
-        probes, how = self._how(options)
+        """Exit 0 if something was measured, 1 if not, 2 for invalid options."""
+        probes, measuring = self._measurement_options(options)
         spec = self._spec(options, probes)
         require_root("Measuring inside network namespaces")
         self.migrate()
         seed = options["seed"] if options["seed"] is not None else random.SystemRandom().getrandbits(32)
         folder = configuration.data_dir()
-        found, run, engine = self.run(lambda: self._measure(folder, spec, probes, how, seed))
+        measurement, run, engine = self.run(lambda: self._measure(folder, spec, probes, measuring, seed))
         report = None
         if options["save"]:
-            report = self.save(saved_reports.save_measurement, run, details=saved_reports.ReportDetails(options["title"]), engine=engine)
+            report = self.save(
+                saved_reports.save_measurement,
+                run,
+                details=saved_reports.ReportDetails(options["title"]),
+                engine=engine,
+            )
         if options["json"]:
-            self.print_json({**msgspec.to_builtins(found), "report": report} if options["save"] else found)
+            with_report = {**msgspec.to_builtins(measurement), "report": report}
+            self.print_json(with_report if options["save"] else measurement)
         else:
-            self.stdout.write(measurement_text(found))
+            self.stdout.write(measurement_text(measurement))
         if options["save"] and report is None:
             raise SystemExit(FAILED)
-        if found.stopped is Stop.FAILED or not any(one.n for one in found.series):
-            self.say(found.stop_reason)
+        if measurement.stopped is Stop.FAILED or not any(series.n for series in measurement.series):
+            self.say(measurement.stop_reason)
             raise SystemExit(FAILED)
 
-    def _how(self, options: dict[str, Any]) -> tuple[tuple[Probe, ...], Options]:
+    def _measurement_options(self, options: dict[str, Any]) -> tuple[tuple[Probe, ...], Options]:
         try:
             probes = tuple(Probe(text) for text in options["probe"] or ["tcp-rr"])
         except ValueError as error:
-            sentence = f"{error}: choose from {', '.join(Probe)}."
-            raise CommandError(sentence, returncode=WRONG_USAGE) from None
-        how = Options(
+            message = f"{error}: choose from {', '.join(Probe)}."
+            raise CommandError(message, returncode=WRONG_USAGE) from None
+        measuring = Options(
             seconds=options["seconds"],
             payload_bytes=options["payload"],
             rate=options["rate"],
@@ -86,18 +92,18 @@ class Command(NetmodesCommand):
             width_us=options["width"],
             lookup_name=options["name"],
         )
-        wrong = list(check_options(how, probes))
+        problems = list(check_options(measuring, probes))
         if Probe.HTTP in probes and set(probes) & ANSWERED_BY_US:
             wrong.append(
-                "http asks the container's own program, the others a responder in its place: measure them apart."
+                "http uses the container's program, the other probes our responder: measure them separately."
             )
         if wrong:
             raise CommandError("\n".join(wrong), returncode=WRONG_USAGE)
         return probes, how
 
     def _spec(self, options: dict[str, Any], probes: tuple[Probe, ...]) -> ExperimentSpec:
-        own = Probe.HTTP in probes
-        port = "80" if own and options["port"] == "8080" else options["port"]
+        http = Probe.HTTP in probes
+        port = "80" if http and options["port"] == "8080" else options["port"]
         publish = options["publish"] or [f"{port}/tcp", f"{port}/udp"]
         draft = parse_draft(
             {
@@ -105,29 +111,29 @@ class Command(NetmodesCommand):
                 "image": options["image"],
                 "port": port,
                 "publish": publish,
-                "arms": [{"mode": mode, "command": "" if own else SLEEP} for mode in options["modes"]],
+                "arms": [{"mode": mode, "command": "" if http else SLEEP} for mode in options["modes"]],
             }
         )
         if draft.problems:
-            raise CommandError("\n".join(p.sentence for p in draft.problems), returncode=WRONG_USAGE)
+            raise CommandError("\n".join(problem.sentence for problem in draft.problems), returncode=WRONG_USAGE)
         return draft.spec
 
     async def _measure(
-        self, folder: Path, spec: ExperimentSpec, probes: tuple[Probe, ...], how: Options, seed: int
+        self, folder: Path, spec: ExperimentSpec, probes: tuple[Probe, ...], measuring: Options, seed: int
     ) -> tuple[Measurement, str, EngineRef]:
         async with launched(folder, spec, self.say) as (context, run):
-            told = -1.0
+            printed_at_s = -1.0
 
-            def progress(at: Progress) -> None:
-                nonlocal told
-                if at.elapsed_s - told >= 2.0:
-                    told = at.elapsed_s
-                    self.say(f"{at.rounds} rounds, {at.remaining_s:.0f} s left")
+            def report(progress: Progress) -> None:
+                nonlocal printed_at_s
+                if progress.elapsed_s - printed_at_s >= 2.0:
+                    printed_at_s = progress.elapsed_s
+                    self.say(f"{progress.rounds} rounds, {progress.remaining_s:.0f} s left")
 
             database = context.database
-            identity = await database.run(measurement_store.create_run, run.id, spec.title, probes, how, seed)
-            await measure_paths(context, run, Asked(identity, run.id, probes, how, seed, twin=True), progress)
-            found = await context.database.run(measurement_store.load_measurement, identity)
-        if found is None:
+            identity = await database.run(measurement_store.create_run, run.id, spec.title, probes, measuring, seed)
+            await measure_paths(context, run, RequestedRun(identity, run.id, probes, how, seed, twin=True), progress)
+            measurement = await database.run(measurement_store.load_measurement, identity)
+        if measurement is None:
             raise CommandError("The run was deleted while it was measured.", returncode=FAILED)
-        return found, identity, context.ref
+        return measurement, identity, context.ref

@@ -1,4 +1,4 @@
-"""Measurements over HTTP: start, look, cancel, distribution."""
+"""The HTTP API of measurements: start, read, cancel, distribution."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
 from dashboard.web.http.refusal import Refusal
 from dashboard.web.measurements.serializers import describe_run, show_run
-from dashboard.web.measurements.views import AskedWronglyError, start_run
+from dashboard.web.measurements.views import InvalidOptionsError, start_run
 from dashboard.web.service import service
 from dashboard.web.training.group_access import group_filter, may_open
 
@@ -31,7 +31,7 @@ class InvalidMeasurement(Refusal):
 
 
 class MeasurementIn(Schema):
-    """What shall be measured: the experiment's id, and as in the form of the page."""
+    """The experiment's id and the fields of the form."""
 
     model_config = ConfigDict(extra="forbid")
     experiment: str
@@ -45,7 +45,7 @@ class MeasurementIn(Schema):
 
 
 class Started(Schema):
-    """A run that is wanted."""
+    """A requested run."""
 
     id: str
     url: str
@@ -57,7 +57,7 @@ def _json(value: object) -> HttpResponse:
 
 @router.get("/measurements", summary="The newest 200 runs")
 def listing(request: HttpRequest, session: str = "") -> HttpResponse:
-    """Running and past runs: on the server's own engine, or with ``session`` those of a class of yours."""
+    """Running and past runs: on the server's own engine, or with ``session`` those of your training session."""
     rows = MeasurementRun.objects.filter(**group_filter(session, request.user)).order_by("-created_at")
     return _json([describe_run(row) for row in rows[:200]])
 
@@ -68,30 +68,30 @@ def listing(request: HttpRequest, session: str = "") -> HttpResponse:
     summary="Measure an experiment's paths",
 )
 def create(request: HttpRequest, body: MeasurementIn) -> Any:
-    """Answers at once; follow it at ``/api/measurements/ID`` or over the websocket."""
+    """Return at once; follow the run at ``/api/measurements/ID`` or over the websocket."""
     if not experiment_store.exists(body.experiment) or not may_open(RunKind.EXPERIMENT, body.experiment, request.user):
         return Status(404, {"detail": "No experiment has this id."})
     try:
         run = start_run(body.experiment, body.model_dump(exclude={"experiment"}), request.user.pk)
-    except AskedWronglyError as error:
+    except InvalidOptionsError as error:
         return Status(400, {"detail": str(error), "problems": list(error.sentences)})
     return Status(201, {"id": run, "url": f"/measurements/{run}/"})
 
 
 @router.get("/measurements/{identity}", response={404: Refusal}, summary="A run with its figures (measurement/1)")
 def measurement(request: HttpRequest, identity: str) -> Any:
-    """The run and ``measurement/1``, made from its blocks."""
+    """The run and ``measurement/1``."""
     shown = show_run(identity)
     if shown is None:
-        return Status(404, {"detail": "There is no measurement with this number."})
+        return Status(404, {"detail": "No measurement has this id."})
     return _json({"run": shown.run, "measurement": shown.measurement})
 
 
 @router.get("/measurements/{identity}/distribution", response={404: Refusal}, summary="The distribution of each series")
 def distribution(request: HttpRequest, identity: str) -> Any:
-    """For each series the share of requests at or below so many microseconds, at most 200 points."""
+    """For each series the cumulative share of requests by time in microseconds, at most 200 points."""
     if not measurement_store.exists(identity):
-        return Status(404, {"detail": "There is no measurement with this number."})
+        return Status(404, {"detail": "No measurement has this id."})
     series, blocks = measurement_store.load_blocks(identity)
     found = []
     for one in series:
@@ -104,12 +104,12 @@ def distribution(request: HttpRequest, identity: str) -> Any:
 @router.post(
     "/measurements/{identity}/cancel",
     response={202: dict, 404: Refusal},
-    summary="End a run; what was measured is kept",
+    summary="Cancel a run; finished blocks are kept",
 )
 def cancel(request: HttpRequest, identity: str) -> Any:
-    """Ends it within a second."""
+    """Cancel it within a second."""
     if not measurement_store.exists(identity):
-        return Status(404, {"detail": "There is no measurement with this number."})
+        return Status(404, {"detail": "No measurement has this id."})
     wanted = measurement_store.want_cancelled(identity)
     service.wake()
     return Status(202, {"cancelled": wanted})

@@ -9,7 +9,7 @@ from dashboard.web.measurements.hub import hub
 
 
 class MeasurementConsumer(FeedConsumer):
-    """A run as it is, then its blocks."""
+    """Sends the whole run, then its new blocks."""
 
     hub = hub
     exists = staticmethod(measurement_store.exists)

@@ -1,4 +1,4 @@
-"""Follows measurement runs: a client gets the whole run, then new blocks."""
+"""Follows measurement runs: a client receives the whole run, then new blocks."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from dashboard.web.http.database import in_database
 from dashboard.web.measurements.serializers import Shown, show_run
 
 log = logging.getLogger(__name__)
-#: Blocks come many a second: they are gathered, so that telling of them does not disturb what is measured.
+#: Blocks are collected before they are sent, so that sending does not disturb the measurement.
 GATHER_S = 0.25
 
 
 @dataclass(slots=True)
 class RunFeed(Feed):
-    """What is being shown of one run."""
+    """The shown state of one run."""
 
     shown: Shown | None = None
     blocks: tuple[dict[str, object], ...] = ()
@@ -35,13 +35,13 @@ class MeasurementHub(FeedHub[RunFeed]):
         return RunFeed(key)
 
     def look(self) -> None:
-        """A wake-up may have been lost: what goes on is read again."""
+        """Read running measurements again, in case a wake-up was lost."""
         for feed in self._feeds.values():
             if feed.shown is None or feed.shown.run["state"] in measurement_store.LIVE:
                 feed.dirty.set()
 
     async def _run_feed(self, feed: RunFeed) -> None:
-        """Sends new blocks, and the whole run when it begins or ends."""
+        """Send new blocks, and the whole run when it starts or ends."""
         while True:
             await feed.dirty.wait()
             feed.dirty.clear()

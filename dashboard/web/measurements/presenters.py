@@ -1,6 +1,6 @@
-"""A measurement as its page shows it: texts and places, made once here and taken as they are by the browser.
+"""Prepares a measurement for its page: texts and positions, computed here and used unchanged by the browser.
 
-Places along an axis are percentages, so that one drawing fits every width and its texts keep their size.
+Positions along an axis are percentages, so that a chart fits every width and its texts keep their size.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dashboard.core.measurements.measurement import ComparisonResult, Measuremen
 
 @dataclass(frozen=True, slots=True)
 class RowView:
-    """One path. ``low``, ``at`` and ``high`` are its difference on the axis, empty where there is none."""
+    """One path. ``low``, ``at`` and ``high`` are the positions of its difference on the axis, empty without one."""
 
     key: str
     label: str
@@ -47,7 +47,7 @@ class RowView:
 
 @dataclass(frozen=True, slots=True)
 class GroupView:
-    """All paths of one probe, with what was found on them."""
+    """All paths of one probe with their results."""
 
     probe: str
     headline: Headline
@@ -108,14 +108,14 @@ def _series_row(
 
 
 def say_options(options: Options, probe: Probe, pairs: int) -> str:
-    """``tcp-rr, 64 B, 60 paired blocks, 95 % intervals``, with what is out of the ordinary."""
+    """``tcp-rr, 64 B, 60 paired blocks, 95 % intervals``, with the options that are not default."""
     parts = [str(probe)]
     if probe not in {Probe.HTTP, Probe.DNS}:
         parts.append(f"{options.payload_of(probe)} B")
     if probe is Probe.DNS:
         parts.append(options.lookup_name)
     if options.rate is not None:
-        parts.append(_("%(rate)s requests a second, timed from when each was due") % {"rate": f"{options.rate:g}"})
+        parts.append(_("%(rate)s requests per second, timed from when each was due") % {"rate": f"{options.rate:g}"})
     if options.under_load:
         parts.append(_("while a stream saturates the same path"))
     if pairs:
@@ -125,7 +125,7 @@ def say_options(options: Options, probe: Probe, pairs: int) -> str:
 
 
 def view_group(measurement: Measurement, probe: Probe, modes: Mapping[str, str] | None = None) -> GroupView:
-    """One probe: its rows with their places on one axis that holds zero."""
+    """The rows of one probe, positioned on one axis that contains zero."""
     compared = {one.other: one for one in measurement.comparisons if one.probe is probe}
     baseline = next((one.baseline for one in compared.values()), "")
     own = [one for one in measurement.series if one.probe is probe]
@@ -159,5 +159,5 @@ def _placed(row: RowView, one: ComparisonResult | None, baseline: bool, at: Call
 
 
 def view_measurement(measurement: Measurement, modes: Mapping[str, str] | None = None) -> MeasurementView:
-    """Everything that changes while a run goes on, in texts and places. ``modes`` are those of the columns."""
+    """Everything that changes during a run, as texts and positions. ``modes`` are those of the columns."""
     return MeasurementView(tuple(view_group(measurement, one, modes) for one in probes_of(measurement)))

@@ -1,4 +1,4 @@
-"""A run of measurements as pages and the API show it."""
+"""A measurement run as data for pages and the API."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from dashboard.store import measurements as measurement_store
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The run's own data, and ``measurement/1`` as far as it is made."""
+    """The run's data and its ``measurement/1`` so far."""
 
     run: dict[str, Any]
     measurement: Measurement | None
 
 
 def describe_run(row: MeasurementRun) -> dict[str, Any]:
-    """What stands above the figures. Times in seconds."""
+    """The data above the figures. Times in seconds."""
     options = msgspec.json.decode(row.options, type=Options)
     elapsed = row.elapsed_s
     remaining = None
@@ -49,7 +49,7 @@ def describe_run(row: MeasurementRun) -> dict[str, Any]:
 
 
 def show_run(identity: str, before: Shown | None = None) -> Shown | None:
-    """The run as it is; the figures are made anew only when its state changed. None if there is no such run."""
+    """The current run; figures are recomputed only when its state changed. None if it does not exist."""
     row = MeasurementRun.objects.filter(pk=identity).first()
     if row is None:
         return None

@@ -1,4 +1,4 @@
-"""Pages of measurements: start, watch, cancel, look again, compare over time."""
+"""Pages of measurements: start, follow, cancel, list, compare over time."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ SHOWN = 100
 FIELDS = ("seconds", "payload", "rate", "width", "name")
 
 
-class AskedWronglyError(Exception):
-    """What was typed cannot be measured; ``sentences`` say what to change."""
+class InvalidOptionsError(Exception):
+    """The options cannot be measured; ``sentences`` tell what to change."""
 
     def __init__(self, sentences: tuple[str, ...]) -> None:
         super().__init__(" ".join(sentences))
@@ -46,7 +46,7 @@ def _number(text: str, what: str, found: list[str]) -> float | None:
 
 
 def _whole(text: str, what: str, found: list[str]) -> int:
-    """0 where nothing was typed."""
+    """A whole number; 0 for an empty text."""
     try:
         return int(text.strip() or 0)
     except ValueError:
@@ -60,7 +60,7 @@ def _text(said: dict[str, Any], name: str) -> str:
 
 
 def read_options(said: dict[str, Any]) -> tuple[tuple[Probe, ...], Options]:
-    """Probes and options from a form or from JSON; AskedWronglyError with a sentence for each problem."""
+    """Probes and options from a form or from JSON; InvalidOptionsError with a sentence per problem."""
     found: list[str] = []
     probes: list[Probe] = []
     for text in said.get("probe") or ["tcp-rr"]:
@@ -81,14 +81,14 @@ def read_options(said: dict[str, Any]) -> tuple[tuple[Probe, ...], Options]:
     chosen = tuple(dict.fromkeys(probes))
     found += check_options(options, chosen)
     if needs_responder_experiment(chosen) and set(chosen) & {Probe.HTTP}:
-        found.append("http asks the container's own program, the others a responder in its place: measure them apart.")
+        found.append("http uses the container's program, the other probes our responder: measure them separately.")
     if found:
-        raise AskedWronglyError(tuple(found))
+        raise InvalidOptionsError(tuple(found))
     return chosen, options
 
 
 def start_run(identity: str, said: dict[str, Any], owner_id: int | None) -> str:
-    """Writes what is wanted and wakes the lab; returns the run's id. Http404, or AskedWronglyError."""
+    """Request a run and wake the lab; returns the run's id. Raises Http404 or InvalidOptionsError."""
     row = Experiment.objects.filter(pk=identity).first()
     if row is None:
         raise Http404(_("No experiment has this id."))
@@ -97,7 +97,7 @@ def start_run(identity: str, said: dict[str, Any], owner_id: int | None) -> str:
         try:
             run = group_runs.measure(identity, row.group, probes, options, owner_id)
         except (NoHostError, QuotaError) as error:
-            raise AskedWronglyError((str(error),)) from error
+            raise InvalidOptionsError((str(error),)) from error
         service.wake()
         return run
     seed = random.SystemRandom().getrandbits(32)
@@ -124,11 +124,11 @@ def _typed(post: QueryDict) -> dict[str, Any]:
 
 @require_POST
 def start(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
-    """Wants a measurement; what cannot be measured comes back with what was typed."""
+    """Request a measurement; invalid input is shown again with its problems."""
     said = _typed(request.POST)
     try:
         run = start_run(identity, said, request.user.pk)
-    except AskedWronglyError as error:
+    except InvalidOptionsError as error:
         context = {"problems": error.sentences, "values": said, "experiment_url": scope.experiment(identity)}
         return render(request, "measurements/measure.html", {**context, **scope.context}, status=400)
     return redirect(scope.measurement(run))
@@ -139,7 +139,7 @@ def measurement(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SC
     """One run, complete at first paint."""
     shown = show_run(identity)
     if shown is None or shown.measurement is None:
-        raise Http404(_("There is no measurement with this number."))
+        raise Http404(_("No measurement has this id."))
     blocks, _newest = measurement_store.light_blocks(identity)
     live, run = shown.run["state"] in measurement_store.LIVE, shown.run
     if scope.group:
@@ -160,9 +160,9 @@ def measurement(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SC
 
 @require_POST
 def cancel(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
-    """Wants the end of a run; what was measured is kept."""
+    """Cancel a run; finished blocks are kept."""
     if not measurement_store.exists(identity):
-        raise Http404(_("There is no measurement with this number."))
+        raise Http404(_("No measurement has this id."))
     measurement_store.want_cancelled(identity)
     service.wake()
     return redirect(scope.measurement(identity))
@@ -170,7 +170,7 @@ def cancel(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) 
 
 @require_GET
 def listing(request: HttpRequest) -> HttpResponse:
-    """The newest runs, and every series that was measured."""
+    """The newest runs and every measured series."""
     rows = MeasurementRun.objects.filter(host="").order_by("-created_at")[:SHOWN]
     runs = [{**describe_run(row), "verdict_line": row.headline or row.stop_reason} for row in rows]
     return render(
@@ -184,5 +184,5 @@ def history(request: HttpRequest) -> HttpResponse:
     signature = request.GET.get("signature", "")[:200]
     points = measurement_store.history(signature)
     if not points:
-        raise Http404(_("Nothing was measured under this name."))
+        raise Http404(_("No measured series has this name."))
     return render(request, "measurements/history.html", {"signature": signature, "points": points})

@@ -63,7 +63,7 @@ def test_the_keyboard_alone_starts_watches_and_cancels(running: str, show: Show)
     walk_to(page, "Cancel")
     page.keyboard.press("Enter")
     state(page, "cancelled")
-    expect(page.locator("[data-part=notices]")).to_contain_text("What was measured before is kept and shown.")
+    expect(page.locator("[data-part=notices]")).to_contain_text("Finished blocks are kept and shown.")
     assert answered(page, "host/loopback") > before
     assert page.get_by_role("button", name="Cancel").count() == 0
     # The twin that was launched for it is over, and is nobody's past experiment.
@@ -81,7 +81,7 @@ def test_on_a_phone_from_the_form_to_the_verdict_the_distribution_and_the_histor
     form = page.locator(".measure-form")
     form.get_by_label("tcp-rr").uncheck()
     form.get_by_label("http", exact=True).check()
-    form.get_by_label("Seconds at most").fill("2")
+    form.get_by_label("Time limit (s)").fill("2")
     form.get_by_role("button", name="Measure").tap()
     page.wait_for_url("**/measurements/*/")
     state(page, "finished")
@@ -132,8 +132,8 @@ def test_what_cannot_be_measured_is_said_where_the_form_is_and_nothing_is_lost(
     visitor.expect(r"Failed to load resource: .* 400 ")
     page = visitor.open(f"{server.url}/experiments/{running}/#measure")
     page.locator("#measure > summary").click()
-    page.get_by_label("Seconds at most").fill("86400")
+    page.get_by_label("Time limit (s)").fill("86400")
     page.locator(".measure-form").get_by_role("button", name="Measure").click()
     expect(page.locator("#problems")).to_contain_text("A run takes 0.5 to 3600 seconds, not 86400.")
-    expect(page.get_by_label("Seconds at most")).to_have_value("86400")
+    expect(page.get_by_label("Time limit (s)")).to_have_value("86400")
     assert violations(page) == []

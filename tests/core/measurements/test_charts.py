@@ -29,7 +29,7 @@ def test_a_long_run_is_thinned_out_before_it_is_drawn() -> None:
     x = tuple(number / 4 for number in range(5000))
     line = measurement_charts.Times("a", "a", "host", "", tuple(20.0 for _ in x), tuple(60.0 for _ in x))
     chart = measurement_charts.draw_times(x, [line])
-    assert len(chart.lines[0].points.split()) <= measurement_charts.MOST_POINTS
+    assert len(chart.lines[0].points.split()) <= measurement_charts.MAX_POINTS
 
 
 def line(key: str, p50: tuple[float | None, ...], p99: tuple[float | None, ...]) -> measurement_charts.Times:
@@ -94,10 +94,10 @@ def test_whole_seconds_have_no_decimals() -> None:
 @pytest.mark.parametrize(
     ("count", "points", "marks"),
     [
-        (measurement_charts.MOST_MARKS, measurement_charts.MOST_MARKS, measurement_charts.MOST_MARKS),
-        (measurement_charts.MOST_MARKS + 1, measurement_charts.MOST_MARKS + 1, 0),
-        (measurement_charts.MOST_POINTS, measurement_charts.MOST_POINTS, 0),
-        (measurement_charts.MOST_POINTS + 2, measurement_charts.MOST_POINTS // 2 + 1, 0),
+        (measurement_charts.MAX_MARKS, measurement_charts.MAX_MARKS, measurement_charts.MAX_MARKS),
+        (measurement_charts.MAX_MARKS + 1, measurement_charts.MAX_MARKS + 1, 0),
+        (measurement_charts.MAX_POINTS, measurement_charts.MAX_POINTS, 0),
+        (measurement_charts.MAX_POINTS + 2, measurement_charts.MAX_POINTS // 2 + 1, 0),
     ],
 )
 def test_a_long_line_has_no_marks_and_a_longer_one_fewer_points(count: int, points: int, marks: int) -> None:

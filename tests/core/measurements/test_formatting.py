@@ -11,14 +11,14 @@ from dashboard.core.measurements.formatting import (
     NOTHING,
     dash_of,
     fixed,
+    format_duration,
+    format_interval,
+    format_micros,
+    format_offset,
+    format_rate,
     micros,
     mode_of,
     moment_of,
-    say_duration,
-    say_interval,
-    say_micros,
-    say_offset,
-    say_rate,
     signed,
 )
 
@@ -41,7 +41,7 @@ def test_a_columns_mode_is_that_of_its_key_unless_it_is_told() -> None:
     ("value", "text"), [(870.4e6, "870 MB/s"), (1e9, "1.00 GB/s"), (3.214e9, "3.21 GB/s"), (None, "")]
 )
 def test_throughput_is_said_in_its_unit(value: float | None, text: str) -> None:
-    assert say_rate(value) == text
+    assert format_rate(value) == text
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def test_a_half_goes_up_and_nonsense_is_survived(value: float, text: str) -> Non
 
 
 def test_an_interval_has_signs() -> None:
-    assert say_interval((-1.0, 2.0)) == "[\N{MINUS SIGN}1.0, +2.0]"
-    assert say_interval(None) == ""
+    assert format_interval((-1.0, 2.0)) == "[\N{MINUS SIGN}1.0, +2.0]"
+    assert format_interval(None) == ""
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_moment_is_one_that_the_calendar_has(seconds: float, text: str) -> Non
     ],
 )
 def test_a_duration_has_its_two_largest_units(seconds: float, text: str) -> None:
-    assert say_duration(seconds) == text
+    assert format_duration(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_duration_has_its_two_largest_units(seconds: float, text: str) -> None
     ],
 )
 def test_an_offset_has_fewer_decimals_the_longer_it_is(seconds: float, text: str) -> None:
-    assert say_offset(seconds) == text
+    assert format_offset(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_an_offset_has_fewer_decimals_the_longer_it_is(seconds: float, text: str
     ],
 )
 def test_a_time_is_shown_in_the_largest_unit_that_leaves_a_whole_part(value: float | str | None, text: str) -> None:
-    assert say_micros(value) == text
+    assert format_micros(value) == text
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_docker_proxy_is_named_where_its_least_is_more_than_twice_the_bridges_mo
     found = write_headline(make_measurement(LOOPBACK, {ADDRESS: (1.4, 1.6), DNAT: (2.9, 3.3), PROXY: (29.5, 30.2)}))
     assert found == Headline(
         "docker-proxy is the cost, not the bridge.",
-        "docker-proxy adds at least 29.5 µs to the median, the way over the bridge without it at most 3.3 µs.",
+        "docker-proxy adds at least 29.5 µs to the median, the path over the bridge without it at most 3.3 µs.",
         decided=True,
     )
 
@@ -164,11 +164,11 @@ def test_docker_proxy_is_the_cost_only_where_both_ends_prove_it(
 
 
 def test_the_bridge_has_a_price_only_if_every_path_to_it_is_slower() -> None:
-    second = "user-bridge/bridge-address"
-    for others in ({ADDRESS: (1.4, 1.6), second: (-0.1, 1.9)}, {ADDRESS: (1.4, 1.6), DNAT: (1.2, 1.9)}):
+    for label, ends in (("user-bridge/bridge-address", (-0.1, 1.9)), (DNAT, (1.2, 1.9))):
+        others: dict[str, Interval | None] = {ADDRESS: (1.4, 1.6), label: ends}
         assert "bridge costs" not in write_headline(make_measurement(LOOPBACK, others)).sentence
     assert "bridge costs" not in write_headline(make_measurement(DNAT, {ADDRESS: (1.4, 1.6)})).sentence
-    ipv6 = {"host/loopback-ipv6": (-0.1, 0.1), "bridge/bridge-address-ipv6": (1.0, 2.0)}
+    ipv6: dict[str, Interval | None] = {"host/loopback-ipv6": (-0.1, 0.1), "bridge/bridge-address-ipv6": (1.0, 2.0)}
     assert "bridge costs 1.0 to 2.0" in write_headline(make_measurement(LOOPBACK, ipv6)).sentence
 
 

@@ -40,7 +40,7 @@ from dashboard.core.measurements.measurement import (
         (Options(under_load=True), Probe.HTTP, "not with http"),
         (Options(under_load=True), Probe.TCP_STREAM, "not with tcp-stream"),
         (Options(width_us=0), Probe.TCP_RR, "The interval must be a positive number"),
-        (Options(same_within_us=-1), Probe.TCP_RR, "The limit for the same must be"),
+        (Options(same_within_us=-1), Probe.TCP_RR, "The margin must be"),
         (Options(timeout_s=0), Probe.TCP_RR, "A request may wait"),
     ],
 )

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.measurements.schedule import (
-    LEAST_REQUESTS,
-    LONGEST_BLOCK_S,
-    MOST_CONNECTIONS,
+    MAX_BLOCK_S,
+    MAX_CONNECTIONS,
+    MIN_BLOCK_S,
+    MIN_REQUESTS,
     OVERHEAD_S,
     ROUNDS_WANTED,
-    SHORTEST_BLOCK_S,
     choose_baselines,
     choose_cores,
     make_series,
@@ -79,7 +79,7 @@ def test_what_is_missing_is_named_with_its_reason() -> None:
     assert not any("resolver" in key for key in missing)
     resolver = next(path for path in PATHS if path.kind == "resolver")
     assert unsuited(resolver, Probe.TCP_RR) == "a resolver answers dns only"
-    assert unsuited(PATHS[0], Probe.DNS) == "dns is asked of a resolver"
+    assert unsuited(PATHS[0], Probe.DNS) == "dns needs a resolver"
 
 
 @given(st.floats(0.5, 3600), st.integers(1, 64), st.none() | st.floats(1, 100_000))
@@ -88,8 +88,8 @@ def test_blocks_are_short_but_have_enough_requests(seconds: float, count: int, r
     plans = plan_blocks(series, Options(seconds=seconds, rate=rate))
     assert len(plans) == count
     for plan in plans.values():
-        least = max(SHORTEST_BLOCK_S, LEAST_REQUESTS / rate if rate else 0)
-        assert least <= plan.seconds <= max(LONGEST_BLOCK_S, least)
+        least = max(MIN_BLOCK_S, MIN_REQUESTS / rate if rate else 0)
+        assert least <= plan.seconds <= max(MAX_BLOCK_S, least)
         assert 0 < plan.warmup_s <= 0.02
 
 
@@ -102,7 +102,7 @@ def test_three_seconds_hold_about_thirty_rounds_of_two_series() -> None:
 def test_connections_do_not_fill_the_tracking_table() -> None:
     series = make_series(PATHS, [Probe.TCP_CRR])
     plans = plan_blocks(series, Options(seconds=60))
-    assert sum(one.most for one in plans.values()) * 30 <= MOST_CONNECTIONS
+    assert sum(one.most for one in plans.values()) * 30 <= MAX_CONNECTIONS
 
 
 @pytest.mark.parametrize(
@@ -131,9 +131,9 @@ def test_the_remaining_time_is_never_negative() -> None:
     ("seconds", "count", "rate", "block", "warmup"),
     [
         (3.0, 2, None, 0.05 - OVERHEAD_S, (0.05 - OVERHEAD_S) / 10),
-        (0.5, 64, None, SHORTEST_BLOCK_S, 0.002),
-        (3600.0, 1, None, LONGEST_BLOCK_S, LONGEST_BLOCK_S / 10),
-        (3600.0, 1, 1.0, LEAST_REQUESTS, 0.02),
+        (0.5, 64, None, MIN_BLOCK_S, 0.002),
+        (3600.0, 1, None, MAX_BLOCK_S, MAX_BLOCK_S / 10),
+        (3600.0, 1, 1.0, MIN_REQUESTS, 0.02),
         (3.0, 2, 100_000.0, 0.05 - OVERHEAD_S, (0.05 - OVERHEAD_S) / 10),
     ],
 )
@@ -152,10 +152,10 @@ def test_connections_are_shared_among_the_series_that_open_them() -> None:
     for count in (1, 3):
         series = [*(replace(base, key=str(number)) for number in range(count)), closed]
         plans = plan_blocks(series, Options(seconds=60))
-        assert plans["0"].most == max(LEAST_REQUESTS, MOST_CONNECTIONS // (count * ROUNDS_WANTED))
-        assert plans["closed"].most > MOST_CONNECTIONS
+        assert plans["0"].most == max(MIN_REQUESTS, MAX_CONNECTIONS // (count * ROUNDS_WANTED))
+        assert plans["closed"].most > MAX_CONNECTIONS
     crowd = [replace(base, key=str(number)) for number in range(10_000)]
-    assert plan_blocks(crowd, Options(seconds=60))["0"].most == LEAST_REQUESTS
+    assert plan_blocks(crowd, Options(seconds=60))["0"].most == MIN_REQUESTS
 
 
 def test_dns_and_http_need_no_responder() -> None:

@@ -12,7 +12,7 @@ from dashboard.core.measurements.measurement import (
     SeriesResult,
     Stop,
 )
-from dashboard.core.measurements.text import bar, measurement_text, micros, say_comparison
+from dashboard.core.measurements.text import bar, describe_comparison, measurement_text, micros
 
 
 def series(column: str, path: str, p50: float | None, **more: object) -> SeriesResult:
@@ -64,19 +64,19 @@ def test_each_series_has_a_line_and_what_is_missing_its_reason() -> None:
     lines = {line.split("  ")[0]: line for line in text.splitlines() if line}
     assert "10.0" in lines["host/loopback"]
     assert lines["bridge/published-proxy"].count("█") == 24
-    assert "not here: the Engine discarded -p" in lines["host/published-dnat"]
+    assert "unavailable: the Engine discarded -p" in lines["host/published-dnat"]
     assert "nothing measured: refused" in lines["bridge/bridge-address"]
     assert "+30.00 µs, 95 % interval [+29.50, +30.40]: slower; docker-proxy copies each byte." in text
     assert text.endswith("The time of 3 s is up. Seed 7, 3.0 s.")
 
 
 def test_a_verdict_without_an_interval_says_only_its_reason() -> None:
-    text = say_comparison(verdict(delta_us=None, ci95_us=None, verdict="inconclusive", reason="too few blocks"))
+    text = describe_comparison(verdict(delta_us=None, ci95_us=None, verdict="inconclusive", reason="too few blocks"))
     assert text == "bridge/published-proxy against host/loopback: inconclusive, too few blocks."
 
 
 def test_what_a_container_says_does_not_steer_the_terminal() -> None:
-    assert "\x1b" not in say_comparison(verdict(cause="", reason="\x1b[2J"))
+    assert "\x1b" not in describe_comparison(verdict(cause="", reason="\x1b[2J"))
 
 
 def test_the_table_is_as_wide_as_its_longest_name() -> None:
@@ -100,11 +100,11 @@ def test_a_run_that_is_not_over_is_described_as_such() -> None:
 
 
 def test_a_comparison_has_its_cause_or_its_reason_or_neither() -> None:
-    assert say_comparison(verdict(cause="because")).endswith("slower; because.")
-    assert say_comparison(verdict()).endswith("slower; it is.")
-    assert say_comparison(verdict(reason="")).endswith("slower.")
-    assert say_comparison(verdict(delta_us=1.0, ci95_us=None)).endswith("slower, it is.")
-    assert say_comparison(verdict(delta_us=None)).endswith("slower, it is.")
+    assert describe_comparison(verdict(cause="because")).endswith("slower; because.")
+    assert describe_comparison(verdict()).endswith("slower; it is.")
+    assert describe_comparison(verdict(reason="")).endswith("slower.")
+    assert describe_comparison(verdict(delta_us=1.0, ci95_us=None)).endswith("slower, it is.")
+    assert describe_comparison(verdict(delta_us=None)).endswith("slower, it is.")
 
 
 def test_a_bar_never_leaves_its_cells() -> None:

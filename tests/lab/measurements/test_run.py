@@ -9,9 +9,9 @@ import pytest
 from dashboard.core.experiments.messages import Phase
 from dashboard.core.measurements.measurement import Block, Measurement, Options, Probe, Stop
 from dashboard.lab.measurements.run import measure_paths, plan_series
-from dashboard.lab.measurements.worker import Measurer
+from dashboard.lab.measurements.worker import MeasurementWorker
 from dashboard.store import measurements as measurement_store
-from dashboard.store.measurements import Asked
+from dashboard.store.measurements import RequestedRun
 from tests.lab_harness import LabHarness
 from tests.polling import eventually
 
@@ -22,16 +22,16 @@ SLEEP = "sleep 1000"
 def _nobody_else_measures(monkeypatch: pytest.MonkeyPatch) -> None:
     """The lab would take the run at its next look."""
 
-    async def look(_measurer: Measurer) -> None:
+    async def look(_measurer: MeasurementWorker) -> None:
         return
 
-    monkeypatch.setattr(Measurer, "look", look)
+    monkeypatch.setattr(MeasurementWorker, "look", look)
 
 
-async def ask(lab_harness: LabHarness, experiment: str, probe: Probe, options: Options) -> Asked:
+async def ask(lab_harness: LabHarness, experiment: str, probe: Probe, options: Options) -> RequestedRun:
     """Writes the run without waking the lab: the test measures itself."""
     identity = await lab_harness.database.run(measurement_store.create_run, experiment, "t", [probe], options, 7)
-    return Asked(identity, experiment, (probe,), options, 7, twin=False)
+    return RequestedRun(identity, experiment, (probe,), options, 7, twin=False)
 
 
 async def result(lab_harness: LabHarness, run: str) -> Measurement:

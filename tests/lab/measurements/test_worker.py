@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboard.core.experiments.messages import Phase
 from dashboard.core.measurements.measurement import Options, Probe
-from dashboard.core.measurements.responder_experiment import twin_of
+from dashboard.core.measurements.responder_experiment import responder_experiment
 from dashboard.models import MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
@@ -28,7 +28,9 @@ async def ends(lab_harness: LabHarness, run: str, deadline_s: float = 30.0) -> t
 
 
 async def test_a_run_with_a_twin_launches_measures_and_ends_it(lab_harness: LabHarness) -> None:
-    twin = await lab_harness.database.run(experiment_store.create_experiment, twin_of(make_spec("host", "bridge")))
+    twin = await lab_harness.database.run(
+        experiment_store.create_experiment, responder_experiment(make_spec("host", "bridge"))
+    )
     options = Options(seconds=1.5)
     run = await lab_harness.database.run(measurement_store.create_run, twin, "t", [Probe.TCP_RR], options, 3, twin=True)
     lab_harness.lab.wake()
@@ -52,7 +54,7 @@ async def test_a_run_of_an_experiment_that_does_not_run_is_given_up_with_a_sente
     )
 
 
-async def test_a_run_whose_experiment_was_removed_before_it_began_says_so(lab_harness: LabHarness) -> None:
+async def test_a_run_whose_experiment_was_removed_before_it_started_has_a_reason(lab_harness: LabHarness) -> None:
     experiment = await lab_harness.database.run(experiment_store.create_experiment, make_spec("none"))
     run = await lab_harness.database.run(
         measurement_store.create_run, experiment, "t", [Probe.HTTP], Options(seconds=1.0), 3
@@ -61,11 +63,11 @@ async def test_a_run_whose_experiment_was_removed_before_it_began_says_so(lab_ha
     lab_harness.lab.wake()
     assert await ends(lab_harness, run) == (
         measurement_store.FAILED,
-        "The experiment was removed before it could be measured: launch it anew.",
+        "The experiment was removed before it could be measured: launch it again.",
     )
 
 
-async def test_a_run_that_is_cancelled_before_it_begins_says_so(lab_harness: LabHarness) -> None:
+async def test_a_run_that_is_cancelled_before_it_starts_has_a_reason(lab_harness: LabHarness) -> None:
     experiment = await lab_harness.running("none")
     run = await lab_harness.database.run(
         measurement_store.create_run, experiment, "t", [Probe.HTTP], Options(seconds=1.0), 3

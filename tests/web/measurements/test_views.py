@@ -55,7 +55,7 @@ def measured(experiment: str, rounds: int = 12, keys: tuple[str, str] = ("host",
             )
             measurement_store.add_block(run, block)
     measurement_store.finish_run(run, Stop.TIME, "The time of 10 s is up.", 10.0, Environment(kernel="6.18"), {})
-    measurement_store.write_down_headline(run)
+    measurement_store.save_headline(run)
     return run
 
 
@@ -91,7 +91,7 @@ def test_http_is_asked_of_the_containers_that_run(owner: Client, experiment: str
         ({"payload": "10000000000"}, "A payload has 1 to 1048576 bytes, not 10000000000."),
         ({"payload": "-5"}, "A payload has 1 to 1048576 bytes, not -5."),
         ({"probe": "icmp"}, "There is no probe “icmp”"),
-        ({"probe": ["http", "tcp-rr"]}, "measure them apart"),
+        ({"probe": ["http", "tcp-rr"]}, "measure them separately"),
     ],
 )
 def test_what_cannot_be_measured_is_a_sentence_and_leaves_nothing(
@@ -181,7 +181,7 @@ def test_the_api_starts_shows_and_cancels(owner: Client, experiment: str) -> Non
 def test_the_api_says_what_it_does_not_know(owner: Client) -> None:
     body = json.dumps({"experiment": "nobody", "probe": ["http"]})
     answer = owner.post("/api/measurements", body, content_type="application/json", **HERE)
-    assert (answer.status_code, answer.json()["detail"]) == (404, "There is no experiment with this number.")
+    assert (answer.status_code, answer.json()["detail"]) == (404, "No experiment has this id.")
 
 
 def test_the_distribution_rises_to_one(owner: Client, experiment: str) -> None:
