@@ -19,7 +19,6 @@ import io
 import multiprocessing
 import os
 import random
-import re
 import resource
 import shutil
 import sys
@@ -27,8 +26,6 @@ import tempfile
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
-from fnmatch import fnmatch
 from functools import partial
 from multiprocessing import connection
 from pathlib import Path
@@ -38,9 +35,9 @@ from types import CodeType, FunctionType, ModuleType
 import pytest
 from hypothesis import Phase, settings
 
+from tests.core_subjects import PYTEST, ROOT, Subject, enter_tree, subjects
 from tests.mutators import Mutation, changed_functions, executable_lines, mutations
 
-ROOT = Path(__file__).resolve().parent.parent
 MAX_MEMORY_BYTES = 4 * 2**30
 MAX_IMPORTED_S = 120
 #: Exit code of a fork: its mutation takes effect only if the module is imported with it.
@@ -49,48 +46,6 @@ TOOL = monitoring.COVERAGE_ID
 #: Imported once, before any process is forked: what is slow to import and not part of the tree under test.
 PRELOADED = ["anyio.pytest_plugin", "channels.apps", "django.db.models", "django.test", "docker", "msgspec", "sqlite3"]
 PRELOADED += ["hypothesis.strategies", "pytest_asyncio.plugin", "pytest_django.plugin", "xdist.plugin"]
-PYTEST = ["-x", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-seed=0"]
-PYTEST += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A module, and the test file that must notice its changes."""
-
-    name: str
-    path: Path
-    test: Path
-
-    def tree(self) -> ast.Module:
-        """The parsed source."""
-        return ast.parse(self.path.read_text())
-
-
-def subjects(root: Path, pattern: str) -> list[Subject]:
-    """The modules of core, each with its own test file or the one that tests/test_layout.py names instead."""
-    tables = _layout_tables(root)
-    found = []
-    for path in sorted((root / "dashboard" / "core").rglob("*.py")):
-        name = path.relative_to(root / "dashboard")
-        own = root / "tests" / name.parent / f"test_{name.name}"
-        named = re.findall(r"tests/\S+\.py", tables.get("NO_OWN_TEST", {}).get(str(name), ""))
-        tests = [test for test in (own, *(root / one for one in named)) if test.exists()]
-        together = name.name == "__init__.py" or name.parent.name in tables.get("TESTED_TOGETHER", {})
-        if tests and not together and fnmatch(str(name), f"core/{pattern}"):
-            found.append(Subject(".".join(("dashboard", *name.with_suffix("").parts)), path, tests[0]))
-    return found
-
-
-def _layout_tables(root: Path) -> dict[str, dict[str, str]]:
-    """The tables of tests/test_layout.py, by name."""
-    layout = root / "tests" / "test_layout.py"
-    tree = ast.parse(layout.read_text() if layout.exists() else "")
-    assigned = [
-        (ast.unparse(node.target if isinstance(node, ast.AnnAssign) else node.targets[0]), node.value)
-        for node in tree.body
-        if isinstance(node, ast.Assign | ast.AnnAssign)
-    ]
-    return {name: ast.literal_eval(value) for name, value in assigned if isinstance(value, ast.Dict)}
 
 
 class _Importer(importlib.abc.MetaPathFinder):
@@ -165,16 +120,6 @@ class _Forks(_WithoutShrinking):
                 function.__code__ = new
 
 
-def _enter(root: Path, folder: Path) -> None:
-    """Prepares this process to import the tree at ``root``, and to write files to ``folder`` alone."""
-    sys.pycache_prefix = f"{tempfile.gettempdir()}/bytecode"
-    os.environ |= {"NETMODES_DATA_DIR": str(folder), "HYPOTHESIS_STORAGE_DIRECTORY": str(folder)}
-    os.chdir(root)
-    sys.path[0] = str(root)
-    for name in [name for name in sys.modules if name.partition(".")[0] in {"dashboard", "tests"}]:
-        del sys.modules[name]
-
-
 class Job:
     """A process that runs a test file: with the one change ``imported``, or in forks for each of ``changes``."""
 
@@ -191,7 +136,7 @@ class Job:
         os.dup2(output, 1)
         os.dup2(output, 2)
         resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
-        _enter(self.root, self.folder)
+        enter_tree(self.root, self.folder)
         if self.imported:
             self.changes[0].apply()
             resource.setrlimit(resource.RLIMIT_CPU, (MAX_IMPORTED_S, MAX_IMPORTED_S))
@@ -254,7 +199,7 @@ class _Coverage:
 
 def print_coverage(root: Path, found: Sequence[Subject]) -> None:
     """Prints how many lines of each module its test file executes, and the numbers of the other lines."""
-    _enter(root, Path(tempfile.gettempdir()))
+    enter_tree(root, Path(tempfile.gettempdir()))
     coverage, output = _Coverage(), io.StringIO()
     tests = dict.fromkeys(str(subject.test) for subject in found)
     with redirect_stdout(output):

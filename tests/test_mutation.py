@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutation import ROOT, subjects
+from tests.core_subjects import ROOT, subjects
 from tests.mutators import changed_functions, executable_lines, mutations
 
 
