@@ -32,6 +32,7 @@ NO_OWN_TEST: dict[str, str] = {
     "lab/remote/wakeups.py": "tests/web/operations/test_peer_sync.py and tests/team/test_team.py send and lose them",
     "lab/remote/workshop_calls.py": "tests/lab/remote/test_rpc.py and tests/web/workshops/test_views.py call them",
     "lab/supervisor.py": "tests/web/operations/test_remote_lab.py and tests/lab/remote/test_rpc.py open and close it",
+    "lab/training/host_actions.py": "tests/lab/training/test_hosts.py starts, checks, resets and removes hosts",
     "latency/children.py": "tests/latency/test_process.py starts, asks and ends its children",
     "store/operations/advisory_lock.py": "tests/team/test_team.py runs two labs and two migrations at once",
     "store/training/join_code_attempts.py": "tests/store/operations/test_rpc_queue.py counts them over two processes",

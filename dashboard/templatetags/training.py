@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from dashboard.core.measurements.formatting import NOTHING
 from dashboard.core.training.results.model import CellReport, PersonReport, SessionReport, StepReport
 from dashboard.core.training.session import HelpReason
-from dashboard.core.workshops.progress import Stage
+from dashboard.core.workshops.progress import StepStage
 
 register = template.Library()
 
@@ -50,29 +50,29 @@ def asked_for_help(step: StepReport) -> str:
 
 
 #: The sign of a stage in a grid, in addition to its word.
-MARKS = {Stage.DONE: "✓", Stage.RUN: "▶", Stage.PREDICT: "?", Stage.LOCKED: "·"}
+MARKS = {StepStage.DONE: "✓", StepStage.RUN: "▶", StepStage.PREDICT: "?", StepStage.LOCKED: "·"}
 
 
 @register.filter
 def stage_mark(stage: str) -> str:
     """The sign of a stage."""
-    return MARKS[Stage(stage)]
+    return MARKS[StepStage(stage)]
 
 
 def stage_labels() -> dict[str, str]:
     """How far a participant came in a step, translated."""
     return {
-        Stage.LOCKED: _("not opened"),
-        Stage.PREDICT: _("opened"),
-        Stage.RUN: _("in progress"),
-        Stage.DONE: _("done"),
+        StepStage.LOCKED: _("not opened"),
+        StepStage.PREDICT: _("opened"),
+        StepStage.RUN: _("in progress"),
+        StepStage.DONE: _("done"),
     }
 
 
 @register.filter
 def stage_label(stage: str) -> str:
     """The label of a stage."""
-    return stage_labels()[Stage(stage)]
+    return stage_labels()[StepStage(stage)]
 
 
 @register.filter

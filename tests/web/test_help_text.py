@@ -35,7 +35,7 @@ NO_SECTIONS = {
     "reports/report_file.html": "a file: what it says must need nothing else",
     "reports/gone.html": "a message",
     "training/no_access.html": "a message",
-    "training/projector.html": "read from the back of a room",
+    "training/console/projector.html": "read from the back of a room",
     "training/resume.html": "a message",
     "training/results/gone.html": "a message",
     "training/results/replay_file.html": "a file: what it says must need nothing else",

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dashboard.core.workshops.model import Step, right_choice
+from dashboard.core.workshops.model import Step, correct_choice
 from dashboard.core.workshops.progress import Records
 
 
@@ -39,7 +39,7 @@ def histogram(step: Step, answers: Iterable[int], truth: str, *, revealed: bool)
     if step.predict is None:
         return None
     counts = Counter(answer for answer in answers if 0 <= answer < len(step.predict.choices))
-    right = right_choice(step.predict, truth) if revealed else None
+    right = correct_choice(step.predict, truth) if revealed else None
     known = revealed and (right is not None or bool(truth))
     choices = tuple(
         Choice(text, counts[number], number == right if known else None)
@@ -73,7 +73,7 @@ def score_of(steps: Iterable[Step], records: Records, revealed: frozenset[str]) 
             continue
         if not record.passed_at and step.slug not in revealed:
             continue
-        truth = right_choice(step.predict, record.truth)
+        truth = correct_choice(step.predict, record.truth)
         if truth is None and not record.truth:
             continue
         of += 1

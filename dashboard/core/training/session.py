@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dashboard.core.workshops.model import Workshop
-from dashboard.core.workshops.progress import EMPTY, Records, Stage, StepRecord, stage
+from dashboard.core.workshops.progress import EMPTY, Records, StepRecord, StepStage, step_stage
 
 MAX_NAME = 40
 MAX_TEXT = 500
@@ -110,7 +110,7 @@ class StepCell:
     """One participant in one step. ``seconds`` since it was opened, or until it was done; None if it was not opened."""
 
     step: str
-    stage: Stage
+    stage: StepStage
     attempts: int
     seconds: float | None
     failing: str
@@ -150,8 +150,8 @@ def progress_row(
     cells = []
     for number, step in enumerate(workshop.steps):
         record = records.get(step.slug, EMPTY)
-        reached = stage(workshop, records, number, until, free=free)
-        failing = record.failing if reached is not Stage.DONE else ""
+        reached = step_stage(workshop, records, number, until, free=free)
+        failing = record.failing if reached is not StepStage.DONE else ""
         predicted = record.prediction is not None
         seconds = _seconds(record, now)
         cells.append(StepCell(step.slug, reached, record.attempts, seconds, failing, predicted, record.hints))
@@ -161,7 +161,7 @@ def progress_row(
     working = [
         (cell.attempts, cell.seconds)
         for cell in cells
-        if cell.stage in {Stage.PREDICT, Stage.RUN} and cell.seconds is not None
+        if cell.stage in {StepStage.PREDICT, StepStage.RUN} and cell.seconds is not None
     ]
     if failed := [seconds for attempts, seconds in working if attempts >= STUCK_FAILURES]:
         waits[HelpReason.FAILS] = max(failed)
@@ -171,7 +171,7 @@ def progress_row(
     return ProgressRow(
         cells=tuple(cells),
         current=max((number for number, cell in enumerate(cells) if cell.seconds is not None), default=0),
-        done=sum(1 for cell in cells if cell.stage is Stage.DONE),
+        done=sum(1 for cell in cells if cell.stage is StepStage.DONE),
         needs=tuple(waits),
         waits_s=max(waits.values(), default=0.0),
     )

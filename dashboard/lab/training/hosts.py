@@ -124,7 +124,7 @@ class GroupHosts:
 
     async def workshop_host_of(self, group: str) -> WorkshopHost:
         """The group's host for workshop commands; HostUnavailableError or EngineError."""
-        return replace(workshop_host(await self.context_of(group)), most_containers=MAX_CONTAINERS)
+        return replace(workshop_host(await self.context_of(group)), max_containers=MAX_CONTAINERS)
 
     async def private_host_of(self, group: str) -> PrivateHost:
         """The group's host with its processes and files; HostUnavailableError if it is not ready."""

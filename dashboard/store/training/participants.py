@@ -100,7 +100,7 @@ def join(session: str, name: str, now: float) -> tuple[ParticipantRef, str]:
             seen_at=now,
             admitted_at=0.0 if status is JoinStatus.ADMISSION else now,
         )
-        workshop_store.begin(person_of(participant.id), row.workshop, row.digest, now)
+        workshop_store.start(person_of(participant.id), row.workshop, row.digest, now)
     return _ref(participant), token
 
 
@@ -186,9 +186,9 @@ def raise_hand(session: str, participant: str, now: float, *, up: bool, step: st
     rows = Participant.objects.filter(session_id=session, pk=participant)
     with transaction.atomic():
         if up and rows.filter(hand_raised_at=0.0).update(hand_raised_at=now):
-            workshop_store.tell(person_of(participant), Event(now, "hand", step))
+            workshop_store.record_events(person_of(participant), Event(now, "hand", step))
         elif not up and rows.exclude(hand_raised_at=0.0).update(hand_raised_at=0.0):
-            workshop_store.tell(person_of(participant), Event(now, "lowered", step))
+            workshop_store.record_events(person_of(participant), Event(now, "lowered", step))
 
 
 def mark_seen(session: str, participants: set[str], now: float) -> None:

@@ -65,7 +65,7 @@ def _participants(row: TrainingSession, messages: dict[str, list[Event]]) -> tup
                 group=participant.group,
                 joined_at=max(participant.joined_at, participant.admitted_at),
                 left_at=participant.removed_at,
-                records=workshop_store.walk_from(walk).records if walk else {},
+                records=workshop_store.progress_from_row(walk).records if walk else {},
                 events=tuple(sorted(own, key=lambda event: event.at)),
             )
         )

@@ -18,7 +18,7 @@ from dashboard.models import Answer, GroupHost, Message, Participant, TrainingSe
 from dashboard.store import workshops as workshop_store
 from dashboard.store.training.participants import person_of
 from dashboard.store.training.sessions import person_of_session
-from dashboard.store.workshops import Event, Walk
+from dashboard.store.workshops import Event, Progress
 from dashboard.store.write_lock import writing
 
 SHOWN_MESSAGES = 30
@@ -43,7 +43,7 @@ def answer(row: TrainingSession, participant: str, step: str, choice: int, text:
         )
         if created:
             event = Event(now, "predicted", step, text)
-            workshop_store.update(person_of(participant), row.workshop, step, decide, event)
+            workshop_store.update_step(person_of(participant), row.workshop, step, decide, event)
     return stored.choice
 
 
@@ -54,7 +54,7 @@ def mark_opened(row: TrainingSession, participant: str, step: str, now: float) -
         return record if record.opened_at else replace(record, opened_at=now)
 
     with writing():
-        workshop_store.update(person_of(participant), row.workshop, step, decide)
+        workshop_store.update_step(person_of(participant), row.workshop, step, decide)
 
 
 def add_message(
@@ -168,7 +168,7 @@ def state_of(row: TrainingSession, workshop: Workshop, present: int) -> SessionS
     )
 
 
-def records_of(row: TrainingSession, walk: Walk | None, now: float) -> Records:
+def records_of(row: TrainingSession, walk: Progress | None, now: float) -> Records:
     """A participant's progress as the session counts it: without hosts, a revealed step is done."""
     records: Records = walk.records if walk else {}
     revealed = row.revealed() if row.hosts == HostsFor.NONE else ()
@@ -196,7 +196,7 @@ class ProgressGrid:
 
 def _records_by_person(people: Iterable[str], workshop: str) -> dict[str, Records]:
     rows = WorkshopProgress.objects.filter(person__in=list(people), workshop=workshop).prefetch_related("steps")
-    return {row.person: workshop_store.walk_from(row).records for row in rows}
+    return {row.person: workshop_store.progress_from_row(row).records for row in rows}
 
 
 def progress_grid(row: TrainingSession, workshop: Workshop, now: float, present: Collection[str]) -> ProgressGrid:

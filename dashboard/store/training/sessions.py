@@ -155,8 +155,8 @@ def person_of_session(session: str) -> str:
 def store_truth(row: TrainingSession, step: str, truth: str, now: float) -> None:
     """Stores what was read from the kernel when the instructor revealed a step."""
     person = person_of_session(row.id)
-    workshop_store.begin(person, row.workshop, row.digest, now)
-    workshop_store.update(person, row.workshop, step, lambda record: replace(record, truth=truth))
+    workshop_store.start(person, row.workshop, row.digest, now)
+    workshop_store.update_step(person, row.workshop, step, lambda record: replace(record, truth=truth))
 
 
 def close(session: str, owner: int, now: float) -> bool:
@@ -183,7 +183,7 @@ def delete(session: str, owner: int) -> bool:
     people = [person_of(participant) for participant in row.participants.values_list("id", flat=True)]
     with transaction.atomic():
         for person in (*people, person_of_session(session)):
-            workshop_store.forget(person, row.workshop)
+            workshop_store.delete_progress(person, row.workshop)
         group_runs.delete_runs(session)
         row.delete()
     return True

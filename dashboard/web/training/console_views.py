@@ -21,7 +21,7 @@ from dashboard.core.training.session import HOURS, STUCK_FAILURES, STUCK_S, Host
 from dashboard.core.workshops.model import Workshop
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.remote import workshop_calls
-from dashboard.lab.workshops.step import NotOpenError
+from dashboard.lab.workshops.step import StepLockedError
 from dashboard.models import Experiment, TrainingSession
 from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training import participants, session_state
@@ -29,15 +29,14 @@ from dashboard.store.training import sessions as training_sessions
 from dashboard.web.experiments.views import load_snapshot
 from dashboard.web.http.database import in_database
 from dashboard.web.service import LabUnavailableError, service
-from dashboard.web.training.capacity import capacity
 from dashboard.web.training.hub import hub
 from dashboard.web.training.join_views import join_link
 from dashboard.web.training.lobby_views import mirrored_page
 from dashboard.web.training.responses import private_page, qr_code, refused
 from dashboard.web.training.roles import for_instructor
 from dashboard.web.training.step_context import workshop_in
-from dashboard.web.training.views import status_of
-from dashboard.web.workshops.step_context import PART
+from dashboard.web.training.views import capacity, status_of
+from dashboard.web.workshops.step_context import PART_HEADER
 
 SHOWN_EXPERIMENTS = 20
 
@@ -94,7 +93,7 @@ async def console(request: HttpRequest, row: TrainingSession) -> HttpResponse:
         context["capacity"] = (await capacity(HostLimits(row.memory_mb, row.pids, row.cpus))).sentence
         states = await in_database(group_host_store.states_of, row.id)
         context["host_states"] = dict(Counter(state for state, _reason in states.values()))
-    return await private_page(request, "training/console.html", context)
+    return await private_page(request, "training/console/console.html", context)
 
 
 @require_GET
@@ -110,7 +109,7 @@ async def projector(request: HttpRequest, row: TrainingSession) -> HttpResponse:
         context["state"] = session_state.state_of(row, workshop, len(hub.present(row.id)))
         return context
 
-    return await private_page(request, "training/projector.html", await in_database(read))
+    return await private_page(request, "training/console/projector.html", await in_database(read))
 
 
 @require_GET
@@ -188,7 +187,7 @@ async def _reveal(command: Command) -> bool:
     if not await in_database(session_state.truths, command.row, [step]):
         try:
             truth = await service.ask(workshop_calls.truth, workshop.slug, workshop.digest, step)
-        except (LabUnavailableError, EngineError, NotOpenError):
+        except (LabUnavailableError, EngineError, StepLockedError):
             truth = ""  # the answer is revealed without a reading of the server's engine
     return await command.call(training_sessions.reveal, command.now, step, truth)
 
@@ -257,7 +256,7 @@ async def steer(request: HttpRequest, row: TrainingSession, what: str) -> HttpRe
     if not done:
         return await _refused(request, row, 409, _("This session is over and cannot be changed."))
     hub.tell(row.id)
-    if PART in request.headers:
+    if PART_HEADER in request.headers:
         return HttpResponse(status=204)
     return redirect(f"/sessions/{row.id}/console/#{what}")
 

@@ -26,7 +26,7 @@ from dashboard.web.training.hub import hub
 from dashboard.web.training.responses import private_page, qr_code, refused
 from dashboard.web.training.roles import for_admitted, for_participant, participant_in, remove_token
 from dashboard.web.training.step_context import page_context, place_of, workshop_in
-from dashboard.web.workshops.views import page, steps_of
+from dashboard.web.workshops.views import list_steps, render_page
 
 
 @require_GET
@@ -47,17 +47,17 @@ async def lobby(request: HttpRequest, identity: str) -> HttpResponse:
 async def _lobby(request: HttpRequest, row: TrainingSession, participant: ParticipantRef) -> HttpResponse:
     def read() -> dict[str, Any]:
         workshop = workshop_in(row)
-        walk = workshop_store.walk_of(participant.person, row.workshop)
+        walk = workshop_store.load_progress(participant.person, row.workshop)
         place = place_of(row, participant, workshop)
         records = place.records(walk) if walk is not None else {}
         return {
             "workshop": workshop,
             "people": _people(row, participant) if participant.admitted else [],
-            "steps": steps_of(workshop, records, place.front, place.until, free=place.free),
+            "steps": list_steps(workshop, records, place.front, place.until, free=place.free),
         }
 
     context = {**await page_context(row, participant), **await in_database(read)}
-    return await page(request, "training/lobby.html", context)
+    return await render_page(request, "training/lobby.html", context)
 
 
 def _people(row: TrainingSession, participant: ParticipantRef) -> list[dict[str, object]]:
@@ -144,7 +144,7 @@ async def mirrored_page(request: HttpRequest, row: TrainingSession, context: dic
     if not row.mirror_id:
         raise Http404(_("Your instructor does not show a comparison now."))
     snapshot = await in_database(load_snapshot, row.mirror_id)
-    return await page(
+    return await render_page(
         request,
         "experiments/experiment.html",
         {

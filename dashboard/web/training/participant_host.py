@@ -21,7 +21,7 @@ from dashboard.web.training.hub import hub
 from dashboard.web.training.responses import refused
 from dashboard.web.training.roles import for_admitted
 from dashboard.web.training.step_context import BASE, closed_reason, page_context
-from dashboard.web.workshops.views import page
+from dashboard.web.workshops.views import render_page
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def on_group_host[**P](kind: RunKind | None = None) -> Callable[[HostView[P]], V
             post = request.method == "POST"
             if row.hosts == HostsFor.NONE:
                 context = {**await page_context(row, participant), "no_hosts": True}
-                return await page(request, "training/host.html", context, 409 if post else 200)
+                return await render_page(request, "training/host.html", context, 409 if post else 200)
             group = group_key(row.id, participant.group)
             if kind is not None and await in_database(group_runs.group_of, kind, str(kwargs["run_id"])) != group:
                 raise Http404(_("Your group has nothing with this number."))

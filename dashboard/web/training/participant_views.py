@@ -52,7 +52,7 @@ def find_participant(row: TrainingSession, participant: str) -> Participant:
 def _context(row: TrainingSession, key: str) -> dict[str, Any]:
     participant, workshop = find_participant(row, key), workshop_in(row)
     person, now = participants.person_of(participant.id), time.time()
-    records = session_state.records_of(row, workshop_store.walk_of(person, row.workshop), now)
+    records = session_state.records_of(row, workshop_store.load_progress(person, row.workshop), now)
     pacing = session_state.pacing(row, workshop)
     progress = progress_row(
         workshop, records, now, hand_raised_at=participant.hand_raised_at, until=pacing.until, free=pacing.free
@@ -65,7 +65,7 @@ def _context(row: TrainingSession, key: str) -> dict[str, Any]:
         "row": progress,
         "steps": list(zip(summarise(workshop, records).lines, progress.cells, strict=True)),
         "messages": session_state.messages_of(row.id, participant.id),
-        "events": workshop_store.events(person, row.workshop)[-SHOWN_EVENTS:][::-1],
+        "events": workshop_store.load_events(person, row.workshop)[-SHOWN_EVENTS:][::-1],
         "url": _url(row, participant.id),
         "session_ws": f"/ws/sessions/{row.id}/",
         **_runs(row, participant),
@@ -114,7 +114,7 @@ async def _page(
 ) -> HttpResponse:
     context = await in_database(_context, row, participant)
     context |= {**await _containers(row, context["group"]), **extra}
-    return await private_page(request, "training/participant.html", context, status)
+    return await private_page(request, "training/console/participant.html", context, status)
 
 
 @require_GET

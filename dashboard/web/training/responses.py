@@ -10,14 +10,14 @@ from segno import make
 
 from dashboard.web.experiments.views import refuse
 from dashboard.web.http.database import in_database
-from dashboard.web.workshops.step_context import PART
-from dashboard.web.workshops.views import page
+from dashboard.web.workshops.step_context import PART_HEADER
+from dashboard.web.workshops.views import render_page
 
 
 async def private_page(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
     """A page that no cache stores; only its content where a script asks for that."""
-    base = {"base": "fragment_base.html" if PART in request.headers else "base.html"}
-    response = await page(request, template, base | context, status)
+    base = {"base": "fragment_base.html" if PART_HEADER in request.headers else "base.html"}
+    response = await render_page(request, template, base | context, status)
     response["Cache-Control"] = "no-store"
     return response
 
@@ -27,7 +27,7 @@ async def refused(request: HttpRequest, status: int, title: str, sentence: str, 
     accepted = request.headers.get("Accept", "")
     if "application/json" in accepted:
         return JsonResponse({"detail": sentence}, status=status)
-    if PART in request.headers or accepted.startswith("text/plain"):
+    if PART_HEADER in request.headers or accepted.startswith("text/plain"):
         return HttpResponse(f"{sentence}\n", status=status, content_type="text/plain; charset=utf-8")
     return await in_database(lambda: refuse(request, status, title, sentence, back=back))
 

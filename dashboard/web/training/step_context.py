@@ -20,7 +20,7 @@ from dashboard.store.training.participants import ParticipantRef
 from dashboard.web.http.database import in_database
 from dashboard.web.service import LabUnavailableError, service
 from dashboard.web.training.hub import hub
-from dashboard.web.workshops.step_context import Place
+from dashboard.web.workshops.step_context import WorkshopPlace
 from dashboard.web.workshops.views import library
 
 BASE = "training/participant_base.html"
@@ -56,12 +56,12 @@ def closed_reason(row: TrainingSession) -> str:
 
 def place_of(
     row: TrainingSession, participant: ParticipantRef, workshop: Workshop, extra: Mapping[str, Any] | None = None
-) -> Place:
+) -> WorkshopPlace:
     """Where this participant works; ``extra`` is added to the context of the page."""
     pacing = session_state.pacing(row, workshop)
     hosts = row.hosts != HostsFor.NONE
     home = f"/sessions/{row.id}/"
-    return Place(
+    return WorkshopPlace(
         person=participant.person,
         home=home,
         front=f"{home}steps/",

@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from dashboard.core.workshops.model import Step, Workshop
-from dashboard.core.workshops.progress import Stage
 from dashboard.lab.remote.workshop_calls import StepAction
 from dashboard.models import TrainingSession
 from dashboard.store import workshops as workshop_store
@@ -22,26 +21,26 @@ from dashboard.web.training.hub import hub
 from dashboard.web.training.roles import View, for_admitted
 from dashboard.web.training.step_context import page_context, place_of, workshop_in
 from dashboard.web.workshops.step_context import (
-    PART,
-    Act,
-    Place,
-    act,
-    checking,
-    hinting,
-    locked,
-    number_in,
-    running,
-    show,
-    step_in,
+    PART_HEADER,
+    StepForm,
+    WorkshopPlace,
+    check_form,
+    find_step,
+    hint_form,
+    parse_number,
+    perform,
+    refuse_locked,
+    render_step,
+    run_form,
 )
 
 
 async def _place(
     row: TrainingSession, participant: ParticipantRef, slug: str, *, whole_page: bool
-) -> tuple[Place, Workshop, Step]:
+) -> tuple[WorkshopPlace, Workshop, Step]:
     """Where the participant works, with the context around the step for a ``whole_page``."""
     workshop = await in_database(workshop_in, row)
-    step = step_in(workshop, slug)
+    step = find_step(workshop, slug)
     extra = await page_context(row, participant, slug) if whole_page else {}
     return place_of(row, participant, workshop, extra), workshop, step
 
@@ -51,17 +50,16 @@ async def _place(
 async def step_page(request: HttpRequest, row: TrainingSession, participant: ParticipantRef, step: str) -> HttpResponse:
     """One step."""
     place = await _place(row, participant, step, whole_page=True)
-    return await locked(request, *place) or await show(request, *place)
+    return await refuse_locked(request, *place) or await render_step(request, *place)
 
 
 @require_POST
 @for_admitted
 async def opened(_request: HttpRequest, row: TrainingSession, participant: ParticipantRef, step: str) -> HttpResponse:
     """Records when the step was first opened; sent by the page."""
-    place, workshop, _step = await _place(row, participant, step, whole_page=False)
-    walk = await in_database(workshop_store.walk_of, participant.person, row.workshop)
-    number = workshop.index(step) or 0
-    if walk is not None and not row.closed_at and place.stage(workshop, walk.records, number) is not Stage.LOCKED:
+    place, workshop, found = await _place(row, participant, step, whole_page=False)
+    walk = await in_database(workshop_store.load_progress, participant.person, row.workshop)
+    if walk is not None and not row.closed_at and not await in_database(place.is_locked, workshop, walk, found):
         await in_database(session_state.mark_opened, row, participant.id, step, time.time())
         hub.wake(row.id)
     return HttpResponse(status=204)
@@ -71,14 +69,14 @@ async def opened(_request: HttpRequest, row: TrainingSession, participant: Parti
 @for_admitted
 async def predict(request: HttpRequest, row: TrainingSession, participant: ParticipantRef, step: str) -> HttpResponse:
     """Stores a prediction; only the first counts."""
-    choice, part = number_in(request, "choice"), PART in request.headers
+    choice, part = parse_number(request, "choice"), PART_HEADER in request.headers
     place, workshop, found = await _place(row, participant, step, whole_page=not part)
 
     def store() -> tuple[int, str]:
         """Stores it in one call, since all participants predict at the same time; status and reason of a refusal."""
-        walk = workshop_store.walk_of(participant.person, row.workshop)
-        number, question = workshop.index(found.slug) or 0, found.predict
-        if walk is None or place.stage(workshop, walk.records, number) is Stage.LOCKED:
+        walk = workshop_store.load_progress(participant.person, row.workshop)
+        question = found.predict
+        if walk is None or place.is_locked(workshop, walk, found):
             return 409, _("Your instructor has not opened this step yet.")
         if place.closed or step in row.revealed():
             return 409, place.closed or _("The answer of this step has already been revealed.")
@@ -89,33 +87,33 @@ async def predict(request: HttpRequest, row: TrainingSession, participant: Parti
 
     status, refusal = await in_database(store)
     if refusal:
-        locked_page = await locked(request, place, workshop, found)
-        return locked_page or await show(request, place, workshop, found, problem=refusal, status=status)
+        locked_page = await refuse_locked(request, place, workshop, found)
+        return locked_page or await render_step(request, place, workshop, found, problem=refusal, status=status)
     hub.wake(row.id)
     if place.runs:
         # A first check: later ones then notice what has changed.
-        checked = await act(request, place, workshop, found, Act(StepAction.CHECK))
+        checked = await perform(request, place, workshop, found, StepForm(StepAction.CHECK))
         if part:
             return checked
     elif part:
-        return await show(request, place, workshop, found)
+        return await render_step(request, place, workshop, found)
     return redirect(place.address(step))
 
 
-def _action(read: Callable[[HttpRequest], Act]) -> View:
+def _action(read: Callable[[HttpRequest], StepForm]) -> View:
     """A view for what a form of the step asks for, done on the group's host."""
 
     @require_POST
     @for_admitted
     async def view(request: HttpRequest, row: TrainingSession, participant: ParticipantRef, step: str) -> HttpResponse:
-        place = await _place(row, participant, step, whole_page=PART not in request.headers)
-        answer = await act(request, *place, read(request))
+        place = await _place(row, participant, step, whole_page=PART_HEADER not in request.headers)
+        answer = await perform(request, *place, read(request))
         hub.wake(row.id)
         return answer
 
     return view
 
 
-run = _action(running)
-check = _action(checking)
-hint = _action(hinting)
+run = _action(run_form)
+check = _action(check_form)
+hint = _action(hint_form)

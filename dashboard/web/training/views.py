@@ -9,15 +9,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_http_methods
 
-from dashboard.core.training.capacity import HostLimits
+from dashboard.core.training.capacity import Capacity, HostLimits
 from dashboard.core.training.form import NewSession, read_form
 from dashboard.core.training.join_codes import format_code
 from dashboard.core.training.session import HOURS, MAX_PARTICIPANTS, MAX_TEAM_SIZE, JoinStatus, join_status
+from dashboard.lab.remote import experiment_calls
 from dashboard.models import TrainingSession
 from dashboard.store.training import sessions as training_sessions
 from dashboard.web.http.database import in_database
-from dashboard.web.training.capacity import capacity, refuse_hosts
-from dashboard.web.workshops.views import library, page
+from dashboard.web.service import LabUnavailableError, service
+from dashboard.web.workshops.views import library, render_page
 
 
 async def _owner(request: HttpRequest) -> int:
@@ -27,6 +28,22 @@ async def _owner(request: HttpRequest) -> int:
 def status_of(row: TrainingSession, now: float) -> JoinStatus:
     """Whether a session can be joined."""
     return join_status(row.closed_at, row.expires_at, now, admission_required=row.admission_required)
+
+
+async def capacity(limits: HostLimits | None = None) -> Capacity:
+    """The capacity now; ``problem`` is the reason if it is unknown."""
+    try:
+        return await service.ask(experiment_calls.capacity, limits)
+    except LabUnavailableError as error:
+        return Capacity(0, 0, problem=str(error))
+
+
+def refuse_hosts(available: Capacity, needed: int) -> str | None:
+    """Why a session with this many hosts cannot be created; None if it can. More hosts than fit at once are no reason:
+    the others wait in a queue."""
+    if not needed or (not available.problem and available.total):
+        return None
+    return available.problem or available.sentence
 
 
 @require_GET
@@ -45,7 +62,7 @@ async def listing(request: HttpRequest) -> HttpResponse:
             for row in training_sessions.of_owner(owner)
         ]
 
-    return await page(request, "training/sessions.html", {"sessions": await in_database(rows)})
+    return await render_page(request, "training/console/sessions.html", {"sessions": await in_database(rows)})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -75,4 +92,4 @@ async def new(request: HttpRequest) -> HttpResponse:
         "capacity": available,
         "problems": problems,
     }
-    return await page(request, "training/new.html", context, 400 if problems else 200)
+    return await render_page(request, "training/console/new.html", context, 400 if problems else 200)

@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import WebSocketRoute, expect
 
 from tests.browser.axe import violations
-from tests.browser.session_pages import join, new_session
 from tests.browser.comparison import scrolls_sideways
 from tests.browser.server import Server
+from tests.browser.session_pages import join, new_session
 from tests.browser.typed import NOT_YET, is_live, rows, run_line, type_line
 from tests.browser.visitor import Visit, Visitor
 from tests.browser.workshop import StepPage

@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.axe import violations
-from tests.browser.session_pages import ParticipantPage, join, new_session
 from tests.browser.comparison import ExperimentPage, scrolls_sideways
 from tests.browser.server import Server
+from tests.browser.session_pages import ParticipantPage, join, new_session
 from tests.browser.visitor import Visit, Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.axe import violations
-from tests.browser.session_pages import Console, ParticipantPage, join, new_session
 from tests.browser.server import Server
+from tests.browser.session_pages import Console, ParticipantPage, join, new_session
 from tests.browser.visitor import Visit, Visitor
 from tests.browser.workshop import StepPage
 from tests.browser.workshops.test_workshop import HOST

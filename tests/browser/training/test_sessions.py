@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.axe import violations
-from tests.browser.session_pages import Console, ParticipantPage, join, new_session
 from tests.browser.comparison import scrolls_sideways
 from tests.browser.server import Server
+from tests.browser.session_pages import Console, ParticipantPage, join, new_session
 from tests.browser.typed import NOT_YET, begin_line, end_line, is_live
 from tests.browser.visitor import Visit, Visitor
 from tests.browser.workshop import StepPage

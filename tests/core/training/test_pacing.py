@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dashboard.core.training.pacing import Pacing, pacing_of, step_at_offset, timer_ends, with_revealed
-from dashboard.core.workshops.progress import StepRecord, stage
+from dashboard.core.workshops.progress import StepRecord, step_stage
 from tests.core.workshops.test_progress import DONE, WORKSHOP
 
 
@@ -24,7 +24,7 @@ def test_how_far_people_may_go(pace: str, step: str, gate: str, expected: Pacing
 
 def test_with_the_instructor_a_step_is_open_whatever_was_done_before() -> None:
     def stages(pacing: Pacing) -> list[str]:
-        return [str(stage(WORKSHOP, {}, number, pacing.until, free=pacing.free)) for number in range(3)]
+        return [str(step_stage(WORKSHOP, {}, number, pacing.until, free=pacing.free)) for number in range(3)]
 
     assert stages(pacing_of(WORKSHOP, "together", "b", "", locked=False)) == ["run", "predict", "locked"]
     assert stages(pacing_of(WORKSHOP, "gated", "", "b", locked=False)) == ["run", "locked", "locked"]

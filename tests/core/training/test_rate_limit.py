@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.core.training import rate_limit
 from dashboard.core.token_bucket import Rate, TokenBucket
+from dashboard.core.training import rate_limit
 from dashboard.core.training.rate_limit import OVERALL, PER_CLIENT, JoinRateLimit, client_key
 
 

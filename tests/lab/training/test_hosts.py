@@ -13,13 +13,13 @@ import pytest
 from dashboard.core.experiments.messages import Phase
 from dashboard.core.training.capacity import Machine
 from dashboard.core.training.host_plan import HostStage
-from dashboard.core.workshops.commands import read_command
+from dashboard.core.workshops.commands import parse_command
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.cleanup import cgroup_folders
 from dashboard.engine.hosts.private_host import PrivateHost, PrivateHostError
 from dashboard.engine.hosts.registry import group_hosts
 from dashboard.lab.training.group_labs import HostUnavailableError
-from dashboard.lab.workshops.commands import Done, do
+from dashboard.lab.workshops.commands import CommandResult, run_command
 from dashboard.store import experiments as experiment_store
 from dashboard.store.training import group_runs
 from tests.lab.hosts_harness import HostsHarness, hosts_harness
@@ -51,10 +51,10 @@ async def no_dockerd(
         yield made
 
 
-async def run(harness: HostsHarness, number: int, line: str) -> Done:
+async def run(harness: HostsHarness, number: int, line: str) -> CommandResult:
     """Runs a command of a workshop on a group's host."""
-    command = read_command(line)
-    return await do(await harness.hosts.workshop_host_of(harness.group(number)), line, command)
+    command = parse_command(line)
+    return await run_command(await harness.hosts.workshop_host_of(harness.group(number)), line, command)
 
 
 async def names(harness: HostsHarness, number: int) -> list[str]:

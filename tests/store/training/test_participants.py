@@ -24,7 +24,7 @@ def test_a_token_opens_its_own_participant_in_its_own_session() -> None:
     assert participants.by_token(one.id, "x" * 22) is None
     assert (ada.admitted, ada.group, bob.group) == (True, 1, 2)
     assert token not in str(list(Participant.objects.values())), "only its digest is kept"
-    walk = workshop_store.walk_of(ada.person, "host-network")
+    walk = workshop_store.load_progress(ada.person, "host-network")
     assert walk is not None
     assert walk.started_at == NOW
 

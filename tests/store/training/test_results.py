@@ -43,11 +43,11 @@ def row() -> TrainingSession:
         session_state.mark_opened(made, one.id, LAUNCH.slug, NOW + 20)
         session_state.answer(made, one.id, LAUNCH.slug, number % 2, "said", NOW + 30 + number)
     passed = Event(NOW + 80, "passed", LAUNCH.slug, "machine")
-    workshop_store.update(
+    workshop_store.update_step(
         ada.person, made.workshop, LAUNCH.slug, lambda one: replace(one, passed_at=NOW + 80, truth="machine"), passed
     )
     for failed in range(2):
-        workshop_store.update(
+        workshop_store.update_step(
             bob.person,
             made.workshop,
             LAUNCH.slug,
@@ -146,7 +146,7 @@ def test_a_shared_link_belongs_to_one_session_and_is_deleted_with_it(row: Traini
 
 def test_a_participant_without_progress_is_in_the_report(row: TrainingSession) -> None:
     ada = Participant.objects.get(name="Ada")
-    workshop_store.forget(participants.person_of(ada.pk), row.workshop)
+    workshop_store.delete_progress(participants.person_of(ada.pk), row.workshop)
     facts = session_results.load_facts(row, SHOP, END)
     assert build_report(facts, SHOP).people[0].done == 0
 

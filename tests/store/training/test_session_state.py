@@ -25,10 +25,10 @@ def test_only_the_first_answer_counts_and_is_in_the_progress() -> None:
     assert session_state.answer(row, ada.id, "launch", 1, "one", NOW) == 1
     assert session_state.answer(row, ada.id, "launch", 0, "nought", NOW + 1) == 1
     assert Answer.objects.count() == 1
-    walk = workshop_store.walk_of(ada.person, row.workshop)
+    walk = workshop_store.load_progress(ada.person, row.workshop)
     assert walk is not None
     assert walk.records["launch"].prediction == 1
-    assert [one.kind for one in workshop_store.events(ada.person, row.workshop)] == ["started", "predicted"]
+    assert [one.kind for one in workshop_store.load_events(ada.person, row.workshop)] == ["started", "predicted"]
 
 
 def test_the_shared_state_contains_nothing_about_single_participants() -> None:
@@ -56,7 +56,7 @@ def test_the_revealed_truth_is_the_reading_of_the_kernel() -> None:
     for number, one in enumerate(people):
         session_state.answer(row, one.id, "launch", number % 2, "x", NOW)
     for one in people[1:]:
-        workshop_store.update(one.person, row.workshop, "launch", lambda record: replace(record, truth="machine"))
+        workshop_store.update_step(one.person, row.workshop, "launch", lambda record: replace(record, truth="machine"))
     assert session_state.histogram_of(again(row), SHOP, "launch") is not None
     peek = session_state.histogram_of(again(row), SHOP, "launch", peek=True)
     training_sessions.reveal(row.id, instructor(), NOW, "launch")
@@ -73,7 +73,7 @@ def test_without_hosts_a_reveal_completes_the_step_for_all() -> None:
     ada, _ = participant(row)
     session_state.answer(row, ada.id, "launch", 0, "x", NOW)
     training_sessions.reveal(row.id, instructor(), NOW, "launch", "machine")
-    walk = workshop_store.walk_of(ada.person, row.workshop)
+    walk = workshop_store.load_progress(ada.person, row.workshop)
     records = session_state.records_of(again(row), walk, NOW)
     assert records["launch"].passed_at == NOW
     assert LAUNCH.predict is not None
@@ -98,7 +98,7 @@ def test_the_grid_shows_who_needs_help_and_no_removed_participants() -> None:
     for one in people.values():
         session_state.mark_opened(row, one.id, "prepare", NOW)
     session_state.mark_opened(row, people["fine"].id, "prepare", NOW + 50)
-    workshop_store.update(
+    workshop_store.update_step(
         people["stuck"].person,
         row.workshop,
         "prepare",

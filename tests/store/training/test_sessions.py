@@ -93,7 +93,7 @@ def test_deleting_a_session_deletes_its_participants_and_their_progress() -> Non
     row, me = session(), instructor()
     participant(row)
     assert training_sessions.reveal(row.id, me, NOW, "launch", "machine")
-    workshop_store.begin("user:1", "host-network", "", NOW)
+    workshop_store.start("user:1", "host-network", "", NOW)
     assert not training_sessions.delete(row.id, me), "it is still open"
     training_sessions.close(row.id, me, NOW)
     assert training_sessions.delete(row.id, me)

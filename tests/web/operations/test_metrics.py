@@ -18,7 +18,7 @@ from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments.hub import hub
 from dashboard.web.http.browser_sessions import SessionStore
 from dashboard.web.http.database import in_database
-from dashboard.web.training.roles import KEY
+from dashboard.web.training.roles import TOKENS_KEY
 from tests.fakes import FakeEngine
 from tests.polling import eventually
 from tests.specs import make_spec
@@ -34,7 +34,7 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 def participant_browser() -> Person:
     """A browser with the token of a participant."""
     session = SessionStore()
-    session[KEY] = {"aaaaaaaaaa": "t" * 22}
+    session[TOKENS_KEY] = {"aaaaaaaaaa": "t" * 22}
     session.create()
     return Person({cookie_name(): session.session_key or ""})
 

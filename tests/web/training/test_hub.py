@@ -126,7 +126,7 @@ async def test_a_participant_stays_present_for_the_grace_period(
     await eventually(lambda: [one["present"] for one in watching.of("session")][-1:] == [1])
 
     async def noted() -> bool:
-        found = await database_sync_to_async(workshop_store.events)(ada.person, row.workshop)
+        found = await database_sync_to_async(workshop_store.load_events)(ada.person, row.workshop)
         return [(one.kind, one.at) for one in found if one.kind != "started"] == [("away", 1e9)]
 
     await eventually(noted)

@@ -412,12 +412,12 @@ async def test_the_console_shows_requests_for_help_and_presence(sessions: TwoSes
             return (await get(f"{home}console/", sessions.owner)).text
 
         shown = await console()
-        assert "hand raised" in shown
+        assert 'data-need="hand"' in shown
         assert "Why?" in shown
         await eventually(lambda: _says(console, "1 of 2 here"))
     assert (await post(f"{home}hand/", sessions.ada, up="yes", text="x" * 501)).status == 400
     await post(f"{home}hand/", sessions.ada, up="no")
-    assert "hand raised" not in await console()
+    assert 'data-need="hand"' not in await console()
     assert "Why?" not in (await get(f"{home}console/projector/", sessions.owner)).text
 
 

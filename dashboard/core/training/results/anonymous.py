@@ -21,7 +21,7 @@ from dashboard.core.training.results.model import (
     StepReport,
 )
 from dashboard.core.training.results.report import share_of
-from dashboard.core.workshops.progress import Stage
+from dashboard.core.workshops.progress import StepStage
 
 BASE = 5
 MIN_FOR_SHARES = 23
@@ -109,7 +109,7 @@ def _unrevealed(step: StepReport) -> StepReport:
 
 
 def _own_cell(cell: CellReport, revealed: Collection[str]) -> CellReport:
-    known = cell.state == Stage.DONE or cell.step in revealed
+    known = cell.state == StepStage.DONE or cell.step in revealed
     return cell if known else replace(cell, truth="", right=None)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from dashboard.core.training.predictions import session_truth
 from dashboard.core.training.session import HostsFor
 from dashboard.core.workshops.model import Step
-from dashboard.core.workshops.progress import EMPTY, Records, Stage, StepRecord
+from dashboard.core.workshops.progress import EMPTY, Records, StepRecord, StepStage
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +99,10 @@ def counted_records(facts: SessionFacts, participant: ParticipantFacts, truths: 
     return counted
 
 
-def stage_of(step: Step, record: StepRecord) -> Stage:
+def stage_of(step: Step, record: StepRecord) -> StepStage:
     """How far a participant came in a step; ``locked`` if it was never opened."""
     if record.passed_at:
-        return Stage.DONE
+        return StepStage.DONE
     if not record.opened_at and record.prediction is None:
-        return Stage.LOCKED
-    return Stage.PREDICT if step.predict is not None and record.prediction is None else Stage.RUN
+        return StepStage.LOCKED
+    return StepStage.PREDICT if step.predict is not None and record.prediction is None else StepStage.RUN

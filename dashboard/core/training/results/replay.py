@@ -259,8 +259,7 @@ def replay_entries(
     """The entries with a text or a change."""
     builder = ReplayBuilder(facts, workshop, mirrors, names)
     for recorded in timeline(facts):
-        entry = builder.apply(recorded)
-        if entry.text or entry.patch:
+        if (entry := builder.apply(recorded)).text or entry.patch:
             yield entry
 
 
@@ -295,11 +294,7 @@ def build_replay(
         "texts": [entry.text for entry in entries],
         "patches": [entry.patch for entry in entries],
         "mirrors": [
-            {
-                "title": mirror.title,
-                "why": mirror.reason,
-                "track": msgspec.Raw(mirror.track) if mirror.track else None,
-            }
+            {"title": mirror.title, "why": mirror.reason, "track": msgspec.Raw(mirror.track) if mirror.track else None}
             for mirror in mirrors.values()
         ],
     }

@@ -17,8 +17,8 @@ from dashboard.core.training.results.model import (
     SessionReport,
     StepReport,
 )
-from dashboard.core.workshops.model import Step, Workshop, right_choice
-from dashboard.core.workshops.progress import EMPTY, Records, Stage, StepRecord, truth_in_words
+from dashboard.core.workshops.model import Step, Workshop, correct_choice
+from dashboard.core.workshops.progress import EMPTY, Records, StepRecord, StepStage, describe_truth
 from dashboard.core.workshops.truth_readings import READINGS
 
 MAX_FAILING = 5
@@ -84,7 +84,7 @@ def _participant(
         group=facts.group,
         joined_at=facts.joined_at,
         left_at=facts.left_at,
-        done=sum(cell.state == Stage.DONE for cell in cells),
+        done=sum(cell.state == StepStage.DONE for cell in cells),
         answered=sum(bool(cell.predicted) for cell in cells),
         known=sum(cell.right is not None for cell in cells),
         right=sum(bool(cell.right) for cell in cells),
@@ -111,7 +111,7 @@ def _cell(step: Step, record: StepRecord, truth: str, *, failing: str, hands: in
     read = record.truth or truth
     predicted, right = predicted_in(step, record), None
     if step.predict is not None and predicted:
-        index = right_choice(step.predict, read)
+        index = correct_choice(step.predict, read)
         right = record.prediction == index if index is not None or read else None
     return CellReport(
         step=step.slug,
@@ -119,7 +119,7 @@ def _cell(step: Step, record: StepRecord, truth: str, *, failing: str, hands: in
         seconds=_took(record),
         attempts=record.attempts,
         predicted=predicted,
-        truth=truth_in_words(step, read),
+        truth=describe_truth(step, read),
         right=right,
         hints=record.hints,
         hands=hands,
@@ -148,7 +148,7 @@ def _evidence(facts: SessionFacts, step: Step) -> tuple[Evidence, ...]:
     counts = Counter(one.reading for one in facts.readings.get(step.slug, ()) if one.reading)
     evidence = []
     for reading, count in counts.most_common():
-        index = right_choice(step.predict, reading)
+        index = correct_choice(step.predict, reading)
         evidence.append(Evidence(reading, step.predict.choices[index] if index is not None else "", count))
     return tuple(evidence)
 
@@ -192,8 +192,8 @@ def _step(
         about=_about(step),
         evidence=_evidence(facts, step),
         revealed_at=facts.reveals().get(step.slug, 0.0),
-        opened=sum(cell.state != Stage.LOCKED for cell in cells),
-        done=sum(cell.state == Stage.DONE for cell in cells),
+        opened=sum(cell.state != StepStage.LOCKED for cell in cells),
+        done=sum(cell.state == StepStage.DONE for cell in cells),
         median_s=percentile(times, 50) if times else None,
         p90_s=percentile(times, 90) if times else None,
         attempts=sum(cell.attempts for cell in cells),

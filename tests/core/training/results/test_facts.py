@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dashboard.core.training.results.facts import Event, Reading, counted_records, stage_of
-from dashboard.core.workshops.progress import Stage, StepRecord
+from dashboard.core.workshops.progress import StepRecord, StepStage
 from tests.core.training_builders import END, SESSION, A, B, C, facts_of, person, record
 from tests.core.workshops.test_progress import WORKSHOP
 
@@ -41,10 +41,10 @@ def test_what_counts_as_done_where_nobody_has_a_host(joined: float, left: float,
 def test_how_far_somebody_came() -> None:
     a, b = WORKSHOP.steps[:2]
     table = [
-        (a, StepRecord(), Stage.LOCKED),
-        (a, StepRecord(opened_at=1), Stage.RUN),
-        (b, StepRecord(opened_at=1), Stage.PREDICT),
-        (b, StepRecord(prediction=0), Stage.RUN),
-        (b, StepRecord(passed_at=2), Stage.DONE),
+        (a, StepRecord(), StepStage.LOCKED),
+        (a, StepRecord(opened_at=1), StepStage.RUN),
+        (b, StepRecord(opened_at=1), StepStage.PREDICT),
+        (b, StepRecord(prediction=0), StepStage.RUN),
+        (b, StepRecord(passed_at=2), StepStage.DONE),
     ]
     assert [stage_of(step, one) for step, one, _stage in table] == [stage for _step, _one, stage in table]
