@@ -1,4 +1,4 @@
-"""Fixtures that every part of the suite may use, and the suite in several processes (tests/workers.py)."""
+"""Fixtures that every part of the suite may use, and the suite in several processes (tests/support/workers.py)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from dashboard import configuration
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
-from tests import workers
-from tests.private_engine import PrivateEngine, private_engine, share_lab_image
+from tests.support import workers
+from tests.support.private_engine import PrivateEngine, private_engine, share_lab_image
 
 
 def pytest_configure(config: pytest.Config) -> None:

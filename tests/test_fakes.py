@@ -11,8 +11,8 @@ from dashboard.core.experiments.launch import container_config
 from dashboard.core.modes import ArmSpec, Mode, Publish
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.protocol import Engine, EngineError
-from tests.fakes import FakeEngine
-from tests.private_engine import PrivateEngine
+from tests.support.fakes import FakeEngine
+from tests.support.private_engine import PrivateEngine
 
 OURS = {"dev.netmodes.test": "contract"}
 

@@ -9,8 +9,8 @@ import msgspec
 
 from dashboard.core.reports.model import canonical
 from dashboard.store.reports.reading import derive
-from tests.hostile_reports import CLOSED, NAMED, make_hostile
-from tests.xss import STRINGS
+from tests.support.hostile_reports import CLOSED, NAMED, make_hostile
+from tests.support.xss import STRINGS
 
 #: Names by which parts of a report find each other, one of them hostile; and what would turn something else off.
 FEW = {"key", "about", "target", "series", "baseline", "other", "column", "path", "client", "server", "mode"}

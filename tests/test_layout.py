@@ -194,7 +194,7 @@ def test_no_test_sleeps(path: Path) -> None:
     if str(path.relative_to(ROOT / "tests")) in SLEEPERS:
         assert len(lines) == 1
     elif path != Path(__file__).resolve():
-        assert lines == [], "poll with a deadline: tests/polling.py"
+        assert lines == [], "poll with a deadline: tests/support/polling.py"
 
 
 def test_no_script_test_waits_for_a_timer() -> None:

@@ -12,7 +12,7 @@ import pytest
 from dashboard.core.reports import parse as report_parse
 from dashboard.core.reports import validate as report_validate
 from dashboard.core.reports.model import ReportContent
-from tests.reports import make_content, make_file, make_run
+from tests.support.reports import make_content, make_file, make_run
 
 DOCUMENT = (Path(__file__).resolve().parent.parent / "docs/report-format.md").read_text()
 PROGRAMS = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)

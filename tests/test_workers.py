@@ -1,4 +1,4 @@
-"""How the tests are shared out among workers: tests/workers.py."""
+"""How the tests are shared out among workers: tests/support/workers.py."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests import workers
-from tests.processes import ignored_signals
-from tests.workers import ALONE, GROUPS, SECONDS, Scheduler, scope_of, seconds_of
+from tests.support import workers
+from tests.support.processes import ignored_signals
+from tests.support.workers import ALONE, GROUPS, SECONDS, Scheduler, scope_of, seconds_of
 
 ROOT = Path(__file__).resolve().parent.parent
 QUIET = f"{ALONE[0]}::test"
@@ -105,7 +105,7 @@ def test_outside_is_where_one_is_when_there_is_one_process(monkeypatch: pytest.M
 def test_a_run_in_the_background_of_a_script_can_be_interrupted_and_so_can_what_it_starts() -> None:
     program = """
         import os, signal
-        from tests import workers
+        from tests.support import workers
         assert signal.getsignal(signal.SIGINT) == signal.getsignal(signal.SIGQUIT) == signal.SIG_IGN
         workers.restore_interrupts()
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -11,7 +11,7 @@ from dashboard.bench import environment
 from dashboard.bench.benchmark import BenchmarkError
 from dashboard.bench.environment import _locked, format_load, machine_facts, open_environment
 from dashboard.latency.environment import read_machine
-from tests.fakes import make_info
+from tests.support.fakes import make_info
 
 
 def test_the_facts_of_the_machine_are_those_that_a_measurement_records() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from dashboard.bench.benchmark import BenchmarkError
 from dashboard.bench.processes import cpu_seconds, environment_with, output_of, running
-from tests.polling import until
+from tests.support.polling import until
 
 
 async def test_the_processor_time_of_another_process_includes_all_its_threads() -> None:

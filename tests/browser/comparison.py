@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.polling import until
+from tests.support.polling import until
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from tests.browser.comparison import ExperimentPage
 from tests.browser.server import Server
 from tests.browser.visitor import DEADLINE_MS, REPORT_VIOLATIONS, Show, Visit, Visitor
-from tests.private_engine import PrivateEngine, share_lab_image
+from tests.support.private_engine import PrivateEngine, share_lab_image
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-background-networking"]

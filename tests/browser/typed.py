@@ -7,7 +7,7 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.polling import until
+from tests.support.polling import until
 
 #: What a shell prints while a container is still stopping, or does not serve yet.
 NOT_YET = re.compile(

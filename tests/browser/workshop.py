@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from dashboard.core.workshops.model import Step, Workshop
 from dashboard.lab.workshops.files import Library
-from tests.private_engine import PrivateEngine
+from tests.support.private_engine import PrivateEngine
 
 
 def workshop(slug: str) -> Workshop:
@@ -27,7 +27,7 @@ class StepPage:
 
     @property
     def slug(self) -> str:
-        """Which step it is."""
+        """ContainerSelector step it is."""
         return self.page.url.rstrip("/").rsplit("/", 1)[-1]
 
     @property

@@ -14,7 +14,7 @@ import pytest
 
 from dashboard.engine.lab_image import lab_image_archive
 from tests.docs.documents import PRINTS, ROOT, Block, blocks, pages
-from tests.private_engine import CACHE, PrivateEngine
+from tests.support.private_engine import CACHE, PrivateEngine
 
 pytestmark = pytest.mark.engine
 LIMIT_S = 120

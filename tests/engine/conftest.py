@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.private_engine import PrivateEngine
+from tests.support.private_engine import PrivateEngine
 
 Run = Callable[..., str]
 

@@ -9,7 +9,7 @@ import pytest
 
 from dashboard.engine import daemon_process
 from dashboard.engine.daemon_process import find_daemon
-from tests.private_engine import PrivateEngine
+from tests.support.private_engine import PrivateEngine
 
 
 @pytest.mark.engine

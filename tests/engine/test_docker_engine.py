@@ -14,8 +14,8 @@ from dashboard.core.experiments.launch import container_config, network_request
 from dashboard.core.modes import ArmSpec, Mode, Publish
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.protocol import EngineError, EngineUnreachable
-from tests.polling import eventually
-from tests.private_engine import PrivateEngine
+from tests.support.polling import eventually
+from tests.support.private_engine import PrivateEngine
 
 pytestmark = pytest.mark.engine
 

@@ -16,7 +16,7 @@ from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.engine.protocol import EngineEvent, EngineUnreachable
-from tests.polling import eventually
+from tests.support.polling import eventually
 
 pytestmark = pytest.mark.engine
 

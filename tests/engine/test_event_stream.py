@@ -12,7 +12,7 @@ from contextlib import suppress
 from dashboard.engine import event_stream
 from dashboard.engine.event_stream import WAITING_LIMIT, EventStream
 from dashboard.engine.protocol import EngineError, EngineEvent
-from tests.polling import eventually
+from tests.support.polling import eventually
 
 
 def line(number: int) -> bytes:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from dashboard.engine.hosts.private_host import MACHINE_ADDRESS
-from tests.polling import until
-from tests.private_engine import PrivateEngine
+from tests.support.polling import until
+from tests.support.private_engine import PrivateEngine
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 

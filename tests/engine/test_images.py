@@ -12,7 +12,7 @@ from dashboard.engine import images
 from dashboard.engine.images import ensure_image
 from dashboard.engine.lab_image import LAB_REFERENCE, RECIPE_LABEL, LabImageUnavailableError, recipe
 from dashboard.engine.protocol import Engine, EngineError, EngineUnreachable, ImageFacts, PullProgress
-from tests.polling import others_run
+from tests.support.polling import others_run
 
 
 class Store:

@@ -19,8 +19,8 @@ from dashboard.engine.lab_image import (
     parse_sections,
     recipe,
 )
-from tests.polling import until
-from tests.private_engine import PrivateEngine, build_lab_image
+from tests.support.polling import until
+from tests.support.private_engine import PrivateEngine, build_lab_image
 
 Run = Callable[..., str]
 

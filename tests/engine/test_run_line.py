@@ -12,7 +12,7 @@ from dashboard.core.experiments.launch import container_config, run_arguments
 from dashboard.core.modes import ArmSpec, Mode, Publish
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.protocol import EngineError
-from tests.private_engine import PrivateEngine
+from tests.support.private_engine import PrivateEngine
 
 pytestmark = pytest.mark.engine
 

@@ -14,7 +14,7 @@ import pytest
 from dashboard.core.reports.model import canonical, digest_of
 from dashboard.export.html import policy_of, render_file
 from dashboard.store.reports.reading import derive
-from tests.reports import make_content
+from tests.support.reports import make_content
 
 CONTENT = make_content(changes=4)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.export.notes import ATTRIBUTES, MAX_TEXT, TAGS, render_notes
-from tests.xss import STRINGS
+from tests.support.xss import STRINGS
 
 
 class Reader(HTMLParser):

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from dashboard.engine.docker_engine import DockerEngine
-from tests.fakes import FakeEngine
-from tests.lab_harness import LabHarness, close_lab_harness, open_lab_harness
-from tests.private_engine import PrivateEngine
+from tests.support.fakes import FakeEngine
+from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
+from tests.support.private_engine import PrivateEngine
 
 
 @pytest.fixture

@@ -12,14 +12,14 @@ from dashboard.core.workshops.observation import Observation
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.protocol import Engine
 from dashboard.lab.watch_pool import WatchPool
-from dashboard.lab.workshops.snapshot import WorkshopHost, look
-from tests.private_engine import PrivateEngine
+from dashboard.lab.workshops.snapshot import WorkshopHost, observe_host
+from tests.support.private_engine import PrivateEngine
 
 LABELS = {"dev.netmodes.installation": "test", "dev.netmodes.workshop": "yes"}
 
 
 @asynccontextmanager
-async def host_of(engine: Engine, data_dir: Path, **more: Any) -> AsyncIterator[WorkshopHost]:
+async def host_for(engine: Engine, data_dir: Path, **more: Any) -> AsyncIterator[WorkshopHost]:
     """The host of an engine, its watches closed at the end."""
     watches = WatchPool()
     fields: dict[str, Any] = {"pid": (await engine.info()).pid, "private": True, "labels": LABELS}
@@ -30,16 +30,16 @@ async def host_of(engine: Engine, data_dir: Path, **more: Any) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def private(engine_host: PrivateEngine) -> AsyncIterator[WorkshopHost]:
+async def private_workshop_host(engine_host: PrivateEngine) -> AsyncIterator[WorkshopHost]:
     """The suite's private host."""
     engine = DockerEngine(engine_host.endpoint)
     try:
-        async with host_of(engine, engine_host.data_dir) as host:
+        async with host_for(engine, engine_host.data_dir) as host:
             yield host
     finally:
         await engine.close()
 
 
-async def seen(host: WorkshopHost, *ports: int, lookups: tuple[str, ...] = ()) -> Observation:
-    """A look now."""
-    return await look(host, time.time(), lookups, ports)
+async def observe(host: WorkshopHost, *ports: int, lookups: tuple[str, ...] = ()) -> Observation:
+    """The current observation."""
+    return await observe_host(host, time.time(), lookups, ports)

@@ -20,10 +20,10 @@ from dashboard.lab.training.group_labs import GroupLabs
 from dashboard.lab.training.hosts import GroupHosts, HostState
 from dashboard.models import TrainingSession
 from dashboard.store import experiments as experiment_store
-from tests.fakes import FakeEngine
 from tests.lab.training_builders import session
-from tests.lab_harness import RecordingPublisher, close_context, make_context
-from tests.polling import eventually
+from tests.support.fakes import FakeEngine
+from tests.support.lab_harness import RecordingPublisher, close_context, make_context
+from tests.support.polling import eventually
 
 ROOMY = Machine(24_000, 32_768, 2)
 

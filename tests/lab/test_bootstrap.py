@@ -12,7 +12,7 @@ from dashboard.engine.hosts.private_host import list_hosts
 from dashboard.engine.protocol import EngineUnreachable
 from dashboard.lab import bootstrap
 from dashboard.lab.bootstrap import NullPublisher, endpoint, open_context, open_engine
-from tests.private_engine import PrivateEngine
+from tests.support.private_engine import PrivateEngine
 
 said: list[str] = []
 

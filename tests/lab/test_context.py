@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dashboard.lab.context import LABEL, LABEL_ARM, LABEL_EXPERIMENT
-from tests.fakes import ENDPOINT
-from tests.lab_harness import LabHarness
+from tests.support.fakes import ENDPOINT
+from tests.support.lab_harness import LabHarness
 
 
 async def test_labels_identify_installation_experiment_and_arm(fake_lab: LabHarness) -> None:

@@ -9,9 +9,9 @@ import pytest
 from dashboard.core.modes import Mode
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.lab.doctor import examine, free_port, modes_of
-from tests.fakes import FakeEngine, make_info
 from tests.netns.namespaces import Zoo, wanted
-from tests.private_engine import PrivateEngine
+from tests.support.fakes import FakeEngine, make_info
+from tests.support.private_engine import PrivateEngine
 
 
 async def test_a_real_engine_is_described(engine_host: PrivateEngine) -> None:

@@ -24,11 +24,11 @@ from dashboard.engine.protocol import EngineUnreachable
 from dashboard.lab import reconciler
 from dashboard.lab.experiments import journal_writer
 from dashboard.store import experiments as experiment_store
-from tests.fakes import FakeEngine
-from tests.lab_harness import LabHarness, close_lab_harness, open_lab_harness
-from tests.polling import DEADLINE_S, eventually, until
-from tests.private_engine import PrivateEngine, private_engine
-from tests.specs import make_spec
+from tests.support.fakes import FakeEngine
+from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
+from tests.support.polling import DEADLINE_S, eventually, until
+from tests.support.private_engine import PrivateEngine, private_engine
+from tests.support.specs import make_spec
 
 ENGINE_TIMEOUT_S = 2.0
 

@@ -11,9 +11,9 @@ from dashboard.engine.protocol import EngineUnreachable
 from dashboard.lab import bootstrap, one_shot
 from dashboard.lab.one_shot import compare_once
 from dashboard.store import experiments as experiment_store
-from tests.fakes import FakeEngine
-from tests.lab_harness import LabHarness
-from tests.specs import make_spec
+from tests.support.fakes import FakeEngine
+from tests.support.lab_harness import LabHarness
+from tests.support.specs import make_spec
 
 
 def silent(_text: str) -> None:

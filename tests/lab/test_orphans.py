@@ -6,9 +6,9 @@ import pytest
 
 from dashboard.engine.protocol import ContainerFacts, EngineError
 from dashboard.lab.orphans import remove_orphans
-from tests.fakes import FakeEngine
 from tests.lab.test_reconciler import _config
-from tests.lab_harness import LabHarness
+from tests.support.fakes import FakeEngine
+from tests.support.lab_harness import LabHarness
 
 
 async def test_an_object_that_is_created_during_the_search_is_not_an_orphan(

@@ -19,10 +19,10 @@ from dashboard.lab.reaper import reap, reap_hosts
 from dashboard.models import Report
 from dashboard.store import experiments as experiment_store
 from dashboard.store.reports.saved import delete, import_file
-from tests.fakes import FakeEngine
-from tests.lab_harness import LabHarness
-from tests.reports import make_file
-from tests.specs import make_spec
+from tests.support.fakes import FakeEngine
+from tests.support.lab_harness import LabHarness
+from tests.support.reports import make_file
+from tests.support.specs import make_spec
 
 
 async def test_what_a_dead_server_left_is_removed_and_marked_stopped(fake_lab: LabHarness, fake: FakeEngine) -> None:

@@ -21,12 +21,12 @@ from dashboard.lab.experiments import driver as experiment
 from dashboard.models import Report
 from dashboard.store import experiments as experiment_store
 from dashboard.store.reports import saved as saved_reports
-from tests.fakes import FakeEngine
-from tests.lab_harness import LabHarness
-from tests.polling import eventually, others_run
-from tests.private_engine import PrivateEngine
-from tests.reports import make_file
-from tests.specs import make_spec
+from tests.support.fakes import FakeEngine
+from tests.support.lab_harness import LabHarness
+from tests.support.polling import eventually, others_run
+from tests.support.private_engine import PrivateEngine
+from tests.support.reports import make_file
+from tests.support.specs import make_spec
 
 
 def ids(host: PrivateEngine) -> dict[str, str]:

@@ -13,7 +13,7 @@ from dashboard.lab.watch_pool import WatchPool
 from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.watch.namespace_watch import KernelView, OnChange, Watch
 from tests.netns.namespaces import Zoo
-from tests.polling import eventually
+from tests.support.polling import eventually
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from dashboard.core.measurements.schedule import Series
 from dashboard.core.paths.model import Path, PathKind
 from dashboard.latency.runner import Outcome, run_measurement
 from tests.netns.namespaces import Zoo
-from tests.polling import until
+from tests.support.polling import until
 
 MACHINE, SERVER = "10.77.0.1", "10.77.0.2"
 

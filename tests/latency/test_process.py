@@ -15,7 +15,7 @@ import pytest
 
 from dashboard.latency.children import Child, ChildEnded
 from dashboard.latency.process import CORE_SLEEP, Overdue, overdue_after
-from tests.polling import until
+from tests.support.polling import until
 
 ROOT = Path(__file__).resolve().parents[2]
 #: A parent that starts a responder, tells its pid, and waits.

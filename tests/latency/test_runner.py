@@ -13,7 +13,7 @@ from dashboard.core.measurements.histogram import merge_histograms
 from dashboard.core.measurements.measurement import Block, Options, Probe, Stop
 from dashboard.latency.runner import Progress, run_measurement
 from tests.latency.conftest import Lab, helpers
-from tests.polling import eventually
+from tests.support.polling import eventually
 
 
 @pytest.mark.parametrize("probe", [Probe.TCP_RR, Probe.TCP_CRR, Probe.UDP_RR, Probe.TCP_STREAM])

@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.launcher.fake_machine import REPOSITORY, Machine, engine
-from tests.polling import until
+from tests.support.polling import until
 
 COMMANDS = [
     "up",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.management.terminal import Terminal
-from tests.private_engine import PrivateEngine, share_lab_image
+from tests.support.private_engine import PrivateEngine, share_lab_image
 
 
 @pytest.fixture(scope="session")

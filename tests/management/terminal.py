@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.core.management import load_command_class
 
-from tests.polling import until
+from tests.support.polling import until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LONG_S = 60.0

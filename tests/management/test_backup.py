@@ -1,4 +1,4 @@
-"""``./netmodes backup`` and ``restore``: while something writes, all or nothing, and what is wrong in a sentence."""
+"""``./netmodes backup`` and ``restore``: during writes, all or nothing, and refusals with the reason."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ import pytest
 from dashboard.backup.archive import BackupError, read_archive
 from dashboard.bench.operations.postgres_redis import Postgres, temporary_folder
 from dashboard.core.operations.backup_manifest import Manifest
-from dashboard.lab.reconciler import LabLock
+from dashboard.lab.lab_lock import LabLock
 from dashboard.management.serving import announced
 from tests.management.terminal import Done, Terminal
-from tests.polling import until
+from tests.support.polling import until
 
 EXPERIMENT = (
     'INSERT INTO dashboard_experiment (id, title, spec, head, wanted, round, phase, driver, host, "group", created_at,'
@@ -36,7 +36,7 @@ ENTRY = (
 
 
 class Writer:
-    """Writes entries one after the other, each acknowledged once it is committed."""
+    """Writes journal entries; ``acknowledged`` counts the committed ones."""
 
     def __init__(self, database: Path) -> None:
         self.acknowledged = 0
@@ -81,7 +81,7 @@ def made(nowhere: Terminal) -> Terminal:
     return nowhere
 
 
-def test_what_was_acknowledged_before_is_in_it_though_something_writes_all_the_time(
+def test_a_backup_during_writes_holds_all_entries_committed_before(
     made: Terminal, tmp_path: Path
 ) -> None:
     file, new = tmp_path / "one.backup", tmp_path / "new"
@@ -91,10 +91,10 @@ def test_what_was_acknowledged_before_is_in_it_though_something_writes_all_the_t
         done = made.run("backup", str(file))
         after = writer.acknowledged
         assert (done.code, done.err) == (0, "")
-    assert after > before, "it wrote meanwhile"
+    assert after > before, "it wrote during the backup"
     assert file.stat().st_mode & 0o777 == 0o600
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith((".", "one"))) == ["one.backup"]
-    assert restored(made, new, str(file), "--check").out.startswith(f"{file} is whole: ")
+    assert restored(made, new, str(file), "--check").out.startswith(f"{file} is intact: ")
     assert not (new / "netmodes.db").exists()
     done = restored(made, new, str(file))
     assert (done.code, done.err) == (0, "")
@@ -103,10 +103,10 @@ def test_what_was_acknowledged_before_is_in_it_though_something_writes_all_the_t
     assert before <= len(found) <= after + 1
     assert (new / "netmodes.db").stat().st_mode & 0o777 == 0o600
     refused = made.run("backup", str(file))
-    assert (refused.code, refused.err.strip()) == (1, f"{file} is there already: name a new file.")
+    assert (refused.code, refused.err.strip()) == (1, f"{file} exists already. Choose another file name.")
 
 
-def test_nothing_that_is_there_is_lost_and_nobody_is_disturbed(
+def test_a_restore_keeps_existing_data_and_refuses_while_netmodes_runs(
     made: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "one.backup"
@@ -121,20 +121,34 @@ def test_nothing_that_is_there_is_lost_and_nobody_is_disturbed(
     lock = LabLock(made.folder)
     lock.acquire()
     refused = made.run("restore", str(file), "--replace")
-    assert (refused.code, "stop it first" in refused.err) == (1, True)
+    assert (refused.code, "Stop it first" in refused.err) == (1, True)
     lock.release()
     monkeypatch.setenv("NETMODES_DATA_DIR", str(made.folder))
-    with announced("http://127.0.0.1:1"):  # as a server without an engine, which holds no lab
+    with announced("http://127.0.0.1:1"):  # a server without an engine has no lab lock
         refused = made.run("restore", str(file), "--replace")
-    assert (refused.code, refused.err) == (1, "Netmodes serves on http://127.0.0.1:1: stop it first, then restore.\n")
+    assert (refused.code, refused.err) == (1, "Netmodes is running at http://127.0.0.1:1. Stop it first, then restore.\n")
     assert entries(made.folder / "netmodes.db") == [1]
     done = made.run("restore", str(file), "--replace", "--json")
     assert done.code == 0, done.err
     assert entries(made.folder / "netmodes.db") == []
     assert entries(Path(done.json["aside"])) == [1]
-    assert done.json["key"] is False, "the key that is there stays"
+    assert done.json["key"] is False, "the key of existing data stays"
     new = tmp_path / "new"
     assert restored(made, new, str(file)).code == 0
+
+
+def test_the_key_of_a_backup_is_restored_into_an_empty_folder_unless_the_environment_sets_one(
+    made: Terminal, tmp_path: Path
+) -> None:
+    file, key = tmp_path / "one.backup", (made.folder / "secret.key").read_text()
+    assert made.run("backup", str(file), "--with-key").code == 0
+    new = tmp_path / "new"
+    done = restored(made, new, str(file), "--json")
+    assert (done.json["key"], (new / "secret.key").read_text()) == (True, key)
+    assert (new / "secret.key").stat().st_mode & 0o777 == 0o600
+    made.environment["NETMODES_SECRET_KEY"] = "k" * 50
+    done = restored(made, tmp_path / "other", str(file), "--json")
+    assert (done.json["key"], (tmp_path / "other" / "secret.key").exists()) == (False, False)
 
 
 def extracted(file: Path, folder: Path) -> None:
@@ -158,7 +172,7 @@ def packed(file: Path, found: list[tuple[str, bytes]]) -> Path:
     return file
 
 
-def test_what_is_damaged_or_foreign_or_newer_is_a_sentence_and_changes_nothing(made: Terminal, tmp_path: Path) -> None:
+def test_a_damaged_foreign_or_newer_backup_is_refused_and_changes_nothing(made: Terminal, tmp_path: Path) -> None:
     file, new = tmp_path / "one.backup", tmp_path / "new"
     assert made.run("backup", str(file)).code == 0
     content = file.read_bytes()
@@ -179,21 +193,21 @@ def test_what_is_damaged_or_foreign_or_newer_is_a_sentence_and_changes_nothing(m
     for kind, what in broken.items():
         (tmp_path / kind).write_bytes(what)
         (folder := tmp_path / f"out-{kind}").mkdir()
-        with pytest.raises(BackupError, match=r"damaged|no backup"):
+        with pytest.raises(BackupError, match=r"damaged|not a backup"):
             extracted(tmp_path / kind, folder)
     assert not (tmp_path / "away").is_file() or (tmp_path / "away").read_bytes() == broken["away"]
     (tmp_path / "bad").write_bytes(broken["bit"])
     packed(tmp_path / "later", [("manifest.json", msgspec.json.encode(later)), (name, database)])
-    for path, said in (
+    for path, reason in (
         ("bad", "is damaged"),
         ("later", "made by Netmodes 9.0, which is newer"),
         ("no", "No such file"),
     ):
         done = restored(made, new, str(tmp_path / path))
         assert done.code == 1, path
-        assert said in done.err
+        assert reason in done.err
         assert len(done.err.strip().splitlines()) == 1, done.err
-    assert sorted(one.name for one in new.iterdir() if one.name.startswith((".", "netmodes"))) == []
+    assert sorted(path.name for path in new.iterdir() if path.name.startswith((".", "netmodes"))) == []
 
 
 def test_postgresql_is_backed_up_and_restored_into_an_empty_database(nowhere: Terminal, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""``./netmodes doctor``: what works here, whatever is missing."""
+"""``./netmodes doctor``: the supported modes, also without an engine."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import msgspec
 from dashboard.core.experiments.messages import Doctor
 from dashboard.core.modes import Mode
 from dashboard.core.operations.json_schemas import schema_of
-from tests.json_schema import violations
 from tests.management.terminal import Terminal
+from tests.support.json_schema import violations
 
 
-def test_the_answer_is_one_document_after_its_schema(terminal: Terminal) -> None:
+def test_the_output_is_one_document_that_matches_its_schema(terminal: Terminal) -> None:
     done = terminal.run("doctor", "--json")
     assert (done.code, done.err) == (0, "")
     assert violations(done.json, schema_of("doctor/1")) == []
@@ -25,14 +25,14 @@ def test_the_answer_is_one_document_after_its_schema(terminal: Terminal) -> None
     assert {"engine", "root", "namespaces", "machine"} <= {one.name for one in found.checks}
 
 
-def test_for_a_person_it_is_a_table(terminal: Terminal) -> None:
+def test_without_json_it_is_a_table(terminal: Terminal) -> None:
     done = terminal.run("doctor")
     assert done.code == 0
     assert "yes  host" in done.out
     assert "good  engine" in done.out
 
 
-def test_without_an_engine_it_says_what_is_wrong_and_ends_with_1(nowhere: Terminal) -> None:
+def test_without_an_engine_it_is_exit_1_with_the_reason(nowhere: Terminal) -> None:
     done = nowhere.run("doctor", "--json")
     assert done.code == 1
     assert violations(done.json, schema_of("doctor/1")) == []

@@ -1,4 +1,4 @@
-"""``./netmodes hosts``: whole Docker hosts to practise on."""
+"""``./netmodes hosts``: private Docker hosts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from dashboard.engine.hosts.cleanup import start_ticks
 from tests.management.terminal import Terminal, run_here
-from tests.private_engine import share_lab_image
+from tests.support.private_engine import share_lab_image
 
 FIELDS = {"id", "pid", "netns", "socket", "started"}
 
@@ -33,17 +33,17 @@ def test_a_host_is_created_listed_used_and_removed(nowhere: Terminal) -> None:
     kept = nowhere.run("compare", "bridge", "none", "--keep", "--json")
     assert kept.code == 0, kept.err
     running = subprocess.check_output(["docker", "-H", f"unix://{host['socket']}", "ps", "-q"], text=True)
-    assert len(running.split()) == 2, "--keep keeps on a private host that does not end with the command"
+    assert len(running.split()) == 2, "--keep leaves them on a private host that outlives the command"
     removed = nowhere.run("hosts", "remove", host["id"], "--json")
     assert (removed.code, removed.json["hosts"]) == (0, [host])
     assert nowhere.run("hosts", "list", "--json").json["hosts"] == []
-    assert start_ticks(host["pid"]) is None, "it still runs"
+    assert start_ticks(host["pid"]) is None, "it is still running"
     assert not Path(host["socket"]).exists()
-    assert nowhere.run("hosts", "list").out.strip() == "No private host."
+    assert nowhere.run("hosts", "list").out.strip() == "No private host is running."
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "101", "two", "1.5", "9" * 30])
-def test_a_number_that_is_none_is_exit_2(capsys: pytest.CaptureFixture[str], count: str) -> None:
+def test_an_invalid_number_is_exit_2(capsys: pytest.CaptureFixture[str], count: str) -> None:
     done = run_here(capsys, "hosts", "create", count, "--json")
     assert (done.code, done.out) == (2, "")
     assert "Traceback" not in done.err
@@ -56,13 +56,13 @@ def test_wrong_usage_is_exit_2(capsys: pytest.CaptureFixture[str], arguments: tu
     assert done.err
 
 
-def test_a_host_that_is_not_there_is_exit_1(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_host_is_exit_1(capsys: pytest.CaptureFixture[str]) -> None:
     done = run_here(capsys, "hosts", "remove", "nobody", "--json")
     assert (done.code, done.out) == (1, "")
-    assert "There is no private host nobody" in done.err
+    assert "Unknown private host nobody" in done.err
 
 
-def test_removing_all_of_none_is_no_error(nowhere: Terminal) -> None:
+def test_removing_all_without_hosts_is_no_error(nowhere: Terminal) -> None:
     done = nowhere.run("hosts", "remove", "--all", "--json")
     assert done.code == 0, done.err
     assert json.loads(done.out) == {"schema": "hosts/1", "hosts": []}

@@ -8,9 +8,9 @@ import pytest
 from dashboard.core.measurements.measurement import Measurement
 from dashboard.core.operations.json_schemas import schema_of
 from dashboard.core.reports.validate import validate_file
-from tests.json_schema import violations
 from tests.management.terminal import Terminal, run_here
-from tests.private_engine import PrivateEngine
+from tests.support.json_schema import violations
+from tests.support.private_engine import PrivateEngine
 
 
 def test_the_answer_is_one_document_after_its_schema_and_nothing_is_left(

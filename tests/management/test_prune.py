@@ -12,7 +12,7 @@ from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
 from tests.management.terminal import run_here
-from tests.specs import make_spec
+from tests.support.specs import make_spec
 
 
 @pytest.fixture

@@ -1,19 +1,19 @@
-"""``./netmodes reap``: what is ours and left over goes, and nothing else."""
+"""``./netmodes reap`` removes leftovers of Netmodes and nothing else."""
 
 from __future__ import annotations
 
 from tests.management.terminal import Terminal
-from tests.private_engine import PrivateEngine
+from tests.support.private_engine import PrivateEngine
 
 
-def test_there_is_nothing_to_remove(terminal: Terminal) -> None:
+def test_without_leftovers_nothing_is_removed(terminal: Terminal) -> None:
     done = terminal.run("reap")
-    assert (done.code, done.out.strip(), done.err) == (0, "Nothing of ours is left over.", "")
+    assert (done.code, done.out.strip(), done.err) == (0, "There is nothing to remove.", "")
     done = terminal.run("reap", "--json")
     assert done.json == {"removed": [], "kept": [], "refused": [], "schema": "reap/1"}
 
 
-def test_another_installation_s_things_stay(terminal: Terminal, engine_host: PrivateEngine) -> None:
+def test_containers_of_another_installation_stay(terminal: Terminal, engine_host: PrivateEngine) -> None:
     kept = terminal.run("compare", "none", "--keep", "--json")
     assert kept.code == 0, kept.err
     name = kept.json["columns"][1]["container"]["name"]
@@ -25,7 +25,7 @@ def test_another_installation_s_things_stay(terminal: Terminal, engine_host: Pri
     assert terminal.run("reap", "--json").json["removed"] == [f"container {name}"]
 
 
-def test_what_docker_will_not_remove_is_exit_1_in_its_words_and_the_rest_goes(
+def test_what_docker_refuses_to_remove_is_exit_1_with_its_message_and_the_rest_is_removed(
     terminal: Terminal, engine_host: PrivateEngine
 ) -> None:
     kept = terminal.run("compare", "user-bridge", "--keep", "--json")
@@ -45,7 +45,7 @@ def test_what_docker_will_not_remove_is_exit_1_in_its_words_and_the_rest_goes(
     assert terminal.run("reap", "--json").json["removed"] == [f"network {network}"]
 
 
-def test_without_an_engine_it_is_exit_1_and_still_one_document(nowhere: Terminal) -> None:
+def test_without_an_engine_it_is_exit_1_and_prints_one_document(nowhere: Terminal) -> None:
     done = nowhere.run("reap", "--json")
     assert done.code == 1
     assert done.json["removed"] == []
@@ -53,7 +53,7 @@ def test_without_an_engine_it_is_exit_1_and_still_one_document(nowhere: Terminal
     assert "Traceback" not in done.err
 
 
-def test_what_is_left_of_a_dead_private_host_goes_too(nowhere: Terminal) -> None:
+def test_remains_of_a_dead_private_host_are_removed(nowhere: Terminal) -> None:
     folder = nowhere.folder / "hosts" / "abc123"
     folder.mkdir(parents=True)
     (folder / "host.json").write_text('{"id": "abc123", "pid": 999999999, "ticks": 1, "ready": true}')

@@ -12,7 +12,7 @@ from dashboard.export.formats import Format
 from dashboard.models import Report
 from dashboard.store.reports import saved as saved_reports
 from tests.management.terminal import run_here
-from tests.reports import make_content, make_file, make_run
+from tests.support.reports import make_content, make_file, make_run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FILE = make_file(make_content(4, [make_run(rounds=12)]))
@@ -79,8 +79,8 @@ def test_an_import_comes_from_stdin_too(capsys: Capture, monkeypatch: pytest.Mon
     [
         (b"", "not JSON"),
         (b"{}", "not a report"),
-        (FILE.replace(b"Ada", b"Eve"), "hash does not fit"),
-        (b" " * ((32 << 20) + 1), "at most 33,554,432 are taken"),
+        (FILE.replace(b"Ada", b"Eve"), "hash does not match"),
+        (b" " * ((32 << 20) + 1), "limit is 33,554,432"),
     ],
 )
 def test_what_is_no_report_is_exit_1_and_nothing_is_kept(

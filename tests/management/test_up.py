@@ -1,4 +1,4 @@
-"""``./netmodes up``, as a whole process: served, interrupted, killed and started again."""
+"""``./netmodes up`` as a process: started, interrupted, killed and started again."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from dashboard.lab.context import LABEL
-from tests import engine_api
 from tests.management.terminal import LONG_S, Site, Terminal, run_here
-from tests.polling import until
-from tests.private_engine import PrivateEngine
+from tests.support import engine_api
+from tests.support.polling import until
+from tests.support.private_engine import PrivateEngine
 
-#: An arm that shares a stack runs something else: two servers cannot hold one port.
+#: An arm that shares a namespace runs another command: two servers cannot bind the same port.
 SHARES = {"mode": "container", "target": "bridge", "command": "sleep 1000"}
 MODES = ("host", "bridge", "bridge", "user-bridge", "none")
 COUNT = len(MODES) + 1
@@ -34,9 +34,9 @@ def running(snapshot: dict[str, list[dict[str, str]]]) -> int:
     return sum(one["status"] == "running" for one in snapshot["columns"])
 
 
-def test_it_says_the_link_and_ctrl_c_stops_everything(terminal: Terminal, engine_host: PrivateEngine) -> None:
+def test_it_prints_the_link_and_ctrl_c_stops_all_containers(terminal: Terminal, engine_host: PrivateEngine) -> None:
     site = terminal.somewhere_new().serve().sign_in()
-    assert f"Netmodes serves on http://127.0.0.1:{site.port}" in site.running.out
+    assert f"Netmodes is running at http://127.0.0.1:{site.port}" in site.running.out
     one, two = site.launch(*MODES, arms=[SHARES]), site.launch("host", port=81)
     assert running(site.reaches(one, "running")) == COUNT + 1
     site.reaches(two, "running")
@@ -51,11 +51,11 @@ def test_it_says_the_link_and_ctrl_c_stops_everything(terminal: Terminal, engine
     snapshot = again.ask("GET", f"/api/experiments/{one}").json
     assert snapshot["experiment"]["phase"] == "stopped"
     assert all(check["ok"] for check in snapshot["experiment"]["proof"])
-    assert running(snapshot) == COUNT + 1, "a past experiment is shown as it was"
+    assert running(snapshot) == COUNT + 1, "a past experiment shows its last state"
     assert names(engine_host) == []
 
 
-def test_a_second_ctrl_c_does_not_cut_the_first_one_short(terminal: Terminal, engine_host: PrivateEngine) -> None:
+def test_a_second_ctrl_c_does_not_abort_the_shutdown(terminal: Terminal, engine_host: PrivateEngine) -> None:
     site = terminal.serve().sign_in()
     site.reaches(site.launch(*MODES), "running")
     site.running.process.send_signal(signal.SIGINT)
@@ -67,7 +67,7 @@ def test_a_second_ctrl_c_does_not_cut_the_first_one_short(terminal: Terminal, en
     until(lambda: not listens(), LONG_S)
     done = site.running.interrupt()
     assert done.code == 0, done.err
-    assert "Ctrl-C once more leaves it where it is." in done.err
+    assert "Press Ctrl-C again to leave them running." in done.err
     assert "Stopped 1 running experiment." in done.err
     assert "Traceback" not in done.err
     assert names(engine_host) == []
@@ -82,7 +82,7 @@ def test_a_second_ctrl_c_does_not_cut_the_first_one_short(terminal: Terminal, en
         "stopping",
     ],
 )
-def test_kill_9_is_just_a_restart(terminal: Terminal, engine_host: PrivateEngine, moment: str) -> None:
+def test_a_start_after_sigkill_adopts_or_removes_all_containers(terminal: Terminal, engine_host: PrivateEngine, moment: str) -> None:
     foreign = engine_host.docker("run", "-d", "--network", "none", "--label", f"{LABEL}=other", "nginx")
     try:
         site = terminal.serve().sign_in()
@@ -103,7 +103,7 @@ def test_kill_9_is_just_a_restart(terminal: Terminal, engine_host: PrivateEngine
             snapshot = again.reaches(identity, "running")
             assert running(snapshot) == COUNT + 1, [one["error"] for one in snapshot["columns"]]
             if moment == "running":
-                assert set(engine_host.docker("ps", "-q", "--no-trunc").split()) == before, "they were adopted"
+                assert set(engine_host.docker("ps", "-q", "--no-trunc").split()) == before, "the containers were adopted"
         assert again.running.interrupt().code == 0
         assert engine_host.docker("ps", "-aq", "--no-trunc") == foreign
         assert networks(engine_host) == []
@@ -111,7 +111,7 @@ def test_kill_9_is_just_a_restart(terminal: Terminal, engine_host: PrivateEngine
         engine_host.docker("rm", "-f", foreign)
 
 
-def test_after_kill_9_reap_removes_all_of_ours_and_nothing_else(terminal: Terminal, engine_host: PrivateEngine) -> None:
+def test_reap_after_sigkill_removes_all_leftovers_and_nothing_else(terminal: Terminal, engine_host: PrivateEngine) -> None:
     foreign = engine_host.docker("run", "-d", "--name", "nm-foreign-bridge", "--label", f"{LABEL}=", "nginx")
     network = engine_host.docker("network", "create", "nm-foreign")
     try:
@@ -136,7 +136,7 @@ def test_after_kill_9_reap_removes_all_of_ours_and_nothing_else(terminal: Termin
         engine_host.docker("network", "rm", network)
 
 
-def test_it_serves_without_an_engine_and_finds_one_that_comes_later(
+def test_it_starts_without_an_engine_and_finds_one_later(
     nowhere: Terminal, engine_host: PrivateEngine
 ) -> None:
     site = nowhere.serve().sign_in()
@@ -153,7 +153,7 @@ def test_it_serves_without_an_engine_and_finds_one_that_comes_later(
     assert names(engine_host) == []
 
 
-def test_a_taken_port_is_a_sentence(nowhere: Terminal) -> None:
+def test_a_port_in_use_is_refused_with_what_to_do(nowhere: Terminal) -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
@@ -172,7 +172,7 @@ def test_wrong_usage_is_exit_2(capsys: pytest.CaptureFixture[str], arguments: tu
     assert done.err
 
 
-def test_a_second_one_says_where_the_first_one_serves(terminal: Terminal) -> None:
+def test_a_second_up_prints_the_address_of_the_first_and_a_new_link(terminal: Terminal) -> None:
     site = terminal.serve()
     done = terminal.run("up", "--port", "1")
     assert done.code == 0
@@ -182,14 +182,14 @@ def test_a_second_one_says_where_the_first_one_serves(terminal: Terminal) -> Non
     assert Site(site.running, link[0]).sign_in().ask("GET", "/").status == 200
 
 
-def test_the_token_is_nowhere_but_in_the_line_that_is_meant_for_it(terminal: Terminal) -> None:
+def test_the_token_appears_only_in_the_printed_link(terminal: Terminal) -> None:
     site = terminal.serve()
     token = site.link.partition("token=")[2]
     pid = site.running.process.pid
     assert token.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
     assert token.encode() not in Path(f"/proc/{pid}/environ").read_bytes()
     site.sign_in()
-    assert site.ask("GET", f"/sign-in/?token={token}").status == 302, "who is signed in already goes on"
+    assert site.ask("GET", f"/sign-in/?token={token}").status == 302, "a signed-in user is redirected"
     stranger = Site(site.running, site.link)
     assert stranger.ask("GET", f"/sign-in/?token={token}").status == 401
     assert stranger.ask("HEAD", f"/sign-in/?token={token}").status == 401
@@ -201,7 +201,7 @@ def test_the_token_is_nowhere_but_in_the_line_that_is_meant_for_it(terminal: Ter
             assert token.encode() not in path.read_bytes(), path
 
 
-def test_what_it_keeps_is_its_owner_s_alone(terminal: Terminal) -> None:
+def test_files_in_the_data_folder_are_readable_by_the_owner_only(terminal: Terminal) -> None:
     site = terminal.somewhere_new().serve()
     assert terminal.folder.stat().st_mode & 0o777 == 0o700
     for name in ("netmodes.db", "netmodes.db-wal", "netmodes.db-shm", "secret.key", "lab.lock"):
@@ -209,7 +209,7 @@ def test_what_it_keeps_is_its_owner_s_alone(terminal: Terminal) -> None:
     assert site.running.interrupt().code == 0
 
 
-def test_a_foreign_host_gets_400_from_the_real_server_too(terminal: Terminal) -> None:
+def test_a_foreign_host_gets_400_from_the_real_server(terminal: Terminal) -> None:
     site = terminal.serve().sign_in()
     for host in ("evil.example", "127.0.0.1:1", "localhost", ""):
         assert site.ask("GET", "/", headers={"Host": host}).status == 400, host

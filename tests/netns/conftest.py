@@ -18,7 +18,7 @@ from dashboard.netns.namespace import Namespace
 from dashboard.netns.watch import listener_feed
 from dashboard.netns.watch.namespace_watch import KernelView, Watch
 from tests.netns.namespaces import Zoo
-from tests.polling import DEADLINE_S, until
+from tests.support.polling import DEADLINE_S, until
 
 
 def _held() -> Counter[str]:

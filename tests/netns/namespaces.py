@@ -11,7 +11,7 @@ from typing import Any
 
 from dashboard.core.namespaces.state import Address, Family, Interface, Listener, Protocol, Route
 from dashboard.netns.netlink.rtnetlink import decode_name
-from tests.polling import until
+from tests.support.polling import until
 
 _USERS = re.compile(rb'\("(.*?)",pid=(\d+),fd=\d+\)')
 

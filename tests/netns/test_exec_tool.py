@@ -15,7 +15,7 @@ import uvloop
 from dashboard.netns.exec_tool import run_inside
 from dashboard.netns.namespace import Namespace, NamespaceGone
 from tests.netns.namespaces import Zoo
-from tests.polling import eventually
+from tests.support.polling import eventually
 
 
 async def _output(namespace: Namespace, *argv: str, **options: object) -> tuple[str, int | None]:

@@ -12,7 +12,7 @@ import pytest
 
 from dashboard.netns import files
 from dashboard.netns.files import open_inside, read_inside
-from tests.polling import until
+from tests.support.polling import until
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 from dashboard.netns.namespace import Namespace, NamespaceGone, in_own_thread, in_thread, living
 from dashboard.netns.namespace_ids import namespaces
 from tests.netns.namespaces import Zoo
-from tests.polling import eventually, until
+from tests.support.polling import eventually, until
 
 
 def _inode_here() -> int:

@@ -25,8 +25,8 @@ from dashboard.netns.processes import (
     start_of,
 )
 from tests.netns.namespaces import Zoo, wanted
-from tests.polling import until
-from tests.private_engine import PrivateEngine
+from tests.support.polling import until
+from tests.support.private_engine import PrivateEngine
 
 ID = "d2e5d7273ad0ac043c4cc59993a50dc05a52e6f51062a4867e0f46cf0bddff0f"
 OUTER = "0" * 63 + "1"

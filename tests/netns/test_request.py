@@ -12,8 +12,8 @@ import pytest
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.request import Reply, request
 from tests.netns.namespaces import Zoo
-from tests.polling import others_run
-from tests.private_engine import PrivateEngine
+from tests.support.polling import others_run
+from tests.support.private_engine import PrivateEngine
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nServer: fake\r\nContent-Length: 5\r\n\r\nhello"

@@ -18,7 +18,7 @@ from dashboard.netns.processes import Owner, find_owners
 from dashboard.netns.sysctls import read_sysctls
 from dashboard.netns.watch.namespace_watch import Watch
 from tests.netns.namespaces import Zoo, wanted
-from tests.polling import eventually, until
+from tests.support.polling import eventually, until
 
 
 def _agree_on_links(zoo: Zoo, namespace: Namespace) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from dashboard.store import experiments as experiment_store
 from dashboard.store.database import DatabaseThread
-from tests.specs import make_spec
+from tests.support.specs import make_spec
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -14,7 +14,7 @@ from dashboard.core.experiments.lifecycle import Wanted, container_name
 from dashboard.core.experiments.messages import ArmStatus, Phase
 from dashboard.models import Arm, Experiment, Installation
 from dashboard.store import experiments as experiment_store
-from tests.specs import make_spec
+from tests.support.specs import make_spec
 from tests.web.sample import make_columns, make_head, make_states
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -12,7 +12,7 @@ from dashboard.core.paths.model import Path, PathKind
 from dashboard.models import MeasurementBlock, MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
-from tests.specs import make_spec
+from tests.support.specs import make_spec
 
 pytestmark = pytest.mark.django_db
 

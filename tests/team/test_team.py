@@ -22,8 +22,8 @@ from dashboard.bench.operations.team_deployment import TeamDeployment, WebProces
 from dashboard.bench.server import Frames, Server
 from dashboard.bench.training.deliveries import Instructor, join
 from dashboard.bench.websocket_clients import Client, websocket_clients
-from tests.polling import until
-from tests.private_engine import PrivateEngine, share_lab_image
+from tests.support.polling import until
+from tests.support.private_engine import PrivateEngine, share_lab_image
 
 #: A lab that was killed counts as away after 7 s; a page is asked now and then.
 AWAY_S = 12.0

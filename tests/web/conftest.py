@@ -9,8 +9,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from tests.fakes import FakeEngine
-from tests.lab_harness import LabHarness
+from tests.support.fakes import FakeEngine
+from tests.support.lab_harness import LabHarness
 from tests.web.asgi_client import Person, person
 from tests.web.own_host import lab_here
 

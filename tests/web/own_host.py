@@ -11,7 +11,7 @@ import pytest
 
 from dashboard.engine.protocol import Engine
 from dashboard.web.service import HubPublisher, service
-from tests.lab_harness import LabHarness, close_lab_harness, open_lab_harness
+from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
 
 
 @asynccontextmanager

@@ -11,9 +11,9 @@ from dashboard.lab.training import group_labs as labs_module
 from dashboard.lab.training.group_labs import GroupLabs
 from dashboard.store import experiments as experiment_store
 from dashboard.web.service import LabUnavailableError, service
-from tests.fakes import FakeEngine
 from tests.lab.training.test_group_labs import host
-from tests.specs import make_spec
+from tests.support.fakes import FakeEngine
+from tests.support.specs import make_spec
 from tests.web.own_host import lab_here
 
 

@@ -18,7 +18,7 @@ from dashboard.bench.measurements.netperf_sockperf import (
     parse_sockperf,
     prioritised,
 )
-from tests.polling import until
+from tests.support.polling import until
 
 NETPERF = """OMNI Send|Recv TEST from 0.0.0.0 (0.0.0.0) port 0 AF_INET to 127.0.0.1 () port 14002 AF_INET
 P50_LATENCY=81

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.comparison import ExperimentPage
 from tests.browser.server import Server
 from tests.browser.visitor import Visitor
-from tests.private_engine import PrivateEngine
+from tests.support.private_engine import PrivateEngine
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 

@@ -13,8 +13,8 @@ from tests.browser.comparison import ExperimentPage
 from tests.browser.keyboard import walk_to
 from tests.browser.server import Server
 from tests.browser.visitor import Show, Visit, Visitor
-from tests.polling import until
-from tests.private_engine import PrivateEngine
+from tests.support.polling import until
+from tests.support.private_engine import PrivateEngine
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 

@@ -11,8 +11,8 @@ from playwright.sync_api import Page, WebSocketRoute, expect
 from tests.browser.comparison import ExperimentPage, scrolls_sideways
 from tests.browser.server import Server
 from tests.browser.visitor import Show, Visit, Visitor
-from tests.polling import until
-from tests.private_engine import PrivateEngine
+from tests.support.polling import until
+from tests.support.private_engine import PrivateEngine
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 

@@ -11,7 +11,7 @@ from tests.browser.axe import violations
 from tests.browser.comparison import ExperimentPage
 from tests.browser.server import Server
 from tests.browser.visitor import Show, Visit
-from tests.private_engine import PrivateEngine
+from tests.support.private_engine import PrivateEngine
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 LISTENER = "listeners/tcp :9005/"

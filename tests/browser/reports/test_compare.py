@@ -14,7 +14,7 @@ from dashboard.core.reports.model import ReportContent, canonical, frame
 from tests.browser.axe import violations
 from tests.browser.server import Server
 from tests.browser.visitor import Visitor
-from tests.reports import AT, make_content, make_run
+from tests.support.reports import AT, make_content, make_run
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 

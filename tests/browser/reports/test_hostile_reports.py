@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.server import ROOT, Server
 from tests.browser.visitor import Visit, Visitor
-from tests.xss import STRINGS
+from tests.support.xss import STRINGS
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 #: What ran, what would run later or on a click, and whether the strings are there at all.
@@ -47,7 +47,7 @@ UNDO = """() => {
 def hostile(server: Server) -> str:
     """The number of a report that no import would take, put into the server's database by another process."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.hostile_reports"],
+        [sys.executable, "-m", "tests.support.hostile_reports"],
         cwd=ROOT,
         env={**os.environ, "NETMODES_DATA_DIR": str(server.data_dir)},
         capture_output=True,

@@ -15,8 +15,8 @@ from tests.browser.typed import NOT_YET, is_live, rows, run_line, type_line
 from tests.browser.visitor import Visit, Visitor
 from tests.browser.workshop import StepPage
 from tests.browser.workshops.test_workshop import finish, predict
-from tests.polling import until
-from tests.screens import READY, READY_THEN_SLEEP
+from tests.support.polling import until
+from tests.support.screens import READY, READY_THEN_SLEEP
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 

@@ -14,8 +14,8 @@ from tests.browser.server import Server
 from tests.browser.typed import NOT_YET
 from tests.browser.visitor import Visit, Visitor
 from tests.browser.workshop import Shell, StepPage, workshop
-from tests.polling import until
-from tests.private_engine import PrivateEngine
+from tests.support.polling import until
+from tests.support.private_engine import PrivateEngine
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 

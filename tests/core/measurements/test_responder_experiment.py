@@ -9,7 +9,7 @@ from dashboard.core.measurements.responder_experiment import (
     responder_experiment,
 )
 from dashboard.core.modes import Mode
-from tests.specs import make_spec
+from tests.support.specs import make_spec
 
 
 def test_a_twin_has_the_same_arms_and_a_free_port_for_a_responder() -> None:

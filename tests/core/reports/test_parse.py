@@ -16,7 +16,7 @@ from dashboard.core.reports.model import canonical, digest_of, frame
 from dashboard.core.reports.parse import MAX_BYTES, MAX_DEPTH, InvalidReportError, parse_report
 from dashboard.core.reports.validate import validate_file
 from dashboard.store.reports.reading import derive
-from tests.reports import make_content, make_file, make_run
+from tests.support.reports import make_content, make_file, make_run
 
 FILE = make_file(make_content(4, [make_run(rounds=2)]))
 CONTENT = json.loads(FILE)["content"]

@@ -26,7 +26,7 @@ from dashboard.core.reports.parse import InvalidReportError
 from dashboard.core.reports.validate import validate_content, validate_file
 from dashboard.store.reports.reading import derive
 from tests.core.builders import make_interface, make_state
-from tests.reports import AT, make_content, make_file, make_run
+from tests.support.reports import AT, make_content, make_file, make_run
 
 RUN = make_run(rounds=2)
 CONTENT = make_content(4, [RUN])

@@ -18,7 +18,7 @@ from dashboard.core.training.group_quota import (
     refuse_launch,
     refuse_measurement,
 )
-from tests.specs import make_spec
+from tests.support.specs import make_spec
 
 FULL = GroupLoad(kept=MAX_KEPT)
 

@@ -11,7 +11,7 @@ import pytest
 
 from dashboard.engine.hosts import cleanup as host_cleanup
 from dashboard.engine.hosts.cleanup import MARKER, engine_processes, is_running, mounts_below, start_ticks
-from tests.polling import until
+from tests.support.polling import until
 
 
 def sleeper(**environment: str) -> subprocess.Popen[bytes]:

@@ -17,8 +17,8 @@ import pytest
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.cleanup import cgroup_folders, container_processes, engine_processes
 from dashboard.engine.hosts.private_host import MACHINE_ADDRESS, PARENT_LINK, RUN, PrivateHost, PrivateHostError
-from tests.polling import eventually, until
-from tests.private_engine import PrivateEngine, load_lab_image
+from tests.support.polling import eventually, until
+from tests.support.private_engine import PrivateEngine, load_lab_image
 
 pytestmark = pytest.mark.engine
 

@@ -15,8 +15,8 @@ import pytest
 from dashboard.core.training.capacity import HostLimits
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.template import HostTemplate, host_template
-from tests.polling import until
-from tests.private_engine import PrivateEngine
+from tests.support.polling import until
+from tests.support.private_engine import PrivateEngine
 
 pytestmark = pytest.mark.engine
 LIMITS = HostLimits(memory_mb=256, pids=64, cpus=1.0)

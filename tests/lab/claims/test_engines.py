@@ -12,9 +12,9 @@ from dashboard.core.claims.testbed import NotTestableError
 from dashboard.lab.claims import engines as claim_engines
 from dashboard.lab.claims.engines import ClaimEngine, EngineLock, inspect_machine, open_engine
 from dashboard.lab.watch_pool import WatchPool
-from tests.fakes import FakeEngine, make_info
-from tests.polling import eventually, others_run
-from tests.private_engine import CACHE
+from tests.support.fakes import FakeEngine, make_info
+from tests.support.polling import eventually, others_run
+from tests.support.private_engine import CACHE
 
 
 class Workers:

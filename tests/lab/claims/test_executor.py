@@ -26,9 +26,9 @@ from dashboard.lab.claims.executor import ClaimEngines, ClaimRunner, open_engine
 from dashboard.lab.claims.testbed_timing import Timings
 from dashboard.lab.context import LABEL
 from dashboard.lab.watch_pool import WatchPool
-from tests.fakes import FakeEngine
-from tests.lab_harness import LabHarness
-from tests.private_engine import CACHE, PrivateEngine
+from tests.support.fakes import FakeEngine
+from tests.support.lab_harness import LabHarness
+from tests.support.private_engine import CACHE, PrivateEngine
 
 pytestmark = pytest.mark.engine
 INSTALLATION = "claims-test"

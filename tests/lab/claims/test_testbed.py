@@ -12,8 +12,8 @@ from dashboard.engine.docker_engine import DockerEngine
 from dashboard.lab.claims.engines import ClaimEngine, open_engine
 from dashboard.lab.claims.testbed import EngineTestbed, open_testbed
 from dashboard.lab.watch_pool import WatchPool
-from tests.fakes import FakeEngine
-from tests.private_engine import CACHE, PrivateEngine
+from tests.support.fakes import FakeEngine
+from tests.support.private_engine import CACHE, PrivateEngine
 
 LABELS = {"dev.netmodes.test": "testbed"}
 

@@ -12,7 +12,7 @@ from dashboard.lab.claims import testbed_timing
 from dashboard.lab.claims.engines import ClaimEngine
 from dashboard.lab.claims.testbed_timing import Blocks, Launch, Observe, Timings, is_narrow, judge_timing
 from dashboard.lab.watch_pool import WatchPool
-from tests.fakes import FakeEngine
+from tests.support.fakes import FakeEngine
 
 
 def blocks(center_us: float, count: int = 30) -> list[Block]:

@@ -16,9 +16,9 @@ from dashboard.lab.claims import worker as claim_worker
 from dashboard.lab.reaper import reap
 from dashboard.store import claim_runs
 from dashboard.store.claim_runs import RunSummary
-from tests.fakes import FakeEngine
-from tests.lab_harness import LabHarness
-from tests.polling import eventually
+from tests.support.fakes import FakeEngine
+from tests.support.lab_harness import LabHarness
+from tests.support.polling import eventually
 
 
 def claim_of(name: str, observe: Callable[[Testbed], Any]) -> Claim:

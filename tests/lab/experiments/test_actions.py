@@ -10,10 +10,10 @@ import pytest
 from dashboard.core.experiments.inspect_commands import COMMANDS
 from dashboard.core.experiments.lifecycle import container_name
 from dashboard.lab.experiments.actions import NotRunningError, inspect, try_ways
-from tests.fakes import FakeEngine
-from tests.lab_harness import LabHarness
-from tests.polling import eventually
-from tests.private_engine import PrivateEngine
+from tests.support.fakes import FakeEngine
+from tests.support.lab_harness import LabHarness
+from tests.support.polling import eventually
+from tests.support.private_engine import PrivateEngine
 
 
 async def output(lab_harness: LabHarness, identity: str, column: str, command: str, name: str = "") -> str:

@@ -16,10 +16,10 @@ from dashboard.engine.protocol import ContainerFacts, EngineError
 from dashboard.lab import reconciler
 from dashboard.lab.experiments.observer import ObservationTarget, Observer
 from dashboard.netns.namespace_ids import namespaces
-from tests.fakes import FakeEngine
-from tests.lab_harness import LabHarness
 from tests.netns.namespaces import Zoo
-from tests.polling import eventually, others_run
+from tests.support.fakes import FakeEngine
+from tests.support.lab_harness import LabHarness
+from tests.support.polling import eventually, others_run
 
 
 async def test_a_column_has_the_warnings_except_those_about_limits(fake_lab: LabHarness, fake: FakeEngine) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dashboard.engine.protocol import EngineError
-from tests.fakes import FakeEngine
-from tests.lab_harness import LabHarness
+from tests.support.fakes import FakeEngine
+from tests.support.lab_harness import LabHarness
 
 
 @pytest.mark.parametrize("call", ["containers", "networks"])

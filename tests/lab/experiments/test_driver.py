@@ -12,13 +12,13 @@ from dashboard.core.namespaces.state import Origin
 from dashboard.core.reports.replay.recording import build_recording, encode_recording
 from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.store import experiments as experiment_store
-from tests import engine_api
 from tests.core.replay_reader import Reader
 from tests.core.replay_vectors import shown
 from tests.core.reports.replay.test_recording import assert_shows
-from tests.lab_harness import LabHarness
-from tests.polling import eventually
-from tests.private_engine import PrivateEngine
+from tests.support import engine_api
+from tests.support.lab_harness import LabHarness
+from tests.support.polling import eventually
+from tests.support.private_engine import PrivateEngine
 
 ALL = {"machine", "host", "bridge", "user-bridge", "none", "container"}
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dashboard.core.experiments.messages import ArmStatus
-from tests.fakes import FakeEngine
-from tests.lab_harness import LabHarness
+from tests.support.fakes import FakeEngine
+from tests.support.lab_harness import LabHarness
 
 
 async def test_a_missing_image_concerns_its_own_arms_only(fake_lab: LabHarness, fake: FakeEngine) -> None:

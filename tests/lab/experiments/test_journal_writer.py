@@ -14,9 +14,9 @@ from dashboard.lab.experiments import journal_writer as module
 from dashboard.lab.experiments.journal_writer import JournalWriter
 from dashboard.store import experiments as experiment_store
 from dashboard.store.database import DatabaseThread
-from tests.lab_harness import RecordingPublisher
-from tests.polling import others_run
-from tests.specs import make_spec
+from tests.support.lab_harness import RecordingPublisher
+from tests.support.polling import others_run
+from tests.support.specs import make_spec
 from tests.web.sample import make_head
 
 CAUSE = Cause(Source.LAB, "test")

@@ -17,7 +17,7 @@ from dashboard.lab.watch_pool import WatchPool
 from dashboard.netns.namespace import NamespaceGone
 from dashboard.netns.namespace_ids import namespaces
 from tests.netns.namespaces import Zoo
-from tests.polling import eventually, until
+from tests.support.polling import eventually, until
 
 
 class Changes(list[dict[str, NamespaceState]]):

@@ -16,10 +16,10 @@ from dashboard.lab.experiments import trace as tracing
 from dashboard.lab.experiments.actions import NotRunningError, try_ways
 from dashboard.lab.experiments.trace import trace, traceable
 from dashboard.netns.namespace import Namespace
-from tests.fakes import FakeEngine
-from tests.lab_harness import LabHarness
-from tests.polling import eventually
-from tests.private_engine import PrivateEngine
+from tests.support.fakes import FakeEngine
+from tests.support.lab_harness import LabHarness
+from tests.support.polling import eventually
+from tests.support.private_engine import PrivateEngine
 
 PORT = 18301
 ETH_P_ALL, ETH_P_IP = 3, 0x0800

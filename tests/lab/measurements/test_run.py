@@ -12,8 +12,8 @@ from dashboard.lab.measurements.run import measure_paths, plan_series
 from dashboard.lab.measurements.worker import MeasurementWorker
 from dashboard.store import measurements as measurement_store
 from dashboard.store.measurements import RequestedRun
-from tests.lab_harness import LabHarness
-from tests.polling import eventually
+from tests.support.lab_harness import LabHarness
+from tests.support.polling import eventually
 
 SLEEP = "sleep 1000"
 

@@ -8,9 +8,9 @@ from dashboard.core.measurements.responder_experiment import responder_experimen
 from dashboard.models import MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
-from tests.lab_harness import LabHarness
-from tests.polling import eventually
-from tests.specs import make_spec
+from tests.support.lab_harness import LabHarness
+from tests.support.polling import eventually
+from tests.support.specs import make_spec
 
 
 def state_of(run: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from dashboard.lab.remote import terminal_relay
 from dashboard.lab.remote.rpc import RemoteCall
 from dashboard.lab.remote.terminal_relay import RemoteTerminals, TerminalServer
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
-from tests.lab_harness import RecordingPublisher
+from tests.support.lab_harness import RecordingPublisher
 
 OWNER = TerminalOwner("participant", "class", "class-1", "launch", record=True)
 

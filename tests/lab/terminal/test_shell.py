@@ -9,8 +9,8 @@ import pytest
 
 from dashboard.core.terminal.limits import CHUNK_BYTES, SCROLLBACK_BYTES, WINDOW_BYTES, OutputChunk, TerminalOwner
 from dashboard.lab.terminal.shell import Terminal
-from tests.polling import eventually, others_run
-from tests.screens import READY, READY_THEN_SLEEP, local_shell
+from tests.support.polling import eventually, others_run
+from tests.support.screens import READY, READY_THEN_SLEEP, local_shell
 
 OWNER = TerminalOwner("participant", "session", "session-1")
 

@@ -23,7 +23,7 @@ from dashboard.store.training.participants import ParticipantRef
 from dashboard.store.training.terminal_recordings import lines_of, recordings
 from tests.lab.hosts_harness import HostsHarness, hosts_harness
 from tests.lab.training_builders import participant
-from tests.polling import eventually
+from tests.support.polling import eventually
 
 pytestmark = pytest.mark.engine
 COLOUR = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]\r?")

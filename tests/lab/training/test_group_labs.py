@@ -13,10 +13,10 @@ from dashboard.lab.reconciler import WorkLocks
 from dashboard.lab.training import group_labs as module
 from dashboard.lab.training.group_labs import GroupLabs, HostUnavailableError
 from dashboard.store import experiments as experiment_store
-from tests.fakes import FakeEngine
-from tests.lab_harness import LabHarness
-from tests.polling import eventually
-from tests.specs import make_spec
+from tests.support.fakes import FakeEngine
+from tests.support.lab_harness import LabHarness
+from tests.support.polling import eventually
+from tests.support.specs import make_spec
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ from dashboard.lab.workshops.commands import CommandResult, run_command
 from dashboard.store import experiments as experiment_store
 from dashboard.store.training import group_runs
 from tests.lab.hosts_harness import HostsHarness, hosts_harness
-from tests.polling import eventually
-from tests.specs import make_spec
+from tests.support.polling import eventually
+from tests.support.specs import make_spec
 
 SERVE = "docker run -d --name web --network host nginx"
 

@@ -23,8 +23,8 @@ from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
 from dashboard.store.training import group_runs
 from tests.lab.hosts_harness import HostsHarness, hosts_harness
-from tests.polling import eventually
-from tests.specs import make_spec
+from tests.support.polling import eventually
+from tests.support.specs import make_spec
 
 pytestmark = pytest.mark.engine
 

@@ -8,24 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.core.workshops.commands import read_command
+from dashboard.core.workshops.commands import parse_command
 from dashboard.engine.protocol import EngineError, EngineUnreachable
-from dashboard.lab.workshops.commands import Done, clean_up, do, prepare, table_of
+from dashboard.lab.workshops.commands import CommandResult, clean_up, container_table, pull_images, run_command
 from dashboard.lab.workshops.snapshot import WorkshopHost
-from tests.fakes import FakeEngine
-from tests.lab.hosts import LABELS, host_of, private, seen
-from tests.private_engine import PrivateEngine
+from tests.lab.hosts import LABELS, host_for, observe, private_workshop_host
+from tests.support.fakes import FakeEngine
+from tests.support.private_engine import PrivateEngine
 
 
 @pytest.fixture
 async def host(engine_host: PrivateEngine) -> AsyncIterator[WorkshopHost]:
-    async with private(engine_host) as made:
+    async with private_workshop_host(engine_host) as made:
         yield made
         await clean_up(made)
 
 
-async def press(host: WorkshopHost, line: str) -> Done:
-    return await do(host, line, read_command(line))
+async def press(host: WorkshopHost, line: str) -> CommandResult:
+    return await run_command(host, line, parse_command(line))
 
 
 async def works(host: WorkshopHost, line: str) -> str:
@@ -51,7 +51,7 @@ async def test_what_a_launch_makes_is_there_serves_and_goes_at_the_end(
     assert machine == inside == f"net:[{engine_host.host.netns}]"
     assert await works(host, "docker stop web") == "web"
     assert "refused" in (await press(host, "curl http://127.0.0.1/")).failed
-    assert (await seen(host)).containers == ()
+    assert (await observe(host)).containers == ()
     assert await clean_up(host) == 0
 
 
@@ -69,7 +69,7 @@ async def test_a_network_with_names_and_files_of_its_own(host: WorkshopHost, eng
     assert await works(host, "docker rm -f shop") == "shop"
     assert await works(host, "docker network rm lab") == "lab"
     assert "not found" in (await press(host, "docker network rm lab")).failed
-    assert (await seen(host)).networks == {}
+    assert (await observe(host)).networks == {}
 
 
 @pytest.mark.engine
@@ -98,29 +98,29 @@ async def test_cleaning_up_leaves_what_was_typed(host: WorkshopHost, engine_host
         facts = await host.engine.containers(dict(LABELS))
         assert [one.name for one in facts] == ["pressed"]
         assert await clean_up(host) == 1
-        sight = await seen(host)
-        assert [one.name for one in sight.containers] == ["typed"]
-        assert sight.networks == {}
+        observation = await observe(host)
+        assert [one.name for one in observation.containers] == ["typed"]
+        assert observation.networks == {}
     finally:
         await asyncio.to_thread(engine_host.docker, "rm", "-f", "typed")
 
 
 async def test_images_are_got_beforehand_on_a_private_host_alone(fake: FakeEngine, tmp_path: Path) -> None:
-    async with host_of(fake, tmp_path) as host:
-        assert await prepare(host, ("nginx",)) == ""
-        assert "reaches no registry" in await prepare(host, ("httpd",))
+    async with host_for(fake, tmp_path) as host:
+        assert await pull_images(host, ("nginx",)) == ""
+        assert "reaches no registry" in await pull_images(host, ("httpd",))
         fake.away = "nobody"
         with pytest.raises(EngineUnreachable):
-            await prepare(host, ("nginx",))
+            await pull_images(host, ("nginx",))
     fake.away = ""
-    async with host_of(fake, tmp_path, private=False) as host:
+    async with host_for(fake, tmp_path, private=False) as host:
         fake.calls.clear()
-        assert await prepare(host, ("httpd",)) == ""
+        assert await pull_images(host, ("httpd",)) == ""
         assert fake.calls == [], "nobody's registry is asked for what nobody pressed"
 
 
 async def test_an_engine_that_goes_away_is_no_refusal(fake: FakeEngine, tmp_path: Path) -> None:
-    async with host_of(fake, tmp_path) as host:
+    async with host_for(fake, tmp_path) as host:
         fake.refuse["start_container"] = EngineError("the port is taken", 500)
         done = await press(host, "docker run -d --name web nginx")
         assert done.failed == "the port is taken"
@@ -131,7 +131,7 @@ async def test_an_engine_that_goes_away_is_no_refusal(fake: FakeEngine, tmp_path
 
 
 async def test_what_needs_a_namespace_is_refused_where_there_is_none(fake: FakeEngine, tmp_path: Path) -> None:
-    async with host_of(fake, tmp_path, pid=None) as host:
+    async with host_for(fake, tmp_path, pid=None) as host:
         for line in ("curl http://127.0.0.1/", "ip addr show"):
             assert "no process of this machine" in (await press(host, line)).failed
         fake.refuse["remove_container"] = EngineError("busy", 409)
@@ -140,4 +140,4 @@ async def test_what_needs_a_namespace_is_refused_where_there_is_none(fake: FakeE
 
 
 def test_a_table_of_nothing_has_its_heads() -> None:
-    assert table_of((), ended_too=True) == "NAME  IMAGE  STATUS  NETWORK"
+    assert container_table((), show_all=True) == "NAME  IMAGE  STATUS  NETWORK"

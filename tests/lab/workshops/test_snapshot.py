@@ -11,25 +11,25 @@ import pytest
 
 from dashboard.core.workshops.checks.check_types import Check
 from dashboard.core.workshops.checks.vocabulary import judge
-from dashboard.core.workshops.observation import Observation, Which, newest
+from dashboard.core.workshops.observation import ContainerSelector, Observation, newest
 from dashboard.core.workshops.truth_readings import Reading, read
 from dashboard.engine.protocol import EngineError, EngineUnreachable
-from dashboard.lab.workshops.snapshot import WorkshopHost, contact_of, look, seconds_of
+from dashboard.lab.workshops.snapshot import WorkshopHost, connection_to, observe_host, timestamp
 from dashboard.netns.netlink.listeners import PastConnection
-from tests.fakes import FakeEngine
-from tests.lab.hosts import host_of, private, seen
-from tests.polling import eventually
-from tests.private_engine import PrivateEngine
+from tests.lab.hosts import host_for, observe, private_workshop_host
+from tests.support.fakes import FakeEngine
+from tests.support.polling import eventually
+from tests.support.private_engine import PrivateEngine
 
 
 @pytest.fixture
 async def host(engine_host: PrivateEngine) -> AsyncIterator[WorkshopHost]:
-    async with private(engine_host) as made:
+    async with private_workshop_host(engine_host) as made:
         yield made
 
 
-def holds(sight: Observation, kind: str, **arguments: str | int) -> bool:
-    return judge(Check(kind, arguments), sight).ok
+def holds(observation: Observation, kind: str, **arguments: str | int) -> bool:
+    return judge(Check(kind, arguments), observation).ok
 
 
 async def typed(engine_host: PrivateEngine, *words: str) -> str:
@@ -40,11 +40,11 @@ async def settled(host: WorkshopHost, *checks: Check, ports: tuple[int, ...] = (
     """A look in which all of the checks hold."""
 
     async def found() -> Observation | None:
-        sight = await seen(host, *ports)
-        return sight if all(judge(one, sight).ok for one in checks) else None
+        observation = await observe(host, *ports)
+        return observation if all(judge(one, observation).ok for one in checks) else None
 
-    sight: Observation = await eventually(found)
-    return sight
+    observation: Observation = await eventually(found)
+    return observation
 
 
 @pytest.mark.engine
@@ -58,34 +58,34 @@ async def test_host_and_bridge_containers_are_seen_as_the_kernel_has_them(
     await typed(engine_host, "run", "-d", "--name", "beside", "--network", "container:shop", "nginx", "sleep", "100")
     try:
         serves = [{"place": "container", "port": 80, "name": one} for one in ("web", "apart", "shop")]
-        sight = await settled(host, *(Check("listener", one) for one in serves))
-        assert {one.name: one.mode for one in sight.containers} == {
+        observation = await settled(host, *(Check("listener", one) for one in serves))
+        assert {one.name: one.mode for one in observation.containers} == {
             "web": "host", "apart": "bridge", "shop": "user-bridge", "beside": "container",
         }  # fmt: skip
-        assert holds(sight, "namespace-is-machine", name="web")
-        assert holds(sight, "namespace-differs", name="web", namespace="uts")
-        assert holds(sight, "namespace-differs", name="apart")
-        assert holds(sight, "listener", port=80, process="nginx", owner="container")
-        assert holds(sight, "published", port=8080)
-        assert holds(sight, "interface-present", place="container", name="web", interface="docker0")
-        assert holds(sight, "interface-absent", place="container", name="apart", interface="docker0")
-        assert holds(sight, "resolver", name="web", origin="copy")
-        assert holds(sight, "resolver", name="shop", nameserver="127.0.0.11")
-        assert holds(sight, "address-absent", name="beside")
-        assert read(Reading("listener-process", {"port": 8080}), sight) == "docker-proxy"
-        beside, shop = (newest(sight, Which(name=one)) for one in ("beside", "shop"))
+        assert holds(observation, "namespace-is-machine", name="web")
+        assert holds(observation, "namespace-differs", name="web", namespace="uts")
+        assert holds(observation, "namespace-differs", name="apart")
+        assert holds(observation, "listener", port=80, process="nginx", owner="container")
+        assert holds(observation, "published", port=8080)
+        assert holds(observation, "interface-present", place="container", name="web", interface="docker0")
+        assert holds(observation, "interface-absent", place="container", name="apart", interface="docker0")
+        assert holds(observation, "resolver", name="web", origin="copy")
+        assert holds(observation, "resolver", name="shop", nameserver="127.0.0.11")
+        assert holds(observation, "address-absent", name="beside")
+        assert read(Reading("listener-process", {"port": 8080}), observation) == "docker-proxy"
+        beside, shop = (newest(observation, ContainerSelector(name=one)) for one in ("beside", "shop"))
         assert beside is not None
         assert shop is not None
         assert beside.state is not None
         assert shop.state is not None
         assert (beside.target, beside.state.netns) == (shop.id, shop.state.netns)
-        named = await seen(host, lookups=("shop",))
+        named = await observe(host, lookups=("shop",))
         assert holds(named, "name-resolves", name="shop", lookup="shop")
         assert holds(named, "name-unknown", name="apart", lookup="shop")
     finally:
         await typed(engine_host, "rm", "-f", "web", "apart", "beside", "shop")
         await typed(engine_host, "network", "rm", "lab")
-    assert (await seen(host)).containers == ()
+    assert (await observe(host)).containers == ()
     assert host.watches.namespace(engine_host.host.netns) is None, "a look leaves nothing open"
 
 
@@ -98,15 +98,15 @@ async def test_a_request_that_is_over_is_still_seen_on_either_path(
     asked = [Check("requested", {"port": port, "name": name}) for port, name in ((80, "web"), (8080, "apart"))]
     try:
         serving = Check("listener", {"port": 80, "place": "container", "name": "apart"})
-        sight = await settled(host, serving, Check("listener", {"port": 80}), ports=(80, 8080))
-        assert not any(judge(one, sight).ok for one in asked)
+        observation = await settled(host, serving, Check("listener", {"port": 80}), ports=(80, 8080))
+        assert not any(judge(one, observation).ok for one in asked)
         for url in ("http://127.0.0.1/", "http://127.0.0.1:8080/"):
             assert "200 OK" in await asyncio.to_thread(engine_host.on_machine, "curl", "-si", url)
-        sight = await seen(host, 80, 8080)
-        assert all(judge(one, sight).ok for one in asked)
-        assert read(Reading("client-seen", {"port": 80}), sight) == "127.0.0.1"
+        observation = await observe(host, 80, 8080)
+        assert all(judge(one, observation).ok for one in asked)
+        assert read(Reading("client-seen", {"port": 80}), observation) == "127.0.0.1"
         inside = Check("requested", {"port": 80, "place": "container", "name": "apart"})
-        assert judge(inside, sight).ok, "docker-proxy asked the container"
+        assert judge(inside, observation).ok, "docker-proxy asked the container"
     finally:
         await typed(engine_host, "rm", "-f", "web", "apart")
 
@@ -120,10 +120,10 @@ async def test_containers_that_do_not_run_are_seen_with_their_last_words(
     await asyncio.to_thread(engine_host.try_docker, "run", "--name", "short", "nginx", *script)
     await asyncio.to_thread(engine_host.try_docker, "run", "-d", "--name", "clash", "-p", "80:80", "nginx")
     try:
-        sight = await settled(host, Check("listener", {"port": 80}))
-        found = {one.name: one for one in sight.containers}
+        observation = await settled(host, Check("listener", {"port": 80}))
+        found = {one.name: one for one in observation.containers}
         assert (found["short"].status, found["short"].exit_code) == ("exited", 3)
-        assert found["short"].last_words == ("the last word",)
+        assert found["short"].last_log_lines == ("the last word",)
         assert found["short"].state is None
         assert found["clash"].status == "created"
         assert found["clash"].error
@@ -132,22 +132,22 @@ async def test_containers_that_do_not_run_are_seen_with_their_last_words(
 
 
 async def test_an_engine_that_does_not_answer_is_said_so(fake: FakeEngine, tmp_path: Path) -> None:
-    async with host_of(fake, tmp_path) as host:
+    async with host_for(fake, tmp_path) as host:
         fake.away = "nobody there"
         with pytest.raises(EngineUnreachable):
-            await seen(host)
+            await observe(host)
         fake.away = ""
         fake.refuse["containers"] = EngineError("no", 500)
         with pytest.raises(EngineError):
-            await seen(host)
+            await observe(host)
 
 
 async def test_an_engine_elsewhere_shows_what_it_says_and_no_namespaces(fake: FakeEngine, tmp_path: Path) -> None:
-    async with host_of(fake, tmp_path, pid=None) as host:
-        sight = await look(host, 5.0)
-    assert (sight.at, sight.machine) == (5.0, None)
-    assert "no process of this machine" in sight.problem
-    assert sight.images == {"nginx:latest"}
+    async with host_for(fake, tmp_path, pid=None) as host:
+        observation = await observe_host(host, 5.0)
+    assert (observation.at, observation.machine) == (5.0, None)
+    assert "no process of this machine" in observation.problem
+    assert observation.images == {"nginx:latest"}
 
 
 @pytest.mark.parametrize(
@@ -161,13 +161,13 @@ async def test_an_engine_elsewhere_shows_what_it_says_and_no_namespaces(fake: Fa
     ],
 )
 def test_the_engines_times_are_seconds(moment: str, seconds: float) -> None:
-    assert seconds_of(moment) == pytest.approx(seconds)
+    assert timestamp(moment) == pytest.approx(seconds)
 
 
 def test_a_connection_is_told_from_the_servers_side_whichever_end_was_seen() -> None:
     now = time.time()
-    client = contact_of(PastConnection("127.0.0.1", 50000, "127.0.0.1", 80, 500), 80, now)
-    server = contact_of(PastConnection("127.0.0.1", 80, "127.0.0.1", 50000, 500), 80, now)
+    client = connection_to(80, PastConnection("127.0.0.1", 50000, "127.0.0.1", 80, 500), now)
+    server = connection_to(80, PastConnection("127.0.0.1", 80, "127.0.0.1", 50000, 500), now)
     assert client == server
-    assert (client.server, client.client, client.at) == ("127.0.0.1", "127.0.0.1:50000", now - 0.5)
-    assert contact_of(PastConnection("::1", 80, "::1", 9, 0), 80, now).client == "[::1]:9"
+    assert (client.server, client.client, client.last_open_at) == ("127.0.0.1", "127.0.0.1:50000", now - 0.5)
+    assert connection_to(80, PastConnection("::1", 80, "::1", 9, 0), now).client == "[::1]:9"

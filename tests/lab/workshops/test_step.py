@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.core.workshops.model import Step, Workshop, right_choice
-from dashboard.core.workshops.parser import HEAD, load
+from dashboard.core.workshops.model import Step, Workshop, correct_choice
+from dashboard.core.workshops.parser import HEAD, parse_workshop
 from dashboard.core.workshops.progress import summarise
 from dashboard.engine.protocol import EngineUnreachable
 from dashboard.lab.workshops.files import Library
-from dashboard.lab.workshops.step import Looks, NotOpenError, Play
+from dashboard.lab.workshops.step import SharedObservations, StepLockedError, StepRunner
 from dashboard.store import workshops as store
 from dashboard.store.database import DatabaseThread
 from dashboard.store.workshops import Event
-from tests.fakes import FakeEngine
-from tests.lab.hosts import host_of, private
-from tests.polling import eventually, others_run
-from tests.private_engine import PrivateEngine
+from tests.lab.hosts import host_for, private_workshop_host
+from tests.support.fakes import FakeEngine
+from tests.support.polling import eventually, others_run
+from tests.support.private_engine import PrivateEngine
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -48,7 +48,7 @@ Launch it.
 
 
 def workshop() -> Workshop:
-    loaded = load("w", FILES)
+    loaded = parse_workshop("w", FILES)
     assert loaded.workshop is not None, loaded.problems
     return loaded.workshop
 
@@ -59,47 +59,49 @@ async def heard() -> list[tuple[str, Event]]:
 
 
 @pytest.fixture
-async def play(fake: FakeEngine, tmp_path: Path, heard: list[tuple[str, Event]]) -> AsyncIterator[Play]:
+async def runner(fake: FakeEngine, tmp_path: Path, heard: list[tuple[str, Event]]) -> AsyncIterator[StepRunner]:
     """Somebody who has begun, on an engine in memory; a clock that ticks once a call."""
     database = DatabaseThread()
     moments = iter(range(1000, 100_000))
     made = workshop()
-    await database.run(store.begin, "seat:1", made.slug, made.digest, 999.0)
-    async with host_of(fake, tmp_path) as host:
-        yield Play(
+    await database.run(store.start, "seat:1", made.slug, made.digest, 999.0)
+    async with host_for(fake, tmp_path) as host:
+        yield StepRunner(
             host,
             database,
             lambda: float(next(moments)),
             "seat:1",
             made,
             heard=lambda person, event: heard.append((person, event)),
-            looks=Looks(),
+            observations=SharedObservations(),
         )
     await asyncio.to_thread(database.close)
 
 
-async def test_a_walk_from_the_first_step_to_the_last(play: Play, heard: list[tuple[str, Event]]) -> None:
-    with pytest.raises(NotOpenError, match="when “Launch” is done"):
-        await play.check("read", pressed=True)
-    with pytest.raises(NotOpenError, match="Predict first"):
-        await play.run("launch", 0)
-    early = await play.check("launch", pressed=True)
+async def test_a_walk_from_the_first_step_to_the_last(runner: StepRunner, heard: list[tuple[str, Event]]) -> None:
+    with pytest.raises(StepLockedError, match="when “Launch” is done"):
+        await runner.check("read", pressed=True)
+    with pytest.raises(StepLockedError, match="Predict first"):
+        await runner.run("launch", 0)
+    early = await runner.check("launch", pressed=True)
     assert (early.passed, early.record.attempts) == (False, 0), "before the prediction nothing is counted"
-    assert (await play.predict("launch", 1)).prediction == 1
-    assert (await play.predict("launch", 0)).prediction == 1, "the first one counts"
-    missing = await play.check("launch", pressed=True)
+    assert (await runner.predict("launch", 1)).prediction == 1
+    assert (await runner.predict("launch", 0)).prediction == 1, "the first one counts"
+    missing = await runner.check("launch", pressed=True)
     assert (missing.passed, missing.record.attempts, missing.record.unmet) == (False, 1, True)
     assert "Nothing was launched" in missing.advice
     assert missing.record.failing == "a container called web running"
-    assert (await play.check("launch", pressed=False)).record.attempts == 1, "what nobody pressed is no attempt"
-    assert (await play.run("launch", 0)).failed == ""
-    done = await play.check("launch", pressed=False)
+    assert (await runner.check("launch", pressed=False)).record.attempts == 1, "what nobody pressed is no attempt"
+    assert (await runner.run("launch", 0)).failed == ""
+    done = await runner.check("launch", pressed=False)
     assert (done.passed, done.record.truth, done.record.failing) == (True, "running", "")
-    assert not (await play.check("read", pressed=False)).passed, "a text is read by somebody"
-    assert (await play.check("read", pressed=True)).passed
-    assert not (await play.check("look", pressed=False)).passed, "all was so from the start: there is something to see"
-    assert (await play.check("look", pressed=True)).passed
-    walk = await play.database.run(store.walk_of, "seat:1", "w")
+    assert not (await runner.check("read", pressed=False)).passed, "a text is read by somebody"
+    assert (await runner.check("read", pressed=True)).passed
+    assert not (await runner.check("look", pressed=False)).passed, (
+        "all was so from the start: there is something to see"
+    )
+    assert (await runner.check("look", pressed=True)).passed
+    walk = await runner.database.run(store.load_progress, "seat:1", "w")
     assert walk is not None
     assert walk.finished_at > 1000
     kinds = [event.kind for _, event in heard]
@@ -107,59 +109,59 @@ async def test_a_walk_from_the_first_step_to_the_last(play: Play, heard: list[tu
     assert {person for person, _ in heard} == {"seat:1"}
 
 
-async def test_going_back_is_free_and_changes_nothing(play: Play, fake: FakeEngine) -> None:
-    await play.predict("launch", 0)
-    await play.run("launch", 0)
-    assert (await play.check("launch", pressed=True)).passed
+async def test_going_back_is_free_and_changes_nothing(runner: StepRunner, fake: FakeEngine) -> None:
+    await runner.predict("launch", 0)
+    await runner.run("launch", 0)
+    assert (await runner.check("launch", pressed=True)).passed
     fake.kill("web")
-    back = await play.check("launch", pressed=True)
+    back = await runner.check("launch", pressed=True)
     assert back.passed, "what is done stays done"
-    assert not back.judged.ok, "and what is there now is shown"
+    assert not back.judgement.ok, "and what is there now is shown"
     assert back.record.attempts == 0
     assert "ended with code 137" in back.advice
 
 
-async def test_a_gate_of_somebody_else_holds(play: Play) -> None:
-    play.until = 1
-    await play.predict("launch", 0)
-    await play.run("launch", 0)
-    assert (await play.check("launch", pressed=True)).passed
-    with pytest.raises(NotOpenError):
-        await play.check("read", pressed=True)
-    play.until = None
-    assert (await play.check("read", pressed=True)).passed
+async def test_a_gate_of_somebody_else_holds(runner: StepRunner) -> None:
+    runner.until = 1
+    await runner.predict("launch", 0)
+    await runner.run("launch", 0)
+    assert (await runner.check("launch", pressed=True)).passed
+    with pytest.raises(StepLockedError):
+        await runner.check("read", pressed=True)
+    runner.until = None
+    assert (await runner.check("read", pressed=True)).passed
 
 
-async def test_nonsense_is_refused_and_changes_nothing(play: Play) -> None:
+async def test_nonsense_is_refused_and_changes_nothing(runner: StepRunner) -> None:
     for choice in (-1, 2):
         with pytest.raises(ValueError, match="Choose one"):
-            await play.predict("launch", choice)
-    await play.predict("launch", 0)
+            await runner.predict("launch", choice)
+    await runner.predict("launch", 0)
     for number in (-1, 1):
         with pytest.raises(ValueError, match="no such command"):
-            await play.run("launch", number)
-    with pytest.raises(NotOpenError, match="Start the workshop"):
-        await play.check("nowhere", pressed=True)
-    await play.database.run(store.forget, "seat:1", "w")
-    with pytest.raises(NotOpenError, match="Start the workshop"):
-        await play.check("launch", pressed=True)
+            await runner.run("launch", number)
+    with pytest.raises(StepLockedError, match="Start the workshop"):
+        await runner.check("nowhere", pressed=True)
+    await runner.database.run(store.delete_progress, "seat:1", "w")
+    with pytest.raises(StepLockedError, match="Start the workshop"):
+        await runner.check("launch", pressed=True)
 
 
-async def test_a_hint_is_noted_once(play: Play, heard: list[tuple[str, Event]]) -> None:
+async def test_a_hint_is_noted_once(runner: StepRunner, heard: list[tuple[str, Event]]) -> None:
     for number in (1, 2, 1, 99, -5):
-        await play.hint("launch", number)
-    walk = await play.database.run(store.walk_of, "seat:1", "w")
+        await runner.hint("launch", number)
+    walk = await runner.database.run(store.load_progress, "seat:1", "w")
     assert walk is not None
     assert walk.records["launch"].hints == 2
     assert [event.detail for _, event in heard] == ["1", "2", "1", "2", "0"]
 
 
-async def test_looks_that_nobody_pressed_for_are_shared(play: Play, fake: FakeEngine) -> None:
-    await play.predict("launch", 0)
+async def test_looks_that_nobody_pressed_for_are_shared(runner: StepRunner, fake: FakeEngine) -> None:
+    await runner.predict("launch", 0)
     fake.hold["containers"] = asyncio.Event()
     fake.calls.clear()
-    looking = [asyncio.ensure_future(play.check("launch", pressed=False)) for _ in range(10)]
-    pressed = asyncio.ensure_future(play.check("launch", pressed=True))
+    looking = [asyncio.ensure_future(runner.check("launch", pressed=False)) for _ in range(10)]
+    pressed = asyncio.ensure_future(runner.check("launch", pressed=True))
     while fake.calls.count("containers") < 2:
         await others_run()
     fake.hold.pop("containers").set()
@@ -167,14 +169,14 @@ async def test_looks_that_nobody_pressed_for_are_shared(play: Play, fake: FakeEn
     assert fake.calls.count("containers") == 2, "one for all that wait, and one for the person who pressed"
 
 
-async def test_an_engine_that_is_away_counts_as_no_attempt(play: Play, fake: FakeEngine) -> None:
-    await play.predict("launch", 0)
+async def test_an_engine_that_is_away_counts_as_no_attempt(runner: StepRunner, fake: FakeEngine) -> None:
+    await runner.predict("launch", 0)
     fake.away = "nobody"
     for pressed in (True, False):
         with pytest.raises(EngineUnreachable):
-            await play.check("launch", pressed=pressed)
+            await runner.check("launch", pressed=pressed)
     fake.away = ""
-    walk = await play.database.run(store.walk_of, "seat:1", "w")
+    walk = await runner.database.run(store.load_progress, "seat:1", "w")
     assert walk is not None
     assert walk.records["launch"].attempts == 0
 
@@ -185,12 +187,12 @@ async def test_the_bridge_workshop_can_be_walked_by_its_commands_alone(engine_ho
     database = DatabaseThread()
     found = Library(Path("/nonexistent")).get("bridge-and-dns")
     assert found is not None
-    async with private(engine_host) as host:
-        await database.run(store.begin, "seat:2", found.slug, found.digest, time.time())
-        play = Play(host, database, time.time, "seat:2", found)
+    async with private_workshop_host(engine_host) as host:
+        await database.run(store.start, "seat:2", found.slug, found.digest, time.time())
+        runner = StepRunner(host, database, time.time, "seat:2", found)
         for step in found.steps:
-            await _walk(play, step)
-        walk = await database.run(store.walk_of, "seat:2", found.slug)
+            await _walk(runner, step)
+        walk = await database.run(store.load_progress, "seat:2", found.slug)
     assert walk is not None
     summary = summarise(found, walk.records)
     assert (summary.done, summary.finished_at) == (len(found.steps), walk.finished_at)
@@ -198,16 +200,16 @@ async def test_the_bridge_workshop_can_be_walked_by_its_commands_alone(engine_ho
     await asyncio.to_thread(database.close)
 
 
-async def _walk(play: Play, step: Step) -> None:
+async def _walk(runner: StepRunner, step: Step) -> None:
     if step.predict is not None:
-        await play.predict(step.slug, 0)
+        await runner.predict(step.slug, 0)
     for number in range(len(step.run)):
-        done = await play.run(step.slug, number)
+        done = await runner.run(step.slug, number)
         assert done.failed == "", done
 
     async def is_done() -> bool:
-        return (await play.check(step.slug, pressed=True)).passed
+        return (await runner.check(step.slug, pressed=True)).passed
 
     await eventually(is_done)
-    record = (await play.check(step.slug, pressed=True)).record
-    assert step.predict is None or right_choice(step.predict, record.truth) is not None, (step.slug, record.truth)
+    record = (await runner.check(step.slug, pressed=True)).record
+    assert step.predict is None or correct_choice(step.predict, record.truth) is not None, (step.slug, record.truth)

@@ -19,7 +19,7 @@ from dashboard.netns.netlink.interfaces import (
     read_routes,
 )
 from tests.netns.namespaces import Zoo
-from tests.polling import until
+from tests.support.polling import until
 
 
 @pytest.fixture

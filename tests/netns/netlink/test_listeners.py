@@ -26,7 +26,7 @@ from dashboard.netns.netlink.listeners import (
     read_past_connections,
 )
 from tests.netns.namespaces import Zoo, wanted
-from tests.polling import until
+from tests.support.polling import until
 
 
 @pytest.fixture

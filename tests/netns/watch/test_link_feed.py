@@ -17,7 +17,7 @@ from dashboard.netns.netlink.rtnetlink import EVENT_GROUPS
 from dashboard.netns.watch import link_feed
 from dashboard.netns.watch.link_feed import LinkFeed
 from tests.netns.namespaces import Zoo
-from tests.polling import eventually
+from tests.support.polling import eventually
 
 
 class Counted:

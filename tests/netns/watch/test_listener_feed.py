@@ -14,7 +14,7 @@ from dashboard.netns.processes import Owner
 from dashboard.netns.watch import listener_feed
 from dashboard.netns.watch.listener_feed import ListenerFeed
 from tests.netns.namespaces import Zoo, wanted
-from tests.polling import DEADLINE_S, eventually
+from tests.support.polling import DEADLINE_S, eventually
 
 
 class Recorded:

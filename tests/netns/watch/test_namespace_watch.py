@@ -18,7 +18,7 @@ from dashboard.netns.watch.link_feed import LinkFeed
 from dashboard.netns.watch.namespace_watch import KernelView, Watch
 from tests.netns.conftest import Seen
 from tests.netns.namespaces import Zoo, wanted
-from tests.polling import eventually, others_run
+from tests.support.polling import eventually, others_run
 
 
 async def _ip(zoo: Zoo, *arguments: str) -> None:

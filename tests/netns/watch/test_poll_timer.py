@@ -8,7 +8,7 @@ import itertools
 import pytest
 
 from dashboard.netns.watch.poll_timer import PollTimer, next_turn
-from tests.polling import eventually
+from tests.support.polling import eventually
 
 
 class Member:

@@ -17,7 +17,7 @@ from dashboard.models import Experiment, MeasurementBlock, MeasurementRun, Measu
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
 from dashboard.store.operations.pruning import prune
-from tests.specs import make_spec
+from tests.support.specs import make_spec
 
 DAY_S = 86_400
 needs_sqlite = pytest.mark.skipif(connection.vendor != "sqlite", reason="database servers manage their own files")

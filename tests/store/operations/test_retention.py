@@ -24,7 +24,7 @@ from dashboard.store import claim_runs
 from dashboard.store import experiments as experiment_store
 from dashboard.store.operations.retention import DELETERS, DeletedRows, delete_old
 from tests.lab import training_builders
-from tests.specs import make_spec
+from tests.support.specs import make_spec
 
 pytestmark = pytest.mark.django_db
 NOW = timezone.now()

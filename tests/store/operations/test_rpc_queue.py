@@ -17,7 +17,7 @@ from dashboard.store import experiments as experiment_store
 from dashboard.store.operations import rpc_queue
 from dashboard.store.operations.rpc_queue import CallState
 from dashboard.store.training import join_code_attempts
-from tests.specs import make_spec
+from tests.support.specs import make_spec
 
 NOW = 1_000_000.0
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -12,7 +12,7 @@ from dashboard.core.reports.model import canonical, experiment_signature, frame
 from dashboard.store.reports import comparing as report_comparing
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports.listing import ReportNotFoundError
-from tests.reports import AT, make_content, make_run
+from tests.support.reports import AT, make_content, make_run
 
 pytestmark = pytest.mark.django_db
 

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from dashboard.store.reports import listing as report_listing
 from dashboard.store.reports import saved as saved_reports
-from tests.reports import make_content, make_file
+from tests.support.reports import make_content, make_file
 
 
 @pytest.mark.django_db

@@ -14,7 +14,7 @@ from dashboard.core.reports.view import build_view
 from dashboard.models import Report
 from dashboard.store.reports import reading as report_reading
 from dashboard.store.reports import saved as saved_reports
-from tests.reports import make_content, make_file, make_run
+from tests.support.reports import make_content, make_file, make_run
 
 pytestmark = pytest.mark.django_db
 

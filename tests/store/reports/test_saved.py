@@ -22,8 +22,8 @@ from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports.listing import ReportNotFoundError
 from dashboard.store.reports.saved import ReportDetails
 from dashboard.store.reports.snapshot import NotSavedError
-from tests.reports import make_content, make_file
 from tests.store.reports.test_snapshot import launched, measured
+from tests.support.reports import make_content, make_file
 
 pytestmark = pytest.mark.django_db
 

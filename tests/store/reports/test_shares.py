@@ -11,7 +11,7 @@ from dashboard.models import Share
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports import shares as report_shares
 from dashboard.store.reports.listing import ReportNotFoundError
-from tests.reports import make_file
+from tests.support.reports import make_file
 
 pytestmark = pytest.mark.django_db
 DOCUMENT = b"<!doctype html>" + b"report " * 1000

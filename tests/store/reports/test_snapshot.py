@@ -17,8 +17,8 @@ from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
 from dashboard.store.reports import snapshot as report_snapshot
-from tests.reports import ENGINE, ENVIRONMENT, make_blocks, make_journal, make_run
-from tests.specs import make_spec
+from tests.support.reports import ENGINE, ENVIRONMENT, make_blocks, make_journal, make_run
+from tests.support.specs import make_spec
 
 pytestmark = pytest.mark.django_db
 

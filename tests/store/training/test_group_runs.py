@@ -18,7 +18,7 @@ from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.hosts import NoHostError, QuotaError
 from tests.lab.training_builders import NOW, again, session
-from tests.specs import make_spec
+from tests.support.specs import make_spec
 
 pytestmark = pytest.mark.django_db
 RR = (Probe.TCP_RR,)

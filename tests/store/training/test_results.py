@@ -25,7 +25,7 @@ from dashboard.store.training import (
 )
 from dashboard.store.workshops import Event
 from tests.lab.training_builders import NOW, again, instructor, participant, session, workshop
-from tests.specs import make_spec
+from tests.support.specs import make_spec
 
 pytestmark = pytest.mark.django_db
 SHOP = workshop()

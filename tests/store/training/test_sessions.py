@@ -12,7 +12,7 @@ from dashboard.store import workshops as workshop_store
 from dashboard.store.training import session_state
 from dashboard.store.training import sessions as training_sessions
 from tests.lab.training_builders import NOW, again, instructor, participant, session, workshop
-from tests.specs import make_spec
+from tests.support.specs import make_spec
 
 pytestmark = pytest.mark.django_db
 

@@ -19,7 +19,7 @@ from dashboard.core.experiments.messages import Comparison, Phase
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.models import Arm, Experiment
 from dashboard.store import experiments as experiment_store
-from tests.specs import make_spec
+from tests.support.specs import make_spec
 from tests.web.asgi_client import HOST, ORIGIN, Person, http, owner, post_json
 
 pytestmark = pytest.mark.django_db(transaction=True)

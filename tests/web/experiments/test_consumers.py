@@ -14,9 +14,9 @@ from dashboard.web.experiments.hub import hub
 from dashboard.web.feed_consumer import READ_ONLY
 from dashboard.web.feed_hub import GONE
 from dashboard.web.http.session_connections import SIGNED_OUT, close_ended_sessions
-from tests.fakes import FakeEngine
-from tests.polling import eventually
-from tests.specs import make_spec
+from tests.support.fakes import FakeEngine
+from tests.support.polling import eventually
+from tests.support.specs import make_spec
 from tests.web.asgi_client import ORIGIN, Person, cookie_name, http, person, websocket
 from tests.web.own_host import lab_here
 

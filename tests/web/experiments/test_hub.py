@@ -22,8 +22,8 @@ from dashboard.store import experiments as experiment_store
 from dashboard.web import feed_hub
 from dashboard.web.experiments.hub import SHOWN_ITEMS, ExperimentHub
 from dashboard.web.feed_hub import GONE, TRY_LATER
-from tests.polling import eventually
-from tests.specs import make_spec
+from tests.support.polling import eventually
+from tests.support.specs import make_spec
 from tests.web.sample import make_columns, make_head, make_listener, make_states
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -210,9 +210,7 @@ async def test_before_the_first_entry_the_page_keeps_its_title_and_columns(hub: 
     assert len(browser.texts) == 2
 
 
-async def test_a_blocked_browser_delays_no_other_and_has_one_pending_message(
-    hub: ExperimentHub, identity: str
-) -> None:
+async def test_a_blocked_browser_delays_no_other_and_has_one_pending_message(hub: ExperimentHub, identity: str) -> None:
     await write(identity, first())
     slow, quick = Browser(), Browser()
     await hub.join(identity, slow.send)
@@ -344,9 +342,7 @@ async def test_a_failed_query_is_repeated(
     assert "database is locked" in caplog.text
 
 
-async def test_trouble_with_the_journal_is_shown_with_its_start_and_ends(
-    hub: ExperimentHub, identity: str
-) -> None:
+async def test_trouble_with_the_journal_is_shown_with_its_start_and_ends(hub: ExperimentHub, identity: str) -> None:
     await write(identity, first())
     browser = Browser()
     await hub.join(identity, browser.send)

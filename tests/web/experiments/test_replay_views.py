@@ -14,7 +14,7 @@ from dashboard.web.experiments import replay_views
 from tests.core.replay_reader import Reader
 from tests.core.replay_vectors import shown
 from tests.core.reports.replay.test_recording import assert_shows, repeating
-from tests.specs import make_spec
+from tests.support.specs import make_spec
 from tests.web.asgi_client import Person, http, person
 
 pytestmark = pytest.mark.django_db(transaction=True)

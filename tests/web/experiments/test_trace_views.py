@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.lab_harness import LabHarness
+from tests.support.lab_harness import LabHarness
 from tests.web.asgi_client import Answer, Person, http
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -16,9 +16,9 @@ from dashboard.engine.protocol import EngineError
 from dashboard.models import Experiment
 from dashboard.store import experiments as experiment_store
 from dashboard.web.operations import health
-from tests.fakes import FakeEngine
-from tests.lab_harness import LabHarness
-from tests.specs import make_spec
+from tests.support.fakes import FakeEngine
+from tests.support.lab_harness import LabHarness
+from tests.support.specs import make_spec
 from tests.web.asgi_client import Answer, Person, http
 from tests.web.own_host import lab_here
 from tests.web.sample import make_columns, make_head, make_states
@@ -231,9 +231,7 @@ async def test_a_running_experiment_is_tried_on_every_path(me: Person, lab_harne
     assert "refused the connection" in page.text
 
 
-async def test_docker_s_message_is_shown_as_text(
-    me: Person, lab_harness: LabHarness, engine: FakeEngine
-) -> None:
+async def test_docker_s_message_is_shown_as_text(me: Person, lab_harness: LabHarness, engine: FakeEngine) -> None:
     engine.refuse["create_container"] = EngineError("invalid <b>mount</b> config & more", 400)
     identity = await lab_harness.launch("host")
     await lab_harness.reaches(identity, Phase.FAILED)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dashboard.asgi import BODY_LIMIT_BYTES
 from dashboard.store import experiments as experiment_store
 from dashboard.web.http.guards import is_allowed_host, is_own_origin, split_host
-from tests.specs import make_spec
+from tests.support.specs import make_spec
 from tests.web.asgi_client import HOST, NOBODY, ORIGIN, PORT, Person, flood, http, is_strict, websocket
 
 pytestmark = pytest.mark.django_db(transaction=True)

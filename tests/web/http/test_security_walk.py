@@ -15,7 +15,7 @@ from django.urls.resolvers import RoutePattern
 from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments import views as experiment_views
 from dashboard.web.http.guards import is_allowed_host
-from tests.specs import make_spec
+from tests.support.specs import make_spec
 from tests.web.asgi_client import HOST, NOBODY, ORIGIN, Answer, Person, http, is_strict, websocket
 from tests.web.http.test_guards import FOREIGN_HOSTS
 from tests.web.markup import forbidden_in

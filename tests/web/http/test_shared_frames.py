@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.frames import Frame, Opcode
 
 from dashboard.web.http.shared_frames import EXTENSION, SharedFrameProtocol, encode_frame
-from tests.polling import eventually, others_run
+from tests.support.polling import eventually, others_run
 
 Write = Callable[[str], bool]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from socket import create_connection
 
 from dashboard.engine.lab_image import lab_image_archive
-from tests.polling import until
-from tests.private_engine import CACHE
+from tests.support.polling import until
+from tests.support.private_engine import CACHE
 
 NAME = "netmodes.example.org"
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "deploying.md"

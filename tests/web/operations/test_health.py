@@ -12,8 +12,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from dashboard.lab import reconciler
-from tests.fakes import FakeEngine
-from tests.polling import eventually
+from tests.support.fakes import FakeEngine
+from tests.support.polling import eventually
 from tests.web.asgi_client import HOST, Answer, http, person
 from tests.web.own_host import lab_here
 

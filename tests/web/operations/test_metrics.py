@@ -19,9 +19,9 @@ from dashboard.web.experiments.hub import hub
 from dashboard.web.http.browser_sessions import SessionStore
 from dashboard.web.http.database import in_database
 from dashboard.web.training.roles import TOKENS_KEY
-from tests.fakes import FakeEngine
-from tests.polling import eventually
-from tests.specs import make_spec
+from tests.support.fakes import FakeEngine
+from tests.support.polling import eventually
+from tests.support.specs import make_spec
 from tests.web.asgi_client import NOBODY, ORIGIN, Person, cookie_name, http, person, websocket
 from tests.web.own_host import lab_here
 

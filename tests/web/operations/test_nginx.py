@@ -19,7 +19,7 @@ from websockets.typing import Origin
 
 from dashboard.core.training.rate_limit import PER_CLIENT
 from tests.browser.server import LONG_S, Server, free_port
-from tests.private_engine import PrivateEngine
+from tests.support.private_engine import PrivateEngine
 from tests.web.operations.nginx import NAME, Nginx
 
 pytestmark = pytest.mark.engine

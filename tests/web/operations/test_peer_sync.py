@@ -22,8 +22,8 @@ from dashboard.web.operations.peer_sync import PeerSync
 from dashboard.web.service import Service
 from dashboard.web.training.hub import INSTRUCTOR, SessionHub
 from tests.lab.training_builders import NOW, session
-from tests.polling import eventually, others_run
-from tests.specs import make_spec
+from tests.support.polling import eventually, others_run
+from tests.support.specs import make_spec
 from tests.web.training.test_hub import Browser, sit
 
 pytestmark = pytest.mark.django_db(transaction=True)

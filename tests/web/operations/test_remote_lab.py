@@ -21,9 +21,9 @@ from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 from dashboard.store.operations import rpc_queue
 from dashboard.web.http.database import in_database
 from dashboard.web.operations.remote_lab import RemoteLab
-from tests.fakes import FakeEngine
-from tests.lab_harness import LabHarness, close_lab_harness, open_lab_harness
-from tests.polling import eventually
+from tests.support.fakes import FakeEngine
+from tests.support.lab_harness import LabHarness, close_lab_harness, open_lab_harness
+from tests.support.polling import eventually
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ from dashboard.export.formats import Format
 from dashboard.models import Report, Share
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports import shares as report_shares
-from tests.json_schema import violations
-from tests.reports import make_content, make_file, make_run
 from tests.store.reports.test_snapshot import launched, measured
+from tests.support.json_schema import violations
+from tests.support.reports import make_content, make_file, make_run
 from tests.web.asgi_client import NOBODY, Person, flood, http, post_json
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -120,8 +120,8 @@ async def test_a_format_that_is_none_is_named_with_those_that_are(me: Person, re
     ("data", "status", "words"),
     [
         (b"{}", 400, "not a report"),
-        (b"[" * 1_000_000, 400, "nested deeper"),
-        (FILE.replace(b"Ada", b"Eve"), 400, "hash does not fit"),
+        (b"[" * 1_000_000, 400, "nested levels"),
+        (FILE.replace(b"Ada", b"Eve"), 400, "hash does not match"),
         (b" " * (MAX_BYTES + 1), 413, "at most"),
     ],
 )

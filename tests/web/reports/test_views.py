@@ -27,8 +27,8 @@ from dashboard.store.reports import reading as report_reading
 from dashboard.store.reports import saved as saved_reports
 from dashboard.store.reports import shares as report_shares
 from dashboard.store.reports.listing import find_reports, get_report
-from tests.reports import make_content, make_file
-from tests.specs import make_spec
+from tests.support.reports import make_content, make_file
+from tests.support.specs import make_spec
 from tests.web.asgi_client import http, person
 from tests.web.markup import forbidden_in
 
@@ -219,7 +219,7 @@ def test_an_invalid_remark_comes_back_with_the_entered_text(owner: Client, repor
 
 def test_a_deleted_report_can_be_restored_on_the_next_page(owner: Client, report: str) -> None:
     page = owner.post(f"/reports/{report}/delete/", follow=True, **HERE).content.decode()
-    assert "was deleted" in text_of(page)
+    assert "were deleted" in text_of(page)
     get(owner, f"/reports/{report}/", 404)
     assert f'action="/reports/{report}/undelete/"' in page
     assert owner.post(f"/reports/{report}/undelete/", follow=True, **HERE).status_code == 200
@@ -228,7 +228,7 @@ def test_a_deleted_report_can_be_restored_on_the_next_page(owner: Client, report
 
 def test_undo_is_offered_only_for_deleted_reports(owner: Client, report: str) -> None:
     for number in (report, "nobody", "<b>"):
-        assert "was deleted" not in get(owner, f"/reports/?deleted={number}")
+        assert "were deleted" not in get(owner, f"/reports/?deleted={number}")
 
 
 def test_an_archived_report_is_hidden_from_the_list_until_it_is_unarchived(owner: Client, report: str) -> None:

@@ -23,9 +23,9 @@ from dashboard.models import Participant, TrainingSession
 from dashboard.store.training import terminal_recordings
 from dashboard.web.service import service
 from dashboard.web.terminal import consumers as terminal_consumers
-from tests.fakes import FakeEngine
-from tests.lab_harness import RecordingPublisher, close_context, make_context
-from tests.screens import READY, READY_THEN_SLEEP, local_shell
+from tests.support.fakes import FakeEngine
+from tests.support.lab_harness import RecordingPublisher, close_context, make_context
+from tests.support.screens import READY, READY_THEN_SLEEP, local_shell
 from tests.web.asgi_client import NOBODY, ORIGIN, Person, Socket, is_strict, person, websocket
 from tests.web.http.test_guards import FOREIGN_ORIGINS
 from tests.web.markup import forbidden_in

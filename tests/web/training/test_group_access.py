@@ -17,7 +17,7 @@ from dashboard.store import experiments as experiment_store
 from dashboard.store.training import group_runs
 from dashboard.store.training import hosts as group_host_store
 from dashboard.store.training import sessions as training_sessions
-from tests.specs import make_spec
+from tests.support.specs import make_spec
 from tests.web.asgi_client import NOBODY, ORIGIN, Person, http, person, websocket
 from tests.web.http.test_security_walk import FILLED, _patterns, everything
 from tests.web.training.test_views import FORM, _participant_id, join, new, sign_in_as, stranger

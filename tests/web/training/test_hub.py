@@ -19,7 +19,7 @@ from dashboard.store.training import sessions as training_sessions
 from dashboard.store.training.participants import ParticipantRef
 from dashboard.web.training.hub import INSTRUCTOR, SessionHub
 from tests.lab.training_builders import NOW, participant, session
-from tests.polling import eventually
+from tests.support.polling import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

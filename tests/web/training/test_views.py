@@ -20,8 +20,8 @@ from dashboard.store.training import sessions as training_sessions
 from dashboard.web.training import join_views
 from dashboard.web.training.join_views import key_of
 from tests.lab.training_builders import again, session
-from tests.polling import eventually
-from tests.specs import make_spec
+from tests.support.polling import eventually
+from tests.support.specs import make_spec
 from tests.web.asgi_client import HOST, NOBODY, ORIGIN, Person, http, is_strict, person, websocket
 from tests.web.asgi_client import Answer as Got
 from tests.web.markup import forbidden_in

@@ -13,12 +13,12 @@ from dashboard.core.experiments.docker_run import parse_run
 from dashboard.lab.remote import workshop_calls
 from dashboard.lab.workshops.files import Library
 from dashboard.store import workshops as store
-from dashboard.store.workshops import Walk
+from dashboard.store.workshops import Progress
 from dashboard.templatetags.workshops import duration, markdown
 from dashboard.web.service import service
 from tests.core.workshops.test_parser import GOOD
-from tests.fakes import FakeEngine
-from tests.lab_harness import LabHarness
+from tests.support.fakes import FakeEngine
+from tests.support.lab_harness import LabHarness
 from tests.web.asgi_client import Answer, Person, http, owner
 from tests.web.markup import forbidden_in
 
@@ -39,8 +39,8 @@ async def get(path: str, who: Person) -> Answer:
 
 
 @database_sync_to_async
-def walk_of(slug: str = "host-network") -> Walk | None:
-    return store.walk_of(store.person_of(owner().pk), slug)
+def load_progress(slug: str = "host-network") -> Progress | None:
+    return store.load_progress(store.user_person(owner().pk), slug)
 
 
 async def begin(who: Person, home: str = BRIDGES) -> str:
@@ -101,7 +101,7 @@ async def test_predict_run_and_reveal_without_a_script(lab_harness: LabHarness, 
         done = await post(f"{url}run/", me, f"number={number}")
         assert done.status == 200
         assert next(one for one in engine.made if one in done.text), "the output is the container's id"
-    walk = await walk_of("bridge-and-dns")
+    walk = await load_progress("bridge-and-dns")
     assert walk is not None
     assert walk.records["two-containers"].attempts == 1
     assert [one.name for one in engine.made.values()] == ["one", "two"]
@@ -148,7 +148,7 @@ async def test_a_walk_to_the_end_has_a_result(
     assert forbidden_in(result.text) == []
     assert (await post("/workshop/mine/start/", me))["location"] == "/workshop/mine/result/"
     await post("/workshop/mine/again/", me)
-    assert await walk_of("mine") is None
+    assert await load_progress("mine") is None
     assert (await get("/workshop/mine/result/", me))["location"] == "/workshop/mine/"
 
 
@@ -159,7 +159,7 @@ async def test_the_script_gets_the_step_without_its_frame(lab_harness: LabHarnes
     assert "<html" not in part.text
     assert 'data-region="run"' in part.text
     auto = await post(f"{url}check/", me, "auto=1", part=True)
-    walk = await walk_of("bridge-and-dns")
+    walk = await load_progress("bridge-and-dns")
     assert walk is not None
     assert walk.records["two-containers"].attempts == 0
     assert walk.records["two-containers"].unmet
@@ -170,7 +170,7 @@ async def test_hints_are_noted(lab_harness: LabHarness, me: Person) -> None:
     url = await begin(me)
     assert (await post(f"{url}hint/", me, "number=1", part=True)).status == 200
     assert (await post(f"{url}hint/", me, "number=x")).status == 302
-    walk = await walk_of("bridge-and-dns")
+    walk = await load_progress("bridge-and-dns")
     assert walk is not None
     assert walk.records["two-containers"].hints == 1
 

@@ -20,7 +20,7 @@ from dashboard.core.reports.anonymisation.anonymise import Replacement, anonymis
 from dashboard.core.reports.model import ReportContent, canonical
 from dashboard.core.reports.validate import validate_content
 from tests.core.builders import container_id, make_arm, make_interface, make_scene, recorded_scene, with_column
-from tests.reports import AT, make_content, with_scene
+from tests.support.reports import AT, make_content, with_scene
 
 IDENTIFIERS = {
     "host name": "payroll-db.corp.internal",

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Callable
 
 from dashboard.engine.hosts.shell import HostShell, set_size
-from tests.polling import DEADLINE_S, until
+from tests.support.polling import DEADLINE_S, until
 
 #: What surrounds the output of a command. The line that is typed shows the sums, the shell their results.
 BEGIN, END = "_$((1+1))b_", "_$((40+2))_$?_"

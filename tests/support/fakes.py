@@ -21,7 +21,7 @@ from dashboard.engine.protocol import (
     NetworkFacts,
     PullProgress,
 )
-from tests.polling import others_run
+from tests.support.polling import others_run
 
 NEVER = "0001-01-01T00:00:00Z"
 ENDPOINT = "unix:///nowhere/docker.sock"

@@ -17,8 +17,8 @@ from dashboard.lab.reconciler import Lab
 from dashboard.lab.watch_pool import WatchPool
 from dashboard.store import experiments as experiment_store
 from dashboard.store.database import DatabaseThread
-from tests.polling import DEADLINE_S, eventually
-from tests.specs import make_spec
+from tests.support.polling import DEADLINE_S, eventually
+from tests.support.specs import make_spec
 
 LAUNCH_S = 20.0
 

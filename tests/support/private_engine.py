@@ -13,11 +13,11 @@ from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.engine.images import ensure_image
 from dashboard.engine.lab_image import LAB_REFERENCE, lab_image_archive
-from tests import engine_api
-from tests.workers import outside
+from tests.support import engine_api
+from tests.support.workers import outside
 
 #: Kept between runs: the lab image is built once per recipe.
-CACHE = Path(__file__).resolve().parent.parent / "var"
+CACHE = Path(__file__).resolve().parents[2] / "var"
 
 
 class PrivateEngine:

@@ -1,4 +1,4 @@
-"""A report in which every text that a file can carry is one that has run somewhere (``tests.xss``)."""
+"""A report in which every text that a file can carry is one that has run somewhere (``tests.support.xss``)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import msgspec
 
 from dashboard.core.experiments.messages import ArmStatus
 from dashboard.core.reports.model import ReportContent, canonical
-from tests.reports import make_content
-from tests.xss import STRINGS
+from tests.support.reports import make_content
+from tests.support.xss import STRINGS
 
 #: Fields that are no free text: members of an enumeration, bytes, addresses (a report with others is refused).
 CLOSED = {
