@@ -1,6 +1,6 @@
 """The command ``netmodes`` of an installed package.
 
-In a checkout ``./netmodes`` prepares what a command needs and calls manage.py; here pip has installed it all.
+In a checkout ``./netmodes`` prepares the environment and calls manage.py; here pip has installed everything.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def commands() -> dict[str, str]:
 
 
 def check_health() -> None:
-    """The command ``health`` as a container asks it every few seconds: in a twentieth of the time that Django takes."""
+    """The command ``health`` without Django, in a twentieth of the time: containers run it every few seconds."""
     problem = liveness.problem(configuration.data_dir(), configuration.value("NETMODES_ROLE", "all"))
     if problem:
         sys.stderr.write(f"{problem}\n")
@@ -59,7 +59,7 @@ def main() -> None:
         sys.stderr.write(f"netmodes: there is no command '{command}'; netmodes help lists the commands.\n")
         raise SystemExit(2)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
-    # Ordinary users on Debian lack the folders where ip, iptables and dockerd are.
+    # On Debian the PATH of ordinary users lacks the folders of ip, iptables and dockerd.
     os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin:/sbin"
     from django.core.management import execute_from_command_line
 

@@ -1,4 +1,4 @@
-"""Django's settings. Everything that may differ comes from the environment (docs/settings.md)."""
+"""Django's settings. Everything configurable comes from the environment (docs/settings.md)."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ DATA_DIR = configuration.data_dir()
 SECRET_KEY = configuration.secret_key(DATA_DIR)
 DEBUG = False
 
-#: Exact hosts that a request may name, without ports. ``*`` would open the door to DNS rebinding.
+#: Exact host names of requests, without ports. ``*`` would allow DNS rebinding.
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", *configuration.words("NETMODES_ALLOWED_HOSTS")]
 if any("*" in host or host.startswith(".") for host in ALLOWED_HOSTS):
     raise ImproperlyConfigured(
-        "NETMODES_ALLOWED_HOSTS takes exact host names, no * and no leading dot: name each host."
+        "NETMODES_ALLOWED_HOSTS takes exact host names without * or a leading dot. List each host."
     )
 CSRF_TRUSTED_ORIGINS = configuration.words("NETMODES_TRUSTED_ORIGINS")
-#: Whose word about the client counts (``core.operations.proxy_headers``).
+#: Proxies with trusted headers (``core.operations.proxy_headers``).
 try:
     TRUSTED_PROXIES = parse_proxies(configuration.words("NETMODES_TRUSTED_PROXIES"))
 except ValueError as error:
     raise ImproperlyConfigured(str(error)) from None
-#: What opens /metrics to who has no session; empty: nothing does.
+#: The bearer token for /metrics; empty: it requires a session.
 METRICS_TOKEN = configuration.value("NETMODES_METRICS_TOKEN")
 if 0 < len(METRICS_TOKEN) < 16:
-    raise ImproperlyConfigured("NETMODES_METRICS_TOKEN is too short: take 16 characters or more, by chance.")
+    raise ImproperlyConfigured("NETMODES_METRICS_TOKEN is too short: use 16 random characters or more.")
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -77,7 +77,7 @@ TEMPLATES = [
     },
 ]
 
-#: WAL, IMMEDIATE and a timeout together: without any one of them concurrent writers fail.
+#: WAL, IMMEDIATE and a timeout: without any of the three, concurrent writers fail.
 SQLITE_OPTIONS = {
     "timeout": 20,
     "transaction_mode": "IMMEDIATE",
@@ -90,10 +90,10 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = SQLITE_OPTIONS
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.db")}
 elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
-    configuration.bound_connections(DATABASES["default"])
+    configuration.configure_pool(DATABASES["default"])
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-#: Where wake-ups go between processes (``lab.remote.wakeups``); without it each process knows its own alone.
+#: For wake-ups between processes (``lab.remote.wakeups``); without it each process receives its own only.
 REDIS_URL = configuration.value("REDIS_URL")
 CHANNEL_LAYERS = {"default": configuration.channel_layer(""), "wakes": configuration.channel_layer(REDIS_URL)}
 
@@ -147,7 +147,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["tokens"]}},
     "loggers": {
         **{name: {"filters": ["tokens"]} for name in ("django.request", "django.security.csrf")},
-        # Says every second that the database is away; whoever needed it says so once.
+        # Logs every second that the database is unavailable; the code that needs it logs it once.
         "psycopg.pool": {"level": "ERROR"},
     },
     "root": {"handlers": ["stderr"], "level": configuration.value("NETMODES_LOG_LEVEL", "WARNING")},

@@ -1,4 +1,4 @@
-"""Addresses."""
+"""URLs."""
 
 from django.urls import include, path
 from django.views.generic import RedirectView
@@ -10,45 +10,15 @@ from dashboard.web.experiments.api import api
 from dashboard.web.http import sign_in
 from dashboard.web.measurements import views as measurement_views
 from dashboard.web.operations import health, metrics
-from dashboard.web.reports import (
-    compare_views as report_compare_views,
-)
-from dashboard.web.reports import (
-    exports as report_exports,
-)
-from dashboard.web.reports import (
-    list_views as report_list_views,
-)
-from dashboard.web.reports import (
-    report_views,
-)
-from dashboard.web.reports import (
-    save_views as report_save_views,
-)
-from dashboard.web.reports import (
-    sharing as report_sharing,
-)
+from dashboard.web.reports import compare_views, exports, list_views, report_views, save_views, sharing
 from dashboard.web.terminal import recording_views
-from dashboard.web.training import (
-    claims_views as session_claims_views,
-)
-from dashboard.web.training import (
-    console_views,
-    host_views,
-    join_views,
-    lobby_views,
-    participant_views,
-)
-from dashboard.web.training import (
-    step_views as session_step_views,
-)
-from dashboard.web.training import (
-    views as session_views,
-)
+from dashboard.web.training import claims_views as session_claims_views
+from dashboard.web.training import console_views, host_views, join_views, lobby_views, participant_views
+from dashboard.web.training import step_views as session_step_views
+from dashboard.web.training import views as session_views
 from dashboard.web.workshops import step_views as workshop_step_views
 from dashboard.web.workshops import views as workshop_views
 
-#: Django asks here for what people get when a request fails.
 handler500 = "dashboard.web.http.error_pages.server_error"
 urlpatterns = [
     path("", experiment_views.home, name="home"),
@@ -69,25 +39,25 @@ urlpatterns = [
     path("measurements/history/", measurement_views.history, name="history"),
     path("measurements/<str:identity>/", measurement_views.measurement, name="measurement"),
     path("measurements/<str:identity>/cancel/", measurement_views.cancel, name="cancel"),
-    path("experiments/<str:identity>/save/", report_save_views.save_experiment, name="save-experiment"),
-    path("measurements/<str:identity>/save/", report_save_views.save_measurement, name="save-measurement"),
-    path("reports/", report_list_views.listing, name="reports"),
-    path("reports/import/", report_list_views.import_report, name="import-report"),
+    path("experiments/<str:identity>/save/", save_views.save_experiment, name="save-experiment"),
+    path("measurements/<str:identity>/save/", save_views.save_measurement, name="save-measurement"),
+    path("reports/", list_views.listing, name="reports"),
+    path("reports/import/", list_views.import_report, name="import-report"),
     path("reports/example/", report_views.example, name="example"),
     path("reports/example/track/", report_views.example_recording, name="example-track"),
-    path("reports/compare/", report_compare_views.compare, name="compare-reports"),
-    path("reports/trends/<str:signature>/", report_compare_views.trend, name="trend"),
+    path("reports/compare/", compare_views.compare, name="compare-reports"),
+    path("reports/trends/<str:signature>/", compare_views.trend, name="trend"),
     path("reports/<str:identity>/", report_views.report, name="report"),
-    path("reports/<str:identity>/export.<str:ending>", report_exports.export, name="export-report"),
+    path("reports/<str:identity>/export.<str:ending>", exports.export, name="export-report"),
     path("reports/<str:identity>/track/", report_views.recording, name="report-track"),
     path("reports/<str:identity>/annotate/", report_views.annotate, name="annotate"),
     path("reports/<str:identity>/archive/", report_views.archive, name="archive"),
     path("reports/<str:identity>/delete/", report_views.delete, name="delete-report"),
     path("reports/<str:identity>/undelete/", report_views.undelete, name="undelete-report"),
     path("reports/<str:identity>/repeat/", report_views.repeat, name="repeat"),
-    path("reports/<str:identity>/share/", report_sharing.share, name="share"),
-    path("reports/<str:identity>/shares/<str:number>/revoke/", report_sharing.revoke, name="revoke"),
-    path("r/<str:token>/", report_sharing.shared, name="shared"),
+    path("reports/<str:identity>/share/", sharing.share, name="share"),
+    path("reports/<str:identity>/shares/<str:number>/revoke/", sharing.revoke, name="revoke"),
+    path("r/<str:token>/", sharing.shared, name="shared"),
     path("workshop/", workshop_views.workshops, name="workshops"),
     path("workshop/<str:workshop>/", workshop_views.overview, name="workshop"),
     path("workshop/<str:workshop>/start/", workshop_views.start, name="workshop-start"),

@@ -1,1 +1,1 @@
-"""Backups: one file that holds the database, made and restored while others work."""
+"""Backups: one file that holds the database and, on request, the secret key."""

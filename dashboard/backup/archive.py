@@ -15,48 +15,47 @@ from typing import IO
 
 import msgspec
 
-from dashboard.core.operations.backup_manifest import BackedUp, Manifest, say_size
+from dashboard.core.operations.backup_manifest import BackupFile, Manifest, format_size
 
 MANIFEST = "manifest.json"
-MOST_MANIFEST = 1 << 20
+MAX_MANIFEST_BYTES = 1 << 20
 CHUNK = 1 << 20
-#: Room that is left to others on the disk.
-SPARE = 16 << 20
+#: Free space on the disk that a restore does not use.
+RESERVED_BYTES = 16 << 20
 
 
 class BackupError(Exception):
-    """It cannot be made or restored; ``str()`` is a sentence."""
+    """A backup cannot be made or restored; ``str()`` is a message for the user."""
 
 
-def described(name: str, path: Path) -> BackedUp:
-    """A file as it goes into a manifest."""
-    digest = hashlib.sha256()
+def manifest_entry(name: str, path: Path) -> BackupFile:
+    """The entry of a file in a manifest."""
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return BackedUp(name, path.stat().st_size, digest.hexdigest())
+        digest = hashlib.file_digest(file, "sha256")
+    return BackupFile(name, path.stat().st_size, digest.hexdigest())
 
 
 def write_archive(target: Path, manifest: Manifest, files: Mapping[str, Path]) -> None:
-    """Makes the file, readable by its owner alone, complete or not at all. It must not be there yet; OSError."""
+    """Writes the file, complete or not at all, readable by its owner only. OSError, also if the target exists."""
     part = target.with_name(f"{target.name}.part")
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         os.fchmod(descriptor, 0o600)
         with os.fdopen(descriptor, "wb") as raw:
             with tarfile.open(fileobj=raw, mode="w|gz") as tar:
-                _add(tar, MANIFEST, io.BytesIO(said := msgspec.json.encode(manifest)), len(said))
-                for one in manifest.files:
-                    with files[one.name].open("rb") as content:
-                        _add(tar, one.name, content, one.size)
+                encoded = msgspec.json.encode(manifest)
+                _add(tar, MANIFEST, io.BytesIO(encoded), len(encoded))
+                for entry in manifest.files:
+                    with files[entry.name].open("rb") as content:
+                        _add(tar, entry.name, content, entry.size)
             raw.flush()
             os.fsync(raw.fileno())
         try:
-            # Not over a file that came meanwhile: a backup is nothing to lose.
+            # Never overwrites a file that was created meanwhile.
             os.link(part, target)
         except FileExistsError:
             raise
-        except OSError:  # a file system without links
+        except OSError:  # a file system without hard links
             part.rename(target)
         sync_folder(target.parent)
     finally:
@@ -70,25 +69,25 @@ def _add(tar: tarfile.TarFile, name: str, content: IO[bytes], size: int) -> None
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes new names in it outlast a power cut."""
+    """Makes new names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with suppress(OSError):  # some file systems cannot
+        with suppress(OSError):  # some file systems do not support it
             os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
 @contextmanager
-def _damage_is_a_sentence(source: Path) -> Iterator[None]:
+def _damage_as_error(source: Path) -> Iterator[None]:
     try:
         yield
     except (tarfile.TarError, EOFError, zlib.error, msgspec.DecodeError, UnicodeError) as error:
-        raise BackupError(f"{source} is damaged, or is no backup of Netmodes ({error}).") from None
+        raise BackupError(f"{source} is damaged, or is not a backup of Netmodes ({error}).") from None
 
 
 class Archive:
-    """A backup that is read. The manifest is there at once; the rest comes with ``extract``."""
+    """An open backup: its manifest has been read, ``extract`` reads the rest."""
 
     def __init__(self, source: Path, tar: tarfile.TarFile, manifest: Manifest) -> None:
         self._source = source
@@ -96,25 +95,25 @@ class Archive:
         self.manifest = manifest
 
     def extract(self, folder: Path) -> dict[str, Path]:
-        """Writes every file into ``folder``, each compared with its sum; BackupError if one differs or is missing."""
+        """Writes every file into ``folder`` and verifies it; BackupError if one differs or is missing."""
         free = shutil.disk_usage(folder).free
-        if self.manifest.size + SPARE > free:
-            room, needed = say_size(max(1, free - SPARE)), say_size(self.manifest.size)
-            raise BackupError(f"{folder} has room for {room}, the backup needs {needed}.")
-        wanted = {one.name: one for one in self.manifest.files}
-        found: dict[str, Path] = {}
-        with _damage_is_a_sentence(self._source):
+        if self.manifest.size + RESERVED_BYTES > free:
+            available, needed = format_size(max(1, free - RESERVED_BYTES)), format_size(self.manifest.size)
+            raise BackupError(f"Not enough space in {folder}: the backup needs {needed}, {available} are free.")
+        entries = {entry.name: entry for entry in self.manifest.files}
+        extracted: dict[str, Path] = {}
+        with _damage_as_error(self._source):
             while (member := self._tar.next()) is not None:
-                one = wanted.get(member.name)
-                if one is None or member.name in found or not member.isreg() or member.size != one.size:
-                    raise BackupError(f"{self._source} is damaged: {member.name[:60]} is not what its list says.")
-                found[member.name] = self._extract(member, one, folder)
-        if missing := sorted(wanted.keys() - found.keys()):
+                entry = entries.get(member.name)
+                if entry is None or member.name in extracted or not member.isreg() or member.size != entry.size:
+                    raise BackupError(f"{self._source} is damaged: {member.name[:60]} does not match its manifest.")
+                extracted[member.name] = self._extract(member, entry, folder)
+        if missing := sorted(entries.keys() - extracted.keys()):
             raise BackupError(f"{self._source} is damaged: {missing[0]} is missing.")
-        return found
+        return extracted
 
-    def _extract(self, member: tarfile.TarInfo, one: BackedUp, folder: Path) -> Path:
-        path, digest, size = folder / one.name, hashlib.sha256(), 0
+    def _extract(self, member: tarfile.TarInfo, entry: BackupFile, folder: Path) -> Path:
+        path, digest, size = folder / entry.name, hashlib.sha256(), 0
         content = self._tar.extractfile(member)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
@@ -124,21 +123,21 @@ class Archive:
                 file.write(chunk)
             file.flush()
             os.fsync(file.fileno())
-        if (size, digest.hexdigest()) != (one.size, one.sha256):
-            raise BackupError(f"{self._source} is damaged: the sum of {one.name} differs.")
+        if (size, digest.hexdigest()) != (entry.size, entry.sha256):
+            raise BackupError(f"{self._source} is damaged: the checksum of {entry.name} differs.")
         return path
 
 
 @contextmanager
 def read_archive(source: Path) -> Iterator[Archive]:
-    """Opens a backup; BackupError if it is none, OSError if it cannot be read."""
-    with source.open("rb") as raw, _damage_is_a_sentence(source), tarfile.open(fileobj=raw, mode="r|gz") as tar:
+    """Opens a backup; BackupError if it is not one, OSError if it cannot be read."""
+    with source.open("rb") as raw, _damage_as_error(source), tarfile.open(fileobj=raw, mode="r|gz") as tar:
         first = tar.next()
-        if first is None or first.name != MANIFEST or first.size > MOST_MANIFEST:
-            raise BackupError(f"{source} is no backup of Netmodes: its list is not where it should be.")
+        if first is None or first.name != MANIFEST or first.size > MAX_MANIFEST_BYTES:
+            raise BackupError(f"{source} is not a backup of Netmodes: it does not start with a manifest.")
         content = tar.extractfile(first)
-        manifest = msgspec.json.decode(content.read(MOST_MANIFEST) if content else b"", type=Manifest)
-        names = [one.name for one in manifest.files]
+        manifest = msgspec.json.decode(content.read(MAX_MANIFEST_BYTES) if content else b"", type=Manifest)
+        names = [entry.name for entry in manifest.files]
         if len(names) != len(set(names)) or any("/" in name or name.startswith(".") or not name for name in names):
-            raise BackupError(f"{source} is damaged: its list names a file that no backup has.")
+            raise BackupError(f"{source} is damaged: its manifest has an invalid file name.")
         yield Archive(source, tar, manifest)

@@ -1,4 +1,4 @@
-"""What the commands share: data folder and database ready, JSON alone on stdout, errors as sentences."""
+"""The base class of the commands: database setup, JSON output, errors and exit codes."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from dashboard.store.reports.snapshot import NotSavedError
 
 FAILED = 1
 WRONG_USAGE = 2
-#: How long a database of its own machine may take to come up beside this process.
-WAIT_S = 60.0
+#: How long a command waits for a database server that is starting.
+DATABASE_TIMEOUT_S = 60.0
 
 
 class NetmodesCommand(BaseCommand):
-    """A command of Netmodes. Exit 0 done, 1 the work failed, 2 wrong usage."""
+    """A command of Netmodes. Exit codes: 0 done, 1 failed, 2 wrong usage."""
 
     requires_system_checks: list[str] = []
     suppressed_base_arguments = {
@@ -41,13 +41,13 @@ class NetmodesCommand(BaseCommand):
     }
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        """The parser, named as it is typed."""
+        """The parser, with the command as the user types it."""
         parser = super().create_parser(prog_name, subcommand, **kwargs)
         parser.prog = f"{configuration.COMMAND} {subcommand}"
         return parser
 
     def execute(self, *args: Any, **options: Any) -> str | None:
-        """Runs; from the command line an error is its sentence and its exit code, nothing more."""
+        """Runs the command; on the command line an error is its message and exit code only."""
         try:
             return super().execute(*args, **options)
         except CommandError as error:
@@ -57,31 +57,30 @@ class NetmodesCommand(BaseCommand):
             raise SystemExit(error.returncode) from None
 
     def say(self, text: str) -> None:
-        """A message for the person: stderr, so that stdout stays one document."""
+        """Prints a message on stderr, so that stdout stays one document."""
         self.stderr.write(text, style_func=str)
 
     def print_json(self, value: object) -> None:
-        """One JSON document on stdout."""
+        """Prints a JSON document on stdout."""
         sys.stdout.write(encode(value).decode() + "\n")
         sys.stdout.flush()
 
     def migrate(self) -> None:
-        """The database as this version needs it, made so by one process at a time; a file is nobody's but its
-        owner's."""
+        """Migrates the database, in one process at a time; makes a database file readable by its owner only."""
         database = settings.DATABASES["default"]
         try:
             if database["ENGINE"] == "django.db.backends.sqlite3":
                 configuration.keep_private(Path(database["NAME"]))
-            advisory_lock.wait_for_database(WAIT_S, self.say)
-            with advisory_lock.one_at_a_time(advisory_lock.MIGRATION), advisory_lock.without_timeout():
+            advisory_lock.wait_for_database(DATABASE_TIMEOUT_S, self.say)
+            with advisory_lock.exclusive_lock(advisory_lock.MIGRATION), advisory_lock.without_timeout():
                 call_command("migrate", verbosity=0, interactive=False)
         except (DatabaseError, OSError) as error:
-            raise CommandError(f"The database cannot be used: {error}.", returncode=FAILED) from None
+            raise CommandError(f"Cannot use the database: {error}.", returncode=FAILED) from None
 
-    def save(self, make: Callable[..., str], source: str, **said: Any) -> str | None:
-        """Makes a report and says its number; None, with the reason said, where it cannot be made."""
+    def save(self, create: Callable[..., str], source: str, **details: Any) -> str | None:
+        """Creates a report and prints its id; prints the reason and returns None if it cannot be created."""
         try:
-            report = make(source, **said)
+            report = create(source, **details)
         except NotSavedError as error:
             self.say(f"No report was saved: {error}")
             return None
@@ -90,7 +89,7 @@ class NetmodesCommand(BaseCommand):
         return report
 
     def run[T](self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Runs to the end; an engine's refusal is a sentence and exit 1, Ctrl-C is exit 130."""
+        """Runs a coroutine; errors of an engine exit with 1, Ctrl-C with 130."""
         try:
             return asyncio.run(work())
         except (EngineError, PrivateHostError) as error:
@@ -101,9 +100,9 @@ class NetmodesCommand(BaseCommand):
 
 
 def require_root(purpose: str) -> None:
-    """CommandError with what to type if this is not root."""
+    """CommandError with the sudo command, unless root runs this."""
     if os.geteuid() != 0:
-        # sudo(8) looks in folders of its own, not in somebody's virtual environment.
+        # sudo(8) searches its own PATH, without the virtual environment.
         program = Path(sys.argv[0]).resolve() if configuration.INSTALLED else configuration.COMMAND
         command = " ".join(sys.argv[1:])
-        raise CommandError(f"{purpose} needs root: type sudo {program} {command}", returncode=FAILED)
+        raise CommandError(f"{purpose} requires root. Run sudo {program} {command}", returncode=FAILED)

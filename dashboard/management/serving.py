@@ -1,4 +1,4 @@
-"""The running installation of a data folder: where it serves, and word to the service manager."""
+"""The address of the running server of a data folder, sign-in links, and notifications of the service manager."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from django.conf import settings
 from dashboard import configuration
 from dashboard.core.operations.deployment import Role
 from dashboard.lab import liveness
-from dashboard.lab.reconciler import LabBusyError, LabLock
+from dashboard.lab.lab_lock import LabBusyError, LabLock
 from dashboard.models.access import make_token
 
 
 def address_file() -> Path:
-    """Holds the address while something serves; of each web process of the team shape, where several machines share
-    a data folder."""
+    """The file with the address of the running server; one for each web process of a team deployment, where several
+    machines share a data folder."""
     return liveness.address_file(configuration.data_dir(), apart=configuration.value("NETMODES_ROLE") == Role.WEB)
 
 
-def lab_is_here() -> bool:
-    """Whether somebody drives Docker from this data folder."""
+def is_lab_running() -> bool:
+    """Whether a lab runs from this data folder."""
     lock = LabLock(configuration.data_dir())
     try:
         lock.acquire()
@@ -37,8 +37,8 @@ def lab_is_here() -> bool:
 
 @contextmanager
 def announced(address: str) -> Iterator[None]:
-    """While this process serves there: ``serving`` says so and is locked, with an engine or without. The kernel frees
-    the lock when the process ends, however it ends. OSError if another holds it."""
+    """Writes the address of this server into a locked file. The kernel releases the lock when the process ends. OSError
+    if another process holds it."""
     path = address_file()
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -53,8 +53,8 @@ def announced(address: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _held(path: Path) -> str | None:
-    """What stands in the file, if somebody serves there."""
+def _read_if_locked(path: Path) -> str | None:
+    """The address in the file if its server runs."""
     try:
         with path.open(encoding="utf-8") as file:
             try:
@@ -67,34 +67,34 @@ def _held(path: Path) -> str | None:
 
 
 def served_address() -> str | None:
-    """Where this data folder is served from already; None if by nobody, or by somebody who is not that far."""
-    return _held(address_file())
+    """The address of the running server of this data folder; None if there is none, or it is still starting."""
+    return _read_if_locked(address_file())
 
 
 def served_addresses() -> tuple[str, ...]:
-    """All that serve from this data folder, whatever their role."""
-    found = (_held(path) for path in sorted(configuration.data_dir().glob("serving*")))
-    return tuple(address for address in found if address)
+    """The addresses of all servers of this data folder."""
+    addresses = (_read_if_locked(path) for path in sorted(configuration.data_dir().glob("serving*")))
+    return tuple(filter(None, addresses))
 
 
 def public_address(address: str) -> str:
-    """What people open: the first of ``NETMODES_TRUSTED_ORIGINS`` where a reverse proxy stands before ``address``."""
+    """The address for users: the first of ``NETMODES_TRUSTED_ORIGINS`` behind a reverse proxy, otherwise ``address``."""
     return next(iter(settings.CSRF_TRUSTED_ORIGINS), address)
 
 
 def address_to_open(host: str, port: int) -> str:
-    """What a browser on this machine opens; one that listens everywhere does so on 127.0.0.1 too."""
-    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  read, not listened on
+    """The address for a browser on this machine; loopback for a server that listens on all addresses."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared only
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
 
 
 def sign_in_line(address: str) -> str:
-    """A fresh one-time link."""
+    """A line with a new one-time link."""
     return f"Sign in (once): {address}/sign-in/?token={make_token()}"
 
 
-def tell_service_manager(state: str) -> None:
-    """``READY=1`` and the like for a unit of ``Type=notify`` (sd_notify(3)); nothing where there is no such unit."""
+def notify_service_manager(state: str) -> None:
+    """Sends ``READY=1`` or another state from a unit of ``Type=notify`` (sd_notify(3)); does nothing without one."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return

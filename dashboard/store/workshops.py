@@ -1,4 +1,4 @@
-"""How far somebody has come, in the database. Every function is one short transaction."""
+"""Progress in workshops, in the database. Every function is one short transaction."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from django.db import transaction
 from dashboard.core.workshops.progress import EMPTY, StepRecord
 from dashboard.models import WorkshopEvent, WorkshopProgress, WorkshopStep
 
-#: More than any workshop needs: a button that is pressed for ever fills no disk.
-MOST_EVENTS = 5000
+#: More than any workshop needs: a button that is pressed forever does not fill the disk.
+MAX_EVENTS = 5000
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
-    """One person in one workshop."""
+class Progress:
+    """The progress of one person in one workshop."""
 
     id: str
     person: str
@@ -30,7 +30,7 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What somebody did."""
+    """Something that a person did."""
 
     at: float
     kind: str
@@ -38,8 +38,8 @@ class Event:
     detail: str = ""
 
 
-def person_of(user_id: int) -> str:
-    """Somebody with an account."""
+def user_person(user_id: int) -> str:
+    """The ``person`` of a user with an account."""
     return f"user:{user_id}"
 
 
@@ -62,44 +62,44 @@ def _record(row: WorkshopStep) -> StepRecord:
     )
 
 
-def walk_from(row: WorkshopProgress) -> Walk:
+def progress_from_row(row: WorkshopProgress) -> Progress:
     """A row with its steps, as a value."""
-    records = {one.step: _record(one) for one in row.steps.all()}
-    return Walk(row.id, row.person, row.workshop, row.step, row.started_at, row.finished_at, records)
+    records = {step.step: _record(step) for step in row.steps.all()}
+    return Progress(row.id, row.person, row.workshop, row.step, row.started_at, row.finished_at, records)
 
 
-def walk_of(person: str, workshop: str) -> Walk | None:
-    """How far the person has come; None who has not begun."""
+def load_progress(person: str, workshop: str) -> Progress | None:
+    """The person's progress, None if they have not started."""
     rows = WorkshopProgress.objects.prefetch_related("steps")
     row = rows.filter(person=person, workshop=workshop).first()
-    return None if row is None else walk_from(row)
+    return None if row is None else progress_from_row(row)
 
 
-def walks_of(person: str) -> dict[str, Walk]:
-    """Every workshop that the person has begun."""
+def load_all_progress(person: str) -> dict[str, Progress]:
+    """The person's progress by workshop."""
     rows = WorkshopProgress.objects.prefetch_related("steps").filter(person=person)
-    return {row.workshop: walk_from(row) for row in rows}
+    return {row.workshop: progress_from_row(row) for row in rows}
 
 
-def begin(person: str, workshop: str, digest: str, at: float) -> Walk:
-    """Begins, or goes on where it was begun."""
-    row, made = WorkshopProgress.objects.get_or_create(
+def start(person: str, workshop: str, digest: str, at: float) -> Progress:
+    """Starts a workshop, or continues it."""
+    row, created = WorkshopProgress.objects.get_or_create(
         person=person, workshop=workshop, defaults={"digest": digest, "started_at": at}
     )
-    if made:
+    if created:
         WorkshopEvent.objects.create(progress=row, at=at, kind="started")
-    return walk_from(row)
+    return progress_from_row(row)
 
 
-def forget(person: str, workshop: str) -> None:
-    """Begins anew: everything that is known of it is removed."""
+def delete_progress(person: str, workshop: str) -> None:
+    """Deletes the person's progress, so that they can start over."""
     WorkshopProgress.objects.filter(person=person, workshop=workshop).delete()
 
 
-def update(
+def update_step(
     person: str, workshop: str, step: str, decide: Callable[[StepRecord], StepRecord], *events: Event
 ) -> StepRecord:
-    """Reads a step, lets ``decide`` say what it becomes, and writes it, in one transaction with the events."""
+    """Replaces a step's record with the result of ``decide``, in one transaction with the events."""
     with transaction.atomic():
         progress = WorkshopProgress.objects.select_for_update().get(person=person, workshop=workshop)
         row = WorkshopStep.objects.filter(progress=progress, step=step).first()
@@ -110,7 +110,7 @@ def update(
         if progress.step != step:
             progress.step = step
             progress.save(update_fields=["step"])
-        _tell(progress, events)
+        _add_events(progress, events)
     return after
 
 
@@ -133,30 +133,30 @@ def _save(progress: WorkshopProgress, step: str, record: StepRecord) -> None:
     )
 
 
-def _tell(progress: WorkshopProgress, events: tuple[Event, ...]) -> None:
-    if events and progress.events.count() < MOST_EVENTS:
+def _add_events(progress: WorkshopProgress, events: tuple[Event, ...]) -> None:
+    if events and progress.events.count() < MAX_EVENTS:
         WorkshopEvent.objects.bulk_create(
-            WorkshopEvent(progress=progress, at=one.at, kind=one.kind, step=one.step, detail=one.detail[:400])
-            for one in events
+            WorkshopEvent(progress=progress, at=event.at, kind=event.kind, step=event.step, detail=event.detail[:400])
+            for event in events
         )
 
 
-def tell(person: str, *events: Event) -> None:
-    """Notes what somebody did who does not work on a step."""
+def record_events(person: str, *events: Event) -> None:
+    """Records events that do not change a step."""
     for progress in WorkshopProgress.objects.filter(person=person):
-        _tell(progress, events)
+        _add_events(progress, events)
 
 
-def finish(person: str, workshop: str, at: float) -> None:
-    """All steps are done."""
+def mark_finished(person: str, workshop: str, at: float) -> None:
+    """Records that all steps are done, once."""
     row = WorkshopProgress.objects.filter(person=person, workshop=workshop, finished_at=0.0).first()
     if row is not None:
         row.finished_at = at
         row.save(update_fields=["finished_at"])
-        _tell(row, (Event(at, "finished"),))
+        _add_events(row, (Event(at, "finished"),))
 
 
-def events(person: str, workshop: str) -> tuple[Event, ...]:
-    """What happened, in order."""
+def load_events(person: str, workshop: str) -> tuple[Event, ...]:
+    """The events, oldest first."""
     rows = WorkshopEvent.objects.filter(progress__person=person, progress__workshop=workshop)
     return tuple(Event(row.at, row.kind, row.step, row.detail) for row in rows)

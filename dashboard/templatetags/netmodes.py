@@ -74,9 +74,9 @@ def status_word(status: str) -> str:
     )
 
 
-register.filter("duration", formatting.say_duration)
-register.filter("offset", formatting.say_offset)
-register.filter("micros", formatting.say_micros)
+register.filter("duration", formatting.format_duration)
+register.filter("offset", formatting.format_offset)
+register.filter("micros", formatting.format_micros)
 register.filter("phase_word", phase_word)
 register.filter("status_word", status_word)
 
@@ -140,7 +140,7 @@ def running_time(head: ExperimentHead) -> str:
     if head.started_at is None:
         return ""
     end = head.stopped_at if head.stopped_at is not None else timezone.now().timestamp()
-    return formatting.say_duration(end - head.started_at)
+    return formatting.format_duration(end - head.started_at)
 
 
 @register.filter

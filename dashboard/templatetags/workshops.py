@@ -1,4 +1,4 @@
-"""Filters of the workshop's pages: ``{% load workshops %}``."""
+"""Filters for the pages of workshops: ``{% load workshops %}``."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 
-from dashboard.core.workshops.progress import Stage
+from dashboard.core.workshops.progress import StepStage
 
 register = template.Library()
 
 
 class _Renderer(RendererHTML):
-    """Links of a workshop lead away without saying from where."""
+    """Links of a workshop send no referrer."""
 
     def link_open(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-        """A link that may be followed, with ``rel``."""
+        """Adds ``rel`` to a link."""
         tokens[index].attrSet("rel", "noopener noreferrer")
         return self.renderToken(tokens, index, options, env)
 
 
 class _Markdown(MarkdownIt):
     def validateLink(self, url: str) -> bool:  # noqa: N802 - the library's name
-        """This site and https, nothing else."""
+        """Allows this site and https only."""
         return (url.startswith("/") and not url.startswith("//")) or url.startswith(("#", "https://"))
 
 
@@ -38,24 +38,24 @@ _markdown = _Markdown("commonmark", {"html": False}, renderer_cls=_Renderer).dis
 
 @register.filter
 def markdown(text: str) -> SafeString:
-    """A step's Markdown as HTML: no markup of its own, no pictures, no headings, links to this site and https only."""
+    """A step's Markdown as HTML: no raw HTML, no images, no headings, links to this site and https only."""
     return SafeString(_markdown.render(text))  # html is off: the renderer escapes all text
 
 
 @register.filter
 def stage_word(stage: str) -> str:
-    """Where a step stands, in the reader's language."""
+    """The stage of a step, translated."""
     return {
-        Stage.LOCKED: _("not open yet"),
-        Stage.PREDICT: _("open"),
-        Stage.RUN: _("under way"),
-        Stage.DONE: _("done"),
-    }[Stage(stage)]
+        StepStage.LOCKED: _("locked"),
+        StepStage.PREDICT: _("open"),
+        StepStage.RUN: _("in progress"),
+        StepStage.DONE: _("done"),
+    }[StepStage(stage)]
 
 
 @register.filter
 def duration(seconds: float | None) -> str:
-    """``40 s``, ``12 min``, ``1 h 5 min``; a dash where it is not known."""
+    """``40 s``, ``12 min``, ``1 h 5 min``; a dash if it is unknown."""
     if seconds is None or seconds < 0:
         return "\N{EN DASH}"
     whole = round(seconds)

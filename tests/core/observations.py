@@ -8,7 +8,7 @@ from typing import Any
 
 from dashboard.core.experiments.messages import PublishedPort
 from dashboard.core.namespaces.state import Listener, Lookup, NamespaceState, Origin, Resolver
-from dashboard.core.workshops.observation import Contact, Observation, SeenContainer
+from dashboard.core.workshops.observation import ContainerSnapshot, Observation, TcpConnection
 from tests.core.builders import MACHINE_NETNS, make_interface, make_listener, make_loopback
 
 NAMESPACES = {"mnt": 1, "pid": 2, "ipc": 3, "uts": 4}
@@ -32,7 +32,7 @@ def make_machine(*listeners: Listener, **more: Any) -> NamespaceState:
     return NamespaceState(MACHINE_NETNS, **(fields | more))
 
 
-def make_container(name: str = "web", mode: str = "bridge", **more: Any) -> SeenContainer:
+def make_container(name: str = "web", mode: str = "bridge", **more: Any) -> ContainerSnapshot:
     """A container of nginx that runs, listens on port 80, and was started ten seconds ago.
 
     ``port`` is where it listens (None: nowhere); ``publish`` maps a port of the machine to port 80.
@@ -63,15 +63,15 @@ def make_container(name: str = "web", mode: str = "bridge", **more: Any) -> Seen
         "status": "running" if alive else "exited",
         "running": alive,
         "started": NOW - 10,
-        "asked": mapped,
+        "requested": mapped,
         "published": mapped if mode not in {"host", "none"} and alive else (),
         "networks": {"lab" if mode == "user-bridge" else "bridge": address} if address else {},
         "state": state if alive else None,
     }
-    return SeenContainer(identity, name, mode=mode, **(fields | more))
+    return ContainerSnapshot(identity, name, mode=mode, **(fields | more))
 
 
-def make_sight(*containers: SeenContainer, machine: NamespaceState | None = None, **more: Any) -> Observation:
+def make_observation(*containers: ContainerSnapshot, machine: NamespaceState | None = None, **more: Any) -> Observation:
     """What is there: a container in host mode listens on the machine, docker-proxy on each published port."""
     base = machine or make_machine()
     shown = [one for container in containers if container.state for one in _on_machine(container)]
@@ -80,17 +80,17 @@ def make_sight(*containers: SeenContainer, machine: NamespaceState | None = None
     return Observation(machine=state, containers=containers, **(fields | more))
 
 
-def _on_machine(one: SeenContainer) -> tuple[Listener, ...]:
+def _on_machine(one: ContainerSnapshot) -> tuple[Listener, ...]:
     if one.mode == "host" and one.state is not None:
         return one.state.listeners
     return tuple(make_listener(port.host_port, "docker-proxy", 200) for port in one.published)
 
 
-def make_contact(
+def make_connection(
     port: int = 80, server: str = "127.0.0.1", ago: float = 1.0, client: str = "127.0.0.1:50000"
-) -> Contact:
+) -> TcpConnection:
     """A request that ended ``ago`` seconds ago."""
-    return Contact(server, port, client, NOW - ago)
+    return TcpConnection(server, port, client, NOW - ago)
 
 
 def answered(name: str, *answers: str) -> tuple[Lookup, ...]:

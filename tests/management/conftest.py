@@ -1,4 +1,4 @@
-"""What the commands' tests share: each runs as its own process, in a data folder of its own."""
+"""Fixtures for tests of commands, each in a separate process and data folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.private_engine import PrivateEngine, share_lab_image
 
 @pytest.fixture(scope="session")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a data folder has that was used before: the database as this version needs it, and nothing in it."""
+    """A data folder with an empty, migrated database."""
     folder = tmp_path_factory.mktemp("kept")
     done = Terminal({**os.environ, "NETMODES_DATA_DIR": str(folder)}, folder).run("migrate", "-v", "0")
     assert done.code == 0, done.err
@@ -23,14 +23,14 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def used_before(folder: Path, kept: Path) -> Path:
-    """A data folder for one test: what takes seconds was done once for all."""
+    """A copy of that data folder for one test; the migration, which takes seconds, ran once."""
     shutil.copytree(kept, folder, symlinks=True, ignore=shutil.ignore_patterns("secret.key"))
     return folder
 
 
 @pytest.fixture
 def terminal(engine_host: PrivateEngine, tmp_path: Path, kept: Path) -> Iterator[Terminal]:
-    """A terminal whose engine is the suite's; nothing stays on it."""
+    """A terminal with the suite's engine, which must be empty afterwards."""
     folder = used_before(tmp_path / "data", kept)
     share_lab_image(folder)
     made = Terminal({**os.environ, "NETMODES_DATA_DIR": str(folder), "DOCKER_HOST": engine_host.endpoint}, folder)
@@ -41,7 +41,7 @@ def terminal(engine_host: PrivateEngine, tmp_path: Path, kept: Path) -> Iterator
 
 @pytest.fixture
 def nowhere(tmp_path: Path, kept: Path) -> Iterator[Terminal]:
-    """A terminal from which no engine answers."""
+    """A terminal without an engine."""
     folder = used_before(tmp_path / "data", kept)
     missing = f"unix://{tmp_path}/docker.sock"
     made = Terminal({**os.environ, "NETMODES_DATA_DIR": str(folder), "DOCKER_HOST": missing}, folder)

@@ -1,4 +1,4 @@
-"""A person at a terminal: runs commands, reads what they print, presses Ctrl-C, pulls the plug."""
+"""A user at a terminal: runs commands, reads their output, presses Ctrl-C, kills them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LINK = re.compile(r"^Sign in \(once\): (http://\S+)$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a command printed and how it ended."""
+    """Output and exit code of a command."""
 
     code: int
     out: str
@@ -35,12 +35,12 @@ class Done:
 
     @property
     def json(self) -> Any:
-        """stdout, which must be one document and nothing else."""
+        """stdout, which must be one JSON document."""
         return json.loads(self.out)
 
 
 def run_here(capsys: pytest.CaptureFixture[str], command: str, *arguments: str) -> Done:
-    """A command in this process, as the command line runs it: quick, for what needs no process of its own."""
+    """Runs a command in this process, which is quicker."""
     loaded = load_command_class("dashboard", command)
     code = 0
     try:
@@ -52,7 +52,7 @@ def run_here(capsys: pytest.CaptureFixture[str], command: str, *arguments: str) 
 
 
 class Running:
-    """A command that goes on. What it prints is in files, so that it never blocks."""
+    """A running command. Its output goes to files, so that it never blocks."""
 
     def __init__(self, process: subprocess.Popen[bytes], out: Path, err: Path) -> None:
         self.process = process
@@ -67,12 +67,12 @@ class Running:
         return self._err.read_text()
 
     def interrupt(self) -> Done:
-        """Ctrl-C, and the end."""
+        """Sends Ctrl-C and waits for the end."""
         self.process.send_signal(signal.SIGINT)
         return self.ended()
 
     def kill(self) -> None:
-        """kill -9."""
+        """Sends SIGKILL."""
         self.process.kill()
         self.process.wait(LONG_S)
 
@@ -90,7 +90,7 @@ class Terminal:
         self._running: list[Running] = []
 
     def somewhere_new(self) -> Terminal:
-        """From now on in a data folder that nothing has been kept in yet."""
+        """Switches to a new data folder."""
         self.folder = self.folder.parent / "new"
         self.environment["NETMODES_DATA_DIR"] = str(self.folder)
         return self
@@ -141,19 +141,19 @@ class Terminal:
         return Site(running, found[1])
 
     def close(self) -> None:
-        """Ends what still runs, as gently as it lets us."""
-        for one in self._running:
-            if one.process.poll() is None:
-                one.process.send_signal(signal.SIGINT)
+        """Ends running commands, with SIGKILL if necessary."""
+        for command in self._running:
+            if command.process.poll() is None:
+                command.process.send_signal(signal.SIGINT)
                 try:
-                    one.process.wait(LONG_S)
+                    command.process.wait(LONG_S)
                 except subprocess.TimeoutExpired:
-                    one.kill()
+                    command.kill()
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An answer."""
+    """A response."""
 
     status: int
     headers: Mapping[str, str]
@@ -165,7 +165,7 @@ class Page:
 
 
 class Site:
-    """A running server and the browser that is signed in to it."""
+    """A running server and a browser with its cookies."""
 
     def __init__(self, running: Running, link: str) -> None:
         self.running = running
@@ -198,18 +198,18 @@ class Site:
         return self
 
     def post(self, path: str, value: object | None = None) -> Page:
-        """A command over the API."""
+        """A POST to the API."""
         headers = {"Content-Type": "application/json", "X-CSRFToken": self.cookies["csrftoken"]}
         return self.ask("POST", path, json.dumps({} if value is None else value), headers)
 
     def launch(self, *modes: str, **more: Any) -> str:
-        """A new experiment's number."""
+        """The id of a new experiment."""
         answer = self.post("/api/experiments", {"modes": list(modes), **more})
         assert answer.status == 201, answer.body
         return str(answer.json["id"])
 
     def phase(self, identity: str) -> str:
-        """Where it stands."""
+        """The phase of an experiment."""
         return str(self.ask("GET", f"/api/experiments/{identity}").json["experiment"]["phase"])
 
     def reaches(self, identity: str, phase: str) -> Any:

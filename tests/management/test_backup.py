@@ -81,9 +81,7 @@ def made(nowhere: Terminal) -> Terminal:
     return nowhere
 
 
-def test_a_backup_during_writes_holds_all_entries_committed_before(
-    made: Terminal, tmp_path: Path
-) -> None:
+def test_a_backup_during_writes_holds_all_entries_committed_before(made: Terminal, tmp_path: Path) -> None:
     file, new = tmp_path / "one.backup", tmp_path / "new"
     with Writer(made.folder / "netmodes.db") as writer:
         until(lambda: writer.acknowledged > 300)
@@ -126,7 +124,10 @@ def test_a_restore_keeps_existing_data_and_refuses_while_netmodes_runs(
     monkeypatch.setenv("NETMODES_DATA_DIR", str(made.folder))
     with announced("http://127.0.0.1:1"):  # a server without an engine has no lab lock
         refused = made.run("restore", str(file), "--replace")
-    assert (refused.code, refused.err) == (1, "Netmodes is running at http://127.0.0.1:1. Stop it first, then restore.\n")
+    assert (refused.code, refused.err) == (
+        1,
+        "Netmodes is running at http://127.0.0.1:1. Stop it first, then restore.\n",
+    )
     assert entries(made.folder / "netmodes.db") == [1]
     done = made.run("restore", str(file), "--replace", "--json")
     assert done.code == 0, done.err

@@ -1,4 +1,4 @@
-"""``./netmodes bench``: the exit code tells whether every promise is kept."""
+"""``./netmodes bench``: the exit code shows whether every promise is kept."""
 
 from __future__ import annotations
 
@@ -77,6 +77,6 @@ def test_a_benchmark_that_fails_exits_with_1_and_the_others_are_reported(
 
 
 def test_an_unknown_name_exits_with_2() -> None:
-    with pytest.raises(CommandError, match="no benchmark nonsense") as refused:
+    with pytest.raises(CommandError, match="Unknown benchmark nonsense") as refused:
         call_command("bench", "nonsense")
     assert refused.value.returncode == 2

@@ -1,4 +1,4 @@
-"""``./netmodes compare``: one experiment from the command line, and nothing stays but what was asked for."""
+"""``./netmodes compare``: an experiment on the command line, and its cleanup."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def names(host: PrivateEngine) -> list[str]:
     return engine_api.containers(host.endpoint)
 
 
-def test_the_answer_is_one_document_after_its_schema_and_nothing_is_left(
+def test_the_output_is_one_document_that_matches_its_schema_and_nothing_is_left(
     terminal: Terminal, engine_host: PrivateEngine
 ) -> None:
     done = terminal.run("compare", "host", "bridge", "user-bridge", "none", "--publish", "18200:80", "--json")
@@ -36,13 +36,13 @@ def test_the_answer_is_one_document_after_its_schema_and_nothing_is_left(
     host, bridge = found.columns[1], found.columns[2]
     assert host.warnings == ("Published ports are discarded when using host network mode",)
     assert (host.published, {one.host_port for one in bridge.published}) == ((), {18200})
-    assert any(one.port == 80 for one in found.states["bridge"].listeners), "it waited until the program served"
+    assert any(one.port == 80 for one in found.states["bridge"].listeners), "it waited until the program listened"
     assert {row.relation for row in found.rows} == {"same", "differs", "only"}
     assert names(engine_host) == []
     assert engine_api.networks(engine_host.endpoint) == []
 
 
-def test_without_json_it_is_a_table_for_a_person(terminal: Terminal) -> None:
+def test_without_json_it_is_a_table(terminal: Terminal) -> None:
     done = terminal.run("compare", "host", "none")
     assert done.code == 0, done.err
     assert "docker run --rm -d --network host nginx" in done.out
@@ -60,7 +60,7 @@ def test_a_program_that_ends_at_once_is_exit_1_with_its_code(terminal: Terminal,
     assert names(engine_host) == []
 
 
-def test_what_docker_refuses_is_exit_1_in_its_words(terminal: Terminal, engine_host: PrivateEngine) -> None:
+def test_what_docker_refuses_is_exit_1_with_its_message(terminal: Terminal, engine_host: PrivateEngine) -> None:
     done = terminal.run("compare", "none", "overlay", "--json")
     assert done.code == 1
     assert "swarm" in done.err
@@ -68,7 +68,7 @@ def test_what_docker_refuses_is_exit_1_in_its_words(terminal: Terminal, engine_h
     assert names(engine_host) == []
 
 
-def test_an_image_that_is_nowhere_is_exit_1(terminal: Terminal, engine_host: PrivateEngine) -> None:
+def test_an_unknown_image_is_exit_1(terminal: Terminal, engine_host: PrivateEngine) -> None:
     done = terminal.run("compare", "none", "bridge", "--image", "no/such:1", "--json")
     assert done.code == 1
     assert "no/such:1" in done.err
@@ -94,7 +94,7 @@ def test_an_image_that_is_nowhere_is_exit_1(terminal: Terminal, engine_host: Pri
         (("bridge",) * 51, "at most 50"),
     ],
 )
-def test_wrong_usage_is_exit_2_with_a_sentence_and_nothing_on_stdout(
+def test_wrong_usage_is_exit_2_with_the_reason_on_stderr_only(
     capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], fragment: str
 ) -> None:
     done = run_here(capsys, "compare", *arguments, "--json")
@@ -111,14 +111,14 @@ def test_wrong_usage_is_the_same_for_a_whole_process(nowhere: Terminal) -> None:
     ]
 
 
-def test_without_an_engine_it_is_exit_1_and_says_what_to_do(nowhere: Terminal) -> None:
+def test_without_an_engine_it_is_exit_1_with_the_reason(nowhere: Terminal) -> None:
     done = nowhere.run("compare", "host", "--json")
     assert (done.code, done.out) == (1, "")
     assert "No Docker Engine answers" in done.err
     assert "Traceback" not in done.err
 
 
-def test_keep_keeps_and_reap_removes(terminal: Terminal, engine_host: PrivateEngine) -> None:
+def test_keep_leaves_containers_that_reap_removes(terminal: Terminal, engine_host: PrivateEngine) -> None:
     done = terminal.run("compare", "bridge", "user-bridge", "--keep", "--json")
     assert done.code == 0, done.err
     kept = sorted(one["container"]["name"] for one in done.json["columns"] if one["container"])
@@ -132,7 +132,7 @@ def test_keep_keeps_and_reap_removes(terminal: Terminal, engine_host: PrivateEng
 
 
 @pytest.mark.parametrize("keep", [False, True])
-def test_ctrl_c_in_the_middle_leaves_nothing(terminal: Terminal, engine_host: PrivateEngine, keep: bool) -> None:
+def test_ctrl_c_during_a_run_leaves_nothing(terminal: Terminal, engine_host: PrivateEngine, keep: bool) -> None:
     running = terminal.start("compare", *["bridge"] * 6, "user-bridge", *(["--keep"] if keep else []))
     until(lambda: names(engine_host) or running.process.poll() is not None, LONG_S)
     done = running.interrupt()
@@ -143,7 +143,7 @@ def test_ctrl_c_in_the_middle_leaves_nothing(terminal: Terminal, engine_host: Pr
     assert engine_api.networks(engine_host.endpoint) == []
 
 
-def test_what_kill_9_leaves_is_reaped_and_a_living_command_is_left_alone(
+def test_reap_removes_what_sigkill_left_and_keeps_a_running_command(
     terminal: Terminal, engine_host: PrivateEngine
 ) -> None:
     killed = terminal.start("compare", "bridge", "user-bridge", "--command", "sleep 1000")
@@ -165,7 +165,7 @@ def test_what_kill_9_leaves_is_reaped_and_a_living_command_is_left_alone(
     assert names(engine_host) == []
 
 
-def test_what_is_saved_can_be_exported_and_named_in_the_document(terminal: Terminal) -> None:
+def test_a_saved_report_is_named_in_the_document_and_can_be_exported(terminal: Terminal) -> None:
     done = terminal.run("compare", "host", "none", "--save", "--title", "From cron", "--json")
     assert done.code == 0, done.err
     assert violations(done.json, schema_of("comparison/1")) == []

@@ -1,4 +1,4 @@
-"""``./netmodes link``: a way in to what is running."""
+"""``./netmodes link``: sign-in links of the running server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from tests.management.terminal import Site, Terminal
 
 
-def test_it_makes_a_link_that_works_once_and_is_all_that_it_prints(terminal: Terminal) -> None:
+def test_it_prints_only_a_link_that_works_once(terminal: Terminal) -> None:
     site = terminal.serve()
     done = terminal.run("link")
     assert done.code == 0, done.err
@@ -16,9 +16,9 @@ def test_it_makes_a_link_that_works_once_and_is_all_that_it_prints(terminal: Ter
     assert Site(site.running, link[1]).sign_in().ask("GET", "/").status == 200
 
 
-def test_where_nothing_serves_it_says_what_to_type(terminal: Terminal) -> None:
+def test_without_a_server_it_prints_what_to_do(terminal: Terminal) -> None:
     done = terminal.run("link")
     assert done.code == 1
     assert done.out == ""
-    assert "Nothing serves from " in done.err
-    assert done.err.endswith("type ./netmodes up.\n")
+    assert "No server runs from " in done.err
+    assert done.err.endswith("Start it with ./netmodes up.\n")

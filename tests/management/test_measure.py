@@ -13,7 +13,7 @@ from tests.support.json_schema import violations
 from tests.support.private_engine import PrivateEngine
 
 
-def test_the_answer_is_one_document_after_its_schema_and_nothing_is_left(
+def test_the_output_is_one_document_that_matches_its_schema_and_nothing_is_left(
     terminal: Terminal, engine_host: PrivateEngine
 ) -> None:
     done = terminal.run("measure", "host", "bridge", "--seconds", "2", "--seed", "5", "--json")
@@ -26,7 +26,7 @@ def test_the_answer_is_one_document_after_its_schema_and_nothing_is_left(
     assert engine_host.docker("ps", "-aq") == ""
 
 
-def test_a_person_gets_a_table_with_a_bar_and_verdicts(terminal: Terminal) -> None:
+def test_without_json_it_is_a_table_with_bars_and_verdicts(terminal: Terminal) -> None:
     done = terminal.run("measure", "bridge", "--probe", "http", "--seconds", "1.5")
     assert done.code == 0, done.err
     assert "bridge/published-proxy" in done.out
@@ -46,7 +46,7 @@ def test_a_person_gets_a_table_with_a_bar_and_verdicts(terminal: Terminal) -> No
         (("host", "--port", "eighty"), "The port must be a number"),
     ],
 )
-def test_what_cannot_be_measured_is_a_sentence_and_exit_2(
+def test_invalid_options_are_exit_2_with_the_reason(
     capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], sentence: str
 ) -> None:
     done = run_here(capsys, "measure", *arguments)
@@ -61,7 +61,7 @@ def test_without_a_common_path_nothing_is_measured_and_exit_is_1(terminal: Termi
     assert "There is no path to measure: none has loopback only" in done.err
 
 
-def test_what_is_saved_is_named_in_the_document_and_has_every_block(terminal: Terminal) -> None:
+def test_a_saved_report_is_named_in_the_document_and_has_every_block(terminal: Terminal) -> None:
     done = terminal.run("measure", "host", "bridge", "--seconds", "1.5", "--save", "--title", "Cost", "--json")
     assert done.code == 0, done.err
     content = validate_file(terminal.run("report", "export", done.json["report"]).out.encode())[0]

@@ -85,13 +85,14 @@ def old(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     folder = used_before(tmp_path_factory.mktemp("old") / "data", kept)
     for file in folder.glob("netmodes.db*"):
         file.unlink()
-    (folder / "secret.key").write_text(OLD["secret_key"])
     missing = f"unix://{folder}/docker.sock"
     terminal = Terminal({**os.environ, "NETMODES_DATA_DIR": str(folder), "DOCKER_HOST": missing}, folder)
     if request.param == "restored":
         done = terminal.run("restore", str(RECORDED / "backup-0013.backup"), "--json")
         assert (done.code, done.err) == (0, "")
+        assert done.json["key"] is True
     else:
+        (folder / "secret.key").write_text(OLD["secret_key"])
         with closing(sqlite3.connect(folder / "netmodes.db")) as connection:
             connection.executescript((RECORDED / "database-0013.sql").read_text())
         assert terminal.run("migrate", "-v", "0").code == 0

@@ -82,7 +82,9 @@ def test_a_second_ctrl_c_does_not_abort_the_shutdown(terminal: Terminal, engine_
         "stopping",
     ],
 )
-def test_a_start_after_sigkill_adopts_or_removes_all_containers(terminal: Terminal, engine_host: PrivateEngine, moment: str) -> None:
+def test_a_start_after_sigkill_adopts_or_removes_all_containers(
+    terminal: Terminal, engine_host: PrivateEngine, moment: str
+) -> None:
     foreign = engine_host.docker("run", "-d", "--network", "none", "--label", f"{LABEL}=other", "nginx")
     try:
         site = terminal.serve().sign_in()
@@ -103,7 +105,9 @@ def test_a_start_after_sigkill_adopts_or_removes_all_containers(terminal: Termin
             snapshot = again.reaches(identity, "running")
             assert running(snapshot) == COUNT + 1, [one["error"] for one in snapshot["columns"]]
             if moment == "running":
-                assert set(engine_host.docker("ps", "-q", "--no-trunc").split()) == before, "the containers were adopted"
+                assert set(engine_host.docker("ps", "-q", "--no-trunc").split()) == before, (
+                    "the containers were adopted"
+                )
         assert again.running.interrupt().code == 0
         assert engine_host.docker("ps", "-aq", "--no-trunc") == foreign
         assert networks(engine_host) == []
@@ -111,7 +115,9 @@ def test_a_start_after_sigkill_adopts_or_removes_all_containers(terminal: Termin
         engine_host.docker("rm", "-f", foreign)
 
 
-def test_reap_after_sigkill_removes_all_leftovers_and_nothing_else(terminal: Terminal, engine_host: PrivateEngine) -> None:
+def test_reap_after_sigkill_removes_all_leftovers_and_nothing_else(
+    terminal: Terminal, engine_host: PrivateEngine
+) -> None:
     foreign = engine_host.docker("run", "-d", "--name", "nm-foreign-bridge", "--label", f"{LABEL}=", "nginx")
     network = engine_host.docker("network", "create", "nm-foreign")
     try:
@@ -136,9 +142,7 @@ def test_reap_after_sigkill_removes_all_leftovers_and_nothing_else(terminal: Ter
         engine_host.docker("network", "rm", network)
 
 
-def test_it_starts_without_an_engine_and_finds_one_later(
-    nowhere: Terminal, engine_host: PrivateEngine
-) -> None:
+def test_it_starts_without_an_engine_and_finds_one_later(nowhere: Terminal, engine_host: PrivateEngine) -> None:
     site = nowhere.serve().sign_in()
     assert "No Docker Engine answers" in site.running.err
     assert "does not answer" in site.ask("GET", "/").body

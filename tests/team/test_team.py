@@ -193,14 +193,14 @@ async def test_a_lab_that_is_killed_is_away_and_adopts_what_ran(
     async with watching(two, identity) as frames:
         deployment.lab.kill()
         killed = time.monotonic()
-        await ask(lambda: until(lambda: "The lab is away" in chip(two), AWAY_S))
+        await ask(lambda: until(lambda: "Lab unavailable" in chip(two), AWAY_S))
         assert time.monotonic() - killed < AWAY_S
         refused = await ask(lambda: two.ask("POST", f"/experiments/{identity}/try/"))
         assert refused.status == 409
-        assert "does not answer just now" in refused.data.decode()
+        assert "does not respond" in refused.data.decode()
         await ask(lambda: until(lambda: one.ask("GET", "/readyz").status == 503, AWAY_S))  # each notices by itself
         deployment.lab.start()  # in this thread: a process ends with the one that started it
-        await ask(lambda: until(lambda: "The lab is away" not in chip(two), AWAY_S))
+        await ask(lambda: until(lambda: "Lab unavailable" not in chip(two), AWAY_S))
         assert await ask(lambda: containers(two, identity)) == before, "they were adopted"
         await ask(lambda: one.ask("POST", f"/experiments/{identity}/stop/"))
         await reaches(frames, "stopped")

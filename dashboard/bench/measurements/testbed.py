@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from dashboard.bench.benchmark import BenchmarkError, BenchmarkRun
 from dashboard.bench.environment import format_load
 from dashboard.core.measurements.measurement import Block, Options, Probe
-from dashboard.core.measurements.responder_experiment import SLEEP, TWIN_PORT
+from dashboard.core.measurements.responder_experiment import RESPONDER_PORT, SLEEP
 from dashboard.core.measurements.schedule import Series, make_series
 from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode, Publish
 from dashboard.core.namespaces.state import Family
@@ -67,12 +67,12 @@ class Testbed:
 async def open_testbed(run: BenchmarkRun, published: Sequence[Publish] = ()) -> AsyncIterator[Testbed]:
     """Both arms, running and watched as in a server; the bridge arm publishes the responder's port and ``published``.
     BenchmarkError where a path is missing."""
-    responder = (Publish(TWIN_PORT, 0, "tcp"), Publish(TWIN_PORT, 0, "udp"))
+    responder = (Publish(RESPONDER_PORT, 0, "tcp"), Publish(RESPONDER_PORT, 0, "udp"))
     arms = (
-        ArmSpec("host", Mode.HOST, command=SLEEP, port=TWIN_PORT),
-        ArmSpec("bridge", Mode.BRIDGE, command=SLEEP, port=TWIN_PORT, publish=(*responder, *published)),
+        ArmSpec("host", Mode.HOST, command=SLEEP, port=RESPONDER_PORT),
+        ArmSpec("bridge", Mode.BRIDGE, command=SLEEP, port=RESPONDER_PORT, publish=(*responder, *published)),
     )
-    spec = ExperimentSpec("bench", "nginx", TWIN_PORT, arms)
+    spec = ExperimentSpec("bench", "nginx", RESPONDER_PORT, arms)
     async with launched(run.folder / "lab", spec, run.say) as (context, driver):
         found = find_paths(driver.view.columns, driver.view.states)
         paths = {path.kind: path for path in found if path.family is Family.INET and not path.unavailable}

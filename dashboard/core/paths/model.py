@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -17,7 +17,8 @@ DIRECT_LINKS = frozenset({"macvlan", "ipvlan"})
 
 
 class PathKind(StrEnum):
-    """How a request travels."""
+    """How a request travels. ``MACHINE_ADDRESS``: to a host mode container over the machine's own address; ``INSIDE``:
+    to 127.0.0.1 in the container's own namespace."""
 
     LOOPBACK = "loopback"
     BRIDGE_ADDRESS = "bridge-address"
@@ -26,17 +27,23 @@ class PathKind(StrEnum):
     CONTAINER_TO_CONTAINER = "container-to-container"
     SHARED_NAMESPACE = "shared-namespace"
     RESOLVER = "resolver"
+    MACHINE_ADDRESS = "machine-address"
+    INSIDE = "inside"
+
+
+#: The kinds that measurements and diagrams show.
+MEASURED_KINDS = frozenset(PathKind) - {PathKind.MACHINE_ADDRESS, PathKind.INSIDE}
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """One way from ``client``'s namespace to ``server``'s, both keys of columns.
+    """A path from ``client``'s namespace to ``server``'s; both are keys of columns.
 
-    ``port`` is the TCP port to connect to and ``udp_port`` the UDP port, 0 where none leads there;
-    ``server_port`` is where the program behind them listens. With ``fixed`` only that port is led through
-    (it is published); otherwise any port of the server's namespace can be reached, and a responder takes
-    a free one. ``hops`` in the order of the request. ``host_name`` is the name by which ``client`` finds
-    the address, if it has one. ``unavailable`` says why there is no such path; then there is no address.
+    ``port`` is the TCP port to connect to and ``udp_port`` the UDP port, 0 if no port leads there; ``server_port`` is
+    the port on which the program listens. With ``fixed`` only that port is reachable (it is published); otherwise any
+    port of the server's namespace is, and a responder takes a free one. ``hops`` are in the order of the request.
+    ``host_name`` is the name that ``client`` resolves to the address, if there is one. ``unavailable`` is the reason
+    why the path does not exist; then there is no address.
     """
 
     kind: PathKind
@@ -55,68 +62,80 @@ class Path:
 
     @property
     def name(self) -> str:
-        """The kind, with ``-ipv6`` where it goes over IPv6."""
+        """The kind, with the suffix ``-ipv6`` over IPv6."""
         return f"{self.kind}-ipv6" if self.family is Family.INET6 else str(self.kind)
 
     @property
     def key(self) -> str:
-        """Identity within an experiment, e.g. ``bridge/published-dnat``."""
+        """The key of the measured path, e.g. ``bridge/published-dnat``; unique among ``measured_paths``."""
         return f"{self.server}/{self.name}"
 
     @property
     def target(self) -> str:
-        """Address and port as a person would type them."""
+        """``address:port``; empty if the path does not exist."""
         return f"{bracket(self.address)}:{self.port}" if self.address else ""
 
 
+def first_available(paths: Iterable[Path], key: Callable[[Path], Hashable]) -> tuple[Path, ...]:
+    """One path for each ``key``: the first that exists, otherwise the first."""
+    chosen: dict[Hashable, Path] = {}
+    for path in paths:
+        current = chosen.setdefault(key(path), path)
+        if current.unavailable and not path.unavailable:
+            chosen[key(path)] = path
+    return tuple(chosen.values())
+
+
 @dataclass(frozen=True, slots=True)
-class Cable:
-    """How a column's namespace hangs on a bridge of the machine."""
+class VethLink:
+    """A veth pair that joins a column's namespace to a bridge of the machine."""
 
     bridge: Interface
     outer: Interface
     inner: Interface
 
+    @property
+    def hops(self) -> tuple[str, ...]:
+        """The names of the bridge, the machine's end and the container's end."""
+        return (self.bridge.name, self.outer.name, self.inner.name)
+
 
 def family_of(address: str) -> Family:
-    """By the text: only IPv6 has colons."""
+    """The family of an address: only IPv6 addresses contain colons."""
     return Family.INET6 if ":" in address else Family.INET
 
 
 def global_addresses(link: Interface, family: Family) -> list[str]:
-    """Those that are valid beyond the link."""
-    return [one.address for one in link.addresses if one.family == family and one.scope == "global"]
+    """The addresses of a link with scope global."""
+    return [address.address for address in link.addresses if address.family == family and address.scope == "global"]
 
 
-def cables_between(machine: NamespaceState, inside: NamespaceState) -> list[Cable]:
+def veth_links(machine: NamespaceState, inside: NamespaceState) -> list[VethLink]:
     """The veth pairs that join ``inside`` to bridges of the machine."""
-    bridges = {one.name: one for one in machine.interfaces if one.kind == "bridge"}
+    bridges = {link.name: link for link in machine.interfaces if link.kind == "bridge"}
     return [
-        Cable(bridges[outer.master], outer, inner)
+        VethLink(bridges[outer.master], outer, inner)
         for outer, inner in veth_ends(machine, inside)
         if outer.master in bridges
     ]
 
 
-def reached_address(cable: Cable, family: Family) -> str | None:
-    """The inner address that lies in one of the bridge's own subnets, so that the machine reaches it directly."""
-    own = [
-        ipaddress.ip_network(f"{one.address}/{one.prefix}", strict=False)
-        for one in cable.bridge.addresses
-        if one.family == family and one.scope == "global"
+def reachable_address(veth: VethLink, family: Family) -> str | None:
+    """The inner address in one of the bridge's subnets, which the machine reaches directly."""
+    subnets = [
+        ipaddress.ip_network(f"{address.address}/{address.prefix}", strict=False)
+        for address in veth.bridge.addresses
+        if address.family == family and address.scope == "global"
     ]
-    for address in global_addresses(cable.inner, family):
-        if any(ipaddress.ip_address(address) in network for network in own):
+    for address in global_addresses(veth.inner, family):
+        if any(ipaddress.ip_address(address) in subnet for subnet in subnets):
             return address
     return None
 
 
-def inner_hops(cables: Sequence[Cable], family: Family) -> tuple[str, ...]:
-    """Bridge, outer end and inner end of the pair with an address of ``family``; nothing if there is none."""
-    for cable in cables:
-        if global_addresses(cable.inner, family):
-            return (cable.bridge.name, cable.outer.name, cable.inner.name)
-    return ()
+def inner_address(veths: Sequence[VethLink], family: Family) -> tuple[str, tuple[str, ...]]:
+    """The first inner address of ``family`` and the hops to it; both empty if there is none."""
+    return next(((address, veth.hops) for veth in veths for address in global_addresses(veth.inner, family)), ("", ()))
 
 
 def kind_of(path: str) -> str:

@@ -1,4 +1,4 @@
-"""What helps somebody whose step is not done yet: the likeliest wrong turn, from what is observed, and the way back."""
+"""Advice for a step that is not done: the most likely mistake, from the observation, and how to correct it."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ from dataclasses import dataclass
 
 from dashboard.core.experiments.docker_run import RunCommand
 from dashboard.core.namespaces.state import Listener
-from dashboard.core.workshops.checks.check_types import Check, place_of
+from dashboard.core.workshops.checks.check_types import Check, resolve_place
 from dashboard.core.workshops.checks.vocabulary import VOCABULARY, judge
-from dashboard.core.workshops.commands import Ask, Launch
-from dashboard.core.workshops.model import Command, Judged, Step
+from dashboard.core.workshops.commands import Curl, Launch
+from dashboard.core.workshops.model import Command, Step, StepJudgement
 from dashboard.core.workshops.observation import (
+    ContainerSelector,
+    ContainerSnapshot,
     Observation,
-    SeenContainer,
-    Which,
+    describe_owner,
+    format_list,
     is_image,
     listeners_on,
+    matching,
     mode_of,
     newest,
-    owner_of,
     running,
-    told,
 )
 
-_TAKEN = ("address already in use", "address in use", "port is already allocated")
+_PORT_TAKEN = ("address already in use", "address in use", "port is already allocated")
 _OPTION = {
     "host": "--network host",
     "none": "--network none",
@@ -35,229 +36,243 @@ _OPTION = {
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """The step, and every launch that somebody was told so far: its own first, then those before, the newest first."""
+class KnownCommands:
+    """The step, and every command that the participant has seen: the step's own, then those of earlier steps, newest
+    first."""
 
     step: Step
-    launches: tuple[Command, ...]
+    commands: tuple[Command, ...]
 
     def launch(self, check: Check) -> str:
-        """The line that makes what the check asks for; empty where none does, or where it gives a challenge away."""
+        """The line that launches what the check expects; empty without one, or in a challenge."""
         if self.step.folded:
             return ""
-        fitting = (
-            one.line for one in self.launches if isinstance(one.action, Launch) and _makes(one.action.run, check)
+        lines = (
+            command.line
+            for command in self.commands
+            if isinstance(command.action, Launch) and _launches(command.action.run, check)
         )
-        return next(fitting, "")
+        return next(lines, "")
 
 
-def _makes(run: RunCommand, check: Check) -> bool:
-    which, port = check.which, check.arguments.get("publish")
-    ports = {binding["HostPort"] for one in run.config["HostConfig"]["PortBindings"].values() for binding in one}
+def _launches(run: RunCommand, check: Check) -> bool:
+    selector, port = check.selector, check.arguments.get("publish")
+    bindings = run.config["HostConfig"]["PortBindings"].values()
     return (
-        which.mode in {"", mode_of(run.network, {})}
-        and which.name in {"", run.name}
-        and (not which.image or is_image(run.image, which.image))
-        and (port is None or str(port) in ports)
+        selector.mode in {"", mode_of(run.network, {})}
+        and selector.name in {"", run.name}
+        and (not selector.image or is_image(run.image, selector.image))
+        and (port is None or str(port) in {binding["HostPort"] for ports in bindings for binding in ports})
     )
 
 
-def known(step: Step, before: Sequence[Step] = ()) -> Known:
-    """What somebody knows in a step who has gone through those before."""
-    return Known(step, (*step.run, *(command for one in reversed(before) for command in reversed(one.run))))
-
-
-def advise(step: Step, observation: Observation, judged: Judged, before: Sequence[Step] = ()) -> str:
-    """One or two sentences for the first check that fails; empty if all is done. ``before`` are the steps so far."""
-    failing = judged.failing
+def advise(step: Step, observation: Observation, judgement: StepJudgement, before: Sequence[Step] = ()) -> str:
+    """One or two sentences for the first check that fails; empty if none does. ``before`` are the earlier steps."""
+    failing = judgement.failing
     if failing is None:
         return ""
-    for turn in step.wrong:
-        if judge(turn.when, observation).ok:
-            return turn.say
-    check = step.checks[failing]
+    for mistake in step.mistakes:
+        if judge(mistake.when, observation).ok:
+            return mistake.advice
+    check, finding = step.checks[failing], judgement.findings[failing]
+    known = KnownCommands(
+        step, (*step.run, *(command for earlier in reversed(before) for command in reversed(earlier.run)))
+    )
     rule = _RULES.get(check.kind)
-    said = rule(check, observation, known(step, before)) if rule else ""
-    return " ".join(part for part in (said, check.otherwise) if part) or _plainly(judged, failing)
+    advice = rule(check, observation, known) if rule else ""
+    texts = [text for text in (advice, check.otherwise) if text]
+    return " ".join(texts) or f"Expected: {finding.expected}. Observed: {finding.observed}."
 
 
-def _plainly(judged: Judged, number: int) -> str:
-    finding = judged.findings[number]
-    return f"Expected: {finding.expected}. Observed: {finding.observed}."
-
-
-def _running(check: Check, observation: Observation, told_so_far: Known) -> str:
-    which = check.which
-    fitting = [one for one in observation.containers if which.fits(one)]
-    alive = running(observation, which)
+def _running(check: Check, observation: Observation, known: KnownCommands) -> str:
+    selector = check.selector
+    alive = running(observation, selector)
     count, port = check.arguments.get("count"), check.arguments.get("publish")
     if count is not None and len(alive) > int(count):
-        names = [one.name for one in alive]
-        return f"{len(alive)} containers fit: {', '.join(names)}. One is too many: docker rm -f {names[0]}."
+        names = [container.name for container in alive]
+        return f"{len(alive)} containers match: {', '.join(names)}. That is too many: docker rm -f {names[0]}."
     if port is not None and alive:
-        asked = told((str(p.host_port) for one in alive for p in one.asked), "no port")
-        return f"{alive[0].name} was asked to publish {asked}, not port {port}: {_again(alive[0])}"
-    if ended := next((one for one in fitting if not one.running), None):
-        return _why_not_running(ended, observation)
-    near = [one for one in observation.running if not which.image or is_image(one.image, which.image)]
-    others = [
-        one for one in near if which.mode and one.mode != which.mode and (not which.name or one.name == which.name)
-    ]
-    if others and not alive:
-        option = _OPTION.get(which.mode, f"mode {which.mode}")
-        if len(others) > 1:
-            modes = told((f"{one.name} in mode {one.mode}" for one in others), "")
+        requested = format_list((str(p.host_port) for container in alive for p in container.requested), "no port")
+        return f"{alive[0].name} publishes {requested}, not port {port}: {_relaunch(alive[0])}"
+    if exited := next((container for container in matching(observation, selector) if not container.running), None):
+        return _not_running(exited, observation)
+    if not alive and (advice := _wrong_mode(selector, observation)):
+        return advice
+    other_image = newest(observation, ContainerSelector(mode=selector.mode, name=selector.name))
+    if selector.image and other_image is not None and not is_image(other_image.image, selector.image):
+        return f"{other_image.name} runs {other_image.image}, not {selector.image}."
+    if selector.name and (selector.mode or selector.image):
+        other_name = newest(observation, ContainerSelector(selector.mode, selector.image))
+        if other_name is not None:
             return (
-                f"None of those that run is in mode {which.mode}: {modes}. Launch one with {option}{_before(option)}."
+                f"The right container runs under the name {other_name.name}; this step needs the name {selector.name}. "
+                f"Stop it, and launch it again with --name {selector.name}."
             )
-        said = f"{others[0].name} runs in mode {others[0].mode}, not in mode {which.mode}."
-        return f"{said} The launch needs {option}{_before(option)}: {_again(others[0])}"
-    foreign = newest(observation, Which(mode=which.mode, name=which.name))
-    if which.image and foreign is not None and not is_image(foreign.image, which.image):
-        return f"{foreign.name} runs {foreign.image}, not {which.image}."
-    if which.name and (which.mode or which.image) and (nameless := newest(observation, Which(which.mode, which.image))):
-        said = f"The right container runs under the name {nameless.name}, and here it is called {which.name}."
-        return f"{said} Stop it, and launch it again with --name {which.name}."
     if count is not None and alive:
         return f"{len(alive)} of {count} containers run. Launch the missing ones."
-    return _nothing(check, observation, told_so_far)
+    return _not_launched(check, observation, known)
 
 
-def _before(option: str) -> str:
-    return " before the image's name" if option.startswith("--") else ""
-
-
-def _again(one: SeenContainer) -> str:
-    return f"stop it (docker stop {one.name}) and launch it again."
-
-
-def _nothing(check: Check, observation: Observation, told_so_far: Known) -> str:
-    launch = told_so_far.launch(check)
-    here = any(command.line == launch for command in told_so_far.step.run)
-    how = f" Type {launch}{', or press the button' if here else ''}." if launch else ""
-    others = len(observation.running)
-    if others:
-        said = "One container runs, but not" if others == 1 else f"{others} containers run, but none of them is"
-        return f"{said} the one that is asked for.{how}"
-    return f"Nothing was launched: no container runs on this engine.{how}"
-
-
-def _why_not_running(one: SeenContainer, observation: Observation) -> str:
-    words = one.error or (one.last_words[-1] if one.last_words else "")
-    how = "was created but never started" if one.status == "created" else f"ended with code {one.exit_code}"
-    said = f"{one.name} {how}"
-    said += f": {words.rstrip('.')}." if words else "."
-    if any(sign in text.lower() for text in (one.error, *one.last_words) for sign in _TAKEN):
-        ports = {port.host_port for port in one.asked if port.host_port} or {80}
-        holders = [x for port in sorted(ports) for x in listeners_on(observation.machine, port)]
-        who = told((owner_of(observation, x) for x in holders), "")
-        said += f" The port is held by {who}." if who else ""
-        said += " ".join(("", _free(observation, holders)))
-    return f"{said} Then remove what is left: docker rm {one.name}."
-
-
-def _free(observation: Observation, holders: list[Listener] | tuple[Listener, ...]) -> str:
-    """How to free a port."""
-    names = [found.name for x in holders if x.container and (found := observation.by_id(x.container))]
-    if not names:
-        names = [
-            one.name for one in observation.running if {p.host_port for p in one.published} & {x.port for x in holders}
-        ]
-    if names:
-        return f"Stop the other one first: docker stop {names[0]}."
-    process = next((x for x in holders if x.pid), None)
-    return f"Stop that process first: its number is {process.pid}." if process else "Free the port first."
-
-
-def _listener(check: Check, observation: Observation, told_so_far: Known) -> str:
-    port = int(check.arguments["port"])
-    state, where = place_of(check.arguments, observation)
-    holders = listeners_on(state, port)
-    if holders:
-        who = told((owner_of(observation, one) for one in holders), "")
-        return f"Port {port} of {where} is held by {who}. {_free(observation, holders)}"
-    found = newest(observation, check.which)
-    if found is None:
-        return _running(Check("container-running", check.arguments), observation, told_so_far)
-    own = sorted({one.port for one in (found.state.listeners if found.state else ()) if one.container == found.id})
-    if own:
-        return f"{found.name} listens on port {told(map(str, own), '')}, not on port {port}."
-    if check.arguments.get("place", "machine") == "machine" and found.mode not in {"host", "container"}:
-        mapped = told((str(p.host_port) for p in found.published), "nothing")
-        return (
-            f"{found.name} runs in mode {found.mode} and publishes {mapped}: port {port} of the machine is not its own."
-        )
-    return f"{found.name} runs, but nothing in it listens yet. Wait a moment, then read docker logs {found.name}."
-
-
-def _no_listener(check: Check, observation: Observation, _known: Known) -> str:
-    state, where = place_of(check.arguments, observation)
-    holders = listeners_on(state, int(check.arguments["port"]))
-    who = told((owner_of(observation, one) for one in holders), "")
+def _wrong_mode(selector: ContainerSelector, observation: Observation) -> str:
+    """Advice if a matching container runs in another mode; empty if none does."""
+    others = [
+        container
+        for container in running(observation, ContainerSelector(image=selector.image, name=selector.name))
+        if selector.mode and container.mode != selector.mode
+    ]
+    if not others:
+        return ""
+    option = _OPTION.get(selector.mode, f"mode {selector.mode}")
+    position = " before the image's name" if option.startswith("--") else ""
+    if len(others) > 1:
+        modes = format_list(f"{container.name} in mode {container.mode}" for container in others)
+        return f"No running container is in mode {selector.mode}: {modes}. Launch one with {option}{position}."
     return (
-        f"Port {check.arguments['port']} of {where} is still held by {who}. {_free(observation, holders)}"
-        if who
-        else ""
+        f"{others[0].name} runs in mode {others[0].mode}, not in mode {selector.mode}. "
+        f"The launch needs {option}{position}: {_relaunch(others[0])}"
     )
 
 
-def _requested(check: Check, observation: Observation, told_so_far: Known) -> str:
+def _relaunch(container: ContainerSnapshot) -> str:
+    return f"stop it (docker stop {container.name}) and launch it again."
+
+
+def _not_launched(check: Check, observation: Observation, known: KnownCommands) -> str:
+    launch = known.launch(check)
+    has_button = any(command.line == launch for command in known.step.run)
+    how = f" Type {launch}{', or press the button' if has_button else ''}." if launch else ""
+    match len(observation.running):
+        case 0:
+            return f"Nothing was launched: no container runs on this engine.{how}"
+        case 1:
+            return f"One container runs, but not the expected one.{how}"
+        case others:
+            return f"{others} containers run, but not the expected one.{how}"
+
+
+def _not_running(container: ContainerSnapshot, observation: Observation) -> str:
+    message = container.error or (container.last_log_lines[-1] if container.last_log_lines else "")
+    created = container.status == "created"
+    end = "was created but never started" if created else f"exited with code {container.exit_code}"
+    advice = f"{container.name} {end}" + (f": {message.rstrip('.')}." if message else ".")
+    texts = (container.error, *container.last_log_lines)
+    if any(sign in text.lower() for text in texts for sign in _PORT_TAKEN):
+        ports = {port.host_port for port in container.requested if port.host_port} or {80}
+        listeners = [x for port in sorted(ports) for x in listeners_on(observation.machine, port)]
+        owners = _owners(observation, listeners)
+        advice += f" {owners} holds the port." if owners else ""
+        advice += f" {_free_port(observation, listeners)}"
+    return f"{advice} Then remove the container: docker rm {container.name}."
+
+
+def _owners(observation: Observation, listeners: Sequence[Listener]) -> str:
+    return format_list(describe_owner(observation, listener) for listener in listeners)
+
+
+def _free_port(observation: Observation, listeners: Sequence[Listener]) -> str:
+    """How to free a port."""
+    owners = (observation.by_id(listener.container) for listener in listeners if listener.container)
+    names = [container.name for container in owners if container is not None]
+    if not names:
+        ports = {listener.port for listener in listeners}
+        publishers = (c for c in observation.running if {port.host_port for port in c.published} & ports)
+        names = [container.name for container in publishers]
+    if names:
+        return f"Stop the other container first: docker stop {names[0]}."
+    process = next((listener for listener in listeners if listener.pid), None)
+    return f"Stop that process first (PID {process.pid})." if process else "Free the port first."
+
+
+def _listener(check: Check, observation: Observation, known: KnownCommands) -> str:
     port = int(check.arguments["port"])
-    state, where = place_of(check.arguments, observation)
+    state, place = resolve_place(check.arguments, observation)
+    if listeners := listeners_on(state, port):
+        owners = _owners(observation, listeners)
+        return f"Port {port} of {place} is held by {owners}. {_free_port(observation, listeners)}"
+    container = newest(observation, check.selector)
+    if container is None:
+        return _running(Check("container-running", check.arguments), observation, known)
+    listeners = container.state.listeners if container.state else ()
+    own = sorted({listener.port for listener in listeners if listener.container == container.id})
+    if own:
+        return f"{container.name} listens on port {format_list(map(str, own))}, not on port {port}."
+    if check.arguments.get("place", "machine") == "machine" and container.mode not in {"host", "container"}:
+        published = format_list((str(p.host_port) for p in container.published), "nothing")
+        return (
+            f"{container.name} runs in mode {container.mode} and publishes {published}, so it is not on port {port} of "
+            "the machine."
+        )
+    return f"{container.name} runs, but nothing in it listens yet. Wait, then read docker logs {container.name}."
+
+
+def _no_listener(check: Check, observation: Observation, _known: KnownCommands) -> str:
+    state, place = resolve_place(check.arguments, observation)
+    listeners = listeners_on(state, int(check.arguments["port"]))
+    if not listeners:
+        return ""
+    owners = _owners(observation, listeners)
+    return f"Port {check.arguments['port']} of {place} is still held by {owners}. {_free_port(observation, listeners)}"
+
+
+def _requested(check: Check, observation: Observation, known: KnownCommands) -> str:
+    port = int(check.arguments["port"])
+    state, place = resolve_place(check.arguments, observation)
     if not listeners_on(state, port):
-        return _listener(Check("listener", check.arguments), observation, told_so_far)
-    curl = next((command.line for command in told_so_far.step.run if isinstance(command.action, Ask)), "")
+        return _listener(Check("listener", check.arguments), observation, known)
+    curl = next((command.line for command in known.step.run if isinstance(command.action, Curl)), "")
     how = f" Type {curl}, or press the button." if curl else ""
     return (
-        f"The server waits on port {port} of {where}, and nobody has asked it within the last minute. A request to a "
-        f"port where nobody listens is refused and leaves no trace.{how}"
+        f"The server listens on port {port} of {place}, but there was no request within the last minute. A request to "
+        f"a port without a listener is refused and leaves no trace.{how}"
     )
 
 
-def _removed(check: Check, observation: Observation, _known: Known) -> str:
-    there = [one for one in observation.containers if check.which.fits(one)]
-    alive = [one.name for one in there if one.running]
+def _removed(check: Check, observation: Observation, _known: KnownCommands) -> str:
+    remaining = matching(observation, check.selector)
+    alive = [container.name for container in remaining if container.running]
     if alive:
-        return f"{told(alive, '')} still {'runs' if len(alive) == 1 else 'run'}: docker stop {' '.join(alive)}."
-    names = [one.name for one in there]
+        return f"{format_list(alive)} still {'runs' if len(alive) == 1 else 'run'}: docker stop {' '.join(alive)}."
+    names = [container.name for container in remaining]
     return (
-        f"{told(names, '')} ended but was not removed: it was launched without --rm. "
-        f"Remove it by hand: docker rm {' '.join(names)}."
+        f"{format_list(names)} exited but was not removed, because it was launched without --rm: "
+        f"docker rm {' '.join(names)}."
     )
 
 
-def _mode(check: Check, observation: Observation, told_so_far: Known) -> str:
-    """A check of a namespace that fails: nothing runs, or something runs in another mode."""
-    if newest(observation, check.which) is not None:
+def _mode(check: Check, observation: Observation, known: KnownCommands) -> str:
+    """A check of a container that fails because none runs, or because it runs in another mode."""
+    if newest(observation, check.selector) is not None:
         return ""
-    return _running(Check("container-running", check.arguments), observation, told_so_far)
+    return _running(Check("container-running", check.arguments), observation, known)
 
 
-def _status(check: Check, observation: Observation, told_so_far: Known) -> str:
-    which, wanted = check.which, str(check.arguments["status"])
-    there = [one for one in observation.containers if which.fits(one)]
-    if there:
-        return f"{there[0].name} {'runs' if there[0].running else f'is {there[0].status}'}; it should be {wanted}."
+def _status(check: Check, observation: Observation, known: KnownCommands) -> str:
+    wanted = str(check.arguments["status"])
+    containers = matching(observation, check.selector)
+    if containers:
+        status = "runs" if containers[0].running else f"is {containers[0].status}"
+        return f"{containers[0].name} {status}; it should be {wanted}."
+    advice = _not_launched(check, observation, known)
     if wanted in {"exited", "created"}:
-        gone = "One that was launched with --rm has removed itself: leave --rm out, so that it can still be seen."
-        return f"{_nothing(check, observation, told_so_far)} {gone}"
-    return _nothing(check, observation, told_so_far)
+        return f"{advice} With --rm a container removes itself when it exits: leave --rm out."
+    return advice
 
 
-def _network(check: Check, _observation: Observation, _known: Known) -> str:
-    return f"Make it: docker network create {check.arguments['name']}."
+def _network(check: Check, _observation: Observation, _known: KnownCommands) -> str:
+    return f"Create it: docker network create {check.arguments['name']}."
 
 
-def _no_network(check: Check, observation: Observation, _known: Known) -> str:
+def _no_network(check: Check, observation: Observation, _known: KnownCommands) -> str:
     name = str(check.arguments["name"])
-    inside = [one.name for one in observation.running if name in one.networks]
-    first = (
-        f"{told(inside, '')} still uses it: docker stop {' '.join(inside)}. Then remove it" if inside else "Remove it"
+    users = [container.name for container in observation.running if name in container.networks]
+    if not users:
+        return f"Remove it: docker network rm {name}."
+    return (
+        f"{format_list(users)} still uses it: docker stop {' '.join(users)}. Then remove it: docker network rm {name}."
     )
-    return f"{first}: docker network rm {name}."
 
 
-_RULES: dict[str, Callable[[Check, Observation, Known], str]] = {
+_RULES: dict[str, Callable[[Check, Observation, KnownCommands], str]] = {
     "container-running": _running,
     "container-status": _status,
     "removed": _removed,
@@ -281,4 +296,4 @@ _RULES: dict[str, Callable[[Check, Observation, Known], str]] = {
         _mode,
     ),
 }
-assert set(_RULES) <= set(VOCABULARY)  # noqa: S101 - a rule for a check that is not there would never be used
+assert set(_RULES) <= set(VOCABULARY)  # noqa: S101 - a rule for an unknown check would never be used

@@ -1,6 +1,6 @@
-"""The commands of a workshop, read: what a button does is what the line says, and no more than what is listed here.
+"""Parses the commands of a workshop: a button performs its line, and only the commands listed here.
 
-Nothing is handed to a shell. A line that cannot be read is a ValueError with a sentence.
+No shell is involved. A line that cannot be parsed is a ValueError with a sentence.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Remove:
 
 
 @dataclass(frozen=True, slots=True)
-class MakeNetwork:
+class CreateNetwork:
     """``docker network create NAME``, a bridge."""
 
     name: str
@@ -53,7 +53,7 @@ class RemoveNetwork:
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """``docker pull IMAGE``; where no registry answers the lab image is made."""
+    """``docker pull IMAGE``; if no registry answers, the lab image is built."""
 
     image: str
 
@@ -62,7 +62,7 @@ class Pull:
 class ListContainers:
     """``docker ps [-a]``."""
 
-    ended_too: bool = False
+    show_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class ShowPorts:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Curl:
     """``curl [-i] URL`` on the machine."""
 
     address: str
@@ -89,37 +89,47 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """A command that only reads, in the machine's namespace or a container's. ``keep`` is what ``| grep`` keeps."""
+class Inspect:
+    """A command that only reads, in the machine's namespace or a container's. ``grep`` filters its lines."""
 
     argv: tuple[str, ...]
     container: str = ""
-    keep: str = ""
+    grep: str = ""
 
 
 Action = (
-    Launch | Stop | Remove | MakeNetwork | RemoveNetwork | Pull | ListContainers | ShowLogs | ShowPorts | Ask | Look
+    Launch
+    | Stop
+    | Remove
+    | CreateNetwork
+    | RemoveNetwork
+    | Pull
+    | ListContainers
+    | ShowLogs
+    | ShowPorts
+    | Curl
+    | Inspect
 )
 
 LABELS: dict[type, str] = {
-    Launch: "Launch it",
-    Stop: "Stop it",
-    Remove: "Remove it",
-    MakeNetwork: "Make the network",
-    RemoveNetwork: "Remove the network",
-    Pull: "Get the image",
-    Ask: "Request it",
-    Look: "Look",
-    ListContainers: "Look",
-    ShowLogs: "Look",
-    ShowPorts: "Look",
+    Launch: "Launch",
+    Stop: "Stop",
+    Remove: "Remove",
+    CreateNetwork: "Create network",
+    RemoveNetwork: "Remove network",
+    Pull: "Pull image",
+    Curl: "Send request",
+    Inspect: "Show",
+    ListContainers: "Show",
+    ShowLogs: "Show",
+    ShowPorts: "Show",
 }
 
-LONGEST = 400
+MAX_CHARS = 400
 _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}", re.ASCII)
 _URL = r"http://[A-Za-z0-9.:\[\]-]{1,100}(/[A-Za-z0-9._~/-]{0,100})?"
-#: What may be looked at, as whole lines; each only reads.
-LOOKS = tuple(
+#: The commands that only read, as whole lines.
+READ_ONLY = tuple(
     re.compile(pattern, re.ASCII)
     for pattern in (
         r"ip( -4| -6)?( -br)? (addr|address|a)( show( (dev )?[a-z0-9.@_-]{1,20})?)?",
@@ -138,14 +148,14 @@ LOOKS = tuple(
 
 def _name(text: str) -> str:
     if not _NAME.fullmatch(text):
-        raise ValueError(f"“{text[:60]}” is no name of a container or network.")
+        raise ValueError(f"“{text[:60]}” is not a valid name of a container or network.")
     return text
 
 
 def _names(words: list[str]) -> tuple[str, ...]:
     if not 0 < len(words) <= 10:
         raise ValueError("Name the container.")
-    return tuple(_name(one) for one in words)
+    return tuple(_name(word) for word in words)
 
 
 def _docker(words: list[str]) -> Action:
@@ -161,7 +171,7 @@ def _docker(words: list[str]) -> Action:
         case ["rm", *names]:
             return Remove(_names(names))
         case ["network", "create", *options, name]:
-            return MakeNetwork(_name(name), _network_options(options))
+            return CreateNetwork(_name(name), _network_options(options))
         case ["network", "rm", name]:
             return RemoveNetwork(_name(name))
         case ["pull", image]:
@@ -169,75 +179,75 @@ def _docker(words: list[str]) -> Action:
         case ["ps"]:
             return ListContainers()
         case ["ps", "-a"]:
-            return ListContainers(ended_too=True)
+            return ListContainers(show_all=True)
         case ["logs", name]:
             return ShowLogs(_name(name))
         case ["port", name]:
             return ShowPorts(_name(name))
         case ["exec", name, *argv] if argv:
-            return _look(argv, _name(name))
-    raise ValueError(f"There is no button for “docker {' '.join(words)[:60]}”.")
+            return _inspect(argv, _name(name))
+    raise ValueError(f"“docker {' '.join(words)[:60]}” is not supported.")
 
 
 def _network_options(words: list[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    left = list(words)
-    while left:
-        option, sign, value = left.pop(0).partition("=")
+    options: dict[str, str] = {}
+    remaining = list(words)
+    while remaining:
+        option, equals, value = remaining.pop(0).partition("=")
         if option not in {"--subnet", "--gateway"}:
-            raise ValueError(f"docker network create is read without {option}: leave it out.")
-        if not sign and not left:
+            raise ValueError(f"docker network create does not support {option} here: remove it.")
+        if not equals and not remaining:
             raise ValueError(f"{option} needs a value.")
-        found[option.removeprefix("--")] = value if sign else left.pop(0)
-    return found
+        options[option.removeprefix("--")] = value if equals else remaining.pop(0)
+    return options
 
 
-def _look(argv: list[str], container: str = "", keep: str = "") -> Look:
+def _inspect(argv: list[str], container: str = "", grep: str = "") -> Inspect:
     line = " ".join(argv)
-    if not any(pattern.fullmatch(line) for pattern in LOOKS):
-        raise ValueError(f"There is no button for “{line[:60]}”: only commands that read are run.")
-    return Look(tuple(argv), container, keep)
+    if not any(pattern.fullmatch(line) for pattern in READ_ONLY):
+        raise ValueError(f"“{line[:60]}” is not supported: only commands that read are allowed.")
+    return Inspect(tuple(argv), container, grep)
 
 
-def _curl(words: list[str]) -> Ask:
+def _curl(words: list[str]) -> Curl:
     options, urls = [w for w in words if w.startswith("-")], [w for w in words if not w.startswith("-")]
     if len(urls) != 1 or set(options) - {"-i", "-s", "-sS", "-I"}:
-        raise ValueError("curl is read as curl [-i] http://ADDRESS:PORT/.")
+        raise ValueError("Write curl as curl [-i] http://ADDRESS:PORT/.")
     url = urls[0] if "://" in urls[0] else f"http://{urls[0]}"
     if not re.fullmatch(_URL, url, re.ASCII):
-        raise ValueError(f"“{urls[0][:60]}” is no address of the form http://ADDRESS:PORT/.")
-    parts = urlsplit(url)  # ValueError for a bracket that is not closed
+        raise ValueError(f"“{urls[0][:60]}” is not of the form http://ADDRESS:PORT/.")
+    parts = urlsplit(url)  # ValueError for an unclosed bracket
     host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname or ""
     if not re.fullmatch(r"[0-9.]+|[0-9a-f:]+", host):
-        raise ValueError("The machine is asked by address: write 127.0.0.1 or localhost.")
-    return Ask(host, parts.port or 80, parts.path or "/")
+        raise ValueError("Use an address, 127.0.0.1 or localhost.")
+    return Curl(host, parts.port or 80, parts.path or "/")
 
 
-def read_command(line: str) -> Action:
-    """What one line does."""
-    if len(line) > LONGEST or not line.isprintable():
-        raise ValueError(f"A command is one line of at most {LONGEST} characters.")
+def parse_command(line: str) -> Action:
+    """The action of one line."""
+    if len(line) > MAX_CHARS or not line.isprintable():
+        raise ValueError(f"A command must be one line of at most {MAX_CHARS} characters.")
     front, pipe, back = line.partition(" | ")
     try:
         words, filter_words = shlex.split(front), shlex.split(back)
     except ValueError:
-        raise ValueError("A quotation mark in the command is not closed.") from None
+        raise ValueError("The command has an unclosed quotation mark.") from None
     if not words:
         raise ValueError("The command is empty.")
     if pipe:
         if len(filter_words) != 2 or filter_words[0] != "grep" or filter_words[1].startswith("-"):
             raise ValueError("Only “| grep TEXT” may follow a command.")
-        return _look(words, keep=filter_words[1])
+        return _inspect(words, grep=filter_words[1])
     if words[0] == "docker":
         return _docker(words[1:])
     if words[0] == "curl":
         return _curl(words[1:])
-    return _look(words)
+    return _inspect(words)
 
 
 def with_image(line: str, images: frozenset[str]) -> str:
-    """The line for an engine that has the lab image in place of nginx: what is shown must work when it is typed."""
-    if not line.startswith("docker run ") or any(one.partition(":")[0] == "nginx" for one in images):
+    """The line for an engine that has the lab image instead of nginx, so that it works when typed."""
+    if not line.startswith("docker run ") or any(image.partition(":")[0] == "nginx" for image in images):
         return line
-    stand_in = next((one for one in sorted(images) if is_image(one, "nginx")), None)
-    return line if stand_in is None else re.sub(r"(?<= )nginx(?= |$)", stand_in, line)
+    replacement = next((image for image in sorted(images) if is_image(image, "nginx")), None)
+    return line if replacement is None else re.sub(r"(?<= )nginx(?= |$)", replacement, line)

@@ -1,4 +1,4 @@
-"""A workshop as a value: steps with a text, commands, a prediction and checks. ``docs/workshops.md`` is its form."""
+"""A workshop: steps with a text, commands, a prediction and checks. ``docs/workshops.md`` documents the file format."""
 
 from __future__ import annotations
 
@@ -13,34 +13,33 @@ from dashboard.core.workshops.truth_readings import Reading, read
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with a workshop's folder, where. ``line`` counts from 1; 0 means the whole file."""
+    """An error in a workshop's folder. ``line`` counts from 1; 0 means the whole file."""
 
     file: str
     line: int
     sentence: str
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{place}: {self.sentence}"
+        return f"{self.file}:{self.line}: {self.sentence}" if self.line else f"{self.file}: {self.sentence}"
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One line to type, and what the button beside it does."""
+    """One line to type, and the action of its button."""
 
     line: str
     action: Action
 
     @property
     def label(self) -> str:
-        """What stands on the button."""
+        """The text of the button."""
         return LABELS[type(self.action)]
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A question before the run. Either ``answer`` (an index) is the truth, or the choice whose value in ``values``
-    is what ``reading`` says."""
+    """A question before the run. The truth is either ``answer`` (an index), or the choice with the value in ``values``
+    that ``reading`` returns."""
 
     question: str
     choices: tuple[str, ...]
@@ -50,17 +49,17 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
-class WrongTurn:
-    """What is said when ``when`` is so and the step is not done yet."""
+class CommonMistake:
+    """Advice to show if the check ``when`` holds and the step is not done."""
 
     when: Check
-    say: str
+    advice: str
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step. ``text`` and ``reveal`` are Markdown; ``reveal`` is shown once the step is done. ``folded`` hides the
-    commands until somebody asks for them: a challenge."""
+    commands until the participant opens them: a challenge."""
 
     slug: str
     title: str
@@ -70,29 +69,33 @@ class Step:
     predict: Prediction | None = None
     checks: tuple[Check, ...] = ()
     hints: tuple[str, ...] = ()
-    wrong: tuple[WrongTurn, ...] = ()
+    mistakes: tuple[CommonMistake, ...] = ()
     folded: bool = False
 
     @property
     def lookups(self) -> tuple[str, ...]:
-        """Names that must be looked up to judge the step."""
-        asked = [check.arguments for check in (*self.checks, *(one.when for one in self.wrong))]
+        """Names that an observation must look up to judge the step."""
+        arguments = [check.arguments for check in self._all_checks]
         if self.predict is not None and self.predict.reading is not None:
-            asked.append(self.predict.reading.arguments)
-        return tuple(dict.fromkeys(str(one["lookup"]) for one in asked if "lookup" in one))
+            arguments.append(self.predict.reading.arguments)
+        return tuple(dict.fromkeys(str(each["lookup"]) for each in arguments if "lookup" in each))
 
     @property
     def ports(self) -> tuple[int, ...]:
-        """Ports whose requests must be looked for."""
-        asked = [check.arguments for check in (*self.checks, *(w.when for w in self.wrong)) if check.kind in EVENTS]
+        """Ports for which an observation must find requests."""
+        arguments = [check.arguments for check in self._all_checks if check.kind in EVENTS]
         if self.predict is not None and self.predict.reading is not None and self.predict.reading.kind == "client-seen":
-            asked.append(self.predict.reading.arguments)
-        return tuple(dict.fromkeys(int(one["port"]) for one in asked))
+            arguments.append(self.predict.reading.arguments)
+        return tuple(dict.fromkeys(int(each["port"]) for each in arguments))
+
+    @property
+    def _all_checks(self) -> tuple[Check, ...]:
+        return (*self.checks, *(mistake.when for mistake in self.mistakes))
 
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """A whole workshop. ``digest`` changes with any of its files; the list is sorted by ``order``."""
+    """A workshop. ``digest`` changes with any of its files; lists are sorted by ``order``."""
 
     slug: str
     title: str
@@ -103,20 +106,20 @@ class Workshop:
     digest: str = ""
 
     def index(self, slug: str) -> int | None:
-        """Which step it is, counted from 0."""
+        """The index of a step, None if there is none."""
         return next((number for number, step in enumerate(self.steps) if step.slug == slug), None)
 
     @property
     def images(self) -> tuple[str, ...]:
         """The images that its commands launch."""
         actions = (command.action for step in self.steps for command in step.run)
-        return tuple(dict.fromkeys(one.run.image for one in actions if isinstance(one, Launch)))
+        return tuple(dict.fromkeys(action.run.image for action in actions if isinstance(action, Launch)))
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """What came of a step's checks. ``noted`` holds, by the number of the check, what was seen of events, now or
-    before; ``truth`` is the reading of the prediction, empty where it cannot be told."""
+class StepJudgement:
+    """The findings of a step's checks. ``noted`` has, by the number of the check, the events observed now or before;
+    ``truth`` is the reading of the prediction, empty if it is unknown."""
 
     findings: tuple[Finding, ...]
     noted: dict[str, str]
@@ -124,17 +127,17 @@ class Judged:
 
     @property
     def ok(self) -> bool:
-        """Whether all is as the step asks."""
-        return all(one.ok for one in self.findings)
+        """Whether all checks hold."""
+        return all(finding.ok for finding in self.findings)
 
     @property
     def failing(self) -> int | None:
         """The number of the first check that fails."""
-        return next((number for number, one in enumerate(self.findings) if not one.ok), None)
+        return next((number for number, finding in enumerate(self.findings) if not finding.ok), None)
 
 
-def judge_step(step: Step, observation: Observation, noted: dict[str, str], truth: str = "") -> Judged:
-    """All checks of a step. ``noted`` and ``truth`` are what an earlier look has seen of what passes."""
+def judge_step(step: Step, observation: Observation, noted: dict[str, str], truth: str = "") -> StepJudgement:
+    """Judges all checks of a step. ``noted`` and ``truth`` are the transient facts of earlier observations."""
     findings: list[Finding] = []
     kept = {number: text for number, text in noted.items() if number.isdigit() and int(number) < len(step.checks)}
     for number, check in enumerate(step.checks):
@@ -146,12 +149,12 @@ def judge_step(step: Step, observation: Observation, noted: dict[str, str], trut
                 finding = Finding(True, finding.expected, kept[str(number)])
         findings.append(finding)
     reading = step.predict.reading if step.predict else None
-    now = read(reading, observation) if reading is not None else ""
-    return Judged(tuple(findings), kept, now or truth)
+    current = read(reading, observation) if reading is not None else ""
+    return StepJudgement(tuple(findings), kept, current or truth)
 
 
-def right_choice(prediction: Prediction, truth: str) -> int | None:
-    """The index of the choice that is true; None if none is, or it cannot be told."""
+def correct_choice(prediction: Prediction, truth: str) -> int | None:
+    """The index of the true choice; None if no choice is true, or the truth is unknown."""
     if prediction.answer is not None:
         return prediction.answer
     return prediction.values.index(truth) if truth in prediction.values else None

@@ -1,7 +1,7 @@
-"""What is seen of a whole engine at one instant: every container, whoever launched it, and the machine.
+"""An observation of a whole engine at one instant: all containers, however they were launched, and the machine.
 
-Exercises are judged by this and by nothing else, so that it does not matter whether a command was typed or a button
-was pressed. Sources: Docker Engine API (inspect), namespaces(7), rtnetlink(7), sock_diag(7), resolv.conf(5).
+Steps are judged by this alone, so a typed command counts the same as a button. Sources: Docker Engine API (inspect),
+namespaces(7), rtnetlink(7), sock_diag(7), resolv.conf(5).
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from dashboard.core.experiments.messages import PublishedPort
 from dashboard.core.modes import Mode
 from dashboard.core.namespaces.state import Listener, NamespaceState
 
-#: What stands in for nginx where no registry answers (``engine.images``).
+#: Replaces nginx if no registry answers (``engine.images``).
 STAND_IN = "netmodes-lab"
 _DRIVERS = {"macvlan": Mode.MACVLAN, "ipvlan": Mode.IPVLAN, "overlay": Mode.OVERLAY}
 
 
 @dataclass(frozen=True, slots=True)
-class Contact:
-    """A TCP connection to ``server``:``port``, open now or ended within the last minute (TIME_WAIT, tcp(7)).
+class TcpConnection:
+    """A TCP connection to ``server``:``port``, open now or closed within the last minute (TIME_WAIT, tcp(7)).
 
-    ``at`` is the last moment at which it is known to have been open, in seconds since the epoch.
+    ``last_open_at`` is the last time it is known to have been open, in seconds since the epoch.
     """
 
     server: str
     port: int
     client: str
-    at: float
+    last_open_at: float
 
 
 @dataclass(frozen=True, slots=True)
-class SeenContainer:
-    """One container. ``started`` in seconds since the epoch, 0 if it never was; ``target`` is the id of the
-    container whose network namespace it shares; ``last_words`` are the last lines of one that ended;
-    ``state`` is None where it does not run or could not be read."""
+class ContainerSnapshot:
+    """One container. ``started`` is in seconds since the epoch, 0 for never; ``target`` is the id of the container with
+    which it shares a network namespace; ``last_log_lines`` are set once it has exited; ``requested`` are the ports of
+    its ``-p`` options; ``state`` is None if it does not run or could not be read."""
 
     id: str
     name: str
@@ -46,42 +46,42 @@ class SeenContainer:
     started: float = 0.0
     exit_code: int | None = None
     error: str = ""
-    last_words: tuple[str, ...] = ()
+    last_log_lines: tuple[str, ...] = ()
     target: str = ""
-    asked: tuple[PublishedPort, ...] = ()
+    requested: tuple[PublishedPort, ...] = ()
     published: tuple[PublishedPort, ...] = ()
     networks: Mapping[str, str] = field(default_factory=dict)
     state: NamespaceState | None = None
-    contacts: tuple[Contact, ...] = ()
+    connections: tuple[TcpConnection, ...] = ()
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """The addresses that the Engine gave it."""
+        """The addresses that the Engine assigned."""
         return tuple(address for address in self.networks.values() if address)
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """``networks`` maps names to drivers, without Docker's own three; ``contacts`` are those of the machine's
-    namespace; ``problem`` says what could not be read."""
+    """``networks`` maps names to drivers, without Docker's predefined three; ``connections`` are those of the machine's
+    namespace; ``problem`` is what could not be read."""
 
     at: float
     machine: NamespaceState | None = None
-    containers: tuple[SeenContainer, ...] = ()
+    containers: tuple[ContainerSnapshot, ...] = ()
     networks: Mapping[str, str] = field(default_factory=dict)
     images: frozenset[str] = frozenset()
-    contacts: tuple[Contact, ...] = ()
+    connections: tuple[TcpConnection, ...] = ()
     problem: str = ""
 
     @property
-    def running(self) -> tuple[SeenContainer, ...]:
-        """The containers that run, the newest first."""
-        found = (one for one in self.containers if one.running)
-        return tuple(sorted(found, key=lambda one: (-one.started, one.name)))
+    def running(self) -> tuple[ContainerSnapshot, ...]:
+        """The running containers, newest first."""
+        found = (container for container in self.containers if container.running)
+        return tuple(sorted(found, key=lambda container: (-container.started, container.name)))
 
-    def by_id(self, identity: str) -> SeenContainer | None:
+    def by_id(self, identity: str) -> ContainerSnapshot | None:
         """A container by its full id."""
-        return next((one for one in self.containers if one.id == identity), None)
+        return next((container for container in self.containers if container.id == identity), None)
 
 
 def mode_of(network_mode: str, drivers: Mapping[str, str]) -> str:
@@ -96,66 +96,71 @@ def mode_of(network_mode: str, drivers: Mapping[str, str]) -> str:
 
 
 def is_image(given: str, wanted: str) -> bool:
-    """Whether a container's image is the one wanted; the lab image stands in for nginx."""
-    given, wanted = (one.removesuffix(":latest") for one in (given, wanted))
+    """Whether a container's image is the wanted one; the lab image counts as nginx."""
+    given, wanted = (image.removesuffix(":latest") for image in (given, wanted))
     return given == wanted or (wanted == "nginx" and given.partition(":")[0] in {STAND_IN, "nginx"})
 
 
 @dataclass(frozen=True, slots=True)
-class Which:
-    """Which containers are meant; what is empty does not matter."""
+class ContainerSelector:
+    """Selects containers by mode, image and name; an empty value matches any."""
 
     mode: str = ""
     image: str = ""
     name: str = ""
 
-    def fits(self, one: SeenContainer) -> bool:
-        """Whether the container is one of them, running or not."""
+    def matches(self, container: ContainerSnapshot) -> bool:
+        """Whether the container matches, running or not."""
         return (
-            (not self.mode or one.mode == self.mode)
-            and (not self.image or is_image(one.image, self.image))
-            and (not self.name or one.name == self.name)
+            (not self.mode or container.mode == self.mode)
+            and (not self.image or is_image(container.image, self.image))
+            and (not self.name or container.name == self.name)
         )
 
-    def said(self, article: str = "a container") -> str:
-        """In words: ``a container of nginx in mode host called web``."""
+    def describe(self, article: str = "a container") -> str:
+        """For example ``a container of nginx in mode host named web``."""
         parts = (
             f"of {self.image}" if self.image else "",
             f"in mode {self.mode}" if self.mode else "",
-            f"called {self.name}" if self.name else "",
+            f"named {self.name}" if self.name else "",
         )
         return " ".join(part for part in (article, *parts) if part)
 
 
-def running(observation: Observation, which: Which) -> tuple[SeenContainer, ...]:
-    """Those that run, the newest first."""
-    return tuple(one for one in observation.running if which.fits(one))
+def matching(observation: Observation, selector: ContainerSelector) -> tuple[ContainerSnapshot, ...]:
+    """The containers that match, running or not."""
+    return tuple(container for container in observation.containers if selector.matches(container))
 
 
-def newest(observation: Observation, which: Which) -> SeenContainer | None:
-    """The one that was started last, of those that run."""
-    return next(iter(running(observation, which)), None)
+def running(observation: Observation, selector: ContainerSelector) -> tuple[ContainerSnapshot, ...]:
+    """The running containers that match, newest first."""
+    return tuple(container for container in observation.running if selector.matches(container))
+
+
+def newest(observation: Observation, selector: ContainerSelector) -> ContainerSnapshot | None:
+    """The running container that matches and was started last."""
+    return next(iter(running(observation, selector)), None)
 
 
 def listeners_on(state: NamespaceState | None, port: int, protocol: str = "tcp") -> tuple[Listener, ...]:
-    """Who listens on a port of a namespace."""
-    return tuple(one for one in (state.listeners if state else ()) if one.port == port and one.protocol == protocol)
+    """The listeners on a port of a namespace."""
+    return tuple(x for x in (state.listeners if state else ()) if x.port == port and x.protocol == protocol)
 
 
-def owner_of(observation: Observation, listener: Listener) -> str:
-    """Who holds a socket, in words: ``nginx of container web``, ``docker-proxy of the machine``."""
-    process = listener.process or "a process that cannot be seen"
+def describe_owner(observation: Observation, listener: Listener) -> str:
+    """The owner of a socket: ``nginx of container web``, ``docker-proxy of the machine``."""
+    process = listener.process or "an unknown process"
     if listener.container is None:
         return f"{process} of the machine"
     found = observation.by_id(listener.container)
     return f"{process} of container {found.name if found else listener.container[:12]}"
 
 
-def told(items: Iterable[str], nothing: str) -> str:
-    """A list in words, each once."""
-    return ", ".join(dict.fromkeys(items)) or nothing
+def format_list(items: Iterable[str], empty: str = "") -> str:
+    """The items, each once, separated by commas; ``empty`` if there are none."""
+    return ", ".join(dict.fromkeys(items)) or empty
 
 
 def local_addresses(state: NamespaceState) -> frozenset[str]:
     """Every address of a namespace, without its prefix."""
-    return frozenset(one.address for link in state.interfaces for one in link.addresses)
+    return frozenset(address.address for link in state.interfaces for address in link.addresses)

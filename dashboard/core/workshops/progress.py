@@ -1,6 +1,6 @@
-"""How somebody walks through a workshop: which steps are open, when a step is done, and what it came to.
+"""Progress in a workshop: which steps are open, when a step is done, and the summary.
 
-The first time through each step opens the next one; going back is free. No clock: times are arguments.
+A step unlocks the next one when it is done; going back is always allowed. No clock: times are arguments.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from dashboard.core.workshops.model import Judged, Step, Workshop, right_choice
+from dashboard.core.workshops.model import Step, StepJudgement, Workshop, correct_choice
 
 
 @dataclass(frozen=True, slots=True)
 class StepRecord:
-    """What is known of one person and one step. Times in seconds since the epoch, 0 for never.
+    """The progress of one person in one step. Times are in seconds since the epoch, 0 for never.
 
-    ``prediction`` is the index of the choice; ``truth`` what was read; ``attempts`` counts presses of Check that
-    failed; ``unmet`` is true once a check was seen to fail since the step was opened; ``noted`` is what was seen of
-    events; ``failing`` is the last failing check, ``hints`` how many were unfolded."""
+    ``prediction`` is the index of the choice; ``truth`` the reading; ``attempts`` counts failed presses of Check;
+    ``unmet`` is true once a check has failed since the step was opened; ``noted`` has the observed events; ``failing``
+    is the last failing check, ``hints`` the number of opened hints."""
 
     opened_at: float = 0.0
     prediction: int | None = None
@@ -36,8 +36,8 @@ EMPTY = StepRecord()
 Records = Mapping[str, StepRecord]
 
 
-class Stage(StrEnum):
-    """Where a step stands for a person."""
+class StepStage(StrEnum):
+    """The stage of a step for a person."""
 
     LOCKED = "locked"
     PREDICT = "predict"
@@ -45,10 +45,10 @@ class Stage(StrEnum):
     DONE = "done"
 
 
-def reached(workshop: Workshop, records: Records, until: int | None = None) -> int:
-    """The number of the first step that is not done, counted from 0; that of steps if all are.
+def current_step(workshop: Workshop, records: Records, until: int | None = None) -> int:
+    """The index of the first step that is not done; the number of steps if all are.
 
-    ``until`` is a gate that somebody else keeps: no step from there on is open.
+    ``until`` is the instructor's gate: no step from this index on is open.
     """
     first = next(
         (number for number, step in enumerate(workshop.steps) if not records.get(step.slug, EMPTY).passed_at),
@@ -57,28 +57,30 @@ def reached(workshop: Workshop, records: Records, until: int | None = None) -> i
     return first if until is None else min(first, until)
 
 
-def stage(workshop: Workshop, records: Records, number: int, until: int | None = None, *, free: bool = False) -> Stage:
-    """Where a step stands. ``free``: it is open whatever was done before."""
+def step_stage(
+    workshop: Workshop, records: Records, number: int, until: int | None = None, *, free: bool = False
+) -> StepStage:
+    """The stage of a step. ``free``: it is open even if earlier steps are not done."""
     step = workshop.steps[number]
     record = records.get(step.slug, EMPTY)
     if record.passed_at:
-        return Stage.DONE
-    if (number > reached(workshop, records) and not free) or (until is not None and number >= until):
-        return Stage.LOCKED
-    return Stage.PREDICT if step.predict is not None and record.prediction is None else Stage.RUN
+        return StepStage.DONE
+    if (number > current_step(workshop, records) and not free) or (until is not None and number >= until):
+        return StepStage.LOCKED
+    return StepStage.PREDICT if step.predict is not None and record.prediction is None else StepStage.RUN
 
 
-def is_done(step: Step, record: StepRecord, judged: Judged, *, pressed: bool) -> bool:
-    """Whether a look ends the step. A look that nobody asked for ends it only after something has changed: where all
-    is as it should be from the start there is something to be read first."""
+def is_done(step: Step, record: StepRecord, judgement: StepJudgement, *, pressed: bool) -> bool:
+    """Whether a check completes the step. An automatic check completes it only after a failed one: if all checks hold
+    from the start, the participant reads the text first and presses Check."""
     if step.predict is not None and record.prediction is None:
         return False
-    return judged.ok and (pressed or (record.unmet and bool(step.checks)))
+    return judgement.ok and (pressed or (record.unmet and bool(step.checks)))
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One step in the summary. ``right`` is None where nothing was predicted or the truth is not known."""
+class SummaryLine:
+    """One step in the summary. ``right`` is None without a prediction or if the truth is unknown."""
 
     step: Step
     predicted: str
@@ -91,9 +93,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a walk came to."""
+    """The result of a workshop."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[SummaryLine, ...]
     done: int
     asked: int
     right: int
@@ -102,37 +104,36 @@ class Summary:
     finished_at: float
 
 
-def truth_in_words(step: Step, truth: str) -> str:
-    """The choice that is true, or what was read where no choice says it."""
+def describe_truth(step: Step, truth: str) -> str:
+    """The true choice, or the reading if no choice matches it."""
     if step.predict is None:
         return ""
-    index = right_choice(step.predict, truth)
+    index = correct_choice(step.predict, truth)
     return step.predict.choices[index] if index is not None else truth
 
 
 def summarise(workshop: Workshop, records: Records) -> Summary:
-    """Every step with what was predicted and what was true."""
+    """Every step with prediction and truth."""
     lines = []
     for step in workshop.steps:
         record = records.get(step.slug, EMPTY)
         predicted, right = "", None
         if step.predict is not None and record.prediction is not None and record.prediction < len(step.predict.choices):
             predicted = step.predict.choices[record.prediction]
-            index = right_choice(step.predict, record.truth)
+            index = correct_choice(step.predict, record.truth)
             known = index is not None or bool(record.truth)
             right = record.prediction == index if known and record.passed_at else None
-        took = record.passed_at - record.opened_at if record.passed_at and record.opened_at else None
-        truth = truth_in_words(step, record.truth) if record.passed_at else ""
-        lines.append(Line(step, predicted, truth, right, record.attempts, record.hints, took))
-    of_steps = [records[step.slug] for step in workshop.steps if step.slug in records]
-    opened = [one.opened_at for one in of_steps if one.opened_at]
-    whole = all(step.slug in records and records[step.slug].passed_at for step in workshop.steps)
+        seconds = record.passed_at - record.opened_at if record.passed_at and record.opened_at else None
+        truth = describe_truth(step, record.truth) if record.passed_at else ""
+        lines.append(SummaryLine(step, predicted, truth, right, record.attempts, record.hints, seconds))
+    step_records = [records.get(step.slug, EMPTY) for step in workshop.steps]
+    done = sum(1 for record in step_records if record.passed_at)
     return Summary(
-        tuple(lines),
-        sum(1 for one in of_steps if one.passed_at),
-        sum(1 for one in lines if one.right is not None),
-        sum(1 for one in lines if one.right),
-        sum(one.attempts for one in lines),
-        min(opened, default=0.0),
-        max((one.passed_at for one in of_steps), default=0.0) if whole else 0.0,
+        lines=tuple(lines),
+        done=done,
+        asked=sum(1 for line in lines if line.right is not None),
+        right=sum(1 for line in lines if line.right),
+        attempts=sum(line.attempts for line in lines),
+        started_at=min((record.opened_at for record in step_records if record.opened_at), default=0.0),
+        finished_at=max((record.passed_at for record in step_records), default=0.0) if done == len(lines) else 0.0,
     )

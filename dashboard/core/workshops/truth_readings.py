@@ -1,13 +1,13 @@
-"""What a prediction is held against: one word, read from an observation. ``docs/workshops.md`` documents them."""
+"""Readings: one word from an observation, with which a prediction is compared. ``docs/workshops.md`` documents them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from dashboard.core.workshops.checks.check_types import PLACE, WHICH, Arguments, place_of, which_of
-from dashboard.core.workshops.checks.namespaces import contacts_on, looked_up
-from dashboard.core.workshops.observation import Observation, listeners_on, newest, told
+from dashboard.core.workshops.checks.check_types import PLACE, SELECTOR, Arguments, resolve_place, selector_of
+from dashboard.core.workshops.checks.namespaces import connections_to, looked_up
+from dashboard.core.workshops.observation import Observation, format_list, listeners_on, matching, newest
 
 NOBODY = "nobody"
 NOTHING = "nothing"
@@ -16,15 +16,15 @@ GONE = "gone"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One reading of a step: its kind and what it is asked with."""
+    """One reading of a step: its type and arguments."""
 
     kind: str
     arguments: Arguments
 
 
 @dataclass(frozen=True, slots=True)
-class ReadingKind:
-    """One word of the vocabulary; ``values`` says what it can be, ``…`` for any text."""
+class ReadingType:
+    """One entry of the vocabulary; ``values`` are the possible results, ``…`` for any text."""
 
     about: str
     parameters: Mapping[str, str]
@@ -35,114 +35,113 @@ class ReadingKind:
 
 def _namespace(arguments: Arguments, observation: Observation) -> str:
     kind = str(arguments.get("namespace", "net"))
-    found = newest(observation, which_of(arguments))
-    if found is None or found.state is None or observation.machine is None:
+    container, machine = newest(observation, selector_of(arguments)), observation.machine
+    if container is None or container.state is None or machine is None:
         return ""
-    if kind == "net":
-        return "machine" if found.state.netns == observation.machine.netns else "own"
-    return "machine" if found.state.namespaces.get(kind) == observation.machine.namespaces.get(kind) else "own"
+    state = container.state
+    same = state.netns == machine.netns if kind == "net" else state.namespaces.get(kind) == machine.namespaces.get(kind)
+    return "machine" if same else "own"
 
 
 def _listener_process(arguments: Arguments, observation: Observation) -> str:
-    there = listeners_on(place_of(arguments, observation)[0], int(arguments["port"]))
-    return told((one.process or "unknown" for one in there), NOBODY)
+    listeners = listeners_on(resolve_place(arguments, observation)[0], int(arguments["port"]))
+    return format_list((listener.process or "unknown" for listener in listeners), NOBODY)
 
 
 def _container_status(arguments: Arguments, observation: Observation) -> str:
-    which = which_of(arguments)
-    found = max((one for one in observation.containers if which.fits(one)), key=lambda one: one.started, default=None)
-    return found.status if found else GONE
+    containers = matching(observation, selector_of(arguments))
+    return max(containers, key=lambda container: container.started).status if containers else GONE
 
 
 def _published(arguments: Arguments, observation: Observation) -> str:
-    found = newest(observation, which_of(arguments))
-    return "" if found is None else told((str(one.host_port) for one in found.published), NOTHING)
+    container = newest(observation, selector_of(arguments))
+    return "" if container is None else format_list((str(port.host_port) for port in container.published), NOTHING)
 
 
 def _address_count(arguments: Arguments, observation: Observation) -> str:
-    found = newest(observation, which_of(arguments))
-    return "" if found is None else str(len(found.addresses))
+    container = newest(observation, selector_of(arguments))
+    return "" if container is None else str(len(container.addresses))
 
 
 def _interface_count(arguments: Arguments, observation: Observation) -> str:
-    state = place_of({"place": "container", **arguments}, observation)[0]
+    state = resolve_place({"place": "container", **arguments}, observation)[0]
     return "" if state is None else str(len(state.interfaces))
 
 
 def _nameserver(arguments: Arguments, observation: Observation) -> str:
-    state = place_of({"place": "container", **arguments}, observation)[0]
-    return told(state.resolver.nameservers, NOTHING) if state and state.resolver else ""
+    state = resolve_place({"place": "container", **arguments}, observation)[0]
+    return format_list(state.resolver.nameservers, NOTHING) if state and state.resolver else ""
 
 
 def _resolver_origin(arguments: Arguments, observation: Observation) -> str:
-    state = place_of({"place": "container", **arguments}, observation)[0]
+    state = resolve_place({"place": "container", **arguments}, observation)[0]
     return str(state.resolver.origin) if state and state.resolver else ""
 
 
 def _name_resolves(arguments: Arguments, observation: Observation) -> str:
-    found, answers = looked_up(arguments, observation)
-    return "" if found is None else ("yes" if answers else "no")
+    container, answers = looked_up(arguments, observation)
+    return "" if container is None else ("yes" if answers else "no")
 
 
 def _client_seen(arguments: Arguments, observation: Observation) -> str:
-    found = contacts_on(arguments, observation)
-    return max(found, key=lambda one: one.at).client.rpartition(":")[0].strip("[]") if found else ""
+    connections = connections_to(arguments, observation)
+    if not connections:
+        return ""
+    return max(connections, key=lambda connection: connection.last_open_at).client.rpartition(":")[0].strip("[]")
 
 
 def _sysctl(arguments: Arguments, observation: Observation) -> str:
-    state = place_of(arguments, observation)[0]
+    state = resolve_place(arguments, observation)[0]
     return " ".join(state.sysctls.get(str(arguments["sysctl"]), "").split()) if state else ""
 
 
-READINGS: dict[str, ReadingKind] = {
-    "namespace": ReadingKind(
-        "Whose namespace the container has.",
-        {**WHICH, "namespace": "net|uts|mnt|pid|ipc"},
+READINGS: dict[str, ReadingType] = {
+    "namespace": ReadingType(
+        "Whether the container has the machine's namespace or its own.",
+        {**SELECTOR, "namespace": "net|uts|mnt|pid|ipc"},
         (),
         ("machine", "own"),
         _namespace,
     ),
-    "listener-process": ReadingKind(
+    "listener-process": ReadingType(
         "The process that listens on the TCP port.",
         {**PLACE, "port": "port"},
         ("port",),
         ("…", NOBODY),
         _listener_process,
     ),
-    "container-status": ReadingKind(
-        "What became of the newest such container.",
-        WHICH,
+    "container-status": ReadingType(
+        "The status of the newest such container.",
+        SELECTOR,
         (),
         ("created", "running", "exited", GONE),
         _container_status,
     ),
-    "published": ReadingKind("The ports that the Engine really published.", WHICH, (), ("…", NOTHING), _published),
-    "address-count": ReadingKind("How many addresses the Engine gave it.", WHICH, (), ("…",), _address_count),
-    "interface-count": ReadingKind("How many interfaces it sees.", WHICH, (), ("…",), _interface_count),
-    "nameserver": ReadingKind("The nameservers of its resolv.conf.", WHICH, (), ("…", NOTHING), _nameserver),
-    "resolver-origin": ReadingKind(
-        "Where its resolv.conf comes from.",
-        WHICH,
+    "published": ReadingType("The ports that the Engine published.", SELECTOR, (), ("…", NOTHING), _published),
+    "address-count": ReadingType("The number of addresses from the Engine.", SELECTOR, (), ("…",), _address_count),
+    "interface-count": ReadingType("The number of interfaces that it sees.", SELECTOR, (), ("…",), _interface_count),
+    "nameserver": ReadingType("The nameservers of its resolv.conf.", SELECTOR, (), ("…", NOTHING), _nameserver),
+    "resolver-origin": ReadingType(
+        "The origin of its resolv.conf.",
+        SELECTOR,
         (),
         ("copy", "stripped", "fallback", "docker", "given", "other"),
         _resolver_origin,
     ),
-    "name-resolves": ReadingKind(
-        "Whether the name has an address there.",
-        {**WHICH, "lookup": "text"},
+    "name-resolves": ReadingType(
+        "Whether the name has an address in the container.",
+        {**SELECTOR, "lookup": "text"},
         ("lookup",),
         ("yes", "no"),
         _name_resolves,
     ),
-    "client-seen": ReadingKind(
-        "The address from which the last request came.", {**PLACE, "port": "port"}, ("port",), ("…",), _client_seen
+    "client-seen": ReadingType(
+        "The client address of the last request.", {**PLACE, "port": "port"}, ("port",), ("…",), _client_seen
     ),
-    "sysctl": ReadingKind(
-        "The value of a sysctl of the network.", {**PLACE, "sysctl": "text"}, ("sysctl",), ("…",), _sysctl
-    ),
+    "sysctl": ReadingType("The value of a network sysctl.", {**PLACE, "sysctl": "text"}, ("sysctl",), ("…",), _sysctl),
 }
 
 
 def read(reading: Reading, observation: Observation) -> str:
-    """The word, empty where it cannot be told now."""
+    """The word, empty if it cannot be read now."""
     return READINGS[reading.kind].read(reading.arguments, observation)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 from dashboard.core.modes import MACHINE
+from dashboard.core.namespaces.addresses import format_endpoint
 from dashboard.core.paths.conntrack import read_entries
 from dashboard.core.paths.model import cables_between
 from dashboard.core.paths.trace import Counts, Look, Sight, Trace, counterpart, read_trace
@@ -19,7 +20,6 @@ from dashboard.lab.reconciler import Lab
 from dashboard.netns.exec_tool import run_inside
 from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.netlink.framing import MalformedMessage
-from dashboard.netns.netlink.listeners import say_endpoint
 from dashboard.netns.request import request
 from dashboard.netns.traffic import read_counts, read_held, read_tracked
 
@@ -64,7 +64,7 @@ def _unknown(key: str, there: tuple[str, ...]) -> str:
 
 
 async def _trace(lab: Lab, run: ExperimentDriver, way: Way) -> Trace:
-    target = say_endpoint(way.address, way.port)
+    target = format_endpoint(way.address, way.port)
     near, far = run.observer.inode(way.origin), run.observer.inode(way.server)
     pool = lab.context.watches
     client = pool.namespace(near) if near is not None else None

@@ -26,7 +26,7 @@ from dashboard.lab.remote import experiment_calls, training_calls, workshop_call
 from dashboard.lab.supervisor import LabUnavailableError, Supervisor
 from dashboard.lab.training.group_labs import HostUnavailableError
 from dashboard.lab.training.hosts import GroupHosts
-from dashboard.lab.workshops.step import NotOpenError
+from dashboard.lab.workshops.step import StepLockedError
 from dashboard.store.training.hosts import NoHostError, QuotaError
 
 type Function = Callable[..., Any]
@@ -46,7 +46,7 @@ ERRORS: dict[str, type[Exception]] = {
         LabUnavailableError,
         LabFailedError,
         NoHostError,
-        NotOpenError,
+        StepLockedError,
         NotRunningError,
         PrivateHostError,
         QuotaError,

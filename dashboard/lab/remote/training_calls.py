@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from dashboard.core.workshops.observation import mode_of
 from dashboard.lab.context import LABEL_ARM, LABEL_EXPERIMENT
 from dashboard.lab.reconciler import Lab
-from dashboard.lab.workshops.snapshot import seconds_of
+from dashboard.lab.workshops.snapshot import timestamp
 
 MAX_CONTAINERS = 40
 
@@ -38,7 +38,7 @@ async def containers(lab: Lab) -> tuple[HostContainer, ...]:
             str(mode_of(container.network_mode, drivers)),
             container.status,
             container.running,
-            seconds_of(container.started_at),
+            timestamp(container.started_at),
             container.labels.get(LABEL_EXPERIMENT, ""),
             container.labels.get(LABEL_ARM, ""),
         )

@@ -13,13 +13,13 @@ from dashboard.core.workshops.model import Workshop, judge_step
 from dashboard.lab.reconciler import Lab
 from dashboard.lab.supervisor import Supervisor
 from dashboard.lab.training.group_labs import HostUnavailableError
-from dashboard.lab.workshops.commands import Done, prepare, workshop_host
+from dashboard.lab.workshops.commands import CommandResult, pull_images, workshop_host
 from dashboard.lab.workshops.files import Library
-from dashboard.lab.workshops.snapshot import WorkshopHost, look
-from dashboard.lab.workshops.step import Checked, Looks, NotOpenError, Play
+from dashboard.lab.workshops.snapshot import WorkshopHost, observe_host
+from dashboard.lab.workshops.step import CheckResult, SharedObservations, StepLockedError, StepRunner
 
 IMAGES_S = 1.0
-looks = Looks()
+observations = SharedObservations()
 _preparing: set[asyncio.Task[str]] = set()
 
 
@@ -55,17 +55,17 @@ class StepAction(StrEnum):
 class ActionResult:
     """The result of an action. ``ran`` is the number of the command that was run."""
 
-    checked: Checked | None = None
-    done: Done | None = None
+    checked: CheckResult | None = None
+    done: CommandResult | None = None
     ran: int | None = None
     pressed: bool = False
 
 
 async def _workshop(slug: str, digest: str) -> Workshop:
-    """The workshop that the page shows; NotOpenError if this lab has none or another version."""
+    """The workshop that the page shows; StepLockedError if this lab has none or another version."""
     workshop = await asyncio.to_thread(library().get, slug)
     if workshop is None or workshop.digest != digest:
-        raise NotOpenError(
+        raise StepLockedError(
             "The lab has no such workshop, or another version of it. Copy it to the folder “workshops” of both processes."
         )
     return workshop
@@ -77,37 +77,37 @@ async def _host(supervisor: Supervisor, group: str) -> WorkshopHost:
     try:
         return await supervisor.class_hosts.workshop_host_of(group)
     except HostUnavailableError as error:
-        raise NotOpenError(str(error)) from error
+        raise StepLockedError(str(error)) from error
 
 
 async def act(
     supervisor: Supervisor, access: StepAccess, action: StepAction, step: str, number: int = 0, pressed: bool = False
 ) -> ActionResult:
-    """Runs an action. NotOpenError with what to do first, ValueError with a message for the user, EngineError."""
+    """Runs an action. StepLockedError with what to do first, ValueError with a message for the user, EngineError."""
     context = supervisor.lab.context
     host = await _host(supervisor, access.group)
     workshop = await _workshop(access.workshop, access.digest)
-    play = Play(
+    runner = StepRunner(
         host,
         context.database,
         context.clock,
         access.person,
         workshop,
         until=access.until,
-        looks=looks,
+        observations=observations,
         free=access.free,
     )
     match action:
         case StepAction.PREDICT:
-            await play.predict(step, number)
+            await runner.predict(step, number)
             return ActionResult()
         case StepAction.RUN:
-            done = await play.run(step, number)
-            return ActionResult(await play.check(step, pressed=False, fresh=True), done, number)
+            done = await runner.run(step, number)
+            return ActionResult(await runner.check(step, pressed=False, fresh=True), done, number)
         case StepAction.CHECK:
-            return ActionResult(await play.check(step, pressed=pressed), pressed=pressed)
+            return ActionResult(await runner.check(step, pressed=pressed), pressed=pressed)
         case StepAction.HINT:
-            await play.hint(step, number)
+            await runner.hint(step, number)
             return ActionResult()
 
 
@@ -120,7 +120,7 @@ async def images(supervisor: Supervisor, group: str = "") -> tuple[str, ...]:
 
 async def prepare_images(lab: Lab, wanted: tuple[str, ...]) -> None:
     """Starts to fetch these images in the background where that needs no download."""
-    task = asyncio.get_running_loop().create_task(prepare(workshop_host(lab.context), wanted))
+    task = asyncio.get_running_loop().create_task(pull_images(workshop_host(lab.context), wanted))
     _preparing.add(task)
     task.add_done_callback(_prepared)
 
@@ -138,5 +138,5 @@ async def truth(lab: Lab, workshop: str, digest: str, step: str) -> str:
     asked = loaded.steps[number] if number is not None else None
     if asked is None or asked.predict is None or asked.predict.reading is None:
         return ""
-    observation = await look(workshop_host(lab.context), time.time(), asked.lookups, asked.ports)
+    observation = await observe_host(workshop_host(lab.context), time.time(), asked.lookups, asked.ports)
     return judge_step(asked, observation, {}).truth

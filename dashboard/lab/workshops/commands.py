@@ -1,11 +1,11 @@
-"""Does what a line of a workshop says, on the host where somebody works, and tells what came of it."""
+"""Runs the commands of a workshop on its host and returns their output."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import shutil
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -13,11 +13,11 @@ from dashboard.core.comparison.text_table import printable
 from dashboard.core.training.capacity import refuse_more
 from dashboard.core.workshops.commands import (
     Action,
-    Ask,
+    CreateNetwork,
+    Curl,
+    Inspect,
     Launch,
     ListContainers,
-    Look,
-    MakeNetwork,
     Pull,
     Remove,
     RemoveNetwork,
@@ -25,7 +25,7 @@ from dashboard.core.workshops.commands import (
     ShowPorts,
     Stop,
 )
-from dashboard.engine.images import ensure_image
+from dashboard.engine.images import ImageChoice, ensure_image
 from dashboard.engine.protocol import ContainerFacts, EngineError, EngineUnreachable
 from dashboard.lab.context import LABEL, Context
 from dashboard.lab.workshops.snapshot import WorkshopHost
@@ -37,16 +37,17 @@ from dashboard.netns.request import request
 
 log = logging.getLogger(__name__)
 
-#: Stands on what a button has made, besides the installation's own label.
+#: Marks everything that a button created, in addition to the installation's label.
 LABEL_WORKSHOP = "dev.netmodes.workshop"
-LONGEST = 20_000
-SERVES_S = 3.0
-LOOK_S = 0.02
+MAX_OUTPUT_BYTES = 20_000
+WAIT_S = 3.0
+POLL_S = 0.02
+REMOTE_ENGINE = "The engine is not a process of this machine: run the command in a terminal there."
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """What came of one line. ``failed`` is the Engine's own sentence or ours; ``warnings`` are the Engine's."""
+class CommandResult:
+    """The result of one line. ``failed`` is the error of the Engine or of Netmodes; ``warnings`` are the Engine's."""
 
     line: str
     output: str = ""
@@ -55,56 +56,56 @@ class Done:
 
 
 def workshop_host(context: Context) -> WorkshopHost:
-    """The engine of this server, as the place where somebody works."""
+    """This server's engine as the host of workshops."""
     return WorkshopHost.of(context, {LABEL: context.installation, LABEL_WORKSHOP: "yes"})
 
 
-async def do(host: WorkshopHost, line: str, action: Action) -> Done:
-    """Carries the line out. A refusal is an answer; EngineUnreachable if the engine does not answer."""
+async def run_command(host: WorkshopHost, line: str, action: Action) -> CommandResult:
+    """Runs a line. A refusal is a result; EngineUnreachable if the engine does not answer."""
     try:
         match action:
             case Launch():
                 return await _launch(host, line, action)
-            case Ask():
-                return await _ask(host, line, action)
-            case Look():
-                return await _look(host, line, action)
+            case Curl():
+                return await _curl(host, line, action)
+            case Inspect():
+                return await _inspect(host, line, action)
             case _:
-                return Done(line, await _engine(host, action))
+                return CommandResult(line, await _run_on_engine(host, action))
     except EngineUnreachable:
         raise
     except EngineError as error:
-        return Done(line, failed=str(error))
+        return CommandResult(line, failed=str(error))
     except NamespaceGone:
-        return Done(line, failed="The container ended while it was looked at.")
+        return CommandResult(line, failed="The container exited during the command.")
     except OSError as error:
-        return Done(line, failed=f"That cannot be done: {error.strerror or error}.")
+        return CommandResult(line, failed=f"The command failed: {error.strerror or error}.")
 
 
-async def prepare(host: WorkshopHost, images: tuple[str, ...]) -> str:
-    """Gets the images that a workshop needs where that costs nobody anything: on a private host. Returns what a
-    person should know, empty if all is well."""
-    said = []
+async def pull_images(host: WorkshopHost, images: tuple[str, ...]) -> str:
+    """Pulls the images of a workshop on a private host; elsewhere a command pulls them. Returns notes for the user,
+    empty if there are none."""
+    notes = []
     for image in images if host.private else ():
         try:
-            said.append((await ensure_image(host.engine, image, host.data_dir, _quietly, private=True)).sentence)
+            notes.append((await _ensure_image(host, image)).sentence)
         except EngineUnreachable:
             raise
         except EngineError as error:
-            said.append(str(error))
-    return " ".join(dict.fromkeys(one for one in said if one))
+            notes.append(str(error))
+    return " ".join(dict.fromkeys(note for note in notes if note))
 
 
 async def clean_up(host: WorkshopHost) -> int:
-    """Removes what buttons have made here; what was typed is left alone. Returns how many containers there were."""
+    """Removes everything that buttons created here, but not what was typed. Returns the number of containers."""
     containers = await host.engine.containers(dict(host.labels))
-    await asyncio.gather(*(_surely(host.engine.remove_container, one.id) for one in containers))
+    await asyncio.gather(*(_remove(host.engine.remove_container, container.id) for container in containers))
     for network in await host.engine.networks(dict(host.labels)):
-        await _surely(host.engine.remove_network, network.id)
+        await _remove(host.engine.remove_network, network.id)
     return len(containers)
 
 
-async def _surely(remove: Callable[[str], Awaitable[None]], identity: str) -> None:
+async def _remove(remove: Callable[[str], Awaitable[None]], identity: str) -> None:
     try:
         await remove(identity)
     except EngineUnreachable:
@@ -113,17 +114,17 @@ async def _surely(remove: Callable[[str], Awaitable[None]], identity: str) -> No
         log.warning("%s could not be removed: %s", identity[:12], error)
 
 
-def _quietly(_text: str, _fraction: float | None) -> None:
-    """Nobody looks at the progress of an image here."""
+async def _ensure_image(host: WorkshopHost, image: str) -> ImageChoice:
+    return await ensure_image(host.engine, image, host.data_dir, lambda _text, _fraction: None, private=host.private)
 
 
-async def _launch(host: WorkshopHost, line: str, action: Launch) -> Done:
+async def _launch(host: WorkshopHost, line: str, action: Launch) -> CommandResult:
     run = action.run
-    if host.most_containers:
-        there = len(await host.engine.containers({}))
-        if problem := refuse_more("containers", there, 1, host.most_containers):
-            return Done(line, failed=problem)
-    choice = await ensure_image(host.engine, run.image, host.data_dir, _quietly, private=host.private)
+    if host.max_containers:
+        present = len(await host.engine.containers({}))
+        if problem := refuse_more("containers", present, 1, host.max_containers):
+            return CommandResult(line, failed=problem)
+    choice = await _ensure_image(host, run.image)
     config = {**run.labelled(host.labels), "Image": choice.reference}
     created = await host.engine.create_container(run.name, config)
     warnings = (*created.warnings, *((choice.sentence,) if choice.sentence else ()))
@@ -132,74 +133,73 @@ async def _launch(host: WorkshopHost, line: str, action: Launch) -> Done:
     except EngineUnreachable:
         raise
     except EngineError as error:
-        return Done(line, created.id[:12], warnings, str(error))
-    await _until_it_serves(host, created.id)
-    return Done(line, created.id, warnings)
+        return CommandResult(line, created.id[:12], warnings, str(error))
+    await _wait_listening(host, created.id)
+    return CommandResult(line, created.id, warnings)
 
 
-async def _until_it_serves(host: WorkshopHost, container: str) -> None:
-    """A moment for the program to open its port, so that the next button finds it; not longer than ``SERVES_S``."""
+async def _wait_listening(host: WorkshopHost, container: str) -> None:
+    """Waits up to ``WAIT_S`` until the program listens, so that the next command finds it."""
     loop = asyncio.get_running_loop()
-    end = loop.time() + SERVES_S
+    end = loop.time() + WAIT_S
     while loop.time() < end:
         try:
             facts = await host.engine.inspect_container(container)
-            if not facts.running or await asyncio.to_thread(_serves, facts):
+            if not facts.running or await asyncio.to_thread(_is_listening, facts):
                 return
         except EngineUnreachable:
             raise
         except (EngineError, NamespaceGone, OSError):
             return
-        await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(POLL_S)
 
 
-def _serves(facts: ContainerFacts) -> bool:
-    if facts.network_mode == "host":
-        # Whose socket it is would have to be searched: port 80 is what the lab image opens.
-        with Namespace.of_pid(facts.pid) as namespace:
-            return any(one.port == 80 for one in read_listeners(namespace))
+def _is_listening(facts: ContainerFacts) -> bool:
     with Namespace.of_pid(facts.pid) as namespace:
-        return any(one.inode and not one.address.startswith("127.0.0.11") for one in read_listeners(namespace))
+        listeners = read_listeners(namespace)
+    if facts.network_mode == "host":
+        # Finding the owner of a socket would take a search: port 80 is what the lab image opens.
+        return any(listener.port == 80 for listener in listeners)
+    return any(listener.inode and not listener.address.startswith("127.0.0.11") for listener in listeners)
 
 
-async def _ask(host: WorkshopHost, line: str, action: Ask) -> Done:
+async def _curl(host: WorkshopHost, line: str, action: Curl) -> CommandResult:
     if host.pid is None:
-        return Done(line, failed="The engine is no process of this machine: ask from a terminal there.")
+        return CommandResult(line, failed=REMOTE_ENGINE)
     with await asyncio.to_thread(Namespace.of_pid, host.pid) as namespace:
         reply = await request(namespace, action.address, action.port, path=action.path)
     if reply.status is None:
-        return Done(line, failed=reply.error or "No answer.")
+        return CommandResult(line, failed=reply.error or "No response.")
     head = "\n".join(f"{name}: {value}" for name, value in reply.headers)
-    return Done(line, printable(f"HTTP/1.1 {reply.status} {reply.reason}\n{head}\n\n{reply.body_start}".strip()))
+    return CommandResult(
+        line, printable(f"HTTP/1.1 {reply.status} {reply.reason}\n{head}\n\n{reply.body_start}".strip())
+    )
 
 
-async def _look(host: WorkshopHost, line: str, action: Look) -> Done:
+async def _inspect(host: WorkshopHost, line: str, action: Inspect) -> CommandResult:
     if host.pid is None:
-        return Done(line, failed="The engine is no process of this machine: look from a terminal there.")
+        return CommandResult(line, failed=REMOTE_ENGINE)
     pid, files = host.pid, ("/etc/resolv.conf", "/etc/hosts")
     if action.container:
         facts = await host.engine.inspect_container(action.container)
         if not facts.running or not facts.pid:
-            return Done(line, failed=f"The container {action.container} does not run.")
+            return CommandResult(line, failed=f"The container {action.container} is not running.")
         pid, files = facts.pid, (facts.resolv_conf_path, facts.hosts_path)
-    resolv_conf, hosts = [await asyncio.to_thread(read_inside, host.pid, one) if one else None for one in files]
+    resolv_conf, hosts = [await asyncio.to_thread(read_inside, host.pid, file) if file else None for file in files]
     argv = action.argv
     if shutil.which(argv[0]) is None and shutil.which("busybox") is not None:
         argv = ("busybox", *argv)
     with await asyncio.to_thread(Namespace.of_pid, pid) as namespace:
-        text = await _collected(run_inside(namespace, argv, resolv_conf=resolv_conf, hosts=hosts, limit_bytes=LONGEST))
-    if action.keep:
-        text = "\n".join(one for one in text.splitlines() if action.keep in one)
-    return Done(line, printable(text.expandtabs().strip("\n")))
+        output = run_inside(namespace, argv, resolv_conf=resolv_conf, hosts=hosts, limit_bytes=MAX_OUTPUT_BYTES)
+        async with aclosing(output) as pieces:
+            text = "".join([piece async for piece in pieces])
+    if action.grep:
+        text = "\n".join(line for line in text.splitlines() if action.grep in line)
+    return CommandResult(line, printable(text.expandtabs().strip("\n")))
 
 
-async def _collected(pieces: AsyncGenerator[str]) -> str:
-    async with aclosing(pieces):
-        return "".join([text async for text in pieces])
-
-
-async def _engine(host: WorkshopHost, action: Action) -> str:
-    """What only the Engine is asked for."""
+async def _run_on_engine(host: WorkshopHost, action: Action) -> str:
+    """The output of an action that needs only the Engine."""
     engine = host.engine
     match action:
         case Stop():
@@ -212,32 +212,32 @@ async def _engine(host: WorkshopHost, action: Action) -> str:
                     raise EngineError(f"cannot remove container {name}: container is running: stop it first", 409)
                 await engine.remove_container(facts.id)
             return "\n".join(action.names)
-        case MakeNetwork():
+        case CreateNetwork():
             return await engine.create_network(action.name, "bridge", dict(host.labels), dict(action.options))
         case RemoveNetwork():
-            if all(one.name != action.name for one in await engine.networks({})):
+            if all(network.name != action.name for network in await engine.networks({})):
                 raise EngineError(f"network {action.name} not found", 404)
             await engine.remove_network(action.name)
             return action.name
         case Pull():
-            choice = await ensure_image(engine, action.image, host.data_dir, _quietly, private=host.private)
-            return choice.sentence or f"The image {choice.reference} is here."
+            choice = await _ensure_image(host, action.image)
+            return choice.sentence or f"The image {choice.reference} is available."
         case ListContainers():
-            return table_of(await engine.containers({}), ended_too=action.ended_too)
+            return container_table(await engine.containers({}), show_all=action.show_all)
         case ShowLogs():
             return printable("\n".join(await engine.container_logs(action.name)))
         case ShowPorts():
             ports = (await engine.inspect_container(action.name)).published
             return "\n".join(f"{p.container_port}/{p.protocol} -> {p.host_address}:{p.host_port}" for p in ports)
-    raise ValueError(f"nobody does {action}")
+    raise ValueError(f"unknown action {action}")
 
 
 async def _stop(host: WorkshopHost, name: str) -> None:
-    """Stops; one that was launched with ``--rm`` is waited for until it is gone, as the docker command does."""
+    """Stops a container; with ``--rm`` waits until it is removed, as the docker command does."""
     facts = await host.engine.inspect_container(name)
     await host.engine.stop_container(facts.id)
     loop = asyncio.get_running_loop()
-    end = loop.time() + SERVES_S
+    end = loop.time() + WAIT_S
     while loop.time() < end:
         try:
             if (await host.engine.inspect_container(facts.id)).status not in {"removing", "dead"}:
@@ -246,13 +246,13 @@ async def _stop(host: WorkshopHost, name: str) -> None:
             raise
         except EngineError:
             break
-        await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(POLL_S)
 
 
-def table_of(containers: tuple[ContainerFacts, ...], *, ended_too: bool) -> str:
+def container_table(containers: tuple[ContainerFacts, ...], *, show_all: bool) -> str:
     """``docker ps``, with the network mode."""
     rows = [("NAME", "IMAGE", "STATUS", "NETWORK")]
-    rows += [(c.name, c.image, c.status, c.network_mode) for c in containers if c.running or ended_too]
+    rows += [(c.name, c.image, c.status, c.network_mode) for c in containers if c.running or show_all]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = ("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) for row in rows)
     return printable("\n".join(line.rstrip() for line in lines))

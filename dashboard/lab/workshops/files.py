@@ -1,10 +1,11 @@
-"""Workshops on disk: the built-in ones and those of this installation, read whole or not at all.
+"""Workshops on disk: the built-in ones and those of this installation, loaded completely or not at all.
 
-Only plain files directly in the folder are read, never through a link, each bounded in size.
+Only regular files directly in the folder are read, never through a link, up to a maximum size.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -13,65 +14,65 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dashboard.core.workshops.model import Problem, Workshop
-from dashboard.core.workshops.parser import HEAD, Loaded, load
+from dashboard.core.workshops.parser import HEAD, ParsedWorkshop, parse_workshop
 
 BUILT_IN = Path(__file__).resolve().parents[2] / "workshops"
-MOST_FILES = 64
-MOST_BYTES = 32 * 1024
-MOST_WORKSHOPS = 100
+MAX_FILES = 64
+MAX_BYTES = 32 * 1024
+MAX_WORKSHOPS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Shelved:
-    """A workshop's folder with what came of reading it. ``own`` is false for the built-in ones."""
+class LibraryEntry:
+    """A workshop's folder with the result of parsing it. ``own`` is False for built-in workshops."""
 
     name: str
-    loaded: Loaded
+    parsed: ParsedWorkshop
     own: bool
 
     @property
     def workshop(self) -> Workshop | None:
-        """The workshop, None where something is wrong with it."""
-        return self.loaded.workshop
+        """The workshop, None if it has problems."""
+        return self.parsed.workshop
 
 
-def read_folder(path: Path, *, follow: bool = True) -> Loaded:
-    """A workshop's folder. Everything that is wrong is a problem; nothing is raised. ``follow`` takes a link to it."""
+def read_folder(path: Path, *, follow: bool = True) -> ParsedWorkshop:
+    """Parses a workshop's folder. Every error is a problem; nothing is raised. ``follow`` allows a link to it."""
     files: dict[str, str] = {}
     problems: list[Problem] = []
     try:
-        with _opened(path, os.O_DIRECTORY | (0 if follow else os.O_NOFOLLOW)) as folder:
+        with _open(path, os.O_DIRECTORY | (0 if follow else os.O_NOFOLLOW)) as folder:
             names = sorted(name for name in os.listdir(folder) if not name.startswith("."))  # noqa: PTH208 - by descriptor
-            if len(names) > MOST_FILES:
-                return _refused(f"there are {len(names)} files: at most {MOST_FILES} are read.")
+            if len(names) > MAX_FILES:
+                return _invalid(f"there are {len(names)} files: at most {MAX_FILES} are allowed.")
             for name in names:
-                text = _text(folder, name)
+                text = _read(folder, name)
                 if isinstance(text, Problem):
                     problems.append(text)
                 else:
                     files[name] = text
     except NotADirectoryError:
-        return _refused("this is no folder: give the folder that holds workshop.toml.", path.name)
+        return _invalid("this is not a folder: give the folder that has workshop.toml.", path.name)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
-        return _refused(f"the folder cannot be read: {reason or 'its name has a NUL character'}.", path.name)
+        return _invalid(f"the folder cannot be read: {reason or 'its name has a NUL character'}.", path.name)
     if problems:
-        # What could not be read is not there: other problems would only follow from that.
-        return Loaded(None, tuple(problems))
-    return load(printable(path.resolve().name), files)
+        # A file that cannot be read causes further problems, which are not reported.
+        return ParsedWorkshop(None, tuple(problems))
+    return parse_workshop(printable(path.resolve().name), files)
 
 
-def _refused(sentence: str, file: str = HEAD) -> Loaded:
-    return Loaded(None, (Problem(printable(file), 0, sentence),))
+def _invalid(sentence: str, file: str = HEAD) -> ParsedWorkshop:
+    return ParsedWorkshop(None, (Problem(printable(file), 0, sentence),))
 
 
 def printable(name: str) -> str:
-    """A file's name as it can be shown: names are bytes and may hold anything."""
+    """A file's name for display: names are bytes and may contain anything."""
     return "".join(char if char.isprintable() and not "\ud800" <= char <= "\udfff" else "�" for char in name)[:100]
 
 
 @contextmanager
-def _opened(path: str | Path, flags: int, folder: int | None = None) -> Iterator[int]:
+def _open(path: str | Path, flags: int, folder: int | None = None) -> Iterator[int]:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | flags, dir_fd=folder)
     try:
         yield descriptor
@@ -79,70 +80,66 @@ def _opened(path: str | Path, flags: int, folder: int | None = None) -> Iterator
         os.close(descriptor)
 
 
-def _text(folder: int, name: str) -> str | Problem:
+def _read(folder: int, name: str) -> str | Problem:
     shown = printable(name)
     try:
-        with _opened(name, os.O_NOFOLLOW, folder) as opened:
+        with _open(name, os.O_NOFOLLOW, folder) as opened:
             if not stat.S_ISREG(os.fstat(opened).st_mode):
-                return Problem(shown, 0, "only plain files may lie in a workshop's folder.")
-            content = b"".join(iter(lambda: os.read(opened, MOST_BYTES), b"")) if _is_small(opened) else None
+                return Problem(shown, 0, "a workshop's folder may contain regular files only.")
+            content = b"".join(iter(lambda: os.read(opened, MAX_BYTES), b"")) if _is_small(opened) else None
     except OSError as error:
-        link = "links are not followed: put the file itself here." if Path(name).name == name else ""
-        return Problem(shown, 0, link if error.errno == _LOOP else f"it cannot be read: {error.strerror}.")
-    if content is None or len(content) > MOST_BYTES:
-        return Problem(shown, 0, f"it is larger than {MOST_BYTES // 1024} KiB.")
+        link = "links are not followed: replace it with the file." if Path(name).name == name else ""
+        return Problem(shown, 0, link if error.errno == errno.ELOOP else f"it cannot be read: {error.strerror}.")
+    if content is None or len(content) > MAX_BYTES:
+        return Problem(shown, 0, f"it is larger than {MAX_BYTES // 1024} KiB.")
     try:
         return content.decode()
     except UnicodeDecodeError as error:
         return Problem(shown, content[: error.start].count(b"\n") + 1, "this is not UTF-8.")
 
 
-_LOOP = 40  # ELOOP: O_NOFOLLOW met a link (open(2))
-
-
-def _is_small(opened: int) -> bool:
-    return os.fstat(opened).st_size <= MOST_BYTES
+def _is_small(descriptor: int) -> bool:
+    return os.fstat(descriptor).st_size <= MAX_BYTES
 
 
 class Library:
-    """All workshops, sorted. What has not changed on disk is not read again."""
+    """All workshops, sorted. Unchanged folders are not parsed again."""
 
     def __init__(self, own: Path, built_in: Path = BUILT_IN) -> None:
         self._folders = ((built_in, False), (own, True))
-        self._known: dict[Path, tuple[tuple[object, ...], Loaded]] = {}
+        self._cache: dict[Path, tuple[tuple[object, ...], ParsedWorkshop]] = {}
 
-    def all(self) -> tuple[Shelved, ...]:
-        """The built-in ones, then those of this installation. Of two with one address the first counts."""
-        found: list[Shelved] = []
-        taken: set[str] = set()
+    def all(self) -> tuple[LibraryEntry, ...]:
+        """The built-in ones, then those of this installation. Of two with the same slug the first is used."""
+        entries: list[LibraryEntry] = []
+        slugs: set[str] = set()
         for parent, own in self._folders:
             for folder in _folders_in(parent):
-                loaded = self._loaded(folder)
-                if loaded.workshop is not None and loaded.workshop.slug in taken:
-                    sentence = f"there is a workshop “{loaded.workshop.slug}” already: give another slug."
-                    loaded = _refused(sentence)
-                elif loaded.workshop is not None:
-                    taken.add(loaded.workshop.slug)
-                found.append(Shelved(printable(folder.name), loaded, own))
-        return tuple(sorted(found, key=lambda one: (one.workshop.order if one.workshop else 1000, one.name)))
+                parsed = self._parsed(folder)
+                if parsed.workshop is not None and parsed.workshop.slug in slugs:
+                    parsed = _invalid(f"a workshop “{parsed.workshop.slug}” already exists: choose another slug.")
+                elif parsed.workshop is not None:
+                    slugs.add(parsed.workshop.slug)
+                entries.append(LibraryEntry(printable(folder.name), parsed, own))
+        return tuple(sorted(entries, key=lambda entry: (entry.workshop.order if entry.workshop else 1000, entry.name)))
 
     def get(self, slug: str) -> Workshop | None:
-        """A workshop by its address."""
-        return next((one.workshop for one in self.all() if one.workshop and one.workshop.slug == slug), None)
+        """A workshop by its slug."""
+        workshops = (entry.workshop for entry in self.all())
+        return next((workshop for workshop in workshops if workshop is not None and workshop.slug == slug), None)
 
-    def _loaded(self, folder: Path) -> Loaded:
-        print_now = _fingerprint(folder)
-        known = self._known.get(folder)
-        if known is None or known[0] != print_now:
-            known = self._known[folder] = (print_now, read_folder(folder, follow=False))
-        return known[1]
+    def _parsed(self, folder: Path) -> ParsedWorkshop:
+        fingerprint = _fingerprint(folder)
+        cached = self._cache.get(folder)
+        if cached is None or cached[0] != fingerprint:
+            cached = self._cache[folder] = (fingerprint, read_folder(folder, follow=False))
+        return cached[1]
 
 
 def _folders_in(parent: Path) -> list[Path]:
     try:
-        return sorted(one for one in parent.iterdir() if not one.name.startswith((".", "_")) and one.is_dir())[
-            :MOST_WORKSHOPS
-        ]
+        folders = [path for path in parent.iterdir() if not path.name.startswith((".", "_")) and path.is_dir()]
+        return sorted(folders)[:MAX_WORKSHOPS]
     except OSError:
         return []
 
@@ -150,7 +147,7 @@ def _folders_in(parent: Path) -> list[Path]:
 def _fingerprint(folder: Path) -> tuple[object, ...]:
     try:
         with os.scandir(folder) as entries:
-            stats = [(one.name, one.stat(follow_symlinks=False)) for one in entries]
+            stats = [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
     except OSError:
         return ()
-    return tuple(sorted((name, one.st_mtime_ns, one.st_size, one.st_ino) for name, one in stats))
+    return tuple(sorted((name, stat.st_mtime_ns, stat.st_size, stat.st_ino) for name, stat in stats))

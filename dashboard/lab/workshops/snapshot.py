@@ -1,39 +1,40 @@
-"""One look at a whole engine: every container, whoever launched it, the machine, and who asked which port lately.
+"""Observes a whole engine: all containers, however they were launched, the machine, and recent connections to ports.
 
-Bounded: at most ``MOST_CONTAINERS`` are entered, the newest first, and everything is let go at the end.
+At most ``MAX_CONTAINERS`` namespaces are entered, newest first, and all are released at the end.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from dashboard.core.modes import MACHINE, Mode
+from dashboard.core.namespaces.addresses import bracket
 from dashboard.core.namespaces.state import NamespaceState
-from dashboard.core.workshops.observation import Contact, Observation, SeenContainer, mode_of
+from dashboard.core.workshops.observation import ContainerSnapshot, Observation, TcpConnection, mode_of
 from dashboard.engine.protocol import ContainerFacts, Engine, EngineError, EngineUnreachable
 from dashboard.lab.context import Context
-from dashboard.lab.experiments.observer import Observer, ObservationTarget
+from dashboard.lab.experiments.observer import ObservationTarget, Observer
 from dashboard.lab.watch_pool import WatchPool
 from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.netlink.framing import MalformedMessage
 from dashboard.netns.netlink.listeners import PastConnection, open_diag_socket, read_past_connections
 
-MOST_CONTAINERS = 40
-LAST_WORDS = 3
-OWN_NETWORKS = frozenset({"bridge", "host", "none"})
+MAX_CONTAINERS = 40
+LOG_LINES = 3
+PREDEFINED_NETWORKS = frozenset({"bridge", "host", "none"})
 
 
 @dataclass(frozen=True, slots=True)
 class WorkshopHost:
-    """The Docker host on which somebody works: the engine of this server, or a private host of one person.
+    """The Docker host of a workshop: this server's engine, or a private host.
 
-    ``labels`` are put on whatever a button makes there; ``pid`` is the engine's; ``most_containers`` may be there
-    when a button launches one, 0 for any number.
+    ``labels`` mark everything that a button creates there; ``pid`` is the engine's process; a button launches no
+    container beyond ``max_containers``, 0 for no limit.
     """
 
     engine: Engine
@@ -42,29 +43,30 @@ class WorkshopHost:
     data_dir: Path
     watches: WatchPool
     labels: Mapping[str, str]
-    most_containers: int = 0
+    max_containers: int = 0
 
     @classmethod
     def of(cls, context: Context, labels: Mapping[str, str]) -> WorkshopHost:
-        """The engine of this server."""
+        """This server's engine."""
         return cls(context.engine, context.info.pid, context.private, context.data_dir, context.watches, labels)
 
 
-async def look(host: WorkshopHost, now: float, lookups: Sequence[str] = (), ports: Sequence[int] = ()) -> Observation:
-    """What is there now. ``lookups`` are looked up from inside every container, requests to ``ports`` looked for.
+async def observe_host(
+    host: WorkshopHost, now: float, lookups: Sequence[str] = (), ports: Sequence[int] = ()
+) -> Observation:
+    """The current state. ``lookups`` are resolved inside every container; connections to ``ports`` are included.
 
-    EngineUnreachable if the engine does not answer; what else cannot be read is said in ``problem``.
+    EngineUnreachable if the engine does not answer; anything else that cannot be read is in ``problem``.
     """
     facts, networks, images = await asyncio.gather(
         host.engine.containers({}), host.engine.networks({}), host.engine.images()
     )
-    drivers = {one.name: one.driver for one in networks}
-    seen = [_seen(one, drivers) for one in facts]
-    seen = list(await asyncio.gather(*(_with_last_words(host.engine, one) for one in seen)))
+    drivers = {network.name: network.driver for network in networks}
+    containers = await asyncio.gather(*(_with_logs(host.engine, _snapshot(each, drivers)) for each in facts))
     observer = Observer(host.watches, lambda: host.pid, lambda _states, _cause: None)
     try:
-        problem, states = await _states(host, observer, seen, {one.id: one for one in facts}, lookups)
-        contacts = await _contacts(host, states, ports, now) if ports else {}
+        problem, states = await _states(host, observer, containers, {each.id: each for each in facts}, lookups)
+        connections = await _connections(host, states, ports, now) if ports else {}
     finally:
         await observer.close()
     machine = states.get(MACHINE)
@@ -72,86 +74,86 @@ async def look(host: WorkshopHost, now: float, lookups: Sequence[str] = (), port
         at=now,
         machine=machine,
         containers=tuple(
-            replace(one, state=states[one.id], contacts=contacts.get(states[one.id].netns, ()))
-            if one.id in states
-            else one
-            for one in seen
+            replace(each, state=states[each.id], connections=connections.get(states[each.id].netns, ()))
+            if each.id in states
+            else each
+            for each in containers
         ),
-        networks={name: driver for name, driver in drivers.items() if name not in OWN_NETWORKS},
+        networks={name: driver for name, driver in drivers.items() if name not in PREDEFINED_NETWORKS},
         images=frozenset(tag for image in images for tag in image.tags),
-        contacts=contacts.get(machine.netns, ()) if machine else (),
+        connections=connections.get(machine.netns, ()) if machine else (),
         problem=problem,
     )
 
 
-def _seen(facts: ContainerFacts, drivers: Mapping[str, str]) -> SeenContainer:
+def _snapshot(facts: ContainerFacts, drivers: Mapping[str, str]) -> ContainerSnapshot:
     mode = mode_of(facts.network_mode, drivers)
-    return SeenContainer(
+    return ContainerSnapshot(
         id=facts.id,
         name=facts.name,
         image=facts.image,
         mode=mode,
         status=facts.status,
         running=facts.running,
-        started=seconds_of(facts.started_at),
+        started=timestamp(facts.started_at),
         exit_code=facts.exit_code,
         error=facts.error,
         target=facts.network_mode.partition(":")[2] if mode == Mode.CONTAINER else "",
-        asked=facts.asked,
+        requested=facts.asked,
         published=facts.published,
         networks={name: address for name, address in facts.networks.items() if name not in {"host", "none"}},
     )
 
 
-def seconds_of(moment: str) -> float:
-    """The Engine's time in seconds since the epoch; 0 for never and for what is no time."""
+def timestamp(text: str) -> float:
+    """The Engine's time in seconds since the epoch; 0 for never and for an invalid time."""
     try:
-        found = datetime.fromisoformat(moment)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return 0.0
-    return found.timestamp() if found.year > 1 and found.tzinfo is not None else 0.0
+    return moment.timestamp() if moment.year > 1 and moment.tzinfo is not None else 0.0
 
 
-async def _with_last_words(engine: Engine, one: SeenContainer) -> SeenContainer:
-    if one.running or one.status == "created":
-        return one
+async def _with_logs(engine: Engine, container: ContainerSnapshot) -> ContainerSnapshot:
+    if container.running or container.status == "created":
+        return container
     try:
-        return replace(one, last_words=await engine.container_logs(one.id, LAST_WORDS))
+        return replace(container, last_log_lines=await engine.container_logs(container.id, LOG_LINES))
     except EngineUnreachable:
         raise
     except EngineError:
-        return one
+        return container
 
 
 async def _states(
     host: WorkshopHost,
     observer: Observer,
-    seen: Sequence[SeenContainer],
+    containers: Sequence[ContainerSnapshot],
     facts: Mapping[str, ContainerFacts],
     lookups: Sequence[str],
 ) -> tuple[str, dict[str, NamespaceState]]:
     if host.pid is None:
-        return "The engine is no process of this machine: its namespaces cannot be read from here.", {}
-    subjects = [ObservationTarget(MACHINE, host.pid, Mode.HOST, "/etc/resolv.conf", "/etc/hosts")]
-    modes = {one.id: one.mode for one in seen}
-    running = sorted((one for one in seen if one.running), key=lambda one: one.started, reverse=True)
-    for one in running[:MOST_CONTAINERS]:
-        fact, mode = facts[one.id], modes.get(one.target, one.mode)
+        return "The engine is not a process of this machine: its namespaces cannot be read from here.", {}
+    targets = [ObservationTarget(MACHINE, host.pid, Mode.HOST, "/etc/resolv.conf", "/etc/hosts")]
+    modes = {each.id: each.mode for each in containers}
+    running = sorted((each for each in containers if each.running), key=lambda each: each.started, reverse=True)
+    for each in running[:MAX_CONTAINERS]:
+        fact, mode = facts[each.id], modes.get(each.target, each.mode)
         if fact.pid:
             mode = Mode.BRIDGE if mode == Mode.CONTAINER else mode
-            subjects.append(ObservationTarget(one.id, fact.pid, mode, fact.resolv_conf_path, fact.hosts_path, fact.dns))
-    problems = [one for one in await asyncio.gather(*(_observed(observer, one) for one in subjects)) if one]
+            targets.append(ObservationTarget(each.id, fact.pid, mode, fact.resolv_conf_path, fact.hosts_path, fact.dns))
+    problems = [text for text in await asyncio.gather(*(_observe(observer, target) for target in targets)) if text]
     if lookups:
         await observer.look_up(lookups)
-    if len(running) > MOST_CONTAINERS:
-        problems.append(f"{len(running)} containers run: only the newest {MOST_CONTAINERS} were looked into.")
+    if len(running) > MAX_CONTAINERS:
+        problems.append(f"{len(running)} containers run: only the newest {MAX_CONTAINERS} were observed.")
     return next(iter(problems), ""), {key: observer.state(key) for key in observer.keys}
 
 
-async def _observed(observer: Observer, subject: ObservationTarget) -> str:
-    """Empty, also where the container ended meanwhile; else why its namespaces cannot be read."""
+async def _observe(observer: Observer, target: ObservationTarget) -> str:
+    """Why the namespaces cannot be read; empty if they can, or if the container has exited."""
     try:
-        await observer.add(subject)
+        await observer.add(target)
     except NamespaceGone:
         return ""
     except OSError as error:
@@ -159,40 +161,38 @@ async def _observed(observer: Observer, subject: ObservationTarget) -> str:
     return ""
 
 
-async def _contacts(
-    host: WorkshopHost, states: Mapping[str, NamespaceState], ports: Iterable[int], now: float
-) -> dict[int, tuple[Contact, ...]]:
-    """By namespace, each asked once."""
-    wanted = tuple(ports)
-    found: dict[int, tuple[Contact, ...]] = {}
+async def _connections(
+    host: WorkshopHost, states: Mapping[str, NamespaceState], ports: Sequence[int], now: float
+) -> dict[int, tuple[TcpConnection, ...]]:
+    """Connections by network namespace, each read once."""
+    connections: dict[int, tuple[TcpConnection, ...]] = {}
     for inode in {state.netns for state in states.values()}:
         namespace = host.watches.namespace(inode)
         if namespace is None:
             continue
-        past = await asyncio.to_thread(_past, namespace, wanted)
-        contacts = (
-            contact_of(one, port, now) for port in wanted for one in past if port in {one.local_port, one.peer_port}
+        past = await asyncio.to_thread(_past_connections, namespace, ports)
+        to_ports = (
+            connection_to(port, each, now)
+            for port in ports
+            for each in past
+            if port in {each.local_port, each.peer_port}
         )
-        found[inode] = tuple(dict.fromkeys(contacts))
-    return found
+        connections[inode] = tuple(dict.fromkeys(to_ports))
+    return connections
 
 
-def _past(namespace: Namespace, ports: Sequence[int]) -> tuple[PastConnection, ...]:
+def _past_connections(namespace: Namespace, ports: Sequence[int]) -> tuple[PastConnection, ...]:
     try:
         with ExitStack() as stack:
-            opened = stack.enter_context(namespace.run(open_diag_socket))
-            return tuple(one for port in ports for one in read_past_connections(opened, port))
+            diag = stack.enter_context(namespace.run(open_diag_socket))
+            return tuple(connection for port in ports for connection in read_past_connections(diag, port))
     except (NamespaceGone, MalformedMessage, OSError):
         return ()
 
 
-def contact_of(one: PastConnection, port: int, now: float) -> Contact:
-    """A connection as seen from the server's port, whichever end was looked at."""
-    at = now - one.ended_ms / 1000
-    if one.local_port == port:
-        return Contact(one.local, port, _endpoint(one.peer, one.peer_port), at)
-    return Contact(one.peer, port, _endpoint(one.local, one.local_port), at)
-
-
-def _endpoint(address: str, port: int) -> str:
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+def connection_to(port: int, connection: PastConnection, now: float) -> TcpConnection:
+    """The connection as seen from the server's port, whichever end was observed."""
+    server, client, client_port = connection.local, connection.peer, connection.peer_port
+    if connection.local_port != port:
+        server, client, client_port = connection.peer, connection.local, connection.local_port
+    return TcpConnection(server, port, f"{bracket(client)}:{client_port}", now - connection.ended_ms / 1000)

@@ -1,7 +1,4 @@
-"""What somebody does in a workshop: predict, run, have it checked. One place for the pages and for sessions.
-
-``host`` is where the person works; ``person`` is who it is. Whoever wants to know what happens passes ``heard``.
-"""
+"""Predict, run and check a step of a workshop, alone or in a training session."""
 
 from __future__ import annotations
 
@@ -11,29 +8,27 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from dashboard.core.workshops.advice import advise
-from dashboard.core.workshops.model import Judged, Step, Workshop, judge_step
+from dashboard.core.workshops.model import Step, StepJudgement, Workshop, judge_step
 from dashboard.core.workshops.observation import Observation
-from dashboard.core.workshops.progress import Stage, StepRecord, is_done, reached, stage
+from dashboard.core.workshops.progress import StepRecord, StepStage, current_step, is_done, step_stage
 from dashboard.engine.protocol import EngineError
-from dashboard.lab.workshops.commands import Done, do
-from dashboard.lab.workshops.snapshot import WorkshopHost, look
+from dashboard.lab.workshops.commands import CommandResult, run_command
+from dashboard.lab.workshops.snapshot import WorkshopHost, observe_host
 from dashboard.store import workshops as store
 from dashboard.store.database import DatabaseThread
 from dashboard.store.workshops import Event
 
-Heard = Callable[[str, Event], None]
 
-
-class NotOpenError(Exception):
+class StepLockedError(Exception):
     """The step cannot be worked on now; ``str()`` is a sentence that says what to do first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """What a look at a step came to. ``advice`` helps where it is not done; ``passed`` tells that it is done
-    now; ``images`` are those of the engine."""
+class CheckResult:
+    """The result of checking a step. ``advice`` helps if it is not done; ``passed``: it is done now; ``images`` are
+    those of the engine."""
 
-    judged: Judged
+    judgement: StepJudgement
     record: StepRecord
     advice: str = ""
     passed: bool = False
@@ -42,9 +37,28 @@ class Checked:
 
 
 @dataclass(slots=True)
-class Play:
-    """Somebody in a workshop on a host. ``until`` is a gate that somebody else keeps (a step's number); ``free``:
-    what is open does not depend on what was done before."""
+class SharedObservations:
+    """Observations for automatic checks, shared: concurrent checks of the same step on the same engine get the same."""
+
+    _running: dict[tuple[int, tuple[str, ...], tuple[int, ...]], asyncio.Task[Observation]] = field(
+        default_factory=dict
+    )
+
+    async def observe(self, host: WorkshopHost, clock: Callable[[], float], step: Step) -> Observation:
+        """An observation for this step."""
+        key = (id(host.engine), step.lookups, step.ports)
+        task = self._running.get(key)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(observe_host(host, clock(), step.lookups, step.ports))
+            self._running[key] = task
+            task.add_done_callback(lambda _task: self._running.pop(key, None))
+        return await asyncio.shield(task)
+
+
+@dataclass(slots=True)
+class StepRunner:
+    """A person in a workshop on a host. ``until`` is the instructor's gate (a step's index); ``free``: steps are open
+    even if earlier ones are not done."""
 
     host: WorkshopHost
     database: DatabaseThread
@@ -52,24 +66,23 @@ class Play:
     person: str
     workshop: Workshop
     until: int | None = None
-    heard: Heard | None = None
-    looks: Looks | None = None
+    observations: SharedObservations | None = None
     free: bool = False
 
-    async def open(self, slug: str) -> tuple[Step, Stage, StepRecord]:
-        """The step with where it stands; NotOpenError if an earlier one must be done first."""
+    async def open(self, slug: str) -> tuple[Step, StepStage, StepRecord]:
+        """The step with its stage and record; StepLockedError if an earlier one must be done first."""
         number = self.workshop.index(slug)
-        walk = await self.database.run(store.walk_of, self.person, self.workshop.slug)
-        if number is None or walk is None:
-            raise NotOpenError("Start the workshop first.")
-        found = stage(self.workshop, walk.records, number, self.until, free=self.free)
-        if found is Stage.LOCKED:
-            first = self.workshop.steps[min(reached(self.workshop, walk.records, self.until), number)]
-            raise NotOpenError(f"This step opens when “{first.title}” is done.")
-        return self.workshop.steps[number], found, walk.records.get(slug, StepRecord())
+        progress = await self.database.run(store.load_progress, self.person, self.workshop.slug)
+        if number is None or progress is None:
+            raise StepLockedError("Start the workshop first.")
+        stage = step_stage(self.workshop, progress.records, number, self.until, free=self.free)
+        if stage is StepStage.LOCKED:
+            first = self.workshop.steps[min(current_step(self.workshop, progress.records, self.until), number)]
+            raise StepLockedError(f"This step unlocks when “{first.title}” is done.")
+        return self.workshop.steps[number], stage, progress.records.get(slug, StepRecord())
 
     async def predict(self, slug: str, choice: int) -> StepRecord:
-        """Notes a prediction; the first one counts, and what there is now. ValueError if there is no such choice."""
+        """Records a prediction, the first one only, and the current state. ValueError if there is no such choice."""
         step, _, _ = await self.open(slug)
         if step.predict is None or not 0 <= choice < len(step.predict.choices):
             raise ValueError("Choose one of the answers.")
@@ -83,95 +96,74 @@ class Play:
         event = Event(now, "predicted", slug, step.predict.choices[choice])
         record = await self._update(slug, decide, event)
         with suppress(EngineError):
-            await self.check(slug, pressed=False)  # how it was before: a later look then sees that something changed
+            await self.check(slug, pressed=False)  # records the state before the run: a later check detects the change
         return record
 
-    async def run(self, slug: str, number: int) -> Done:
-        """Presses the button of a command; NotOpenError before the prediction."""
-        step, where, _ = await self.open(slug)
-        if where is Stage.PREDICT:
-            raise NotOpenError("Predict first: then run it and see.")
+    async def run(self, slug: str, number: int) -> CommandResult:
+        """Runs one of the step's commands; StepLockedError before the prediction."""
+        step, stage, _ = await self.open(slug)
+        if stage is StepStage.PREDICT:
+            raise StepLockedError("Predict first, then run it.")
         if not 0 <= number < len(step.run):
             raise ValueError("There is no such command in this step.")
         command = step.run[number]
-        done = await do(self.host, command.line, command.action)
-        detail = f"{command.line}: {done.failed}" if done.failed else command.line
+        result = await run_command(self.host, command.line, command.action)
+        detail = f"{command.line}: {result.failed}" if result.failed else command.line
         await self._update(slug, lambda record: record, Event(self.clock(), "did", slug, detail))
-        return done
+        return result
 
-    async def check(self, slug: str, *, pressed: bool, fresh: bool = False) -> Checked:
-        """Looks, judges, and notes what came of it. ``pressed`` is false for a look that nobody asked for;
-        ``fresh`` takes no look that began before."""
-        step, where, before = await self.open(slug)
-        observation = await self._look(step, fresh=pressed or fresh)
-        judged = judge_step(step, observation, dict(before.noted), before.truth)
-        advice = advise(step, observation, judged, self.workshop.steps[: self.workshop.index(slug)])
-        if where is Stage.DONE:
-            return Checked(judged, before, advice, True, observation.problem, observation.images)
+    async def check(self, slug: str, *, pressed: bool, fresh: bool = False) -> CheckResult:
+        """Observes, judges and records. ``pressed`` is False for an automatic check; ``fresh`` shares no observation
+        that started earlier."""
+        step, stage, before = await self.open(slug)
+        observation = await self._observe(step, fresh=pressed or fresh)
+        judgement = judge_step(step, observation, dict(before.noted), before.truth)
+        advice = advise(step, observation, judgement, self.workshop.steps[: self.workshop.index(slug)])
+        if stage is StepStage.DONE:
+            return CheckResult(judgement, before, advice, True, observation.problem, observation.images)
         now = self.clock()
-        failing = judged.findings[judged.failing].expected if judged.failing is not None else ""
-        passed = is_done(step, before, judged, pressed=pressed)
+        failing = judgement.findings[judgement.failing].expected if judgement.failing is not None else ""
+        passed = is_done(step, before, judgement, pressed=pressed)
+        failed_attempt = pressed and not judgement.ok and stage is StepStage.RUN
 
         def decide(record: StepRecord) -> StepRecord:
             return replace(
                 record,
                 opened_at=record.opened_at or now,
-                noted={**record.noted, **judged.noted},
-                truth=judged.truth if passed or judged.truth else record.truth,
-                attempts=record.attempts + (1 if pressed and not judged.ok and where is Stage.RUN else 0),
-                unmet=record.unmet or not judged.ok,
+                noted={**record.noted, **judgement.noted},
+                truth=judgement.truth if passed or judgement.truth else record.truth,
+                attempts=record.attempts + failed_attempt,
+                unmet=record.unmet or not judgement.ok,
                 failing=failing,
                 passed_at=record.passed_at or (now if passed else 0.0),
             )
 
-        events = [Event(now, "checked", slug, failing)] if pressed and where is Stage.RUN and not judged.ok else []
-        events += [Event(now, "passed", slug, judged.truth)] if passed else []
+        events = [Event(now, "checked", slug, failing)] if failed_attempt else []
+        events += [Event(now, "passed", slug, judgement.truth)] if passed else []
         record = await self._update(slug, decide, *events)
         if passed:
             await self._finish(now)
-        return Checked(judged, record, advice, passed, observation.problem, observation.images)
+        return CheckResult(judgement, record, advice, passed, observation.problem, observation.images)
 
     async def hint(self, slug: str, number: int) -> None:
-        """Notes that a hint was unfolded."""
+        """Records that a hint was opened."""
         step, _, _ = await self.open(slug)
-        shown = min(max(number, 0), len(step.hints))
-        event = Event(self.clock(), "hint", slug, str(shown))
-        await self._update(slug, lambda record: replace(record, hints=max(record.hints, shown)), event)
+        opened = min(max(number, 0), len(step.hints))
+        event = Event(self.clock(), "hint", slug, str(opened))
+        await self._update(slug, lambda record: replace(record, hints=max(record.hints, opened)), event)
 
-    async def _look(self, step: Step, *, fresh: bool) -> Observation:
-        if fresh or self.looks is None:
-            return await look(self.host, self.clock(), step.lookups, step.ports)
-        return await self.looks.look(self.host, self.clock, step)
+    async def _observe(self, step: Step, *, fresh: bool) -> Observation:
+        if fresh or self.observations is None:
+            return await observe_host(self.host, self.clock(), step.lookups, step.ports)
+        return await self.observations.observe(self.host, self.clock, step)
 
     async def _update(self, slug: str, decide: Callable[[StepRecord], StepRecord], *events: Event) -> StepRecord:
         record: StepRecord = await self.database.run(
-            store.update, self.person, self.workshop.slug, slug, decide, *events
+            store.update_step, self.person, self.workshop.slug, slug, decide, *events
         )
-        if self.heard is not None:
-            for event in events:
-                self.heard(self.person, event)
         return record
 
     async def _finish(self, now: float) -> None:
-        walk = await self.database.run(store.walk_of, self.person, self.workshop.slug)
-        if walk is not None and reached(self.workshop, walk.records) == len(self.workshop.steps):
-            await self.database.run(store.finish, self.person, self.workshop.slug, now)
-
-
-@dataclass(slots=True)
-class Looks:
-    """Looks that nobody pressed for, shared: who asks while another looks for the same gets that answer."""
-
-    _under_way: dict[tuple[str, tuple[str, ...], tuple[int, ...]], asyncio.Task[Observation]] = field(
-        default_factory=dict
-    )
-
-    async def look(self, host: WorkshopHost, clock: Callable[[], float], step: Step) -> Observation:
-        """An observation for this step."""
-        key = (str(id(host.engine)), step.lookups, step.ports)
-        task = self._under_way.get(key)
-        if task is None:
-            task = asyncio.get_running_loop().create_task(look(host, clock(), step.lookups, step.ports))
-            self._under_way[key] = task
-            task.add_done_callback(lambda _task: self._under_way.pop(key, None))
-        return await asyncio.shield(task)
+        progress = await self.database.run(store.load_progress, self.person, self.workshop.slug)
+        if progress is not None and current_step(self.workshop, progress.records) == len(self.workshop.steps):
+            await self.database.run(store.mark_finished, self.person, self.workshop.slug, now)

@@ -1,4 +1,4 @@
-"""``./netmodes backup``: one file with everything that is kept, made while Netmodes works."""
+"""``./netmodes backup``: writes a backup while Netmodes runs."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ from django.db import DatabaseError
 
 from dashboard import configuration
 from dashboard.backup.archive import BackupError
-from dashboard.backup.keeping import make_backup
-from dashboard.core.operations.backup_manifest import say_size
+from dashboard.backup.backups import make_backup
+from dashboard.core.operations.backup_manifest import format_size
 from dashboard.management.commanding import FAILED, NetmodesCommand
 
 
 class Command(NetmodesCommand):
-    """The database, and with ``--with-key`` the secret key; no images, no containers, no private hosts."""
+    """Backs up the database, with ``--with-key`` also the secret key; no images, containers or private hosts."""
 
-    help = "Writes everything that is kept into one file, while Netmodes works."
+    help = "Writes a backup of the database into one file, while Netmodes runs."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The file, and whether the key goes along."""
-        parser.add_argument("file", metavar="FILE", help="a file that is not there yet, e.g. netmodes.backup")
-        parser.add_argument("--with-key", action="store_true", help="with the secret key: sessions stay signed in")
+        """The file and the secret key."""
+        parser.add_argument("file", metavar="FILE", help="a new file, for example netmodes.backup")
+        parser.add_argument(
+            "--with-key", action="store_true", help="include the secret key, so that users stay signed in"
+        )
         parser.add_argument("--json", action="store_true", help="print backup/1")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Exit 0 once the file is complete, 1 with the reason."""
+        """Exit 0 if the file is complete, 1 with the reason."""
         target = Path(options["file"]).absolute()
         try:
             manifest = make_backup(target, configuration.data_dir(), with_key=options["with_key"])
@@ -35,8 +37,8 @@ class Command(NetmodesCommand):
         except (BackupError, DatabaseError) as error:
             raise CommandError(str(error), returncode=FAILED) from None
         except OSError as error:
-            raise CommandError(f"{target} cannot be written: {error.strerror or error}.", returncode=FAILED) from None
+            raise CommandError(f"Cannot write {target}: {error.strerror or error}.", returncode=FAILED) from None
         if options["json"]:
             self.print_json(manifest)
         else:
-            self.stdout.write(f"{target}: {say_size(size)}, with everything that was acknowledged before it began.")
+            self.stdout.write(f"{target}: {format_size(size)}, with everything committed before the backup started.")

@@ -19,12 +19,12 @@ from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand
 
 
 class Command(NetmodesCommand):
-    """Measures on a private host and reports which promises are kept."""
+    """Runs benchmarks on a private host and reports which promises are kept."""
 
-    help = "Measures what Netmodes promises, each figure beside a named reference (docs/benchmarks.md)."
+    help = "Runs the benchmarks and compares the results with the promises (docs/benchmarks.md)."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Which benchmarks, and how long."""
+        """Benchmarks and rounds."""
         parser.add_argument(
             "names",
             nargs="*",
@@ -34,7 +34,7 @@ class Command(NetmodesCommand):
         parser.add_argument(
             "--quick",
             action="store_true",
-            help="fewer rounds: a minute instead of four; truth: four instead of thirty-five",
+            help="fewer rounds: one minute instead of four; truth: four instead of thirty-five",
         )
         parser.add_argument("--json", action="store_true", help="print bench/1")
 
@@ -43,8 +43,8 @@ class Command(NetmodesCommand):
         try:
             names = choose(options["names"])
         except KeyError as error:
-            sentence = f"There is no benchmark {error.args[0]}: choose among {', '.join(BENCHMARKS)} and truth."
-            raise CommandError(sentence, returncode=WRONG_USAGE) from None
+            message = f"Unknown benchmark {error.args[0]}: choose from {', '.join(BENCHMARKS)} and truth."
+            raise CommandError(message, returncode=WRONG_USAGE) from None
         require_root("A private host")
         try:
             report = self.run(lambda: self._measure(names, quick=options["quick"]))

@@ -17,30 +17,30 @@ from dashboard.latency.environment import read_machine
 from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand, require_root
 from dashboard.store.reports import saved as saved_reports
 
-WRONG = {ArmStatus.REFUSED, ArmStatus.EXITED, ArmStatus.LOST, ArmStatus.WAITING, ArmStatus.CREATED}
+FAILED_STATUSES = {ArmStatus.REFUSED, ArmStatus.EXITED, ArmStatus.LOST, ArmStatus.WAITING, ArmStatus.CREATED}
 
 
 class Command(NetmodesCommand):
-    """Launches, compares, cleans up."""
+    """Launches arms, compares them, cleans up."""
 
-    help = "Launches one container in several modes, compares them and cleans up."
+    help = "Launches a container in several modes, compares them and cleans up."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """As in the form of the page."""
+        """The fields of the launch form."""
         parser.add_argument("modes", nargs="+", metavar="MODE", help="host, bridge, user-bridge, none, container:1 …")
         parser.add_argument("--image", default="nginx", help="image to run (default nginx)")
-        parser.add_argument("--port", default="80", help="port on which the program listens (default 80)")
+        parser.add_argument("--port", default="80", help="port of the program in the container (default 80)")
         parser.add_argument("--publish", "-p", action="append", default=[], metavar="H:C", help="port to publish")
-        parser.add_argument("--command", default="", help="command instead of the image's own")
-        parser.add_argument("--name", action="append", default=[], help="one more name to look up from inside")
+        parser.add_argument("--command", default="", help="command in place of that of the image")
+        parser.add_argument("--name", action="append", default=[], help="another name to resolve in the containers")
         parser.add_argument("--title", default="", help="title of the experiment, and of the report")
-        parser.add_argument("--save", action="store_true", help="make a report of it")
-        parser.add_argument("--keep", action="store_true", help="leave it running")
-        parser.add_argument("--all", action="store_true", help="show rows that are the same, too")
+        parser.add_argument("--save", action="store_true", help="save a report")
+        parser.add_argument("--keep", action="store_true", help="leave the experiment running")
+        parser.add_argument("--all", action="store_true", help="also show rows without differences")
         parser.add_argument("--json", action="store_true", help="print comparison/1")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Exit 0 if all arms run, 1 if one failed, 2 if it cannot be launched as written."""
+        """Exit 0 if all arms run, 1 if one failed, 2 for an invalid experiment."""
         draft = parse_draft(
             {
                 "title": options["title"],
@@ -52,31 +52,34 @@ class Command(NetmodesCommand):
             }
         )
         if draft.problems:
-            raise CommandError("\n".join(p.sentence for p in draft.problems), returncode=WRONG_USAGE)
+            raise CommandError("\n".join(problem.sentence for problem in draft.problems), returncode=WRONG_USAGE)
         require_root("Reading network namespaces")
         self.migrate()
         folder = configuration.data_dir()
         launched: list[str] = []
         keep = options["keep"]
-        found = self.run(lambda: compare_once(folder, draft.spec, self.say, keep=keep, on_launch=launched.append))
+        comparison = self.run(lambda: compare_once(folder, draft.spec, self.say, keep=keep, on_launch=launched.append))
         if options["save"]:
             report = self.save(
                 saved_reports.save_experiment,
                 launched[0],
                 details=saved_reports.ReportDetails(options["title"]),
-                engine=found.engine,
+                engine=comparison.engine,
                 machine=read_machine(),
             )
-            found = replace(found, report=report)
+            comparison = replace(comparison, report=report)
         if options["json"]:
-            self.print_json(found)
+            self.print_json(comparison)
         else:
             width = shutil.get_terminal_size((120, 40)).columns
-            self.stdout.write(comparison_text(found, width, show_all=options["all"]))
-        failed = [column for column in found.columns if column.container is not None or column.error]
-        wrong = [column for column in failed if column.status in WRONG]
-        for column in wrong:
-            why = column.error or (f"exited with code {column.exit_code}" if column.exit_code is not None else "")
-            self.say(f"{column.title}: {column.status}: {printable(why or 'it did not start')}")
-        if wrong or (options["save"] and found.report is None):
+            self.stdout.write(comparison_text(comparison, width, show_all=options["all"]))
+        failed = [
+            column
+            for column in comparison.columns
+            if (column.container is not None or column.error) and column.status in FAILED_STATUSES
+        ]
+        for column in failed:
+            reason = column.error or (f"exited with code {column.exit_code}" if column.exit_code is not None else "")
+            self.say(f"{column.title}: {column.status}: {printable(reason or 'it did not start')}")
+        if failed or (options["save"] and comparison.report is None):
             raise SystemExit(FAILED)

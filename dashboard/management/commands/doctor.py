@@ -1,4 +1,4 @@
-"""``./netmodes doctor``: what this engine and kernel can do, mode by mode, and why not."""
+"""``./netmodes doctor``: what this engine and kernel support."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts.private_host import list_hosts
 from dashboard.lab.bootstrap import endpoint
 from dashboard.lab.doctor import examine
-from dashboard.management.commanding import NetmodesCommand
+from dashboard.management.commanding import FAILED, NetmodesCommand
 
 
 class Command(NetmodesCommand):
-    """Looks and changes nothing."""
+    """Reads only."""
 
-    help = "Shows which modes work on this engine and kernel, and why not."
+    help = "Shows which modes this engine and kernel support, and why others are unavailable."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Only the form of the answer."""
+        """The output format."""
         parser.add_argument("--json", action="store_true", help="print doctor/1")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Exit 1 if no engine answers."""
-        found = self.run(self._examine)
+        doctor = self.run(self._examine)
         if options["json"]:
-            self.print_json(found)
+            self.print_json(doctor)
         else:
-            self.stdout.write(doctor_text(found))
-        if found.engine is None:
-            raise SystemExit(1)
+            self.stdout.write(doctor_text(doctor))
+        if doctor.engine is None:
+            raise SystemExit(FAILED)
 
     async def _examine(self) -> Doctor:
         engine = DockerEngine(endpoint())

@@ -1,4 +1,4 @@
-"""``./netmodes health``: whether what runs here is well; for health checks of containers."""
+"""``./netmodes health``: the health check of containers."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration
-from dashboard.core.operations.deployment import role_of
+from dashboard.core.operations.deployment import parse_role
 from dashboard.lab import liveness
 from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand
 
 
 class Command(NetmodesCommand):
-    """Exit 0 where it is well, 1 where it is not."""
+    """Checks the process of this data folder."""
 
-    help = "Says whether the lab or the pages of this data folder are well. Exit 0 or 1."
+    help = "Checks the lab or the pages of this data folder. Exit 0 if healthy, 1 if not."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Of what."""
+        """Role and port."""
         parser.add_argument("--role", default=configuration.value("NETMODES_ROLE", "all"), help="all, web or lab")
-        parser.add_argument("--port", type=int, default=0, help="where the pages are served, if not where up said")
+        parser.add_argument(
+            "--port", type=int, default=0, help="port of the pages (default: that of the running server)"
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """One line."""
+        """Exit 0 if healthy, 1 with the reason."""
         try:
-            role = role_of(options["role"])
+            role = parse_role(options["role"])
         except ValueError as error:
             raise CommandError(str(error), returncode=WRONG_USAGE) from None
         if problem := liveness.problem(configuration.data_dir(), role, options["port"]):

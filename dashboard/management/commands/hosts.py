@@ -1,4 +1,4 @@
-"""``./netmodes hosts``: private hosts, each a whole Docker host to practise on."""
+"""``./netmodes hosts``: private Docker hosts to practise on."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.engine.images import ensure_image
 from dashboard.management.commanding import WRONG_USAGE, NetmodesCommand, require_root
 
-MOST = 100
+MAX_HOSTS = 100
 
 
-def described(host: PrivateHost) -> dict[str, Any]:
-    """A host in JSON."""
+def host_json(host: PrivateHost) -> dict[str, Any]:
+    """A host of hosts/1."""
     return {"id": host.id, "pid": host.pid, "netns": host.netns, "socket": host.socket, "started": host.started}
 
 
@@ -30,14 +30,14 @@ class Command(NetmodesCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Create [N], list, remove ID…|--all."""
         actions = parser.add_subparsers(dest="action", required=True, metavar="create|list|remove")
-        create = actions.add_parser("create", help="start N private hosts (default 1), the lab image ready as nginx")
+        create = actions.add_parser("create", help="start N private hosts (default 1) with the lab image as nginx")
         create.add_argument("count", nargs="?", default="1", metavar="N", help="how many (default 1)")
-        listing = actions.add_parser("list", help="list the private hosts that run")
+        listing = actions.add_parser("list", help="list running private hosts")
         remove = actions.add_parser("remove", help="stop and remove private hosts")
-        remove.add_argument("ids", nargs="*", metavar="ID", help="which, as the list names them")
-        remove.add_argument("--all", action="store_true", help="all of them")
-        for one in (create, listing, remove):
-            one.add_argument("--json", action="store_true", help="print JSON")
+        remove.add_argument("ids", nargs="*", metavar="ID", help="ids from the list")
+        remove.add_argument("--all", action="store_true", help="remove all private hosts")
+        for parser_of_action in (create, listing, remove):
+            parser_of_action.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Runs one action."""
@@ -46,17 +46,17 @@ class Command(NetmodesCommand):
             require_root("A private host")
         hosts = self.run(lambda: getattr(self, f"_{action}")(options))
         if options["json"]:
-            self.print_json({"schema": "hosts/1", "hosts": [described(host) for host in hosts]})
+            self.print_json({"schema": "hosts/1", "hosts": [host_json(host) for host in hosts]})
             return
         for host in hosts:
             self.stdout.write(f"{host.id}  pid {host.pid}  netns {host.netns}  DOCKER_HOST=unix://{host.socket}")
         if not hosts:
-            self.stdout.write("No private host.")
+            self.stdout.write("No private host is running.")
 
     async def _create(self, options: dict[str, Any]) -> tuple[PrivateHost, ...]:
         text = options["count"]
-        if not (text.isascii() and text.isdigit() and 0 < int(text) <= MOST):
-            raise CommandError(f"N must be a number from 1 to {MOST}, not “{text[:20]}”.", returncode=WRONG_USAGE)
+        if not (text.isascii() and text.isdigit() and 0 < int(text) <= MAX_HOSTS):
+            raise CommandError(f"N must be a number from 1 to {MAX_HOSTS}, not “{text[:20]}”.", returncode=WRONG_USAGE)
         folder = configuration.data_dir()
         self.say(f"Starting {text} private host{'s' if text != '1' else ''}")
         return tuple(await asyncio.gather(*(self._create_one(folder) for _ in range(int(text)))))
@@ -76,10 +76,12 @@ class Command(NetmodesCommand):
     async def _remove(self, options: dict[str, Any]) -> tuple[PrivateHost, ...]:
         hosts = private_host.list_hosts(configuration.data_dir())
         if bool(options["ids"]) == options["all"]:
-            raise CommandError("Name the hosts to remove, or say --all.", returncode=WRONG_USAGE)
+            raise CommandError("Name the hosts to remove, or use --all.", returncode=WRONG_USAGE)
         unknown = set(options["ids"]) - {host.id for host in hosts}
         if unknown:
-            raise CommandError(f"There is no private host {', '.join(sorted(unknown))}: see ./netmodes hosts list.")
+            raise CommandError(
+                f"Unknown private host {', '.join(sorted(unknown))}: see {configuration.COMMAND} hosts list."
+            )
         chosen = [host for host in hosts if options["all"] or host.id in options["ids"]]
         await asyncio.gather(*(private_host.stop(host) for host in chosen))
         if options["all"]:

@@ -1,4 +1,4 @@
-"""``./netmodes link``: a one-time sign-in link for what is running."""
+"""``./netmodes link``: a one-time sign-in link for the running server."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from dashboard.management.serving import public_address, served_address, sign_in
 
 
 class Command(NetmodesCommand):
-    """Prints a fresh link; the ones before stay good."""
+    """Prints a new link; earlier links stay valid."""
 
-    help = "Prints a one-time sign-in link for the Netmodes that serves from this data folder."
+    help = "Prints a one-time sign-in link for the running server of this data folder."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        """One line; exit 1 where nothing serves."""
+        """Exit 1 if no server runs."""
         address = served_address()
         if address is None:
-            message = f"Nothing serves from {configuration.data_dir()}: type {configuration.COMMAND} up."
+            message = f"No server runs from {configuration.data_dir()}. Start it with {configuration.COMMAND} up."
             raise CommandError(message, returncode=FAILED)
         self.stdout.write(sign_in_line(public_address(address)))

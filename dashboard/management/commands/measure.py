@@ -41,10 +41,16 @@ class Command(NetmodesCommand):
         parser.add_argument("--probe", action="append", default=[], help=f"{', '.join(Probe)} (default tcp-rr)")
         parser.add_argument("--seconds", type=float, default=10.0, help="time limit in seconds (default 10)")
         parser.add_argument("--payload", type=int, default=0, help="bytes per request (default 64)")
-        parser.add_argument("--rate", type=float, help="requests per second (default: the next one after each response)")
-        parser.add_argument("--width", type=float, help="stop once every confidence interval is this narrow, in microseconds")
+        parser.add_argument(
+            "--rate", type=float, help="requests per second (default: the next one after each response)"
+        )
+        parser.add_argument(
+            "--width", type=float, help="stop once every confidence interval is this narrow, in microseconds"
+        )
         parser.add_argument("--under-load", action="store_true", help="measure while a stream saturates the path")
-        parser.add_argument("--name", default="localhost", help="name to resolve with the dns probe (default localhost)")
+        parser.add_argument(
+            "--name", default="localhost", help="name to resolve with the dns probe (default localhost)"
+        )
         parser.add_argument("--seed", type=int, help="seed of the order (default: random; recorded with the result)")
         parser.add_argument("--title", default="", help="title of the run, and of the report")
         parser.add_argument("--save", action="store_true", help="save a report")
@@ -94,12 +100,10 @@ class Command(NetmodesCommand):
         )
         problems = list(check_options(measuring, probes))
         if Probe.HTTP in probes and set(probes) & ANSWERED_BY_US:
-            wrong.append(
-                "http uses the container's program, the other probes our responder: measure them separately."
-            )
-        if wrong:
-            raise CommandError("\n".join(wrong), returncode=WRONG_USAGE)
-        return probes, how
+            wrong.append("http uses the container's program, the other probes our responder: measure them separately.")
+        if problems:
+            raise CommandError("\n".join(problems), returncode=WRONG_USAGE)
+        return probes, measuring
 
     def _spec(self, options: dict[str, Any], probes: tuple[Probe, ...]) -> ExperimentSpec:
         http = Probe.HTTP in probes
@@ -132,7 +136,9 @@ class Command(NetmodesCommand):
 
             database = context.database
             identity = await database.run(measurement_store.create_run, run.id, spec.title, probes, measuring, seed)
-            await measure_paths(context, run, RequestedRun(identity, run.id, probes, how, seed, twin=True), progress)
+            await measure_paths(
+                context, run, RequestedRun(identity, run.id, probes, measuring, seed, twin=True), report
+            )
             measurement = await database.run(measurement_store.load_measurement, identity)
         if measurement is None:
             raise CommandError("The run was deleted while it was measured.", returncode=FAILED)

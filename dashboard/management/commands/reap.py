@@ -1,4 +1,4 @@
-"""``./netmodes reap``: removes what is ours and left over, nothing else."""
+"""``./netmodes reap``: removes leftovers of Netmodes, nothing else."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from dashboard.management.commanding import FAILED, NetmodesCommand, require_roo
 
 
 class Command(NetmodesCommand):
-    """What a living process drives is left alone; so is everything without exactly our label."""
+    """Keeps what a running process uses, and everything without the label of Netmodes."""
 
-    help = "Removes containers, networks and private hosts of ours that nobody drives any more."
+    help = "Removes containers, networks and private hosts that ended processes of Netmodes left behind."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Only the form of the answer."""
-        parser.add_argument("--json", action="store_true", help="print what was removed as JSON")
+        """The output format."""
+        parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Says each thing that was removed."""
-        require_root("Removing what is left over")
+        """Prints what was removed; exit 1 if a removal failed."""
+        require_root("Removing leftovers")
         self.migrate()
         removed = self.run(self._reap)
         for line in removed.refused:
-            self.say(f"not removed: {line}")
+            self.say(f"cannot remove {line}")
         self._show(removed, as_json=options["json"])
         if removed.refused:
             raise SystemExit(FAILED)
@@ -42,9 +42,9 @@ class Command(NetmodesCommand):
         for line in removed.removed:
             self.stdout.write(f"removed {line}")
         for line in removed.kept:
-            self.stdout.write(f"left alone: {line}")
+            self.stdout.write(f"kept {line}")
         if not removed.removed and not removed.refused:
-            self.stdout.write("Nothing of ours is left over.")
+            self.stdout.write("There is nothing to remove.")
 
     async def _reap(self) -> Reaped:
         folder = configuration.data_dir()

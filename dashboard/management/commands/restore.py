@@ -1,4 +1,4 @@
-"""``./netmodes restore``: what a backup holds, put in its place."""
+"""``./netmodes restore``: restores a backup."""
 
 from __future__ import annotations
 
@@ -10,29 +10,31 @@ from django.db import DatabaseError
 
 from dashboard import configuration
 from dashboard.backup.archive import BackupError
-from dashboard.backup.keeping import Restored, restore_backup
-from dashboard.core.operations.backup_manifest import say_size
+from dashboard.backup.backups import Restored, restore_backup
+from dashboard.core.operations.backup_manifest import format_size
 from dashboard.management.commanding import FAILED, NetmodesCommand
 from dashboard.management.serving import served_addresses
 
 
 class Command(NetmodesCommand):
-    """All of it or nothing; Netmodes must be stopped."""
+    """Restores all or nothing, while Netmodes is stopped."""
 
-    help = "Restores a backup into an empty data folder, or in place of what is there."
+    help = "Restores a backup into an empty data folder, or replaces the database there."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The file, and what may become of what is there."""
-        parser.add_argument("file", metavar="FILE", help="what netmodes backup wrote")
-        parser.add_argument("--replace", action="store_true", help="keep the database that is there beside the new one")
-        parser.add_argument("--check", action="store_true", help="change nothing: only say whether the file is whole")
+        """The file, replacing, checking."""
+        parser.add_argument("file", metavar="FILE", help="a file that netmodes backup wrote")
+        parser.add_argument(
+            "--replace", action="store_true", help="replace an existing database and keep it beside the restored one"
+        )
+        parser.add_argument("--check", action="store_true", help="change nothing, only verify the file")
         parser.add_argument("--json", action="store_true", help="print what was done as JSON")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Exit 0 once it is there, 1 with the reason."""
+        """Exit 0 if the backup is restored, 1 with the reason."""
         source = Path(options["file"]).absolute()
         if not options["check"] and (serving := served_addresses()):
-            message = f"Netmodes serves on {', '.join(serving)}: stop it first, then restore."
+            message = f"Netmodes is running at {', '.join(serving)}. Stop it first, then restore."
             raise CommandError(message, returncode=FAILED)
         try:
             done = restore_backup(
@@ -45,19 +47,19 @@ class Command(NetmodesCommand):
         if options["json"]:
             self.print_json(done)
         else:
-            self.stdout.write("\n".join(_said(source, done)))
+            self.stdout.write("\n".join(_describe(source, done)))
 
 
-def _said(source: Path, done: Restored) -> list[str]:
+def _describe(source: Path, done: Restored) -> list[str]:
     made = f"made {done.manifest.made_at} by Netmodes {done.manifest.version}"
     if done.only_checked:
-        return [f"{source} is whole: {say_size(done.manifest.size)}, {made}."]
-    lines = [f"Restored what was {made}."]
+        return [f"{source} is intact: {format_size(done.manifest.size)}, {made}."]
+    lines = [f"Restored the backup {made}."]
     if done.migrated:
-        lines.append("Its database was older and has been brought up to date.")
+        lines.append("Its database was older and has been migrated.")
     if done.aside:
-        lines.append(f"The database that was there is kept as {done.aside}.")
+        lines.append(f"The replaced database is kept as {done.aside}.")
     if done.key:
-        lines.append("The secret key came with it: whoever was signed in still is.")
+        lines.append("The secret key was restored: users stay signed in.")
     lines.append(f"Start it with {configuration.COMMAND} up.")
     return lines

@@ -1,4 +1,4 @@
-"""``./netmodes up``: migrates, serves, prints a one-time sign-in link."""
+"""``./netmodes up``: migrates the database, serves pages, prints a one-time sign-in link."""
 
 from __future__ import annotations
 
@@ -14,100 +14,101 @@ import uvicorn
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from dashboard import configuration
-from dashboard.core.operations.deployment import Role, role_of
+from dashboard.core.operations.deployment import Role, parse_role
 from dashboard.lab.lab_process import run_lab
 from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand
 from dashboard.management.serving import (
     address_to_open,
     announced,
-    lab_is_here,
+    is_lab_running,
+    notify_service_manager,
     public_address,
     served_address,
     sign_in_line,
-    tell_service_manager,
 )
-from dashboard.web.http.shared_frames import SharingProtocol
+from dashboard.web.http.shared_frames import SharedFrameProtocol
 
 
 class Server(uvicorn.Server):
-    """Says the link once the sockets are open and the lab has started."""
+    """Prints the sign-in link once the server has started."""
 
     def __init__(self, config: uvicorn.Config, command: BaseCommand, url: str, link: str) -> None:
         super().__init__(config)
         self._command = command
         self._url = url
         self._link = link
-        self._was_told = False
+        self._is_warned = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A second Ctrl-C does not cut short what the first one began, which would leave containers behind; a third one
-        does."""
-        if sig == signal.SIGINT and self.should_exit and not self._was_told:
-            self._was_told = True
-            self._command.stderr.write("Stopping what was started. Ctrl-C once more leaves it where it is.")
+        """A second Ctrl-C only prints a warning: to abort the shutdown would leave containers behind. A third one aborts."""
+        if sig == signal.SIGINT and self.should_exit and not self._is_warned:
+            self._is_warned = True
+            self._command.stderr.write("Stopping containers. Press Ctrl-C again to leave them running.")
             return
         super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Uvicorn's own start, then the link."""
+        """Starts uvicorn, then prints the link."""
         await super().startup(sockets)
         if self.started and not self.should_exit:
-            self._command.stdout.write(f"Netmodes serves on {self._url}")
+            self._command.stdout.write(f"Netmodes is running at {self._url}")
             self._command.stdout.write(self._link)
             if configuration.value("NETMODES_ROLE") != Role.WEB:
-                self._command.stdout.write("Ctrl-C stops everything that it started.")
+                self._command.stdout.write("Press Ctrl-C to stop it and its containers.")
             self._command.stdout.flush()
-            tell_service_manager("READY=1")
+            notify_service_manager("READY=1")
 
 
 class Command(NetmodesCommand):
-    """Serves on 127.0.0.1, or drives Docker for those that do."""
+    """Serves pages, drives Docker, or both."""
 
-    help = "Serves Netmodes and prints a one-time sign-in link."
+    help = "Starts Netmodes and prints a one-time sign-in link."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Where to listen."""
+        """Address, port, role."""
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
         parser.add_argument("--port", type=int, default=8000, help="port to listen on (default 8000)")
         parser.add_argument(
             "--role",
             default=configuration.value("NETMODES_ROLE", "all"),
-            help="all (default); or, with a database for both: web serves pages only, lab drives Docker only",
+            help="all (default); in a team deployment: web (pages only) or lab (Docker only)",
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Runs until Ctrl-C."""
+        """Runs until Ctrl-C or SIGTERM."""
         try:
-            role = role_of(options["role"])
+            role = parse_role(options["role"])
         except ValueError as error:
             raise CommandError(str(error), returncode=WRONG_USAGE) from None
         os.environ["NETMODES_ROLE"] = str(role)
         if role is Role.LAB:
-            self._drive()
+            self._run_lab()
         else:
             self._serve(role, options["host"], options["port"])
 
-    def _drive(self) -> None:
-        """A lab without pages."""
-        if lab_is_here():
-            message = f"Another Netmodes drives Docker from {configuration.data_dir()} already."
+    def _run_lab(self) -> None:
+        """Runs a lab without pages."""
+        if is_lab_running():
+            message = f"Another lab is running from {configuration.data_dir()}."
             raise CommandError(message, returncode=FAILED)
         self.migrate()
 
         def ready(engine: str) -> None:
-            self.stdout.write(f"The lab of Netmodes is here: {engine}")
-            self.stdout.write("Ctrl-C stops everything that it started; SIGTERM leaves it for the next lab.")
+            self.stdout.write(f"The lab of Netmodes is running: {engine}")
+            self.stdout.write(
+                "Press Ctrl-C to stop it and its containers. SIGTERM leaves the containers to the next lab."
+            )
             self.stdout.flush()
-            tell_service_manager("READY=1")
+            notify_service_manager("READY=1")
 
         if code := asyncio.run(run_lab(configuration.data_dir(), self.say, ready)):
             raise SystemExit(code)
 
     def _serve(self, role: Role, host: str, port: int) -> None:
-        """Pages, with a lab in the same process or without one."""
+        """Serves pages, with or without a lab in the same process."""
         if not 0 < port < 65536:
-            raise CommandError("--port takes a number from 1 to 65535.", returncode=WRONG_USAGE)
-        if role is Role.ALL and self._serves_already():
+            raise CommandError("--port must be a number from 1 to 65535.", returncode=WRONG_USAGE)
+        if role is Role.ALL and self._is_running():
             return
         listening = self._listen(host, port)
         self.migrate()
@@ -119,7 +120,7 @@ class Command(NetmodesCommand):
             access_log=False,
             server_header=False,
             lifespan="on",
-            ws=SharingProtocol,
+            ws=SharedFrameProtocol,
             ws_max_size=64 * 1024,
             ws_per_message_deflate=False,
             timeout_graceful_shutdown=5,
@@ -127,24 +128,24 @@ class Command(NetmodesCommand):
         )
         url = address_to_open(host, port)
         try:
-            # Cleaned up by then: uvicorn raises the signal once more when it has stopped.
+            # After the cleanup uvicorn raises the signal again.
             with announced(url), suppress(KeyboardInterrupt):
                 Server(config, self, url, sign_in_line(public_address(url))).run(sockets=[listening])
         except BlockingIOError:
-            message = f"Another Netmodes begins to serve from {configuration.data_dir()} just now."
+            message = f"Another server is starting from {configuration.data_dir()}."
             raise CommandError(message, returncode=FAILED) from None
 
-    def _serves_already(self) -> bool:
-        """A second ``up`` says where the first one serves, with a fresh link: the old one may be lost."""
+    def _is_running(self) -> bool:
+        """Whether a server runs already; prints its address and a new link, since the first link may be lost."""
         address = served_address()
         if address is None:
             return False
-        self.stdout.write(f"Netmodes serves on {address} already.")
+        self.stdout.write(f"Netmodes is already running at {address}")
         self.stdout.write(sign_in_line(public_address(address)))
         return True
 
     def _listen(self, host: str, port: int) -> socket.socket:
-        """The socket, opened before anything is started, so that a taken port is said at once."""
+        """The listening socket, opened first so that a port in use is reported at once."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listening = socket.socket(family)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""``./netmodes workshop``: checks a workshop's folder, and lists the workshops that there are."""
+"""``./netmodes workshop``: validates a workshop's folder, and lists the workshops."""
 
 from __future__ import annotations
 
@@ -8,77 +8,75 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration
-from dashboard.core.workshops.parser import Loaded
-from dashboard.lab.workshops.files import Library, Shelved, read_folder
+from dashboard.core.workshops.parser import ParsedWorkshop
+from dashboard.lab.workshops.files import Library, read_folder
 from dashboard.management.commanding import FAILED, NetmodesCommand
 
 
-def described(loaded: Loaded) -> dict[str, Any]:
-    """A workshop in JSON, or what is wrong with it."""
-    found = loaded.workshop
+def as_json(parsed: ParsedWorkshop) -> dict[str, Any]:
+    """A workshop in JSON, or its problems."""
+    workshop = parsed.workshop
     return {
-        "ok": found is not None,
-        "slug": found.slug if found else None,
-        "title": found.title if found else None,
-        "steps": [step.slug for step in found.steps] if found else [],
-        "problems": [{"file": p.file, "line": p.line, "sentence": p.sentence} for p in loaded.problems],
+        "ok": workshop is not None,
+        "slug": workshop.slug if workshop else None,
+        "title": workshop.title if workshop else None,
+        "steps": [step.slug for step in workshop.steps] if workshop else [],
+        "problems": [{"file": p.file, "line": p.line, "sentence": p.sentence} for p in parsed.problems],
     }
 
 
 class Command(NetmodesCommand):
-    """Checks and lists workshops."""
+    """Validates and lists workshops."""
 
-    help = "Checks a workshop's folder, or lists the workshops that there are."
+    help = "Validates a workshop's folder, or lists the workshops."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Validate PATH, list."""
+        """Adds the actions: validate PATH, list."""
         actions = parser.add_subparsers(dest="action", required=True, metavar="validate|list")
-        validate = actions.add_parser("validate", help="check a folder; exit 1 and a line for each problem")
+        validate = actions.add_parser("validate", help="validate a folder; exit 1 and one line for each problem")
         validate.add_argument("path", metavar="PATH", help="the folder")
         listing = actions.add_parser("list", help="list the built-in workshops and those of this installation")
-        for one in (validate, listing):
-            one.add_argument("--json", action="store_true", help="print JSON")
+        for action in (validate, listing):
+            action.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Runs one action."""
         if options["action"] == "validate":
-            self._validate(options["path"], as_json=options["json"])
+            self._validate(options["path"], json=options["json"])
         else:
-            self._list(as_json=options["json"])
+            self._list(json=options["json"])
 
-    def _validate(self, path: str, *, as_json: bool) -> None:
-        loaded = read_folder(Path(path))
-        if as_json:
-            self.print_json({"schema": "workshop/1", "path": path, **described(loaded)})
-        elif loaded.workshop is not None:
-            count = len(loaded.workshop.steps)
-            self.stdout.write(
-                f"{loaded.workshop.title}: {count} {'step' if count == 1 else 'steps'}, nothing is wrong."
-            )
-        for problem in loaded.problems:
+    def _validate(self, path: str, *, json: bool) -> None:
+        parsed = read_folder(Path(path))
+        if json:
+            self.print_json({"schema": "workshop/1", "path": path, **as_json(parsed)})
+        elif parsed.workshop is not None:
+            self.stdout.write(f"{parsed.workshop.title}: {_steps(parsed.workshop)}, no problems.")
+        for problem in parsed.problems:
             self.say(str(problem))
-        if loaded.workshop is None:
-            count = len(loaded.problems)
+        if parsed.workshop is None:
+            count = len(parsed.problems)
             raise CommandError(f"{count} {'problem' if count == 1 else 'problems'} in {path}.", returncode=FAILED)
 
-    def _list(self, *, as_json: bool) -> None:
+    def _list(self, *, json: bool) -> None:
         own = configuration.data_dir() / "workshops"
-        shelves = Library(own).all()
-        if as_json:
-            found = [{"name": one.name, "own": one.own, **described(one.loaded)} for one in shelves]
-            self.print_json({"schema": "workshops/1", "folder": str(own), "workshops": found})
+        entries = Library(own).all()
+        if json:
+            workshops = [{"name": entry.name, "own": entry.own, **as_json(entry.parsed)} for entry in entries]
+            self.print_json({"schema": "workshops/1", "folder": str(own), "workshops": workshops})
             return
-        for one in shelves:
-            self.stdout.write(_line(one))
-        self.say(f"Your own go into {own}, a folder each.")
+        for entry in entries:
+            self.stdout.write(_line(entry))
+        self.say(f"Put your own workshops into {own}, one folder each.")
 
 
-def _steps(count: int) -> str:
+def _steps(workshop: Workshop) -> str:
+    count = len(workshop.steps)
     return "1 step" if count == 1 else f"{count} steps"
 
 
-def _line(one: Shelved) -> str:
-    whose = "own" if one.own else "built-in"
-    if one.workshop is None:
-        return f"{one.name}  {whose}  cannot be used: {one.loaded.problems[0]}"
-    return f"{one.workshop.slug}  {whose}  {_steps(len(one.workshop.steps))}  {one.workshop.title}"
+def _line(entry: LibraryEntry) -> str:
+    source = "own" if entry.own else "built-in"
+    if entry.workshop is None:
+        return f"{entry.name}  {source}  cannot be used: {entry.parsed.problems[0]}"
+    return f"{entry.workshop.slug}  {source}  {_steps(entry.workshop)}  {entry.workshop.title}"

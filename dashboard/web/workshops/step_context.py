@@ -1,5 +1,4 @@
-"""A step of a workshop wherever somebody works on it: alone, or in a class. A change is a POST; the answer is the step
-as it is then."""
+"""A step of a workshop, alone or in a training session. Every change is a POST; the response is the updated step."""
 
 from __future__ import annotations
 
@@ -14,34 +13,37 @@ from django.utils.translation import gettext as _
 
 from dashboard.core.workshops.commands import with_image
 from dashboard.core.workshops.model import Step, Workshop
-from dashboard.core.workshops.progress import EMPTY, Records, Stage, reached, stage, truth_in_words
+from dashboard.core.workshops.progress import (
+    EMPTY,
+    Records,
+    StepRecord,
+    StepStage,
+    current_step,
+    describe_truth,
+    step_stage,
+)
 from dashboard.engine.protocol import EngineError
 from dashboard.lab.remote import workshop_calls
-from dashboard.lab.remote.workshop_calls import StepAccess, StepAction
-from dashboard.lab.workshops.commands import Done
-from dashboard.lab.workshops.step import Checked, NotOpenError
+from dashboard.lab.remote.workshop_calls import ActionResult, StepAccess, StepAction
+from dashboard.lab.workshops.step import StepLockedError
 from dashboard.store import workshops as store
-from dashboard.store.workshops import Walk
+from dashboard.store.workshops import Progress
 from dashboard.web.experiments.views import refuse
 from dashboard.web.http.database import in_database
 from dashboard.web.service import LabUnavailableError, service
-from dashboard.web.workshops.views import page, steps_of, workshop_of
+from dashboard.web.workshops.views import list_steps, render_page, require_workshop
 
-#: A request with this header gets the page without its frame: the script puts it in place.
-PART = "X-Netmodes-Part"
-
-
-def _as_walked(walk: Walk) -> Records:
-    return walk.records
+#: A request with this header gets only the step, without the page around it.
+PART_HEADER = "X-Netmodes-Part"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where somebody works through a workshop: as whom, under which addresses, on which host, and how far.
+class WorkshopPlace:
+    """Where a person works on a workshop: as whom, at which URLs, on which host, and up to which step.
 
-    ``home`` is the overview's address, ``front`` what stands before a step's, ``end`` what follows the last step.
-    ``group``: whose private host it is, empty for the server's own engine; ``runs`` False: nobody runs anything here,
-    one looks on. ``closed`` says why nothing can be done just now.
+    ``home`` is the URL of the overview, ``front`` the prefix of a step's URL, ``end`` the URL after the last step.
+    ``group`` selects a private host, empty for the server's own engine; with ``runs`` False the person has no host and
+    only watches. ``closed`` is why nothing can be done now. ``records`` reads the records from the progress.
     """
 
     person: str
@@ -54,201 +56,200 @@ class Place:
     until: int | None = None
     free: bool = False
     closed: str = ""
-    records: Callable[[Walk], Records] = _as_walked
+    records: Callable[[Progress], Records] = lambda progress: progress.records
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def address(self, step: str) -> str:
-        """A step's."""
+        """The URL of a step."""
         return f"{self.front}{step}/"
 
-    def stage(self, workshop: Workshop, records: Records, number: int) -> Stage:
-        """Where a step stands here."""
-        return stage(workshop, records, number, self.until, free=self.free)
+    def stage(self, workshop: Workshop, records: Records, number: int) -> StepStage:
+        """The stage of a step here."""
+        return step_stage(workshop, records, number, self.until, free=self.free)
+
+    def is_locked(self, workshop: Workshop, progress: Progress, step: Step) -> bool:
+        """Whether the step is locked for this person. Reads the database."""
+        return self.stage(workshop, self.records(progress), workshop.index(step.slug) or 0) is StepStage.LOCKED
 
 
-def alone(person: str, workshop: str) -> Place:
-    """Somebody with an account, by themselves."""
+def own_place(person: str, workshop: str) -> WorkshopPlace:
+    """The place of a user who works alone."""
     home = f"/workshop/{workshop}/"
-    return Place(person, home, home, f"{home}result/")
+    return WorkshopPlace(person, home, home, f"{home}result/")
 
 
-async def _images(place: Place) -> frozenset[str]:
-    """The images of the engine, so that the command that is shown works as it stands; none where it does not answer."""
+async def _images(place: WorkshopPlace) -> frozenset[str]:
+    """The images of the engine, so that the shown commands work as typed; none if it does not answer."""
     if not place.runs:
         return frozenset()
     try:
         return frozenset(await service.ask(workshop_calls.images, place.group))
-    except (LabUnavailableError, EngineError, NotOpenError, TimeoutError):
+    except (LabUnavailableError, EngineError, StepLockedError, TimeoutError):
         return frozenset()
 
 
-async def show(
+async def render_step(
     request: HttpRequest,
-    place: Place,
+    place: WorkshopPlace,
     workshop: Workshop,
     step: Step,
     *,
-    checked: Checked | None = None,
-    done: Done | None = None,
-    ran: int | None = None,
-    pressed: bool = False,
+    result: ActionResult | None = None,
     problem: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    """The step as it is now."""
-    walk = await in_database(store.walk_of, place.person, workshop.slug)
-    if walk is None:
+    """The step as it is now, with the ``result`` of an action."""
+    progress = await in_database(store.load_progress, place.person, workshop.slug)
+    if progress is None:
         return redirect(place.home)
-    number, records = workshop.index(step.slug) or 0, await in_database(place.records, walk)
+    result = result or ActionResult()
+    checked = result.checked
+    number, records = workshop.index(step.slug) or 0, await in_database(place.records, progress)
     record = records.get(step.slug, EMPTY)
     images = checked.images if checked is not None else await _images(place)
-    where = place.stage(workshop, records, number)
-    rows = [] if checked is None else list(zip(step.checks, checked.judged.findings, strict=True))
+    stage = place.stage(workshop, records, number)
     following = workshop.steps[number + 1] if number + 1 < len(workshop.steps) else None
-    shut = following is not None and place.stage(workshop, records, number + 1) is Stage.LOCKED
-    prediction = record.prediction
+    locked = following is not None and place.stage(workshop, records, number + 1) is StepStage.LOCKED
+    is_part = PART_HEADER in request.headers
     context = {
-        "base": "fragment_base.html" if PART in request.headers else place.base,
+        "base": "fragment_base.html" if is_part else place.base,
         "workshop": workshop,
         "home": place.home,
         "step": step,
         "number": number + 1,
-        "steps": steps_of(workshop, records, place.front, place.until, free=place.free),
-        "stage": where,
-        "record": record,
+        "steps": list_steps(workshop, records, place.front, place.until, free=place.free),
+        "stage": stage,
         "watching": not place.runs,
-        "closed": place.closed,
-        "predicted": step.predict.choices[prediction] if step.predict and prediction is not None else "",
-        "truth": truth_in_words(step, record.truth) if where is Stage.DONE else "",
-        "right": _is_right(step, prediction, record.truth) if where is Stage.DONE else None,
+        "predicted": _choice_text(step, record),
         "commands": [
             {
-                "number": one,
+                "number": index,
                 "line": with_image(command.line, images),
                 "label": command.label,
-                "done": done if ran == one else None,
+                "result": result.done if result.ran == index else None,
             }
-            for one, command in enumerate(step.run)
+            for index, command in enumerate(step.run)
         ],
-        "folded": step.folded and (ran is None or PART in request.headers),
-        "rows": [finding for _, finding in rows],
-        "checked": checked,
-        "advice": checked.advice if checked is not None and where is not Stage.PREDICT else "",
-        "pressed": pressed,
-        "problem": problem or (checked.problem if checked else ""),
-        "following": "" if shut else place.address(following.slug) if following else place.end,
+        "folded": step.folded and (result.ran is None or is_part),
+        "findings": checked.judgement.findings if checked is not None else (),
+        "advice": checked.advice if checked is not None and stage is not StepStage.PREDICT else "",
+        "problem": problem or (checked.problem if checked is not None else ""),
+        "following": "" if locked else place.address(following.slug) if following else place.end,
         "is_last": following is None,
         "previous": place.address(workshop.steps[number - 1].slug) if number else "",
         "url": place.address(step.slug),
         **place.extra,
     }
-    return await page(request, "workshops/step.html", context, status)
+    if stage is StepStage.DONE:
+        context |= {"truth": describe_truth(step, record.truth), "correct": _is_correct(step, record)}
+    return await render_page(request, "workshops/step.html", context, status)
 
 
-def _is_right(step: Step, prediction: int | None, truth: str) -> bool | None:
-    if step.predict is None or prediction is None:
+def _choice_text(step: Step, record: StepRecord) -> str:
+    return step.predict.choices[record.prediction] if step.predict and record.prediction is not None else ""
+
+
+def _is_correct(step: Step, record: StepRecord) -> bool | None:
+    """Whether the prediction was true; None without a prediction, or if the truth is unknown."""
+    if step.predict is None or record.prediction is None or (step.predict.reading is not None and not record.truth):
         return None
-    return (
-        step.predict.choices[prediction] == truth_in_words(step, truth)
-        if (truth or step.predict.reading is None)
-        else None
-    )
+    return _choice_text(step, record) == describe_truth(step, record.truth)
 
 
-def step_in(workshop: Workshop, step: str) -> Step:
-    """A step by its address; Http404 if there is none."""
-    number = workshop.index(step)
+def find_step(workshop: Workshop, slug: str) -> Step:
+    """A step by its slug; Http404 if there is none."""
+    number = workshop.index(slug)
     if number is None:
         raise Http404(_("There is no step with this name."))
     return workshop.steps[number]
 
 
-async def found_step(workshop: str, step: str) -> tuple[Workshop, Step]:
+async def require_step(workshop: str, slug: str) -> tuple[Workshop, Step]:
     """A workshop and one of its steps; Http404 if there is none."""
-    found = await workshop_of(workshop)
-    return found, step_in(found, step)
+    found = await require_workshop(workshop)
+    return found, find_step(found, slug)
 
 
-async def locked(request: HttpRequest, place: Place, workshop: Workshop, step: Step) -> HttpResponse | None:
-    """The refusal where the step is not open to the person."""
-    walk = await in_database(store.walk_of, place.person, workshop.slug)
-    if walk is None:
+async def refuse_locked(
+    request: HttpRequest, place: WorkshopPlace, workshop: Workshop, step: Step
+) -> HttpResponse | None:
+    """The refusal if the step is locked for the person; None if it is open."""
+    progress = await in_database(store.load_progress, place.person, workshop.slug)
+    if progress is None:
         return redirect(place.home)
-    records = await in_database(place.records, walk)
-    number = workshop.index(step.slug) or 0
-    if place.stage(workshop, records, number) is not Stage.LOCKED:
+    if not await in_database(place.is_locked, workshop, progress, step):
         return None
-    if place.until is not None and number >= place.until:
+    if place.until is not None and (workshop.index(step.slug) or 0) >= place.until:
         sentence, advice = _("Your instructor has not opened this step yet."), _("Go back to your session and wait.")
     else:
-        first = workshop.steps[reached(workshop, records)]
+        first = workshop.steps[current_step(workshop, await in_database(place.records, progress))]
         sentence = _("“%(title)s” must be done first.") % {"title": first.title}
-        advice = _("Go back to the workshop and go on from there.")
-    answer: HttpResponse = await sync_to_async(refuse)(
-        request, 409, _("This step is not open yet"), sentence, advice, back=place.home
+        advice = _("Go back to the workshop and continue from there.")
+    response: HttpResponse = await sync_to_async(refuse)(
+        request, 409, _("This step is locked"), sentence, advice, back=place.home
     )
-    return answer
+    return response
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
-    """What somebody does in a step, with what was chosen of its answers, commands or hints."""
+class StepForm:
+    """A submitted form of a step: the action, with the number of the chosen answer, command or hint."""
 
-    deed: StepAction
+    action: StepAction
     number: int = 0
     pressed: bool = False
 
 
-async def act(request: HttpRequest, place: Place, workshop: Workshop, step: Step, doing: Act) -> HttpResponse:
-    """Does something in a step and shows the step as it is then."""
-    refusal = await locked(request, place, workshop, step)
+async def perform(
+    request: HttpRequest, place: WorkshopPlace, workshop: Workshop, step: Step, form: StepForm
+) -> HttpResponse:
+    """Performs an action in a step and renders the updated step."""
+    refusal = await refuse_locked(request, place, workshop, step)
     if refusal is not None:
         return refusal
     if place.closed:
-        # A page that looks by itself has done nothing wrong.
+        # An automatic check is not an error.
         status = 200 if "auto" in request.POST else 409
-        return await show(request, place, workshop, step, problem=place.closed, status=status)
+        return await render_step(request, place, workshop, step, problem=place.closed, status=status)
     if not place.runs:
-        sentence = _("Nobody has a host in this session: your instructor runs it, and you look on.")
-        return await show(request, place, workshop, step, problem=sentence, status=409)
+        sentence = _("This session has no hosts: your instructor runs the commands, and you watch.")
+        return await render_step(request, place, workshop, step, problem=sentence, status=409)
 
-    desk = StepAccess(place.person, workshop.slug, workshop.digest, place.group, place.until, place.free)
+    access = StepAccess(place.person, workshop.slug, workshop.digest, place.group, place.until, place.free)
     try:
-        came = await service.ask(workshop_calls.act, desk, doing.deed, step.slug, doing.number, doing.pressed)
+        result = await service.ask(workshop_calls.act, access, form.action, step.slug, form.number, form.pressed)
     except (LabUnavailableError, EngineError) as error:
-        return await show(request, place, workshop, step, problem=str(error), status=503)
-    except NotOpenError as error:
-        return await show(request, place, workshop, step, problem=str(error), status=409)
+        return await render_step(request, place, workshop, step, problem=str(error), status=503)
+    except StepLockedError as error:
+        return await render_step(request, place, workshop, step, problem=str(error), status=409)
     except ValueError as error:
-        return await show(request, place, workshop, step, problem=str(error), status=400)
-    if PART not in request.headers and came.checked is None:
+        return await render_step(request, place, workshop, step, problem=str(error), status=400)
+    if PART_HEADER not in request.headers and result.checked is None:
         return redirect(place.address(step.slug))
-    return await show(
-        request, place, workshop, step, checked=came.checked, done=came.done, ran=came.ran, pressed=came.pressed
-    )
+    return await render_step(request, place, workshop, step, result=result)
 
 
-def number_in(request: HttpRequest, name: str) -> int:
-    """A small number of a form; -1 for anything else, which then is refused as such."""
+def parse_number(request: HttpRequest, name: str) -> int:
+    """A small number of a form; -1 for anything else, which is then refused."""
     text = request.POST.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else -1
 
 
-def predicting(request: HttpRequest) -> Act:
-    """Notes what the person expects."""
-    return Act(StepAction.PREDICT, number_in(request, "choice"))
+def predict_form(request: HttpRequest) -> StepForm:
+    """Records a prediction."""
+    return StepForm(StepAction.PREDICT, parse_number(request, "choice"))
 
 
-def running(request: HttpRequest) -> Act:
-    """Does what one of the commands says."""
-    return Act(StepAction.RUN, number_in(request, "number"))
+def run_form(request: HttpRequest) -> StepForm:
+    """Runs one of the commands."""
+    return StepForm(StepAction.RUN, parse_number(request, "number"))
 
 
-def checking(request: HttpRequest) -> Act:
-    """Looks at the kernel and the Engine; ``auto`` is what an open page sends by itself."""
-    return Act(StepAction.CHECK, pressed="auto" not in request.POST)
+def check_form(request: HttpRequest) -> StepForm:
+    """Checks the step; ``auto`` marks an automatic check of the page."""
+    return StepForm(StepAction.CHECK, pressed="auto" not in request.POST)
 
 
-def hinting(request: HttpRequest) -> Act:
-    """Notes that a hint was unfolded."""
-    return Act(StepAction.HINT, number_in(request, "number"))
+def hint_form(request: HttpRequest) -> StepForm:
+    """Records that a hint was opened."""
+    return StepForm(StepAction.HINT, parse_number(request, "number"))

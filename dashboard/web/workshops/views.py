@@ -1,4 +1,4 @@
-"""The workshop's pages: list, overview, and what it came to. A step is in ``workshop_step_views``."""
+"""The pages of workshops: list, overview and result. ``step_views`` has the steps."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from dashboard.core.workshops.model import Workshop
-from dashboard.core.workshops.progress import EMPTY, Records, reached, stage, summarise
+from dashboard.core.workshops.progress import EMPTY, Records, current_step, step_stage, summarise
 from dashboard.lab.remote import workshop_calls
-from dashboard.lab.workshops.files import Library, Shelved
+from dashboard.lab.workshops.files import Library
 from dashboard.store import workshops as store
-from dashboard.store.workshops import Walk
+from dashboard.store.workshops import Progress
 from dashboard.web.http.database import in_database
 from dashboard.web.service import LabUnavailableError, service
 
@@ -29,122 +29,120 @@ def library() -> Library:
     return workshop_calls.library()
 
 
-async def _shelves() -> tuple[Shelved, ...]:
-    return await sync_to_async(library().all, thread_sensitive=False)()
-
-
-async def workshop_of(slug: str) -> Workshop:
-    """A workshop by its address; Http404 if there is none."""
-    found = await sync_to_async(library().get, thread_sensitive=False)(slug)
-    if found is None:
+async def require_workshop(slug: str) -> Workshop:
+    """A workshop by its slug; Http404 if there is none."""
+    workshop = await sync_to_async(library().get, thread_sensitive=False)(slug)
+    if workshop is None:
         raise Http404(_("There is no workshop with this name."))
-    return found
+    return workshop
 
 
 async def person_of(request: HttpRequest) -> str:
-    """Who asks."""
-    return store.person_of(int((await request.auser()).pk or 0))
+    """The signed-in user as the ``person`` of a workshop."""
+    return store.user_person(int((await request.auser()).pk or 0))
 
 
-async def page(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
-    """A page; templates are filled in outside of the loop."""
+async def render_page(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
+    """Renders a page outside the event loop."""
     response: HttpResponse = await sync_to_async(render)(request, template, context, status=status)
     return response
 
 
-def steps_of(
+def list_steps(
     workshop: Workshop, records: Records, front: str = "", until: int | None = None, *, free: bool = False
 ) -> list[dict[str, Any]]:
-    """The list of steps, as it stands beside each of them. ``front`` is what stands before a step's address."""
+    """The list of steps for the navigation. ``front`` is the prefix of a step's URL."""
     front = front or f"/workshop/{workshop.slug}/"
     return [
         {
             "number": number + 1,
-            "title": step.title,
-            "stage": stage(workshop, records, number, until, free=free),
-            "url": f"{front}{step.slug}/",
             "slug": step.slug,
+            "title": step.title,
+            "stage": step_stage(workshop, records, number, until, free=free),
+            "url": f"{front}{step.slug}/",
         }
         for number, step in enumerate(workshop.steps)
     ]
 
 
-def _come(workshop: Workshop, walk: Walk | None) -> dict[str, Any]:
-    """How far somebody has come, and where to go on."""
-    records = walk.records if walk else {}
+def _describe_progress(workshop: Workshop, progress: Progress | None) -> dict[str, Any]:
+    """The number of completed steps, and the URL to continue at."""
+    records = progress.records if progress else {}
     done = sum(1 for step in workshop.steps if records.get(step.slug, EMPTY).passed_at)
-    at = min(reached(workshop, records), len(workshop.steps) - 1)
-    whole = done == len(workshop.steps)
-    url = f"/workshop/{workshop.slug}/" + ("result/" if whole else f"{workshop.steps[at].slug}/")
-    return {"begun": walk is not None, "done": done, "of": len(workshop.steps), "whole": whole, "url": url}
+    complete = done == len(workshop.steps)
+    current = workshop.steps[min(current_step(workshop, records), len(workshop.steps) - 1)]
+    url = f"/workshop/{workshop.slug}/" + ("result/" if complete else f"{current.slug}/")
+    return {"started": progress is not None, "done": done, "of": len(workshop.steps), "complete": complete, "url": url}
 
 
 @require_GET
 async def workshops(request: HttpRequest) -> HttpResponse:
-    """All workshops, and where the person was."""
-    person = await person_of(request)
-    walks = await in_database(store.walks_of, person)
-    shelves = await _shelves()
-    found = [
-        {"workshop": one.workshop, "own": one.own, "come": _come(one.workshop, walks.get(one.workshop.slug))}
-        for one in shelves
-        if one.workshop is not None
+    """All workshops, with the user's progress."""
+    progress = await in_database(store.load_all_progress, await person_of(request))
+    entries = await sync_to_async(library().all, thread_sensitive=False)()
+    usable = [
+        {
+            "workshop": entry.workshop,
+            "own": entry.own,
+            "progress": _describe_progress(entry.workshop, progress.get(entry.workshop.slug)),
+        }
+        for entry in entries
+        if entry.workshop is not None
     ]
-    broken = [{"name": one.name, "problems": one.loaded.problems} for one in shelves if one.workshop is None]
-    return await page(request, "workshops/workshops.html", {"workshops": found, "broken": broken})
+    broken = [{"name": entry.name, "problems": entry.parsed.problems} for entry in entries if entry.workshop is None]
+    return await render_page(request, "workshops/workshops.html", {"workshops": usable, "broken": broken})
 
 
 @require_GET
 async def overview(request: HttpRequest, workshop: str) -> HttpResponse:
     """One workshop with its steps."""
-    found = await workshop_of(workshop)
-    walk = await in_database(store.walk_of, await person_of(request), found.slug)
+    found = await require_workshop(workshop)
+    progress = await in_database(store.load_progress, await person_of(request), found.slug)
     context = {
         "workshop": found,
-        "steps": steps_of(found, walk.records if walk else {}),
-        "come": _come(found, walk),
+        "steps": list_steps(found, progress.records if progress else {}),
+        "progress": _describe_progress(found, progress),
         "private": service.engine.private if service.engine else None,
         "has_docker": shutil.which("docker") is not None,
     }
-    return await page(request, "workshops/workshop.html", context)
+    return await render_page(request, "workshops/workshop.html", context)
 
 
 @require_POST
 async def start(request: HttpRequest, workshop: str) -> HttpResponse:
-    """Begins, or goes on."""
-    found = await workshop_of(workshop)
-    walk = await in_database(store.begin, await person_of(request), found.slug, found.digest, time.time())
+    """Starts a workshop, or continues it."""
+    found = await require_workshop(workshop)
+    progress = await in_database(store.start, await person_of(request), found.slug, found.digest, time.time())
 
-    with suppress(LabUnavailableError):  # the first step says what is the matter
+    with suppress(LabUnavailableError):  # the first step shows the problem
         await service.ask(workshop_calls.prepare_images, found.images)
-    return redirect(_come(found, walk)["url"])
+    return redirect(_describe_progress(found, progress)["url"])
 
 
 @require_POST
 async def again(request: HttpRequest, workshop: str) -> HttpResponse:
-    """Forgets how far the person has come."""
-    found = await workshop_of(workshop)
-    await in_database(store.forget, await person_of(request), found.slug)
+    """Deletes the user's progress."""
+    found = await require_workshop(workshop)
+    await in_database(store.delete_progress, await person_of(request), found.slug)
     return redirect(f"/workshop/{found.slug}/")
 
 
 @require_GET
 async def result(request: HttpRequest, workshop: str) -> HttpResponse:
-    """What it came to: to be printed or kept."""
-    found = await workshop_of(workshop)
-    user = await request.auser()
-    walk = await in_database(store.walk_of, store.person_of(int(user.pk or 0)), found.slug)
-    if walk is None:
+    """The user's result, for printing."""
+    found = await require_workshop(workshop)
+    progress = await in_database(store.load_progress, await person_of(request), found.slug)
+    if progress is None:
         return redirect(f"/workshop/{found.slug}/")
-    summary = summarise(found, walk.records)
-    moment = walk.finished_at or summary.finished_at
+    summary = summarise(found, progress.records)
+    finished_at = progress.finished_at or summary.finished_at
     context = {
         "workshop": found,
         "summary": summary,
-        "come": _come(found, walk),
-        "finished": datetime.fromtimestamp(moment, UTC) if moment else None,
-        "took": moment - walk.started_at if moment else None,
-        "name": user.get_username(),
+        "progress": _describe_progress(found, progress),
+        "finished": datetime.fromtimestamp(finished_at, UTC) if finished_at else None,
+        "took": finished_at - progress.started_at if finished_at else None,
+        "name": (await request.auser()).get_username(),
         "engine": service.engine,
     }
-    return await page(request, "workshops/result.html", context)
+    return await render_page(request, "workshops/result.html", context)

@@ -65,9 +65,7 @@ def test_the_address_of_a_listener_is_described(fields: dict[str, Any], place: s
 
 
 def test_an_unknown_process_is_shown_as_such() -> None:
-    assert alone(listener_cells, listeners=(make_listener(80, None, None),))["tcp :80", ""].text == (
-        "unknown process"
-    )
+    assert alone(listener_cells, listeners=(make_listener(80, None, None),))["tcp :80", ""].text == ("unknown process")
 
 
 def test_the_random_ports_of_docker_s_resolver_are_normalised() -> None:

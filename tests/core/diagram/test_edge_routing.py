@@ -91,3 +91,12 @@ def test_with_more_edges_than_lanes_the_emptiest_is_used(count: int) -> None:
         cables.connect("veth", "bridge", BRIDGE, _end(f"arm-{n}", 500 + 200 * n))
     lanes = [_lane(edge.path) for edge in cables.edges]
     assert max(lanes.count(x) for x in LANES) - min(lanes.count(x) for x in LANES) <= 1
+
+
+def test_edges_that_touch_do_not_share_a_lane() -> None:
+    cables = _cables()
+    first, second, third = (_end(key, y) for key, y in (("a", 500), ("b", 700), ("c", 900)))
+    cables.connect("veth", "bridge", first, second)
+    cables.connect("veth", "bridge", second, third)
+    cables.connect("veth", "bridge", _end("d", 901), _end("e", 1000))
+    assert [_lane(edge.path) for edge in cables.edges] == [LANES[0], LANES[1], LANES[0]]

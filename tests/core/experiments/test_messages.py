@@ -70,7 +70,7 @@ ADDED: dict[type[Any], set[str]] = {
     NamespaceState: {"namespaces", "lookups"},
     Interface: {"master"},
     Listener: {"v6only", "interface"},
-    Row: {"label", "why", "notes", "absent"},
+    Row: {"label", "why", "notes", "absent", "normalised"},
 }
 ALSO: dict[type[Any], set[str]] = {
     EngineRef: {"version", "api", "name", "kernel", "system", "private", "endpoint"},

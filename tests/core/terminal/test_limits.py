@@ -93,7 +93,10 @@ def test_buffers_hold_several_pieces_each() -> None:
     assert SCROLLBACK_BYTES >= WINDOW_BYTES >= 4 * CHUNK_BYTES >= 4096
     assert TYPED_WINDOW_BYTES >= 4 * TYPED_BYTES >= 4096
     assert RECORD_BYTES > 2 * RECORD_PIECES
-    assert (TYPED.burst, PRINTED.burst, MESSAGES.burst) >= (TYPED_WINDOW_BYTES, WINDOW_BYTES, MAX_WINDOWS)
+    bursts = {TYPED: TYPED_WINDOW_BYTES, PRINTED: WINDOW_BYTES, MESSAGES: 10 * MAX_WINDOWS}
+    for rate, least in bursts.items():
+        assert rate.burst >= least
+        assert 1 <= rate.burst / rate.per_s <= 4, "a bucket is full again within seconds"
 
 
 def test_a_shell_ends_only_after_its_whole_time() -> None:

@@ -8,29 +8,29 @@ from dashboard.core.experiments.messages import PublishedPort
 from dashboard.core.workshops.advice import advise
 from dashboard.core.workshops.checks.check_types import Check
 from dashboard.core.workshops.checks.vocabulary import VOCABULARY
-from dashboard.core.workshops.commands import read_command
-from dashboard.core.workshops.model import Command, Step, WrongTurn, judge_step
+from dashboard.core.workshops.commands import parse_command
+from dashboard.core.workshops.model import Command, CommonMistake, Step, judge_step
 from dashboard.core.workshops.observation import Observation
 from tests.core.builders import make_listener
-from tests.core.observations import answered, make_container, make_machine, make_sight
+from tests.core.observations import answered, make_container, make_machine, make_observation
 
 LAUNCH = "docker run --rm -d --name web --network host nginx"
-RUN = tuple(Command(line, read_command(line)) for line in (LAUNCH, "curl http://127.0.0.1/"))
+RUN = tuple(Command(line, parse_command(line)) for line in (LAUNCH, "curl http://127.0.0.1/"))
 TAKEN = "bind() to 0.0.0.0:80 failed (98: Address already in use)"
 ALLOCATED = "Bind for 0.0.0.0:8080 failed: port is already allocated"
 HOST_RUNS = Check("container-running", {"mode": "host", "image": "nginx"})
 APACHE = make_machine(make_listener(80, "apache2", 4242))
 
 
-def said(check: Check, sight: Observation, *wrong: WrongTurn) -> str:
+def said(check: Check, observation: Observation, *wrong: CommonMistake) -> str:
     step = Step("s", "S", "Text.", run=RUN, checks=(check,), wrong=wrong)
-    return advise(step, sight, judge_step(step, sight, {}))
+    return advise(step, observation, judge_step(step, observation, {}))
 
 
-EMPTY = make_sight()
-HOST = make_sight(make_container("web", "host"))
-BRIDGE = make_sight(make_container("web", "bridge"))
-PUBLISHED = make_sight(make_container("web", "bridge", publish=8081))
+EMPTY = make_observation()
+HOST = make_observation(make_container("web", "host"))
+BRIDGE = make_observation(make_container("web", "bridge"))
+PUBLISHED = make_observation(make_container("web", "bridge", publish=8081))
 
 #: what was asked for, what is there, and what the message must hold.
 TABLE: list[tuple[str, Check, Observation, tuple[str, ...]]] = [
@@ -44,10 +44,15 @@ TABLE: list[tuple[str, Check, Observation, tuple[str, ...]]] = [
     (
         "wrong mode, several",
         HOST_RUNS,
-        make_sight(make_container("one"), make_container("two")),
+        make_observation(make_container("one"), make_container("two")),
         ("None of those", "one in mode bridge", "--network host"),
     ),
-    ("wrong image", HOST_RUNS, make_sight(make_container("web", "host", image="httpd")), ("runs httpd, not nginx",)),
+    (
+        "wrong image",
+        HOST_RUNS,
+        make_observation(make_container("web", "host", image="httpd")),
+        ("runs httpd, not nginx",),
+    ),
     (
         "wrong name",
         Check("container-running", {"name": "shop", "mode": "host"}),
@@ -69,21 +74,21 @@ TABLE: list[tuple[str, Check, Observation, tuple[str, ...]]] = [
     (
         "two servers",
         Check("container-running", {"mode": "host", "count": 1}),
-        make_sight(make_container("a", "host"), make_container("b", "host")),
+        make_observation(make_container("a", "host"), make_container("b", "host")),
         ("2 containers fit", "docker rm -f"),
     ),
     ("too few", Check("container-running", {"mode": "host", "count": 2}), HOST, ("1 of 2",)),
     (
         "something else runs",
         HOST_RUNS,
-        make_sight(make_container("db", image="postgres")),
+        make_observation(make_container("db", image="postgres")),
         ("One container runs, but not", LAUNCH),
     ),
     (
         "port taken by another container",
         HOST_RUNS,
-        make_sight(
-            make_container("web", "host", running=False, exit_code=1, last_words=(TAKEN,)),
+        make_observation(
+            make_container("web", "host", running=False, exit_code=1, last_log_lines=(TAKEN,)),
             make_container("old", "bridge", publish=80),
         ),
         ("ended with code 1", "Address already in use", "docker-proxy", "docker stop old", "docker rm web"),
@@ -91,15 +96,17 @@ TABLE: list[tuple[str, Check, Observation, tuple[str, ...]]] = [
     (
         "port taken by the machine",
         HOST_RUNS,
-        make_sight(make_container("web", "host", running=False, exit_code=1, last_words=(TAKEN,)), machine=APACHE),
+        make_observation(
+            make_container("web", "host", running=False, exit_code=1, last_log_lines=(TAKEN,)), machine=APACHE
+        ),
         ("apache2", "4242"),
     ),
     (
         "refused by the engine",
         Check("container-running", {"mode": "bridge"}),
-        make_sight(
+        make_observation(
             make_container(
-                "web", running=False, status="created", error=ALLOCATED, asked=(PublishedPort(80, "tcp", "", 8080),)
+                "web", running=False, status="created", error=ALLOCATED, requested=(PublishedPort(80, "tcp", "", 8080),)
             )
         ),
         ("created but never started", "already allocated", "docker rm web"),
@@ -107,32 +114,32 @@ TABLE: list[tuple[str, Check, Observation, tuple[str, ...]]] = [
     (
         "left over",
         Check("removed", {"name": "web"}),
-        make_sight(make_container("web", running=False)),
+        make_observation(make_container("web", running=False)),
         ("without --rm", "docker rm web"),
     ),
     ("still runs", Check("removed", {"name": "web"}), HOST, ("web still runs", "docker stop web")),
     (
         "port held by somebody else",
         Check("listener", {"port": 80, "process": "nginx"}),
-        make_sight(machine=APACHE),
+        make_observation(machine=APACHE),
         ("held by apache2", "4242"),
     ),
     (
         "listens elsewhere",
         Check("listener", {"port": 80, "mode": "host"}),
-        make_sight(make_container("web", "host", port=8080)),
+        make_observation(make_container("web", "host", port=8080)),
         ("listens on port 8080, not on port 80",),
     ),
     (
         "bridge without -p",
         Check("listener", {"port": 80, "image": "nginx"}),
-        make_sight(make_container("web", port=None)),
+        make_observation(make_container("web", port=None)),
         ("mode bridge", "publishes nothing"),
     ),
     (
         "nothing listens yet",
         Check("listener", {"port": 80, "place": "container"}),
-        make_sight(make_container("web", port=None)),
+        make_observation(make_container("web", port=None)),
         ("nothing in it listens yet", "docker logs web"),
     ),
     ("nobody to listen", Check("listener", {"port": 80}), EMPTY, ("Nothing was launched",)),
@@ -155,13 +162,13 @@ TABLE: list[tuple[str, Check, Observation, tuple[str, ...]]] = [
     (
         "network in use",
         Check("network-absent", {"name": "lab"}),
-        make_sight(make_container("shop", "user-bridge"), networks={"lab": "bridge"}),
+        make_observation(make_container("shop", "user-bridge"), networks={"lab": "bridge"}),
         ("shop still uses it", "docker network rm lab"),
     ),
     (
         "network left over",
         Check("network-absent", {"name": "lab"}),
-        make_sight(networks={"lab": "bridge"}),
+        make_observation(networks={"lab": "bridge"}),
         ("Remove it: docker network rm lab",),
     ),
     ("namespace of nothing", Check("namespace-is-machine", {"mode": "host"}), EMPTY, ("Nothing was launched",)),
@@ -174,15 +181,17 @@ TABLE: list[tuple[str, Check, Observation, tuple[str, ...]]] = [
     (
         "name unknown",
         Check("name-resolves", {"lookup": "two"}),
-        make_sight(make_container("one", lookups=answered("two"))),
+        make_observation(make_container("one", lookups=answered("two"))),
         ("Expected:", "finds no address"),
     ),
 ]
 
 
-@pytest.mark.parametrize(("check", "sight", "parts"), [one[1:] for one in TABLE], ids=[one[0] for one in TABLE])
-def test_a_wrong_turn_gets_the_message_that_helps(check: Check, sight: Observation, parts: tuple[str, ...]) -> None:
-    message = said(check, sight)
+@pytest.mark.parametrize(("check", "observation", "parts"), [one[1:] for one in TABLE], ids=[one[0] for one in TABLE])
+def test_a_wrong_turn_gets_the_message_that_helps(
+    check: Check, observation: Observation, parts: tuple[str, ...]
+) -> None:
+    message = said(check, observation)
     assert [part for part in parts if part not in message] == [], message
     assert message.endswith((".", "!")), message
 
@@ -194,14 +203,14 @@ def test_every_check_that_fails_says_something() -> None:
             for name, form in word.parameters.items()
             if name in word.required
         }
-        for sight in (EMPTY, HOST, BRIDGE, PUBLISHED, Observation(0.0)):
+        for observation in (EMPTY, HOST, BRIDGE, PUBLISHED, Observation(0.0)):
             step = Step("s", "S", "Text.", run=RUN, checks=(Check(kind, arguments),))
-            judged = judge_step(step, sight, {})
-            assert bool(advise(step, sight, judged)) is not judged.ok, (kind, sight)
+            judged = judge_step(step, observation, {})
+            assert bool(advise(step, observation, judged)) is not judged.ok, (kind, observation)
 
 
 def test_what_the_author_says_of_a_wrong_turn_comes_first() -> None:
-    turn = WrongTurn(Check("container-running", {"mode": "bridge"}), "This is the bridge.")
+    turn = CommonMistake(Check("container-running", {"mode": "bridge"}), "This is the bridge.")
     assert said(HOST_RUNS, BRIDGE, turn) == "This is the bridge."
     assert "Nothing was launched" in said(HOST_RUNS, EMPTY, turn)
     assert said(HOST_RUNS, HOST, turn) == "", "nothing is wrong"
@@ -222,7 +231,7 @@ def test_the_line_that_is_told_makes_what_is_asked_for() -> None:
         "docker run --rm -d --name two -p 8081:80 nginx",
         "docker run --rm -d --name three --network lab -p 8082:80 nginx",
     )
-    run = tuple(Command(line, read_command(line)) for line in lines)
+    run = tuple(Command(line, parse_command(line)) for line in lines)
     asked: tuple[dict[str, str | int], ...] = (
         {"mode": "host"},
         {"mode": "bridge", "publish": 8081},
@@ -242,7 +251,7 @@ def running_check(**arguments: str | int) -> Check:
 
 
 @pytest.mark.parametrize(
-    ("check", "sight", "parts", "absent"),
+    ("check", "observation", "parts", "absent"),
     [
         # The line to type is offered with its button only where the step has it.
         (HOST_RUNS, EMPTY, (LAUNCH,), ()),
@@ -250,27 +259,27 @@ def running_check(**arguments: str | int) -> Check:
         # One container too many is removed; exactly as many as asked for are left alone.
         (
             running_check(mode="host", count=1, publish=8080),
-            make_sight(make_container("a", "host")),
+            make_observation(make_container("a", "host")),
             ("8080",),
             ("docker rm -f",),
         ),
         # A container that runs comes before one that ended.
         (
             running_check(mode="bridge", publish=8080),
-            make_sight(make_container("old", running=False), make_container("new", publish=8081)),
+            make_observation(make_container("old", running=False), make_container("new", publish=8081)),
             ("new", "8081", "docker stop new"),
             ("old",),
         ),
         # The image decides which container is meant, and the name too.
         (
             running_check(mode="host", image="nginx"),
-            make_sight(make_container("db", "bridge", image="postgres"), make_container("web", "bridge")),
+            make_observation(make_container("db", "bridge", image="postgres"), make_container("web", "bridge")),
             ("web", "docker stop web", "--network host"),
             ("db",),
         ),
         (
             running_check(mode="host", name="web"),
-            make_sight(make_container("db", "bridge"), make_container("web", "bridge")),
+            make_observation(make_container("db", "bridge"), make_container("web", "bridge")),
             ("docker stop web",),
             ("db in mode",),
         ),
@@ -281,26 +290,28 @@ def running_check(**arguments: str | int) -> Check:
         # What is known of a container that ended.
         (
             HOST_RUNS,
-            make_sight(make_container("web", "host", running=False, exit_code=3)),
+            make_observation(make_container("web", "host", running=False, exit_code=3)),
             ("code 3", "docker rm web"),
             (": .",),
         ),
         (
             HOST_RUNS,
-            make_sight(make_container("web", "host", running=False, exit_code=3, last_words=("first.", "last."))),
+            make_observation(
+                make_container("web", "host", running=False, exit_code=3, last_log_lines=("first.", "last."))
+            ),
             ("last.", "docker rm web"),
             ("first", "last..", "port"),
         ),
         (
             HOST_RUNS,
-            make_sight(make_container("web", "host", running=False, exit_code=1, last_words=(TAKEN, "bye"))),
+            make_observation(make_container("web", "host", running=False, exit_code=1, last_log_lines=(TAKEN, "bye"))),
             ("bye", "port"),
             ("docker stop", "held by"),
         ),
         (
             running_check(name="web"),
-            make_sight(
-                make_container("web", running=False, error=ALLOCATED, asked=(PublishedPort(80, "tcp", "", 8080),)),
+            make_observation(
+                make_container("web", running=False, error=ALLOCATED, requested=(PublishedPort(80, "tcp", "", 8080),)),
                 make_container("old", "host", port=80),
                 make_container("holder", publish=8080),
             ),
@@ -310,39 +321,39 @@ def running_check(**arguments: str | int) -> Check:
         # A listener that is missing.
         (
             Check("listener", {"port": 80, "mode": "container"}),
-            make_sight(make_container("web", "container", port=None)),
+            make_observation(make_container("web", "container", port=None)),
             ("docker logs web",),
             ("publishes",),
         ),
         (
             Check("listener", {"port": 80, "image": "nginx"}),
-            make_sight(make_container("web", port=None, publish=8081)),
+            make_observation(make_container("web", port=None, publish=8081)),
             ("8081", "port 80"),
             ("nothing",),
         ),
         # Requests.
         (
             Check("requested", {"port": 81}),
-            make_sight(make_container("web", "host", port=81)),
+            make_observation(make_container("web", "host", port=81)),
             ("81", "curl http://127.0.0.1/"),
             (),
         ),
         # What is left over.
         (
             Check("removed", {"image": "nginx"}),
-            make_sight(make_container("a"), make_container("b"), make_container("c", running=False)),
+            make_observation(make_container("a"), make_container("b"), make_container("c", running=False)),
             ("a, b", "docker stop a b"),
             ("docker rm", "c:"),
         ),
         (
             Check("removed", {"image": "nginx"}),
-            make_sight(make_container("a", running=False), make_container("b", running=False)),
+            make_observation(make_container("a", running=False), make_container("b", running=False)),
             ("docker rm a b",),
             ("docker stop",),
         ),
         (
             Check("container-status", {"name": "web", "status": "running"}),
-            make_sight(make_container("web", running=False)),
+            make_observation(make_container("web", running=False)),
             ("web is exited", "running"),
             (),
         ),
@@ -350,16 +361,18 @@ def running_check(**arguments: str | int) -> Check:
         (Check("container-status", {"name": "x", "status": "running"}), EMPTY, (), ("--rm out",)),
         (
             Check("network-absent", {"name": "lab"}),
-            make_sight(make_container("a", "user-bridge"), make_container("b", "bridge"), networks={"lab": "bridge"}),
+            make_observation(
+                make_container("a", "user-bridge"), make_container("b", "bridge"), networks={"lab": "bridge"}
+            ),
             ("docker stop a.", "docker network rm lab"),
             (" b",),
         ),
     ],
 )
 def test_the_message_names_what_to_type_and_nothing_else(
-    check: Check, sight: Observation, parts: tuple[str, ...], absent: tuple[str, ...]
+    check: Check, observation: Observation, parts: tuple[str, ...], absent: tuple[str, ...]
 ) -> None:
-    message = said(check, sight)
+    message = said(check, observation)
     assert message
     assert [part for part in parts if part not in message] == [], message
     assert [part for part in absent if part in message] == [], message
@@ -367,8 +380,8 @@ def test_the_message_names_what_to_type_and_nothing_else(
 
 def test_the_button_is_mentioned_only_where_the_step_has_the_line() -> None:
     line = "docker run --rm -d --network host nginx"
-    launch = Command(line, read_command(line))
-    other = Command("curl http://127.0.0.1/", read_command("curl http://127.0.0.1/"))
+    launch = Command(line, parse_command(line))
+    other = Command("curl http://127.0.0.1/", parse_command("curl http://127.0.0.1/"))
     own = Step("a", "A", "Text.", run=(launch,), checks=(HOST_RUNS,))
     later = Step("b", "B", "Text.", run=(other,), checks=(HOST_RUNS,))
     assert line in advised(own)
@@ -379,7 +392,7 @@ def test_the_button_is_mentioned_only_where_the_step_has_the_line() -> None:
 
 def test_the_newest_line_of_earlier_steps_is_offered() -> None:
     def step(*lines: str) -> Step:
-        return Step("s", "S", "Text.", run=tuple(Command(line, read_command(line)) for line in lines))
+        return Step("s", "S", "Text.", run=tuple(Command(line, parse_command(line)) for line in lines))
 
     lines = [f"docker run --rm -d --name {name} --network host nginx" for name in ("one", "two", "three")]
     check = Step("c", "C", "Text.", checks=(HOST_RUNS,))

@@ -8,18 +8,18 @@ from hypothesis import strategies as st
 
 from dashboard.core.workshops.commands import (
     LABELS,
-    Ask,
+    CreateNetwork,
+    Curl,
+    Inspect,
     Launch,
     ListContainers,
-    Look,
-    MakeNetwork,
     Pull,
     Remove,
     RemoveNetwork,
     ShowLogs,
     ShowPorts,
     Stop,
-    read_command,
+    parse_command,
     with_image,
 )
 
@@ -30,32 +30,32 @@ from dashboard.core.workshops.commands import (
         ("docker stop web", Stop(("web",))),
         ("docker rm web", Remove(("web",))),
         ("docker rm -f web shop", Remove(("web", "shop"), force=True)),
-        ("docker network create lab", MakeNetwork("lab")),
-        ("docker network create --subnet 10.9.0.0/24 lab", MakeNetwork("lab", {"subnet": "10.9.0.0/24"})),
-        ("docker network create --subnet=10.9.0.0/24 lab", MakeNetwork("lab", {"subnet": "10.9.0.0/24"})),
+        ("docker network create lab", CreateNetwork("lab")),
+        ("docker network create --subnet 10.9.0.0/24 lab", CreateNetwork("lab", {"subnet": "10.9.0.0/24"})),
+        ("docker network create --subnet=10.9.0.0/24 lab", CreateNetwork("lab", {"subnet": "10.9.0.0/24"})),
         ("docker network rm lab", RemoveNetwork("lab")),
         ("docker pull nginx", Pull("nginx")),
         ("docker ps", ListContainers()),
-        ("docker ps -a", ListContainers(ended_too=True)),
+        ("docker ps -a", ListContainers(show_all=True)),
         ("docker logs web", ShowLogs("web")),
         ("docker port web", ShowPorts("web")),
-        ("curl http://127.0.0.1/", Ask("127.0.0.1", 80)),
-        ("curl -i localhost:8080/a", Ask("127.0.0.1", 8080, "/a")),
-        ("curl http://[::1]:81/", Ask("::1", 81)),
-        ("ip addr show", Look(("ip", "addr", "show"))),
-        ("netstat -tulpn | grep :80", Look(("netstat", "-tulpn"), keep=":80")),
-        ("ss -Hltnp 'sport = :80'", Look(("ss", "-Hltnp", "sport = :80"))),
-        ("docker exec web cat /etc/resolv.conf", Look(("cat", "/etc/resolv.conf"), "web")),
-        ("docker exec web wget -qO- http://shop/", Look(("wget", "-qO-", "http://shop/"), "web")),
+        ("curl http://127.0.0.1/", Curl("127.0.0.1", 80)),
+        ("curl -i localhost:8080/a", Curl("127.0.0.1", 8080, "/a")),
+        ("curl http://[::1]:81/", Curl("::1", 81)),
+        ("ip addr show", Inspect(("ip", "addr", "show"))),
+        ("netstat -tulpn | grep :80", Inspect(("netstat", "-tulpn"), grep=":80")),
+        ("ss -Hltnp 'sport = :80'", Inspect(("ss", "-Hltnp", "sport = :80"))),
+        ("docker exec web cat /etc/resolv.conf", Inspect(("cat", "/etc/resolv.conf"), "web")),
+        ("docker exec web wget -qO- http://shop/", Inspect(("wget", "-qO-", "http://shop/"), "web")),
     ],
 )
 def test_a_line_is_what_its_button_does(line: str, action: object) -> None:
-    assert read_command(line) == action
+    assert parse_command(line) == action
     assert LABELS[type(action)]
 
 
 def test_a_launch_is_the_whole_line() -> None:
-    action = read_command("docker run --rm -d --name web --network host -p 8080:80 nginx")
+    action = parse_command("docker run --rm -d --name web --network host -p 8080:80 nginx")
     assert isinstance(action, Launch)
     assert (action.run.name, action.run.image, action.run.network) == ("web", "nginx", "host")
 
@@ -93,7 +93,7 @@ def test_a_launch_is_the_whole_line() -> None:
 )
 def test_what_no_button_does_is_said(line: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        read_command(line)
+        parse_command(line)
 
 
 _WORDS = ("docker", "run", "-d", "|", "grep", "curl", "http://[", "'", "exec", "a", "--network", "=")
@@ -104,7 +104,7 @@ _LINES = st.text(max_size=120) | st.lists(st.sampled_from(_WORDS)).map(" ".join)
 def test_any_line_is_an_action_or_a_sentence(line: str) -> None:
     sentence = ""
     try:
-        assert LABELS[type(read_command(line))]
+        assert LABELS[type(parse_command(line))]
     except ValueError as error:
         sentence = str(error)
     assert "Traceback" not in sentence
@@ -125,24 +125,24 @@ def test_the_line_that_is_shown_works_on_an_engine_with_the_lab_image_alone() ->
         ("docker stop a b c d e f g h i j", Stop(tuple("abcdefghij"))),
         (
             "docker network create --subnet 10.9.0.0/24 --gateway=10.9.0.1 lab",
-            MakeNetwork("lab", {"subnet": "10.9.0.0/24", "gateway": "10.9.0.1"}),
+            CreateNetwork("lab", {"subnet": "10.9.0.0/24", "gateway": "10.9.0.1"}),
         ),
-        ("curl -sS http://127.0.0.1", Ask("127.0.0.1", 80, "/")),
-        ("curl 192.0.2.1:8080", Ask("192.0.2.1", 8080, "/")),
-        ("docker exec web ip addr", Look(("ip", "addr"), "web")),
+        ("curl -sS http://127.0.0.1", Curl("127.0.0.1", 80, "/")),
+        ("curl 192.0.2.1:8080", Curl("192.0.2.1", 8080, "/")),
+        ("docker exec web ip addr", Inspect(("ip", "addr"), "web")),
         (f"docker stop {'x' * 63}", Stop(("x" * 63,))),
     ],
 )
 def test_a_line_at_its_limits_has_a_button(line: str, action: object) -> None:
-    assert read_command(line) == action
+    assert parse_command(line) == action
 
 
 def test_a_line_may_have_400_characters() -> None:
     words = " ".join(["docker stop", *(["x" * 38] * 9), "x" * 37])
     assert len(words) == 400
-    assert isinstance(read_command(words), Stop)
+    assert isinstance(parse_command(words), Stop)
     with pytest.raises(ValueError, match="at most 400"):
-        read_command(f"{words}x")
+        parse_command(f"{words}x")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_line_may_have_400_characters() -> None:
 )
 def test_a_line_beyond_its_limits_has_none(line: str) -> None:
     with pytest.raises(ValueError, match=r"\.$"):
-        read_command(line)
+        parse_command(line)
 
 
 def test_the_lab_image_stands_in_for_the_image_alone() -> None:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dashboard.core.workshops.checks.check_types import Check
-from dashboard.core.workshops.commands import LABELS, Launch, read_command
+from dashboard.core.workshops.commands import LABELS, Launch, parse_command
 from dashboard.core.workshops.model import (
     Command,
+    CommonMistake,
     Prediction,
     Problem,
     Step,
     Workshop,
-    WrongTurn,
+    correct_choice,
     judge_step,
-    right_choice,
 )
 from dashboard.core.workshops.truth_readings import Reading
-from tests.core.observations import make_contact, make_container, make_sight
+from tests.core.observations import make_connection, make_container, make_observation
 
 ASKED = Check("requested", {"port": 80})
 RUNS = Check("container-running", {"mode": "host"})
@@ -26,47 +26,47 @@ STEP = Step("launch", "Launch", "Text.", checks=(RUNS, ASKED), predict=WHOSE)
 def test_what_a_step_needs_to_be_looked_at_follows_from_its_checks() -> None:
     name = Check("name-resolves", {"lookup": "shop"})
     client = Prediction("Who?", ("a", "b"), None, Reading("client-seen", {"port": 8080}), ("1", "2"))
-    step = Step("a", "A", "Text.", checks=(ASKED, name), predict=client, wrong=(WrongTurn(name, "no"),))
+    step = Step("a", "A", "Text.", checks=(ASKED, name), predict=client, wrong=(CommonMistake(name, "no"),))
     assert step.ports == (80, 8080)
     assert step.lookups == ("shop",)
     assert (STEP.lookups, Step("b", "B", "Text.").ports) == ((), ())
 
 
 def test_what_has_happened_once_stays_true() -> None:
-    first = judge_step(STEP, make_sight(make_container("web", "host"), contacts=(make_contact(),)), {})
+    first = judge_step(STEP, make_observation(make_container("web", "host"), connections=(make_connection(),)), {})
     assert first.ok
     assert first.noted == {"1": "a connection from 127.0.0.1:50000"}
-    later = judge_step(STEP, make_sight(make_container("web", "host")), first.noted)
+    later = judge_step(STEP, make_observation(make_container("web", "host")), first.noted)
     assert later.ok
     assert later.findings[1].observed == "a connection from 127.0.0.1:50000"
-    assert judge_step(STEP, make_sight(make_container("web", "host")), {}).failing == 1
+    assert judge_step(STEP, make_observation(make_container("web", "host")), {}).failing == 1
 
 
 def test_what_is_a_state_must_hold_now() -> None:
-    seen = judge_step(STEP, make_sight(make_container("web", "host"), contacts=(make_contact(),)), {})
-    gone = judge_step(STEP, make_sight(), seen.noted)
+    seen = judge_step(STEP, make_observation(make_container("web", "host"), connections=(make_connection(),)), {})
+    gone = judge_step(STEP, make_observation(), seen.noted)
     assert not gone.ok
     assert gone.failing == 0
-    assert judge_step(STEP, make_sight(), {"0": "nonsense", "x": "y", "7": "z"}).noted.keys() == {"0"}
-    assert not judge_step(STEP, make_sight(), {"0": "noted of a state"}).findings[0].ok
+    assert judge_step(STEP, make_observation(), {"0": "nonsense", "x": "y", "7": "z"}).noted.keys() == {"0"}
+    assert not judge_step(STEP, make_observation(), {"0": "noted of a state"}).findings[0].ok
 
 
 def test_the_truth_is_the_newest_reading_or_the_last_that_could_be_read() -> None:
-    web = make_sight(make_container("web", "host"))
+    web = make_observation(make_container("web", "host"))
     assert judge_step(STEP, web, {}).truth == "machine"
-    assert judge_step(STEP, make_sight(), {}, "machine").truth == "machine"
-    assert judge_step(STEP, make_sight(make_container()), {}, "machine").truth == "own"
+    assert judge_step(STEP, make_observation(), {}, "machine").truth == "machine"
+    assert judge_step(STEP, make_observation(make_container()), {}, "machine").truth == "own"
 
 
 def test_the_right_choice_is_the_one_that_the_reading_names() -> None:
-    assert right_choice(WHOSE, "own") == 1
-    assert right_choice(WHOSE, "") is None
-    assert right_choice(WHOSE, "something else") is None
-    assert right_choice(Prediction("?", ("a", "b"), 1), "anything") == 1
+    assert correct_choice(WHOSE, "own") == 1
+    assert correct_choice(WHOSE, "") is None
+    assert correct_choice(WHOSE, "something else") is None
+    assert correct_choice(Prediction("?", ("a", "b"), 1), "anything") == 1
 
 
 def test_a_step_without_checks_is_done_when_it_was_read() -> None:
-    assert judge_step(Step("a", "A", "Text."), make_sight(), {}).ok
+    assert judge_step(Step("a", "A", "Text."), make_observation(), {}).ok
 
 
 def test_a_problem_says_where() -> None:
@@ -81,7 +81,7 @@ def test_a_workshop_knows_its_steps_and_the_images_that_it_launches() -> None:
         "docker run --rm -d nginx",
         "docker run --rm -d httpd",
     )
-    commands = tuple(Command(line, read_command(line)) for line in lines)
+    commands = tuple(Command(line, parse_command(line)) for line in lines)
     workshop = Workshop("w", "W", "About.", (STEP, Step("b", "B", "Text.", run=commands)))
     assert [workshop.index(slug) for slug in ("launch", "b", "c")] == [0, 1, None]
     assert workshop.images == ("nginx", "httpd")
@@ -90,16 +90,16 @@ def test_a_workshop_knows_its_steps_and_the_images_that_it_launches() -> None:
 
 
 def test_only_readings_of_clients_name_ports() -> None:
-    other = Prediction("Which?", ("a", "b"), None, Reading("listener", {"port": 8080}), ("1", "2"))
+    other = Prediction("ContainerSelector?", ("a", "b"), None, Reading("listener", {"port": 8080}), ("1", "2"))
     state = Check("listener", {"port": 81})
-    wrong = WrongTurn(Check("requested", {"port": 82}), "no")
+    wrong = CommonMistake(Check("requested", {"port": 82}), "no")
     assert Step("a", "A", "Text.", checks=(state, ASKED), predict=other, wrong=(wrong,)).ports == (80, 82)
-    name = Prediction("Which?", ("a", "b"), None, Reading("name-resolves", {"lookup": "web"}), ("1", "2"))
+    name = Prediction("ContainerSelector?", ("a", "b"), None, Reading("name-resolves", {"lookup": "web"}), ("1", "2"))
     assert Step("a", "A", "Text.", predict=name).lookups == ("web",)
     assert Step("a", "A", "Text.", predict=Prediction("?", ("a", "b"), 1)).lookups == ()
 
 
 def test_an_event_is_noted_anew_whenever_it_is_seen() -> None:
-    sight = make_sight(make_container("web", "host"), contacts=(make_contact(client="192.0.2.9:1"),))
-    assert judge_step(STEP, sight, {"1": "earlier"}).noted == {"1": "a connection from 192.0.2.9:1"}
-    assert judge_step(STEP, sight, {}).failing is None
+    observation = make_observation(make_container("web", "host"), connections=(make_connection(client="192.0.2.9:1"),))
+    assert judge_step(STEP, observation, {"1": "earlier"}).noted == {"1": "a connection from 192.0.2.9:1"}
+    assert judge_step(STEP, observation, {}).failing is None

@@ -7,18 +7,17 @@ from dataclasses import replace
 import pytest
 
 from dashboard.core.workshops.observation import (
-    Which,
+    ContainerSelector,
+    describe_owner,
     is_image,
     listeners_on,
     local_addresses,
     mode_of,
     newest,
-    owner_of,
     running,
-    told,
 )
 from tests.core.builders import make_listener
-from tests.core.observations import NOW, make_container, make_machine, make_sight
+from tests.core.observations import NOW, make_container, make_machine, make_observation
 
 
 @pytest.mark.parametrize(
@@ -59,47 +58,51 @@ def test_the_lab_image_stands_in_for_nginx_alone(given: str, wanted: str, fits: 
 def test_the_newest_container_that_fits_is_meant() -> None:
     old, new = make_container("old", started=NOW - 100), make_container("new", started=NOW - 1)
     ended = make_container("ended", running=False, started=NOW)
-    sight = make_sight(old, new, ended)
-    assert newest(sight, Which(image="nginx")) == new
-    assert running(sight, Which(mode="bridge")) == (new, old)
-    assert newest(sight, Which(name="old", mode="host")) is None
-    assert Which("host", "nginx", "web").said() == "a container of nginx in mode host called web"
+    observation = make_observation(old, new, ended)
+    assert newest(observation, ContainerSelector(image="nginx")) == new
+    assert running(observation, ContainerSelector(mode="bridge")) == (new, old)
+    assert newest(observation, ContainerSelector(name="old", mode="host")) is None
+    assert ContainerSelector("host", "nginx", "web").describe() == "a container of nginx in mode host called web"
 
 
 def test_who_holds_a_socket_is_said_by_the_name_of_its_container() -> None:
     web = make_container("web", "host")
-    sight = make_sight(web, machine=make_machine(make_listener(22, "sshd")))
-    assert [owner_of(sight, one) for one in listeners_on(sight.machine, 80)] == ["nginx of container web"]
-    assert [owner_of(sight, one) for one in listeners_on(sight.machine, 22)] == ["sshd of the machine"]
+    observation = make_observation(web, machine=make_machine(make_listener(22, "sshd")))
+    assert [describe_owner(observation, one) for one in listeners_on(observation.machine, 80)] == [
+        "nginx of container web"
+    ]
+    assert [describe_owner(observation, one) for one in listeners_on(observation.machine, 22)] == [
+        "sshd of the machine"
+    ]
     nameless = make_listener(81, None, container="f" * 64)
-    assert owner_of(sight, nameless) == "a process that cannot be seen of container ffffffffffff"
+    assert describe_owner(observation, nameless) == "a process that cannot be seen of container ffffffffffff"
 
 
 def test_a_selector_compares_only_what_it_names() -> None:
     web = make_container("web", "host")
-    assert Which().fits(web)
-    assert Which("host", "nginx", "web").fits(web)
-    assert not Which("bridge", "nginx", "web").fits(web)
-    assert not Which("host", "httpd", "web").fits(web)
-    assert not Which("host", "nginx", "db").fits(web)
+    assert ContainerSelector().matches(web)
+    assert ContainerSelector("host", "nginx", "web").matches(web)
+    assert not ContainerSelector("bridge", "nginx", "web").matches(web)
+    assert not ContainerSelector("host", "httpd", "web").matches(web)
+    assert not ContainerSelector("host", "nginx", "db").matches(web)
 
 
 @pytest.mark.parametrize(
     ("which", "text"),
     [
-        (Which(), "a container"),
-        (Which(image="nginx"), "a container of nginx"),
-        (Which(mode="host"), "a container in mode host"),
-        (Which(name="web"), "a container called web"),
+        (ContainerSelector(), "a container"),
+        (ContainerSelector(image="nginx"), "a container of nginx"),
+        (ContainerSelector(mode="host"), "a container in mode host"),
+        (ContainerSelector(name="web"), "a container called web"),
     ],
 )
-def test_a_selector_is_described_by_what_it_names(which: Which, text: str) -> None:
-    assert which.said() == text
+def test_a_selector_is_described_by_what_it_names(which: ContainerSelector, text: str) -> None:
+    assert which.describe() == text
 
 
 def test_containers_started_together_are_in_the_order_of_their_names() -> None:
-    sight = make_sight(make_container("b", started=NOW), make_container("a", started=NOW))
-    assert [one.name for one in running(sight, Which())] == ["a", "b"]
+    observation = make_observation(make_container("b", started=NOW), make_container("a", started=NOW))
+    assert [one.name for one in running(observation, ContainerSelector())] == ["a", "b"]
 
 
 def test_listeners_are_found_by_port_and_protocol() -> None:
@@ -117,8 +120,8 @@ def test_an_image_is_compared_with_its_tag() -> None:
 
 
 def test_a_list_names_each_item_once() -> None:
-    assert told(["b", "a", "b"], "nothing") == "b, a"
-    assert told([], "nothing") == "nothing"
+    assert format_list(["b", "a", "b"], "nothing") == "b, a"
+    assert format_list([], "nothing") == "nothing"
 
 
 def test_addresses_of_a_namespace_and_of_a_container() -> None:
@@ -127,6 +130,6 @@ def test_addresses_of_a_namespace_and_of_a_container() -> None:
     assert "127.0.0.1" in local_addresses(machine)
     web = replace(make_container("web"), networks={"lab": "172.18.0.2", "later": ""})
     assert web.addresses == ("172.18.0.2",)
-    sight = make_sight(web)
-    assert sight.by_id(web.id) == web
-    assert sight.by_id("0" * 64) is None
+    observation = make_observation(web)
+    assert observation.by_id(web.id) == web
+    assert observation.by_id("0" * 64) is None

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard.core.workshops.model import Problem
-from dashboard.core.workshops.parser import HEAD, MOST_PROBLEMS, MOST_STEPS, MOST_WORDS, load, unfit, words
+from dashboard.core.workshops.parser import HEAD, MAX_PROBLEMS, MAX_STEPS, MAX_WORDS, count_words, parse_workshop
 
 GOOD_HEAD = 'format = 1\ntitle = "A workshop"\nsummary = "What it is about."\nminutes = 5\norder = 3\n'
 GOOD_STEP = """+++
@@ -47,7 +47,7 @@ GOOD = {HEAD: GOOD_HEAD, "01-launch.md": GOOD_STEP}
 
 
 def test_a_workshop_is_loaded_whole() -> None:
-    loaded = load("mine", GOOD)
+    loaded = parse_workshop("mine", GOOD)
     assert loaded.problems == ()
     workshop = loaded.workshop
     assert workshop is not None
@@ -59,10 +59,12 @@ def test_a_workshop_is_loaded_whole() -> None:
     assert step.checks[0].otherwise == "Launch it."
     assert step.predict is not None
     assert step.predict.reading is not None
-    assert step.wrong[0].when.arguments == {"mode": "bridge"}
+    assert step.mistakes[0].when.arguments == {"mode": "bridge"}
     assert step.ports == (80,)
     assert workshop.images == ("nginx",)
-    assert load("mine", {**GOOD, HEAD: GOOD_HEAD + "# more\n"}).workshop != workshop, "the digest tells of any change"
+    assert parse_workshop("mine", {**GOOD, HEAD: GOOD_HEAD + "# more\n"}).workshop != workshop, (
+        "the digest tells of any change"
+    )
 
 
 def changed(old: str, new: str, file: str = "01-launch.md") -> dict[str, str]:
@@ -101,7 +103,7 @@ def changed(old: str, new: str, file: str = "01-launch.md") -> dict[str, str]:
         (changed("[[check]]", "[check]"), "01-launch.md", "not TOML"),
         (changed('when = {kind = "container-running", mode = "bridge"}', ""), "01-launch.md:21", "must be a check"),
         (changed('hints = ["Look', 'hints = ["a", "b", "c", "d", "e", "f", "Look'), "01-launch.md:4", "at most 6"),
-        (changed("It shares", "word " * MOST_WORDS), "01-launch.md:25", "at most 120"),
+        (changed("It shares", "word " * MAX_WORDS), "01-launch.md:25", "at most 120"),
         (changed("](/measurements/)", "](javascript:alert(1))"), "01-launch.md:25", "no link that is shown"),
         (changed("](/measurements/)", "](//evil.example/)"), "01-launch.md:25", "no link that is shown"),
         (changed("See [", "See ![x](/y) ["), "01-launch.md:25", "pictures"),
@@ -111,15 +113,15 @@ def changed(old: str, new: str, file: str = "01-launch.md") -> dict[str, str]:
     ],
 )
 def test_what_is_wrong_is_said_with_file_and_line(files: dict[str, str], at: str, said: str) -> None:
-    loaded = load("mine", files)
+    loaded = parse_workshop("mine", files)
     assert loaded.workshop is None, "nothing is half loaded"
     texts = [str(one) for one in loaded.problems]
     assert any(text.startswith(f"{at}:") and said in text for text in texts), texts
 
 
 def test_a_folder_whose_name_cannot_stand_in_an_address_needs_a_slug() -> None:
-    assert load("My Workshop!", GOOD).workshop is None
-    renamed = load("My Workshop!", {**GOOD, HEAD: GOOD_HEAD + 'slug = "mine"\n'}).workshop
+    assert parse_workshop("My Workshop!", GOOD).workshop is None
+    renamed = parse_workshop("My Workshop!", {**GOOD, HEAD: GOOD_HEAD + 'slug = "mine"\n'}).workshop
     assert renamed is not None
     assert renamed.slug == "mine"
 
@@ -170,7 +172,7 @@ def test_a_malformed_workshop_is_a_message_and_never_half_loaded(seed: int) -> N
     for _ in range(1 + seed % 3):
         file = chance.choice(sorted(files))
         files[file] = chance.choice(MUTATIONS)(chance, files[file]) or "x"
-    loaded = load("mine", files)
+    loaded = parse_workshop("mine", files)
     assert (loaded.workshop is None) == bool(loaded.problems)
     for problem in loaded.problems:
         assert problem.sentence
@@ -186,7 +188,9 @@ def test_most_mutations_are_found_out() -> None:
     for seed in range(100):
         chance = random.Random(seed)
         file = chance.choice(sorted(GOOD))
-        found += load("mine", {**GOOD, file: chance.choice(MUTATIONS)(chance, GOOD[file]) or "x"}).workshop is None
+        found += (
+            parse_workshop("mine", {**GOOD, file: chance.choice(MUTATIONS)(chance, GOOD[file]) or "x"}).workshop is None
+        )
     assert found > 60
 
 
@@ -197,14 +201,14 @@ def test_most_mutations_are_found_out() -> None:
     )
 )
 def test_any_files_are_a_workshop_or_problems(files: dict[str, str]) -> None:
-    loaded = load("mine", files)
+    loaded = parse_workshop("mine", files)
     assert (loaded.workshop is None) == bool(loaded.problems)
     assert all(isinstance(one, Problem) and str(one) for one in loaded.problems)
 
 
 def test_words_are_counted_as_a_reader_would() -> None:
-    assert words("Start `nginx` with **--network host**. See [it](/x/).") == 7
-    assert words("") == 0
+    assert count_words("Start `nginx` with **--network host**. See [it](/x/).") == 7
+    assert count_words("") == 0
 
 
 @pytest.mark.parametrize(
@@ -217,8 +221,8 @@ def test_words_are_counted_as_a_reader_would() -> None:
     ],
 )
 def test_arguments_have_a_form(form: str, good: tuple[object, ...], bad: tuple[object, ...]) -> None:
-    assert [unfit(one, form) for one in good] == [""] * len(good)
-    assert all(unfit(one, form) for one in bad)
+    assert [argument_problem(one, form) for one in good] == [""] * len(good)
+    assert all(argument_problem(one, form) for one in bad)
 
 
 @pytest.mark.parametrize(
@@ -269,14 +273,14 @@ def test_arguments_have_a_form(form: str, good: tuple[object, ...], bad: tuple[o
         (changed("order = 3", "order = 1001", HEAD), "workshop.toml:5", "from 0 to 1000"),
         (changed('summary = "What it is about."', "", HEAD), "workshop.toml", "“summary”"),
         (
-            {HEAD: GOOD_HEAD, **{f"{n:02}-step-{n}.md": GOOD_STEP for n in range(MOST_STEPS + 1)}},
+            {HEAD: GOOD_HEAD, **{f"{n:02}-step-{n}.md": GOOD_STEP for n in range(MAX_STEPS + 1)}},
             "workshop.toml",
             "steps",
         ),
     ],
 )
 def test_each_value_that_is_wrong_is_named_where_it_stands(files: dict[str, str], at: str, said: str) -> None:
-    loaded = load("mine", files)
+    loaded = parse_workshop("mine", files)
     assert loaded.workshop is None
     texts = [str(one) for one in loaded.problems]
     assert any(text.startswith(f"{at}:") and said in text for text in texts), texts
@@ -291,7 +295,7 @@ def test_each_value_that_is_wrong_is_named_where_it_stands(files: dict[str, str]
         changed("+++\nLaunch", '[[check]]\nkind = "removed"\n' * 10 + "+++\nLaunch"),
         changed("minutes = 5", "minutes = 1000", HEAD),
         changed("minutes = 5", "minutes = 0", HEAD),
-        changed("It shares the network.", "word " * (MOST_WORDS - 7)),
+        changed("It shares the network.", "word " * (MAX_WORDS - 7)),
         changed("](/measurements/)", "](https://example.com/)"),
         changed("](/measurements/)", "](#top)"),
         changed("---\n\nIt shares", "It\tshares"),
@@ -299,12 +303,12 @@ def test_each_value_that_is_wrong_is_named_where_it_stands(files: dict[str, str]
     ],
 )
 def test_values_at_their_limits_are_allowed(files: dict[str, str]) -> None:
-    assert load("mine", files).problems == ()
+    assert parse_workshop("mine", files).problems == ()
 
 
 def test_an_answer_is_counted_from_1_in_the_file_and_from_0_in_the_step() -> None:
     files = changed('values = ["machine", "own"]\nreading = {kind = "namespace", mode = "host"}', "answer = 2")
-    workshop = load("mine", files).workshop
+    workshop = parse_workshop("mine", files).workshop
     assert workshop is not None
     prediction = workshop.steps[0].predict
     assert prediction is not None
@@ -312,34 +316,36 @@ def test_an_answer_is_counted_from_1_in_the_file_and_from_0_in_the_step() -> Non
 
 
 def test_a_step_may_leave_out_everything_but_its_title_and_text() -> None:
-    workshop = load("mine", {HEAD: GOOD_HEAD, "01-a.md": '+++\ntitle = "A"\nfolded = true\n+++\nText.\n'}).workshop
+    workshop = parse_workshop(
+        "mine", {HEAD: GOOD_HEAD, "01-a.md": '+++\ntitle = "A"\nfolded = true\n+++\nText.\n'}
+    ).workshop
     assert workshop is not None
     (step,) = workshop.steps
-    assert (step.run, step.checks, step.hints, step.wrong, step.predict) == ((), (), (), (), None)
+    assert (step.run, step.checks, step.hints, step.mistakes, step.predict) == ((), (), (), (), None)
     assert (step.text, step.reveal, step.folded) == ("Text.", "", True)
-    bare = load("mine", {HEAD: 'format = 1\ntitle = "T"\nsummary = "S"\n', "01-a.md": GOOD_STEP}).workshop
+    bare = parse_workshop("mine", {HEAD: 'format = 1\ntitle = "T"\nsummary = "S"\n', "01-a.md": GOOD_STEP}).workshop
     assert bare is not None
     assert (bare.minutes, bare.order, bare.steps[0].folded) == (0, 1000, False)
 
 
 @pytest.mark.parametrize(("name", "fits"), [("x" * 40, True), ("x" * 41, False), ("Mine", False)])
 def test_the_name_of_a_folder_is_its_slug_if_it_fits_an_address(name: str, fits: bool) -> None:
-    workshop = load(name, GOOD).workshop
+    workshop = parse_workshop(name, GOOD).workshop
     assert (workshop.slug if workshop else "") == (name if fits else "")
 
 
 def test_steps_are_in_the_order_of_their_numbers_and_problems_are_limited() -> None:
     files = {HEAD: GOOD_HEAD, "02-b.md": GOOD_STEP, "01-c.md": GOOD_STEP}
-    workshop = load("mine", files).workshop
+    workshop = parse_workshop("mine", files).workshop
     assert workshop is not None
     assert [step.slug for step in workshop.steps] == ["c", "b"]
-    many = load("mine", {f"file {number}": "x" for number in range(200)})
-    assert len(many.problems) == MOST_PROBLEMS
+    many = parse_workshop("mine", {f"file {number}": "x" for number in range(200)})
+    assert len(many.problems) == MAX_PROBLEMS
 
 
 @pytest.mark.parametrize("value", ["3", "[1]", '"text"', "{a = 1}"])
 @pytest.mark.parametrize("key", ["check", "wrong"])
 def test_what_must_be_tables_is_nothing_else(key: str, value: str) -> None:
-    loaded = load("mine", {HEAD: GOOD_HEAD, "01-a.md": f'+++\ntitle = "A"\n{key} = {value}\n+++\nText.\n'})
+    loaded = parse_workshop("mine", {HEAD: GOOD_HEAD, "01-a.md": f'+++\ntitle = "A"\n{key} = {value}\n+++\nText.\n'})
     assert [str(one).partition(" ")[0] for one in loaded.problems] == ["01-a.md:3:"]
     assert f"[[{key}]]" in loaded.problems[0].sentence

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dashboard.core.workshops.checks.check_types import Check, Finding
-from dashboard.core.workshops.model import Judged, Prediction, Step, Workshop
-from dashboard.core.workshops.progress import StepRecord, is_done, reached, stage, summarise, truth_in_words
+from dashboard.core.workshops.model import Prediction, Step, StepJudgement, Workshop
+from dashboard.core.workshops.progress import StepRecord, current_step, describe_truth, is_done, step_stage, summarise
 from dashboard.core.workshops.truth_readings import Reading
 
 GUESS = Prediction("?", ("one", "two"), 1)
@@ -23,11 +23,11 @@ WORKSHOP = Workshop(
     ),
 )
 DONE = StepRecord(opened_at=1.0, passed_at=5.0)
-GOOD, BAD = (Judged((Finding(ok, "e", "o"),), {}) for ok in (True, False))
+GOOD, BAD = (StepJudgement((Finding(ok, "e", "o"),), {}) for ok in (True, False))
 
 
 def stages(records: dict[str, StepRecord], until: int | None = None) -> list[str]:
-    return [str(stage(WORKSHOP, records, number, until)) for number in range(3)]
+    return [str(step_stage(WORKSHOP, records, number, until)) for number in range(3)]
 
 
 def test_each_step_opens_the_next_and_going_back_is_free() -> None:
@@ -36,13 +36,13 @@ def test_each_step_opens_the_next_and_going_back_is_free() -> None:
     assert stages({"a": DONE, "b": StepRecord(prediction=0)}) == ["done", "run", "locked"]
     assert stages({"a": DONE, "b": DONE}) == ["done", "done", "predict"]
     assert stages({"b": DONE}) == ["run", "done", "locked"]
-    assert reached(WORKSHOP, {"a": DONE, "b": DONE, "c": DONE}) == 3
+    assert current_step(WORKSHOP, {"a": DONE, "b": DONE, "c": DONE}) == 3
 
 
 def test_a_gate_that_somebody_else_keeps_holds_everybody_there() -> None:
     assert stages({"a": DONE, "b": DONE}, until=2) == ["done", "done", "locked"]
     assert stages({}, until=0) == ["locked", "locked", "locked"]
-    assert reached(WORKSHOP, {"a": DONE}, until=5) == 1
+    assert current_step(WORKSHOP, {"a": DONE}, until=5) == 1
 
 
 @pytest.mark.parametrize(
@@ -57,14 +57,14 @@ def test_a_gate_that_somebody_else_keeps_holds_everybody_there() -> None:
         (1, StepRecord(prediction=0), GOOD, True, True),
     ],
 )
-def test_when_a_step_is_done(step: int, record: StepRecord, judged: Judged, pressed: bool, done: bool) -> None:
+def test_when_a_step_is_done(step: int, record: StepRecord, judged: StepJudgement, pressed: bool, done: bool) -> None:
     assert is_done(WORKSHOP.steps[step], record, judged, pressed=pressed) is done
 
 
 def test_a_step_that_is_only_read_is_never_done_by_itself() -> None:
     step = Step("a", "A", "Text.")
-    assert not is_done(step, StepRecord(unmet=True), Judged((), {}), pressed=False)
-    assert is_done(step, StepRecord(), Judged((), {}), pressed=True)
+    assert not is_done(step, StepRecord(unmet=True), StepJudgement((), {}), pressed=False)
+    assert is_done(step, StepRecord(), StepJudgement((), {}), pressed=True)
 
 
 def test_the_summary_holds_predictions_against_what_was_true() -> None:
@@ -92,8 +92,8 @@ def test_what_is_not_done_yet_tells_no_truth() -> None:
 
 
 def test_a_truth_that_no_choice_names_is_told_as_it_was_read() -> None:
-    assert truth_in_words(WORKSHOP.steps[2], "own") == "its own"
-    assert truth_in_words(WORKSHOP.steps[2], "::1") == "::1"
-    assert truth_in_words(WORKSHOP.steps[0], "x") == ""
+    assert describe_truth(WORKSHOP.steps[2], "own") == "its own"
+    assert describe_truth(WORKSHOP.steps[2], "::1") == "::1"
+    assert describe_truth(WORKSHOP.steps[0], "x") == ""
     record = StepRecord(opened_at=1.0, prediction=0, truth="::1", passed_at=2.0)
     assert summarise(WORKSHOP, {"c": record}).lines[2].right is False

@@ -6,14 +6,14 @@ import pytest
 
 from dashboard.core.workshops.observation import Observation
 from dashboard.core.workshops.truth_readings import READINGS, Reading, read
-from tests.core.observations import answered, make_contact, make_container, make_machine, make_sight
+from tests.core.observations import answered, make_connection, make_container, make_machine, make_observation
 
-EMPTY = make_sight()
-HOST = make_sight(make_container("web", "host"), contacts=(make_contact(),))
-BRIDGE = make_sight(make_container("web", "bridge", publish=8080))
-USER = make_sight(make_container("shop", "user-bridge", lookups=answered("shop", "172.18.0.2")))
-TABBED = make_sight(machine=make_machine(sysctls={"net.ipv4.ping_group_range": "1\t0"}))
-V6 = make_sight(make_container("web", "host"), contacts=(make_contact(server="::1", client="[::1]:4000"),))
+EMPTY = make_observation()
+HOST = make_observation(make_container("web", "host"), connections=(make_connection(),))
+BRIDGE = make_observation(make_container("web", "bridge", publish=8080))
+USER = make_observation(make_container("shop", "user-bridge", lookups=answered("shop", "172.18.0.2")))
+TABBED = make_observation(machine=make_machine(sysctls={"net.ipv4.ping_group_range": "1\t0"}))
+V6 = make_observation(make_container("web", "host"), connections=(make_connection(server="::1", client="[::1]:4000"),))
 
 TABLE: list[tuple[str, dict[str, str | int], Observation, str]] = [
     ("namespace", {}, HOST, "machine"),
@@ -43,9 +43,11 @@ TABLE: list[tuple[str, dict[str, str | int], Observation, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "arguments", "sight", "word"), TABLE)
-def test_a_reading_says_one_word(kind: str, arguments: dict[str, str | int], sight: Observation, word: str) -> None:
-    assert read(Reading(kind, arguments), sight) == word
+@pytest.mark.parametrize(("kind", "arguments", "observation", "word"), TABLE)
+def test_a_reading_says_one_word(
+    kind: str, arguments: dict[str, str | int], observation: Observation, word: str
+) -> None:
+    assert read(Reading(kind, arguments), observation) == word
     values = READINGS[kind].values
     assert not word or word in values or "…" in values, "the vocabulary says what a reading can be"
 
@@ -56,4 +58,4 @@ def test_every_reading_is_in_the_table() -> None:
 
 def test_the_status_is_that_of_the_container_that_was_started_last() -> None:
     old = make_container("one", running=False, started=1.0)
-    assert read(Reading("container-status", {}), make_sight(old, make_container("two"))) == "running"
+    assert read(Reading("container-status", {}), make_observation(old, make_container("two"))) == "running"

@@ -14,7 +14,7 @@ from dashboard.lab.remote import experiment_calls, workshop_calls
 from dashboard.lab.remote.rpc import REMOTE_CALLS, LabFailedError, decode_error, encode_error, find_call
 from dashboard.lab.remote.workshop_calls import ActionResult, StepAccess, StepAction
 from dashboard.lab.supervisor import LabUnavailableError
-from dashboard.lab.workshops.commands import Done
+from dashboard.lab.workshops.commands import CommandResult
 from dashboard.store.reports.snapshot import NotSavedError
 
 WEB = Path(experiment_calls.__file__).parents[2] / "web"
@@ -35,7 +35,7 @@ def test_arguments_are_decoded_with_their_defaults() -> None:
     access = StepAccess("seat:a", "host-network", "d1", "s-1", 3)
     sent = call.encode_arguments(access, StepAction.RUN, "launch", number=2)
     assert call.decode_arguments(sent) == (access, StepAction.RUN, "launch", 2, False)
-    result = ActionResult(done=Done("docker ps", "a\0b", ("w",)), ran=2)
+    result = ActionResult(done=CommandResult("docker ps", "a\0b", ("w",)), ran=2)
     assert call.decode_result(call.encode_result(result)) == result
     assert find_call(actions.inspect) is not None
     with pytest.raises(TypeError):

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from dashboard.core.workshops.checks.vocabulary import VOCABULARY
-from dashboard.core.workshops.commands import Ask, Launch, Look
+from dashboard.core.workshops.commands import Curl, Launch, Look
 from dashboard.core.workshops.model import Workshop
-from dashboard.core.workshops.parser import HEAD, MOST_WORDS, words
+from dashboard.core.workshops.parser import HEAD, MAX_WORDS, count_words
 from dashboard.core.workshops.truth_readings import READINGS
-from dashboard.lab.workshops.files import BUILT_IN, MOST_BYTES, MOST_FILES, Library, read_folder
+from dashboard.lab.workshops.files import BUILT_IN, MAX_BYTES, MAX_FILES, Library, read_folder
 from tests.core.workshops.test_parser import GOOD
 from tests.lab.readability import grade, syllables
 
@@ -47,7 +47,7 @@ def refused(folder: Path) -> str:
 
 def test_the_built_in_workshops_load_and_come_in_their_order() -> None:
     assert [one.slug for one in built_in()] == ["host-network", "bridge-and-dns"]
-    assert [str(one) for shelved in Library(Path("/nonexistent")).all() for one in shelved.loaded.problems] == []
+    assert [str(one) for shelved in Library(Path("/nonexistent")).all() for one in shelved.parsed.problems] == []
 
 
 def test_the_host_network_workshop_goes_from_preparing_to_cleaning_up() -> None:
@@ -61,7 +61,7 @@ def test_the_host_network_workshop_goes_from_preparing_to_cleaning_up() -> None:
 def test_the_text_is_short_and_plain(workshop: Workshop) -> None:
     whole = []
     for step in workshop.steps:
-        assert words(step.text) + words(step.reveal) <= MOST_WORDS, step.slug
+        assert count_words(step.text) + count_words(step.reveal) <= MAX_WORDS, step.slug
         said = [step.text, step.reveal, *step.hints]
         said += [step.predict.question, *step.predict.choices] if step.predict else []
         whole += said
@@ -75,7 +75,7 @@ def test_a_step_asks_before_it_shows_and_helps_where_one_is_stuck(workshop: Work
         assert step.reveal, step.slug
         assert step.checks or step.predict, step.slug
         assert not step.checks or step.hints, step.slug
-        asks = {command.action.port for command in step.run if isinstance(command.action, Ask)}
+        asks = {command.action.port for command in step.run if isinstance(command.action, Curl)}
         asks |= {80 for command in step.run if isinstance(command.action, Look) and command.action.argv[0] == "wget"}
         assert asks >= set(step.ports) - ({80} if step.slug == "request" else set()), f"{step.slug}: no command asks"
         launches = [command.action.run for command in step.run if isinstance(command.action, Launch)]
@@ -123,14 +123,14 @@ def test_links_out_of_the_folder_are_not_followed(folder: Path, tmp_path: Path) 
 
 
 def test_sizes_and_counts_are_limited(folder: Path) -> None:
-    (folder / "02-large.md").write_text("x" * (MOST_BYTES + 1))
+    (folder / "02-large.md").write_text("x" * (MAX_BYTES + 1))
     assert "02-large.md: it is larger than 32 KiB" in refused(folder)
     (folder / "02-large.md").write_bytes(b"ok\n\xff\xfe")
     assert "02-large.md:2: this is not UTF-8" in refused(folder)
     (folder / "02-large.md").unlink()
-    for number in range(MOST_FILES):
+    for number in range(MAX_FILES):
         (folder / f"x{number}").touch()
-    assert f"at most {MOST_FILES}" in refused(folder)
+    assert f"at most {MAX_FILES}" in refused(folder)
 
 
 def test_what_is_no_folder_is_said(tmp_path: Path) -> None:
@@ -168,14 +168,14 @@ def test_a_change_on_disk_is_seen_and_a_mistake_takes_the_workshop_away(folder: 
     (folder / HEAD).write_text("format = ")
     assert library.get("mine") is None
     broken = next(one for one in library.all() if one.name == "mine")
-    assert broken.loaded.problems[0].file == HEAD
+    assert broken.parsed.problems[0].file == HEAD
 
 
 def test_two_workshops_with_one_address_are_not_mixed(folder: Path) -> None:
     (folder / HEAD).write_text(GOOD[HEAD] + 'slug = "host-network"\n')
     library = Library(folder.parent)
     broken = next(one for one in library.all() if one.name == "mine")
-    assert "already" in str(broken.loaded.problems[0])
+    assert "already" in str(broken.parsed.problems[0])
     found = library.get("host-network")
     assert found is not None
     assert len(found.steps) == 16

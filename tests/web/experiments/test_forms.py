@@ -128,9 +128,7 @@ BAD: tuple[tuple[dict[str, Any], str], ...] = (
 
 
 @pytest.mark.parametrize(("wrong", "fragment"), BAD, ids=[str(number) for number in range(len(BAD))])
-def test_a_form_with_errors_keeps_everything_typed(
-    client: Client, wrong: Mapping[str, Any], fragment: str
-) -> None:
+def test_a_form_with_errors_keeps_everything_typed(client: Client, wrong: Mapping[str, Any], fragment: str) -> None:
     typed = {"image": "nginx:1.27", "port": "81", "publish": "8081:81", "names": "db.example", "mode": ["bridge"]}
     management = {"arms-TOTAL_FORMS": "50", "arms-INITIAL_FORMS": "0"}
     answer = client.post("/experiments/", {**typed, **management, **wrong})

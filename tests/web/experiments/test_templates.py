@@ -332,7 +332,11 @@ def test_text_between_backticks_is_code_and_the_rest_is_text(text: str, html: st
 
 @pytest.mark.parametrize("name", ["duration", "offset", "micros"])
 def test_figures_are_formatted_as_in_the_browser(name: str) -> None:
-    say = {"duration": formatting.say_duration, "offset": formatting.say_offset, "micros": formatting.say_micros}[name]
+    say = {
+        "duration": formatting.format_duration,
+        "offset": formatting.format_offset,
+        "micros": formatting.format_micros,
+    }[name]
     assert [say(value) for value, _text in VECTORS[name]] == [text for _value, text in VECTORS[name]]
 
 

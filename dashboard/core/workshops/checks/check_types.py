@@ -1,4 +1,4 @@
-"""What checks are made of: arguments in, a finding out."""
+"""The parts of a check: arguments in, a finding out."""
 
 from __future__ import annotations
 
@@ -6,33 +6,39 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dashboard.core.namespaces.state import NamespaceState
-from dashboard.core.workshops.observation import Observation, SeenContainer, Which, newest, told
+from dashboard.core.workshops.observation import (
+    ContainerSelector,
+    ContainerSnapshot,
+    Observation,
+    format_list,
+    newest,
+)
 
 Value = str | int
 Arguments = Mapping[str, Value]
 
-#: Parameters that say which containers are meant, and where to look.
-WHICH = {"mode": "text", "image": "text", "name": "text"}
-PLACE = {"place": "machine|container", **WHICH}
+#: Parameters that select containers, and where to look.
+SELECTOR = {"mode": "text", "image": "text", "name": "text"}
+PLACE = {"place": "machine|container", **SELECTOR}
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check of a step: its kind, what it is asked with, and what is said in its place when it fails."""
+    """One check of a step: its type, its arguments, and a text to show if it fails."""
 
     kind: str
     arguments: Arguments
     otherwise: str = ""
 
     @property
-    def which(self) -> Which:
+    def selector(self) -> ContainerSelector:
         """The containers that it is about."""
-        return which_of(self.arguments)
+        return selector_of(self.arguments)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What came of a check, in words that can stand side by side."""
+    """The result of a check, as texts for a table."""
 
     ok: bool
     expected: str
@@ -40,8 +46,8 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """One word of the vocabulary. ``parameters`` map names to ``text``, ``port``, ``number`` or ``a|b|c``."""
+class CheckType:
+    """One entry of the vocabulary. ``parameters`` map names to ``text``, ``port``, ``number`` or ``a|b|c``."""
 
     about: str
     parameters: Mapping[str, str]
@@ -49,39 +55,42 @@ class Kind:
     judge: Callable[[Arguments, Observation], Finding]
 
 
-def which_of(arguments: Arguments) -> Which:
+def selector_of(arguments: Arguments) -> ContainerSelector:
     """``mode``, ``image`` and ``name`` of the arguments."""
-    return Which(*(str(arguments.get(key, "")) for key in WHICH))
+    return ContainerSelector(*(str(arguments.get(key, "")) for key in SELECTOR))
 
 
-def said(one: SeenContainer) -> str:
-    """A container in a few words."""
-    return f"{one.name} ({one.image}, mode {one.mode}) {'runs' if one.running else 'is ' + one.status}"
+def describe_container(container: ContainerSnapshot) -> str:
+    """Name, image, mode and status."""
+    status = "running" if container.running else container.status
+    return f"{container.name} ({container.image}, mode {container.mode}) {status}"
 
 
-def missing(observation: Observation, expected: str) -> Finding:
-    """No container fits: what runs instead."""
-    return Finding(False, expected, told((said(one) for one in observation.running[:4]), "no container runs"))
+def no_match(observation: Observation, expected: str) -> Finding:
+    """The failure if no container matches: it lists what runs instead."""
+    others = map(describe_container, observation.running[:4])
+    return Finding(False, expected, format_list(others, "no container runs"))
 
 
-def with_state(
+def judge_state(
     arguments: Arguments,
     observation: Observation,
     expected: str,
-    judge: Callable[[SeenContainer, NamespaceState], Finding],
+    judge: Callable[[ContainerSnapshot, NamespaceState], Finding],
 ) -> Finding:
-    """What ``judge`` says of the newest container that fits and its state; a failure where there is none."""
-    found = newest(observation, which_of(arguments))
-    if found is None:
-        return missing(observation, expected)
-    if found.state is None:
-        return Finding(False, expected, f"the namespaces of {found.name} could not be read")
-    return judge(found, found.state)
+    """The finding of ``judge`` about the newest matching container and its state; a failure if there is none."""
+    container = newest(observation, selector_of(arguments))
+    if container is None:
+        return no_match(observation, expected)
+    if container.state is None:
+        return Finding(False, expected, f"the namespaces of {container.name} could not be read")
+    return judge(container, container.state)
 
 
-def place_of(arguments: Arguments, observation: Observation) -> tuple[NamespaceState | None, str]:
-    """The namespace that ``place`` means, and its name."""
+def resolve_place(arguments: Arguments, observation: Observation) -> tuple[NamespaceState | None, str]:
+    """The namespace that ``place`` selects, and its name."""
     if arguments.get("place", "machine") == "machine":
         return observation.machine, "this machine"
-    found = newest(observation, which_of(arguments))
-    return (found.state, found.name) if found else (None, which_of(arguments).said())
+    selector = selector_of(arguments)
+    container = newest(observation, selector)
+    return (container.state, container.name) if container else (None, selector.describe())

@@ -1,6 +1,6 @@
-"""The vocabulary of checks: what a step of a workshop may ask of an observation. ``docs/workshops.md`` documents it.
+"""The vocabulary of checks that a step of a workshop may use. ``docs/workshops.md`` documents it.
 
-Every check is a pure function of what the kernel and the Engine show; none reads what a command printed.
+Every check is a pure function of an observation of kernel and Engine; none reads the output of a command.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from collections.abc import Mapping
 
 from dashboard.core.workshops.checks import containers as container_checks
 from dashboard.core.workshops.checks import namespaces as namespace_checks
-from dashboard.core.workshops.checks.check_types import Check, Finding, Kind
+from dashboard.core.workshops.checks.check_types import Check, CheckType, Finding
 from dashboard.core.workshops.observation import Observation
 
-VOCABULARY: Mapping[str, Kind] = {**container_checks.KINDS, **namespace_checks.KINDS}
-#: Checks of something that happens and passes: once seen it stays true.
+VOCABULARY: Mapping[str, CheckType] = {**container_checks.CHECK_TYPES, **namespace_checks.CHECK_TYPES}
+#: Checks of transient events: once observed they stay true.
 EVENTS = frozenset({"requested"})
 
 
 def judge(check: Check, observation: Observation) -> Finding:
-    """What comes of one check."""
+    """The finding of one check."""
     return VOCABULARY[check.kind].judge(check.arguments, observation)

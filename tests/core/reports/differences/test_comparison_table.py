@@ -6,7 +6,14 @@ import pytest
 
 from dashboard.core.comparison.rows import compare
 from dashboard.core.experiments.messages import ArmStatus
-from dashboard.core.reports.differences.comparison_table import ComparisonTable, join_names, join_parts, one_line
+from dashboard.core.reports.differences.comparison_table import (
+    ComparisonTable,
+    join_names,
+    join_parts,
+    join_titles,
+    one_line,
+    verb_for,
+)
 from tests.core.builders import end, make_scene, without
 
 
@@ -70,3 +77,10 @@ def test_parts_are_joined_by_semicolons_with_a_full_stop() -> None:
     assert join_parts(["a", "", "b"]) == "a; b."
     assert join_parts(["", ""]) == ""
     assert one_line("a\nb") == "a, b"
+
+
+def test_titles_of_columns_are_joined_as_names() -> None:
+    assert join_titles(make_table("host", "bridge", "none").arms) == "host, bridge and none"
+    assert join_titles([]) == ""
+    arms = make_table("host", "bridge").arms
+    assert (verb_for(arms, "has", "have"), verb_for(arms[:1], "has", "have")) == ("have", "has")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dashboard.core.comparison.rows import compare
-from dashboard.core.experiments.messages import ArmStatus
+from dashboard.core.experiments.messages import ArmStatus, Relation, Row
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import Family, HostsEntry, Lookup
 from dashboard.core.reports.differences.comparison_table import ComparisonTable
@@ -164,3 +164,19 @@ def test_a_title_is_not_changed() -> None:
     columns = with_column(columns, "host", title="<b>host</b>")
     states = states | {"host": replace(states["host"], hosts=(HostsEntry("192.0.2.9", ("db",)),))}
     assert sentences(columns, states)["namespace"].startswith("<b>host</b> uses this machine's ")
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        ("sysctls", "net.ipv4.ip_unprivileged_port_start", ""),
+        ("identity", "hostname", ""),
+        ("dns", "resolver", "nameservers"),
+        ("identity", "netns", ""),
+    ],
+)
+def test_a_row_without_texts_proves_nothing(identity: tuple[str, str, str]) -> None:
+    columns, states = make_scene(("host", "bridge"))
+    row = Row(*identity, dict.fromkeys(column.key for column in columns), Relation.ONLY)
+    table = ComparisonTable(columns, [row], states[MACHINE])
+    assert [name for name, rule in RULES if rule(table) is not None] == []

@@ -10,22 +10,22 @@ from dashboard.core.workshops.checks.check_types import Check
 from dashboard.core.workshops.checks.vocabulary import EVENTS, VOCABULARY, judge
 from dashboard.core.workshops.observation import Observation
 from tests.core.builders import make_listener
-from tests.core.observations import NOW, answered, make_contact, make_container, make_machine, make_sight
+from tests.core.observations import NOW, answered, make_connection, make_container, make_machine, make_observation
 
-EMPTY = make_sight()
-HOST = make_sight(make_container("web", "host"))
-BRIDGE = make_sight(make_container("web", "bridge", publish=8080))
-USER = make_sight(
+EMPTY = make_observation()
+HOST = make_observation(make_container("web", "host"))
+BRIDGE = make_observation(make_container("web", "bridge", publish=8080))
+USER = make_observation(
     make_container("shop", "user-bridge", lookups=answered("shop", "172.18.0.2")), networks={"lab": "bridge"}
 )
-SECOND = make_sight(make_container("web", "host"), make_container("second", "host", running=False))
-DISCARDED = make_sight(make_container("web", "host", publish=8080))
-UNREADABLE = make_sight(machine=make_machine(sysctls={}))
-FOREIGN = make_sight(machine=make_machine(make_listener(80, "apache2", 77)))
+SECOND = make_observation(make_container("web", "host"), make_container("second", "host", running=False))
+DISCARDED = make_observation(make_container("web", "host", publish=8080))
+UNREADABLE = make_observation(machine=make_machine(sysctls={}))
+FOREIGN = make_observation(machine=make_machine(make_listener(80, "apache2", 77)))
 
 #: kind, arguments, where it holds, where it does not.
 TABLE: list[tuple[str, dict[str, str | int], Observation, Observation]] = [
-    ("image-present", {"image": "nginx"}, EMPTY, make_sight(images=frozenset({"httpd:latest"}))),
+    ("image-present", {"image": "nginx"}, EMPTY, make_observation(images=frozenset({"httpd:latest"}))),
     ("container-running", {"mode": "host", "image": "nginx"}, HOST, BRIDGE),
     ("container-running", {"mode": "host", "count": 1}, SECOND, EMPTY),
     ("container-running", {"name": "web", "publish": 8080}, BRIDGE, HOST),
@@ -43,14 +43,19 @@ TABLE: list[tuple[str, dict[str, str | int], Observation, Observation]] = [
     ("namespace-is-machine", {}, HOST, EMPTY),
     ("namespace-differs", {"name": "web"}, BRIDGE, HOST),
     ("namespace-differs", {"namespace": "uts"}, HOST, EMPTY),
-    ("namespace-differs", {"namespace": "pid", "name": "web"}, HOST, make_sight(make_container(state=None))),
+    ("namespace-differs", {"namespace": "pid", "name": "web"}, HOST, make_observation(make_container(state=None))),
     ("address-absent", {}, HOST, BRIDGE),
     ("address-present", {}, BRIDGE, HOST),
     ("listener", {"port": 80}, HOST, BRIDGE),
     ("listener", {"port": 80, "process": "nginx", "owner": "container"}, HOST, FOREIGN),
     ("listener", {"port": 80, "owner": "machine"}, FOREIGN, HOST),
-    ("listener", {"port": 80, "process": "docker-proxy"}, make_sight(make_container(publish=80)), HOST),
-    ("listener", {"port": 80, "place": "container", "name": "web"}, BRIDGE, make_sight(make_container(port=8080))),
+    ("listener", {"port": 80, "process": "docker-proxy"}, make_observation(make_container(publish=80)), HOST),
+    (
+        "listener",
+        {"port": 80, "place": "container", "name": "web"},
+        BRIDGE,
+        make_observation(make_container(port=8080)),
+    ),
     ("no-listener", {"port": 80}, BRIDGE, HOST),
     ("no-listener", {"port": 8080, "place": "container"}, BRIDGE, EMPTY),
     ("interface-present", {"interface": "docker0", "place": "container"}, HOST, BRIDGE),
@@ -64,7 +69,12 @@ TABLE: list[tuple[str, dict[str, str | int], Observation, Observation]] = [
     ("name-resolves", {"lookup": "shop"}, USER, HOST),
     ("name-unknown", {"lookup": "shop"}, HOST, USER),
     ("name-unknown", {"lookup": "shop"}, BRIDGE, EMPTY),
-    ("requested", {"port": 80}, make_sight(contacts=(make_contact(),)), make_sight(contacts=(make_contact(81),))),
+    (
+        "requested",
+        {"port": 80},
+        make_observation(connections=(make_connection(),)),
+        make_observation(connections=(make_connection(81),)),
+    ),
 ]
 
 
@@ -72,8 +82,8 @@ TABLE: list[tuple[str, dict[str, str | int], Observation, Observation]] = [
 def test_a_check_holds_here_and_not_there(
     kind: str, arguments: dict[str, str | int], good: Observation, bad: Observation
 ) -> None:
-    for sight, ok in ((good, True), (bad, False)):
-        finding = judge(Check(kind, arguments), sight)
+    for observation, ok in ((good, True), (bad, False)):
+        finding = judge(Check(kind, arguments), observation)
         assert finding.ok is ok, finding
         assert finding.expected
         assert finding.observed, "what was observed stands beside what was expected"
@@ -93,25 +103,27 @@ def test_arguments_are_those_that_the_vocabulary_names() -> None:
 @pytest.mark.parametrize(
     ("contact", "counts"),
     [
-        (make_contact(80), True),
-        (make_contact(80, server="172.17.0.1"), True),
-        (make_contact(80, server="198.51.100.7"), False),  # this machine asked a server elsewhere
-        (make_contact(80, ago=30), False),  # before the container was started
+        (make_connection(80), True),
+        (make_connection(80, server="172.17.0.1"), True),
+        (make_connection(80, server="198.51.100.7"), False),  # this machine asked a server elsewhere
+        (make_connection(80, ago=30), False),  # before the container was started
     ],
 )
 def test_a_request_counts_where_it_reached_this_place_since_the_start(contact: object, counts: bool) -> None:
-    sight = make_sight(make_container("web", "host"), contacts=(contact,))
-    assert judge(Check("requested", {"port": 80, "mode": "host"}), sight).ok is counts
+    observation = make_observation(make_container("web", "host"), connections=(contact,))
+    assert judge(Check("requested", {"port": 80, "mode": "host"}), observation).ok is counts
 
 
 def test_a_request_to_a_container_is_remembered_by_the_end_that_closed_it() -> None:
     back = make_container("back", "user-bridge")
     address = back.addresses[0]
-    front = make_container("front", "user-bridge", contacts=(make_contact(80, address, client="172.18.0.9:4000"),))
-    loopback = make_container("front", "user-bridge", contacts=(make_contact(80, "127.0.0.1"),))
+    front = make_container(
+        "front", "user-bridge", connections=(make_connection(80, address, client="172.18.0.9:4000"),)
+    )
+    loopback = make_container("front", "user-bridge", connections=(make_connection(80, "127.0.0.1"),))
     asked = Check("requested", {"port": 80, "place": "container", "name": "back"})
-    assert judge(asked, make_sight(back, front)).ok
-    assert not judge(asked, make_sight(back, loopback)).ok, "127.0.0.1 of another namespace is another server"
+    assert judge(asked, make_observation(back, front)).ok
+    assert not judge(asked, make_observation(back, loopback)).ok, "127.0.0.1 of another namespace is another server"
 
 
 def test_a_namespace_that_could_not_be_read_is_not_taken_for_another_one() -> None:
@@ -119,29 +131,29 @@ def test_a_namespace_that_could_not_be_read_is_not_taken_for_another_one() -> No
     assert web.state is not None
     unread = replace(web, state=replace(web.state, namespaces={}))
     differs = Check("namespace-differs", {"namespace": "uts"})
-    assert not judge(differs, make_sight(unread)).ok
-    assert not judge(differs, make_sight(web, machine=make_machine(namespaces={}))).ok
-    assert judge(differs, make_sight(web)).ok
+    assert not judge(differs, make_observation(unread)).ok
+    assert not judge(differs, make_observation(web, machine=make_machine(namespaces={}))).ok
+    assert judge(differs, make_observation(web)).ok
 
 
 @pytest.mark.parametrize(("ago", "counts"), [(10.0, True), (11.5, True), (11.6, False)])
 def test_a_request_counts_from_shortly_before_the_container_was_started(ago: float, counts: bool) -> None:
-    sight = make_sight(make_container("web", "host"), contacts=(make_contact(ago=ago),))
-    assert judge(Check("requested", {"port": 80, "mode": "host"}), sight).ok is counts
-    assert judge(Check("requested", {"port": 80}), sight).ok, "without a container any request of the last minute"
+    observation = make_observation(make_container("web", "host"), connections=(make_connection(ago=ago),))
+    assert judge(Check("requested", {"port": 80, "mode": "host"}), observation).ok is counts
+    assert judge(Check("requested", {"port": 80}), observation).ok, "without a container any request of the last minute"
 
 
 def test_without_the_machine_no_namespace_is_told_apart() -> None:
     web = make_container("web", "host")
-    sight = Observation(NOW, None, (web,))
-    shared = judge(Check("namespace-is-machine", {"name": "web"}), sight)
+    observation = Observation(NOW, None, (web,))
+    shared = judge(Check("namespace-is-machine", {"name": "web"}), observation)
     assert not shared.ok
     assert "[" not in shared.expected
     assert web.state is not None
     assert str(web.state.netns) in shared.observed
-    differs = judge(Check("namespace-differs", {"name": "web"}), sight)
+    differs = judge(Check("namespace-differs", {"name": "web"}), observation)
     assert not differs.ok
     assert "[0]" in differs.expected
-    known = judge(Check("namespace-is-machine", {"name": "web"}), make_sight(web))
+    known = judge(Check("namespace-is-machine", {"name": "web"}), make_observation(web))
     assert known.ok
     assert str(web.state.netns) in known.expected

@@ -1,11 +1,10 @@
-// Follows a run of claims: the server's own page is read again, and parts whose stamp has changed take the old ones'
-// place. What a person has unfolded stays unfolded.
+// Follows a run of claims: fetches the page again and replaces the parts with a new stamp. Opened details stay open.
 
 import { getPage } from "../../io/http.js";
 import { createLocalTimes } from "../site_header.js";
 import { announce } from "../dom.js";
 
-const PAUSE_MS = 900;
+const POLL_MS = 900;
 const RETRY_MS = 3000;
 
 function replace(old, fresh) {
@@ -17,7 +16,7 @@ function replace(old, fresh) {
   if (focused) (fresh.querySelector("summary, button, a") ?? document.getElementById("main")).focus({ preventScroll: true });
 }
 
-function bring(main, page) {
+function update(main, page) {
   for (const fresh of page.querySelectorAll("[data-part]")) {
     const old = main.querySelector(`[data-part="${CSS.escape(fresh.dataset.part)}"]`);
     if (old && old.dataset.stamp !== fresh.dataset.stamp) replace(old, document.adoptNode(fresh));
@@ -26,19 +25,19 @@ function bring(main, page) {
 
 export function createClaims(main) {
   if (main.dataset.live !== "yes") return;
-  const look = async () => {
+  const poll = async () => {
     let page;
     try {
       page = await getPage(location.href);
     } catch {
-      setTimeout(look, RETRY_MS);
+      setTimeout(poll, RETRY_MS);
       return;
     }
-    const now = page.getElementById("main");
-    bring(main, now);
+    const current = page.getElementById("main");
+    update(main, current);
     createLocalTimes();
-    if (now.dataset.live === "yes") {
-      setTimeout(look, document.visibilityState === "visible" ? PAUSE_MS : RETRY_MS);
+    if (current.dataset.live === "yes") {
+      setTimeout(poll, document.visibilityState === "visible" ? POLL_MS : RETRY_MS);
       return;
     }
     main.dataset.live = "no";
@@ -48,5 +47,5 @@ export function createClaims(main) {
     }
     announce(main.querySelector('[data-part="progress"] .notice')?.textContent.trim() ?? main.dataset.over);
   };
-  setTimeout(look, PAUSE_MS);
+  setTimeout(poll, POLL_MS);
 }

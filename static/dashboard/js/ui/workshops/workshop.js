@@ -1,18 +1,18 @@
-// A step of a workshop: what its forms answer is the step as it is then; it is put in place region by region. While
-// the step is not done the page asks by itself whether anything has changed.
+// A step of a workshop: each form returns the updated step, which replaces the changed regions of the page. Until the
+// step is done the page checks it automatically.
 
 import { postForPage } from "../../io/http.js";
 import { announce, keepDetailsOpen, setHidden, words } from "../dom.js";
 
-const FIRST_MS = 300;
-const SOON_MS = 1000;
-const LATER_MS = 5000;
-/** So many looks without a change, and the page looks less often; so many more, and it stops. */
-const PATIENCE = 120;
-const LAST = 600;
+const FIRST_CHECK_MS = 300;
+const FAST_CHECK_MS = 1000;
+const SLOW_CHECK_MS = 5000;
+/** Automatic checks without a change after which the page checks less often, and after which it stops. */
+const SLOW_AFTER = 120;
+const STOP_AFTER = 600;
 const REGIONS = ["problem", "predict", "run", "findings", "reveal", "steps"];
 
-/** A region's markup without what differs in every answer. */
+/** A region's markup without the parts that differ in every response. */
 function markupOf(region) {
   const copy = region.cloneNode(true);
   for (const token of copy.querySelectorAll('[name="csrfmiddlewaretoken"]')) token.remove();
@@ -29,29 +29,29 @@ export function createWorkshopStep(main) {
   const step = main.querySelector("[data-step]");
   const card = step.querySelector("[data-check-card]");
   const checkForm = step.querySelector('[data-act="check"]');
-  let looking = null;
-  let pressed = 0;
-  let turn = Promise.resolve();
+  let checking = null;
+  let pending = 0;
+  let queue = Promise.resolve();
   let timer = 0;
-  let quiet = 0;
+  let unchanged = 0;
 
-  /** Puts the answer in place; returns whether anything has changed. Outputs of buttons stay where they are. */
-  function show(answer) {
-    const fresh = answer.querySelector("[data-step]");
+  /** Updates the page; returns whether anything has changed. Outputs of commands are kept. */
+  function update(response) {
+    const fresh = response.querySelector("[data-step]");
     let changed = false;
     for (const name of REGIONS) {
       const old = region(step, name);
-      const now = region(fresh, name);
-      if (!old || !now || markupOf(old) === markupOf(now)) continue;
+      const updated = region(fresh, name);
+      if (!old || !updated || markupOf(old) === markupOf(updated)) continue;
       changed = true;
       const focused = old.contains(document.activeElement);
       for (const outcome of old.querySelectorAll("[data-outcome]")) {
-        const place = now.querySelector(`[data-outcome="${outcome.dataset.outcome}"]`);
-        if (place && place.childElementCount === 0) place.replaceChildren(...outcome.childNodes);
+        const target = updated.querySelector(`[data-outcome="${outcome.dataset.outcome}"]`);
+        if (target && target.childElementCount === 0) target.replaceChildren(...outcome.childNodes);
       }
       const unfolded = old.querySelector("details.folded[open]") !== null;
-      keepDetailsOpen(old, now);
-      old.replaceChildren(...now.childNodes);
+      keepDetailsOpen(old, updated);
+      old.replaceChildren(...updated.childNodes);
       if (unfolded) old.querySelector("details.folded")?.setAttribute("open", "");
       if (focused) old.querySelector('h2[tabindex="-1"], a[href]')?.focus();
     }
@@ -65,29 +65,29 @@ export function createWorkshopStep(main) {
     return changed;
   }
 
-  /** A look gives way to whatever is pressed; what is pressed waits for what was pressed before. */
-  async function look() {
-    if (document.hidden || pressed > 0 || step.dataset.stage !== "run" || !card.querySelector("[data-auto]")) return;
-    looking = new AbortController();
+  /** Checks automatically, unless a form was submitted: forms abort a running check and are sent one after another. */
+  async function check() {
+    if (document.hidden || pending > 0 || step.dataset.stage !== "run" || !card.querySelector("[data-auto]")) return;
+    checking = new AbortController();
     try {
-      const changed = show(await postForPage(checkForm, looking.signal, { auto: "1" }, "[data-step]"));
-      quiet = changed ? 0 : quiet + 1;
+      const changed = update(await postForPage(checkForm, checking.signal, { auto: "1" }, "[data-step]"));
+      unchanged = changed ? 0 : unchanged + 1;
     } catch (error) {
-      if (error.name !== "AbortError") quiet += 5;
+      if (error.name !== "AbortError") unchanged += 5;
     }
   }
 
-  function press(form) {
-    looking?.abort();
-    pressed += 1;
-    const mine = turn.then(() => postForPage(form, undefined, {}, "[data-step]")).finally(() => {
-      pressed -= 1;
+  function submit(form) {
+    checking?.abort();
+    pending += 1;
+    const response = queue.then(() => postForPage(form, undefined, {}, "[data-step]")).finally(() => {
+      pending -= 1;
     });
-    turn = mine.catch(() => {});
-    return mine;
+    queue = response.catch(() => {});
+    return response;
   }
 
-  function fail(sentence) {
+  function showProblem(sentence) {
     const notice = document.createElement("p");
     notice.className = "notice bad";
     notice.setAttribute("role", "alert");
@@ -95,13 +95,13 @@ export function createWorkshopStep(main) {
     region(step, "problem").replaceChildren(notice);
   }
 
-  function lookLater(pause) {
+  function scheduleCheck(delay) {
     clearTimeout(timer);
-    if (step.dataset.stage === "done" || quiet > LAST) return;
+    if (step.dataset.stage === "done" || unchanged > STOP_AFTER) return;
     timer = setTimeout(async () => {
-      await look();
-      lookLater(quiet > PATIENCE ? LATER_MS : SOON_MS);
-    }, pause);
+      await check();
+      scheduleCheck(unchanged > SLOW_AFTER ? SLOW_CHECK_MS : FAST_CHECK_MS);
+    }, delay);
   }
 
   main.addEventListener("submit", async (event) => {
@@ -111,13 +111,13 @@ export function createWorkshopStep(main) {
     const button = event.submitter ?? form.querySelector("button");
     if (button?.getAttribute("aria-disabled") === "true") return;
     button?.setAttribute("aria-disabled", "true");
-    quiet = 0;
+    unchanged = 0;
     clearTimeout(timer);
     if (form.dataset.act !== "hint") announce(words.asking);
     try {
-      const answer = await press(form);
-      const outcome = answer.querySelector(".outcome:has(*)");
-      show(answer);
+      const response = await submit(form);
+      const outcome = response.querySelector(".outcome:has(*)");
+      update(response);
       if (outcome) step.querySelector(`[data-outcome="${outcome.dataset.outcome}"]`)?.replaceChildren(...outcome.childNodes);
       if (form.dataset.act === "check" && step.dataset.stage !== "done") {
         announce(step.querySelector("#advice")?.textContent ?? "");
@@ -125,17 +125,17 @@ export function createWorkshopStep(main) {
         announce(step.querySelector(`[data-outcome="${form.elements.number.value}"]`)?.textContent.trim().slice(0, 300) ?? "");
       }
     } catch (error) {
-      fail(error.message);
+      showProblem(error.message);
     } finally {
       button?.removeAttribute("aria-disabled");
-      lookLater(FIRST_MS);
+      scheduleCheck(FIRST_CHECK_MS);
     }
   });
 
-  // In a class something may have changed for everybody.
+  // Sent in a training session when something has changed for all participants.
   main.addEventListener("look-again", () => {
-    quiet = 0;
-    lookLater(0);
+    unchanged = 0;
+    scheduleCheck(0);
   });
 
   const hintForm = step.querySelector('[data-act="hint"]');
@@ -147,9 +147,9 @@ export function createWorkshopStep(main) {
   }, true);
 
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) lookLater(FIRST_MS);
+    if (!document.hidden) scheduleCheck(FIRST_CHECK_MS);
   });
-  lookLater(FIRST_MS);
+  scheduleCheck(FIRST_CHECK_MS);
 }
 
 export function createPrinting(main) {

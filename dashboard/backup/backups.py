@@ -1,0 +1,204 @@
+"""Makes and restores backups of the database and the secret key."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from django.core.management import call_command
+from django.db import DatabaseError, connection
+from django.db.migrations.loader import MigrationLoader
+
+from dashboard import __version__, configuration
+from dashboard.backup import postgresql, sqlite
+from dashboard.backup.archive import BackupError, manifest_entry, read_archive, sync_folder, write_archive
+from dashboard.configuration import KEY_FILE
+from dashboard.core.operations.backup_manifest import Manifest, restore_problem
+from dashboard.lab.lab_lock import LabBusyError, LabLock
+
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+DATABASE = {SQLITE: "database.sqlite3", POSTGRESQL: "database.dump"}
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restore did. ``aside``: the path of the replaced database; ``migrated``: the backup's database was older;
+    ``key``: its secret key was restored."""
+
+    manifest: Manifest
+    aside: str = ""
+    migrated: bool = False
+    key: bool = False
+    only_checked: bool = False
+
+
+def known_migrations() -> frozenset[str]:
+    """All migrations of this version."""
+    return frozenset(f"{app}.{name}" for app, name in MigrationLoader(None).disk_migrations)
+
+
+def _vendor() -> str:
+    if connection.vendor not in DATABASE:
+        raise BackupError(f"Cannot back up a {connection.vendor} database: only SQLite and PostgreSQL are supported.")
+    return connection.vendor
+
+
+def _database_file() -> Path:
+    return Path(str(connection.settings_dict["NAME"]))
+
+
+@contextmanager
+def _temporary_folder(parent: Path) -> Iterator[Path]:
+    """A temporary folder on the same file system as ``parent``."""
+    folder = Path(tempfile.mkdtemp(prefix=".netmodes-", dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def make_backup(target: Path, data_dir: Path, *, with_key: bool = False) -> Manifest:
+    """Writes everything that is committed now into a file. BackupError, OSError."""
+    vendor = _vendor()
+    if target.exists():
+        raise BackupError(f"{target} exists already. Choose another file name.")
+    with _temporary_folder(target.parent) as folder:
+        copy = folder / DATABASE[vendor]
+        if vendor == SQLITE:
+            if sqlite.is_empty(_database_file()):
+                raise BackupError(f"{_database_file().parent} holds no database yet: there is nothing to back up.")
+            sqlite.copy_database(_database_file(), copy)
+            applied = sqlite.migrations(copy)
+        else:
+            applied = postgresql.migrations()
+            postgresql.dump(copy)
+        files = {copy.name: copy}
+        if with_key:
+            if not (data_dir / KEY_FILE).is_file():
+                raise BackupError(f"{data_dir} holds no {KEY_FILE}: the key comes from NETMODES_SECRET_KEY.")
+            files[KEY_FILE] = data_dir / KEY_FILE
+        manifest = Manifest(
+            version=__version__,
+            made_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            database=vendor,
+            migrations=tuple(sorted(applied)),
+            files=tuple(manifest_entry(name, path) for name, path in files.items()),
+        )
+        write_archive(target, manifest, files)
+    return manifest
+
+
+def restore_backup(
+    source: Path, data_dir: Path, migrate: Callable[[], None], *, replace: bool = False, only_check: bool = False
+) -> Restored:
+    """Restores a backup; changes nothing if anything is wrong with it. BackupError, OSError.
+
+    ``replace``: keeps an existing database and its key, under another name. ``migrate`` migrates a restored PostgreSQL
+    database; SQLite is migrated before it is put in place.
+    """
+    with read_archive(source) as archive:
+        manifest = archive.manifest
+        # A check needs no matching database.
+        vendor = manifest.database if only_check else _vendor()
+        if problem := restore_problem(manifest, known_migrations(), vendor, __version__):
+            raise BackupError(problem)
+        if only_check:
+            with tempfile.TemporaryDirectory(prefix="netmodes-") as checked:
+                _check_database(archive.extract(Path(checked)), manifest)
+            return Restored(manifest, only_checked=True)
+        # A rename into place must not cross file systems.
+        parent = _database_file().parent if connection.vendor == SQLITE else data_dir
+        with _exclusive(data_dir), _temporary_folder(parent) as folder:
+            _check_target(replace=replace)
+            files = archive.extract(folder)
+            aside, migrated = _take_over(_check_database(files, manifest), manifest, migrate)
+            # The key of an empty database was generated at the start of this command and has signed nothing.
+            key = KEY_FILE in files and not aside and not configuration.value("NETMODES_SECRET_KEY")
+            if key:
+                files[KEY_FILE].replace(data_dir / KEY_FILE)
+                sync_folder(data_dir)
+    return Restored(manifest, aside, migrated, key)
+
+
+@contextmanager
+def _exclusive(data_dir: Path) -> Iterator[None]:
+    """Keeps a lab from starting in the data folder; BackupError if one runs."""
+    lock = LabLock(data_dir)
+    try:
+        lock.acquire()
+    except LabBusyError:
+        raise BackupError(f"Netmodes runs from {data_dir}. Stop it first, then restore.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _check_target(*, replace: bool) -> None:
+    """BackupError if the restore would overwrite data."""
+    if connection.vendor == SQLITE:
+        if not replace and not sqlite.is_empty(_database_file()):
+            raise BackupError(
+                f"{_database_file()} holds data already. Name another folder in NETMODES_DATA_DIR, or use --replace, "
+                "which keeps the existing database beside the restored one."
+            )
+        return
+    try:
+        if not postgresql.is_empty():
+            raise BackupError("The database holds data already. Create an empty one and name it in DATABASE_URL.")
+        if others := postgresql.other_connections():
+            raise BackupError(f"The database is in use by {others} other connections. Stop its users first.")
+    except DatabaseError as error:
+        raise BackupError(f"Cannot use the database: {error}") from None
+
+
+def _check_database(files: dict[str, Path], manifest: Manifest) -> Path:
+    """The extracted database after an integrity check."""
+    copy = files.get(DATABASE.get(manifest.database, ""))
+    if copy is None:
+        raise BackupError("The backup holds no database of Netmodes.")
+    if manifest.database == SQLITE:
+        sqlite.check(copy)
+        if set(sqlite.migrations(copy)) != set(manifest.migrations):
+            raise BackupError("The backup is damaged: its database does not match its manifest.")
+    return copy
+
+
+def _take_over(copy: Path, manifest: Manifest, migrate: Callable[[], None]) -> tuple[str, bool]:
+    """Makes ``copy`` the database and migrates it. The path of the replaced database, and whether the copy was older."""
+    older = bool(known_migrations() - set(manifest.migrations))
+    if connection.vendor == SQLITE:
+        target = _database_file()
+        sqlite.delete_sign_in_links(copy)
+        if older:
+            _migrate_file(copy)
+        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        aside = target.with_name(f"{target.name}.before-{stamp}-{os.getpid()}")
+        return str(aside) if sqlite.put_in_place(copy, target, aside) else "", older
+    postgresql.restore(copy)
+    postgresql.delete_sign_in_links()
+    if older:
+        migrate()
+    return "", older
+
+
+def _migrate_file(copy: Path) -> None:
+    """Migrates a SQLite database before it is put in place."""
+    connection.close()
+    before = connection.settings_dict["NAME"]
+    connection.settings_dict["NAME"] = str(copy)
+    try:
+        call_command("migrate", verbosity=0, interactive=False)
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except DatabaseError as error:
+        raise BackupError(f"Cannot migrate the database of the backup: {error}.") from None
+    finally:
+        connection.close()
+        connection.settings_dict["NAME"] = before
