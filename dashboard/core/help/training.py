@@ -138,8 +138,8 @@ HELP: tuple[Help, ...] = (
         _("the terminal"),
         _(
             "A shell in your host's network: its interfaces, its port 80, its engine. Of the machine it sees tools, "
-            "but no data, processes or other hosts. It isolates a classroom, but is not a security boundary: root in an "
-            "engine can break out."
+            "but no data, processes or other hosts. It isolates a classroom, but is not a security boundary: root in "
+            "an engine can break out."
         ),
         _PAGE,
         "docker ps",

@@ -1,7 +1,7 @@
 """The types of ``session-report/1``, explained in ``docs/sessions.md``.
 
-Durations are seconds; times are seconds since the epoch, 0 for never. A figure is None where it does not exist, or where it
-was withheld (``core.training.results.anonymous``).
+Durations are seconds; times are seconds since the epoch, 0 for never. A figure is None where it does not exist or was
+withheld (``core.training.results.anonymous``).
 """
 
 from __future__ import annotations
