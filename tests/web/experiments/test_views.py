@@ -210,9 +210,9 @@ async def test_a_command_runs_in_a_column_and_nothing_else_does(me: Person, lab_
         ("column=host&command=rm", "Unknown command"),
         ("column=host&command=ip-addr%3Bid", "Unknown command"),
         ("column=nobody&command=ip-addr", "There is no running column"),
-        ("column=host&command=nslookup&name=a%3Bid", "no name to look up"),
-        ("column=host&command=nslookup&name=-version", "no name to look up"),
-        ("column=host&command=nslookup&name=", "no name to look up"),
+        ("column=host&command=nslookup&name=a%3Bid", "not a host name"),
+        ("column=host&command=nslookup&name=-version", "not a host name"),
+        ("column=host&command=nslookup&name=", "not a host name"),
         ("", "no running column"),
     ):
         refused = await post(f"/experiments/{identity}/inspect/", me, body)
