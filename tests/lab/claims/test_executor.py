@@ -1,4 +1,4 @@
-"""Every claim on a real engine, original and mutated; nothing is left over."""
+"""Every claim on a real engine, original and mutated; nothing is left on the engines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from dashboard.core.claims.catalogue import all_claims
 from dashboard.core.claims.model import Claim, Judgement, Need, Topic, holds
-from dashboard.core.claims.run import ClaimsRun, ClaimState, ExecutedClaim
+from dashboard.core.claims.run import ClaimsRun, ClaimState, ExecutedClaim, make_plan
 from dashboard.core.claims.testbed import NotTestableError, Testbed
 from dashboard.core.reports.model import ClaimVerdict
 from dashboard.engine.docker_engine import DockerEngine
@@ -32,21 +32,24 @@ from tests.support.private_engine import CACHE, PrivateEngine
 
 pytestmark = pytest.mark.engine
 INSTALLATION = "claims-test"
-EVERY = pytest.mark.parametrize("claim", all_claims(), ids=lambda claim: claim.id)
+CLAIMS = all_claims()
+#: The first harmless claim of each topic. The gate mutates only these; ``--all`` mutates every claim.
+MUTATED_IN_GATE = {claim.topic: claim for claim in reversed(make_plan(CLAIMS).harmless)}
+EVERY = pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+EVERY_MUTATED = pytest.mark.parametrize(
+    "claim",
+    [pytest.param(claim, marks=[pytest.mark.slow] * (claim not in MUTATED_IN_GATE.values())) for claim in CLAIMS],
+    ids=lambda claim: claim.id,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Both:
-    """The results of both runs, by claim; ``left`` is what the engines still had afterwards."""
+class Executed:
+    """A run on real engines: the results by claim, and ``left``, what the engines still had afterwards."""
 
-    original: dict[str, ExecutedClaim]
-    mutated: dict[str, ExecutedClaim]
+    results: dict[str, ExecutedClaim]
     left: tuple[object, ...]
     steps: list[tuple[str, ClaimState]]
-
-
-def _measures(claim: Claim) -> bool:
-    return Need.MEASURE in claim.needs
 
 
 def _foreign_lines(engine: ClaimEngine) -> list[str]:
@@ -56,49 +59,58 @@ def _foreign_lines(engine: ClaimEngine) -> list[str]:
     return [line for line in lines if re.search(r"192\.0\.2\.(53|77)\b", line)]
 
 
-async def _run_both(host: PrivateEngine, folder: Path) -> Both:
-    """Concurrently, each on its own host, with a third one for claims that change the machine; then timings alone."""
+async def _execute(
+    claims: Sequence[Claim], host: PrivateEngine, folder: Path, timings: Timings, *, mutated: bool
+) -> Executed:
+    """Executes claims on the suite's host, those that change the machine on a host that lives for the run."""
     engine, watches = DockerEngine(host.endpoint, timeout_s=30), WatchPool()
     steps: list[tuple[str, ClaimState]] = []
-    found: dict[bool, dict[str, ExecutedClaim]] = {False: {}, True: {}}
-    timings = Timings()
 
     def on_progress(claim: str, step: ClaimState, _result: ExecutedClaim | None) -> None:
         steps.append((claim, step))
 
-    async def run(runner: ClaimRunner, claims: Sequence[Claim]) -> None:
-        ran = await runner.execute(claims)
-        assert ran.left == ()
-        found[runner.mutated] |= {one.id: one for one in ran.results}
-
     async with AsyncExitStack() as stack:
         stack.push_async_callback(engine.close)
         stack.push_async_callback(watches.close)
-        one = await open_engine(engine, CACHE, watches, host.host)
-        two, alone = await asyncio.gather(*(start_private_engine(stack, folder, watches) for _ in range(2)))
-        runners = [
-            ClaimRunner(
-                ClaimEngines(engine, engine, alone), INSTALLATION, "both", on_progress, mutated=mutated, timings=timings
-            )
-            for engine, mutated in ((one, False), (two, True))
-        ]
-        others = [claim for claim in all_claims() if not _measures(claim)]
-        await asyncio.gather(*(run(runner, others) for runner in runners))
-        for runner in runners:
-            await run(runner, [claim for claim in all_claims() if _measures(claim)])
-        left: list[object] = []
-        for engine in (one, two, alone):
-            left += await engine.engine.containers({LABEL: INSTALLATION})
-            left += await engine.engine.networks({LABEL: INSTALLATION})
-            left += _foreign_lines(engine)
-    return Both(found[False], found[True], tuple(left), steps)
+        shared = alone = await open_engine(engine, CACHE, watches, host.host)
+        if make_plan(claims).alone:
+            alone = await start_private_engine(stack, folder, watches)
+        engines = ClaimEngines(shared, shared, alone)
+        runner = ClaimRunner(engines, INSTALLATION, "real", on_progress, mutated=mutated, timings=timings)
+        run = await runner.execute(claims)
+        left: list[object] = [*run.left]
+        for used in (shared, alone):
+            left += await used.engine.containers({LABEL: INSTALLATION})
+            left += await used.engine.networks({LABEL: INSTALLATION})
+            left += _foreign_lines(used)
+    return Executed({result.id: result for result in run.results}, tuple(left), steps)
+
+
+def selected_claims(request: pytest.FixtureRequest, fixture: str) -> list[Claim]:
+    """The claims whose tests with this fixture were selected."""
+    tests = [item for item in request.session.items if fixture in getattr(item, "fixturenames", ())]
+    ids = {test.callspec.params["claim"].id for test in tests if hasattr(test, "callspec")}
+    return [claim for claim in CLAIMS if claim.id in ids]
 
 
 @pytest.fixture(scope="session")
-def both(request: pytest.FixtureRequest) -> Both:
-    """Both runs, once for all tests. Requests the host here: leftovers are not checked after every test."""
-    folders = (request.getfixturevalue(name) for name in ("engine_host", "class_folder"))
-    return asyncio.run(_run_both(*folders))
+def timings() -> Timings:
+    """Measurements that original and mutated claims share."""
+    return Timings()
+
+
+@pytest.fixture(scope="session")
+def original(request: pytest.FixtureRequest, timings: Timings) -> Executed:
+    """The selected claims, executed once. Requests the host here: leftovers are not checked after every test."""
+    host, folder = (request.getfixturevalue(name) for name in ("engine_host", "class_folder"))
+    return asyncio.run(_execute(selected_claims(request, "original"), host, folder, timings, mutated=False))
+
+
+@pytest.fixture(scope="session")
+def mutated(request: pytest.FixtureRequest, timings: Timings) -> Executed:
+    """The selected claims, mutated and executed once."""
+    host, folder = (request.getfixturevalue(name) for name in ("engine_host", "class_folder"))
+    return asyncio.run(_execute(selected_claims(request, "mutated"), host, folder, timings, mutated=True))
 
 
 def is_inconclusive(claim: Claim, found: ExecutedClaim) -> bool:
@@ -107,8 +119,8 @@ def is_inconclusive(claim: Claim, found: ExecutedClaim) -> bool:
 
 
 @EVERY
-def test_a_claim_holds_here(both: Both, claim: Claim) -> None:
-    found = both.original[claim.id]
+def test_a_claim_holds_here(original: Executed, claim: Claim) -> None:
+    found = original.results[claim.id]
     if is_inconclusive(claim, found):
         return
     assert found.verdict is ClaimVerdict.HOLDS, (found.reason, found.evidence)
@@ -116,9 +128,9 @@ def test_a_claim_holds_here(both: Both, claim: Claim) -> None:
     assert found.engine.startswith("Docker Engine ")
 
 
-@EVERY
-def test_a_mutated_claim_differs(both: Both, claim: Claim) -> None:
-    found = both.mutated[claim.id]
+@EVERY_MUTATED
+def test_a_mutated_claim_differs(mutated: Executed, claim: Claim) -> None:
+    found = mutated.results[claim.id]
     if is_inconclusive(claim, found):
         return
     assert found.verdict is ClaimVerdict.DIFFERS, (found.reason, found.evidence)
@@ -126,10 +138,12 @@ def test_a_mutated_claim_differs(both: Both, claim: Claim) -> None:
     assert found.evidence
 
 
-def test_nothing_is_left_over_and_the_machines_are_unchanged(both: Both) -> None:
-    assert both.left == ()
-    assert set(both.steps) >= {
-        (claim.id, step) for claim in all_claims() for step in (ClaimState.RUNNING, ClaimState.DONE)
+@pytest.mark.parametrize("run", ["original", "mutated"])
+def test_nothing_is_left_over_and_the_machines_are_unchanged(request: pytest.FixtureRequest, run: str) -> None:
+    executed: Executed = request.getfixturevalue(run)
+    assert executed.left == ()
+    assert set(executed.steps) >= {
+        (claim, step) for claim in executed.results for step in (ClaimState.RUNNING, ClaimState.DONE)
     }
 
 
