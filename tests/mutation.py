@@ -203,9 +203,7 @@ def print_coverage(root: Path, found: Sequence[Subject]) -> None:
     coverage, output = _Coverage(), io.StringIO()
     tests = dict.fromkeys(str(subject.test) for subject in found)
     with redirect_stdout(output):
-        status = pytest.main([*PYTEST, f"--rootdir={root}", *tests], plugins=[coverage])
-    if status:
-        sys.exit(output.getvalue())
+        status = pytest.main([*PYTEST, "--maxfail=1000", f"--rootdir={root}", *tests], plugins=[coverage])
     total = covered = 0
     for subject in found:
         lines = executable_lines(subject.tree())
@@ -214,6 +212,8 @@ def print_coverage(root: Path, found: Sequence[Subject]) -> None:
         percent = 100 * (len(lines) - len(missing)) / max(1, len(lines))
         _print(f"{percent:6.1f} %  {subject.name}  {' '.join(str(line) for line in missing)}".rstrip())
     _print(f"{100 * covered / max(1, total):6.2f} %  {covered} of {total} lines")
+    if status:
+        sys.exit(output.getvalue())
 
 
 def print_mutants(root: Path, found: Sequence[Subject], at_once: int, count: int, seed: int) -> None:

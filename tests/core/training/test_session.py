@@ -12,12 +12,15 @@ from dashboard.core.training.session import (
     HelpReason,
     JoinStatus,
     by_urgency,
+    group_key,
     is_present,
     join_status,
     next_group,
+    number_of_group,
     parse_name,
     parse_text,
     progress_row,
+    session_of_group,
 )
 from dashboard.core.workshops.progress import StepRecord
 from tests.core.workshops.test_progress import DONE, WORKSHOP
@@ -111,3 +114,33 @@ def test_raised_hands_come_first_then_who_has_waited_longest() -> None:
     slow = progress_row(WORKSHOP, {"a": StepRecord(opened_at=1.0)}, 2000.0)
     fine = progress_row(WORKSHOP, {}, 100.0)
     assert by_urgency({"hand": hand, "slow": slow, "fine": fine, "older": older}) == ("older", "hand", "slow")
+
+
+def test_a_failing_check_is_shown_until_the_step_is_done() -> None:
+    failed = StepRecord(opened_at=10.0, attempts=1, failing="port 80 is closed")
+    row = progress_row(WORKSHOP, {"a": failed}, 20.0)
+    assert (row.cells[0].failing, row.cells[0].attempts, row.cells[0].predicted) == ("port 80 is closed", 1, False)
+    done = StepRecord(opened_at=10.0, attempts=1, failing="port 80 is closed", passed_at=15.0, prediction=0)
+    row = progress_row(WORKSHOP, {"a": done}, 20.0)
+    assert (row.cells[0].failing, row.cells[0].seconds, row.cells[0].predicted, row.done) == ("", 5.0, True, 1)
+
+
+def test_only_open_steps_need_help_and_the_longest_wait_counts() -> None:
+    records = {"a": StepRecord(opened_at=10.0, attempts=2), "b": StepRecord(opened_at=100.0, attempts=3)}
+    row = progress_row(WORKSHOP, records, 150.0, hand_raised_at=140.0, until=2, free=True)
+    assert row.needs == (HelpReason.HAND, HelpReason.FAILS)
+    assert row.waits_s == 140.0
+    assert row.current == 1
+    assert progress_row(WORKSHOP, {}, 150.0).current == 0
+
+
+def test_a_session_expires_at_its_time() -> None:
+    assert join_status(0.0, 100.0, 99.9, admission_required=False) is JoinStatus.OPEN
+    assert join_status(0.0, 100.0, 100.0, admission_required=False) is JoinStatus.EXPIRED
+    assert len(parse_name("x" * 40)) == 40
+    assert len(parse_text("x" * 500)) == 500
+
+
+def test_the_key_of_a_group_names_its_session_and_its_number() -> None:
+    assert group_key("s-1", 12) == "s-1-12"
+    assert (session_of_group("s-1-12"), number_of_group("s-1-12")) == ("s-1", 12)
