@@ -1,4 +1,4 @@
-"""How hard a text is to read: the Flesch-Kincaid grade (Kincaid and others, 1975), with syllables counted by rule."""
+"""Readability of a text: the Flesch-Kincaid grade (Kincaid et al., 1975), with syllables counted by rule."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ _VOWELS = re.compile(r"[aeiouy]+")
 
 
 def plain(markdown: str) -> str:
-    """The text that is read: code stands for one short word, marks are gone, list items are sentences."""
+    """The text without markup: code counts as one short word, list items as sentences."""
     text = re.sub(r"`[^`]*`", "code", markdown)
     text = re.sub(r"\]\([^)]*\)", "", text)
     text = re.sub(r"^\s*[-*] (.*?),?$", r"\1.", text, flags=re.MULTILINE)
-    # Addresses, options and numbers are read as one word each.
+    # Addresses, options and numbers count as one word each.
     text = re.sub(r"\S*[\d/:=]\S*[\d/]\S*|--?\w+", "it", text)
     return re.sub(r"[*_#>\[\]“”\"]", "", text)
 
@@ -29,7 +29,7 @@ def syllables(word: str) -> int:
 
 
 def grade(markdown: str) -> float:
-    """The school year (US) that is needed to read it."""
+    """The US school grade needed to read the text."""
     text = plain(markdown)
     sentences = [one for one in re.split(r"[.!?:;](?:\s|$)|\n\n", text) if re.search(r"\w", one)]
     found = re.findall(r"[A-Za-z][A-Za-z'-]*", text)

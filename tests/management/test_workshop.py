@@ -1,4 +1,4 @@
-"""``./netmodes workshop``: what is wrong with a folder, for people and for programs."""
+"""``./netmodes workshop``: the problems of a folder, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def test_a_good_folder_is_said_to_be_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_valid_folder_has_no_problems(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     done = run_here(capsys, "workshop", "validate", str(folder))
-    assert (done.code, done.out, done.err) == (0, "A workshop: 1 step, nothing is wrong.\n", "")
+    assert (done.code, done.out, done.err) == (0, "A workshop: 1 step, no problems.\n", "")
     found = run_here(capsys, "workshop", "validate", str(BUILT_IN / "host-network"), "--json")
     assert found.code == 0
     assert found.json["schema"] == "workshop/1"
     assert (found.json["ok"], found.json["slug"], len(found.json["steps"])) == (True, "host-network", 16)
 
 
-def test_every_mistake_is_a_line_with_file_and_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_problem_has_file_and_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     step = folder / "01-launch.md"
     step.write_text(step.read_text().replace("port = 80", "port = 0").replace("title =", "titel ="))
     done = run_here(capsys, "workshop", "validate", str(folder))
     assert (done.code, done.out) == (1, "")
     lines = done.err.splitlines()
     assert any(line.startswith("01-launch.md:19: “port” must be a number") for line in lines), lines
-    assert any(line.startswith("01-launch.md:2: “titel” is not known here") for line in lines), lines
+    assert any(line.startswith("01-launch.md:2: “titel” is unknown here") for line in lines), lines
     assert lines[-1] == f"3 problems in {folder}."
     found = run_here(capsys, "workshop", "validate", str(folder), "--json")
     assert (found.code, found.json["ok"], found.json["steps"]) == (1, False, [])
     assert {(one["file"], one["line"]) for one in found.json["problems"]} >= {("01-launch.md", 2), ("01-launch.md", 19)}
 
 
-def test_what_is_no_workshop_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for path, said in ((tmp_path / "nowhere", "No such file"), (Path(__file__), "no folder"), (tmp_path, "missing")):
+def test_an_invalid_path_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path, said in ((tmp_path / "nowhere", "No such file"), (Path(__file__), "not a folder"), (tmp_path, "missing")):
         done = run_here(capsys, "workshop", "validate", str(path))
         assert done.code == 1
         assert said in done.err
@@ -57,7 +57,7 @@ def test_wrong_usage_is_exit_2(capsys: pytest.CaptureFixture[str]) -> None:
         assert run_here(capsys, "workshop", *arguments).code == 2
 
 
-def test_the_list_shows_built_in_and_own_ones(
+def test_the_list_has_built_in_and_own_workshops(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = folder.parent / "data" / "workshops"

@@ -1,4 +1,4 @@
-"""How far somebody has come survives, per person, and is written once."""
+"""Progress in workshops is stored per person."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ME, YOU, WHERE = "user:1", "seat:7", "host-network"
 FULL = StepRecord(1.0, 2, 3.0, "own", 4, True, {"1": "seen"}, "a container", 2, 5.0)
 
 
-def test_a_walk_begins_once_and_goes_on() -> None:
+def test_a_workshop_starts_once_and_continues() -> None:
     assert store.load_progress(ME, WHERE) is None
     first = store.start(ME, WHERE, "abc", 10.0)
     again = store.start(ME, WHERE, "def", 20.0)
@@ -26,24 +26,24 @@ def test_a_walk_begins_once_and_goes_on() -> None:
     assert [one.kind for one in store.load_events(ME, WHERE)] == ["started"]
 
 
-def test_a_step_comes_back_as_it_was_written() -> None:
+def test_a_step_is_loaded_as_stored() -> None:
     store.start(ME, WHERE, "abc", 10.0)
     assert store.update_step(ME, WHERE, "launch", lambda _: FULL, Event(5.0, "passed", "launch", "own")) == FULL
-    walk = store.load_progress(ME, WHERE)
-    assert walk is not None
-    assert walk.records == {"launch": FULL}
-    assert walk.step == "launch"
+    progress = store.load_progress(ME, WHERE)
+    assert progress is not None
+    assert progress.records == {"launch": FULL}
+    assert progress.step == "launch"
     assert store.update_step(ME, WHERE, "launch", lambda record: replace(record, attempts=5)).attempts == 5
     assert [one.kind for one in store.load_events(ME, WHERE)] == ["started", "passed"]
 
 
-def test_what_does_not_change_is_not_written() -> None:
+def test_an_unchanged_step_is_not_written() -> None:
     store.start(ME, WHERE, "abc", 10.0)
     store.update_step(ME, WHERE, "launch", lambda record: record)
     assert not WorkshopStep.objects.exists()
 
 
-def test_people_are_apart_and_forgetting_takes_everything_along() -> None:
+def test_progress_is_separate_per_person_and_deleted_completely() -> None:
     for person in (ME, YOU):
         store.start(person, WHERE, "abc", 10.0)
         store.update_step(person, WHERE, "launch", lambda _: FULL)
@@ -57,13 +57,13 @@ def test_people_are_apart_and_forgetting_takes_everything_along() -> None:
         store.update_step(ME, WHERE, "launch", lambda record: record)
 
 
-def test_the_end_is_written_once() -> None:
+def test_the_finish_is_recorded_once() -> None:
     store.start(ME, WHERE, "abc", 10.0)
     store.mark_finished(ME, WHERE, 99.0)
     store.mark_finished(ME, WHERE, 100.0)
-    walk = store.load_progress(ME, WHERE)
-    assert walk is not None
-    assert walk.finished_at == 99.0
+    progress = store.load_progress(ME, WHERE)
+    assert progress is not None
+    assert progress.finished_at == 99.0
     assert [one.kind for one in store.load_events(ME, WHERE)] == ["started", "finished"]
     store.mark_finished(YOU, WHERE, 1.0)
 
@@ -79,11 +79,11 @@ def test_events_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(len(one.detail) <= 400 for one in store.load_events(ME, WHERE))
 
 
-def test_what_was_noted_of_events_may_be_spoiled() -> None:
+def test_invalid_noted_events_are_ignored() -> None:
     store.start(ME, WHERE, "abc", 10.0)
     store.update_step(ME, WHERE, "launch", lambda _: FULL)
-    for spoiled in ("", "[]", "null", "{"):
-        WorkshopStep.objects.update(noted=spoiled)
-        walk = store.load_progress(ME, WHERE)
-        assert walk is not None
-        assert walk.records["launch"].noted == {}
+    for invalid in ("", "[]", "null", "{"):
+        WorkshopStep.objects.update(noted=invalid)
+        progress = store.load_progress(ME, WHERE)
+        assert progress is not None
+        assert progress.records["launch"].noted == {}

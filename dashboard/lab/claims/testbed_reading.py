@@ -38,7 +38,7 @@ class TestbedReader:
 
     def __init__(self, target: ClaimEngine) -> None:
         self._target = target
-        self._observer = Observer(target.watches, lambda: target.info.pid, lambda _states, _cause: None)
+        self._observer = Observer(target.watches, lambda: target.info.pid, lambda _states: None)
 
     def _text(self, text: str) -> str:
         """A text of the claim with everything filled in."""

@@ -63,7 +63,7 @@ async def observe_host(
     )
     drivers = {network.name: network.driver for network in networks}
     containers = await asyncio.gather(*(_with_logs(host.engine, _snapshot(each, drivers)) for each in facts))
-    observer = Observer(host.watches, lambda: host.pid, lambda _states, _cause: None)
+    observer = Observer(host.watches, lambda: host.pid, lambda _states: None)
     try:
         problem, states = await _states(host, observer, containers, {each.id: each for each in facts}, lookups)
         connections = await _connections(host, states, ports, now) if ports else {}

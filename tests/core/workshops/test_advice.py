@@ -1,4 +1,4 @@
-"""Wrong turns get the message that helps."""
+"""Common mistakes get helpful advice."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ HOST_RUNS = Check("container-running", {"mode": "host", "image": "nginx"})
 APACHE = make_machine(make_listener(80, "apache2", 4242))
 
 
-def said(check: Check, observation: Observation, *wrong: CommonMistake) -> str:
-    step = Step("s", "S", "Text.", run=RUN, checks=(check,), wrong=wrong)
+def advice_for(check: Check, observation: Observation, *mistakes: CommonMistake) -> str:
+    step = Step("s", "S", "Text.", run=RUN, checks=(check,), mistakes=mistakes)
     return advise(step, observation, judge_step(step, observation, {}))
 
 
@@ -32,7 +32,7 @@ HOST = make_observation(make_container("web", "host"))
 BRIDGE = make_observation(make_container("web", "bridge"))
 PUBLISHED = make_observation(make_container("web", "bridge", publish=8081))
 
-#: what was asked for, what is there, and what the message must hold.
+#: what is expected, what is observed, and what the advice must contain.
 TABLE: list[tuple[str, Check, Observation, tuple[str, ...]]] = [
     ("nothing launched", HOST_RUNS, EMPTY, ("Nothing was launched", LAUNCH, "press the button")),
     (
@@ -45,7 +45,7 @@ TABLE: list[tuple[str, Check, Observation, tuple[str, ...]]] = [
         "wrong mode, several",
         HOST_RUNS,
         make_observation(make_container("one"), make_container("two")),
-        ("None of those", "one in mode bridge", "--network host"),
+        ("No running container is in mode host", "one in mode bridge", "--network host"),
     ),
     (
         "wrong image",
@@ -63,19 +63,19 @@ TABLE: list[tuple[str, Check, Observation, tuple[str, ...]]] = [
         "wrong published port",
         Check("container-running", {"mode": "bridge", "publish": 8080}),
         PUBLISHED,
-        ("asked to publish 8081, not port 8080",),
+        ("web publishes 8081, not port 8080",),
     ),
     (
         "no published port",
         Check("container-running", {"mode": "bridge", "publish": 8080}),
         BRIDGE,
-        ("asked to publish no port",),
+        ("web publishes no port, not port 8080",),
     ),
     (
         "two servers",
         Check("container-running", {"mode": "host", "count": 1}),
         make_observation(make_container("a", "host"), make_container("b", "host")),
-        ("2 containers fit", "docker rm -f"),
+        ("2 containers match", "docker rm -f"),
     ),
     ("too few", Check("container-running", {"mode": "host", "count": 2}), HOST, ("1 of 2",)),
     (
@@ -91,7 +91,7 @@ TABLE: list[tuple[str, Check, Observation, tuple[str, ...]]] = [
             make_container("web", "host", running=False, exit_code=1, last_log_lines=(TAKEN,)),
             make_container("old", "bridge", publish=80),
         ),
-        ("ended with code 1", "Address already in use", "docker-proxy", "docker stop old", "docker rm web"),
+        ("exited with code 1", "Address already in use", "docker-proxy", "docker stop old", "docker rm web"),
     ),
     (
         "port taken by the machine",
@@ -119,7 +119,7 @@ TABLE: list[tuple[str, Check, Observation, tuple[str, ...]]] = [
     ),
     ("still runs", Check("removed", {"name": "web"}), HOST, ("web still runs", "docker stop web")),
     (
-        "port held by somebody else",
+        "port held by another program",
         Check("listener", {"port": 80, "process": "nginx"}),
         make_observation(machine=APACHE),
         ("held by apache2", "4242"),
@@ -142,13 +142,13 @@ TABLE: list[tuple[str, Check, Observation, tuple[str, ...]]] = [
         make_observation(make_container("web", port=None)),
         ("nothing in it listens yet", "docker logs web"),
     ),
-    ("nobody to listen", Check("listener", {"port": 80}), EMPTY, ("Nothing was launched",)),
+    ("nothing to listen", Check("listener", {"port": 80}), EMPTY, ("Nothing was launched",)),
     ("port not free", Check("no-listener", {"port": 80}), HOST, ("held by nginx of container web", "docker stop web")),
     (
         "not requested",
         Check("requested", {"port": 80}),
         HOST,
-        ("nobody has asked it", "leaves no trace", "curl http://127.0.0.1/"),
+        ("no request within the last minute", "leaves no trace", "curl http://127.0.0.1/"),
     ),
     ("requested, and no server", Check("requested", {"port": 80}), EMPTY, ("Nothing was launched",)),
     ("no such status", Check("container-status", {"name": "second", "status": "exited"}), HOST, ("leave --rm out",)),
@@ -187,16 +187,14 @@ TABLE: list[tuple[str, Check, Observation, tuple[str, ...]]] = [
 ]
 
 
-@pytest.mark.parametrize(("check", "observation", "parts"), [one[1:] for one in TABLE], ids=[one[0] for one in TABLE])
-def test_a_wrong_turn_gets_the_message_that_helps(
-    check: Check, observation: Observation, parts: tuple[str, ...]
-) -> None:
-    message = said(check, observation)
+@pytest.mark.parametrize(("check", "observation", "parts"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+def test_a_common_mistake_gets_advice(check: Check, observation: Observation, parts: tuple[str, ...]) -> None:
+    message = advice_for(check, observation)
     assert [part for part in parts if part not in message] == [], message
     assert message.endswith((".", "!")), message
 
 
-def test_every_check_that_fails_says_something() -> None:
+def test_every_failing_check_has_advice() -> None:
     for kind, word in VOCABULARY.items():
         arguments: dict[str, str | int] = {
             name: {"port": 80, "number": 1}.get(form, form.partition("|")[0] if "|" in form else "nowhere")
@@ -205,27 +203,27 @@ def test_every_check_that_fails_says_something() -> None:
         }
         for observation in (EMPTY, HOST, BRIDGE, PUBLISHED, Observation(0.0)):
             step = Step("s", "S", "Text.", run=RUN, checks=(Check(kind, arguments),))
-            judged = judge_step(step, observation, {})
-            assert bool(advise(step, observation, judged)) is not judged.ok, (kind, observation)
+            judgement = judge_step(step, observation, {})
+            assert bool(advise(step, observation, judgement)) is not judgement.ok, (kind, observation)
 
 
-def test_what_the_author_says_of_a_wrong_turn_comes_first() -> None:
-    turn = CommonMistake(Check("container-running", {"mode": "bridge"}), "This is the bridge.")
-    assert said(HOST_RUNS, BRIDGE, turn) == "This is the bridge."
-    assert "Nothing was launched" in said(HOST_RUNS, EMPTY, turn)
-    assert said(HOST_RUNS, HOST, turn) == "", "nothing is wrong"
+def test_the_authors_advice_comes_first() -> None:
+    mistake = CommonMistake(Check("container-running", {"mode": "bridge"}), "This is the bridge.")
+    assert advice_for(HOST_RUNS, BRIDGE, mistake) == "This is the bridge."
+    assert "Nothing was launched" in advice_for(HOST_RUNS, EMPTY, mistake)
+    assert advice_for(HOST_RUNS, HOST, mistake) == "", "nothing is wrong"
 
 
-def test_what_the_author_adds_to_a_check_stands_behind() -> None:
+def test_the_authors_addition_comes_last() -> None:
     check = Check("removed", {"name": "web"}, "Then go on.")
-    assert said(check, HOST).endswith("docker stop web. Then go on.")
+    assert advice_for(check, HOST).endswith("docker stop web. Then go on.")
 
 
 def advised(step: Step, *before: Step) -> str:
     return advise(step, EMPTY, judge_step(step, EMPTY, {}), before)
 
 
-def test_the_line_that_is_told_makes_what_is_asked_for() -> None:
+def test_the_advised_line_launches_what_is_expected() -> None:
     lines = (
         "docker run --rm -d --name one --network host nginx",
         "docker run --rm -d --name two -p 8081:80 nginx",
@@ -372,7 +370,7 @@ def running_check(**arguments: str | int) -> Check:
 def test_the_message_names_what_to_type_and_nothing_else(
     check: Check, observation: Observation, parts: tuple[str, ...], absent: tuple[str, ...]
 ) -> None:
-    message = said(check, observation)
+    message = advice_for(check, observation)
     assert message
     assert [part for part in parts if part not in message] == [], message
     assert [part for part in absent if part in message] == [], message

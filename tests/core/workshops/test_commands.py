@@ -1,4 +1,4 @@
-"""Lines of a workshop, read: what a button does, and what no button does."""
+"""Commands of a workshop: the action of a line, and lines that are refused."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ from dashboard.core.workshops.commands import (
         ("docker exec web wget -qO- http://shop/", Inspect(("wget", "-qO-", "http://shop/"), "web")),
     ],
 )
-def test_a_line_is_what_its_button_does(line: str, action: object) -> None:
+def test_a_line_has_an_action(line: str, action: object) -> None:
     assert parse_command(line) == action
     assert LABELS[type(action)]
 
@@ -70,10 +70,10 @@ def test_a_launch_is_the_whole_line() -> None:
         ("docker run -d --privileged nginx", "--privileged is not supported"),
         ("docker exec web rm -rf /", "only commands that read"),
         ("docker exec web sh -c id", "only commands that read"),
-        ("docker system prune -f", "no button"),
-        ("docker rm ../../x", "no name"),
+        ("docker system prune -f", "is not supported"),
+        ("docker rm ../../x", "not a valid name"),
         ("docker stop", "Name the container"),
-        ("docker network create --opt x=y lab", "without --opt"),
+        ("docker network create --opt x=y lab", "does not support --opt"),
         ("rm -rf /", "only commands that read"),
         ("ip link set eth0 down", "only commands that read"),
         ("ip addr add 10.0.0.1/8 dev lo", "only commands that read"),
@@ -83,15 +83,15 @@ def test_a_launch_is_the_whole_line() -> None:
         ("netstat -tulpn | grep -f /etc/shadow", "grep TEXT"),
         ("netstat -tulpn | grep -v", "grep TEXT"),
         ("netstat -tulpn; id", "only commands that read"),
-        ("curl http://127.0.0.1/ -o /etc/passwd", "curl is read as"),
-        ("curl file:///etc/passwd", "no address"),
-        ("curl http://example.com/", "by address"),
+        ("curl http://127.0.0.1/ -o /etc/passwd", "Write curl as"),
+        ("curl file:///etc/passwd", "not of the form"),
+        ("curl http://example.com/", "Use an address"),
         ("curl http://127.0.0.1:99999/", "range"),
-        ("ss 'sport", "not closed"),
+        ("ss 'sport", "unclosed"),
         ("x" * 500, "at most 400"),
     ],
 )
-def test_what_no_button_does_is_said(line: str, said: str) -> None:
+def test_other_lines_are_refused(line: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         parse_command(line)
 
@@ -110,7 +110,7 @@ def test_any_line_is_an_action_or_a_sentence(line: str) -> None:
     assert "Traceback" not in sentence
 
 
-def test_the_line_that_is_shown_works_on_an_engine_with_the_lab_image_alone() -> None:
+def test_the_shown_line_works_on_an_engine_that_has_only_the_lab_image() -> None:
     line = "docker run --rm -d --name nginx-web --network host nginx"
     assert with_image(line, frozenset({"netmodes-lab:1"})) == line[:-5] + "netmodes-lab:1"
     assert with_image(line, frozenset({"netmodes-lab:1", "nginx:latest"})) == line
@@ -133,7 +133,7 @@ def test_the_line_that_is_shown_works_on_an_engine_with_the_lab_image_alone() ->
         (f"docker stop {'x' * 63}", Stop(("x" * 63,))),
     ],
 )
-def test_a_line_at_its_limits_has_a_button(line: str, action: object) -> None:
+def test_a_line_at_its_limits_is_parsed(line: str, action: object) -> None:
     assert parse_command(line) == action
 
 
@@ -162,12 +162,12 @@ def test_a_line_may_have_400_characters() -> None:
         "docker stop a\tb",
     ],
 )
-def test_a_line_beyond_its_limits_has_none(line: str) -> None:
+def test_a_line_beyond_its_limits_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match=r"\.$"):
         parse_command(line)
 
 
-def test_the_lab_image_stands_in_for_the_image_alone() -> None:
+def test_the_lab_image_replaces_only_the_image() -> None:
     images = frozenset({"netmodes-lab:1"})
     assert with_image("docker run -d --name nginx-1 nginx nginx -t", images) == (
         "docker run -d --name nginx-1 netmodes-lab:1 netmodes-lab:1 -t"

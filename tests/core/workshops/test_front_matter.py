@@ -1,4 +1,4 @@
-"""TOML in front of Markdown, and where a key stands in it."""
+"""TOML front matter, and the lines of its keys."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ Text.
         (("check", 1, "more", "deep"), 19),
     ],
 )
-def test_a_key_is_found_where_it_stands(path: tuple[str | int, ...], line: int) -> None:
+def test_a_key_has_its_line(path: tuple[str | int, ...], line: int) -> None:
     source, body, first = split(FILE)
     assert source.line(*path) == line
     assert (body, first) == ("Text.\n", 21)
@@ -59,19 +59,19 @@ def test_a_key_is_found_where_it_stands(path: tuple[str | int, ...], line: int) 
         ("", 1, "first line"),
         ("# Title\n", 1, "first line"),
         ("+++\ntitle = 1\n", 1, "no end"),
-        ("+++\ntitle = 1\nx = = 2\n+++\n", 3, "not TOML"),
-        ("+++\ntitle = 1\ntitle = 2\n+++\n", 3, "not TOML"),
-        ("+++\r\ntitle = [\r\n+++\r\n", 2, "not TOML"),
+        ("+++\ntitle = 1\nx = = 2\n+++\n", 3, "not valid TOML"),
+        ("+++\ntitle = 1\ntitle = 2\n+++\n", 3, "not valid TOML"),
+        ("+++\r\ntitle = [\r\n+++\r\n", 2, "not valid TOML"),
     ],
 )
-def test_what_cannot_be_read_is_said_with_its_line(text: str, line: int, said: str) -> None:
+def test_an_error_has_its_line(text: str, line: int, said: str) -> None:
     with pytest.raises(SourceError, match=said) as caught:
         split(text)
     assert caught.value.line == line
 
 
-def test_toml_that_is_nested_without_end_is_refused() -> None:
-    with pytest.raises(SourceError, match="not TOML"):
+def test_toml_that_is_nested_too_deep_is_refused() -> None:
+    with pytest.raises(SourceError, match="not valid TOML"):
         read_toml("x = " + "[" * 100_000)
 
 

@@ -9,6 +9,7 @@ import pytest
 from dashboard.core.workshops.observation import (
     ContainerSelector,
     describe_owner,
+    format_list,
     is_image,
     listeners_on,
     local_addresses,
@@ -62,7 +63,7 @@ def test_the_newest_container_that_fits_is_meant() -> None:
     assert newest(observation, ContainerSelector(image="nginx")) == new
     assert running(observation, ContainerSelector(mode="bridge")) == (new, old)
     assert newest(observation, ContainerSelector(name="old", mode="host")) is None
-    assert ContainerSelector("host", "nginx", "web").describe() == "a container of nginx in mode host called web"
+    assert ContainerSelector("host", "nginx", "web").describe() == "a container of nginx in mode host named web"
 
 
 def test_who_holds_a_socket_is_said_by_the_name_of_its_container() -> None:
@@ -75,7 +76,7 @@ def test_who_holds_a_socket_is_said_by_the_name_of_its_container() -> None:
         "sshd of the machine"
     ]
     nameless = make_listener(81, None, container="f" * 64)
-    assert describe_owner(observation, nameless) == "a process that cannot be seen of container ffffffffffff"
+    assert describe_owner(observation, nameless) == "an unknown process of container ffffffffffff"
 
 
 def test_a_selector_compares_only_what_it_names() -> None:
@@ -93,7 +94,7 @@ def test_a_selector_compares_only_what_it_names() -> None:
         (ContainerSelector(), "a container"),
         (ContainerSelector(image="nginx"), "a container of nginx"),
         (ContainerSelector(mode="host"), "a container in mode host"),
-        (ContainerSelector(name="web"), "a container called web"),
+        (ContainerSelector(name="web"), "a container named web"),
     ],
 )
 def test_a_selector_is_described_by_what_it_names(which: ContainerSelector, text: str) -> None:

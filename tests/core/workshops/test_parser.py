@@ -1,4 +1,4 @@
-"""A workshop's files: what is wrong is said with file and line, and nothing is half loaded."""
+"""A workshop's files: errors are reported with file and line, and nothing is partially parsed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dashboard.core.workshops.fields import argument_problem
 from dashboard.core.workshops.model import Problem
 from dashboard.core.workshops.parser import HEAD, MAX_PROBLEMS, MAX_STEPS, MAX_WORDS, count_words, parse_workshop
 
@@ -46,10 +47,10 @@ It shares the network.
 GOOD = {HEAD: GOOD_HEAD, "01-launch.md": GOOD_STEP}
 
 
-def test_a_workshop_is_loaded_whole() -> None:
-    loaded = parse_workshop("mine", GOOD)
-    assert loaded.problems == ()
-    workshop = loaded.workshop
+def test_a_workshop_is_parsed_completely() -> None:
+    parsed = parse_workshop("mine", GOOD)
+    assert parsed.problems == ()
+    workshop = parsed.workshop
     assert workshop is not None
     (step,) = workshop.steps
     assert (workshop.slug, workshop.title, workshop.minutes, workshop.order) == ("mine", "A workshop", 5, 3)
@@ -63,7 +64,7 @@ def test_a_workshop_is_loaded_whole() -> None:
     assert step.ports == (80,)
     assert workshop.images == ("nginx",)
     assert parse_workshop("mine", {**GOOD, HEAD: GOOD_HEAD + "# more\n"}).workshop != workshop, (
-        "the digest tells of any change"
+        "the digest changes with any file"
     )
 
 
@@ -80,19 +81,19 @@ def changed(old: str, new: str, file: str = "01-launch.md") -> dict[str, str]:
         (changed("format = 1", "format = 2", HEAD), "workshop.toml:1", "must be 1"),
         (changed("minutes = 5", "minutes = -5", HEAD), "workshop.toml:4", "from 0 to 1000"),
         (changed('title = "A workshop"', "title = 3", HEAD), "workshop.toml:2", "must be a text"),
-        ({**GOOD, HEAD: GOOD_HEAD + 'colour = "red"\n'}, "workshop.toml:6", "not known"),
-        ({**GOOD, HEAD: GOOD_HEAD + 'slug = "../x"\n'}, "workshop.toml:6", "small letters"),
+        ({**GOOD, HEAD: GOOD_HEAD + 'colour = "red"\n'}, "workshop.toml:6", "unknown here"),
+        ({**GOOD, HEAD: GOOD_HEAD + 'slug = "../x"\n'}, "workshop.toml:6", "lowercase letters"),
         ({**GOOD, "notes.txt": "x"}, "notes.txt", "NN-name.md"),
         ({**GOOD, "../02-x.md": GOOD_STEP}, "../02-x.md", "NN-name.md"),
         ({**GOOD, "02-launch.md": GOOD_STEP}, "02-launch.md", "same name"),
         ({**GOOD, "01-other.md": GOOD_STEP}, "01-other.md", "same number"),
         ({**GOOD, "02-result.md": GOOD_STEP}, "02-result.md", "another page"),
-        (changed('title = "Launch"', 'titel = "Launch"'), "01-launch.md:2", "not known"),
-        (changed("--network host nginx", "-v /:/x nginx"), "01-launch.md:3", "without -v"),
+        (changed('title = "Launch"', 'titel = "Launch"'), "01-launch.md:2", "unknown here"),
+        (changed("--network host nginx", "-v /:/x nginx"), "01-launch.md:3", "-v is not supported"),
         (changed("curl http://127.0.0.1/", "rm -rf /"), "01-launch.md:3", "only commands that read"),
         (changed('kind = "requested"', 'kind = "reqested"'), "01-launch.md:18", "choose one of"),
         (changed("port = 80", "port = 80000"), "01-launch.md:19", "from 1 to 65535"),
-        (changed("port = 80", 'prot = "tcp"'), "01-launch.md:19", "not known"),
+        (changed("port = 80", 'prot = "tcp"'), "01-launch.md:19", "unknown here"),
         (changed("port = 80\n", "\n"), "01-launch.md:17", "needs “port”"),
         (changed('values = ["machine", "own"]', 'values = ["machine"]'), "01-launch.md:9", "for each choice"),
         (changed('values = ["machine", "own"]\n', ""), "01-launch.md:6", "for each choice"),
@@ -100,26 +101,26 @@ def changed(old: str, new: str, file: str = "01-launch.md") -> dict[str, str]:
         (changed('reading = {kind = "namespace", mode = "host"}', "answer = 3"), "01-launch.md:10", "from 1 to 2"),
         (changed('choices = ["The machine\'s", "Its own"]', 'choices = ["x"]'), "01-launch.md:8", "at least two"),
         (changed("[predict]", "[[predict]]"), "01-launch.md:6", "as a table"),
-        (changed("[[check]]", "[check]"), "01-launch.md", "not TOML"),
+        (changed("[[check]]", "[check]"), "01-launch.md", "not valid TOML"),
         (changed('when = {kind = "container-running", mode = "bridge"}', ""), "01-launch.md:21", "must be a check"),
         (changed('hints = ["Look', 'hints = ["a", "b", "c", "d", "e", "f", "Look'), "01-launch.md:4", "at most 6"),
         (changed("It shares", "word " * MAX_WORDS), "01-launch.md:25", "at most 120"),
-        (changed("](/measurements/)", "](javascript:alert(1))"), "01-launch.md:25", "no link that is shown"),
-        (changed("](/measurements/)", "](//evil.example/)"), "01-launch.md:25", "no link that is shown"),
-        (changed("See [", "See ![x](/y) ["), "01-launch.md:25", "pictures"),
+        (changed("](/measurements/)", "](javascript:alert(1))"), "01-launch.md:25", "not a valid link"),
+        (changed("](/measurements/)", "](//evil.example/)"), "01-launch.md:25", "not a valid link"),
+        (changed("See [", "See ![x](/y) ["), "01-launch.md:25", "images are not shown"),
         (changed("It shares", "\x1b[31mIt shares"), "01-launch.md:29", "cannot be printed"),
         (changed("---\n\nIt", "---\n\nA\n\n---\n\nIt"), "01-launch.md:25", "one line"),
         (changed("hints = [", "folded = 1\nhints = ["), "01-launch.md:4", "true or false"),
     ],
 )
-def test_what_is_wrong_is_said_with_file_and_line(files: dict[str, str], at: str, said: str) -> None:
-    loaded = parse_workshop("mine", files)
-    assert loaded.workshop is None, "nothing is half loaded"
-    texts = [str(one) for one in loaded.problems]
+def test_an_error_is_reported_with_file_and_line(files: dict[str, str], at: str, said: str) -> None:
+    parsed = parse_workshop("mine", files)
+    assert parsed.workshop is None, "nothing is partially parsed"
+    texts = [str(one) for one in parsed.problems]
     assert any(text.startswith(f"{at}:") and said in text for text in texts), texts
 
 
-def test_a_folder_whose_name_cannot_stand_in_an_address_needs_a_slug() -> None:
+def test_a_folder_with_a_name_unfit_for_a_url_needs_a_slug() -> None:
     assert parse_workshop("My Workshop!", GOOD).workshop is None
     renamed = parse_workshop("My Workshop!", {**GOOD, HEAD: GOOD_HEAD + 'slug = "mine"\n'}).workshop
     assert renamed is not None
@@ -165,25 +166,25 @@ MUTATIONS: tuple[Callable[[random.Random, str], str], ...] = (_cut, _double, _sw
 
 
 @pytest.mark.parametrize("seed", range(120))
-def test_a_malformed_workshop_is_a_message_and_never_half_loaded(seed: int) -> None:
-    """Mutations of a good workshop: each loads whole or not at all, with problems that name a file and a line in it."""
+def test_a_malformed_workshop_has_problems_and_never_loads_partially(seed: int) -> None:
+    """Each mutation of a good workshop loads completely, or not at all with problems that name a file and a line."""
     chance = random.Random(seed)
     files = dict(GOOD)
     for _ in range(1 + seed % 3):
         file = chance.choice(sorted(files))
         files[file] = chance.choice(MUTATIONS)(chance, files[file]) or "x"
-    loaded = parse_workshop("mine", files)
-    assert (loaded.workshop is None) == bool(loaded.problems)
-    for problem in loaded.problems:
+    parsed = parse_workshop("mine", files)
+    assert (parsed.workshop is None) == bool(parsed.problems)
+    for problem in parsed.problems:
         assert problem.sentence
         assert problem.file in files
         assert 0 <= problem.line <= files[problem.file].replace("\r\n", "\n").count("\n") + 1, problem
-    if loaded.workshop is not None:
-        assert len(loaded.workshop.steps) == len(files) - 1
+    if parsed.workshop is not None:
+        assert len(parsed.workshop.steps) == len(files) - 1
 
 
-def test_most_mutations_are_found_out() -> None:
-    """Else the test above proves nothing."""
+def test_most_mutations_are_detected() -> None:
+    """Otherwise the test above proves nothing."""
     found = 0
     for seed in range(100):
         chance = random.Random(seed)
@@ -201,12 +202,12 @@ def test_most_mutations_are_found_out() -> None:
     )
 )
 def test_any_files_are_a_workshop_or_problems(files: dict[str, str]) -> None:
-    loaded = parse_workshop("mine", files)
-    assert (loaded.workshop is None) == bool(loaded.problems)
-    assert all(isinstance(one, Problem) and str(one) for one in loaded.problems)
+    parsed = parse_workshop("mine", files)
+    assert (parsed.workshop is None) == bool(parsed.problems)
+    assert all(isinstance(one, Problem) and str(one) for one in parsed.problems)
 
 
-def test_words_are_counted_as_a_reader_would() -> None:
+def test_words_are_counted() -> None:
     assert count_words("Start `nginx` with **--network host**. See [it](/x/).") == 7
     assert count_words("") == 0
 
@@ -259,15 +260,15 @@ def test_arguments_have_a_form(form: str, good: tuple[object, ...], bad: tuple[o
         (changed('choices = ["The machine\'s", "Its own"]', 'choices = ["x", "x"]'), "01-launch.md:8", "different"),
         (changed('["machine", "own"]', '["own", "own"]'), "01-launch.md:9", "different"),
         (changed('otherwise = "Launch it."', "otherwise = 3"), "01-launch.md:15", "must be a text"),
-        (changed('say = "This', 'otherwise = "x"\nsay = "This'), "01-launch.md:23", "not known"),
+        (changed('say = "This', 'otherwise = "x"\nsay = "This'), "01-launch.md:23", "unknown here"),
         (changed('say = "This is the bridge."', ""), "01-launch.md", "“say”"),
-        (changed('mode = "bridge"}', 'mode = "bridge", otherwise = "x"}'), "01-launch.md", "not known"),
+        (changed('mode = "bridge"}', 'mode = "bridge", otherwise = "x"}'), "01-launch.md", "unknown here"),
         (
             changed("Launch *nginx* with `--network host`. See [measurements](/measurements/).", ""),
             "01-launch.md",
             "no text",
         ),
-        (changed("](/measurements/)", "](http://example.com/)"), "01-launch.md:25", "no link that is shown"),
+        (changed("](/measurements/)", "](http://example.com/)"), "01-launch.md:25", "not a valid link"),
         (changed("format = 1", "format = true", HEAD), "workshop.toml:1", "must be 1"),
         (changed("order = 3", "order = true", HEAD), "workshop.toml:5", "from 0 to 1000"),
         (changed("order = 3", "order = 1001", HEAD), "workshop.toml:5", "from 0 to 1000"),
@@ -279,10 +280,10 @@ def test_arguments_have_a_form(form: str, good: tuple[object, ...], bad: tuple[o
         ),
     ],
 )
-def test_each_value_that_is_wrong_is_named_where_it_stands(files: dict[str, str], at: str, said: str) -> None:
-    loaded = parse_workshop("mine", files)
-    assert loaded.workshop is None
-    texts = [str(one) for one in loaded.problems]
+def test_each_invalid_value_is_reported_at_its_line(files: dict[str, str], at: str, said: str) -> None:
+    parsed = parse_workshop("mine", files)
+    assert parsed.workshop is None
+    texts = [str(one) for one in parsed.problems]
     assert any(text.startswith(f"{at}:") and said in text for text in texts), texts
 
 
@@ -346,6 +347,6 @@ def test_steps_are_in_the_order_of_their_numbers_and_problems_are_limited() -> N
 @pytest.mark.parametrize("value", ["3", "[1]", '"text"', "{a = 1}"])
 @pytest.mark.parametrize("key", ["check", "wrong"])
 def test_what_must_be_tables_is_nothing_else(key: str, value: str) -> None:
-    loaded = parse_workshop("mine", {HEAD: GOOD_HEAD, "01-a.md": f'+++\ntitle = "A"\n{key} = {value}\n+++\nText.\n'})
-    assert [str(one).partition(" ")[0] for one in loaded.problems] == ["01-a.md:3:"]
-    assert f"[[{key}]]" in loaded.problems[0].sentence
+    parsed = parse_workshop("mine", {HEAD: GOOD_HEAD, "01-a.md": f'+++\ntitle = "A"\n{key} = {value}\n+++\nText.\n'})
+    assert [str(one).partition(" ")[0] for one in parsed.problems] == ["01-a.md:3:"]
+    assert f"[[{key}]]" in parsed.problems[0].sentence

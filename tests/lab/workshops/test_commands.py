@@ -1,4 +1,4 @@
-"""What the buttons do, on a real engine: the same as the line does when it is typed."""
+"""The buttons on a real engine: they do the same as the typed line."""
 
 from __future__ import annotations
 
@@ -28,73 +28,73 @@ async def press(host: WorkshopHost, line: str) -> CommandResult:
     return await run_command(host, line, parse_command(line))
 
 
-async def works(host: WorkshopHost, line: str) -> str:
-    done = await press(host, line)
-    assert done.failed == "", done
-    return done.output
+async def run_ok(host: WorkshopHost, line: str) -> str:
+    result = await press(host, line)
+    assert result.failed == "", result
+    return result.output
 
 
 @pytest.mark.engine
-async def test_what_a_launch_makes_is_there_serves_and_goes_at_the_end(
+async def test_a_launched_container_serves_and_is_removed_at_the_end(
     host: WorkshopHost, engine_host: PrivateEngine
 ) -> None:
-    done = await press(host, "docker run --rm -d --name web --network host -p 8080:80 nginx")
-    assert (done.failed, len(done.output)) == ("", 64)
-    assert done.warnings == ("Published ports are discarded when using host network mode",)
-    assert (await works(host, "curl -i http://127.0.0.1/")).startswith("HTTP/1.1 200 OK"), "it serves at once"
-    assert "web" in await works(host, "docker ps")
-    assert "nginx" in await works(host, "ss -Hltnp 'sport = :80'")
-    lines = (await works(host, "netstat -tulpn | grep :80")).splitlines()
+    result = await press(host, "docker run --rm -d --name web --network host -p 8080:80 nginx")
+    assert (result.failed, len(result.output)) == ("", 64)
+    assert result.warnings == ("Published ports are discarded when using host network mode",)
+    assert (await run_ok(host, "curl -i http://127.0.0.1/")).startswith("HTTP/1.1 200 OK"), "it serves at once"
+    assert "web" in await run_ok(host, "docker ps")
+    assert "nginx" in await run_ok(host, "ss -Hltnp 'sport = :80'")
+    lines = (await run_ok(host, "netstat -tulpn | grep :80")).splitlines()
     assert lines
     assert all(":80" in line for line in lines)
-    machine, inside = [await works(host, f"{place}readlink /proc/self/ns/net") for place in ("", "docker exec web ")]
+    machine, inside = [await run_ok(host, f"{place}readlink /proc/self/ns/net") for place in ("", "docker exec web ")]
     assert machine == inside == f"net:[{engine_host.host.netns}]"
-    assert await works(host, "docker stop web") == "web"
+    assert await run_ok(host, "docker stop web") == "web"
     assert "refused" in (await press(host, "curl http://127.0.0.1/")).failed
     assert (await observe(host)).containers == ()
     assert await clean_up(host) == 0
 
 
 @pytest.mark.engine
-async def test_a_network_with_names_and_files_of_its_own(host: WorkshopHost, engine_host: PrivateEngine) -> None:
-    assert len(await works(host, "docker network create --subnet 10.99.0.0/24 lab")) == 64
-    await works(host, "docker run --rm -d --name shop --network lab -p 127.0.0.1:8090:80 nginx")
-    assert "nameserver 127.0.0.11" in await works(host, "docker exec shop cat /etc/resolv.conf")
-    assert "10.99.0.2" in await works(host, "docker exec shop nslookup shop")
-    assert "You reached 10.99.0.2:80" in await works(host, "docker exec shop wget -qO- http://shop/")
-    assert "10.99.0.2/24" in await works(host, "docker exec shop ip addr show")
-    assert "10.99.0.2/24" not in await works(host, "ip addr show")
-    assert await works(host, "docker port shop") == "80/tcp -> 127.0.0.1:8090"
+async def test_a_network_with_its_own_names_and_files(host: WorkshopHost, engine_host: PrivateEngine) -> None:
+    assert len(await run_ok(host, "docker network create --subnet 10.99.0.0/24 lab")) == 64
+    await run_ok(host, "docker run --rm -d --name shop --network lab -p 127.0.0.1:8090:80 nginx")
+    assert "nameserver 127.0.0.11" in await run_ok(host, "docker exec shop cat /etc/resolv.conf")
+    assert "10.99.0.2" in await run_ok(host, "docker exec shop nslookup shop")
+    assert "You reached 10.99.0.2:80" in await run_ok(host, "docker exec shop wget -qO- http://shop/")
+    assert "10.99.0.2/24" in await run_ok(host, "docker exec shop ip addr show")
+    assert "10.99.0.2/24" not in await run_ok(host, "ip addr show")
+    assert await run_ok(host, "docker port shop") == "80/tcp -> 127.0.0.1:8090"
     assert "endpoints" in (await press(host, "docker network rm lab")).failed, "the Engine's own words"
-    assert await works(host, "docker rm -f shop") == "shop"
-    assert await works(host, "docker network rm lab") == "lab"
+    assert await run_ok(host, "docker rm -f shop") == "shop"
+    assert await run_ok(host, "docker network rm lab") == "lab"
     assert "not found" in (await press(host, "docker network rm lab")).failed
     assert (await observe(host)).networks == {}
 
 
 @pytest.mark.engine
-async def test_refusals_are_answers_in_the_engines_words(host: WorkshopHost, engine_host: PrivateEngine) -> None:
-    await works(host, "docker run -d --name web --network host nginx")
+async def test_refusals_are_results_with_the_engines_message(host: WorkshopHost, engine_host: PrivateEngine) -> None:
+    await run_ok(host, "docker run -d --name web --network host nginx")
     assert "already in use" in (await press(host, "docker run -d --name web nginx")).failed
     assert "stop it first" in (await press(host, "docker rm web")).failed
     clash = await press(host, "docker run -d --name clash -p 80:80 nginx")
     assert "address already in use" in clash.failed
     assert "No such container" in (await press(host, "docker stop nobody")).failed
-    assert "does not run" in (await press(host, "docker exec clash ip addr show")).failed
+    assert "is not running" in (await press(host, "docker exec clash ip addr show")).failed
     assert "reaches no registry" in (await press(host, "docker run -d --name x no-such-image")).failed
-    assert await works(host, "docker stop web") == "web"
-    assert "exited" in await works(host, "docker ps -a")
-    assert "web" not in await works(host, "docker ps")
-    await works(host, "docker logs web")
-    assert await works(host, "docker rm web clash") == "web\nclash"
+    assert await run_ok(host, "docker stop web") == "web"
+    assert "exited" in await run_ok(host, "docker ps -a")
+    assert "web" not in await run_ok(host, "docker ps")
+    await run_ok(host, "docker logs web")
+    assert await run_ok(host, "docker rm web clash") == "web\nclash"
 
 
 @pytest.mark.engine
-async def test_cleaning_up_leaves_what_was_typed(host: WorkshopHost, engine_host: PrivateEngine) -> None:
+async def test_cleanup_keeps_containers_that_were_typed(host: WorkshopHost, engine_host: PrivateEngine) -> None:
     await asyncio.to_thread(engine_host.docker, "run", "-d", "--name", "typed", "nginx")
     try:
-        await works(host, "docker network create lab")
-        await works(host, "docker run -d --name pressed --network lab nginx")
+        await run_ok(host, "docker network create lab")
+        await run_ok(host, "docker run -d --name pressed --network lab nginx")
         facts = await host.engine.containers(dict(LABELS))
         assert [one.name for one in facts] == ["pressed"]
         assert await clean_up(host) == 1
@@ -105,7 +105,7 @@ async def test_cleaning_up_leaves_what_was_typed(host: WorkshopHost, engine_host
         await asyncio.to_thread(engine_host.docker, "rm", "-f", "typed")
 
 
-async def test_images_are_got_beforehand_on_a_private_host_alone(fake: FakeEngine, tmp_path: Path) -> None:
+async def test_images_are_pulled_in_advance_on_private_hosts_only(fake: FakeEngine, tmp_path: Path) -> None:
     async with host_for(fake, tmp_path) as host:
         assert await pull_images(host, ("nginx",)) == ""
         assert "reaches no registry" in await pull_images(host, ("httpd",))
@@ -116,28 +116,28 @@ async def test_images_are_got_beforehand_on_a_private_host_alone(fake: FakeEngin
     async with host_for(fake, tmp_path, private=False) as host:
         fake.calls.clear()
         assert await pull_images(host, ("httpd",)) == ""
-        assert fake.calls == [], "nobody's registry is asked for what nobody pressed"
+        assert fake.calls == [], "no registry is asked before a button is pressed"
 
 
-async def test_an_engine_that_goes_away_is_no_refusal(fake: FakeEngine, tmp_path: Path) -> None:
+async def test_an_unreachable_engine_is_not_a_refusal(fake: FakeEngine, tmp_path: Path) -> None:
     async with host_for(fake, tmp_path) as host:
         fake.refuse["start_container"] = EngineError("the port is taken", 500)
-        done = await press(host, "docker run -d --name web nginx")
-        assert done.failed == "the port is taken"
+        result = await press(host, "docker run -d --name web nginx")
+        assert result.failed == "the port is taken"
         fake.away = "nobody there"
         for line in ("docker run -d --name other nginx", "docker stop web", "docker exec web ip addr show"):
             with pytest.raises(EngineUnreachable):
                 await press(host, line)
 
 
-async def test_what_needs_a_namespace_is_refused_where_there_is_none(fake: FakeEngine, tmp_path: Path) -> None:
+async def test_commands_that_need_a_namespace_are_refused_on_a_remote_engine(fake: FakeEngine, tmp_path: Path) -> None:
     async with host_for(fake, tmp_path, pid=None) as host:
         for line in ("curl http://127.0.0.1/", "ip addr show"):
-            assert "no process of this machine" in (await press(host, line)).failed
+            assert "not a process of this machine" in (await press(host, line)).failed
         fake.refuse["remove_container"] = EngineError("busy", 409)
         await press(host, "docker run -d --name web nginx")
         assert await clean_up(host) == 1, "a refusal is logged: the next start tries again"
 
 
-def test_a_table_of_nothing_has_its_heads() -> None:
+def test_an_empty_table_has_its_header() -> None:
     assert container_table((), show_all=True) == "NAME  IMAGE  STATUS  NETWORK"

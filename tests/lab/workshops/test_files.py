@@ -1,4 +1,4 @@
-"""Workshops on disk: the built-in ones are good, and nothing outside of a folder is ever read."""
+"""Workshops on disk: the built-in ones are valid, and nothing outside a folder is read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.core.workshops.checks.vocabulary import VOCABULARY
-from dashboard.core.workshops.commands import Curl, Launch, Look
+from dashboard.core.workshops.commands import Curl, Inspect, Launch
 from dashboard.core.workshops.model import Workshop
 from dashboard.core.workshops.parser import HEAD, MAX_WORDS, count_words
 from dashboard.core.workshops.truth_readings import READINGS
@@ -18,7 +18,7 @@ from tests.core.workshops.test_parser import GOOD
 from tests.lab.readability import grade, syllables
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "workshops.md"
-HARDEST = 9.0
+MAX_GRADE = 9.0
 
 
 @pytest.fixture
@@ -37,17 +37,17 @@ def built_in() -> list[Workshop]:
 
 
 def refused(folder: Path) -> str:
-    loaded = read_folder(folder)
-    assert loaded.workshop is None, "nothing is half loaded"
-    return "\n".join(map(str, loaded.problems))
+    parsed = read_folder(folder)
+    assert parsed.workshop is None, "nothing is partially parsed"
+    return "\n".join(map(str, parsed.problems))
 
 
 # The built-in ones.
 
 
-def test_the_built_in_workshops_load_and_come_in_their_order() -> None:
+def test_the_built_in_workshops_load_in_order() -> None:
     assert [one.slug for one in built_in()] == ["host-network", "bridge-and-dns"]
-    assert [str(one) for shelved in Library(Path("/nonexistent")).all() for one in shelved.parsed.problems] == []
+    assert [str(one) for entry in Library(Path("/nonexistent")).all() for one in entry.parsed.problems] == []
 
 
 def test_the_host_network_workshop_goes_from_preparing_to_cleaning_up() -> None:
@@ -58,31 +58,31 @@ def test_the_host_network_workshop_goes_from_preparing_to_cleaning_up() -> None:
 
 
 @pytest.mark.parametrize("workshop", built_in(), ids=lambda one: one.slug)
-def test_the_text_is_short_and_plain(workshop: Workshop) -> None:
+def test_the_text_is_short_and_readable(workshop: Workshop) -> None:
     whole = []
     for step in workshop.steps:
         assert count_words(step.text) + count_words(step.reveal) <= MAX_WORDS, step.slug
-        said = [step.text, step.reveal, *step.hints]
-        said += [step.predict.question, *step.predict.choices] if step.predict else []
-        whole += said
-        assert grade("\n\n".join(said)) <= HARDEST, (step.slug, grade("\n\n".join(said)))
-    assert grade("\n\n".join(whole)) <= HARDEST - 2
+        texts = [step.text, step.reveal, *step.hints]
+        texts += [step.predict.question, *step.predict.choices] if step.predict else []
+        whole += texts
+        assert grade("\n\n".join(texts)) <= MAX_GRADE, (step.slug, grade("\n\n".join(texts)))
+    assert grade("\n\n".join(whole)) <= MAX_GRADE - 2
 
 
 @pytest.mark.parametrize("workshop", built_in(), ids=lambda one: one.slug)
-def test_a_step_asks_before_it_shows_and_helps_where_one_is_stuck(workshop: Workshop) -> None:
+def test_a_step_has_a_reveal_and_hints_and_commands_for_its_requests(workshop: Workshop) -> None:
     for step in workshop.steps:
         assert step.reveal, step.slug
         assert step.checks or step.predict, step.slug
         assert not step.checks or step.hints, step.slug
         asks = {command.action.port for command in step.run if isinstance(command.action, Curl)}
-        asks |= {80 for command in step.run if isinstance(command.action, Look) and command.action.argv[0] == "wget"}
+        asks |= {80 for command in step.run if isinstance(command.action, Inspect) and command.action.argv[0] == "wget"}
         assert asks >= set(step.ports) - ({80} if step.slug == "request" else set()), f"{step.slug}: no command asks"
         launches = [command.action.run for command in step.run if isinstance(command.action, Launch)]
         assert all(one.name for one in launches), "a name, so that later commands can say it"
 
 
-def test_readability_is_measured_as_one_would() -> None:
+def test_readability_is_measured() -> None:
     assert [syllables(word) for word in ("the", "network", "engine", "available", "passed", "wanted")] == [
         1,
         2,
@@ -99,27 +99,29 @@ def test_readability_is_measured_as_one_would() -> None:
 # Folders.
 
 
-def test_a_folder_is_read_whole(folder: Path) -> None:
+def test_a_folder_is_read_completely(folder: Path) -> None:
     found = read_folder(folder).workshop
     assert found is not None
     assert found.slug == "mine"
     (folder / ".gitignore").write_text("x")
-    assert read_folder(folder).workshop == found, "hidden files are nobody's business"
+    assert read_folder(folder).workshop == found, "hidden files are ignored"
 
 
 def test_links_out_of_the_folder_are_not_followed(folder: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret.md"
     secret.write_text("+++\ntitle = 'the canary'\n+++\nText.\n")
     (folder / "02-secret.md").symlink_to(secret)
-    said = refused(folder)
-    assert "02-secret.md: links are not followed" in said
-    assert "canary" not in said
+    texts = refused(folder)
+    assert "02-secret.md: links are not followed" in texts
+    assert "canary" not in texts
     (folder / "02-secret.md").unlink()
     (folder / "02-more.md").mkdir()
-    assert "02-more.md: only plain files" in refused(folder)
+    assert "02-more.md: a workshop's folder may contain regular files only" in refused(folder)
     (folder / "02-more.md").rmdir()
     os.mkfifo(folder / "02-pipe.md")
-    assert "02-pipe.md: only plain files" in refused(folder), "and nobody waits for the other end of a pipe"
+    assert "02-pipe.md: a workshop's folder may contain regular files only" in refused(folder), (
+        "and a pipe does not block"
+    )
 
 
 def test_sizes_and_counts_are_limited(folder: Path) -> None:
@@ -133,10 +135,10 @@ def test_sizes_and_counts_are_limited(folder: Path) -> None:
     assert f"at most {MAX_FILES}" in refused(folder)
 
 
-def test_what_is_no_folder_is_said(tmp_path: Path) -> None:
+def test_an_invalid_folder_is_reported(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
-    assert "no folder" in refused(file)
+    assert "not a folder" in refused(file)
     assert "No such file" in refused(tmp_path / "nowhere")
     assert "NUL" in refused(Path("a\0b"))
     strange = tmp_path / os.fsdecode(b"\xff\x1b[31m")
@@ -148,18 +150,18 @@ def test_what_is_no_folder_is_said(tmp_path: Path) -> None:
 # The library.
 
 
-def test_own_workshops_stand_behind_the_built_in_ones(folder: Path) -> None:
+def test_own_workshops_follow_the_built_in_ones(folder: Path) -> None:
     library = Library(folder.parent)
     found = [(one.name, one.own) for one in library.all()]
-    assert found == [("host-network", False), ("bridge-and-dns", False), ("mine", True)], "as their “order” says"
+    assert found == [("host-network", False), ("bridge-and-dns", False), ("mine", True)], "sorted by “order”"
     assert library.get("mine") is not None
     assert library.get("../mine") is None
 
 
-def test_a_change_on_disk_is_seen_and_a_mistake_takes_the_workshop_away(folder: Path) -> None:
+def test_a_change_on_disk_is_noticed_and_an_error_removes_the_workshop(folder: Path) -> None:
     library = Library(folder.parent)
     first = library.get("mine")
-    assert library.get("mine") is first, "what has not changed is not read again"
+    assert library.get("mine") is first, "an unchanged folder is not read again"
     head = (folder / HEAD).read_text()
     (folder / HEAD).write_text(head.replace("A workshop", "Another workshop"))
     changed = library.get("mine")
@@ -171,7 +173,7 @@ def test_a_change_on_disk_is_seen_and_a_mistake_takes_the_workshop_away(folder: 
     assert broken.parsed.problems[0].file == HEAD
 
 
-def test_two_workshops_with_one_address_are_not_mixed(folder: Path) -> None:
+def test_two_workshops_with_the_same_slug_are_not_mixed(folder: Path) -> None:
     (folder / HEAD).write_text(GOOD[HEAD] + 'slug = "host-network"\n')
     library = Library(folder.parent)
     broken = next(one for one in library.all() if one.name == "mine")
@@ -181,14 +183,14 @@ def test_two_workshops_with_one_address_are_not_mixed(folder: Path) -> None:
     assert len(found.steps) == 16
 
 
-def test_a_link_among_the_own_workshops_is_not_followed(folder: Path, tmp_path: Path) -> None:
+def test_a_link_in_the_library_is_not_followed(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "shelf").mkdir()
     (tmp_path / "shelf" / "linked").symlink_to(folder)
     assert Library(tmp_path / "shelf", built_in=tmp_path / "none").get("mine") is None
-    assert read_folder(tmp_path / "shelf" / "linked").workshop is not None, "a path that somebody gives is"
+    assert read_folder(tmp_path / "shelf" / "linked").workshop is not None, "a path that is given is"
 
 
-def test_every_word_of_the_vocabulary_is_documented() -> None:
+def test_every_check_and_reading_is_documented() -> None:
     text = DOCUMENT.read_text()
     for kind, word in VOCABULARY.items():
         line = next((one for one in text.splitlines() if one.startswith(f"| `{kind}` |")), "")
@@ -201,10 +203,10 @@ def test_every_word_of_the_vocabulary_is_documented() -> None:
     assert str(BUILT_IN.relative_to(DOCUMENT.parents[1])) in text
 
 
-def test_the_example_of_the_document_is_a_workshop(tmp_path: Path) -> None:
+def test_the_example_in_the_document_is_valid(tmp_path: Path) -> None:
     blocks = re.findall(r"```(toml|markdown)\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
     head, step = (next(text for kind, text in blocks if kind == wanted) for wanted in ("toml", "markdown"))
     (tmp_path / HEAD).write_text(head)
     (tmp_path / "01-launch.md").write_text(step)
-    loaded = read_folder(tmp_path)
-    assert [str(one) for one in loaded.problems] == []
+    parsed = read_folder(tmp_path)
+    assert [str(one) for one in parsed.problems] == []

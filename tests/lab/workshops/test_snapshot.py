@@ -1,4 +1,4 @@
-"""A look at a whole engine sees what was typed in a shell outside, and needs no label for that."""
+"""An observation of an engine includes containers that were launched in a shell, without any label."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def holds(observation: Observation, kind: str, **arguments: str | int) -> bool:
     return judge(Check(kind, arguments), observation).ok
 
 
-async def typed(engine_host: PrivateEngine, *words: str) -> str:
+async def docker(engine_host: PrivateEngine, *words: str) -> str:
     return await asyncio.to_thread(engine_host.docker, *words)
 
 
-async def settled(host: WorkshopHost, *checks: Check, ports: tuple[int, ...] = ()) -> Observation:
-    """A look in which all of the checks hold."""
+async def observe_until(host: WorkshopHost, *checks: Check, ports: tuple[int, ...] = ()) -> Observation:
+    """An observation in which all checks hold."""
 
     async def found() -> Observation | None:
         observation = await observe(host, *ports)
@@ -48,17 +48,17 @@ async def settled(host: WorkshopHost, *checks: Check, ports: tuple[int, ...] = (
 
 
 @pytest.mark.engine
-async def test_host_and_bridge_containers_are_seen_as_the_kernel_has_them(
+async def test_host_and_bridge_containers_are_observed_from_the_kernel(
     host: WorkshopHost, engine_host: PrivateEngine
 ) -> None:
-    await typed(engine_host, "run", "-d", "--name", "web", "--network", "host", "nginx")
-    await typed(engine_host, "run", "-d", "--name", "apart", "-p", "8080:80", "nginx")
-    await typed(engine_host, "network", "create", "lab")
-    await typed(engine_host, "run", "-d", "--name", "shop", "--network", "lab", "nginx")
-    await typed(engine_host, "run", "-d", "--name", "beside", "--network", "container:shop", "nginx", "sleep", "100")
+    await docker(engine_host, "run", "-d", "--name", "web", "--network", "host", "nginx")
+    await docker(engine_host, "run", "-d", "--name", "apart", "-p", "8080:80", "nginx")
+    await docker(engine_host, "network", "create", "lab")
+    await docker(engine_host, "run", "-d", "--name", "shop", "--network", "lab", "nginx")
+    await docker(engine_host, "run", "-d", "--name", "beside", "--network", "container:shop", "nginx", "sleep", "100")
     try:
         serves = [{"place": "container", "port": 80, "name": one} for one in ("web", "apart", "shop")]
-        observation = await settled(host, *(Check("listener", one) for one in serves))
+        observation = await observe_until(host, *(Check("listener", one) for one in serves))
         assert {one.name: one.mode for one in observation.containers} == {
             "web": "host", "apart": "bridge", "shop": "user-bridge", "beside": "container",
         }  # fmt: skip
@@ -83,22 +83,22 @@ async def test_host_and_bridge_containers_are_seen_as_the_kernel_has_them(
         assert holds(named, "name-resolves", name="shop", lookup="shop")
         assert holds(named, "name-unknown", name="apart", lookup="shop")
     finally:
-        await typed(engine_host, "rm", "-f", "web", "apart", "beside", "shop")
-        await typed(engine_host, "network", "rm", "lab")
+        await docker(engine_host, "rm", "-f", "web", "apart", "beside", "shop")
+        await docker(engine_host, "network", "rm", "lab")
     assert (await observe(host)).containers == ()
-    assert host.watches.namespace(engine_host.host.netns) is None, "a look leaves nothing open"
+    assert host.watches.namespace(engine_host.host.netns) is None, "an observation leaves nothing open"
 
 
 @pytest.mark.engine
-async def test_a_request_that_is_over_is_still_seen_on_either_path(
+async def test_a_finished_request_is_still_observed_on_either_path(
     host: WorkshopHost, engine_host: PrivateEngine
 ) -> None:
-    await typed(engine_host, "run", "-d", "--name", "web", "--network", "host", "nginx")
-    await typed(engine_host, "run", "-d", "--name", "apart", "-p", "8080:80", "nginx")
+    await docker(engine_host, "run", "-d", "--name", "web", "--network", "host", "nginx")
+    await docker(engine_host, "run", "-d", "--name", "apart", "-p", "8080:80", "nginx")
     asked = [Check("requested", {"port": port, "name": name}) for port, name in ((80, "web"), (8080, "apart"))]
     try:
         serving = Check("listener", {"port": 80, "place": "container", "name": "apart"})
-        observation = await settled(host, serving, Check("listener", {"port": 80}), ports=(80, 8080))
+        observation = await observe_until(host, serving, Check("listener", {"port": 80}), ports=(80, 8080))
         assert not any(judge(one, observation).ok for one in asked)
         for url in ("http://127.0.0.1/", "http://127.0.0.1:8080/"):
             assert "200 OK" in await asyncio.to_thread(engine_host.on_machine, "curl", "-si", url)
@@ -108,19 +108,19 @@ async def test_a_request_that_is_over_is_still_seen_on_either_path(
         inside = Check("requested", {"port": 80, "place": "container", "name": "apart"})
         assert judge(inside, observation).ok, "docker-proxy asked the container"
     finally:
-        await typed(engine_host, "rm", "-f", "web", "apart")
+        await docker(engine_host, "rm", "-f", "web", "apart")
 
 
 @pytest.mark.engine
-async def test_containers_that_do_not_run_are_seen_with_their_last_words(
+async def test_stopped_containers_are_observed_with_their_last_log_lines(
     host: WorkshopHost, engine_host: PrivateEngine
 ) -> None:
-    await typed(engine_host, "run", "-d", "--name", "web", "--network", "host", "nginx")
+    await docker(engine_host, "run", "-d", "--name", "web", "--network", "host", "nginx")
     script = ("sh", "-c", "echo the last word; exit 3")
     await asyncio.to_thread(engine_host.try_docker, "run", "--name", "short", "nginx", *script)
     await asyncio.to_thread(engine_host.try_docker, "run", "-d", "--name", "clash", "-p", "80:80", "nginx")
     try:
-        observation = await settled(host, Check("listener", {"port": 80}))
+        observation = await observe_until(host, Check("listener", {"port": 80}))
         found = {one.name: one for one in observation.containers}
         assert (found["short"].status, found["short"].exit_code) == ("exited", 3)
         assert found["short"].last_log_lines == ("the last word",)
@@ -128,10 +128,10 @@ async def test_containers_that_do_not_run_are_seen_with_their_last_words(
         assert found["clash"].status == "created"
         assert found["clash"].error
     finally:
-        await typed(engine_host, "rm", "-f", "web", "short", "clash")
+        await docker(engine_host, "rm", "-f", "web", "short", "clash")
 
 
-async def test_an_engine_that_does_not_answer_is_said_so(fake: FakeEngine, tmp_path: Path) -> None:
+async def test_an_unreachable_engine_is_an_error(fake: FakeEngine, tmp_path: Path) -> None:
     async with host_for(fake, tmp_path) as host:
         fake.away = "nobody there"
         with pytest.raises(EngineUnreachable):
@@ -142,11 +142,11 @@ async def test_an_engine_that_does_not_answer_is_said_so(fake: FakeEngine, tmp_p
             await observe(host)
 
 
-async def test_an_engine_elsewhere_shows_what_it_says_and_no_namespaces(fake: FakeEngine, tmp_path: Path) -> None:
+async def test_a_remote_engine_shows_no_namespaces(fake: FakeEngine, tmp_path: Path) -> None:
     async with host_for(fake, tmp_path, pid=None) as host:
         observation = await observe_host(host, 5.0)
     assert (observation.at, observation.machine) == (5.0, None)
-    assert "no process of this machine" in observation.problem
+    assert "not a process of this machine" in observation.problem
     assert observation.images == {"nginx:latest"}
 
 
@@ -160,11 +160,11 @@ async def test_an_engine_elsewhere_shows_what_it_says_and_no_namespaces(fake: Fa
         ("2026-01-02", 0.0),
     ],
 )
-def test_the_engines_times_are_seconds(moment: str, seconds: float) -> None:
+def test_the_engines_times_become_seconds(moment: str, seconds: float) -> None:
     assert timestamp(moment) == pytest.approx(seconds)
 
 
-def test_a_connection_is_told_from_the_servers_side_whichever_end_was_seen() -> None:
+def test_a_connection_is_described_from_the_servers_side() -> None:
     now = time.time()
     client = connection_to(80, PastConnection("127.0.0.1", 50000, "127.0.0.1", 80, 500), now)
     server = connection_to(80, PastConnection("127.0.0.1", 80, "127.0.0.1", 50000, 500), now)

@@ -1,4 +1,4 @@
-"""Predict, run, check: what is counted, what opens, and what others hear of it."""
+"""Predict, run, check: attempts, unlocked steps and events."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ title = "Launch"
 run = ["docker run -d --name web nginx"]
 hints = ["One.", "Two."]
 [predict]
-question = "What becomes of it?"
+question = "What happens to it?"
 choices = ["It runs", "It is gone"]
 values = ["running", "gone"]
 reading = {kind = "container-status", name = "web"}
@@ -54,74 +54,72 @@ def workshop() -> Workshop:
 
 
 @pytest.fixture
-async def heard() -> list[tuple[str, Event]]:
-    return []
-
-
-@pytest.fixture
-async def runner(fake: FakeEngine, tmp_path: Path, heard: list[tuple[str, Event]]) -> AsyncIterator[StepRunner]:
-    """Somebody who has begun, on an engine in memory; a clock that ticks once a call."""
+async def runner(fake: FakeEngine, tmp_path: Path) -> AsyncIterator[StepRunner]:
+    """A participant who has started, on a fake engine; a clock that ticks once a call."""
     database = DatabaseThread()
     moments = iter(range(1000, 100_000))
-    made = workshop()
-    await database.run(store.start, "seat:1", made.slug, made.digest, 999.0)
+    loaded = workshop()
+    await database.run(store.start, "seat:1", loaded.slug, loaded.digest, 999.0)
     async with host_for(fake, tmp_path) as host:
         yield StepRunner(
             host,
             database,
             lambda: float(next(moments)),
             "seat:1",
-            made,
-            heard=lambda person, event: heard.append((person, event)),
+            loaded,
             observations=SharedObservations(),
         )
     await asyncio.to_thread(database.close)
 
 
-async def test_a_walk_from_the_first_step_to_the_last(runner: StepRunner, heard: list[tuple[str, Event]]) -> None:
+async def events_of(runner: StepRunner) -> tuple[Event, ...]:
+    events: tuple[Event, ...] = await runner.database.run(store.load_events, "seat:1", "w")
+    return events
+
+
+async def test_a_workshop_from_the_first_step_to_the_last(runner: StepRunner) -> None:
     with pytest.raises(StepLockedError, match="when “Launch” is done"):
         await runner.check("read", pressed=True)
     with pytest.raises(StepLockedError, match="Predict first"):
         await runner.run("launch", 0)
     early = await runner.check("launch", pressed=True)
-    assert (early.passed, early.record.attempts) == (False, 0), "before the prediction nothing is counted"
+    assert (early.passed, early.record.attempts) == (False, 0), "before the prediction no attempt is counted"
     assert (await runner.predict("launch", 1)).prediction == 1
     assert (await runner.predict("launch", 0)).prediction == 1, "the first one counts"
     missing = await runner.check("launch", pressed=True)
     assert (missing.passed, missing.record.attempts, missing.record.unmet) == (False, 1, True)
     assert "Nothing was launched" in missing.advice
-    assert missing.record.failing == "a container called web running"
-    assert (await runner.check("launch", pressed=False)).record.attempts == 1, "what nobody pressed is no attempt"
+    assert missing.record.failing == "a container named web running"
+    assert (await runner.check("launch", pressed=False)).record.attempts == 1, "an automatic check is no attempt"
     assert (await runner.run("launch", 0)).failed == ""
     done = await runner.check("launch", pressed=False)
     assert (done.passed, done.record.truth, done.record.failing) == (True, "running", "")
-    assert not (await runner.check("read", pressed=False)).passed, "a text is read by somebody"
+    assert not (await runner.check("read", pressed=False)).passed, "a text must be marked as read"
     assert (await runner.check("read", pressed=True)).passed
     assert not (await runner.check("look", pressed=False)).passed, (
-        "all was so from the start: there is something to see"
+        "everything held from the start: the text comes first"
     )
     assert (await runner.check("look", pressed=True)).passed
-    walk = await runner.database.run(store.load_progress, "seat:1", "w")
-    assert walk is not None
-    assert walk.finished_at > 1000
-    kinds = [event.kind for _, event in heard]
-    assert kinds == ["predicted", "predicted", "checked", "did", "passed", "passed", "passed"]
-    assert {person for person, _ in heard} == {"seat:1"}
+    progress = await runner.database.run(store.load_progress, "seat:1", "w")
+    assert progress is not None
+    assert progress.finished_at > 1000
+    kinds = [event.kind for event in await events_of(runner)]
+    assert kinds == ["started", "predicted", "predicted", "checked", "did", "passed", "passed", "passed", "finished"]
 
 
-async def test_going_back_is_free_and_changes_nothing(runner: StepRunner, fake: FakeEngine) -> None:
+async def test_going_back_changes_nothing(runner: StepRunner, fake: FakeEngine) -> None:
     await runner.predict("launch", 0)
     await runner.run("launch", 0)
     assert (await runner.check("launch", pressed=True)).passed
     fake.kill("web")
     back = await runner.check("launch", pressed=True)
     assert back.passed, "what is done stays done"
-    assert not back.judgement.ok, "and what is there now is shown"
+    assert not back.judgement.ok, "and the current state is shown"
     assert back.record.attempts == 0
-    assert "ended with code 137" in back.advice
+    assert "exited with code 137" in back.advice
 
 
-async def test_a_gate_of_somebody_else_holds(runner: StepRunner) -> None:
+async def test_the_instructors_gate_holds(runner: StepRunner) -> None:
     runner.until = 1
     await runner.predict("launch", 0)
     await runner.run("launch", 0)
@@ -132,7 +130,7 @@ async def test_a_gate_of_somebody_else_holds(runner: StepRunner) -> None:
     assert (await runner.check("read", pressed=True)).passed
 
 
-async def test_nonsense_is_refused_and_changes_nothing(runner: StepRunner) -> None:
+async def test_invalid_input_is_refused_and_changes_nothing(runner: StepRunner) -> None:
     for choice in (-1, 2):
         with pytest.raises(ValueError, match="Choose one"):
             await runner.predict("launch", choice)
@@ -147,16 +145,16 @@ async def test_nonsense_is_refused_and_changes_nothing(runner: StepRunner) -> No
         await runner.check("launch", pressed=True)
 
 
-async def test_a_hint_is_noted_once(runner: StepRunner, heard: list[tuple[str, Event]]) -> None:
+async def test_the_number_of_opened_hints_is_recorded(runner: StepRunner) -> None:
     for number in (1, 2, 1, 99, -5):
         await runner.hint("launch", number)
-    walk = await runner.database.run(store.load_progress, "seat:1", "w")
-    assert walk is not None
-    assert walk.records["launch"].hints == 2
-    assert [event.detail for _, event in heard] == ["1", "2", "1", "2", "0"]
+    progress = await runner.database.run(store.load_progress, "seat:1", "w")
+    assert progress is not None
+    assert progress.records["launch"].hints == 2
+    assert [event.detail for event in await events_of(runner)][1:] == ["1", "2", "1", "2", "0"]
 
 
-async def test_looks_that_nobody_pressed_for_are_shared(runner: StepRunner, fake: FakeEngine) -> None:
+async def test_automatic_checks_share_an_observation(runner: StepRunner, fake: FakeEngine) -> None:
     await runner.predict("launch", 0)
     fake.hold["containers"] = asyncio.Event()
     fake.calls.clear()
@@ -166,24 +164,24 @@ async def test_looks_that_nobody_pressed_for_are_shared(runner: StepRunner, fake
         await others_run()
     fake.hold.pop("containers").set()
     await asyncio.gather(*looking, pressed)
-    assert fake.calls.count("containers") == 2, "one for all that wait, and one for the person who pressed"
+    assert fake.calls.count("containers") == 2, "one for all automatic checks, and one for the pressed one"
 
 
-async def test_an_engine_that_is_away_counts_as_no_attempt(runner: StepRunner, fake: FakeEngine) -> None:
+async def test_an_unreachable_engine_counts_as_no_attempt(runner: StepRunner, fake: FakeEngine) -> None:
     await runner.predict("launch", 0)
     fake.away = "nobody"
     for pressed in (True, False):
         with pytest.raises(EngineUnreachable):
             await runner.check("launch", pressed=pressed)
     fake.away = ""
-    walk = await runner.database.run(store.load_progress, "seat:1", "w")
-    assert walk is not None
-    assert walk.records["launch"].attempts == 0
+    progress = await runner.database.run(store.load_progress, "seat:1", "w")
+    assert progress is not None
+    assert progress.records["launch"].attempts == 0
 
 
 @pytest.mark.engine
-async def test_the_bridge_workshop_can_be_walked_by_its_commands_alone(engine_host: PrivateEngine) -> None:
-    """What the buttons do ends each step, and every prediction has a choice that is true."""
+async def test_the_bridge_workshop_can_be_completed_by_its_commands_alone(engine_host: PrivateEngine) -> None:
+    """The buttons complete each step, and every prediction has a true choice."""
     database = DatabaseThread()
     found = Library(Path("/nonexistent")).get("bridge-and-dns")
     assert found is not None
@@ -191,16 +189,16 @@ async def test_the_bridge_workshop_can_be_walked_by_its_commands_alone(engine_ho
         await database.run(store.start, "seat:2", found.slug, found.digest, time.time())
         runner = StepRunner(host, database, time.time, "seat:2", found)
         for step in found.steps:
-            await _walk(runner, step)
-        walk = await database.run(store.load_progress, "seat:2", found.slug)
-    assert walk is not None
-    summary = summarise(found, walk.records)
-    assert (summary.done, summary.finished_at) == (len(found.steps), walk.finished_at)
+            await _complete(runner, step)
+        progress = await database.run(store.load_progress, "seat:2", found.slug)
+    assert progress is not None
+    summary = summarise(found, progress.records)
+    assert (summary.done, summary.finished_at) == (len(found.steps), progress.finished_at)
     assert summary.asked == sum(1 for step in found.steps if step.predict is not None)
     await asyncio.to_thread(database.close)
 
 
-async def _walk(runner: StepRunner, step: Step) -> None:
+async def _complete(runner: StepRunner, step: Step) -> None:
     if step.predict is not None:
         await runner.predict(step.slug, 0)
     for number in range(len(step.run)):

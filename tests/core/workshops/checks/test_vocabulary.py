@@ -1,4 +1,4 @@
-"""Every check of the vocabulary, once where it holds and once where it does not."""
+"""Every check of the vocabulary, once where it holds and once where it fails."""
 
 from __future__ import annotations
 
@@ -86,10 +86,10 @@ def test_a_check_holds_here_and_not_there(
         finding = judge(Check(kind, arguments), observation)
         assert finding.ok is ok, finding
         assert finding.expected
-        assert finding.observed, "what was observed stands beside what was expected"
+        assert finding.observed, "a finding has both texts"
 
 
-def test_every_word_of_the_vocabulary_is_in_the_table() -> None:
+def test_every_check_type_is_in_the_table() -> None:
     assert {one[0] for one in TABLE} == set(VOCABULARY)
     assert set(VOCABULARY) >= EVENTS
 
@@ -101,20 +101,20 @@ def test_arguments_are_those_that_the_vocabulary_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("contact", "counts"),
+    ("connection", "counts"),
     [
         (make_connection(80), True),
         (make_connection(80, server="172.17.0.1"), True),
-        (make_connection(80, server="198.51.100.7"), False),  # this machine asked a server elsewhere
+        (make_connection(80, server="198.51.100.7"), False),  # a request of this machine to another server
         (make_connection(80, ago=30), False),  # before the container was started
     ],
 )
-def test_a_request_counts_where_it_reached_this_place_since_the_start(contact: object, counts: bool) -> None:
-    observation = make_observation(make_container("web", "host"), connections=(contact,))
+def test_a_request_counts_if_it_reached_this_place_since_the_start(connection: object, counts: bool) -> None:
+    observation = make_observation(make_container("web", "host"), connections=(connection,))
     assert judge(Check("requested", {"port": 80, "mode": "host"}), observation).ok is counts
 
 
-def test_a_request_to_a_container_is_remembered_by_the_end_that_closed_it() -> None:
+def test_a_request_is_remembered_by_the_end_that_closed_it() -> None:
     back = make_container("back", "user-bridge")
     address = back.addresses[0]
     front = make_container(
