@@ -361,7 +361,7 @@ async def test_a_journal_that_cannot_be_written_is_shown_and_loses_nothing(
     assert run is not None
     await run.settled()
     assert stubborn.left == 0
-    assert f"The journal cannot be written: {sentence}. It is tried again." in fake_lab.publisher.troubles
+    assert f"The journal cannot be written: {sentence}. Trying again." in fake_lab.publisher.troubles
     assert fake_lab.publisher.troubles[-1] == ""
     entries = await fake_lab.entries(identity)
     assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))

@@ -13,7 +13,7 @@ from tests.lab.test_reconciler import _others_may_take
 def test_one_lab_at_a_time_drives_a_folder(tmp_path: Path) -> None:
     lock = LabLock(tmp_path)
     lock.acquire()
-    with pytest.raises(LabBusyError, match="Another Netmodes already serves"):
+    with pytest.raises(LabBusyError, match="Another Netmodes process uses"):
         LabLock(tmp_path).acquire()
     lock.release()
     lock.release()

@@ -24,7 +24,7 @@ def report() -> str:
     return saved_reports.import_file(FILE)
 
 
-def test_reports_are_listed_for_a_person_and_for_a_program(capsys: Capture, report: str) -> None:
+def test_reports_are_listed_as_text_and_as_json(capsys: Capture, report: str) -> None:
     done = run_here(capsys, "report", "list")
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines()[0] == f"{report}  Host or bridge  #lab #november imported from inst234567"
@@ -35,7 +35,7 @@ def test_reports_are_listed_for_a_person_and_for_a_program(capsys: Capture, repo
 
 
 @pytest.mark.parametrize("form", [one for one in Format if one is not Format.PDF])
-def test_each_format_is_written_whole_to_stdout_or_to_a_file(
+def test_each_format_is_written_completely_to_stdout_or_a_file(
     capsys: Capture, tmp_path: Path, report: str, form: Format
 ) -> None:
     done = run_here(capsys, "report", "export", report, "--format", str(form))
@@ -56,7 +56,7 @@ def test_a_pdf_is_written_to_a_file(capsys: Capture, tmp_path: Path, report: str
     assert file.read_bytes().startswith(b"%PDF-")
 
 
-def test_json_comes_back_as_the_same_bytes(capsys: Capture, tmp_path: Path, report: str) -> None:
+def test_json_is_exported_as_the_same_bytes(capsys: Capture, tmp_path: Path, report: str) -> None:
     file = tmp_path / "report.json"
     run_here(capsys, "report", "export", report, "--output", str(file))
     assert file.read_bytes() == FILE
@@ -67,7 +67,7 @@ def test_json_comes_back_as_the_same_bytes(capsys: Capture, tmp_path: Path, repo
     assert run_here(capsys, "report", "export", done.json["report"]).out.encode() == FILE
 
 
-def test_an_import_comes_from_stdin_too(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_report_is_imported_from_stdin(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(FILE)))
     done = run_here(capsys, "report", "import", "-")
     assert done.code == 0
@@ -83,7 +83,7 @@ def test_an_import_comes_from_stdin_too(capsys: Capture, monkeypatch: pytest.Mon
         (b" " * ((32 << 20) + 1), "limit is 33,554,432"),
     ],
 )
-def test_what_is_no_report_is_exit_1_and_nothing_is_kept(
+def test_an_invalid_report_is_exit_1_and_is_not_stored(
     capsys: Capture, tmp_path: Path, data: bytes, words: str
 ) -> None:
     file = tmp_path / "file"
@@ -129,7 +129,7 @@ def test_a_deleted_report_is_neither_listed_nor_exported(capsys: Capture, report
     assert run_here(capsys, "report", "export", report).code == 1
 
 
-def test_the_exported_document_says_what_it_is(capsys: Capture, report: str) -> None:
-    said = json.loads(run_here(capsys, "report", "export", report).out)
-    assert sorted(said) == ["content", "hash", "schema"]
-    assert said["schema"] == "report/1"
+def test_the_exported_document_names_its_schema(capsys: Capture, report: str) -> None:
+    document = json.loads(run_here(capsys, "report", "export", report).out)
+    assert sorted(document) == ["content", "hash", "schema"]
+    assert document["schema"] == "report/1"

@@ -106,7 +106,7 @@ async def test_a_failed_write_is_repeated_and_published_as_trouble(
     await others_run()
     writer.append(CAUSE, Facts(), "two")
     await flushed
-    said = "The journal cannot be written: database or disk is full. It is tried again."
+    said = "The journal cannot be written: database or disk is full. Trying again."
     assert publisher.troubles == [said, said, said, ""]
     assert [entry.text for entry in await database.run(experiment_store.entries, writer.experiment)] == ["one", "two"]
 

@@ -209,10 +209,10 @@ async def test_the_machine_s_resolver_is_its_own(observer: Observer) -> None:
     assert state.resolver is not None
     assert state.resolver.origin in {Origin.MACHINE, Origin.UNREADABLE}
     assert observer.inode(MACHINE) == state.netns
-    subject_there = observer.subject(MACHINE)
-    assert subject_there is not None
-    assert subject_there.key == MACHINE
+    observed = observer.target(MACHINE)
+    assert observed is not None
+    assert observed.key == MACHINE
     await observer.remove(MACHINE)
     await observer.remove(MACHINE)
     assert observer.inode(MACHINE) is None
-    assert observer.subject(MACHINE) is None
+    assert observer.target(MACHINE) is None

@@ -56,7 +56,7 @@ async def test_two_groups_at_once_each_on_port_80_and_each_sees_its_own(harness:
     mine, theirs = await asyncio.gather(served(harness, 1), served(harness, 2))
     labs = [await harness.labs.lab_of(state.host) for state in states]
     for lab, experiment, other in ((labs[0], mine, theirs), (labs[1], theirs, mine)):
-        attempts = await actions.try_ways(lab, experiment)
+        attempts = await actions.try_paths(lab, experiment)
         assert [one.status for one in attempts if one.path == "loopback" and one.origin == "machine"] == [200]
         there = await training_calls.containers(lab)
         assert {one.experiment for one in there if one.running} == {experiment}
