@@ -35,13 +35,13 @@ def test_the_script_does_what_the_modules_do(root: Path) -> None:
     assert done.stdout == "3 of 9\n"
 
 
-def test_a_module_that_two_need_stands_there_once_and_before_them(root: Path) -> None:
+def test_a_module_that_two_import_is_included_once_and_before_them(root: Path) -> None:
     script = bundle("main.js", root)
     assert script.count("console.log(text)") == 1
     assert script.index("console.log") < script.index("a + b") < script.index("of ${most}")
 
 
-def test_nothing_in_it_ends_the_element_in_which_it_stands(root: Path) -> None:
+def test_the_script_contains_nothing_that_ends_its_element(root: Path) -> None:
     script = bundle("main.js", root)
     assert "</script" not in script
     assert "<!--" not in script
@@ -61,7 +61,7 @@ def test_nothing_in_it_ends_the_element_in_which_it_stands(root: Path) -> None:
         'import { x } from "./main.js";',
     ],
 )
-def test_a_form_that_it_does_not_know_is_refused(root: Path, text: str) -> None:
+def test_an_unknown_form_is_refused(root: Path, text: str) -> None:
     (root / "main.js").write_text(f"{text}\n")
     bundle.cache_clear()
     with pytest.raises(NotBundledError):

@@ -1,4 +1,4 @@
-"""dashboard.export.notes: Markdown from anybody becomes HTML that runs and loads nothing."""
+"""dashboard.export.notes: Markdown from any source becomes HTML that runs and loads nothing."""
 
 from __future__ import annotations
 
@@ -51,34 +51,34 @@ class Reader(HTMLParser):
         ("", ""),
     ],
 )
-def test_markdown_is_written_as_html(text: str, html: str) -> None:
+def test_markdown_is_rendered_as_html(text: str, html: str) -> None:
     assert render_notes(text) == html
 
 
 @pytest.mark.parametrize(
     "text", ["[x](javascript:alert(1))", "[x](data:text/html,y)", "<javascript:alert(1)>", "[x](/sign-out/)", "[x](x)"]
 )
-def test_a_link_that_would_run_is_no_link(text: str) -> None:
+def test_a_link_that_would_run_script_is_removed(text: str) -> None:
     assert "href" not in render_notes(text)
 
 
-def test_two_hundred_hostile_strings_leave_nothing_that_runs() -> None:
+def test_two_hundred_hostile_strings_run_nothing() -> None:
     for text in (*STRINGS, *(f"[x]({one})" for one in STRINGS), *(f"    {one}\n\n> {one}" for one in STRINGS)):
         assert Reader(render_notes(text)).found == [], text
 
 
 @given(st.text(max_size=200))
-def test_any_text_becomes_nothing_but_what_is_allowed(text: str) -> None:
+def test_any_text_becomes_allowed_elements_only(text: str) -> None:
     assert Reader(render_notes(text)).found == []
 
 
 @pytest.mark.parametrize("text", ["x" * (MAX_TEXT + 1), ("<b>" * MAX_TEXT)[: MAX_TEXT + 1]])
-def test_what_is_too_long_stays_text(text: str) -> None:
+def test_a_long_text_is_shown_as_plain_text(text: str) -> None:
     html = render_notes(text)
     assert html.startswith("<pre>")
     assert "<b>" not in html
 
 
 @pytest.mark.parametrize("unit", ["[", "*", "> ", "- ", "`", "[a](", "**a ", "|a"])
-def test_nested_markup_is_done_in_no_time(unit: str) -> None:
+def test_deeply_nested_markup_is_rendered_quickly(unit: str) -> None:
     assert len(render_notes(unit * (20_000 // len(unit)))) < 2_000_000

@@ -64,7 +64,7 @@ def words_of(data: bytes) -> str:
     return "".join(text.replace(BREAK, "").split())
 
 
-def test_it_is_tagged_titled_and_in_a_language() -> None:
+def test_the_pdf_has_tags_a_title_and_a_language() -> None:
     root = root_of(printed())
     assert root["/MarkInfo"]["/Marked"]
     assert root["/Lang"] == "en"
@@ -75,7 +75,7 @@ def test_it_is_tagged_titled_and_in_a_language() -> None:
     assert b"<pdfuaid:part>1</pdfuaid:part>" in root["/Metadata"].get_data()
 
 
-def test_every_figure_has_words_and_every_table_heads() -> None:
+def test_every_figure_has_an_alternative_text_and_every_table_headers() -> None:
     found = list(elements(printed()))
     figures = [one for one in found if one["/S"] == "/Figure"]
     assert len(figures) == 4, "topology, differences, distribution, block by block"
@@ -139,13 +139,13 @@ def with_texts(texts: list[str]) -> ReportView:
     )
 
 
-def test_two_hundred_nasty_texts_stay_texts() -> None:
+def test_two_hundred_hostile_texts_stay_texts() -> None:
     assert len(NASTY) == 200
     data = pdf(with_texts(NASTY))
-    said = words_of(data)
-    missing = [text for text in NASTY if "".join(text.split()) not in said]
+    words = words_of(data)
+    missing = [text for text in NASTY if "".join(text.split()) not in words]
     assert missing == []
-    assert "root:" not in said
+    assert "root:" not in words
     plain = pdf(with_texts([re.sub(r"[^\w\s]", "x", text) for text in NASTY]))
     shape, expected = (
         Counter(str(one["/S"]) for one in elements(found) if one["/S"] != "/Div") for found in (data, plain)
@@ -157,7 +157,7 @@ def test_two_hundred_nasty_texts_stay_texts() -> None:
 @pytest.mark.parametrize(
     "text", ["中文 報告", "😀 emoji", "ع لا عربي", "\u0301 alone", "\U0001f468\u200d\U0001f469", "ﷺ", "\ue000\x00\x1b"]
 )
-def test_what_no_font_has_is_replaced_and_not_refused(text: str) -> None:
+def test_characters_without_a_font_are_replaced(text: str) -> None:
     data = pdf(replace(view(), title=text, environment=(Fact("kernel", text),)))
     assert data.startswith(b"%PDF-")
 

@@ -1,4 +1,4 @@
-"""Reports as people use them: saved from an experiment, imported, read, shared, and taken along as a file."""
+"""Reports in a browser: saved, imported, read, shared and exported as a file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOTES = "# Seen\n\n- on **one** machine\n\n| a | b |\n|---|---|\n| 1 | 2 |"
 
 
 def make_file(title: str) -> bytes:
-    """A report with everything that a page can show, whose last entry ends an arm."""
+    """A report with everything that a page can show; its last entry ends an arm."""
     columns, _states = make_scene(("host", "bridge", "none"))
     ended = (replace(columns[-1], status=ArmStatus.EXITED, exit_code=3, logs=("no",)),)
     content = make_content(title, experiment=make_experiment(columns=ended), claims=(CLAIM,), notes=NOTES)

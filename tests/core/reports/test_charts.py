@@ -34,7 +34,7 @@ def at(place: str) -> float:
     return float(place.removesuffix("%"))
 
 
-def test_differences_stand_on_one_axis_with_zero() -> None:
+def test_differences_have_one_axis_with_zero() -> None:
     measurement = run_view().measurement
     chart = interval_chart(measurement, Probe.TCP_RR)
     assert chart is not None
@@ -49,7 +49,7 @@ def test_differences_stand_on_one_axis_with_zero() -> None:
     assert proxy.verdict == "slower"
 
 
-def test_the_table_beside_has_every_path_that_was_measured() -> None:
+def test_the_table_of_a_chart_has_every_measured_path() -> None:
     measurement = run_view().measurement
     chart = interval_chart(measurement, Probe.TCP_RR)
     assert chart is not None
@@ -65,7 +65,7 @@ def test_nothing_is_drawn_without_an_interval() -> None:
 
 
 @pytest.mark.parametrize("draw", [times_chart, ecdf_chart])
-def test_each_line_is_known_by_its_shape_or_its_dash(draw: object) -> None:
+def test_each_line_has_a_distinct_shape_or_dash(draw: object) -> None:
     chart = draw(run_view(), Probe.TCP_RR)  # type: ignore[operator]
     assert isinstance(chart, LineChart)
     looks = {(one.mode, one.dash) for one in chart.drawing.lines}
@@ -80,7 +80,7 @@ def test_each_line_is_known_by_its_shape_or_its_dash(draw: object) -> None:
     assert all(len(line) == len(chart.table.head) for line in chart.table.body)
 
 
-def test_curves_rise_to_the_whole() -> None:
+def test_curves_rise_to_100_percent() -> None:
     chart = ecdf_chart(run_view(), Probe.TCP_RR)
     for one in chart.drawing.lines:
         spots = [tuple(map(float, spot.split(","))) for spot in one.points.split()]

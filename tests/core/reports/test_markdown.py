@@ -88,9 +88,9 @@ def plain_view() -> ReportView:
 
 
 def test_a_url_becomes_no_link_and_a_mention_notifies_no_one() -> None:
-    said = escape("see https://192.0.2.1 and @octocat")
-    assert "https:" not in said
-    assert "@" not in said
+    escaped = escape("see https://192.0.2.1 and @octocat")
+    assert "https:" not in escaped
+    assert "@" not in escaped
 
 
 def test_many_rows_are_cut_with_a_count() -> None:

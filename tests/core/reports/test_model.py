@@ -41,32 +41,32 @@ plain = st.recursive(
 )
 
 
-def test_a_content_comes_back_equal_and_writes_the_same_bytes() -> None:
+def test_a_content_survives_decoding_and_encoding() -> None:
     content = canonical(CONTENT)
     assert decode_content(content) == CONTENT
     assert canonical(decode_content(content)) == content
 
 
 @given(plain)
-def test_canonical_bytes_are_those_of_sorted_compact_json(value: object) -> None:
+def test_canonical_bytes_equal_sorted_compact_json(value: object) -> None:
     written = canonical(value)
     assert canonical(msgspec.json.decode(written)) == written
     assert json.loads(written) == json.loads(json.dumps(value))
 
 
-def test_the_layout_of_a_file_does_not_change_its_hash() -> None:
+def test_formatting_a_file_does_not_change_its_hash() -> None:
     content = canonical(CONTENT)
     laid_out = json.dumps(json.loads(content), indent=2).encode()
     assert canonical(msgspec.json.decode(laid_out)) == content
 
 
-def test_the_frame_is_itself_canonical_and_names_the_contents_hash() -> None:
+def test_the_file_is_canonical_and_has_the_hash_of_the_content() -> None:
     content = canonical(CONTENT)
     file = frame(content)
-    said = json.loads(file)
-    assert said["schema"] == "report/1"
-    assert said["hash"] == "sha256:" + hashlib.sha256(content).hexdigest() == f"sha256:{digest_of(content)}"
-    assert canonical(said) == file
+    document = json.loads(file)
+    assert document["schema"] == "report/1"
+    assert document["hash"] == "sha256:" + hashlib.sha256(content).hexdigest() == f"sha256:{digest_of(content)}"
+    assert canonical(document) == file
 
 
 def test_the_same_experiment_under_another_title_has_the_same_signature() -> None:
@@ -83,5 +83,5 @@ def test_the_same_experiment_under_another_title_has_the_same_signature() -> Non
         ([str(n) for n in range(20)], tuple(str(n) for n in range(12))),
     ],
 )
-def test_tags_are_few_short_and_different(typed: list[str], kept: tuple[str, ...]) -> None:
+def test_tags_are_limited_in_number_and_length_and_different(typed: list[str], kept: tuple[str, ...]) -> None:
     assert normalise_tags(typed) == kept

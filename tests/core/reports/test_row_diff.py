@@ -1,4 +1,4 @@
-"""Rows of reports beside each other: what changed is found, and what a launch alone changes is not."""
+"""dashboard.core.reports.row_diff: changes are found, except those that every launch makes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def changes(*snapshots: Snapshot) -> tuple[ChangedRow, ...]:
     return list_changes(snapshots, match_arms(snapshots))[0]
 
 
-def test_the_same_report_changed_in_nothing() -> None:
+def test_a_report_does_not_differ_from_itself() -> None:
     one = show(make_scene(MODES))
     found, same = list_changes([one, one], match_arms([one, one]))
     assert found == ()
@@ -39,7 +39,7 @@ def test_the_same_report_changed_in_nothing() -> None:
 
 
 def relaunched(scene: tuple[Columns, States]) -> tuple[Columns, States]:
-    """The same scene an hour later: other inodes, processes, MAC addresses, veth pairs, ids and names."""
+    """The same scene in another launch: other inodes, processes, MAC addresses, veth pairs, ids and names."""
     text = msgspec.json.encode(list(scene)).decode()
     text = re.sub(r"02:42:00", "02:42:7e", text)
     text = re.sub(r"veth(\w+)", r"veth9\1", text)
@@ -70,7 +70,7 @@ def relaunched(scene: tuple[Columns, States]) -> tuple[Columns, States]:
     return columns, states
 
 
-def test_another_launch_of_the_same_changes_nothing() -> None:
+def test_another_launch_of_the_same_experiment_changes_nothing() -> None:
     one, other = show(make_scene(MODES)), show(relaunched(make_scene(MODES)), "c0ffee")
     assert [row for row, before in zip(other.rows, one.rows, strict=True) if row != before]
     assert changes(one, other) == ()
@@ -105,7 +105,7 @@ def renamed_process(columns: Columns, states: States) -> tuple[Columns, States]:
         (renamed_process, {("listeners", "tcp :80", ("bridge",), "caddy 4201")}),
     ],
 )
-def test_what_changed_is_found(change: Change, expected: set[tuple[str, str, tuple[str, ...], str]]) -> None:
+def test_a_change_is_found(change: Change, expected: set[tuple[str, str, tuple[str, ...], str]]) -> None:
     before, after = show(make_scene(MODES)), show(change(*make_scene(MODES)))
     found = {(row.section, row.label, row.arms, row.texts[-1]) for row in changes(before, after)}
     assert expected <= found
@@ -124,7 +124,7 @@ def test_arms_that_change_alike_share_a_row() -> None:
     assert row.texts == ("(nobody listens)", "exporter 5") or row.texts[0] == "–"  # noqa: RUF001
 
 
-def test_three_reports_stand_side_by_side() -> None:
+def test_three_reports_are_compared_at_once() -> None:
     one, other = show(make_scene(MODES)), show(opened(*make_scene(MODES)))
     (row,) = changes(one, other, one)
     assert row.texts[1] == "python3 77"

@@ -37,7 +37,7 @@ async def get(me: Person, path: str) -> Any:
     return answer.json
 
 
-async def test_what_is_exported_is_imported_as_the_same_bytes(me: Person, report: str) -> None:
+async def test_an_export_is_imported_as_the_same_bytes(me: Person, report: str) -> None:
     exported = await http("GET", f"/api/reports/{report}", who=me)
     assert exported.body == FILE
     assert exported["content-type"] == "application/json"
@@ -58,13 +58,13 @@ async def test_a_report_and_its_file_fit_the_published_schema(me: Person) -> Non
 async def test_an_experiment_and_a_measurement_are_saved(me: Person) -> None:
     experiment = await database_sync_to_async(launched)()
     run = await database_sync_to_async(measured)(experiment)
-    said = {"title": "Both", "notes": "why", "tags": ["Lab"]}
+    details = {"title": "Both", "notes": "why", "tags": ["Lab"]}
     for wanted, runs in (
         ({"experiment": experiment}, 1),
         ({"experiment": experiment, "runs": []}, 0),
         ({"measurement": run}, 1),
     ):
-        made = await post_json("/api/reports", me, {**wanted, **said})
+        made = await post_json("/api/reports", me, {**wanted, **details})
         assert made.status == 201, made.text
         content = (await get(me, f"/{made.json['id']}"))["content"]
         assert len(content["measurements"]) == runs
@@ -80,7 +80,7 @@ async def test_an_experiment_and_a_measurement_are_saved(me: Person) -> None:
 @pytest.mark.parametrize(
     "body", [{}, {"experiment": "nothing"}, {"measurement": "nothing"}, {"experiment": "a", "measurement": "b"}]
 )
-async def test_what_cannot_be_saved_is_a_sentence(me: Person, body: dict[str, str]) -> None:
+async def test_a_failed_save_is_refused_with_a_sentence(me: Person, body: dict[str, str]) -> None:
     answer = await post_json("/api/reports", me, body)
     assert answer.status == 400
     assert answer.json["detail"].endswith(".")
@@ -102,7 +102,7 @@ async def test_reports_are_found(me: Person, report: str) -> None:
 
 
 @pytest.mark.parametrize("form", list(Format))
-async def test_each_format_comes_as_a_file_that_can_do_nothing(me: Person, report: str, form: Format) -> None:
+async def test_each_format_is_a_sandboxed_download(me: Person, report: str, form: Format) -> None:
     answer = await http("GET", f"/api/reports/{report}/export/{form}", who=me)
     assert answer.status == 200
     assert answer["content-disposition"] == f'attachment; filename="report-{report}.{form}"'
@@ -110,7 +110,7 @@ async def test_each_format_comes_as_a_file_that_can_do_nothing(me: Person, repor
     assert len(answer.body) > 100
 
 
-async def test_a_format_that_is_none_is_named_with_those_that_are(me: Person, report: str) -> None:
+async def test_an_unknown_format_is_refused_with_the_list_of_formats(me: Person, report: str) -> None:
     answer = await http("GET", f"/api/reports/{report}/export/docx", who=me)
     assert answer.status == 404
     assert "html, pdf, json, csv, md" in answer.json["detail"]
@@ -125,29 +125,27 @@ async def test_a_format_that_is_none_is_named_with_those_that_are(me: Person, re
         (b" " * (MAX_BYTES + 1), 413, "at most"),
     ],
 )
-async def test_what_is_no_report_is_refused_and_nothing_is_kept(
-    me: Person, data: bytes, status: int, words: str
-) -> None:
+async def test_an_invalid_report_is_refused_and_not_stored(me: Person, data: bytes, status: int, words: str) -> None:
     answer = await http("POST", "/api/reports/import", who=me, headers=JSON, body=data, token=True)
     assert answer.status == status
     assert words in answer.json["detail"]
     assert not await database_sync_to_async(Report.objects.exists)()
 
 
-async def test_an_upload_without_end_is_cut_off() -> None:
+async def test_an_endless_upload_is_refused() -> None:
     assert (await flood("/api/reports/import", 1 << 30)).status == 413
     assert (await flood("/reports/import/", 1 << 30)).status == 413
 
 
-async def test_remarks_stand_beside(me: Person, report: str) -> None:
+async def test_remarks_are_listed_with_the_report(me: Person, report: str) -> None:
     assert (await post_json(f"/api/reports/{report}/remarks", me, {"text": "Seen."})).status == 201
     assert (await post_json(f"/api/reports/{report}/remarks", me, {"text": " "})).status == 400
-    said = await get(me, f"/{report}/about")
-    assert [(one["author"], one["text"]) for one in said["remarks"]] == [("owner", "Seen.")]
-    assert said["report"]["title"] == "Host or bridge"
+    about = await get(me, f"/{report}/about")
+    assert [(one["author"], one["text"]) for one in about["remarks"]] == [("owner", "Seen.")]
+    assert about["report"]["title"] == "Host or bridge"
 
 
-async def test_a_report_is_put_away_deleted_and_brought_back(me: Person, report: str) -> None:
+async def test_a_report_is_archived_deleted_and_restored(me: Person, report: str) -> None:
     for action, shown, archived in (("archive", 0, 1), ("unarchive", 1, 0), ("delete", 0, 0), ("undelete", 1, 0)):
         answer = await post_json(f"/api/reports/{report}/{action}", me, {})
         assert (answer.status, answer.json) == (200, {"done": action})
@@ -160,12 +158,12 @@ NOT_THERE = ("", "/about", "/export/json", "/removed", "/shares")
 
 
 @pytest.mark.parametrize("path", NOT_THERE)
-async def test_a_report_that_is_not_there_is_404_in_every_address(me: Person, path: str) -> None:
+async def test_a_missing_report_is_404_at_every_address(me: Person, path: str) -> None:
     answer = await http("GET", f"/api/reports/nothing{path}", who=me)
     assert (answer.status, answer.json["detail"]) == (404, "There is no report with this id.")
 
 
-async def test_no_write_reaches_a_report_that_is_not_there(me: Person) -> None:
+async def test_no_write_reaches_a_missing_report(me: Person) -> None:
     for path, body in (
         ("remarks", {"text": "x"}),
         ("shares", {}),
@@ -180,7 +178,7 @@ def rows_of_shares() -> str:
     return repr(list(Share.objects.values()))
 
 
-async def test_a_link_shows_the_report_to_nobody_in_particular_and_does_no_more(
+async def test_a_link_shows_the_report_without_sign_in_and_nothing_else(
     me: Person, report: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -213,7 +211,7 @@ async def test_a_link_shows_the_report_to_nobody_in_particular_and_does_no_more(
     assert not [place for place in (caplog.text, kept, listed) if token in place]
 
 
-async def test_a_link_can_show_everything_and_never_end(me: Person, report: str) -> None:
+async def test_a_link_can_be_complete_and_without_expiry(me: Person, report: str) -> None:
     made = await post_json(f"/api/reports/{report}/shares", me, {"days": None, "scrub": False})
     assert (made.json["expires_at"], made.json["scrubbed"]) == (None, False)
     token = made.json["url"].rstrip("/").rpartition("/")[2]
@@ -223,13 +221,13 @@ async def test_a_link_can_show_everything_and_never_end(me: Person, report: str)
     assert (await post_json(f"/api/reports/{report}/shares", me, {"days": 0})).status == 422
 
 
-async def test_what_a_link_leaves_out_is_listed(me: Person, report: str) -> None:
+async def test_replacements_are_listed(me: Person, report: str) -> None:
     removed = (await get(me, f"/{report}/removed"))["removed"]
     assert {"host name", "address", "container id"} <= {one["kind"] for one in removed}
     assert {"kind", "before", "after", "count"} == set(removed[0])
 
 
-async def test_the_same_experiment_over_time(me: Person, report: str) -> None:
+async def test_a_trend_has_the_reports_of_one_experiment(me: Person, report: str) -> None:
     later = make_file(make_content(4, [make_run(rounds=2)], saved_at=1_900_000_000.0))
     second = await database_sync_to_async(saved_reports.import_file)(later)
     signature = (await get(me, f"/{report}/about"))["report"]["signature"]
@@ -239,6 +237,6 @@ async def test_the_same_experiment_over_time(me: Person, report: str) -> None:
     assert (await http("GET", "/api/reports/trends/nothing", who=me)).status == 404
 
 
-async def test_without_a_session_there_is_nothing(report: str) -> None:
+async def test_the_api_requires_sign_in(report: str) -> None:
     for path in ("", f"/{report}", f"/{report}/export/html", f"/{report}/shares", "/trends/x"):
         assert (await http("GET", f"/api/reports{path}", who=NOBODY)).status == 401

@@ -20,7 +20,7 @@ from dashboard.core.diagram.path_overlay import draw_path, index_pictures
 from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.picture import Box, Edge, Item, Picture, clip
 from dashboard.core.modes import MACHINE
-from dashboard.core.paths.finder import find_paths
+from dashboard.core.paths.finder import measured_paths
 from dashboard.core.paths.model import Path
 from dashboard.core.reports.replay.inputs import Frame
 from dashboard.core.reports.replay.interning import NONE, Chains, Numbers, Table
@@ -92,7 +92,7 @@ class RecordedPictures:
             self._paths_key = paths_key
             paths = self._found.get(search_key)
             if paths is None:
-                paths = self._found[search_key] = find_paths(frame.columns, frame.states)
+                paths = self._found[search_key] = measured_paths(frame.columns, frame.states)
             self._current["paths"] = self._number_paths(frame, paths_key[1:], paths)
             yield "paths", self._current["paths"]
 
