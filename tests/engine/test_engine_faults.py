@@ -20,13 +20,21 @@ from tests.support.polling import eventually
 
 pytestmark = pytest.mark.engine
 
-FAULTY = "faulty"
+MORTAL = "mortal"
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateHost]:
+    """A private host that tests suspend, and leave running."""
+    folder = tmp_path_factory.mktemp("host")
+    yield asyncio.run(private_host.start(folder, die_with_parent=True))
+    asyncio.run(private_host.stop_all(folder))
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> Iterator[PrivateHost]:
-    """A private host with a known id: whoever restarts it has the same socket again."""
-    yield asyncio.run(private_host.start(tmp_path, FAULTY, die_with_parent=True))
+def mortal_host(tmp_path: Path) -> Iterator[PrivateHost]:
+    """A private host that a test stops or kills. Its id is known: started again, it has the same socket."""
+    yield asyncio.run(private_host.start(tmp_path, MORTAL, die_with_parent=True))
     asyncio.run(private_host.stop_all(tmp_path))
 
 
@@ -92,17 +100,17 @@ async def test_a_hung_engine_is_noticed_by_every_call_within_its_deadline(host: 
     await engine.close()
 
 
-async def test_events_say_that_a_killed_engine_is_lost_and_that_it_is_back(host: PrivateHost) -> None:
-    async with watching(DockerEngine(host.endpoint)) as seen:
+async def test_events_say_that_a_killed_engine_is_lost_and_that_it_is_back(mortal_host: PrivateHost) -> None:
+    async with watching(DockerEngine(mortal_host.endpoint)) as seen:
         await eventually(lambda: notices(seen) == ["connected"])
-        os.kill(host.pid, signal.SIGKILL)
+        os.kill(mortal_host.pid, signal.SIGKILL)
         await eventually(lambda: notices(seen)[:2] == ["connected", "lost"])
         lost = [event for event in seen if event.action == "lost"]
         assert lost[0].attributes["reason"]
-        await private_host.stop(host)
-        await private_host.start(host.folder.parent.parent, FAULTY, die_with_parent=True)
+        await private_host.stop(mortal_host)
+        await private_host.start(mortal_host.folder.parent.parent, MORTAL, die_with_parent=True)
         await eventually(lambda: notices(seen)[-1] == "connected")
-        engine = DockerEngine(host.endpoint)
+        engine = DockerEngine(mortal_host.endpoint)
         network = await engine.create_network("back", "bridge", {}, {})
         await eventually(lambda: any(event.id == network and event.action == "create" for event in seen))
         await engine.close()
@@ -132,12 +140,12 @@ async def test_a_socket_that_is_removed_and_comes_back(host: PrivateHost) -> Non
     await engine.close()
 
 
-async def test_calls_after_a_restart_need_no_new_connection_object(host: PrivateHost) -> None:
-    engine = DockerEngine(host.endpoint)
+async def test_calls_after_a_restart_need_no_new_connection_object(mortal_host: PrivateHost) -> None:
+    engine = DockerEngine(mortal_host.endpoint)
     await engine.info()
-    await private_host.stop(host)
+    await private_host.stop(mortal_host)
     with pytest.raises(EngineUnreachable, match="No Docker Engine answers"):
         await engine.networks({})
-    again = await private_host.start(host.folder.parent.parent, FAULTY, die_with_parent=True)
+    again = await private_host.start(mortal_host.folder.parent.parent, MORTAL, die_with_parent=True)
     assert (await engine.info()).pid == again.pid
     await engine.close()

@@ -13,7 +13,7 @@ from dashboard.engine.hosts.private_host import MACHINE_ADDRESS
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine
 
-pytestmark = [pytest.mark.engine, pytest.mark.slow]
+pytestmark = pytest.mark.engine
 
 Run = Callable[..., str]
 

@@ -30,6 +30,14 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
     asyncio.run(private_host.stop_all(tmp_path))
 
 
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateHost]:
+    """A running host that tests leave unchanged."""
+    folder = tmp_path_factory.mktemp("host")
+    yield asyncio.run(private_host.start(folder))
+    asyncio.run(private_host.stop_all(folder))
+
+
 def remains(host: PrivateHost) -> list[object]:
     """Everything of a host that can still be found on this machine."""
     mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f"/{host.id}" in line]
@@ -43,9 +51,8 @@ def remains(host: PrivateHost) -> list[object]:
     ]
 
 
-def test_a_host_is_a_machine_of_its_own(data_dir: Path) -> None:
-    host = asyncio.run(private_host.start(data_dir))
-    machine = PrivateEngine(host, data_dir)
+def test_a_host_is_a_machine_of_its_own(host: PrivateHost) -> None:
+    machine = PrivateEngine(host, host.folder.parent.parent)
     assert Path(f"/proc/{host.pid}/ns/net").stat().st_ino == host.netns
     assert host.netns != Path("/proc/self/ns/net").stat().st_ino
     assert machine.on_machine("cat", "/proc/sys/kernel/hostname").strip() == host.name
@@ -128,7 +135,7 @@ def test_a_damaged_record_is_removed_without_a_fault(data_dir: Path, record: str
     assert not folder.exists()
 
 
-def test_a_host_that_somebody_is_just_starting_is_left_alone(data_dir: Path) -> None:
+def test_a_host_that_is_being_started_is_left_alone(data_dir: Path) -> None:
     async def meanwhile() -> PrivateHost:
         starting = asyncio.create_task(private_host.start(data_dir, "slow"))
         await eventually((data_dir / "hosts" / "slow" / "host.json").exists)
@@ -157,7 +164,7 @@ def test_a_host_dies_with_the_process_that_started_it(data_dir: Path) -> None:
     assert remains(host) == []
 
 
-def test_a_start_that_fails_says_why_and_leaves_nothing(data_dir: Path) -> None:
+def test_a_failed_start_gives_the_reason_and_leaves_nothing(data_dir: Path) -> None:
     with pytest.raises(PrivateHostError, match=r"exited at once\. Its last message: .*nonsense"):
         asyncio.run(private_host.start(data_dir, "broken", daemon={"storage-driver": "nonsense"}))
     assert not (data_dir / "hosts" / "broken").exists()
@@ -185,15 +192,13 @@ def test_an_id_that_is_no_id_is_refused(data_dir: Path, identity: str) -> None:
         asyncio.run(private_host.start(data_dir, identity))
 
 
-def test_an_id_that_is_taken_is_refused_and_the_host_keeps_running(data_dir: Path) -> None:
-    host = asyncio.run(private_host.start(data_dir, "taken"))
+def test_an_id_that_is_taken_is_refused_and_the_host_keeps_running(host: PrivateHost) -> None:
     with pytest.raises(PrivateHostError, match="exists"):
-        asyncio.run(private_host.start(data_dir, "taken"))
+        asyncio.run(private_host.start(host.folder.parent.parent, host.id))
     assert host.is_running()
 
 
-def test_what_a_host_keeps_is_for_root_only(data_dir: Path) -> None:
-    host = asyncio.run(private_host.start(data_dir))
+def test_the_files_of_a_host_are_for_root_only(host: PrivateHost) -> None:
     assert host.folder.stat().st_mode & 0o077 == 0
     assert (host.folder / "host.json").stat().st_mode & 0o077 == 0
 
