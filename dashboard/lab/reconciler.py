@@ -256,9 +256,9 @@ class Lab:
             for driver in list(self._drivers.values()):
                 driver.on_engine_event(event)
             return
-        driver = self._drivers.get(event.labels.get(LABEL_EXPERIMENT, ""))
-        if driver is not None:
-            driver.on_engine_event(event)
+        owner = self._drivers.get(event.labels.get(LABEL_EXPERIMENT, ""))
+        if owner is not None:
+            owner.on_engine_event(event)
 
     def _on_engine_lost(self, reason: str) -> None:
         self._engine.lost(reason)

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.http import QueryDict
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from dashboard.core.experiments.drafts import DEFAULT_IMAGE, DEFAULT_PORT, parse_draft
 from dashboard.core.experiments.validation import MAX_ARMS, Problem
 from dashboard.core.modes import ExperimentSpec, Mode
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
 
 SHARED_FIELDS = ("image", "port", "publish", "names")
 #: Arms that the page shows without JavaScript.
@@ -26,7 +28,9 @@ BLANK_ARMS = 2
 class OptionField(forms.CharField):
     """A text that ``core.experiments.drafts`` parses."""
 
-    def __init__(self, label: Promise, help_text: Promise | str = "", placeholder: str = "", **attrs: str) -> None:
+    def __init__(
+        self, label: _StrPromise, help_text: _StrPromise | str = "", placeholder: str = "", **attrs: str
+    ) -> None:
         widget = forms.Textarea if "rows" in attrs else forms.TextInput
         attrs = {"placeholder": placeholder, "autocomplete": "off", "spellcheck": "false", **attrs}
         super().__init__(label=label, help_text=help_text, required=False, strip=False, widget=widget(attrs=attrs))
