@@ -7,7 +7,7 @@ from collections.abc import Collection
 from itertools import islice
 from pathlib import Path
 
-from dashboard.core.paths.trace import Counts, Held
+from dashboard.core.paths.evidence import PacketCounts, ProcessConnection
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.netlink.framing import MalformedMessage, dump, split_attributes
 from dashboard.netns.netlink.interfaces import open_route_socket
@@ -23,40 +23,42 @@ TRACKED = Path("/proc/thread-self/net/nf_conntrack")
 _MAX_ENTRIES = 300_000  # nf_conntrack_max defaults to 262144
 
 
-def decode_counts(body: bytes) -> Counts:
+def decode_counts(body: bytes) -> PacketCounts:
     """The packet counters in the body of an RTM_NEWLINK message."""
     raw = split_attributes(body, _LINK_BYTES).get(_IFLA_STATS64, b"")
     if len(raw) < _STATS.size:
         raise MalformedMessage("a link without its counters")
-    return Counts(*_STATS.unpack_from(raw))
+    return PacketCounts(*_STATS.unpack_from(raw))
 
 
-def read_counts(namespace: Namespace) -> dict[str, Counts]:
+def read_counts(namespace: Namespace) -> dict[str, PacketCounts]:
     """The packet counters of each link by name. Call it in a thread."""
-    found: dict[str, Counts] = {}
+    counts: dict[str, PacketCounts] = {}
     with namespace.run(open_route_socket) as opened:
         for message in dump(opened, RTM_GETLINK, bytes(_LINK_BYTES)):
             link = decode_link(message.body) if message.type == RTM_NEWLINK else None
             if link is not None:
-                found[link.name] = decode_counts(message.body)
-    return found
+                counts[link.name] = decode_counts(message.body)
+    return counts
 
 
-def read_held(namespace: Namespace, ports: Collection[int], candidates: Collection[int] = ()) -> tuple[Held, ...]:
+def read_process_connections(
+    namespace: Namespace, ports: Collection[int], candidates: Collection[int] = ()
+) -> tuple[ProcessConnection, ...]:
     """Established TCP connections with one of ``ports`` at either end, with the process that holds each; a connection
     that waits to be accepted has none. The pids ``candidates`` are searched first. Call it in a thread."""
     with namespace.run(open_diag_socket) as opened:
-        there = [
-            one
-            for one in read_connections(opened)
-            if one.local_port in ports or int(one.peer.rpartition(":")[2]) in ports
+        connections = [
+            connection
+            for connection in read_connections(opened)
+            if connection.local_port in ports or int(connection.peer.rpartition(":")[2]) in ports
         ]
-    owners = find_owners([one.inode for one in there], candidates)
-    found = []
-    for one in there:
-        owner = owners.get(one.inode)
-        found.append(Held(owner.process if owner else "", owner.pid if owner else 0, one.local, one.peer))
-    return tuple(found)
+    owners = find_owners([connection.inode for connection in connections], candidates)
+    owned = ((owners.get(connection.inode), connection) for connection in connections)
+    return tuple(
+        ProcessConnection(owner.process if owner else "", owner.pid if owner else 0, connection.local, connection.peer)
+        for owner, connection in owned
+    )
 
 
 def read_tracked(namespace: Namespace, ports: Collection[int]) -> tuple[str, ...] | None:

@@ -14,7 +14,7 @@ from dashboard.core.measurements.measurement import Block, Environment, Options,
 from dashboard.core.measurements.schedule import make_series, missing_paths
 from dashboard.core.measurements.summary import build_measurement
 from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode
-from dashboard.core.paths.finder import find_paths
+from dashboard.core.paths.finder import measured_paths
 from dashboard.core.paths.model import Path
 from dashboard.core.reports.model import FrozenExperiment, FrozenRun, Origin, ReportContent
 from tests.core.builders import make_scene
@@ -66,7 +66,7 @@ def make_run(
 ) -> FrozenRun:
     """A finished run over the paths of these modes."""
     options = options or Options()
-    paths = find_paths(*make_scene(modes))
+    paths = measured_paths(*make_scene(modes))
     series = make_series(paths, probes)
     blocks = {one.key: make_blocks(one.key, one.path, count, shift_us=shift_us, seed=seed) for one in series if count}
     found = build_measurement(

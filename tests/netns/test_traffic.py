@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.core.paths.trace import Counts
+from dashboard.core.paths.evidence import PacketCounts
 from dashboard.netns import traffic
 from dashboard.netns.namespace import Namespace
 from dashboard.netns.netlink.framing import MalformedMessage, pack_attribute
-from dashboard.netns.traffic import decode_counts, read_counts, read_held, read_tracked
+from dashboard.netns.traffic import decode_counts, read_counts, read_process_connections, read_tracked
 from tests.netns.namespaces import Zoo, wanted
 
 
@@ -24,14 +24,14 @@ def test_a_connection_over_lo_is_counted_and_its_processes_are_named(zoo: Zoo, n
         after = read_counts(namespace)["lo"]
         assert after.sent - before.sent == after.received - before.received == 3, "SYN, SYN-ACK, ACK"
         end = f"127.0.0.1:{ours.getsockname()[1]}"
-        held = {(one.local, one.peer): one.pid for one in read_held(namespace, {80})}
+        held = {(one.local, one.peer): one.pid for one in read_process_connections(namespace, {80})}
     assert held == {(end, "127.0.0.1:80"): os.getpid(), ("127.0.0.1:80", end): 0}, "nobody accepted it"
-    assert read_held(namespace, {81}) == ()
+    assert read_process_connections(namespace, {81}) == ()
 
 
 def test_a_link_without_its_counters_is_malformed() -> None:
     stats = pack_attribute(23, struct.pack("=QQ", 1, 2))
-    assert decode_counts(bytes(16) + stats) == Counts(1, 2)
+    assert decode_counts(bytes(16) + stats) == PacketCounts(1, 2)
     for body in (bytes(16), bytes(3), bytes(16) + pack_attribute(23, bytes(8))):
         with pytest.raises(MalformedMessage):
             decode_counts(body)

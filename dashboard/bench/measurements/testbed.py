@@ -13,7 +13,7 @@ from dashboard.core.measurements.responder_experiment import RESPONDER_PORT, SLE
 from dashboard.core.measurements.schedule import Series, make_series
 from dashboard.core.modes import ArmSpec, ExperimentSpec, Mode, Publish
 from dashboard.core.namespaces.state import Family
-from dashboard.core.paths.finder import find_paths
+from dashboard.core.paths.finder import measured_paths
 from dashboard.core.paths.model import Path, PathKind
 from dashboard.lab.one_shot import launched
 from dashboard.latency.runner import Outcome, run_measurement
@@ -74,7 +74,7 @@ async def open_testbed(run: BenchmarkRun, published: Sequence[Publish] = ()) -> 
     )
     spec = ExperimentSpec("bench", "nginx", RESPONDER_PORT, arms)
     async with launched(run.folder / "lab", spec, run.say) as (context, driver):
-        found = find_paths(driver.view.columns, driver.view.states)
+        found = measured_paths(driver.view.columns, driver.view.states)
         paths = {path.kind: path for path in found if path.family is Family.INET and not path.unavailable}
         if missing := [kind for kind in KINDS if kind not in paths]:
             reasons = "; ".join(path.unavailable for path in found if path.kind in missing and path.unavailable)

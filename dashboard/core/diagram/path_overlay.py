@@ -16,7 +16,7 @@ from dashboard.core.experiments.picture import DrawnHop, DrawnPath, Picture
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.links import is_cable, veth_ends
 from dashboard.core.namespaces.state import Interface, NamespaceState
-from dashboard.core.paths.finder import find_paths
+from dashboard.core.paths.finder import measured_paths
 from dashboard.core.paths.model import Path, PathKind
 
 #: The position of docker-proxy or DNAT among the hops.
@@ -78,7 +78,7 @@ def draw_paths(
 ) -> tuple[DrawnPath, ...]:
     """All paths to running arms, in the order of the columns; paths that do not exist have the reason."""
     index = index_pictures(columns, states, pictures)
-    return tuple(draw_path(index, path) for path in find_paths(columns, states))
+    return tuple(draw_path(index, path) for path in measured_paths(columns, states))
 
 
 def draw_path(index: PictureIndex, path: Path) -> DrawnPath:

@@ -67,23 +67,21 @@ def published_paths(column: Column, machine: NamespaceState, veths: Sequence[Vet
     """The paths to the published port of ``column``, for each address family; for the first family that is published,
     also the reasons for missing paths."""
     port = column.port or 80
-    families = [family for family in Family if _mapping(column, port, "tcp", family) is not None]
-    for family in families:
-        for path in _paths_of_family(column, machine, veths, family):
-            if path.address or family is families[0]:
+    mappings = {family: mapping for family in Family if (mapping := _mapping(column, port, "tcp", family)) is not None}
+    for family, mapping in mappings.items():
+        for path in _paths_of_family(column, machine, veths, family, mapping):
+            if path.address or family is next(iter(mappings)):
                 yield path
-    if not families:
+    if not mappings:
         why = f"{column.title} does not publish {port}/tcp" if column.published else f"{column.title} publishes no port"
         for kind in (PathKind.PUBLISHED_DNAT, PathKind.PUBLISHED_PROXY):
             yield Path(kind, f"Published port of {column.title}", MACHINE, column.key, unavailable=why)
 
 
 def _paths_of_family(
-    column: Column, machine: NamespaceState, veths: Sequence[VethLink], family: Family
+    column: Column, machine: NamespaceState, veths: Sequence[VethLink], family: Family, mapping: PublishedPort
 ) -> Iterator[Path]:
-    port = column.port or 80
-    mapping, udp = _mapping(column, port, "tcp", family), _mapping(column, port, "udp", family)
-    assert mapping is not None
+    udp = _mapping(column, mapping.container_port, "udp", family)
     bound = mapping.host_address
     if bound in {"", ANY_ADDRESS[family]}:
         loopback, outer = LOOPBACK_ADDRESSES[family], next(iter(_own_addresses(machine, family)), "")

@@ -1,355 +1,250 @@
-"""The hops that one request really took, decided from what was read right before, during and after it.
+"""The hops that one request took, decided from the evidence that was read before, during and after it.
 
-A hop is ``taken`` or ``not-seen`` only where a counter, a table or a socket says so; else it is ``unknown``.
+A hop is ``taken`` or ``not-seen`` only if a counter, a table or a socket proves it; otherwise it is ``unknown``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Iterator, Mapping
+from itertools import islice
 
-from dashboard.core.paths.conntrack import Entry
-from dashboard.core.paths.model import Cable
-from dashboard.core.paths.nat_rules import Growth, read_growth
-from dashboard.core.paths.try_paths import Way
+from dashboard.core.paths.conntrack import ConntrackEntry
+from dashboard.core.paths.evidence import PacketCounts, ProcessConnection, TraceEvidence
+from dashboard.core.paths.hops import Hop, HopKind, Trace
+from dashboard.core.paths.model import Path
+from dashboard.core.paths.nat_rules import CounterIncrease, read_counter_increases
+from dashboard.core.paths.requests import request_key, request_url
 
-#: The fewest packets of an answered request over TCP: SYN, ACK and the question; SYN-ACK and the answer.
-FORTH, BACK = 3, 2
-NOT_SHOWN = "this kernel does not show its connection tracking"
-
-
-class Seen(StrEnum):
-    """Whether a request took a hop."""
-
-    TAKEN = "taken"
-    NOT_SEEN = "not-seen"
-    UNKNOWN = "unknown"
+#: The minimum number of packets of an answered request over TCP: SYN, ACK and the request; SYN-ACK and the response.
+REQUEST_PACKETS, RESPONSE_PACKETS = 3, 2
 
 
-class HopKind(StrEnum):
-    """What a request may pass, in the order in which it does."""
-
-    CLIENT = "client"
-    DNAT = "dnat"
-    CONNTRACK = "conntrack"
-    LOOPBACK = "loopback"
-    PROXY = "proxy"
-    MASQUERADE = "masquerade"
-    BRIDGE = "bridge"
-    VETH = "veth"
-    LINK = "link"
-    SERVER = "server"
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Packets of a link, as the kernel counts them."""
-
-    received: int
-    sent: int
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """An established connection and the process that has it; no process for one that waits to be accepted."""
-
-    process: str
-    pid: int
-    local: str
-    peer: str
-
-    @property
-    def holder(self) -> str:
-        """The process as a person names it."""
-        return f"{self.process} ({self.pid})" if self.process else "a process that was not found"
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """One moment. ``links`` are those of the client's stack, ``inside`` those of the server's, if it has its own."""
-
-    rules: tuple[str, ...] = ()
-    links: Mapping[str, Counts] = field(default_factory=dict)
-    inside: Mapping[str, Counts] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """All that was read of one request. Ends are ``address:port``.
-
-    ``own``: the addresses of the client's stack. ``cables``: how the server hangs on bridges. ``held`` are connections
-    of the client's stack and ``served`` of the server's while the request stood. ``entries`` is None, and ``rules_why``
-    not empty, where that could not be read.
-    """
-
-    target: str
-    client: str = ""
-    client_seen: str = ""
-    answer: str = ""
-    error: str = ""
-    shared: bool = False
-    own: frozenset[str] = frozenset()
-    cables: tuple[Cable, ...] = ()
-    before: Look = Look()
-    after: Look = Look()
-    held: tuple[Held, ...] = ()
-    served: tuple[Held, ...] = ()
-    entries: tuple[Entry, ...] | None = None
-    rules_why: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Hop:
-    """One hop. ``evidence`` are the rules, counters and sockets, a line each; ``reason`` says why it was not seen."""
-
-    kind: HopKind
-    title: str
-    seen: Seen
-    evidence: tuple[str, ...] = ()
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """One request with its hops, in the order of the request."""
-
-    key: str
-    title: str
-    server: str
-    url: str
-    client_seen: str
-    answer: str
-    error: str
-    hops: tuple[Hop, ...]
-
-
-def read_trace(way: Way, sight: Sight) -> Trace:
-    """What ``sight`` proves of the request on ``way``."""
-    hops = tuple(_Reading(sight).hops())
-    return Trace(way.key, way.title, way.server, way.url, sight.client_seen, sight.answer, sight.error, hops)
-
-
-def counterpart(ways: Sequence[Way], way: Way) -> Way | None:
-    """The way to draw beside: that of another mode, from the same place; loopback against a published port first."""
-    order = ("loopback", "published-proxy", "published-dnat", "bridge-address")
-    others = [one for one in ways if one.key and one.key != way.key]
-    return min(
-        others,
-        key=lambda one: (
-            one.server == way.server,
-            one.origin != way.origin,
-            one.path == way.path,
-            order.index(one.path) if one.path in order else len(order),
-        ),
-        default=None,
+def read_trace(path: Path, evidence: TraceEvidence) -> Trace:
+    """The hops that ``evidence`` proves for a request on ``path``."""
+    hops = tuple(_HopReader(evidence).hops())
+    return Trace(
+        request_key(path),
+        path.title,
+        path.server,
+        request_url(path),
+        evidence.client_seen,
+        evidence.answer,
+        evidence.error,
+        hops,
     )
 
 
-def _address(end: str) -> str:
-    return end.rpartition(":")[0].strip("[]")
+def _address(endpoint: str) -> str:
+    return endpoint.rpartition(":")[0].strip("[]")
 
 
-class _Reading:
-    """The facts that several hops share."""
+class _HopReader:
+    """Decides each hop; the attributes are facts that several hops share.
 
-    def __init__(self, sight: Sight) -> None:
-        self.sight = sight
-        self.growth = () if sight.rules_why else read_growth(sight.before.rules, sight.after.rules)
-        self.entry = self._entry(sight.client, sight.target)
-        self.acceptor = next(
-            (one for one in sight.held if (one.local, one.peer) == (sight.target, sight.client) and sight.client), None
+    ``accepted`` is the connection that a process of the client's namespace accepted, ``forwarded`` that process's
+    second connection, to the server.
+    """
+
+    def __init__(self, evidence: TraceEvidence) -> None:
+        self.evidence = evidence
+        self.increases = (
+            () if evidence.rules_error else read_counter_increases(evidence.before.rules, evidence.after.rules)
         )
-        self.dialled = self._dialled()
-        self.translated, self.rule = self._translated()
+        self.entry = self._find_entry(evidence.client, evidence.target)
+        ends = (evidence.target, evidence.client)
+        self.accepted = next(
+            (one for one in evidence.client_connections if (one.local, one.peer) == ends and evidence.client), None
+        )
+        self.forwarded = self._find_forwarded()
+        self.translated, self.rule = self._find_translation()
 
-    def _entry(self, source: str, to: str) -> Entry | None:
-        return next((one for one in self.sight.entries or () if (one.source, one.to) == (source, to)), None)
+    def _find_entry(self, source: str, destination: str) -> ConntrackEntry | None:
+        ends = (source, destination)
+        return next((one for one in self.evidence.entries or () if (one.source, one.destination) == ends), None)
 
-    def _dialled(self) -> Held | None:
-        """The second connection of whoever accepted ours: the one that the server has."""
-        if self.acceptor is None or self.sight.client_seen in {"", self.sight.client}:
+    def _find_forwarded(self) -> ProcessConnection | None:
+        """The connection of the accepting process that the server has as its peer."""
+        client_seen = self.evidence.client_seen
+        if self.accepted is None or client_seen in {"", self.evidence.client}:
             return None
-        same = (one for one in self.sight.held if one.pid == self.acceptor.pid)
-        return next((one for one in same if one.local == self.sight.client_seen), None)
+        pid = self.accepted.pid
+        return next(
+            (one for one in self.evidence.client_connections if (one.pid, one.local) == (pid, client_seen)), None
+        )
 
-    def _translated(self) -> tuple[str, Growth | None]:
-        """Where the destination was rewritten to, and the rule that did it."""
-        port = int(self.sight.target.rpartition(":")[2] or 0)
-        mine = [one for one in self.growth if one.to and one.port == port]
+    def _find_translation(self) -> tuple[str, CounterIncrease | None]:
+        """The translated destination, and the rule; ("", None) if it was not translated."""
+        port = int(self.evidence.target.rpartition(":")[2] or 0)
+        matching = [rule for rule in self.increases if rule.to and rule.port == port]
         if self.entry is not None:
             to = self.entry.translated_to
-            return to, next((one for one in mine if one.to == to), None)
-        if self.acceptor is not None or not mine:
+            return to, next((rule for rule in matching if rule.to == to), None)
+        if self.accepted is not None or not matching:
             return "", None
-        return mine[0].to, mine[0]
+        return matching[0].to, matching[0]
 
     @property
     def proxied(self) -> bool:
-        """Whether somebody accepted the connection who is not the server."""
-        if self.acceptor is None:
+        """Whether a process other than the server accepted the connection."""
+        if self.accepted is None:
             return False
-        return self.dialled is not None or self.acceptor.process == "docker-proxy"
+        return self.forwarded is not None or self.accepted.process == "docker-proxy"
 
     @property
-    def end(self) -> str:
-        """Where the client's packets went."""
-        return self.translated or self.sight.target
+    def destination(self) -> str:
+        """The endpoint to which the client's packets went."""
+        return self.translated or self.evidence.target
 
     def hops(self) -> Iterator[Hop]:
-        """All of them, also those that were not taken."""
+        """All hops, including those that were not taken."""
         yield self._client()
         yield self._dnat()
         yield self._conntrack()
         yield self._loopback()
         yield self._proxy()
         yield self._masquerade()
-        yield from self._cable()
+        yield from self._veth()
         yield self._server()
 
     def _client(self) -> Hop:
-        title = "The client's socket"
-        if not self.sight.client:
-            return Hop(HopKind.CLIENT, title, Seen.NOT_SEEN, (), self.sight.error or "no connection was made")
-        return Hop(HopKind.CLIENT, title, Seen.TAKEN, (f"{self.sight.client} → {self.sight.target}",))
+        kind, title = HopKind.CLIENT, "The client's socket"
+        if not self.evidence.client:
+            return Hop.not_seen(kind, title, self.evidence.error or "no connection was made")
+        return Hop.taken(kind, title, f"{self.evidence.client} → {self.evidence.target}")
 
     def _dnat(self) -> Hop:
-        title = "A nat rule rewrites the destination (DNAT)"
+        kind, title = HopKind.DNAT, "A nat rule rewrites the destination (DNAT)"
         if self.translated:
-            rule = (_risen(self.rule),) if self.rule is not None else ()
-            evidence = (f"{self.sight.target} became {self.translated}", *rule)
-            return Hop(HopKind.DNAT, f"DNAT {self.sight.target} → {self.translated}", Seen.TAKEN, evidence)
-        if self.acceptor is not None:
-            reason = f"{self.acceptor.holder} has the connection to the very address that was asked"
+            rule = (_describe_increase(self.rule),) if self.rule is not None else ()
+            title = f"DNAT {self.evidence.target} → {self.translated}"
+            return Hop.taken(kind, title, f"{self.evidence.target} became {self.translated}", *rule)
+        if self.accepted is not None:
+            reason = f"{self.accepted.owner} accepted the connection at the requested address"
         elif self.entry is not None:
-            reason = f"the tracked connection is answered by the very address that was asked, {self.entry.to}"
-        elif self.sight.rules_why:
-            return Hop(HopKind.DNAT, title, Seen.UNKNOWN, (), self.sight.rules_why)
+            reason = f"the tracked connection is answered by the requested address, {self.entry.destination}"
+        elif self.evidence.rules_error:
+            return Hop.unknown(kind, title, self.evidence.rules_error)
         else:
-            reason = "the counter of no rule for this port rose"
-        return Hop(HopKind.DNAT, title, Seen.NOT_SEEN, (), reason)
+            reason = "no rule for this port has counted a packet"
+        return Hop.not_seen(kind, title, reason)
 
     def _conntrack(self) -> Hop:
-        title = "Connection tracking"
-        if not self.sight.client:
-            return Hop(HopKind.CONNTRACK, title, Seen.UNKNOWN, (), "no connection stood that could be looked for")
-        if self.sight.entries is None:
-            return Hop(HopKind.CONNTRACK, title, Seen.UNKNOWN, (), NOT_SHOWN)
-        dialled = self._entry(self.dialled.local, self.dialled.peer) if self.dialled is not None else None
-        texts = tuple(one.text for one in (self.entry, dialled) if one is not None)
-        if not texts:
-            reason = "the table has no entry with the client's address and port"
-            return Hop(HopKind.CONNTRACK, title, Seen.NOT_SEEN, (), reason)
-        return Hop(HopKind.CONNTRACK, title, Seen.TAKEN, texts)
+        kind, title = HopKind.CONNTRACK, "Connection tracking"
+        if not self.evidence.client:
+            return Hop.unknown(kind, title, "no connection was made, so there was none to look up")
+        if self.evidence.entries is None:
+            return Hop.unknown(kind, title, "this kernel does not show its connection tracking table")
+        forwarded = self.forwarded and self._find_entry(self.forwarded.local, self.forwarded.peer)
+        lines = [entry.text for entry in (self.entry, forwarded) if entry is not None]
+        if not lines:
+            return Hop.not_seen(kind, title, "the table has no entry with the client's address and port")
+        return Hop.taken(kind, title, *lines)
 
     def _loopback(self) -> Hop:
-        title = "lo, inside one network stack"
-        away = f"the packets went to {self.end}, which is no address of the client's own stack"
-        if not self._is_own(_address(self.end)):
-            return Hop(HopKind.LOOPBACK, title, Seen.NOT_SEEN, (), away)
-        # Every packet is both sent and received on lo.
-        return self._link(
-            HopKind.LOOPBACK, title, "lo", (self.sight.before.links, self.sight.after.links), (FORTH + BACK,) * 2
-        )
-
-    def _is_own(self, address: str) -> bool:
-        return address in self.sight.own or address.startswith("127.") or address == "::1"
+        kind, title = HopKind.LOOPBACK, "lo, inside one network stack"
+        address = _address(self.destination)
+        if not (address in self.evidence.own_addresses or address.startswith("127.") or address == "::1"):
+            reason = f"the packets went to {self.destination}, which is not an address of the client's network stack"
+            return Hop.not_seen(kind, title, reason)
+        # lo both sends and receives every packet.
+        packets = REQUEST_PACKETS + RESPONSE_PACKETS
+        return self._link(kind, title, "lo", self._client_counts, (packets, packets))
 
     def _proxy(self) -> Hop:
-        title = "docker-proxy copies between two connections"
-        if self.acceptor is not None and self.proxied:
-            evidence = [f"{self.acceptor.holder} accepted {self.sight.client} at {self.acceptor.local}"]
-            if self.dialled is not None:
-                evidence.append(f"its second connection: {self.dialled.local} → {self.dialled.peer}")
-            reason = "" if self.dialled is not None else "its second connection was not seen"
-            return Hop(HopKind.PROXY, title, Seen.TAKEN, tuple(evidence), reason)
-        if self.acceptor is not None:
-            if self.sight.client_seen not in {"", self.sight.client}:
-                reason = f"{self.acceptor.holder} accepted, and the server saw another client: its second end is hidden"
-                return Hop(HopKind.PROXY, title, Seen.UNKNOWN, (), reason)
-            return Hop(HopKind.PROXY, title, Seen.NOT_SEEN, (), f"{self.acceptor.holder} accepted and answered itself")
-        return Hop(HopKind.PROXY, title, Seen.NOT_SEEN, (), "no process of the machine accepted the connection")
+        kind, title = HopKind.PROXY, "docker-proxy copies between two connections"
+        accepted, forwarded = self.accepted, self.forwarded
+        if accepted is None:
+            return Hop.not_seen(kind, title, "no process of the machine accepted the connection")
+        if self.proxied:
+            evidence = [f"{accepted.owner} accepted {self.evidence.client} at {accepted.local}"]
+            if forwarded is None:
+                return Hop.taken(kind, title, *evidence, reason="its second connection was not seen")
+            evidence.append(f"its second connection: {forwarded.local} → {forwarded.peer}")
+            return Hop.taken(kind, title, *evidence)
+        if self.evidence.client_seen not in {"", self.evidence.client}:
+            reason = f"{accepted.owner} accepted, and the server saw another client: its second connection is hidden"
+            return Hop.unknown(kind, title, reason)
+        return Hop.not_seen(kind, title, f"{accepted.owner} accepted the connection and answered itself")
 
     def _masquerade(self) -> Hop:
-        title = "A nat rule rewrites the source (MASQUERADE)"
-        source = self.entry.translated_from if self.entry is not None else ""
-        if source:
-            rules = tuple(_risen(one) for one in self.growth if not one.to)
-            return Hop(HopKind.MASQUERADE, title, Seen.TAKEN, (f"{self.sight.client} became {source}", *rules))
-        if self.entry is not None:
-            reason = f"the tracked connection is answered to {self.entry.reply_to}, the client's own end"
-        elif self.sight.client and self.sight.client == self.sight.client_seen:
-            reason = "the server saw the client's own end"
+        kind, title = HopKind.MASQUERADE, "A nat rule rewrites the source (MASQUERADE)"
+        client, entry = self.evidence.client, self.entry
+        rules = [_describe_increase(rule) for rule in self.increases if not rule.to]
+        if entry is not None and entry.translated_from:
+            return Hop.taken(kind, title, f"{client} became {entry.translated_from}", *rules)
+        if entry is not None:
+            reason = f"replies of the tracked connection go to {entry.reply_destination}, the client's own endpoint"
+        elif client and client == self.evidence.client_seen:
+            reason = "the server saw the client's own endpoint"
         elif self.proxied:
-            reason = "the server saw docker-proxy's own end"
-        elif self.sight.rules_why:
-            return Hop(HopKind.MASQUERADE, title, Seen.UNKNOWN, (), self.sight.rules_why)
+            reason = "the server saw docker-proxy's own endpoint"
+        elif self.evidence.rules_error:
+            return Hop.unknown(kind, title, self.evidence.rules_error)
+        elif rules:
+            return Hop.unknown(kind, title, "a rule has counted packets, possibly those of another connection")
         else:
-            reason = "the counter of no such rule rose"
-            if any(not one.to for one in self.growth):
-                return Hop(
-                    HopKind.MASQUERADE, title, Seen.UNKNOWN, (), "a rule's counter rose: whose packet, is not told"
-                )
-        return Hop(HopKind.MASQUERADE, title, Seen.NOT_SEEN, (), reason)
+            reason = "no such rule has counted a packet"
+        return Hop.not_seen(kind, title, reason)
 
-    def _cable(self) -> Iterator[Hop]:
-        cable = self._chosen()
-        if cable is None:
-            why = "no veth pair that was seen joins the server to a bridge"
-            if self.sight.shared:
-                why = "client and server share one network stack: nothing leaves it"
-            yield Hop(HopKind.BRIDGE, "A bridge and a veth pair", Seen.NOT_SEEN, (), why)
+    def _veth(self) -> Iterator[Hop]:
+        # Prefer the link that has the address to which the packets went.
+        last = _address(self.forwarded.peer if self.forwarded is not None else self.destination)
+        veths = sorted(self.evidence.veths, key=lambda veth: all(a.address != last for a in veth.inner.addresses))
+        if not veths:
+            reason = "no veth pair that was seen joins the server to a bridge"
+            if self.evidence.shared:
+                reason = "client and server share one network stack: no packet leaves it"
+            yield Hop.not_seen(HopKind.BRIDGE, "A bridge and a veth pair", reason)
             return
-        outside = (self.sight.before.links, self.sight.after.links)
-        inside = (self.sight.before.inside, self.sight.after.inside)
+        bridge, outer, inner = veths[0].hops
+        server_counts = (self.evidence.before.server_links, self.evidence.after.server_links)
         # The machine sends what the container receives.
-        yield self._link(HopKind.BRIDGE, f"The bridge {cable.bridge.name}", cable.bridge.name, outside, (BACK, FORTH))
-        yield self._link(HopKind.VETH, f"The veth {cable.outer.name}", cable.outer.name, outside, (BACK, FORTH))
-        title = f"{cable.inner.name} in the container"
-        yield self._link(HopKind.LINK, title, cable.inner.name, inside, (FORTH, BACK))
+        sent, received = REQUEST_PACKETS, RESPONSE_PACKETS
+        yield self._link(HopKind.BRIDGE, f"The bridge {bridge}", bridge, self._client_counts, (received, sent))
+        yield self._link(HopKind.VETH, f"The veth {outer}", outer, self._client_counts, (received, sent))
+        yield self._link(HopKind.LINK, f"{inner} in the container", inner, server_counts, (sent, received))
 
-    def _chosen(self) -> Cable | None:
-        """The cable that leads to where the packets went."""
-        last = _address(self.dialled.peer if self.dialled is not None else self.end)
-        fits = (one for one in self.sight.cables if any(a.address == last for a in one.inner.addresses))
-        return next(fits, next(iter(self.sight.cables), None))
+    @property
+    def _client_counts(self) -> tuple[Mapping[str, PacketCounts], Mapping[str, PacketCounts]]:
+        return self.evidence.before.client_links, self.evidence.after.client_links
 
     def _link(
         self,
         kind: HopKind,
         title: str,
         name: str,
-        looks: tuple[Mapping[str, Counts], Mapping[str, Counts]],
-        least: tuple[int, int],
+        counts: tuple[Mapping[str, PacketCounts], Mapping[str, PacketCounts]],
+        minimum: tuple[int, int],
     ) -> Hop:
-        old, new = looks[0].get(name), looks[1].get(name)
-        if old is None or new is None:
-            return Hop(kind, title, Seen.UNKNOWN, (), f"the counters of {name} could not be read")
-        received, sent = new.received - old.received, new.sent - old.sent
-        counted = f"{name}: {received} received, {sent} sent, during the request"
-        if not self.sight.answer and received + sent > 0:
-            why = "without an answer nothing tells whose packets these are"
-            return Hop(kind, title, Seen.UNKNOWN, (counted,), why)
-        if received >= least[0] and sent >= least[1]:
-            return Hop(kind, title, Seen.TAKEN, (counted,))
-        needs = f"fewer packets than a request needs ({least[0]} received, {least[1]} sent)"
-        return Hop(kind, title, Seen.NOT_SEEN, (counted,), needs)
+        """Whether a link counted at least ``minimum`` packets, received and sent, from the first to the second of
+        ``counts``."""
+        before, after = (links.get(name) for links in counts)
+        if before is None or after is None:
+            return Hop.unknown(kind, title, f"the counters of {name} could not be read")
+        received, sent = after.received - before.received, after.sent - before.sent
+        evidence = f"{name}: {received} received, {sent} sent, during the request"
+        if not self.evidence.answer and received + sent > 0:
+            reason = "without an answer these may be the packets of another connection"
+            return Hop.unknown(kind, title, reason, evidence)
+        if received >= minimum[0] and sent >= minimum[1]:
+            return Hop.taken(kind, title, evidence)
+        reason = f"fewer packets than a request needs ({minimum[0]} received, {minimum[1]} sent)"
+        return Hop.not_seen(kind, title, reason, evidence)
 
     def _server(self) -> Hop:
-        title = "The program that listens"
-        seen = self.sight.client_seen
-        if not seen:
-            reason = self.sight.error or "the server's end of the connection could not be told from others"
-            return Hop(HopKind.SERVER, title, Seen.NOT_SEEN if self.sight.error else Seen.UNKNOWN, (), reason)
-        mine = next((one for one in self.sight.served if one.peer == seen), None)
-        evidence = [f"it sees {seen} as its client"]
-        if mine is not None:
-            evidence.insert(0, f"{mine.holder} has {mine.local} ← {mine.peer}")
-        if self.sight.answer:
-            evidence.append(self.sight.answer)
-        return Hop(HopKind.SERVER, title, Seen.TAKEN, tuple(evidence), self.sight.error)
+        kind, title = HopKind.SERVER, "The program that listens"
+        client = self.evidence.client_seen
+        if not client:
+            if self.evidence.error:
+                return Hop.not_seen(kind, title, self.evidence.error)
+            return Hop.unknown(kind, title, "the server's end of the connection could not be identified")
+        connections = (one for one in self.evidence.server_connections if one.peer == client)
+        evidence = [f"{one.owner} has {one.local} ← {one.peer}" for one in islice(connections, 1)]
+        evidence.append(f"it sees {client} as its client")
+        if self.evidence.answer:
+            evidence.append(self.evidence.answer)
+        return Hop.taken(kind, title, *evidence, reason=self.evidence.error)
 
 
-def _risen(rule: Growth) -> str:
-    packets = f"{rule.packets} packet{'' if rule.packets == 1 else 's'}"
-    return f"+{packets}: {rule.text}"
+def _describe_increase(rule: CounterIncrease) -> str:
+    return f"+{rule.packets} packet{'' if rule.packets == 1 else 's'}: {rule.text}"

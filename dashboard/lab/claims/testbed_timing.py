@@ -15,7 +15,7 @@ from dashboard.core.measurements.statistics import median
 from dashboard.core.measurements.verdicts import judge_blocks, name_of, reason_of
 from dashboard.core.modes import MACHINE, Mode
 from dashboard.core.namespaces.state import Family, NamespaceState
-from dashboard.core.paths.finder import find_paths
+from dashboard.core.paths.finder import measured_paths
 from dashboard.engine.protocol import ContainerFacts
 from dashboard.lab.claims.engines import ClaimEngine
 from dashboard.latency.runner import run_measurement
@@ -90,7 +90,7 @@ async def _measure(
         networks = {network: address for network, address in facts.networks.items() if network != "host"}
         columns.append(Column(name, mode, name, published=facts.published, networks=networks, port=SERVER_PORT))
         states[name] = await observe(name, facts)
-    paths = [path for path in find_paths(columns, states) if path.family is Family.INET]
+    paths = [path for path in measured_paths(columns, states) if path.family is Family.INET]
     series = make_series(paths, [Probe.TCP_RR])
     if not series:
         raise NotTestableError("No path to the containers was found.")

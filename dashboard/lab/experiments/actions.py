@@ -1,4 +1,4 @@
-"""What a person asks of a running experiment: try the service, run a command in a column."""
+"""Actions on a running experiment: request the service over every path, run a command in a column."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from dashboard.core.experiments.inspect_commands import argv_for
-from dashboard.core.paths.try_paths import Attempt, Way, ways
+from dashboard.core.paths.model import Path
+from dashboard.core.paths.requests import Attempt, new_attempt, requested_paths
 from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.reconciler import Lab
 from dashboard.netns.exec_tool import run_inside
@@ -17,43 +18,47 @@ from dashboard.netns.files import read_inside
 from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.request import request
 
+COLUMN_GONE = "The column no longer exists."
+
 
 class NotRunningError(Exception):
-    """The experiment does not run here now; ``str()`` is a sentence."""
+    """The experiment is not running; ``str()`` is a message for the user."""
 
 
-def running_run(lab: Lab, experiment: str) -> ExperimentDriver:
-    """NotRunningError if it does not run here now."""
-    run = lab.driver_of(experiment)
-    if run is None or not run.observer.keys:
-        raise NotRunningError("This experiment does not run now: launch it again first.")
-    return run
+def running_driver(lab: Lab, experiment: str) -> ExperimentDriver:
+    """The driver of an experiment. NotRunningError if it is not running."""
+    driver = lab.driver_of(experiment)
+    if driver is None or not driver.observer.keys:
+        raise NotRunningError("This experiment is not running: launch it again first.")
+    return driver
 
 
-async def try_ways(lab: Lab, experiment: str) -> tuple[Attempt, ...]:
-    """Requests the service on every way that exists, one after the other, so that none disturbs another."""
-    run = running_run(lab, experiment)
-    return tuple([await _attempt(lab, run, way) for way in ways(run.view.columns, run.view.states)])
+async def try_paths(lab: Lab, experiment: str) -> tuple[Attempt, ...]:
+    """Requests the service over every path, one after the other so that they do not disturb each other."""
+    driver = running_driver(lab, experiment)
+    paths = requested_paths(driver.view.columns, driver.view.states)
+    return tuple([await _attempt(lab, driver, path) for path in paths])
 
 
-def _namespace(lab: Lab, run: ExperimentDriver, key: str) -> Namespace | None:
-    inode = run.observer.inode(key)
+def column_namespace(lab: Lab, driver: ExperimentDriver, key: str) -> Namespace | None:
+    """The namespace of a column; None if it is gone."""
+    inode = driver.observer.inode(key)
     return None if inode is None else lab.context.watches.namespace(inode)
 
 
-async def _attempt(lab: Lab, run: ExperimentDriver, way: Way) -> Attempt:
-    base = Attempt(way.path, way.title, way.origin, way.server, way.url, way.curl, key=way.key)
-    if way.unavailable:
-        return replace(base, unavailable=way.unavailable)
-    client, server = _namespace(lab, run, way.origin), _namespace(lab, run, way.server)
+async def _attempt(lab: Lab, driver: ExperimentDriver, path: Path) -> Attempt:
+    attempt = new_attempt(path)
+    if path.unavailable:
+        return attempt
+    client, server = (column_namespace(lab, driver, key) for key in (path.client, path.server))
     if client is None:
-        return replace(base, error="The column is not there any more.")
+        return replace(attempt, error=COLUMN_GONE)
     try:
-        reply = await request(client, way.address, way.port, server=server, server_port=way.server_port)
+        reply = await request(client, path.address, path.port, server=server, server_port=path.server_port)
     except NamespaceGone:
-        return replace(base, error="The container ended while it was asked.")
+        return replace(attempt, error="The container ended during the request.")
     return replace(
-        base,
+        attempt,
         status=reply.status,
         reason=reply.reason,
         body_start=reply.body_start,
@@ -64,31 +69,33 @@ async def _attempt(lab: Lab, run: ExperimentDriver, way: Way) -> Attempt:
 
 
 async def inspect(lab: Lab, experiment: str, column: str, command: str, name: str = "") -> AsyncGenerator[str]:
-    """The output of one of the workshop's commands in a column, as it prints.
+    """Runs one of the workshop's commands in a column and streams its output.
 
-    Checked before anything runs: NotRunningError, or ValueError with a sentence.
+    Checks before anything runs: NotRunningError, or ValueError with a message for the user.
     """
-    run = running_run(lab, experiment)
-    subject = run.observer.target(column)
-    if subject is None:
-        raise ValueError(f"There is no running column “{column[:40]}”: choose one of {', '.join(run.observer.keys)}.")
+    driver = running_driver(lab, experiment)
+    target = driver.observer.target(column)
+    if target is None:
+        raise ValueError(
+            f"There is no running column “{column[:40]}”: choose one of {', '.join(driver.observer.keys)}."
+        )
     argv = argv_for(command, name)
-    namespace = _namespace(lab, run, column)
+    namespace = column_namespace(lab, driver, column)
     if namespace is None:
-        raise NotRunningError("The column is not there any more.")
+        raise NotRunningError(COLUMN_GONE)
     pid = lab.context.info.pid or 1
-    resolv_conf = await asyncio.to_thread(read_inside, pid, subject.resolv_conf) if subject.resolv_conf else None
-    hosts = await asyncio.to_thread(read_inside, pid, subject.hosts) if subject.hosts else None
+    resolv_conf = await asyncio.to_thread(read_inside, pid, target.resolv_conf) if target.resolv_conf else None
+    hosts = await asyncio.to_thread(read_inside, pid, target.hosts) if target.hosts else None
     if shutil.which(argv[0]) is None and shutil.which("busybox") is not None:
         argv = ("busybox", *argv)
-    return _while_it_lives(run_inside(namespace, argv, resolv_conf=resolv_conf, hosts=hosts))
+    return _until_gone(run_inside(namespace, argv, resolv_conf=resolv_conf, hosts=hosts))
 
 
-async def _while_it_lives(pieces: AsyncGenerator[str]) -> AsyncGenerator[str]:
-    """The output; a column that went away before the command began is said in its place."""
+async def _until_gone(pieces: AsyncGenerator[str]) -> AsyncGenerator[str]:
+    """The output; a message in its place if the column was removed before the command began."""
     async with aclosing(pieces):
         try:
             async for text in pieces:
                 yield text
         except NamespaceGone:
-            yield "\n[the column is not there any more]\n"
+            yield f"\n[{COLUMN_GONE}]\n"

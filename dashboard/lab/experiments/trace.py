@@ -1,4 +1,4 @@
-"""Makes one request on one way of a running experiment and reads what it passed: right before, during and after it."""
+"""Makes one request on a path of a running experiment and reads the evidence before, during and after it."""
 
 from __future__ import annotations
 
@@ -9,109 +9,102 @@ from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 from dashboard.core.modes import MACHINE
-from dashboard.core.namespaces.addresses import format_endpoint
 from dashboard.core.paths.conntrack import read_entries
-from dashboard.core.paths.model import cables_between
-from dashboard.core.paths.trace import Counts, Look, Sight, Trace, counterpart, read_trace
-from dashboard.core.paths.try_paths import Way, ways
-from dashboard.lab.experiments.actions import running_run
+from dashboard.core.paths.evidence import PacketCounts, Sample, TraceEvidence
+from dashboard.core.paths.hops import Trace
+from dashboard.core.paths.model import Path, veth_links
+from dashboard.core.paths.requests import path_to_compare, request_key, requested_paths
+from dashboard.core.paths.trace import read_trace
+from dashboard.lab.experiments.actions import COLUMN_GONE, column_namespace, running_driver
 from dashboard.lab.experiments.driver import ExperimentDriver
 from dashboard.lab.reconciler import Lab
 from dashboard.netns.exec_tool import run_inside
 from dashboard.netns.namespace import Namespace, NamespaceGone
 from dashboard.netns.netlink.framing import MalformedMessage
 from dashboard.netns.request import request
-from dashboard.netns.traffic import read_counts, read_held, read_tracked
+from dashboard.netns.traffic import read_counts, read_process_connections, read_tracked
 
+#: Time between two readings of the counters after a request, and the number of readings.
 SETTLE_STEP_S = 0.01
 SETTLE_STEPS = 20
 NFT = ("nft", "list", "ruleset")
-TOOL_S = 3.0
-TOOL_BYTES = 2_000_000
-NOT_THE_MACHINE = "the client is no part of the machine's stack: its nat rules do not concern it"
+TOOL_TIMEOUT_S = 3.0
+MAX_TOOL_BYTES = 2_000_000
+NOT_MACHINE = "the client is not in the machine's network stack: its nat rules do not apply"
 
-#: One trace at a time: another's request would be counted too.
-_turns: WeakKeyDictionary[Lab, asyncio.Lock] = WeakKeyDictionary()
+#: One trace at a time, because counters include concurrent requests.
+_locks: WeakKeyDictionary[Lab, asyncio.Lock] = WeakKeyDictionary()
 
 
-def traceable(lab: Lab, experiment: str) -> tuple[Way, ...]:
-    """The ways that exist now. NotRunningError if the experiment does not run."""
-    view = running_run(lab, experiment).view
-    return tuple(one for one in ways(view.columns, view.states) if one.key)
+def traceable_paths(lab: Lab, experiment: str) -> dict[str, Path]:
+    """The existing paths by ``request_key``. NotRunningError if the experiment is not running."""
+    view = running_driver(lab, experiment).view
+    return {request_key(path): path for path in requested_paths(view.columns, view.states) if path.address}
 
 
 async def trace(lab: Lab, experiment: str, key: str, beside: str = "") -> tuple[Trace, ...]:
-    """Traces the way ``key``, and then the one to draw beside it: ``beside``, or that of another mode.
+    """Traces the path ``key``, and then one to compare with: ``beside``, or a path of another mode.
 
-    NotRunningError, or ValueError with a sentence for a way that does not exist.
+    NotRunningError, or ValueError with a message for the user if a path does not exist.
     """
-    run = running_run(lab, experiment)
-    there = {one.key: one for one in traceable(lab, experiment)}
-    for one in (key, beside) if beside else (key,):
-        if one not in there:
-            raise ValueError(_unknown(one, tuple(there)))
-    other = there[beside] if beside else counterpart(tuple(there.values()), there[key])
-    async with _turns.setdefault(lab, asyncio.Lock()):
-        found = [await _trace(lab, run, there[key])]
-        if other is not None and other.key != key:
-            found.append(await _trace(lab, run, other))
-    return tuple(found)
+    driver = running_driver(lab, experiment)
+    paths = traceable_paths(lab, experiment)
+    for wanted in (key, beside) if beside else (key,):
+        if wanted not in paths:
+            choice = f"choose one of {', '.join(paths)}" if paths else "no path can be requested now"
+            raise ValueError(f"There is no path “{wanted[:80]}” now: {choice}.")
+    other = paths[beside] if beside else path_to_compare(tuple(paths.values()), paths[key])
+    async with _locks.setdefault(lab, asyncio.Lock()):
+        traces = [await _trace(lab, driver, paths[key])]
+        if other is not None and other != paths[key]:
+            traces.append(await _trace(lab, driver, other))
+    return tuple(traces)
 
 
-def _unknown(key: str, there: tuple[str, ...]) -> str:
-    which = f"choose one of {', '.join(there)}" if there else "nothing can be asked here now"
-    return f"There is no path “{key[:80]}” here now: {which}."
-
-
-async def _trace(lab: Lab, run: ExperimentDriver, way: Way) -> Trace:
-    target = format_endpoint(way.address, way.port)
-    near, far = run.observer.inode(way.origin), run.observer.inode(way.server)
-    pool = lab.context.watches
-    client = pool.namespace(near) if near is not None else None
-    server = pool.namespace(far) if far is not None else None
+async def _trace(lab: Lab, driver: ExperimentDriver, path: Path) -> Trace:
+    client, server = (column_namespace(lab, driver, key) for key in (path.client, path.server))
     if client is None or server is None:
-        return read_trace(way, Sight(target, error="The column is not there any more."))
+        return read_trace(path, TraceEvidence(path.target, error=COLUMN_GONE))
     try:
-        return read_trace(way, await _Traced(lab, run, way, target, client, server).sight())
+        return read_trace(path, await _TracedRequest(lab, driver, path, client, server).run())
     except (NamespaceGone, OSError, MalformedMessage) as error:
-        return read_trace(way, Sight(target, error=f"It ended while it was looked at: {error}."))
+        return read_trace(path, TraceEvidence(path.target, error=f"The container ended during the trace: {error}."))
 
 
-class _Traced:
-    """The looks around one request."""
+class _TracedRequest:
+    """One request, and the evidence that is read around it."""
 
-    def __init__(
-        self, lab: Lab, run: ExperimentDriver, way: Way, target: str, client: Namespace, server: Namespace
-    ) -> None:
+    def __init__(self, lab: Lab, driver: ExperimentDriver, path: Path, client: Namespace, server: Namespace) -> None:
         self._nftables = lab.context.info.firewall_backend == "nftables"
-        self._way = way
+        self._path = path
         self._client, self._server = client, server
-        states = run.view.states
-        self._near = states[way.origin]
-        self._sight = Sight(
-            target,
+        states = driver.view.states
+        self._client_state = states[path.client]
+        from_machine = path.client == MACHINE
+        self._evidence = TraceEvidence(
+            path.target,
             shared=client.inode == server.inode,
-            own=frozenset(a.address for link in self._near.interfaces for a in link.addresses),
-            cables=tuple(cables_between(states[MACHINE], states[way.server])) if way.origin == MACHINE else (),
-            rules_why="" if way.origin == MACHINE else NOT_THE_MACHINE,
+            own_addresses=frozenset(a.address for link in self._client_state.interfaces for a in link.addresses),
+            veths=tuple(veth_links(states[MACHINE], states[path.server])) if from_machine else (),
+            rules_error="" if from_machine else NOT_MACHINE,
         )
 
-    async def sight(self) -> Sight:
-        """One request between two looks."""
-        before = await self._look()
-        way = self._way
+    async def run(self) -> TraceEvidence:
+        """Makes the request and returns the evidence."""
+        before = await self._sample()
+        path = self._path
         reply = await request(
             self._client,
-            way.address,
-            way.port,
+            path.address,
+            path.port,
             server=self._server,
-            server_port=way.server_port,
-            on_connected=self._meanwhile,
+            server_port=path.server_port,
+            on_connected=self._read_connections,
         )
-        after = await self._look(settle=True)
+        after = await self._sample(settle=True)
         answer = f"HTTP {reply.status} {reply.reason}".strip() if reply.status is not None else ""
         return replace(
-            self._sight,
+            self._evidence,
             client=reply.client or "",
             client_seen=reply.client_seen or "",
             answer=answer,
@@ -120,50 +113,56 @@ class _Traced:
             after=after,
         )
 
-    async def _meanwhile(self, client: str) -> None:
-        """Who has which connection, and what is tracked, while the request stands."""
-        way = self._way
-        ports = {int(client.rpartition(":")[2]), way.port, way.server_port}
-        listening = {one.pid for one in self._near.listeners if one.port == way.port and one.pid}
-        held = await asyncio.to_thread(read_held, self._client, ports, listening)
-        served = held if self._sight.shared else await asyncio.to_thread(read_held, self._server, ports)
+    async def _read_connections(self, client: str) -> None:
+        """Reads connections and connection tracking while the request is open; ``client`` is its own endpoint."""
+        path = self._path
+        ports = {int(client.rpartition(":")[2]), path.port, path.server_port}
+        pids = {one.pid for one in self._client_state.listeners if one.port == path.port and one.pid}
+        connections = await asyncio.to_thread(read_process_connections, self._client, ports, pids)
+        server_connections = connections
+        if not self._evidence.shared:
+            server_connections = await asyncio.to_thread(read_process_connections, self._server, ports)
         lines = await asyncio.to_thread(read_tracked, self._client, ports)
         if lines is None and shutil.which("conntrack") is not None:
-            code, lines = await self._tool("conntrack", "-L", "-p", "tcp")
+            code, lines = await self._run_tool("conntrack", "-L", "-p", "tcp")
             lines = lines if code == 0 else None
         entries = None if lines is None else read_entries(lines)
-        self._sight = replace(self._sight, held=held, served=served, entries=entries)
+        self._evidence = replace(
+            self._evidence, client_connections=connections, server_connections=server_connections, entries=entries
+        )
 
-    async def _look(self, *, settle: bool = False) -> Look:
-        """The last packets of a connection come a little after its answer: with ``settle`` counters are read until two
-        readings agree."""
-        links, inside = await self._counts()
+    async def _sample(self, *, settle: bool = False) -> Sample:
+        """With ``settle``, counters are read until two readings agree: the last packets of a connection come a little
+        after the answer."""
+        counts = await self._counts()
         for _ in range(SETTLE_STEPS if settle else 0):
             await asyncio.sleep(SETTLE_STEP_S)
-            last, (links, inside) = (links, inside), await self._counts()
-            if last == (links, inside):
+            previous, counts = counts, await self._counts()
+            if previous == counts:
                 break
-        return Look(await self._rules(), links, inside)
+        return Sample(await self._rules(), *counts)
 
-    async def _counts(self) -> tuple[dict[str, Counts], dict[str, Counts]]:
+    async def _counts(self) -> tuple[dict[str, PacketCounts], dict[str, PacketCounts]]:
         links = await asyncio.to_thread(read_counts, self._client)
-        return links, {} if self._sight.shared else await asyncio.to_thread(read_counts, self._server)
+        return links, {} if self._evidence.shared else await asyncio.to_thread(read_counts, self._server)
 
     async def _rules(self) -> tuple[str, ...]:
-        if self._sight.rules_why:
+        if self._evidence.rules_error:
             return ()
-        saving = "ip6tables-save" if ":" in self._way.address else "iptables-save"
-        code, lines = await self._tool(*(NFT if self._nftables else (saving, "-c", "-t", "nat")))
+        save = "ip6tables-save" if ":" in self._path.address else "iptables-save"
+        code, lines = await self._run_tool(*(NFT if self._nftables else (save, "-c", "-t", "nat")))
         if code == 0:
             return lines
-        why = f"the machine's nat rules cannot be read: {lines[-1] if lines else f'exit {code}'}"
-        self._sight = replace(self._sight, rules_why=why)
+        reason = lines[-1] if lines else f"exit {code}"
+        self._evidence = replace(self._evidence, rules_error=f"the machine's nat rules cannot be read: {reason}")
         return ()
 
-    async def _tool(self, *argv: str) -> tuple[int, tuple[str, ...]]:
-        """A tool of the machine in the client's stack: exit code and lines."""
+    async def _run_tool(self, *argv: str) -> tuple[int, tuple[str, ...]]:
+        """Runs a tool of the machine in the client's namespace; returns exit code and lines."""
         codes: list[int | None] = []
-        run = run_inside(self._client, argv, timeout_s=TOOL_S, limit_bytes=TOOL_BYTES, on_exit=codes.append)
-        async with aclosing(run) as pieces:
+        output = run_inside(
+            self._client, argv, timeout_s=TOOL_TIMEOUT_S, limit_bytes=MAX_TOOL_BYTES, on_exit=codes.append
+        )
+        async with aclosing(output) as pieces:
             lines = "".join([text async for text in pieces]).splitlines()
         return (codes[0] if codes and codes[0] is not None else -1), tuple(lines)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from dashboard.core.measurements.measurement import Block, Environment, Probe, Stop, no_path_sentence
 from dashboard.core.measurements.schedule import Series, make_series, missing_paths
-from dashboard.core.paths.finder import find_paths, resolver_paths
+from dashboard.core.paths.finder import measured_paths, resolver_paths
 from dashboard.core.paths.model import Path
 from dashboard.lab.context import Context
 from dashboard.lab.experiments.driver import ExperimentDriver
@@ -34,7 +34,7 @@ class Plan:
 def plan_series(run: ExperimentDriver, probes: Sequence[Probe]) -> Plan:
     """Every current path of the experiment with every suitable probe."""
     view = run.view
-    paths = find_paths(view.columns, view.states)
+    paths = measured_paths(view.columns, view.states)
     request = [probe for probe in probes if probe is not Probe.DNS]
     resolvers = resolver_paths(view.columns, view.states) if Probe.DNS in probes else ()
     series = (*make_series(paths, request), *make_series(resolvers, [Probe.DNS] if resolvers else []))

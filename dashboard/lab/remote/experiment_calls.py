@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import dataclass
 
 from dashboard.core.experiments.messages import Doctor, ModeReport
-from dashboard.core.paths.trace import Trace
-from dashboard.core.paths.try_paths import Way
+from dashboard.core.paths.hops import Trace
+from dashboard.core.paths.model import Path
 from dashboard.core.training.capacity import Capacity, HostLimits
 from dashboard.lab.doctor import examine, free_port, modes_of
 from dashboard.lab.experiments import trace
@@ -37,12 +37,12 @@ async def doctor(lab: Lab) -> Doctor:
     return await examine(lab.context.engine, private=lab.context.private)
 
 
-async def trace_ways(
-    lab: Lab, experiment: str, way: str, beside: str = ""
-) -> tuple[tuple[Trace, ...], tuple[Way, ...]]:
-    """The traces of a path and of the one to compare with, and all paths that can be traced. NotRunningError, or
-    ValueError with a message for the user."""
-    return await trace.trace(lab, experiment, way, beside), trace.traceable(lab, experiment)
+async def trace_paths(
+    lab: Lab, experiment: str, key: str, beside: str = ""
+) -> tuple[tuple[Trace, ...], dict[str, Path]]:
+    """The traces of a path and of the one to compare with, and all paths that can be traced, by ``request_key``.
+    NotRunningError, or ValueError with a message for the user."""
+    return await trace.trace(lab, experiment, key, beside), trace.traceable_paths(lab, experiment)
 
 
 async def host_state(hosts: GroupHosts, group: str) -> HostState:

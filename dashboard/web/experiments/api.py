@@ -249,7 +249,7 @@ async def act(request: HttpRequest, identity: str, action: str) -> Any:
     await require_experiment(identity)
     if action == "try":
         try:
-            attempts = await service.ask_about(identity, actions.try_ways, identity)
+            attempts = await service.ask_about(identity, actions.try_paths, identity)
         except (LabUnavailableError, actions.NotRunningError) as error:
             return Status(409, {"detail": str(error)})
         return Status(200, {"attempts": msgspec.to_builtins(attempts)})

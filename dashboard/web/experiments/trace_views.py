@@ -1,4 +1,4 @@
-"""One request traced, and another mode's beside it."""
+"""The page of a traced request and one to compare with."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from dashboard.core.experiments.picture import DrawnPath
-from dashboard.core.paths.trace import Trace
-from dashboard.core.paths.try_paths import Way
+from dashboard.core.paths.hops import Trace
+from dashboard.core.paths.model import Path, kind_of
 from dashboard.lab.experiments.actions import NotRunningError
 from dashboard.lab.remote import experiment_calls
 from dashboard.web.experiments.views import load_snapshot, refuse, require_experiment
@@ -22,27 +22,28 @@ from dashboard.web.service import LabUnavailableError, service
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A trace with the mode of its server and, where the picture has it, its path."""
+class ShownTrace:
+    """A trace with the mode of its server and, if the diagram shows it, its path."""
 
     trace: Trace
     mode: str
     path: DrawnPath | None
 
 
-async def traced(identity: str, way: str, beside: str) -> tuple[tuple[Trace, ...], tuple[Way, ...]]:
-    """The traces, and the ways that could be chosen. LabUnavailableError, NotRunningError, or ValueError with a sentence."""
-    return await service.ask_about(identity, experiment_calls.trace_ways, identity, way, beside)
+async def traced(identity: str, key: str, beside: str) -> tuple[tuple[Trace, ...], dict[str, Path]]:
+    """The traces, and the paths that can be traced, by ``request_key``. LabUnavailableError, NotRunningError, or
+    ValueError with a message for the user."""
+    return await service.ask_about(identity, experiment_calls.trace_paths, identity, key, beside)
 
 
 @require_POST
 async def trace(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SCOPE) -> HttpResponse:
-    """Makes the request ``way``, and that of ``beside`` or of another mode, and shows what each passed."""
+    """Traces a request on the path ``way`` and one on ``beside``, or on a path of another mode."""
     await require_experiment(identity)
-    way, beside = request.POST.get("way", ""), request.POST.get("beside", "")
+    key, beside = request.POST.get("way", ""), request.POST.get("beside", "")
     title = _("This path cannot be traced now")
     try:
-        traces, ways = await traced(identity, way, beside)
+        traces, paths = await traced(identity, key, beside)
     except ValueError as error:
         return await sync_to_async(refuse)(request, 400, title, str(error), back=scope.experiment(identity))
     except (LabUnavailableError, NotRunningError) as error:
@@ -50,13 +51,13 @@ async def trace(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SC
 
     def page() -> HttpResponse:
         snapshot = load_snapshot(identity)
-        modes = {one.key: one.mode for one in snapshot.columns}
-        paths = {one.key: one for one in snapshot.paths if not one.unavailable}
+        modes = {column.key: column.mode for column in snapshot.columns}
+        drawn = {f"{kind_of(path.key)}/{path.target}": path for path in snapshot.paths if path.target}
         context = {
             "snapshot": snapshot,
             "experiment_url": scope.experiment(identity),
-            "traces": [Shown(one, modes.get(one.server, ""), paths.get(_drawn_key(one))) for one in traces],
-            "ways": ways,
+            "traces": [ShownTrace(one, modes.get(one.server, ""), drawn.get(one.key)) for one in traces],
+            "choices": {key: f"{path.title} ({key})" for key, path in paths.items()},
             "chosen": [one.key for one in traces],
             **scope.context,
         }
@@ -64,8 +65,3 @@ async def trace(request: HttpRequest, identity: str, scope: UrlScope = SERVER_SC
 
     response: HttpResponse = await in_database(page)
     return response
-
-
-def _drawn_key(one: Trace) -> str:
-    """The key of the same path in the picture (``core.paths.model.Path.key``)."""
-    return one.key.rpartition("/")[0] + ("-ipv6" if "[" in one.url else "")

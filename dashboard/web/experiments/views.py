@@ -219,7 +219,7 @@ async def try_it(request: HttpRequest, identity: str, scope: UrlScope = SERVER_S
     """Sends a request over every path."""
     await require_experiment(identity)
     try:
-        attempts = await service.ask_about(identity, actions.try_ways, identity)
+        attempts = await service.ask_about(identity, actions.try_paths, identity)
     except (LabUnavailableError, actions.NotRunningError) as error:
         if _wants_json(request):
             return JsonResponse({"detail": str(error)}, status=409)

@@ -11,7 +11,7 @@ from dashboard.core.diagram.path_overlay import draw_paths
 from dashboard.core.diagram.topology import draw
 from dashboard.core.experiments.messages import ArmStatus
 from dashboard.core.experiments.picture import DrawnPath
-from dashboard.core.paths.finder import find_paths
+from dashboard.core.paths.finder import measured_paths
 from tests.core.builders import (
     MACHINE,
     Columns,
@@ -180,4 +180,4 @@ def test_every_hop_of_a_recorded_engine_is_drawn_except_none() -> None:
 
 @given(generated_scenes())
 def test_any_scene_names_only_what_its_picture_draws(scene: tuple[Columns, States]) -> None:
-    assert [path.key for path in drawn(*scene).values()] == [path.key for path in find_paths(*scene)]
+    assert [path.key for path in drawn(*scene).values()] == [path.key for path in measured_paths(*scene)]

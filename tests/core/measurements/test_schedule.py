@@ -28,11 +28,11 @@ from dashboard.core.measurements.schedule import (
     remaining_s,
     unsuited,
 )
-from dashboard.core.paths.finder import find_paths, resolver_paths
+from dashboard.core.paths.finder import measured_paths, resolver_paths
 from tests.core.builders import make_scene
 
 SCENE = make_scene(("host", "bridge", "none"))
-PATHS = find_paths(*SCENE) + resolver_paths(*SCENE)
+PATHS = measured_paths(*SCENE) + resolver_paths(*SCENE)
 
 
 def test_every_round_has_every_series_once_in_an_order_of_its_own() -> None:
@@ -68,7 +68,7 @@ def test_several_probes_have_keys_of_their_own_and_baselines_of_their_own() -> N
 
 
 def test_without_loopback_the_next_shortest_way_is_the_baseline() -> None:
-    series = make_series(find_paths(*make_scene(("bridge",))), [Probe.TCP_RR])
+    series = make_series(measured_paths(*make_scene(("bridge",))), [Probe.TCP_RR])
     assert set(choose_baselines(tuple(reversed(series))).values()) == {"bridge/bridge-address"}
 
 

@@ -12,10 +12,10 @@ from dashboard.core.measurements.histogram import encode_times
 from dashboard.core.measurements.measurement import Block, Environment, Measurement, Options, Probe, Stop
 from dashboard.core.measurements.schedule import Series, make_series, missing_paths
 from dashboard.core.measurements.summary import build_measurement
-from dashboard.core.paths.finder import find_paths
+from dashboard.core.paths.finder import measured_paths
 from tests.core.builders import make_scene
 
-PATHS = find_paths(*make_scene(("host", "bridge", "none")))
+PATHS = measured_paths(*make_scene(("host", "bridge", "none")))
 SERIES = make_series(PATHS, [Probe.TCP_RR])
 SHIFTS = {"bridge/published-proxy": 25.0, "bridge/published-dnat": 3.0}
 

@@ -9,14 +9,14 @@ import pytest
 
 from dashboard.core.experiments.messages import ArmStatus, PublishedPort
 from dashboard.core.namespaces.state import Family, Interface, Listener, NamespaceState, Protocol, Resolver
-from dashboard.core.paths.finder import cause_between, find_paths, resolver_paths
+from dashboard.core.paths.finder import cause_between, find_paths, measured_paths, resolver_paths
 from dashboard.core.paths.model import Path, PathKind
 from tests.core.builders import MACHINE, Columns, States, make_address, make_listener, make_ports, make_scene
 
 
 def found(columns: Columns, states: States) -> dict[str, Path]:
-    """By key; each only once."""
-    paths = find_paths(columns, states)
+    """The measured paths by key; each key occurs only once."""
+    paths = measured_paths(columns, states)
     by_key = {one.key: one for one in paths}
     assert len(by_key) == len(paths)
     return by_key
@@ -93,7 +93,7 @@ def test_a_port_published_on_loopback_has_no_dnat() -> None:
     columns = (columns[0], replace(columns[1], published=make_ports(8080, 80, "127.0.0.2")))
     paths = found(columns, states)
     assert paths["bridge/published-proxy"].target == "127.0.0.2:8080"
-    assert paths["bridge/published-dnat"].unavailable == "published on 127.0.0.2 only"
+    assert paths["bridge/published-dnat"].unavailable == "bridge publishes on 127.0.0.2 only"
 
 
 def test_a_port_published_on_one_address_is_asked_there() -> None:
@@ -160,7 +160,7 @@ def test_what_shares_the_machine_by_another_container_is_on_loopback() -> None:
 def test_without_the_machine_only_ways_between_containers_are_left() -> None:
     columns, states = make_scene(("bridge", "container"))
     del states[MACHINE]
-    assert {one.kind for one in find_paths(columns, states) if not one.unavailable} == {PathKind.SHARED_NAMESPACE}
+    assert {one.kind for one in measured_paths(columns, states) if not one.unavailable} == {PathKind.SHARED_NAMESPACE}
 
 
 def test_an_arm_that_does_not_run_has_no_paths() -> None:
@@ -186,7 +186,7 @@ def test_each_column_asks_its_own_resolver() -> None:
         ("bridge/published-proxy", "host/loopback", "without docker-proxy:"),
         ("host/loopback", "bridge/bridge-address", "crosses docker0, veth0000021, eth0 into another network stack"),
         ("bridge/bridge-address", "bridge/published-dnat", "each packet's address is translated"),
-        ("bridge/published-dnat", "bridge/bridge-address", "the baseline's way is longer: each packet's address"),
+        ("bridge/published-dnat", "bridge/bridge-address", "the baseline's path is longer: each packet's address"),
         ("host/loopback", "host/loopback-ipv6", ""),
         ("container/shared-namespace", "host/loopback", ""),
     ],
@@ -212,7 +212,7 @@ def test_on_a_machine_without_a_way_out_the_bridges_own_address_is_translated_to
         interfaces=tuple(one if one.kind != "bridge" else replace(one, addresses=()) for one in links),
     )
     why = found(columns, states)["bridge/published-dnat"].unavailable
-    assert why == "the machine has no address besides loopback"
+    assert why == "the machine has no address except loopback"
 
 
 def between(kind: PathKind, *hops: str) -> Path:
@@ -311,7 +311,7 @@ def test_a_port_on_all_addresses_is_preferred_to_one_on_a_single_address() -> No
 
 def test_only_the_port_of_the_program_over_tcp_counts_as_published() -> None:
     for port in (PublishedPort(81, "tcp", "0.0.0.0", 8080), PublishedPort(80, "udp", "0.0.0.0", 8080)):
-        assert [reason for _target, reason in published(port).values()] == ["port 80 is not published"] * 2
+        assert [reason for _target, reason in published(port).values()] == ["bridge does not publish 80/tcp"] * 2
     assert [reason for _target, reason in published().values()] == ["bridge publishes no port"] * 2
 
 
@@ -334,6 +334,31 @@ def test_docker_proxy_must_listen_on_the_port_for_the_family(
     assert ("published-proxy-ipv6" in paths) is over_ipv6
 
 
+def test_without_docker_proxy_loopback_is_translated_and_measured_where_nothing_else_is() -> None:
+    dockerd = (make_listener(8080, "dockerd"),)
+    everywhere = published(*make_ports(8080), listeners=dockerd)
+    assert everywhere["published-dnat"] == ("192.0.2.2:8080", ""), "the machine's address comes first"
+    assert "dockerd holds" in everywhere["published-proxy"][1]
+    assert published(*make_ports(8080, 80, "127.0.0.1"), listeners=dockerd)["published-dnat"][0] == "127.0.0.1:8080"
+
+
+def test_a_port_that_is_published_on_ipv6_only_has_paths_over_ipv6_only() -> None:
+    assert published(*make_ports(8080, 80, "::")) == {"published-proxy-ipv6": ("[::1]:8080", "")}
+    assert published(*make_ports(8080, 80, "2001:db8::2")) == {"published-proxy-ipv6": ("[2001:db8::2]:8080", "")}
+    assert published(*make_ports(8080, 80, "2001:db8::2"), listeners=()) == {}
+
+
+def test_requests_have_paths_that_measurements_leave_out() -> None:
+    columns, states = make_scene(("host", "bridge"))
+    more = set(find_paths(columns, states)) - set(measured_paths(columns, states))
+    assert {(path.key, path.target) for path in more} == {
+        ("host/machine-address", "192.0.2.2:80"),
+        ("host/machine-address-ipv6", "[2001:db8::2]:80"),
+        ("bridge/inside", "127.0.0.1:80"),
+        ("bridge/published-proxy-ipv6", "[2001:db8::2]:8081"),  # after [::1]:8081
+    }
+
+
 def test_docker_proxy_is_found_among_other_holders_of_a_port() -> None:
     both = (make_listener(8080, "nginx"), make_listener(8080, "docker-proxy"))
     assert published(*make_ports(8080), listeners=both)["published-proxy"][0]
@@ -354,8 +379,8 @@ def test_an_address_of_the_container_behind_a_bridge_is_needed_for_a_translation
 def test_a_machine_without_any_address_translates_none() -> None:
     lo = tuple(one for one in make_scene(("bridge",))[1][MACHINE].interfaces if one.kind == "loopback")
     paths = published(*make_ports(8080), interfaces=lo, routes=())
-    assert "besides loopback" in paths["published-dnat"][1]
-    assert "published on 127.0.0.1 only" in published(*make_ports(8080, 80, "127.0.0.1"))["published-dnat"][1]
+    assert "except loopback" in paths["published-dnat"][1]
+    assert "bridge publishes on 127.0.0.1 only" in published(*make_ports(8080, 80, "127.0.0.1"))["published-dnat"][1]
 
 
 def test_an_address_outside_of_the_bridge_s_subnets_is_not_reached() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.core.paths.nat_rules import packets_to, read_growth, read_masquerades, read_translations
+from dashboard.core.paths.nat_rules import packets_to, read_counter_increases, read_masquerades, read_translations
 
 #: iptables-save -c of Docker 26, and nft list ruleset of Docker 29's nftables backend, as each prints them.
 IPTABLES = """\
@@ -85,10 +85,10 @@ def risen(rules: list[str], old: str, new: str) -> list[str]:
 def test_rules_that_took_packets_are_told_by_meaning(
     before: list[str], after: list[str], expected: list[tuple[int, str, int]]
 ) -> None:
-    assert [(one.packets, one.to, one.port) for one in read_growth(before, after)] == expected
+    assert [(one.packets, one.to, one.port) for one in read_counter_increases(before, after)] == expected
 
 
 def test_equal_rules_are_told_apart_by_their_order() -> None:
     rule = "-A X -p tcp --dport 80 -j DNAT --to-destination 10.0.0.2:80"
     before, after = [f"[1:1] {rule}", f"[9:9] {rule}"], [f"[2:2] {rule}", f"[9:9] {rule}"]
-    assert [one.packets for one in read_growth(before, after)] == [1]
+    assert [one.packets for one in read_counter_increases(before, after)] == [1]

@@ -1,4 +1,4 @@
-"""Which hops a request took, decided from what was read around it."""
+"""The hops that a request took, decided from the evidence."""
 
 from __future__ import annotations
 
@@ -10,21 +10,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.core.paths.conntrack import read_entries
-from dashboard.core.paths.model import Cable
-from dashboard.core.paths.trace import Counts, Held, HopKind, Look, Seen, Sight, counterpart, read_trace
-from dashboard.core.paths.try_paths import Way
+from dashboard.core.paths.evidence import PacketCounts, ProcessConnection, Sample, TraceEvidence
+from dashboard.core.paths.hops import HopKind, HopStatus
+from dashboard.core.paths.model import Path, PathKind, VethLink
+from dashboard.core.paths.trace import read_trace
 from tests.core.builders import make_interface
 from tests.core.paths.test_nat_rules import IPTABLES, NFT, risen
 
-WAY = Way("published-dnat", "A way", "machine", "bridge", "192.0.2.2", 8080)
-CABLE = Cable(
+PATH = Path(PathKind.PUBLISHED_DNAT, "A path", "machine", "bridge", address="192.0.2.2", port=8080)
+VETH = VethLink(
     make_interface("docker0", 3, "bridge", addresses=("172.17.0.1/16",)),
     make_interface("veth1", 7, "veth", master="docker0", peer="if2"),
     make_interface("eth0", 2, "veth", peer="if7", addresses=("172.17.0.2/16",)),
 )
 CLIENT, INSIDE = "192.0.2.2:50", "172.17.0.2:80"
-PROXY = (Held("docker-proxy", 7, "127.0.0.1:8080", "127.0.0.1:50"), Held("docker-proxy", 7, "172.17.0.1:60", INSIDE))
-NGINX = Held("nginx", 9, INSIDE, CLIENT)
+PROXY = (
+    ProcessConnection("docker-proxy", 7, "127.0.0.1:8080", "127.0.0.1:50"),
+    ProcessConnection("docker-proxy", 7, "172.17.0.1:60", INSIDE),
+)
+NGINX = ProcessConnection("nginx", 9, INSIDE, CLIENT)
 
 
 def entry(source: str, to: str, back: str = "", back_to: str = "") -> Any:
@@ -35,32 +39,32 @@ def entry(source: str, to: str, back: str = "", back_to: str = "") -> Any:
     )
 
 
-def looks(rules: list[str] = IPTABLES, after: list[str] | None = None, **links: int) -> dict[str, Any]:
-    """Two looks between which the links carried so many packets each way."""
+def samples(rules: list[str] = IPTABLES, after: list[str] | None = None, **links: int) -> dict[str, Any]:
+    """Two samples between which the links carried so many packets each way."""
     names = ("lo", "docker0", "veth1", "eth0")
-    old = dict.fromkeys(names, Counts(100, 200))
-    new = {name: Counts(100 + links.get(name, 0), 200 + links.get(name, 0)) for name in names}
-    return {"before": Look(tuple(rules), old, old), "after": Look(tuple(after or rules), new, new)}
+    old = dict.fromkeys(names, PacketCounts(100, 200))
+    new = {name: PacketCounts(100 + links.get(name, 0), 200 + links.get(name, 0)) for name in names}
+    return {"before": Sample(tuple(rules), old, old), "after": Sample(tuple(after or rules), new, new)}
 
 
 BRIDGED: dict[str, Any] = {"docker0": 5, "veth1": 5, "eth0": 5}
-BASE = Sight(
-    "192.0.2.2:8080", CLIENT, CLIENT, "HTTP 200 OK", own=frozenset({"192.0.2.2", "172.17.0.1"}), cables=(CABLE,)
+BASE = TraceEvidence(
+    "192.0.2.2:8080", CLIENT, CLIENT, "HTTP 200 OK", own_addresses=frozenset({"192.0.2.2", "172.17.0.1"}), veths=(VETH,)
 )
 DNAT = replace(
     BASE,
-    served=(NGINX,),
+    server_connections=(NGINX,),
     entries=entry(CLIENT, "192.0.2.2:8080", INSIDE),
-    **looks(IPTABLES, risen(IPTABLES, "[7:420]", "[8:480]"), **BRIDGED),
+    **samples(IPTABLES, risen(IPTABLES, "[7:420]", "[8:480]"), **BRIDGED),
 )
 THROUGH_PROXY = replace(
     BASE,
     target="127.0.0.1:8080",
     client="127.0.0.1:50",
     client_seen="172.17.0.1:60",
-    held=PROXY,
+    client_connections=PROXY,
     entries=entry("127.0.0.1:50", "127.0.0.1:8080") + entry("172.17.0.1:60", INSIDE),
-    **looks(lo=10, **BRIDGED),
+    **samples(lo=10, **BRIDGED),
 )
 HOST = replace(
     BASE,
@@ -68,76 +72,88 @@ HOST = replace(
     client="127.0.0.1:50",
     client_seen="127.0.0.1:50",
     shared=True,
-    cables=(),
-    held=(Held("nginx", 9, "127.0.0.1:80", "127.0.0.1:50"),),
+    veths=(),
+    client_connections=(ProcessConnection("nginx", 9, "127.0.0.1:80", "127.0.0.1:50"),),
     entries=None,
-    **looks(lo=10),
+    **samples(lo=10),
 )
 NFT_RISEN = risen(NFT, "packets 7 bytes 420", "packets 8 bytes 480")
 MASQUERADED = entry("127.0.0.1:50", "127.0.0.1:8080", INSIDE, "172.17.0.1:50")
 OVER = {"bridge", "veth", "link"}
 
 
-def seen(sight: Sight, what: Seen = Seen.TAKEN) -> set[str]:
-    return {str(one.kind) for one in read_trace(WAY, sight).hops if one.seen is what}
+def seen(evidence: TraceEvidence, what: HopStatus = HopStatus.TAKEN) -> set[str]:
+    return {str(one.kind) for one in read_trace(PATH, evidence).hops if one.seen is what}
 
 
 @pytest.mark.parametrize(
-    ("sight", "taken", "unknown"),
+    ("evidence", "taken", "unknown"),
     [
         (DNAT, {"dnat", "conntrack", *OVER}, set()),
         (replace(DNAT, entries=None), {"dnat", *OVER}, {"conntrack"}),  # by the counter alone
-        (replace(DNAT, entries=None, **looks(NFT, NFT_RISEN, **BRIDGED)), {"dnat", *OVER}, {"conntrack"}),
-        (replace(DNAT, rules_why="no tool"), {"dnat", "conntrack", *OVER}, set()),  # by the entry alone
-        (replace(DNAT, rules_why="no tool", entries=None), OVER, {"dnat", "conntrack"}),
+        (replace(DNAT, entries=None, **samples(NFT, NFT_RISEN, **BRIDGED)), {"dnat", *OVER}, {"conntrack"}),
+        (replace(DNAT, rules_error="no tool"), {"dnat", "conntrack", *OVER}, set()),  # by the entry alone
+        (replace(DNAT, rules_error="no tool", entries=None), OVER, {"dnat", "conntrack"}),
         (THROUGH_PROXY, {"loopback", "proxy", "conntrack", *OVER}, set()),
         (replace(THROUGH_PROXY, entries=None), {"loopback", "proxy", *OVER}, {"conntrack"}),
         # Somebody else's request to the published port: ours is with docker-proxy all the same.
         (replace(THROUGH_PROXY, entries=None, after=DNAT.after), {"proxy", *OVER}, {"conntrack"}),
         (HOST, {"loopback"}, {"conntrack"}),
-        (replace(HOST, rules_why="no part of the machine's stack"), {"loopback"}, {"conntrack"}),
+        (replace(HOST, rules_error="no part of the machine's stack"), {"loopback"}, {"conntrack"}),
         # To the container's own address.
         (
-            replace(BASE, target=INSIDE, entries=entry(CLIENT, INSIDE), **looks(**BRIDGED)),
+            replace(BASE, target=INSIDE, entries=entry(CLIENT, INSIDE), **samples(**BRIDGED)),
             {"conntrack", *OVER},
             set(),
         ),
         # Without docker-proxy 127.0.0.1 is translated both ways (--userland-proxy=false).
         (
-            replace(THROUGH_PROXY, held=(), client_seen="172.17.0.1:50", entries=MASQUERADED, **looks(**BRIDGED)),
+            replace(
+                THROUGH_PROXY,
+                client_connections=(),
+                client_seen="172.17.0.1:50",
+                entries=MASQUERADED,
+                **samples(**BRIDGED),
+            ),
             {"dnat", "masquerade", "conntrack", *OVER},
             set(),
         ),
         # The proxy accepted, and nobody listens inside.
-        (replace(THROUGH_PROXY, held=PROXY[:1], entries=()), {"loopback", "proxy", *OVER}, set()),
+        (replace(THROUGH_PROXY, client_connections=PROXY[:1], entries=()), {"loopback", "proxy", *OVER}, set()),
         # A process that is no docker-proxy accepted, and the server saw another: not told.
         (
-            replace(THROUGH_PROXY, held=(replace(PROXY[0], process="envoy"),), entries=None),
+            replace(THROUGH_PROXY, client_connections=(replace(PROXY[0], process="envoy"),), entries=None),
             {"loopback", *OVER},
             {"conntrack", "proxy"},
         ),
         # Counters that did not rise, or cannot be read.
-        (replace(DNAT, after=replace(DNAT.after, links=DNAT.before.links)), {"dnat", "conntrack", "link"}, set()),
+        (
+            replace(DNAT, after=replace(DNAT.after, client_links=DNAT.before.client_links)),
+            {"dnat", "conntrack", "link"},
+            set(),
+        ),
         # Without an answer a few packets prove nothing, and none prove that nothing passed.
         (replace(DNAT, answer="", error="reset"), {"dnat", "conntrack"}, OVER),
-        (replace(DNAT, answer="", **looks(docker0=1)), {"conntrack", "dnat"}, {"bridge"}),
-        (replace(DNAT, after=Look(DNAT.after.rules)), {"dnat", "conntrack"}, OVER),
+        (replace(DNAT, answer="", **samples(docker0=1)), {"conntrack", "dnat"}, {"bridge"}),
+        (replace(DNAT, after=Sample(DNAT.after.rules)), {"dnat", "conntrack"}, OVER),
     ],
 )
-def test_a_hop_is_taken_only_where_something_proves_it(sight: Sight, taken: set[str], unknown: set[str]) -> None:
-    assert seen(sight) == {"client", "server", *taken}
-    assert seen(sight, Seen.UNKNOWN) == unknown
+def test_a_hop_is_taken_only_where_something_proves_it(
+    evidence: TraceEvidence, taken: set[str], unknown: set[str]
+) -> None:
+    assert seen(evidence) == {"client", "server", *taken}
+    assert seen(evidence, HopStatus.UNKNOWN) == unknown
 
 
 def test_the_evidence_is_what_was_read() -> None:
-    hops = {one.kind: one for one in read_trace(WAY, DNAT).hops}
+    hops = {one.kind: one for one in read_trace(PATH, DNAT).hops}
     assert hops[HopKind.DNAT].evidence[1].startswith("+1 packet: [8:480] -A DOCKER ")
     assert hops[HopKind.BRIDGE].evidence == ("docker0: 5 received, 5 sent, during the request",)
     assert hops[HopKind.SERVER].evidence[:2] == (
         "nginx (9) has 172.17.0.2:80 ← 192.0.2.2:50",
         "it sees 192.0.2.2:50 as its client",
     )
-    proxied = {one.kind: one for one in read_trace(WAY, THROUGH_PROXY).hops}
+    proxied = {one.kind: one for one in read_trace(PATH, THROUGH_PROXY).hops}
     assert proxied[HopKind.PROXY].evidence == (
         "docker-proxy (7) accepted 127.0.0.1:50 at 127.0.0.1:8080",
         "its second connection: 172.17.0.1:60 → 172.17.0.2:80",
@@ -146,119 +162,101 @@ def test_the_evidence_is_what_was_read() -> None:
 
 
 def test_without_a_connection_nothing_was_taken() -> None:
-    nothing = Sight("192.0.2.2:8080", error="192.0.2.2:8080 refused the connection: nothing listens there.")
+    nothing = TraceEvidence("192.0.2.2:8080", error="192.0.2.2:8080 refused the connection: nothing listens there.")
     assert seen(nothing) == set()
-    hops = {one.kind: one for one in read_trace(WAY, nothing).hops}
+    hops = {one.kind: one for one in read_trace(PATH, nothing).hops}
     assert "refused" in hops[HopKind.CLIENT].reason
-    assert "no connection stood" in hops[HopKind.CONNTRACK].reason, "the kernel is not to blame"
-
-
-WAYS = {
-    name: Way(name.partition("/")[2], name, "machine", name.partition("/")[0], "192.0.2.2", 80)
-    for name in ("host/loopback", "bridge/published-proxy", "bridge/published-dnat", "bridge/bridge-address")
-}
-INSIDE_WAY = Way("inside", "inside", "bridge", "bridge", "127.0.0.1", 80)
-
-
-@pytest.mark.parametrize(
-    ("names", "chosen", "beside"),
-    [
-        (tuple(WAYS), "host/loopback", "bridge/published-proxy"),
-        (tuple(WAYS), "bridge/published-dnat", "host/loopback"),
-        (("host/loopback", "bridge/bridge-address"), "host/loopback", "bridge/bridge-address"),
-        (("bridge/published-proxy", "bridge/published-dnat"), "bridge/published-dnat", "bridge/published-proxy"),
-        (("host/loopback",), "host/loopback", None),
-    ],
-)
-def test_another_mode_s_path_is_drawn_beside(names: tuple[str, ...], chosen: str, beside: str | None) -> None:
-    missing = Way("published-dnat", "not here", "machine", "none", unavailable="it publishes nothing")
-    found = counterpart((INSIDE_WAY, missing, *(WAYS[one] for one in names)), WAYS[chosen])
-    assert found == (WAYS[beside] if beside else INSIDE_WAY)
+    assert "no connection was made" in hops[HopKind.CONNTRACK].reason, "the kernel is not to blame"
 
 
 ENDS = st.sampled_from(["", CLIENT, "127.0.0.1:50", "127.0.0.1:8080", INSIDE, "172.17.0.1:60", "[::1]:80"])
-LOOKS = st.builds(
-    Look,
+SAMPLES = st.builds(
+    Sample,
     st.sampled_from([(), tuple(IPTABLES), tuple(NFT), tuple(NFT_RISEN), DNAT.after.rules]),
-    *[st.dictionaries(st.sampled_from(["lo", "docker0", "veth1", "eth0"]), st.builds(Counts, *[st.integers(0, 9)] * 2))]
+    *[
+        st.dictionaries(
+            st.sampled_from(["lo", "docker0", "veth1", "eth0"]), st.builds(PacketCounts, *[st.integers(0, 9)] * 2)
+        )
+    ]
     * 2,
 )
-HELD = st.lists(
-    st.builds(Held, st.sampled_from(["", "nginx", "docker-proxy"]), st.integers(0, 2), ENDS, ENDS), max_size=4
+CONNECTIONS = st.lists(
+    st.builds(ProcessConnection, st.sampled_from(["", "nginx", "docker-proxy"]), st.integers(0, 2), ENDS, ENDS),
+    max_size=4,
 )
 
 
 @given(
     st.builds(
-        Sight,
+        TraceEvidence,
         target=ENDS.filter(bool),
         client=ENDS,
         client_seen=ENDS,
         answer=st.sampled_from(["", "HTTP 200 OK"]),
         error=st.sampled_from(["", "No answer."]),
         shared=st.booleans(),
-        cables=st.sampled_from([(), (CABLE,)]),
-        before=LOOKS,
-        after=LOOKS,
-        held=HELD.map(tuple),
-        served=HELD.map(tuple),
+        veths=st.sampled_from([(), (VETH,)]),
+        before=SAMPLES,
+        after=SAMPLES,
+        client_connections=CONNECTIONS.map(tuple),
+        server_connections=CONNECTIONS.map(tuple),
         entries=st.sampled_from([None, (), MASQUERADED, DNAT.entries]),
-        rules_why=st.sampled_from(["", "no tool"]),
+        rules_error=st.sampled_from(["", "no tool"]),
     )
 )
-def test_what_was_taken_has_evidence_and_all_else_a_reason(sight: Sight) -> None:
-    hops = read_trace(WAY, sight).hops
+def test_what_was_taken_has_evidence_and_all_else_a_reason(evidence: TraceEvidence) -> None:
+    hops = read_trace(PATH, evidence).hops
     assert [one.kind for one in hops] == [one for one in HopKind if one in {hop.kind for hop in hops}]
-    assert all(one.evidence if one.seen is Seen.TAKEN else one.reason for one in hops)
+    assert all(one.evidence if one.seen is HopStatus.TAKEN else one.reason for one in hops)
 
 
 @pytest.mark.parametrize(
     ("name", "received", "sent", "kind", "found"),
     [
-        ("lo", 5, 5, "loopback", Seen.TAKEN),
-        ("lo", 4, 5, "loopback", Seen.NOT_SEEN),
-        ("lo", 5, 4, "loopback", Seen.NOT_SEEN),
-        ("docker0", 2, 3, "bridge", Seen.TAKEN),
-        ("docker0", 1, 3, "bridge", Seen.NOT_SEEN),
-        ("docker0", 2, 2, "bridge", Seen.NOT_SEEN),
-        ("veth1", 2, 3, "veth", Seen.TAKEN),
-        ("veth1", 2, 2, "veth", Seen.NOT_SEEN),
-        ("eth0", 3, 2, "link", Seen.TAKEN),
-        ("eth0", 2, 2, "link", Seen.NOT_SEEN),
-        ("eth0", 3, 1, "link", Seen.NOT_SEEN),
+        ("lo", 5, 5, "loopback", HopStatus.TAKEN),
+        ("lo", 4, 5, "loopback", HopStatus.NOT_SEEN),
+        ("lo", 5, 4, "loopback", HopStatus.NOT_SEEN),
+        ("docker0", 2, 3, "bridge", HopStatus.TAKEN),
+        ("docker0", 1, 3, "bridge", HopStatus.NOT_SEEN),
+        ("docker0", 2, 2, "bridge", HopStatus.NOT_SEEN),
+        ("veth1", 2, 3, "veth", HopStatus.TAKEN),
+        ("veth1", 2, 2, "veth", HopStatus.NOT_SEEN),
+        ("eth0", 3, 2, "link", HopStatus.TAKEN),
+        ("eth0", 2, 2, "link", HopStatus.NOT_SEEN),
+        ("eth0", 3, 1, "link", HopStatus.NOT_SEEN),
     ],
 )
 def test_a_link_carried_a_request_with_its_fewest_packets(
-    name: str, received: int, sent: int, kind: str, found: Seen
+    name: str, received: int, sent: int, kind: str, found: HopStatus
 ) -> None:
     base = THROUGH_PROXY if kind == "loopback" else DNAT
-    new = {**base.before.links, name: Counts(100 + received, 200 + sent)}
-    hops = read_trace(WAY, replace(base, after=replace(base.after, links=new, inside=new))).hops
+    new = {**base.before.client_links, name: PacketCounts(100 + received, 200 + sent)}
+    hops = read_trace(PATH, replace(base, after=replace(base.after, client_links=new, server_links=new))).hops
     (hop,) = [one for one in hops if str(one.kind) == kind]
     assert hop.seen is found
     assert hop.evidence[0].startswith(f"{name}: {received} received, {sent} sent")
 
 
 def test_a_single_packet_without_an_answer_leaves_a_link_unknown() -> None:
-    for received, sent, found in ((1, 0, Seen.UNKNOWN), (0, 1, Seen.UNKNOWN), (0, 0, Seen.NOT_SEEN)):
-        new = {**DNAT.before.links, "docker0": Counts(100 + received, 200 + sent)}
-        hops = read_trace(WAY, replace(DNAT, answer="", after=replace(DNAT.after, links=new))).hops
+    for received, sent, found in ((1, 0, HopStatus.UNKNOWN), (0, 1, HopStatus.UNKNOWN), (0, 0, HopStatus.NOT_SEEN)):
+        new = {**DNAT.before.client_links, "docker0": PacketCounts(100 + received, 200 + sent)}
+        hops = read_trace(PATH, replace(DNAT, answer="", after=replace(DNAT.after, client_links=new))).hops
         assert next(one for one in hops if one.kind is HopKind.BRIDGE).seen is found
 
 
 def test_the_cable_is_the_one_that_holds_the_address_to_which_packets_went() -> None:
-    other = Cable(
+    other = VethLink(
         make_interface("br0", 4, "bridge"),
         make_interface("veth2", 8, "veth", master="br0", peer="if3"),
         make_interface("eth1", 3, "veth", peer="if8", addresses=("172.18.0.2/16",)),
     )
-    for cables in ((other, CABLE), (CABLE, other)):
-        titles = [one.title for one in read_trace(WAY, replace(DNAT, cables=cables)).hops]
+    for veths in ((other, VETH), (VETH, other)):
+        titles = [one.title for one in read_trace(PATH, replace(DNAT, veths=veths)).hops]
         assert any("docker0" in title for title in titles)
         assert not any("br0" in title for title in titles)
-    titles = [one.title for one in read_trace(WAY, replace(THROUGH_PROXY, cables=(other, CABLE))).hops]
+    titles = [one.title for one in read_trace(PATH, replace(THROUGH_PROXY, veths=(other, VETH))).hops]
     assert any("docker0" in title for title in titles)
-    assert any("br0" in one.title for one in read_trace(WAY, replace(DNAT, cables=(other,))).hops), "else the first"
+    assert any("br0" in one.title for one in read_trace(PATH, replace(DNAT, veths=(other,))).hops), "else the first"
 
 
 def test_packets_to_an_address_of_the_own_stack_pass_loopback() -> None:
@@ -268,8 +266,8 @@ def test_packets_to_an_address_of_the_own_stack_pass_loopback() -> None:
         ("127.1.2.3:80", True),
         ("192.0.2.9:80", False),
     ):
-        sight = replace(HOST, target=target, held=(), entries=())
-        assert ("loopback" in seen(sight)) is own
+        evidence = replace(HOST, target=target, client_connections=(), entries=())
+        assert ("loopback" in seen(evidence)) is own
 
 
 def test_a_rule_counts_only_for_the_port_that_was_asked() -> None:
@@ -280,7 +278,7 @@ def test_a_rule_counts_only_for_the_port_that_was_asked() -> None:
 
 def test_two_packets_are_counted_in_the_plural() -> None:
     after = risen(IPTABLES, "[7:420]", "[9:540]")
-    hops = read_trace(WAY, replace(DNAT, after=replace(DNAT.after, rules=tuple(after)))).hops
+    hops = read_trace(PATH, replace(DNAT, after=replace(DNAT.after, rules=tuple(after)))).hops
     evidence = next(one for one in hops if one.kind is HopKind.DNAT).evidence
     assert evidence[1].startswith("+2 packets: ")
 
@@ -288,16 +286,16 @@ def test_two_packets_are_counted_in_the_plural() -> None:
 def test_without_tracking_a_source_rule_that_counted_may_belong_to_others() -> None:
     after = tuple(risen(IPTABLES, "[3:180]", "[4:240]"))
     unknown = replace(DNAT, entries=None, client_seen="", after=replace(DNAT.after, rules=after))
-    assert "masquerade" in seen(unknown, Seen.UNKNOWN)
-    assert "masquerade" in seen(replace(unknown, after=DNAT.before), Seen.NOT_SEEN)
-    assert "masquerade" in seen(replace(unknown, client_seen=CLIENT), Seen.NOT_SEEN)
+    assert "masquerade" in seen(unknown, HopStatus.UNKNOWN)
+    assert "masquerade" in seen(replace(unknown, after=DNAT.before), HopStatus.NOT_SEEN)
+    assert "masquerade" in seen(replace(unknown, client_seen=CLIENT), HopStatus.NOT_SEEN)
 
 
 def test_a_process_that_answers_for_itself_is_no_proxy() -> None:
     answered = replace(HOST, client_seen="")
-    assert "proxy" in seen(answered, Seen.NOT_SEEN)
+    assert "proxy" in seen(answered, HopStatus.NOT_SEEN)
     assert "proxy" in seen(replace(THROUGH_PROXY, client_seen=""))
-    nameless = replace(HOST, held=(replace(HOST.held[0], process=""),))
-    hop = next(one for one in read_trace(WAY, nameless).hops if one.kind is HopKind.PROXY)
+    nameless = replace(HOST, client_connections=(replace(HOST.client_connections[0], process=""),))
+    hop = next(one for one in read_trace(PATH, nameless).hops if one.kind is HopKind.PROXY)
     assert "nginx" not in hop.reason
     assert "()" not in hop.reason

@@ -1,4 +1,4 @@
-"""What a person asks of a running experiment, on a real engine."""
+"""Actions on a running experiment, on a real engine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from dashboard.core.experiments.inspect_commands import COMMANDS
 from dashboard.core.experiments.lifecycle import container_name
-from dashboard.lab.experiments.actions import NotRunningError, inspect, try_ways
+from dashboard.lab.experiments.actions import NotRunningError, inspect, try_paths
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
 from tests.support.polling import eventually
@@ -21,21 +21,22 @@ async def output(lab_harness: LabHarness, identity: str, column: str, command: s
         return "".join([text async for text in pieces])
 
 
-async def test_every_path_answers_and_says_who_asked(lab_harness: LabHarness) -> None:
+async def test_every_path_answers_and_the_server_sees_the_client(lab_harness: LabHarness) -> None:
     identity = await lab_harness.running("host", "bridge", publish="18300:80")
 
     async def all_answer() -> bool:
-        return all(one.status == 200 for one in await try_ways(lab_harness.lab, identity) if not one.unavailable)
+        attempts = await try_paths(lab_harness.lab, identity)
+        return [attempt.status for attempt in attempts if attempt.url] == [200] * 6
 
     await eventually(all_answer)
-    attempts = await try_ways(lab_harness.lab, identity)
-    paths = {(one.path, one.server): one for one in attempts}
+    attempts = await try_paths(lab_harness.lab, identity)
+    paths = {(attempt.path, attempt.server): attempt for attempt in attempts}
     assert paths["loopback", "host"].client_seen.startswith("127.0.0.1")
     assert "discarded" in paths["published-dnat", "host"].unavailable
     assert paths["published-proxy", "bridge"].client_seen.startswith("172.17.0.1")
     assert paths["bridge-address", "bridge"].url.startswith("http://172.17.")
-    assert all(one.time_us for one in attempts if not one.unavailable)
-    assert all(one.curl for one in attempts if not one.unavailable)
+    assert all(attempt.time_us for attempt in attempts if not attempt.unavailable)
+    assert all(attempt.curl for attempt in attempts if not attempt.unavailable)
 
 
 async def test_every_command_of_the_workshop_runs_in_every_column(lab_harness: LabHarness) -> None:
@@ -51,33 +52,33 @@ async def test_every_command_of_the_workshop_runs_in_every_column(lab_harness: L
     assert machine != bridge, "each column has its own files"
 
 
-async def test_what_does_not_run_cannot_be_asked(fake_lab: LabHarness, fake: FakeEngine) -> None:
+async def test_an_experiment_that_is_not_running_refuses_requests_and_commands(fake_lab: LabHarness, fake: FakeEngine) -> None:
     with pytest.raises(NotRunningError, match="launch it again"):
-        await try_ways(fake_lab.lab, "nobody")
+        await try_paths(fake_lab.lab, "nobody")
     identity = await fake_lab.running("host")
     await fake_lab.stop(identity)
     with pytest.raises(NotRunningError):
         await inspect(fake_lab.lab, identity, "host", "ss")
     with pytest.raises(NotRunningError):
-        await try_ways(fake_lab.lab, identity)
+        await try_paths(fake_lab.lab, identity)
 
 
-async def test_a_column_that_goes_before_its_command_begins_is_said_in_its_place(
+async def test_a_column_that_is_removed_before_its_command_begins_prints_a_message(
     fake_lab: LabHarness, fake: FakeEngine
 ) -> None:
     identity = await fake_lab.running("host")
     pieces = await inspect(fake_lab.lab, identity, "host", "ss")
     await fake_lab.stop(identity)
-    assert "not there any more" in "".join([text async for text in pieces])
+    assert "no longer exists" in "".join([text async for text in pieces])
 
 
-async def test_a_container_that_is_killed_in_the_middle_of_a_command_ends_it(
+async def test_killing_a_container_ends_its_command(
     lab_harness: LabHarness, engine_host: PrivateEngine
 ) -> None:
     identity = await lab_harness.running("bridge", "none")
     pieces = await inspect(lab_harness.lab, identity, "bridge", "nslookup", "nowhere.example")
     await asyncio.to_thread(engine_host.docker, "rm", "-f", container_name(identity, "bridge"))
     async with aclosing(pieces):
-        assert "".join([text async for text in pieces]), "it says that the column has gone, or what the tool saw last"
-    attempts = await try_ways(lab_harness.lab, identity)
-    assert all(one.server != "bridge" or one.error or one.unavailable for one in attempts), attempts
+        assert "".join([text async for text in pieces]), "a message, or the last output of the tool"
+    attempts = await try_paths(lab_harness.lab, identity)
+    assert all(attempt.server != "bridge" or attempt.error or attempt.unavailable for attempt in attempts), attempts

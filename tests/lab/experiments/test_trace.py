@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import pytest
 
-from dashboard.core.paths.trace import Hop, HopKind, Seen, Trace
+from dashboard.core.paths.hops import Hop, HopKind, HopStatus, Trace
 from dashboard.lab.experiments import trace as tracing
-from dashboard.lab.experiments.actions import NotRunningError, try_ways
-from dashboard.lab.experiments.trace import trace, traceable
+from dashboard.lab.experiments.actions import NotRunningError, try_paths
+from dashboard.lab.experiments.trace import trace, traceable_paths
 from dashboard.netns.namespace import Namespace
 from tests.support.fakes import FakeEngine
 from tests.support.lab_harness import LabHarness
@@ -30,18 +30,18 @@ def hop(found: Trace, kind: HopKind) -> Hop:
 
 
 def taken(found: Trace) -> list[str]:
-    return [str(one.kind) for one in found.hops if one.seen is Seen.TAKEN]
+    return [str(one.kind) for one in found.hops if one.seen is HopStatus.TAKEN]
 
 
 def counts(one: Hop) -> tuple[int, int]:
-    """Packets received and sent, as the hop's evidence says."""
+    """Packets received and sent in the hop's evidence."""
     found = re.search(r": (\d+) received, (\d+) sent", one.evidence[0])
     assert found is not None, one
     return int(found[1]), int(found[2])
 
 
 def dnat_packets(engine_host: PrivateEngine) -> int:
-    """By the tool itself, with a pattern of this test's own."""
+    """Packets of the DNAT rule, by iptables-save and a pattern of this test."""
     saved = engine_host.on_machine("iptables-save", "-c", "-t", "nat")
     return sum(int(n) for n in re.findall(rf"^\[(\d+):\d+\].* --dport {PORT} -j DNAT", saved, re.MULTILINE))
 
@@ -63,7 +63,7 @@ class Capture:
         self._socket.close()
 
     def frames(self) -> list[tuple[bool, str, str]]:
-        """What came since the last call: whether it was sent, and both ends where it is TCP over IPv4."""
+        """Frames since the last call: whether each was sent, and both endpoints if it is TCP over IPv4."""
         found: list[tuple[bool, str, str]] = []
         while True:
             try:
@@ -86,17 +86,18 @@ def capture(engine_host: PrivateEngine) -> Iterator[Capture]:
 
 
 async def serving(lab_harness: LabHarness) -> str:
-    """Host and bridge, both with an answer on every path."""
+    """An experiment with host and bridge that answers on every path."""
     identity = await lab_harness.running("host", "bridge", publish=f"{PORT}:80")
 
     async def all_answer() -> bool:
-        return all(one.status == 200 for one in await try_ways(lab_harness.lab, identity) if not one.unavailable)
+        attempts = await try_paths(lab_harness.lab, identity)
+        return [attempt.status for attempt in attempts if attempt.url] == [200] * 6
 
     await eventually(all_answer)
     return identity
 
 
-#: Path, hops besides the client's socket and the program, and how many packets the DNAT rule takes.
+#: Path, hops between the client's socket and the program, and the packets that the DNAT rule counts.
 EXPECTED = (
     ("host/loopback", ["loopback"], 0),
     ("bridge/bridge-address", ["bridge", "veth", "link"], 0),
@@ -110,12 +111,12 @@ async def test_traces_agree_with_the_tables_and_a_capture_on_docker0(
     lab_harness: LabHarness, engine_host: PrivateEngine, capture: Capture
 ) -> None:
     identity = await serving(lab_harness)
-    keys = {one.key.rpartition("/")[0]: one.key for one in traceable(lab_harness.lab, identity)}
+    keys = {key.rpartition("/")[0]: key for key in traceable_paths(lab_harness.lab, identity)}
     tracked = "src=" in engine_host.on_machine("cat", "/proc/self/net/nf_conntrack")
     for path, hops, packets in EXPECTED:
         capture.frames()
         before = dnat_packets(engine_host)
-        # The same twice beside itself is traced once: nothing else is counted.
+        # A path that is compared with itself is traced once, so no other request is counted.
         (found,) = await trace(lab_harness.lab, identity, keys[path], keys[path])
         frames = capture.frames()
         assert found.answer.startswith("HTTP 200"), found
@@ -126,14 +127,14 @@ async def test_traces_agree_with_the_tables_and_a_capture_on_docker0(
             assert any(line.startswith("+1 packet: ") for line in hop(found, HopKind.DNAT).evidence), found
         mine = [one for one in frames if found.client_seen in one[1:]]
         if "bridge" not in hops:
-            assert mine == [], "the capture shows nothing of it either"
+            assert mine == [], "the capture does not show it either"
             continue
         received, sent = counts(hop(found, HopKind.BRIDGE))
         of_mine = (sum(not one[0] for one in mine), sum(one[0] for one in mine))
         of_all = (sum(not one[0] for one in frames), sum(one[0] for one in frames))
         assert of_mine[0] >= 2
         assert of_mine[1] >= 3
-        # Neighbour discovery and the like are counted as well: between the connection's packets and all there were.
+        # Counters include neighbour discovery: between the connection's packets and all packets.
         assert of_mine[0] <= received <= of_all[0], (path, frames)
         assert of_mine[1] <= sent <= of_all[1], (path, frames)
         if tracked:
@@ -143,40 +144,40 @@ async def test_traces_agree_with_the_tables_and_a_capture_on_docker0(
 
 
 @pytest.mark.engine
-async def test_the_way_beside_is_another_mode_s_and_what_is_not_there_is_said(lab_harness: LabHarness) -> None:
+async def test_a_trace_is_compared_with_another_mode_and_an_unknown_path_is_refused(lab_harness: LabHarness) -> None:
     identity = await serving(lab_harness)
-    keys = {one.key.rpartition("/")[0]: one.key for one in traceable(lab_harness.lab, identity)}
+    keys = {key.rpartition("/")[0]: key for key in traceable_paths(lab_harness.lab, identity)}
     first, second = await trace(lab_harness.lab, identity, keys["host/loopback"])
     assert (first.server, second.key) == ("host", keys["bridge/published-proxy"])
     assert second.client_seen.startswith("172.17.0.1:")
     inside, chosen = await trace(lab_harness.lab, identity, keys["bridge/inside"], keys["host/machine-address"])
-    assert hop(inside, HopKind.LOOPBACK).seen is Seen.TAKEN
-    assert hop(chosen, HopKind.LOOPBACK).seen is Seen.TAKEN
-    assert hop(chosen, HopKind.BRIDGE).seen is Seen.NOT_SEEN
+    assert hop(inside, HopKind.LOOPBACK).seen is HopStatus.TAKEN
+    assert hop(chosen, HopKind.LOOPBACK).seen is HopStatus.TAKEN
+    assert hop(chosen, HopKind.BRIDGE).seen is HopStatus.NOT_SEEN
     for key, beside in (("nobody/loopback", ""), (keys["host/loopback"], "nobody/loopback"), ("", "")):
         with pytest.raises(ValueError, match="choose one of host/loopback"):
             await trace(lab_harness.lab, identity, key, beside)
 
 
 @pytest.mark.engine
-async def test_rules_and_entries_that_cannot_be_read_are_unknown_and_the_rest_is_still_proved(
+async def test_unreadable_rules_and_entries_are_unknown_and_other_hops_are_still_proved(
     lab_harness: LabHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     identity = await serving(lab_harness)
-    key = next(one.key for one in traceable(lab_harness.lab, identity) if one.path == "published-dnat")
+    key = next(key for key in traceable_paths(lab_harness.lab, identity) if "/published-dnat/" in key)
     monkeypatch.setattr(tracing, "read_tracked", lambda *_: None)
     monkeypatch.setattr("shutil.which", lambda _: None)
     (found,) = await trace(lab_harness.lab, identity, key, key)
-    assert hop(found, HopKind.CONNTRACK).seen is Seen.UNKNOWN
-    assert hop(found, HopKind.DNAT).seen is Seen.TAKEN, "by the rule's counter alone"
+    assert hop(found, HopKind.CONNTRACK).seen is HopStatus.UNKNOWN
+    assert hop(found, HopKind.DNAT).seen is HopStatus.TAKEN, "by the rule's counter alone"
     lab_harness.context.info = replace(lab_harness.context.info, firewall_backend="nftables")
     monkeypatch.setattr(tracing, "NFT", ("no-such-tool",))
     (found,) = await trace(lab_harness.lab, identity, key, key)
-    assert hop(found, HopKind.DNAT).seen is Seen.UNKNOWN
+    assert hop(found, HopKind.DNAT).seen is HopStatus.UNKNOWN
     assert "cannot be read" in hop(found, HopKind.DNAT).reason
-    assert hop(found, HopKind.BRIDGE).seen is Seen.TAKEN
+    assert hop(found, HopKind.BRIDGE).seen is HopStatus.TAKEN
 
 
-async def test_what_does_not_run_cannot_be_traced(fake_lab: LabHarness, fake: FakeEngine) -> None:
+async def test_an_experiment_that_is_not_running_cannot_be_traced(fake_lab: LabHarness, fake: FakeEngine) -> None:
     with pytest.raises(NotRunningError, match="launch it again"):
         await trace(fake_lab.lab, "nobody", "host/loopback")

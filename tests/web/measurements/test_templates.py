@@ -25,7 +25,7 @@ from dashboard.core.measurements.histogram import encode_times
 from dashboard.core.measurements.measurement import Block, Environment, Measurement, Options, Probe, Stop
 from dashboard.core.measurements.schedule import make_series, missing_paths
 from dashboard.core.measurements.summary import build_measurement
-from dashboard.core.paths.finder import find_paths
+from dashboard.core.paths.finder import measured_paths
 from dashboard.core.paths.model import Path as Way
 from dashboard.templatetags import measurements as measuring
 from dashboard.web.measurements import presenters as measurement_presenters
@@ -60,7 +60,7 @@ def make_blocks(key: str, path: Way, count: int = 30) -> list[Block]:
 def build_run(
     modes: tuple[str, ...], probes: tuple[Probe, ...], count: int, stopped: Stop | None
 ) -> tuple[Measurement, tuple[Block, ...]]:
-    paths = find_paths(*make_scene(modes))
+    paths = measured_paths(*make_scene(modes))
     series = make_series(paths, probes)
     blocks = {one.key: make_blocks(one.key, one.path, count) for one in series} if count else {}
     found = build_measurement(

@@ -75,7 +75,7 @@ async def test_facts_results_and_errors_come_from_the_remote_lab(
     options = await remote.call(remote_call(experiment_calls.launch_options), "")
     assert {mode.mode for mode in options.modes} >= {"host", "bridge"}
     with pytest.raises(NotRunningError, match="launch it again"):
-        await remote.call(remote_call(actions.try_ways), "", "nothing")
+        await remote.call(remote_call(actions.try_paths), "", "nothing")
     with pytest.raises(LabUnavailableError):
         await remote.call(remote_call(experiment_calls.capacity), "")
     with pytest.raises(NotRunningError):

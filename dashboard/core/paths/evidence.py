@@ -1,0 +1,68 @@
+"""What is read around one request: packet counters, connections, connection tracking and NAT rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dashboard.core.paths.conntrack import ConntrackEntry
+from dashboard.core.paths.model import VethLink
+
+
+@dataclass(frozen=True, slots=True)
+class PacketCounts:
+    """The packet counters of a link."""
+
+    received: int
+    sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessConnection:
+    """An established connection and its process; a connection that waits to be accepted has none."""
+
+    process: str
+    pid: int
+    local: str
+    peer: str
+
+    @property
+    def owner(self) -> str:
+        """The process with its pid."""
+        return f"{self.process} ({self.pid})" if self.process else "an unknown process"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The NAT rules and packet counters at one moment. ``client_links`` are the links of the client's namespace,
+    ``server_links`` those of the server's, if it is another one."""
+
+    rules: tuple[str, ...] = ()
+    client_links: Mapping[str, PacketCounts] = field(default_factory=dict)
+    server_links: Mapping[str, PacketCounts] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TraceEvidence:
+    """What was read of one request. Endpoints are ``address:port``.
+
+    ``shared``: client and server share a namespace. ``own_addresses`` are the addresses of the client's namespace.
+    ``veths`` join the server to bridges. The connections of both namespaces were read while the request was open.
+    ``entries`` is None if connection tracking could not be read, and ``rules_error`` the reason why the NAT rules could
+    not.
+    """
+
+    target: str
+    client: str = ""
+    client_seen: str = ""
+    answer: str = ""
+    error: str = ""
+    shared: bool = False
+    own_addresses: frozenset[str] = frozenset()
+    veths: tuple[VethLink, ...] = ()
+    before: Sample = Sample()
+    after: Sample = Sample()
+    client_connections: tuple[ProcessConnection, ...] = ()
+    server_connections: tuple[ProcessConnection, ...] = ()
+    entries: tuple[ConntrackEntry, ...] | None = None
+    rules_error: str = ""

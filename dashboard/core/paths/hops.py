@@ -1,0 +1,70 @@
+"""The hops of a traced request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class HopStatus(StrEnum):
+    """Whether a request took a hop."""
+
+    TAKEN = "taken"
+    NOT_SEEN = "not-seen"
+    UNKNOWN = "unknown"
+
+
+class HopKind(StrEnum):
+    """What a request can pass, in order."""
+
+    CLIENT = "client"
+    DNAT = "dnat"
+    CONNTRACK = "conntrack"
+    LOOPBACK = "loopback"
+    PROXY = "proxy"
+    MASQUERADE = "masquerade"
+    BRIDGE = "bridge"
+    VETH = "veth"
+    LINK = "link"
+    SERVER = "server"
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One hop. ``evidence`` holds the rules, counters and sockets, one per line; ``reason`` explains why the hop was
+    not seen."""
+
+    kind: HopKind
+    title: str
+    seen: HopStatus
+    evidence: tuple[str, ...] = ()
+    reason: str = ""
+
+    @classmethod
+    def taken(cls, kind: HopKind, title: str, *evidence: str, reason: str = "") -> Hop:
+        """A hop that the request took."""
+        return cls(kind, title, HopStatus.TAKEN, evidence, reason)
+
+    @classmethod
+    def not_seen(cls, kind: HopKind, title: str, reason: str, *evidence: str) -> Hop:
+        """A hop that the request did not take."""
+        return cls(kind, title, HopStatus.NOT_SEEN, evidence, reason)
+
+    @classmethod
+    def unknown(cls, kind: HopKind, title: str, reason: str, *evidence: str) -> Hop:
+        """A hop that the evidence does not decide."""
+        return cls(kind, title, HopStatus.UNKNOWN, evidence, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One request with its hops in order. ``key`` is the ``request_key``."""
+
+    key: str
+    title: str
+    server: str
+    url: str
+    client_seen: str
+    answer: str
+    error: str
+    hops: tuple[Hop, ...]

@@ -1,0 +1,101 @@
+"""The HTTP requests of “Try it” and Trace: which paths are requested, and the result of one attempt."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+from dashboard.core.experiments.messages import Column
+from dashboard.core.namespaces.state import NamespaceState
+from dashboard.core.paths.finder import find_paths
+from dashboard.core.paths.model import Path, PathKind, first_available
+
+#: The kinds that are requested, in the order of preference for a comparison.
+REQUESTED_KINDS = (
+    PathKind.LOOPBACK,
+    PathKind.PUBLISHED_PROXY,
+    PathKind.PUBLISHED_DNAT,
+    PathKind.BRIDGE_ADDRESS,
+    PathKind.MACHINE_ADDRESS,
+    PathKind.INSIDE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The result of one request. ``path`` is the kind of the path, ``origin`` the client's column and ``key`` the
+    ``request_key``. ``client_seen`` is the peer of the server's socket. ``unavailable`` is the reason why the path does
+    not exist."""
+
+    path: str
+    title: str
+    origin: str
+    server: str
+    url: str
+    curl: str
+    status: int | None = None
+    reason: str = ""
+    body_start: str = ""
+    time_us: int | None = None
+    client_seen: str = ""
+    error: str = ""
+    unavailable: str = ""
+    key: str = ""
+
+
+def request_key(path: Path) -> str:
+    """The key of the request within an experiment, e.g. ``bridge/published-proxy/127.0.0.1:8080``; empty if the path
+    does not exist."""
+    return f"{path.server}/{path.kind}/{path.target}" if path.target else ""
+
+
+def request_url(path: Path) -> str:
+    """The URL to request; empty if the path does not exist."""
+    return f"http://{path.target}/" if path.target else ""
+
+
+def new_attempt(path: Path) -> Attempt:
+    """An attempt without a result. ``curl`` is the same request as a command for the client's namespace."""
+    url = request_url(path)
+    return Attempt(
+        str(path.kind),
+        path.title,
+        path.client,
+        path.server,
+        url,
+        f"curl -i {url}" if url else "",
+        unavailable=path.unavailable,
+        key=request_key(path),
+    )
+
+
+def requested_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Path, ...]:
+    """The paths to request: one for each destination, IPv4 first, and one for each reason why there is none."""
+    paths = (path for path in find_paths(columns, states) if path.kind in REQUESTED_KINDS)
+    by_destination = first_available(paths, _destination)
+    return first_available(by_destination, lambda path: request_key(path) or (path.server, path.unavailable))
+
+
+def _destination(path: Path) -> Hashable:
+    """The server, and what the client connects to: a published port has two destinations, loopback and the machine's
+    address, and each leads either through docker-proxy or through DNAT."""
+    if path.kind not in {PathKind.PUBLISHED_PROXY, PathKind.PUBLISHED_DNAT}:
+        return path.server, path.kind
+    if path.address:
+        return path.server, ipaddress.ip_address(path.address).is_loopback
+    return path.server, path.kind is PathKind.PUBLISHED_PROXY
+
+
+def path_to_compare(paths: Sequence[Path], path: Path) -> Path | None:
+    """The path to compare with ``path``: if possible of another server, from the same client and of another kind."""
+    return min(
+        (other for other in paths if other.address and request_key(other) != request_key(path)),
+        key=lambda other: (
+            other.server == path.server,
+            other.client != path.client,
+            other.kind is path.kind,
+            REQUESTED_KINDS.index(other.kind),
+        ),
+        default=None,
+    )
