@@ -1,15 +1,15 @@
 # Netmodes in containers (docs/deploying.md). Stages that are meant to run:
 #
-#   web     serves; an ordinary user, no way to Docker
-#   lab     drives the machine's engine; root, told so by compose.yaml
-#   hosts   lab with a Docker Engine inside, for private hosts and classes
+#   web     serves pages as an unprivileged user without access to Docker
+#   lab     drives the machine's engine as root (compose.yaml)
+#   hosts   lab with a Docker Engine inside, for private hosts and training sessions
 #
-# BASE is Debian 13, Ubuntu 24.04 or something made of them; what it has already is not installed again. Behind a mirror:
-#   --build-arg PIP_INDEX_URL=…, or --secret id=pip.conf,src=FILE where the address holds a password.
-# Without any network, folders take the place of archive and index:
+# BASE is Debian 13, Ubuntu 24.04 or an image based on them; only missing packages are installed. Behind a mirror:
+#   --build-arg PIP_INDEX_URL=…, or --secret id=pip.conf,src=FILE if the URL holds a password.
+# Without a network, folders replace the archive and the index:
 #   --build-context archive=FOLDER      apt's lists/ and archives/ (dashboard/packaging/containers/install.sh)
 #   --build-context wheelhouse=FOLDER   wheels of requirements.txt and of the build's packages (dashboard/packaging/containers/pip.sh)
-#   --build-context lab-image=FOLDER    lab-image/lab-image-….tar, as it lies in the cache/ of a data folder
+#   --build-context lab-image=FOLDER    lab-image/lab-image-….tar from the cache/ of a data folder
 
 ARG BASE=debian:13-slim
 
@@ -28,7 +28,7 @@ ARG PIP_TRUSTED_HOST
 ARG NPM_CONFIG_REGISTRY
 WORKDIR /source
 COPY requirements.txt requirements-dev.txt ./
-# The environment that is copied on has no pip of its own; another one installs into it.
+# The environment of the image has no pip; another environment installs into it.
 RUN --mount=type=bind,source=dashboard/packaging/containers,target=/containers --mount=type=bind,from=wheelhouse,target=/wheelhouse \
     --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=cache,target=/root/.cache \
     python3 -m venv /build && python3 -m venv --without-pip /opt/netmodes \
@@ -40,7 +40,7 @@ RUN --mount=type=bind,source=dashboard/packaging/containers,target=/containers -
     && /containers/pip.sh --python /opt/netmodes/bin/python install --no-compile --no-deps --no-index /wheel/*.whl \
     # Translations are read from .mo files.
     && find /opt/netmodes -name "*.po" -delete \
-    # Compiled once, by content and not by date: nothing is written later, and the same files come out each time.
+    # Compiled once, checked by hash instead of date: nothing is written later, and builds are reproducible.
     && python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/netmodes/lib
 
 FROM base AS netmodes
@@ -50,7 +50,7 @@ ENV PATH=/opt/netmodes/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
     LANG=C.UTF-8 \
     PYTHONUNBUFFERED=1 \
     NETMODES_DATA_DIR=/var/lib/netmodes
-# By number as in compose.yaml, so that the owner of a volume is the same in every image.
+# The same ids as in compose.yaml, so that volumes have the same owner in every image.
 RUN groupadd --gid 10001 netmodes \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/netmodes --shell /usr/sbin/nologin netmodes \
     && rm -f /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- /var/log/lastlog /var/log/faillog
@@ -66,13 +66,13 @@ LABEL org.opencontainers.image.title="Netmodes" \
 ENTRYPOINT ["netmodes"]
 HEALTHCHECK --interval=20s --timeout=10s --start-period=90s --start-interval=2s --retries=3 CMD ["netmodes", "health"]
 
-# The image for comparisons where no registry answers and on private hosts; made here, since lab reaches no archive.
+# The image for comparisons without a registry and on private hosts; built here because lab reaches no archive.
 FROM netmodes AS lab-image
 RUN --mount=type=bind,source=dashboard/packaging/containers,target=/containers /containers/make-lab-image.sh /lab-image
 
 FROM netmodes AS lab
 COPY --from=lab-image /lab-image /usr/share/netmodes
-# What it reads the machine with (`netmodes doctor`); the engine is not here.
+# Tools that read the machine (`netmodes doctor`); without the engine.
 RUN --mount=type=bind,source=dashboard/packaging/containers,target=/containers --mount=type=bind,from=archive,target=/archive,rw \
     /containers/install.sh iproute2 iptables nftables conntrack net-tools busybox-static \
     && install -d -m 0700 /var/lib/netmodes
@@ -83,7 +83,7 @@ FROM lab AS hosts
 RUN --mount=type=bind,source=dashboard/packaging/containers,target=/containers --mount=type=bind,from=archive,target=/archive,rw \
     /containers/install.sh docker.io docker-cli curl
 
-# Last, hence what `docker build .` makes.
+# The last stage, which `docker build .` builds.
 FROM netmodes AS web
 RUN install -d -m 0700 -o 10001 -g 10001 /var/lib/netmodes
 ENV NETMODES_ROLE=web

@@ -1,11 +1,11 @@
 #!/bin/bash
-# Proves that one command takes a bare Debian from nothing to a served page, and that Ctrl-C leaves nothing.
+# Tests that one command takes a bare Debian to a served page, and that Ctrl-C leaves nothing behind.
 #
 # Builds a Debian root with apt and the commands mount and umount only, puts a clean checkout of HEAD there, and runs
-# `./netmodes up` in it, in mount and pid namespaces of its own. The network is this machine's, since pip and
-# apt need it; the Docker Engine that `up` starts has a network namespace of its own. Then: signs in with the
+# `./netmodes up` in it, in separate mount and pid namespaces. The network is this machine's, since pip and
+# apt need it; the Docker Engine that `up` starts has its own network namespace. Then: signs in with the
 # printed link, reads the first page, presses Ctrl-C, looks for processes, mounts, namespaces, interfaces,
-# firewall rules and cgroups that were not there before, compares two modes from the command line, and starts
+# firewall rules and cgroups that did not exist before, compares two modes from the command line, and starts
 # once more to time it.
 #
 # Usage, as root on Debian: tests/bare_root.sh            (about three minutes, 2 GB below var/)
@@ -24,9 +24,9 @@ fail() {
     exit 1
 }
 
-[[ $(id -u) = 0 ]] || fail "needs root; type: sudo tests/bare_root.sh"
+[[ $(id -u) = 0 ]] || fail "requires root: run sudo tests/bare_root.sh"
 for tool in mmdebstrap git unshare nsenter setsid python3; do
-    command -v "$tool" >/dev/null || fail "needs $tool; type: apt-get install mmdebstrap git util-linux python3"
+    command -v "$tool" >/dev/null || fail "requires $tool: run apt-get install mmdebstrap git util-linux python3"
 done
 # shellcheck source=/dev/null
 suite=$(. /etc/os-release && printf %s "${VERSION_CODENAME:-}")
@@ -44,7 +44,7 @@ leave() {
 }
 trap leave EXIT
 
-# Waits for a condition: seconds, then the command that tells.
+# Waits for a condition: seconds, then the command that checks it.
 within() {
     local end=$((SECONDS + $1))
     shift
@@ -61,7 +61,7 @@ now_ms() {
 
 # --- the bare root ----------------------------------------------------------------------------
 
-# Only sources that the bare root can reach: not a folder of this machine's.
+# Only sources that the bare root can reach, no local folders.
 mapfile -t sources < <(grep -L 'file:' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null)
 ((${#sources[@]})) || fail "no package source in /etc/apt"
 printf 'bare_root: building a bare %s in %s\n' "$suite" "$root"
@@ -74,7 +74,7 @@ printf 'bare_root: built in %d ms, %s packages, no Python: ' $(($(now_ms) - star
 echo 'yes'
 
 # How this machine reaches the archives: apt's settings, certificates, the resolver and pip's settings.
-# What the file of apt's preferences says about versions here is of no concern there.
+# Without apt's preferences, which pin versions of this machine.
 cp -a /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
 rm -f "$root"/etc/apt/apt.conf.d/*needrestart
 cp -a /etc/ssl/certs/. "$root/etc/ssl/certs/"
@@ -97,7 +97,7 @@ done < <(env | grep -E '^(PIP_|SSL_|REQUESTS_CA|CURL_CA|NODE_EXTRA_CA|https?_pro
 port=$(python3 -c 'import socket
 s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 
-# --- entering it ------------------------------------------------------------------------------
+# --- entering the root ------------------------------------------------------------------------------
 
 # Process 1 of the pid namespace. pivot_root(2) and not chroot(2): runc pivots too, and the kernel refuses
 # that to a process whose root is not a mount point.
@@ -157,8 +157,8 @@ within 30 machine_is_up || fail "could not enter the root"
 inside=/proc/$machine/root
 pid_namespace=$(readlink "/proc/$machine/ns/pid")
 
-# What lives in the pid namespace beside process 1. That one is a shell which waits for a word and collects
-# no orphans: a process that has ended and only awaits this (state Z, no command line) is gone.
+# The processes in the pid namespace except process 1, a shell that waits for input and does not reap orphans:
+# zombies (state Z) do not count.
 members() {
     local entry stat
     for entry in /proc/[0-9]*; do
@@ -235,7 +235,7 @@ press_ctrl_c() {
     kill -INT -- "-$group"
 }
 
-# What is left when up has ended: nothing that was not there before.
+# Leftovers after up has ended: nothing that did not exist before.
 nothing_is_left() {
     [[ -z $(members) && $(mounts) = "$mounts_before" && -z $(abandoned_cgroups) ]]
 }
@@ -245,7 +245,7 @@ differs() {
 $(diff <(printf '%s\n' "$2") <(printf '%s\n' "$3"))"
 }
 
-# No process, mount, interface, firewall rule or cgroup that was not there before.
+# No process, mount, interface, firewall rule or cgroup that did not exist before.
 expect_nothing_left() {
     within 5 nothing_is_left || :
     [[ -z $(members) ]] || fail "processes were left over: $(members)"
@@ -255,7 +255,7 @@ expect_nothing_left() {
     differs cgroups '' "$(abandoned_cgroups)"
 }
 
-# One experiment from the command line, on the engine and with the image that Netmodes makes for itself.
+# One experiment from the command line, on the engine that Netmodes starts and with its lab image.
 compare() {
     local started answer
     started=$(now_ms)
@@ -267,7 +267,7 @@ machine, host, bridge = (answer["states"][column["key"]] for column in answer["c
 assert machine["netns"] == host["netns"] != bridge["netns"], answer["states"]
 assert any(listener["port"] == 80 for listener in host["listeners"]), host["listeners"]
 print("bare_root: compare host bridge:", len(answer["rows"]), "rows,", answer["columns"][1]["container"]["image"])
-' "$answer" || fail "compare said: $answer"
+' "$answer" || fail "compare printed: $answer"
     printf 'bare_root: compare took %d ms\n' $(($(now_ms) - started))
     expect_nothing_left
 }

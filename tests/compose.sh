@@ -1,12 +1,12 @@
 #!/bin/bash
-# Proves the Dockerfile and compose.yaml: builds the images, starts them as `docker compose up` does, signs in with the link
-# from the log, launches a comparison, tries, traces, measures, executes claims; looks at what each container may do; takes it
-# all down and looks for what stays.
+# Tests the Dockerfile and compose.yaml: builds the images, starts them as `docker compose up` does, signs in with the link
+# from the log, launches a comparison, tries, traces, measures, executes claims; checks the privileges of each container; takes
+# everything down and checks for leftovers.
 #
-# On a private host, which reaches no network: the base is a Debian made by mmdebstrap and imported under the name that the
-# Dockerfile has, PostgreSQL and Redis are made of Debian's packages under the names that compose.yaml has, and folders with
-# packages and wheels take the place of archive and index. compose.yaml itself is used as it stands. With --here it is done
-# on the engine of DOCKER_HOST instead, with a registry, an archive and an index.
+# On a private host without a network: the base is a Debian made by mmdebstrap and imported under the name in the
+# Dockerfile, images of PostgreSQL and Redis are built from Debian's packages under the names in compose.yaml, and folders
+# with packages and wheels replace archive and index. compose.yaml itself is unchanged. With --here everything runs on the
+# engine of DOCKER_HOST instead, with a registry, an archive and an index.
 #
 # Usage, as root: tests/compose.sh [--here]     (about seven minutes, 4 GB below var/; ./netmodes up must have run once)
 set -euo pipefail
@@ -24,9 +24,9 @@ fail() {
     exit 1
 }
 
-[[ $(id -u) = 0 ]] || fail 'needs root; type: sudo tests/compose.sh'
+[[ $(id -u) = 0 ]] || fail 'requires root: run sudo tests/compose.sh'
 for plugin in compose buildx; do
-    docker "$plugin" version >/dev/null 2>&1 || fail "needs docker $plugin; type: apt-get install docker-$plugin"
+    docker "$plugin" version >/dev/null 2>&1 || fail "requires docker $plugin: run apt-get install docker-$plugin"
 done
 mkdir -p "$repository/var"
 work=$(mktemp -d "$repository/var/compose.XXXXXX")
@@ -60,12 +60,12 @@ on_machine=()
 
 # --- without a network ------------------------------------------------------------------------
 
-# A Debian as small as the image of that name, and beside it what would be downloaded into it.
+# A Debian as small as the image of that name, and the packages that would be downloaded into it.
 make_base() {
     local root=$work/root suite file sources
     # shellcheck source=/dev/null
     suite=$(. /etc/os-release && printf %s "${VERSION_CODENAME:-}")
-    # Only sources that the root can reach: not a folder of this machine's.
+    # Only sources that the root can reach, no local folders.
     mapfile -t sources < <(grep -L 'file:' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null)
     mmdebstrap --quiet --variant=minbase --dpkgopt='path-exclude=/usr/share/man/*' \
         --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
@@ -91,20 +91,20 @@ make_wheelhouse() {
     for lock in "$source/requirements.txt" "$work/build.txt"; do
         "$python" -m pip download -q --no-deps --require-hashes --only-binary :all: -d "$work/wheelhouse" -r "$lock"
     done
-    # What the pages take from npm, as the launcher fetches it.
+    # The browser's libraries from npm, as the launcher installs them.
     (cd "$source" && "$python" -c 'from pathlib import Path
 from dashboard.packaging.build_hook import fetch_libraries
 fetch_libraries(Path())')
 }
 
 if [[ -z $here ]]; then
-    command -v mmdebstrap >/dev/null || fail 'needs mmdebstrap; type: apt-get install mmdebstrap'
+    command -v mmdebstrap >/dev/null || fail 'requires mmdebstrap: run apt-get install mmdebstrap'
     host=$(hosts create 1 --json 2>/dev/null | "$python" -c 'import json, sys
 host, = json.load(sys.stdin)["hosts"]
 print(host["socket"], host["pid"])') || fail 'could not start a private host'
     NETMODES_DOCKER_SOCKET=${host% *}
     export NETMODES_DOCKER_SOCKET DOCKER_HOST=unix://${host% *}
-    # The published port is in the network of that host.
+    # The published port is in the network namespace of that host.
     on_machine=(nsenter --target "${host#* }" --net --)
     make_base
     make_wheelhouse
@@ -115,7 +115,7 @@ print(host["socket"], host["pid"])') || fail 'could not start a private host'
             >/dev/null || fail "could not build $store"
     done
     took 'PostgreSQL and Redis'
-    # Made for the private host already.
+    # Built for the private host already.
     mkdir -p "$work/carried/lab-image"
     cp "$work"/data/cache/lab-image-*.tar "$work/carried/lab-image/"
     for service in web lab; do
@@ -168,7 +168,7 @@ link=$(sign_in_link) || fail 'no link in the log'
 compose exec -T web netmodes link | grep -q "^Sign in (once): http://127.0.0.1:$port/" || fail 'netmodes link'
 took 'used'
 
-# --- who may do what --------------------------------------------------------------------------
+# --- privileges --------------------------------------------------------------------------
 
 status() {
     compose exec -T "$1" sh -c "sed -n 's/^$2:\s*//p' /proc/self/status"
@@ -202,7 +202,7 @@ compose restart lab 2>/dev/null || fail 'could not restart lab'
 [[ $(docker ps -q "${ours[@]}" | wc -l) = "$running" ]] || fail 'a restart of lab stopped the comparison'
 until_healthy
 
-# As docs/operating.md says: a copy while it runs, and back.
+# As in docs/operating.md: a dump while it runs, and a restore.
 experiments() {
     compose exec -T postgres psql --username netmodes --tuples-only --no-align --command \
         'SELECT count(*) FROM dashboard_experiment'
@@ -218,7 +218,7 @@ start
 [[ $before -gt 0 && $(experiments) = "$before" ]] || fail "of $before experiments $(experiments) came back"
 [[ $(docker ps -q "${ours[@]}" | wc -l) = "$running" ]] || fail 'the comparison did not outlive a restored database'
 
-# As docs/deploying.md says, to be rid of everything.
+# As in docs/deploying.md: remove everything.
 take_down() {
     compose stop web lab 2>/dev/null || fail 'could not stop'
     compose run --rm --no-deps -T lab reap || fail 'could not reap'

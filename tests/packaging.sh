@@ -1,9 +1,9 @@
 #!/bin/bash
-# Proves that a wheel and an sdist install and serve outside a checkout.
+# Tests that a wheel and an sdist install and serve outside of a checkout.
 #
-# From a clean checkout of HEAD: builds both, builds the wheel again from the sdist where npm reaches nothing,
+# From a clean checkout of HEAD: builds both, builds the wheel again from the sdist without npm,
 # installs it into a fresh virtual environment with the hash-locked dependencies, and there runs the command
-# `netmodes`: help, doctor, and up, whose first page, styles and charts' library are read.
+# `netmodes`: help, doctor, and up; reads the first page, styles and the charts' library.
 #
 # Usage, as root: tests/packaging.sh   (about a minute; ./netmodes check must have run once: it installs hatchling)
 set -euo pipefail
@@ -28,7 +28,7 @@ fail() {
     exit 1
 }
 
-[[ $(id -u) = 0 ]] || fail 'needs root, as netmodes up does'
+[[ $(id -u) = 0 ]] || fail 'requires root, as netmodes up does'
 "$python" -c 'import hatchling' || fail "no hatchling in $python: ./netmodes check installs it"
 
 mkdir "$work/source" "$work/again" "$work/empty"

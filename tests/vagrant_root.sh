@@ -1,10 +1,10 @@
 #!/bin/bash
-# Proves the provisioning of vagrant/ without a hypervisor: in an untouched Debian root with systemd installed (as a
-# box has it), runs `vagrant/provision.sh setup` twice, asks that system's systemd-analyze about the unit, starts what
-# the unit says and makes a sign-in link with `netmodes link`.
+# Tests the provisioning of vagrant/ without a hypervisor: in an untouched Debian root with systemd installed (as a
+# box has it), runs `vagrant/provision.sh setup` twice, verifies the unit with that system's systemd-analyze, starts its
+# command and makes a sign-in link with `netmodes link`.
 #
-# systemd does not run there, so what it would do at boot is done by this script: the same command with the same
-# variables. The network is this machine's, since pip and apt need it; the page has one of its own.
+# systemd does not run there, so this script runs the unit's command with the same variables. The network is this
+# machine's, since pip and apt need it; the server has its own network namespace.
 #
 # Usage, as root on Debian: tests/vagrant_root.sh            (about three minutes, 2 GB below var/)
 set -euo pipefail
@@ -17,9 +17,9 @@ fail() {
     exit 1
 }
 
-[[ $(id -u) = 0 ]] || fail 'needs root; type: sudo tests/vagrant_root.sh'
+[[ $(id -u) = 0 ]] || fail 'requires root: run sudo tests/vagrant_root.sh'
 for tool in mmdebstrap git unshare python3; do
-    command -v "$tool" >/dev/null || fail "needs $tool; type: apt-get install mmdebstrap git util-linux python3"
+    command -v "$tool" >/dev/null || fail "requires $tool: run apt-get install mmdebstrap git util-linux python3"
 done
 # shellcheck source=/dev/null
 suite=$(. /etc/os-release && printf %s "${VERSION_CODENAME:-}")
@@ -29,14 +29,14 @@ work=$(mktemp -d "$repository/var/vagrant-root.XXXXXX")
 root=$work/root
 trap 'rm -rf --one-file-system -- "$work"' EXIT
 
-# Only sources that the root can reach: not a folder of this machine's.
+# Only sources that the root can reach, no local folders.
 mapfile -t sources < <(grep -L 'file:' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null)
 ((${#sources[@]})) || fail 'no package source in /etc/apt'
 mmdebstrap --quiet --variant=apt --include=ca-certificates,mount,systemd "$suite" "$root" "${sources[@]}" ||
     fail 'mmdebstrap failed'
 [[ ! -e $root/usr/bin/python3 ]] || fail 'the root has a Python already'
 
-# How this machine reaches the archives; and no package starts its services: they would run on this machine's network.
+# How this machine reaches the archives. No package starts services, which would use this machine's network.
 cp -a /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
 rm -f "$root"/etc/apt/apt.conf.d/*needrestart
 cp -a /etc/ssl/certs/. "$root/etc/ssl/certs/"
@@ -66,7 +66,7 @@ provision=/opt/netmodes/vagrant/provision.sh
 unit=/etc/systemd/system/netmodes.service
 
 state() {
-    # What a second run may not change. Modules are compiled when they are first imported; logs and locks say when.
+    # What a second run must not change, without compiled modules, logs and locks.
     find /etc /usr /opt /var/lib -xdev -type f ! -path '*/pycache/*' ! -name '*.pyc' ! -name .lock -printf '%p %s %T@ %m\n' |
         sort
     ls -l /etc/systemd/system/multi-user.target.wants
@@ -83,7 +83,7 @@ systemd-analyze verify "$unit" >/tmp/verify 2>&1 || { cat /tmp/verify; exit 1; }
 if grep netmodes /tmp/verify; then exit 1; fi
 echo "vagrant_root: $(systemd-analyze --version | head -n 1) verifies the unit"
 
-# In a network namespace of its own: it listens on every address, as the virtual machine's does.
+# In its own network namespace: it listens on every address, as in the virtual machine.
 unshare --net sh /opt/serve "$port"
 INSIDE
 
@@ -92,7 +92,7 @@ set -eu
 port=$1
 unit=/etc/systemd/system/netmodes.service
 ip link set lo up
-# As the service manager would: the unit's command and variables.
+# The unit's command and variables, as the service manager runs them.
 eval "set -- $(sed -n 's/^ExecStart=//p' "$unit")"
 eval "export $(sed -n 's/^Environment=//p' "$unit" | tr '\n' ' ')"
 "$@" >/tmp/out 2>/tmp/err &
@@ -130,8 +130,8 @@ while IFS= read -r variable; do
     environment+=("$variable")
 done < <(env | grep -E '^(PIP_|SSL_|REQUESTS_CA|CURL_CA|NODE_EXTRA_CA|https?_proxy=|no_proxy=|HTTPS?_PROXY=|NO_PROXY=)' |
     grep -v '^PIP_FIND_LINKS=')
-# pivot_root(2) and not chroot(2): runc refuses a root that is no mount point. The pid namespace takes everything
-# with it when it ends.
+# pivot_root(2) and not chroot(2): runc refuses a root that is not a mount point. All processes end with the pid
+# namespace.
 env -i "${environment[@]}" unshare --mount --pid --fork --kill-child sh "$work/inside" "$root" "$port" ||
     fail 'the provisioning failed'
 echo 'vagrant_root: proved'

@@ -1,11 +1,11 @@
 #!/bin/bash
-# Proves vagrant/ in a virtual machine, without vagrant and a box: a Debian with systemd made by mmdebstrap, booted by
-# qemu with the memory and processors of the Vagrantfile and the port forwarded to 127.0.0.1 alone. Inside, as vagrant
-# would: `provision.sh setup` twice and `provision.sh link`. Then the printed link is opened from outside and everything
-# of tests/compose/drive.py is done: a comparison, requests on every path, a trace, a measurement, claims, private hosts.
-# The machine is switched off by its power button and booted again: the service is there by itself.
+# Tests vagrant/ in a virtual machine, without vagrant and a box: a Debian with systemd made by mmdebstrap, booted by
+# qemu with the memory and processors of the Vagrantfile and the port forwarded to 127.0.0.1 only. Inside, as vagrant
+# would: `provision.sh setup` twice and `provision.sh link`. Then opens the printed link from outside and runs
+# tests/compose/drive.py: a comparison, requests on every path, a trace, a measurement, claims, private hosts.
+# Switches the machine off by its power button and boots it again: the service starts by itself.
 #
-# NETMODES_VM_ACCEL=tcg emulates the processors, where /dev/kvm is there and of no use: twelve minutes.
+# NETMODES_VM_ACCEL=tcg emulates the processors if /dev/kvm exists but does not work: twelve minutes.
 #
 # Usage, as root on Debian: tests/vagrant_vm.sh              (a sparse disk of 8 GB below var/)
 set -euo pipefail
@@ -19,7 +19,7 @@ fail() {
     exit 1
 }
 
-[[ $(id -u) = 0 ]] || fail 'needs root; type: sudo tests/vagrant_vm.sh'
+[[ $(id -u) = 0 ]] || fail 'requires root: run sudo tests/vagrant_vm.sh'
 for tool in mmdebstrap git mke2fs python3 qemu-system-x86_64; do
     command -v "$tool" >/dev/null ||
         fail "needs $tool; type: apt-get install mmdebstrap git e2fsprogs python3 qemu-system-x86"
@@ -52,7 +52,7 @@ included=ca-certificates,dbus,initramfs-tools,linux-image-cloud-amd64,systemd-sy
 mmdebstrap --quiet --variant=apt --include="$included" "$suite" "$root" "${sources[@]}" || fail 'mmdebstrap failed'
 [[ ! -e $root/usr/bin/python3 ]] || fail 'the root has a Python already'
 
-# How this machine reaches archive and index, with qemu's resolver, which asks this machine's.
+# How this machine reaches archive and index, with qemu's resolver, which forwards to this machine's.
 cp -a /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
 rm -f "$root"/etc/apt/apt.conf.d/*needrestart
 cp -a /etc/ssl/certs/. "$root/etc/ssl/certs/"
@@ -99,7 +99,7 @@ ExecStart=/bin/sh -c '/opt/prove || echo "vm: FAILED" >/dev/ttyS0'
 [Install]
 WantedBy=multi-user.target
 UNIT
-# A login there would take the line away from what is proved.
+# A login prompt there would use the serial line of the test.
 ln -s /dev/null "$root/etc/systemd/system/serial-getty@ttyS0.service"
 SYSTEMD_LOG_LEVEL=err chroot "$root" systemctl --quiet enable prove systemd-networkd systemd-networkd-wait-online
 cp "$root"/boot/vmlinuz-* "$work/kernel"

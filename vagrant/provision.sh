@@ -1,14 +1,13 @@
 #!/bin/sh
-# Runs inside the virtual machine, as root: `setup PORT`, `link` or `tests`. All of it is the launcher's own work.
+# Runs in the virtual machine as root: `setup PORT`, `link` or `tests`. The launcher does the work.
 set -eu
 
 checkout=${NETMODES_CHECKOUT:-/opt/netmodes}
 NETMODES_DATA_DIR=/var/lib/netmodes
 export NETMODES_DATA_DIR
 
-# Ubuntu 20.04 has Python 3.8. Its pip brings uv, which downloads a Python built by others (python-build-standalone)
-# and checks it against the hash that uv carries. Where a Python from 3.12 is here, or can be had from the
-# distribution, nothing of this happens.
+# Ubuntu 20.04 has Python 3.8. Its pip installs uv, which downloads a third-party build of Python
+# (python-build-standalone) and verifies its hash. Not needed if Python 3.12 or newer is installed or packaged.
 python_for_old_systems() {
     for python in python3.14 python3.13 python3.12 python3; do
         if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1; then return; fi
@@ -19,7 +18,7 @@ python_for_old_systems() {
         ubuntu-20.04 | ubuntu-22.04 | debian-11 | debian-12) ;;
         *) return 0 ;;
     esac
-    echo "Installing a Python for $release: its own is too old"
+    echo "Installing Python for $release: its own is too old"
     export DEBIAN_FRONTEND=noninteractive
     apt-get -qq update
     apt-get -qq -y --no-install-recommends install python3-pip python3-venv ca-certificates
@@ -35,14 +34,14 @@ python_for_old_systems() {
 case ${1:-} in
     setup)
         python_for_old_systems
-        # Forwarded ports arrive at an address of the machine's, not at its loopback.
+        # Forwarded connections do not arrive on loopback.
         exec "$checkout/netmodes" setup --host 0.0.0.0 --port "${2:-8000}" ;;
     link)
-        # After a boot the service may still be waiting for the shared folder.
+        # After boot the service may still be waiting for the shared folder.
         systemctl start netmodes
         exec "$checkout/netmodes" link ;;
     tests)
-        # A folder of their own: the service keeps its Python environment.
+        # A separate data folder: the service keeps its Python environment.
         NETMODES_DATA_DIR=/var/lib/netmodes-tests
         exec "$checkout/netmodes" test ;;
     *)

@@ -1,4 +1,4 @@
-"""compose.yaml, the Dockerfile and what is written about them say the same. tests/compose.sh runs them."""
+"""compose.yaml, the Dockerfile and docs/deploying.md agree. tests/compose.sh runs them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DOCUMENT = (ROOT / "docs" / "deploying.md").read_text()
 
 
 def variables() -> dict[str, str]:
-    """What compose takes from the environment, with the default."""
+    """Variables of the compose files with their defaults."""
     return dict(re.findall(r"\$\{(\w+):-([^}]*)\}", COMPOSE))
 
 
@@ -23,7 +23,7 @@ def test_every_variable_is_documented_with_its_default() -> None:
     for name, default in variables().items():
         lines = [line for line in DOCUMENT.splitlines() if line.startswith("| `") and f"`{name}`" in line]
         assert len(lines) == 1, f"{name} has {len(lines)} lines in the tables of docs/deploying.md"
-        assert not default or f"`{default}`" in lines[0], f"{name} is {default} where nobody sets it, not {lines[0]}"
+        assert not default or f"`{default}`" in lines[0], f"the default of {name} is {default}, not in {lines[0]}"
 
 
 @pytest.mark.parametrize("capability", re.findall(r"^      - ([A-Z_]+) #", COMPOSE, re.MULTILINE))
@@ -39,7 +39,7 @@ def test_users_and_stages_are_the_same_in_both() -> None:
     assert targets
     assert set(targets) <= stages
     assert DOCKERFILE.rstrip().splitlines()[-6:][0].startswith("FROM netmodes AS web"), (
-        "the last stage is the harmless one"
+        "the last stage is the unprivileged one"
     )
 
 
@@ -52,7 +52,7 @@ def test_no_image_names_a_registry() -> None:
     assert [one for one in images if "/" in one] == []
 
 
-def test_the_images_are_made_of_files_that_are_there() -> None:
+def test_the_files_of_the_images_exist() -> None:
     kept = re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
     optional = {"locale"}
     assert [one for one in kept if not (ROOT / one).exists() and one not in optional] == []

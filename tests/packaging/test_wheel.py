@@ -1,4 +1,4 @@
-"""What is packed, and that it finds its files: a real wheel, unpacked where no checkout is."""
+"""Contents of a real wheel, unpacked outside of a checkout, where it finds its files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from dashboard.entry i
 
 
 def source(folder: Path) -> Path:
-    """A checkout without what git ignores, and with files that stand for the charts' library."""
+    """A checkout without ignored files, with placeholders for the browser's libraries."""
     for name in FOLDERS:
         ignore = shutil.ignore_patterns("__pycache__", "vendor")
         shutil.copytree(ROOT / name, folder / name, ignore=ignore)
@@ -65,7 +65,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(installed: Path, *arguments: str, data: Path) -> subprocess.CompletedProcess[str]:
-    """The console script, with the packages of this environment and nothing else of the checkout."""
+    """The console script with the packages of this environment, outside of the checkout."""
     environment = {"PATH": os.defpath, "NETMODES_DATA_DIR": str(data), "DOCKER_HOST": f"unix://{data}/none.sock"}
     return subprocess.run(
         [sys.executable, "-I", "-c", START, str(installed), *arguments],
@@ -78,7 +78,7 @@ def run(installed: Path, *arguments: str, data: Path) -> subprocess.CompletedPro
     )
 
 
-def test_a_wheel_has_the_pages_the_styles_and_the_charts_inside(wheel: Path, checkout: Path) -> None:
+def test_a_wheel_contains_templates_styles_and_libraries(wheel: Path, checkout: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     for folder in ("templates", "static"):
         files = {str(path.relative_to(checkout)) for path in (checkout / folder).rglob("*") if path.is_file()}
@@ -101,7 +101,7 @@ def test_an_sdist_builds_a_wheel_without_npm(checkout: Path, tmp_path: Path) -> 
     assert browser_assets.are_ready(str(unpacked))
 
 
-def test_a_changed_lock_asks_for_npm_again_and_says_when_there_is_none(
+def test_a_changed_lock_file_requires_npm_and_reports_if_it_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changed = source(tmp_path)
@@ -143,14 +143,14 @@ def test_the_command_lists_what_the_launcher_lists(installed: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("word", ["bench", "launch", "os.path", "../up"])
-def test_a_command_that_is_not_there_is_wrong_usage(installed: Path, tmp_path: Path, word: str) -> None:
+def test_an_unknown_command_is_wrong_usage(installed: Path, tmp_path: Path, word: str) -> None:
     done = run(installed, word, data=tmp_path)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr == f"netmodes: there is no command '{word}'; netmodes help lists the commands.\n"
 
 
-def test_a_command_names_itself_as_it_is_typed(installed: Path, tmp_path: Path) -> None:
+def test_the_usage_shows_the_command_as_it_is_typed(installed: Path, tmp_path: Path) -> None:
     assert run(installed, "doctor", "--help", data=tmp_path).stdout.startswith("usage: netmodes doctor ")
     done = run(installed, "doctor", "--json", data=tmp_path)
     assert json.loads(done.stdout)

@@ -1,4 +1,4 @@
-"""A crowd that writes at once."""
+"""Many concurrent writers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.lab.training_builders import NOW, session
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_crowd_joins_at_once_and_everybody_has_a_participant() -> None:
+def test_all_concurrent_joins_succeed() -> None:
     row = session(max_participants=60)
 
     def one(number: int) -> str:
@@ -26,11 +26,13 @@ def test_a_crowd_joins_at_once_and_everybody_has_a_participant() -> None:
     with ThreadPoolExecutor(30) as pool:
         made = list(pool.map(one, range(60)))
     assert len(set(made)) == 60
-    assert sorted(Participant.objects.values_list("group", flat=True)) == list(range(1, 61)), "nobody shares a place"
+    assert sorted(Participant.objects.values_list("group", flat=True)) == list(range(1, 61)), (
+        "each participant has a group"
+    )
 
 
 @pytest.mark.django_db
-def test_what_fails_is_undone_and_the_turn_is_given_back() -> None:
+def test_a_failed_transaction_is_rolled_back_and_releases_the_lock() -> None:
     row = session()
 
     def fail() -> None:

@@ -1,4 +1,4 @@
-"""Two web processes and a lab on a real PostgreSQL and Redis: what one sees both see, and what fails comes back."""
+"""Two web processes and a lab with PostgreSQL and Redis: both show the same, and recover from failures."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from dashboard.bench.websocket_clients import Client, websocket_clients
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine, share_lab_image
 
-#: A lab that was killed counts as away after 7 s; a page is asked now and then.
-AWAY_S = 12.0
+#: A killed lab is unavailable after 7 s; pages are polled.
+UNAVAILABLE_S = 12.0
 HEALED_S = 15.0
-#: A private host where other tests start some too.
+#: The start of a private host while other tests start some, too.
 HOST_S = 60.0
 MODES = ("none", "none")
 pytestmark = pytest.mark.engine
@@ -36,9 +36,9 @@ pytestmark = pytest.mark.engine
 
 @pytest.fixture(scope="module")
 def deployment(engine_host: PrivateEngine) -> Iterator[TeamDeployment]:
-    """Everything, running."""
+    """A running team deployment."""
     with team_deployment(engine_host.endpoint) as running:
-        share_lab_image(running.folder / "lab")  # for private hosts: a worker's machine reaches no archive
+        share_lab_image(running.folder / "lab")  # private hosts have no network
         server = at(running.webs[0])
         server.sign_in(running.links[0])
         _cookies.update(server.cookies)
@@ -54,7 +54,7 @@ _cookies: dict[str, str] = {}
 
 
 def at(web: WebProcess) -> Server:
-    """The owner at this process."""
+    """A signed-in client of this process."""
     return Server(web.host, dict(_cookies))
 
 
@@ -73,7 +73,7 @@ def two(deployment: TeamDeployment) -> Iterator[Server]:
 
 
 def running(server: Server, modes: tuple[str, ...] = MODES) -> str:
-    """A launched experiment that runs."""
+    """The id of a new, running experiment."""
     identity = server.launch(modes)
     until(lambda: head(server, identity)["phase"] == "running", HEALED_S)
     return identity
@@ -98,7 +98,7 @@ def chip(server: Server) -> str:
 
 
 async def reaches(frames: Frames, phase: str, within_s: float = HEALED_S) -> None:
-    """The websocket says so."""
+    """Waits for the phase on the websocket."""
     async with asyncio.timeout(within_s):
         while frames.head.get("phase") != phase:
             await frames.next(within_s)
@@ -115,7 +115,7 @@ async def ask(work: Callable[[], Any]) -> Any:
     return await asyncio.to_thread(work)
 
 
-def test_pages_are_served_by_an_ordinary_user_without_a_way_to_docker(
+def test_web_processes_run_unprivileged_and_without_access_to_docker(
     deployment: TeamDeployment, engine_host: PrivateEngine, one: Server
 ) -> None:
     socket = Path(engine_host.socket)
@@ -131,12 +131,12 @@ def test_pages_are_served_by_an_ordinary_user_without_a_way_to_docker(
         assert (process / "ns/net").stat().st_ino == Path("/proc/self/ns/net").stat().st_ino
         held = [str(one.readlink()) for one in (process / "fd").iterdir()]
         assert not any("docker" in one or one.startswith("net:[") for one in held)
-    assert "Engine 2" in chip(one), "the version comes with the lab's beat"
+    assert "Engine 2" in chip(one), "the version comes with the lab's heartbeat"
     doctor = json.loads(one.ask("GET", "/api/doctor").data)
     assert {mode["mode"]: mode["available"] for mode in doctor["modes"]}["bridge"]
 
 
-async def test_what_is_launched_at_one_is_live_at_the_other(one: Server, two: Server) -> None:
+async def test_an_experiment_launched_at_one_process_is_live_at_the_other(one: Server, two: Server) -> None:
     identity = await ask(lambda: one.launch(MODES))
     async with watching(two, identity) as frames:
         started = time.monotonic()
@@ -148,7 +148,9 @@ async def test_what_is_launched_at_one_is_live_at_the_other(one: Server, two: Se
     assert time.monotonic() - started < HEALED_S
 
 
-def test_an_output_is_printed_from_afar_and_a_wrong_question_is_refused_in_words(one: Server, two: Server) -> None:
+def test_output_comes_from_the_remote_lab_and_an_invalid_call_is_refused_with_the_reason(
+    one: Server, two: Server
+) -> None:
     identity = running(one)
     fields = {"column": "machine", "command": "ip-addr", "name": ""}
     printed = two.ask("POST", f"/experiments/{identity}/inspect/", fields)
@@ -159,7 +161,7 @@ def test_an_output_is_printed_from_afar_and_a_wrong_question_is_refused_in_words
     assert b"There is no running column" in wrong.data
 
 
-async def test_a_class_sits_at_both(deployment: TeamDeployment, one: Server) -> None:
+async def test_a_session_with_participants_at_both_processes_is_one(deployment: TeamDeployment, one: Server) -> None:
     instructor = await ask(lambda: Instructor.with_session(one, 20))
     async with websocket_clients(deployment.webs[0].host) as here, websocket_clients(deployment.webs[1].host) as there:
         for people, first in ((here, 0), (there, 10)):
@@ -169,13 +171,13 @@ async def test_a_class_sits_at_both(deployment: TeamDeployment, one: Server) -> 
         for number, people in enumerate((here, there)):
             started = await asyncio.to_thread(instructor.steer, "pointer", row=f"interfaces/eth0/{number}")
             times = await people.ask("until", field="pointer", value=f"interfaces/eth0/{number}")
-            assert max(times) - started < 1.0, "told at once, not found by looking"
+            assert max(times) - started < 1.0, "by a wake-up, not by polling"
         await asyncio.to_thread(instructor.steer, "step", step="launch")
         await there.ask("predict", step="launch", within_s=1.0)
         assert len(await here.ask("until", field="answered", value=4)) == 4
 
 
-def test_guesses_of_a_code_are_counted_together(one: Server, two: Server) -> None:
+def test_wrong_join_codes_are_counted_over_both_processes(one: Server, two: Server) -> None:
     statuses = []
     for number in range(44):
         server = (one, two)[number % 2]
@@ -185,7 +187,7 @@ def test_guesses_of_a_code_are_counted_together(one: Server, two: Server) -> Non
 
 
 @pytest.mark.slow
-async def test_a_lab_that_is_killed_is_away_and_adopts_what_ran(
+async def test_a_killed_lab_is_unavailable_and_its_successor_adopts_the_containers(
     deployment: TeamDeployment, one: Server, two: Server
 ) -> None:
     identity = await ask(lambda: running(one))
@@ -193,21 +195,23 @@ async def test_a_lab_that_is_killed_is_away_and_adopts_what_ran(
     async with watching(two, identity) as frames:
         deployment.lab.kill()
         killed = time.monotonic()
-        await ask(lambda: until(lambda: "Lab unavailable" in chip(two), AWAY_S))
-        assert time.monotonic() - killed < AWAY_S
+        await ask(lambda: until(lambda: "Lab unavailable" in chip(two), UNAVAILABLE_S))
+        assert time.monotonic() - killed < UNAVAILABLE_S
         refused = await ask(lambda: two.ask("POST", f"/experiments/{identity}/try/"))
         assert refused.status == 409
         assert "does not respond" in refused.data.decode()
-        await ask(lambda: until(lambda: one.ask("GET", "/readyz").status == 503, AWAY_S))  # each notices by itself
-        deployment.lab.start()  # in this thread: a process ends with the one that started it
-        await ask(lambda: until(lambda: "Lab unavailable" not in chip(two), AWAY_S))
-        assert await ask(lambda: containers(two, identity)) == before, "they were adopted"
+        await ask(
+            lambda: until(lambda: one.ask("GET", "/readyz").status == 503, UNAVAILABLE_S)
+        )  # each process by itself
+        deployment.lab.start()  # in this thread: the process ends with the thread that started it
+        await ask(lambda: until(lambda: "Lab unavailable" not in chip(two), UNAVAILABLE_S))
+        assert await ask(lambda: containers(two, identity)) == before, "the containers were adopted"
         await ask(lambda: one.ask("POST", f"/experiments/{identity}/stop/"))
         await reaches(frames, "stopped")
 
 
 @pytest.mark.slow
-async def test_without_redis_everything_still_comes(deployment: TeamDeployment, one: Server, two: Server) -> None:
+async def test_without_redis_pages_still_update(deployment: TeamDeployment, one: Server, two: Server) -> None:
     deployment.redis.stop()
     try:
         identity = await ask(lambda: running(one))
@@ -240,7 +244,7 @@ async def test_a_database_that_is_restarted_loses_nothing(deployment: TeamDeploy
 
 
 @pytest.mark.slow
-async def test_who_hung_on_a_web_process_that_is_killed_goes_on_at_the_other(
+async def test_a_client_of_a_killed_web_process_continues_at_the_other(
     deployment: TeamDeployment, one: Server, two: Server
 ) -> None:
     identity = await ask(lambda: running(one))
@@ -251,14 +255,14 @@ async def test_who_hung_on_a_web_process_that_is_killed_goes_on_at_the_other(
             with pytest.raises(ConnectionClosed):
                 await reaches(frames, "gone")
         async with watching(two, identity) as frames:
-            assert {key: frames.cells.get(key) for key in known} == known, "more may have come meanwhile"
+            assert {key: frames.cells.get(key) for key in known} == known, "the other process may have more cells"
             await ask(lambda: two.ask("POST", f"/experiments/{identity}/stop/"))
             await reaches(frames, "stopped")
     finally:
         deployment.webs[0].start()
 
 
-async def test_a_host_of_one_s_own_and_its_terminal_are_reached_through_either(
+async def test_a_private_host_and_its_terminal_are_reached_through_both_processes(
     deployment: TeamDeployment, one: Server, two: Server
 ) -> None:
     wanted = {"title": "Own", "workshop": "host-network", "max_participants": "2", "hours": "1", "hosts": "person"}
@@ -275,7 +279,7 @@ async def test_a_host_of_one_s_own_and_its_terminal_are_reached_through_either(
         run = f"/sessions/{session}/steps/launch/run/"
         async with asyncio.timeout(HOST_S):
             while (await participant.ask("POST", run, {"number": "0"}))[0] == 409:
-                await asyncio.to_thread(select.select, [], [], [], 0.3)  # until the host is there
+                await asyncio.to_thread(select.select, [], [], [], 0.3)  # until the host is ready
         url = f"ws://{two.host}/ws/sessions/{session}/terminal/?cols=80&rows=24"
         headers = participant.headers()
         async with connect(url, origin=f"http://{two.host}", additional_headers=headers, proxy=None) as window:  # type: ignore[arg-type]

@@ -52,7 +52,7 @@ class Command(NetmodesCommand):
         try:
             async with AsyncExitStack() as stack:
                 context = await open_context(stack, folder, self.say, may_start_private=False)
-                found = await reap(context)
+                reaped = await reap(context)
         except EngineUnreachable as error:
             return Reaped(hosts, (), (str(error),))
-        return replace(found, removed=hosts + found.removed)
+        return replace(reaped, removed=hosts + reaped.removed)

@@ -1,8 +1,8 @@
 #!/bin/sh
-# install.sh PACKAGE…: the packages of the distribution that the image lacks, without what they merely recommend.
+# install.sh PACKAGE…: installs missing packages of the distribution, without recommended ones.
 #
-# Where /archive has apt's lists and packages (lists/ and archives/, made by `apt-get update` and `apt-get --download-only
-# install` in the same base), they are taken from there and nothing is asked of the network; apt checks them as ever.
+# If /archive has apt's lists and packages (lists/ and archives/, made by `apt-get update` and `apt-get --download-only
+# install` in the same base), they are used without a network; apt verifies them as usual.
 set -eu
 
 missing=''
@@ -21,6 +21,6 @@ fi
 # shellcheck disable=SC2086  # a list of package names
 DEBIAN_FRONTEND=noninteractive apt-get "$@" -y --no-install-recommends install $missing
 
-# What only says when and how it was installed.
+# Files that only record the installation.
 rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*.deb /var/cache/debconf/*-old /var/cache/ldconfig/aux-cache \
     /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/lib/dpkg/*-old

@@ -1,5 +1,5 @@
 #!/bin/sh
-# lock-of.sh LOCK NAME…: the lines of a lock file, versions and hashes, that are about these packages.
+# lock-of.sh LOCK NAME…: prints the lines of these packages in a lock file, with versions and hashes.
 set -eu
 lock=$1
 shift

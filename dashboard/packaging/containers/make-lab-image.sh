@@ -1,6 +1,6 @@
 #!/bin/sh
-# make-lab-image.sh FOLDER: the image that comparisons use where no registry answers, as an archive in FOLDER, made from the
-# distribution's packages.
+# make-lab-image.sh FOLDER: builds the image for comparisons without a registry from packages of the distribution, as an
+# archive in FOLDER.
 set -eu
 /opt/netmodes/bin/python -c 'from pathlib import Path
 from dashboard.engine.lab_image import lab_image_archive

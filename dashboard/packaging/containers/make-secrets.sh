@@ -1,15 +1,15 @@
 #!/bin/sh
-# make-secrets.sh: writes what the services of compose.yaml prove themselves with, each into the volume of those who need it,
-# once. Nobody else can read it; nothing of it stands in a variable or on a command line.
+# make-secrets.sh: generates the secrets of the services in compose.yaml once, each into the volumes of the services that
+# need it. Other services cannot read them; no variable and no command line holds one.
 set -eu
 umask 077
 
-# One per line, 256 bits from the kernel.
+# A secret of 256 random bits.
 random() {
     od -An -v -tx1 -N 32 /dev/urandom | tr -d ' \n'
 }
 
-# put FILE USER GROUP: what comes in becomes the file, whole or not at all.
+# put FILE USER GROUP: writes standard input into the file, atomically.
 put() {
     cat >"$1.new"
     chmod 0440 "$1.new"
@@ -18,11 +18,11 @@ put() {
 }
 
 cd /secrets
-# The database's password is what the database was made with: where it is kept, all else follows from it.
+# The database keeps the password of its creation, so the stored one is reused.
 [ -s postgres/password ] || random | put postgres/password 999 0
 [ -s redis/redis.conf ] || put redis/redis.conf 999 0 <<CONF
 requirepass $(random)
-# Wake-ups and what a terminal said last: nothing that has to outlive it.
+# Redis holds wake-ups and recent terminal output, which need not survive a restart.
 save ""
 appendonly no
 maxmemory 128mb

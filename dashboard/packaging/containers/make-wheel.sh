@@ -1,6 +1,6 @@
 #!/bin/sh
-# make-wheel.sh FOLDER: Netmodes as a wheel, from the checkout in the working directory, with the build's packages in the
-# versions and hashes of requirements-dev.txt. The charts' library is fetched from npm where the checkout has it not yet.
+# make-wheel.sh FOLDER: builds a wheel from the checkout in the working directory, with build packages by version and hash
+# from requirements-dev.txt. Installs the browser's libraries with npm if they are missing.
 set -eu
 here=$(dirname -- "$0")
 stamp=static/vendor/uplot/.stamp

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The build's pip; where a wheelhouse was given, it takes the place of every index.
+# pip of the build; a wheelhouse replaces the index.
 set -eu
 for wheel in /wheelhouse/*.whl; do
     if [ -e "$wheel" ]; then

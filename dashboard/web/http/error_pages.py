@@ -21,9 +21,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
     response: HttpResponse
     if request.path_info.startswith("/api/"):
         detail = (
-            _("The database does not answer. Try again in a moment.")
+            _("Database unavailable. Try again in a moment.")
             if unavailable
-            else _("The request failed, or was only partly carried out. The log has the reason.")
+            else _("Server error: the request failed, or was only partly carried out. The log has the reason.")
         )
         response = JsonResponse({"detail": detail}, status=status)
     else:

@@ -81,11 +81,11 @@ class HostGuard:
         if allowed:
             await self._application(scope, receive, send)
         else:
-            sentence = "Unknown host name. Open the address that ./netmodes up printed."
-            await refuse_connection(scope, receive, send, 400, sentence)
+            message = "Unknown host name. Open the address that ./netmodes up printed."
+            await refuse_connection(scope, receive, send, 400, message)
 
 
-async def refuse_connection(scope: Scope, receive: Receive, send: Send, status: int, sentence: str) -> None:
+async def refuse_connection(scope: Scope, receive: Receive, send: Send, status: int, message: str) -> None:
     """Sends an error response without Django; for a websocket in place of its handshake."""
     prefix = "http"
     if scope["type"] == "websocket":
@@ -94,7 +94,7 @@ async def refuse_connection(scope: Scope, receive: Receive, send: Send, status: 
             await send({"type": "websocket.close", "code": 4000 + status % 1000})
             return
         prefix = "websocket.http"
-    body = f"{sentence}\n".encode()
+    body = f"{message}\n".encode()
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"content-length", str(len(body)).encode()),
@@ -134,8 +134,8 @@ class BodyGuard:
         else:
             await self._application(scope, receive_limited, send)
         if left < 0:
-            sentence = f"The request is too large: the limit is {self._limit_bytes} bytes."
-            await refuse_connection(scope, receive, send, 413, sentence)
+            message = f"The request is too large: the limit is {self._limit_bytes} bytes."
+            await refuse_connection(scope, receive, send, 413, message)
 
     def _declares_too_much(self, scope: Scope) -> bool:
         try:
@@ -173,8 +173,8 @@ class SocketGuard:
         if is_own_origin(scope) and await self._has_access(scope):
             await self._application(scope, receive, send)
         else:
-            sentence = "Only pages of Netmodes may connect here, after signing in."
-            await refuse_connection(scope, receive, send, 403, sentence)
+            message = "Only pages of Netmodes may connect here, after signing in."
+            await refuse_connection(scope, receive, send, 403, message)
 
     async def _has_access(self, scope: Scope) -> bool:
         user = scope.get("user")

@@ -177,7 +177,7 @@ def _hub_families(hubs: Sequence[HubMetrics]) -> Iterator[Metric]:
     wakeups = [([hub.page, "woken"], hub.woken) for hub in hubs] + [([hub.page, "missed"], hub.missed) for hub in hubs]
     text = "Wake-ups of pages; missed: polling found a change without a wake-up."
     yield _counter("netmodes_page_wakeups", text, wakeups, "page", "outcome")
-    lag = [([], hub.lag) for hub in hubs if hub.page == "experiment"]
+    lag: list[tuple[Sequence[str], Distribution]] = [([], hub.lag) for hub in hubs if hub.page == "experiment"]
     yield _histogram("netmodes_watch_lag_seconds", "From a change in the kernel until all browsers have it.", [], lag)
 
 

@@ -107,8 +107,8 @@ def _has_token(request: HttpRequest) -> bool:
     return secrets.compare_digest(given.removeprefix(BEARER).strip().encode(), token.encode())
 
 
-def _refuse(status: int, sentence: str) -> HttpResponse:
-    response = HttpResponse(f"{sentence}\n", status=status, content_type="text/plain; charset=utf-8")
+def _refuse(status: int, message: str) -> HttpResponse:
+    response = HttpResponse(f"{message}\n", status=status, content_type="text/plain; charset=utf-8")
     if status == 401:
         response["WWW-Authenticate"] = 'Bearer realm="netmodes"'
     return response

@@ -1,4 +1,4 @@
-"""Browsers that go away while their request is worked on."""
+"""Browsers that disconnect during a request."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ HANGS_S = 20.0
 
 
 class InterruptedHandler(RequestHandler):
-    """Is interrupted where asgiref leaves the executor of a thread that is about to quit, a moment that lasts
-    microseconds: the thread is back from an async view, and has not said so yet."""
+    """Is cancelled where asgiref leaves the executor of a thread that is about to quit. The moment lasts microseconds:
+    the thread has returned from an async view, but has not reported it yet."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class InterruptedHandler(RequestHandler):
         raise AssertionError("it waits until it is cancelled")
 
 
-async def test_who_goes_away_while_a_thread_works_leaves_no_error_and_the_request_ends() -> None:
+async def test_a_disconnect_while_a_thread_works_ends_the_request_without_an_error() -> None:
     handler, ended = InterruptedHandler(), []
     asked = iter([{"type": "http.request", "body": b""}])
 
@@ -46,7 +46,7 @@ async def test_who_goes_away_while_a_thread_works_leaves_no_error_and_the_reques
         return {"type": "http.disconnect"}
 
     async def send(message: Mapping[str, Any]) -> None:
-        raise AssertionError(f"nobody is there to be sent {message}")
+        raise AssertionError(f"the browser is gone, but was sent {message}")
 
     def end(**_given: Any) -> None:
         ended.append(True)

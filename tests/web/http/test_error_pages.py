@@ -1,4 +1,4 @@
-"""What is answered when a request fails for a reason that nobody foresaw."""
+"""Responses to unexpected errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FAILURES = [
 
 @pytest.fixture(params=FAILURES, ids=lambda one: type(one[0]).__name__)
 def failing(request: pytest.FixtureRequest, me: Person, monkeypatch: pytest.MonkeyPatch) -> tuple[Person, int, str]:
-    """Somebody whose session cannot be read any more."""
+    """A browser with a session that cannot be read."""
     error, status, sentence = request.param
 
     def load(_store: SessionStore) -> dict[str, object]:
@@ -28,7 +28,7 @@ def failing(request: pytest.FixtureRequest, me: Person, monkeypatch: pytest.Monk
     return me, status, sentence
 
 
-async def test_a_page_that_fails_says_so_and_what_to_do(failing: tuple[Person, int, str]) -> None:
+async def test_a_page_shows_the_error_and_what_to_do(failing: tuple[Person, int, str]) -> None:
     me, status, sentence = failing
     answer = await http("GET", "/", who=me)
     assert answer.status == status
@@ -38,7 +38,7 @@ async def test_a_page_that_fails_says_so_and_what_to_do(failing: tuple[Person, i
     assert "content-security-policy" in dict(answer.headers)
 
 
-async def test_the_api_says_it_in_json(failing: tuple[Person, int, str]) -> None:
+async def test_the_api_answers_in_json(failing: tuple[Person, int, str]) -> None:
     me, status, sentence = failing
     answer = await http("GET", "/api/experiments", who=me)
     assert answer.status == status

@@ -1,4 +1,4 @@
-"""The closed door: hosts, origins, sessions, bodies. What happened to others must not happen here."""
+"""Access control: hosts, origins, sessions, bodies."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ async def address(me: Person) -> str:
     return f"/ws/experiments/{await make_experiment()}/"
 
 
-async def test_only_the_page_s_own_origin_may_listen(me: Person, address: str) -> None:
+async def test_only_the_page_s_own_origin_may_connect(me: Person, address: str) -> None:
     assert len(FOREIGN_ORIGINS) >= 30
     for origin in FOREIGN_ORIGINS:
         async with websocket(address, who=me, headers=(("origin", origin),)) as socket:
@@ -127,7 +127,7 @@ async def test_a_handshake_without_an_origin_is_refused(me: Person, address: str
         assert socket.refusal is not None
 
 
-async def test_two_origins_are_refused_even_if_both_are_ours(me: Person, address: str) -> None:
+async def test_two_origins_are_refused_even_if_both_are_allowed(me: Person, address: str) -> None:
     for pair in ((ORIGIN, ORIGIN), (ORIGIN, "http://evil.example"), ("http://evil.example", ORIGIN)):
         async with websocket(address, who=me, headers=[("origin", one) for one in pair]) as socket:
             assert socket.refusal is not None, pair
@@ -147,14 +147,14 @@ async def test_behind_tls_the_origin_has_its_scheme(me: Person, address: str) ->
             assert socket.is_open is is_open
 
 
-async def test_a_trusted_origin_may_listen_and_nothing_that_looks_like_it(me: Person, address: str) -> None:
+async def test_a_trusted_origin_may_connect_and_similar_ones_may_not(me: Person, address: str) -> None:
     with override_settings(CSRF_TRUSTED_ORIGINS=["https://lab.example"]):
         for origin, is_open in (("https://lab.example", True), ("https://lab.example.evil.example", False)):
             async with websocket(address, who=me, headers=(("origin", origin),)) as socket:
                 assert socket.is_open is is_open
 
 
-async def test_nobody_listens_without_a_session(address: str) -> None:
+async def test_a_websocket_without_a_session_is_refused(address: str) -> None:
     for stranger in (NOBODY, Person({"sessionid": "guessed"}), Person({"csrftoken": "x" * 32})):
         async with websocket(address, who=stranger, headers=(("origin", ORIGIN),)) as socket:
             assert socket.refusal is not None
@@ -181,7 +181,7 @@ async def test_a_missing_or_doubled_host_is_refused(me: Person) -> None:
     assert (await http("GET", "/", who=me)).status == 200
 
 
-async def test_the_refusal_of_a_host_says_what_to_do_and_is_harmless() -> None:
+async def test_the_refusal_of_a_host_says_what_to_do_and_has_strict_headers() -> None:
     answer = await http("GET", "/", host="evil.example")
     assert "./netmodes up" in answer.text
     assert "evil" not in answer.text
@@ -199,7 +199,7 @@ def test_a_host_behind_a_proxy_may_have_the_proxy_s_port() -> None:
 
 
 @given(st.text(max_size=40))
-def test_no_text_is_one_of_our_hosts_but_ours(text: str) -> None:
+def test_no_other_text_is_an_allowed_host(text: str) -> None:
     expected = text.lower() in {f"{name}:{PORT}" for name in ("127.0.0.1", "localhost", "[::1]")}
     assert is_allowed_host(text, PORT) is expected
     name, port = split_host(text)
@@ -207,7 +207,7 @@ def test_no_text_is_one_of_our_hosts_but_ours(text: str) -> None:
 
 
 @given(st.text(alphabet=st.characters(max_codepoint=255), max_size=40))
-def test_no_text_is_our_origin_but_ours(origin: str) -> None:
+def test_no_other_text_is_the_own_origin(origin: str) -> None:
     scope = {"scheme": "ws", "headers": [(b"host", HOST.encode()), (b"origin", origin.encode("latin-1"))]}
     assert is_own_origin(scope) is (origin == ORIGIN)
 
@@ -222,11 +222,11 @@ async def test_a_body_that_is_too_large_is_not_read(me: Person) -> None:
 
 
 @pytest.mark.parametrize("length", ["-1", "ten", "1e9", "9" * 40, "0x10", ""])
-async def test_a_content_length_that_is_no_number_is_no_error_of_ours(length: str) -> None:
+async def test_an_invalid_content_length_is_refused(length: str) -> None:
     answer = await http("POST", "/experiments/", headers=(("content-length", length),))
     assert 400 <= answer.status < 500
 
 
-async def test_a_body_that_grows_without_end_is_cut() -> None:
+async def test_an_endless_body_is_cut() -> None:
     answer = await flood("/api/experiments", BODY_LIMIT_BYTES + (1 << 20))
     assert answer.status == 413

@@ -1,4 +1,4 @@
-"""What a proxy says reaches the application only from a proxy of ours."""
+"""Forwarding headers reach the application only from trusted proxies."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def behind(peer: tuple[str, int] | None, kind: str = "http") -> tuple[dict
 
 
 @pytest.mark.parametrize(("kind", "scheme"), [("http", "https"), ("websocket", "wss")])
-async def test_a_proxy_of_ours_is_believed(kind: str, scheme: str) -> None:
+async def test_headers_of_a_trusted_proxy_count(kind: str, scheme: str) -> None:
     seen, _cookies = await behind(("127.0.0.1", 50000), kind)
     assert (seen["client"], seen["scheme"]) == (("198.51.100.7", 0), scheme)
     assert seen["headers"] == SAID
@@ -49,12 +49,12 @@ async def test_a_proxy_of_ours_is_believed(kind: str, scheme: str) -> None:
 
 @pytest.mark.parametrize("peer", [("192.0.2.1", 50000), ("::1", 50000), None])
 @pytest.mark.parametrize(("kind", "scheme"), [("http", "http"), ("websocket", "ws")])
-async def test_nobody_else_is(peer: tuple[str, int] | None, kind: str, scheme: str) -> None:
+async def test_headers_of_other_peers_do_not_count(peer: tuple[str, int] | None, kind: str, scheme: str) -> None:
     seen, cookies = await behind(peer, kind)
     assert (seen["client"], seen["scheme"]) == (peer, scheme)
     assert cookies == COOKIES
 
 
-async def test_cookies_that_were_set_over_https_stay_there() -> None:
+async def test_cookies_set_over_https_are_secure() -> None:
     _seen, cookies = await behind(("127.0.0.1", 50000))
     assert cookies == [COOKIES[0] + b"; Secure", COOKIES[1]]

@@ -1,4 +1,4 @@
-"""A walk over every route there is: what holds for one must hold for all, and for the next one that is written."""
+"""Security properties of every route, present and future."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.web.markup import forbidden_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-#: What answers without a session, and how. Nothing is added here without a reason.
+#: Paths that answer without a session, with their status. Add none without a reason.
 OPEN = {
     "/sign-in/": 401,
     "/join/": 200,
@@ -33,7 +33,7 @@ OPEN = {
     f"/seat/{'t' * 22}/": 404,
     f"/results/{'t' * 22}/": 404,
 }
-#: Forms that anybody may send, and what they answer to who knows neither a code nor a link.
+#: Forms that are open without a session, with their status for an unknown code or link.
 OPEN_FORMS = {"/join/": 400, f"/seat/{'t' * 22}/": 404}
 FILLED = {
     "name": "comparison",
@@ -45,11 +45,11 @@ FILLED = {
     "signature": "0" * 16,
     "workshop": "host-network",
     "participant": "s" * 10,
-    "work": "w" * 10,
+    "run_id": "w" * 10,
     "what": "step",
     "step": "launch",
 }
-#: A shared report opens without a session, to whoever has its token; this one is nobody's.
+#: A shared report opens with its token; this token is unknown.
 SHARED = f"/r/{FILLED['token']}/"
 MUST_BE_THERE = {
     "/",
@@ -75,14 +75,14 @@ def _patterns(resolver: URLResolver, front: str = "") -> Iterator[str]:
 
 
 def routes(identity: str) -> list[str]:
-    """Every address of the site, once, with its parameters filled in."""
+    """Every URL of the site with its parameters filled in."""
     found = []
     for path in _patterns(get_resolver()):
         filled = path
         for name, value in (FILLED | {"identity": identity}).items():
             for form in (f"<{name}>", f"<str:{name}>"):
                 filled = filled.replace(form, value)
-        assert "<" not in filled, f"say in FILLED what {path} shall be tried with"
+        assert "<" not in filled, f"add values for {path} to FILLED"
         found.append(filled)
     assert set(found) >= {*MUST_BE_THERE, f"/experiments/{identity}/trace/"}
     return list(dict.fromkeys(found))
@@ -116,7 +116,7 @@ async def test_every_route_refuses_every_foreign_host_before_anything_else(me: P
     assert await everything() == before
 
 
-async def test_without_a_session_nothing_answers_but_the_written_list(identity: str) -> None:
+async def test_only_listed_paths_answer_without_a_session(identity: str) -> None:
     strangers = (NOBODY, Person({"sessionid": "0" * 32}), Person({"csrftoken": "x" * 32}))
     before = await everything()
     for path in [*routes(identity), "/no/such/page", "/api/no/such/page", "/experiments/nobody/", "/static"]:
@@ -132,19 +132,19 @@ async def test_without_a_session_nothing_answers_but_the_written_list(identity: 
     assert await everything() == before
 
 
-async def test_the_open_answers_tell_nothing(identity: str) -> None:
+async def test_open_paths_reveal_nothing(identity: str) -> None:
     assert (await http("GET", "/healthz")).text == "ok\n"
     assert (await http("GET", "/readyz")).text == "missing: engine\nNo Docker Engine has answered yet.\n"
     assert identity not in (await http("GET", "/sign-in/")).text
 
 
-async def test_an_unknown_experiment_cannot_be_told_from_a_known_one_without_a_session(identity: str) -> None:
+async def test_without_a_session_an_unknown_experiment_answers_like_a_known_one(identity: str) -> None:
     known = await http("GET", f"/experiments/{identity}/")
     unknown = await http("GET", "/experiments/aaaaaaaaaa/")
     assert (known.status, known.body) == (unknown.status, unknown.body)
 
 
-async def test_no_route_can_be_written_to_without_the_token(me: Person, identity: str) -> None:
+async def test_no_route_accepts_a_write_without_the_csrf_token(me: Person, identity: str) -> None:
     kinds = ("application/json", "application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x")
     ways = [*(("POST", kind) for kind in kinds), *((method, kinds[0]) for method in ("PUT", "PATCH", "DELETE"))]
     before = await everything()
@@ -171,7 +171,7 @@ FOREIGN = (
 )
 
 
-async def test_no_route_takes_a_write_from_another_site_even_with_the_token(me: Person, identity: str) -> None:
+async def test_no_route_accepts_a_write_from_another_site_even_with_the_token(me: Person, identity: str) -> None:
     before = await everything()
     for path in routes(identity):
         for foreign in FOREIGN:
@@ -181,7 +181,7 @@ async def test_no_route_takes_a_write_from_another_site_even_with_the_token(me: 
     assert await everything() == before
 
 
-async def test_the_page_s_own_write_is_taken(me: Person, identity: str) -> None:
+async def test_a_write_of_the_own_page_is_accepted(me: Person, identity: str) -> None:
     own = (("origin", ORIGIN), ("sec-fetch-site", "same-origin"))
     for path, kind in (
         (f"/experiments/{identity}/stop/", ""),
@@ -205,7 +205,7 @@ async def test_reading_changes_nothing(me: Person, identity: str) -> None:
 
 
 async def every_answer(me: Person, identity: str) -> list[tuple[str, Answer]]:
-    """One answer of every kind: pages, refusals, errors, data, files."""
+    """A response of every kind: pages, refusals, errors, data, files."""
     found = [(path, await http("GET", path, who=me)) for path in routes(identity)]
     found += [
         ("401", await http("GET", "/")),
@@ -227,22 +227,22 @@ async def every_answer(me: Person, identity: str) -> list[tuple[str, Answer]]:
     return found
 
 
-async def test_every_answer_carries_the_strict_policies(me: Person, identity: str) -> None:
+async def test_every_response_has_the_strict_policies(me: Person, identity: str) -> None:
     for name, answer in await every_answer(me, identity):
         headers = dict(answer.headers)
         assert headers.get("x-content-type-options") == "nosniff", name
         assert headers.get("referrer-policy") in {"same-origin", "no-referrer"}, name
         if name in {"static", "404 static"}:
-            continue  # files that are the same for everybody, and never pages
+            continue  # public files, never pages
         assert headers.get("x-frame-options") == "DENY", name
         assert is_strict(answer), (name, headers.get("content-security-policy"))
 
 
-async def test_no_page_has_a_script_or_a_style_in_it_nor_a_foreign_address(me: Person, identity: str) -> None:
+async def test_no_page_has_inline_scripts_or_styles_or_foreign_urls(me: Person, identity: str) -> None:
     pages = 0
     for name, answer in await every_answer(me, identity):
         if name == SHARED:
-            assert "sha256-" in answer["content-security-policy"]  # its style stands in it, known by its hash
+            assert "sha256-" in answer["content-security-policy"]  # its inline style is allowed by hash
         elif answer["content-type"].startswith("text/html") and answer.body:
             pages += 1
             assert forbidden_in(answer.text) == [], name
@@ -263,7 +263,7 @@ async def test_nothing_is_shared_with_other_origins(me: Person, identity: str) -
                 assert not [name for name, _ in answer.headers if name.startswith("access-control-")], path
 
 
-async def test_our_own_mistake_is_a_page_too_and_says_nothing_of_the_inside(
+async def test_a_server_error_is_a_page_without_internals(
     me: Person, identity: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: object) -> None:
@@ -297,7 +297,7 @@ async def test_cookies_are_for_this_host_and_not_for_scripts_or_other_sites(me: 
     assert all("SameSite=Strict" in one and "Domain" not in one for one in cookies)
 
 
-def test_a_star_among_the_hosts_is_refused_at_the_start() -> None:
+def test_a_wildcard_among_the_hosts_is_refused_at_the_start() -> None:
     with override_settings(ALLOWED_HOSTS=["127.0.0.1"]):
         assert not is_allowed_host("localhost:8000", 8000)
     assert HOST.startswith("127.0.0.1")

@@ -1,4 +1,4 @@
-"""dashboard.web.http.shared_frames, in a real uvicorn with real clients."""
+"""Shared frames in a real uvicorn with real clients."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.support.polling import eventually, others_run
 Write = Callable[[str], bool]
 
 
-class Stage:
-    """An application that keeps what it is given and stays until the client goes."""
+class RecordingApplication:
+    """Records its scopes and messages, and runs until the client disconnects."""
 
     def __init__(self) -> None:
         self.writes: list[Write] = []
@@ -63,15 +63,15 @@ async def client(url: str, **options: Any) -> AsyncIterator[ClientConnection]:
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65535, 65536, 200_000])
 async def test_a_text_of_any_size_arrives_whole(size: int) -> None:
-    application, text = Stage(), "é" * (size // 2) + "x" * (size % 2)
+    application, text = RecordingApplication(), "é" * (size // 2) + "x" * (size % 2)
     async with serving(application) as url, client(url) as opened:
         await eventually(lambda: application.writes)
         assert application.writes[0](text)
         assert await opened.recv() == text
 
 
-async def test_everybody_gets_the_same_bytes_framed_once() -> None:
-    application, text = Stage(), "a patch"
+async def test_all_clients_get_the_same_bytes_encoded_once() -> None:
+    application, text = RecordingApplication(), "a patch"
     async with serving(application) as url, client(url) as one, client(url) as other:
         await eventually(lambda: len(application.writes) == 2)
         assert [write(text) for write in application.writes] == [True, True]
@@ -79,13 +79,13 @@ async def test_everybody_gets_the_same_bytes_framed_once() -> None:
     assert encode_frame(text) is encode_frame(text)
 
 
-def test_a_frame_is_that_of_the_library_and_another_text_gets_another() -> None:
+def test_a_frame_equals_that_of_the_library_and_differs_by_text() -> None:
     for text in ("one", "two", "one"):
         assert encode_frame(text) == Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
 
 
 async def test_nothing_is_written_before_the_handshake_is_accepted() -> None:
-    application = Stage()
+    application = RecordingApplication()
     async with serving(application) as url, client(url) as opened:
         await eventually(lambda: application.writes)
         assert application.before_accept == [False]
@@ -93,8 +93,8 @@ async def test_nothing_is_written_before_the_handshake_is_accepted() -> None:
         assert await opened.recv() == "now"
 
 
-async def test_nothing_is_written_to_one_who_has_gone() -> None:
-    application = Stage()
+async def test_nothing_is_written_after_a_disconnect() -> None:
+    application = RecordingApplication()
     async with serving(application) as url:
         async with client(url):
             await eventually(lambda: application.writes)
@@ -102,14 +102,14 @@ async def test_nothing_is_written_to_one_who_has_gone() -> None:
         assert not application.writes[0]("too late")
 
 
-async def test_one_who_does_not_read_is_left_to_the_way_that_waits() -> None:
-    application, text = Stage(), "x" * 65536
+async def test_a_client_that_does_not_read_is_not_written_to_without_waiting() -> None:
+    application, text = RecordingApplication(), "x" * 65536
     async with serving(application) as url, client(url, max_queue=1) as opened:
         await eventually(lambda: application.writes)
         taken = 0
         while application.writes[0](text):
             taken += 1
-            assert taken < 1000, "an outbox without an end"
+            assert taken < 1000, "the outbox is unbounded"
             await others_run()
         for _ in range(taken):
             assert await opened.recv() == text
@@ -117,8 +117,8 @@ async def test_one_who_does_not_read_is_left_to_the_way_that_waits() -> None:
         assert await opened.recv() == "again"
 
 
-async def test_where_messages_are_compressed_every_client_needs_its_own_frame() -> None:
-    application = Stage()
+async def test_with_compression_every_client_gets_its_own_frame() -> None:
+    application = RecordingApplication()
     async with serving(application, ws_per_message_deflate=True) as url, client(url, compression="deflate"):
         await eventually(lambda: application.writes)
         assert not application.writes[0]("shared")

@@ -1,4 +1,4 @@
-"""The sign-in link: once, for a while, and never where somebody else could read it."""
+"""The sign-in link works once, expires, and is neither logged nor stored."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_link_is_exchanged_for_a_session(browser: Client) -> None:
     assert [user.username for user in get_user_model().objects.all()] == ["owner"]
 
 
-def test_the_token_is_stripped_from_the_address_and_from_referrers(browser: Client) -> None:
+def test_the_token_is_removed_from_the_url_and_from_referrers(browser: Client) -> None:
     answer = browser.get(link())
     assert "token" not in answer["Location"]
     assert answer["Referrer-Policy"] == "no-referrer"
@@ -45,7 +45,7 @@ def test_the_token_is_stripped_from_the_address_and_from_referrers(browser: Clie
     assert browser.get("/sign-in/?token=wrong").headers["Referrer-Policy"] == "no-referrer"
 
 
-def test_it_works_once(browser: Client) -> None:
+def test_a_link_works_once(browser: Client) -> None:
     address = link()
     assert browser.get(address).status_code == 302
     other = Client(HTTP_HOST=HOST)
@@ -56,14 +56,14 @@ def test_it_works_once(browser: Client) -> None:
     assert other.get("/").status_code == 401
 
 
-def test_who_is_signed_in_and_follows_a_used_link_stays_signed_in(browser: Client) -> None:
+def test_a_signed_in_user_with_a_used_link_stays_signed_in(browser: Client) -> None:
     address = link()
     browser.get(address)
     assert browser.get(address).status_code == 302
     assert browser.get("/").status_code == 200
 
 
-def test_it_expires(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_expires(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     address = link()
     made = SignInLink.objects.get()
     monkeypatch.setattr(CLOCK, lambda: made.created_at + LIFETIME_S + 1)
@@ -85,7 +85,7 @@ def test_a_clock_that_was_set_back_does_not_make_a_link_work_twice(
 
 
 @pytest.mark.parametrize("method", ["head", "options", "post", "put"])
-def test_only_reading_the_link_uses_it_up(browser: Client, method: str) -> None:
+def test_only_get_uses_the_link_up(browser: Client, method: str) -> None:
     address = link()
     answer = getattr(browser, method)(address)
     assert answer.status_code in {401, 403, 405}
@@ -93,7 +93,7 @@ def test_only_reading_the_link_uses_it_up(browser: Client, method: str) -> None:
     assert browser.get(address).status_code == 302
 
 
-def test_only_the_digest_is_kept() -> None:
+def test_only_the_digest_is_stored() -> None:
     token = make_token()
     row = SignInLink.objects.get()
     assert row.digest == hashlib.sha256(token.encode()).hexdigest()
@@ -103,7 +103,7 @@ def test_only_the_digest_is_kept() -> None:
 
 
 @pytest.mark.parametrize("token", ["", "x", "\x00", "x" * 10_000, "%ff%fe", "' OR 1=1 --", "\uff21\uff22"])
-def test_a_guess_opens_nothing(browser: Client, token: str) -> None:
+def test_a_guessed_token_is_refused(browser: Client, token: str) -> None:
     make_token()
     answer = browser.get("/sign-in/", {"token": token})
     assert answer.status_code == 401
@@ -111,12 +111,12 @@ def test_a_guess_opens_nothing(browser: Client, token: str) -> None:
     assert Session.objects.count() == 0
 
 
-def test_the_digest_is_no_token(browser: Client) -> None:
+def test_the_digest_is_not_a_token(browser: Client) -> None:
     make_token()
     assert not redeem(SignInLink.objects.get().digest)
 
 
-def test_of_many_who_follow_it_at_once_one_comes_in() -> None:
+def test_of_many_concurrent_uses_one_succeeds() -> None:
     token = make_token()
 
     def follow() -> bool:
@@ -129,7 +129,7 @@ def test_of_many_who_follow_it_at_once_one_comes_in() -> None:
         assert sum(pool.map(lambda _: follow(), range(16))) == 1
 
 
-def test_the_token_is_in_no_log(browser: Client, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_token_is_not_logged(browser: Client, caplog: pytest.LogCaptureFixture) -> None:
     address = link()
     token = parse_qs(urlsplit(address).query)["token"][0]
     with caplog.at_level(logging.DEBUG):
@@ -151,7 +151,7 @@ def test_the_session_gets_a_new_key_and_a_cookie_that_scripts_cannot_read(browse
     assert cookie["domain"] == ""
 
 
-def test_signing_out_ends_the_session_and_needs_the_token(browser: Client) -> None:
+def test_signing_out_ends_the_session_and_requires_the_csrf_token(browser: Client) -> None:
     browser.get(link())
     browser.get("/")
     assert browser.post("/sign-out/").status_code == 403
@@ -164,7 +164,7 @@ def test_signing_out_ends_the_session_and_needs_the_token(browser: Client) -> No
     assert browser.get("/").status_code == 401
 
 
-def test_the_page_without_a_link_says_where_it_is(browser: Client) -> None:
+def test_the_page_without_a_link_says_where_to_find_it(browser: Client) -> None:
     answer = browser.get("/sign-in/")
     assert answer.status_code == 401
     assert "./netmodes up" in answer.content.decode()

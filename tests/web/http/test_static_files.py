@@ -1,4 +1,4 @@
-"""Static files: their address says what is in them, so that a browser asks once; a page names the modules it runs."""
+"""Static files: versioned URLs that browsers cache, and module preloads of pages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dashboard.web.http import static_files
 ROOT = Path(__file__).resolve().parents[3]
 MODULES = ROOT / "static/dashboard/js"
 OTHER = "v0123456789ab"
-#: Modules that no page names, with why.
+#: Modules that no page preloads, with the reason.
 ON_DEMAND = {
     "ui/terminal/terminal.js": "the terminal's own library is ten times its size",
     "ui/terminal/recording.js": "the terminal's own library is ten times its size",
@@ -30,14 +30,14 @@ def get(path: str, **headers: str) -> tuple[int, str, bytes]:
     return answer.status_code, answer.headers.get("Cache-Control", ""), answer.content
 
 
-def test_an_address_holds_the_hash_and_is_kept_for_good() -> None:
+def test_a_url_with_the_current_hash_is_cached_forever() -> None:
     address = static("dashboard/js/main.js")
     assert re.fullmatch(r"/static/v[0-9a-f]{12}/dashboard/js/main\.js", address)
     assert get(address) == (200, static_files.IMMUTABLE, (MODULES / "main.js").read_bytes())
 
 
 @pytest.mark.parametrize("path", [f"/static/{OTHER}/dashboard/js/main.js", "/static/dashboard/js/main.js"])
-def test_a_page_of_another_version_finds_its_files_and_asks_again(path: str) -> None:
+def test_a_page_of_another_version_finds_its_files_uncached(path: str) -> None:
     status, kept, body = get(path)
     assert (status, body) == (200, (MODULES / "main.js").read_bytes())
     assert "max-age=0" in kept
@@ -45,11 +45,11 @@ def test_a_page_of_another_version_finds_its_files_and_asks_again(path: str) -> 
 
 
 @pytest.mark.parametrize("path", ["/static/v0/dashboard/js/main.js", f"/static/{OTHER}/", f"/static/{OTHER}/../x"])
-def test_other_addresses_are_no_files(path: str) -> None:
+def test_other_paths_are_not_files(path: str) -> None:
     assert get(path)[0] != 200
 
 
-def test_another_content_is_another_version(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_changed_content_changes_the_version(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("django.conf.settings.STATICFILES_DIRS", [tmp_path])
     monkeypatch.setattr(finders, "get_finders", lambda: [finders.FileSystemFinder()])
     versions = []
@@ -63,12 +63,12 @@ def test_another_content_is_another_version(monkeypatch: pytest.MonkeyPatch, tmp
     assert len(set(versions)) == 3
 
 
-def test_a_page_names_what_its_modules_import_and_not_what_every_page_has() -> None:
+def test_a_page_preloads_the_imports_of_its_modules_without_those_of_every_page() -> None:
     html = Template('{% load modules %}{% modules "ui/experiments/experiment.js" %}').render(Context())
     named = set(re.findall(r'<link rel="modulepreload" href="/static/v[0-9a-f]{12}/dashboard/js/([^"]+)">', html))
     assert named == set(needed_by("ui/experiments/experiment.js")) - set(needed_by("main.js"))
     assert {"ui/experiments/experiment.js", "ui/comparison/table.js", "core/experiments/experiment_model.js"} <= named
-    # Written once more with other means: the modules that are imported, from the files themselves.
+    # The expected modules, read from the imports in the files.
     found: set[Path] = set()
     waiting = [MODULES / "ui/experiments/experiment.js"]
     while waiting:
@@ -79,7 +79,7 @@ def test_a_page_names_what_its_modules_import_and_not_what_every_page_has() -> N
     assert {str(one.relative_to(MODULES)) for one in found} == set(needed_by("ui/experiments/experiment.js"))
 
 
-def test_every_module_that_a_page_loads_later_is_named_by_a_page() -> None:
+def test_every_module_that_is_loaded_later_is_preloaded_by_a_page() -> None:
     later = set(re.findall(r'import\("\./(ui/[^"]+)"\)', (MODULES / "main.js").read_text()))
     templates = "".join(path.read_text() for path in (ROOT / "templates").rglob("*.html"))
     named = {

@@ -1,4 +1,4 @@
-"""A real nginx with the configuration that docs/deploying.md shows."""
+"""A real nginx with the configuration in docs/deploying.md."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.support.private_engine import CACHE
 
 NAME = "netmodes.example.org"
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "deploying.md"
-#: What Debian's nginx would do with /var, and nothing that concerns the proxy.
-AROUND = """daemon off;
+#: Debian's main configuration, without anything about the proxy.
+MAIN_CONFIGURATION = """daemon off;
 {user}
 pid {folder}/pid;
 error_log stderr warn;
@@ -33,13 +33,13 @@ http {{
 
 
 def shown_configuration() -> str:
-    """The block of the document."""
+    """The configuration in the document."""
     (found,) = re.findall(r"^```nginx\n(.*?)^```", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
     return str(found)
 
 
 def adapted(text: str, changes: dict[str, str]) -> str:
-    """The text with every pattern replaced. AssertionError for one that is not there: the document has changed."""
+    """The text with every pattern replaced. AssertionError if a pattern is missing: the document has changed."""
     for pattern, value in changes.items():
         text, count = re.subn(pattern, value, text)
         assert count, f"docs/deploying.md has no {pattern} any more"
@@ -47,7 +47,7 @@ def adapted(text: str, changes: dict[str, str]) -> str:
 
 
 def program(folder: Path) -> list[str]:
-    """The machine's nginx, or the one from Debian's package that the lab image is made of, with its libraries."""
+    """The machine's nginx, or the one of the lab image with its libraries."""
     if installed := shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin"):
         return [installed]
     with tarfile.open(lab_image_archive(CACHE)) as archive:
@@ -59,7 +59,7 @@ def program(folder: Path) -> list[str]:
 
 
 class Nginx:
-    """nginx on two ports of 127.0.0.1, in front of ``upstream``, with a certificate that ``trust`` knows."""
+    """nginx on two ports of 127.0.0.1 in front of ``upstream``, with a certificate in ``trust``."""
 
     def __init__(self, folder: Path, upstream: int, plain: int, secure: int) -> None:
         self.port = secure
@@ -89,16 +89,16 @@ class Nginx:
         kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         temporary = "\n    ".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
         user = "user root;" if os.geteuid() == 0 else ""
-        (folder / "nginx.conf").write_text(AROUND.format(folder=folder, temporary=temporary, user=user))
+        (folder / "nginx.conf").write_text(MAIN_CONFIGURATION.format(folder=folder, temporary=temporary, user=user))
         root = folder / "debian"
         root.mkdir()
         self._command = [*program(root), "-p", str(folder), "-c", str(folder / "nginx.conf")]
 
     def start(self) -> None:
-        """Returns when it listens."""
+        """Starts nginx and waits until it listens."""
         said = self._folder / "nginx.err"
         with said.open("wb") as stderr:
-            # Whatever becomes of the tests, nothing stays behind.
+            # Ends with the tests, also if they are killed.
             command = ["setpriv", "--pdeathsig", "TERM", *self._command]
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr)
         until(lambda: self._listens() or self._process.poll() is not None)
@@ -117,14 +117,14 @@ class Nginx:
         self._process.wait(10)
 
     def connect(self, address: str = "127.0.0.1", server_name: str = NAME) -> HTTPSConnection:
-        """A browser's connection from an address of this machine."""
+        """A TLS connection from an address of this machine."""
         connection = HTTPSConnection(NAME, self.port, context=self.trust, timeout=20)
         plain = create_connection(("127.0.0.1", self.port), 20, source_address=(address, 0))
         connection.sock = self.trust.wrap_socket(plain, server_hostname=server_name)
         return connection
 
     def connect_plainly(self) -> HTTPConnection:
-        """To the port without TLS."""
+        """A connection to the port without TLS."""
         connection = HTTPConnection(NAME, self.plain_port, timeout=20)
         connection.sock = create_connection(("127.0.0.1", self.plain_port), 20)
         return connection

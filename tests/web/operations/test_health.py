@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -33,7 +34,8 @@ async def missing() -> Answer | None:
 async def chip() -> str:
     """The chip in the header of a page."""
     page = (await http("GET", "/measurements/", who=await person())).text
-    return page.partition("data-engine>")[2].partition("\n")[0]
+    found = re.search(r"data-engine>.*?</span>(.*?)</span>", page, re.DOTALL)
+    return found[1].strip() if found else ""
 
 
 async def test_an_engine_that_stops_is_missing_until_it_returns(
@@ -59,7 +61,7 @@ async def test_an_engine_that_stops_is_missing_until_it_returns(
 
 
 async def test_an_engine_that_hangs_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconciler, "ASK_S", 0.02)
+    monkeypatch.setattr(reconciler, "PING_S", 0.02)
     engine = FakeEngine()
     async with lab_here(engine, tmp_path, monkeypatch):
         assert await ready()

@@ -1,5 +1,5 @@
-"""Behind a real nginx that speaks TLS, with the configuration that docs/deploying.md shows: a page, forms, a websocket,
-who asks, and under which name."""
+"""Behind a real nginx with TLS and the configuration in docs/deploying.md: pages, forms, websockets, client addresses
+and host names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.engine
 
 
 class Answer:
-    """What came back, and the cookies that came with it."""
+    """A response and its cookies."""
 
     def __init__(self, connection: HTTPConnection) -> None:
         found = connection.getresponse()
@@ -37,7 +37,7 @@ class Answer:
 
 
 class Browser:
-    """Keeps cookies, says where its forms come from, and has an address of its own."""
+    """A browser with cookies, an Origin and an address."""
 
     def __init__(self, nginx: Nginx, address: str = "127.0.0.1") -> None:
         self._nginx = nginx
@@ -60,13 +60,13 @@ class Browser:
         return answer
 
     def launch(self, **headers: str) -> Answer:
-        """A comparison, asked for as the page's script does."""
+        """Launches a comparison as the page's script does."""
         body = json.dumps({"image": "nginx", "port": 80, "modes": ["bridge", "none"]})
         headers = {"X_CSRFToken": self.cookies.get("csrftoken", ""), **headers}
         return self.ask("POST", "/api/experiments", body, Content_Type="application/json", **headers)
 
     def guess(self, code: str, **headers: str) -> Answer:
-        """A join code, typed into the form of the door."""
+        """Sends a join code with the form."""
         if "csrftoken" not in self.cookies:
             assert self.ask("GET", "/join/").status == 200
         fields = {"code": code, "name": "Ada", "csrfmiddlewaretoken": self.cookies["csrftoken"]}
@@ -114,7 +114,7 @@ def server(engine_host: PrivateEngine, tmp_path_factory: pytest.TempPathFactory)
     assert running.remains() == []
 
 
-def test_a_comparison_is_launched_and_watched_through_a_proxy(server: tuple[Server, Nginx, str]) -> None:
+def test_a_comparison_is_launched_and_watched_through_the_proxy(server: tuple[Server, Nginx, str]) -> None:
     running, nginx, link = server
     browser = Browser(nginx)
     assert browser.ask("GET", "/").status == 401
@@ -139,7 +139,7 @@ def test_a_comparison_is_launched_and_watched_through_a_proxy(server: tuple[Serv
     running.forget_everything()
 
 
-def test_cookies_never_leave_tls(server: tuple[Server, Nginx, str]) -> None:
+def test_cookies_are_sent_over_tls_only(server: tuple[Server, Nginx, str]) -> None:
     _running, nginx, _link = server
     cookies = Browser(nginx).ask("GET", "/join/").set_cookies
     assert cookies
@@ -150,7 +150,7 @@ def test_cookies_never_leave_tls(server: tuple[Server, Nginx, str]) -> None:
     assert (answer.status, answer.location) == (308, f"https://{NAME}/join/?code=X")
 
 
-def test_another_name_is_refused_by_either(server: tuple[Server, Nginx, str]) -> None:
+def test_another_host_name_is_refused_by_nginx_and_by_netmodes(server: tuple[Server, Nginx, str]) -> None:
     running, nginx, _link = server
     assert Browser(nginx).ask("GET", "/join/", Host="evil.example").status == 421
     direct = HTTPConnection("127.0.0.1", running.port, timeout=20)
@@ -161,10 +161,10 @@ def test_another_name_is_refused_by_either(server: tuple[Server, Nginx, str]) ->
     assert Answer(direct).status == 200
 
 
-def test_nobody_chooses_the_address_by_which_their_guesses_count(server: tuple[Server, Nginx, str]) -> None:
+def test_a_client_cannot_forge_the_address_of_its_rate_limit(server: tuple[Server, Nginx, str]) -> None:
     _running, nginx, _link = server
     guesser = Browser(nginx, "127.0.0.2")
-    codes = ["".join("ABCD"[number // 4**place % 4] for place in range(8)) for number in range(PER_CLIENT.burst + 2)]
+    codes = ["".join("ABCD"[number // 4**place % 4] for place in range(8)) for number in range(int(PER_CLIENT.burst) + 2)]
     answers = [
         guesser.guess(code, X_Forwarded_For=f"198.51.100.{number}", X_Real_IP=f"198.51.100.{number}")
         for number, code in enumerate(codes)
@@ -172,4 +172,6 @@ def test_nobody_chooses_the_address_by_which_their_guesses_count(server: tuple[S
     assert {one.status for one in answers[:-2]} == {404}
     assert answers[-1].status == 429
     assert re.fullmatch(r"[1-9]\d?", answers[-1].retry_after or "")
-    assert Browser(nginx, "127.0.0.3").guess(codes[0]).status == 404, "another address, behind the same proxy, is heard"
+    assert Browser(nginx, "127.0.0.3").guess(codes[0]).status == 404, (
+        "another address behind the same proxy is not limited"
+    )

@@ -24,7 +24,7 @@ from dashboard.web.training.hub import INSTRUCTOR, SessionHub
 from tests.lab.training_builders import NOW, session
 from tests.support.polling import eventually, others_run
 from tests.support.specs import make_spec
-from tests.web.training.test_hub import Browser, sit
+from tests.web.training.test_hub import Browser, join
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -80,7 +80,7 @@ async def test_an_entry_without_a_wake_up_is_found(two: tuple[Process, Process])
 
 async def test_participants_of_other_processes_are_present(two: tuple[Process, Process], row: TrainingSession) -> None:
     here, there = two
-    ada, bob = await sit(row, "Ada"), await sit(row, "Bob")
+    ada, bob = await join(row, "Ada"), await join(row, "Bob")
     hers, his = Browser(), Browser()
     client = await here.sessions.enter(row.id, ada.id, hers.send, None, admitted=True)
     await there.sessions.enter(row.id, bob.id, his.send, None, admitted=True)
@@ -99,7 +99,7 @@ async def test_a_change_of_the_instructor_reaches_the_other_process_with_and_wit
     two: tuple[Process, Process], row: TrainingSession
 ) -> None:
     here, there = two
-    ada, hers, instructor = await sit(row, "Ada"), Browser(), Browser()
+    ada, hers, instructor = await join(row, "Ada"), Browser(), Browser()
     await there.sessions.enter(row.id, ada.id, hers.send, None, admitted=True)
     await there.sessions.enter(row.id, INSTRUCTOR, instructor.send, None, admitted=True)
     await eventually(lambda: hers.of("session"))
@@ -122,7 +122,7 @@ async def test_a_participant_who_moves_is_disconnected_on_the_old_device_without
     two: tuple[Process, Process], row: TrainingSession
 ) -> None:
     _, there = two
-    ada, old, new = await sit(row, "Ada"), Browser(), Browser()
+    ada, old, new = await join(row, "Ada"), Browser(), Browser()
     await there.sessions.enter(row.id, ada.id, old.send, None, admitted=True)
     await eventually(lambda: there.sessions.feeds()[0].version.shared)
     link = await in_database(participants.make_link, row.id, ada.id)
