@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from dashboard.lab.experiments.concurrency import gather_all
+from tests.support.polling import others_run
 
 
 async def test_the_first_error_is_raised_after_all_work_has_ended() -> None:
@@ -16,7 +15,7 @@ async def test_the_first_error_is_raised_after_all_work_has_ended() -> None:
         raise ValueError(name)
 
     async def finish() -> None:
-        await asyncio.sleep(0)
+        await others_run()
         done.append("finished")
 
     with pytest.raises(ValueError, match="one"):
