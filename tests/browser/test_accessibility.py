@@ -1,4 +1,4 @@
-"""axe finds nothing on any page, in either theme, in a wide window and on a small phone."""
+"""axe finds no violation on pages, in either theme, in a wide window and at the width of a small phone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.axe import violations
+from tests.browser.axe import ALL_VIEWS, violations
 from tests.browser.server import Server
 from tests.browser.visitor import Show, Visit, Visitor
 
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
 @pytest.fixture(scope="module")
 def running(server: Server) -> Iterator[str]:
-    """An experiment in which there is something of everything: warnings, a refusal, an exit, a shared namespace."""
+    """A running experiment with warnings, a refusal, a container that exited and a shared namespace."""
     identity = server.launch(
         modes=["host", "bridge", "user-bridge", "none", "container:1"],
         arms=[
@@ -30,7 +30,7 @@ def running(server: Server) -> Iterator[str]:
 
 
 def unfold_answers(page: Page) -> None:
-    """Opens every “What is this?” of the page that can be seen, with the keyboard."""
+    """Opens every visible “What is this?” with the keyboard."""
     for summary in page.locator("details.what > summary:visible").all():
         summary.press("Enter")
     expect(page.locator("details.what:not([open]) > summary:visible")).to_have_count(0)
@@ -50,32 +50,32 @@ def test_a_running_experiment_with_everything_open(running: str, show: Show) -> 
     expect(shown.page.locator("svg.picture.wide .number")).not_to_have_count(0)
     expect(shown.page.locator(".exit:visible, .error-box:visible")).to_have_count(2)
     unfold_answers(shown.page)
-    assert violations(shown.page) == []
+    assert violations(shown.page, ALL_VIEWS) == []
 
 
-def test_a_running_experiment_as_it_is_first_seen(running: str, show: Show) -> None:
+def test_a_running_experiment_when_it_opens(running: str, show: Show) -> None:
     assert violations(show(running).page) == []
 
 
-def test_a_moment_of_the_past(running: str, visitor: Visitor, server: Server) -> None:
+def test_a_past_moment_of_an_experiment(running: str, visitor: Visitor, server: Server) -> None:
     assert violations(visitor.open(f"{server.url}/experiments/{running}/?at=3")) == []
 
 
-def test_the_start_page_while_something_runs(running: str, visitor: Visitor, server: Server) -> None:
+def test_the_start_page_with_a_running_experiment(running: str, visitor: Visitor, server: Server) -> None:
     page = visitor.open(server.url)
     expect(page.get_by_role("region", name="Running").get_by_role("listitem")).to_have_count(1)
     page.locator("details.options summary").click()
-    assert violations(page) == []
+    assert violations(page, ALL_VIEWS) == []
 
 
 @pytest.mark.parametrize("address", ["/doctor/", "/api/docs", "/reports/example/"])
-def test_a_page_that_is_always_the_same(visitor: Visitor, server: Server, address: str) -> None:
+def test_a_page_with_fixed_content(visitor: Visitor, server: Server, address: str) -> None:
     page = visitor.open(server.url + address)
     unfold_answers(page)
     assert violations(page) == []
 
 
-def test_pages_that_refuse(running: str, visit: Visit, server: Server) -> None:
+def test_error_pages_and_a_form_with_errors(running: str, visit: Visit, server: Server) -> None:
     visitor = visit()
     visitor.expect(r"Failed to load resource: .* 40[04] ")
     assert violations(visitor.open(f"{server.url}/experiments/nobody/")) == []
@@ -87,7 +87,7 @@ def test_pages_that_refuse(running: str, visit: Visit, server: Server) -> None:
     assert violations(page) == []
 
 
-def test_the_door(visit: Visit, server: Server) -> None:
+def test_the_page_for_people_who_are_not_signed_in(visit: Visit, server: Server) -> None:
     visitor = visit(signed_in=False)
     visitor.expect(r"Failed to load resource: .* 401 ")
     assert violations(visitor.open(server.url)) == []

@@ -1,4 +1,4 @@
-"""axe finds nothing on the pages of what is over, nor where nothing was ever launched."""
+"""axe finds no violation on a stopped experiment and on a start page without experiments."""
 
 from __future__ import annotations
 

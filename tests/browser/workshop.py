@@ -1,4 +1,4 @@
-"""A workshop in the browser, and a shell on the private host outside of it."""
+"""A workshop in the browser, and a shell on the private host."""
 
 from __future__ import annotations
 
@@ -20,49 +20,49 @@ def workshop(slug: str) -> Workshop:
 
 
 class StepPage:
-    """One step, as somebody works on it."""
+    """The page of a step."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
 
     @property
     def slug(self) -> str:
-        """ContainerSelector step it is."""
+        """The slug of the step."""
         return self.page.url.rstrip("/").rsplit("/", 1)[-1]
 
     @property
     def advice(self) -> Locator:
-        """What helps on a wrong turn."""
+        """The advice for a common mistake."""
         return self.page.locator("#advice")
 
     def findings(self) -> list[str]:
-        """What was observed, row by row."""
+        """The findings, one text per row."""
         return self.page.locator("table.findings tbody tr").all_inner_texts()
 
     def predict(self, choice: str) -> None:
         """Chooses an answer by its text."""
         self.page.get_by_role("radio", name=choice, exact=True).check()
-        self.page.get_by_role("button", name="That is what I expect").click()
-        expect(self.page.get_by_text(f"You expect: {choice}")).to_be_visible()
+        self.page.get_by_role("button", name="Submit prediction").click()
+        expect(self.page.get_by_text(f"Your prediction: {choice}")).to_be_visible()
 
     def open_commands(self) -> int:
-        """Unfolds the commands; how many have a button."""
+        """Opens folded commands; returns the number of buttons."""
         folded = self.page.locator("details.folded > summary")
         if folded.count():
             folded.click()
         return self.page.locator('[data-act="run"]').count()
 
     def press(self, number: int) -> None:
-        """The button beside a command."""
+        """Presses the button of a command."""
         self.page.locator('[data-act="run"]').nth(number).get_by_role("button").click()
 
     def wait_for_outcome(self, number: int) -> None:
-        """Until a command has printed something or said why not."""
+        """Waits until a command has printed output or an error."""
         outcome = self.page.locator(f'[data-outcome="{number}"]')
         expect(outcome.locator("pre, .notice").first).to_be_attached()
 
     def press_commands(self) -> None:
-        """Every button beside a command, one after the other."""
+        """Presses the buttons of all commands in order."""
         for number in range(self.open_commands()):
             self.press(number)
             self.wait_for_outcome(number)
@@ -76,34 +76,34 @@ class StepPage:
         return self.page.locator("[data-step]").get_attribute("data-stage") == "done"
 
     def wait_until_done(self) -> None:
-        """Until the step is done."""
+        """Waits until the step is done."""
         expect(self.page.locator("[data-step]")).to_have_attribute("data-stage", "done")
 
     def shown_truth(self) -> str:
-        """What was true of the prediction."""
+        """The truth shown after the prediction."""
         return self.page.locator(".truth dd").nth(1).inner_text()
 
     def go_on(self) -> None:
-        """To the next step, or to the result; the whole page is there afterwards."""
+        """Opens the next step, or the result, and waits for the page to load."""
         with self.page.expect_navigation(wait_until="load"):
             self.page.locator("a.primary-link").click()
 
 
 class Shell:
-    """A terminal on the private host: what is typed there knows nothing of Netmodes."""
+    """A shell on the private host, independent of Netmodes."""
 
     def __init__(self, host: PrivateEngine) -> None:
         self._host = host
 
     def type(self, line: str) -> str:
-        """stdout and stderr of a line, whatever comes of it. Pipes as in a shell."""
+        """Runs a line and returns stdout and stderr, whatever the exit code. Pipes work as in a shell."""
         words = ["sh", "-c", line] if "|" in line else shlex.split(line)
         words = ["env", f"DOCKER_HOST={self._host.endpoint}", *words]
         done = self._host.try_on_machine(*words)
         return done.stdout + done.stderr
 
     def leave_nothing(self, *steps: Step) -> None:
-        """After a test that went wrong: removes what its steps would have made."""
+        """Removes what the steps create, in case a test failed."""
         names = {command.action.run.name for step in steps for command in step.run if hasattr(command.action, "run")}
         self.type(f"docker rm -f {' '.join(sorted(names))}")
         for network in ("lab", "market"):

@@ -63,7 +63,7 @@ def test_a_launch_ends_with_the_cleanup_check(
         expect(proof).to_contain_text(sentence)
     expect(proof.locator(".no")).to_have_count(0)
     assert _containers(engine_host, shown.identity) == []
-    expect(page.locator("[data-connection]")).to_have_text("stopped")
+    expect(page.locator("[data-connection]")).to_have_text("disconnected")
     _nothing_can_be_asked(page)
 
     page.reload()

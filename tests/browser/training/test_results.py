@@ -23,8 +23,8 @@ def predict(person: ParticipantPage, answer: str) -> None:
     person.page.wait_for_url("**/steps/launch/")  # it follows the instructor by itself
     step = StepPage(person.page)
     step.page.get_by_role("radio", name=answer, exact=True).check()
-    step.page.get_by_role("button", name="That is what I expect").click()
-    expect(step.page.get_by_text(f"You expect: {answer}")).to_be_visible()
+    step.page.get_by_role("button", name="Submit prediction").click()
+    expect(step.page.get_by_text(f"Your prediction: {answer}")).to_be_visible()
 
 
 def hold_session(console: Console, people: list[ParticipantPage], experiment: str) -> str:
