@@ -1,4 +1,4 @@
-"""Entries of connection tracking, as both sources print them."""
+"""Connection tracking entries of both sources."""
 
 from __future__ import annotations
 
@@ -38,21 +38,23 @@ TOOL = (
         ),
     ],
 )
-def test_an_entry_says_what_was_rewritten(line: str, source: str, translated_to: str, translated_from: str) -> None:
-    (found,) = read_entries([line])
-    assert (found.source, found.translated_to, found.translated_from) == (source, translated_to, translated_from)
-    assert (found.state, found.text) == ("ESTABLISHED", " ".join(line.split()))
+def test_an_entry_has_the_translated_addresses(
+    line: str, source: str, translated_to: str, translated_from: str
+) -> None:
+    (entry,) = read_entries([line])
+    assert (entry.source, entry.translated_to, entry.translated_from) == (source, translated_to, translated_from)
+    assert (entry.state, entry.text) == ("ESTABLISHED", " ".join(line.split()))
 
 
 @pytest.mark.parametrize(
     "line", ["", "conntrack v1.4.8 (conntrack-tools): 3 flow entries", PROC.replace("tcp      6", "udp      17")]
 )
-def test_other_lines_are_passed_over(line: str) -> None:
+def test_other_lines_are_ignored(line: str) -> None:
     assert read_entries([line]) == ()
 
 
 @given(
     st.lists(st.one_of(st.text(max_size=80), st.sampled_from(PROC.split()).map(lambda word: PROC.replace(word, "x"))))
 )
-def test_any_lines_are_read_or_passed_over(lines: list[str]) -> None:
+def test_any_lines_are_read_or_ignored(lines: list[str]) -> None:
     assert len(read_entries(lines)) <= len(lines)

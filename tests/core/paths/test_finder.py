@@ -1,4 +1,4 @@
-"""dashboard.core.paths.finder, on scenes as Docker 26 wires them."""
+"""The paths that are found on scenes wired as by Docker 26."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from dashboard.core.paths.model import Path, PathKind
 from tests.core.builders import MACHINE, Columns, States, make_address, make_listener, make_ports, make_scene
 
 
-def found(columns: Columns, states: States) -> dict[str, Path]:
+def paths_by_key(columns: Columns, states: States) -> dict[str, Path]:
     """The measured paths by key; each key occurs only once."""
     paths = measured_paths(columns, states)
-    by_key = {one.key: one for one in paths}
+    by_key = {path.key: path for path in paths}
     assert len(by_key) == len(paths)
     return by_key
 
 
 def with_link(state: NamespaceState, kind: str, *more: str) -> NamespaceState:
-    """Further addresses on the links of a kind."""
+    """The state with more addresses on the links of a kind."""
 
-    def add(one: Interface) -> Interface:
-        return replace(one, addresses=(*one.addresses, *(make_address(text, 64) for text in more)))
+    def add(link: Interface) -> Interface:
+        return replace(link, addresses=(*link.addresses, *(make_address(text, 64) for text in more)))
 
-    return replace(state, interfaces=tuple(add(one) if one.kind == kind else one for one in state.interfaces))
+    return replace(state, interfaces=tuple(add(link) if link.kind == kind else link for link in state.interfaces))
 
 
-def test_each_way_to_host_and_bridge_is_named_with_its_hops() -> None:
-    paths = found(*make_scene(("host", "bridge")))
-    told = {key: (one.target, one.hops) for key, one in paths.items() if not one.unavailable}
+def test_each_path_to_host_and_bridge_has_its_hops() -> None:
+    paths = paths_by_key(*make_scene(("host", "bridge")))
+    hops = {key: (path.target, path.hops) for key, path in paths.items() if not path.unavailable}
     inner = ("docker0", "veth0000021", "eth0")
-    assert told == {
+    assert hops == {
         "host/loopback": ("127.0.0.1:80", ("lo",)),
         "host/loopback-ipv6": ("[::1]:80", ("lo",)),
         "bridge/bridge-address": ("172.17.0.2:80", inner),
@@ -43,12 +43,12 @@ def test_each_way_to_host_and_bridge_is_named_with_its_hops() -> None:
         "bridge/published-proxy-ipv6": ("[::1]:8081", ("lo", "docker-proxy :8081 (user space)", *inner)),
         "bridge/published-dnat": ("192.0.2.2:8081", ("DNAT 192.0.2.2:8081 → 172.17.0.2:80", *inner)),
     }
-    assert all(one.client == MACHINE for one in paths.values() if not one.unavailable)
+    assert all(path.client == MACHINE for path in paths.values() if not path.unavailable)
 
 
-def test_only_a_published_port_fixes_the_port_of_the_program_behind_it() -> None:
-    paths = found(*make_scene(("host", "bridge")))
-    fixed = {key: one.server_port for key, one in paths.items() if one.fixed}
+def test_only_a_published_port_determines_the_port_of_the_program() -> None:
+    paths = paths_by_key(*make_scene(("host", "bridge")))
+    fixed = {key: path.server_port for key, path in paths.items() if path.fixed}
     assert fixed == dict.fromkeys(
         ("bridge/published-proxy", "bridge/published-proxy-ipv6", "bridge/published-dnat"), 80
     )
@@ -67,63 +67,66 @@ def test_only_a_published_port_fixes_the_port_of_the_program_behind_it() -> None
     ],
 )
 def test_a_path_that_does_not_exist_has_its_reason(modes: tuple[str, ...], key: str, words: str) -> None:
-    path = found(*make_scene(modes))[key]
+    path = paths_by_key(*make_scene(modes))[key]
     assert words in path.unavailable
     assert (path.address, path.target) == ("", "")
 
 
-def test_nothing_is_published_without_p() -> None:
-    paths = found(*make_scene(("bridge",), publish=None))
+def test_without_p_no_port_is_published() -> None:
+    paths = paths_by_key(*make_scene(("bridge",), publish=None))
     assert paths["bridge/published-dnat"].unavailable == "bridge publishes no port"
     assert paths["bridge/published-proxy"].unavailable == "bridge publishes no port"
 
 
-def test_the_proxy_is_a_path_only_where_it_was_seen_to_listen() -> None:
+def test_docker_proxy_is_a_path_only_if_it_was_seen_to_listen() -> None:
     columns, states = make_scene(("bridge",))
-    quiet = tuple(one for one in states[MACHINE].listeners if one.process != "docker-proxy")
-    states[MACHINE] = replace(states[MACHINE], listeners=quiet)
-    assert "nothing that was seen listens there" in found(columns, states)["bridge/published-proxy"].unavailable
-    taken = tuple(replace(one, port=8080, process="dockerd") if one.process == "sshd" else one for one in quiet)
+    others = tuple(listener for listener in states[MACHINE].listeners if listener.process != "docker-proxy")
+    states[MACHINE] = replace(states[MACHINE], listeners=others)
+    assert "nothing that was seen listens there" in paths_by_key(columns, states)["bridge/published-proxy"].unavailable
+    taken = tuple(
+        replace(listener, port=8080, process="dockerd") if listener.process == "sshd" else listener
+        for listener in others
+    )
     states[MACHINE] = replace(states[MACHINE], listeners=taken)
-    assert "dockerd holds the port" in found(columns, states)["bridge/published-proxy"].unavailable
+    assert "dockerd holds the port" in paths_by_key(columns, states)["bridge/published-proxy"].unavailable
 
 
 def test_a_port_published_on_loopback_has_no_dnat() -> None:
     columns, states = make_scene(("bridge",))
     columns = (columns[0], replace(columns[1], published=make_ports(8080, 80, "127.0.0.2")))
-    paths = found(columns, states)
+    paths = paths_by_key(columns, states)
     assert paths["bridge/published-proxy"].target == "127.0.0.2:8080"
     assert paths["bridge/published-dnat"].unavailable == "bridge publishes on 127.0.0.2 only"
 
 
-def test_a_port_published_on_one_address_is_asked_there() -> None:
+def test_a_port_published_on_one_address_is_reached_there() -> None:
     columns, states = make_scene(("bridge",))
     columns = (columns[0], replace(columns[1], published=make_ports(8080, 80, "192.0.2.2")))
-    paths = found(columns, states)
+    paths = paths_by_key(columns, states)
     assert paths["bridge/published-dnat"].target == "192.0.2.2:8080"
     assert "bridge/published-proxy" not in paths
 
 
-def test_udp_leads_through_where_it_is_published_too() -> None:
+def test_udp_has_a_path_if_it_is_published_too() -> None:
     columns, states = make_scene(("bridge",))
     both = (*make_ports(8080), PublishedPort(80, "udp", "0.0.0.0", 8085))
     columns = (columns[0], replace(columns[1], published=both))
-    assert found(columns, states)["bridge/published-dnat"].udp_port == 8085
-    assert found(columns, states)["bridge/published-proxy-ipv6"].udp_port == 0
+    assert paths_by_key(columns, states)["bridge/published-dnat"].udp_port == 8085
+    assert paths_by_key(columns, states)["bridge/published-proxy-ipv6"].udp_port == 0
 
 
-def test_ipv6_is_measured_where_there_is_one() -> None:
+def test_ipv6_is_measured_if_both_sides_have_it() -> None:
     columns, states = make_scene(("bridge",))
     states["bridge"] = with_link(states["bridge"], "veth", "fd00:17::2")
     machine = with_link(states[MACHINE], "physical", "2001:db8::2")
     states[MACHINE] = with_link(machine, "bridge", "fd00:17::1")
-    paths = found(columns, states)
+    paths = paths_by_key(columns, states)
     assert paths["bridge/bridge-address-ipv6"].target == "[fd00:17::2]:80"
     assert paths["bridge/published-dnat-ipv6"].target == "[2001:db8::2]:8080"
     assert paths["bridge/published-dnat-ipv6"].hops[0] == "DNAT [2001:db8::2]:8080 → [fd00:17::2]:80"
 
 
-def test_a_second_container_on_a_network_opens_the_way_between_the_two() -> None:
+def test_two_containers_on_one_network_have_a_path_between_them() -> None:
     columns, states = make_scene(("bridge", "user-bridge"))
     columns = (*columns, replace(columns[2], key="second", title="second"))
     second = states["user-bridge"]
@@ -131,49 +134,51 @@ def test_a_second_container_on_a_network_opens_the_way_between_the_two() -> None
         second,
         netns=second.netns + 7,
         interfaces=tuple(
-            replace(one, addresses=(make_address("172.20.0.3", 16),)) if one.name == "eth0" else one
-            for one in second.interfaces
+            replace(link, addresses=(make_address("172.20.0.3", 16),)) if link.name == "eth0" else link
+            for link in second.interfaces
         ),
     )
     columns = (*columns[:3], replace(columns[3], networks={next(iter(columns[2].networks)): "172.20.0.3"}))
-    paths = found(columns, states)
-    way = paths["second/container-to-container"]
-    assert (way.client, way.server, way.address) == ("user-bridge", "second", "172.20.0.3")
-    assert way.host_name
-    assert way.title.endswith(", by name")
-    assert way.hops[0] == "eth0"
-    assert "br-user-bridge" in way.hops
+    paths = paths_by_key(columns, states)
+    path = paths["second/container-to-container"]
+    assert (path.client, path.server, path.address) == ("user-bridge", "second", "172.20.0.3")
+    assert path.host_name
+    assert path.title.endswith(", by name")
+    assert path.hops[0] == "eth0"
+    assert "br-user-bridge" in path.hops
     assert paths["user-bridge/container-to-container"].client == "second"
 
 
 def test_a_shared_namespace_has_its_own_loopback() -> None:
-    way = found(*make_scene(("bridge", "container")))["container/shared-namespace"]
-    assert (way.client, way.server, way.target, way.hops) == ("bridge", "container", "127.0.0.1:80", ("lo",))
+    path = paths_by_key(*make_scene(("bridge", "container")))["container/shared-namespace"]
+    assert (path.client, path.server, path.target, path.hops) == ("bridge", "container", "127.0.0.1:80", ("lo",))
 
 
-def test_what_shares_the_machine_by_another_container_is_on_loopback() -> None:
-    paths = found(*make_scene(("host", "container")))
+def test_a_container_that_shares_a_host_mode_container_s_stack_is_on_loopback() -> None:
+    paths = paths_by_key(*make_scene(("host", "container")))
     assert "container/shared-namespace" not in paths
     assert paths["container/loopback"].client == MACHINE
 
 
-def test_without_the_machine_only_ways_between_containers_are_left() -> None:
+def test_without_the_machine_there_are_only_paths_between_containers() -> None:
     columns, states = make_scene(("bridge", "container"))
     del states[MACHINE]
-    assert {one.kind for one in measured_paths(columns, states) if not one.unavailable} == {PathKind.SHARED_NAMESPACE}
+    assert {path.kind for path in measured_paths(columns, states) if not path.unavailable} == {
+        PathKind.SHARED_NAMESPACE
+    }
 
 
-def test_an_arm_that_does_not_run_has_no_paths() -> None:
+def test_an_arm_that_is_not_running_has_no_paths() -> None:
     columns, states = make_scene(("host", "bridge"))
     columns = (*columns[:2], replace(columns[2], status=ArmStatus.EXITED))
-    assert {one.server for one in find_paths(columns, states)} == {"host"}
-    assert {one.server for one in resolver_paths(columns, states)} == {MACHINE, "host"}
+    assert {path.server for path in find_paths(columns, states)} == {"host"}
+    assert {path.server for path in resolver_paths(columns, states)} == {MACHINE, "host"}
 
 
-def test_each_column_asks_its_own_resolver() -> None:
+def test_each_column_uses_its_own_resolver() -> None:
     columns, states = make_scene(("host", "user-bridge"))
     states["host"] = replace(states["host"], resolver=Resolver())
-    paths = {one.key: one for one in resolver_paths(columns, states)}
+    paths = {path.key: path for path in resolver_paths(columns, states)}
     assert (paths["user-bridge/resolver"].address, paths["user-bridge/resolver"].udp_port) == ("127.0.0.11", 53)
     assert paths["host/resolver"].unavailable == "host has no name server in its resolv.conf"
 
@@ -191,27 +196,27 @@ def test_each_column_asks_its_own_resolver() -> None:
         ("container/shared-namespace", "host/loopback", ""),
     ],
 )
-def test_a_cause_is_named_where_the_hops_prove_it(baseline: str, other: str, words: str) -> None:
-    paths = found(*make_scene(("host", "bridge", "container")))
-    paths |= found(*make_scene(("bridge", "container")))
-    paths |= found(*make_scene(("host", "bridge")))
-    said = cause_between(paths[baseline], paths[other])
-    assert words in said
-    assert bool(words) == bool(said)
+def test_a_cause_is_named_if_the_hops_prove_it(baseline: str, other: str, words: str) -> None:
+    paths = paths_by_key(*make_scene(("host", "bridge", "container")))
+    paths |= paths_by_key(*make_scene(("bridge", "container")))
+    paths |= paths_by_key(*make_scene(("host", "bridge")))
+    cause = cause_between(paths[baseline], paths[other])
+    assert words in cause
+    assert bool(words) == bool(cause)
 
 
-def test_on_a_machine_without_a_way_out_the_bridges_own_address_is_translated_too() -> None:
+def test_without_a_default_route_the_bridge_s_address_is_translated_too() -> None:
     columns, states = make_scene(("bridge",))
     machine = states[MACHINE]
-    links = tuple(one for one in machine.interfaces if one.kind in {"loopback", "bridge", "veth"})
+    links = tuple(link for link in machine.interfaces if link.kind in {"loopback", "bridge", "veth"})
     states[MACHINE] = replace(machine, interfaces=links, routes=())
-    assert found(columns, states)["bridge/published-dnat"].target == "172.17.0.1:8080"
+    assert paths_by_key(columns, states)["bridge/published-dnat"].target == "172.17.0.1:8080"
     states[MACHINE] = replace(
         machine,
         routes=(),
-        interfaces=tuple(one if one.kind != "bridge" else replace(one, addresses=()) for one in links),
+        interfaces=tuple(link if link.kind != "bridge" else replace(link, addresses=()) for link in links),
     )
-    why = found(columns, states)["bridge/published-dnat"].unavailable
+    why = paths_by_key(columns, states)["bridge/published-dnat"].unavailable
     assert why == "the machine has no address except loopback"
 
 
@@ -219,7 +224,7 @@ def between(kind: PathKind, *hops: str) -> Path:
     return Path(kind, "", "a", "b", hops=hops)
 
 
-def test_a_path_between_containers_is_longer_than_one_over_loopback_alone() -> None:
+def test_a_path_between_containers_is_longer_than_one_over_loopback() -> None:
     other = between(PathKind.CONTAINER_TO_CONTAINER, "eth0", "veth1", "br0")
     for kind in (PathKind.LOOPBACK, PathKind.SHARED_NAMESPACE):
         assert "eth0, veth1, br0" in cause_between(between(kind, "lo"), other)
@@ -240,56 +245,66 @@ def test_from_loopback_to_a_published_port_both_causes_are_named() -> None:
     assert "docker0, veth1, eth0" in back
 
 
-def test_links_on_one_parent_meet_there_without_a_bridge() -> None:
+def test_links_on_one_parent_are_connected_by_it_without_a_bridge() -> None:
     columns, states = make_scene(("macvlan", "ipvlan"))
-    columns = tuple(replace(one, networks={"lan": address}) for one in columns for address in one.networks.values())
-    assert found(columns, states)["ipvlan/container-to-container"].hops == ("eth0 (macvlan)", "eth0", "eth0 (ipvlan)")
+    columns = tuple(
+        replace(column, networks={"lan": address}) for column in columns for address in column.networks.values()
+    )
+    assert paths_by_key(columns, states)["ipvlan/container-to-container"].hops == (
+        "eth0 (macvlan)",
+        "eth0",
+        "eth0 (ipvlan)",
+    )
     states.pop(MACHINE)
-    hops = found(columns, states)["ipvlan/container-to-container"].hops
+    hops = paths_by_key(columns, states)["ipvlan/container-to-container"].hops
     assert (hops[0], hops[2]) == ("eth0 (macvlan)", "eth0 (ipvlan)")
     assert hops[1] != "eth0"
 
 
 def test_without_the_machine_only_the_ends_of_a_path_are_known() -> None:
     columns, states = make_scene(("bridge", "user-bridge"))
-    columns = tuple(replace(one, networks={"lan": address}) for one in columns for address in one.networks.values())
-    path = found(columns, states)["bridge/container-to-container"]
+    columns = tuple(
+        replace(column, networks={"lan": address}) for column in columns for address in column.networks.values()
+    )
+    path = paths_by_key(columns, states)["bridge/container-to-container"]
     assert path.hops == ("eth0", "veth0000021", "br-user-bridge", "veth000001f", "eth0")
     assert (path.client, path.host_name) == ("user-bridge", "nm-7f2a9c-bridge")
     states.pop(MACHINE)
-    assert found(columns, states)["bridge/container-to-container"].hops == ("eth0", "eth0")
+    assert paths_by_key(columns, states)["bridge/container-to-container"].hops == ("eth0", "eth0")
 
 
-def test_a_column_without_a_port_is_asked_on_port_80() -> None:
+def test_a_column_without_a_port_is_requested_on_port_80() -> None:
     for modes in (("host", "bridge"), ("bridge", "container")):
         columns, states = make_scene(modes, publish=None)
-        for port, asked in ((0, 80), (81, 81)):
-            changed = tuple(replace(one, port=port) for one in columns)
-            ports = {one.port for one in found(changed, states).values() if not one.unavailable}
-            assert ports == {asked}
+        for port, expected in ((0, 80), (81, 81)):
+            changed = tuple(replace(column, port=port) for column in columns)
+            ports = {path.port for path in paths_by_key(changed, states).values() if not path.unavailable}
+            assert ports == {expected}
 
 
-def test_between_containers_the_assigned_address_and_another_of_the_other_family_are_asked() -> None:
+def test_between_containers_there_is_a_path_for_each_common_family() -> None:
     columns, states = make_scene(("bridge", "user-bridge"))
-    columns = tuple(replace(one, networks={"lan": address}) for one in columns for address in one.networks.values())
+    columns = tuple(
+        replace(column, networks={"lan": address}) for column in columns for address in column.networks.values()
+    )
     for key, number in (("bridge", 2), ("user-bridge", 3)):
         states[key] = with_link(states[key], "veth", f"fd00:17::{number}")
-    paths = found(columns, states)
+    paths = paths_by_key(columns, states)
     assert paths["bridge/container-to-container"].address == "172.17.0.2"
     assert paths["bridge/container-to-container-ipv6"].address == "fd00:17::2"
     states["user-bridge"] = make_scene(("bridge", "user-bridge"))[1]["user-bridge"]
-    assert "bridge/container-to-container-ipv6" not in found(columns, states), "the other one has no IPv6"
+    assert "bridge/container-to-container-ipv6" not in paths_by_key(columns, states), "the client has no IPv6"
 
 
-def test_another_container_must_have_a_stack_of_its_own_on_the_same_network() -> None:
+def test_a_path_between_containers_needs_another_stack_on_the_same_network() -> None:
     columns, states = make_scene(("bridge", "container"))
-    same = tuple(replace(one, networks={"lan": "172.17.0.2"}) for one in columns[1:])
-    assert "second container" in found((columns[0], *same), states)["bridge/container-to-container"].unavailable
+    same = tuple(replace(column, networks={"lan": "172.17.0.2"}) for column in columns[1:])
+    assert "second container" in paths_by_key((columns[0], *same), states)["bridge/container-to-container"].unavailable
     columns, states = make_scene(("bridge", "user-bridge"))
-    elsewhere = found(columns, states)["bridge/container-to-container"]
-    assert "second container" in elsewhere.unavailable
+    other_network = paths_by_key(columns, states)["bridge/container-to-container"]
+    assert "second container" in other_network.unavailable
     unassigned = (columns[0], replace(columns[1], networks={"lan": ""}), columns[2])
-    assert "bridge/container-to-container" not in found(unassigned, states)
+    assert "bridge/container-to-container" not in paths_by_key(unassigned, states)
 
 
 def published(*ports: PublishedPort, **machine: Any) -> dict[str, tuple[str, str]]:
@@ -297,11 +312,11 @@ def published(*ports: PublishedPort, **machine: Any) -> dict[str, tuple[str, str
     columns, states = make_scene(("bridge",))
     columns = (columns[0], replace(columns[1], published=ports))
     states[MACHINE] = replace(states[MACHINE], **machine)
-    paths = found(columns, states).values()
-    return {one.name: (one.target, one.unavailable) for one in paths if one.name.startswith("published")}
+    paths = paths_by_key(columns, states).values()
+    return {path.name: (path.target, path.unavailable) for path in paths if path.name.startswith("published")}
 
 
-def test_a_port_on_all_addresses_is_preferred_to_one_on_a_single_address() -> None:
+def test_a_mapping_for_all_addresses_is_preferred_to_one_for_a_single_address() -> None:
     single, everywhere = PublishedPort(80, "tcp", "192.0.2.2", 8080), PublishedPort(80, "tcp", "0.0.0.0", 8080)
     for ports in ((single, everywhere), (everywhere, single), (single, replace(everywhere, host_address=""))):
         assert published(*ports)["published-proxy"][0] == "127.0.0.1:8080"
@@ -359,7 +374,7 @@ def test_requests_have_paths_that_measurements_leave_out() -> None:
     }
 
 
-def test_docker_proxy_is_found_among_other_holders_of_a_port() -> None:
+def test_docker_proxy_is_found_among_other_listeners_on_a_port() -> None:
     both = (make_listener(8080, "nginx"), make_listener(8080, "docker-proxy"))
     assert published(*make_ports(8080), listeners=both)["published-proxy"][0]
     assert "nginx holds" in published(*make_ports(8080), listeners=both[:1])["published-proxy"][1]
@@ -368,26 +383,26 @@ def test_docker_proxy_is_found_among_other_holders_of_a_port() -> None:
     )
 
 
-def test_an_address_of_the_container_behind_a_bridge_is_needed_for_a_translation() -> None:
+def test_a_translation_needs_an_address_of_the_container_behind_a_bridge() -> None:
     columns, states = make_scene(("bridge",))
     states["bridge"] = replace(states["bridge"], interfaces=states["bridge"].interfaces[:1])
-    path = found(columns, states)["bridge/published-dnat"]
+    path = paths_by_key(columns, states)["bridge/published-dnat"]
     assert "no address of bridge" in path.unavailable
-    assert "bridge/published-dnat-ipv6" not in found(columns, states)
+    assert "bridge/published-dnat-ipv6" not in paths_by_key(columns, states)
 
 
-def test_a_machine_without_any_address_translates_none() -> None:
-    lo = tuple(one for one in make_scene(("bridge",))[1][MACHINE].interfaces if one.kind == "loopback")
+def test_a_machine_without_an_address_translates_nothing() -> None:
+    lo = tuple(link for link in make_scene(("bridge",))[1][MACHINE].interfaces if link.kind == "loopback")
     paths = published(*make_ports(8080), interfaces=lo, routes=())
     assert "except loopback" in paths["published-dnat"][1]
     assert "bridge publishes on 127.0.0.1 only" in published(*make_ports(8080, 80, "127.0.0.1"))["published-dnat"][1]
 
 
-def test_an_address_outside_of_the_bridge_s_subnets_is_not_reached() -> None:
+def test_an_address_outside_the_bridge_s_subnets_is_not_reachable() -> None:
     columns, states = make_scene(("bridge",))
     links = tuple(
-        replace(one, addresses=(make_address("172.18.0.1", 16),)) if one.kind == "bridge" else one
-        for one in states[MACHINE].interfaces
+        replace(link, addresses=(make_address("172.18.0.1", 16),)) if link.kind == "bridge" else link
+        for link in states[MACHINE].interfaces
     )
     states[MACHINE] = replace(states[MACHINE], interfaces=links)
-    assert "in its subnet" in found(columns, states)["bridge/bridge-address"].unavailable
+    assert "in its subnet" in paths_by_key(columns, states)["bridge/bridge-address"].unavailable

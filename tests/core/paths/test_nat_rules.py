@@ -1,4 +1,4 @@
-"""Nat rules of both backends, read by meaning."""
+"""NAT rules of both backends, read by meaning."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ table ip6 docker-bridges {
 
 
 @pytest.mark.parametrize(("rules", "packets"), [(IPTABLES, 7), (NFT, 8), ([], 0)])
-def test_packets_to_a_port_are_counted_whatever_the_chains_are_called(rules: list[str], packets: int) -> None:
+def test_packets_to_a_port_are_counted_in_chains_of_any_name(rules: list[str], packets: int) -> None:
     assert packets_to(rules, 8080) == packets
     assert packets_to(rules, 808) == 0
 
 
-def test_protocols_are_told_apart_and_targets_read() -> None:
+def test_protocols_are_distinguished_and_targets_are_read() -> None:
     assert packets_to(IPTABLES, 8080, "udp") == 2
     found = [(one.protocol, one.port, one.to_address, one.to_port) for one in read_translations(IPTABLES)]
     assert found == [("tcp", 8080, "172.17.0.2", 80), ("udp", 8080, "172.17.0.2", 53)]
@@ -50,19 +50,19 @@ def test_protocols_are_told_apart_and_targets_read() -> None:
 
 
 @pytest.mark.parametrize("rules", [IPTABLES, NFT])
-def test_what_leaves_a_subnet_is_masqueraded(rules: list[str]) -> None:
+def test_the_masqueraded_subnets_are_read(rules: list[str]) -> None:
     first = read_masquerades(rules)[0]
     assert (first.source, first.packets) == ("172.17.0.0/16", 3)
 
 
 @given(st.lists(st.text(max_size=80)))
-def test_any_lines_are_read_or_passed_over(lines: list[str]) -> None:
+def test_any_lines_are_read_or_ignored(lines: list[str]) -> None:
     assert packets_to(lines, 80) >= 0
     assert len(read_masquerades(lines)) <= len(lines)
 
 
-def risen(rules: list[str], old: str, new: str) -> list[str]:
-    """The listing after one counter has risen."""
+def incremented(rules: list[str], old: str, new: str) -> list[str]:
+    """The listing after one counter has increased."""
     assert any(old in line for line in rules)
     return [line.replace(old, new, 1) for line in rules]
 
@@ -71,24 +71,28 @@ def risen(rules: list[str], old: str, new: str) -> list[str]:
     ("before", "after", "expected"),
     [
         (IPTABLES, IPTABLES, []),
-        (IPTABLES, risen(IPTABLES, "[7:420]", "[8:480]"), [(1, "172.17.0.2:80", 8080)]),
-        (NFT, risen(NFT, "packets 7 bytes 420", "packets 9 bytes 540"), [(2, "172.17.0.2:80", 8080)]),
-        (NFT, risen(NFT, "packets 1 bytes 80", "packets 2 bytes 160"), [(1, "[fd00::2]:80", 8080)]),
-        (IPTABLES, risen(IPTABLES, "[3:180]", "[4:240]"), [(1, "", 0)]),
-        (NFT, risen(NFT, "packets 3 bytes 180", "packets 4 bytes 240"), [(1, "", 0)]),
-        (IPTABLES, risen(IPTABLES, "[0:0] -A DOCKER -i", "[5:300] -A DOCKER -i"), []),  # RETURN rewrites nothing
-        (IPTABLES, risen(IPTABLES, "[2:98]", "[3:147]"), []),  # UDP
-        (IPTABLES, risen(IPTABLES, "[7:420]", "[0:0]"), []),  # the rules were made anew
+        (IPTABLES, incremented(IPTABLES, "[7:420]", "[8:480]"), [(1, "172.17.0.2:80", 8080)]),
+        (NFT, incremented(NFT, "packets 7 bytes 420", "packets 9 bytes 540"), [(2, "172.17.0.2:80", 8080)]),
+        (NFT, incremented(NFT, "packets 1 bytes 80", "packets 2 bytes 160"), [(1, "[fd00::2]:80", 8080)]),
+        (IPTABLES, incremented(IPTABLES, "[3:180]", "[4:240]"), [(1, "", 0)]),
+        (NFT, incremented(NFT, "packets 3 bytes 180", "packets 4 bytes 240"), [(1, "", 0)]),
+        (
+            IPTABLES,
+            incremented(IPTABLES, "[0:0] -A DOCKER -i", "[5:300] -A DOCKER -i"),
+            [],
+        ),  # RETURN translates nothing
+        (IPTABLES, incremented(IPTABLES, "[2:98]", "[3:147]"), []),  # UDP
+        (IPTABLES, incremented(IPTABLES, "[7:420]", "[0:0]"), []),  # the rules were created again
         ([], IPTABLES, [(3, "", 0), (7, "172.17.0.2:80", 8080)]),
     ],
 )
-def test_rules_that_took_packets_are_told_by_meaning(
+def test_rules_that_counted_packets_are_recognised_by_meaning(
     before: list[str], after: list[str], expected: list[tuple[int, str, int]]
 ) -> None:
-    assert [(one.packets, one.to, one.port) for one in read_counter_increases(before, after)] == expected
+    assert [(rule.packets, rule.to, rule.port) for rule in read_counter_increases(before, after)] == expected
 
 
-def test_equal_rules_are_told_apart_by_their_order() -> None:
+def test_equal_rules_are_distinguished_by_their_order() -> None:
     rule = "-A X -p tcp --dport 80 -j DNAT --to-destination 10.0.0.2:80"
     before, after = [f"[1:1] {rule}", f"[9:9] {rule}"], [f"[2:2] {rule}", f"[9:9] {rule}"]
-    assert [one.packets for one in read_counter_increases(before, after)] == [1]
+    assert [rule.packets for rule in read_counter_increases(before, after)] == [1]

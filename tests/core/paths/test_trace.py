@@ -15,7 +15,7 @@ from dashboard.core.paths.hops import HopKind, HopStatus
 from dashboard.core.paths.model import Path, PathKind, VethLink
 from dashboard.core.paths.trace import read_trace
 from tests.core.builders import make_interface
-from tests.core.paths.test_nat_rules import IPTABLES, NFT, risen
+from tests.core.paths.test_nat_rules import IPTABLES, NFT, incremented
 
 PATH = Path(PathKind.PUBLISHED_DNAT, "A path", "machine", "bridge", address="192.0.2.2", port=8080)
 VETH = VethLink(
@@ -32,7 +32,7 @@ NGINX = ProcessConnection("nginx", 9, INSIDE, CLIENT)
 
 
 def entry(source: str, to: str, back: str = "", back_to: str = "") -> Any:
-    ends = [one.split(":") for one in (source, to, back or to, back_to or source)]
+    ends = [text.split(":") for text in (source, to, back or to, back_to or source)]
     (a, ap), (b, bp), (c, cp), (d, dp) = ends
     return read_entries(
         [f"tcp 6 9 ESTABLISHED src={a} dst={b} sport={ap} dport={bp} src={c} dst={d} sport={cp} dport={dp}"]
@@ -40,7 +40,7 @@ def entry(source: str, to: str, back: str = "", back_to: str = "") -> Any:
 
 
 def samples(rules: list[str] = IPTABLES, after: list[str] | None = None, **links: int) -> dict[str, Any]:
-    """Two samples between which the links carried so many packets each way."""
+    """Samples before and after the links counted so many packets, both received and sent."""
     names = ("lo", "docker0", "veth1", "eth0")
     old = dict.fromkeys(names, PacketCounts(100, 200))
     new = {name: PacketCounts(100 + links.get(name, 0), 200 + links.get(name, 0)) for name in names}
@@ -55,7 +55,7 @@ DNAT = replace(
     BASE,
     server_connections=(NGINX,),
     entries=entry(CLIENT, "192.0.2.2:8080", INSIDE),
-    **samples(IPTABLES, risen(IPTABLES, "[7:420]", "[8:480]"), **BRIDGED),
+    **samples(IPTABLES, incremented(IPTABLES, "[7:420]", "[8:480]"), **BRIDGED),
 )
 THROUGH_PROXY = replace(
     BASE,
@@ -77,33 +77,38 @@ HOST = replace(
     entries=None,
     **samples(lo=10),
 )
-NFT_RISEN = risen(NFT, "packets 7 bytes 420", "packets 8 bytes 480")
+NFT_INCREMENTED = incremented(NFT, "packets 7 bytes 420", "packets 8 bytes 480")
 MASQUERADED = entry("127.0.0.1:50", "127.0.0.1:8080", INSIDE, "172.17.0.1:50")
-OVER = {"bridge", "veth", "link"}
+BRIDGE_HOPS = {"bridge", "veth", "link"}
 
 
-def seen(evidence: TraceEvidence, what: HopStatus = HopStatus.TAKEN) -> set[str]:
-    return {str(one.kind) for one in read_trace(PATH, evidence).hops if one.seen is what}
+def kinds(evidence: TraceEvidence, status: HopStatus = HopStatus.TAKEN) -> set[str]:
+    """The kinds of the hops with a status."""
+    return {str(hop.kind) for hop in read_trace(PATH, evidence).hops if hop.seen is status}
 
 
 @pytest.mark.parametrize(
     ("evidence", "taken", "unknown"),
     [
-        (DNAT, {"dnat", "conntrack", *OVER}, set()),
-        (replace(DNAT, entries=None), {"dnat", *OVER}, {"conntrack"}),  # by the counter alone
-        (replace(DNAT, entries=None, **samples(NFT, NFT_RISEN, **BRIDGED)), {"dnat", *OVER}, {"conntrack"}),
-        (replace(DNAT, rules_error="no tool"), {"dnat", "conntrack", *OVER}, set()),  # by the entry alone
-        (replace(DNAT, rules_error="no tool", entries=None), OVER, {"dnat", "conntrack"}),
-        (THROUGH_PROXY, {"loopback", "proxy", "conntrack", *OVER}, set()),
-        (replace(THROUGH_PROXY, entries=None), {"loopback", "proxy", *OVER}, {"conntrack"}),
-        # Somebody else's request to the published port: ours is with docker-proxy all the same.
-        (replace(THROUGH_PROXY, entries=None, after=DNAT.after), {"proxy", *OVER}, {"conntrack"}),
+        (DNAT, {"dnat", "conntrack", *BRIDGE_HOPS}, set()),
+        (replace(DNAT, entries=None), {"dnat", *BRIDGE_HOPS}, {"conntrack"}),  # by the counter alone
+        (
+            replace(DNAT, entries=None, **samples(NFT, NFT_INCREMENTED, **BRIDGED)),
+            {"dnat", *BRIDGE_HOPS},
+            {"conntrack"},
+        ),
+        (replace(DNAT, rules_error="no tool"), {"dnat", "conntrack", *BRIDGE_HOPS}, set()),  # by the entry alone
+        (replace(DNAT, rules_error="no tool", entries=None), BRIDGE_HOPS, {"dnat", "conntrack"}),
+        (THROUGH_PROXY, {"loopback", "proxy", "conntrack", *BRIDGE_HOPS}, set()),
+        (replace(THROUGH_PROXY, entries=None), {"loopback", "proxy", *BRIDGE_HOPS}, {"conntrack"}),
+        # Another request to the published port was translated; this request still has its connection to docker-proxy.
+        (replace(THROUGH_PROXY, entries=None, after=DNAT.after), {"proxy", *BRIDGE_HOPS}, {"conntrack"}),
         (HOST, {"loopback"}, {"conntrack"}),
         (replace(HOST, rules_error="no part of the machine's stack"), {"loopback"}, {"conntrack"}),
         # To the container's own address.
         (
             replace(BASE, target=INSIDE, entries=entry(CLIENT, INSIDE), **samples(**BRIDGED)),
-            {"conntrack", *OVER},
+            {"conntrack", *BRIDGE_HOPS},
             set(),
         ),
         # Without docker-proxy 127.0.0.1 is translated both ways (--userland-proxy=false).
@@ -115,45 +120,45 @@ def seen(evidence: TraceEvidence, what: HopStatus = HopStatus.TAKEN) -> set[str]
                 entries=MASQUERADED,
                 **samples(**BRIDGED),
             ),
-            {"dnat", "masquerade", "conntrack", *OVER},
+            {"dnat", "masquerade", "conntrack", *BRIDGE_HOPS},
             set(),
         ),
-        # The proxy accepted, and nobody listens inside.
-        (replace(THROUGH_PROXY, client_connections=PROXY[:1], entries=()), {"loopback", "proxy", *OVER}, set()),
-        # A process that is no docker-proxy accepted, and the server saw another: not told.
+        # docker-proxy accepted, and no process listens in the container.
+        (replace(THROUGH_PROXY, client_connections=PROXY[:1], entries=()), {"loopback", "proxy", *BRIDGE_HOPS}, set()),
+        # A process other than docker-proxy accepted, and the server saw another client: undecided.
         (
             replace(THROUGH_PROXY, client_connections=(replace(PROXY[0], process="envoy"),), entries=None),
-            {"loopback", *OVER},
+            {"loopback", *BRIDGE_HOPS},
             {"conntrack", "proxy"},
         ),
-        # Counters that did not rise, or cannot be read.
+        # Counters that did not increase, or cannot be read.
         (
             replace(DNAT, after=replace(DNAT.after, client_links=DNAT.before.client_links)),
             {"dnat", "conntrack", "link"},
             set(),
         ),
-        # Without an answer a few packets prove nothing, and none prove that nothing passed.
-        (replace(DNAT, answer="", error="reset"), {"dnat", "conntrack"}, OVER),
+        # Without an answer a few packets prove nothing; no packets prove that the hop was not taken.
+        (replace(DNAT, answer="", error="reset"), {"dnat", "conntrack"}, BRIDGE_HOPS),
         (replace(DNAT, answer="", **samples(docker0=1)), {"conntrack", "dnat"}, {"bridge"}),
-        (replace(DNAT, after=Sample(DNAT.after.rules)), {"dnat", "conntrack"}, OVER),
+        (replace(DNAT, after=Sample(DNAT.after.rules)), {"dnat", "conntrack"}, BRIDGE_HOPS),
     ],
 )
-def test_a_hop_is_taken_only_where_something_proves_it(
+def test_a_hop_is_taken_only_if_the_evidence_proves_it(
     evidence: TraceEvidence, taken: set[str], unknown: set[str]
 ) -> None:
-    assert seen(evidence) == {"client", "server", *taken}
-    assert seen(evidence, HopStatus.UNKNOWN) == unknown
+    assert kinds(evidence) == {"client", "server", *taken}
+    assert kinds(evidence, HopStatus.UNKNOWN) == unknown
 
 
-def test_the_evidence_is_what_was_read() -> None:
-    hops = {one.kind: one for one in read_trace(PATH, DNAT).hops}
+def test_a_hop_has_its_evidence() -> None:
+    hops = {hop.kind: hop for hop in read_trace(PATH, DNAT).hops}
     assert hops[HopKind.DNAT].evidence[1].startswith("+1 packet: [8:480] -A DOCKER ")
     assert hops[HopKind.BRIDGE].evidence == ("docker0: 5 received, 5 sent, during the request",)
     assert hops[HopKind.SERVER].evidence[:2] == (
         "nginx (9) has 172.17.0.2:80 ← 192.0.2.2:50",
         "it sees 192.0.2.2:50 as its client",
     )
-    proxied = {one.kind: one for one in read_trace(PATH, THROUGH_PROXY).hops}
+    proxied = {hop.kind: hop for hop in read_trace(PATH, THROUGH_PROXY).hops}
     assert proxied[HopKind.PROXY].evidence == (
         "docker-proxy (7) accepted 127.0.0.1:50 at 127.0.0.1:8080",
         "its second connection: 172.17.0.1:60 → 172.17.0.2:80",
@@ -161,18 +166,18 @@ def test_the_evidence_is_what_was_read() -> None:
     assert len(proxied[HopKind.CONNTRACK].evidence) == 2
 
 
-def test_without_a_connection_nothing_was_taken() -> None:
-    nothing = TraceEvidence("192.0.2.2:8080", error="192.0.2.2:8080 refused the connection: nothing listens there.")
-    assert seen(nothing) == set()
-    hops = {one.kind: one for one in read_trace(PATH, nothing).hops}
+def test_without_a_connection_no_hop_was_taken() -> None:
+    refused = TraceEvidence("192.0.2.2:8080", error="192.0.2.2:8080 refused the connection: nothing listens there.")
+    assert kinds(refused) == set()
+    hops = {hop.kind: hop for hop in read_trace(PATH, refused).hops}
     assert "refused" in hops[HopKind.CLIENT].reason
-    assert "no connection was made" in hops[HopKind.CONNTRACK].reason, "the kernel is not to blame"
+    assert "no connection was made" in hops[HopKind.CONNTRACK].reason, "and not that the kernel hides its table"
 
 
 ENDS = st.sampled_from(["", CLIENT, "127.0.0.1:50", "127.0.0.1:8080", INSIDE, "172.17.0.1:60", "[::1]:80"])
 SAMPLES = st.builds(
     Sample,
-    st.sampled_from([(), tuple(IPTABLES), tuple(NFT), tuple(NFT_RISEN), DNAT.after.rules]),
+    st.sampled_from([(), tuple(IPTABLES), tuple(NFT), tuple(NFT_INCREMENTED), DNAT.after.rules]),
     *[
         st.dictionaries(
             st.sampled_from(["lo", "docker0", "veth1", "eth0"]), st.builds(PacketCounts, *[st.integers(0, 9)] * 2)
@@ -204,14 +209,14 @@ CONNECTIONS = st.lists(
         rules_error=st.sampled_from(["", "no tool"]),
     )
 )
-def test_what_was_taken_has_evidence_and_all_else_a_reason(evidence: TraceEvidence) -> None:
+def test_taken_hops_have_evidence_and_other_hops_a_reason(evidence: TraceEvidence) -> None:
     hops = read_trace(PATH, evidence).hops
-    assert [one.kind for one in hops] == [one for one in HopKind if one in {hop.kind for hop in hops}]
-    assert all(one.evidence if one.seen is HopStatus.TAKEN else one.reason for one in hops)
+    assert [hop.kind for hop in hops] == [kind for kind in HopKind if kind in {hop.kind for hop in hops}]
+    assert all(hop.evidence if hop.seen is HopStatus.TAKEN else hop.reason for hop in hops)
 
 
 @pytest.mark.parametrize(
-    ("name", "received", "sent", "kind", "found"),
+    ("name", "received", "sent", "kind", "status"),
     [
         ("lo", 5, 5, "loopback", HopStatus.TAKEN),
         ("lo", 4, 5, "loopback", HopStatus.NOT_SEEN),
@@ -226,40 +231,42 @@ def test_what_was_taken_has_evidence_and_all_else_a_reason(evidence: TraceEviden
         ("eth0", 3, 1, "link", HopStatus.NOT_SEEN),
     ],
 )
-def test_a_link_carried_a_request_with_its_fewest_packets(
-    name: str, received: int, sent: int, kind: str, found: HopStatus
+def test_a_link_is_taken_from_the_minimum_number_of_packets(
+    name: str, received: int, sent: int, kind: str, status: HopStatus
 ) -> None:
     base = THROUGH_PROXY if kind == "loopback" else DNAT
     new = {**base.before.client_links, name: PacketCounts(100 + received, 200 + sent)}
     hops = read_trace(PATH, replace(base, after=replace(base.after, client_links=new, server_links=new))).hops
-    (hop,) = [one for one in hops if str(one.kind) == kind]
-    assert hop.seen is found
+    (hop,) = [hop for hop in hops if str(hop.kind) == kind]
+    assert hop.seen is status
     assert hop.evidence[0].startswith(f"{name}: {received} received, {sent} sent")
 
 
 def test_a_single_packet_without_an_answer_leaves_a_link_unknown() -> None:
-    for received, sent, found in ((1, 0, HopStatus.UNKNOWN), (0, 1, HopStatus.UNKNOWN), (0, 0, HopStatus.NOT_SEEN)):
+    for received, sent, status in ((1, 0, HopStatus.UNKNOWN), (0, 1, HopStatus.UNKNOWN), (0, 0, HopStatus.NOT_SEEN)):
         new = {**DNAT.before.client_links, "docker0": PacketCounts(100 + received, 200 + sent)}
         hops = read_trace(PATH, replace(DNAT, answer="", after=replace(DNAT.after, client_links=new))).hops
-        assert next(one for one in hops if one.kind is HopKind.BRIDGE).seen is found
+        assert next(hop for hop in hops if hop.kind is HopKind.BRIDGE).seen is status
 
 
-def test_the_cable_is_the_one_that_holds_the_address_to_which_packets_went() -> None:
+def test_the_veth_link_has_the_address_to_which_the_packets_went() -> None:
     other = VethLink(
         make_interface("br0", 4, "bridge"),
         make_interface("veth2", 8, "veth", master="br0", peer="if3"),
         make_interface("eth1", 3, "veth", peer="if8", addresses=("172.18.0.2/16",)),
     )
     for veths in ((other, VETH), (VETH, other)):
-        titles = [one.title for one in read_trace(PATH, replace(DNAT, veths=veths)).hops]
+        titles = [hop.title for hop in read_trace(PATH, replace(DNAT, veths=veths)).hops]
         assert any("docker0" in title for title in titles)
         assert not any("br0" in title for title in titles)
-    titles = [one.title for one in read_trace(PATH, replace(THROUGH_PROXY, veths=(other, VETH))).hops]
+    titles = [hop.title for hop in read_trace(PATH, replace(THROUGH_PROXY, veths=(other, VETH))).hops]
     assert any("docker0" in title for title in titles)
-    assert any("br0" in one.title for one in read_trace(PATH, replace(DNAT, veths=(other,))).hops), "else the first"
+    assert any("br0" in hop.title for hop in read_trace(PATH, replace(DNAT, veths=(other,))).hops), (
+        "otherwise the first"
+    )
 
 
-def test_packets_to_an_address_of_the_own_stack_pass_loopback() -> None:
+def test_packets_to_an_address_of_the_client_s_stack_pass_loopback() -> None:
     for target, own in (
         ("192.0.2.2:8080", True),
         ("[::1]:8080", True),
@@ -267,35 +274,35 @@ def test_packets_to_an_address_of_the_own_stack_pass_loopback() -> None:
         ("192.0.2.9:80", False),
     ):
         evidence = replace(HOST, target=target, client_connections=(), entries=())
-        assert ("loopback" in seen(evidence)) is own
+        assert ("loopback" in kinds(evidence)) is own
 
 
-def test_a_rule_counts_only_for_the_port_that_was_asked() -> None:
+def test_a_rule_is_evidence_only_for_the_requested_port() -> None:
     others = replace(DNAT, target="192.0.2.2:8081", entries=None)
-    assert "dnat" not in seen(others)
-    assert "dnat" not in seen(replace(DNAT, entries=None, after=replace(DNAT.after, rules=DNAT.before.rules)))
+    assert "dnat" not in kinds(others)
+    assert "dnat" not in kinds(replace(DNAT, entries=None, after=replace(DNAT.after, rules=DNAT.before.rules)))
 
 
-def test_two_packets_are_counted_in_the_plural() -> None:
-    after = risen(IPTABLES, "[7:420]", "[9:540]")
+def test_two_packets_are_plural() -> None:
+    after = incremented(IPTABLES, "[7:420]", "[9:540]")
     hops = read_trace(PATH, replace(DNAT, after=replace(DNAT.after, rules=tuple(after)))).hops
-    evidence = next(one for one in hops if one.kind is HopKind.DNAT).evidence
+    evidence = next(hop for hop in hops if hop.kind is HopKind.DNAT).evidence
     assert evidence[1].startswith("+2 packets: ")
 
 
-def test_without_tracking_a_source_rule_that_counted_may_belong_to_others() -> None:
-    after = tuple(risen(IPTABLES, "[3:180]", "[4:240]"))
+def test_without_tracking_the_packets_of_a_source_rule_may_be_of_another_connection() -> None:
+    after = tuple(incremented(IPTABLES, "[3:180]", "[4:240]"))
     unknown = replace(DNAT, entries=None, client_seen="", after=replace(DNAT.after, rules=after))
-    assert "masquerade" in seen(unknown, HopStatus.UNKNOWN)
-    assert "masquerade" in seen(replace(unknown, after=DNAT.before), HopStatus.NOT_SEEN)
-    assert "masquerade" in seen(replace(unknown, client_seen=CLIENT), HopStatus.NOT_SEEN)
+    assert "masquerade" in kinds(unknown, HopStatus.UNKNOWN)
+    assert "masquerade" in kinds(replace(unknown, after=DNAT.before), HopStatus.NOT_SEEN)
+    assert "masquerade" in kinds(replace(unknown, client_seen=CLIENT), HopStatus.NOT_SEEN)
 
 
-def test_a_process_that_answers_for_itself_is_no_proxy() -> None:
+def test_a_process_that_answers_itself_is_not_a_proxy() -> None:
     answered = replace(HOST, client_seen="")
-    assert "proxy" in seen(answered, HopStatus.NOT_SEEN)
-    assert "proxy" in seen(replace(THROUGH_PROXY, client_seen=""))
+    assert "proxy" in kinds(answered, HopStatus.NOT_SEEN)
+    assert "proxy" in kinds(replace(THROUGH_PROXY, client_seen=""))
     nameless = replace(HOST, client_connections=(replace(HOST.client_connections[0], process=""),))
-    hop = next(one for one in read_trace(PATH, nameless).hops if one.kind is HopKind.PROXY)
+    hop = next(hop for hop in read_trace(PATH, nameless).hops if hop.kind is HopKind.PROXY)
     assert "nginx" not in hop.reason
     assert "()" not in hop.reason

@@ -52,7 +52,9 @@ async def test_every_command_of_the_workshop_runs_in_every_column(lab_harness: L
     assert machine != bridge, "each column has its own files"
 
 
-async def test_an_experiment_that_is_not_running_refuses_requests_and_commands(fake_lab: LabHarness, fake: FakeEngine) -> None:
+async def test_without_a_running_experiment_requests_and_commands_are_refused(
+    fake_lab: LabHarness, fake: FakeEngine
+) -> None:
     with pytest.raises(NotRunningError, match="launch it again"):
         await try_paths(fake_lab.lab, "nobody")
     identity = await fake_lab.running("host")
@@ -72,9 +74,7 @@ async def test_a_column_that_is_removed_before_its_command_begins_prints_a_messa
     assert "no longer exists" in "".join([text async for text in pieces])
 
 
-async def test_killing_a_container_ends_its_command(
-    lab_harness: LabHarness, engine_host: PrivateEngine
-) -> None:
+async def test_killing_a_container_ends_its_command(lab_harness: LabHarness, engine_host: PrivateEngine) -> None:
     identity = await lab_harness.running("bridge", "none")
     pieces = await inspect(lab_harness.lab, identity, "bridge", "nslookup", "nowhere.example")
     await asyncio.to_thread(engine_host.docker, "rm", "-f", container_name(identity, "bridge"))

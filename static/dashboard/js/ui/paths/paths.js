@@ -1,21 +1,21 @@
-// The paths in words, and which of them the picture shows. Without a model the links lead to a page that shows it.
+// The list of paths, and which of them the diagram shows. Without a model the links load a page that shows it.
 
 import { fill } from "../../core/format.js";
 import { announce, cloneTemplate, setHidden, setText, slot, words } from "../dom.js";
 
-function addressOf(key) {
-  const address = new URL(location.href);
-  if (key) address.searchParams.set("path", key);
-  else address.searchParams.delete("path");
-  return address;
+function pathUrl(key) {
+  const url = new URL(location.href);
+  if (key) url.searchParams.set("path", key);
+  else url.searchParams.delete("path");
+  return url;
 }
 
-function fillIn(item, path, chosen) {
+function updateItem(item, path, chosen) {
   item.dataset.path = path.key;
   item.classList.toggle("missing", path.unavailable !== "");
   const link = slot(item, "link");
   if (path.unavailable) link.removeAttribute("href");
-  else link.href = `${addressOf(chosen ? "" : path.key).search || "?"}#picture-title`;
+  else link.href = `${pathUrl(chosen ? "" : path.key).search || "?"}#picture-title`;
   if (chosen) link.setAttribute("aria-current", "true");
   else link.removeAttribute("aria-current");
   const badge = slot(item, "badge");
@@ -29,21 +29,21 @@ function fillIn(item, path, chosen) {
   setHidden(slot(item, "why"), !path.unavailable);
   const hops = slot(item, "hops");
   setHidden(hops, path.hops.length === 0);
-  const said = JSON.stringify(path.hops.map((hop) => hop.text));
-  if (hops.dataset.said === said) return;
-  hops.dataset.said = said;
+  const texts = JSON.stringify(path.hops.map((hop) => hop.text));
+  if (hops.dataset.texts === texts) return;
+  hops.dataset.texts = texts;
   hops.replaceChildren(...path.hops.map((hop, number) => {
     const place = document.createElement("span");
     place.className = "place";
     place.textContent = String(number + 1);
-    const one = document.createElement("li");
-    one.append(place, ` ${hop.text}`);
-    return one;
+    const hopItem = document.createElement("li");
+    hopItem.append(place, ` ${hop.text}`);
+    return hopItem;
   }));
 }
 
-/** `changed` is called when somebody chose another path. */
-export function createPathList(main, changed) {
+/** `onChange` is called after the user has selected another path. */
+export function createPathList(main, onChange) {
   const list = slot(main, "paths");
   let key = main.dataset.path;
   let paths = null;
@@ -55,16 +55,16 @@ export function createPathList(main, changed) {
     event.preventDefault();
     const wanted = link.closest("li").dataset.path;
     key = wanted === key ? "" : wanted;
-    history.replaceState(null, "", addressOf(key));
-    changed();
+    history.replaceState(null, "", pathUrl(key));
+    onChange();
     slot(main, "pictures").scrollIntoView({ block: "nearest" });
-    const path = paths.find((one) => one.key === key);
+    const path = paths.find((candidate) => candidate.key === key);
     announce(path ? fill(words.pathShown, { hops: path.hops.map((hop, number) => `${number + 1} ${hop.text}`).join(", ") }) : words.pathHidden);
   });
 
   return {
-    /** The path to show, null where none is chosen or it is not here now. */
-    chosen: (model) => model.paths.find((one) => one.key === key && one.hops.length > 0) ?? null,
+    /** The path to show; null if none is selected or it does not exist now. */
+    chosen: (model) => model.paths.find((path) => path.key === key && path.hops.length > 0) ?? null,
     draw(model) {
       if (paths === model.paths && drawnKey === key) return;
       paths = model.paths;
@@ -73,7 +73,7 @@ export function createPathList(main, changed) {
       const known = new Map([...list.children].map((item) => [item.dataset.path, item]));
       const items = paths.map((path) => {
         const item = known.get(path.key) ?? cloneTemplate("template-path").firstElementChild;
-        fillIn(item, path, path.key === key);
+        updateItem(item, path, path.key === key);
         return item;
       });
       if (items.length !== list.children.length || items.some((item, place) => item !== list.children[place])) {

@@ -1,34 +1,35 @@
-// "Try it": asks the program over every path and shows what came back.
+// "Try it": requests the service over every path and shows the results.
 
 import { fill, formatClock, formatMicros, visibleText } from "../../core/format.js";
 import { postForJson } from "../../io/http.js";
 import { cloneTemplate, setHidden, setText, slot, words } from "../dom.js";
 
-function put(li, name, text, box = name) {
+/** Sets the text of a slot; hides `box` if the text is empty. */
+function setSlot(li, name, text, box = name) {
   setText(slot(li, name), text);
   setHidden(slot(li, box), !text);
 }
 
-function makeAttempt(one) {
+function makeAttempt(attempt) {
   const li = cloneTemplate("template-attempt").querySelector("li");
-  li.classList.toggle("bad", Boolean(one.error));
-  li.classList.toggle("off", Boolean(one.unavailable));
-  setText(slot(li, "title"), one.title);
-  const from = one.from ?? one.origin;
-  put(li, "from", from ? fill(words.from, { from }) : "");
-  put(li, "curl", one.curl ?? "", "command-box");
-  setText(slot(li, "of"), one.title);
-  const answered = one.status !== null && one.status !== undefined;
+  li.classList.toggle("bad", Boolean(attempt.error));
+  li.classList.toggle("off", Boolean(attempt.unavailable));
+  setText(slot(li, "title"), attempt.title);
+  const from = attempt.from ?? attempt.origin;
+  setSlot(li, "from", from ? fill(words.from, { from }) : "");
+  setSlot(li, "curl", attempt.curl ?? "", "command-box");
+  setText(slot(li, "of"), attempt.title);
+  const answered = attempt.status !== null && attempt.status !== undefined;
   setHidden(slot(li, "answer"), !answered);
-  setText(slot(li, "status"), answered ? `${one.status} ${one.reason ?? ""}`.trim() : "");
-  setText(slot(li, "time"), formatMicros(one.time_us));
-  setText(slot(li, "client"), one.client_seen || "–");
-  put(li, "body", visibleText(one.body_start ?? ""));
-  put(li, "failure", one.error ?? "");
-  put(li, "unavailable", one.unavailable ?? "");
-  setText(slot(li, "traced"), one.title);
-  setHidden(slot(li, "trace"), !one.key);
-  slot(li, "trace").elements.way.value = one.key ?? "";
+  setText(slot(li, "status"), answered ? `${attempt.status} ${attempt.reason ?? ""}`.trim() : "");
+  setText(slot(li, "time"), formatMicros(attempt.time_us));
+  setText(slot(li, "client"), attempt.client_seen || "–");
+  setSlot(li, "body", visibleText(attempt.body_start ?? ""));
+  setSlot(li, "failure", attempt.error ?? "");
+  setSlot(li, "unavailable", attempt.unavailable ?? "");
+  setText(slot(li, "traced"), attempt.title);
+  setHidden(slot(li, "trace"), !attempt.key);
+  slot(li, "trace").elements.way.value = attempt.key ?? "";
   return li;
 }
 
