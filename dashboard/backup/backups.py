@@ -171,7 +171,8 @@ def _check_database(files: dict[str, Path], manifest: Manifest) -> Path:
 
 
 def _take_over(copy: Path, manifest: Manifest, migrate: Callable[[], None]) -> tuple[str, bool]:
-    """Makes ``copy`` the database and migrates it. The path of the replaced database, and whether the copy was older."""
+    """Makes ``copy`` the database and migrates it. The path of the replaced database, and whether the copy was
+    older."""
     older = bool(known_migrations() - set(manifest.migrations))
     if connection.vendor == SQLITE:
         target = _database_file()

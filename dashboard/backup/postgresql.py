@@ -1,4 +1,5 @@
-"""Backs up and restores PostgreSQL with its own programs: they read while others write, and restore in one transaction."""
+"""Backs up and restores PostgreSQL with its own programs: they read while others write, and restore in one
+transaction."""
 
 from __future__ import annotations
 

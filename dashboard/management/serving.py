@@ -78,7 +78,8 @@ def served_addresses() -> tuple[str, ...]:
 
 
 def public_address(address: str) -> str:
-    """The address for users: the first of ``NETMODES_TRUSTED_ORIGINS`` behind a reverse proxy, otherwise ``address``."""
+    """The address for users: the first of ``NETMODES_TRUSTED_ORIGINS`` behind a reverse proxy, otherwise
+    ``address``."""
     return next(iter(settings.CSRF_TRUSTED_ORIGINS), address)
 
 

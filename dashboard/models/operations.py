@@ -9,8 +9,8 @@ from django.db import models
 
 
 class LabHeartbeat(models.Model):
-    """The newest heartbeat of the lab on a machine. ``number`` grows with each heartbeat and is 0 once the lab has ended;
-    ``facts`` is JSON of ``core.operations.deployment.LabFacts``."""
+    """The newest heartbeat of the lab on a machine. ``number`` grows with each heartbeat and is 0 once the lab has
+    ended; ``facts`` is JSON of ``core.operations.deployment.LabFacts``."""
 
     machine = models.CharField(primary_key=True, max_length=100)
     number = models.PositiveBigIntegerField(default=0)

@@ -1,8 +1,7 @@
 """Adds templates, static files and the browser's libraries, which git ignores, to a wheel.
 
-hatchling runs it (``[tool.hatch.build.hooks.custom]`` in pyproject.toml). An sdist contains the libraries, so building a
-wheel from it needs no npm; neither does a checkout in which the launcher has installed them.
-"""
+hatchling runs it (``[tool.hatch.build.hooks.custom]`` in pyproject.toml). An sdist contains the libraries, so building
+a wheel from it needs no npm; neither does a checkout in which the launcher has installed them."""
 
 from __future__ import annotations
 

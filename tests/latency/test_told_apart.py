@@ -1,4 +1,5 @@
-"""Differences of microseconds, and stalls, are found by real runs. Nothing runs beside them: tests/support/workers.py."""
+"""Differences of microseconds, and stalls, are found by real runs. Nothing runs beside them:
+tests/support/workers.py."""
 
 from __future__ import annotations
 

@@ -49,8 +49,8 @@ class LabStatus:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """A histogram: ``counts[i]`` values are at most ``bounds[i]`` and above the bound before; the last count is of values
-    above all bounds. ``total`` is the sum of the values."""
+    """A histogram: ``counts[i]`` values are at most ``bounds[i]`` and above the bound before; the last count is of
+    values above all bounds. ``total`` is the sum of the values."""
 
     bounds: tuple[float, ...]
     counts: tuple[int, ...]
@@ -107,8 +107,8 @@ class Heartbeat:
 
 
 def missing_parts(heartbeat: Heartbeat | None, now: float, *, without: Part = Part.ENGINE) -> tuple[Missing, ...]:
-    """The missing parts among lab and engine. ``without`` is the missing part where there was no heartbeat yet: a process
-    with its own lab waits for the engine."""
+    """The missing parts among lab and engine. ``without`` is the missing part where there was no heartbeat yet: a
+    process with its own lab waits for the engine."""
     if heartbeat is None:
         reason = "No Docker Engine has answered yet." if without is Part.ENGINE else "No lab has started yet."
         return (Missing(without, reason),)

@@ -24,7 +24,8 @@ from dashboard.store.operations import rpc_queue
 from dashboard.store.operations.rpc_queue import TakenCall
 
 log = logging.getLogger(__name__)
-#: Seconds between two reads of the queue, of the wanted state, of the queue after an error; and between writes of output.
+#: Seconds between two reads of the queue, of the wanted state, of the queue after an error; and between writes of
+#: output.
 CALLS_S = 0.5
 WANTED_S = 1.0
 RETRY_S = 1.0

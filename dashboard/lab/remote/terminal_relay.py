@@ -1,8 +1,7 @@
 """Relays terminals between web processes and the lab over two Redis streams.
 
-Calls of ``lab.terminal.terminals.Terminals`` go over one stream, results come back over another. Both streams are short;
-unread entries are dropped. Terminals need Redis: the database is too slow for keystrokes.
-"""
+Calls of ``lab.terminal.terminals.Terminals`` go over one stream, results come back over another. Both streams are
+short; unread entries are dropped. Terminals need Redis: the database is too slow for keystrokes."""
 
 from __future__ import annotations
 

@@ -31,8 +31,8 @@ def library() -> Library:
 
 @dataclass(frozen=True, slots=True)
 class StepAccess:
-    """The user, the workshop by its ``digest`` on the page, and the steps that are open: all with ``free``, otherwise up
-    to ``until``. Commands run on the host of the ``group``, or on the server's engine if it is empty."""
+    """The user, the workshop by its ``digest`` on the page, and the steps that are open: all with ``free``, otherwise
+    up to ``until``. Commands run on the host of the ``group``, or on the server's engine if it is empty."""
 
     person: str
     workshop: str

@@ -40,7 +40,8 @@ class Server(uvicorn.Server):
         self._is_warned = False
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A second Ctrl-C only prints a warning: to abort the shutdown would leave containers behind. A third one aborts."""
+        """A second Ctrl-C only prints a warning: to abort the shutdown would leave containers behind. A third one
+        aborts."""
         if sig == signal.SIGINT and self.should_exit and not self._is_warned:
             self._is_warned = True
             self._command.stderr.write("Stopping containers. Press Ctrl-C again to leave them running.")

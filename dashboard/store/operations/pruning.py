@@ -23,9 +23,9 @@ KINDS = (MEASUREMENTS, *DELETERS)
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """``prune/1``: what was deleted, or would be with ``dry_run``. ``experiments`` were launched for these ``runs`` only;
-    ``others`` is data other than measurements. ``freed_bytes`` is by how much the file shrank; None if it did not, with
-    the reason in ``room``."""
+    """``prune/1``: what was deleted, or would be with ``dry_run``. ``experiments`` were launched for these ``runs``
+    only; ``others`` is data other than measurements. ``freed_bytes`` is by how much the file shrank; None if it did
+    not, with the reason in ``room``."""
 
     before: str
     dry_run: bool

@@ -1,4 +1,5 @@
-"""Deletes old data other than measurements: experiments with journals, claim runs, training sessions, links, sign-ins."""
+"""Deletes old data other than measurements: experiments with journals, claim runs, training sessions, links,
+sign-ins."""
 
 from __future__ import annotations
 

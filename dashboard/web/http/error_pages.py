@@ -14,8 +14,8 @@ RETRY_S = 5
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's ``handler500``: 503 without a database, otherwise 500; JSON under /api/. It shows no traceback and uses no
-    database."""
+    """Django's ``handler500``: 503 without a database, otherwise 500; JSON under /api/. It shows no traceback and uses
+    no database."""
     unavailable = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
     status = 503 if unavailable else 500
     response: HttpResponse

@@ -18,8 +18,8 @@ def header_values(scope: Scope, name: bytes) -> list[str]:
 
 
 class ProxyGuard:
-    """The outermost ASGI layer: uses ``X-Forwarded-For`` and ``X-Forwarded-Proto`` of trusted proxies only, and no other
-    forwarding header. Marks cookies of https responses as Secure."""
+    """The outermost ASGI layer: uses ``X-Forwarded-For`` and ``X-Forwarded-Proto`` of trusted proxies only, and no
+    other forwarding header. Marks cookies of https responses as Secure."""
 
     def __init__(self, application: Application, proxies: Sequence[Network]) -> None:
         self._application = application

@@ -23,8 +23,8 @@ _VERSIONED = re.compile(r"/(v[0-9a-f]{12})/")
 
 @cache
 def version() -> str:
-    """The hash of all static files in their URLs: ``v`` and twelve digits. Modules import each other by relative URLs, so
-    one folder for all files needs no rewriting."""
+    """The hash of all static files in their URLs: ``v`` and twelve digits. Modules import each other by relative URLs,
+    so one folder for all files needs no rewriting."""
     digest = hashlib.sha256()
     for finder in finders.get_finders():
         for name, storage in sorted(finder.list([]), key=lambda entry: str(entry[0])):

@@ -10,8 +10,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class UrlScope:
-    """URLs that start with ``front``. ``base`` is the base template, ``extra`` its context, ``group`` the key of the group
-    in a training session."""
+    """URLs that start with ``front``. ``base`` is the base template, ``extra`` its context, ``group`` the key of the
+    group in a training session."""
 
     front: str = "/"
     base: str = "base.html"

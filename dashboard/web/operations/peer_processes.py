@@ -1,4 +1,5 @@
-"""Other web processes as the hub of training sessions uses them: wake-ups to them, and participants connected to them."""
+"""Other web processes as the hub of training sessions uses them: wake-ups to them, and participants connected to
+them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Synchronises several web processes, also when wake-ups are lost.
 
-Wake-ups come over the channel layer (``lab.remote.wakeups``). In addition, every process polls the database for what its
-browsers show, and writes which participants are connected to it.
-"""
+Wake-ups come over the channel layer (``lab.remote.wakeups``). In addition, every process polls the database for what
+its browsers show, and writes which participants are connected to it."""
 
 from __future__ import annotations
 
