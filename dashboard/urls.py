@@ -20,6 +20,39 @@ from dashboard.web.workshops import step_views as workshop_step_views
 from dashboard.web.workshops import views as workshop_views
 
 handler500 = "dashboard.web.http.error_pages.server_error"
+#: Pages of a participant for the host of the group, under ``sessions/<identity>/lab/``.
+lab_patterns = [
+    path("", host_views.home, name="lab"),
+    path("experiments/", host_views.launch, name="lab-launch"),
+    path("experiments/<str:run_id>/", host_views.experiment, name="lab-experiment"),
+    path("experiments/<str:run_id>/stop/", host_views.stop, name="lab-stop"),
+    path("experiments/<str:run_id>/restart/", host_views.launch_again, name="lab-restart"),
+    path("experiments/<str:run_id>/again/", host_views.launch_again, name="lab-again"),
+    path("experiments/<str:run_id>/try/", host_views.try_it, name="lab-try"),
+    path("experiments/<str:run_id>/trace/", host_views.trace, name="lab-trace"),
+    path("experiments/<str:run_id>/inspect/", host_views.inspect, name="lab-inspect"),
+    path("experiments/<str:run_id>/track/", host_views.track, name="lab-track"),
+    path("experiments/<str:run_id>/measure/", host_views.measure, name="lab-measure"),
+    path("measurements/<str:run_id>/", host_views.measurement, name="lab-measurement"),
+    path("measurements/<str:run_id>/cancel/", host_views.cancel_measurement, name="lab-cancel"),
+    path("measurements/<str:run_id>/distribution", host_views.distribution, name="lab-distribution"),
+    path("claims/", session_claims_views.listing, name="lab-claims"),
+    path("claims/run/", session_claims_views.run, name="lab-run-claims"),
+    path("claims/runs/<str:run_id>/", session_claims_views.one_run, name="lab-claims-run"),
+    path("claims/runs/<str:run_id>/cancel/", session_claims_views.cancel, name="lab-cancel-claims"),
+]
+#: Pages of the instructor, under ``sessions/<identity>/console/``.
+console_patterns = [
+    path("", console_views.console, name="console"),
+    path("projector/", console_views.projector, name="projector"),
+    path("mirror/", console_views.mirror, name="console-mirror"),
+    path("delete/", console_views.delete, name="session-delete"),
+    path("steer/<str:what>/", console_views.steer, name="steer"),
+    path("seats/<str:participant>/", participant_views.overview, name="person"),
+    path("seats/<str:participant>/terminal/", recording_views.recording, name="recording"),
+    path("seats/<str:participant>/experiments/<str:run_id>/", participant_views.live, name="person-experiment"),
+    path("seats/<str:participant>/<str:what>/", participant_views.change, name="person-change"),
+]
 urlpatterns = [
     path("", experiment_views.home, name="home"),
     path("sign-in/", sign_in.sign_in, name="sign-in"),
@@ -84,56 +117,9 @@ urlpatterns = [
     path("sessions/<str:identity>/steps/<str:step>/run/", session_step_views.run, name="session-run"),
     path("sessions/<str:identity>/steps/<str:step>/check/", session_step_views.check, name="session-check"),
     path("sessions/<str:identity>/steps/<str:step>/hint/", session_step_views.hint, name="session-hint"),
-    path("sessions/<str:identity>/lab/", host_views.home, name="lab"),
-    path("sessions/<str:identity>/lab/experiments/", host_views.launch, name="lab-launch"),
-    path("sessions/<str:identity>/lab/experiments/<str:run_id>/", host_views.experiment, name="lab-experiment"),
-    path("sessions/<str:identity>/lab/experiments/<str:run_id>/stop/", host_views.stop, name="lab-stop"),
-    path("sessions/<str:identity>/lab/experiments/<str:run_id>/restart/", host_views.launch_again, name="lab-restart"),
-    path("sessions/<str:identity>/lab/experiments/<str:run_id>/again/", host_views.launch_again, name="lab-again"),
-    path("sessions/<str:identity>/lab/experiments/<str:run_id>/try/", host_views.try_it, name="lab-try"),
-    path("sessions/<str:identity>/lab/experiments/<str:run_id>/trace/", host_views.trace, name="lab-trace"),
-    path("sessions/<str:identity>/lab/experiments/<str:run_id>/inspect/", host_views.inspect, name="lab-inspect"),
-    path("sessions/<str:identity>/lab/experiments/<str:run_id>/track/", host_views.track, name="lab-track"),
-    path("sessions/<str:identity>/lab/experiments/<str:run_id>/measure/", host_views.measure, name="lab-measure"),
-    path("sessions/<str:identity>/lab/measurements/<str:run_id>/", host_views.measurement, name="lab-measurement"),
-    path(
-        "sessions/<str:identity>/lab/measurements/<str:run_id>/cancel/",
-        host_views.cancel_measurement,
-        name="lab-cancel",
-    ),
-    path(
-        "sessions/<str:identity>/lab/measurements/<str:run_id>/distribution",
-        host_views.distribution,
-        name="lab-distribution",
-    ),
-    path("sessions/<str:identity>/lab/claims/", session_claims_views.listing, name="lab-claims"),
-    path("sessions/<str:identity>/lab/claims/run/", session_claims_views.run, name="lab-run-claims"),
-    path("sessions/<str:identity>/lab/claims/runs/<str:run_id>/", session_claims_views.one_run, name="lab-claims-run"),
-    path(
-        "sessions/<str:identity>/lab/claims/runs/<str:run_id>/cancel/",
-        session_claims_views.cancel,
-        name="lab-cancel-claims",
-    ),
+    path("sessions/<str:identity>/lab/", include(lab_patterns)),
     path("", include("dashboard.web.training.results.urls")),
-    path("sessions/<str:identity>/console/", console_views.console, name="console"),
-    path("sessions/<str:identity>/console/projector/", console_views.projector, name="projector"),
-    path("sessions/<str:identity>/console/mirror/", console_views.mirror, name="console-mirror"),
-    path("sessions/<str:identity>/console/delete/", console_views.delete, name="session-delete"),
-    path("sessions/<str:identity>/console/steer/<str:what>/", console_views.steer, name="steer"),
-    path("sessions/<str:identity>/console/seats/<str:participant>/", participant_views.overview, name="person"),
-    path(
-        "sessions/<str:identity>/console/seats/<str:participant>/terminal/", recording_views.recording, name="recording"
-    ),
-    path(
-        "sessions/<str:identity>/console/seats/<str:participant>/experiments/<str:run_id>/",
-        participant_views.live,
-        name="person-experiment",
-    ),
-    path(
-        "sessions/<str:identity>/console/seats/<str:participant>/<str:what>/",
-        participant_views.change,
-        name="person-change",
-    ),
+    path("sessions/<str:identity>/console/", include(console_patterns)),
     path("claims/", claims_views.listing, name="claims"),
     path("claims/run/", claims_views.run, name="run-claims"),
     path("claims/runs/<str:identity>/", claims_views.one_run, name="claims-run"),

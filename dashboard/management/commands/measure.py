@@ -100,7 +100,9 @@ class Command(NetmodesCommand):
         )
         problems = list(check_options(measuring, probes))
         if Probe.HTTP in probes and set(probes) & ANSWERED_BY_US:
-            problems.append("http uses the container's program, the other probes our responder: measure them separately.")
+            problems.append(
+                "http uses the container's program, the other probes our responder: measure them separately."
+            )
         if problems:
             raise CommandError("\n".join(problems), returncode=WRONG_USAGE)
         return probes, measuring

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET, require_POST
@@ -32,7 +32,9 @@ async def step_page(request: HttpRequest, workshop: str, step: str) -> HttpRespo
     )
 
 
-def _action(parse: Callable[[HttpRequest], StepForm]) -> Callable[[HttpRequest, str, str], Awaitable[HttpResponse]]:
+def _action(
+    parse: Callable[[HttpRequest], StepForm],
+) -> Callable[[HttpRequest, str, str], Coroutine[Any, Any, HttpResponse]]:
     """A view that performs the action of a form."""
 
     @require_POST
