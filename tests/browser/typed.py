@@ -1,4 +1,4 @@
-"""Types into a terminal of the page, and reads its screen."""
+"""Types into a terminal on the page and reads its screen."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def rows(page: Page) -> Locator:
 
 
 def is_live(page: Page) -> None:
-    """Waits until a shell runs."""
+    """Waits until the terminal's shell runs."""
     expect(page.locator("[data-slot=terminal-state]")).to_have_attribute("data-connection", "live")
 
 
@@ -34,15 +34,15 @@ def type_line(page: Page, line: str) -> None:
 
 
 def begin_line(page: Page, line: str) -> int:
-    """Types a line on an empty screen; the number is for ``end_line``."""
+    """Types a line on an empty screen. Returns the number for ``end_line``."""
     number = next(_numbers)
     type_line(page, f"clear; {line}; echo over-$(({number}))")
     return number
 
 
 def end_line(page: Page, number: int) -> str:
-    """What the screen shows of the line once it is through. A terminal that the page has pushed out of sight draws
-    nothing until it is back."""
+    """Waits for the end of the line and returns its output on the screen. A terminal scrolled out of view draws
+    nothing until it is visible again."""
 
     def is_over() -> bool:
         page.locator(".xterm-screen").scroll_into_view_if_needed()
@@ -53,5 +53,5 @@ def end_line(page: Page, number: int) -> str:
 
 
 def run_line(page: Page, line: str) -> str:
-    """Both."""
+    """Types a line, waits for its end and returns its output."""
     return end_line(page, begin_line(page, line))

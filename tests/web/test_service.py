@@ -37,7 +37,7 @@ async def test_calls_about_an_experiment_go_to_the_lab_that_runs_it(
         assert await service.ask_about(here, own) == ""
         assert await service.ask_about(there, own) == "abc"
         assert await service.ask_about("no such", own) == ""
-        with pytest.raises(LabUnavailableError, match="start it first"):
+        with pytest.raises(LabUnavailableError, match="Start it first"):
             await service.ask_about(lost, own)
         with pytest.raises(LabUnavailableError):
             _ = service.class_hosts

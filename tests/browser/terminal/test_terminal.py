@@ -1,4 +1,4 @@
-"""A terminal in a real browser: typed into, read, lost and found again, left with the keyboard, recorded."""
+"""A terminal in a browser: typing, output, reconnection, leaving it with the keyboard, recording."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
 
 def walk(step: StepPage, *slugs: str) -> dict[str, str]:
-    """Steps of the workshop, their commands typed: what the kernel says counts. The last thing shown in each."""
+    """Types the commands of steps of the workshop; the checks read the kernel. Returns the last screen of each step."""
     shown = {}
     for slug in slugs:
         assert step.slug == slug

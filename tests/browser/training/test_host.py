@@ -20,7 +20,7 @@ RUN_MS = 40_000
 
 
 def is_live(page: Page) -> None:
-    """Waits until the experiment's websocket has delivered."""
+    """Waits until the experiment's websocket has delivered its snapshot."""
     expect(page.locator(".head [data-connection]")).to_have_attribute("data-connection", "live")
 
 

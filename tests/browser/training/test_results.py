@@ -19,7 +19,7 @@ ASKED = HOST.steps[1].predict
 
 
 def predict(person: ParticipantPage, answer: str) -> None:
-    """Predicts in the second step."""
+    """Submits a prediction in the second step."""
     person.page.wait_for_url("**/steps/launch/")  # it follows the instructor by itself
     step = StepPage(person.page)
     step.page.get_by_role("radio", name=answer, exact=True).check()
@@ -28,7 +28,7 @@ def predict(person: ParticipantPage, answer: str) -> None:
 
 
 def hold_session(console: Console, people: list[ParticipantPage], experiment: str) -> str:
-    """Predictions, a shown comparison with a pointed row, the revealed answer, and the end. Returns that row."""
+    """A session with predictions, a shared comparison, a revealed answer and an end. Returns the highlighted row."""
     for person in people:
         person.live()
     console.press("Next step")
@@ -96,7 +96,7 @@ def test_results_and_the_replay_of_a_session(visitor: Visitor, visit: Visit, ser
 
 
 def plays_from_the_file(page: Page, row: str) -> None:
-    """Plays from the beginning to the end by keyboard."""
+    """Plays the file from the beginning to the end with the keyboard."""
     slider = page.get_by_role("slider", name="Moment")
     expect(slider).to_be_focused()
     expect(slider).to_have_value("0")

@@ -1,4 +1,4 @@
-"""A session in real browsers: one instructor and six participants, each with their own Docker host."""
+"""A session in browsers: one instructor and six participants, each with their own Docker host."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LAST = HOST.steps[-1].slug
 
 
 def play(step: StepPage) -> None:
-    """One step with buttons, from the prediction to the reveal."""
+    """Does one step with buttons, from the prediction to the reveal."""
     slug = step.slug
     predict(step)
     step.press_commands()
@@ -44,7 +44,7 @@ def press_together(steps: list[StepPage]) -> None:
 
 
 def play_all_together(people: list[ParticipantPage]) -> None:
-    """The whole workshop, side by side, to the last step."""
+    """Participants do the whole workshop at the same time, up to the last step."""
     steps = [person.at(HOST.steps[0].slug) for person in people]
     for expected in HOST.steps:
         assert [step.slug for step in steps] == len(steps) * [expected.slug]
@@ -62,7 +62,7 @@ def play_all_together(people: list[ParticipantPage]) -> None:
 
 
 def type_all_together(people: list[ParticipantPage]) -> None:
-    """From the current step of each participant to the last one, with every command typed into the terminal."""
+    """Participants type every command into the terminal, from their current step to the last."""
     steps = [StepPage(person.page) for person in people]
     while steps:
         for step in steps:
@@ -86,7 +86,7 @@ def typed_lines(step: StepPage) -> list[str]:
 
 
 def type_together(lines: list[tuple[StepPage, str]]) -> None:
-    """Types the lines at the same time, and again where a container is still stopping or starting."""
+    """Types the lines at the same time; repeats a line while a container is still stopping or starting."""
     deadline = time.monotonic() + 20
     while lines:
         numbers = [begin_line(step.page, line) for step, line in lines]
@@ -132,14 +132,14 @@ NAMES = ("Ada", "Bob", "Cleo", "Dan", "Eve", "Finn")
 
 
 def three_use_buttons(console: Console, people: dict[str, ParticipantPage]) -> None:
-    """Three complete the workshop at the same time; each has port 80 to itself."""
+    """Three participants complete the workshop at the same time; each has its own port 80."""
     play_all_together([people[name] for name in NAMES[:3]])
     for name in NAMES[:3]:
         expect(console.row(name).locator('td[data-stage="done"]')).to_have_count(len(HOST.steps))
 
 
 def one_fails_twice_and_is_flagged(console: Console, person: ParticipantPage) -> None:
-    """Two failed checks, and the instructor's hint arrives."""
+    """A participant fails two checks, is flagged in the console and gets the instructor's hint."""
     step = person.at("prepare")
     play(step)
     assert step.slug == "launch"
@@ -187,7 +187,7 @@ def one_continues_on_another_device(visit: Visit, console: Console, person: Part
 
 
 def three_use_the_terminal(console: Console, people: dict[str, ParticipantPage]) -> None:
-    """Three type the remaining commands, each into a shell on its own host."""
+    """Three participants type the remaining commands, each into a shell on its own host."""
     typing = [people[name] for name in NAMES[3:]]
     for person, slug in zip(typing, ("launch", "launch", "prepare"), strict=True):
         person.wait_for_host()
@@ -201,7 +201,8 @@ def three_use_the_terminal(console: Console, people: dict[str, ParticipantPage])
 
 
 def the_report_is_correct(console: Console) -> None:
-    """Each participant in each step: done, the prediction judged, two failed checks in total; and the sums per step."""
+    """The report has each participant in each step: done, the judged prediction, two failed checks in total; and the
+    sums per step."""
     page = console.page
     page.get_by_role("link", name="Results").first.click()
     rows = page.locator("table[data-grid] tbody tr")
@@ -233,7 +234,7 @@ def the_report_is_correct(console: Console) -> None:
 
 
 def the_session_follows(console: Console, people: dict[str, ParticipantPage]) -> None:
-    """The instructor moves on, locks and reveals: open pages show it without a reload."""
+    """The instructor moves on, locks and reveals; open pages show it without a reload."""
     finn = people["Finn"]
     finn.at("launch")
     finn.live()

@@ -354,6 +354,19 @@ async def test_a_prediction_counts_once_and_is_revealed_to_all(sessions: TwoSess
     assert await database_sync_to_async(Answer.objects.count)() == 1
 
 
+async def test_without_hosts_a_gated_session_accepts_predictions_after_revealed_steps(sessions: TwoSessions) -> None:
+    home = f"/sessions/{sessions.row.id}/"
+    steer, request = f"{home}console/steer", f"{home}steps/request/"
+    assert (await post(f"{steer}/pace/", sessions.owner, pace="gated", step="stop")).status == 302
+    assert (await post(f"{request}predict/", sessions.ada, choice="0")).status == 409, "earlier steps are not done"
+    for step in ("prepare", "launch"):
+        assert (await post(f"{steer}/reveal/", sessions.owner, step=step)).status == 302
+    assert (await get(request, sessions.ada)).status == 200, "the page shows the step"
+    assert (await post(f"{request}opened/", sessions.ada)).status == 204
+    assert (await post(f"{request}predict/", sessions.ada, choice="0")).status == 302
+    assert [answer.step async for answer in Answer.objects.all()] == ["request"]
+
+
 async def test_actions_of_the_instructor_reach_the_participants_concerned(sessions: TwoSessions) -> None:
     home = f"/sessions/{sessions.row.id}/"
     person_page = f"{home}console/seats/{sessions.ada_id}/"
