@@ -1,4 +1,4 @@
-"""axe-core in a page, in both themes, in a wide window and at the width of a small phone."""
+"""Runs axe-core on a page in both themes, in a wide window and at the width of a small phone."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ALL_VIEWS: tuple[View, ...] = (*VIEWS, (1280, "dark", "color-contrast"), (320, "
 
 @cache
 def source() -> str:
-    """The code of axe-core, which ``./netmodes test`` installs."""
+    """The source code of axe-core. ``./netmodes test`` installs it."""
     file = Path(os.environ.get("NETMODES_NODE_MODULES", ""), "axe-core", "axe.min.js")
     assert file.is_file(), "axe-core is missing: ./netmodes test installs it and sets NETMODES_NODE_MODULES"
     return file.read_text(encoding="utf-8")

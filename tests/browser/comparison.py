@@ -1,4 +1,4 @@
-"""The experiment page, as tests read it."""
+"""Page object of the experiment page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.polling import until
 
 @dataclass(frozen=True)
 class Rect:
-    """Where something stands on the screen."""
+    """The position and size of an element on the screen."""
 
     left: float
     top: float
@@ -20,37 +20,37 @@ class Rect:
     bottom: float
 
     def holds(self, other: Rect) -> bool:
-        """Whether the other one lies inside."""
+        """Whether the other rectangle is inside this one."""
         return (
             self.left < other.left and self.top < other.top and self.right > other.right and self.bottom > other.bottom
         )
 
     def touches(self, x: float, y: float, slack: float = 3.0) -> bool:
-        """Whether the point lies in it or on its edge."""
+        """Whether the point is inside the rectangle or on its edge."""
         return self.left - slack <= x <= self.right + slack and self.top - slack <= y <= self.bottom + slack
 
 
 class ExperimentPage:
-    """One experiment in one browser."""
+    """The page of one experiment in one browser."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
 
     @property
     def identity(self) -> str:
-        """The experiment's number."""
+        """The experiment's id."""
         return self.page.url.split("?")[0].rstrip("/").rsplit("/", 1)[-1]
 
     def wait_for(self, phase: str) -> None:
-        """Until the page says that the experiment is there."""
+        """Waits until the page shows the experiment."""
         expect(self.page.locator("[data-slot=phase-chip]")).to_have_attribute("data-phase", phase)
 
     def wait_until_live(self) -> None:
-        """Until the websocket has delivered its snapshot."""
+        """Waits until the websocket has delivered its snapshot."""
         expect(self.page.locator("[data-connection]")).to_have_attribute("data-connection", "live")
 
     def press(self, button: str) -> None:
-        """One of the buttons beside the title."""
+        """Presses a button next to the title."""
         self.page.locator(".actions").get_by_role("button", name=button, exact=True).click()
 
     def columns(self) -> list[str]:
@@ -61,49 +61,49 @@ class ExperimentPage:
         return found
 
     def head(self, column: str) -> Locator:
-        """Badge and status."""
+        """The badge and status at the head of a column."""
         return self.page.locator(f'[data-heads] [data-column="{column}"]')
 
     def detail(self, column: str) -> Locator:
-        """How the arm was launched, and what came of it."""
+        """How the arm was launched, and its result."""
         return self.page.locator(f'[data-details] [data-column="{column}"]')
 
     def command(self, column: str) -> str:
-        """The ``docker run`` line."""
+        """The ``docker run`` line of a column."""
         return self.detail(column).locator("[data-slot=command]").inner_text().replace("\n", " ")
 
     def row(self, identity: str) -> Locator:
-        """One row by its id, shown or not."""
+        """The row with this id, visible or hidden."""
         return self.page.locator(f'tr[data-row="{identity}"]')
 
     def cell(self, row: str, column: str) -> Locator:
-        """One cell."""
+        """The cell of a row in a column."""
         return self.row(row).locator(f'td[data-column="{column}"]')
 
     def text(self, row: str, column: str) -> str:
-        """What stands in a cell, also in one that is not shown now."""
+        """The text of a cell, even if the cell is hidden."""
         return self.cell(row, column).text_content() or ""
 
     def shown_rows(self) -> list[str]:
-        """The ids of the rows that can be seen."""
+        """The ids of the visible rows."""
         found: list[str] = self.page.locator("tr[data-row]").evaluate_all(
             "rows => rows.filter(one => one.checkVisibility()).map(one => one.dataset.row)"
         )
         return found
 
     def happened(self, text: str) -> Locator:
-        """Lines of the timeline that say this."""
+        """The lines of the timeline that contain this text."""
         return self.page.locator(".log li", has_text=text)
 
     def box(self, identity: str) -> Rect:
-        """Where a box of the picture stands."""
+        """The position and size of a box of the diagram."""
         found: Any = self.page.locator(f'svg.picture.wide .box[data-id="{identity}"] > rect').evaluate(
             "one => { const r = one.getBoundingClientRect(); return [r.left, r.top, r.right, r.bottom]; }"
         )
         return Rect(*found)
 
     def edges(self, kind: str) -> list[list[list[float]]]:
-        """Where the edges of a kind begin and end on the screen: ``[[x, y], [x, y]]`` each."""
+        """The start and end of each edge of a kind on the screen: ``[[x, y], [x, y]]``."""
         found: list[list[list[float]]] = self.page.locator(f"svg.picture.wide .edge.{kind} path").evaluate_all(
             """paths => paths.map(path => {
                 const matrix = path.getScreenCTM();
@@ -116,7 +116,7 @@ class ExperimentPage:
         return found
 
     def open_panel(self, name: str) -> None:
-        """Opens Try it or Inspect."""
+        """Opens the panel Try it or Inspect."""
         panel = self.page.locator(f'[data-panel="{name}"]')
         if panel.get_attribute("open") is None:
             panel.locator(":scope > summary").click()
@@ -124,7 +124,7 @@ class ExperimentPage:
 
 
 def scrolls_sideways(page: Page) -> bool:
-    """Whether the page as a whole is wider than the window, and stays so: charts follow a moment later."""
+    """Whether the page stays wider than the window. Charts adapt a moment after the window."""
 
     def fits() -> bool:
         return bool(page.evaluate("document.scrollingElement.scrollWidth <= document.scrollingElement.clientWidth"))

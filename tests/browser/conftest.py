@@ -1,4 +1,4 @@
-"""One server for all tests of the page; each test has visitors of its own, and every visitor listens for errors."""
+"""One server for all browser tests. Each test has its own visitors, and every visitor records errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ expect.set_options(timeout=DEADLINE_MS)
 
 @pytest.fixture(scope="session")
 def server(engine_host: PrivateEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server on the suite's engine, signed in. At the end Ctrl-C must leave nothing."""
+    """A server on the suite's engine, signed in. At the end, Ctrl-C must leave no processes, containers or networks."""
     folder = tmp_path_factory.mktemp("server")
     share_lab_image(folder)
     running = Server(folder, engine_host.endpoint)
@@ -40,7 +40,7 @@ def server(engine_host: PrivateEngine, tmp_path_factory: pytest.TempPathFactory)
 # browser: its engine is started with a loop.
 @pytest.fixture(scope="package")
 def browser(server: Server) -> Iterator[Browser]:
-    """Chromium, as the system has it."""
+    """The system's Chromium."""
     path = next((found for name in NAMES if (found := shutil.which(name))), None)
     assert path is not None, f"none of {', '.join(NAMES)} is on PATH: apt-get install chromium"
     with sync_playwright() as playwright:
@@ -51,9 +51,9 @@ def browser(server: Server) -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(browser: Browser, server: Server) -> Iterator[Visit]:
-    """Makes visitors: signed in unless ``signed_in=False``; other options are Playwright's for a context.
+    """Creates visitors: signed in unless ``signed_in=False``; other options are Playwright's for a context.
 
-    When the test ends none of them may have met an error, a warning or a violation of the policy.
+    The test fails at its end if a visitor had an error, a warning or a violation of the content security policy.
     """
     visitors: list[Visitor] = []
 
@@ -78,13 +78,13 @@ def visit(browser: Browser, server: Server) -> Iterator[Visit]:
 
 @pytest.fixture
 def visitor(visit: Visit) -> Visitor:
-    """Somebody who is signed in."""
+    """A visitor that is signed in."""
     return visit()
 
 
 @pytest.fixture
 def show(visitor: Visitor, server: Server) -> Show:
-    """Opens an experiment for the visitor, live unless it is over."""
+    """Opens an experiment for the visitor. Waits for the live connection unless the experiment has ended."""
 
     def arrive(identity: str, *, who: Visitor | None = None, live: bool = True) -> ExperimentPage:
         shown = ExperimentPage((who or visitor).open(f"{server.url}/experiments/{identity}/"))

@@ -1,4 +1,4 @@
-"""A person who uses the keyboard alone."""
+"""Keyboard navigation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from playwright.sync_api import Page
 
 
 def walk_to(page: Page, name: str) -> list[str]:
-    """Tabs until the control of that name has the focus; the names on the way. Each must show its focus."""
+    """Presses Tab until the control with that name has the focus. Returns the names of the controls passed; each must
+    show its focus."""
     seen: list[str] = []
     for _ in range(60):
         page.keyboard.press("Tab")

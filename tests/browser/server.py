@@ -1,4 +1,4 @@
-"""``manage.py up`` as a process of its own, as a person at the terminal sees it."""
+"""``manage.py up`` as a separate process, as a user starts it in a terminal."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tests.support.polling import until
 
 ROOT = Path(__file__).resolve().parents[2]
 LINK = re.compile(r"http://\S+/sign-in/\?token=\S+")
-#: When something hangs. It may take long: other tests hold the cores.
+#: A deadline for what hangs. It is long because other tests use the cores.
 LONG_S = 60.0
-#: What may stand on stderr of a server that worked as it should: its last words, and requests that it refused.
+#: Expected lines on stderr of a server that worked correctly: its last message, and requests that it refused.
 EXPECTED = re.compile(
     r"Stopped \d+ running experiments?\."
     r"|.* WARNING django\.request: (Bad Request|Unauthorized|Forbidden|Not Found|Conflict): /\S*"
@@ -30,14 +30,14 @@ EXPECTED = re.compile(
 
 
 def free_port() -> int:
-    """A port of this machine that nobody holds now."""
+    """A port of this machine that is free now."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
 
 
 class Server:
-    """One server with a data folder of its own. It outlives a kill: ``start`` serves on the same port again."""
+    """A server with its own data folder. After ``kill``, ``start`` serves on the same port again."""
 
     def __init__(self, data_dir: Path, endpoint: str, **settings: str) -> None:
         self.data_dir = data_dir
@@ -52,11 +52,11 @@ class Server:
     # The process.
 
     def start(self) -> str:
-        """Starts and returns the sign-in link that was printed."""
+        """Starts the server and returns the sign-in link that it prints."""
         out, err = self.data_dir / "up.out", self.data_dir / "up.err"
         with out.open("wb") as stdout, err.open("ab") as stderr:
             self._process = subprocess.Popen(
-                # Whatever becomes of the tests, nothing stays behind.
+                # The server ends with the tests, even if they are killed.
                 ["setpriv", "--pdeathsig", "TERM", sys.executable, "manage.py", "up", "--port", str(self.port)],
                 cwd=ROOT,
                 env=self._environment,
@@ -71,13 +71,13 @@ class Server:
         return found[0]
 
     def kill(self) -> None:
-        """Ends it as ``kill -9`` does."""
+        """Kills the server with SIGKILL."""
         assert self._process is not None
         self._process.kill()
         self._process.wait(10)
 
     def interrupt(self) -> int:
-        """Ctrl-C; returns the exit code. AssertionError if it does not end."""
+        """Sends SIGINT, as Ctrl-C does, and returns the exit code. AssertionError if the server does not end."""
         assert self._process is not None
         self._process.send_signal(signal.SIGINT)
         try:
@@ -87,12 +87,12 @@ class Server:
             raise AssertionError(f"Ctrl-C did not end the server: {self.complaints()}") from None
 
     def complaints(self) -> list[str]:
-        """Lines on stderr that a healthy server does not write."""
+        """The lines on stderr that a healthy server does not write."""
         lines = (self.data_dir / "up.err").read_text().splitlines()
         return [line for line in lines if not EXPECTED.fullmatch(line)]
 
     def another_link(self) -> str:
-        """The fresh link that a second ``up`` prints while this one serves."""
+        """The new link that a second ``up`` prints while this server runs."""
         command = [sys.executable, "manage.py", "up", "--port", str(self.port)]
         done = subprocess.run(
             command, cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=LONG_S, check=True
@@ -104,16 +104,16 @@ class Server:
     # The HTTP API, signed in.
 
     def sign_in(self, link: str) -> None:
-        """Exchanges the link; the start page gives the CSRF cookie."""
+        """Signs in with the link, and gets the CSRF cookie from the start page."""
         with self._opener.open(link, timeout=LONG_S) as answer:
             assert answer.status == 200
 
     def cookies(self) -> dict[str, str]:
-        """The session and the CSRF token."""
+        """The cookies of the session and the CSRF token."""
         return {cookie.name: cookie.value or "" for cookie in self._jar}
 
     def api(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        """GET, or POST of ``body``; the JSON answer."""
+        """Sends a GET request, or a POST request with ``body``. Returns the JSON response."""
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json", "X-CSRFToken": self.cookies().get("csrftoken", "")}
         request = Request(f"{self.url}/api/{path}", data, headers)  # noqa: S310 - the address is our own
@@ -124,24 +124,24 @@ class Server:
             raise AssertionError(f"{path}: {error.code} {error.read().decode()}") from error
 
     def launch(self, **wanted: Any) -> str:
-        """An experiment that runs; its number."""
+        """Launches an experiment, waits until it runs and returns its id."""
         identity = str(self.api("experiments", wanted)["id"])
         until(lambda: self.phase(identity) in {"running", "failed"}, LONG_S)
         assert self.phase(identity) == "running"
         return identity
 
     def phase(self, identity: str) -> str:
-        """Where an experiment stands; ``gone`` if there is none."""
+        """The phase of an experiment; ``gone`` if it does not exist."""
         phases: dict[str, str] = {one["id"]: one["phase"] for one in self.api("experiments")}
         return phases.get(identity, "gone")
 
     def forget_everything(self) -> None:
-        """Removes every experiment and waits until nothing of them is left on the engine."""
+        """Removes every experiment and waits until the engine has none of their containers and networks."""
         for one in self.api("experiments"):
             self.api(f"experiments/{one['id']}/remove", {})
         until(lambda: not self.remains(), LONG_S)
 
     def remains(self) -> list[str]:
-        """Containers and networks of experiments that the engine has."""
+        """The containers and networks of experiments on the engine."""
         endpoint = self._environment["DOCKER_HOST"]
         return [*engine_api.containers(endpoint, name="^nm-"), *engine_api.networks(endpoint, name="^nm-")]

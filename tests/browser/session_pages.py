@@ -14,14 +14,14 @@ HOST_MS = 60_000
 
 
 class Console:
-    """The instructor's page."""
+    """The instructor's console."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
 
     @property
     def code(self) -> str:
-        """The join code as it is shown."""
+        """The join code that the console shows."""
         return self.page.locator("[data-slot=code]").inner_text()
 
     @property
@@ -34,11 +34,11 @@ class Console:
         return self.page.locator("table.grid tbody tr", has=self.page.get_by_role("link", name=name, exact=True))
 
     def cell(self, name: str, step: str) -> Locator:
-        """A participant in one step."""
+        """The cell of a participant and a step."""
         return self.row(name).locator(f'td[data-step="{step}"]')
 
     def asking(self) -> Locator:
-        """The participants that need help."""
+        """The names of participants that need help."""
         return self.page.locator("[data-region=help] .asking li")
 
     def press(self, name: str) -> None:
@@ -46,7 +46,7 @@ class Console:
         self.page.get_by_role("button", name=name, exact=True).click()
 
     def pace_gated(self, gate: str) -> None:
-        """Everyone at their own pace, up to a gate."""
+        """Sets the pace: participants go on at their own pace, up to a gate."""
         self.page.locator("#pace").select_option("gated")
         self.page.locator("#gate").select_option(gate)
         self.page.locator("#pace").locator("..").get_by_role("button", name="Set").click()
@@ -76,12 +76,12 @@ class ParticipantPage:
         return StepPage(self.page)
 
     def live(self) -> None:
-        """Waits until the page receives the session's state."""
+        """Waits until the page has received the session's state."""
         expect(self.page.locator("[data-slot=connection]")).to_have_attribute("data-connection", "live")
 
 
 def new_session(visitor: Visitor, server: Server, title: str, **wanted: str) -> Console:
-    """The instructor creates a session with the form. ``wanted`` are values of fields; ``on`` ticks a box."""
+    """Creates a session with the instructor's form. ``wanted`` are values of fields; ``on`` ticks a box."""
     page = visitor.open(f"{server.url}/sessions/new/")
     page.locator("#title").fill(title)
     for name, value in wanted.items():
@@ -98,7 +98,7 @@ def new_session(visitor: Visitor, server: Server, title: str, **wanted: str) -> 
 
 
 def join(visit: Visit, link: str, name: str, **options: object) -> ParticipantPage:
-    """Opens the join link without an account, enters a name and is in the lobby."""
+    """Opens the join link without an account, enters a name and waits for the lobby."""
     who = visit(signed_in=False, **options)
     page = who.open(link)
     page.get_by_label("Your name").fill(name)

@@ -1,4 +1,4 @@
-"""axe finds no violation on pages, in either theme, in a wide window and at the width of a small phone."""
+"""axe finds no violation on any page, in either theme, in a wide window and at the width of a small phone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A first visit is small, and a second one asks for no file again."""
+"""The first visit transfers little, and the second requests no file again."""
 
 from __future__ import annotations
 

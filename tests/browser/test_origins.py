@@ -1,4 +1,4 @@
-"""Who gets in, and what stands at the doors that are closed."""
+"""Which origins and sessions have access, and which message the others get."""
 
 from __future__ import annotations
 

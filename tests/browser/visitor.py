@@ -1,4 +1,4 @@
-"""A person with a browser, in which every error is heard."""
+"""A user with a browser that records every error."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ REPORT_VIOLATIONS = """document.addEventListener("securitypolicyviolation", (eve
 
 @dataclass
 class Visitor:
-    """A person with a browser. ``expect`` takes a pattern for errors that belong to the test."""
+    """A user with a browser. ``expect`` takes a pattern for errors that belong to the test."""
 
     context: BrowserContext
     expected: list[re.Pattern[str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def expect(self, pattern: str) -> None:
-        """Errors that match are what the test is about."""
+        """Errors that match this pattern do not fail the test."""
         self.expected.append(re.compile(pattern))
 
     def open(self, url: str) -> Page:
-        """A new tab."""
+        """Opens a new tab."""
         page = self.context.new_page()
         page.set_default_timeout(DEADLINE_MS)
         page.on("console", self._heard)
@@ -42,7 +42,7 @@ class Visitor:
             self.problems.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
 
     def unexpected(self) -> list[str]:
-        """Errors, warnings and violations that no test asked for."""
+        """The errors, warnings and violations that the test did not expect."""
         return [one for one in self.problems if not any(pattern.search(one) for pattern in self.expected)]
 
 

@@ -36,7 +36,7 @@ class StepPage:
         return self.page.locator("#advice")
 
     def findings(self) -> list[str]:
-        """The findings, one text per row."""
+        """The texts of the findings, one per row."""
         return self.page.locator("table.findings tbody tr").all_inner_texts()
 
     def predict(self, choice: str) -> None:
@@ -53,7 +53,7 @@ class StepPage:
         return self.page.locator('[data-act="run"]').count()
 
     def press(self, number: int) -> None:
-        """Presses the button of a command."""
+        """Presses the button next to a command."""
         self.page.locator('[data-act="run"]').nth(number).get_by_role("button").click()
 
     def wait_for_outcome(self, number: int) -> None:
@@ -72,7 +72,7 @@ class StepPage:
         self.page.locator('[data-act="check"] button').click()
 
     def is_done(self) -> bool:
-        """Whether the step is done now."""
+        """Whether the page shows the step as done."""
         return self.page.locator("[data-step]").get_attribute("data-stage") == "done"
 
     def wait_until_done(self) -> None:
@@ -80,7 +80,7 @@ class StepPage:
         expect(self.page.locator("[data-step]")).to_have_attribute("data-stage", "done")
 
     def shown_truth(self) -> str:
-        """The truth shown after the prediction."""
+        """The answer shown after the prediction."""
         return self.page.locator(".truth dd").nth(1).inner_text()
 
     def go_on(self) -> None:
@@ -96,14 +96,14 @@ class Shell:
         self._host = host
 
     def type(self, line: str) -> str:
-        """Runs a line and returns stdout and stderr, whatever the exit code. Pipes work as in a shell."""
+        """Runs a line in a shell, so pipes work. Returns stdout and stderr, for every exit code."""
         words = ["sh", "-c", line] if "|" in line else shlex.split(line)
         words = ["env", f"DOCKER_HOST={self._host.endpoint}", *words]
         done = self._host.try_on_machine(*words)
         return done.stdout + done.stderr
 
     def leave_nothing(self, *steps: Step) -> None:
-        """Removes what the steps create, in case a test failed."""
+        """Removes what the steps create; needed after a failed test."""
         names = {command.action.run.name for step in steps for command in step.run if hasattr(command.action, "run")}
         self.type(f"docker rm -f {' '.join(sorted(names))}")
         for network in ("lab", "market"):

@@ -1,4 +1,4 @@
-"""Claims in a real browser: run, followed live, with evidence; a misconception; axe."""
+"""Claims in a browser: run, followed live, with evidence; a misconception; axe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The launch form: errors are at their fields, and all input reaches Docker."""
+"""The launch form: errors are shown at their fields, and all input reaches Docker."""
 
 from __future__ import annotations
 

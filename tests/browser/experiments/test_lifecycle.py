@@ -1,4 +1,4 @@
-"""Launch, stop, launch again, remove; and what the page shows when something fails."""
+"""Launch, stop, relaunch and remove an experiment; and what the page shows after a failure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _leave_nothing(server: Server) -> Iterator[None]:
 
 
 def _containers(engine: PrivateEngine, identity: str) -> list[str]:
-    """The experiment's containers on the engine, stopped ones too."""
+    """The experiment's containers on the engine, including stopped ones."""
     return sorted(engine.docker("ps", "-a", "--filter", f"name=^nm-{identity}", "--format", "{{.Names}}").split())
 
 
@@ -247,9 +247,9 @@ def test_without_javascript_it_is_complete_and_can_be_stopped(
 
     shown.open_panel("try")
     page.get_by_role("button", name="Request over every path").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Asked over every path")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Requests over every path")
     expect(page.locator(".attempt", has_text="The machine to bridge's address")).to_contain_text("200 OK")
-    expect(page.locator(".attempt.off", has_text="none has no address")).to_have_count(1)
+    expect(page.locator(".attempt.off", has_text="none has loopback only")).to_have_count(1)
     page.get_by_role("link", name="Back to the experiment").click()
     shown.open_panel("inspect")
     page.get_by_label("Column", exact=True).select_option("bridge")

@@ -22,14 +22,14 @@ TRIED = "paths tried at"
 
 @pytest.fixture(scope="module")
 def running(server: Server) -> Iterator[str]:
-    """Three arms with a published port, for all tests here: each leaves it as it was."""
+    """Three arms with a published port, shared by the tests of this module; each test leaves them unchanged."""
     identity = server.launch(modes=["host", "bridge", "user-bridge"], publish=f"{PORT}:80")
     yield identity
     server.forget_everything()
 
 
 def _inside(engine: PrivateEngine, identity: str, arm: str, *command: str) -> str:
-    """A command in the network namespace of an arm's container, as root of the machine."""
+    """Runs a command in the network namespace of an arm's container, as root of the machine."""
     pid = engine.inspect(f"nm-{identity}-{arm}", "{{.State.Pid}}")
     return engine.on_machine("nsenter", "-t", pid, "--net", *command)
 
@@ -285,7 +285,7 @@ def test_the_theme_is_remembered(running: str, show: Show) -> None:
 
 
 def _try(page: ExperimentPage) -> dict[str, dict[str, str]]:
-    """Every attempt by its title: the texts of its parts."""
+    """The attempts by title, each with the texts of its parts."""
     page.open_panel("try")
     page.page.get_by_role("button", name="Request over every path").click()
     expect(page.page.locator("[data-slot=try-state]")).to_contain_text(TRIED)
@@ -297,7 +297,7 @@ def _try(page: ExperimentPage) -> dict[str, dict[str, str]]:
     return found
 
 
-def _ways_to_user_bridge(engine: PrivateEngine, identity: str, own: str) -> dict[str, tuple[str, str]]:
+def _user_bridge_paths(engine: PrivateEngine, identity: str, own: str) -> dict[str, tuple[str, str]]:
     network = (
         f'{{{{with index .NetworkSettings.Networks "nm-{identity}"}}}}{{{{.IPAddress}}}} {{{{.Gateway}}}}{{{{end}}}}'
     )
@@ -325,7 +325,7 @@ def test_try_it_requests_every_path_and_shows_the_client_ip(
         "The machine to bridge's address": (f"{inner}:80", gateway),
         "127.0.0.1 to the published port of bridge": (f"127.0.0.1:{PORT}", gateway),
         "The machine's address to the published port of bridge": (f"{own}:{PORT}", own),
-        **_ways_to_user_bridge(engine_host, running, own),
+        **_user_bridge_paths(engine_host, running, own),
     }
     assert expected.keys() < found.keys()
     for title, (address, client) in expected.items():
@@ -336,8 +336,8 @@ def test_try_it_requests_every_path_and_shows_the_client_ip(
         assert found[title]["client"].rsplit(":", 1)[0] == client, title
         assert f"from {client}." in found[title]["body"]
     [title] = found.keys() - expected.keys()
-    assert title == "Published port, host"
-    assert found[title]["unavailable"] == "the Engine discarded -p: host has no mapping"
+    assert title == "Published port of host"
+    assert found[title]["unavailable"] == "the Engine discarded -p: host uses the machine's own ports"
     assert found[title]["status"] == ""
 
 
@@ -359,7 +359,7 @@ def test_a_failed_path_shows_its_error(running: str, show: Show, engine_host: Pr
 
 
 def _inspect(page: ExperimentPage, column: str, command: str, name: str = "") -> str:
-    """What the command printed."""
+    """The output of an Inspect command."""
     page.open_panel("inspect")
     page.page.get_by_label("Column", exact=True).select_option(column)
     page.page.get_by_label("Command", exact=True).select_option(label=command)

@@ -25,11 +25,11 @@ def running(server: Server) -> Iterator[str]:
 
 
 def scrubber(page: Page) -> Locator:
-    return page.get_by_role("slider", name="Moment")
+    return page.get_by_role("slider", name="Journal entry")
 
 
 def open_replay(page: Page) -> Locator:
-    """Opens it; the slider has the focus."""
+    """Opens the replay; the slider has the focus."""
     page.get_by_role("button", name="Replay", exact=True).click()
     expect(scrubber(page)).to_be_focused()
     return scrubber(page)

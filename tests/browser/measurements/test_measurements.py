@@ -1,4 +1,4 @@
-"""Measuring in the browser: start, watch, cancel, read the verdict, look again, compare over time."""
+"""Measurements in the browser: start, watch, cancel, read the verdict, reopen, compare over time."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def running(server: Server) -> Iterator[str]:
 
 
 def state(page: Page, name: str) -> None:
-    """Until the page says that the run is there."""
+    """Waits until the page shows the state of the run."""
     expect(page.locator("main")).to_have_attribute("data-state", name, timeout=BEGUN_MS)
 
 
 def answered(page: Page, series: str) -> int:
-    """How many requests the table counts for a series."""
+    """The number of requests in the table for a series."""
     text = page.locator(f'tr[data-series="{series}"] [data-slot=n]').inner_text()
     return int(re.sub(r"\D", "", text) or "0")
 

@@ -1,4 +1,4 @@
-"""Two hundred strings in every text of a report run nowhere: on its page, in lists, shared, and in its file."""
+"""Two hundred XSS strings in every text of a report do not run: on its page, in lists, when shared, in its file."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ UNDO = """() => {
 
 @pytest.fixture(scope="module")
 def hostile(server: Server) -> str:
-    """The number of a report that no import would take, put into the server's database by another process."""
+    """The id of a report that every import refuses, written to the server's database by another process."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.support.hostile_reports"],
         cwd=ROOT,

@@ -22,7 +22,7 @@ NOTES = "# Seen\n\n- on **one** machine\n\n| a | b |\n|---|---|\n| 1 | 2 |"
 
 
 def make_file(title: str) -> bytes:
-    """A report with everything that a page can show; its last entry ends an arm."""
+    """A report with everything that a page can show. Its last entry ends an arm."""
     columns, _states = make_scene(("host", "bridge", "none"))
     ended = (replace(columns[-1], status=ArmStatus.EXITED, exit_code=3, logs=("no",)),)
     content = make_content(title, experiment=make_experiment(columns=ended), claims=(CLAIM,), notes=NOTES)
@@ -31,7 +31,7 @@ def make_file(title: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def imported(browser: Browser, server: Server) -> tuple[str, str]:
-    """The addresses of two reports that came through the form."""
+    """The addresses of two reports imported through the form."""
     context = browser.new_context()
     context.add_cookies([{"name": n, "value": v, "url": server.url} for n, v in server.cookies().items()])
     page = context.new_page()
@@ -48,7 +48,7 @@ def imported(browser: Browser, server: Server) -> tuple[str, str]:
 
 
 def status(page: Page, column: str) -> str:
-    """What the head of a column says."""
+    """The status at the head of a column."""
     return page.locator(f"th[data-column={column}] [data-slot=status]").inner_text()
 
 

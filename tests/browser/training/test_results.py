@@ -97,7 +97,7 @@ def test_results_and_the_replay_of_a_session(visitor: Visitor, visit: Visit, ser
 
 def plays_from_the_file(page: Page, row: str) -> None:
     """Plays the file from the beginning to the end with the keyboard."""
-    slider = page.get_by_role("slider", name="Moment")
+    slider = page.get_by_role("slider", name="Journal entry")
     expect(slider).to_be_focused()
     expect(slider).to_have_value("0")
     title = page.locator("[data-slot=now-title]")

@@ -1,4 +1,4 @@
-"""The host-network workshop from the first step to the last: with buttons, and typed in a shell."""
+"""The host-network workshop from the first step to the last, once with buttons and once in a shell."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def predict(step: StepPage) -> None:
 
 
 def finish(step: StepPage) -> None:
-    """Checks the truth and goes to the next step."""
+    """Checks the shown answer and goes to the next step."""
     step.wait_until_done()
     if step.slug in EXPECTED:
         expected, truth = EXPECTED[step.slug]
@@ -107,7 +107,7 @@ def test_the_host_network_workshop_with_buttons(visitor: Visitor, server: Server
 
 
 def type_commands(step: StepPage, shell: Shell) -> None:
-    """Types the commands of the page in a shell; repeats one while a container is not yet started or removed."""
+    """Types the commands of the page in a shell. Repeats a command while a container is not yet started or removed."""
     for line in step.page.locator(".command code").all_text_contents():
         if not line.startswith("docker pull"):
             until(lambda line=line: NOT_YET.search(shell.type(line)) is None)  # type: ignore[misc]
