@@ -11,10 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dashboard.core.experiments.messages import ArmStatus, Column
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.addresses import primary_addresses
-from dashboard.core.namespaces.links import lower_link
+from dashboard.core.namespaces.links import SUB_INTERFACES, lower_link
 from dashboard.core.namespaces.state import Family, Interface, NamespaceState
 from dashboard.core.paths.model import (
-    DIRECT_LINKS,
     LOOPBACK_ADDRESSES,
     MEASURED_KINDS,
     Path,
@@ -49,7 +48,7 @@ def _paths_in_machine(column: Column, machine: NamespaceState) -> Iterator[Path]
         if lo is None:
             break
         if any(assigned.address == address for assigned in lo.addresses):
-            title = f"{address} to {column.title}, in the machine's own stack"
+            title = f"{address} to {column.title}"
             yield _open_path(PathKind.LOOPBACK, title, MACHINE, column, address, (lo.name,))
         outer = next((address for address in own if family_of(address) is family), None)
         if outer is not None:
@@ -61,7 +60,7 @@ def _paths_in_machine(column: Column, machine: NamespaceState) -> Iterator[Path]
 
 
 def _why_no_bridge_address(column: Column, state: NamespaceState, machine: NamespaceState) -> str:
-    direct = next((link for link in state.interfaces if link.kind in DIRECT_LINKS), None)
+    direct = next((link for link in state.interfaces if link.kind in SUB_INTERFACES), None)
     if direct is not None:
         parent = lower_link(machine, state, direct)
         return (
@@ -76,7 +75,7 @@ def _why_no_bridge_address(column: Column, state: NamespaceState, machine: Names
 def _bridge_address(
     column: Column, state: NamespaceState, machine: NamespaceState, veths: Sequence[VethLink]
 ) -> Iterator[Path]:
-    kind, title = PathKind.BRIDGE_ADDRESS, f"The machine to {column.title}'s own address"
+    kind, title = PathKind.BRIDGE_ADDRESS, f"The machine to {column.title}'s address"
     exists = False
     for family in Family:
         pairs = ((reachable_address(veth, family), veth.hops) for veth in veths)
@@ -97,7 +96,7 @@ def _hops_between(
     machine: NamespaceState | None, inside: NamespaceState, end: Interface, start: Interface
 ) -> tuple[str, ...]:
     """The hops from one container's link ``start`` to another's ``end``, in the namespace ``inside``."""
-    if end.kind in DIRECT_LINKS:
+    if end.kind in SUB_INTERFACES:
         parent = lower_link(machine, inside, end) if machine is not None else None
         middle = parent.name if parent is not None else "the parent interface"
         return (f"{start.name} ({start.kind})", middle, f"{end.name} ({end.kind})")
@@ -172,7 +171,7 @@ def find_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) 
                 paths += published_paths(column, machine, veths)
         target = by_key.get(column.target or "")
         if target is not None and states[target.key].netns == state.netns:
-            title = f"{loopback} from {target.title} to {column.title}, in the stack that they share"
+            title = f"{loopback} from {target.title} to {column.title}, in their shared network stack"
             paths.append(_open_path(PathKind.SHARED_NAMESPACE, title, target.key, column, loopback, ("lo",)))
         paths += _between(column, running, states)
     return tuple(paths)

@@ -1,4 +1,4 @@
-"""What a path is: how a request travels from one network namespace to a server in another."""
+"""The path of a request from one network namespace to a server in another."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dashboard.core.namespaces.addresses import bracket
+from dashboard.core.namespaces.addresses import format_endpoint
 from dashboard.core.namespaces.links import veth_ends
 from dashboard.core.namespaces.state import Family, Interface, NamespaceState
 
 LOOPBACK_ADDRESSES = {Family.INET: "127.0.0.1", Family.INET6: "::1"}
 ANY_ADDRESS = {Family.INET: "0.0.0.0", Family.INET6: "::"}  # noqa: S104 - compared, not bound
-DIRECT_LINKS = frozenset({"macvlan", "ipvlan"})
 
 
 class PathKind(StrEnum):
@@ -73,7 +72,7 @@ class Path:
     @property
     def target(self) -> str:
         """``address:port``; empty if the path does not exist."""
-        return f"{bracket(self.address)}:{self.port}" if self.address else ""
+        return format_endpoint(self.address, self.port) if self.address else ""
 
 
 def first_available(paths: Iterable[Path], key: Callable[[Path], Hashable]) -> tuple[Path, ...]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from dashboard.core.experiments.messages import Column, PublishedPort
 from dashboard.core.modes import MACHINE
-from dashboard.core.namespaces.addresses import bracket, primary_addresses
+from dashboard.core.namespaces.addresses import format_endpoint, primary_addresses
 from dashboard.core.namespaces.state import Family, NamespaceState
 from dashboard.core.paths.model import (
     ANY_ADDRESS,
@@ -25,8 +25,6 @@ from dashboard.core.paths.model import (
     global_addresses,
     inner_address,
 )
-
-NO_MACHINE_ADDRESS = "the machine has no address except loopback"
 
 
 def _mapping(column: Column, port: int, protocol: str, family: Family) -> PublishedPort | None:
@@ -81,6 +79,8 @@ def published_paths(column: Column, machine: NamespaceState, veths: Sequence[Vet
 def _paths_of_family(
     column: Column, machine: NamespaceState, veths: Sequence[VethLink], family: Family, mapping: PublishedPort
 ) -> Iterator[Path]:
+    """``mapping`` is bound to all addresses, to a loopback address or to another address: a client reaches the port
+    over loopback, over the machine's address, or over both."""
     udp = _mapping(column, mapping.container_port, "udp", family)
     bound = mapping.host_address
     if bound in {"", ANY_ADDRESS[family]}:
@@ -95,10 +95,12 @@ def _paths_of_family(
         title = f"{where} to the published port of {column.title}"
         if why:
             return Path(kind, title, MACHINE, column.key, unavailable=why)
-        hops = (f"DNAT {bracket(address)}:{mapping.host_port} → {bracket(inner)}:{mapping.container_port}", *inner_hops)
         if kind is PathKind.PUBLISHED_PROXY:
             proxied_hops = inner_hops or inner_address(veths, Family.INET)[1]
             hops = ("lo", f"docker-proxy :{mapping.host_port} (user space)", *proxied_hops)
+        else:
+            ends = [(address, mapping.host_port), (inner, mapping.container_port)]
+            hops = (f"DNAT {' → '.join(format_endpoint(*end) for end in ends)}", *inner_hops)
         return Path(
             kind,
             title,
@@ -118,7 +120,8 @@ def _paths_of_family(
         why = "" if holder == "docker-proxy" else f"no docker-proxy on the machine's port {mapping.host_port}: {holds}"
         yield path(PathKind.PUBLISHED_PROXY, loopback, why)
     if not outer:
-        why = f"{column.title} publishes on {bound} only" if bound == loopback else NO_MACHINE_ADDRESS
+        only = f"{column.title} publishes on {bound} only"
+        why = only if bound == loopback else "the machine has no address except loopback"
         yield path(PathKind.PUBLISHED_DNAT, outer, why)
     elif inner:
         yield path(PathKind.PUBLISHED_DNAT, outer)

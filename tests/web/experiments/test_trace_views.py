@@ -1,4 +1,4 @@
-"""Traces over the page and over the API; what is read is proved in lab/test_trace."""
+"""Traces over the page and the API; tests/lab/experiments/test_trace.py checks the evidence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.lab_harness import LabHarness
 from tests.web.asgi_client import Answer, Person, http
 
 pytestmark = pytest.mark.django_db(transaction=True)
-#: Nothing listens there: the request is refused, and that is what the trace says.
+#: Nothing listens there: the request is refused.
 KEY = "host/loopback/127.0.0.1:1"
 
 
@@ -27,7 +27,7 @@ async def by_api(identity: str, who: Person, body: object) -> Answer:
     return await http("POST", f"/api/experiments/{identity}/trace", who=who, headers=headers, body=data, token=True)
 
 
-async def test_a_request_that_nobody_answers_is_traced_as_such(me: Person, lab_harness: LabHarness) -> None:
+async def test_a_refused_request_has_a_trace_without_taken_hops(me: Person, lab_harness: LabHarness) -> None:
     identity = await lab_harness.running("host", port=1)
     tried = await http("POST", f"/experiments/{identity}/try/", who=me, token=True)
     assert f'name="way" value="{KEY}"' in tried.text
@@ -37,13 +37,13 @@ async def test_a_request_that_nobody_answers_is_traced_as_such(me: Person, lab_h
     assert "✓" not in page.text
     data = await by_api(identity, me, {"way": KEY, "beside": KEY})
     assert data.status == 200
-    (found,) = data.json["traces"]
-    assert (found["key"], found["client_seen"]) == (KEY, "")
-    assert {one["seen"] for one in found["hops"]} <= {"not-seen", "unknown"}
+    (trace,) = data.json["traces"]
+    assert (trace["key"], trace["client_seen"]) == (KEY, "")
+    assert {hop["seen"] for hop in trace["hops"]} <= {"not-seen", "unknown"}
 
 
 @pytest.mark.parametrize("way", ["", "host/loopback", "nobody/loopback/127.0.0.1:80", "<script>", "x" * 200])
-async def test_a_path_that_is_not_there_is_refused_with_those_that_are(
+async def test_an_unknown_path_is_refused_with_the_list_of_paths(
     me: Person, lab_harness: LabHarness, way: str
 ) -> None:
     identity = await lab_harness.running("host", port=1)
@@ -55,7 +55,7 @@ async def test_a_path_that_is_not_there_is_refused_with_those_that_are(
     assert "<script>" not in page.text.partition("<main")[2].partition("</main")[0]
 
 
-async def test_what_does_not_run_or_is_not_there_is_said(me: Person, lab_harness: LabHarness) -> None:
+async def test_an_experiment_that_is_stopped_or_unknown_is_refused(me: Person, lab_harness: LabHarness) -> None:
     identity = await lab_harness.running("host", port=1)
     await lab_harness.stop(identity)
     for answer in (await by_page(identity, me, f"way={KEY}"), await by_api(identity, me, {"way": KEY})):
