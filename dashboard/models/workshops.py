@@ -8,8 +8,8 @@ from dashboard.models.experiments import new_id
 
 
 class WorkshopProgress(models.Model):
-    """One person in one workshop. ``person`` is ``user:ID``, or ``seat:ID`` for a participant of a training session,
-    who needs no account. ``digest`` is that of the workshop when it was started."""
+    """One person in one workshop. ``person`` is ``user:ID``, or the key of a participant of a training session
+    (``store.training.participants``), who needs no account. ``digest`` is that of the workshop when it was started."""
 
     id = models.CharField(primary_key=True, max_length=16, default=new_id)
     person = models.CharField(max_length=60)

@@ -195,7 +195,7 @@ def results(run: str) -> tuple[ClaimResult, ...]:
 
 
 def load_run(run: str) -> RunSummary | None:
-    """One run, None if there is none."""
+    """One run, None if it does not exist."""
     row = _with_counts().filter(pk=run).first()
     return None if row is None else _summary(row)
 

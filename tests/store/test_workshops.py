@@ -13,7 +13,7 @@ from dashboard.store.workshops import Event
 
 pytestmark = pytest.mark.django_db
 
-ME, YOU, WHERE = "user:1", "seat:7", "host-network"
+ME, YOU, WHERE = "user:1", "user:7", "host-network"
 FULL = StepRecord(1.0, 2, 3.0, "own", 4, True, {"1": "seen"}, "a container", 2, 5.0)
 
 

@@ -16,7 +16,7 @@ def interface_names(state: NamespaceState) -> tuple[str, ...]:
 
 
 def find_interface(state: NamespaceState, name: str) -> Interface | None:
-    """An interface by its name, None if there is none."""
+    """An interface by its name, None if it does not exist."""
     return next((interface for interface in state.interfaces if interface.name == name), None)
 
 

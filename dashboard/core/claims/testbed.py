@@ -70,7 +70,7 @@ class Container:
 
     @property
     def address(self) -> str:
-        """The first of ``addresses``, empty if there is none."""
+        """The first of ``addresses``, empty without one."""
         return next((address for address in self.addresses.values() if address), "")
 
     @property

@@ -106,7 +106,7 @@ class Workshop:
     digest: str = ""
 
     def index(self, slug: str) -> int | None:
-        """The index of a step, None if there is none."""
+        """The index of a step, None if it does not exist."""
         return next((number for number, step in enumerate(self.steps) if step.slug == slug), None)
 
     @property

@@ -157,7 +157,7 @@ def _is_correct(step: Step, record: StepRecord) -> bool | None:
 
 
 def find_step(workshop: Workshop, slug: str) -> Step:
-    """A step by its slug; Http404 if there is none."""
+    """A step by its slug; Http404 if it does not exist."""
     number = workshop.index(slug)
     if number is None:
         raise Http404(_("There is no step with this name."))
@@ -165,7 +165,7 @@ def find_step(workshop: Workshop, slug: str) -> Step:
 
 
 async def require_step(workshop: str, slug: str) -> tuple[Workshop, Step]:
-    """A workshop and one of its steps; Http404 if there is none."""
+    """A workshop and one of its steps; Http404 if it does not exist."""
     found = await require_workshop(workshop)
     return found, find_step(found, slug)
 

@@ -30,7 +30,7 @@ def library() -> Library:
 
 
 async def require_workshop(slug: str) -> Workshop:
-    """A workshop by its slug; Http404 if there is none."""
+    """A workshop by its slug; Http404 if it does not exist."""
     workshop = await sync_to_async(library().get, thread_sensitive=False)(slug)
     if workshop is None:
         raise Http404(_("There is no workshop with this name."))

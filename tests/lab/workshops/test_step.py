@@ -59,13 +59,13 @@ async def runner(fake: FakeEngine, tmp_path: Path) -> AsyncIterator[StepRunner]:
     database = DatabaseThread()
     moments = iter(range(1000, 100_000))
     loaded = workshop()
-    await database.run(store.start, "seat:1", loaded.slug, loaded.digest, 999.0)
+    await database.run(store.start, "user:1", loaded.slug, loaded.digest, 999.0)
     async with host_for(fake, tmp_path) as host:
         yield StepRunner(
             host,
             database,
             lambda: float(next(moments)),
-            "seat:1",
+            "user:1",
             loaded,
             observations=SharedObservations(),
         )
@@ -73,7 +73,7 @@ async def runner(fake: FakeEngine, tmp_path: Path) -> AsyncIterator[StepRunner]:
 
 
 async def events_of(runner: StepRunner) -> tuple[Event, ...]:
-    events: tuple[Event, ...] = await runner.database.run(store.load_events, "seat:1", "w")
+    events: tuple[Event, ...] = await runner.database.run(store.load_events, "user:1", "w")
     return events
 
 
@@ -100,7 +100,7 @@ async def test_a_workshop_from_the_first_step_to_the_last(runner: StepRunner) ->
         "everything held from the start: the text comes first"
     )
     assert (await runner.check("look", pressed=True)).passed
-    progress = await runner.database.run(store.load_progress, "seat:1", "w")
+    progress = await runner.database.run(store.load_progress, "user:1", "w")
     assert progress is not None
     assert progress.finished_at > 1000
     kinds = [event.kind for event in await events_of(runner)]
@@ -140,7 +140,7 @@ async def test_invalid_input_is_refused_and_changes_nothing(runner: StepRunner) 
             await runner.run("launch", number)
     with pytest.raises(StepLockedError, match="Start the workshop"):
         await runner.check("nowhere", pressed=True)
-    await runner.database.run(store.delete_progress, "seat:1", "w")
+    await runner.database.run(store.delete_progress, "user:1", "w")
     with pytest.raises(StepLockedError, match="Start the workshop"):
         await runner.check("launch", pressed=True)
 
@@ -148,7 +148,7 @@ async def test_invalid_input_is_refused_and_changes_nothing(runner: StepRunner) 
 async def test_the_number_of_opened_hints_is_recorded(runner: StepRunner) -> None:
     for number in (1, 2, 1, 99, -5):
         await runner.hint("launch", number)
-    progress = await runner.database.run(store.load_progress, "seat:1", "w")
+    progress = await runner.database.run(store.load_progress, "user:1", "w")
     assert progress is not None
     assert progress.records["launch"].hints == 2
     assert [event.detail for event in await events_of(runner)][1:] == ["1", "2", "1", "2", "0"]
@@ -174,7 +174,7 @@ async def test_an_unreachable_engine_counts_as_no_attempt(runner: StepRunner, fa
         with pytest.raises(EngineUnreachable):
             await runner.check("launch", pressed=pressed)
     fake.away = ""
-    progress = await runner.database.run(store.load_progress, "seat:1", "w")
+    progress = await runner.database.run(store.load_progress, "user:1", "w")
     assert progress is not None
     assert progress.records["launch"].attempts == 0
 
@@ -186,11 +186,11 @@ async def test_the_bridge_workshop_can_be_completed_by_its_commands_alone(engine
     found = Library(Path("/nonexistent")).get("bridge-and-dns")
     assert found is not None
     async with private_workshop_host(engine_host) as host:
-        await database.run(store.start, "seat:2", found.slug, found.digest, time.time())
-        runner = StepRunner(host, database, time.time, "seat:2", found)
+        await database.run(store.start, "user:2", found.slug, found.digest, time.time())
+        runner = StepRunner(host, database, time.time, "user:2", found)
         for step in found.steps:
             await _complete(runner, step)
-        progress = await database.run(store.load_progress, "seat:2", found.slug)
+        progress = await database.run(store.load_progress, "user:2", found.slug)
     assert progress is not None
     summary = summarise(found, progress.records)
     assert (summary.done, summary.finished_at) == (len(found.steps), progress.finished_at)

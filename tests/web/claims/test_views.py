@@ -135,7 +135,7 @@ def test_a_finished_run_is_saved_as_a_report(owner: Client) -> None:
     empty = claim_runs.create_run([FIRST.id])
     refused = owner.post(f"/claims/runs/{empty}/save/", **HERE)
     assert refused.status_code == 409
-    assert "run claims first" in refused.content.decode()
+    assert "Run claims first" in refused.content.decode()
 
 
 @pytest.mark.usefixtures("_lab")

@@ -1,4 +1,4 @@
-"""The workshop's pages: predict, run, check, with and without a script in the browser."""
+"""The pages of workshops: predict, run, check, with and without JavaScript."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def load_progress(slug: str = "host-network") -> Progress | None:
     return store.load_progress(store.user_person(owner().pk), slug)
 
 
-async def begin(who: Person, home: str = BRIDGES) -> str:
+async def start(who: Person, home: str = BRIDGES) -> str:
     """Starts; the address of the first step."""
     answer = await post(f"{home}start/", who)
     assert answer.status == 302
@@ -56,7 +56,7 @@ def text_of(answer: Answer) -> str:
 
 
 def typed_config() -> dict[str, object]:
-    """What a shell would ask for: no label of ours."""
+    """The configuration that a shell would send, without labels."""
     return parse_run("docker run -d --name typed nginx").labelled({})
 
 
@@ -64,26 +64,26 @@ async def test_the_list_tells_what_there_is_and_where_one_was(lab_harness: LabHa
     first = text_of(await get("/workshop/", me))
     assert first.index("The host network, step by step") < first.index("Bridge networks and DNS")
     assert "16 steps · about 40 minutes" in first
-    assert "Go on where you were" not in first
-    await begin(me)
+    assert "Continue" not in first
+    await start(me)
     again = text_of(await get("/workshop/", me))
     assert "0 of 8 done" in again
-    assert "Go on where you were" in again
+    assert "Continue" in again
 
 
 async def test_a_step_that_is_not_open_says_what_comes_first(lab_harness: LabHarness, me: Person) -> None:
-    assert (await get(f"{HOME}launch/", me))["location"] == HOME, "nothing has begun"
-    assert await begin(me, HOME) == f"{HOME}prepare/"
+    assert (await get(f"{HOME}launch/", me))["location"] == HOME, "not started"
+    assert await start(me, HOME) == f"{HOME}prepare/"
     locked = await get(f"{HOME}request/", me)
     assert locked.status == 409
     assert "“Prepare” must be done first" in text_of(locked)
     for act in ("predict", "run", "check", "hint"):
         assert (await post(f"{HOME}request/{act}/", me, "choice=0&number=0")).status == 409
-    assert "not open yet" in text_of(await get(HOME, me))
+    assert "locked" in text_of(await get(HOME, me))
 
 
 async def test_predict_run_and_reveal_without_a_script(lab_harness: LabHarness, me: Person, engine: FakeEngine) -> None:
-    url = await begin(me)
+    url = await start(me)
     assert url == f"{BRIDGES}two-containers/"
     shown = text_of(await get(url, me))
     assert "How many addresses will the Engine give" in shown
@@ -92,7 +92,7 @@ async def test_predict_run_and_reveal_without_a_script(lab_harness: LabHarness, 
     assert (await post(f"{url}predict/", me, "choice=7")).status == 400
     assert (await post(f"{url}predict/", me, "choice=1"))["location"] == url
     shown = text_of(await get(url, me))
-    assert "You expect: One each" in shown
+    assert "Your prediction: One each" in shown
     assert "docker run --rm -d --name one nginx" in shown
     nothing = text_of(await post(f"{url}check/", me))
     assert "Nothing was launched" in nothing
@@ -101,9 +101,9 @@ async def test_predict_run_and_reveal_without_a_script(lab_harness: LabHarness, 
         done = await post(f"{url}run/", me, f"number={number}")
         assert done.status == 200
         assert next(one for one in engine.made if one in done.text), "the output is the container's id"
-    walk = await load_progress("bridge-and-dns")
-    assert walk is not None
-    assert walk.records["two-containers"].attempts == 1
+    progress = await load_progress("bridge-and-dns")
+    assert progress is not None
+    assert progress.records["two-containers"].attempts == 1
     assert [one.name for one in engine.made.values()] == ["one", "two"]
     labels = next(iter(engine.made.values())).labels
     assert labels == {"dev.netmodes.installation": lab_harness.context.installation, "dev.netmodes.workshop": "yes"}
@@ -133,11 +133,11 @@ async def test_a_walk_to_the_end_has_a_result(
     (folder / "workshop.toml").write_text(GOOD["workshop.toml"])
     (folder / "01-read.md").write_text(READ)
     monkeypatch.setattr(workshop_calls, "library", lambda: Library(own))
-    url = await begin(me, "/workshop/mine/")
+    url = await start(me, "/workshop/mine/")
     assert "Your result so far" in text_of(await get("/workshop/mine/result/", me))
     await post(f"{url}predict/", me, "choice=0")
     read = await post(f"{url}check/", me)
-    assert "It is otherwise. Now you know." in text_of(read)
+    assert "Not quite; here is why:" in text_of(read)
     assert "<em>this</em>" in read.text
     assert "a &lt;b&gt;" in read.text
     result = await get("/workshop/mine/result/", me)
@@ -153,26 +153,26 @@ async def test_a_walk_to_the_end_has_a_result(
 
 
 async def test_the_script_gets_the_step_without_its_frame(lab_harness: LabHarness, me: Person) -> None:
-    url = await begin(me)
+    url = await start(me)
     part = await post(f"{url}predict/", me, "choice=1", part=True)
     assert part.status == 200
     assert "<html" not in part.text
     assert 'data-region="run"' in part.text
     auto = await post(f"{url}check/", me, "auto=1", part=True)
-    walk = await load_progress("bridge-and-dns")
-    assert walk is not None
-    assert walk.records["two-containers"].attempts == 0
-    assert walk.records["two-containers"].unmet
+    progress = await load_progress("bridge-and-dns")
+    assert progress is not None
+    assert progress.records["two-containers"].attempts == 0
+    assert progress.records["two-containers"].unmet
     assert "Nothing was launched" in auto.text
 
 
 async def test_hints_are_noted(lab_harness: LabHarness, me: Person) -> None:
-    url = await begin(me)
+    url = await start(me)
     assert (await post(f"{url}hint/", me, "number=1", part=True)).status == 200
     assert (await post(f"{url}hint/", me, "number=x")).status == 302
-    walk = await load_progress("bridge-and-dns")
-    assert walk is not None
-    assert walk.records["two-containers"].hints == 1
+    progress = await load_progress("bridge-and-dns")
+    assert progress is not None
+    assert progress.records["two-containers"].hints == 1
 
 
 async def test_what_is_not_there_is_404(lab_harness: LabHarness, me: Person) -> None:
@@ -184,7 +184,7 @@ async def test_what_is_not_there_is_404(lab_harness: LabHarness, me: Person) -> 
 async def test_an_engine_that_is_away_is_said_where_one_looks(
     lab_harness: LabHarness, me: Person, engine: FakeEngine
 ) -> None:
-    url = await begin(me)
+    url = await start(me)
     await post(f"{url}predict/", me, "choice=1")
     engine.away = "The Docker Engine does not answer at nowhere."
     for act in ("check", "run"):
@@ -195,7 +195,7 @@ async def test_an_engine_that_is_away_is_said_where_one_looks(
 
 
 async def test_without_a_lab_the_text_can_be_read(me: Person) -> None:
-    url = await begin(me)
+    url = await start(me)
     assert (await get(url, me)).status == 200
     assert (await post(f"{url}check/", me)).status == 503
 
@@ -203,7 +203,7 @@ async def test_without_a_lab_the_text_can_be_read(me: Person) -> None:
 async def test_what_the_buttons_have_made_goes_with_the_server(
     lab_harness: LabHarness, me: Person, engine: FakeEngine
 ) -> None:
-    url = await begin(me)
+    url = await start(me)
     await post(f"{url}predict/", me, "choice=1")
     await post(f"{url}run/", me, "number=0")
     typed = await engine.create_container("typed", typed_config())
@@ -218,8 +218,8 @@ async def test_a_broken_workshop_says_what_is_wrong_and_hides_no_other(
     (tmp_path / "own" / "<b>" / "workshop.toml").write_text("format = ")
     monkeypatch.setattr(workshop_calls, "library", lambda: Library(tmp_path / "own"))
     shown = await get("/workshop/", me)
-    assert "The workshop in “&lt;b&gt;” cannot be used" in shown.text
-    assert "workshop.toml:1: this is not TOML" in shown.text
+    assert "The workshop in “&lt;b&gt;” has errors" in shown.text
+    assert "workshop.toml:1: this is not valid TOML" in shown.text
     assert "The host network, step by step" in shown.text
 
 

@@ -17,5 +17,5 @@ def all_misconceptions() -> tuple[Misconception, ...]:
 
 
 def find_misconception(identity: str) -> Misconception | None:
-    """The misconception with this id, None if there is none."""
+    """The misconception with this id, None if it does not exist."""
     return next((each for each in all_misconceptions() if each.id == identity), None)
