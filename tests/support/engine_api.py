@@ -1,4 +1,4 @@
-"""Questions to an engine's API, for checks after every test: the docker command takes thirty times as long."""
+"""Queries to an engine's API, for checks after every test: the docker command takes thirty times as long."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Connection(http.client.HTTPConnection):
 
 
 def ask(endpoint: str, path: str, **filters: str) -> Any:
-    """The JSON answer to a GET at ``unix:///…``; ``filters`` as ``docker --filter NAME=VALUE`` takes them."""
+    """The JSON response to a GET request at ``unix:///…``; ``filters`` as ``docker --filter NAME=VALUE`` takes them."""
     connection = _Connection(endpoint.removeprefix("unix://"))
     asked = quote(json.dumps({name: [value] for name, value in filters.items()}))
     try:
@@ -37,10 +37,10 @@ def ask(endpoint: str, path: str, **filters: str) -> Any:
 
 
 def containers(endpoint: str, **filters: str) -> list[str]:
-    """The names of all containers, stopped ones too."""
+    """The names of all containers, including stopped ones."""
     return [(one["Names"] or [one["Id"]])[0].lstrip("/") for one in ask(endpoint, "/containers/json?all=1", **filters)]
 
 
 def networks(endpoint: str, **filters: str) -> list[str]:
-    """The names of networks that somebody made."""
+    """The names of all user-defined networks."""
     return [one["Name"] for one in ask(endpoint, "/networks", type="custom", **filters)]

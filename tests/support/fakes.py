@@ -1,4 +1,4 @@
-"""A Docker Engine in memory, for situations that a real one cannot produce on demand."""
+"""A Docker Engine in memory, for situations that a real engine cannot produce on demand."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ def _carries(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
 
 
 class FakeEngine:
-    """``dashboard.engine.protocol.Engine``. Containers "run" in the namespaces of ``pid``.
+    """``dashboard.engine.protocol.Engine``. Containers "run" in the namespaces of process ``pid``.
 
-    ``refuse[method]`` is raised by that method; ``away`` makes every call fail as if nobody answered;
-    ``hold[method]`` keeps it waiting until the event is set; ``exits`` maps an image to the exit code and
-    the log with which its containers end at once; ``calls`` lists what was asked.
+    ``refuse[method]`` is the error that the method raises; ``away`` makes every call fail as if no engine answered;
+    ``hold[method]`` makes it wait until the event is set; ``exits`` maps an image to the exit code and
+    the log with which its containers end at once; ``calls`` lists the calls.
     """
 
     def __init__(self, *images: str, pid: int | None = None, info: EngineInfo | None = None) -> None:
@@ -89,24 +89,24 @@ class FakeEngine:
         self.local[tag] = ImageFacts(f"sha256:{tag}", (tag,), ("80/tcp",), 1000)
 
     def emit(self, kind: str, action: str, identity: str = "", **attributes: str) -> None:
-        """Sends an event to all listeners."""
+        """Sends an event to all event streams."""
         labels = self.made[identity].labels if identity in self.made else {}
         event = EngineEvent(kind, action, identity, dict(labels), 0.0, {**labels, **attributes})
         for queue in self._subscribers:
             queue.put_nowait(event)
 
     def lose(self, reason: str) -> None:
-        """Loses the connection; calls fail."""
+        """Closes the event streams and makes calls fail."""
         self.away = reason
         self.emit("stream", "lost", reason=reason)
 
     def come_back(self) -> None:
-        """Answers again."""
+        """Makes calls succeed again."""
         self.away = ""
         self.emit("stream", "connected")
 
     def kill(self, name: str, exit_code: int = 137) -> None:
-        """Ends the container's program."""
+        """Ends the container's process."""
         facts = self._by_name(name)
         self.made[facts.id] = replace(facts, running=False, status="exited", pid=0, exit_code=exit_code)
         self.emit("container", "die", facts.id)

@@ -1,4 +1,4 @@
-"""A report in which every text that a file can carry is one that has run somewhere (``tests.support.xss``)."""
+"""A report in which every free text is an XSS string (``tests.support.xss``)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RENAMED = "user-bridge"
 
 
 class _Reader:
-    """Knows which texts of a report are free: ``keys`` name its parts to each other."""
+    """Finds the free texts of a report. ``keys`` are not free: parts of the report refer to each other by them."""
 
     def __init__(self, keys: frozenset[str]) -> None:
         self._keys = keys
@@ -41,7 +41,7 @@ class _Reader:
         return name not in CLOSED and value not in self._keys and (bool(value) or name in FILLED)
 
     def fields(self, value: Any, name: str = "") -> list[str]:
-        """The name of the field of every free text, in the order in which they are filled."""
+        """The field names of all free texts, in the order in which they are filled."""
         if isinstance(value, str):
             return [name] if self.is_text(value, name) else []
         if isinstance(value, list | tuple):
@@ -53,7 +53,7 @@ class _Reader:
 
 
 class _Filler(_Reader):
-    """Gives each field its share of the strings: taken together every field has each of them."""
+    """Distributes the strings over the texts, so that every field gets each string in some text."""
 
     def __init__(self, keys: frozenset[str], strings: Sequence[str], said: Any) -> None:
         super().__init__(keys)
@@ -81,7 +81,7 @@ class _Filler(_Reader):
 
 
 def _broken(content: ReportContent) -> ReportContent:
-    """With an arm that exited and says why, so that there are logs and errors."""
+    """Adds an arm that exited with a reason, so that the report has logs and errors."""
     experiment = content.experiment
     assert experiment is not None
     entry = experiment.journal[1]
@@ -97,7 +97,7 @@ def _broken(content: ReportContent) -> ReportContent:
 
 
 def make_hostile(seed: int = 1) -> ReportContent:
-    """The report; another seed puts the strings in another order. What holds its parts together stays."""
+    """The hostile report. The seed determines the order of the strings. Keys between its parts are unchanged."""
     content = _broken(make_content(changes=6))
     strings = list(STRINGS)
     random.Random(seed).shuffle(strings)
@@ -111,7 +111,7 @@ def make_hostile(seed: int = 1) -> ReportContent:
 
 
 def keep_hostile() -> str:
-    """Keeps the report as no form and no import would, with a remark; its number."""
+    """Stores the report without the checks of forms and imports, with a remark. Returns its id."""
     from dashboard.store.reports import saved as saved_reports
 
     content = make_hostile()

@@ -1,4 +1,5 @@
-"""Holds a document against a JSON Schema: the part of draft 2020-12 that our schemas use, and nothing passed over."""
+"""Validates a document against a JSON Schema. Supports the part of draft 2020-12 that the schemas of Netmodes use;
+other keywords are errors."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ def _is(value: object, kind: str) -> bool:
 
 
 def violations(document: object, schema: Mapping[str, Any]) -> list[str]:
-    """Where the document is not what the schema says; empty if it is. AssertionError for an unknown keyword."""
+    """Where the document violates the schema; empty if it is valid. AssertionError for an unknown keyword."""
     return list(_walk(document, schema, schema, "$"))
 
 

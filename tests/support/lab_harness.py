@@ -1,4 +1,4 @@
-"""A lab as a server runs it, and what a user does with it."""
+"""A lab as a server runs it, with the actions of a user."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class RecordingPublisher:
         self.woken.append(experiment)
 
     def measured(self, run: str) -> None:
-        """Ignored: nothing is measured."""
+        """Does nothing, because nothing is measured."""
 
     def trouble(self, experiment: str, problem: str) -> None:
         self.troubles.append(problem)
 
 
 class LabHarness:
-    """A lab, and what a user does with it."""
+    """A lab with the actions of a user."""
 
     def __init__(self, context: Context, publisher: RecordingPublisher) -> None:
         self.context = context
@@ -56,7 +56,7 @@ class LabHarness:
         await self.lab.start()
 
     async def restart(self) -> None:
-        """As after a crash: the new lab knows only the database and the engine."""
+        """Restarts the lab as after a crash: the new lab knows only the database and the engine."""
         await self.lab.close()
         self.lab = Lab(self.context)
         await self.lab.start()
@@ -77,14 +77,14 @@ class LabHarness:
         return await self.reaches(identity, Phase.STOPPED)
 
     async def view(self, identity: str) -> View:
-        """The experiment as the database has it."""
+        """The experiment as stored in the database."""
         return await self.database.run(experiment_store.view, identity)
 
     async def entries(self, identity: str) -> tuple[Entry, ...]:
         return await self.database.run(experiment_store.entries, identity)
 
     async def reaches(self, identity: str, *phases: Phase, deadline_s: float = LAUNCH_S) -> ExperimentHead:
-        """The head once the experiment is in one of ``phases``."""
+        """Waits until the experiment is in one of ``phases``; returns its head."""
 
         async def head() -> ExperimentHead | None:
             found = (await self.view(identity)).head
@@ -99,7 +99,7 @@ class LabHarness:
         return reached
 
     async def running(self, *modes: str, **more: Any) -> str:
-        """An experiment that was launched and runs."""
+        """Launches an experiment and waits until it runs."""
         identity = await self.launch(*modes, **more)
         await self.reaches(identity, Phase.RUNNING)
         return identity
@@ -108,7 +108,7 @@ class LabHarness:
         return next(one for one in (await self.view(identity)).columns if one.key == key)
 
     async def ends_as(self, identity: str, key: str, status: ArmStatus, deadline_s: float = DEADLINE_S) -> Column:
-        """The column once it has ``status``."""
+        """Waits until the column has ``status``; returns it."""
 
         async def found() -> Column | None:
             column = await self.column(identity, key)
@@ -124,7 +124,7 @@ class LabHarness:
 def make_context(
     engine: Engine, info: EngineInfo, data_dir: Path, publisher: RecordingPublisher, installation: str
 ) -> Context:
-    """Everything that a lab needs, on this engine."""
+    """The context of a lab on this engine."""
     return Context(
         engine=engine,
         info=info,

@@ -34,12 +34,12 @@ class _Turn:
 
 
 async def others_run() -> None:
-    """Returns once everything that was ready has run, one turn of the loop later."""
+    """Returns after one iteration of the event loop, when all ready callbacks have run."""
     await _Turn()
 
 
 def until(condition: Callable[[], Any], deadline_s: float = DEADLINE_S) -> Any:
-    """The same for synchronous code."""
+    """``eventually`` for synchronous code."""
     end = time.monotonic() + deadline_s
     while True:
         value = condition()

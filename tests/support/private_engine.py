@@ -1,4 +1,4 @@
-"""The suite's own Docker host: tests never touch the machine's engine and need no registry."""
+"""The suite's own Docker host. Tests never use the machine's engine and need no registry."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CACHE = Path(__file__).resolve().parents[2] / "var"
 
 
 class PrivateEngine:
-    """A running private host, as tests use it."""
+    """A running private host for tests."""
 
     def __init__(self, host: PrivateHost, data_dir: Path) -> None:
         self.host = host
@@ -37,12 +37,12 @@ class PrivateEngine:
         return done.stdout.strip()
 
     def try_docker(self, *arguments: str, timeout_s: float = 60.0) -> subprocess.CompletedProcess[str]:
-        """The docker command on this host, whatever comes of it."""
+        """Runs the docker command on this host; returns the result, also of a failure."""
         command = ["docker", "-H", self.endpoint, *arguments]
         return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False)
 
     def refusal(self, *arguments: str) -> str:
-        """The engine's words when it refuses; AssertionError if it does not."""
+        """The engine's message when it refuses the command; AssertionError if the command succeeds."""
         done = self.try_docker(*arguments)
         assert done.returncode != 0, f"docker {' '.join(arguments)} was not refused"
         return done.stderr.strip()
@@ -52,12 +52,12 @@ class PrivateEngine:
         return self.try_on_machine(*command, timeout_s=timeout_s).stdout
 
     def try_on_machine(self, *command: str, timeout_s: float = 30.0) -> subprocess.CompletedProcess[str]:
-        """A command in the namespaces of this host's machine, whatever comes of it."""
+        """Runs a command in the namespaces of this host's machine; returns the result, also of a failure."""
         enter = ["nsenter", "-t", str(self.pid), "--net", "--mount", "--uts", "--", *command]
         return subprocess.run(enter, capture_output=True, text=True, errors="replace", timeout=timeout_s, check=False)
 
     def leave_nothing(self) -> None:
-        """Removes every container and every network that was made; AssertionError, naming them, if there were any."""
+        """Removes all containers and user-defined networks. AssertionError with their names if there were any."""
         containers, networks = engine_api.containers(self.endpoint), engine_api.networks(self.endpoint)
         if containers:
             self.docker("rm", "-f", "-v", *containers)
@@ -67,25 +67,25 @@ class PrivateEngine:
         assert not networks, f"networks stay: {networks}"
 
     def inspect(self, container: str, template: str) -> str:
-        """``docker inspect --format``."""
+        """The output of ``docker inspect --format``."""
         return self.docker("inspect", "--format", template, container)
 
 
 def build_lab_image() -> Path:
-    """The lab image as an archive, built at the first call ever."""
+    """The lab image as an archive, built at the first call and kept."""
     with outside():
         return lab_image_archive(CACHE)
 
 
 def share_lab_image(folder: Path) -> None:
-    """Puts the lab image into a data folder, where it would otherwise be built once more."""
+    """Puts the lab image into a data folder, so that it is not built again there."""
     archive = build_lab_image()
     (folder / "cache").mkdir(parents=True, exist_ok=True)
     (folder / "cache" / archive.name).symlink_to(archive)
 
 
 async def load_lab_image(host: PrivateHost) -> None:
-    """The lab image under its own name and as ``nginx``."""
+    """Loads the lab image under its own name and as ``nginx``."""
     engine = DockerEngine(host.endpoint, timeout_s=60)
     try:
         await ensure_image(engine, LAB_REFERENCE, CACHE, lambda _text, _fraction: None, private=True)
@@ -96,7 +96,7 @@ async def load_lab_image(host: PrivateHost) -> None:
 
 @contextmanager
 def private_engine(data_dir: Path) -> Iterator[PrivateEngine]:
-    """A private host with the lab image, gone without a trace at the end, even if the tests are killed."""
+    """A private host with the lab image. It is removed completely at the end, even if the tests are killed."""
     build_lab_image()
     host = asyncio.run(private_host.start(data_dir, die_with_parent=True))
     try:

@@ -1,4 +1,4 @@
-"""What the kernel says about a process."""
+"""Facts from the kernel about a process."""
 
 from __future__ import annotations
 

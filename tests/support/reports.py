@@ -43,7 +43,7 @@ PATHS = (
 
 @cache
 def make_blocks(key: str, center_us: float, rounds: int = 12, requests: int = 200, seed: int = 1) -> tuple[Block, ...]:
-    """Blocks around a median, with histograms; the same for the same seed."""
+    """Blocks around a median, with histograms; the same seed gives the same blocks."""
     source = random.Random(f"{seed}{key}")
     blocks = []
     for number in range(rounds):
@@ -70,7 +70,7 @@ def make_run(
 
 
 def make_journal(changes: int = 20, *, stopped: bool = True) -> tuple[Entry, ...]:
-    """A launch, states, ``changes`` of a listener that opens and closes, and the stop."""
+    """A journal: the launch, states, ``changes`` of a listener that opens and closes, and the stop."""
     columns, states = recorded_scene()
     head = ExperimentHead("exp2345678", "Host or bridge", "nginx", 80, Phase.LAUNCHING, AT, engine="26.1.5", round=1)
     entries = [
@@ -100,7 +100,7 @@ def _waiting(columns: Sequence[Column]) -> tuple[Column, ...]:
 
 
 def make_content(changes: int = 20, runs: Sequence[FrozenRun] | None = None, **more: object) -> ReportContent:
-    """A whole report; ``more`` replaces fields of the content."""
+    """A complete report; ``more`` replaces fields of the content."""
     modes = (Mode.HOST, Mode.BRIDGE, Mode.USER_BRIDGE)
     spec = ExperimentSpec("Host or bridge", "nginx", 80, tuple(ArmSpec(str(mode), mode) for mode in modes))
     journal = make_journal(changes)

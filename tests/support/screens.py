@@ -1,4 +1,4 @@
-"""A terminal from the side of who sits at it, and shells to sit at."""
+"""A terminal as its user sees it, and local shells to use in it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COLOUR = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]\r?")
 
 
 def local_shell(cols: int = 80, rows: int = 24) -> HostShell:
-    """A shell of this machine behind a terminal's device, for tests of what is between shell and window."""
+    """A shell on this machine behind a pseudo-terminal, for tests of the layers between shell and window."""
     master, slave = pty.openpty()
     try:
         set_size(master, cols, rows)
@@ -39,7 +39,7 @@ def local_shell(cols: int = 80, rows: int = 24) -> HostShell:
 
 
 class Screen:
-    """What a shell has printed so far. ``step`` is called while it is waited for something."""
+    """The output of a shell so far. ``step`` is called repeatedly while a method waits."""
 
     def __init__(self, shell: HostShell, step: Callable[[], None] = lambda: None) -> None:
         self.shell = shell
@@ -47,14 +47,14 @@ class Screen:
         self._step = step
 
     def look(self) -> str:
-        """Reads what is there."""
+        """Reads the available output."""
         self._step()
         while data := self.shell.read(65536):
             self.text += data.decode("utf-8", "replace")
         return self.text
 
     def sees(self, pattern: str, deadline_s: float = DEADLINE_S) -> re.Match[str]:
-        """The first match of a pattern in what was printed since the last; AssertionError with all of it."""
+        """Waits for a match in the output after the previous match; AssertionError with that output if none comes."""
         try:
             found: re.Match[str] = until(lambda: re.search(pattern, self.look()), deadline_s)
         except AssertionError:
@@ -63,13 +63,13 @@ class Screen:
         return found
 
     def type(self, text: str) -> None:
-        """Types it, all at once."""
+        """Types the text in one write."""
         data = text.encode()
         while data:
             data = data[self.shell.write(data) :]
 
     def run(self, line: str) -> tuple[str, int]:
-        """What a command printed, and its exit status."""
+        """Runs a command; returns its output and exit status."""
         self.type(f"echo {BEGIN}; {line}; echo {END}\r")
         found = self.sees(r"(?s)_2b_\s*?\n(.*?)_42_(\d+)_")
         return _COLOUR.sub("", found[1]).replace("\r\n", "\n"), int(found[2])

@@ -1,4 +1,4 @@
-"""Experiments as the form, the API and the command line would read them."""
+"""Specs of experiments as the form, the API and the command line read them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dashboard.core.modes import ExperimentSpec
 
 
 def make_spec(*modes: str, **more: Any) -> ExperimentSpec:
-    """One experiment with these modes; AssertionError if it could not be launched as said."""
+    """The spec of an experiment with these modes; AssertionError if it cannot be launched."""
     draft = parse_draft({"modes": list(modes), **more})
     assert not draft.problems, draft.problems
     return draft.spec

@@ -1,4 +1,4 @@
-"""The suite in several processes: what runs where, what begins first, and what each worker has to itself.
+"""The test suite in several processes: where tests run, in which order, and what each worker has of its own.
 
 ``./netmodes test`` starts workers of pytest-xdist; ``-n0`` runs everything in one process. See docs/testing.md.
 """
@@ -75,24 +75,24 @@ _outside: list[int] = []
 
 
 def scope_of(nodeid: str) -> str:
-    """What stays together in one worker: a file, or a group of files."""
+    """The tests that run in one worker: a file, or a group of files."""
     file = nodeid.partition("::")[0]
     return _scopes.get(file, file)
 
 
 def seconds_of(scope: str) -> int:
-    """What a scope takes as far as it is known; 0 for what is quick."""
+    """The known duration of a scope; 0 for quick ones."""
     files = GROUPS.get(scope, (scope,))
     return sum(next((known for start, known in SECONDS.items() if file.startswith(start)), 0) for file in files)
 
 
 def worker_count() -> int:
-    """How many workers keep this machine busy: one for each core, and six engines and browsers are enough."""
+    """The number of workers: one per core, at least two, at most six. Each runs an engine and a browser."""
     return min(6, max(2, len(os.sched_getaffinity(0))))
 
 
 class Scheduler(LoadScopeScheduling):
-    """Whole scopes to workers: what must be alone first, then what takes long, then the rest in its random order."""
+    """Assigns whole scopes to workers: first those that must run alone, then long ones, then the rest in random order."""
 
     def __init__(self, config: pytest.Config, log: Any) -> None:
         config.option.loadscopereorder = False
@@ -102,11 +102,11 @@ class Scheduler(LoadScopeScheduling):
         return scope_of(nodeid)
 
     def _something_is_alone(self) -> bool:
-        """Whether what must be alone runs now."""
+        """Whether a scope that must run alone is running."""
         return any(not done for scopes in self.assigned_work.values() for done in scopes.get(ALONE_SCOPE, {}).values())
 
     def _assign_work_unit(self, node: WorkerController) -> None:
-        """The next scope. While something runs alone, a worker that has nothing yet goes on waiting."""
+        """Assigns the next scope. While a scope runs alone, a worker without work keeps waiting."""
         if self._something_is_alone() and not self.assigned_work[node]:
             return
         first = ALONE_SCOPE if ALONE_SCOPE in self.workqueue else max(self.workqueue, key=seconds_of)
@@ -114,7 +114,7 @@ class Scheduler(LoadScopeScheduling):
         super()._assign_work_unit(node)
 
     def mark_test_complete(self, node: WorkerController, item_index: int, duration: float = 0) -> None:
-        """Once nothing is alone any more, those that waited begin, with two scopes as from the start."""
+        """When no scope runs alone any longer, the waiting workers begin with two scopes each, as at the start."""
         was_alone = self._something_is_alone()
         super().mark_test_complete(node, item_index, duration)
         if was_alone and not self._something_is_alone():
@@ -123,7 +123,7 @@ class Scheduler(LoadScopeScheduling):
 
 
 def is_worker(config: pytest.Config) -> bool:
-    """Whether this process was started by another one to run some of its tests."""
+    """Whether this process is a worker of another pytest process."""
     return hasattr(config, "workerinput")
 
 
@@ -136,14 +136,14 @@ def restore_interrupts() -> None:
 
 
 def own_folders(specs: Sequence[Any], data_dir: Path) -> None:
-    """Each worker keeps its data, and so its database, in a folder of its own."""
+    """Gives each worker its own data folder, and therefore its own database."""
     for number, spec in enumerate(specs):
         spec.env["NETMODES_DATA_DIR"] = str(data_dir / "tests" / str(number))
 
 
 def own_network() -> None:
-    """Moves this process into a network namespace of its own: its ports, and what listens on its machine, are nobody
-    else's. Needs root; not where the database or the channel layer is reached over the machine's network."""
+    """Moves this process into its own network namespace, so that it shares no ports and listeners with other
+    processes. Needs root; not used where the database or the channel layer is reached over the machine's network."""
     if os.geteuid() == 0 and not (configuration.value("DATABASE_URL") or configuration.value("REDIS_URL")):
         _outside.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY))
         os.unshare(os.CLONE_NEWNET)
@@ -152,7 +152,7 @@ def own_network() -> None:
 
 @contextmanager
 def outside() -> Iterator[None]:
-    """This thread on the machine's own network, for what is downloaded."""
+    """Moves this thread to the machine's network for downloads."""
     if not _outside:
         yield
         return
@@ -166,10 +166,10 @@ def outside() -> Iterator[None]:
 
 
 def allow_time_to_clean_up() -> None:
-    """In the process that started the workers: they are waited for, not killed after ten seconds."""
+    """Makes the process that started the workers wait for them instead of killing them after ten seconds."""
     NodeManager.EXIT_TIMEOUT = CLEAN_UP_S
 
 
 def clean_up_in_peace() -> None:
-    """In a worker after Ctrl-C: no second one interrupts what removes engines and servers."""
+    """Makes a worker ignore a second Ctrl-C, which would interrupt the removal of engines and servers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,6 +1,7 @@
-"""Two hundred strings that have run somewhere when a page took them for markup.
+"""Two hundred XSS strings: each has run on some page that treated it as markup.
 
-Each says ``canary`` when it runs: a browser under test listens for that as a dialog, on the console and as a global.
+A string that runs reports ``canary`` as a dialog, on the console or as a global. The browser under test watches all
+three.
 """
 
 from __future__ import annotations
