@@ -43,6 +43,8 @@ MAX_IMPORTED_S = 120
 #: Exit code of a fork: its mutation takes effect only if the module is imported with it.
 NEEDS_IMPORT = 90
 TOOL = monitoring.COVERAGE_ID
+#: Coverage is printed even if tests fail.
+GO_ON = ("--maxfail=1000", "--continue-on-collection-errors")
 #: Imported once, before any process is forked: what is slow to import and not part of the tree under test.
 PRELOADED = ["anyio.pytest_plugin", "channels.apps", "django.db.models", "django.test", "docker", "msgspec", "sqlite3"]
 PRELOADED += ["hypothesis.strategies", "pytest_asyncio.plugin", "pytest_django.plugin", "xdist.plugin"]
@@ -203,7 +205,7 @@ def print_coverage(root: Path, found: Sequence[Subject]) -> None:
     coverage, output = _Coverage(), io.StringIO()
     tests = dict.fromkeys(str(subject.test) for subject in found)
     with redirect_stdout(output):
-        status = pytest.main([*PYTEST, "--maxfail=1000", f"--rootdir={root}", *tests], plugins=[coverage])
+        status = pytest.main([*PYTEST, *GO_ON, f"--rootdir={root}", *tests], plugins=[coverage])
     total = covered = 0
     for subject in found:
         lines = executable_lines(subject.tree())
