@@ -84,7 +84,7 @@ def missing_images(spec: ExperimentSpec, images: Collection[str]) -> tuple[Probl
     """The images of a specification that are not among the ``images`` of a host, which reaches no registry."""
     available = {_with_tag(image) for image in images}
     names = ", ".join(sorted(image.removesuffix(":latest") for image in images)) or "none"
-    used = [(arm.key, arm.image) for arm in spec.arms if arm.image != spec.image]
+    used: list[tuple[str | None, str]] = [(arm.key, arm.image) for arm in spec.arms if arm.image != spec.image]
     if len(used) < len(spec.arms):
         used.insert(0, (None, spec.image))
     return tuple(

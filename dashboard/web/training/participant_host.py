@@ -71,8 +71,8 @@ def on_group_host[**P](kind: RunKind | None = None) -> Callable[[HostView[P]], V
                     return await refused(request, 409, _("This session is over"), closed_reason(row), front)
                 await in_database(group_runs.mark_used, group)
             scope = UrlScope(front, BASE, await page_context(row, participant), group)
-            context = ParticipantHostContext(row, participant, scope)
-            answer = cast("HttpResponse", await view(request, context, *args, **kwargs))
+            host = ParticipantHostContext(row, participant, scope)
+            answer = cast("HttpResponse", await view(request, host, *args, **kwargs))
             if post:
                 hub.wake(row.id)  # the instructor sees what runs now
             return answer

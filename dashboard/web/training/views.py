@@ -70,7 +70,9 @@ async def new(request: HttpRequest) -> HttpResponse:
     """The form with the capacity for private hosts; a valid one creates a session."""
     shelved = await in_database(library().all)
     workshops = {found.workshop.slug: found.workshop for found in shelved if found.workshop is not None}
-    settings, typed, problems = NewSession(workshop=request.GET.get("workshop", "")[:40]), {}, {}
+    settings = NewSession(workshop=request.GET.get("workshop", "")[:40])
+    typed: dict[str, str] = {}
+    problems: dict[str, str] = {}
     available = await capacity()
     if request.method == "POST":
         typed = {key: str(value)[:200] for key, value in request.POST.items()}
