@@ -26,7 +26,7 @@ NO_OWN_TEST: dict[str, str] = {
     "core/workshops/checks/containers.py": "tests/core/workshops/checks/test_vocabulary.py runs every check",
     "core/workshops/checks/namespaces.py": "tests/core/workshops/checks/test_vocabulary.py runs every check",
     "engine/protocol.py": "types only; tests/engine/test_docker_engine.py holds the implementation to them",
-    "lab/experiments/containers.py": "tests/lab/experiments/test_arms.py creates, conflicts and removes through the driver",
+    "lab/experiments/containers.py": "tests/lab/experiments/test_arms.py creates and removes them",
     "lab/lab_process.py": "tests/team/test_team.py starts, kills and restarts it",
     "lab/remote/experiment_calls.py": "tests/lab/remote/test_rpc.py and tests/web/experiments/test_views.py call them",
     "lab/remote/rpc_server.py": "tests/web/operations/test_remote_lab.py calls it from the other end",
@@ -35,7 +35,9 @@ NO_OWN_TEST: dict[str, str] = {
     "lab/remote/workshop_calls.py": "tests/lab/remote/test_rpc.py and tests/web/workshops/test_views.py call them",
     "lab/supervisor.py": "tests/web/operations/test_remote_lab.py and tests/lab/remote/test_rpc.py open and close it",
     "lab/training/host_actions.py": "tests/lab/training/test_hosts.py starts, checks, resets and removes hosts",
+    "latency/loops.py": "tests/latency/test_client.py runs them with a stalling and a failing exchange",
     "latency/children.py": "tests/latency/test_process.py starts, asks and ends its children",
+    "store/measurement_history.py": "tests/bench/measurements/test_history.py fills and reads it",
     "store/operations/advisory_lock.py": "tests/team/test_team.py runs two labs and two migrations at once",
     "store/training/join_code_attempts.py": "tests/store/operations/test_rpc_queue.py counts them over two processes",
     "store/training/session_versions.py": "tests/web/operations/test_peer_sync.py finds changes by them",
@@ -43,7 +45,7 @@ NO_OWN_TEST: dict[str, str] = {
 
 #: Folders whose modules share one form, and the test that runs all of them.
 TESTED_TOGETHER = {
-    "catalogue": "tests/core/claims/test_model.py and tests/lab/claims/test_executor.py run each claim and its mutation",
+    "catalogue": "tests/core/claims/test_model.py and tests/lab/claims/test_executor.py run each claim",
     "help": "tests/web/test_help_text.py checks every text and every heading",
     "misconceptions": "tests/core/claims/test_misconception.py runs each of them",
 }
@@ -55,7 +57,7 @@ ACROSS_MODULES: dict[str, str] = {
     "engine/test_hostile_engine.py": "nonsensical answers end in a value or an EngineError",
     "engine/test_run_line.py": "the docker run line that is shown does what was done",
     "lab/test_faults.py": "the lab on an engine and a database that fail",
-    "lab/training/test_two_groups.py": "two groups on private hosts launch, measure and run claims without seeing each other",
+    "lab/training/test_two_groups.py": "two groups on private hosts do not see each other",
     "latency/test_filtered.py": "a firewall between client and server",
     "latency/test_told_apart.py": "the runner tells differences of microseconds apart on a quiet machine",
     "netns/test_truth.py": "what is read agrees with ip, ss and sysctl",

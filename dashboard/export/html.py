@@ -79,7 +79,7 @@ def render_file(content: ReportContent, derived: Derived, *, digest: str = "", a
         "recording": base64.b64encode(zlib.compress(derived.recording, 9)).decode() if view.snapshot else "",
         "anonymised": anonymised,
     }
-    return render_to_string("reports/report_file.html", context).encode()
+    return render_to_string("reports/file/report_file.html", context).encode()
 
 
 def policy_of(document: bytes) -> str:

@@ -5,11 +5,10 @@ During a block it only sends and receives: times go into a preallocated array an
 
 from __future__ import annotations
 
-import array
 import base64
 import socket
 import time
-from collections.abc import Callable, MutableSequence
+from collections.abc import Callable
 from typing import Any
 
 from dashboard.core.measurements.histogram import encode_times
@@ -20,95 +19,15 @@ from dashboard.latency.exchanges import (
     DnsLookup,
     Exchange,
     HttpGet,
-    Plain,
     SameSize,
     open_socket,
 )
+from dashboard.latency.loops import Taken, ask_at_once, ask_at_rate
 from dashboard.latency.process import Control, Overdue, Places, overdue_after, reset_priority, run_main
 from dashboard.latency.refusals import Refusal, bracketed, describe_error
 
 _FASTEST_PER_S = 200_000
-_SPIN_NS = 80_000  # spin before a due time: waking up takes tens of microseconds
 _LOAD_BYTES = 65_536
-
-
-class Taken:
-    """The times so far. ``number`` is correct even after an exception left the loop."""
-
-    def __init__(self, most: int) -> None:
-        self.times: MutableSequence[int] = array.array("q", bytes(8 * most))
-        self.most = most
-        self.number = 0
-
-
-def ask_at_once(exchange: Exchange, taken: Taken, end_ns: int) -> None:
-    """Closed loop: send the next request when the last one is answered."""
-    if isinstance(exchange, SameSize | Datagrams) and exchange.plain is not None:
-        _ask_plainly(exchange.plain, taken, end_ns)
-        return
-    clock, times, most = time.perf_counter_ns, taken.times, taken.most
-    ask = exchange.ask
-    number = taken.number
-    try:
-        while number < most:
-            start = clock()
-            if start >= end_ns:
-                break
-            renew = ask()
-            times[number] = clock() - start
-            number += 1
-            if renew:
-                exchange.connect()
-                ask = exchange.ask
-    finally:
-        taken.number = number
-
-
-def _ask_plainly(plain: Plain, taken: Taken, end_ns: int) -> None:
-    """The closed loop without a function call per request."""
-    clock, times, most = time.perf_counter_ns, taken.times, taken.most
-    send, request, receive, room, wanted, mend = plain
-    number = taken.number
-    try:
-        while number < most:
-            start = clock()
-            if start >= end_ns:
-                break
-            send(request)
-            response = receive(room)
-            times[number] = clock() - start
-            if len(response) != wanted:  # after reading the clock: len() takes 25 ns
-                mend(len(response))
-                times[number] = clock() - start
-            number += 1
-    finally:
-        taken.number = number
-
-
-def ask_at_rate(exchange: Exchange, taken: Taken, first_ns: int, rate: float, total: int) -> None:
-    """Open loop on one connection: ``total`` requests are due ``1 / rate`` seconds apart, and each time counts
-    from when its request was due, so that a stall affects every request behind it."""
-    clock, times = time.perf_counter_ns, taken.times
-    interval = 1e9 / rate
-    ask = exchange.ask
-    number = 0
-    try:
-        while number < total:
-            due = first_ns + int(number * interval)
-            early = due - clock()
-            if early > 0:
-                if early > _SPIN_NS:
-                    time.sleep((early - _SPIN_NS) / 1e9)
-                while clock() < due:
-                    pass
-            renew = ask()
-            times[number] = clock() - due
-            number += 1
-            if renew:
-                exchange.connect()
-                ask = exchange.ask
-    finally:
-        taken.number = number
 
 
 def make_exchange(probe: Probe, command: dict[str, Any]) -> Exchange:

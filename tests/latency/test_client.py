@@ -11,7 +11,8 @@ import pytest
 from dashboard.core.measurements.histogram import summarise_histograms
 from dashboard.core.measurements.measurement import Probe
 from dashboard.latency import client
-from dashboard.latency.client import ask_at_once, ask_at_rate, make_exchange
+from dashboard.latency.client import make_exchange
+from dashboard.latency.loops import Taken, ask_at_once, ask_at_rate
 from dashboard.latency.refusals import Refusal
 
 
@@ -47,7 +48,7 @@ class Instant:
 
 
 def test_at_a_rate_every_request_behind_a_stall_has_waited() -> None:
-    taken = client.Taken(100)
+    taken = Taken(100)
     ask_at_rate(Instant(stall_at=10), taken, time.perf_counter_ns() + 1_000_000, 2000.0, 100)
     late = [one for one in taken.times if one > 1_000_000]
     assert taken.number == 100
@@ -56,18 +57,18 @@ def test_at_a_rate_every_request_behind_a_stall_has_waited() -> None:
 
 
 def test_asked_at_once_a_stall_is_one_slow_answer() -> None:
-    taken = client.Taken(100)
+    taken = Taken(100)
     ask_at_once(Instant(stall_at=10), taken, time.perf_counter_ns() + 5_000_000_000)
     assert taken.number == 100
     assert taken.times[10] >= 20_000_000
 
 
 def test_a_failure_keeps_what_was_measured_before() -> None:
-    taken = client.Taken(100)
+    taken = Taken(100)
     with pytest.raises(Refusal):
         ask_at_once(Instant(fail_at=7), taken, time.perf_counter_ns() + 5_000_000_000)
     assert taken.number == 7
-    other = client.Taken(100)
+    other = Taken(100)
     with pytest.raises(Refusal):
         ask_at_rate(Instant(fail_at=7), other, time.perf_counter_ns(), 100_000.0, 100)
     assert other.number == 7
@@ -75,14 +76,14 @@ def test_a_failure_keeps_what_was_measured_before() -> None:
 
 def test_connections_are_renewed_between_requests() -> None:
     one = Instant(renew_at=3)
-    taken = client.Taken(10)
+    taken = Taken(10)
     ask_at_once(one, taken, time.perf_counter_ns() + 5_000_000_000)
     ask_at_rate(one, taken, time.perf_counter_ns(), 100_000.0, 5)
     assert one.reconnects == 1
 
 
 def test_the_time_that_is_over_measures_nothing() -> None:
-    taken = client.Taken(10)
+    taken = Taken(10)
     ask_at_once(Instant(), taken, time.perf_counter_ns() - 1)
     assert taken.number == 0
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.management.terminal import Terminal
 from tests.support.private_engine import PrivateEngine, share_lab_image
+from tests.support.terminal import Terminal
 
 
 @pytest.fixture(scope="session")

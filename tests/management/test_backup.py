@@ -22,8 +22,8 @@ from dashboard.bench.operations.postgres_redis import Postgres, temporary_folder
 from dashboard.core.operations.backup_manifest import Manifest
 from dashboard.lab.lab_lock import LabLock
 from dashboard.management.serving import announced
-from tests.management.terminal import Done, Terminal
 from tests.support.polling import until
+from tests.support.terminal import Done, Terminal
 
 EXPERIMENT = (
     'INSERT INTO dashboard_experiment (id, title, spec, head, wanted, round, phase, driver, host, "group", created_at,'

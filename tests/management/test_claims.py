@@ -6,9 +6,9 @@ import pytest
 
 from dashboard.core.claims.catalogue import all_claims
 from dashboard.core.operations.json_schemas import schema_of
-from tests.management.terminal import Terminal, run_here
 from tests.support.json_schema import violations
 from tests.support.private_engine import PrivateEngine
+from tests.support.terminal import Terminal, run_here
 
 CHOSEN = ("host-shares-netns", "discarded-publish", "sysctl-refused")
 

@@ -11,11 +11,11 @@ from dashboard.core.experiments.journal import replay
 from dashboard.core.experiments.messages import Comparison
 from dashboard.core.operations.json_schemas import schema_of
 from dashboard.core.reports.validate import validate_file
-from tests.management.terminal import LONG_S, Terminal, run_here
 from tests.support import engine_api
 from tests.support.json_schema import violations
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine
+from tests.support.terminal import LONG_S, Terminal, run_here
 
 
 def names(host: PrivateEngine) -> list[str]:

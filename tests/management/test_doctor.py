@@ -7,8 +7,8 @@ import msgspec
 from dashboard.core.experiments.messages import Doctor
 from dashboard.core.modes import Mode
 from dashboard.core.operations.json_schemas import schema_of
-from tests.management.terminal import Terminal
 from tests.support.json_schema import violations
+from tests.support.terminal import Terminal
 
 
 def test_the_output_is_one_document_that_matches_its_schema(terminal: Terminal) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from dashboard.engine.hosts.cleanup import start_ticks
-from tests.management.terminal import Terminal, run_here
 from tests.support.private_engine import share_lab_image
+from tests.support.terminal import Terminal, run_here
 
 FIELDS = {"id", "pid", "netns", "socket", "started"}
 

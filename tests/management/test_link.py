@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.management.terminal import Site, Terminal
+from tests.support.terminal import Site, Terminal
 
 
 def test_it_prints_only_a_link_that_works_once(terminal: Terminal) -> None:

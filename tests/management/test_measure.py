@@ -8,9 +8,9 @@ import pytest
 from dashboard.core.measurements.measurement import Measurement
 from dashboard.core.operations.json_schemas import schema_of
 from dashboard.core.reports.validate import validate_file
-from tests.management.terminal import Terminal, run_here
 from tests.support.json_schema import violations
 from tests.support.private_engine import PrivateEngine
+from tests.support.terminal import Terminal, run_here
 
 
 def test_the_output_is_one_document_that_matches_its_schema_and_nothing_is_left(

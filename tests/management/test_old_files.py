@@ -23,7 +23,7 @@ from websockets.sync.client import connect
 from websockets.typing import Origin
 
 from tests.management.conftest import used_before
-from tests.management.terminal import Page, Site, Terminal
+from tests.support.terminal import Page, Site, Terminal
 
 RECORDED = Path(__file__).resolve().parent.parent / "recorded"
 REPORT, CLAIMS = RECORDED / "report-0013.json", RECORDED / "report-claims-0013.json"

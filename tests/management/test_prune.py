@@ -11,8 +11,8 @@ from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
-from tests.management.terminal import run_here
 from tests.support.specs import make_spec
+from tests.support.terminal import run_here
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.management.terminal import Terminal
 from tests.support.private_engine import PrivateEngine
+from tests.support.terminal import Terminal
 
 
 def test_without_leftovers_nothing_is_removed(terminal: Terminal) -> None:

@@ -11,8 +11,8 @@ import pytest
 from dashboard.export.formats import Format
 from dashboard.models import Report
 from dashboard.store.reports import saved as saved_reports
-from tests.management.terminal import run_here
 from tests.support.reports import make_content, make_file, make_run
+from tests.support.terminal import run_here
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FILE = make_file(make_content(4, [make_run(rounds=12)]))

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from dashboard.lab.context import LABEL
-from tests.management.terminal import LONG_S, Site, Terminal, run_here
 from tests.support import engine_api
 from tests.support.polling import until
 from tests.support.private_engine import PrivateEngine
+from tests.support.terminal import LONG_S, Site, Terminal, run_here
 
 #: An arm that shares a namespace runs another command: two servers cannot bind the same port.
 SHARES = {"mode": "container", "target": "bridge", "command": "sleep 1000"}

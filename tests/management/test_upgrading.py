@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.management.terminal import Site, Terminal
+from tests.support.terminal import Site, Terminal
 
 RECORDED = Path(__file__).resolve().parent.parent / "recorded"
 type Counts = dict[str, int]

@@ -9,7 +9,7 @@ import pytest
 from dashboard import configuration
 from dashboard.lab.workshops.files import BUILT_IN
 from tests.core.workshops.test_parser import GOOD
-from tests.management.terminal import run_here
+from tests.support.terminal import run_here
 
 
 @pytest.fixture

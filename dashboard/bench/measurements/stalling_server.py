@@ -15,8 +15,9 @@ from collections.abc import Callable, Sequence
 
 from dashboard.bench.processes import print_line
 from dashboard.core.measurements.histogram import encode_times, summarise_histograms
-from dashboard.latency.client import Taken, ask_at_rate, describe_times
+from dashboard.latency.client import describe_times
 from dashboard.latency.exchanges import HttpGet
+from dashboard.latency.loops import Taken, ask_at_rate
 
 RATE, SECONDS = 1000.0, 8.0
 STALL_S, PERIOD_S = 0.1, 0.4

@@ -10,7 +10,8 @@ HELP: tuple[Help, ...] = (
         "launch",
         _("a new experiment"),
         _(
-            "One image and one port, launched in all selected modes at the same time. Each container is an arm; its column "
+            "One image and one port, launched in all selected modes at the same time. Each container is an arm; its "
+            "column "
             "shows the equivalent docker run line. A mode that this engine or kernel does not support shows the reason."
         ),
         "Docker documentation, “Network drivers”; docs/modes.md",
@@ -19,7 +20,8 @@ HELP: tuple[Help, ...] = (
         "running",
         _("the running experiments"),
         _(
-            "An experiment runs until it is stopped. Its wanted state is in the database: a server that was killed finds "
+            "An experiment runs until it is stopped. Its wanted state is in the database: a server that was killed "
+            "finds "
             "its containers by their labels after a restart, and adopts or removes them."
         ),
         "docs/architecture.md",
@@ -44,8 +46,10 @@ HELP: tuple[Help, ...] = (
         "comparison",
         _("the table"),
         _(
-            "Each row is a fact, each column a network stack as one container sees it. The first column is the machine; "
-            "host mode shares its stack. = is the same in all columns, ≠ differs, ◐ exists in one column only. Every cell "
+            "Each row is a fact, each column a network stack as one container sees it. The first column is the "
+            "machine; "
+            "host mode shares its stack. = is the same in all columns, ≠ differs, ◐ exists in one column only. Every "
+            "cell "
             "was read from the kernel or the Engine; none is derived from the mode."
         ),
         "docs/reading-a-comparison.md",
@@ -54,7 +58,8 @@ HELP: tuple[Help, ...] = (
         "launched",
         _("how each arm was launched"),
         _(
-            "The docker run line, the Engine's warnings, and the requested and published ports. A warning is only in the "
+            "The docker run line, the Engine's warnings, and the requested and published ports. A warning is only in "
+            "the "
             "Engine's response to create: docker inspect does not show it."
         ),
         "Docker Engine API, ContainerCreate: Warnings; docs/modes.md",
@@ -63,8 +68,10 @@ HELP: tuple[Help, ...] = (
         "identity",
         _("identity"),
         _(
-            "A network namespace is one complete network stack: interfaces, addresses, routes, ports, firewall. Its inode "
-            "identifies it: the same number means the same stack. In host mode it is the machine's. Processes, files and "
+            "A network namespace is one complete network stack: interfaces, addresses, routes, ports, firewall. Its "
+            "inode "
+            "identifies it: the same number means the same stack. In host mode it is the machine's. Processes, files "
+            "and "
             "host name have other namespaces, which belong to the container in every mode."
         ),
         "namespaces(7); network_namespaces(7)",
@@ -75,7 +82,8 @@ HELP: tuple[Help, ...] = (
         _("published ports"),
         _(
             "-p requests a port of the machine. NetworkSettings.Ports has what the Engine published; "
-            "HostConfig.PortBindings keeps the request, even if it was discarded. Host mode discards -p with a warning, "
+            "HostConfig.PortBindings keeps the request, even if it was discarded. Host mode discards -p with a "
+            "warning, "
             "and -P without one."
         ),
         "Docker documentation, “Port publishing and mapping”; docs/modes.md",
@@ -86,7 +94,8 @@ HELP: tuple[Help, ...] = (
         _("listeners"),
         _(
             "A port belongs to a network namespace: two bridge containers can both listen on 80, two in host mode "
-            "cannot. In bridge mode docker-proxy listens on the machine's port, one process per address family; in host "
+            "cannot. In bridge mode docker-proxy listens on the machine's port, one process per address family; in "
+            "host "
             "mode the program itself does."
         ),
         "sock_diag(7); ip(7); Moby, cmd/docker-proxy",
@@ -107,7 +116,8 @@ HELP: tuple[Help, ...] = (
         "routes",
         _("routes"),
         _(
-            "A bridge container sends traffic for other subnets to the bridge's address on the machine, where MASQUERADE "
+            "A bridge container sends traffic for other subnets to the bridge's address on the machine, where "
+            "MASQUERADE "
             "replaces the source address with the machine's. In host mode the table is the machine's."
         ),
         "ip-route(8); Docker documentation, “Packet filtering and firewalls”",
@@ -117,7 +127,8 @@ HELP: tuple[Help, ...] = (
         "dns",
         _("DNS"),
         _(
-            "Host mode gets a copy of the machine's resolv.conf, including 127.0.0.53. The default bridge gets its servers "
+            "Host mode gets a copy of the machine's resolv.conf, including 127.0.0.53. The default bridge gets its "
+            "servers "
             "without loopback addresses, and public ones if none is left. Only user-defined networks have Docker's "
             "resolver at 127.0.0.11, which resolves container names."
         ),
@@ -148,8 +159,10 @@ HELP: tuple[Help, ...] = (
         "picture",
         _("the diagram"),
         _(
-            "Drawn from observed facts. A host-mode container is inside the machine's box, because it shares its namespace. "
-            "A bridge container is connected by a veth pair: two interfaces that refer to each other's index. A published "
+            "Drawn from observed facts. A host-mode container is inside the machine's box, because it shares its "
+            "namespace. "
+            "A bridge container is connected by a veth pair: two interfaces that refer to each other's index. A "
+            "published "
             "port is reached through docker-proxy or DNAT."
         ),
         "veth(4); docs/architecture.md",
@@ -159,7 +172,8 @@ HELP: tuple[Help, ...] = (
         "paths",
         _("paths"),
         _(
-            "A path is the way of one request. To a published port, 127.0.0.1 uses docker-proxy, because the nat OUTPUT "
+            "A path is the way of one request. To a published port, 127.0.0.1 uses docker-proxy, because the nat "
+            "OUTPUT "
             "rule excludes 127.0.0.0/8; for every other address of the machine the kernel translates the destination "
             "(DNAT). A path is listed only if observed facts prove it."
         ),
@@ -180,7 +194,8 @@ HELP: tuple[Help, ...] = (
         "proof",
         _("the cleanup check"),
         _(
-            "After a stop Netmodes checks that every object it created is gone, so that “removed” is an observation. It "
+            "After a stop Netmodes checks that every object it created is gone, so that “removed” is an observation. "
+            "It "
             "removes only objects with the label of this installation."
         ),
         "docs/architecture.md",
@@ -190,7 +205,8 @@ HELP: tuple[Help, ...] = (
         "try",
         _("requests over every path"),
         _(
-            "One real request over each path. The client address is read from the server's socket: behind docker-proxy it "
+            "One real request over each path. The client address is read from the server's socket: behind "
+            "docker-proxy it "
             "is the bridge's gateway, in host mode 127.0.0.1."
         ),
         "sock_diag(7); Moby, cmd/docker-proxy",
@@ -210,7 +226,8 @@ HELP: tuple[Help, ...] = (
         "trace",
         _("a trace"),
         _(
-            "One request, with facts read before, during and after it: counters of nat rules, connection tracking, accepted "
+            "One request, with facts read before, during and after it: counters of nat rules, connection tracking, "
+            "accepted "
             "sockets, and packet counters of interfaces. A hop is “taken” or “not seen” only if one of them proves it; "
             "otherwise it is “unknown”."
         ),
@@ -221,7 +238,8 @@ HELP: tuple[Help, ...] = (
         "engine",
         _("the Docker Engine"),
         _(
-            "The engine at the socket. A private host is an engine in a separate network namespace, with its own docker0, "
+            "The engine at the socket. A private host is an engine in a separate network namespace, with its own "
+            "docker0, "
             "firewall rules and ports. It separates users from each other, but is not a security boundary."
         ),
         "docs/sessions.md",
@@ -232,7 +250,8 @@ HELP: tuple[Help, ...] = (
         _("modes"),
         _(
             "host shares the machine's network stack, bridge and user-bridge are connected to a bridge, none has only "
-            "loopback, container shares another container's stack, macvlan and ipvlan use a link of the machine, overlay "
+            "loopback, container shares another container's stack, macvlan and ipvlan use a link of the machine, "
+            "overlay "
             "spans machines. For an unavailable mode the table has the reason."
         ),
         "Docker documentation, “Network drivers”; docs/modes.md",
@@ -242,7 +261,8 @@ HELP: tuple[Help, ...] = (
         "checks",
         _("checks"),
         _(
-            "What Netmodes needs on this machine: permissions, programs, files of the kernel. A missing one disables only "
+            "What Netmodes needs on this machine: permissions, programs, files of the kernel. A missing one disables "
+            "only "
             "the functions that need it."
         ),
         "docs/installing.md",

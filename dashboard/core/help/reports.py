@@ -10,7 +10,8 @@ HELP: tuple[Help, ...] = (
         "save",
         _("saving a report"),
         _(
-            "Freezes the journal, the measurements and the environment, with a hash. A saved report never changes; it can "
+            "Freezes the journal, the measurements and the environment, with a hash. A saved report never changes; "
+            "it can "
             "be read, replayed, verified and compared later, on another machine and without a network."
         ),
         "docs/report-format.md",
@@ -40,7 +41,8 @@ HELP: tuple[Help, ...] = (
         "evidence",
         _("the evidence"),
         _(
-            "The hash is the SHA-256 of the content's bytes; the command below computes it with coreutils. It proves that "
+            "The hash is the SHA-256 of the content's bytes; the command below computes it with coreutils. It proves "
+            "that "
             "the report has not changed since it was saved. It does not prove who saved it."
         ),
         "sha256sum(1); docs/report-format.md",
@@ -49,7 +51,8 @@ HELP: tuple[Help, ...] = (
         "reports",
         _("saved reports"),
         _(
-            "A report is a frozen experiment, measurement or run of claims. Reports of the same experiment make a trend. "
+            "A report is a frozen experiment, measurement or run of claims. Reports of the same experiment make a "
+            "trend. "
             "Select some to compare them. A deleted report can be restored for 30 days."
         ),
         "docs/report-format.md",
@@ -69,7 +72,8 @@ HELP: tuple[Help, ...] = (
         "share",
         _("sharing"),
         _(
-            "Anyone with the link can read this report without signing in, and nothing else. The link expires after the "
+            "Anyone with the link can read this report without signing in, and nothing else. The link expires after "
+            "the "
             "time that you choose."
         ),
         "docs/report-format.md",
@@ -90,7 +94,8 @@ HELP: tuple[Help, ...] = (
         "removed",
         _("replacements"),
         _(
-            "Each detail of the machine gets one replacement wherever it occurs, so comparisons stay the same. Addresses "
+            "Each detail of the machine gets one replacement wherever it occurs, so comparisons stay the same. "
+            "Addresses "
             "become those that are reserved for documentation and tests. Output of programs is searched for the same "
             "details and nothing else: read it before you share it."
         ),
@@ -106,8 +111,10 @@ HELP: tuple[Help, ...] = (
         "unpaired",
         _("latency in different reports"),
         _(
-            "Different reports come from different runs, so their blocks are not paired. The interval samples the blocks "
-            "of each run separately and is therefore wider. Other changes between the runs, such as load or clock speed, "
+            "Different reports come from different runs, so their blocks are not paired. The interval samples the "
+            "blocks "
+            "of each run separately and is therefore wider. Other changes between the runs, such as load or clock "
+            "speed, "
             "are part of the difference."
         ),
         "docs/measuring.md",
@@ -116,7 +123,8 @@ HELP: tuple[Help, ...] = (
         "environments",
         _("differing environments"),
         _(
-            "Differences are marked, with what they could explain. This is a suspicion, not a proof: change one thing at "
+            "Differences are marked, with what they could explain. This is a suspicion, not a proof: change one "
+            "thing at "
             "a time."
         ),
         "docs/measuring.md",

@@ -1,7 +1,7 @@
 """Listening sockets: sock_diag(7) dumps of TCP sockets in LISTEN and UDP sockets without a peer.
 
-The kernel sends no event for a new listener, so the four dumps are polled. A dump equal to the previous one is compared
-as bytes and not decoded."""
+The kernel sends no event for a new listener, so the four dumps are polled. Equal dumps are compared as bytes only.
+"""
 
 from __future__ import annotations
 

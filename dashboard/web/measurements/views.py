@@ -16,6 +16,7 @@ from dashboard.core.measurements.responder_experiment import needs_responder_exp
 from dashboard.core.modes import ExperimentSpec
 from dashboard.models import Experiment, MeasurementRun
 from dashboard.store import experiments as experiment_store
+from dashboard.store import measurement_history
 from dashboard.store import measurements as measurement_store
 from dashboard.store.training import group_runs
 from dashboard.store.training.hosts import NoHostError, QuotaError
@@ -174,7 +175,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     rows = MeasurementRun.objects.filter(host="").order_by("-created_at")[:SHOWN]
     runs = [{**describe_run(row), "verdict_line": row.headline or row.stop_reason} for row in rows]
     return render(
-        request, "measurements/measurements.html", {"runs": runs, "signatures": measurement_store.signatures()}
+        request, "measurements/measurements.html", {"runs": runs, "signatures": measurement_history.signatures()}
     )
 
 
@@ -182,7 +183,7 @@ def listing(request: HttpRequest) -> HttpResponse:
 def history(request: HttpRequest) -> HttpResponse:
     """One series over time."""
     signature = request.GET.get("signature", "")[:200]
-    points = measurement_store.history(signature)
+    points = measurement_history.history(signature)
     if not points:
         raise Http404(_("No measured series has this name."))
     return render(request, "measurements/history.html", {"signature": signature, "points": points})

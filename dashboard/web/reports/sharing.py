@@ -52,7 +52,7 @@ def _page(request: HttpRequest, identity: str, status: int = 200, **extra: Any) 
         "typed": {"days": DEFAULT_DAYS, "scrub": True},
         **extra,
     }
-    response = render(request, "reports/share.html", context, status=status)
+    response = render(request, "reports/share/share.html", context, status=status)
     response["Cache-Control"] = "no-store"
     return response
 
@@ -107,7 +107,7 @@ def guarded_file(document: bytes) -> HttpResponse:
 def _invalid_link() -> HttpResponse:
     """The same response for every token that opens nothing."""
     style = styles("base.css")
-    page = render_to_string("reports/gone.html", {"style": style})
+    page = render_to_string("reports/share/gone.html", {"style": style})
     response = _guarded(page.encode(), plain_policy(style), 404)
     # Django logs the path of a 404, which may contain a token that is valid elsewhere.
     response._has_been_logged = True  # type: ignore[attr-defined]  # django.utils.log.log_response

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from dashboard.bench.measurements.history import PATHS, fill, signature_of
 from dashboard.models import MeasurementBlock, MeasurementRun
-from dashboard.store import measurements as measurement_store
+from dashboard.store import measurement_history
 
 pytestmark = pytest.mark.django_db
 
@@ -38,9 +38,9 @@ def test_many_runs_cost_no_more_queries_than_few() -> None:
 
 def test_the_generated_history_has_a_run_a_day() -> None:
     fill(3, 2)
-    points = measurement_store.history(signature_of(PATHS[0]))
+    points = measurement_history.history(signature_of(PATHS[0]))
     assert len(points) == 3
     assert MeasurementBlock.objects.count() == 3 * 2 * len(PATHS)
     moments = list(MeasurementRun.objects.order_by("created_at").values_list("created_at", flat=True))
     assert {(later - earlier).days for earlier, later in pairwise(moments)} == {1}
-    assert {one["runs"] for one in measurement_store.signatures()} == {3}
+    assert {one["runs"] for one in measurement_history.signatures()} == {3}

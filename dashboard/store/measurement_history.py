@@ -1,0 +1,67 @@
+"""Queries of measured series over time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from urllib.parse import quote
+
+from django.db.models import Count, Max
+
+from dashboard.core.measurements.statistics import median
+from dashboard.models import MeasurementBlock, MeasurementSeries
+
+
+def history(signature: str, most: int = 500) -> tuple[dict[str, object], ...]:
+    """Each run of one series over time, oldest first, with the medians of its blocks' figures. Runs of training
+    sessions are omitted: their machine is not quiet."""
+    rows = (
+        MeasurementSeries.objects.filter(signature=signature, run__host="")
+        .select_related("run")
+        .order_by("-run__created_at")[:most]
+    )
+    series = {row.pk: row for row in rows}
+    figures = MeasurementBlock.objects.filter(series_id__in=series, error="", n__gt=0).values_list(
+        "series_id", "p50_us", "p99_us", "n"
+    )
+    grouped: dict[int, list[tuple[float, float, int]]] = defaultdict(list)
+    for key, p50, p99, n in figures:
+        grouped[key].append((p50, p99, n))
+    points = [
+        {
+            "run_id": row.run_id,
+            "url": f"/measurements/{row.run_id}/",
+            "at": row.run.created_at,
+            "p50_us": median([one[0] for one in grouped[key]]),
+            "p99_us": median([one[1] for one in grouped[key]]),
+            "n": sum(one[2] for one in grouped[key]),
+            "title": row.run.title,
+            "key": row.key,
+        }
+        for key, row in series.items()
+        if grouped.get(key)
+    ]
+    return tuple(reversed(points))
+
+
+def signatures() -> tuple[dict[str, object], ...]:
+    """Every measured series with its number of runs and the newest run's median."""
+    counted = (
+        MeasurementSeries.objects.filter(run__host="")
+        .values("signature")
+        .annotate(runs=Count("run", distinct=True), newest=Max("pk"))
+        .order_by("signature")
+    )
+    rows = list(counted)
+    good = MeasurementBlock.objects.filter(series_id__in=[row["newest"] for row in rows], error="", n__gt=0)
+    medians: dict[int, list[float]] = defaultdict(list)
+    for series, p50 in good.values_list("series_id", "p50_us"):
+        medians[series].append(p50)
+    return tuple(
+        {
+            "signature": row["signature"],
+            "runs": row["runs"],
+            "last_p50_us": median(medians[row["newest"]]) if row["newest"] in medians else None,
+            "url": f"/measurements/history/?signature={quote(row['signature'])}",
+        }
+        for row in rows
+    )
