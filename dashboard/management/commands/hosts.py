@@ -8,7 +8,6 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration
-from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
 from dashboard.engine.hosts.private_host import PrivateHost
 from dashboard.engine.images import ensure_image
@@ -62,6 +61,9 @@ class Command(NetmodesCommand):
         return tuple(await asyncio.gather(*(self._create_one(folder) for _ in range(int(text)))))
 
     async def _create_one(self, folder: Any) -> PrivateHost:
+        # Only this action uses an engine: the SDK takes as long to import as the rest of the command.
+        from dashboard.engine.docker_engine import DockerEngine
+
         host = await private_host.start(folder)
         engine = DockerEngine(f"unix://{host.socket}")
         try:
