@@ -22,7 +22,7 @@ from dashboard.latency.exchanges import (
     SameSize,
     open_socket,
 )
-from dashboard.latency.loops import Taken, ask_at_once, ask_at_rate
+from dashboard.latency.loops import SPIN_NS, Taken, ask_at_once, ask_at_rate
 from dashboard.latency.process import Control, Overdue, Places, overdue_after, reset_priority, run_main
 from dashboard.latency.refusals import Refusal, bracketed, describe_error
 
@@ -69,7 +69,7 @@ def _run_requests(command: dict[str, Any], probe: Probe) -> dict[str, Any]:
         exchange.reconnects = 0
         began = time.perf_counter_ns()
         if rate:
-            ask_at_rate(exchange, taken, began + _SPIN_NS, rate, total)
+            ask_at_rate(exchange, taken, began + SPIN_NS, rate, total)
         else:
             ask_at_once(exchange, taken, began + int(seconds * 1e9))
 

@@ -13,7 +13,7 @@ from dashboard.latency.exchanges import (
     SameSize,
 )
 
-_SPIN_NS = 80_000  # spin before a due time: waking up takes tens of microseconds
+SPIN_NS = 80_000  # spin before a due time: waking up takes tens of microseconds
 
 
 class Taken:
@@ -81,8 +81,8 @@ def ask_at_rate(exchange: Exchange, taken: Taken, first_ns: int, rate: float, to
             due = first_ns + int(number * interval)
             early = due - clock()
             if early > 0:
-                if early > _SPIN_NS:
-                    time.sleep((early - _SPIN_NS) / 1e9)
+                if early > SPIN_NS:
+                    time.sleep((early - SPIN_NS) / 1e9)
                 while clock() < due:
                     pass
             renew = ask()

@@ -31,12 +31,8 @@ from dashboard.netns.netlink.framing import (
 _NETLINK_SOCK_DIAG = 4
 _SOCK_DIAG_BY_FAMILY = 20
 _INET_DIAG_SKV6ONLY = 11
-_TCP_ESTABLISHED = 1
-_TCP_SYN_SENT = 2
-_TCP_SYN_RECV = 3
-_TCP_TIME_WAIT = 6
-_TCP_CLOSE = 7
-_TCP_LISTEN = 10
+#: include/net/tcp_states.h
+_TCP_ESTABLISHED, _TCP_SYN_SENT, _TCP_SYN_RECV, _TCP_TIME_WAIT, _TCP_CLOSE, _TCP_LISTEN = 1, 2, 3, 6, 7, 10
 _SEQUENCE = 1
 
 _REQUEST = struct.Struct("=BBBxI2s2s16s16sIII")  # struct inet_diag_req_v2
