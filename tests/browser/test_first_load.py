@@ -10,7 +10,7 @@ from tests.browser.server import Server
 from tests.browser.visitor import Visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
-MOST_BYTES = 150_000
+MAX_BYTES = 150_000
 #: Bytes on the wire by address, 0 for what came from the cache (Resource Timing, transferSize).
 TRANSFERRED = """() => Object.fromEntries(
   [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
@@ -33,7 +33,7 @@ def test_a_first_visit_is_small_and_a_second_one_asks_for_no_file(
     first = page.evaluate(TRANSFERRED)
     assert len([path for path in first if path.startswith("/static/")]) > 5
     assert all(first.values()), "everything is fetched once"
-    assert sum(first.values()) <= MOST_BYTES, sorted(first.items(), key=lambda one: -one[1])[:8]
+    assert sum(first.values()) <= MAX_BYTES, sorted(first.items(), key=lambda one: -one[1])[:8]
     page.goto(address)
     again = page.evaluate(TRANSFERRED)
     assert [path for path, size in again.items() if size and path.startswith("/static/")] == []

@@ -1,4 +1,4 @@
-"""Fixtures of the lab's tests: a lab on the suite's engine or a fake one, and a check that nothing is left."""
+"""Fixtures of the lab's tests: a lab on the suite's engine or a fake one, and a check for leftovers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def fake_lab(fake: FakeEngine, tmp_path: Path, transactional_db: None) -> 
 
 @pytest.fixture(autouse=True)
 def _nothing_stays(request: pytest.FixtureRequest) -> Iterator[None]:
-    """No test leaves a container or a network on the suite's engine."""
+    """Fails the test if it leaves a container or a network on the suite's engine."""
     if "engine_host" not in request.fixturenames:
         yield
         return

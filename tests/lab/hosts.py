@@ -1,4 +1,4 @@
-"""A Docker host as a workshop uses it: the suite's private host, or a fake."""
+"""Docker hosts for workshops: the suite's private host, or a fake one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LABELS = {"dev.netmodes.installation": "test", "dev.netmodes.workshop": "yes"}
 
 @asynccontextmanager
 async def host_for(engine: Engine, data_dir: Path, **more: Any) -> AsyncIterator[WorkshopHost]:
-    """The host of an engine, its watches closed at the end."""
+    """The host of an engine; its watches are closed at the end."""
     watches = WatchPool()
     fields: dict[str, Any] = {"pid": (await engine.info()).pid, "private": True, "labels": LABELS}
     try:

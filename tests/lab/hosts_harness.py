@@ -1,4 +1,4 @@
-"""Private hosts of groups as a server drives them, with a clock and a machine that tests set."""
+"""Private hosts of groups as a server runs them. Tests set the clock and the machine's resources."""
 
 from __future__ import annotations
 
@@ -40,23 +40,23 @@ class HostsHarness:
     hosts: GroupHosts = field(init=False)
 
     async def open(self) -> None:
-        """Starts as a server does."""
+        """Starts the hosts as a server does."""
         self.context.clock = lambda: time.time() + self.later
         self.labs = GroupLabs(self.context, WorkLocks())
         self.hosts = GroupHosts(self.context, self.labs, lambda: self.machine)
         await self.hosts.open()
 
     async def close(self, *, stop_hosts: bool) -> None:
-        """Ends as a server does; without ``stop_hosts`` as if it were killed."""
+        """Ends as a server does; without ``stop_hosts`` as a killed server."""
         await self.hosts.close(stop_hosts=stop_hosts)
         await self.labs.close()
 
     def group(self, number: int) -> str:
-        """A group's key."""
+        """The key of a group."""
         return f"{self.row.id}-{number}"
 
     async def reaches(self, number: int, stage: HostStage, words: str = "", deadline_s: float = 40.0) -> HostState:
-        """Waits until a group's host has this stage and these words in its message."""
+        """Waits until a group's host has this stage and its message contains these words."""
 
         async def found() -> HostState | None:
             state = await self.hosts.state_of(self.group(number))
@@ -69,7 +69,7 @@ class HostsHarness:
         return reached
 
     async def ready(self, number: int) -> HostState:
-        """Requests a host and waits until it is ready."""
+        """Requests a host for a group and waits until it is ready."""
         await self.hosts.host_for(self.group(number))
         return await self.reaches(number, HostStage.READY)
 

@@ -1,4 +1,4 @@
-"""Opening a lab: an existing engine, or a private host if there is none."""
+"""Opening a lab: on an existing engine, otherwise on a private host."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def test_an_engine_that_answers_is_used_as_it_is(
         NullPublisher().trouble("x", "y")
     async with AsyncExitStack() as stack:
         context = await open_context(stack, engine_host.data_dir, said.append)
-        assert (context.private, context.temporary) == (True, False), "a host of ours, but not this process's"
+        assert (context.private, context.temporary) == (True, False), "a private host, but not this process's"
 
 
 async def test_a_named_engine_that_does_not_answer_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

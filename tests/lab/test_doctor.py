@@ -1,4 +1,4 @@
-"""Which modes are available, and why not; a missing engine is a result."""
+"""Which modes are available, and why others are not. A missing engine is a result, not an error."""
 
 from __future__ import annotations
 

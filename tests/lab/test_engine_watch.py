@@ -1,4 +1,4 @@
-"""Whether an engine answers, and since when."""
+"""Watches whether an engine answers, and since when."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """An engine that hangs, dies, loses its socket and comes back; a database that is locked or full.
 
-For each: it is said what is wrong and since when, nothing is lost, it heals by itself, nothing stays.
+In each case the experiment shows the problem and its start, no data is lost, the lab recovers by itself, and no object
+is left over.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ ENGINE_TIMEOUT_S = 2.0
 
 @pytest.fixture(scope="module")
 def own_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateEngine]:
-    """A host that may be stopped and killed: nobody else's tests run on it."""
+    """A separate host that tests may stop and kill."""
     with private_engine(tmp_path_factory.mktemp("own-host")) as host:
         yield host
 
@@ -44,7 +45,7 @@ def own_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateEngine
 async def lab_harness(
     own_host: PrivateEngine, tmp_path: Path, transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[LabHarness]:
-    """A lab that is impatient with its engine."""
+    """A lab with short timeouts for its engine."""
     monkeypatch.setattr(reconciler, "RETRY_S", 0.1)
     made = await open_lab_harness(DockerEngine(own_host.endpoint, timeout_s=ENGINE_TIMEOUT_S), tmp_path)
     yield made
@@ -54,7 +55,7 @@ async def lab_harness(
 
 
 async def troubled(lab_harness: LabHarness, identity: str, deadline_s: float = DEADLINE_S) -> ExperimentHead:
-    """The head once it says that something is wrong."""
+    """Waits until the experiment has a problem; returns its head."""
 
     async def head() -> ExperimentHead | None:
         found = (await lab_harness.view(identity)).head
@@ -65,7 +66,7 @@ async def troubled(lab_harness: LabHarness, identity: str, deadline_s: float = D
 
 
 async def healed(lab_harness: LabHarness, identity: str, deadline_s: float = DEADLINE_S) -> ExperimentHead:
-    """The head once nothing is wrong any more."""
+    """Waits until the experiment has no problem; returns its head."""
 
     async def head() -> ExperimentHead | None:
         found = (await lab_harness.view(identity)).head
@@ -81,7 +82,7 @@ def daemon(host: PrivateEngine) -> int:
 
 
 class Hang:
-    """The engine's process stopped in the middle of what it does; goes on at the end of the block."""
+    """Suspends the engine's process (SIGSTOP) until the end of the block."""
 
     def __init__(self, host: PrivateEngine) -> None:
         self._pid = daemon(host)
@@ -160,7 +161,7 @@ async def test_a_socket_that_is_taken_away_and_put_back(lab_harness: LabHarness,
 
 
 class Daemon:
-    """A dockerd with what is needed to start it again where it was."""
+    """A dockerd, with everything needed to start it again in the same namespaces."""
 
     def __init__(self, host: PrivateEngine) -> None:
         self._log = host.data_dir / "again.log"
@@ -199,7 +200,7 @@ class Daemon:
 
 @pytest.fixture
 def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PrivateEngine, Daemon]]:
-    """A host whose engine may be killed."""
+    """A host with an engine that tests may kill."""
     with private_engine(tmp_path_factory.mktemp("mortal-host")) as host:
         process = Daemon(host)
         yield host, process

@@ -20,7 +20,7 @@ ASKED = "import sys; sys.argv[1:] = ['health']; from dashboard.entry import main
 
 
 class Pages(BaseHTTPRequestHandler):
-    """Well for the first request, and never again."""
+    """Answers 200 to the first request and 503 to all others."""
 
     def do_GET(self) -> None:
         first = not getattr(self.server, "asked", False)
@@ -29,7 +29,7 @@ class Pages(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_arguments: object) -> None:
-        """Nobody reads it."""
+        """Logs nothing."""
 
 
 @pytest.fixture

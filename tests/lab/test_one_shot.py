@@ -1,4 +1,4 @@
-"""One experiment of a command: what it waits for, and when it gives up."""
+"""An experiment of a command: what the command waits for, and when it gives up."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tests.support.specs import make_spec
 
 
 def silent(_text: str) -> None:
-    """Says nothing."""
+    """Prints nothing."""
 
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
-    """What ``open_context`` finds."""
+    """The fake engine that ``open_context`` finds."""
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
     made = FakeEngine()
     monkeypatch.setattr(bootstrap, "DockerEngine", lambda _endpoint: made)

@@ -14,7 +14,7 @@ from tests.support.lab_harness import LabHarness
 async def test_an_object_that_is_created_during_the_search_is_not_an_orphan(
     fake_lab: LabHarness, fake: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A command of another process launches between the two looks: its row is there before its container."""
+    """A command of another process launches between the two queries: its row exists before its container."""
     await fake.create_container("old", _config(fake_lab, "gone"))
     rows: set[str] = set()
     listed = fake.containers

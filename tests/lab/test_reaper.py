@@ -1,4 +1,4 @@
-"""Objects that no living process drives are removed."""
+"""Objects that belong to no running process are removed."""
 
 from __future__ import annotations
 

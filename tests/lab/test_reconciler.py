@@ -1,4 +1,4 @@
-"""The lab: wanted and real state. A restart is one more pass; foreign objects are not touched."""
+"""The reconciler makes the real state the wanted one. A restart is one more pass; foreign objects are not touched."""
 
 from __future__ import annotations
 

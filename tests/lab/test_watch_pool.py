@@ -31,7 +31,7 @@ async def pool() -> AsyncIterator[WatchPool]:
 
 
 class Seen(list[KernelView]):
-    """What one subscriber was told."""
+    """The changes that one subscriber received."""
 
     def __call__(self, view: KernelView) -> None:
         self.append(view)

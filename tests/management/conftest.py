@@ -23,7 +23,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def used_before(folder: Path, kept: Path) -> Path:
-    """A copy of that data folder for one test; the migration, which takes seconds, ran once."""
+    """A copy of the data folder ``kept`` for one test, so that the migration, which takes seconds, runs only once."""
     shutil.copytree(kept, folder, symlinks=True, ignore=shutil.ignore_patterns("secret.key"))
     return folder
 

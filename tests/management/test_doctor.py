@@ -1,4 +1,4 @@
-"""``./netmodes doctor``: the supported modes, also without an engine."""
+"""``./netmodes doctor`` lists the supported modes, also without an engine."""
 
 from __future__ import annotations
 

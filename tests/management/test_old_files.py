@@ -1,6 +1,6 @@
-"""What version 0013 left behind: its database, backup, reports, links and cookies work in this version.
+"""Data of version 0013: its database, backup, reports, links and cookies work in this version.
 
-The files in ``tests/recorded`` were made by that version's own code. These tests use only what others use too:
+That version's own code wrote the files in ``tests/recorded``. These tests use only public interfaces:
 commands, addresses, the HTTP API and the websockets.
 """
 
@@ -49,14 +49,14 @@ class Installation:
     site: Site
 
     def browser(self, name: str = "") -> Site:
-        """The browser of the owner or a participant with its old cookie; without a name one that has none."""
+        """The browser of the owner or a participant with its old cookie; without a name, a browser without a cookie."""
         browser = Site(self.site.running, self.site.link)
         if name:
             browser.cookies["sessionid"] = OLD["cookies"][name]
         return browser
 
     def open(self, name: str, path: str, status: int = 200) -> Page:
-        """The answer to a browser; it must have this status."""
+        """The response to a browser; AssertionError if it has another status."""
         page = self.browser(name).ask("GET", path)
         assert page.status == status, f"{name} {path}: {page.status} {page.body[:300]}"
         return page
@@ -72,7 +72,7 @@ class Installation:
 
 
 def post(browser: Site, path: str, **values: str) -> Page:
-    """A form, sent by a browser that has opened a page with a form before."""
+    """Submits a form in a browser that has opened a page with a form before."""
     if "csrftoken" not in browser.cookies:
         browser.ask("GET", "/join/")
     headers = {"Content-Type": "application/x-www-form-urlencoded", "X-CSRFToken": browser.cookies["csrftoken"]}
@@ -81,7 +81,7 @@ def post(browser: Site, path: str, **values: str) -> Page:
 
 @pytest.fixture(scope="module", params=["placed", "restored"])
 def old(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, kept: Path) -> Iterator[Installation]:
-    """This version on the old database, as it lay in its data folder or as the old backup has it."""
+    """This version with the old database, either from its data folder or restored from the old backup."""
     folder = used_before(tmp_path_factory.mktemp("old") / "data", kept)
     for file in folder.glob("netmodes.db*"):
         file.unlink()
@@ -223,7 +223,7 @@ def facts(value: Any, without: set[str]) -> Any:
 
 
 def results(report: Any) -> Any:
-    """What participants did, by a session report; the titles of steps come from the workshop."""
+    """A session report without the texts that come from the workshop, such as the titles of steps."""
     return {**facts(report, {*WORKSHOP_TEXTS, "title"}), "title": report["title"]}
 
 

@@ -1,4 +1,4 @@
-"""``./netmodes report``: one document on stdout, a sentence on stderr, and the exit code says which it was."""
+"""``./netmodes report``: a document on stdout or a reason on stderr, with the matching exit code."""
 
 from __future__ import annotations
 

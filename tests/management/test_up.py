@@ -1,4 +1,4 @@
-"""``./netmodes up`` as a process: started, interrupted, killed and started again."""
+"""``./netmodes up`` as a process: start, interrupt, kill and restart."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def one(database: Path, query: str) -> str:
 
 
 def counts(database: Path) -> Counts:
-    """The number of rows in every table of Netmodes that has some."""
+    """The number of rows in every table of Netmodes that is not empty."""
     with closing(sqlite3.connect(database)) as connection:
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'dashboard_%'")
         found = {name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for (name,) in tables}  # noqa: S608
@@ -61,7 +61,7 @@ class Recorded:
 
 
 def read(database: Path) -> Recorded:
-    """Before the migration, which renames tables and fields."""
+    """Reads the values before the migration, which renames tables and fields."""
     return Recorded(
         report=one(database, "SELECT id FROM dashboard_report"),
         claims=one(database, "SELECT id FROM dashboard_claimrun"),
@@ -72,7 +72,7 @@ def read(database: Path) -> Recorded:
 
 
 def lost(before: Counts, after: Counts) -> Counts:
-    """Tables with a changed number of rows, or without a new table of the same size."""
+    """The tables with a changed number of rows, or without a new table of the same size."""
     new = Counter(count for name, count in after.items() if name not in before)
     found = {name: count for name, count in before.items() if after.get(name, count) != count}
     for name, count in before.items():

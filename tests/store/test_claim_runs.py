@@ -18,7 +18,7 @@ FIRST, SECOND = all_claims()[:2]
 
 
 def done(run: str) -> None:
-    """Both claims, one of which differs."""
+    """Runs of both claims; one differs."""
     claim_runs.mark_running(run)
     claim_runs.record_state(
         run,

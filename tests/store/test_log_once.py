@@ -17,9 +17,10 @@ async def test_of_consecutive_failures_only_the_first_is_logged(caplog: pytest.L
         if next(fails):
             raise OSError("refused")
 
-    logged = []
+    logged, succeeded = [], []
     for _ in range(4):
-        await log_once.run(job)
+        succeeded.append(await log_once.run(job))
         logged.append(len(caplog.records))
     assert logged == [1, 1, 1, 2]
+    assert succeeded == [False, False, True, False]
     assert caplog.messages[0] == "no database: refused"

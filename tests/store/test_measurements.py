@@ -177,7 +177,7 @@ def test_a_series_is_found_again_in_other_runs() -> None:
 
 
 def test_ten_million_samples_take_little_room() -> None:
-    """A block's histogram grows with the spread of its times, not with their number."""
+    """The size of a block's histogram depends on the spread of its times, not on their number."""
     size = [len(encode_times([10_000 + (i * 7919) % 40_000 for i in range(n)])) for n in (20_000, 100_000)]
     assert size[1] < 16_384
     assert size[1] < 2 * size[0]

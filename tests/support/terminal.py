@@ -77,12 +77,12 @@ class Running:
         self.process.wait(LONG_S)
 
     def ended(self) -> Done:
-        """Waits for the end."""
+        """Waits until the command has ended."""
         return Done(self.process.wait(LONG_S), self.out, self.err)
 
 
 class Terminal:
-    """Commands with one environment."""
+    """Runs commands, all with the same environment."""
 
     def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
         self.environment = dict(environment)
@@ -175,7 +175,7 @@ class Site:
         self.cookies: dict[str, str] = {}
 
     def ask(self, method: str, path: str, body: str = "", headers: Mapping[str, str] | None = None) -> Page:
-        """One request with the cookies so far."""
+        """Sends a request with the current cookies."""
         connection = http.client.HTTPConnection(self.host, self.port, timeout=LONG_S)
         cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         sent = {**({"Cookie": cookies} if cookies else {}), **(headers or {})}
@@ -191,19 +191,19 @@ class Site:
             connection.close()
 
     def sign_in(self) -> Site:
-        """Follows the link."""
+        """Signs in with the link."""
         parts = urlsplit(self.link)
         assert self.ask("GET", f"{parts.path}?{parts.query}").status == 302
         assert self.ask("GET", "/").status == 200
         return self
 
     def post(self, path: str, value: object | None = None) -> Page:
-        """A POST to the API."""
+        """Sends a POST request to the API."""
         headers = {"Content-Type": "application/json", "X-CSRFToken": self.cookies["csrftoken"]}
         return self.ask("POST", path, json.dumps({} if value is None else value), headers)
 
     def launch(self, *modes: str, **more: Any) -> str:
-        """The id of a new experiment."""
+        """Launches an experiment; returns its id."""
         answer = self.post("/api/experiments", {"modes": list(modes), **more})
         assert answer.status == 201, answer.body
         return str(answer.json["id"])
@@ -213,6 +213,6 @@ class Site:
         return str(self.ask("GET", f"/api/experiments/{identity}").json["experiment"]["phase"])
 
     def reaches(self, identity: str, phase: str) -> Any:
-        """The snapshot once it is in this phase."""
+        """Waits until the experiment is in this phase; returns its snapshot."""
         until(lambda: self.phase(identity) == phase, LONG_S)
         return self.ask("GET", f"/api/experiments/{identity}").json

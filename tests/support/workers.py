@@ -19,12 +19,12 @@ from xdist.workermanage import NodeManager, WorkerController
 
 from dashboard import configuration
 
-#: Files that nothing may run beside: they judge differences of microseconds. They come first, the other workers wait.
+#: Files that must run alone, because they measure differences of microseconds. They run first; the other workers wait.
 ALONE = ("tests/latency/test_told_apart.py",)
 ALONE_SCOPE = "alone"
-#: Files whose tests must not run beside each other, by what they would fight for: one worker takes all of a group.
+#: Files that must not run at the same time, by the resource they share. One worker runs all files of a group.
 GROUPS: dict[str, tuple[str, ...]] = {
-    "both cores, for processes that measure": (
+    "both cores, for measurements": (
         "tests/lab/measurements/test_worker.py",
         "tests/lab/measurements/test_run.py",
         "tests/latency/test_filtered.py",
@@ -32,22 +32,24 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "tests/management/test_measure.py",
     ),
 }
-#: Seconds of what takes long, a file or a folder: the first that fits. It begins early, so that all end together.
+#: Seconds that a file, or each file of a folder, takes on two quiet cores; the first matching prefix counts. Long files
+#: start first, so that all workers end at about the same time.
 SECONDS: dict[str, int] = {
     "tests/docs/test_typed.py": 60,
-    "tests/management/test_up.py": 60,
-    "tests/management/test_backup.py": 45,
-    "tests/lab/claims/test_executor.py": 45,
-    "tests/browser/test_accessibility.py": 40,
+    "tests/management/test_up.py": 50,
+    "tests/management/test_backup.py": 40,
+    "tests/management/test_compare.py": 40,
+    "tests/lab/claims/test_executor.py": 40,
     "tests/browser/terminal/test_terminal.py": 40,
     "tests/browser/experiments/test_live.py": 40,
-    "tests/management/test_compare.py": 40,
-    "tests/team/": 35,
+    "tests/browser/training/test_sessions.py": 35,
+    "tests/browser/test_accessibility.py": 30,
     "tests/browser/training/": 30,
     "tests/browser/workshops/test_workshop.py": 30,
     "tests/browser/measurements/": 30,
     "tests/web/http/test_security_walk.py": 30,
     "tests/engine/test_facts.py": 30,
+    "tests/team/": 25,
     "tests/browser/experiments/test_lifecycle.py": 25,
     "tests/engine/hosts/test_private_host.py": 25,
     "tests/core/measurements/test_verdicts.py": 20,
@@ -59,10 +61,10 @@ SECONDS: dict[str, int] = {
     "tests/web/training/test_group_access.py": 15,
     "tests/engine/hosts/test_template.py": 15,
 }
-#: What a worker may take to clean up after Ctrl-C: servers stop their experiments, engines end.
+#: The time that a worker has to clean up after Ctrl-C: to stop experiments, servers and engines.
 CLEAN_UP_S = 60
-#: The machine of a worker: loopback, and an interface that leads nowhere.
-MACHINE = """\
+#: The network of a worker, as commands of ip(8): loopback, and an interface without a connection.
+NETWORK = """\
 link set lo up
 link add eth0 type veth peer name uplink
 link set uplink up
@@ -92,7 +94,7 @@ def worker_count() -> int:
 
 
 class Scheduler(LoadScopeScheduling):
-    """Assigns whole scopes to workers: first those that must run alone, then long ones, then the rest in random order."""
+    """Assigns whole scopes to workers: those that must run alone first, then long ones, the rest in random order."""
 
     def __init__(self, config: pytest.Config, log: Any) -> None:
         config.option.loadscopereorder = False
@@ -135,19 +137,19 @@ def restore_interrupts() -> None:
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
-def own_folders(specs: Sequence[Any], data_dir: Path) -> None:
+def separate_data_folders(specs: Sequence[Any], data_dir: Path) -> None:
     """Gives each worker its own data folder, and therefore its own database."""
     for number, spec in enumerate(specs):
         spec.env["NETMODES_DATA_DIR"] = str(data_dir / "tests" / str(number))
 
 
-def own_network() -> None:
+def enter_network_namespace() -> None:
     """Moves this process into its own network namespace, so that it shares no ports and listeners with other
     processes. Needs root; not used where the database or the channel layer is reached over the machine's network."""
     if os.geteuid() == 0 and not (configuration.value("DATABASE_URL") or configuration.value("REDIS_URL")):
         _outside.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY))
         os.unshare(os.CLONE_NEWNET)
-        subprocess.run(["ip", "-batch", "-"], input=MACHINE, text=True, check=True, timeout=20)
+        subprocess.run(["ip", "-batch", "-"], input=NETWORK, text=True, check=True, timeout=20)
 
 
 @contextmanager
@@ -170,6 +172,6 @@ def allow_time_to_clean_up() -> None:
     NodeManager.EXIT_TIMEOUT = CLEAN_UP_S
 
 
-def clean_up_in_peace() -> None:
+def ignore_interrupts() -> None:
     """Makes a worker ignore a second Ctrl-C, which would interrupt the removal of engines and servers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

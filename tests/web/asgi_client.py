@@ -78,7 +78,7 @@ def sign_in() -> Person:
 
 
 async def person() -> Person:
-    """The same for asynchronous tests."""
+    """A signed-in browser, for asynchronous tests."""
     return await sync_to_async(sign_in)()
 
 
@@ -111,7 +111,7 @@ async def http(
     host: str | None = HOST,
     token: bool = False,
 ) -> Answer:
-    """One request. ``host`` None sends none; ``token`` adds X-CSRFToken."""
+    """Sends a request. Without a Host header if ``host`` is None; ``token`` adds X-CSRFToken."""
     sent = [*(() if host is None else (("host", host),)), *who.header, *headers]
     if token:
         sent.append(("x-csrftoken", who.token))
@@ -131,7 +131,7 @@ async def http(
 
 
 async def flood(path: str, size_bytes: int) -> Answer:
-    """A POST without Content-Length."""
+    """Sends a POST request without Content-Length."""
     left = size_bytes
     outgoing: list[dict[str, Any]] = []
 
@@ -149,7 +149,7 @@ async def flood(path: str, size_bytes: int) -> Answer:
 
 
 async def post_json(path: str, who: Person, value: object, *, token: bool = True) -> Answer:
-    """A POST of JSON."""
+    """Sends a POST request with JSON."""
     body = json.dumps(value).encode()
     return await http("POST", path, who=who, headers=(("content-type", "application/json"),), body=body, token=token)
 
@@ -188,7 +188,7 @@ class Socket:
 async def websocket(
     path: str, *, who: Person = NOBODY, headers: Headers = (), host: str | None = HOST, **more: Any
 ) -> AsyncIterator[Socket]:
-    """A handshake, accepted or refused, and the connection until the block ends."""
+    """A websocket from its handshake, accepted or refused, until the block ends."""
     sent = [*(() if host is None else (("host", host),)), *who.header, *headers]
     socket = Socket()
     socket.incoming.put_nowait({"type": "websocket.connect"})
@@ -213,7 +213,7 @@ async def websocket(
 
 
 async def _first(socket: Socket, task: asyncio.Future[Any]) -> dict[str, Any]:
-    """The first message, or the application's error."""
+    """Waits for the first message. Raises the application's error if it fails before."""
     waiting: asyncio.Future[Any] = asyncio.ensure_future(socket.next())
     await asyncio.wait([waiting, task], return_when=asyncio.FIRST_COMPLETED)
     if not waiting.done() and task.done() and task.exception() is not None:

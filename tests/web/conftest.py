@@ -1,4 +1,4 @@
-"""What the tests of the web side share: somebody who is signed in, and a lab on an engine in memory, or none."""
+"""Fixtures of the web tests: a signed-in user, and a lab on an engine in memory."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ NO_ENGINE = "unix:///nonexistent/docker.sock"
 
 @pytest.fixture(autouse=True)
 def _no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No page finds the machine's own engine."""
+    """Hides the machine's own engine from pages."""
     monkeypatch.setenv("DOCKER_HOST", NO_ENGINE)
 
 
 @pytest.fixture
 async def me() -> Person:
-    """Somebody who is signed in, from the outermost layer."""
+    """A signed-in user whose requests go through all layers of the application."""
     return await person()
 
 
 @pytest.fixture
 def owner() -> Client:
-    """The owner, signed in, by Django's own client: it is quicker."""
+    """The signed-in owner with Django's test client, which is quicker."""
     client = Client()
     client.force_login(get_user_model().objects.create(username="owner"))
     return client

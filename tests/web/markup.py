@@ -29,7 +29,7 @@ class _Reader(HTMLParser):
 
 
 def forbidden_in(page: str) -> list[str]:
-    """Inline scripts and styles, frames, and addresses that are not on this site; empty if there is nothing."""
+    """The inline scripts and styles, frames, and addresses of other sites; empty if there are none."""
     reader = _Reader()
     reader.feed(page)
     reader.close()

@@ -1,4 +1,4 @@
-"""Sample data for the pages: a comparison of the machine and three arms, with builders to vary it."""
+"""Sample data for pages: a comparison of the machine and three arms, and builders for variants."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def machine_state(*more: Listener) -> NamespaceState:
 
 
 def host_state(machine: NamespaceState) -> NamespaceState:
-    """A host-mode arm: the machine's stack, its own mounts and processes, a copied resolv.conf."""
+    """A host-mode arm: the machine's network stack, its own mounts and processes, a copied resolv.conf."""
     resolver = machine.resolver
     return replace(
         machine,
@@ -132,7 +132,7 @@ def host_state(machine: NamespaceState) -> NamespaceState:
 def bridge_state(
     netns: int, address: str, peer: str, index: int, pid: int, container: str, *, docker_dns: bool = False
 ) -> NamespaceState:
-    """An arm with a separate stack behind a bridge."""
+    """An arm with a separate network stack behind a bridge."""
     gateway = address.rsplit(".", 1)[0] + ".1"
     network = address.rsplit(".", 2)[0] + ".0.0/16"
     answered = Lookup("web-bridge", "answer", ("172.18.0.3",), "127.0.0.11", 404)
@@ -182,7 +182,7 @@ def make_column(key: str, container: str, command: str, **more: Any) -> Column:
 
 
 def make_columns() -> tuple[Column, ...]:
-    """The machine, host with a discarded port, bridge with a published one, user-bridge."""
+    """Columns of the machine, host with a discarded port, bridge with a published port, user-bridge."""
     both = (PublishedPort(80, "tcp", "0.0.0.0", 8080), PublishedPort(80, "tcp", "::", 8080))
     asked = (PublishedPort(80, "tcp", "", 8080),)
     return (
@@ -259,7 +259,7 @@ def make_snapshot(
     seq: int = 41,
     **head: Any,
 ) -> Snapshot:
-    """A whole snapshot; every part may be given."""
+    """A complete snapshot; each part can be replaced."""
     columns = make_columns() if columns is None else columns
     states = make_states() if states is None else states
     wide, narrow = draw(columns, states)
@@ -276,7 +276,7 @@ def make_snapshot(
 
 
 def make_eventful_snapshot() -> Snapshot:
-    """Eight modes at once; one refused, one exited, one shares a stack: everything a head can show."""
+    """Eight arms: one refused, one exited, one shares a network stack. They show every state of a column's head."""
     first, host, bridge, user = make_columns()
     states = make_states()
     exited = replace(
@@ -334,7 +334,7 @@ def make_doctor() -> Doctor:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One experiment in the lists of the start page."""
+    """An experiment in the lists of the start page."""
 
     id: str
     title: str
@@ -460,5 +460,5 @@ def experiment_context(snapshot: Snapshot | None = None, **more: Any) -> dict[st
 
 
 def make_crowd(count: int) -> Iterable[Listener]:
-    """Many listeners, for the folds and the measure of a big patch."""
+    """Many listeners, for folded cells and the size of a large patch."""
     return (make_listener(20_000 + number, f"worker{number}", 50_000 + number) for number in range(count))

@@ -1,4 +1,4 @@
-"""Every section says what it is: the fact, and where it stands."""
+"""Every section has a help text with a fact and its source."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SAID = re.compile(
 )
 USED = re.compile(r'\{% what_is (?:"([\w-]+)"|section\.key) %\}')
 
-#: Templates whose headings are messages, or that nobody reads from near by.
+#: Templates without help texts: messages, and pages that are read from a distance.
 NO_SECTIONS = {
     "400.html": "a message",
     "403.html": "a message",
@@ -59,7 +59,7 @@ NONE_NEEDED = {
     ("workshops/_reveal.html", "Done"): "is an explanation itself",
     ("workshops/step.html", "step.title"): "the sections of a step have theirs",
 }
-#: Where a fact may stand besides pages of ours.
+#: Sources of facts other than the documents of Netmodes.
 KNOWN_SOURCES = re.compile(
     r"[a-z_]+\d*[a-z]*(?:\.[a-z]+)?(?:-[a-z]+)*\(\d\)(?:: [A-Z]+)?"  # a manual page
     r"|Docker documentation, “[^”]+”(?:: [\w ]+)?"
@@ -72,7 +72,7 @@ KNOWN_SOURCES = re.compile(
 
 
 def headings() -> list[tuple[str, str, str, bool]]:
-    """Template, level, text, and whether “What is this?” stands behind it."""
+    """The headings of the templates: template, level, text, and whether “What is this?” follows."""
     return [
         (name, found["level"], found["text"], SAID.match(found["behind"]) is not None)
         for name, text in TEMPLATES.items()

@@ -1,4 +1,4 @@
-"""Which lab is asked: the server's own, or that of the host of a class."""
+"""Which lab handles a call: the server's own, or the lab of a training session's host."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.web.own_host import lab_here
 
 
 async def own(lab: Lab) -> str:
-    """The host of the lab that was asked."""
+    """The host of the lab that handled the call."""
     return lab.context.host
 
 

@@ -75,7 +75,7 @@ def test_reports_are_compared_and_shown_as_a_trend(server: Server, visitor: Visi
     assert violations(page) == []
     page.get_by_role("link", name="Compare the last two").click()
     expect(page.get_by_text("A and B: The processors differ")).to_be_visible()
-    for address in addresses:  # other tests find the list as it was
+    for address in addresses:  # other tests need an unchanged list
         page.goto(address)
         page.get_by_role("button", name="Delete", exact=True).click()
         expect(page.get_by_role("button", name="Undo")).to_be_visible()

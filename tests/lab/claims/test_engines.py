@@ -1,4 +1,4 @@
-"""The lock of an engine, and what the machine lacks."""
+"""The lock of an engine, and features that the machine lacks."""
 
 from __future__ import annotations
 

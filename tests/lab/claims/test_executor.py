@@ -1,4 +1,4 @@
-"""Every claim on a real engine, original and mutated; nothing is left on the engines."""
+"""Every claim on a real engine, original and mutated. No container or network is left on the engines."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ EVERY_MUTATED = pytest.mark.parametrize(
 
 @dataclass(frozen=True, slots=True)
 class Executed:
-    """A run on real engines: the results by claim, and ``left``, what the engines still had afterwards."""
+    """A run on real engines: the results by claim. ``left`` are the objects that the engines still had afterwards."""
 
     results: dict[str, ExecutedClaim]
     left: tuple[object, ...]
@@ -62,7 +62,7 @@ def _foreign_lines(engine: ClaimEngine) -> list[str]:
 async def _execute(
     claims: Sequence[Claim], host: PrivateEngine, folder: Path, timings: Timings, *, mutated: bool
 ) -> Executed:
-    """Executes claims on the suite's host, those that change the machine on a host that lives for the run."""
+    """Executes claims on the suite's host; those that change the machine run on a separate host, removed at the end."""
     engine, watches = DockerEngine(host.endpoint, timeout_s=30), WatchPool()
     steps: list[tuple[str, ClaimState]] = []
 
@@ -102,14 +102,14 @@ def timings() -> Timings:
 @pytest.fixture(scope="session")
 def original(request: pytest.FixtureRequest, timings: Timings) -> Executed:
     """The selected claims, executed once. Requests the host here: leftovers are not checked after every test."""
-    host, folder = (request.getfixturevalue(name) for name in ("engine_host", "class_folder"))
+    host, folder = (request.getfixturevalue(name) for name in ("engine_host", "session_hosts_folder"))
     return asyncio.run(_execute(selected_claims(request, "original"), host, folder, timings, mutated=False))
 
 
 @pytest.fixture(scope="session")
 def mutated(request: pytest.FixtureRequest, timings: Timings) -> Executed:
     """The selected claims, mutated and executed once."""
-    host, folder = (request.getfixturevalue(name) for name in ("engine_host", "class_folder"))
+    host, folder = (request.getfixturevalue(name) for name in ("engine_host", "session_hosts_folder"))
     return asyncio.run(_execute(selected_claims(request, "mutated"), host, folder, timings, mutated=True))
 
 

@@ -1,4 +1,4 @@
-"""The testbed on a real engine: what is launched, refused, changed and removed."""
+"""The testbed on a real engine: launches, refusals, changes and removals."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from dashboard.core.claims.model import Container, NotTestableError
+from dashboard.core.claims.testbed import Container, NotTestableError
 from dashboard.core.modes import MACHINE
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.lab.claims.engines import ClaimEngine, open_engine

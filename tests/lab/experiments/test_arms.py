@@ -95,7 +95,7 @@ async def test_an_arm_that_is_being_removed_is_lost(fake_lab: LabHarness, fake: 
 
 
 class Middle:
-    """Does something to the engine between the two looks at a container that frame the reading of its namespace."""
+    """Changes the engine between the two inspections of a container, before and after its namespace is read."""
 
     def __init__(self, fake: FakeEngine, then: Callable[[ContainerFacts], None]) -> None:
         self._inspect = fake.inspect_container

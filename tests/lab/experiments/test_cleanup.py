@@ -1,4 +1,4 @@
-"""The cleanup check shows what is left."""
+"""The cleanup check shows leftovers."""
 
 from __future__ import annotations
 

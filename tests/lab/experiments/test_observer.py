@@ -21,7 +21,7 @@ from tests.support.polling import eventually, until
 
 
 class Changes(list[dict[str, NamespaceState]]):
-    """What was told, in order."""
+    """The reported changes, in order."""
 
     def __call__(self, states: dict[str, NamespaceState]) -> None:
         self.append(states)

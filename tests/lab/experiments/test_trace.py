@@ -86,7 +86,7 @@ def capture(engine_host: PrivateEngine) -> Iterator[Capture]:
 
 
 async def serving(lab_harness: LabHarness) -> str:
-    """An experiment with host and bridge that answers on every path."""
+    """A running experiment with host and bridge that answers requests on every path."""
     identity = await lab_harness.running("host", "bridge", publish=f"{PORT}:80")
 
     async def all_answer() -> bool:

@@ -20,7 +20,7 @@ SLEEP = "sleep 1000"
 
 @pytest.fixture(autouse=True)
 def _nobody_else_measures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The lab would take the run at its next look."""
+    """Stops the lab's own worker, which would take the run in its next pass."""
 
     async def look(_measurer: MeasurementWorker) -> None:
         return
@@ -29,7 +29,7 @@ def _nobody_else_measures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def ask(lab_harness: LabHarness, experiment: str, probe: Probe, options: Options) -> RequestedRun:
-    """Writes the run without waking the lab: the test measures itself."""
+    """Stores the run without waking the lab: the test itself measures."""
     identity = await lab_harness.database.run(measurement_store.create_run, experiment, "t", [probe], options, 7)
     return RequestedRun(identity, experiment, (probe,), options, 7, twin=False)
 

@@ -1,4 +1,4 @@
-"""Runs that are wanted begin, wait or are given up with a sentence."""
+"""Requested runs begin, wait, or fail with a reason."""
 
 from __future__ import annotations
 

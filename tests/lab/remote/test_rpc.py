@@ -64,7 +64,7 @@ def test_errors_keep_class_message_and_status(error: Exception, expected: type[E
 
 
 def test_pages_call_only_registered_functions_of_the_lab() -> None:
-    """The function in ``ask``, ``ask_about`` and ``ask_of`` is always a registered one, never made on the spot; no page
+    """The function passed to ``ask``, ``ask_about`` and ``ask_of`` is always a registered one, not a lambda. No page
     uses the lab itself."""
     known = {call.function.__name__ for call in REMOTE_CALLS.values()}
     calls = 0

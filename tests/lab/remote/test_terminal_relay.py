@@ -77,7 +77,7 @@ async def remote(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 
 async def _attached(remote: RemoteTerminals) -> OutputChunk:
-    """Both ends start to listen at their own pace; an earlier call is lost, so it is repeated as a page does."""
+    """Attaches a window. A call is lost until both ends have subscribed, so it is repeated, as a page does."""
     for _ in range(20):
         try:
             async with asyncio.timeout(0.5):

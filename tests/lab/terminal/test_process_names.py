@@ -1,4 +1,4 @@
-"""netstat and ss of a terminal name processes; nothing else can be run."""
+"""netstat and ss in a terminal show process names; no other program can be run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def left(folder: Path) -> list[Path]:
 
 @pytest.fixture
 async def socket(tmp_path: Path, own_netns: int) -> AsyncIterator[Path]:
-    """The socket of a terminal on a host whose network is this machine's."""
+    """The socket of a terminal on a host with this machine's network."""
     netns = own_netns
     host = PrivateHost("host", os.getpid(), netns, str(tmp_path / "docker.sock"), 1.0, tmp_path, 1)
     names = SocketToolServer(host)
@@ -35,7 +35,7 @@ async def socket(tmp_path: Path, own_netns: int) -> AsyncIterator[Path]:
 
 
 async def ask(socket: Path, *line: str, raw: bytes = b"") -> tuple[int, str]:
-    """The status and what was printed."""
+    """Sends a request; returns the exit status and the output."""
     reader, writer = await asyncio.open_unix_connection(socket)
     body = "\0".join(line).encode()
     writer.write(raw or b"POST / HTTP/1.1\r\nHost: names\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))

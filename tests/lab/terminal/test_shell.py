@@ -33,7 +33,7 @@ class TerminalHarness:
         self.terminal.begin(await asyncio.to_thread(local_shell))
 
     async def read(self, window: str, until: str, offset: int = 0, run: str = "") -> tuple[str, int]:
-        """What a window gets until it shows this; and up to where."""
+        """Reads as a window until the output contains this text. Returns the output and the offset of its end."""
         text, run = b"", run or self.terminal.run
         async with asyncio.timeout(10):
             while until.encode() not in text:

@@ -1,4 +1,5 @@
-"""Terminals of a class on real private hosts: shared by windows, kept for who comes back, ended with their host."""
+"""Terminals of a training session on real private hosts: shared by windows, kept for participants who come back, ended
+with their host."""
 
 from __future__ import annotations
 
@@ -81,8 +82,8 @@ class Window:
 
 
 @pytest.fixture
-async def harness(class_folder: Path, transactional_db: None) -> AsyncIterator[HostsHarness]:
-    async with hosts_harness(class_folder, terminal=True, record_terminal=True) as made:
+async def harness(session_hosts_folder: Path, transactional_db: None) -> AsyncIterator[HostsHarness]:
+    async with hosts_harness(session_hosts_folder, terminal=True, record_terminal=True) as made:
         yield made
 
 

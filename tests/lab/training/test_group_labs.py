@@ -1,4 +1,4 @@
-"""Labs of private hosts: opened on demand, closed with the host, which stops what ran there."""
+"""Labs of private hosts: opened on demand, and closed with the host, which stops its runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.specs import make_spec
 
 @pytest.fixture
 async def labs(fake_lab: LabHarness, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[GroupLabs]:
-    """GroupLabs beside the server's own; every host's engine is a fake of its own."""
+    """GroupLabs in addition to the server's own lab; each host has its own fake engine."""
     engines: dict[str, FakeEngine] = {}
     monkeypatch.setattr(module, "DockerEngine", lambda endpoint: engines.setdefault(endpoint, FakeEngine()))
     made = GroupLabs(fake_lab.context, WorkLocks())

@@ -30,11 +30,11 @@ pytestmark = pytest.mark.engine
 
 
 @pytest.fixture
-async def harness(class_folder: Path, transactional_db: None) -> AsyncIterator[HostsHarness]:
+async def harness(session_hosts_folder: Path, transactional_db: None) -> AsyncIterator[HostsHarness]:
     """A session with real hosts."""
-    async with hosts_harness(class_folder) as made:
+    async with hosts_harness(session_hosts_folder) as made:
         yield made
-    assert group_hosts(class_folder) == ()
+    assert group_hosts(session_hosts_folder) == ()
 
 
 async def served(harness: HostsHarness, number: int) -> str:

@@ -1,4 +1,4 @@
-"""The buttons on a real engine: they do the same as the typed line."""
+"""Buttons on a real engine have the same effect as the typed line."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ MAX_GRADE = 9.0
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A good workshop."""
+    """The folder of a valid workshop."""
     made = tmp_path / "own" / "mine"
     made.mkdir(parents=True)
     for name, text in GOOD.items():

@@ -1,4 +1,4 @@
-"""An observation of an engine includes containers that were launched in a shell, without any label."""
+"""An observation of an engine includes containers launched in a shell, which have no labels."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def workshop() -> Workshop:
 
 @pytest.fixture
 async def runner(fake: FakeEngine, tmp_path: Path) -> AsyncIterator[StepRunner]:
-    """A participant who has started, on a fake engine; a clock that ticks once a call."""
+    """A started workshop on a fake engine, with a clock that advances with every call."""
     database = DatabaseThread()
     moments = iter(range(1000, 100_000))
     loaded = workshop()
@@ -181,7 +181,7 @@ async def test_an_unreachable_engine_counts_as_no_attempt(runner: StepRunner, fa
 
 @pytest.mark.engine
 async def test_the_bridge_workshop_can_be_completed_by_its_commands_alone(engine_host: PrivateEngine) -> None:
-    """The buttons complete each step, and every prediction has a true choice."""
+    """The buttons complete each step, and every prediction has a correct choice."""
     database = DatabaseThread()
     found = Library(Path("/nonexistent")).get("bridge-and-dns")
     assert found is not None

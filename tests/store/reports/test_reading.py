@@ -1,4 +1,4 @@
-"""dashboard.store.reports.reading: views and recordings are derived once, and again for another version."""
+"""dashboard.store.reports.reading: views and recordings are computed once, and again for another version."""
 
 from __future__ import annotations
 

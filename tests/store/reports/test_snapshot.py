@@ -113,7 +113,7 @@ def test_a_run_is_frozen_with_the_blocks_that_give_its_figures() -> None:
 
 
 def again(frozen: FrozenRun) -> object:
-    """The measurement, computed from what was frozen."""
+    """The measurement, computed from the saved report."""
     measurement = frozen.measurement
     blocks = {one.key: [block for block in frozen.blocks if block.series == one.key] for one in frozen.series}
     found = build_measurement(

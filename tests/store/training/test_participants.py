@@ -1,4 +1,4 @@
-"""Participants: joined once, held by a token, moved by a link, taken away for good."""
+"""Participants: join once, are identified by a token, move to another device with a link, are removed for good."""
 
 from __future__ import annotations
 

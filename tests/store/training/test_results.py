@@ -35,7 +35,7 @@ END = NOW + 3600
 
 @pytest.fixture
 def row() -> TrainingSession:
-    """Ada has done the second step, Bob failed twice and asks, Cleo was removed, Dan waits for admission."""
+    """Ada did the second step, Bob failed twice and asks for help, Cleo was removed, Dan waits for admission."""
     made = session(hosts="person")
     ada, bob, cleo = (participant(made, name, NOW + number)[0] for number, name in enumerate(("Ada", "Bob", "Cleo")))
     training_sessions.go_to(made.id, instructor(), NOW + 10, LAUNCH.slug)

@@ -1,4 +1,4 @@
-"""The state of a session: answers, what participants may know, messages, and the progress grid."""
+"""The state of a session: answers, what participants may see, messages, and the progress grid."""
 
 from __future__ import annotations
 

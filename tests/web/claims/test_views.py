@@ -1,4 +1,4 @@
-"""Claims and misconceptions on pages and over the API: runs queued, outcomes shown, refusals explained."""
+"""Claims and misconceptions on pages and in the API: runs are queued, outcomes shown, refusals explained."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def _lab(monkeypatch: pytest.MonkeyPatch) -> None:
             """Does nothing."""
 
         def heartbeat(self) -> None:
-            """Has no heartbeat."""
+            """Returns None, because this lab sends no heartbeats."""
 
     monkeypatch.setattr(service, "_lab", Lab())
 
 
 def done(run: str) -> str:
-    """The first two claims, of which the second differs."""
+    """Runs of the first two claims; the second differs."""
     claim_runs.mark_running(run)
     claim_runs.record_state(
         run,

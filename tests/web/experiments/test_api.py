@@ -1,4 +1,4 @@
-"""The API: the rules of the pages as JSON, and no server error for any input."""
+"""The API: the same rules as on pages, as JSON, and no server error for any input."""
 
 from __future__ import annotations
 
@@ -308,7 +308,7 @@ bodies = st.fixed_dictionaries(
 
 @pytest.fixture
 def client() -> Iterator[Client]:
-    """Signed in; Django's own test client is quicker, and the guards are tested elsewhere."""
+    """A signed-in client. Django's test client is quicker, and the guards are tested elsewhere."""
     made = Client(HTTP_HOST=HOST)
     made.force_login(owner())
     yield made

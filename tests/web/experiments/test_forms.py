@@ -1,4 +1,4 @@
-"""The launch form keeps what was typed, and shows each error at its field."""
+"""The launch form keeps the typed values and shows each error at its field."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def test_a_body_that_is_not_a_form_is_refused(client: Client, kind: str, body: b
 
 @st.composite
 def posts(draw: st.DrawFn) -> dict[str, list[str]]:
-    """Forms from nearly right to nonsense."""
+    """Generates form data, from nearly valid to nonsense."""
     words = ["host", "bridge", "container", "container:1", "80", "8080:80", "nginx", "A=1", "x:127.0.0.1", "\x00", "'"]
     text = st.text(max_size=12) | st.sampled_from(words)
     values = st.lists(text, max_size=2)

@@ -1,4 +1,4 @@
-"""One feed for all browsers: the same bytes for each, and a slow browser delays no other."""
+"""The feed of an experiment: all browsers get the same bytes, and a slow browser does not delay others."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _decode(text: str) -> Message:
 
 
 class Browser:
-    """Takes what is sent, at once or only when ``open`` is set; keeps the bytes and what they mean."""
+    """Receives messages while ``open`` is set; keeps their bytes and their decoded content."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -63,7 +63,7 @@ class Browser:
         return [_decode(text) for text in self.texts]
 
     def model(self) -> Snapshot:
-        """What the page shows: the newest snapshot with every patch since, applied as the page does it."""
+        """What the page shows: the newest snapshot with all later patches, applied as the page applies them."""
         shown: Snapshot | None = None
         for message in self.messages:
             if isinstance(message, Snapshot):
@@ -120,7 +120,7 @@ def write(identity: str, *entries: Entry) -> None:
 
 
 async def told(hub: ExperimentHub, identity: str, *entries: Entry) -> None:
-    """As the lab does it: committed, then told."""
+    """Writes entries and then wakes the hub, as the lab does."""
     await write(identity, *entries)
     hub.wake(identity)
 
@@ -347,11 +347,11 @@ async def test_trouble_with_the_journal_is_shown_with_its_start_and_ends(hub: Ex
     browser = Browser()
     await hub.join(identity, browser.send)
     await settled(browser, 1)
-    hub.trouble(identity, "The journal cannot be written: disk full. It is tried again.")
+    hub.trouble(identity, "The journal cannot be written: disk full. Trying again.")
     await eventually(lambda: "disk full" in browser.model().experiment.problem)
     since = browser.model().experiment.problem_since
     assert since is not None
-    hub.trouble(identity, "The journal cannot be written: locked. It is tried again.")
+    hub.trouble(identity, "The journal cannot be written: locked. Trying again.")
     await eventually(lambda: "locked" in browser.model().experiment.problem)
     assert browser.model().experiment.problem_since == since
     late = Browser()

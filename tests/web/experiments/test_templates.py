@@ -1,4 +1,4 @@
-"""The pages: complete, safe under the strictest policy, and equal to what the browser draws."""
+"""The pages: complete, safe under the strictest content security policy, and equal to what the browser draws."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ HOSTILE = "<img src=x onerror=alert(1)>\"'&{{ 7 }}</script>"
 
 
 class Page(HTMLParser):
-    """A page as elements: ``all`` has (tag, attributes), ``texts`` by tag."""
+    """The elements of a page: ``all`` has (tag, attributes), ``texts`` has the texts by tag."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ def draw_page(template: str, context: dict[str, Any], path: str = "/") -> Page:
 
 
 def hostile_snapshot() -> Any:
-    """Everything that an image, a container or a person can put into a page, put there."""
+    """A snapshot with hostile text in every place that an image, a container or a user controls."""
     first, host, *others = sample.make_columns()
     host = replace(
         host,
@@ -117,7 +117,7 @@ TYPED = {
 
 
 def refused_form() -> LaunchForm:
-    """The form with everything that was typed and its errors."""
+    """The refused form with all typed values and its errors."""
     data = QueryDict(mutable=True)
     for name, value in TYPED.items():
         data.setlist(name, value if isinstance(value, list) else [value])

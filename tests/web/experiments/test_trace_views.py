@@ -43,9 +43,7 @@ async def test_a_refused_request_has_a_trace_without_taken_hops(me: Person, lab_
 
 
 @pytest.mark.parametrize("way", ["", "host/loopback", "nobody/loopback/127.0.0.1:80", "<script>", "x" * 200])
-async def test_an_unknown_path_is_refused_with_the_list_of_paths(
-    me: Person, lab_harness: LabHarness, way: str
-) -> None:
+async def test_an_unknown_path_is_refused_with_the_list_of_paths(me: Person, lab_harness: LabHarness, way: str) -> None:
     identity = await lab_harness.running("host", port=1)
     page = await by_page(identity, me, f"way={way}")
     data = await by_api(identity, me, {"way": way})

@@ -1,4 +1,4 @@
-"""The pages, and commands that only write the wanted state."""
+"""The pages of experiments, and commands that only write the wanted state."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ async def post(path: str, who: Person, body: str = "", *, as_json: bool = False)
 @database_sync_to_async
 @transaction.atomic
 def make_past(wanted: Wanted = Wanted.STOPPED) -> str:
-    """An experiment that ran and was stopped: three entries, the last one is the stop. At once: a lab may look on."""
+    """An experiment that ran and was stopped: three entries, the last one is the stop. Written at once, because a lab
+    may be running."""
     identity = experiment_store.create_experiment(make_spec("host", "bridge", "user-bridge", title="Long ago"))
     head, stopped = make_head(Phase.RUNNING), make_head(Phase.STOPPED)
     cause = Cause(Source.LAB, "test")

@@ -26,7 +26,7 @@ class InterruptedHandler(RequestHandler):
         self.entered = asyncio.Event()
 
     async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
-        """Never."""
+        """Never returns a response."""
         quit_already = ThreadPoolExecutor(1)
         quit_already.shutdown()
         AsyncToSync.executors.current = quit_already

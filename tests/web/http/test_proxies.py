@@ -21,7 +21,7 @@ COOKIES = [b"sessionid=a; HttpOnly", b"csrftoken=b; SameSite=Strict; secure"]
 
 
 async def behind(peer: tuple[str, int] | None, kind: str = "http") -> tuple[dict[str, Any], list[bytes]]:
-    """The scope that the application gets, and the cookies that the browser gets."""
+    """Sends a request through the proxy settings. Returns the application's scope and the browser's cookies."""
     seen: dict[str, Any] = {}
     sent: list[MutableMapping[str, Any]] = []
 

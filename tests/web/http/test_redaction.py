@@ -1,4 +1,4 @@
-"""Addresses with a token in them are logged without it."""
+"""Addresses that contain a token are logged without it."""
 
 from __future__ import annotations
 

@@ -205,7 +205,7 @@ async def test_reading_changes_nothing(me: Person, identity: str) -> None:
 
 
 async def every_answer(me: Person, identity: str) -> list[tuple[str, Answer]]:
-    """A response of every kind: pages, refusals, errors, data, files."""
+    """One response of every kind: pages, refusals, errors, data, files."""
     found = [(path, await http("GET", path, who=me)) for path in routes(identity)]
     found += [
         ("401", await http("GET", "/")),

@@ -25,7 +25,7 @@ ON_DEMAND = {
 
 
 def get(path: str, **headers: str) -> tuple[int, str, bytes]:
-    """Status, Cache-Control and body, without a session."""
+    """Requests a file without a session. Returns status, Cache-Control and body."""
     answer = Client().get(path, headers=headers)
     return answer.status_code, answer.headers.get("Cache-Control", ""), answer.content
 

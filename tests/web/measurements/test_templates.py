@@ -1,4 +1,4 @@
-"""The pages of measurements by themselves: complete without JavaScript, safe, and figures that cannot mislead."""
+"""The templates of measurements: complete without JavaScript, safe, and with figures that do not mislead."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def light(block: Block) -> dict[str, Any]:
 
 
 def make_run(state: str = "finished", **more: Any) -> dict[str, Any]:
-    """What stands above the figures."""
+    """The facts of a run that the page shows above the figures."""
     fields: dict[str, Any] = {
         "id": "r1",
         "title": "nginx on port 80",
@@ -361,7 +361,7 @@ def test_five_hundred_runs_are_drawn_quickly() -> None:
 
 
 def test_a_measurement_survives_its_way_through_json() -> None:
-    """The page of a report draws what was read from a file."""
+    """The page of a report draws measurements that were read from a file."""
     measurement, blocks = make_measurement()
     again = msgspec.json.decode(msgspec.json.encode(measurement), type=Measurement)
     assert measurement_presenters.view_measurement(again) == measurement_presenters.view_measurement(measurement)

@@ -1,4 +1,5 @@
-"""Measurements on pages and over the API: wishes written down, sentences for what cannot be measured."""
+"""Measurements on pages and in the API: requested runs are stored, and runs that cannot be measured are refused with
+the reason."""
 
 from __future__ import annotations
 

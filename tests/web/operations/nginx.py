@@ -39,10 +39,10 @@ def shown_configuration() -> str:
 
 
 def adapted(text: str, changes: dict[str, str]) -> str:
-    """The text with every pattern replaced. AssertionError if a pattern is missing: the document has changed."""
+    """The text with every pattern replaced. AssertionError if a pattern is missing: then the document has changed."""
     for pattern, value in changes.items():
         text, count = re.subn(pattern, value, text)
-        assert count, f"docs/deploying.md has no {pattern} any more"
+        assert count, f"docs/deploying.md no longer has {pattern}"
     return text
 
 
@@ -112,7 +112,7 @@ class Nginx:
         return True
 
     def stop(self) -> None:
-        """Ends it."""
+        """Stops nginx."""
         self._process.terminate()
         self._process.wait(10)
 

@@ -49,7 +49,7 @@ class Browser:
         return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
 
     def ask(self, method: str, path: str, body: str = "", **headers: str) -> Answer:
-        """One request; header names with ``_`` for ``-``."""
+        """Sends a request. Header names have ``_`` for ``-``."""
         sent = {"Cookie": self.cookie_header, "Origin": self._nginx.origin}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         connection = self._nginx.connect(self._address)
@@ -66,7 +66,7 @@ class Browser:
         return self.ask("POST", "/api/experiments", body, Content_Type="application/json", **headers)
 
     def guess(self, code: str, **headers: str) -> Answer:
-        """Sends a join code with the form."""
+        """Submits a join code with the form."""
         if "csrftoken" not in self.cookies:
             assert self.ask("GET", "/join/").status == 200
         fields = {"code": code, "name": "Ada", "csrfmiddlewaretoken": self.cookies["csrftoken"]}
@@ -164,7 +164,9 @@ def test_another_host_name_is_refused_by_nginx_and_by_netmodes(server: tuple[Ser
 def test_a_client_cannot_forge_the_address_of_its_rate_limit(server: tuple[Server, Nginx, str]) -> None:
     _running, nginx, _link = server
     guesser = Browser(nginx, "127.0.0.2")
-    codes = ["".join("ABCD"[number // 4**place % 4] for place in range(8)) for number in range(int(PER_CLIENT.burst) + 2)]
+    codes = [
+        "".join("ABCD"[number // 4**place % 4] for place in range(8)) for number in range(int(PER_CLIENT.burst) + 2)
+    ]
     answers = [
         guesser.guess(code, X_Forwarded_For=f"198.51.100.{number}", X_Real_IP=f"198.51.100.{number}")
         for number, code in enumerate(codes)

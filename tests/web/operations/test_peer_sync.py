@@ -1,4 +1,4 @@
-"""Two web processes in one, without Redis: each finds the changes of the other by polling."""
+"""Two web processes, simulated in one process without Redis: each finds the changes of the other by polling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports over HTTP: what can be done, what is refused, and what a link to one may do."""
+"""The API of reports: operations, refusals, and what the holder of a link may do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages on several reports: complete without a script, with caveats that cannot be missed, and safe."""
+"""The pages that compare reports: complete without JavaScript, safe, and with every caveat visible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages of reports: list, report, save, import, share; no entered text is lost, and a link permits only reading."""
+"""The pages of reports: list, read, save, import, share. No entered text is lost, and a link permits only reading."""
 
 from __future__ import annotations
 
@@ -281,7 +281,7 @@ def test_an_invalid_file_is_refused_with_a_sentence_at_the_form(owner: Client, g
 
 
 def make_link(owner: Client, report: str, **typed: str) -> str:
-    """The path of a new link."""
+    """Creates a link; returns its path."""
     answer = owner.post(f"/reports/{report}/share/", {"days": "7", **typed}, **HERE)
     assert answer.status_code == 201
     assert answer["Cache-Control"] == "no-store"

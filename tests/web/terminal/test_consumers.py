@@ -36,7 +36,7 @@ OWN = (("origin", ORIGIN),)
 
 
 class Hosts:
-    """Stands in for the hosts: shells run on this machine."""
+    """Replaces the private hosts: shells run on this machine."""
 
     def __init__(self) -> None:
         self.touched: list[str] = []
@@ -92,7 +92,7 @@ async def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 
 class Window:
-    """What one window received."""
+    """The output and messages that one window received."""
 
     def __init__(self, socket: Socket) -> None:
         self.socket = socket

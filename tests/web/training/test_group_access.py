@@ -184,7 +184,7 @@ LAST = ("/sign-out/", "/sessions/<identity>/leave/", f"{EXPERIMENT}remove/")
 
 
 def addresses() -> Iterator[str]:
-    """Every pattern of the site, without converters."""
+    """Every URL pattern of the site, without converters."""
     for one in _patterns(get_resolver()):
         yield one.replace("<str:", "<")
 
@@ -200,7 +200,7 @@ class Site:
     own: str
 
     def fill(self, pattern: str, own: str = "") -> str:
-        """The URL of a pattern, with the ids of the session and its runs, or of the run ``own``."""
+        """The URL of a pattern, filled with the ids of the session and its runs, or of the run ``own``."""
         kind = next((one for one in self.works if f"{one}/" in pattern.replace("runs/", "")), "")
         work = own or self.works.get(kind, "")
         identity = self.row.pk if "/sessions/<identity>" in pattern else work or "0" * 10
@@ -215,7 +215,7 @@ class Site:
 
 @database_sync_to_async
 def ran(row: TrainingSession) -> tuple[dict[str, str], str]:
-    """An experiment, a measurement and a claim run of the first group; an experiment of no group."""
+    """Creates an experiment, a measurement and a claim run of the first group, and an experiment without a group."""
     group = f"{row.pk}-1"
     group_host_store.request(group, row.created_at)
     group_host_store.note(group, state="ready", host="abc")
@@ -245,7 +245,7 @@ async def place(monkeypatch: pytest.MonkeyPatch) -> Site:
 
 
 async def statuses(path: str, who: Person) -> tuple[int, int]:
-    """The statuses of GET and POST."""
+    """The status codes of a GET and a POST request."""
     kind = ("content-type", "application/json") if path.startswith(API) else FORM
     read = await http("GET", path, who=who)
     written = await http(

@@ -1,4 +1,4 @@
-"""What a class came to, on the web: who reaches what, what is taken along, what others are shown."""
+"""Session results on the web: permissions, exports, and what participants and the public see."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @dataclass
 class Met:
-    """A class of three that predicted in one step, whose answer was shown; still open."""
+    """An open session of three participants who predicted in one step; its answer is revealed."""
 
     row: TrainingSession
     owner: Person

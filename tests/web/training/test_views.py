@@ -52,12 +52,12 @@ def _cookie(answer: Got, name: str) -> str:
 
 
 async def stranger() -> Person:
-    """A browser that was never here, with the token of the form."""
+    """A browser without a session, with the CSRF token of the form."""
     return Person({"csrftoken": _cookie(await get("/join/", NOBODY), "csrftoken")})
 
 
 async def join(code: str, name: str, who: Person | None = None, **more: str) -> tuple[Got, Person]:
-    """Somebody fills in the form."""
+    """Joins a session with the form."""
     who = who or await stranger()
     answer = await post("/join/", who, code=code, name=name, **more)
     held = _cookie(answer, "sessionid")
@@ -140,7 +140,7 @@ ELSEWHERE = (
 
 @database_sync_to_async
 def everything(row: TrainingSession) -> tuple[object, ...]:
-    """All that somebody could have changed."""
+    """Every stored value that a participant or instructor could have changed."""
     return (
         TrainingSession.objects.filter(pk=row.id).values().get(),
         list(Participant.objects.filter(session=row).order_by("pk").values()),

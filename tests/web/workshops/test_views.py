@@ -44,14 +44,14 @@ def load_progress(slug: str = "host-network") -> Progress | None:
 
 
 async def start(who: Person, home: str = BRIDGES) -> str:
-    """Starts; the address of the first step."""
+    """Starts a workshop; returns the address of the first step."""
     answer = await post(f"{home}start/", who)
     assert answer.status == 302
     return answer["location"]
 
 
 def text_of(answer: Answer) -> str:
-    """What is read, without markup."""
+    """The visible text of a page, without markup."""
     return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text)))
 
 
