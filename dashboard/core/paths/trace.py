@@ -47,30 +47,26 @@ class _HopReader:
 
     def __init__(self, evidence: TraceEvidence) -> None:
         self.evidence = evidence
-        self.increases = (
-            () if evidence.rules_error else read_counter_increases(evidence.before.rules, evidence.after.rules)
-        )
+        rules = ((), ()) if evidence.rules_error else (evidence.before.rules, evidence.after.rules)
+        self.increases = read_counter_increases(*rules)
         self.entry = self._find_entry(evidence.client, evidence.target)
         ends = (evidence.target, evidence.client)
-        self.accepted = next(
-            (one for one in evidence.client_connections if (one.local, one.peer) == ends and evidence.client), None
-        )
+        sockets = evidence.client_connections if evidence.client else ()
+        self.accepted = next((socket for socket in sockets if (socket.local, socket.peer) == ends), None)
         self.forwarded = self._find_forwarded()
         self.translated, self.rule = self._find_translation()
 
     def _find_entry(self, source: str, destination: str) -> ConntrackEntry | None:
-        ends = (source, destination)
-        return next((one for one in self.evidence.entries or () if (one.source, one.destination) == ends), None)
+        entries, ends = self.evidence.entries or (), (source, destination)
+        return next((entry for entry in entries if (entry.source, entry.destination) == ends), None)
 
     def _find_forwarded(self) -> ProcessConnection | None:
         """The connection of the accepting process that the server has as its peer."""
         client_seen = self.evidence.client_seen
         if self.accepted is None or client_seen in {"", self.evidence.client}:
             return None
-        pid = self.accepted.pid
-        return next(
-            (one for one in self.evidence.client_connections if (one.pid, one.local) == (pid, client_seen)), None
-        )
+        ends = (self.accepted.pid, client_seen)
+        return next((socket for socket in self.evidence.client_connections if (socket.pid, socket.local) == ends), None)
 
     def _find_translation(self) -> tuple[str, CounterIncrease | None]:
         """The translated destination, and the rule; ("", None) if it was not translated."""
@@ -134,8 +130,10 @@ class _HopReader:
             return Hop.unknown(kind, title, "no connection was made, so there was none to look up")
         if self.evidence.entries is None:
             return Hop.unknown(kind, title, "this kernel does not show its connection tracking table")
-        forwarded = self.forwarded and self._find_entry(self.forwarded.local, self.forwarded.peer)
-        lines = [entry.text for entry in (self.entry, forwarded) if entry is not None]
+        entries = [self.entry]
+        if self.forwarded is not None:
+            entries.append(self._find_entry(self.forwarded.local, self.forwarded.peer))
+        lines = [entry.text for entry in entries if entry is not None]
         if not lines:
             return Hop.not_seen(kind, title, "the table has no entry with the client's address and port")
         return Hop.taken(kind, title, *lines)
@@ -238,8 +236,8 @@ class _HopReader:
             if self.evidence.error:
                 return Hop.not_seen(kind, title, self.evidence.error)
             return Hop.unknown(kind, title, "the server's end of the connection could not be identified")
-        connections = (one for one in self.evidence.server_connections if one.peer == client)
-        evidence = [f"{one.owner} has {one.local} ← {one.peer}" for one in islice(connections, 1)]
+        sockets = (socket for socket in self.evidence.server_connections if socket.peer == client)
+        evidence = [f"{socket.owner} has {socket.local} ← {socket.peer}" for socket in islice(sockets, 1)]
         evidence.append(f"it sees {client} as its client")
         if self.evidence.answer:
             evidence.append(self.evidence.answer)
