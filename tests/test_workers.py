@@ -1,4 +1,4 @@
-"""How the tests are shared out among workers: tests/support/workers.py."""
+"""The assignment of tests to workers: tests/support/workers.py."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tests.support.workers import ALONE, GROUPS, SECONDS, Scheduler, scope_of, s
 
 ROOT = Path(__file__).resolve().parent.parent
 QUIET = f"{ALONE[0]}::test"
-LONG = f"{next(one for one in SECONDS if one.endswith('.py'))}::test"
+LONG = f"{next(file for file in SECONDS if file.endswith('.py'))}::test"
 
 
 class Worker:
-    """A worker that notes what it is given."""
+    """A worker that records the tests assigned to it."""
 
     def __init__(self, collection: list[str]) -> None:
         self.collection = collection
@@ -37,8 +37,8 @@ class Worker:
         self.shutting_down = True
 
 
-def share_out(tests: list[str], count: int = 2) -> tuple[Scheduler, list[Any]]:
-    """Workers that have found these tests, and what each is given first."""
+def schedule(tests: list[str], count: int = 2) -> tuple[Scheduler, list[Any]]:
+    """A scheduler that has assigned these tests, and its workers."""
     log: Any = SimpleNamespace(loadscopesched=lambda *_: None)
     config: Any = SimpleNamespace(option=SimpleNamespace(), getvalue=lambda _name: count * ["popen"])
     scheduler = Scheduler(config, log)
@@ -50,22 +50,22 @@ def share_out(tests: list[str], count: int = 2) -> tuple[Scheduler, list[Any]]:
     return scheduler, made
 
 
-def test_every_file_that_is_named_is_there_once() -> None:
+def test_every_named_file_exists_and_is_named_once() -> None:
     named = [*ALONE, *(file for files in GROUPS.values() for file in files)]
     assert len(named) == len(set(named))
-    assert [one for one in (*named, *SECONDS) if not (ROOT / one).exists()] == []
+    assert [path for path in (*named, *SECONDS) if not (ROOT / path).exists()] == []
 
 
-def test_a_file_stays_together_and_so_does_a_group() -> None:
+def test_the_tests_of_a_file_or_a_group_run_in_one_worker() -> None:
     assert scope_of("tests/core/test_x.py::test_one[a::b]") == "tests/core/test_x.py"
     for files in GROUPS.values():
         assert len({scope_of(f"{file}::test") for file in files}) == 1
     assert seconds_of("tests/core/test_x.py") == 0
 
 
-def test_what_must_be_alone_comes_first_and_the_others_wait() -> None:
+def test_files_that_must_run_alone_run_first_while_the_other_workers_wait() -> None:
     tests = ["a.py::one", "a.py::two", QUIET, f"{QUIET}_two", "b.py::one", "b.py::two", "c.py::one"]
-    scheduler, (one, two) = share_out(tests)
+    scheduler, (one, two) = schedule(tests)
     assert one.given[:2] == [QUIET, f"{QUIET}_two"]
     assert two.given == []
     scheduler.mark_test_complete(one, 2)
@@ -76,33 +76,33 @@ def test_what_must_be_alone_comes_first_and_the_others_wait() -> None:
     assert not scheduler.tests_finished
 
 
-def test_what_takes_long_begins_before_the_rest_whose_order_stays() -> None:
+def test_long_files_start_first_and_the_others_keep_their_order() -> None:
     tests = ["b.py::one", "a.py::one", "a.py::two", "a.py::three", LONG, "c.py::one"]
-    _, (one, two) = share_out(tests)
+    _, (one, two) = schedule(tests)
     assert one.given[0] == LONG
     assert two.given[0] == "b.py::one"
 
 
-def test_more_workers_than_files_do_not_wait_for_ever() -> None:
-    scheduler, made = share_out([QUIET, "a.py::one"], count=3)
+def test_workers_without_files_end() -> None:
+    scheduler, made = schedule([QUIET, "a.py::one"], count=3)
     scheduler.mark_test_complete(made[0], 0)
     assert all(worker.shutting_down for worker in made)
 
 
-def test_a_worker_keeps_its_data_apart(tmp_path: Path) -> None:
+def test_each_worker_has_its_own_data_folder(tmp_path: Path) -> None:
     specs = [SimpleNamespace(env={}), SimpleNamespace(env={})]
-    workers.own_folders(specs, tmp_path)
-    assert len({one.env["NETMODES_DATA_DIR"] for one in specs}) == 2
+    workers.separate_data_folders(specs, tmp_path)
+    assert len({spec.env["NETMODES_DATA_DIR"] for spec in specs}) == 2
 
 
-def test_outside_is_where_one_is_when_there_is_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_a_single_process_outside_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "_outside", [])
     here = Path("/proc/thread-self/ns/net").stat().st_ino
     with workers.outside():
         assert Path("/proc/thread-self/ns/net").stat().st_ino == here
 
 
-def test_a_run_in_the_background_of_a_script_can_be_interrupted_and_so_can_what_it_starts() -> None:
+def test_a_background_job_of_a_script_and_its_children_can_be_interrupted() -> None:
     program = """
         import os, signal
         from tests.support import workers

@@ -34,9 +34,9 @@ class Pair:
 
 
 @pytest.fixture(scope="module")
-def pair(class_folder: Path) -> Iterator[Pair]:
+def pair(session_hosts_folder: Path) -> Iterator[Pair]:
     """Started once for the module: every test leaves both as it found them."""
-    folder = class_folder
+    folder = session_hosts_folder
 
     async def start() -> Pair:
         template = await host_template(folder)
