@@ -1,10 +1,12 @@
 """Seats become participants, host rows group hosts, and the text of revealed steps rows of their own."""
 
+from typing import Any
+
 import django.db.models.deletion
 from django.db import migrations, models
 
 
-def split_revealed(apps, schema_editor):
+def split_revealed(apps: Any, _schema_editor: Any) -> None:
     """One row for each step that ``reveal`` names, with the time of its event."""
     step_model = apps.get_model("dashboard", "RevealedStep")
     event_model = apps.get_model("dashboard", "SessionEvent")
@@ -17,7 +19,7 @@ def split_revealed(apps, schema_editor):
         )
 
 
-def join_revealed(apps, schema_editor):
+def join_revealed(apps: Any, _schema_editor: Any) -> None:
     """The steps of each session as one text again, separated by spaces, in the order in which they were revealed."""
     steps: dict[str, list[str]] = {}
     for session, step in (

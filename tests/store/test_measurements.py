@@ -11,6 +11,7 @@ from dashboard.core.measurements.series_key import series_signature
 from dashboard.core.paths.model import Path, PathKind
 from dashboard.models import MeasurementBlock, MeasurementRun
 from dashboard.store import experiments as experiment_store
+from dashboard.store import measurement_history
 from dashboard.store import measurements as measurement_store
 from tests.support.specs import make_spec
 
@@ -169,10 +170,10 @@ def test_a_series_is_found_again_in_other_runs() -> None:
     measured()
     measured()
     signature = series_signature(LOOPBACK, MODES, Options())
-    points = measurement_store.history(signature)
+    points = measurement_history.history(signature)
     assert len(points) == 2
     assert points[0]["p50_us"] == pytest.approx(11.0)
-    known = {one["signature"]: one["runs"] for one in measurement_store.signatures()}
+    known = {one["signature"]: one["runs"] for one in measurement_history.signatures()}
     assert known[signature] == 2
 
 

@@ -71,9 +71,9 @@ async def test_two_groups_at_once_each_on_port_80_and_each_sees_its_own(harness:
     await harness.hosts.stop(harness.group(1))
     await harness.reaches(1, HostStage.STOPPED)
     await harness.context.database.run(stopped_with_host, harness.group(1), mine)
-    other = await harness.context.database.run(experiment_store.load, theirs)
-    assert other is not None
-    assert other.phase is Phase.RUNNING
+    running = await harness.context.database.run(experiment_store.load, theirs)
+    assert running is not None
+    assert running.phase is Phase.RUNNING
 
 
 def stopped_with_host(group: str, identity: str) -> None:

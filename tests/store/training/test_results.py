@@ -37,7 +37,8 @@ END = NOW + 3600
 def row() -> TrainingSession:
     """Ada did the second step, Bob failed twice and asks for help, Cleo was removed, Dan waits for admission."""
     made = session(hosts="person")
-    ada, bob, cleo = (participant(made, name, NOW + number)[0] for number, name in enumerate(("Ada", "Bob", "Cleo")))
+    names = ("Ada", "Bob", "Cleo")
+    ada, bob, cleo = (participant(made, name, NOW + number)[0] for number, name in enumerate(names))
     training_sessions.go_to(made.id, instructor(), NOW + 10, LAUNCH.slug)
     for number, one in enumerate((ada, bob, cleo)):
         session_state.mark_opened(made, one.id, LAUNCH.slug, NOW + 20)

@@ -120,7 +120,7 @@ def refused_form() -> LaunchForm:
     """The refused form with all typed values and its errors."""
     data = QueryDict(mutable=True)
     for name, value in TYPED.items():
-        data.setlist(name, value if isinstance(value, list) else [value])
+        data.setlist(name, [value] if isinstance(value, str) else [*value])
     form = LaunchForm(data)
     assert form.parse() is None
     return form
