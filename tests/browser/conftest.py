@@ -41,7 +41,7 @@ def server(engine_host: PrivateEngine, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture(scope="package")
 def browser(server: Server) -> Iterator[Browser]:
     """The system's Chromium."""
-    path = next((found for name in NAMES if (found := shutil.which(name))), None)
+    path = next(filter(None, map(shutil.which, NAMES)), None)
     assert path is not None, f"none of {', '.join(NAMES)} is on PATH: apt-get install chromium"
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
@@ -72,8 +72,8 @@ def visit(browser: Browser, server: Server) -> Iterator[Visit]:
     yield arrive
     for visitor in visitors:
         visitor.context.close()
-    heard = [one for visitor in visitors for one in visitor.unexpected()]
-    assert not heard, "\n".join(heard)
+    problems = [problem for visitor in visitors for problem in visitor.unexpected()]
+    assert not problems, "\n".join(problems)
 
 
 @pytest.fixture

@@ -31,9 +31,9 @@ EXPECTED = re.compile(
 
 def free_port() -> int:
     """A port of this machine that is free now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 class Server:
@@ -66,9 +66,9 @@ class Server:
             )
         process = self._process
         until(lambda: LINK.search(out.read_text()) or process.poll() is not None, LONG_S)
-        found = LINK.search(out.read_text())
-        assert found is not None, f"the server did not start: {err.read_text()}"
-        return found[0]
+        link = LINK.search(out.read_text())
+        assert link is not None, f"the server did not start: {err.read_text()}"
+        return link[0]
 
     def kill(self) -> None:
         """Kills the server with SIGKILL."""
@@ -97,9 +97,9 @@ class Server:
         done = subprocess.run(
             command, cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=LONG_S, check=True
         )
-        found = LINK.search(done.stdout)
-        assert found is not None, done.stdout
-        return found[0]
+        link = LINK.search(done.stdout)
+        assert link is not None, done.stdout
+        return link[0]
 
     # The HTTP API, signed in.
 
@@ -132,13 +132,13 @@ class Server:
 
     def phase(self, identity: str) -> str:
         """The phase of an experiment; ``gone`` if it does not exist."""
-        phases: dict[str, str] = {one["id"]: one["phase"] for one in self.api("experiments")}
+        phases: dict[str, str] = {row["id"]: row["phase"] for row in self.api("experiments")}
         return phases.get(identity, "gone")
 
     def forget_everything(self) -> None:
         """Removes every experiment and waits until the engine has none of their containers and networks."""
-        for one in self.api("experiments"):
-            self.api(f"experiments/{one['id']}/remove", {})
+        for experiment in self.api("experiments"):
+            self.api(f"experiments/{experiment['id']}/remove", {})
         until(lambda: not self.remains(), LONG_S)
 
     def remains(self) -> list[str]:

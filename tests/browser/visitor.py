@@ -43,7 +43,7 @@ class Visitor:
 
     def unexpected(self) -> list[str]:
         """The errors, warnings and violations that the test did not expect."""
-        return [one for one in self.problems if not any(pattern.search(one) for pattern in self.expected)]
+        return [problem for problem in self.problems if not any(pattern.search(problem) for pattern in self.expected)]
 
 
 Visit = Callable[..., Visitor]

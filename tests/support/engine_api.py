@@ -22,15 +22,15 @@ class _Connection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def ask(endpoint: str, path: str, **filters: str) -> Any:
+def get(endpoint: str, path: str, **filters: str) -> Any:
     """The JSON response to a GET request at ``unix:///…``; ``filters`` as ``docker --filter NAME=VALUE`` takes them."""
     connection = _Connection(endpoint.removeprefix("unix://"))
-    asked = quote(json.dumps({name: [value] for name, value in filters.items()}))
+    query = quote(json.dumps({name: [value] for name, value in filters.items()}))
     try:
-        connection.request("GET", f"{path}{'&' if '?' in path else '?'}filters={asked}")
-        answer = connection.getresponse()
-        body = answer.read()
-        assert answer.status == 200, body
+        connection.request("GET", f"{path}{'&' if '?' in path else '?'}filters={query}")
+        response = connection.getresponse()
+        body = response.read()
+        assert response.status == 200, body
         return json.loads(body)
     finally:
         connection.close()
@@ -38,9 +38,10 @@ def ask(endpoint: str, path: str, **filters: str) -> Any:
 
 def containers(endpoint: str, **filters: str) -> list[str]:
     """The names of all containers, including stopped ones."""
-    return [(one["Names"] or [one["Id"]])[0].lstrip("/") for one in ask(endpoint, "/containers/json?all=1", **filters)]
+    listed = get(endpoint, "/containers/json?all=1", **filters)
+    return [(container["Names"] or [container["Id"]])[0].lstrip("/") for container in listed]
 
 
 def networks(endpoint: str, **filters: str) -> list[str]:
     """The names of all user-defined networks."""
-    return [one["Name"] for one in ask(endpoint, "/networks", type="custom", **filters)]
+    return [network["Name"] for network in get(endpoint, "/networks", type="custom", **filters)]

@@ -86,12 +86,12 @@ class LabHarness:
     async def reaches(self, identity: str, *phases: Phase, deadline_s: float = LAUNCH_S) -> ExperimentHead:
         """Waits until the experiment is in one of ``phases``; returns its head."""
 
-        async def head() -> ExperimentHead | None:
-            found = (await self.view(identity)).head
-            return found if found is not None and found.phase in phases else None
+        async def head_in_phase() -> ExperimentHead | None:
+            head = (await self.view(identity)).head
+            return head if head is not None and head.phase in phases else None
 
         try:
-            reached: ExperimentHead = await eventually(head, deadline_s)
+            reached: ExperimentHead = await eventually(head_in_phase, deadline_s)
         except AssertionError:
             view = await self.view(identity)
             entries = [(entry.seq, entry.text, str(entry.cause.source)) for entry in await self.entries(identity)]
@@ -105,17 +105,17 @@ class LabHarness:
         return identity
 
     async def column(self, identity: str, key: str) -> Column:
-        return next(one for one in (await self.view(identity)).columns if one.key == key)
+        return next(column for column in (await self.view(identity)).columns if column.key == key)
 
     async def ends_as(self, identity: str, key: str, status: ArmStatus, deadline_s: float = DEADLINE_S) -> Column:
         """Waits until the column has ``status``; returns it."""
 
-        async def found() -> Column | None:
+        async def column_with_status() -> Column | None:
             column = await self.column(identity, key)
             return column if column.status is status else None
 
         try:
-            column: Column = await eventually(found, deadline_s)
+            column: Column = await eventually(column_with_status, deadline_s)
         except AssertionError:
             raise AssertionError(f"{key} is not {status}: {await self.column(identity, key)}") from None
         return column

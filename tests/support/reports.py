@@ -49,10 +49,10 @@ def make_blocks(key: str, center_us: float, rounds: int = 12, requests: int = 20
     for number in range(rounds):
         times = [max(1, int(source.lognormvariate(0, 0.15) * center_us * 1000)) for _ in range(requests)]
         histogram = encode_times(times)
-        found = summarise_histograms([histogram])
-        assert found is not None
-        figures = (found.p50_us, found.p50_us, found.p90_us, found.p99_us, found.p999_us, found.max_us, found.mean_us)
-        blocks.append(Block(key, number, 0.1 * number, 0.05, found.n, *figures, histogram=histogram))
+        total = summarise_histograms([histogram])
+        assert total is not None
+        figures = (total.p50_us, total.p50_us, total.p90_us, total.p99_us, total.p999_us, total.max_us, total.mean_us)
+        blocks.append(Block(key, number, 0.1 * number, 0.05, total.n, *figures, histogram=histogram))
     return tuple(blocks)
 
 
@@ -79,7 +79,7 @@ def make_journal(changes: int = 20, *, stopped: bool = True) -> tuple[Entry, ...
         Entry(3, AT + 1.1, Cause(Source.LAB), Facts(head=replace(head, phase=Phase.RUNNING, started_at=AT + 1))),
     ]
     before: NamespaceState = states["bridge"]
-    own = next(one.container.id for one in columns if one.key == "bridge" and one.container is not None)
+    own = next(column.container.id for column in columns if column.key == "bridge" and column.container is not None)
     for number in range(changes):
         listener = make_listener(9000 + number // 2 % 10, "nc", 5000, container=own)
         after = replace(before, listeners=(*states["bridge"].listeners, *((listener,) if number % 2 == 0 else ())))
@@ -88,7 +88,7 @@ def make_journal(changes: int = 20, *, stopped: bool = True) -> tuple[Entry, ...
         entries.append(Entry(len(entries) + 1, AT + 2 + number, cause, facts, f"Change {number}", ("bridge",)))
         before = after
     if stopped:
-        gone = tuple(replace(one, status=ArmStatus.GONE, published=()) for one in columns if one.container)
+        gone = tuple(replace(column, status=ArmStatus.GONE, published=()) for column in columns if column.container)
         head = replace(head, phase=Phase.STOPPED, stopped_at=AT + 3 + changes)
         cause = Cause(Source.PERSON, "stop")
         entries.append(Entry(len(entries) + 1, AT + 3 + changes, cause, Facts(head=head, columns=gone), "Stopped"))
@@ -96,7 +96,7 @@ def make_journal(changes: int = 20, *, stopped: bool = True) -> tuple[Entry, ...
 
 
 def _waiting(columns: Sequence[Column]) -> tuple[Column, ...]:
-    return tuple(replace(one, status=ArmStatus.WAITING, container=None, published=()) for one in columns)
+    return tuple(replace(column, status=ArmStatus.WAITING, container=None, published=()) for column in columns)
 
 
 def make_content(changes: int = 20, runs: Sequence[FrozenRun] | None = None, **more: object) -> ReportContent:

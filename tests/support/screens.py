@@ -56,11 +56,11 @@ class Screen:
     def sees(self, pattern: str, deadline_s: float = DEADLINE_S) -> re.Match[str]:
         """Waits for a match in the output after the previous match; AssertionError with that output if none comes."""
         try:
-            found: re.Match[str] = until(lambda: re.search(pattern, self.look()), deadline_s)
+            match: re.Match[str] = until(lambda: re.search(pattern, self.look()), deadline_s)
         except AssertionError:
             raise AssertionError(f"not seen: {pattern}\n{self.text}") from None
-        self.text = self.text[found.end() :]
-        return found
+        self.text = self.text[match.end() :]
+        return match
 
     def type(self, text: str) -> None:
         """Types the text in one write."""
@@ -71,5 +71,5 @@ class Screen:
     def run(self, line: str) -> tuple[str, int]:
         """Runs a command; returns its output and exit status."""
         self.type(f"echo {BEGIN}; {line}; echo {END}\r")
-        found = self.sees(r"(?s)_2b_\s*?\n(.*?)_42_(\d+)_")
-        return _COLOUR.sub("", found[1]).replace("\r\n", "\n"), int(found[2])
+        match = self.sees(r"(?s)_2b_\s*?\n(.*?)_42_(\d+)_")
+        return _COLOUR.sub("", match[1]).replace("\r\n", "\n"), int(match[2])

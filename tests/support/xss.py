@@ -98,8 +98,8 @@ _SCHEMES = (
 
 def _all() -> list[str]:
     broken = [front + back for front, back in product(_BREAKS, _AFTER)]
-    found = [*_TAGS, *_SCHEMES, *broken]
-    return list(dict.fromkeys(one.replace("{run}", RUN) for one in found))
+    texts = [*_TAGS, *_SCHEMES, *broken]
+    return list(dict.fromkeys(text.replace("{run}", RUN) for text in texts))
 
 
 STRINGS: tuple[str, ...] = tuple(_all()[:212])
