@@ -8,8 +8,9 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 
 from dashboard import configuration
+from dashboard.core.workshops.model import Workshop
 from dashboard.core.workshops.parser import ParsedWorkshop
-from dashboard.lab.workshops.files import Library, read_folder
+from dashboard.lab.workshops.files import Library, LibraryEntry, read_folder
 from dashboard.management.commanding import FAILED, NetmodesCommand
 
 

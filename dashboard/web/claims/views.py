@@ -153,7 +153,7 @@ def _show_misconception(
     if run_id and (run_found is None or run_found.misconception != misconception.id):
         raise Http404(_("There is no such run of this misconception."))
     others = all_misconceptions()
-    context = {
+    context: dict[str, Any] = {
         "misconception": misconception,
         "run": run_found,
         "live": run_found is not None and run_found.live,

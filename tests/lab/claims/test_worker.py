@@ -64,7 +64,7 @@ async def wait_for_state(lab_harness: LabHarness, run: str, state: str) -> RunSu
 
 
 async def test_a_queued_run_is_executed_and_leaves_nothing(fake_lab: LabHarness, fake: FakeEngine) -> None:
-    first, second = await queue(fake_lab, "fake_lab"), await queue(fake_lab, "fake_lab", "no-such-any-more")
+    first, second = await queue(fake_lab, "quick"), await queue(fake_lab, "quick", "no-such-any-more")
     found = await wait_for_state(fake_lab, first, "finished")
     assert (found.count.holds, found.engines) == (1, ("Docker Engine 26.1.5 (fake)",))
     await wait_for_state(fake_lab, second, "finished")
@@ -76,9 +76,9 @@ async def test_a_queued_run_is_executed_and_leaves_nothing(fake_lab: LabHarness,
 async def test_a_run_is_cancelled_on_request_and_its_results_are_kept(
     fake_lab: LabHarness, fake: FakeEngine, launched: asyncio.Event
 ) -> None:
-    run = await queue(fake_lab, "fake_lab", "waits")
+    run = await queue(fake_lab, "quick", "waits")
     await launched.wait()
-    other = await queue(fake_lab, "fake_lab")
+    other = await queue(fake_lab, "quick")
     assert await fake_lab.database.run(claim_runs.request_cancel, other)
     assert await fake_lab.database.run(claim_runs.request_cancel, run)
     found = await wait_for_state(fake_lab, run, "cancelled")
@@ -108,5 +108,5 @@ async def test_a_server_that_stops_cancels_its_run(
 
 async def test_an_unreachable_engine_fails_the_run_with_the_reason(fake_lab: LabHarness, fake: FakeEngine) -> None:
     fake.refuse["image"] = EngineUnreachable("It hangs.", 503)
-    run = await queue(fake_lab, "fake_lab")
+    run = await queue(fake_lab, "quick")
     assert (await wait_for_state(fake_lab, run, "failed")).problem == "It hangs."
