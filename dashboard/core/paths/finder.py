@@ -93,31 +93,31 @@ def _link_with(state: NamespaceState, address: str) -> Interface | None:
 
 
 def _hops_between(
-    machine: NamespaceState | None, inside: NamespaceState, end: Interface, start: Interface
+    machine: NamespaceState | None, server: NamespaceState, server_link: Interface, client_link: Interface
 ) -> tuple[str, ...]:
-    """The hops from one container's link ``start`` to another's ``end``, in the namespace ``inside``."""
-    if end.kind in SUB_INTERFACES:
-        parent = lower_link(machine, inside, end) if machine is not None else None
+    """The hops from one container's link to another's, in the namespace ``server``."""
+    if server_link.kind in SUB_INTERFACES:
+        parent = lower_link(machine, server, server_link) if machine is not None else None
         middle = parent.name if parent is not None else "the parent interface"
-        return (f"{start.name} ({start.kind})", middle, f"{end.name} ({end.kind})")
+        return (f"{client_link.name} ({client_link.kind})", middle, f"{server_link.name} ({server_link.kind})")
     if machine is None:
-        return (start.name, end.name)
+        return (client_link.name, server_link.name)
     outer = {link.index: link for link in machine.interfaces}
-    names = [start.name]
-    for link in (start, end):
+    names = [client_link.name]
+    for link in (client_link, server_link):
         index = link.peer[2:] if link.peer and link.peer.startswith("if") else ""
         peer = outer.get(int(index)) if index.isdigit() else None
         if peer is not None and peer.kind == "veth" and peer.peer == f"if{link.index}":
-            names += [peer.name, peer.master or ""] if link is start else [peer.name]
-    return tuple(name for name in (*names, end.name) if name)
+            names += [peer.name, peer.master or ""] if link is client_link else [peer.name]
+    return tuple(name for name in (*names, server_link.name) if name)
 
 
 def _between(column: Column, running: Sequence[Column], states: Mapping[str, NamespaceState]) -> Iterator[Path]:
     """From the first other container on the same network, by name if Docker resolves names there."""
     kind, state = PathKind.CONTAINER_TO_CONTAINER, states[column.key]
     for network, assigned in column.networks.items():
-        end = _link_with(state, assigned) if assigned else None
-        if end is None:
+        server_link = _link_with(state, assigned) if assigned else None
+        if server_link is None:
             continue
         by_name = network != DEFAULT_BRIDGE
         where = f"on the network {network}" if by_name else "on the default bridge"
@@ -127,18 +127,18 @@ def _between(column: Column, running: Sequence[Column], states: Mapping[str, Nam
             if other.key != column.key and other.networks.get(network) and states[other.key].netns != state.netns
         )
         peer = next(peers, None)
-        start = None if peer is None else _link_with(states[peer.key], peer.networks[network])
-        if peer is None or start is None:
+        client_link = None if peer is None else _link_with(states[peer.key], peer.networks[network])
+        if peer is None or client_link is None:
             title = f"Another container to {column.title}, {where}"
             why = f"no second container {where} was seen: a path between two needs one"
             yield Path(kind, title, column.key, column.key, unavailable=why)
             return
         name = column.container.name if by_name and column.container else ""
         title = f"{peer.title} to {column.title}, {where}{', by name' if name else ''}"
-        hops = _hops_between(states.get(MACHINE), state, end, start)
+        hops = _hops_between(states.get(MACHINE), state, server_link, client_link)
         for family in Family:
-            addresses = [assigned] if family_of(assigned) is family else global_addresses(end, family)
-            if addresses and (family is Family.INET or global_addresses(start, family)):
+            addresses = [assigned] if family_of(assigned) is family else global_addresses(server_link, family)
+            if addresses and (family is Family.INET or global_addresses(client_link, family)):
                 yield _open_path(kind, title, peer.key, column, addresses[0], hops, name)
         return
 

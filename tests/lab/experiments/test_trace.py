@@ -25,19 +25,19 @@ PORT = 18301
 ETH_P_ALL, ETH_P_IP = 3, 0x0800
 
 
-def hop(found: Trace, kind: HopKind) -> Hop:
-    return next(one for one in found.hops if one.kind is kind)
+def hop(traced: Trace, kind: HopKind) -> Hop:
+    return next(hop for hop in traced.hops if hop.kind is kind)
 
 
-def taken(found: Trace) -> list[str]:
-    return [str(one.kind) for one in found.hops if one.seen is HopStatus.TAKEN]
+def taken(traced: Trace) -> list[str]:
+    return [str(hop.kind) for hop in traced.hops if hop.seen is HopStatus.TAKEN]
 
 
-def counts(one: Hop) -> tuple[int, int]:
+def counts(link_hop: Hop) -> tuple[int, int]:
     """Packets received and sent in the hop's evidence."""
-    found = re.search(r": (\d+) received, (\d+) sent", one.evidence[0])
-    assert found is not None, one
-    return int(found[1]), int(found[2])
+    match = re.search(r": (\d+) received, (\d+) sent", link_hop.evidence[0])
+    assert match is not None, link_hop
+    return int(match[1]), int(match[2])
 
 
 def dnat_packets(engine_host: PrivateEngine) -> int:
@@ -64,19 +64,19 @@ class Capture:
 
     def frames(self) -> list[tuple[bool, str, str]]:
         """Frames since the last call: whether each was sent, and both endpoints if it is TCP over IPv4."""
-        found: list[tuple[bool, str, str]] = []
+        frames: list[tuple[bool, str, str]] = []
         while True:
             try:
                 data, (_, protocol, kind, *_) = self._socket.recvfrom(2048)
             except BlockingIOError:
-                return found
+                return frames
             ends = ("", "")
             if protocol == ETH_P_IP and data[9] == socket.IPPROTO_TCP:
                 length = (data[0] & 15) * 4
                 ports = struct.unpack_from("!HH", data, length)
                 addresses = (socket.inet_ntoa(data[12:16]), socket.inet_ntoa(data[16:20]))
                 ends = (f"{addresses[0]}:{ports[0]}", f"{addresses[1]}:{ports[1]}")
-            found.append((kind == socket.PACKET_OUTGOING, *ends))
+            frames.append((kind == socket.PACKET_OUTGOING, *ends))
 
 
 @pytest.fixture
@@ -117,29 +117,29 @@ async def test_traces_agree_with_the_tables_and_a_capture_on_docker0(
         capture.frames()
         before = dnat_packets(engine_host)
         # A path that is compared with itself is traced once, so no other request is counted.
-        (found,) = await trace(lab_harness.lab, identity, keys[path], keys[path])
+        (traced,) = await trace(lab_harness.lab, identity, keys[path], keys[path])
         frames = capture.frames()
-        assert found.answer.startswith("HTTP 200"), found
+        assert traced.answer.startswith("HTTP 200"), traced
         shown = ["conntrack"] if tracked else []
-        assert sorted(taken(found)) == sorted(["client", "server", *hops, *shown]), found
+        assert sorted(taken(traced)) == sorted(["client", "server", *hops, *shown]), traced
         assert dnat_packets(engine_host) - before == packets, path
         if packets:
-            assert any(line.startswith("+1 packet: ") for line in hop(found, HopKind.DNAT).evidence), found
-        mine = [one for one in frames if found.client_seen in one[1:]]
+            assert any(line.startswith("+1 packet: ") for line in hop(traced, HopKind.DNAT).evidence), traced
+        mine = [frame for frame in frames if traced.client_seen in frame[1:]]
         if "bridge" not in hops:
             assert mine == [], "the capture does not show it either"
             continue
-        received, sent = counts(hop(found, HopKind.BRIDGE))
-        of_mine = (sum(not one[0] for one in mine), sum(one[0] for one in mine))
-        of_all = (sum(not one[0] for one in frames), sum(one[0] for one in frames))
+        received, sent = counts(hop(traced, HopKind.BRIDGE))
+        of_mine = (sum(not frame[0] for frame in mine), sum(frame[0] for frame in mine))
+        of_all = (sum(not frame[0] for frame in frames), sum(frame[0] for frame in frames))
         assert of_mine[0] >= 2
         assert of_mine[1] >= 3
         # Counters include neighbour discovery: between the connection's packets and all packets.
         assert of_mine[0] <= received <= of_all[0], (path, frames)
         assert of_mine[1] <= sent <= of_all[1], (path, frames)
         if tracked:
-            text = " ".join(hop(found, HopKind.CONNTRACK).evidence)
-            assert f"sport={found.client_seen.rpartition(':')[2]}" in text
+            text = " ".join(hop(traced, HopKind.CONNTRACK).evidence)
+            assert f"sport={traced.client_seen.rpartition(':')[2]}" in text
             assert ("src=172.17.0." in text) == (path != "host/loopback")
 
 
@@ -167,15 +167,15 @@ async def test_unreadable_rules_and_entries_are_unknown_and_other_hops_are_still
     key = next(key for key in traceable_paths(lab_harness.lab, identity) if "/published-dnat/" in key)
     monkeypatch.setattr(tracing, "read_tracked", lambda *_: None)
     monkeypatch.setattr("shutil.which", lambda _: None)
-    (found,) = await trace(lab_harness.lab, identity, key, key)
-    assert hop(found, HopKind.CONNTRACK).seen is HopStatus.UNKNOWN
-    assert hop(found, HopKind.DNAT).seen is HopStatus.TAKEN, "by the rule's counter alone"
+    (traced,) = await trace(lab_harness.lab, identity, key, key)
+    assert hop(traced, HopKind.CONNTRACK).seen is HopStatus.UNKNOWN
+    assert hop(traced, HopKind.DNAT).seen is HopStatus.TAKEN, "by the rule's counter alone"
     lab_harness.context.info = replace(lab_harness.context.info, firewall_backend="nftables")
     monkeypatch.setattr(tracing, "NFT", ("no-such-tool",))
-    (found,) = await trace(lab_harness.lab, identity, key, key)
-    assert hop(found, HopKind.DNAT).seen is HopStatus.UNKNOWN
-    assert "cannot be read" in hop(found, HopKind.DNAT).reason
-    assert hop(found, HopKind.BRIDGE).seen is HopStatus.TAKEN
+    (traced,) = await trace(lab_harness.lab, identity, key, key)
+    assert hop(traced, HopKind.DNAT).seen is HopStatus.UNKNOWN
+    assert "cannot be read" in hop(traced, HopKind.DNAT).reason
+    assert hop(traced, HopKind.BRIDGE).seen is HopStatus.TAKEN
 
 
 async def test_an_experiment_that_is_not_running_cannot_be_traced(fake_lab: LabHarness, fake: FakeEngine) -> None:
