@@ -57,7 +57,7 @@ def _layout_tables(root: Path) -> dict[str, dict[str, str]]:
 
 
 def enter_tree(root: Path, folder: Path) -> None:
-    """Prepares this process to import the tree at ``root``, and to write files to ``folder`` alone."""
+    """Prepares this process to import the tree at ``root``, and to write files only to ``folder``."""
     sys.pycache_prefix = f"{tempfile.gettempdir()}/bytecode"
     os.environ |= {"NETMODES_DATA_DIR": str(folder), "HYPOTHESIS_STORAGE_DIRECTORY": str(folder)}
     os.chdir(root)

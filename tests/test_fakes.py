@@ -1,4 +1,4 @@
-"""One suite for both engines: the fake always, the real one too."""
+"""The same tests run on the fake engine and on a real one."""
 
 from __future__ import annotations
 

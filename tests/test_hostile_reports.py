@@ -1,4 +1,4 @@
-"""The hostile report is as hostile as it says."""
+"""The hostile report contains all hostile strings in all free texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What docs/report-format.md says is true: its lines verify a report, its limits are those that hold."""
+"""docs/report-format.md is correct: its commands verify a report, and its limits are the enforced ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FILE = make_file(make_content(4, [make_run(rounds=2)]))
 
 
 def verified(program: str, file: Path) -> bool:
-    """Whether the lines take the file; AssertionError if they fail on anything but the report."""
+    """Whether the commands accept the file. AssertionError if they fail for another reason than the report."""
     done = subprocess.run([sys.executable, "-c", program, str(file)], capture_output=True, text=True, check=False)
     assert done.returncode == 0 or "AssertionError: the file was changed" in done.stderr, done.stderr
     return done.returncode == 0

@@ -1,7 +1,7 @@
-"""Uses what ``docker compose up`` has started, as a person and a program do, and prints what it saw.
+"""Uses a deployment that ``docker compose up`` has started, through its pages and its API, and prints the results.
 
-``drive.py LINK [hosts] [slow]``: with ``hosts`` only what needs private hosts, with ``slow`` where processors are
-emulated. Only Python's own modules: it runs in the network namespace of the machine that is tested.
+``drive.py LINK [hosts] [slow]``: ``hosts`` runs only the tests that need private hosts; ``slow`` is for emulated
+processors. Uses only the standard library, because it runs in the network namespace of the tested machine.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from urllib.parse import urlsplit
 
 LINK = sys.argv[1]
 SITE = "{0.scheme}://{0.netloc}".format(urlsplit(LINK))
-#: How much longer everything may take.
+#: Multiplies all timeouts.
 PATIENCE = 8 if "slow" in sys.argv else 1
 jar = CookieJar()
 browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
 
 
 def say(text: str) -> None:
-    """A line for whoever reads the log."""
+    """Prints a line for the log."""
     sys.stdout.write(f"compose: {text}\n")
     sys.stdout.flush()
 
 
 def pause(seconds: float) -> None:
-    """Until the next look."""
+    """Waits before the next poll."""
     select.select([], [], [], seconds)
 
 
 def ask(path: str, body: object = None, within_s: float = 60.0) -> Any:
-    """GET, or POST of JSON; the answer, decoded if it is JSON."""
+    """Sends a GET request, or a POST request with JSON. Returns the response, decoded if it is JSON."""
     token = next((cookie.value or "" for cookie in jar if cookie.name == "csrftoken"), "")
     headers = {"Content-Type": "application/json", "X-CSRFToken": token, "Origin": SITE}
     data = None if body is None else json.dumps(body).encode()
@@ -50,7 +50,7 @@ def ask(path: str, body: object = None, within_s: float = 60.0) -> Any:
 
 
 def wait_for(path: str, goes_on: set[str], within_s: float) -> Any:
-    """Asks until the run is over."""
+    """Polls until the run has ended."""
     end = time.monotonic() + within_s * PATIENCE
     while (found := ask(path))["run"]["state"] in goes_on:
         if time.monotonic() > end:
@@ -65,7 +65,7 @@ def rows_of(items: list[dict[str, Any]], **wanted: Any) -> list[dict[str, Any]]:
 
 
 def launch() -> str:
-    """A comparison that runs, read from kernel and engine; its number."""
+    """Launches a comparison and waits until it is read from the kernel and the engine. Returns its id."""
     began = time.monotonic()
     # A server that is not root's: whose sockets are whose can be read by few.
     unprivileged = {"mode": "user-bridge", "user": "1000"}
@@ -93,7 +93,7 @@ def launch() -> str:
 
 
 def execute(*ids: str) -> str:
-    """Claims, which shall hold; the engines on which they were executed."""
+    """Executes claims, which must hold. Returns the engines on which they were executed."""
     run = ask("/api/claims/runs", {"ids": ids})["id"]
     executed = wait_for(f"/api/claims/runs/{run}", {"waiting", "running"}, 120)["claims"]
     assert {one["verdict"] for one in executed} == {"holds"}, executed
@@ -103,7 +103,7 @@ def execute(*ids: str) -> str:
 
 
 def main() -> None:
-    """A comparison, requests on every path, a trace, a measurement, claims."""
+    """Runs a comparison, requests on every path, a trace, a measurement and claims."""
     browser.open(LINK, timeout=20 * PATIENCE).read()
     say(f"signed in; the first page has {len(ask('/'))} characters")
     if "hosts" in sys.argv:

@@ -1,7 +1,7 @@
-"""The documents as tests read them: pages, fenced blocks with the mark before them, links, headings.
+"""Parses the documents for tests: pages, fenced blocks with the mark before them, links, headings.
 
-A ``console`` block is run, line by line, unless the line before it says ``<!-- not run: WHY -->``. A ``text`` block
-behind ``<!-- it prints -->`` is what the line before it prints: numbers may differ, and a line ``…`` stands for lines
+A ``console`` block is run line by line, unless the line before it is ``<!-- not run: WHY -->``. A ``text`` block
+after ``<!-- it prints -->`` is the output of the line before it: numbers may differ, and a line ``…`` stands for lines
 that are left out.
 """
 
@@ -31,14 +31,14 @@ class Block:
 
     @property
     def lines(self) -> list[str]:
-        """Commands of a console block: comments and empty lines left out, continued lines put together."""
+        """The commands of a console block, without comments and empty lines, with continued lines joined."""
         joined = self.text.replace("\\\n", " ")
         stripped = (re.sub(r"\s{2,}# .*|^# .*", "", line).strip() for line in joined.splitlines())
         return [line for line in stripped if line]
 
     @property
     def is_run(self) -> bool:
-        """Whether the tests type what stands in it."""
+        """Whether the tests run the commands of the block."""
         return self.language == "console" and not self.mark.startswith("not run")
 
 
@@ -64,12 +64,12 @@ def without_blocks(text: str) -> str:
 
 
 def links(text: str) -> list[str]:
-    """What a page links to, in its text."""
+    """The link targets in the text of a page."""
     return _LINK.findall(re.sub(r"`[^`\n]+`", "", without_blocks(text)))
 
 
 def anchors(text: str) -> set[str]:
-    """The anchors of the headings, as they are made where Markdown is shown: small letters, hyphens for spaces, no
+    """The anchors of the headings, as GitHub builds them: lower-case letters, hyphens for spaces, no
     punctuation."""
     found: set[str] = set()
     for heading in _HEADING.findall(_FENCE.sub("", text)):

@@ -1,4 +1,4 @@
-"""The reference of commands, made from their parsers: ``python -m tests.docs.reference`` writes it into the page."""
+"""The reference of commands, generated from their parsers. ``python -m tests.docs.reference`` writes it to the page."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ COMMON = {"--help", "--traceback", "--skip-checks"}
 
 
 def command_names() -> list[str]:
-    """Our commands, in the order in which the launcher lists them; others after them."""
+    """The commands of Netmodes in the order of the launcher's list, followed by commands that it does not list."""
     there = sorted(path.stem for path in (ROOT / "dashboard/management/commands").glob("[a-z]*.py"))
     return [name for name in dict.fromkeys([*usage.descriptions(), *there]) if name in there]
 
 
 def parser_of(name: str) -> argparse.ArgumentParser:
-    """The parser of a command, as it is typed."""
+    """The parser of a command, with the name that a user types."""
     command: BaseCommand = load_command_class("dashboard", name)
     return command.create_parser("./netmodes", name)
 
@@ -44,7 +44,7 @@ def _parts(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.Argu
 
 
 def options_of(words: list[str]) -> set[str] | None:
-    """The options that a command line of ours may have; None if there is no such command."""
+    """The options that a ``./netmodes`` command line accepts; None for an unknown command."""
     names = [word for word in words if not word.startswith("-")]
     name = names[0] if names else "help"
     if name in LAUNCHER:
@@ -100,7 +100,7 @@ def render() -> str:
 
 
 def main() -> None:
-    """Writes what stands behind the mark."""
+    """Writes the reference to the page, after the mark."""
     import os
 
     import django

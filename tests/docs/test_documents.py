@@ -1,4 +1,4 @@
-"""The documents hold together: links lead somewhere, every page is in the index, what is typed exists."""
+"""The documents are consistent: link targets exist, every page is in the index, every command and option exists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reference is whole: every command with its options, every setting, every address of the API."""
+"""The reference is complete: every command with its options, every setting, every address of the API."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ def test_every_setting_that_is_read_is_described_and_no_other() -> None:
 
 
 def shape(path: str) -> str:
-    """An address with a star for each part that is a value."""
+    """An address with ``*`` in place of each value."""
     return re.sub(r"\{[^}]+\}|(?<=/)[A-Z]+(?=/|$)", "*", path.partition("?")[0])
 
 
 def is_meant(said: tuple[str, str], operation: tuple[str, str]) -> bool:
-    """Whether a described address is one of an operation: a part of it may be one of the values that it takes."""
+    """Whether a documented address matches an operation. A part of it may be a concrete value of a parameter."""
     parts, others = said[1].split("/"), operation[1].split("/")
     fits = [other in {part, "*"} for part, other in zip(parts, others, strict=False)]
     return said[0] == operation[0] and len(parts) == len(others) and all(fits)
 
 
 def described_operations() -> list[set[tuple[str, str]]]:
-    """For each address in the table of docs/api.md what it may mean: ``/x`` behind another may go on from it, or stand
-    in place of its last part."""
+    """The possible meanings of each address in the table of docs/api.md: ``/x`` after another address extends it or
+    replaces its last part."""
     found = []
     for row in re.findall(r"^\| (`.*?) \|", PAGES["docs/api.md"], re.MULTILINE):
         method, first = "", ""

@@ -1,4 +1,4 @@
-"""Whatever a document tells its reader to type is typed here, on a real engine, in the order of the page."""
+"""Runs every command of the documents on a real engine, in the order of each page."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SAVED = re.compile(r"^Saved as report (\w+):", re.MULTILINE)
 
 
 class Desk:
-    """A person's terminal on the machine whose engine is the suite's, in a folder where ``./netmodes`` is at hand."""
+    """A user's terminal on the machine of the suite's engine, in a folder with ``./netmodes``."""
 
     def __init__(self, host: PrivateEngine, folder: Path) -> None:
         self._folder = folder
@@ -48,7 +48,7 @@ class Desk:
         program.chmod(0o755)
 
     def type(self, line: str) -> str:
-        """What a line prints; AssertionError where it fails. What several pages say to type of ours is typed once."""
+        """The output of a line; AssertionError if it fails. A ``./netmodes`` line on several pages runs only once."""
         line = re.sub(r"\bID\b", self._report, line)
         if not line.startswith("./netmodes "):
             return self._run(line)
@@ -72,7 +72,7 @@ class Desk:
         return done.stdout + done.stderr
 
     def _serve(self, line: str) -> str:
-        """A server until it has printed its link; then Ctrl-C."""
+        """Runs a server until it has printed its link, then sends Ctrl-C."""
         command = [*self._enter, "setpriv", "--pdeathsig", "TERM", *line.split()]
         with subprocess.Popen(
             command,
@@ -95,7 +95,7 @@ class Desk:
 
 
 def shape(line: str) -> str:
-    """A line without what differs from run to run: numbers, ids, how long bars are."""
+    """A line without the parts that differ between runs: numbers, ids, lengths of bars."""
     line = re.sub(r"token=\S+", "token=#", line)
     line = re.sub(r"\b(?=[0-9a-f]*\d)[0-9a-f]{6,}\b", "#", line)
     line = re.sub(r"[\u2212+-]?\d[\d.,:]*", "#", line)
@@ -103,7 +103,7 @@ def shape(line: str) -> str:
 
 
 def first_missing(shown: str, printed: str) -> str | None:
-    """The first line of ``shown`` that is not among ``printed`` behind the one before it."""
+    """The first line of ``shown`` that does not occur in ``printed`` after the previous one."""
     lines = iter([shape(line) for line in printed.splitlines()])
     for line in shown.splitlines():
         if line.strip() not in {"", "…"} and not any(shape(line) == one for one in lines):
@@ -113,13 +113,13 @@ def first_missing(shown: str, printed: str) -> str | None:
 
 @pytest.fixture(scope="module")
 def room(engine_host: PrivateEngine, tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    """One desk for all pages, with what was saved at it."""
+    """One terminal for all pages, with everything saved in it."""
     return Desk(engine_host, tmp_path_factory.mktemp("desk"))
 
 
 @pytest.fixture
 def desk(room: Desk, engine_host: PrivateEngine) -> Iterator[Desk]:
-    """A desk; nothing of a page stays on the engine."""
+    """A terminal for one page. Removes containers that the page leaves on the engine, and fails the test then."""
     yield room
     left = engine_host.docker("ps", "-aq").split()
     if left:

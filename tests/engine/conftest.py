@@ -1,4 +1,4 @@
-"""What the engine's tests share: containers that go away, and a check that they did."""
+"""Fixtures of the engine's tests: containers that are removed, and a check that they are."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def run(engine_host: PrivateEngine) -> Iterator[Run]:
 
 @pytest.fixture
 def interrupts_ignored() -> Iterator[None]:
-    """SIGINT and SIGQUIT as a background job of a script has them; what this process starts inherits that."""
+    """Ignores SIGINT and SIGQUIT, as in a background job of a script. Child processes inherit that."""
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGQUIT)}
     yield
     for number, handler in before.items():
@@ -38,7 +38,7 @@ def interrupts_ignored() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _nothing_stays(request: pytest.FixtureRequest) -> Iterator[None]:
-    """No test leaves a container or a network on the suite's engine."""
+    """Fails the test if it leaves a container or a network on the suite's engine."""
     if "engine_host" not in request.fixturenames:
         yield
         return

@@ -1,4 +1,4 @@
-"""A fake engine on a unix socket: answers every request as the test says, byte for byte."""
+"""A fake engine on a unix socket. The test determines every byte of its responses."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ Respond = Callable[[str, str], bytes]
 
 
 def http(body: bytes, status: int = 200, kind: str = "application/json") -> bytes:
-    """A whole HTTP answer."""
+    """A complete HTTP response."""
     head = f"HTTP/1.1 {status} Status\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
 
 def version() -> bytes:
-    """What the SDK asks first."""
+    """The response to the SDK's first request."""
     return http(b'{"ApiVersion":"1.45","Version":"26.1.5"}')
 
 
 class FakeEngine:
-    """``respond(method, path)`` gives the raw bytes of each answer; an empty answer closes the connection."""
+    """``respond(method, path)`` gives the raw bytes of each response; an empty response closes the connection."""
 
     def __init__(self, path: Path, respond: Respond) -> None:
         self.endpoint = f"unix://{path}"
@@ -77,7 +77,7 @@ class FakeEngine:
 
 @contextmanager
 def fake_engine(folder: Path, respond: Respond) -> Iterator[FakeEngine]:
-    """One fake engine; gone at the end."""
+    """A fake engine, closed at the end."""
     engine = FakeEngine(folder / "fake.sock", respond)
     try:
         yield engine

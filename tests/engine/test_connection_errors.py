@@ -1,4 +1,4 @@
-"""Why there was no answer, in sentences that say what to do."""
+"""Connection errors: messages with the reason and what to do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dashboard.engine.connection_errors import causes, describe_timeout, explain
 
 
 def wrapped(cause: BaseException) -> BaseException:
-    """As requests and urllib3 hand it on: inside arguments, three levels deep."""
+    """An error as requests and urllib3 wrap it: inside arguments, three levels deep."""
     return requests.exceptions.ConnectionError(urllib3.exceptions.ProtocolError("Connection aborted.", cause))
 
 

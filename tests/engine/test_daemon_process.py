@@ -1,4 +1,4 @@
-"""Which process is behind a socket."""
+"""Finds the process that serves a socket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever an engine answers is decoded, bounded, or refused as not being Docker's."""
+"""Every response of an engine is decoded, shortened to its limit, or refused as not from Docker."""
 
 from __future__ import annotations
 

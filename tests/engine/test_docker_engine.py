@@ -24,7 +24,7 @@ LABELS = {"netmodes.test": "docker-engine"}
 
 @pytest.fixture
 async def made(engine: DockerEngine) -> AsyncIterator[dict[str, str]]:
-    """Containers and networks with LABELS go away at the end."""
+    """Removes containers and networks with LABELS at the end."""
     yield LABELS
     for one in await engine.containers(LABELS):
         await engine.remove_container(one.id)

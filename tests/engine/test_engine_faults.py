@@ -1,4 +1,4 @@
-"""An engine that hangs, dies, comes back, or loses its socket: on a private host of its own."""
+"""An engine that hangs, dies, comes back, or loses its socket, on a separate private host."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MORTAL = "mortal"
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateHost]:
-    """A private host that tests suspend, and leave running."""
+    """A private host that tests suspend and resume."""
     folder = tmp_path_factory.mktemp("host")
     yield asyncio.run(private_host.start(folder, die_with_parent=True))
     asyncio.run(private_host.stop_all(folder))
@@ -33,14 +33,14 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateHost]:
 
 @pytest.fixture
 def mortal_host(tmp_path: Path) -> Iterator[PrivateHost]:
-    """A private host that a test stops or kills. Its id is known: started again, it has the same socket."""
+    """A private host that a test stops or kills. Its id is fixed, so it has the same socket after a restart."""
     yield asyncio.run(private_host.start(tmp_path, MORTAL, die_with_parent=True))
     asyncio.run(private_host.stop_all(tmp_path))
 
 
 @asynccontextmanager
 async def watching(engine: DockerEngine) -> AsyncIterator[list[EngineEvent]]:
-    """The events as they come; ends at once when the block does."""
+    """Collects the events during the block, and ends at once with it."""
     seen: list[EngineEvent] = []
 
     async def watch() -> None:

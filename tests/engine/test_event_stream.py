@@ -1,4 +1,4 @@
-"""The event stream without an engine: bounded, prompt to stop, honest about losses."""
+"""The event stream without an engine: it is bounded, stops promptly and reports losses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def line(number: int) -> bytes:
 
 
 class Wire:
-    """A connected stream whose chunks the test puts in; None is the end."""
+    """A connected stream. The test supplies its chunks; None is the end."""
 
     def __init__(self) -> None:
         self.waiting: queue.Queue[bytes | None] = queue.Queue()

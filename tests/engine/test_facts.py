@@ -1,4 +1,4 @@
-"""What Docker's network modes really do, asked of a real engine. Every test name is the fact."""
+"""Facts about Docker's network modes, tested on a real engine. The name of each test is the fact."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def inside(host: PrivateEngine, container: str, *command: str) -> str:
 
 
 def page(host: PrivateEngine, address: str) -> str:
-    """Headers and body of the lab page, fetched on the machine; empty while nobody answers."""
+    """Headers and body of the lab page, fetched on the machine; empty while no server answers."""
     return host.on_machine("curl", "-si", "--max-time", "5", f"http://{address}/")
 
 
@@ -45,7 +45,7 @@ def client_seen(host: PrivateEngine, address: str) -> str:
 
 @pytest.fixture
 def machine_resolv_conf(engine_host: PrivateEngine) -> Iterator[Callable[[str], None]]:
-    """Rewrites the machine's /etc/resolv.conf in place; puts it back at the end."""
+    """Rewrites the machine's /etc/resolv.conf in place; restores it at the end."""
     path = engine_host.host.resolv_conf
     before = path.read_text()
 

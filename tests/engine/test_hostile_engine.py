@@ -1,4 +1,4 @@
-"""An engine that answers nonsense: every call ends in a value or in an EngineError, in bounded time and memory."""
+"""An engine with invalid responses: every call returns a value or raises EngineError, in bounded time and memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Getting an image: what is local, what a registry has, and what stands in for it."""
+"""Getting an image: locally, from a registry, or a substitute."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.polling import others_run
 
 
 class Store:
-    """An engine's images, and a registry that answers as told."""
+    """An engine's images, and a registry with given responses."""
 
     def __init__(self, *tags: str, registry: Exception | None = None, labels: dict[str, str] | None = None) -> None:
         self.tags = {tag: self.facts(tag, labels or {}) for tag in tags}

@@ -1,4 +1,4 @@
-"""The lab image: built from packages, and a good server in every circumstance."""
+"""The lab image: built from packages; its server works in every network mode and environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The line that is shown does what was done: read by the real docker command, compared field by field."""
+"""The shown ``docker run`` line equals the launch: the real docker command parses it, and every field is compared."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CONFIG_FIELDS = (
 
 @pytest.fixture
 def surroundings(engine_host: PrivateEngine) -> Iterator[None]:
-    """A network and a container to refer to."""
+    """A network and a container that lines refer to."""
     engine_host.docker("network", "create", "lab")
     engine_host.docker("create", "--name", "owner", "nginx")
     yield
@@ -39,7 +39,7 @@ def surroundings(engine_host: PrivateEngine) -> Iterator[None]:
 
 
 def normal(value: Any) -> Any:
-    """Empty, absent and null are one thing to the Engine; so is a loopback spelling of none."""
+    """Normalises a value: empty, absent and null are the same to the Engine."""
     return value or None
 
 

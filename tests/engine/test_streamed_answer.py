@@ -1,4 +1,4 @@
-"""Answers that arrive over time."""
+"""Responses that arrive in parts."""
 
 from __future__ import annotations
 

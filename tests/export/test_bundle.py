@@ -1,4 +1,4 @@
-"""dashboard.export.bundle: modules become one script that does the same."""
+"""dashboard.export.bundle: modules become one script with the same behaviour."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from tests.support.xss import STRINGS
 
 
 class Reader(HTMLParser):
-    """Collects what must not be there."""
+    """Collects forbidden elements and attributes."""
 
     def __init__(self, html: str) -> None:
         super().__init__()

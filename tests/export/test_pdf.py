@@ -1,4 +1,4 @@
-"""The PDF: tagged for PDF/UA-1, the same bytes again, and no text of a report is read as anything but text."""
+"""The PDF: tagged for PDF/UA-1, reproducible byte for byte, and texts of a report are never interpreted."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def elements(data: bytes) -> Iterator[Any]:
 
 
 def words_of(data: bytes) -> str:
-    """All texts without white space, since lines are broken anywhere."""
+    """All texts without white space, because line breaks can be anywhere."""
     text = "".join(page.extract_text() for page in PdfReader(io.BytesIO(data)).pages)
     return "".join(text.replace(BREAK, "").split())
 
@@ -115,7 +115,7 @@ NASTY = [shell.format(payload) for shell, payload in itertools.product(SHELLS, P
 
 
 def with_texts(texts: list[str]) -> ReportView:
-    """A report in which each text stands in a table, and some of them everywhere else."""
+    """A report with each text in a table, and some of them in every other place."""
     base = view()
     assert base.snapshot is not None
     one, row = texts[0], base.snapshot.rows[0]

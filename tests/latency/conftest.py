@@ -1,4 +1,4 @@
-"""Two namespaces joined by a cable, servers that misbehave on demand, and a check that nothing is left behind."""
+"""Two namespaces joined by a veth pair, servers that misbehave on demand, and a check for leftovers."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ while True:
 
 
 def helpers() -> list[psutil.Process]:
-    """The processes that measure for this one."""
+    """The measuring child processes of this process."""
     found = []
     for one in psutil.Process().children(recursive=True):
         try:
@@ -73,7 +73,7 @@ def helpers() -> list[psutil.Process]:
 
 @pytest.fixture(autouse=True)
 def _nothing_is_left() -> Iterator[None]:
-    """No test leaves a process that measures, or a descriptor."""
+    """Fails the test if it leaves a measuring process or a descriptor."""
     before = _descriptors()
     yield
     until(lambda: not helpers())
@@ -86,7 +86,7 @@ def _descriptors() -> int:
 
 @dataclass
 class Lab:
-    """``near`` is the machine's stand-in, ``far`` a container's: a veth pair joins them."""
+    """``near`` stands for the machine, ``far`` for a container; a veth pair joins them."""
 
     near: Zoo
     far: Zoo
@@ -95,17 +95,17 @@ class Lab:
     rogues: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def way(self, address: str = SERVER, **more: Any) -> Path:
-        """From near to far; the responder takes a free port unless told otherwise."""
+        """The path from near to far. The responder takes a free port unless ``port`` is given."""
         fields: dict[str, Any] = {"udp_port": 80, "server_port": 80}
         server = "near" if address.startswith("127.") else "far"
         return Path(PathKind.BRIDGE_ADDRESS, "t", "near", server, address=address, **(fields | more))
 
     def series(self, probe: Probe, key: str = "a", wait_ns: int = 0, **more: Any) -> Series:
-        """One series from near to far."""
+        """A series from near to far."""
         return Series(key, self.way(**more), probe, wait_ns)
 
     def rogue(self, what: str) -> int:
-        """Starts a server in far; its port."""
+        """Starts a misbehaving server in far; returns its port."""
         enter = ["nsenter", "-t", str(self.far.pid), "--net", "--", sys.executable, "-S", "-c", ROGUE, what]
         process = subprocess.Popen(enter, stdout=subprocess.PIPE)
         self.rogues.append(process)
@@ -113,7 +113,7 @@ class Lab:
         return int(process.stdout.readline())
 
     async def run(self, *series: Series, on_block: Callable[[Block], None] | None = None, **options: Any) -> Outcome:
-        """Measures; the blocks are in ``told``."""
+        """Runs the measurement; the blocks are in ``told``."""
 
         async def keep(block: Block) -> None:
             self.told.append(block)
@@ -124,11 +124,11 @@ class Lab:
         return await run_measurement(series, self.namespaces, wanted, seed=1, on_block=keep)
 
     def of(self, key: str) -> list[Block]:
-        """The blocks of one series."""
+        """The blocks of a series."""
         return [one for one in self.told if one.series == key]
 
     def close(self) -> None:
-        """Everything ends."""
+        """Ends the servers and closes the namespaces."""
         for one in self.rogues:
             one.kill()
             one.wait()

@@ -1,4 +1,4 @@
-"""dashboard.latency.client: the loops, with exchanges that take no time."""
+"""dashboard.latency.client: the measuring loops, with exchanges that take no time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dashboard.latency.refusals import Refusal
 
 
 class Instant:
-    """Answers at once, but stalls, fails or asks for a new connection at a given request."""
+    """An exchange that completes at once, but stalls, fails or requests a new connection at a given request."""
 
     def __init__(self, *, stall_at: int = -1, fail_at: int = -1, renew_at: int = -1) -> None:
         self.reconnects = 0
@@ -44,7 +44,7 @@ class Instant:
         self.reconnects += 1
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Does nothing."""
 
 
 def test_at_a_rate_every_request_behind_a_stall_has_waited() -> None:

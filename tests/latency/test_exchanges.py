@@ -1,4 +1,4 @@
-"""dashboard.latency.exchanges, against sockets that say exactly what they are told."""
+"""dashboard.latency.exchanges, against sockets that send exactly the given bytes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Answer = Callable[[socket.socket], None]
 
 @contextmanager
 def served(*answers: Answer) -> Iterator[int]:
-    """A TCP server for one connection after the other; its port."""
+    """A TCP server that handles one connection after the other; yields its port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -39,7 +39,7 @@ def served(*answers: Answer) -> Iterator[int]:
 
 
 def saying(*parts: bytes, ends: bool = False) -> Answer:
-    """Reads a request, answers in these parts, each in a packet of its own; then waits for the end, or ends."""
+    """Reads a request and sends the parts of the response as separate packets. Then waits for the end, or closes."""
 
     def answer(connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -164,7 +164,7 @@ def test_connecting_each_time_wants_the_whole_answer_and_the_end() -> None:
 
 @contextmanager
 def answering_datagrams(answer: Callable[[bytes], list[bytes]]) -> Iterator[int]:
-    """A UDP server for one datagram; its port."""
+    """A UDP server for one datagram; yields its port."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
         opened.bind(("127.0.0.1", 0))
 

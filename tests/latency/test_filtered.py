@@ -1,4 +1,5 @@
-"""A firewall between client and server: nothing arrives, or arrives no more, and the rest of the run is kept."""
+"""A firewall between client and server: requests get no response from the start or from some moment on, and the rest of
+the run is kept."""
 
 from __future__ import annotations
 

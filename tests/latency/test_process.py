@@ -1,4 +1,4 @@
-"""dashboard.latency.process and children: lives and deaths of the processes that measure."""
+"""dashboard.latency.process and children: start and end of the measuring processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""dashboard.latency.runner, on namespaces of its own."""
+"""dashboard.latency.runner, in separate namespaces."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ async def test_without_series_there_is_nothing_to_measure(lab: Lab) -> None:
 
 
 def test_no_wall_clock_is_read() -> None:
-    """A clock that is stepped by an hour changes nothing, because nobody looks at it."""
+    """A step of the wall clock by an hour changes nothing, because no code reads it."""
     folder = FilePath(__file__).resolve().parents[2] / "dashboard" / "latency"
     for source in folder.glob("*.py"):
         text = source.read_text()

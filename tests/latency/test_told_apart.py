@@ -1,4 +1,4 @@
-"""Differences of microseconds, and stalls, are found by real runs. Nothing runs beside them:
+"""Real runs detect differences of microseconds, and stalls. They run alone:
 tests/support/workers.py."""
 
 from __future__ import annotations

@@ -14,14 +14,14 @@ from tests.launcher.fake_machine import REPOSITORY, Machine
 
 @pytest.fixture
 def machine() -> Iterator[Machine]:
-    """Debian as root, with everything that the commands need but an engine."""
+    """A Debian machine used as root, with everything that the commands need except an engine."""
     with tempfile.TemporaryDirectory(prefix="nm") as folder:
         yield Machine(Path(folder))
 
 
 @pytest.fixture
 def user_machine() -> Iterator[Machine]:
-    """The same machine for an ordinary user."""
+    """The same machine, used by an ordinary user."""
     with tempfile.TemporaryDirectory(prefix="nm") as folder:
         yield Machine(Path(folder), uid=1000)
 
@@ -49,7 +49,7 @@ def user(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 @pytest.fixture
 def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Launch]:
-    """Makes a launch from a checkout with the repository's lock files; its data folder is not made yet."""
+    """Creates a launch from a checkout with the repository's lock files. Its data folder does not exist yet."""
     root = tmp_path / "a check out"
     for name in (
         "requirements.txt",

@@ -1,6 +1,6 @@
-"""A fake machine for the launcher: a private checkout, and a PATH that holds only what a test puts there.
+"""A fake machine for the launcher: a private checkout, and a PATH that contains only the programs of the test.
 
-The real launcher runs, with the few absolute paths that it names moved below the test's folder. Programs that
+The real launcher runs; its few absolute paths are moved below the test's folder. Programs that
 would change a machine (apt-get, pip, systemctl) are small shell scripts that log their arguments.
 """
 
@@ -73,7 +73,7 @@ esac
 
 
 class Machine:
-    """A checkout below ``folder`` and the programs beside it.
+    """A checkout below ``folder``, with the programs next to it.
 
     ``folder`` must be short: the address of a UNIX socket has 107 bytes (unix(7)).
     """
@@ -205,7 +205,7 @@ class Machine:
             )
 
     def asked(self, program: Literal["python", "apt-get", "systemctl", "npm", ""] = "") -> list[str]:
-        """The logged calls of programs that change a machine, in order."""
+        """The logged calls of programs that would change a machine, in order."""
         lines = self._log.read_text().splitlines() if self._log.exists() else []
         return [line for line in lines if line.startswith(program)]
 

@@ -17,7 +17,7 @@ TOOLS = ("ip", "ss", "netstat", "busybox", "iptables", "apt-get")
 
 @pytest.fixture
 def machine(programs: Programs, user: Callable[[int], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Root's machine with the tools, where nothing may be installed, no engine is, and the certificates are missing.
+    """Root's machine with the tools, but without an engine and certificates; nothing may be installed.
     Returns the address of the engine's socket."""
     programs(*TOOLS)
     user(0)

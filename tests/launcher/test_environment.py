@@ -24,7 +24,7 @@ esac
 
 
 class Bench:
-    """A launch with an interpreter that only records what it is asked for."""
+    """A launch with an interpreter that only records its calls."""
 
     def __init__(self, launch: Launch, folder: Path) -> None:
         self.launch = launch

@@ -452,7 +452,7 @@ def test_the_check_succeeds_when_every_tool_does(machine: Machine) -> None:
 
 @pytest.fixture
 def with_modules(machine: Machine) -> Machine:
-    """The machine, with a module that is served and a test of it."""
+    """The machine with a browser module and its test."""
     for path in ("static/dashboard/js/core/a.js", "tests/js/a.test.mjs"):
         (machine.checkout / path).parent.mkdir(parents=True)
         (machine.checkout / path).touch()

@@ -15,7 +15,7 @@ User = Callable[[int], None]
 
 @pytest.fixture
 def packages(launch: MakeLaunch, programs: Programs, user: User) -> Packages:
-    """Of root's ``up``, on a machine with apt-get."""
+    """The packages that ``up`` installs for root, on a machine with apt-get."""
     programs("apt-get")
     user(0)
     started = launch("up")

@@ -27,7 +27,7 @@ esac
 
 @pytest.fixture
 def booted(machine: Machine) -> Machine:
-    """The machine with a systemd that runs."""
+    """The machine with a running systemd."""
     machine.systemd.mkdir()
     machine.install("systemctl", SYSTEMCTL.format(folder=machine.folder))
     return machine

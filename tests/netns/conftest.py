@@ -1,4 +1,4 @@
-"""What the tests of the kernel's readers share: namespaces of their own, and a check that nothing leaks."""
+"""Fixtures for tests of the kernel readers: separate namespaces, and a check for leaks."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _held() -> Counter[str]:
 
 @pytest.fixture(autouse=True)
 def _nothing_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
-    """No test leaves a descriptor (so no namespace either) or a thread behind."""
+    """Fails the test if it leaks a descriptor (and so possibly a namespace) or a thread."""
     if "engine_host" in request.fixturenames:
         request.getfixturevalue("engine_host")
     before, threads = _held(), threading.active_count()
@@ -49,7 +49,7 @@ def _nothing_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def make_zoo(_nothing_leaks: None) -> Iterator[Callable[[], Zoo]]:
-    """Makes namespaces that end with the test."""
+    """Creates namespaces that end with the test."""
     made: list[Zoo] = []
 
     def make() -> Zoo:
@@ -81,7 +81,7 @@ def _state(view: KernelView) -> NamespaceState:
 
 
 class Seen(list[str]):
-    """What changed with each call, described as the journal does; passed as ``on_change``. The first change is relative
+    """Records each change as the journal describes it; passed as ``on_change``. The first change is relative
     to ``before``."""
 
     before = KernelView()
@@ -100,8 +100,8 @@ def seen() -> Seen:
 
 @pytest.fixture
 async def watch(namespace: Namespace, seen: Seen, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Watch]:
-    """A watch of the namespace that reports to ``seen``, a listener always with its process: on a busy machine the
-    search takes longer than a listener is held back, and then it is reported twice."""
+    """A watch of the namespace that reports to ``seen``. Listeners always have their process: on a busy machine the
+    search takes longer than a listener is held back, and then the listener would be reported twice."""
     monkeypatch.setattr(listener_feed, "_OWNER_WAIT_S", DEADLINE_S)
     opened = await Watch.open(namespace, seen)
     seen.before = opened.view

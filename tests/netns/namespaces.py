@@ -1,4 +1,4 @@
-"""Network namespaces that tests make for themselves, and what the system's own tools say of them."""
+"""Network namespaces created by tests, and their contents as reported by the system's own tools."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def wanted(
     device: str = "",
     peer: tuple[str, int] | None = None,
 ) -> list[Any]:
-    """One socket for ``Zoo.hold``."""
+    """A socket that ``Zoo.hold`` opens."""
     return [protocol, family, address, port, v6only, device, peer]
 
 
@@ -65,7 +65,7 @@ def _netns(pid: int | str) -> int:
 
 
 class Zoo:
-    """One namespace, held by a process that sleeps in it. Everything is gone after ``close``."""
+    """A namespace, held by a process that sleeps in it. ``close`` ends its processes, and so the namespace."""
 
     def __init__(self) -> None:
         self._children: list[subprocess.Popen[bytes]] = []
@@ -87,19 +87,19 @@ class Zoo:
         return self.run("ip", *arguments)
 
     def batch(self, *lines: str) -> None:
-        """Many ``ip`` commands at once."""
+        """Runs many ``ip`` commands in one batch."""
         self.run("ip", "-batch", "-", stdin="\n".join(lines).encode() + b"\n")
 
     def json(self, *arguments: str) -> Any:
-        """What ``ip -j`` prints. It prints the bytes of names as they are, UTF-8 or not."""
+        """The output of ``ip -j``, decoded. It has the bytes of names unchanged, UTF-8 or not."""
         return json.loads(self.ip("-j", *arguments).decode("utf-8", "surrogateescape"), strict=False)
 
     def rename_host(self, name: str) -> None:
-        """Gives the zoo another host name."""
+        """Changes the host name of the zoo."""
         subprocess.run(["nsenter", "-t", str(self.pid), "--uts", "--", "hostname", name], check=True)
 
     def hold(self, sockets: list[list[Any]], name: bytes = b"", children: int = 0) -> subprocess.Popen[bytes]:
-        """A process in the namespace that listens; ``release`` ends it. ``children`` inherit the sockets."""
+        """Starts a listening process in the namespace; ``release`` ends it. ``children`` inherit the sockets."""
         argv = [sys.executable, "-S", "-c", _HOLD_SOCKETS, name.hex(), json.dumps(sockets), str(children)]
         enter = ["nsenter", "-t", str(self.pid), "--net", "--", *argv]
         process = subprocess.Popen(enter, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -109,12 +109,12 @@ class Zoo:
         return process
 
     def release(self, process: subprocess.Popen[bytes]) -> None:
-        """Ends what ``hold`` started."""
+        """Ends a process of ``hold``."""
         self._children.remove(process)
         process.communicate()
 
     def kill(self) -> None:
-        """Ends the holder at once: the namespace goes with the last handle on it."""
+        """Ends the holder at once. The namespace ends with the last handle on it."""
         self._holder.kill()
         self._holder.wait()
 
@@ -123,16 +123,16 @@ class Zoo:
             self.release(process)
         self.kill()
 
-    # What the tools say, in our words
+    # The output of the tools, as Netmodes' own types.
 
     def interfaces(self) -> tuple[Interface, ...]:
-        """From ``ip -j -d addr``."""
+        """The interfaces, from ``ip -j -d addr``."""
         told = [one for one in self.json("-d", "addr") if one]
         indexes = {one["ifname"]: one["ifindex"] for one in told}
         return tuple(sorted((_interface(one, indexes) for one in told), key=lambda one: (one.index, one.name)))
 
     def routes(self) -> set[Route]:
-        """From ``ip -j route`` and ``ip -j -6 route``: unicast, one per next hop."""
+        """The unicast routes, one per next hop, from ``ip -j route`` and ``ip -j -6 route``."""
         found: set[Route] = set()
         for family, arguments in ((Family.INET, ("route",)), (Family.INET6, ("-6", "route"))):
             for one in self.json(*arguments):
@@ -141,7 +141,7 @@ class Zoo:
         return found
 
     def listeners(self) -> list[Listener]:
-        """From ``ss -Hltnupe``: one entry per socket, owned by its lowest pid."""
+        """The listeners, from ``ss -Hltnupe``: one entry per socket, owned by its lowest pid."""
         return [_listener(line) for line in self.run("ss", "-Hltnupe").splitlines()]
 
 

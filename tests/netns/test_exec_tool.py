@@ -42,7 +42,7 @@ def _running(*argv: str) -> list[int]:
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is made in passing is made here, where nobody else makes anything."""
+    """Temporary files are created in a folder that no other process uses."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
@@ -166,13 +166,13 @@ async def test_the_namespace_may_be_closed_while_the_tool_runs(namespace: Namesp
 
 @pytest.fixture(scope="module")
 def _libuv() -> None:
-    """Has what it keeps until the process ends: a pipe for signals."""
+    """Makes libuv create the descriptors that it keeps until the process ends: a pipe for signals."""
     uvloop.new_event_loop().close()
 
 
 @pytest.mark.usefixtures("_libuv")
 def test_no_descriptor_of_another_thread_is_closed_with_the_pipe() -> None:
-    """On the server's own loop: a number is free as soon as a pipe is closed, and may be another thread's at once."""
+    """On the server's own event loop. The number of a closed pipe is free at once, and another thread may get it."""
     closed: list[int] = []
     over = threading.Event()
 

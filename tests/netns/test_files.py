@@ -17,7 +17,7 @@ from tests.support.polling import until
 
 @pytest.fixture
 def jailed(tmp_path: Path) -> Iterator[tuple[int, Path]]:
-    """A process whose root is a folder, in a mount namespace of its own, and that folder."""
+    """A process with a folder as its root, in its own mount namespace; and that folder."""
     root = tmp_path / "root"
     for folder in ("bin", "etc", "usr", "lib", "lib64"):
         (root / folder).mkdir(parents=True)

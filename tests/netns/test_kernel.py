@@ -1,4 +1,4 @@
-"""What this kernel can do."""
+"""Features of this kernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names looked up from inside a namespace, against a server of our own in there."""
+"""DNS lookups from inside a namespace, with a test server in it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _answer(wire: bytes) -> dns.message.Message:
 
 
 class Server:
-    """A nameserver on one address of a namespace. ``mangle`` may change what it sends."""
+    """A nameserver on one address of a namespace. ``mangle`` may change its responses."""
 
     def __init__(self, namespace: Namespace, address: str) -> None:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET

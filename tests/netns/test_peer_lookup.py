@@ -1,4 +1,4 @@
-"""Whom a server sees."""
+"""The client address that a server sees."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.netns.namespaces import Zoo, wanted
 
 @pytest.fixture
 def diag(zoo: Zoo, namespace: Namespace) -> Iterator[socket.socket]:
-    """A diag socket of a namespace in which ports 80 and 81 are listened on."""
+    """A diag socket of a namespace with listeners on ports 80 and 81."""
     zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80), wanted("tcp", "inet", "0.0.0.0", 81)])
     with namespace.run(open_diag_socket) as opened:
         yield opened
@@ -59,7 +59,7 @@ def test_two_new_connections_cannot_be_told_apart(namespace: Namespace, diag: so
 
 
 def test_an_earlier_connection_is_not_ours(namespace: Namespace, diag: socket.socket) -> None:
-    """Two namespaces have the same loopback addresses: the same address and port proves nothing alone."""
+    """Two namespaces have the same loopback addresses, so an equal address and port alone proves nothing."""
     with _connect(namespace, 80) as other:
         assert ServerEnd(diag, 80).find(*_name(other)) is None
 

@@ -1,4 +1,4 @@
-"""One request from inside, and whom the server saw."""
+"""A request from inside a namespace, and the client address that the server saw."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OK = b"HTTP/1.1 200 OK\r\nServer: fake\r\nContent-Length: 5\r\n\r\nhello"
 async def _listening(
     namespace: Namespace, answer: Answer, address: str = "127.0.0.1", port: int = 80
 ) -> AsyncIterator[None]:
-    """An HTTP server of ours inside a namespace; ``answer`` gets what was read of the request by itself."""
+    """An HTTP server inside a namespace. ``answer`` gets the connection and reads the request itself."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""What passed in a namespace: counters, holders and tracked connections."""
+"""The traffic of a namespace: counters, holders and tracked connections."""
 
 from __future__ import annotations
 

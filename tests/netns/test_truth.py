@@ -1,4 +1,4 @@
-"""What we read is what ip, ss and sysctl say, on namespaces full of oddities."""
+"""Readings agree with ip, ss and sysctl, in namespaces with many unusual objects."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.polling import eventually, until
 
 
 def _agree_on_links(zoo: Zoo, namespace: Namespace) -> None:
-    """Compares until the kernel has come to rest: duplicate address detection still changes things."""
+    """Compares until the kernel has finished: duplicate address detection still changes addresses."""
 
     def compare() -> bool:
         told, told_routes = zoo.interfaces(), zoo.routes()
@@ -242,7 +242,7 @@ def test_it_reads_the_sysctls_of_the_namespace_and_not_the_caller_s(zoo: Zoo, na
 
 
 class Reader(threading.Thread):
-    """Opens and reads a namespace again and again until it is gone."""
+    """Opens and reads a namespace repeatedly until it is gone."""
 
     def __init__(self, pid: int, names: set[str]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Contents of a real wheel, unpacked outside of a checkout, where it finds its files."""
+"""A real wheel, unpacked outside of a checkout: its contents, and that it finds its files there."""
 
 from __future__ import annotations
 

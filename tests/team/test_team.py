@@ -54,7 +54,7 @@ _cookies: dict[str, str] = {}
 
 
 def at(web: WebProcess) -> Server:
-    """A signed-in client of this process."""
+    """A signed-in client of one web process."""
     return Server(web.host, dict(_cookies))
 
 
@@ -98,7 +98,7 @@ def chip(server: Server) -> str:
 
 
 async def reaches(frames: Frames, phase: str, within_s: float = HEALED_S) -> None:
-    """Waits for the phase on the websocket."""
+    """Waits until the websocket reports the phase."""
     async with asyncio.timeout(within_s):
         while frames.head.get("phase") != phase:
             await frames.next(within_s)

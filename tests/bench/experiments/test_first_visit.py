@@ -56,7 +56,7 @@ def test_a_missing_file_is_an_error_not_a_small_page() -> None:
 
 
 def answer_once(answer: bytes) -> tuple[str, Callable[[], bytes]]:
-    """A server for one request: its host, and a way to get what it was asked."""
+    """A server for one request: yields its host, and a function that returns the request."""
     listening = socket.create_server(("127.0.0.1", 0))
     asked: list[bytes] = []
 

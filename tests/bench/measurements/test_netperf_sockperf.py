@@ -1,4 +1,4 @@
-"""dashboard.bench.measurements.netperf_sockperf: what they print, and how they end."""
+"""dashboard.bench.measurements.netperf_sockperf: their output, and how they end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""dashboard.bench.reports.report and its synthetic report: it is read, exported and compared like any other."""
+"""dashboard.bench.reports.report and its synthetic report: it can be read, exported and compared."""
 
 from __future__ import annotations
 

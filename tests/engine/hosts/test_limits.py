@@ -1,4 +1,4 @@
-"""Limits of a private host: written for both kinds of hierarchy, and kept by the kernel."""
+"""Limits of a private host: written for both cgroup hierarchies, and enforced by the kernel."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ MB = 1 << 20
 
 
 def written(root: Path) -> dict[str, str]:
-    """What stands in each file that was written."""
+    """The content of each file that was written."""
     return {
         str(one.relative_to(root)): one.read_text() for one in root.rglob("*") if one.is_file() and one.stat().st_size
     }
 
 
 def hierarchy(root: Path, *files: str) -> None:
-    """Empty files where the kernel would have them."""
+    """Empty files in place of those of the kernel."""
     for file in files:
         (root / file).parent.mkdir(parents=True, exist_ok=True)
         (root / file).touch()

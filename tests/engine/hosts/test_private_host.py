@@ -1,4 +1,4 @@
-"""Private hosts on the real machine: they start, are whole machines, and leave nothing behind."""
+"""Private hosts on the real machine: they start, behave as complete machines, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.engine
 
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Iterator[Path]:
-    """A data folder; whatever a failed test left running in it is removed."""
+    """A data folder. At the end, hosts that a failed test left running in it are removed."""
     yield tmp_path
     asyncio.run(private_host.stop_all(tmp_path))
 
@@ -39,7 +39,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateHost]:
 
 
 def remains(host: PrivateHost) -> list[object]:
-    """Everything of a host that can still be found on this machine."""
+    """The processes, mounts and files of a host that still exist on this machine."""
     mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if f"/{host.id}" in line]
     files = [path for path in (host.folder, RUN / host.id, Path("/run/netns") / host.name) if path.exists()]
     return [

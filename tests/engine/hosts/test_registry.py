@@ -1,4 +1,4 @@
-"""What is written down about a host: found again, and nonsense is no host."""
+"""The records of hosts: they are found again, and invalid records are ignored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dashboard.engine.hosts.registry import PrivateHost
 
 
 def host_in(data_dir: Path, identity: str, **more: object) -> PrivateHost:
-    """A host whose dockerd is this process."""
+    """A host with this process as its dockerd."""
     folder = data_dir / "hosts" / identity
     folder.mkdir(parents=True)
     ticks = start_ticks(os.getpid()) or 0

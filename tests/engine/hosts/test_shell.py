@@ -1,4 +1,4 @@
-"""A shell on a private host: what it has, what it does not see, and how it ends. On real ones."""
+"""A shell on a real private host: its environment, what it cannot see, and how it ends."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def hosts(folder: Path) -> tuple[PrivateHost, PrivateHost]:
-    """One to sit at, and its neighbour."""
+    """Two hosts: one for the shell, and its neighbour."""
 
     async def both() -> tuple[PrivateHost, PrivateHost]:
         one, two = (private_host.start(folder, limits=LIMITS, group=f"g-{number}") for number in (1, 2))
@@ -47,7 +47,7 @@ def hosts(folder: Path) -> tuple[PrivateHost, PrivateHost]:
 
 @contextmanager
 def at(host: PrivateHost, greeting: str = "") -> Iterator[Screen]:
-    """Somebody sits down, and goes."""
+    """Opens a shell on a host, and closes it at the end of the block."""
     screen = Screen(open_shell(host, 100, 30, greeting=greeting))
     try:
         screen.sees(r":~# ")
@@ -203,7 +203,7 @@ def test_it_ends_with_its_host_and_there_is_none_without(folder: Path) -> None:
 
 
 def test_whoever_started_it_may_die(hosts: tuple[PrivateHost, PrivateHost]) -> None:
-    """As with kill -9 of the server: its side of the device is closed, and everything ends."""
+    """As with kill -9 of the server: its side of the terminal device is closed, and every process ends."""
     host, _ = hosts
     with at(host) as screen:
         screen.type("sleep 1003\r")

@@ -1,4 +1,4 @@
-"""Two hosts from one template: shared, limited, and neither can harm the other."""
+"""Two hosts of one template: they share it, are limited, and cannot harm each other."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Pair:
 
 @pytest.fixture(scope="module")
 def pair(session_hosts_folder: Path) -> Iterator[Pair]:
-    """Started once for the module: every test leaves both as it found them."""
+    """Started once for the module; every test leaves both hosts unchanged."""
     folder = session_hosts_folder
 
     async def start() -> Pair:

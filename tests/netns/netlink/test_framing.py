@@ -1,4 +1,4 @@
-"""Netlink framing, also of bytes that no kernel would send."""
+"""Netlink framing, including bytes that no kernel sends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The link table: what an event changes, and what it leaves as it is."""
+"""The link table: which entries an event changes, and which it leaves unchanged."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _subscribe(namespace: Namespace) -> socket.socket:
 
 
 def _follow(zoo_namespace: Namespace, table: LinkTable, events: socket.socket, dumps: socket.socket) -> None:
-    """Applies events until the table equals a dump: IPv6 addresses come by themselves, a little later."""
+    """Applies events until the table equals a dump. The kernel adds IPv6 addresses a little later."""
 
     def follow() -> bool:
         for message in _events(events):
@@ -71,7 +71,7 @@ def test_events_alone_bring_the_table_up_to_date(zoo: Zoo, namespace: Namespace,
 def test_the_end_that_stays_when_its_peer_moves_is_read_again(
     zoo: Zoo, make_zoo: Callable[[], Zoo], namespace: Namespace, table: LinkTable
 ) -> None:
-    """The kernel says nothing of it until the carrier changes."""
+    """The kernel sends no event for it until the carrier changes."""
     zoo.batch("link add v0 type veth peer name v1")
     other = make_zoo()
     with _subscribe(namespace) as events, namespace.run(open_route_socket) as dumps:
@@ -84,7 +84,7 @@ def test_the_end_that_stays_when_its_peer_moves_is_read_again(
 
 
 def test_a_port_that_leaves_its_bridge_stays_a_link(zoo: Zoo, namespace: Namespace, table: LinkTable) -> None:
-    """The bridge says so with RTM_DELLINK in its own family."""
+    """The bridge reports it with RTM_DELLINK in its own family."""
     zoo.batch("link add v0 type veth peer name v1", "link add br0 type bridge", "link set v0 master br0")
     with _subscribe(namespace) as events, namespace.run(open_route_socket) as dumps:
         table.load(dumps)

@@ -160,7 +160,7 @@ def test_a_namespace_without_servers_has_no_listeners(namespace: Namespace) -> N
 
 
 def test_a_closed_connection_remains_at_the_end_that_closed_it(namespace: Namespace, diag: socket.socket) -> None:
-    """TIME_WAIT is what is left of a request: ``read_connections`` sees open ones alone."""
+    """A finished request leaves a socket in TIME_WAIT; ``read_connections`` returns only open ones."""
     with namespace.run(lambda: socket.create_server(("127.0.0.1", 80))) as server:
         with namespace.run(lambda: socket.create_connection(("127.0.0.1", 80))) as client:
             client_port = client.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Links, addresses and routes decoded: recorded shapes, odd ones, and bytes that no kernel would send."""
+"""Decoding of links, addresses and routes: recorded messages, unusual ones, and bytes that no kernel sends."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NAME = (3, b"eth0\0")
 
 
 def test_it_reads_a_vlan() -> None:
-    """No VLAN can be made on every kernel that runs these tests: this is the shape of the kernel's message."""
+    """Not every kernel that runs these tests can create a VLAN: this is a message as the kernel sends it."""
     info = pack_attribute(1, b"vlan\0") + pack_attribute(2, pack_attribute(1, b"\7\0"))
     link = decode_link(
         _link((3, b"eth0.7\0"), (1, bytes.fromhex("02420a000001")), (4, _u32(1496)), (5, _u32(2)), (18, info))

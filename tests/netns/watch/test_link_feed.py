@@ -1,4 +1,4 @@
-"""Links, addresses and routes, kept current by events; and what happens when events are lost."""
+"""Links, addresses and routes, updated by events; and recovery when events are lost."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Counted:
 
 @pytest.fixture
 def sockets(zoo: Zoo, namespace: Namespace) -> Iterator[tuple[socket.socket, socket.socket]]:
-    """For events, with a buffer that is soon full, and for dumps."""
+    """A socket for events, with a small buffer, and a socket for dumps."""
     with (
         namespace.run(lambda: open_route_socket(EVENT_GROUPS, 4096)) as events,
         namespace.run(open_route_socket) as dumps,

@@ -18,7 +18,7 @@ from tests.support.polling import DEADLINE_S, eventually
 
 
 class Recorded:
-    """What a feed shows, each time that it tells of a change."""
+    """Records the content of a feed at each reported change."""
 
     def __init__(self) -> None:
         self.shown: list[tuple[Listener, ...]] = []
@@ -97,7 +97,7 @@ async def test_a_search_that_fails_shows_the_socket_without_an_owner(
 async def test_an_ended_owner_is_replaced_by_the_process_that_holds_the_socket(
     zoo: Zoo, feed: ListenerFeed, recorded: Recorded
 ) -> None:
-    """So do servers that fork and let their parent end."""
+    """Servers that fork and let their parent end behave like this."""
     parent = zoo.hold([wanted("tcp", "inet", "0.0.0.0", 80)], name=b"daemon", children=1)
     feed.poll()
     await eventually(lambda: recorded.shown[-1] and recorded.shown[-1][0].pid == parent.pid)

@@ -1,4 +1,4 @@
-"""A watched namespace: what is told, when, and what it costs."""
+"""A watched namespace: which changes are reported, when, and at which cost."""
 
 from __future__ import annotations
 
