@@ -1,4 +1,4 @@
-"""A workshop as a value: what its steps must know of, and what comes of their checks."""
+"""Steps, judgements and true choices of a workshop."""
 
 from __future__ import annotations
 

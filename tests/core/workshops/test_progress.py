@@ -1,4 +1,4 @@
-"""How somebody walks through a workshop."""
+"""Progress through a workshop: stages, completion and the summary."""
 
 from __future__ import annotations
 
