@@ -23,7 +23,7 @@ WHOSE = Prediction("Whose?", ("the machine's", "its own"), None, Reading("namesp
 STEP = Step("launch", "Launch", "Text.", checks=(RUNS, ASKED), predict=WHOSE)
 
 
-def test_what_a_step_needs_to_be_looked_at_follows_from_its_checks() -> None:
+def test_lookups_and_ports_follow_from_the_checks() -> None:
     name = Check("name-resolves", {"lookup": "shop"})
     client = Prediction("Who?", ("a", "b"), None, Reading("client-seen", {"port": 8080}), ("1", "2"))
     step = Step("a", "A", "Text.", checks=(ASKED, name), predict=client, mistakes=(CommonMistake(name, "no"),))
@@ -32,7 +32,7 @@ def test_what_a_step_needs_to_be_looked_at_follows_from_its_checks() -> None:
     assert (STEP.lookups, Step("b", "B", "Text.").ports) == ((), ())
 
 
-def test_what_has_happened_once_stays_true() -> None:
+def test_an_event_stays_true() -> None:
     first = judge_step(STEP, make_observation(make_container("web", "host"), connections=(make_connection(),)), {})
     assert first.ok
     assert first.noted == {"1": "a connection from 127.0.0.1:50000"}
@@ -42,7 +42,7 @@ def test_what_has_happened_once_stays_true() -> None:
     assert judge_step(STEP, make_observation(make_container("web", "host")), {}).failing == 1
 
 
-def test_what_is_a_state_must_hold_now() -> None:
+def test_a_state_must_hold_now() -> None:
     seen = judge_step(STEP, make_observation(make_container("web", "host"), connections=(make_connection(),)), {})
     gone = judge_step(STEP, make_observation(), seen.noted)
     assert not gone.ok
@@ -58,18 +58,18 @@ def test_the_truth_is_the_newest_reading_or_the_last_that_could_be_read() -> Non
     assert judge_step(STEP, make_observation(make_container()), {}, "machine").truth == "own"
 
 
-def test_the_right_choice_is_the_one_that_the_reading_names() -> None:
+def test_the_correct_choice_has_the_value_of_the_reading() -> None:
     assert correct_choice(WHOSE, "own") == 1
     assert correct_choice(WHOSE, "") is None
     assert correct_choice(WHOSE, "something else") is None
     assert correct_choice(Prediction("?", ("a", "b"), 1), "anything") == 1
 
 
-def test_a_step_without_checks_is_done_when_it_was_read() -> None:
+def test_a_step_without_checks_always_holds() -> None:
     assert judge_step(Step("a", "A", "Text."), make_observation(), {}).ok
 
 
-def test_a_problem_says_where() -> None:
+def test_a_problem_has_its_place() -> None:
     assert str(Problem("a.md", 3, "wrong.")) == "a.md:3: wrong."
     assert str(Problem("a.md", 0, "wrong.")) == "a.md: wrong."
 
@@ -99,7 +99,7 @@ def test_only_readings_of_clients_name_ports() -> None:
     assert Step("a", "A", "Text.", predict=Prediction("?", ("a", "b"), 1)).lookups == ()
 
 
-def test_an_event_is_noted_anew_whenever_it_is_seen() -> None:
+def test_an_event_is_recorded_again_when_observed() -> None:
     observation = make_observation(make_container("web", "host"), connections=(make_connection(client="192.0.2.9:1"),))
     assert judge_step(STEP, observation, {"1": "earlier"}).noted == {"1": "a connection from 192.0.2.9:1"}
     assert judge_step(STEP, observation, {}).failing is None

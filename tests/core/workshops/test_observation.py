@@ -36,7 +36,7 @@ from tests.core.observations import NOW, make_container, make_machine, make_obse
         ("swarm", "overlay"),
     ],
 )
-def test_a_mode_follows_from_what_the_engine_says_of_a_container(network_mode: str, mode: str) -> None:
+def test_a_mode_follows_from_the_network_mode(network_mode: str, mode: str) -> None:
     assert mode_of(network_mode, {"lab": "bridge", "lan": "macvlan", "swarm": "overlay"}) == mode
 
 
@@ -52,11 +52,11 @@ def test_a_mode_follows_from_what_the_engine_says_of_a_container(network_mode: s
         ("my-nginx", "nginx", False),
     ],
 )
-def test_the_lab_image_stands_in_for_nginx_alone(given: str, wanted: str, fits: bool) -> None:
+def test_the_lab_image_counts_as_nginx_only(given: str, wanted: str, fits: bool) -> None:
     assert is_image(given, wanted) is fits
 
 
-def test_the_newest_container_that_fits_is_meant() -> None:
+def test_the_newest_matching_container_is_selected() -> None:
     old, new = make_container("old", started=NOW - 100), make_container("new", started=NOW - 1)
     ended = make_container("ended", running=False, started=NOW)
     observation = make_observation(old, new, ended)
@@ -66,7 +66,7 @@ def test_the_newest_container_that_fits_is_meant() -> None:
     assert ContainerSelector("host", "nginx", "web").describe() == "a container of nginx in mode host named web"
 
 
-def test_who_holds_a_socket_is_said_by_the_name_of_its_container() -> None:
+def test_the_owner_of_a_socket_is_named_by_its_container() -> None:
     web = make_container("web", "host")
     observation = make_observation(web, machine=make_machine(make_listener(22, "sshd")))
     assert [describe_owner(observation, one) for one in listeners_on(observation.machine, 80)] == [

@@ -30,7 +30,7 @@ def stages(records: dict[str, StepRecord], until: int | None = None) -> list[str
     return [str(step_stage(WORKSHOP, records, number, until)) for number in range(3)]
 
 
-def test_each_step_opens_the_next_and_going_back_is_free() -> None:
+def test_each_step_unlocks_the_next_and_earlier_ones_stay_open() -> None:
     assert stages({}) == ["run", "locked", "locked"]
     assert stages({"a": DONE}) == ["done", "predict", "locked"]
     assert stages({"a": DONE, "b": StepRecord(prediction=0)}) == ["done", "run", "locked"]
@@ -39,7 +39,7 @@ def test_each_step_opens_the_next_and_going_back_is_free() -> None:
     assert current_step(WORKSHOP, {"a": DONE, "b": DONE, "c": DONE}) == 3
 
 
-def test_a_gate_that_somebody_else_keeps_holds_everybody_there() -> None:
+def test_no_step_after_the_instructors_gate_is_open() -> None:
     assert stages({"a": DONE, "b": DONE}, until=2) == ["done", "done", "locked"]
     assert stages({}, until=0) == ["locked", "locked", "locked"]
     assert current_step(WORKSHOP, {"a": DONE}, until=5) == 1
@@ -61,13 +61,13 @@ def test_when_a_step_is_done(step: int, record: StepRecord, judged: StepJudgemen
     assert is_done(WORKSHOP.steps[step], record, judged, pressed=pressed) is done
 
 
-def test_a_step_that_is_only_read_is_never_done_by_itself() -> None:
+def test_a_step_without_checks_needs_a_press() -> None:
     step = Step("a", "A", "Text.")
     assert not is_done(step, StepRecord(unmet=True), StepJudgement((), {}), pressed=False)
     assert is_done(step, StepRecord(), StepJudgement((), {}), pressed=True)
 
 
-def test_the_summary_holds_predictions_against_what_was_true() -> None:
+def test_the_summary_compares_predictions_with_the_truth() -> None:
     records = {
         "a": StepRecord(opened_at=10.0, passed_at=20.0, attempts=2, hints=1),
         "b": StepRecord(opened_at=20.0, prediction=1, passed_at=30.0),
@@ -84,14 +84,14 @@ def test_the_summary_holds_predictions_against_what_was_true() -> None:
     assert (summary.started_at, summary.finished_at) == (10.0, 45.0)
 
 
-def test_what_is_not_done_yet_tells_no_truth() -> None:
+def test_an_unfinished_step_reveals_no_truth() -> None:
     summary = summarise(WORKSHOP, {"b": StepRecord(opened_at=1.0, prediction=1)})
     assert [(one.truth, one.right) for one in summary.lines] == [("", None)] * 3
     assert (summary.done, summary.finished_at) == (0, 0.0)
     assert summarise(WORKSHOP, {}).started_at == 0.0
 
 
-def test_a_truth_that_no_choice_names_is_told_as_it_was_read() -> None:
+def test_a_truth_without_a_choice_is_the_reading() -> None:
     assert describe_truth(WORKSHOP.steps[2], "own") == "its own"
     assert describe_truth(WORKSHOP.steps[2], "::1") == "::1"
     assert describe_truth(WORKSHOP.steps[0], "x") == ""

@@ -44,9 +44,7 @@ TABLE: list[tuple[str, dict[str, str | int], Observation, str]] = [
 
 
 @pytest.mark.parametrize(("kind", "arguments", "observation", "word"), TABLE)
-def test_a_reading_says_one_word(
-    kind: str, arguments: dict[str, str | int], observation: Observation, word: str
-) -> None:
+def test_a_reading_is_one_word(kind: str, arguments: dict[str, str | int], observation: Observation, word: str) -> None:
     assert read(Reading(kind, arguments), observation) == word
     values = READINGS[kind].values
     assert not word or word in values or "…" in values, "the vocabulary says what a reading can be"
