@@ -17,7 +17,7 @@ from dashboard.bench.processes import Program, print_line, program, stdin_lines
 
 @asynccontextmanager
 async def broadcast_server() -> AsyncIterator[tuple[Program, str]]:
-    """The program while the block runs, and its address."""
+    """Runs the server until the block ends; yields its address."""
     async with program("broadcast_server") as server:
         yield server, f"ws://127.0.0.1:{await server.read()}/"
 

@@ -33,7 +33,7 @@ TOOLS = ("docker", "ip", "ss", "nsenter", "setpriv")
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkEnvironment:
-    """The engine, and the folder for all files."""
+    """The engine of the benchmarks, and the folder for their files."""
 
     host: PrivateHost
     info: EngineInfo

@@ -87,7 +87,7 @@ class Server(Browser):
         fields: Mapping[str, str] | Sequence[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
     ) -> urllib3.BaseHTTPResponse:
-        """One request on a connection that is kept, without following redirects; the body as it was sent."""
+        """One request on a connection that is kept, without following redirects; the encoded body."""
         if self._pool is None:
             name, _, port = self.host.partition(":")
             self._pool = urllib3.HTTPConnectionPool(name, int(port), timeout=30)
@@ -150,7 +150,7 @@ class Server(Browser):
 
     @asynccontextmanager
     async def running_experiment(self, modes: Sequence[str]) -> AsyncIterator[Frames]:
-        """An experiment in which every arm runs and nothing changes any more; removed after the block."""
+        """An experiment in which all arms run and nothing changes; removed after the block."""
         experiment = await asyncio.to_thread(self.launch, modes)
         try:
             async with self.frames(experiment) as frames:

@@ -122,7 +122,7 @@ class Clients:
         return await self._each(join_and_listen, within_s)
 
     async def listen(self, address: str, count: int, cookies: dict[str, str] | None = None) -> float:
-        """So many clients listen on a websocket."""
+        """Connects this many clients to a websocket, which count what they receive."""
         self._clients = [Client(self._host, cookies or {}, number=number) for number in range(count)]
         gate = asyncio.Semaphore(CONCURRENT_HANDSHAKES)
 

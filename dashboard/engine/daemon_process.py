@@ -21,7 +21,7 @@ def _comm(pid: int) -> str:
 
 
 def _pid_from_file() -> int:
-    """The pid in the first readable file; 0 if there is none."""
+    """The pid in the first readable file, or 0."""
     for file in PID_FILES:
         try:
             return int(file.read_text())

@@ -68,7 +68,7 @@ class _Client(docker.APIClient):
     """
 
     def get_adapter(self, url: str) -> requests.adapters.BaseAdapter:
-        """Our adapter for unix sockets instead of the SDK's."""
+        """The adapter for unix sockets that replaces the SDK's."""
         adapter = super().get_adapter(url)
         if isinstance(adapter, docker.transport.UnixHTTPAdapter):
             adapter.close()
@@ -181,7 +181,7 @@ class DockerEngine:
                 client.close()
 
     async def _call(self, ask: Callable[[_Client], Answer], deadline_s: float | None = None) -> Answer:
-        """Run ``ask`` in a thread with a deadline, and translate its errors."""
+        """Run ``ask`` in a thread with a deadline. Translates its errors."""
         limit = self._timeout_s if deadline_s is None else deadline_s
         try:
             future = asyncio.get_running_loop().run_in_executor(self._threads, self._ask, ask)

@@ -14,7 +14,7 @@ from dashboard.engine.decoding import engine_event
 from dashboard.engine.protocol import EngineError, EngineEvent
 
 FIRST_PAUSE_S = 0.1
-LONGEST_PAUSE_S = 5.0
+MAX_PAUSE_S = 5.0
 LINE_LIMIT_BYTES = 1 << 20
 WAITING_LIMIT = 10_000
 
@@ -93,7 +93,7 @@ class EventStream:
                 return
             self._deliver(_notice("lost", reason))
             self._stopped.wait(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_S)
+            pause = min(pause * 2, MAX_PAUSE_S)
 
     def _read(self, stream: OpenStream) -> None:
         rest = b""

@@ -35,7 +35,7 @@ Progress = Callable[[str, float | None], None]
 
 @dataclass(frozen=True, slots=True)
 class ImageChoice:
-    """The reference to run, its facts, and a sentence if it is not the requested image."""
+    """The reference to run, its facts, and a notice if it is not the requested image."""
 
     reference: str
     facts: ImageFacts

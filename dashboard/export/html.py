@@ -83,7 +83,7 @@ def render_file(content: ReportContent, derived: Derived, *, digest: str = "", a
 
 
 def policy_of(document: bytes) -> str:
-    """The policy in a file of ``render_file``; ValueError if there is none."""
+    """The policy in a file of ``render_file``; ValueError if it has none."""
     match = _POLICY.search(document, 0, _POLICY_WITHIN)
     if match is None:
         raise ValueError("not a report's file")

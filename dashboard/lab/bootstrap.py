@@ -1,4 +1,4 @@
-"""Opens what a lab needs: finds the engine, or starts a private host if there is none."""
+"""Opens what a lab needs: finds the engine, or starts a private host."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def endpoint() -> str:
 async def open_engine(
     stack: AsyncExitStack, data_dir: Path, say: Callable[[str], None], *, may_start_private: bool = True
 ) -> tuple[DockerEngine, bool]:
-    """An engine that answers, and whether it was started for this process; EngineUnreachable if there is none.
+    """An engine that answers, and whether it was started for this process; EngineUnreachable if no engine answers.
 
     If no engine answers and the process is root, a private host is started as a child, and stopped when ``stack``
     closes.

@@ -1,4 +1,4 @@
-"""Removes containers and networks that no experiment needs any more."""
+"""Removes containers and networks that no experiment needs."""
 
 from __future__ import annotations
 

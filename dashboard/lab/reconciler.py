@@ -130,7 +130,7 @@ class Lab:
         return len(mine)
 
     async def _settle_repeatedly(self, record: Record) -> None:
-        """Several passes, because there is no later one to finish what a slow engine has not done."""
+        """Makes several passes, because no later pass can finish what a slow engine has not done yet."""
         for _ in range(LAST_PASSES):
             await self._settle(record)
             driver = self._drivers.get(record.id)
@@ -280,7 +280,7 @@ class Lab:
                 log.exception("the engine could not be pinged; trying again")
 
     async def _on_engine_back(self) -> None:
-        """After a connect the daemon may be another process."""
+        """Reads the daemon's process again: after a reconnect it may be another one."""
         try:
             info = await self.context.engine.info()
         except EngineError:

@@ -60,7 +60,7 @@ class Supervisor:
         return self._lab.context if self._lab else None
 
     def heartbeat(self) -> Heartbeat | None:
-        """The state and counters of the lab, None if there is none. From any thread."""
+        """The state and counters of the lab; None without a lab. From any thread."""
         lab = self._lab
         return lab.heartbeat() if lab is not None else None
 

@@ -72,7 +72,7 @@ def _virtualisation(cpuinfo: str) -> str:
 
 
 def load_average() -> tuple[float, float, float] | None:
-    """1, 5 and 15 minutes; None if the kernel does not report it."""
+    """The load averages over 1, 5 and 15 minutes; None if the kernel does not report them."""
     try:
         return os.getloadavg()
     except OSError:

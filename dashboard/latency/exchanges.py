@@ -125,7 +125,7 @@ class SameSize(_OnOneSocket):
 
 
 class Datagrams(_OnOneSocket):
-    """``size`` bytes each way over UDP."""
+    """Exchanges of ``size`` bytes each way over UDP."""
 
     kind = socket.SOCK_DGRAM
 

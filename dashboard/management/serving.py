@@ -67,7 +67,7 @@ def _read_if_locked(path: Path) -> str | None:
 
 
 def served_address() -> str | None:
-    """The address of the running server of this data folder; None if there is none, or it is still starting."""
+    """The address of the running server of this data folder; None if no server runs, or it is still starting."""
     return _read_if_locked(address_file())
 
 

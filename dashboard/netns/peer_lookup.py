@@ -37,7 +37,7 @@ class ServerEnd:
         return [one for one in connections if one.local_port in self._ports]
 
     def find(self, client: str, client_port: int) -> str | None:
-        """The peer as the server sees it; None if there is none yet or several candidates.
+        """The peer as the server sees it; None without a candidate, or with several.
 
         This is ``client`` if the server has a new connection with it (NAT rewrites only the other address), otherwise
         the peer of the only new connection: behind docker-proxy, the proxy.

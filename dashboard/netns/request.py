@@ -186,7 +186,7 @@ class _Exchange:
         return data
 
     async def _read_body(self, data: bytes) -> bytes:
-        """Read as much of the body as is shown."""
+        """Read the part of the body that is shown."""
         head, separator, body = _split_head(data)
         length = next((int(v) for n, v in _headers(head) if n == "content-length" and v.isdigit()), None)
         enough = 8 * _BODY_CHARACTERS if length is None else min(length, 8 * _BODY_CHARACTERS)
@@ -205,7 +205,7 @@ class _Exchange:
             step_s = min(1.5 * step_s, _WATCH_S)
 
     def _find_peer(self, own_port: int) -> bool:
-        """Whether the search is complete."""
+        """Search for the peer; returns whether the search is complete."""
         if self._server_end is not None and self._seen is None and self._client is not None:
             self._seen = self._server_end.find(self._client, own_port)
         return self._server_end is None or self._seen is not None
@@ -229,7 +229,7 @@ def _headers(head: bytes) -> list[tuple[str, str]]:
 
 
 def _unchunk(data: bytes) -> bytes:
-    """The start of a chunked body, as far as it was read."""
+    """The part of a chunked body that was read."""
     body = b""
     while data and len(body) < 8 * _BODY_CHARACTERS:
         size, found, data = data.partition(b"\r\n")
@@ -242,7 +242,7 @@ def _unchunk(data: bytes) -> bytes:
 
 
 def _say(error: OSError, address: str, port: int, timeout_s: float) -> str:
-    """The error as a sentence."""
+    """The message for an error."""
     where = format_endpoint(address, port)
     known = {
         errno.ECONNREFUSED: f"{where} refused the connection: nothing listens there.",

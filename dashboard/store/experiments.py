@@ -156,7 +156,7 @@ def save_head(experiment: str, head: ExperimentHead, shown_seq: int | None = Non
 
 
 def release(experiment: str) -> None:
-    """Notes that no command drives the experiment any more."""
+    """Records that no command drives the experiment."""
     Experiment.objects.filter(pk=experiment).update(driver="")
 
 
@@ -224,7 +224,7 @@ def newest(experiments: Sequence[str]) -> dict[str, int]:
 
 
 def last_seq(experiment: str) -> int:
-    """The number of the newest entry, 0 if there is none."""
+    """The number of the newest entry, 0 without entries."""
     return (
         JournalEntry.objects.filter(experiment_id=experiment).order_by("-seq").values_list("seq", flat=True).first()
         or 0
@@ -232,5 +232,5 @@ def last_seq(experiment: str) -> int:
 
 
 def view(experiment: str, until: int | None = None) -> View:
-    """The view after entry ``until``; default: the newest."""
+    """The view of the experiment after entry ``until``, by default the newest."""
     return replay(entries(experiment, until=until))

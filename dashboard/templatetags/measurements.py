@@ -21,7 +21,7 @@ from dashboard.web.measurements import presenters as measurement_presenters
 
 register = template.Library()
 
-MOST_BANDS = 4
+MAX_BANDS = 4
 LIVE = frozenset({"waiting", "running"})
 SIGNS = {"slower": "▲", "faster": "▼", "same": "=", "inconclusive": "?"}
 
@@ -163,7 +163,7 @@ def align_blocks(found: Measurement, blocks: Any, modes: Any = None) -> measurem
 @register.filter
 def length_is_small(series: Sequence[Any]) -> bool:
     """Whether the bands of all series are distinguishable in one chart."""
-    return len(series) <= MOST_BANDS
+    return len(series) <= MAX_BANDS
 
 
 @register.filter
@@ -186,7 +186,7 @@ def count_blocks(found: Measurement, blocks: Any, modes: Any = None) -> tuple[me
 
 @register.simple_tag
 def draw_history(points: Sequence[Mapping[str, Any]], signature: str = "") -> measurement_charts.ChartView:
-    """Medians of a series over its runs, at their dates."""
+    """A chart of the medians of a series over its runs, by date."""
     dated = [(one["at"], one) for one in points if isinstance(one["at"], datetime)]
     if not dated:
         return measurement_charts.ChartView((), (), ())
@@ -263,7 +263,7 @@ def chart_library() -> dict[str, str]:
 
 @register.simple_tag
 def measure_words() -> dict[str, Any]:
-    """Texts for scripts on these pages; scripts fill in ``{…}``."""
+    """Texts for the scripts of these pages, which fill in ``{…}``."""
     return {
         "states": state_words(),
         "left": _("{elapsed} s of {seconds} s · at most {left} s left"),

@@ -83,7 +83,7 @@ register.filter("status_word", status_word)
 
 @register.filter
 def mode_summary(mode: str) -> str:
-    """What the mode does, beside its checkbox."""
+    """The description of a mode, shown next to its checkbox."""
     return {
         Mode.HOST: _("the machine's own network stack, no isolation"),
         Mode.BRIDGE: _("a separate stack behind docker0, the default"),

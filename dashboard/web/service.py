@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 class HubPublisher:
-    """WakeupChannel the hubs of this process and of other processes."""
+    """Wakes the hubs of this process and of other processes."""
 
     def __init__(self, wakeups: WakeupChannel | None = None) -> None:
         self._others = WakeupPublisher(wakeups) if wakeups is not None else None
@@ -87,7 +87,7 @@ class Service(Supervisor):
         return self.facts.engine
 
     def heartbeat(self) -> Heartbeat | None:
-        """The state and counters of the lab, None if there is none. From any thread."""
+        """The state and counters of the lab; None without a lab. From any thread."""
         return self._remote.heartbeat() if self._remote is not None else super().heartbeat()
 
     @property

@@ -11,10 +11,10 @@ from tests.browser.visitor import Visit, Visitor
 pytestmark = [pytest.mark.browser, pytest.mark.engine]
 
 
-def test_the_link_lets_in_once_and_leaves_no_token_in_the_address(visit: Visit, server: Server) -> None:
+def test_the_sign_in_link_works_once_and_leaves_no_token_in_the_address(visit: Visit, server: Server) -> None:
     link = server.another_link()
-    one = visit(signed_in=False)
-    page = one.open(link)
+    first = visit(signed_in=False)
+    page = first.open(link)
     assert page.url == f"{server.url}/"
     expect(page.get_by_role("heading", level=1)).to_have_text("Launch one container in several network modes")
     page.reload()
@@ -28,7 +28,7 @@ def test_the_link_lets_in_once_and_leaves_no_token_in_the_address(visit: Visit, 
     expect(used.locator("main")).to_contain_text("type ./netmodes up again for a new one")
 
 
-def test_nothing_is_shown_without_the_link(visit: Visit, server: Server) -> None:
+def test_pages_require_the_sign_in_link(visit: Visit, server: Server) -> None:
     visitor = visit(signed_in=False)
     visitor.expect(r"Failed to load resource: .* 401 ")
     for path in ("/", "/doctor/", "/experiments/whatever/", "/api/docs"):
@@ -39,7 +39,7 @@ def test_nothing_is_shown_without_the_link(visit: Visit, server: Server) -> None
             expect(page.get_by_role("heading", level=1)).to_have_text("Sign-in link required")
 
 
-def test_signing_out_closes_the_door(visit: Visit, server: Server) -> None:
+def test_after_signing_out_pages_require_a_new_link(visit: Visit, server: Server) -> None:
     visitor = visit(signed_in=False)
     page = visitor.open(server.another_link())
     page.get_by_role("button", name="Sign out").click()
@@ -49,7 +49,7 @@ def test_signing_out_closes_the_door(visit: Visit, server: Server) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign-in link required")
 
 
-def test_an_address_where_nothing_is_says_where_to_go(visitor: Visitor, server: Server) -> None:
+def test_an_unknown_address_links_to_the_start_page(visitor: Visitor, server: Server) -> None:
     visitor.expect(r"Failed to load resource: .* 404 ")
     page = visitor.open(f"{server.url}/experiments/nobody/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Not found")
@@ -57,7 +57,7 @@ def test_an_address_where_nothing_is_says_where_to_go(visitor: Visitor, server: 
     assert page.url == f"{server.url}/"
 
 
-def test_the_doctor_and_the_api_s_documentation_need_no_other_server(visitor: Visitor, server: Server) -> None:
+def test_the_doctor_and_the_api_documentation_load_nothing_from_other_servers(visitor: Visitor, server: Server) -> None:
     asked: list[str] = []
     visitor.context.on("request", lambda request: asked.append(request.url))
     page = visitor.open(f"{server.url}/doctor/")

@@ -42,7 +42,7 @@ test("too much is not begun", () => {
   assert.equal(box.push(bytes(PASTE_BYTES)), false);
 });
 
-test("Ctrl-C overtakes what waits, which is not sent any more", () => {
+test("Ctrl-C is sent before queued input, which is dropped", () => {
   const { sent, box } = outbox();
   box.push(bytes(40_000));
   const before = total(sent);
@@ -80,7 +80,7 @@ test("F6 leads out, Ctrl+V pastes, Ctrl+C copies what is marked; every other key
   }
 });
 
-test("what a terminal says by itself is told from what somebody types", () => {
+test("reports of the terminal itself are distinguished from typed input", () => {
   for (const one of ["\x1b[24;80R", "\x1b[?1;2c", "\x1b[>0;276;0c", "\x1b[0n", "\x1b]11;rgb:0/0/0\x07", "\x1bP1$r0m\x1b\\", "\x1b[?2004;1$y"]) {
     assert.equal(isReport(one), true, JSON.stringify(one));
   }

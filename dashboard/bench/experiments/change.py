@@ -109,7 +109,7 @@ async def _listen(arm: ChangingArm, port: int, source: random.Random, *, with_ss
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Addresses, then listeners."""
+    """The delay until a change is shown: of addresses, then of listeners."""
     source = random.Random(1)  # noqa: S311 - pauses
     addresses, listeners = (30, 8) if run.quick else (300, 80)
     async with AsyncExitStack() as stack:

@@ -61,7 +61,7 @@ async def measure_block(
 
 
 async def measure_server(arm: ChangingArm, pid: int, clients: Program, changes: int) -> Block:
-    """Addresses are added and removed: every change is a patch for each client."""
+    """Measures a server while addresses are added and removed; every change is a patch for each client."""
     return await measure_block(
         pid,
         clients,

@@ -21,7 +21,7 @@ _LINKS = frozenset({"stylesheet", "icon", "modulepreload", "preload", "manifest"
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """One answer. ``wire_bytes`` counts all of it: status line, headers, body as it was sent."""
+    """A response. ``wire_bytes`` counts all bytes sent: status line, headers, encoded body."""
 
     path: str
     status: int

@@ -1,4 +1,4 @@
-"""A lab in the benchmark's process, as the server has one."""
+"""A lab in the benchmark's process, like the server's."""
 
 from __future__ import annotations
 

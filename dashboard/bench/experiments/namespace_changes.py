@@ -28,7 +28,7 @@ PREFIX = 24
 
 
 class Changer:
-    """Makes changes in the namespace of the calling thread. A context manager: it closes its sockets."""
+    """Makes changes in the namespace of the calling thread. A context manager, which closes its sockets."""
 
     def __init__(self, link: str) -> None:
         self._route = open_route_socket()

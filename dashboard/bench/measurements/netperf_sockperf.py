@@ -60,7 +60,7 @@ def reference_servers(namespace: int, ports: Sequence[int], core: int | None) ->
 
 
 def end_with_children(process: subprocess.Popen[bytes]) -> None:
-    """Ends a session: netserver forks for each test, and a child with a killed client would wait for ever."""
+    """Ends a session: netserver forks for each test, and a child process whose client was killed waits for ever."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     end(process)

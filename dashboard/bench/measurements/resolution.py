@@ -62,7 +62,7 @@ def covers_others(trials: Sequence[Trial]) -> list[bool]:
 
 
 def figures_of(runs: Sequence[dict[int, Trial]]) -> list[Figure]:
-    """Signs and coverage by wait."""
+    """The signs of the differences and the coverage of the intervals, by added wait."""
     found = []
     for title, outcomes_of, promise in (
         ("called slower", lambda all_: [isinstance(one.judgement.verdict, Slower) for one in all_], between(95, 100)),

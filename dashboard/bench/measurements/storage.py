@@ -47,7 +47,7 @@ def growth_of(experiment: str, series: Sequence[Series], blocks: Sequence[Block]
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """Runs of each kind, as MB that ten million samples of them would take."""
+    """The size of runs of each kind, in MB per ten million samples."""
     figures, notes = [], []
     async with open_testbed(run) as bed:
         for name, (kinds, probes, seconds, promise) in RUNS.items():

@@ -65,7 +65,7 @@ class Testbed:
 
 @asynccontextmanager
 async def open_testbed(run: BenchmarkRun, published: Sequence[Publish] = ()) -> AsyncIterator[Testbed]:
-    """Both arms, running and watched as in a server; the bridge arm publishes the responder's port and ``published``.
+    """Launches and watches both arms as a server does. The bridge arm publishes the responder's port and ``published``.
     BenchmarkError where a path is missing."""
     responder = (Publish(RESPONDER_PORT, 0, "tcp"), Publish(RESPONDER_PORT, 0, "udp"))
     arms = (

@@ -142,7 +142,7 @@ def figures_of(visits: Sequence[Visit]) -> list[Figure]:
 
 
 def notes_of(visits: Sequence[Visit]) -> list[str]:
-    """How many requests each page makes, and its audits below 90."""
+    """The number of requests of each page, and its audits with a score below 90."""
     return [
         f"{name}: {median([float(each.requests) for each in own]):g} requests; "
         + (", ".join(dict.fromkeys(text for each in own for text in each.findings)) or "no audit below 90")

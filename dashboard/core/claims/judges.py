@@ -9,7 +9,7 @@ from dashboard.core.claims.testbed import Container, Timing
 
 
 def judge_slower(timing: Timing) -> Judgement:
-    """Holds if the interval of the difference lies above zero."""
+    """Holds if the whole interval of the difference is above zero."""
     if timing.verdict == "inconclusive":
         return not_testable(f"The blocks are inconclusive: {timing.reason}.", timing.summary)
     return holds_if(timing.verdict == "slower", f"It is {timing.verdict}.", timing.summary)

@@ -29,7 +29,7 @@ class Response:
 
     @property
     def summary(self) -> str:
-        """In a few words, as evidence."""
+        """A short description, used as evidence."""
         if self.status is None:
             return self.error
         return f"HTTP {self.status}" + (f", the server saw {self.client_seen}" if self.client_seen else "")

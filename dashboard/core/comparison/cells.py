@@ -1,6 +1,6 @@
 """The cells of the comparison, before they are compared.
 
-A cell has a text for the reader. Where the text holds names, numbers or times that carry no meaning (veth names, MAC
+A cell has a text for users. Where the text contains names, numbers or times that carry no meaning (veth names, MAC
 addresses, the resolver's random ports, process ids), the cell also has a normalised text without them, and cells are
 compared by that.
 """

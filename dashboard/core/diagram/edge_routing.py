@@ -44,7 +44,7 @@ class EdgeRouter:
         self.edges.append(Edge(identity, kind, mode, path + rest, label, *label_at))
 
     def _arrival(self, kind: str, end: Box) -> tuple[tuple[float, float], str]:
-        """Where the curve ends, and the path from there. An edge to the second column runs in the gap above the row,
+        """The end of the curve, and the path from there. An edge to the second column runs in the gap above the row,
         because the first column would hide it."""
         x, y = left_of(end)
         frame = self.boxes.get(f"{end.id.partition(':')[0]}:stack")

@@ -154,7 +154,7 @@ _NETWORK_SWITCHES = {"--internal": "internal", "--ipv6": "ipv6", "--attachable":
 
 
 def parse_network_create(line: str) -> NetworkCommand:
-    """Parses ``docker network create [options] NAME``; ValueError with a sentence."""
+    """Parses ``docker network create [options] NAME``; ValueError with the reason."""
     words = shlex.split(line)
     rest = words[3:] if words[:3] == ["docker", "network", "create"] else words
     driver, options = "bridge", dict[str, Any]()

@@ -52,7 +52,7 @@ class Timed(Protocol):
 
     @property
     def p99_us(self) -> float:
-        """Its tail."""
+        """Its 99th percentile in µs."""
 
     @property
     def counts(self) -> bool:

@@ -62,7 +62,7 @@ class Options:
     http_path: str = "/"
 
     def payload_of(self, probe: Probe) -> int:
-        """Bytes of one request."""
+        """The payload of one request in bytes."""
         return self.payload_bytes or (STREAM_PAYLOAD_BYTES if probe is Probe.TCP_STREAM else DEFAULT_PAYLOAD_BYTES)
 
 
@@ -135,7 +135,7 @@ class Block:
 
     @property
     def counts(self) -> bool:
-        """Whether it is valid for comparisons."""
+        """Whether the measurement is valid for comparisons."""
         return not self.error and self.n > 0
 
 

@@ -70,7 +70,7 @@ class Judgement:
 
 
 def default_margin(baseline_us: float) -> float:
-    """The difference that does not matter: 1 % of the baseline's median, at least 0.2 µs."""
+    """The largest negligible difference: 1 % of the baseline's median, at least 0.2 µs."""
     return max(_SMALLEST_MARGIN_US, _MARGIN_SHARE * baseline_us)
 
 

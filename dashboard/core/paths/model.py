@@ -133,7 +133,7 @@ def reachable_address(veth: VethLink, family: Family) -> str | None:
 
 
 def inner_address(veths: Sequence[VethLink], family: Family) -> tuple[str, tuple[str, ...]]:
-    """The first inner address of ``family`` and the hops to it; both empty if there is none."""
+    """The first inner address of ``family`` and the hops to it; both empty without such an address."""
     return next(((address, veth.hops) for veth in veths for address in global_addresses(veth.inner, family)), ("", ()))
 
 

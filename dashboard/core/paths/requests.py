@@ -71,7 +71,7 @@ def new_attempt(path: Path) -> Attempt:
 
 
 def requested_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Path, ...]:
-    """The paths to request: one for each destination, IPv4 first, and one for each reason why there is none."""
+    """The paths to request: one for each destination, IPv4 first, and one for each missing path, with the reason."""
     paths = (path for path in find_paths(columns, states) if path.kind in REQUESTED_KINDS)
     by_destination = first_available(paths, _destination)
     return first_available(by_destination, lambda path: request_key(path) or (path.server, path.unavailable))

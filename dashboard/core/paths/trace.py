@@ -61,7 +61,7 @@ class _HopReader:
         return next((entry for entry in entries if (entry.source, entry.destination) == ends), None)
 
     def _find_forwarded(self) -> ProcessConnection | None:
-        """The connection of the accepting process that the server has as its peer."""
+        """The connection from the accepting process to the server."""
         client_seen = self.evidence.client_seen
         if self.accepted is None or client_seen in {"", self.evidence.client}:
             return None

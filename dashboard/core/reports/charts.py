@@ -199,7 +199,7 @@ def time_at(curve: Sequence[tuple[float, float]], share: float) -> float | None:
 
 
 def ecdf_chart(run: RunView, probe: Probe) -> LineChart:
-    """The share of requests that were answered within a time, on a logarithmic axis."""
+    """The share of requests answered within a time, with a logarithmic time axis."""
     series = [one for one in run.series if one.probe is probe and one.ecdf and one.ecdf[0][0] > 0]
     title = f"Distribution ({probe})"
     table = ChartTable(

@@ -99,7 +99,7 @@ def _ends(interval: Interval | None) -> tuple[float, float] | None:
 
 
 def describe_between(difference: Between) -> str:
-    """The difference with its interval, or the reason why there is none."""
+    """The difference with its interval, or the reason why it is missing."""
     if isinstance(difference.verdict, Inconclusive) and (difference.delta_us is None or difference.ci95_us is None):
         return difference.verdict.reason
     text = f"{signed(difference.delta_us or 0.0)} µs, 95 % interval {format_interval(_ends(difference.ci95_us))}"

@@ -157,7 +157,7 @@ def _columns(columns: Sequence[Column]) -> ChartTable:
 
 
 def _rows(snapshot: Snapshot) -> Data:
-    """The rows that differ as a table, each with its reason; how many are left out, and how many are the same."""
+    """A table of the rows that differ, each with its reason, and the numbers of omitted and of equal rows."""
     differing = [row for row in snapshot.rows if row.relation is not Relation.SAME]
     body = []
     for row in differing[:MAX_ROWS]:

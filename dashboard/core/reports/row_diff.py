@@ -23,7 +23,7 @@ type RowId = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class ArmMatch:
-    """An arm and the key of its column in each report, None where it has none."""
+    """An arm and the key of its column in each report, None in reports without the arm."""
 
     label: str
     mode: str

@@ -30,7 +30,7 @@ def parse_code(typed: str) -> str:
 
 
 def format_code(code: str) -> str:
-    """The code in two halves: ``7K3M-9PQX``."""
+    """The code in two groups of four characters: ``7K3M-9PQX``."""
     return f"{code[: LENGTH // 2]}-{code[LENGTH // 2 :]}"
 
 

@@ -37,7 +37,7 @@ def pacing_of(workshop: Workshop, pace: str, step: str, gate: str, *, locked: bo
 
 
 def step_at_offset(workshop: Workshop, step: str, offset: int) -> str:
-    """The slug of the step that many steps further on or back, limited to the first and the last step."""
+    """The slug of the step ``offset`` steps after (or before) this one, limited to the first and the last step."""
     number = (workshop.index(step) or 0) + offset
     return workshop.steps[min(max(number, 0), len(workshop.steps) - 1)].slug
 

@@ -59,7 +59,7 @@ def parse_name(typed: str) -> str:
 
 
 def parse_text(typed: str) -> str:
-    """A hint or a question as one line. ValueError with a sentence if it is empty or too long."""
+    """A hint or a question as one line. ValueError with a message if it is empty or too long."""
     text = " ".join("".join(letter if letter.isprintable() else " " for letter in typed).split())
     if not text:
         raise ValueError("Write something first.")

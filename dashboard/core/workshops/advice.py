@@ -67,7 +67,7 @@ def _launches(run: RunCommand, check: Check) -> bool:
 
 
 def advise(step: Step, observation: Observation, judgement: StepJudgement, before: Sequence[Step] = ()) -> str:
-    """One or two sentences for the first check that fails; empty if none does. ``before`` are the earlier steps."""
+    """One or two sentences about the first failed check, empty if all hold. ``before`` are the earlier steps."""
     failing = judgement.failing
     if failing is None:
         return ""

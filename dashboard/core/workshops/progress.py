@@ -113,7 +113,7 @@ def describe_truth(step: Step, truth: str) -> str:
 
 
 def summarise(workshop: Workshop, records: Records) -> Summary:
-    """Every step with prediction and truth."""
+    """Every step with the prediction and the true answer."""
     lines = []
     for step in workshop.steps:
         record = records.get(step.slug, EMPTY)

@@ -29,7 +29,7 @@ class PrivateHost:
 
     @property
     def name(self) -> str:
-        """Its host name, and the name of its cgroup."""
+        """The host name, which is also the name of the cgroup."""
         return f"netmodes-{self.id}"
 
     @property
@@ -49,7 +49,7 @@ class PrivateHost:
 
     @property
     def data(self) -> Path:
-        """Its engine's data-root."""
+        """The data-root of the engine."""
         return self.folder / "data"
 
     @property

@@ -118,14 +118,14 @@ class TestbedReader:
         return ObservationTarget(facts.id, facts.pid, mode, facts.resolv_conf_path, facts.hosts_path, facts.dns)
 
     async def namespaces(self, place: Place) -> Mapping[str, int]:
-        """Read from /proc."""
+        """The namespaces of a process, read from /proc."""
         try:
             return await asyncio.to_thread(namespaces, await self._pid(place))
         except NamespaceGone as error:
             raise _exited(error) from error
 
     async def read_file(self, place: Place, path: str) -> str:
-        """Read where the Engine stores it."""
+        """A file of the container, read where the Engine stores it."""
         source = path
         if place != MACHINE:
             facts = await self._facts(place)

@@ -65,7 +65,7 @@ class Arms:
         self._creating_networks: asyncio.Future[None] | None = None
 
     async def prepare_images(self, progress: Callable[[str, float | None], None]) -> str:
-        """Gets every image; returns a notice for the reader."""
+        """Gets every image; returns a notice for the user."""
         self._images, notice = await prepare_images(self._context, self._record.spec.arms, progress)
         return notice
 

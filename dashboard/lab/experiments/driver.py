@@ -249,7 +249,7 @@ class ExperimentDriver:
 
     async def _fail_if_empty(self) -> None:
         if self._recorder.head.phase is Phase.RUNNING and not self._recorder.arms(ArmStatus.RUNNING):
-            await self._fail("No arm is running any more: see each column for why.")
+            await self._fail("No arm is running: see each column for the reason.")
 
     async def _save_head(self, shown_seq: int | None = None) -> None:
         save = experiment_store.save_head

@@ -22,7 +22,7 @@ RETRY_S = (0.05, 0.2, 1.0, 2.0)
 
 
 class Publisher(Protocol):
-    """WakeupChannel whoever shows experiments; what it says may be lost, the database is the truth."""
+    """Wakes every process that shows experiments. Messages may be lost: the database is authoritative."""
 
     def wake(self, experiment: str) -> None:
         """An experiment has new entries."""

@@ -159,7 +159,7 @@ class WakeupPublisher:
         self._wakeups = wakeups
 
     def wake(self, experiment: str) -> None:
-        """The journal of an experiment has new entries."""
+        """Announces new entries in the journal of an experiment."""
         self._wakeups.send(WEB, "experiment", experiment)
 
     def measured(self, run: str) -> None:

@@ -26,7 +26,7 @@ from dashboard.store import claim_runs
 
 
 class Command(NetmodesCommand):
-    """Runs claims on this engine, or on private hosts if they need a machine to themselves."""
+    """Runs claims on this engine, or on private hosts if they change the machine."""
 
     help = "Runs claims about network modes and prints which hold, with the evidence."
 

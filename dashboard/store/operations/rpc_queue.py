@@ -31,7 +31,7 @@ def this_machine() -> str:
 
 @dataclass(frozen=True, slots=True)
 class ReadHeartbeat:
-    """A lab's newest heartbeat as its row has it."""
+    """A lab's newest heartbeat, as stored."""
 
     number: int
     at: float

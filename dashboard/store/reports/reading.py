@@ -56,7 +56,7 @@ def derive(content: ReportContent) -> Derived:
 
 
 def derived_columns(derived: Derived) -> dict[str, bytes | int]:
-    """The columns of the report's row that hold it."""
+    """The columns of the report's row that store it."""
     view = zlib.compress(encode_view(derived.view), 6)
     return {"view": view, "track": zlib.compress(derived.recording, 6), "derived": DERIVED_VERSION}
 

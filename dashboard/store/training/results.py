@@ -42,7 +42,7 @@ def _messages(session: str) -> tuple[dict[str, list[Event]], list[Event]]:
 
 
 def _participants(row: TrainingSession, messages: dict[str, list[Event]]) -> tuple[ParticipantFacts, ...]:
-    """All admitted participants, with those that were removed later: their answers count."""
+    """All admitted participants, including those removed later, because their answers count."""
     by_person = {
         person_of(participant.id): participant
         for participant in Participant.objects.filter(session=row).exclude(admitted_at=0.0)

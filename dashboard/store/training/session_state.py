@@ -123,7 +123,7 @@ def readings(row: TrainingSession, steps: Collection[str]) -> dict[str, list[tup
 
 
 def truths(row: TrainingSession, steps: Collection[str]) -> dict[str, str]:
-    """The truth of these steps as read from the kernel, by step."""
+    """The true answers of these steps by step, as read from the kernel."""
     return {step: session_truth(truth for _, truth in read) for step, read in readings(row, steps).items()}
 
 
@@ -177,7 +177,7 @@ def records_of(row: TrainingSession, walk: Progress | None, now: float) -> Recor
 
 @dataclass(frozen=True, slots=True)
 class ParticipantProgress:
-    """One participant in the instructor's grid."""
+    """A participant in the instructor's progress grid."""
 
     participant: Participant
     row: ProgressRow

@@ -48,7 +48,7 @@ def _json(value: object) -> HttpResponse:
 
 @router.get("/claims", summary="Every claim, with its newest outcome")
 def listing(request: HttpRequest) -> HttpResponse:
-    """Statement, source, lines; verdict and evidence if it has run."""
+    """Each claim's statement, source and lines; verdict and evidence if it has run."""
     return _json(show_catalogue(claim_runs.newest_outcomes()))
 
 
@@ -101,7 +101,7 @@ def cancel(request: HttpRequest, identity: str) -> Any:
 
 @router.get("/misconceptions", summary="Every misconception: expectation and question")
 def misconceptions(request: HttpRequest) -> HttpResponse:
-    """Running one shows what happens."""
+    """The misconceptions. Running one shows what happens."""
     names = ("id", "title", "expected", "question", "choices")
     return _json(
         [

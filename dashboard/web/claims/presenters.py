@@ -41,7 +41,7 @@ class ShownClaim:
 
     @property
     def working(self) -> bool:
-        """Whether it waits or runs."""
+        """Whether the run is waiting or running."""
         return self.step in {ClaimState.WAITING, ClaimState.RUNNING}
 
 
@@ -94,7 +94,7 @@ def show_catalogue(newest: Mapping[str, Outcome]) -> list[ShownClaim]:
 
 
 def show_run(outcomes: tuple[Outcome, ...]) -> list[ShownClaim]:
-    """The claims of one run with their outcomes; a claim that this version does not know as the run recorded it."""
+    """The claims of one run with their outcomes; claims unknown to this version as the run recorded them."""
     known = {claim.id: claim for claim in all_claims()}
     shown = []
     for outcome in outcomes:

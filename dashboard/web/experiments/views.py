@@ -132,7 +132,7 @@ async def launch(request: HttpRequest) -> HttpResponse:
 
 
 def load_snapshot(identity: str, at: int | None = None) -> Snapshot:
-    """The experiment now, or after journal entry ``at``; a stopped one as it was before the stop. Http404 if it does
+    """The experiment now, or after journal entry ``at``; a stopped one in its state before the stop. Http404 if it does
     not exist."""
     row = Experiment.objects.exclude(wanted=Wanted.REMOVED).filter(pk=identity).first()
     if row is None:

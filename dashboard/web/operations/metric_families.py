@@ -102,7 +102,7 @@ _gauge, _counter = partial(_simple, GaugeMetricFamily), partial(_simple, Counter
 
 
 def _with_zeros(names: Iterable[str], values: Mapping[str, int]) -> LabelledValues:
-    """A value for every name, 0 if it has none: alerts need existing series."""
+    """A value for every name, by default 0, because alerts need existing series."""
     return [([name], values.get(name, 0)) for name in dict.fromkeys((*names, *sorted(values)))]
 
 

@@ -66,7 +66,7 @@ class RemoteLab:
             self._reading = None
 
     def on_heartbeat(self) -> None:
-        """A heartbeat with new facts was written."""
+        """Called after a heartbeat with new facts was written."""
         self._read_now.set()
 
     def on_result(self, call: str) -> None:

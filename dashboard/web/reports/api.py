@@ -193,7 +193,7 @@ def _point(row: ListedReport) -> dict[str, object]:
     }
 
 
-@router.get("/reports/{identity}", response={404: Refusal}, summary="The report as it was saved (report/1)")
+@router.get("/reports/{identity}", response={404: Refusal}, summary="The saved report (report/1)")
 def report(request: HttpRequest, identity: str) -> HttpResponse:
     """The canonical bytes, which can be imported."""
     response = HttpResponse(frame(report_reading.content_bytes(identity)), content_type="application/json")
@@ -203,7 +203,7 @@ def report(request: HttpRequest, identity: str) -> HttpResponse:
 
 @router.get("/reports/{identity}/about", response={404: Refusal}, summary="A report as in the list, with its remarks")
 def about(request: HttpRequest, identity: str) -> HttpResponse:
-    """Title, author, tags, hash and remarks."""
+    """The title, author, tags, hash and remarks of a report."""
     row = report_listing.get_report(identity)
     remarks = [
         {"id": one.pk, "author": one.author, "at": one.at, "text": one.text} for one in saved_reports.remarks(identity)
@@ -232,7 +232,7 @@ def export(request: HttpRequest, identity: str, ending: str) -> Any:
 
 @router.get("/reports/{identity}/removed", response={404: Refusal}, summary="What anonymising a report replaces")
 def removed(request: HttpRequest, identity: str) -> HttpResponse:
-    """Each detail of the machine with its pseudonym."""
+    """The details of the machine that are removed, each with its pseudonym."""
     return _json({"removed": list_replacements(identity)})
 
 

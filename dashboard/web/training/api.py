@@ -59,7 +59,7 @@ def listing(request: HttpRequest) -> Any:
     summary="The results of a session (session-report/1)",
 )
 def report(request: HttpRequest, identity: str, anonymous: bool = False) -> Any:
-    """The whole report for the instructor; with ``anonymous=true`` the anonymous one of a closed session."""
+    """The full report for the instructor; with ``anonymous=true`` the anonymous one of a closed session."""
     row = training_sessions.owned(identity, int(request.user.pk or 0))
     if row is None:
         return Status(404, {"detail": NO_SESSION})

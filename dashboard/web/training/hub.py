@@ -198,7 +198,7 @@ class SessionHub(FeedHub[SessionFeed]):
         self._in_loop(disconnect)
 
     def end_mirrors(self, session: str) -> None:
-        """Closes the connections to the mirrored comparison in all processes: another one is shown, or none."""
+        """Closes the connections to the mirrored comparison in all processes, when it is replaced or ended."""
         self.peers.tell("class-mirrors", session)
         self.end_mirrors_here(session)
 
@@ -259,7 +259,7 @@ class SessionHub(FeedHub[SessionFeed]):
         await self._record_presence(feed, feed.present(now), on_peers)
 
     async def _record_presence(self, feed: SessionFeed, here: set[str], on_peers: frozenset[str]) -> None:
-        """Stores who has left and who is back, for results and replay."""
+        """Stores which participants have left or returned, for results and replay."""
         came = here - feed.recorded
         left = {key: feed.left_at.get(key, time.time()) for key in feed.recorded - here - on_peers}
         feed.recorded = here

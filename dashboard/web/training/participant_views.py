@@ -89,7 +89,7 @@ def _runs(row: TrainingSession, participant: Participant) -> dict[str, Any]:
 
 
 async def _containers(row: TrainingSession, group: str) -> dict[str, Any]:
-    """The containers on the group's host, or why they are unknown."""
+    """The containers on the group's host, or the reason why they are unknown."""
     if not group or row.closed_at:
         return {}
     try:

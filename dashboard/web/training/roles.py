@@ -1,4 +1,4 @@
-"""Who sends a request: the instructor of a session, or one of its participants. Anybody else gets a 404.
+"""Identifies the sender of a request: the instructor of a session or one of its participants. All others get a 404.
 
 A browser session stores the token of each of its participants, by training session.
 """

@@ -74,7 +74,7 @@ def test_unwanted_containers_are_removed_and_none_is_created(wanted: Wanted) -> 
 
 arm_keys = st.sampled_from(["host", "bridge", "none", "macvlan"])
 arms_lists = st.lists(arm_keys, unique=True, max_size=4).map(lambda keys: tuple(make_arm(key) for key in keys))
-#: Names are unique on an engine, so an arm has at most one container; some belong to no arm any more.
+#: Names are unique on an engine, so an arm has at most one container; some no longer belong to an arm.
 real_lists = st.lists(
     st.builds(
         made,

@@ -37,7 +37,7 @@ NO_MACVLAN = (
 
 
 def requests(scene: tuple[Columns, States], server: str | None = None) -> list[tuple[str, str, str]]:
-    """Kind, client, and the target or the reason why there is none."""
+    """Kind, client, and the target or the reason why it is missing."""
     return [
         (str(path.kind), path.client, path.target or path.unavailable)
         for path in requested_paths(*scene)

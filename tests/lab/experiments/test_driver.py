@@ -262,7 +262,7 @@ async def test_the_experiment_fails_when_the_last_arm_ends(lab_harness: LabHarne
     identity = await lab_harness.running("bridge", "user-bridge")
     engine_host.docker("rm", "-f", *names(engine_host))
     head = await lab_harness.reaches(identity, Phase.FAILED)
-    assert "any more" in head.notice
+    assert "No arm is running" in head.notice
     assert engine_api.networks(engine_host.endpoint) == []
 
 

@@ -1,4 +1,4 @@
-"""127.0.0.1 goes through docker-proxy: the DNAT rule counts nothing."""
+"""Requests to 127.0.0.1 go through docker-proxy: the DNAT rule counts no packets."""
 
 from __future__ import annotations
 

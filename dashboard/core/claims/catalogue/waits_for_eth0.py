@@ -1,4 +1,4 @@
-"""A program that waits for an interface which never appears."""
+"""A program waits for an interface that never appears."""
 
 from __future__ import annotations
 

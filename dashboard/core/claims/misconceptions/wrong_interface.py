@@ -1,4 +1,4 @@
-"""A program that waits for an interface."""
+"""A program waits for an interface that does not exist."""
 
 from __future__ import annotations
 

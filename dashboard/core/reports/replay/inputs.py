@@ -33,7 +33,7 @@ class Frame:
 
     @cached_property
     def observed(self) -> ObservedColumns:
-        """The position as rows are computed from it."""
+        """The inputs for computing the rows at this position."""
         return ObservedColumns(self.columns, self.states)
 
     @cached_property

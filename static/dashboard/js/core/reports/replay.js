@@ -25,7 +25,7 @@ export function sums(differences, Type) {
   return values;
 }
 
-/** The last index in a sorted array with a value that is not greater; -1 if there is none. */
+/** The last index in a sorted array with a value that is not greater, or -1. */
 export function lastNotAfter(sorted, value) {
   let low = 0;
   let high = sorted.length;
@@ -191,12 +191,12 @@ export function readRecording(raw) {
         columns: tables.abouts[raw.abouts[position]],
       };
     },
-    /** The index in `lines` of the last entry with a text up to a position; -1 if there is none. */
+    /** The index in `lines` of the last entry with a text up to a position, or -1. */
     lineAt: (position) => lastNotAfter(lines, position),
     /** The last entry up to a time in seconds since the epoch; the first one if all are later. */
     positionAt: (seconds) => Math.max(0, lastNotAfter(latest, (seconds - raw.first_at) * 1000 + 0.5)),
     positionOf: (seq) => Math.max(0, lastNotAfter(seqs, seq)),
-    /** The next position with a visible change; the last one if there is none. */
+    /** The next position with a visible change, or the last position. */
     nextChange(position) {
       let place = position + 1;
       while (place < length && kinds[place] === 0) place += 1;
