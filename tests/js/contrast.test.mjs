@@ -30,7 +30,7 @@ for (const theme of ["light", "dark"]) {
   });
 }
 
-test("every mode has a colour of its own and a shape of its own", () => {
+test("every mode has its own colour and its own shape", () => {
   const shapes = readFileSync(new URL("../../templates/diagram/_mode_icons.html", import.meta.url), "utf8");
   const drawn = MODES.map((mode) => new RegExp(`id="shape-${mode}"[^>]*>(.*)</symbol>`).exec(shapes)[1]);
   assert.equal(new Set(drawn).size, MODES.length);

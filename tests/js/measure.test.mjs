@@ -10,7 +10,7 @@ function makeBlock(series, round, more = {}) {
   return { series, round, started_s: round / 10, center_us: 20, p50_us: 20, p99_us: 40, n: 100, error: "", ...more };
 }
 
-test("axes and figures are those of the templates", () => {
+test("axes and figures are the same as in the templates", () => {
   for (const { low, high, expected } of vectors.ticks) assert.deepEqual(chooseTicks(low, high).map((one) => Number(one.toPrecision(9))), expected);
   for (const [value, text] of vectors.micros) assert.equal(formatMicrosPlain(value), text);
   for (const [value, text] of vectors.signed) assert.equal(formatSigned(value), text);
@@ -21,14 +21,14 @@ test("axes and figures are those of the templates", () => {
   }
 });
 
-test("a block that comes twice is one", () => {
+test("a block received twice counts once", () => {
   const blocks = createBlocks();
   for (const value of [20, 20]) blocks.add(makeBlock("a", 0, { p50_us: value }));
   assert.equal(blocks.progress("a").count, 1);
   assert.equal(blocks.progress("a").n, 100);
 });
 
-test("blocks stand by round, and one that failed leaves a gap", () => {
+test("blocks are ordered by round, and a failed block leaves a gap", () => {
   const blocks = createBlocks();
   blocks.add(makeBlock("b", 1, { started_s: 0.3 }));
   blocks.add(makeBlock("a", 0, { started_s: 0.1 }));
@@ -40,7 +40,7 @@ test("blocks stand by round, and one that failed leaves a gap", () => {
   assert.equal(blocks.progress("a").failed, 1);
 });
 
-test("the difference so far is paired by round, over blocks that count", () => {
+test("the provisional difference is paired by round, over valid blocks", () => {
   const blocks = createBlocks();
   [10, 20, 30].forEach((value, round) => {
     blocks.add(makeBlock("base", round, { center_us: value }));
@@ -54,7 +54,7 @@ test("the difference so far is paired by round, over blocks that count", () => {
   assert.equal(blocks.difference("nobody", "other"), null);
 });
 
-test("what stood in the page is drawn before the first message", () => {
+test("the page's own blocks are drawn before the first message", () => {
   const blocks = createBlocks({ rounds: [4, 7], x: [0.5, 0.9], series: [{ key: "a", p50: [20, null], p99: [40, null] }] });
   assert.deepEqual(blocks.columns().series.get("a").p50, [20, null]);
   assert.deepEqual(blocks.progress("a"), { count: 1, failed: 0, n: 0, lowest: 20, middle: 20, highest: 20, tail: 40 });
@@ -62,14 +62,14 @@ test("what stood in the page is drawn before the first message", () => {
   assert.deepEqual(blocks.columns().x, [0.5, 0.9]);
 });
 
-test("nothing measured is null, not zero", () => {
+test("a missing figure is null, not zero", () => {
   assert.equal(median([]), null);
   assert.equal(median([3, 1, 2]), 2);
   assert.equal(median([4, 1]), 2.5);
   assert.deepEqual(createBlocks().progress("a"), { count: 0, failed: 0, n: 0, lowest: null, middle: null, highest: null, tail: null });
 });
 
-test("curves share one rising axis", () => {
+test("curves share one ascending axis", () => {
   assert.deepEqual(joinCurves([[[10, 0.5], [20, 1]], [[15, 1], [10, 0.1]]]), { x: [10, 15, 20], y: [[0.5, null, 1], [0.1, 1, null]] });
   assert.deepEqual(joinCurves([]), { x: [], y: [] });
 });
@@ -83,7 +83,7 @@ test("a logarithmic axis begins and ends at round numbers", () => {
   assert.equal(isRoundTick(null), false);
 });
 
-test("a run that begins or ends is read again, blocks are added, another version reloads", () => {
+test("a start or end fetches the page again, blocks are added, another version reloads", () => {
   const run = { state: "running" };
   assert.equal(receive("waiting", { v: 1, type: "measurement", run }), "refresh");
   assert.equal(receive("running", { v: 1, type: "measurement", run }), "add");

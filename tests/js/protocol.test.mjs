@@ -15,13 +15,13 @@ test("a snapshot replaces everything and is drawn", () => {
   assert.deepEqual(model.order, ["a/1/", "a/2/"]);
 });
 
-test("a second snapshot marks what changed while nobody looked", () => {
+test("a second snapshot highlights what changed during the disconnection", () => {
   const rows = [makeRow("a/1/", { machine: "other", host: null }), makeRow("a/2/")];
   const { dirty } = receive(begun(), makeSnapshot([], { rows, seq: 30 }));
   assert.deepEqual([...dirty.cells], [["a/1/", new Set(["machine"])]]);
 });
 
-test("a patch on the right base is applied", () => {
+test("a patch that follows the model is applied", () => {
   const { model, effect, dirty } = receive(begun(), makePatch({ rows: { set: [put("a/3/", "a/1/")], remove: ["a/2/"] } }));
   assert.equal(effect, "draw");
   assert.deepEqual(model.order, ["a/1/", "a/3/"]);
@@ -30,7 +30,7 @@ test("a patch on the right base is applied", () => {
   assert.deepEqual([...dirty.rows], ["a/3/"]);
 });
 
-test("paths are kept until a patch brings others, and then the picture is drawn again", () => {
+test("paths are kept until a patch changes them, and then the diagram is drawn again", () => {
   const first = receive(null, makeSnapshot([], { paths: [{ key: "a" }] })).model;
   const same = receive(first, makePatch());
   assert.deepEqual([same.model.paths, same.dirty.pictures], [[{ key: "a" }], false]);
@@ -38,14 +38,14 @@ test("paths are kept until a patch brings others, and then the picture is drawn 
   assert.deepEqual([other.model.paths, other.dirty.pictures], [[], true]);
 });
 
-test("a patch on another base asks for a snapshot and changes nothing", () => {
+test("a patch after a gap requests a snapshot and changes nothing", () => {
   const model = begun();
   const result = receive(model, makePatch({ base: 11, seq: 12 }));
   assert.equal(result.effect, "resync");
   assert.equal(result.model, model);
 });
 
-test("a patch before any snapshot asks for a snapshot", () => {
+test("a patch before any snapshot requests a snapshot", () => {
   assert.equal(receive(null, makePatch()).effect, "resync");
 });
 
@@ -60,7 +60,7 @@ test("unknown messages are ignored", () => {
   }
 });
 
-test("another version of the protocol asks for a reload", () => {
+test("another version of the protocol requires a reload", () => {
   assert.equal(receive(begun(), makePatch({ v: 2 })).effect, "reload");
 });
 
@@ -121,7 +121,7 @@ test("many patches become one drawing", () => {
   assert.equal(isClean(nothingDirty()), true);
 });
 
-test("a snapshot makes earlier patches of the same frame needless", () => {
+test("a snapshot replaces earlier patches of the same frame", () => {
   const patch = receive(begun(), makePatch({ rows: { set: [], remove: ["a/1/"] } }));
   const snapshot = receive(patch.model, makeSnapshot(["a/7/"], { seq: 40 }));
   const dirty = mergeDirty(patch.dirty, snapshot.dirty);

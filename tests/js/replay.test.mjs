@@ -25,7 +25,7 @@ function assertShows(one, position) {
   assert.deepEqual({ ...line, at: 0, offset_s: 0 }, { ...item, at: 0, offset_s: 0 });
 }
 
-test("every position shows what Python computes, in any order", () => {
+test("every position equals Python's result, in any order of access", () => {
   for (let position = last; position >= 0; position -= 1) assertShows(recording, position);
   for (const position of [0, last, 4, 1, 7, 2]) assertShows(readRecording(vectors.track), position);
 });
@@ -101,7 +101,7 @@ test("no entry is lost if the clock was set back", () => {
   assert.ok(back.playTime(5, false) > back.playTime(4, false));
 });
 
-test("playing takes the original time, and gaps at most a second if quiet time is skipped", () => {
+test("playing takes the original time, with gaps of at most a second if idle time is skipped", () => {
   const took = recording.item(last).at - recording.item(0).at;
   assert.ok(took > MAX_QUIET_S * last);
   assert.ok(Math.abs(recording.playTime(last, false) - took) < 0.002);
@@ -128,7 +128,7 @@ test("an empty recording has no positions and no changes", () => {
   assert.equal(empty.lineAt(0), -1);
 });
 
-test("sequences that depend on earlier ones are found in any order", () => {
+test("sequences stored as differences are read in any order", () => {
   const chain = [[1, 0, 0, 5, 1]];
   const expected = [[5, 6]];
   for (let number = 1; number < 200; number += 1) {

@@ -15,7 +15,7 @@ for (const [name, say] of Object.entries(SAID)) {
   });
 }
 
-test("cells are those of the templates", () => {
+test("cells are the same as in the templates", () => {
   for (const { row, columns, expected } of vectors.cells) assert.deepEqual(listCells(row, columns), expected);
 });
 
@@ -33,7 +33,7 @@ test("edges are drawn over the machine's frame and behind everything else", () =
   assert.deepEqual(drawn.edges, [{ id: "e", kind: "veth", mode: "bridge", path: "M0 0", label: "veth", x: "1.01", y: "2" }]);
 });
 
-test("the numbers of a path stand where the templates put them", () => {
+test("the numbers of a path have the same positions as in the templates", () => {
   for (const { boxes, path, expected } of vectors.numbers) {
     const hops = path.hops.map((hop) => ({ cable: false, shift: 0, ...hop }));
     assert.deepEqual(numberHops(boxes, { hops }), expected);
@@ -42,16 +42,16 @@ test("the numbers of a path stand where the templates put them", () => {
   }
 });
 
-test("a clock has two digits everywhere", () => {
+test("each part of a clock has two digits", () => {
   assert.equal(formatClock(new Date(2026, 0, 2, 3, 4, 5)), "03:04:05");
 });
 
-test("a sentence is filled, and what is not known stays", () => {
+test("a sentence is filled in, and unknown names are kept", () => {
   assert.equal(fill("{count} of {all}", { count: 3 }), "3 of {all}");
   assert.equal(fill("{count}", { count: "{count}" }), "{count}");
 });
 
-test("what a program printed cannot control the page or the eye", () => {
+test("output of a program cannot control the page or mislead its reader", () => {
   assert.equal(visibleText("\u001b[31mred\u0007"), "␛[31mred␇");
   assert.equal(visibleText("a\r\nb\tc"), "a\nb\tc");
   assert.equal(visibleText("\u202Eevil\u2066"), "⟨U+202E⟩evil⟨U+2066⟩");
@@ -59,7 +59,7 @@ test("what a program printed cannot control the page or the eye", () => {
   assert.equal(visibleText("plain ≠ ◐ ü 漢"), "plain ≠ ◐ ü 漢");
 });
 
-test("retries come twice as late each time, up to a ceiling, never all at once", () => {
+test("the delay of retries doubles up to a maximum, with jitter", () => {
   assert.equal(retryDelay(0, 0), FIRST_MS / 2);
   assert.equal(retryDelay(1, 0), FIRST_MS);
   for (const attempt of [0, 1, 5, 20, 10_000]) {
@@ -69,13 +69,13 @@ test("retries come twice as late each time, up to a ceiling, never all at once",
   }
 });
 
-test("some closings are final", () => {
+test("some close codes are final", () => {
   assert.equal(finalReason(4401), "signedOut");
   assert.equal(finalReason(4404), "gone");
   for (const code of [1000, 1001, 1006, 1011, 1012, 1013, 4000]) assert.equal(finalReason(code), null);
 });
 
-test("silence is only noticed where pings are known to come", () => {
+test("a silent connection is dead only if pings are expected", () => {
   assert.equal(isSilent(null, 0, SILENCE_MS * 10), false);
   assert.equal(isSilent(5, 5, 5 + SILENCE_MS), false);
   assert.equal(isSilent(5, 5, 6 + SILENCE_MS), true);
@@ -85,7 +85,7 @@ function makeRows(count, more = {}) {
   return Array.from({ length: count }, (_, n) => ({ id: `s/${n}`, section: "s", relation: "differs", why: "", searchText: () => `row ${n} nginx`, ...more }));
 }
 
-test("differences only leaves out what is the same, and counts it", () => {
+test("“differences only” hides equal rows and counts them", () => {
   const rows = [...makeRows(3), ...makeRows(2, { relation: "same" }).map((row) => ({ ...row, id: `x${row.id}` })), { ...makeRows(1)[0], id: "o", relation: "only" }];
   const { shown, sections } = selectRows(rows);
   assert.equal(shown.size, 4);
@@ -100,7 +100,7 @@ test("a search needs every word, in any order and case", () => {
   assert.equal(selectRows(rows, { words: parseQuery("") }).shown.size, 20);
 });
 
-test("a section of more than forty rows folds until it is asked for", () => {
+test("a section of more than forty rows is folded until it is opened", () => {
   const rows = makeRows(100);
   const { shown, sections } = selectRows(rows);
   assert.equal(shown.size, 40);
@@ -109,12 +109,12 @@ test("a section of more than forty rows folds until it is asked for", () => {
   assert.equal(selectRows(rows, { words: ["99"] }).shown.size, 1);
 });
 
-test("a reason is repeated only where the row above has another", () => {
+test("a reason is shown again only after a row with another reason", () => {
   const rows = makeRows(4).map((row, n) => ({ ...row, why: ["one", "one", "two", ""][n] }));
   assert.deepEqual([...selectRows(rows).again], ["s/1"]);
 });
 
-test("a search looks at everything that stands in the row", () => {
+test("a search covers all texts of the row", () => {
   const row = makeRow("dns/resolver/", { machine: "127.0.0.53", host: null }, { label: "Name Servers", why: "Because", absent: { host: "Discarded" }, notes: { machine: "Copied" } });
   const text = makeSearchText(row, [{ key: "machine" }, { key: "host" }]);
   for (const word of ["name servers", "because", "discarded", "copied", "127.0.0.53", "dns"]) assert.ok(text.includes(word), word);

@@ -5,12 +5,12 @@ import { test } from "node:test";
 
 import { followTo, isOutdated, formatLeft, share, spread } from "../../static/dashboard/js/core/training/session.js";
 
-test("a timer is read as minutes and seconds, and ends at nought", () => {
+test("a timer shows minutes and seconds, and ends at 0:00", () => {
   const table = [[245, "4:05"], [60, "1:00"], [0.2, "0:01"], [0, "0:00"], [-90, "0:00"], [3661, "1:01:01"]];
   for (const [left, text] of table) assert.equal(formatLeft(1000 + left, 1000), text);
 });
 
-test("two hundred pages do not ask in the same instant", () => {
+test("two hundred pages do not send requests at the same moment", () => {
   assert.equal(spread(1, 0.99) < 50, true);
   assert.equal(spread(200, 0.5), 1500);
   assert.equal(spread(5000, 1), 4000);
@@ -18,7 +18,7 @@ test("two hundred pages do not ask in the same instant", () => {
 
 const at = (step, more = {}) => ({ step, pace: "together", closed: false, locked: false, revealed: [], open_until: 2, ...more });
 
-test("a page follows from the instructor's step to the next one, unless somebody is in the middle of an answer", () => {
+test("a page follows from the instructor's step to the next one, unless an answer is being entered", () => {
   const table = [
     [at("a"), at("b"), { step: "a", busy: false }, "b"],
     [at("a"), at("b"), { step: "a", busy: true }, null],
@@ -30,7 +30,7 @@ test("a page follows from the instructor's step to the next one, unless somebody
   for (const [before, state, page, target] of table) assert.equal(followTo(before, state, page), target);
 });
 
-test("a step is asked for anew when something about it has changed", () => {
+test("a step is fetched again after a change", () => {
   assert.equal(isOutdated(at("a"), at("a"), "a"), false);
   assert.equal(isOutdated(at("a"), at("a", { revealed: ["b"] }), "a"), false);
   for (const more of [{ revealed: ["a"] }, { locked: true }, { closed: true }, { open_until: 3 }]) {
@@ -40,7 +40,7 @@ test("a step is asked for anew when something about it has changed", () => {
   assert.equal(isOutdated(null, at("a", { locked: true }), "a"), false);
 });
 
-test("bars", () => {
+test("a bar's width is its share of 100", () => {
   assert.equal(share(1, 3), 33);
   assert.equal(share(0, 0), 0);
 });

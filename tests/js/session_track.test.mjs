@@ -20,7 +20,7 @@ const raw = {
 };
 const track = readSessionTrack(raw);
 
-test("slots hold what was set last, in whatever order one asks", () => {
+test("slots hold the last value set before a position, in any order of access", () => {
   for (const position of [699, 0, 511, 512, 1, 513, 255, 256, 257, 698, 2]) {
     const { slots } = track.at(position);
     const even = position % 2 ? position - 1 : position;
@@ -30,7 +30,7 @@ test("slots hold what was set last, in whatever order one asks", () => {
   }
 });
 
-test("changes are entries that say something", () => {
+test("the next change is an entry with a text", () => {
   assert.equal(track.nextChange(0), 3);
   assert.equal(track.nextChange(1), 3);
   assert.equal(track.previousChange(3), 0);
@@ -39,7 +39,7 @@ test("changes are entries that say something", () => {
   assert.equal(track.lineAt(5), 1);
 });
 
-test("times lead to positions and back, and quiet time is skipped", () => {
+test("times and positions convert both ways, and idle time is skipped", () => {
   assert.equal(track.positionAt(1000.35), 3);
   assert.equal(track.positionAt(0), 0);
   assert.equal(track.positionOf(track.item(42).seq), 42);
@@ -51,7 +51,7 @@ test("another kind or version is not read", () => {
   for (const one of [null, {}, { ...raw, v: 2 }, { ...raw, kind: "x" }]) assert.throws(() => readSessionTrack(one), InvalidRecording);
 });
 
-test("answers are drawn with what is known of them", () => {
+test("answers are drawn with all known facts", () => {
   const answers = { step: 0, counts: [2, 1], answered: 3, revealed: false, known: false, right: null, truth: "", read: false };
   assert.deepEqual(histogramOf(answers, raw.steps[0]).choices.map((one) => one.right), [null, null]);
   const shown = histogramOf({ ...answers, revealed: true, known: true, right: 1, truth: "yes", read: true }, raw.steps[0]);

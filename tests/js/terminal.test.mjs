@@ -12,14 +12,14 @@ function outbox() {
 const bytes = (count, value = 120) => new Uint8Array(count).fill(value);
 const total = (parts) => parts.reduce((sum, one) => sum + one.length, 0);
 
-test("output says where it begins", () => {
+test("output carries its offset", () => {
   const buffer = Uint8Array.from([0, 0, 0, 1, 0, 0, 0, 2, 104, 105]).buffer;
   const { offset, data } = readOutput(buffer);
   assert.equal(offset, 2 ** 32 + 2);
   assert.deepEqual([...data], [104, 105]);
 });
 
-test("what is pasted goes in pieces, no faster than the shell takes it, and in its order", () => {
+test("pasted input is sent in pieces, in order, and no faster than the shell reads it", () => {
   const { sent, box } = outbox();
   const pasted = Uint8Array.from({ length: 50_000 }, (_, at) => at % 251);
   assert.equal(box.push(pasted), true);
@@ -34,7 +34,7 @@ test("what is pasted goes in pieces, no faster than the shell takes it, and in i
   assert.deepEqual(Buffer.concat(sent), Buffer.from(pasted));
 });
 
-test("too much is not begun", () => {
+test("too much input is refused as a whole", () => {
   const { sent, box } = outbox();
   assert.equal(box.push(bytes(PASTE_BYTES + 1)), false);
   assert.equal(sent.length, 0);
@@ -54,7 +54,7 @@ test("Ctrl-C is sent before queued input, which is dropped", () => {
   assert.equal(total(sent), before + 6);
 });
 
-test("after a lost connection nothing old is typed", () => {
+test("after a lost connection no old input is sent", () => {
   const { sent, box } = outbox();
   box.push(bytes(40_000));
   box.reset();
@@ -63,12 +63,12 @@ test("after a lost connection nothing old is typed", () => {
   assert.equal(total(sent), before + 3);
 });
 
-test("split loses nothing", () => {
+test("splitting loses no bytes", () => {
   assert.deepEqual(split(bytes(0)), []);
   assert.deepEqual(split(bytes(9), 4).map((one) => one.length), [4, 4, 1]);
 });
 
-test("F6 leads out, Ctrl+V pastes, Ctrl+C copies what is marked; every other key is the shell's", () => {
+test("F6 leaves the terminal, Ctrl+V pastes, Ctrl+C copies a selection; all other keys go to the shell", () => {
   const key = (name, more = {}) => ({ key: name, ctrlKey: false, altKey: false, metaKey: false, shiftKey: false, ...more });
   assert.equal(roleOf(key("F6"), false), "after");
   assert.equal(roleOf(key("F6", { shiftKey: true }), false), "before");
@@ -89,13 +89,13 @@ test("reports of the terminal itself are distinguished from typed input", () => 
   }
 });
 
-test("a window goes on only where it stopped, in the same shell", () => {
+test("a window continues only at its own offset and in the same shell", () => {
   assert.equal(goesOn({ run: "a", at: 5 }, { run: "a", start: 5 }), true);
   assert.equal(goesOn({ run: "a", at: 5 }, { run: "a", start: 9 }), false);
   assert.equal(goesOn({ run: "a", at: 5 }, { run: "b", start: 5 }), false);
 });
 
-test("the address tells what the window knows", () => {
+test("the address contains the state of the window", () => {
   const size = { cols: 80, rows: 24 };
   assert.equal(addressOf("/ws/t/", { run: "", at: 0, step: "a b" }, size), "/ws/t/?cols=80&rows=24&step=a+b");
   assert.equal(addressOf("/ws/t/", { run: "ab", at: 7, step: "" }, size), "/ws/t/?cols=80&rows=24&step=&run=ab&from=7");

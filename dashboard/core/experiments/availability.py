@@ -72,7 +72,7 @@ def _parent_mode(
         return Unavailable(f"This engine has no {mode} driver: update it.")
     if not parents:
         return Unavailable(
-            f"{mode} needs an Ethernet link of the machine as parent, and there is none: use a private host."
+            f"{mode} needs an Ethernet link of the machine as parent, and the machine has none: use a private host."
         )
     return Available()
 

@@ -31,7 +31,7 @@ export function createMenu() {
   });
 }
 
-/** Buttons beside a <code>. Without access to the clipboard the text is selected instead. */
+/** Copy buttons next to a <code>. Without access to the clipboard the text is selected instead. */
 export function createCopyButtons() {
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");

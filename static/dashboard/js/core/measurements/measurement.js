@@ -1,5 +1,5 @@
-// What a browser knows of a run while it goes on: its blocks, by round. Pure; the figures that count are made by the
-// server when the run ends, with intervals and verdicts. What is shown before is only how far it has come.
+// The blocks of a run by round, as a browser receives them while the run goes on. Pure functions. The server computes the
+// final figures with intervals and verdicts when the run ends; figures before that are provisional.
 
 export const PROTOCOL_VERSION = 1;
 
@@ -14,7 +14,7 @@ function counts(block) {
   return !block.error && block.n > 0;
 }
 
-/** Blocks by series and round. A block that comes twice is one. `columns` is what stood in the page. */
+/** Blocks by series and round. A block received twice counts once. `columns` are the blocks that the page contains. */
 export function createBlocks(columns = null) {
   const begun = new Map(); // round -> seconds
   const series = new Map(); // key -> Map(round -> block)
@@ -37,7 +37,7 @@ export function createBlocks(columns = null) {
     has(key) {
       return series.has(key);
     },
-    /** {x, series: Map(key -> {p50, p99})} with null where a round has no block that counts. */
+    /** {x, series: Map(key -> {p50, p99})} with null where a round has no valid block. */
     columns() {
       const rounds = [...begun.keys()].sort((one, other) => one - other);
       const values = (own, name) => rounds.map((round) => {
@@ -48,7 +48,7 @@ export function createBlocks(columns = null) {
       for (const [key, own] of series) found.set(key, { p50: values(own, "p50_us"), p99: values(own, "p99_us") });
       return { x: rounds.map((round) => begun.get(round)), series: found };
     },
-    /** How far a series has come: {count, failed, n, lowest, middle, highest, tail}; null where nothing is known. */
+    /** The provisional figures of a series: {count, failed, n, lowest, middle, highest, tail}; null for unknown ones. */
     progress(key) {
       const own = [...(series.get(key)?.values() ?? [])];
       const good = own.filter((block) => block.n === null || counts(block));
@@ -63,7 +63,7 @@ export function createBlocks(columns = null) {
         tail: median(good.map((block) => block.p99_us)),
       };
     },
-    /** The median of the differences of blocks of the same round; null without any. */
+    /** The median of the differences between blocks of the same round; null without such blocks. */
     difference(baseline, other) {
       const mine = series.get(baseline);
       if (mine === undefined || !series.has(other)) return null;
@@ -98,7 +98,7 @@ export function formatSigned(value, digits = Math.abs(value) < 1000 ? 1 : 0) {
   return `${value > 0 ? "+" : "−"}${text}`;
 }
 
-/** The axis of differences: {zero, ticks: [{at, text}], at(value)}, places as percentages. */
+/** The axis of differences: {zero, ticks: [{at, text}], at(value)}; positions are percentages. */
 export function layOutAxis(values) {
   const known = values.filter((value) => value !== null);
   const ticks = chooseTicks(Math.min(0, ...known), Math.max(0, ...known));
@@ -118,12 +118,12 @@ export function logRange(low, high) {
   return last > first ? [first, last] : [first, first * 10];
 }
 
-/** Whether a line is drawn there on a logarithmic axis. */
+/** Whether a logarithmic axis has a line at this value. */
 export function isRoundTick(value) {
   return value !== null && ["1", "2", "5"].includes(String(Number(value.toPrecision(6))).replace(/[0.]/g, ""));
 }
 
-/** Steps of several curves on one rising x: {x, y: [[share or null]]}, as a chart takes them. */
+/** The steps of several curves with one ascending x: {x, y: [[share or null]]}, as uPlot needs them. */
 export function joinCurves(curves) {
   const x = [...new Set(curves.flatMap((points) => points.map(([us]) => us)))].sort((one, other) => one - other);
   const place = new Map(x.map((us, number) => [us, number]));
@@ -135,7 +135,7 @@ export function joinCurves(curves) {
   return { x, y };
 }
 
-/** What a message asks for: `refresh` where the server must be asked for the whole page, `add` for new blocks. */
+/** The effect of a message: `refresh` if the whole page must be fetched, `add` for new blocks. */
 export function receive(state, message) {
   if (message === null || typeof message !== "object") return "ignore";
   if (message.type !== "measurement" && message.type !== "blocks") return "ignore";

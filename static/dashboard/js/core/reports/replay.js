@@ -5,7 +5,7 @@ import { changedCells, nothingDirty, rowId } from "../experiments/experiment_mod
 
 export const RECORDING_VERSION = 1;
 export const SPEEDS = [1, 2, 4, 8, 16];
-/** The longest gap between entries while playing, if quiet time is skipped. */
+/** The longest gap between entries while playing, if idle time is skipped. */
 export const MAX_QUIET_S = 1;
 export const SHOWS = { head: 1, columns: 2, rows: 4, picture: 8 };
 const WHOLE = { head: "head", columns: "columns", wide: "picture", narrow: "picture", paths: "picture" };
@@ -209,7 +209,7 @@ export function readRecording(raw) {
     },
     /** The time of a position in seconds of playing at 1×. */
     playTime: (position, skipQuiet) => playing[Boolean(skipQuiet)][position],
-    /** The position after so many seconds of playing. */
+    /** The position after this many seconds of playing. */
     playedTo: (seconds, skipQuiet) => Math.max(0, lastNotAfter(playing[Boolean(skipQuiet)], seconds)),
   };
 }

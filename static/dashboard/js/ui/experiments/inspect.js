@@ -22,7 +22,7 @@ export function createInspect(main, table) {
     name.required = needs;
   }
 
-  /** Shows the rows with the same facts beside the output. */
+  /** Shows the rows with the same facts next to the output. */
   function showBeside(section, column) {
     const all = section ? table.factsOf(section, column) : [];
     // Leave out facts that only other columns have.

@@ -1,5 +1,5 @@
-// Charts by uPlot, where it was installed: blocks over time with their bands, and distributions.
-// Without it the page keeps the drawing that the server made.
+// Charts drawn by uPlot, if it is installed: blocks over time with their bands, and distributions.
+// Without it the page keeps the charts that the server rendered.
 
 import { isRoundTick, joinCurves, logRange } from "../../core/measurements/measurement.js";
 
@@ -11,7 +11,7 @@ export function hasLibrary() {
   return typeof globalThis.uPlot === "function";
 }
 
-/** Canvas takes no variables: asks the page for what they are at the moment. */
+/** The current value of a CSS variable, because a canvas cannot use variables. */
 function colourOf(mode, name = "--mode") {
   const probe = document.createElement("span");
   probe.dataset.mode = mode;
@@ -30,7 +30,7 @@ function faint(colour, share) {
   return `rgba(${r}, ${g}, ${b}, ${share})`;
 }
 
-/** The mode's mark as a path of 12 by 12 units around zero. */
+/** The mode's marker as a path of 12 by 12 units around the origin. */
 function markOf(mode) {
   const symbol = document.getElementById(`shape-${mode}`);
   const drawn = symbol?.firstElementChild;
@@ -40,7 +40,7 @@ function markOf(mode) {
   return mark;
 }
 
-/** Points in the shape of their mode. */
+/** Draws points in the shape of their mode. */
 function drawMarks(mode, size) {
   const mark = markOf(mode);
   return (u, number, first, last, filtered) => {
@@ -82,7 +82,7 @@ function plot(box, options, data) {
   return chart;
 }
 
-/** Draws again at another width or in another theme. Returns {redraw, destroy}. */
+/** Redraws the chart after a change of its width or of the theme. Returns {redraw, destroy}. */
 function keepFitting(box, make) {
   let chart = null;
   function redraw() {
@@ -112,7 +112,7 @@ function keepFitting(box, make) {
   };
 }
 
-/** lines: [{key, label, mode, dash}]. columns(): {x, series: Map}. `shown(key)`, `banded()` say what is ticked. */
+/** lines: [{key, label, mode, dash}]. columns(): {x, series: Map}. `shown(key)` and `banded()`: whether it is ticked. */
 export function createTimeChart(box, { lines, columns, shown, banded, said, name }) {
   function data() {
     const { x, series } = columns();

@@ -1,4 +1,4 @@
-// The answers of a class as bars. The same markup as templates/measurements/_histogram.html.
+// The answers of a session as bars. The same markup as templates/measurements/_histogram.html.
 
 import { share } from "../../core/training/session.js";
 import { svgElement, words } from "../dom.js";

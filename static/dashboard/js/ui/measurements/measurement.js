@@ -1,5 +1,5 @@
-// The page of a measurement: progress and figures so far from the blocks; when the run begins or ends the server's
-// own page is read again, because figures that count come with intervals and verdicts.
+// The page of a measurement: shows progress and provisional figures from the blocks. When the run begins or ends, the
+// page is fetched again, because the server computes the final figures with intervals and verdicts.
 
 import { createBlocks, layOutAxis, receive, formatMicrosPlain, formatSigned } from "../../core/measurements/measurement.js";
 import { fill } from "../../core/format.js";
@@ -23,7 +23,7 @@ function isHidden(main, key) {
   return box !== null && !box.checked;
 }
 
-/** The chart over time, made anew whenever the page's parts were. */
+/** The chart over time, created again after its part of the page was replaced. */
 function createOverTime(main, blocks, said) {
   const box = main.querySelector('[data-chart="over-time"]');
   const data = readJson("chart-data");
@@ -70,7 +70,7 @@ function createDistribution(main, said) {
   });
 }
 
-/** Figures so far: p50, p99 and n of each path, and where its difference lies; no interval and no verdict. */
+/** Provisional figures: p50, p99 and n of each path, and its difference; no interval and no verdict. */
 function drawSoFar(main, blocks, said) {
   for (const group of main.querySelectorAll("[data-group]")) {
     setText(slot(group, "headline"), said.measuring);
@@ -184,7 +184,7 @@ export function createMeasurement(main) {
     else requestAnimationFrame(draw);
   }
 
-  /** Takes the parts of the page as the server draws them now; the rest of the page stays as it is. */
+  /** Replaces parts of the page by those that the server renders now; the rest of the page is unchanged. */
   async function refresh() {
     const page = await getPage(location.pathname);
     const hidden = new Set([...main.querySelectorAll("[data-toggle]:not(:checked)")].map((one) => one.dataset.toggle));
@@ -214,7 +214,7 @@ export function createMeasurement(main) {
 
   function changeTo(next) {
     state = next;
-    // One after the other: a run may end while the page of its beginning is being read.
+    // One after the other: a run may end while the page is still being fetched for its start.
     refreshing = (refreshing ?? Promise.resolve()).then(refresh).catch(() => location.reload());
     if (!LIVE.has(next)) {
       socket.stop();
