@@ -51,7 +51,7 @@ def make_address(text: str = "192.0.2.2", prefix: int = 24) -> Address:
 
 
 def make_interface(name: str = "eth0", index: int = 2, kind: str = "physical", **more: Any) -> Interface:
-    """A link; ``addresses`` may be given as texts like ``192.0.2.2/24``."""
+    """A link. ``addresses`` can be texts such as ``192.0.2.2/24``."""
     texts = more.pop("addresses", ())
     addresses = tuple(_cidr(one) if isinstance(one, str) else one for one in texts)
     return Interface(name, index, kind, addresses=addresses, **({"mac": f"02:42:00:00:00:{index % 256:02x}"} | more))
@@ -95,7 +95,7 @@ def make_state(netns: int = MACHINE_NETNS, **more: Any) -> NamespaceState:
 
 
 def container_id(key: str) -> str:
-    """A container's id that belongs to a key: 64 hexadecimal digits."""
+    """The container id for a key: 64 hexadecimal digits, always the same."""
     return key.encode().hex().ljust(64, "0")[:64]
 
 
@@ -135,10 +135,10 @@ def make_scene(
     publish: int | None = 8080,
     sshd: bool = True,
 ) -> tuple[Columns, States]:
-    """The machine and one arm for each mode, each with nginx on port 80, wired as Docker 26 wires them.
+    """The machine and one arm for each mode, each with nginx on port 80, connected as Docker 26 connects them.
 
-    ``publish``: the machine's port that the first arm was asked to publish, the next arms the next ports.
-    A ``container`` arm shares the stack of the first other arm.
+    ``publish`` is the machine's port that the first arm publishes; the next arms publish the next ports.
+    A ``container`` arm shares the network stack of the first other arm.
     """
     wanted = tuple(modes)
     columns, states = [machine_column()], {}
@@ -203,7 +203,7 @@ def _machine_links(*, sshd: bool) -> tuple[list[Interface], list[Route], list[Li
 def _arm_state(
     mode: str, number: int, links: list[Interface], routes: list[Route]
 ) -> tuple[NamespaceState | None, dict[str, str]]:
-    """The namespace of an arm; what Docker adds on the machine goes to ``links`` and ``routes``."""
+    """The namespace of an arm. Objects that Docker adds on the machine are appended to ``links`` and ``routes``."""
     if mode == "host":
         return None, {}
     if mode == "container":
@@ -298,7 +298,7 @@ def end(columns: Columns, key: str, status: ArmStatus, **more: Any) -> Columns:
 
 
 def with_column(columns: Columns, key: str, **more: Any) -> Columns:
-    """The columns with some fields of one changed."""
+    """The columns, with some fields of one column changed."""
     return tuple(replace(one, **more) if one.key == key else one for one in columns)
 
 
@@ -411,7 +411,7 @@ arm_keys = st.sampled_from(["host", "bridge", "user-bridge", "none", "container"
 
 
 def columns_with_key(key: str) -> st.SearchStrategy[Column]:
-    """Any column with this key."""
+    """A column with this key and default fields."""
     return st.builds(
         make_column,
         key=st.just(key),
@@ -431,7 +431,7 @@ columns = arm_keys.flatmap(columns_with_key)
 
 @st.composite
 def generated_scenes(draw: st.DrawFn) -> tuple[Columns, States]:
-    """Any columns with any states, also impossible ones."""
+    """Generates columns with arbitrary states, including impossible ones."""
     keys = draw(st.lists(arm_keys, max_size=4, unique=True))
     heads = (machine_column(), *(draw(columns_with_key(key)) for key in keys))
     found = {column.key: draw(states) for column in heads if draw(st.integers(0, 4)) > 0}
@@ -440,7 +440,7 @@ def generated_scenes(draw: st.DrawFn) -> tuple[Columns, States]:
 
 @st.composite
 def engine_scenes(draw: st.DrawFn) -> tuple[Columns, States]:
-    """Scenes as an engine makes them: any set of modes, some arms ended, some services on the machine."""
+    """Generates scenes that an engine can produce: any set of modes, some arms ended, some services on the machine."""
     order = ["host", "bridge", "user-bridge", "none", "macvlan", "overlay", "container"]
     wanted = draw(st.lists(st.sampled_from(order), min_size=1, max_size=6, unique=True))
     heads, found = make_scene(

@@ -21,7 +21,7 @@ LINKS = (
 
 
 def make_machine(*listeners: Listener, **more: Any) -> NamespaceState:
-    """The machine, with who listens there."""
+    """The machine with its listeners."""
     fields: dict[str, Any] = {
         "namespaces": {**NAMESPACES, "net": MACHINE_NETNS},
         "interfaces": LINKS,
@@ -33,9 +33,9 @@ def make_machine(*listeners: Listener, **more: Any) -> NamespaceState:
 
 
 def make_container(name: str = "web", mode: str = "bridge", **more: Any) -> ContainerSnapshot:
-    """A container of nginx that runs, listens on port 80, and was started ten seconds ago.
+    """A running nginx container that listens on port 80 and was started ten seconds ago.
 
-    ``port`` is where it listens (None: nowhere); ``publish`` maps a port of the machine to port 80.
+    ``port`` is its listening port (None for no listener); ``publish`` maps a port of the machine to port 80.
     """
     identity = f"{zlib.crc32(name.encode()):012x}{'0' * 52}"
     port, publish = more.pop("port", 80), more.pop("publish", None)
@@ -72,7 +72,7 @@ def make_container(name: str = "web", mode: str = "bridge", **more: Any) -> Cont
 
 
 def make_observation(*containers: ContainerSnapshot, machine: NamespaceState | None = None, **more: Any) -> Observation:
-    """What is there: a container in host mode listens on the machine, docker-proxy on each published port."""
+    """An observation: a container in host mode listens on the machine, docker-proxy on each published port."""
     base = machine or make_machine()
     shown = [one for container in containers if container.state for one in _on_machine(container)]
     state = replace(base, listeners=(*base.listeners, *shown))
@@ -94,5 +94,5 @@ def make_connection(
 
 
 def answered(name: str, *answers: str) -> tuple[Lookup, ...]:
-    """A name that was looked up."""
+    """The result of a successful lookup."""
     return (Lookup(name, "answer" if answers else "no such name", answers),)

@@ -1,4 +1,4 @@
-"""Reports for the tests: an experiment with its journal, measurements whose truth is known, claims."""
+"""Reports for the tests: an experiment with its journal, measurements with known differences, claims."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def make_run(
 
 
 def make_experiment(modes: Sequence[str] = ("host", "bridge", "none"), **changed: Any) -> FrozenExperiment:
-    """An experiment with two entries: what was seen at first, and then ``changed`` columns or states."""
+    """An experiment with two entries: the first observation, then ``changed`` columns or states."""
     columns, states = make_scene(modes)
     spec = ExperimentSpec("nginx on port 80", "nginx", 80, tuple(ArmSpec(one, Mode(one)) for one in modes))
     head = ExperimentHead("7f2a9c", spec.title, "nginx", 80, Phase.RUNNING, SAVED_AT - 60, SAVED_AT - 50)
@@ -99,7 +99,7 @@ def make_experiment(modes: Sequence[str] = ("host", "bridge", "none"), **changed
 
 
 def make_content(title: str = "Host or bridge", **more: Any) -> ReportContent:
-    """A report of an experiment with one measurement; further fields by name."""
+    """A report of an experiment with one measurement; keyword arguments set further fields."""
     fields: dict[str, Any] = {
         "experiment": make_experiment(),
         "environment": ENVIRONMENT,
@@ -115,7 +115,7 @@ def make_content(title: str = "Host or bridge", **more: Any) -> ReportContent:
 
 
 def with_environment(content: ReportContent, **changed: Any) -> ReportContent:
-    """The report as another machine would have saved it."""
+    """The same report saved on another machine."""
     environment = replace(content.environment, **changed)
     runs = tuple(
         replace(run, measurement=replace(run.measurement, environment=environment)) for run in content.measurements

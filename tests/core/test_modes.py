@@ -1,4 +1,4 @@
-"""The modes and what may be asked of an arm."""
+"""The modes, and the options of an arm."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def record(
 
 
 def events_of(records: dict[str, StepRecord]) -> tuple[Event, ...]:
-    """The events that lead to these records."""
+    """The events that produce these records."""
     found = []
     for slug, one in records.items():
         asked = next(step for step in WORKSHOP.steps if step.slug == slug).predict
@@ -102,7 +102,7 @@ SESSION = facts_of(
 
 @st.composite
 def sessions(draw: st.DrawFn) -> SessionFacts:
-    """Any session of up to eight participants, with or without hosts, open or closed."""
+    """Generates sessions of up to eight participants, with or without hosts, open or closed."""
     people = []
     for number in range(draw(st.integers(0, 8))):
         records: dict[str, StepRecord] = {}

@@ -1,4 +1,4 @@
-"""What claims read from an observation, and how they write it."""
+"""The values that claims extract from an observation, and their format."""
 
 from __future__ import annotations
 

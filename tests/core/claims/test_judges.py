@@ -1,4 +1,4 @@
-"""Judgements that claims share: holds, differs, and inconclusive where that exists."""
+"""Judgements that claims share: holds, differs, and inconclusive where that is possible."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/claims.md has the list that the code generates."""
+"""docs/claims.md contains the list that the code generates."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def setup_words(claim: Claim) -> set[str]:
 
 @CLAIMS
 def test_its_lines_can_be_parsed(claim: Claim) -> None:
-    """Original and mutated."""
+    """The original line and the mutated one."""
     for mutation in ({}, claim.mutation):
         for raw in claim.lines:
             line = mutate(raw, mutation)
@@ -68,7 +68,7 @@ def test_its_lines_can_be_parsed(claim: Claim) -> None:
 
 @CLAIMS
 def test_ports_of_the_machine_are_used_on_private_hosts_only(claim: Claim) -> None:
-    """On the reader's own engine no claim uses a port that their programs may hold."""
+    """On the user's own engine no claim uses a port that other programs may use."""
     taken = claim.needs & {Need.ALONE, Need.PORT_80, Need.PRIVATE, Need.MEASURE}
     for line in (line for line in claim.lines if line.startswith("docker run")):
         read = parse_run(line.replace("{", "").replace("}", ""))

@@ -24,7 +24,7 @@ def say(section: Section, key: str, observed: ObservedColumns) -> dict[tuple[str
 
 
 def alone(section: Section, **fields: Any) -> dict[tuple[str, str], Cell]:
-    """What a machine with this state says when nothing else is there."""
+    """The cells of a machine with this state and no arms."""
     return say(
         section, MACHINE, ObservedColumns((Column(MACHINE, MACHINE, "this machine"),), {MACHINE: make_state(**fields)})
     )

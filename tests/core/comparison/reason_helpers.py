@@ -1,4 +1,4 @@
-"""The reason of one row, and scenes with one thing changed."""
+"""The reason of one row, and scenes with one change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.core.builders import (
 
 
 def why(scene: tuple[Columns, States], section: str, key: str, field: str = "") -> str:
-    """The sentence of one row."""
+    """The reason of one row."""
     rows = compare(*scene)
     return next(one.why for one in rows if (one.section, one.key, one.field) == (section, key, field))
 

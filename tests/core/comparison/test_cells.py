@@ -1,4 +1,4 @@
-"""What each column says, and by what it is compared."""
+"""The text of each column, and the normalised text for comparisons."""
 
 from __future__ import annotations
 

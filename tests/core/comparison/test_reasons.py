@@ -1,4 +1,4 @@
-"""Why columns differ: a sentence for every difference, and none that the scene contradicts."""
+"""Why columns differ: a reason for every difference, and no reason that contradicts the scene."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def observed(scene: tuple[Columns, States], *modes: str) -> list[Column]:
 
 
 def contradictions(scene: tuple[Columns, States], row: Row) -> Iterator[str]:
-    """What a sentence says that the scene does not bear out."""
+    """The parts of a reason that contradict the scene."""
     columns, states = scene
     text = row.why.lower()
     machine = states.get(MACHINE)

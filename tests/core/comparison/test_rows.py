@@ -1,4 +1,4 @@
-"""States to rows."""
+"""The comparison: from states to rows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tests.core.builders import (
 
 
 def row(rows: Iterable[Row], section: str, key: str, field: str = "") -> Row:
-    """The one row with this identity."""
+    """The row with this id."""
     (found,) = (one for one in rows if (one.section, one.key, one.field) == (section, key, field))
     return found
 
@@ -46,7 +46,7 @@ def has(rows: Iterable[Row], section: str, key: str) -> bool:
 
 
 def written(rows: Iterable[Row]) -> str:
-    """Rows as the recorded text holds them: one fact per line, easy to compare by eye."""
+    """The rows in the format of the recorded text: one fact per line, for readable diffs."""
     lines: list[str] = []
     section = ""
     for one in rows:
@@ -71,9 +71,9 @@ def _cell(one: Row, column: str) -> str:
 
 
 def test_rows_of_six_modes_on_an_engine_are_as_recorded() -> None:
-    """On purpose as a whole: whatever changes a word, a relation or an order shows here.
+    """Compares the whole text on purpose: every change of a word, a relation or an order fails here.
 
-    ``NETMODES_RECORD=1`` writes the text anew; read the difference before committing it.
+    ``NETMODES_RECORD=1`` records the text again; read the diff before you commit it.
     """
     path = RECORDED / "seven_columns.txt"
     now = written(compare(*recorded_scene()))
@@ -132,7 +132,7 @@ def test_a_cache_keeps_the_rows_of_unchanged_sections() -> None:
 
 
 def relation_of(*texts: str | None) -> Relation:
-    """The relation of one sysctl's row in columns that say these texts."""
+    """The relation of a sysctl's row in columns with these texts."""
     columns = tuple(make_column(f"bridge-{number}") for number in range(len(texts)))
     states = {
         column.key: make_state(number, sysctls={} if text is None else {"net.core.somaxconn": text})
@@ -164,7 +164,7 @@ def test_a_column_without_a_state_is_left_out_of_the_relation() -> None:
 
 
 def test_normalised_values_do_not_differ() -> None:
-    """Two arms that differ in nothing but names of cables, addresses of cards, ids and random ports."""
+    """Two arms that differ only in veth names, MAC addresses, ids and random ports."""
     columns, states = make_scene(("user-bridge",), publish=None)
     one = states["user-bridge"]
     links = tuple(

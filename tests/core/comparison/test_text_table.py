@@ -33,7 +33,7 @@ def make_comparison(columns: Columns, rows: tuple[Row, ...] = ()) -> Comparison:
 
 
 def control_characters(text: str) -> set[str]:
-    """What could steer a terminal: controls, formats, line separators; a new line cannot."""
+    """The characters that could control a terminal: controls, formats, line separators, but not a new line."""
     return {char for char in text if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}} - {"\n"}
 
 
@@ -55,7 +55,7 @@ hostile_words = st.text(st.sampled_from("ab \x1b\x07\r\x9b\u202e\n\t"), min_size
 
 @given(hostile_words, st.integers(0, 200), st.booleans())
 def test_no_control_character_reaches_the_terminal(word: str, width: int, everything: bool) -> None:
-    """Wherever a container, an image or a report could put one."""
+    """In every text that a container, an image or a report controls."""
     columns = (
         make_column(
             "bridge",

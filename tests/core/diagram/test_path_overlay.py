@@ -30,7 +30,7 @@ PUBLISHED = "tcp:8081:80"
 
 
 def drawn(columns: Columns, states: States) -> dict[str, DrawnPath]:
-    """By key, with every hop held against both pictures: what it names is drawn, and in each it has one place."""
+    """The drawn paths by key. Checks that each object named by a hop is drawn once in both diagrams."""
     pictures = draw(columns, states)
     found = draw_paths(columns, states, pictures)
     boxes = [{box.id for box in picture.boxes} for picture in pictures]

@@ -1,4 +1,4 @@
-"""The diagram: nothing overlaps or leaves the frame, and everything drawn was observed."""
+"""The diagram: no boxes overlap or leave the frame, and everything drawn was observed."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def texts(picture: Picture) -> str:
 
 
 def check_picture(picture: Picture) -> None:
-    """Everything that holds for any picture."""
+    """Checks that hold for every diagram."""
     ids = [box.id for box in picture.boxes]
     assert len(set(ids)) == len(ids)
     assert {box.kind for box in picture.boxes} <= KINDS
@@ -97,7 +97,7 @@ def with_crowd(scene: tuple[Columns, States], links: int, sockets: int = 0) -> t
 
 
 def many_arms(count: int) -> tuple[Columns, States]:
-    """``count`` arms in turn in every mode that needs no other arm."""
+    """``count`` arms that cycle through the modes that need no other arm."""
     columns, states = make_scene(("host", "bridge", "user-bridge", "none", "macvlan"))
     heads, found = [columns[0]], {MACHINE: states[MACHINE]}
     for number in range(count):

@@ -23,12 +23,12 @@ def arms_of(**said: Any) -> tuple[ArmSpec, ...]:
 
 
 def problems_of(**said: Any) -> list[tuple[str | None, str]]:
-    """Which arm and field each problem is about."""
+    """The arm and the field of each problem."""
     return [(problem.arm, problem.field) for problem in parse_draft(said).problems]
 
 
 def sentence_of(**said: Any) -> str:
-    """The one problem that there is."""
+    """The text of the only problem."""
     (problem,) = parse_draft(said).problems
     return problem.sentence
 

@@ -1,4 +1,4 @@
-"""The columns before anything runs."""
+"""The columns before the first container runs."""
 
 from __future__ import annotations
 

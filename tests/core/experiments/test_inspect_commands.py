@@ -18,7 +18,7 @@ keys = st.one_of(anything, st.sampled_from(list(COMMANDS)))
 
 
 def attempt(key: str, name: str) -> tuple[str, ...] | None:
-    """The words to run, or None when it was refused with a sentence."""
+    """The words of the command, or None if it is refused with a reason."""
     try:
         return argv_for(key, name)
     except ValueError as error:

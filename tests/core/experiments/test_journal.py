@@ -35,7 +35,7 @@ def make_head(phase: Phase = Phase.RUNNING) -> ExperimentHead:
 
 @dataclass
 class Recording:
-    """A lab at work: what it knows now, and the entries that it wrote."""
+    """A simulated lab: its current state, and the entries that it has written."""
 
     view: View = field(default_factory=View)
     entries: list[Entry] = field(default_factory=list)

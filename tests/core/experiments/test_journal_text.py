@@ -28,7 +28,7 @@ HERE = ("this machine",)
 
 
 def told(before: NamespaceState, titles: tuple[str, ...] = HERE, **after: Any) -> str:
-    """The sentence for a change of these fields."""
+    """The description of a change of these fields."""
     return describe_changes(before, delta(before, replace(before, **after)), titles)
 
 

@@ -92,7 +92,7 @@ Containers = tuple[ObservedContainer, ...]
 
 
 def carried_out(real: Containers, launched: dict[str, str], actions: tuple[Action, ...]) -> Containers:
-    """The containers after successful actions; one that has exited is removed as with ``--rm``."""
+    """The containers after successful actions. An exited container is removed, as with ``--rm``."""
     world = {container.id: container for container in real}
     for action in actions:
         match action:

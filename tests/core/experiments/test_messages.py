@@ -1,4 +1,4 @@
-"""The published JSON shapes: their names are contracts."""
+"""The public JSON formats: their field names are stable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Validation of options, and what is left to Docker."""
+"""Validation of options. Docker validates the rest."""
 
 from __future__ import annotations
 

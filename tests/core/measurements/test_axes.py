@@ -1,4 +1,4 @@
-"""Axes: the same as in the browser, and every value has its place."""
+"""Axes: the same as in the browser, and they contain every value."""
 
 from __future__ import annotations
 

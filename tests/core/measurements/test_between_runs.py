@@ -1,4 +1,4 @@
-"""Differences between separate runs: intervals that cover, verdicts that do not overreach."""
+"""Differences between separate runs: coverage of intervals, and no unjustified verdicts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Noise = Callable[[random.Random], float]
 
 
 def heavy(source: random.Random) -> float:
-    """What block medians look like: skewed, and now and then far out."""
+    """Typical block medians: skewed, with occasional outliers."""
     return source.lognormvariate(0, 0.6) + (source.expovariate(0.2) if source.random() < 0.05 else 0.0)
 
 

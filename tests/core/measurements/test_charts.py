@@ -1,4 +1,4 @@
-"""Times over time: what is drawn without a script, and the figures beside it."""
+"""Charts over time: the chart rendered without JavaScript, and the figures next to it."""
 
 from __future__ import annotations
 

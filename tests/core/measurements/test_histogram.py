@@ -94,7 +94,7 @@ def test_a_bomb_and_a_table_of_another_size_are_refused() -> None:
 
 @given(st.binary(min_size=1, max_size=30), st.integers(40, 60))
 def test_counts_that_cannot_be_are_refused(counts: bytes, at: int) -> None:
-    """Runs of zeros beyond the table, counts beyond 64 bits, what ends in the middle: BadHistogram or a histogram."""
+    """Runs of zeros beyond the table, counts beyond 64 bits and truncated data either decode or raise BadHistogram."""
     good = encode_times([10_000, 20_000, 30_000])
     raw = zlib.decompress(good[8:])
     packed = zlib.compress(raw[:at] + counts)

@@ -1,4 +1,4 @@
-"""Series of different runs are the same one only where they were measured alike."""
+"""Series of different runs match only if they were measured in the same way."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def test_the_interval_holds_the_truth_about_as_often_as_promised() -> None:
 
 
 def test_pairs_are_drawn_together() -> None:
-    """Both of a pair drift with the machine: their ratio does not."""
+    """Both values of a pair drift with the machine; their ratio does not."""
     pairs = [(2.0 * drift, 1.0 * drift) for drift in (1.0, 5.0, 3.0, 9.0, 2.0, 7.0)]
     assert bootstrap_interval(pairs, ratio_of_medians, random.Random(1)) == Interval(2.0, 2.0)
 

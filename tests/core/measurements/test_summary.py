@@ -21,7 +21,7 @@ SHIFTS = {"bridge/published-proxy": 25.0, "bridge/published-dnat": 3.0}
 
 
 def make_blocks(one: Series, count: int = 30) -> list[Block]:
-    """Blocks of 300 requests around 18 µs, later by what the path costs."""
+    """Blocks of 300 requests around 18 µs, plus the cost of the path."""
     source = random.Random(one.key)
     blocks = []
     for number in range(count):

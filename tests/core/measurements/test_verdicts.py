@@ -1,4 +1,4 @@
-"""dashboard.core.measurements.verdicts, by simulated runs whose truth is known."""
+"""dashboard.core.measurements.verdicts, tested with simulated runs of known differences."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def make_block(series: str, number: int, center_us: float, **more: Any) -> Block
 
 
 def simulate(source: np.random.Generator, rounds: int, shift_us: float) -> Run:
-    """Blocks as a busy machine gives them: a median of 18 µs that drifts by microseconds in the course of a run,
-    noise of its own for each block, and now and then one that is hit by something else."""
+    """Blocks as on a busy machine: a median of 18 µs that drifts by microseconds during a run,
+    independent noise for each block, and occasional outliers."""
     drift = 18 + np.cumsum(source.normal(0, 0.25, 2 * rounds)) + 2 * np.sin(np.arange(2 * rounds) / 9)
     noise = source.normal(0, 0.35, 2 * rounds) + source.exponential(6, 2 * rounds) * (source.random(2 * rounds) < 0.08)
     level = drift + noise

@@ -1,4 +1,4 @@
-"""The difference of two observations, and the way back."""
+"""The difference of two observations, and applying it."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def test_ends_that_do_not_name_each_other_are_no_pair(outer: Interface, inner: I
 
 
 def test_every_namespace_may_count_its_links_from_one_again() -> None:
-    """Newer engines make the inner end in the container's namespace: eth0 has the same index everywhere."""
+    """Newer engines create the inner end in the container's namespace, so eth0 has the same index everywhere."""
     outer = [make_interface(f"veth{number}", number, "veth", peer="if2") for number in (7, 9)]
     inner = [make_interface("eth0", 2, "veth", peer=f"if{number}") for number in (7, 9)]
     machine = machine_with(*outer)

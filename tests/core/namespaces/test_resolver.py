@@ -1,4 +1,4 @@
-"""resolv.conf as resolver(3) reads it, where Docker took it from, and whom a name is asked."""
+"""resolv.conf as resolver(3) reads it, its source for Docker, and the servers that a lookup uses."""
 
 from __future__ import annotations
 

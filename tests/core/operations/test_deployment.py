@@ -1,4 +1,4 @@
-"""Roles, when a lab is unavailable, by which clock heartbeats count, and pauses."""
+"""Roles of processes, detection of an unavailable lab, the clock of heartbeats, and pauses."""
 
 from __future__ import annotations
 

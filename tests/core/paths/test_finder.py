@@ -1,4 +1,4 @@
-"""The paths that are found on scenes wired as by Docker 26."""
+"""The paths that are found in scenes connected as by Docker 26."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NAT rules of both backends, read by meaning."""
+"""NAT rules of both backends (iptables and nftables), with the same meaning."""
 
 from __future__ import annotations
 

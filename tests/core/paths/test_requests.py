@@ -231,7 +231,7 @@ def test_host_mode_without_a_requested_port_has_no_discarded_path() -> None:
 
 
 def test_the_machine_reaches_an_overlay_through_the_gateway_bridge() -> None:
-    """As on Docker 26: eth0 belongs to the overlay, eth1 and the default route to docker_gwbridge."""
+    """As with Docker 26: eth0 belongs to the overlay, eth1 and the default route to docker_gwbridge."""
     columns, states = make_scene(("overlay",))
     links = (
         make_loopback(),

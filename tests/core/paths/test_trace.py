@@ -1,4 +1,4 @@
-"""The hops that a request took, decided from the evidence."""
+"""The hops that a request took, derived from the evidence."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def entry(source: str, to: str, back: str = "", back_to: str = "") -> Any:
 
 
 def samples(rules: list[str] = IPTABLES, after: list[str] | None = None, **links: int) -> dict[str, Any]:
-    """Samples before and after the links counted so many packets, both received and sent."""
+    """Samples before and after the links counted this many packets, both received and sent."""
     names = ("lo", "docker0", "veth1", "eth0")
     old = dict.fromkeys(names, PacketCounts(100, 200))
     new = {name: PacketCounts(100 + links.get(name, 0), 200 + links.get(name, 0)) for name in names}

@@ -1,4 +1,4 @@
-"""The drawings of a report: places that hold, a colour and a shape each, and the same figures as a table."""
+"""The charts of a report: correct positions, a colour and a shape for each mode, and the same figures as a table."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def base_view() -> ReportView:
 
 
 def compared(content: ReportContent) -> ComparedReport:
-    """The report as the page compares it; the charts of its view are not needed."""
+    """The report as the page compares it, without the charts of its view."""
     view = replace(base_view(), title=content.title, claims=content.claims, modes={"host": "host", "bridge": "bridge"})
     return ComparedReport(view, decode_figures(canonical(content)))
 
@@ -131,7 +131,7 @@ ODD = (-1e308, -1.0, 0.0, 1e-300, 20.0, 1e308)
 
 @pytest.mark.parametrize("seed", range(12))
 def test_forged_figures_break_no_page(seed: int) -> None:
-    """A report may come from anyone, with any figures in its blocks, intervals and times."""
+    """An imported report can have any figures in its blocks, intervals and times."""
     source = random.Random(seed)
 
     def odd() -> float:

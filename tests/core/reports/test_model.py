@@ -1,4 +1,4 @@
-"""The frozen form of a report: canonical, hashed, the same after a way through the file."""
+"""The frozen form of a report: canonical, hashed, unchanged after export and import."""
 
 from __future__ import annotations
 

@@ -178,7 +178,7 @@ ODD += [[], {}, [[]], {"a": 1}, "127.0.0.999", "::1%eth0", "if999999999999999999
 
 
 def _spoil(content: object, source: random.Random) -> None:
-    """Replaces, removes or doubles a random value."""
+    """Replaces, removes or duplicates a random value."""
     at: object = content
     while True:
         keys: list[object] = list(at) if isinstance(at, dict) else list(range(len(at))) if isinstance(at, list) else []

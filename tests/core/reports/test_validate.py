@@ -1,4 +1,4 @@
-"""dashboard.core.reports.validate: contradictions and too much work are refused in a sentence, before the work is
+"""dashboard.core.reports.validate: contradictions and excessive work are refused with a reason, before the work is
 done."""
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CAUSE = Cause(Source.LAB)
 
 
 def experiment(*entries: Entry, **more: Any) -> ReportContent:
-    """The content with another journal, or other fields of its experiment."""
+    """The content with another journal, or with other fields of its experiment."""
     assert CONTENT.experiment is not None
     fields = {"journal": entries, "shown_seq": 0, **more} if entries else more
     return replace(CONTENT, experiment=replace(CONTENT.experiment, **fields))
@@ -58,7 +58,7 @@ def zlib_bomb(size: int) -> bytes:
 
 
 def other_table(digits: int, highest: int) -> bytes:
-    """A histogram that requires a table of another size."""
+    """A histogram with a table of another size."""
     head = struct.pack(">iiiiqqd", 0x1C849303 | 0x10, 0, 0, digits, 1, highest, 1.0)
     packed = zlib.compress(head)
     return struct.pack(">ii", 0x1C849304 | 0x10, len(packed)) + packed
@@ -177,7 +177,7 @@ def test_too_much_work_is_refused(name: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_listener_that_opens_and_closes_is_not_growth() -> None:
-    """Ten thousand changes of one listener are an ordinary afternoon."""
+    """Ten thousand changes of one listener are normal within an afternoon."""
     validate_content(make_content(10_000, ()))
 
 

@@ -89,7 +89,7 @@ def test_a_terminal_that_no_longer_exists_cannot_be_started_again() -> None:
 
 
 def test_buffers_hold_several_pieces_each() -> None:
-    """A piece that does not fit into the window behind it would never be sent."""
+    """A piece larger than the window of the next buffer would never be sent."""
     assert SCROLLBACK_BYTES >= WINDOW_BYTES >= 4 * CHUNK_BYTES >= 4096
     assert TYPED_WINDOW_BYTES >= 4 * TYPED_BYTES >= 4096
     assert RECORD_BYTES > 2 * RECORD_PIECES

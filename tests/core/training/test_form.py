@@ -1,4 +1,4 @@
-"""What an instructor asks for in a new session."""
+"""Validation of the form for a new session."""
 
 from __future__ import annotations
 

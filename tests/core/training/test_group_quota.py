@@ -1,4 +1,4 @@
-"""How much a group does on its host at once, with which images, and which claims."""
+"""Limits of a group on its host: concurrent runs, images and claims."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HostRecord against real: what is done about the hosts of classes, case by case."""
+"""Recorded and real hosts of sessions: the planned actions in each case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Join codes: 40 random bits that people can read to each other."""
+"""Join codes: 40 random bits in a form that is easy to read aloud."""
 
 from __future__ import annotations
 

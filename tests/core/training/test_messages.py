@@ -1,4 +1,4 @@
-"""What the websocket of a session tells."""
+"""The messages of a session's websocket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may do what in which step of a class."""
+"""Permissions of participants in each step of a session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a class has predicted, and what is true."""
+"""The predictions of a session, and the true answers."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from dashboard.core.training.rate_limit import OVERALL, PER_CLIENT, JoinRateLimi
 
 
 def guess(limit: JoinRateLimit, address: str, now: float) -> bool:
-    """Tries a wrong code; whether it was checked."""
+    """Tries a wrong code; returns whether it was checked."""
     if limit.wait_s(address, now) > 0:
         return False
     limit.record_failure(address, now)

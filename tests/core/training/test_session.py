@@ -1,4 +1,4 @@
-"""A class: its door, its groups, who is there, and who needs help."""
+"""A session: joining, groups, presence, and participants who need help."""
 
 from __future__ import annotations
 

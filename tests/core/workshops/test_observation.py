@@ -1,4 +1,4 @@
-"""What is seen of a whole engine."""
+"""Observations of a whole engine."""
 
 from __future__ import annotations
 

@@ -184,7 +184,7 @@ def test_a_malformed_workshop_has_problems_and_never_loads_partially(seed: int) 
 
 
 def test_most_mutations_are_detected() -> None:
-    """Otherwise the test above proves nothing."""
+    """Without this the previous test proves nothing."""
     found = 0
     for seed in range(100):
         chance = random.Random(seed)

@@ -1,4 +1,4 @@
-"""What predictions are held against."""
+"""The readings that predictions are compared with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is found of a machine in a report, and what is left alone. That it is replaced is in test_scrub."""
+"""Which identifiers of a machine are found in a report, and which are not. test_anonymise.py tests the replacement."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.reports import make_content, with_scene
 
 
 def found_in(**more: Any) -> set[str]:
-    """Names found in the content of one experiment whose machine's state has these fields."""
+    """The names found in the content of an experiment, with these fields in the machine's state."""
     columns, states = make_scene(("host", "bridge"))
     return find_identifiers(with_scene(columns, states | {"machine": replace(states["machine"], **more)})).names
 

@@ -18,7 +18,7 @@ THREE = ("host", "bridge", "user-bridge")
 
 
 def sentences(columns: Columns, states: States) -> dict[str, str]:
-    """What each rule states about a scene, rules that state nothing left out."""
+    """The statements of the rules about a scene, without rules that state nothing."""
     table = ComparisonTable(columns, compare(columns, states), states.get(MACHINE))
     return {name: stated[1] for name, rule in RULES if (stated := rule(table)) is not None}
 

@@ -60,7 +60,7 @@ def test_only_a_new_layout_is_computed() -> None:
 
 
 def shown(encoded: RecordedPictures, size: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The lines of every box of the newest picture, and the ends of its edges, as the tables hold them."""
+    """The lines of every box of the newest diagram, and the ends of its edges, as stored in the tables."""
     tables = {name: json.loads(msgspec.json.encode(table.dump())) for name, table in encoded.tables.items()}
     _width, _height, _summary, boxes, edges = tables["pictures"][encoded._current[size]]
     things = (tables["things"][tables["boxes"][number][0]] for number in encoded.chains["boxes"].items(boxes))

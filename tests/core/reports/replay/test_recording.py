@@ -1,4 +1,4 @@
-"""A track shows at each position what the journal says, and what was seen then."""
+"""A track shows at each position the state after that journal entry."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def assert_shows(reader: Reader, position: int, expected: dict[str, Any]) -> Non
 
 @st.composite
 def changed(draw: st.DrawFn, state: NamespaceState) -> NamespaceState:
-    """The state after one thing more or less, or another one altogether."""
+    """The state with one object added or removed, or an entirely different state."""
     match draw(
         st.sampled_from(["listener", "listener", "address", "route", "link", "wire", "way", "hostname", "other"])
     ):
@@ -87,7 +87,7 @@ def changed(draw: st.DrawFn, state: NamespaceState) -> NamespaceState:
 
 
 class History(list[tuple[Columns, States]]):
-    """Observations one after the other."""
+    """A sequence of observations."""
 
     def __repr__(self) -> str:
         return f"History({[(len(columns), sorted(now)) for columns, now in self]})"
@@ -95,7 +95,7 @@ class History(list[tuple[Columns, States]]):
 
 @st.composite
 def histories(draw: st.DrawFn) -> History:
-    """Observations, each mostly like the one before it."""
+    """Generates sequences of observations, each similar to the previous one."""
     columns, now = draw(st.one_of(engine_scenes(), generated_scenes(), st.just(recorded_scene())))
     found = [(columns, dict(now))]
     for _ in range(draw(st.integers(1, 9))):
@@ -170,7 +170,7 @@ def test_times_may_go_backwards_after_the_clock_was_set() -> None:
 
 
 def repeating(count: int) -> list[Entry]:
-    """A listener that comes and goes."""
+    """A listener that opens and closes repeatedly."""
     columns, found = make_scene()
     less, more = (
         found["bridge"],

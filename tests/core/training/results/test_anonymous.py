@@ -1,4 +1,4 @@
-"""What others may know of a class: nobody is in it, and no figure leads back to one."""
+"""Anonymous results of a session: they contain no participants, and no figure identifies one."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def test_an_anonymous_report_has_nobody_in_it_and_no_exact_count(facts: SessionF
 
 
 def test_whether_all_answered_the_same_cannot_be_told() -> None:
-    """What is published of a class does not change with one person's answer, unless the count is at an edge; and never
-    does a figure say "all" or "nobody" for sure."""
+    """Published figures do not change with one person's answer, unless the count is at a rounding boundary; and never
+    does a figure prove that all or none answered the same."""
     for size in range(1, 40):
         for true in range(size + 1):
             shown, whole = rounded(true), rounded(size)

@@ -1,4 +1,4 @@
-"""A class as tables: every cell exactly, and no formula."""
+"""A session as CSV tables: exact cells, and no formulas."""
 
 from __future__ import annotations
 

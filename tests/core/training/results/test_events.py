@@ -1,4 +1,4 @@
-"""What happened in a class, in one order."""
+"""All events of a session in one order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of a class: truths and reveals by their time, and what counts as done."""
+"""The facts of a session: true answers and reveals by time, and which steps count as done."""
 
 from __future__ import annotations
 

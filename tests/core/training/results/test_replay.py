@@ -1,4 +1,4 @@
-"""The replay of a session: its slots at any time, and that its end agrees with the report."""
+"""The replay of a session: its slots at any time; its end agrees with the report."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.core.workshops.test_progress import WORKSHOP
 def track_of(
     facts: SessionFacts, *, anonymous: bool = False, mirrors: dict[str, MirroredExperiment] | None = None
 ) -> dict[str, Any]:
-    """As a browser decodes it."""
+    """The track, decoded as in a browser."""
     found: dict[str, Any] = msgspec.json.decode(
         msgspec.json.encode(build_replay(facts, WORKSHOP, mirrors or {}, anonymous=anonymous))
     )
@@ -29,7 +29,7 @@ def track_of(
 
 
 def entries_of(track: dict[str, Any]) -> list[tuple[float, str, dict[str, Any]]]:
-    """Time, text and all slots of each position."""
+    """The time, the text and all slots of each position."""
     slots: dict[str, Any] = {}
     found = []
     for ms, text, patch in zip(accumulate(track["times"]), track["texts"], track["patches"], strict=True):

@@ -1,4 +1,4 @@
-"""Every check of the vocabulary, once where it holds and once where it fails."""
+"""Every type of check, in a case where it holds and in one where it fails."""
 
 from __future__ import annotations
 
