@@ -17,11 +17,15 @@ MAX_MODULES = 16
 
 #: Modules without a test file of their own, and where they are tested.
 NO_OWN_TEST: dict[str, str] = {
+    "core/claims/lines.py": "tests/core/claims/test_model.py parses every line",
+    "core/claims/observers.py": "tests/lab/claims/test_executor.py runs every claim with its mutation",
+    "core/claims/testbed.py": "the protocol; tests/lab/claims/test_testbed.py tests its implementation",
     "core/paths/evidence.py": "types only; tests/core/paths/test_trace.py fills them",
     "core/paths/hops.py": "types only; tests/core/paths/test_trace.py reads them",
     "core/paths/model.py": "tests/core/paths/test_finder.py finds every kind of path",
     "core/paths/published.py": "tests/core/paths/test_finder.py covers published ports",
     "core/training/results/model.py": "types only; tests/core/training/results/test_report.py fills them",
+    "core/workshops/fields.py": "tests/core/workshops/test_parser.py reads every field, valid and invalid",
     "core/workshops/checks/check_types.py": "tests/core/workshops/checks/test_vocabulary.py runs every check",
     "core/workshops/checks/containers.py": "tests/core/workshops/checks/test_vocabulary.py runs every check",
     "core/workshops/checks/namespaces.py": "tests/core/workshops/checks/test_vocabulary.py runs every check",

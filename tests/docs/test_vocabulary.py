@@ -11,6 +11,7 @@ from tests.docs.documents import ROOT
 
 #: A pattern, and what to write instead. CONTRIBUTING.md has the rules behind them.
 AVOIDED: dict[str, str] = {
+    r"\b(?:a|an|each|every|of|one|the|whose|per) seats?\b": "participant",
     r"\bany more\b": "no longer",
     r"\bas it was\b": "unchanged, or name the state",
     r"\bbecame of\b|\bbecomes of\b|\bcomes? of it\b": "the result",
@@ -22,7 +23,6 @@ AVOIDED: dict[str, str] = {
     r"\bof one's own\b|\bof ours\b": "its own, our, or nothing",
     r"\bpupils?\b|\blearners?\b": "participant",
     r"\bsays so\b|\bsaying so\b": "reports it",
-    r"\bseats?\b": "participant",
     r"\bsomebody else's\b|\bnobody else\b": "name the owner",
     r"\bthere is none\b": "does not exist, is missing",
     r"\bto be had\b": "available",

@@ -34,9 +34,15 @@ class MeasurementWorker:
         self._run_of = driver_of
         self._wake = wake
         self._task: asyncio.Task[None] | None = None
+        self._looking = asyncio.Lock()
 
     async def look(self) -> None:
-        """Start the oldest run whose experiment is ready; fail the runs that can never start."""
+        """Start the oldest run whose experiment is ready; fail the runs that can never start. Concurrent calls, from
+        several wake-ups, take turns: otherwise both could start the same run."""
+        async with self._looking:
+            await self._start_next()
+
+    async def _start_next(self) -> None:
         if self._task is not None and not self._task.done():
             return
         database = self._context.database

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
 from dashboard.core.experiments.messages import Phase
 from dashboard.core.measurements.measurement import Options, Probe
 from dashboard.core.measurements.responder_experiment import responder_experiment
+from dashboard.lab.measurements.worker import MeasurementWorker
 from dashboard.models import MeasurementRun
 from dashboard.store import experiments as experiment_store
 from dashboard.store import measurements as measurement_store
 from tests.support.lab_harness import LabHarness
-from tests.support.polling import eventually
+from tests.support.polling import eventually, others_run
 from tests.support.specs import make_spec
 
 
@@ -76,3 +83,29 @@ async def test_a_run_that_is_cancelled_before_it_starts_has_a_reason(lab_harness
     lab_harness.lab.wake()
     assert (await ends(lab_harness, run))[0] == measurement_store.CANCELLED
     await lab_harness.stop(experiment)
+
+
+class YieldingDatabase:
+    """One waiting run; every call lets other tasks run first."""
+
+    async def run(self, function: Any, *_arguments: Any) -> Any:
+        await others_run()
+        request = measurement_store.RequestedRun("run", "experiment", (Probe.HTTP,), Options(), 1, twin=False)
+        return (request,) if function is measurement_store.load_waiting else False
+
+
+async def test_concurrent_wake_ups_start_a_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+
+    async def measure(_worker: MeasurementWorker, request: measurement_store.RequestedRun, _run: object) -> None:
+        started.append(request.id)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(MeasurementWorker, "_measure", measure)
+    driver = SimpleNamespace(view=SimpleNamespace(head=SimpleNamespace(phase=Phase.RUNNING)))
+    context: Any = SimpleNamespace(database=YieldingDatabase(), host="")
+    worker = MeasurementWorker(context, lambda _experiment: driver, lambda: None)  # type: ignore[arg-type, return-value]
+    await asyncio.gather(worker.look(), worker.look())
+    await others_run()
+    await worker.close()
+    assert started == ["run"]
