@@ -51,7 +51,7 @@ class Command(NetmodesCommand):
         parser.add_argument(
             "--name", default="localhost", help="name to resolve with the dns probe (default localhost)"
         )
-        parser.add_argument("--seed", type=int, help="seed of the order (default: random; recorded with the result)")
+        parser.add_argument("--seed", type=int, help="seed of the block order (default: random; recorded)")
         parser.add_argument("--title", default="", help="title of the run, and of the report")
         parser.add_argument("--save", action="store_true", help="save a report")
         parser.add_argument("--json", action="store_true", help="print measurement/1")

@@ -427,7 +427,7 @@ async def test_the_console_shows_requests_for_help_and_presence(sessions: TwoSes
         shown = await console()
         assert 'data-need="hand"' in shown
         assert "Why?" in shown
-        await eventually(lambda: _says(console, "1 of 2 here"))
+        await eventually(lambda: _says(console, "1 of 2 present"))
     assert (await post(f"{home}hand/", sessions.ada, up="yes", text="x" * 501)).status == 400
     await post(f"{home}hand/", sessions.ada, up="no")
     assert 'data-need="hand"' not in await console()
