@@ -28,7 +28,7 @@ DATABASE = {SQLITE: "database.sqlite3", POSTGRESQL: "database.dump"}
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What a restore did. ``aside``: the path of the replaced database; ``migrated``: the backup's database was older;
+    """A finished restore. ``aside``: the path of the replaced database; ``migrated``: the backup's database was older;
     ``key``: its secret key was restored."""
 
     manifest: Manifest

@@ -1,4 +1,4 @@
-"""What every benchmark is given, and what its module offers."""
+"""The arguments of a benchmark, and the interface of its module."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class BenchmarkRun:
 
 
 class Benchmark(Protocol):
-    """What a benchmark's module offers; ``LIMIT_S`` too, if it takes long."""
+    """The interface of a benchmark's module. Long benchmarks also define ``LIMIT_S``."""
 
     def benchmark(self, run: BenchmarkRun) -> Coroutine[Any, Any, Result]:
         """Measures, and returns figures with their promises."""

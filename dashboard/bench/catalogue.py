@@ -62,5 +62,5 @@ def choose(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def limit_of(name: str) -> float:
-    """How many seconds a benchmark may take: ``LIMIT_S`` of its module, or the general one."""
+    """The time limit of a benchmark in seconds: ``LIMIT_S`` of its module, or the default."""
     return float(getattr(BENCHMARKS[name], "LIMIT_S", LIMIT_S))

@@ -102,7 +102,7 @@ def format_load() -> str:
 
 
 def machine_facts(engine: EngineInfo) -> dict[str, str]:
-    """What a reader must know of the machine to judge a figure: names and values, in the order of the report."""
+    """Facts about the machine that are needed to judge a figure: names and values, in the order of the report."""
     machine = read_machine()
     return {
         "kernel": f"{platform.system()} {machine.kernel}",

@@ -45,7 +45,7 @@ class Browser:
         return f"http://{self.host}"
 
     def headers(self, method: str = "GET") -> dict[str, str]:
-        """What a browser sends to the site that it is on."""
+        """The headers of a same-origin request by a browser."""
         sent = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())} if self.cookies else {}
         if method == "POST":
             sent |= {"Origin": self.origin, "Sec-Fetch-Site": "same-origin"}
@@ -204,7 +204,7 @@ class Frames:
         return self.head.get("phase") == "running" and all(inodes.get(column["key"]) for column in self.columns)
 
     async def until_running(self) -> float:
-        """When the frame arrived that shows it running; BenchmarkError if it ended instead."""
+        """The arrival time of the frame that shows the experiment running; BenchmarkError if it ended instead."""
         while not self.is_running():
             if self.head.get("phase") in {"failed", "stopped"}:
                 raise BenchmarkError(f"the experiment {self.head['phase']}: {self.head.get('notice')}")

@@ -16,7 +16,7 @@ MEAN = -1.0
 
 
 class Of(StrEnum):
-    """What a promise limits: the figure itself, or its ratio to the reference."""
+    """The value that a promise limits: the figure itself, or its ratio to the reference."""
 
     VALUE = "value"
     RATIO = "ratio"
@@ -190,7 +190,7 @@ def percentiles_compared(
 
 
 def share(name: str, happened: Sequence[bool], promise: Promise | None = None) -> Figure:
-    """In how many of 100 runs something happened."""
+    """The share of runs with an event, as a figure per 100 runs."""
     return figure(name, "% of runs", [100.0 * each for each in happened], percent=MEAN, promise=promise)
 
 

@@ -14,7 +14,7 @@ def format_amount(value: float, unit: str = "") -> str:
 
 
 def format_interval(interval: tuple[float, float]) -> str:
-    """Both ends."""
+    """The interval as text, with both ends."""
     return f"[{format_amount(interval[0])} … {format_amount(interval[1])}]"
 
 
@@ -41,7 +41,7 @@ def figure_lines(figure: Figure) -> Iterator[str]:
 
 
 def result_lines(result: Result) -> Iterator[str]:
-    """One benchmark."""
+    """The lines of one benchmark in the table."""
     judged = any(figure.verdict is not None for figure in result.figures)
     yield result.title
     yield f"  Promise: {result.promise}. {'NOT KEPT.' if not result.kept else 'Kept.' if judged else 'Not judged.'}"

@@ -112,7 +112,7 @@ class Clients:
         self._listeners: list[asyncio.Task[None]] = []
 
     async def join(self, code: str, key: str, count: int, within_s: float, first: int = 0) -> float:
-        """So many participants join a training session and listen to it."""
+        """This many participants join a training session and listen to its websocket."""
         self._clients = [Client(self._host, number=number) for number in range(first, first + count)]
 
         async def join_and_listen(client: Client) -> None:

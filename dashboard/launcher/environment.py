@@ -59,7 +59,7 @@ def remove(*paths: str) -> None:
 
 
 class Environment:
-    """The environment of one data folder. It cannot be moved, and breaks with the interpreter it was made from."""
+    """The environment of one data folder. It cannot be moved, and it needs the interpreter that created it."""
 
     def __init__(self, launch: Launch) -> None:
         self.launch = launch

@@ -64,7 +64,7 @@ class RunSummary:
 
     @property
     def live(self) -> bool:
-        """Whether it waits or runs."""
+        """Whether the run is waiting or running."""
         return self.state in LIVE
 
 

@@ -1,4 +1,4 @@
-"""``change``: how soon a browser receives a change, from the system call to the frame, beside ``ip monitor``."""
+"""``change``: the delay of a change from the system call to the browser's frame, compared with ``ip monitor``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ChangingArm:
     changer: RemoteChanger
 
     async def until(self, condition: Callable[[], bool]) -> float:
-        """When the frame arrived that makes the condition true."""
+        """The arrival time of the frame that makes the condition true."""
         while not condition():
             await self.frames.next(ARRIVAL_S)
         return self.frames.received_at
@@ -65,7 +65,7 @@ async def changing_arm(server: Server, modes: Sequence[Mode] = MODES) -> AsyncIt
 
 
 async def _until_printed(monitor: Program, address: str, *, added: bool) -> float:
-    """When ``ip monitor`` printed that the address was added or removed."""
+    """The time at which ``ip monitor`` printed that the address was added or removed."""
     while True:
         line = await monitor.read(ARRIVAL_S)
         printed_at = asyncio.get_running_loop().time()

@@ -1,4 +1,4 @@
-"""What a browser fetches on its first visit: the page and everything that it names, counted on the wire."""
+"""The transfer of a first visit: the page and all files that it references, counted on the wire."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _Received(io.BytesIO):
 
 
 def fetch(host: str, path: str, headers: dict[str, str]) -> Fetched:
-    """One GET as a browser sends it, on its own connection, so that its bytes can be counted."""
+    """Sends a browser's GET request on its own connection, so that its bytes can be counted."""
     connection = http.client.HTTPConnection(host, timeout=30)
     connection.request("GET", path, headers={"Accept-Encoding": "gzip", **headers, "Connection": "close"})
     with connection.sock as opened:

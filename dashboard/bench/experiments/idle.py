@@ -1,4 +1,4 @@
-"""``idle``: what watching 20 columns costs while nothing happens, beside a shell loop that looks once a second."""
+"""``idle``: the cost of watching 20 idle columns, compared with a shell loop that polls once a second."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def measure_watching(seconds: float) -> float:
 
 
 async def measure_shell_loop(pids: list[str], seconds: float) -> float:
-    """The same for the shell loop. It has ended before its processor time is read: only then it counts."""
+    """The same for the shell loop. Its processor time is read after it has ended, because only then it is counted."""
     before, started = cpu_s(resource.RUSAGE_CHILDREN), time.monotonic()
     async with running(["sh", "-c", LOOP, "sh", *pids], stdout=subprocess.DEVNULL):
         await asyncio.sleep(seconds)

@@ -19,14 +19,14 @@ DEADLINE_S = 60.0
 
 
 class CommitEvent(asyncio.Event):
-    """A publisher that wakes the benchmark as it would wake the browsers' hub: after each commit."""
+    """A publisher that wakes the benchmark after each commit, as it wakes the hub in a server."""
 
     def wake(self, _experiment: str) -> None:
         """There are new journal entries."""
         self.set()
 
     def measured(self, _run: str) -> None:
-        """Ignored: nothing is measured in this lab."""
+        """Does nothing, because this lab measures nothing."""
 
     def trouble(self, _experiment: str, problem: str) -> None:
         """The journal cannot be written: the benchmark cannot continue."""

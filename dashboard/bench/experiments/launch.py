@@ -1,4 +1,4 @@
-"""``launch``: how long four arms take until every column has a state, beside four ``docker run -d`` at once."""
+"""``launch``: the time until four arms have a state, compared with four concurrent ``docker run -d``."""
 
 from __future__ import annotations
 

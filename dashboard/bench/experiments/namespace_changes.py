@@ -93,7 +93,7 @@ class RemoteChanger:
         self._changes = changes
 
     async def execute(self, command: str, argument: object) -> float:
-        """When the kernel was asked for the change, in seconds of CLOCK_MONOTONIC, which is the loop's clock."""
+        """Makes the change. Returns the time of the system call in seconds of CLOCK_MONOTONIC, the loop's clock."""
         await self._changes.write(f"{command} {argument}")
         return int(await self._changes.read(10.0)) / 1e9
 

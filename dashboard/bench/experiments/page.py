@@ -39,7 +39,7 @@ def server_time(name: str, pairs: Sequence[tuple[float, float]], limit_ms: float
 
 
 def describe_sizes(fetched: tuple[Fetched, ...]) -> str:
-    """How many answers and bytes of each kind, for a note."""
+    """The number of responses and bytes of each kind, as text for a note."""
     sizes: Counter[str] = Counter()
     counts: Counter[str] = Counter()
     for answer in fetched:

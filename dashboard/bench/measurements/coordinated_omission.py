@@ -22,7 +22,7 @@ EXACT = at_most(0.1)
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """The same requests counted in both ways, then a run and the minimal client in turn."""
+    """Counts the same requests in both ways, then alternates a run and the minimal client."""
     rounds = 2 if run.quick else 4
     blocks, histograms, middles, pairs = [], [], [], []
     async with open_testbed(run) as bed:

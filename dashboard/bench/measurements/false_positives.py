@@ -1,4 +1,4 @@
-"""``no-alarm``: how often two identical arms are reported as different, and how often the interval holds 0."""
+"""``no-alarm``: how often two identical arms are reported as different, and how often the interval contains 0."""
 
 from __future__ import annotations
 

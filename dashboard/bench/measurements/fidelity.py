@@ -50,7 +50,7 @@ BUSY_CORE = "echo 19 2>/dev/null >/proc/self/autogroup; exec taskset -c $0 chrt 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One series, once: p50 in µs of each reference, and ours right before and right after it."""
+    """One turn of a series: p50 in µs of each reference, and of Netmodes directly before and after it."""
 
     theirs: Mapping[str, float]
     around: Mapping[str, tuple[float, float]]
@@ -65,7 +65,7 @@ Turns = dict[str, list[Turn]]
 
 
 def pressure_us() -> int:
-    """How long tasks have waited for a core, in µs since the start; 0 where the kernel does not count it."""
+    """The total time that tasks have waited for a core, in µs; 0 if the kernel does not count it."""
     try:
         found = re.search(r"^some .*total=(\d+)$", PRESSURE.read_text(), re.MULTILINE)
     except OSError:
@@ -94,7 +94,7 @@ def figures_of(turns: Turns, names: dict[str, str], state: str) -> list[Figure]:
 
 
 def disagreements(figures: Sequence[Figure]) -> list[str]:
-    """Where the two references are too far apart for one figure to be near both."""
+    """The series where the two references differ so much that no figure can be close to both."""
     return [
         f"{figure.name} and {figure.reference} are {abs(figure.ratio - 1):.0%} apart: no figure is within 5 % of both."
         for figure in figures

@@ -29,7 +29,7 @@ DEADLINE_S = 20.0
 
 
 def published() -> tuple[Publish, ...]:
-    """What the container must publish so that its servers can be reached through the machine."""
+    """The ports that the container publishes so that clients reach its servers through the machine."""
     return tuple(Publish(port, port, protocol) for port in CONTAINER_PORTS for protocol in ("tcp", "udp"))
 
 

@@ -19,7 +19,7 @@ ALWAYS = between(100, 100)
 
 
 def steps_of(blocks: Mapping[PathKind, Sequence[Block]]) -> tuple[float, ...]:
-    """How much longer each path takes than the one before it, in µs, paired by round; nan where there is no pair."""
+    """The additional time of each path over the previous one in µs, paired by round; nan without a pair."""
     deltas = [judge_blocks(blocks[before], blocks[kind]).delta_us for before, kind in pairwise(KINDS)]
     return tuple(float("nan") if delta is None else delta for delta in deltas)
 

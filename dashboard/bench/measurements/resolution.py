@@ -22,7 +22,7 @@ LONGER_US = (1, 2, 5)
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One arm of one run: the judgement, and how much longer its responder waited by its own clock."""
+    """One arm of one run: the judgement, and the additional wait of its responder by the responder's own clock."""
 
     judgement: Judgement
     truth_us: float

@@ -60,7 +60,7 @@ def ask(port: int) -> dict[str, float]:
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float]:
-    """By the standard library, which shares no code with ours: 50, 90, 99 and 99.9, interpolated linearly."""
+    """50th, 90th, 99th and 99.9th, interpolated linearly by the standard library: no code is shared with Netmodes."""
     cuts = statistics.quantiles(values, n=1000, method="inclusive")
     return {MIDDLE: cuts[499], "p90_us": cuts[899], "p99_us": cuts[989], "p999_us": cuts[998]}
 

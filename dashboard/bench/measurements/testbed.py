@@ -1,4 +1,4 @@
-"""What measurements are tested on: a host arm and a bridge arm that only wait, their paths, and real runs on them."""
+"""The testbed of measurements: an idle host arm and an idle bridge arm, their paths, and real runs on them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Testbed:
         return make_series([self.paths[kind] for kind in kinds], probes)
 
     async def measure(self, series: Sequence[Series], options: Options, seed: int) -> Measured:
-        """One run as the lab does it, without the database."""
+        """Executes a run as the lab does, without the database."""
         blocks: dict[str, list[Block]] = {each.key: [] for each in series}
 
         async def keep(block: Block) -> None:
@@ -56,7 +56,7 @@ class Testbed:
     async def repeat(
         self, run: BenchmarkRun, series: Sequence[Series], runs: int, seconds: float
     ) -> AsyncIterator[tuple[int, Measured]]:
-        """So many runs, each with its number, which is its seed."""
+        """Executes this many runs. The number of a run is its seed."""
         for number in range(runs):
             if number % max(1, runs // 20) == 0:
                 run.say(f"run {number + 1} of {runs}, load {format_load()}")

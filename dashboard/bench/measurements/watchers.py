@@ -1,4 +1,4 @@
-"""``watchers``: whether 50 browsers that follow a run change its medians: with and without them, in turn."""
+"""``watchers``: whether 50 browsers that follow a run change its medians: runs with and without them alternate."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def take_window(run: str) -> Window:
 
 
 def pairs_of(turns: Sequence[tuple[Mapping[str, float], Mapping[str, float]]]) -> dict[str, list[tuple[float, float]]]:
-    """By path: with browsers and without, for the turns that have both."""
+    """By path: the results with and without browsers, for turns that have both."""
     found: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for watched, alone in turns:
         for path in watched.keys() & alone.keys():
@@ -61,7 +61,7 @@ def pairs_of(turns: Sequence[tuple[Mapping[str, float], Mapping[str, float]]]) -
 
 
 async def benchmark(run: BenchmarkRun) -> Result:
-    """One run in the real server, followed by browsers half of the time."""
+    """Executes one run in the real server, followed by browsers half of the time."""
     rounds = 3 if run.quick else 9
     seconds = min(3600.0, 60 + rounds * (2 * WINDOW_S + 2 * SETTLE_S + 4))
     windows: list[tuple[Window, Window]] = []

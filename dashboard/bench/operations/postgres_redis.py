@@ -96,7 +96,7 @@ class Service:
         return self._process.pid
 
     def output(self) -> str:
-        """What it has printed since its last start, errors included."""
+        """The output since the last start, including errors."""
         return self._log.read_text()
 
     def start(self) -> None:
@@ -185,7 +185,7 @@ def temporary_folder() -> Iterator[Path]:
 
 @contextmanager
 def postgres_redis(folder: Path) -> Iterator[tuple[Postgres, Redis]]:
-    """Both, while the block runs."""
+    """Runs PostgreSQL and Redis until the block ends."""
     postgres = Postgres(folder)
     try:
         redis = Redis(folder)

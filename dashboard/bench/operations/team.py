@@ -1,4 +1,4 @@
-"""``team``: 1,000 browsers over two web processes: what an instructor does at one process reaches those at both."""
+"""``team``: 1,000 browsers over two web processes: an instructor's actions at one process reach both."""
 
 from __future__ import annotations
 

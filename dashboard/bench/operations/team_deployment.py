@@ -80,7 +80,7 @@ def as_ordinary_user(folder: Path, arguments: Sequence[str]) -> list[str]:
 
 @contextmanager
 def team_deployment(endpoint: str, webs: int = 2) -> Iterator[TeamDeployment]:
-    """Everything, running; removed after the block. ``endpoint`` is the engine that the lab uses."""
+    """A running team deployment, removed after the block. ``endpoint`` is the engine that the lab uses."""
     with temporary_folder() as folder, postgres_redis(folder) as (postgres, redis):
         common = {name: value for name, value in os.environ.items() if name in INHERITED}
         common |= {"NETMODES_SECRET_KEY": secrets.token_urlsafe(48), "PYTHONDONTWRITEBYTECODE": "1"}

@@ -19,7 +19,7 @@ MB = 1_000_000
 
 
 def save(content: ReportContent) -> tuple[str, float]:
-    """Stores the report as the product does: its id, and the milliseconds to derive its view and its recording."""
+    """Stores the report as the product does. Returns its id and the milliseconds to compute view and recording."""
     started = time.perf_counter()
     derived_columns(derive(content))
     spent = (time.perf_counter() - started) * 1e3

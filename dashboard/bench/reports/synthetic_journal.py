@@ -48,7 +48,7 @@ def _scene() -> tuple[tuple[Column, ...], dict[str, NamespaceState]]:
 
 
 def _changed(state: NamespaceState, column: Column, source: random.Random) -> tuple[NamespaceState, str]:
-    """One listener or address more, or one less if there are many."""
+    """The state with one more listener or address, or one less if it has many."""
     if source.random() < 0.6:
         if len(state.listeners) > MAX_LISTENERS:
             kept = source.sample(state.listeners, len(state.listeners) - 1)
@@ -66,7 +66,7 @@ def _changed(state: NamespaceState, column: Column, source: random.Random) -> tu
 
 
 def busy_journal(entries: int, seed: int = 1) -> tuple[Entry, ...]:
-    """So many entries, each of which changes what is shown."""
+    """A journal of this many entries, each with a visible change."""
     source = random.Random(seed)  # noqa: S311 - nothing secret
     columns, states = _scene()
     head = ExperimentHead("busy", "A busy experiment", "nginx", 80, Phase.RUNNING, AT, AT, engine="29.0", round=1)

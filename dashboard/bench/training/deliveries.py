@@ -1,4 +1,4 @@
-"""What the benchmarks of training sessions share: the instructor, participants, and how soon an event reaches them."""
+"""Shared parts of the benchmarks of training sessions: the instructor, participants, and the delay of events."""
 
 from __future__ import annotations
 
@@ -52,21 +52,21 @@ class Instructor:
 
 
 async def join(participants: Program, instructor: Instructor, count: int, within_s: float, first: int = 0) -> float:
-    """So many participants join; how many seconds that took."""
+    """This many participants join. Returns the seconds that it took."""
     code, key = instructor.code, instructor.key
     seconds = await participants.ask("join", code=code, key=key, count=count, within_s=within_s, first=first)
     return float(seconds)
 
 
 async def deliveries(clients: Sequence[Program], started: float, field: str, value: object) -> list[float]:
-    """After how many ms each client of the programs received a message with this value."""
+    """The delays in ms after which each client of the programs received a message with this value."""
     answers = await asyncio.gather(*(each.ask("until", field=field, value=value, after=started) for each in clients))
     await asyncio.gather(*(each.ask("take") for each in clients))
     return [(arrived - started) * 1e3 for arrivals in answers for arrived in arrivals]
 
 
 async def broadcasts(bare: Program, clients: Sequence[Program], number: int) -> list[float]:
-    """The same for a bare broadcast."""
+    """The delays of a broadcast by the bare program, without a server."""
     started = time.monotonic()
     await bare.write(json.dumps({"number": number, "fill": "x" * BROADCAST_BYTES}))
     return await deliveries(clients, started, "number", number)

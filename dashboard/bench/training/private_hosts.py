@@ -1,4 +1,4 @@
-"""``class-hosts``: private hosts of a training session: how soon all serve port 80, their memory, their removal.
+"""``class-hosts``: private hosts of a training session: the time until all serve port 80, their memory, their removal.
 
 The real server manages them. In between it is killed with SIGKILL and so is one engine; a new server adopts the rest.
 """
@@ -134,7 +134,7 @@ def pss_mb(host: PrivateHost) -> float:
 
 
 def leftovers(hosts: list[PrivateHost]) -> list[str]:
-    """What is left of hosts: cgroups, mounts, files, processes, network namespaces."""
+    """The leftovers of hosts: cgroups, mounts, files, processes, network namespaces."""
     folders = [folder for host in hosts for folder in (RUN / host.id, host.folder)]
     cgroups = [cgroup for host in hosts for cgroup in cgroup_folders(host.name)]
     left = [str(folder) for folder in (*cgroups, *folders) if folder.exists()] + mounts_below(folders)

@@ -35,7 +35,7 @@ STEPS = ("launch", "request", "interfaces", "process", "stop", "isolation", "per
 
 
 def count_answers(session: str) -> tuple[int, int]:
-    """How many answers the database has, and for how many pairs of participant and step."""
+    """The number of answers in the database, and of the pairs of participant and step that they belong to."""
     answers = Answer.objects.filter(session_id=session)
     return answers.count(), answers.values("participant_id", "step").distinct().count()
 

@@ -1,4 +1,4 @@
-"""What claims read from an observation, and how they write it as evidence."""
+"""The values that claims extract from an observation, and their format as evidence."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ _NEEDS_LAB_IMAGE = re.compile(r"NETMODES_|\bhttpd\b|\busleep\b")
 
 
 def mutate(text: str, mutation: Mapping[str, str]) -> str:
-    """``text`` with the mutation's words replaced, all at once: two words may swap places."""
+    """``text`` with all words of the mutation replaced at once, so that two words can be swapped."""
     if not mutation:
         return text
     words = "|".join(re.escape(word) for word in sorted(mutation, key=len, reverse=True))

@@ -37,7 +37,7 @@ class Misconception:
 
 @dataclass(frozen=True, slots=True)
 class PredictionResult:
-    """What is shown after the run. ``correct`` is None if this engine behaved differently: then no prediction is right
+    """The result of a prediction. ``correct`` is None if this engine behaved differently: then no prediction is right
     or wrong."""
 
     predicted: str

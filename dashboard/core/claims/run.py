@@ -112,7 +112,7 @@ def exclusive_ports(claim: Claim) -> tuple[int, ...]:
 
 
 def choose(claims: Sequence[Claim], ids: Sequence[str]) -> tuple[Claim, ...]:
-    """The claims with these ids, all if none is given; ValueError that lists the ids for an unknown one."""
+    """The claims with these ids; without ids all claims. For an unknown id, ValueError with the list of known ids."""
     known = {claim.id for claim in claims}
     unknown = [identity for identity in ids if identity not in known]
     if unknown:

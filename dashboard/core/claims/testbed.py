@@ -1,4 +1,4 @@
-"""What a claim may do on an engine (``Testbed``), and the values that it gets back.
+"""The operations of a claim on an engine (``Testbed``), and the values that they return.
 
 ``lab.claims.testbed`` implements the protocol on a real engine.
 """
@@ -121,7 +121,7 @@ Place = Container | str
 
 
 class Testbed(Protocol):
-    """What a claim may do. Everything it creates is removed when the claim ends.
+    """The operations of a claim. Everything it creates is removed when the claim ends.
 
     In every text ``IMAGE`` is the lab image, ``{web}`` the real name of an earlier container or network that a line
     calls ``web``, ``{machine}`` the machine's own address. Each call may raise NotTestableError; if the engine stops

@@ -46,6 +46,6 @@ def join_clauses(*parts: str) -> str:
 
 
 def make_sentence(*parts: str) -> str:
-    """The same, capitalised."""
+    """The joined clauses as a sentence, with a capital letter."""
     text = join_clauses(*parts)
     return f"{text[:1].upper()}{text[1:]}"

@@ -24,7 +24,7 @@ from dashboard.core.experiments.messages import Column
 
 
 def absent_word(observed: ObservedColumns, column: Column, key: RowKey) -> str:
-    """What an observed column shows where it has no value in this row."""
+    """The word that an observed column shows if it has no value in this row."""
     protocol, colon, port = key.key.partition(" :")
     if key.section == "listeners" and colon:
         asked = (protocol, int(port))
@@ -58,5 +58,5 @@ _EXPLAIN: dict[str, Callable[[ObservedColumns, RowKey, RowCells], str]] = {
 
 
 def explain(observed: ObservedColumns, key: RowKey, cells: Mapping[str, Cell]) -> str:
-    """Why the columns differ in this row; empty where nothing can be proved."""
+    """Why the columns differ in this row; empty if no reason can be proved."""
     return _EXPLAIN[key.section](observed, key, cells)

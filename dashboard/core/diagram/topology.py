@@ -70,7 +70,7 @@ def _host_boxes(machine: DrawnNamespace, x: float, y: float, w: float) -> tuple[
 
 
 def _entrance(stack: DrawnNamespace, boxes: Mapping[str, Box]) -> Box | None:
-    """Where forwarded traffic arrives: the interface of the default route, also on an overlay."""
+    """The interface where forwarded traffic arrives: that of the default route, also on an overlay."""
     outward = {route.interface for route in stack.state.routes if route.destination == "default"}
     ends = [one for one in stack.state.interfaces if one.kind == "veth" and one.addresses]
     holder = next((one for one in ends if one.name in outward), next(iter(ends), None))

@@ -74,7 +74,7 @@ class View:
 
 
 def advance(view: View, entry: Entry) -> View:
-    """The view after one more entry. Entries come in order; one that was applied already changes nothing."""
+    """The view after one more entry. Entries must be in order; an entry that is already applied changes nothing."""
     if entry.seq <= view.seq:
         return view
     facts = entry.facts

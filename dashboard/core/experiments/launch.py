@@ -19,7 +19,7 @@ MEGABYTE = 1 << 20
 
 
 class Hardening(StrEnum):
-    """Who launches: the owner of the machine, or a participant of a training session."""
+    """The user that launches: the owner of the machine, or a participant of a training session."""
 
     OWNER = "owner"
     PARTICIPANT = "participant"

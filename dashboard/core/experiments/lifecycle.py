@@ -1,4 +1,4 @@
-"""What to do next for an experiment: compares the wanted state with the containers of the Engine.
+"""The next actions for an experiment: compares the wanted state with the containers of the Engine.
 
 The same function serves a launch, a restart after ``kill -9`` and a stop.
 """

@@ -124,7 +124,7 @@ def _unread(fd: int) -> int:
 
 
 def set_size(fd: int, cols: int, rows: int) -> None:
-    """TIOCSWINSZ (tty_ioctl(4))."""
+    """Set the size of the terminal with TIOCSWINSZ (tty_ioctl(4))."""
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
 
 

@@ -25,7 +25,7 @@ from dashboard.netns.netlink.interfaces import read_interfaces, read_routes
 
 
 class EngineLock:
-    """Shared by many claims, or exclusive to one; of the claims that share it only one may use a port."""
+    """Held by many claims together, or exclusively by one. Of claims that hold it together only one may use a port."""
 
     def __init__(self) -> None:
         self._changed = asyncio.Condition()

@@ -70,7 +70,7 @@ class Arms:
         return notice
 
     async def launch(self, actions: tuple[Action, ...]) -> None:
-        """Creates the networks, and runs and observes all arms: in parallel where none waits for another."""
+        """Creates the networks, and runs and observes all arms, in parallel unless one depends on another."""
         by_arm = {action.arm: action for action in actions if not isinstance(action, Remove)}
         self._creating_networks = asyncio.ensure_future(self._networks.create(self._announce_network))
         await gather_all(self._creating_networks, self._launch_waves(by_arm))

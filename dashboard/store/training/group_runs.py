@@ -72,7 +72,7 @@ def mark_used(group: str) -> None:
 
 @contextmanager
 def _locked_host(group: str) -> Iterator[str]:
-    """A transaction that locks the group, with the id of its ready host: all members may start something at once."""
+    """A transaction that locks the group: all members may start runs at once. Yields the id of its ready host."""
     with writing():
         GroupHost.objects.select_for_update().filter(pk=group).first()
         host = ready_host(group)

@@ -33,7 +33,7 @@ from dashboard.web.http.database import in_database
 
 
 class RemoteLab:
-    """The lab as this web process knows it. ``start`` and ``on_result`` run in the server's loop."""
+    """This web process's view of the lab. ``start`` and ``on_result`` run in the server's loop."""
 
     def __init__(self, wakeups: WakeupChannel) -> None:
         self._wakeups = wakeups

@@ -115,7 +115,7 @@ async def projector(request: HttpRequest, row: TrainingSession) -> HttpResponse:
 @require_GET
 @for_instructor
 async def mirror(request: HttpRequest, row: TrainingSession) -> HttpResponse:
-    """The mirrored comparison as participants see it; choosing a row points at it."""
+    """The mirrored comparison as participants see it. Selecting a row highlights it for them."""
     context = {"base": "base.html", "pointing": f"/sessions/{row.id}/console/steer/", "session": row}
     return await mirrored_page(request, row, context)
 

@@ -37,7 +37,7 @@ SHOWN = 20
 
 
 async def _launch_options(group: str) -> tuple[LaunchOptions | None, str]:
-    """What can be launched on the group's host, or why nothing can."""
+    """The launch options of the group's host, or the reason why nothing can be launched."""
     try:
         host = await in_database(group_runs.ready_host, group)
         return await service.ask_of(host, launch_options), ""

@@ -39,7 +39,7 @@ def make_comparison(
 def make_measurement(
     baseline: str, others: dict[str, Interval | None], stopped: Stop | None = Stop.TIME, **verdicts: str
 ) -> Measurement:
-    """``others`` by label with their intervals; ``verdicts`` by column."""
+    """``others`` maps the labels of compared paths to intervals, ``verdicts`` maps columns to verdicts."""
     found = [
         make_comparison(baseline, label, ends, verdicts.get(label.split("/", maxsplit=1)[0], ""))
         for label, ends in others.items()

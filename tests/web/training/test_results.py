@@ -86,7 +86,7 @@ async def test_the_instructor_sees_all_results_and_each_participant_their_own(me
         True,
         [],
     )
-    for shown in ("Ada", "=Bob", "Cleo", "Predictions and truth", "The kernel says:", "1 reading"):
+    for shown in ("Ada", "=Bob", "Cleo", "Predictions and answers", "The kernel says:", "1 reading"):
         assert shown in whole.text
     ada = await database_sync_to_async(Participant.objects.get)(name="Ada")
     one = await get(f"{met.page}?person={ada.pk}", met.owner)
@@ -212,7 +212,7 @@ async def test_a_shared_link_shows_anonymous_results_until_it_is_revoked(met: Me
     participants = await _everything(Participant)
     for nobody in ("Ada", "Bob", "Cleo", met.row.id, *(one.pk for one in participants), "<script"):
         assert nobody not in shown.text
-    assert "Predictions and truth" in shown.text
+    assert "Predictions and answers" in shown.text
     assert (await get(f"{met.mine}anonymous/", met.owner)).body == shown.body
     (share,) = await _everything(Share)
     assert (share.session_id, share.views) == (met.row.id, 1)

@@ -93,7 +93,7 @@ async def make_link(request: HttpRequest, row: TrainingSession, participant: Par
 
 @require_GET
 async def by_link(request: HttpRequest, token: str) -> HttpResponse:
-    """A participant's own results with the link alone, also after the session."""
+    """A participant's own results. The link alone gives access, also after the session."""
 
     def find() -> tuple[TrainingSession | None, ParticipantRef | None]:
         participant = participants.by_results_link(token)
