@@ -19,6 +19,6 @@ def is_there() -> bool:
 
 @cache
 def load() -> tuple[Derived, str]:
-    """Its view and recording, and the digest of its content."""
+    """The example's view and recording, and the digest of its content."""
     content, body = validate_file(FILE.read_bytes())
     return derive(content), digest_of(body)

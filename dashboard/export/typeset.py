@@ -63,7 +63,7 @@ class Typesetter:
 
 
 def replace_unknown(data: Any, unknown: set[str]) -> Any:
-    """The same data, with a replacement character for each unknown one."""
+    """The data, with a replacement character for each unknown one."""
     table = str.maketrans(dict.fromkeys(unknown, "\ufffd"))
 
     def walk(value: Any) -> Any:

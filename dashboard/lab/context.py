@@ -20,7 +20,7 @@ LABEL_ROUND = "dev.netmodes.round"
 
 @dataclass(slots=True)
 class Context:
-    """What a lab works with.
+    """The dependencies of a lab.
 
     ``temporary``: the engine is a private host that ends with this process. ``host``: the id of the private host of
     a training session that the engine is, empty for the server's own engine; the lab drives only experiments of that

@@ -230,7 +230,7 @@ class Lab:
         return driver, record
 
     async def _listen(self) -> None:
-        """Follows the Engine's events. They are no history: after each connect a full pass follows."""
+        """Follows the Engine's events. They do not cover the past, so a full pass follows each connect."""
         while True:
             try:
                 async for event in self.context.engine.events():

@@ -10,7 +10,7 @@ class Refusal(Exception):  # noqa: N818 - names the event, not a fault
 
 
 def bracketed(address: str, port: int) -> str:
-    """As a person would type it."""
+    """The address as a user types it, with brackets around IPv6."""
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 

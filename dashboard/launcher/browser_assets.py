@@ -1,4 +1,4 @@
-"""What the browser gets from npm: the libraries of charts and terminals, and Lighthouse for one benchmark."""
+"""Packages from npm: the libraries of charts and terminals for the browser, and Lighthouse for one benchmark."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def runs_systemd() -> bool:
 
 
 def line_for_root(line: str) -> str:
-    """What the user has to type so that root runs a command line."""
+    """The line that the user types to run a command as root."""
     if is_root():
         return line
     return f"sudo {line}" if has("sudo") else f"su -c {quote(line)}"

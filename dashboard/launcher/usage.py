@@ -11,7 +11,7 @@ CHECKOUT_ONLY = frozenset({"setup", "bench", "test", "check", "help"})
 
 
 def text() -> str:
-    """What ``./netmodes help`` prints."""
+    """The output of ``./netmodes help``."""
     with open(PATH, encoding="utf-8") as file:
         return file.read()
 

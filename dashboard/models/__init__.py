@@ -1,4 +1,4 @@
-"""What the database holds: the wanted state of experiments, the intents of their arms, the journal, measurements,
+"""The database models: the wanted state of experiments, the intents of their arms, the journal, measurements,
 claims, reports, workshops and training sessions; and the rows that processes of a team deployment exchange."""
 
 from dashboard.models.access import SignInLink

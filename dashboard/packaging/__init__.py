@@ -1,1 +1,1 @@
-"""How a wheel and an sdist are made; neither is part of what is installed."""
+"""Builds the wheel and the sdist. This package is not installed."""

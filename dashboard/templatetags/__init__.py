@@ -1,1 +1,1 @@
-"""What the templates need: thin filters and tags around pure functions."""
+"""Template filters and tags: thin wrappers around pure functions."""

@@ -1,4 +1,4 @@
-"""``{% what_is "KEY" %}``: the “What is this?” beside a heading. It needs no JavaScript; exported files omit it."""
+"""``{% what_is "KEY" %}``: the “What is this?” next to a heading. It needs no JavaScript; exported files omit it."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def verdict_sign(verdict: str) -> str:
 
 @register.filter
 def about_probe(probe: str) -> str | Promise:
-    """What the probe measures."""
+    """The description of what the probe measures."""
     return ABOUT_PROBE.get(probe, "")
 
 

@@ -136,7 +136,7 @@ def moment(seconds: float | None) -> datetime | None:
 
 @register.filter
 def running_time(head: ExperimentHead) -> str:
-    """How long the experiment has run; empty before it started."""
+    """The running time of the experiment; empty before it started."""
     if head.started_at is None:
         return ""
     end = head.stopped_at if head.stopped_at is not None else timezone.now().timestamp()

@@ -45,7 +45,7 @@ def figure(value: int | None) -> str:
 
 @register.filter
 def asked_for_help(step: StepReport) -> str:
-    """How often a hand was raised or a question asked; a question raises the hand, too."""
+    """The number of requests for help: raised hands and questions. A question raises the hand, too."""
     return figure(None if step.hands is None else max(step.hands, step.questions or 0))
 
 
@@ -60,7 +60,7 @@ def stage_mark(stage: str) -> str:
 
 
 def stage_labels() -> dict[str, str]:
-    """How far a participant came in a step, translated."""
+    """The labels of a participant's stages in a step, translated."""
     return {
         StepStage.LOCKED: _("not opened"),
         StepStage.PREDICT: _("opened"),

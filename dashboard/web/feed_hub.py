@@ -45,7 +45,7 @@ class Client:
 
 @dataclass(slots=True)
 class Feed:
-    """What one key shows, and its clients. ``snapshot`` is the encoded message for a new client, if it is current."""
+    """The feed of one key and its clients. ``snapshot`` is the encoded message for a new client, if it is current."""
 
     key: str
     clients: set[Client] = field(default_factory=set)
@@ -151,7 +151,7 @@ class FeedHub[F: Feed](ABC):
         return feed
 
     def _close_feed(self, feed: F) -> None:
-        """Disconnects all clients: what they follow no longer exists."""
+        """Disconnects all clients, because their subject no longer exists."""
         for client in list(feed.clients):
             self.disconnect(client, GONE)
 

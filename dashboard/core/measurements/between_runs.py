@@ -40,7 +40,7 @@ class Timed(Protocol):
 
     @property
     def round(self) -> int:
-        """Its position in the run."""
+        """The position of the block in the run."""
 
     @property
     def n(self) -> int:

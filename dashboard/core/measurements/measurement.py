@@ -21,7 +21,7 @@ MAX_REASONS = 3
 
 
 class Probe(StrEnum):
-    """What is timed on a path."""
+    """The kinds of requests that are timed on a path."""
 
     TCP_RR = "tcp-rr"  # request and response on one connection
     TCP_CRR = "tcp-crr"  # connect, request, response, close
@@ -141,7 +141,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Where and when it was measured. Values that could not be read are empty or None. ``cores_awake``: idle cores were
+    """A measurement's environment. Values that could not be read are empty or None. ``cores_awake``: idle cores were
     kept from sleeping, so that no time includes the exit from an idle state."""
 
     kernel: str = ""

@@ -17,7 +17,7 @@ def needs_responder_experiment(probes: tuple[Probe, ...]) -> bool:
 
 
 def responder_experiment(spec: ExperimentSpec) -> ExperimentSpec:
-    """The same arms with a program that only waits, on a port that a responder can use."""
+    """The experiment with an idle program in each arm, on a port that a responder can use."""
 
     def arm(one: ArmSpec) -> ArmSpec:
         forwards = one.mode in {Mode.BRIDGE, Mode.USER_BRIDGE, Mode.OVERLAY}

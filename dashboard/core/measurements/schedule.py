@@ -62,7 +62,7 @@ def make_series(paths: Sequence[Path], probes: Sequence[Probe]) -> tuple[Series,
 
 
 def missing_paths(paths: Sequence[Path], probes: Sequence[Probe]) -> tuple[tuple[Path, Probe, str], ...]:
-    """What ``make_series`` omitted, with reasons, except meaningless pairs such as dns on a bridge."""
+    """The series that ``make_series`` omitted, with reasons, except meaningless pairs such as dns on a bridge."""
     return tuple(
         (path, probe, reason)
         for probe in dict.fromkeys(probes)

@@ -1,1 +1,1 @@
-"""What is observed of one network stack, and how it changes."""
+"""Observations of one network stack, and their changes."""

@@ -29,7 +29,7 @@ from dashboard.core.namespaces.state import (
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What changed between two states; None and empty mean "unchanged".
+    """The changes between two states; None and empty mean "unchanged".
 
     A changed interface is in ``interfaces_set`` and keeps its identity.
     """

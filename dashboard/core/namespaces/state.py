@@ -213,7 +213,7 @@ def sorted_listeners(items: Iterable[Listener]) -> tuple[Listener, ...]:
 
 
 def sorted_state(state: NamespaceState) -> NamespaceState:
-    """The same state in canonical order, without duplicates."""
+    """The state in canonical order, without duplicates."""
     return replace(
         state,
         namespaces=dict(sorted(state.namespaces.items())),

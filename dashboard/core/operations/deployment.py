@@ -30,7 +30,7 @@ ENGINE_UNAVAILABLE = "No Docker Engine answers."
 
 
 class Role(StrEnum):
-    """What a process does: serve pages (``web``), drive Docker (``lab``), or both (``all``)."""
+    """The role of a process: serve pages (``web``), drive Docker (``lab``), or both (``all``)."""
 
     ALL = "all"
     WEB = "web"
@@ -57,7 +57,7 @@ def parse_role(text: str) -> Role:
 
 @dataclass(frozen=True, slots=True)
 class LabFacts:
-    """What pages show of a lab: its engine, or the ``problem`` why it has none. ``heartbeat`` has the state and the
+    """A lab as pages show it: its engine, or the ``problem`` why it has none. ``heartbeat`` has the state and the
     counters for ``/readyz`` and ``/metrics``; its ``at`` is by the clock of the lab's machine."""
 
     engine: EngineRef | None = None

@@ -1,4 +1,4 @@
-"""What is read around one request: packet counters, connections, connection tracking and NAT rules."""
+"""The evidence about one request: packet counters, connections, connection tracking and NAT rules."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class TraceEvidence:
-    """What was read of one request. Endpoints are ``address:port``.
+    """The evidence about one request. Endpoints are ``address:port``.
 
     ``shared``: client and server share a namespace. ``own_addresses`` are the addresses of the client's namespace.
     ``veths`` join the server to bridges. The connections of both namespaces were read while the request was open.

@@ -41,7 +41,7 @@ def _open_path(
 
 
 def _paths_in_machine(column: Column, machine: NamespaceState) -> Iterator[Path]:
-    """To a container in the machine's namespace: over loopback and over the machine's primary addresses."""
+    """The paths to a container in the machine's namespace: over loopback and over the machine's primary addresses."""
     lo = next((link for link in machine.interfaces if link.kind == "loopback"), None)
     own = primary_addresses(machine)
     for family, address in LOOPBACK_ADDRESSES.items():
@@ -113,7 +113,7 @@ def _hops_between(
 
 
 def _between(column: Column, running: Sequence[Column], states: Mapping[str, NamespaceState]) -> Iterator[Path]:
-    """From the first other container on the same network, by name if Docker resolves names there."""
+    """The path from the first other container on the same network, by name if Docker resolves names there."""
     kind, state = PathKind.CONTAINER_TO_CONTAINER, states[column.key]
     for network, assigned in column.networks.items():
         server_link = _link_with(state, assigned) if assigned else None
@@ -184,7 +184,7 @@ def measured_paths(columns: Sequence[Column], states: Mapping[str, NamespaceStat
 
 
 def resolver_paths(columns: Sequence[Column], states: Mapping[str, NamespaceState]) -> tuple[Path, ...]:
-    """From each column to the first name server of its resolv.conf, for the probe ``dns``."""
+    """The paths from each column to the first name server of its resolv.conf, for the probe ``dns``."""
     paths = []
     for column in columns:
         if column.key not in states or (column.key != MACHINE and column.status is not ArmStatus.RUNNING):

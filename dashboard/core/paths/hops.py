@@ -15,7 +15,7 @@ class HopStatus(StrEnum):
 
 
 class HopKind(StrEnum):
-    """What a request can pass, in order."""
+    """The kinds of hops, in the order in which a request passes them."""
 
     CLIENT = "client"
     DNAT = "dnat"

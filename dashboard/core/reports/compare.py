@@ -182,7 +182,7 @@ def _compare_claims(views: Sequence[ReportView]) -> tuple[ClaimRow, ...]:
 
 
 def _list_caveats(reports: Sequence[ComparedReport]) -> tuple[str, ...]:
-    """What applies to all times of a comparison."""
+    """The caveats about all times of a comparison."""
     caveats = [DRIFT_SENTENCE]
     for letter, report in zip(LETTERS[1:], reports[1:], strict=False):
         caveat = processor_caveat(reports[0].figures.made_on, report.figures.made_on)

@@ -158,7 +158,7 @@ def _same_load(environments: Sequence[ReportEnvironment]) -> bool:
 
 
 def _with_common_links(environments: Sequence[ReportEnvironment]) -> list[ReportEnvironment]:
-    """With the interfaces that all of them have: the bridges of networks have a new name each time."""
+    """The environments with only their common interfaces, because bridges of networks have a new name each time."""
     names = [set(one.environment.mtu) for one in environments if one.environment.mtu]
     common = set.intersection(*names) if names else set()
     reduced = []

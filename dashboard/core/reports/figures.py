@@ -45,7 +45,7 @@ class RunFigures:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentFigures:
-    """What was requested, and on which Engine."""
+    """The requested experiment, and its Engine."""
 
     spec: ExperimentSpec
     engine: EngineRef
@@ -65,7 +65,7 @@ class ReportFigures:
 
     @property
     def made_on(self) -> ReportEnvironment:
-        """Where the report was made. The environment of a measurement is the most complete one."""
+        """The environment in which the report was made. The environment of a measurement is the most complete one."""
         environment = self.environment
         if not environment.cpu_model and self.measurements:
             environment = self.measurements[0].measurement.environment

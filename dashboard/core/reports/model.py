@@ -25,7 +25,7 @@ SCHEMA = "report/1"
 
 
 class Origin(StrEnum):
-    """What a report was made from."""
+    """The source of a report."""
 
     EXPERIMENT = "experiment"
     MEASUREMENT = "measurement"
@@ -128,7 +128,8 @@ def frame(content: bytes) -> bytes:
 
 
 def experiment_signature(spec: ExperimentSpec) -> str:
-    """The same for experiments that differ in their title only; their reports make a trend."""
+    """The signature of an experiment. Experiments that differ only in their title have the same one, and their reports
+    make a trend."""
     fields: dict[str, Any] = msgspec.to_builtins(spec)
     fields.pop("title")
     return digest_of(canonical(fields))[:16]

@@ -111,7 +111,7 @@ class TerminalSize:
 
 @dataclass(frozen=True, slots=True)
 class TerminalTaken:
-    """How many bytes from this window the shell has taken."""
+    """The number of bytes from this window that the shell has read."""
 
     bytes: int
     type: Literal["taken"] = "taken"

@@ -10,7 +10,7 @@ LINE_SEARCH_BYTES = 4096
 
 @dataclass(slots=True)
 class Scrollback:
-    """Keeps ``size`` bytes, and up to a quarter more until it is cut. Offsets count all output ever appended."""
+    """Keeps the last ``size`` bytes, and at most a quarter more. Offsets count all output ever appended."""
 
     size: int
     start: int = 0

@@ -1,4 +1,4 @@
-"""How many private hosts a machine holds, the limits of each, and the queue for them. No clock.
+"""The number of private hosts that fit on a machine, the limits of each, and the queue for them. No clock.
 
 Hosts are overcommitted: limits are maximums, so each host counts with a quarter of its limits, and with at least what
 an idle engine needs. The kernel enforces the limits: a host that uses all of its memory takes none from another.
@@ -61,7 +61,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """How many hosts run and how many more fit; ``limited_by`` names the scarcest resource, ``problem`` says why this
+    """The numbers of running and of further hosts; ``limited_by`` names the scarcest resource, ``problem`` is why this
     machine can run none."""
 
     running: int
@@ -84,7 +84,7 @@ class Capacity:
 
 
 def capacity(machine: Machine, limits: HostLimits, running: int, problem: str = "") -> Capacity:
-    """How many more hosts with these limits fit in addition to the ``running`` ones."""
+    """The number of hosts with these limits that fit in addition to the ``running`` ones."""
     if problem:
         return Capacity(running, 0, problem=problem)
     memory_mb = machine.memory_mb - RESERVED_MB + running * IDLE_MB

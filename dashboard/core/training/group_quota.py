@@ -22,7 +22,7 @@ MAX_MEASUREMENT_S = 60.0
 
 
 class RunKind(StrEnum):
-    """What a group can run."""
+    """The kinds of runs on a group's host."""
 
     EXPERIMENT = "experiment"
     MEASUREMENT = "measurement"

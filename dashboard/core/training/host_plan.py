@@ -14,7 +14,7 @@ ENGINE_EXITS_S = 120.0
 
 
 class DesiredState(StrEnum):
-    """What a group or the instructor wants of a host."""
+    """The state that a group or the instructor wants for a host."""
 
     RUNNING = "running"
     STOPPED = "stopped"
@@ -62,7 +62,7 @@ class ObservedHost:
 
 
 class ActionKind(StrEnum):
-    """What can be done about a host."""
+    """The actions on a host."""
 
     START = "start"
     RESTART = "restart"  # its engine exited: the same host with a new engine

@@ -24,7 +24,7 @@ class SessionMessage:
 
 @dataclass(frozen=True, slots=True)
 class SessionState:
-    """What all participants may know. ``step`` and ``gate`` are slugs; ``open_until`` counts the open steps;
+    """The state that all participants may see. ``step`` and ``gate`` are slugs; ``open_until`` counts the open steps;
     ``histogram`` is that of ``step``, once revealed; ``mirror``: the instructor shows a comparison; ``pointer`` is the
     row of it that the instructor points at."""
 
@@ -54,7 +54,7 @@ class SessionState:
 
 @dataclass(frozen=True, slots=True)
 class ParticipantState:
-    """What only one participant may know. ``host`` is the stage of the group's private host, empty without hosts."""
+    """The state for one participant. ``host`` is the stage of the group's private host, empty without hosts."""
 
     name: str
     admitted: bool

@@ -49,13 +49,13 @@ class JoinRateLimit:
 
 
 def charge(bucket: TokenBucket, now: float) -> None:
-    """Takes one token for a wrong code, if there is one left: a client that goes on trying does not get into debt."""
+    """Takes one token for a wrong code, if there is one left: a client that keeps trying does not get into debt."""
     bucket.refill(now)
     bucket.tokens = max(0.0, bucket.tokens - 1.0)
 
 
 def client_key(address: str) -> str:
-    """What shares a bucket: one IPv4 address, or one IPv6 /64, which is what a single machine gets."""
+    """The key of a client's bucket: its IPv4 address, or its IPv6 /64, which a single machine usually gets."""
     try:
         parsed = ip_address(address)
     except ValueError:

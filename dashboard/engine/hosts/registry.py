@@ -34,7 +34,7 @@ class PrivateHost:
 
     @property
     def endpoint(self) -> str:
-        """Its engine's endpoint, as for DOCKER_HOST."""
+        """The endpoint of the engine, as for DOCKER_HOST."""
         return f"unix://{self.socket}"
 
     @property

@@ -52,7 +52,7 @@ class HostShell:
         return self._process.pid
 
     def read(self, most: int) -> bytes | None:
-        """Its output; None if nothing is available, empty after the end."""
+        """The available output; None if there is nothing yet, empty after the end."""
         try:
             return os.read(self.fd, most)
         except BlockingIOError:

@@ -45,7 +45,7 @@ class TestbedReader:
         raise NotImplementedError
 
     async def inspect(self, container: Container) -> Container:
-        """Asks the Engine; status ``gone`` if the container no longer exists."""
+        """Inspects a container; status ``gone`` if it no longer exists."""
         engine = self._target.engine
         try:
             inspected = await engine.inspect(container.id)
@@ -137,7 +137,7 @@ class TestbedReader:
         return content.decode(errors="replace")
 
     async def request(self, place: Place, address: str, port: int = 0) -> Response:
-        """From a socket created inside the namespace."""
+        """Sends a request from a socket created inside the namespace."""
         address = self._text(address)
         async with self._namespace(place) as namespace:
             if address.startswith("@"):
@@ -147,7 +147,7 @@ class TestbedReader:
         return Response(reply.status, reply.body_start, client, reply.error or "", connected=reply.client is not None)
 
     async def lookup(self, place: Place, name: str) -> Lookup:
-        """With the files of that place."""
+        """Looks up a name with the resolver files of that place."""
         state = await self.state(place)
         async with self._namespace(place) as namespace:
             return await lookup(namespace, self._text(name), state.resolver or Resolver(), state.hosts)
@@ -166,7 +166,7 @@ class TestbedReader:
         return (codes[0] if codes and codes[0] is not None else -1), output
 
     async def nat_rules(self) -> tuple[str, ...]:
-        """By the tool of the backend that the engine reports."""
+        """Lists the NAT rules with the tool of the backend that the engine reports."""
         nftables = self._target.info.firewall_backend == "nftables"
         code, output = await self.execute(MACHINE, "nft list ruleset" if nftables else "iptables-save -c -t nat")
         if code != 0:

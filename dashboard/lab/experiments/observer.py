@@ -72,7 +72,7 @@ class Observer:
         return self._observed[key].state
 
     def target(self, key: str) -> ObservationTarget | None:
-        """What is observed as this column."""
+        """The namespace that is observed as this column."""
         found = self._observed.get(key)
         return found.target if found else None
 

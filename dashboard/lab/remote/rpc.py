@@ -73,7 +73,7 @@ class RemoteCall:
 
     @cached_property
     def name(self) -> str:
-        """Its name in messages."""
+        """The name of the call in messages."""
         return f"{self.function.__module__.rpartition('.')[2]}.{self.function.__name__}"
 
     @cached_property

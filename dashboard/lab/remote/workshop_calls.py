@@ -43,7 +43,7 @@ class StepAccess:
 
 
 class StepAction(StrEnum):
-    """What a user does in a step."""
+    """The actions of a user in a step."""
 
     PREDICT = "predict"
     RUN = "run"

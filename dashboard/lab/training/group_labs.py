@@ -29,7 +29,7 @@ class HostUnavailableError(Exception):
 
 @dataclass(slots=True)
 class _OpenHost:
-    """What is open for one host. ``lock`` is held while that changes."""
+    """The open lab of one host. ``lock`` is held while it is opened or closed."""
 
     host: PrivateHost
     lock: asyncio.Lock

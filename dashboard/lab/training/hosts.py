@@ -114,7 +114,7 @@ class GroupHosts:
         self.wake()
 
     def capacity(self, limits: HostLimits | None = None) -> Capacity:
-        """How many hosts run and how many more fit."""
+        """The number of hosts that run, and the number that still fit."""
         running = len(self._actions.hosts) + len(self._starting)
         return capacity(self._machine(), limits or HostLimits(), running, self._problem)
 

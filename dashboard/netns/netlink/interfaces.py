@@ -15,7 +15,7 @@ from dashboard.netns.netlink.rtnetlink import LinkRecord, RouteRecord
 
 
 class Touched(Flag):
-    """What a message may have changed."""
+    """The objects that a message may have changed."""
 
     NOTHING = 0
     LINKS = auto()

@@ -42,7 +42,7 @@ MAX_REMARK = 20_000
 
 @dataclass(frozen=True, slots=True)
 class ReportDetails:
-    """What a user enters to save a report. The title defaults to that of the source, the author to the owner's name;
+    """The details of a new report. The title defaults to that of the source, the author to the owner's name;
     ``owner_id`` is the id of a user, None from the command line."""
 
     title: str = ""
@@ -96,7 +96,7 @@ def save_claims(run: str, details: ReportDetails = NO_DETAILS) -> str:
 
 
 def _author_name(author: str, owner_id: int | None) -> str:
-    """In one line; the owner's name if no author is given."""
+    """The author in one line; the owner's name if no author is given."""
     if not author and owner_id is not None:
         user = get_user_model().objects.filter(pk=owner_id).first()
         author = "" if user is None else str(user.get_full_name() or user.get_username())

@@ -102,6 +102,6 @@ def touch(used: Mapping[str, float]) -> None:
 
 
 def states_of(session: str) -> dict[str, tuple[str, str]]:
-    """State and reason of each host of a session, by group: both change without a command."""
+    """The state and reason of each host of a session by group. Both change without a command."""
     rows = GroupHost.objects.filter(session_id=session).values_list("group", "state", "reason")
     return {group: (state, reason) for group, state, reason in rows}

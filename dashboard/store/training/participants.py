@@ -23,7 +23,7 @@ MAX_PRESENCE_EVENTS = 500
 
 
 class JoinRefusedError(Exception):
-    """Somebody cannot join, or cannot have this name; ``str()`` is a sentence that says what to do."""
+    """The participant cannot join, or cannot have this name; ``str()`` is a message with what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ def mark_seen(session: str, participants: set[str], now: float) -> None:
 
 
 def note_presence(session: str, came: Collection[str], left: Mapping[str, float], now: float) -> None:
-    """Records since when participants are away, and who is back. Only somebody who was away can be back."""
+    """Records since when participants are away, and which have returned. Only one that was away can return."""
     rows = Participant.objects.filter(session_id=session, session__closed_at=0.0, removed_at=0.0, pk__in={*came, *left})
     people = {person_of(key): key for key in rows.values_list("id", flat=True)}
     walks = dict(WorkshopProgress.objects.filter(person__in=people).values_list("pk", "person"))

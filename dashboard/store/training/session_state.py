@@ -86,7 +86,7 @@ def questions(session: str) -> tuple[Message, ...]:
 
 
 def participant_state(session: str, participant: str) -> ParticipantState | None:
-    """What only this participant may know; None if it was removed."""
+    """The state for this participant; None if it was removed."""
     rows = Participant.objects.filter(session_id=session, pk=participant, removed_at=0.0)
     row = rows.select_related("session").first()
     if row is None:
@@ -109,7 +109,7 @@ def participants_in_groups(session: str, groups: Collection[int]) -> tuple[str, 
 
 
 def readings(row: TrainingSession, steps: Collection[str]) -> dict[str, list[tuple[float, str]]]:
-    """What was read from kernels, by step: when that participant finished the step (0 for a reading at the reveal), and
+    """The readings from kernels by step: when that participant finished the step (0 for a reading at the reveal), and
     the reading. Those of all participants, the instructor and the reveals count."""
     keys = row.participants.filter(removed_at=0.0).values_list("id", flat=True)
     people = [*map(person_of, keys), f"user:{row.owner_id}", person_of_session(row.id)]
@@ -139,7 +139,7 @@ def histogram_of(row: TrainingSession, workshop: Workshop, slug: str, *, peek: b
 
 
 def state_of(row: TrainingSession, workshop: Workshop, present: int) -> SessionState:
-    """What all participants may know."""
+    """The state that all participants may see."""
     number = workshop.index(row.step) or 0
     step = workshop.steps[number]
     revealed = row.revealed()

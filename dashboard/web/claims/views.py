@@ -142,7 +142,7 @@ def gallery(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def one_misconception(request: HttpRequest, name: str) -> HttpResponse:
-    """What people expect and the prediction form; after the run what happened, why, and the fix."""
+    """What people expect and the prediction form; after the run the result, its reason, and the fix."""
     return _show_misconception(request, require_misconception(name), request.GET.get("run", ""))
 
 

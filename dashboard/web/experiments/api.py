@@ -154,7 +154,7 @@ async def doctor(request: HttpRequest) -> HttpResponse:
     response={200: dict, 404: Refusal},
 )
 def schemas(request: HttpRequest, name: str, version: str) -> Any:
-    """For example ``/api/schemas/comparison/1``."""
+    """A JSON schema, for example ``/api/schemas/comparison/1``."""
     shape = f"{name}/{version}"
     if shape not in DOCUMENT_TYPES:
         return Status(404, {"detail": f"There is no shape “{shape[:60]}”: choose one of {', '.join(DOCUMENT_TYPES)}."})

@@ -65,7 +65,7 @@ class ArmForm(forms.Form):
     publish_all = forms.BooleanField(label=_("Publish all exposed ports (-P)"), required=False)
 
     def options(self) -> dict[str, Any]:
-        """What was filled in."""
+        """The options that the user filled in."""
         values = self.cleaned_data if self.is_bound and self.errors is not None else {}
         return {name: value for name, value in values.items() if value is True or (value and value.strip())}
 

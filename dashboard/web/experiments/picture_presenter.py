@@ -69,7 +69,7 @@ class NumberView:
 
 @dataclass(frozen=True, slots=True)
 class PictureView:
-    """What the template draws: the machine's frame, then edges, then the boxes in front of them; for the chosen
+    """The elements of the diagram: the machine's frame, then edges, then the boxes in front of them; for the chosen
     path, the ids of what it passes and the numbers of its hops."""
 
     box: str
@@ -82,7 +82,7 @@ class PictureView:
 
 
 def number(value: float) -> str:
-    """At most two decimals, never an exponent."""
+    """The number as text with at most two decimals and no exponent."""
     text = fixed(value, 2).rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
 

@@ -60,7 +60,7 @@ def _since(missing: Missing) -> str | None:
 
 
 def degradation() -> str:
-    """What slows pages down without making them unavailable; empty if nothing does."""
+    """The reason why pages are slow but available; empty if none is known."""
     return "Redis does not answer: pages update about a second later." if service.wakeups.problem else ""
 
 

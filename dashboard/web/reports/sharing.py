@@ -105,7 +105,7 @@ def guarded_file(document: bytes) -> HttpResponse:
 
 
 def _invalid_link() -> HttpResponse:
-    """The same response for every token that opens nothing."""
+    """The response for an invalid token; the same for all of them."""
     style = styles("base.css")
     page = render_to_string("reports/share/gone.html", {"style": style})
     response = _guarded(page.encode(), plain_policy(style), 404)

@@ -38,7 +38,7 @@ class SessionOut(Schema):
 
 @router.get("/sessions", response=list[SessionOut], summary="Your sessions, newest first")
 def listing(request: HttpRequest) -> Any:
-    """At most 100."""
+    """Your newest sessions, at most 100."""
     return [
         {
             "id": row.id,

@@ -1,6 +1,6 @@
 """Access to what groups ran: for the group's participants and the instructor, at every URL that names it.
 
-Everybody else gets a 404, as if it did not exist.
+All others get a 404, as if it did not exist.
 """
 
 from __future__ import annotations

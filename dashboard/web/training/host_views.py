@@ -83,7 +83,7 @@ async def _home(
 @require_GET
 @on_group_host()
 async def home(request: HttpRequest, host: ParticipantHostContext) -> HttpResponse:
-    """What runs and ran on the group's host, and the form for an experiment."""
+    """The running and ended runs on the group's host, and the form for an experiment."""
     return await _home(request, host, *await _launch_options(host.group))
 
 

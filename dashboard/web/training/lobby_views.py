@@ -71,7 +71,7 @@ def _people(row: TrainingSession, participant: ParticipantRef) -> list[dict[str,
 
 
 async def _back(request: HttpRequest, row: TrainingSession) -> HttpResponse:
-    """To the step from which a form was sent, or to the lobby."""
+    """Redirects to the step from which a form was sent, or to the lobby."""
     workshop, step = await in_database(workshop_in, row), request.POST.get("step", "")
     return redirect(f"/sessions/{row.id}/" + (f"steps/{step}/" if workshop.index(step) is not None else ""))
 

@@ -1,4 +1,4 @@
-"""Views of a participant on the host of the group: who may use them, and the URLs and context of their pages."""
+"""A participant's views of the group's host: permissions, URLs and the context of the pages."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def _context(row: TrainingSession, key: str) -> dict[str, Any]:
 
 
 def _runs(row: TrainingSession, participant: Participant) -> dict[str, Any]:
-    """What the participant's group runs and ran in addition to the steps."""
+    """The running and ended runs of the participant's group, in addition to the steps."""
     if row.hosts == HostsFor.NONE:
         return {"group": ""}
     group, scope = group_key(row.id, participant.group), UrlScope(_url(row, participant.id))

@@ -84,7 +84,7 @@ def for_participant[**P](view: ParticipantView[P]) -> View:
 
 
 def for_admitted[**P](view: ParticipantView[P]) -> View:
-    """The same for an admitted participant; one that waits is redirected to the lobby."""
+    """A view for an admitted participant; one that waits is redirected to the lobby."""
 
     @for_participant
     @wraps(view)

@@ -57,7 +57,7 @@ def closed_reason(row: TrainingSession) -> str:
 def place_of(
     row: TrainingSession, participant: ParticipantRef, workshop: Workshop, extra: Mapping[str, Any] | None = None
 ) -> WorkshopPlace:
-    """Where this participant works; ``extra`` is added to the context of the page."""
+    """The place where this participant works; ``extra`` is added to the context of the page."""
     pacing = session_state.pacing(row, workshop)
     hosts = row.hosts != HostsFor.NONE
     home = f"/sessions/{row.id}/"

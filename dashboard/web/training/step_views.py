@@ -38,7 +38,7 @@ from dashboard.web.workshops.step_context import (
 async def _place(
     row: TrainingSession, participant: ParticipantRef, slug: str, *, whole_page: bool
 ) -> tuple[WorkshopPlace, Workshop, Step]:
-    """Where the participant works, with the context around the step for a ``whole_page``."""
+    """The place where the participant works, with the context around the step for a ``whole_page``."""
     workshop = await in_database(workshop_in, row)
     step = find_step(workshop, slug)
     extra = await page_context(row, participant, slug) if whole_page else {}

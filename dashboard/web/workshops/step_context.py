@@ -39,7 +39,7 @@ PART_HEADER = "X-Netmodes-Part"
 
 @dataclass(frozen=True, slots=True)
 class WorkshopPlace:
-    """Where a person works on a workshop: as whom, at which URLs, on which host, and up to which step.
+    """The place where a user works on a workshop: the person, the URLs, the host, and the last open step.
 
     ``home`` is the URL of the overview, ``front`` the prefix of a step's URL, ``end`` the URL after the last step.
     ``group`` selects a private host, empty for the server's own engine; with ``runs`` False the person has no host and

@@ -186,7 +186,7 @@ class _Anonymiser:
         return replace(anonymous, version=content.version, saved_at=content.saved_at)
 
     def replacements(self) -> tuple[Replacement, ...]:
-        """What was replaced, by kind and then by frequency."""
+        """The replacements, by kind and then by frequency."""
         ordered = sorted(self._counts.items(), key=lambda item: (item[0][0], -item[1], item[0][1]))
         return tuple(Replacement(kind, before, after, times) for (kind, before, after), times in ordered)
 

@@ -26,7 +26,7 @@ class Difference:
 
 
 def _capitalise(text: str, columns: Sequence[Column]) -> str:
-    """With a capital letter, unless it begins with a column's title."""
+    """The sentence with a capital letter, unless it begins with a column's title."""
     titled = any(text.startswith(column.title) for column in columns)
     return text if titled else f"{text[:1].upper()}{text[1:]}"
 

@@ -1,4 +1,4 @@
-"""Numbers for the inputs of rows and pictures: what has equal numbers need not be computed again."""
+"""Numbers for the inputs of rows and diagrams. Results for equal numbers need not be computed again."""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ class RecordedPictures:
 
 
 def _with_lines(picture: Picture, lines_of: Mapping[str, tuple[str, ...]]) -> Picture:
-    """The same layout with other lines in the small boxes."""
+    """The layout with other lines in the small boxes."""
     boxes = []
     for box in picture.boxes:
         lines = tuple(clip(line, box.w) for line in lines_of[box.id]) if box.id in lines_of else box.lines

@@ -114,7 +114,7 @@ def _own_cell(cell: CellReport, revealed: Collection[str]) -> CellReport:
 
 
 def report_for_participant(report: SessionReport, participant: str, revealed: Collection[str]) -> SessionReport:
-    """What a participant may see: everything about themselves; about the others exact figures of ``revealed`` steps and
+    """A participant's report: everything about themselves; about the others exact figures of ``revealed`` steps and
     rounded figures of the rest. While the session is open, nothing about steps that are not revealed."""
     rounding = anonymous(report)
     over = bool(report.closed_at)

@@ -38,7 +38,7 @@ class ParticipantFacts:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read from a kernel in a step, and when."""
+    """A reading from a kernel in a step, and its time."""
 
     at: float
     reading: str
@@ -64,7 +64,7 @@ class SessionFacts:
 
     @property
     def ends_at(self) -> float:
-        """When it was closed, or the time of the query."""
+        """The time at which the session was closed, or the time of the query."""
         return self.closed_at or self.until
 
     def reveals(self) -> dict[str, float]:
@@ -100,7 +100,7 @@ def counted_records(facts: SessionFacts, participant: ParticipantFacts, truths: 
 
 
 def stage_of(step: Step, record: StepRecord) -> StepStage:
-    """How far a participant came in a step; ``locked`` if it was never opened."""
+    """The stage of a participant in a step; ``locked`` if it was never opened."""
     if record.passed_at:
         return StepStage.DONE
     if not record.opened_at and record.prediction is None:

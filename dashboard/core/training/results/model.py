@@ -31,7 +31,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class FailingCheck:
-    """What a failed check expected, how often it failed, and for how many participants."""
+    """A failed check: its expectation, how often it failed, and for how many participants."""
 
     sentence: str
     count: int | None
