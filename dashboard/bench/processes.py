@@ -81,7 +81,7 @@ async def output_of(*command: str, name: str = "", stdin: bytes = b"", deadline_
 
 
 class Program:
-    """A process that talks by lines."""
+    """A process that communicates in lines of text."""
 
     def __init__(self, process: asyncio.subprocess.Process, name: str) -> None:
         self.pid = process.pid

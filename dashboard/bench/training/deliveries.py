@@ -73,6 +73,6 @@ async def broadcasts(bare: Program, clients: Sequence[Program], number: int) -> 
 
 
 def delivery_figure(name: str, ours: Sequence[float], bare: Sequence[float]) -> Figure:
-    """p99 of all deliveries beside that of the bare broadcast."""
+    """p99 of all deliveries, compared with that of the bare broadcast."""
     pairs = list(zip(ours, bare, strict=True))
     return compared(name, "ms", pairs, "websockets.broadcast", percent=99, promise=at_most(MAX_DELIVERY_MS))

@@ -35,7 +35,7 @@ class EngineLock:
 
     @asynccontextmanager
     async def shared(self, ports: Sequence[int] = ()) -> AsyncIterator[None]:
-        """Together with others, with exclusive use of these ports of the machine."""
+        """Holds the lock together with others, with exclusive use of these ports of the machine."""
         async with self._changed:
             await self._changed.wait_for(lambda: not self._exclusive and not self._ports & set(ports))
             self._sharing += 1

@@ -65,7 +65,7 @@ class _Connection:
             self._reading = asyncio.get_running_loop().create_task(self._read(stream), name=f"redis-{stream}")
 
     async def _close(self, *tasks: asyncio.Task[None], delete: str = "") -> None:
-        """Stops to receive, cancels these tasks, and deletes a stream."""
+        """Stops receiving, cancels these tasks, and deletes a stream."""
         running = [*tasks, *([self._reading] if self._reading is not None else [])]
         for task in running:
             task.cancel()
