@@ -115,7 +115,9 @@ def test_a_new_listener_appears_highlighted_and_disappears(
     for column in ("host", "machine"):
         expect(page.cell("listeners/tcp :9000/", column)).to_have_class("hit")
     # On a busy machine the line is written before the owner of the socket has been found.
-    line = page.page.locator(".log li", has_text=re.compile("(nc|a process) opens :9000 in host"))
+    line = page.page.locator(
+        ".log li", has_text=re.compile(r"(nc|a process) opens :9000 on this machine \(shared by host\)")
+    )
     expect(line.locator("[data-slot=cause]")).to_contain_text("listener tcp :9000")
     _inside(engine_host, running, "host", "bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/9000")
     expect(row).to_have_count(0)
@@ -168,7 +170,8 @@ def test_what_the_server_draws_is_what_the_browser_draws(running: str, show: Sho
     still = show(running, who=visit(java_script_enabled=False), live=False)
 
     def seen(page: ExperimentPage) -> list[str]:
-        return page.page.locator("tr[data-row] > *, .log li, svg.picture text").all_text_contents()
+        texts = page.page.locator("tr[data-row] > *, .log li, svg.picture text").all_text_contents()
+        return [" ".join(text.split()) for text in texts]
 
     def same() -> bool:
         # The kernel may still be giving link-local addresses when the first comes.
@@ -444,7 +447,7 @@ def test_a_timeline_item_links_to_the_state_at_that_entry(running: str, show: Sh
     page = show(running)
     page.happened("Launch requested").first.locator("a").click()
     expect(page.page.locator("[data-connection]")).to_contain_text("not live")
-    expect(page.page.get_by_text("State at")).to_be_visible()
+    expect(page.page.locator("[data-slot=as-it-was]")).to_contain_text("State at")
     expect(page.head("bridge")).to_contain_text("waiting")
     page.page.get_by_role("link", name="Show the current state").click()
     page.wait_until_live()

@@ -110,7 +110,7 @@ def test_without_javascript_timeline_items_link_to_past_states(running: str, vis
     page = visit(java_script_enabled=False).open(f"{server.url}/experiments/{running}/")
     expect(page.get_by_role("button", name="Replay", exact=True)).to_be_hidden()
     page.locator(".log a.moment").first.click()
-    expect(page.get_by_text("State at")).to_be_visible()
+    expect(page.locator("[data-slot=as-it-was]")).to_contain_text("State at")
     expect(ExperimentPage(page).head("bridge")).to_contain_text("waiting")
 
 
@@ -120,11 +120,11 @@ def test_the_replay_of_a_stopped_experiment_starts_at_its_shown_state(server: Se
     shown = show(identity, live=False)
     shown.wait_for("stopped")
     shown.page.reload()
-    expect(shown.page.get_by_text("State at")).to_be_visible()
+    expect(shown.page.locator("[data-slot=as-it-was]")).to_contain_text("State at")
     slider = open_replay(shown.page)
     expect(shown.head("bridge")).to_contain_text("running")
     assert int(slider.input_value()) < int(slider.get_attribute("max") or 0)
     shown.page.keyboard.press("End")
     expect(shown.head("bridge")).to_contain_text("removed")
     leave(shown.page)
-    expect(shown.page.get_by_text("State at")).to_be_visible()
+    expect(shown.page.locator("[data-slot=as-it-was]")).to_contain_text("State at")
