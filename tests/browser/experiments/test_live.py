@@ -170,7 +170,7 @@ def test_what_the_server_draws_is_what_the_browser_draws(running: str, show: Sho
     still = show(running, who=visit(java_script_enabled=False), live=False)
 
     def seen(page: ExperimentPage) -> list[str]:
-        texts = page.page.locator("tr[data-row] > *, .log li, svg.picture text").all_text_contents()
+        texts = page.page.locator("tr[data-row] > *, .log li, svg.picture:visible text").all_text_contents()
         return [" ".join(text.split()) for text in texts]
 
     def same() -> bool:
