@@ -135,7 +135,8 @@ class Server(Browser):
     def launch(self, modes: Sequence[str]) -> str:
         """Posts the launch form with an arm for each mode; the new experiment's id."""
         fields = [("image", "nginx"), ("port", "80"), ("publish", ""), ("names", "")]
-        fields += [(f"arm-{number}-mode", mode) for number, mode in enumerate(modes)]
+        fields += [("arms-TOTAL_FORMS", str(len(modes))), ("arms-INITIAL_FORMS", "0")]
+        fields += [(f"arms-{number}-mode", mode) for number, mode in enumerate(modes)]
         return self.post("/experiments/", fields, "/experiments/[^/]+/").split("/")[2]
 
     def remove(self, experiment: str) -> None:

@@ -26,5 +26,5 @@ def test_a_stopped_experiment_and_then_an_empty_start_page(server: Server, show:
     assert violations(shown.page) == []
     server.forget_everything()
     shown.page.reload()
-    expect(shown.page.get_by_text("Press Launch: with the values as they stand")).to_be_visible()
+    expect(shown.page.get_by_text("Launch with the default values")).to_be_visible()
     assert violations(shown.page) == []

@@ -23,7 +23,7 @@ from dashboard.bench.operations.postgres_redis import (
 from dashboard.bench.processes import BASE, tied
 from dashboard.bench.server import SIGN_IN_LINK, free_port
 
-LAB_READY = "The lab of Netmodes is here"
+LAB_READY = "The lab of Netmodes is running"
 INHERITED = {"PATH", "LANG", "HOME", "TZ", "VIRTUAL_ENV"}
 
 

@@ -80,7 +80,7 @@ def _nothing_can_be_asked(page: Page) -> None:
         expect(page.locator(".actions").get_by_role("link", name=name)).to_be_hidden()
     page.evaluate("document.querySelectorAll('details.panel').forEach(one => { one.open = true; })")
     expect(page.locator("#try").get_by_text("No container is running.")).to_be_visible()
-    expect(page.get_by_text("Nothing runs at the moment: there is nothing to look into.")).to_be_visible()
+    expect(page.locator("#inspect").get_by_text("No container is running.")).to_be_visible()
     expect(page.get_by_role("button", name="Request over every path")).to_be_hidden()
     expect(page.get_by_role("button", name="Run", exact=True)).to_be_hidden()
 

@@ -57,10 +57,10 @@ def test_a_participant_uses_its_own_host_freely(visitor: Visitor, visit: Visit, 
 
     helping = console.page
     console.row("Ada").get_by_role("link", name="Ada").click()
-    works = helping.locator("[data-region=works]")
-    expect(works.locator("tbody tr")).to_have_count(2)
+    runs = helping.locator("[data-region=runs]")
+    expect(runs.locator("tbody tr")).to_have_count(2)
     found += violations(helping)
-    works.locator(".experiments a.title").first.click()
+    runs.locator(".experiments a.title").first.click()
     is_live(helping)
     assert helping.get_by_role("button", name="Stop", exact=True).count() == 0
     helping.get_by_label("A hint for Ada").fill("Look at the listeners.")
