@@ -68,7 +68,7 @@ def test_a_reference_of_zero_makes_an_infinite_ratio_and_breaks_a_promise() -> N
 
 
 def test_a_figure_without_values_is_an_error() -> None:
-    with pytest.raises(ValueError, match="of nothing"):
+    with pytest.raises(ValueError, match="at least one value"):
         figure("time", "ms", [])
 
 
@@ -88,7 +88,7 @@ def test_a_result_is_kept_only_if_every_promise_in_it_is() -> None:
 def test_the_mean_is_one_of_the_statistics() -> None:
     found = compared("time", "ms", [(1.0, 2.0), (2.0, 2.0), (6.0, 2.0)], "reference", percent=MEAN)
     assert (found.statistic, found.value, found.reference_value, found.ratio) == ("mean", 3.0, 2.0, 1.5)
-    with pytest.raises(ValueError, match=r"of nothing|not between"):
+    with pytest.raises(ValueError, match="at least one value"):
         figure("time", "ms", [], percent=MEAN)
 
 

@@ -80,7 +80,7 @@ def test_a_participant_uses_its_own_host_freely(visitor: Visitor, visit: Visit, 
 
     page.goto(f"{ada.home}lab/claims/")
     page.locator("#claim-host-shares-netns").get_by_role("button", name=re.compile("^Run")).click()
-    expect(page.locator("#claim-host-shares-netns .verdict")).to_contain_text("holds", timeout=RUN_MS)
+    expect(page.locator("#claim-host-shares-netns .verdict")).to_contain_text("confirmed", timeout=RUN_MS)
     expect(page.locator("#claim-proxy-costs")).to_contain_text("not quiet")
     found += violations(page)
     assert not scrolls_sideways(page)
