@@ -192,7 +192,7 @@ def test_the_host_network_workshop_typed_in_a_shell_with_mistakes(
     expect_advice(step, "No running container is in mode host")
     shell.type(launches[0].line)
     shell.type(launches[1].line.replace("8081", "8083"))
-    expect_advice(step, "publishes 8083, not port 8081")
+    expect_advice(step, "publishes", "8083", "not port 8081")
     shell.type("docker rm -f middle")
     shell.type(launches[1].line)
     shell.type(launches[2].line)
