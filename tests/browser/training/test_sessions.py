@@ -214,8 +214,8 @@ def the_report_is_correct(console: Console) -> None:
             assert cell.get_attribute("data-stage") == "done", where
             expected = EXPECTED.get(step.slug)
             judged = cell.locator(".guess").all_inner_texts()
-            words = [] if expected is None else ["right" if expected[0] == expected[1] else "otherwise"]
-            assert [one.split()[-1] for one in judged] == words, where
+            words = [] if expected is None else ["correct" if expected[0] == expected[1] else "incorrect"]
+            assert [one.split()[-2] for one in judged] == words, where
             failed = ["2 failed"] if (name, step.slug) == ("Dan", "launch") else []
             assert cell.locator(".fails").all_inner_texts() == failed, where
         right = sum(one == other for one, other in EXPECTED.values())
