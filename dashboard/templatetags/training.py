@@ -112,7 +112,7 @@ def session_words() -> dict[str, object]:
         "true": _("true"),
         "kernelSays": _("The kernel says:"),
         "itIs": _("Answer:"),
-        "nobodyRan": _("No reading yet, because nobody has run the step."),
+        "noReading": _("No reading yet: no participant has run the step."),
         "revealed": _("Your instructor has revealed the answer."),
         "mirrorShown": _("Your instructor shows a comparison."),
         "you": _("You:"),

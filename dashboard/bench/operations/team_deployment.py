@@ -22,8 +22,8 @@ from dashboard.bench.operations.postgres_redis import (
 )
 from dashboard.bench.processes import BASE, tied
 from dashboard.bench.server import SIGN_IN_LINK, free_port
+from dashboard.core.operations.deployment import LAB_READY
 
-LAB_READY = "The lab of Netmodes is running"
 INHERITED = {"PATH", "LANG", "HOME", "TZ", "VIRTUAL_ENV"}
 
 

@@ -11,6 +11,8 @@ from enum import StrEnum
 from dashboard.core.experiments.messages import EngineRef
 from dashboard.core.operations.heartbeat import SILENT_S, Heartbeat
 
+#: A lab without pages prints this, with the name of its engine, when it accepts calls.
+LAB_READY = "The lab of Netmodes is running"
 #: The interval of a lab's heartbeats, and the silence after which pages treat the lab as unavailable.
 HEARTBEAT_S = 2.0
 UNAVAILABLE_S = 7.0

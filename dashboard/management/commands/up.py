@@ -14,7 +14,7 @@ import uvicorn
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from dashboard import configuration
-from dashboard.core.operations.deployment import Role, parse_role
+from dashboard.core.operations.deployment import LAB_READY, Role, parse_role
 from dashboard.lab.lab_process import run_lab
 from dashboard.management.commanding import FAILED, WRONG_USAGE, NetmodesCommand
 from dashboard.management.serving import (
@@ -95,7 +95,7 @@ class Command(NetmodesCommand):
         self.migrate()
 
         def ready(engine: str) -> None:
-            self.stdout.write(f"The lab of Netmodes is running: {engine}")
+            self.stdout.write(f"{LAB_READY}: {engine}")
             self.stdout.write(
                 "Press Ctrl-C to stop it and its containers. SIGTERM leaves the containers to the next lab."
             )

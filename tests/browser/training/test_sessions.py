@@ -254,7 +254,7 @@ def the_session_follows(console: Console, people: dict[str, ParticipantPage]) ->
 
 def test_a_session_without_hosts_follows_the_instructor(visitor: Visitor, visit: Visit, server: Server) -> None:
     identity = server.launch(modes=["host", "none"], title="Shown to all")
-    console = new_session(visitor, server, "Look on")
+    console = new_session(visitor, server, "Observe")
     ada = join(visit, console.link, "Ada", **PHONE)
     plain = join(visit, console.link, "Plain", java_script_enabled=False)
     ada.live()

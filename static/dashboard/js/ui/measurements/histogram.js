@@ -27,6 +27,6 @@ export function drawHistogram(root, histogram) {
   if (!histogram.revealed) return;
   const truth = element("p", "verdict");
   if (histogram.truth) truth.append(histogram.read ? words.session.kernelSays : words.session.itIs, " ", element("b", "", histogram.truth));
-  else truth.textContent = words.session.nobodyRan;
+  else truth.textContent = words.session.noReading;
   root.append(truth);
 }
