@@ -286,8 +286,5 @@ class Lab:
         except EngineError:
             return
         self._engine.back()
-        before, self.context.info = self.context.info.pid, info
-        if info.pid != before:
-            for driver in list(self._drivers.values()):
-                await driver.observer.close()
+        self.context.info = info
         self.wake()

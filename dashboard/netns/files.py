@@ -7,6 +7,7 @@ import errno
 import os
 import stat
 import struct
+from pathlib import Path
 
 _SYS_OPENAT2 = 437  # the same number on every architecture that Docker runs on
 _OPEN_HOW = struct.Struct("=QQQ")  # flags, mode, resolve
@@ -49,6 +50,15 @@ def open_inside(pid: int, path: str, flags: int = os.O_RDONLY) -> int | None:
     finally:
         os.close(root)
     return None
+
+
+def shows_files(pid: int) -> bool:
+    """Whether the files that process ``pid`` sees can be read: it has not ended."""
+    try:
+        Path(f"/proc/{pid}/root").stat()
+    except OSError:
+        return False
+    return True
 
 
 def read_inside(pid: int, path: str) -> bytes | None:

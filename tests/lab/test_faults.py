@@ -247,6 +247,62 @@ async def test_an_engine_that_is_killed_and_started_again(
     assert host.docker("ps", "-aq") == ""
 
 
+@pytest.fixture
+def surviving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PrivateEngine, Daemon]]:
+    """A host with live-restore, whose engine tests may kill."""
+    with private_engine(tmp_path_factory.mktemp("live-host"), daemon={"live-restore": True}) as host:
+        process = Daemon(host)
+        yield host, process
+        process.end()
+
+
+@pytest.fixture
+async def restored(
+    surviving: tuple[PrivateEngine, Daemon], tmp_path: Path, transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[LabHarness]:
+    monkeypatch.setattr(reconciler, "RETRY_S", 0.1)
+    made = await open_lab_harness(DockerEngine(surviving[0].endpoint, timeout_s=ENGINE_TIMEOUT_S), tmp_path)
+    yield made
+    await close_lab_harness(made)
+
+
+async def test_with_live_restore_a_restarted_engine_is_told_and_its_containers_keep_running(
+    restored: LabHarness, surviving: tuple[PrivateEngine, Daemon]
+) -> None:
+    host, process = surviving
+    identity = await restored.running("host", "bridge", "user-bridge", publish="18200:80")
+    driver = await eventually(lambda: restored.lab.driver_of(identity))
+    await driver.settled()
+    before = await restored.view(identity)
+    assert all(state.lookups for state in before.states.values())
+    process.kill()
+    await troubled(restored, identity)
+    process.start_again()
+    await healed(restored, identity, 60)
+    await eventually(lambda: restored.context.info.pid == daemon(host))
+    restored.lab.wake()
+    told = "the containers of host, bridge and user-bridge kept running"
+
+    async def is_told() -> bool:
+        return any(told in entry.text for entry in await restored.entries(identity))
+
+    await eventually(is_told)
+    await driver.settled()
+    later = [entry for entry in await restored.entries(identity) if entry.seq > before.seq]
+    texts = [entry.text for entry in later]
+    assert sum("The Engine was restarted" in text for text in texts) == 1, texts
+    assert not any(" started" in text for text in texts if "The Engine" not in text), texts
+    assert not any("resolver changes" in text or "hosts file changes" in text for text in texts), texts
+    assert all(entry.facts.states == {} and entry.facts.forgotten == () for entry in later)
+    after = await restored.view(identity)
+    for key, state in before.states.items():
+        now = after.states[key]
+        assert (now.resolver, now.hosts, now.netns) == (state.resolver, state.hosts, state.netns), key
+        assert [one.name for one in now.lookups] == [one.name for one in state.lookups], key
+    await restored.stop(identity)
+    assert host.docker("ps", "-aq") == ""
+
+
 # What only a fake can be made to do.
 
 

@@ -38,6 +38,8 @@ def ids(host: PrivateEngine) -> dict[str, str]:
 async def test_a_new_lab_adopts_what_runs(lab_harness: LabHarness, engine_host: PrivateEngine) -> None:
     shares = {"mode": "container", "target": "bridge", "command": "sleep 1000"}
     identity = await lab_harness.running("host", "bridge", "user-bridge", publish="18100:80", arms=[shares])
+    run = await eventually(lambda: lab_harness.lab.driver_of(identity))
+    await run.settled()
     before, states = ids(engine_host), (await lab_harness.view(identity)).states
     entries = len(await lab_harness.entries(identity))
     await lab_harness.restart()
@@ -54,7 +56,13 @@ async def test_a_new_lab_adopts_what_runs(lab_harness: LabHarness, engine_host: 
     }
     column = next(one for one in view.columns if one.key == "host")
     assert column.warnings == ("Published ports are discarded when using host network mode",)
-    assert [entry.seq for entry in await lab_harness.entries(identity)][:entries] == list(range(1, entries + 1))
+    all_entries = await lab_harness.entries(identity)
+    assert [entry.seq for entry in all_entries][:entries] == list(range(1, entries + 1))
+    texts = [entry.text for entry in all_entries[entries:]]
+    assert {f"{key} is observed again" for key in states if key != "machine"} <= set(texts)
+    assert not any(" started" in text or "changes" in text for text in texts), texts
+    assert all(entry.facts.states == {} for entry in all_entries[entries:])
+    assert all(view.states[key].lookups == state.lookups for key, state in states.items())
     head = await lab_harness.stop(identity)
     assert all(check.ok for check in head.proof)
     assert "port 18100" in {check.name for check in head.proof}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.netns import files
-from dashboard.netns.files import open_inside, read_inside
+from dashboard.netns.files import open_inside, read_inside, shows_files
 from tests.support.polling import until
 
 
@@ -79,6 +79,8 @@ def test_one_mebibyte_is_the_limit(tmp_path: Path) -> None:
 
 def test_an_ended_process_has_no_files() -> None:
     assert read_inside(2**22 + 5, "/etc/hosts") is None
+    assert not shows_files(2**22 + 5)
+    assert shows_files(os.getpid())
 
 
 def test_a_folder_renamed_meanwhile_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:

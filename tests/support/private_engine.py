@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
@@ -95,10 +96,11 @@ async def load_lab_image(host: PrivateHost) -> None:
 
 
 @contextmanager
-def private_engine(data_dir: Path) -> Iterator[PrivateEngine]:
-    """A private host with the lab image. It is removed completely at the end, even if the tests are killed."""
+def private_engine(data_dir: Path, daemon: Mapping[str, Any] | None = None) -> Iterator[PrivateEngine]:
+    """A private host with the lab image; ``daemon`` is merged into its daemon.json. It is removed completely at the
+    end, even if the tests are killed."""
     build_lab_image()
-    host = asyncio.run(private_host.start(data_dir, die_with_parent=True))
+    host = asyncio.run(private_host.start(data_dir, die_with_parent=True, daemon=daemon))
     try:
         asyncio.run(load_lab_image(host))
         yield PrivateEngine(host, data_dir)

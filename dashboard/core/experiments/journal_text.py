@@ -18,6 +18,17 @@ def _join(parts: Sequence[str]) -> str:
     return ", ".join(parts)
 
 
+def describe_restart(kept: Sequence[str], version: str = "") -> str:
+    """The restart of an engine: ``kept`` are the arms whose containers kept running, ``version`` the new version if it
+    changed."""
+    text = "The Engine was restarted" + (f" as version {version}" if version else "")
+    if not kept:
+        return text
+    *first, last = kept
+    names = f"{', '.join(first)} and {last}" if first else last
+    return f"{text}; the {'containers' if first else 'container'} of {names} kept running"
+
+
 def _describe_interface(before: Interface | None, after: Interface) -> str:
     name = after.name
     if before is None:

@@ -28,6 +28,7 @@ class ObservedContainer:
     arm: str
     running: bool
     started_before: bool
+    pid: int = 0
 
 
 @dataclass(frozen=True, slots=True)

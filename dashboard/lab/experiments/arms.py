@@ -104,7 +104,7 @@ class Arms:
                 case CollectExited():
                     await self.collect_exited(arm.key, action.container)
                 case Adopt():
-                    await self.observe(arm, action.container)
+                    await self.observe(arm, action.container, adopted=True)
                 case Start():
                     await self._start(arm, action.container)
                 case _:
@@ -165,8 +165,11 @@ class Arms:
             self.observe(arm, container),
         )
 
-    async def observe(self, arm: ArmSpec, container: str) -> None:
-        """Opens and reads the container's namespace; if it has exited, collects its exit code instead."""
+    async def observe(self, arm: ArmSpec, container: str, *, adopted: bool = False) -> None:
+        """Opens and reads the container's namespace; if it has exited, collects its exit code instead.
+
+        An ``adopted`` container may have been observed before: then only what changed since is recorded.
+        """
         engine = self._context.engine
         facts = await engine.inspect_container(container)
         if not facts.running or facts.pid == 0:
@@ -177,8 +180,11 @@ class Arms:
         target = ObservationTarget(
             arm.key, facts.pid, owner.mode, facts.resolv_conf_path, facts.hosts_path, facts.dns or owner.dns
         )
+        known = self._recorder.recorded_state(arm.key, container) if adopted else None
+        if known is not None and self._observer.target(arm.key) == target:
+            return
         try:
-            state = await self._observer.add(target)
+            state = await self._observer.add(target, known.lookups if known is not None else ())
             again = await engine.inspect_container(container)
         except NamespaceGone as error:
             # The kernel reports the end of a process some milliseconds before the Engine does.
@@ -207,6 +213,9 @@ class Arms:
             asked=again.asked,
             networks=_assigned_addresses(again),
         )
+        if known is not None:
+            self._recorder.observed(column, state, Cause(Source.LAB, "observe"), f"{arm.key} is observed again")
+            return
         addresses = ", ".join(address for address in column.networks.values() if address)
         text = f"{arm.key} started" + (f" and got {addresses}" if addresses else "")
         self._recorder.observed(column, state, Cause(Source.ENGINE, "start"), text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -45,6 +45,10 @@ class ExperimentDriver:
         self._stopping = False
         #: The reason if the Engine's event stream ended during the current pass.
         self._engine_lost = ""
+        #: Whether it has ended since the last pass: the Engine may have been restarted.
+        self._engine_was_lost = False
+        #: The Engine's process, as far as this driver knows.
+        self._engine_pid = context.info.pid
         self._event_tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -74,6 +78,7 @@ class ExperimentDriver:
         async with self._lock:
             self._engine_lost = ""
             try:
+                await self._recognise_engine()
                 if record.round != self._round:
                     await self._begin(record)
                 if record.wanted is not Wanted.RUNNING:
@@ -109,11 +114,18 @@ class ExperimentDriver:
         await self.observer.wait_for_lookups()
         await self._recorder.journal.flush()
 
+    async def _recognise_engine(self) -> None:
+        """After a loss, reads the Engine's process again before anything else: it may be another one."""
+        if self._engine_was_lost:
+            self._context.info = await self._context.engine.info()
+            self._engine_was_lost = False
+
     async def _begin(self, record: Record) -> None:
         """Starts a new round."""
         await self.observer.close()
         self._record = record
         self._round = record.round
+        self._engine_pid = self._context.info.pid
         self._launched = False
         self._stopping = record.wanted is not Wanted.RUNNING
         self._arms = Arms(self._context, record, self._recorder, self.observer, lambda: self._stopping)
@@ -176,6 +188,7 @@ class ExperimentDriver:
         warnings.
         """
         containers, leftovers = await self._containers()
+        self._record_restart({container.arm: container for container in containers})
         recorded = {arm.key: arm.container.id for arm in self._recorder.arms() if arm.container}
         known = [container for container in containers if recorded.get(container.arm) == container.id]
         unrecorded = [container for container in containers if container not in known]
@@ -192,6 +205,7 @@ class ExperimentDriver:
         """Compares launched arms with the Engine's containers; also used after a gap in the Engine's events."""
         containers, _ = await self._containers()
         by_arm = {container.arm: container for container in containers}
+        look_up_again = self._record_restart(by_arm)
         for column in self._recorder.arms(ArmStatus.RUNNING):
             container = by_arm.get(column.key)
             if container is None:
@@ -199,12 +213,30 @@ class ExperimentDriver:
                 self._recorder.mark_removed(column.key)
             elif not container.running:
                 await self._arms.collect_exited(column.key, container.id)
-            elif column.key not in self.observer.keys:
+            elif not self._is_observed(container):
                 arm = next(arm for arm in self._record.spec.arms if arm.key == column.key)
                 await self._arms.observe(arm, container.id)
+                look_up_again = True
         await self._observe_machine()
         await self.observer.reread_files()
+        if look_up_again:
+            self._look_up()
         await self._fail_if_empty()
+
+    def _is_observed(self, container: ObservedContainer) -> bool:
+        """Whether the arm is observed in this run of its container."""
+        target = self.observer.target(container.arm)
+        return target is not None and target.pid == container.pid
+
+    def _record_restart(self, containers: Mapping[str, ObservedContainer]) -> bool:
+        """Records that the Engine's process is another one, and which containers kept running (live-restore)."""
+        before, self._engine_pid = self._engine_pid, self._context.info.pid
+        if None in {before, self._engine_pid} or before == self._engine_pid:
+            return False
+        running = [containers.get(column.key) for column in self._recorder.arms(ArmStatus.RUNNING)]
+        kept = tuple(container.arm for container in running if container and self._is_observed(container))
+        self._recorder.restarted(self._context.info.version, kept)
+        return True
 
     async def _stop(self) -> None:
         """Removes containers, then networks, and records the cleanup check."""
@@ -267,6 +299,7 @@ class ExperimentDriver:
     def on_engine_lost(self, reason: str) -> None:
         """Shows in the head that the Engine does not answer, and since when; nothing is forgotten."""
         self._engine_lost = reason
+        self._engine_was_lost = True
         if not self._recorder.ended:
             self._recorder.trouble(reason)
 
@@ -321,14 +354,18 @@ class ExperimentDriver:
                 earlier.append(facts.id)
                 continue
             started = not facts.started_at.startswith(NEVER_STARTED)
-            current.append(ObservedContainer(facts.id, facts.labels.get(LABEL_ARM, ""), facts.running, started))
+            arm = facts.labels.get(LABEL_ARM, "")
+            current.append(ObservedContainer(facts.id, arm, facts.running, started, facts.pid))
         return current, earlier
 
     async def _observe_machine(self) -> None:
-        pid = self._context.info.pid
-        if pid is None or MACHINE in self.observer.keys:
+        pid, target = self._context.info.pid, self.observer.target(MACHINE)
+        if pid is None or (target is not None and target.pid == pid):
             return
-        state = await self.observer.add(ObservationTarget(MACHINE, pid, MACHINE, "/etc/resolv.conf", "/etc/hosts"))
+        known = self.view.states.get(MACHINE)
+        state = await self.observer.add(
+            ObservationTarget(MACHINE, pid, MACHINE, "/etc/resolv.conf", "/etc/hosts"), known.lookups if known else ()
+        )
         self._recorder.observed(self._recorder.column(MACHINE), state, Cause(Source.LAB, "observe"))
 
     def _look_up(self) -> None:

@@ -12,7 +12,7 @@ from dashboard.core.namespaces.hosts_file import parse_hosts
 from dashboard.core.namespaces.resolver import classify, parse_resolv_conf
 from dashboard.core.namespaces.state import HostsEntry, Lookup, NamespaceState, Origin, Resolver, sorted_state
 from dashboard.lab.watch_pool import WatchPool
-from dashboard.netns.files import read_inside
+from dashboard.netns.files import read_inside, shows_files
 from dashboard.netns.lookup import lookup
 from dashboard.netns.namespace_ids import hostname, namespaces
 from dashboard.netns.watch.namespace_watch import KernelView
@@ -81,8 +81,9 @@ class Observer:
         found = self._observed.get(key)
         return found.inode if found else None
 
-    async def add(self, target: ObservationTarget) -> NamespaceState:
-        """Starts to observe; NamespaceGone if the process has ended."""
+    async def add(self, target: ObservationTarget, lookups: tuple[Lookup, ...] = ()) -> NamespaceState:
+        """Starts to observe; NamespaceGone if the process has ended. ``lookups`` are known from an earlier
+        observation."""
         token = object()
 
         def changed(view: KernelView) -> None:
@@ -104,7 +105,8 @@ class Observer:
         except BaseException:
             await self._pool.unsubscribe(token, inode)
             raise
-        state = _with_view(NamespaceState(inode, hostname=host, namespaces=names, resolver=resolver, hosts=hosts), view)
+        state = NamespaceState(inode, hostname=host, namespaces=names, resolver=resolver, hosts=hosts, lookups=lookups)
+        state = _with_view(state, view)
         self._observed[target.key] = Observation(target, inode, state, token)
         return state
 
@@ -144,11 +146,15 @@ class Observer:
         return None if text is None else parse_resolv_conf(text.decode(errors="replace"))
 
     async def reread_files(self) -> None:
-        """Reads the resolver and hosts files again: the kernel reports no changes of files."""
+        """Reads the resolver and hosts files again: the kernel reports no changes of files.
+
+        What was read while the Engine's process ended is dropped: the files are not visible then.
+        """
         changed: dict[str, NamespaceState] = {}
         for key, observed in list(self._observed.items()):
+            engine = self._engine_pid
             resolver, hosts = await asyncio.to_thread(self._files, observed.target)
-            if key not in self._observed:
+            if key not in self._observed or engine != self._engine_pid or not shows_files(engine):
                 continue
             state = replace(observed.state, resolver=resolver, hosts=hosts)
             if state != observed.state:

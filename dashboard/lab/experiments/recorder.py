@@ -6,7 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from dashboard.core.experiments.journal import Cause, Facts, Source, View
-from dashboard.core.experiments.journal_text import describe_cause, describe_changes, listening_process
+from dashboard.core.experiments.journal_text import (
+    describe_cause,
+    describe_changes,
+    describe_restart,
+    listening_process,
+)
 from dashboard.core.experiments.messages import ArmStatus, Column, ExperimentHead, Phase
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.delta import delta
@@ -52,6 +57,12 @@ class Recorder:
         """The columns of arms: all, or those with one of these statuses."""
         return tuple(c for c in self.view.columns if c.key != MACHINE and (not statuses or c.status in statuses))
 
+    def recorded_state(self, key: str, container: str) -> NamespaceState | None:
+        """The recorded state of an arm that runs in this container; None if it has not been observed there."""
+        column = self.column(key)
+        runs_there = column.status is ArmStatus.RUNNING and column.container and column.container.id == container
+        return self.view.states.get(key) if runs_there else None
+
     def set_head(self, cause: Cause, text: str = "", **fields: Any) -> None:
         """Changes the head."""
         self.journal.append(cause, Facts(head=replace(self.head, **fields)), text)
@@ -62,8 +73,25 @@ class Recorder:
         self.journal.append(cause, facts, text, (key,))
 
     def observed(self, column: Column, state: NamespaceState, cause: Cause, text: str = "") -> None:
-        """Records the first state of a column."""
-        self.journal.append(cause, Facts(columns=(column,), states={column.key: state}), text, (column.key,))
+        """Records the first state of a column, or what changed while it was not observed."""
+        known = self.view.states.get(column.key)
+        if known is None:
+            facts = Facts(columns=(column,), states={column.key: state})
+        else:
+            change = delta(known, state)
+            facts = Facts(
+                columns=() if column == self.column(column.key) else (column,),
+                changes={column.key: change} if change else {},
+            )
+        if text or facts != Facts():
+            self.journal.append(cause, facts, text, (column.key,))
+
+    def restarted(self, version: str, kept: tuple[str, ...]) -> None:
+        """Records that the Engine was restarted, as ``version``, and whose containers kept running."""
+        changed = version != self.head.engine
+        facts = Facts(head=replace(self.head, engine=version) if changed else None)
+        text = describe_restart(kept, version if changed else "")
+        self.journal.append(Cause(Source.ENGINE, "restart"), facts, text, kept)
 
     def note(self, cause: Cause, text: str, *about: str) -> None:
         """Records an event that changes no state."""

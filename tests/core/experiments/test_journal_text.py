@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from dashboard.core.experiments.journal_text import describe_cause, describe_changes, listening_process
+from dashboard.core.experiments.journal_text import (
+    describe_cause,
+    describe_changes,
+    describe_restart,
+    listening_process,
+)
 from dashboard.core.namespaces.delta import delta
 from dashboard.core.namespaces.state import (
     Address,
@@ -215,3 +220,16 @@ BASE = NamespaceState(7, interfaces=(LO, ETH), listeners=(WEB,), sysctls={"net.x
 def test_a_cause_names_the_most_important_change_first(after: NamespaceState, cause: str) -> None:
     assert describe_cause(BASE, delta(BASE, after)) == cause
     assert bool(describe_cause(after, delta(after, BASE))) == bool(cause)
+
+
+@pytest.mark.parametrize(
+    ("kept", "version", "text"),
+    [
+        ((), "", "The Engine was restarted"),
+        ((), "28.5.2", "The Engine was restarted as version 28.5.2"),
+        (("bridge",), "", "The Engine was restarted; the container of bridge kept running"),
+        (("a", "b", "c"), "", "The Engine was restarted; the containers of a, b and c kept running"),
+    ],
+)
+def test_a_restart_names_the_arms_that_kept_running(kept: tuple[str, ...], version: str, text: str) -> None:
+    assert describe_restart(kept, version) == text

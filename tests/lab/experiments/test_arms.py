@@ -6,6 +6,7 @@ import asyncio
 import errno
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -148,10 +149,10 @@ async def test_a_lack_of_file_descriptors_is_shown_and_the_namespace_is_entered_
     add = Observer.add
     left = iter(range(3))
 
-    async def exhausted(observer: Observer, subject: ObservationTarget) -> NamespaceState:
+    async def exhausted(observer: Observer, subject: ObservationTarget, *more: Any) -> NamespaceState:
         if subject.key == "host" and next(left, None) is not None:
             raise OSError(errno.EMFILE, "Too many open files")
-        return await add(observer, subject)
+        return await add(observer, subject, *more)
 
     monkeypatch.setattr(Observer, "add", exhausted)
     identity = await fake_lab.running("host")

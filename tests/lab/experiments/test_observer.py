@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.core.modes import MACHINE
-from dashboard.core.namespaces.state import NamespaceState, Origin
+from dashboard.core.namespaces.state import Lookup, NamespaceState, Origin
 from dashboard.lab.experiments import observer as module
 from dashboard.lab.experiments.observer import ObservationTarget, Observer
 from dashboard.lab.watch_pool import WatchPool
@@ -165,6 +165,25 @@ async def test_files_are_read_again_when_asked(observer: Observer, zoo: Zoo, tmp
     states = changes[0]
     assert states["bridge"].resolver is not None
     assert states["bridge"].resolver.nameservers == ("192.0.2.99",)
+
+
+async def test_files_that_cannot_be_seen_because_the_engine_ended_have_not_changed(
+    pool: WatchPool, zoo: Zoo, tmp_path: Path, changes: Changes
+) -> None:
+    (tmp_path / "resolv.conf").write_text("nameserver 192.0.2.53\n")
+    engine = os.getpid()
+    observer = Observer(pool, lambda: engine, changes)
+    before = await observer.add(subject(zoo, folder=tmp_path))
+    engine = 2**22 + 5
+    await observer.reread_files()
+    assert changes == []
+    assert observer.state("bridge") == before
+    await observer.close()
+
+
+async def test_lookups_of_an_earlier_observation_are_kept(observer: Observer, zoo: Zoo) -> None:
+    known = (Lookup("db", "answer", ("192.0.2.7",)),)
+    assert (await observer.add(subject(zoo), known)).lookups == known
 
 
 async def test_names_are_looked_up_from_inside(observer: Observer, zoo: Zoo, tmp_path: Path, changes: Changes) -> None:

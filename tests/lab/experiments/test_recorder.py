@@ -87,6 +87,32 @@ async def test_a_final_phase_ends_the_round(recorder: Recorder) -> None:
         assert recorder.ended is (phase in {Phase.STOPPED, Phase.FAILED})
 
 
+async def test_an_observation_that_goes_on_records_only_what_changed(recorder: Recorder) -> None:
+    seq, column, state = recorder.view.seq, recorder.column("bridge"), recorder.view.states["bridge"]
+    recorder.observed(column, state, CAUSE)
+    assert recorder.view.seq == seq, "nothing changed"
+    recorder.observed(column, replace(state, hostname="other"), CAUSE)
+    assert recorder.view.states["bridge"].hostname == "other"
+    recorder.observed(column, recorder.view.states["bridge"], CAUSE, "bridge is observed again")
+    assert recorder.view.seq == seq + 2
+
+
+async def test_a_state_belongs_to_one_container(recorder: Recorder) -> None:
+    column = recorder.column("bridge")
+    assert column.container is not None
+    assert recorder.recorded_state("bridge", column.container.id) == recorder.view.states["bridge"]
+    assert recorder.recorded_state("bridge", "another") is None
+    recorder.set_column("bridge", CAUSE, "x", status=ArmStatus.EXITED)
+    assert recorder.recorded_state("bridge", column.container.id) is None
+
+
+async def test_a_restarted_engine_may_have_another_version(recorder: Recorder) -> None:
+    recorder.restarted(recorder.head.engine, ("bridge",))
+    before = recorder.head
+    recorder.restarted("28.5.2", ())
+    assert recorder.head == replace(before, engine="28.5.2")
+
+
 async def test_a_first_observation_replaces_the_state(recorder: Recorder) -> None:
     column = replace(recorder.column("bridge"), networks={"bridge": "172.17.0.9"})
     state = make_states()["user-bridge"]
