@@ -10,7 +10,6 @@ import json
 import os
 import re
 import secrets
-import shutil
 import signal
 import time
 from collections.abc import Mapping
@@ -32,6 +31,7 @@ from dashboard.engine.hosts.cleanup import (
     start_ticks,
 )
 from dashboard.engine.hosts.limits import make_cgroups
+from dashboard.engine.hosts.programs import SEARCH_PATH, engine_options, engine_root, missing_requirement
 from dashboard.engine.hosts.registry import PrivateHost, list_hosts
 
 if TYPE_CHECKING:
@@ -42,11 +42,9 @@ __all__ = ["PrivateHost", "PrivateHostError", "list_hosts"]
 #: Short, because the path of a unix socket is limited to 107 bytes (unix(7)).
 RUN = Path("/run/netmodes")
 SCRIPT = Path(__file__).with_name("private_host.sh")
-TOOLS = ("dockerd", "containerd", "ip", "unshare", "nsenter", "setpriv", "mount")
 #: The host's addresses on its LAN (documentation ranges, RFC 5737 and RFC 3849).
 MACHINE_ADDRESS = "192.0.2.2"
 PARENT_LINK = "eth0"
-SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class PrivateHostError(Exception):
@@ -64,21 +62,25 @@ async def start(
     limits: HostLimits | None = None,
     template: HostTemplate | None = None,
     group: str = "",
+    root: Path | None = None,
 ) -> PrivateHost:
     """Start a private host; returns when its engine answers, in one to two seconds.
 
     ``daemon`` is merged into its daemon.json; ``resolv_conf`` replaces the machine's resolv.conf. With
     ``die_with_parent`` its dockerd receives SIGTERM when the calling *thread* ends for any reason (PR_SET_PDEATHSIG,
     prctl(2)): call from the main thread. ``template`` is its initial content; ``group`` its owner in a training
-    session. Raises PrivateHostError with a sentence and leaves nothing behind if it fails."""
-    await asyncio.to_thread(_check_tools)
+    session; ``root`` another root file system whose engine it runs (default: NETMODES_ENGINE_ROOT). Raises
+    PrivateHostError with a sentence and leaves nothing behind if it fails."""
+    root = root or engine_root()
+    if problem := await asyncio.to_thread(missing_requirement, root):
+        raise PrivateHostError(problem)
     identity = secrets.token_hex(3) if id is None else id
     if not re.fullmatch(r"[a-z0-9]{1,12}", identity):
         raise PrivateHostError("The id of a private host must have 1 to 12 lower-case letters and digits.")
     folder, run = await asyncio.to_thread(_places, data_dir, identity)
     host = PrivateHost(identity, 0, 0, str(run / "docker.sock"), time.time(), folder, 0, group)
     try:
-        await asyncio.to_thread(_prepare, host, dict(daemon or {}), resolv_conf, template)
+        await asyncio.to_thread(_prepare, host, root, engine_options() | dict(daemon or {}), resolv_conf, template)
         return await _launch(host, limits, ready_s, die_with_parent=die_with_parent)
     except BaseException as error:
         await asyncio.shield(asyncio.to_thread(remove_everything, host.name, [folder, run]))
@@ -187,25 +189,13 @@ def _places(data_dir: Path, identity: str) -> tuple[Path, Path]:
     return folder, run
 
 
-def missing_requirement() -> str:
-    """Why no private host can be started here; empty if one can."""
-    if os.geteuid() != 0:
-        return "A private host needs root to create namespaces: run Netmodes with sudo."
-    missing = [tool for tool in TOOLS if shutil.which(tool, path=SEARCH_PATH) is None]
-    if missing:
-        return (
-            f"A private host needs {', '.join(missing)}: install it "
-            "(apt-get install docker.io iproute2 util-linux, or Docker's own packages)."
-        )
-    return ""
-
-
-def _check_tools() -> None:
-    if problem := missing_requirement():
-        raise PrivateHostError(problem)
-
-
-def _prepare(host: PrivateHost, daemon: dict[str, Any], resolv_conf: str | None, template: HostTemplate | None) -> None:
+def _prepare(
+    host: PrivateHost,
+    root: Path | None,
+    daemon: dict[str, Any],
+    resolv_conf: str | None,
+    template: HostTemplate | None,
+) -> None:
     folder, run = host.folder, RUN / host.id
     for parent in (folder.parent, folder, folder / "etc"):
         parent.mkdir(parents=True, exist_ok=True)
@@ -225,6 +215,7 @@ def _prepare(host: PrivateHost, daemon: dict[str, Any], resolv_conf: str | None,
     if template is not None:
         template.copy_to(host.data)
         daemon = {"storage-driver": "overlay2", **daemon}
+    (folder / "root").write_text(str(root or ""))
     (folder / "layers").write_text(template.mounts if template is not None else "")
     (folder / "daemon.json").write_text(json.dumps({"log-level": "warn", **daemon}, indent=2))
 

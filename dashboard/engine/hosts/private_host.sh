@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs inside the new network, mount and UTS namespaces of a private host, then becomes its dockerd.
-# $1 name, $2 folder with etc/, cgroups, layers and daemon.json, $3 short folder for sockets; the rest: more options for dockerd.
+# $1 name, $2 folder with etc/, root, cgroups, layers and daemon.json, $3 short folder for sockets; the rest: more options for dockerd.
 set -eu
 
 name=$1
@@ -33,6 +33,14 @@ mount -t tmpfs -o mode=0711 netmodes-containerd /run/containerd
 for file in resolv.conf hosts; do
     [ ! -e "/etc/$file" ] || mount --bind "$folder/etc/$file" "/etc/$file"
 done
+
+# The programs of another root, so that its engine runs: dockerd, containerd, runc, docker-proxy and iptables.
+root=$(cat "$folder/root" 2> /dev/null || :)
+if [ -n "$root" ]; then
+    for place in etc/alternatives etc/ld.so.cache usr; do
+        [ ! -e "$root/$place" ] || mount --bind "$root/$place" "/$place"
+    done
+fi
 
 # A LAN in a namespace of its own, so that the host looks like a machine: eth0 with an address, and a router that rejects
 # everything else. It rejects with a firewall rule because the kernel limits the rate of ICMP for routing errors

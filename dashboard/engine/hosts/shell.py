@@ -21,7 +21,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from dashboard.engine.hosts.limits import shell_files
-from dashboard.engine.hosts.private_host import SEARCH_PATH
+from dashboard.engine.hosts.programs import SEARCH_PATH
 from dashboard.engine.hosts.registry import PrivateHost
 
 SCRIPT = Path(__file__).with_name("shell.sh")

@@ -9,13 +9,13 @@ import asyncio
 import contextlib
 import hashlib
 import shutil
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from dashboard.engine.docker_engine import DockerEngine
 from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.programs import engine_root, engine_version
 from dashboard.engine.hosts.registry import folders, read
 from dashboard.engine.images import ensure_image
 from dashboard.engine.lab_image import recipe
@@ -65,10 +65,10 @@ async def host_template(data_dir: Path) -> HostTemplate:
 
 
 def _place(data_dir: Path) -> Path:
-    done = subprocess.run(["dockerd", "--version"], capture_output=True, text=True, check=False, timeout=10)
+    version = engine_version(engine_root())
     cache = data_dir.absolute() / "cache"
     cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return cache / f"host-template-{hashlib.sha256(f'{recipe()} {done.stdout}'.encode()).hexdigest()[:12]}"
+    return cache / f"host-template-{hashlib.sha256(f'{recipe()} {version}\n'.encode()).hexdigest()[:12]}"
 
 
 def _read(folder: Path) -> HostTemplate | None:

@@ -26,7 +26,7 @@ from dashboard.core.training.capacity import (
     parallel_starts,
 )
 from dashboard.core.training.host_plan import ActionKind, DesiredState, HostStage, plan_actions, queue_position
-from dashboard.engine.hosts import private_host
+from dashboard.engine.hosts.programs import engine_root, missing_requirement
 from dashboard.engine.hosts.registry import PrivateHost
 from dashboard.lab.context import Context
 from dashboard.lab.training.group_labs import GroupLabs, HostUnavailableError
@@ -149,7 +149,7 @@ class GroupHosts:
 
     async def open(self) -> None:
         """Adopts the hosts that an earlier server left, removes those that belong to no session, and starts."""
-        self._problem = await asyncio.to_thread(private_host.missing_requirement) or ""
+        self._problem = await asyncio.to_thread(missing_requirement, engine_root()) or ""
         records = await self._database.run(group_host_store.load_all, self._context.clock())
         await self._actions.adopt_all({record.host for record in records})
         self._loop = asyncio.get_running_loop().create_task(self._run(), name="group-hosts")

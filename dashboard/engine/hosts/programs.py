@@ -1,0 +1,71 @@
+"""The programs that private hosts run: the machine's, or those of another root file system with another engine.
+
+All functions block."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from dashboard import configuration
+
+SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+TOOLS = ("dockerd", "containerd", "ip", "unshare", "nsenter", "setpriv", "mount")
+#: Executed after another root is mounted, so they must be in it.
+ENGINE_TOOLS = ("dockerd", "containerd", "ip", "iptables")
+
+
+def engine_root() -> Path | None:
+    """The root file system whose engine private hosts run; None for the machine's own."""
+    root = configuration.value("NETMODES_ENGINE_ROOT")
+    return Path(root).absolute() if root else None
+
+
+def engine_options() -> dict[str, Any]:
+    """Options for the daemon.json of every private host. Raises ValueError if they are not a JSON object."""
+    text = configuration.value("NETMODES_ENGINE_OPTIONS")
+    options = json.loads(text) if text else {}
+    if not isinstance(options, dict):
+        raise ValueError("not an object")
+    return options
+
+
+def engine_version(root: Path | None) -> str:
+    """What ``dockerd --version`` of the root prints; empty if it cannot be executed."""
+    command = ["dockerd", "--version"] if root is None else ["chroot", str(root), "dockerd", "--version"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=10).stdout.strip()
+    except OSError:
+        return ""
+
+
+def missing_requirement(root: Path | None = None) -> str:
+    """Why no private host can be started with the programs of this root; empty if one can."""
+    if os.geteuid() != 0:
+        return "A private host needs root to create namespaces: run Netmodes with sudo."
+    own = [tool for tool in TOOLS if root is None or tool not in ENGINE_TOOLS]
+    missing = [tool for tool in own if _lacks(tool)]
+    if missing:
+        return (
+            f"A private host needs {', '.join(missing)}: install it "
+            "(apt-get install docker.io iproute2 util-linux, or Docker's own packages)."
+        )
+    absent = [tool for tool in ENGINE_TOOLS if _lacks(tool, root)] if root is not None else []
+    if absent:
+        return f"{root} lacks {', '.join(absent)}: NETMODES_ENGINE_ROOT must name a root file system with an engine."
+    try:
+        engine_options()
+    except ValueError as error:
+        return f"NETMODES_ENGINE_OPTIONS is not a JSON object with options of dockerd ({error})."
+    return ""
+
+
+def _lacks(tool: str, root: Path | None = None) -> bool:
+    if root is None:
+        return shutil.which(tool, path=SEARCH_PATH) is None
+    # The links in a root are absolute: what they name is found in the root only once it is mounted.
+    return not any(os.path.lexists(root / folder / tool) for folder in ("usr/sbin", "usr/bin"))
