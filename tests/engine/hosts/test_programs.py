@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,8 +29,8 @@ def nothing_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def as_root(monkeypatch: pytest.MonkeyPatch) -> None:
     """Root, on a machine with every tool."""
-    monkeypatch.setattr(programs.os, "geteuid", lambda: 0)
-    monkeypatch.setattr(programs.shutil, "which", lambda tool, path: f"/usr/bin/{tool}")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(shutil, "which", lambda tool, path: f"/usr/bin/{tool}")
 
 
 def test_by_default_private_hosts_run_the_machines_engine() -> None:
@@ -67,9 +69,9 @@ def test_a_root_without_an_engine_is_refused_with_what_it_lacks(tmp_path: Path) 
 def test_a_machine_without_an_engine_of_its_own_can_run_the_one_of_a_root(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(programs.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(
-        programs.shutil, "which", lambda tool, path: None if tool in {"dockerd", "containerd"} else f"/usr/bin/{tool}"
+        shutil, "which", lambda tool, path: None if tool in {"dockerd", "containerd"} else f"/usr/bin/{tool}"
     )
     assert programs.missing_requirement().startswith("A private host needs dockerd, containerd: ")
     assert programs.missing_requirement(tmp_path).startswith(f"{tmp_path} lacks ")
