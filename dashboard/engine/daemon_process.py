@@ -6,7 +6,11 @@ import socket
 import struct
 from pathlib import Path
 
+from dashboard.core.experiments.engine_kind import EngineKind
+
 DAEMONS = frozenset({"dockerd", "balenad"})
+#: The service, or the systemd that started it or will start it on demand, in the same network namespace.
+PODMAN_SERVICES = frozenset({"podman", "systemd"})
 PROC = Path("/proc")
 #: Pid files of the system's dockerd: as seen by the machine's first process (from a container that shares the machine's
 #: pids, this is the machine's /run), and as seen by this process.
@@ -39,12 +43,12 @@ def running_daemon() -> int | None:
     return found[0] if len(found) == 1 else None
 
 
-def find_daemon(endpoint: str, timeout_s: float = 2.0) -> int | None:
+def find_daemon(endpoint: str, kind: EngineKind = EngineKind.DOCKER, timeout_s: float = 2.0) -> int | None:
     """The pid of the daemon behind a unix socket (SO_PEERCRED, unix(7)); None if it is not a process of this machine.
     Blocks.
 
-    The credentials are those of the process that called listen(2): with systemd's socket activation this is pid 1, and
-    the daemon is searched by name instead.
+    The credentials are those of the process that called listen(2): with systemd's socket activation this is systemd.
+    dockerd is then searched by name. Podman's service exits when it is idle, so systemd stands for it.
     """
     if not endpoint.startswith("unix://"):
         return None
@@ -58,6 +62,8 @@ def find_daemon(endpoint: str, timeout_s: float = 2.0) -> int | None:
     pid: int = struct.unpack("3i", packed)[0]
     if pid <= 0:
         return None
+    if kind is EngineKind.PODMAN:
+        return pid if _comm(pid) in PODMAN_SERVICES else None
     if _comm(pid) in DAEMONS:
         return pid
     return running_daemon() if pid == 1 else None

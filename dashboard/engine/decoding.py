@@ -7,6 +7,7 @@ import json
 import math
 from typing import Any
 
+from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.experiments.messages import PublishedPort
 from dashboard.engine.protocol import (
     ContainerFacts,
@@ -156,14 +157,21 @@ def image_facts(answer: object) -> ImageFacts:
     )
 
 
+def engine_kind(version: object) -> EngineKind:
+    """``GET /version``: Podman names itself as a component of the engine."""
+    components = {text(mapping(one).get("Name"), 64) for one in sequence(mapping(version).get("Components"))}
+    return EngineKind.PODMAN if "Podman Engine" in components else EngineKind.DOCKER
+
+
 def engine_info(version: object, info: object, *, api: str, pid: int | None, endpoint: str) -> EngineInfo:
-    """``GET /version`` and ``GET /info`` together. Engines that do not name a firewall
-    backend use iptables."""
-    one, two = mapping(version), mapping(info)
+    """``GET /version`` and ``GET /info`` together. A Docker Engine that does not name a firewall backend uses iptables;
+    Podman names none, and the backend stays unknown (empty)."""
+    one, two, kind = mapping(version), mapping(info), engine_kind(version)
     options = texts(two.get("SecurityOptions"))
     names = {part for option in options for part in option.split(",") if part.startswith("name=")}
     system = text(two.get("OperatingSystem"), 256)
     desktop = system == "Docker Desktop" or text(two.get("Name")) == "docker-desktop"
+    default_backend = "iptables" if kind is EngineKind.DOCKER else ""
     return EngineInfo(
         version=text(one.get("Version"), 64),
         api=api,
@@ -177,9 +185,10 @@ def engine_info(version: object, info: object, *, api: str, pid: int | None, end
         cgroup_driver=text(two.get("CgroupDriver"), 32),
         cgroup_version=text(two.get("CgroupVersion"), 8),
         network_plugins=texts(mapping(two.get("Plugins")).get("Network")),
-        firewall_backend=text(mapping(two.get("FirewallBackend")).get("Driver"), 64) or "iptables",
+        firewall_backend=text(mapping(two.get("FirewallBackend")).get("Driver"), 64) or default_backend,
         pid=None if desktop else pid,
         endpoint=endpoint,
+        kind=kind,
     )
 
 

@@ -209,11 +209,12 @@ class DockerEngine:
         """The engine's version, configuration and process."""
 
         def ask(client: _Client) -> EngineInfo:
+            version = client.version()
             return decoding.engine_info(
-                client.version(),
+                version,
                 client.info(),
                 api=client.api_version,
-                pid=find_daemon(self.endpoint),
+                pid=find_daemon(self.endpoint, decoding.engine_kind(version)),
                 endpoint=self.endpoint,
             )
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.experiments.messages import PublishedPort
 
 
@@ -41,6 +42,7 @@ class EngineInfo:
     firewall_backend: str
     pid: int | None
     endpoint: str
+    kind: EngineKind = EngineKind.DOCKER
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ class Context:
             system=self.info.system,
             private=self.private,
             endpoint=self.info.endpoint,
+            kind=self.info.kind,
         )
 
     def labels(self, experiment: str | None = None, arm: str | None = None) -> dict[str, str]:

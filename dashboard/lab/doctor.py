@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Sequence
 
 from dashboard.core.experiments.availability import EngineTraits, availability
+from dashboard.core.experiments.engine_kind import describe_engine
 from dashboard.core.experiments.messages import Check, Doctor, EngineRef, ModeReport
 from dashboard.core.modes import Mode, Unavailable
 from dashboard.engine.protocol import Engine, EngineError, EngineInfo
@@ -22,7 +23,7 @@ PARENT_KINDS = {"physical", "veth", "vlan", "bond", "bridge"}
 
 def reference(info: EngineInfo, *, private: bool) -> EngineRef:
     """The engine as messages name it."""
-    return EngineRef(info.version, info.api, info.name, info.kernel, info.system, private, info.endpoint)
+    return EngineRef(info.version, info.api, info.name, info.kernel, info.system, private, info.endpoint, info.kind)
 
 
 def _parents(pid: int) -> tuple[str, ...]:
@@ -106,7 +107,7 @@ async def examine(engine: Engine, *, private: bool) -> Doctor:
         modes = await modes_of(engine, info)
     except EngineError as error:
         return unavailable_report(str(error), checks)
-    checks.insert(0, Check("engine", ok=True, detail=f"Docker Engine {info.version} at {info.endpoint}"))
+    checks.insert(0, Check("engine", ok=True, detail=f"{describe_engine(info.kind, info.version)} at {info.endpoint}"))
     machine = info.pid is not None
     checks.append(
         Check(

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+from dashboard.core.experiments.engine_kind import describe_engine
 from dashboard.lab.remote.rpc_server import RpcServer
 from dashboard.lab.remote.wakeups import LAB, WakeupChannel, WakeupPublisher
 from dashboard.lab.supervisor import Supervisor
@@ -35,7 +36,7 @@ async def run_lab(data_dir: Path, say: Callable[[str], None], ready: Callable[[s
     await server.start()
     try:
         context = supervisor.context
-        ready(f"Docker Engine {context.info.version}" if context is not None else supervisor.problem)
+        ready(describe_engine(context.info.kind, context.info.version) if context is not None else supervisor.problem)
         code = await ended
     finally:
         await server.close()

@@ -78,6 +78,7 @@ class Lab:
             engine_since=engine.since,
             passed_at=self._passed_at,
             engine_problem=engine.problem,
+            engine_kind=info.kind,
             ended=next((one.get_name() for one in self._loops if one.done()), ""),
         )
         return Heartbeat(self.context.clock(), status, telemetry.metrics())

@@ -14,6 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from dashboard.core.experiments.engine_kind import ENGINE_NAMES
 from dashboard.core.measurements import axes, formatting
 from dashboard.core.measurements import charts as measurement_charts
 from dashboard.core.measurements.measurement import ANSWERED_BY_US, Environment, Measurement, Probe, Stop
@@ -229,7 +230,7 @@ def environment_rows(found: Environment) -> list[tuple[str, str]]:
         (_("frequency governor"), found.governor),
         (_("idle cores"), _("kept awake") if found.cores_awake else ""),
         (_("virtualisation"), found.virtualisation),
-        (_("Docker Engine"), f"{found.engine} (API {found.engine_api})" if found.engine else ""),
+        (ENGINE_NAMES[found.engine_kind], f"{found.engine} (API {found.engine_api})" if found.engine else ""),
         (_("docker-proxy"), yes_no[found.userland_proxy]),
         (_("firewall backend"), found.firewall_backend),
         (_("MTU"), "\n".join(f"{name} {mtu}" for name, mtu in found.mtu.items())),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 
 import pytest
 
+from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.engine import daemon_process
 from dashboard.engine.daemon_process import find_daemon
 from tests.support.private_engine import PrivateEngine
@@ -44,3 +46,19 @@ def test_behind_socket_activation_the_only_dockerd_of_the_machine_is_meant(
     assert daemon_process.running_daemon() is None
     (tmp_path / "docker.pid").write_text("42\n")
     assert daemon_process.running_daemon() == 42
+
+
+@pytest.mark.parametrize(("program", "is_found"), [("podman", True), ("systemd", True), ("socat", False)])
+def test_podmans_service_and_the_systemd_that_starts_it_stand_for_the_engine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, program: str, *, is_found: bool
+) -> None:
+    own = tmp_path / str(os.getpid())
+    own.mkdir()
+    (own / "comm").write_text(f"{program}\n")
+    monkeypatch.setattr(daemon_process, "PROC", tmp_path)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "podman.sock"))
+        server.listen()
+        endpoint = f"unix://{tmp_path}/podman.sock"
+        assert find_daemon(endpoint, EngineKind.PODMAN) == (os.getpid() if is_found else None)
+        assert find_daemon(endpoint) is None

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.engine import decoding
 from dashboard.engine.protocol import EngineError, PullProgress
 
@@ -134,6 +135,19 @@ def test_published_ports_come_in_order_and_exposed_ones_are_not_published() -> N
 def test_what_an_engine_is_follows_from_its_info(info: dict[str, Any], expected: dict[str, Any]) -> None:
     found = decoding.engine_info({"Version": "29.0.0"}, info, api="1.52", pid=7, endpoint="unix:///x")
     assert {name: getattr(found, name) for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "firewall"),
+    [
+        ({"Version": "26.1.5", "Components": [{"Name": "Engine"}, {"Name": "runc"}]}, EngineKind.DOCKER, "iptables"),
+        ({"Version": "26.1.5"}, EngineKind.DOCKER, "iptables"),
+        ({"Version": "5.4.2", "Components": [{"Name": "Podman Engine"}, {"Name": "Conmon"}]}, EngineKind.PODMAN, ""),
+    ],
+)
+def test_an_engine_says_in_its_components_what_it_is(version: Any, kind: EngineKind, firewall: str) -> None:
+    found = decoding.engine_info(version, {}, api="1.41", pid=7, endpoint="unix:///x")
+    assert (found.kind, found.firewall_backend) == (kind, firewall)
 
 
 def test_a_bridge_has_its_linux_name() -> None:

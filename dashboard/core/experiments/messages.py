@@ -11,6 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
+from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.namespaces.state import NamespaceState
 
 
@@ -45,6 +46,7 @@ class EngineRef:
     system: str = ""
     private: bool = False
     endpoint: str = ""
+    kind: EngineKind = EngineKind.DOCKER
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,7 @@ class ExperimentHead:
     proof: tuple[Check, ...] = ()
     as_it_was: float | None = None
     round: int = 0
+    engine_kind: EngineKind = EngineKind.DOCKER
 
 
 @dataclass(frozen=True, slots=True)

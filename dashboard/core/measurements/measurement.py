@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from dashboard.core.experiments.engine_kind import EngineKind
+
 DEFAULT_PAYLOAD_BYTES = 64
 STREAM_PAYLOAD_BYTES = 65_536
 MAX_PAYLOAD_BYTES = 1_048_576
@@ -162,6 +164,7 @@ class Environment:
     offloads: dict[str, tuple[str, ...]] = field(default_factory=dict)
     load_before: tuple[float, float, float] | None = None
     load_after: tuple[float, float, float] | None = None
+    engine_kind: EngineKind = EngineKind.DOCKER
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dashboard.core.experiments.engine_kind import EngineKind
+
 #: A lab without a heartbeat for this time is missing.
 SILENT_S = 15.0
 #: The reconciler passes every 30 s; after this time without a pass it hangs.
@@ -45,6 +47,7 @@ class LabStatus:
     passed_at: float
     engine_problem: str = ""
     ended: str = ""
+    engine_kind: EngineKind = EngineKind.DOCKER
 
 
 @dataclass(frozen=True, slots=True)

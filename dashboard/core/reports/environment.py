@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from dashboard.core.experiments.engine_kind import EngineKind, describe_engine
 from dashboard.core.experiments.messages import EngineRef
 from dashboard.core.measurements.measurement import ANSWERED_BY_US, Environment, Probe
 from dashboard.core.paths.model import PathKind, kind_of
@@ -74,7 +75,10 @@ _BEHIND_RULES = _on(
 
 
 def _engine(where: ReportEnvironment) -> str:
-    return (where.engine.version if where.engine is not None else "") or where.environment.engine
+    engine, environment = where.engine, where.environment
+    kind = engine.kind if engine is not None else environment.engine_kind
+    version = (engine.version if engine is not None else "") or environment.engine
+    return version if kind is EngineKind.DOCKER else describe_engine(kind, version)
 
 
 def _kernel(where: ReportEnvironment) -> str:
@@ -117,7 +121,7 @@ FACTS: tuple[FactRule, ...] = (
     FactRule("virtualisation", "virtualisation", "a hypervisor takes processor time, which shows mostly at p99"),
     FactRule("kernel", "kernel", "the network stack itself differs", read=_kernel),
     FactRule("machine", "architecture", "the kind of processor differs"),
-    FactRule("engine", "Docker Engine", "docker-proxy and the firewall rules differ", _BEHIND_RULES, _engine),
+    FactRule("engine", "Engine", "docker-proxy and the firewall rules differ", _BEHIND_RULES, _engine),
     FactRule(
         "userland_proxy",
         "docker-proxy",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dashboard.core.experiments.engine_kind import describe_engine
 from dashboard.core.experiments.messages import ArmStatus, Column
 from dashboard.core.experiments.stream import Snapshot
 from dashboard.core.measurements.headline import label_of
@@ -57,7 +58,8 @@ def _describe_engine(content: ReportContent) -> str:
     environment, experiment = content.environment, content.experiment
     version = experiment.engine.version if experiment is not None else environment.engine
     kernel = (experiment.engine.kernel if experiment is not None else "") or environment.kernel
-    parts = [f"on Docker Engine {version}" if version else "", f"kernel {kernel}" if kernel else ""]
+    kind = experiment.engine.kind if experiment is not None else environment.engine_kind
+    parts = [f"on {describe_engine(kind, version)}" if version else "", f"kernel {kernel}" if kernel else ""]
     text = ", ".join(part for part in parts if part)
     private = experiment is not None and experiment.engine.private
     return text + (", on a private host" if private and text else "")

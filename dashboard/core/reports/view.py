@@ -14,6 +14,7 @@ import msgspec
 
 from dashboard.core.comparison.rows import compare
 from dashboard.core.diagram.topology import draw
+from dashboard.core.experiments.engine_kind import ENGINE_NAMES
 from dashboard.core.experiments.initial_columns import initial_columns
 from dashboard.core.experiments.journal import replay
 from dashboard.core.experiments.messages import EngineRef
@@ -188,9 +189,10 @@ def environment_facts(environment: Environment, engine: EngineRef | None = None)
         for when, load in (("before", environment.load_before), ("after", environment.load_after))
         if load is not None
     ]
-    docker = f"{environment.engine} (API {environment.engine_api})" if environment.engine else ""
+    version = f"{environment.engine} (API {environment.engine_api})" if environment.engine else ""
     if engine is not None and engine.version:
-        docker = f"{engine.version} (API {engine.api})"
+        version = f"{engine.version} (API {engine.api})"
+    kind = engine.kind if engine is not None else environment.engine_kind
     system = engine.system if engine is not None else ""
     kernel = environment.kernel or (engine.kernel if engine is not None else "")
     facts = (
@@ -202,7 +204,7 @@ def environment_facts(environment: Environment, engine: EngineRef | None = None)
         ("frequency governor", environment.governor),
         ("idle cores", "kept awake" if environment.cores_awake else ""),
         ("virtualisation", environment.virtualisation),
-        ("Docker Engine", docker),
+        (ENGINE_NAMES[kind], version),
         ("Engine host name", engine.name if engine is not None else ""),
         ("private host", "yes: Netmodes runs this Engine" if engine is not None and engine.private else ""),
         ("docker-proxy", switch[environment.userland_proxy]),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dashboard.core.claims.model import Need
 from dashboard.core.claims.testbed import NotTestableError
+from dashboard.core.experiments.engine_kind import describe_engine
 from dashboard.core.namespaces.addresses import primary_addresses
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.engine.docker_engine import DockerEngine
@@ -81,7 +82,7 @@ class ClaimEngine:
     def title(self) -> str:
         """The engine for a person: version, and private host or name."""
         name = f"private host {self.host.id}" if self.host is not None else self.info.name or self.info.endpoint
-        return f"Docker Engine {self.info.version} ({name})"
+        return f"{describe_engine(self.info.kind, self.info.version)} ({name})"
 
     @property
     def pid(self) -> int:

@@ -140,6 +140,7 @@ class ExperimentDriver:
             problem_since=None,
             notice="",
             engine=self._context.info.version,
+            engine_kind=self._context.info.kind,
             private=self._context.private,
             round=record.round,
         )

@@ -66,6 +66,7 @@ async def _environment(context: Context, run: ExperimentDriver, namespaces: Mapp
         await asyncio.to_thread(read_environment),
         engine=info.version,
         engine_api=info.api,
+        engine_kind=info.kind,
         userland_proxy=proxy if published else None,
         firewall_backend=info.firewall_backend,
         mtu={one.name: one.mtu for one in machine.interfaces} if machine is not None else {},

@@ -44,8 +44,8 @@ def freeze_experiment(experiment: str, engine: EngineRef | None = None) -> Froze
         raise NotSavedError("The experiment has not started. Wait until it is launched.")
     ended = head.phase in {Phase.STOPPED, Phase.FAILED}
     shown = min(row.shown_seq, journal[-1].seq) if ended and journal else 0
-    if engine is None or (head.engine and engine.version != head.engine):
-        engine = EngineRef(head.engine, "", private=head.private)
+    if engine is None or (head.engine and (engine.version, engine.kind) != (head.engine, head.engine_kind)):
+        engine = EngineRef(head.engine, "", private=head.private, kind=head.engine_kind)
     spec = msgspec.json.decode(row.spec, type=ExperimentSpec)
     return FrozenExperiment(spec, head, engine, journal, shown)
 
@@ -93,4 +93,5 @@ def environment_of(
         kernel=engine.kernel or environment.kernel,
         engine=engine.version,
         engine_api=engine.api,
+        engine_kind=engine.kind,
     )

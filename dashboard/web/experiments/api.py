@@ -189,7 +189,7 @@ def create(request: HttpRequest, body: ExperimentIn) -> Any:
 def _comparison(identity: str, at: int | None) -> Comparison:
     shot = load_snapshot(identity, at)
     view = experiment_store.view(identity, at)
-    engine = service.engine or EngineRef(shot.experiment.engine, "")
+    engine = service.engine or EngineRef(shot.experiment.engine, "", kind=shot.experiment.engine_kind)
     return Comparison(engine, shot.columns, view.states, compare(shot.columns, view.states))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from dashboard.core.experiments.engine_kind import ENGINE_NAMES, EngineKind
 from dashboard.core.operations.heartbeat import Part, part_names
 from dashboard.web.operations.health import lab_missing
 from dashboard.web.service import service
@@ -28,6 +29,8 @@ def engine_chip(_request: HttpRequest) -> dict[str, EngineChip]:
         return {"engine_chip": EngineChip(_("Lab unavailable"), ok=False, private=False)}
     if heartbeat is None:
         return {"engine_chip": EngineChip(_("No engine answers"), ok=False, private=False)}
-    text = _("Engine %(version)s does not answer") if Part.ENGINE in missing else _("Engine %(version)s")
+    text = _("%(engine)s does not answer") if Part.ENGINE in missing else "%(engine)s"
     status = heartbeat.status
-    return {"engine_chip": EngineChip(text % {"version": status.engine}, ok=not missing, private=status.private)}
+    short = _("Engine") if status.engine_kind is EngineKind.DOCKER else ENGINE_NAMES[status.engine_kind]
+    engine = f"{short} {status.engine}"
+    return {"engine_chip": EngineChip(text % {"engine": engine}, ok=not missing, private=status.private)}

@@ -1,0 +1,23 @@
+"""The kind of an engine, named."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.core.experiments.engine_kind import ENGINE_NAMES, EngineKind, describe_engine
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "text"),
+    [
+        (EngineKind.DOCKER, "26.1.5", "Docker Engine 26.1.5"),
+        (EngineKind.PODMAN, "5.4.2", "Podman 5.4.2"),
+        (EngineKind.PODMAN, "", "Podman"),
+    ],
+)
+def test_an_engine_is_described_by_its_own_name(kind: EngineKind, version: str, text: str) -> None:
+    assert describe_engine(kind, version) == text
+
+
+def test_every_kind_has_a_name() -> None:
+    assert set(ENGINE_NAMES) == set(EngineKind)
