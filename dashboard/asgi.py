@@ -1,7 +1,5 @@
 """The ASGI application: HTTP, websockets, and the lab's lifespan."""
 
-from __future__ import annotations
-
 import os
 import sys
 

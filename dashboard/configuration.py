@@ -1,7 +1,5 @@
 """Configuration from the environment: ``NETMODES_*`` variables, each also as ``*_FILE`` for secrets."""
 
-from __future__ import annotations
-
 import os
 import secrets
 from pathlib import Path

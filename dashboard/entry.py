@@ -3,8 +3,6 @@
 In a checkout ``./netmodes`` prepares the environment and calls manage.py; here pip has installed everything.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from importlib.util import find_spec

@@ -1,7 +1,5 @@
 """Adapts psycopg to text that PostgreSQL cannot store."""
 
-from __future__ import annotations
-
 from psycopg import adapters
 from psycopg.types.string import StrDumperUnknown
 

@@ -1,7 +1,5 @@
 """Django's settings. Everything configurable comes from the environment (docs/settings.md)."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import dj_database_url

@@ -1,7 +1,5 @@
 """The file of a backup: a compressed tar with ``manifest.json`` first, written and read as a stream."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import os

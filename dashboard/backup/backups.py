@@ -1,7 +1,5 @@
 """Makes and restores backups of the database and the secret key."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile

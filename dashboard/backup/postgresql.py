@@ -1,8 +1,6 @@
 """Backs up and restores PostgreSQL with its own programs: they read while others write, and restore in one
 transaction."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

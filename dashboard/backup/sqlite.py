@@ -1,7 +1,5 @@
 """Copies an SQLite database while others write to it, and puts a copy in its place."""
 
-from __future__ import annotations
-
 import os
 import sqlite3
 from collections.abc import Iterator

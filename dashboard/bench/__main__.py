@@ -3,8 +3,6 @@
 DOCKER_HOST names the engine, NETMODES_DATA_DIR the folder with the database of this process.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import sys

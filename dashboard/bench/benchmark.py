@@ -1,7 +1,5 @@
 """The arguments of a benchmark, and the interface of its module."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Coroutine
 from dataclasses import dataclass

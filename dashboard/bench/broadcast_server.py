@@ -4,8 +4,6 @@ As a program (``python -m dashboard.bench.broadcast_server``) it serves on a por
 sends each line of stdin to every client with ``websockets.broadcast``. It runs on uvloop, as the product's server does.
 """
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 

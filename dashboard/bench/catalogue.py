@@ -1,7 +1,5 @@
 """The benchmarks, in the order in which they run. ``idle`` is last: its containers are removed with the host."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from dashboard.bench.benchmark import Benchmark

@@ -1,7 +1,5 @@
 """The environment of a run: a private host and a folder, both removed afterwards, and the facts of the machine."""
 
-from __future__ import annotations
-
 import asyncio
 import fcntl
 import os

@@ -1,7 +1,5 @@
 """Child processes of a benchmark. They end with it, whatever ends it."""
 
-from __future__ import annotations
-
 import asyncio
 import ctypes
 import json

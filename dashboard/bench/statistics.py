@@ -1,7 +1,5 @@
 """Figures with their references, intervals and promises. Pure: samples in, values out."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace

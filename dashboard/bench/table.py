@@ -1,7 +1,5 @@
 """A report as text for a terminal. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from dashboard.bench.statistics import Figure, Of, Report, Result

@@ -4,8 +4,6 @@ As a program (``python -m dashboard.bench.websocket_clients HOST``) it executes 
 object whose ``do`` names a method of ``Clients``. Times are seconds of CLOCK_MONOTONIC.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import random

@@ -3,8 +3,6 @@
 Source of the facts: Docker's documentation on network drivers, and ``docs/modes.md``.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from enum import StrEnum
 

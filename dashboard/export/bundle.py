@@ -4,8 +4,6 @@ Each module becomes the scope of a function, in the order of their imports; its 
 only the forms that these modules use and raises NotBundledError for others.
 """
 
-from __future__ import annotations
-
 import re
 from functools import cache
 from pathlib import Path

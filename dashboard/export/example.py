@@ -1,7 +1,5 @@
 """The example report that is part of Netmodes: a real run on a private host, anonymised (``example.json``)."""
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 

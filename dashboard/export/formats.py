@@ -1,7 +1,5 @@
 """The export formats of a report, by the extension of the file."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum

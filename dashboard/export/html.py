@@ -1,7 +1,5 @@
 """A report as one HTML file that needs no network: complete without a script, with replay by script."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import re

@@ -1,7 +1,5 @@
 """Renders notes, which are Markdown from users and from imported reports, as safe HTML."""
 
-from __future__ import annotations
-
 import nh3
 from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt

@@ -3,8 +3,6 @@
 The typesetter runs as a process with a time limit. It is the optional dependency ``pdf``.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import subprocess

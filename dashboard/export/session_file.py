@@ -1,7 +1,5 @@
 """A session as one HTML file: its replay, or its anonymous results."""
 
-from __future__ import annotations
-
 import base64
 import zlib
 

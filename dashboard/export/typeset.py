@@ -3,8 +3,6 @@
 It can be killed and limits its own time and memory. It imports neither Django nor anything that uses the network.
 """
 
-from __future__ import annotations
-
 import json
 import resource
 import sys

@@ -1,7 +1,5 @@
 """Starts, commands and ends the measuring processes."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os

@@ -3,8 +3,6 @@
 During a block it only sends and receives: times go into a preallocated array and become a histogram after the block.
 """
 
-from __future__ import annotations
-
 import base64
 import socket
 import time

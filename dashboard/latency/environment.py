@@ -1,7 +1,5 @@
 """The environment of a measurement: kernel, processor, governor, virtualisation, load, offloads."""
 
-from __future__ import annotations
-
 import array
 import fcntl
 import os

@@ -1,8 +1,6 @@
 """One exchange per probe. ``ask`` is timed; it returns True if the connection must be renewed, which happens between
 two timed requests. A failing exchange raises OSError or Refusal."""
 
-from __future__ import annotations
-
 import re
 import socket
 from collections.abc import Callable

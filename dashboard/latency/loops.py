@@ -1,7 +1,5 @@
 """The timed loops of the client: closed, and open at a fixed rate."""
 
-from __future__ import annotations
-
 import array
 import time
 from collections.abc import MutableSequence

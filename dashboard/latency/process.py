@@ -1,7 +1,5 @@
 """Common parts of client and responder: pin to a core, end with the parent, read commands line by line."""
 
-from __future__ import annotations
-
 import ctypes
 import fcntl
 import gc

@@ -1,7 +1,5 @@
 """Failures of requests as sentences."""
 
-from __future__ import annotations
-
 import errno
 
 

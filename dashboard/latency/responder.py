@@ -3,8 +3,6 @@
 One responder serves all series, so that none depends on a separate process that may be slower.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import select

@@ -1,8 +1,6 @@
 """Runs a measurement: interleaved blocks of all series until the intervals are narrow, the time is up or it is
 cancelled."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The base class of the commands: database setup, JSON output, errors and exit codes."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import sys

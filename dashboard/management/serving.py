@@ -1,7 +1,5 @@
 """The address of the running server of a data folder, sign-in links, and notifications of the service manager."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import socket

@@ -1,7 +1,5 @@
 """One-time sign-in links: a command makes them, the browser exchanges them for a session."""
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 import time

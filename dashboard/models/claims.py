@@ -1,7 +1,5 @@
 """Runs of claims, and the outcome of each claim."""
 
-from __future__ import annotations
-
 from django.conf import settings
 from django.db import models
 

@@ -1,7 +1,5 @@
 """Experiments, their arms and journals."""
 
-from __future__ import annotations
-
 import secrets
 
 from django.conf import settings

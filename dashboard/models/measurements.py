@@ -1,7 +1,5 @@
 """Measurements: runs, their series, and every block with its histogram."""
 
-from __future__ import annotations
-
 from django.db import models
 
 from dashboard.models.experiments import Experiment, new_id

@@ -3,8 +3,6 @@
 Times are seconds of the epoch.
 """
 
-from __future__ import annotations
-
 from django.db import models
 
 

@@ -1,7 +1,5 @@
 """Saved reports, remarks on them, and share links."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -3,8 +3,6 @@
 Times are seconds since the epoch, 0 for never. ``core.training.session`` explains the fields.
 """
 
-from __future__ import annotations
-
 from django.conf import settings
 from django.db import models
 

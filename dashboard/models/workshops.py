@@ -1,7 +1,5 @@
 """Progress in workshops. ``core.workshops.progress`` documents the fields."""
 
-from __future__ import annotations
-
 from django.db import models
 
 from dashboard.models.experiments import new_id

@@ -3,8 +3,6 @@
 hatchling runs it (``[tool.hatch.build.hooks.custom]`` in pyproject.toml). An sdist contains the libraries, so building
 a wheel from it needs no npm; neither does a checkout in which the launcher has installed them."""
 
-from __future__ import annotations
-
 import sys
 import tempfile
 from importlib.util import find_spec

@@ -1,7 +1,5 @@
 """Runs of claims in the database: queued, running, kept."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The thread in which a lab queries the database."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable

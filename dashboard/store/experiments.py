@@ -1,7 +1,5 @@
 """Queries of experiments and their journals."""
 
-from __future__ import annotations
-
 import os
 from collections import deque
 from collections.abc import Sequence

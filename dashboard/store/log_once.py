@@ -1,7 +1,5 @@
 """Logs a repeated failure once, until the job succeeds again."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Awaitable, Callable
 

@@ -1,7 +1,5 @@
 """Queries of measured series over time."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from urllib.parse import quote
 

@@ -1,7 +1,5 @@
 """Queries of measurements: runs, series, and blocks."""
 
-from __future__ import annotations
-
 import contextlib
 import time
 from collections import defaultdict

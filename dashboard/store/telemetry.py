@@ -1,7 +1,5 @@
 """Counters of the labs in this process. Counting adds to an integer, without locks or messages."""
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Progress in workshops, in the database. Every function is one short transaction."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

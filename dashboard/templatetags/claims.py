@@ -1,7 +1,5 @@
 """Filters for the pages of claims: ``{% load claims %}``."""
 
-from __future__ import annotations
-
 from django import template
 from django.utils.translation import gettext as _
 

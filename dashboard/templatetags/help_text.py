@@ -1,7 +1,5 @@
 """``{% what_is "KEY" %}``: the “What is this?” next to a heading. It needs no JavaScript; exported files omit it."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Filters and tags of the measurement pages: ``{% load measurements %}``."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime

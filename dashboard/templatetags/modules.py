@@ -1,7 +1,5 @@
 """``{% modules "ui/experiments/experiment.js" %}``: preloads the modules of a page, so that they load in parallel."""
 
-from __future__ import annotations
-
 import re
 from functools import cache
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Filters and tags of all pages: ``{% load netmodes %}``."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Filters and tags of the report pages: ``{% load reports %}``."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 from django import template

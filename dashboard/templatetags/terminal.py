@@ -1,7 +1,5 @@
 """Tags for pages with a terminal: ``{% load terminal %}``."""
 
-from __future__ import annotations
-
 from django import template
 from django.contrib.staticfiles import finders
 from django.templatetags.static import static

@@ -1,7 +1,5 @@
 """Filters for the pages of sessions: ``{% load training %}``."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from django import template

@@ -1,7 +1,5 @@
 """Filters for the pages of workshops: ``{% load workshops %}``."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

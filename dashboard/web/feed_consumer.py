@@ -1,7 +1,5 @@
 """The read-only websocket of one feed: a snapshot first, then what is new."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

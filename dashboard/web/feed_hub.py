@@ -4,8 +4,6 @@ A wake-up only marks a feed as dirty; the data comes from the store. A slow clie
 snapshot instead of the messages that it missed.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from abc import ABC, abstractmethod

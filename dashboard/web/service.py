@@ -1,7 +1,5 @@
 """The web side's access to the lab: in this process, or through the database if it runs in another."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import signal

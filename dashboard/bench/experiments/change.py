@@ -1,7 +1,5 @@
 """``change``: the delay of a change from the system call to the browser's frame, compared with ``ip monitor``."""
 
-from __future__ import annotations
-
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Sequence

@@ -1,7 +1,5 @@
 """``fan-out``: processor time per message that 200 browsers receive, beside a bare ``websockets.broadcast``."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack

@@ -1,7 +1,5 @@
 """``idle``: the cost of watching 20 idle columns, compared with a shell loop that polls once a second."""
 
-from __future__ import annotations
-
 import asyncio
 import resource
 import subprocess

@@ -1,7 +1,5 @@
 """A lab in the benchmark's process, like the server's."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager

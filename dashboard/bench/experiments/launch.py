@@ -1,7 +1,5 @@
 """``launch``: the time until four arms have a state, compared with four concurrent ``docker run -d``."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack

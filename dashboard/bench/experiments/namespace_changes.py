@@ -5,8 +5,6 @@ reads ``add ADDRESS``, ``remove ADDRESS``, ``listen PORT`` and ``close PORT`` li
 CLOCK_MONOTONIC in nanoseconds, taken right before the system call.
 """
 
-from __future__ import annotations
-
 import os
 import socket
 import struct

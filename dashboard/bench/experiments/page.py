@@ -1,7 +1,5 @@
 """``page``: server time of an experiment's page, and the bytes that a browser receives on its first visit."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections import Counter

@@ -1,7 +1,5 @@
 """``stalls``: whether the stalls of a server count in full at a fixed rate, beside latencies from due times alone."""
 
-from __future__ import annotations
-
 import json
 import sys
 

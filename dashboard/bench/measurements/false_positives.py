@@ -1,7 +1,5 @@
 """``no-alarm``: how often two identical arms are reported as different, and how often the interval contains 0."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """``fidelity``: our p50 beside those of netperf and sockperf on every path, in turn in one run."""
 
-from __future__ import annotations
-
 import asyncio
 import random
 import re

@@ -1,7 +1,5 @@
 """``history``: server time of the pages of a history: many runs of the same series, every block stored."""
 
-from __future__ import annotations
-
 import asyncio
 import random
 from datetime import timedelta

@@ -4,8 +4,6 @@ They run on the cores of our client and responder with the same priority (SCHED_
 as many bytes, without delay.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import signal

@@ -1,7 +1,5 @@
 """``order``: whether every run finds the same order of the paths, and docker-proxy as the greatest cost."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """``resolution``: whether a responder that waits 1, 2 or 5 µs longer is found, and how often the interval holds it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

@@ -4,8 +4,6 @@
 ``compare`` asks with our own loop and computes the latencies of the same requests in both ways.
 """
 
-from __future__ import annotations
-
 import json
 import socket
 import statistics

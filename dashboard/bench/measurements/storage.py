@@ -1,7 +1,5 @@
 """``storage``: the size of recorded samples in the database, from real blocks written as a run writes them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from django.db import connection

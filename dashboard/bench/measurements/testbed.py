@@ -1,7 +1,5 @@
 """The testbed of measurements: an idle host arm and an idle bridge arm, their paths, and real runs on them."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass

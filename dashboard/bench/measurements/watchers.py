@@ -1,7 +1,5 @@
 """``watchers``: whether 50 browsers that follow a run change its medians: runs with and without them alternate."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

@@ -3,8 +3,6 @@
 It needs Chromium, Node and the npm package ``lighthouse``: the launcher installs them for ``./netmodes bench pages``.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os

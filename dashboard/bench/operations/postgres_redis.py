@@ -4,8 +4,6 @@ As a program (``python -m dashboard.bench.operations.postgres_redis COMMAND…``
 REDIS_URL set to them, and ends with its exit code.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

@@ -1,7 +1,5 @@
 """``team``: 1,000 browsers over two web processes: an instructor's actions at one process reach both."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 from contextlib import AsyncExitStack

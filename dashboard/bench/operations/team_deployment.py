@@ -1,7 +1,5 @@
 """A team deployment as processes: PostgreSQL, Redis, a lab with a Docker Engine, web processes of ordinary users."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import signal

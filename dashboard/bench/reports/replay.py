@@ -3,8 +3,6 @@
 It needs Chromium and Playwright, which the tests install.
 """
 
-from __future__ import annotations
-
 import asyncio
 import importlib
 import time

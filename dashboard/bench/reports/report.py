@@ -1,7 +1,5 @@
 """``report``: the cost of a large report, with a million timed requests, to read, to export and to compare."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 

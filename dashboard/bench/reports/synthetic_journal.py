@@ -1,7 +1,5 @@
 """A busy experiment without an engine: seven columns, in which listeners and addresses change all the time."""
 
-from __future__ import annotations
-
 import random
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """A large report without an engine: two arms, ten thousand entries of ports that open and close, a million requests."""
 
-from __future__ import annotations
-
 import random
 from dataclasses import replace
 from typing import Any

@@ -3,8 +3,6 @@
 The real server manages them. In between it is killed with SIGKILL and so is one engine; a new server adopts the rest.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import signal

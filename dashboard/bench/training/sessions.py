@@ -1,7 +1,5 @@
 """``class``: 200 participants join, predict and receive the answer; 500 watch; the server is killed, all reconnect."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import signal

@@ -5,8 +5,6 @@ addresses, the resolver's random ports, process ids), the cell also has a normal
 compared by that.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property

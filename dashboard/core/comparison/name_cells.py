@@ -1,7 +1,5 @@
 """Cells of name resolution: the resolver, lookups, and the hosts file."""
 
-from __future__ import annotations
-
 from dashboard.core.comparison.cells import Cell, Cells, ObservedColumns, RowKey
 from dashboard.core.experiments.messages import Column
 from dashboard.core.modes import MACHINE

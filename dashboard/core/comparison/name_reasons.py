@@ -1,7 +1,5 @@
 """Why resolvers, lookups and hosts files differ."""
 
-from __future__ import annotations
-
 from dashboard.core.comparison.cells import ObservedColumns, RowKey
 from dashboard.core.comparison.phrases import (
     RowCells,

@@ -1,7 +1,5 @@
 """Helpers for the sentences that give reasons: which columns they are about, and how the parts are joined."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 
 from dashboard.core.comparison.cells import Cell, ObservedColumns

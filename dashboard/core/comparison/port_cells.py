@@ -1,7 +1,5 @@
 """Cells of listeners and published ports."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from dashboard.core.comparison.cells import Cell, Cells, ObservedColumns, RowKey

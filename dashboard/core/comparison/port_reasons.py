@@ -1,7 +1,5 @@
 """Why published ports and listeners differ."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from dashboard.core.comparison.cells import ObservedColumns, RowKey

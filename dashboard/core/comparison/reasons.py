@@ -5,8 +5,6 @@ of a section depend on the columns and on what that section shows, nothing else.
 network drivers and Moby's libnetwork.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 from dashboard.core.comparison.cells import Cell, ObservedColumns, RowKey

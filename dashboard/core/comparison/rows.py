@@ -4,8 +4,6 @@ Rows are in a stable order: by ``SECTIONS``, then by rank. Order and identity of
 observation.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial

@@ -1,7 +1,5 @@
 """Cells of the sections that show a network stack: identity, interfaces, routes and sysctls."""
 
-from __future__ import annotations
-
 from dashboard.core.comparison.cells import Cell, Cells, ObservedColumns, RowKey
 from dashboard.core.experiments.messages import Column
 from dashboard.core.modes import MACHINE, Mode

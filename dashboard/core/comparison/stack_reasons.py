@@ -1,7 +1,5 @@
 """Why identity, interfaces, routes and sysctls differ."""
 
-from __future__ import annotations
-
 from dashboard.core.comparison.cells import ObservedColumns, RowKey
 from dashboard.core.comparison.phrases import (
     BRIDGED,

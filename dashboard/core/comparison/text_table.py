@@ -1,7 +1,5 @@
 """A comparison, and the doctor's tables, as plain text for a terminal."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Sequence
 

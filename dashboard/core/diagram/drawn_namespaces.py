@@ -1,7 +1,5 @@
 """Network namespaces in the diagram: the items in each, how many are shown, and a description as text."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 

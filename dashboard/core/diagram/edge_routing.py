@@ -1,7 +1,5 @@
 """Routes the edges of a diagram, so that none is hidden by a box or another edge."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

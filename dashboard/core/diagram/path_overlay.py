@@ -4,8 +4,6 @@ A hop is located by its position in the path: the last one before the program is
 first one of a path between containers is the client's, all others are the machine's (``core.paths.finder``).
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -5,8 +5,6 @@ what was observed: a veth edge joins two interfaces that have each other's index
 listener of that process.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 

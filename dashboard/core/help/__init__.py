@@ -3,8 +3,6 @@
 A heading shows its text with ``{% what_is "KEY" %}``; tests/web/test_help_text.py finds headings without one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from dashboard.core.help import (

@@ -1,7 +1,5 @@
 """A help text of a section, with its source."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

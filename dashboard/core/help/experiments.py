@@ -1,7 +1,5 @@
 """Help for the start page, the experiment page with the sections of its table, and the doctor."""
 
-from __future__ import annotations
-
 from dashboard.core.help.entry import Help
 from dashboard.core.help.entry import mark as _
 

@@ -1,7 +1,5 @@
 """The pages of measurements."""
 
-from __future__ import annotations
-
 from dashboard.core.help.entry import Help
 from dashboard.core.help.entry import mark as _
 

@@ -1,7 +1,5 @@
 """Help texts on reports: one report, sharing, comparison, trend."""
 
-from __future__ import annotations
-
 from dashboard.core.help.entry import Help
 from dashboard.core.help.entry import mark as _
 

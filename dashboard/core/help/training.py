@@ -1,7 +1,5 @@
 """Training sessions: the pages of the instructor and of participants."""
 
-from __future__ import annotations
-
 from dashboard.core.help.entry import Help
 from dashboard.core.help.entry import mark as _
 

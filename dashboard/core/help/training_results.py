@@ -1,7 +1,5 @@
 """Results of a training session: tables, links, the anonymous page, the replay."""
 
-from __future__ import annotations
-
 from dashboard.core.help.entry import Help
 from dashboard.core.help.entry import mark as _
 

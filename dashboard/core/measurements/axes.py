@@ -1,7 +1,5 @@
 """Axes of charts: round ticks on a linear or logarithmic scale, and positions of values."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ section 3.8). What differs between runs but not between blocks, such as temperat
 the difference and in no interval: ``DRIFT_SENTENCE`` accompanies every figure, and a difference that is not larger than
 the drift inside one of the runs is inconclusive."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass

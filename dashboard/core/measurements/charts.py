@@ -3,8 +3,6 @@
 An SVG of 1000 by 1000 units is stretched to its box; labels are positioned by percentages and keep their size. The
 vertical axis is logarithmic, because a tail is often a hundred times the median."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

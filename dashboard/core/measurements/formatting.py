@@ -1,7 +1,5 @@
 """Figures as text. ``js/core/format.js`` formats the same way; ``tests/js/vectors.json`` tests both."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """The headline of a measurement: one sentence with what the intervals prove."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 The precision is 0.1 % (16 ns at 20 µs). Other tools can read the same bytes.
 """
 
-from __future__ import annotations
-
 import base64
 import struct
 import zlib

@@ -3,8 +3,6 @@
 Times are microseconds from ``time.perf_counter_ns`` (CLOCK_MONOTONIC), so a stepped wall clock has no effect.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field

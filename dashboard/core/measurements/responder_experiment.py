@@ -1,7 +1,5 @@
 """The experiment that a measurement launches instead of the measured one, for probes that only a responder answers."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from dashboard.core.measurements.measurement import ANSWERED_BY_US, Probe

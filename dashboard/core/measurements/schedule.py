@@ -1,7 +1,5 @@
 """The order and length of blocks."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

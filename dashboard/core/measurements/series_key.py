@@ -1,7 +1,5 @@
 """The key by which series of different runs are compared."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from dashboard.core.measurements.measurement import Options

@@ -1,7 +1,5 @@
 """Median, percentiles and bootstrap intervals, in plain Python."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Builds ``measurement/1`` from blocks: series with their figures, comparisons with their verdicts."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,5 @@
 """A measurement as plain text for a terminal: one line with a bar per series, then the verdicts."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from dashboard.core.comparison.text_table import printable

@@ -1,7 +1,5 @@
 """Verdicts from blocks: paired differences, their intervals, and when to stop."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The manifest of a backup, and whether this version can restore it."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 No clock: times are arguments, in seconds.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from enum import StrEnum
 

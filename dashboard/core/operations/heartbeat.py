@@ -3,8 +3,6 @@
 All of it can be encoded: a web process without a lab reads it from the lab's row in the database.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """The JSON Schemas of the documents that Netmodes writes, generated from their types."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import msgspec

@@ -4,8 +4,6 @@ A proxy appends the address of its client to ``X-Forwarded-For``. The list is re
 entry is trusted; entries before that may be forged.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 

@@ -4,8 +4,6 @@ Templates draw them as SVG and the PDF with its own shapes, so nothing here is m
 units of a square of 1000, as in ``core.measurements.charts``. Each mode has a colour and a shape, and each path of a
 mode a dash."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

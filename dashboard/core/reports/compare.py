@@ -4,8 +4,6 @@ The first report is the baseline. Times of different runs are unpaired (``core.m
 verdict has a caveat unless the processors are known to be the same.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ RFC 4180, UTF-8, with a header line and decimal points. Times are in microsecond
 evaluate as a formula gets an apostrophe in front.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterator, Sequence

@@ -4,8 +4,6 @@ Long lists are cut and the rest is counted. Characters that cannot be printed be
 words get places where they may be broken.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -3,8 +3,6 @@
 ``FACTS`` is the table behind it: for each fact why it may matter, and the paths and probes that it may affect.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """The figures of a report without its journal and histograms, for comparisons and trends: decoded in milliseconds."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 

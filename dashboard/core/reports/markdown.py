@@ -4,8 +4,6 @@ Texts may come from anyone, so what Markdown or HTML would interpret is escaped,
 notes are Markdown themselves and are left out.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 

@@ -5,8 +5,6 @@ The file is ``{"content": …, "hash": "sha256:…", "schema": "report/1"}`` in 
 point, no white space. The hash is that of the content's canonical bytes, so a reformatted file is still the same
 report. Fields may be added and are never changed; unknown fields are kept and hashed."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 Source of the limits: docs/report-format.md. A file may come from anyone.
 """
 
-from __future__ import annotations
-
 import re
 from array import array
 from itertools import accumulate

@@ -4,8 +4,6 @@ Cells are compared by their normalised values, so that MAC addresses and process
 Netmodes generated for one launch (of containers, veth pairs and bridges) are replaced before the comparison, too.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

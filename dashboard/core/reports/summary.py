@@ -3,8 +3,6 @@
 Each sentence follows from the content of the report.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ Each point is the median of a report's blocks with its 95 % interval by ranks. P
 changes of the environment are marked on the axis.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

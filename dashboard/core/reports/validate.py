@@ -3,8 +3,6 @@
 Saved reports must meet the same rules as imported ones, so that every export can be imported.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import fields
 

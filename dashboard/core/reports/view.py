@@ -4,8 +4,6 @@ A view is stored as JSON, so that no reader waits for the journal or the histogr
 ``VERSION`` is computed again.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

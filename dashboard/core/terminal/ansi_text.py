@@ -4,8 +4,6 @@ Interprets the control sequences with which a shell edits its line (move, insert
 are left out. Source: ECMA-48, xterm's control sequences.
 """
 
-from __future__ import annotations
-
 import re
 
 MAX_LINE = 2000

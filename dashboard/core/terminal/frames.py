@@ -4,8 +4,6 @@ A browser sends binary frames (input, at most ``TYPED_BYTES``) and small JSON te
 offset in eight bytes, then the output) and JSON texts. ``docs/api.md`` lists them.
 """
 
-from __future__ import annotations
-
 import struct
 from dataclasses import dataclass
 from typing import Annotated, Literal

@@ -1,7 +1,5 @@
 """Terminals of a session's participants: who may open one, its size, rate limits, and when it ends. No clock."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 

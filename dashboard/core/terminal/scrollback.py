@@ -1,7 +1,5 @@
 """The latest output of a terminal, by offset: a window that reconnects asks for what follows its last byte."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 #: How far behind the cut position the end of a line is searched.

@@ -4,8 +4,6 @@ A terminal has its own PID namespace and sees no programs of the host. These two
 namespace instead. Only listed options are accepted: no files, no other namespaces, no loops.
 """
 
-from __future__ import annotations
-
 import re
 
 MAX_ARGUMENTS = 24

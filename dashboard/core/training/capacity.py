@@ -4,8 +4,6 @@ Hosts are overcommitted: limits are maximums, so each host counts with a quarter
 an idle engine needs. The kernel enforces the limits: a host that uses all of its memory takes none from another.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The form of a new session: its fields, their limits, and a sentence for each mistake."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

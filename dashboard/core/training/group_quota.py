@@ -3,8 +3,6 @@
 The limits protect the other groups: measurements and claim runs take turns over all hosts of a server.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """Plans the actions on private hosts of groups from their desired and observed state. No clock, no side effects."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """Join codes: 8 of 32 symbols (40 bits), readable from the back of a room and easy to type on a phone."""
 
-from __future__ import annotations
-
 import hashlib
 
 #: Crockford's base 32: no I, L, O or U. The first three are read as 1, 1 and 0.

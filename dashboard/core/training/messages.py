@@ -3,8 +3,6 @@
 Times are seconds since the epoch, 0 for never.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

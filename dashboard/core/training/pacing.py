@@ -1,7 +1,5 @@
 """Which steps of a session are open: together with the instructor, or at the participants' own pace up to a gate."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """Predictions of a session's participants: their distribution, the observed truth, and scores."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass

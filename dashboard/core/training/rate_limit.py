@@ -4,8 +4,6 @@ A correct code costs nothing, so a whole session behind one address can join. A 
 with the correct code, until its bucket has refilled.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
 

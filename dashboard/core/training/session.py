@@ -1,7 +1,5 @@
 """Training sessions: who may join, groups, presence, the progress of participants, and who needs help. No clock."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

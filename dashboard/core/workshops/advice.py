@@ -1,7 +1,5 @@
 """Advice for a step that is not done: the most likely mistake, from the observation, and how to correct it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

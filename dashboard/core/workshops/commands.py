@@ -3,8 +3,6 @@
 No shell is involved. A line that cannot be parsed is a ValueError with a sentence.
 """
 
-from __future__ import annotations
-
 import re
 import shlex
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Validation of the values in a workshop's files: each problem is collected with file and line."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A Markdown file with TOML front matter between two lines ``+++``, and the line of each key."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A workshop: steps with a text, commands, a prediction and checks. ``docs/workshops.md`` documents the file format."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from dashboard.core.workshops.checks.check_types import Check, Finding

@@ -4,8 +4,6 @@ Steps are judged by this alone, so a typed command counts the same as a button. 
 namespaces(7), rtnetlink(7), sock_diag(7), resolv.conf(5).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Parses a workshop's files. Every error is a problem with file and line; with any problem nothing loads."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Mapping

@@ -3,8 +3,6 @@
 A step unlocks the next one when it is done; going back is always allowed. No clock: times are arguments.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum

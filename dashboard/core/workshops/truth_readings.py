@@ -1,7 +1,5 @@
 """Readings: one word from an observation, with which a prediction is compared. ``docs/workshops.md`` documents them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """``./netmodes backup``: writes a backup while Netmodes runs."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """``./netmodes bench``: the benchmarks behind every figure in the documents."""
 
-from __future__ import annotations
-
 import asyncio
 import signal
 from datetime import UTC, datetime

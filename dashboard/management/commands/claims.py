@@ -1,7 +1,5 @@
 """``./netmodes claims``: runs statements about network modes here."""
 
-from __future__ import annotations
-
 import asyncio
 import signal
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """``./netmodes compare``: one experiment from the command line."""
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """``./netmodes doctor``: what this engine and kernel support."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.core.management.base import CommandParser

@@ -1,7 +1,5 @@
 """``./netmodes health``: the health check of containers."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser

@@ -1,7 +1,5 @@
 """``./netmodes hosts``: private Docker hosts to practise on."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Any
 

@@ -1,7 +1,5 @@
 """``./netmodes link``: a one-time sign-in link for the running server."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.core.management.base import CommandError

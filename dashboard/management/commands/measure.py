@@ -1,7 +1,5 @@
 """``./netmodes measure``: measures the latency of each path."""
 
-from __future__ import annotations
-
 import random
 from pathlib import Path
 from typing import Any

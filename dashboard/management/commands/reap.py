@@ -1,7 +1,5 @@
 """``./netmodes reap``: removes leftovers of Netmodes, nothing else."""
 
-from __future__ import annotations
-
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """``./netmodes report``: lists, exports and imports saved reports."""
 
-from __future__ import annotations
-
 import os
 import sys
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """``./netmodes up``: migrates the database, serves pages, prints a one-time sign-in link."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import signal

@@ -1,7 +1,5 @@
 """``./netmodes workshop``: validates a workshop's folder, and lists the workshops."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """AdvisoryLock locks of PostgreSQL, held while a connection lives: one lab per database, one migration at a time."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress

@@ -1,7 +1,5 @@
 """Deletes old data and shrinks the database file."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field

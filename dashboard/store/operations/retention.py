@@ -1,8 +1,6 @@
 """Deletes old data other than measurements: experiments with journals, claim runs, training sessions, links,
 sign-ins."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Rows that the processes of a team deployment exchange: heartbeats, remote calls, presence. Short transactions."""
 
-from __future__ import annotations
-
 import socket
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Compares saved reports: some of them, or those of one experiment over time."""
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Lists reports: search, filters and pages."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

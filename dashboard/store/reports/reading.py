@@ -1,7 +1,5 @@
 """Reads reports: their content, and the view and the replay recording that are derived from it."""
 
-from __future__ import annotations
-
 import zlib
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Saves and imports reports, archives and deletes them, and keeps remarks. The content of a report never changes."""
 
-from __future__ import annotations
-
 import time
 import zlib
 from collections.abc import Sequence

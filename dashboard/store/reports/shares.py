@@ -3,8 +3,6 @@
 A link holds a token of 128 random bits, of which only the SHA-256 is stored.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import secrets

@@ -1,7 +1,5 @@
 """Freezes experiments and measurements for a report."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

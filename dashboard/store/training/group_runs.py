@@ -3,8 +3,6 @@
 What a group ran stays when its host is gone, recorded as stopped.
 """
 
-from __future__ import annotations
-
 import secrets
 import time
 from collections.abc import Iterator, Sequence

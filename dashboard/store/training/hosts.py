@@ -1,7 +1,5 @@
 """Private hosts of groups: their desired and recorded state. Every function is one short transaction."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

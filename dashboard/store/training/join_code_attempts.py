@@ -1,7 +1,5 @@
 """Wrong join codes in the database: one rate limit for all web processes (``core.training.rate_limit``)."""
 
-from __future__ import annotations
-
 from django.db import transaction
 
 from dashboard.core.token_bucket import Rate, TokenBucket

@@ -1,7 +1,5 @@
 """Participants of sessions: joining, tokens and links, names, raised hands, presence."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Everything recorded about a session, as ``core.training.results.facts`` defines it, and its report."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable
 

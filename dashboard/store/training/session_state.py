@@ -1,7 +1,5 @@
 """The state of a session: answers, messages, what participants may know, and the instructor's progress grid."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Change markers of a session: they differ whenever its browsers must be sent something. Used after lost wake-ups."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from django.db.models import Max

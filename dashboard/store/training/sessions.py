@@ -1,7 +1,5 @@
 """Sessions: creating, finding, controlling, closing and deleting them. Every function is one short transaction."""
 
-from __future__ import annotations
-
 import secrets
 from dataclasses import asdict, replace
 

@@ -1,7 +1,5 @@
 """Recordings of terminals for the instructor, in sessions that record them: by participant and step, bounded."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import zlib

@@ -1,7 +1,5 @@
 """Claims and misconceptions over HTTP: list, run, follow, cancel."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse

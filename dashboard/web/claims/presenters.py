@@ -1,7 +1,5 @@
 """Claims as the pages and the API show them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Pages of claims and misconceptions: read, run, follow, cancel, save."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The HTTP API: the functions of the pages as JSON, with OpenAPI documents at /api/docs."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import msgspec

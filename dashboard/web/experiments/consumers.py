@@ -1,7 +1,5 @@
 """The websocket of an experiment."""
 
-from __future__ import annotations
-
 from dashboard.core.training.group_quota import RunKind
 from dashboard.store import experiments as experiment_store
 from dashboard.web.experiments.hub import hub

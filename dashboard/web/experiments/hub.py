@@ -1,7 +1,5 @@
 """Follows the journals of experiments: turns new entries into one patch, however many they are."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

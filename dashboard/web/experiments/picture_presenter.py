@@ -4,8 +4,6 @@ The browser computes the same (``js/core/diagram/drawing.js``); ``tests/js/vecto
 Numbers are text, so that no locale puts a comma into an SVG attribute.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

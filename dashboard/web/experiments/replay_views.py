@@ -1,7 +1,5 @@
 """The recording that a browser replays; cached per process, so that only new entries are added."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from threading import Lock

@@ -4,8 +4,6 @@ The browser computes the same from the same rows (``js/core/comparison/cells.js`
 ``tests/js/vectors.json`` holds both to it.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The page of a traced request and one to compare with."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from asgiref.sync import sync_to_async

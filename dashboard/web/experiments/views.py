@@ -1,7 +1,5 @@
 """The pages of experiments. Commands are POSTs that write the wanted state and wake the lab."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import asdict, replace

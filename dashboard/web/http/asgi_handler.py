@@ -1,7 +1,5 @@
 """Django's request handler for browsers that disconnect during a request."""
 
-from __future__ import annotations
-
 import asyncio
 
 import django

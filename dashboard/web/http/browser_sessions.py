@@ -1,7 +1,5 @@
 """Django's database sessions, written one at a time, so that hundreds of participants can join at once."""
 
-from __future__ import annotations
-
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 
 from dashboard.store.write_lock import writing

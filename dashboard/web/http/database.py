@@ -1,7 +1,5 @@
 """Database queries from code that runs in the event loop."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from channels.db import database_sync_to_async

@@ -1,7 +1,5 @@
 """The response to an unexpected error, and to a request without a database."""
 
-from __future__ import annotations
-
 import sys
 
 from django.db import InterfaceError, OperationalError

@@ -1,7 +1,5 @@
 """Access control: the Host of every request, exact origins, sign-in for HTTP and websockets."""
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Awaitable, Callable, MutableMapping

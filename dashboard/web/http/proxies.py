@@ -1,7 +1,5 @@
 """Behind a reverse proxy: replaces the proxy's address and scheme by those of the client."""
 
-from __future__ import annotations
-
 from collections.abc import MutableMapping, Sequence
 from typing import Any
 

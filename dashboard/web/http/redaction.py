@@ -1,7 +1,5 @@
 """Removes tokens from logs: Django logs the URL of refused requests, which may contain the token of a link."""
 
-from __future__ import annotations
-
 import logging
 import re
 

@@ -1,7 +1,5 @@
 """The response body of a request that the API refuses."""
 
-from __future__ import annotations
-
 from ninja import Schema
 
 

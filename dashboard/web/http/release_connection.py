@@ -5,8 +5,6 @@ may wait for the lab. If every request kept its first connection, many requests 
 get a second one.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """The open websockets of each browser session, in this process: they are closed when the session ends."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Uvicorn's websocket protocol with shared frames for a message to many browsers."""
 
-from __future__ import annotations
-
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request

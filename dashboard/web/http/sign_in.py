@@ -1,7 +1,5 @@
 """Sign-in with one-time links, and sign-out."""
 
-from __future__ import annotations
-
 from asgiref.sync import sync_to_async
 from django.contrib.auth import alogout, get_user_model, login
 from django.http import HttpRequest, HttpResponse

@@ -1,7 +1,5 @@
 """Static files under ASGI: read whole, compressed once, cached by browsers until they change."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import re

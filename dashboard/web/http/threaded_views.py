@@ -1,7 +1,5 @@
 """Slow synchronous views in separate threads; asgiref runs all other synchronous views in one thread."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any

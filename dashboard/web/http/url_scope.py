@@ -1,8 +1,6 @@
 """The URLs of pages about experiments, measurements and claims: those of the server's engine, or those of a group in a
 training session for its own host."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any

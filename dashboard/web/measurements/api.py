@@ -1,7 +1,5 @@
 """The HTTP API of measurements: start, read, cancel, distribution."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse

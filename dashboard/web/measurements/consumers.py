@@ -1,7 +1,5 @@
 """The websocket of a measurement run."""
 
-from __future__ import annotations
-
 from dashboard.core.training.group_quota import RunKind
 from dashboard.store import measurements as measurement_store
 from dashboard.web.feed_consumer import FeedConsumer

@@ -1,7 +1,5 @@
 """Follows measurement runs: a client receives the whole run, then new blocks."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Positions along an axis are percentages, so that a chart fits every width and its texts keep their size.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 

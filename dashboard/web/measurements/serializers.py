@@ -1,7 +1,5 @@
 """A measurement run as data for pages and the API."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

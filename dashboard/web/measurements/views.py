@@ -1,7 +1,5 @@
 """Pages of measurements: start, follow, cancel, list, compare over time."""
 
-from __future__ import annotations
-
 import random
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The page of the HTTP API, rendered from its OpenAPI document without scripts, under the policy of every page."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any

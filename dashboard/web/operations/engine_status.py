@@ -1,7 +1,5 @@
 """The state of the engine in the header of every page."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from django.http import HttpRequest

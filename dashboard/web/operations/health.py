@@ -1,7 +1,5 @@
 """``/healthz`` and ``/readyz``. Both answer without sign-in, so they reveal nothing about the machine."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The metric families of ``/metrics``; docs/operating.md describes them."""
 
-from __future__ import annotations
-
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """``/metrics``: for Prometheus with the token, and for signed-in users."""
 
-from __future__ import annotations
-
 import secrets
 import time
 from contextlib import suppress

@@ -1,8 +1,6 @@
 """Other web processes as the hub of training sessions uses them: wake-ups to them, and participants connected to
 them."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field

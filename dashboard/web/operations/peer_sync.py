@@ -3,8 +3,6 @@
 Wake-ups come over the channel layer (``lab.remote.wakeups``). In addition, every process polls the database for what
 its browsers show, and writes which participants are connected to it."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import secrets

@@ -1,7 +1,5 @@
 """A lab in another process, possibly on another machine: its heartbeats, and calls of it through the database."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import AsyncGenerator

@@ -1,7 +1,5 @@
 """Reports over HTTP: search, save, read, export, import, annotate, archive, delete, share, trends."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any, Literal
 

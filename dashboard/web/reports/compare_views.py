@@ -1,7 +1,5 @@
 """Pages about several reports: comparison and trend."""
 
-from __future__ import annotations
-
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse

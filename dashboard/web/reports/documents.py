@@ -1,7 +1,5 @@
 """Renders a report as one file, complete or anonymised."""
 
-from __future__ import annotations
-
 from dashboard.core.reports.anonymisation.anonymise import Replacement, anonymise
 from dashboard.core.reports.model import canonical, digest_of
 from dashboard.export.html import render_file

@@ -1,7 +1,5 @@
 """Exports a report as a file, in one of several formats."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Iterator
 
 from asgiref.sync import sync_to_async

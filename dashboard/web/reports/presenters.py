@@ -1,7 +1,5 @@
 """Prepares measurements and comparisons of reports for their templates."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

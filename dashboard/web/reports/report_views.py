@@ -1,7 +1,5 @@
 """The page of one report and its actions; and the example report."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode

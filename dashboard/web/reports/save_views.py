@@ -1,7 +1,5 @@
 """Saves experiments and measurements as reports."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse

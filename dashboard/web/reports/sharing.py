@@ -1,7 +1,5 @@
 """Share links of a report: their page, and the file that a link opens."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any

@@ -4,8 +4,6 @@ Flow control in both directions: a window that does not acknowledge drawing gets
 the shell takes it. Permission is checked again every ``CHECK_S``: a participant may be removed in another process.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import secrets

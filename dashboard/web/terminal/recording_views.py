@@ -1,7 +1,5 @@
 """Recordings of terminals, for the instructor. Participants of such a session see that it is recorded."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Sessions over HTTP: an instructor's sessions and their reports."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

@@ -1,8 +1,6 @@
 """Claims of a participant: run on the host of the group, or on a private host of their own where they need a machine to
 themselves."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from django.http import HttpRequest, HttpResponse

@@ -1,7 +1,5 @@
 """The instructor's console: progress, requests for help, step, gate, timer, answers, and the comparison."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable

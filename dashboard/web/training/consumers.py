@@ -1,7 +1,5 @@
 """Read-only websockets of a session, for its instructor and its participants."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from channels.consumer import AsyncConsumer

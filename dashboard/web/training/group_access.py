@@ -3,8 +3,6 @@
 All others get a 404, as if it did not exist.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -3,8 +3,6 @@
 The pages are those of the server's own engine, at the URLs of the group.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from inspect import iscoroutinefunction
 from typing import Any

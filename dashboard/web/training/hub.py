@@ -3,8 +3,6 @@
 Actions of the instructor are sent at once; presence and answers are collected for ``COLLECT_S``.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import math

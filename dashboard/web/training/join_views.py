@@ -4,8 +4,6 @@ Typed codes are rate limited by client and overall. The join link and its QR cod
 code, which cannot be guessed: they work while others guess codes.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from contextlib import suppress

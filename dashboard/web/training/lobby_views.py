@@ -1,7 +1,5 @@
 """Pages of a participant other than the steps: lobby, mirrored comparison, asking for help, another device."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

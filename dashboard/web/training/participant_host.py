@@ -1,7 +1,5 @@
 """A participant's views of the group's host: permissions, URLs and the context of the pages."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import wraps

@@ -1,7 +1,5 @@
 """The instructor's page about one participant: progress, messages, and what the group runs."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from typing import Any

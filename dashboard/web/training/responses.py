@@ -1,7 +1,5 @@
 """Responses that several views of sessions share: private pages, refusals, QR codes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse

@@ -3,8 +3,6 @@
 A browser session stores the token of each of its participants, by training session.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Coroutine, Mapping
 from functools import wraps

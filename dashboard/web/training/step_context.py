@@ -1,7 +1,5 @@
 """Where a participant works on the workshop of a session: open steps, host, and the context of the pages."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """A step of the workshop for a participant. Only the first prediction counts; commands run on the group's host."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

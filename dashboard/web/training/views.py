@@ -1,7 +1,5 @@
 """An instructor's sessions: the list, and the form of a new one."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

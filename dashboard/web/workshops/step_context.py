@@ -1,7 +1,5 @@
 """A step of a workshop, alone or in a training session. Every change is a POST; the response is the updated step."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any

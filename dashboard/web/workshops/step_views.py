@@ -1,7 +1,5 @@
 """One step of a workshop for a user who works alone: predict, run, check."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Coroutine
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The pages of workshops: list, overview and result. ``step_views`` has the steps."""
 
-from __future__ import annotations
-
 import shutil
 import time
 from contextlib import suppress

@@ -6,8 +6,6 @@ variables, paths of user files, the engine's address, the installation and the a
 images, ports and names of programs stay: without them the figures mean nothing.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping

@@ -3,8 +3,6 @@
 Keys and titles of columns and the names of Netmodes' containers and images are never treated as identifiers.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import re
 import shlex

@@ -8,8 +8,6 @@ Addresses of one network stay together, and low host numbers are kept: a gateway
 kept. Loopback, unspecified, broadcast and multicast addresses identify nothing and are kept.
 """
 
-from __future__ import annotations
-
 import ipaddress
 from collections.abc import Iterable, Iterator
 from itertools import chain, count

@@ -1,7 +1,5 @@
 """The comparison that a report shows, with the lookups that rules about differences need."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property

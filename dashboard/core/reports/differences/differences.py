@@ -1,7 +1,5 @@
 """The most important differences between columns, in sentences."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 Each sentence follows from a row of the comparison. A rule returns None where no row proves what it would state.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from dashboard.core.experiments.messages import ArmStatus, Column, Relation, Row

@@ -1,7 +1,5 @@
 """Numbers for the inputs of rows and diagrams. Results for equal numbers need not be computed again."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property

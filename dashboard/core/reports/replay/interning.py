@@ -1,7 +1,5 @@
 """Interns repeated values: each gets a number from 0 on and is stored once."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Sequence
 
 import msgspec

@@ -3,8 +3,6 @@
 The layout follows from the boxes, the edges and the number of lines in each box. A changed address or process is
 another line in a box that stays where it is."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 

@@ -5,8 +5,6 @@ lists which of them replaced another. Equal inputs are not computed twice.
 ``static/dashboard/js/core/reports/replay.js`` reads it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import msgspec

@@ -4,8 +4,6 @@ Sections that change often are computed in parts: the cells of a column for a po
 part, from the columns and, for links, from all links.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import replace
 from typing import Any, cast

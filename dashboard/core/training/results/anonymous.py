@@ -7,8 +7,6 @@ to anonymise statistics"). A reading that is not one of the workshop's answers m
 are reduced to the day.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import replace
 

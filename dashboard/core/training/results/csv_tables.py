@@ -3,8 +3,6 @@
 Written as ``core.reports.csv_tables`` does: no cell is a formula. Durations are seconds, times ISO 8601 in UTC.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 

@@ -1,7 +1,5 @@
 """All events of a session in one order."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

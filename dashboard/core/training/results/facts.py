@@ -1,7 +1,5 @@
 """Everything recorded about a session: its report and its replay are built from this. No clock."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 

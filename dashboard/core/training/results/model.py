@@ -4,8 +4,6 @@ Durations are seconds; times are seconds since the epoch, 0 for never. A figure 
 withheld (``core.training.results.anonymous``).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

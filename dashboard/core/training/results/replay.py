@@ -9,8 +9,6 @@ Slots: ``head`` (step, gate, pace, locked, doors, timer, closed), ``answers`` (t
 participant: present, hand), ``c3.1`` (the fourth participant in the second step: stage, failed checks).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

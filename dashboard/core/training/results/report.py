@@ -1,7 +1,5 @@
 """The report of a session: per step predictions, truth, times, failed checks and help; and each participant's own."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 

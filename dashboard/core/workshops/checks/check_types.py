@@ -1,7 +1,5 @@
 """The parts of a check: arguments in, a finding out."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Checks of containers, images, published ports and Docker networks, as the Engine reports them."""
 
-from __future__ import annotations
-
 from dashboard.core.workshops.checks.check_types import (
     SELECTOR,
     Arguments,

@@ -1,7 +1,5 @@
 """Checks of namespaces, listeners, interfaces, resolvers and requests, as the kernel reports them."""
 
-from __future__ import annotations
-
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.core.workshops.checks.check_types import (
     PLACE,

@@ -3,8 +3,6 @@
 Every check is a pure function of an observation of kernel and Engine; none reads the output of a command.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from dashboard.core.workshops.checks import containers as container_checks

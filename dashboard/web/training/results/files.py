@@ -1,7 +1,5 @@
 """Exports of a session for the instructor (tables, JSON, replay), and links to its anonymous results."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import replace

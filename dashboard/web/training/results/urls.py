@@ -1,7 +1,5 @@
 """URLs of the results of a session. Those below ``console/`` are for the instructor only."""
 
-from __future__ import annotations
-
 from django.urls import path
 
 from dashboard.web.training.results import files as results_files

@@ -1,7 +1,5 @@
 """The results of a session: everything for the instructor, their own for each participant."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 
