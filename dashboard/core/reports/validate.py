@@ -28,7 +28,7 @@ MAX_LINES = 10_000
 #: Items that are sorted during the replay of a journal.
 MAX_STEPS = 20_000_000
 LATEST_S = 253_370_764_800.0  # the year 9999, the last that datetime supports
-_FIGURES = tuple(one.name for one in fields(Block) if one.type in {"int", "float"})
+_FIGURES = tuple(one.name for one in fields(Block) if one.type in {int, float})
 MAX_TITLE, MAX_AUTHOR, MAX_NOTES, MAX_INSTALLATION, MAX_VERSION = 200, 150, 100_000, 16, 60
 
 
