@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from dashboard.core.experiments.lifecycle import removal_waves
 from dashboard.engine.protocol import EngineError, EngineUnreachable
 from dashboard.lab.context import LABEL_EXPERIMENT, Context
 
@@ -26,10 +27,10 @@ async def remove_orphans(
     keep: set[str | None] = {*await wanted(), *({None} if context.host else ())}
     removed: list[str] = []
     refused: list[str] = []
+    orphans = {one.id: one for one in containers if one.labels.get(LABEL_EXPERIMENT) not in keep}
+    waves = removal_waves({key: container.network_mode for key, container in orphans.items()})
     jobs: list[tuple[str, Callable[[], Awaitable[None]]]] = [
-        (f"container {container.name}", partial(engine.remove_container, container.id))
-        for container in containers
-        if container.labels.get(LABEL_EXPERIMENT) not in keep
+        (f"container {orphans[key].name}", partial(engine.remove_container, key)) for wave in waves for key in wave
     ]
     jobs += [
         (f"network {network.name}", partial(engine.remove_network, network.id))

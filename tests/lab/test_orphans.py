@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.engine.protocol import ContainerFacts, EngineError
 from dashboard.lab.orphans import remove_orphans
 from tests.lab.test_reconciler import _config
-from tests.support.fakes import FakeEngine
+from tests.support.fakes import FakeEngine, make_info
 from tests.support.lab_harness import LabHarness
 
 
@@ -53,3 +54,15 @@ async def test_an_orphan_that_cannot_be_removed_does_not_keep_the_others(
     assert removed == ("network net",)
     assert refused == ("container stuck: container is paused",)
     del fake.refuse["remove_container"]
+
+
+async def test_an_orphan_that_shares_a_namespace_goes_before_its_owner(fake_lab: LabHarness, fake: FakeEngine) -> None:
+    fake.facts = make_info(kind=EngineKind.PODMAN)
+    owner = await fake.create_container("owner", _config(fake_lab, "gone"))
+    joined = _config(fake_lab, "gone") | {"HostConfig": {"NetworkMode": f"container:{owner.id}", "PortBindings": {}}}
+    await fake.create_container("joined", joined)
+
+    async def wanted() -> set[str]:
+        return set()
+
+    assert await remove_orphans(fake_lab.context, wanted) == (("container joined", "container owner"), ())

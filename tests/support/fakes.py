@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from dashboard.core.experiments.engine_kind import EngineKind
 from dashboard.core.experiments.messages import PublishedPort
 from dashboard.engine.protocol import (
     ContainerFacts,
@@ -59,7 +60,8 @@ class FakeEngine:
 
     ``refuse[method]`` is the error that the method raises; ``away`` makes every call fail as if no engine answered;
     ``hold[method]`` makes it wait until the event is set; ``exits`` maps an image to the exit code and
-    the log with which its containers end at once; ``calls`` lists the calls.
+    the log with which its containers end at once; ``calls`` lists the calls. As Podman, it refuses to remove a
+    container whose namespace another one shares.
     """
 
     def __init__(self, *images: str, pid: int | None = None, info: EngineInfo | None = None) -> None:
@@ -224,6 +226,10 @@ class FakeEngine:
             facts = self._by_name(container)
         except EngineError:
             return
+        joined = [one.id for one in self.made.values() if one.network_mode == f"container:{facts.id}"]
+        if self.facts.kind is EngineKind.PODMAN and joined:
+            words = "has dependent containers which must be removed before it"
+            raise EngineError(f"container {facts.id} {words}: {', '.join(joined)}: container already exists", 409)
         if facts.running:
             self.made[facts.id] = replace(facts, status="removing")
             self.emit("container", "die", facts.id)

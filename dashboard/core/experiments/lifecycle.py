@@ -128,6 +128,24 @@ def launch_order(arms: Sequence[ArmSpec]) -> tuple[tuple[ArmSpec, ...], ...]:
     return tuple(waves)
 
 
+def removal_waves(network_modes: Mapping[str, str]) -> tuple[tuple[str, ...], ...]:
+    """Containers in waves that can be removed in parallel, from the ``HostConfig.NetworkMode`` of each id.
+
+    Containers that share a namespace come before its owner: Podman refuses to remove the owner first.
+    """
+    owners = {
+        key: mode.removeprefix("container:") for key, mode in network_modes.items() if mode.startswith("container:")
+    }
+    waves: list[tuple[str, ...]] = []
+    rest = list(network_modes)
+    while rest:
+        needed = {owners[key] for key in rest if key in owners}
+        wave = tuple(key for key in rest if key not in needed) or tuple(rest)
+        waves.append(wave)
+        rest = [key for key in rest if key not in wave]
+    return tuple(waves)
+
+
 def container_name(experiment: str, arm: str) -> str:
     """The name of an arm's container, unique on the engine."""
     return f"nm-{experiment}-{arm}"

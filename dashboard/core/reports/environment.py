@@ -119,7 +119,7 @@ FACTS: tuple[FactRule, ...] = (
     FactRule("virtualisation", "virtualisation", "a hypervisor takes processor time, which shows mostly at p99"),
     FactRule("kernel", "kernel", "the network stack itself differs", read=_kernel),
     FactRule("machine", "architecture", "the kind of processor differs"),
-    FactRule("engine", "Engine", "docker-proxy and the firewall rules differ", _BEHIND_RULES, _engine),
+    FactRule("engine", "Docker Engine", "docker-proxy and the firewall rules differ", _BEHIND_RULES, _engine),
     FactRule(
         "userland_proxy",
         "docker-proxy",

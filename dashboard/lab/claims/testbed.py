@@ -14,6 +14,7 @@ from dashboard.core.claims.lines import fill, mutate
 from dashboard.core.claims.testbed import Container, NotTestableError, Timing
 from dashboard.core.experiments.docker_run import parse_network_create, parse_run
 from dashboard.core.experiments.launch import warnings_about_the_arm
+from dashboard.core.experiments.lifecycle import removal_waves
 from dashboard.core.modes import MACHINE
 from dashboard.core.namespaces.state import NamespaceState
 from dashboard.engine.protocol import ContainerFacts, EngineError, EngineUnreachable
@@ -45,7 +46,7 @@ class EngineTestbed(TestbedReader):
         self._timings = timings or Timings()
         self._names = {MACHINE: target.machine} if target.machine else {}
         self._unnamed = 0
-        self._containers: dict[str, str] = {}
+        self._network_modes: dict[str, str] = {}
         self._networks: list[str] = []
         self._files: dict[Path, str] = {}
         self._servers = MachineServers()
@@ -91,7 +92,7 @@ class EngineTestbed(TestbedReader):
             raise
         except EngineError as error:
             return replace(container, refused=str(error), refused_at="create")
-        self._containers[created.id] = name
+        self._network_modes[name] = parsed.config["HostConfig"]["NetworkMode"]
         container = replace(container, id=created.id, warnings=warnings_about_the_arm(created.warnings))
         refused = await _refusal(self._complete(engine.start_container(created.id)))
         return await self.inspect(replace(container, refused=refused, refused_at="start" if refused else ""))
@@ -170,8 +171,9 @@ class EngineTestbed(TestbedReader):
             await asyncio.to_thread(file.write_text, text)
         await self._observer.close()
         engine = self._target.engine
-        containers = [(f"container {name}", engine.remove_container, key) for key, name in self._containers.items()]
-        await asyncio.gather(*(_remove(left, *container) for container in containers))
+        for wave in removal_waves(self._network_modes):
+            containers = [(f"container {name}", engine.remove_container, name) for name in wave]
+            await asyncio.gather(*(_remove(left, *container) for container in containers))
         networks = [(f"network {name}", engine.remove_network, name) for name in self._networks]
         await asyncio.gather(*(_remove(left, *network) for network in networks))
         return tuple(left)

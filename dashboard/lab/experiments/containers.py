@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from typing import Any
 
-from dashboard.engine.protocol import Created, Engine, EngineError, EngineUnreachable
+from dashboard.core.experiments.lifecycle import removal_waves
+from dashboard.engine.protocol import ContainerFacts, Created, Engine, EngineError, EngineUnreachable
 
 log = logging.getLogger(__name__)
 CONFLICT_PAUSES_S = (0.1, 0.2, 0.4, 0.8)
@@ -43,9 +45,15 @@ async def remove_container(engine: Engine, container: str) -> None:
         log.warning("container %s could not be removed: %s", container[:12], error)
 
 
+async def remove_containers(engine: Engine, containers: Iterable[ContainerFacts]) -> None:
+    """Removes containers, those that share a namespace before its owner; refusals are logged."""
+    for wave in removal_waves({container.id: container.network_mode for container in containers}):
+        await asyncio.gather(*(remove_container(engine, container) for container in wave))
+
+
 async def remove_all(engine: Engine, labels: dict[str, str]) -> None:
     """Removes every container, then every network with these labels; refusals are logged."""
-    await asyncio.gather(*(remove_container(engine, container.id) for container in await engine.containers(labels)))
+    await remove_containers(engine, await engine.containers(labels))
     for network in await engine.networks(labels):
         try:
             await engine.remove_network(network.id)

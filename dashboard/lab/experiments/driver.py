@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,12 +12,12 @@ from dashboard.core.experiments.journal import Cause, Facts, Source, View
 from dashboard.core.experiments.lifecycle import Action, ObservedContainer, Remove, Wanted, container_name, plan
 from dashboard.core.experiments.messages import ArmStatus, Column, Phase
 from dashboard.core.modes import MACHINE
-from dashboard.engine.protocol import EngineEvent, EngineUnreachable
+from dashboard.engine.protocol import ContainerFacts, EngineEvent, EngineUnreachable
 from dashboard.lab.context import LABEL_ARM, LABEL_ROUND, Context
 from dashboard.lab.experiments.arms import Arms
 from dashboard.lab.experiments.cleanup import has_leftovers, verify_cleanup
 from dashboard.lab.experiments.concurrency import gather_all
-from dashboard.lab.experiments.containers import remove_all, remove_container
+from dashboard.lab.experiments.containers import remove_all, remove_containers
 from dashboard.lab.experiments.observer import ObservationTarget, Observer
 from dashboard.lab.experiments.recorder import Recorder
 from dashboard.store import experiments as experiment_store
@@ -188,7 +188,8 @@ class ExperimentDriver:
         container that was created but not recorded is created again, because the response to create had the Engine's
         warnings.
         """
-        containers, leftovers = await self._containers()
+        listed = await self._context.engine.containers(self._context.labels(self._record.id))
+        containers = self._containers_of_round(listed)
         self._record_restart({container.arm: container for container in containers})
         recorded = {arm.key: arm.container.id for arm in self._recorder.arms() if arm.container}
         known = [container for container in containers if recorded.get(container.arm) == container.id]
@@ -197,14 +198,15 @@ class ExperimentDriver:
         again = {container.arm for container in unrecorded}
         launched = {arm: container for arm, container in self._record.launched.items() if arm not in again}
         actions = plan(Wanted.RUNNING, arms, known, launched)
-        leftovers += [container.id for container in unrecorded]
-        leftovers += [action.container for action in actions if isinstance(action, Remove)]
-        await asyncio.gather(*(remove_container(self._context.engine, container) for container in leftovers))
+        kept = {container.id for container in known}
+        kept -= {action.container for action in actions if isinstance(action, Remove)}
+        await remove_containers(self._context.engine, [container for container in listed if container.id not in kept])
         return actions
 
     async def _check(self) -> None:
         """Compares launched arms with the Engine's containers; also used after a gap in the Engine's events."""
-        containers, _ = await self._containers()
+        listed = await self._context.engine.containers(self._context.labels(self._record.id))
+        containers = self._containers_of_round(listed)
         by_arm = {container.arm: container for container in containers}
         look_up_again = self._record_restart(by_arm)
         for column in self._recorder.arms(ArmStatus.RUNNING):
@@ -347,17 +349,19 @@ class ExperimentDriver:
             except (EngineUnreachable, OSError) as error:
                 self._recorder.trouble(str(error))
 
-    async def _containers(self) -> tuple[list[ObservedContainer], list[str]]:
-        """The Engine's containers of this round, and the ids of those of earlier rounds."""
-        current, earlier = [], []
-        for facts in await self._context.engine.containers(self._context.labels(self._record.id)):
-            if facts.labels.get(LABEL_ROUND) != str(self._record.round):
-                earlier.append(facts.id)
-                continue
-            started = not facts.started_at.startswith(NEVER_STARTED)
-            arm = facts.labels.get(LABEL_ARM, "")
-            current.append(ObservedContainer(facts.id, arm, facts.running, started, facts.pid))
-        return current, earlier
+    def _containers_of_round(self, listed: Iterable[ContainerFacts]) -> list[ObservedContainer]:
+        """The Engine's containers of this round, without those of earlier rounds."""
+        return [
+            ObservedContainer(
+                facts.id,
+                facts.labels.get(LABEL_ARM, ""),
+                facts.running,
+                not facts.started_at.startswith(NEVER_STARTED),
+                facts.pid,
+            )
+            for facts in listed
+            if facts.labels.get(LABEL_ROUND) == str(self._record.round)
+        ]
 
     async def _observe_machine(self) -> None:
         pid, target = self._context.info.pid, self.observer.target(MACHINE)

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from dashboard.core.comparison.text_table import printable
+from dashboard.core.experiments.lifecycle import removal_waves
 from dashboard.core.training.capacity import refuse_more
 from dashboard.core.workshops.commands import (
     Action,
@@ -99,7 +100,8 @@ async def pull_images(host: WorkshopHost, images: tuple[str, ...]) -> str:
 async def clean_up(host: WorkshopHost) -> int:
     """Removes everything that buttons created here, but not what was typed. Returns the number of containers."""
     containers = await host.engine.containers(dict(host.labels))
-    await asyncio.gather(*(_remove(host.engine.remove_container, container.id) for container in containers))
+    for wave in removal_waves({container.id: container.network_mode for container in containers}):
+        await asyncio.gather(*(_remove(host.engine.remove_container, container) for container in wave))
     for network in await host.engine.networks(dict(host.labels)):
         await _remove(host.engine.remove_network, network.id)
     return len(containers)

@@ -23,6 +23,7 @@ from dashboard.core.experiments.lifecycle import (
     needed_networks,
     network_name,
     plan,
+    removal_waves,
 )
 from dashboard.core.modes import ArmSpec, Mode
 from tests.core.builders import make_arm
@@ -227,3 +228,20 @@ def test_names_are_readable_and_unique() -> None:
     assert network_name("7f2a9c", Mode.USER_BRIDGE) == "nm-7f2a9c"
     assert network_name("7f2a9c", Mode.MACVLAN) == "nm-7f2a9c-macvlan"
     assert len({network_name("7f2a9c", mode) for mode in Mode}) == len(Mode)
+
+
+@pytest.mark.parametrize(
+    ("network_modes", "waves"),
+    [
+        ({}, ()),
+        ({"a": "bridge", "b": "host"}, (("a", "b"),)),
+        ({"a": "bridge", "b": "container:a", "c": "container:a"}, (("b", "c"), ("a",))),
+        ({"a": "bridge", "b": "container:a", "c": "container:b"}, (("c",), ("b",), ("a",))),
+        ({"b": "container:elsewhere"}, (("b",),)),
+        ({"a": "container:b", "b": "container:a"}, (("a", "b"),)),
+    ],
+)
+def test_containers_that_share_a_namespace_are_removed_before_its_owner(
+    network_modes: dict[str, str], waves: tuple[tuple[str, ...], ...]
+) -> None:
+    assert removal_waves(network_modes) == waves
