@@ -335,7 +335,8 @@ class DockerEngine:
 
     async def create_network(self, name: str, driver: str, labels: dict[str, str], options: dict[str, Any]) -> str:
         """Create a network and return its id. ``options``: parent, subnet, gateway, attachable, ipv6,
-        internal; names with a dot are passed on as driver options."""
+        internal; names with a dot are passed on as driver options. A name that exists is refused with status 409: by
+        default, engines before API 1.44 create a second network of that name."""
         driver_options = {key: str(value) for key, value in options.items() if "." in key or key == "parent"}
         pool = {
             field: options[key] for key, field in (("subnet", "Subnet"), ("gateway", "Gateway")) if options.get(key)
@@ -348,6 +349,7 @@ class DockerEngine:
                 labels=labels,
                 options=driver_options,
                 ipam={"Driver": "default", "Config": [pool]} if pool else None,  # type: ignore[arg-type]
+                check_duplicate=True,
                 attachable=True if options.get("attachable") else None,
                 enable_ipv6=bool(options.get("ipv6")),
                 internal=bool(options.get("internal")),

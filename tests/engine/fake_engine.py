@@ -29,6 +29,7 @@ class FakeEngine:
         self.endpoint = f"unix://{path}"
         self.respond = respond
         self.requests: list[tuple[str, str]] = []
+        self.bodies: list[bytes] = []
         self._open: list[socket.socket] = []
         self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._server.bind(str(path))
@@ -58,6 +59,7 @@ class FakeEngine:
                 )
                 while len(waiting) < length:
                     waiting += peer.recv(65536)
+                self.bodies.append(waiting[:length])
                 waiting = waiting[length:]
                 method, path, _ = head.decode("latin-1").split(" ", 2)
                 self.requests.append((method, path))

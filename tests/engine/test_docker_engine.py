@@ -150,6 +150,14 @@ async def test_an_arm_is_found_by_its_key_on_the_experiments_network(
     assert await engine.networks(LABELS) == ()
 
 
+async def test_a_second_network_of_one_name_is_refused(engine: DockerEngine, made: dict[str, str]) -> None:
+    await engine.create_network("lab-net", "bridge", LABELS, {})
+    with pytest.raises(EngineError, match="already exists") as refused:
+        await engine.create_network("lab-net", "bridge", LABELS, {})
+    assert refused.value.status == 409
+    assert [network.name for network in await engine.networks(LABELS)] == ["lab-net"]
+
+
 async def test_a_shared_namespace_has_the_same_sandbox(engine: DockerEngine, made: dict[str, str]) -> None:
     owner = await engine.create_container("one", config(ArmSpec("web", Mode.BRIDGE)))
     await engine.start_container("one")

@@ -119,6 +119,16 @@ async def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
         await engine.close()
 
 
+async def test_an_old_engine_is_asked_to_refuse_a_second_network_of_one_name(tmp_path: Path) -> None:
+    """Engines before API 1.44 create it otherwise."""
+    old = http(b'{"ApiVersion":"1.41","Version":"20.10.24"}')
+    with fake_engine(tmp_path, lambda _m, path: old if path == "/version" else http(b'{"Id":"7"}', 201)) as fake:
+        engine = DockerEngine(fake.endpoint)
+        assert await engine.create_network("lab", "bridge", {}, {}) == "7"
+        assert json.loads(fake.bodies[-1])["CheckDuplicate"] is True
+        await engine.close()
+
+
 async def test_the_api_version_is_negotiated_once(tmp_path: Path) -> None:
     with fake_engine(tmp_path, lambda _m, path: version() if path == "/version" else http(b"[]")) as fake:
         engine = DockerEngine(fake.endpoint)

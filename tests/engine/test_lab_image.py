@@ -13,6 +13,7 @@ import pytest
 from dashboard.engine import lab_image
 from dashboard.engine.lab_image import (
     LabImageUnavailableError,
+    changes,
     lab_image_archive,
     library_closure,
     parse_depends,
@@ -60,6 +61,12 @@ Section: libs
 Package: debconf
 Section: admin
 """
+
+
+def test_every_engine_accepts_the_instructions_of_the_import() -> None:
+    """Moby 20.10, builder/dockerfile/builder.go, validCommitCommands: it refuses any other."""
+    accepted = {"CMD", "ENTRYPOINT", "HEALTHCHECK", "ENV", "EXPOSE", "LABEL", "ONBUILD", "USER", "VOLUME", "WORKDIR"}
+    assert {line.partition(" ")[0] for line in changes()} <= accepted
 
 
 def test_libraries_are_followed_and_nothing_else_is() -> None:

@@ -47,7 +47,7 @@ class EngineTestbed(TestbedReader):
         self._names = {MACHINE: target.machine} if target.machine else {}
         self._unnamed = 0
         self._network_modes: dict[str, str] = {}
-        self._networks: list[str] = []
+        self._networks: dict[str, str] = {}
         self._files: dict[Path, str] = {}
         self._servers = MachineServers()
         self._calls: set[asyncio.Task[Any]] = set()
@@ -102,9 +102,12 @@ class EngineTestbed(TestbedReader):
         parsed = parse_network_create(self._text(line))
         name = self._real_name(parsed.name)
         call = self._target.engine.create_network(name, parsed.driver, self._labels, parsed.options)
-        if refused := await _refusal(self._complete(call)):
-            raise NotTestableError(f"The engine cannot create the network: {refused}")
-        self._networks.append(name)
+        try:
+            self._networks[await self._complete(call)] = name
+        except EngineUnreachable:
+            raise
+        except EngineError as error:
+            raise NotTestableError(f"The engine cannot create the network: {error}") from None
         return name
 
     async def connect_network(self, network: str, container: Container) -> str:
@@ -174,7 +177,7 @@ class EngineTestbed(TestbedReader):
         for wave in removal_waves(self._network_modes):
             containers = [(f"container {name}", engine.remove_container, name) for name in wave]
             await asyncio.gather(*(_remove(left, *container) for container in containers))
-        networks = [(f"network {name}", engine.remove_network, name) for name in self._networks]
+        networks = [(f"network {name}", engine.remove_network, key) for key, name in self._networks.items()]
         await asyncio.gather(*(_remove(left, *network) for network in networks))
         return tuple(left)
 

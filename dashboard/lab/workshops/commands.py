@@ -217,9 +217,11 @@ async def _run_on_engine(host: WorkshopHost, action: Action) -> str:
         case CreateNetwork():
             return await engine.create_network(action.name, "bridge", dict(host.labels), dict(action.options))
         case RemoveNetwork():
-            if all(network.name != action.name for network in await engine.networks({})):
+            networks = [network.id for network in await engine.networks({}) if network.name == action.name]
+            if not networks:
                 raise EngineError(f"network {action.name} not found", 404)
-            await engine.remove_network(action.name)
+            # Engines before API 1.44 permit several networks of one name; the Engine's refusal explains that.
+            await engine.remove_network(networks[0] if len(networks) == 1 else action.name)
             return action.name
         case Pull():
             choice = await _ensure_image(host, action.image)

@@ -9,6 +9,7 @@ import pytest
 from dashboard.core.claims.testbed import Container, NotTestableError
 from dashboard.core.modes import MACHINE
 from dashboard.engine.docker_engine import DockerEngine
+from dashboard.engine.protocol import NetworkFacts
 from dashboard.lab.claims.engines import ClaimEngine, open_engine
 from dashboard.lab.claims.testbed import EngineTestbed, open_testbed
 from dashboard.lab.watch_pool import WatchPool
@@ -115,6 +116,14 @@ async def test_connecting_returns_the_engines_refusal(engine: ClaimEngine) -> No
         bridge = await testbed.run("docker run -d IMAGE")
         assert "cannot be connected" in await testbed.connect_network("{lab}", host)
         assert await testbed.connect_network("{lab}", bridge) == ""
+
+
+async def test_a_network_is_removed_by_its_id(engine: ClaimEngine, fake: FakeEngine) -> None:
+    """Engines before API 1.44 permit several networks of one name."""
+    async with open_testbed(engine, LABELS, "nm-testbed") as testbed:
+        name = await testbed.create_network("docker network create lab")
+        fake.nets["foreign"] = NetworkFacts("foreign", name, "bridge", {})
+    assert [network.id for network in fake.nets.values() if network.name == name] == ["foreign"]
 
 
 async def test_a_removed_container_is_gone(engine: ClaimEngine) -> None:
